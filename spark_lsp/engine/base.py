@@ -1,0 +1,168 @@
+"""The engine protocol and its frozen values: what every model backend must honour, the fake included.
+
+A prompt travels as parts: control tokens by their text, and pieces of plain text that are tokenised in isolation with
+control tokens off, so that file content can never inject one. Parts that stay equal between two requests cost nothing.
+"""
+
+from collections.abc import AsyncIterator, Sequence
+from typing import Literal, Protocol
+
+import msgspec
+
+
+class Control(msgspec.Struct, frozen=True, tag="c"):
+    """One control token, named by its text, which must resolve to exactly one token of the vocabulary."""
+
+    text: str
+
+
+class Piece(msgspec.Struct, frozen=True, tag="t"):
+    """Plain text, tokenised in isolation and with control tokens off. ``stable`` pieces lie before all volatile ones."""
+
+    text: str
+    stable: bool = False
+
+
+PromptPart = Control | Piece
+
+StopCause = Literal["end", "stop_token", "max_tokens", "deadline", "cancelled"]
+
+
+class Sampling(msgspec.Struct, frozen=True):
+    """How the next token is chosen. Temperature 0 is greedy and exact; ``grammar`` is GBNF, empty for none."""
+
+    temperature: float = 0.0
+    top_p: float = 0.95
+    top_k: int = 40
+    seed: int = 0
+    grammar: str = ""
+
+
+class Infill(msgspec.Struct, frozen=True):
+    """One request for text: the prompt, when to stop, how to sample, and how urgent it is.
+
+    ``deadline_ms`` counts from the engine's receipt; what is there by then is kept. 0 means none.
+    ``priority`` 0 is completion, 1 refactor, 2 background; a lower number runs first.
+    ``key`` names the stream a request belongs to (a document): a newer request of the same key supersedes the older.
+    """
+
+    prompt: tuple[PromptPart, ...]
+    max_tokens: int
+    stops: tuple[str, ...] = ()
+    """Control tokens by text that end the answer besides the model's own end-of-generation tokens."""
+    sampling: Sampling = Sampling()
+    deadline_ms: int = 0
+    priority: int = 0
+    key: str = ""
+
+
+class Usage(msgspec.Struct, frozen=True):
+    """What a request cost, counted by the engine. Times in milliseconds since its receipt."""
+
+    prompt_tokens: int = 0
+    cached_tokens: int = 0
+    prefill_tokens: int = 0
+    generated_tokens: int = 0
+    drafted_tokens: int = 0
+    accepted_draft_tokens: int = 0
+    first_token_ms: float = 0.0
+    total_ms: float = 0.0
+
+
+class Chunk(msgspec.Struct, frozen=True):
+    """A piece of a streamed answer, in order. The last one carries ``stop`` and ``usage``; its text may be empty.
+
+    ``probability`` is the smallest token probability in this chunk (1.0 when there is no token).
+    """
+
+    text: str
+    tokens: int
+    probability: float = 1.0
+    stop: StopCause | None = None
+    usage: Usage | None = None
+
+
+class ModelInfo(msgspec.Struct, frozen=True, kw_only=True):
+    """What is known of a loaded model. ``family`` is "" when no FIM family of ``engine.fim`` fits."""
+
+    name: str
+    path: str
+    family: str
+    fim_order: Literal["psm", "spm"]
+    architecture: str
+    vocabulary_size: int
+    trained_context_tokens: int
+    context_tokens: int
+    """Cells of the context that was really created; smaller than asked for when memory was short."""
+    has_chat_template: bool
+    size_bytes: int
+    fingerprint: str
+    """Names the tokenizer and weights; token counts may be cached under it."""
+    notes: tuple[str, ...] = ()
+    """Plain sentences for the user, such as a context that had to be made smaller."""
+
+
+class EngineStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """A snapshot of the engine for ``spark/status`` and ``engine status``."""
+
+    running: bool
+    pid: int = 0
+    socket: str = ""
+    model: ModelInfo | None = None
+    resident_tokens: int = 0
+    ram_bytes: int = 0
+    vram_bytes: int = 0
+    clients: int = 0
+    busy: bool = False
+    prefill_tokens_per_s: float = 0.0
+    decode_tokens_per_s: float = 0.0
+
+
+class Engine(Protocol):
+    """A model that can be asked for text. All methods belong to one event loop.
+
+    Errors are those of ``errors.EngineError`` and ``errors.ModelError`` and no others; CancelledError passes untouched.
+    """
+
+    async def start(self) -> ModelInfo:
+        """Make the model ready (start or find the process, load, warm up) and describe it. Idempotent.
+
+        Raises:
+            ModelMissing, ModelUnusable: the model cannot be used; the message says why.
+            EngineFailed: the process could not be started or reached.
+        """
+        ...
+
+    @property
+    def model(self) -> ModelInfo | None:
+        """The loaded model, or None while there is none. Never blocks."""
+        ...
+
+    async def count_tokens(self, texts: Sequence[str]) -> list[int]:
+        """Return the exact number of tokens of each text, tokenised in isolation with control tokens off.
+
+        Raises:
+            EngineStarting, EngineFailed: there is no tokenizer to ask.
+        """
+        ...
+
+    def infill(self, request: Infill) -> AsyncIterator[Chunk]:
+        """Stream an answer. Closing the iterator (``aclose``) stops the model; the last chunk carries ``stop``.
+
+        Raises:
+            ModelNoFim: a control token of the prompt is not in the vocabulary.
+            EngineStarting, EngineFailed: nothing can answer; the engine restarts itself in the background.
+        """
+        ...
+
+    async def status(self) -> EngineStatus:
+        """Describe the engine without starting it."""
+        ...
+
+    async def unload(self) -> None:
+        """Give the model's memory back. The next ``start`` loads again."""
+        ...
+
+    async def close(self) -> None:
+        """Leave the engine (a shared process lives on for its other clients). Idempotent."""
+        ...

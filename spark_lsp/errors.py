@@ -1,0 +1,104 @@
+"""The closed error tree and the closed list of reason codes.
+
+    SparkError
+    ├── SettingsError          a setting or an argument that cannot be used
+    ├── WorkspaceError         a folder or file that cannot be read as asked
+    ├── ModelError
+    │   ├── ModelMissing       no file where the model should be
+    │   ├── ModelUnusable      a file that llama.cpp cannot run (not GGUF, truncated, no memory)
+    │   └── ModelNoFim         a model whose vocabulary holds no fill-in-the-middle family we know
+    └── EngineError
+        ├── EngineStarting     not there yet; ask again
+        ├── EngineFailed       died, refused, or could not be started
+        └── EngineProtocolError  a peer that does not speak our frames
+
+Core rooms return less rather than raise; only engine and crawl raise. No other exception class belongs in this project.
+"""
+
+from typing import Final, final
+
+
+@final
+class Reason:
+    """Why an answer is what it is. Closed: docs/protocol.md lists the same codes and a test compares."""
+
+    OK: Final = "ok"
+    EMPTY: Final = "empty"
+    CANCELLED: Final = "cancelled"
+    SUPERSEDED: Final = "superseded"
+    TIMEOUT: Final = "timeout"
+    ENGINE_STARTING: Final = "engine.starting"
+    ENGINE_FAILED: Final = "engine.failed"
+    MODEL_MISSING: Final = "model.missing"
+    MODEL_NO_FIM: Final = "model.no_fim"
+    DISABLED: Final = "disabled"
+    PAUSED: Final = "paused"
+
+    @staticmethod
+    def gate(name: str) -> str:
+        """Name the gate that refused a request."""
+        return f"gate.{name}"
+
+    @staticmethod
+    def trimmed(rule: str) -> str:
+        """Name the trim rule that left nothing of a model's output."""
+        return f"trimmed.{rule}"
+
+
+class SparkError(Exception):
+    """Root of the tree. ``str(error)`` is one plain sentence for the user: what was found and what was expected."""
+
+    reason: str = Reason.ENGINE_FAILED
+
+    def __init__(self, message: str, *, fix: str = "") -> None:
+        super().__init__(message)
+        self.fix = fix
+        """What the user can do about it; empty when there is nothing."""
+
+
+class SettingsError(SparkError):
+    """A setting or argument that cannot be used."""
+
+
+class WorkspaceError(SparkError):
+    """A folder or file that cannot be read as asked."""
+
+
+class ModelError(SparkError):
+    """A model that cannot serve."""
+
+
+class ModelMissing(ModelError):
+    """No file where the model should be."""
+
+    reason = Reason.MODEL_MISSING
+
+
+class ModelUnusable(ModelError):
+    """A file that llama.cpp cannot run."""
+
+    reason = Reason.ENGINE_FAILED
+
+
+class ModelNoFim(ModelError):
+    """A model without a fill-in-the-middle family that we know."""
+
+    reason = Reason.MODEL_NO_FIM
+
+
+class EngineError(SparkError):
+    """The engine cannot answer."""
+
+
+class EngineStarting(EngineError):
+    """The engine is not there yet."""
+
+    reason = Reason.ENGINE_STARTING
+
+
+class EngineFailed(EngineError):
+    """The engine died, refused, or could not be started."""
+
+
+class EngineProtocolError(EngineError):
+    """A peer that does not speak our frames."""
