@@ -1,0 +1,108 @@
+"""One row per language: how its files are named, which grammar parses them, which marks its comments carry.
+
+To add a language, add a row here and a query file in ``text/queries``; a test walks every row. Files of no row are plain
+text and still work, by lines.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib import import_module
+from importlib.resources import files
+from pathlib import PurePath
+
+import tree_sitter
+
+
+@dataclass(frozen=True, slots=True)
+class Language:
+    """What is known of one language.
+
+    ``grammar`` is ``module:function`` of an official tree-sitter wheel. ``query`` names a file in ``text/queries``.
+    ``block_openers`` are the characters with which a line that invites a block ends.
+    """
+
+    name: str
+    extensions: tuple[str, ...]
+    grammar: str
+    query: str
+    line_comment: str
+    block_openers: str
+    client_ids: tuple[str, ...] = ()
+    """Language ids that editors use besides ``name``."""
+    indents_blocks: bool = False
+    """Whether indentation alone delimits blocks (Python)."""
+
+
+_ROWS = (
+    Language(
+        "python", (".py", ".pyi"), "tree_sitter_python:language", "python", "#", ":([{", indents_blocks=True
+    ),
+    Language(
+        "javascript",
+        (".js", ".jsx", ".mjs", ".cjs"),
+        "tree_sitter_javascript:language",
+        "javascript",
+        "//",
+        "{([",
+        ("javascriptreact",),
+    ),
+    Language(
+        "typescript",
+        (".ts", ".mts", ".cts"),
+        "tree_sitter_typescript:language_typescript",
+        "typescript",
+        "//",
+        "{([",
+    ),
+    Language(
+        "tsx",
+        (".tsx",),
+        "tree_sitter_typescript:language_tsx",
+        "typescript",
+        "//",
+        "{([",
+        ("typescriptreact",),
+    ),
+    Language("go", (".go",), "tree_sitter_go:language", "go", "//", "{(["),
+    Language("rust", (".rs",), "tree_sitter_rust:language", "rust", "//", "{(["),
+    Language("java", (".java",), "tree_sitter_java:language", "java", "//", "{(["),
+    Language("c", (".c",), "tree_sitter_c:language", "c", "//", "{(["),
+    Language(
+        "cpp",
+        (".cc", ".cpp", ".cxx", ".h", ".hh", ".hpp", ".hxx"),
+        "tree_sitter_cpp:language",
+        "cpp",
+        "//",
+        "{([",
+        ("c++",),
+    ),
+)
+
+LANGUAGES: Mapping[str, Language] = {row.name: row for row in _ROWS}
+_BY_EXTENSION = {extension: row for row in _ROWS for extension in row.extensions}
+_BY_CLIENT_ID = {client_id: row for row in _ROWS for client_id in (row.name, *row.client_ids)}
+
+
+def language_of_path(path: PurePath | str) -> Language | None:
+    """Return the row that a file name belongs to, or None for plain text."""
+    return _BY_EXTENSION.get(PurePath(path).suffix.lower())
+
+
+def language_of_id(client_id: str) -> Language | None:
+    """Return the row of an editor's language id, or None for plain text."""
+    return _BY_CLIENT_ID.get(client_id)
+
+
+@cache
+def grammar(language: Language) -> tree_sitter.Language:
+    """Load the grammar of a language, once per process."""
+    module, function = language.grammar.split(":")
+    return tree_sitter.Language(getattr(import_module(module), function)())
+
+
+@cache
+def query_source(language: Language) -> str:
+    """Return the text of the language's query file; empty when it has none."""
+    resource = files("spark_lsp.text") / "queries" / f"{language.query}.scm"
+    return resource.read_text("utf-8") if resource.is_file() else ""

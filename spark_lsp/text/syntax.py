@@ -1,0 +1,141 @@
+"""Questions about the syntax of a text, answered by tree-sitter. Offsets in, offsets out; bytes never leave this module.
+
+A text of no known language has no ``Syntax``; callers then work by lines.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+import tree_sitter
+
+from spark_lsp.text.edit import Span
+from spark_lsp.text.language import Language, grammar
+
+Region = Literal["code", "comment", "string"]
+
+PARSE_LIMIT_BYTES = 2_000_000  # a larger text would hold up the event loop for longer than a keystroke may
+
+_STRING_KINDS = frozenset(
+    {
+        "string",
+        "string_content",
+        "string_literal",
+        "template_string",
+        "interpreted_string_literal",
+        "raw_string_literal",
+        "char_literal",
+        "string_fragment",
+        "concatenated_string",
+        "escape_sequence",
+    }
+)
+_INTERPOLATIONS = frozenset({"interpolation", "template_substitution"})
+
+
+class _ByteMap:
+    """Code-point offsets to UTF-8 byte offsets and back; the identity for ASCII text."""
+
+    def __init__(self, text: str) -> None:
+        self._starts: npt.NDArray[np.int64] | None = None
+        if text.isascii():
+            return
+        points = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype=np.uint32)
+        widths = 1 + (points >= 0x80).astype(np.int64) + (points >= 0x800) + (points >= 0x10000)
+        widths[(points >= 0xD800) & (points < 0xE000)] = 1  # parse() encodes a lone surrogate as "?"
+        self._starts = np.concatenate((np.zeros(1, dtype=np.int64), np.cumsum(widths)))
+
+    def to_bytes(self, offset: int) -> int:
+        return offset if self._starts is None else int(self._starts[offset])
+
+    def to_offset(self, byte: int) -> int:
+        return byte if self._starts is None else int(np.searchsorted(self._starts, byte, side="right")) - 1
+
+
+@dataclass(frozen=True)
+class Node:
+    """A syntax node with its span in code points. ``raw`` is tree-sitter's own node, for walks within this room."""
+
+    kind: str
+    span: Span
+    raw: tree_sitter.Node
+
+
+@dataclass(frozen=True)
+class Syntax:
+    """The syntax tree of one text. Built by ``parse``; immutable."""
+
+    language: Language
+    text: str
+    tree: tree_sitter.Tree
+    bytes_map: _ByteMap
+
+    @cached_property
+    def error_count(self) -> int:
+        """How many ERROR and MISSING nodes the tree holds; 0 for a text that parses."""
+        if not self.tree.root_node.has_error:
+            return 0
+        return sum(1 for node in _walk(self.tree.root_node) if node.is_error or node.is_missing)
+
+    def wrap(self, raw: tree_sitter.Node) -> Node:
+        """Give a tree-sitter node its span in code points."""
+        start = self.bytes_map.to_offset(raw.start_byte)
+        return Node(raw.type, Span(start, max(start, self.bytes_map.to_offset(raw.end_byte))), raw)
+
+    def node_at(self, offset: int) -> Node:
+        """Return the smallest node around an offset."""
+        byte = self.bytes_map.to_bytes(offset)
+        return self.wrap(self.tree.root_node.descendant_for_byte_range(byte, byte) or self.tree.root_node)
+
+    def ancestors_at(self, offset: int) -> Iterator[Node]:
+        """Yield the nodes around an offset from the smallest to the root."""
+        raw: tree_sitter.Node | None = self.node_at(offset).raw
+        while raw is not None:
+            yield self.wrap(raw)
+            raw = raw.parent
+
+    def region_at(self, offset: int) -> Region:
+        """Tell whether text typed at the offset lands in code, a comment or a string."""
+        byte = self.bytes_map.to_bytes(offset)
+        before = self.tree.root_node.descendant_for_byte_range(max(0, byte - 1), byte) if byte else None
+        raw = before or self.node_at(offset).raw
+        node: tree_sitter.Node | None = raw
+        while node is not None:
+            if node.type in _INTERPOLATIONS:
+                return "code"
+            # A line comment reaches up to its line's end; a string only counts strictly inside its quotes.
+            if "comment" in node.type and node.start_byte < byte <= node.end_byte:
+                return "code" if node.type == "block_comment" and byte == node.end_byte else "comment"
+            if node.type in _STRING_KINDS and node.start_byte < byte < node.end_byte:
+                return "string"
+            node = node.parent
+        return "code"
+
+    def matches(self, query: tree_sitter.Query) -> list[dict[str, list[Node]]]:
+        """Run a query over the whole tree; one dictionary of captures a match."""
+        found = tree_sitter.QueryCursor(query).matches(self.tree.root_node)
+        return [
+            {name: [self.wrap(raw) for raw in nodes] for name, nodes in captures.items()}
+            for _, captures in found
+        ]
+
+
+def parse(language: Language | None, text: str) -> Syntax | None:
+    """Parse a text; None for a language without grammar or a text over ``PARSE_LIMIT_BYTES``."""
+    if language is None or len(text) > PARSE_LIMIT_BYTES:
+        return None
+    source = text.encode("utf-8", "replace")
+    tree = tree_sitter.Parser(grammar(language)).parse(source)
+    return Syntax(language, text, tree, _ByteMap(text))
+
+
+def _walk(root: tree_sitter.Node) -> Iterator[tree_sitter.Node]:
+    """Yield every node, without recursion: real files nest deeper than Python's stack."""
+    stack = [root]
+    while stack:
+        node = stack.pop()
+        yield node
+        stack.extend(node.children)
