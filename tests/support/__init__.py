@@ -1,0 +1,1 @@
+"""What tests share: fixtures written as text, expectations that update themselves, named reasons to skip."""
