@@ -17,7 +17,7 @@ class Control(msgspec.Struct, frozen=True, tag="c"):
 
 
 class Piece(msgspec.Struct, frozen=True, tag="t"):
-    """Plain text, tokenised in isolation and with control tokens off. ``stable`` pieces lie before all volatile ones."""
+    """Plain text, tokenised in isolation, control tokens off. ``stable`` pieces lie before all volatile ones."""
 
     text: str
     stable: bool = False

@@ -1,7 +1,7 @@
 """One row per language: how its files are named, which grammar parses them, which marks its comments carry.
 
-To add a language, add a row here and a query file in ``text/queries``; a test walks every row. Files of no row are plain
-text and still work, by lines.
+To add a language, add a row here and a query file in ``text/queries``; a test walks every row. Files of no row are
+plain text and still work, by lines.
 """
 
 from collections.abc import Mapping
@@ -35,9 +35,7 @@ class Language:
 
 
 _ROWS = (
-    Language(
-        "python", (".py", ".pyi"), "tree_sitter_python:language", "python", "#", ":([{", indents_blocks=True
-    ),
+    Language("python", (".py", ".pyi"), "tree_sitter_python:language", "python", "#", ":([{", indents_blocks=True),
     Language(
         "javascript",
         (".js", ".jsx", ".mjs", ".cjs"),

@@ -1,4 +1,4 @@
-"""Questions about the syntax of a text, answered by tree-sitter. Offsets in, offsets out; bytes never leave this module.
+"""Questions about the syntax of a text, answered by tree-sitter. Offsets in and out; bytes never leave this module.
 
 A text of no known language has no ``Syntax``; callers then work by lines.
 """
@@ -117,10 +117,7 @@ class Syntax:
     def matches(self, query: tree_sitter.Query) -> list[dict[str, list[Node]]]:
         """Run a query over the whole tree; one dictionary of captures a match."""
         found = tree_sitter.QueryCursor(query).matches(self.tree.root_node)
-        return [
-            {name: [self.wrap(raw) for raw in nodes] for name, nodes in captures.items()}
-            for _, captures in found
-        ]
+        return [{name: [self.wrap(raw) for raw in nodes] for name, nodes in captures.items()} for _, captures in found]
 
 
 def parse(language: Language | None, text: str) -> Syntax | None:

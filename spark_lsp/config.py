@@ -1,0 +1,222 @@
+"""Settings as frozen structs, one per room, and how they are put together from their sources.
+
+This module is the one source of package.json's settings and of docs/configuration.md. It reads no files and never
+refuses to start: an unknown or ill-typed value becomes its default plus one message that names the key, what was found
+and what is allowed.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal, get_type_hints
+
+import msgspec
+from msgspec import Meta
+
+PositiveInt = Annotated[int, Meta(ge=1)]
+NaturalInt = Annotated[int, Meta(ge=0)]
+
+
+class BackendSettings(msgspec.Struct, frozen=True, rename="camel"):
+    """Remote endpoints."""
+
+    urls: Annotated[
+        tuple[str, ...], Meta(description="OpenAI-compatible endpoints; empty means the local engine.")
+    ] = ()
+    model: Annotated[str, Meta(description="Model name that is sent to the endpoints.")] = ""
+    api_key_env: Annotated[str, Meta(description="Name of the environment variable that holds the endpoints' key.")] = (
+        ""
+    )
+
+
+class ContextSettings(msgspec.Struct, frozen=True, rename="camel"):
+    """What may be shown to the model."""
+
+    max_tokens: Annotated[
+        int, Meta(ge=512, le=1_048_576, description="Ceiling for the prompt; the measured speed decides below it.")
+    ] = 131_072
+    include: Annotated[
+        tuple[str, ...], Meta(description="Globs of files to index; empty means all that is not ignored.")
+    ] = ()
+    exclude: Annotated[tuple[str, ...], Meta(description="Globs of files that are never indexed.")] = ()
+
+
+class CompletionSettings(msgspec.Struct, frozen=True, rename="camel"):
+    """Inline completion."""
+
+    enabled: Annotated[bool, Meta(description="Off means that no request reaches the engine.")] = True
+    languages: Annotated[
+        Mapping[str, bool], Meta(description="Language ids switched on or off; those not named are on.")
+    ] = msgspec.field(default_factory=dict)
+    max_lines: Annotated[int, Meta(ge=1, le=200, description="Longest suggestion in lines.")] = 12
+    deadline_ms: Annotated[
+        int, Meta(ge=50, le=60_000, description="Answer time while typing; by hand ten times that.")
+    ] = 600
+    first_token_target_ms: Annotated[
+        int, Meta(ge=20, le=60_000, description="First-token time that decides how much context is sent.")
+    ] = 300
+    in_comments: Annotated[bool, Meta(description="Whether to complete inside comments and strings.")] = True
+    debounce: Annotated[
+        Literal["auto"] | NaturalInt, Meta(description="Wait before asking the model, in ms; auto follows the latency.")
+    ] = "auto"
+    as_completion_item: Annotated[
+        bool, Meta(description="Also offer the text through textDocument/completion, for clients without ghost text.")
+    ] = False
+
+
+class EngineSettings(msgspec.Struct, frozen=True, rename="camel"):
+    """The process that runs the model."""
+
+    gpu_layers: Annotated[Literal["auto"] | NaturalInt, Meta(description="Layers on the GPU.")] = "auto"
+    threads: Annotated[Literal["auto"] | PositiveInt, Meta(description="Compute threads.")] = "auto"
+    kv_type: Annotated[
+        Literal["auto", "f16", "q8_0", "q4_0"], Meta(description="Type of the KV cache; auto: f16 on CPU, q8_0 on GPU.")
+    ] = "auto"
+    idle_minutes: Annotated[
+        float, Meta(ge=0, le=10_080, description="Idle time after which the engine gives its memory back.")
+    ] = 10.0
+    memory_limit_bytes: Annotated[
+        int, Meta(ge=0, description="Most memory for the model and its context; 0: no limit.")
+    ] = 0
+
+
+class ActionsSettings(msgspec.Struct, frozen=True, rename="camel"):
+    """Code actions."""
+
+    enabled: Annotated[bool, Meta(description="Whether refactor code actions are offered.")] = True
+
+
+class TelemetrySettings(msgspec.Struct, frozen=True, rename="camel"):
+    """Statistics on this machine."""
+
+    local: Annotated[
+        bool, Meta(description="Keep accept statistics in a local file that you can read and delete. Nothing is sent.")
+    ] = True
+
+
+class Settings(msgspec.Struct, frozen=True, rename="camel"):
+    """All settings. Values are checked one by one, see ``resolve``."""
+
+    model: Annotated[str, Meta(description="Model name or path of a GGUF file; empty means the embedded model.")] = ""
+    backend: BackendSettings = BackendSettings()
+    context: ContextSettings = ContextSettings()
+    completion: CompletionSettings = msgspec.field(default_factory=CompletionSettings)
+    engine: EngineSettings = EngineSettings()
+    actions: ActionsSettings = ActionsSettings()
+    telemetry: TelemetrySettings = TelemetrySettings()
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One place that settings come from.
+
+    ``values`` nests as the settings do (``{"completion": {"maxLines": 3}}``) or uses dotted keys. A source that is not
+    ``trusted`` comes from the repository's author: it may only narrow or tune.
+    """
+
+    name: str
+    values: Mapping[str, Any]
+    trusted: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One leaf of the settings tree: its dotted key, its type and its default."""
+
+    key: str
+    type: Any
+    default: Any
+
+
+_UNTRUSTED_KEYS = ("completion.", "context.")
+_UNTRUSTED_EXACT = frozenset({"actions.enabled"})
+CLIENT_SECTIONS = frozenset({"server", "trace"})  # read by the editor's own extension, not by the server
+
+
+def settings_keys() -> dict[str, Setting]:
+    """List every setting by dotted key, in the order of the structs."""
+    found: dict[str, Setting] = {}
+    hints = get_type_hints(Settings, include_extras=True)
+    defaults = Settings()
+    for field in msgspec.structs.fields(Settings):
+        value = getattr(defaults, field.name)
+        if not isinstance(value, msgspec.Struct):
+            found[field.encode_name] = Setting(field.encode_name, hints[field.name], value)
+            continue
+        room_hints = get_type_hints(type(value), include_extras=True)
+        for leaf in msgspec.structs.fields(type(value)):
+            key = f"{field.encode_name}.{leaf.encode_name}"
+            found[key] = Setting(key, room_hints[leaf.name], getattr(value, leaf.name))
+    return found
+
+
+def resolve(sources: Sequence[Source]) -> tuple[Settings, list[str]]:
+    """Merge sources, the first one that holds a usable value for a key wins; return settings and messages."""
+    known = settings_keys()
+    messages: list[str] = []
+    chosen: dict[str, Any] = {}
+    for source in sources:
+        for key, value in _flatten(source.values, known):
+            message = _refusal(source, key, value, known)
+            if message:
+                messages.append(message)
+            elif key in known and key not in chosen:
+                chosen[key] = msgspec.convert(value, known[key].type, strict=source.name != "environment")
+    return _build(chosen), messages
+
+
+def environment_source(environment: Mapping[str, str]) -> Source:
+    """Read ``SPARK_LSP_COMPLETION_MAX_LINES`` and its like; lists are separated by commas."""
+    values: dict[str, Any] = {}
+    for key, setting in settings_keys().items():
+        name = "SPARK_LSP_" + "".join(f"_{c}" if c.isupper() else c for c in key.replace(".", "_")).upper()
+        if name in environment:
+            raw = environment[name]
+            is_list = isinstance(setting.default, tuple)
+            values[key] = [part.strip() for part in raw.split(",") if part.strip()] if is_list else raw
+    return Source("environment", values)
+
+
+def _refusal(source: Source, key: str, value: Any, known: Mapping[str, Setting]) -> str:
+    """Say in one sentence why a value cannot be used; empty when it can."""
+    if key.split(".")[0] in CLIENT_SECTIONS:
+        return ""
+    if key not in known:
+        return f"spark.{key} in {source.name} is not a setting; see docs/configuration.md for the list."
+    if not source.trusted and not key.startswith(_UNTRUSTED_KEYS) and key not in _UNTRUSTED_EXACT:
+        return (
+            f"spark.{key} in {source.name} is ignored: a workspace file may only set completion.*, context.* and "
+            "actions.enabled. Set it in your editor or environment."
+        )
+    try:
+        msgspec.convert(value, known[key].type, strict=source.name != "environment")
+    except msgspec.ValidationError as error:
+        reason = str(error).split(" - at ")[0]
+        return f"spark.{key} in {source.name} is {value!r}: {reason}; the default {known[key].default!r} is used."
+    return ""
+
+
+def _flatten(values: Mapping[str, Any], known: Mapping[str, Setting], prefix: str = "") -> Iterable[tuple[str, Any]]:
+    for name, value in values.items():
+        key = f"{prefix}{name}"
+        if isinstance(value, Mapping) and key not in known and any(k.startswith(f"{key}.") for k in known):
+            yield from _flatten(value, known, f"{key}.")
+        elif value is not None:
+            yield key, value
+
+
+def _build(chosen: Mapping[str, Any]) -> Settings:
+    """Put checked leaves into the structs."""
+    top: dict[str, Any] = {}
+    defaults = Settings()
+    for field in msgspec.structs.fields(Settings):
+        value = getattr(defaults, field.name)
+        if not isinstance(value, msgspec.Struct):
+            top[field.name] = chosen.get(field.encode_name, value)
+            continue
+        leaves = {
+            leaf.name: chosen[f"{field.encode_name}.{leaf.encode_name}"]
+            for leaf in msgspec.structs.fields(type(value))
+            if f"{field.encode_name}.{leaf.encode_name}" in chosen
+        }
+        top[field.name] = msgspec.structs.replace(value, **leaves)
+    return Settings(**top)
