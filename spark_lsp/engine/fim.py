@@ -1,0 +1,279 @@
+"""Fill-in-the-middle families: which control tokens a model was trained on, and the prompt they make. Pure.
+
+A family is known by its control tokens alone (and, where two share a vocabulary, by the model's name); ids are never
+hard-coded. A prompt is made of parts, so file text can never become a control token. The engine adds a
+begin-of-text token itself where the model's metadata asks for one. Never guesses: an unknown vocabulary has no family.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from spark_lsp.engine.base import Control, Piece, PromptPart
+
+Order = Literal["psm", "spm"]
+
+
+@dataclass(frozen=True, slots=True)
+class FimFamily:
+    """The control tokens of one family of models and the layout they were trained on."""
+
+    name: str
+    prefix: str
+    suffix: str
+    middle: str
+    """Empty for a family that has none."""
+    order: Order
+    """The order used when the model's own metadata names none."""
+    repository: str = ""
+    """Control token before the repository's name; empty for none."""
+    file_separator: str = ""
+    """Control token before each file; empty means that files are told apart by ``path_mark`` in plain text."""
+    stops: tuple[str, ...] = ()
+    """Control tokens that end an answer besides the model's own end-of-generation tokens; some may be missing."""
+    repository_end: str = ""
+    """Text that follows the repository's name."""
+    path_mark: str = ""
+    """Plain text before each path; such files travel inside the prefix slot, as one longer document."""
+    file_end: str = "\n"
+    """What the text of another file ends in."""
+    path_inside: bool = False
+    """The current file's path follows the prefix token (StarCoder2) instead of preceding it."""
+    fused: bool = False
+    """In suffix-first order, prefix and suffix token stand together in front (how Qwen-like models are trained)."""
+    named: tuple[str, ...] = ()
+    """Words of which the model's name must hold one; empty where the vocabulary alone is telling."""
+
+    @property
+    def required(self) -> tuple[str, ...]:
+        """The control tokens without which a model is not of this family."""
+        every = (self.prefix, self.suffix, self.middle, self.repository, self.file_separator)
+        return tuple(text for text in every if text)
+
+
+_PIPED: Final = ("<|fim_prefix|>", "<|fim_suffix|>", "<|fim_middle|>")
+_PLAIN: Final = ("<fim_prefix>", "<fim_suffix>", "<fim_middle>")
+
+# The rows of design/engine.md section 6. Where two rows share tokens the telling one comes first.
+FAMILIES: Final[tuple[FimFamily, ...]] = (
+    FimFamily(  # also Qwen3-Coder: same spellings, other ids
+        "qwen2.5-coder",
+        *_PIPED,
+        "psm",
+        repository="<|repo_name|>",
+        file_separator="<|file_sep|>",
+        stops=(*_PIPED, "<|fim_pad|>", "<|repo_name|>", "<|file_sep|>", "<|im_start|>", "<|im_end|>"),
+        repository_end="\n",
+        fused=True,
+    ),
+    FimFamily(
+        "deepseek-coder",
+        "<｜fim▁begin｜>",
+        "<｜fim▁hole｜>",
+        "<｜fim▁end｜>",
+        "psm",
+        stops=("<｜fim▁begin｜>", "<｜fim▁hole｜>", "<｜fim▁end｜>"),
+        path_mark="#",
+    ),
+    FimFamily(
+        "starcoder2",
+        *_PLAIN,
+        "psm",
+        repository="<repo_name>",
+        file_separator="<file_sep>",
+        stops=(*_PLAIN, "<fim_pad>", "<repo_name>", "<file_sep>"),
+        path_inside=True,
+        fused=True,
+    ),
+    FimFamily(
+        "mellum",
+        *_PLAIN,
+        "spm",
+        file_separator="<filename>",
+        stops=(*_PLAIN, "<fim_pad>", "<filename>", "<reponame>"),
+        named=("mellum",),
+    ),
+    FimFamily(
+        "granite",
+        *_PLAIN,
+        "psm",
+        repository="<reponame>",
+        file_separator="<filename>",
+        stops=(*_PLAIN, "<fim_pad>", "<filename>", "<reponame>"),
+        fused=True,
+    ),
+    FimFamily(
+        "granite-4",
+        *_PIPED,
+        "psm",
+        repository="<|reponame|>",
+        file_separator="<|filename|>",
+        stops=(*_PIPED, "<|fim_pad|>", "<|filename|>", "<|reponame|>", "<|start_of_role|>"),
+        fused=True,
+    ),
+    FimFamily(
+        "codegemma",
+        *_PIPED,
+        "psm",
+        file_separator="<|file_separator|>",
+        stops=(*_PIPED, "<|file_separator|>"),
+        fused=True,
+    ),
+    FimFamily(
+        "seed-coder",
+        "<[fim-prefix]>",
+        "<[fim-suffix]>",
+        "<[fim-middle]>",
+        "spm",
+        stops=("<[fim-prefix]>", "<[fim-suffix]>", "<[fim-middle]>"),
+        path_mark="<filename>",
+    ),
+    FimFamily(
+        "codellama",
+        "▁<PRE>",
+        "▁<SUF>",
+        "▁<MID>",
+        "psm",
+        stops=("▁<PRE>", "▁<SUF>", "▁<MID>", "▁<EOT>"),
+        path_mark="#",
+        fused=True,
+    ),
+    FimFamily(
+        "codestral",
+        "[PREFIX]",
+        "[SUFFIX]",
+        "",
+        "spm",
+        stops=("[PREFIX]", "[SUFFIX]", "[MIDDLE]"),
+        path_mark="+++++ ",
+        file_end="\n\n",
+    ),
+)
+
+
+def family_of(resolves: Callable[[str], bool], model_name: str = "") -> FimFamily | None:
+    """Return the first family whose every required control token resolves, or None.
+
+    ``resolves(text)`` says whether the text is exactly one control token of the vocabulary.
+    """
+    name = model_name.casefold()
+    for family in FAMILIES:
+        if family.named and not any(word in name for word in family.named):
+            continue
+        if all(resolves(text) for text in family.required):
+            return family
+    return None
+
+
+def family_named(name: str) -> FimFamily | None:
+    """Return the family of that name, or None."""
+    return next((family for family in FAMILIES if family.name == name), None)
+
+
+@dataclass(frozen=True, slots=True)
+class FileBlock:
+    """Text of another file, or a part of it, to be shown ahead of the current one. ``path`` uses ``/``."""
+
+    path: str
+    text: str
+    stable: bool
+
+
+def build_prompt(
+    family: FimFamily,
+    order: Order,
+    *,
+    repository: str,
+    blocks: Sequence[FileBlock],
+    current_path: str,
+    prefix: str,
+    suffix: str,
+) -> tuple[PromptPart, ...]:
+    """Lay out a prompt as the family was trained on it. Empty pieces are left out.
+
+    With neither a repository nor blocks the prompt is the bare hole. A piece stays ``stable`` only while all pieces
+    before it are.
+    """
+    context = bool(repository or blocks)
+    parts: list[PromptPart]
+    if family.path_mark:
+        before = _marked_blocks(family, blocks) if context else []
+        path = [Piece(f"{family.path_mark}{current_path}\n")] if context else []
+        parts = _hole(family, order, [*before, *path, Piece(prefix)], suffix)
+    elif family.path_inside:
+        path = [Piece(f"{current_path}\n")] if context else []
+        head: list[PromptPart] = [Control(family.file_separator)] if context else []
+        parts = [
+            *_separated_blocks(family, repository, blocks),
+            *head,
+            *_hole(family, order, [*path, Piece(prefix)], suffix),
+        ]
+    else:
+        head = [Control(family.file_separator), Piece(f"{current_path}\n")] if context else []
+        parts = [
+            *_separated_blocks(family, repository, blocks),
+            *head,
+            *_hole(family, order, [Piece(prefix)], suffix),
+        ]
+    return tuple(_settled(parts))
+
+
+def prompt_tokens(parts: Sequence[PromptPart], counts: Sequence[int]) -> int:
+    """Return the tokens of a prompt: one for each control token, and the given counts of its pieces in order."""
+    controls = sum(isinstance(part, Control) for part in parts)
+    assert len(counts) == len(parts) - controls, "one count for each piece"
+    return controls + sum(counts)
+
+
+def pieces(parts: Sequence[PromptPart]) -> list[str]:
+    """Return the texts of the pieces in order, as ``Engine.count_tokens`` wants them."""
+    return [part.text for part in parts if isinstance(part, Piece)]
+
+
+def _separated_blocks(family: FimFamily, repository: str, blocks: Sequence[FileBlock]) -> list[PromptPart]:
+    parts: list[PromptPart] = []
+    if family.repository and repository:
+        parts += [Control(family.repository), Piece(repository + family.repository_end, stable=True)]
+    for block in blocks:
+        text = f"{block.path}\n{_ended(block.text, family.file_end)}"
+        parts += [Control(family.file_separator), Piece(text, stable=block.stable)]
+    return parts
+
+
+def _marked_blocks(family: FimFamily, blocks: Sequence[FileBlock]) -> list[Piece]:
+    return [
+        Piece(
+            f"{family.path_mark}{block.path}\n{_ended(block.text, family.file_end)}",
+            stable=block.stable,
+        )
+        for block in blocks
+    ]
+
+
+def _hole(family: FimFamily, order: Order, before: Sequence[Piece], suffix: str) -> list[PromptPart]:
+    """The hole itself. The answer follows the last part, whatever the order."""
+    middle = [Control(family.middle)] if family.middle else []
+    after = Piece(suffix)
+    if order == "psm":
+        return [Control(family.prefix), *before, Control(family.suffix), after, *middle]
+    if family.fused:
+        return [Control(family.prefix), Control(family.suffix), after, *middle, *before]
+    return [Control(family.suffix), after, Control(family.prefix), *before, *middle]
+
+
+def _ended(text: str, end: str) -> str:
+    body = text.rstrip("\n")
+    return body + end if body else ""
+
+
+def _settled(parts: Sequence[PromptPart]) -> list[PromptPart]:
+    """Leave empty pieces out, and let no piece be stable behind a volatile one."""
+    settled: list[PromptPart] = []
+    stable = True
+    for part in parts:
+        if isinstance(part, Control):
+            settled.append(part)
+        elif part.text:
+            stable = stable and part.stable
+            settled.append(Piece(part.text, stable=stable))
+    return settled
