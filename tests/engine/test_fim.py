@@ -88,7 +88,8 @@ def test_deepseek_is_one_long_document() -> None:
     check(
         "deepseek-coder",
         "psm",
-        "<｜fim▁begin｜>«#lib/a.py⏎A = 1⏎»‹#lib/b.py⏎B = 2⏎›‹#src/main.py⏎›‹def f(›<｜fim▁hole｜>‹⏎    pass⏎›<｜fim▁end｜>",
+        "<｜fim▁begin｜>«#lib/a.py⏎A = 1⏎»‹#lib/b.py⏎B = 2⏎›‹#src/main.py⏎›"
+        "‹def f(›<｜fim▁hole｜>‹⏎    pass⏎›<｜fim▁end｜>",
     )
 
 
