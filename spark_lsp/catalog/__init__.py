@@ -1,2 +1,4 @@
-"""Known models: list and describe them. Reads metadata only; never runs a model, never opens the network unasked.
+"""Known models: their names, where their files lie, what is known of them before they run.
+
+Reads metadata only; never runs a model, never opens the network unasked.
 """
