@@ -1,0 +1,39 @@
+# Spark LSP. `make` alone lists the targets; `make demo` and `make test` set up all that they need.
+# Another Python: make demo PYTHON=python3.12
+
+RUN := .venv/bin/
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: ## Set up, index a sample workspace, stream completions and show a code action in the terminal
+	@sh scripts/setup.sh
+	@$(RUN)python scripts/demo.py
+
+test: check ## Set up for development, check the code, run all tests but those in real editors
+	@$(RUN)python -m pytest -m "not editor"
+
+test-editors: setup ## Run the tests in real editors: Neovim and VS Code's extension
+	@$(RUN)python -m pytest -m editor
+
+check: setup ## Lint, formatting, types, and whether generated files are fresh
+	@$(RUN)ruff check .
+	@$(RUN)ruff format --check .
+	@$(RUN)mypy
+	@$(RUN)python scripts/generate.py --check
+
+generate: setup ## Write the generated files anew from the settings
+	@$(RUN)python scripts/generate.py
+
+bench: setup ## Measure the latency of completions with the embedded model
+	@$(RUN)spark-lsp bench latency
+
+setup: ## Make .venv and install the project with its development tools
+	@sh scripts/setup.sh dev
+
+clean: ## Remove .venv and everything that can be made again
+	@rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis dist build editors/vscode/node_modules editors/vscode/dist
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-editors check generate bench setup clean

@@ -1,0 +1,168 @@
+"""Writes the files that follow from the settings: docs/configuration.md and the settings of the VS Code extension.
+
+``--check`` writes nothing and fails when a file is not what it should be. To change a setting, change
+``spark_lsp/config.py`` and run ``make generate``.
+"""
+
+import json
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from spark_lsp.config import Setting, Settings, Source, environment_source, resolve, settings_keys
+
+ROOT = Path(__file__).resolve().parent.parent
+PAGE = "docs/configuration.md"
+MANIFEST = "editors/vscode/package.json"
+SECTION = "spark"
+HAND_WRITTEN = (f"{SECTION}.server.", f"{SECTION}.trace.")
+"""Settings of the extension itself, which the server never reads."""
+
+INTRODUCTION = """\
+# Configuration
+
+<!-- Written by scripts/generate.py from spark_lsp/config.py; change that and run `make generate`. -->
+
+No setting is needed: without any, the embedded model serves on this machine.
+The keys below belong to the section `spark`.
+
+A key can be set in four places; where two hold the same key, the earlier place of this list wins.
+
+1. The editor's settings: `"spark.completion.maxLines": 4` in VS Code, `settings = { spark = { completion = { maxLines = 4 } } }` in Neovim.
+2. `initializationOptions` of the language client, nested in the same way, with or without the outer `spark`.
+3. `.spark-lsp.toml` in the workspace folder: `completion.maxLines = 4`.
+4. The environment: `SPARK_LSP_COMPLETION_MAX_LINES=4`; the members of a list are separated by commas.
+
+An unknown key or a value that does not fit is replaced by the default, and one message says which key, what was found and what is allowed.
+
+The workspace's own file comes from whoever wrote the repository.
+It can set the keys marked "yes" under "workspace file" and no others; the rest are ignored with a message.
+"""  # noqa: E501
+
+
+def main(arguments: list[str]) -> int:
+    """Write the files, or with ``--check`` name those that are not fresh."""
+    stale = [name for name, text in generated() if _current(name) != text]
+    if "--check" in arguments:
+        for name in stale:
+            sys.stderr.write(f"{name} is not what spark_lsp/config.py says; `make generate` writes it.\n")
+        return 1 if stale else 0
+    for name, text in generated():
+        if name in stale:
+            (ROOT / name).parent.mkdir(parents=True, exist_ok=True)
+            (ROOT / name).write_text(text, "utf-8", newline="\n")
+            sys.stdout.write(f"wrote {name}\n")
+    return 0
+
+
+def generated() -> Iterator[tuple[str, str]]:
+    """Yield each generated file's path and the text that it should hold."""
+    keys = settings_keys()
+    yield PAGE, configuration_page(keys)
+    if (ROOT / MANIFEST).is_file():
+        yield MANIFEST, manifest(_current(MANIFEST), keys)
+
+
+def configuration_page(keys: Mapping[str, Setting]) -> str:
+    """Return docs/configuration.md."""
+    lines = [INTRODUCTION.rstrip()]
+    room = None
+    for key, setting in keys.items():
+        if key.rpartition(".")[0] != room:
+            room = key.rpartition(".")[0]
+            lines += ["", f"## {_room_title(room)}", ""]
+            lines += ["| key | what | values | default | environment | workspace file |", "|---|---|---|---|---|---|"]
+        schema = _schema(setting)
+        cells = (
+            f"`{SECTION}.{key}`",
+            schema["description"],
+            _values(schema),
+            f"`{json.dumps(_default(setting))}`",
+            "none" if schema.get("type") == "object" else f"`{_environment_name(key)}`",
+            "yes" if _workspace_may_set(setting) else "no",
+        )
+        lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def manifest(current: str, keys: Mapping[str, Setting]) -> str:
+    """Return package.json with the settings of the server; keys of the extension itself stay as they are."""
+    package = json.loads(current)
+    configuration = package["contributes"]["configuration"]
+    own = {name: value for name, value in configuration.get("properties", {}).items() if name.startswith(HAND_WRITTEN)}
+    configuration["properties"] = {**own, **{f"{SECTION}.{key}": _property(setting) for key, setting in keys.items()}}
+    first_indented = next((line for line in current.splitlines() if line[:1] in " \t"), "  ")
+    indent = first_indented[: len(first_indented) - len(first_indented.lstrip())]
+    return json.dumps(package, indent=indent, ensure_ascii=False) + "\n"
+
+
+def _property(setting: Setting) -> dict[str, Any]:
+    """Describe a setting for VS Code. What a workspace may not set has a scope that a workspace cannot reach."""
+    schema = _schema(setting)
+    scope = "resource" if _workspace_may_set(setting) else "machine"
+    description = schema.pop("description")
+    return {**schema, "default": _default(setting), "scope": scope, "markdownDescription": description}
+
+
+def _schema(setting: Setting) -> dict[str, Any]:
+    schema = msgspec.json.schema(setting.type)
+    if not schema.get("description"):
+        raise SystemExit(f"{SECTION}.{setting.key} has no description in spark_lsp/config.py")
+    if "enum" in schema:
+        schema = {"type": "string", **schema}
+    return schema
+
+
+def _default(setting: Setting) -> Any:
+    return msgspec.to_builtins(setting.default)
+
+
+def _values(schema: Mapping[str, Any]) -> str:
+    """Say in words what a setting takes."""
+    if "anyOf" in schema:
+        return " or ".join(_values(choice) for choice in schema["anyOf"])
+    if "enum" in schema:
+        return ", ".join(f"`{json.dumps(value)}`" for value in schema["enum"])
+    if schema["type"] == "array":
+        return f"list of {_values(schema['items'])}s"
+    if schema["type"] == "object":
+        return f"names, each with a {_values(schema['additionalProperties'])}"
+    name = {"integer": "whole number", "boolean": "true or false", "string": "text"}.get(schema["type"], schema["type"])
+    lowest, highest = schema.get("minimum"), schema.get("maximum")
+    if lowest is not None and highest is not None:
+        return f"{name}, {lowest:,} to {highest:,}"
+    return f"{name}, {lowest:,} or more" if lowest is not None else name
+
+
+def _environment_name(key: str) -> str:
+    """Return the variable that sets a key, checked against the module that reads it."""
+    name = "SPARK_LSP_" + "".join(f"_{c}" if c.isupper() else c for c in key.replace(".", "_")).upper()
+    if key not in environment_source({name: ""}).values:
+        raise SystemExit(f"{name} does not set {SECTION}.{key}")
+    return name
+
+
+def _workspace_may_set(setting: Setting) -> bool:
+    """Whether the repository's own settings file is heard for this key."""
+    return not resolve([Source("workspace", {setting.key: setting.default}, trusted=False)])[1]
+
+
+def _room_title(room: str) -> str:
+    """Return the first line of what the settings struct says of itself."""
+    struct = getattr(Settings(), room) if room else None
+    title = (type(struct).__doc__ or room).strip().splitlines()[0].rstrip(".") if struct else "Model"
+    return f"{title} (`{SECTION}.{room}`)" if room else title
+
+
+def _current(name: str) -> str:
+    try:
+        return (ROOT / name).read_text("utf-8")
+    except OSError:
+        return ""
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,201 @@
+"""Installs the project into the Python that runs this, with progress, and only when something changed.
+
+Plain standard library: it runs before anything is installed. ``scripts/setup.sh`` calls it; arguments name dependency
+groups. A stamp beside the environment says what was installed last.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+import tomllib
+from importlib import metadata
+from pathlib import Path
+from typing import IO
+
+ROOT = Path(__file__).resolve().parent.parent
+STAMP = Path(sys.prefix) / "spark-lsp-install.json"
+LOG = Path(sys.prefix) / "spark-lsp-install.log"
+GROUPS_PIP = (25, 1)
+"""The first pip that installs dependency groups."""
+PLAIN_INTERVAL_S = 30.0
+LINE_INTERVAL_S = 0.5
+PHASES = (
+    (re.compile(r"^\s*\[\s*(\d+)/(\d+)\]"), "compiling llama.cpp, step {0} of {1}"),
+    (re.compile(r"^\s*\[\s*(\d+)%\]"), "compiling llama.cpp, {0} %"),
+    (re.compile(r"Building wheel for llama[-_]cpp[-_]python"), "compiling llama.cpp"),
+    (re.compile(r"^\s*Collecting ([A-Za-z0-9._-]+)"), "fetching packages ({0})"),
+    (re.compile(r"^\s*Installing collected packages"), "installing packages"),
+)
+"""What pip's log says -> what the user reads."""
+
+
+def main(groups: list[str]) -> int:
+    """Install what is missing; return the exit code."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+    wanted = _fingerprint(project)
+    present, present_groups = _read_stamp()
+    if present == wanted and set(groups) <= set(present_groups):
+        return 0
+    groups = sorted({*groups, *present_groups})
+    compiles = not _installed("llama-cpp-python")
+    if compiles and not _compiler("CXX", "c++", "g++", "clang++"):
+        return _fail(f"A C++ compiler is needed to build llama.cpp and none was found on PATH: {_compiler_help()}.")
+    if compiles and not _compiler("CC", "cc", "gcc", "clang"):
+        return _fail(f"A C compiler is needed to build llama.cpp and none was found on PATH: {_compiler_help()}.")
+    _say(
+        "Installing Spark LSP into .venv."
+        + (
+            " The first time llama.cpp is compiled, which takes some minutes (about 5 on four cores)."
+            if compiles
+            else ""
+        )
+    )
+    started = time.monotonic()
+    LOG.write_bytes(b"")
+    if groups and _pip_version() < GROUPS_PIP and _pip(["--upgrade", "pip"]):
+        return _fail_with_log("pip could not be brought to a version that knows dependency groups")
+    if _pip(["--editable", ".", *(argument for group in groups for argument in ("--group", group))]):
+        return _fail_with_log("Installing failed")
+    STAMP.write_text(json.dumps({"fingerprint": wanted, "groups": groups}) + "\n", "utf-8")
+    _say(f"Installed in {_clock(time.monotonic() - started)}.")
+    return 0
+
+
+def _fingerprint(project: dict[str, object]) -> str:
+    """Name what an installation depends on: this Python and the parts of pyproject.toml that pip reads."""
+    parts = {key: project.get(key) for key in ("project", "build-system", "dependency-groups")}
+    text = json.dumps([sys.version_info[:3], str(ROOT), parts], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _read_stamp() -> tuple[str, list[str]]:
+    """Return the fingerprint and the groups of the last installation; empty when there was none."""
+    try:
+        stamp = json.loads(STAMP.read_text("utf-8"))
+        return str(stamp["fingerprint"]), [str(group) for group in stamp["groups"]]
+    except (OSError, ValueError, KeyError, TypeError):
+        return "", []
+
+
+def _installed(package: str) -> bool:
+    try:
+        metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return False
+    return True
+
+
+def _compiler(variable: str, *names: str) -> str | None:
+    """Return a compiler that answers; on macOS a program of that name is there even when the tools are not."""
+    for name in (os.environ.get(variable, ""), *names):
+        path = shutil.which(name.split(" ")[0]) if name else None
+        if path and subprocess.run([path, "--version"], capture_output=True, check=False).returncode == 0:
+            return path
+    return None
+
+
+def _compiler_help() -> str:
+    for program, command in (
+        ("apt-get", "sudo apt-get install g++"),
+        ("dnf", "sudo dnf install gcc-c++"),
+        ("pacman", "sudo pacman -S gcc"),
+        ("apk", "sudo apk add g++"),
+    ):
+        if shutil.which(program):
+            return command
+    return "xcode-select --install" if sys.platform == "darwin" else "install g++ or clang++"
+
+
+def _pip_version() -> tuple[int, ...]:
+    return tuple(int(part) for part in metadata.version("pip").split(".")[:2])
+
+
+def _pip(arguments: list[str]) -> int:
+    """Run ``pip install`` with its output in the log, showing where it is; return its exit code."""
+    environment = {"CMAKE_BUILD_PARALLEL_LEVEL": str(os.cpu_count() or 1), **os.environ, "PYTHONUNBUFFERED": "1"}
+    command = [
+        sys.executable,
+        "-m",
+        "pip",
+        "install",
+        "--verbose",
+        "--no-input",
+        "--disable-pip-version-check",
+        *arguments,
+    ]
+    with LOG.open("ab") as log, LOG.open("rb") as reader:
+        reader.seek(0, os.SEEK_END)
+        process = subprocess.Popen(
+            command, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT
+        )
+        try:
+            _watch(process, reader)
+        except KeyboardInterrupt:
+            process.terminate()
+            process.wait()
+            _say("\nInterrupted; the next run goes on from here.")
+            sys.exit(130)
+    return process.returncode
+
+
+def _watch(process: subprocess.Popen[bytes], reader: IO[bytes]) -> None:
+    """Show phase and elapsed time until the process ends: one moving line on a terminal, plain lines elsewhere."""
+    started = time.monotonic()
+    is_terminal = sys.stdout.isatty()
+    interval_s = LINE_INTERVAL_S if is_terminal else PLAIN_INTERVAL_S
+    phase = "starting"
+    while True:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(timeout=interval_s)
+        phase = _phase(reader.read().decode("utf-8", "replace"), phase)
+        line = f"  {_clock(time.monotonic() - started)}  {phase}"
+        if is_terminal:
+            width = shutil.get_terminal_size().columns - 1
+            sys.stdout.write("\r\033[K" + ("" if process.returncode is not None else line[:width]))
+            sys.stdout.flush()
+        elif process.returncode is None:
+            _say(line)
+        if process.returncode is not None:
+            return
+
+
+def _phase(text: str, phase: str) -> str:
+    """Return the phase that the newest telling line of pip's log names."""
+    for line in reversed(text.splitlines()):
+        for pattern, words in PHASES:
+            match = pattern.search(line)
+            if match:
+                return words.format(*match.groups())
+    return phase
+
+
+def _clock(seconds: float) -> str:
+    return f"{int(seconds) // 60}:{int(seconds) % 60:02d}"
+
+
+def _fail_with_log(sentence: str) -> int:
+    lines = LOG.read_text("utf-8", "replace").splitlines()[-20:]
+    sys.stderr.write("".join(f"    {line}\n" for line in lines))
+    return _fail(f"{sentence}; the whole log is {LOG.relative_to(ROOT) if LOG.is_relative_to(ROOT) else LOG}.")
+
+
+def _fail(sentence: str) -> int:
+    sys.stderr.write(f"spark-lsp: {sentence}\n")
+    return 1
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
