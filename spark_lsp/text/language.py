@@ -10,6 +10,7 @@ from functools import cache
 from importlib import import_module
 from importlib.resources import files
 from pathlib import PurePath
+from typing import Literal
 
 import tree_sitter
 
@@ -104,3 +105,13 @@ def query_source(language: Language) -> str:
     """Return the text of the language's query file; empty when it has none."""
     resource = files("spark_lsp.text") / "queries" / f"{language.query}.scm"
     return resource.read_text("utf-8") if resource.is_file() else ""
+
+
+Section = Literal["definitions", "references", "imports", "scopes"]
+
+
+@cache
+def query(language: Language, section: Section) -> tree_sitter.Query | None:
+    """Compile a section of a language's query file (it begins at ``;; section``), once per process; None without."""
+    _, found, rest = query_source(language).partition(f";; {section}\n")
+    return tree_sitter.Query(grammar(language), rest.partition("\n;; ")[0]) if found else None

@@ -3,6 +3,7 @@
 A text of no known language has no ``Syntax``; callers then work by lines.
 """
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -114,10 +115,20 @@ class Syntax:
             node = node.parent
         return "code"
 
-    def matches(self, query: tree_sitter.Query) -> list[dict[str, list[Node]]]:
-        """Run a query over the whole tree; one dictionary of captures a match."""
+    def matches(self, query: tree_sitter.Query) -> list[tuple[int, dict[str, list[Node]]]]:
+        """Run a query over the whole tree; for each match the number of its pattern and its captures."""
         found = tree_sitter.QueryCursor(query).matches(self.tree.root_node)
-        return [{name: [self.wrap(raw) for raw in nodes] for name, nodes in captures.items()} for _, captures in found]
+        return [
+            (pattern, {name: [self.wrap(raw) for raw in nodes] for name, nodes in captures.items()})
+            for pattern, captures in found
+        ]
+
+    def count_texts(self, query: tree_sitter.Query, capture: str) -> Counter[str]:
+        """Count the texts of all nodes that a query captures under one name, without a value for each of them."""
+        raws = tree_sitter.QueryCursor(query).captures(self.tree.root_node).get(capture, [])
+        if self.text.isascii():
+            return Counter([self.text[raw.start_byte : raw.end_byte] for raw in raws])
+        return Counter([raw.text.decode("utf-8", "replace") for raw in raws if raw.text is not None])
 
 
 def parse(language: Language | None, text: str) -> Syntax | None:

@@ -1,0 +1,32 @@
+; What a C file defines, includes and uses.
+
+;; definitions
+(function_definition declarator: (function_declarator declarator: (identifier) @name) body: (compound_statement) @body) @definition.function
+(function_definition declarator: (pointer_declarator declarator: (function_declarator declarator: (identifier) @name))
+  body: (compound_statement) @body) @definition.function
+(translation_unit (declaration declarator: (function_declarator declarator: (identifier) @name)) @definition.function)
+(translation_unit (declaration declarator: (pointer_declarator declarator: (function_declarator
+  declarator: (identifier) @name))) @definition.function)
+(translation_unit (declaration declarator: (identifier) @name) @definition.variable)
+(translation_unit (declaration declarator: (init_declarator declarator: (identifier) @name)) @definition.variable)
+(struct_specifier name: (type_identifier) @name body: (_) @body) @definition.class
+(union_specifier name: (type_identifier) @name body: (_) @body) @definition.class
+(enum_specifier name: (type_identifier) @name body: (_) @body) @definition.enum
+(enumerator name: (identifier) @name) @definition.constant
+(type_definition declarator: (type_identifier) @name) @definition.type
+(field_declaration declarator: (field_identifier) @name) @definition.field
+(field_declaration declarator: (pointer_declarator declarator: (field_identifier) @name)) @definition.field
+(preproc_def name: (identifier) @name) @definition.constant
+(preproc_function_def name: (identifier) @name) @definition.function
+
+;; references
+[(identifier) (field_identifier) (type_identifier)] @reference
+
+;; imports
+(preproc_include path: (string_literal (string_content) @import.module))
+(preproc_include path: (system_lib_string) @import.module)
+
+;; scopes
+(translation_unit) @scope
+(function_definition) @scope
+(compound_statement) @scope

@@ -1,0 +1,51 @@
+; What a C++ file or a header defines, includes and uses.
+
+;; definitions
+(function_definition declarator: (function_declarator declarator: (identifier) @name) body: (compound_statement) @body) @definition.function
+(function_definition declarator: (pointer_declarator declarator: (function_declarator declarator: (identifier) @name))
+  body: (compound_statement) @body) @definition.function
+(translation_unit (declaration declarator: (function_declarator declarator: (identifier) @name)) @definition.function)
+(translation_unit (declaration declarator: (pointer_declarator declarator: (function_declarator
+  declarator: (identifier) @name))) @definition.function)
+(translation_unit (declaration declarator: (identifier) @name) @definition.variable)
+(translation_unit (declaration declarator: (init_declarator declarator: (identifier) @name)) @definition.variable)
+(struct_specifier name: (type_identifier) @name body: (_) @body) @definition.class
+(union_specifier name: (type_identifier) @name body: (_) @body) @definition.class
+(enum_specifier name: (type_identifier) @name body: (_) @body) @definition.enum
+(enumerator name: (identifier) @name) @definition.constant
+(type_definition declarator: (type_identifier) @name) @definition.type
+(field_declaration declarator: (field_identifier) @name) @definition.field
+(field_declaration declarator: (pointer_declarator declarator: (field_identifier) @name)) @definition.field
+(preproc_def name: (identifier) @name) @definition.constant
+(preproc_function_def name: (identifier) @name) @definition.function
+(class_specifier name: (type_identifier) @name body: (_) @body) @definition.class
+(function_definition declarator: (function_declarator declarator: (field_identifier) @name)
+  body: (compound_statement) @body) @definition.method
+(function_definition declarator: (function_declarator
+  declarator: (qualified_identifier scope: (_) @owner name: (identifier) @name))
+  body: (compound_statement) @body) @definition.method
+(function_definition declarator: (function_declarator declarator: (qualified_identifier scope: (_) @owner
+  name: (qualified_identifier scope: (_) @owner name: (identifier) @name)))
+  body: (compound_statement) @body) @definition.method
+(function_definition declarator: (reference_declarator (function_declarator declarator: (_) @name))
+  body: (compound_statement) @body) @definition.function
+(field_declaration declarator: (function_declarator declarator: (field_identifier) @name)) @definition.method
+(template_declaration (function_definition declarator: (function_declarator declarator: (identifier) @name)
+  body: (compound_statement) @body)) @definition.function
+(template_declaration (class_specifier name: (type_identifier) @name body: (_) @body)) @definition.class
+(template_declaration (struct_specifier name: (type_identifier) @name body: (_) @body)) @definition.class
+(alias_declaration name: (type_identifier) @name) @definition.type
+(namespace_definition name: (namespace_identifier) @name body: (declaration_list) @body) @container
+
+;; references
+[(identifier) (field_identifier) (type_identifier) (namespace_identifier)] @reference
+
+;; imports
+(preproc_include path: (string_literal (string_content) @import.module))
+(preproc_include path: (system_lib_string) @import.module)
+
+;; scopes
+(translation_unit) @scope
+(function_definition) @scope
+(lambda_expression) @scope
+(compound_statement) @scope
