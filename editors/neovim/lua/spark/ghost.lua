@@ -1,0 +1,196 @@
+-- Which suggestion is on the screen, and which question is open. There is one cursor, so there is one of each.
+--
+-- What must not happen: a visible suggestion replaced by a different one while it still fits what is typed; an answer
+-- to an older text shown; a request left running that nobody waits for.
+
+local Request = require("spark.request")
+local Suggestion = require("spark.suggestion")
+local draw = require("spark.draw")
+
+local M = {}
+
+local current ---@type spark.Suggestion?
+local asking ---@type spark.Request?
+local owner ---@type spark.Request? the request that `current` came from
+local seen ---@type { tick: integer, row: integer, col: integer }? the text and cursor last looked at
+
+local function look()
+  local row, col = unpack(vim.api.nvim_win_get_cursor(0))
+  seen = { tick = vim.api.nvim_buf_get_changedtick(0), row = row, col = col }
+end
+
+local function stop_asking()
+  if asking then
+    asking:cancel()
+    asking = nil
+  end
+end
+
+local function drop()
+  if current then
+    draw.clear(current.bufnr)
+    current:release()
+    current, owner = nil, nil
+  end
+end
+
+--- Draw what is left of the current suggestion, or drop it when it no longer fits.
+---@return boolean visible
+local function refresh()
+  local view = current and current:view()
+  if not (current and view) then
+    drop()
+    return false
+  end
+  draw.draw(current.bufnr, view)
+  return true
+end
+
+---@param request spark.Request
+---@param item spark.Item
+local function show(request, item)
+  drop()
+  current = Suggestion.new(request.client, request.bufnr, item)
+  owner = request
+  if refresh() then
+    request.client:notify("textDocument/didShowCompletion", { item = item })
+  end
+end
+
+--- A later value for what is shown. While it streams only an extension is taken; the final answer is the server's word.
+---@param item spark.Item?
+---@param final boolean
+local function grow(item, final)
+  assert(current)
+  if not item then
+    if final then
+      drop()
+    end
+    return
+  end
+  if final or vim.startswith(item.insertText, current.item.insertText) then
+    current.item = item
+    refresh()
+  end
+end
+
+--- The answer to a question asked while an earlier suggestion was being typed through: taken if it says more of the same.
+---@param request spark.Request
+---@param item spark.Item
+local function extend(request, item)
+  assert(current)
+  local shown = current:view()
+  local candidate = Suggestion.new(request.client, request.bufnr, item)
+  local longer = candidate:view()
+  if shown and longer and #longer.rest > #shown.rest and vim.startswith(longer.rest, shown.rest) then
+    drop()
+    current, owner = candidate, request
+    refresh()
+  else
+    candidate:release()
+  end
+end
+
+---@param request spark.Request
+---@param items spark.Item[]
+---@param final boolean
+local function answered(request, items, final)
+  if request ~= asking then
+    return
+  end
+  if final then
+    asking = nil
+  end
+  local item = items[1]
+  if current and owner == request then
+    grow(item, final)
+    return
+  end
+  -- The text may have changed with its event still to come; that event asks again.
+  local fits = vim.api.nvim_get_current_buf() == request.bufnr
+    and vim.api.nvim_buf_get_changedtick(request.bufnr) == request.tick
+    and vim.startswith(vim.api.nvim_get_mode().mode, "i")
+    and vim.fn.pumvisible() == 0
+  if not (item and fits) then
+    return
+  end
+  if current then
+    extend(request, item)
+  else
+    show(request, item)
+  end
+end
+
+---@param trigger "invoked"|"automatic"
+function M.request(trigger)
+  local bufnr = vim.api.nvim_get_current_buf()
+  local client = vim.lsp.get_clients({ name = "spark", bufnr = bufnr })[1]
+  stop_asking()
+  if client and client.initialized then
+    asking = Request.start(client, bufnr, trigger, answered)
+  end
+end
+
+--- The text changed in insert mode.
+function M.changed()
+  look()
+  if vim.fn.pumvisible() == 1 then
+    M.dismiss()
+    return
+  end
+  if current and refresh() then
+    -- A stream goes on by itself; a server without streams serves the rest when asked again.
+    if owner and not owner.streaming then
+      M.request("automatic")
+    end
+    return
+  end
+  M.request("automatic")
+end
+
+--- The cursor moved. Typing moves it too, before the event of the change: that is not a move.
+function M.moved()
+  local row, col = unpack(vim.api.nvim_win_get_cursor(0))
+  local typed = seen and seen.tick ~= vim.api.nvim_buf_get_changedtick(0)
+  if not typed and seen and (seen.row ~= row or seen.col ~= col) then
+    M.dismiss()
+  end
+end
+
+--- Insert mode began: an empty line opened with `o` deserves an answer before the first key.
+function M.entered()
+  look()
+  M.request("automatic")
+end
+
+---@return boolean visible
+function M.visible()
+  return current ~= nil and current:view() ~= nil
+end
+
+--- Take the suggestion away, and forget the open question.
+---@return boolean dismissed false when there was nothing to see
+function M.dismiss()
+  local was_visible = M.visible()
+  stop_asking()
+  drop()
+  return was_visible
+end
+
+--- The suggestion at the cursor with what is left of it.
+---@return spark.Suggestion?
+---@return spark.View?
+function M.get()
+  local view = current and current:view()
+  if current and view then
+    return current, view
+  end
+end
+
+--- Redraw after a part of the suggestion was inserted.
+function M.advanced()
+  look()
+  refresh()
+end
+
+return M

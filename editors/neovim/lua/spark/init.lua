@@ -1,0 +1,63 @@
+-- The public face: what a user's configuration may call. Everything else under lua/spark may change.
+
+local M = {}
+
+--- Start Spark with options. Not needed for the defaults: vim.lsp.enable("spark") is enough.
+---@param opts? table see |spark-options|
+function M.setup(opts)
+  local config = require("spark.config")
+  config.set(opts)
+  local lsp = {} ---@type vim.lsp.Config
+  lsp.cmd = config.current.cmd
+  if config.current.settings then
+    lsp.settings = { spark = config.current.settings }
+  end
+  vim.lsp.config("spark", lsp)
+  vim.lsp.enable("spark")
+end
+
+--- One short text for the statusline; empty where Spark does not run.
+---@return string
+function M.status()
+  return require("spark.status").component()
+end
+
+--- Whether a suggestion is on the screen at the cursor.
+---@return boolean
+function M.visible()
+  return require("spark.ghost").visible()
+end
+
+---@return boolean accepted
+function M.accept()
+  return require("spark.accept").all()
+end
+
+---@return boolean accepted
+function M.accept_word()
+  return require("spark.accept").word()
+end
+
+---@return boolean accepted
+function M.accept_line()
+  return require("spark.accept").line()
+end
+
+---@return boolean dismissed
+function M.dismiss()
+  return require("spark.ghost").dismiss()
+end
+
+--- Ask for a suggestion by hand; the server takes more time for it than while typing.
+function M.request()
+  require("spark.ghost").request("invoked")
+end
+
+--- Show or stop showing suggestions. The server keeps running.
+---@param on? boolean nil toggles
+---@return boolean on
+function M.toggle(on)
+  return require("spark.attach").toggle(on)
+end
+
+return M

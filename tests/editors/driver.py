@@ -1,0 +1,135 @@
+"""A real Neovim under test: started, typed into, and looked at. Waits for states, never for a length of time."""
+
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pynvim
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+PLUGIN = REPOSITORY / "editors" / "neovim"
+
+# How long a state may take to come about. Only a failing test waits this long.
+DEADLINE_S = 15.0
+# Pause between two looks at the editor.
+POLL_S = 0.01
+
+# What the user sees: read from the extmarks on the screen, not from the plugin's own memory.
+_GHOST = """
+local space = vim.api.nvim_get_namespaces()["spark.ghost"]
+if not space then return "" end
+local inline, below = {}, {}
+for _, mark in ipairs(vim.api.nvim_buf_get_extmarks(0, space, 0, -1, { details = true })) do
+  for _, chunk in ipairs(mark[4].virt_text or {}) do table.insert(inline, chunk[1]) end
+  for _, line in ipairs(mark[4].virt_lines or {}) do table.insert(below, line[1][1]) end
+end
+return table.concat({ table.concat(inline), unpack(below) }, "\\n")
+"""
+
+_CLIENT = 'vim.lsp.get_clients({ name = "spark" })[1]'
+
+
+class Neovim:
+    """One editor with the plugin loaded and the Spark server of the test's choice."""
+
+    def __init__(self, binary: Path, server: Sequence[str], *, setup: str | None = "{}") -> None:
+        # A socket has a short name or none at all, so it does not lie in the test's own folder.
+        self.folder = tempfile.TemporaryDirectory(prefix="nvim")
+        socket = Path(self.folder.name) / "socket"
+        load = f"set runtimepath^={PLUGIN}"
+        argv = [str(binary), "--clean", "--headless", "-i", "NONE", "-n", "--cmd", load, "--listen", str(socket)]
+        self.process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        self.wait("Neovim's socket", socket.exists)
+        self.api = pynvim.attach("socket", path=str(socket))
+        # A screen, so that what is drawn can be read back from it.
+        self.api.ui_attach(100, 30, rgb=True)
+        if setup is not None:
+            self.lua(f'require("spark").setup(vim.tbl_extend("force", {setup}, {{ cmd = ... }}))', list(server))
+
+    def close(self) -> None:
+        """Leave as a user does. A server that does not stop, or an editor that hangs on leaving, is a failure."""
+        try:
+            self.lua('vim.lsp.enable("spark", false)')
+            self.wait("the server to stop", lambda: self.lua(f"return {_CLIENT} == nil"))
+            with suppress(EOFError):
+                self.api.command("qa!")
+            self.process.wait(DEADLINE_S)
+        finally:
+            self.process.kill()
+            self.process.wait()
+            self.api.close()
+            self.folder.cleanup()
+
+    def lua(self, code: str, *arguments: Any) -> Any:
+        return self.api.exec_lua(code, *arguments)
+
+    def wait(self, what: str, state: Callable[[], Any], *, deadline_s: float = DEADLINE_S) -> Any:
+        """Look until ``state`` is true; fail with everything there is to see."""
+        end = time.monotonic() + deadline_s
+        while not (value := state()):
+            if time.monotonic() > end:
+                seen = self.describe() if hasattr(self, "api") else ""
+                raise AssertionError(f"waited {deadline_s:.0f} s for {what}\n{seen}")
+            time.sleep(POLL_S)
+        return value
+
+    def describe(self) -> str:
+        messages = self.api.command_output("messages")
+        mode = self.api.api.get_mode()["mode"]
+        return f"mode {mode}\nbuffer {self.lines()}\nghost {self.ghost()!r}\nmessages {messages}"
+
+    def open(self, path: Path) -> None:
+        """Edit a file and wait until its server is there."""
+        self.api.command(f"edit {path}")
+        ready = f"local c = vim.lsp.get_clients({{ name = 'spark', bufnr = 0 }})[1]; return c and c.initialized"
+        self.wait("the server", lambda: self.lua(ready), deadline_s=60)
+
+    def type(self, keys: str) -> None:
+        self.api.input(keys)
+
+    def lines(self) -> list[str]:
+        return self.api.current.buffer[:]
+
+    def text(self) -> str:
+        return "\n".join(self.lines())
+
+    def cursor(self) -> tuple[int, int]:
+        row, column = self.api.current.window.cursor
+        return row, column
+
+    def ghost(self) -> str:
+        return self.lua(_GHOST)
+
+    def wait_ghost(self, expected: str) -> None:
+        self.wait(f"the ghost text {expected!r}", lambda: self.ghost() == expected)
+
+    def wait_text(self, expected: str) -> None:
+        self.wait(f"the text {expected!r}", lambda: self.text() == expected)
+
+    def screen(self, row: int) -> str:
+        """One row of the screen, 1-based, as it is drawn."""
+        code = """
+        vim.cmd.redraw()
+        local cells = {}
+        for column = 1, vim.o.columns do cells[column] = vim.fn.screenstring(..., column) end
+        return (table.concat(cells):gsub("%s+$", ""))
+        """
+        return self.lua(code, row)
+
+    def request(self, method: str, params: dict[str, Any] | None = None) -> Any:
+        """Ask the server something beside the plugin."""
+        code = f"local method, params = ...; return assert({_CLIENT}:request_sync(method, params, 10000, 0))"
+        reply = self.lua(code, method, params or {})
+        assert "err" not in reply, reply
+        return reply["result"]
+
+    def notify(self, method: str, params: dict[str, Any]) -> None:
+        self.lua(f"local method, params = ...; {_CLIENT}:notify(method, params)", method, params)
+
+    def received(self, method: str) -> list[Any]:
+        """The params of every message of that method which the fake server got."""
+        return [message["params"] for message in self.request("fake/received") if message["method"] == method]
