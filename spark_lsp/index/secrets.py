@@ -1,0 +1,53 @@
+"""Names and contents that look like secrets. Such files never enter index, prompt or cache.
+
+Kept small: a few names, and the token shapes whose issuers gave them a fixed prefix. It never guesses by entropy, which
+would drop test data and hashes.
+"""
+
+import re
+from fnmatch import fnmatchcase
+
+_NAMES = (
+    *(".env", ".env.*", "*.env", ".envrc", ".netrc", "_netrc", ".npmrc", ".pypirc", ".pgpass", ".my.cnf", ".htpasswd"),
+    *(".git-credentials", ".dockercfg", ".vault-token", ".yarnrc.yml", "kubeconfig", "credentials", "credentials.json"),
+    *("credentials.y*ml", "credentials.ini", "credentials.csv", "secrets.json", "secrets.y*ml", "secrets.toml"),
+    *("secrets.ini", "service-account*.json", "service_account*.json", "client_secret*.json", "id_rsa*", "id_dsa*"),
+    *("id_ecdsa*", "id_ed25519*", "*.pem", "*.key", "*.p8", "*.p12", "*.pfx", "*.jks", "*.keystore", "*.kdbx"),
+    *("*.ovpn", "*.ppk", "*.tfvars", "*.tfstate", "*.tfstate.backup", "master.key", "*.asc", "*.gpg"),
+)
+_HARMLESS = (".env.example", ".env.sample", ".env.template", ".env.dist", "id_rsa*.py", "id_*.pub")
+
+# A literal that must stand in the text, then the shape around it: the search for literals costs next to nothing.
+_SHAPES = tuple(
+    (literal, re.compile(shape))
+    for literal, shape in (
+        # A header alone is code that handles keys; a header and base64 after it is a key.
+        ("PRIVATE KEY", r"-----BEGIN [A-Z ]*PRIVATE KEY(?: BLOCK)?-----[^-]{0,200}?[A-Za-z0-9+/=]{40}"),
+        ("AKIA", r"\bAKIA(?![0-9A-Z]*EXAMPLE)[0-9A-Z]{16}\b"),
+        ("ASIA", r"\bASIA(?![0-9A-Z]*EXAMPLE)[0-9A-Z]{16}\b"),
+        ("gh", r"\bgh[pousr]_[A-Za-z0-9]{36}"),
+        ("github_pat_", r"\bgithub_pat_\w{60}"),
+        ("glpat-", r"\bglpat-[\w-]{20}"),
+        ("xox", r"\bxox[abeoprs]-[0-9]{8,}-[0-9A-Za-z-]{10,}"),
+        ("_live_", r"\b[rs]k_live_[0-9A-Za-z]{20}"),
+        ("AIza", r"\bAIza[0-9A-Za-z_-]{35}\b"),
+        ("sk-", r"\bsk-(?:proj-|ant-[a-z0-9]+-)?(?=[\w-]*[0-9])(?=[\w-]*[A-Z])[A-Za-z0-9_-]{40}"),
+        ("npm_", r"\bnpm_[A-Za-z0-9]{36}\b"),
+        ("pypi-AgEI", r"\bpypi-AgEI[\w-]{50}"),
+        ("SG.", r"\bSG\.[\w-]{22}\.[\w-]{43}"),
+        ("hf_", r"\bhf_[A-Za-z]{34}\b"),
+    )
+)
+
+
+def is_secret_name(name: str) -> bool:
+    """Whether a file name is one that secrets are kept under."""
+    name = name.lower()
+    if any(fnmatchcase(name, pattern) for pattern in _HARMLESS):
+        return False
+    return any(fnmatchcase(name, pattern) for pattern in _NAMES)
+
+
+def has_secret(text: str) -> bool:
+    """Whether a text holds a private key or a token of a well-known shape."""
+    return any(literal in text and shape.search(text) for literal, shape in _SHAPES)
