@@ -30,7 +30,3 @@ class Book:
         for account in self.accounts.values():
             result = result + account.balance()
         return result
-
-    def largest(self, count: int) -> list[Entry]:
-        """Return the entries with the largest amounts of all accounts."""
-        ...

@@ -12,6 +12,10 @@ class Money:
     def __add__(self, other: "Money") -> "Money":
         return Money(self.cents + other.cents)
 
+    def __radd__(self, other: "Money") -> "Money":
+        """Add from the right."""
+        ...
+
     def __sub__(self, other: "Money") -> "Money":
         return Money(self.cents - other.cents)
 
