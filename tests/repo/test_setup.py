@@ -1,0 +1,121 @@
+"""The set-up on machines that lack something: one sentence that names it and how to get it."""
+
+import os
+import shutil
+import subprocess
+import sys
+import venv
+from pathlib import Path
+
+import pytest
+
+from tests.repo.source import ROOT
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="the set-up is a POSIX shell script")
+BARE = ("dirname", "sh")
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """A checkout with the scripts and the project's metadata only."""
+    folder = tmp_path / "my checkout"
+    shutil.copytree(ROOT / "scripts", folder / "scripts")
+    shutil.copy(ROOT / "pyproject.toml", folder)
+    return folder
+
+
+@pytest.fixture
+def bare_path(tmp_path: Path) -> Path:
+    """A folder for PATH with a shell and no Python or compiler."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    for name in BARE:
+        found = shutil.which(name)
+        assert found
+        (folder / name).symlink_to(found)
+    return folder
+
+
+def _program(folder: Path, name: str, text: str) -> None:
+    path = folder / name
+    path.write_text(f"#!/bin/sh\n{text}\n", "utf-8")
+    path.chmod(0o755)
+
+
+def _run(command: list[str], path: Path) -> tuple[int, str]:
+    """Return the exit code and what was said on standard error."""
+    environment = {key: value for key, value in os.environ.items() if key not in {"PYTHON", "CC", "CXX"}}
+    environment["PATH"] = str(path)
+    done = subprocess.run(
+        command, env=environment, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL
+    )
+    return done.returncode, done.stderr
+
+
+def test_a_machine_without_python(checkout: Path, bare_path: Path) -> None:
+    _program(bare_path, "apt-get", "exit 0")
+    code, said = _run(["sh", str(checkout / "scripts" / "setup.sh")], bare_path)
+    assert code == 1
+    assert said.startswith("spark-lsp: Python 3.11 to 3.14 is needed and none was found on PATH")
+    assert "sudo apt-get install python3 python3-venv" in said
+    assert said.count("\n") == 1
+
+
+def test_a_machine_with_an_old_python(checkout: Path, bare_path: Path) -> None:
+    _program(bare_path, "python3", "exit 1")
+    code, said = _run(["sh", str(checkout / "scripts" / "setup.sh")], bare_path)
+    assert code == 1
+    assert "Python 3.11 to 3.14 is needed" in said
+
+
+def test_a_python_without_venv(checkout: Path, bare_path: Path) -> None:
+    _program(bare_path, "apt-get", "exit 0")
+    _program(bare_path, "python3", f'case "$*" in *ensurepip*) exit 1;; *) exec "{sys.executable}" "$@";; esac')
+    code, said = _run(["sh", str(checkout / "scripts" / "setup.sh")], bare_path)
+    version = f"{sys.version_info.major}.{sys.version_info.minor}"
+    assert code == 1
+    assert "has no venv module" in said
+    assert f"sudo apt-get install python{version}-venv" in said
+    assert said.count("\n") == 1
+
+
+@pytest.mark.parametrize(("present", "missing"), [((), "C++ compiler"), (("c++",), "C compiler")])
+def test_a_machine_without_a_compiler(checkout: Path, bare_path: Path, present: tuple[str, ...], missing: str) -> None:
+    _program(bare_path, "apt-get", "exit 0")
+    for name in present:
+        _program(bare_path, name, "exit 0")
+    venv.create(checkout / ".venv", with_pip=False, symlinks=True)
+    code, said = _run(["sh", str(checkout / "scripts" / "setup.sh")], bare_path)
+    assert code == 1
+    assert f"A {missing} is needed to build llama.cpp" in said
+    assert "sudo apt-get install g++" in said
+    assert said.count("\n") == 1
+
+
+def test_a_failed_installation_shows_the_end_of_the_log(checkout: Path, bare_path: Path) -> None:
+    for name in ("c++", "cc"):
+        _program(bare_path, name, "exit 0")
+    venv.create(checkout / ".venv", with_pip=False, symlinks=True)
+    code, said = _run(["sh", str(checkout / "scripts" / "setup.sh")], bare_path)
+    assert code == 1
+    assert "No module named pip" in said
+    assert said.splitlines()[-1] == "spark-lsp: Installing failed; the whole log is .venv/spark-lsp-install.log."
+    assert not (checkout / ".venv" / "spark-lsp-install.json").exists()
+
+
+def test_an_installation_that_is_there_is_left_alone(checkout: Path, bare_path: Path) -> None:
+    """The second run does nothing: no pip, no compiler, no network."""
+    venv.create(checkout / ".venv", with_pip=False, symlinks=True)
+    python = checkout / ".venv" / "bin" / "python"
+    stamp = (
+        "import sys; sys.path.insert(0, 'scripts'); import install, json, tomllib; "
+        "project = tomllib.loads(open('pyproject.toml').read()); "
+        "install.STAMP.write_text(json.dumps({'fingerprint': install._fingerprint(project), 'groups': ['dev']}))"
+    )
+    subprocess.run([str(python), "-c", stamp], cwd=checkout, check=True, stdin=subprocess.DEVNULL)
+    setup = str(checkout / "scripts" / "setup.sh")
+    assert _run(["sh", setup], bare_path) == (0, "")
+    assert _run(["sh", setup, "dev"], bare_path) == (0, "")
+    project = (checkout / "pyproject.toml").read_text("utf-8").replace('"msgspec', '"another", "msgspec')
+    (checkout / "pyproject.toml").write_text(project, "utf-8")
+    assert _run(["sh", setup], bare_path)[0] == 1
