@@ -23,9 +23,7 @@ def neovim_binary() -> Path:
 
 
 @pytest.fixture
-def start_neovim(
-    neovim_binary: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Callable[..., Any]]:
+def start_neovim(neovim_binary: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Any]]:
     """Start an editor with a given server command; its own files stay in the test's folder."""
     pytest.importorskip("pynvim", reason="no pynvim here: pip install pynvim")
     from tests.editors.driver import Neovim  # noqa: PLC0415 - importable only now
@@ -58,7 +56,7 @@ def fake(start_neovim: Callable[..., Any], tmp_path: Path) -> Callable[..., Any]
         editor = start_neovim([sys.executable, str(FAKE_SERVER), str(table_file)])
         editor.open(source)
         # Only what the test types is typed: no indentation by the language, no tab turned to spaces.
-        editor.api.command("setlocal noautoindent indentexpr= noexpandtab tabstop=8 softtabstop=0")
+        editor.api.command("setlocal noautoindent indentexpr= noexpandtab tabstop=8 softtabstop=0 shiftwidth=0")
         line = before.count("\n") + 1
         column = len(before.rpartition("\n")[2].encode())
         editor.type("i")

@@ -40,7 +40,8 @@ class Neovim:
         # A socket has a short name or none at all, so it does not lie in the test's own folder.
         self.folder = tempfile.TemporaryDirectory(prefix="nvim")
         socket = Path(self.folder.name) / "socket"
-        load = f"set runtimepath^={PLUGIN}"
+        # Opening a Python file looks for Neovim's own Python host, a second that no test is about.
+        load = f"set runtimepath^={PLUGIN} | let g:loaded_python3_provider = 0"
         argv = [str(binary), "--clean", "--headless", "-i", "NONE", "-n", "--cmd", load, "--listen", str(socket)]
         self.process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         self.wait("Neovim's socket", socket.exists)
@@ -85,7 +86,7 @@ class Neovim:
     def open(self, path: Path) -> None:
         """Edit a file and wait until its server is there."""
         self.api.command(f"edit {path}")
-        ready = f"local c = vim.lsp.get_clients({{ name = 'spark', bufnr = 0 }})[1]; return c and c.initialized"
+        ready = "local c = vim.lsp.get_clients({ name = 'spark', bufnr = 0 })[1]; return c and c.initialized"
         self.wait("the server", lambda: self.lua(ready), deadline_s=60)
 
     def type(self, keys: str) -> None:

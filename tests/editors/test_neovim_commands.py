@@ -107,8 +107,9 @@ def test_one_line_of_configuration_is_enough(start_neovim: Callable[..., Any], t
     table.write_text(json.dumps({"answers": [{"after": "a", "text": "bc"}]}), encoding="utf-8")
     module = tmp_path / "module.py"
     module.write_text("", encoding="utf-8")
-    editor = start_neovim([sys.executable, str(FAKE_SERVER), str(table)], setup=None)
-    editor.lua("vim.lsp.config('spark', { cmd = ... }); vim.lsp.enable('spark')", [sys.executable, str(FAKE_SERVER), str(table)])
+    server = [sys.executable, str(FAKE_SERVER), str(table)]
+    editor = start_neovim(server, setup=None)
+    editor.lua("vim.lsp.config('spark', { cmd = ... }); vim.lsp.enable('spark')", server)
     editor.open(module)
     editor.type("ia")
     editor.wait_ghost("bc")

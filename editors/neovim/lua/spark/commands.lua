@@ -104,11 +104,15 @@ local subcommands = {
 ---@return string[]
 local function candidates(command_line)
   local words = vim.split(command_line, "%s+")
-  local start = words[#words]
-  local offered = #words > 2 and (subcommands[words[2]] or {}).arguments or vim.tbl_keys(subcommands)
+  local offered = {} ---@type string[]
+  if #words == 2 then
+    offered = vim.tbl_keys(subcommands)
+  elseif #words == 3 and subcommands[words[2]] then
+    offered = subcommands[words[2]].arguments or {}
+  end
   local found = vim.tbl_filter(function(name)
-    return vim.startswith(name, start)
-  end, #words > 3 and {} or offered or {})
+    return vim.startswith(name, words[#words])
+  end, offered)
   table.sort(found)
   return found
 end
