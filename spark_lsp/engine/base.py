@@ -4,7 +4,7 @@ A prompt travels as parts: control tokens by their text, and pieces of plain tex
 control tokens off, so that file content can never inject one. Parts that stay equal between two requests cost nothing.
 """
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from typing import Literal, Protocol
 
 import msgspec
@@ -72,6 +72,7 @@ class Usage(msgspec.Struct, frozen=True):
 class Chunk(msgspec.Struct, frozen=True):
     """A piece of a streamed answer, in order. The last one carries ``stop`` and ``usage``; its text may be empty.
 
+    The first one carries the usage so far, for a reader who stops early.
     ``probability`` is the smallest token probability in this chunk (1.0 when there is no token).
     """
 
@@ -93,11 +94,14 @@ class ModelInfo(msgspec.Struct, frozen=True, kw_only=True):
     vocabulary_size: int
     trained_context_tokens: int
     context_tokens: int
-    """Cells of the context that was really created; smaller than asked for when memory was short."""
+    """Cells of the context that was really created; smaller than asked for when memory was short; 0 when probed."""
     has_chat_template: bool
     size_bytes: int
     fingerprint: str
     """Names the tokenizer and weights; token counts may be cached under it."""
+    layers: int = 0
+    kv_bytes_per_token: float = 0.0
+    """Memory that a token takes in an f16 cache."""
     notes: tuple[str, ...] = ()
     """Plain sentences for the user, such as a context that had to be made smaller."""
 
@@ -146,8 +150,10 @@ class Engine(Protocol):
         """
         ...
 
-    def infill(self, request: Infill) -> AsyncIterator[Chunk]:
+    def infill(self, request: Infill) -> AsyncGenerator[Chunk]:
         """Stream an answer. Closing the iterator (``aclose``) stops the model; the last chunk carries ``stop``.
+
+        The first chunk carries the usage so far. With ``max_tokens`` 0 the prompt is only read: one final chunk.
 
         Raises:
             ModelNoFim: a control token of the prompt is not in the vocabulary.

@@ -10,6 +10,8 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+import msgspec
+
 from spark_lsp.engine.base import (
     Chunk,
     Control,
@@ -144,6 +146,7 @@ class ScriptedEngine:
         tokens = fake_tokens(self._answer(request))
         text = "".join(tokens[: request.max_tokens])
         stop: StopCause | None = None
+        usage = Usage(prompt_tokens=len(prompt), cached_tokens=cached, prefill_tokens=len(prompt) - cached)
         sent = 0
         try:
             for at in range(0, len(text), self._chunk_chars):
@@ -152,18 +155,13 @@ class ScriptedEngine:
                     break
                 piece = text[at : at + self._chunk_chars]
                 sent += len(fake_tokens(piece))
-                yield Chunk(piece, len(fake_tokens(piece)), self._probability)
+                usage = msgspec.structs.replace(usage, generated_tokens=sent, total_ms=_ms_since(stream.started))
+                yield Chunk(piece, len(fake_tokens(piece)), self._probability, usage=usage if at == 0 else None)
             if stop is None:
                 stop = await self._turn(stream)
             if stop is None:
                 stop = "end" if len(tokens) <= request.max_tokens else "max_tokens"
-            usage = Usage(
-                prompt_tokens=len(prompt),
-                cached_tokens=cached,
-                prefill_tokens=len(prompt) - cached,
-                generated_tokens=sent,
-                total_ms=(asyncio.get_running_loop().time() - stream.started) * 1000,
-            )
+            usage = msgspec.structs.replace(usage, total_ms=_ms_since(stream.started))
             yield Chunk("", 0, stop=stop, usage=usage)
         finally:
             self.stopped.append(stop)
@@ -263,6 +261,10 @@ class ScriptedEngine:
     def _wake(self) -> None:
         for stream in self._streams:
             stream.wake.set()
+
+
+def _ms_since(started: float) -> float:
+    return (asyncio.get_running_loop().time() - started) * 1000
 
 
 def _common(left: Sequence[str], right: Sequence[str]) -> int:

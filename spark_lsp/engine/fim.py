@@ -218,6 +218,11 @@ def build_prompt(
     return tuple(_settled(parts))
 
 
+def block_parts(family: FimFamily, block: FileBlock) -> list[PromptPart]:
+    """Return the parts that one block adds to a prompt, so that it can be counted by itself."""
+    return [*_marked_blocks(family, [block])] if family.path_mark else _separated_blocks(family, "", [block])
+
+
 def prompt_tokens(parts: Sequence[PromptPart], counts: Sequence[int]) -> int:
     """Return the tokens of a prompt: one for each control token, and the given counts of its pieces in order."""
     controls = sum(isinstance(part, Control) for part in parts)

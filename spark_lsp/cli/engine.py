@@ -1,0 +1,107 @@
+"""``spark-lsp engine``: the shared engine processes, seen and stopped from the command line.
+
+``run`` and ``probe`` are what the engine's own processes start as; nobody types them. Never loads a model here.
+"""
+
+import asyncio
+import sys
+from typing import Annotated, Any
+
+import msgspec
+import typer
+
+from spark_lsp.engine.base import EngineStatus
+from spark_lsp.engine.local import list_engines, stop_engines
+from spark_lsp.errors import SparkError
+from spark_lsp.llama import wire
+
+app = typer.Typer(help="The shared engine: models, clients, memory, speed.", no_args_is_help=True)
+
+_Json = Annotated[bool, typer.Option("--json", help="Print JSON on standard output.")]
+
+
+@app.command("run", hidden=True)
+def run(order: str) -> None:
+    """Be an engine process; the order is JSON."""
+    from spark_lsp.llama.host import run_host  # noqa: PLC0415  loads llama.cpp, which no other command may
+
+    raise typer.Exit(run_host(msgspec.json.decode(order, type=wire.HostOrder)))
+
+
+@app.command("probe", hidden=True)
+def probe(path: str) -> None:
+    """Describe a model file as JSON, in a process that a damaged file may end."""
+    from spark_lsp.llama.probe import probe as examine  # noqa: PLC0415  loads llama.cpp, which no other command may
+
+    try:
+        answer = wire.ProbeAnswer(model=examine(path))
+    except SparkError as error:
+        answer = wire.ProbeAnswer(error=wire.failed(0, error))
+    sys.stdout.buffer.write(msgspec.json.encode(answer) + b"\n")
+
+
+@app.command("status", epilog="Example: spark-lsp engine status")
+def status(*, json: _Json = False) -> None:
+    """Show the engines that run, their models, clients, memory and speed."""
+    engines = asyncio.run(list_engines())
+    if json:
+        text = msgspec.json.format(msgspec.json.encode(_summary(engines)), indent=2)
+        sys.stdout.buffer.write(text + b"\n")
+        return
+    if not engines:
+        typer.echo("No engine is running; the next completion starts one.")
+    for engine in engines:
+        for line in _lines(engine):
+            typer.echo(line)
+
+
+@app.command("stop", epilog="Example: spark-lsp engine stop")
+def stop(*, json: _Json = False) -> None:
+    """Stop every engine of this user; the next completion starts one again."""
+    pids = asyncio.run(stop_engines())
+    if json:
+        sys.stdout.buffer.write(msgspec.json.encode({"stopped": pids}) + b"\n")
+    elif pids:
+        typer.echo(f"Stopped {', '.join(str(pid) for pid in pids)}.")
+    else:
+        typer.echo("No engine was running.")
+
+
+def _summary(engines: list[EngineStatus]) -> dict[str, Any]:
+    """Return the contract's ``engine status``: the first engine's process, and the models of all."""
+    first = engines[0] if engines else EngineStatus(running=False)
+    return {
+        "running": first.running,
+        "pid": first.pid,
+        "socket": first.socket,
+        "models": [_model(engine) for engine in engines if engine.model is not None],
+        "clients": sum(engine.clients for engine in engines),
+        "prefill_tokens_per_s": first.prefill_tokens_per_s,
+        "decode_tokens_per_s": first.decode_tokens_per_s,
+        "engines": [{"pid": engine.pid, "socket": engine.socket, "clients": engine.clients} for engine in engines],
+    }
+
+
+def _model(engine: EngineStatus) -> dict[str, Any]:
+    assert engine.model is not None, "asked of engines with a model"
+    return {
+        "path": engine.model.path,
+        "family": engine.model.family,
+        "context_tokens": engine.model.context_tokens,
+        "resident_tokens": engine.resident_tokens,
+        "vram_bytes": engine.vram_bytes,
+        "ram_bytes": engine.ram_bytes,
+        "notes": list(engine.model.notes),
+    }
+
+
+def _lines(engine: EngineStatus) -> list[str]:
+    model = engine.model
+    lines = [f"process {engine.pid}, {engine.clients} clients, {engine.ram_bytes / 1e6:,.0f} MB"]
+    if model is None:
+        return [*lines, "  no model is loaded"]
+    lines.append(f"  model    {model.name} ({model.path})")
+    lines.append(f"  context  {engine.resident_tokens:,} of {model.context_tokens:,} tokens in use")
+    speeds = f"{engine.prefill_tokens_per_s:,.0f} tokens/s read, {engine.decode_tokens_per_s:,.0f} tokens/s written"
+    lines.append(f"  speed    {speeds}")
+    return lines + [f"  note     {note}" for note in model.notes]

@@ -1,0 +1,156 @@
+"""One connection to an engine process: frames out, frames in, each answer to the one who asked.
+
+Knows nothing of processes and restarts; when the other side goes, everyone who waits is told once.
+"""
+
+import asyncio
+import os
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from spark_lsp.engine.base import ModelInfo
+from spark_lsp.errors import EngineFailed, EngineProtocolError, SparkError
+from spark_lsp.llama import wire
+
+Answer = wire.HostFrame | SparkError
+
+_GONE: Final = "The engine process stopped in the middle of its work."
+
+
+async def connect(endpoint: wire.Endpoint, *, observer: bool = False) -> "Link | None":
+    """Reach an engine and wait until its model is loaded; None when nobody listens.
+
+    Raises:
+        ModelError, EngineFailed: the engine says that it cannot serve, or goes while it loads.
+    """
+    token = ""
+    try:
+        if endpoint.transport == "unix":
+            reader, writer = await asyncio.open_unix_connection(endpoint.address)
+        else:
+            address = await asyncio.to_thread(_tcp_address, endpoint.address)
+            token = address.token
+            reader, writer = await asyncio.open_connection("127.0.0.1", address.port)
+    except (OSError, msgspec.DecodeError):
+        return None
+    link = Link(reader, writer)
+    try:
+        await link.greet(token, observer=observer)
+    except BaseException:
+        await link.close()
+        raise
+    return link
+
+
+class Link:
+    """A greeted connection. Belongs to one event loop."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.pid = 0
+        self.model: ModelInfo | None = None
+        self.orderly = False
+        """Whether the engine said that it leaves, or we did."""
+        self.on_end: Callable[[], None] | None = None
+        """Called once when the connection has ended, whoever ended it."""
+        self._reader = reader
+        self._writer = writer
+        self._waiting: dict[int, asyncio.Queue[Answer]] = {}
+        self._last_id = 0
+        self._listener = asyncio.create_task(self._listen())
+
+    @property
+    def alive(self) -> bool:
+        """Whether the other side can still be reached."""
+        return not self._listener.done() and not self._writer.is_closing()
+
+    def send(self, frame: wire.ClientFrame) -> None:
+        """Send a frame; without effect when the connection has ended.
+
+        Raises:
+            EngineProtocolError: the frame is too large.
+        """
+        if not self._writer.is_closing():
+            self._writer.write(wire.encode(frame))
+
+    def open(self) -> tuple[int, "asyncio.Queue[Answer]"]:
+        """Return an id for a request and the queue where its answers come in."""
+        self._last_id += 1
+        queue: asyncio.Queue[Answer] = asyncio.Queue()
+        self._waiting[self._last_id] = queue
+        if self._listener.done():
+            queue.put_nowait(EngineFailed(_GONE))
+        return self._last_id, queue
+
+    def forget(self, request_id: int) -> None:
+        """Wait no longer for the answers to a request."""
+        self._waiting.pop(request_id, None)
+
+    async def call(self, frame: Callable[[int], wire.ClientFrame]) -> wire.HostFrame:
+        """Ask for one answer.
+
+        Raises:
+            SparkError: the engine says that it cannot, or has gone.
+        """
+        request_id, queue = self.open()
+        try:
+            self.send(frame(request_id))
+            return _told(await queue.get())
+        finally:
+            self.forget(request_id)
+
+    async def greet(self, token: str, *, observer: bool) -> None:
+        """Say hello and wait for the welcome."""
+        queue: asyncio.Queue[Answer] = asyncio.Queue()
+        self._waiting[0] = queue
+        self.send(wire.Hello(wire.PROTOCOL, token, os.getpid(), observer))
+        answer = _told(await queue.get())
+        self.forget(0)
+        if not isinstance(answer, wire.Welcome):
+            raise EngineProtocolError("The engine did not answer the greeting.")
+        self.pid = answer.pid
+        self.model = answer.model
+
+    async def ended(self) -> None:
+        """Wait until the other side has gone."""
+        await asyncio.wait([self._listener])
+
+    async def close(self) -> None:
+        """Leave. Idempotent."""
+        self.orderly = True
+        self._listener.cancel()
+        await asyncio.wait([self._listener])
+        self._writer.close()
+        with suppress(OSError):  # it may have gone already
+            await self._writer.wait_closed()
+
+    async def _listen(self) -> None:
+        try:
+            while (frame := await wire.read_host_frame(self._reader)) is not None:
+                if isinstance(frame, wire.Bye):
+                    self.orderly = True
+                elif frame.id in self._waiting:
+                    self._waiting[frame.id].put_nowait(frame)
+        except (EngineProtocolError, OSError):
+            pass  # the same to those who wait: no more answers
+        finally:
+            self._writer.close()
+            for queue in self._waiting.values():
+                queue.put_nowait(EngineFailed(_GONE))
+            if self.on_end is not None:
+                self.on_end()
+
+
+def _told(answer: Answer) -> wire.HostFrame:
+    if isinstance(answer, SparkError):
+        raise answer
+    if isinstance(answer, wire.Failed):
+        raise wire.error_of(answer)
+    return answer
+
+
+def _tcp_address(path: str) -> wire.TcpAddress:
+    return msgspec.json.decode(Path(path).read_bytes(), type=wire.TcpAddress)

@@ -1,0 +1,290 @@
+"""The engine process: several clients, one model. The asyncio thread talks, the scheduler's thread computes.
+
+A second thread counts tokens with a vocabulary of its own, so counting never waits for a decode. Bad frames cost the
+connection they came on and nothing else. Leaves when its last client has gone and the idle time is over.
+"""
+
+import asyncio
+import logging
+import os
+import secrets
+import signal
+import sys
+from collections.abc import Coroutine
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Final
+
+import psutil
+
+from spark_lsp.engine.base import Chunk, EngineStatus, Infill
+from spark_lsp.errors import EngineFailed, EngineProtocolError, SparkError
+from spark_lsp.llama import wire
+from spark_lsp.llama.bench import Bench
+from spark_lsp.llama.door import hold_lock, leave, listen
+from spark_lsp.llama.model import GgufModel, TokenCache
+from spark_lsp.llama.scheduler import Job, Scheduler
+
+_HELLO_S: Final = 10.0
+_UNSENT_BYTES: Final = wire.MAX_FRAME_BYTES  # a client that reads so little is not there any more
+_LOG_BYTES: Final = 4 * 1024 * 1024
+
+_log = logging.getLogger("spark_lsp.llama")
+
+
+class _Client:
+    """One connection and what it waits for."""
+
+    def __init__(self, number: int, writer: asyncio.StreamWriter) -> None:
+        self.number = number
+        self.observer = True
+        self.jobs: dict[int, Job] = {}
+        self.deadlines: dict[int, asyncio.TimerHandle] = {}
+        self._writer = writer
+
+    def send(self, frame: wire.HostFrame) -> None:
+        """Send, unless the client has gone."""
+        if self._writer.is_closing():
+            return
+        self._writer.write(wire.encode(frame))
+        if self._writer.transport.get_write_buffer_size() > _UNSENT_BYTES:
+            _log.warning("client %d does not read; its connection is closed", self.number)
+            self._writer.transport.abort()
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._writer.close()
+
+
+class Host:
+    """The life of one engine process."""
+
+    def __init__(self, order: wire.HostOrder) -> None:
+        self._order = order
+        self._tokens = TokenCache()
+        self._bench = Bench(order.launch, self._tokens)
+        self._scheduler = Scheduler(self._bench)
+        self._counter = ThreadPoolExecutor(1, thread_name_prefix="count")
+        self._counting: GgufModel | None = None
+        self._clients: dict[int, _Client] = {}
+        self._greeted = 0
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._token = ""
+        self._over = asyncio.Event()
+        self._leaving: asyncio.TimerHandle | None = None
+        self._load_failed = False
+        self._loop = asyncio.get_running_loop()
+
+    async def serve(self) -> None:
+        """Serve until there is a reason to leave."""
+        server, self._token = await listen(self._order.endpoint, self._connected)
+        if sys.platform != "win32":
+            for number in (signal.SIGTERM, signal.SIGHUP):
+                self._loop.add_signal_handler(number, self._over.set)
+        self._scheduler.start()
+        self._scheduler.call(self._bench.load).add_done_callback(lambda done: done.exception())
+        self._leaving = self._loop.call_later(self._order.first_client_s, self._over.set)
+        try:
+            await self._over.wait()
+        finally:
+            leave(self._order.endpoint)
+            server.close()
+            for client in self._clients.values():
+                client.send(wire.Bye())
+            await asyncio.to_thread(self._scheduler.end, self._bench.unload)
+            await asyncio.sleep(0)  # what the last jobs told goes out
+            self._counter.shutdown(cancel_futures=True)
+            for client in list(self._clients.values()):
+                client.close()
+
+    async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._greeted += 1
+        client = _Client(self._greeted, writer)
+        try:
+            async with asyncio.timeout(_HELLO_S):
+                hello = await wire.read_client_frame(reader)
+            if hello is None or not await self._greet(client, hello):
+                return
+            while (frame := await wire.read_client_frame(reader)) is not None:
+                self._handle(client, frame)
+        except (EngineProtocolError, TimeoutError) as error:
+            _log.warning("client %d is disconnected: %s", client.number, str(error) or "It never said hello.")
+        finally:
+            self._drop(client)
+            writer.close()
+
+    async def _greet(self, client: _Client, frame: wire.ClientFrame) -> bool:
+        if not isinstance(frame, wire.Hello):
+            raise EngineProtocolError("The first frame is no hello.")
+        if frame.protocol != wire.PROTOCOL:
+            raise EngineProtocolError(f"It speaks protocol {frame.protocol}, this engine {wire.PROTOCOL}.")
+        if not secrets.compare_digest(frame.token.encode(), self._token.encode()):
+            raise EngineProtocolError("Its token is wrong.")
+        client.observer = frame.observer
+        self._clients[client.number] = client
+        self._reconsider()
+        if frame.observer:
+            client.send(wire.Welcome(0, os.getpid(), self._bench.info))
+            return True
+        return await self._load(client, 0)
+
+    async def _load(self, client: _Client, request_id: int) -> bool:
+        try:
+            info = await asyncio.wrap_future(self._scheduler.call(self._bench.load))
+        except SparkError as error:
+            self._load_failed = True
+            client.send(wire.failed(request_id, error))
+            return False
+        except Exception as error:  # noqa: BLE001  told to the client, whatever it is (an import that fails)
+            _log.exception("the model cannot be loaded")
+            self._load_failed = True
+            client.send(wire.failed(request_id, EngineFailed(f"The model cannot be loaded: {error}.")))
+            return False
+        self._load_failed = False
+        client.send(wire.Welcome(request_id, os.getpid(), info))
+        return True
+
+    def _handle(self, client: _Client, frame: wire.ClientFrame) -> None:
+        match frame:
+            case wire.Ask(id=number, request=request):
+                self._ask(client, number, request)
+            case wire.Cancel(id=number):
+                if number in client.jobs:
+                    self._scheduler.stop(client.jobs[number], "cancelled")
+            case wire.Count():
+                self._spawn(self._count(client, frame))
+            case wire.Query(id=number):
+                client.send(wire.Report(number, self._status()))
+            case wire.Load(id=number):
+                self._spawn(self._load_again(client, number))
+            case wire.Unload(id=number):
+                self._spawn(self._unload(client, number))
+            case wire.Stop():
+                self._over.set()
+            case _:
+                raise EngineProtocolError("A second hello is one too many.")
+
+    def _ask(self, client: _Client, number: int, request: Infill) -> None:
+        if number in client.jobs:
+            raise EngineProtocolError(f"Request {number} is asked twice.")
+
+        def tell(chunk: Chunk) -> None:
+            self._loop.call_soon_threadsafe(self._told, client, number, chunk)
+
+        def fail(error: SparkError) -> None:
+            self._loop.call_soon_threadsafe(self._failed, client, number, error)
+
+        job = Job(client.number, request, tell, fail)
+        client.jobs[number] = job
+        if request.deadline_ms > 0:
+            client.deadlines[number] = self._loop.call_later(
+                request.deadline_ms / 1000, self._scheduler.stop, job, "deadline"
+            )
+        self._scheduler.submit(job)
+
+    def _told(self, client: _Client, number: int, chunk: Chunk) -> None:
+        if chunk.stop is not None:
+            self._ended(client, number)
+        client.send(wire.Part(number, chunk))
+
+    def _failed(self, client: _Client, number: int, error: SparkError) -> None:
+        self._ended(client, number)
+        client.send(wire.failed(number, error))
+
+    def _ended(self, client: _Client, number: int) -> None:
+        client.jobs.pop(number, None)
+        deadline = client.deadlines.pop(number, None)
+        if deadline is not None:
+            deadline.cancel()
+
+    async def _count(self, client: _Client, frame: wire.Count) -> None:
+        try:
+            counts = await self._loop.run_in_executor(self._counter, self._count_texts, frame.texts)
+        except SparkError as error:
+            client.send(wire.failed(frame.id, error))
+        else:
+            client.send(wire.Counts(frame.id, counts))
+
+    def _count_texts(self, texts: tuple[str, ...]) -> tuple[int, ...]:
+        if self._counting is None:
+            self._counting = GgufModel(self._order.launch.model_path, gpu_layers=0, vocab_only=True)
+        vocabulary = self._counting.vocabulary
+        return tuple(len(self._tokens.tokens(vocabulary, text)[1]) for text in texts)
+
+    async def _load_again(self, client: _Client, number: int) -> None:
+        await self._load(client, number)
+
+    async def _unload(self, client: _Client, number: int) -> None:
+        await asyncio.wrap_future(self._scheduler.call(self._bench.unload))
+        client.send(wire.Report(number, self._status()))
+
+    def _status(self) -> EngineStatus:
+        prefill, decode = self._bench.speeds()
+        return EngineStatus(
+            running=True,
+            pid=os.getpid(),
+            socket=self._order.endpoint.address,
+            model=self._bench.info,
+            resident_tokens=self._bench.resident_tokens(),
+            ram_bytes=int(psutil.Process().memory_info().rss),
+            vram_bytes=self._bench.device_bytes,
+            clients=self._client_count(),
+            busy=self._scheduler.busy,
+            prefill_tokens_per_s=prefill,
+            decode_tokens_per_s=decode,
+        )
+
+    def _client_count(self) -> int:
+        return sum(not client.observer for client in self._clients.values())
+
+    def _drop(self, client: _Client) -> None:
+        for job in client.jobs.values():
+            self._scheduler.stop(job, "cancelled")
+        for deadline in client.deadlines.values():
+            deadline.cancel()
+        if self._clients.pop(client.number, None) is not None and not client.observer:
+            self._reconsider()
+
+    def _reconsider(self) -> None:
+        """Leave later, or not, now that a client came or went."""
+        if self._client_count():
+            if self._leaving is not None:
+                self._leaving.cancel()
+                self._leaving = None
+        elif self._leaving is None:
+            idle_s = 0.0 if self._load_failed else self._order.launch.idle_minutes * 60
+            self._leaving = self._loop.call_later(idle_s, self._over.set)
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = self._loop.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+
+class _Bounded(logging.Filter):
+    """Lets no more than a few megabytes into the log of one process."""
+
+    def __init__(self, most_bytes: int) -> None:
+        super().__init__()
+        self._left = most_bytes
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        self._left -= len(record.getMessage())
+        return self._left > 0
+
+
+def run_host(order: wire.HostOrder) -> int:
+    """Be the engine process; return its exit status."""
+    os.dup2(2, 1)  # native code prints; what it prints belongs to the log
+    handler = logging.StreamHandler(sys.stderr)
+    handler.addFilter(_Bounded(_LOG_BYTES))
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(process)d %(message)s", handlers=[handler])
+    lock = hold_lock(order.endpoint.lock)
+    if lock is None:
+        return wire.EXIT_LOCK_HELD
+    with lock:
+        asyncio.run(_serve(order))
+    return 0
+
+
+async def _serve(order: wire.HostOrder) -> None:
+    await Host(order).serve()

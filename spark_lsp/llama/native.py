@@ -1,0 +1,66 @@
+"""The native library made safe: imported with its crash helpers off, its log kept short and away from stdout.
+
+Every other module of this room takes ``L`` from here. Never lets a Python exception reach native code.
+"""
+
+import ctypes
+import logging
+import os
+import re
+from collections import deque
+from typing import Final
+
+os.environ["GGML_NO_BACKTRACE"] = "1"  # or an abort forks gdb, whose text goes to standard output
+
+# Import order matters: the variable above is read when the library loads.
+import llama_cpp.llama_cpp as L  # noqa: N812
+
+__all__ = ["KEPT_LINES", "BufferSizes", "L", "last_errors", "quiet"]
+
+KEPT_LINES: Final = 20
+
+_ERROR_LEVEL: Final = 3
+_BUFFER_LINE: Final = re.compile(r"(\S+)\s+(?:model|KV|RS|compute|output)\s+buffer size\s*=\s*([0-9.]+) MiB")
+_HOST_BUFFERS: Final = re.compile(r"CPU|_Host$", re.IGNORECASE)
+
+_log = logging.getLogger("spark_lsp.llama")
+_errors: deque[str] = deque(maxlen=KEPT_LINES)
+
+
+class BufferSizes:
+    """What the library said of its buffers, in bytes; the only place where it tells a GPU's share."""
+
+    device_bytes: int = 0
+
+    @classmethod
+    def reset(cls) -> None:
+        """Forget what was said of an earlier model."""
+        cls.device_bytes = 0
+
+
+def _on_line(level: int, text: bytes, _data: object) -> None:
+    line = text.decode("utf-8", "replace").strip()
+    if not line:
+        return
+    told = _BUFFER_LINE.search(line)
+    if told is not None and not _HOST_BUFFERS.search(told[1]):
+        BufferSizes.device_bytes += int(float(told[2]) * 1024 * 1024)
+    if level == _ERROR_LEVEL and "failed to decode" not in line:  # said of every aborted decode
+        _errors.append(line)
+        _log.warning("llama.cpp: %s", line)
+
+
+_callback = L.llama_log_callback(_on_line)  # kept referenced: the library calls it for ever
+
+
+def quiet() -> None:
+    """Take over the library's log and start its backends. Idempotent."""
+    L.llama_log_set(_callback, ctypes.c_void_p(0))
+    L.llama_backend_init()
+
+
+def last_errors() -> list[str]:
+    """Return what the library complained of lately, oldest first, and forget it."""
+    kept = list(_errors)
+    _errors.clear()
+    return kept

@@ -1,0 +1,216 @@
+"""Who may use the model next: one thread, one decode at a time, the most urgent request first, the latest one wins.
+
+The thread owns every native object of the context. Others only put jobs in, mark them stopped, and raise the abort
+flag, always under the one lock; so a request that is no longer wanted never keeps one that is waiting.
+"""
+
+import logging
+import time
+from collections.abc import Callable
+from concurrent.futures import Future
+from threading import Condition, Thread
+from typing import Final, Protocol, TypeVar
+
+from spark_lsp.engine.base import Chunk, Infill, StopCause, Usage
+from spark_lsp.errors import EngineFailed, SparkError
+from spark_lsp.llama.context import AbortFlag
+from spark_lsp.llama.generate import Generation
+
+_COALESCE_S: Final = 0.015  # tokens that come faster than this share a frame
+
+T = TypeVar("T")
+_log = logging.getLogger("spark_lsp.llama")
+
+
+class Workbench(Protocol):
+    """What the scheduler needs of the loaded model; all calls come from its thread."""
+
+    def abort_flag(self) -> AbortFlag | None:
+        """Return the flag that stops a running decode; None while no model is loaded."""
+        ...
+
+    def generation(self, request: Infill, received: float) -> Generation:
+        """Begin an answer, loading the model first if need be."""
+        ...
+
+
+class Job:
+    """One request on its way. ``tell`` and ``fail`` are called on the scheduler's thread, exactly one ends it."""
+
+    def __init__(
+        self,
+        client: int,
+        request: Infill,
+        tell: Callable[[Chunk], None],
+        fail: Callable[[SparkError], None],
+    ) -> None:
+        self.client = client
+        self.request = request
+        self.tell = tell
+        self.fail = fail
+        self.received = time.perf_counter()
+        self.stop: StopCause | None = None
+        """Set from outside when the answer is to end; the first cause stays."""
+        self.generation: Generation | None = None
+        self.told_at = 0.0
+
+
+class Scheduler:
+    """The thread of the model and the queue in front of it."""
+
+    def __init__(self, bench: Workbench) -> None:
+        self._bench = bench
+        self._changed = Condition()
+        self._jobs: list[Job] = []
+        self._calls: list[Callable[[], None]] = []
+        self._running: Job | None = None
+        self._ended = False
+        self._last: Callable[[], None] = _nothing
+        self._thread = Thread(target=self._run, name="llama", daemon=True)
+
+    def start(self) -> None:
+        """Start the thread."""
+        self._thread.start()
+
+    @property
+    def busy(self) -> bool:
+        """Whether any request is being answered or waits."""
+        return bool(self._jobs)
+
+    def submit(self, job: Job) -> None:
+        """Queue a job. It supersedes an older one of the same client and key, and preempts a less urgent one."""
+        with self._changed:
+            if self._ended:
+                job.fail(EngineFailed("The engine is stopping."))
+                return
+            key = job.request.key
+            for other in self._jobs:
+                if key and other.client == job.client and other.request.key == key:
+                    self._stop(other, "cancelled")
+            if self._running is not None and job.request.priority < self._running.request.priority:
+                self._abort()
+            self._jobs.append(job)
+            self._changed.notify()
+
+    def stop(self, job: Job, cause: StopCause) -> None:
+        """End a job soon, with what it has; without effect on one that has ended."""
+        with self._changed:
+            self._stop(job, cause)
+
+    def call(self, work: Callable[[], T]) -> Future[T]:
+        """Run something on the model's thread, between two decodes."""
+        future: Future[T] = Future()
+
+        def run() -> None:
+            try:
+                future.set_result(work())
+            except BaseException as error:  # noqa: BLE001  the caller gets it
+                future.set_exception(error)
+
+        with self._changed:
+            if self._ended:
+                future.set_exception(EngineFailed("The engine is stopping."))
+            else:
+                self._calls.append(run)
+                self._changed.notify()
+        return future
+
+    def end(self, last: Callable[[], None]) -> None:
+        """End the thread after ``last``, which frees what it owns, and wait for it."""
+        with self._changed:
+            self._ended = True
+            for job in self._jobs:
+                self._stop(job, "cancelled")
+            self._last = last
+            self._changed.notify()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def _stop(self, job: Job, cause: StopCause) -> None:
+        if job.stop is None:
+            job.stop = cause
+        if job is self._running:
+            self._abort()
+
+    def _abort(self) -> None:
+        flag = self._bench.abort_flag()
+        if flag is not None:
+            flag.set()
+
+    def _run(self) -> None:
+        while self._turn():
+            pass
+        self._last()
+
+    def _turn(self) -> bool:
+        """Run one call or one step of the most urgent job; False when it is time to leave."""
+        with self._changed:
+            self._running = None
+            while not (self._jobs or self._calls or self._ended):
+                self._changed.wait()
+            call = self._calls.pop(0) if self._calls else None
+            if call is None and not self._jobs:
+                return False
+            job = min(self._jobs, key=_urgency, default=None) if call is None else None
+            self._running = job
+            flag = self._bench.abort_flag()
+            if flag is not None:
+                flag.clear()
+        if call is not None:
+            call()
+        elif job is not None:
+            self._advance(job)
+        return True
+
+    def _advance(self, job: Job) -> None:
+        """Make one step of a job and tell what it brought."""
+        try:
+            if job.stop is None and job.generation is None:
+                job.generation = self._bench.generation(job.request, job.received)
+            stop = job.stop
+            if stop is None and job.generation is not None:
+                stop = job.generation.step()
+        except SparkError as error:
+            self._finish(job)
+            job.fail(error)
+            return
+        except Exception as error:  # noqa: BLE001  one request must not end the thread of all
+            _log.exception("a request failed in an unforeseen way")
+            self._finish(job)
+            job.fail(EngineFailed(f"The engine failed: {type(error).__name__}."))
+            return
+        if stop is not None:
+            last = job.generation.last_chunk(stop) if job.generation else _unstarted(job, stop)
+            self._finish(job)
+            job.tell(last)
+        elif job.generation is not None:
+            self._tell(job, job.generation)
+
+    def _tell(self, job: Job, generation: Generation) -> None:
+        now = time.perf_counter()
+        if now - job.told_at < _COALESCE_S:
+            return
+        chunk = generation.take()
+        if chunk is not None:
+            job.told_at = now
+            job.tell(chunk)
+
+    def _finish(self, job: Job) -> None:
+        with self._changed:
+            self._jobs.remove(job)
+            self._running = None
+        if job.generation is not None:
+            job.generation.close()
+
+
+def _urgency(job: Job) -> tuple[int, float]:
+    # A stopped job ends first: it costs nothing and its client waits for the end.
+    return (-1 if job.stop is not None else job.request.priority, job.received)
+
+
+def _nothing() -> None:
+    """Do nothing at the end, until told what."""
+
+
+def _unstarted(job: Job, stop: StopCause) -> Chunk:
+    return Chunk("", 0, stop=stop, usage=Usage(total_ms=(time.perf_counter() - job.received) * 1000))

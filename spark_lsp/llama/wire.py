@@ -1,0 +1,255 @@
+"""The frames between the engine process and its clients, and the order that starts an engine.
+
+A frame is a 4-byte big-endian length and that many bytes of msgpack; nothing is ever unpickled or evaluated.
+Imports no llama_cpp: the clients' side of the wire lives in ``engine.local``.
+"""
+
+import asyncio
+import struct
+from typing import Final, Literal
+
+import msgspec
+
+from spark_lsp import errors
+from spark_lsp.engine.base import Chunk, EngineStatus, Infill, ModelInfo
+from spark_lsp.errors import EngineProtocolError, SparkError
+
+PROTOCOL: Final = 1
+"""Raised with every change of a frame's meaning; part of the socket's name, so versions never meet by accident."""
+
+MAX_FRAME_BYTES: Final = 64 * 1024 * 1024
+
+EXIT_LOCK_HELD: Final = 75
+"""Exit status of an engine process that found another one serving its socket (EX_TEMPFAIL)."""
+
+KvType = Literal["auto", "f16", "q8_0", "q4_0"]
+
+
+class EngineLaunch(msgspec.Struct, frozen=True, kw_only=True):
+    """What an engine is started with. Two clients with equal launches (idle time apart) share one process."""
+
+    model_path: str
+    context_tokens: int = 131_072
+    """Most tokens wanted; the process takes fewer where memory or the model ask for it."""
+    threads: int = 0
+    """Compute threads; 0 lets the engine choose."""
+    gpu_layers: int = -1
+    """Layers on the GPU; -1 means all that fit."""
+    kv_type: KvType = "auto"
+    idle_minutes: float = 10.0
+    """Time without clients after which the process leaves."""
+    memory_limit_bytes: int = 0
+    """Most memory for weights and context; 0 means what the machine has."""
+
+
+class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
+    """Where one engine lives: paths in the runtime folder and its log."""
+
+    transport: Literal["unix", "tcp"]
+    address: str
+    """The Unix socket, or the file that holds port and token of the loopback socket."""
+    lock: str
+    log: str
+
+
+class TcpAddress(msgspec.Struct, frozen=True):
+    """What an address file holds where there are no Unix sockets."""
+
+    port: int
+    token: str
+
+
+class HostOrder(msgspec.Struct, frozen=True, kw_only=True):
+    """The one argument of an engine process, as JSON."""
+
+    launch: EngineLaunch
+    endpoint: Endpoint
+    first_client_s: float = 20.0
+    """How long to wait for a first client before leaving."""
+
+
+class Hello(msgspec.Struct, frozen=True, tag="hello"):
+    """First frame of a client. An observer asks and stops, but neither loads the model nor counts as a client."""
+
+    protocol: int
+    token: str = ""
+    pid: int = 0
+    observer: bool = False
+
+
+class Load(msgspec.Struct, frozen=True, tag="load"):
+    """Load the model if it is not; answered by Welcome."""
+
+    id: int
+
+
+class Ask(msgspec.Struct, frozen=True, tag="ask"):
+    """An infill; answered by Parts, of which the last one carries a stop, or by one Failed."""
+
+    id: int
+    request: Infill
+
+
+class Cancel(msgspec.Struct, frozen=True, tag="cancel"):
+    """Stop an infill. The answer still ends in its one final frame."""
+
+    id: int
+
+
+class Count(msgspec.Struct, frozen=True, tag="count"):
+    """Count tokens; answered by Counts."""
+
+    id: int
+    texts: tuple[str, ...]
+
+
+class Query(msgspec.Struct, frozen=True, tag="query"):
+    """Ask for the status; answered by Report."""
+
+    id: int
+
+
+class Unload(msgspec.Struct, frozen=True, tag="unload"):
+    """Give the model's memory back; answered by Report."""
+
+    id: int
+
+
+class Stop(msgspec.Struct, frozen=True, tag="stop"):
+    """End the process; every client hears Bye."""
+
+
+class Welcome(msgspec.Struct, frozen=True, tag="welcome"):
+    """The answer to Hello (id 0) and Load."""
+
+    id: int
+    pid: int
+    model: ModelInfo | None
+
+
+class Part(msgspec.Struct, frozen=True, tag="part"):
+    """One chunk of an answer."""
+
+    id: int
+    chunk: Chunk
+
+
+class Counts(msgspec.Struct, frozen=True, tag="counts"):
+    """The numbers of tokens, one for each text."""
+
+    id: int
+    counts: tuple[int, ...]
+
+
+class Report(msgspec.Struct, frozen=True, tag="report"):
+    """The status."""
+
+    id: int
+    status: EngineStatus
+
+
+class Failed(msgspec.Struct, frozen=True, tag="failed"):
+    """A request that has no answer, as the name of an error class and what it says. Id 0 is the Hello."""
+
+    id: int
+    kind: str
+    message: str
+    fix: str = ""
+
+
+class ProbeAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """What ``engine probe`` prints, as JSON: a description, or an error."""
+
+    model: ModelInfo | None = None
+    error: Failed | None = None
+
+
+class Bye(msgspec.Struct, frozen=True, tag="bye"):
+    """The process leaves in order; what was asked of it will not be answered."""
+
+
+ClientFrame = Hello | Load | Ask | Cancel | Count | Query | Unload | Stop
+HostFrame = Welcome | Part | Counts | Report | Failed | Bye
+
+_encoder: Final = msgspec.msgpack.Encoder()
+_client_frames: Final[msgspec.msgpack.Decoder[ClientFrame]] = msgspec.msgpack.Decoder(ClientFrame)
+_host_frames: Final[msgspec.msgpack.Decoder[HostFrame]] = msgspec.msgpack.Decoder(HostFrame)
+_length: Final = struct.Struct(">I")
+
+_KINDS: Final[dict[str, type[SparkError]]] = {
+    kind.__name__: kind
+    for kind in (
+        errors.ModelMissing,
+        errors.ModelUnusable,
+        errors.ModelNoFim,
+        errors.EngineStarting,
+        errors.EngineFailed,
+        errors.EngineProtocolError,
+    )
+}
+
+
+def encode(frame: ClientFrame | HostFrame) -> bytes:
+    """Return a frame's bytes, its length in front.
+
+    Raises:
+        EngineProtocolError: the frame would be larger than MAX_FRAME_BYTES.
+    """
+    body = _encoder.encode(frame)
+    if len(body) > MAX_FRAME_BYTES:
+        raise EngineProtocolError(f"A frame of {len(body):,} bytes is over the limit of {MAX_FRAME_BYTES:,}.")
+    return _length.pack(len(body)) + body
+
+
+async def read_client_frame(reader: asyncio.StreamReader) -> ClientFrame | None:
+    """Read what a client says; None at the end of the stream.
+
+    Raises:
+        EngineProtocolError: the bytes are not a frame of ours.
+    """
+    body = await _read_body(reader)
+    if body is None:
+        return None
+    try:
+        return _client_frames.decode(body)
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise EngineProtocolError(f"A frame cannot be read: {error}.") from error
+
+
+async def read_host_frame(reader: asyncio.StreamReader) -> HostFrame | None:
+    """Read what the engine says; None at the end of the stream.
+
+    Raises:
+        EngineProtocolError: the bytes are not a frame of ours.
+    """
+    body = await _read_body(reader)
+    if body is None:
+        return None
+    try:
+        return _host_frames.decode(body)
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise EngineProtocolError(f"A frame cannot be read: {error}.") from error
+
+
+async def _read_body(reader: asyncio.StreamReader) -> bytes | None:
+    try:
+        head = await reader.readexactly(_length.size)
+        (size,) = _length.unpack(head)
+        if size > MAX_FRAME_BYTES:
+            raise EngineProtocolError(f"A frame of {size:,} bytes is over the limit of {MAX_FRAME_BYTES:,}.")
+        return await reader.readexactly(size)
+    except (asyncio.IncompleteReadError, ConnectionError):
+        return None
+
+
+def failed(request_id: int, error: SparkError) -> Failed:
+    """Put an error on the wire."""
+    kind = type(error).__name__
+    if kind not in _KINDS:
+        kind = errors.EngineFailed.__name__
+    return Failed(request_id, kind, str(error), error.fix)
+
+
+def error_of(frame: Failed) -> SparkError:
+    """Take an error off the wire. An unknown kind, from a peer that is newer, is EngineFailed."""
+    return _KINDS.get(frame.kind, errors.EngineFailed)(frame.message, fix=frame.fix)
