@@ -13,7 +13,8 @@ demo: ## Set up, index a sample workspace, stream completions and show a code ac
 test: check ## Set up for development, check the code, run all tests but those in real editors
 	@$(RUN)python -m pytest -m "not editor"
 
-test-editors: setup ## Run the tests in real editors: Neovim and VS Code's extension
+test-editors: ## Run the tests in real editors: Neovim and VS Code's extension
+	@sh scripts/setup.sh dev editors
 	@$(RUN)python -m pytest -m editor
 
 check: setup ## Lint, formatting, types, and whether generated files are fresh

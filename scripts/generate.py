@@ -31,7 +31,7 @@ The keys below belong to the section `spark`.
 
 A key can be set in four places; where two hold the same key, the earlier place of this list wins.
 
-1. The editor's settings: `"spark.completion.maxLines": 4` in VS Code, `settings = { spark = { completion = { maxLines = 4 } } }` in Neovim.
+1. The editor's settings: `"spark.completion.maxLines": 4` in VS Code, `settings = { completion = { maxLines = 4 } }` in the Neovim plugin.
 2. `initializationOptions` of the language client, nested in the same way, with or without the outer `spark`.
 3. `.spark-lsp.toml` in the workspace folder: `completion.maxLines = 4`.
 4. The environment: `SPARK_LSP_COMPLETION_MAX_LINES=4`; the members of a list are separated by commas.
