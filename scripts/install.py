@@ -25,6 +25,8 @@ STAMP = Path(sys.prefix) / "spark-lsp-install.json"
 LOG = Path(sys.prefix) / "spark-lsp-install.log"
 GROUPS_PIP = (25, 1)
 """The first pip that installs dependency groups."""
+COMPILE_CORE_MINUTES = 14
+"""Compiling llama-cpp-python 0.3.36 took 6.6 minutes on two cores."""
 PLAIN_INTERVAL_S = 30.0
 LINE_INTERVAL_S = 0.5
 PHASES = (
@@ -50,14 +52,7 @@ def main(groups: list[str]) -> int:
         return _fail(f"A C++ compiler is needed to build llama.cpp and none was found on PATH: {_compiler_help()}.")
     if compiles and not _compiler("CC", "cc", "gcc", "clang"):
         return _fail(f"A C compiler is needed to build llama.cpp and none was found on PATH: {_compiler_help()}.")
-    _say(
-        "Installing Spark LSP into .venv."
-        + (
-            " The first time llama.cpp is compiled, which takes some minutes (about 5 on four cores)."
-            if compiles
-            else ""
-        )
-    )
+    _say("Installing Spark LSP into .venv." + (_forecast() if compiles else ""))
     started = time.monotonic()
     LOG.write_bytes(b"")
     if groups and _pip_version() < GROUPS_PIP and _pip(["--upgrade", "pip"]):
@@ -67,6 +62,13 @@ def main(groups: list[str]) -> int:
     STAMP.write_text(json.dumps({"fingerprint": wanted, "groups": groups}) + "\n", "utf-8")
     _say(f"Installed in {_clock(time.monotonic() - started)}.")
     return 0
+
+
+def _forecast() -> str:
+    cores = os.cpu_count() or 1
+    minutes = -(-COMPILE_CORE_MINUTES // cores)
+    count = f"{minutes} minutes" if minutes > 1 else "a minute"
+    return f" The first time llama.cpp is compiled, which takes about {count} on {cores} cores."
 
 
 def _fingerprint(project: dict[str, object]) -> str:

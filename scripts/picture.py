@@ -1,0 +1,61 @@
+"""Draws docs/pictures/demo.svg from what ``scripts/demo.py`` really prints, in a terminal of its own.
+
+python scripts/picture.py
+"""
+
+import io
+import os
+import pty
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+from rich.console import Console
+from rich.text import Text
+
+ROOT = Path(__file__).resolve().parent.parent
+PICTURE = ROOT / "docs" / "pictures" / "demo.svg"
+COLUMNS = 100
+REDRAWN = re.compile(r"[^\n]*\r(?!\n)|\x1b\[\d*[AKGJ]|\x1b\[\?25[lh]")
+"""What a terminal would have overwritten or erased."""
+
+
+def main() -> int:
+    """Run the demo and draw its output; return its exit code."""
+    code, output = _in_terminal([sys.executable, str(ROOT / "scripts" / "demo.py")])
+    if code == 0:
+        PICTURE.parent.mkdir(parents=True, exist_ok=True)
+        PICTURE.write_text(_draw(output), "utf-8")
+        sys.stdout.write(f"wrote {PICTURE.relative_to(ROOT)}\n")
+    return code
+
+
+def _in_terminal(command: list[str]) -> tuple[int, str]:
+    """Run a command on a pseudo-terminal; return its exit code and all it printed."""
+    ours, theirs = pty.openpty()
+    environment = {**os.environ, "COLUMNS": str(COLUMNS), "LINES": "50", "TERM": "xterm-256color"}
+    process = subprocess.Popen(command, cwd=ROOT, env=environment, stdin=theirs, stdout=theirs, stderr=theirs)
+    os.close(theirs)
+    output = io.BytesIO()
+    while True:
+        try:
+            block = os.read(ours, 65536)
+        except OSError:  # Linux says so when the other end is closed
+            break
+        if not block:
+            break
+        output.write(block)
+    os.close(ours)
+    return process.wait(), output.getvalue().decode("utf-8", "replace")
+
+
+def _draw(output: str) -> str:
+    console = Console(record=True, width=COLUMNS, file=io.StringIO(), force_terminal=True, color_system="truecolor")
+    console.print(Text.from_ansi(REDRAWN.sub("", output.replace("\r\n", "\n"))))
+    drawing = console.export_svg(title="make demo", unique_id="demo")
+    return re.sub(r"\s*@font-face \{.*?\}\n", "\n", drawing, flags=re.DOTALL)  # no fonts from the network
+
+
+if __name__ == "__main__":
+    sys.exit(main())
