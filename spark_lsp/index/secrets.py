@@ -25,7 +25,7 @@ _SHAPES = tuple(
         ("PRIVATE KEY", r"-----BEGIN [A-Z ]*PRIVATE KEY(?: BLOCK)?-----[^-]{0,200}?[A-Za-z0-9+/=]{40}"),
         ("AKIA", r"\bAKIA(?![0-9A-Z]*EXAMPLE)[0-9A-Z]{16}\b"),
         ("ASIA", r"\bASIA(?![0-9A-Z]*EXAMPLE)[0-9A-Z]{16}\b"),
-        ("gh", r"\bgh[pousr]_[A-Za-z0-9]{36}"),
+        *((f"gh{kind}_", rf"\bgh{kind}_[A-Za-z0-9]{{36}}") for kind in "pousr"),
         ("github_pat_", r"\bgithub_pat_\w{60}"),
         ("glpat-", r"\bglpat-[\w-]{20}"),
         ("xox", r"\bxox[abeoprs]-[0-9]{8,}-[0-9A-Za-z-]{10,}"),

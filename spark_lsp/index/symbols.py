@@ -61,6 +61,9 @@ class FileSymbols:
 EMPTY = FileSymbols()
 
 
+Matches = Sequence[tuple[int, Mapping[str, Sequence[Node]]]]
+
+
 @dataclass(slots=True)
 class _Found:
     """A definition while its patterns are put together; the widest span and the last pattern's kind win."""
@@ -82,9 +85,10 @@ def extract(language: Language | None, text: str) -> FileSymbols:
 
 def symbols_of(syntax: Syntax) -> FileSymbols:
     """Return the symbols of a text that is parsed already."""
-    definitions = _definitions(syntax)
-    references = _references(syntax, definitions)
-    return FileSymbols(definitions, references, _imports(syntax))
+    both = query(syntax.language, "definitions", "imports")  # one walk over the tree costs less than two
+    matches = syntax.matches(both) if both else []
+    definitions = _definitions(syntax.text, matches)
+    return FileSymbols(definitions, _references(syntax, definitions), _imports(syntax.text, matches))
 
 
 def definition_at(symbols: FileSymbols, offset: int) -> Definition | None:
@@ -93,15 +97,13 @@ def definition_at(symbols: FileSymbols, offset: int) -> Definition | None:
     return min(around, key=lambda d: (len(d.span), -d.span.start), default=None)
 
 
-def _definitions(syntax: Syntax) -> tuple[Definition, ...]:
-    definitions_query = query(syntax.language, "definitions")
-    if definitions_query is None:
-        return ()
+def _definitions(text: str, matches: Matches) -> tuple[Definition, ...]:
     found: dict[int, _Found] = {}
-    for pattern, captures in syntax.matches(definitions_query):
-        _merge(found, pattern, captures)
+    for pattern, captures in matches:
+        if "name" in captures:
+            _merge(found, pattern, captures)
     ordered = sorted(found.values(), key=lambda f: (f.span.start, -f.span.end, f.name.span.start))
-    return tuple(_without_repeated_fields(_contained(syntax.text, ordered)))
+    return tuple(_without_repeated_fields(_contained(text, ordered)))
 
 
 def _merge(found: dict[int, _Found], pattern: int, captures: Mapping[str, Sequence[Node]]) -> None:
@@ -110,8 +112,8 @@ def _merge(found: dict[int, _Found], pattern: int, captures: Mapping[str, Sequen
         ((nodes[0], name.removeprefix("definition.")) for name, nodes in captures.items() if _is_whole(name)),
         (None, ""),
     )
-    names, bodies = captures.get("name"), captures.get("body")
-    if whole is None or not names:
+    names, bodies = captures["name"], captures.get("body")
+    if whole is None:
         return
     body = bodies[0].span if bodies else None
     known = found.get(names[0].span.start)
@@ -193,14 +195,11 @@ def _references(syntax: Syntax, definitions: Iterable[Definition]) -> Mapping[st
     return dict(sorted(used.items(), key=lambda item: (-item[1], item[0]))[:REFERENCES_LIMIT])
 
 
-def _imports(syntax: Syntax) -> tuple[Import, ...]:
-    imports_query = query(syntax.language, "imports")
-    if imports_query is None:
-        return ()
+def _imports(text: str, matches: Matches) -> tuple[Import, ...]:
     modules: dict[int, tuple[str, dict[str, None]]] = {}
-    for _, captures in syntax.matches(imports_query):
+    for _, captures in matches:
         for module in captures.get("import.module", ()):
-            written = module.span.text(syntax.text).strip("<>\"'")
+            written = module.span.text(text).strip("<>\"'")
             _, names = modules.setdefault(module.span.start, (written, {}))
-            names.update({node.span.text(syntax.text): None for node in captures.get("import.name", ())})
+            names.update({node.span.text(text): None for node in captures.get("import.name", ())})
     return tuple(Import(module, tuple(names)) for _, (module, names) in sorted(modules.items()) if module)

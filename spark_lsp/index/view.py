@@ -3,9 +3,11 @@
 A view is the tables of the last full build (``postings.py``) with the files changed since laid over them.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from operator import itemgetter
 
 from spark_lsp.index.layers import Layered
 from spark_lsp.index.postings import Postings, build_postings
@@ -117,21 +119,27 @@ def with_changes(view: IndexView, changes: Mapping[str, FileEntry | None]) -> In
 
 def _changed_definitions(view: IndexView, changes: Mapping[str, FileEntry | None]) -> dict[str, Definitions | None]:
     """Return the new places of every name whose places change."""
-    gained: dict[str, list[tuple[str, Definition]]] = {}
+    result: dict[str, Definitions | None] = {}
     for path, entry in changes.items():
         old = view.files.get(path)
-        if old is not None and entry is not None and old.symbols.definitions == entry.symbols.definitions:
+        before = old.symbols.definitions if old else ()
+        after = entry.symbols.definitions if entry else ()
+        if before == after:
             continue
-        for definition in old.symbols.definitions if old else ():
-            gained.setdefault(definition.name, [])
-        for definition in entry.symbols.definitions if entry else ():
+        gained: dict[str, list[tuple[str, Definition]]] = {definition.name: [] for definition in before}
+        for definition in after:
             gained.setdefault(definition.name, []).append((path, definition))
-    result: dict[str, Definitions | None] = {}
-    for name, places in gained.items():
-        kept = [place for place in view.definitions.get(name, ()) if place[0] not in changes]
-        merged = sorted([*kept, *places], key=lambda place: (place[0], place[1].span.start, place[1].span.end))
-        result[name] = tuple(merged) or None
+        for name, places in gained.items():
+            known = result[name] if name in result else view.definitions.get(name)
+            result[name] = _replaced(known or (), path, places) or None
     return result
+
+
+def _replaced(places: Definitions, path: str, own: Sequence[tuple[str, Definition]]) -> Definitions:
+    """Put a file's places in the place of those it had; no sort, for some names stand in every file."""
+    start = bisect_left(places, path, key=itemgetter(0))
+    end = bisect_right(places, path, start, key=itemgetter(0))
+    return (*places[:start], *own, *places[end:])
 
 
 def rebuilt(view: IndexView) -> IndexView:

@@ -111,7 +111,8 @@ Section = Literal["definitions", "references", "imports", "scopes"]
 
 
 @cache
-def query(language: Language, section: Section) -> tree_sitter.Query | None:
-    """Compile a section of a language's query file (it begins at ``;; section``), once per process; None without."""
-    _, found, rest = query_source(language).partition(f";; {section}\n")
-    return tree_sitter.Query(grammar(language), rest.partition("\n;; ")[0]) if found else None
+def query(language: Language, *sections: Section) -> tree_sitter.Query | None:
+    """Compile sections of a language's query file (each begins at ``;; section``) as one query, once per process."""
+    parts = [query_source(language).partition(f";; {section}\n")[2].partition("\n;; ")[0] for section in sections]
+    source = "\n".join(parts)
+    return tree_sitter.Query(grammar(language), source) if source.strip() else None
