@@ -40,9 +40,12 @@ function M.log_lines(result)
 end
 
 --- One line per segment of the prompt, in its order, then the prompt's text if it was asked for.
----@param result table of spark/context
+---@param result? table of spark/context
 ---@return string[]
 function M.context_lines(result)
+  if not result then
+    return { "The server does not know this buffer." }
+  end
   local lines = { ("%d of %d tokens"):format(result.tokens or 0, result.budget or 0), "" }
   for _, segment in ipairs(result.segments or {}) do
     local marks = (segment.stable and "stable" or "fresh") .. (segment.cached and ", cached" or "")

@@ -1,0 +1,38 @@
+// Entry: puts the parts together. Ghost text itself is VS Code's: the language client offers the server's inline
+// completions to it.
+
+import * as vscode from "vscode";
+import { registerCommands } from "./commands";
+import { Pages } from "./pages";
+import { Session } from "./session";
+import { SECTION } from "./settings";
+import { StatusItem } from "./status";
+
+let session: Session | undefined;
+
+export async function activate(context: vscode.ExtensionContext): Promise<void> {
+  const status = new StatusItem();
+  const pages = new Pages();
+  const current = new Session(context.extension, status);
+  session = current;
+  context.subscriptions.push(
+    status,
+    pages,
+    current,
+    ...registerCommands(current, pages),
+    vscode.workspace.onDidChangeConfiguration(async (event) => {
+      if (event.affectsConfiguration(`${SECTION}.server`)) {
+        await current.restart();
+      } else if (event.affectsConfiguration(SECTION)) {
+        await current.sendSettings();
+      }
+    }),
+    // Trust may bring the workspace's own server into reach.
+    vscode.workspace.onDidGrantWorkspaceTrust(() => current.restart()),
+  );
+  await current.restart();
+}
+
+export function deactivate(): Promise<void> | undefined {
+  return session?.stop();
+}
