@@ -4,8 +4,9 @@ Immutable. Built at once in the background after a refresh; between builds ``vie
 All that ranking sums is a slice of an array here: a keystroke costs what the cursor's words cost, not the workspace.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from posixpath import dirname
 from typing import Any
 
 import numpy as np
@@ -45,6 +46,7 @@ class Postings:
     windows_of: Rows  # word -> windows that hold it
     defined_in: Rows  # window -> words in it that some file defines
     window_file: Ints  # window -> file
+    folders: Mapping[str, Ints]  # folder -> files right in it
 
 
 def build_postings(files: Iterable[tuple[str, FileSymbols, WordWindows]], defined: Iterable[str]) -> Postings:
@@ -84,7 +86,15 @@ def build_postings(files: Iterable[tuple[str, FileSymbols, WordWindows]], define
         windows_of,
         defined_in,
         _joined(window_files),
+        _by_folder(paths),
     )
+
+
+def _by_folder(paths: Sequence[str]) -> Mapping[str, Ints]:
+    folders: dict[str, list[int]] = {}
+    for number, path in enumerate(paths):
+        folders.setdefault(dirname(path), []).append(number)
+    return {folder: np.array(numbers, np.int32) for folder, numbers in folders.items()}
 
 
 class _Pairs:
