@@ -105,6 +105,11 @@ class Neovim:
     def ghost(self) -> str:
         return self.lua(_GHOST)
 
+    def settled_ghost(self) -> str:
+        """The ghost text once no request is open any more; empty until then."""
+        open_requests = self.lua(f"return vim.tbl_count({_CLIENT}.requests)")
+        return "" if open_requests else self.ghost()
+
     def wait_ghost(self, expected: str) -> None:
         self.wait(f"the ghost text {expected!r}", lambda: self.ghost() == expected)
 
@@ -121,10 +126,10 @@ class Neovim:
         """
         return self.lua(code, row)
 
-    def request(self, method: str, params: dict[str, Any] | None = None) -> Any:
+    def request(self, method: str, params: dict[str, Any] | None = None, *, deadline_s: float = DEADLINE_S) -> Any:
         """Ask the server something beside the plugin."""
-        code = f"local method, params = ...; return assert({_CLIENT}:request_sync(method, params, 10000, 0))"
-        reply = self.lua(code, method, params or {})
+        code = f"local method, params, ms = ...; return assert({_CLIENT}:request_sync(method, params, ms, 0))"
+        reply = self.lua(code, method, params or {}, int(deadline_s * 1000))
         assert "err" not in reply, reply
         return reply["result"]
 

@@ -82,10 +82,12 @@ def test_restart_server_brings_it_back(fake: Fake) -> None:
 
 def test_checkhealth_has_no_error(fake: Fake) -> None:
     editor = fake("$0")
+    editor.notify("fake/status", STATUS)
     editor.type("<Esc>")
     editor.api.command("checkhealth spark")
     report = editor.text()
     assert "version 0-fake" in report
+    assert "indexed files: 3 of 9" in report
     assert "ERROR" not in report
 
 

@@ -29,6 +29,7 @@ local function check_clients()
     if not client.server_capabilities.inlineCompletionProvider then
       vim.health.error("the server does not offer inline completion")
     end
+    vim.health.info(table.concat(require("spark.status").describe(client.id), "\n"))
   end
 end
 
@@ -57,9 +58,6 @@ function M.check()
     check_server(cmd)
   end
   check_clients()
-  for _, line in ipairs(require("spark.status").describe()) do
-    vim.health.info(line)
-  end
   check_keys()
 end
 

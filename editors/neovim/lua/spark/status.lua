@@ -49,12 +49,13 @@ function M.component()
   return (text:gsub("%%", "%%%%"))
 end
 
---- Everything, one line per fact, for :Spark status.
+--- Everything, one line per fact.
+---@param client_id? integer the server of the current buffer when nil
 ---@return string[]
-function M.describe()
-  local status = M.get()
+function M.describe(client_id)
+  local status = client_id and last[client_id] or M.get()
   if not status then
-    return { "Spark is not running in this buffer. :checkhealth spark says why." }
+    return { client_id and "The server has not said anything yet." or "Spark is not running in this buffer. :checkhealth spark says why." }
   end
   local lines = { ("%s%s"):format(status.kind, status.busy and ", busy" or "") }
   local function add(name, value)
