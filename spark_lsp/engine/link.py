@@ -22,10 +22,10 @@ _GONE: Final = "The engine process stopped in the middle of its work."
 
 
 async def connect(endpoint: wire.Endpoint, *, observer: bool = False) -> "Link | None":
-    """Reach an engine and wait until its model is loaded; None when nobody listens.
+    """Reach an engine and wait until its model is loaded; None when nobody listens, or goes before it answers.
 
     Raises:
-        ModelError, EngineFailed: the engine says that it cannot serve, or goes while it loads.
+        ModelError, EngineError: the engine says why it cannot serve.
     """
     token = ""
     try:
@@ -38,12 +38,13 @@ async def connect(endpoint: wire.Endpoint, *, observer: bool = False) -> "Link |
     except (OSError, msgspec.DecodeError):
         return None
     link = Link(reader, writer)
+    greeted = False
     try:
-        await link.greet(token, observer=observer)
-    except BaseException:
-        await link.close()
-        raise
-    return link
+        greeted = await link.greet(token, observer=observer)
+    finally:
+        if not greeted:
+            await link.close()
+    return link if greeted else None
 
 
 class Link:
@@ -102,17 +103,25 @@ class Link:
         finally:
             self.forget(request_id)
 
-    async def greet(self, token: str, *, observer: bool) -> None:
-        """Say hello and wait for the welcome."""
+    async def greet(self, token: str, *, observer: bool) -> bool:
+        """Say hello and wait for the welcome; False when the other side goes without a word.
+
+        Raises:
+            ModelError, EngineError: the engine says why it cannot serve.
+        """
         queue: asyncio.Queue[Answer] = asyncio.Queue()
         self._waiting[0] = queue
         self.send(wire.Hello(wire.PROTOCOL, token, os.getpid(), observer))
-        answer = _told(await queue.get())
+        answer = await queue.get()
         self.forget(0)
-        if not isinstance(answer, wire.Welcome):
+        if isinstance(answer, SparkError):
+            return False
+        welcome = _told(answer)
+        if not isinstance(welcome, wire.Welcome):
             raise EngineProtocolError("The engine did not answer the greeting.")
-        self.pid = answer.pid
-        self.model = answer.model
+        self.pid = welcome.pid
+        self.model = welcome.model
+        return True
 
     async def ended(self) -> None:
         """Wait until the other side has gone."""

@@ -16,7 +16,7 @@ from spark_lsp.engine.address import endpoint_of
 from spark_lsp.engine.base import Chunk, Control, EngineStatus, Infill, ModelInfo, Piece
 from spark_lsp.engine.link import Link, connect
 from spark_lsp.engine.process import describe_model, last_log_line, list_engines, query, spawn, stop_engines
-from spark_lsp.errors import EngineFailed, EngineProtocolError, EngineStarting, ModelError, SparkError
+from spark_lsp.errors import EngineFailed, EngineProtocolError, EngineStarting, SparkError
 from spark_lsp.llama import wire
 from spark_lsp.llama.wire import Endpoint, EngineLaunch
 
@@ -171,29 +171,18 @@ class LocalEngine:
         wait_s = _FIRST_WAIT_S
         process = None
         while loop.time() < latest:
-            link = await self._connect(endpoint)
+            link = await _connected(endpoint)
             if link is not None:
                 return link
             if process is None or process.returncode is not None:
-                if process is not None and process.returncode not in (0, wire.EXIT_LOCK_HELD):
-                    raise _ended_at_once(process.returncode, endpoint)
+                if process is not None and process.returncode not in {0, wire.EXIT_LOCK_HELD}:
+                    self._crashes.append(loop.time())
+                    raise _ended(process.returncode, endpoint)
                 order = wire.HostOrder(launch=self._launch, endpoint=endpoint)
                 process = await asyncio.to_thread(spawn, order)
             await asyncio.sleep(wait_s)
             wait_s = min(wait_s * 1.5, _LONGEST_WAIT_S)
         raise EngineFailed(f"The engine process did not answer within {_APPEAR_S:.0f} seconds; see {endpoint.log}.")
-
-    async def _connect(self, endpoint: Endpoint) -> Link | None:
-        try:
-            return await connect(endpoint)
-        except ModelError:
-            raise
-        except EngineFailed as error:
-            self._crashes.append(asyncio.get_running_loop().time())
-            raise EngineFailed(
-                f"The engine process stopped while it loaded {self._launch.model_path}; see {endpoint.log}.",
-                fix="Try another model, or a smaller context.",
-            ) from error
 
     def _refuse_crash_loop(self) -> None:
         now = asyncio.get_running_loop().time()
@@ -228,11 +217,18 @@ def _chunk_of(answer: wire.HostFrame | SparkError) -> Chunk:
     return answer.chunk
 
 
-def _ended_at_once(status: int, endpoint: Endpoint) -> EngineFailed:
+async def _connected(endpoint: Endpoint) -> Link | None:
+    try:
+        return await connect(endpoint)
+    except EngineStarting:
+        return None  # it leaves just now; another one can be started in a moment
+
+
+def _ended(status: int, endpoint: Endpoint) -> EngineFailed:
     told = last_log_line(endpoint)
     return EngineFailed(
-        f"The engine process ended at once with status {status}{': ' + told if told else ''}.",
-        fix=f"The log is {endpoint.log}.",
+        f"The engine process ended with status {status} while it started{': ' + told if told else ''}.",
+        fix=f"Try another model or a smaller context; the log is {endpoint.log}.",
     )
 
 

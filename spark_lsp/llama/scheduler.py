@@ -12,7 +12,7 @@ from threading import Condition, Thread
 from typing import Final, Protocol, TypeVar
 
 from spark_lsp.engine.base import Chunk, Infill, StopCause, Usage
-from spark_lsp.errors import EngineFailed, SparkError
+from spark_lsp.errors import EngineFailed, EngineStarting, SparkError
 from spark_lsp.llama.context import AbortFlag
 from spark_lsp.llama.generate import Generation
 
@@ -109,7 +109,7 @@ class Scheduler:
 
         with self._changed:
             if self._ended:
-                future.set_exception(EngineFailed("The engine is stopping."))
+                future.set_exception(EngineStarting("The engine is stopping; another one can be started."))
             else:
                 self._calls.append(run)
                 self._changed.notify()

@@ -1,0 +1,57 @@
+"""Engines for tests: a private runtime folder, and nothing left running behind."""
+
+import asyncio
+import contextlib
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from spark_lsp.engine.address import RUNTIME_VARIABLE, TRANSPORT_VARIABLE
+from spark_lsp.engine.local import EngineLaunch, list_engines, stop_engines
+from tests.llama.gguf_files import SHIPPED, without_fim
+
+
+@contextlib.contextmanager
+def private_runtime(patch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Give engines a folder of their own with a short path, and end those that still run."""
+    with tempfile.TemporaryDirectory(prefix="spark-") as folder:
+        patch.setenv(RUNTIME_VARIABLE, folder)
+        patch.delenv(TRANSPORT_VARIABLE, raising=False)
+        try:
+            yield Path(folder)
+        finally:
+            asyncio.run(_end_all())
+
+
+async def _end_all() -> None:
+    running = [status.pid for status in await list_engines()]
+    stopped = await stop_engines()
+    left = [psutil.Process(pid) for pid in {*running} - {*stopped} if psutil.pid_exists(pid)]
+    for process in left:
+        process.kill()
+
+
+@pytest.fixture
+def runtime(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    with private_runtime(monkeypatch) as folder:
+        yield folder
+
+
+@pytest.fixture(scope="module")
+def shared_runtime() -> Iterator[Path]:
+    with pytest.MonkeyPatch.context() as patch, private_runtime(patch) as folder:
+        yield folder
+
+
+@pytest.fixture(scope="session")
+def fimless(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return without_fim(tmp_path_factory.mktemp("models") / "no-fim.gguf")
+
+
+def shipped(**changes: object) -> EngineLaunch:
+    """Launch the shipped model, small, with changes."""
+    told: dict[str, object] = {"model_path": str(SHIPPED), "context_tokens": 4096, "idle_minutes": 1.0, **changes}
+    return EngineLaunch(**told)  # type: ignore[arg-type]

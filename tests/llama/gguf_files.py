@@ -1,0 +1,46 @@
+"""GGUF files for tests: the shipped model with its tokens renamed, damaged files."""
+
+from pathlib import Path
+from typing import Any
+
+import gguf
+
+SHIPPED = Path(__file__).parents[2] / "models" / "spark-nano" / "spark-nano.gguf"
+
+
+def rewrite(target: Path, *, rename: dict[str, str], drop: tuple[str, ...] = (), source: Path = SHIPPED) -> Path:
+    """Copy a model with some tokens renamed and some metadata left out."""
+    reader = gguf.GGUFReader(source)
+    writer = gguf.GGUFWriter(target, _text(reader, "general.architecture"))
+    for name, field in reader.fields.items():
+        if name.startswith("GGUF.") or name == "general.architecture" or name in drop:
+            continue
+        value: Any = field.contents()
+        if name == "tokenizer.ggml.tokens":
+            value = [rename.get(token, token) for token in value]
+        subtype = field.types[1] if len(field.types) > 1 else None
+        writer.add_key_value(name, value, field.types[0], sub_type=subtype)
+    for tensor in reader.tensors:
+        writer.add_tensor(tensor.name, tensor.data, raw_dtype=tensor.tensor_type)
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    return target
+
+
+def without_fim(target: Path) -> Path:
+    """Make a model that runs but knows no fill-in-the-middle tokens."""
+    controls = ("fim_prefix", "fim_middle", "fim_suffix", "fim_pad", "repo_name", "file_sep")
+    keys = ("pre", "suf", "mid", "pad", "rep", "sep")
+    return rewrite(
+        target,
+        rename={f"<|{name}|>": f"<|unused_{name}|>" for name in controls},
+        drop=("spark.fim_order", *(f"tokenizer.ggml.fim_{key}_token_id" for key in keys)),
+    )
+
+
+def _text(reader: gguf.GGUFReader, key: str) -> str:
+    field = reader.get_field(key)
+    assert field is not None
+    return str(field.contents())
