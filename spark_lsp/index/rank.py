@@ -35,7 +35,7 @@ LINES_AFTER = 5  # the code below tells where the code at the cursor leads
 COMMON_SHARE = 0.1  # words in more than one window of ten say nothing about the place
 CURSOR_WORDS = 40  # the rarest words near the cursor; more change little and cost time
 WINDOWS_PER_WORD = 128  # evenly spread when a word stands in more: bounds the time of one keystroke
-CANDIDATES = 400  # names taken from co-occurrence, and from the head of each imported file
+CANDIDATES = 300  # names taken from co-occurrence, and from the head of each imported file
 PLACES_LOOKED_AT = 16  # a name that more places define (``__init__``) is no use to rank
 PLACES_PER_NAME = 4
 NAMES_IN_RESERVE = 32  # names beyond the limit whose places are scored: nearness and imports may lift them
@@ -55,7 +55,7 @@ class RankedDefinition:
 class _Cursor:
     """What ranking knows of the place.
 
-    ``near`` are the words near it, the nearest first; ``uses`` counts the words of the file; ``siblings`` marks the
+    ``near`` are the words near it, the nearest first; ``uses`` counts the file's identifiers; ``siblings`` marks the
     files of the last build that lie in the same folder.
     """
 
@@ -116,7 +116,7 @@ def _cursor(view: IndexView, path: str, text: str, offset: int, language: str) -
     return _Cursor(
         path,
         dict.fromkeys([*reversed(before), *after]),
-        Counter(WORD.findall(text)),
+        entry.symbols.references if entry else Counter(WORD.findall(text)),
         frozenset(name.rpartition(".")[2] for each in imports for name in each.names),
         frozenset(files),
         _siblings(view.postings, path),
@@ -129,32 +129,31 @@ def _cooccurrence(postings: Postings, cursor: _Cursor) -> _Cooccurrence:
     For each name: the sum over words of idf(word) · P(name in a window | word in it).
     """
     window_count = len(postings.window_file)
-    own = postings.file_ids.get(cursor.path, -1)
     rare = sorted(_rare_words(postings, cursor.near, window_count))[:CURSOR_WORDS]
-    columns: list[npt.NDArray[np.int32]] = []
-    weights: list[npt.NDArray[np.float64]] = []
-    owners: list[npt.NDArray[np.int64]] = []
-    for number, (_, _, word) in enumerate(rare):
-        windows = postings.windows_of[word]
-        windows = windows[postings.window_file[windows] != own]
-        if not len(windows):
-            continue
-        idf = math.log(window_count / len(windows))
-        if len(windows) > WINDOWS_PER_WORD:
-            windows = windows[np.linspace(0, len(windows) - 1, WINDOWS_PER_WORD).astype(np.int64)]
-        found = _gather(postings, windows)
-        columns.append(found)
-        weights.append(np.full(len(found), idf / len(windows)))
-        owners.append(np.full(len(found), number, np.int64))
-    if not columns:
+    if not rare:
         return _Cooccurrence({}, np.zeros(0, np.int64), np.zeros(0, np.int32), np.zeros(0), ())
-    names, weight, pair_words = np.concatenate(columns), np.concatenate(weights), np.concatenate(owners)
-    totals = np.bincount(names, weight, minlength=len(postings.words))
+    rows = [_sampled(postings.windows_of[word]) for _, _, word in rare]
+    windows = np.concatenate(rows)
+    weights = [math.log(window_count / count) / len(row) for (count, _, _), row in zip(rare, rows, strict=True)]
+    owners = np.repeat(np.arange(len(rare)), [len(row) for row in rows])
+    others = postings.window_file[windows] != postings.file_ids.get(cursor.path, -1)
+    windows, owners = windows[others], owners[others]
+    names, lengths = _gather(postings, windows)
+    pair_words = np.repeat(owners, lengths)
+    pair_weights = np.array(weights)[pair_words]
+    totals = np.bincount(names, pair_weights, minlength=len(postings.words))
     best = np.flatnonzero(totals)
     if len(best) > CANDIDATES:
         best = best[np.argpartition(-totals[best], CANDIDATES)[:CANDIDATES]]
-    scores = {postings.words[number]: float(totals[number]) for number in best.tolist()}
-    return _Cooccurrence(scores, pair_words, names, weight, tuple(postings.words[word] for _, _, word in rare))
+    scores = {postings.words[number]: score for number, score in zip(best.tolist(), totals[best].tolist(), strict=True)}
+    return _Cooccurrence(scores, pair_words, names, pair_weights, tuple(postings.words[word] for _, _, word in rare))
+
+
+def _sampled(windows: npt.NDArray[np.int32]) -> npt.NDArray[np.int32]:
+    """Take at most ``WINDOWS_PER_WORD``, evenly spread over the workspace."""
+    if len(windows) <= WINDOWS_PER_WORD:
+        return windows
+    return windows[np.arange(WINDOWS_PER_WORD) * len(windows) // WINDOWS_PER_WORD]
 
 
 def _rare_words(postings: Postings, near: Iterable[str], window_count: int) -> Iterator[tuple[int, int, int]]:
@@ -169,14 +168,13 @@ def _rare_words(postings: Postings, near: Iterable[str], window_count: int) -> I
             yield count, place, word
 
 
-def _gather(postings: Postings, windows: npt.NDArray[np.int32]) -> npt.NDArray[np.int32]:
-    """Join the rows of many windows without a loop over them."""
+def _gather(postings: Postings, windows: npt.NDArray[np.int32]) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int64]]:
+    """Join the rows of many windows without a loop over them; also returns the length of each."""
     starts = postings.defined_in.ends[windows]
     lengths = postings.defined_in.ends[windows + 1] - starts
-    ends = np.cumsum(lengths)
-    places = np.arange(int(ends[-1])) + np.repeat(starts - (ends - lengths), lengths)
-    found: npt.NDArray[np.int32] = postings.defined_in.columns[places]
-    return found
+    before = np.cumsum(lengths) - lengths
+    places = np.arange(int(lengths.sum())) + np.repeat(starts - before, lengths)
+    return postings.defined_in.columns[places], lengths
 
 
 def _siblings(postings: Postings, path: str) -> npt.NDArray[np.bool_]:
@@ -197,8 +195,7 @@ def _best_names(view: IndexView, cursor: _Cursor, together: _Cooccurrence, limit
     definitions, scores, uses = view.definitions, together.scores, cursor.uses
     scored = [
         (COOCCURRENCE_WEIGHT * math.log1p(scores.get(name, 0.0)) + USES_WEIGHT * math.log1p(uses.get(name, 0)), name)
-        for name in {*scores, *uses, *from_imports}
-        if name in definitions
+        for name in {*scores, *(uses.keys() | from_imports) & definitions.keys()}
     ]
     scored.sort(key=lambda each: (-each[0], each[1]))
     kept = limit + NAMES_IN_RESERVE
@@ -218,7 +215,7 @@ def _bonus(postings: Postings, cursor: _Cursor, name: str) -> float:
 
 def _places(view: IndexView, cursor: _Cursor, name: str, score: float) -> Iterator[tuple[float, str, Definition, str]]:
     """Score the places that define a name; yields score, path, definition and reason ("" for co-occurrence)."""
-    known = view.definitions[name]
+    known = view.definitions.get(name, ())  # a name of the last build may be gone by now
     places = [place for place in known[:PLACES_LOOKED_AT] if place[0] != cursor.path]
     if not places:
         return
