@@ -1,0 +1,150 @@
+"""What a code action is: the values, the protocol, and the room that lists and proposes.
+
+To add an action, add a file with an ``Action`` and a row in ``catalog``. Listing never asks a model.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from spark_lsp.actions.check import failure
+from spark_lsp.config import ActionsSettings
+from spark_lsp.context.workspace import WorkspaceContext
+from spark_lsp.engine.base import Engine, Usage
+from spark_lsp.errors import Reason
+from spark_lsp.text.document import Snapshot
+from spark_lsp.text.edit import Edit, Span
+from spark_lsp.text.language import language_of_id, language_of_path
+from spark_lsp.text.syntax import Syntax, parse
+from spark_lsp.trace import Trace, TraceRecord, bug
+
+Needs = Literal["none", "fim", "chat"]
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where actions are asked for. ``span`` is the selection, empty for a cursor; ``syntax`` None for plain text."""
+
+    snapshot: Snapshot
+    span: Span
+    syntax: Syntax | None
+
+    @classmethod
+    def of(cls, snapshot: Snapshot, span: Span) -> "Target":
+        """Parse the snapshot."""
+        named = language_of_id(snapshot.language)
+        language = named or (language_of_path(snapshot.path) if snapshot.path else None)
+        return cls(snapshot, span, parse(language, snapshot.text))
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """An action that applies at a target."""
+
+    id: str
+    kind: str
+    title: str
+    needs: Needs
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """The edits of an action, all in offsets of the target's snapshot; none when ``reason`` is not ``ok``.
+
+    ``message`` says in one sentence why there are none.
+    """
+
+    id: str
+    edits: tuple[Edit, ...]
+    reason: str = Reason.OK
+    message: str = ""
+    usage: Usage = Usage()
+
+
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """What an action may use to make its proposal. ``progress`` receives (tokens, tokens per second) as it writes."""
+
+    engine: Engine
+    context: WorkspaceContext
+    progress: Callable[[int, float], None] = lambda _tokens, _rate: None
+
+
+class Action(Protocol):
+    """One code action. ``applies`` is cheap and uses syntax and index only; ``propose`` runs when the user chose it."""
+
+    id: str
+    kind: str
+    needs: Needs
+
+    def applies(self, target: Target) -> str:
+        """Return the title to offer, or an empty string."""
+        ...
+
+    async def propose(self, target: Target, tools: Tools) -> Proposal:
+        """Make the edits; re-checks from scratch that it applies."""
+        ...
+
+
+class ActionsRoom:
+    """Lists and proposes the actions of a catalogue for one workspace."""
+
+    def __init__(
+        self,
+        catalog: Sequence[Action],
+        engine: Engine,
+        context: WorkspaceContext,
+        settings: Callable[[], ActionsSettings],
+        log: Callable[[TraceRecord], None],
+    ) -> None:
+        self._catalog = catalog
+        self._tools = Tools(engine, context)
+        self._settings = settings
+        self._log = log
+
+    def offers(self, target: Target) -> list[Offer]:
+        """Return what applies, in the catalogue's order. No model is asked; an action that fails is left out."""
+        if not self._settings().enabled:
+            return []
+        found = []
+        for action in self._catalog:
+            try:
+                title = action.applies(target) if self._model_can(action.needs) else ""
+            except Exception as error:  # noqa: BLE001 - one action's failure must not spoil the list
+                bug("action failed to say whether it applies", action=action.id, error=repr(error))
+                continue
+            if title:
+                found.append(Offer(action.id, action.kind, title, action.needs))
+        return found
+
+    async def propose(
+        self, action_id: str, target: Target, progress: Callable[[int, float], None] | None = None
+    ) -> Proposal:
+        """Run an action and check its edits.
+
+        Raises:
+            EngineError, ModelError: there is no model that could.
+        """
+        trace = Trace("action", action=action_id, path=str(target.snapshot.path or target.snapshot.uri))
+        action = next((each for each in self._catalog if each.id == action_id), None)
+        if action is None or not action.applies(target):
+            self._log(trace.finish(Reason.EMPTY))
+            return Proposal(action_id, (), Reason.EMPTY, f"{action_id} does not apply here.")
+        tools = Tools(self._tools.engine, self._tools.context, progress or self._tools.progress)
+        reason = Reason.CANCELLED
+        try:
+            proposal = await action.propose(target, tools)
+            reason = proposal.reason
+        finally:
+            self._log(trace.finish(reason))
+        problem = failure(target.snapshot.text, target.syntax, proposal.edits) if proposal.edits else ""
+        if problem:
+            return Proposal(action_id, (), Reason.trimmed("check"), problem, proposal.usage)
+        return proposal
+
+    def _model_can(self, needs: Needs) -> bool:
+        """Whether the loaded model can do it; a model that is not loaded yet is given the benefit of the doubt."""
+        model = self._tools.engine.model
+        if model is None or needs == "none":
+            return True
+        return bool(model.family) if needs == "fim" else model.has_chat_template

@@ -1,0 +1,122 @@
+"""The composition root: the only module, besides the command line, that names concrete engines.
+
+Puts rooms together from settings; starts nothing and reads nothing of the workspace.
+"""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import platformdirs
+
+from spark_lsp.actions.base import ActionsRoom
+from spark_lsp.actions.catalog import CATALOG
+from spark_lsp.catalog.catalog import resolve_model
+from spark_lsp.completion.complete import Completer
+from spark_lsp.completion.feedback import Feedback
+from spark_lsp.config import Settings
+from spark_lsp.context.workspace import WorkspaceContext
+from spark_lsp.engine.base import Engine
+from spark_lsp.engine.local import EngineLaunch, LocalEngine
+from spark_lsp.errors import WorkspaceError
+from spark_lsp.index.ignore import Rules
+from spark_lsp.index.recent import Recent
+from spark_lsp.index.store import Index
+from spark_lsp.index.view import EMPTY_VIEW
+from spark_lsp.server.rooms import Rooms
+from spark_lsp.text.document import Snapshot, content_hash
+from spark_lsp.trace import TraceLog
+
+if TYPE_CHECKING:
+    from spark_lsp.server.server import SparkServer
+
+
+def open_engine(settings: Settings) -> Engine:
+    """Return the engine that the settings name; nothing is started.
+
+    Raises:
+        ModelMissing: the model's file is not there.
+    """
+    engine = settings.engine
+    return LocalEngine(
+        EngineLaunch(
+            model_path=str(resolve_model(settings.model)),
+            context_tokens=settings.context.max_tokens,
+            threads=0 if engine.threads == "auto" else engine.threads,
+            gpu_layers=-1 if engine.gpu_layers == "auto" else engine.gpu_layers,
+            kv_type=engine.kv_type,
+            idle_minutes=engine.idle_minutes,
+            memory_limit_bytes=engine.memory_limit_bytes,
+        )
+    )
+
+
+def index_cache_path(root: Path) -> Path:
+    """Return where the index of a workspace is kept."""
+    return Path(platformdirs.user_cache_dir("spark-lsp")) / "index" / f"{content_hash(str(root))}.sqlite"
+
+
+def feedback_path() -> Path:
+    """Return where the local accept statistics are kept."""
+    return Path(platformdirs.user_state_dir("spark-lsp")) / "feedback.jsonl"
+
+
+def open_rooms(
+    root: Path | None,
+    settings: Settings,
+    previous: Rooms | None = None,
+    *,
+    log: TraceLog | None = None,
+    engine: Engine | None = None,
+) -> Rooms:
+    """Open the rooms of a workspace; a root of None is a window without a folder.
+
+    Raises:
+        ModelMissing: the model's file is not there.
+    """
+    engine = engine or open_engine(settings)
+    log = log or TraceLog()
+    recent = previous.recent if previous else Recent()
+    problem: WorkspaceError | None = None
+    if previous and previous.root == root and previous.settings.context == settings.context:
+        index = previous.index
+    else:
+        index, problem = _open_index(root, settings)
+    context = WorkspaceContext(
+        engine,
+        index.view if index else lambda: EMPTY_VIEW,
+        recent,
+        repository=root.name if root else "workspace",
+        relative=lambda snapshot: _relative(snapshot, root),
+        limits=lambda: (settings.context.max_tokens, settings.completion.first_token_target_ms),
+    )
+    feedback = previous.completer.feedback if previous else Feedback()
+    feedback.path = feedback_path() if settings.telemetry.local else None
+    completer = Completer(engine, context, lambda: settings.completion, log.add, feedback)
+    actions = ActionsRoom(CATALOG, engine, context, lambda: settings.actions, log.add)
+    return Rooms(root, engine, index, recent, context, completer, actions, log, settings, problem)
+
+
+def open_server() -> "SparkServer":
+    """Return the language server, wired to open workspaces as this module does."""
+    from spark_lsp.server.server import SparkServer  # noqa: PLC0415 - pygls takes half a second that only serve needs
+
+    return SparkServer(open_rooms)
+
+
+def _open_index(root: Path | None, settings: Settings) -> tuple[Index | None, WorkspaceError | None]:
+    """Open the index of a folder; one that cannot be a workspace is reported and costs its context, nothing else."""
+    if root is None:
+        return None, None
+    rules = Rules(include=settings.context.include, exclude=settings.context.exclude)
+    try:
+        return Index(root, cache_path=index_cache_path(root), rules=rules), None
+    except WorkspaceError as error:
+        return None, error
+
+
+def _relative(snapshot: Snapshot, root: Path | None) -> str:
+    if snapshot.path is None:
+        return snapshot.uri.rpartition("/")[2] or "untitled"
+    if root is not None and snapshot.path.is_relative_to(root):
+        return snapshot.path.relative_to(root).as_posix()
+    return snapshot.path.name

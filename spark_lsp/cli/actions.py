@@ -1,0 +1,101 @@
+"""``spark-lsp actions``: the code actions at a place; with ``--apply`` the diff, with ``--write`` the changed file."""
+
+import asyncio
+import difflib
+import json
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+import typer
+from lsprotocol.types import PositionEncodingKind
+from rich.console import Console
+from rich.syntax import Syntax as Highlighted
+from rich.table import Table
+
+from spark_lsp.actions.base import Offer, Proposal, Target
+from spark_lsp.cli.oneshot import rooms_for, settings_of
+from spark_lsp.cli.place import Place, read_place, workspace_of
+from spark_lsp.errors import WorkspaceError
+from spark_lsp.server.convert import to_range
+from spark_lsp.text.edit import apply_edits
+
+
+def actions(
+    place: Annotated[
+        str, typer.Argument(metavar="FILE:LINE:COL[-LINE:COL]", help="A cursor or a selection, counted from 1.")
+    ],
+    *,
+    apply: Annotated[str, typer.Option(metavar="ID", help="Make the edit of this action and print its diff.")] = "",
+    write: Annotated[bool, typer.Option("--write", help="Change the file as well.")] = False,
+    model: Annotated[str, typer.Option(help="Model name or path of a GGUF file.")] = "",
+    workspace: Annotated[Path | None, typer.Option(help="The folder whose code may be shown to the model.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """List the code actions at a place, or apply one.
+
+    Example: spark-lsp actions src/main.py:12:5 --apply implement.body
+    """
+    where = read_place(place)
+    base, tuned = settings_of(model, None, None)
+    root = workspace_of(where.snapshot.path or Path.cwd(), workspace)
+    target = Target.of(where.snapshot, where.span)
+
+    async def run() -> list[Offer] | Proposal:
+        async with rooms_for(root, base, tuned, where if apply else None) as rooms:
+            return await rooms.actions.propose(apply, target) if apply else rooms.actions.offers(target)
+
+    answer = asyncio.run(run())
+    if isinstance(answer, Proposal):
+        _show_proposal(answer, where, root, write=write, as_json=as_json)
+    else:
+        _show_offers(answer, as_json=as_json)
+
+
+def _show_offers(offers: list[Offer], *, as_json: bool) -> None:
+    if as_json:
+        rows = [{"id": each.id, "kind": each.kind, "title": each.title, "needs": each.needs} for each in offers]
+        sys.stdout.write(json.dumps(rows) + "\n")
+        return
+    table = Table("id", "title", "needs", box=None, pad_edge=False)
+    for each in offers:
+        table.add_row(each.id, each.title, each.needs)
+    Console().print(table if offers else "No code action applies here.")
+
+
+def _show_proposal(proposal: Proposal, where: Place, root: Path, *, write: bool, as_json: bool) -> None:
+    text, path = where.snapshot.text, where.snapshot.path
+    assert path is not None, "a place on the command line is a file"
+    after = apply_edits(text, proposal.edits)
+    name = path.relative_to(root).as_posix() if path.is_relative_to(root) else path.name
+    diff = "".join(
+        difflib.unified_diff(text.splitlines(keepends=True), after.splitlines(keepends=True), f"a/{name}", f"b/{name}")
+    )
+    if as_json:
+        sys.stdout.write(json.dumps(_proposal_json(proposal, where, name, diff), ensure_ascii=False) + "\n")
+    elif proposal.edits:
+        Console().print(Highlighted(diff, "diff", background_color="default", word_wrap=True))
+    if not proposal.edits and not as_json:
+        raise WorkspaceError(proposal.message or f"{proposal.id} has nothing to change here.")
+    if write and proposal.edits:
+        path.write_bytes(after.encode("utf-8"))
+
+
+def _proposal_json(proposal: Proposal, where: Place, name: str, diff: str) -> dict[str, Any]:
+    edits = []
+    for edit in proposal.edits:
+        place = to_range(where.snapshot.text, where.snapshot.lines, edit.span, PositionEncodingKind.Utf16)
+        span = {
+            "start": {"line": place.start.line, "character": place.start.character},
+            "end": {"line": place.end.line, "character": place.end.character},
+        }
+        edits.append({"path": name, "range": span, "newText": edit.new_text})
+    return {
+        "id": proposal.id,
+        "edits": edits,
+        "diff": diff,
+        "reason": proposal.reason,
+        "message": proposal.message,
+        "stats": msgspec.to_builtins(proposal.usage),
+    }

@@ -1,0 +1,119 @@
+"""``spark-lsp complete``: one completion, streamed to the terminal as it is generated."""
+
+import asyncio
+import json
+import sys
+from contextlib import aclosing
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from lsprotocol.types import PositionEncodingKind
+from rich.console import Console
+
+from spark_lsp.cli.oneshot import errors, rooms_for, settings_of
+from spark_lsp.cli.place import Place, read_place, workspace_of
+from spark_lsp.completion.complete import Answer
+from spark_lsp.completion.hole import Hole
+from spark_lsp.engine.base import ModelInfo
+from spark_lsp.errors import EngineFailed, ModelMissing, ModelNoFim, Reason
+from spark_lsp.server.convert import to_position
+from spark_lsp.server.rooms import Rooms
+
+SHOWN_LINES = 4  # of the document above the cursor, so that the completion is read in its place
+_FAILURES = {Reason.MODEL_NO_FIM: ModelNoFim, Reason.MODEL_MISSING: ModelMissing, Reason.ENGINE_FAILED: EngineFailed}
+
+
+def complete(
+    place: Annotated[str, typer.Argument(metavar="FILE:LINE:COL", help="Where the cursor stands, counted from 1.")],
+    *,
+    stdin: Annotated[bool, typer.Option("--stdin", help="Read the buffer's text from standard input.")] = False,
+    model: Annotated[str, typer.Option(help="Model name or path of a GGUF file.")] = "",
+    context_tokens: Annotated[int | None, typer.Option(min=64, help="Most tokens of the prompt.")] = None,
+    max_lines: Annotated[int | None, typer.Option(min=1, max=200, help="Longest completion in lines.")] = None,
+    workspace: Annotated[Path | None, typer.Option(help="The folder whose code may be shown to the model.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Complete the code at a place.
+
+    Example: spark-lsp complete src/main.py:12:5
+    """
+    where = read_place(place, from_stdin=stdin)
+    base, tuned = settings_of(model, context_tokens, max_lines)
+    root = workspace_of(where.snapshot.path or Path.cwd(), workspace)
+
+    async def run() -> tuple[Answer, ModelInfo | None]:
+        async with rooms_for(root, base, tuned, where) as rooms:
+            return await _stream(rooms, where, quiet=as_json), rooms.engine.model
+
+    answer, model_info = asyncio.run(run())
+    if as_json:
+        sys.stdout.write(json.dumps(_as_json(answer, model_info, where), ensure_ascii=False) + "\n")
+        return
+    if answer.suggestion is None:
+        sys.stderr.write(f"No completion: {answer.reason}\n")
+    failure = _FAILURES.get(answer.reason)
+    if failure:
+        raise failure(f"The model gave no answer ({answer.reason}).", fix="Run spark-lsp doctor for the reason.")
+
+
+async def _stream(rooms: Rooms, where: Place, *, quiet: bool) -> Answer:
+    console = Console(highlight=False)
+    hole = Hole(where.snapshot, where.span.start)
+    if not quiet:
+        before = hole.prefix.split("\n")[-SHOWN_LINES:]
+        console.print("\n".join(before), style="dim", end="", markup=False, soft_wrap=True)
+    shown = ""
+    last = Answer(None, Reason.EMPTY, final=True)
+    async with aclosing(rooms.completer.stream(hole, manual=True)) as answers:
+        async for last in answers:
+            text = last.suggestion.text if last.suggestion else shown
+            if not quiet and text.startswith(shown):
+                console.print(text[len(shown) :], style="bold green", end="", markup=False, soft_wrap=True)
+                shown = text
+    if not quiet:
+        replaced = last.suggestion.replaced if last.suggestion else 0
+        console.print(hole.line_suffix[replaced:], style="dim", markup=False, soft_wrap=True)
+        usage = last.usage
+        errors.print(
+            f"{usage.prompt_tokens} prompt tokens, {usage.cached_tokens} of them resident; first token after "
+            f"{usage.first_token_ms:.0f} ms, {usage.generated_tokens} tokens",
+            style="dim",
+        )
+    return last
+
+
+def _as_json(answer: Answer, model: ModelInfo | None, where: Place) -> dict[str, Any]:
+    usage, record = answer.usage, answer.record
+    facts = record.facts if record else {}
+    items = []
+    if answer.suggestion:
+        end = where.span.start + answer.suggestion.replaced
+        items = [{"insertText": answer.suggestion.text, "range": _range(where, where.span.start, end)}]
+    return {
+        "items": items,
+        "reason": answer.reason,
+        "model": {"name": model.name, "path": model.path, "family": model.family} if model else None,
+        "stats": {
+            "prompt_tokens": usage.prompt_tokens,
+            "cached_tokens": usage.cached_tokens,
+            "prefill_tokens": usage.prefill_tokens,
+            "generated_tokens": usage.generated_tokens,
+            "drafted_tokens": usage.drafted_tokens,
+            "accepted_draft_tokens": usage.accepted_draft_tokens,
+            "gate_ms": round(record.stages_ms.get("gate", 0.0), 2) if record else 0.0,
+            "gather_ms": facts.get("gather_ms", 0.0),
+            "pack_ms": facts.get("pack_ms", 0.0),
+            "first_token_ms": round(usage.first_token_ms, 1),
+            "total_ms": round(record.total_ms, 1) if record else 0.0,
+        },
+    }
+
+
+def _range(where: Place, start: int, end: int) -> dict[str, dict[str, int]]:
+    text, lines = where.snapshot.text, where.snapshot.lines
+    places = [to_position(text, lines, offset, PositionEncodingKind.Utf16) for offset in (start, end)]
+    return {
+        name: {"line": place.line, "character": place.character}
+        for name, place in zip(("start", "end"), places, strict=True)
+    }

@@ -1,0 +1,58 @@
+"""``spark-lsp context``: what the model would be shown at a place, and why."""
+
+import asyncio
+import json
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from spark_lsp.cli.oneshot import errors, rooms_for, settings_of
+from spark_lsp.cli.place import read_place, workspace_of
+from spark_lsp.context.pack import Packed
+from spark_lsp.context.report import as_html, as_json
+
+
+def context(
+    place: Annotated[str, typer.Argument(metavar="FILE:LINE:COL", help="Where the cursor stands, counted from 1.")],
+    *,
+    budget: Annotated[int | None, typer.Option(min=64, help="Most tokens of the prompt.")] = None,
+    html: Annotated[Path | None, typer.Option(metavar="OUT", help="Write a page that shows every piece.")] = None,
+    model: Annotated[str, typer.Option(help="Model name or path of a GGUF file.")] = "",
+    workspace: Annotated[Path | None, typer.Option(help="The folder whose code may be shown to the model.")] = None,
+    json_output: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Show the prompt for a place: which pieces of which files, how many tokens, why.
+
+    Example: spark-lsp context src/main.py:12:5 --budget 2000
+    """
+    where = read_place(place)
+    base, tuned = settings_of(model, budget, None)
+    root = workspace_of(where.snapshot.path or Path.cwd(), workspace)
+
+    async def run() -> Packed:
+        async with rooms_for(root, base, tuned, where) as rooms:
+            return await rooms.context.pack_for(where.snapshot, where.span.start)
+
+    packed = asyncio.run(run())
+    if html:
+        html.write_text(as_html(packed, f"Context of {place}"), "utf-8")
+        errors.print(f"Written to {html}.")
+    if json_output:
+        sys.stdout.write(json.dumps(as_json(packed, with_prompt=True), ensure_ascii=False) + "\n")
+        return
+    _print(packed)
+
+
+def _print(packed: Packed) -> None:
+    table = Table("path", "lines", "tokens", "kind", "stays", "why", box=None, pad_edge=False)
+    for segment in packed.segments:
+        lines = f"{segment.start_line}-{segment.end_line}" if segment.start_line else ""
+        stays = "yes" if segment.stable else ""
+        table.add_row(segment.path, lines, str(segment.tokens), segment.kind, stays, segment.reason)
+    console = Console()
+    console.print(table)
+    console.print(f"{packed.tokens} of {packed.budget_tokens} tokens, in the order the model reads them.", style="dim")

@@ -1,0 +1,56 @@
+"""``spark-lsp serve``: the language server over standard input and output, or a loopback socket."""
+
+import logging
+import logging.handlers
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from spark_lsp.app import open_server
+from spark_lsp.errors import SettingsError
+
+LOG_LIMIT_BYTES = 5_000_000
+
+
+def serve(
+    *,
+    stdio: Annotated[bool, typer.Option("--stdio", help="Speak over standard input and output (the default).")] = False,
+    tcp: Annotated[str, typer.Option(metavar="HOST:PORT", help="Listen there; a bare port means loopback.")] = "",
+    log_file: Annotated[Path | None, typer.Option(help="Write the server's log there.")] = None,
+) -> None:
+    """Run the language server.
+
+    Example: spark-lsp serve --stdio
+    """
+    _log_to(log_file)
+    server = open_server()
+    if tcp and not stdio:
+        host, port = _address(tcp)
+        server.start_tcp(host, port)
+        return
+    # Whatever a library prints must not land in the LSP stream: it keeps its own copy of standard output.
+    stream = os.fdopen(os.dup(sys.stdout.fileno()), "wb", buffering=0)
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    server.start_io(sys.stdin.buffer, stream)
+
+
+def _address(text: str) -> tuple[str, int]:
+    host, _, port = text.rpartition(":")
+    if not port.isdigit() or not 0 < int(port) < 65536:
+        raise SettingsError(f"--tcp takes HOST:PORT or PORT, not {text!r}.", fix="Try --tcp 127.0.0.1:7777.")
+    return host or "127.0.0.1", int(port)
+
+
+def _log_to(path: Path | None) -> None:
+    handler: logging.Handler = logging.StreamHandler(sys.stderr)
+    if path:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handler = logging.handlers.RotatingFileHandler(path, maxBytes=LOG_LIMIT_BYTES, backupCount=1, encoding="utf-8")
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
+    logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
+    logging.getLogger("spark_lsp").setLevel(logging.DEBUG if path else logging.WARNING)
+    # pygls logs whole messages, file contents included, at its lower levels.
+    logging.getLogger("pygls").setLevel(logging.ERROR)

@@ -1,0 +1,85 @@
+"""Gates: when not to ask the model. An ordered table of named, pure questions over the hole and the settings.
+
+The first that refuses names the reason code ``gate.<name>``. Invoked by hand, only the hard gates hold.
+"""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from spark_lsp.completion.hole import Hole
+from spark_lsp.config import CompletionSettings
+from spark_lsp.index.secrets import is_secret_name
+from spark_lsp.text.syntax import parse
+
+LARGEST_DOCUMENT_CHARACTERS = 2_000_000
+LARGEST_PARSED_CHARACTERS = 200_000  # a parse of more takes over 5 ms, which the event loop must not
+FEWEST_CHARACTERS = 10
+"""A document with less says nothing to go on from (Copilot's ghost text has the same floor)."""
+
+_ONLY_CLOSERS = re.compile(r"""^\s*[)>}\]"'`]*\s*[:{;,]?\s*$""")
+_FINISHED = re.compile(r"[);\]}]\s*$")
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """A named refusal. ``hard`` gates hold even when the user asks by hand."""
+
+    name: str
+    refuses: Callable[[Hole, CompletionSettings], bool]
+    hard: bool = False
+
+
+def _too_large(hole: Hole, _: CompletionSettings) -> bool:
+    return len(hole.snapshot.text) > LARGEST_DOCUMENT_CHARACTERS
+
+
+def _binary(hole: Hole, _: CompletionSettings) -> bool:
+    return "\0" in hole.snapshot.text[:100_000]
+
+
+def _secret(hole: Hole, _: CompletionSettings) -> bool:
+    return hole.snapshot.path is not None and is_secret_name(hole.snapshot.path.name)
+
+
+def _too_little(hole: Hole, _: CompletionSettings) -> bool:
+    return len(hole.snapshot.text.strip()) < FEWEST_CHARACTERS
+
+
+def _mid_word(hole: Hole, _: CompletionSettings) -> bool:
+    return bool(hole.line_suffix) and (hole.line_suffix[0].isalnum() or hole.line_suffix[0] == "_")
+
+
+def _mid_line(hole: Hole, _: CompletionSettings) -> bool:
+    return not _ONLY_CLOSERS.match(hole.line_suffix)
+
+
+def _finished(hole: Hole, _: CompletionSettings) -> bool:
+    return not hole.line_suffix.strip() and bool(_FINISHED.search(hole.line_prefix)) and not hole.opens_block
+
+
+def _comment(hole: Hole, settings: CompletionSettings) -> bool:
+    if settings.in_comments or len(hole.snapshot.text) > LARGEST_PARSED_CHARACTERS:
+        return False
+    syntax = parse(hole.language, hole.snapshot.text)
+    return syntax is not None and syntax.region_at(hole.offset) != "code"
+
+
+GATES: tuple[Gate, ...] = (
+    Gate("too_large", _too_large, hard=True),
+    Gate("binary", _binary, hard=True),
+    Gate("secret", _secret, hard=True),
+    Gate("too_little", _too_little),
+    Gate("mid_word", _mid_word),
+    Gate("mid_line", _mid_line),
+    Gate("finished", _finished),
+    Gate("comment", _comment),
+)
+
+
+def gate(hole: Hole, settings: CompletionSettings, *, manual: bool) -> str:
+    """Return the name of the first gate that refuses, or an empty string."""
+    for each in GATES:
+        if (each.hard or not manual) and each.refuses(hole, settings):
+            return each.name
+    return ""

@@ -1,0 +1,127 @@
+"""The hole: what stands around the cursor, worked out once per request. Frozen; every later stage reads it."""
+
+import re
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Final
+
+from spark_lsp.text.document import Snapshot
+from spark_lsp.text.language import Language, language_of_id, language_of_path
+
+OPENERS: Final = {"(": ")", "[": "]", "{": "}"}
+CLOSERS: Final = {closer: opener for opener, closer in OPENERS.items()}
+_QUOTED = re.compile(r"""\"(?:\\.|[^"\\\n])*\"|'(?:\\.|[^'\\\n])*'|`(?:\\.|[^`\\\n])*`""")
+_BALANCE_LINES = 60  # a bracket left open farther up belongs to a block, which the indentation rules look after
+
+
+@dataclass(frozen=True)
+class Hole:
+    """A cursor in a snapshot. ``offset`` is the cursor in code points."""
+
+    snapshot: Snapshot
+    offset: int
+
+    @cached_property
+    def language(self) -> Language | None:
+        """The row of the document's language, or None for plain text."""
+        named = language_of_id(self.snapshot.language)
+        return named or (language_of_path(self.snapshot.path) if self.snapshot.path else None)
+
+    @property
+    def prefix(self) -> str:
+        """All text before the cursor."""
+        return self.snapshot.text[: self.offset]
+
+    @property
+    def suffix(self) -> str:
+        """All text after the cursor."""
+        return self.snapshot.text[self.offset :]
+
+    @cached_property
+    def line_prefix(self) -> str:
+        """The cursor's line up to the cursor."""
+        lines = self.snapshot.lines
+        return self.snapshot.text[lines.starts[lines.line_of(self.offset)] : self.offset]
+
+    @cached_property
+    def line_suffix(self) -> str:
+        """The rest of the cursor's line."""
+        lines = self.snapshot.lines
+        return self.snapshot.text[self.offset : lines.ends[lines.line_of(self.offset)]]
+
+    @cached_property
+    def next_line(self) -> str:
+        """The next line below the cursor's that is not blank; empty when there is none."""
+        return next((line for line in self._lines_around(1) if line.strip()), "")
+
+    @cached_property
+    def previous_line(self) -> str:
+        """The next line above the cursor's that is not blank; empty when there is none."""
+        return next((line for line in self._lines_around(-1) if line.strip()), "")
+
+    def _lines_around(self, step: int) -> "list[str]":
+        lines = self.snapshot.lines
+        here = lines.line_of(self.offset)
+        numbers = range(here + step, len(lines) if step > 0 else -1, step)[:50]
+        return [lines.span(number).text(self.snapshot.text) for number in numbers]
+
+    @cached_property
+    def indent_columns(self) -> int:
+        """Indentation of the cursor's line, a tab counted as four columns."""
+        return columns(self.line_prefix if self.line_prefix.strip() else self.line_prefix + self.line_suffix)
+
+    @cached_property
+    def opens_block(self) -> bool:
+        """Whether what stands before the cursor invites a block: the line ends with an opener."""
+        openers = self.language.block_openers if self.language else "{([:"
+        return self.line_prefix.rstrip().endswith(tuple(openers))
+
+    @cached_property
+    def after_opener(self) -> bool:
+        """Whether the cursor stands on a blank line right below a line that ends with an opener."""
+        openers = self.language.block_openers if self.language else "{([:"
+        return not self.line_prefix.strip() and self.previous_line.rstrip().endswith(tuple(openers))
+
+    @cached_property
+    def multi_line(self) -> bool:
+        """Whether a block is wanted, rather than the rest of a line."""
+        return not self.line_suffix.strip() and (self.opens_block or not self.line_prefix.strip())
+
+    @cached_property
+    def open_brackets(self) -> str:
+        """Brackets left open before the cursor, outermost first, counted over the last lines."""
+        lines = self.snapshot.lines
+        first = max(0, lines.line_of(self.offset) - _BALANCE_LINES)
+        return unclosed(self.snapshot.text[lines.starts[first] : self.offset])
+
+
+def columns(line: str) -> int:
+    """Return the width of a line's indentation, a tab counted as four columns."""
+    blank = line[: len(line) - len(line.lstrip(" \t"))]
+    return len(blank.replace("\t", "    "))
+
+
+def unclosed(text: str) -> str:
+    """Return the brackets that a text leaves open, outermost first; quoted text on one line does not count."""
+    stack: list[str] = []
+    for char in _QUOTED.sub("", text):
+        if char in OPENERS:
+            stack.append(char)
+        elif char in CLOSERS and stack and stack[-1] == CLOSERS[char]:
+            stack.pop()
+    return "".join(stack)
+
+
+def unopened(text: str) -> str:
+    """Return the closers of a text that it did not open itself, in order."""
+    stack: list[str] = []
+    found: list[str] = []
+    for char in _QUOTED.sub("", text):
+        if char in OPENERS:
+            stack.append(char)
+        elif char in CLOSERS:
+            if stack and stack[-1] == CLOSERS[char]:
+                stack.pop()
+            else:
+                found.append(char)
+    return "".join(found)

@@ -1,0 +1,103 @@
+"""Answers that need no model: typed-through suggestions, the same question again, texts that were rejected.
+
+A result is kept under everything it depends on. Never offers a text at a place where the user has erased it.
+"""
+
+from collections import OrderedDict
+from dataclasses import dataclass
+
+from spark_lsp.completion.hole import Hole
+from spark_lsp.text.document import content_hash
+
+KEPT_RESULTS = 200
+KEPT_REJECTIONS = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """A finished answer: the hole's text around it, what to insert and how much after the cursor that replaces."""
+
+    uri: str
+    prefix: str
+    suffix: str
+    text: str
+    replaced: int
+    settings_key: str
+    """Names the model, the trunk and the settings that the text depends on."""
+
+
+class Reuse:
+    """The results of the last requests, newest last, per server."""
+
+    def __init__(self) -> None:
+        self._results: OrderedDict[str, Result] = OrderedDict()
+        self._newest: dict[str, Result] = {}
+        self._rejected: OrderedDict[tuple[str, str], None] = OrderedDict()
+
+    def store(self, result: Result) -> None:
+        """Keep a result."""
+        self._results[_key(result.uri, result.prefix, result.suffix, result.settings_key)] = result
+        self._newest[result.uri] = result
+        while len(self._results) > KEPT_RESULTS:
+            self._results.popitem(last=False)
+
+    def look_up(self, hole: Hole, settings_key: str) -> Result | None:
+        """Return what can be shown without asking: the rest of the newest suggestion, or the same question's answer."""
+        uri = hole.snapshot.uri
+        newest = self._newest.get(uri)
+        if newest:
+            rest = typed_through(newest.prefix, newest.suffix, newest.text, newest.replaced, hole)
+            if rest:
+                return Result(uri, hole.prefix, hole.suffix, rest, newest.replaced, settings_key)
+        return self._results.get(_key(uri, hole.prefix, hole.suffix, settings_key))
+
+    def changed(self, hole: Hole) -> None:
+        """Notice a change: a suggestion that is being erased is not wanted, and is not offered there again."""
+        newest = self._newest.get(hole.snapshot.uri)
+        if newest and len(hole.prefix) < len(newest.prefix) and newest.prefix.startswith(hole.prefix):
+            self.reject(newest)
+
+    def reject(self, result: Result) -> None:
+        """Never offer this text after this line again."""
+        self._rejected[result.uri, _place(result.prefix, result.text)] = None
+        self._newest.pop(result.uri, None)
+        self._results.pop(_key(result.uri, result.prefix, result.suffix, result.settings_key), None)
+        while len(self._rejected) > KEPT_REJECTIONS:
+            self._rejected.popitem(last=False)
+
+    def is_rejected(self, hole: Hole, text: str) -> bool:
+        """Whether the user has erased this very text here."""
+        return (hole.snapshot.uri, _place(hole.prefix, text)) in self._rejected
+
+    def forget(self, uri: str) -> None:
+        """Drop what belongs to a document that was closed."""
+        self._newest.pop(uri, None)
+        for key in [key for key, result in self._results.items() if result.uri == uri]:
+            del self._results[key]
+
+
+def typed_through(prefix: str, suffix: str, text: str, replaced: int, hole: Hole) -> str:
+    """Return the rest of a suggestion when the user has typed its start since; empty when they typed something else.
+
+    White space at the start may differ: editors re-indent the line while it is typed.
+    """
+    if hole.suffix != suffix or replaced > len(suffix):
+        return ""
+    if hole.prefix.startswith(prefix):
+        typed = hole.prefix[len(prefix) :]
+        return text[len(typed) :] if text.startswith(typed) else ""
+    base = prefix.rstrip(" \t")
+    if base.endswith("\n") and hole.prefix.startswith(base):
+        typed = hole.prefix[len(base) :].lstrip(" \t")
+        return text[len(typed) :] if text.startswith(typed) else ""
+    return ""
+
+
+def _key(uri: str, prefix: str, suffix: str, settings_key: str) -> str:
+    return content_hash(f"{uri}\0{settings_key}\0{prefix}\0{suffix}")
+
+
+def _place(prefix: str, text: str) -> str:
+    """Name a text in its place by the whole line that it makes, so that erasing a character does not rename it."""
+    line_start = prefix.rfind("\n") + 1
+    return content_hash(prefix[:line_start][-400:] + "\0" + (prefix[line_start:] + text).strip())

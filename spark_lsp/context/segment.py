@@ -1,0 +1,40 @@
+"""The segment: one piece of the workspace in a prompt, with where it comes from and why it is there. Frozen values."""
+
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from spark_lsp.text.document import LineTable
+from spark_lsp.text.edit import Span
+
+Kind = Literal["file", "definition", "signature", "recent", "prefix", "suffix", "header"]
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A piece of text in a prompt.
+
+    ``start_line`` and ``end_line`` are 1-based and inclusive, 0 for a piece that lies in no file. ``path`` is relative
+    to the workspace with ``/``. ``tokens`` counts the piece with what frames it (path line, separator token).
+    """
+
+    path: str
+    text: str
+    kind: Kind
+    reason: str
+    score: float = 0.0
+    stable: bool = False
+    start_line: int = 0
+    end_line: int = 0
+    tokens: int = 0
+    cached: bool = False
+
+    def counted(self, tokens: int) -> "Segment":
+        """Return the same segment with its token count."""
+        return replace(self, tokens=tokens)
+
+
+def segment_of(path: str, source: str, lines: LineTable, span: Span, kind: Kind, reason: str, score: float) -> Segment:
+    """Cut whole lines of a source around a span."""
+    first, last = lines.line_of(span.start), lines.line_of(max(span.start, span.end - 1))
+    text = source[lines.starts[first] : lines.ends[last]]
+    return Segment(path, text, kind, reason, score, start_line=first + 1, end_line=last + 1)

@@ -1,0 +1,206 @@
+"""The context of one workspace: owns the trunk's state and answers "what is the model shown here".
+
+Rebuilds and warms the trunk in the background, so that a completion only ever reads what is already resident plus its
+own tail. Never blocks the event loop: index questions run in a thread.
+"""
+
+import asyncio
+from collections.abc import Callable, Collection
+from dataclasses import replace
+
+from spark_lsp.context.budget import Budget, budget_for
+from spark_lsp.context.pack import Layout, Packed, pack
+from spark_lsp.context.segment import Segment
+from spark_lsp.context.sources import Cursor
+from spark_lsp.context.tokens import TokenCounter
+from spark_lsp.context.trunk import block_of, build_trunk
+from spark_lsp.engine.base import Engine, Infill, ModelInfo, Usage
+from spark_lsp.engine.fim import FimFamily, build_prompt, family_named
+from spark_lsp.errors import EngineStarting, ModelNoFim, SparkError
+from spark_lsp.index.recent import Recent
+from spark_lsp.index.view import IndexView
+from spark_lsp.pacing import RunningMean
+from spark_lsp.text.document import Snapshot, content_hash
+
+REPLY_TOKENS = 512  # cells kept free for the answer
+WARM_STEP_TOKENS = 1024  # about a third of a second on two cores with the shipped model
+QUIET_S = 1.0
+"""Time without a completion after which the trunk may be read on: a step takes the cells of the last tail."""
+FEWEST_TOKENS_FOR_A_RATE = 64  # a shorter read measures the overhead, not the rate
+TRUNK_PRIORITY = 2
+
+
+class WorkspaceContext:
+    """What the model is shown in one workspace. Belongs to one event loop.
+
+    ``view`` returns the index of the moment, ``repository`` is the name in the prompt's header, ``relative`` turns a
+    document into its path within the workspace, ``limits`` returns (ceiling in tokens, first-token target in ms) from the settings of the moment.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        view: Callable[[], IndexView],
+        recent: Recent,
+        *,
+        repository: str,
+        relative: Callable[[Snapshot], str],
+        limits: Callable[[], tuple[int, int]],
+    ) -> None:
+        self._engine = engine
+        self._view = view
+        self._recent = recent
+        self._repository = repository
+        self._relative = relative
+        self._limits = limits
+        self._counter = TokenCounter(engine)
+        self._trunk: tuple[Segment, ...] = ()
+        self._resident = 0
+        self._rate_tokens_per_s = RunningMean(0.0)
+        self._last_asked = 0.0
+
+    @property
+    def trunk(self) -> tuple[Segment, ...]:
+        """The trunk's segments, those that the model has read first and marked ``cached``."""
+        return tuple(replace(each, cached=number < self._resident) for number, each in enumerate(self._trunk))
+
+    @property
+    def resident_tokens(self) -> int:
+        """Tokens of the trunk that the model has read."""
+        return sum(segment.tokens for segment in self._trunk[: self._resident])
+
+    @property
+    def digest(self) -> str:
+        """Names what of the trunk is shown; answers depend on it."""
+        return content_hash("\0".join(segment.text for segment in self._trunk[: self._resident]))[:12]
+
+    def learn(self, usage: Usage) -> None:
+        """Take the reading rate of a request into account for the next budgets."""
+        if usage.prefill_tokens >= FEWEST_TOKENS_FOR_A_RATE and usage.first_token_ms > 0:
+            self._rate_tokens_per_s.add(usage.prefill_tokens / usage.first_token_ms * 1000)
+
+    def learn_rate(self, prefill_tokens_per_s: float) -> None:
+        """Take the engine's own measurement as a first guess; 0 means that it has none."""
+        if prefill_tokens_per_s and not self._rate_tokens_per_s.measured:
+            self._rate_tokens_per_s.value = prefill_tokens_per_s
+
+    def path_of(self, snapshot: Snapshot) -> str:
+        """Return a document's path within the workspace, as prompts show it."""
+        return self._relative(snapshot)
+
+    def stops(self) -> tuple[str, ...]:
+        """Return the control tokens that end an answer of the loaded model."""
+        return self._family(self._loaded()).stops
+
+    def budget(self, ceiling_tokens: int | None = None) -> Budget:
+        """Return the budget of the moment; an explicit ceiling replaces the user's."""
+        configured, target_ms = self._limits()
+        return budget_for(
+            ceiling_tokens=ceiling_tokens or configured,
+            context_tokens=self._loaded().context_tokens,
+            reply_tokens=REPLY_TOKENS,
+            prefill_tokens_per_s=self._rate_tokens_per_s.value,
+            first_token_target_ms=target_ms,
+        )
+
+    async def pack_for(self, snapshot: Snapshot, offset: int, ceiling_tokens: int | None = None) -> Packed:
+        """Return the prompt for a cursor, from what is resident.
+
+        Raises:
+            EngineError, ModelError: there is no model to count tokens with, or it has no FIM family.
+        """
+        self._last_asked = asyncio.get_running_loop().time()
+        budget = self.budget(ceiling_tokens)
+        cursor = Cursor(snapshot, self._relative(snapshot), offset, self._view(), self._recent)
+        return await pack(cursor, self._layout(), self._counter, budget, self.trunk[: self._resident])
+
+    async def rebuild(self, open_paths: Collection[str], ceiling_tokens: int | None = None) -> None:
+        """Choose the trunk anew from the index; what is unchanged keeps its place and stays resident."""
+        budget = self.budget(ceiling_tokens)
+        trunk = await build_trunk(
+            self._view(),
+            self._counter,
+            self._family(self._loaded()),
+            budget_tokens=budget.trunk_tokens,
+            leave_out=open_paths,
+            previous=self._trunk,
+        )
+        same = 0
+        while same < min(len(trunk), self._resident) and trunk[same].text == self._trunk[same].text:
+            same += 1
+        self._trunk, self._resident = trunk, same
+
+    def assume_resident(self) -> None:
+        """Use the whole trunk at once, read or not: for a single request from the command line."""
+        self._resident = len(self._trunk)
+
+    async def warm(self, progress: Callable[[int, int], None] = lambda _done, _of: None) -> None:
+        """Read the trunk in the background, step by step, while nobody asks for completions.
+
+        Ends early, without an error, when the engine goes away; the next rebuild takes it up again.
+        """
+        loop = asyncio.get_running_loop()
+        while self._resident < len(self._trunk):
+            quiet_s = loop.time() - self._last_asked
+            if quiet_s < QUIET_S:
+                await asyncio.sleep(QUIET_S - quiet_s)
+                continue
+            trunk, end = self._trunk, self._next_step()
+            try:
+                read = await self._read(trunk[:end])
+            except SparkError:
+                return
+            if read and self._trunk is trunk:
+                self._resident = end
+                progress(self.resident_tokens, sum(segment.tokens for segment in trunk))
+
+    def engine_lost(self) -> None:
+        """Forget what was resident: a new engine has read nothing."""
+        self._resident = 0
+
+    def _next_step(self) -> int:
+        end, tokens = self._resident, 0
+        while end < len(self._trunk) and tokens < WARM_STEP_TOKENS:
+            tokens += self._trunk[end].tokens
+            end += 1
+        return end
+
+    async def _read(self, segments: tuple[Segment, ...]) -> bool:
+        """Let the engine read the header and these segments; whether it read them to the end."""
+        layout = self._layout()
+        parts = build_prompt(
+            layout.family,
+            layout.order,
+            repository=layout.repository,
+            blocks=[block_of(segment) for segment in segments],
+            current_path="",
+            prefix="",
+            suffix="",
+        )
+        last = max((number for number, part in enumerate(parts) if getattr(part, "stable", False)), default=-1)
+        request = Infill(prompt=parts[: last + 1], max_tokens=0, priority=TRUNK_PRIORITY, key="trunk")
+        stop = None
+        async for chunk in self._engine.infill(request):
+            stop = chunk.stop
+            if chunk.usage:
+                self.learn(chunk.usage)
+        return stop in ("end", "max_tokens")
+
+    def _loaded(self) -> ModelInfo:
+        model = self._engine.model
+        if model is None:
+            raise EngineStarting("The model is not loaded yet.")
+        return model
+
+    def _family(self, model: ModelInfo) -> FimFamily:
+        family = family_named(model.family)
+        if family is None:
+            raise ModelNoFim(
+                f"The model {model.name} has no fill-in-the-middle tokens that we know.",
+                fix="Choose a code model with fill-in-the-middle support: spark-lsp models list.",
+            )
+        return family
+
+    def _layout(self) -> Layout:
+        model = self._loaded()
+        return Layout(self._family(model), model.fim_order, self._repository)

@@ -1,0 +1,82 @@
+"""What the server says to the editor: notifications, messages, log lines, work-done progress.
+
+Says each message once, and nothing that the client did not say it understands.
+"""
+
+import uuid
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+from lsprotocol import types
+from pygls.exceptions import JsonRpcException
+from pygls.lsp.server import LanguageServer
+
+from spark_lsp.errors import SparkError
+
+Report = Callable[[int, int], None]
+
+
+class Client:
+    """The editor at the other end."""
+
+    def __init__(self, server: LanguageServer) -> None:
+        self._server = server
+        self._shown: set[str] = set()
+
+    @property
+    def capabilities(self) -> types.ClientCapabilities:
+        """What the editor said it understands."""
+        return self._server.client_capabilities
+
+    def notify(self, method: str, params: Any) -> None:
+        """Send a notification of our own."""
+        self._server.protocol.notify(method, params)
+
+    def log(self, message: str, kind: types.MessageType = types.MessageType.Info) -> None:
+        """Write to the editor's log of this server."""
+        self._server.window_log_message(types.LogMessageParams(kind, message))
+
+    def show(self, message: str, kind: types.MessageType = types.MessageType.Warning) -> None:
+        """Show a message to the user, once in this session."""
+        if message not in self._shown:
+            self._shown.add(message)
+            self._server.window_show_message(types.ShowMessageParams(kind, message))
+
+    def show_error(self, error: SparkError) -> None:
+        """Show an error with what the user can do about it."""
+        self.show(f"Spark: {error} {error.fix}".strip(), types.MessageType.Error)
+
+    async def request(self, method: str, params: Any) -> Any:
+        """Ask the editor; None when it does not answer as asked."""
+        try:
+            return await self._server.protocol.send_request_async(method, params)
+        except JsonRpcException:
+            return None
+
+    @asynccontextmanager
+    async def progress(self, title: str, token: types.ProgressToken | None = None) -> AsyncIterator[Report]:
+        """Show work-done progress where the client can; the yielded function takes (done, of)."""
+        window = self.capabilities.window
+        if token is None and not (window and window.work_done_progress):
+            yield lambda _done, _of: None
+            return
+        progress = self._server.work_done_progress
+        if token is None:
+            token = str(uuid.uuid4())
+            await self.request(types.WINDOW_WORK_DONE_PROGRESS_CREATE, types.WorkDoneProgressCreateParams(token=token))
+        progress.begin(token, types.WorkDoneProgressBegin(title=f"Spark: {title}", percentage=0))
+        last = 0
+
+        def report(done: int, of: int) -> None:
+            nonlocal last
+            percentage = min(100, done * 100 // max(1, of))
+            if percentage > last:
+                last = percentage
+                progress.report(token, types.WorkDoneProgressReport(message=f"{done}/{of}", percentage=percentage))
+
+        try:
+            yield report
+        finally:
+            progress.end(token, types.WorkDoneProgressEnd())
+            progress.tokens.pop(token, None)

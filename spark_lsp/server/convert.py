@@ -1,0 +1,69 @@
+"""LSP positions to offsets and back, in the negotiated encoding; the only place where ``line`` and ``character`` live.
+
+Positions outside the document are clamped as the specification says; they never raise.
+"""
+
+from lsprotocol import types
+
+from spark_lsp.text.document import LineTable, Snapshot
+from spark_lsp.text.edit import Edit, Span, apply_edits
+
+Encoding = types.PositionEncodingKind | str
+
+
+def to_offset(text: str, lines: LineTable, position: types.Position, encoding: Encoding) -> int:
+    """Return the code-point offset of a position; past a line's end means the line's end."""
+    if position.line < 0:
+        return 0
+    if position.line >= len(lines):
+        return len(text)
+    span = lines.span(position.line)
+    return span.start + _code_points(span.text(text), max(0, position.character), encoding)
+
+
+def to_position(text: str, lines: LineTable, offset: int, encoding: Encoding) -> types.Position:
+    """Return the position of an offset."""
+    line = lines.line_of(offset)
+    head = text[lines.starts[line] : min(offset, lines.ends[line])]
+    return types.Position(line, units(head, encoding))
+
+
+def to_span(snapshot: Snapshot, place: types.Range, encoding: Encoding) -> Span:
+    """Return the span of a range; an inverted range is put in order."""
+    one = to_offset(snapshot.text, snapshot.lines, place.start, encoding)
+    other = to_offset(snapshot.text, snapshot.lines, place.end, encoding)
+    return Span(min(one, other), max(one, other))
+
+
+def to_range(text: str, lines: LineTable, span: Span, encoding: Encoding) -> types.Range:
+    """Return the range of a span."""
+    return types.Range(to_position(text, lines, span.start, encoding), to_position(text, lines, span.end, encoding))
+
+
+def units(text: str, encoding: Encoding) -> int:
+    """Return the length of a text in the units of the encoding."""
+    if encoding == types.PositionEncodingKind.Utf32 or text.isascii():
+        return len(text)
+    if encoding == types.PositionEncodingKind.Utf8:
+        return len(text.encode("utf-8", "surrogatepass"))
+    return len(text.encode("utf-16-le", "surrogatepass")) // 2
+
+
+def changed(text: str, changes: list[types.TextDocumentContentChangeEvent], encoding: Encoding) -> str:
+    """Apply content changes in order, each relative to the text after the one before."""
+    for change in changes:
+        if isinstance(change, types.TextDocumentContentChangePartial):
+            snapshot = Snapshot("", None, 0, "", text)
+            text = apply_edits(text, [Edit(to_span(snapshot, change.range, encoding), change.text)])
+        else:
+            text = change.text
+    return text
+
+
+def _code_points(line: str, count: int, encoding: Encoding) -> int:
+    """Return how many code points of a line the first ``count`` units are; a unit inside one rounds down to it."""
+    if encoding == types.PositionEncodingKind.Utf32 or line.isascii():
+        return min(count, len(line))
+    if encoding == types.PositionEncodingKind.Utf8:
+        return len(line.encode("utf-8", "surrogatepass")[:count].decode("utf-8", "ignore"))
+    return len(line.encode("utf-16-le", "surrogatepass")[: count * 2].decode("utf-16-le", "ignore"))

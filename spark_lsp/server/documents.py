@@ -1,0 +1,68 @@
+"""Document notifications: plain functions, no model, no reading; each makes a new Snapshot."""
+
+from lsprotocol import types
+
+from spark_lsp.completion.hole import Hole
+from spark_lsp.server.convert import changed, to_offset
+from spark_lsp.server.session import Session, path_of
+from spark_lsp.text.document import Snapshot
+from spark_lsp.text.edit import Span
+from spark_lsp.text.language import language_of_path
+
+
+def did_open(session: Session, params: types.DidOpenTextDocumentParams) -> None:
+    """Take a document in."""
+    item = params.text_document
+    path = path_of(item.uri)
+    known = language_of_path(path) if path else None
+    language = item.language_id or (known.name if known else "")
+    snapshot = Snapshot(item.uri, path, item.version, language, item.text)
+    session.put(snapshot)
+    session.opened(snapshot)
+
+
+def did_change(session: Session, params: types.DidChangeTextDocumentParams) -> None:
+    """Apply changes; running work that no longer fits is dropped. Changes to an unknown document are ignored."""
+    old = session.snapshot(params.text_document.uri)
+    if old is None:
+        return
+    text = changed(old.text, list(params.content_changes), session.encoding)
+    new = Snapshot(old.uri, old.path, params.text_document.version, old.language, text)
+    session.put(new)
+    span = _last_edit(session, new, list(params.content_changes))
+    session.edited(new, span)
+    if session.rooms and span:
+        session.rooms.completer.changed(Hole(new, span.end))
+
+
+def did_save(session: Session, params: types.DidSaveTextDocumentParams) -> None:
+    """Bring the saved file's entry in the index up to date."""
+    snapshot = session.snapshot(params.text_document.uri)
+    if snapshot:
+        session.edited(snapshot, None)
+
+
+def did_close(session: Session, params: types.DidCloseTextDocumentParams) -> None:
+    """Forget a document; its text on disk counts again."""
+    snapshot = session.drop(params.text_document.uri)
+    if snapshot is None:
+        return
+    session.edited(snapshot, None)
+    if session.rooms:
+        session.rooms.completer.forget(snapshot.uri)
+
+
+def did_change_watched_files(session: Session, params: types.DidChangeWatchedFilesParams) -> None:
+    """Notice changes on disk."""
+    session.files_changed([path for change in params.changes if (path := path_of(change.uri))])
+
+
+def _last_edit(
+    session: Session, snapshot: Snapshot, changes: list[types.TextDocumentContentChangeEvent]
+) -> Span | None:
+    """Return where the last change stands in the new text; its end is where the cursor most likely is."""
+    last = changes[-1] if changes else None
+    if not isinstance(last, types.TextDocumentContentChangePartial):
+        return None
+    start = to_offset(snapshot.text, snapshot.lines, last.range.start, session.encoding)
+    return Span(start, min(len(snapshot.text), start + len(last.text)))

@@ -1,0 +1,40 @@
+"""``didShowCompletion``, ``didPartiallyAcceptCompletion`` and ``didFocus``: conventions of other AI servers."""
+
+import asyncio
+from typing import Any
+
+from spark_lsp.server.guard import as_dict
+from spark_lsp.server.session import Session
+
+
+def did_show(session: Session, params: dict[str, Any]) -> None:
+    """Count a suggestion as shown."""
+    suggestion_id = _suggestion_id(params)
+    if session.rooms and suggestion_id:
+        session.rooms.completer.feedback.shown(suggestion_id)
+
+
+def did_partially_accept(session: Session, params: dict[str, Any]) -> None:
+    """Count what was taken; ``acceptedLength`` is in UTF-16 units from the start of the text."""
+    text = str(as_dict(params.get("item")).get("insertText", ""))
+    units = params.get("acceptedLength")
+    suggestion_id = _suggestion_id(params)
+    if session.rooms and suggestion_id and isinstance(units, int):
+        taken = text.encode("utf-16-le", "surrogatepass")[: units * 2].decode("utf-16-le", "ignore")
+        session.rooms.completer.feedback.partly_accepted(suggestion_id, len(taken))
+
+
+def did_focus(session: Session, params: dict[str, Any]) -> None:
+    """Remember which document the user looks at."""
+    snapshot = session.snapshot(str(as_dict(params.get("textDocument")).get("uri", "")))
+    path = session.relative(snapshot) if snapshot else None
+    if session.rooms and path:
+        session.rooms.recent.viewed(path, asyncio.get_running_loop().time())
+
+
+def _suggestion_id(params: dict[str, Any]) -> int:
+    command = as_dict(as_dict(params.get("item")).get("command"))
+    arguments = command.get("arguments")
+    first = as_dict(arguments[0]) if isinstance(arguments, list) and arguments else {}
+    value = first.get("id")
+    return value if isinstance(value, int) else 0

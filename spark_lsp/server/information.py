@@ -1,0 +1,31 @@
+"""``spark/log`` and ``spark/context``: what the server did and what the model was shown."""
+
+from typing import Any
+
+import msgspec
+from lsprotocol import types
+
+from spark_lsp.context.report import as_html, as_json
+from spark_lsp.server.inline_completion import hole_at
+from spark_lsp.server.session import Session
+
+
+def log(session: Session) -> dict[str, Any]:
+    """Return the last requests, oldest first: reason, stage times, sizes; no file content."""
+    return {"requests": [msgspec.to_builtins(record) for record in session.log.records()]}
+
+
+async def context(session: Session, params: dict[str, Any]) -> dict[str, Any] | None:
+    """Return the ``context`` object for a position; None for a document that is not open."""
+    position = types.Position(**(params.get("position") or {"line": 0, "character": 0}))
+    hole = hole_at(session, (params.get("textDocument") or {}).get("uri", ""), position)
+    if hole is None or session.rooms is None:
+        return None
+    await session.rooms.engine.start()
+    budget = params.get("budget")
+    ceiling_tokens = budget if isinstance(budget, int) and budget > 0 else None
+    packed = await session.rooms.context.pack_for(hole.snapshot, hole.offset, ceiling_tokens)
+    report = as_json(packed, with_prompt=params.get("prompt") is True)
+    if params.get("html") is True:
+        report["html"] = as_html(packed, f"Context of {hole.snapshot.uri.rpartition('/')[2]}")
+    return report

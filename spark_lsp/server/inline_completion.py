@@ -1,0 +1,109 @@
+"""``textDocument/inlineCompletion``, ``spark/inlineCompletionStream`` and the fallback ``textDocument/completion``.
+
+Converts, calls the completer, converts back. The snapshot is taken before the first await.
+"""
+
+from contextlib import aclosing
+from typing import Any
+
+from lsprotocol import types
+
+from spark_lsp.completion.complete import Answer, Suggestion
+from spark_lsp.completion.hole import Hole
+from spark_lsp.server.convert import to_offset, to_range
+from spark_lsp.server.session import Session
+from spark_lsp.text.edit import Span
+
+ACCEPT_COMMAND = "spark.acceptCompletion"
+
+
+def hole_at(session: Session, uri: str, position: types.Position) -> Hole | None:
+    """Return the hole at a position of an open document; None for a document never opened."""
+    snapshot = session.snapshot(uri)
+    if snapshot is None:
+        return None
+    return Hole(snapshot, to_offset(snapshot.text, snapshot.lines, position, session.encoding))
+
+
+async def inline_completion(session: Session, params: types.InlineCompletionParams) -> types.InlineCompletionList:
+    """Answer once, by the deadline."""
+    hole = hole_at(session, params.text_document.uri, params.position)
+    manual = params.context.trigger_kind == types.InlineCompletionTriggerKind.Invoked
+    answer = await _complete(session, hole, manual=manual)
+    return types.InlineCompletionList(items=_items(session, hole, answer))
+
+
+async def stream(session: Session, params: dict[str, Any]) -> dict[str, Any]:
+    """Send cumulative partial results to ``partialResultToken``; the result equals the last of them."""
+    position = types.Position(**(params.get("position") or {"line": 0, "character": 0}))
+    hole = hole_at(session, (params.get("textDocument") or {}).get("uri", ""), position)
+    manual = (params.get("context") or {}).get("triggerKind") == types.InlineCompletionTriggerKind.Invoked.value
+    token = params.get("partialResultToken")
+    if hole is None or session.rooms is None:
+        session.note_refusal("completion.stream", is_open=hole is not None)
+        return {"items": []}
+    last: list[types.InlineCompletionItem] = []
+    sequence = 0
+    async with aclosing(session.rooms.completer.stream(hole, manual=manual)) as answers:
+        async for answer in answers:
+            items = _items(session, hole, answer)
+            if token is not None and items and items != last:
+                sequence += 1
+                value = {"sequence": sequence, "items": items}
+                session.client.notify(types.PROGRESS, types.ProgressParams(token=token, value=value))
+            last = items
+    session.tell_status()
+    return {"items": last}
+
+
+async def completion(session: Session, params: types.CompletionParams) -> types.CompletionList:
+    """Offer the text as one completion item, for clients without ghost text. Off by default."""
+    none = types.CompletionList(is_incomplete=True, items=[])
+    hole = hole_at(session, params.text_document.uri, params.position)
+    if hole is None or not session.settings.completion.as_completion_item:
+        return none
+    answer = await _complete(session, hole, manual=False)
+    if answer is None or answer.suggestion is None:
+        return none
+    text = answer.suggestion.text
+    item = types.CompletionItem(
+        label=text.strip().splitlines()[0][:80],
+        kind=types.CompletionItemKind.Text,
+        detail="Spark",
+        sort_text="~spark",
+        text_edit=types.TextEdit(_range(session, hole, answer.suggestion), text),
+        filter_text=hole.line_suffix[: answer.suggestion.replaced] + text,
+        command=_accept(answer.suggestion),
+    )
+    return types.CompletionList(is_incomplete=True, items=[item])
+
+
+async def _complete(session: Session, hole: Hole | None, *, manual: bool) -> Answer | None:
+    if hole is None or session.rooms is None:
+        session.note_refusal("completion", is_open=hole is not None)
+        return None
+    try:
+        return await session.rooms.completer.complete(hole, manual=manual)
+    finally:
+        session.tell_status()
+
+
+def _items(session: Session, hole: Hole | None, answer: Answer | None) -> list[types.InlineCompletionItem]:
+    if hole is None or answer is None or answer.suggestion is None:
+        return []
+    return [
+        types.InlineCompletionItem(
+            insert_text=answer.suggestion.text,
+            range=_range(session, hole, answer.suggestion),
+            command=_accept(answer.suggestion),
+        )
+    ]
+
+
+def _range(session: Session, hole: Hole, suggestion: Suggestion) -> types.Range:
+    span = Span(hole.offset, hole.offset + suggestion.replaced)
+    return to_range(hole.snapshot.text, hole.snapshot.lines, span, session.encoding)
+
+
+def _accept(suggestion: Suggestion) -> types.Command:
+    return types.Command(title="Accepted", command=ACCEPT_COMMAND, arguments=[{"id": suggestion.id}])

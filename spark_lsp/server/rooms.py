@@ -1,0 +1,81 @@
+"""The core rooms of one workspace, put together: what ``app`` builds and the server and the command line use.
+
+Holds them and starts and stops their background work; decides nothing about completions.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field
+from pathlib import Path
+from threading import Event
+from typing import Protocol
+
+from spark_lsp.actions.base import ActionsRoom
+from spark_lsp.completion.complete import Completer
+from spark_lsp.config import Settings
+from spark_lsp.context.workspace import WorkspaceContext
+from spark_lsp.engine.base import Engine
+from spark_lsp.errors import SparkError
+from spark_lsp.index.recent import Recent
+from spark_lsp.index.store import Index, IndexReport
+from spark_lsp.trace import TraceLog
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass
+class Rooms:
+    """One workspace: its engine, index, context, completions and actions. Belongs to one event loop."""
+
+    root: Path | None
+    engine: Engine
+    index: Index | None
+    """None for a window without a folder, or with one too large to be a workspace."""
+    recent: Recent
+    context: WorkspaceContext
+    completer: Completer
+    actions: ActionsRoom
+    log: TraceLog
+    settings: Settings
+    problem: SparkError | None = None
+    """Why there is no index although there is a folder."""
+    _warming: asyncio.Task[None] | None = None
+    _stop_indexing: Event = field(default_factory=Event)
+
+    async def refresh_index(self, progress: Progress) -> IndexReport | None:
+        """Bring the index up to date with the disk, in a thread; None without an index."""
+        if self.index is None:
+            return None
+        return await asyncio.to_thread(self.index.refresh, progress, cancel=self._stop_indexing)
+
+    async def update_index(self, path: str, text: str | None) -> None:
+        """Take one document into the index, in a thread."""
+        if self.index is not None:
+            await asyncio.to_thread(self.index.update, path, text)
+
+    async def rebuild_trunk(self, open_paths: Collection[str], warmed: Progress) -> None:
+        """Choose the trunk anew and read it in the background. Without a model there is nothing to do yet."""
+        with contextlib.suppress(SparkError):
+            await self.context.rebuild(open_paths)
+            if self._warming is None or self._warming.done():
+                self._warming = asyncio.create_task(self.context.warm(warmed))
+
+    async def close(self) -> None:
+        """Stop all background work and leave the engine."""
+        self._stop_indexing.set()
+        if self._warming:
+            self._warming.cancel()
+            await asyncio.gather(self._warming, return_exceptions=True)
+        await self.completer.close()
+        await self.engine.close()
+
+
+class OpenRooms(Protocol):
+    """How ``app`` opens a workspace. ``previous`` lends its index where root and files are the same."""
+
+    def __call__(
+        self, root: Path | None, settings: Settings, previous: Rooms | None = None, *, log: TraceLog | None = None
+    ) -> Rooms:
+        """Open the rooms of a workspace; nothing is started or read yet."""
+        ...

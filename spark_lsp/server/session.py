@@ -1,0 +1,255 @@
+"""The state of one editor window: open documents, settings, the rooms of its workspace, and what the user is told.
+
+Handlers take a Snapshot from here before their first await and never look at live state afterwards.
+"""
+
+import asyncio
+import logging
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
+
+from lsprotocol import types
+
+from spark_lsp.config import Settings
+from spark_lsp.errors import Reason, SparkError
+from spark_lsp.index.watch import Watcher
+from spark_lsp.server.client import Client
+from spark_lsp.server.rooms import OpenRooms, Rooms
+from spark_lsp.server.status import Status, status_of
+from spark_lsp.text.document import Snapshot
+from spark_lsp.text.edit import Span
+from spark_lsp.trace import Trace, TraceLog
+
+REINDEX_DELAY_S = 0.3  # a pause in the typing; parsing one file takes a few milliseconds in a thread
+ENGINE_RETRY_S = 5.0  # after an engine that could not start, before a background start is tried again
+
+_log = logging.getLogger("spark_lsp.server")
+
+
+class Session:
+    """One window. Belongs to the server's event loop."""
+
+    def __init__(self, client: Client, open_rooms: OpenRooms) -> None:
+        self.client = client
+        self.encoding: types.PositionEncodingKind | str = types.PositionEncodingKind.Utf16
+        self.settings = Settings()
+        self.root: Path | None = None
+        self.rooms: Rooms | None = None
+        self.log = TraceLog()
+        self.problem: SparkError | None = None
+        """What keeps the engine or the workspace from working, as the status says it."""
+        self.indexed: tuple[int, int] = (0, 0)
+        self.indexing = False
+        self.resident_of: tuple[int, int] = (0, 0)
+        self._open_rooms = open_rooms
+        self._documents: dict[str, Snapshot] = {}
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._reindex: dict[str, asyncio.TimerHandle] = {}
+        self._told: Status | None = None
+        self.watcher: Watcher | None = None
+
+    # -- documents ---------------------------------------------------------------------------------------------------
+
+    def snapshot(self, uri: str) -> Snapshot | None:
+        """Return an open document at its version of this moment."""
+        return self._documents.get(uri)
+
+    def put(self, snapshot: Snapshot) -> None:
+        """Take in a document's new version."""
+        self._documents[snapshot.uri] = snapshot
+
+    def drop(self, uri: str) -> Snapshot | None:
+        """Forget a document that was closed."""
+        return self._documents.pop(uri, None)
+
+    def relative(self, snapshot: Snapshot) -> str | None:
+        """Return a document's path within the workspace, or None for one outside it."""
+        if self.root is None or snapshot.path is None or not snapshot.path.is_relative_to(self.root):
+            return None
+        return snapshot.path.relative_to(self.root).as_posix()
+
+    def open_paths(self) -> list[str]:
+        """Return the open documents' paths within the workspace."""
+        return [path for snapshot in self._documents.values() if (path := self.relative(snapshot))]
+
+    # -- life --------------------------------------------------------------------------------------------------------
+
+    def spawn(self, work: Coroutine[Any, Any, None], name: str) -> None:
+        """Run background work; a reference is kept, a failure is logged."""
+        task = asyncio.create_task(work, name=name)
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+
+    async def open(self, settings: Settings) -> None:
+        """Open the workspace with these settings, or open it anew where they change its model or its files."""
+        previous, self.settings = self.rooms, settings
+        try:
+            self.rooms = self._open_rooms(self.root, settings, previous, log=self.log)
+            self.problem = None
+            if self.rooms.problem:
+                self.client.show_error(self.rooms.problem)
+        except SparkError as error:
+            self.rooms, self.problem = None, error
+            self.client.show_error(error)
+        if previous:
+            await previous.close()
+        if self.rooms and (previous is None or previous.index is not self.rooms.index):
+            self.spawn(self._index(), "index")
+        self.spawn(self._start_engine(), "engine")
+        self.tell_status()
+
+    async def close(self) -> None:
+        """Stop all work and leave the engine."""
+        for handle in self._reindex.values():
+            handle.cancel()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self.watcher:
+            self.watcher.stop()
+        if self.rooms:
+            await self.rooms.close()
+            self.rooms = None
+
+    async def reindex(self) -> None:
+        """Bring the index up to date with the disk."""
+        await self._index()
+
+    async def restart_engine(self) -> None:
+        """Leave the engine and start it anew."""
+        if self.rooms:
+            await self.rooms.engine.unload()
+            self.rooms.context.engine_lost()
+        await self._start_engine()
+
+    # -- changes -----------------------------------------------------------------------------------------------------
+
+    def edited(self, snapshot: Snapshot, span: Span | None) -> None:
+        """Notice an edit: remembered at once, indexed when the typing pauses."""
+        path = self.relative(snapshot)
+        if path is None or self.rooms is None:
+            return
+        if span is not None:
+            self.rooms.recent.edited(path, span, asyncio.get_running_loop().time())
+        self._index_soon(path, snapshot.uri)
+
+    def opened(self, snapshot: Snapshot) -> None:
+        """Notice that a document was opened: its text leaves the trunk, since it changes with each key."""
+        path = self.relative(snapshot)
+        if path is None or self.rooms is None:
+            return
+        self.rooms.recent.viewed(path, asyncio.get_running_loop().time())
+        self.spawn(self._rebuild_trunk(), "trunk")
+
+    def files_changed(self, paths: list[Path]) -> None:
+        """Notice changes on disk: many at once (a branch switch) are one refresh."""
+        open_paths = set(self.open_paths())
+        inside = [path for path in paths if self.root and path.is_relative_to(self.root)]
+        changed = [path for path in inside if self.root and path.relative_to(self.root).as_posix() not in open_paths]
+        if changed and not self.indexing:
+            self.spawn(self._index(), "index")
+
+    def _index_soon(self, path: str, uri: str) -> None:
+        handle = self._reindex.pop(uri, None)
+        if handle:
+            handle.cancel()
+        loop = asyncio.get_running_loop()
+        self._reindex[uri] = loop.call_later(
+            REINDEX_DELAY_S, lambda: self.spawn(self._index_document(path, uri), "index one")
+        )
+
+    async def _index_document(self, path: str, uri: str) -> None:
+        self._reindex.pop(uri, None)
+        snapshot = self._documents.get(uri)
+        if self.rooms:
+            await self.rooms.update_index(path, snapshot.text if snapshot else None)
+
+    # -- background work ---------------------------------------------------------------------------------------------
+
+    async def _start_engine(self) -> None:
+        rooms = self.rooms
+        if rooms is None:
+            return
+        try:
+            async with self.client.progress("Loading the model"):
+                model = await rooms.engine.start()
+            for note in model.notes:
+                self.client.log(note)
+            self.problem = None
+            self.tell_status()
+            await self._rebuild_trunk()
+        except SparkError as error:
+            self.problem = error
+            self.client.show_error(error)
+        self.tell_status()
+
+    async def _index(self) -> None:
+        rooms = self.rooms
+        if rooms is None or rooms.index is None or self.indexing:
+            return
+        self.indexing = True
+        loop = asyncio.get_running_loop()
+        try:
+            async with self.client.progress("Indexing") as report:
+
+                def progress(done: int, total: int) -> None:
+                    self.indexed = (done, total)
+                    report(done, total)
+                    self.tell_status()
+
+                def from_thread(done: int, total: int) -> None:
+                    loop.call_soon_threadsafe(progress, done, total)
+
+                await rooms.refresh_index(from_thread)
+            files = len(rooms.index.view().files)
+            self.indexed = (files, files)
+        except SparkError as error:
+            self.problem = error
+            self.client.show_error(error)
+        finally:
+            self.indexing = False
+            self.tell_status()
+        for snapshot in list(self._documents.values()):
+            path = self.relative(snapshot)
+            if path:
+                await rooms.update_index(path, snapshot.text)
+        await self._rebuild_trunk()
+
+    async def _rebuild_trunk(self) -> None:
+        rooms = self.rooms
+        if rooms is None or rooms.engine.model is None:
+            return
+
+        def warmed(done: int, total: int) -> None:
+            self.resident_of = (done, total)
+            self.tell_status()
+
+        await rooms.rebuild_trunk(self.open_paths(), warmed)
+
+    # -- what the user is told ---------------------------------------------------------------------------------------
+
+    def note_refusal(self, name: str, *, is_open: bool) -> None:
+        """Log a request that could not be served: its document is not open, or the workspace has no rooms."""
+        reason = self.problem.reason if is_open and self.problem else Reason.gate("not_open")
+        self.log.add(Trace(name).finish(reason))
+
+    def tell_status(self) -> None:
+        """Send ``spark/status`` when it differs from what was sent last."""
+        status = status_of(self.rooms, self.problem, self.indexed, indexing=self.indexing)
+        if status != self._told:
+            self._told = status
+            self.client.notify("spark/status", status.as_json())
+
+    def _ended(self, task: asyncio.Task[Any]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()):
+            _log.error("background work %s failed", task.get_name(), exc_info=error)
+
+
+def path_of(uri: str) -> Path | None:
+    """Return the path of a ``file:`` URI, or None for any other."""
+    parts = urlsplit(uri)
+    return Path(url2pathname(parts.path)) if parts.scheme == "file" else None

@@ -1,0 +1,64 @@
+"""``spark/status``: what the server is doing and what the user can do about it. Pure; other AI servers' shape."""
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from spark_lsp.errors import ModelMissing, ModelNoFim, SparkError
+from spark_lsp.server.rooms import Rooms
+
+StatusKind = Literal["Normal", "Error", "Warning", "Inactive"]
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """One status; ``indexed`` is (files done, of)."""
+
+    kind: StatusKind
+    busy: bool
+    message: str
+    model: str
+    indexed: tuple[int, int]
+    resident_tokens: int
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the contract's object."""
+        return {
+            "kind": self.kind,
+            "busy": self.busy,
+            "message": self.message,
+            "model": self.model,
+            "indexed": {"files": self.indexed[0], "of": self.indexed[1]},
+            "resident_tokens": self.resident_tokens,
+        }
+
+
+def status_of(rooms: Rooms | None, problem: SparkError | None, indexed: tuple[int, int], *, indexing: bool) -> Status:
+    """Work the status out of the state of the moment."""
+    model = rooms.engine.model if rooms else None
+    name = model.name if model else ""
+    resident = rooms.context.resident_tokens if rooms else 0
+    busy = bool(rooms and (rooms.completer.busy or indexing))
+    kind: StatusKind
+    if problem:
+        kind, message = "Error", f"{problem} {problem.fix}".strip()
+    elif rooms and rooms.completer.paused:
+        kind, message = "Inactive", "Paused. Run the command spark.resume to go on."
+    elif rooms and not rooms.settings.completion.enabled:
+        kind, message = "Inactive", "Completions are off (spark.completion.enabled)."
+    elif model and not model.family:
+        missing = ModelNoFim(f"The model {model.name} has no fill-in-the-middle tokens that we know.")
+        kind, message = "Error", f"{missing} Choose a code model: spark-lsp models list."
+    elif model is None:
+        kind, message = "Warning", "The model is loading."
+    elif model.notes:
+        kind, message = "Warning", model.notes[0]
+    else:
+        kind, message = "Normal", "Ready."
+    if indexing and kind == "Normal":
+        message = f"Indexing, {indexed[0]} of {indexed[1]} files."
+    return Status(kind, busy, message, name, indexed, resident)
+
+
+def is_lasting(problem: SparkError) -> bool:
+    """Whether only the user can mend it, so that trying again is no use."""
+    return isinstance(problem, (ModelMissing, ModelNoFim))

@@ -1,0 +1,77 @@
+"""The one helper of this room's tests: before, what the model says, after."""
+
+import asyncio
+from pathlib import Path
+
+from spark_lsp.completion.complete import Answer
+from spark_lsp.completion.hole import Hole
+from spark_lsp.config import CompletionSettings
+from spark_lsp.engine.fake import ScriptedEngine
+from tests.support.fixture import parse_fixture
+from tests.support.rooms import FAST, TestRooms, snapshot_of
+
+
+def hole_of(text: str, path: str = "main.py") -> Hole:
+    """The hole at ``$0``."""
+    fixture = parse_fixture(text, default_path=path)
+    return Hole(snapshot_of(fixture.path, fixture.text), fixture.offset)
+
+
+def inserted(hole: Hole, answer: Answer) -> str:
+    """The document after accepting, with the cursor where the text ends."""
+    if answer.suggestion is None:
+        return hole.prefix + "$0" + hole.suffix
+    return hole.prefix + answer.suggestion.text + "$0" + hole.suffix[answer.suggestion.replaced :]
+
+
+async def completed(
+    before: str,
+    model: str,
+    *,
+    path: str = "main.py",
+    manual: bool = False,
+    chunk_chars: int = 4,
+    settings: CompletionSettings = FAST,
+) -> tuple[Hole, Answer]:
+    """Run the whole pipeline with a model that says ``model``."""
+    rooms = TestRooms(ScriptedEngine([model], chunk_chars), settings=settings)
+    hole = hole_of(before, path)
+    answer = await rooms.completer.complete(hole, manual=manual)
+    await rooms.completer.close()
+    return hole, answer
+
+
+async def check_completion(
+    *, before: str, model: str, after: str, reason: str = "ok", path: str = "main.py", manual: bool = False
+) -> None:
+    """The document after accepting must be ``after``, whatever the size of the chunks."""
+    for chunk_chars in (1, 3, 1000):
+        hole, answer = await completed(before, model, path=path, manual=manual, chunk_chars=chunk_chars)
+        assert (inserted(hole, answer).replace("$0", ""), answer.reason) == (after.replace("$0", ""), reason)
+
+
+def read_case(path: Path) -> dict[str, str]:
+    """Read a case file: sections ``=== name`` of before, model, after, and optionally path, reason, manual."""
+    sections: dict[str, str] = {}
+    for block in path.read_text("utf-8").split("=== ")[1:]:
+        name, _, body = block.partition("\n")
+        sections[name.strip()] = body.removesuffix("\n")
+    return sections
+
+
+async def check_case(path: Path) -> None:
+    """Run a case file."""
+    case = read_case(path)
+    await check_completion(
+        before=case["before"],
+        model=case["model"],
+        after=case["after"],
+        reason=case.get("reason", "ok"),
+        path=case.get("path", "main.py"),
+        manual="manual" in case,
+    )
+
+
+async def settle() -> None:
+    """Let every ready task run once."""
+    await asyncio.sleep(0)

@@ -1,0 +1,71 @@
+"""Core rooms over a fixture and a scripted engine, as ``app`` puts them together over a real one."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from spark_lsp.actions.base import ActionsRoom
+from spark_lsp.actions.catalog import CATALOG
+from spark_lsp.completion.complete import Completer
+from spark_lsp.completion.feedback import Feedback
+from spark_lsp.config import ActionsSettings, CompletionSettings
+from spark_lsp.context.workspace import WorkspaceContext
+from spark_lsp.engine.base import Engine
+from spark_lsp.index.recent import Recent
+from spark_lsp.index.store import Index
+from spark_lsp.index.view import EMPTY_VIEW
+from spark_lsp.text.document import Snapshot
+from spark_lsp.text.language import language_of_path
+from spark_lsp.trace import TraceRecord
+from tests.support.fixture import Fixture, write_workspace
+
+FAST = CompletionSettings(debounce=0, deadline_ms=5000)
+
+
+def snapshot_of(path: str, text: str, version: int = 1) -> Snapshot:
+    """An open document that lies nowhere."""
+    language = language_of_path(path)
+    return Snapshot(f"file:///w/{path}", Path("/w") / path, version, language.name if language else "plaintext", text)
+
+
+class TestRooms:
+    """One workspace's rooms; ``log`` keeps the trace records."""
+
+    __test__ = False
+
+    def __init__(
+        self,
+        engine: Engine,
+        *,
+        index: Index | None = None,
+        settings: CompletionSettings = FAST,
+        ceiling_tokens: int = 4096,
+        feedback: Feedback | None = None,
+    ) -> None:
+        self.engine = engine
+        self.index = index
+        self.recent = Recent()
+        self.settings = settings
+        self.log: list[TraceRecord] = []
+        self.context = WorkspaceContext(
+            engine,
+            index.view if index else lambda: EMPTY_VIEW,
+            self.recent,
+            repository="w",
+            relative=lambda snapshot: snapshot.path.relative_to("/w").as_posix() if snapshot.path else "untitled",
+            limits=lambda: (ceiling_tokens, 300),
+        )
+        self.completer = Completer(engine, self.context, lambda: self.settings, self.log.append, feedback or Feedback())
+        self.actions = ActionsRoom(CATALOG, engine, self.context, lambda: ActionsSettings(), self.log.append)
+
+    @property
+    def reasons(self) -> Sequence[str]:
+        """Reason codes of the finished requests, in order."""
+        return [record.reason for record in self.log]
+
+
+def indexed(fixture: Fixture, folder: Path) -> Index:
+    """Write a fixture to a folder and index it."""
+    write_workspace(fixture, folder)
+    index = Index(folder)
+    index.refresh()
+    return index
