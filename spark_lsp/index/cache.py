@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import TypeVar
 
 import msgspec
-import platformdirs
 
 from spark_lsp import __version__
 from spark_lsp.index.symbols import Definition, FileSymbols, Import
@@ -66,12 +65,6 @@ class _Payload(msgspec.Struct, array_like=True, frozen=True):
 Result = TypeVar("Result")
 
 _decoder = msgspec.msgpack.Decoder(_Payload)
-
-
-def default_cache_path(root: Path) -> Path:
-    """Return the cache file of a workspace, in the user's cache folder."""
-    name = hashlib.blake2b(os.fsencode(root.resolve()), digest_size=8).hexdigest()
-    return Path(platformdirs.user_cache_dir("spark-lsp")) / "index" / f"{root.resolve().name or 'root'}-{name}.sqlite3"
 
 
 class SymbolCache:

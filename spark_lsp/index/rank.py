@@ -112,6 +112,7 @@ def _cursor(view: IndexView, path: str, text: str, offset: int, language: str) -
     after = WORD.findall(text, offset, end if end >= 0 else len(text))
     entry = view.files.get(path)
     imports: tuple[Import, ...] = entry.symbols.imports if entry else ()
+    language = entry.language if entry else language
     files = [found for each in imports for found in resolve(view.files, path, language, each.module)]
     return _Cursor(
         path,

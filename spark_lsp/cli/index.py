@@ -1,0 +1,80 @@
+"""``spark-lsp index``: build or refresh the index of a folder and say what is in it."""
+
+import json
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from spark_lsp.app import index_cache_path
+from spark_lsp.cli.place import workspace_of
+from spark_lsp.config import environment_source, resolve
+from spark_lsp.index.ignore import Rules
+from spark_lsp.index.store import Index, IndexReport
+
+
+def index(
+    folder: Annotated[
+        Path | None, typer.Argument(metavar="[DIR]", help="The workspace; default: the project around this folder.")
+    ] = None,
+    *,
+    rebuild: Annotated[bool, typer.Option("--rebuild", help="Parse every file anew.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Build or refresh the index and print statistics.
+
+    Example: spark-lsp index ~/src/project
+    """
+    root = workspace_of(Path.cwd(), folder)
+    settings, messages = resolve([environment_source(os.environ)])
+    rules = Rules(include=settings.context.include, exclude=settings.context.exclude)
+    for message in messages:
+        _say(message)
+    opened = Index(root, cache_path=index_cache_path(root), rules=rules, say=_say)
+    try:
+        report = _refresh(opened, rebuild=rebuild)
+    finally:
+        opened.close()
+    if as_json:
+        sys.stdout.write(json.dumps(report.as_json()) + "\n")
+    else:
+        _show(report, root)
+
+
+def _say(message: str) -> None:
+    sys.stderr.write(f"spark-lsp: {message}\n")
+
+
+def _refresh(opened: Index, *, rebuild: bool) -> IndexReport:
+    columns = (TextColumn("Indexing"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task("index", total=None)
+        return opened.refresh(lambda done, total: progress.update(task, completed=done, total=total), rebuild=rebuild)
+
+
+def _show(report: IndexReport, root: Path) -> None:
+    table = Table(show_header=False, box=None, pad_edge=False)
+    rows = {
+        "workspace": str(root),
+        "files": f"{report.files:,} ({report.parsed:,} parsed, {report.reused:,} reused, {report.removed:,} removed)",
+        "languages": _counts(report.languages),
+        "symbols": f"{report.symbols:,}",
+        "references": f"{report.references:,}",
+        "size": f"{report.bytes / 1e6:.1f} MB",
+        "left out": _counts({str(reason): count for reason, count in report.skipped.items()}) or "nothing",
+        "time": f"{report.seconds:.1f} s",
+    }
+    for name, value in rows.items():
+        table.add_row(name, value)
+    Console().print(table)
+
+
+def _counts(counts: Mapping[str, int]) -> str:
+    ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    return ", ".join(f"{name} {count:,}" for name, count in ordered)
