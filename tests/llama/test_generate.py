@@ -1,0 +1,221 @@
+"""Decoding with the shipped model: the mirror tells the truth, and a warm cache changes nothing."""
+
+import threading
+import time
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from spark_lsp.engine.base import Chunk, Control, Infill, Piece, Sampling
+from spark_lsp.errors import EngineFailed, SparkError
+from spark_lsp.llama.bench import Bench
+from spark_lsp.llama.context import BATCH_TOKENS, Context
+from spark_lsp.llama.generate import Generation
+from spark_lsp.llama.model import GgufModel, TokenCache
+from spark_lsp.llama.scheduler import Job, Scheduler
+from spark_lsp.llama.wire import EngineLaunch
+from tests.llama.gguf_files import SHIPPED
+
+pytestmark = pytest.mark.model
+
+LAUNCH = EngineLaunch(model_path=str(SHIPPED), context_tokens=2048)
+TEXTS = [
+    "import os\n\n\ndef read(path):\n",
+    "def write(path, text):\n    with open(path) as file:\n        ",
+    "class Book:\n    def __init__(self, title):\n        self.",
+    "",
+    "é漢🦎",
+    "x = [\n" + "    1,\n" * 50,
+]
+
+
+@pytest.fixture(scope="module")
+def bench() -> Iterator[Bench]:
+    made = Bench(LAUNCH, TokenCache())
+    made.load()
+    yield made
+    made.unload()
+    made.unload()
+
+
+def request_of(before: int, after: int, cut: int, max_tokens: int = 6) -> Infill:
+    text = TEXTS[after]
+    prompt = (
+        Control("<|repo_name|>"),
+        Piece("sample\n", stable=True),
+        Control("<|file_sep|>"),
+        Piece(TEXTS[before], stable=True),
+        Control("<|fim_prefix|>"),
+        Control("<|fim_suffix|>"),
+        Control("<|fim_middle|>"),
+        Piece(text[: max(1, len(text) - cut)]),
+    )
+    return Infill(prompt, max_tokens)
+
+
+def context_of(bench: Bench) -> Context:
+    assert bench._context is not None
+    return bench._context
+
+
+def run(generation: Generation, context: Context, most_steps: int = 10_000) -> str:
+    """Step until the end or a number of steps, checking the mirror after each."""
+    text = ""
+    for _ in range(most_steps):
+        stop = generation.step()
+        assert len(context.mirror) == context.resident()
+        text += (generation.take() or Chunk("", 0)).text
+        if stop is not None:
+            text += generation.last_chunk(stop).text
+            break
+    generation.close()
+    return text
+
+
+REQUESTS = st.tuples(st.integers(0, len(TEXTS) - 1), st.integers(0, len(TEXTS) - 1), st.integers(0, 3))
+
+
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(steps=st.lists(st.tuples(REQUESTS, st.integers(1, 8)), min_size=1, max_size=4), last=REQUESTS)
+def test_warm_equals_cold_after_any_history(
+    bench: Bench, steps: list[tuple[tuple[int, int, int], int]], last: tuple[int, int, int]
+) -> None:
+    context = context_of(bench)
+    for told, most_steps in steps:  # answers that end, and answers that are left in the middle
+        run(bench.generation(request_of(*told), time.perf_counter()), context, most_steps)
+    warm = run(bench.generation(request_of(*last), time.perf_counter()), context)
+    context.clear()
+    context.owner = None
+    assert run(bench.generation(request_of(*last), time.perf_counter()), context) == warm
+
+
+def test_two_answers_taken_in_turns_are_as_alone(bench: Bench) -> None:
+    context = context_of(bench)
+    alone = [run(bench.generation(request_of(0, at, 0), time.perf_counter()), context) for at in (1, 2)]
+    turns = [bench.generation(request_of(0, at, 0), time.perf_counter()) for at in (1, 2)]
+    texts = ["", ""]
+    running = {0, 1}
+    while running:
+        for at in sorted(running):
+            stop = turns[at].step()
+            assert len(context.mirror) == context.resident()
+            if stop is not None:
+                texts[at] += turns[at].last_chunk(stop).text
+                running.remove(at)
+    assert texts == alone
+
+
+def test_an_aborted_decode_keeps_what_was_finished_and_goes_on(bench: Bench) -> None:
+    context = context_of(bench)
+    request = request_of(5, 1, 0)
+    whole = run(bench.generation(request, time.perf_counter()), context)
+    context.clear()
+    context.owner = None
+    generation = bench.generation(request, time.perf_counter())
+    context.abort.set()
+    assert generation.step() is None
+    assert len(context.mirror) == context.resident() == 0
+    context.abort.clear()
+    assert run(generation, context) == whole
+
+
+def test_every_misuse_is_refused_before_the_library_sees_it(bench: Bench) -> None:
+    model = GgufModel(str(SHIPPED), gpu_layers=0, vocab_only=False)
+    context = Context(model, cells=256, threads=2, on_gpu=False, kv_type="f16")
+    for bad in (
+        np.empty(0, np.int32),
+        np.zeros(BATCH_TOKENS + 1, np.int32),
+        np.array([-1], np.int32),
+        np.array([10**6], np.int32),
+    ):
+        with pytest.raises(EngineFailed):
+            context.decode(bad, logits=True)
+    with pytest.raises(EngineFailed, match="no logits"):
+        context.logits()
+    while len(context.mirror) < context.capacity:
+        context.decode(np.zeros(100 if len(context.mirror) < 100 else 1, np.int32), logits=False)
+    with pytest.raises(EngineFailed, match="full"):
+        context.decode(np.zeros(1, np.int32), logits=True)
+    with pytest.raises(EngineFailed, match="no logits"):
+        context.logits()
+    context.close()
+    context.close()
+    model.close()
+    for prompt in ((), (Piece(""),)):
+        with pytest.raises(EngineFailed, match="empty"):
+            bench.generation(Infill(prompt, 1), time.perf_counter())
+
+
+def test_half_a_character_waits_for_its_other_half(bench: Bench) -> None:
+    grammar = Sampling(grammar='root ::= "漢🦎é漢🦎é"')
+    request = Infill((Control("<|fim_prefix|>"), Piece("x")), 60, sampling=grammar)
+    generation = bench.generation(request, time.perf_counter())
+    pieces = []
+    while (stop := generation.step()) is None:
+        pieces.append((generation.take() or Chunk("", 0)).text)
+    pieces.append(generation.last_chunk(stop).text)
+    generation.close()
+    assert "".join(pieces) == "漢🦎é漢🦎é"
+
+
+class Heard:
+    """What one job told."""
+
+    def __init__(self) -> None:
+        self.chunks: list[Chunk] = []
+        self.errors: list[SparkError] = []
+        self.begun = threading.Event()
+        self.ended = threading.Event()
+
+    def job(self, client: int, request: Infill) -> Job:
+        return Job(client, request, self._tell, self._fail)
+
+    def _tell(self, chunk: Chunk) -> None:
+        self.chunks.append(chunk)
+        self.begun.set()
+        if chunk.stop is not None:
+            self.ended.set()
+
+    def _fail(self, error: SparkError) -> None:
+        self.errors.append(error)
+        self.ended.set()
+
+
+def test_the_scheduler_ends_every_job_exactly_once() -> None:
+    bench = Bench(LAUNCH, TokenCache())
+    scheduler = Scheduler(bench)
+    scheduler.start()
+    endless = Sampling(grammar='root ::= "a" root')
+    plans = [
+        request_of(0, 1, 0),
+        Infill(request_of(0, 2, 0).prompt, 500, sampling=endless, key="k"),
+        Infill(request_of(1, 2, 0).prompt, 3, key="k"),
+        Infill(request_of(1, 0, 0).prompt, 5, priority=2),
+        Infill((Control("<|no|>"),), 5),
+        Infill((Piece("a" * 100_000),), 5),
+        Infill(request_of(2, 0, 0).prompt, 500, sampling=endless, priority=1),
+    ]
+    heard = [Heard() for _ in plans]
+    jobs = [one.job(1, plan) for one, plan in zip(heard, plans, strict=True)]
+    for job in jobs:
+        scheduler.submit(job)
+    assert heard[-1].begun.wait(60)
+    scheduler.stop(jobs[-1], "deadline")
+    scheduler.stop(jobs[-1], "cancelled")
+    assert all(one.ended.wait(60) for one in heard)
+    resident = scheduler.call(bench.resident_tokens).result(60)
+    assert resident > 0
+    scheduler.end(bench.unload)
+    late = Heard()
+    scheduler.submit(late.job(1, plans[0]))
+    assert late.errors
+    for one in heard:
+        assert len(one.errors) + sum(chunk.stop is not None for chunk in one.chunks) == 1
+    stops = [one.chunks[-1].stop if one.chunks else None for one in heard]
+    assert stops[1] == "cancelled"
+    assert stops[-1] == "deadline"
+    assert stops[4] is stops[5] is None
+    assert not scheduler.busy
