@@ -21,7 +21,7 @@ from spark_lsp.index.store import Index, IndexReport
 
 def index(
     folder: Annotated[
-        Path | None, typer.Argument(metavar="[DIR]", help="The workspace; default: the project around this folder.")
+        Path | None, typer.Argument(metavar="DIR", help="The workspace; default: the project around this folder.")
     ] = None,
     *,
     rebuild: Annotated[bool, typer.Option("--rebuild", help="Parse every file anew.")] = False,
