@@ -1,5 +1,6 @@
 """A real Neovim under test: started, typed into, and looked at. Waits for states, never for a length of time."""
 
+import socket
 import subprocess
 import tempfile
 import time
@@ -33,19 +34,29 @@ return table.concat({ table.concat(inline), unpack(below) }, "\\n")
 _CLIENT = 'vim.lsp.get_clients({ name = "spark" })[1]'
 
 
+def is_listening(address: str) -> bool:
+    """Whether somebody answers at a socket. The file alone is there a moment earlier."""
+    with socket.socket(socket.AF_UNIX) as probe:
+        return probe.connect_ex(address) == 0
+
+
 class Neovim:
     """One editor with the plugin loaded and the Spark server of the test's choice."""
 
     def __init__(self, binary: Path, server: Sequence[str], *, setup: str | None = "{}") -> None:
         # A socket has a short name or none at all, so it does not lie in the test's own folder.
         self.folder = tempfile.TemporaryDirectory(prefix="nvim")
-        socket = Path(self.folder.name) / "socket"
+        address = str(Path(self.folder.name) / "socket")
         # Opening a Python file looks for Neovim's own Python host, a second that no test is about.
         load = f"set runtimepath^={PLUGIN} | let g:loaded_python3_provider = 0"
-        argv = [str(binary), "--clean", "--headless", "-i", "NONE", "-n", "--cmd", load, "--listen", str(socket)]
+        argv = [str(binary), "--clean", "--headless", "-i", "NONE", "-n", "--cmd", load, "--listen", address]
         self.process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        self.wait("Neovim's socket", socket.exists)
-        self.api = pynvim.attach("socket", path=str(socket))
+        try:
+            self.wait("Neovim's socket", lambda: is_listening(address))
+            self.api = pynvim.attach("socket", path=address)
+        except BaseException:
+            self.end()
+            raise
         # A screen, so that what is drawn can be read back from it.
         self.api.ui_attach(100, 30, rgb=True)
         if setup is not None:
@@ -60,10 +71,14 @@ class Neovim:
                 self.api.command("qa!")
             self.process.wait(DEADLINE_S)
         finally:
-            self.process.kill()
-            self.process.wait()
             self.api.close()
-            self.folder.cleanup()
+            self.end()
+
+    def end(self) -> None:
+        """Whatever has happened, no process and no file stays."""
+        self.process.kill()
+        self.process.wait()
+        self.folder.cleanup()
 
     def lua(self, code: str, *arguments: Any) -> Any:
         return self.api.exec_lua(code, *arguments)

@@ -83,6 +83,7 @@ def test_restart_server_brings_it_back(fake: Fake) -> None:
 def test_checkhealth_has_no_error(fake: Fake) -> None:
     editor = fake("$0")
     editor.notify("fake/status", STATUS)
+    editor.wait("the status", lambda: editor.lua("return require('spark').status()") != "")
     editor.type("<Esc>")
     editor.api.command("checkhealth spark")
     report = editor.text()

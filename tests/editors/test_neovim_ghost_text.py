@@ -249,3 +249,30 @@ def test_tabs_are_drawn_as_wide_as_they_are(fake: Fake) -> None:
     editor.wait_ghost("\n    x")
     editor.type("<Tab>")
     editor.wait_text("{\n\tx")
+
+
+def test_the_last_word_before_a_bracket_that_is_there_completes_it(fake: Fake) -> None:
+    editor = fake("add$0)", {"after": "add(", "text": "1, 2)", "rear": 1})
+    editor.type("(")
+    editor.wait_ghost("1, 2")
+    editor.type("<M-Right><M-Right><M-Right>")
+    editor.wait_text("add(1, 2)")
+    assert editor.cursor() == (1, len("add(1, 2)"))
+    assert len(editor.received("workspace/executeCommand")) == 1
+
+
+def test_an_answer_that_comes_before_the_event_of_a_change_is_not_shown(fake: Fake) -> None:
+    editor = fake("$0", {"after": "a", "text": "stale", "held": True})
+    editor.type("a")
+    editor.wait("the request", lambda: len(editor.received("spark/inlineCompletionStream")) > 1)
+    # One call: the text changes and the answer is handled before Neovim gets to tell of the change.
+    editor.lua("""
+    local client = vim.lsp.get_clients({ name = "spark" })[1]
+    vim.api.nvim_buf_set_text(0, 0, 1, 0, 1, { "!" })
+    client:notify("fake/next", { after = "a" })
+    client:request_sync("fake/received", {}, 10000, 0)
+    local space = vim.api.nvim_get_namespaces()["spark.ghost"]
+    vim.g.drawn = space and #vim.api.nvim_buf_get_extmarks(0, space, 0, -1, {}) or 0
+    """)
+    assert editor.text() == "a!"
+    assert editor.api.vars["drawn"] == 0
