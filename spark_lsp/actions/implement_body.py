@@ -25,10 +25,17 @@ RETRY = Sampling(temperature=0.5, seed=1)
 """A fill-in-the-middle model cannot be told what was wrong, so the one retry asks for another draw."""
 
 _FUNCTIONS: Final = frozenset(
-    """
-    function_definition function_declaration method_definition method_declaration function_item arrow_function
-    function_expression generator_function_declaration constructor_declaration
-    """.split()
+    (
+        "function_definition",
+        "function_declaration",
+        "method_definition",
+        "method_declaration",
+        "function_item",
+        "arrow_function",
+        "function_expression",
+        "generator_function_declaration",
+        "constructor_declaration",
+    )
 )
 _PLACEHOLDER = re.compile(
     r"(?:pass|\.\.\.|raise NotImplementedError\b.*|(?:todo|unimplemented|panic)!?\(.*\)|throw .*|return null)\s*;?",

@@ -38,12 +38,12 @@ def actions(
     Example: spark-lsp actions src/main.py:12:5 --apply implement.body
     """
     where = read_place(place)
-    base, tuned = settings_of(model, None, None)
+    settings = settings_of(model)
     root = workspace_of(where.snapshot.path or Path.cwd(), workspace)
     target = Target.of(where.snapshot, where.span)
 
     async def run() -> list[Offer] | Proposal:
-        async with rooms_for(root, base, tuned, where if apply else None) as rooms:
+        async with rooms_for(root, settings, where if apply else None) as rooms:
             return await rooms.actions.propose(apply, target) if apply else rooms.actions.offers(target)
 
     answer = asyncio.run(run())

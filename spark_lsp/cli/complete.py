@@ -39,11 +39,11 @@ def complete(
     Example: spark-lsp complete src/main.py:12:5
     """
     where = read_place(place, from_stdin=stdin)
-    base, tuned = settings_of(model, context_tokens, max_lines)
+    settings = settings_of(model, max_lines)
     root = workspace_of(where.snapshot.path or Path.cwd(), workspace)
 
     async def run() -> tuple[Answer, ModelInfo | None]:
-        async with rooms_for(root, base, tuned, where) as rooms:
+        async with rooms_for(root, settings, where, prompt_tokens=context_tokens) as rooms:
             return await _stream(rooms, where, quiet=as_json), rooms.engine.model
 
     answer, model_info = asyncio.run(run())

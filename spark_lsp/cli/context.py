@@ -30,11 +30,11 @@ def context(
     Example: spark-lsp context src/main.py:12:5 --budget 2000
     """
     where = read_place(place)
-    base, tuned = settings_of(model, budget, None)
+    settings = settings_of(model)
     root = workspace_of(where.snapshot.path or Path.cwd(), workspace)
 
     async def run() -> Packed:
-        async with rooms_for(root, base, tuned, where) as rooms:
+        async with rooms_for(root, settings, where, prompt_tokens=budget) as rooms:
             return await rooms.context.pack_for(where.snapshot, where.span.start)
 
     packed = asyncio.run(run())

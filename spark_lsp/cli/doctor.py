@@ -64,7 +64,7 @@ def doctor(
 
     Example: spark-lsp doctor
     """
-    settings, _ = settings_of(model, None, None)
+    settings = settings_of(model)
     checks = [_python(), _compiler(), _bindings(), _on_path(), _editors(), _watches(), _memory()]
     checks += asyncio.run(_model_checks(settings))
     ok = all(check.status != "fail" for check in checks)

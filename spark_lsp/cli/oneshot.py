@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 from rich.console import Console
 
-from spark_lsp.app import open_engine, open_rooms
+from spark_lsp.app import open_rooms
 from spark_lsp.cli.place import Place
 from spark_lsp.config import Settings, environment_source, resolve
 from spark_lsp.server.rooms import Rooms
@@ -17,28 +17,28 @@ from spark_lsp.server.rooms import Rooms
 errors = Console(stderr=True)
 
 
-def settings_of(model: str, context_tokens: int | None, max_lines: int | None) -> tuple[Settings, Settings]:
-    """Return the user's settings from the environment, and the same with the request's own limits."""
+def settings_of(model: str, max_lines: int | None = None) -> Settings:
+    """Return the user's settings from the environment, with the request's own model and limit of lines."""
     base, messages = resolve([environment_source(os.environ)])
     for message in messages:
         sys.stderr.write(f"spark-lsp: {message}\n")
     if model:
         base = msgspec.structs.replace(base, model=model)
-    context, completion = base.context, base.completion
-    if context_tokens is not None:
-        context = msgspec.structs.replace(context, max_tokens=context_tokens)
     if max_lines is not None:
-        completion = msgspec.structs.replace(completion, max_lines=max_lines)
-    return base, msgspec.structs.replace(base, context=context, completion=completion)
+        base = msgspec.structs.replace(base, completion=msgspec.structs.replace(base.completion, max_lines=max_lines))
+    return base
 
 
 @asynccontextmanager
-async def rooms_for(root: Path, base: Settings, tuned: Settings, place: Place | None) -> AsyncIterator[Rooms]:
+async def rooms_for(
+    root: Path, settings: Settings, place: Place | None, *, prompt_tokens: int | None = None
+) -> AsyncIterator[Rooms]:
     """Open the workspace, bring its index up to date, start the engine and choose the trunk.
 
-    The engine is the one that an editor with the same settings uses; ``tuned`` limits only this request.
+    The engine is the one that an editor with the same settings uses; ``prompt_tokens`` is a size that the user named.
     """
-    rooms = open_rooms(root, tuned, engine=open_engine(base))
+    rooms = open_rooms(root, settings)
+    rooms.context.fixed_tokens = prompt_tokens
     try:
         if rooms.problem:
             raise rooms.problem

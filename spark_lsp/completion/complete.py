@@ -270,7 +270,7 @@ class Completer:
             prompt=run.packed.parts,
             max_tokens=SINGLE_LINE_TOKENS if lines == 1 else TOKENS_PER_LINE * lines,
             stops=self._context.stops(),
-            deadline_ms=BACKGROUND_LIMIT_MS,
+            deadline_ms=0 if run.manual else BACKGROUND_LIMIT_MS,
             key=run.hole.snapshot.uri,
         )
         async with aclosing(self._engine.infill(request)) as chunks:
@@ -301,7 +301,7 @@ class Completer:
                 )
             )
         elif not run.raw.strip():
-            run.reason = Reason.EMPTY
+            run.reason = Reason.TIMEOUT if run.stop_cause == "deadline" else Reason.EMPTY
         else:
             run.reason = Reason.trimmed(run.trimmed.rule or cleaned.rule)
 

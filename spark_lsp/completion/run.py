@@ -11,7 +11,7 @@ import msgspec
 from spark_lsp.completion.hole import Hole
 from spark_lsp.completion.trim import Trimmed
 from spark_lsp.context.pack import Packed
-from spark_lsp.engine.base import Chunk, Usage
+from spark_lsp.engine.base import Chunk, StopCause, Usage
 from spark_lsp.errors import Reason
 
 
@@ -30,6 +30,7 @@ class Run:
     packed: Packed | None = None
     usage: Usage = field(default_factory=Usage)
     tokens: int = 0
+    stop_cause: StopCause | None = None
     probability: float = 1.0
     first_token_ms: float = 0.0
     waiters: int = 0
@@ -45,6 +46,7 @@ class Run:
         """Add what the model said."""
         self.raw += chunk.text
         self.tokens += chunk.tokens
+        self.stop_cause = chunk.stop
         self.probability = min(self.probability, chunk.probability)
         self.usage = msgspec.structs.replace(chunk.usage or self.usage, generated_tokens=self.tokens)
 

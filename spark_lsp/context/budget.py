@@ -12,7 +12,7 @@ FIRST_GUESS_PREFILL_TOKENS_PER_S = 1500.0
 PREFILL_SHARE = 0.8
 """The rest of the first-token target goes to gathering, packing and the first decode step."""
 
-MIN_VOLATILE_TOKENS = 192  # below this a window holds too little code to go on from
+MIN_VOLATILE_TOKENS = 384  # some 20 lines before the cursor; with less no model writes what belongs there
 MAX_VOLATILE_TOKENS = 4096  # engine.md section 10: above some 700 the warm/cold ratio falls, above 4k it is gone
 TRUNK_PATIENCE_S = 20.0
 """Longest background read of a trunk on a machine: the trunk is what can be read in this time."""
@@ -38,17 +38,24 @@ def budget_for(
     reply_tokens: int,
     prefill_tokens_per_s: float,
     first_token_target_ms: int,
+    is_patient: bool = False,
 ) -> Budget:
     """Split what fits into trunk, tail and window.
 
     ``ceiling_tokens`` is the user's limit, ``context_tokens`` the cells that the engine has, ``reply_tokens`` what must
-    stay free for the answer. A rate of 0 means that nothing was measured yet.
+    stay free for the answer. A rate of 0 means that nothing was measured yet. A patient user has named the size and
+    takes the time that reading it needs.
     """
     rate = prefill_tokens_per_s or FIRST_GUESS_PREFILL_TOKENS_PER_S
     total = max(64, min(ceiling_tokens, context_tokens - reply_tokens))
     affordable = int(rate * first_token_target_ms / 1000 * PREFILL_SHARE)
     # Steps of 64 keep the window's edges where they are while the measured rate wavers.
     volatile = min(total, MAX_VOLATILE_TOKENS, max(MIN_VOLATILE_TOKENS, affordable // 64 * 64))
-    trunk = min(total - volatile, int(rate * TRUNK_PATIENCE_S) // 1024 * 1024)
+    trunk = total - volatile if is_patient else min(total - volatile, _power_of_two(int(rate * TRUNK_PATIENCE_S)))
     prefix, suffix = int(volatile * PREFIX_SHARE), int(volatile * SUFFIX_SHARE)
     return Budget(trunk + volatile, trunk, volatile - prefix - suffix, prefix, suffix)
+
+
+def _power_of_two(number: int) -> int:
+    """Round down to a power of two, so that a wavering rate does not choose another trunk each time."""
+    return 1 << max(0, number.bit_length() - 1)

@@ -185,7 +185,7 @@ def _local_segments(cursor: Cursor, window: Window) -> tuple[Segment, Segment]:
         text=window.suffix.text(text),
         reason="after the cursor",
         start_line=lines.line_of(window.suffix.start) + 1,
-        end_line=lines.line_of(window.suffix.end) + 1,
+        end_line=lines.line_of(max(window.suffix.start, window.suffix.end - 1)) + 1,
         tokens=window.suffix_tokens,
     )
     return prefix, suffix

@@ -1,8 +1,8 @@
 """The trunk: the stable part of a prompt that stays resident in the KV cache.
 
-A sheet of every file's signatures in a frozen order, whole files where the budget allows. Segments that are still right
-keep their place, new ones are appended, a changed one moves to the end; nothing is re-ordered for a better ranking,
-because each token after a change has to be read again.
+First a sheet of every file's signatures in a frozen order, then whole files while the budget lasts; where all files
+fit, the files alone. Segments that are still right keep their place, new ones are appended, a changed one moves to the end;
+nothing is re-ordered for a better ranking, because each token after a change has to be read again.
 """
 
 from collections.abc import Collection, Iterator, Sequence
@@ -58,39 +58,36 @@ async def build_trunk(
     ``leave_out`` are paths of open documents: their text changes with each key and belongs to the window and the tail.
     """
     order = [path for path in frozen_order(view) if path not in leave_out]
-    sheets = (sheet for path in order if (sheet := signature_sheet(path, view.files[path])))
-    chosen, used = await _fill(sheets, counter, family, budget_tokens)
     files = (whole for path in order if (whole := whole_file(path, view.files[path])))
-    for whole in await _count_all(files, counter, family, budget_tokens):
-        sheet = chosen.get(whole.path)
-        gain = whole.tokens - (sheet.tokens if sheet else 0)
-        if used + gain <= budget_tokens:
-            chosen[whole.path] = whole
-            used += gain
-    return _keep_places(previous, chosen, order)
+    wholes = await _count_all(files, counter, family, budget_tokens)
+    chosen = _within(wholes, budget_tokens)
+    if len(chosen) < len(order):
+        sheets = (sheet for path in order if (sheet := signature_sheet(path, view.files[path])))
+        chosen = _within([*await _count_all(sheets, counter, family, budget_tokens), *wholes], budget_tokens)
+    return _keep_places(previous, chosen)
 
 
-def _keep_places(previous: Sequence[Segment], chosen: dict[str, Segment], order: Sequence[str]) -> tuple[Segment, ...]:
-    """Put what is unchanged where it was, and the rest behind it in the frozen order."""
-    kept = [old for old in previous if _same(old, chosen.get(old.path))]
-    held = {segment.path for segment in kept}
-    return (*kept, *(chosen[path] for path in order if path in chosen and path not in held))
-
-
-def _same(old: Segment, new: Segment | None) -> bool:
-    return new is not None and old.text == new.text and old.kind == new.kind
-
-
-async def _fill(
-    candidates: Iterator[Segment], counter: TokenCounter, family: FimFamily, budget_tokens: int
-) -> tuple[dict[str, Segment], int]:
-    used = 0
-    chosen: dict[str, Segment] = {}
-    for segment in await _count_all(candidates, counter, family, budget_tokens):
+def _within(candidates: Sequence[Segment], budget_tokens: int) -> list[Segment]:
+    """Take what still fits, in order."""
+    chosen, used = [], 0
+    for segment in candidates:
         if used + segment.tokens <= budget_tokens:
-            chosen[segment.path] = segment
+            chosen.append(segment)
             used += segment.tokens
-    return chosen, used
+    return chosen
+
+
+def _keep_places(previous: Sequence[Segment], chosen: Sequence[Segment]) -> tuple[Segment, ...]:
+    """Put what is unchanged where it was, and the rest behind it in the frozen order."""
+    wanted = {(segment.path, segment.kind, segment.text) for segment in chosen}
+    kept = [old for old in previous if (old.path, old.kind, old.text) in wanted]
+    held = {(segment.path, segment.kind) for segment in kept}
+    return (*kept, *(segment for segment in chosen if (segment.path, segment.kind) not in held))
+
+
+def is_same(one: Segment, other: Segment) -> bool:
+    """Whether two segments are the same tokens of a prompt."""
+    return (one.path, one.kind, one.text) == (other.path, other.kind, other.text)
 
 
 async def _count_all(

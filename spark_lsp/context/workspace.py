@@ -13,7 +13,7 @@ from spark_lsp.context.pack import Layout, Packed, pack
 from spark_lsp.context.segment import Segment
 from spark_lsp.context.sources import Cursor
 from spark_lsp.context.tokens import TokenCounter
-from spark_lsp.context.trunk import block_of, build_trunk
+from spark_lsp.context.trunk import block_of, build_trunk, is_same
 from spark_lsp.engine.base import Engine, Infill, ModelInfo, Usage
 from spark_lsp.engine.fim import FimFamily, build_prompt, family_named
 from spark_lsp.errors import EngineStarting, ModelNoFim, SparkError
@@ -34,7 +34,8 @@ class WorkspaceContext:
     """What the model is shown in one workspace. Belongs to one event loop.
 
     ``view`` returns the index of the moment, ``repository`` is the name in the prompt's header, ``relative`` turns a
-    document into its path within the workspace, ``limits`` returns (ceiling in tokens, first-token target in ms) from the settings of the moment.
+    document into its path within the workspace, ``limits`` returns (ceiling in tokens, first-token target in ms) from
+    the settings of the moment.
     """
 
     def __init__(
@@ -58,6 +59,8 @@ class WorkspaceContext:
         self._resident = 0
         self._rate_tokens_per_s = RunningMean(0.0)
         self._last_asked = 0.0
+        self.fixed_tokens: int | None = None
+        """A prompt size that the user has named, however long reading it takes; None for the budget of the moment."""
 
     @property
     def trunk(self) -> tuple[Segment, ...]:
@@ -95,12 +98,14 @@ class WorkspaceContext:
     def budget(self, ceiling_tokens: int | None = None) -> Budget:
         """Return the budget of the moment; an explicit ceiling replaces the user's."""
         configured, target_ms = self._limits()
+        named = ceiling_tokens or self.fixed_tokens
         return budget_for(
-            ceiling_tokens=ceiling_tokens or configured,
+            ceiling_tokens=named or configured,
             context_tokens=self._loaded().context_tokens,
             reply_tokens=REPLY_TOKENS,
             prefill_tokens_per_s=self._rate_tokens_per_s.value,
             first_token_target_ms=target_ms,
+            is_patient=named is not None,
         )
 
     async def pack_for(self, snapshot: Snapshot, offset: int, ceiling_tokens: int | None = None) -> Packed:
@@ -114,9 +119,9 @@ class WorkspaceContext:
         cursor = Cursor(snapshot, self._relative(snapshot), offset, self._view(), self._recent)
         return await pack(cursor, self._layout(), self._counter, budget, self.trunk[: self._resident])
 
-    async def rebuild(self, open_paths: Collection[str], ceiling_tokens: int | None = None) -> None:
+    async def rebuild(self, open_paths: Collection[str]) -> None:
         """Choose the trunk anew from the index; what is unchanged keeps its place and stays resident."""
-        budget = self.budget(ceiling_tokens)
+        budget = self.budget()
         trunk = await build_trunk(
             self._view(),
             self._counter,
@@ -126,7 +131,7 @@ class WorkspaceContext:
             previous=self._trunk,
         )
         same = 0
-        while same < min(len(trunk), self._resident) and trunk[same].text == self._trunk[same].text:
+        while same < min(len(trunk), self._resident) and is_same(trunk[same], self._trunk[same]):
             same += 1
         self._trunk, self._resident = trunk, same
 

@@ -1,0 +1,121 @@
+"""The trunk over time: resident segments keep their place, work goes on in the background, budgets follow the speed."""
+
+from pathlib import Path
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from spark_lsp.context.budget import MIN_VOLATILE_TOKENS, budget_for
+from spark_lsp.context.window import choose_window
+from spark_lsp.context.tokens import TokenCounter
+from spark_lsp.engine.base import Usage
+from spark_lsp.engine.fake import ScriptedEngine
+from spark_lsp.text.document import LineTable
+from tests.support.fixture import parse_fixture
+from tests.support.rooms import TestRooms, indexed, snapshot_of
+
+WORKSPACE = (
+    "".join(f"#- m{n}.py\ndef function_{n}(argument):\n    return {n}\n" for n in range(6)) + "#- main.py\nx = $0\n"
+)
+
+
+async def _rooms(folder: Path) -> tuple[TestRooms, ScriptedEngine]:
+    engine = ScriptedEngine(["x"])
+    rooms = TestRooms(engine, index=indexed(parse_fixture(WORKSPACE), folder))
+    await engine.start()
+    return rooms, engine
+
+
+async def test_edited_file_moves_to_the_end(tmp_path: Path) -> None:
+    rooms, _ = await _rooms(tmp_path)
+    await rooms.context.rebuild(["main.py"])
+    before = [segment.path for segment in rooms.context.trunk]
+    assert rooms.index is not None
+    rooms.index.update("m2.py", "def function_2(argument):\n    return 'changed'\n")
+    await rooms.context.rebuild(["main.py"])
+    after = [segment.path for segment in rooms.context.trunk]
+    assert after == [path for path in before if path != "m2.py"] + ["m2.py"]
+
+
+async def test_opened_file_leaves_the_trunk(tmp_path: Path) -> None:
+    rooms, _ = await _rooms(tmp_path)
+    await rooms.context.rebuild(["main.py", "m0.py"])
+    assert "m0.py" not in [segment.path for segment in rooms.context.trunk]
+
+
+async def test_warming_reads_the_trunk_and_completions_use_what_is_read(tmp_path: Path) -> None:
+    rooms, engine = await _rooms(tmp_path)
+    await rooms.context.rebuild(["main.py"])
+    snapshot = snapshot_of("main.py", "x = function_1(\n")
+    cold = await rooms.context.pack_for(snapshot, 15)
+    assert not any(segment.stable for segment in cold.segments)
+    rooms.context._last_asked = -1e9
+    steps: list[tuple[int, int]] = []
+    await rooms.context.warm(lambda done, total: steps.append((done, total)))
+    assert steps[-1][0] == steps[-1][1] == rooms.context.resident_tokens > 0
+    assert all(request.max_tokens == 0 and request.priority == 2 for request in engine.requests)
+    warm = await rooms.context.pack_for(snapshot, 15)
+    assert sum(segment.stable and segment.cached for segment in warm.segments) == 6
+    read = engine.requests[-1].prompt
+    assert warm.parts[: len(read)] == read
+
+
+async def test_lost_engine_has_read_nothing(tmp_path: Path) -> None:
+    rooms, _ = await _rooms(tmp_path)
+    await rooms.context.rebuild([])
+    rooms.context.assume_resident()
+    rooms.context.engine_lost()
+    assert rooms.context.resident_tokens == 0
+
+
+def test_budget_follows_measured_speed() -> None:
+    slow = budget_for(
+        ceiling_tokens=131_072, context_tokens=131_072, reply_tokens=512, prefill_tokens_per_s=100, first_token_target_ms=300
+    )  # fmt: skip
+    fast = budget_for(
+        ceiling_tokens=131_072, context_tokens=131_072, reply_tokens=512, prefill_tokens_per_s=1e5, first_token_target_ms=300
+    )  # fmt: skip
+    assert slow.total_tokens < fast.total_tokens == 131_072 - 512
+    assert slow.total_tokens - slow.trunk_tokens == MIN_VOLATILE_TOKENS
+
+
+@given(st.integers(64, 200_000), st.integers(2048, 200_000), st.floats(0, 1e6), st.integers(20, 10_000), st.booleans())
+def test_budget_parts_never_exceed_the_whole(
+    ceiling: int, cells: int, rate: float, target_ms: int, is_patient: bool
+) -> None:
+    budget = budget_for(
+        ceiling_tokens=ceiling,
+        context_tokens=cells,
+        reply_tokens=512,
+        prefill_tokens_per_s=rate,
+        first_token_target_ms=target_ms,
+        is_patient=is_patient,
+    )
+    parts = (budget.trunk_tokens, budget.tail_tokens, budget.prefix_tokens, budget.suffix_tokens)
+    assert min(parts) >= 0
+    assert sum(parts) <= budget.total_tokens <= min(ceiling, cells - 512)
+
+
+async def test_window_edges_stay_while_typing() -> None:
+    engine = ScriptedEngine([])
+    await engine.start()
+    counter = TokenCounter(engine)
+    lines = [f"value_{n} = compute({n})" for n in range(200)]
+    edges = set()
+    for typed in ("", "r", "re", "res", "result", "result = value_1 + value_2"):
+        text = "\n".join([*lines[:100], typed, *lines[100:]])
+        offset = len("\n".join([*lines[:100], typed]))
+        window = await choose_window(counter, text, LineTable.of(text), offset, prefix_tokens=300, suffix_tokens=100)
+        edges.add((window.prefix.start, window.suffix.end - offset))
+        assert window.prefix_tokens <= 300
+        assert window.suffix_tokens <= 100
+    assert len(edges) == 1
+
+
+async def test_a_rate_is_learnt_from_long_reads_only(tmp_path: Path) -> None:
+    rooms, _ = await _rooms(tmp_path)
+    guess = rooms.context.budget()
+    rooms.context.learn(Usage(prefill_tokens=10, first_token_ms=1000.0))
+    assert rooms.context.budget() == guess
+    rooms.context.learn(Usage(prefill_tokens=1000, first_token_ms=100.0))
+    assert rooms.context.budget().tail_tokens > guess.tail_tokens
