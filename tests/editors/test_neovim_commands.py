@@ -26,6 +26,8 @@ def test_the_statusline_follows_the_server(fake: Fake) -> None:
     editor.notify("fake/status", {"kind": "Error", "busy": False, "message": "engine failed, 100% sure"})
     editor.wait("the status", lambda: editor.lua(component) == "spark ✗ engine failed, 100%% sure")
     assert "engine failed" in editor.api.command_output("Spark status")
+    editor.notify("fake/status", {"kind": "Error", "busy": False, "message": "a long story " * 9})
+    editor.wait("the status", lambda: len(editor.lua(component)) < len("spark ✗ …") + 40)
 
 
 def test_subcommands_reach_the_server(fake: Fake) -> None:

@@ -22,7 +22,19 @@ function M.get(bufnr)
   return client and last[client.id]
 end
 
---- "spark nano", "spark nano 120/340" while indexing, "spark ✗ engine failed".
+-- A statusline has little room; :Spark status has the whole message.
+local LONGEST_MESSAGE = 40
+
+---@param text string
+---@return string
+local function shorten(text)
+  if vim.fn.strchars(text) <= LONGEST_MESSAGE then
+    return text
+  end
+  return vim.fn.strcharpart(text, 0, LONGEST_MESSAGE - 1) .. "…"
+end
+
+--- "spark nano", "spark nano 120/340" while indexing, "spark ⏸ nano" when paused, "spark ✗ engine failed".
 ---@return string
 function M.component()
   local status = M.get()
@@ -30,11 +42,7 @@ function M.component()
     return ""
   end
   local parts = { "spark", signs[status.kind] or "" }
-  if status.kind == "Normal" then
-    table.insert(parts, status.model or "")
-  else
-    table.insert(parts, status.message or "")
-  end
+  table.insert(parts, status.kind == "Error" and shorten(status.message or "") or status.model or "")
   local indexed = status.indexed
   if indexed and indexed.files < indexed.of then
     table.insert(parts, ("%d/%d"):format(indexed.files, indexed.of))
