@@ -33,6 +33,7 @@ HOMONYM_PENALTY = 0.5  # per doubling of the places that define a name: any one 
 
 LINES_AFTER = 5  # the code below tells where the code at the cursor leads
 COMMON_SHARE = 0.1  # words in more than one window of ten say nothing about the place
+COMMON_AT_LEAST = 8  # in a workspace of a few files a tenth of the windows is one or two
 CURSOR_WORDS = 40  # the rarest words near the cursor; more change little and cost time
 WINDOWS_PER_WORD = 128  # evenly spread when a word stands in more: bounds the time of one keystroke
 CANDIDATES = 300  # names taken from co-occurrence, and from the head of each imported file
@@ -165,7 +166,7 @@ def _rare_words(postings: Postings, near: Iterable[str], window_count: int) -> I
             continue
         row = postings.windows_of.slice(word)
         count = row.stop - row.start
-        if 0 < count <= max(1, COMMON_SHARE * window_count):
+        if 0 < count <= max(COMMON_AT_LEAST, COMMON_SHARE * window_count):
             yield count, place, word
 
 

@@ -1,0 +1,178 @@
+"""Ranking: what comes first at a cursor and why, the same every time, and fast."""
+
+import random
+import time
+from pathlib import Path
+
+import pytest
+
+from spark_lsp.index.rank import RankedDefinition, frozen_order, rank_definitions
+from spark_lsp.index.resolve import resolve
+from spark_lsp.index.store import Index
+from spark_lsp.index.view import EMPTY_VIEW, IndexView
+from tests.support.expect import expect
+from tests.support.fixture import parse_fixture, write_workspace
+
+
+def view_of(root: Path) -> IndexView:
+    index = Index(root)
+    index.refresh()
+    return index.view()
+
+
+def ranked(root: Path, workspace: str, limit: int = 64) -> list[RankedDefinition]:
+    fixture = parse_fixture(workspace)
+    write_workspace(fixture, root)
+    return rank_definitions(
+        view_of(root), path=fixture.path, text=fixture.text, offset=fixture.offset, language="python", limit=limit
+    )
+
+
+def check_ranked(root: Path, workspace: str, expected: str) -> None:
+    found = ranked(root, workspace)
+    expect("\n".join(f"{each.path} {each.definition.qualified_name} | {each.reason}" for each in found), expected)
+
+
+def test_an_imported_name_comes_first(tmp_path: Path) -> None:
+    check_ranked(
+        tmp_path,
+        """
+        #- shop/prices.py
+        def price_of(item): ...
+        def discount(item): ...
+        #- other/prices.py
+        def price_of(item): ...
+        #- shop/cart.py
+        from shop.prices import price_of
+        def total(items):
+            return sum(price_of(each) for each in items)
+            $0
+        """,
+        """
+        shop/prices.py price_of | imported
+        other/prices.py price_of | mentioned near the cursor
+        shop/prices.py discount | in an imported file
+        """,
+    )
+
+
+def test_a_name_that_stands_nowhere_in_the_file_is_found_by_its_company(tmp_path: Path) -> None:
+    uses = "".join(
+        f"#- jobs/job_{n}.py\nfrom core.db import open_session, commit_all\n"
+        f"def job_{n}():\n    session = open_session()\n    commit_all(session)\n"
+        for n in range(4)
+    )
+    filler = "".join(f"#- filler/f{n}.py\n" + f"def filler_{n}(): return {n}\n" * 60 for n in range(8))
+    found = ranked(
+        tmp_path,
+        "#- core/db.py\ndef open_session(): ...\ndef commit_all(session): ...\ndef unrelated(): ...\n"
+        + uses
+        + filler
+        + "#- jobs/new.py\ndef job():\n    session = open_session()\n    $0\n",
+    )
+    by_name = {each.definition.name: each for each in found}
+    assert [each.definition.name for each in found[:2]] == ["open_session", "commit_all"]
+    assert by_name["commit_all"].reason == "co-occurs with open_session"
+    assert "unrelated" not in by_name or by_name["unrelated"].score < by_name["commit_all"].score
+
+
+def test_nothing_of_the_current_file_comes_out(tmp_path: Path) -> None:
+    found = ranked(tmp_path, "#- a.py\ndef one(): ...\n#- b.py\ndef one(): ...\ndef two(): one()$0\n")
+    assert [each.path for each in found] == ["a.py"]
+
+
+def test_a_definition_in_tests_comes_after_one_in_code(tmp_path: Path) -> None:
+    found = ranked(tmp_path, "#- test_x.py\ndef make(): ...\n#- x.py\ndef make(): ...\n#- y.py\nmake($0)\n")
+    assert [each.path for each in found] == ["x.py", "test_x.py"]
+
+
+def test_a_removed_definition_does_not_come_out(tmp_path: Path) -> None:
+    write_workspace(parse_fixture("#- a.py\ndef gone(): ...\n#- b.py\ngone()\n"), tmp_path)
+    index = Index(tmp_path)
+    index.refresh()
+    index.update("a.py", "def here(): ...\n")
+    found = rank_definitions(index.view(), path="b.py", text="gone() here()", offset=0, language="python")
+    assert [each.definition.name for each in found] == []
+    index.update("b.py", "gone() here()")
+    found = rank_definitions(index.view(), path="b.py", text="gone() here()", offset=0, language="python")
+    assert [each.definition.name for each in found] == ["here"]
+
+
+@pytest.mark.parametrize("offset", [0, 3])
+def test_an_empty_index_and_an_unknown_file_rank_nothing(offset: int) -> None:
+    assert rank_definitions(EMPTY_VIEW, path="x.py", text="abc", offset=offset, language="klingon") == []
+    assert frozen_order(EMPTY_VIEW) == []
+
+
+def test_the_order_does_not_depend_on_how_the_index_came_about(tmp_path: Path) -> None:
+    fixture = parse_fixture("#- a.py\ndef one(): two()\n#- b.py\ndef two(): one()\n#- c.py\nx = one() + two()\n")
+    write_workspace(fixture, tmp_path)
+    straight = view_of(tmp_path)
+    index = Index(tmp_path)
+    for path in reversed(fixture.files):
+        index.update(path, fixture.files[path])
+    index.refresh()
+    for path in ("c.py", "new.py"):
+        one, other = (
+            rank_definitions(view, path=path, text="one(two", offset=3, language="python")
+            for view in (straight, index.view())
+        )
+        assert one == other
+    assert frozen_order(straight) == frozen_order(index.view())
+
+
+def test_the_frozen_order_puts_the_most_used_first_and_ties_by_path(tmp_path: Path) -> None:
+    write_workspace(
+        parse_fixture(
+            "#- z.py\ndef base(): ...\n#- a.py\nbase()\n#- b.py\nbase(); mid()\n#- m.py\ndef mid(): base()\n"
+        ),
+        tmp_path,
+    )
+    assert frozen_order(view_of(tmp_path)) == ["z.py", "m.py", "a.py", "b.py"]
+
+
+@pytest.mark.parametrize(
+    ("path", "language", "module", "expected"),
+    [
+        ("a/b/c.py", "python", "a.x", ("a/x.py",)),
+        ("a/b/c.py", "python", ".d", ("a/b/d.py",)),
+        ("a/b/c.py", "python", "..", ("a/__init__.py",)),
+        ("a/b/c.py", "python", "pkg", ("src/pkg/__init__.py",)),
+        ("a/b/c.py", "python", "os.path", ()),
+        ("web/m.ts", "typescript", "./box", ("web/box.ts",)),
+        ("web/m.ts", "typescript", "./box.js", ("web/box.ts",)),
+        ("web/m.ts", "tsx", "./ui", ("web/ui/index.tsx",)),
+        ("web/m.ts", "typescript", "react", ()),
+        ("native/m.c", "c", "m.h", ("native/m.h",)),
+        ("j/com/x/A.java", "java", "com.x.B", ("j/com/x/B.java",)),
+        ("m.rs", "rust", "std::io", ()),
+    ],
+)
+def test_imports_resolve_to_files(path: str, language: str, module: str, expected: tuple[str, ...]) -> None:
+    files = {
+        *("a/x.py", "a/__init__.py", "a/b/d.py", "src/pkg/__init__.py", "web/box.ts", "web/ui/index.tsx"),
+        *("native/m.h", "j/com/x/B.java", path),
+    }
+    assert resolve(files, path, language, module) == expected
+
+
+def test_ranking_does_not_grow_with_the_workspace(tmp_path: Path) -> None:
+    """A guard against work per file: ten times the files take far less than ten times the time."""
+    chosen = random.Random(7)
+    names = [f"name_{n}" for n in range(3_000)]
+    medians = []
+    for count in (100, 1_000):
+        root = tmp_path / str(count)
+        for n in range(count):
+            body = "\n".join(f"def {chosen.choice(names)}(): return {chosen.choice(names)}()" for _ in range(40))
+            (root / f"d{n % 10}").mkdir(parents=True, exist_ok=True)
+            (root / f"d{n % 10}" / f"f{n}.py").write_text(body)
+        view = view_of(root)
+        text = view.files["d3/f3.py"].text
+        taken = []
+        for offset in range(0, len(text), len(text) // 20):
+            started = time.thread_time()
+            rank_definitions(view, path="d3/f3.py", text=text, offset=offset, language="python")
+            taken.append(time.thread_time() - started)
+        medians.append(sorted(taken)[len(taken) // 2])
+    assert medians[1] < 4 * medians[0]
