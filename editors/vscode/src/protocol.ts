@@ -3,6 +3,7 @@
 import type { Position, TextDocumentIdentifier } from "vscode-languageclient/node";
 
 export const STATUS = "spark/status";
+export const STREAM = "spark/inlineCompletionStream";
 export const LOG = "spark/log";
 export const CONTEXT = "spark/context";
 

@@ -3,6 +3,7 @@
 import * as vscode from "vscode";
 import { ExecuteCommandRequest, LanguageClient, State, type LanguageClientOptions } from "vscode-languageclient/node";
 import { locateServer } from "./locate";
+import { patientMiddleware } from "./patience";
 import { COMMAND, STATUS, type Status } from "./protocol";
 import { SECTION, contributedKeys, explicitSettings } from "./settings";
 import type { StatusItem } from "./status";
@@ -116,6 +117,7 @@ export class Session implements vscode.Disposable {
       outputChannel: this.output,
       initializationOptions: this.settings(),
       middleware: {
+        ...patientMiddleware(() => this.client),
         workspace: {
           configuration: async (params, token, next) => {
             const values = await next(params, token);

@@ -36,7 +36,7 @@ export class StatusItem implements vscode.Disposable {
     this.item = vscode.window.createStatusBarItem("sparkLsp.status", vscode.StatusBarAlignment.Right, 100);
     this.item.name = "Spark LSP";
     this.item.command = "sparkLsp.menu";
-    this.show({ kind: "Inactive", message: "Starting." });
+    this.show({ kind: "Inactive", busy: true, message: "Starting." });
     this.item.show();
   }
 
