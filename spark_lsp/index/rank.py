@@ -25,11 +25,11 @@ from spark_lsp.index.windows import WINDOW_LINES, WORD
 
 COOCCURRENCE_WEIGHT = 1.0
 SIBLINGS_WEIGHT = 1.0
-USES_WEIGHT = 1.0
+USES_WEIGHT = 0.5
 IMPORTED_WEIGHT = 1.0
 NEARNESS_WEIGHT = 0.3
 TEST_PENALTY = 0.5
-HOMONYM_PENALTY = 0.5  # per doubling of the places that define a name: any one of them is less likely meant
+HOMONYM_PENALTY = 1.0  # per doubling of the places that define a name: any one of them is less likely meant
 
 LINES_AFTER = 5  # the code below tells where the code at the cursor leads
 COMMON_SHARE = 0.1  # words in more than one window of ten say nothing about the place
@@ -131,14 +131,15 @@ def _cooccurrence(postings: Postings, cursor: _Cursor) -> _Cooccurrence:
     For each name: the sum over words of idf(word) · P(name in a window | word in it).
     """
     window_count = len(postings.window_file)
-    rare = sorted(_rare_words(postings, cursor.near, window_count))[:CURSOR_WORDS]
+    own = postings.file_ids.get(cursor.path, -1)
+    rare = sorted(_rare_words(postings, cursor.near, own))[:CURSOR_WORDS]
     if not rare:
         return _Cooccurrence({}, np.zeros(0, np.int64), np.zeros(0, np.int32), np.zeros(0), ())
     rows = [_sampled(postings.windows_of[word]) for _, _, word in rare]
     windows = np.concatenate(rows)
     weights = [math.log(window_count / count) / len(row) for (count, _, _), row in zip(rare, rows, strict=True)]
     owners = np.repeat(np.arange(len(rare)), [len(row) for row in rows])
-    others = postings.window_file[windows] != postings.file_ids.get(cursor.path, -1)
+    others = postings.window_file[windows] != own
     windows, owners = windows[others], owners[others]
     names, lengths = _gather(postings, windows)
     pair_words = np.repeat(owners, lengths)
@@ -158,16 +159,19 @@ def _sampled(windows: npt.NDArray[np.int32]) -> npt.NDArray[np.int32]:
     return windows[np.arange(WINDOWS_PER_WORD) * len(windows) // WINDOWS_PER_WORD]
 
 
-def _rare_words(postings: Postings, near: Iterable[str], window_count: int) -> Iterator[tuple[int, int, int]]:
+def _rare_words(postings: Postings, near: Iterable[str], own: int) -> Iterator[tuple[int, int, int]]:
     """Yield how often a word near the cursor occurs, its place in the order of nearness, and its number."""
+    most = max(COMMON_AT_LEAST, COMMON_SHARE * len(postings.window_file))
     for place, name in enumerate(near):
         word = postings.word_ids.get(name)
         if word is None:
             continue
-        row = postings.windows_of.slice(word)
-        count = row.stop - row.start
-        if 0 < count <= max(COMMON_AT_LEAST, COMMON_SHARE * window_count):
-            yield count, place, word
+        windows = postings.windows_of[word]
+        if not 0 < len(windows) <= most:
+            continue
+        # A row is in order of files, so one that begins and ends in this file lies in it altogether.
+        if postings.window_file[windows[0]] != own or postings.window_file[windows[-1]] != own:
+            yield len(windows), place, word
 
 
 def _gather(postings: Postings, windows: npt.NDArray[np.int32]) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int64]]:

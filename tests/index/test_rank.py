@@ -50,8 +50,8 @@ def test_an_imported_name_comes_first(tmp_path: Path) -> None:
         """,
         """
         shop/prices.py price_of | imported
-        other/prices.py price_of | mentioned near the cursor
         shop/prices.py discount | in an imported file
+        other/prices.py price_of | mentioned near the cursor
         """,
     )
 
