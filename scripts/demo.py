@@ -3,6 +3,7 @@
 Every command is printed before it runs, so each can be repeated by hand. ``make demo`` calls this after the set-up.
 """
 
+import os
 import shlex
 import subprocess
 import sys
@@ -14,6 +15,9 @@ from rich.console import Console
 
 ROOT = Path(__file__).resolve().parent.parent
 WORKSPACE = "samples/ledger"
+SETTINGS = {"SPARK_LSP_CONTEXT_MAX_TOKENS": "800", "SPARK_LSP_COMPLETION_FIRST_TOKEN_TARGET_MS": "3000"}
+"""The embedded model was trained on texts of about 1,000 tokens and loses its thread behind longer prompts; with time
+enough for the first token, what it is shown does not depend on how fast the machine is."""
 SPARK = Path(sys.executable).with_name("spark-lsp")
 
 
@@ -28,9 +32,9 @@ class Place:
 
 
 PLACES = (
-    Place("ledger/money.py", "def __sub__(", 'self, other: "Money") -> "Money":', "A method's signature."),
-    Place("ledger/account.py", "and balance < self.", "limit:", "An attribute of the class."),
-    Place("ledger/report.py", "for tag in entry.", "tags:", "An attribute that ledger/entry.py defines."),
+    Place("ledger/money.py", "def __add__(", 'self, other: "Money") -> "Money":', "The signature of a method."),
+    Place("ledger/account.py", "and balance < self.", "limit:", "An attribute of this class."),
+    Place("ledger/report.py", "Money()) + entry.am", "ount", "An attribute that ledger/entry.py defines."),
 )
 CROSS_FILE = PLACES[-1]
 UNWRITTEN = Place("ledger/money.py", "def __radd__(", "", "A function without a body.")
@@ -40,7 +44,12 @@ def main() -> int:
     """Run the commands one after the other; return the exit code of the first that fails."""
     console = Console(highlight=False, soft_wrap=True)
     started = time.monotonic()
-    console.print("[bold]Spark LSP on a small workspace[/], with the embedded model: tiny, so its text is weak.\n")
+    console.print("[bold]Spark LSP on a small workspace[/], with the embedded model.")
+    console.print("That model is very small and was trained on short texts, so it is shown little at a time.\n")
+    for name, value in SETTINGS.items():
+        console.print(f"$ export {name}={value}", style="dim")
+    console.print()
+    environment = {**os.environ, **SETTINGS}
     steps = [("Index the workspace.", _spark("index", WORKSPACE))]
     steps += [(f"Complete. {place.note}", _complete(place)) for place in PLACES]
     steps += [
@@ -53,7 +62,7 @@ def main() -> int:
     for title, command in steps:
         console.print(f"[bold cyan]{title}[/]")
         console.print(f"$ {command}", style="dim", markup=False)
-        code = subprocess.run(["sh", "-c", command], cwd=ROOT, check=False).returncode
+        code = subprocess.run(["sh", "-c", command], cwd=ROOT, env=environment, check=False).returncode
         if code:
             console.print(f"\n[red]That command ended with {code}.[/] `{_spark('doctor')}` looks for the cause.")
             return code
@@ -72,7 +81,7 @@ def _complete(place: Place) -> str:
     line = _line_number(place)
     pattern = place.rest.replace("/", r"\/").replace(".", r"\.").replace("[", r"\[").replace("*", r"\*")
     cut = shlex.join(["sed", f"{line}s/{pattern}$//", f"{WORKSPACE}/{place.path}"])
-    return f"{cut} | {_spark('complete', _position(place), '--stdin')}"
+    return f"{cut} | {_spark('complete', _position(place), '--stdin', '--max-lines', '1')}"
 
 
 def _position(place: Place) -> str:

@@ -52,7 +52,7 @@ def _in_terminal(command: list[str]) -> tuple[int, str]:
 
 def _draw(output: str) -> str:
     console = Console(record=True, width=COLUMNS, file=io.StringIO(), force_terminal=True, color_system="truecolor")
-    console.print(Text.from_ansi(REDRAWN.sub("", output.replace("\r\n", "\n"))))
+    console.print(Text.from_ansi(REDRAWN.sub("", output.replace("\r\n", "\n").replace(str(ROOT), "~/spark-lsp"))))
     drawing = console.export_svg(title="make demo", unique_id="demo")
     return re.sub(r"\s*@font-face \{.*?\}\n", "\n", drawing, flags=re.DOTALL)  # no fonts from the network
 

@@ -9,18 +9,15 @@ class Money:
 
     cents: int = 0
 
+    def __neg__(self) -> "Money":
+        return Money(-self.cents)
+
     def __add__(self, other: "Money") -> "Money":
         return Money(self.cents + other.cents)
 
     def __radd__(self, other: "Money") -> "Money":
         """Add from the right."""
         ...
-
-    def __sub__(self, other: "Money") -> "Money":
-        return Money(self.cents - other.cents)
-
-    def __neg__(self) -> "Money":
-        return Money(-self.cents)
 
     def __str__(self) -> str:
         return format_money(self)
