@@ -24,7 +24,7 @@ __all__ = ["EngineLaunch", "LocalEngine", "describe_model", "list_engines", "sto
 
 _APPEAR_S: Final = 60.0  # for a process to open its socket; loading the model comes after and has no limit
 _FIRST_WAIT_S: Final = 0.01
-_LONGEST_WAIT_S: Final = 0.25
+_LONGEST_WAIT_S: Final = 0.05
 _CRASHES: Final = 3
 _CRASH_WINDOW_S: Final = 600.0
 _RETRY_S: Final = 5.0  # a model that could not be used may be there now
@@ -43,7 +43,8 @@ class LocalEngine:
         self._failed_at = 0.0
         self._crashes: deque[float] = deque(maxlen=_CRASHES)
         self._in_flight: list[bytes] = []
-        self._suspects: dict[bytes, int] = {}
+        self._suspects: dict[bytes, list[float]] = {}
+        """Prompts that were being answered when the process died, and when that was."""
 
     async def start(self) -> ModelInfo:
         """Find or start the process, wait for the model, describe it."""
@@ -73,8 +74,7 @@ class LocalEngine:
         link = self._reached()
         request = _cleaned(request)
         digest = hashlib.blake2b(msgspec.msgpack.encode(request.prompt), digest_size=16).digest()
-        if self._suspects.get(digest, 0) > 1:
-            raise EngineFailed("The engine process stopped twice at this very request, so it is not asked again.")
+        self._refuse_suspect(digest)
         number, answers = link.open()
         self._in_flight.append(digest)
         ended = False
@@ -194,13 +194,19 @@ class LocalEngine:
                 fix="Run spark-lsp doctor, then restart the engine.",
             )
 
+    def _refuse_suspect(self, digest: bytes) -> None:
+        now = asyncio.get_running_loop().time()
+        if sum(now - died < _CRASH_WINDOW_S for died in self._suspects.get(digest, ())) > 1:
+            raise EngineFailed("The engine process stopped twice at this very request, so it is not asked again.")
+
     def _on_end(self, link: Link) -> None:
         """Take note that a connection ended; start again where it was a crash."""
         if link.orderly or link is not self._link:
             return
-        self._crashes.append(asyncio.get_running_loop().time())
+        now = asyncio.get_running_loop().time()
+        self._crashes.append(now)
         for digest in self._in_flight:
-            self._suspects[digest] = self._suspects.get(digest, 0) + 1
+            self._suspects.setdefault(digest, []).append(now)
         while len(self._suspects) > _SUSPECTS:
             self._suspects.pop(next(iter(self._suspects)))
         if len(self._crashes) < _CRASHES:

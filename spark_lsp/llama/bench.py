@@ -14,6 +14,7 @@ from spark_lsp.llama.generate import Generation
 from spark_lsp.llama.model import KV_BYTES, GgufModel, TokenCache
 from spark_lsp.llama.native import BufferSizes, L, quiet
 from spark_lsp.llama.probe import describe
+from spark_lsp.llama.threads import CoreShare
 from spark_lsp.llama.wire import EngineLaunch
 
 _log = logging.getLogger("spark_lsp.llama")
@@ -127,7 +128,7 @@ class Bench:
         context, notes = open_context(
             model,
             cells=fit.context_tokens,
-            threads=compute_threads(self._launch.threads),
+            share=CoreShare(compute_threads(self._launch.threads), fixed=self._launch.threads > 0),
             on_gpu=on_gpu,
             kv_type=kv_type,
         )

@@ -18,6 +18,7 @@ from spark_lsp.llama.cache import Mirror, Segment, Tokens
 from spark_lsp.llama.fit import halved
 from spark_lsp.llama.model import GgufModel
 from spark_lsp.llama.native import L, last_errors
+from spark_lsp.llama.threads import CoreShare
 from spark_lsp.trace import bug
 
 CPU_UBATCH: Final = 64
@@ -78,13 +79,14 @@ class Rates:
 class Context:
     """A context of ``capacity`` cells with one sequence, whose tokens ``mirror`` tells."""
 
-    def __init__(self, model: GgufModel, *, cells: int, threads: int, on_gpu: bool, kv_type: str) -> None:
+    def __init__(self, model: GgufModel, *, cells: int, share: CoreShare, on_gpu: bool, kv_type: str) -> None:
         """Create the native context.
 
         Raises:
             ModelUnusable: llama.cpp cannot make a context of this size.
         """
         self.abort = AbortFlag()
+        threads = share.threads()
         params = _context_params(cells, threads, on_gpu=on_gpu, kv_type=kv_type)
         params.abort_callback = self.abort.callback
         params.abort_callback_data = self.abort.address
@@ -94,6 +96,8 @@ class Context:
             told = next(iter(last_errors()), "llama.cpp gave no reason")
             raise ModelUnusable(f"A context of {cells:,} tokens cannot be made: {told}.")
         self._memory = L.llama_get_memory(self._context)
+        self._share = share
+        self._threads = threads
         self.capacity: int = L.llama_n_ctx(self._context)
         self.rates = Rates()
         self.mirror = Mirror(self.capacity)
@@ -146,6 +150,7 @@ class Context:
         self._outputs[count - 1] = 1 if logits else 0
         self._batch.n_tokens = count
         self._has_logits = False
+        self._follow_share()
         began = time.perf_counter()
         code: int = L.llama_decode(self._context, self._batch)
         if code == 0:
@@ -203,6 +208,12 @@ class Context:
             self._has_logits = False
         return length
 
+    def _follow_share(self) -> None:
+        threads = self._share.threads()
+        if threads != self._threads:
+            self._threads = threads
+            L.llama_set_n_threads(self._context, threads, threads)
+
     def _guard(self, tokens: Tokens) -> None:
         count = len(tokens)
         if not 0 < count <= BATCH_TOKENS:
@@ -214,7 +225,7 @@ class Context:
 
 
 def open_context(
-    model: GgufModel, *, cells: int, threads: int, on_gpu: bool, kv_type: str
+    model: GgufModel, *, cells: int, share: CoreShare, on_gpu: bool, kv_type: str
 ) -> tuple[Context, tuple[str, ...]]:
     """Create a context, halving its size while the library says no; return it and a note if that was needed.
 
@@ -224,7 +235,7 @@ def open_context(
     size = cells
     while True:
         try:
-            context = Context(model, cells=size, threads=threads, on_gpu=on_gpu, kv_type=kv_type)
+            context = Context(model, cells=size, share=share, on_gpu=on_gpu, kv_type=kv_type)
         except ModelUnusable:
             size = halved(size)
             if size == 0:

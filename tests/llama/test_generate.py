@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Iterator
 
+import msgspec
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -16,12 +17,13 @@ from spark_lsp.llama.context import BATCH_TOKENS, Context
 from spark_lsp.llama.generate import Generation
 from spark_lsp.llama.model import GgufModel, TokenCache
 from spark_lsp.llama.scheduler import Job, Scheduler
+from spark_lsp.llama.threads import CoreShare, threads_for
 from spark_lsp.llama.wire import EngineLaunch
 from tests.llama.gguf_files import SHIPPED
 
 pytestmark = pytest.mark.model
 
-LAUNCH = EngineLaunch(model_path=str(SHIPPED), context_tokens=2048)
+LAUNCH = EngineLaunch(model_path=str(SHIPPED), context_tokens=2048, threads=1)
 TEXTS = [
     "import os\n\n\ndef read(path):\n",
     "def write(path, text):\n    with open(path) as file:\n        ",
@@ -86,10 +88,18 @@ def test_warm_equals_cold_after_any_history(
     context = context_of(bench)
     for told, most_steps in steps:  # answers that end, and answers that are left in the middle
         run(bench.generation(request_of(*told), time.perf_counter()), context, most_steps)
-    warm = run(bench.generation(request_of(*last), time.perf_counter()), context)
+    warm = logits_after(bench, request_of(*last))
     context.clear()
     context.owner = None
-    assert run(bench.generation(request_of(*last), time.perf_counter()), context) == warm
+    # The same tokens in other batches round differently, by up to 0.15 here; a wrong cache differs by whole numbers.
+    assert np.abs(logits_after(bench, request_of(*last)) - warm).max() <= 0.4
+
+
+def logits_after(bench: Bench, request: Infill) -> np.ndarray:
+    """Read a prompt and return the logits behind it."""
+    context = context_of(bench)
+    run(bench.generation(msgspec.structs.replace(request, max_tokens=0), time.perf_counter()), context)
+    return context.logits().copy()
 
 
 def test_two_answers_taken_in_turns_are_as_alone(bench: Bench) -> None:
@@ -124,7 +134,7 @@ def test_an_aborted_decode_keeps_what_was_finished_and_goes_on(bench: Bench) -> 
 
 def test_every_misuse_is_refused_before_the_library_sees_it(bench: Bench) -> None:
     model = GgufModel(str(SHIPPED), gpu_layers=0, vocab_only=False)
-    context = Context(model, cells=256, threads=2, on_gpu=False, kv_type="f16")
+    context = Context(model, cells=256, share=CoreShare(2, fixed=True), on_gpu=False, kv_type="f16")
     for bad in (
         np.empty(0, np.int32),
         np.zeros(BATCH_TOKENS + 1, np.int32),
@@ -219,3 +229,12 @@ def test_the_scheduler_ends_every_job_exactly_once() -> None:
     assert stops[-1] == "deadline"
     assert stops[4] is stops[5] is None
     assert not scheduler.busy
+
+
+def test_threads_follow_what_others_leave() -> None:
+    assert [threads_for(8, free) for free in (-1.0, 0.2, 1.4, 3.6, 20.0)] == [1, 1, 1, 4, 8]
+    assert CoreShare(3, fixed=True).threads() == 3
+    share = CoreShare(4, fixed=False)
+    assert share.threads() == 4
+    share._looked -= 1.0
+    assert 1 <= share.threads() <= 4
