@@ -17,8 +17,7 @@ from rich.text import Text
 ROOT = Path(__file__).resolve().parent.parent
 PICTURE = ROOT / "docs" / "pictures" / "demo.svg"
 COLUMNS = 100
-REDRAWN = re.compile(r"[^\n]*\r(?!\n)|\x1b\[\d*[AKGJ]|\x1b\[\?25[lh]")
-"""What a terminal would have overwritten or erased."""
+CONTROL = re.compile(r"(\x1b\[[\d;?]*[A-Za-z]|\r|\n)")
 
 
 def main() -> int:
@@ -52,9 +51,30 @@ def _in_terminal(command: list[str]) -> tuple[int, str]:
 
 def _draw(output: str) -> str:
     console = Console(record=True, width=COLUMNS, file=io.StringIO(), force_terminal=True, color_system="truecolor")
-    console.print(Text.from_ansi(REDRAWN.sub("", output.replace("\r\n", "\n").replace(str(ROOT), "~/spark-lsp"))))
+    console.print(Text.from_ansi(_settle(output).replace(str(ROOT), "~/spark-lsp")))
     drawing = console.export_svg(title="make demo", unique_id="demo")
     return re.sub(r"\s*@font-face \{.*?\}\n", "\n", drawing, flags=re.DOTALL)  # no fonts from the network
+
+
+def _settle(output: str) -> str:
+    """Return what stays on the screen: lines that a progress display drew over are gone, colours stay."""
+    lines, row, is_rewritten = [""], 0, False
+    for part in CONTROL.split(output.replace("\r\n", "\n")):
+        if part == "\n":
+            row, is_rewritten = row + 1, False
+            lines += [""] * (row - len(lines) + 1)
+        elif part == "\r":
+            is_rewritten = True
+        elif part.startswith("\x1b[") and part.endswith("K"):
+            lines[row] = ""
+        elif part.startswith("\x1b[") and part.endswith("A"):
+            row = max(0, row - int(part[2:-1] or 1))
+        elif part.startswith("\x1b[") and not part.endswith("m"):
+            continue
+        elif part:
+            lines[row] = part if is_rewritten else lines[row] + part
+            is_rewritten = False
+    return "\n".join(lines)
 
 
 if __name__ == "__main__":
