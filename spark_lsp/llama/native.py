@@ -25,6 +25,8 @@ _ERROR_LEVEL: Final = 3
 _BUFFER_LINE: Final = re.compile(r"(\S+)\s+(?:model|KV|RS|compute|output)\s+buffer size\s*=\s*([0-9.]+) MiB")
 _HOST_BUFFERS: Final = re.compile(r"CPU|_Host$", re.IGNORECASE)
 
+_ABORT_LINE: Final = re.compile("failed to decode|removing memory module entries")  # said of every aborted decode
+
 _log = logging.getLogger("spark_lsp.llama")
 _errors: deque[str] = deque(maxlen=KEPT_LINES)
 
@@ -47,7 +49,7 @@ def _on_line(level: int, text: bytes, _data: object) -> None:
     told = _BUFFER_LINE.search(line)
     if told is not None and not _HOST_BUFFERS.search(told[1]):
         BufferSizes.device_bytes += int(float(told[2]) * 1024 * 1024)
-    if level == _ERROR_LEVEL and "failed to decode" not in line:  # said of every aborted decode
+    if level == _ERROR_LEVEL and not _ABORT_LINE.search(line):
         _errors.append(line)
         _log.warning("llama.cpp: %s", line)
 
