@@ -1,5 +1,6 @@
 """What the pages name is there: files, commands with their options, make targets, settings, reason codes."""
 
+import ast
 import re
 import shlex
 from collections.abc import Iterator
@@ -11,9 +12,10 @@ from typing import Any
 import typer
 
 from spark_lsp.cli import COMMANDS, build
+from spark_lsp.completion.gate import GATES
 from spark_lsp.config import CLIENT_SECTIONS, settings_keys
 from spark_lsp.errors import Reason
-from tests.repo.source import ROOT, report
+from tests.repo.source import ROOT, modules, report
 
 LINK = re.compile(r"\]\(([^)#\s]+)(?:#[^)]*)?\)")
 CODE = re.compile(r"`([^`]+)`")
@@ -153,10 +155,31 @@ def test_settings_are_there() -> None:
 
 def test_the_reason_codes_are_the_closed_list() -> None:
     page = (ROOT / "docs" / "protocol.md").read_text("utf-8")
-    table = page.split("## Reason codes")[1].split("\n## ")[0]
+    table = page.split("## Reason codes")[1].split("\n##")[0]
     listed = re.findall(r"^\| `([^`]+)` \|", table, re.MULTILINE)
     codes = [value for name, value in vars(Reason).items() if name.isupper()]
     assert sorted(listed) == sorted([*codes, Reason.gate("<name>"), Reason.trimmed("<rule>")])
+
+
+def test_every_gate_and_rule_is_listed() -> None:
+    page = (ROOT / "docs" / "protocol.md").read_text("utf-8")
+    gates = page.split("### Gates")[1].split("\n### ")[0]
+    rules = page.split("### Rules")[1].split("\n## ")[0]
+    assert re.findall(r"^\| `([^`]+)` \|", gates, re.MULTILINE) == [gate.name for gate in GATES]
+    assert sorted(re.findall(r"^\| `([^`]+)` \|", rules, re.MULTILINE)) == sorted(_rules())
+
+
+def _rules() -> set[str]:
+    """Every name that a rule is given: last argument of a cut or a cleaned text, or argument of ``Reason.trimmed``."""
+    return {
+        str(node.args[-1].value)
+        for module in modules()
+        for node in ast.walk(module.tree)
+        if isinstance(node, ast.Call)
+        and ast.unparse(node.func) in {"_Cut", "Cleaned", "Reason.trimmed"}
+        and isinstance(node.args[-1], ast.Constant)
+        and node.args[-1].value
+    }
 
 
 def test_one_sentence_a_line() -> None:
