@@ -178,7 +178,7 @@ def environment_source(environment: Mapping[str, str]) -> Source:
 
 def _refusal(source: Source, key: str, value: Any, known: Mapping[str, Setting]) -> str:
     """Say in one sentence why a value cannot be used; empty when it can."""
-    if key.split(".")[0] in CLIENT_SECTIONS:
+    if key.split(".", maxsplit=1)[0] in CLIENT_SECTIONS:
         return ""
     if key not in known:
         return f"spark.{key} in {source.name} is not a setting; see docs/configuration.md for the list."

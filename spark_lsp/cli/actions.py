@@ -9,7 +9,6 @@ from typing import Annotated, Any
 
 import msgspec
 import typer
-from lsprotocol.types import PositionEncodingKind
 from rich.console import Console
 from rich.syntax import Syntax as Highlighted
 from rich.table import Table
@@ -18,7 +17,7 @@ from spark_lsp.actions.base import Offer, Proposal, Target
 from spark_lsp.cli.oneshot import rooms_for, settings_of
 from spark_lsp.cli.place import Place, read_place, workspace_of
 from spark_lsp.errors import WorkspaceError
-from spark_lsp.server.convert import to_range
+from spark_lsp.server.convert import range_as_json
 from spark_lsp.text.edit import apply_edits
 
 
@@ -83,14 +82,11 @@ def _show_proposal(proposal: Proposal, where: Place, root: Path, *, write: bool,
 
 
 def _proposal_json(proposal: Proposal, where: Place, name: str, diff: str) -> dict[str, Any]:
-    edits = []
-    for edit in proposal.edits:
-        place = to_range(where.snapshot.text, where.snapshot.lines, edit.span, PositionEncodingKind.Utf16)
-        span = {
-            "start": {"line": place.start.line, "character": place.start.character},
-            "end": {"line": place.end.line, "character": place.end.character},
-        }
-        edits.append({"path": name, "range": span, "newText": edit.new_text})
+    text, lines = where.snapshot.text, where.snapshot.lines
+    edits = [
+        {"path": name, "range": range_as_json(text, lines, edit.span), "newText": edit.new_text}
+        for edit in proposal.edits
+    ]
     return {
         "id": proposal.id,
         "edits": edits,

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from lsprotocol.types import PositionEncodingKind
 from rich.console import Console
 
 from spark_lsp.cli.oneshot import errors, rooms_for, settings_of
@@ -17,8 +16,9 @@ from spark_lsp.completion.complete import Answer
 from spark_lsp.completion.hole import Hole
 from spark_lsp.engine.base import ModelInfo
 from spark_lsp.errors import EngineFailed, ModelMissing, ModelNoFim, Reason
-from spark_lsp.server.convert import to_position
+from spark_lsp.server.convert import range_as_json
 from spark_lsp.server.rooms import Rooms
+from spark_lsp.text.edit import Span
 
 SHOWN_LINES = 4  # of the document above the cursor, so that the completion is read in its place
 _FAILURES = {Reason.MODEL_NO_FIM: ModelNoFim, Reason.MODEL_MISSING: ModelMissing, Reason.ENGINE_FAILED: EngineFailed}
@@ -88,8 +88,9 @@ def _as_json(answer: Answer, model: ModelInfo | None, where: Place) -> dict[str,
     facts = record.facts if record else {}
     items = []
     if answer.suggestion:
-        end = where.span.start + answer.suggestion.replaced
-        items = [{"insertText": answer.suggestion.text, "range": _range(where, where.span.start, end)}]
+        span = Span(where.span.start, where.span.start + answer.suggestion.replaced)
+        place = range_as_json(where.snapshot.text, where.snapshot.lines, span)
+        items = [{"insertText": answer.suggestion.text, "range": place}]
     return {
         "items": items,
         "reason": answer.reason,
@@ -107,13 +108,4 @@ def _as_json(answer: Answer, model: ModelInfo | None, where: Place) -> dict[str,
             "first_token_ms": round(usage.first_token_ms, 1),
             "total_ms": round(record.total_ms, 1) if record else 0.0,
         },
-    }
-
-
-def _range(where: Place, start: int, end: int) -> dict[str, dict[str, int]]:
-    text, lines = where.snapshot.text, where.snapshot.lines
-    places = [to_position(text, lines, offset, PositionEncodingKind.Utf16) for offset in (start, end)]
-    return {
-        name: {"line": place.line, "character": place.character}
-        for name, place in zip(("start", "end"), places, strict=True)
     }

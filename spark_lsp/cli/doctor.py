@@ -25,6 +25,7 @@ from spark_lsp.errors import SparkError
 from spark_lsp.text.document import Snapshot
 
 FEWEST_WATCHES = 65_536  # a JavaScript project easily holds 50,000 folders and files
+FEWEST_CONTEXT_TOKENS = 8192  # with less, little more than the open file is shown to the model
 KNOWN_HOLE = """\
 WEEKDAYS = ["monday", "tuesday", "wednesday", "thursday", "friday"]
 
@@ -171,10 +172,12 @@ async def _model_checks(settings: Settings) -> list[Check]:
 
 def _fit(info: ModelInfo) -> Check:
     detail = f"{info.context_tokens} tokens of context"
-    if not info.notes:
+    if info.notes:
+        detail = f"{detail}. {' '.join(info.notes)}"
+    if info.context_tokens >= FEWEST_CONTEXT_TOKENS:
         return Check("context", "ok", detail)
-    fix = "This is the most that this machine can hold or read in time; a smaller model or a GPU allows more."
-    return Check("context", "warn", f"{detail}. {' '.join(info.notes)}", fix)
+    fix = "Free memory, raise engine.memoryLimitBytes, or choose a smaller model."
+    return Check("context", "warn", detail, fix)
 
 
 def _family(info: ModelInfo) -> Check:

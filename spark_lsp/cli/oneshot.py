@@ -48,8 +48,6 @@ async def rooms_for(
             await rooms.update_index(place.snapshot.path.relative_to(root).as_posix(), place.snapshot.text)
         with errors.status("Starting the engine …"):
             model = await rooms.engine.start()
-        for note in model.notes:
-            errors.print(note, style="yellow")
         if place is not None and model.family:
             status = await rooms.engine.status()
             rooms.context.learn_rate(status.prefill_tokens_per_s)

@@ -70,9 +70,9 @@ async def pack(
         prefix_tokens=budget.prefix_tokens,
         suffix_tokens=budget.suffix_tokens,
     )
-    stable = _until_path(trunk, cursor.path)
+    stable = _within(_until_path(trunk, cursor.path), budget.trunk_tokens)
     tail = await _choose_tail(cursor, found, layout, counter, window, stable, budget.tail_tokens)
-    segments = [*_within(stable, budget.trunk_tokens), *tail]
+    segments = [*stable, *tail]
     while True:
         packed = await _lay_out(cursor, layout, counter, window, segments, budget)
         if packed.tokens <= budget.total_tokens or not segments:

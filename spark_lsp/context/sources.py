@@ -44,13 +44,15 @@ def ranked_definitions(cursor: Cursor) -> list[Segment]:
         language=cursor.snapshot.language,
         limit=RANKED_DEFINITIONS,
     )
+    sources: dict[str, tuple[str, LineTable]] = {}
     for each in ranked:
-        entry = cursor.view.files[each.path]
+        if each.path not in sources:
+            source = cursor.view.files[each.path].text
+            sources[each.path] = (source, LineTable.of(source))
+        source, lines = sources[each.path]
         span = each.definition.signature_span
-        segment = segment_of(
-            each.path, entry.text, LineTable.of(entry.text), span, "definition", each.reason, each.score
-        )
-        found.append(segment)
+        if span.end <= len(source):  # a file that has changed on disk since it was indexed reads as empty
+            found.append(segment_of(each.path, source, lines, span, "definition", each.reason, each.score))
     return found
 
 

@@ -1,8 +1,8 @@
 """The trunk: the stable part of a prompt that stays resident in the KV cache.
 
 First a sheet of every file's signatures in a frozen order, then whole files while the budget lasts; where all files
-fit, the files alone. Segments that are still right keep their place, new ones are appended, a changed one moves to the end;
-nothing is re-ordered for a better ranking, because each token after a change has to be read again.
+fit, the files alone. Segments that are still right keep their place, new ones are appended, a changed one moves to the
+end; nothing is re-ordered for a better ranking, because each token after a change has to be read again.
 """
 
 from collections.abc import Collection, Iterator, Sequence

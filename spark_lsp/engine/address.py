@@ -7,6 +7,7 @@ import hashlib
 import os
 import sys
 import tempfile
+import warnings
 from pathlib import Path
 from typing import Final
 
@@ -66,7 +67,7 @@ def runtime_folder() -> Path:
         EngineFailed: it belongs to someone else, or cannot be made.
     """
     told = os.environ.get(RUNTIME_VARIABLE)
-    folder = Path(told) if told else Path(platformdirs.user_runtime_dir(_APP, appauthor=False))
+    folder = Path(told) if told else _user_runtime_folder()
     if len(os.fsencode(folder)) + len(f"/e-{'0' * _NAME_CHARS}.sock") > _LONGEST_SOCKET_PATH:
         digest = hashlib.blake2b(os.fsencode(folder), digest_size=4).hexdigest()
         folder = Path(tempfile.gettempdir()) / f"{_APP}-{_user()}-{digest}"
@@ -78,6 +79,13 @@ def log_folder() -> Path:
     told = os.environ.get(RUNTIME_VARIABLE)
     folder = Path(told) if told else Path(platformdirs.user_log_dir(_APP, appauthor=False))
     return _private(folder)
+
+
+def _user_runtime_folder() -> Path:
+    with warnings.catch_warnings():
+        # Without a login session there is no XDG_RUNTIME_DIR; the fallback is private all the same, see _private.
+        warnings.simplefilter("ignore", RuntimeWarning)
+        return Path(platformdirs.user_runtime_dir(_APP, appauthor=False))
 
 
 def _private(folder: Path) -> Path:

@@ -40,6 +40,15 @@ def to_range(text: str, lines: LineTable, span: Span, encoding: Encoding) -> typ
     return types.Range(to_position(text, lines, span.start, encoding), to_position(text, lines, span.end, encoding))
 
 
+def range_as_json(text: str, lines: LineTable, span: Span) -> dict[str, dict[str, int]]:
+    """Return the range of a span in UTF-16 units, as plain values for the command line."""
+    place = to_range(text, lines, span, types.PositionEncodingKind.Utf16)
+    return {
+        "start": {"line": place.start.line, "character": place.start.character},
+        "end": {"line": place.end.line, "character": place.end.character},
+    }
+
+
 def units(text: str, encoding: Encoding) -> int:
     """Return the length of a text in the units of the encoding."""
     if encoding == types.PositionEncodingKind.Utf32 or text.isascii():

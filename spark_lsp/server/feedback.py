@@ -35,6 +35,6 @@ def did_focus(session: Session, params: dict[str, Any]) -> None:
 def _suggestion_id(params: dict[str, Any]) -> int:
     command = as_dict(as_dict(params.get("item")).get("command"))
     arguments = command.get("arguments")
-    first = as_dict(arguments[0]) if isinstance(arguments, list) and arguments else {}
+    first = as_dict(arguments[0]) if isinstance(arguments, list | tuple) and arguments else {}
     value = first.get("id")
     return value if isinstance(value, int) else 0

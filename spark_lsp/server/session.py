@@ -43,6 +43,7 @@ class Session:
         """What keeps the engine or the workspace from working, as the status says it."""
         self.indexed: tuple[int, int] = (0, 0)
         self.indexing = False
+        self._index_again = False
         self.resident_of: tuple[int, int] = (0, 0)
         self._open_rooms = open_rooms
         self._documents: dict[str, Snapshot] = {}
@@ -149,7 +150,7 @@ class Session:
         open_paths = set(self.open_paths())
         inside = [path for path in paths if self.root and path.is_relative_to(self.root)]
         changed = [path for path in inside if self.root and path.relative_to(self.root).as_posix() not in open_paths]
-        if changed and not self.indexing:
+        if changed:
             self.spawn(self._index(), "index")
 
     def _index_soon(self, path: str, uri: str) -> None:
@@ -188,7 +189,10 @@ class Session:
 
     async def _index(self) -> None:
         rooms = self.rooms
-        if rooms is None or rooms.index is None or self.indexing:
+        if rooms is None or rooms.index is None:
+            return
+        if self.indexing:
+            self._index_again = True  # what came too late for this round is seen by the next
             return
         self.indexing = True
         loop = asyncio.get_running_loop()
@@ -212,6 +216,10 @@ class Session:
         finally:
             self.indexing = False
             self.tell_status()
+        if self._index_again:
+            self._index_again = False
+            await self._index()
+            return
         for snapshot in list(self._documents.values()):
             path = self.relative(snapshot)
             if path:

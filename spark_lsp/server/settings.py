@@ -2,7 +2,7 @@
 
 import os
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +37,7 @@ async def pull(client: Client) -> Mapping[str, Any] | None:
         return None
     item = types.ConfigurationItem(section="spark")
     answer = await client.request(types.WORKSPACE_CONFIGURATION, types.ConfigurationParams(items=[item]))
-    first = answer[0] if isinstance(answer, list) and answer else None
+    first = answer[0] if isinstance(answer, Sequence) and answer else None
     return first if isinstance(first, Mapping) else None
 
 

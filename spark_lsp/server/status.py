@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from spark_lsp.errors import ModelMissing, ModelNoFim, SparkError
+from spark_lsp.errors import ModelNoFim, SparkError
 from spark_lsp.server.rooms import Rooms
 
 StatusKind = Literal["Normal", "Error", "Warning", "Inactive"]
@@ -50,15 +50,8 @@ def status_of(rooms: Rooms | None, problem: SparkError | None, indexed: tuple[in
         kind, message = "Error", f"{missing} Choose a code model: spark-lsp models list."
     elif model is None:
         kind, message = "Warning", "The model is loading."
-    elif model.notes:
-        kind, message = "Warning", model.notes[0]
+    elif indexing:
+        kind, message = "Normal", f"Indexing, {indexed[0]} of {indexed[1]} files."
     else:
-        kind, message = "Normal", "Ready."
-    if indexing and kind == "Normal":
-        message = f"Indexing, {indexed[0]} of {indexed[1]} files."
+        kind, message = "Normal", " ".join(("Ready.", *model.notes))
     return Status(kind, busy, message, name, indexed, resident)
-
-
-def is_lasting(problem: SparkError) -> bool:
-    """Whether only the user can mend it, so that trying again is no use."""
-    return isinstance(problem, (ModelMissing, ModelNoFim))

@@ -98,9 +98,11 @@ async def test_cancelled_and_not_asked_again_stops_the_model() -> None:
     request.cancel()
     with pytest.raises(asyncio.CancelledError):
         await request
+    run = rooms.completer._runs[hole_of(BEFORE).snapshot.uri]
+    assert run.task is not None
     async with asyncio.timeout(CANCEL_GRACE_MS / 1000 * 20):
-        while rooms.completer.busy:
-            await asyncio.sleep(0.005)
+        await asyncio.wait([run.task])
+    assert not rooms.completer.busy
     assert engine.stopped == [None]
     assert rooms.reasons == ["cancelled"]
 

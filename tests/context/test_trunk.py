@@ -5,9 +5,9 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spark_lsp.context.budget import MIN_VOLATILE_TOKENS, budget_for
-from spark_lsp.context.window import choose_window
+from spark_lsp.context.budget import MIN_VOLATILE_TOKENS, Budget, budget_for
 from spark_lsp.context.tokens import TokenCounter
+from spark_lsp.context.window import choose_window
 from spark_lsp.engine.base import Usage
 from spark_lsp.engine.fake import ScriptedEngine
 from spark_lsp.text.document import LineTable
@@ -68,13 +68,18 @@ async def test_lost_engine_has_read_nothing(tmp_path: Path) -> None:
     assert rooms.context.resident_tokens == 0
 
 
+def _budget_at(tokens_per_s: float) -> Budget:
+    return budget_for(
+        ceiling_tokens=131_072,
+        context_tokens=131_072,
+        reply_tokens=512,
+        prefill_tokens_per_s=tokens_per_s,
+        first_token_target_ms=300,
+    )
+
+
 def test_budget_follows_measured_speed() -> None:
-    slow = budget_for(
-        ceiling_tokens=131_072, context_tokens=131_072, reply_tokens=512, prefill_tokens_per_s=100, first_token_target_ms=300
-    )  # fmt: skip
-    fast = budget_for(
-        ceiling_tokens=131_072, context_tokens=131_072, reply_tokens=512, prefill_tokens_per_s=1e5, first_token_target_ms=300
-    )  # fmt: skip
+    slow, fast = _budget_at(100), _budget_at(1e5)
     assert slow.total_tokens < fast.total_tokens == 131_072 - 512
     assert slow.total_tokens - slow.trunk_tokens == MIN_VOLATILE_TOKENS
 

@@ -55,7 +55,7 @@ class TestRooms:
             limits=lambda: (ceiling_tokens, 300),
         )
         self.completer = Completer(engine, self.context, lambda: self.settings, self.log.append, feedback or Feedback())
-        self.actions = ActionsRoom(CATALOG, engine, self.context, lambda: ActionsSettings(), self.log.append)
+        self.actions = ActionsRoom(CATALOG, engine, self.context, ActionsSettings, self.log.append)
 
     @property
     def reasons(self) -> Sequence[str]:
