@@ -40,6 +40,15 @@ def probe(path: str) -> None:
     sys.stdout.buffer.write(msgspec.json.encode(answer) + b"\n")
 
 
+@app.command("bare", hidden=True)
+def bare(path: str, prompt_tokens: int, decode_tokens: int, threads: int) -> None:
+    """Measure a bare decode loop as JSON, the yardstick of ``bench``."""
+    from spark_lsp.llama.bare import bare_speed  # noqa: PLC0415  loads llama.cpp, which no other command may
+
+    speed = bare_speed(path, prompt_tokens=prompt_tokens, decode_tokens=decode_tokens, threads=threads)
+    sys.stdout.buffer.write(msgspec.json.encode(speed) + b"\n")
+
+
 @app.command("status", epilog="Example: spark-lsp engine status")
 def status(*, json: _Json = False) -> None:
     """Show the engines that run, their models, clients, memory and speed."""

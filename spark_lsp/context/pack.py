@@ -4,17 +4,15 @@ Order is stable first: header, trunk, then the tail with its best segment neares
 inputs give the same prompt. Never cuts the trunk from the front and never shows the current file twice.
 """
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from time import perf_counter
 from typing import Literal
 
 from spark_lsp.context.budget import Budget
 from spark_lsp.context.segment import Segment
-from spark_lsp.context.sources import Cursor, gather
+from spark_lsp.context.sources import Cursor
 from spark_lsp.context.tokens import TokenCounter
-from spark_lsp.context.trunk import block_of, count_segments
+from spark_lsp.context.trunk import block_of
 from spark_lsp.context.window import Window, choose_window
 from spark_lsp.engine.base import PromptPart
 from spark_lsp.engine.fim import FimFamily, build_prompt, pieces, prompt_tokens
@@ -51,16 +49,20 @@ class Layout:
 
 
 async def pack(
-    cursor: Cursor, layout: Layout, counter: TokenCounter, budget: Budget, trunk: Sequence[Segment]
+    cursor: Cursor,
+    layout: Layout,
+    counter: TokenCounter,
+    budget: Budget,
+    *,
+    trunk: Sequence[Segment],
+    found: Sequence[Segment],
 ) -> Packed:
     """Choose the window and the tail, and build the prompt.
 
-    ``trunk`` are the stable segments that may be used, in order; those of the current file end it (the current file is
-    never shown twice). Raises what ``TokenCounter.count`` raises.
+    ``found`` are counted candidates for the tail, best first. ``trunk`` are the stable segments that may be used, in
+    order; those of the current file end it (the current file is never shown twice). Raises what ``TokenCounter.count``
+    raises.
     """
-    began = perf_counter()
-    found = await asyncio.to_thread(gather, cursor)
-    gathered = perf_counter()
     snapshot = cursor.snapshot
     window = await choose_window(
         counter,
@@ -71,13 +73,12 @@ async def pack(
         suffix_tokens=budget.suffix_tokens,
     )
     stable = _within(_until_path(trunk, cursor.path), budget.trunk_tokens)
-    tail = await _choose_tail(cursor, found, layout, counter, window, stable, budget.tail_tokens)
+    tail = _choose_tail(cursor, found, window, stable, budget.tail_tokens)
     segments = [*stable, *tail]
     while True:
         packed = await _lay_out(cursor, layout, counter, window, segments, budget)
         if packed.tokens <= budget.total_tokens or not segments:
-            spent_ms = (perf_counter() - gathered) * 1000
-            return replace(packed, gather_ms=(gathered - began) * 1000, pack_ms=spent_ms)
+            return packed
         # The frame (header, path lines, control tokens) was over what the parts left free: the least useful part goes.
         segments.remove(min(tail, key=lambda each: each.score) if tail else segments[-1])
         tail = [segment for segment in segments if not segment.stable]
@@ -103,14 +104,8 @@ def _within(trunk: Sequence[Segment], budget_tokens: int) -> list[Segment]:
     return kept
 
 
-async def _choose_tail(
-    cursor: Cursor,
-    found: Sequence[Segment],
-    layout: Layout,
-    counter: TokenCounter,
-    window: Window,
-    trunk: Sequence[Segment],
-    budget_tokens: int,
+def _choose_tail(
+    cursor: Cursor, found: Sequence[Segment], window: Window, trunk: Sequence[Segment], budget_tokens: int
 ) -> list[Segment]:
     """Fill the tail greedily by source order and rank; the best one comes last, next to the cursor."""
     text = cursor.snapshot.text
@@ -118,7 +113,7 @@ async def _choose_tail(
     fresh = [each for each in found if not _is_shown(each, trunk) and _similarity(each, near) <= SIMILAR_TO_WINDOW]
     chosen: list[Segment] = []
     used = 0
-    for segment in await count_segments(fresh, counter, layout.family):
+    for segment in fresh:
         overlaps = any(_covers(other, segment) or _covers(segment, other) for other in chosen)
         if overlaps or used + segment.tokens > budget_tokens:
             continue

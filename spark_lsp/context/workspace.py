@@ -5,15 +5,17 @@ own tail. Never blocks the event loop: index questions run in a thread.
 """
 
 import asyncio
+import re
 from collections.abc import Callable, Collection
 from dataclasses import replace
+from time import perf_counter
 
 from spark_lsp.context.budget import Budget, budget_for
 from spark_lsp.context.pack import Layout, Packed, pack
 from spark_lsp.context.segment import Segment
-from spark_lsp.context.sources import Cursor
+from spark_lsp.context.sources import Cursor, gather
 from spark_lsp.context.tokens import TokenCounter
-from spark_lsp.context.trunk import block_of, build_trunk, is_same
+from spark_lsp.context.trunk import block_of, build_trunk, count_segments, is_same
 from spark_lsp.engine.base import Engine, Infill, ModelInfo, Usage
 from spark_lsp.engine.fim import FimFamily, build_prompt, family_named
 from spark_lsp.errors import EngineStarting, ModelNoFim, SparkError
@@ -28,6 +30,8 @@ QUIET_S = 1.0
 """Time without a completion after which the trunk may be read on: a step takes the cells of the last tail."""
 FEWEST_TOKENS_FOR_A_RATE = 64  # a shorter read measures the overhead, not the rate
 TRUNK_PRIORITY = 2
+
+_WORD = re.compile(r"\w+(?=\W)")  # a finished word; the one being typed changes with each key
 
 
 class WorkspaceContext:
@@ -59,6 +63,8 @@ class WorkspaceContext:
         self._resident = 0
         self._rate_tokens_per_s = RunningMean(0.0)
         self._last_asked = 0.0
+        self._found_for: object = None
+        self._found: list[Segment] = []
         self.fixed_tokens: int | None = None
         """A prompt size that the user has named, however long reading it takes; None for the budget of the moment."""
 
@@ -117,7 +123,31 @@ class WorkspaceContext:
         self._last_asked = asyncio.get_running_loop().time()
         budget = self.budget(ceiling_tokens)
         cursor = Cursor(snapshot, self._relative(snapshot), offset, self._view(), self._recent)
-        return await pack(cursor, self._layout(), self._counter, budget, self.trunk[: self._resident])
+        began = perf_counter()
+        found = await self._gathered(cursor)
+        gathered = perf_counter()
+        packed = await pack(
+            cursor, self._layout(), self._counter, budget, trunk=self.trunk[: self._resident], found=found
+        )
+        spent_ms = (perf_counter() - gathered) * 1000
+        return replace(packed, gather_ms=(gathered - began) * 1000, pack_ms=spent_ms)
+
+    async def _gathered(self, cursor: Cursor) -> list[Segment]:
+        """Return counted candidates for the tail.
+
+        They are chosen anew when the cursor comes to another line or a word of its line is finished, not with each
+        key: a tail that changes has to be read again by the model.
+        """
+        lines, text = cursor.snapshot.lines, cursor.snapshot.text
+        line = lines.line_of(cursor.offset)
+        words = tuple(_WORD.findall(text, lines.starts[line], cursor.offset))
+        elsewhere = next((edit for edit in self._recent.edits() if edit.path != cursor.path), None)
+        key = (cursor.snapshot.uri, line, words, len(cursor.view.files), elsewhere)
+        if key != self._found_for:
+            segments = await asyncio.to_thread(gather, cursor)
+            counted = await count_segments(segments, self._counter, self._family(self._loaded()))
+            self._found_for, self._found = key, counted
+        return self._found
 
     async def rebuild(self, open_paths: Collection[str]) -> None:
         """Choose the trunk anew from the index; what is unchanged keeps its place and stays resident."""

@@ -84,7 +84,7 @@ def log_folder() -> Path:
 def _user_runtime_folder() -> Path:
     with warnings.catch_warnings():
         # Without a login session there is no XDG_RUNTIME_DIR; the fallback is private all the same, see _private.
-        warnings.simplefilter("ignore", RuntimeWarning)
+        warnings.simplefilter("ignore")
         return Path(platformdirs.user_runtime_dir(_APP, appauthor=False))
 
 

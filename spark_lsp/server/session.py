@@ -50,6 +50,7 @@ class Session:
         self._tasks: set[asyncio.Task[Any]] = set()
         self._reindex: dict[str, asyncio.TimerHandle] = {}
         self._told: Status | None = None
+        self._closing: asyncio.Task[None] | None = None
         self.watcher: Watcher | None = None
 
     # -- documents ---------------------------------------------------------------------------------------------------
@@ -103,7 +104,12 @@ class Session:
         self.tell_status()
 
     async def close(self) -> None:
-        """Stop all work and leave the engine."""
+        """Stop all work and leave the engine. Whoever asks again waits for the same end."""
+        if self._closing is None:
+            self._closing = asyncio.create_task(self._close(), name="close")
+        await asyncio.shield(self._closing)
+
+    async def _close(self) -> None:
         for handle in self._reindex.values():
             handle.cancel()
         for task in self._tasks:

@@ -11,8 +11,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+import numpy as np
+
 from spark_lsp.text.edit import Span
 
+_LINE_FEED = ord("\n")
 _LINE_END = re.compile(r"\r\n|\n|\r")  # LSP 3.18: these three and no others end a line
 
 
@@ -31,6 +34,10 @@ class LineTable:
     @classmethod
     def of(cls, text: str) -> "LineTable":
         """Build the table in one pass over the text."""
+        if "\r" not in text:
+            points = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype=np.uint32)
+            breaks = np.flatnonzero(points == _LINE_FEED)
+            return cls([0, *(breaks + 1).tolist()], [*breaks.tolist(), len(text)])
         starts, ends = [0], []
         for match in _LINE_END.finditer(text):
             ends.append(match.start())
