@@ -3,6 +3,7 @@
 To add an action, add a file with an ``Action`` and a row in ``catalog``. Listing never asks a model.
 """
 
+import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
@@ -11,7 +12,7 @@ from spark_lsp.actions.check import failure
 from spark_lsp.config import ActionsSettings
 from spark_lsp.context.workspace import WorkspaceContext
 from spark_lsp.engine.base import Engine, Usage
-from spark_lsp.errors import Reason
+from spark_lsp.errors import Reason, SparkError
 from spark_lsp.text.document import Snapshot
 from spark_lsp.text.edit import Edit, Span
 from spark_lsp.text.language import language_of_id, language_of_path
@@ -133,13 +134,13 @@ class ActionsRoom:
         tools = Tools(self._tools.engine, self._tools.context, progress or self._tools.progress)
         reason = Reason.CANCELLED
         try:
-            proposal = await action.propose(target, tools)
+            proposal = await _checked(await action.propose(target, tools), target)
             reason = proposal.reason
+        except SparkError as error:
+            reason = error.reason
+            raise
         finally:
             self._log(trace.finish(reason))
-        problem = failure(target.snapshot.text, target.syntax, proposal.edits) if proposal.edits else ""
-        if problem:
-            return Proposal(action_id, (), Reason.trimmed("check"), problem, proposal.usage)
         return proposal
 
     def _model_can(self, needs: Needs) -> bool:
@@ -148,3 +149,11 @@ class ActionsRoom:
         if model is None or needs == "none":
             return True
         return bool(model.family) if needs == "fim" else model.has_chat_template
+
+
+async def _checked(proposal: Proposal, target: Target) -> Proposal:
+    """Return the proposal without its edits when they do not pass the checks that hold for every action."""
+    if not proposal.edits:
+        return proposal
+    problem = await asyncio.to_thread(failure, target.snapshot.text, target.syntax, proposal.edits)
+    return Proposal(proposal.id, (), Reason.trimmed("check"), problem, proposal.usage) if problem else proposal

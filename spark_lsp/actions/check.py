@@ -1,13 +1,13 @@
-"""Checks that every proposed edit must pass before it is shown. Pure.
+"""Checks that every proposed edit must pass before it is shown. Pure; takes as long as a parse, so it runs in a thread.
 
 An edit that makes a text parse worse than before is never shown.
 """
 
-import ast
+import warnings
 from collections.abc import Iterable
 
 from spark_lsp.text.edit import Edit, apply_edits
-from spark_lsp.text.syntax import Syntax, parse
+from spark_lsp.text.syntax import Node, Syntax, parse
 
 
 def failure(text: str, syntax: Syntax | None, edits: Iterable[Edit]) -> str:
@@ -23,14 +23,22 @@ def failure(text: str, syntax: Syntax | None, edits: Iterable[Edit]) -> str:
     after = parse(syntax.language, after_text)
     if after is None or after.error_count > syntax.error_count:
         return "The model's text would add a syntax error."
-    if syntax.language.name == "python" and _compiles(text) and not _compiles(after_text):
+    if syntax.language.name == "python" and not _compiles(after_text) and _compiles(text):
         return "The model's text would no longer compile."
     return ""
 
 
+def node_where(syntax: Syntax, node: Node) -> Node | None:
+    """Return the node that starts where another text's node starts and is of its kind; None when there is none."""
+    same = (each for each in syntax.ancestors_at(node.span.start))
+    return next((each for each in same if each.kind == node.kind and each.span.start == node.span.start), None)
+
+
 def _compiles(text: str) -> bool:
     try:
-        ast.parse(text)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            compile(text, "document", "exec", dont_inherit=True)
+    except (SyntaxError, ValueError, RecursionError, MemoryError, OverflowError):
         return False
     return True

@@ -1,10 +1,10 @@
 """``implement.body``: fill the body of a function that has none yet (empty, ``pass``, ``...``, ``todo!()``, ``throw``).
 
-The model writes only what stands between the signature and the end of the function; it is cut at the first line that
-would leave the body, and lines are dropped from its end until the file parses no worse than before.
+The model writes only what stands between the signature and the end of the function. What it writes is shown when the
+file parses no worse, the function ends where the text ends, and it has a body then; docstring and comments stay.
 """
 
-import re
+import asyncio
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 from time import perf_counter
@@ -13,44 +13,51 @@ from typing import Final
 import msgspec
 
 from spark_lsp.actions.base import Needs, Proposal, Target, Tools
-from spark_lsp.actions.check import failure
-from spark_lsp.engine.base import Infill, Sampling, Usage
+from spark_lsp.actions.check import failure, node_where
+from spark_lsp.actions.empty_function import EmptyFunction, empty_function
+from spark_lsp.actions.frame import frame_of
+from spark_lsp.actions.written import Place, without_last_line, written
+from spark_lsp.engine.base import Infill, Sampling, StopCause, Usage
 from spark_lsp.errors import Reason
 from spark_lsp.text.edit import Edit, Span, apply_edits
-from spark_lsp.text.syntax import Node, Syntax
+from spark_lsp.text.syntax import Syntax, parse
 
 MAX_BODY_TOKENS = 256
+MOST_LINES_DROPPED = 8
+"""A text that needs more than its last lines cut to parse is no body; each try costs two parses."""
 ACTION_PRIORITY = 1
-RETRY = Sampling(temperature=0.5, seed=1)
+RETRY: Final = Sampling(temperature=0.5, seed=1)
 """A fill-in-the-middle model cannot be told what was wrong, so the one retry asks for another draw."""
-
-_FUNCTIONS: Final = frozenset(
-    (
-        "function_definition",
-        "function_declaration",
-        "method_definition",
-        "method_declaration",
-        "function_item",
-        "arrow_function",
-        "function_expression",
-        "generator_function_declaration",
-        "constructor_declaration",
-    )
-)
-_PLACEHOLDER = re.compile(
-    r"(?:pass|\.\.\.|raise NotImplementedError\b.*|(?:todo|unimplemented|panic)!?\(.*\)|throw .*|return null)\s*;?",
-    re.DOTALL,
-)
+STUB_SUFFIX = ".pyi"
 
 
 @dataclass(frozen=True, slots=True)
-class _EmptyBody:
-    """A function without a body: its name, what the text replaces, and the indentation of its lines."""
+class _Site:
+    """A place to write at, and the document that its text is compared with."""
 
-    name: str
-    span: Span
-    indent: str
-    in_braces: bool
+    place: Place
+    text: str
+    syntax: Syntax
+    edited: Span
+    """What of ``text`` the body replaces."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """What the model said and how it ended; None when it was stopped because nothing more could belong to the body."""
+
+    raw: str
+    stop: StopCause | None
+    usage: Usage
+
+
+@dataclass(frozen=True, slots=True)
+class _Verdict:
+    """An edit, or the reason code and the sentence why there is none."""
+
+    edit: Edit | None
+    reason: str = Reason.OK
+    message: str = ""
 
 
 class ImplementBody:
@@ -62,85 +69,54 @@ class ImplementBody:
 
     def applies(self, target: Target) -> str:
         """Offer for a cursor anywhere in the function."""
-        body = _empty_body(target)
-        return f"Implement {body.name}" if body else ""
+        function = _find(target)
+        return f"Implement {function.name}" if function else ""
 
     async def propose(self, target: Target, tools: Tools) -> Proposal:
         """Ask the model for the body; one retry when the first text does not pass the checks."""
-        body = _empty_body(target)
-        if body is None or target.syntax is None:
+        site = await asyncio.to_thread(_site, target)
+        if site is None:
             return Proposal(self.id, (), Reason.EMPTY, "There is no function without a body here.")
-        problem, usage = "The model had nothing to say.", Usage()
+        verdict, usage = _Verdict(None), Usage()
         for sampling in (Sampling(), RETRY):
-            raw, usage = await _ask(target, body, tools, sampling)
-            written = _within_body(raw, body)
-            while written.strip():
-                edit = _edit(target, body, written)
-                problem = failure(target.snapshot.text, target.syntax, [edit])
-                if not problem:
-                    return Proposal(self.id, (edit,), usage=usage)
-                written = written.rstrip().rpartition("\n")[0]
-        return Proposal(self.id, (), Reason.trimmed("syntax") if problem else Reason.EMPTY, problem, usage)
+            answer = await _ask(target, site.place, tools, sampling)
+            usage = _sum(usage, answer.usage)
+            verdict = await asyncio.to_thread(_judge, site, answer)
+            if verdict.edit is not None:
+                return Proposal(self.id, (verdict.edit,), usage=usage)
+        return Proposal(self.id, (), verdict.reason, verdict.message, usage)
 
 
-def _empty_body(target: Target) -> _EmptyBody | None:
-    if target.syntax is None:
+def _find(target: Target) -> EmptyFunction | None:
+    path = target.snapshot.path
+    if target.syntax is None or (path is not None and path.suffix.lower() == STUB_SUFFIX):
         return None
-    for node in target.syntax.ancestors_at(target.span.start):
-        body = node.raw.child_by_field_name("body")
-        if node.kind in _FUNCTIONS and body is not None:
-            return _of_function(target.syntax, node, target.syntax.wrap(body))
-    return None
+    return empty_function(target.syntax, target.span)
 
 
-def _of_function(syntax: Syntax, function: Node, body: Node) -> _EmptyBody | None:
-    named = function.raw.child_by_field_name("name") or function.raw.child_by_field_name("declarator")
-    name = syntax.wrap(named).span.text(syntax.text).partition("(")[0] if named else "function"
-    in_braces = body.raw.type != "block" or syntax.text[body.span.start : body.span.start + 1] == "{"
-    statements = [syntax.wrap(child) for child in body.raw.named_children if "comment" not in child.type]
-    if not in_braces and statements and _is_docstring(statements[0]) and len(statements) > 1:
-        statements = statements[1:]
-    inner = _indent_of(syntax.text, function.span.start) + _unit(syntax.text)
-    if not statements and in_braces:
-        return _EmptyBody(name, Span(body.span.start + 1, body.span.end - 1), inner, in_braces)
-    if len(statements) != 1:
+def _site(target: Target) -> _Site | None:
+    """Return where to write. A Python function with no statement at all is compared as if it held ``pass``."""
+    function, syntax = _find(target), target.syntax
+    if function is None or syntax is None:
         return None
-    only = statements[0]
-    if _is_docstring(only) and not in_braces:
-        return _EmptyBody(name, Span(only.span.end, only.span.end), _indent_of(syntax.text, only.span.start), in_braces)
-    if not _PLACEHOLDER.fullmatch(only.span.text(syntax.text).strip()):
-        return None
-    return _EmptyBody(name, only.span, _indent_of(syntax.text, only.span.start) or inner, in_braces)
+    text = target.snapshot.text
+    frame = frame_of(text, syntax.language, function)
+    place = Place(syntax.language.name, function, frame, text)
+    if function.in_braces or function.placeholder or function.has_docstring:
+        return _Site(place, text, syntax, frame.span)
+    stand_in = frame.edit("pass")
+    text = apply_edits(text, [stand_in])
+    parsed = parse(syntax.language, text)
+    start = frame.span.start
+    return _Site(place, text, parsed, Span(start, start + len(stand_in.new_text))) if parsed else None
 
 
-def _is_docstring(node: Node) -> bool:
-    children = node.raw.named_children
-    return node.kind == "expression_statement" and len(children) == 1 and children[0].type == "string"
-
-
-def _indent_of(text: str, offset: int) -> str:
-    line = text[text.rfind("\n", 0, offset) + 1 : offset]
-    return line[: len(line) - len(line.lstrip(" \t"))]
-
-
-def _unit(text: str) -> str:
-    """Return the document's indentation unit."""
-    tabs = len(re.findall(r"^\t", text, re.MULTILINE))
-    return (
-        "\t"
-        if tabs > len(re.findall(r"^ {2}", text, re.MULTILINE))
-        else "  "
-        if re.search(r"^ {2}\S", text, re.MULTILINE)
-        else "    "
-    )
-
-
-async def _ask(target: Target, body: _EmptyBody, tools: Tools, sampling: Sampling) -> tuple[str, Usage]:
+async def _ask(target: Target, place: Place, tools: Tools, sampling: Sampling) -> _Answer:
     """Stream the body's text; stop as soon as it leaves the body."""
-    lead = _lead(target, body)
-    text = apply_edits(target.snapshot.text, [Edit(body.span, lead)])
+    frame = place.frame
+    text = apply_edits(target.snapshot.text, [frame.edit("")])
     await tools.engine.start()
-    packed = await tools.context.pack_for(replace(target.snapshot, text=text), body.span.start + len(lead))
+    packed = await tools.context.pack_for(replace(target.snapshot, text=text), frame.span.start + len(frame.head))
     request = Infill(
         prompt=packed.parts,
         max_tokens=MAX_BODY_TOKENS,
@@ -150,43 +126,65 @@ async def _ask(target: Target, body: _EmptyBody, tools: Tools, sampling: Samplin
         key=f"action:{target.snapshot.uri}",
     )
     began, raw, tokens, usage = perf_counter(), "", 0, Usage()
+    stop: StopCause | None = None
     async with aclosing(tools.engine.infill(request)) as chunks:
         async for chunk in chunks:
             raw += chunk.text
             tokens += chunk.tokens
-            usage = msgspec.structs.replace(chunk.usage or usage, generated_tokens=tokens)
+            usage, stop = msgspec.structs.replace(chunk.usage or usage, generated_tokens=tokens), chunk.stop
             tools.progress(tokens, tokens / max(perf_counter() - began, 0.001))
-            if len(_within_body(raw, body)) < len(raw.rstrip()):
+            if stop is None and written(place, raw, finished=False).ended:
                 break
-    return raw, usage
+    return _Answer(raw, stop, usage)
 
 
-def _lead(target: Target, body: _EmptyBody) -> str:
-    """Return what stands between the signature and the model's first character."""
-    before = target.snapshot.text[: body.span.start]
-    line = before[before.rfind("\n") + 1 :]
-    return "" if not line.strip() and line else f"\n{body.indent}"
-
-
-def _edit(target: Target, body: _EmptyBody, written: str) -> Edit:
-    lead = _lead(target, body)
-    text = lead + written.strip() if lead else written.lstrip(" \t").rstrip()
-    if body.in_braces and lead:
-        text += "\n" + _indent_of(target.snapshot.text, body.span.start)
-    return Edit(body.span, text)
-
-
-def _within_body(raw: str, body: _EmptyBody) -> str:
-    """Cut where the text leaves the body: a line indented less, or a brace that it did not open."""
-    kept: list[str] = []
-    depth = 0
-    for number, line in enumerate(raw.split("\n")):
-        indent = line[: len(line) - len(line.lstrip(" \t"))]
-        if number and line.strip() and len(indent.expandtabs(4)) < len(body.indent.expandtabs(4)):
+def _judge(site: _Site, answer: _Answer) -> _Verdict:
+    """Return the longest beginning of the answer that passes every check."""
+    place, name = site.place, site.place.function.name
+    lines = written(place, answer.raw, finished=True)
+    if lines.repeats:
+        return _Verdict(None, Reason.trimmed("cycle"), f"The model only repeated itself instead of writing {name}.")
+    if answer.stop == "max_tokens" and not lines.ended:
+        lines = without_last_line(lines)  # it was cut in the middle
+    if not lines.lines:
+        return _Verdict(None, Reason.EMPTY, f"The model had nothing to write for {name}.")
+    problem = ""
+    for _ in range(MOST_LINES_DROPPED):
+        if not lines.lines:
             break
-        if body.in_braces:
-            depth += line.count("{") - line.count("}")
-            if depth < 0:
-                break
-        kept.append(line)
-    return "\n".join(kept).rstrip()
+        edit = place.frame.edit(lines.text(place.frame.newline))
+        told = _problem(site, edit)
+        if not told:
+            return _Verdict(edit)
+        problem = problem or told
+        lines = without_last_line(lines)
+    if problem == _still_empty(name):
+        return _Verdict(None, Reason.EMPTY, problem)
+    return _Verdict(None, Reason.trimmed("syntax"), problem)
+
+
+def _problem(site: _Site, edit: Edit) -> str:
+    """Return in one sentence why a body may not be shown; empty when it may."""
+    moved = replace(edit, span=site.edited)
+    problem = failure(site.text, site.syntax, [moved])
+    name, node = site.place.function.name, site.place.function.node
+    after = None if problem else parse(site.syntax.language, apply_edits(site.text, [moved]))
+    if after is None:
+        return problem or "The document can no longer be read."
+    before, function = node_where(site.syntax, node), node_where(after, node)
+    grown = len(edit.new_text) - len(site.edited)
+    if before is None or function is None or function.span.end != max(before.span.end, site.edited.end) + grown:
+        return f"The model's text would not stay within {name}."
+    start = node.span.start
+    is_empty = empty_function(after, Span(start, start))
+    return _still_empty(name) if is_empty and is_empty.node.span == function.span else ""
+
+
+def _still_empty(name: str) -> str:
+    return f"The model left {name} without a body."
+
+
+def _sum(one: Usage, other: Usage) -> Usage:
+    """Add up what two requests cost; the first token is the first one's."""
+    told = {name: getattr(one, name) + getattr(other, name) for name in Usage.__struct_fields__}
+    return Usage(**{**told, "first_token_ms": one.first_token_ms or other.first_token_ms})

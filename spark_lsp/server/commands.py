@@ -33,7 +33,7 @@ async def pause(session: Session, _arguments: list[Any]) -> None:
     """Stop completing: no request reaches the engine until ``spark.resume``."""
     if session.rooms:
         session.rooms.completer.paused = True
-        await session.rooms.completer.close()
+        await session.rooms.stop_generating()
     session.tell_status()
 
 

@@ -2,6 +2,7 @@
 
 from lsprotocol import types
 
+from spark_lsp.completion.gate import LARGEST_DOCUMENT_CHARACTERS
 from spark_lsp.completion.hole import Hole
 from spark_lsp.server.convert import changed, to_offset
 from spark_lsp.server.session import Session, path_of
@@ -13,6 +14,9 @@ from spark_lsp.text.language import language_of_path
 def did_open(session: Session, params: types.DidOpenTextDocumentParams) -> None:
     """Take a document in."""
     item = params.text_document
+    if len(item.text) > LARGEST_DOCUMENT_CHARACTERS:
+        session.refuse(item.uri)
+        return
     path = path_of(item.uri)
     known = language_of_path(path) if path else None
     language = item.language_id or (known.name if known else "")

@@ -10,6 +10,7 @@ from lsprotocol import types
 
 from spark_lsp.completion.complete import Answer, Suggestion
 from spark_lsp.completion.hole import Hole
+from spark_lsp.errors import Reason
 from spark_lsp.server.convert import to_offset, to_range
 from spark_lsp.server.session import Session
 from spark_lsp.text.edit import Span
@@ -29,18 +30,19 @@ async def inline_completion(session: Session, params: types.InlineCompletionPara
     """Answer once, by the deadline."""
     hole = hole_at(session, params.text_document.uri, params.position)
     manual = params.context.trigger_kind == types.InlineCompletionTriggerKind.Invoked
-    answer = await _complete(session, hole, manual=manual)
+    answer = await _complete(session, params.text_document.uri, hole, manual=manual)
     return types.InlineCompletionList(items=_items(session, hole, answer))
 
 
 async def stream(session: Session, params: dict[str, Any]) -> dict[str, Any]:
     """Send cumulative partial results to ``partialResultToken``; the result equals the last of them."""
     position = types.Position(**(params.get("position") or {"line": 0, "character": 0}))
-    hole = hole_at(session, (params.get("textDocument") or {}).get("uri", ""), position)
+    uri = str((params.get("textDocument") or {}).get("uri", ""))
+    hole = hole_at(session, uri, position)
     manual = (params.get("context") or {}).get("triggerKind") == types.InlineCompletionTriggerKind.Invoked.value
     token = params.get("partialResultToken")
     if hole is None or session.rooms is None:
-        session.note_refusal("completion.stream", is_open=hole is not None)
+        session.note_refusal("completion.stream", uri)
         return {"items": []}
     last: list[types.InlineCompletionItem] = []
     sequence = 0
@@ -52,6 +54,8 @@ async def stream(session: Session, params: dict[str, Any]) -> dict[str, Any]:
                 value = {"sequence": sequence, "items": items}
                 session.client.notify(types.PROGRESS, types.ProgressParams(token=token, value=value))
             last = items
+            if answer.reason == Reason.ENGINE_FAILED:
+                session.engine_lost()
     session.tell_status()
     return {"items": last}
 
@@ -62,7 +66,7 @@ async def completion(session: Session, params: types.CompletionParams) -> types.
     hole = hole_at(session, params.text_document.uri, params.position)
     if hole is None or not session.settings.completion.as_completion_item:
         return none
-    answer = await _complete(session, hole, manual=False)
+    answer = await _complete(session, params.text_document.uri, hole, manual=False)
     if answer is None or answer.suggestion is None:
         return none
     text = answer.suggestion.text
@@ -78,14 +82,17 @@ async def completion(session: Session, params: types.CompletionParams) -> types.
     return types.CompletionList(is_incomplete=True, items=[item])
 
 
-async def _complete(session: Session, hole: Hole | None, *, manual: bool) -> Answer | None:
+async def _complete(session: Session, uri: str, hole: Hole | None, *, manual: bool) -> Answer | None:
     if hole is None or session.rooms is None:
-        session.note_refusal("completion", is_open=hole is not None)
+        session.note_refusal("completion", uri)
         return None
     try:
-        return await session.rooms.completer.complete(hole, manual=manual)
+        answer = await session.rooms.completer.complete(hole, manual=manual)
     finally:
         session.tell_status()
+    if answer.reason == Reason.ENGINE_FAILED:
+        session.engine_lost()
+    return answer
 
 
 def _items(session: Session, hole: Hole | None, answer: Answer | None) -> list[types.InlineCompletionItem]:

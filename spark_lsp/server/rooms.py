@@ -61,13 +61,17 @@ class Rooms:
             if self._warming is None or self._warming.done():
                 self._warming = asyncio.create_task(self.context.warm(warmed))
 
-    async def close(self) -> None:
-        """Stop all background work and leave the engine."""
-        self._stop_indexing.set()
+    async def stop_generating(self) -> None:
+        """Stop everything that asks the engine for something."""
         if self._warming:
             self._warming.cancel()
             await asyncio.gather(self._warming, return_exceptions=True)
         await self.completer.close()
+
+    async def close(self) -> None:
+        """Stop all background work and leave the engine."""
+        self._stop_indexing.set()
+        await self.stop_generating()
         await self.engine.close()
 
 

@@ -43,10 +43,12 @@ class Session:
         """What keeps the engine or the workspace from working, as the status says it."""
         self.indexed: tuple[int, int] = (0, 0)
         self.indexing = False
+        self.starting = False
         self._index_again = False
         self.resident_of: tuple[int, int] = (0, 0)
         self._open_rooms = open_rooms
         self._documents: dict[str, Snapshot] = {}
+        self._oversized: set[str] = set()
         self._tasks: set[asyncio.Task[Any]] = set()
         self._reindex: dict[str, asyncio.TimerHandle] = {}
         self._told: Status | None = None
@@ -54,6 +56,14 @@ class Session:
         self.watcher: Watcher | None = None
 
     # -- documents ---------------------------------------------------------------------------------------------------
+
+    def is_oversized(self, uri: str) -> bool:
+        """Whether a document is open that is too large to be kept; its changes are not followed."""
+        return uri in self._oversized
+
+    def refuse(self, uri: str) -> None:
+        """Remember an open document that is too large to be kept."""
+        self._oversized.add(uri)
 
     def snapshot(self, uri: str) -> Snapshot | None:
         """Return an open document at its version of this moment."""
@@ -65,6 +75,7 @@ class Session:
 
     def drop(self, uri: str) -> Snapshot | None:
         """Forget a document that was closed."""
+        self._oversized.discard(uri)
         return self._documents.pop(uri, None)
 
     def relative(self, snapshot: Snapshot) -> str | None:
@@ -176,10 +187,17 @@ class Session:
 
     # -- background work ---------------------------------------------------------------------------------------------
 
+    def engine_lost(self) -> None:
+        """Notice that a request met no engine: what it had read is gone, and it is started in the background."""
+        if self.rooms:
+            self.rooms.context.engine_lost()
+            self.spawn(self._start_engine(), "engine")
+
     async def _start_engine(self) -> None:
         rooms = self.rooms
-        if rooms is None:
+        if rooms is None or not rooms.settings.completion.enabled or self.starting:
             return
+        self.starting = True
         try:
             async with self.client.progress("Loading the model"):
                 model = await rooms.engine.start()
@@ -191,7 +209,9 @@ class Session:
         except SparkError as error:
             self.problem = error
             self.client.show_error(error)
-        self.tell_status()
+        finally:
+            self.starting = False
+            self.tell_status()
 
     async def _index(self) -> None:
         rooms = self.rooms
@@ -245,14 +265,19 @@ class Session:
 
     # -- what the user is told ---------------------------------------------------------------------------------------
 
-    def note_refusal(self, name: str, *, is_open: bool) -> None:
-        """Log a request that could not be served: its document is not open, or the workspace has no rooms."""
-        reason = self.problem.reason if is_open and self.problem else Reason.gate("not_open")
+    def note_refusal(self, name: str, uri: str) -> None:
+        """Log a request that could not be served: its document is not open or too large, or there are no rooms."""
+        if self.is_oversized(uri):
+            reason = Reason.gate("too_large")
+        elif uri in self._documents:
+            reason = self.problem.reason if self.problem else Reason.ENGINE_STARTING
+        else:
+            reason = Reason.gate("not_open")
         self.log.add(Trace(name).finish(reason))
 
     def tell_status(self) -> None:
         """Send ``spark/status`` when it differs from what was sent last."""
-        status = status_of(self.rooms, self.problem, self.indexed, indexing=self.indexing)
+        status = status_of(self.rooms, self.problem, self.indexed, indexing=self.indexing, starting=self.starting)
         if status != self._told:
             self._told = status
             self.client.notify("spark/status", status.as_json())

@@ -32,12 +32,14 @@ class Status:
         }
 
 
-def status_of(rooms: Rooms | None, problem: SparkError | None, indexed: tuple[int, int], *, indexing: bool) -> Status:
+def status_of(
+    rooms: Rooms | None, problem: SparkError | None, indexed: tuple[int, int], *, indexing: bool, starting: bool
+) -> Status:
     """Work the status out of the state of the moment."""
     model = rooms.engine.model if rooms else None
     name = model.name if model else ""
     resident = rooms.context.resident_tokens if rooms else 0
-    busy = bool(rooms and (rooms.completer.busy or indexing))
+    busy = bool(rooms and (rooms.completer.busy or indexing or starting))
     kind: StatusKind
     if problem:
         kind, message = "Error", f"{problem} {problem.fix}".strip()
@@ -48,8 +50,10 @@ def status_of(rooms: Rooms | None, problem: SparkError | None, indexed: tuple[in
     elif model and not model.family:
         missing = ModelNoFim(f"The model {model.name} has no fill-in-the-middle tokens that we know.")
         kind, message = "Error", f"{missing} Choose a code model: spark-lsp models list."
-    elif model is None:
+    elif model is None and starting:
         kind, message = "Warning", "The model is loading."
+    elif model is None:
+        kind, message = "Normal", "The model is not loaded; the next completion loads it."
     elif indexing:
         kind, message = "Normal", f"Indexing, {indexed[0]} of {indexed[1]} files."
     else:

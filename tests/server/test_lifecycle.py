@@ -105,3 +105,18 @@ async def test_own_watcher_where_the_client_has_none(tmp_path: Path) -> None:
         await window.ready()
         (window.root / "new.py").write_text("def omega():\n    return 0\n")
         await window.until(lambda w: w.statuses[-1].indexed.of == 2)
+
+
+async def test_switched_off_never_starts_the_engine(tmp_path: Path) -> None:
+    async with editor(WORKSPACE, tmp_path, settings={"completion": {"enabled": False}}) as window:
+        await window.until(lambda w: w.statuses and w.statuses[-1].indexed.of == 1 and not w.statuses[-1].busy)
+        assert (window.statuses[-1].kind, window.statuses[-1].model) == ("Inactive", "")
+
+
+async def test_oversized_document_is_refused_with_a_reason(tmp_path: Path) -> None:
+    async with editor(WORKSPACE, tmp_path) as window:
+        await window.ready()
+        at = window.open("big.py", "x = 1\n" * 400_000 + "y = $0")
+        at = window.type("big.py", at, "1")
+        assert await window.complete("big.py", at) is None
+        assert await window.reasons() == ["gate.too_large"]

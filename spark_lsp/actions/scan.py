@@ -1,0 +1,79 @@
+"""A model's unfinished text, line by line: what is string, how deep the brackets are, where it closes too much. Pure.
+
+Works on text that need not parse, so it knows quotes, comments and brackets and nothing else of a language.
+"""
+
+import re
+from dataclasses import dataclass
+from typing import Final
+
+_PAIRS: Final = {")": "(", "]": "[", "}": "{"}
+_QUOTED = r""""(?:\\.|[^"\\\n])*"?|'(?:\\.|[^'\\\n])*'"""
+_CHARACTER = r""""(?:\\.|[^"\\])*"?|'(?:\\[^']*|[^'\\\n])'"""  # in Rust a lone ' begins a lifetime
+_BRACKETS = r"[()\[\]{}]"
+_PYTHON = re.compile(rf'"""|\'\'\'|{_QUOTED}|#[^\n]*|{_BRACKETS}')
+_BRACES = re.compile(rf"`|{_QUOTED}|//[^\n]*|/\*|{_BRACKETS}")
+_RUST = re.compile(rf"{_CHARACTER}|//[^\n]*|/\*|{_BRACKETS}")
+_CLOSES: Final = {'"""': '"""', "'''": "'''", "`": "`", "/*": "*/"}
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line: ``depth`` brackets are open where it starts, and ``in_string`` when that is within a string."""
+
+    text: str
+    depth: int
+    in_string: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """The lines up to where a bracket closes that the text did not open; ``closed`` tells that there is one."""
+
+    lines: tuple[Line, ...]
+    closed: bool
+
+
+def scan(text: str, language: str) -> Scan:
+    """Scan a text up to its end or the first bracket that closes what it did not open."""
+    pattern = {"python": _PYTHON, "rust": _RUST}.get(language, _BRACES)
+    stack: list[str] = []
+    events: list[tuple[int, int]] = []
+    strings: list[tuple[int, int]] = []
+    at, end = 0, len(text)
+    while match := pattern.search(text, at):
+        found, at = match[0], match.end()
+        if found in _CLOSES:
+            close = _find_close(text, at, _CLOSES[found])
+            at = len(text) if close < 0 else close + len(_CLOSES[found])
+            if found != "/*":
+                strings.append((match.start(), at))
+        elif found in "([{":
+            stack.append(found)
+        elif found in _PAIRS:
+            if not stack or stack.pop() != _PAIRS[found]:
+                end = match.start()
+                break
+        elif "\n" in found:
+            strings.append((match.start(), at))
+        events.append((at, len(stack)))
+    return Scan(_lines(text[:end], events, strings), end < len(text))
+
+
+def _find_close(text: str, at: int, mark: str) -> int:
+    """Return where a mark stands that no backslash escapes, or -1."""
+    found = text.find(mark, at)
+    while found > 0 and mark != "*/" and text[found - 1] == "\\" and text[found - 2 : found] != "\\\\":
+        found = text.find(mark, found + 1)
+    return found
+
+
+def _lines(text: str, events: list[tuple[int, int]], strings: list[tuple[int, int]]) -> tuple[Line, ...]:
+    lines, start, depth, event = [], 0, 0, 0
+    for line in text.split("\n"):
+        while event < len(events) and events[event][0] <= start:
+            depth = events[event][1]
+            event += 1
+        lines.append(Line(line, depth, any(low < start < high for low, high in strings)))
+        start += len(line) + 1
+    return tuple(lines)

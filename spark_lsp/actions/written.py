@@ -1,0 +1,235 @@
+"""From what a model wrote for an empty body to the body's text. Pure; whether it parses is the checks' business.
+
+It is cut where it leaves the body, freed of what it says again, and laid out as the document is.
+"""
+
+import re
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from typing import Final
+
+from spark_lsp.actions.empty_function import EmptyFunction
+from spark_lsp.actions.frame import Frame
+from spark_lsp.actions.layout import TAB_COLUMNS, columns, line_start, white_space
+from spark_lsp.actions.scan import Line, Scan, scan
+
+REPEATED_LINES: Final = 4
+REPEATED_BLOCKS: Final = 3
+LONGEST_BLOCK_LINES: Final = 6
+_STUTTER = re.compile(r"(\S.{0,39}?)\1{7,}", re.DOTALL)  # eight times in a row; a rule of dashes is told apart below
+_RULER = re.compile(r"[-=*#~_.\s]+")
+_LEAK = re.compile(
+    r"<\|\w{2,}\|?>?|<｜|</?(?:fim_\w+|file_sep|repo_name|filename|reponame|think|COMPLETION|PRE|SUF|MID|EOT)>"
+    r"|<\[fim-\w+\]>|▁<\w+>|\[(?:PREFIX|SUFFIX|MIDDLE)\]|(?:^|(?<=\n))[ \t]*```|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]"
+)
+_DOCSTRING = re.compile(
+    r"[rRuUbB]?(?:(\"\"\"|''')(?:.*?)\1|(?P<quote>[\"'])[^\n]*?(?P=quote)(?=\s*(?:\n|$)))", re.DOTALL
+)
+_LEAVES = re.compile(r"(?:return|raise|throw)\b")
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """The body that is being written: its language, what it replaces and what already stands around it."""
+
+    language: str
+    function: EmptyFunction
+    frame: Frame
+    text: str
+    """The document."""
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """Lines of a body, each with its place's indentation; ``ended`` when nothing that follows could belong to them."""
+
+    lines: tuple[str, ...]
+    ended: bool
+    repeats: bool = False
+
+    def text(self, newline: str) -> str:
+        """Return the lines as one text; the first without its indentation, which the frame brings."""
+        return newline.join(self.lines).lstrip(" \t")
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """A line and how far it is in from the body's own level, in columns; None for a line that must stay as it is."""
+
+    line: Line
+    within: int | None
+
+    @property
+    def said(self) -> str:
+        return self.line.text.strip()
+
+
+def written(place: Place, raw: str, *, finished: bool) -> Written:
+    """Read what the model has said so far; unfinished, its last line may still grow and is judged by what is there."""
+    raw = raw.replace("\r\n", "\n").replace("\r", "\n")
+    leak = _LEAK.search(raw)
+    raw = raw[: leak.start()] if leak else raw
+    raw, has_echo = _without_echo(place, raw)
+    scanned = scan(raw, place.language)
+    rows, has_left = _level(place, scanned, lenient=has_echo)
+    rows, is_over = _until_it_returns(place, rows)
+    ended = bool(leak) or scanned.closed or has_left or is_over
+    if _repeats(rows, whole=finished or ended):
+        return Written((), ended=True, repeats=True)
+    return Written(tuple(_laid_out(place, _without_ends(place, rows))), ended)
+
+
+def _without_echo(place: Place, raw: str) -> tuple[str, bool]:
+    """Drop a signature and a docstring that the model says again."""
+    start = place.function.node.span.start
+    opening = place.function.interior.start
+    has_echo = False
+    for begin in (line_start(place.text, start), start):
+        rest = _after(raw, place.text[begin:opening])
+        if rest is not None:
+            raw, has_echo = rest, True
+            break
+    if place.function.has_docstring and (match := _DOCSTRING.match(raw.lstrip())):
+        rest = raw.lstrip()[match.end() :]
+        raw = rest if rest.strip(" \t").startswith("\n") else rest.lstrip()
+    kept = {line.strip() for each in place.function.kept for line in each.text(place.text).split("\n")}
+    lines = raw.split("\n")
+    said = [number for number, line in enumerate(lines) if line.strip() and line.strip() not in kept]
+    first = said[0] if said else len(lines)
+    if any(line.strip() for line in lines[:first]):
+        raw = "\n" + "\n".join(lines[first:])
+    return raw, has_echo
+
+
+def _after(raw: str, header: str) -> str | None:
+    """Return what follows a header that the text starts with, white space aside; None when it does not."""
+    wanted = "".join(header.split())
+    at = 0
+    for position, char in enumerate(raw):
+        if at == len(wanted):
+            return raw[position:]
+        if char.isspace():
+            continue
+        if char != wanted[at]:
+            return None
+        at += 1
+    return "" if at == len(wanted) else None
+
+
+def _level(place: Place, scanned: Scan, *, lenient: bool) -> tuple[list[_Row], bool]:
+    """Measure each line from the body's level, up to the first one that is further out; whether there was one."""
+    lines = list(scanned.lines)
+    while lines and not lines[0].text.strip():
+        lines.pop(0)
+    if not lines:
+        return [], False
+    is_cut = len(lines) < len(scanned.lines)
+    base = _base(place, lines, starts_anew=is_cut, lenient=lenient)
+    if base is None:
+        return [], True
+    rows: list[_Row] = []
+    for number, line in enumerate(lines):
+        width = base if number == 0 and not is_cut else _width(line)
+        is_outside = line.text.strip() and not line.in_string and not line.depth and width < base
+        if is_outside and not place.function.in_braces:
+            return rows, True
+        rows.append(_Row(line, None if line.in_string else max(0, width - base)))
+    return rows, False
+
+
+def _base(place: Place, lines: list[Line], *, starts_anew: bool, lenient: bool) -> int | None:
+    """Return the column of the body's level in the model's text; None when it starts outside the body."""
+    inner = columns(place.frame.indent)
+    first = _width(lines[0])
+    below = [line for line in lines[1:] if line.text.strip() and not line.in_string and not _depth(line)]
+    least = min((_width(line) for line in below), default=inner)
+    if starts_anew:
+        return first if first >= inner or lenient or place.function.in_braces else None
+    if place.function.in_braces and least < inner:
+        return least
+    if not first or least < inner + first or not below:
+        return inner
+    # Blanks before the first word: the model indents anew what the cursor has indented already, or it only seems so.
+    return inner if _opens(place, lines[0].text) and _width(below[0]) <= inner + first else inner + first
+
+
+def _depth(line: Line) -> int:
+    """Return how many brackets are open around what a line says."""
+    return max(0, line.depth - (line.text.strip()[:1] in {")", "]", "}"}))
+
+
+def _width(line: Line) -> int:
+    return columns(line.text[: len(line.text) - len(line.text.lstrip(" \t"))])
+
+
+def _opens(place: Place, line: str) -> bool:
+    return line.rstrip().endswith(tuple("{([") if place.function.in_braces else (":", "{", "(", "["))
+
+
+def _until_it_returns(place: Place, rows: list[_Row]) -> tuple[list[_Row], bool]:
+    """Cut behind a return at the body's own level: nothing that follows it is ever run."""
+    is_leaving = False
+    for number, (row, after) in enumerate(pairwise(rows)):
+        if row.within == 0 and not row.line.depth:
+            is_leaving = bool(_LEAVES.match(row.said))
+        is_whole = not after.line.depth and not after.line.in_string
+        ends = row.said.endswith(";") if place.function.in_braces else not row.said.endswith("\\")
+        if is_leaving and is_whole and ends and row.said:
+            return rows[: number + 1], True
+    return rows, False
+
+
+def _repeats(rows: list[_Row], *, whole: bool) -> bool:
+    """Whether the text runs in a circle: the same lines, or the same characters, again and again."""
+    said = [row.said for row in rows if row.said]
+    said = said if whole else said[:-1]
+    for block in range(1, LONGEST_BLOCK_LINES + 1):
+        times = REPEATED_LINES if block == 1 else REPEATED_BLOCKS
+        for start in range(len(said) - block * times + 1):
+            pattern = said[start : start + block]
+            is_telling = sum(char.isalnum() for line in pattern for char in line) >= 3
+            if is_telling and said[start : start + block * times] == pattern * times:
+                return True
+    return any(not _RULER.fullmatch(match[1]) for match in _STUTTER.finditer("\n".join(said)))
+
+
+def _without_ends(place: Place, rows: list[_Row]) -> list[_Row]:
+    """Drop empty lines and trailing comments: they say something of what would have come next."""
+    mark = "#" if not place.function.in_braces else "//"
+    while rows and (not rows[-1].said or (rows[-1].within is not None and rows[-1].said.startswith(mark))):
+        rows = rows[:-1]
+    return rows
+
+
+def _laid_out(place: Place, rows: list[_Row]) -> list[str]:
+    """Return the lines in the document's indentation."""
+    frame = place.frame
+    unit = TAB_COLUMNS if frame.unit == "\t" else len(frame.unit)
+    step = _step(place, rows) or unit
+    laid = []
+    for row in rows:
+        if row.within is None:
+            laid.append(row.line.text)
+        elif row.said:
+            width = row.within // step * unit + row.within % step
+            laid.append(frame.indent + white_space(width, frame.unit) + row.line.text.strip(" \t"))
+        else:
+            laid.append("")
+    return laid
+
+
+def _step(place: Place, rows: list[_Row]) -> int:
+    """Return by how many columns the model's first block goes in; 0 when there is none."""
+    told = [row for row in rows if row.said and row.within is not None]
+    for above, below in pairwise(told):
+        if _opens(place, above.said) and below.within is not None and above.within is not None:
+            return max(0, below.within - above.within)
+    return 0
+
+
+def without_last_line(lines: Written) -> Written:
+    """Return a text one line shorter, without empty lines at its end."""
+    kept = lines.lines[:-1]
+    while kept and not kept[-1].strip():
+        kept = kept[:-1]
+    return replace(lines, lines=kept)
