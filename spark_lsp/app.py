@@ -10,7 +10,7 @@ import platformdirs
 
 from spark_lsp.actions.base import ActionsRoom
 from spark_lsp.actions.catalog import CATALOG
-from spark_lsp.catalog.catalog import resolve_model
+from spark_lsp.catalog.catalog import resolve_model, useful_tokens
 from spark_lsp.completion.complete import Completer
 from spark_lsp.completion.feedback import Feedback
 from spark_lsp.config import Settings
@@ -81,13 +81,14 @@ def open_rooms(
         index = previous.index
     else:
         index, problem = _open_index(root, settings)
+    useful = useful_tokens(resolve_model(settings.model)) or settings.context.max_tokens
     context = WorkspaceContext(
         engine,
         index.view if index else lambda: EMPTY_VIEW,
         recent,
         repository=root.name if root else "workspace",
         relative=lambda snapshot: _relative(snapshot, root),
-        limits=lambda: (settings.context.max_tokens, settings.completion.first_token_target_ms),
+        limits=lambda: (min(useful, settings.context.max_tokens), settings.completion.first_token_target_ms),
     )
     feedback = previous.completer.feedback if previous else Feedback()
     feedback.path = feedback_path() if settings.telemetry.local else None

@@ -29,6 +29,8 @@ class KnownModel:
     parameters: int
     languages: tuple[str, ...]
     paths: tuple[Path, ...]
+    useful_tokens: int = 0
+    """Longest prompt that it makes good use of, where that is less than what it accepts; 0 for no such limit."""
 
     @property
     def path(self) -> Path | None:
@@ -50,6 +52,7 @@ MODELS = (
         parameters=6_500_000,
         languages=("python",),
         paths=EMBEDDED_PATHS,
+        useful_tokens=800,  # trained on samples of 100 to 1,000 tokens; behind 3,500 its text is unrelated
     ),
 )
 """All models that have a name, in the order of ``spark-lsp models list``."""
@@ -87,6 +90,11 @@ def resolve_model(name_or_path: str = "") -> Path:
         f"There is no model named {wanted} and no file {path}.",
         fix=f"Set spark.model to one of these names ({names}), to the path of a GGUF file, or leave it empty.",
     )
+
+
+def useful_tokens(path: Path) -> int:
+    """Return the longest prompt that the model in a file makes good use of; 0 where nothing is known of it."""
+    return next((model.useful_tokens for model in MODELS if path in model.paths), 0)
 
 
 def _expand(text: str) -> Path:

@@ -23,8 +23,9 @@ from spark_lsp.text.document import Snapshot
 from spark_lsp.text.edit import Span
 from spark_lsp.trace import Trace, TraceLog
 
+FEW_FILES = 20
+IGNORE_FILES = (".gitignore", ".sparkignore")
 REINDEX_DELAY_S = 0.3  # a pause in the typing; parsing one file takes a few milliseconds in a thread
-ENGINE_RETRY_S = 5.0  # after an engine that could not start, before a background start is tried again
 
 _log = logging.getLogger("spark_lsp.server")
 
@@ -163,12 +164,27 @@ class Session:
         self.spawn(self._rebuild_trunk(), "trunk")
 
     def files_changed(self, paths: list[Path]) -> None:
-        """Notice changes on disk: many at once (a branch switch) are one refresh."""
-        open_paths = set(self.open_paths())
-        inside = [path for path in paths if self.root and path.is_relative_to(self.root)]
-        changed = [path for path in inside if self.root and path.relative_to(self.root).as_posix() not in open_paths]
-        if changed:
+        """Notice changes on disk: a few are looked at one by one, many at once (a branch switch) are one refresh."""
+        root, open_paths = self.root, set(self.open_paths())
+        if root is None:
+            return
+        inside = [path.relative_to(root).as_posix() for path in paths if path.is_relative_to(root)]
+        changed = [path for path in inside if path not in open_paths]
+        if len(changed) > FEW_FILES or any(path.endswith(IGNORE_FILES) for path in changed):
             self.spawn(self._index(), "index")
+        elif changed:
+            self.spawn(self._index_files(changed), "index some")
+
+    async def _index_files(self, paths: list[str]) -> None:
+        """Read some files again. The trunk stays: what is stale in it, the tail tells afresh."""
+        if self.rooms is None or self.rooms.index is None:
+            return
+        for path in paths:
+            await self.rooms.update_index(path, None)
+        if not self.indexing:
+            files = len(self.rooms.index.view().files)
+            self.indexed = (files, files)
+            self.tell_status()
 
     def _index_soon(self, path: str, uri: str) -> None:
         handle = self._reindex.pop(uri, None)
