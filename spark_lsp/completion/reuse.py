@@ -54,7 +54,9 @@ class Reuse:
     def changed(self, hole: Hole) -> None:
         """Notice a change: a suggestion that is being erased is not wanted, and is not offered there again."""
         newest = self._newest.get(hole.snapshot.uri)
-        if newest and len(hole.prefix) < len(newest.prefix) and newest.prefix.startswith(hole.prefix):
+        if newest is None or len(hole.prefix) >= len(newest.prefix) or not newest.prefix.startswith(hole.prefix):
+            return
+        if "\n" not in newest.prefix[len(hole.prefix) :]:  # an edit farther up has nothing to do with it
             self.reject(newest)
 
     def reject(self, result: Result) -> None:
