@@ -37,8 +37,8 @@ def actions(
     Example: spark-lsp actions src/main.py:12:5 --apply implement.body
     """
     where = read_place(place)
-    settings = settings_of(model)
     root = workspace_of(where.snapshot.path or Path.cwd(), workspace)
+    settings = settings_of(root, model)
     target = Target.of(where.snapshot, where.span)
 
     async def run() -> list[Offer] | Proposal:

@@ -39,8 +39,8 @@ def complete(
     Example: spark-lsp complete src/main.py:12:5
     """
     where = read_place(place, from_stdin=stdin)
-    settings = settings_of(model, max_lines)
     root = workspace_of(where.snapshot.path or Path.cwd(), workspace)
+    settings = settings_of(root, model, max_lines)
 
     async def run() -> tuple[Answer, ModelInfo | None]:
         async with rooms_for(root, settings, where, prompt_tokens=context_tokens) as rooms:

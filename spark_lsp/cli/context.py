@@ -30,8 +30,8 @@ def context(
     Example: spark-lsp context src/main.py:12:5 --budget 2000
     """
     where = read_place(place)
-    settings = settings_of(model)
     root = workspace_of(where.snapshot.path or Path.cwd(), workspace)
+    settings = settings_of(root, model)
 
     async def run() -> Packed:
         async with rooms_for(root, settings, where, prompt_tokens=budget) as rooms:

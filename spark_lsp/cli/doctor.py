@@ -65,7 +65,7 @@ def doctor(
 
     Example: spark-lsp doctor
     """
-    settings = settings_of(model)
+    settings = settings_of(None, model)
     checks = [_python(), _compiler(), _bindings(), _on_path(), _editors(), _watches(), _memory()]
     checks += asyncio.run(_model_checks(settings))
     ok = all(check.status != "fail" for check in checks)

@@ -1,6 +1,5 @@
 """One request from the command line: the same rooms as the server's, opened, indexed and closed again."""
 
-import os
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -11,15 +10,16 @@ from rich.console import Console
 
 from spark_lsp.app import open_rooms
 from spark_lsp.cli.place import Place
-from spark_lsp.config import Settings, environment_source, resolve
+from spark_lsp.config import Settings
 from spark_lsp.server.rooms import Rooms
+from spark_lsp.server.settings import read_settings
 
 errors = Console(stderr=True)
 
 
-def settings_of(model: str, max_lines: int | None = None) -> Settings:
-    """Return the user's settings from the environment, with the request's own model and limit of lines."""
-    base, messages = resolve([environment_source(os.environ)])
+def settings_of(root: Path | None, model: str, max_lines: int | None = None) -> Settings:
+    """Return the settings of the workspace's file and the environment, with the request's own model and lines."""
+    base, messages = read_settings(root, {}, {})
     for message in messages:
         sys.stderr.write(f"spark-lsp: {message}\n")
     if model:

@@ -10,8 +10,10 @@ from spark_lsp.context.tokens import TokenCounter
 from spark_lsp.text.document import LineTable
 from spark_lsp.text.edit import Span
 
-PREFIX_STEP_LINES = 16
-SUFFIX_STEP_LINES = 8
+PREFIX_STEP_TOKENS, SUFFIX_STEP_TOKENS = 64, 32
+"""An edge moves by a line for each so many tokens of its limit: a window of 192 tokens in steps of 3 lines. Larger
+steps move more seldom, but one must not be a large part of the window."""
+LARGEST_PREFIX_STEP_LINES, LARGEST_SUFFIX_STEP_LINES = 16, 8
 LONGEST_TOKEN_CHARACTERS = 24  # mean over a window; single tokens of indentation are longer, runs of them are rare
 
 
@@ -30,25 +32,27 @@ async def choose_window(
 ) -> Window:
     """Return the largest window within the token limits.
 
-    The prefix starts at a line whose number is a multiple of ``PREFIX_STEP_LINES``; the suffix ends a multiple of
-    ``SUFFIX_STEP_LINES`` lines after the cursor's line, so neither edge depends on what is typed at the cursor.
+    The prefix starts at a line whose number is a multiple of its step; the suffix ends a multiple of its step of lines
+    after the cursor's line, so neither edge depends on what is typed at the cursor.
     """
-    start, used_before = await _widen(counter, text, _prefix_edges(lines, offset), offset, prefix_tokens)
-    end, used_after = await _widen(counter, text, _suffix_edges(text, lines, offset), offset, suffix_tokens)
+    before = min(LARGEST_PREFIX_STEP_LINES, max(1, prefix_tokens // PREFIX_STEP_TOKENS))
+    after = min(LARGEST_SUFFIX_STEP_LINES, max(1, suffix_tokens // SUFFIX_STEP_TOKENS))
+    start, used_before = await _widen(counter, text, _prefix_edges(lines, offset, before), offset, prefix_tokens)
+    end, used_after = await _widen(counter, text, _suffix_edges(text, lines, offset, after), offset, suffix_tokens)
     return Window(Span(start, offset), Span(offset, end), used_before, used_after)
 
 
-def _prefix_edges(lines: LineTable, offset: int) -> list[int]:
+def _prefix_edges(lines: LineTable, offset: int, step_lines: int) -> list[int]:
     """Starts that a prefix may have, nearest first: the cursor's line, then steps back to the file's start."""
     line = lines.line_of(offset)
-    steps = range(line // PREFIX_STEP_LINES * PREFIX_STEP_LINES, -1, -PREFIX_STEP_LINES)
+    steps = range(line // step_lines * step_lines, -1, -step_lines)
     return [lines.starts[line], *(lines.starts[step] for step in steps)]
 
 
-def _suffix_edges(text: str, lines: LineTable, offset: int) -> list[int]:
+def _suffix_edges(text: str, lines: LineTable, offset: int, step_lines: int) -> list[int]:
     """Ends that a suffix may have, nearest first: the end of the cursor's line, then steps on to the file's end."""
     line = lines.line_of(offset)
-    steps = range(line + SUFFIX_STEP_LINES, len(lines), SUFFIX_STEP_LINES)
+    steps = range(line + step_lines, len(lines), step_lines)
     return [lines.ends[line], *(lines.starts[step] for step in steps), len(text)]
 
 

@@ -19,6 +19,7 @@ async def context(session: Session, params: dict[str, Any]) -> dict[str, Any] | 
     """Return the ``context`` object for a position; None for a document that is not open."""
     position = types.Position(**(params.get("position") or {"line": 0, "character": 0}))
     hole = hole_at(session, (params.get("textDocument") or {}).get("uri", ""), position)
+    await session.wait_until_open()
     if hole is None or session.rooms is None:
         return None
     await session.rooms.engine.start()

@@ -41,6 +41,7 @@ async def stream(session: Session, params: dict[str, Any]) -> dict[str, Any]:
     hole = hole_at(session, uri, position)
     manual = (params.get("context") or {}).get("triggerKind") == types.InlineCompletionTriggerKind.Invoked.value
     token = params.get("partialResultToken")
+    await session.wait_until_open()
     if hole is None or session.rooms is None:
         session.note_refusal("completion.stream", uri)
         return {"items": []}
@@ -83,6 +84,7 @@ async def completion(session: Session, params: types.CompletionParams) -> types.
 
 
 async def _complete(session: Session, uri: str, hole: Hole | None, *, manual: bool) -> Answer | None:
+    await session.wait_until_open()
     if hole is None or session.rooms is None:
         session.note_refusal("completion", uri)
         return None

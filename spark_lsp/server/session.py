@@ -4,6 +4,7 @@ Handlers take a Snapshot from here before their first await and never look at li
 """
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Coroutine
 from pathlib import Path
@@ -23,6 +24,7 @@ from spark_lsp.text.document import Snapshot
 from spark_lsp.text.edit import Span
 from spark_lsp.trace import Trace, TraceLog
 
+OPEN_TIMEOUT_S = 10.0  # a client that never answers for its settings must not keep requests waiting
 FEW_FILES = 20
 IGNORE_FILES = (".gitignore", ".sparkignore")
 REINDEX_DELAY_S = 0.3  # a pause in the typing; parsing one file takes a few milliseconds in a thread
@@ -50,6 +52,7 @@ class Session:
         self._open_rooms = open_rooms
         self._documents: dict[str, Snapshot] = {}
         self._oversized: set[str] = set()
+        self._opened = asyncio.Event()
         self._tasks: set[asyncio.Task[Any]] = set()
         self._reindex: dict[str, asyncio.TimerHandle] = {}
         self._told: Status | None = None
@@ -113,7 +116,15 @@ class Session:
         if self.rooms and (previous is None or previous.index is not self.rooms.index):
             self.spawn(self._index(), "index")
         self.spawn(self._start_engine(), "engine")
+        self._opened.set()
         self.tell_status()
+
+    async def wait_until_open(self) -> None:
+        """Wait for the workspace to be opened: clients ask right after ``initialized``, before settings have come."""
+        if not self._opened.is_set():
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(OPEN_TIMEOUT_S):
+                    await self._opened.wait()
 
     async def close(self) -> None:
         """Stop all work and leave the engine. Whoever asks again waits for the same end."""

@@ -1,5 +1,6 @@
 """Settings from the editor, its initialization options, the workspace's file and the environment."""
 
+import asyncio
 import os
 import tomllib
 from collections.abc import Mapping, Sequence
@@ -11,6 +12,7 @@ from lsprotocol import types
 from spark_lsp.config import Settings, Source, environment_source, resolve
 from spark_lsp.server.client import Client
 
+PULL_TIMEOUT_S = 5.0  # for a client that says it can be asked and then does not answer
 WORKSPACE_FILE = ".spark-lsp.toml"
 
 
@@ -36,7 +38,11 @@ async def pull(client: Client) -> Mapping[str, Any] | None:
     if not (workspace and workspace.configuration):
         return None
     item = types.ConfigurationItem(section="spark")
-    answer = await client.request(types.WORKSPACE_CONFIGURATION, types.ConfigurationParams(items=[item]))
+    try:
+        async with asyncio.timeout(PULL_TIMEOUT_S):
+            answer = await client.request(types.WORKSPACE_CONFIGURATION, types.ConfigurationParams(items=[item]))
+    except TimeoutError:
+        return None
     first = answer[0] if isinstance(answer, Sequence) and answer else None
     return first if isinstance(first, Mapping) else None
 
