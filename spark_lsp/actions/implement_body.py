@@ -81,6 +81,8 @@ class ImplementBody:
         for sampling in (Sampling(), RETRY):
             answer = await _ask(target, site.place, tools, sampling)
             usage = _sum(usage, answer.usage)
+            if answer.stop == "cancelled":
+                return Proposal(self.id, (), Reason.SUPERSEDED, "A newer choice in this document took over.", usage)
             verdict = await asyncio.to_thread(_judge, site, answer)
             if verdict.edit is not None:
                 return Proposal(self.id, (verdict.edit,), usage=usage)
@@ -166,8 +168,10 @@ def _judge(site: _Site, answer: _Answer) -> _Verdict:
 def _problem(site: _Site, edit: Edit) -> str:
     """Return in one sentence why a body may not be shown; empty when it may."""
     moved = replace(edit, span=site.edited)
-    problem = failure(site.text, site.syntax, [moved])
     name, node = site.place.function.name, site.place.function.node
+    if edit.new_text == site.edited.text(site.text):
+        return _still_empty(name)
+    problem = failure(site.text, site.syntax, [moved])
     after = None if problem else parse(site.syntax.language, apply_edits(site.text, [moved]))
     if after is None:
         return problem or "The document can no longer be read."

@@ -20,7 +20,8 @@ _STUTTER = re.compile(r"(\S.{0,39}?)\1{7,}", re.DOTALL)  # eight times in a row;
 _RULER = re.compile(r"[-=*#~_.\s]+")
 _LEAK = re.compile(
     r"<\|\w{2,}\|?>?|<｜|</?(?:fim_\w+|file_sep|repo_name|filename|reponame|think|COMPLETION|PRE|SUF|MID|EOT)>"
-    r"|<\[fim-\w+\]>|▁<\w+>|\[(?:PREFIX|SUFFIX|MIDDLE)\]|(?:^|(?<=\n))[ \t]*```|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]"
+    r"|<\[fim-\w+\]>|▁<\w+>|\[(?:PREFIX|SUFFIX|MIDDLE)\]|(?:^|(?<=\n))[ \t]*```"
+    r"|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]"
 )
 _DOCSTRING = re.compile(
     r"[rRuUbB]?(?:(\"\"\"|''')(?:.*?)\1|(?P<quote>[\"'])[^\n]*?(?P=quote)(?=\s*(?:\n|$)))", re.DOTALL
