@@ -3,7 +3,6 @@
 Every command is printed before it runs, so each can be repeated by hand. ``make demo`` calls this after the set-up.
 """
 
-import os
 import shlex
 import subprocess
 import sys
@@ -15,9 +14,6 @@ from rich.console import Console
 
 ROOT = Path(__file__).resolve().parent.parent
 WORKSPACE = "samples/ledger"
-SETTINGS = {"SPARK_LSP_CONTEXT_MAX_TOKENS": "800", "SPARK_LSP_COMPLETION_FIRST_TOKEN_TARGET_MS": "3000"}
-"""The embedded model was trained on texts of about 1,000 tokens and loses its thread behind longer prompts; with time
-enough for the first token, what it is shown does not depend on how fast the machine is."""
 SPARK = Path(sys.executable).with_name("spark-lsp")
 
 
@@ -45,11 +41,7 @@ def main() -> int:
     console = Console(highlight=False, soft_wrap=True)
     started = time.monotonic()
     console.print("[bold]Spark LSP on a small workspace[/], with the embedded model.")
-    console.print("That model is very small and was trained on short texts, so it is shown little at a time.\n")
-    for name, value in SETTINGS.items():
-        console.print(f"$ export {name}={value}", style="dim")
-    console.print()
-    environment = {**os.environ, **SETTINGS}
+    console.print("That model is very small and was trained on short texts, so its prompts are kept short.\n")
     steps = [("Index the workspace.", _spark("index", WORKSPACE))]
     steps += [(f"Complete. {place.note}", _complete(place)) for place in PLACES]
     steps += [
@@ -62,7 +54,7 @@ def main() -> int:
     for title, command in steps:
         console.print(f"[bold cyan]{title}[/]")
         console.print(f"$ {command}", style="dim", markup=False)
-        code = subprocess.run(["sh", "-c", command], cwd=ROOT, env=environment, check=False).returncode
+        code = subprocess.run(["sh", "-c", command], cwd=ROOT, check=False).returncode
         if code:
             console.print(f"\n[red]That command ended with {code}.[/] `{_spark('doctor')}` looks for the cause.")
             return code

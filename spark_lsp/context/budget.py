@@ -30,6 +30,11 @@ class Budget:
     prefix_tokens: int
     suffix_tokens: int
 
+    @property
+    def shared_tokens(self) -> int:
+        """What other files may have altogether, trunk and tail."""
+        return self.total_tokens - self.prefix_tokens - self.suffix_tokens
+
 
 def budget_for(
     *,
@@ -50,7 +55,8 @@ def budget_for(
     total = max(64, min(ceiling_tokens, context_tokens - reply_tokens))
     affordable = int(rate * first_token_target_ms / 1000 * PREFILL_SHARE)
     # Steps of 64 keep the window's edges where they are while the measured rate wavers.
-    volatile = min(total, MAX_VOLATILE_TOKENS, max(MIN_VOLATILE_TOKENS, affordable // 64 * 64))
+    wanted = MAX_VOLATILE_TOKENS if is_patient else max(MIN_VOLATILE_TOKENS, affordable // 64 * 64)
+    volatile = min(total, MAX_VOLATILE_TOKENS, wanted)
     trunk = total - volatile if is_patient else min(total - volatile, _power_of_two(int(rate * TRUNK_PATIENCE_S)))
     prefix, suffix = int(volatile * PREFIX_SHARE), int(volatile * SUFFIX_SHARE)
     return Budget(trunk + volatile, trunk, volatile - prefix - suffix, prefix, suffix)

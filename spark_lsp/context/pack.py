@@ -17,6 +17,7 @@ from spark_lsp.context.window import Window, choose_window
 from spark_lsp.engine.base import PromptPart
 from spark_lsp.engine.fim import FimFamily, build_prompt, pieces, prompt_tokens
 
+SPARE_STEP_TOKENS = 64  # some ten lines of typing
 SIMILAR_TO_WINDOW = 0.5
 """A snippet that shares more of its lines with the window is left out: such chunks make a model repeat (llama.vim)."""
 
@@ -72,8 +73,8 @@ async def pack(
         prefix_tokens=budget.prefix_tokens,
         suffix_tokens=budget.suffix_tokens,
     )
-    stable = _within(_until_path(trunk, cursor.path), budget.trunk_tokens)
-    tail = _choose_tail(cursor, found, window, stable, budget.tail_tokens)
+    stable = _within(_until_path(trunk, cursor.path), budget.shared_tokens)
+    tail = _choose_tail(cursor, found, window, stable, _tail_tokens(budget, window, stable))
     segments = [*stable, *tail]
     while True:
         packed = await _lay_out(cursor, layout, counter, window, segments, budget)
@@ -82,6 +83,13 @@ async def pack(
         # The frame (header, path lines, control tokens) was over what the parts left free: the least useful part goes.
         segments.remove(min(tail, key=lambda each: each.score) if tail else segments[-1])
         tail = [segment for segment in segments if not segment.stable]
+
+
+def _tail_tokens(budget: Budget, window: Window, trunk: Sequence[Segment]) -> int:
+    """Return the tail's limit: its own, and what a short file leaves of the window's, in steps that outlast a key."""
+    spare = budget.prefix_tokens - window.prefix_tokens + budget.suffix_tokens - window.suffix_tokens
+    own = budget.tail_tokens + spare // SPARE_STEP_TOKENS * SPARE_STEP_TOKENS
+    return min(own, budget.shared_tokens + spare - sum(segment.tokens for segment in trunk))
 
 
 def _until_path(trunk: Sequence[Segment], path: str) -> list[Segment]:

@@ -50,17 +50,19 @@ async def build_trunk(
     family: FimFamily,
     *,
     budget_tokens: int,
+    whole_tokens: int,
     leave_out: Collection[str],
     previous: Sequence[Segment] = (),
 ) -> tuple[Segment, ...]:
     """Return the trunk's segments, in prompt order, within the budget.
 
+    A workspace whose files altogether fit ``whole_tokens`` is shown whole: nothing is left for a tail to add.
     ``leave_out`` are paths of open documents: their text changes with each key and belongs to the window and the tail.
     """
     order = [path for path in frozen_order(view) if path not in leave_out]
     files = (whole for path in order if (whole := whole_file(path, view.files[path])))
-    wholes = await _count_all(files, counter, family, budget_tokens)
-    chosen = _within(wholes, budget_tokens)
+    wholes = await _count_all(files, counter, family, max(budget_tokens, whole_tokens))
+    chosen = _within(wholes, max(budget_tokens, whole_tokens))
     if len(chosen) < len(order):
         sheets = (sheet for path in order if (sheet := signature_sheet(path, view.files[path])))
         chosen = _within([*await _count_all(sheets, counter, family, budget_tokens), *wholes], budget_tokens)

@@ -25,6 +25,7 @@ from spark_lsp.pacing import RunningMean
 from spark_lsp.text.document import Snapshot, content_hash
 
 REPLY_TOKENS = 512  # cells kept free for the answer
+FRAME_TOKENS = 32  # repository name, path line and control tokens
 WARM_STEP_TOKENS = 1024  # about a third of a second on two cores with the shipped model
 QUIET_S = 1.0
 """Time without a completion after which the trunk may be read on: a step takes the cells of the last tail."""
@@ -157,6 +158,7 @@ class WorkspaceContext:
             self._counter,
             self._family(self._loaded()),
             budget_tokens=budget.trunk_tokens,
+            whole_tokens=budget.shared_tokens - FRAME_TOKENS,
             leave_out=open_paths,
             previous=self._trunk,
         )
