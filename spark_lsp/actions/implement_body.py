@@ -133,10 +133,13 @@ async def _ask(target: Target, place: Place, tools: Tools, sampling: Sampling) -
         async for chunk in chunks:
             raw += chunk.text
             tokens += chunk.tokens
-            usage, stop = msgspec.structs.replace(chunk.usage or usage, generated_tokens=tokens), chunk.stop
+            usage, stop = chunk.usage or usage, chunk.stop
             tools.progress(tokens, tokens / max(perf_counter() - began, 0.001))
             if stop is None and written(place, raw, finished=False).ended:
                 break
+    if stop is None:  # the engine's own account came too early to know the end
+        total_ms = (perf_counter() - began) * 1000
+        usage = msgspec.structs.replace(usage, generated_tokens=tokens, total_ms=total_ms)
     return _Answer(raw, stop, usage)
 
 

@@ -47,6 +47,7 @@ async def test_model_is_stopped_where_the_body_ends() -> None:
     assert proposal.edits[0].new_text.endswith("return a * h")
     assert engine.stopped == [None]
     assert proposal.usage.generated_tokens < 20
+    assert proposal.usage.total_ms > 0
 
 
 async def test_progress_counts_tokens() -> None:

@@ -1,0 +1,30 @@
+"""The real server with an engine that stops in the middle of its first answer: ``python -m tests.actions.held_server``.
+
+Its second answer is code only if the first one's stream was closed by then.
+"""
+
+from functools import partial
+
+from spark_lsp.app import open_rooms
+from spark_lsp.engine.base import Infill
+from spark_lsp.engine.fake import ScriptedEngine
+from spark_lsp.server.server import SparkServer
+
+
+def main() -> None:
+    """Serve over standard input and output."""
+
+    def answer(_request: Infill) -> str:
+        if sum(request.key.startswith("action:") for request in engine.requests) < 2:
+            engine.step(3)
+            return "return w * h"
+        engine.release()
+        return "return w * h" if None in engine.stopped else "pass"
+
+    engine = ScriptedEngine(answer, chunk_chars=2)
+    engine.hold()
+    SparkServer(partial(open_rooms, engine=engine)).start_io()
+
+
+if __name__ == "__main__":
+    main()

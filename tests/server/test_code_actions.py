@@ -1,0 +1,246 @@
+"""Code actions over the wire: the list, the edit when one is chosen, refusals, cancellation, modest clients."""
+
+import asyncio
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from lsprotocol import types
+from pygls.exceptions import JsonRpcException
+
+from spark_lsp.server.convert import changed
+from tests.server.client import SCRIPTED, Editor, _listen, capabilities, editor
+
+WORKSPACE = "#- a.py\ndef alpha(x):\n    return x\n"
+BEFORE = 'def area(w, h):\n    """Größe 🦎."""\n    pass$0\n\n\nprint(area(1, 2))\n'
+AFTER = 'def area(w, h):\n    """Größe 🦎."""\n    return w * h\n\n\nprint(area(1, 2))\n'
+BODY = "return w * h\n\n\ndef other():\n    pass"
+HELD = ("-m", "tests.actions.held_server")
+
+
+async def _list(window: Editor, at: types.Position, only: Sequence[str] | None = None) -> list[types.CodeAction]:
+    converter = window.client.protocol._converter
+    # lsprotocol takes any action with a command for a bare command.
+    converter.register_structure_hook(
+        types.Command | types.CodeAction, lambda action, _type: converter.structure(action, types.CodeAction)
+    )
+    context = types.CodeActionContext(diagnostics=[], only=only)
+    identifier = types.TextDocumentIdentifier(window.uri("b.py"))
+    answer = await window.client.text_document_code_action_async(
+        types.CodeActionParams(identifier, types.Range(at, at), context)
+    )
+    assert answer is not None
+    assert all(isinstance(action, types.CodeAction) for action in answer)
+    return [action for action in answer if isinstance(action, types.CodeAction)]
+
+
+async def _chosen(window: Editor, at: types.Position) -> types.WorkspaceEdit | None:
+    (action,) = await _list(window, at)
+    assert action.edit is None
+    return (await window.client.code_action_resolve_async(action)).edit
+
+
+def _applied(window: Editor, edits: Sequence[Any], encoding: str = "utf-16") -> str:
+    changes = [types.TextDocumentContentChangePartial(range=edit.range, text=edit.new_text) for edit in edits]
+    return changed(window.texts["b.py"], list(reversed(changes)), encoding)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "utf-32"])
+async def test_listed_resolved_and_applied(encoding: str, tmp_path: Path) -> None:
+    says = capabilities([encoding])
+    async with editor(WORKSPACE, tmp_path, (*SCRIPTED, BODY), says=says) as window:
+        await window.ready()
+        at = window.open("b.py", BEFORE)
+        (action,) = await _list(window, at)
+        assert (action.title, action.kind) == ("Implement area", "refactor.rewrite.implement")
+        assert (action.edit, action.command) == (None, None)
+        assert await window.reasons() == []
+        resolved = await window.client.code_action_resolve_async(action)
+        assert resolved.title == action.title
+        edit = resolved.edit
+        assert edit is not None
+        assert edit.changes is None
+        assert edit.document_changes is not None
+        (document,) = edit.document_changes
+        assert isinstance(document, types.TextDocumentEdit)
+        assert (document.text_document.uri, document.text_document.version) == (window.uri("b.py"), 1)
+        assert _applied(window, document.edits, encoding) == AFTER
+        assert await window.reasons() == ["ok"]
+
+
+async def test_edit_is_annotated_where_the_client_shows_it(tmp_path: Path) -> None:
+    async with editor(WORKSPACE, tmp_path, (*SCRIPTED, BODY)) as window:
+        await window.ready()
+        edit = await _chosen(window, window.open("b.py", BEFORE))
+        assert edit is not None
+        assert edit.document_changes is not None
+        assert edit.change_annotations is not None
+        (document,) = edit.document_changes
+        assert isinstance(document, types.TextDocumentEdit)
+        (told,) = document.edits
+        assert isinstance(told, types.AnnotatedTextEdit)
+        assert edit.change_annotations[told.annotation_id].label == "Implement area"
+
+
+async def test_versioned_without_annotations(tmp_path: Path) -> None:
+    says = capabilities()
+    assert says.workspace is not None
+    says.workspace.workspace_edit = types.WorkspaceEditClientCapabilities(document_changes=True)
+    async with editor(WORKSPACE, tmp_path, (*SCRIPTED, BODY), says=says) as window:
+        await window.ready()
+        edit = await _chosen(window, window.open("b.py", BEFORE))
+        assert edit is not None
+        assert edit.document_changes is not None
+        assert edit.change_annotations is None
+        (document,) = edit.document_changes
+        assert isinstance(document, types.TextDocumentEdit)
+        assert [type(each) for each in document.edits] == [types.TextEdit]
+
+
+async def test_plain_changes_where_the_client_knows_no_versions(tmp_path: Path) -> None:
+    says = capabilities()
+    assert says.workspace is not None
+    says.workspace.workspace_edit = None
+    async with editor(WORKSPACE, tmp_path, (*SCRIPTED, BODY), says=says) as window:
+        await window.ready()
+        edit = await _chosen(window, window.open("b.py", BEFORE))
+        assert edit is not None
+        assert edit.document_changes is None
+        assert edit.changes is not None
+        assert _applied(window, edit.changes[window.uri("b.py")]) == AFTER
+
+
+async def test_client_that_cannot_resolve_gets_a_command(tmp_path: Path) -> None:
+    async with editor(WORKSPACE, tmp_path, (*SCRIPTED, BODY), says=types.ClientCapabilities()) as window:
+        await window.ready()
+        (action,) = await _list(window, window.open("b.py", BEFORE))
+        assert action.data is None
+        assert action.command is not None
+        assert action.command.command == "spark.applyAction"
+        answer = await window.client.workspace_execute_command_async(
+            types.ExecuteCommandParams(action.command.command, action.command.arguments)
+        )
+        assert answer is True
+        (edit,) = window.edits
+        assert edit.changes is not None
+        assert _applied(window, edit.changes[window.uri("b.py")]) == AFTER
+
+
+async def test_only_the_kinds_that_were_asked_for(tmp_path: Path) -> None:
+    async with editor(WORKSPACE, tmp_path) as window:
+        await window.ready()
+        at = window.open("b.py", BEFORE)
+        for only in (["refactor"], ["refactor.rewrite"], ["refactor.rewrite.implement"], ["quickfix", "refactor"], []):
+            assert len(await _list(window, at, only)) == 1, only
+        for only in (["quickfix"], ["refactor.re"], ["refactor.rewrite.implement.more"], ["source"]):
+            assert await _list(window, at, only) == [], only
+
+
+async def test_edit_for_an_older_version_is_refused(tmp_path: Path) -> None:
+    async with editor(WORKSPACE, tmp_path, (*SCRIPTED, BODY)) as window:
+        await window.ready()
+        (action,) = await _list(window, window.open("b.py", BEFORE))
+        window.type("b.py", types.Position(0, 0), "# ")
+        resolved = await window.client.code_action_resolve_async(action)
+        assert resolved.edit is None
+        await window.until(lambda w: w.messages)
+        assert "has changed since" in window.messages[-1]
+        assert await window.reasons() == []
+
+
+async def test_document_that_changes_meanwhile_is_not_edited(tmp_path: Path) -> None:
+    async with editor(WORKSPACE, tmp_path, HELD) as window:
+        await window.ready()
+        (action,) = await _list(window, window.open("b.py", BEFORE))
+        progress = _Progress(window)
+        first = asyncio.create_task(window.client.code_action_resolve_async(action))
+        await progress.writing()
+        window.type("b.py", types.Position(5, 0), "# ")
+        (again,) = await _list(window, types.Position(2, 8))
+        await window.client.code_action_resolve_async(again)
+        assert (await first).edit is None
+        assert "has changed meanwhile" in window.messages[0]
+
+
+async def test_no_edit_is_explained_in_one_sentence(tmp_path: Path) -> None:
+    async with editor(WORKSPACE, tmp_path, (*SCRIPTED, "pass")) as window:
+        await window.ready()
+        assert await _chosen(window, window.open("b.py", BEFORE)) is None
+        await window.until(lambda w: w.messages)
+        assert window.messages == ["Spark: The model left area without a body."]
+        assert await window.reasons() == ["empty"]
+
+
+async def test_cancelling_stops_the_model(tmp_path: Path) -> None:
+    async with editor(WORKSPACE, tmp_path, HELD) as window:
+        await window.ready()
+        (action,) = await _list(window, window.open("b.py", BEFORE))
+        progress = _Progress(window)
+        pending = window.client.protocol.send_request(types.CODE_ACTION_RESOLVE, action, msg_id="chosen")
+        await progress.writing()
+        window.client.cancel_request(types.CancelParams(id="chosen"))
+        with pytest.raises(JsonRpcException) as caught:
+            await asyncio.wrap_future(pending)
+        assert caught.value.code == -32800
+        assert await window.reasons() == ["cancelled"]
+        await progress.ended()
+        resolved = await window.client.code_action_resolve_async(action)
+        assert resolved.edit is not None, "the first stream was still open"
+
+
+async def test_progress_is_shown_from_begin_to_end(tmp_path: Path) -> None:
+    async with editor(WORKSPACE, tmp_path, (*SCRIPTED, BODY)) as window:
+        await window.ready()
+        progress = _Progress(window)
+        assert await _chosen(window, window.open("b.py", BEFORE)) is not None
+        await progress.ended()
+        assert [told["kind"] for told in progress.told][:: len(progress.told) - 1] == ["begin", "end"]
+        assert progress.told[0]["title"] == "Spark: Implement area"
+        assert any(told["kind"] == "report" and told["percentage"] > 0 for told in progress.told)
+
+
+async def test_nothing_is_offered_for_documents_that_are_not_open_or_without_a_model_for_it(tmp_path: Path) -> None:
+    async with editor(WORKSPACE, tmp_path, environment={"SCRIPTED_FAMILY": ""}) as window:
+        assert await _list(window, types.Position(2, 0)) == []
+        at = window.open("b.py", BEFORE)
+        await window.until(lambda w: w.statuses and "fill-in-the-middle" in w.statuses[-1].message)
+        assert await _list(window, at) == []
+
+
+async def test_actions_can_be_switched_off(tmp_path: Path) -> None:
+    async with editor(WORKSPACE, tmp_path, settings={"actions": {"enabled": False}}) as window:
+        await window.ready()
+        assert await _list(window, window.open("b.py", BEFORE)) == []
+
+
+class _Progress:
+    """Work-done progress of code actions, as the client is told it."""
+
+    def __init__(self, window: Editor) -> None:
+        self.told: list[dict[str, Any]] = []
+        self._changed = asyncio.Event()
+        self._tokens: set[Any] = set()
+        _listen(window.client, types.PROGRESS, self._on_progress)
+
+    async def writing(self) -> None:
+        """Wait until the model has said something."""
+        await self._until("report")
+
+    async def ended(self) -> None:
+        """Wait for the end."""
+        await self._until("end")
+
+    async def _until(self, kind: str) -> None:
+        async with asyncio.timeout(20):
+            while not any(told["kind"] == kind for told in self.told):
+                self._changed.clear()
+                await self._changed.wait()
+
+    def _on_progress(self, params: Any) -> None:
+        value = params.value
+        if value.get("kind") == "begin" and "Implement" in value["title"]:
+            self._tokens.add(params.token)
+        if params.token in self._tokens:
+            self.told.append(value)
+            self._changed.set()
