@@ -6,6 +6,7 @@ To add an action, add a file with an ``Action`` and a row in ``catalog``. Listin
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal, Protocol
 
 from spark_lsp.actions.check import failure
@@ -18,6 +19,9 @@ from spark_lsp.text.edit import Edit, Span
 from spark_lsp.text.language import language_of_id, language_of_path
 from spark_lsp.text.syntax import Syntax, parse
 from spark_lsp.trace import Trace, TraceRecord, bug
+
+_kept_tree = lru_cache(maxsize=4)(parse)
+"""Editors ask for actions at every cursor move, mostly of the same text; a large one takes 20 ms to parse."""
 
 Needs = Literal["none", "fim", "chat"]
 
@@ -35,7 +39,7 @@ class Target:
         """Parse the snapshot."""
         named = language_of_id(snapshot.language)
         language = named or (language_of_path(snapshot.path) if snapshot.path else None)
-        return cls(snapshot, span, parse(language, snapshot.text))
+        return cls(snapshot, span, _kept_tree(language, snapshot.text))
 
 
 @dataclass(frozen=True, slots=True)

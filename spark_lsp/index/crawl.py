@@ -57,16 +57,16 @@ def check_root(root: Path) -> Path:
     try:
         resolved = root.resolve(strict=True)
     except (OSError, RuntimeError):
-        raise WorkspaceError(f"{root} does not exist", fix="Open an existing folder.") from None
+        raise WorkspaceError(f"{root} does not exist.", fix="Open an existing folder.") from None
     if not resolved.is_dir():
-        raise WorkspaceError(f"{root} is a file, not a folder", fix="Open the folder that holds it.")
+        raise WorkspaceError(f"{root} is a file, not a folder.", fix="Open the folder that holds it.")
     try:
         holds_home = Path.home().resolve().is_relative_to(resolved)
     except (OSError, RuntimeError):
         holds_home = resolved.parent == resolved
     if holds_home or resolved.parent == resolved:
         raise WorkspaceError(
-            f"{resolved} is too much for one workspace", fix="Open the folder of one project inside it instead."
+            f"{resolved} is too much for one workspace.", fix="Open the folder of one project inside it instead."
         )
     return resolved
 

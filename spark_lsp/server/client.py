@@ -4,9 +4,9 @@ Says each message once, and nothing that the client did not say it understands.
 """
 
 import uuid
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, Protocol
 
 from lsprotocol import types
 from pygls.exceptions import JsonRpcException
@@ -14,7 +14,13 @@ from pygls.lsp.server import LanguageServer
 
 from spark_lsp.errors import SparkError
 
-Report = Callable[[int, int], None]
+
+class Report(Protocol):
+    """Takes progress: done, of, and what to say of it (``done/of`` where empty)."""
+
+    def __call__(self, done: int, of: int, message: str = "") -> None:
+        """Report a step."""
+        ...
 
 
 class Client:
@@ -36,6 +42,10 @@ class Client:
     def log(self, message: str, kind: types.MessageType = types.MessageType.Info) -> None:
         """Write to the editor's log of this server."""
         self._server.window_log_message(types.LogMessageParams(kind, message))
+
+    def answer(self, message: str, kind: types.MessageType = types.MessageType.Warning) -> None:
+        """Show a message that answers what the user has just asked for, however often it was said before."""
+        self._server.window_show_message(types.ShowMessageParams(kind, message))
 
     def show(self, message: str, kind: types.MessageType = types.MessageType.Warning) -> None:
         """Show a message to the user, once in this session."""
@@ -59,7 +69,7 @@ class Client:
         """Show work-done progress where the client can; the yielded function takes (done, of)."""
         window = self.capabilities.window
         if token is None and not (window and window.work_done_progress):
-            yield lambda _done, _of: None
+            yield _silent
             return
         progress = self._server.work_done_progress
         if token is None:
@@ -68,15 +78,21 @@ class Client:
         progress.begin(token, types.WorkDoneProgressBegin(title=f"Spark: {title}", percentage=0))
         last = 0
 
-        def report(done: int, of: int) -> None:
+        def report(done: int, of: int, message: str = "") -> None:
             nonlocal last
             percentage = min(100, done * 100 // max(1, of))
             if percentage > last:
                 last = percentage
-                progress.report(token, types.WorkDoneProgressReport(message=f"{done}/{of}", percentage=percentage))
+                progress.report(
+                    token, types.WorkDoneProgressReport(message=message or f"{done}/{of}", percentage=percentage)
+                )
 
         try:
             yield report
         finally:
             progress.end(token, types.WorkDoneProgressEnd())
             progress.tokens.pop(token, None)
+
+
+def _silent(done: int, of: int, message: str = "") -> None:
+    """Tell nobody: the client shows no progress."""

@@ -15,6 +15,7 @@ from spark_lsp.text.edit import Span
 
 APPLY_COMMAND = "spark.applyAction"
 ANNOTATION = "spark"
+USUAL_TOKENS = 256  # what the progress bar counts towards; few actions write more
 
 
 def code_actions(session: Session, params: types.CodeActionParams) -> list[types.CodeAction]:
@@ -45,20 +46,22 @@ async def propose(session: Session, data: dict[str, Any]) -> types.WorkspaceEdit
     if snapshot is None or session.rooms is None:
         return None
     if snapshot.version != data.get("version"):
-        session.client.show("Spark: the document has changed since the action was offered; please choose it again.")
+        session.client.answer("Spark: the document has changed since the action was offered; please choose it again.")
         return None
     target = Target.of(snapshot, Span(int(data["start"]), int(data["end"])))
     async with session.client.progress(str(data.get("title", "Code action"))) as report:
         proposal = await session.rooms.actions.propose(
-            str(data.get("id", "")), target, lambda tokens, _rate: report(tokens, 256)
+            str(data.get("id", "")),
+            target,
+            lambda tokens, rate: report(tokens, USUAL_TOKENS, f"{tokens} tokens, {rate:.0f}/s"),
         )
     session.tell_status()
     current = session.snapshot(snapshot.uri)
     if current is None or current.version != snapshot.version:
-        session.client.show("Spark: the document has changed meanwhile; nothing was edited.")
+        session.client.answer("Spark: the document has changed meanwhile; nothing was edited.")
         return None
     if not proposal.edits:
-        session.client.show(f"Spark: {proposal.message or 'there is nothing to change.'}", types.MessageType.Info)
+        session.client.answer(f"Spark: {proposal.message or 'there is nothing to change.'}", types.MessageType.Info)
         return None
     return workspace_edit(session, snapshot, proposal, str(data.get("title", "")))
 

@@ -3,6 +3,9 @@
 Positions outside the document are clamped as the specification says; they never raise.
 """
 
+from collections.abc import Mapping
+from typing import Any
+
 from lsprotocol import types
 
 from spark_lsp.text.document import LineTable, Snapshot
@@ -38,6 +41,20 @@ def to_span(snapshot: Snapshot, place: types.Range, encoding: Encoding) -> Span:
 def to_range(text: str, lines: LineTable, span: Span, encoding: Encoding) -> types.Range:
     """Return the range of a span."""
     return types.Range(to_position(text, lines, span.start, encoding), to_position(text, lines, span.end, encoding))
+
+
+def position_in(params: Mapping[str, Any]) -> types.Position:
+    """Return the ``position`` of a message of our own; what is missing or no number counts as 0."""
+    place = params.get("position")
+    place = place if isinstance(place, Mapping) else {}
+    line, character = (value if isinstance(value := place.get(name), int) else 0 for name in ("line", "character"))
+    return types.Position(line, character)
+
+
+def uri_in(params: Mapping[str, Any]) -> str:
+    """Return the document's URI of a message of our own; empty when it names none."""
+    document = params.get("textDocument")
+    return str(document.get("uri", "")) if isinstance(document, Mapping) else ""
 
 
 def range_as_json(text: str, lines: LineTable, span: Span) -> dict[str, dict[str, int]]:

@@ -3,6 +3,7 @@
 import asyncio
 from typing import Any
 
+from spark_lsp.server.convert import uri_in
 from spark_lsp.server.guard import as_dict
 from spark_lsp.server.session import Session
 
@@ -26,7 +27,7 @@ def did_partially_accept(session: Session, params: dict[str, Any]) -> None:
 
 def did_focus(session: Session, params: dict[str, Any]) -> None:
     """Remember which document the user looks at."""
-    snapshot = session.snapshot(str(as_dict(params.get("textDocument")).get("uri", "")))
+    snapshot = session.snapshot(uri_in(params))
     path = session.relative(snapshot) if snapshot else None
     if session.rooms and path:
         session.rooms.recent.viewed(path, asyncio.get_running_loop().time())

@@ -3,9 +3,9 @@
 from typing import Any
 
 import msgspec
-from lsprotocol import types
 
 from spark_lsp.context.report import as_html, as_json
+from spark_lsp.server.convert import position_in, uri_in
 from spark_lsp.server.inline_completion import hole_at
 from spark_lsp.server.session import Session
 
@@ -17,8 +17,7 @@ def log(session: Session) -> dict[str, Any]:
 
 async def context(session: Session, params: dict[str, Any]) -> dict[str, Any] | None:
     """Return the ``context`` object for a position; None for a document that is not open."""
-    position = types.Position(**(params.get("position") or {"line": 0, "character": 0}))
-    hole = hole_at(session, (params.get("textDocument") or {}).get("uri", ""), position)
+    hole = hole_at(session, uri_in(params), position_in(params))
     await session.wait_until_open()
     if hole is None or session.rooms is None:
         return None

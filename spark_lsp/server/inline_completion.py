@@ -11,7 +11,8 @@ from lsprotocol import types
 from spark_lsp.completion.complete import Answer, Suggestion
 from spark_lsp.completion.hole import Hole
 from spark_lsp.errors import Reason
-from spark_lsp.server.convert import to_offset, to_range
+from spark_lsp.server.convert import position_in, to_offset, to_range, uri_in
+from spark_lsp.server.guard import as_dict
 from spark_lsp.server.session import Session
 from spark_lsp.text.edit import Span
 
@@ -36,10 +37,9 @@ async def inline_completion(session: Session, params: types.InlineCompletionPara
 
 async def stream(session: Session, params: dict[str, Any]) -> dict[str, Any]:
     """Send cumulative partial results to ``partialResultToken``; the result equals the last of them."""
-    position = types.Position(**(params.get("position") or {"line": 0, "character": 0}))
-    uri = str((params.get("textDocument") or {}).get("uri", ""))
-    hole = hole_at(session, uri, position)
-    manual = (params.get("context") or {}).get("triggerKind") == types.InlineCompletionTriggerKind.Invoked.value
+    uri = uri_in(params)
+    hole = hole_at(session, uri, position_in(params))
+    manual = as_dict(params.get("context")).get("triggerKind") == types.InlineCompletionTriggerKind.Invoked.value
     token = params.get("partialResultToken")
     await session.wait_until_open()
     if hole is None or session.rooms is None:

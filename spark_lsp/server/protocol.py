@@ -1,22 +1,55 @@
-"""What pygls does differently for us: documents are ours, and messages of our own methods stay plain dictionaries.
+"""What pygls does differently for us: documents, messages of our own, and requests that it would leave unanswered.
+
+Documents are ours; messages of our own methods stay plain dictionaries; a request that cannot be read or that comes
+after shutdown is answered all the same.
 
 pygls keeps documents that mutate in place and cuts lines where LSP does not (form feeds, U+2028), so its copy is not
 kept.
 """
 
+import logging
 from collections.abc import Iterator
 from typing import Any
 
 from cattrs import Converter
 from lsprotocol import converters, types
+from pygls.exceptions import JsonRpcException
 from pygls.protocol import JsonRPCNotification, JsonRPCRequestMessage, JsonRPCResponseMessage
 from pygls.protocol.language_server import LanguageServerProtocol, lsp_method
 
 Step = tuple[Any, tuple[Any, ...], None]
 
 
+_log = logging.getLogger("spark_lsp.server")
+
+
 class SparkProtocol(LanguageServerProtocol):
-    """The pygls protocol without its document store."""
+    """The pygls protocol without its document store; no request goes unanswered."""
+
+    def structure_message(self, data: dict[str, Any]) -> Any:
+        """Read a message; one that cannot be read is answered here if it was a request, and ``None`` is handed on."""
+        is_request = "jsonrpc" in data and "id" in data and "method" in data
+        if "jsonrpc" in data and "method" in data and self.get_message_type(data["method"]) is None:
+            data.setdefault("params", None)
+        try:
+            return super().structure_message(data)
+        except JsonRpcException as error:
+            _log.warning("A message cannot be read: %s", error)
+            if is_request:
+                self._send_response(data["id"], error=error.to_response_error())
+            return None
+
+    def handle_message(self, message: Any) -> None:
+        """Handle a message; what is none of JSON-RPC's is logged and left."""
+        if not hasattr(message, "jsonrpc"):
+            if message is not None:
+                _log.warning("A message is no JSON-RPC: %s", type(message).__name__)
+            return
+        if self._shutdown and hasattr(message, "id") and hasattr(message, "method"):
+            refusal = types.ResponseError(types.ErrorCodes.InvalidRequest.value, "The server is shutting down.")
+            self._send_response(message.id, error=refusal)
+            return
+        super().handle_message(message)
 
     @lsp_method(types.TEXT_DOCUMENT_DID_OPEN)
     def lsp_text_document__did_open(self, params: types.DidOpenTextDocumentParams) -> Iterator[Step]:

@@ -40,6 +40,10 @@ class SparkServer(LanguageServer):
         _register_actions(self, self.session)
         _register_own(self, self.session)
 
+    def report_server_error(self, error: Exception, source: Any) -> None:
+        """Log what pygls could not handle; a popup for each stray message would help nobody."""
+        _log.error("%s: %s", getattr(source, "__name__", source), error)
+
 
 def _register_life(server: SparkServer, session: Session) -> None:
     @server.feature(types.INITIALIZE)
