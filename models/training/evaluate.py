@@ -1,0 +1,229 @@
+"""Measures a GGUF on held-out packages through the product's own packer and engine.
+
+Each hole is asked for three times with the same window: with the packer's context, with none, with another package's.
+usage: python -m models.training.evaluate models/spark-nano/spark-nano.gguf --lines 100 --blocks 50
+"""
+
+import argparse
+import asyncio
+import json
+import os
+import random
+import sys
+import tempfile
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from contextlib import aclosing, contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from rapidfuzz.distance import Levenshtein
+
+from models.training.corpus_file import HELD_OUT, SourceFile, read_corpus
+from models.training.holes import Hole, Shape, hole_of_shape
+from models.training.scores import Outcome, table
+from spark_lsp.context.pack import Packed
+from spark_lsp.context.trunk import block_of
+from spark_lsp.context.workspace import WorkspaceContext
+from spark_lsp.engine.address import RUNTIME_VARIABLE
+from spark_lsp.engine.base import Infill, PromptPart
+from spark_lsp.engine.fim import FileBlock, build_prompt, family_named
+from spark_lsp.engine.local import EngineLaunch, LocalEngine, stop_engines
+from spark_lsp.index.recent import Recent
+from spark_lsp.index.store import Index
+from spark_lsp.text.document import Snapshot
+
+MODES = ("none", "context", "random")
+MOST_TOKENS = {"line": 64, "block": 256}
+MOST_CHARACTERS = {"line": 120, "block": 600}
+HOLES_PER_FILE = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A hole and what the packer shows for it."""
+
+    file: SourceFile
+    hole: Hole
+    packed: Packed
+
+    @property
+    def expected(self) -> str:
+        """The missing text."""
+        return self.hole.of(self.file.text)
+
+    @property
+    def blocks(self) -> list[FileBlock]:
+        """The other files in the prompt."""
+        local = {"header", "prefix", "suffix"}
+        return [block_of(segment) for segment in self.packed.segments if segment.kind not in local]
+
+    def text_of(self, kind: str) -> str:
+        """Return the window's prefix or suffix."""
+        return next((segment.text for segment in self.packed.segments if segment.kind == kind), "")
+
+
+def choose_holes(
+    files: Sequence[SourceFile], shape: Shape, count: int, seed: int
+) -> Iterator[tuple[SourceFile, list[Hole]]]:
+    """Yield files with some holes each, spread evenly over the packages."""
+    chance = random.Random(f"{seed}:{shape}")
+    packages: dict[str, list[SourceFile]] = defaultdict(list)
+    for file in files:
+        packages[file.package].append(file)
+    for share, members in enumerate(packages.values()):
+        wanted = count // len(packages) + (share < count % len(packages))
+        while wanted > 0:
+            file = chance.choice(members)
+            holes = [
+                hole
+                for _ in range(min(HOLES_PER_FILE, wanted))
+                if (hole := _one_hole(chance, file.text, shape)) is not None
+            ]
+            wanted -= len(holes)
+            yield file, holes
+
+
+def _one_hole(chance: random.Random, text: str, shape: Shape) -> Hole | None:
+    for _ in range(20):
+        hole = hole_of_shape(chance, text, shape, most_characters=MOST_CHARACTERS[shape])
+        if hole.shape == shape and len(hole.of(text).strip()) > 1:
+            return hole
+    return None
+
+
+@contextmanager
+def private_engine(model: Path, threads: int) -> Iterator[LocalEngine]:
+    """An engine that shares nothing with the user's."""
+    with tempfile.TemporaryDirectory(prefix="spark-") as folder:
+        os.environ[RUNTIME_VARIABLE] = folder
+        launch = EngineLaunch(model_path=str(model.resolve()), context_tokens=8192, idle_minutes=1.0, threads=threads)
+        yield LocalEngine(launch)
+
+
+async def tasks_of_package(
+    engine: LocalEngine, files: Sequence[SourceFile], chosen: Sequence[tuple[SourceFile, list[Hole]]], tokens: int
+) -> list[Task]:
+    """Let the packer pack for the holes of one package, over an index of the package."""
+    tasks: list[Task] = []
+    with tempfile.TemporaryDirectory(prefix="spark-eval-") as folder:
+        root = Path(folder)
+        for file in files:
+            (root / file.path).parent.mkdir(parents=True, exist_ok=True)
+            (root / file.path).write_text(file.text, "utf-8")
+        index = Index(root)
+        index.refresh()
+        context = WorkspaceContext(
+            engine,
+            index.view,
+            Recent(),
+            repository=files[0].package,
+            relative=lambda snapshot: snapshot.uri.removeprefix("file:///"),
+            limits=lambda: (tokens, 300),
+        )
+        context.fixed_tokens = tokens
+        for file, holes in chosen:
+            await context.rebuild([file.path])
+            context.assume_resident()
+            for hole in holes:
+                text = file.text[: hole.start] + file.text[hole.end :]
+                snapshot = Snapshot(f"file:///{file.path}", root / file.path, 1, file.language, text)
+                tasks.append(Task(file, hole, await context.pack_for(snapshot, hole.start)))
+        index.close()
+    return tasks
+
+
+def prompts(task: Task, foreign: Sequence[FileBlock], order: str) -> dict[str, tuple[PromptPart, ...]]:
+    """Return the prompt of each mode; only the blocks in front differ."""
+    family = family_named("qwen2.5-coder")
+    assert family, "the engine knows the family of its own model"
+
+    def laid_out(blocks: Sequence[FileBlock]) -> tuple[PromptPart, ...]:
+        return build_prompt(
+            family,
+            "psm" if order == "psm" else "spm",
+            repository=task.file.package,
+            blocks=blocks,
+            current_path=task.file.path,
+            prefix=task.text_of("prefix"),
+            suffix=task.text_of("suffix"),
+        )
+
+    return {"none": laid_out(()), "context": task.packed.parts, "random": laid_out(foreign)}
+
+
+async def ask(engine: LocalEngine, parts: tuple[PromptPart, ...], most_tokens: int) -> tuple[str, bool]:
+    """Return the greedy answer and whether it ended by itself."""
+    text, ends = "", False
+    async with aclosing(engine.infill(Infill(prompt=parts, max_tokens=most_tokens))) as chunks:
+        async for chunk in chunks:
+            text += chunk.text
+            ends = chunk.stop in ("end", "stop_token")
+    return text, ends
+
+
+def judged(task: Task, mode: str, answer: str, *, ends: bool) -> Outcome:
+    """Compare an answer; of a line only its first line counts, as the product shows it."""
+    shape = task.hole.shape
+    shown = answer.split("\n", 1)[0] if shape == "line" else answer
+    expected, shown = task.expected.rstrip(), shown.rstrip()
+    similarity = Levenshtein.normalized_similarity(expected, shown)
+    file = task.file
+    return Outcome(file.package, file.path, shape, mode, expected, answer, expected == shown, similarity, ends)
+
+
+async def evaluate(options: argparse.Namespace) -> list[Outcome]:
+    """Measure; all tasks are packed first, so that each finds another package's context."""
+    files = [file for file in read_corpus(options.held_out) if file.language in options.languages]
+    packages: dict[str, list[SourceFile]] = defaultdict(list)
+    for file in files:
+        packages[file.package].append(file)
+    outcomes: list[Outcome] = []
+    with private_engine(options.model, options.threads) as engine:
+        info = await engine.start()
+        for shape, count in (("line", options.lines), ("block", options.blocks)):
+            chosen = list(choose_holes(files, shape, count, options.seed))
+            tasks: list[Task] = []
+            for package, members in packages.items():
+                own = [(file, holes) for file, holes in chosen if file.package == package]
+                tasks += await tasks_of_package(engine, members, own, options.tokens)
+            for place, task in enumerate(tasks):
+                foreign = _foreign(tasks, place)
+                for mode, parts in prompts(task, foreign, info.fim_order).items():
+                    answer, ends = await ask(engine, parts, MOST_TOKENS[shape])
+                    outcomes.append(judged(task, mode, answer, ends=ends))
+        await engine.close()
+        await stop_engines()
+    return outcomes
+
+
+def _foreign(tasks: Sequence[Task], place: int) -> list[FileBlock]:
+    """Return the blocks of the task of another package that lies half a round away."""
+    turned = [*tasks[place + len(tasks) // 2 :], *tasks[: place + len(tasks) // 2]]
+    own = tasks[place].file.package
+    return next((task.blocks for task in turned if task.file.package != own), [])
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Measure, print the table, and keep each answer where asked to."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("model", type=Path)
+    parser.add_argument("--lines", type=int, default=200)
+    parser.add_argument("--blocks", type=int, default=100)
+    parser.add_argument("--tokens", type=int, default=2048, help="size of the prompts")
+    parser.add_argument("--languages", nargs="+", default=["python"])
+    parser.add_argument("--held-out", type=Path, default=HELD_OUT)
+    parser.add_argument("--threads", type=int, default=0)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--out", type=Path, help="write every answer here, one JSON object a line")
+    options = parser.parse_args(arguments)
+    outcomes = asyncio.run(evaluate(options))
+    print("\n".join(table(outcomes)))
+    if options.out:
+        options.out.parent.mkdir(parents=True, exist_ok=True)
+        options.out.write_text("".join(json.dumps(asdict(each)) + "\n" for each in outcomes), "utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,181 @@
+"""Samples: holes in source files, laid out token for token as the packer lays out a prompt, the answer behind it.
+
+Every prompt is made by ``engine.fim.build_prompt``; each of its pieces is tokenised in isolation, as in the engine.
+Deterministic: (seed, number, progress) names a sample. Needs no torch.
+"""
+
+import random
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import accumulate
+from typing import Literal
+
+from models.training.corpus_file import SourceFile
+from models.training.holes import Hole, choose_hole
+from models.training.siblings import Library, choose_blocks
+from models.training.tokenizer import END, Encoder
+from spark_lsp.engine.base import Control, PromptPart
+from spark_lsp.engine.fim import FileBlock, FimFamily, build_prompt, family_named
+from spark_lsp.text.document import LineTable
+
+Order = Literal["spm", "psm"]
+
+SHORTEST_TOKENS = 96
+CHARACTERS_PER_TOKEN = 3.0  # low, so that few samples come out longer than they may be
+MOST_FILE_WEIGHT = 40_000  # characters; a longer file is not chosen more often
+
+# (share of the run, shortest, longest): short first, so that holes and their ends are learnt early.
+STAGES = ((0.2, SHORTEST_TOKENS, 512), (0.6, SHORTEST_TOKENS, 2048), (1.0, 192, 8192))
+
+WITH_SIBLINGS, WITH_HEADER = 0.6, 0.25  # the rest is the bare hole of a file that is in no workspace
+# How the edges of a window move in the packer (context/window.py): a line for so many characters, up to a limit.
+PREFIX_STEP_CHARACTERS, SUFFIX_STEP_CHARACTERS = 192, 96
+LARGEST_PREFIX_STEP_LINES, LARGEST_SUFFIX_STEP_LINES = 16, 8
+PREFIX_SHARE = 0.75  # of the window; the packer gives a prefix three times the suffix (budget.py: .50 to .17)
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """Token ids; the answer begins at ``prompt_tokens`` and ends with the end token."""
+
+    ids: list[int]
+    prompt_tokens: int
+
+    @property
+    def middle(self) -> list[int]:
+        """The answer with its end token."""
+        return self.ids[self.prompt_tokens :]
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """A hole as the packer would show it, and the text that belongs there."""
+
+    repository: str
+    blocks: tuple[FileBlock, ...]
+    path: str
+    prefix: str
+    suffix: str
+    middle: str
+
+    def parts(self, family: FimFamily, order: Order) -> tuple[PromptPart, ...]:
+        """Lay the prompt out."""
+        return build_prompt(
+            family,
+            order,
+            repository=self.repository,
+            blocks=self.blocks,
+            current_path=self.path,
+            prefix=self.prefix,
+            suffix=self.suffix,
+        )
+
+
+def family() -> FimFamily:
+    """Return the family whose control tokens the tokenizer has."""
+    found = family_named("qwen2.5-coder")
+    assert found, "the engine knows the family of its own model"
+    return found
+
+
+def length_limits(progress: float, longest: int) -> tuple[int, int]:
+    """Return the shortest and the longest sample, in tokens, at a share of the run."""
+    low, high = next(((low, high) for end, low, high in STAGES if progress < end), STAGES[-1][1:])
+    return min(low, longest), min(high, longest)
+
+
+def window(text: str, hole: Hole, characters: int, prefix_share: float = PREFIX_SHARE) -> tuple[str, str]:
+    """Return prefix and suffix of a hole within a number of characters, cut where the packer cuts.
+
+    The packer never sees the middle, so the edges are those of the text without it.
+    """
+    bare = text[: hole.start] + text[hole.end :]
+    lines = LineTable.of(bare)
+    line = lines.line_of(hole.start)
+    before = int(characters * prefix_share)
+    step = min(LARGEST_PREFIX_STEP_LINES, max(1, before // PREFIX_STEP_CHARACTERS))
+    starts = [lines.starts[each] for each in range(0, line + 1, step)]
+    start = next((each for each in starts if hole.start - each <= before), lines.starts[line])
+    after = characters - min(before, hole.start - start)
+    step = min(LARGEST_SUFFIX_STEP_LINES, max(1, after // SUFFIX_STEP_CHARACTERS))
+    ends = [lines.starts[each] for each in range(line + step, len(lines.starts), step)]
+    reachable = [each for each in (lines.ends[line], *ends, len(bare)) if each - hole.start <= after]
+    end = max(reachable, default=hole.start)
+    return bare[max(start, hole.start - characters) : hole.start], bare[hole.start : end]
+
+
+@dataclass(frozen=True)
+class Sampler:
+    """Makes samples from a corpus."""
+
+    files: Sequence[SourceFile]
+    vocabulary: Encoder
+    longest: int = 8192
+    order: Order = "spm"
+
+    @cached_property
+    def _cumulated(self) -> list[int]:
+        return list(accumulate(min(len(file.text), MOST_FILE_WEIGHT) for file in self.files))
+
+    @cached_property
+    def library(self) -> Library:
+        """The files by package, and what defines what."""
+        return Library.of(self.files)
+
+    def sample(self, seed: int, number: int, progress: float) -> Sample:
+        """Return one sample; the same arguments give the same."""
+        chance = random.Random(f"{seed}:{number}")
+        low, high = length_limits(progress, self.longest)
+        limit = int(low * (high / low) ** chance.random())
+        while True:
+            made = self.encode(self.prompt(chance, limit), limit)
+            if made is not None:
+                return made
+
+    def prompt(self, chance: random.Random, limit: int) -> Prompt:
+        """Choose a hole and what is shown around it, for about ``limit`` tokens."""
+        file = self.files[bisect_left(self._cumulated, chance.randrange(self._cumulated[-1]) + 1)]
+        room = int(limit * CHARACTERS_PER_TOKEN)
+        hole = choose_hole(chance, file, most_characters=room // 3)
+        room -= len(hole.of(file.text))
+        kind = chance.random()
+        if kind >= WITH_SIBLINGS + WITH_HEADER:
+            prefix, suffix = window(file.text, hole, room)
+            return Prompt("", (), file.path, prefix, suffix, hole.of(file.text))
+        room -= len(file.path) + len(file.package)
+        siblings_room = int(room * chance.uniform(0.25, 0.75)) if kind < WITH_SIBLINGS else 0
+        prefix, suffix = window(file.text, hole, room - siblings_room)
+        used = len(prefix) + len(suffix)
+        siblings_room = min(siblings_room * 2, room - used) if siblings_room else 0
+        blocks = choose_blocks(chance, self.library, file, hole, prefix, suffix, siblings_room)
+        return Prompt(file.package, blocks, file.path, prefix, suffix, hole.of(file.text))
+
+    def encode(self, prompt: Prompt, limit: int) -> Sample | None:
+        """Return the tokens of a prompt and its answer, or None where they are more than the limit."""
+        ids = self.prompt_ids(prompt)
+        while len(ids) + 1 > limit and prompt.blocks:
+            prompt = Prompt(
+                prompt.repository, prompt.blocks[1:], prompt.path, prompt.prefix, prompt.suffix, prompt.middle
+            )
+            ids = self.prompt_ids(prompt)
+        answer = [*self.vocabulary.encode(prompt.middle), self.vocabulary.control(END)]
+        return Sample(ids + answer, len(ids)) if len(ids) + len(answer) <= limit else None
+
+    def prompt_ids(self, prompt: Prompt) -> list[int]:
+        """Return the tokens of a prompt: control tokens by text, each piece in isolation."""
+        ids: list[int] = []
+        for part in prompt.parts(family(), self.order):
+            if isinstance(part, Control):
+                ids.append(self.vocabulary.control(part.text))
+            else:
+                ids += self.vocabulary.encode(part.text)
+        return ids
+
+    def samples(self, seed: int, first: int, progress: float) -> Iterator[Sample]:
+        """Yield samples from a number on, without end."""
+        number = first
+        while True:
+            yield self.sample(seed, number, progress)
+            number += 1

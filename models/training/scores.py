@@ -1,0 +1,70 @@
+"""Numbers of an evaluation, each with its 95 % interval. Pure."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+Z95 = 1.96
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """One answer beside what belongs there. ``exact`` and ``ends`` are what the card reports."""
+
+    package: str
+    path: str
+    shape: str
+    mode: str
+    expected: str
+    answer: str
+    exact: bool
+    similarity: float
+    ends: bool
+
+
+def wilson(hits: int, count: int) -> tuple[float, float]:
+    """Return the 95 % interval of a share."""
+    if not count:
+        return 0.0, 1.0
+    share, square = hits / count, Z95**2
+    middle = (share + square / (2 * count)) / (1 + square / count)
+    half = Z95 * math.sqrt(share * (1 - share) / count + square / (4 * count**2)) / (1 + square / count)
+    return max(0.0, middle - half), min(1.0, middle + half)
+
+
+def paired_difference(ones: Sequence[bool], others: Sequence[bool]) -> tuple[float, float]:
+    """Return how much more often the first hits on the same holes, and half of the 95 % interval of that."""
+    differences = [int(one) - int(other) for one, other in zip(ones, others, strict=True)]
+    count = len(differences)
+    if count < 2:
+        return 0.0, 1.0
+    mean = sum(differences) / count
+    variance = sum((each - mean) ** 2 for each in differences) / (count - 1)
+    return mean, Z95 * math.sqrt(variance / count)
+
+
+def table(outcomes: Sequence[Outcome]) -> list[str]:
+    """Return a row for each shape and mode, and what context is worth."""
+    rows = ["shape  mode      n   exact [95 %]        similarity  ends"]
+    for shape in dict.fromkeys(each.shape for each in outcomes):
+        for mode in dict.fromkeys(each.mode for each in outcomes):
+            chosen = [each for each in outcomes if (each.shape, each.mode) == (shape, mode)]
+            hits, count = sum(each.exact for each in chosen), len(chosen)
+            low, high = wilson(hits, count)
+            similarity = sum(each.similarity for each in chosen) / max(1, count)
+            ends = sum(each.ends for each in chosen) / max(1, count)
+            share = hits / max(1, count)
+            numbers = f"{share:.3f} [{low:.3f}, {high:.3f}]  {similarity:.3f}       {ends:.2f}"
+            rows.append(f"{shape:<6} {mode:<8} {count:>3}   {numbers}")
+        rows += _worth_of_context([each for each in outcomes if each.shape == shape], shape)
+    return rows
+
+
+def _worth_of_context(outcomes: Sequence[Outcome], shape: str) -> list[str]:
+    exact = {mode: [each.exact for each in outcomes if each.mode == mode] for mode in {each.mode for each in outcomes}}
+    rows = []
+    for mode in ("none", "random"):
+        if mode in exact and "context" in exact:
+            mean, half = paired_difference(exact["context"], exact[mode])
+            rows.append(f"{shape:<6} context over {mode}: {mean:+.3f} ± {half:.3f}")
+    return rows

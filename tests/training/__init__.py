@@ -1,0 +1,1 @@
+"""Tests of what makes the embedded model. Most need no torch; none needs the network or fetched data."""

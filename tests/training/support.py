@@ -1,0 +1,42 @@
+"""A small corpus and an encoder that need nothing installed."""
+
+from models.training.corpus_file import SourceFile
+from models.training.tokenizer import CONTROLS
+
+
+class ByteEncoder:
+    """One token a byte, after the control tokens."""
+
+    def control(self, text: str) -> int:
+        return CONTROLS.index(text)
+
+    def encode(self, text: str) -> list[int]:
+        return [len(CONTROLS) + byte for byte in text.encode()]
+
+    def decode(self, ids: list[int]) -> str:
+        """Return the text, control tokens by their own."""
+        text = b""
+        for number in ids:
+            text += CONTROLS[number].encode() if number < len(CONTROLS) else bytes([number - len(CONTROLS)])
+        return text.decode()
+
+
+def small_corpus() -> list[SourceFile]:
+    """Two packages; in each, files use what others define."""
+    files = []
+    for package in ("alpha", "beta"):
+        for number in range(6):
+            other = (number + 1) % 6
+            body = "".join(
+                f"def make_{package}_{number}_{place}(value: int) -> int:\n"
+                f'    """Return {place} more."""\n'
+                f"    if value > {place}:\n"
+                f"        return make_{package}_{other}_{place}(value - {place})\n"
+                f"    return value + {place}\n\n\n"
+                for place in range(8)
+            )
+            text = f"from {package}.m{other} import make_{package}_{other}_0\n\n\n{body}"
+            lines = [line for line, content in enumerate(text.split("\n")) if content.startswith("def ")]
+            spans = tuple((f"make_{package}_{number}_{place}", line, line) for place, line in enumerate(lines))
+            files.append(SourceFile(package, f"{package}/m{number}.py", "python", text, spans))
+    return files
