@@ -26,8 +26,9 @@ check: setup ## Lint, formatting, types, and whether generated files are fresh
 generate: setup ## Write the generated files anew from the settings
 	@$(RUN)python scripts/generate.py
 
-bench: setup ## Measure the latency of completions with the embedded model
+bench: setup ## Measure first tokens, decode speed, what a keystroke costs, and recovery after kill -9
 	@$(RUN)spark-lsp bench latency
+	@$(RUN)python scripts/bench_server.py
 
 setup: ## Make .venv and install the project with its development tools
 	@sh scripts/setup.sh dev

@@ -80,6 +80,11 @@ class WorkspaceContext:
         return sum(segment.tokens for segment in self._trunk[: self._resident])
 
     @property
+    def unread_tokens(self) -> int:
+        """Tokens of the trunk that the model has still to read."""
+        return sum(segment.tokens for segment in self._trunk[self._resident :])
+
+    @property
     def digest(self) -> str:
         """Names what of the trunk is shown; answers depend on it."""
         return content_hash("\0".join(segment.text for segment in self._trunk[: self._resident]))[:12]

@@ -54,12 +54,17 @@ class Rooms:
         if self.index is not None:
             await asyncio.to_thread(self.index.update, path, text)
 
-    async def rebuild_trunk(self, open_paths: Collection[str], warmed: Progress) -> None:
-        """Choose the trunk anew and read it in the background. Without a model there is nothing to do yet."""
+    async def rebuild_trunk(self, open_paths: Collection[str], warmed: Progress) -> asyncio.Task[None] | None:
+        """Choose the trunk anew and read it in the background; return that work when it was begun here.
+
+        A reading that goes on takes the new trunk over. Without a model there is nothing to do yet.
+        """
         with contextlib.suppress(SparkError):
             await self.context.rebuild(open_paths)
             if self._warming is None or self._warming.done():
                 self._warming = asyncio.create_task(self.context.warm(warmed))
+                return self._warming
+        return None
 
     async def stop_generating(self) -> None:
         """Stop everything that asks the engine for something."""

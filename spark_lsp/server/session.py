@@ -17,7 +17,7 @@ from lsprotocol import types
 from spark_lsp.config import Settings
 from spark_lsp.errors import Reason, SparkError
 from spark_lsp.index.watch import Watcher
-from spark_lsp.server.client import Client
+from spark_lsp.server.client import Client, Report
 from spark_lsp.server.rooms import OpenRooms, Rooms
 from spark_lsp.server.status import Status, status_of
 from spark_lsp.text.document import Snapshot
@@ -25,6 +25,7 @@ from spark_lsp.text.edit import Span
 from spark_lsp.trace import Trace, TraceLog
 
 OPEN_TIMEOUT_S = 10.0  # a client that never answers for its settings must not keep requests waiting
+LONG_READ_TOKENS = 4096  # a shorter trunk is read within a second or two; progress would only flicker
 FEW_FILES = 20
 IGNORE_FILES = (".gitignore", ".sparkignore")
 REINDEX_DELAY_S = 0.3  # a pause in the typing; parsing one file takes a few milliseconds in a thread
@@ -48,7 +49,6 @@ class Session:
         self.indexing = False
         self.starting = False
         self._index_again = False
-        self.resident_of: tuple[int, int] = (0, 0)
         self._open_rooms = open_rooms
         self._documents: dict[str, Snapshot] = {}
         self._oversized: set[str] = set()
@@ -284,11 +284,19 @@ class Session:
         if rooms is None or rooms.engine.model is None:
             return
 
+        report: Report | None = None
+
         def warmed(done: int, total: int) -> None:
-            self.resident_of = (done, total)
+            if report is not None:
+                report(done, total, f"{done} of {total} tokens")
             self.tell_status()
 
-        await rooms.rebuild_trunk(self.open_paths(), warmed)
+        reading = await rooms.rebuild_trunk(self.open_paths(), warmed)
+        if reading is None or rooms.context.unread_tokens < LONG_READ_TOKENS:
+            return
+        async with self.client.progress("Reading the workspace") as told:
+            report = told
+            await asyncio.wait([reading])
 
     # -- what the user is told ---------------------------------------------------------------------------------------
 
