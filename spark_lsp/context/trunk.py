@@ -5,8 +5,10 @@ fit, the files alone. Segments that are still right keep their place, new ones a
 end; nothing is re-ordered for a better ranking, because each token after a change has to be read again.
 """
 
+import asyncio
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
+from itertools import islice
 
 from spark_lsp.context.segment import Segment
 from spark_lsp.context.tokens import TokenCounter
@@ -59,14 +61,17 @@ async def build_trunk(
     A workspace whose files altogether fit ``whole_tokens`` is shown whole: nothing is left for a tail to add.
     ``leave_out`` are paths of open documents: their text changes with each key and belongs to the window and the tail.
     """
-    order = [path for path in frozen_order(view) if path not in leave_out]
+    everything = await asyncio.to_thread(frozen_order, view)
+    order = [path for path in everything if path not in leave_out]
+    room_tokens = max(budget_tokens, whole_tokens)
     files = (whole for path in order if (whole := whole_file(path, view.files[path])))
-    wholes = await _count_all(files, counter, family, max(budget_tokens, whole_tokens))
-    chosen = _within(wholes, max(budget_tokens, whole_tokens))
-    if len(chosen) < len(order):
-        sheets = (sheet for path in order if (sheet := signature_sheet(path, view.files[path])))
-        chosen = _within([*await _count_all(sheets, counter, family, budget_tokens), *wholes], budget_tokens)
-    return _keep_places(previous, chosen)
+    wholes = await _count_all(files, counter, family, room_tokens)
+    has_long = any(view.files[path].size > WHOLE_FILE_LIMIT_CHARACTERS for path in order)
+    if not has_long and sum(whole.tokens for whole in wholes) <= room_tokens:
+        return _keep_places(previous, wholes)
+    sheets = (sheet for path in order if (sheet := signature_sheet(path, view.files[path])))
+    counted = await _count_all(sheets, counter, family, budget_tokens)
+    return _keep_places(previous, _within([*counted, *wholes], budget_tokens))
 
 
 def _within(candidates: Sequence[Segment], budget_tokens: int) -> list[Segment]:
@@ -95,19 +100,17 @@ def is_same(one: Segment, other: Segment) -> bool:
 async def _count_all(
     candidates: Iterator[Segment], counter: TokenCounter, family: FimFamily, budget_tokens: int
 ) -> list[Segment]:
-    """Count candidates batch by batch until they fill the budget."""
+    """Count candidates batch by batch until they fill the budget; they read files, so they are made in a thread."""
     counted: list[Segment] = []
     total = 0
-    batch: list[Segment] = []
-    for segment in candidates:
-        batch.append(segment)
-        if len(batch) == COUNT_BATCH_SEGMENTS:
-            counted += await count_segments(batch, counter, family)
-            total = sum(each.tokens for each in counted)
-            batch = []
-            if total > budget_tokens:
-                return counted
-    return counted + await count_segments(batch, counter, family)
+    while total <= budget_tokens:
+        batch = await asyncio.to_thread(lambda: list(islice(candidates, COUNT_BATCH_SEGMENTS)))
+        if not batch:
+            break
+        batch = await count_segments(batch, counter, family)
+        counted += batch
+        total += sum(segment.tokens for segment in batch)
+    return counted
 
 
 async def count_segments(segments: Sequence[Segment], counter: TokenCounter, family: FimFamily) -> list[Segment]:

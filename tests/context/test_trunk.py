@@ -124,3 +124,12 @@ async def test_a_rate_is_learnt_from_long_reads_only(tmp_path: Path) -> None:
     assert rooms.context.budget() == guess
     rooms.context.learn(Usage(prefill_tokens=1000, first_token_ms=100.0))
     assert rooms.context.budget().tail_tokens > guess.tail_tokens
+
+
+async def test_empty_files_do_not_keep_a_small_workspace_from_being_shown_whole(tmp_path: Path) -> None:
+    engine = ScriptedEngine(["x"])
+    workspace = "#- pkg/__init__.py\n#- pkg/a.py\ndef alpha(x):\n    return x\n#- main.py\nx = $0\n"
+    rooms = TestRooms(engine, index=indexed(parse_fixture(workspace), tmp_path))
+    await engine.start()
+    await rooms.context.rebuild(["main.py"])
+    assert [(segment.path, segment.kind) for segment in rooms.context.trunk] == [("pkg/a.py", "file")]
