@@ -16,7 +16,9 @@ from models.training.samples import Sample, Sampler
 
 Layout = Literal["rows", "packed"]
 
-POOL_SAMPLES = 256  # sorted by length among themselves, so that little of a batch is padding
+POOL_BATCHES = 4  # made and sorted together, so that little of a batch is padding
+FEWEST_POOL_TOKENS = 131_072
+POOL_STRIDE = 1_000_000  # numbers of samples set aside for a pool, far more than it takes
 ROW_STEP = 64  # rows are padded to a multiple of this
 MIDDLE_WEIGHT = 3.0  # an answer is a twentieth of a sample, its end one token
 
@@ -40,8 +42,11 @@ def pool(
     sampler: Sampler, *, seed: int, number: int, progress: float, layout: Layout, row_tokens: int, batch_tokens: int
 ) -> list[Batch]:
     """Return the batches of one pool of samples."""
-    first = number * POOL_SAMPLES
-    samples = [sampler.sample(seed, first + place, progress) for place in range(POOL_SAMPLES)]
+    samples: list[Sample] = []
+    left = max(FEWEST_POOL_TOKENS, POOL_BATCHES * batch_tokens)
+    while left > 0:
+        samples.append(sampler.sample(seed, number * POOL_STRIDE + len(samples), progress))
+        left -= len(samples[-1].ids) - 1
     groups = _packed(samples, row_tokens, batch_tokens) if layout == "packed" else _rows(samples, batch_tokens)
     batches = [batch_of(rows, row_tokens if layout == "packed" else _padded(rows)) for rows in groups]
     random.Random(f"{seed}:{number}:order").shuffle(batches)
@@ -84,7 +89,7 @@ def _rows(samples: Sequence[Sample], batch_tokens: int) -> Iterator[list[list[Sa
 
 
 def _packed(samples: Sequence[Sample], row_tokens: int, batch_tokens: int) -> Iterator[list[list[Sample]]]:
-    """Fill rows, the longest samples first, each into the fullest row that has room; short batches are left out."""
+    """Fill rows, the longest samples first, each into the fullest row that has room; a rest too small is left out."""
     rows: list[tuple[int, list[Sample]]] = []
     for sample in sorted(samples, key=lambda each: -len(each.ids)):
         length = len(sample.ids) - 1

@@ -85,9 +85,11 @@ def choose_holes(
 
 
 def _one_hole(chance: random.Random, text: str, shape: Shape) -> Hole | None:
+    """Choose a hole that says something; of a line, all of its rest."""
     for _ in range(20):
         hole = hole_of_shape(chance, text, shape, most_characters=MOST_CHARACTERS[shape])
-        if hole.shape == shape and len(hole.of(text).strip()) > 1:
+        is_whole = shape != "line" or text[hole.end : hole.end + 1] in {"\n", ""}
+        if hole.shape == shape and is_whole and len(hole.of(text).strip()) > 1:
             return hole
     return None
 

@@ -30,7 +30,7 @@ def differing_texts(vocabulary: Vocabulary, texts: Sequence[str]) -> list[str]:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "vocabulary.gguf"
         write_vocabulary(path, vocabulary)
-        with opened(path, vocabulary_only=True) as model:
+        with opened(path, vocabulary_only=True, context_tokens=512) as model:
             return [text for text in texts if text and ids_of(model, text) != vocabulary.encode(text)]
 
 

@@ -5,7 +5,6 @@ different samples never see each other. Loss is a weighted mean over tokens.
 """
 
 import math
-from functools import cache
 from typing import Any
 
 import torch
@@ -13,6 +12,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from models.training.shape import ModelShape
+
+MASK_BLOCK = 128  # what flex attention works in
 
 
 class Norm(nn.Module):
@@ -71,34 +72,39 @@ class Block(nn.Module):
 
 def attention(query: Tensor, key: Tensor, value: Tensor, mask: Any) -> Tensor:
     """Attend: causal without a mask, along a mask of booleans, or along a block mask (compiled, on CUDA)."""
+    groups = query.shape[1] // key.shape[1]
+    key, value = key.repeat_interleave(groups, 1), value.repeat_interleave(groups, 1)
     if mask is None or isinstance(mask, Tensor):
-        groups = query.shape[1] // key.shape[1]
-        key, value = key.repeat_interleave(groups, 1), value.repeat_interleave(groups, 1)
         return F.scaled_dot_product_attention(query, key, value, attn_mask=mask, is_causal=mask is None)
     from torch.nn.attention.flex_attention import flex_attention  # noqa: PLC0415 - slow to import
 
-    return flex_attention(query, key, value, block_mask=mask, enable_gqa=True)
+    return flex_attention(query, key, value, block_mask=mask)
 
 
-def document_mask(documents: Tensor) -> Any:
-    """Return the mask that lets each token see the earlier ones of its own sample."""
-    if documents.device.type != "cuda":
-        tokens = documents.shape[1]
+def document_mask(documents: Tensor, *, in_blocks: bool) -> Any:
+    """Return the mask that lets each token see the earlier ones of its own sample.
+
+    ``in_blocks`` makes the sparse form that CUDA runs: it lists for each block of queries the blocks of keys from the
+    start of its first sample on, so nothing of tokens times tokens is ever stored. Rows are whole blocks long.
+    """
+    rows, tokens = documents.shape
+    if not in_blocks:
         causal = torch.ones(tokens, tokens, dtype=torch.bool, device=documents.device).tril()
         return (documents[:, None, :, None] == documents[:, None, None, :]) & causal
-    from torch.nn.attention.flex_attention import create_block_mask  # noqa: PLC0415 - slow to import
+    from torch.nn.attention.flex_attention import BlockMask  # noqa: PLC0415 - slow to import
 
-    rows, tokens = documents.shape
+    places = torch.arange(tokens, device=documents.device).expand(rows, tokens)
+    changed = F.pad(documents[:, 1:] != documents[:, :-1], (1, 0))
+    starts = torch.where(changed, places, 0).cummax(dim=1).values
+    first = starts[:, ::MASK_BLOCK] // MASK_BLOCK
+    blocks = torch.arange(tokens // MASK_BLOCK, device=documents.device)
+    listed = (first[:, :, None] + blocks).clamp(max=len(blocks) - 1)
 
     def sees(row: Tensor, _head: Tensor, query: Tensor, key: Tensor) -> Tensor:
         return (query >= key) & (documents[row, query] == documents[row, key])
 
-    return _compiled(create_block_mask)(sees, rows, None, tokens, tokens, device=documents.device)
-
-
-@cache
-def _compiled(function: Any) -> Any:
-    return torch.compile(function, dynamic=False)
+    counts = (blocks - first + 1)[:, None].int()
+    return BlockMask.from_kv_blocks(counts, listed[:, None].int(), BLOCK_SIZE=MASK_BLOCK, mask_mod=sees)
 
 
 class SparkModel(nn.Module):
@@ -121,17 +127,14 @@ class SparkModel(nn.Module):
             if name.endswith(("output.weight", "down.weight")):
                 nn.init.zeros_(weight)
 
-    def hidden(self, ids: Tensor, mask: Any = None) -> Tensor:
-        """Return the last layer's output, normed."""
+    def forward(self, ids: Tensor, documents: Tensor | None = None) -> Tensor:
+        """Return the logits of every next token; ``documents`` tells the samples of packed rows apart."""
+        mask = None if documents is None else document_mask(documents, in_blocks=documents.is_cuda)
         cosine, sine = self._angles(ids)
         x = self.embedding(ids)
         for block in self.blocks:
             x = block(x, cosine, sine, mask)
-        return self.norm(x)
-
-    def forward(self, ids: Tensor, mask: Any = None) -> Tensor:
-        """Return the logits of every next token."""
-        return F.linear(self.hidden(ids, mask), self.embedding.weight)
+        return F.linear(self.norm(x), self.embedding.weight)
 
     def _angles(self, ids: Tensor) -> tuple[Tensor, Tensor]:
         half = torch.arange(0, self.shape.head_width, 2, device=ids.device, dtype=torch.float32)
@@ -142,13 +145,15 @@ class SparkModel(nn.Module):
         return angles.cos().to(kind), angles.sin().to(kind)
 
 
-def token_losses(model: nn.Module, ids: Tensor, targets: Tensor, mask: Any = None) -> Tensor:
+def token_losses(model: nn.Module, ids: Tensor, targets: Tensor, documents: Tensor | None = None) -> Tensor:
     """Return the loss of each target, in nats."""
-    logits = model(ids, mask)
+    logits = model(ids, documents)
     return F.cross_entropy(logits.float().flatten(0, 1), targets.flatten(), reduction="none").view_as(targets)
 
 
-def weighted_loss(model: nn.Module, ids: Tensor, targets: Tensor, weights: Tensor, mask: Any = None) -> Tensor:
+def weighted_loss(
+    model: nn.Module, ids: Tensor, targets: Tensor, weights: Tensor, documents: Tensor | None = None
+) -> Tensor:
     """Return the mean loss; padding weighs nothing."""
-    losses = token_losses(model, ids, targets, mask)
+    losses = token_losses(model, ids, targets, documents)
     return (losses * weights).sum() / weights.sum()

@@ -6,7 +6,7 @@ Deterministic: (seed, number, progress) names a sample. Needs no torch.
 
 import random
 from bisect import bisect_left
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import accumulate
@@ -172,10 +172,3 @@ class Sampler:
             else:
                 ids += self.vocabulary.encode(part.text)
         return ids
-
-    def samples(self, seed: int, first: int, progress: float) -> Iterator[Sample]:
-        """Yield samples from a number on, without end."""
-        number = first
-        while True:
-            yield self.sample(seed, number, progress)
-            number += 1

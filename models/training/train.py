@@ -20,10 +20,10 @@ from typing import Any
 import torch
 
 from models.training import checkpoint
-from models.training.batches import Batch
+from models.training.batches import Batch, batch_of
 from models.training.corpus_file import CORPUS, HELD_OUT, read_corpus
 from models.training.manifest import HERE
-from models.training.model import SparkModel, document_mask, token_losses, weighted_loss
+from models.training.model import SparkModel, token_losses, weighted_loss
 from models.training.samples import Sampler
 from models.training.shape import SHAPES, ModelShape
 from models.training.stream import BatchStream, StreamPlan, on_device, read
@@ -36,7 +36,7 @@ WARM_UP_STEPS = 100
 LAST_RATE = 0.02  # share of the rate at the end of the decay
 LOG_STEPS = 20
 DRY_STEPS, DRY_SECONDS = 50, 100.0
-VALIDATION_SAMPLES, VALIDATION_SEED, VALIDATION_LONGEST = 64, 20_251, 2048
+VALIDATION_SAMPLES, VALIDATION_SEED, VALIDATION_LONGEST = 48, 20_251, 2048
 
 
 @dataclass
@@ -78,9 +78,8 @@ class Trainer:
             for group in optimiser.param_groups:
                 group["lr"] = usual * rate
         ids, targets, weights, documents = on_device(batch, self.device)
-        mask = document_mask(documents) if packed else None
         with torch.autocast(self.device.type, torch.bfloat16):
-            loss = self._loss(self.model, ids, targets, weights, mask)
+            loss = self._loss(self.model, ids, targets, weights, documents if packed else None)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
         for optimiser in self.optimisers:
@@ -108,8 +107,6 @@ def rate_at(steps: int, share: float, decay: float) -> float:
 
 def validation_batches(vocabulary: Vocabulary, path: Path) -> list[Batch]:
     """Return the same held-out samples each time."""
-    from models.training.batches import batch_of  # noqa: PLC0415 - beside its only use
-
     sampler = Sampler(read_corpus(path), vocabulary, longest=VALIDATION_LONGEST)
     samples = (sampler.sample(VALIDATION_SEED, number, 0.9) for number in range(VALIDATION_SAMPLES))
     return [batch_of([[sample]], len(sample.ids) - 1) for sample in samples]
