@@ -64,6 +64,9 @@ class WorkspaceContext:
         self._resident = 0
         self._rate_tokens_per_s = RunningMean(0.0)
         self._last_asked = 0.0
+        self._residents: tuple[Segment, ...] = ()
+        self._digest = ""
+        self._noticed: tuple[tuple[Segment, ...], int] | None = None
         self._found_for: object = None
         self._found: list[Segment] = []
         self.fixed_tokens: int | None = None
@@ -87,7 +90,8 @@ class WorkspaceContext:
     @property
     def digest(self) -> str:
         """Names what of the trunk is shown; answers depend on it."""
-        return content_hash("\0".join(segment.text for segment in self._trunk[: self._resident]))[:12]
+        self._notice_residents()
+        return self._digest
 
     def learn(self, usage: Usage) -> None:
         """Take the reading rate of a request into account for the next budgets."""
@@ -129,12 +133,11 @@ class WorkspaceContext:
         self._last_asked = asyncio.get_running_loop().time()
         budget = self.budget(ceiling_tokens)
         cursor = Cursor(snapshot, self._relative(snapshot), offset, self._view(), self._recent)
+        self._notice_residents()
         began = perf_counter()
         found = await self._gathered(cursor)
         gathered = perf_counter()
-        packed = await pack(
-            cursor, self._layout(), self._counter, budget, trunk=self.trunk[: self._resident], found=found
-        )
+        packed = await pack(cursor, self._layout(), self._counter, budget, trunk=self._residents, found=found)
         spent_ms = (perf_counter() - gathered) * 1000
         return replace(packed, gather_ms=(gathered - began) * 1000, pack_ms=spent_ms)
 
@@ -199,6 +202,13 @@ class WorkspaceContext:
     def engine_lost(self) -> None:
         """Forget what was resident: a new engine has read nothing."""
         self._resident = 0
+
+    def _notice_residents(self) -> None:
+        """Work out what the resident segments are, once for each change: a key must not cost the trunk's length."""
+        if self._noticed is None or self._noticed[0] is not self._trunk or self._noticed[1] != self._resident:
+            self._noticed = (self._trunk, self._resident)
+            self._residents = tuple(replace(each, cached=True) for each in self._trunk[: self._resident])
+            self._digest = content_hash("\0".join(segment.text for segment in self._residents))
 
     def _next_step(self) -> int:
         end, tokens = self._resident, 0
