@@ -26,17 +26,27 @@ class Result:
     """Names the model, the trunk and the settings that the text depends on."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """What is kept of an older result: not the document around it, which its key names."""
+
+    uri: str
+    text: str
+    replaced: int
+
+
 class Reuse:
     """The results of the last requests, newest last, per server."""
 
     def __init__(self) -> None:
-        self._results: OrderedDict[str, Result] = OrderedDict()
+        self._results: OrderedDict[str, _Kept] = OrderedDict()
         self._newest: dict[str, Result] = {}
         self._rejected: OrderedDict[tuple[str, str], None] = OrderedDict()
 
     def store(self, result: Result) -> None:
         """Keep a result."""
-        self._results[_key(result.uri, result.prefix, result.suffix, result.settings_key)] = result
+        key = _key(result.uri, result.prefix, result.suffix, result.settings_key)
+        self._results[key] = _Kept(result.uri, result.text, result.replaced)
         self._newest[result.uri] = result
         while len(self._results) > KEPT_RESULTS:
             self._results.popitem(last=False)
@@ -49,7 +59,8 @@ class Reuse:
             rest = typed_through(newest.prefix, newest.suffix, newest.text, newest.replaced, hole)
             if rest:
                 return Result(uri, hole.prefix, hole.suffix, rest, newest.replaced, settings_key)
-        return self._results.get(_key(uri, hole.prefix, hole.suffix, settings_key))
+        kept = self._results.get(_key(uri, hole.prefix, hole.suffix, settings_key))
+        return Result(uri, hole.prefix, hole.suffix, kept.text, kept.replaced, settings_key) if kept else None
 
     def changed(self, hole: Hole) -> None:
         """Notice a change: a suggestion that is being erased is not wanted, and is not offered there again."""
