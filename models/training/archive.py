@@ -34,6 +34,7 @@ _SPDX_OF_TEXT = {
     "apache license, version 2.0": "Apache-2.0",
     "apache 2.0": "Apache-2.0",
     "apache 2": "Apache-2.0",
+    "apache 2.0 license": "Apache-2.0",
     "isc license": "ISC",
     "isc license (iscl)": "ISC",
     "python software foundation license": "PSF-2.0",

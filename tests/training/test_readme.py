@@ -1,0 +1,23 @@
+"""The commands of the page fit the lent machine and name options that exist."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+PAGE = (Path(__file__).parents[2] / "models" / "training" / "README.md").read_text("utf-8")
+COMMANDS = [line for fence in re.findall(r"```sh\n(.*?)```", PAGE, re.DOTALL) for line in fence.splitlines()]
+
+
+def test_commands_fit_one_call() -> None:
+    assert max(map(len, COMMANDS)) <= 2000
+
+
+def test_options_of_the_trainer_are_there() -> None:
+    pytest.importorskip("torch")
+    from models.training.train import read_options  # noqa: PLC0415 - needs torch
+
+    for line in COMMANDS:
+        for command in re.findall(r"models\.training\.train([^|;>#]*)", line):
+            words = command.replace('"', "").split()
+            assert read_options([word for word in words if word != "2"])
