@@ -66,6 +66,10 @@ class Rooms:
                 return self._warming
         return None
 
+    def stop_indexing(self) -> None:
+        """Let a running refresh of the index end at its next file."""
+        self._stop_indexing.set()
+
     async def stop_generating(self) -> None:
         """Stop everything that asks the engine for something."""
         if self._warming:
@@ -75,7 +79,7 @@ class Rooms:
 
     async def close(self) -> None:
         """Stop all background work and leave the engine."""
-        self._stop_indexing.set()
+        self.stop_indexing()
         await self.stop_generating()
         await self.engine.close()
 

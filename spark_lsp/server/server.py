@@ -73,8 +73,8 @@ def _register_life(server: SparkServer, session: Session) -> None:
             await session.open(chosen)
 
     @server.feature(types.SHUTDOWN)
-    async def shutdown(_params: Any) -> None:
-        await session.close()
+    def shutdown(_params: Any) -> None:
+        session.close()
 
 
 def _register_documents(server: SparkServer, session: Session) -> None:

@@ -126,11 +126,16 @@ class Session:
                 async with asyncio.timeout(OPEN_TIMEOUT_S):
                     await self._opened.wait()
 
-    async def close(self) -> None:
-        """Stop all work and leave the engine. Whoever asks again waits for the same end."""
+    def close(self) -> None:
+        """Begin to stop all work and to leave the engine; returns at once, so that ``shutdown`` is answered at once.
+
+        A client may send ``exit`` right behind it. What is not done by then ends with the process: the engine sees the
+        connection close.
+        """
         if self._closing is None:
+            if self.rooms:
+                self.rooms.stop_indexing()
             self._closing = asyncio.create_task(self._close(), name="close")
-        await asyncio.shield(self._closing)
 
     async def _close(self) -> None:
         for handle in self._reindex.values():
