@@ -55,11 +55,15 @@ function Request:send(params, on_items)
     if self.token then
       stream.close(self.token)
     end
+    local refused = err and err.code == METHOD_NOT_FOUND and self.streaming
+    if refused then
+      -- Also the refusal of a question that a later key has cancelled: that key must not be the next to ask in vain.
+      without_stream[self.client.id] = true
+    end
     if self.finished then
       return
     end
-    if err and err.code == METHOD_NOT_FOUND and self.streaming then
-      without_stream[self.client.id] = true
+    if refused then
       self.streaming, self.token, params.partialResultToken = false, nil, nil
       self:send(params, on_items)
       return
