@@ -5,7 +5,7 @@ Needs nothing beyond the standard library, so that it is read wherever training 
 
 import json
 import lzma
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -26,10 +26,11 @@ class SourceFile:
     definitions: tuple[tuple[str, int, int], ...] = ()
 
 
-def read_corpus(path: Path) -> list[SourceFile]:
-    """Read a corpus file."""
+def read_corpus(path: Path, languages: Collection[str] = ()) -> list[SourceFile]:
+    """Read a corpus file; only the files of some languages where any is named."""
     with lzma.open(path, "rt", encoding="utf-8") as lines:
-        return [_of_row(json.loads(line)) for line in lines]
+        files = [_of_row(json.loads(line)) for line in lines]
+    return [file for file in files if not languages or file.language in languages]
 
 
 def write_corpus(path: Path, files: Iterable[SourceFile]) -> None:

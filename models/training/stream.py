@@ -29,10 +29,13 @@ class BatchStream(IterableDataset[tuple[int, Batch]]):
     ``progress`` may be set while the stream is read; pools made after that follow it.
     """
 
-    def __init__(self, sampler: Sampler, plan: StreamPlan, first_pool: int) -> None:
+    def __init__(
+        self, sampler: Sampler, plan: StreamPlan, first_pool: int, *, member: int = 0, members: int = 1
+    ) -> None:
         self._sampler = sampler
         self._plan = plan
-        self._first = first_pool
+        self._first = first_pool + (member - first_pool) % members  # the members of a team share the pools out
+        self._members = members
         self._progress: Any = multiprocessing.Value("d", 0.0)
 
     @property
@@ -47,7 +50,8 @@ class BatchStream(IterableDataset[tuple[int, Batch]]):
     def __iter__(self) -> Iterator[tuple[int, Batch]]:
         """Make the pools of this worker, in order."""
         worker = get_worker_info()
-        number, step = (self._first + worker.id, worker.num_workers) if worker else (self._first, 1)
+        place, workers = (worker.id, worker.num_workers) if worker else (0, 1)
+        number, step = self._first + place * self._members, workers * self._members
         while True:
             for batch in pool(
                 self._sampler,

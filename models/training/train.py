@@ -14,6 +14,7 @@ import sys
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ from models.training.model import SparkModel, token_losses, weighted_loss
 from models.training.samples import Sampler
 from models.training.shape import SHAPES, ModelShape
 from models.training.stream import BatchStream, StreamPlan, on_device, read
+from models.training.team import Team, train_together
 from models.training.tokenizer import TOKENIZER, Vocabulary
 from models.training.weights import load_weights
 
@@ -56,6 +58,7 @@ class Trainer:
     model: SparkModel
     device: torch.device
     compiles: bool
+    team: Team = field(default_factory=Team)
     optimisers: list[torch.optim.Optimizer] = field(init=False)
     _loss: Any = field(init=False)
 
@@ -81,6 +84,7 @@ class Trainer:
         with torch.autocast(self.device.type, torch.bfloat16):
             loss = self._loss(self.model, ids, targets, weights, documents if packed else None)
         loss.backward()
+        self.team.average_gradients(self.model.parameters())
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
         for optimiser in self.optimisers:
             optimiser.step()
@@ -105,9 +109,9 @@ def rate_at(steps: int, share: float, decay: float) -> float:
     return warm
 
 
-def validation_batches(vocabulary: Vocabulary, path: Path) -> list[Batch]:
+def validation_batches(vocabulary: Vocabulary, path: Path, languages: Sequence[str]) -> list[Batch]:
     """Return the same held-out samples each time."""
-    sampler = Sampler(read_corpus(path), vocabulary, longest=VALIDATION_LONGEST)
+    sampler = Sampler(read_corpus(path, languages), vocabulary, longest=VALIDATION_LONGEST)
     samples = (sampler.sample(VALIDATION_SEED, number, 0.9) for number in range(VALIDATION_SAMPLES))
     return [batch_of([[sample]], len(sample.ids) - 1) for sample in samples]
 
@@ -135,7 +139,7 @@ class Sitting:
         self.stream = stream
         self.progress = progress
         self.stopped = False
-        self._held_out = validation_batches(trainer_vocabulary(options), options.held_out)
+        self._held_out = validation_batches(trainer_vocabulary(options), options.held_out, options.languages)
 
     def run(self) -> None:
         """Train; the last thing is a checkpoint."""
@@ -146,8 +150,9 @@ class Sitting:
         losses: list[torch.Tensor] = []
         name, tokens = STEADY, 0
         for number, batch in read(self.stream, options.workers):
-            share = (time.monotonic() - began) / 60 / options.minutes
-            if share >= 1 or self.stopped:
+            now = (time.monotonic() - began) / 60
+            share, minutes, stopped = self.team.agree((now / options.minutes, first_minutes + now, self.stopped))
+            if share >= 1 or stopped:
                 break
             if options.decay and share > 1 - options.decay and name == STEADY:
                 self.keep(STEADY)  # what a later sitting goes on from
@@ -156,10 +161,10 @@ class Sitting:
             rate = rate_at(progress.steps - first_step, share, options.decay)
             losses.append(self.trainer.step(batch, rate, packed=options.layout == "packed"))
             progress.steps += 1
-            progress.tokens += batch.tokens
+            progress.tokens += batch.tokens * self.team.size
             progress.next_pool = max(progress.next_pool, number + 1)
-            progress.minutes = first_minutes + (time.monotonic() - began) / 60
-            tokens += batch.tokens
+            progress.minutes = minutes
+            tokens += batch.tokens * self.team.size
             if len(losses) == LOG_STEPS:
                 mean = torch.stack(losses).mean().item()
                 pace, logged = tokens / (time.monotonic() - logged), time.monotonic()
@@ -171,8 +176,15 @@ class Sitting:
                 losses, tokens = [], 0
         self.keep(name)
 
+    @property
+    def team(self) -> Team:
+        """The processes that train together."""
+        return self.trainer.team
+
     def keep(self, name: str) -> None:
         """Write a checkpoint, measure it, and hand its weights over where that is wanted."""
+        if not self.team.leads:
+            return
         checkpoint.save(self.options.out, name, self.trainer.state(self.progress))
         if self.options.deliver:
             halves = {key: value.half() for key, value in self.trainer.model.state_dict().items()}
@@ -183,6 +195,8 @@ class Sitting:
 
     def say(self, **facts: object) -> None:
         """Print a line and add it to the log."""
+        if not self.team.leads:
+            return
         done = self.progress
         row = {"steps": done.steps, "tokens": done.tokens, "minutes": round(done.minutes, 2), **facts}
         print(" ".join(f"{key}={value}" for key, value in row.items()), flush=True)
@@ -218,7 +232,7 @@ def trainer_vocabulary(options: argparse.Namespace) -> Vocabulary:
     return Vocabulary(options.tokenizer)
 
 
-def prepare(options: argparse.Namespace) -> tuple[Trainer, BatchStream, Progress]:
+def prepare(options: argparse.Namespace, team: Team) -> tuple[Trainer, BatchStream, Progress]:
     """Load data and model: the last checkpoint of ``--out``, else ``--from``, else a new model."""
     torch.manual_seed(options.seed)
     if options.threads:
@@ -240,14 +254,14 @@ def prepare(options: argparse.Namespace) -> tuple[Trainer, BatchStream, Progress
     else:
         sizes = {**asdict(SHAPES[options.shape]), "vocabulary": vocabulary.size}
         model = SparkModel(ModelShape(**sizes))
-    trainer = Trainer(model, device, compiles=options.layout == "packed" and device.type == "cuda")
+    trainer = Trainer(model, device, compiles=options.layout == "packed" and device.type == "cuda", team=team)
     for optimiser, saved in zip(trainer.optimisers, state["optimisers"] if state else (), strict=False):
         optimiser.load_state_dict(saved)
-    sampler = Sampler(read_corpus(options.corpus), vocabulary, longest=options.longest)
+    sampler = Sampler(read_corpus(options.corpus, options.languages), vocabulary, longest=options.longest)
     _ = sampler.library  # made once, before workers are forked
-    plan = StreamPlan(options.seed, options.layout, options.row_tokens, options.batch_tokens)
+    plan = StreamPlan(options.seed, options.layout, options.row_tokens, options.batch_tokens // team.size)
     print(f"{model.shape.parameters:,} parameters, {len(sampler.files):,} files, {options.layout} on {device}")
-    return trainer, BatchStream(sampler, plan, progress.next_pool), progress
+    return trainer, BatchStream(sampler, plan, progress.next_pool, member=team.rank, members=team.size), progress
 
 
 def read_options(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -264,6 +278,7 @@ def read_options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--save-minutes", type=float, default=5.0)
     parser.add_argument("--corpus", type=Path, default=CORPUS)
     parser.add_argument("--held-out", type=Path, default=HELD_OUT)
+    parser.add_argument("--languages", nargs="*", default=(), help="only these, python say; all where none is named")
     parser.add_argument("--tokenizer", type=Path, default=TOKENIZER)
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--layout", choices=("rows", "packed"))
@@ -272,6 +287,7 @@ def read_options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--batch-tokens", type=int)
     parser.add_argument("--workers", type=int)
     parser.add_argument("--threads", type=int, default=0)
+    parser.add_argument("--processes", type=int, default=1, help="on a CPU: as many as cores, with --threads 1")
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args(arguments)
     is_cuda = options.device.startswith("cuda")
@@ -285,10 +301,16 @@ def read_options(arguments: Sequence[str] | None) -> argparse.Namespace:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a sitting or a dry run."""
     options = read_options(arguments)
-    trainer, stream, progress = prepare(options)
+    train_together(options.processes, partial(take_part, options))
+    return 0
+
+
+def take_part(options: argparse.Namespace, team: Team) -> None:
+    """Run a sitting or a dry run as one of a team."""
+    trainer, stream, progress = prepare(options, team)
     if options.dry_run:
         dry_run(trainer, stream, options)
-        return 0
+        return
     sitting = Sitting(options, trainer, stream, progress)
 
     def stop(_signal: int, _frame: object) -> None:
@@ -298,7 +320,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         with contextlib.suppress(ValueError):  # not on the main thread, as in tests
             signal.signal(each, stop)
     sitting.run()
-    return 0
 
 
 if __name__ == "__main__":

@@ -54,6 +54,9 @@ class Infill(msgspec.Struct, frozen=True):
     deadline_ms: int = 0
     priority: int = 0
     key: str = ""
+    drafts: tuple[str, ...] = ()
+    """Texts that the answer is likely to repeat, likeliest first: the code that is being rewritten, say. They change
+    how fast a greedy answer comes and never what it is."""
 
 
 class Usage(msgspec.Struct, frozen=True):
@@ -65,6 +68,10 @@ class Usage(msgspec.Struct, frozen=True):
     generated_tokens: int = 0
     drafted_tokens: int = 0
     accepted_draft_tokens: int = 0
+    decode_steps: int = 0
+    """Decodes that wrote the answer; fewer than its tokens where drafts were accepted."""
+    restored_tokens: int = 0
+    """Tokens of the prompt that were read back from disk."""
     first_token_ms: float = 0.0
     total_ms: float = 0.0
 
@@ -106,6 +113,18 @@ class ModelInfo(msgspec.Struct, frozen=True, kw_only=True):
     """Plain sentences for the user, such as a context that had to be made smaller."""
 
 
+class ReadCost(msgspec.Struct, frozen=True):
+    """What reading one prompt token costs, learned from every decode: ``base_ms`` and, for each 1,000 tokens before it,
+    ``depth_ms`` more. Both 0.0 before anything was measured."""
+
+    base_ms: float = 0.0
+    depth_ms: float = 0.0
+
+    def at(self, depth_tokens: int) -> float:
+        """Return the milliseconds that a token takes behind so many others."""
+        return self.base_ms + self.depth_ms * depth_tokens / 1000
+
+
 class EngineStatus(msgspec.Struct, frozen=True, kw_only=True):
     """A snapshot of the engine for ``spark/status`` and ``engine status``."""
 
@@ -120,6 +139,7 @@ class EngineStatus(msgspec.Struct, frozen=True, kw_only=True):
     busy: bool = False
     prefill_tokens_per_s: float = 0.0
     decode_tokens_per_s: float = 0.0
+    read_cost: ReadCost = ReadCost()
 
 
 class Engine(Protocol):
