@@ -114,8 +114,10 @@ class ModelInfo(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ReadCost(msgspec.Struct, frozen=True):
-    """What reading one prompt token costs, learned from every decode: ``base_ms`` and, for each 1,000 tokens before it,
-    ``depth_ms`` more. Both 0.0 before anything was measured."""
+    """What reading one prompt token costs, learned from every decode; 0.0 before anything was measured.
+
+    ``base_ms``, and ``depth_ms`` more for each 1,000 tokens before it.
+    """
 
     base_ms: float = 0.0
     depth_ms: float = 0.0
