@@ -5,15 +5,17 @@ flag, always under the one lock; so a request that is no longer wanted never kee
 """
 
 import logging
+import math
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
+from dataclasses import dataclass
 from threading import Condition, Thread
 from typing import Final, Protocol, TypeVar
 
 from spark_lsp.engine.base import Chunk, Infill, StopCause, Usage
 from spark_lsp.errors import EngineFailed, EngineStarting, SparkError
-from spark_lsp.llama.context import AbortFlag
+from spark_lsp.llama.context import BATCH_TOKENS, AbortFlag
 from spark_lsp.llama.generate import Generation
 
 _COALESCE_S: Final = 0.015  # tokens that come faster than this share a frame
@@ -32,6 +34,22 @@ class Workbench(Protocol):
     def generation(self, request: Infill, received: float) -> Generation:
         """Begin an answer, loading the model first if need be."""
         ...
+
+    def speeds(self) -> tuple[float, float]:
+        """Return prefill and decode rates in tokens per second; 0.0 where nothing is known."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Whether the model's thread gets on: the same turn for much longer than ``turn_s`` means that it hangs."""
+
+    turns: int
+    """Turns that ended, ever."""
+    busy: bool
+    """Whether there is anything to do."""
+    turn_s: float
+    """Seconds that a turn like the running one takes by what was measured; infinite where nothing can be said."""
 
 
 class Job:
@@ -65,6 +83,9 @@ class Scheduler:
         self._calls: list[Callable[[], None]] = []
         self._running: Job | None = None
         self._ended = False
+        self._running_call = False
+        self._turns = 0
+        self._turn_s = math.inf
         self._last: Callable[[], None] = _nothing
         self._thread = Thread(target=self._run, name="llama", daemon=True)
 
@@ -76,6 +97,10 @@ class Scheduler:
     def busy(self) -> bool:
         """Whether any request is being answered or waits."""
         return bool(self._jobs)
+
+    def progress(self) -> Progress:
+        """Tell whether the thread gets on. Takes no lock, so it answers whatever the thread does."""
+        return Progress(self._turns, bool(self._jobs or self._calls or self._running_call), self._turn_s)
 
     def submit(self, job: Job) -> None:
         """Queue a job. It supersedes an older one of the same client and key, and preempts a less urgent one."""
@@ -139,7 +164,7 @@ class Scheduler:
 
     def _run(self) -> None:
         while self._turn():
-            pass
+            self._turns += 1
         self._last()
 
     def _turn(self) -> bool:
@@ -156,11 +181,19 @@ class Scheduler:
             flag = self._bench.abort_flag()
             if flag is not None:
                 flag.clear()
+            self._running_call = call is not None
+            self._turn_s = self._predicted_s() if job is not None and flag is not None else math.inf
         if call is not None:
             call()
+            self._running_call = False
         elif job is not None:
             self._advance(job)
         return True
+
+    def _predicted_s(self) -> float:
+        """Return how long one step may take: that of a whole batch."""
+        prefill_tokens_per_s, _ = self._bench.speeds()
+        return BATCH_TOKENS / prefill_tokens_per_s if prefill_tokens_per_s else math.inf
 
     def _advance(self, job: Job) -> None:
         """Make one step of a job and tell what it brought."""
