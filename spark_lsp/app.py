@@ -46,6 +46,8 @@ def open_engine(settings: Settings) -> Engine:
             kv_type=engine.kv_type,
             idle_minutes=engine.idle_minutes,
             memory_limit_bytes=engine.memory_limit_bytes,
+            cache_folder=str(kv_cache_folder()) if engine.cache_bytes else "",
+            cache_bytes=engine.cache_bytes,
         )
     )
 
@@ -53,6 +55,11 @@ def open_engine(settings: Settings) -> Engine:
 def index_cache_path(root: Path) -> Path:
     """Return where the index of a workspace is kept."""
     return Path(platformdirs.user_cache_dir("spark-lsp")) / "index" / f"{content_hash(str(root))}.sqlite"
+
+
+def kv_cache_folder() -> Path:
+    """Return where engines keep the KV files of their models' trunks."""
+    return Path(platformdirs.user_cache_dir("spark-lsp")) / "kv"
 
 
 def feedback_path() -> Path:

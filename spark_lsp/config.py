@@ -77,6 +77,9 @@ class EngineSettings(msgspec.Struct, frozen=True, rename="camel"):
     memory_limit_bytes: Annotated[
         int, Meta(ge=0, description="Most memory for the model and its context; 0: no limit.")
     ] = 0
+    cache_bytes: Annotated[
+        int, Meta(ge=0, description="Most disk for what the model remembers of your code between runs; 0: none.")
+    ] = 4 * 1024**3
 
 
 class ActionsSettings(msgspec.Struct, frozen=True, rename="camel"):

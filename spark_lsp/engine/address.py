@@ -30,11 +30,15 @@ _NAME_CHARS: Final = 16
 def endpoint_of(launch: EngineLaunch) -> Endpoint:
     """Return the endpoint of an engine. The name holds what the process cannot change while it runs.
 
+    Of the disk cache only on and off count: who wants nothing written must not meet a process that writes, but a quota
+    or a folder that differs is not worth a second model in memory; the process keeps those that it was started with.
+
     Raises:
         EngineFailed: the runtime folder cannot be made private.
     """
     path = os.path.realpath(launch.model_path)
-    shared = msgspec.structs.replace(launch, model_path=path, idle_minutes=0.0)
+    caches = int(bool(launch.cache_folder) and launch.cache_bytes > 0)
+    shared = msgspec.structs.replace(launch, model_path=path, idle_minutes=0.0, cache_folder="", cache_bytes=caches)
     try:
         stat = Path(path).stat()
         version = f"{stat.st_size}:{stat.st_mtime_ns}"  # a replaced file is another model

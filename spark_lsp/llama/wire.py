@@ -26,7 +26,7 @@ KvType = Literal["auto", "f16", "q8_0", "q4_0"]
 
 
 class EngineLaunch(msgspec.Struct, frozen=True, kw_only=True):
-    """What an engine is started with. Two clients with equal launches (idle time apart) share one process."""
+    """What an engine is started with. ``endpoint_of`` decides which launches share one process."""
 
     model_path: str
     context_tokens: int = 131_072
@@ -40,6 +40,10 @@ class EngineLaunch(msgspec.Struct, frozen=True, kw_only=True):
     """Time without clients after which the process leaves."""
     memory_limit_bytes: int = 0
     """Most memory for weights and context; 0 means what the machine has."""
+    cache_folder: str = ""
+    """Where the model's memory of trunks is kept between runs; empty: nowhere."""
+    cache_bytes: int = 0
+    """Most disk that the folder may take; 0: nothing is kept."""
 
 
 class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
