@@ -12,7 +12,7 @@ import typer
 
 from spark_lsp.engine.base import EngineStatus
 from spark_lsp.engine.local import list_engines, stop_engines
-from spark_lsp.errors import SparkError
+from spark_lsp.errors import EngineFailed, SparkError
 from spark_lsp.llama import wire
 
 app = typer.Typer(help="The shared engine: models, clients, memory, speed.", no_args_is_help=True)
@@ -74,6 +74,26 @@ def stop(*, json: _Json = False) -> None:
         typer.echo(f"Stopped {', '.join(str(pid) for pid in pids)}.")
     else:
         typer.echo("No engine was running.")
+
+
+@app.command("purge", epilog="Example: spark-lsp engine purge")
+def purge(*, json: _Json = False) -> None:
+    """Remove the KV files: what models remember of your code between runs. An engine that runs may write new ones."""
+    from spark_lsp.app import kv_cache_folder  # noqa: PLC0415  the whole composition, which an engine process needs not
+    from spark_lsp.llama import disk  # noqa: PLC0415  brings numpy, which no other command here needs
+
+    folder = kv_cache_folder()
+    files, size_bytes = disk.purge(folder)
+    left = disk.count_files(folder)
+    if left:
+        raise EngineFailed(f"{left} KV files in {folder} could not be removed; {files} were.")
+    if json:
+        told = {"files": files, "bytes": size_bytes, "folder": str(folder)}
+        sys.stdout.buffer.write(msgspec.json.encode(told) + b"\n")
+    elif files:
+        typer.echo(f"Removed {files} KV files, {size_bytes / 1e6:,.1f} MB, from {folder}.")
+    else:
+        typer.echo(f"There were no KV files in {folder}.")
 
 
 def _summary(engines: list[EngineStatus]) -> dict[str, Any]:
