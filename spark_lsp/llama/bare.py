@@ -8,7 +8,6 @@ import time
 import msgspec
 import numpy as np
 
-from spark_lsp.llama.cache import Segment
 from spark_lsp.llama.context import BATCH_TOKENS, open_context
 from spark_lsp.llama.model import GgufModel
 from spark_lsp.llama.native import L, quiet
@@ -37,11 +36,10 @@ def bare_speed(path: str, *, prompt_tokens: int, decode_tokens: int, threads: in
     cells = prompt_tokens + decode_tokens + BATCH_TOKENS
     context, _ = open_context(model, cells=cells, share=share, on_gpu=on_gpu, kv_type="q8_0" if on_gpu else "f16")
     context.warm_up()
-    context.reuse([Segment(b"", np.zeros(0, dtype=np.int32))])
     prompt = np.random.default_rng(_SEED).integers(0, model.vocabulary.size, prompt_tokens).astype(np.int32)
     began = time.perf_counter()
     for start in range(0, prompt_tokens, BATCH_TOKENS):
-        context.decode(prompt[start : start + BATCH_TOKENS], logits=start + BATCH_TOKENS >= prompt_tokens)
+        context.decode(0, prompt[start : start + BATCH_TOKENS], outputs=int(start + BATCH_TOKENS >= prompt_tokens))
     read_s = time.perf_counter() - began
     batch = L.llama_batch_init(1, 0, 1)
     batch.n_tokens, batch.n_seq_id[0], batch.seq_id[0][0], batch.logits[0] = 1, 1, 0, 1

@@ -6,13 +6,15 @@ Everything here but ``abort_flag`` and the two plain values runs on that one thr
 import logging
 import time
 
-from spark_lsp.engine.base import Infill, ModelInfo
+from spark_lsp.engine.base import Infill, ModelInfo, ReadCost
 from spark_lsp.errors import ModelUnusable
 from spark_lsp.llama.context import AbortFlag, Context, open_context
 from spark_lsp.llama.fit import Fit, Wanted, available_bytes, compute_threads, fit_context
-from spark_lsp.llama.generate import Generation
+from spark_lsp.llama.generate import Desk, Generation
 from spark_lsp.llama.model import KV_BYTES, GgufModel, TokenCache
 from spark_lsp.llama.native import BufferSizes, L, quiet
+from spark_lsp.llama.payoff import Payoff
+from spark_lsp.llama.pool import Pool
 from spark_lsp.llama.probe import describe
 from spark_lsp.llama.threads import CoreShare
 from spark_lsp.llama.wire import EngineLaunch
@@ -27,26 +29,36 @@ class Bench:
         self._launch = launch
         self._tokens = tokens
         self._model: GgufModel | None = None
-        self._context: Context | None = None
+        self._desk: Desk | None = None
+        self._abort: AbortFlag | None = None
         self.info: ModelInfo | None = None
         self.device_bytes = 0
 
     def abort_flag(self) -> AbortFlag | None:
         """Return the flag that stops a running decode; None while no model is loaded."""
-        context = self._context
-        return context.abort if context is not None else None
+        return self._abort
 
     def speeds(self) -> tuple[float, float]:
         """Return prefill and decode rates in tokens per second; 0.0 where nothing is known."""
-        context = self._context
-        if context is None:
+        desk = self._desk
+        if desk is None:
             return 0.0, 0.0
-        return context.rates.prefill_tokens_per_s, context.rates.decode_tokens_per_s
+        rates = desk.pool.context.rates
+        return rates.prefill_tokens_per_s, rates.decode_tokens_per_s
+
+    def read_cost(self) -> ReadCost:
+        """Return what reading a token costs, as far as that is known."""
+        desk = self._desk
+        return desk.pool.context.rates.read_cost if desk is not None else ReadCost()
 
     def resident_tokens(self) -> int:
-        """Return how many tokens the cache holds."""
-        context = self._context
-        return len(context.mirror) if context is not None else 0
+        """Return how many cells of the cache hold a token."""
+        desk = self._desk
+        return desk.pool.context.cells.capacity - desk.pool.context.cells.free if desk is not None else 0
+
+    def tidy(self) -> bool:
+        """Save a chunk of a trunk to disk; whether there may be more of them."""
+        return self._desk is not None and self._desk.shelf is not None and self._desk.shelf.save_next()
 
     def load(self) -> ModelInfo:
         """Load model and context unless they are, warm up, and describe them.
@@ -62,7 +74,7 @@ class Bench:
         on_gpu = self._launch.gpu_layers != 0 and bool(L.llama_supports_gpu_offload())
         model, context, notes = self._open(on_gpu=on_gpu)
         context.warm_up()
-        self._model, self._context = model, context
+        self._model, self._desk, self._abort = model, self._desk_of(model, context), context.abort
         self.device_bytes = BufferSizes.device_bytes
         self.info = describe(model, context.capacity, notes)
         _log.info("loaded %s in %.0f ms", model.path, (time.perf_counter() - began) * 1000)
@@ -70,12 +82,15 @@ class Bench:
 
     def unload(self) -> None:
         """Give the memory back. Idempotent; the next request loads again."""
-        context, self._context = self._context, None
+        desk, self._desk = self._desk, None
         model, self._model = self._model, None
+        self._abort = None
         self.info = None
         self.device_bytes = 0
-        if context is not None:
-            context.close()
+        if desk is not None:
+            if desk.shelf is not None:
+                desk.shelf.close()
+            desk.pool.context.close()
         if model is not None:
             model.close()
 
@@ -86,9 +101,12 @@ class Bench:
             ModelError, EngineFailed: the model cannot be loaded, or the request cannot be answered.
         """
         self.load()
-        assert self._model is not None, "loaded"
-        assert self._context is not None, "loaded"
-        return Generation(self._context, self._model.vocabulary, self._tokens, request, received)
+        assert self._desk is not None, "loaded"
+        return Generation(self._desk, request, received)
+
+    def _desk_of(self, model: GgufModel, context: Context) -> Desk:
+        pool = Pool(context)
+        return Desk(pool, model.vocabulary, self._tokens, completion_payoff=Payoff(), rewrite_payoff=Payoff())
 
     def _open(self, *, on_gpu: bool) -> tuple[GgufModel, Context, tuple[str, ...]]:
         """Open model and context; a model that its GPU cannot hold runs on the processor instead."""

@@ -1,10 +1,12 @@
-"""What the model's memory holds, mirrored: which tokens lie in the cache, and how many of a new prompt are among them.
+"""What the model's memory holds, mirrored: which tokens lie in each sequence, and which cells they share.
 
 The mirror is authoritative for reuse and must always equal what llama.cpp holds. Pure: never calls the library.
 """
 
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 
 import numpy as np
 import numpy.typing as npt
@@ -20,19 +22,88 @@ class Segment:
     tokens: Tokens
 
 
-def joined(segments: Sequence[Segment]) -> Tokens:
-    """Return the tokens of all segments in one array."""
-    return np.concatenate([segment.tokens for segment in segments]) if segments else np.empty(0, np.int32)
+class TokenRun:
+    """A run of tokens made of segments, as prompts are: two runs are compared by keys first, by tokens after that."""
+
+    def __init__(self, segments: Sequence[Segment], *, stable: int = 0) -> None:
+        """``stable`` is the number of leading segments that are the trunk's."""
+        self.keys = [segment.key for segment in segments]
+        self.ends = list(accumulate(len(segment.tokens) for segment in segments))
+        empty = np.empty(0, np.int32)
+        self.tokens: Tokens = np.concatenate([segment.tokens for segment in segments]) if segments else empty
+        self.stable_tokens = self.ends[stable - 1] if stable else 0
+
+    def __len__(self) -> int:
+        return len(self.tokens)
+
+
+class Cells:
+    """The cells of a unified cache and how many sequences use each.
+
+    Which cell a token lies in is llama.cpp's own affair; what counts is how many are free, and that is the same.
+    """
+
+    def __init__(self, capacity: int) -> None:
+        self.capacity = capacity
+        self._users = np.zeros(capacity, np.int16)
+        self._spare: Tokens = np.arange(capacity, dtype=np.int32)
+        self._spares = capacity
+
+    @property
+    def free(self) -> int:
+        """Number of cells that no sequence uses."""
+        return self._spares
+
+    def take(self, count: int) -> Tokens:
+        """Use free cells for new tokens."""
+        assert count <= self._spares, "more tokens than free cells"
+        self._spares -= count
+        taken: Tokens = self._spare[self._spares : self._spares + count].copy()
+        self._users[taken] = 1
+        return taken
+
+    def share(self, cells: Tokens) -> None:
+        """Note one more user of each cell."""
+        self._users[cells] += 1
+
+    def release(self, cells: Tokens) -> None:
+        """Note one user less; a cell without users is free."""
+        self._users[cells] -= 1
+        freed = cells[self._users[cells] == 0]
+        self._spare[self._spares : self._spares + len(freed)] = freed
+        self._spares += len(freed)
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """The first ``count`` of some segments, by key and by the number of tokens up to their end."""
+
+    keys: list[bytes]
+    ends: list[int]
+    count: int
+
+    def within(self, length: int) -> "Named":
+        """Return those that lie wholly within so many tokens."""
+        return Named(self.keys, self.ends, min(self.count, bisect_right(self.ends, length)))
+
+    def same(self, keys: list[bytes]) -> int:
+        """Return how many leading keys are these."""
+        most = min(self.count, len(keys))
+        if self.keys[:most] == keys[:most]:  # nearly always, and at the speed of memory
+            return most
+        return next(number for number in range(most) if self.keys[number] != keys[number])
 
 
 class Mirror:
-    """The resident tokens of one sequence, and where the segments of its last prompt began."""
+    """The tokens of one sequence, the cells they lie in, and where the segments of its last run ended."""
 
-    def __init__(self, capacity: int) -> None:
-        self._tokens: Tokens = np.zeros(capacity, np.int32)
+    def __init__(self, cells: Cells) -> None:
+        self._cells = cells
+        self._tokens: Tokens = np.zeros(cells.capacity, np.int32)
+        self._places: Tokens = np.zeros(cells.capacity, np.int32)
         self._length = 0
-        self._segments: list[tuple[bytes, int]] = []
-        """Key and end of each segment that is known to be resident from the start on."""
+        self.named = Named([], [], 0)
+        """The leading segments that are known to be resident."""
 
     def __len__(self) -> int:
         return self._length
@@ -42,42 +113,56 @@ class Mirror:
         """The resident tokens; a view, valid until the next change."""
         return self._tokens[: self._length]
 
+    @property
+    def places(self) -> Tokens:
+        """The cells of the resident tokens; a view, valid until the next change."""
+        return self._places[: self._length]
+
     def append(self, tokens: Tokens) -> None:
         """Note tokens that were decoded at the end."""
-        assert self._length + len(tokens) <= len(self._tokens), "more tokens than cells"
-        self._tokens[self._length : self._length + len(tokens)] = tokens
-        self._length += len(tokens)
+        end = self._length + len(tokens)
+        self._tokens[self._length : end] = tokens
+        self._places[self._length : end] = self._cells.take(len(tokens))
+        self._length = end
 
     def truncate(self, length: int) -> None:
         """Note that only the first ``length`` tokens are left."""
         assert 0 <= length <= self._length, "cannot grow by truncation"
+        self._cells.release(self._places[length : self._length])
         self._length = length
-        while self._segments and self._segments[-1][1] > length:
-            self._segments.pop()
+        self.named = self.named.within(length)
 
-    def common(self, segments: Sequence[Segment]) -> int:
-        """Return how many tokens at the front of a prompt are resident.
+    def extend_from(self, other: "Mirror", end: int) -> None:
+        """Note that the tokens of another sequence, from this one's length to ``end``, are shared with it."""
+        assert self._length <= end <= len(other), "can only share what is there"
+        shared = slice(self._length, end)
+        self._cells.share(other.places[shared])
+        self._tokens[shared] = other.tokens[shared]
+        self._places[shared] = other.places[shared]
+        self._length = end
+        if self.named.count <= other.named.count:
+            self.named = other.named.within(end)
+
+    def same_as(self, other: "Mirror") -> int:
+        """Return how many tokens at the front two sequences have in common."""
+        size = min(self._length, len(other))
+        return _first_difference(self.tokens[:size], other.tokens[:size])
+
+    def common(self, run: TokenRun) -> int:
+        """Return how many tokens at the front of a run are resident.
 
         Whole segments are compared by key; only from the first differing one on are tokens looked at.
         """
-        at = 0
-        same = 0
-        for segment, (key, end) in zip(segments, self._segments, strict=False):
-            if segment.key != key or at + len(segment.tokens) != end:
-                break
-            at = end
-            same += 1
-        rest = joined(segments[same:])
-        size = min(len(rest), self._length - at)
-        differing = np.flatnonzero(rest[:size] != self._tokens[at : at + size])
-        return at + (int(differing[0]) if len(differing) else size)
+        same = self.named.same(run.keys)
+        at = run.ends[same - 1] if same else 0
+        size = min(len(run), self._length)
+        return at + _first_difference(run.tokens[at:size], self._tokens[at:size])
 
-    def name(self, segments: Sequence[Segment]) -> None:
-        """Note the segments of the prompt that is resident, as far as they are."""
-        self._segments = []
-        end = 0
-        for segment in segments:
-            end += len(segment.tokens)
-            if end > self._length:
-                break
-            self._segments.append((segment.key, end))
+    def name(self, run: TokenRun) -> None:
+        """Note the segments of the run that is being decoded, as far as they are resident."""
+        self.named = Named(run.keys, run.ends, len(run.keys)).within(self._length)
+
+
+def _first_difference(one: Tokens, other: Tokens) -> int:
+    differing = np.flatnonzero(one != other)
+    return int(differing[0]) if len(differing) else len(one)

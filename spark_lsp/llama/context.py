@@ -1,4 +1,4 @@
-"""One llama.cpp context and the mirror of what it holds: the only place that decodes.
+"""One llama.cpp context of several sequences and the mirrors of what they hold: the only place that decodes.
 
 Every misuse that would abort the process is checked here before the call. Belongs to one thread, except ``abort``.
 """
@@ -7,17 +7,18 @@ import ctypes
 import mmap
 import sys
 import time
-from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, Final, Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from spark_lsp.errors import EngineFailed, ModelUnusable
-from spark_lsp.llama.cache import Mirror, Segment, Tokens
+from spark_lsp.llama.cache import Cells, Mirror, Tokens
 from spark_lsp.llama.fit import halved
 from spark_lsp.llama.model import GgufModel
 from spark_lsp.llama.native import L, last_errors
+from spark_lsp.llama.rates import Rates
 from spark_lsp.llama.threads import CoreShare
 from spark_lsp.trace import bug
 
@@ -25,11 +26,13 @@ CPU_UBATCH: Final = 64
 """Small, because an abort waits for one graph node of one micro-batch (design/engine.md section 2.4)."""
 GPU_UBATCH: Final = 512
 BATCH_TOKENS: Final = 512
-OUTPUTS: Final = 8  # rows of logits; the default is one for each token of a batch, hundreds of MiB
+MOST_DRAFT_TOKENS: Final = 32
+OUTPUTS: Final = MOST_DRAFT_TOKENS + 1  # rows of logits; the default is one for each token of a batch: hundreds of MiB
 
-_SEQUENCE: Final = 0
-_RATE_TOKENS: Final = 16  # fewer tokens at once say nothing of prefill speed
-_RATE_WEIGHT: Final = 0.3
+SCRATCH: Final = 0
+"""The sequence through which chunks go to disk and come back."""
+SEQUENCES: Final = 10
+
 _GGML_TYPES: Final = {"f16": 1, "q8_0": 8, "q4_0": 2}
 
 _ABORTED: Final = 2
@@ -60,34 +63,59 @@ class AbortFlag:
         self._page[0] = 0
 
 
-class Rates:
-    """Speeds learned from every decode, newer ones counting more. Tokens per second; 0.0 before the first."""
+class Batch:
+    """The arrays that a decode reads, written through numpy; all rows belong to one sequence."""
 
     def __init__(self) -> None:
-        self.prefill_tokens_per_s = 0.0
-        self.decode_tokens_per_s = 0.0
+        self.tokens = np.zeros(BATCH_TOKENS, np.int32)
+        self.positions = np.zeros(BATCH_TOKENS, np.int32)
+        self.outputs = np.zeros(BATCH_TOKENS, np.int8)
+        self.sequence = np.zeros(1, np.int32)
+        self._counts = np.ones(BATCH_TOKENS, np.int32)
+        self._sequences = np.full(BATCH_TOKENS, self.sequence.ctypes.data, np.uintp)
+        self.native = L.llama_batch(
+            n_tokens=0,
+            token=_pointer(self.tokens, ctypes.c_int32),
+            embd=None,
+            pos=_pointer(self.positions, ctypes.c_int32),
+            n_seq_id=_pointer(self._counts, ctypes.c_int32),
+            seq_id=_pointer(self._sequences, ctypes.POINTER(ctypes.c_int32)),
+            logits=_pointer(self.outputs, ctypes.c_int8),
+        )
 
-    def learn(self, tokens: int, seconds: float) -> None:
-        """Take a finished decode into account."""
-        rate = tokens / max(seconds, 1e-6)
-        if tokens == 1:
-            self.decode_tokens_per_s = _blend(self.decode_tokens_per_s, rate)
-        elif tokens >= _RATE_TOKENS:
-            self.prefill_tokens_per_s = _blend(self.prefill_tokens_per_s, rate)
+    def fill(self, sequence: int, tokens: Tokens, start: int, outputs: int) -> None:
+        """Lay out tokens from a position on; the last ``outputs`` of them give logits."""
+        count = len(tokens)
+        self.sequence[0] = sequence
+        self.tokens[:count] = tokens
+        self.positions[:count] = np.arange(start, start + count, dtype=np.int32)
+        self.outputs[:count] = 0
+        self.outputs[count - outputs : count] = 1
+        self.native.n_tokens = count
 
 
 class Context:
-    """A context of ``capacity`` cells with one sequence, whose tokens ``mirror`` tells."""
+    """A context of ``capacity`` cells that all sequences share; ``mirrors`` tell what each of them holds."""
 
-    def __init__(self, model: GgufModel, *, cells: int, share: CoreShare, on_gpu: bool, kv_type: str) -> None:
+    def __init__(
+        self,
+        model: GgufModel,
+        *,
+        cells: int,
+        share: CoreShare,
+        on_gpu: bool,
+        kv_type: str,
+        abort: AbortFlag | None = None,
+    ) -> None:
         """Create the native context.
 
         Raises:
             ModelUnusable: llama.cpp cannot make a context of this size.
         """
-        self.abort = AbortFlag()
-        threads = share.threads()
-        params = _context_params(cells, threads, on_gpu=on_gpu, kv_type=kv_type)
+        self.abort = abort or AbortFlag()
+        self._share = share
+        self._threads = share.threads()
+        params = _context_params(cells, self._threads, on_gpu=on_gpu, kv_type=kv_type)
         params.abort_callback = self.abort.callback
         params.abort_callback_data = self.abort.address
         last_errors()
@@ -96,22 +124,15 @@ class Context:
             told = next(iter(last_errors()), "llama.cpp gave no reason")
             raise ModelUnusable(f"A context of {cells:,} tokens cannot be made: {told}.")
         self._memory = L.llama_get_memory(self._context)
-        self._share = share
-        self._threads = threads
         self.capacity: int = L.llama_n_ctx(self._context)
+        self.can_truncate = not (L.llama_model_is_recurrent(model.handle) or L.llama_model_is_hybrid(model.handle))
+        """Whether a sequence can forget its end; recurrent and hybrid models can only forget all of it."""
         self.rates = Rates()
-        self.mirror = Mirror(self.capacity)
-        self.owner: object = None
-        """Whoever decoded last; another one must not take the resident tokens for its own."""
+        self.cells = Cells(self.capacity)
+        self.mirrors = tuple(Mirror(self.cells) for _ in range(SEQUENCES))
         self._vocabulary_size = model.vocabulary.size
-        self._batch = L.llama_batch_init(BATCH_TOKENS, 0, 1)
-        self._tokens: Tokens = np.ctypeslib.as_array(self._batch.token, (BATCH_TOKENS,))
-        self._positions: Tokens = np.ctypeslib.as_array(self._batch.pos, (BATCH_TOKENS,))
-        self._outputs: npt.NDArray[np.int8] = np.ctypeslib.as_array(self._batch.logits, (BATCH_TOKENS,))
-        np.ctypeslib.as_array(self._batch.n_seq_id, (BATCH_TOKENS,))[:] = 1
-        for row in range(BATCH_TOKENS):
-            self._batch.seq_id[row][0] = _SEQUENCE
-        self._has_logits = False
+        self._batch = Batch()
+        self._outputs = 0
 
     @property
     def handle(self) -> Any:
@@ -122,103 +143,148 @@ class Context:
         """Free the native context. Idempotent."""
         context, self._context = self._context, None
         if context:
-            L.llama_batch_free(self._batch)
             L.llama_free(context)
 
-    def reuse(self, segments: Sequence[Segment]) -> int:
-        """Keep what a prompt shares with the resident tokens, drop the rest, and return how many were kept.
-
-        Never the whole prompt: at least one token must be decoded for its logits.
-        """
-        whole = sum(len(segment.tokens) for segment in segments)
-        return self._truncate(min(self.mirror.common(segments), max(whole - 1, 0)))
-
-    def decode(self, tokens: Tokens, *, logits: bool) -> Literal["done", "aborted"]:
-        """Decode tokens at the end of the sequence; with ``logits`` those of the last one can be read after.
+    def decode(
+        self, sequence: int, tokens: Tokens, *, outputs: int = 0, is_background: bool = False
+    ) -> Literal["done", "aborted"]:
+        """Decode tokens at the end of a sequence; the logits of the last ``outputs`` of them can be read after.
 
         Aborted, the micro-batches that were finished stay, and the mirror says so.
 
         Raises:
             EngineFailed: the library refused or failed.
         """
-        count = len(tokens)
-        self._guard(tokens)
-        start = len(self.mirror)
-        self._tokens[:count] = tokens
-        self._positions[:count] = np.arange(start, start + count, dtype=np.int32)
-        self._outputs[:count] = 0
-        self._outputs[count - 1] = 1 if logits else 0
-        self._batch.n_tokens = count
-        self._has_logits = False
-        self._follow_share()
+        count, mirror = len(tokens), self.mirrors[sequence]
+        self._guard(tokens, outputs)
+        start = len(mirror)
+        self._batch.fill(sequence, tokens, start, outputs)
+        self._outputs = 0
+        self._choose_threads(is_background=is_background)
         began = time.perf_counter()
-        code: int = L.llama_decode(self._context, self._batch)
+        code: int = L.llama_decode(self._context, self._batch.native)
         if code == 0:
-            if logits:
+            if outputs:
                 L.llama_synchronize(self._context)
-            self.mirror.append(tokens)
-            self._has_logits = logits
-            self.rates.learn(count, time.perf_counter() - began)
+            mirror.append(tokens)
+            self._outputs = outputs
+            self.rates.learn(count, time.perf_counter() - began, start)
             return "done"
-        kept = self.resident() - start
+        kept = self.resident(sequence) - start
         if not 0 <= kept <= count:
             bug("the cache lost tokens in a decode", kept=kept, count=count, code=code)
             self.clear()
         else:
-            self.mirror.append(tokens[:kept])
+            mirror.append(tokens[:kept])
         if code == _ABORTED:
             return "aborted"
         raise EngineFailed(_decode_failure(code))
 
-    def logits(self) -> npt.NDArray[np.float32]:
-        """Return the logits of the last token, a view that the next decode overwrites.
+    def logits(self, row: int = -1) -> npt.NDArray[np.float32]:
+        """Return the logits of a row of the last decode's outputs, -1 the last; a view that the next one overwrites.
 
         Raises:
-            EngineFailed: the last decode left none.
+            EngineFailed: the last decode left none there.
         """
-        pointer = L.llama_get_logits_ith(self._context, -1) if self._has_logits else None
+        place = row if row < 0 else row - self._outputs
+        pointer = L.llama_get_logits_ith(self._context, place) if -self._outputs <= place < 0 else None
         if not pointer:
             raise EngineFailed("The model gave no logits.")
         view: npt.NDArray[np.float32] = np.ctypeslib.as_array(pointer, (self._vocabulary_size,))
         return view
 
-    def resident(self) -> int:
-        """Return how many tokens llama.cpp says that the sequence holds."""
-        last: int = L.llama_memory_seq_pos_max(self._memory, _SEQUENCE)
+    def share(self, source: int, target: int, length: int) -> None:
+        """Make a sequence the first ``length`` tokens of another, sharing its cells; nothing is computed or copied."""
+        origin, mirror = self.mirrors[source], self.mirrors[target]
+        same = min(mirror.same_as(origin), length)
+        if not self.can_truncate:  # such a state can only be had whole
+            same, length = 0, len(origin)
+        start = self.truncate(target, same)
+        if start < length:
+            L.llama_memory_seq_cp(self._memory, source, target, start if self.can_truncate else -1, length)
+            mirror.extend_from(origin, length)
+
+    def truncate(self, sequence: int, length: int) -> int:
+        """Keep the first ``length`` tokens of a sequence; return how many are left, fewer where that is impossible."""
+        mirror = self.mirrors[sequence]
+        if length >= len(mirror):
+            return len(mirror)
+        if length and not (self.can_truncate and L.llama_memory_seq_rm(self._memory, sequence, length, -1)):
+            self.can_truncate = False
+            length = 0
+        if not length:
+            L.llama_memory_seq_rm(self._memory, sequence, -1, -1)  # of a whole sequence it never fails
+        mirror.truncate(length)
+        return length
+
+    def save(self, sequence: int, start: int, end: int, path: Path) -> int:
+        """Write the cells of some tokens of a sequence to a file; return its bytes, 0 when it could not be written."""
+        mirror = self.mirrors[sequence]
+        assert 0 <= start < end <= len(mirror), "only what is resident can be saved"
+        tokens = mirror.tokens[start:end].copy()
+        L.llama_memory_seq_cp(self._memory, sequence, SCRATCH, start, end)
+        pointer = _pointer(tokens, L.llama_token)
+        size: int = L.llama_state_seq_save_file(self._context, str(path).encode(), SCRATCH, pointer, len(tokens))
+        L.llama_memory_seq_rm(self._memory, SCRATCH, -1, -1)
+        return size
+
+    def load(self, sequence: int, path: Path, tokens: Tokens) -> bool:
+        """Append what ``save`` wrote to a sequence that ends where it began; whether it was there and free cells too.
+
+        The file must have been verified: the library aborts the process at one that is cut short.
+        """
+        mirror, start = self.mirrors[sequence], len(self.mirrors[sequence])
+        end = start + len(tokens)
+        if self.cells.free < len(tokens):
+            return False
+        found = np.zeros(len(tokens), np.int32)
+        count = ctypes.c_size_t(0)
+        pointer = _pointer(found, L.llama_token)
+        size: int = L.llama_state_seq_load_file(
+            self._context, str(path).encode(), SCRATCH, pointer, len(found), ctypes.byref(count)
+        )
+        is_right = size > 0 and count.value == len(tokens) and bool((found == tokens).all())
+        is_right = is_right and self.resident(SCRATCH) == end
+        if is_right:
+            L.llama_memory_seq_cp(self._memory, SCRATCH, sequence, start, end)
+            mirror.append(tokens)
+        L.llama_memory_seq_rm(self._memory, SCRATCH, -1, -1)
+        self._outputs = 0
+        return is_right
+
+    def resident(self, sequence: int) -> int:
+        """Return how many tokens llama.cpp says that a sequence holds."""
+        last: int = L.llama_memory_seq_pos_max(self._memory, sequence)
         return last + 1
 
     def clear(self) -> None:
         """Forget everything."""
         L.llama_memory_clear(self._memory, True)
-        self.mirror = Mirror(self.capacity)
-        self._has_logits = False
+        for mirror in self.mirrors:
+            mirror.truncate(0)
+        self._outputs = 0
 
     def warm_up(self) -> None:
         """Touch weights and buffers, and learn first rates, so that the first request pays for neither."""
         for count in (CPU_UBATCH, CPU_UBATCH, 1, 1):
-            self.decode(np.zeros(count, np.int32), logits=True)
+            self.decode(SCRATCH, np.zeros(count, np.int32), outputs=1)
         self.clear()
 
-    def _truncate(self, length: int) -> int:
-        if length < len(self.mirror):
-            if not L.llama_memory_seq_rm(self._memory, _SEQUENCE, length, -1):
-                self.clear()  # recurrent and hybrid models cannot forget a part
-                return 0
-            self.mirror.truncate(length)
-            self._has_logits = False
-        return length
-
-    def _follow_share(self) -> None:
+    def _choose_threads(self, *, is_background: bool) -> None:
+        """Use the cores that are free, and for background work half of them: the editor needs some too."""
         threads = self._share.threads()
+        threads = -(-threads // 2) if is_background else threads
         if threads != self._threads:
             self._threads = threads
             L.llama_set_n_threads(self._context, threads, threads)
 
-    def _guard(self, tokens: Tokens) -> None:
+    def _guard(self, tokens: Tokens, outputs: int) -> None:
         count = len(tokens)
         if not 0 < count <= BATCH_TOKENS:
             raise EngineFailed(f"A batch of {count} tokens was refused; between 1 and {BATCH_TOKENS} are possible.")
-        if len(self.mirror) + count > self.capacity:
+        if not 0 <= outputs <= min(count, OUTPUTS):
+            raise EngineFailed(f"A batch with {outputs} rows of logits was refused; at most {OUTPUTS} are possible.")
+        if count > self.cells.free:
             raise EngineFailed(f"The context of {self.capacity:,} tokens is full.")
         if int(tokens.min()) < 0 or int(tokens.max()) >= self._vocabulary_size:
             raise EngineFailed("A token outside the vocabulary was refused.")
@@ -251,7 +317,7 @@ def _context_params(cells: int, threads: int, *, on_gpu: bool, kv_type: str) -> 
     params.n_ctx = cells
     params.n_batch = BATCH_TOKENS
     params.n_ubatch = GPU_UBATCH if on_gpu else CPU_UBATCH
-    params.n_seq_max = 1
+    params.n_seq_max = SEQUENCES
     params.kv_unified = True
     params.n_outputs_max = OUTPUTS
     params.n_threads = threads
@@ -270,5 +336,5 @@ def _decode_failure(code: int) -> str:
     return f"llama.cpp failed to compute (code {code}): {told}."
 
 
-def _blend(old: float, new: float) -> float:
-    return new if old == 0.0 else old + _RATE_WEIGHT * (new - old)
+def _pointer(array: npt.NDArray[Any], kind: Any) -> Any:
+    return array.ctypes.data_as(ctypes.POINTER(kind))

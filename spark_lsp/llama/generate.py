@@ -1,30 +1,53 @@
-"""One answer, one decode at a time: prefill what is not resident, then token by token until a reason to stop.
+"""One answer, one decode at a time: read what is not resident, then write token by token, or several where drafts hold.
 
-Can be left after any step and taken up again, also when another answer has used the context in between.
+Can be left after any step and taken up again, also when another answer has taken its sequence in between.
 Never waits and never looks at a queue: the scheduler decides when a step is made and whether another follows.
 """
 
 import codecs
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
-from spark_lsp.engine.base import Chunk, Control, Infill, PromptPart, StopCause, Usage
+from spark_lsp.engine.base import Chunk, Control, Infill, Piece, PromptPart, StopCause, Usage
 from spark_lsp.errors import EngineFailed, ModelNoFim
-from spark_lsp.llama.cache import Segment, Tokens, joined
-from spark_lsp.llama.context import BATCH_TOKENS, Context
+from spark_lsp.llama.cache import Segment, TokenRun, Tokens
+from spark_lsp.llama.context import BATCH_TOKENS, MOST_DRAFT_TOKENS
+from spark_lsp.llama.draft import Drafter
 from spark_lsp.llama.model import TokenCache, Vocabulary
+from spark_lsp.llama.payoff import Payoff
+from spark_lsp.llama.pool import Pool
 from spark_lsp.llama.sample import Chooser
+from spark_lsp.llama.shelf import SavedChunk, Shelf
+
+BACKGROUND: int = 2
+"""The priority from which on nobody waits for the answer."""
+_TAIL_TOKENS = 16  # of what was written last: what drafts are looked up by
+_NO_DRAFT = np.empty(0, np.int32)
 
 
-def prompt_segments(vocabulary: Vocabulary, cache: TokenCache, prompt: Sequence[PromptPart]) -> list[Segment]:
-    """Turn a prompt into tokens, part by part, so that equal parts have equal tokens.
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """What answers are made with. ``shelf`` is None where trunks are not kept on disk."""
+
+    pool: Pool
+    vocabulary: Vocabulary
+    cache: TokenCache
+    completion_payoff: Payoff
+    rewrite_payoff: Payoff
+    shelf: Shelf | None = None
+
+
+def prompt_segments(vocabulary: Vocabulary, cache: TokenCache, prompt: Sequence[PromptPart]) -> tuple[TokenRun, bool]:
+    """Turn a prompt into tokens, part by part, so that equal parts have equal tokens; tell whether all is stable.
 
     Raises:
         ModelNoFim: a control token is not in the vocabulary.
     """
     segments: list[Segment] = []
+    stable = 0
     if vocabulary.begin is not None:
         segments.append(_control_segment(vocabulary.begin))
     for part in prompt:
@@ -39,73 +62,75 @@ def prompt_segments(vocabulary: Vocabulary, cache: TokenCache, prompt: Sequence[
         elif part.text:
             key, tokens = cache.tokens(vocabulary, part.text)
             segments.append(Segment(key, tokens))
-    return segments
+            stable = len(segments) if part.stable else stable
+    is_stable = all(part.stable for part in prompt if isinstance(part, Piece))
+    return TokenRun(segments, stable=stable), is_stable
 
 
 class Generation:
     """The running state of one answer. ``received`` is the ``perf_counter`` at which the request came in."""
 
-    def __init__(
-        self, context: Context, vocabulary: Vocabulary, cache: TokenCache, request: Infill, received: float
-    ) -> None:
+    def __init__(self, desk: Desk, request: Infill, received: float) -> None:
         """Tokenise the prompt and see that it fits.
 
         Raises:
             ModelNoFim: a control token is not in the vocabulary.
             EngineFailed: the prompt is empty or does not fit, or the grammar cannot be read.
         """
-        self._context = context
-        self._vocabulary = vocabulary
+        self._desk = desk
+        self._pool, self._context = desk.pool, desk.pool.context
+        self._request = request
+        self._payoff = desk.rewrite_payoff if request.drafts else desk.completion_payoff
         self._received = received
-        self._segments = prompt_segments(vocabulary, cache, request.prompt)
-        self._prompt = joined(self._segments)
-        if not len(self._prompt):
+        self._run, is_stable = prompt_segments(desk.vocabulary, desk.cache, request.prompt)
+        size, capacity = len(self._run), self._context.capacity
+        if not size:
             raise EngineFailed("The prompt is empty.")
-        if len(self._prompt) >= context.capacity:
-            raise EngineFailed(
-                f"The prompt has {len(self._prompt):,} tokens and the context holds {context.capacity:,}."
-            )
-        self._most_tokens = max(0, min(request.max_tokens, context.capacity - len(self._prompt)))
-        controls = (vocabulary.control(text) for text in request.stops)
+        if size >= capacity:
+            raise EngineFailed(f"The prompt has {size:,} tokens and the context holds {capacity:,}.")
+        self._is_trunk = is_stable and request.max_tokens == 0
+        self._most_tokens = max(0, min(request.max_tokens, capacity - size))
+        controls = (desk.vocabulary.control(text) for text in request.stops)
         self._stops = frozenset(token for token in controls if token is not None)
-        self._chooser = Chooser(vocabulary, request.sampling)
+        self._chooser = Chooser(desk.vocabulary, request.sampling)
         self._decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
+        self._drafter: Drafter | None = None
+        self._chunks: tuple[SavedChunk, ...] | None = None
+        self._seat = -1
         self._generated: list[int] = []
         self._cached: int | None = None
-        self._prefilled = 0
+        self._counts = {"prefill": 0, "restored": 0, "drafted": 0, "accepted": 0, "steps": 0}
         self._first_token_ms = 0.0
         self._text: list[str] = []
         self._tokens = 0
         self._probability = 1.0
 
     def close(self) -> None:
-        """Free the samplers. Idempotent."""
+        """Free the samplers and the sequence. Idempotent."""
         self._chooser.close()
+        self._pool.leave(self)
 
     def step(self) -> StopCause | None:
-        """Make one decode and, when the whole prompt is in, choose a token. Return why the answer ends, if it does.
+        """Make one decode and, when the whole prompt is in, choose what is certain. Return why the answer ends, if so.
 
         Raises:
             EngineFailed: the library refused or failed.
         """
-        self._take_context()
-        pending = self._pending()
-        batch = pending[:BATCH_TOKENS]
-        last = len(batch) == len(pending)
-        before = len(self._context.mirror)
-        outcome = self._context.decode(batch, logits=last)
-        if not self._generated:
-            self._prefilled += len(self._context.mirror) - before
-        if outcome == "aborted" or not last:
-            return None
-        if not self._generated:
-            self._context.mirror.name(self._segments)
-        return self._choose()
+        self._sit()
+        resident = len(self._context.mirrors[self._seat])
+        if resident < len(self._run):
+            return self._read(resident)
+        if self._most_tokens == 0:  # a prompt that was only to be made resident
+            return "max_tokens"
+        return self._write(resident)
 
     def take(self) -> Chunk | None:
-        """Return what was generated since the last call, None when that is nothing. The first chunk tells the cost."""
+        """Return what was generated since the last call, None when that is nothing. The first chunk tells the cost.
+
+        While a trunk is read, what is resident by now.
+        """
         if not self._tokens:
-            return None
+            return Chunk("", 0, usage=self._usage()) if self._is_trunk else None
         first = self._tokens == len(self._generated)
         chunk = Chunk("".join(self._text), self._tokens, self._probability, usage=self._usage() if first else None)
         self._text, self._tokens, self._probability = [], 0, 1.0
@@ -119,10 +144,14 @@ class Generation:
 
     def _usage(self) -> Usage:
         return Usage(
-            prompt_tokens=len(self._prompt),
-            cached_tokens=self._cached or 0,
-            prefill_tokens=self._prefilled,
+            prompt_tokens=len(self._run),
+            cached_tokens=(self._cached or 0) + self._counts["restored"],
+            prefill_tokens=self._counts["prefill"],
             generated_tokens=len(self._generated),
+            drafted_tokens=self._counts["drafted"],
+            accepted_draft_tokens=self._counts["accepted"],
+            decode_steps=self._counts["steps"],
+            restored_tokens=self._counts["restored"],
             first_token_ms=self._first_token_ms,
             total_ms=self._elapsed_ms(),
         )
@@ -130,39 +159,142 @@ class Generation:
     def _elapsed_ms(self) -> float:
         return (time.perf_counter() - self._received) * 1000
 
-    def _take_context(self) -> None:
-        """Make the resident tokens a prefix of ours, unless they are known to be."""
-        if self._context.owner is self:
+    def _sit(self) -> None:
+        """Take a sequence that begins with what is resident of ours, unless we still have one."""
+        if self._seat >= 0 and self._pool.holds(self, self._seat):
             return
-        kept = self._context.reuse([*self._segments, Segment(b"", np.array(self._generated, np.int32))])
-        self._context.owner = self
+        if self._is_trunk:
+            self._seat = self._pool.trunk(self, self._run)
+        else:
+            run = self._run
+            if self._generated:  # another answer took our sequence: what we wrote has to be read
+                run = TokenRun([Segment(b"", self._run.tokens), Segment(b"", self._answer())])
+            self._seat = self._pool.tail(self, run, len(run) - 1)
+        mirror = self._context.mirrors[self._seat]
+        mirror.name(self._run)
         if self._cached is None:
-            self._cached = min(kept, len(self._prompt) - 1)
+            self._cached = min(len(mirror), len(self._run))
 
-    def _pending(self) -> Tokens:
-        """Tokens of the prompt and the answer that are not decoded yet; never none."""
-        resident = len(self._context.mirror)
-        at = resident - len(self._prompt)
-        if at >= 0:
-            return np.array(self._generated[at:], np.int32)
-        answer = np.array(self._generated, np.int32)
-        return np.concatenate([self._prompt[resident:], answer])
+    def _read(self, resident: int) -> StopCause | None:
+        """Read a part of the prompt, from disk where it lies there, and begin to write when it was the last one."""
+        mirror = self._context.mirrors[self._seat]
+        restored = self._restore(resident)
+        if restored:
+            mirror.name(self._run)
+            self._counts["restored"] += restored
+            return None
+        limit = BATCH_TOKENS
+        if self._request.priority >= BACKGROUND:
+            limit = self._context.rates.chunk_tokens(resident, BATCH_TOKENS)
+        batch = self._run.tokens[resident : resident + limit]
+        is_last = resident + len(batch) == len(self._run) and self._most_tokens > 0 and not self._generated
+        self._pool.make_room(len(batch), self._seat)
+        is_background = self._request.priority >= BACKGROUND
+        outcome = self._context.decode(self._seat, batch, outputs=int(is_last), is_background=is_background)
+        self._counts["prefill"] += len(mirror) - resident
+        mirror.name(self._run)
+        if outcome == "aborted" or len(mirror) < len(self._run):
+            return None
+        if not self._is_trunk:
+            self._pool.promote(self._seat, self._run)
+        return self._choose() if is_last else None
 
-    def _choose(self) -> StopCause | None:
-        if self._most_tokens == 0:  # a prompt that was only to be made resident
-            return "max_tokens"
-        chosen = self._chooser.choose(self._context)
+    def _restore(self, resident: int) -> int:
+        """Take the next chunk of the trunk from disk; return by how many tokens the sequence grew."""
+        shelf = self._desk.shelf
+        if shelf is None or resident >= self._run.stable_tokens:
+            return 0
+        trunk = self._run.tokens[: self._run.stable_tokens]
+        if self._chunks is None:
+            self._chunks = shelf.chunks(trunk)
+        return shelf.restore(self._seat, trunk, self._chunks)
+
+    def _write(self, resident: int) -> StopCause | None:
+        """Decode what was written last with a guess of what follows, and choose as long as the guess was right."""
+        pending = self._answer()[resident - len(self._run) :]
+        if not len(pending):  # the prompt was resident to its end: its last token gives the logits
+            self._context.truncate(self._seat, len(self._run) - 1)
+            return self._read(len(self._context.mirrors[self._seat]))
+        if len(pending) > BATCH_TOKENS:  # lost while writing a long answer: what was written is read first
+            self._pool.make_room(BATCH_TOKENS, self._seat)
+            self._context.decode(self._seat, pending[:BATCH_TOKENS])
+            return None
+        draft = self._draft(resident) if len(pending) == 1 else _NO_DRAFT
+        self._pool.make_room(len(pending) + len(draft), self._seat)
+        began = time.perf_counter()
+        batch = np.concatenate([pending, draft]) if len(draft) else pending
+        outcome = self._context.decode(self._seat, batch, outputs=len(draft) + 1)
+        if outcome == "aborted":
+            kept = min(len(self._context.mirrors[self._seat]), resident + len(pending) - 1)
+            self._context.truncate(self._seat, max(kept, resident))
+            return None
+        self._counts["steps"] += 1
+        if len(pending) == 1:
+            self._payoff.learn_cost(len(batch), time.perf_counter() - began, resident)
+        stop, accepted = self._choose_along(draft)
+        if len(draft):
+            self._learn(len(draft), accepted)
+            self._context.truncate(self._seat, resident + len(pending) + accepted)
+        return stop
+
+    def _choose_along(self, draft: Tokens) -> tuple[StopCause | None, int]:
+        """Choose a token for each row as long as the draft foresaw it; return why to stop and how many it foresaw."""
+        for row in range(len(draft) + 1):
+            written = len(self._generated)
+            stop = self._choose(row)
+            is_foreseen = row < len(draft) and len(self._generated) > written and self._generated[-1] == draft[row]
+            if stop is not None or not is_foreseen:
+                return stop, row
+        raise AssertionError("the row behind the draft foresees nothing")
+
+    def _draft(self, resident: int) -> Tokens:
+        """Guess what follows, as far as that pays."""
+        if self._request.sampling.temperature > 0 or not self._context.can_truncate:
+            return _NO_DRAFT
+        room = min(MOST_DRAFT_TOKENS, self._most_tokens - len(self._generated), self._context.cells.free - 1)
+        length = self._payoff.length(resident, max(room, 0))
+        if not length:
+            return _NO_DRAFT
+        if self._drafter is None:
+            self._drafter = self._make_drafter()
+        return self._drafter.draft(self._last_tokens(), length)
+
+    def _make_drafter(self) -> Drafter:
+        """Look for drafts in what is being rewritten, then near the cursor, then in the trunk."""
+        desk, stable = self._desk, self._run.stable_tokens
+        texts = self._request.drafts or ("",)
+        regions = [desk.cache.tokens(desk.vocabulary, text)[1] if text else _NO_DRAFT for text in texts]
+        return Drafter([*regions, self._run.tokens[stable:], self._run.tokens[:stable]])
+
+    def _learn(self, drafted: int, accepted: int) -> None:
+        self._payoff.learn_outcome(drafted, accepted)
+        if self._drafter is not None:
+            self._drafter.accepted(drafted, accepted)
+        self._counts["drafted"] += drafted
+        self._counts["accepted"] += accepted
+
+    def _last_tokens(self) -> Tokens:
+        answer = np.array(self._generated[-_TAIL_TOKENS:], np.int32)
+        missing = _TAIL_TOKENS - len(answer)
+        return np.concatenate([self._run.tokens[-missing:], answer]) if missing else answer
+
+    def _answer(self) -> Tokens:
+        return np.array(self._generated, np.int32)
+
+    def _choose(self, row: int = -1) -> StopCause | None:
+        chosen = self._chooser.choose(self._context, row)
         if not self._generated:
             self._first_token_ms = self._elapsed_ms()
         if chosen is None:
             return "end"
         token, probability = chosen
-        if self._vocabulary.ends_generation(token):
+        vocabulary = self._desk.vocabulary
+        if vocabulary.ends_generation(token):
             return "end" if token not in self._stops else "stop_token"
-        if token in self._stops or self._vocabulary.is_control(token):
+        if token in self._stops or vocabulary.is_control(token):
             return "stop_token"
         self._generated.append(token)
-        self._text.append(self._decoder.decode(self._vocabulary.piece(token)))
+        self._text.append(self._decoder.decode(vocabulary.piece(token)))
         self._tokens += 1
         self._probability = min(self._probability, probability)
         return "max_tokens" if len(self._generated) >= self._most_tokens else None

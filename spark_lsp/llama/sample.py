@@ -46,9 +46,9 @@ class Chooser:
                 L.llama_sampler_free(sampler)
         self._chain = self._grammar = None
 
-    def choose(self, context: Context) -> tuple[int, float] | None:
-        """Return the next token and its probability, or None where the grammar allows no token."""
-        logits = context.logits()
+    def choose(self, context: Context, row: int = -1) -> tuple[int, float] | None:
+        """Return the token behind a row and its probability, or None where the grammar allows no token."""
+        logits = context.logits(row)
         token = self._candidate(context) if self._chain else int(logits.argmax())
         if self._grammar:
             chosen = token if self._allowed(token) else self._choose_allowed(logits)

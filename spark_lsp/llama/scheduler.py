@@ -16,7 +16,12 @@ from typing import Final, Protocol, TypeVar
 from spark_lsp.engine.base import Chunk, Infill, StopCause, Usage
 from spark_lsp.errors import EngineFailed, EngineStarting, SparkError
 from spark_lsp.llama.context import BATCH_TOKENS, AbortFlag
-from spark_lsp.llama.generate import Generation
+from spark_lsp.llama.generate import BACKGROUND, Generation
+
+QUIET_S: Final = 0.3
+"""Time after an answer in which background work leaves the cores alone: the next key is near (design/engine.md, 10)."""
+IDLE_S: Final = 10.0
+"""Time without any work after which trunks are saved to disk."""
 
 _COALESCE_S: Final = 0.015  # tokens that come faster than this share a frame
 
@@ -37,6 +42,10 @@ class Workbench(Protocol):
 
     def speeds(self) -> tuple[float, float]:
         """Return prefill and decode rates in tokens per second; 0.0 where nothing is known."""
+        ...
+
+    def tidy(self) -> bool:
+        """Do a little of what can wait, such as saving to disk; whether there may be more of it."""
         ...
 
 
@@ -76,8 +85,11 @@ class Job:
 class Scheduler:
     """The thread of the model and the queue in front of it."""
 
-    def __init__(self, bench: Workbench) -> None:
+    def __init__(self, bench: Workbench, *, idle_s: float = IDLE_S) -> None:
         self._bench = bench
+        self._idle_s = idle_s
+        self._worked_at = self._foreground_at = -math.inf
+        self._is_tidy = True
         self._changed = Condition()
         self._jobs: list[Job] = []
         self._calls: list[Callable[[], None]] = []
@@ -171,12 +183,10 @@ class Scheduler:
         """Run one call or one step of the most urgent job; False when it is time to leave."""
         with self._changed:
             self._running = None
-            while not (self._jobs or self._calls or self._ended):
-                self._changed.wait()
+            if not self._wait():
+                return not self._ended
             call = self._calls.pop(0) if self._calls else None
-            if call is None and not self._jobs:
-                return False
-            job = min(self._jobs, key=_urgency, default=None) if call is None else None
+            job = min(self._jobs, key=_urgency) if call is None else None
             self._running = job
             flag = self._bench.abort_flag()
             if flag is not None:
@@ -189,6 +199,38 @@ class Scheduler:
         elif job is not None:
             self._advance(job)
         return True
+
+    def _wait(self) -> bool:
+        """Wait for something to do, and in idle times tidy; False when there is nothing but the end or another look."""
+        while not (self._jobs or self._calls or self._ended):
+            left_s = self._idle_s - (time.perf_counter() - self._worked_at)
+            if self._is_tidy:
+                self._changed.wait()
+            elif left_s > 0:
+                self._changed.wait(left_s)
+            else:
+                self._tidy()
+        if self._calls:
+            return True
+        if not self._jobs:
+            return False
+        self._is_tidy = False
+        quiet_s = QUIET_S - (time.perf_counter() - self._foreground_at)
+        if quiet_s > 0 and not self._ended and all(_is_background(job) and job.stop is None for job in self._jobs):
+            self._changed.wait(quiet_s)
+            return False
+        return True
+
+    def _tidy(self) -> None:
+        """Let the bench tidy a little, with the lock free: requests come in meanwhile."""
+        self._changed.release()
+        try:
+            self._is_tidy = not self._bench.tidy()
+        except Exception:  # noqa: BLE001  what can wait must not end the thread of all
+            _log.exception("what can wait failed")
+            self._is_tidy = True
+        finally:
+            self._changed.acquire()
 
     def _predicted_s(self) -> float:
         """Return how long one step may take: that of a whole batch."""
@@ -232,6 +274,9 @@ class Scheduler:
         with self._changed:
             self._jobs.remove(job)
             self._running = None
+            self._worked_at = time.perf_counter()
+            if not _is_background(job):
+                self._foreground_at = self._worked_at
         if job.generation is not None:
             job.generation.close()
 
@@ -239,6 +284,10 @@ class Scheduler:
 def _urgency(job: Job) -> tuple[int, float]:
     # A stopped job ends first: it costs nothing and its client waits for the end.
     return (-1 if job.stop is not None else job.request.priority, job.received)
+
+
+def _is_background(job: Job) -> bool:
+    return job.request.priority >= BACKGROUND
 
 
 def _nothing() -> None:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from spark_lsp.engine.base import Chunk, Control, Infill, Piece, Sampling
 from spark_lsp.errors import EngineFailed, SparkError
 from spark_lsp.llama.bench import Bench
-from spark_lsp.llama.context import BATCH_TOKENS, Context
+from spark_lsp.llama.context import BATCH_TOKENS, SCRATCH, SEQUENCES, Context
 from spark_lsp.llama.generate import Generation
 from spark_lsp.llama.model import GgufModel, TokenCache
 from spark_lsp.llama.scheduler import Job, Scheduler
@@ -59,8 +59,15 @@ def request_of(before: int, after: int, cut: int, max_tokens: int = 6) -> Infill
 
 
 def context_of(bench: Bench) -> Context:
-    assert bench._context is not None
-    return bench._context
+    assert bench._desk is not None
+    return bench._desk.pool.context
+
+
+def check(context: Context) -> None:
+    """See that the mirrors hold what llama.cpp does, and that no cell is lost or counted twice."""
+    assert [len(mirror) for mirror in context.mirrors] == [context.resident(each) for each in range(SEQUENCES)]
+    places = np.concatenate([mirror._places[: len(mirror)] for mirror in context.mirrors])
+    assert context.cells.capacity - context.cells.free == len(np.unique(places))
 
 
 def run(generation: Generation, context: Context, most_steps: int = 10_000) -> str:
@@ -68,7 +75,7 @@ def run(generation: Generation, context: Context, most_steps: int = 10_000) -> s
     text = ""
     for _ in range(most_steps):
         stop = generation.step()
-        assert len(context.mirror) == context.resident()
+        check(context)
         text += (generation.take() or Chunk("", 0)).text
         if stop is not None:
             text += generation.last_chunk(stop).text
@@ -90,7 +97,6 @@ def test_warm_equals_cold_after_any_history(
         run(bench.generation(request_of(*told), time.perf_counter()), context, most_steps)
     warm = logits_after(bench, request_of(*last))
     context.clear()
-    context.owner = None
     # The same tokens in other batches round differently, by up to 0.15 here; a wrong cache differs by whole numbers.
     assert np.abs(logits_after(bench, request_of(*last)) - warm).max() <= 0.4
 
@@ -98,7 +104,7 @@ def test_warm_equals_cold_after_any_history(
 def logits_after(bench: Bench, request: Infill) -> np.ndarray:
     """Read a prompt and return the logits behind it."""
     context = context_of(bench)
-    run(bench.generation(msgspec.structs.replace(request, max_tokens=0), time.perf_counter()), context)
+    run(bench.generation(msgspec.structs.replace(request, max_tokens=1), time.perf_counter()), context)
     return context.logits().copy()
 
 
@@ -111,7 +117,7 @@ def test_two_answers_taken_in_turns_are_as_alone(bench: Bench) -> None:
     while running:
         for at in sorted(running):
             stop = turns[at].step()
-            assert len(context.mirror) == context.resident()
+            check(context)
             if stop is not None:
                 texts[at] += turns[at].last_chunk(stop).text
                 running.remove(at)
@@ -123,11 +129,11 @@ def test_an_aborted_decode_keeps_what_was_finished_and_goes_on(bench: Bench) -> 
     request = request_of(5, 1, 0)
     whole = run(bench.generation(request, time.perf_counter()), context)
     context.clear()
-    context.owner = None
     generation = bench.generation(request, time.perf_counter())
     context.abort.set()
     assert generation.step() is None
-    assert len(context.mirror) == context.resident() == 0
+    check(context)
+    assert context.cells.free == context.cells.capacity
     context.abort.clear()
     assert run(generation, context) == whole
 
@@ -142,13 +148,15 @@ def test_every_misuse_is_refused_before_the_library_sees_it(bench: Bench) -> Non
         np.array([10**6], np.int32),
     ):
         with pytest.raises(EngineFailed):
-            context.decode(bad, logits=True)
+            context.decode(SCRATCH, bad)
+    with pytest.raises(EngineFailed, match="rows of logits"):
+        context.decode(SCRATCH, np.zeros(1, np.int32), outputs=2)
     with pytest.raises(EngineFailed, match="no logits"):
         context.logits()
-    while len(context.mirror) < context.capacity:
-        context.decode(np.zeros(100 if len(context.mirror) < 100 else 1, np.int32), logits=False)
+    while context.cells.free:
+        context.decode(SCRATCH, np.zeros(100 if context.cells.free == context.capacity else 1, np.int32))
     with pytest.raises(EngineFailed, match="full"):
-        context.decode(np.zeros(1, np.int32), logits=True)
+        context.decode(SCRATCH, np.zeros(1, np.int32), outputs=1)
     with pytest.raises(EngineFailed, match="no logits"):
         context.logits()
     context.close()

@@ -1,0 +1,139 @@
+"""Who uses which sequence of a context: trunks that stay, tails that share their cells, and who goes when it is full.
+
+A trunk holds stable tokens only and only grows; a prompt that begins otherwise gets another sequence, which shares
+what is the same, so that the old trunk serves until the new one is read. Never decodes and never adds positions.
+"""
+
+from collections.abc import Callable
+from typing import Final
+
+from spark_lsp.errors import EngineFailed
+from spark_lsp.llama.cache import TokenRun
+from spark_lsp.llama.context import SCRATCH, SEQUENCES, Context
+
+TAILS: Final = range(SCRATCH + 1, 5)
+"""One for each answer that runs at a time, and for each of the last documents: coming back to one costs nothing."""
+TRUNKS: Final = range(5, SEQUENCES)
+
+_WORTH_KEEPING: Final = 0.5  # share of a tail that must be of use for the tail to be taken over
+
+
+class Pool:
+    """The sequences of one context. Belongs to the thread of the context."""
+
+    def __init__(self, context: Context) -> None:
+        self.context = context
+        self.before_eviction: Callable[[int], None] = lambda _trunk: None
+        """Called with a trunk that is about to be forgotten for want of cells."""
+        self._holders: dict[int, object] = {}
+        self._last_use = dict.fromkeys((*TAILS, *TRUNKS), 0)
+        self._clock = 0
+
+    def holds(self, holder: object, sequence: int) -> bool:
+        """Whether a sequence is still the holder's own."""
+        return self._holders.get(sequence) is holder
+
+    def leave(self, holder: object) -> None:
+        """Give the holder's sequence back; what it holds stays until its cells are needed."""
+        self._holders = {sequence: other for sequence, other in self._holders.items() if other is not holder}
+
+    def tail(self, holder: object, run: TokenRun, most: int) -> int:
+        """Return a tail that begins with as much of a run as is resident anywhere, at most ``most`` tokens of it."""
+        common = self._common(run)
+        trunk = max((common[each] for each in TRUNKS), default=0)
+        spare = [each for each in TAILS if each not in self._holders] or [self._least_used(TAILS)]
+        best = max(spare, key=lambda each: common[each])
+        own = len(self.context.mirrors[best]) - trunk
+        if common[best] > trunk and common[best] - trunk >= own * _WORTH_KEEPING:
+            self.context.truncate(best, min(common[best], most))
+            target = best
+        else:
+            target = min(spare, key=self._staleness)
+            self._begin(target, common, most)
+        self._hold(holder, target)
+        return target
+
+    def trunk(self, holder: object, run: TokenRun) -> int:
+        """Return a trunk that begins with as much of a run as is resident anywhere, and holds nothing else."""
+        common = self._common(run)
+        grown = [each for each in TRUNKS if common[each] == len(self.context.mirrors[each]) > 0]
+        if grown:
+            target = max(grown, key=lambda each: common[each])
+        else:
+            spare = [each for each in TRUNKS if each not in self._holders]
+            target = min(spare or TRUNKS, key=self._staleness)
+            self._begin(target, common, len(run))
+        self._hold(holder, target)
+        return target
+
+    def promote(self, tail: int, run: TokenRun) -> None:
+        """Keep the stable part of a tail as a trunk, where one can grow to it or none is there yet."""
+        common = self._common(run)
+        if not run.stable_tokens or any(common[each] >= run.stable_tokens for each in TRUNKS):
+            return
+        grown = [each for each in TRUNKS if common[each] == len(self.context.mirrors[each])]
+        if grown and self.context.can_truncate:
+            target = max(grown, key=lambda each: common[each])
+            self.context.share(tail, target, run.stable_tokens)
+            self._touch(target)
+
+    def make_room(self, tokens: int, sequence: int) -> None:
+        """Forget what is least needed until so many cells are free for a sequence.
+
+        Raises:
+            EngineFailed: the sequence itself fills the context.
+        """
+        cells = self.context.cells
+        while cells.free < tokens:
+            victim = self._victim(sequence)
+            if victim is None:
+                raise EngineFailed(f"The context of {self.context.capacity:,} tokens is full.")
+            if victim in TRUNKS:
+                self.before_eviction(victim)
+            self._holders.pop(victim, None)
+            self.context.truncate(victim, 0)
+
+    def trunks(self) -> list[int]:
+        """Return the trunks that hold something, the one that was used last first."""
+        held = [each for each in TRUNKS if len(self.context.mirrors[each])]
+        return sorted(held, key=lambda each: -self._last_use[each])
+
+    def _victim(self, sequence: int) -> int | None:
+        full = [each for each in self._last_use if each != sequence and len(self.context.mirrors[each])]
+        spare = [each for each in full if each not in self._holders]
+        for choice in (set(spare) & set(TAILS), set(spare), set(full)):
+            if choice:
+                return self._least_used(choice)
+        return None
+
+    def _begin(self, target: int, common: dict[int, int], most: int) -> None:
+        """Make a sequence the longest known beginning of a run."""
+        donor = max(common, key=lambda each: (common[each], each in TRUNKS))
+        length = min(common[donor], most)
+        if donor == target:
+            self.context.truncate(target, length)
+            return
+        if not self.context.can_truncate and (length < len(self.context.mirrors[donor]) or donor not in TRUNKS):
+            length = 0
+        if length:
+            self.context.share(donor, target, length)
+            self._touch(donor)
+        else:
+            self.context.truncate(target, 0)
+
+    def _common(self, run: TokenRun) -> dict[int, int]:
+        return {each: self.context.mirrors[each].common(run) for each in self._last_use}
+
+    def _staleness(self, sequence: int) -> tuple[bool, int]:
+        return len(self.context.mirrors[sequence]) > 0, self._last_use[sequence]
+
+    def _least_used(self, choice: range | set[int]) -> int:
+        return min(choice, key=lambda each: self._last_use[each])
+
+    def _hold(self, holder: object, sequence: int) -> None:
+        self._holders[sequence] = holder
+        self._touch(sequence)
+
+    def _touch(self, sequence: int) -> None:
+        self._clock += 1
+        self._last_use[sequence] = self._clock

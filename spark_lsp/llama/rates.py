@@ -1,0 +1,62 @@
+"""Speeds learned from every decode: what reading costs at a depth, how fast writing goes, what to read at once. Pure.
+
+Newer decodes count more. One that another program held up counts for no more than a slow one.
+"""
+
+from typing import Final
+
+from spark_lsp.engine.base import ReadCost
+
+READ_TOKENS: Final = 16  # fewer at once say nothing of reading: the weights are fetched for each batch
+CHUNK_MS: Final = 50.0
+"""How long a background decode may keep a completion waiting where it cannot be aborted (design/engine.md, 10)."""
+SMALLEST_CHUNK_TOKENS: Final = 32
+
+_WEIGHT: Final = 0.3
+_MEMORY: Final = 0.97  # what a sample still counts for when the next one comes: some 30 decodes
+_OUTLIER: Final = 4.0
+_SPREAD_TOKENS: Final = 500.0  # depths that differ by less cannot tell the cost of depth from noise
+
+
+class Rates:
+    """Learns from timed decodes. Tokens per second; 0.0 before the first."""
+
+    def __init__(self) -> None:
+        self.prefill_tokens_per_s = 0.0
+        self.decode_tokens_per_s = 0.0
+        self.read_cost = ReadCost()
+        self._sums = [0.0] * 5  # of 1, depth, ms, depth * depth, depth * ms; all weighted
+
+    def learn(self, tokens: int, seconds: float, depth_tokens: int) -> None:
+        """Take a finished decode of so many tokens behind ``depth_tokens`` others into account."""
+        rate = tokens / max(seconds, 1e-6)
+        if tokens == 1:
+            self.decode_tokens_per_s = _blend(self.decode_tokens_per_s, rate)
+        elif tokens >= READ_TOKENS:
+            self.prefill_tokens_per_s = _blend(self.prefill_tokens_per_s, rate)
+            self._fit(1000 / rate, depth_tokens + tokens / 2, tokens)
+
+    def chunk_tokens(self, depth_tokens: int, most: int) -> int:
+        """Return how many tokens a background decode may take at this depth."""
+        cost_ms = self.read_cost.at(depth_tokens)
+        return max(min(SMALLEST_CHUNK_TOKENS, most), min(most, int(CHUNK_MS / cost_ms))) if cost_ms else most
+
+    def _fit(self, token_ms: float, depth: float, tokens: int) -> None:
+        """Fit a line through cost over depth by weighted least squares; a longer decode weighs more."""
+        expected_ms = self.read_cost.at(int(depth))
+        if expected_ms:
+            token_ms = min(token_ms, _OUTLIER * expected_ms)
+        values = (1.0, depth, token_ms, depth * depth, depth * token_ms)
+        self._sums = [_MEMORY * old + tokens * new for old, new in zip(self._sums, values, strict=True)]
+        total, depths, costs, squares, products = self._sums
+        mean_depth, mean_cost = depths / total, costs / total
+        variance = squares / total - mean_depth * mean_depth
+        slope = (products / total - mean_depth * mean_cost) / variance if variance > _SPREAD_TOKENS**2 else None
+        if slope is None:  # all samples lie at one depth: keep what was known of the slope
+            slope = self.read_cost.depth_ms / 1000
+        slope = min(max(slope, 0.0), mean_cost / max(mean_depth, 1.0))
+        self.read_cost = ReadCost(mean_cost - slope * mean_depth, slope * 1000)
+
+
+def _blend(old: float, new: float) -> float:
+    return new if old == 0.0 else old + _WEIGHT * (new - old)
