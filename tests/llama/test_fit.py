@@ -1,77 +1,285 @@
-"""How large a context is made, and what the user is told."""
+"""How large a context is planned, where its layers run, and what the user is told."""
 
+import re
 from dataclasses import replace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from spark_lsp.errors import ModelUnusable
 from spark_lsp.llama.fit import (
-    CPU_CONTEXT,
     SMALLEST_CONTEXT,
-    Wanted,
-    available_bytes,
+    Rung,
+    again,
+    ceiling,
+    cells_for,
     compute_threads,
-    fit_context,
     halved,
+    ladder,
+    need_bytes,
+    plan_of,
 )
+from spark_lsp.llama.memory import Asked, FreeMemory, ModelShape, available_bytes
 
+MIB = 1024**2
 GIB = 1024**3
 
-PLENTY = Wanted(
-    asked_tokens=16_384,
-    trained_tokens=131_072,
-    on_gpu=False,
+SHAPE = ModelShape(  # a 1.5B Qwen2.5-Coder: 28 KiB of f16 cache for a token
     weights_bytes=GIB,
-    kv_bytes_per_token=28 * 1024,
-    memory_limit_bytes=0,
-    available_bytes=64 * GIB,
+    layers=28,
+    kv_values_per_token=14 * 1024,
+    head_values=128,
+    vocabulary_size=151_936,
+    trained_tokens=131_072,
+    architecture="llama",
+    is_scaled=False,
 )
+PLENTY = FreeMemory(64 * GIB)
+GPU = FreeMemory(64 * GIB, gpu_bytes=80 * GIB, has_gpu=True)
+ASKED = Asked(16_384)
+QWEN = replace(SHAPE, architecture="qwen2", trained_tokens=32_768)
+
+
+def first(shape: ModelShape = SHAPE, free: FreeMemory = PLENTY, asked: Asked = ASKED) -> Rung:
+    return ladder(shape, free, asked)[0]
 
 
 def test_what_fits_is_given_without_a_word() -> None:
-    fit = fit_context(PLENTY)
-    assert (fit.context_tokens, fit.notes) == (16_384, ())
+    rung = first()
+    assert (rung.plan.prompt_tokens, rung.plan.cells, rung.notes) == (16_384, 20_480, ())
+    assert (rung.plan.kv_type, rung.plan.on_gpu, rung.plan.gpu_layers) == ("f16", False, 0)
+
+
+def test_the_ceiling_is_given_on_a_processor_too() -> None:
+    plan = first(asked=Asked(131_072)).plan
+    assert (plan.prompt_tokens, plan.cells, plan.yarn_factor) == (131_072, 163_840, 1.0)
 
 
 def test_the_trained_context_is_a_limit() -> None:
-    fit = fit_context(replace(PLENTY, trained_tokens=8192))
-    assert fit.context_tokens == 8192
-    assert fit.notes == ("The context is 8,192 tokens because the model was trained for no more.",)
+    rung = first(replace(SHAPE, trained_tokens=8192))
+    assert rung.plan.prompt_tokens == 8192
+    assert rung.notes == ("The context is 8,192 tokens because the model was trained for no more.",)
 
 
-def test_without_a_gpu_there_is_a_limit() -> None:
-    asked = replace(PLENTY, asked_tokens=131_072)
-    assert fit_context(asked).context_tokens == CPU_CONTEXT
-    assert "without a GPU" in fit_context(asked).notes[0]
-    assert fit_context(replace(asked, on_gpu=True)).context_tokens == 131_072
+def test_half_of_the_free_memory_is_left_to_others() -> None:
+    rung = first(free=FreeMemory(3 * GIB), asked=Asked(131_072))
+    cache = rung.plan.cells * 28 * 1024
+    assert 0.7 * GIB < cache <= GIB
+    assert rung.plan.cells % 256 == 0
+    assert rung.notes == (
+        f"The context is {rung.plan.prompt_tokens:,} tokens because half of the free memory holds no more.",
+    )
 
 
-def test_memory_is_a_limit() -> None:
-    fit = fit_context(replace(PLENTY, available_bytes=GIB + 512 * 1024 * 1024))
-    assert SMALLEST_CONTEXT <= fit.context_tokens < 16_384
-    assert fit.context_tokens % 256 == 0
-    assert "free memory holds no more" in fit.notes[0]
+def test_half_is_no_reason_to_refuse() -> None:
+    tight = need_bytes(SHAPE, PLENTY, plan_of(SHAPE, gpu_layers=0, kv_type="f16", prompt_tokens=2048))[1]
+    assert first(free=FreeMemory(tight + 256 * MIB)).plan.prompt_tokens == SMALLEST_CONTEXT
 
 
-def test_the_users_limit_is_named() -> None:
-    fit = fit_context(replace(PLENTY, memory_limit_bytes=GIB + 256 * 1024 * 1024))
-    assert fit.context_tokens < 16_384
-    assert "engine.memoryLimitBytes allows no more" in fit.notes[0]
+def test_the_users_limit_is_named_and_used_whole() -> None:
+    asked = Asked(131_072, memory_limit_bytes=2 * GIB)
+    rung = first(free=FreeMemory(3 * GIB), asked=asked)
+    assert rung.plan.cells > first(free=FreeMemory(3 * GIB), asked=Asked(131_072)).plan.cells
+    assert "engine.memoryLimitBytes allows no more" in rung.notes[0]
+    assert sum(need_bytes(SHAPE, PLENTY, rung.plan)) <= 2 * GIB
 
 
 def test_a_limit_above_what_is_free_does_not_bind() -> None:
-    fit = fit_context(replace(PLENTY, available_bytes=2 * GIB, memory_limit_bytes=64 * GIB))
-    assert all("memoryLimitBytes" not in note for note in fit.notes)
+    rung = first(free=FreeMemory(2 * GIB), asked=Asked(131_072, memory_limit_bytes=64 * GIB))
+    assert rung.notes[0].endswith("because free memory holds no more.")
 
 
-@pytest.mark.parametrize("change", [{"available_bytes": GIB}, {"memory_limit_bytes": 1}], ids=["free", "limit"])
-def test_too_little_for_the_smallest_is_an_error_with_numbers(change: dict[str, int]) -> None:
-    with pytest.raises(ModelUnusable, match=r"needs at least 1,112 MiB, and [\d,]+ MiB are (free|allowed)"):
-        fit_context(replace(PLENTY, **change))
+@pytest.mark.parametrize("limit", [0, 1], ids=["free", "limit"])
+def test_too_little_for_the_smallest_is_an_error_with_numbers(limit: int) -> None:
+    free = FreeMemory(GIB if limit == 0 else 64 * GIB)
+    with pytest.raises(ModelUnusable, match=r"needs at least 1,201 MiB, and [\d,]+ MiB are (free|allowed)") as error:
+        ladder(SHAPE, free, replace(ASKED, memory_limit_bytes=limit))
+    assert ("allowed" in str(error.value)) == bool(limit)
+    assert error.value.fix
 
 
 def test_a_model_of_a_tiny_context_is_taken_as_it_is() -> None:
-    assert fit_context(replace(PLENTY, trained_tokens=512)).context_tokens == 512
+    plan = first(replace(QWEN, trained_tokens=512)).plan
+    assert (plan.prompt_tokens, plan.yarn_factor) == (2048, 4.0)
+    plan = first(replace(SHAPE, trained_tokens=512)).plan
+    assert (plan.prompt_tokens, plan.cells) == (512, 768)
+
+
+def test_a_model_that_does_not_say_is_believed() -> None:
+    plan = first(replace(SHAPE, trained_tokens=0), asked=Asked(500_000), free=FreeMemory(1024 * GIB)).plan
+    assert (plan.prompt_tokens, plan.yarn_factor) == (500_000, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("asked", "shape", "tokens", "factor"),
+    [
+        (32_768, QWEN, 32_768, 1.0),
+        (32_769, QWEN, 32_769, 2.0),
+        (65_536, QWEN, 65_536, 2.0),
+        (131_072, QWEN, 131_072, 4.0),
+        (1_000_000, QWEN, 131_072, 4.0),
+        (131_072, replace(QWEN, architecture="qwen3"), 131_072, 4.0),
+        (131_072, replace(QWEN, architecture="llama"), 32_768, 1.0),
+        (131_072, replace(QWEN, is_scaled=True), 32_768, 1.0),
+    ],
+)
+def test_positions_are_stretched_only_beyond_what_was_trained(
+    asked: int, shape: ModelShape, tokens: int, factor: float
+) -> None:
+    rung = first(shape, asked=Asked(asked))
+    assert (rung.plan.prompt_tokens, rung.plan.yarn_factor) == (tokens, factor)
+    assert rung.plan.native_tokens == 32_768
+    assert any("beyond the 32,768 tokens that it was trained for" in note for note in rung.notes) == (factor > 1)
+    assert ("yarn=1/0" in rung.plan.cache_identity) == (factor == 1.0)
+
+
+def test_memory_that_is_short_leaves_positions_alone() -> None:
+    plan = first(QWEN, FreeMemory(3 * GIB), Asked(131_072)).plan
+    assert plan.prompt_tokens < 32_768
+    assert plan.yarn_factor == 1.0
+
+
+def test_what_the_cache_means_is_told_apart() -> None:
+    plans = [
+        plan_of(QWEN, gpu_layers=layers, kv_type=kv_type, prompt_tokens=tokens)
+        for layers, kv_type, tokens in ((0, "f16", 4096), (28, "q8_0", 4096), (0, "f16", 40_000), (0, "f16", 131_072))
+    ]
+    assert len({plan.cache_identity for plan in plans}) == 4
+    assert plan_of(QWEN, gpu_layers=0, kv_type="f16", prompt_tokens=8192).cache_identity == plans[0].cache_identity
+
+
+def test_a_gpu_takes_all_and_keeps_a_packed_cache() -> None:
+    rung = first(free=GPU)
+    assert (rung.plan.gpu_layers, rung.plan.kv_type, rung.plan.ubatch_tokens) == (28, "q8_0", 512)
+    assert rung.notes == ()
+    odd = first(replace(SHAPE, head_values=80), GPU)
+    assert odd.plan.kv_type == "f16"
+    assert first(free=GPU, asked=replace(ASKED, gpu_layers=0)).plan.gpu_layers == 0
+    assert first(free=GPU, asked=replace(ASKED, gpu_layers=7)).plan.gpu_layers == 7
+    assert first(free=GPU, asked=replace(ASKED, gpu_layers=700)).plan.gpu_layers == 28
+
+
+def test_first_the_precise_cache_is_given_up_then_context_then_layers() -> None:
+    asked = Asked(65_536, kv_type="f16")
+    for gpu_mib, kv_type, layers, whole in (
+        (4000, "f16", 28, True),
+        (3200, "q8_0", 28, True),
+        (2000, "q8_0", 28, False),
+        (1100, "q8_0", 21, False),
+    ):
+        rung = first(free=replace(GPU, gpu_bytes=gpu_mib * MIB), asked=asked)
+        plan = rung.plan
+        assert (plan.kv_type, plan.gpu_layers, plan.prompt_tokens == 65_536) == (kv_type, layers, whole), gpu_mib
+        assert any("kept as q8_0" in note for note in rung.notes) == (kv_type == "q8_0")
+        assert any("the GPU's free memory holds no more" in note for note in rung.notes) != whole
+        assert any(note.startswith("21 of 28 layers run on the GPU") for note in rung.notes) == (layers == 21)
+
+
+def test_the_ladder_goes_down_by_layers_each_with_half_the_context() -> None:
+    rungs = ladder(SHAPE, GPU, ASKED)
+    steps = [(rung.plan.gpu_layers, rung.plan.prompt_tokens) for rung in rungs]
+    gpu = [(layers, tokens) for layers in (28, 21, 14) for tokens in (16_384, 8192)]
+    assert steps == [*gpu, (0, 16_384), (0, 8192), (0, 4096), (0, 2048)]
+    assert rungs[1].notes == ("The context is 8,192 tokens because the memory for 16,384 could not be had.",)
+    assert {rung.plan.kv_type for rung in rungs[6:]} == {"f16"}
+
+
+def test_memory_that_is_shared_is_counted_once() -> None:
+    apple = FreeMemory(2 * GIB, gpu_bytes=10 * GIB, has_gpu=True, is_shared=True)
+    rung = first(free=apple, asked=Asked(131_072))
+    assert rung.plan.on_gpu
+    assert sum(need_bytes(SHAPE, apple, rung.plan)) <= 2 * GIB
+    assert "because free memory holds no more" in rung.notes[0]
+
+
+def test_what_a_dry_run_measured_is_believed() -> None:
+    small = replace(GPU, gpu_bytes=3 * GIB)
+    guessed, measured = (
+        first(free=free, asked=Asked(131_072)).plan.prompt_tokens
+        for free in (small, replace(small, gpu_work_bytes=1536 * MIB))
+    )
+    assert measured < guessed
+
+
+def test_a_plan_that_worked_is_taken_again_while_it_fits() -> None:
+    plan = plan_of(SHAPE, gpu_layers=21, kv_type="q8_0", prompt_tokens=8192)
+    rung = again(SHAPE, GPU, ASKED, plan)
+    assert rung is not None
+    assert rung.plan == plan
+    assert any("21 of 28" in note for note in rung.notes)
+    for free, asked, other in (
+        (PLENTY, ASKED, plan),
+        (replace(GPU, gpu_bytes=MIB), ASKED, plan),
+        (GPU, Asked(4096), plan),
+        (GPU, replace(ASKED, kv_type="q4_0"), plan),
+        (GPU, replace(ASKED, gpu_layers=4), plan),
+        (GPU, ASKED, replace(plan, prompt_tokens=100)),
+        (GPU, ASKED, replace(plan, gpu_layers=27)),
+    ):
+        assert again(SHAPE, free, asked, other) is None
+
+
+SHAPES = st.builds(
+    ModelShape,
+    weights_bytes=st.integers(0, 40 * GIB),
+    layers=st.integers(0, 100),
+    kv_values_per_token=st.integers(0, 500_000),
+    head_values=st.sampled_from([0, 64, 80, 128]),
+    vocabulary_size=st.integers(0, 300_000),
+    trained_tokens=st.just(0) | st.integers(1, 300_000),
+    architecture=st.sampled_from(["qwen2", "qwen3", "llama", ""]),
+    is_scaled=st.booleans(),
+)
+MEMORIES = st.builds(
+    FreeMemory,
+    ram_bytes=st.integers(0, 100 * GIB),
+    gpu_bytes=st.integers(0, 100 * GIB),
+    has_gpu=st.booleans(),
+    is_shared=st.booleans(),
+    gpu_work_bytes=st.integers(0, 2 * GIB),
+)
+WISHES = st.builds(
+    Asked,
+    prompt_tokens=st.integers(1, 1_048_576),
+    gpu_layers=st.integers(-1, 120),
+    kv_type=st.sampled_from(["auto", "f16", "q8_0", "q4_0"]),
+    memory_limit_bytes=st.just(0) | st.integers(1, 100 * GIB),
+)
+
+
+def planned(shape: ModelShape, free: FreeMemory, asked: Asked) -> tuple[tuple[Rung, ...], str]:
+    """Plan, or say why not."""
+    try:
+        return ladder(shape, free, asked), ""
+    except ModelUnusable as error:
+        return (), str(error)
+
+
+@given(SHAPES, MEMORIES, WISHES)
+def test_no_plan_exceeds_memory_model_or_wish(shape: ModelShape, free: FreeMemory, asked: Asked) -> None:
+    rungs, refusal = planned(shape, free, asked)
+    assert (rungs, refusal) == planned(shape, free, asked)
+    assert len(re.findall(r"[\d,]+ MiB", refusal)) == (0 if rungs else 2)
+    assert len(rungs) <= 3 * 2 + 20
+    for rung in rungs:
+        plan = rung.plan
+        gpu, ram = need_bytes(shape, free, plan)
+        assert not gpu or gpu <= free.gpu_bytes
+        assert ram <= free.ram_bytes
+        assert not (asked.memory_limit_bytes and gpu + ram > asked.memory_limit_bytes + 1)
+        assert not (free.is_shared and gpu + ram > free.ram_bytes)
+        assert 0 <= plan.gpu_layers <= max(shape.layers, 1)
+        assert plan.on_gpu == (plan.gpu_layers > 0) <= free.has_gpu
+        assert 0 < plan.prompt_tokens <= ceiling(shape, asked)
+        assert plan.cells == cells_for(plan.prompt_tokens) >= plan.prompt_tokens * 1.25
+        assert 1.0 <= plan.yarn_factor <= 4.0
+        assert plan.prompt_tokens <= (shape.trained_tokens or 1 << 30) * plan.yarn_factor
+        assert all(re.fullmatch(r"[A-Z0-9].*[^.]\.", note) for note in rung.notes)
+        assert again(shape, free, asked, plan) is not None
+    steps = [rung.plan.gpu_layers for rung in rungs]
+    assert steps == sorted(steps, reverse=True)
+    assert len(set(rungs)) == len(rungs)
 
 
 def test_halving_ends() -> None:
