@@ -1,6 +1,7 @@
 """One connection to an engine process: frames out, frames in, each answer to the one who asked.
 
-Knows nothing of processes and restarts; when the other side goes, everyone who waits is told once.
+Knows nothing of processes and restarts; when the other side goes, everyone who waits is told once. While somebody
+waits it looks for signs of life now and then, and ends the connection where there are none.
 """
 
 import asyncio
@@ -12,17 +13,23 @@ from typing import Final
 
 import msgspec
 
-from spark_lsp.engine.base import ModelInfo
+from spark_lsp.engine.base import Infill, ModelInfo
+from spark_lsp.engine.parts import SentParts
+from spark_lsp.engine.watch import Patience, Watch
 from spark_lsp.errors import EngineFailed, EngineProtocolError, SparkError
 from spark_lsp.llama import wire
 
 Answer = wire.HostFrame | SparkError
 
 _GONE: Final = "The engine process stopped in the middle of its work."
+_HUNG: Final = "The engine process gave no sign of life any more."
+_PATIENCE: Final = Patience()
 
 
-async def connect(endpoint: wire.Endpoint, *, observer: bool = False) -> "Link | None":
+async def connect(endpoint: wire.Endpoint, *, observer: bool = False, patience: Patience = _PATIENCE) -> "Link | None":
     """Reach an engine and wait until its model is loaded; None when nobody listens, or goes before it answers.
+
+    A link that is ``hung`` has ended already: somebody listens there and never answers.
 
     Raises:
         ModelError, EngineError: the engine says why it cannot serve.
@@ -37,30 +44,43 @@ async def connect(endpoint: wire.Endpoint, *, observer: bool = False) -> "Link |
             reader, writer = await asyncio.open_connection("127.0.0.1", address.port)
     except (OSError, msgspec.DecodeError):
         return None
-    link = Link(reader, writer)
+    link = Link(endpoint, reader, writer, patience)
     greeted = False
     try:
         greeted = await link.greet(token, observer=observer)
     finally:
         if not greeted:
             await link.close()
-    return link if greeted else None
+    return link if greeted or link.hung else None
 
 
 class Link:
     """A greeted connection. Belongs to one event loop."""
 
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    def __init__(
+        self,
+        endpoint: wire.Endpoint,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        patience: Patience,
+    ) -> None:
+        self.endpoint = endpoint
         self.pid = 0
         self.model: ModelInfo | None = None
         self.orderly = False
         """Whether the engine said that it leaves, or we did."""
+        self.hung = False
+        """Whether we ended the connection because the engine gave no sign of life."""
         self.on_end: Callable[[], None] | None = None
         """Called once when the connection has ended, whoever ended it."""
         self._reader = reader
         self._writer = writer
         self._waiting: dict[int, asyncio.Queue[Answer]] = {}
         self._last_id = 0
+        self._sent = SentParts()
+        self._patience = patience
+        self._watch = Watch(patience)
+        self._look: asyncio.TimerHandle | None = None
         self._listener = asyncio.create_task(self._listen())
 
     @property
@@ -77,11 +97,22 @@ class Link:
         if not self._writer.is_closing():
             self._writer.write(wire.encode(frame))
 
+    def ask(self, request_id: int, request: Infill) -> None:
+        """Send an infill; of its prompt only what is new on this connection.
+
+        Raises:
+            EngineProtocolError: the request is too large.
+        """
+        try:
+            self.send(self._sent.ask(request_id, request))
+        except Exception:
+            self._sent = SentParts()  # the host never saw what the old ones took for sent
+            raise
+
     def open(self) -> tuple[int, "asyncio.Queue[Answer]"]:
         """Return an id for a request and the queue where its answers come in."""
         self._last_id += 1
-        queue: asyncio.Queue[Answer] = asyncio.Queue()
-        self._waiting[self._last_id] = queue
+        queue = self._wait_for(self._last_id)
         if self._listener.done():
             queue.put_nowait(EngineFailed(_GONE))
         return self._last_id, queue
@@ -109,8 +140,7 @@ class Link:
         Raises:
             ModelError, EngineError: the engine says why it cannot serve.
         """
-        queue: asyncio.Queue[Answer] = asyncio.Queue()
-        self._waiting[0] = queue
+        queue = self._wait_for(0)
         self.send(wire.Hello(wire.PROTOCOL, token, os.getpid(), observer))
         answer = await queue.get()
         self.forget(0)
@@ -131,16 +161,43 @@ class Link:
         """Leave. Idempotent."""
         self.orderly = True
         self._listener.cancel()
+        if self._look is not None:
+            self._look.cancel()
         await asyncio.wait([self._listener])
-        self._writer.close()
+        self._writer.transport.abort()  # a process that hangs would never take what is still to be sent
         with suppress(OSError):  # it may have gone already
             await self._writer.wait_closed()
+
+    def _wait_for(self, request_id: int) -> "asyncio.Queue[Answer]":
+        queue: asyncio.Queue[Answer] = asyncio.Queue()
+        self._waiting[request_id] = queue
+        if self._look is None:
+            loop = asyncio.get_running_loop()
+            self._watch.begin(loop.time())
+            self._look = loop.call_later(self._patience.look_s, self._look_after)
+        return queue
+
+    def _look_after(self) -> None:
+        """See whether the engine lives. Looks again only as long as somebody waits, so an idle engine is left alone."""
+        self._look = None
+        if not self._waiting or not self.alive:
+            return
+        loop = asyncio.get_running_loop()
+        if self._watch.look(loop.time()):
+            self.hung = True
+            self._writer.transport.abort()
+            return
+        self.send(wire.Ping())
+        self._look = loop.call_later(self._patience.look_s, self._look_after)
 
     async def _listen(self) -> None:
         try:
             while (frame := await wire.read_host_frame(self._reader)) is not None:
+                self._watch.heard(frame)
                 if isinstance(frame, wire.Bye):
                     self.orderly = True
+                elif isinstance(frame, wire.Beat):
+                    continue
                 elif frame.id in self._waiting:
                     self._waiting[frame.id].put_nowait(frame)
         except (EngineProtocolError, OSError):
@@ -148,7 +205,7 @@ class Link:
         finally:
             self._writer.close()
             for queue in self._waiting.values():
-                queue.put_nowait(EngineFailed(_GONE))
+                queue.put_nowait(EngineFailed(_HUNG if self.hung else _GONE))
             if self.on_end is not None:
                 self.on_end()
 

@@ -1,26 +1,29 @@
 """The client of the engine process: finds or starts it, asks it, survives its death.
 
 A process that dies takes its running answers with it and is started again in the background, with limits: three deaths
-within ten minutes end that, and a request that was there at two of them is refused. Never blocks the event loop.
+within ten minutes end that, and a request that was there at two of them is refused. One that hangs is killed, which is
+a death like any other. Never blocks the event loop.
 """
 
 import asyncio
 import hashlib
 from collections import deque
 from collections.abc import AsyncGenerator, Sequence
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
 from spark_lsp.engine.address import endpoint_of
 from spark_lsp.engine.base import Chunk, Control, EngineStatus, Infill, ModelInfo, Piece
 from spark_lsp.engine.link import Link, connect
-from spark_lsp.engine.process import describe_model, last_log_line, list_engines, query, spawn, stop_engines
+from spark_lsp.engine.parts import clean
+from spark_lsp.engine.process import describe_model, end, last_log_line, list_engines, query, spawn, stop_engines
+from spark_lsp.engine.watch import Patience
 from spark_lsp.errors import EngineFailed, EngineProtocolError, EngineStarting, SparkError
 from spark_lsp.llama import wire
 from spark_lsp.llama.wire import Endpoint, EngineLaunch
 
-__all__ = ["EngineLaunch", "LocalEngine", "describe_model", "list_engines", "stop_engines"]
+__all__ = ["EngineLaunch", "LocalEngine", "Patience", "describe_model", "list_engines", "stop_engines"]
 
 _APPEAR_S: Final = 60.0  # for a process to open its socket; loading the model comes after and has no limit
 _FIRST_WAIT_S: Final = 0.01
@@ -34,15 +37,18 @@ _SUSPECTS: Final = 64
 class LocalEngine:
     """The local model behind ``engine.base.Engine``; see there for the methods. Belongs to one event loop."""
 
-    def __init__(self, launch: EngineLaunch) -> None:
+    def __init__(self, launch: EngineLaunch, patience: Patience | None = None) -> None:
+        """``patience`` says when a process counts as hung; the usual one unless given."""
         self._launch = launch
+        self._patience = patience or Patience()
         self._link: Link | None = None
         self._starting: asyncio.Task[ModelInfo] | None = None
         self._failure: SparkError | None = None
         """Why the last start failed; None after one that did not."""
         self._failed_at = 0.0
         self._crashes: deque[float] = deque(maxlen=_CRASHES)
-        self._in_flight: list[bytes] = []
+        self._killing: asyncio.Task[list[int]] | None = None
+        self._in_flight: list[Infill] = []
         self._suspects: dict[bytes, list[float]] = {}
         """Prompts that were being answered when the process died, and when that was."""
 
@@ -63,8 +69,8 @@ class LocalEngine:
         if not texts:
             return []
         link = self._reached()
-        clean = tuple(_clean(text) for text in texts)
-        answer = await link.call(lambda number: wire.Count(number, clean))
+        asked = tuple(clean(text) for text in texts)
+        answer = await link.call(lambda number: wire.Count(number, asked))
         if not isinstance(answer, wire.Counts) or len(answer.counts) != len(texts):
             raise EngineProtocolError("The engine answered a count with something else.")
         return list(answer.counts)
@@ -72,20 +78,18 @@ class LocalEngine:
     async def infill(self, request: Infill) -> AsyncGenerator[Chunk]:
         """Stream an answer; closing the iterator stops the model."""
         link = self._reached()
-        request = _cleaned(request)
-        digest = hashlib.blake2b(msgspec.msgpack.encode(request.prompt), digest_size=16).digest()
-        self._refuse_suspect(digest)
+        self._refuse_suspect(request)
         number, answers = link.open()
-        self._in_flight.append(digest)
+        self._in_flight.append(request)
         ended = False
         try:
-            link.send(wire.Ask(number, request))
+            link.ask(number, request)
             while not ended:
                 answer = await answers.get()
                 ended = not isinstance(answer, wire.Part) or answer.chunk.stop is not None
                 yield _chunk_of(answer)
         finally:
-            self._in_flight.remove(digest)
+            self._in_flight = [other for other in self._in_flight if other is not request]
             link.forget(number)
             if not ended:
                 link.send(wire.Cancel(number))
@@ -118,6 +122,8 @@ class LocalEngine:
         link, self._link = self._link, None
         if link is not None:
             await link.close()
+        if self._killing is not None:
+            await asyncio.wait([self._killing])
         self._failure = None
         self._crashes.clear()
         self._suspects.clear()
@@ -164,6 +170,8 @@ class LocalEngine:
 
     async def _reach(self) -> Link:
         """Connect to the engine's process, starting one as often as it takes."""
+        if self._killing is not None:
+            await asyncio.wait([self._killing])
         self._refuse_crash_loop()
         endpoint = await asyncio.to_thread(endpoint_of, self._launch)
         loop = asyncio.get_running_loop()
@@ -171,9 +179,14 @@ class LocalEngine:
         wait_s = _FIRST_WAIT_S
         process = None
         while loop.time() < latest:
-            link = await _connected(endpoint)
-            if link is not None:
+            link = await _connected(endpoint, self._patience)
+            if link is not None and not link.hung:
                 return link
+            if link is not None:
+                self._crashes.append(loop.time())
+                await asyncio.to_thread(end, endpoint)
+                self._refuse_crash_loop()
+                process, latest = None, loop.time() + _APPEAR_S
             if process is None or process.returncode is not None:
                 if process is not None and process.returncode not in {0, wire.EXIT_LOCK_HELD}:
                     self._crashes.append(loop.time())
@@ -182,6 +195,8 @@ class LocalEngine:
                 process = await asyncio.to_thread(spawn, order)
             await asyncio.sleep(wait_s)
             wait_s = min(wait_s * 1.5, _LONGEST_WAIT_S)
+        self._crashes.append(loop.time())
+        await asyncio.to_thread(end, endpoint)
         raise EngineFailed(f"The engine process did not answer within {_APPEAR_S:.0f} seconds; see {endpoint.log}.")
 
     def _refuse_crash_loop(self) -> None:
@@ -194,9 +209,10 @@ class LocalEngine:
                 fix="Run spark-lsp doctor, then restart the engine.",
             )
 
-    def _refuse_suspect(self, digest: bytes) -> None:
-        now = asyncio.get_running_loop().time()
-        if sum(now - died < _CRASH_WINDOW_S for died in self._suspects.get(digest, ())) > 1:
+    def _refuse_suspect(self, request: Infill) -> None:
+        since = asyncio.get_running_loop().time() - _CRASH_WINDOW_S
+        fatal = {digest for digest, deaths in self._suspects.items() if sum(died > since for died in deaths) > 1}
+        if fatal and _digest(request) in fatal:
             raise EngineFailed("The engine process stopped twice at this very request, so it is not asked again.")
 
     def _on_end(self, link: Link) -> None:
@@ -205,10 +221,13 @@ class LocalEngine:
             return
         now = asyncio.get_running_loop().time()
         self._crashes.append(now)
-        for digest in self._in_flight:
+        for digest in {_digest(request) for request in self._in_flight}:
             self._suspects.setdefault(digest, []).append(now)
         while len(self._suspects) > _SUSPECTS:
             self._suspects.pop(next(iter(self._suspects)))
+        if link.hung:
+            self._killing = asyncio.create_task(asyncio.to_thread(end, link.endpoint, link.pid))
+            self._killing.add_done_callback(_looked_at)
         if len(self._crashes) < _CRASHES:
             self._begin()
 
@@ -223,9 +242,9 @@ def _chunk_of(answer: wire.HostFrame | SparkError) -> Chunk:
     return answer.chunk
 
 
-async def _connected(endpoint: Endpoint) -> Link | None:
+async def _connected(endpoint: Endpoint, patience: Patience) -> Link | None:
     try:
-        return await connect(endpoint)
+        return await connect(endpoint, patience=patience)
     except EngineStarting:
         return None  # it leaves just now; another one can be started in a moment
 
@@ -238,23 +257,15 @@ def _ended(status: int, endpoint: Endpoint) -> EngineFailed:
     )
 
 
-def _looked_at(task: "asyncio.Task[ModelInfo]") -> None:
+def _looked_at(task: "asyncio.Task[Any]") -> None:
     """Keep asyncio from complaining of a failure that nobody awaits: it is kept and told at the next request."""
     if not task.cancelled():
         task.exception()
 
 
-def _clean(text: str) -> str:
-    """Return a text without lone surrogates, which have no place in UTF-8."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return text.encode("utf-8", "replace").decode()
-    return text
-
-
-def _cleaned(request: Infill) -> Infill:
-    parts = tuple(
-        part if isinstance(part, Control) else Piece(_clean(part.text), stable=part.stable) for part in request.prompt
-    )
-    return msgspec.structs.replace(request, prompt=parts)
+def _digest(request: Infill) -> bytes:
+    """Name a prompt. Only worked out for requests that saw a death, and while one is known that saw two."""
+    prompt = [
+        part if isinstance(part, Control) else Piece(clean(part.text), stable=part.stable) for part in request.prompt
+    ]
+    return hashlib.blake2b(msgspec.msgpack.encode(prompt), digest_size=16).digest()

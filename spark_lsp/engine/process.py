@@ -12,6 +12,7 @@ from threading import Thread
 from typing import Final
 
 import msgspec
+import psutil
 
 from spark_lsp.engine.address import endpoints
 from spark_lsp.engine.base import EngineStatus, ModelInfo
@@ -23,6 +24,7 @@ _LOG_BYTES: Final = 1024 * 1024
 _ASK_S: Final = 2.0
 _STOP_S: Final = 10.0
 _PROBE_S: Final = 60.0
+_KILLED_S: Final = 5.0  # a killed process is gone at once, unless the system itself holds it
 
 
 def spawn(order: wire.HostOrder) -> subprocess.Popen[bytes]:
@@ -49,6 +51,24 @@ def spawn(order: wire.HostOrder) -> subprocess.Popen[bytes]:
         raise EngineFailed(f"The engine process cannot be started: {error.strerror}.") from error
     Thread(target=process.wait, name="engine-reaper", daemon=True).start()
     return process
+
+
+def end(endpoint: wire.Endpoint, pid: int = 0) -> list[int]:
+    """Kill the process that serves an endpoint, or every one that was ordered to; return the ids of those killed.
+
+    A process is known by the order on its command line, so an id that another program got since does no harm. Blocks
+    until they are gone, or for some seconds.
+    """
+    killed = []
+    for process in [psutil.Process(pid)] if pid and psutil.pid_exists(pid) else psutil.process_iter():
+        try:
+            if _serves(process.cmdline(), endpoint):
+                process.kill()
+                killed.append(process)
+        except psutil.Error:
+            continue  # gone already, or not ours
+    psutil.wait_procs(killed, timeout=_KILLED_S)
+    return [process.pid for process in killed]
 
 
 def last_log_line(endpoint: wire.Endpoint) -> str:
@@ -110,19 +130,24 @@ def describe_model(path: str | Path) -> ModelInfo:
 
 
 async def _stop(endpoint: wire.Endpoint) -> int | None:
-    link = await _observe(endpoint)
-    if link is None:
-        return None
+    link = None
     try:
-        link.send(wire.Stop())
         async with asyncio.timeout(_STOP_S):
+            link = await connect(endpoint, observer=True)
+            if link is None:
+                return None
+            link.send(wire.Stop())
             await link.ended()
-    except TimeoutError:
+    except SparkError:
         return None
+    except TimeoutError:  # it hangs, and it was to be stopped
+        killed = await asyncio.to_thread(end, endpoint, link.pid if link is not None else 0)
+        return killed[0] if killed else None
     else:
         return link.pid
     finally:
-        await link.close()
+        if link is not None:
+            await link.close()
 
 
 async def _observe(endpoint: wire.Endpoint) -> Link | None:
@@ -131,6 +156,13 @@ async def _observe(endpoint: wire.Endpoint) -> Link | None:
             return await connect(endpoint, observer=True)
     except (SparkError, TimeoutError):
         return None
+
+
+def _serves(command: list[str], endpoint: wire.Endpoint) -> bool:
+    try:
+        return msgspec.json.decode(command[-1], type=wire.HostOrder).endpoint == endpoint
+    except (IndexError, msgspec.DecodeError, UnicodeEncodeError):
+        return False
 
 
 def _rotate(log: Path) -> None:

@@ -22,10 +22,12 @@ from spark_lsp.llama import wire
 from spark_lsp.llama.bench import Bench
 from spark_lsp.llama.door import hold_lock, leave, listen
 from spark_lsp.llama.model import GgufModel, TokenCache
+from spark_lsp.llama.parts import KeptParts
 from spark_lsp.llama.scheduler import Job, Scheduler
 
 _HELLO_S: Final = 10.0
 _UNSENT_BYTES: Final = wire.MAX_FRAME_BYTES  # a client that reads so little is not there any more
+_END_S: Final = 30.0  # for the model's thread to come to an end
 _LOG_BYTES: Final = 4 * 1024 * 1024
 
 _log = logging.getLogger("spark_lsp.llama")
@@ -37,6 +39,7 @@ class _Client:
     def __init__(self, number: int, writer: asyncio.StreamWriter) -> None:
         self.number = number
         self.observer = True
+        self.kept = KeptParts()
         self.jobs: dict[int, Job] = {}
         self.deadlines: dict[int, asyncio.TimerHandle] = {}
         self._writer = writer
@@ -90,11 +93,20 @@ class Host:
             server.close()
             for client in self._clients.values():
                 client.send(wire.Bye())
-            await asyncio.to_thread(self._scheduler.end, self._bench.unload)
+            await self._end_scheduler()
             await asyncio.sleep(0)  # what the last jobs told goes out
             self._counter.shutdown(cancel_futures=True)
             for client in list(self._clients.values()):
                 client.close()
+
+    async def _end_scheduler(self) -> None:
+        try:
+            async with asyncio.timeout(_END_S):
+                await asyncio.to_thread(self._scheduler.end, self._bench.unload)
+        except TimeoutError:
+            _log.error("the thread of the model hangs; the process leaves without it")
+            logging.shutdown()
+            os._exit(wire.EXIT_HUNG)
 
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._greeted += 1
@@ -102,8 +114,9 @@ class Host:
         try:
             async with asyncio.timeout(_HELLO_S):
                 hello = await wire.read_client_frame(reader)
-            if hello is None or not await self._greet(client, hello):
+            if hello is None:
                 return
+            self._greet(client, hello)
             while (frame := await wire.read_client_frame(reader)) is not None:
                 self._handle(client, frame)
         except (EngineProtocolError, TimeoutError) as error:
@@ -112,7 +125,7 @@ class Host:
             self._drop(client)
             writer.close()
 
-    async def _greet(self, client: _Client, frame: wire.ClientFrame) -> bool:
+    def _greet(self, client: _Client, frame: wire.ClientFrame) -> None:
         if not isinstance(frame, wire.Hello):
             raise EngineProtocolError("The first frame is no hello.")
         if frame.protocol != wire.PROTOCOL:
@@ -124,8 +137,12 @@ class Host:
         self._reconsider()
         if frame.observer:
             client.send(wire.Welcome(0, os.getpid(), self._bench.info))
-            return True
-        return await self._load(client, 0)
+        else:
+            self._spawn(self._welcome(client))
+
+    async def _welcome(self, client: _Client) -> None:
+        if not await self._load(client, 0):
+            client.close()
 
     async def _load(self, client: _Client, request_id: int) -> bool:
         try:
@@ -145,8 +162,8 @@ class Host:
 
     def _handle(self, client: _Client, frame: wire.ClientFrame) -> None:
         match frame:
-            case wire.Ask(id=number, request=request):
-                self._ask(client, number, request)
+            case wire.Ask(id=number):
+                self._ask(client, number, client.kept.request(frame))
             case wire.Cancel(id=number):
                 if number in client.jobs:
                     self._scheduler.stop(client.jobs[number], "cancelled")
@@ -158,6 +175,9 @@ class Host:
                 self._spawn(self._load_again(client, number))
             case wire.Unload(id=number):
                 self._spawn(self._unload(client, number))
+            case wire.Ping():
+                progress = self._scheduler.progress()
+                client.send(wire.Beat(progress.turns, progress.busy, progress.turn_s))
             case wire.Stop():
                 self._over.set()
             case _:

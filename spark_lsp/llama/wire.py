@@ -6,21 +6,28 @@ Imports no llama_cpp: the clients' side of the wire lives in ``engine.local``.
 
 import asyncio
 import struct
+from collections import OrderedDict
 from typing import Final, Literal
 
 import msgspec
 
 from spark_lsp import errors
-from spark_lsp.engine.base import Chunk, EngineStatus, Infill, ModelInfo
+from spark_lsp.engine.base import Chunk, Control, EngineStatus, Infill, ModelInfo, Piece, PromptPart
 from spark_lsp.errors import EngineProtocolError, SparkError
 
-PROTOCOL: Final = 1
+PROTOCOL: Final = 2
 """Raised with every change of a frame's meaning; part of the socket's name, so versions never meet by accident."""
 
 MAX_FRAME_BYTES: Final = 64 * 1024 * 1024
 
+KEPT_CHARS: Final = 8 * 1024 * 1024
+"""Most characters of prompt parts that both ends of a connection keep: more than the largest prompt has."""
+
 EXIT_LOCK_HELD: Final = 75
 """Exit status of an engine process that found another one serving its socket (EX_TEMPFAIL)."""
+
+EXIT_HUNG: Final = 70
+"""Exit status of an engine process that had to leave while the thread of its model did not (EX_SOFTWARE)."""
 
 KvType = Literal["auto", "f16", "q8_0", "q4_0"]
 
@@ -88,10 +95,16 @@ class Load(msgspec.Struct, frozen=True, tag="load"):
 
 
 class Ask(msgspec.Struct, frozen=True, tag="ask"):
-    """An infill; answered by Parts, of which the last one carries a stop, or by one Failed."""
+    """An infill; answered by Parts, of which the last one carries a stop, or by one Failed.
+
+    The prompt travels beside the request: a part that was sent before goes by its number, see ``KnownParts``.
+    """
 
     id: int
     request: Infill
+    parts: tuple[int | Control | Piece, ...] = ()
+    anew: bool = False
+    """Whether the parts that were sent before are to be forgotten first."""
 
 
 class Cancel(msgspec.Struct, frozen=True, tag="cancel"):
@@ -117,6 +130,10 @@ class Unload(msgspec.Struct, frozen=True, tag="unload"):
     """Give the model's memory back; answered by Report."""
 
     id: int
+
+
+class Ping(msgspec.Struct, frozen=True, tag="ping"):
+    """Ask for a sign of life; answered by Beat, also while the model is loaded or computes."""
 
 
 class Stop(msgspec.Struct, frozen=True, tag="stop"):
@@ -152,6 +169,17 @@ class Report(msgspec.Struct, frozen=True, tag="report"):
     status: EngineStatus
 
 
+class Beat(msgspec.Struct, frozen=True, tag="beat"):
+    """A sign of life, with what the thread of the model does."""
+
+    turns: int
+    """Turns of that thread that ended, ever; the same number for long means that it hangs."""
+    busy: bool
+    """Whether it has anything to do."""
+    turn_s: float
+    """Seconds that a turn like the running one takes by what was measured; infinite where nothing can be said."""
+
+
 class Failed(msgspec.Struct, frozen=True, tag="failed"):
     """A request that has no answer, as the name of an error class and what it says. Id 0 is the Hello."""
 
@@ -172,8 +200,10 @@ class Bye(msgspec.Struct, frozen=True, tag="bye"):
     """The process leaves in order; what was asked of it will not be answered."""
 
 
-ClientFrame = Hello | Load | Ask | Cancel | Count | Query | Unload | Stop
-HostFrame = Welcome | Part | Counts | Report | Failed | Bye
+ClientFrame = Hello | Load | Ask | Cancel | Count | Query | Unload | Ping | Stop
+HostFrame = Welcome | Part | Counts | Report | Beat | Failed | Bye
+
+_WORTH_CHARS: Final = 64  # shorter texts are sent each time
 
 _encoder: Final = msgspec.msgpack.Encoder()
 _client_frames: Final[msgspec.msgpack.Decoder[ClientFrame]] = msgspec.msgpack.Decoder(ClientFrame)
@@ -246,6 +276,43 @@ async def _read_body(reader: asyncio.StreamReader) -> bytes | None:
         return None
 
 
+class KnownParts:
+    """Prompt parts by number. Both ends of a connection apply the same rules to the same asks, so neither ever asks.
+
+    A part that is worth a number gets the next one when it is sent. After each ask the parts that were not used for
+    longest are forgotten until the rest is within the limit.
+    """
+
+    def __init__(self, most_chars: int) -> None:
+        self._most_chars = most_chars
+        self._parts: OrderedDict[int, PromptPart] = OrderedDict()
+        self._chars = 0
+        self._last = -1
+
+    def use(self, number: int) -> PromptPart:
+        """Return a part; KeyError where none has the number."""
+        self._parts.move_to_end(number)
+        return self._parts[number]
+
+    def add(self, part: PromptPart) -> int | None:
+        """Number a part that was sent; None where its text is as short as a number."""
+        if isinstance(part, Piece) and len(part.text) < _WORTH_CHARS:
+            return None
+        self._last += 1
+        self._parts[self._last] = part
+        self._chars += _cost(part)
+        return self._last
+
+    def shrink(self) -> list[PromptPart]:
+        """Go back under the limit; return what was forgotten."""
+        forgotten = []
+        while self._chars > self._most_chars:
+            _, part = self._parts.popitem(last=False)
+            self._chars -= _cost(part)
+            forgotten.append(part)
+        return forgotten
+
+
 def failed(request_id: int, error: SparkError) -> Failed:
     """Put an error on the wire."""
     kind = type(error).__name__
@@ -257,3 +324,7 @@ def failed(request_id: int, error: SparkError) -> Failed:
 def error_of(frame: Failed) -> SparkError:
     """Take an error off the wire. An unknown kind, from a peer that is newer, is EngineFailed."""
     return _KINDS.get(frame.kind, errors.EngineFailed)(frame.message, fix=frame.fix)
+
+
+def _cost(part: PromptPart) -> int:
+    return len(part.text) + _WORTH_CHARS  # so that a limit on characters limits the number of parts as well

@@ -20,7 +20,15 @@ from spark_lsp.engine.base import Chunk, Infill, Sampling
 from spark_lsp.engine.link import connect
 from spark_lsp.engine.local import EngineLaunch, LocalEngine, describe_model, list_engines, stop_engines
 from spark_lsp.engine.process import spawn
-from spark_lsp.errors import EngineFailed, EngineStarting, ModelMissing, ModelNoFim, ModelUnusable, SparkError
+from spark_lsp.errors import (
+    EngineFailed,
+    EngineProtocolError,
+    EngineStarting,
+    ModelMissing,
+    ModelNoFim,
+    ModelUnusable,
+    SparkError,
+)
 from spark_lsp.llama import wire
 from tests.engine.conftest import shipped
 from tests.engine.test_contract import ENDLESS, PATIENCE_S, collect, prompt
@@ -275,7 +283,7 @@ async def test_a_client_that_vanishes_leaves_its_work_behind_only() -> None:
     vanishing = await connect(endpoint_of(shipped()))
     assert vanishing is not None
     number, answers = vanishing.open()
-    vanishing.send(wire.Ask(number, Infill(prompt(), 3500, sampling=ENDLESS)))
+    vanishing.ask(number, Infill(prompt(), 3500, sampling=ENDLESS))
     assert isinstance(await answers.get(), wire.Part)
     vanishing._writer.transport.abort()
     async with asyncio.timeout(PATIENCE_S):
@@ -283,6 +291,34 @@ async def test_a_client_that_vanishes_leaves_its_work_behind_only() -> None:
             pass
     assert (await collect(engine, Infill(prompt(), 2)))[-1].stop is not None
     await vanishing.close()
+    await engine.close()
+
+
+async def test_a_request_that_is_too_large_costs_nobody_anything(monkeypatch: pytest.MonkeyPatch) -> None:
+    engine = await started(shipped())
+    pid = await pid_of(engine)
+    texts = ["first = 1\n" * 20, "second = 2\n" * 20]
+    await collect(engine, Infill(prompt(texts[0]), 2))
+    with monkeypatch.context() as patch:
+        patch.setattr(wire, "MAX_FRAME_BYTES", 100)
+        with pytest.raises(EngineProtocolError, match="over the limit"):
+            await collect(engine, Infill(prompt(texts[1]), 2))
+    for text in reversed(texts):  # what could not be sent does not count as sent
+        (*_, last) = await collect(engine, Infill(prompt(text), 2))
+        assert last.stop is not None
+    assert await pid_of(engine) == pid
+    await engine.close()
+
+
+async def test_a_number_without_a_text_ends_the_connection() -> None:
+    engine = await started(shipped())
+    stranger = await connect(endpoint_of(shipped()))
+    assert stranger is not None
+    number, answers = stranger.open()
+    stranger.send(wire.Ask(number, Infill((), 1), (12,)))
+    assert isinstance(await answers.get(), EngineFailed)
+    assert (await collect(engine, Infill(prompt(), 2)))[-1].stop is not None
+    await stranger.close()
     await engine.close()
 
 

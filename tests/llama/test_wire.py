@@ -1,11 +1,12 @@
 """Frames survive the journey, and nothing else passes for one."""
 
 import asyncio
+import math
 from contextlib import suppress
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spark_lsp.engine.base import Chunk, Control, EngineStatus, Infill, Piece, Sampling, Usage
@@ -15,11 +16,14 @@ from spark_lsp.llama import wire
 CLIENT_FRAMES: list[wire.ClientFrame] = [
     wire.Hello(wire.PROTOCOL, "token", 1, observer=True),
     wire.Load(1),
-    wire.Ask(2, Infill((Control("<|a|>"), Piece("é\x00", stable=True)), 3, sampling=Sampling(grammar="g"), key="k")),
+    wire.Ask(
+        2, Infill((), 3, sampling=Sampling(grammar="g"), key="k"), (Control("<|a|>"), 7, Piece("é\x00")), anew=True
+    ),
     wire.Cancel(2),
     wire.Count(3, ("a", "")),
     wire.Query(4),
     wire.Unload(5),
+    wire.Ping(),
     wire.Stop(),
 ]
 HOST_FRAMES: list[wire.HostFrame] = [
@@ -27,6 +31,7 @@ HOST_FRAMES: list[wire.HostFrame] = [
     wire.Part(2, Chunk("é", 1, 0.5, "end", Usage(prompt_tokens=3))),
     wire.Counts(3, (1, 2)),
     wire.Report(4, EngineStatus(running=True)),
+    wire.Beat(7, busy=True, turn_s=math.inf),
     wire.Failed(5, "ModelNoFim", "no", "fix"),
     wire.Bye(),
 ]
@@ -49,6 +54,7 @@ def test_frames_survive_the_journey() -> None:
     assert asyncio.run(read_all(sent, "read_host_frame")) == HOST_FRAMES
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=200))
 def test_bytes_are_frames_or_an_error_or_the_end(garbage: bytes) -> None:
     for read in ("read_client_frame", "read_host_frame"):

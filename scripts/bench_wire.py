@@ -1,0 +1,116 @@
+"""What a keystroke costs at the engine's process boundary, by the size of the prompt that lies before it.
+
+    python scripts/bench_wire.py [--pieces 450] [--keys 200]
+
+A prompt of stable pieces of 1,000 characters, each behind a control token, and a tail of 2,000 characters that grows by
+one character a key. Prints the bytes of a request's frame and the processor time of client and host, the median over
+the keys: sent whole, and sent by number as the engine does; the latter also where the caller makes every text anew.
+"""
+
+import argparse
+import asyncio
+import hashlib
+import statistics
+import sys
+import time
+from collections.abc import Callable, Iterator
+
+import msgspec
+
+from spark_lsp.engine.base import Control, Infill, Piece, PromptPart
+from spark_lsp.engine.parts import SentParts
+from spark_lsp.llama import wire
+from spark_lsp.llama.parts import KeptParts
+
+PIECE_CHARS = 1_000
+TAIL_CHARS = 2_000
+SEPARATOR = Control("<|file_sep|>")
+
+
+def trunk(count: int) -> list[PromptPart]:
+    """Return stable pieces with a control token ahead of each."""
+    parts: list[PromptPart] = []
+    for number in range(count):
+        line = f"def function_{number}(left, right): return left + {number} * right\n"
+        parts += [SEPARATOR, Piece((line * 40)[:PIECE_CHARS], stable=True)]
+    return parts
+
+
+def requests(count: int, keys: int, *, anew: bool) -> Iterator[Infill]:
+    """Yield a request for each key; ``anew`` with texts that are equal to the last ones and no longer the same."""
+    before = trunk(count)
+    for key in range(keys):
+        if anew:
+            before = [
+                Piece("".join(list(part.text)), stable=True) if isinstance(part, Piece) else part for part in before
+            ]
+        yield Infill((*before, SEPARATOR, Piece("x = 1\n" * (TAIL_CHARS // 6) + "y" * key)), 64, key="document")
+
+
+async def read(frame: bytes) -> wire.Ask:
+    """Return what a host reads."""
+    reader = asyncio.StreamReader()
+    reader.feed_data(frame)
+    ask = await wire.read_client_frame(reader)
+    assert isinstance(ask, wire.Ask)
+    return ask
+
+
+def whole(request: Infill) -> bytes:
+    """Return the frame of a request with its prompt inside, and hash the prompt, which tells fatal requests apart."""
+    hashlib.blake2b(msgspec.msgpack.encode(request.prompt), digest_size=16).digest()
+    return wire.encode(wire.Ask(1, request))
+
+
+def measure(
+    asked: Iterator[Infill], encode: Callable[[Infill], bytes], resolve: Callable[[wire.Ask], Infill]
+) -> tuple[float, float, float]:
+    """Return bytes, client milliseconds and host milliseconds of a key, medians without the first one."""
+    rows = []
+    for request in asked:
+        began = time.process_time_ns()
+        frame = encode(request)
+        sent = time.process_time_ns()
+        got = resolve(asyncio.run(read(frame)))
+        ended = time.process_time_ns()
+        assert got.prompt == request.prompt
+        rows.append((len(frame), (sent - began) / 1e6, (ended - sent) / 1e6 - _LOOP_MS))
+    size, client_ms, host_ms = (statistics.median(column) for column in zip(*rows[1:], strict=True))
+    return size, client_ms, host_ms
+
+
+def _loop_ms() -> float:
+    """Return what an event loop costs that reads next to nothing."""
+    frame = wire.encode(wire.Ask(1, Infill((), 1)))
+    times = []
+    for _ in range(50):
+        began = time.process_time_ns()
+        asyncio.run(read(frame))
+        times.append((time.process_time_ns() - began) / 1e6)
+    return statistics.median(times)
+
+
+def main() -> None:
+    """Measure and print a table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--pieces", type=int, default=450)
+    parser.add_argument("--keys", type=int, default=200)
+    told = parser.parse_args()
+    sys.stdout.write(
+        f"{told.pieces} pieces of {PIECE_CHARS} characters, {told.keys} keys   bytes  client ms  host ms\n"
+    )
+    sent, kept = SentParts(), KeptParts()
+    fresh, known = SentParts(), KeptParts()
+    for name, anew, encode, resolve in (
+        ("whole", False, whole, lambda ask: ask.request),
+        ("by number", False, lambda request: wire.encode(sent.ask(1, request)), kept.request),
+        ("by number, texts made anew", True, lambda request: wire.encode(fresh.ask(1, request)), known.request),
+    ):
+        size, client_ms, host_ms = measure(requests(told.pieces, told.keys, anew=anew), encode, resolve)
+        sys.stdout.write(f"{name:<30}{size:>10,.0f}{client_ms:>11.3f}{host_ms:>9.3f}\n")
+
+
+_LOOP_MS = _loop_ms()
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,28 @@
+"""An engine process whose model's thread hangs at one request: the real host, with a model that never answers that."""
+
+import sys
+import threading
+
+import msgspec
+
+from spark_lsp.engine.base import Infill
+from spark_lsp.llama import host, wire
+from spark_lsp.llama.bench import Bench
+from spark_lsp.llama.generate import Generation
+
+KEY = "hang"
+"""The key of the request that is never answered."""
+
+_answer = Bench.generation
+
+
+def _hang(bench: Bench, request: Infill, received: float) -> Generation:
+    if request.key == KEY:
+        threading.Event().wait()
+    return _answer(bench, request, received)
+
+
+if __name__ == "__main__":
+    host._END_S = 0.5  # type: ignore[misc]
+    Bench.generation = _hang  # type: ignore[method-assign]
+    sys.exit(host.run_host(msgspec.json.decode(sys.argv[1], type=wire.HostOrder)))
