@@ -6,10 +6,10 @@ import os
 import platform
 import shutil
 import sys
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import psutil
 import typer
@@ -17,6 +17,7 @@ from rich.console import Console
 
 from spark_lsp.app import open_engine, open_rooms
 from spark_lsp.catalog.catalog import resolve_model
+from spark_lsp.cli.graphics import Check, look_at_graphics
 from spark_lsp.cli.oneshot import settings_of
 from spark_lsp.completion.hole import Hole
 from spark_lsp.config import Settings
@@ -46,16 +47,6 @@ KNOWN_ANSWER = "day"
 _MARKS = {"ok": "[green]ok  [/]", "warn": "[yellow]warn[/]", "fail": "[red]fail[/]"}
 
 
-@dataclass(frozen=True, slots=True)
-class Check:
-    """One finding. ``fix`` is empty when there is nothing to mend."""
-
-    name: str
-    status: Literal["ok", "warn", "fail"]
-    detail: str
-    fix: str = ""
-
-
 def doctor(
     *,
     model: Annotated[str, typer.Option(help="Model name or path of a GGUF file.")] = "",
@@ -66,7 +57,7 @@ def doctor(
     Example: spark-lsp doctor
     """
     settings = settings_of(None, model)
-    checks = [_python(), _compiler(), _bindings(), _on_path(), _editors(), _watches(), _memory()]
+    checks = [_python(), _compiler(), _bindings(), *look_at_graphics(), _on_path(), _editors(), _watches(), _memory()]
     checks += asyncio.run(_model_checks(settings))
     ok = all(check.status != "fail" for check in checks)
     if as_json:

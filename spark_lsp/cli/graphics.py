@@ -1,0 +1,170 @@
+"""What ``doctor`` says of graphics cards: what llama.cpp was built for, what it finds, what the machine seems to have.
+
+The library is asked in a process of its own, because a driver may end the one that wakes it.
+"""
+
+import os
+import platform
+import shlex
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from spark_lsp.errors import EngineFailed
+from spark_lsp.llama.build import Build, Device, offload_devices
+
+SWITCHES = {"CUDA": "-DGGML_CUDA=on", "Metal": "-DGGML_METAL=on", "Vulkan": "-DGGML_VULKAN=on"}
+"""What llama.cpp is compiled with for a card, by backend (its README)."""
+NO_CARDS = frozenset({"0x1af4", "0x1234", "0x15ad", "0x1b36", "0x1a03", "0x102b", "0x1414", "0x1013"})
+"""PCI vendors whose displays compute nothing: virtual machines' (virtio, Bochs, VMware, QXL, Hyper-V) and servers'."""
+
+_ANSWER_S = 60.0  # the first call of a driver may compile its kernels
+_BINDING = "llama-cpp-python"
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One line of the report. ``fix`` is empty when there is nothing to mend."""
+
+    name: str
+    status: Literal["ok", "warn", "fail"]
+    detail: str
+    fix: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Sign:
+    """A hint that a card is there: the backend that would use it, and what gave the hint."""
+
+    backend: Literal["CUDA", "Metal", "Vulkan"]
+    seen: str
+
+
+def read_build() -> Build:
+    """Ask llama.cpp what it was built for. Blocks for a second or so.
+
+    Raises:
+        EngineFailed: it cannot be loaded.
+    """
+    command = [sys.executable, "-m", "spark_lsp.llama.devices"]
+    try:
+        done = subprocess.run(  # noqa: S603  our own interpreter and module
+            command, stdin=subprocess.DEVNULL, capture_output=True, timeout=_ANSWER_S, check=False
+        )
+    except subprocess.TimeoutExpired as error:
+        raise EngineFailed(f"llama.cpp did not say within {_ANSWER_S:.0f} s what it finds.") from error
+    return read_answer(done.stdout, done.stderr)
+
+
+def read_answer(output: bytes, errors: bytes) -> Build:
+    """Return what the process said on its last line.
+
+    Raises:
+        EngineFailed: it said nothing of use; the message ends with the last line of its errors.
+    """
+    lines = output.splitlines()  # a driver may have printed before
+    try:
+        return msgspec.json.decode(lines[-1] if lines else b"", type=Build)
+    except msgspec.DecodeError as error:
+        told = errors.decode("utf-8", "replace").strip().splitlines() or ["it gave no reason"]
+        raise EngineFailed(f"llama.cpp cannot be loaded: {told[-1].rstrip('.')}.") from error
+
+
+def look_at_graphics() -> list[Check]:
+    """Ask the library and look at the machine."""
+    try:
+        build = read_build()
+    except EngineFailed as error:
+        return [Check("build", "fail", str(error), f"Install it again: {install_command('')}")]
+    return report(build, card_sign())
+
+
+def report(build: Build, sign: Sign | None) -> list[Check]:
+    """Say what the build can use, with the way to mend it where it misses a card."""
+    return [_build(build, sign), *(_device(device, build) for device in build.devices)]
+
+
+def card_sign(
+    *,
+    which: Callable[[str], str | None] = shutil.which,
+    root: Path = Path("/"),
+    system: str = sys.platform,
+    machine: str = "",
+) -> Sign | None:
+    """Return a hint that the machine has a card that llama.cpp could use; None where nothing speaks for one."""
+    if system == "darwin":
+        return Sign("Metal", "Apple silicon") if (machine or platform.machine()) == "arm64" else None
+    found = which("nvidia-smi")
+    if found:
+        return Sign("CUDA", found)
+    nvidia = sorted(root.glob("dev/nvidia[0-9]*"))
+    if nvidia:
+        return Sign("CUDA", f"/{nvidia[0].relative_to(root)}")
+    for node in sorted(root.glob("dev/dri/renderD*")):
+        vendor = root / "sys" / "class" / "drm" / node.name / "device" / "vendor"
+        if _text(vendor) not in NO_CARDS:
+            return Sign("Vulkan", f"/{node.relative_to(root)}")
+    return None
+
+
+def install_command(switch: str, *, system: str = os.name) -> str:
+    """Return the command that compiles llama.cpp anew, with a switch of SWITCHES or without one."""
+    try:
+        wanted = f"{_BINDING}=={version(_BINDING)}"
+    except PackageNotFoundError:
+        wanted = _BINDING
+    options = f"--force-reinstall --no-cache-dir --no-deps --no-binary={_BINDING} {wanted}"
+    if system == "nt":
+        setting = f'$env:CMAKE_ARGS = "{switch}"; ' if switch else ""
+        return f'{setting}& "{sys.executable}" -m pip install {options}'
+    setting = f'CMAKE_ARGS="{switch}" ' if switch else ""
+    return f"{setting}{shlex.quote(sys.executable)} -m pip install {options}"
+
+
+def _build(build: Build, sign: Sign | None) -> Check:
+    cards = [name for name in build.backends if name != "CPU"]
+    if not build.offloads and sign is not None:
+        said = (
+            f"llama.cpp is built for the processor alone, but {sign.seen} says that there is a GPU for {sign.backend}."
+        )
+        return Check("build", "warn", said, install_command(SWITCHES[sign.backend]))
+    if build.offloads and not offload_devices(build.devices):
+        said = f"llama.cpp is built for {', '.join(cards) or 'a GPU'}, but finds none; the model runs on the processor."
+        return Check("build", "warn", said, "Check the card's driver; docs/gpu.md says how.")
+    return Check("build", "ok", ", ".join(build.backends) + _features(build.features))
+
+
+def _features(line: str) -> str:
+    """Make ``CUDA : ARCHS = 900 | CPU : AVX2 = 1 | FMA = 1`` readable."""
+    words = ""
+    for part in line.split(" | ") if line else []:
+        name, found, feature = part.rpartition(" : ")
+        start = f"; {name}: " if found else ", "
+        words += start + feature.strip().removesuffix(" = 1").replace(" = ", " ")
+    return words
+
+
+def _device(device: Device, build: Build) -> Check:
+    detail = f"{device.name}: {device.description}"
+    if device.kind not in {"gpu", "igpu"}:
+        return Check("device", "ok", detail)
+    if device.total_bytes == 0:
+        said = f"{detail} does not say how much memory it has, so the model runs on the processor."
+        return Check("device", "warn", said, "Update the card's driver.")
+    use = "" if device in offload_devices(build.devices) else ", not used beside the others"
+    free, total = (size / 2**30 for size in (device.free_bytes, device.total_bytes))
+    return Check("device", "ok", f"{detail}, {free:.1f} GiB free of {total:.1f} GiB{use}")
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text("ascii").strip()
+    except (OSError, UnicodeDecodeError):
+        return ""
