@@ -61,7 +61,8 @@ class Drafter:
         """Return up to ``most`` tokens that are likely to come next; none when nothing is known.
 
         ``answer_tail`` holds the last tokens of prompt and answer, 16 at least where there are as many.
-        Meant to be called once for each decode; after a pause it finds its place again by itself.
+        Meant to be called once for each decode, also with ``most`` 0, which looks nothing up;
+        after decodes without a call it finds its place again by itself.
         """
         if not self._sources:
             return _nothing()
@@ -139,6 +140,7 @@ class Drafter:
                 longest = int(np.argmax(np.where(fits, lengths, 0)))  # the first of equals, so the nearest
                 at, length = int(ends[longest]), int(lengths[longest])
                 self._remember_replacement(tail, at - length, length)
+                self._replacing = None
                 return 0, at
         return None
 

@@ -68,8 +68,9 @@ class Payoff:
     Choice: the length with the most expected tokens per second, 0 when that is less than 5 % above no draft.
     What drafts lose and gain is booked against a credit in decodes of one row. Without credit there is no draft, and
     while drafts do not pay, one of a single token is tried when the credit covers it, rarer after each one that
-    was wrong. So drafts never cost more than four decodes and one in a hundred, and one more draft, whatever the
-    estimates say; and a trial that comes out right earns the next one.
+    was wrong; one that comes out right earns the next. So as far as the timings bear the fit out, drafts never lose
+    more than four decodes and one in a hundred; where they do not, a draft is charged by the middle of the last
+    three deviations, and the fit is made again at once.
     """
 
     def __init__(self) -> None:

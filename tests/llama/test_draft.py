@@ -112,6 +112,21 @@ def test_a_replacement_of_several_tokens_is_known_the_second_time() -> None:
     assert steps == [(4, 2), (4, 0), (0, 0), (0, 0), (4, 2), (0, 0), (4, 3)]
 
 
+def test_a_replacement_that_was_given_up_is_not_waited_for() -> None:
+    drafter = Drafter([some(1, 2, 7, 8, 9, 3, 4, 5, 6, 7, 8, 9, 11, 12, 13, 14, 15, 16)])
+    assert drafter.draft(some(0), 4).tolist() == [1, 2, 7, 8]
+    drafter.accepted(4, 2)
+    assert drafter.draft(some(0, 1, 2, 50), 4).tolist() == [8, 9, 3, 4]
+    drafter.accepted(4, 0)
+    assert drafter.draft(some(1, 2, 50, 51), 4).tolist() == []
+    assert drafter.draft(some(2, 50, 51, 3, 4), 4).tolist() == [5, 6, 7, 8]  # 7, 8, 9 became 50, 51
+    drafter.accepted(4, 2)
+    assert drafter.draft(some(5, 6, 50), 4).tolist() == []  # 51 should follow
+    assert drafter.draft(some(6, 50, 60), 4).tolist() == []
+    assert drafter.draft(some(50, 60, 12, 13), 4).tolist() == [14, 15, 16]
+    assert drafter.draft(some(12, 13, 50, 51), 4).tolist() == []
+
+
 def test_dropped_text_is_skipped_from_two_tokens_near_and_three_far() -> None:
     def after_a_jump(gap: int, known: list[int]) -> list[int]:
         region = np.array([1, 2, 3, *range(100, 100 + gap), 21, 22, 23, 24, 25], np.int32)
