@@ -23,6 +23,7 @@ from spark_lsp.llama import wire
 _LOG_BYTES: Final = 1024 * 1024
 _ASK_S: Final = 2.0
 _STOP_S: Final = 10.0
+_LEAVE_S: Final = 40.0  # a process that hears us ends by itself in 30, also where its model hangs
 _PROBE_S: Final = 60.0
 _KILLED_S: Final = 5.0  # a killed process is gone at once, unless the system itself holds it
 
@@ -136,6 +137,7 @@ async def _stop(endpoint: wire.Endpoint) -> int | None:
             link = await connect(endpoint, observer=True)
             if link is None:
                 return None
+        async with asyncio.timeout(_LEAVE_S):
             link.send(wire.Stop())
             await link.ended()
     except SparkError:

@@ -1,5 +1,6 @@
 """An engine process whose model's thread hangs at one request: the real host, with a model that never answers that."""
 
+import logging
 import sys
 import threading
 
@@ -12,12 +13,14 @@ from spark_lsp.llama.generate import Generation
 
 KEY = "hang"
 """The key of the request that is never answered."""
+TOLD = "the thread of the model hangs from here on"
 
 _answer = Bench.generation
 
 
 def _hang(bench: Bench, request: Infill, received: float) -> Generation:
     if request.key == KEY:
+        logging.getLogger("spark_lsp.llama").warning(TOLD)
         threading.Event().wait()
     return _answer(bench, request, received)
 
