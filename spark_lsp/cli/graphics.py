@@ -138,17 +138,16 @@ def _build(build: Build, sign: Sign | None) -> Check:
     if build.offloads and not offload_devices(build.devices):
         said = f"llama.cpp is built for {', '.join(cards) or 'a GPU'}, but finds none; the model runs on the processor."
         return Check("build", "warn", said, "Check the card's driver; docs/gpu.md says how.")
-    return Check("build", "ok", ", ".join(build.backends) + _features(build.features))
+    return Check("build", "ok", _features(build.features) or ", ".join(build.backends))
 
 
 def _features(line: str) -> str:
     """Make ``CUDA : ARCHS = 900 | CPU : AVX2 = 1 | FMA = 1`` readable."""
     words = ""
-    for part in line.split(" | ") if line else []:
-        name, found, feature = part.rpartition(" : ")
-        start = f"; {name}: " if found else ", "
-        words += start + feature.strip().removesuffix(" = 1").replace(" = ", " ")
-    return words
+    for part in line.split(" | "):
+        name, _, feature = part.rpartition(" : ")
+        words += (f"; {name}: " if name else ", ") + feature.strip().removesuffix(" = 1").replace(" = ", " ")
+    return words.removeprefix("; ").removeprefix(", ")
 
 
 def _device(device: Device, build: Build) -> Check:

@@ -5,6 +5,7 @@ Run as a program it prints all that as JSON: drivers may end the process that wa
 """
 
 import ctypes
+import logging
 import sys
 from pathlib import Path
 from typing import Any, Final
@@ -16,11 +17,17 @@ from spark_lsp.llama.native import L, quiet
 
 _KINDS: Final[tuple[Kind, ...]] = ("cpu", "gpu", "igpu", "accelerator")  # ggml-backend.h, ggml_backend_dev_type
 
+_log = logging.getLogger("spark_lsp.llama")
+
 
 def list_devices() -> tuple[Device, ...]:
     """Return the devices of ggml's registry, in its order. Wakes the drivers."""
     quiet()
-    registry = _Registry()
+    try:
+        registry = _Registry()
+    except AttributeError as error:  # another version of the library; without its devices the processor computes
+        _log.warning("llama.cpp does not tell its devices: %s", error)
+        return ()
     return tuple(registry.device(number) for number in range(registry.count()))
 
 
@@ -71,7 +78,7 @@ class _Registry:
         )
 
     def _function(self, name: str, result: Any, *arguments: Any) -> Any:
-        library = next(library for library in self._libraries if hasattr(library, name))
+        library = next((library for library in self._libraries if hasattr(library, name)), self._libraries[0])
         function = getattr(library, name)
         function.restype, function.argtypes = result, arguments
         return function

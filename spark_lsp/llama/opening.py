@@ -177,18 +177,20 @@ def _open_with_gpu(
         shape, key = shape_of(model), gpu.key(model)
     finally:
         model.close()
-    free = gpu.memory(ram_bytes)
-    point = gpu.points.recall(key, gpu.free_bytes)
-    known = _remembered(shape, free, asked, point) if point is not None else None
-    if known is None:
-        largest = ladder(shape, free, asked)[0].plan
-        measured = dry_run(path, largest, native_layers(largest, shape.layers)) if largest.on_gpu else None
-        free = replace(free, gpu_work_bytes=measured[0] if measured is not None else 0)
-    deadly = gpu.points.deadly(key)
+    free, points = gpu.memory(ram_bytes), gpu.points
+    deadly = points.deadly(key)
     planned = ladder(shape, free, asked)
-    rungs = [rung for rung in planned if rung.plan.gpu_layers not in deadly]
+    rungs = _alive(planned, deadly)
+    point = points.recall(key, gpu.free_bytes)
+    known = _remembered(shape, free, asked, point) if point is not None else None
     if known is not None and known.plan.gpu_layers not in deadly:
         rungs.insert(0, known)
+    elif rungs and rungs[0].plan.on_gpu:
+        plan = rungs[0].plan
+        points.trying(key, plan.gpu_layers)  # the driver wakes here already
+        measured = dry_run(path, plan, native_layers(plan, shape.layers))
+        planned = ladder(shape, replace(free, gpu_work_bytes=measured[0] if measured is not None else 0), asked)
+        rungs = _alive(planned, deadly)
     loaded = _Loaded(load, path)
     try:
         opened = _climb(rungs, shape, loaded, make, partial(_note, gpu.points, key))
@@ -233,6 +235,10 @@ def _climb(
             if plan.on_gpu:
                 note(None)
     raise error
+
+
+def _alive(rungs: Sequence[Rung], deadly: frozenset[int]) -> list[Rung]:
+    return [rung for rung in rungs if rung.plan.gpu_layers not in deadly]
 
 
 def _note(points: WorkingPoints, key: str, gpu_layers: int | None) -> None:

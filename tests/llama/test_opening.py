@@ -1,16 +1,18 @@
 """Down the ladder with fakes: what is tried, what is said, what is remembered; and once for real on the processor."""
 
+import ctypes
 import os
 import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import msgspec
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -303,6 +305,30 @@ def test_layers_that_ended_the_process_twice_are_left_out(machine: Machine) -> N
         assert opened.notes[-1] == told
 
 
+def test_when_all_layers_are_deadly_and_memory_is_short_the_error_says_so(machine: Machine) -> None:
+    machine.gpus, machine.ram = (card(20_000),), 1200 * MIB
+    for layers in (28, 28, 21, 21, 14, 14):
+        die_with(machine, layers)
+    with pytest.raises(ModelUnusable, match="driver has ended the engine before") as error:
+        machine.open()
+    assert "engine.gpuLayers" in error.value.fix
+    assert machine.loads == []
+
+
+def test_a_dry_run_that_ends_the_process_counts(machine: Machine) -> None:
+    machine.gpus = (card(20_000),)
+
+    def end(_path: str, _plan: ContextPlan, _layers: int) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        open_model(
+            LAUNCH, machine.make, devices=lambda: machine.gpus, load=machine.load, dry_run=end, points=machine.points
+        )
+    kept = (machine.folder / "cache" / "points.json").read_text("utf-8")
+    assert f'"trial":{{"gpu_layers":28,"pid":{os.getpid()}}}' in kept
+
+
 def die_with(machine: Machine, layers: int) -> None:
     """Leave the file as a process does that a driver ends while it opens a model with so many layers."""
     with subprocess.Popen([sys.executable, "-c", ""]) as short:
@@ -496,3 +522,35 @@ def test_stretched_positions_reach_llama_cpp(shipped: GgufModel) -> None:
     )
     native = context_params(plan_of(shape_of(shipped), gpu_layers=0, kv_type="f16", prompt_tokens=3000))
     assert (native.rope_scaling_type, native.rope_freq_scale, native.yarn_orig_ctx) == (-1, 0.0, 0)
+
+
+@pytest.mark.model
+def test_plans_of_one_identity_give_one_text_and_others_another(shipped: GgufModel) -> None:
+    model = GgufModel(str(SHIPPED), gpu_layers=0, vocab_only=False)
+    short = replace(shape_of(shipped), trained_tokens=1024)
+    plain, same, stretched, packed = (
+        plan_of(shape, gpu_layers=0, kv_type=kv_type, prompt_tokens=tokens)
+        for shape, kv_type, tokens in (
+            (shape_of(shipped), "f16", 2048),
+            (shape_of(shipped), "f16", 4096),
+            (short, "f16", 2048),
+            (shape_of(shipped), "q8_0", 2048),
+        )
+    )
+    assert plain.cache_identity == same.cache_identity
+    assert len({plan.cache_identity for plan in (plain, stretched, packed)}) == 3
+    read = [logits_after(model, plan) for plan in (plain, same, stretched, packed)]
+    assert np.array_equal(read[0], read[1])
+    assert not np.array_equal(read[0], read[2])
+    assert not np.array_equal(read[0], read[3])
+    model.close()
+
+
+def logits_after(model: GgufModel, plan: ContextPlan) -> np.ndarray:
+    """Decode twenty tokens at once and return the last one's logits."""
+    context = native_context(model, plan)
+    tokens = (ctypes.c_int32 * 20)(*range(300, 320))
+    assert L.llama_decode(context, L.llama_batch_get_one(tokens, 20)) == 0
+    logits = np.ctypeslib.as_array(L.llama_get_logits_ith(context, -1), (model.vocabulary.size,)).copy()
+    L.llama_free(context)
+    return logits
