@@ -5,10 +5,12 @@ Everything here but ``abort_flag`` and the two plain values runs on that one thr
 
 import logging
 import time
+from pathlib import Path
 
 from spark_lsp.engine.base import Infill, ModelInfo, ReadCost
 from spark_lsp.errors import ModelUnusable
 from spark_lsp.llama.context import AbortFlag, Context, open_context
+from spark_lsp.llama.disk import ChunkStore, fingerprint_of
 from spark_lsp.llama.fit import Fit, Wanted, available_bytes, compute_threads, fit_context
 from spark_lsp.llama.generate import Desk, Generation
 from spark_lsp.llama.model import KV_BYTES, GgufModel, TokenCache
@@ -16,6 +18,7 @@ from spark_lsp.llama.native import BufferSizes, L, quiet
 from spark_lsp.llama.payoff import Payoff
 from spark_lsp.llama.pool import Pool
 from spark_lsp.llama.probe import describe
+from spark_lsp.llama.shelf import Shelf
 from spark_lsp.llama.threads import CoreShare
 from spark_lsp.llama.wire import EngineLaunch
 
@@ -89,7 +92,7 @@ class Bench:
         self.device_bytes = 0
         if desk is not None:
             if desk.shelf is not None:
-                desk.shelf.close()
+                desk.shelf.close(save=True)
             desk.pool.context.close()
         if model is not None:
             model.close()
@@ -106,7 +109,17 @@ class Bench:
 
     def _desk_of(self, model: GgufModel, context: Context) -> Desk:
         pool = Pool(context)
-        return Desk(pool, model.vocabulary, self._tokens, completion_payoff=Payoff(), rewrite_payoff=Payoff())
+        shelf = self._shelf_of(model, pool)
+        if shelf is not None:
+            pool.before_eviction = shelf.save_all
+        return Desk(pool, model.vocabulary, self._tokens, Payoff(), Payoff(), shelf)
+
+    def _shelf_of(self, model: GgufModel, pool: Pool) -> Shelf | None:
+        """Open the trunks on disk, where they may lie there and the model's state can be taken in parts."""
+        if not self._launch.cache_folder or not self._launch.cache_bytes or not pool.context.can_truncate:
+            return None
+        fingerprint = fingerprint_of(pool.context.setup(model))
+        return Shelf(pool, ChunkStore(Path(self._launch.cache_folder), fingerprint, self._launch.cache_bytes))
 
     def _open(self, *, on_gpu: bool) -> tuple[GgufModel, Context, tuple[str, ...]]:
         """Open model and context; a model that its GPU cannot hold runs on the processor instead."""

@@ -15,9 +15,10 @@ import numpy.typing as npt
 
 from spark_lsp.errors import EngineFailed, ModelUnusable
 from spark_lsp.llama.cache import Cells, Mirror, Tokens
+from spark_lsp.llama.disk import Setup, model_identity
 from spark_lsp.llama.fit import halved
 from spark_lsp.llama.model import GgufModel
-from spark_lsp.llama.native import L, last_errors
+from spark_lsp.llama.native import L, last_errors, library_version
 from spark_lsp.llama.rates import Rates
 from spark_lsp.llama.threads import CoreShare
 from spark_lsp.trace import bug
@@ -118,6 +119,7 @@ class Context:
         params = _context_params(cells, self._threads, on_gpu=on_gpu, kv_type=kv_type)
         params.abort_callback = self.abort.callback
         params.abort_callback_data = self.abort.address
+        self._params = params
         last_errors()
         self._context = L.llama_init_from_model(model.handle, params)
         if not self._context:
@@ -133,6 +135,30 @@ class Context:
         self._vocabulary_size = model.vocabulary.size
         self._batch = Batch()
         self._outputs = 0
+
+    def setup(self, model: GgufModel) -> Setup:
+        """Return what the numbers in its cells depend on.
+
+        Raises:
+            ModelUnusable: the model's file cannot be read any more.
+        """
+        params = self._params
+        return Setup(
+            model=model_identity(Path(model.path)),
+            layers=model.number("block_count", 0),
+            key_type=params.type_k,
+            value_type=params.type_v,
+            flash_attention=params.flash_attn_type,
+            rope_scaling=params.rope_scaling_type,
+            rope_freq_base=params.rope_freq_base,
+            rope_freq_scale=params.rope_freq_scale,
+            yarn_original_tokens=params.yarn_orig_ctx,
+            yarn_ext_factor=params.yarn_ext_factor,
+            yarn_attn_factor=params.yarn_attn_factor,
+            yarn_beta_fast=params.yarn_beta_fast,
+            yarn_beta_slow=params.yarn_beta_slow,
+            library=library_version(),
+        )
 
     @property
     def handle(self) -> Any:

@@ -15,9 +15,10 @@ os.environ["GGML_NO_BACKTRACE"] = "1"  # or an abort forks gdb, whose text goes 
 os.environ.setdefault("GOMP_SPINCOUNT", "10000")
 
 # Import order matters: the variables above are read when the library loads.
+import llama_cpp
 import llama_cpp.llama_cpp as L  # noqa: N812
 
-__all__ = ["KEPT_LINES", "BufferSizes", "L", "last_errors", "quiet"]
+__all__ = ["KEPT_LINES", "BufferSizes", "L", "last_errors", "library_version", "quiet"]
 
 KEPT_LINES: Final = 20
 
@@ -61,6 +62,11 @@ def quiet() -> None:
     """Take over the library's log and start its backends. Idempotent."""
     L.llama_log_set(_callback, ctypes.c_void_p(0))
     L.llama_backend_init()
+
+
+def library_version() -> str:
+    """Name the build of the native library: the binding's version and what it was compiled for."""
+    return f"{llama_cpp.__version__} {L.llama_print_system_info().decode('utf-8', 'replace')}"
 
 
 def last_errors() -> list[str]:

@@ -49,7 +49,7 @@ class Pool:
             target = best
         else:
             target = min(spare, key=self._staleness)
-            self._begin(target, common, most)
+            self._touch(self._begin(target, common, most))
         self._hold(holder, target)
         return target
 
@@ -106,20 +106,20 @@ class Pool:
                 return self._least_used(choice)
         return None
 
-    def _begin(self, target: int, common: dict[int, int], most: int) -> None:
-        """Make a sequence the longest known beginning of a run."""
+    def _begin(self, target: int, common: dict[int, int], most: int) -> int:
+        """Make a sequence the longest known beginning of a run; return the sequence that this comes from."""
         donor = max(common, key=lambda each: (common[each], each in TRUNKS))
         length = min(common[donor], most)
         if donor == target:
             self.context.truncate(target, length)
-            return
+            return donor
         if not self.context.can_truncate and (length < len(self.context.mirrors[donor]) or donor not in TRUNKS):
             length = 0
         if length:
             self.context.share(donor, target, length)
-            self._touch(donor)
         else:
             self.context.truncate(target, 0)
+        return donor if length else target
 
     def _common(self, run: TokenRun) -> dict[int, int]:
         return {each: self.context.mirrors[each].common(run) for each in self._last_use}

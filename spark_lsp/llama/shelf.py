@@ -5,6 +5,7 @@ Everything but the writing to disk belongs to the thread of the context.
 """
 
 import logging
+import time
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from spark_lsp.llama.pool import Pool
 CHUNK_TOKENS: Final = 2048
 """Some ten files of source: small enough to be written between two keystrokes, large enough for few files."""
 
+MOST_CLOSING_S: Final = 3.0  # whoever unloads a model waits for it
 SHORTEST_CHUNK_TOKENS: Final = 64  # fewer are read again in the time that a file takes
 
 _log = logging.getLogger("spark_lsp.llama")
@@ -45,8 +47,11 @@ class Shelf:
         self._refused: set[bytes] = set()
         """Chunks that could not be written or read; not tried again by this process."""
 
-    def close(self) -> None:
-        """Wait for what is being written."""
+    def close(self, *, save: bool) -> None:
+        """Save what is not on disk yet, for some seconds at most, and wait for what is being written."""
+        until = time.monotonic() + MOST_CLOSING_S
+        while save and time.monotonic() < until and self.save_next():
+            pass
         self._writer.shutdown()
 
     def chunks(self, tokens: Tokens) -> tuple[SavedChunk, ...]:
@@ -105,10 +110,10 @@ class Shelf:
             path = self._store.writing(chunk.name) if chunk else None
         if chunk is None:
             return False
-        size = context.save(trunk, chunk.start, chunk.end, path) if path else 0
-        if path is None or not size:
+        if path is None:  # nothing can be written there
             self._refused.add(chunk.name)
-            return path is not None
+            return False
+        size = context.save(trunk, chunk.start, chunk.end, path)
         self._written = self._writer.submit(self._commit, chunk, path, size)
         return True
 

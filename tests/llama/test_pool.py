@@ -1,0 +1,237 @@
+"""Trunks and tails with the shipped model: what is shared, what is kept, what goes first, and trunks on disk."""
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import pytest
+
+from spark_lsp.engine.base import Control, Infill, Piece, PromptPart, Usage
+from spark_lsp.errors import EngineFailed
+from spark_lsp.llama.bench import Bench
+from spark_lsp.llama.context import SEQUENCES, Context
+from spark_lsp.llama.generate import Generation
+from spark_lsp.llama.model import TokenCache
+from spark_lsp.llama.pool import TAILS, TRUNKS
+from spark_lsp.llama.shelf import CHUNK_TOKENS
+from spark_lsp.llama.wire import EngineLaunch
+from tests.llama.gguf_files import SHIPPED
+from tests.llama.test_generate import check
+
+pytestmark = pytest.mark.model
+
+LAUNCH = EngineLaunch(model_path=str(SHIPPED), context_tokens=4096, threads=1)
+
+
+@pytest.fixture
+def bench() -> Iterator[Bench]:
+    made = Bench(LAUNCH, TokenCache())
+    made.load()
+    yield made
+    made.unload()
+
+
+def context_of(bench: Bench) -> Context:
+    assert bench._desk is not None
+    return bench._desk.pool.context
+
+
+def file(number: int, lines: int = 20) -> list[PromptPart]:
+    """A file of the trunk, some 17 tokens a line."""
+    text = "".join(f"def f_{number}_{line}(a, b):\n    return a + {line}\n" for line in range(lines))
+    return [Control("<|file_sep|>"), Piece(f"file_{number}.py\n{text}", stable=True)]
+
+
+def trunk(*numbers: int, lines: int = 20) -> tuple[PromptPart, ...]:
+    return (Control("<|repo_name|>"), Piece("r\n", stable=True), *(part for n in numbers for part in file(n, lines)))
+
+
+def hole(text: str) -> tuple[PromptPart, ...]:
+    return (Control("<|fim_prefix|>"), Control("<|fim_suffix|>"), Control("<|fim_middle|>"), Piece(text))
+
+
+def ask(bench: Bench, prompt: tuple[PromptPart, ...], tokens: int = 4, **more: object) -> Usage:
+    """Answer to the end, checking the mirrors after each step."""
+    request = Infill(prompt, tokens, **more)  # type: ignore[arg-type]
+    return finish(bench.generation(request, time.perf_counter()), context_of(bench))
+
+
+def finish(generation: Generation, context: Context) -> Usage:
+    while (stop := generation.step()) is None:
+        check(context)
+    check(context)
+    usage = generation.last_chunk(stop).usage
+    generation.close()
+    assert usage is not None
+    return usage
+
+
+def read(bench: Bench, prompt: tuple[PromptPart, ...]) -> Usage:
+    """Make a trunk resident."""
+    return ask(bench, prompt, 0, priority=2)
+
+
+def lengths(context: Context, which: range) -> list[int]:
+    return sorted(len(context.mirrors[each]) for each in which if len(context.mirrors[each]))
+
+
+def test_a_tail_shares_the_trunk_and_typing_costs_the_key(bench: Bench) -> None:
+    whole = read(bench, trunk(1, 2))
+    assert whole.prefill_tokens == whole.prompt_tokens
+    first = ask(bench, trunk(1, 2) + hole("x = "))
+    assert first.cached_tokens == whole.prompt_tokens
+    typed = ask(bench, trunk(1, 2) + hole("x = f_1_2"))
+    assert typed.prefill_tokens <= 8
+    context = context_of(bench)
+    assert lengths(context, TRUNKS) == [whole.prompt_tokens]
+    used = context.capacity - context.cells.free
+    assert used < whole.prompt_tokens + 40, "the trunk's cells are there once"
+
+
+def test_two_documents_in_turn_keep_a_tail_each(bench: Bench) -> None:
+    read(bench, trunk(1))
+    long_a, long_b = ("".join(f"{name}_{n} = {n}\n" for n in range(40)) for name in "ab")
+    for text in (long_a, long_b):
+        assert ask(bench, trunk(1) + hole(text)).prefill_tokens > 100
+    for text in (long_a, long_b, long_a):
+        assert ask(bench, trunk(1) + hole(text + "c")).prefill_tokens <= 8
+        assert ask(bench, trunk(1) + hole(text)).prefill_tokens <= 8
+
+
+def test_a_completion_without_a_trunk_leaves_its_stable_part_as_one(bench: Bench) -> None:
+    ask(bench, trunk(1, 2) + hole("x"))
+    grown = read(bench, trunk(1, 2, 3))
+    assert grown.prefill_tokens < grown.prompt_tokens / 2
+    assert lengths(context_of(bench), TRUNKS) == [grown.prompt_tokens]
+
+
+def test_another_trunk_is_read_while_the_old_one_serves(bench: Bench) -> None:
+    old = read(bench, trunk(1, 2, 3))
+    request = Infill(trunk(1, 4, 5), 0, priority=2)
+    generation = bench.generation(request, time.perf_counter())
+    assert generation.step() is None
+    assert ask(bench, trunk(1, 2, 3) + hole("y")).cached_tokens == old.prompt_tokens
+    new = finish(generation, context_of(bench))
+    assert new.cached_tokens > new.prompt_tokens / 4, "what both have in common is not read again"
+    assert ask(bench, trunk(1, 4, 5) + hole("y")).cached_tokens == new.prompt_tokens
+    assert ask(bench, trunk(1, 2, 3) + hole("z")).cached_tokens >= old.prompt_tokens
+
+
+def test_when_cells_run_out_tails_go_first_and_then_the_oldest_trunk(bench: Bench) -> None:
+    first, second = (read(bench, trunk(n, lines=60)) for n in (1, 2))
+    ask(bench, trunk(1, lines=60) + hole("x = 1\n" * 30))
+    context = context_of(bench)
+    assert lengths(context, TAILS)
+    third = read(bench, trunk(3, lines=60))
+    assert len(lengths(context, TRUNKS)) == 3, "there was room for it"
+    fourth = read(bench, trunk(4, lines=60))
+    assert not lengths(context, TAILS)
+    assert lengths(context, TRUNKS) == sorted(each.prompt_tokens for each in (first, third, fourth))
+    assert ask(bench, trunk(1, lines=60) + hole("x")).cached_tokens == first.prompt_tokens, "used after the second"
+    assert ask(bench, trunk(2, lines=60) + hole("x")).cached_tokens < second.prompt_tokens / 2
+
+
+def test_a_prompt_larger_than_the_context_is_refused_and_costs_nobody_anything(bench: Bench) -> None:
+    kept = read(bench, trunk(1))
+    with pytest.raises(EngineFailed, match="context holds"):
+        ask(bench, trunk(2, lines=1000))
+    assert ask(bench, trunk(1) + hole("x")).cached_tokens == kept.prompt_tokens
+
+
+def test_more_answers_than_tails_all_end_as_alone(bench: Bench) -> None:
+    prompts = [hole(f"value_{n} = ") for n in range(len(TAILS) + 2)]
+    alone = [ask_text(bench, prompt) for prompt in prompts]
+    context = context_of(bench)
+    context.clear()
+    begun = [bench.generation(Infill(prompt, 6), time.perf_counter()) for prompt in prompts]
+    for generation in begun:  # each preempts the one before
+        for _ in range(2):
+            assert generation.step() is None
+            check(context)
+    texts = []
+    for generation in reversed(begun):
+        while (stop := generation.step()) is None:
+            check(context)
+        texts.append(generation.last_chunk(stop).text)
+        generation.close()
+    assert texts[::-1] == alone
+
+
+def ask_text(bench: Bench, prompt: tuple[PromptPart, ...], tokens: int = 6) -> str:
+    generation = bench.generation(Infill(prompt, tokens), time.perf_counter())
+    while (stop := generation.step()) is None:
+        pass
+    text = generation.last_chunk(stop).text
+    generation.close()
+    return text
+
+
+class TestDisk:
+    """Trunks that outlive the engine."""
+
+    @pytest.fixture
+    def launch(self, tmp_path: Path) -> EngineLaunch:
+        return msgspec.structs.replace(LAUNCH, cache_folder=str(tmp_path / "kv"), cache_bytes=1 << 30)
+
+    def test_a_trunk_comes_back_from_disk_and_gives_the_same_logits(self, launch: EngineLaunch) -> None:
+        told = trunk(1, 2, lines=75)
+        before = Bench(launch, TokenCache())
+        before.load()
+        whole = read(before, told)
+        assert whole.prompt_tokens > CHUNK_TOKENS, "more than one chunk"
+        ask(before, told + hole("x"), 1)
+        logits = context_of(before).logits().copy()
+        before.unload()
+        after = Bench(launch, TokenCache())
+        after.load()
+        again = read(after, told)
+        assert again.restored_tokens == again.prompt_tokens
+        assert again.prefill_tokens == 0
+        ask(after, told + hole("x"), 1)
+        assert np.abs(context_of(after).logits() - logits).max() <= 0.1
+        after.unload()
+
+    def test_a_completion_takes_its_trunk_from_disk_too(self, launch: EngineLaunch) -> None:
+        told = trunk(1, 2, lines=75)
+        for expected in (0, 2000):
+            bench = Bench(launch, TokenCache())
+            bench.load()
+            usage = ask(bench, told + hole("x"))
+            assert usage.restored_tokens >= expected
+            assert usage.cached_tokens + usage.prefill_tokens == usage.prompt_tokens
+            bench.unload()
+
+    def test_a_damaged_file_is_read_as_nothing(self, launch: EngineLaunch) -> None:
+        told = trunk(1, 2, lines=75)
+        bench = Bench(launch, TokenCache())
+        bench.load()
+        read(bench, told)
+        bench.unload()
+        files = [each for each in Path(launch.cache_folder).iterdir() if each.is_file()]
+        assert len(files) == 2
+        for each in files:
+            each.write_bytes(each.read_bytes()[:-1000])
+        bench = Bench(launch, TokenCache())
+        bench.load()
+        usage = read(bench, told)
+        assert usage.restored_tokens == 0
+        assert usage.prefill_tokens == usage.prompt_tokens
+        bench.unload()
+
+    def test_a_trunk_that_has_to_go_is_saved_before(self, launch: EngineLaunch) -> None:
+        bench = Bench(launch, TokenCache())
+        bench.load()
+        first = read(bench, trunk(1, lines=60))
+        for number in (2, 3, 4):
+            read(bench, trunk(number, lines=60))
+        again = read(bench, trunk(1, lines=60))
+        assert again.restored_tokens > first.prompt_tokens / 2
+        assert again.prefill_tokens == 0
+        bench.unload()
+
+
+def test_there_are_sequences_for_all_roles() -> None:
+    assert {*TAILS} & {*TRUNKS} == set()
+    assert max(*TAILS, *TRUNKS) == SEQUENCES - 1
