@@ -30,6 +30,10 @@ if TYPE_CHECKING:
     from spark_lsp.server.server import SparkServer
 
 
+ROOMY_TOKENS = 8192
+"""Context of a model that makes no use of long prompts: room for a prompt that a user names, and little memory."""
+
+
 def open_engine(settings: Settings) -> Engine:
     """Return the engine that the settings name; nothing is started.
 
@@ -37,10 +41,14 @@ def open_engine(settings: Settings) -> Engine:
         ModelMissing: the model's file is not there.
     """
     engine = settings.engine
+    path = resolve_model(settings.model)
+    useful = useful_tokens(path)
     return LocalEngine(
         EngineLaunch(
-            model_path=str(resolve_model(settings.model)),
-            context_tokens=settings.context.max_tokens,
+            model_path=str(path),
+            context_tokens=min(settings.context.max_tokens, max(useful, ROOMY_TOKENS))
+            if useful
+            else settings.context.max_tokens,
             threads=0 if engine.threads == "auto" else engine.threads,
             gpu_layers=-1 if engine.gpu_layers == "auto" else engine.gpu_layers,
             kv_type=engine.kv_type,

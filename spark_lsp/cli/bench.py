@@ -63,6 +63,7 @@ async def _measure(path: str, context_tokens: int, threads: int) -> dict[str, An
     launch = EngineLaunch(
         model_path=path,
         context_tokens=context_tokens + REPLY_CELLS,
+        is_named_size=True,
         threads=threads,
         gpu_layers=-1,
         kv_type="auto",

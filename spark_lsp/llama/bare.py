@@ -8,9 +8,11 @@ import time
 import msgspec
 import numpy as np
 
-from spark_lsp.llama.context import BATCH_TOKENS, open_context
+from spark_lsp.llama.context import Context
+from spark_lsp.llama.fit import BATCH_TOKENS, plan_of
 from spark_lsp.llama.model import GgufModel
 from spark_lsp.llama.native import L, quiet
+from spark_lsp.llama.opening import shape_of
 from spark_lsp.llama.threads import CoreShare
 
 _SEED = 7
@@ -32,9 +34,10 @@ def bare_speed(path: str, *, prompt_tokens: int, decode_tokens: int, threads: in
     quiet()
     model = GgufModel(path, gpu_layers=-1, vocab_only=False)
     on_gpu = bool(L.llama_supports_gpu_offload())
-    share = CoreShare(threads, fixed=True)
-    cells = prompt_tokens + decode_tokens + BATCH_TOKENS
-    context, _ = open_context(model, cells=cells, share=share, on_gpu=on_gpu, kv_type="q8_0" if on_gpu else "f16")
+    tokens = prompt_tokens + decode_tokens + BATCH_TOKENS
+    layers = model.number("block_count", 1) if on_gpu else 0
+    plan = plan_of(shape_of(model), gpu_layers=layers, kv_type="q8_0" if on_gpu else "f16", prompt_tokens=tokens)
+    context = Context(model, plan, CoreShare(threads, fixed=True))
     context.warm_up()
     prompt = np.random.default_rng(_SEED).integers(0, model.vocabulary.size, prompt_tokens).astype(np.int32)
     began = time.perf_counter()

@@ -8,13 +8,13 @@ import time
 from pathlib import Path
 
 from spark_lsp.engine.base import Infill, ModelInfo, ReadCost
-from spark_lsp.errors import ModelUnusable
-from spark_lsp.llama.context import AbortFlag, Context, open_context
+from spark_lsp.llama.context import AbortFlag, Context
 from spark_lsp.llama.disk import ChunkStore, fingerprint_of
-from spark_lsp.llama.fit import Fit, Wanted, available_bytes, compute_threads, fit_context
+from spark_lsp.llama.fit import ContextPlan, compute_threads
 from spark_lsp.llama.generate import Desk, Generation
-from spark_lsp.llama.model import KV_BYTES, GgufModel, TokenCache
-from spark_lsp.llama.native import BufferSizes, L, quiet
+from spark_lsp.llama.model import GgufModel, TokenCache
+from spark_lsp.llama.native import BufferSizes, quiet
+from spark_lsp.llama.opening import open_model
 from spark_lsp.llama.payoff import Payoff
 from spark_lsp.llama.pool import Pool
 from spark_lsp.llama.probe import describe
@@ -73,13 +73,11 @@ class Bench:
             return self.info
         began = time.perf_counter()
         quiet()
-        BufferSizes.reset()
-        on_gpu = self._launch.gpu_layers != 0 and bool(L.llama_supports_gpu_offload())
-        model, context, notes = self._open(on_gpu=on_gpu)
-        context.warm_up()
+        opened = open_model(self._launch, self._make)
+        model, context = opened.model, opened.context
         self._model, self._desk, self._abort = model, self._desk_of(model, context), context.abort
         self.device_bytes = BufferSizes.device_bytes
-        self.info = describe(model, context.capacity, notes)
+        self.info = describe(model, opened.plan.prompt_tokens, opened.notes)
         _log.info("loaded %s in %.0f ms", model.path, (time.perf_counter() - began) * 1000)
         return self.info
 
@@ -121,46 +119,9 @@ class Bench:
         fingerprint = fingerprint_of(pool.context.setup(model))
         return Shelf(pool, ChunkStore(Path(self._launch.cache_folder), fingerprint, self._launch.cache_bytes))
 
-    def _open(self, *, on_gpu: bool) -> tuple[GgufModel, Context, tuple[str, ...]]:
-        """Open model and context; a model that its GPU cannot hold runs on the processor instead."""
-        try:
-            return self._open_on(on_gpu=on_gpu)
-        except ModelUnusable:
-            if not on_gpu:
-                raise
-        model, context, notes = self._open_on(on_gpu=False)
-        return model, context, (*notes, "The model runs on the processor because the GPU has too little memory.")
-
-    def _open_on(self, *, on_gpu: bool) -> tuple[GgufModel, Context, tuple[str, ...]]:
-        layers = self._launch.gpu_layers if on_gpu else 0
-        model = GgufModel(self._launch.model_path, gpu_layers=layers, vocab_only=False)
-        try:
-            context, notes = self._open_context(model, on_gpu=on_gpu)
-        except ModelUnusable:
-            model.close()
-            raise
-        return model, context, notes
-
-    def _open_context(self, model: GgufModel, *, on_gpu: bool) -> tuple[Context, tuple[str, ...]]:
-        kv_type = self._launch.kv_type
-        if kv_type == "auto":
-            kv_type = "q8_0" if on_gpu else "f16"  # on the processor only f16 has fast attention
-        fit: Fit = fit_context(
-            Wanted(
-                asked_tokens=self._launch.context_tokens,
-                trained_tokens=model.trained_context_tokens,
-                on_gpu=on_gpu,
-                weights_bytes=model.size_bytes,
-                kv_bytes_per_token=model.kv_values_per_token() * KV_BYTES[kv_type],
-                memory_limit_bytes=self._launch.memory_limit_bytes,
-                available_bytes=available_bytes(),
-            )
-        )
-        context, notes = open_context(
-            model,
-            cells=fit.context_tokens,
-            share=CoreShare(compute_threads(self._launch.threads), fixed=self._launch.threads > 0),
-            on_gpu=on_gpu,
-            kv_type=kv_type,
-        )
-        return context, (*fit.notes, *notes)
+    def _make(self, model: GgufModel, plan: ContextPlan) -> Context:
+        """Create a context and warm it up: a driver that ends the process does so at the first decode."""
+        fixed = self._launch.threads > 0
+        context = Context(model, plan, CoreShare(compute_threads(self._launch.threads), fixed=fixed))
+        context.warm_up()
+        return context

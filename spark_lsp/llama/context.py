@@ -16,25 +16,21 @@ import numpy.typing as npt
 from spark_lsp.errors import EngineFailed, ModelUnusable
 from spark_lsp.llama.cache import Cells, Mirror, Tokens
 from spark_lsp.llama.disk import Setup, model_identity
-from spark_lsp.llama.fit import halved
+from spark_lsp.llama.dry_run import context_params
+from spark_lsp.llama.fit import BATCH_TOKENS, ContextPlan
+from spark_lsp.llama.memory import CPU_UBATCH_TOKENS
 from spark_lsp.llama.model import GgufModel
 from spark_lsp.llama.native import L, last_errors, library_version
 from spark_lsp.llama.rates import Rates
 from spark_lsp.llama.threads import CoreShare
 from spark_lsp.trace import bug
 
-CPU_UBATCH: Final = 64
-"""Small, because an abort waits for one graph node of one micro-batch (design/engine.md section 2.4)."""
-GPU_UBATCH: Final = 512
-BATCH_TOKENS: Final = 512
 MOST_DRAFT_TOKENS: Final = 32
 OUTPUTS: Final = MOST_DRAFT_TOKENS + 1  # rows of logits; the default is one for each token of a batch: hundreds of MiB
 
 SCRATCH: Final = 0
 """The sequence through which chunks go to disk and come back."""
 SEQUENCES: Final = 10
-
-_GGML_TYPES: Final = {"f16": 1, "q8_0": 8, "q4_0": 2}
 
 _ABORTED: Final = 2
 _NO_SLOT: Final = 1
@@ -98,25 +94,21 @@ class Batch:
 class Context:
     """A context of ``capacity`` cells that all sequences share; ``mirrors`` tell what each of them holds."""
 
-    def __init__(
-        self,
-        model: GgufModel,
-        *,
-        cells: int,
-        share: CoreShare,
-        on_gpu: bool,
-        kv_type: str,
-        abort: AbortFlag | None = None,
-    ) -> None:
+    def __init__(self, model: GgufModel, plan: ContextPlan, share: CoreShare) -> None:
         """Create the native context.
 
         Raises:
             ModelUnusable: llama.cpp cannot make a context of this size.
         """
-        self.abort = abort or AbortFlag()
+        self.abort = AbortFlag()
+        self.prompt_tokens = plan.prompt_tokens
+        """Most tokens of one prompt with its answer; the other cells are for tails and for the next trunk."""
         self._share = share
         self._threads = share.threads()
-        params = _context_params(cells, self._threads, on_gpu=on_gpu, kv_type=kv_type)
+        params = context_params(plan)
+        params.n_seq_max = SEQUENCES
+        params.n_outputs_max = OUTPUTS
+        params.n_threads = params.n_threads_batch = self._threads
         params.abort_callback = self.abort.callback
         params.abort_callback_data = self.abort.address
         self._params = params
@@ -124,7 +116,7 @@ class Context:
         self._context = L.llama_init_from_model(model.handle, params)
         if not self._context:
             told = next(iter(last_errors()), "llama.cpp gave no reason")
-            raise ModelUnusable(f"A context of {cells:,} tokens cannot be made: {told}.")
+            raise ModelUnusable(f"A context of {plan.cells:,} tokens cannot be made: {told}.")
         self._memory = L.llama_get_memory(self._context)
         self.capacity: int = L.llama_n_ctx(self._context)
         self.can_truncate = not (L.llama_model_is_recurrent(model.handle) or L.llama_model_is_hybrid(model.handle))
@@ -292,7 +284,7 @@ class Context:
 
     def warm_up(self) -> None:
         """Touch weights and buffers, and learn first rates, so that the first request pays for neither."""
-        for count in (CPU_UBATCH, CPU_UBATCH, 1, 1):
+        for count in (CPU_UBATCH_TOKENS, CPU_UBATCH_TOKENS, 1, 1):
             self.decode(SCRATCH, np.zeros(count, np.int32), outputs=1)
         self.clear()
 
@@ -314,43 +306,6 @@ class Context:
             raise EngineFailed(f"The context of {self.capacity:,} tokens is full.")
         if int(tokens.min()) < 0 or int(tokens.max()) >= self._vocabulary_size:
             raise EngineFailed("A token outside the vocabulary was refused.")
-
-
-def open_context(
-    model: GgufModel, *, cells: int, share: CoreShare, on_gpu: bool, kv_type: str
-) -> tuple[Context, tuple[str, ...]]:
-    """Create a context, halving its size while the library says no; return it and a note if that was needed.
-
-    Raises:
-        ModelUnusable: not even the smallest context can be made.
-    """
-    size = cells
-    while True:
-        try:
-            context = Context(model, cells=size, share=share, on_gpu=on_gpu, kv_type=kv_type)
-        except ModelUnusable:
-            size = halved(size)
-            if size == 0:
-                raise
-            continue
-        if size == cells:
-            return context, ()
-        return context, (f"The context is {size:,} tokens because the memory for {cells:,} could not be had.",)
-
-
-def _context_params(cells: int, threads: int, *, on_gpu: bool, kv_type: str) -> Any:
-    params = L.llama_context_default_params()
-    params.n_ctx = cells
-    params.n_batch = BATCH_TOKENS
-    params.n_ubatch = GPU_UBATCH if on_gpu else CPU_UBATCH
-    params.n_seq_max = SEQUENCES
-    params.kv_unified = True
-    params.n_outputs_max = OUTPUTS
-    params.n_threads = threads
-    params.n_threads_batch = threads
-    params.type_k = _GGML_TYPES[kv_type]
-    params.type_v = _GGML_TYPES[kv_type]
-    return params
 
 
 def _decode_failure(code: int) -> str:

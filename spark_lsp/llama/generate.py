@@ -14,8 +14,9 @@ import numpy as np
 from spark_lsp.engine.base import Chunk, Control, Infill, Piece, PromptPart, StopCause, Usage
 from spark_lsp.errors import EngineFailed, ModelNoFim
 from spark_lsp.llama.cache import Segment, TokenRun, Tokens
-from spark_lsp.llama.context import BATCH_TOKENS, MOST_DRAFT_TOKENS
+from spark_lsp.llama.context import MOST_DRAFT_TOKENS
 from spark_lsp.llama.draft import Drafter
+from spark_lsp.llama.fit import BATCH_TOKENS
 from spark_lsp.llama.model import TokenCache, Vocabulary
 from spark_lsp.llama.payoff import Payoff
 from spark_lsp.llama.pool import Pool
@@ -83,7 +84,7 @@ class Generation:
         self._payoff = desk.rewrite_payoff if request.drafts else desk.completion_payoff
         self._received = received
         self._run, is_stable = prompt_segments(desk.vocabulary, desk.cache, request.prompt)
-        size, capacity = len(self._run), self._context.capacity
+        size, capacity = len(self._run), self._context.prompt_tokens
         if not size:
             raise EngineFailed("The prompt is empty.")
         if size >= capacity:

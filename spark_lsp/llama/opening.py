@@ -81,6 +81,8 @@ def open_model(
     model = load(path, gpu_layers=0, vocab_only=False)
     try:
         shape = shape_of(model)
+        if not launch.is_named_size and shape.trained_tokens > 0:  # a processor reads so far for nobody's pleasure
+            asked = replace(asked, prompt_tokens=min(asked.prompt_tokens, shape.trained_tokens))
         opened = _climb(ladder(shape, FreeMemory(ram_bytes), asked), shape, _Loaded(load, path, model), make)
     except BaseException:
         model.close()

@@ -15,7 +15,8 @@ from typing import Final, Protocol, TypeVar
 
 from spark_lsp.engine.base import Chunk, Infill, StopCause, Usage
 from spark_lsp.errors import EngineFailed, EngineStarting, SparkError
-from spark_lsp.llama.context import BATCH_TOKENS, AbortFlag
+from spark_lsp.llama.context import AbortFlag
+from spark_lsp.llama.fit import BATCH_TOKENS
 from spark_lsp.llama.generate import BACKGROUND, Generation
 
 QUIET_S: Final = 0.3

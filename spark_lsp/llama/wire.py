@@ -38,6 +38,8 @@ class EngineLaunch(msgspec.Struct, frozen=True, kw_only=True):
     model_path: str
     context_tokens: int = 131_072
     """Most tokens wanted; the process takes fewer where memory or the model ask for it."""
+    is_named_size: bool = False
+    """Whether the user named this very size: then a processor too takes a model beyond what it was trained for."""
     threads: int = 0
     """Compute threads; 0 lets the engine choose."""
     gpu_layers: int = -1

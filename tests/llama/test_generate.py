@@ -13,9 +13,11 @@ from hypothesis import strategies as st
 from spark_lsp.engine.base import Chunk, Control, Infill, Piece, Sampling
 from spark_lsp.errors import EngineFailed, SparkError
 from spark_lsp.llama.bench import Bench
-from spark_lsp.llama.context import BATCH_TOKENS, SCRATCH, SEQUENCES, Context
+from spark_lsp.llama.context import SCRATCH, SEQUENCES, Context
+from spark_lsp.llama.fit import BATCH_TOKENS, plan_of
 from spark_lsp.llama.generate import Generation
 from spark_lsp.llama.model import GgufModel, TokenCache
+from spark_lsp.llama.opening import shape_of
 from spark_lsp.llama.scheduler import Job, Scheduler
 from spark_lsp.llama.threads import CoreShare, threads_for
 from spark_lsp.llama.wire import EngineLaunch
@@ -140,7 +142,8 @@ def test_an_aborted_decode_keeps_what_was_finished_and_goes_on(bench: Bench) -> 
 
 def test_every_misuse_is_refused_before_the_library_sees_it(bench: Bench) -> None:
     model = GgufModel(str(SHIPPED), gpu_layers=0, vocab_only=False)
-    context = Context(model, cells=256, share=CoreShare(2, fixed=True), on_gpu=False, kv_type="f16")
+    plan = plan_of(shape_of(model), gpu_layers=0, kv_type="f16", prompt_tokens=256)
+    context = Context(model, plan, CoreShare(2, fixed=True))
     for bad in (
         np.empty(0, np.int32),
         np.zeros(BATCH_TOKENS + 1, np.int32),

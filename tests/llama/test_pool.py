@@ -120,17 +120,17 @@ def test_another_trunk_is_read_while_the_old_one_serves(bench: Bench) -> None:
 
 
 def test_when_cells_run_out_tails_go_first_and_then_the_oldest_trunk(bench: Bench) -> None:
-    first, second = (read(bench, trunk(n, lines=60)) for n in (1, 2))
-    ask(bench, trunk(1, lines=60) + hole("x = 1\n" * 30))
+    first, second = (read(bench, trunk(n, lines=75)) for n in (1, 2))
+    ask(bench, trunk(1, lines=75) + hole("x = 1\n" * 30))
     context = context_of(bench)
     assert lengths(context, TAILS)
-    third = read(bench, trunk(3, lines=60))
+    third = read(bench, trunk(3, lines=75))
     assert len(lengths(context, TRUNKS)) == 3, "there was room for it"
-    fourth = read(bench, trunk(4, lines=60))
+    fourth = read(bench, trunk(4, lines=75))
     assert not lengths(context, TAILS)
     assert lengths(context, TRUNKS) == sorted(each.prompt_tokens for each in (first, third, fourth))
-    assert ask(bench, trunk(1, lines=60) + hole("x")).cached_tokens == first.prompt_tokens, "used after the second"
-    assert ask(bench, trunk(2, lines=60) + hole("x")).cached_tokens < second.prompt_tokens / 2
+    assert ask(bench, trunk(1, lines=75) + hole("x")).cached_tokens == first.prompt_tokens, "used after the second"
+    assert ask(bench, trunk(2, lines=75) + hole("x")).cached_tokens < second.prompt_tokens / 2
 
 
 def test_a_prompt_larger_than_the_context_is_refused_and_costs_nobody_anything(bench: Bench) -> None:
@@ -223,10 +223,10 @@ class TestDisk:
     def test_a_trunk_that_has_to_go_is_saved_before(self, launch: EngineLaunch) -> None:
         bench = Bench(launch, TokenCache())
         bench.load()
-        first = read(bench, trunk(1, lines=60))
+        first = read(bench, trunk(1, lines=75))
         for number in (2, 3, 4):
-            read(bench, trunk(number, lines=60))
-        again = read(bench, trunk(1, lines=60))
+            read(bench, trunk(number, lines=75))
+        again = read(bench, trunk(1, lines=75))
         assert again.restored_tokens > first.prompt_tokens / 2
         assert again.prefill_tokens == 0
         bench.unload()
