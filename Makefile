@@ -30,6 +30,9 @@ bench: setup ## Measure first tokens, decode speed, what a keystroke costs, and 
 	@$(RUN)spark-lsp bench latency
 	@$(RUN)python scripts/bench_server.py
 
+compare: setup ## Type the same trace into Spark LSP and into llama.cpp's own server, and print both
+	@$(RUN)python -m scripts.compare
+
 setup: ## Make .venv and install the project with its development tools
 	@sh scripts/setup.sh dev
 
@@ -38,4 +41,4 @@ clean: ## Remove .venv and everything that can be made again
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-editors check generate bench setup clean
+.PHONY: help demo test test-editors check generate bench compare setup clean

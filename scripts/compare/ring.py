@@ -1,0 +1,97 @@
+"""llama.vim's memory of other files: chunks of lines in a queue, promoted one by one to a ring that each request sends.
+
+The rules and numbers are those of llama.vim as its own documentation and source state them: chunks are a random half of
+what was looked at, equal ones are dropped, similar ones evicted. Its text is not used here.
+"""
+
+import random
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+CHUNK_LINES: Final = 64  # ring_chunk_size
+QUEUED: Final = 16
+FEWEST_CHUNK_LINES: Final = 3
+SAME: Final = 0.9
+"""Similarity above which a new chunk replaces an old one."""
+NEAR: Final = 0.5
+"""Similarity to the text around the cursor above which a chunk leaves the ring: it would be repeated."""
+
+_NO_WORD = re.compile(r"\W+")
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """Lines of one file."""
+
+    path: str
+    lines: tuple[str, ...]
+
+    @property
+    def text(self) -> str:
+        """The lines as the server gets them."""
+        return "\n".join(self.lines) + "\n"
+
+
+class Ring:
+    """The chunks of one session; ``seed`` decides which halves are taken."""
+
+    def __init__(self, capacity: int, seed: int = 1) -> None:
+        self._capacity = capacity
+        self._random = random.Random(seed)  # noqa: S311 - chooses lines, guards nothing
+        self.chunks: list[Chunk] = []
+        self.queued: list[Chunk] = []
+
+    @property
+    def is_full(self) -> bool:
+        """Whether the next promotion pushes the oldest chunk out."""
+        return len(self.chunks) == self._capacity
+
+    def pick(self, path: str, lines: Sequence[str], *, evict: bool = True) -> None:
+        """Queue a chunk of lines that the user came by; ``evict`` lets it replace similar ones, else it gives way."""
+        if len(lines) < FEWEST_CHUNK_LINES:
+            return
+        chunk = Chunk(path, self._half(lines))
+        if any(chunk.lines == other.lines for other in (*self.chunks, *self.queued)):
+            return
+        for kept in (self.queued, self.chunks):
+            alike = [other for other in kept if similarity(other.lines, chunk.lines) > SAME]
+            if alike and not evict:
+                return
+            kept[:] = [other for other in kept if other not in alike]
+        if len(self.queued) == QUEUED:
+            self.queued.pop(0)
+        self.queued.append(chunk)
+
+    def promote(self) -> bool:
+        """Move the oldest queued chunk into the ring, whose oldest leaves when it is full; False without one."""
+        if not self.queued:
+            return False
+        if self.is_full:
+            self.chunks.pop(0)
+        self.chunks.append(self.queued.pop(0))
+        return True
+
+    def drop_near(self, lines: Sequence[str]) -> None:
+        """Let go of chunks that look like the text around the cursor, as each request does."""
+        around = self._half(lines, always=True)
+        self.chunks[:] = [chunk for chunk in self.chunks if similarity(chunk.lines, around) <= NEAR]
+
+    def extra(self) -> list[dict[str, str]]:
+        """Return the ring as the field ``input_extra`` of a request."""
+        return [{"text": chunk.text, "filename": chunk.path} for chunk in self.chunks]
+
+    def _half(self, lines: Sequence[str], *, always: bool = False) -> tuple[str, ...]:
+        if not always and len(lines) + 1 < CHUNK_LINES:
+            return tuple(lines)
+        start = self._random.randint(0, max(0, len(lines) - CHUNK_LINES // 2))
+        return tuple(lines[start : start + CHUNK_LINES // 2 + 1])
+
+
+def similarity(one: Sequence[str], other: Sequence[str]) -> float:
+    """Return how many words of two texts are the same, 0 to 1 and above where words repeat."""
+    first, second = _NO_WORD.split("\n".join(one)), _NO_WORD.split("\n".join(other))
+    known = set(first)
+    common = sum(word in known for word in second)
+    return 2.0 * common / max(1, len(first) + len(second))

@@ -1,0 +1,153 @@
+"""Summing up keys into medians and ratios, and showing both sides beside each other. Pure."""
+
+import statistics
+from collections.abc import Callable, Iterator, Sequence
+
+import msgspec
+
+from scripts.compare.measure import KeyTime
+
+_Row = tuple[str, ...]
+
+
+class Figure(msgspec.Struct, frozen=True):
+    """Times of one kind of key on one side, in ms; counts say what they stand on."""
+
+    keys: int
+    first_text_p50_ms: float
+    first_text_p95_ms: float
+    answer_p50_ms: float
+    answer_p95_ms: float
+    prompt_tokens: int
+    """Median of the prompt's tokens; so are the next two."""
+    read_tokens: int
+    written_tokens: int
+
+
+class Side(msgspec.Struct, frozen=True):
+    """One side at one context size. A figure is None where there was no such key."""
+
+    name: str
+    key: Figure | None
+    """Keys in the same file as the key before, of those that asked the model."""
+    switch: Figure | None
+    """First keys after a switch to another file, of those that asked the model."""
+    kept: int
+    """Keys that were served from an earlier answer."""
+    refused: int
+    ready_s: float
+    """Time from the start until everything was read."""
+
+
+class Comparison(msgspec.Struct, frozen=True):
+    """All sides at one context size; ``theirs`` is empty where their server could not be had."""
+
+    context_tokens: int
+    ours: Side
+    theirs: tuple[Side, ...]
+
+
+def side(name: str, keys: Sequence[KeyTime], ready_s: float) -> Side:
+    """Sum up the keys of one side."""
+    asked = [key for key in keys if key.how == "model"]
+    return Side(
+        name=name,
+        key=figure([key for key in asked if key.key > 0]),
+        switch=figure([key for key in asked if key.is_switch]),
+        kept=sum(key.how == "kept" for key in keys),
+        refused=sum(key.how == "refused" for key in keys),
+        ready_s=round(ready_s, 1),
+    )
+
+
+def figure(keys: Sequence[KeyTime]) -> Figure | None:
+    """Return medians and 95th percentiles; None of nothing."""
+    if not keys:
+        return None
+    first, answer = [key.first_text_ms for key in keys], [key.answer_ms for key in keys]
+
+    def middle(count: Callable[[KeyTime], int]) -> int:
+        return int(statistics.median(count(key) for key in keys))
+
+    return Figure(
+        keys=len(keys),
+        first_text_p50_ms=round(statistics.median(first), 1),
+        first_text_p95_ms=round(p95(first), 1),
+        answer_p50_ms=round(statistics.median(answer), 1),
+        answer_p95_ms=round(p95(answer), 1),
+        prompt_tokens=middle(lambda key: key.prompt_tokens),
+        read_tokens=middle(lambda key: key.read_tokens),
+        written_tokens=middle(lambda key: key.written_tokens),
+    )
+
+
+def p95(values: Sequence[float]) -> float:
+    """Return the value that 95 % do not exceed; of few values the largest."""
+    return sorted(values)[max(0, -(-len(values) * 95 // 100) - 1)]
+
+
+def ratio(ours: float, theirs: float) -> float | None:
+    """Return our time as a share of theirs; None where theirs is no time."""
+    return round(ours / theirs, 3) if theirs > 0 else None
+
+
+_ROWS = (
+    ("first text, median", "first_text_p50_ms"),
+    ("first text, p95", "first_text_p95_ms"),
+    ("whole answer, median", "answer_p50_ms"),
+    ("whole answer, p95", "answer_p95_ms"),
+)
+_SIZES = (
+    ("tokens in the prompt, median", "prompt_tokens"),
+    ("tokens read anew, median", "read_tokens"),
+    ("tokens written, median", "written_tokens"),
+    ("keys that asked the model", "keys"),
+)
+_TOTALS = (
+    ("keys served from an earlier answer", "kept"),
+    ("keys that the editor's side did not ask for", "refused"),
+    ("seconds from the start until all is read", "ready_s"),
+)
+_KINDS = (("each key", "key"), ("after a file switch", "switch"))
+
+
+def rows(comparison: Comparison) -> list[_Row]:
+    """Return the table's lines: what, ours, then theirs and our share of it for each of their sides."""
+    told: list[_Row] = []
+    for kind, name in _KINDS:
+        figures = [getattr(each, name) for each in (comparison.ours, *comparison.theirs)]
+        told += [(f"{kind}: {what}", *_times(figures, field)) for what, field in _ROWS]
+        told += [(f"{kind}: {what}", *_counts(figures, field)) for what, field in _SIZES]
+    sides = (comparison.ours, *comparison.theirs)
+    return told + [(what, *_counts(sides, field)) for what, field in _TOTALS]
+
+
+def _times(figures: Sequence[Figure | None], field: str) -> Iterator[str]:
+    ours, *theirs = (getattr(each, field, None) for each in figures)
+    yield _ms(ours)
+    for each in theirs:
+        share = ratio(ours, each) if ours is not None and each is not None else None
+        yield from (_ms(each), "" if share is None else f"{share:.2f}")
+
+
+def _counts(counted: Sequence[Figure | Side | None], field: str) -> Iterator[str]:
+    ours, *theirs = (str(getattr(each, field, "-")) for each in counted)
+    yield ours
+    for each in theirs:
+        yield from (each, "")
+
+
+def as_text(comparison: Comparison) -> str:
+    """Return the table as text in columns."""
+    names = [cell for each in comparison.theirs for cell in (each.name, "share")]
+    lines = [(f"{comparison.context_tokens:,} tokens of context", comparison.ours.name, *names), *rows(comparison)]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    return "\n".join(
+        "  ".join([line[0].ljust(widths[0]), *map(str.rjust, line[1:], widths[1:])]).rstrip() for line in lines
+    )
+
+
+def _ms(value: float | None) -> str:
+    if value is None:
+        return "-"
+    return f"{value:.0f} ms" if value >= 100 else f"{value:.1f} ms"
