@@ -12,7 +12,7 @@ import tarfile
 import venv
 from collections.abc import Callable
 from importlib.metadata import version
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Final
 
 import platformdirs
@@ -20,6 +20,7 @@ import platformdirs
 LIBRARY: Final = "llama-cpp-python"
 PROGRAM: Final = "llama-server"
 NO_COMPILER: Final = "There is no C++ compiler and no finished llama.cpp server here, so only Spark LSP is measured."
+_INNER: Final = ("vendor", "llama.cpp")  # where llama.cpp lies in the archive's one folder
 _COMPILERS: Final = ("c++", "g++", "clang++", "cl")
 
 _OPTIONS: Final = (
@@ -99,12 +100,12 @@ def _unpack(archive: Path, source: Path) -> None:
     half = source.with_name("unpacking")
     shutil.rmtree(half, ignore_errors=True)
     with tarfile.open(archive) as tar:
-        inner = [member for member in tar.getmembers() if "/vendor/llama.cpp/" in member.name]
+        # The archive also holds the repository's own files of that name, further down.
+        inner = [member for member in tar.getmembers() if PurePosixPath(member.name).parts[1:3] == _INNER]
         if not inner:
-            raise BuildFailed(f"{archive.name} holds no vendor/llama.cpp.")
+            raise BuildFailed(f"{archive.name} holds no {'/'.join(_INNER)}.")
         tar.extractall(half, members=inner, filter="data")
-    top = inner[0].name.partition("/vendor/llama.cpp/")[0]
-    (half / top / "vendor" / "llama.cpp").rename(source)
+    half.joinpath(PurePosixPath(inner[0].name).parts[0], *_INNER).rename(source)
     shutil.rmtree(half, ignore_errors=True)
     archive.unlink()
 

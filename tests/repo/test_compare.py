@@ -351,8 +351,9 @@ def test_an_earlier_build_is_used(tmp_path: Path) -> None:
 def test_only_llama_cpp_is_unpacked(tmp_path: Path) -> None:
     archive = tmp_path / "lib.tar.gz"
     with tarfile.open(archive, "w:gz") as tar:
-        for name in ("lib-1/setup.py", "lib-1/vendor/llama.cpp/CMakeLists.txt", "lib-1/vendor/llama.cpp/src/a.cpp"):
-            member = tarfile.TarInfo(name)
+        inner = ("vendor/llama.cpp/CMakeLists.txt", "vendor/llama.cpp/src/a.cpp")
+        for name in (".git/modules/vendor/llama.cpp/HEAD", "setup.py", *inner):
+            member = tarfile.TarInfo(f"lib-1/{name}")
             member.size = 2
             tar.addfile(member, io.BytesIO(b"x\n"))
     build_server._unpack(archive, tmp_path / "source")
