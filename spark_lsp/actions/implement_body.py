@@ -193,5 +193,6 @@ def _still_empty(name: str) -> str:
 
 def _sum(one: Usage, other: Usage) -> Usage:
     """Add up what two requests cost; the first token is the first one's."""
-    told = {name: getattr(one, name) + getattr(other, name) for name in Usage.__struct_fields__}
-    return Usage(**{**told, "first_token_ms": one.first_token_ms or other.first_token_ms})
+    counted = (name for name in Usage.__struct_fields__ if name != "read_cost")
+    told = {name: getattr(one, name) + getattr(other, name) for name in counted}
+    return Usage(**{**told, "first_token_ms": one.first_token_ms or other.first_token_ms, "read_cost": other.read_cost})

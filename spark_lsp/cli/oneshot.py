@@ -49,8 +49,6 @@ async def rooms_for(
         with errors.status("Starting the engine …"):
             model = await rooms.engine.start()
         if place is not None and model.family:
-            status = await rooms.engine.status()
-            rooms.context.learn_rate(status.prefill_tokens_per_s)
             await rooms.context.rebuild([rooms.context.path_of(place.snapshot)])
             rooms.context.assume_resident()
         yield rooms

@@ -1,21 +1,28 @@
 """How many tokens a prompt may have, from measured speed. Pure.
 
 The volatile part (window and tail) is re-read at nearly every request, so it is bounded by what the machine reads
-within the first-token target. The trunk is read once and stays resident, so it is bounded by patience and by memory.
+within the first-token target. The trunk is read once and stays resident; it is bounded by patience, by memory, and by
+what it costs each later token: attention over a longer trunk takes longer.
 """
 
 from dataclasses import dataclass
+from math import sqrt
 
-FIRST_GUESS_PREFILL_TOKENS_PER_S = 1500.0
-"""Until a rate is measured: the shipped model reads 3,000 to 5,000 tokens/s on two cores, a 1.5B one about 100."""
+from spark_lsp.engine.base import ReadCost
+
+FIRST_GUESS = ReadCost(base_ms=0.7, depth_ms=0.1)
+"""Until a cost is measured: the shipped model reads 3,000 to 5,000 tokens/s on two cores, a 1.5B one about 100."""
 
 PREFILL_SHARE = 0.8
 """The rest of the first-token target goes to gathering, packing and the first decode step."""
 
 MIN_VOLATILE_TOKENS = 384  # some 20 lines before the cursor; with less no model writes what belongs there
 MAX_VOLATILE_TOKENS = 4096  # engine.md section 10: above some 700 the warm/cold ratio falls, above 4k it is gone
-TRUNK_PATIENCE_S = 20.0
-"""Longest background read of a trunk on a machine: the trunk is what can be read in this time."""
+TRUNK_PATIENCE_S = 300.0
+"""Longest background read of a trunk: it is read on half the cores, paused while the user types, and kept on disk."""
+
+BEARABLE = 1.25
+"""How much dearer a trunk may make each token where the machine misses the target even without one."""
 
 PREFIX_SHARE, SUFFIX_SHARE = 0.5, 0.17  # of the volatile part; Copilot's are 35 and 15 % beside 50 % of context
 
@@ -41,27 +48,44 @@ def budget_for(
     ceiling_tokens: int,
     context_tokens: int,
     reply_tokens: int,
-    prefill_tokens_per_s: float,
+    read_cost: ReadCost,
     first_token_target_ms: int,
     is_patient: bool = False,
 ) -> Budget:
     """Split what fits into trunk, tail and window.
 
     ``ceiling_tokens`` is the user's limit, ``context_tokens`` the cells that the engine has, ``reply_tokens`` what must
-    stay free for the answer. A rate of 0 means that nothing was measured yet. A patient user has named the size and
+    stay free for the answer. A cost of 0 means that nothing was measured yet. A patient user has named the size and
     takes the time that reading it needs.
     """
-    rate = prefill_tokens_per_s or FIRST_GUESS_PREFILL_TOKENS_PER_S
+    cost = read_cost if read_cost.base_ms > 0 else FIRST_GUESS
     total = max(64, min(ceiling_tokens, context_tokens - reply_tokens))
-    affordable = int(rate * first_token_target_ms / 1000 * PREFILL_SHARE)
-    # Steps of 64 keep the window's edges where they are while the measured rate wavers.
-    wanted = MAX_VOLATILE_TOKENS if is_patient else max(MIN_VOLATILE_TOKENS, affordable // 64 * 64)
-    volatile = min(total, MAX_VOLATILE_TOKENS, wanted)
-    trunk = total - volatile if is_patient else min(total - volatile, _power_of_two(int(rate * TRUNK_PATIENCE_S)))
+    target_ms = first_token_target_ms * PREFILL_SHARE
+    if is_patient:
+        volatile = min(total, MAX_VOLATILE_TOKENS)
+        trunk = total - volatile
+    else:
+        most = _power_of_two(_trunk_within(cost, target_ms))
+        trunk = min(total - min(total, MIN_VOLATILE_TOKENS), most)
+        # Steps of 64 keep the window's edges where they are while the measured cost wavers.
+        affordable = int(target_ms / cost.at(trunk)) // 64 * 64
+        volatile = min(total, MAX_VOLATILE_TOKENS, max(MIN_VOLATILE_TOKENS, affordable))
+        trunk = min(trunk, total - volatile)
     prefix, suffix = int(volatile * PREFIX_SHARE), int(volatile * SUFFIX_SHARE)
     return Budget(trunk + volatile, trunk, volatile - prefix - suffix, prefix, suffix)
 
 
+def _trunk_within(cost: ReadCost, target_ms: float) -> int:
+    """Return the longest trunk that is read with patience and leaves a window within the target behind it."""
+    slope_ms = cost.depth_ms / 1000
+    patience_ms = TRUNK_PATIENCE_S * 1000
+    if slope_ms * patience_ms < cost.base_ms:  # next to none: the formula below would lose all its digits
+        return int(patience_ms / cost.base_ms)
+    read = (sqrt(cost.base_ms**2 + 2 * slope_ms * patience_ms) - cost.base_ms) / slope_ms
+    quick = (max(target_ms / MIN_VOLATILE_TOKENS, cost.base_ms * BEARABLE) - cost.base_ms) / slope_ms
+    return int(max(0.0, min(read, quick)))
+
+
 def _power_of_two(number: int) -> int:
-    """Round down to a power of two, so that a wavering rate does not choose another trunk each time."""
-    return 1 << max(0, number.bit_length() - 1)
+    """Round down to a power of two, so that a wavering cost does not choose another trunk each time."""
+    return 1 << number.bit_length() - 1 if number > 0 else 0

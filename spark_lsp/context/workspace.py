@@ -6,8 +6,10 @@ own tail. Never blocks the event loop: index questions run in a thread.
 
 import asyncio
 import re
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
+from contextlib import aclosing
 from dataclasses import replace
+from itertools import accumulate, takewhile
 from time import perf_counter
 
 from spark_lsp.context.budget import Budget, budget_for
@@ -16,20 +18,17 @@ from spark_lsp.context.segment import Segment
 from spark_lsp.context.sources import Cursor, gather
 from spark_lsp.context.tokens import TokenCounter
 from spark_lsp.context.trunk import block_of, build_trunk, count_segments, is_same
-from spark_lsp.engine.base import Engine, Infill, ModelInfo, Usage
+from spark_lsp.engine.base import Engine, Infill, ModelInfo, ReadCost, Usage
 from spark_lsp.engine.fim import FimFamily, build_prompt, family_named
 from spark_lsp.errors import EngineStarting, ModelNoFim, SparkError
 from spark_lsp.index.recent import Recent
 from spark_lsp.index.view import IndexView
-from spark_lsp.pacing import RunningMean
 from spark_lsp.text.document import Snapshot, content_hash
 
 REPLY_TOKENS = 512  # cells kept free for the answer
 FRAME_TOKENS = 32  # repository name, path line and control tokens
-WARM_STEP_TOKENS = 1024  # about a third of a second on two cores with the shipped model
-QUIET_S = 1.0
-"""Time without a completion after which the trunk may be read on: a step takes the cells of the last tail."""
 FEWEST_TOKENS_FOR_A_RATE = 64  # a shorter read measures the overhead, not the rate
+SPARE_CELLS = 0.25  # what an engine has more than a prompt may take: for tails, and for the next trunk beside the old
 TRUNK_PRIORITY = 2
 
 _WORD = re.compile(r"\w+(?=\W)")  # a finished word; the one being typed changes with each key
@@ -62,8 +61,9 @@ class WorkspaceContext:
         self._counter = TokenCounter(engine)
         self._trunk: tuple[Segment, ...] = ()
         self._resident = 0
-        self._rate_tokens_per_s = RunningMean(0.0)
-        self._last_asked = 0.0
+        self._replaced: tuple[Segment, ...] = ()
+        """The trunk of before, as far as it is still right: shown until more of the new one is resident."""
+        self._read_cost = ReadCost()
         self._residents: tuple[Segment, ...] = ()
         self._digest = ""
         self._noticed: tuple[tuple[Segment, ...], int] | None = None
@@ -94,14 +94,16 @@ class WorkspaceContext:
         return self._digest
 
     def learn(self, usage: Usage) -> None:
-        """Take the reading rate of a request into account for the next budgets."""
-        if usage.prefill_tokens >= FEWEST_TOKENS_FOR_A_RATE and usage.first_token_ms > 0:
-            self._rate_tokens_per_s.add(usage.prefill_tokens / usage.first_token_ms * 1000)
+        """Take what a request tells of the cost of reading into account for the next budgets."""
+        if usage.read_cost.base_ms > 0:
+            self._read_cost = usage.read_cost
+        elif usage.prefill_tokens >= FEWEST_TOKENS_FOR_A_RATE and usage.first_token_ms > 0:
+            self._read_cost = ReadCost(usage.first_token_ms / usage.prefill_tokens)  # of an engine that does not say
 
-    def learn_rate(self, prefill_tokens_per_s: float) -> None:
-        """Take the engine's own measurement as a first guess; 0 means that it has none."""
-        if prefill_tokens_per_s and not self._rate_tokens_per_s.measured:
-            self._rate_tokens_per_s.value = prefill_tokens_per_s
+    async def learn_cost(self) -> None:
+        """Take the engine's own measurement as a first guess, unless something is known already."""
+        if not self._read_cost.base_ms:
+            self._read_cost = (await self._engine.status()).read_cost
 
     def path_of(self, snapshot: Snapshot) -> str:
         """Return a document's path within the workspace, as prompts show it."""
@@ -119,7 +121,7 @@ class WorkspaceContext:
             ceiling_tokens=named or configured,
             context_tokens=self._loaded().context_tokens,
             reply_tokens=REPLY_TOKENS,
-            prefill_tokens_per_s=self._rate_tokens_per_s.value,
+            read_cost=self._read_cost,
             first_token_target_ms=target_ms,
             is_patient=named is not None,
         )
@@ -130,7 +132,6 @@ class WorkspaceContext:
         Raises:
             EngineError, ModelError: there is no model to count tokens with, or it has no FIM family.
         """
-        self._last_asked = asyncio.get_running_loop().time()
         budget = self.budget(ceiling_tokens)
         cursor = Cursor(snapshot, self._relative(snapshot), offset, self._view(), self._recent)
         self._notice_residents()
@@ -160,9 +161,11 @@ class WorkspaceContext:
 
     async def rebuild(self, open_paths: Collection[str]) -> None:
         """Choose the trunk anew from the index; what is unchanged keeps its place and stays resident."""
+        await self.learn_cost()
         budget = self.budget()
+        view = self._view()
         trunk = await build_trunk(
-            self._view(),
+            view,
             self._counter,
             self._family(self._loaded()),
             budget_tokens=budget.trunk_tokens,
@@ -173,6 +176,8 @@ class WorkspaceContext:
         same = 0
         while same < min(len(trunk), self._resident) and is_same(trunk[same], self._trunk[same]):
             same += 1
+        shown = takewhile(lambda each: each.path in view.files and each.path not in open_paths, self._shown())
+        self._replaced = self._worth_keeping(tuple(shown), trunk, budget)
         self._trunk, self._resident = trunk, same
 
     def assume_resident(self) -> None:
@@ -180,63 +185,82 @@ class WorkspaceContext:
         self._resident = len(self._trunk)
 
     async def warm(self, progress: Callable[[int, int], None] = lambda _done, _of: None) -> None:
-        """Read the trunk in the background, step by step, while nobody asks for completions.
+        """Read the trunk in the background; the engine lets every completion go first.
 
-        Ends early, without an error, when the engine goes away; the next rebuild takes it up again.
+        Ends early, without an error, when the engine goes away, and when reading turns out to cost so much that the
+        rest is not worth having; the next rebuild takes it up again.
         """
-        loop = asyncio.get_running_loop()
         while self._resident < len(self._trunk):
-            quiet_s = loop.time() - self._last_asked
-            if quiet_s < QUIET_S:
-                await asyncio.sleep(QUIET_S - quiet_s)
-                continue
-            trunk, end = self._trunk, self._next_step()
+            trunk = self._trunk
             try:
-                read = await self._read(trunk[:end])
+                await self._read(trunk, progress)
             except SparkError:
                 return
-            if read and self._trunk is trunk:
-                self._resident = end
-                progress(self.resident_tokens, sum(segment.tokens for segment in trunk))
+            if self._trunk is trunk and self._resident < len(trunk):
+                self._trunk = trunk[: self._resident]
 
     def engine_lost(self) -> None:
         """Forget what was resident: a new engine has read nothing."""
-        self._resident = 0
+        self._resident, self._replaced, self._noticed = 0, (), None
+
+    def _shown(self) -> tuple[Segment, ...]:
+        """Return the stable segments that prompts show now: the new trunk's, or the old one's while they are more."""
+        resident = self._trunk[: self._resident]
+        if _tokens(self._replaced) > _tokens(resident):
+            return self._replaced
+        self._replaced = ()
+        return resident
+
+    def _worth_keeping(
+        self, shown: tuple[Segment, ...], trunk: Sequence[Segment], budget: Budget
+    ) -> tuple[Segment, ...]:
+        """Return what was shown, if the engine has cells for it beside the new trunk."""
+        same = sum(1 for _ in takewhile(lambda pair: is_same(*pair), zip(shown, trunk, strict=False)))
+        volatile = budget.total_tokens - budget.trunk_tokens
+        needed = _tokens(shown) + _tokens(trunk[same:]) + 2 * volatile
+        return shown if needed <= self._loaded().context_tokens * (1 + SPARE_CELLS) else ()
 
     def _notice_residents(self) -> None:
         """Work out what the resident segments are, once for each change: a key must not cost the trunk's length."""
         if self._noticed is None or self._noticed[0] is not self._trunk or self._noticed[1] != self._resident:
             self._noticed = (self._trunk, self._resident)
-            self._residents = tuple(replace(each, cached=True) for each in self._trunk[: self._resident])
+            self._residents = tuple(replace(each, cached=True) for each in self._shown())
             self._digest = content_hash("\0".join(segment.text for segment in self._residents))
 
-    def _next_step(self) -> int:
-        end, tokens = self._resident, 0
-        while end < len(self._trunk) and tokens < WARM_STEP_TOKENS:
-            tokens += self._trunk[end].tokens
-            end += 1
-        return end
-
-    async def _read(self, segments: tuple[Segment, ...]) -> bool:
-        """Let the engine read the header and these segments; whether it read them to the end."""
+    async def _read(self, trunk: tuple[Segment, ...], progress: Callable[[int, int], None]) -> None:
+        """Let the engine read the header and these segments, and note how far it is."""
         layout = self._layout()
         parts = build_prompt(
             layout.family,
             layout.order,
             repository=layout.repository,
-            blocks=[block_of(segment) for segment in segments],
+            blocks=[block_of(segment) for segment in trunk],
             current_path="",
             prefix="",
             suffix="",
         )
         last = max((number for number, part in enumerate(parts) if getattr(part, "stable", False)), default=-1)
         request = Infill(prompt=parts[: last + 1], max_tokens=0, priority=TRUNK_PRIORITY, key="trunk")
-        stop = None
-        async for chunk in self._engine.infill(request):
-            stop = chunk.stop
-            if chunk.usage:
-                self.learn(chunk.usage)
-        return stop in ("end", "max_tokens")
+        whole = _tokens(trunk)
+        async with aclosing(self._engine.infill(request)) as chunks:
+            async for chunk in chunks:
+                usage = chunk.usage
+                if usage is None:
+                    continue
+                self.learn(usage)
+                if self._trunk is not trunk:  # chosen anew meanwhile
+                    return
+                is_whole = chunk.stop in ("end", "max_tokens")
+                self._resident = len(trunk) if is_whole else self._held(usage)
+                progress(self.resident_tokens, whole)
+                if self.resident_tokens > self.budget().shared_tokens and not is_whole:
+                    return
+
+    def _held(self, usage: Usage) -> int:
+        """Return how many segments of the trunk are resident for certain."""
+        tokens = usage.cached_tokens + usage.prefill_tokens - FRAME_TOKENS
+        ends = accumulate(segment.tokens for segment in self._trunk)
+        return max(self._resident, sum(1 for _ in takewhile(lambda end: end <= tokens, ends)))
 
     def _loaded(self) -> ModelInfo:
         model = self._engine.model
@@ -256,3 +280,7 @@ class WorkspaceContext:
     def _layout(self) -> Layout:
         model = self._loaded()
         return Layout(self._family(model), model.fim_order, self._repository)
+
+
+def _tokens(segments: Sequence[Segment]) -> int:
+    return sum(segment.tokens for segment in segments)

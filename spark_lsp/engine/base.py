@@ -59,6 +59,20 @@ class Infill(msgspec.Struct, frozen=True):
     how fast a greedy answer comes and never what it is."""
 
 
+class ReadCost(msgspec.Struct, frozen=True):
+    """What reading one prompt token costs, learned from every decode; 0.0 before anything was measured.
+
+    ``base_ms``, and ``depth_ms`` more for each 1,000 tokens before it.
+    """
+
+    base_ms: float = 0.0
+    depth_ms: float = 0.0
+
+    def at(self, depth_tokens: int) -> float:
+        """Return the milliseconds that a token takes behind so many others."""
+        return self.base_ms + self.depth_ms * depth_tokens / 1000
+
+
 class Usage(msgspec.Struct, frozen=True):
     """What a request cost, counted by the engine. Times in milliseconds since its receipt."""
 
@@ -74,6 +88,8 @@ class Usage(msgspec.Struct, frozen=True):
     """Tokens of the prompt that were read back from disk."""
     first_token_ms: float = 0.0
     total_ms: float = 0.0
+    read_cost: ReadCost = ReadCost()
+    """What the engine has learned of reading by now."""
 
 
 class Chunk(msgspec.Struct, frozen=True):
@@ -111,20 +127,6 @@ class ModelInfo(msgspec.Struct, frozen=True, kw_only=True):
     """Memory that a token takes in an f16 cache."""
     notes: tuple[str, ...] = ()
     """Plain sentences for the user, such as a context that had to be made smaller."""
-
-
-class ReadCost(msgspec.Struct, frozen=True):
-    """What reading one prompt token costs, learned from every decode; 0.0 before anything was measured.
-
-    ``base_ms``, and ``depth_ms`` more for each 1,000 tokens before it.
-    """
-
-    base_ms: float = 0.0
-    depth_ms: float = 0.0
-
-    def at(self, depth_tokens: int) -> float:
-        """Return the milliseconds that a token takes behind so many others."""
-        return self.base_ms + self.depth_ms * depth_tokens / 1000
 
 
 class EngineStatus(msgspec.Struct, frozen=True, kw_only=True):

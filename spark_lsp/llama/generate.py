@@ -155,6 +155,7 @@ class Generation:
             restored_tokens=self._counts["restored"],
             first_token_ms=self._first_token_ms,
             total_ms=self._elapsed_ms(),
+            read_cost=self._context.rates.read_cost,
         )
 
     def _elapsed_ms(self) -> float:

@@ -251,6 +251,7 @@ class Host:
             busy=self._scheduler.busy,
             prefill_tokens_per_s=prefill,
             decode_tokens_per_s=decode,
+            read_cost=self._bench.read_cost(),
         )
 
     def _client_count(self) -> int:

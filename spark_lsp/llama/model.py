@@ -119,30 +119,33 @@ class Vocabulary:
 
 
 class TokenCache:
-    """Tokens of texts by the texts' hash, the oldest unused forgotten first. Shared by threads."""
+    """Tokens of texts, the oldest unused forgotten first. Shared by threads.
+
+    Found by the text itself: a string that was seen before remembers its own hash, so a long one costs nothing.
+    """
 
     def __init__(self, most_tokens: int = 4_000_000) -> None:  # 16 MB of ids
         self._most_tokens = most_tokens
-        self._tokens: OrderedDict[bytes, Tokens] = OrderedDict()
+        self._known: OrderedDict[str, tuple[bytes, Tokens]] = OrderedDict()
         self._held = 0
         self._lock = Lock()
 
     def tokens(self, vocabulary: Vocabulary, text: str) -> tuple[bytes, Tokens]:
-        """Return the hash of a text and its tokens."""
-        key = hashlib.blake2b(text.encode("utf-8", "replace"), digest_size=16).digest()
+        """Return a key that equals only that of an equal text, and the text's tokens."""
         with self._lock:
-            known = self._tokens.get(key)
+            known = self._known.get(text)
             if known is not None:
-                self._tokens.move_to_end(key)
-                return key, known
-        fresh = vocabulary.tokenize(text)
+                self._known.move_to_end(text)
+                return known
+        key = hashlib.blake2b(text.encode("utf-8", "replace"), digest_size=16).digest()
+        fresh = key, vocabulary.tokenize(text)
         with self._lock:
-            if key not in self._tokens:
-                self._tokens[key] = fresh
-                self._held += len(fresh)
-            while self._held > self._most_tokens and len(self._tokens) > 1:
-                self._held -= len(self._tokens.popitem(last=False)[1])
-        return key, fresh
+            if text not in self._known:
+                self._known[text] = fresh
+                self._held += len(fresh[1])
+            while self._held > self._most_tokens and len(self._known) > 1:
+                self._held -= len(self._known.popitem(last=False)[1][1])
+        return fresh
 
 
 class GgufModel:

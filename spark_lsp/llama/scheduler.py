@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from threading import Condition, Thread
 from typing import Final, Protocol, TypeVar
 
-from spark_lsp.engine.base import Chunk, Infill, StopCause, Usage
+from spark_lsp.engine.base import Chunk, Infill, ReadCost, StopCause, Usage
 from spark_lsp.errors import EngineFailed, EngineStarting, SparkError
 from spark_lsp.llama.context import AbortFlag
 from spark_lsp.llama.fit import BATCH_TOKENS
@@ -41,8 +41,12 @@ class Workbench(Protocol):
         """Begin an answer, loading the model first if need be."""
         ...
 
-    def speeds(self) -> tuple[float, float]:
-        """Return prefill and decode rates in tokens per second; 0.0 where nothing is known."""
+    def read_cost(self) -> ReadCost:
+        """Return what reading a token costs, as far as that is known."""
+        ...
+
+    def resident_tokens(self) -> int:
+        """Return how many cells of the cache hold a token."""
         ...
 
     def tidy(self) -> bool:
@@ -234,9 +238,9 @@ class Scheduler:
             self._changed.acquire()
 
     def _predicted_s(self) -> float:
-        """Return how long one step may take: that of a whole batch."""
-        prefill_tokens_per_s, _ = self._bench.speeds()
-        return BATCH_TOKENS / prefill_tokens_per_s if prefill_tokens_per_s else math.inf
+        """Return how long one step may take: that of a whole batch behind all that is resident."""
+        cost_ms = self._bench.read_cost().at(self._bench.resident_tokens())
+        return BATCH_TOKENS * cost_ms / 1000 if cost_ms else math.inf
 
     def _advance(self, job: Job) -> None:
         """Make one step of a job and tell what it brought."""

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from spark_lsp.context.budget import MIN_VOLATILE_TOKENS, Budget, budget_for
 from spark_lsp.context.tokens import TokenCounter
 from spark_lsp.context.window import choose_window
-from spark_lsp.engine.base import Usage
+from spark_lsp.engine.base import ReadCost, Usage
 from spark_lsp.engine.fake import ScriptedEngine
 from spark_lsp.text.document import LineTable
 from tests.support.fixture import parse_fixture
@@ -73,7 +73,7 @@ def _budget_at(tokens_per_s: float) -> Budget:
         ceiling_tokens=131_072,
         context_tokens=131_072,
         reply_tokens=512,
-        prefill_tokens_per_s=tokens_per_s,
+        read_cost=ReadCost(1000 / tokens_per_s, 10 / tokens_per_s),
         first_token_target_ms=300,
     )
 
@@ -84,15 +84,18 @@ def test_budget_follows_measured_speed() -> None:
     assert slow.total_tokens - slow.trunk_tokens == MIN_VOLATILE_TOKENS
 
 
-@given(st.integers(64, 200_000), st.integers(2048, 200_000), st.floats(0, 1e6), st.integers(20, 10_000), st.booleans())
+COSTS = st.floats(0, 1e3)
+
+
+@given(st.integers(64, 200_000), st.integers(2048, 200_000), COSTS, COSTS, st.integers(20, 10_000), st.booleans())
 def test_budget_parts_never_exceed_the_whole(
-    ceiling: int, cells: int, rate: float, target_ms: int, is_patient: bool
+    ceiling: int, cells: int, base_ms: float, depth_ms: float, target_ms: int, is_patient: bool
 ) -> None:
     budget = budget_for(
         ceiling_tokens=ceiling,
         context_tokens=cells,
         reply_tokens=512,
-        prefill_tokens_per_s=rate,
+        read_cost=ReadCost(base_ms, depth_ms),
         first_token_target_ms=target_ms,
         is_patient=is_patient,
     )
