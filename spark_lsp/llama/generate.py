@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from spark_lsp.engine.base import Chunk, Control, Infill, Piece, PromptPart, StopCause, Usage
-from spark_lsp.errors import EngineFailed, ModelNoFim
+from spark_lsp.errors import EngineFailed, EngineStarting, ModelNoFim
 from spark_lsp.llama.cache import Segment, TokenRun, Tokens
 from spark_lsp.llama.context import MOST_DRAFT_TOKENS
 from spark_lsp.llama.draft import Drafter
@@ -116,7 +116,10 @@ class Generation:
 
         Raises:
             EngineFailed: the library refused or failed.
+            EngineStarting: the model was unloaded since the last step.
         """
+        if self._context.handle is None:
+            raise EngineStarting("The model was unloaded in the middle of the answer; the next request loads it again.")
         self._sit()
         resident = len(self._context.mirrors[self._seat])
         if resident < len(self._run):

@@ -1,0 +1,38 @@
+"""Random walks over the running model, and what they found: the mirrors tell the truth whatever happened before."""
+
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from spark_lsp.engine.base import Infill
+from spark_lsp.errors import EngineStarting
+from spark_lsp.llama.bench import Bench
+from spark_lsp.llama.model import TokenCache
+from tests.llama.test_pool import LAUNCH, ask, hole, trunk
+
+pytestmark = pytest.mark.model
+
+
+@pytest.fixture
+def bench() -> Iterator[Bench]:
+    made = Bench(LAUNCH, TokenCache())
+    made.load()
+    yield made
+    made.unload()
+
+
+@pytest.mark.parametrize("steps", [0, 1, 3])
+def test_an_answer_whose_model_is_unloaded_ends_with_an_error(bench: Bench, steps: int) -> None:
+    generation = bench.generation(Infill(trunk(1) + hole("x"), 40), time.perf_counter())
+    for _ in range(steps):
+        assert generation.step() is None
+    bench.unload()
+    with pytest.raises(EngineStarting, match="unloaded"):
+        generation.step()
+    bench.load()
+    with pytest.raises(EngineStarting, match="unloaded"):
+        generation.step()
+    assert generation.last_chunk("cancelled").usage is not None
+    generation.close()
+    assert ask(bench, trunk(1) + hole("x")).cached_tokens == 0
