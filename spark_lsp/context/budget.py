@@ -21,6 +21,8 @@ MAX_VOLATILE_TOKENS = 4096  # engine.md section 10: above some 700 the warm/cold
 TRUNK_PATIENCE_S = 300.0
 """Longest background read of a trunk: it is read on half the cores, paused while the user types, and kept on disk."""
 
+LEAST_MS = 1e-4  # for a token; no machine is faster, and what is less would overflow
+
 BEARABLE = 1.25
 """How much dearer a trunk may make each token where the machine misses the target even without one."""
 
@@ -58,7 +60,7 @@ def budget_for(
     stay free for the answer. A cost of 0 means that nothing was measured yet. A patient user has named the size and
     takes the time that reading it needs.
     """
-    cost = read_cost if read_cost.base_ms > 0 else FIRST_GUESS
+    cost = ReadCost(max(read_cost.base_ms, LEAST_MS), read_cost.depth_ms) if read_cost.base_ms > 0 else FIRST_GUESS
     total = max(64, min(ceiling_tokens, context_tokens - reply_tokens))
     target_ms = first_token_target_ms * PREFILL_SHARE
     if is_patient:

@@ -71,7 +71,8 @@ class Pool:
         common = self._common(run)
         if not run.stable_tokens or any(common[each] >= run.stable_tokens for each in TRUNKS):
             return
-        grown = [each for each in TRUNKS if common[each] == len(self.context.mirrors[each])]
+        free = [each for each in TRUNKS if each not in self._holders]  # who reads one counts on what it holds
+        grown = [each for each in free if common[each] == len(self.context.mirrors[each])]
         if grown and self.context.can_truncate:
             target = max(grown, key=lambda each: common[each])
             self.context.share(tail, target, run.stable_tokens)

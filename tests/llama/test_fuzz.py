@@ -9,7 +9,7 @@ from spark_lsp.engine.base import Infill
 from spark_lsp.errors import EngineStarting
 from spark_lsp.llama.bench import Bench
 from spark_lsp.llama.model import TokenCache
-from tests.llama.test_pool import LAUNCH, ask, hole, trunk
+from tests.llama.test_pool import LAUNCH, ask, context_of, finish, hole, trunk
 
 pytestmark = pytest.mark.model
 
@@ -36,3 +36,12 @@ def test_an_answer_whose_model_is_unloaded_ends_with_an_error(bench: Bench, step
     assert generation.last_chunk("cancelled").usage is not None
     generation.close()
     assert ask(bench, trunk(1) + hole("x")).cached_tokens == 0
+
+
+def test_a_trunk_that_is_being_read_is_not_grown_into_another_one(bench: Bench) -> None:
+    generation = bench.generation(Infill(trunk(1, 2, 3), 0, priority=2), time.perf_counter())
+    assert generation.step() is None
+    ask(bench, trunk(1, 2, 5) + hole("x"))
+    usage = finish(generation, context_of(bench))
+    assert usage.cached_tokens + usage.prefill_tokens == usage.prompt_tokens
+    assert ask(bench, trunk(1, 2, 3) + hole("x")).cached_tokens == usage.prompt_tokens
