@@ -57,6 +57,8 @@ class Infill(msgspec.Struct, frozen=True):
     drafts: tuple[str, ...] = ()
     """Texts that the answer is likely to repeat, likeliest first: the code that is being rewritten, say. They change
     how fast a greedy answer comes and never what it is."""
+    speculate: bool = True
+    """Whether the engine may try drafts, its own included; off to measure what they bring."""
 
 
 class ReadCost(msgspec.Struct, frozen=True):

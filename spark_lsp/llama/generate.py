@@ -254,7 +254,8 @@ class Generation:
 
     def _draft(self, resident: int) -> Tokens:
         """Guess what follows, as far as that pays."""
-        if self._request.sampling.temperature > 0 or not self._context.can_truncate:
+        request = self._request
+        if not request.speculate or request.sampling.temperature > 0 or not self._context.can_truncate:
             return _NO_DRAFT
         room = min(MOST_DRAFT_TOKENS, self._most_tokens - len(self._generated), self._context.cells.free - 1)
         length = self._payoff.length(resident, max(room, 0))
