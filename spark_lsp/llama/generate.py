@@ -188,6 +188,9 @@ class Generation:
             mirror.name(self._run)
             self._counts["restored"] += restored
             return None
+        if len(mirror) < resident:  # a chunk that could not be taken back has cost what was there of it
+            resident = len(mirror)
+            self._cached = min(self._cached or 0, resident)
         limit = BATCH_TOKENS
         if self._request.priority >= BACKGROUND:
             limit = self._context.rates.chunk_tokens(resident, BATCH_TOKENS)

@@ -2,14 +2,17 @@
 
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
+import msgspec
 import pytest
 
 from spark_lsp.engine.base import Infill
 from spark_lsp.errors import EngineStarting
 from spark_lsp.llama.bench import Bench
+from spark_lsp.llama.context import Context
 from spark_lsp.llama.model import TokenCache
-from tests.llama.test_pool import LAUNCH, ask, context_of, finish, hole, trunk
+from tests.llama.test_pool import LAUNCH, ask, context_of, finish, hole, read, trunk
 
 pytestmark = pytest.mark.model
 
@@ -45,3 +48,23 @@ def test_a_trunk_that_is_being_read_is_not_grown_into_another_one(bench: Bench) 
     usage = finish(generation, context_of(bench))
     assert usage.cached_tokens + usage.prefill_tokens == usage.prompt_tokens
     assert ask(bench, trunk(1, 2, 3) + hole("x")).cached_tokens == usage.prompt_tokens
+
+
+def test_a_file_that_cannot_be_taken_back_costs_reading_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    launch = msgspec.structs.replace(LAUNCH, cache_folder=str(tmp_path / "kv"), cache_bytes=1 << 30)
+    whole, part = trunk(1, 2, lines=75), trunk(1, lines=75)
+    first = Bench(launch, TokenCache())
+    first.load()
+    read(first, whole)
+    first.unload()
+    second = Bench(launch, TokenCache())
+    second.load()
+    read(second, part)
+    with monkeypatch.context() as patch:
+        patch.setattr(Context, "load", lambda *_: False)
+        generation = second.generation(Infill(whole, 0, priority=2), time.perf_counter())
+        usage = finish(generation, context_of(second))
+    assert usage.restored_tokens == usage.cached_tokens == 0
+    assert usage.prefill_tokens >= usage.prompt_tokens
+    assert context_of(second).mirrors[generation._seat].tokens.tolist() == generation._run.tokens.tolist()
+    second.unload()
