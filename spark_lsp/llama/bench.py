@@ -6,13 +6,16 @@ Everything here but ``abort_flag`` and the two plain values runs on that one thr
 import logging
 import time
 from pathlib import Path
+from typing import Final
 
 from spark_lsp.engine.base import Infill, ModelInfo, ReadCost
+from spark_lsp.errors import ModelUnusable
 from spark_lsp.llama.context import AbortFlag, Context
 from spark_lsp.llama.disk import ChunkStore, fingerprint_of
-from spark_lsp.llama.fit import ContextPlan, compute_threads
-from spark_lsp.llama.generate import Desk, Generation
-from spark_lsp.llama.model import GgufModel, TokenCache
+from spark_lsp.llama.fit import ContextPlan, compute_threads, sized
+from spark_lsp.llama.generate import Desk, Generation, has_trunk, prompt_segments
+from spark_lsp.llama.memory import available_bytes
+from spark_lsp.llama.model import KV_BYTES, GgufModel, TokenCache
 from spark_lsp.llama.native import BufferSizes, quiet
 from spark_lsp.llama.opening import open_model
 from spark_lsp.llama.payoff import Payoff
@@ -21,6 +24,11 @@ from spark_lsp.llama.probe import describe
 from spark_lsp.llama.shelf import Shelf
 from spark_lsp.llama.threads import CoreShare
 from spark_lsp.llama.wire import EngineLaunch
+
+CROWDED_TOKENS: Final = 8192
+"""With fewer resident tokens a short prompt loses little beside them (design/engine.md section 2.3)."""
+SIDE_TOKENS: Final = 8192
+PLENTY: Final = 8  # what must be free for each byte of the second context
 
 _log = logging.getLogger("spark_lsp.llama")
 
@@ -33,6 +41,9 @@ class Bench:
         self._tokens = tokens
         self._model: GgufModel | None = None
         self._desk: Desk | None = None
+        self._plan: ContextPlan | None = None
+        self._side_desk: Desk | None = None
+        """For short prompts without a workspace, which would pay for each cell of the trunks they are not about."""
         self._abort: AbortFlag | None = None
         self.info: ModelInfo | None = None
         self.device_bytes = 0
@@ -76,6 +87,7 @@ class Bench:
         opened = open_model(self._launch, self._make)
         model, context = opened.model, opened.context
         self._model, self._desk, self._abort = model, self._desk_of(model, context), context.abort
+        self._plan = opened.plan
         self.device_bytes = BufferSizes.device_bytes
         self.info = describe(model, opened.plan.prompt_tokens, opened.notes)
         _log.info("loaded %s in %.0f ms", model.path, (time.perf_counter() - began) * 1000)
@@ -84,6 +96,7 @@ class Bench:
     def unload(self) -> None:
         """Give the memory back. Idempotent; the next request loads again."""
         desk, self._desk = self._desk, None
+        side_desk, self._side_desk = self._side_desk, None
         model, self._model = self._model, None
         self._abort = None
         self.info = None
@@ -92,6 +105,8 @@ class Bench:
             if desk.shelf is not None:
                 desk.shelf.close(save=True)
             desk.pool.context.close()
+        if side_desk is not None:
+            side_desk.pool.context.close()
         if model is not None:
             model.close()
 
@@ -103,7 +118,30 @@ class Bench:
         """
         self.load()
         assert self._desk is not None, "loaded"
-        return Generation(self._desk, request, received)
+        return Generation(self._side(request) or self._desk, request, received)
+
+    def _side(self, request: Infill) -> Desk | None:
+        """Return the desk for a short prompt without a workspace, while there is much else in the first one's cells.
+
+        It is made when it is first needed, if memory has plenty.
+        """
+        model, plan = self._model, self._plan
+        if model is None or plan is None or has_trunk(request) or self.resident_tokens() <= CROWDED_TOKENS:
+            return None
+        prompt, _ = prompt_segments(model.vocabulary, self._tokens, request.prompt)
+        side = sized(plan, min(SIDE_TOKENS, plan.prompt_tokens))
+        if len(prompt) + request.max_tokens > side.prompt_tokens:
+            return None
+        if self._side_desk is None:
+            cache_bytes = side.cells * model.kv_values_per_token() * KV_BYTES[side.kv_type]
+            if self._launch.memory_limit_bytes or cache_bytes * PLENTY > available_bytes():
+                return None
+            try:
+                context = self._make(model, side)
+            except ModelUnusable:
+                return None
+            self._side_desk = Desk(Pool(context), model.vocabulary, self._tokens, Payoff(), Payoff())
+        return self._side_desk
 
     def _desk_of(self, model: GgufModel, context: Context) -> Desk:
         pool = Pool(context)
@@ -122,6 +160,7 @@ class Bench:
     def _make(self, model: GgufModel, plan: ContextPlan) -> Context:
         """Create a context and warm it up: a driver that ends the process does so at the first decode."""
         fixed = self._launch.threads > 0
-        context = Context(model, plan, CoreShare(compute_threads(self._launch.threads), fixed=fixed))
+        share = CoreShare(compute_threads(self._launch.threads), fixed=fixed)
+        context = Context(model, plan, share, abort=self._abort)
         context.warm_up()
         return context

@@ -94,13 +94,15 @@ class Batch:
 class Context:
     """A context of ``capacity`` cells that all sequences share; ``mirrors`` tell what each of them holds."""
 
-    def __init__(self, model: GgufModel, plan: ContextPlan, share: CoreShare) -> None:
-        """Create the native context.
+    def __init__(
+        self, model: GgufModel, plan: ContextPlan, share: CoreShare, *, abort: AbortFlag | None = None
+    ) -> None:
+        """Create the native context; contexts of one thread can have one flag.
 
         Raises:
             ModelUnusable: llama.cpp cannot make a context of this size.
         """
-        self.abort = AbortFlag()
+        self.abort = abort or AbortFlag()
         self.prompt_tokens = plan.prompt_tokens
         """Most tokens of one prompt with its answer; the other cells are for tails and for the next trunk."""
         self._share = share

@@ -124,6 +124,11 @@ def plan_of(shape: ModelShape, *, gpu_layers: int, kv_type: CacheType, prompt_to
     )
 
 
+def sized(plan: ContextPlan, prompt_tokens: int) -> ContextPlan:
+    """Return the plan of another context of the same model, beside the first one."""
+    return replace(plan, prompt_tokens=prompt_tokens, cells=cells_for(prompt_tokens))
+
+
 def again(shape: ModelShape, free: FreeMemory, asked: Asked, plan: ContextPlan) -> Rung | None:
     """Return a plan that worked before with its notes; None when it is not what is asked for, or memory is short."""
     types = {_cpu_type(asked)}

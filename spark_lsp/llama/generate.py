@@ -68,6 +68,11 @@ def prompt_segments(vocabulary: Vocabulary, cache: TokenCache, prompt: Sequence[
     return TokenRun(segments, stable=stable), is_stable
 
 
+def has_trunk(request: Infill) -> bool:
+    """Whether a prompt shows anything of a workspace."""
+    return any(part.stable for part in request.prompt if isinstance(part, Piece))
+
+
 class Generation:
     """The running state of one answer. ``received`` is the ``perf_counter`` at which the request came in."""
 

@@ -10,7 +10,7 @@ import pytest
 
 from spark_lsp.engine.base import Control, Infill, Piece, PromptPart, Usage
 from spark_lsp.errors import EngineFailed
-from spark_lsp.llama.bench import Bench
+from spark_lsp.llama.bench import CROWDED_TOKENS, Bench
 from spark_lsp.llama.context import SEQUENCES, Context
 from spark_lsp.llama.generate import Generation
 from spark_lsp.llama.model import TokenCache
@@ -131,6 +131,19 @@ def test_when_cells_run_out_tails_go_first_and_then_the_oldest_trunk(bench: Benc
     assert lengths(context, TRUNKS) == sorted(each.prompt_tokens for each in (first, third, fourth))
     assert ask(bench, trunk(1, lines=75) + hole("x")).cached_tokens == first.prompt_tokens, "used after the second"
     assert ask(bench, trunk(2, lines=75) + hole("x")).cached_tokens < second.prompt_tokens / 2
+
+
+def test_a_prompt_without_a_workspace_leaves_a_full_context_alone() -> None:
+    bench = Bench(msgspec.structs.replace(LAUNCH, context_tokens=10_000), TokenCache())
+    bench.load()
+    alone = ask_text(bench, hole("def area(width, height):\n    return "))
+    read(bench, trunk(*range(1, 13), lines=40))
+    context = context_of(bench)
+    held = [len(mirror) for mirror in context.mirrors]
+    assert sum(held) > CROWDED_TOKENS
+    assert ask_text(bench, hole("def area(width, height):\n    return ")) == alone
+    assert [len(mirror) for mirror in context.mirrors] == held
+    bench.unload()
 
 
 def test_a_prompt_larger_than_the_context_is_refused_and_costs_nobody_anything(bench: Bench) -> None:
