@@ -4,12 +4,14 @@ import argparse
 import asyncio
 import json
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
 import time
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +21,8 @@ import psutil
 from scripts.compare import build_server
 from scripts.compare.measure import KeyTime
 from scripts.compare.our_side import OurSide, our_side
-from scripts.compare.table import Comparison, as_text, side
-from scripts.compare.their_side import TheirSide
+from scripts.compare.table import Comparison, as_text, is_uneven, side
+from scripts.compare.their_side import FEWEST_CONTEXT_TOKENS, ServerFailed, TheirSide
 from scripts.compare.trace import Trace, Visit, record, source_files
 from spark_lsp.catalog.catalog import resolve_model
 
@@ -53,12 +55,17 @@ def _options(words: list[str]) -> argparse.Namespace:
     parser.add_argument("--build-folder", type=Path, default=build_server.default_folder(), metavar="FOLDER")
     parser.add_argument("--ours-only", action="store_true", help="leave llama.cpp's server out")
     parser.add_argument("--json", type=Path, default=None, metavar="FILE", help="write every key's times there")
-    return parser.parse_args(words)
+    options = parser.parse_args(words)
+    if min(options.context_tokens) < FEWEST_CONTEXT_TOKENS:
+        parser.error(f"the context must have at least {FEWEST_CONTEXT_TOKENS} tokens")
+    return options
 
 
 def main(words: list[str]) -> int:
-    """Return 0, or 1 when their server was wanted and its build failed."""
+    """Return 0, or 1 when their server was wanted and its build or the server failed."""
     options = _options(words)
+    # Ended from outside, it ends the processes that it started, as it does on Ctrl-C.
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     code = 0
     server: Path | None = None
     if not options.ours_only:
@@ -72,10 +79,16 @@ def main(words: list[str]) -> int:
     comparisons: list[Comparison] = []
     keys: list[dict[str, Any]] = []
     for context_tokens in options.context_tokens:
-        comparison, measured = asyncio.run(_compare(options, trace, server, context_tokens))
+        try:
+            comparison, measured = asyncio.run(_compare(options, trace, server, context_tokens))
+        except ServerFailed as error:
+            _say(str(error))
+            return 1
         comparisons.append(comparison)
         keys += measured
         _say("\n" + as_text(comparison))
+        if is_uneven(comparison):
+            _say("The model reads a shorter prompt here than there, so the shares say less than they seem to.")
     if options.json:
         report = {**_circumstances(options, trace), "comparisons": msgspec.to_builtins(comparisons), "keys": keys}
         options.json.write_text(json.dumps(report, indent=1) + "\n", "utf-8")
@@ -137,14 +150,14 @@ async def _run(
             _say(f"  all is read; {ours.resident_tokens} tokens of the workspace are resident here")
             old: Visit | None = None
             for number, visit in enumerate(trace.visits):
-                turns = [_ours(ours, old, visit, number, options.pause, accounts[0])]
+                turns = [partial(_ours, ours, old, visit, number, options.pause, accounts[0])]
                 turns += [
-                    _theirs(one, old, visit, number, options.pause, account)
+                    partial(_theirs, one, old, visit, number, options.pause, account)
                     for one, account in zip(theirs, accounts[1:], strict=True)
                 ]
                 first = number % len(turns)
                 for turn in (*turns[first:], *turns[:first]):
-                    await turn
+                    await turn()
                     await ours.rest(REST_LIMIT_S)  # and with it all processes that this one has started
                 old = visit
 

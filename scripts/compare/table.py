@@ -7,6 +7,9 @@ import msgspec
 
 from scripts.compare.measure import KeyTime
 
+EVEN_SHARE = 0.8
+"""Share of their prompt's tokens from which ours counts as of the same size."""
+
 _Row = tuple[str, ...]
 
 
@@ -89,6 +92,13 @@ def p95(values: Sequence[float]) -> float:
 def ratio(ours: float, theirs: float) -> float | None:
     """Return our time as a share of theirs; None where theirs is no time."""
     return round(ours / theirs, 3) if theirs > 0 else None
+
+
+def is_uneven(comparison: Comparison) -> bool:
+    """Whether our prompts were so much shorter than one of theirs that the times do not compare."""
+    ours = comparison.ours.key
+    others = [each.key for each in comparison.theirs if each.key]
+    return ours is not None and any(ours.prompt_tokens < EVEN_SHARE * each.prompt_tokens for each in others)
 
 
 _ROWS = (

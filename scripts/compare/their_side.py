@@ -35,10 +35,16 @@ TOKENS_PER_CHUNK: Final = 512
 
 BATCH: Final = ("--batch-size", "1024", "--ubatch-size", "1024")
 """What llama.vim's documentation and the server's own presets for it recommend."""
+FEWEST_CONTEXT_TOKENS: Final = 2048
+"""The batch bounds the text around the cursor to 1,024 tokens; a smaller context has no room for it."""
 _LOAD_S: Final = 120.0
 _ANSWER_S: Final = 600.0
 
 _Settings = dict[str, Any]
+
+
+class ServerFailed(Exception):
+    """Their server did not start, or refused a request; the message says what it said."""
 
 
 class TheirSide:
@@ -59,7 +65,8 @@ class TheirSide:
             probe.bind(("127.0.0.1", 0))
             self._port = int(probe.getsockname()[1])
         place = ["--host", "127.0.0.1", "--port", str(self._port), "--n-gpu-layers", "0", "--spm-infill", *BATCH]
-        place += ["--cache-reuse", str(cache_reuse)]
+        # The server keeps room for its own --predict, not for the request's, and refuses what is then too long.
+        place += ["--cache-reuse", str(cache_reuse), "--predict", str(MOST_TOKENS)]
         sizes = ["-c", str(context_tokens), "--threads", str(threads), "--threads-batch", str(threads)]
         self._log = (folder / f"llama-server-{cache_reuse}.log").open("wb")
         self._process = subprocess.Popen(
@@ -74,7 +81,7 @@ class TheirSide:
         while not self._is_up():
             if self._process.poll() is not None or time.monotonic() > until:
                 self.close()
-                raise RuntimeError(f"llama.cpp's server did not start; {self._log.name} holds what it said.")
+                raise ServerFailed(f"llama.cpp's server did not start; {self._log.name} holds what it said.")
             time.sleep(0.1)
         return self
 
@@ -186,7 +193,7 @@ class TheirSide:
         try:
             response = connection.getresponse()
             if response.status != http.client.OK:
-                raise RuntimeError(f"llama.cpp's server answered {response.status}: {response.read(200)!r}")
+                raise ServerFailed(f"llama.cpp's server answered {response.status}: {response.read(200)!r}")
             for line in response:
                 if not line.startswith(b"data: "):
                     continue

@@ -9,6 +9,7 @@ from itertools import pairwise
 from pathlib import Path
 from types import SimpleNamespace
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -18,8 +19,8 @@ from scripts.compare import build_server
 from scripts.compare.measure import KeyTime, rest
 from scripts.compare.our_side import _key_time, _pids_in, _position, our_side
 from scripts.compare.ring import CHUNK_LINES, QUEUED, Ring, similarity
-from scripts.compare.table import Comparison, as_text, figure, p95, ratio, side
-from scripts.compare.their_side import PREFIX_LINES, SUFFIX_LINES, TheirSide, local_request
+from scripts.compare.table import Comparison, as_text, figure, is_uneven, p95, ratio, side
+from scripts.compare.their_side import PREFIX_LINES, SUFFIX_LINES, ServerFailed, TheirSide, local_request
 from scripts.compare.trace import Trace, Visit, record, source_files, windows
 from spark_lsp.catalog.catalog import resolve_model
 from tests.repo.source import ROOT
@@ -232,7 +233,7 @@ def test_a_server_that_does_not_start_is_told(tmp_path: Path) -> None:
     if not false.exists():
         false = Path("/usr/bin/false")
     one = TheirSide(false, tmp_path / "any.gguf", 512, 1, tmp_path, cache_reuse=0)
-    with pytest.raises(RuntimeError, match=r"did not start; .*llama-server-0\.log"):
+    with pytest.raises(ServerFailed, match=r"did not start; .*llama-server-0\.log"):
         one.__enter__()
 
 
@@ -327,6 +328,13 @@ def test_the_table_stands_without_their_side_and_without_a_switch() -> None:
     assert "after a file switch: first text, median" in shown
 
 
+def test_a_much_shorter_prompt_is_noticed() -> None:
+    long, short = (side("one", [msgspec.structs.replace(key(), prompt_tokens=count)], 1.0) for count in (8000, 4000))
+    assert is_uneven(Comparison(8192, short, (short, long)))
+    assert not is_uneven(Comparison(8192, long, (short, long)))
+    assert not is_uneven(Comparison(8192, short, ()))
+
+
 # The server's build
 
 
@@ -338,6 +346,12 @@ def test_without_a_compiler_one_sentence_says_so(
     options = program._options(["--build-folder", str(tmp_path / "none")])
     assert program._server(options) is None
     assert capsys.readouterr().out == build_server.NO_COMPILER + "\n"
+
+
+def test_a_context_too_small_for_their_side_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        program._options(["--context-tokens", "8192", "1024"])
+    assert "at least 2048 tokens" in capsys.readouterr().err
 
 
 def test_an_earlier_build_is_used(tmp_path: Path) -> None:
