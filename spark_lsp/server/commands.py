@@ -49,12 +49,17 @@ async def restart_engine(session: Session, _arguments: list[Any]) -> None:
     await session.restart_engine()
 
 
-async def unload_model(session: Session, _arguments: list[Any]) -> None:
-    """Give the model's memory back; the next completion loads it again."""
-    if session.rooms:
-        await session.rooms.engine.unload()
-        session.rooms.context.engine_lost()
+async def unload_model(session: Session, _arguments: list[Any]) -> dict[str, int]:
+    """Give the model's memory back; the next completion loads it again. Returns the engine's bytes before and after."""
+    if session.rooms is None:
+        return {"ramBytesBefore": 0, "ramBytesAfter": 0}
+    engine = session.rooms.engine
+    before = await engine.status()
+    await engine.unload()
+    session.rooms.context.engine_lost()
+    after = await engine.status()
     session.tell_status()
+    return {"ramBytesBefore": before.ram_bytes, "ramBytesAfter": after.ram_bytes}
 
 
 async def reindex(session: Session, _arguments: list[Any]) -> None:

@@ -140,6 +140,24 @@ async def test_killed_engine_comes_back(tmp_path: Path) -> None:
         assert reasons <= {"ok", "engine.failed", "engine.starting", "empty", "superseded", "timeout"}
 
 
+async def test_unloading_gives_the_memory_back_and_the_next_completion_loads_again(tmp_path: Path) -> None:
+    async with window_on(tmp_path) as window:
+        await window.ready()
+        at = window.open("shop/main.py", MAIN)
+        assert await window.complete("shop/main.py", at)
+        told = await window.client.workspace_execute_command_async(types.ExecuteCommandParams("spark.unloadModel"))
+        model_bytes = resolve_model().stat().st_size
+        assert told["ramBytesBefore"] - told["ramBytesAfter"] > model_bytes
+        _, out, _ = await _command(tmp_path, "engine", "status", "--json")
+        assert json.loads(out)["models"] == []
+        at = window.type("shop/main.py", at, "X")
+        item = None
+        async with asyncio.timeout(30):
+            while item is None:
+                at = window.type("shop/main.py", at, " ")
+                item = await window.complete("shop/main.py", types.Position(7, 0), by_hand=True)
+
+
 async def test_two_windows_share_one_engine(tmp_path: Path) -> None:
     async with window_on(tmp_path) as one:
         await one.ready()
