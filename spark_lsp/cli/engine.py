@@ -41,12 +41,11 @@ def probe(path: str) -> None:
 
 
 @app.command("bare", hidden=True)
-def bare(path: str, prompt_tokens: int, decode_tokens: int, threads: int) -> None:
-    """Measure a bare decode loop as JSON, the yardstick of ``bench``."""
-    from spark_lsp.llama.bare import bare_speed  # noqa: PLC0415  loads llama.cpp, which no other command may
+def bare(launch: str) -> None:
+    """Be the yardstick of ``bench``: orders come and answers go line by line, as JSON."""
+    from spark_lsp.cli.bench.yardstick import serve  # noqa: PLC0415  what no engine process needs
 
-    speed = bare_speed(path, prompt_tokens=prompt_tokens, decode_tokens=decode_tokens, threads=threads)
-    sys.stdout.buffer.write(msgspec.json.encode(speed) + b"\n")
+    serve(msgspec.json.decode(launch, type=wire.EngineLaunch), sys.stdin.buffer, sys.stdout.buffer)
 
 
 @app.command("status", epilog="Example: spark-lsp engine status")

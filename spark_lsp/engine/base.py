@@ -90,6 +90,8 @@ class Usage(msgspec.Struct, frozen=True):
     """Tokens of the prompt that were read back from disk."""
     first_token_ms: float = 0.0
     total_ms: float = 0.0
+    compute_ms: float = 0.0
+    """Of the total, the time inside the model library's decodes."""
     read_cost: ReadCost = ReadCost()
     """What the engine has learned of reading by now."""
 

@@ -124,6 +124,8 @@ class Context:
         self.can_truncate = not (L.llama_model_is_recurrent(model.handle) or L.llama_model_is_hybrid(model.handle))
         """Whether a sequence can forget its end; recurrent and hybrid models can only forget all of it."""
         self.rates = Rates()
+        self.computed_s = 0.0
+        """Time inside the library's decodes, of all answers together."""
         self.cells = Cells(self.capacity)
         self.mirrors = tuple(Mirror(self.cells) for _ in range(SEQUENCES))
         self._vocabulary_size = model.vocabulary.size
@@ -183,12 +185,14 @@ class Context:
         self._choose_threads(is_background=is_background)
         began = time.perf_counter()
         code: int = L.llama_decode(self._context, self._batch.native)
+        if code == 0 and outputs:
+            L.llama_synchronize(self._context)
+        spent_s = time.perf_counter() - began
+        self.computed_s += spent_s
         if code == 0:
-            if outputs:
-                L.llama_synchronize(self._context)
             mirror.append(tokens)
             self._outputs = outputs
-            self.rates.learn(count, time.perf_counter() - began, start)
+            self.rates.learn(count, spent_s, start)
             return "done"
         kept = self.resident(sequence) - start
         if not 0 <= kept <= count:

@@ -107,6 +107,7 @@ class Generation:
         self._cached: int | None = None
         self._counts = {"prefill": 0, "restored": 0, "drafted": 0, "accepted": 0, "steps": 0}
         self._first_token_ms = 0.0
+        self._computed_s = 0.0
         self._text: list[str] = []
         self._tokens = 0
         self._probability = 1.0
@@ -125,13 +126,11 @@ class Generation:
         """
         if self._context.handle is None:
             raise EngineStarting("The model was unloaded in the middle of the answer; the next request loads it again.")
-        self._sit()
-        resident = len(self._context.mirrors[self._seat])
-        if resident < len(self._run):
-            return self._read(resident)
-        if self._most_tokens == 0:  # a prompt that was only to be made resident
-            return "max_tokens"
-        return self._write(resident)
+        before_s = self._context.computed_s
+        try:
+            return self._step()
+        finally:
+            self._computed_s += self._context.computed_s - before_s
 
     def take(self) -> Chunk | None:
         """Return what was generated since the last call, None when that is nothing. The first chunk tells the cost.
@@ -151,6 +150,15 @@ class Generation:
         rest = self.take() or Chunk("", 0)
         return Chunk(rest.text + tail, rest.tokens, rest.probability, stop, self._usage())
 
+    def _step(self) -> StopCause | None:
+        self._sit()
+        resident = len(self._context.mirrors[self._seat])
+        if resident < len(self._run):
+            return self._read(resident)
+        if self._most_tokens == 0:  # a prompt that was only to be made resident
+            return "max_tokens"
+        return self._write(resident)
+
     def _usage(self) -> Usage:
         return Usage(
             prompt_tokens=len(self._run),
@@ -163,6 +171,7 @@ class Generation:
             restored_tokens=self._counts["restored"],
             first_token_ms=self._first_token_ms,
             total_ms=self._elapsed_ms(),
+            compute_ms=self._computed_s * 1000,
             read_cost=self._context.rates.read_cost,
         )
 
