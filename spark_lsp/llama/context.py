@@ -182,7 +182,7 @@ class Context:
         start = len(mirror)
         self._batch.fill(sequence, tokens, start, outputs)
         self._outputs = 0
-        self._choose_threads(is_background=is_background)
+        used = self._choose_threads(is_background=is_background)
         began = time.perf_counter()
         code: int = L.llama_decode(self._context, self._batch.native)
         if code == 0 and outputs:
@@ -192,7 +192,7 @@ class Context:
         if code == 0:
             mirror.append(tokens)
             self._outputs = outputs
-            self.rates.learn(count, spent_s, start)
+            self.rates.learn(count, spent_s * used, start)
             return "done"
         kept = self.resident(sequence) - start
         if not 0 <= kept <= count:
@@ -294,13 +294,17 @@ class Context:
             self.decode(SCRATCH, np.zeros(count, np.int32), outputs=1)
         self.clear()
 
-    def _choose_threads(self, *, is_background: bool) -> None:
-        """Use the cores that are free, and for background work half of them: the editor needs some too."""
-        threads = self._share.threads()
-        threads = -(-threads // 2) if is_background else threads
+    def _choose_threads(self, *, is_background: bool) -> float:
+        """Use the cores that are free, and for background work half of them: the editor needs some too.
+
+        Returns what share of a foreground decode's threads this is; reading takes nearly so much of its time longer.
+        """
+        free = self._share.threads()
+        threads = -(-free // 2) if is_background else free
         if threads != self._threads:
             self._threads = threads
             L.llama_set_n_threads(self._context, threads, threads)
+        return threads / free
 
     def _guard(self, tokens: Tokens, outputs: int) -> None:
         count = len(tokens)
