@@ -1,0 +1,204 @@
+"""How fast answers are written: plain ones beside a bare loop, rewrites with drafts, new code with and without them.
+
+No small model can really rename. So a grammar that allows one text only forces it to write the renamed code, token by
+token as that is tokenised; then the tokens for each decode tell what drafts are worth when a model does its work well.
+"""
+
+import difflib
+import heapq
+import inspect
+import re
+import textwrap
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from spark_lsp.cli.bench.asking import (
+    REPLY_CELLS,
+    Answer,
+    ask,
+    code,
+    engine_of,
+    facts,
+    first_token,
+    launch_of,
+    middle,
+    private_place,
+    ratio,
+)
+from spark_lsp.cli.bench.yardstick import Bare
+from spark_lsp.engine.base import Engine, Infill, Piece, PromptPart, Sampling
+
+DECODE_TOKENS: Final = 128
+DECODE_ROUNDS: Final = 7
+NEW_CODE_ROUNDS: Final = 3
+REGION_LINES: Final = 40
+"""As much as is rewritten at once; and no more, so that a slow model comes to an end too."""
+LEAST_TOKENS: Final = 32
+"""A shorter answer says too little of speed."""
+
+_STARTS: Final = ("def total(", "    return ", "class Entry:\n", "for each in ", "    if a > ", "result = ")
+_SPARE_TOKENS: Final = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Rename:
+    """The beginning of a function of Python's own library, and a name in it that becomes another."""
+
+    function: Callable[..., object]
+    old: str
+    new: str
+
+    @property
+    def name(self) -> str:
+        """What it is called in the report."""
+        return f"{self.function.__module__}.{self.function.__qualname__}: {self.old} to {self.new}"
+
+    def texts(self) -> tuple[str, str]:
+        """Return the code before and after."""
+        lines = textwrap.dedent(inspect.getsource(self.function)).splitlines(keepends=True)
+        before = "".join(lines[:REGION_LINES])
+        return before, re.sub(rf"\b{self.old}\b", self.new, before)
+
+
+RENAMES: Final = (
+    Rename(textwrap.TextWrapper._wrap_chunks, "cur_line", "gathered"),  # noqa: SLF001  read, never called
+    Rename(difflib.SequenceMatcher.find_longest_match, "bestsize", "longest"),
+    Rename(heapq.merge, "value", "smallest_item"),
+)
+
+
+async def measure_throughput(path: str, context_tokens: int, threads: int) -> dict[str, Any]:
+    """Return the report of ``bench throughput``.
+
+    Raises:
+        ModelMissing, ModelUnusable, EngineFailed: the model cannot be used.
+    """
+    with private_place():
+        cells = context_tokens + max(len(text) for each in RENAMES for text in each.texts()) + REPLY_CELLS
+        launch = launch_of(path, cells, threads)
+        async with engine_of(launch) as engine:
+            info = await engine.start()
+            prompt = await code(engine, context_tokens)
+            read = await first_token(engine, prompt)
+            bare = await Bare.open(launch)
+            try:
+                await bare.ask_to_hold(prompt)
+                decode = await decode_speeds(engine, bare, prompt)
+                renames = [await _rename(engine, bare, prompt, each) for each in RENAMES]
+            finally:
+                await bare.close()
+            copies = [await _copy(engine, prompt, each) for each in RENAMES]
+            new_code = await _new_code(engine, prompt)
+    return {
+        "model": info.name,
+        "context_tokens": info.context_tokens,
+        "prompt_tokens": read.usage.prompt_tokens,
+        **facts(launch),
+        **decode,
+        "rename_tokens_per_step": middle([each["tokens_per_step"] for each in renames]),
+        "renames": renames,
+        "copies": copies,
+        "new_code": new_code,
+    }
+
+
+async def decode_speeds(engine: Engine, bare: Bare, prompt: Sequence[PromptPart]) -> dict[str, float]:
+    """Return tokens per second behind a resident prompt without drafts, the engine's and the bare loop's, in turns.
+
+    And the share of the engine's time that went into the library: two contexts of one size differ by up to a quarter
+    with where their memory happens to lie, and this compares within one.
+    """
+    ours: list[Answer] = []
+    theirs: list[float] = []
+    for number in range(DECODE_ROUNDS):
+        start = Piece(f"{_STARTS[number % len(_STARTS)]}run_{number}")
+        request = Infill(prompt=(*prompt, start), max_tokens=DECODE_TOKENS, speculate=False)
+        ours.append(await ask(engine, request))
+        theirs.append(await bare.tokens_per_s(DECODE_TOKENS))
+    long = [answer for answer in ours if answer.usage.generated_tokens >= LEAST_TOKENS] or ours
+    speed, bare_speed = middle([answer.tokens_per_s for answer in long]), middle(theirs)
+    return {
+        "decode_tokens_per_s": speed,
+        "bare_decode_tokens_per_s": bare_speed,
+        "decode_ratio": ratio(speed, bare_speed),
+        "decode_compute_share": middle([answer.compute_share for answer in long]),
+    }
+
+
+async def _rename(engine: Engine, bare: Bare, prompt: Sequence[PromptPart], case: Rename) -> dict[str, Any]:
+    """Write the renamed code with drafts and without; the first time only teaches the engine what drafts cost."""
+    before, after = case.texts()
+    tokens = await bare.tokenize(after)
+    order = Piece(f"{before}\n# The same with {case.new} for {case.old}:\n")
+    request = Infill(
+        prompt=(*prompt, order),
+        max_tokens=len(tokens),
+        sampling=Sampling(grammar="root ::= " + " ".join(f"<[{token}]>" for token in tokens)),
+        drafts=(before,),
+    )
+    await _both(engine, request)
+    drafted, plain = await _both(engine, request)
+    return {
+        "name": case.name,
+        **_steps(drafted),
+        "speed_ratio": ratio(drafted.tokens_per_s, plain.tokens_per_s),
+        "identical": drafted.text == plain.text == after,
+    }
+
+
+async def _copy(engine: Engine, prompt: Sequence[PromptPart], case: Rename) -> dict[str, Any]:
+    """Offer code as a draft to a model that is free to write what it likes."""
+    before, _ = case.texts()
+    half = before[: len(before) // 2]
+    request = Infill(prompt=(*prompt, Piece(before), Piece(half)), max_tokens=DECODE_TOKENS, drafts=(before,))
+    drafted, plain = await _both(engine, request)
+    is_copy = bool(drafted.text) and before[len(half) :].startswith(drafted.text[:40])
+    return {
+        "name": case.name.partition(":")[0],
+        **_steps(drafted),
+        "speed_ratio": ratio(drafted.tokens_per_s, plain.tokens_per_s),
+        "is_copy": is_copy,
+        "identical": drafted.text == plain.text,
+    }
+
+
+async def _new_code(engine: Engine, prompt: Sequence[PromptPart]) -> dict[str, Any]:
+    """Write code that stands nowhere yet, with the engine's own drafts and without, in turns."""
+    pairs: list[tuple[Answer, Answer]] = []
+    for number in range(NEW_CODE_ROUNDS):
+        for start in _STARTS:
+            text = Piece(f"{start}new_{number}")
+            pairs.append(await _both(engine, Infill(prompt=(*prompt, text), max_tokens=DECODE_TOKENS)))
+    long = [pair for pair in pairs if pair[1].usage.generated_tokens >= LEAST_TOKENS] or pairs
+    ratios = [ratio(drafted.tokens_per_s, plain.tokens_per_s) for drafted, plain in long]
+    return {
+        "answers": len(long),
+        "speed_ratio": middle(ratios),
+        "worst_speed_ratio": min(ratios),
+        "tokens_per_step": middle([_steps(drafted)["tokens_per_step"] for drafted, _ in long]),
+        "identical": sum(drafted.text == plain.text for drafted, plain in pairs) / len(pairs),
+    }
+
+
+async def _both(engine: Engine, request: Infill) -> tuple[Answer, Answer]:
+    """Ask with drafts and without; the prompt is resident for both."""
+    await first_token(engine, request.prompt)
+    drafted = await ask(engine, request)
+    plain = await ask(engine, _without_drafts(request))
+    return drafted, plain
+
+
+def _without_drafts(request: Infill) -> Infill:
+    return Infill(request.prompt, request.max_tokens, sampling=request.sampling, speculate=False)
+
+
+def _steps(answer: Answer) -> dict[str, Any]:
+    usage = answer.usage
+    return {
+        "tokens": usage.generated_tokens,
+        "steps": usage.decode_steps,
+        "tokens_per_step": ratio(usage.generated_tokens, usage.decode_steps),
+        "drafted_tokens": usage.drafted_tokens,
+        "accepted_draft_tokens": usage.accepted_draft_tokens,
+    }

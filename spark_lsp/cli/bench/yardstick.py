@@ -1,0 +1,136 @@
+"""Both ends of the yardstick: a process of its own with the bare loop, asked line by line in JSON.
+
+Its process is of the engine's kind, so both take turns within one run and meet the same load of the machine.
+"""
+
+import asyncio
+import sys
+from collections.abc import Sequence
+from typing import Any, BinaryIO, Final
+
+import msgspec
+
+from spark_lsp.engine.base import PromptPart
+from spark_lsp.errors import EngineFailed
+from spark_lsp.llama.wire import EngineLaunch
+
+_LONGEST_LINE_BYTES: Final = 64 * 1024 * 1024  # a prompt of 128k tokens is half a megabyte
+
+
+class Hold(msgspec.Struct, frozen=True, tag="hold"):
+    """Make a prompt resident; answered by its tokens."""
+
+    prompt: tuple[PromptPart, ...]
+
+
+class Read(msgspec.Struct, frozen=True, tag="read"):
+    """Read so many tokens behind the prompt; answered by milliseconds."""
+
+    tokens: int
+
+
+class Write(msgspec.Struct, frozen=True, tag="write"):
+    """Write so many tokens behind the prompt; answered by milliseconds."""
+
+    tokens: int
+
+
+class Tokenize(msgspec.Struct, frozen=True, tag="tokenize"):
+    """Answered by the tokens of a text."""
+
+    text: str
+
+
+class Describe(msgspec.Struct, frozen=True, tag="describe"):
+    """Answered by what the memory is made of."""
+
+
+Order = Hold | Read | Write | Tokenize | Describe
+
+
+def serve(launch: EngineLaunch, orders: BinaryIO, answers: BinaryIO) -> None:
+    """Be the yardstick's process until the orders end. Loads llama.cpp.
+
+    Raises:
+        ModelMissing, ModelUnusable, EngineFailed: the model cannot be used.
+    """
+    from spark_lsp.llama.bare import Yardstick  # noqa: PLC0415  loads llama.cpp, which the asking side must not
+
+    yardstick = Yardstick(launch)
+    for line in orders:
+        told: Any
+        match msgspec.json.decode(line, type=Order):
+            case Hold(prompt):
+                told = yardstick.hold(prompt)
+            case Read(tokens):
+                told = yardstick.read(tokens)
+            case Write(tokens):
+                told = yardstick.write(tokens)
+            case Tokenize(text):
+                told = yardstick.tokenize(text)
+            case Describe():
+                told = yardstick.sizes()
+        answers.write(msgspec.json.encode(told) + b"\n")
+        answers.flush()
+    yardstick.close()
+
+
+class Bare:
+    """The asking side. Belongs to one event loop."""
+
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        self._process = process
+
+    @classmethod
+    async def open(cls, launch: EngineLaunch) -> "Bare":
+        """Start the process; it loads the model while nobody waits."""
+        command = [sys.executable, "-m", "spark_lsp", "engine", "bare", msgspec.json.encode(launch).decode()]
+        pipe = asyncio.subprocess.PIPE
+        process = await asyncio.create_subprocess_exec(*command, stdin=pipe, stdout=pipe, limit=_LONGEST_LINE_BYTES)
+        return cls(process)
+
+    async def ask(self, order: Order) -> Any:
+        """Return the answer to an order.
+
+        Raises:
+            EngineFailed: the process ended; it has said why on standard error.
+        """
+        stdin, stdout = self._process.stdin, self._process.stdout
+        assert stdin is not None, "opened with pipes"
+        assert stdout is not None, "opened with pipes"
+        try:
+            stdin.write(msgspec.json.encode(order) + b"\n")
+            await stdin.drain()
+            line = await stdout.readline()
+        except OSError:
+            line = b""
+        if not line:
+            raise EngineFailed("The process of the bare loop ended early.")
+        return msgspec.json.decode(line)
+
+    async def ask_to_hold(self, prompt: Sequence[PromptPart]) -> int:
+        """Make a prompt resident and return its tokens."""
+        return int(await self.ask(Hold(tuple(prompt))))
+
+    async def read_ms(self, tokens: int) -> float:
+        """Return the milliseconds of reading so many tokens."""
+        return float(await self.ask(Read(tokens)))
+
+    async def tokens_per_s(self, tokens: int) -> float:
+        """Return the speed of writing so many tokens."""
+        return tokens / float(await self.ask(Write(tokens))) * 1000
+
+    async def tokenize(self, text: str) -> Sequence[int]:
+        """Return the tokens of a text."""
+        return tuple(await self.ask(Tokenize(text)))
+
+    async def close(self) -> None:
+        """End the process and wait for it."""
+        if self._process.stdin is not None:
+            self._process.stdin.close()
+        try:
+            async with asyncio.timeout(10):
+                await self._process.wait()
+        except TimeoutError:
+            self._process.kill()
+            await self._process.wait()
