@@ -24,6 +24,8 @@ from tests.server.client import REAL, Editor, editor
 _PRIVATE: Final = "SPARK_LSP_RUNTIME_DIR"  # where the test editor puts the engine's socket, within its folder
 _READY_S: Final = 180.0
 _READ_S: Final = 1800.0
+_STEADY_S: Final = 4.0
+"""Time without a change of the trunk after which none is expected: background reading pauses for less."""
 _STREAM: Final = "spark/inlineCompletionStream"
 
 
@@ -50,7 +52,11 @@ class OurSide:
                 await asyncio.sleep(0.1)
         await self._ask(path, types.Position(trace.files[path].count("\n"), 0))
         self._pids = _pids_in(await self._engine("status", "--json"))
-        await self.rest(_READ_S)
+        known = -1
+        while known != self.resident_tokens:
+            known = self.resident_tokens
+            await asyncio.sleep(_STEADY_S)
+            await self.rest(_READ_S)
 
     @property
     def resident_tokens(self) -> int:
