@@ -13,6 +13,7 @@ from spark_lsp.llama.bench import Bench
 from spark_lsp.llama.context import Context
 from spark_lsp.llama.model import TokenCache
 from tests.llama.test_pool import LAUNCH, ask, context_of, finish, hole, read, trunk
+from tests.llama.walk import BOUND, Walk, launch_of, small_chunks, wide
 
 pytestmark = pytest.mark.model
 
@@ -23,6 +24,25 @@ def bench() -> Iterator[Bench]:
     made.load()
     yield made
     made.unload()
+
+
+@pytest.fixture(scope="module")
+def wide_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return wide(tmp_path_factory.mktemp("models") / "wide.gguf")
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_whatever_happens_the_cache_is_what_it_says(seed: int, wide_model: Path, tmp_path: Path) -> None:
+    """Shortened; ``make fuzz`` takes 10,000 steps. What goes wrong can be seen again by its seed."""
+    with small_chunks():
+        walk = Walk(seed, launch_of(seed, wide_model, tmp_path / "kv"))
+        for _ in range(120):
+            walk.step()
+        walk.end()
+    figures = walk.figures
+    assert figures.compared_answers
+    assert figures.compared_logits
+    assert figures.worst_difference <= BOUND
 
 
 @pytest.mark.parametrize("steps", [0, 1, 3])

@@ -1,0 +1,575 @@
+"""A seeded random walk over the steps of a loaded model: clients that type, trunks that change, whatever goes wrong.
+
+After each step all that can be known is looked at. The model's weights are 32-bit, so that batches of any shape give
+logits within a few hundredths of each other; how many tokens are read or guessed at once is drawn too, not timed, so a
+seed always takes the same way.
+"""
+
+import ctypes
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from random import Random
+from typing import Any, Final
+
+import gguf
+import msgspec
+import numpy as np
+import pytest
+
+from spark_lsp.engine.base import Control, Infill, Piece, PromptPart, Sampling, StopCause
+from spark_lsp.errors import EngineFailed, EngineStarting, ModelNoFim
+from spark_lsp.llama import bench as bench_module
+from spark_lsp.llama import shelf as shelf_module
+from spark_lsp.llama.bench import Bench
+from spark_lsp.llama.cache import TokenRun
+from spark_lsp.llama.context import SCRATCH, SEQUENCES, Context
+from spark_lsp.llama.fit import BATCH_TOKENS, ContextPlan
+from spark_lsp.llama.generate import Desk, Generation
+from spark_lsp.llama.model import GgufModel, TokenCache
+from spark_lsp.llama.native import L
+from spark_lsp.llama.payoff import Payoff
+from spark_lsp.llama.pool import TRUNKS
+from spark_lsp.llama.rates import Rates
+from spark_lsp.llama.wire import EngineLaunch
+from tests.llama.gguf_files import SHIPPED
+
+BOUND: Final = 0.1
+"""Largest difference of any logit from that of a fresh context (issue 4); other batch shapes alone make some 0.02."""
+
+PROMPT_TOKENS: Final = 768
+CELLS: Final = 1024
+DISK_BYTES: Final = 64 * 1024 * 1024
+MOST_RUNNING: Final = 7  # more than there are tails
+MOST_STEPS: Final = 400  # of one answer that nobody disturbs: it reads a few hundred tokens and writes some forty
+FILES: Final = 6
+WORDS: Final = ("value", " = ", "return ", "(a, b)", "\n    ", "é漢🦎", "f_1_0", "if x:", "# ", "0", "x", "\n")
+GRAMMARS: Final = ('root ::= "a" root', 'root ::= "yes" | "no"', 'root ::= "漢🦎é" root', "root ::= (", "")
+
+_AbortCallback = ctypes.CFUNCTYPE(ctypes.c_bool, ctypes.c_void_p)
+
+
+def wide(target: Path, source: Path = SHIPPED) -> Path:
+    """Copy a model with its weights as 32-bit numbers."""
+    reader = gguf.GGUFReader(source)
+    writer = gguf.GGUFWriter(target, "qwen3")
+    for name, told in reader.fields.items():
+        if not name.startswith("GGUF.") and name not in {"general.architecture", "general.file_type"}:
+            subtype = told.types[1] if len(told.types) > 1 else None
+            writer.add_key_value(name, told.contents(), told.types[0], sub_type=subtype)
+    writer.add_file_type(gguf.LlamaFileType.ALL_F32)
+    for tensor in reader.tensors:
+        values = gguf.quants.dequantize(tensor.data, tensor.tensor_type)
+        writer.add_tensor(tensor.name, np.asarray(values, np.float32))
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    return target
+
+
+class DrawnPayoff(Payoff):
+    """Draws how long drafts are, so that they come at all and never depend on time."""
+
+    def __init__(self, random: Random) -> None:
+        super().__init__()
+        self._random = random
+
+    def length(self, depth_tokens: int, most: int) -> int:
+        return min(most, self._random.choice((0, 0, 1, 2, 5, 13, 32)))
+
+
+class DrawnRates(Rates):
+    """Draws how much background work reads at once."""
+
+    def __init__(self, random: Random) -> None:
+        super().__init__()
+        self._random = random
+
+    def chunk_tokens(self, depth_tokens: int, most: int) -> int:
+        return min(most, self._random.choice((7, 32, 64, 200, most)))
+
+
+class SmallBench(Bench):
+    """A model in a context so small that cells run out all the time."""
+
+    def __init__(self, launch: EngineLaunch, random: Random) -> None:
+        super().__init__(launch, TokenCache())
+        self._random = random
+        self.evictions = 0
+
+    def _make(self, model: GgufModel, plan: ContextPlan) -> Context:
+        context = super()._make(model, replace(plan, prompt_tokens=PROMPT_TOKENS, cells=CELLS))
+        context.rates = DrawnRates(self._random)
+        load = context.load
+        # llama.cpp may refuse a file for reasons of its own.
+        context.load = lambda *told: self._random.random() < 0.8 and load(*told)  # type: ignore[method-assign]
+        return context
+
+    def _desk_of(self, model: GgufModel, context: Context) -> Desk:
+        desk = super()._desk_of(model, context)
+        choose = desk.pool._victim
+
+        def counted(sequence: int) -> int | None:
+            self.evictions += 1
+            return choose(sequence)
+
+        desk.pool._victim = counted  # type: ignore[method-assign]
+        return replace(desk, completion_payoff=DrawnPayoff(self._random), rewrite_payoff=DrawnPayoff(self._random))
+
+    def fresh(self) -> Context:
+        """Make another context of the same model, which nothing has happened to."""
+        assert self._model is not None
+        assert self._plan is not None
+        return self._make(self._model, self._plan)
+
+    def contexts(self) -> list[Context]:
+        """Return what the model is used with now."""
+        desks = (self._desk, self._side_desk)
+        return [desk.pool.context for desk in desks if desk is not None]
+
+
+@contextmanager
+def small_chunks() -> Iterator[None]:
+    """Let trunks of some hundred tokens be many chunks on disk, and a few of them be a crowd."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(shelf_module, "CHUNK_TOKENS", 128)
+        patch.setattr(shelf_module, "SHORTEST_CHUNK_TOKENS", 16)
+        patch.setattr(bench_module, "CROWDED_TOKENS", 256)
+        yield
+
+
+def launch_of(seed: int, model: Path, folder: Path) -> EngineLaunch:
+    """Return what a walk starts its model with: every other seed keeps trunks on disk. One thread, for equal sums."""
+    launch = EngineLaunch(model_path=str(model), context_tokens=2048, threads=1)
+    if seed % 2 == 0:
+        return launch
+    return msgspec.structs.replace(launch, cache_folder=str(folder), cache_bytes=DISK_BYTES)
+
+
+def file_text(number: int, version: int) -> str:
+    """Return a file of a trunk, some 20 to 100 tokens."""
+    lines = "".join(f"def f_{number}_{line}(a, b):\n    return a + {version}\n" for line in range(1 + number % 4))
+    return f"file_{number}.py\n{lines}"
+
+
+def trunk_of(repository: str, files: tuple[tuple[int, int], ...]) -> tuple[PromptPart, ...]:
+    """Return the stable parts of a prompt."""
+    head: list[PromptPart] = [Control("<|repo_name|>"), Piece(f"{repository}\n", stable=True)]
+    for number, version in files:
+        head += [Control("<|file_sep|>"), Piece(file_text(number, version), stable=True)]
+    return tuple(head)
+
+
+def hole(before: str, after: str) -> tuple[PromptPart, ...]:
+    """Return the volatile parts of a prompt, suffix first."""
+    suffix = (Control("<|fim_prefix|>"), Control("<|fim_suffix|>"), Piece(after))
+    return (*suffix, Control("<|fim_middle|>"), Piece(before))
+
+
+class Scene:
+    """What clients have before them: trunks of repositories and documents, and how they change."""
+
+    def __init__(self, random: Random) -> None:
+        self._random = random
+        self._trunks: dict[str, list[tuple[int, int]]] = {"one": [(0, 0), (1, 0)], "two": [(0, 0)], "": []}
+        self._documents: dict[tuple[int, str], str] = {}
+
+    def client(self) -> int:
+        """Draw a client."""
+        return self._random.randrange(3)
+
+    def key(self) -> str:
+        """Draw a document."""
+        return self._random.choice(("a.py", "b.py"))
+
+    def repository(self, client: int) -> str:
+        """Return the repository of a client: two share one. Now and then it shows nothing of it."""
+        return "" if self._random.random() < 0.1 else ("one", "one", "two")[client]
+
+    def trunk(self, repository: str) -> tuple[PromptPart, ...]:
+        """Return a repository's trunk as it is now."""
+        return trunk_of(repository, tuple(self._trunks[repository])) if repository else ()
+
+    def change_trunk(self) -> None:
+        """Let a trunk grow, shrink, or change somewhere."""
+        files = self._trunks[self._random.choice(("one", "two"))]
+        kind = self._random.randrange(5)
+        at = self._random.randrange(len(files)) if files else 0
+        if kind <= 1 or not files:
+            files.append((self._random.randrange(FILES), 0))
+        elif kind == 2:
+            files.pop()
+        elif kind == 3:
+            files[at] = (files[at][0], files[at][1] + 1)
+        else:
+            files[:] = self._random.sample(files, len(files))
+        del files[FILES:]
+
+    def type(self, client: int, key: str) -> str:
+        """Change a document as typing does; return it."""
+        text = self._documents.get((client, key), f"import {key[0]}\n\n\ndef g_{client}(x):\n    ")
+        kind = self._random.randrange(6)
+        if kind <= 2:
+            text += self._random.choice(WORDS)
+        elif kind == 3:
+            text = text[: -self._random.randrange(1, 6)]
+        elif kind == 4:
+            at = self._random.randrange(len(text) + 1)
+            text = text[:at] + self._random.choice(WORDS) + text[at:]
+        else:
+            text += "".join(self._random.choice(WORDS) for _ in range(self._random.randrange(1, 40)))
+        self._documents[client, key] = text[-400:]
+        return self._documents[client, key]
+
+    def request(self) -> tuple[int, Infill]:
+        """Draw a client and a request of it."""
+        draw = self._random
+        client, key = self.client(), self.key()
+        text = self.type(client, key)
+        trunk = self.trunk(self.repository(client))
+        kind = draw.randrange(12)
+        if kind <= 2 and trunk:
+            return client, Infill(trunk, 0, priority=2, key="trunk")
+        if kind == 3:
+            prompt = trunk + hole(f"{text}\n# rewritten\n", "")
+            return client, Infill(prompt, draw.randrange(8, 40), priority=1, drafts=(text, file_text(0, 0)), key=key)
+        if kind == 4:
+            grammar = Sampling(grammar=draw.choice(GRAMMARS))
+            return client, Infill(trunk + hole(text, ""), draw.randrange(1, 20), sampling=grammar, key=key)
+        if kind == 5:
+            warm = Sampling(temperature=0.8, seed=draw.randrange(100), grammar=draw.choice(("", GRAMMARS[0])))
+            return client, Infill(trunk + hole(text, "\n"), draw.randrange(1, 10), sampling=warm, key=key)
+        if kind == 6:
+            return client, draw.choice(BAD)
+        return client, Infill(trunk + hole(text, draw.choice(("", "\nprint(x)\n"))), draw.randrange(1, 12), key=key)
+
+
+BAD: Final = (
+    Infill((Control("<|no|>"), Piece("x")), 5),
+    Infill((), 5),
+    Infill((Piece("word " * 2000),), 5),
+    Infill((Piece("x"),), 5, sampling=Sampling(grammar=GRAMMARS[3])),
+)
+
+
+@dataclass(slots=True)
+class Figures:
+    """What a walk has come across."""
+
+    steps: Counter[str] = field(default_factory=Counter)
+    requests: int = 0
+    ends: Counter[str] = field(default_factory=Counter)
+    compared_answers: int = 0
+    near_ties: int = 0
+    """Answers that left the lone one where its two likeliest tokens were as good as equal."""
+    compared_logits: int = 0
+    worst_difference: float = 0.0
+    counts: Counter[str] = field(default_factory=Counter)
+    """Sums of what the answers' usage tells."""
+
+
+@dataclass(slots=True)
+class Asked:
+    """A request on its way."""
+
+    client: int
+    request: Infill
+    generation: Generation
+    tokens: list[int]
+    """What it has written: the generation's own list."""
+    text: str = ""
+
+
+class Alone:
+    """What a context says that nothing has happened to."""
+
+    def __init__(self, bench: SmallBench) -> None:
+        self._bench = bench
+        self._logits: dict[bytes, np.ndarray[Any, Any]] = {}
+
+    def logits(self, tokens: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+        """Return the logits behind some tokens."""
+        key = tokens.tobytes()
+        if key not in self._logits:
+            context = self._bench.fresh()
+            for start in range(0, len(tokens), BATCH_TOKENS):
+                part = tokens[start : start + BATCH_TOKENS]
+                context.decode(1, part, outputs=int(start + len(part) == len(tokens)))
+            self._logits[key] = context.logits().copy()
+            context.close()
+        return self._logits[key]
+
+    def answer(self, request: Infill) -> list[int]:
+        """Return the tokens of a greedy answer, written without drafts."""
+        return self.written(request)[1]
+
+    def written(self, request: Infill) -> tuple[np.ndarray[Any, Any], list[int], list[bytes]]:
+        """Return the tokens of a prompt, those of its greedy answer, and what each of these says."""
+        context = self._bench.fresh()
+        desk = self._bench._desk
+        assert desk is not None
+        never = Payoff()
+        never.length = lambda *_: 0  # type: ignore[method-assign]
+        lone = type(desk.pool)(context)
+        alone = replace(desk, pool=lone, completion_payoff=never, rewrite_payoff=never, shelf=None)
+        generation = Generation(alone, msgspec.structs.replace(request, priority=0), time.perf_counter())
+        while generation.step() is None:
+            pass
+        tokens = list(generation._generated)
+        pieces = [desk.vocabulary.piece(token) for token in tokens]
+        generation.close()
+        context.close()
+        return generation._run.tokens, tokens, pieces
+
+
+class Walk:
+    """One walk. ``step`` draws what happens next, lets it happen, and looks at everything after it."""
+
+    def __init__(self, seed: int, launch: EngineLaunch) -> None:
+        self.random = Random(seed)
+        self.figures = Figures()
+        self.bench = SmallBench(launch, self.random)
+        self.bench.load()
+        self._folder = Path(launch.cache_folder) if launch.cache_folder else None
+        self._alone = Alone(self.bench)
+        self._scene = Scene(self.random)
+        self._running: list[Asked] = []
+        self._known: dict[bytes, bytes] = {}
+        self._ways: dict[str, tuple[int, Callable[[], None]]] = {
+            "ask": (40, self._ask),
+            "go on": (100, self._go_on),
+            "change trunk": (16, self._scene.change_trunk),
+            "finish": (8, self._finish_one),
+            "abort before": (6, self._abort_before),
+            "abort within": (12, self._abort_within),
+            "cancel": (5, lambda: self._give_up("cancelled")),
+            "deadline": (2, lambda: self._give_up("deadline")),
+            "tidy": (5, self._tidy),
+            "damage": (1, self._damage),
+            "probe": (6, self._probe),
+            "unload": (1, self._unload),
+        }
+
+    def step(self) -> None:
+        """Let one thing happen.
+
+        Raises:
+            AssertionError: something is not as it has to be.
+        """
+        names = list(self._ways)
+        (name,) = self.random.choices(names, [self._ways[each][0] for each in names])
+        self.figures.steps[name] += 1
+        self._ways[name][1]()
+        self._look()
+
+    def end(self) -> None:
+        """Let all answers end, look at each resident sequence, and give the memory back."""
+        while self._running:
+            self._finish_one()
+            self._look()
+        for context in self.bench.contexts():
+            for sequence in range(SEQUENCES):
+                self._probe_sequence(context, sequence)
+        self._look()
+        self.bench.unload()
+        self.figures.counts["evictions"] = self.bench.evictions
+        assert self.figures.requests == sum(self.figures.ends.values()), "each request ends exactly once"
+
+    def _ask(self) -> None:
+        if len(self._running) >= MOST_RUNNING:
+            self._finish_one()
+        client, request = self._scene.request()
+        for other in [each for each in self._running if request.key and each.client == client]:
+            if other.request.key == request.key and self.random.random() < 0.5:  # as the scheduler does
+                self._close(other, "cancelled")
+        self.figures.requests += 1
+        try:
+            generation = self.bench.generation(request, time.perf_counter())
+        except (EngineFailed, ModelNoFim):
+            assert request in BAD or request.sampling.grammar == GRAMMARS[3]
+            self._end("refused")
+            return
+        self._learn_keys(generation._run)
+        self._running.append(Asked(client, request, generation, generation._generated))
+
+    def _go_on(self) -> None:
+        if self._running:
+            self._advance(self.random.choice(self._running))
+
+    def _finish_one(self) -> None:
+        if self._running:
+            asked = self.random.choice(self._running)
+            for _ in range(MOST_STEPS):
+                if asked not in self._running:
+                    return
+                self._advance(asked)
+            raise AssertionError("an answer that nobody disturbs never ends")
+
+    def _abort_before(self) -> None:
+        if self._running:
+            asked = self.random.choice(self._running)
+            asked.generation._context.abort.set()
+            self._advance(asked)
+            for context in self.bench.contexts():
+                context.abort.clear()
+
+    def _abort_within(self) -> None:
+        """Abort a decode after some of its operations: micro-batches that are done by then stay."""
+        if not self._running:
+            return
+        asked = self.random.choice(self._running)
+        left = [self.random.choice((1, 30, 100, 300, 600, 1000, 2000))]
+
+        def is_over(_data: object) -> bool:
+            left[0] -= 1
+            return left[0] < 0
+
+        context = asked.generation._context
+        if context.handle is None:
+            return
+        callback = _AbortCallback(is_over)
+        L.llama_set_abort_callback(context.handle, ctypes.cast(callback, L.ggml_abort_callback), None)
+        self._advance(asked)
+        L.llama_set_abort_callback(context.handle, context.abort.callback, context.abort.address)
+        if left[0] < 0:
+            self.figures.counts["aborted within"] += 1
+
+    def _give_up(self, cause: StopCause) -> None:
+        if self._running:
+            self._close(self.random.choice(self._running), cause)
+
+    def _tidy(self) -> None:
+        self.bench.tidy()
+
+    def _damage(self) -> None:
+        """Cut a file on disk short, change a byte of it, or take it away."""
+        files = sorted(self._folder.glob("*.kv")) if self._folder is not None else []
+        if not files:
+            return
+        path = self.random.choice(files)
+        data = bytearray(path.read_bytes())
+        kind = self.random.randrange(3)
+        if kind == 0:
+            path.unlink()
+        elif kind == 1:
+            path.write_bytes(data[: self.random.randrange(len(data))])
+        else:
+            data[self.random.randrange(len(data))] ^= 1 << self.random.randrange(8)
+            path.write_bytes(data)
+
+    def _unload(self) -> None:
+        """Unload under whoever is being answered; each is told so, and what comes next loads again."""
+        self.bench.unload()
+        for asked in list(self._running):
+            with pytest.raises(EngineStarting):
+                asked.generation.step()
+            self._close(asked, "cancelled", as_what="unloaded")
+        self.bench.load()
+
+    def _advance(self, asked: Asked) -> None:
+        """Make one step of an answer, as the scheduler does."""
+        generation = asked.generation
+        stop = generation.step()
+        if stop is not None:
+            self._compare_logits(asked, stop)
+            self._close(asked, stop)
+        elif self.random.random() < 0.5:
+            chunk = generation.take()
+            asked.text += chunk.text if chunk is not None else ""
+
+    def _close(self, asked: Asked, stop: StopCause, *, as_what: str = "") -> None:
+        """End an answer and compare it with what it is alone."""
+        self._running.remove(asked)
+        last = asked.generation.last_chunk(stop)
+        asked.text += last.text
+        usage = last.usage
+        assert usage is not None
+        assert last.stop == stop
+        assert usage.generated_tokens == len(asked.tokens) <= asked.request.max_tokens
+        for name in ("cached_tokens", "prefill_tokens", "restored_tokens", "accepted_draft_tokens"):
+            self.figures.counts[name] += getattr(usage, name)
+        pieces = b"".join(asked.generation._desk.vocabulary.piece(token) for token in asked.tokens)
+        assert asked.text == pieces.decode(errors="replace"), "no text of another answer, and none lost"
+        asked.generation.close()
+        asked.generation.close()
+        self._end(as_what or stop)
+        if asked.request.sampling.temperature == 0 and not as_what:
+            self._compare_answer(asked, is_whole=stop not in {"cancelled", "deadline"})
+
+    def _compare_answer(self, asked: Asked, *, is_whole: bool) -> None:
+        alone = self._alone.answer(asked.request)
+        told = asked.tokens
+        self.figures.compared_answers += 1
+        same = next((at for at, (a, b) in enumerate(zip(told, alone, strict=False)) if a != b), None)
+        if same is None:
+            assert len(told) == len(alone) if is_whole else len(told) <= len(alone)
+            return
+        assert not asked.request.sampling.grammar, "what a grammar allows is no question of hundredths here"
+        run = np.concatenate([asked.generation._run.tokens, np.array(told[:same], np.int32)])
+        logits = self._alone.logits(run)
+        assert abs(logits[told[same]] - logits[alone[same]]) <= 2 * BOUND, "another answer than alone"
+        self.figures.near_ties += 1
+
+    def _compare_logits(self, asked: Asked, stop: StopCause) -> None:
+        """Compare the logits behind an answer's first token with those of a fresh context, now and then."""
+        context = asked.generation._context
+        if asked.request.max_tokens == 1 and stop == "max_tokens" and context._outputs:
+            self._compare(context.logits().copy(), asked.generation._run.tokens)
+
+    def _compare(self, logits: np.ndarray[Any, Any], tokens: np.ndarray[Any, Any]) -> None:
+        difference = float(np.abs(logits - self._alone.logits(tokens)).max())
+        self.figures.compared_logits += 1
+        self.figures.worst_difference = max(self.figures.worst_difference, difference)
+        assert difference <= BOUND, "what is in the cache is not what the mirror says"
+
+    def _probe(self) -> None:
+        """Ask a resident sequence what follows, without changing it."""
+        context = self.random.choice(self.bench.contexts())
+        held = [each for each in range(SEQUENCES) if len(context.mirrors[each])]
+        if held:
+            self._probe_sequence(context, self.random.choice(held))
+
+    def _probe_sequence(self, context: Context, sequence: int) -> None:
+        tokens = context.mirrors[sequence].tokens.copy()
+        if not len(tokens) or not context.cells.free:
+            return
+        context.share(sequence, SCRATCH, len(tokens) - 1)
+        assert context.decode(SCRATCH, tokens[-1:], outputs=1) == "done"
+        self._compare(context.logits().copy(), tokens)
+        context.truncate(SCRATCH, 0)
+
+    def _look(self) -> None:
+        """See that the mirrors hold what llama.cpp does and what their holders and the names of segments say."""
+        for context in self.bench.contexts():
+            mirrors = context.mirrors
+            assert [len(mirror) for mirror in mirrors] == [context.resident(each) for each in range(SEQUENCES)]
+            places = np.concatenate([mirror.places for mirror in mirrors])
+            assert context.cells.capacity - context.cells.free == len(np.unique(places))
+            for mirror in mirrors:
+                start = 0
+                named = mirror.named
+                for key, end in zip(named.keys[: named.count], named.ends[: named.count], strict=True):
+                    assert mirror.tokens[start:end].tobytes() == self._known[key], "a segment under a wrong name"
+                    start = end
+        for asked in self._running:
+            generation = asked.generation
+            if generation._seat >= 0 and generation._pool.holds(generation, generation._seat):
+                held = generation._context.mirrors[generation._seat].tokens
+                whole = np.concatenate([generation._run.tokens, np.array(asked.tokens, np.int32)])
+                assert len(held) <= len(whole)
+                assert (held == whole[: len(held)]).all(), "a held sequence is the holder's own"
+                assert generation._seat not in TRUNKS or not asked.tokens
+
+    def _learn_keys(self, run: TokenRun) -> None:
+        start = 0
+        for key, end in zip(run.keys, run.ends, strict=True):
+            tokens = run.tokens[start:end].tobytes()
+            assert self._known.setdefault(key, tokens) == tokens
+            start = end
+
+    def _end(self, cause: str) -> None:
+        self.figures.ends[cause] += 1
