@@ -23,8 +23,13 @@ TRUNK_PATIENCE_S = 300.0
 
 LEAST_MS = 1e-4  # for a token; no machine is faster, and what is less would overflow
 
+LINE_TOKENS = 128
+"""What is read at most keys, and when a word or a line is finished: behind a trunk that must come within the target.
+The whole window is read only when its edges move or another file is opened."""
 BEARABLE = 1.25
 """How much dearer a trunk may make each token where the machine misses the target even without one."""
+KEEP = 2.0
+"""How far over the target a line may be behind a trunk that is resident: reading another one costs far more."""
 
 PREFIX_SHARE, SUFFIX_SHARE = 0.5, 0.17  # of the volatile part; Copilot's are 35 and 15 % beside 50 % of context
 
@@ -52,13 +57,15 @@ def budget_for(
     reply_tokens: int,
     read_cost: ReadCost,
     first_token_target_ms: int,
+    resident_tokens: int = 0,
     is_patient: bool = False,
 ) -> Budget:
     """Split what fits into trunk, tail and window.
 
     ``ceiling_tokens`` is the user's limit, ``context_tokens`` the cells that the engine has, ``reply_tokens`` what must
-    stay free for the answer. A cost of 0 means that nothing was measured yet. A patient user has named the size and
-    takes the time that reading it needs.
+    stay free for the answer. A cost of 0 means that nothing was measured yet. A trunk of ``resident_tokens`` has been
+    read and is not given up for a machine that is busy now. A patient user has named the size and takes the time that
+    reading it needs.
     """
     cost = ReadCost(max(read_cost.base_ms, LEAST_MS), read_cost.depth_ms) if read_cost.base_ms > 0 else FIRST_GUESS
     total = max(64, min(ceiling_tokens, context_tokens - reply_tokens))
@@ -68,6 +75,8 @@ def budget_for(
         trunk = total - volatile
     else:
         most = _power_of_two(_trunk_within(cost, target_ms))
+        if cost.at(resident_tokens) * LINE_TOKENS <= target_ms * KEEP:
+            most = max(most, resident_tokens)
         trunk = min(total - min(total, MIN_VOLATILE_TOKENS), most)
         # Steps of 64 keep the window's edges where they are while the measured cost wavers.
         affordable = int(target_ms / cost.at(trunk)) // 64 * 64
@@ -84,7 +93,7 @@ def _trunk_within(cost: ReadCost, target_ms: float) -> int:
     if slope_ms * patience_ms < cost.base_ms:  # next to none: the formula below would lose all its digits
         return int(patience_ms / cost.base_ms)
     read = (sqrt(cost.base_ms**2 + 2 * slope_ms * patience_ms) - cost.base_ms) / slope_ms
-    quick = (max(target_ms / MIN_VOLATILE_TOKENS, cost.base_ms * BEARABLE) - cost.base_ms) / slope_ms
+    quick = (max(target_ms / LINE_TOKENS, cost.base_ms * BEARABLE) - cost.base_ms) / slope_ms
     return int(max(0.0, min(read, quick)))
 
 

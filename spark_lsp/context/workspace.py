@@ -123,6 +123,7 @@ class WorkspaceContext:
             reply_tokens=REPLY_TOKENS,
             read_cost=self._read_cost,
             first_token_target_ms=target_ms,
+            resident_tokens=self.resident_tokens,
             is_patient=named is not None,
         )
 

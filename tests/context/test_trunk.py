@@ -104,6 +104,15 @@ def test_budget_parts_never_exceed_the_whole(
     assert sum(parts) <= budget.total_tokens <= min(ceiling, cells - 512)
 
 
+def test_a_resident_trunk_outlives_a_busy_moment() -> None:
+    busy = {"ceiling_tokens": 131_072, "context_tokens": 131_072, "reply_tokens": 512, "first_token_target_ms": 300}
+    fresh = budget_for(**busy, read_cost=ReadCost(1.0, 0.1))
+    resident = budget_for(**busy, read_cost=ReadCost(1.0, 0.1), resident_tokens=20_000)
+    assert fresh.trunk_tokens < resident.trunk_tokens == 20_000
+    hopeless = budget_for(**busy, read_cost=ReadCost(10.0, 1.0), resident_tokens=20_000)
+    assert hopeless.trunk_tokens < 4_096
+
+
 async def test_window_edges_stay_while_typing() -> None:
     engine = ScriptedEngine([])
     await engine.start()
