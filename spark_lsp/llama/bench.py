@@ -16,7 +16,7 @@ from spark_lsp.llama.fit import ContextPlan, compute_threads, sized
 from spark_lsp.llama.generate import Desk, Generation, has_trunk, prompt_segments
 from spark_lsp.llama.memory import available_bytes
 from spark_lsp.llama.model import KV_BYTES, GgufModel, TokenCache
-from spark_lsp.llama.native import BufferSizes, quiet
+from spark_lsp.llama.native import BufferSizes, give_back, quiet
 from spark_lsp.llama.opening import open_model
 from spark_lsp.llama.payoff import Payoff
 from spark_lsp.llama.pool import Pool
@@ -109,6 +109,7 @@ class Bench:
             side_desk.pool.context.close()
         if model is not None:
             model.close()
+            give_back()
 
     def generation(self, request: Infill, received: float) -> Generation:
         """Begin an answer.

@@ -7,6 +7,7 @@ import ctypes
 import logging
 import os
 import re
+import sys
 from collections import deque
 from typing import Final
 
@@ -18,7 +19,7 @@ os.environ.setdefault("GOMP_SPINCOUNT", "10000")
 import llama_cpp
 import llama_cpp.llama_cpp as L  # noqa: N812
 
-__all__ = ["KEPT_LINES", "BufferSizes", "L", "last_errors", "library_version", "quiet"]
+__all__ = ["KEPT_LINES", "BufferSizes", "L", "give_back", "last_errors", "library_version", "quiet"]
 
 KEPT_LINES: Final = 20
 
@@ -62,6 +63,13 @@ def quiet() -> None:
     """Take over the library's log and start its backends. Idempotent."""
     L.llama_log_set(_callback, ctypes.c_void_p(0))
     L.llama_backend_init()
+
+
+def give_back() -> None:
+    """Return to the system what was freed: glibc keeps buffers of up to 32 MiB for itself from the second time on."""
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if sys.platform == "linux" else None
+    if trim is not None:
+        trim(0)
 
 
 def library_version() -> str:

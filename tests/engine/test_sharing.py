@@ -140,21 +140,23 @@ async def test_a_killed_engine_answers_all_its_clients_again_and_reads_nothing_t
         await engine.close()
 
 
-async def test_unloading_gives_back_weights_and_context() -> None:
-    launch = shipped(context_tokens=32_768, is_named_size=True, idle_minutes=0.0)
+@pytest.mark.parametrize("context_tokens", [4096, 32_768])
+async def test_unloading_gives_back_weights_and_context_every_time(context_tokens: int) -> None:
+    launch = shipped(context_tokens=context_tokens, is_named_size=True, idle_minutes=0.0)
     engine, other = await started(launch), await started(launch)
     assert engine.model is not None
-    await read(engine, "mine")
     weights = sum(int(tensor.n_bytes) for tensor in gguf.GGUFReader(SHIPPED).tensors)
     context = cells_for(engine.model.context_tokens) * engine.model.kv_bytes_per_token
-    before = await settled(engine, clients=2)
-    await engine.unload()
-    after = await engine.status()
-    assert after.model is None
-    assert after.resident_tokens == 0
-    assert before.ram_bytes - after.ram_bytes >= weights + context
-    assert usage_of(await collect(other, Infill(trunk("mine") + hole("x"), 2))).generated_tokens, "it loads by itself"
-    assert (await other.status()).model is not None
+    for _ in range(3):  # the C library keeps for itself what is freed a second time
+        assert usage_of(await collect(other, Infill(trunk("mine") + hole("x"), 2))).generated_tokens, "loaded by itself"
+        before = await settled(engine, clients=2)
+        assert before.model is not None
+        await engine.unload()
+        after = await engine.status()
+        assert after.model is None
+        assert after.resident_tokens == 0
+        assert before.ram_bytes - after.ram_bytes >= weights + context
+        await engine.start()
     pid = await pid_of(other)
     await engine.close()
     await other.close()
