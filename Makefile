@@ -33,6 +33,9 @@ bench: setup ## Measure first tokens, decode speed, what a keystroke costs, and 
 compare: setup ## Type the same trace into Spark LSP and into llama.cpp's own server, and print both
 	@$(RUN)python -m scripts.compare
 
+fuzz: setup ## Walk 10,000 random steps through the engine, then 1,000 with processes that are killed; SEED=n repeats
+	@$(RUN)python scripts/fuzz_engine.py --seed $(or $(SEED),1)
+
 setup: ## Make .venv and install the project with its development tools
 	@sh scripts/setup.sh dev
 
@@ -41,4 +44,4 @@ clean: ## Remove .venv and everything that can be made again
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-editors check generate bench compare setup clean
+.PHONY: help demo test test-editors check generate bench compare fuzz setup clean

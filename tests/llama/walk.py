@@ -251,7 +251,7 @@ class Scene:
 BAD: Final = (
     Infill((Control("<|no|>"), Piece("x")), 5),
     Infill((), 5),
-    Infill((Piece("word " * 2000),), 5),
+    Infill((Piece("word " * 4000),), 5),
     Infill((Piece("x"),), 5, sampling=Sampling(grammar=GRAMMARS[3])),
 )
 
