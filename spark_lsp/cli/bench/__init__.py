@@ -14,7 +14,7 @@ from rich.table import Table
 
 from spark_lsp.catalog.catalog import resolve_model
 from spark_lsp.cli.bench.latency import measure_latency
-from spark_lsp.cli.bench.throughput import measure_throughput
+from spark_lsp.cli.bench.throughput import ANSWER_TOKENS, measure_throughput
 from spark_lsp.cli.oneshot import errors
 
 app = typer.Typer(help="Measure the engine on this machine.", no_args_is_help=True)
@@ -46,12 +46,17 @@ def latency(
 
 @app.command("throughput", epilog="Example: spark-lsp bench throughput --context-tokens 4096")
 def throughput(
-    *, model: _Model = "", context_tokens: _Context = 4096, threads: _Threads = 0, as_json: _Json = False
+    *,
+    model: _Model = "",
+    context_tokens: _Context = 4096,
+    answer_tokens: Annotated[int, typer.Option(min=8, help="Most tokens of an answer that is free.")] = ANSWER_TOKENS,
+    threads: _Threads = 0,
+    as_json: _Json = False,
 ) -> None:
     """Measure how fast answers are written: beside a bare loop, rewrites with drafts, new code with and without."""
     path = str(resolve_model(model))
     with errors.status(f"Writing behind {context_tokens} tokens …"):
-        report = asyncio.run(measure_throughput(path, context_tokens, threads))
+        report = asyncio.run(measure_throughput(path, context_tokens, answer_tokens, threads))
     _show(report, as_json=as_json)
 
 

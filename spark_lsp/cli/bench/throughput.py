@@ -29,13 +29,13 @@ from spark_lsp.cli.bench.asking import (
 from spark_lsp.cli.bench.yardstick import Bare
 from spark_lsp.engine.base import Engine, Infill, Piece, PromptPart, Sampling
 
-DECODE_TOKENS: Final = 128
+ANSWER_TOKENS: Final = 128
 DECODE_ROUNDS: Final = 7
 NEW_CODE_ROUNDS: Final = 3
-REGION_LINES: Final = 40
+REGION_LINES: Final = 24
 """As much as is rewritten at once; and no more, so that a slow model comes to an end too."""
-LEAST_TOKENS: Final = 32
-"""A shorter answer says too little of speed."""
+LEAST_SHARE: Final = 0.25
+"""An answer that ends before so much of what it may have says too little of speed."""
 
 _STARTS: Final = ("def total(", "    return ", "class Entry:\n", "for each in ", "    if a > ", "result = ")
 _SPARE_TOKENS: Final = 64
@@ -43,7 +43,7 @@ _SPARE_TOKENS: Final = 64
 
 @dataclass(frozen=True, slots=True)
 class Rename:
-    """The beginning of a function of Python's own library, and a name in it that becomes another."""
+    """Some lines of a function of Python's own library, and a name in them that becomes another."""
 
     function: Callable[..., object]
     old: str
@@ -55,10 +55,12 @@ class Rename:
         return f"{self.function.__module__}.{self.function.__qualname__}: {self.old} to {self.new}"
 
     def texts(self) -> tuple[str, str]:
-        """Return the code before and after."""
+        """Return the code before and after: the lines that say the name most often."""
+        name = re.compile(rf"\b{self.old}\b")
         lines = textwrap.dedent(inspect.getsource(self.function)).splitlines(keepends=True)
-        before = "".join(lines[:REGION_LINES])
-        return before, re.sub(rf"\b{self.old}\b", self.new, before)
+        regions = ["".join(lines[at : at + REGION_LINES]) for at in range(max(1, len(lines) - REGION_LINES))]
+        before = max(regions, key=lambda region: len(name.findall(region)))
+        return before, name.sub(self.new, before)
 
 
 RENAMES: Final = (
@@ -68,7 +70,7 @@ RENAMES: Final = (
 )
 
 
-async def measure_throughput(path: str, context_tokens: int, threads: int) -> dict[str, Any]:
+async def measure_throughput(path: str, context_tokens: int, answer_tokens: int, threads: int) -> dict[str, Any]:
     """Return the report of ``bench throughput``.
 
     Raises:
@@ -84,12 +86,12 @@ async def measure_throughput(path: str, context_tokens: int, threads: int) -> di
             bare = await Bare.open(launch)
             try:
                 await bare.ask_to_hold(prompt)
-                decode = await decode_speeds(engine, bare, prompt)
+                decode = await decode_speeds(engine, bare, prompt, answer_tokens)
                 renames = [await _rename(engine, bare, prompt, each) for each in RENAMES]
             finally:
                 await bare.close()
-            copies = [await _copy(engine, prompt, each) for each in RENAMES]
-            new_code = await _new_code(engine, prompt)
+            copies = [await _copy(engine, prompt, each, answer_tokens) for each in RENAMES]
+            new_code = await _new_code(engine, prompt, answer_tokens)
     return {
         "model": info.name,
         "context_tokens": info.context_tokens,
@@ -103,7 +105,9 @@ async def measure_throughput(path: str, context_tokens: int, threads: int) -> di
     }
 
 
-async def decode_speeds(engine: Engine, bare: Bare, prompt: Sequence[PromptPart]) -> dict[str, float]:
+async def decode_speeds(
+    engine: Engine, bare: Bare, prompt: Sequence[PromptPart], answer_tokens: int = ANSWER_TOKENS
+) -> dict[str, float]:
     """Return tokens per second behind a resident prompt without drafts, the engine's and the bare loop's, in turns.
 
     And the share of the engine's time that went into the library: two contexts of one size differ by up to a quarter
@@ -113,10 +117,10 @@ async def decode_speeds(engine: Engine, bare: Bare, prompt: Sequence[PromptPart]
     theirs: list[float] = []
     for number in range(DECODE_ROUNDS):
         start = Piece(f"{_STARTS[number % len(_STARTS)]}run_{number}")
-        request = Infill(prompt=(*prompt, start), max_tokens=DECODE_TOKENS, speculate=False)
+        request = Infill(prompt=(*prompt, start), max_tokens=answer_tokens, speculate=False)
         ours.append(await ask(engine, request))
-        theirs.append(await bare.tokens_per_s(DECODE_TOKENS))
-    long = [answer for answer in ours if answer.usage.generated_tokens >= LEAST_TOKENS] or ours
+        theirs.append(await bare.tokens_per_s(answer_tokens))
+    long = [answer for answer in ours if answer.usage.generated_tokens >= LEAST_SHARE * answer_tokens] or ours
     speed, bare_speed = middle([answer.tokens_per_s for answer in long]), middle(theirs)
     return {
         "decode_tokens_per_s": speed,
@@ -137,7 +141,7 @@ async def _rename(engine: Engine, bare: Bare, prompt: Sequence[PromptPart], case
         sampling=Sampling(grammar="root ::= " + " ".join(f"<[{token}]>" for token in tokens)),
         drafts=(before,),
     )
-    await _both(engine, request)
+    await ask(engine, request)
     drafted, plain = await _both(engine, request)
     return {
         "name": case.name,
@@ -147,11 +151,11 @@ async def _rename(engine: Engine, bare: Bare, prompt: Sequence[PromptPart], case
     }
 
 
-async def _copy(engine: Engine, prompt: Sequence[PromptPart], case: Rename) -> dict[str, Any]:
+async def _copy(engine: Engine, prompt: Sequence[PromptPart], case: Rename, answer_tokens: int) -> dict[str, Any]:
     """Offer code as a draft to a model that is free to write what it likes."""
     before, _ = case.texts()
     half = before[: len(before) // 2]
-    request = Infill(prompt=(*prompt, Piece(before), Piece(half)), max_tokens=DECODE_TOKENS, drafts=(before,))
+    request = Infill(prompt=(*prompt, Piece(before), Piece(half)), max_tokens=answer_tokens, drafts=(before,))
     drafted, plain = await _both(engine, request)
     is_copy = bool(drafted.text) and before[len(half) :].startswith(drafted.text[:40])
     return {
@@ -163,14 +167,14 @@ async def _copy(engine: Engine, prompt: Sequence[PromptPart], case: Rename) -> d
     }
 
 
-async def _new_code(engine: Engine, prompt: Sequence[PromptPart]) -> dict[str, Any]:
+async def _new_code(engine: Engine, prompt: Sequence[PromptPart], answer_tokens: int) -> dict[str, Any]:
     """Write code that stands nowhere yet, with the engine's own drafts and without, in turns."""
     pairs: list[tuple[Answer, Answer]] = []
     for number in range(NEW_CODE_ROUNDS):
         for start in _STARTS:
             text = Piece(f"{start}new_{number}")
-            pairs.append(await _both(engine, Infill(prompt=(*prompt, text), max_tokens=DECODE_TOKENS)))
-    long = [pair for pair in pairs if pair[1].usage.generated_tokens >= LEAST_TOKENS] or pairs
+            pairs.append(await _both(engine, Infill(prompt=(*prompt, text), max_tokens=answer_tokens)))
+    long = [pair for pair in pairs if pair[1].usage.generated_tokens >= LEAST_SHARE * answer_tokens] or pairs
     ratios = [ratio(drafted.tokens_per_s, plain.tokens_per_s) for drafted, plain in long]
     return {
         "answers": len(long),
