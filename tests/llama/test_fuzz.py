@@ -36,7 +36,7 @@ def test_whatever_happens_the_cache_is_what_it_says(seed: int, wide_model: Path,
     """Shortened; ``make fuzz`` takes 10,000 steps. What goes wrong can be seen again by its seed."""
     with small_chunks():
         walk = Walk(seed, launch_of(seed, wide_model, tmp_path / "kv"))
-        for _ in range(120):
+        for _ in range(150):
             walk.step()
         walk.end()
     figures = walk.figures

@@ -414,8 +414,6 @@ class Walk:
             asked = self.random.choice(self._running)
             asked.generation._context.abort.set()
             self._advance(asked)
-            for context in self.bench.contexts():
-                context.abort.clear()
 
     def _abort_within(self) -> None:
         """Abort a decode after some of its operations: micro-batches that are done by then stay."""
@@ -474,6 +472,7 @@ class Walk:
         """Make one step of an answer, as the scheduler does."""
         generation = asked.generation
         stop = generation.step()
+        generation._context.abort.clear()  # as the scheduler does before the next step
         if stop is not None:
             self._compare_logits(asked, stop)
             self._close(asked, stop)
