@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from spark_lsp.catalog.catalog import resolve_model
+from spark_lsp.cli.bench.asking import Measure
 from spark_lsp.cli.bench.latency import measure_latency
 from spark_lsp.cli.bench.throughput import ANSWER_TOKENS, measure_throughput
 from spark_lsp.cli.oneshot import errors
@@ -24,6 +25,7 @@ _WIDTH = 120  # of tables, also where the terminal has no width of its own
 _Model = Annotated[str, typer.Option(help="Model name or path of a GGUF file.")]
 _Context = Annotated[int, typer.Option(min=256, help="Tokens of the prompt that stays resident.")]
 _Threads = Annotated[int, typer.Option(min=0, help="Threads of both sides; 0 takes the real cores.")]
+_Rounds = Annotated[int, typer.Option(min=1, help="How often both sides take turns; medians count.")]
 _Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
@@ -34,13 +36,14 @@ def latency(
     context_tokens: _Context = 8192,
     volatile: Annotated[int, typer.Option(min=1, max=2048, help="Tokens that a warm prompt brings anew.")] = 512,
     threads: _Threads = 0,
+    rounds: _Rounds = 5,
     tries: Annotated[int, typer.Option(min=1, help="Completions that meet a busy engine.")] = 24,
     as_json: _Json = False,
 ) -> None:
     """Measure cold and warm first tokens beside a bare loop, a killed engine, a busy one, and its memory."""
-    path = str(resolve_model(model))
+    measure = Measure(path=str(resolve_model(model)), context_tokens=context_tokens, threads=threads, rounds=rounds)
     with errors.status(f"Reading {context_tokens} tokens, cold and warm …"):
-        report = asyncio.run(measure_latency(path, context_tokens, volatile, threads, tries))
+        report = asyncio.run(measure_latency(measure, volatile, tries))
     _show(report, as_json=as_json)
 
 
@@ -51,12 +54,13 @@ def throughput(
     context_tokens: _Context = 4096,
     answer_tokens: Annotated[int, typer.Option(min=8, help="Most tokens of an answer that is free.")] = ANSWER_TOKENS,
     threads: _Threads = 0,
+    rounds: _Rounds = 5,
     as_json: _Json = False,
 ) -> None:
     """Measure how fast answers are written: beside a bare loop, rewrites with drafts, new code with and without."""
-    path = str(resolve_model(model))
+    measure = Measure(path=str(resolve_model(model)), context_tokens=context_tokens, threads=threads, rounds=rounds)
     with errors.status(f"Writing behind {context_tokens} tokens …"):
-        report = asyncio.run(measure_throughput(path, context_tokens, answer_tokens, threads))
+        report = asyncio.run(measure_throughput(measure, answer_tokens))
     _show(report, as_json=as_json)
 
 

@@ -3,6 +3,7 @@
 The runtime folder and the cache are temporary, so neither a user's engine nor what it remembers is met.
 """
 
+import asyncio
 import os
 import statistics
 import tempfile
@@ -16,9 +17,10 @@ from typing import Final
 
 import psutil
 
-from spark_lsp.engine.address import RUNTIME_VARIABLE
+from spark_lsp.engine.address import RUNTIME_VARIABLE, endpoint_of
 from spark_lsp.engine.base import Engine, Infill, Piece, PromptPart, StopCause, Usage
-from spark_lsp.engine.local import EngineLaunch, LocalEngine, stop_engines
+from spark_lsp.engine.local import EngineLaunch, LocalEngine
+from spark_lsp.engine.process import end
 
 REPLY_CELLS: Final = 1024
 """What a context has beyond the prompt that stays resident: for volatile tokens and for answers."""
@@ -27,6 +29,18 @@ _IDLE_MINUTES: Final = 0.1
 _CACHE_BYTES: Final = 1 << 40  # the folder is removed at the end, so its quota never counts
 _PIECE_LINES: Final = 16
 _LETTERS: Final = "abcdefghijklmnopqrstuvwxyz"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measure:
+    """What is measured, and how often."""
+
+    path: str
+    context_tokens: int
+    threads: int = 0
+    """Of both sides; 0 takes the real cores."""
+    rounds: int = 5
+    """How often both sides take turns."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +102,7 @@ async def engine_of(launch: EngineLaunch) -> AsyncIterator[LocalEngine]:
         yield engine
     finally:
         await engine.close()
-        await stop_engines()
+        await asyncio.to_thread(end, endpoint_of(launch))  # all that an orderly end would save is temporary
 
 
 async def ask(engine: Engine, request: Infill) -> Answer:

@@ -14,6 +14,7 @@ import psutil
 from spark_lsp.cli.bench.asking import (
     REPLY_CELLS,
     Answer,
+    Measure,
     Words,
     ask,
     code,
@@ -26,35 +27,32 @@ from spark_lsp.cli.bench.asking import (
     ratio,
 )
 from spark_lsp.cli.bench.busy import LONG_TOKENS, measure_busy
-from spark_lsp.cli.bench.throughput import decode_speeds
+from spark_lsp.cli.bench.throughput import ANSWER_TOKENS, decode_speeds
 from spark_lsp.cli.bench.yardstick import Bare, Describe
-from spark_lsp.engine.base import Infill, PromptPart
+from spark_lsp.engine.base import Engine, Infill, PromptPart
 from spark_lsp.engine.local import LocalEngine
 from spark_lsp.llama.disk import count_files
 
 SERIES: Final = (1, 16, 64, 256, 512)
 """Volatile tokens: a key, a word, a line, a function, and the tail that a prompt is packed with."""
-ROUNDS: Final = 7
 
 _SAVED_S: Final = 60.0  # the engine waits ten seconds before it saves
 _QUIET_S: Final = 2.0
 _GONE_S: Final = 10.0
 
 
-async def measure_latency(
-    path: str, context_tokens: int, volatile_tokens: int, threads: int, tries: int
-) -> dict[str, Any]:
+async def measure_latency(measure: Measure, volatile_tokens: int, tries: int) -> dict[str, Any]:
     """Return the report of ``bench latency``; times in milliseconds.
 
     Raises:
         ModelMissing, ModelUnusable, EngineFailed: the model cannot be used.
     """
     with private_place() as place:
-        cells = context_tokens + max(volatile_tokens, LONG_TOKENS) + REPLY_CELLS
-        launch = launch_of(path, cells, threads, place / "cache")
+        cells = measure.context_tokens + max(volatile_tokens, LONG_TOKENS) + REPLY_CELLS
+        launch = launch_of(measure.path, cells, measure.threads, place / "cache")
         async with engine_of(launch) as engine:
             info = await engine.start()
-            prompt = await code(engine, context_tokens)
+            prompt = await code(engine, measure.context_tokens)
             cold = await first_token(engine, prompt)
             bare = await Bare.open(launch)
             try:
@@ -64,8 +62,8 @@ async def measure_latency(
                 await bare.ask_to_hold(prompt)
                 words = await Words.of(engine)
                 counts = sorted({*SERIES, volatile_tokens})
-                series = await _series(engine, bare, prompt, words, counts)
-                decode = await decode_speeds(engine, bare, prompt)
+                series = await _series(engine, bare, prompt, words, counts, measure.rounds)
+                decode = await decode_speeds(engine, bare, prompt, ANSWER_TOKENS, measure.rounds)
                 rss_bytes = (await engine.status()).ram_bytes
             finally:
                 await bare.close()
@@ -89,12 +87,12 @@ async def measure_latency(
 
 
 async def _series(
-    engine: LocalEngine, bare: Bare, prompt: Sequence[PromptPart], words: Words, counts: Sequence[int]
+    engine: Engine, bare: Bare, prompt: Sequence[PromptPart], words: Words, counts: Sequence[int], rounds: int
 ) -> list[dict[str, Any]]:
     """Time first tokens behind the resident prompt, the engine's and the bare loop's in turns."""
     ours: dict[int, list[Answer]] = {count: [] for count in counts}
     theirs: dict[int, list[float]] = {count: [] for count in counts}
-    for _ in range(ROUNDS):
+    for _ in range(rounds):
         for count in counts:
             ours[count].append(await first_token(engine, (*prompt, words.take(count))))
             theirs[count].append(await bare.read_ms(count))

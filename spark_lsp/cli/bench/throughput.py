@@ -16,6 +16,7 @@ from typing import Any, Final
 from spark_lsp.cli.bench.asking import (
     REPLY_CELLS,
     Answer,
+    Measure,
     ask,
     code,
     engine_of,
@@ -30,8 +31,6 @@ from spark_lsp.cli.bench.yardstick import Bare
 from spark_lsp.engine.base import Engine, Infill, Piece, PromptPart, Sampling
 
 ANSWER_TOKENS: Final = 128
-DECODE_ROUNDS: Final = 7
-NEW_CODE_ROUNDS: Final = 3
 REGION_LINES: Final = 24
 """As much as is rewritten at once; and no more, so that a slow model comes to an end too."""
 LEAST_SHARE: Final = 0.25
@@ -70,28 +69,28 @@ RENAMES: Final = (
 )
 
 
-async def measure_throughput(path: str, context_tokens: int, answer_tokens: int, threads: int) -> dict[str, Any]:
+async def measure_throughput(measure: Measure, answer_tokens: int) -> dict[str, Any]:
     """Return the report of ``bench throughput``.
 
     Raises:
         ModelMissing, ModelUnusable, EngineFailed: the model cannot be used.
     """
     with private_place():
-        cells = context_tokens + max(len(text) for each in RENAMES for text in each.texts()) + REPLY_CELLS
-        launch = launch_of(path, cells, threads)
+        cells = measure.context_tokens + max(len(text) for each in RENAMES for text in each.texts()) + REPLY_CELLS
+        launch = launch_of(measure.path, cells, measure.threads)
         async with engine_of(launch) as engine:
             info = await engine.start()
-            prompt = await code(engine, context_tokens)
+            prompt = await code(engine, measure.context_tokens)
             read = await first_token(engine, prompt)
             bare = await Bare.open(launch)
             try:
                 await bare.ask_to_hold(prompt)
-                decode = await decode_speeds(engine, bare, prompt, answer_tokens)
+                decode = await decode_speeds(engine, bare, prompt, answer_tokens, measure.rounds)
                 renames = [await _rename(engine, bare, prompt, each) for each in RENAMES]
             finally:
                 await bare.close()
             copies = [await _copy(engine, prompt, each, answer_tokens) for each in RENAMES]
-            new_code = await _new_code(engine, prompt, answer_tokens)
+            new_code = await _new_code(engine, prompt, answer_tokens, measure.rounds)
     return {
         "model": info.name,
         "context_tokens": info.context_tokens,
@@ -106,7 +105,7 @@ async def measure_throughput(path: str, context_tokens: int, answer_tokens: int,
 
 
 async def decode_speeds(
-    engine: Engine, bare: Bare, prompt: Sequence[PromptPart], answer_tokens: int = ANSWER_TOKENS
+    engine: Engine, bare: Bare, prompt: Sequence[PromptPart], answer_tokens: int, rounds: int
 ) -> dict[str, float]:
     """Return tokens per second behind a resident prompt without drafts, the engine's and the bare loop's, in turns.
 
@@ -115,7 +114,7 @@ async def decode_speeds(
     """
     ours: list[Answer] = []
     theirs: list[float] = []
-    for number in range(DECODE_ROUNDS):
+    for number in range(rounds):
         start = Piece(f"{_STARTS[number % len(_STARTS)]}run_{number}")
         request = Infill(prompt=(*prompt, start), max_tokens=answer_tokens, speculate=False)
         ours.append(await ask(engine, request))
@@ -167,10 +166,10 @@ async def _copy(engine: Engine, prompt: Sequence[PromptPart], case: Rename, answ
     }
 
 
-async def _new_code(engine: Engine, prompt: Sequence[PromptPart], answer_tokens: int) -> dict[str, Any]:
+async def _new_code(engine: Engine, prompt: Sequence[PromptPart], answer_tokens: int, rounds: int) -> dict[str, Any]:
     """Write code that stands nowhere yet, with the engine's own drafts and without, in turns."""
     pairs: list[tuple[Answer, Answer]] = []
-    for number in range(NEW_CODE_ROUNDS):
+    for number in range(rounds):
         for start in _STARTS:
             text = Piece(f"{start}new_{number}")
             pairs.append(await _both(engine, Infill(prompt=(*prompt, text), max_tokens=answer_tokens)))
