@@ -23,7 +23,7 @@ __all__ = ["KEPT_LINES", "BufferSizes", "L", "give_back", "last_errors", "librar
 
 KEPT_LINES: Final = 20
 
-_ERROR_LEVEL: Final = 3
+_WARNING_LEVEL, _ERROR_LEVEL = 3, 4  # ggml.h, ggml_log_level; the binding's own table is that of older versions
 _BUFFER_LINE: Final = re.compile(r"(\S+)\s+(?:model|KV|RS|compute|output)\s+buffer size\s*=\s*([0-9.]+) MiB")
 _HOST_BUFFERS: Final = re.compile(r"CPU|_Host$", re.IGNORECASE)
 
@@ -51,9 +51,11 @@ def _on_line(level: int, text: bytes, _data: object) -> None:
     told = _BUFFER_LINE.search(line)
     if told is not None and not _HOST_BUFFERS.search(told[1]):
         BufferSizes.device_bytes += int(float(told[2]) * 1024 * 1024)
-    if level == _ERROR_LEVEL and not _ABORT_LINE.search(line):
+    if level not in {_WARNING_LEVEL, _ERROR_LEVEL} or _ABORT_LINE.search(line):
+        return
+    _log.warning("llama.cpp: %s", line)
+    if level == _ERROR_LEVEL:
         _errors.append(line)
-        _log.warning("llama.cpp: %s", line)
 
 
 _callback = L.llama_log_callback(_on_line)  # kept referenced: the library calls it for ever
