@@ -72,19 +72,21 @@ def test_a_trunk_that_is_being_read_is_not_grown_into_another_one(bench: Bench) 
 
 def test_a_file_that_cannot_be_taken_back_costs_reading_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     launch = msgspec.structs.replace(LAUNCH, cache_folder=str(tmp_path / "kv"), cache_bytes=1 << 30)
-    whole, part = trunk(1, 2, lines=75), trunk(1, lines=75)
-    first = Bench(launch, TokenCache())
-    first.load()
-    read(first, whole)
-    first.unload()
-    second = Bench(launch, TokenCache())
-    second.load()
-    read(second, part)
-    with monkeypatch.context() as patch:
-        patch.setattr(Context, "load", lambda *_: False)
-        generation = second.generation(Infill(whole, 0, priority=2), time.perf_counter())
-        usage = finish(generation, context_of(second))
-    assert usage.restored_tokens == usage.cached_tokens == 0
-    assert usage.prefill_tokens >= usage.prompt_tokens
-    assert context_of(second).mirrors[generation._seat].tokens.tolist() == generation._run.tokens.tolist()
-    second.unload()
+    whole, part = trunk(1, 2, lines=15), trunk(1, lines=15)
+    with small_chunks():
+        first = Bench(launch, TokenCache())
+        first.load()
+        read(first, whole)
+        first.unload()
+        second = Bench(launch, TokenCache())
+        second.load()
+        known = read(second, part).prompt_tokens
+        with monkeypatch.context() as patch:
+            patch.setattr(Context, "load", lambda *_: False)
+            generation = second.generation(Infill(whole, 0, priority=2), time.perf_counter())
+            usage = finish(generation, context_of(second))
+        assert usage.restored_tokens == 0
+        assert 0 < usage.cached_tokens < known, "what was there of a chunk is lost with it"
+        assert usage.prefill_tokens >= usage.prompt_tokens - usage.cached_tokens
+        assert context_of(second).mirrors[generation._seat].tokens.tolist() == generation._run.tokens.tolist()
+        second.unload()
