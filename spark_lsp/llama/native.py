@@ -27,7 +27,8 @@ _WARNING_LEVEL, _ERROR_LEVEL = 3, 4  # ggml.h, ggml_log_level; the binding's own
 _BUFFER_LINE: Final = re.compile(r"(\S+)\s+(?:model|KV|RS|compute|output)\s+buffer size\s*=\s*([0-9.]+) MiB")
 _HOST_BUFFERS: Final = re.compile(r"CPU|_Host$", re.IGNORECASE)
 
-_ABORT_LINE: Final = re.compile("failed to decode|removing memory module entries")  # said of every aborted decode
+# Said of every aborted decode, whose status is 1.
+_ABORT_LINE: Final = re.compile("failed to decode|removing memory module entries|(?:compute status:|with error) 1$")
 
 _log = logging.getLogger("spark_lsp.llama")
 _errors: deque[str] = deque(maxlen=KEPT_LINES)

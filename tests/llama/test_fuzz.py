@@ -12,6 +12,7 @@ from spark_lsp.errors import EngineStarting
 from spark_lsp.llama.bench import Bench
 from spark_lsp.llama.context import Context
 from spark_lsp.llama.model import TokenCache
+from spark_lsp.llama.native import last_errors
 from tests.llama.test_pool import LAUNCH, ask, context_of, finish, hole, read, trunk
 from tests.llama.walk import BOUND, Walk, launch_of, small_chunks, wide
 
@@ -90,3 +91,13 @@ def test_a_file_that_cannot_be_taken_back_costs_reading_only(tmp_path: Path, mon
         assert usage.prefill_tokens >= usage.prompt_tokens - usage.cached_tokens
         assert context_of(second).mirrors[generation._seat].tokens.tolist() == generation._run.tokens.tolist()
         second.unload()
+
+
+def test_an_aborted_decode_is_no_error_of_the_library(bench: Bench) -> None:
+    generation = bench.generation(Infill(trunk(1) + hole("x"), 4), time.perf_counter())
+    last_errors()
+    context_of(bench).abort.set()
+    assert generation.step() is None
+    context_of(bench).abort.clear()
+    assert last_errors() == []
+    generation.close()
