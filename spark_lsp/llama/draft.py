@@ -67,7 +67,7 @@ class Drafter:
         if not self._sources:
             return _nothing()
         tail: list[int] = np.asarray(answer_tail).ravel()[-_TAIL:].tolist()
-        place = self._start() or self._going_on(tail)
+        place = self._start(tail) or self._going_on(tail)
         if place is None and most > 0:
             place = self._realigned(tail) or self._elsewhere(tail)
         self._awaited = place
@@ -88,12 +88,16 @@ class Drafter:
             self._cursor = start + right
             self._left_at = None
 
-    def _start(self) -> _Place | None:
-        """The first guess: a rewrite begins as the region does."""
+    def _start(self, tail: list[int]) -> _Place | None:
+        """The first guess: a rewrite begins as the region does, and may have done so by one token already."""
         if self._started:
             return None
         self._started = True
-        return (0, 0) if len(self._sources[0].tokens) else None
+        region = self._sources[0].tokens
+        if len(region) > 1 and tail and tail[-1] == region[0]:
+            self._cursor = 1
+            return 0, 1
+        return (0, 0) if len(region) else None
 
     def _going_on(self, tail: list[int]) -> _Place | None:
         """Follow the last guess without looking anything up: it was right so far, or one thing was replaced."""
