@@ -26,8 +26,9 @@ check: setup ## Lint, formatting, types, and whether generated files are fresh
 generate: setup ## Write the generated files anew from the settings
 	@$(RUN)python scripts/generate.py
 
-bench: setup ## Measure first tokens, decode speed, what a keystroke costs, and recovery after kill -9
+bench: setup ## Measure first tokens, writing, drafts, what a keystroke costs, and recovery after kill -9
 	@$(RUN)spark-lsp bench latency
+	@$(RUN)spark-lsp bench throughput
 	@$(RUN)python scripts/bench_server.py
 
 compare: setup ## Type the same trace into Spark LSP and into llama.cpp's own server, and print both

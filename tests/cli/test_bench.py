@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from spark_lsp.cli import build as command_line
 from spark_lsp.cli.bench.asking import Words, middle, percentile, private_place, ratio
-from spark_lsp.cli.bench.throughput import RENAMES, Rename
+from spark_lsp.cli.bench.throughput import RENAMES, Rename, longest_drafts
 from spark_lsp.engine.address import RUNTIME_VARIABLE
 from spark_lsp.engine.base import Piece
 
@@ -81,6 +81,9 @@ def test_throughput_writes_the_same_with_drafts_and_without() -> None:
         assert case["steps"] <= case["tokens"]
         assert case["accepted_draft_tokens"] <= case["drafted_tokens"]
     assert report["rename_tokens_per_step"] >= 1
+    assert report["rename_tokens_per_step_of_longest_drafts"] >= 4, (
+        "issue 4's bound, which no load of the machine moves"
+    )
     assert report["new_code"]["identical"] == 1
     assert report["new_code"]["speed_ratio"] > 0
 
@@ -99,6 +102,12 @@ def test_the_region_is_where_the_name_is() -> None:
 
     lines = Rename(long, "nothing", "little").texts()
     assert "little" in lines[1]
+
+
+def test_drafts_that_cost_nothing_take_a_copy_in_steps_of_33_tokens() -> None:
+    region = list(range(100))
+    assert longest_drafts(region, region) == ratio(100, 3)
+    assert longest_drafts(region, range(200, 300)) < 1.1
 
 
 def test_words_begin_otherwise_each_time() -> None:

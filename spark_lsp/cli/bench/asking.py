@@ -27,7 +27,7 @@ REPLY_CELLS: Final = 1024
 
 _IDLE_MINUTES: Final = 0.1
 _CACHE_BYTES: Final = 1 << 40  # the folder is removed at the end, so its quota never counts
-_PIECE_LINES: Final = 16
+_PIECE_LINES: Final = 4
 _LETTERS: Final = "abcdefghijklmnopqrstuvwxyz"
 
 

@@ -13,6 +13,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+import numpy as np
+
 from spark_lsp.cli.bench.asking import (
     REPLY_CELLS,
     Answer,
@@ -29,12 +31,16 @@ from spark_lsp.cli.bench.asking import (
 )
 from spark_lsp.cli.bench.yardstick import Bare
 from spark_lsp.engine.base import Engine, Infill, Piece, PromptPart, Sampling
+from spark_lsp.llama.draft import Drafter
 
 ANSWER_TOKENS: Final = 128
 REGION_LINES: Final = 24
 """As much as is rewritten at once; and no more, so that a slow model comes to an end too."""
 LEAST_SHARE: Final = 0.25
 """An answer that ends before so much of what it may have says too little of speed."""
+
+LONGEST_DRAFT: Final = 32  # the engine's own bound
+TAIL_TOKENS: Final = 16
 
 _STARTS: Final = ("def total(", "    return ", "class Entry:\n", "for each in ", "    if a > ", "result = ")
 _SPARE_TOKENS: Final = 64
@@ -98,6 +104,9 @@ async def measure_throughput(measure: Measure, answer_tokens: int) -> dict[str, 
         **facts(launch),
         **decode,
         "rename_tokens_per_step": middle([each["tokens_per_step"] for each in renames]),
+        "rename_tokens_per_step_of_longest_drafts": middle(
+            [each["tokens_per_step_of_longest_drafts"] for each in renames]
+        ),
         "renames": renames,
         "copies": copies,
         "new_code": new_code,
@@ -142,12 +151,31 @@ async def _rename(engine: Engine, bare: Bare, prompt: Sequence[PromptPart], case
     )
     await ask(engine, request)
     drafted, plain = await _both(engine, request)
+    most = longest_drafts(await bare.tokenize(before), tokens)
     return {
         "name": case.name,
         **_steps(drafted),
+        "tokens_per_step_of_longest_drafts": most,
         "speed_ratio": ratio(drafted.tokens_per_s, plain.tokens_per_s),
         "identical": drafted.text == plain.text == after,
     }
+
+
+def longest_drafts(region: Sequence[int], answer: Sequence[int]) -> float:
+    """Return the tokens for each decode where every draft is as long as one can be, because rows cost nothing.
+
+    No model is asked: what it writes is known. A real machine's drafts are shorter, by what its rows cost.
+    """
+    text = np.array(answer, np.int32)
+    drafter = Drafter([np.array(region, np.int32)])
+    at, steps = 1, 0  # the prompt's own decode gives the first token
+    while at < len(text):
+        draft = drafter.draft(text[max(0, at - TAIL_TOKENS) : at], min(LONGEST_DRAFT, len(text) - at - 1))
+        wrong = np.flatnonzero(draft != text[at : at + len(draft)])
+        accepted = int(wrong[0]) if len(wrong) else len(draft)
+        drafter.accepted(len(draft), accepted)
+        at, steps = at + accepted + 1, steps + 1
+    return ratio(len(text), steps)
 
 
 async def _copy(engine: Engine, prompt: Sequence[PromptPart], case: Rename, answer_tokens: int) -> dict[str, Any]:
