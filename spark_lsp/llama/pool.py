@@ -62,6 +62,8 @@ class Pool:
         else:
             spare = [each for each in TRUNKS if each not in self._holders]
             target = min(spare or TRUNKS, key=self._staleness)
+            if len(self.context.mirrors[target]):
+                self.before_eviction(target)
             self._begin(target, common, len(run))
         self._hold(holder, target)
         return target

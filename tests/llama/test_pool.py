@@ -244,6 +244,17 @@ class TestDisk:
         assert again.prefill_tokens == 0
         bench.unload()
 
+    def test_a_trunk_whose_sequence_is_taken_is_saved_before(self, launch: EngineLaunch) -> None:
+        bench = Bench(launch, TokenCache())
+        bench.load()
+        first = read(bench, trunk(0))
+        for number in range(1, len(TRUNKS) + 1):
+            read(bench, trunk(number))
+        assert len(lengths(context_of(bench), TRUNKS)) == len(TRUNKS)
+        again = read(bench, trunk(0))
+        assert again.restored_tokens == first.prompt_tokens - (again.cached_tokens - again.restored_tokens) > 300
+        bench.unload()
+
 
 def test_there_are_sequences_for_all_roles() -> None:
     assert {*TAILS} & {*TRUNKS} == set()
