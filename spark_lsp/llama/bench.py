@@ -18,7 +18,7 @@ from spark_lsp.llama.memory import available_bytes
 from spark_lsp.llama.model import KV_BYTES, GgufModel, TokenCache
 from spark_lsp.llama.native import BufferSizes, give_back, quiet
 from spark_lsp.llama.opening import open_model
-from spark_lsp.llama.payoff import Payoff
+from spark_lsp.llama.payoff import Payoff, rewrite_payoff
 from spark_lsp.llama.pool import Pool
 from spark_lsp.llama.probe import describe
 from spark_lsp.llama.shelf import Shelf
@@ -141,7 +141,7 @@ class Bench:
                 context = self._make(model, side)
             except ModelUnusable:
                 return None
-            self._side_desk = Desk(Pool(context), model.vocabulary, self._tokens, Payoff(), Payoff())
+            self._side_desk = Desk(Pool(context), model.vocabulary, self._tokens, Payoff(), rewrite_payoff())
         return self._side_desk
 
     def _desk_of(self, model: GgufModel, context: Context) -> Desk:
@@ -149,7 +149,7 @@ class Bench:
         shelf = self._shelf_of(model, pool)
         if shelf is not None:
             pool.before_eviction = shelf.save_all
-        return Desk(pool, model.vocabulary, self._tokens, Payoff(), Payoff(), shelf)
+        return Desk(pool, model.vocabulary, self._tokens, Payoff(), rewrite_payoff(), shelf)
 
     def _shelf_of(self, model: GgufModel, pool: Pool) -> Shelf | None:
         """Open the trunks on disk, where they may lie there and the model's state can be taken in parts."""

@@ -25,6 +25,8 @@ from spark_lsp.llama.model import GgufModel, TokenCache
 from spark_lsp.llama.parts import KeptParts
 from spark_lsp.llama.scheduler import Job, Scheduler
 
+_SWITCH_S: Final = 0.0005
+"""How long the thread that talks may hold the interpreter when a decode has ended; Python's own 5 ms are a token."""
 _HELLO_S: Final = 10.0
 _UNSENT_BYTES: Final = wire.MAX_FRAME_BYTES  # a client that reads so little is not there any more
 _END_S: Final = 30.0  # for the model's thread to come to an end
@@ -295,6 +297,7 @@ class _Bounded(logging.Filter):
 
 def run_host(order: wire.HostOrder) -> int:
     """Be the engine process; return its exit status."""
+    sys.setswitchinterval(_SWITCH_S)
     os.dup2(2, 1)  # native code prints; what it prints belongs to the log
     handler = logging.StreamHandler(sys.stderr)
     handler.addFilter(_Bounded(_LOG_BYTES))

@@ -16,6 +16,9 @@ MOST_ROWS: Final = 64
 """Beyond this llama.cpp computes attention in tiles (design/engine.md section 4), so other rows tell nothing."""
 CREDIT_STEPS: Final = 4.0
 """What learning may cost at the start, in decodes of one row."""
+REWRITE_LENGTH: Final = 16
+REWRITE_CHANCE: Final = 0.93  # of each token of a rename's drafts: they were right in 78 to 96 % of all
+REWRITE_CREDIT_STEPS: Final = 8.0  # one long trial on a processor; it is won back by the first draft that holds
 CREDIT_SHARE: Final = 0.01
 """What learning may cost in the long run: one part in a hundred of the time, of the 3 % that issue 4 allows."""
 
@@ -23,12 +26,12 @@ _MOST_CREDIT_STEPS: Final = 8.0  # what was gained long ago must not pay for a l
 _LEAST_CREDIT_STEPS: Final = -1.5  # so that the worst hiccups of a machine hold drafts up for 150 decodes, not for ever
 _REST_STEPS: Final = (8, 16, 32, 64)  # between trials, after as many in a row that came out wrong
 _FORGETTING: Final = 7 / 8  # weight of older outcomes against the newest: about the last eight drafts count
-_FIRST_CHANCE: Final = 0.7  # of a draft's first token, before anything was seen: engine.md measured 0.5 to 0.6 overall
+FIRST_CHANCE: Final = 0.7  # of a draft's first token, before anything was seen: engine.md measured 0.5 to 0.6 overall
 _FIRST_ROW_SHARE: Final = 0.2  # what a further row costs before any was timed, in decodes of one row
 _FIRST_ROWS: Final = 8  # where that first guess is held against timings
 _FIRST_WEIGHT: Final = 1.5  # more than one timing and less than two: the first decode of a size also warms up
 _FEW_TIMINGS: Final = 3
-_FIRST_LENGTH: Final = 2  # of drafts until a few were timed; then they double, as the next kernel may be dearer
+FIRST_LENGTH: Final = 2  # of drafts until a few were timed; then they double, as the next kernel may be dearer
 _KEPT_TIMINGS: Final = 64
 _TIMING_FADE: Final = 0.97  # weight of a timing against the next one of its kind; load on the machine changes
 _TIMINGS_A_FIT: Final = 32
@@ -48,6 +51,15 @@ class _Timing(NamedTuple):
     rows: int
     seconds: float
     depth_tokens: int
+
+
+def rewrite_payoff() -> "Payoff":
+    """Return one for rewrites, whose drafts are right nearly always.
+
+    Two rows can cost more beside one than sixteen do beside two (measured on two cores: 1.5, and 7.6 for sixteen), so
+    short trials would never show that long drafts pay.
+    """
+    return Payoff(first_length=REWRITE_LENGTH, first_chance=REWRITE_CHANCE, first_credit_steps=REWRITE_CREDIT_STEPS)
 
 
 class Payoff:
@@ -73,7 +85,16 @@ class Payoff:
     three deviations, and the fit is made again at once.
     """
 
-    def __init__(self) -> None:
+    def __init__(
+        self,
+        *,
+        first_length: int = FIRST_LENGTH,
+        first_chance: float = FIRST_CHANCE,
+        first_credit_steps: float = CREDIT_STEPS,
+    ) -> None:
+        """Know nothing yet but how long the first drafts may be, how often they should be right, and the credit."""
+        self._first_length = first_length
+        self._first_chance = first_chance
         self._one_row: deque[_Timing] = deque(maxlen=_KEPT_TIMINGS)
         self._more_rows: deque[_Timing] = deque(maxlen=_KEPT_TIMINGS)
         self._timings_by_depth: Counter[tuple[bool, int]] = Counter()
@@ -83,7 +104,7 @@ class Payoff:
         self._deviations = deque([1.0, 1.0], maxlen=3)
         self._tried = [0.0] * MOST_ROWS
         self._right = [0.0] * MOST_ROWS
-        self._credit_steps = CREDIT_STEPS
+        self._credit_steps = first_credit_steps
         self._wrong_trials = 0
         self._rest_steps = 0
 
@@ -131,8 +152,8 @@ class Payoff:
             return 0
         cost = self._fitted_cost()
         if len(self._more_rows) < _FEW_TIMINGS:
-            most = min(most, _FIRST_LENGTH)
-        most = min(most, max(_FIRST_LENGTH, 2 * self._most_rows_timed))
+            most = min(most, self._first_length)
+        most = min(most, max(self._first_length, 2 * self._most_rows_timed))
         best, gain = self._best(cost, depth_tokens, most)
         if gain >= LEAST_GAIN:
             return best
@@ -141,7 +162,7 @@ class Payoff:
 
     def expected_tokens(self, most: int) -> Iterator[float]:
         """Yield how many tokens a decode should write with a draft of one token, of two, up to ``most``."""
-        chance, reached, tokens = _FIRST_CHANCE, 1.0, 1.0
+        chance, reached, tokens = self._first_chance, 1.0, 1.0
         for right, tried in zip(self._right[:most], self._tried[:most], strict=True):
             chance = (right + chance) / (tried + 1)
             reached *= chance
