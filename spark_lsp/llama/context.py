@@ -103,6 +103,8 @@ class Context:
             ModelUnusable: llama.cpp cannot make a context of this size.
         """
         self.abort = abort or AbortFlag()
+        self.ubatch_tokens = plan.ubatch_tokens
+        """How many tokens the library computes at once, and so the most that is worth giving it at once."""
         self.prompt_tokens = plan.prompt_tokens
         """Most tokens of one prompt with its answer; the other cells are for tails and for the next trunk."""
         self._share = share
@@ -130,6 +132,7 @@ class Context:
         self.mirrors = tuple(Mirror(self.cells) for _ in range(SEQUENCES))
         self._vocabulary_size = model.vocabulary.size
         self._batch = Batch()
+        self._views: dict[int, npt.NDArray[np.float32]] = {}
         self._outputs = 0
 
     def setup(self, model: GgufModel) -> Setup:
@@ -214,7 +217,10 @@ class Context:
         pointer = L.llama_get_logits_ith(self._context, place) if -self._outputs <= place < 0 else None
         if not pointer:
             raise EngineFailed("The model gave no logits.")
-        view: npt.NDArray[np.float32] = np.ctypeslib.as_array(pointer, (self._vocabulary_size,))
+        address = ctypes.addressof(pointer.contents)
+        view = self._views.get(address)
+        if view is None:  # making one takes ten times as long as finding it, and the addresses stay the same
+            view = self._views[address] = np.ctypeslib.as_array(pointer, (self._vocabulary_size,))
         return view
 
     def share(self, source: int, target: int, length: int) -> None:

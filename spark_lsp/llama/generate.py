@@ -20,11 +20,14 @@ from spark_lsp.llama.fit import BATCH_TOKENS
 from spark_lsp.llama.model import TokenCache, Vocabulary
 from spark_lsp.llama.payoff import Payoff
 from spark_lsp.llama.pool import Pool
-from spark_lsp.llama.sample import Chooser
+from spark_lsp.llama.rates import TILE_TOKENS
+from spark_lsp.llama.sample import Chooser, margin
 from spark_lsp.llama.shelf import SavedChunk, Shelf
 
 BACKGROUND: int = 2
 """The priority from which on nobody waits for the answer."""
+CLOSE_LOGITS = 0.25
+"""Two tokens nearer than this can change places by rounding: by up to 0.11 each, measured with Q8_0 weights."""
 _TAIL_TOKENS = 16  # of what was written last: what drafts are looked up by
 _NO_DRAFT = np.empty(0, np.int32)
 
@@ -68,6 +71,13 @@ def prompt_segments(vocabulary: Vocabulary, cache: TokenCache, prompt: Sequence[
     return TokenRun(segments, stable=stable), is_stable
 
 
+def fair_share(tokens: int, limit: int) -> int:
+    """Return how many of some tokens to read at once, so that none are left over for a batch of less than a tile."""
+    if limit < tokens < limit + TILE_TOKENS and limit > TILE_TOKENS:
+        return -(-tokens // 2)
+    return min(tokens, limit)
+
+
 def has_trunk(request: Infill) -> bool:
     """Whether a prompt shows anything of a workspace."""
     return any(part.stable for part in request.prompt if isinstance(part, Piece))
@@ -104,6 +114,8 @@ class Generation:
         self._chunks: tuple[SavedChunk, ...] | None = None
         self._seat = -1
         self._generated: list[int] = []
+        self._written = np.empty(self._most_tokens, np.int32)
+        self._is_close = False
         self._cached: int | None = None
         self._counts = {"prefill": 0, "restored": 0, "drafted": 0, "accepted": 0, "steps": 0}
         self._first_token_ms = 0.0
@@ -205,13 +217,11 @@ class Generation:
         if len(mirror) < resident:  # a chunk that could not be taken back has cost what was there of it
             resident = len(mirror)
             self._cached = min(self._cached or 0, resident)
-        limit = BATCH_TOKENS
-        if self._request.priority >= BACKGROUND:
-            limit = self._context.rates.chunk_tokens(resident, BATCH_TOKENS)
-        batch = self._run.tokens[resident : resident + limit]
+        is_background = self._request.priority >= BACKGROUND
+        limit = self._context.rates.chunk_tokens(resident, self._context.ubatch_tokens, is_background=is_background)
+        batch = self._run.tokens[resident : resident + fair_share(len(self._run) - resident, limit)]
         is_last = resident + len(batch) == len(self._run) and self._most_tokens > 0 and not self._generated
         self._pool.make_room(len(batch), self._seat)
-        is_background = self._request.priority >= BACKGROUND
         outcome = self._context.decode(self._seat, batch, outputs=int(is_last), is_background=is_background)
         self._counts["prefill"] += len(mirror) - resident
         mirror.name(self._run)
@@ -256,12 +266,20 @@ class Generation:
         stop, accepted = self._choose_along(draft)
         if len(draft):
             self._learn(len(draft), accepted)
-            self._context.truncate(self._seat, resident + len(pending) + accepted)
+            # The last token of a close call is decoded again, alone.
+            self._context.truncate(self._seat, resident + len(pending) + accepted - int(self._is_close))
         return stop
 
     def _choose_along(self, draft: Tokens) -> tuple[StopCause | None, int]:
-        """Choose a token for each row as long as the draft foresaw it; return why to stop and how many it foresaw."""
+        """Choose a token for each row as long as the draft foresaw it; return why to stop and how many it foresaw.
+
+        A close call is left to a decode of that token alone: several rows round otherwise than one.
+        """
+        self._is_close = False
         for row in range(len(draft) + 1):
+            if len(draft) and margin(self._context.logits(row)) < CLOSE_LOGITS:
+                self._is_close = True
+                return None, row
             written = len(self._generated)
             stop = self._choose(row)
             is_foreseen = row < len(draft) and len(self._generated) > written and self._generated[-1] == draft[row]
@@ -272,7 +290,12 @@ class Generation:
     def _draft(self, resident: int) -> Tokens:
         """Guess what follows, as far as that pays."""
         request = self._request
-        if not request.speculate or request.sampling.temperature > 0 or not self._context.can_truncate:
+        if (
+            self._is_close
+            or not request.speculate
+            or request.sampling.temperature > 0
+            or not self._context.can_truncate
+        ):
             return _NO_DRAFT
         room = min(MOST_DRAFT_TOKENS, self._most_tokens - len(self._generated), self._context.cells.free - 1)
         length = self._payoff.length(resident, max(room, 0))
@@ -302,7 +325,7 @@ class Generation:
         return np.concatenate([self._run.tokens[-missing:], answer]) if missing else answer
 
     def _answer(self) -> Tokens:
-        return np.array(self._generated, np.int32)
+        return self._written[: len(self._generated)]
 
     def _choose(self, row: int = -1) -> StopCause | None:
         chosen = self._chooser.choose(self._context, row)
@@ -316,6 +339,7 @@ class Generation:
             return "end" if token not in self._stops else "stop_token"
         if token in self._stops or vocabulary.is_control(token):
             return "stop_token"
+        self._written[len(self._generated)] = token
         self._generated.append(token)
         self._text.append(self._decoder.decode(vocabulary.piece(token)))
         self._tokens += 1

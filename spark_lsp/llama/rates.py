@@ -7,9 +7,10 @@ from typing import Final
 
 from spark_lsp.engine.base import ReadCost
 
-READ_TOKENS: Final = 16  # fewer at once say nothing of reading: the weights are fetched for each batch
 CHUNK_MS: Final = 50.0
 """How long a background decode may keep a completion waiting where it cannot be aborted (design/engine.md, 10)."""
+FOREGROUND_CHUNK_MS: Final = 250.0
+"""How long a decode that someone waits for may take: an abort takes effect after one node of its graph, some 2 %."""
 TILE_TOKENS: Final = 64
 """From so many rows on llama.cpp's processor backend computes attention in tiles: behind 16,384 tokens 63 rows take
 2.3 times as long as 64, so a smaller chunk keeps a completion waiting longer and reads less."""
@@ -34,14 +35,15 @@ class Rates:
         rate = tokens / max(seconds, 1e-6)
         if tokens == 1:
             self.decode_tokens_per_s = _blend(self.decode_tokens_per_s, rate)
-        elif tokens >= READ_TOKENS:
+        elif tokens >= TILE_TOKENS:
             self.prefill_tokens_per_s = _blend(self.prefill_tokens_per_s, rate)
             self._fit(1000 / rate, depth_tokens + tokens / 2, tokens)
 
-    def chunk_tokens(self, depth_tokens: int, most: int) -> int:
-        """Return how many tokens a background decode may take at this depth."""
+    def chunk_tokens(self, depth_tokens: int, most: int, *, is_background: bool) -> int:
+        """Return how many tokens a decode may take at this depth."""
         cost_ms = self.read_cost.at(depth_tokens)
-        tiles = int(CHUNK_MS / cost_ms) // TILE_TOKENS if cost_ms else most
+        chunk_ms = CHUNK_MS if is_background else FOREGROUND_CHUNK_MS
+        tiles = int(chunk_ms / cost_ms) // TILE_TOKENS if cost_ms else most
         return min(most, max(1, tiles) * TILE_TOKENS)
 
     def _fit(self, token_ms: float, depth: float, tokens: int) -> None:

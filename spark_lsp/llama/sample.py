@@ -18,6 +18,8 @@ from spark_lsp.llama.native import L
 _CANDIDATE: Final = np.dtype([("id", np.int32), ("logit", np.float32), ("p", np.float32)])
 _ROOT: Final = b"root"
 
+Logits = np.ndarray[Any, np.dtype[np.float32]]
+
 
 class Chooser:
     """Chooses tokens for one answer. ``close`` frees what the library lent."""
@@ -71,7 +73,7 @@ class Chooser:
         L.llama_sampler_apply(self._grammar, ctypes.byref(_array_of(one)))
         return bool(np.isfinite(one["logit"][0]))
 
-    def _choose_allowed(self, logits: np.ndarray[Any, np.dtype[np.float32]]) -> int | None:
+    def _choose_allowed(self, logits: Logits) -> int | None:
         every = np.zeros(len(logits), _CANDIDATE)
         every["id"] = np.arange(len(logits), dtype=np.int32)
         every["logit"] = logits
@@ -86,6 +88,16 @@ class Chooser:
         if not 0 <= array.selected < array.size:
             return None
         return int(every["id"][array.selected])
+
+
+def margin(logits: Logits) -> float:
+    """Return by how much the best token leads."""
+    best = int(logits.argmax())
+    top = float(logits[best])
+    logits[best] = -np.inf
+    lead = top - float(logits.max())
+    logits[best] = top
+    return lead
 
 
 def _chain(sampling: Sampling) -> Any:

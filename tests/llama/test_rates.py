@@ -12,11 +12,11 @@ def test_a_background_chunk_is_always_whole_tiles_and_short_where_that_can_be(
 ) -> None:
     rates = Rates()
     rates.learn(512, 512 * cost_ms / 1000, depth)
-    chunk = rates.chunk_tokens(depth, most)
+    chunk = rates.chunk_tokens(depth, most, is_background=True)
     assert 0 < chunk <= most
     assert chunk == most or chunk % TILE_TOKENS == 0
     assert chunk <= TILE_TOKENS or chunk * rates.read_cost.at(depth) <= CHUNK_MS
 
 
 def test_without_a_measured_cost_a_chunk_is_as_large_as_can_be() -> None:
-    assert Rates().chunk_tokens(0, 512) == 512
+    assert Rates().chunk_tokens(0, 512, is_background=True) == 512

@@ -89,7 +89,7 @@ class DrawnRates(Rates):
         super().__init__()
         self._random = random
 
-    def chunk_tokens(self, depth_tokens: int, most: int) -> int:
+    def chunk_tokens(self, depth_tokens: int, most: int, *, is_background: bool) -> int:
         return min(most, self._random.choice((7, 32, 64, 200, most)))
 
 
