@@ -4,13 +4,13 @@ A guess is only ever a proposal: the model decides each token, so a wrong one co
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Final, NamedTuple
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
 from spark_lsp.llama.cache import Tokens
+from spark_lsp.llama.replaced import LONGEST_REPLACED, Found, Left, Place, Replacements
 
 LONGEST_NGRAM: Final = 8
 """More equal tokens than this do not make a place likelier."""
@@ -20,13 +20,11 @@ SHORTEST_NGRAM_NEAR: Final = 2
 """Just ahead of where a rewrite stands two tokens say enough: there is little else that they could be."""
 NEAR_TOKENS: Final = 64
 """How far ahead of the cursor is near: some five lines of code, as many as a rewrite drops or merges at once."""
-MOST_REPLACEMENTS: Final = 32
-"""A name has a handful of token runs, by what stands before it; a rewrite changes a handful of names."""
 
 _TAIL: Final = 16
 _MOST_CANDIDATES: Final = 16_384  # places of one token that are looked at; keeps a source of one token under 1 ms
 _MOST_COMPARED: Final = 4_096  # places of a pair of tokens that are compared to the full n-gram
-_LONGEST_REPLACED: Final = 8  # an old name of more tokens is not remembered as replaced
+_MOST_FIRST: Final = 2  # tokens by which two ways to write a name are taken to differ
 _SAID_BEFORE: Final = 3  # tokens before a new name by which it is found in the answer again
 
 _Places = npt.NDArray[np.int64]
@@ -39,7 +37,8 @@ class Drafter:
     Where the answer leaves the region by one token, as for a renamed thing, the guess goes on behind that token;
     otherwise it goes on at the nearest place ahead whose last tokens are the answer's.
     What the answer put in place of what is remembered, and further guesses from the region carry it out:
-    a rename is guessed across the names once each way to write the name was seen.
+    so a rename is guessed across the names once each way in which tokens write the name was seen,
+    and the first token or two of another way to write it give the rest of the new name.
     In every other place the newest one with the longest run of equal tokens counts, as in prompt lookup decoding.
     """
 
@@ -49,18 +48,21 @@ class Drafter:
         Any may be empty; without a rewrite the first one is. They must not change as long as the drafter lives.
         """
         self._sources = tuple(_Source(tokens) for tokens in sources)
-        self._learned = _Replacements(self._sources[0].tokens if sources else _nothing())
+        self._learned = Replacements(self._sources[0].tokens if sources else _nothing())
         self._cursor = 0
         """The token of the region that the rewrite has come to."""
-        self._awaited: _Place | None = None
+        self._awaited: Place | None = None
         """What the newest token of the answer is if the last guess goes on."""
         self._newest: int | None = None
         """The token of the answer before that one."""
         self._drafted = _nothing()
-        self._runs: list[tuple[int, _Place]] = []
+        self._runs: list[tuple[int, Place]] = []
         """Where each run of the last draft from the region begins: in the draft, and in the region."""
         self._started = False
-        self._left: _Left | None = None
+        self._left: Left | None = None
+        """Set while the answer says something unknown instead of the region."""
+        self._found: Found | None = None
+        """Set from where it was found in the region again until it goes on there."""
 
     @property
     def replacements(self) -> list[tuple[list[int], list[int]]]:
@@ -70,7 +72,7 @@ class Drafter:
     def draft(self, answer_tail: Tokens, most: int) -> Tokens:
         """Return up to ``most`` tokens that are likely to come next; none when nothing is known.
 
-        They are a run of one source; in a run of the region what was replaced before is replaced again.
+        They are a run of one source; in one of the region what was replaced before is replaced again.
         ``answer_tail`` holds the last tokens of prompt and answer, 16 at least where there are as many.
         Meant to be called once for each decode, also with ``most`` 0, which looks nothing up;
         after decodes without a call it finds its place again by itself.
@@ -78,7 +80,7 @@ class Drafter:
         if not self._sources:
             return _nothing()
         tail: list[int] = np.asarray(answer_tail).ravel()[-_TAIL:].tolist()
-        place = self._start(tail) or self._going_on(tail)
+        place = self._start(tail) or self._going_on(tail, may_look_up=most > 0)
         if place is None and most > 0:
             place = self._realigned(tail) or self._elsewhere(tail)
         self._awaited, self._newest = place, tail[-1] if tail else None
@@ -106,11 +108,11 @@ class Drafter:
                 break
             self._awaited = run.after(right - begin)
             if run.replacement is not None and self._awaited.replacement is None:
-                self._learned.was_right(run.replacement, run.at)
+                self._learned.remember(run.replacement.old, run.replacement.new, run.at)
         self._cursor = self._awaited.at
         self._runs = []
 
-    def _start(self, tail: list[int]) -> "_Place | None":
+    def _start(self, tail: list[int]) -> Place | None:
         """The first guess: a rewrite begins as the region does, and may have done so by one token already."""
         if self._started:
             return None
@@ -118,10 +120,10 @@ class Drafter:
         region = self._sources[0].tokens
         if len(region) > 1 and tail and tail[-1] == region[0]:
             self._cursor = 1
-            return _Place(0, 1)
-        return _Place(0, 0) if len(region) else None
+            return Place(0, 1)
+        return Place(0, 0) if len(region) else None
 
-    def _going_on(self, tail: list[int]) -> "_Place | None":
+    def _going_on(self, tail: list[int], *, may_look_up: bool) -> Place | None:
         """Follow the last guess without looking anything up: it was right so far, or one thing was replaced."""
         place = self._awaited
         if place is None or not tail or (self._newest is not None and tail[-2:-1] != [self._newest]):
@@ -130,20 +132,33 @@ class Drafter:
         if place.at >= len(tokens):
             return None
         if place.source == 0 and place.replacement is None:
-            place = _Place(0, place.at, self._learned.at(place.at))
+            place = Place(0, place.at, self._learned.at(place.at))
         replacement = place.replacement
         expected = int(tokens[place.at]) if replacement is None else replacement.new[place.written]
         if tail[-1] != expected:
             # A guess behind a replaced token that was wrong too: where the region goes on has to be looked up.
-            return None if place.source or place.at == 0 or self._left is not None else self._departed(tail, place)
+            is_lost = place.source or place.at == 0 or self._left is not None
+            return None if is_lost else self._unexpected(tail, place, may_look_up=may_look_up)
         if place.source == 0:
             self._found_again(place)
             self._cursor = place.after(1).at
             if replacement is not None and place.written + 1 == len(replacement.new):
-                self._learned.was_right(replacement, place.at)
+                self._learned.remember(replacement.old, replacement.new, place.at)
         return self._if_any(place.after(1))
 
-    def _departed(self, tail: list[int], place: "_Place") -> "_Place | None":
+    def _unexpected(self, tail: list[int], place: Place, *, may_look_up: bool) -> Place | None:
+        """Where the region does not go on as followed: the answer was found at a wrong place, or it leaves here."""
+        found, self._found = self._found, None
+        if found is not None and found.at == place.at:
+            self._left = found.left
+            better = self._realigned(tail, found.same + 1) if may_look_up else None
+            if better is not None or found.at - found.same - found.left.at > LONGEST_REPLACED:
+                self._learned.take_back(found.learned)
+                return better
+            self._left = None
+        return self._departed(tail, place)
+
+    def _departed(self, tail: list[int], place: Place) -> Place | None:
         """Guess how it goes on where the answer has just said something else than the region, or than was learned."""
         at, replacement, written = place.at, place.replacement, place.written
         said = tail[-1:] if replacement is None else [*replacement.new[:written], tail[-1]]
@@ -152,206 +167,53 @@ class Drafter:
             self._learned.was_wrong(replacement, at)
             if self._sources[0].tokens[at : at + len(said)].tolist() == said:
                 self._cursor = at + len(said)
-                return self._if_any(_Place(0, self._cursor))
+                return self._if_any(Place(0, self._cursor))
         other = self._learned.begun(at, said)
+        if other is None and len(said) <= _MOST_FIRST and (replacement is None or not self._learned.has(replacement)):
+            other = self._learned.alike(at, said)
         if other is not None:
-            return self._if_any(_Place(0, at, other).after(len(said)))
-        self._left = _Left(at, tail[-len(said) - _SAID_BEFORE :], len(said))
-        return self._if_any(_Place(0, at + 1)) if written == 0 else None
+            behind = Place(0, at, other).after(len(said))
+            if behind.replacement is None:
+                self._learned.remember(other.old, other.new, at)
+            return self._if_any(behind)
+        self._left = Left(at, tail[-len(said) - _SAID_BEFORE :], len(said))
+        return self._if_any(Place(0, at + 1)) if written == 0 else None
 
-    def _if_any(self, place: "_Place") -> "_Place | None":
+    def _if_any(self, place: Place) -> Place | None:
         return place if place.at < len(self._sources[place.source].tokens) else None
 
-    def _found_again(self, place: "_Place") -> None:
+    def _found_again(self, place: Place) -> None:
         """The answer goes on in the region at a place; if that is behind one new token, this replaced the old one."""
-        left, self._left = self._left, None
-        if left is not None and left.written == 1 and place == _Place(0, left.at + 1):
+        left, self._left, self._found = self._left, None, None
+        if left is not None and left.written == 1 and place == Place(0, left.at + 1):
             self._learned.remember([int(self._sources[0].tokens[left.at])], left.tail[-1:], left.at)
 
-    def _realigned(self, tail: list[int]) -> "_Place | None":
+    def _realigned(self, tail: list[int], least: int = 0) -> Place | None:
         """Find the answer again in the region: nearest place at or after the cursor, of the longest n-gram."""
         region = self._sources[0]
         ends, lengths = region.matches(tail, first=self._cursor)
         near = ends <= self._cursor + NEAR_TOKENS
-        for fits in (near & (lengths >= SHORTEST_NGRAM_NEAR), lengths >= SHORTEST_NGRAM):
+        for fits in (near & (lengths >= max(least, SHORTEST_NGRAM_NEAR)), lengths >= max(least, SHORTEST_NGRAM)):
             if fits.any():
                 longest = int(np.argmax(np.where(fits, lengths, 0)))  # the first of equals, so the nearest
                 at, length = int(ends[longest]), int(lengths[longest])
                 left, self._left = self._left, None
-                if left is not None:
-                    self._learned.learn(left, tail, at, length)
-                return _Place(0, at)
+                self._found = left and Found(left, at, length, self._learned.learn(left, tail, at, length))
+                return Place(0, at)
         return None
 
-    def _elsewhere(self, tail: list[int]) -> "_Place | None":
+    def _elsewhere(self, tail: list[int]) -> Place | None:
         """Find the newest place with the longest n-gram in any source; of equal ones the likelier source wins."""
-        best: _Place | None = None
+        best: Place | None = None
         longest = SHORTEST_NGRAM - 1
         for number, source in enumerate(self._sources):
             ends, lengths = source.matches(tail)
             if len(ends) and int(lengths.max()) > longest:
                 newest = len(ends) - 1 - int(np.argmax(lengths[::-1]))
-                best, longest = _Place(number, int(ends[newest])), int(lengths[newest])
+                best, longest = Place(number, int(ends[newest])), int(lengths[newest])
                 if longest == LONGEST_NGRAM:
                     break
         return best
-
-
-@dataclass(slots=True, eq=False)
-class _Replacement:
-    """Old tokens of the region that the answer replaces by new ones, and how often that was so."""
-
-    old: list[int]
-    new: list[int]
-    right: int = 0
-    wrong_between: set[tuple[int, int]] = field(default_factory=set)
-    """Tokens before and behind the old ones where something else was said."""
-
-
-class _Place(NamedTuple):
-    """What comes next: a token of a source, or of what is written instead of it."""
-
-    source: int
-    at: int
-    """The token that comes next, or with which what is replaced begins."""
-    replacement: _Replacement | None = None
-    written: int = 0
-    """How many of the new tokens were said already."""
-
-    def after(self, count: int) -> "_Place":
-        """Return the place behind ``count`` further tokens of the source, or of the new ones, which end it."""
-        if self.replacement is None:
-            return _Place(self.source, self.at + count)
-        written = self.written + count
-        if written < len(self.replacement.new):
-            return self._replace(written=written)
-        return _Place(self.source, self.at + len(self.replacement.old))
-
-
-class _Left(NamedTuple):
-    """Where the answer left the region for something unknown, until it is found again."""
-
-    at: int
-    tail: list[int]
-    """The last tokens of the answer then."""
-    written: int
-    """How many of them were said instead of the region's."""
-
-
-class _Replacements:
-    """What an answer put in place of what in the region: the newest of each kind counts."""
-
-    def __init__(self, region: Tokens) -> None:
-        self.newest_last: list[_Replacement] = []
-        self._region = region
-        self._by_first: dict[int, list[_Replacement]] = {}
-        """The same by the first old token."""
-
-    def carried_out(self, place: _Place, most: int) -> tuple[Tokens, list[tuple[int, _Place]]]:
-        """Return what follows at a place of the region, and where each run of it begins, here and in the region."""
-        at, guess, runs = place.at, list[int](), [(0, place)]
-        if place.replacement is not None:
-            guess += place.replacement.new[place.written :]
-            at += len(place.replacement.old)
-        elif not self._by_first:
-            return self._region[at : at + most], runs
-        while len(guess) < most and at < len(self._region):
-            window: list[int] = self._region[at : at + most - len(guess)].tolist()
-            found = None
-            for ahead, token in enumerate(window):
-                if token in self._by_first and (found := self.at(at + ahead)) is not None:
-                    window = window[:ahead]
-                    break
-            runs.append((len(guess), _Place(0, at)))
-            guess += window
-            at += len(window)
-            if found is not None:
-                runs.append((len(guess), _Place(0, at, found)))
-                guess += found.new
-                at += len(found.old)
-        return np.array(guess[:most], np.int32), runs
-
-    def at(self, at: int) -> _Replacement | None:
-        """Return the newest replacement of what begins at a token, but for those that were wrong in such a place."""
-        for one in reversed(self._by_first.get(int(self._region[at]), ())):
-            if self._lies_at(one, at) and self._around(one, at) not in one.wrong_between:
-                return one
-        return None
-
-    def begun(self, at: int, said: list[int]) -> _Replacement | None:
-        """Return the newest replacement of what begins at a token whose new tokens begin as was said."""
-        for one in reversed(self._by_first.get(int(self._region[at]), ())):
-            if one.new[: len(said)] == said and self._lies_at(one, at):
-                return one
-        return None
-
-    def was_right(self, one: _Replacement, at: int) -> None:
-        """Count a replacement that was said."""
-        one.right += 1
-        one.wrong_between.discard(self._around(one, at))
-
-    def was_wrong(self, one: _Replacement, at: int) -> None:
-        """Forget a replacement that was not said, unless it is more often right: then do without in such places."""
-        one.wrong_between.add(self._around(one, at))
-        if len(one.wrong_between) > one.right:
-            self._forget(one)
-
-    def learn(self, left: _Left, tail: list[int], at: int, same: int) -> None:
-        """Note what the answer said from where it left the region to ``same`` tokens before it was found ``at``."""
-        ends = range(len(tail), len(left.tail) - 1, -1)
-        end = next((end for end in ends if tail[end - len(left.tail) : end] == left.tail), None)
-        if end is None:
-            return
-        begin = end - left.written
-        same = min(same, at - left.at, len(tail) - begin)
-        if same <= 0 or at - same - left.at > _LONGEST_REPLACED:
-            return
-        old: list[int] = self._region[left.at : at - same].tolist()
-        new = tail[begin : len(tail) - same]
-        if old and new:
-            self.remember(old, new, left.at)
-        elif old or new:
-            self._remember_between(tail[max(0, begin - 1) : begin], old, new, tail[-same:][:1], left.at)
-
-    def remember(self, old: list[int], new: list[int], at: int) -> None:
-        """Make a replacement that was said at a token the newest, and forget the oldest of too many."""
-        one = next((one for one in self.newest_last if (one.old, one.new) == (old, new)), None)
-        if one is None:
-            one = _Replacement(old, new)
-        else:
-            self._forget(one)
-        self.was_right(one, at)
-        self.newest_last.append(one)
-        self._by_first.setdefault(old[0], []).append(one)
-        if len(self.newest_last) > MOST_REPLACEMENTS:
-            self._forget(self.newest_last[0])
-
-    def _remember_between(self, before: list[int], old: list[int], new: list[int], behind: list[int], at: int) -> None:
-        """Note what was inserted or dropped between two tokens; the second time by the one that is the same again."""
-        if not before or int(self._region[at - 1]) != before[0]:
-            return None
-        ahead, after = (before + old, before + new), (old + behind, new + behind)
-        for one in self.newest_last:
-            if ahead in ((one.old, one.new), (one.old[:-1], one.new[:-1])):
-                return self.remember(*ahead, at - 1)
-            if after in ((one.old, one.new), (one.old[1:], one.new[1:])):
-                return self.remember(*after, at)
-        return self.remember(before + old + behind, before + new + behind, at - 1)
-
-    def _forget(self, one: _Replacement) -> None:
-        self.newest_last.remove(one)
-        alike = self._by_first[one.old[0]]
-        alike.remove(one)
-        if not alike:
-            del self._by_first[one.old[0]]
-
-    def _lies_at(self, one: _Replacement, at: int) -> bool:
-        return len(one.old) == 1 or self._region[at : at + len(one.old)].tolist() == one.old
-
-    def _around(self, one: _Replacement, at: int) -> tuple[int, int]:
-        """The tokens before and behind what is replaced at a token, -1 where there is none."""
-        end = at + len(one.old)
-        return int(self._region[at - 1]) if at else -1, int(self._region[end]) if end < len(self._region) else -1
 
 
 class _Source:
