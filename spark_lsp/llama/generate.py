@@ -265,7 +265,7 @@ class Generation:
             self._payoff.learn_cost(len(batch), time.perf_counter() - began, resident)
         stop, accepted = self._choose_along(draft)
         if len(draft):
-            self._learn(len(draft), accepted)
+            self._learn(accepted if self._is_close else len(draft), accepted)
             # The last token of a close call is decoded again, alone.
             self._context.truncate(self._seat, resident + len(pending) + accepted - int(self._is_close))
         return stop
@@ -273,11 +273,13 @@ class Generation:
     def _choose_along(self, draft: Tokens) -> tuple[StopCause | None, int]:
         """Choose a token for each row as long as the draft foresaw it; return why to stop and how many it foresaw.
 
-        A close call is left to a decode of that token alone: several rows round otherwise than one.
+        A close call is left to a decode of that token alone: several rows round otherwise than one. Under a grammar
+        the lead says nothing, because the tokens that it forbids stand among the logits.
         """
         self._is_close = False
+        is_free = not self._request.sampling.grammar
         for row in range(len(draft) + 1):
-            if len(draft) and margin(self._context.logits(row)) < CLOSE_LOGITS:
+            if len(draft) and is_free and margin(self._context.logits(row)) < CLOSE_LOGITS:
                 self._is_close = True
                 return None, row
             written = len(self._generated)
