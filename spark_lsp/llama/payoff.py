@@ -18,11 +18,12 @@ CREDIT_STEPS: Final = 4.0
 """What learning may cost at the start, in decodes of one row."""
 REWRITE_LENGTH: Final = 16
 REWRITE_CHANCE: Final = 0.93  # of each token of a rename's drafts: they were right in 78 to 96 % of all
-REWRITE_CREDIT_STEPS: Final = 8.0  # one long trial on a processor; it is won back by the first draft that holds
+REWRITE_WEIGHT: Final = 3.0  # the first draft of a rewrite, before it is known where it begins, is often wrong
+REWRITE_CREDIT_STEPS: Final = 20.0  # two long trials on a processor; they are won back by the first drafts that hold
 CREDIT_SHARE: Final = 0.01
 """What learning may cost in the long run: one part in a hundred of the time, of the 3 % that issue 4 allows."""
 
-_MOST_CREDIT_STEPS: Final = 8.0  # what was gained long ago must not pay for a long time of losses
+MOST_CREDIT_STEPS: Final = 8.0  # what was gained long ago must not pay for a long time of losses
 _LEAST_CREDIT_STEPS: Final = -1.5  # so that the worst hiccups of a machine hold drafts up for 150 decodes, not for ever
 _REST_STEPS: Final = (8, 16, 32, 64)  # between trials, after as many in a row that came out wrong
 _FORGETTING: Final = 7 / 8  # weight of older outcomes against the newest: about the last eight drafts count
@@ -59,7 +60,14 @@ def rewrite_payoff() -> "Payoff":
     Two rows can cost more beside one than sixteen do beside two (measured on two cores: 1.5, and 7.6 for sixteen), so
     short trials would never show that long drafts pay.
     """
-    return Payoff(first_length=REWRITE_LENGTH, first_chance=REWRITE_CHANCE, first_credit_steps=REWRITE_CREDIT_STEPS)
+    return Payoff(
+        first_length=REWRITE_LENGTH,
+        first_chance=REWRITE_CHANCE,
+        first_weight=REWRITE_WEIGHT,
+        first_credit_steps=REWRITE_CREDIT_STEPS,
+        most_credit_steps=REWRITE_CREDIT_STEPS,
+        trial_length=REWRITE_LENGTH,
+    )
 
 
 class Payoff:
@@ -90,11 +98,21 @@ class Payoff:
         *,
         first_length: int = FIRST_LENGTH,
         first_chance: float = FIRST_CHANCE,
+        first_weight: float = 1.0,
         first_credit_steps: float = CREDIT_STEPS,
+        most_credit_steps: float = MOST_CREDIT_STEPS,
+        trial_length: int = 1,
     ) -> None:
-        """Know nothing yet but how long the first drafts may be, how often they should be right, and the credit."""
+        """Know nothing yet but how long the first drafts may be, and how often they should be right.
+
+        ``first_weight`` is how many drafts that expectation outweighs, ``trial_length`` how long a draft is that is
+        only to find out whether drafts pay again.
+        """
         self._first_length = first_length
         self._first_chance = first_chance
+        self._first_weight = first_weight
+        self._most_credit_steps = most_credit_steps
+        self._trial_length = trial_length
         self._one_row: deque[_Timing] = deque(maxlen=_KEPT_TIMINGS)
         self._more_rows: deque[_Timing] = deque(maxlen=_KEPT_TIMINGS)
         self._timings_by_depth: Counter[tuple[bool, int]] = Counter()
@@ -124,7 +142,7 @@ class Payoff:
             self._credit_steps = max(_LEAST_CREDIT_STEPS, self._credit_steps - (steps - 1))
         else:
             self._one_row.append(timing)
-        self._credit_steps = min(_MOST_CREDIT_STEPS, self._credit_steps + CREDIT_SHARE * steps)
+        self._credit_steps = min(self._most_credit_steps, self._credit_steps + CREDIT_SHARE * steps)
         self._rest_steps = max(0, self._rest_steps - 1)
         kind = rows > 1, _octave(timing.depth_tokens)
         self._timings_by_depth[kind] += 1
@@ -138,7 +156,7 @@ class Payoff:
         for place in range(min(right + 1, drafted, MOST_ROWS)):
             self._tried[place] = self._tried[place] * _FORGETTING + 1
             self._right[place] = self._right[place] * _FORGETTING + (1 if place < right else 0)
-        self._credit_steps = min(_MOST_CREDIT_STEPS, self._credit_steps + right)
+        self._credit_steps = min(self._most_credit_steps, self._credit_steps + right)
         self._wrong_trials = 0 if right else self._wrong_trials + 1
         self._rest_steps = 0 if right else _REST_STEPS[min(self._wrong_trials, len(_REST_STEPS)) - 1]
 
@@ -157,14 +175,15 @@ class Payoff:
         best, gain = self._best(cost, depth_tokens, most)
         if gain >= LEAST_GAIN:
             return best
-        lost_steps = cost.beside_one_row(2, depth_tokens) - 1
-        return 1 if self._rest_steps == 0 and lost_steps <= self._credit_steps else 0
+        trial = min(self._trial_length, most)
+        lost_steps = cost.beside_one_row(trial + 1, depth_tokens) - 1
+        return trial if self._rest_steps == 0 and lost_steps <= self._credit_steps else 0
 
     def expected_tokens(self, most: int) -> Iterator[float]:
         """Yield how many tokens a decode should write with a draft of one token, of two, up to ``most``."""
         chance, reached, tokens = self._first_chance, 1.0, 1.0
         for right, tried in zip(self._right[:most], self._tried[:most], strict=True):
-            chance = (right + chance) / (tried + 1)
+            chance = (right + self._first_weight * chance) / (tried + self._first_weight)
             reached *= chance
             tokens += reached
             yield tokens
