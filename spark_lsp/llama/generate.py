@@ -299,7 +299,8 @@ class Generation:
             or not self._context.can_truncate
         ):
             return _NO_DRAFT
-        room = min(MOST_DRAFT_TOKENS, self._most_tokens - len(self._generated), self._context.cells.free - 1)
+        free = self._pool.spare(MOST_DRAFT_TOKENS + 1)
+        room = min(MOST_DRAFT_TOKENS, self._most_tokens - len(self._generated), free - 1)
         length = self._payoff.length(resident, max(room, 0))
         if not length:
             return _NO_DRAFT

@@ -96,6 +96,15 @@ class Pool:
             self._holders.pop(victim, None)
             self.context.truncate(victim, 0)
 
+    def spare(self, tokens: int) -> int:
+        """Forget tails that nobody writes in until so many cells are free; return how many are."""
+        unused = [each for each in TAILS if each not in self._holders and len(self.context.mirrors[each])]
+        for tail in sorted(unused, key=lambda each: self._last_use[each]):
+            if self.context.cells.free >= tokens:
+                break
+            self.context.truncate(tail, 0)
+        return self.context.cells.free
+
     def trunks(self) -> list[int]:
         """Return the trunks that hold something, the one that was used last first."""
         held = [each for each in TRUNKS if len(self.context.mirrors[each])]

@@ -8,10 +8,10 @@ import msgspec
 import numpy as np
 import pytest
 
-from spark_lsp.engine.base import Control, Infill, Piece, PromptPart, Usage
+from spark_lsp.engine.base import Control, Infill, Piece, PromptPart, Sampling, Usage
 from spark_lsp.errors import EngineFailed
 from spark_lsp.llama.bench import CROWDED_TOKENS, Bench
-from spark_lsp.llama.context import SEQUENCES, Context
+from spark_lsp.llama.context import MOST_DRAFT_TOKENS, SEQUENCES, Context
 from spark_lsp.llama.generate import Generation
 from spark_lsp.llama.model import TokenCache
 from spark_lsp.llama.pool import TAILS, TRUNKS
@@ -131,6 +131,21 @@ def test_when_cells_run_out_tails_go_first_and_then_the_oldest_trunk(bench: Benc
     assert lengths(context, TRUNKS) == sorted(each.prompt_tokens for each in (first, third, fourth))
     assert ask(bench, trunk(1, lines=75) + hole("x")).cached_tokens == first.prompt_tokens, "used after the second"
     assert ask(bench, trunk(2, lines=75) + hole("x")).cached_tokens < second.prompt_tokens / 2
+
+
+def test_old_tails_make_way_for_drafts(bench: Bench) -> None:
+    told = trunk(1, 2, 3, lines=50)
+    read(bench, told)
+    region = "def area(width, height):\n    return width * height\n" * 4
+    for number in range(4):  # tails that fill the rest of the cells
+        ask(bench, told + hole(f"x_{number} = 1\n" * 100))
+    context = context_of(bench)
+    read(bench, (Control("<|repo_name|>"), Piece(" the" * (context.cells.free - 80), stable=True)))
+    assert context.cells.free < MOST_DRAFT_TOKENS + 57, "the prompt takes 56 of them, and drafts need a row more"
+    grammar = Sampling(grammar=f'root ::= "{region}"'.replace("\n", "\\n"))
+    usage = ask(bench, told + hole(region), 60, drafts=(region,), sampling=grammar)
+    assert usage.accepted_draft_tokens > usage.generated_tokens / 2
+    assert usage.decode_steps < usage.generated_tokens / 2
 
 
 def test_a_prompt_without_a_workspace_leaves_a_full_context_alone() -> None:
