@@ -1,4 +1,4 @@
-"""Writes the files that follow from the settings: docs/configuration.md and the settings of the VS Code extension.
+"""Writes the files that follow from others: docs/configuration.md, settings of the VS Code extension, the model card.
 
 ``--check`` writes nothing and fails when a file is not what it should be. To change a setting, change
 ``spark_lsp/config.py`` and run ``make generate``.
@@ -12,11 +12,14 @@ from typing import Any
 
 import msgspec
 
+from models.training import card
 from spark_lsp.config import Setting, Settings, Source, environment_source, resolve, settings_keys
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = "docs/configuration.md"
 MANIFEST = "editors/vscode/package.json"
+EVALUATION = "models/spark-nano/evaluation.json"
+CARD = "models/spark-nano/README.md"
 SECTION = "spark"
 HAND_WRITTEN = (f"{SECTION}.server.", f"{SECTION}.trace.")
 """Settings of the extension itself, which the server never reads."""
@@ -64,6 +67,8 @@ def generated() -> Iterator[tuple[str, str]]:
     yield PAGE, configuration_page(keys)
     if (ROOT / MANIFEST).is_file():
         yield MANIFEST, manifest(_current(MANIFEST), keys)
+    if (ROOT / EVALUATION).is_file():
+        yield CARD, card.page(json.loads(_current(EVALUATION)))
 
 
 def configuration_page(keys: Mapping[str, Setting]) -> str:
