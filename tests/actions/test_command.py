@@ -19,7 +19,7 @@ LEDGER = Path(__file__).parents[2] / "samples" / "ledger"
 PLACE_LINE = '    def is_open(self) -> bool:\n        """Return whether the account may still be used."""\n'
 USAGE = {
     "prompt_tokens", "cached_tokens", "prefill_tokens", "generated_tokens", "drafted_tokens", "accepted_draft_tokens",
-    "decode_steps", "restored_tokens",
+    "decode_steps", "restored_tokens", "compute_ms",
     "first_token_ms", "total_ms",
 }  # fmt: skip
 
