@@ -93,7 +93,7 @@ def test_a_limit_above_what_is_free_does_not_bind() -> None:
 @pytest.mark.parametrize("limit", [0, 1], ids=["free", "limit"])
 def test_too_little_for_the_smallest_is_an_error_with_numbers(limit: int) -> None:
     free = FreeMemory(GIB if limit == 0 else 64 * GIB)
-    with pytest.raises(ModelUnusable, match=r"needs at least 1,201 MiB, and [\d,]+ MiB are (free|allowed)") as error:
+    with pytest.raises(ModelUnusable, match=r"needs at least 1,202 MiB, and [\d,]+ MiB are (free|allowed)") as error:
         ladder(SHAPE, free, replace(ASKED, memory_limit_bytes=limit))
     assert ("allowed" in str(error.value)) == bool(limit)
     assert error.value.fix
