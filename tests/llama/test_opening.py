@@ -497,14 +497,14 @@ def test_the_shipped_model_opens_as_planned(shipped: GgufModel) -> None:
 @pytest.mark.model
 def test_a_dry_run_tells_the_compute_buffer(shipped: GgufModel, tmp_path: Path) -> None:
     shape = shape_of(shipped)
-    small, large = (
-        compute_bytes(str(SHIPPED), plan_of(shape, gpu_layers=0, kv_type="f16", prompt_tokens=tokens), 0)
-        for tokens in (4096, 131_072)
-    )
+    plans = [plan_of(shape, gpu_layers=0, kv_type="f16", prompt_tokens=tokens) for tokens in (4096, 131_072)]
+    small, large = (compute_bytes(str(SHIPPED), plan, 0) for plan in plans)
     assert small is not None
     assert large is not None
     assert small[0] == large[0] == 0, "there is no GPU in this"
-    assert MIB < small[1] < large[1] < 64 * MIB
+    assert MIB < small[1] < large[1]
+    masks = [2 * plan.cells * plan.ubatch_tokens for plan in plans]  # a half-precision number for each cell and row
+    assert all(told[1] < 16 * MIB + mask for told, mask in zip((small, large), masks, strict=True))
     broken = tmp_path / "broken.gguf"
     broken.write_bytes(SHIPPED.read_bytes()[:1000])
     plan = plan_of(shape, gpu_layers=0, kv_type="f16", prompt_tokens=4096)

@@ -1,5 +1,6 @@
 """Trunks and tails with the shipped model: what is shared, what is kept, what goes first, and trunks on disk."""
 
+import dataclasses
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +15,7 @@ from spark_lsp.llama.bench import CROWDED_TOKENS, Bench
 from spark_lsp.llama.context import MOST_DRAFT_TOKENS, SEQUENCES, Context
 from spark_lsp.llama.generate import Generation
 from spark_lsp.llama.model import TokenCache
+from spark_lsp.llama.payoff import Payoff
 from spark_lsp.llama.pool import TAILS, TRUNKS
 from spark_lsp.llama.shelf import CHUNK_TOKENS
 from spark_lsp.llama.wire import EngineLaunch
@@ -133,7 +135,16 @@ def test_when_cells_run_out_tails_go_first_and_then_the_oldest_trunk(bench: Benc
     assert ask(bench, trunk(2, lines=75) + hole("x")).cached_tokens < second.prompt_tokens / 2
 
 
+class AlwaysLong(Payoff):
+    """Drafts as long as there are cells for, whatever this machine's clock says."""
+
+    def length(self, depth_tokens: int, most: int) -> int:
+        return most
+
+
 def test_old_tails_make_way_for_drafts(bench: Bench) -> None:
+    assert bench._desk is not None
+    bench._desk = dataclasses.replace(bench._desk, rewrite_payoff=AlwaysLong())
     told = trunk(1, 2, 3, lines=50)
     read(bench, told)
     region = "def area(width, height):\n    return width * height\n" * 4
