@@ -299,10 +299,11 @@ class Generation:
             or not self._context.can_truncate
         ):
             return _NO_DRAFT
-        free = self._pool.spare(MOST_DRAFT_TOKENS + 1)
-        room = min(MOST_DRAFT_TOKENS, self._most_tokens - len(self._generated), free - 1)
+        room = min(MOST_DRAFT_TOKENS, self._most_tokens - len(self._generated))
         length = self._payoff.length(resident, max(room, 0))
-        if not length:
+        if length:  # only a draft that pays is worth another document's tail
+            length = min(length, self._pool.spare(length + 1) - 1)
+        if length <= 0:
             return _NO_DRAFT
         if self._drafter is None:
             self._drafter = self._make_drafter()

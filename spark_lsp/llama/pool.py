@@ -70,8 +70,10 @@ class Pool:
 
     def promote(self, tail: int, run: TokenRun) -> None:
         """Keep the stable part of a tail as a trunk, where one can grow to it or none is there yet."""
+        if not run.stable_tokens:
+            return
         common = self._common(run)
-        if not run.stable_tokens or any(common[each] >= run.stable_tokens for each in TRUNKS):
+        if any(common[each] >= run.stable_tokens for each in TRUNKS):
             return
         free = [each for each in TRUNKS if each not in self._holders]  # who reads one counts on what it holds
         grown = [each for each in free if common[each] == len(self.context.mirrors[each])]
