@@ -20,7 +20,8 @@ POOL_BATCHES = 4  # made and sorted together, so that little of a batch is paddi
 FEWEST_POOL_TOKENS = 131_072
 POOL_STRIDE = 1_000_000  # numbers of samples set aside for a pool, far more than it takes
 ROW_STEP = 64  # rows are padded to a multiple of this
-MIDDLE_WEIGHT = 3.0  # an answer is a twentieth of a sample, its end one token
+MIDDLE_WEIGHT = 3.0  # an answer is a twentieth of a sample
+END_WEIGHT = 9.0  # its end is one token of an answer, and a model that runs on past it costs a user most
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +67,7 @@ def batch_of(rows: Sequence[Sequence[Sample]], tokens: int) -> Batch:
             targets[row, place:end] = sample.ids[1:]
             weights[row, place:end] = 1.0
             weights[row, place + sample.prompt_tokens - 1 : end] = MIDDLE_WEIGHT
+            weights[row, end - 1] = END_WEIGHT
             documents[row, place:end] = number
             place = end
     return Batch(ids, targets, weights, documents)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from models.training.batches import MIDDLE_WEIGHT, pool
+from models.training.batches import END_WEIGHT, MIDDLE_WEIGHT, pool
 from models.training.corpus import source_file
 from models.training.holes import Hole, hole_of_shape
 from models.training.manifest import Package
@@ -157,6 +157,7 @@ def test_batches_hold_samples_with_weights(layout: str) -> None:
         assert (batch.ids == other.ids).all()
         assert batch.ids.shape == batch.targets.shape == batch.weights.shape == batch.documents.shape
         assert ((batch.documents >= 0) == (batch.weights > 0)).all()
-        assert (batch.weights[batch.targets == end][batch.weights[batch.targets == end] > 0] == MIDDLE_WEIGHT).all()
+        assert (batch.weights[batch.targets == end][batch.weights[batch.targets == end] > 0] == END_WEIGHT).all()
+        assert {1.0, MIDDLE_WEIGHT, END_WEIGHT} <= set(batch.weights.flat) <= {0.0, 1.0, MIDDLE_WEIGHT, END_WEIGHT}
         if layout == "packed":
             assert batch.ids.shape == (2, 2048)
