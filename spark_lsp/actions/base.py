@@ -5,7 +5,7 @@ To add an action, add a file with an ``Action`` and a row in ``catalog``. Listin
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Literal, Protocol
 
@@ -25,38 +25,72 @@ _kept_tree = lru_cache(maxsize=4)(parse)
 
 Needs = Literal["none", "fim", "chat"]
 
+QUICK_FIX = "quickfix"
+"""The kind of an action that mends a diagnostic; it is offered once for each that came with the request."""
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnostic:
+    """What some server says is wrong with a piece of the document. ``code`` and ``source`` may be empty."""
+
+    span: Span
+    message: str
+    code: str = ""
+    source: str = ""
+
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Where actions are asked for. ``span`` is the selection, empty for a cursor; ``syntax`` None for plain text."""
+    """Where actions are asked for. ``span`` is the selection, empty for a cursor; ``syntax`` None for plain text.
+
+    ``diagnostics`` are those that came with the request; ``instruction`` is what the user wants, in their own words.
+    """
 
     snapshot: Snapshot
     span: Span
     syntax: Syntax | None
+    diagnostics: tuple[Diagnostic, ...] = ()
+    instruction: str = ""
 
     @classmethod
-    def of(cls, snapshot: Snapshot, span: Span) -> "Target":
+    def of(
+        cls, snapshot: Snapshot, span: Span, diagnostics: tuple[Diagnostic, ...] = (), instruction: str = ""
+    ) -> "Target":
         """Parse the snapshot."""
         named = language_of_id(snapshot.language)
         language = named or (language_of_path(snapshot.path) if snapshot.path else None)
-        return cls(snapshot, span, _kept_tree(language, snapshot.text))
+        return cls(snapshot, span, _kept_tree(language, snapshot.text), diagnostics, instruction)
 
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """An action that applies at a target."""
+    """An action that applies at a target; ``diagnostic`` is what it would mend, None for any but a quick fix."""
 
     id: str
     kind: str
     title: str
     needs: Needs
+    diagnostic: Diagnostic | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FileEdits:
+    """Edits of another file of the workspace; ``path`` is relative to it with ``/``.
+
+    ``text`` is what they were made for, None for a file that is not there yet.
+    """
+
+    path: str
+    text: str | None
+    edits: tuple[Edit, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
     """The edits of an action, all in offsets of the target's snapshot; none when ``reason`` is not ``ok``.
 
-    ``message`` says in one sentence why there are none.
+    ``message`` says in one sentence why there are none. ``files`` are edits of other files, made together with these.
+    ``asks`` wants the client to have the user confirm them.
     """
 
     id: str
@@ -64,6 +98,13 @@ class Proposal:
     reason: str = Reason.OK
     message: str = ""
     usage: Usage = Usage()
+    files: tuple[FileEdits, ...] = ()
+    asks: bool = False
+
+
+def refused(action_id: str, message: str) -> Proposal:
+    """Return what an action answers that program analysis has found unsafe here; the message is the reason why."""
+    return Proposal(action_id, (), Reason.gate("unsafe"), message)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,16 +152,21 @@ class ActionsRoom:
         """Return what applies, in the catalogue's order. No model is asked; an action that fails is left out."""
         if not self._settings().enabled:
             return []
-        found = []
+        found: dict[tuple[str, Diagnostic | None], Offer] = {}
         for action in self._catalog:
-            try:
-                title = action.applies(target) if self._model_can(action.needs) else ""
-            except Exception as error:  # noqa: BLE001 - one action's failure must not spoil the list
-                bug("action failed to say whether it applies", action=action.id, error=repr(error))
+            if not self._model_can(action.needs):
                 continue
-            if title:
-                found.append(Offer(action.id, action.kind, title, action.needs))
-        return found
+            for diagnostic in target.diagnostics if action.kind == QUICK_FIX else (None,):
+                narrowed = replace(target, diagnostics=(diagnostic,)) if diagnostic else target
+                try:
+                    title = action.applies(narrowed)
+                except Exception as error:  # noqa: BLE001 - one action's failure must not spoil the list
+                    bug("action failed to say whether it applies", action=action.id, error=repr(error))
+                    continue
+                if title:
+                    offer = Offer(action.id, action.kind, title, action.needs, diagnostic)
+                    found.setdefault((action.id, diagnostic), offer)
+        return list(found.values())
 
     async def propose(
         self, action_id: str, target: Target, progress: Callable[[int, float], None] | None = None
@@ -131,8 +177,9 @@ class ActionsRoom:
             EngineError, ModelError: there is no model that could.
         """
         trace = Trace("action", action=action_id, path=str(target.snapshot.path or target.snapshot.uri))
-        action = next((each for each in self._catalog if each.id == action_id), None)
-        if action is None or not action.applies(target):
+        named = [each for each in self._catalog if each.id == action_id and self._model_can(each.needs)]
+        action = next((each for each in named if each.applies(target)), None)
+        if action is None:
             self._log(trace.finish(Reason.EMPTY))
             return Proposal(action_id, (), Reason.EMPTY, f"{action_id} does not apply here.")
         tools = Tools(self._tools.engine, self._tools.context, progress or self._tools.progress)

@@ -131,6 +131,13 @@ class ModelInfo(msgspec.Struct, frozen=True, kw_only=True):
     """Memory that a token takes in an f16 cache."""
     notes: tuple[str, ...] = ()
     """Plain sentences for the user, such as a context that had to be made smaller."""
+    chat_template: str = ""
+    """The model's own template (Jinja) that turns a conversation into a prompt; empty when it has none."""
+    control_texts: tuple[str, ...] = ()
+    """The control tokens that a template may name, by their texts; only of a model with a template."""
+    begin_text: str = ""
+    """The control token that a template puts in front; empty where the engine puts it there by itself."""
+    end_text: str = ""
 
 
 class EngineStatus(msgspec.Struct, frozen=True, kw_only=True):

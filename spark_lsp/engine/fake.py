@@ -59,6 +59,8 @@ class ScriptedEngine:
         *,
         context_tokens: int = 32_768,
         probability: float = 1.0,
+        chat_template: str = "",
+        control_texts: Sequence[str] = (),
     ) -> None:
         assert chunk_chars > 0, "chunks hold something"
         self._answers = answers
@@ -73,9 +75,11 @@ class ScriptedEngine:
             vocabulary_size=1,
             trained_context_tokens=context_tokens,
             context_tokens=context_tokens,
-            has_chat_template=False,
+            has_chat_template=bool(chat_template),
             size_bytes=0,
             fingerprint="scripted",
+            chat_template=chat_template,
+            control_texts=tuple(control_texts),
         )
         self._probability = probability
         self._model: ModelInfo | None = None
@@ -195,7 +199,8 @@ class ScriptedEngine:
         if self._failure is not None:
             error, self._failure = self._failure, None
             raise error
-        known = () if self._family is None else (*self._family.required, *self._family.stops)
+        family = () if self._family is None else (*self._family.required, *self._family.stops)
+        known = (*family, *self._info.control_texts)
         tokens: list[str] = []
         for part in request.prompt:
             if not isinstance(part, Control):

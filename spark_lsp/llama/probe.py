@@ -3,6 +3,8 @@
 A file is probed in a process of its own, because a damaged one can abort the process that reads it.
 """
 
+from typing import Any
+
 from spark_lsp.engine.base import ModelInfo
 from spark_lsp.llama.model import KV_BYTES, GgufModel
 
@@ -42,4 +44,19 @@ def describe(model: GgufModel, context_tokens: int, notes: tuple[str, ...]) -> M
         layers=model.number("block_count", 0),
         kv_bytes_per_token=model.kv_values_per_token() * KV_BYTES["f16"],
         notes=notes,
+        **_chat(model),
     )
+
+
+def _chat(model: GgufModel) -> dict[str, Any]:
+    """Return what prompts of a conversation need; nothing for a model that cannot be talked to."""
+    template, vocabulary = model.chat_template, model.vocabulary
+    if not template:
+        return {}
+    begin = "" if vocabulary.begin is not None else vocabulary.special_text("begin")
+    return {
+        "chat_template": template,
+        "control_texts": vocabulary.control_texts(),
+        "begin_text": begin,
+        "end_text": vocabulary.special_text("end"),
+    }

@@ -8,8 +8,15 @@ import gguf
 SHIPPED = Path(__file__).parents[2] / "models" / "spark-nano" / "spark-nano.gguf"
 
 
-def rewrite(target: Path, *, rename: dict[str, str], drop: tuple[str, ...] = (), source: Path = SHIPPED) -> Path:
-    """Copy a model with some tokens renamed and some metadata left out."""
+def rewrite(
+    target: Path,
+    *,
+    rename: dict[str, str],
+    drop: tuple[str, ...] = (),
+    add: dict[str, str] | None = None,
+    source: Path = SHIPPED,
+) -> Path:
+    """Copy a model with some tokens renamed, some metadata left out and some texts added."""
     reader = gguf.GGUFReader(source)
     writer = gguf.GGUFWriter(target, _text(reader, "general.architecture"))
     for name, field in reader.fields.items():
@@ -20,6 +27,8 @@ def rewrite(target: Path, *, rename: dict[str, str], drop: tuple[str, ...] = (),
             value = [rename.get(token, token) for token in value]
         subtype = field.types[1] if len(field.types) > 1 else None
         writer.add_key_value(name, value, field.types[0], sub_type=subtype)
+    for name, text in (add or {}).items():
+        writer.add_string(name, text)
     for tensor in reader.tensors:
         writer.add_tensor(tensor.name, tensor.data, raw_dtype=tensor.tensor_type)
     writer.write_header_to_file()
@@ -38,6 +47,11 @@ def without_fim(target: Path) -> Path:
         rename={f"<|{name}|>": f"<|unused_{name}|>" for name in controls},
         drop=("spark.fim_order", *(f"tokenizer.ggml.fim_{key}_token_id" for key in keys)),
     )
+
+
+def with_chat(target: Path, template: str) -> Path:
+    """Make a model that says it can be talked to."""
+    return rewrite(target, rename={}, add={"tokenizer.chat_template": template})
 
 
 def _text(reader: gguf.GGUFReader, key: str) -> str:

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spark_lsp.llama.model import GgufModel, TokenCache
-from tests.llama.gguf_files import SHIPPED, rewrite
+from spark_lsp.llama.probe import probe
+from tests.llama.gguf_files import SHIPPED, rewrite, with_chat
 
 pytestmark = pytest.mark.model
 
@@ -83,3 +84,14 @@ def test_other_spellings_are_other_families(tmp_path: Path) -> None:
     assert model.fim_order() == "psm"
     assert model.fingerprint() != GgufModel(str(SHIPPED), gpu_layers=0, vocab_only=True).fingerprint()
     model.close()
+
+
+def test_chat_template_is_told_whole_with_the_control_tokens_that_it_may_name(tmp_path: Path) -> None:
+    template = "{{ bos_token }}" + "{# a template longer than a kilobyte #}" * 50 + "<|fim_prefix|>"
+    told = probe(str(with_chat(tmp_path / "chat.gguf", template)))
+    assert told.has_chat_template
+    assert told.chat_template == template
+    assert "<|fim_prefix|>" in told.control_texts
+    assert all("\n" not in text and text for text in told.control_texts)
+    shipped = probe(str(SHIPPED))
+    assert (shipped.has_chat_template, shipped.chat_template, shipped.control_texts) == (False, "", ())
