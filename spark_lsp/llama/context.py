@@ -84,11 +84,14 @@ class Batch:
         """Lay out tokens from a position on; the last ``outputs`` of them give logits."""
         count = len(tokens)
         self.sequence[0] = sequence
+        self.native.n_tokens = count
+        if count == 1:  # each step of an answer, in which every microsecond counts
+            self.tokens[0], self.positions[0], self.outputs[0] = tokens[0], start, outputs
+            return
         self.tokens[:count] = tokens
         self.positions[:count] = np.arange(start, start + count, dtype=np.int32)
         self.outputs[:count] = 0
         self.outputs[count - outputs : count] = 1
-        self.native.n_tokens = count
 
 
 class Context:
@@ -320,7 +323,8 @@ class Context:
             raise EngineFailed(f"A batch with {outputs} rows of logits was refused; at most {OUTPUTS} are possible.")
         if count > self.cells.free:
             raise EngineFailed(f"The context of {self.capacity:,} tokens is full.")
-        if int(tokens.min()) < 0 or int(tokens.max()) >= self._vocabulary_size:
+        least, most = (tokens[0], tokens[0]) if count == 1 else (tokens.min(), tokens.max())
+        if least < 0 or most >= self._vocabulary_size:
             raise EngineFailed("A token outside the vocabulary was refused.")
 
 

@@ -5,6 +5,7 @@ is never accepted unchecked, which would abort the process. Never decodes.
 """
 
 import ctypes
+from math import exp
 from typing import Any, Final
 
 import numpy as np
@@ -31,6 +32,7 @@ class Chooser:
             EngineFailed: the grammar cannot be read.
         """
         self._vocabulary = vocabulary
+        self._weights = np.empty(vocabulary.size, np.float32)
         self._chain: Any = None
         self._grammar: Any = None
         if sampling.grammar:
@@ -38,6 +40,7 @@ class Chooser:
             if not self._grammar:
                 self._grammar = None
                 raise EngineFailed("The grammar of the request cannot be read.")
+        self._is_greedy = sampling.temperature <= 0 and not sampling.grammar
         if sampling.temperature > 0:
             self._chain = _chain(sampling)
 
@@ -59,9 +62,15 @@ class Chooser:
             token = chosen
             if not L.llama_vocab_is_eog(self._vocabulary.handle, token):
                 L.llama_sampler_accept(self._grammar, token)
-        top = logits.max()
-        probability = float(np.exp(logits[token] - top) / np.exp(logits - top).sum())
-        return token, probability
+        return token, self._probability(logits, token)
+
+    def _probability(self, logits: Logits, token: int) -> float:
+        """Return the softmax at a token. In place: a vocabulary of 150,000 is 600 kB anew for each token otherwise."""
+        top = logits[token] if self._is_greedy else logits.max()
+        weights = np.subtract(logits, top, out=self._weights)
+        chosen = float(weights[token])
+        np.exp(weights, out=weights)
+        return exp(chosen) / float(np.add.reduce(weights))
 
     def _candidate(self, context: Context) -> int:
         return int(L.llama_sampler_sample(self._chain, context.handle, -1))

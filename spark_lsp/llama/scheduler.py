@@ -102,6 +102,8 @@ class Scheduler:
         self._ended = False
         self._running_call = False
         self._turns = 0
+        self._news = 0
+        """Counts what may change whose turn it is; until it does, a job goes on without the lock."""
         self._turn_s = math.inf
         self._last: Callable[[], None] = _nothing
         self._thread = Thread(target=self._run, name="llama", daemon=True)
@@ -132,6 +134,7 @@ class Scheduler:
             if self._running is not None and job.request.priority < self._running.request.priority:
                 self._abort()
             self._jobs.append(job)
+            self._news += 1
             self._changed.notify()
 
     def stop(self, job: Job, cause: StopCause) -> None:
@@ -154,6 +157,7 @@ class Scheduler:
                 future.set_exception(EngineStarting("The engine is stopping; another one can be started."))
             else:
                 self._calls.append(run)
+                self._news += 1
                 self._changed.notify()
         return future
 
@@ -161,6 +165,7 @@ class Scheduler:
         """End the thread after ``last``, which frees what it owns, and wait for it."""
         with self._changed:
             self._ended = True
+            self._news += 1
             for job in self._jobs:
                 self._stop(job, "cancelled")
             self._last = last
@@ -171,6 +176,7 @@ class Scheduler:
     def _stop(self, job: Job, cause: StopCause) -> None:
         if job.stop is None:
             job.stop = cause
+            self._news += 1
         if job is self._running:
             self._abort()
 
@@ -185,7 +191,7 @@ class Scheduler:
         self._last()
 
     def _turn(self) -> bool:
-        """Run one call or one step of the most urgent job; False when it is time to leave."""
+        """Run one call, or the most urgent job until another may be more urgent; False when it is time to leave."""
         with self._changed:
             self._running = None
             if not self._wait():
@@ -193,6 +199,7 @@ class Scheduler:
             call = self._calls.pop(0) if self._calls else None
             job = min(self._jobs, key=_urgency) if call is None else None
             self._running = job
+            news = self._news
             flag = self._bench.abort_flag()
             if flag is not None:
                 flag.clear()
@@ -202,7 +209,9 @@ class Scheduler:
             call()
             self._running_call = False
         elif job is not None:
-            self._advance(job)
+            while self._advance(job) and self._news == news and flag is not None:
+                self._turn_s = self._predicted_s()
+                self._turns += 1
         return True
 
     def _wait(self) -> bool:
@@ -242,8 +251,8 @@ class Scheduler:
         cost_ms = self._bench.read_cost().at(self._bench.resident_tokens())
         return BATCH_TOKENS * cost_ms / 1000 if cost_ms else math.inf
 
-    def _advance(self, job: Job) -> None:
-        """Make one step of a job and tell what it brought."""
+    def _advance(self, job: Job) -> bool:
+        """Make one step of a job and tell what it brought; whether it goes on."""
         try:
             if job.stop is None and job.generation is None:
                 job.generation = self._bench.generation(job.request, job.received)
@@ -253,18 +262,19 @@ class Scheduler:
         except SparkError as error:
             self._finish(job)
             job.fail(error)
-            return
+            return False
         except Exception as error:  # noqa: BLE001  one request must not end the thread of all
             _log.exception("a request failed in an unforeseen way")
             self._finish(job)
             job.fail(EngineFailed(f"The engine failed: {type(error).__name__}."))
-            return
+            return False
         if stop is not None:
             last = job.generation.last_chunk(stop) if job.generation else _unstarted(job, stop)
             self._finish(job)
             job.tell(last)
         elif job.generation is not None:
             self._tell(job, job.generation)
+        return stop is None
 
     def _tell(self, job: Job, generation: Generation) -> None:
         now = time.perf_counter()
