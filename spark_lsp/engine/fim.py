@@ -39,6 +39,9 @@ class FimFamily:
     """What the text of another file ends in."""
     path_inside: bool = False
     """The current file's path follows the prefix token (StarCoder2) instead of preceding it."""
+    lead: str = ""
+    """Text that opens the slot of a prompt without other files: the blank that a SentencePiece tokenizer put before
+    every text in training, and that the engine leaves out because it continues texts."""
     fused: bool = False
     """In suffix-first order, prefix and suffix token stand together in front (how Qwen-like models are trained)."""
     named: tuple[str, ...] = ()
@@ -54,7 +57,8 @@ class FimFamily:
 _PIPED: Final = ("<|fim_prefix|>", "<|fim_suffix|>", "<|fim_middle|>")
 _PLAIN: Final = ("<fim_prefix>", "<fim_suffix>", "<fim_middle>")
 
-# The rows of design/engine.md section 6. Where two rows share tokens the telling one comes first.
+# Sources: the models' own cards and tokenizers, as tests/engine/golden/ spells them out token by token.
+# Where two rows share tokens the telling one comes first.
 FAMILIES: Final[tuple[FimFamily, ...]] = (
     FimFamily(  # also Qwen3-Coder: same spellings, other ids
         "qwen2.5-coder",
@@ -93,7 +97,7 @@ FAMILIES: Final[tuple[FimFamily, ...]] = (
         stops=(*_PLAIN, "<fim_pad>", "<filename>", "<reponame>"),
         named=("mellum",),
     ),
-    FimFamily(
+    FimFamily(  # the spellings of StarCoder 1, which Refact and others took over
         "granite",
         *_PLAIN,
         "psm",
@@ -136,6 +140,7 @@ FAMILIES: Final[tuple[FimFamily, ...]] = (
         "psm",
         stops=("▁<PRE>", "▁<SUF>", "▁<MID>", "▁<EOT>"),
         path_mark="#",
+        lead=" ",  # codellama's infilling_prompt_tokens encodes the prefix as a text of its own, the suffix not
         fused=True,
     ),
     FimFamily(
@@ -147,6 +152,7 @@ FAMILIES: Final[tuple[FimFamily, ...]] = (
         stops=("[PREFIX]", "[SUFFIX]", "[MIDDLE]"),
         path_mark="+++++ ",
         file_end="\n\n",
+        lead=" ",  # mistral-common's encode_fim, likewise
     ),
 )
 
@@ -199,7 +205,8 @@ def build_prompt(
     if family.path_mark:
         before = _marked_blocks(family, blocks) if context else []
         path = [Piece(f"{family.path_mark}{current_path}\n")] if context else []
-        parts = _hole(family, order, [*before, *path, Piece(prefix)], suffix)
+        lead = family.lead if prefix and not context else ""
+        parts = _hole(family, order, [*before, *path, Piece(lead + prefix)], suffix)
     elif family.path_inside:
         path = [Piece(f"{current_path}\n")] if context else []
         head: list[PromptPart] = [Control(family.file_separator)] if context else []
@@ -256,10 +263,10 @@ def _marked_blocks(family: FimFamily, blocks: Sequence[FileBlock]) -> list[Piece
 
 
 def _hole(family: FimFamily, order: Order, before: Sequence[Piece], suffix: str) -> list[PromptPart]:
-    """The hole itself. The answer follows the last part, whatever the order."""
+    """The hole itself. The answer follows the last part, so a family without a middle token has the suffix first."""
     middle = [Control(family.middle)] if family.middle else []
     after = Piece(suffix)
-    if order == "psm":
+    if order == "psm" and middle:
         return [Control(family.prefix), *before, Control(family.suffix), after, *middle]
     if family.fused:
         return [Control(family.prefix), Control(family.suffix), after, *middle, *before]

@@ -83,7 +83,18 @@ class Vocabulary:
 
     def is_control(self, token: int) -> bool:
         """Whether a token stands for something other than text."""
-        return bool(L.llama_vocab_is_control(self._vocab, token))
+        return bool(L.llama_vocab_is_control(self._vocab, token)) and not self._is_named_like_an_end(token)
+
+    def _is_named_like_an_end(self, token: int) -> bool:
+        """Whether llama.cpp took a piece of text for the end of an answer by its name alone: ``</s>`` in Qwen2's HTML.
+
+        It says so by adding "control" to the kind that the file gives the token and that stays beside it.
+        """
+        if not (0 <= token < self.size and L.llama_vocab_is_eog(self._vocab, token)):
+            return False
+        declared = (L.llama_vocab_eos(self._vocab), L.llama_vocab_eot(self._vocab))
+        ordinary: bool = bool(L.llama_vocab_get_attr(self._vocab, token) & L.LLAMA_TOKEN_ATTR_NORMAL)
+        return ordinary and token not in declared
 
     def control_texts(self) -> tuple[str, ...]:
         """Return the texts of all control tokens; a tenth of a second for a large vocabulary."""
@@ -104,7 +115,7 @@ class Vocabulary:
         """Return the bytes of a token; a control token has none. They may be a part of a character."""
         known = self._pieces.get(token)
         if known is None:
-            known = self._pieces[token] = self._read_piece(token)
+            known = self._pieces[token] = self._read_piece(token, shown=self._is_named_like_an_end(token))
         return known
 
     def _read_piece(self, token: int, *, shown: bool = False) -> bytes:

@@ -151,7 +151,7 @@ def test_codellama() -> None:
     check(
         "codellama",
         "psm",
-        "▁<PRE>‹def f(›▁<SUF>‹⏎    pass⏎›▁<MID>",
+        "▁<PRE>‹ def f(›▁<SUF>‹⏎    pass⏎›▁<MID>",
         repository="",
         blocks=False,
     )
@@ -206,7 +206,8 @@ def test_text_stays_text(
     )
     texts = pieces(parts)
     assert all(texts)
-    assert not prefix or prefix in texts
+    assert not prefix or prefix in texts or family.lead + prefix in texts
+    assert not prefix or prefix in texts or family.lead + prefix in texts
     assert not suffix or suffix in texts
     assert {part.text for part in parts if isinstance(part, Control)} <= set(family.required)
     stability = [part.stable for part in parts if isinstance(part, Piece)]

@@ -1,0 +1,133 @@
+"""Each family against a vocabulary: the very tokens of a prompt, in files under golden/, and what ends an answer.
+
+``qwen2.5-coder``, ``deepseek-coder``, ``starcoder2`` and ``refact`` are real vocabularies; the others hold the
+spellings of a family and nothing else that is real.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from spark_lsp.engine.fim import FAMILIES, FileBlock, FimFamily, Order, build_prompt, family_named
+from spark_lsp.llama.generate import prompt_segments
+from spark_lsp.llama.model import GgufModel, TokenCache
+from tests.engine.vocabularies import REAL, byte_level, real, sentence_piece
+from tests.support.expect import expect_file
+
+pytestmark = pytest.mark.model
+
+GOLDEN = Path(__file__).parent / "golden"
+ORDERS: tuple[Order, ...] = ("psm", "spm")
+PREFIX = "def f(x):\n    return "
+SUFFIX = "\n\nf(1)\n"
+BLOCKS = (FileBlock("lib/a.py", "A = 1\n\n", stable=True), FileBlock("lib/b.py", "def g(): pass", stable=False))
+BEGIN = {"seed-coder": "<[begin▁of▁sentence]>", "codegemma": "<bos>"}
+MADE = ("granite-4", "mellum", "codegemma", "seed-coder", "codellama", "codestral", "qwen3-coder")
+
+
+def made(name: str, folder: Path) -> Path:
+    """Make the vocabulary of a family that has no real one here."""
+    family = family_named({"qwen3-coder": "qwen2.5-coder"}.get(name, name))
+    assert family is not None
+    controls = tuple(dict.fromkeys((*family.required, *family.stops)))
+    path = folder / f"{name}.gguf"
+    if name in {"codellama", "codestral"}:
+        return sentence_piece(path, name=f"{name} vocabulary", controls=controls)
+    return byte_level(path, name=f"{name} vocabulary", controls=controls, begin=BEGIN.get(name, ""))
+
+
+@contextmanager
+def vocabulary(name: str, folder: Path) -> Iterator[GgufModel]:
+    path = real(name, folder) if name in REAL else made(name, folder)
+    model = GgufModel(str(path), gpu_layers=0, vocab_only=True)
+    try:
+        yield model
+    finally:
+        model.close()
+
+
+@pytest.mark.parametrize("name", [*REAL, *MADE])
+def test_the_tokens_of_a_prompt(name: str, tmp_path: Path) -> None:
+    with vocabulary(name, tmp_path) as model:
+        family = model.family()
+        assert family is not None
+        expected = {"refact": "granite", "qwen3-coder": "qwen2.5-coder"}.get(name, name)
+        assert family.name == expected
+        told = [f"family {family.name}, {family.order} unless the model says otherwise"]
+        for order in ORDERS:
+            for title, blocks in (("one file", ()), ("three files", BLOCKS)):
+                told += ["", f"# {title}, {order}", *_tokens(model, family, order, blocks)]
+        expect_file("\n".join(told), GOLDEN / f"{name}.txt")
+
+
+def _tokens(model: GgufModel, family: FimFamily, order: Order, blocks: tuple[FileBlock, ...]) -> list[str]:
+    """Write each token with its number: control tokens by their spelling, text in quotes."""
+    prompt = build_prompt(
+        family,
+        order,
+        repository="proj" if blocks else "",
+        blocks=blocks,
+        current_path="src/main.py",
+        prefix=PREFIX,
+        suffix=SUFFIX,
+    )
+    run, _ = prompt_segments(model.vocabulary, TokenCache(), prompt)
+    tokens = run.tokens.tolist()
+    spelled = {
+        model.vocabulary.control(text): text
+        for text in (*family.required, *family.stops, "<s>", "<｜begin▁of▁sentence｜>", *BEGIN.values())
+    }
+    return [f"{token:>6} {spelled[token] if token in spelled else _quoted(model, token)}" for token in tokens]
+
+
+def _quoted(model: GgufModel, token: int) -> str:
+    return repr(model.vocabulary.piece(token).decode("utf-8", "backslashreplace"))
+
+
+def test_every_family_has_its_tokens_written_down() -> None:
+    told = [path.read_text("utf-8").split(",")[0].removeprefix("family ") for path in GOLDEN.glob("*.txt")]
+    assert {*told} == {family.name for family in FAMILIES}
+
+
+def test_an_ordinary_token_that_is_spelled_like_an_end_is_text(tmp_path: Path) -> None:
+    """llama.cpp ends answers at Qwen2's ``</s>``, which is how a struck-through word ends in HTML."""
+    with vocabulary("qwen2.5-coder", tmp_path) as model:
+        words = model.vocabulary
+        assert words.piece(128_247) == b"</s>"
+        assert not words.is_control(128_247)
+        assert not words.ends_generation(128_247)
+        assert words.control("</s>") is None
+        for end in ("<|endoftext|>", "<|im_end|>", "<|fim_pad|>", "<|file_sep|>", "<|repo_name|>"):
+            token = words.control(end)
+            assert token is not None, end
+            assert words.ends_generation(token), end
+            assert words.piece(token) == b""
+
+
+def test_the_end_that_a_model_names_itself_stays_one(tmp_path: Path) -> None:
+    with vocabulary("codellama", tmp_path) as model:
+        token = model.vocabulary.control("</s>")
+        assert token is not None
+        assert model.vocabulary.ends_generation(token)
+
+
+def test_the_numbers_of_qwens_tokens_are_not_written_anywhere(tmp_path: Path) -> None:
+    """Qwen3-Coder gives the same spellings other numbers, so numbers come from the vocabulary alone."""
+    with vocabulary("qwen2.5-coder", tmp_path) as one, vocabulary("qwen3-coder", tmp_path) as other:
+        assert one.family() == other.family()
+        assert one.vocabulary.control("<|fim_middle|>") == 151_660
+        assert other.vocabulary.control("<|fim_middle|>") not in {None, 151_660}
+
+
+@pytest.mark.parametrize("space_prefix", [None, True, False])
+def test_a_blank_that_a_vocabulary_puts_before_texts_comes_from_us_alone(
+    space_prefix: bool | None, tmp_path: Path
+) -> None:
+    path = sentence_piece(tmp_path / "sp.gguf", name="sp", controls=(), space_prefix=space_prefix)
+    model = GgufModel(str(path), gpu_layers=0, vocab_only=True)
+    pieces = [model.vocabulary.piece(int(token)) for token in model.vocabulary.tokenize("def f")]
+    assert b"".join(pieces) == b"def f"
+    assert [model.vocabulary.piece(int(token)) for token in model.vocabulary.tokenize(" def")] == [b" def"]
+    model.close()
