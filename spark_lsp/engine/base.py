@@ -108,6 +108,8 @@ class Chunk(msgspec.Struct, frozen=True):
     probability: float = 1.0
     stop: StopCause | None = None
     usage: Usage | None = None
+    scores: tuple[tuple[int, float], ...] = ()
+    """For each token how many characters of ``text`` it brought, and its probability; empty where that is unknown."""
 
 
 class ModelInfo(msgspec.Struct, frozen=True, kw_only=True):

@@ -160,7 +160,13 @@ class ScriptedEngine:
                 piece = text[at : at + self._chunk_chars]
                 sent += len(fake_tokens(piece))
                 usage = msgspec.structs.replace(usage, generated_tokens=sent, total_ms=_ms_since(stream.started))
-                yield Chunk(piece, len(fake_tokens(piece)), self._probability, usage=usage if at == 0 else None)
+                yield Chunk(
+                    piece,
+                    len(fake_tokens(piece)),
+                    self._probability,
+                    usage=usage if at == 0 else None,
+                    scores=tuple((len(token), self._probability) for token in fake_tokens(piece)),
+                )
             if stop is None:
                 stop = await self._turn(stream)
             if stop is None:

@@ -121,8 +121,7 @@ class Generation:
         self._first_token_ms = 0.0
         self._computed_s = 0.0
         self._text: list[str] = []
-        self._tokens = 0
-        self._probability = 1.0
+        self._scores: list[tuple[int, float]] = []
 
     def close(self) -> None:
         """Free the samplers and the sequence. Idempotent."""
@@ -149,18 +148,25 @@ class Generation:
 
         While a trunk is read, what is resident by now.
         """
-        if not self._tokens:
+        if not self._scores:
             return Chunk("", 0, usage=self._usage()) if self._is_trunk else None
-        first = self._tokens == len(self._generated)
-        chunk = Chunk("".join(self._text), self._tokens, self._probability, usage=self._usage() if first else None)
-        self._text, self._tokens, self._probability = [], 0, 1.0
+        first = len(self._scores) == len(self._generated)
+        smallest = min(probability for _, probability in self._scores)
+        chunk = Chunk(
+            "".join(self._text),
+            len(self._scores),
+            smallest,
+            usage=self._usage() if first else None,
+            scores=tuple(self._scores),
+        )
+        self._text, self._scores = [], []
         return chunk
 
     def last_chunk(self, stop: StopCause) -> Chunk:
         """Return the rest of the answer with its stop and what it cost."""
         tail = self._decoder.decode(b"", final=True)
         rest = self.take() or Chunk("", 0)
-        return Chunk(rest.text + tail, rest.tokens, rest.probability, stop, self._usage())
+        return Chunk(rest.text + tail, rest.tokens, rest.probability, stop, self._usage(), rest.scores)
 
     def _step(self) -> StopCause | None:
         self._sit()
@@ -345,9 +351,9 @@ class Generation:
             return "stop_token"
         self._written[len(self._generated)] = token
         self._generated.append(token)
-        self._text.append(self._decoder.decode(vocabulary.piece(token)))
-        self._tokens += 1
-        self._probability = min(self._probability, probability)
+        text = self._decoder.decode(vocabulary.piece(token))
+        self._text.append(text)
+        self._scores.append((len(text), probability))
         return "max_tokens" if len(self._generated) >= self._most_tokens else None
 
 

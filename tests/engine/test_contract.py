@@ -77,6 +77,8 @@ async def test_one_final_chunk_carries_stop_and_usage(engine: Engine) -> None:
     assert last.usage.generated_tokens == sum(chunk.tokens for chunk in chunks) <= 24
     assert last.usage.prompt_tokens == last.usage.cached_tokens + last.usage.prefill_tokens
     assert all(0 < chunk.probability <= 1 for chunk in chunks)
+    assert all(sum(length for length, _ in chunk.scores) <= len(chunk.text) for chunk in chunks)
+    assert all(min((each for _, each in chunk.scores), default=1.0) == chunk.probability for chunk in chunks)
 
 
 async def test_the_first_chunk_tells_the_cost_so_far(engine: Engine) -> None:
