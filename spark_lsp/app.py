@@ -11,6 +11,7 @@ import platformdirs
 from spark_lsp.actions.base import ActionsRoom
 from spark_lsp.actions.catalog import CATALOG
 from spark_lsp.catalog.catalog import resolve_model, useful_tokens
+from spark_lsp.completion.ahead import ReadAhead
 from spark_lsp.completion.complete import Completer
 from spark_lsp.completion.feedback import Feedback
 from spark_lsp.config import Settings
@@ -109,7 +110,8 @@ def open_rooms(
     feedback.path = feedback_path() if settings.telemetry.local else None
     completer = Completer(engine, context, lambda: settings.completion, log.add, feedback)
     actions = ActionsRoom(CATALOG, engine, context, lambda: settings.actions, log.add)
-    return Rooms(root, engine, index, recent, context, completer, actions, log, settings, problem)
+    ahead = ReadAhead(engine, context, completer.refuses)
+    return Rooms(root, engine, index, recent, context, completer, ahead, actions, log, settings, problem)
 
 
 def open_server() -> "SparkServer":

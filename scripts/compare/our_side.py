@@ -71,16 +71,19 @@ class OurSide:
         await asyncio.to_thread(rest, [os.getpid(), *self._pids], limit_s)
 
     async def arrive(self, old: Visit | None, new: Visit, pause_s: float) -> None:
-        """Save and leave one file and look around in the next."""
+        """Save and leave one file and come to a place in the next, as the plugins for editors tell it."""
         if old:
             (self._window.root / old.path).write_text(old.left_behind, "utf-8")
             identifier = types.TextDocumentIdentifier(self._window.uri(old.path))
             self._window.client.text_document_did_save(types.DidSaveTextDocumentParams(identifier))
         if new.path not in self._window.versions:
             self._open(new.path, new.text)
-        self._window.client.protocol.notify(
-            "textDocument/didFocus", {"textDocument": {"uri": self._window.uri(new.path)}}
-        )
+        at = _position(new.text[: new.offset])
+        place = {
+            "textDocument": {"uri": self._window.uri(new.path)},
+            "position": {"line": at.line, "character": at.character},
+        }
+        self._window.client.protocol.notify("textDocument/didFocus", place)
         await asyncio.sleep(pause_s)
 
     async def type(self, visit: Visit, number: int) -> AsyncIterator[KeyTime]:

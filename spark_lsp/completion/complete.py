@@ -115,6 +115,10 @@ class Completer:
             self._log(trace.finish(Reason.CANCELLED))
             raise
 
+    def refuses(self, hole: Hole) -> str:
+        """Return why no completion would be given at a hole even by hand, or nothing."""
+        return self._refusal(hole, self._settings(), manual=True)
+
     def changed(self, hole: Hole) -> None:
         """Take a change in: a generation that no longer fits is stopped, an erased suggestion is remembered."""
         self.reuse.changed(hole)

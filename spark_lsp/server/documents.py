@@ -35,6 +35,8 @@ def did_change(session: Session, params: types.DidChangeTextDocumentParams) -> N
     session.put(new)
     span = _last_edit(session, new, list(params.content_changes))
     session.edited(new, span)
+    if session.rooms:
+        session.rooms.ahead.stop()
     if session.rooms and span:
         session.rooms.completer.changed(Hole(new, span.end))
 

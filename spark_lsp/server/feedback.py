@@ -3,7 +3,8 @@
 import asyncio
 from typing import Any
 
-from spark_lsp.server.convert import uri_in
+from spark_lsp.completion.hole import Hole
+from spark_lsp.server.convert import position_in, to_offset, uri_in
 from spark_lsp.server.guard import as_dict
 from spark_lsp.server.session import Session
 
@@ -26,11 +27,16 @@ def did_partially_accept(session: Session, params: dict[str, Any]) -> None:
 
 
 def did_focus(session: Session, params: dict[str, Any]) -> None:
-    """Remember which document the user looks at."""
+    """Remember which document the user looks at; where the cursor's ``position`` is told, the model reads around it."""
     snapshot = session.snapshot(uri_in(params))
-    path = session.relative(snapshot) if snapshot else None
-    if session.rooms and path:
+    if snapshot is None or session.rooms is None:
+        return
+    path = session.relative(snapshot)
+    if path:
         session.rooms.recent.viewed(path, asyncio.get_running_loop().time())
+    if isinstance(params.get("position"), dict):
+        offset = to_offset(snapshot.text, snapshot.lines, position_in(params), session.encoding)
+        session.rooms.ahead.look(Hole(snapshot, offset))
 
 
 def _suggestion_id(params: dict[str, Any]) -> int:

@@ -45,6 +45,7 @@ async def stream(session: Session, params: dict[str, Any]) -> dict[str, Any]:
     if hole is None or session.rooms is None:
         session.note_refusal("completion.stream", uri)
         return {"items": []}
+    session.rooms.ahead.stop()
     last: list[types.InlineCompletionItem] = []
     sequence = 0
     async with aclosing(session.rooms.completer.stream(hole, manual=manual)) as answers:
@@ -88,6 +89,7 @@ async def _complete(session: Session, uri: str, hole: Hole | None, *, manual: bo
     if hole is None or session.rooms is None:
         session.note_refusal("completion", uri)
         return None
+    session.rooms.ahead.stop()
     try:
         answer = await session.rooms.completer.complete(hole, manual=manual)
     finally:

@@ -12,6 +12,7 @@ from threading import Event
 from typing import Protocol
 
 from spark_lsp.actions.base import ActionsRoom
+from spark_lsp.completion.ahead import ReadAhead
 from spark_lsp.completion.complete import Completer
 from spark_lsp.config import Settings
 from spark_lsp.context.workspace import WorkspaceContext
@@ -35,6 +36,7 @@ class Rooms:
     recent: Recent
     context: WorkspaceContext
     completer: Completer
+    ahead: ReadAhead
     actions: ActionsRoom
     log: TraceLog
     settings: Settings
@@ -63,6 +65,7 @@ class Rooms:
             await self.context.rebuild(open_paths)
             if self._warming is None or self._warming.done():
                 self._warming = asyncio.create_task(self.context.warm(warmed))
+                self._warming.add_done_callback(self._warmed)
                 return self._warming
         return None
 
@@ -75,7 +78,12 @@ class Rooms:
         if self._warming:
             self._warming.cancel()
             await asyncio.gather(self._warming, return_exceptions=True)
+        await self.ahead.close()
         await self.completer.close()
+
+    def _warmed(self, warming: asyncio.Task[None]) -> None:
+        if not warming.cancelled():
+            self.ahead.again()
 
     async def close(self) -> None:
         """Stop all background work and leave the engine."""

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from spark_lsp.actions.base import ActionsRoom
 from spark_lsp.actions.catalog import CATALOG
+from spark_lsp.completion.ahead import ReadAhead
 from spark_lsp.completion.complete import Completer
 from spark_lsp.completion.feedback import Feedback
 from spark_lsp.config import ActionsSettings, CompletionSettings
@@ -55,6 +56,7 @@ class TestRooms:
             limits=lambda: (ceiling_tokens, 300),
         )
         self.completer = Completer(engine, self.context, lambda: self.settings, self.log.append, feedback or Feedback())
+        self.ahead = ReadAhead(engine, self.context, self.completer.refuses, settle_s=0.0)
         self.actions = ActionsRoom(CATALOG, engine, self.context, ActionsSettings, self.log.append)
 
     @property
