@@ -1,6 +1,7 @@
 -- Wiring one buffer: events to ghost text, keys, and off again.
 
 local config = require("spark.config")
+local focus = require("spark.focus")
 local keys = require("spark.keys")
 
 local M = {}
@@ -44,6 +45,11 @@ end
 ---@param bufnr integer
 ---@param on boolean
 local function apply(bufnr, on)
+  if on then
+    focus.watch(bufnr)
+  else
+    focus.unwatch(bufnr)
+  end
   if config.builtin() then
     vim.lsp.inline_completion.enable(on, { bufnr = bufnr })
     if on then
