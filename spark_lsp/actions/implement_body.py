@@ -5,19 +5,16 @@ file parses no worse, the function ends where the text ends, and it has a body t
 """
 
 import asyncio
-from contextlib import aclosing
 from dataclasses import dataclass, replace
-from time import perf_counter
 from typing import Final
-
-import msgspec
 
 from spark_lsp.actions.base import Needs, Proposal, Target, Tools
 from spark_lsp.actions.check import failure, node_where
 from spark_lsp.actions.empty_function import EmptyFunction, empty_function
 from spark_lsp.actions.frame import frame_of
+from spark_lsp.actions.stream import ACTION_PRIORITY, Answer, added, key_of, stream
 from spark_lsp.actions.written import Place, without_last_line, written
-from spark_lsp.engine.base import Infill, Sampling, StopCause, Usage
+from spark_lsp.engine.base import Infill, Sampling, Usage
 from spark_lsp.errors import Reason
 from spark_lsp.text.edit import Edit, Span, apply_edits
 from spark_lsp.text.syntax import Syntax, parse
@@ -25,7 +22,6 @@ from spark_lsp.text.syntax import Syntax, parse
 MAX_BODY_TOKENS = 256
 MOST_LINES_DROPPED = 8
 """A text that needs more than its last lines cut to parse is no body; each try costs two parses."""
-ACTION_PRIORITY = 1
 RETRY: Final = Sampling(temperature=0.5, seed=1)
 """A fill-in-the-middle model cannot be told what was wrong, so the one retry asks for another draw."""
 STUB_SUFFIX = ".pyi"
@@ -40,15 +36,6 @@ class _Site:
     syntax: Syntax
     edited: Span
     """What of ``text`` the body replaces."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Answer:
-    """What the model said and how it ended; None when it was stopped because nothing more could belong to the body."""
-
-    raw: str
-    stop: StopCause | None
-    usage: Usage
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +67,7 @@ class ImplementBody:
         verdict, usage = _Verdict(None), Usage()
         for sampling in (Sampling(), RETRY):
             answer = await _ask(target, site.place, tools, sampling)
-            usage = _sum(usage, answer.usage)
+            usage = added(usage, answer.usage)
             if answer.stop == "cancelled":
                 return Proposal(self.id, (), Reason.SUPERSEDED, "A newer choice in this document took over.", usage)
             verdict = await asyncio.to_thread(_judge, site, answer)
@@ -113,7 +100,7 @@ def _site(target: Target) -> _Site | None:
     return _Site(place, text, parsed, Span(start, start + len(stand_in.new_text))) if parsed else None
 
 
-async def _ask(target: Target, place: Place, tools: Tools, sampling: Sampling) -> _Answer:
+async def _ask(target: Target, place: Place, tools: Tools, sampling: Sampling) -> Answer:
     """Stream the body's text; stop as soon as it leaves the body."""
     frame = place.frame
     text = apply_edits(target.snapshot.text, [frame.edit("")])
@@ -125,25 +112,12 @@ async def _ask(target: Target, place: Place, tools: Tools, sampling: Sampling) -
         stops=tools.context.stops(),
         sampling=sampling,
         priority=ACTION_PRIORITY,
-        key=f"action:{target.snapshot.uri}",
+        key=key_of(target),
     )
-    began, raw, tokens, usage = perf_counter(), "", 0, Usage()
-    stop: StopCause | None = None
-    async with aclosing(tools.engine.infill(request)) as chunks:
-        async for chunk in chunks:
-            raw += chunk.text
-            tokens += chunk.tokens
-            usage, stop = chunk.usage or usage, chunk.stop
-            tools.progress(tokens, tokens / max(perf_counter() - began, 0.001))
-            if stop is None and written(place, raw, finished=False).ended:
-                break
-    if stop is None:  # the engine's own account came too early to know the end
-        total_ms = (perf_counter() - began) * 1000
-        usage = msgspec.structs.replace(usage, generated_tokens=tokens, total_ms=total_ms)
-    return _Answer(raw, stop, usage)
+    return await stream(tools, request, lambda raw: written(place, raw, finished=False).ended)
 
 
-def _judge(site: _Site, answer: _Answer) -> _Verdict:
+def _judge(site: _Site, answer: Answer) -> _Verdict:
     """Return the longest beginning of the answer that passes every check."""
     place, name = site.place, site.place.function.name
     lines = written(place, answer.raw, finished=True)
@@ -189,10 +163,3 @@ def _problem(site: _Site, edit: Edit) -> str:
 
 def _still_empty(name: str) -> str:
     return f"The model left {name} without a body."
-
-
-def _sum(one: Usage, other: Usage) -> Usage:
-    """Add up what two requests cost; the first token is the first one's."""
-    counted = (name for name in Usage.__struct_fields__ if name != "read_cost")
-    told = {name: getattr(one, name) + getattr(other, name) for name in counted}
-    return Usage(**{**told, "first_token_ms": one.first_token_ms or other.first_token_ms, "read_cost": other.read_cost})

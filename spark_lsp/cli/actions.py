@@ -27,6 +27,7 @@ def actions(
     ],
     *,
     apply: Annotated[str, typer.Option(metavar="ID", help="Make the edit of this action and print its diff.")] = "",
+    instruction: Annotated[str, typer.Option(metavar="TEXT", help="What to do, for the action rewrite.")] = "",
     write: Annotated[bool, typer.Option("--write", help="Change the file as well.")] = False,
     model: Annotated[str, typer.Option(help="Model name or path of a GGUF file.")] = "",
     workspace: Annotated[Path | None, typer.Option(help="The folder whose code may be shown to the model.")] = None,
@@ -39,7 +40,7 @@ def actions(
     where = read_place(place)
     root = workspace_of(where.snapshot.path or Path.cwd(), workspace)
     settings = settings_of(root, model)
-    target = Target.of(where.snapshot, where.span)
+    target = Target.of(where.snapshot, where.span, (), instruction)
 
     async def run() -> list[Offer] | Proposal:
         async with rooms_for(root, settings, where if apply else None) as rooms:

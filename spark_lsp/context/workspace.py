@@ -127,6 +127,27 @@ class WorkspaceContext:
             is_patient=named is not None,
         )
 
+    @property
+    def view(self) -> IndexView:
+        """The index of the moment."""
+        return self._view()
+
+    async def definitions_for(self, snapshot: Snapshot, offset: int, most_tokens: int) -> list[Segment]:
+        """Return the definitions and recent edits elsewhere that code at an offset is likely to need, best first.
+
+        Raises:
+            EngineError: there is no model to count tokens with.
+        """
+        cursor = Cursor(snapshot, self._relative(snapshot), offset, self._view(), self._recent)
+        found = await asyncio.to_thread(gather, cursor)
+        counts = await self._engine.count_tokens([segment.text for segment in found]) if found else []
+        chosen, left = [], most_tokens
+        for segment, tokens in zip(found, counts, strict=True):
+            if tokens <= left:
+                chosen.append(segment.counted(tokens))
+                left -= tokens
+        return chosen
+
     async def pack_for(self, snapshot: Snapshot, offset: int, ceiling_tokens: int | None = None) -> Packed:
         """Return the prompt for a cursor, from what is resident.
 

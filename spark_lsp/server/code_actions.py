@@ -3,15 +3,16 @@
 A client without resolve support gets a command instead. An edit made for an older version of a document is refused.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 from lsprotocol import types
 
-from spark_lsp.actions.base import Offer, Proposal, Target
+from spark_lsp.actions.base import Diagnostic, Offer, Proposal, Target
 from spark_lsp.server.convert import to_range, to_span
 from spark_lsp.server.session import Session
 from spark_lsp.text.document import Snapshot
-from spark_lsp.text.edit import Span
+from spark_lsp.text.edit import Edit, Span
 
 APPLY_COMMAND = "spark.applyAction"
 ANNOTATION = "spark"
@@ -24,10 +25,11 @@ def code_actions(session: Session, params: types.CodeActionParams) -> list[types
     if snapshot is None or session.rooms is None:
         return []
     span = to_span(snapshot, params.range, session.encoding)
-    offers = session.rooms.actions.offers(Target.of(snapshot, span))
+    told = [(_diagnostic(session, snapshot, each), each) for each in params.context.diagnostics]
+    offers = session.rooms.actions.offers(Target.of(snapshot, span, tuple(dict.fromkeys(each for each, _ in told))))
     wanted = params.context.only
     return [
-        _offered(session, offer, snapshot, span)
+        _offered(session, offer, snapshot, span, [theirs for ours, theirs in told if ours == offer.diagnostic])
         for offer in offers
         if not wanted or any(offer.kind == kind or offer.kind.startswith(f"{kind}.") for kind in wanted)
     ]
@@ -48,7 +50,29 @@ async def propose(session: Session, data: dict[str, Any]) -> types.WorkspaceEdit
     if snapshot.version != data.get("version"):
         session.client.answer("Spark: the document has changed since the action was offered; please choose it again.")
         return None
-    target = Target.of(snapshot, Span(int(data["start"]), int(data["end"])))
+    found = _diagnostic_of(data.get("diagnostic"))
+    span, said = Span(int(data["start"]), int(data["end"])), str(data.get("instruction", ""))
+    target = Target.of(snapshot, span, (found,) if found else (), said)
+    return await _proposed(session, target, data)
+
+
+async def rewrite(session: Session, uri: str, place: types.Range, instruction: str) -> types.WorkspaceEdit | None:
+    """Return the edit that an instruction makes of a range, or None after a plain message why there is none."""
+    snapshot = session.snapshot(uri)
+    if snapshot is None or session.rooms is None:
+        session.client.answer("Spark: the document is not open, so it cannot be rewritten.")
+        return None
+    if not instruction.strip():
+        session.client.answer("Spark: there is no instruction; say in a few words what to change.")
+        return None
+    target = Target.of(snapshot, to_span(snapshot, place, session.encoding), (), instruction)
+    return await _proposed(session, target, {"id": "rewrite", "title": f"Rewrite: {instruction}"})
+
+
+async def _proposed(session: Session, target: Target, data: dict[str, Any]) -> types.WorkspaceEdit | None:
+    """Run an action, with progress; None after a plain message why there is no edit."""
+    assert session.rooms is not None, "the callers have looked"
+    snapshot = target.snapshot
     async with session.client.progress(str(data.get("title", "Code action"))) as report:
         proposal = await session.rooms.actions.propose(
             str(data.get("id", "")),
@@ -60,7 +84,7 @@ async def propose(session: Session, data: dict[str, Any]) -> types.WorkspaceEdit
     if current is None or current.version != snapshot.version:
         session.client.answer("Spark: the document has changed meanwhile; nothing was edited.")
         return None
-    if not proposal.edits:
+    if not proposal.edits and not proposal.files:
         session.client.answer(f"Spark: {proposal.message or 'there is nothing to change.'}", types.MessageType.Info)
         return None
     return workspace_edit(session, snapshot, proposal, str(data.get("title", "")))
@@ -68,26 +92,65 @@ async def propose(session: Session, data: dict[str, Any]) -> types.WorkspaceEdit
 
 def workspace_edit(session: Session, snapshot: Snapshot, proposal: Proposal, title: str) -> types.WorkspaceEdit:
     """Return a proposal as the client takes it: versioned and annotated where it can."""
-    edits = [
-        types.TextEdit(to_range(snapshot.text, snapshot.lines, edit.span, session.encoding), edit.new_text)
-        for edit in proposal.edits
-    ]
     workspace = session.client.capabilities.workspace
     can = workspace.workspace_edit if workspace else None
     if not (can and can.document_changes):
-        return types.WorkspaceEdit(changes={snapshot.uri: edits})
-    versioned = types.OptionalVersionedTextDocumentIdentifier(uri=snapshot.uri, version=snapshot.version)
-    if not can.change_annotation_support:
-        return types.WorkspaceEdit(document_changes=[types.TextDocumentEdit(versioned, edits)])
-    annotated = [types.AnnotatedTextEdit(ANNOTATION, edit.range, edit.new_text) for edit in edits]
+        own = _text_edits(session, snapshot, proposal.edits)
+        return types.WorkspaceEdit(changes={snapshot.uri: own} if own else {})
+    annotated = bool(can.change_annotation_support)
+    changes = [_document_edit(session, snapshot, snapshot.version, proposal.edits, annotated=annotated)]
+    changes = changes if proposal.edits else []
+    creates: list[types.CreateFile] = []
+    for file in proposal.files:
+        there = session.file(file.path, file.text)
+        if there is None:
+            continue
+        other, version = there
+        if file.text is None:
+            creates.append(types.CreateFile(uri=other.uri, options=types.CreateFileOptions(ignore_if_exists=False)))
+        changes.append(_document_edit(session, other, version, file.edits, annotated=annotated))
+    note = types.ChangeAnnotation(label=title or "Spark", needs_confirmation=proposal.asks)
     return types.WorkspaceEdit(
-        document_changes=[types.TextDocumentEdit(versioned, annotated)],
-        change_annotations={ANNOTATION: types.ChangeAnnotation(label=title or "Spark", needs_confirmation=False)},
+        document_changes=[*creates, *changes], change_annotations={ANNOTATION: note} if annotated else None
     )
 
 
-def _offered(session: Session, offer: Offer, snapshot: Snapshot, span: Span) -> types.CodeAction:
-    data = {
+def _document_edit(
+    session: Session, snapshot: Snapshot, version: int | None, edits: Sequence[Edit], *, annotated: bool
+) -> types.TextDocumentEdit:
+    identifier = types.OptionalVersionedTextDocumentIdentifier(uri=snapshot.uri, version=version)
+    plain = _text_edits(session, snapshot, edits)
+    if not annotated:
+        return types.TextDocumentEdit(identifier, plain)
+    return types.TextDocumentEdit(
+        identifier, [types.AnnotatedTextEdit(ANNOTATION, edit.range, edit.new_text) for edit in plain]
+    )
+
+
+def _text_edits(session: Session, snapshot: Snapshot, edits: Sequence[Edit]) -> list[types.TextEdit]:
+    return [
+        types.TextEdit(to_range(snapshot.text, snapshot.lines, edit.span, session.encoding), edit.new_text)
+        for edit in edits
+    ]
+
+
+def _diagnostic(session: Session, snapshot: Snapshot, told: types.Diagnostic) -> Diagnostic:
+    code = "" if told.code is None else str(told.code)
+    return Diagnostic(to_span(snapshot, told.range, session.encoding), told.message, code, told.source or "")
+
+
+def _diagnostic_of(told: Any) -> Diagnostic | None:
+    """Read a diagnostic from an action's data, as ``_offered`` wrote it."""
+    if not isinstance(told, dict):
+        return None
+    span = Span(int(told["start"]), int(told["end"]))
+    return Diagnostic(span, str(told["message"]), str(told["code"]), str(told["source"]))
+
+
+def _offered(
+    session: Session, offer: Offer, snapshot: Snapshot, span: Span, diagnostics: list[types.Diagnostic]
+) -> types.CodeAction:
+    data: dict[str, Any] = {
         "id": offer.id,
         "title": offer.title,
         "uri": snapshot.uri,
@@ -95,7 +158,10 @@ def _offered(session: Session, offer: Offer, snapshot: Snapshot, span: Span) -> 
         "start": span.start,
         "end": span.end,
     }
-    action = types.CodeAction(title=offer.title, kind=offer.kind)
+    if (mended := offer.diagnostic) is not None:
+        told = {"message": mended.message, "code": mended.code, "source": mended.source}
+        data["diagnostic"] = {"start": mended.span.start, "end": mended.span.end, **told}
+    action = types.CodeAction(title=offer.title, kind=offer.kind, diagnostics=diagnostics or None)
     if _can_resolve_edits(session):
         action.data = data
     else:

@@ -5,7 +5,7 @@ from typing import Any
 
 from lsprotocol import types
 
-from spark_lsp.server.code_actions import propose
+from spark_lsp.server.code_actions import propose, rewrite
 from spark_lsp.server.guard import as_dict
 from spark_lsp.server.session import Session
 
@@ -21,6 +21,20 @@ async def accept_completion(session: Session, arguments: list[Any]) -> None:
 async def apply_action(session: Session, arguments: list[Any]) -> bool:
     """Make an action's edit and ask the client to apply it."""
     edit = await propose(session, as_dict(arguments[0]) if arguments else {})
+    return await _applied(session, edit)
+
+
+async def rewrite_range(session: Session, arguments: list[Any]) -> bool:
+    """Rewrite a range of a document as an instruction says: arguments uri, range, instruction."""
+    place = _range(arguments[1]) if len(arguments) > 2 else None
+    if place is None:
+        session.client.answer("Spark: spark.rewrite needs three arguments: a document's URI, a range, an instruction.")
+        return False
+    return await _applied(session, await rewrite(session, str(arguments[0]), place, str(arguments[2])))
+
+
+async def _applied(session: Session, edit: types.WorkspaceEdit | None) -> bool:
+    """Ask the client to apply an edit; whether it did."""
     if edit is None:
         return False
     answer = await session.client.request(
@@ -70,12 +84,24 @@ async def reindex(session: Session, _arguments: list[Any]) -> None:
 COMMANDS: dict[str, Command] = {
     "spark.acceptCompletion": accept_completion,
     "spark.applyAction": apply_action,
+    "spark.rewrite": rewrite_range,
     "spark.restartEngine": restart_engine,
     "spark.unloadModel": unload_model,
     "spark.pause": pause,
     "spark.resume": resume,
     "spark.reindex": reindex,
 }
+
+
+def _range(argument: Any) -> types.Range | None:
+    """Read a range of an argument; None when it is none."""
+    told = as_dict(argument)
+    ends = [as_dict(told.get(name)) for name in ("start", "end")]
+    numbers = [number for end in ends for name in ("line", "character") if isinstance(number := end.get(name), int)]
+    if len(numbers) < 4:
+        return None
+    start_line, start_character, end_line, end_character = numbers
+    return types.Range(types.Position(start_line, start_character), types.Position(end_line, end_character))
 
 
 def _id(argument: Any) -> int:

@@ -88,6 +88,16 @@ class Session:
             return None
         return snapshot.path.relative_to(self.root).as_posix()
 
+    def file(self, path: str, text: str | None) -> tuple[Snapshot, int | None] | None:
+        """Return a file of the workspace with that text, and its version where it is open; None without a folder."""
+        if self.root is None:
+            return None
+        place = self.root / path
+        opened = next((each for each in self._documents.values() if each.path == place), None)
+        if opened is not None and opened.text == text:
+            return opened, opened.version
+        return Snapshot(place.as_uri(), place, 0, "", text or ""), None
+
     def open_paths(self) -> list[str]:
         """Return the open documents' paths within the workspace."""
         return [path for snapshot in self._documents.values() if (path := self.relative(snapshot))]

@@ -20,12 +20,12 @@ def target_of(before: str, path: str = "main.py") -> Target:
     return Target.of(snapshot_of(fixture.path, fixture.text), fixture.selection or Span(fixture.offset, fixture.offset))
 
 
-def titles(before: str, path: str = "main.py") -> list[str]:
-    """The titles offered there; the engine must not hear of it."""
+def titles(before: str, path: str = "main.py", action: str = ACTION) -> list[str]:
+    """The titles of an action offered there; the engine must not hear of it."""
     engine = ScriptedEngine(["x"])
     offers = TestRooms(engine).actions.offers(target_of(before, path))
     assert (engine.starts, engine.requests) == (0, []), "listing asked the model"
-    return [offer.title for offer in offers]
+    return [offer.title for offer in offers if offer.id == action]
 
 
 async def proposed(target: Target, model: Sequence[str], *, chunk_chars: int = 4) -> Proposal:

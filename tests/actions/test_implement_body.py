@@ -5,7 +5,8 @@ import asyncio
 import pytest
 
 from spark_lsp.actions.base import Target
-from spark_lsp.actions.implement_body import ACTION_PRIORITY, MAX_BODY_TOKENS
+from spark_lsp.actions.implement_body import MAX_BODY_TOKENS
+from spark_lsp.actions.stream import ACTION_PRIORITY
 from spark_lsp.engine.base import Infill, Piece
 from spark_lsp.engine.fake import ScriptedEngine
 from spark_lsp.errors import EngineFailed, ModelNoFim

@@ -20,12 +20,22 @@ HELD = ("-m", "tests.actions.held_server")
 
 
 async def _list(window: Editor, at: types.Position, only: Sequence[str] | None = None) -> list[types.CodeAction]:
+    """The offers to implement a body; others have tests of their own."""
+    return [each for each in await _whole_list(window, at, only) if each.title.startswith("Implement")]
+
+
+async def _whole_list(
+    window: Editor,
+    at: types.Position,
+    only: Sequence[str] | None = None,
+    diagnostics: Sequence[types.Diagnostic] = (),
+) -> list[types.CodeAction]:
     converter = window.client.protocol._converter
     # lsprotocol takes any action with a command for a bare command.
     converter.register_structure_hook(
         types.Command | types.CodeAction, lambda action, _type: converter.structure(action, types.CodeAction)
     )
-    context = types.CodeActionContext(diagnostics=[], only=only)
+    context = types.CodeActionContext(diagnostics=diagnostics, only=only)
     identifier = types.TextDocumentIdentifier(window.uri("b.py"))
     answer = await window.client.text_document_code_action_async(
         types.CodeActionParams(identifier, types.Range(at, at), context)

@@ -1,0 +1,62 @@
+"""``fix.diagnostic`` with a chat-capable model: what another server says is wrong, mended in its function or statement.
+
+The diagnostics come with the request; nothing here runs a linter.
+"""
+
+from typing import Final
+
+from spark_lsp.actions.base import QUICK_FIX, Diagnostic, Needs, Proposal, Target, Tools
+from spark_lsp.actions.chat.edit_lines import Task, edit_lines
+from spark_lsp.actions.chat.region import lines_to_fix
+from spark_lsp.errors import Reason
+
+LONGEST_TITLE: Final = 70
+
+
+class FixDiagnostic:
+    """The action, once for each diagnostic."""
+
+    id = "fix.diagnostic"
+    kind = QUICK_FIX
+    needs: Needs = "chat"
+
+    def applies(self, target: Target) -> str:
+        """Offer for a diagnostic that lies in lines of code."""
+        if not target.diagnostics or lines_to_fix(target, target.diagnostics[0].span) is None:
+            return ""
+        return title_of(target.diagnostics[0])
+
+    async def propose(self, target: Target, tools: Tools) -> Proposal:
+        """Have the model mend it."""
+        region = lines_to_fix(target, target.diagnostics[0].span) if target.diagnostics else None
+        if region is None:
+            return Proposal(self.id, (), Reason.EMPTY, "There is no diagnostic here.")
+        return await edit_lines(target, tools, region, _task(target, target.diagnostics[0]))
+
+
+def title_of(diagnostic: Diagnostic) -> str:
+    """Return how a fix is offered: the first line of what is wrong."""
+    said = " ".join(diagnostic.message.split("\n")[0].split())
+    code = f" ({diagnostic.code})" if diagnostic.code else ""
+    shown = said if len(said) + len(code) <= LONGEST_TITLE else said[: LONGEST_TITLE - len(code) - 1].rstrip() + "…"
+    return f"Fix: {shown}{code}"
+
+
+def said_by(diagnostic: Diagnostic) -> str:
+    """Return who says what is wrong, in one line."""
+    who = " ".join(part for part in (diagnostic.source, diagnostic.code) if part)
+    said = " ".join(diagnostic.message.split())
+    return f"{who}: {said}" if who else said
+
+
+def _task(target: Target, diagnostic: Diagnostic) -> Task:
+    text, place = target.snapshot.text, diagnostic.span
+    lines = target.snapshot.lines
+    line = lines.span(lines.line_of(min(place.start, len(text)))).text(text).strip()
+    at = place.text(text).split("\n")[0].strip()
+    where = f" It is about `{at}`." if at and at != line else ""
+    said = (
+        f"Mend this problem, with the smallest change that mends it, in the line `{line}`: {said_by(diagnostic)}."
+        f"{where} If the lines are only to be removed, answer with an empty block."
+    )
+    return Task(FixDiagnostic.id, said, may_remove=True)

@@ -1,0 +1,60 @@
+"""Which lines a rewrite is about: the selection's whole lines, else the function around the cursor. Pure."""
+
+from spark_lsp.actions.base import Target
+from spark_lsp.actions.layout import line_end, line_start
+from spark_lsp.index.symbols import symbols_of
+from spark_lsp.text.edit import Span
+from spark_lsp.text.syntax import Syntax
+
+_CALLABLE = frozenset({"function", "method"})
+MOST_FUNCTION_LINES = 80
+"""A longer function is not rewritten for the sake of one diagnostic."""
+
+
+def selected_lines(text: str, span: Span) -> Span | None:
+    """Return the whole lines of a selection, without empty ones at its ends and without the last line end."""
+    chosen = span.text(text)
+    if not chosen.strip():
+        return None
+    start = span.start + len(chosen) - len(chosen.lstrip())
+    end = span.start + len(chosen.rstrip())
+    return Span(line_start(text, start), line_end(text, end))
+
+
+def function_lines(syntax: Syntax, offset: int) -> Span | None:
+    """Return the whole lines of the innermost function or method around an offset."""
+    text = syntax.text
+    around = [
+        each.span
+        for each in symbols_of(syntax).definitions
+        if each.kind in _CALLABLE and line_start(text, each.span.start) <= offset <= each.span.end
+    ]
+    found = min(around, key=len, default=None)
+    return Span(line_start(text, found.start), line_end(text, found.end)) if found else None
+
+
+def lines_to_rewrite(target: Target) -> Span | None:
+    """Return the lines that a rewrite of a target is about; None where there are none."""
+    chosen = selected_lines(target.snapshot.text, target.span)
+    if chosen is not None or target.syntax is None:
+        return chosen
+    return function_lines(target.syntax, target.span.start)
+
+
+def lines_to_fix(target: Target, place: Span) -> Span | None:
+    """Return the lines in which something at a place may be mended: its function unless long, else its statement."""
+    text, syntax = target.snapshot.text, target.syntax
+    place = Span(min(place.start, len(text)), min(place.end, len(text)))
+    own = Span(line_start(text, place.start), line_end(text, max(place.start, place.end - 1)))
+    if syntax is None:
+        return own if own.text(text).strip() else None
+    function = function_lines(syntax, place.start)
+    if function and function.contains(place.end) and function.text(text).count("\n") < MOST_FUNCTION_LINES:
+        return function
+    for node in syntax.ancestors_at(place.start):
+        parent = node.raw.parent
+        if node.span.end >= place.end and (parent is None or parent.parent is None or "block" in parent.type):
+            whole = Span(line_start(text, node.span.start), line_end(text, node.span.end))
+            is_short = whole.text(text).count("\n") < MOST_FUNCTION_LINES
+            return whole if is_short and parent is not None else own
+    return own if own.text(text).strip() else None

@@ -1,0 +1,110 @@
+"""``rewrite`` and ``simplify``: the selection, or the function around the cursor, as the user asks for it.
+
+The instruction of ``rewrite`` comes from the command's argument, or from a ``spark:`` comment above the lines.
+"""
+
+import re
+from typing import Final
+
+from spark_lsp.actions.base import Needs, Proposal, Target, Tools
+from spark_lsp.actions.chat.edit_lines import Task, edit_lines
+from spark_lsp.actions.chat.region import lines_to_rewrite
+from spark_lsp.actions.layout import line_end, line_start
+from spark_lsp.errors import Reason
+from spark_lsp.text.edit import Span
+
+LONGEST_TITLE: Final = 60
+_REQUEST = re.compile(r"\s*(?:#|//|/\*|--)\s*spark:\s*(.*?)\s*(?:\*/)?\s*", re.IGNORECASE)
+_MORE = re.compile(r"\s*(?:#|//)\s?(.*?)\s*")
+_SIMPLER: Final = (
+    "Make this code simpler and easier to read without changing what it does: same results, same errors, "
+    "same names and signatures for what other code uses."
+)
+
+
+class Rewrite:
+    """The action; it is listed where a comment says what to do, and takes any instruction by command."""
+
+    id = "rewrite"
+    kind = "refactor.rewrite"
+    needs: Needs = "chat"
+
+    def applies(self, target: Target) -> str:
+        """Offer where there is an instruction and something to rewrite."""
+        said = _instruction(target)
+        if not said or _region(target) is None:
+            return ""
+        shown = said if len(said) <= LONGEST_TITLE else said[: LONGEST_TITLE - 1].rstrip() + "…"
+        return f"Rewrite: {shown}"
+
+    async def propose(self, target: Target, tools: Tools) -> Proposal:
+        """Have the model rewrite the lines; the user is asked before they are replaced."""
+        region, said = _region(target), _instruction(target)
+        if region is None or not said:
+            return Proposal(self.id, (), Reason.EMPTY, "There is nothing to rewrite here.")
+        return await edit_lines(target, tools, region, Task(self.id, said, asks=True))
+
+
+class Simplify:
+    """The action."""
+
+    id = "simplify"
+    kind = "refactor.rewrite"
+    needs: Needs = "chat"
+
+    def applies(self, target: Target) -> str:
+        """Offer for a selection of code, or in a function."""
+        if target.syntax is None or lines_to_rewrite(target) is None:
+            return ""
+        return "Simplify the selection" if target.span.text(target.snapshot.text).strip() else "Simplify this function"
+
+    async def propose(self, target: Target, tools: Tools) -> Proposal:
+        """Have the model write the lines in a simpler way."""
+        region = lines_to_rewrite(target)
+        if region is None:
+            return Proposal(self.id, (), Reason.EMPTY, "There is nothing to simplify here.")
+        return await edit_lines(target, tools, region, Task(self.id, _SIMPLER))
+
+
+def _region(target: Target) -> Span | None:
+    """Return the lines, with the comment that asks for it: once done, it has no more to say."""
+    region = lines_to_rewrite(target)
+    if region is None or target.instruction:
+        return region
+    start = _request_start(target.snapshot.text, region)
+    return region if start is None else Span(start, region.end)
+
+
+def _instruction(target: Target) -> str:
+    """Return what the user wants: as the command says it, else as a comment above or on top of the lines does."""
+    if target.instruction.strip():
+        return " ".join(target.instruction.split())
+    region = lines_to_rewrite(target)
+    text = target.snapshot.text
+    start = _request_start(text, region) if region else None
+    if start is None or region is None:
+        return ""
+    first, *rest = text[start : line_end(text, region.end)].split("\n")
+    match = _REQUEST.fullmatch(first)
+    said = [match[1]] if match else []
+    for line in rest:
+        more = _MORE.fullmatch(line)
+        if more is None or not line.strip():
+            break
+        said.append(more[1])
+    return " ".join(" ".join(said).split())
+
+
+def _request_start(text: str, region: Span) -> int | None:
+    """Return where the comment stands that asks for something: the region's first line, or one right above it."""
+    at = region.start
+    if _REQUEST.fullmatch(text[at : line_end(text, at)]):
+        return at
+    while at > 0:
+        at = line_start(text, at - 1)
+        line = text[at : line_end(text, at)]
+        if _REQUEST.fullmatch(line):
+            return at
+        if not line.strip() or not _MORE.fullmatch(line):
+            return None
+    return None

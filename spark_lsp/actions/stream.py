@@ -1,0 +1,59 @@
+"""Asking the model on behalf of an action: one stream, with progress, that is stopped when nothing more can count.
+
+Cancelling passes through and closes the stream, which stops the model.
+"""
+
+from collections.abc import Callable
+from contextlib import aclosing
+from dataclasses import dataclass
+from time import perf_counter
+
+import msgspec
+
+from spark_lsp.actions.base import Target, Tools
+from spark_lsp.engine.base import Infill, StopCause, Usage
+
+ACTION_PRIORITY = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the model said and how it ended; None when it was stopped because nothing more could count."""
+
+    raw: str
+    stop: StopCause | None
+    usage: Usage
+
+
+def key_of(target: Target) -> str:
+    """Return the name of a document's actions: choosing another one there supersedes the first."""
+    return f"action:{target.snapshot.uri}"
+
+
+async def stream(tools: Tools, request: Infill, is_over: Callable[[str], bool]) -> Answer:
+    """Read an answer until it ends or ``is_over`` says of the text so far that nothing more can count.
+
+    Raises:
+        EngineError, ModelError: the engine could not answer.
+    """
+    began, raw, tokens, usage = perf_counter(), "", 0, Usage()
+    stop: StopCause | None = None
+    async with aclosing(tools.engine.infill(request)) as chunks:
+        async for chunk in chunks:
+            raw += chunk.text
+            tokens += chunk.tokens
+            usage, stop = chunk.usage or usage, chunk.stop
+            tools.progress(tokens, tokens / max(perf_counter() - began, 0.001))
+            if stop is None and is_over(raw):
+                break
+    if stop is None:  # the engine's own account came too early to know the end
+        total_ms = (perf_counter() - began) * 1000
+        usage = msgspec.structs.replace(usage, generated_tokens=tokens, total_ms=total_ms)
+    return Answer(raw, stop, usage)
+
+
+def added(one: Usage, other: Usage) -> Usage:
+    """Add up what two requests cost; the first token is the first one's."""
+    counted = (name for name in Usage.__struct_fields__ if name != "read_cost")
+    told = {name: getattr(one, name) + getattr(other, name) for name in counted}
+    return Usage(**{**told, "first_token_ms": one.first_token_ms or other.first_token_ms, "read_cost": other.read_cost})
