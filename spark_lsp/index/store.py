@@ -318,7 +318,7 @@ def _language_name(path: str) -> str:
 def _facts(path: str, text: str) -> Facts:
     """Parse one text. Plain text has no symbols, and its words would only dilute those of code."""
     language = language_of_path(path)
-    return Facts(extract(language, text), word_windows(text) if language else NO_WINDOWS)
+    return Facts(extract(language, text), word_windows(text.encode("utf-8", "replace")) if language else NO_WINDOWS)
 
 
 def _report(run: _Run, view: IndexView, seconds: float, *, complete: bool) -> IndexReport:

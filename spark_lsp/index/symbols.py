@@ -3,13 +3,18 @@
 Never reads files and never fails: broken code yields what still parses, a text of no known language yields nothing.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, get_args
 
+import tree_sitter
+
+from spark_lsp.index.windows import as_names, words_alone
 from spark_lsp.text.edit import Span
 from spark_lsp.text.language import Language, query
-from spark_lsp.text.syntax import Node, Syntax, parse
+from spark_lsp.text.reserved import RESERVED
+from spark_lsp.text.syntax import Syntax, parse
 
 Kind = Literal["function", "method", "class", "interface", "type", "enum", "variable", "constant", "field"]
 
@@ -61,16 +66,20 @@ class FileSymbols:
 EMPTY = FileSymbols()
 
 
-Matches = Sequence[tuple[int, Mapping[str, Sequence[Node]]]]
+Captures = Mapping[str, Sequence[tree_sitter.Node]]
+Matches = Sequence[tuple[int, Captures]]
 
 
 @dataclass(slots=True)
 class _Found:
-    """A definition while its patterns are put together; the widest span and the last pattern's kind win."""
+    """A definition while its patterns are put together, in bytes; the widest span and the last pattern's kind win."""
 
-    name: Node
-    span: Span
-    body: Span | None
+    name: str
+    name_start: int
+    start: int
+    end: int
+    body_start: int
+    """-1 where there is no body."""
     kind: str
     pattern: int
     owner: str
@@ -85,10 +94,10 @@ def extract(language: Language | None, text: str) -> FileSymbols:
 
 def symbols_of(syntax: Syntax) -> FileSymbols:
     """Return the symbols of a text that is parsed already."""
-    both = query(syntax.language, "definitions", "imports")  # one walk over the tree costs less than two
-    matches = syntax.matches(both) if both else []
-    definitions = _definitions(syntax.text, matches)
-    return FileSymbols(definitions, _references(syntax, definitions), _imports(syntax.text, matches))
+    asked = query(syntax.language, "definitions", "imports", "comments")  # one walk over the tree costs less than three
+    matches = syntax.matches(asked) if asked else []
+    definitions = _definitions(syntax, matches)
+    return FileSymbols(definitions, _references(syntax, matches, definitions), _imports(syntax, matches))
 
 
 def definition_at(symbols: FileSymbols, offset: int) -> Definition | None:
@@ -97,58 +106,70 @@ def definition_at(symbols: FileSymbols, offset: int) -> Definition | None:
     return min(around, key=lambda d: (len(d.span), -d.span.start), default=None)
 
 
-def _definitions(text: str, matches: Matches) -> tuple[Definition, ...]:
+def _definitions(syntax: Syntax, matches: Matches) -> tuple[Definition, ...]:
     found: dict[int, _Found] = {}
+    roles: dict[int, str] = {}
     for pattern, captures in matches:
-        if "name" in captures:
-            _merge(found, pattern, captures)
-    ordered = sorted(found.values(), key=lambda f: (f.span.start, -f.span.end, f.name.span.start))
-    return tuple(_without_repeated_fields(_contained(text, ordered)))
+        names = captures.get("name")
+        if names is None:
+            continue
+        role = roles.get(pattern)
+        if role is None:
+            role = roles[pattern] = next((name for name in captures if _is_whole(name)), "")
+        if role:
+            _merge(syntax, found, pattern, role, names[0], captures)
+    ordered = sorted(found.values(), key=lambda f: (f.start, -f.end, f.name_start))
+    return tuple(_without_repeated_fields(_contained(syntax, ordered)))
 
 
-def _merge(found: dict[int, _Found], pattern: int, captures: Mapping[str, Sequence[Node]]) -> None:
+def _merge(
+    syntax: Syntax, found: dict[int, _Found], pattern: int, role: str, name: tree_sitter.Node, captures: Captures
+) -> None:
     """Take one match in. Several patterns may match one definition: bare, decorated, exported."""
-    whole, kind = next(
-        ((nodes[0], name.removeprefix("definition.")) for name, nodes in captures.items() if _is_whole(name)),
-        (None, ""),
-    )
-    names, bodies = captures["name"], captures.get("body")
-    if whole is None:
-        return
-    body = bodies[0].span if bodies else None
-    known = found.get(names[0].span.start)
-    owner = ".".join(str(node.raw.text, "utf-8") for node in captures.get("owner", ()) if node.raw.text)
+    whole = captures[role][0]
+    start, end, name_start = whole.start_byte, whole.end_byte, name.start_byte
+    bodies, owners = captures.get("body"), captures.get("owner")
+    body_start = bodies[0].start_byte if bodies else -1
+    owner = ".".join(_text(syntax, node) for node in owners) if owners else ""
+    kind = role.removeprefix("definition.")
+    known = found.get(name_start)
     if known is None:
-        found[names[0].span.start] = _Found(names[0], whole.span, body, kind, pattern, owner)
+        found[name_start] = _Found(_text(syntax, name), name_start, start, end, body_start, kind, pattern, owner)
         return
-    known.body, known.owner = known.body or body, known.owner or owner
-    if len(whole.span) > len(known.span):
-        known.span = whole.span
+    if known.body_start < 0:
+        known.body_start = body_start
+    known.owner = known.owner or owner
+    if end - start > known.end - known.start:
+        known.start, known.end = start, end
     if pattern > known.pattern:
         known.kind, known.pattern = kind, pattern
+
+
+def _text(syntax: Syntax, node: tree_sitter.Node) -> str:
+    return syntax.source[node.start_byte : node.end_byte].decode("utf-8", "replace")
 
 
 def _is_whole(capture: str) -> bool:
     return capture.startswith(("definition.", "container"))
 
 
-def _contained(text: str, ordered: Iterable[_Found]) -> Iterable[Definition]:
+def _contained(syntax: Syntax, ordered: Iterable[_Found]) -> Iterable[Definition]:
     """Give each definition its container and settle the kinds that depend on it."""
     around: list[tuple[int, str, str]] = []  # end, name, kind of the definitions that are open
     for item in ordered:
-        while around and around[-1][0] < item.span.end:
+        while around and around[-1][0] < item.end:
             around.pop()
-        name = item.name.span.text(text)
         containers = around
         if item.kind == "field":  # ``self.x = …`` belongs to the class, not to the method that sets it
             while containers and containers[-1][2] in {"function", "method"}:
                 containers = containers[:-1]
-        if not item.kind.startswith("container") and name:
+        if not item.kind.startswith("container") and item.name:
             kind = _settled_kind(item.kind, in_class=bool(containers) and containers[-1][2] in CLASS_LIKE)
             path = ".".join([*(part for _, part, _ in containers), *([item.owner] if item.owner else ())])
-            yield Definition(name, kind, item.span, _signature(text, item), path)
+            span, signature = _spans(syntax, item)
+            yield Definition(item.name, kind, span, signature, path)
         if item.kind in _HOLDERS:
-            around.append((item.span.end, name, item.kind))
+            around.append((item.end, item.name, item.kind))
 
 
 def _settled_kind(kind: str, *, in_class: bool) -> Kind:
@@ -157,49 +178,55 @@ def _settled_kind(kind: str, *, in_class: bool) -> Kind:
     return next(known for known in KINDS if known == kind)
 
 
-def _signature(text: str, item: _Found) -> Span:
-    """Return the span from the definition's start to its body, or its first lines when it has none."""
-    if item.body is not None and item.body.start > item.span.start:
-        head = text[item.span.start : item.body.start].rstrip()
-        return Span(item.span.start, item.span.start + len(head))
-    end = item.span.start
-    for _ in range(SIGNATURE_LINES):
-        end = text.find("\n", end + 1, item.span.end)
-        if end < 0:
-            end = item.span.end
-            break
-    return Span(item.span.start, item.span.start + len(text[item.span.start : end].rstrip()))
+def _spans(syntax: Syntax, item: _Found) -> tuple[Span, Span]:
+    """Return all of a definition, and it from its start to its body, or its first lines when it has none."""
+    source, to_offset = syntax.source, syntax.bytes_map.to_offset
+    if item.body_start > item.start:
+        end = item.body_start
+    else:
+        end = item.start
+        for _ in range(SIGNATURE_LINES):
+            end = source.find(b"\n", end + 1, item.end)
+            if end < 0:
+                end = item.end
+                break
+    end = item.start + len(source[item.start : end].rstrip())
+    start = to_offset(item.start)
+    return Span(start, max(start, to_offset(item.end))), Span(start, max(start, to_offset(end)))
 
 
 def _without_repeated_fields(definitions: Iterable[Definition]) -> Iterable[Definition]:
     """Keep the first of several assignments to one field: it is where the field is made."""
     seen: set[tuple[str, str]] = set()
     for definition in definitions:
-        key = (definition.container, definition.name)
-        if definition.kind == "field" and key in seen:
-            continue
-        seen.add(key)
+        if definition.kind == "field":
+            key = (definition.container, definition.name)
+            if key in seen:
+                continue
+            seen.add(key)
         yield definition
 
 
-def _references(syntax: Syntax, definitions: Iterable[Definition]) -> Mapping[str, int]:
-    references_query = query(syntax.language, "references")
-    if references_query is None:
-        return {}
-    counts = syntax.count_texts(references_query, "reference")
+def _references(syntax: Syntax, matches: Matches, definitions: Iterable[Definition]) -> Mapping[str, int]:
+    """Count the words of the code that are not reserved: the names of the references query, at a sixth of its price."""
+    found = Counter(words_alone(syntax.code_only(matches)).split())
+    reserved = RESERVED[syntax.language.name]
+    kept, words = as_names(found)
+    counts = {word: found[raw] for raw, word in zip(kept, words, strict=True) if word not in reserved}
     for definition in definitions:  # the name in its own definition is no use of it
-        counts[definition.name] -= 1
-    used = {name: count for name, count in counts.items() if count > 0 and name}
+        if definition.name in counts:
+            counts[definition.name] -= 1
+    used = {name: count for name, count in counts.items() if count > 0}
     if len(used) <= REFERENCES_LIMIT:
         return used
     return dict(sorted(used.items(), key=lambda item: (-item[1], item[0]))[:REFERENCES_LIMIT])
 
 
-def _imports(text: str, matches: Matches) -> tuple[Import, ...]:
+def _imports(syntax: Syntax, matches: Matches) -> tuple[Import, ...]:
     modules: dict[int, tuple[str, dict[str, None]]] = {}
     for _, captures in matches:
         for module in captures.get("import.module", ()):
-            written = module.span.text(text).strip("<>\"'")
-            _, names = modules.setdefault(module.span.start, (written, {}))
-            names.update({node.span.text(text): None for node in captures.get("import.name", ())})
+            written = _text(syntax, module).strip("<>\"'")
+            _, names = modules.setdefault(module.start_byte, (written, {}))
+            names.update({_text(syntax, node): None for node in captures.get("import.name", ())})
     return tuple(Import(module, tuple(names)) for _, (module, names) in sorted(modules.items()) if module)

@@ -107,7 +107,7 @@ def query_source(language: Language) -> str:
     return resource.read_text("utf-8") if resource.is_file() else ""
 
 
-Section = Literal["definitions", "references", "imports", "scopes"]
+Section = Literal["definitions", "references", "imports", "scopes", "comments"]
 
 
 @cache

@@ -3,8 +3,9 @@
 A text of no known language has no ``Syntax``; callers then work by lines.
 """
 
+import threading
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
@@ -14,27 +15,13 @@ import numpy.typing as npt
 import tree_sitter
 
 from spark_lsp.text.edit import Span
-from spark_lsp.text.language import Language, grammar
+from spark_lsp.text.language import Language, grammar, query
 
 Region = Literal["code", "comment", "string"]
 
 PARSE_LIMIT_BYTES = 2_000_000  # a larger text would hold up the event loop for longer than a keystroke may
 
-_STRING_KINDS = frozenset(
-    {
-        "string",
-        "string_content",
-        "string_literal",
-        "template_string",
-        "interpreted_string_literal",
-        "raw_string_literal",
-        "char_literal",
-        "string_fragment",
-        "concatenated_string",
-        "escape_sequence",
-    }
-)
-_INTERPOLATIONS = frozenset({"interpolation", "template_substitution"})
+_parsers = threading.local()
 
 
 class _ByteMap:
@@ -71,6 +58,8 @@ class Syntax:
 
     language: Language
     text: str
+    source: bytes
+    """The text as the tree's bytes count it."""
     tree: tree_sitter.Tree
     bytes_map: _ByteMap
 
@@ -100,32 +89,45 @@ class Syntax:
 
     def region_at(self, offset: int) -> Region:
         """Tell whether text typed at the offset lands in code, a comment or a string."""
+        asked = query(self.language, "comments")
+        if asked is None:
+            return "code"
         byte = self.bytes_map.to_bytes(offset)
-        before = self.tree.root_node.descendant_for_byte_range(max(0, byte - 1), byte) if byte else None
-        raw = before or self.node_at(offset).raw
-        node: tree_sitter.Node | None = raw
-        while node is not None:
-            if node.type in _INTERPOLATIONS:
-                return "code"
-            # A line comment reaches up to its line's end; a string only counts strictly inside its quotes.
-            if "comment" in node.type and node.start_byte < byte <= node.end_byte:
-                return "code" if node.type == "block_comment" and byte == node.end_byte else "comment"
-            if node.type in _STRING_KINDS and node.start_byte < byte < node.end_byte:
-                return "string"
-            node = node.parent
-        return "code"
+        cursor = tree_sitter.QueryCursor(asked)
+        cursor.set_byte_range(max(0, byte - 1), byte + 1)
+        found: tuple[int, Region] = (len(self.source) + 1, "code")  # the smallest of the nodes around the offset counts
+        for kind, nodes in cursor.captures(self.tree.root_node).items():
+            for node in nodes:
+                size = node.end_byte - node.start_byte
+                if node.start_byte < byte < node.end_byte + self._reaches_on(kind, node) and size < found[0]:
+                    found = (size, "comment" if kind == "comment" else "string" if kind == "string" else "code")
+        return found[1]
 
-    def matches(self, query: tree_sitter.Query) -> list[tuple[int, dict[str, list[Node]]]]:
+    def _reaches_on(self, kind: str, node: tree_sitter.Node) -> bool:
+        """Whether text typed at the end of a node still belongs to it: so it is with line comments alone."""
+        begin = self.source[node.start_byte : node.start_byte + 2]
+        return kind == "comment" and begin.decode("ascii", "replace").startswith((self.language.line_comment, "#"))
+
+    def matches(self, asked: tree_sitter.Query) -> list[tuple[int, dict[str, list[tree_sitter.Node]]]]:
         """Run a query over the whole tree; for each match the number of its pattern and its captures."""
-        found = tree_sitter.QueryCursor(query).matches(self.tree.root_node)
-        return [
-            (pattern, {name: [self.wrap(raw) for raw in nodes] for name, nodes in captures.items()})
-            for pattern, captures in found
-        ]
+        return tree_sitter.QueryCursor(asked).matches(self.tree.root_node)
 
-    def count_texts(self, query: tree_sitter.Query, capture: str) -> Counter[str]:
+    def code_only(self, matches: Iterable[tuple[int, Mapping[str, Sequence[tree_sitter.Node]]]]) -> bytes:
+        """Return the source with comments and strings blanked, which matches of the section ``comments`` tell."""
+        spans = [
+            (node.start_byte, -node.end_byte, kind)
+            for _, captures in matches
+            for kind in ("comment", "string", "code")
+            for node in captures.get(kind, ())
+        ]
+        code = bytearray(self.source)
+        for start, end, kind in sorted(spans):  # what stands within a string comes after it
+            code[start:-end] = self.source[start:-end] if kind == "code" else b" " * (-end - start)
+        return bytes(code)
+
+    def count_texts(self, asked: tree_sitter.Query, capture: str) -> Counter[str]:
         """Count the texts of all nodes that a query captures under one name, without a value for each of them."""
-        raws = tree_sitter.QueryCursor(query).captures(self.tree.root_node).get(capture, [])
+        raws = tree_sitter.QueryCursor(asked).captures(self.tree.root_node).get(capture, [])
         if self.text.isascii():
             return Counter([self.text[raw.start_byte : raw.end_byte] for raw in raws])
         return Counter([raw.text.decode("utf-8", "replace") for raw in raws if raw.text is not None])
@@ -136,8 +138,15 @@ def parse(language: Language | None, text: str) -> Syntax | None:
     if language is None or len(text) > PARSE_LIMIT_BYTES:
         return None
     source = text.encode("utf-8", "replace")
-    tree = tree_sitter.Parser(grammar(language)).parse(source)
-    return Syntax(language, text, tree, _ByteMap(text))
+    return Syntax(language, text, source, _parser(language).parse(source), _ByteMap(text))
+
+
+def _parser(language: Language) -> tree_sitter.Parser:
+    """Return this thread's parser of a language: making one takes as long as parsing a short file."""
+    known: dict[str, tree_sitter.Parser] = _parsers.__dict__
+    if language.name not in known:
+        known[language.name] = tree_sitter.Parser(grammar(language))
+    return known[language.name]
 
 
 def _walk(root: tree_sitter.Node) -> Iterator[tree_sitter.Node]:

@@ -1,13 +1,16 @@
 """Symbols of every language, compared with a listing beside the sample; then the edges, told inline."""
 
+from collections import Counter
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spark_lsp.index.symbols import EMPTY, FileSymbols, definition_at, extract
-from spark_lsp.text.language import LANGUAGES, language_of_path
+from spark_lsp.index.symbols import EMPTY, FileSymbols, definition_at, extract, symbols_of
+from spark_lsp.text.language import LANGUAGES, language_of_path, query
+from spark_lsp.text.reserved import RESERVED
+from spark_lsp.text.syntax import parse
 from tests.support.expect import expect, expect_file
 from tests.support.fixture import parse_fixture
 
@@ -38,6 +41,25 @@ def test_every_language_against_its_sample(name: str) -> None:
     source = next(path for path in samples if path.suffix in LANGUAGES[name].extensions)
     text = source.read_text("utf-8")
     expect_file(listing(extract(LANGUAGES[name], text), text), SAMPLES / f"{name}.expected")
+
+
+@pytest.mark.parametrize("name", LANGUAGES)
+def test_uses_hold_what_the_references_query_finds(name: str) -> None:
+    """Uses are counted by words, for speed; the query says what they have to be."""
+    source = next(path for path in SAMPLES.glob(f"{name}.[a-z]*") if path.suffix in LANGUAGES[name].extensions)
+    syntax = parse(LANGUAGES[name], source.read_text("utf-8"))
+    assert syntax is not None
+    asked = query(LANGUAGES[name], "references")
+    assert asked is not None
+    found = syntax.count_texts(asked, "reference")
+    counted = symbols_of(syntax)
+    defined = Counter(each.name for each in counted.definitions)
+    missing = {
+        word: count
+        for word, count in found.items()
+        if word not in RESERVED[name] and counted.references.get(word, 0) < count - defined[word]
+    }
+    assert missing == {}
 
 
 def test_a_python_signature_keeps_decorators_and_leaves_the_docstring_out() -> None:

@@ -24,7 +24,7 @@ def test_every_row_has_a_grammar_and_names_that_find_it(language: Language) -> N
 
 
 @rows
-@pytest.mark.parametrize("section", ["definitions", "references", "imports", "scopes"])
+@pytest.mark.parametrize("section", ["definitions", "references", "imports", "scopes", "comments"])
 def test_every_section_of_every_query_compiles(language: Language, section: str) -> None:
     assert isinstance(query(language, section), Query), f"{language.query}.scm has no section {section}"  # type: ignore[arg-type]
 
@@ -32,7 +32,7 @@ def test_every_section_of_every_query_compiles(language: Language, section: str)
 @rows
 def test_a_query_file_has_no_unknown_section(language: Language) -> None:
     sections = [line[3:] for line in query_source(language).splitlines() if line.startswith(";; ")]
-    assert sections == ["definitions", "references", "imports", "scopes"]
+    assert sections == ["definitions", "references", "imports", "scopes", "comments"]
 
 
 def test_unknown_names_are_plain_text() -> None:

@@ -30,3 +30,7 @@
 (translation_unit) @scope
 (function_definition) @scope
 (compound_statement) @scope
+
+;; comments
+(comment) @comment
+[(string_literal) (char_literal) (system_lib_string)] @string

@@ -49,3 +49,7 @@
 (function_definition) @scope
 (lambda_expression) @scope
 (compound_statement) @scope
+
+;; comments
+(comment) @comment
+[(string_literal) (raw_string_literal) (char_literal) (system_lib_string)] @string

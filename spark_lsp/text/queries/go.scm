@@ -32,3 +32,7 @@
 (method_declaration) @scope
 (func_literal) @scope
 (block) @scope
+
+;; comments
+(comment) @comment
+[(interpreted_string_literal) (raw_string_literal) (rune_literal)] @string

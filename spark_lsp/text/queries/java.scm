@@ -26,3 +26,8 @@
 (method_declaration) @scope
 (lambda_expression) @scope
 (block) @scope
+
+;; comments
+[(line_comment) (block_comment)] @comment
+[(string_literal) (character_literal)] @string
+(string_interpolation) @code

@@ -48,3 +48,8 @@
 (method_definition) @scope
 (class_declaration) @scope
 (statement_block) @scope
+
+;; comments
+(comment) @comment
+[(string) (template_string) (regex) (jsx_text)] @string
+(template_substitution) @code

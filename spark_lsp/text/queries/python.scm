@@ -31,3 +31,8 @@
 (function_definition) @scope
 (class_definition) @scope
 (lambda) @scope
+
+;; comments
+(comment) @comment
+(string) @string
+(interpolation) @code

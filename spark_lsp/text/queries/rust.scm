@@ -32,3 +32,7 @@
 (closure_expression) @scope
 (block) @scope
 (impl_item) @scope
+
+;; comments
+[(line_comment) (block_comment)] @comment
+[(string_literal) (raw_string_literal) (char_literal)] @string

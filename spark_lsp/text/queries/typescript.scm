@@ -64,3 +64,8 @@
 (class_declaration) @scope
 (statement_block) @scope
 (interface_declaration) @scope
+
+;; comments
+(comment) @comment
+[(string) (template_string) (regex)] @string
+(template_substitution) @code

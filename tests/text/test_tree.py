@@ -1,0 +1,40 @@
+"""A tree that was brought up to date says the same as one made anew."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from spark_lsp.text.edit import Span
+from spark_lsp.text.language import LANGUAGES
+from spark_lsp.text.tree import Tree, plant, regrown
+
+PYTHON = LANGUAGES["python"]
+PIECES = st.lists(
+    st.sampled_from(["x = f(a)\n", "def g():\n    a\n", "é = '\U0001f600'\n", "(", ")", "\r\n", "\t", "'", "if a:\n"]),
+    max_size=12,
+).map("".join)  # fmt: skip
+
+
+def _outline(tree: Tree) -> str:
+    return str(tree.tree.root_node)
+
+
+@given(PIECES, PIECES, PIECES, PIECES)
+def test_an_edit_and_a_new_parse_count_the_same_errors(head: str, old: str, new: str, tail: str) -> None:
+    before = plant(PYTHON, head + old + tail)
+    after = before.edited(Span(len(head), len(head + old)), new)
+    fresh = plant(PYTHON, head + new + tail)
+    assert (after.text, after.source) == (fresh.text, fresh.source)
+    if not fresh.error_count:
+        assert _outline(after) == _outline(fresh)
+    assert regrown(before, fresh.text).text == fresh.text
+
+
+def test_outermost_node_and_leaves() -> None:
+    tree = plant(PYTHON, "é = 1\nfor a in b:\n    a.c()\n")
+    start = tree.text.index("for")
+    node = tree.outermost_from(start)
+    assert node is not None
+    assert node.type == "for_statement"
+    assert tree.outermost_from(start + 1) is None
+    leaves = [leaf.text.decode() for leaf in tree.nodes_within(Span(start, len(tree.text))) if leaf.text]
+    assert leaves == ["for", "a", "in", "b", ":", "a", ".", "c", "(", ")"]
