@@ -6,6 +6,7 @@ Measures the shared engine through its own client, and a bare loop of llama.cpp 
 import asyncio
 import json
 import sys
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -15,6 +16,7 @@ from rich.table import Table
 from spark_lsp.catalog.catalog import resolve_model
 from spark_lsp.cli.bench.asking import Measure
 from spark_lsp.cli.bench.latency import measure_latency
+from spark_lsp.cli.bench.quality import BUDGETS, Quality, measure_recall
 from spark_lsp.cli.bench.throughput import ANSWER_TOKENS, measure_throughput
 from spark_lsp.cli.oneshot import errors
 
@@ -62,6 +64,27 @@ def throughput(
     with errors.status(f"Writing behind {context_tokens} tokens …"):
         report = asyncio.run(measure_throughput(measure, answer_tokens))
     _show(report, as_json=as_json)
+
+
+@app.command("quality", epilog="Example: spark-lsp bench quality . --cursors 40")
+def quality(
+    folders: Annotated[
+        list[Path] | None, typer.Argument(metavar="[DIR]...", help="Projects; else this folder.")
+    ] = None,
+    *,
+    model: _Model = "",
+    context_tokens: Annotated[list[int] | None, typer.Option(min=64, help="Budgets; may be given often.")] = None,
+    cursors: Annotated[int, typer.Option(min=1, help="Cursors for each project.")] = 80,
+    seed: Annotated[int, typer.Option(help="Chooses the cursors.")] = 1,
+    rivals: Annotated[bool, typer.Option(help="Measure other packers beside ours.")] = True,
+    as_json: _Json = False,
+) -> None:
+    """Measure how much of what the next lines need from other files a prompt shows, beside other packers."""
+    what = Quality(folders or [Path()], tuple(context_tokens or BUDGETS), cursors, seed, with_rivals=rivals)
+    with errors.status("Packing …") as status:
+        path = str(resolve_model(model))
+        report = asyncio.run(measure_recall(what, path, lambda name: status.update(f"Packing in {name} …")))
+    _show(report if as_json else {name: part for name, part in report.items() if name != "by_project"}, as_json=as_json)
 
 
 def _show(report: dict[str, Any], *, as_json: bool) -> None:

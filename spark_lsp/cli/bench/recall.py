@@ -1,0 +1,138 @@
+"""Future-definition recall: of the names that the next lines need from other files, how many does a prompt show.
+
+A case is a cursor in a project whose next three lines are cut out. A name counts when those lines use it, one to three
+places in other files define it, and its own file does not; it is found when a line that defines it is shown. A novel
+name stands nowhere else in its file, so that a model cannot copy it from there. Deterministic for a seed.
+"""
+
+import random
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from spark_lsp.context.segment import Segment
+from spark_lsp.index.symbols import Definition, extract
+from spark_lsp.index.view import FileEntry, IndexView
+from spark_lsp.text.document import LineTable, Snapshot
+from spark_lsp.text.language import LANGUAGES
+
+HOLE_LINES = 3
+MOST_PLACES = 3
+TRIES_PER_CASE = 40  # cursors whose next lines need nothing of another file say nothing
+
+Shown = frozenset[tuple[str, str]]
+"""What a prompt shows of other files: pairs of a path and a line, its blanks at both ends left out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A cursor, the text around the hole, and for each needed name the lines that define it."""
+
+    path: str
+    language: str
+    text: str
+    offset: int
+    hole: str
+    needed: Mapping[str, Shown]
+    novel: frozenset[str]
+
+    @property
+    def snapshot(self) -> Snapshot:
+        """The document as the user would have it: without what is still to be written."""
+        return Snapshot(f"file:///{self.path}", None, 0, self.language, self.text)
+
+
+@dataclass(slots=True)
+class Tally:
+    """Names found and names needed."""
+
+    found: Counter[str] = field(default_factory=Counter)
+    needed: Counter[str] = field(default_factory=Counter)
+
+    def add(self, case: Case, shown: Shown) -> None:
+        """Count one case, both for all of its names and for the novel ones."""
+        for name, lines in case.needed.items():
+            for group in ("all", "novel") if name in case.novel else ("all",):
+                self.needed[group] += 1
+                self.found[group] += not lines.isdisjoint(shown)
+
+    def join(self, other: "Tally") -> None:
+        """Add what another one counted."""
+        self.found.update(other.found)
+        self.needed.update(other.needed)
+
+    def share(self, group: str) -> float:
+        """Return the share found, to three places; 0.0 of nothing."""
+        return round(self.found[group] / self.needed[group], 3) if self.needed[group] else 0.0
+
+
+def choose_cases(view: IndexView, count: int, seed: int) -> list[Case]:
+    """Choose cursors at random: each file as likely as it is long, only those that need something."""
+    chance = random.Random(seed)  # noqa: S311 - chooses cursors
+    paths = [path for path in sorted(view.files) if view.files[path].language in LANGUAGES]
+    weights = [view.files[path].size for path in paths]
+    cases: list[Case] = []
+    for _ in range(count * TRIES_PER_CASE if paths else 0):
+        entry = view.files[chance.choices(paths, weights)[0]]
+        case = _case(view, entry, chance)
+        if case is not None:
+            cases.append(case)
+        if len(cases) == count:
+            break
+    return cases
+
+
+def _case(view: IndexView, entry: FileEntry, chance: random.Random) -> Case | None:
+    text = entry.text
+    lines = LineTable.of(text)
+    first = chance.randrange(max(1, len(lines) - HOLE_LINES))
+    last = min(len(lines), first + HOLE_LINES) - 1
+    start, end = lines.starts[first], lines.ends[last]
+    bare = text[:start] + text[end:]
+    inside, outside = _names_inside_and_outside(entry, text, bare)
+    own = {definition.name for definition in entry.symbols.definitions}
+    needed: dict[str, Shown] = {}
+    for name in inside:
+        places = view.definitions.get(name, ())
+        if name not in own and 0 < len(places) <= MOST_PLACES:
+            needed[name] = frozenset(defining_line(view.files[path], definition) for path, definition in places)
+    if not needed:
+        return None
+    novel = frozenset(needed.keys() - outside)
+    return Case(entry.path, entry.language, bare, start, text[start:end], needed, novel)
+
+
+def _names_inside_and_outside(entry: FileEntry, whole: str, bare: str) -> tuple[list[str], set[str]]:
+    """Return the identifiers that stand more often in the whole text than without the hole, and those still there."""
+    language = LANGUAGES[entry.language]
+    without = extract(language, bare)
+    left = {definition.name for definition in without.definitions} | without.references.keys()
+    uses = extract(language, whole).references
+    return sorted(name for name, count in uses.items() if count > without.references.get(name, 0)), left
+
+
+def defining_line(entry: FileEntry, definition: Definition) -> tuple[str, str]:
+    """Return the line of a definition on which its name stands, with its path."""
+    text = entry.text
+    head = definition.signature_span
+    at = text.find(definition.name, head.start, head.end)
+    at = head.start if at < 0 else at
+    start, end = text.rfind("\n", 0, at) + 1, text.find("\n", at)
+    return entry.path, text[start : end if end >= 0 else len(text)].strip()
+
+
+def lines_of(segments: Iterable[Segment]) -> Shown:
+    """Return what segments of other files show."""
+    return frozenset(
+        (segment.path, line.strip())
+        for segment in segments
+        if segment.kind not in {"prefix", "suffix", "header"}
+        for line in segment.text.splitlines()
+    )
+
+
+def table(tallies: Mapping[str, Mapping[int, Tally]], budgets: Sequence[int]) -> Iterator[dict[str, object]]:
+    """Yield a row for each packer and group of names, a column for each budget."""
+    for group in ("all", "novel"):
+        for packer, by_budget in tallies.items():
+            yield {"names": group, "packer": packer} | {str(each): by_budget[each].share(group) for each in budgets}
