@@ -10,11 +10,15 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from tree_sitter import QueryCursor
+
 from spark_lsp.context.segment import Segment
-from spark_lsp.index.symbols import Definition, extract
+from spark_lsp.index.symbols import Definition
 from spark_lsp.index.view import FileEntry, IndexView
 from spark_lsp.text.document import LineTable, Snapshot
-from spark_lsp.text.language import LANGUAGES
+from spark_lsp.text.edit import Span
+from spark_lsp.text.language import LANGUAGES, query
+from spark_lsp.text.syntax import parse
 
 HOLE_LINES = 3
 MOST_PLACES = 3
@@ -88,8 +92,7 @@ def _case(view: IndexView, entry: FileEntry, chance: random.Random) -> Case | No
     first = chance.randrange(max(1, len(lines) - HOLE_LINES))
     last = min(len(lines), first + HOLE_LINES) - 1
     start, end = lines.starts[first], lines.ends[last]
-    bare = text[:start] + text[end:]
-    inside, outside = _names_inside_and_outside(entry, text, bare)
+    inside, outside = _names_inside_and_outside(entry, text, Span(start, end))
     own = {definition.name for definition in entry.symbols.definitions}
     needed: dict[str, Shown] = {}
     for name in inside:
@@ -99,16 +102,26 @@ def _case(view: IndexView, entry: FileEntry, chance: random.Random) -> Case | No
     if not needed:
         return None
     novel = frozenset(needed.keys() - outside)
+    bare = text[:start] + text[end:]
     return Case(entry.path, entry.language, bare, start, text[start:end], needed, novel)
 
 
-def _names_inside_and_outside(entry: FileEntry, whole: str, bare: str) -> tuple[list[str], set[str]]:
-    """Return the identifiers that stand more often in the whole text than without the hole, and those still there."""
+def _names_inside_and_outside(entry: FileEntry, text: str, hole: Span) -> tuple[list[str], set[str]]:
+    """Return the identifiers that the hole uses, in order, and those that stand elsewhere in the file."""
     language = LANGUAGES[entry.language]
-    without = extract(language, bare)
-    left = {definition.name for definition in without.definitions} | without.references.keys()
-    uses = extract(language, whole).references
-    return sorted(name for name, count in uses.items() if count > without.references.get(name, 0)), left
+    references, syntax = query(language, "references"), parse(language, text)
+    inside: dict[str, None] = {}
+    outside: set[str] = set()
+    if references is None or syntax is None:
+        return [], outside
+    start, end = (len(text[:offset].encode("utf-8", "replace")) for offset in (hole.start, hole.end))
+    for node in QueryCursor(references).captures(syntax.tree.root_node).get("reference", ()):
+        name = (node.text or b"").decode("utf-8", "replace")
+        if start <= node.start_byte < end:
+            inside[name] = None
+        else:
+            outside.add(name)
+    return list(inside), outside
 
 
 def defining_line(entry: FileEntry, definition: Definition) -> tuple[str, str]:
