@@ -1,13 +1,18 @@
 """The known models and where their files lie.
 
-A model is named by a name of this list or by the path of a GGUF file; nothing means the embedded model. This module
-looks whether a file is there, never into it: what the weights hold is the engine's to say.
+A model is named by a name of this list, by a name that the user gave a file, or by the path of a GGUF file; nothing
+means the embedded model. This module looks whether a file is there, never into it: what the weights hold is the
+engine's to say.
 """
 
-from dataclasses import dataclass
 from pathlib import Path
 
+from spark_lsp.catalog.folder import registered
+from spark_lsp.catalog.known import KnownModel, Shape, is_file
+from spark_lsp.catalog.rows import HUB_MODELS
 from spark_lsp.errors import ModelMissing
+
+__all__ = ["EMBEDDED_NAME", "EMBEDDED_PATHS", "MODELS", "KnownModel", "known_model", "resolve_model", "useful_tokens"]
 
 EMBEDDED_NAME = "spark-nano"
 
@@ -18,32 +23,6 @@ EMBEDDED_PATHS = (
 )
 """Where the embedded model lies in an installed wheel, and in a checkout; the first that exists is it."""
 
-
-@dataclass(frozen=True, slots=True)
-class KnownModel:
-    """One row of the catalogue. ``parameters`` counts weights; ``languages`` are those it was trained on."""
-
-    name: str
-    summary: str
-    licence: str
-    parameters: int
-    languages: tuple[str, ...]
-    paths: tuple[Path, ...]
-    useful_tokens: int = 0
-    """Longest prompt that it makes good use of, where that is less than what it accepts; 0 for no such limit."""
-
-    @property
-    def path(self) -> Path | None:
-        """The file on this machine, or None while it is not here."""
-        return next((path for path in self.paths if _is_file(path)), None)
-
-    @property
-    def size_bytes(self) -> int:
-        """Size of the file on this machine; 0 while it is not here."""
-        path = self.path
-        return path.stat().st_size if path else 0
-
-
 MODELS = (
     KnownModel(
         name=EMBEDDED_NAME,
@@ -53,7 +32,11 @@ MODELS = (
         languages=("python",),
         paths=EMBEDDED_PATHS,
         useful_tokens=800,  # trained on samples of 100 to 1,000 tokens; behind 3,500 its text is unrelated
+        family="qwen2.5-coder",
+        native_tokens=131_072,
+        shape=Shape(6, 6 * 2 * 128, 6_500_000),
     ),
+    *HUB_MODELS,
 )
 """All models that have a name, in the order of ``spark-lsp models list``."""
 
@@ -68,24 +51,27 @@ def resolve_model(name_or_path: str = "") -> Path:
 
     Raises:
         ModelMissing: no such name and no such file; the message says what was looked for.
+        SettingsError: the list of the user's own models cannot be read.
     """
     wanted = name_or_path.strip() or EMBEDDED_NAME
     model = known_model(wanted)
     if model:
-        if model.path:
-            return model.path
-        raise ModelMissing(
-            f"The model {model.name} is not where it should be: {model.paths[0]}.",
-            fix="Reinstall spark-lsp, or set spark.model to the path of a GGUF file.",
-        )
-    path = _expand(wanted)
-    if _is_file(path):
+        return _path_of(model)
+    named = registered().get(wanted)
+    path = named or _expand(wanted)
+    if is_file(path):
         return path
-    names = ", ".join(known.name for known in MODELS)
+    if named:
+        raise ModelMissing(
+            f"The model {wanted} is registered as {named}, but there is no such file any more.",
+            fix=f"Put it back, name another one with `spark-lsp models add {wanted} PATH`, or forget it with "
+            f"`spark-lsp models remove {wanted}`.",
+        )
     if _is_dir(path):
         raise ModelMissing(
             f"The model {wanted} is a folder ({path}), not a GGUF file.", fix="Name one .gguf file in the folder."
         )
+    names = ", ".join(known.name for known in MODELS)
     raise ModelMissing(
         f"There is no model named {wanted} and no file {path}.",
         fix=f"Set spark.model to one of these names ({names}), to the path of a GGUF file, or leave it empty.",
@@ -94,7 +80,21 @@ def resolve_model(name_or_path: str = "") -> Path:
 
 def useful_tokens(path: Path) -> int:
     """Return the longest prompt that the model in a file makes good use of; 0 where nothing is known of it."""
-    return next((model.useful_tokens for model in MODELS if path in model.paths), 0)
+    return next((model.useful_tokens for model in MODELS if path in model.places), 0)
+
+
+def _path_of(model: KnownModel) -> Path:
+    if model.path:
+        return model.path
+    if model.hub:
+        raise ModelMissing(
+            f"The model {model.name} is not on this machine yet.",
+            fix=f"Run `spark-lsp models pull {model.name}` ({model.hub.size_bytes / 1e9:.1f} GB).",
+        )
+    raise ModelMissing(
+        f"The model {model.name} is not where it should be: {model.paths[0]}.",
+        fix="Reinstall spark-lsp, or set spark.model to the path of a GGUF file.",
+    )
 
 
 def _expand(text: str) -> Path:
@@ -105,13 +105,6 @@ def _expand(text: str) -> Path:
         return path.resolve()
     except (RuntimeError, OSError, ValueError):  # no home, a link loop, a null character
         return path.absolute()
-
-
-def _is_file(path: Path) -> bool:
-    try:
-        return path.is_file()
-    except (OSError, ValueError):  # a name too long, a folder that may not be entered
-        return False
 
 
 def _is_dir(path: Path) -> bool:

@@ -1,56 +1,83 @@
 """``spark-lsp models``: the catalogue on the command line. Prints what the catalogue and the engine's probe know."""
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
 import msgspec
 import typer
 from rich.console import Console
-from rich.table import Table
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
+from rich.table import Column, Table
 
-from spark_lsp.catalog.catalog import MODELS, KnownModel, resolve_model
+from spark_lsp.catalog.catalog import MODELS, KnownModel, known_model, resolve_model
+from spark_lsp.catalog.folder import register, registered, unregister
+from spark_lsp.catalog.recommend import CONTEXTS, GIB, Fit, Machine, Recommendation, fits, recommend
 from spark_lsp.engine.base import ModelInfo
 from spark_lsp.engine.local import describe_model
+from spark_lsp.errors import EngineFailed, ModelMissing, SettingsError
 
 app = typer.Typer(help="Models: which there are, what each is, where it lies.", no_args_is_help=True)
 
 _Json = Annotated[bool, typer.Option("--json", help="Print JSON on standard output.")]
 _Model = Annotated[str, typer.Argument(help="Name from the list or path of a GGUF file; empty for the embedded one.")]
+_Name = Annotated[str, typer.Argument(help="Name from `spark-lsp models list`.", show_default=False)]
 
 
 @app.command("list", epilog="Example: spark-lsp models list")
 def list_models(*, json: _Json = False) -> None:
-    """List the models that have a name."""
+    """List the models that have a name: those that can be pulled, and your own files."""
+    own = registered()
     if json:
-        _print_json([_row(model) for model in MODELS])
+        _print_json([_row(model) for model in MODELS] + [_own_row(name, path) for name, path in own.items()])
         return
-    table = Table("name", "size", "weights", "languages", "licence", "what it is", box=None, pad_edge=False)
+    table = Table(
+        Column("name", no_wrap=True),
+        "size",
+        "weights",
+        "context",
+        "licence",
+        "here",
+        "what it is",
+        box=None,
+        pad_edge=False,
+    )
     for model in MODELS:
         table.add_row(
             model.name,
-            _megabytes(model.size_bytes) if model.path else "not here",
-            f"{model.parameters / 1e6:.1f} M",
-            ", ".join(model.languages),
+            _bytes(_size(model)),
+            _count(model.parameters),
+            f"{model.most_tokens // 1024}k",
             model.licence,
+            "yes" if model.path else "",
             model.summary,
         )
+    for name, path in own.items():
+        here = path.is_file()
+        size = _bytes(path.stat().st_size) if here else ""
+        table.add_row(name, size, "", "", "", "yes" if here else "gone", f"Your file {_short(str(path))}")
     Console().print(table)
 
 
 @app.command("show", epilog="Example: spark-lsp models show spark-nano")
 def show(name_or_path: _Model = "", *, json: _Json = False) -> None:
     """Describe a model: family, fill-in-the-middle order, vocabulary, context. Loads it in a process of its own."""
+    known = known_model(name_or_path)
+    if known and known.hub and not known.path:
+        if json:
+            _print_json(_row(known))
+            return
+        _print_pairs(_lines_of_row(known))
+        return
     path = resolve_model(name_or_path)
     info = describe_model(path)
     known = next((model for model in MODELS if model.path == path), None)
     if json:
         _print_json(_described(info, known))
         return
-    table = Table(box=None, show_header=False, pad_edge=False)
-    for label, value in _lines(info, known):
-        table.add_row(label, value)
-    Console().print(table)
+    _print_pairs(_lines(info, known))
 
 
 @app.command("path", epilog="Example: spark-lsp models path spark-nano")
@@ -63,16 +90,215 @@ def path(name_or_path: _Model = "", *, json: _Json = False) -> None:
         sys.stdout.write(f"{found}\n")
 
 
+@app.command("pull", epilog="Example: spark-lsp models pull qwen2.5-coder-1.5b")
+def pull_model(name: _Name, *, json: _Json = False) -> None:
+    """Download a model from the hub. An interrupted download goes on where it stopped; half a file is never used."""
+    from spark_lsp.catalog.pull import pull  # noqa: PLC0415  brings an HTTP client, which no other command needs
+
+    model = _known(name)
+    with _progress(name) as told:
+        pulled = pull(model, told)
+    if json:
+        _print_json(
+            {
+                "name": name,
+                "path": str(pulled.path),
+                "size_bytes": pulled.size_bytes,
+                "sha256": pulled.sha256,
+                "was_there": pulled.was_there,
+                "resumed_bytes": pulled.resumed_bytes,
+            }
+        )
+        return
+    if pulled.was_there:
+        sys.stdout.write(f"{name} is here already: {pulled.path}\n")
+        return
+    checked = f"checksum {pulled.sha256[:12]}… is right" if pulled.sha256 else "nobody published a checksum for it"
+    sys.stdout.write(f"{name} is here now: {pulled.path} ({_bytes(pulled.size_bytes)}, {checked}).\n")
+    sys.stdout.write(f'Use it in every editor with the setting "spark.model": "{name}".\n')
+
+
+@app.command("remove", epilog="Example: spark-lsp models remove qwen2.5-coder-1.5b")
+def remove_model(name: _Name, *, json: _Json = False) -> None:
+    """Delete a pulled model, or forget the name of a file of your own; your own file stays."""
+    known = known_model(name)
+    if known is None and name in registered():
+        unregister(name)
+        removed, deleted = None, False
+    else:
+        from spark_lsp.catalog.pull import remove  # noqa: PLC0415
+
+        removed, deleted = remove(_known(name)), True
+    if json:
+        _print_json({"name": name, "path": str(removed) if removed else None, "deleted": deleted})
+    else:
+        sys.stdout.write(f"Deleted {removed}.\n" if deleted else f"Forgot {name}; its file is where it was.\n")
+
+
+@app.command("add", epilog="Example: spark-lsp models add mine ~/models/some-model.gguf")
+def add_model(
+    name: Annotated[str, typer.Argument(help="Name for the file: small letters, digits, '.', '_', '-'.")],
+    file: Annotated[Path, typer.Argument(help="A GGUF file; it stays where it is.")],
+    *,
+    json: _Json = False,
+) -> None:
+    """Give a GGUF file of your own a name, to use it like a model of the list. Says whether it can complete."""
+    if known_model(name):
+        raise SettingsError(f"{name} is a model of the list already.", fix="Choose another name.")
+    place = file.expanduser().absolute()
+    register(name, place)
+    info = describe_model(place)
+    if json:
+        _print_json({"name": name, **_described(info, None)})
+        return
+    family = (
+        f"family {info.family}" if info.family else "no fill-in-the-middle tokens that are known: it cannot complete"
+    )
+    sys.stdout.write(f"{name} is {_short(str(place))} ({_bytes(info.size_bytes)}, {family}).\n")
+
+
+@app.command("recommend", epilog="Example: spark-lsp models recommend")
+def recommend_model(*, json: _Json = False) -> None:
+    """Say which model suits this machine and why, with memory and speed of each. Measures for a second."""
+    from spark_lsp.catalog.machine import measure  # noqa: PLC0415  brings numpy
+
+    machine = measure(*_card())
+    found = fits(MODELS, machine)
+    chosen = recommend(found, machine)
+    if json:
+        _print_json(_recommended(machine, found, chosen))
+    else:
+        _print_recommended(machine, found, chosen)
+
+
+def _card() -> tuple[str, int]:
+    """Return name and memory of the card that llama.cpp would use; ("", 0) where there is none."""
+    from spark_lsp.cli.graphics import read_build  # noqa: PLC0415
+    from spark_lsp.llama.build import offload_devices  # noqa: PLC0415
+
+    try:
+        build = read_build()
+    except EngineFailed:
+        return "", 0
+    devices = offload_devices(build.devices) if build.offloads else ()
+    return (devices[0].description, sum(device.free_bytes for device in devices)) if devices else ("", 0)
+
+
+def _known(name: str) -> KnownModel:
+    model = known_model(name)
+    if model is None:
+        names = ", ".join(known.name for known in MODELS if known.hub)
+        raise ModelMissing(f"There is no model named {name} in the list.", fix=f"The names are: {names}.")
+    return model
+
+
+@contextmanager
+def _progress(name: str) -> Iterator[Any]:
+    """Show a bar on standard error; yield what is to be told."""
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
+    with Progress(*columns, TimeRemainingColumn(), console=Console(stderr=True)) as shown:
+        task = shown.add_task(name, total=None)
+        step = "download"
+
+        def told(what: str, done: int, of: int) -> None:
+            nonlocal step
+            if what != step:
+                step = what
+                shown.reset(task, description=f"{what} {name}", total=of)
+            shown.update(task, completed=done, total=of)
+
+        yield told
+
+
 def _row(model: KnownModel) -> dict[str, Any]:
     return {
         "name": model.name,
         "path": str(model.path) if model.path else None,
-        "size_bytes": model.size_bytes,
+        "size_bytes": _size(model),
         "parameters": model.parameters,
         "languages": list(model.languages),
         "licence": model.licence,
         "summary": model.summary,
+        "family": model.family,
+        "native_tokens": model.native_tokens,
+        "extended_tokens": model.extended_tokens,
+        "chat": model.is_chat,
+        "free": model.is_free,
+        "repository": model.hub.repository if model.hub else None,
+        "file": model.hub.name if model.hub else None,
+        "sha256": (model.hub.sha256 or None) if model.hub else None,
+        "memory_bytes": _memory(model),
     }
+
+
+def _own_row(name: str, path: Path) -> dict[str, Any]:
+    here = path.is_file()
+    return {"name": name, "path": str(path) if here else None, "size_bytes": path.stat().st_size if here else 0}
+
+
+def _memory(model: KnownModel) -> dict[str, int]:
+    """Return what weights and an f16 cache take at the contexts that the model accepts."""
+    if model.shape is None:
+        return {}
+    processor = Machine(0, 1, 0, 1.0, 1.0)
+    (told,) = fits([model], processor)
+    return {f"{tokens // 1024}k": size for tokens, size in zip(CONTEXTS, told.memory_bytes, strict=True) if size}
+
+
+def _size(model: KnownModel) -> int:
+    return model.size_bytes or (model.hub.size_bytes if model.hub else 0)
+
+
+def _recommended(machine: Machine, found: tuple[Fit, ...], chosen: Recommendation) -> dict[str, Any]:
+    return {
+        "machine": msgspec.to_builtins(machine) | {"room_bytes": machine.room_bytes},
+        "models": [
+            {
+                "name": one.model.name,
+                "fits": one.fits,
+                "fits_disk": one.fits_disk,
+                "memory_bytes": {
+                    f"{tokens // 1024}k": size for tokens, size in zip(CONTEXTS, one.memory_bytes, strict=True) if size
+                },
+                "context_tokens": one.context_tokens,
+                "first_token_ms": round(one.first_token_ms, 1),
+                "decode_tokens_per_s": round(one.decode_tokens_per_s, 1),
+                "keeps_up": one.is_quick,
+                "licence": one.model.licence,
+            }
+            for one in found
+        ],
+        "recommended": chosen.name,
+        "reason": chosen.reason,
+    }
+
+
+def _print_recommended(machine: Machine, found: tuple[Fit, ...], chosen: Recommendation) -> None:
+    console = Console()
+    titles = ("model", "fits", "at 8k", "32k", "128k", "context", "first", "writes")
+    table = Table(*(Column(title, no_wrap=True) for title in titles), box=None, pad_edge=False)
+    for one in found:
+        table.add_row(
+            one.model.name,
+            "yes" if one.fits else "memory" if one.fits_disk else "disk",
+            *(_bytes(size) if size else "-" for size in one.memory_bytes),
+            f"{one.context_tokens:,}",
+            _ms(one.first_token_ms),
+            f"{one.decode_tokens_per_s:,.0f}/s",
+        )
+    console.print(table)
+    where = f"{machine.card}, {machine.vram_bytes / GIB:.0f} GiB free" if machine.card else f"{machine.cores} cores"
+    rates = "measured just now" if machine.is_measured else "assumed for a card of this size"
+    console.print(
+        f"Memory for weights and context of that many tokens, the longest context that fits, time to the first token "
+        f"after a line, tokens a second; {where}, {machine.room_bytes / GIB:.1f} GiB for a model. "
+        f"Speeds are estimates, from rates {rates}.",
+        soft_wrap=True,
+    )
+    console.print(f"\n[bold]{chosen.name}[/]: {chosen.reason}", soft_wrap=True)
+    model = known_model(chosen.name)
+    if model and model.hub and not model.path:
+        console.print(f"spark-lsp models pull {chosen.name}")
 
 
 def _described(info: ModelInfo, known: KnownModel | None) -> dict[str, Any]:
@@ -88,7 +314,7 @@ def _lines(info: ModelInfo, known: KnownModel | None) -> list[tuple[str, str]]:
     lines = [
         ("name", info.name),
         ("path", _short(info.path)),
-        ("size", _megabytes(info.size_bytes)),
+        ("size", _bytes(info.size_bytes)),
         ("architecture", info.architecture),
         ("vocabulary", f"{info.vocabulary_size:,} tokens"),
         ("context", f"{info.trained_context_tokens:,} tokens at most"),
@@ -102,6 +328,31 @@ def _lines(info: ModelInfo, known: KnownModel | None) -> list[tuple[str, str]]:
     return lines + [("note", note) for note in info.notes]
 
 
+def _lines_of_row(model: KnownModel) -> list[tuple[str, str]]:
+    """Describe a model that is not here yet by its row."""
+    extended = f", {model.extended_tokens:,} with YaRN" if model.extended_tokens else ""
+    return [
+        ("name", model.name),
+        ("path", f"not here yet: spark-lsp models pull {model.name}"),
+        ("from", f"{model.hub.repository}, {model.hub.name}" if model.hub else ""),
+        ("size", _bytes(_size(model))),
+        ("weights", _count(model.parameters)),
+        ("context", f"{model.native_tokens:,} tokens{extended}"),
+        ("family", model.family),
+        ("chat", "follows instructions too" if model.is_chat else "completes only"),
+        *((f"memory at {context}", _bytes(size)) for context, size in _memory(model).items()),
+        ("licence", model.licence),
+        ("what it is", model.summary),
+    ]
+
+
+def _print_pairs(lines: list[tuple[str, str]]) -> None:
+    table = Table(box=None, show_header=False, pad_edge=False)
+    for label, value in lines:
+        table.add_row(label, value)
+    Console().print(table)
+
+
 def _short(path: str) -> str:
     """Write the home directory as ``~``."""
     try:
@@ -110,8 +361,16 @@ def _short(path: str) -> str:
         return path
 
 
-def _megabytes(size_bytes: int) -> str:
-    return f"{size_bytes / 1e6:,.1f} MB"
+def _ms(duration_ms: float) -> str:
+    return f"{duration_ms / 1000:,.1f} s" if duration_ms >= 1000 else f"{duration_ms:.0f} ms"
+
+
+def _count(number: int) -> str:
+    return f"{number / 1e9:.1f} B" if number >= 1e9 else f"{number / 1e6:.1f} M"
+
+
+def _bytes(size_bytes: int) -> str:
+    return f"{size_bytes / 1e9:,.1f} GB" if size_bytes >= 1e9 else f"{size_bytes / 1e6:,.1f} MB"
 
 
 def _print_json(value: Any) -> None:

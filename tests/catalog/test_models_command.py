@@ -4,14 +4,22 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner
 
+from spark_lsp.catalog.folder import FOLDER_VARIABLE
 from spark_lsp.cli.models import app
 
 
-def _json(*arguments: str) -> object:
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv(FOLDER_VARIABLE, str(tmp_path))
+    return tmp_path
+
+
+def _json(*arguments: str) -> Any:
     result = CliRunner().invoke(app, [*arguments, "--json"])
     assert result.exit_code == 0, result.output
     return json.loads(result.stdout)
@@ -23,10 +31,43 @@ def _spark(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_list() -> None:
-    (model,) = _json("list")
-    assert model["name"] == "spark-nano"
+    listed = {model["name"]: model for model in _json("list")}
+    assert {"qwen2.5-coder-0.5b", "qwen2.5-coder-14b", "qwen3-coder-30b-a3b", "starcoder2-3b", "codestral-22b"} <= {
+        *listed
+    }
+    assert listed["qwen2.5-coder-1.5b"]["memory_bytes"]["32k"] > listed["qwen2.5-coder-1.5b"]["memory_bytes"]["8k"]
+    model = listed["spark-nano"]
     assert model["size_bytes"] == Path(model["path"]).stat().st_size
     assert "spark-nano" in CliRunner().invoke(app, ["list"]).stdout
+
+
+def test_a_model_that_is_not_here_is_described_by_its_row(folder: Path) -> None:
+    told = _json("show", "qwen2.5-coder-7b")
+    assert (told["path"], told["extended_tokens"], told["family"]) == (None, 131_072, "qwen2.5-coder")
+    assert "models pull" in CliRunner().invoke(app, ["show", "qwen2.5-coder-7b"]).stdout
+    done = _spark("path", "qwen2.5-coder-7b")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "spark-lsp models pull qwen2.5-coder-7b" in done.stderr
+
+
+def test_recommend(folder: Path) -> None:
+    told = _json("recommend")
+    names = {model["name"] for model in told["models"]}
+    assert told["recommended"] in names
+    assert told["reason"].endswith(".")
+    assert told["machine"]["cores"] > 0
+    assert told["recommended"] in CliRunner().invoke(app, ["recommend"]).stdout
+
+
+@pytest.mark.model
+def test_a_file_of_ones_own(folder: Path) -> None:
+    shipped = _json("path")["path"]
+    assert _json("add", "mine", shipped)["family"] == "qwen2.5-coder"
+    assert _json("path", "mine") == {"path": shipped}
+    assert any(row["name"] == "mine" for row in _json("list"))
+    assert _json("remove", "mine") == {"name": "mine", "path": None, "deleted": False}
+    assert Path(shipped).is_file()
+    assert "already" in _spark("add", "spark-nano", shipped).stderr
 
 
 def test_path() -> None:

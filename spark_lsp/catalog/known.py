@@ -1,0 +1,89 @@
+"""What is known of a model before it runs: one frozen row. Pure but for looking whether a file is there."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from spark_lsp.catalog.folder import models_folder
+
+
+@dataclass(frozen=True, slots=True)
+class HubFile:
+    """Where a model's file comes from: a repository of the Hugging Face hub, and a file in it.
+
+    ``size_bytes`` is the published size, rounded where only that is known; the hub's own word counts when it is pulled.
+    """
+
+    repository: str
+    name: str
+    size_bytes: int
+    sha256: str = ""
+    """The published checksum; empty where none was found, then the hub's own at the time counts."""
+    revision: str = "main"
+    """The commit that the checksum belongs to."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """What memory and speed follow from, as the maker publishes it."""
+
+    layers: int
+    kv_values_per_token: int
+    """Numbers that the cache keeps for a token: layers x key-value heads x (key + value length)."""
+    active_parameters: int
+    """Weights that work on each token; fewer than all in a mixture of experts."""
+
+
+@dataclass(frozen=True, slots=True)
+class KnownModel:
+    """One row of the catalogue. ``parameters`` counts weights; ``languages`` are those it was trained on."""
+
+    name: str
+    summary: str
+    licence: str
+    parameters: int
+    languages: tuple[str, ...]
+    paths: tuple[Path, ...] = ()
+    """Where the file may lie, besides the models folder."""
+    useful_tokens: int = 0
+    """Longest prompt that it makes good use of, where that is less than what it accepts; 0 for no such limit."""
+    family: str = ""
+    """FIM family, a name of ``engine.fim``; the vocabulary itself decides when the model is loaded."""
+    native_tokens: int = 0
+    """Context that it was trained for."""
+    extended_tokens: int = 0
+    """Context that its maker documents with YaRN; 0 for none."""
+    is_chat: bool = False
+    """Whether it also follows instructions, which actions with a free instruction need."""
+    is_free: bool = True
+    """Whether the licence allows any use, work for pay included."""
+    shape: Shape | None = None
+    hub: HubFile | None = None
+
+    @property
+    def places(self) -> tuple[Path, ...]:
+        """Every place where the file may lie, the likeliest first."""
+        return (*self.paths, models_folder() / self.hub.name) if self.hub else self.paths
+
+    @property
+    def path(self) -> Path | None:
+        """The file on this machine, or None while it is not here."""
+        return next((path for path in self.places if is_file(path)), None)
+
+    @property
+    def size_bytes(self) -> int:
+        """Size of the file on this machine; 0 while it is not here."""
+        path = self.path
+        return path.stat().st_size if path else 0
+
+    @property
+    def most_tokens(self) -> int:
+        """The longest context it can be asked for."""
+        return max(self.native_tokens, self.extended_tokens)
+
+
+def is_file(path: Path) -> bool:
+    """Whether a file is there; a path that cannot be one is none."""
+    try:
+        return path.is_file()
+    except (OSError, ValueError):  # a name too long, a folder that may not be entered
+        return False

@@ -1,0 +1,145 @@
+"""Which model suits a machine: arithmetic over the rows' shapes and the machine's measured rates. Pure.
+
+Speeds are estimates. Reading a prompt is bound by arithmetic, writing by memory: a token costs two operations and one
+read of each weight that works on it (design/engine.md, section 7).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from spark_lsp.catalog.known import KnownModel, Shape
+
+GIB: Final = 1024**3
+CONTEXTS: Final = (8_192, 32_768, 131_072)
+"""Contexts whose memory is told."""
+LINE_TOKENS: Final = 128
+"""What is read when a line is finished; the rest stays in memory, and a single key reads less (context/budget.py)."""
+ENOUGH_TOKENS: Final = 8_192
+"""With less, little more than the open file is shown to the model."""
+BEARABLE_FIRST_MS: Final = 1_000.0
+"""Behind a slower first token people have typed on (the deadline for answers is 600 ms)."""
+BEARABLE_DECODE: Final = 12.0
+"""Tokens a second; a line has some ten tokens."""
+
+RANKED: Final = (
+    "qwen2.5-coder-0.5b",
+    "qwen2.5-coder-1.5b",
+    "seed-coder-8b",
+    "qwen2.5-coder-7b",
+    "qwen2.5-coder-14b",
+    "qwen3-coder-30b-a3b",
+)
+"""What is recommended, the best last: one line of models, whose makers publish that each is better than the smaller
+ones at filling holes, and the one that fills its gap for cards of 8 GB. The others are there for who wants them."""
+
+_KV_BYTES: Final = {False: 2.0, True: 34 / 32}  # f16 on a processor, q8_0 on a card
+_BUFFERS_BYTES: Final = 400 * 1024**2  # compute buffers and the process itself, as the engine's runs showed
+_KEEP_RAM_BYTES: Final = 2 * GIB  # for the editor and all else
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """What a machine has. Rates are measured where ``is_measured``, else assumed for a card of that size."""
+
+    ram_bytes: int
+    """Memory that is free, or can be made free at once."""
+    cores: int
+    disk_bytes: int
+    """Free space where models are kept."""
+    operations_per_s: float
+    bytes_per_s: float
+    card: str = ""
+    """The graphics card that llama.cpp can use; empty for none, then the processor counts."""
+    vram_bytes: int = 0
+    is_measured: bool = True
+
+    @property
+    def room_bytes(self) -> int:
+        """What a model and its context may take."""
+        return self.vram_bytes if self.card else max(0, self.ram_bytes - _KEEP_RAM_BYTES)
+
+
+@dataclass(frozen=True, slots=True)
+class Fit:
+    """How one model does on a machine. ``memory_bytes`` is told for each of ``CONTEXTS``, 0 where it accepts less."""
+
+    model: KnownModel
+    memory_bytes: tuple[int, ...]
+    context_tokens: int
+    """The longest context that fits; 0 when the model does not."""
+    first_token_ms: float
+    """With ``LINE_TOKENS`` to read behind what is in memory already."""
+    decode_tokens_per_s: float
+    fits_disk: bool
+
+    @property
+    def fits(self) -> bool:
+        """Whether memory and disk hold it with a context worth having."""
+        return self.fits_disk and self.context_tokens >= min(
+            ENOUGH_TOKENS, self.model.useful_tokens or self.model.most_tokens
+        )
+
+    @property
+    def is_quick(self) -> bool:
+        """Whether it keeps up with somebody who types."""
+        return self.first_token_ms <= BEARABLE_FIRST_MS and self.decode_tokens_per_s >= BEARABLE_DECODE
+
+
+@dataclass(frozen=True, slots=True)
+class Recommendation:
+    """One model, and why this one."""
+
+    name: str
+    reason: str
+
+
+def fit(model: KnownModel, shape: Shape, machine: Machine) -> Fit:
+    """Work out how one model does."""
+    size = (model.hub.size_bytes if model.hub else 0) or model.size_bytes
+    kv = shape.kv_values_per_token * _KV_BYTES[bool(machine.card)]
+    fixed = size + _BUFFERS_BYTES
+    most = model.useful_tokens or model.most_tokens
+    held = int((machine.room_bytes - fixed) / kv) // 256 * 256
+    share = shape.active_parameters / model.parameters
+    first_ms = 2.0 * shape.active_parameters * LINE_TOKENS / machine.operations_per_s * 1000
+    per_token_s = size * share / machine.bytes_per_s
+    return Fit(
+        model,
+        tuple(int(fixed + kv * tokens) if tokens <= model.most_tokens else 0 for tokens in CONTEXTS),
+        max(0, min(most, held)),
+        first_ms + per_token_s * 1000,
+        1 / per_token_s,
+        fits_disk=model.path is not None or size <= machine.disk_bytes,
+    )
+
+
+def fits(models: Sequence[KnownModel], machine: Machine) -> tuple[Fit, ...]:
+    """Work out how all models do whose shape is known, in their order."""
+    return tuple(fit(model, model.shape, machine) for model in models if model.shape)
+
+
+def recommend(found: Sequence[Fit], machine: Machine) -> Recommendation:
+    """Choose one: the best of ``RANKED`` that fits and keeps up, else the quickest; the embedded one when none fits."""
+    place = f"{machine.vram_bytes / GIB:.0f} GiB of {machine.card}" if machine.card else f"{machine.cores} cores"
+    by_name = {one.model.name: one for one in found if one.fits}
+    ranked = [by_name[name] for name in RANKED if name in by_name]
+    quick = [one for one in ranked if one.is_quick]
+    if quick:
+        best = quick[-1]
+        said = f"The best of its line that keeps up with typing on {place}; its licence allows any use"
+        if best is not ranked[-1]:
+            said += f". {ranked[-1].model.name} would fit too, but be too slow"
+        return Recommendation(best.model.name, f"{said}.")
+    if ranked:
+        best = min(ranked, key=lambda one: one.first_token_ms)
+        return Recommendation(
+            best.model.name,
+            f"None keeps up with typing on {place}; this one is the quickest, with a first token after some "
+            f"{best.first_token_ms / 1000:.1f} s. A team server or a graphics card would serve better.",
+        )
+    embedded = next(one for one in found if one.model.hub is None)
+    lacking = "memory" if any(one.fits_disk for one in found if one.model.hub) else "disk space"
+    return Recommendation(
+        embedded.model.name, f"There is too little free {lacking} for any other; free some and ask again."
+    )
