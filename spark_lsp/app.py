@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import platformdirs
+from pathspec import GitIgnoreSpec
 
 from spark_lsp.actions.base import ActionsRoom
 from spark_lsp.actions.catalog import CATALOG
@@ -14,6 +15,7 @@ from spark_lsp.catalog.catalog import resolve_model, useful_tokens
 from spark_lsp.completion.ahead import ReadAhead
 from spark_lsp.completion.complete import Completer
 from spark_lsp.completion.feedback import Feedback
+from spark_lsp.completion.names import in_index
 from spark_lsp.config import Settings
 from spark_lsp.context.workspace import WorkspaceContext
 from spark_lsp.engine.base import Engine
@@ -23,6 +25,7 @@ from spark_lsp.index.ignore import Rules
 from spark_lsp.index.recent import Recent
 from spark_lsp.index.store import Index
 from spark_lsp.index.view import EMPTY_VIEW
+from spark_lsp.index.workers import Workers
 from spark_lsp.server.rooms import Rooms
 from spark_lsp.text.document import Snapshot, content_hash
 from spark_lsp.trace import TraceLog
@@ -108,7 +111,16 @@ def open_rooms(
     )
     feedback = previous.completer.feedback if previous else Feedback()
     feedback.path = feedback_path() if settings.telemetry.local else None
-    completer = Completer(engine, context, lambda: settings.completion, log.add, feedback)
+    excluded = GitIgnoreSpec.from_lines(settings.completion.exclude)
+    completer = Completer(
+        engine,
+        context,
+        lambda: settings.completion,
+        log.add,
+        feedback,
+        knows=lambda name: index is None or in_index(index.view(), name),
+        is_excluded=lambda hole: excluded.match_file(_relative(hole.snapshot, root)),
+    )
     actions = ActionsRoom(CATALOG, engine, context, lambda: settings.actions, log.add)
     ahead = ReadAhead(engine, context, completer.refuses)
     return Rooms(root, engine, index, recent, context, completer, ahead, actions, log, settings, problem)
@@ -127,7 +139,7 @@ def _open_index(root: Path | None, settings: Settings) -> tuple[Index | None, Wo
         return None, None
     rules = Rules(include=settings.context.include, exclude=settings.context.exclude)
     try:
-        return Index(root, cache_path=index_cache_path(root), rules=rules), None
+        return Index(root, cache_path=index_cache_path(root), rules=rules, workers=Workers()), None
     except WorkspaceError as error:
         return None, error
 

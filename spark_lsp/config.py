@@ -47,7 +47,19 @@ class CompletionSettings(msgspec.Struct, frozen=True, rename="camel"):
     languages: Annotated[
         Mapping[str, bool], Meta(description="Language ids switched on or off; those not named are on.")
     ] = msgspec.field(default_factory=dict)
+    exclude: Annotated[
+        tuple[str, ...], Meta(description="Globs of files in which nothing is completed, as in a .gitignore.")
+    ] = ()
     max_lines: Annotated[int, Meta(ge=1, le=200, description="Longest suggestion in lines.")] = 12
+    min_confidence: Annotated[
+        float,
+        Meta(
+            ge=0,
+            le=1,
+            description="Chance of being right, as the model sees it, below which a suggestion is shortened or not "
+            "shown; 0 shows all.",
+        ),
+    ] = 0.1
     deadline_ms: Annotated[
         int, Meta(ge=50, le=60_000, description="Answer time while typing; by hand ten times that.")
     ] = 600

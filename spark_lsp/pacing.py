@@ -3,12 +3,19 @@
 Never sleeps by itself: it says how long, the caller waits.
 """
 
+from collections import deque
 from dataclasses import dataclass, field
+from statistics import median
 
 MIN_DEBOUNCE_MS = 20.0
 MAX_DEBOUNCE_MS = 300.0
 LATENCY_SHARE = 0.25
 """Wait a quarter of what an answer costs: clangd's DebouncePolicy waits in proportion to the rebuild time."""
+PAUSE_SHARE = 1.3
+"""Behind a model that is slower than the typing, wait until a key is this much later than usual: a pause."""
+RHYTHM_KEYS = 20
+LONGEST_KEY_GAP_MS = 1000.0  # longer is thinking, not typing
+FEWEST_KEYS = 5
 SMOOTHING = 0.3
 """Weight of the newest measurement in the running mean; about the last six answers count."""
 
@@ -22,11 +29,37 @@ class DebouncePolicy:
     min_ms: float = MIN_DEBOUNCE_MS
     max_ms: float = MAX_DEBOUNCE_MS
 
-    def wait_ms(self, latency_ms: float) -> float:
-        """Return how long to wait before asking, given the usual time to a first token."""
+    def wait_ms(self, latency_ms: float, gap_ms: float = 0.0) -> float:
+        """Return how long to wait before asking, given the usual time to a first token and between two keys.
+
+        An answer that comes before the next key is worth asking for at each key; a slower one would be for nothing
+        while the user types on, so it waits for a pause. ``gap_ms`` 0 means that the rhythm is not known.
+        """
         if self.fixed_ms is not None:
             return self.fixed_ms
-        return min(self.max_ms, max(self.min_ms, latency_ms * self.share))
+        wait_ms = max(self.min_ms, latency_ms * self.share)
+        if 0 < gap_ms < latency_ms:
+            wait_ms = max(wait_ms, gap_ms * PAUSE_SHARE)
+        return min(self.max_ms, wait_ms)
+
+
+@dataclass(slots=True)
+class Rhythm:
+    """How fast somebody types: the usual time between two keys."""
+
+    _gaps_ms: deque[float] = field(default_factory=lambda: deque(maxlen=RHYTHM_KEYS))
+    _last_s: float | None = None
+
+    def key(self, now_s: float) -> None:
+        """Note a key; ``now_s`` is any clock that does not go back."""
+        if self._last_s is not None and (gap_ms := (now_s - self._last_s) * 1000) <= LONGEST_KEY_GAP_MS:
+            self._gaps_ms.append(gap_ms)
+        self._last_s = now_s
+
+    @property
+    def gap_ms(self) -> float:
+        """The median time between two keys; 0.0 while too few were seen."""
+        return median(self._gaps_ms) if len(self._gaps_ms) >= FEWEST_KEYS else 0.0
 
 
 @dataclass(slots=True)

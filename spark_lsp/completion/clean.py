@@ -1,14 +1,19 @@
-"""Cleaning the final text: what was trimmed is made fit to stand in the document. Pure, named steps in order.
+"""Cleaning: from what was trimmed the longest beginning that is fit to stand in the document. Pure, named steps.
 
 Never adds text of its own beyond indentation; what it cannot mend it cuts or drops, with the rule's name.
 """
 
+import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 
-from spark_lsp.completion.hole import Hole, unopened
-from spark_lsp.text.syntax import parse
+from spark_lsp.completion.hole import Hole, imbalance, unopened
+from spark_lsp.completion.indent import fix_indentation
+from spark_lsp.text.edit import Span
 
-LARGEST_PARSED_CHARACTERS = 100_000  # two parses of more would take over 5 ms
+MOST_CUTS = 24  # a parse each; a text that is not fit after so many cuts is not worth more
+
+_WORD_ENDS = re.compile(r"(?<=\w)(?!\w)|(?<=[)\]}\"'`])")
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,49 +25,34 @@ class Cleaned:
     rule: str
 
 
-def clean(hole: Hole, text: str) -> Cleaned:
-    """Return what may be shown; an empty text names its rule."""
-    text = _fix_indentation(hole, text).rstrip()
+def clean(hole: Hole, text: str, *, whole: bool = True) -> Cleaned:
+    """Return what may be shown; an empty text names its rule.
+
+    A text that is not ``whole`` was cut somewhere, so it ends at its last word at most.
+    """
+    text = fix_indentation(hole, text).rstrip()
     if not text.strip():
         return Cleaned("", 0, "blank")
-    if _repeats_neighbour(hole, text):
+    if repeats_neighbour(hole, text):
         return Cleaned("", 0, "duplicate")
-    text, replaced = _fit_rest_of_line(hole, text)
-    if not text.strip():
-        return Cleaned("", 0, "suffix")
-    text = _cut_until_it_parses(hole, text, replaced)
-    return Cleaned(text, replaced, "") if text.strip() else Cleaned("", 0, "syntax")
+    rule = "syntax"
+    for end in _ends(text, whole=whole):
+        cut, replaced = fit_rest_of_line(hole, text[:end].rstrip())
+        if not cut.strip():
+            rule = "suffix"
+        elif is_fit(hole, cut, replaced):
+            return Cleaned(cut, replaced, "")
+    return Cleaned("", 0, rule)
 
 
-def _fix_indentation(hole: Hole, text: str) -> str:
-    """Use the document's tabs, and do not indent again what the cursor already indented."""
-    if hole.line_prefix and not hole.line_prefix.strip():
-        text = text.lstrip(" \t")
-    head, *rest = text.split("\n")
-    if rest and _uses_tabs(hole):
-        rest = [_with_tabs(line) for line in rest]
-    return "\n".join([head, *rest])
-
-
-def _uses_tabs(hole: Hole) -> bool:
-    lines = hole.snapshot.text.splitlines()[:500]
-    return sum(line.startswith("\t") for line in lines) > sum(line.startswith("  ") for line in lines)
-
-
-def _with_tabs(line: str) -> str:
-    body = line.lstrip(" ")
-    spaces = len(line) - len(body)
-    return "\t" * (spaces // 4) + " " * (spaces % 4) + body if spaces >= 4 else line
-
-
-def _repeats_neighbour(hole: Hole, text: str) -> bool:
+def repeats_neighbour(hole: Hole, text: str) -> bool:
     """Whether the first line says again what the next or the previous line says."""
     first = (hole.line_prefix + text.split("\n", 1)[0]).strip()
     is_telling = sum(char.isalnum() for char in first) >= 3
     return is_telling and first in (hole.next_line.strip(), hole.previous_line.strip())
 
 
-def _fit_rest_of_line(hole: Hole, text: str) -> tuple[str, int]:
+def fit_rest_of_line(hole: Hole, text: str) -> tuple[str, int]:
     """Leave out what the line already has after the cursor, or replace the closers that the text brings itself.
 
     ``foo(|)`` with ``a, b)`` replaces the ``)``; ``foo(|):`` with ``a):`` replaces ``):``.
@@ -71,7 +61,7 @@ def _fit_rest_of_line(hole: Hole, text: str) -> tuple[str, int]:
     if not rest.strip():
         return text, 0
     first_line = text.split("\n", 1)[0]
-    if first_line.endswith(rest):
+    if first_line.endswith(rest) and imbalance(first_line[: -len(rest)]) <= (0, 0):
         return text, len(rest)
     closers = unopened(first_line)
     replaced = 0
@@ -84,18 +74,23 @@ def _fit_rest_of_line(hole: Hole, text: str) -> tuple[str, int]:
     return text, replaced if rest[:replaced].strip() else 0
 
 
-def _cut_until_it_parses(hole: Hole, text: str, replaced: int) -> str:
-    """Cut whole lines from the end until the document parses no worse than before."""
-    if "\n" not in text or len(hole.snapshot.text) > LARGEST_PARSED_CHARACTERS:
-        return text
-    before = parse(hole.language, hole.snapshot.text)
-    if before is None:
-        return text
-    lines = text.split("\n")
-    while len(lines) > 1:
-        candidate = "\n".join(lines)
-        after = parse(hole.language, hole.prefix + candidate + hole.suffix[replaced:])
-        if after is None or after.error_count <= before.error_count:
-            return candidate.rstrip()
-        lines.pop()
-    return lines[0]
+def is_fit(hole: Hole, text: str, replaced: int) -> bool:
+    """Whether a text leaves no bracket open or over, and the document parses no worse with it than without."""
+    before, after = hole.around
+    opened, closed = imbalance(before + text + after[replaced:])
+    opened_before, closed_before = imbalance(before + after)
+    if opened > opened_before or closed > closed_before:
+        return False
+    if hole.tree is None:
+        return True
+    edited = hole.tree.edited(Span(hole.offset, hole.offset + replaced), text)
+    return edited.error_count <= hole.tree.error_count
+
+
+def _ends(text: str, *, whole: bool) -> Iterator[int]:
+    """Yield where the text may be cut, the latest first: its end, its lines' ends, and the words of its first line."""
+    first = text.find("\n")
+    ends = [match.start() for match in re.finditer("\n", text)]
+    words = [match.start() for match in _WORD_ENDS.finditer(text[: first if first >= 0 else len(text)])]
+    candidates = sorted({*words, *ends, *([len(text)] if whole or ends else [])}, reverse=True)
+    yield from candidates[:MOST_CUTS]

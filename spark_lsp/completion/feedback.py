@@ -1,24 +1,50 @@
-"""What became of suggestions: shown, partly accepted, accepted. Counted in memory and, if allowed, in a local file.
+"""What became of suggestions: shown, partly accepted, accepted, kept, rejected.
 
-Never holds the suggested text, and nothing is ever sent: the file is for the user to read and delete.
+Counted in memory and, if allowed, in a local file of one JSON object a line. Never holds the suggested text on disk,
+and nothing is ever sent: the file is for the user to read, plot and delete.
 """
 
+import asyncio
 import json
 import time
 from collections import OrderedDict
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any, Final
 
-REMEMBERED_SUGGESTIONS = 500
-FILE_LIMIT_BYTES = 5_000_000  # some 40,000 suggestions; then the file starts anew
+from rapidfuzz import fuzz
+from rapidfuzz.distance import Levenshtein
+
+from spark_lsp.text.tree import common_beginning
+
+REMEMBERED_SUGGESTIONS: Final = 500
+FILE_LIMIT_BYTES: Final = 5_000_000
+"""Some 20,000 lines; then the older half goes."""
+KEPT_AFTER_S: Final = (30, 300)
+"""When to look at what is kept of an accepted text: right after it was read again, and when work has moved on."""
+SHORTEST_KEPT: Final = 3  # fewer characters in a row are found in any text
+LOOKED_AT: Final = 2_000  # characters behind its place in which an accepted text is looked for
 
 
 @dataclass(slots=True)
 class _Fate:
     language: str
     characters: int
+    model: str = ""
+    latency_ms: float = 0.0
     shown: bool = False
+    ended: bool = False
     accepted_characters: int = 0
+
+
+@dataclass(slots=True)
+class _Watched:
+    """An accepted text and where it stands in the document as it was last seen."""
+
+    uri: str
+    offset: int
+    text: str
+    document: str
 
 
 @dataclass(slots=True)
@@ -28,11 +54,18 @@ class Feedback:
     path: Path | None = None
     shown_count: int = 0
     accepted_count: int = 0
+    rejected_count: int = 0
     _fates: OrderedDict[int, _Fate] = field(default_factory=OrderedDict)
+    _watched: dict[int, _Watched] = field(default_factory=dict)
+    _session: int = field(default_factory=lambda: int(time.time()))
 
-    def offered(self, suggestion_id: int, language: str, characters: int) -> None:
-        """Remember a suggestion that went to the editor."""
-        self._fates[suggestion_id] = _Fate(language, characters)
+    def offered(
+        self, suggestion_id: int, language: str, characters: int, *, model: str = "", latency_ms: float = 0.0
+    ) -> None:
+        """Remember a suggestion that went to the editor. Its rest, once a part is typed, is the same suggestion."""
+        if suggestion_id in self._fates:
+            return
+        self._fates[suggestion_id] = _Fate(language, characters, model, round(latency_ms, 1))
         while len(self._fates) > REMEMBERED_SUGGESTIONS:
             self._fates.popitem(last=False)
 
@@ -42,37 +75,97 @@ class Feedback:
         if fate and not fate.shown:
             fate.shown = True
             self.shown_count += 1
-            self._write("shown", fate)
+            self._write("shown", suggestion_id, fate)
 
     def partly_accepted(self, suggestion_id: int, characters: int) -> None:
         """Note how much of it was taken so far."""
         fate = self._fates.get(suggestion_id)
-        if fate:
+        if fate and not fate.ended:
             fate.accepted_characters = max(fate.accepted_characters, characters)
-            self._write("partly_accepted", fate)
+            self._write("partly_accepted", suggestion_id, fate)
 
     def accepted(self, suggestion_id: int) -> None:
         """Note that it was taken whole."""
-        fate = self._fates.pop(suggestion_id, None)
-        if fate:
+        fate = self._fates.get(suggestion_id)
+        if fate and not fate.ended:
+            fate.ended = True
             fate.accepted_characters = fate.characters
             self.accepted_count += 1
-            self._write("accepted", fate)
+            self._write("accepted", suggestion_id, fate)
 
-    def _write(self, event: str, fate: _Fate) -> None:
+    def rejected(self, suggestion_id: int, seen_ms: float) -> None:
+        """Note that the user typed something else, and after how long."""
+        fate = self._fates.get(suggestion_id)
+        if fate and not fate.ended:
+            fate.ended = True
+            self.rejected_count += 1
+            self._write("rejected", suggestion_id, fate, seen_ms=round(seen_ms))
+
+    # -- what is kept ------------------------------------------------------------------------------------------------
+
+    def watch(self, suggestion_id: int, uri: str, offset: int, text: str, document: str) -> None:
+        """Look again later at an accepted text that stands at an offset of a document."""
+        self._watched[suggestion_id] = _Watched(uri, offset, text, document)
+        loop = asyncio.get_running_loop()
+        for after_s in KEPT_AFTER_S:
+            loop.call_later(after_s, self.look, suggestion_id, after_s)
+
+    def edited(self, uri: str, document: str) -> None:
+        """Follow the accepted texts of a document through an edit."""
+        for watched in self._watched.values():
+            if watched.uri != uri or watched.document == document:
+                continue
+            begun = common_beginning(watched.document, document)
+            if begun < watched.offset:
+                watched.offset = max(begun, watched.offset + len(document) - len(watched.document))
+            watched.document = document
+
+    def look(self, suggestion_id: int, after_s: int) -> None:
+        """Note how much of an accepted text is still there."""
+        watched, fate = self._watched.get(suggestion_id), self._fates.get(suggestion_id)
+        if watched is None or fate is None:
+            return
+        kept = kept_characters(watched.text, watched.document, watched.offset)
+        self._write("kept", suggestion_id, fate, after_s=after_s, kept_characters=kept)
+        if after_s == KEPT_AFTER_S[-1]:
+            del self._watched[suggestion_id]
+
+    def closed(self, uri: str) -> None:
+        """Forget what is watched in a document that was closed: nobody tells any more what becomes of it."""
+        self._watched = {number: each for number, each in self._watched.items() if each.uri != uri}
+
+    def _write(self, event: str, suggestion_id: int, fate: _Fate, **more: Any) -> None:
         if self.path is None:
             return
         line = {
             "at": round(time.time(), 1),
             "event": event,
+            "suggestion": f"{self._session}-{suggestion_id}",
             "language": fate.language,
+            "model": fate.model,
             "characters": fate.characters,
             "accepted_characters": fate.accepted_characters,
+            "latency_ms": fate.latency_ms,
+            **more,
         }
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            is_full = self.path.exists() and self.path.stat().st_size > FILE_LIMIT_BYTES
-            with self.path.open("w" if is_full else "a", encoding="utf-8") as file:
+            if self.path.exists() and self.path.stat().st_size > FILE_LIMIT_BYTES:
+                lines = self.path.read_text("utf-8", "replace").splitlines(keepends=True)
+                self.path.write_text("".join(lines[len(lines) // 2 :]), "utf-8")
+            with self.path.open("a", encoding="utf-8") as file:
                 file.write(json.dumps(line) + "\n")
         except OSError:
             self.path = None  # a full or read-only disk costs the statistics, never the completion
+
+
+def kept_characters(text: str, document: str, offset: int) -> int:
+    """Return how many characters of an accepted text are found about its place, in runs that are no accident."""
+    around = document[max(0, offset - LOOKED_AT // 10) : offset + len(text) + LOOKED_AT]
+    if text in around:
+        return len(text)
+    found = fuzz.partial_ratio_alignment(text, around)
+    if found is None or not around:
+        return 0
+    blocks = Levenshtein.opcodes(text, around[found.dest_start : found.dest_end]).as_matching_blocks()
+    return sum(block.size for block in blocks if block.size >= min(SHORTEST_KEPT, len(text)))

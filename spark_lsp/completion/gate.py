@@ -7,13 +7,12 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from spark_lsp.completion.hole import Hole
+from spark_lsp.completion.hole import LARGEST_PARSED_CHARACTERS, Hole
 from spark_lsp.config import CompletionSettings
 from spark_lsp.index.secrets import is_secret_name
 from spark_lsp.text.syntax import parse
 
 LARGEST_DOCUMENT_CHARACTERS = 2_000_000
-LARGEST_PARSED_CHARACTERS = 200_000  # a parse of more takes over 5 ms, which the event loop must not
 FEWEST_CHARACTERS = 10
 """A document with less says nothing to go on from (Copilot's ghost text has the same floor)."""
 

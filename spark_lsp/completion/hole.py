@@ -1,17 +1,26 @@
 """The hole: what stands around the cursor, worked out once per request. Frozen; every later stage reads it."""
 
 import re
+from collections import Counter, OrderedDict
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
 
 from spark_lsp.text.document import Snapshot
 from spark_lsp.text.language import Language, language_of_id, language_of_path
+from spark_lsp.text.tree import Tree, plant, regrown
 
 OPENERS: Final = {"(": ")", "[": "]", "{": "}"}
 CLOSERS: Final = {closer: opener for opener, closer in OPENERS.items()}
 _QUOTED = re.compile(r"""\"(?:\\.|[^"\\\n])*\"|'(?:\\.|[^'\\\n])*'|`(?:\\.|[^`\\\n])*`""")
 _BALANCE_LINES = 60  # a bracket left open farther up belongs to a block, which the indentation rules look after
+LARGEST_PARSED_CHARACTERS = 100_000
+"""The first parse of more would hold up the event loop for 20 ms and more; larger documents are judged by lines."""
+_INDENT_CHARACTERS = 20_000
+_KEPT_TREES = 8  # the documents that a user types into by turns
+
+_WORD = re.compile(r"[^\W\d]\w*")
+_trees: OrderedDict[str, Tree] = OrderedDict()
 
 
 @dataclass(frozen=True)
@@ -87,12 +96,55 @@ class Hole:
         """Whether a block is wanted, rather than the rest of a line."""
         return not self.line_suffix.strip() and (self.opens_block or not self.line_prefix.strip())
 
+    @property
+    def wants_body(self) -> bool:
+        """Whether the body of a definition or a block is still to be written, all of it."""
+        return self.opens_block or self.after_opener
+
+    @cached_property
+    def indent_unit(self) -> int:
+        """The document's columns for one level: the commonest step to a deeper line; 0 where nothing tells."""
+        steps: Counter[int] = Counter()
+        last = 0
+        for line in self.snapshot.text[:_INDENT_CHARACTERS].splitlines():
+            if line.strip():
+                width = columns(line)
+                steps[width - last] += width > last
+                last = width
+        step, count = max(steps.items(), key=lambda item: item[1], default=(0, 0))
+        return step if count and 2 <= step <= 8 else 0
+
+    @cached_property
+    def words(self) -> frozenset[str]:
+        """Every word of the document."""
+        return frozenset(_WORD.findall(self.snapshot.text))
+
+    @cached_property
+    def around(self) -> tuple[str, str]:
+        """The lines before and after the cursor over which brackets are counted."""
+        lines = self.snapshot.lines
+        here = lines.line_of(self.offset)
+        first, last = max(0, here - _BALANCE_LINES), min(len(lines) - 1, here + _BALANCE_LINES)
+        text = self.snapshot.text
+        return text[lines.starts[first] : self.offset], text[self.offset : lines.ends[last]]
+
+    @cached_property
+    def tree(self) -> Tree | None:
+        """The document's syntax tree; None for plain text and for documents that are too large."""
+        if self.language is None or len(self.snapshot.text) > LARGEST_PARSED_CHARACTERS:
+            return None
+        uri, old = self.snapshot.uri, _trees.pop(self.snapshot.uri, None)
+        is_known = old is not None and old.language is self.language
+        tree = regrown(old, self.snapshot.text) if old and is_known else plant(self.language, self.snapshot.text)
+        _trees[uri] = tree
+        while len(_trees) > _KEPT_TREES:
+            _trees.popitem(last=False)
+        return tree
+
     @cached_property
     def open_brackets(self) -> str:
         """Brackets left open before the cursor, outermost first, counted over the last lines."""
-        lines = self.snapshot.lines
-        first = max(0, lines.line_of(self.offset) - _BALANCE_LINES)
-        return unclosed(self.snapshot.text[lines.starts[first] : self.offset])
+        return unclosed(self.around[0])
 
 
 def columns(line: str) -> int:
@@ -110,6 +162,11 @@ def unclosed(text: str) -> str:
         elif char in CLOSERS and stack and stack[-1] == CLOSERS[char]:
             stack.pop()
     return "".join(stack)
+
+
+def imbalance(text: str) -> tuple[int, int]:
+    """Return how many brackets a text leaves open, and how many it closes that it did not open."""
+    return len(unclosed(text)), len(unopened(text))
 
 
 def unopened(text: str) -> str:

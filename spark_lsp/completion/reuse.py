@@ -1,10 +1,10 @@
 """Answers that need no model: typed-through suggestions, the same question again, texts that were rejected.
 
-A result is kept under everything it depends on. Never offers a text at a place where the user has erased it.
+A result is kept under everything it depends on. Never offers a text at a place where the user has rejected it.
 """
 
 from collections import OrderedDict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from spark_lsp.completion.hole import Hole
 from spark_lsp.text.document import content_hash
@@ -24,6 +24,8 @@ class Result:
     replaced: int
     settings_key: str
     """Names the model, the trunk and the settings that the text depends on."""
+    id: int = 0
+    """The suggestion that it was offered as, so that its rest is the same one to the feedback; 0: not offered yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,26 +43,43 @@ class Reuse:
     def __init__(self) -> None:
         self._results: OrderedDict[str, _Kept] = OrderedDict()
         self._newest: dict[str, Result] = {}
+        self._next: dict[str, Result] = {}
+        """What would follow once the newest suggestion is accepted."""
         self._rejected: OrderedDict[tuple[str, str], None] = OrderedDict()
 
     def store(self, result: Result) -> None:
         """Keep a result."""
-        key = _key(result.uri, result.prefix, result.suffix, result.settings_key)
-        self._results[key] = _Kept(result.uri, result.text, result.replaced)
         self._newest[result.uri] = result
-        while len(self._results) > KEPT_RESULTS:
-            self._results.popitem(last=False)
+        self._keep(result)
 
-    def look_up(self, hole: Hole, settings_key: str) -> Result | None:
-        """Return what can be shown without asking: the rest of the newest suggestion, or the same question's answer."""
+    def store_next(self, result: Result) -> None:
+        """Keep what would follow the newest suggestion."""
+        self._next[result.uri] = result
+        self._keep(result)
+
+    def look_up(self, hole: Hole, settings_key: str, *, exact: bool = False) -> Result | None:
+        """Return what can be shown without asking: the rest of the newest suggestion, or the same question's answer.
+
+        ``exact``: only what was made under these very settings.
+        """
         uri = hole.snapshot.uri
-        newest = self._newest.get(uri)
-        if newest:
-            rest = typed_through(newest.prefix, newest.suffix, newest.text, newest.replaced, hole)
+        for held in (self._newest, self._next):
+            result = held.get(uri)
+            if result is None or (exact and result.settings_key != settings_key):
+                continue
+            rest = typed_through(result.prefix, result.suffix, result.text, result.replaced, hole)
             if rest:
-                return Result(uri, hole.prefix, hole.suffix, rest, newest.replaced, settings_key)
+                if held is self._next:
+                    self._newest[uri] = self._next.pop(uri)
+                return replace(result, prefix=hole.prefix, suffix=hole.suffix, text=rest)
         kept = self._results.get(_key(uri, hole.prefix, hole.suffix, settings_key))
         return Result(uri, hole.prefix, hole.suffix, kept.text, kept.replaced, settings_key) if kept else None
+
+    def offered(self, uri: str, suggestion_id: int) -> None:
+        """Note under which number the newest result is on the screen."""
+        newest = self._newest.get(uri)
+        if newest and not newest.id:
+            self._newest[uri] = replace(newest, id=suggestion_id)
 
     def changed(self, hole: Hole) -> None:
         """Notice a change: a suggestion that is being erased is not wanted, and is not offered there again."""
@@ -79,14 +98,21 @@ class Reuse:
             self._rejected.popitem(last=False)
 
     def is_rejected(self, hole: Hole, text: str) -> bool:
-        """Whether the user has erased this very text here."""
+        """Whether the user has rejected this very text here."""
         return (hole.snapshot.uri, _place(hole.prefix, text)) in self._rejected
 
     def forget(self, uri: str) -> None:
         """Drop what belongs to a document that was closed."""
         self._newest.pop(uri, None)
+        self._next.pop(uri, None)
         for key in [key for key, result in self._results.items() if result.uri == uri]:
             del self._results[key]
+
+    def _keep(self, result: Result) -> None:
+        key = _key(result.uri, result.prefix, result.suffix, result.settings_key)
+        self._results[key] = _Kept(result.uri, result.text, result.replaced)
+        while len(self._results) > KEPT_RESULTS:
+            self._results.popitem(last=False)
 
 
 def typed_through(prefix: str, suffix: str, text: str, replaced: int, hole: Hole) -> str:

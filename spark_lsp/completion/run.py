@@ -1,6 +1,6 @@
 """One generation and those who wait for it: it may outlive the request that began it, and serve the next ones.
 
-Holds what the model has said so far; never decides what may be shown (trim and clean do).
+Holds what the model has said so far and what of it may be shown; asks nobody.
 """
 
 import asyncio
@@ -9,21 +9,28 @@ from dataclasses import dataclass, field
 import msgspec
 
 from spark_lsp.completion.hole import Hole
-from spark_lsp.completion.trim import Trimmed
+from spark_lsp.completion.indent import fix_indentation
+from spark_lsp.completion.judge import Judged, Terms, judge
 from spark_lsp.context.pack import Packed
 from spark_lsp.engine.base import Chunk, StopCause, Usage
 from spark_lsp.errors import Reason
 
+_CUT_SHORT: frozenset[StopCause] = frozenset({"max_tokens", "deadline", "cancelled"})
+
 
 @dataclass(eq=False)
 class Run:
-    """A generation for a hole. ``updated`` is set at each change; a waiter clears it before it looks."""
+    """A generation for a hole. ``settings_key`` names what the answer depends on besides the hole."""
 
     hole: Hole
     settings_key: str
-    manual: bool
+    terms: Terms
+    manual: bool = False
+    is_next: bool = False
+    """Whether it prepares what would follow a suggestion that is still on the screen."""
     raw: str = ""
-    trimmed: Trimmed = Trimmed("", "", done=False)
+    scores: list[tuple[int, float]] = field(default_factory=list)
+    judged: Judged = Judged()
     reason: str = Reason.ENGINE_STARTING
     """What an empty answer would be blamed on right now."""
     done: bool = False
@@ -31,8 +38,11 @@ class Run:
     usage: Usage = field(default_factory=Usage)
     tokens: int = 0
     stop_cause: StopCause | None = None
-    probability: float = 1.0
+    began_s: float = 0.0
+    """When its prompt was begun, on the event loop's clock."""
     first_token_ms: float = 0.0
+    recorded: str = ""
+    """The file that its request was recorded in."""
     waiters: int = 0
     task: asyncio.Task[None] | None = None
     _updates: list[asyncio.Event] = field(default_factory=list)
@@ -43,12 +53,20 @@ class Run:
             event.set()
 
     def take(self, chunk: Chunk) -> None:
-        """Add what the model said."""
+        """Add what the model said, and judge what of it may be shown."""
+        self._take_scores(chunk)
         self.raw += chunk.text
         self.tokens += chunk.tokens
         self.stop_cause = chunk.stop
-        self.probability = min(self.probability, chunk.probability)
         self.usage = msgspec.structs.replace(chunk.usage or self.usage, generated_tokens=self.tokens)
+        self.judged = judge(
+            self.hole,
+            self.raw,
+            self.scores,
+            self.terms,
+            finished=chunk.stop is not None,
+            whole=chunk.stop not in _CUT_SHORT,
+        )
 
     def watch(self) -> asyncio.Event:
         """Begin to wait; pair with ``unwatch``."""
@@ -69,10 +87,19 @@ class Run:
         if not hole.prefix.startswith(self.hole.prefix):
             return False
         typed = hole.prefix[len(self.hole.prefix) :]
-        said = self.trimmed.text
-        return said.startswith(typed) or (not self.done and typed.startswith(said))
+        if self.done:
+            return self.judged.text.startswith(typed)
+        said = fix_indentation(self.hole, self.raw)
+        return said.startswith(typed) or typed.startswith(said)
 
     def stop(self) -> None:
         """End the generation; its engine stream is closed by the task itself."""
         if self.task and not self.task.done():
             self.task.cancel()
+
+    def _take_scores(self, chunk: Chunk) -> None:
+        end = len(self.raw)
+        for length, probability in chunk.scores or ((len(chunk.text), chunk.probability),):
+            end += length
+            if chunk.tokens:
+                self.scores.append((end, probability))

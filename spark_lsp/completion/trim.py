@@ -13,7 +13,8 @@ from typing import Final
 import numpy as np
 from rapidfuzz.distance import Levenshtein
 
-from spark_lsp.completion.hole import CLOSERS, OPENERS, Hole, columns
+from spark_lsp.completion.hole import CLOSERS, OPENERS, Hole, columns, unclosed
+from spark_lsp.text.edit import Span
 
 SIMILAR_LINE = 0.10
 """Two lines that differ in less than this share of their characters are the same line to a reader (Continue)."""
@@ -25,7 +26,10 @@ CYCLE_FEWEST_CHARACTERS: Final = 24  # a ruler of dashes or a short "0, 0, 0" is
 _LEAK = re.compile(
     r"<\|[A-Za-z_]{2,}\|?>?|</?(?:fim_[a-z]+|file_sep|repo_name|think|COMPLETION|PRE|SUF|MID|EOT)>|(?:^|\n)```|<｜"
 )
+_KNOWN_AT_ONCE = re.compile(r"<\|[A-Za-z_]{2}|\n?```|<｜")
+"""The forms of leaked text that are recognised by their beginning; the others when they are complete."""
 _BLANK_LINES = re.compile(r"\n[ \t]*\n[ \t]*\n")
+_BLANK_LINE = re.compile(r"\n[ \t]*\n")
 _ONLY_BRACKETS = re.compile(r"^[\s()\[\]{}<>,;:]*$")
 
 
@@ -63,10 +67,14 @@ def trim(hole: Hole, raw: str, *, max_lines: int, finished: bool) -> Trimmed:
 def _character_cuts(hole: Hole, raw: str) -> Iterator[_Cut]:
     leak = _LEAK.search(raw)
     if leak:
-        yield _Cut(leak.start() + 4, leak.start(), "leak")
+        begun = _KNOWN_AT_ONCE.match(raw, leak.start())
+        yield _Cut(begun.end() if begun else leak.end(), leak.start(), "leak")
     blank = _BLANK_LINES.search(raw)
     if blank:
         yield _Cut(blank.end(), blank.start(), "blank_lines")
+    paragraph = next((found for found in _BLANK_LINE.finditer(raw) if raw[: found.start()].strip()), None)
+    if paragraph and not hole.wants_body:
+        yield _Cut(paragraph.end(), paragraph.start(), "paragraph")
     closer = _first_unopened(hole.open_brackets, raw)
     if closer is not None:
         yield _Cut(closer + 1, closer, "closer")
@@ -76,7 +84,10 @@ def _character_cuts(hole: Hole, raw: str) -> Iterator[_Cut]:
 
 
 def _first_cycle(raw: str) -> _Cut | None:
-    """Find the earliest end of a pattern that was said ``CYCLE_REPEATS`` times in a row; keep it once."""
+    """Find the earliest end of a pattern that was said ``CYCLE_REPEATS`` times in a row; keep it twice.
+
+    Twice, because the second time is on the screen before it is known to be one.
+    """
     points = np.frombuffer(raw.encode("utf-32-le", "surrogatepass"), dtype=np.uint32)
     found: list[_Cut] = []
     for period in range(1, min(CYCLE_LONGEST_CHARACTERS, len(points) // 2) + 1):
@@ -87,7 +98,7 @@ def _first_cycle(raw: str) -> _Cut | None:
         if long.size:
             start = int(edges[long[0]]) + 1
             if not raw[start : start + period].isspace():
-                found.append(_Cut(start + period + needed, start + period, "cycle"))
+                found.append(_Cut(start + period + needed, start + 2 * period, "cycle"))
     return min(found, default=None)
 
 
@@ -113,17 +124,52 @@ def _line_cuts(hole: Hole, text: str, max_lines: int) -> Iterator[_Cut]:
     """Yield the cuts that complete lines call for; a line is complete once its line end is there."""
     ends = [match.start() for match in re.finditer("\n", text)]
     starts = [0, *(end + 1 for end in ends)]
-    if not hole.multi_line and ends:
-        yield _Cut(ends[0] + 1, ends[0], "single_line")
+    if not hole.multi_line:
+        yield from _single_line(hole, text, ends)
     if len(ends) >= max_lines:
         yield _Cut(ends[max_lines - 1] + 1, ends[max_lines - 1], "max_lines")
     lines = [text[start : after - 1] for start, after in pairwise(starts)]
     yield from _repeats(ends, lines)
     for number, line in enumerate(lines):
-        if _is_same_line(hole.line_prefix + line if number == 0 else line, hole.next_line):
+        whole = hole.line_prefix + line if number == 0 else line
+        if _is_same_line(whole, hole.next_line) or (number and _is_same_line(line, hole.line_suffix)):
             yield _Cut(ends[number] + 1, max(0, starts[number] - 1), "next_line")
             break
-    yield from _dedent(hole, text, starts)
+    if hole.multi_line:
+        yield from _dedent(hole, text, starts)
+        yield from _block(hole, text, starts)
+
+
+def _single_line(hole: Hole, text: str, ends: list[int]) -> Iterator[_Cut]:
+    """End the line, or what lies in the brackets that it opens: the rest of a call is part of it."""
+    for end in ends:
+        if hole.line_suffix.strip() or not unclosed(text[:end]):
+            yield _Cut(end + 1, end, "single_line")
+            return
+
+
+def _block(hole: Hole, text: str, starts: list[int]) -> Iterator[_Cut]:
+    """Stop where the statement that the text begins with is complete, by the syntax tree, and another one begins.
+
+    Where a body is still to be written, all of its statements are wanted.
+    """
+    if hole.wants_body or hole.tree is None:
+        return
+    for start, after in pairwise(starts[1:]):
+        line = text[start : after - 1]
+        is_deeper = any(columns(each) > hole.indent_columns for each in text[:start].split("\n")[1:])
+        if not line.strip() or columns(line) != hole.indent_columns or not is_deeper:
+            continue
+        tree = hole.tree.edited(Span(hole.offset, hole.offset), text[:after])
+        node = tree.outermost_from(hole.offset + start + len(line) - len(line.lstrip()))
+        before = node.prev_named_sibling if node is not None and node.is_named else None
+        begins = tree.to_byte(hole.offset)
+        if node is None or before is None or before.start_byte < begins:
+            continue
+        is_first = tree.source.count(b"\n", begins, before.start_byte) == 0
+        if is_first and before.start_point.column == node.start_point.column:
+            yield _Cut(after, start - 1, "block")
+            return
 
 
 def _repeats(ends: list[int], lines: list[str]) -> Iterator[_Cut]:

@@ -15,7 +15,7 @@ Command = Callable[[Session, list[Any]], Awaitable[Any]]
 async def accept_completion(session: Session, arguments: list[Any]) -> None:
     """Count an accepted suggestion."""
     if session.rooms and arguments:
-        session.rooms.completer.feedback.accepted(_id(arguments[0]))
+        session.rooms.completer.accepted(_id(arguments[0]))
 
 
 async def apply_action(session: Session, arguments: list[Any]) -> bool:

@@ -38,7 +38,8 @@ def did_change(session: Session, params: types.DidChangeTextDocumentParams) -> N
     if session.rooms:
         session.rooms.ahead.stop()
     if session.rooms and span:
-        session.rooms.completer.changed(Hole(new, span.end))
+        cursors = _cursors(list(params.content_changes))
+        session.rooms.completer.changed(Hole(new, span.end), cursors=cursors)
 
 
 def did_save(session: Session, params: types.DidSaveTextDocumentParams) -> None:
@@ -61,6 +62,16 @@ def did_close(session: Session, params: types.DidCloseTextDocumentParams) -> Non
 def did_change_watched_files(session: Session, params: types.DidChangeWatchedFilesParams) -> None:
     """Notice changes on disk."""
     session.files_changed([path for change in params.changes if (path := path_of(change.uri))])
+
+
+def _cursors(changes: list[types.TextDocumentContentChangeEvent]) -> int:
+    """Return at how many places the same text was typed at once, as several cursors do."""
+    typed = [
+        change.text
+        for change in changes
+        if isinstance(change, types.TextDocumentContentChangePartial) and change.text and "\n" not in change.text
+    ]
+    return len(typed) if len(typed) == len(changes) and len(set(typed)) == 1 else 1
 
 
 def _last_edit(

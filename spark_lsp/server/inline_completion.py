@@ -17,6 +17,7 @@ from spark_lsp.server.session import Session
 from spark_lsp.text.edit import Span
 
 ACCEPT_COMMAND = "spark.acceptCompletion"
+CANDIDATES_BY_HAND = 3
 
 
 def hole_at(session: Session, uri: str, position: types.Position) -> Hole | None:
@@ -31,7 +32,8 @@ async def inline_completion(session: Session, params: types.InlineCompletionPara
     """Answer once, by the deadline."""
     hole = hole_at(session, params.text_document.uri, params.position)
     manual = params.context.trigger_kind == types.InlineCompletionTriggerKind.Invoked
-    answer = await _complete(session, params.text_document.uri, hole, manual=manual)
+    candidates = CANDIDATES_BY_HAND if manual else 1
+    answer = await _complete(session, params.text_document.uri, hole, manual=manual, candidates=candidates)
     return types.InlineCompletionList(items=_items(session, hole, answer))
 
 
@@ -84,14 +86,16 @@ async def completion(session: Session, params: types.CompletionParams) -> types.
     return types.CompletionList(is_incomplete=True, items=[item])
 
 
-async def _complete(session: Session, uri: str, hole: Hole | None, *, manual: bool) -> Answer | None:
+async def _complete(
+    session: Session, uri: str, hole: Hole | None, *, manual: bool, candidates: int = 1
+) -> Answer | None:
     await session.wait_until_open()
     if hole is None or session.rooms is None:
         session.note_refusal("completion", uri)
         return None
     session.rooms.ahead.stop()
     try:
-        answer = await session.rooms.completer.complete(hole, manual=manual)
+        answer = await session.rooms.completer.complete(hole, manual=manual, candidates=candidates)
     finally:
         session.tell_status()
     if answer.reason == Reason.ENGINE_FAILED:
@@ -104,10 +108,11 @@ def _items(session: Session, hole: Hole | None, answer: Answer | None) -> list[t
         return []
     return [
         types.InlineCompletionItem(
-            insert_text=answer.suggestion.text,
-            range=_range(session, hole, answer.suggestion),
-            command=_accept(answer.suggestion),
+            insert_text=suggestion.text,
+            range=_range(session, hole, suggestion),
+            command=_accept(suggestion),
         )
+        for suggestion in (answer.suggestion, *answer.others)
     ]
 
 

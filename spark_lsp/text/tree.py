@@ -89,12 +89,12 @@ def regrown(old: Tree, text: str) -> Tree:
     """Return the tree of a text that grew out of an older one by one edit."""
     if old.text == text:
         return old
-    start = _common(old.text, text)
-    tail = _common(old.text[start:][::-1], text[start:][::-1])
+    start = common_beginning(old.text, text)
+    tail = common_beginning(old.text[start:][::-1], text[start:][::-1])
     return old.edited(Span(start, len(old.text) - tail), text[start : len(text) - tail])
 
 
-def _common(one: str, other: str) -> int:
+def common_beginning(one: str, other: str) -> int:
     """Return the length of the common beginning, by halving: comparing slices is faster than a loop."""
     low, high = 0, min(len(one), len(other))
     while low < high:

@@ -61,7 +61,7 @@ async def test_diverging_text_stops_the_stream() -> None:
     engine.hold()
     rooms = TestRooms(engine)
     hole = hole_of(BEFORE)
-    engine.step(1)
+    engine.step(3)
     first = rooms.completer.stream(hole, manual=False)
     assert not (await anext(first)).final
     other = _typed(hole, "m")

@@ -1,0 +1,34 @@
+"""Further candidates for a user who asked by hand: sampled answers to the same prompt, none nearly the same as another.
+
+Waits no longer than it was told; what has not come by then is stopped.
+"""
+
+import asyncio
+from typing import Final
+
+from rapidfuzz import fuzz
+
+from spark_lsp.completion.judge import Judged
+from spark_lsp.completion.run import Run
+from spark_lsp.completion.writer import Writer
+
+NEARLY_SAME: Final = 90.0
+"""Percent of likeness at which two candidates are one to a reader: the tenth of a line that trimming uses."""
+TRIES_PER_CANDIDATE: Final = 2
+
+
+async def other_candidates(writer: Writer, run: Run, shown: str, wanted: int, deadline: float) -> list[Judged]:
+    """Return up to ``wanted`` other texts for a run's hole; ``deadline`` is on the event loop's clock."""
+    found: list[Judged] = []
+    try:
+        async with asyncio.timeout_at(deadline):
+            for seed in range(1, wanted * TRIES_PER_CANDIDATE + 1):
+                judged = (await writer.candidate(run, seed)).judged
+                texts = [shown, *(each.text for each in found)]
+                if judged.text and all(fuzz.ratio(judged.text, text) < NEARLY_SAME for text in texts):
+                    found.append(judged)
+                if len(found) == wanted:
+                    break
+    except TimeoutError:
+        pass  # what has come is enough
+    return found

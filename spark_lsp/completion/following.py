@@ -1,0 +1,89 @@
+"""What would follow a suggestion once it is accepted, prepared while the suggestion is on the screen.
+
+Waits until the suggestion has stood for a moment, asks behind everything else, and gives up as soon as the user types
+something else. Belongs to one event loop.
+"""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from spark_lsp.completion.hole import Hole
+from spark_lsp.completion.run import Run
+
+STANDS_S = 0.2
+"""A suggestion that is typed over sooner was not going to be accepted."""
+
+
+@dataclass
+class _Prepared:
+    """The document after acceptance; ``handle`` until the suggestion has stood, then ``run``."""
+
+    hole: Hole
+    handle: asyncio.TimerHandle | None = None
+    run: Run | None = None
+
+
+class Following:
+    """One prepared run for each document. ``begin`` starts a run in the background."""
+
+    def __init__(self, begin: Callable[[Hole], Run], *, stands_s: float = STANDS_S) -> None:
+        self._begin = begin
+        self._stands_s = stands_s
+        self._prepared: dict[str, _Prepared] = {}
+
+    def expect(self, hole: Hole, text: str, replaced: int) -> None:
+        """Prepare what follows when this suggestion is accepted."""
+        after = accepted(hole, text, replaced)
+        known = self._prepared.get(hole.snapshot.uri)
+        if known and known.hole.prefix == after.prefix and known.hole.suffix == after.suffix:
+            return
+        self.drop(hole.snapshot.uri)
+        prepared = _Prepared(after)
+        self._prepared[hole.snapshot.uri] = prepared
+        prepared.handle = asyncio.get_running_loop().call_later(self._stands_s, self._start, prepared)
+
+    def take(self, hole: Hole) -> Run | None:
+        """Return the prepared run for a hole that it fits; it is somebody's answer from now on."""
+        prepared = self._prepared.get(hole.snapshot.uri)
+        if prepared is None or prepared.run is None or not prepared.run.continues(hole):
+            return None
+        del self._prepared[hole.snapshot.uri]
+        prepared.run.is_next = False
+        return prepared.run
+
+    def changed(self, hole: Hole) -> None:
+        """Notice a change: what is prepared stays only while the document is on its way there."""
+        prepared = self._prepared.get(hole.snapshot.uri)
+        if prepared is None:
+            return
+        target = prepared.hole
+        is_on_its_way = target.prefix.startswith(hole.prefix) and hole.suffix.endswith(target.suffix)
+        fits = prepared.run is not None and prepared.run.continues(hole)
+        if not (is_on_its_way or fits):
+            self.drop(hole.snapshot.uri)
+
+    def drop(self, uri: str) -> None:
+        """Give up what is prepared for a document."""
+        prepared = self._prepared.pop(uri, None)
+        if prepared and prepared.handle:
+            prepared.handle.cancel()
+        if prepared and prepared.run:
+            prepared.run.stop()
+
+    def close(self) -> list[asyncio.Task[None]]:
+        """Give everything up; return the tasks that are on their way out."""
+        tasks = [each.run.task for each in self._prepared.values() if each.run and each.run.task]
+        for uri in list(self._prepared):
+            self.drop(uri)
+        return tasks
+
+    def _start(self, prepared: _Prepared) -> None:
+        prepared.handle = None
+        prepared.run = self._begin(prepared.hole)
+
+
+def accepted(hole: Hole, text: str, replaced: int) -> Hole:
+    """Return the document after a suggestion was accepted, with the cursor behind it."""
+    snapshot = replace(hole.snapshot, text=hole.prefix + text + hole.suffix[replaced:])
+    return Hole(snapshot, hole.offset + len(text))

@@ -1,0 +1,59 @@
+"""From what the model has said to what may be shown: trim, settle, confidence, clean, in this order.
+
+A pure function of the text and its scores: how the stream was sliced never matters, and what it returns for an
+unfinished text is a beginning of what it returns for the finished one.
+"""
+
+from dataclasses import dataclass, field
+
+from spark_lsp.completion.clean import clean
+from spark_lsp.completion.confidence import Scores, confidence_of, confident_end
+from spark_lsp.completion.hole import Hole
+from spark_lsp.completion.names import Knows
+from spark_lsp.completion.settle import settled
+from spark_lsp.completion.trim import trim
+
+FEWEST_SURE_CHARACTERS = 3  # a confident "(" or "x" is no help
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What a suggestion has to meet. ``confidence`` 0 shows everything, as when asked by hand."""
+
+    max_lines: int
+    confidence: float = 0.0
+    knows: Knows = field(default=lambda _name: True)
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What may be shown, how much after the cursor it replaces, and the rule that cut or emptied it.
+
+    ``done``: the model can stop. ``confidence``: the chance that the text is right, as the model sees it.
+    """
+
+    text: str = ""
+    replaced: int = 0
+    rule: str = ""
+    done: bool = False
+    confidence: float = 1.0
+
+
+def judge(hole: Hole, raw: str, scores: Scores, terms: Terms, *, finished: bool, whole: bool = True) -> Judged:
+    """Judge what the model has said by now.
+
+    ``finished``: it says no more. ``whole``: it ended by itself, rather than at a limit in the middle of a word.
+    """
+    trimmed = trim(hole, raw, max_lines=terms.max_lines, finished=finished)
+    is_whole = trimmed.done and (whole or bool(trimmed.rule))
+    text = trimmed.text if is_whole else settled(hole, trimmed.text)
+    rule = trimmed.rule
+    if terms.confidence and text.strip():
+        sure = confident_end(hole, text, scores, terms.confidence, terms.knows)
+        if sure < len(text):
+            text, rule, is_whole = text[:sure], "confidence", False
+    cleaned = clean(hole, text, whole=is_whole)
+    is_little = sum(not char.isspace() for char in cleaned.text) < FEWEST_SURE_CHARACTERS
+    if not cleaned.text or (terms.confidence and not is_whole and is_little):
+        return Judged("", 0, rule or cleaned.rule, trimmed.done)
+    return Judged(cleaned.text, cleaned.replaced, rule, trimmed.done, confidence_of(scores, len(cleaned.text.rstrip())))

@@ -1,0 +1,149 @@
+"""A request's whole input in one file, written on demand, so that a bad suggestion can be replayed and become a test.
+
+Holds file content, so it is written only where the user named a folder, and the log names each file.
+"""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from spark_lsp.completion.hole import Hole
+from spark_lsp.completion.judge import Terms
+from spark_lsp.context.pack import Packed
+from spark_lsp.context.window import Window
+from spark_lsp.engine.base import Infill, ModelInfo, Usage
+from spark_lsp.errors import WorkspaceError
+from spark_lsp.text.document import Snapshot
+from spark_lsp.text.edit import Span
+
+if TYPE_CHECKING:
+    from spark_lsp.completion.run import Run
+
+FORMAT = 1
+
+
+class Recording(msgspec.Struct, frozen=True, kw_only=True):
+    """What the model was asked and what became of its answer. ``offset`` is the cursor in code points."""
+
+    format: int
+    uri: str
+    path: str
+    language: str
+    text: str
+    offset: int
+    manual: bool
+    max_lines: int
+    confidence: float
+    request: Infill
+    model: ModelInfo
+    raw: str
+    """What the model wrote."""
+    scores: tuple[tuple[int, float], ...]
+    shown: str
+    replaced: int
+    rule: str
+    """The rule that cut or emptied the answer; empty when none did."""
+
+    @classmethod
+    def of(cls, run: "Run", request: Infill, model: ModelInfo) -> "Recording":
+        """Record a run that has ended."""
+        snapshot = run.hole.snapshot
+        return cls(
+            format=FORMAT,
+            uri=snapshot.uri,
+            path=snapshot.path.as_posix() if snapshot.path else "",
+            language=snapshot.language,
+            text=snapshot.text,
+            offset=run.hole.offset,
+            manual=run.manual,
+            max_lines=run.terms.max_lines,
+            confidence=run.terms.confidence,
+            request=request,
+            model=model,
+            raw=run.raw,
+            scores=tuple(run.scores),
+            shown=run.judged.text,
+            replaced=run.judged.replaced,
+            rule=run.judged.rule,
+        )
+
+    @property
+    def hole(self) -> Hole:
+        """The cursor as it was."""
+        path = Path(self.path) if self.path else None
+        return Hole(Snapshot(self.uri, path, 0, self.language, self.text), self.offset)
+
+    @property
+    def terms(self) -> Terms:
+        """What a suggestion had to meet; which names the workspace had is not recorded."""
+        return Terms(self.max_lines, self.confidence)
+
+    def as_case(self) -> str:
+        """Return the case file of this request: before, what the model said, and what was shown; for the tests."""
+        hole = self.hole
+        after = hole.prefix + self.shown + hole.suffix[self.replaced :]
+        sections = {"path": Path(self.path).name or "untitled", "before": f"{hole.prefix}$0{hole.suffix}"}
+        sections |= {"model": self.raw, "after": after}
+        if not self.shown:
+            sections["reason"] = f"trimmed.{self.rule}" if self.raw.strip() else "empty"
+        if self.manual:
+            sections["manual"] = "yes"
+        return "".join(f"=== {name}\n{body}\n" for name, body in sections.items())
+
+
+class RecordedPrompts:
+    """Gives the recorded prompt again, whatever the workspace holds by now."""
+
+    digest = "recorded"
+
+    def __init__(self, recording: Recording) -> None:
+        self._recording = recording
+
+    async def pack_for(self, _snapshot: Snapshot, offset: int) -> Packed:
+        """Return the recorded prompt."""
+        here = Span(offset, offset)
+        return Packed(self._recording.request.prompt, (), Window(here, here, 0, 0), 0, 0)
+
+    def stops(self) -> tuple[str, ...]:
+        """Return what ended the recorded answer."""
+        return self._recording.request.stops
+
+    def learn(self, usage: Usage) -> None:
+        """Learn nothing: a replay says nothing of the next request."""
+
+
+def recorder(folder: Path) -> Callable[[Recording], str]:
+    """Return a function that writes each recording to a file of its own in a folder, and returns the file's name."""
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    count = 0
+
+    def record(recording: Recording) -> str:
+        nonlocal count
+        count += 1
+        path = folder / f"{time.strftime('%Y%m%d-%H%M%S')}-{count:04}.json"
+        path.touch(mode=0o600)
+        path.write_bytes(msgspec.json.format(msgspec.json.encode(recording), indent=2))
+        return str(path)
+
+    return record
+
+
+def read_recording(path: Path) -> Recording:
+    """Read a recording.
+
+    Raises:
+        WorkspaceError: there is no such file, or it is no recording.
+    """
+    fix = "Record a request with spark-lsp serve --record DIR or spark-lsp complete --record DIR."
+    try:
+        recording = msgspec.json.decode(path.read_bytes(), type=Recording)
+    except OSError as error:
+        raise WorkspaceError(f"{path} cannot be read: {error.strerror}.", fix=fix) from error
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise WorkspaceError(f"{path} is no recorded request: {error}.", fix=fix) from error
+    if recording.format != FORMAT or not 0 <= recording.offset <= len(recording.text):
+        raise WorkspaceError(f"{path} is a recording of another version of Spark LSP.", fix=fix)
+    return recording

@@ -1,0 +1,152 @@
+"""Runs generations: packs the prompt, streams the model's answer into a Run, stops it, keeps the result.
+
+A run ends done whatever happens, with a reason. Never decides what is asked for, nor when.
+"""
+
+import asyncio
+from collections.abc import Callable
+from contextlib import aclosing
+from typing import Protocol
+
+from spark_lsp.completion.judge import Terms
+from spark_lsp.completion.recording import Recording
+from spark_lsp.completion.reuse import Result, Reuse
+from spark_lsp.completion.run import Run
+from spark_lsp.context.pack import Packed
+from spark_lsp.engine.base import Engine, Infill, Sampling, Usage
+from spark_lsp.errors import ModelNoFim, Reason, SparkError
+from spark_lsp.pacing import RunningMean
+from spark_lsp.text.document import Snapshot
+from spark_lsp.trace import bug
+
+SINGLE_LINE_TOKENS = 64  # the longest single line worth showing; 95 % of accepted ones have under 73 characters
+TOKENS_PER_LINE = 20
+BACKGROUND_LIMIT_MS = 10_000  # a generation that nobody could wait for any more
+FIRST_LATENCY_GUESS_MS = 150.0
+NEXT_PRIORITY = 2
+"""Of what is prepared: behind everything that somebody waits for."""
+CANDIDATE_TEMPERATURE = 0.8
+"""Of further candidates: high enough to differ, the value that Tabby uses."""
+
+
+class Prompts(Protocol):
+    """What a writer needs of the context."""
+
+    @property
+    def digest(self) -> str:
+        """Names what of the workspace is shown; answers depend on it."""
+        ...
+
+    async def pack_for(self, snapshot: Snapshot, offset: int) -> Packed:
+        """Return the prompt for a cursor."""
+        ...
+
+    def stops(self) -> tuple[str, ...]:
+        """Return the control tokens that end an answer."""
+        ...
+
+    def learn(self, usage: Usage) -> None:
+        """Take what a request tells of the cost of reading into account."""
+        ...
+
+
+class Writer:
+    """Asks one engine for one workspace. ``record``, where set, is given every request that the model answered."""
+
+    def __init__(self, engine: Engine, prompts: Prompts, reuse: Reuse) -> None:
+        self._engine = engine
+        self._prompts = prompts
+        self._reuse = reuse
+        self.latency_ms = RunningMean(FIRST_LATENCY_GUESS_MS)
+        self.record: Callable[[Recording], str] | None = None
+
+    @property
+    def model_name(self) -> str:
+        """The loaded model's name; empty before it is loaded."""
+        return self._engine.model.name if self._engine.model else ""
+
+    def settings_key(self, terms: Terms) -> str:
+        """Name what an answer depends on besides the document."""
+        fingerprint = self._engine.model.fingerprint if self._engine.model else ""
+        return f"{fingerprint}:{terms.max_lines}:{terms.confidence}:{self._prompts.digest}"
+
+    def begin(self, run: Run) -> Run:
+        """Start to generate."""
+        run.task = asyncio.create_task(self._generate(run))
+        return run
+
+    async def candidate(self, base: Run, seed: int) -> Run:
+        """Write another answer to the same prompt; it is not kept for reuse."""
+        run = Run(base.hole, base.settings_key, base.terms, manual=True)
+        run.packed = base.packed
+        sampling = Sampling(temperature=CANDIDATE_TEMPERATURE, seed=seed)
+        await self._stream(run, sampling, key=f"{base.hole.snapshot.uri}#candidate{seed}")
+        return run
+
+    async def _generate(self, run: Run) -> None:
+        try:
+            await self._ask(run)
+        except SparkError as error:
+            run.reason = error.reason
+        except asyncio.CancelledError:
+            run.reason = Reason.SUPERSEDED
+            raise
+        except Exception as error:  # noqa: BLE001 - a broken request must still be answered
+            run.reason = Reason.ENGINE_FAILED
+            bug("generation failed", error=repr(error))
+        finally:
+            run.done = True
+            run.changed()
+
+    async def _ask(self, run: Run) -> None:
+        model = await self._engine.start()
+        if not model.family:
+            raise ModelNoFim(f"The model {model.name} has no fill-in-the-middle tokens that we know.")
+        run.reason = Reason.TIMEOUT
+        run.began_s = asyncio.get_running_loop().time()
+        run.packed = await self._prompts.pack_for(run.hole.snapshot, run.hole.offset)
+        await self._stream(run, Sampling(), key=run.hole.snapshot.uri + ("#next" if run.is_next else ""))
+        self._prompts.learn(run.usage)
+        self._keep(run)
+
+    async def _stream(self, run: Run, sampling: Sampling, *, key: str) -> None:
+        """Let the model speak until it or a rule says stop."""
+        loop = asyncio.get_running_loop()
+        assert run.packed is not None, "a prompt comes before its answer"
+        lines = run.terms.max_lines if run.hole.multi_line else 1
+        request = Infill(
+            prompt=run.packed.parts,
+            max_tokens=SINGLE_LINE_TOKENS if lines == 1 else TOKENS_PER_LINE * lines,
+            stops=self._prompts.stops(),
+            sampling=sampling,
+            deadline_ms=0 if run.manual else BACKGROUND_LIMIT_MS,
+            priority=NEXT_PRIORITY if run.is_next else 0,
+            key=key,
+        )
+        async with aclosing(self._engine.infill(request)) as chunks:
+            async for chunk in chunks:
+                if not run.first_token_ms and chunk.text and run.began_s:
+                    run.first_token_ms = (loop.time() - run.began_s) * 1000
+                    if not run.is_next:
+                        self.latency_ms.add(run.first_token_ms)
+                run.take(chunk)
+                run.changed()
+                if run.judged.done:
+                    break
+        if self.record is not None and self._engine.model is not None:
+            run.recorded = self.record(Recording.of(run, request, self._engine.model))
+
+    def _keep(self, run: Run) -> None:
+        judged, hole = run.judged, run.hole
+        if judged.text:
+            run.reason = Reason.OK
+            uri, key = hole.snapshot.uri, run.settings_key
+            result = Result(uri, hole.prefix, hole.suffix, judged.text, judged.replaced, key)
+            if run.is_next:
+                self._reuse.store_next(result)
+            else:
+                self._reuse.store(result)
+        elif not run.raw.strip():
+            run.reason = Reason.TIMEOUT if run.stop_cause == "deadline" else Reason.EMPTY
+        else:
+            run.reason = Reason.trimmed(judged.rule)
