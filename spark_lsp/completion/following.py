@@ -1,7 +1,7 @@
 """What would follow a suggestion once it is accepted, prepared while the suggestion is on the screen.
 
-Waits until the suggestion has stood for a moment, asks behind everything else, and gives up as soon as the user types
-something else. Belongs to one event loop.
+That is the next line: whoever accepts the end of a line goes on below it. Waits until the suggestion has stood for a
+moment, asks behind everything else, and gives up as soon as the user types something else. Belongs to one event loop.
 """
 
 import asyncio
@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from spark_lsp.completion.hole import Hole
+from spark_lsp.completion.indent import uses_tabs
 from spark_lsp.completion.run import Run
 
 STANDS_S = 0.2
@@ -17,7 +18,7 @@ STANDS_S = 0.2
 
 @dataclass
 class _Prepared:
-    """The document after acceptance; ``handle`` until the suggestion has stood, then ``run``."""
+    """The document with the cursor below what is accepted; ``handle`` until the suggestion has stood, then ``run``."""
 
     hole: Hole
     handle: asyncio.TimerHandle | None = None
@@ -34,7 +35,9 @@ class Following:
 
     def expect(self, hole: Hole, text: str, replaced: int) -> None:
         """Prepare what follows when this suggestion is accepted."""
-        after = accepted(hole, text, replaced)
+        after = next_line(hole, text, replaced)
+        if after is None:
+            return
         known = self._prepared.get(hole.snapshot.uri)
         if known and known.hole.prefix == after.prefix and known.hole.suffix == after.suffix:
             return
@@ -87,3 +90,15 @@ def accepted(hole: Hole, text: str, replaced: int) -> Hole:
     """Return the document after a suggestion was accepted, with the cursor behind it."""
     snapshot = replace(hole.snapshot, text=hole.prefix + text + hole.suffix[replaced:])
     return Hole(snapshot, hole.offset + len(text))
+
+
+def next_line(hole: Hole, text: str, replaced: int) -> Hole | None:
+    """Return the document after the suggestion and a new line, indented as editors do; None in the middle of a line."""
+    after = accepted(hole, text, replaced)
+    if after.line_suffix.strip():
+        return None
+    line = after.line_prefix
+    indent = line[: len(line) - len(line.lstrip(" \t"))]
+    if after.opens_block:
+        indent += "\t" if uses_tabs(hole) else " " * (hole.indent_unit or 4)
+    return accepted(after, ("\r\n" if "\r\n" in hole.snapshot.text else "\n") + indent, 0)

@@ -42,13 +42,13 @@ def _scaled(hole: Hole, head: str, rest: list[str]) -> list[str]:
     base, unit = hole.indent_columns, hole.indent_unit
     if not unit:
         return rest
-    step = next((columns(line) - base for line in rest if line.strip() and columns(line) > base), unit)
-    done, said = [], head
+    step, done, said = 0, [], head
     for line in rest:
-        deeper = columns(line) - base
-        body = line.lstrip(" \t")
-        if body and deeper > 0 and deeper % unit and not unclosed(said):
-            levels = deeper // step if not deeper % step and step < unit else max(1, round(deeper / unit))
+        deeper, body = columns(line) - base, line.lstrip(" \t")
+        if body and deeper > 0 and not unclosed(said):
+            step = step or deeper
+            is_narrow = unit % step == 0 and deeper % step == 0
+            levels = deeper // step if is_narrow else max(1, round(deeper / unit))
             line = " " * (base + levels * unit) + body  # noqa: PLW2901 - the line as it should be
         done.append(line)
         said += "\n" + line

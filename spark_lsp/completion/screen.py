@@ -30,7 +30,8 @@ class _Screen:
 class Screens:
     """One suggestion for each document. Belongs to one event loop."""
 
-    def __init__(self, reuse: Reuse, feedback: Feedback) -> None:
+    def __init__(self, reuse: Reuse, feedback: Feedback, *, read_ms: float = READ_MS) -> None:
+        self._read_ms = read_ms
         self._reuse = reuse
         self._feedback = feedback
         self._on: dict[str, _Screen] = {}
@@ -67,7 +68,7 @@ class Screens:
             return  # all of it is there: taken, as the command will tell, or typed
         seen_ms = (asyncio.get_running_loop().time() - screen.since_s) * 1000
         self._feedback.rejected(screen.id, seen_ms)
-        if seen_ms >= READ_MS:
+        if seen_ms >= self._read_ms:
             before = screen.hole
             self._reuse.reject(Result(uri, before.prefix, before.suffix, screen.text, screen.replaced, ""))
 

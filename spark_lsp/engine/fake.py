@@ -58,7 +58,7 @@ class ScriptedEngine:
         fim_order: Order = "spm",
         *,
         context_tokens: int = 32_768,
-        probability: float = 1.0,
+        probability: float | Callable[[str], float] = 1.0,
         chat_template: str = "",
         control_texts: Sequence[str] = (),
     ) -> None:
@@ -81,7 +81,7 @@ class ScriptedEngine:
             chat_template=chat_template,
             control_texts=tuple(control_texts),
         )
-        self._probability = probability
+        self._probability_of = probability if callable(probability) else lambda _token: probability
         self._model: ModelInfo | None = None
         self._failure: SparkError | None = None
         self._death: int | None = None
@@ -160,13 +160,9 @@ class ScriptedEngine:
                 piece = text[at : at + self._chunk_chars]
                 sent += len(fake_tokens(piece))
                 usage = msgspec.structs.replace(usage, generated_tokens=sent, total_ms=_ms_since(stream.started))
-                yield Chunk(
-                    piece,
-                    len(fake_tokens(piece)),
-                    self._probability,
-                    usage=usage if at == 0 else None,
-                    scores=tuple((len(token), self._probability) for token in fake_tokens(piece)),
-                )
+                scores = tuple((len(token), self._probability_of(token)) for token in fake_tokens(piece))
+                smallest = min(probability for _, probability in scores)
+                yield Chunk(piece, len(scores), smallest, usage=usage if at == 0 else None, scores=scores)
             if stop is None:
                 stop = await self._turn(stream)
             if stop is None:

@@ -1,6 +1,7 @@
 """The one helper of this room's tests: before, what the model says, after."""
 
 import asyncio
+from collections.abc import Collection
 from pathlib import Path
 
 from spark_lsp.completion.complete import Answer
@@ -9,6 +10,8 @@ from spark_lsp.config import CompletionSettings
 from spark_lsp.engine.fake import ScriptedEngine
 from tests.support.fixture import parse_fixture
 from tests.support.rooms import FAST, TestRooms, snapshot_of
+
+SURE, UNSURE = 0.99, 0.05
 
 
 def hole_of(text: str, path: str = "main.py") -> Hole:
@@ -32,9 +35,15 @@ async def completed(
     manual: bool = False,
     chunk_chars: int = 4,
     settings: CompletionSettings = FAST,
+    unsure: Collection[str] = (),
+    unknown: Collection[str] = (),
 ) -> tuple[Hole, Answer]:
-    """Run the whole pipeline with a model that says ``model``."""
-    rooms = TestRooms(ScriptedEngine([model], chunk_chars), settings=settings)
+    """Run the whole pipeline with a model that says ``model``, unsure of some tokens, where nobody knows some names."""
+    rooms = TestRooms(
+        ScriptedEngine([model], chunk_chars, probability=lambda token: UNSURE if token in unsure else SURE),
+        settings=settings,
+        knows=lambda name: name not in unknown,
+    )
     hole = hole_of(before, path)
     answer = await rooms.completer.complete(hole, manual=manual)
     await rooms.completer.close()
@@ -42,16 +51,32 @@ async def completed(
 
 
 async def check_completion(
-    *, before: str, model: str, after: str, reason: str = "ok", path: str = "main.py", manual: bool = False
+    *,
+    before: str,
+    model: str,
+    after: str,
+    reason: str = "ok",
+    path: str = "main.py",
+    manual: bool = False,
+    unsure: Collection[str] = (),
+    unknown: Collection[str] = (),
 ) -> None:
-    """The document after accepting must be ``after``, whatever the size of the chunks."""
-    for chunk_chars in (1, 3, 1000):
-        hole, answer = await completed(before, model, path=path, manual=manual, chunk_chars=chunk_chars)
+    """The document after accepting must be ``after``, whatever the size of the chunks.
+
+    Who names unsure tokens gets the whole answer at once: tokens that chunks cut apart are others.
+    """
+    for chunk_chars in (1000,) if unsure else (1, 3, 1000):
+        hole, answer = await completed(
+            before, model, path=path, manual=manual, chunk_chars=chunk_chars, unsure=unsure, unknown=unknown
+        )
         assert (inserted(hole, answer).replace("$0", ""), answer.reason) == (after.replace("$0", ""), reason)
 
 
 def read_case(path: Path) -> dict[str, str]:
-    """Read a case file: sections ``=== name`` of before, model, after, and optionally path, reason, manual."""
+    """Read a case file: sections ``=== name`` of before, model, after, and optionally path, reason and manual.
+
+    ``unsure`` lists tokens of which the model is not sure, ``unknown`` names that the workspace does not have.
+    """
     sections: dict[str, str] = {}
     for block in path.read_text("utf-8").split("=== ")[1:]:
         name, _, body = block.partition("\n")
@@ -69,6 +94,8 @@ async def check_case(path: Path) -> None:
         reason=case.get("reason", "ok"),
         path=case.get("path", "main.py"),
         manual="manual" in case,
+        unsure=case.get("unsure", "").split(),
+        unknown=case.get("unknown", "").split(),
     )
 
 

@@ -23,9 +23,9 @@ HOLES = [
     ("notes.txt", "one two\n  $0\nthree\n"),
 ]
 FRAGMENTS = st.sampled_from(
-    ["x", "return x", "\n", "\n    ", "\n        ", "\n\t", "(", ")", "[", "]", "{", "}", "'", '"', " = 1", "call(a, b)",
-     "<|fim_middle|>", "```", "abc, ", "# don't", "    return x", "\n\n\n", "é", "\U0001f600", "0", "def g():", "<think>",
-     "if x:", "else:", "pass", "value", ".", " ", "x = call(x)", "\ndef h():\n    ", " < ", "const c = ", ";"]
+    ["x", "return x", "\n", "\n    ", "\n        ", "\n\t", "(", ")", "[", "]", "{", "}", "'", '"', " = 1", "a(b, c)",
+     "<|fim_middle|>", "```", "abc, ", "# don't", "    return x", "\n\n\n", "é", "\U0001f600", "0", "def g():",
+     "<think>", "if x:", "else:", "pass", "value", ".", " ", "x = call(x)", "\ndef h():\n    ", " < ", "let c = ", ";"]
 )  # fmt: skip
 TEXTS = st.lists(FRAGMENTS, max_size=30).map("".join)
 CHANCES = st.lists(st.floats(0.2, 1.0), min_size=1, max_size=60)

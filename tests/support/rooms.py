@@ -1,6 +1,6 @@
 """Core rooms over a fixture and a scripted engine, as ``app`` puts them together over a real one."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from spark_lsp.actions.base import ActionsRoom
@@ -8,6 +8,7 @@ from spark_lsp.actions.catalog import CATALOG
 from spark_lsp.completion.ahead import ReadAhead
 from spark_lsp.completion.complete import Completer
 from spark_lsp.completion.feedback import Feedback
+from spark_lsp.completion.names import Knows
 from spark_lsp.config import ActionsSettings, CompletionSettings
 from spark_lsp.context.workspace import WorkspaceContext
 from spark_lsp.engine.base import Engine
@@ -41,6 +42,8 @@ class TestRooms:
         settings: CompletionSettings = FAST,
         ceiling_tokens: int = 4096,
         feedback: Feedback | None = None,
+        knows: Knows = lambda _name: True,
+        exclude: Collection[str] = (),
     ) -> None:
         self.engine = engine
         self.index = index
@@ -55,7 +58,15 @@ class TestRooms:
             relative=lambda snapshot: snapshot.path.relative_to("/w").as_posix() if snapshot.path else "untitled",
             limits=lambda: (ceiling_tokens, 300),
         )
-        self.completer = Completer(engine, self.context, lambda: self.settings, self.log.append, feedback or Feedback())
+        self.completer = Completer(
+            engine,
+            self.context,
+            lambda: self.settings,
+            self.log.append,
+            feedback or Feedback(),
+            knows=knows,
+            is_excluded=lambda hole: bool(hole.snapshot.path) and hole.snapshot.path.name in exclude,
+        )
         self.ahead = ReadAhead(engine, self.context, self.completer.refuses, settle_s=0.0)
         self.actions = ActionsRoom(CATALOG, engine, self.context, ActionsSettings, self.log.append)
 
