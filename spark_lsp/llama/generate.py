@@ -223,6 +223,7 @@ class Generation:
         if len(mirror) < resident:  # a chunk that could not be taken back has cost what was there of it
             resident = len(mirror)
             self._cached = min(self._cached or 0, resident)
+        resident = self._room_for_tile(resident)
         is_background = self._request.priority >= BACKGROUND
         limit = self._context.rates.chunk_tokens(resident, self._context.ubatch_tokens, is_background=is_background)
         batch = self._run.tokens[resident : resident + fair_share(len(self._run) - resident, limit)]
@@ -236,6 +237,18 @@ class Generation:
         if not self._is_trunk:
             self._pool.promote(self._seat, self._run)
         return self._choose() if is_last else None
+
+    def _room_for_tile(self, resident: int) -> int:
+        """Forget so much of the end that what is left to read fills a tile, where that is quicker; return what stays."""
+        context = self._context
+        missing = len(self._run) - resident
+        if self._is_trunk or not (
+            context.has_tiles and context.can_truncate and context.rates.fills_tile(missing, resident)
+        ):
+            return resident
+        kept = context.truncate(self._seat, len(self._run) - TILE_TOKENS)
+        self._cached = min(self._cached or 0, kept)
+        return kept
 
     def _restore(self, resident: int) -> int:
         """Take the next chunk of the trunk from disk; return by how many tokens the sequence grew."""

@@ -15,6 +15,9 @@ TILE_TOKENS: Final = 64
 """From so many rows on llama.cpp's processor backend computes attention in tiles: behind 16,384 tokens 63 rows take
 2.3 times as long as 64, so a smaller chunk keeps a completion waiting longer and reads less."""
 
+UNTILED: Final = 2.5
+"""How much dearer attention is for a row of a smaller batch: 2.3 to 3.4 times behind 4,096 and 16,384 tokens."""
+
 _WEIGHT: Final = 0.3
 _MEMORY: Final = 0.97  # what a sample still counts for when the next one comes: some 30 decodes
 _OUTLIER: Final = 4.0
@@ -45,6 +48,14 @@ class Rates:
         chunk_ms = CHUNK_MS if is_background else FOREGROUND_CHUNK_MS
         tiles = int(chunk_ms / cost_ms) // TILE_TOKENS if cost_ms else most
         return min(most, max(1, tiles) * TILE_TOKENS)
+
+    def fills_tile(self, tokens: int, depth_tokens: int) -> bool:
+        """Whether a whole tile is cheaper than a smaller batch: then some of what is resident is read once more."""
+        if not 0 < tokens < TILE_TOKENS or depth_tokens < TILE_TOKENS:
+            return False
+        attention_ms = self.read_cost.depth_ms * depth_tokens / 1000
+        base_ms = self.read_cost.base_ms
+        return tokens * (base_ms + UNTILED * attention_ms) > TILE_TOKENS * (base_ms + attention_ms)
 
     def _fit(self, token_ms: float, depth: float, tokens: int) -> None:
         """Fit a line through cost over depth by weighted least squares; a longer decode weighs more."""

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from spark_lsp.engine.base import Chunk, Control, Infill, Piece, Sampling
+from spark_lsp.engine.base import Chunk, Control, Infill, Piece, ReadCost, Sampling
 from spark_lsp.errors import EngineFailed, SparkError
 from spark_lsp.llama.bench import Bench
 from spark_lsp.llama.context import SCRATCH, SEQUENCES, Context
@@ -18,6 +18,7 @@ from spark_lsp.llama.fit import BATCH_TOKENS, plan_of
 from spark_lsp.llama.generate import Generation
 from spark_lsp.llama.model import GgufModel, TokenCache
 from spark_lsp.llama.opening import shape_of
+from spark_lsp.llama.rates import TILE_TOKENS
 from spark_lsp.llama.scheduler import Job, Scheduler
 from spark_lsp.llama.threads import CoreShare, threads_for
 from spark_lsp.llama.wire import EngineLaunch
@@ -108,6 +109,25 @@ def logits_after(bench: Bench, request: Infill) -> np.ndarray:
     context = context_of(bench)
     run(bench.generation(msgspec.structs.replace(request, max_tokens=1), time.perf_counter()), context)
     return context.logits().copy()
+
+
+@pytest.mark.parametrize(("attention_ms", "read_tokens"), [(9.0, TILE_TOKENS), (0.0, 44)])
+def test_a_few_tokens_are_read_as_a_whole_tile_where_that_is_quicker(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, attention_ms: float, read_tokens: int
+) -> None:
+    context = context_of(bench)
+    context.clear()
+    monkeypatch.setattr(context.rates, "learn", lambda *_: None)
+    monkeypatch.setattr(context.rates, "read_cost", ReadCost(0.1, attention_ms))
+    words = [Piece(" a" * 300), Piece(" b" * 44)]
+    run(bench.generation(Infill((words[0],), 1), time.perf_counter()), context)
+    generation = bench.generation(Infill(tuple(words), 1), time.perf_counter())
+    warm = run(generation, context)
+    usage = generation.last_chunk("max_tokens").usage
+    assert usage is not None
+    assert (usage.prefill_tokens, usage.cached_tokens) == (read_tokens, 344 - read_tokens)
+    context.clear()
+    assert run(bench.generation(Infill(tuple(words), 1), time.perf_counter()), context) == warm
 
 
 def test_two_answers_taken_in_turns_are_as_alone(bench: Bench) -> None:
