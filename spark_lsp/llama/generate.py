@@ -239,7 +239,7 @@ class Generation:
         return self._choose() if is_last else None
 
     def _room_for_tile(self, resident: int) -> int:
-        """Forget so much of the end that what is left to read fills a tile, where that is quicker; return what stays."""
+        """Forget so much of the end that the rest fills a tile, where that is quicker; return what is left."""
         context = self._context
         missing = len(self._run) - resident
         if self._is_trunk or not (
