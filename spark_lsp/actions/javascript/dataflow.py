@@ -1,0 +1,192 @@
+"""What a piece of JavaScript takes in and gives out when it becomes a function of its own. Pure.
+
+Each question is answered with what is needed, or with a sentence why it cannot be done right: closures that see a
+variable change, names that are not ready yet, values that an exception would leave half changed.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from tree_sitter import Node
+
+from spark_lsp.actions.javascript.flow import ancestors, loops_around
+from spark_lsp.actions.javascript.piece import Piece
+from spark_lsp.actions.javascript.scopes import HOISTED, Binding, Scope, Use
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Given:
+    """What the piece declares that is used behind it, in order; or why that cannot be."""
+
+    declared: tuple[Binding, ...] = ()
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Taken:
+    """What a function outside of the piece's own needs: parameters, names of its own, and what it changes; or why not.
+
+    ``fresh`` are variables whose value from before is never read.
+    """
+
+    parameters: tuple[Binding, ...] = ()
+    fresh: tuple[Binding, ...] = ()
+    changed: tuple[Binding, ...] = ()
+    problem: str = ""
+
+
+def given(piece: Piece, bindings: Sequence[Binding], body: Scope) -> Given:
+    """Return what of a piece's own declarations is used behind it."""
+    found = []
+    for binding in bindings:
+        inside = [use for use in binding.declarations if piece.holds(use.node)]
+        if not inside or piece.holds(binding.scope.node):
+            continue
+        problem = _declaration_problem(piece, binding, body)
+        if problem:
+            return Given(problem=problem)
+        if any(not piece.holds(use.node) for use in binding.uses):
+            found.append(binding)
+    return Given(tuple(sorted(found, key=lambda binding: binding.declarations[0].node.start_byte)))
+
+
+def _declaration_problem(piece: Piece, binding: Binding, body: Scope) -> str:  # noqa: PLR0911 - a list of reasons
+    """Return why a name that the piece declares cannot be handed back; empty when it can."""
+    name = binding.name
+    outside = [use for use in binding.uses if not piece.holds(use.node)]
+    if any(use.access == "declare" for use in outside):
+        return f"{name} is declared both in the selection and outside."
+    if binding.kind == "var" and loops_around(piece.nodes[0], body.node) and not _is_set_first(piece, binding):
+        return f"{name} is a var that keeps its value from one round of the loop to the next."
+    if not outside:
+        return ""
+    if binding.kind not in {"var", "let", "const"}:
+        return f"{name} is declared in the selection and used outside."
+    if any(use.node.start_byte < piece.start for use in outside):
+        return f"{name} is declared in the selection and named before it."
+    if any(_is_hoisted(use, binding.scope) for use in outside):
+        return f"{name} is used by a function that the selection may call before {name} is handed back."
+    is_captured = any(use.scope.body is not binding.scope.body for use in binding.uses)
+    if is_captured and not binding.is_constant:
+        return f"{name} is declared in the selection, changed, and seen by a closure."
+    return ""
+
+
+def taken(piece: Piece, used: Sequence[Binding], body: Scope, home: Scope) -> Taken:
+    """Return what a function in another place, ``home``, needs to do what the piece does."""
+    reachable = set(map(id, home.around()))
+    parameters: list[Binding] = []
+    fresh: list[Binding] = []
+    changed: list[Binding] = []
+    for binding in used:
+        if id(binding.scope) in reachable or any(
+            use.access == "declare" and piece.holds(use.node) for use in binding.uses
+        ):
+            continue
+        problem = _passing_problem(piece, binding, body)
+        if problem:
+            return Taken(problem=problem)
+        inside = [use for use in binding.uses if piece.holds(use.node)]
+        is_set_first = any(use.writes for use in inside) and _is_set_first(piece, binding)
+        (fresh if is_set_first else parameters).append(binding)
+        if any(use.writes for use in inside) and _is_read_later(piece, binding, body):
+            if _is_in_try(piece, body):
+                return Taken(problem=f"{binding.name} is changed in a try, and may be read after an error.")
+            changed.append(binding)
+    return Taken(tuple(parameters), tuple(fresh), tuple(changed))
+
+
+def _passing_problem(piece: Piece, binding: Binding, body: Scope) -> str:  # noqa: PLR0911 - a list of reasons
+    """Return why a variable cannot be handed over by value; empty when it can."""
+    name, is_constant = binding.name, binding.is_constant
+    if binding.kind in {"type", "module"}:
+        return f"The type {name} is known in its function only."
+    first = min((use.node.start_byte for use in binding.declarations), default=0)
+    needs_order = binding.kind in {"let", "const", "class"}
+    if needs_order and (first >= piece.start or binding.scope.node.type == "switch_body"):
+        return f"{name} may not have its value yet where the selection begins."
+    if binding.scope.body is not body:
+        if not is_constant or binding.kind == "var":
+            return f"{name} belongs to an outer function and may change meanwhile."
+        between = _functions_up_to(body, binding.scope)
+        if needs_order and (first >= between[-1].start_byte or any(each.type in HOISTED for each in between)):
+            return f"{name} may not have its value yet where the selection begins."
+        return ""
+    is_captured = any(use.scope.body is not body for use in binding.uses)
+    is_kept = any(use.scope.body is not body and piece.holds(use.node) for use in binding.uses)
+    if is_captured and (not is_constant or (is_kept and binding.kind == "var")):
+        return f"{name} changes and is seen by a closure."
+    if binding.kind == "const" and any(use.writes for use in binding.uses):
+        return f"{name} is a const that is assigned to."
+    return ""
+
+
+def _functions_up_to(body: Scope, scope: Scope) -> list[Node]:
+    """Return the functions between a scope and the code of a function in it, innermost first."""
+    found = []
+    for each in body.around():
+        if each is scope:
+            break
+        if each.body is each:
+            found.append(each.node)
+    return found
+
+
+def _is_hoisted(use: Use, scope: Scope) -> bool:
+    """Whether a use lies in a function declaration, which may run before its own line is reached."""
+    for each in use.scope.around():
+        if each is scope:
+            return False
+        if each.node.type in HOISTED:
+            return True
+    return False
+
+
+def _is_read_later(piece: Piece, binding: Binding, body: Scope) -> bool:
+    """Whether a variable may be read after the piece: further down, or in the next round of a loop around both."""
+    loops = loops_around(piece.nodes[0], body.node)
+    outside = [use for use in binding.uses if use.reads and not piece.holds(use.node)]
+    inside = [use for use in binding.uses if use.reads and piece.holds(use.node)]
+    if any(_starts_inside(binding.scope.node, loop) for loop in loops):
+        loops = [loop for loop in loops if not _starts_inside(binding.scope.node, loop)]
+    again = any(_is_within(use.node, loop) for loop in loops for use in (*outside, *inside))
+    return again or any(use.node.start_byte >= piece.end for use in outside)
+
+
+def _is_within(node: Node, around: Node) -> bool:
+    return around.start_byte <= node.start_byte and node.end_byte <= around.end_byte
+
+
+def _starts_inside(scope: Node, loop: Node) -> bool:
+    """Whether a scope is made anew in every round of a loop."""
+    return loop.start_byte < scope.start_byte and scope.end_byte <= loop.end_byte
+
+
+def _is_in_try(piece: Piece, body: Scope) -> bool:
+    for each in ancestors(piece.nodes[0]):
+        if each.id == body.node.id:
+            return False
+        if each.type == "try_statement":
+            return True
+    return False
+
+
+def _is_set_first(piece: Piece, binding: Binding) -> bool:
+    """Whether the piece's own statements set a variable before anything in it can read it."""
+    inside = sorted((use for use in binding.uses if piece.holds(use.node)), key=lambda use: use.node.start_byte)
+    if piece.is_expression or not inside:
+        return False
+    first = inside[0]
+    target = first.node.parent
+    if first.access == "declare" and target is not None and target.type == "variable_declarator":
+        own, statement = target, target.parent
+        is_first = first.has_value
+    elif first.access == "write" and target is not None and target.type == "assignment_expression":
+        own, statement = target, target.parent
+        is_first = True
+    else:
+        return False
+    value = own.child_by_field_name("value") or own.child_by_field_name("right")
+    if not is_first or statement is None or all(statement.id != node.id for node in piece.nodes):
+        return False
+    return value is not None and not any(_is_within(use.node, value) for use in inside)

@@ -1,0 +1,338 @@
+"""``extract.function`` for JavaScript and TypeScript: selected statements, or an expression, become a function.
+
+First as a function of the file, or a method of the class, with what it needs as parameters. Where a value cannot be
+handed over right, or its type is not written down, as an arrow function just in front, which sees what the code saw.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from tree_sitter import Node
+
+from spark_lsp.actions.javascript.dataflow import Taken, given, taken
+from spark_lsp.actions.javascript.flow import BLOCKS, Facts, ancestors, ends, facts_of, is_tail
+from spark_lsp.actions.javascript.layout import indent_at, moved, semicolon
+from spark_lsp.actions.javascript.piece import TYPED, Piece, analysed, scope_of
+from spark_lsp.actions.javascript.scopes import CLASSES, HOISTED, Binding, Names, Scope, Use
+from spark_lsp.actions.javascript.types import type_of
+from spark_lsp.actions.layout import indent_unit
+from spark_lsp.text.edit import Edit, Span
+
+Form = Literal["function", "method", "arrow"]
+
+
+_STATEMENTS = ("statement", "declaration", "comment")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Plan:
+    """How a piece becomes a function: its form, where it goes, what goes in and what comes out."""
+
+    piece: Piece
+    names: Names
+    facts: Facts
+    form: Form
+    anchor: Node
+    """The function goes behind this node; an arrow in front of it."""
+    taken: Taken
+    types: tuple[str, ...]
+    """Of the parameters, with the colon; empty where none is needed."""
+    declared: tuple[Binding, ...]
+    leaves: bool
+    """Whether the piece ends the function around it."""
+    is_static: bool = False
+
+
+def plan_of(piece: Piece) -> Plan | str:
+    """Return how a piece can be extracted, or in one sentence why it cannot be done right."""
+    names, body = analysed(piece)
+    facts = facts_of(piece.nodes)
+    out = given(piece, list(_bindings(names.uses)), body)
+    is_leaving = facts.returns and (ends(piece.nodes) or is_tail(piece.nodes[-1], body.node))
+    problem = out.problem or _general_problem(piece, names, facts, body, leaves=is_leaving, gives=bool(out.declared))
+    if problem:
+        return problem
+    used = [binding for binding in _bindings(names.uses) if any(piece.holds(use.node) for use in binding.uses)]
+    used = [binding for binding in used if not piece.holds(binding.scope.node)]
+    outer = _outer_plan(piece, names, facts, body, used, out.declared, leaves=is_leaving)
+    if isinstance(outer, Plan):
+        return outer
+    inner = _arrow_plan(piece, names, facts, body, used, out.declared, leaves=is_leaving)
+    return inner if isinstance(inner, Plan) else f"{outer} {inner}"
+
+
+def edits_of(plan: Plan, name: str) -> tuple[Edit, ...]:
+    """Return the edits that make the function and call it."""
+    piece, syntax = plan.piece, plan.piece.syntax
+    newline = "\r\n" if "\r\n" in syntax.text else "\n"
+    call = Edit(piece.span, _call(plan, name))
+    anchor = syntax.wrap(plan.anchor).span
+    if plan.form == "arrow":
+        indent = indent_at(syntax, plan.anchor)
+        made = Edit(Span(anchor.start, anchor.start), _definition(plan, name, indent) + "\n" + indent)
+        edits = (
+            (made, call) if made.span.start != call.span.start else (Edit(call.span, made.new_text + call.new_text),)
+        )
+    else:
+        indent = indent_at(syntax, plan.anchor)
+        end = anchor.end + (syntax.text[anchor.end : anchor.end + 1] == ";")
+        edits = (call, Edit(Span(end, end), f"\n\n{indent}{_definition(plan, name, indent)}"))
+    return tuple(Edit(edit.span, edit.new_text.replace("\r\n", "\n").replace("\n", newline)) for edit in edits)
+
+
+def _bindings(uses: Iterable[Use]) -> Iterable[Binding]:
+    return {id(use.binding): use.binding for use in uses if use.binding is not None}.values()
+
+
+def _general_problem(  # noqa: PLR0911 - a list of reasons
+    piece: Piece, names: Names, facts: Facts, body: Scope, *, leaves: bool, gives: bool
+) -> str:
+    """Return why a piece can become no function at all."""
+    if any(node.has_error for node in piece.nodes):
+        return "The selection does not parse."
+    if any(each.type == "with_statement" for each in ancestors(piece.nodes[0])) or facts.has_eval:
+        return "With eval or with, no one can know what a name means."
+    if any(node.type in {"import_statement", "export_statement"} for node in piece.nodes):
+        return "Imports and exports can only stand at the top of a file."
+    if facts.jumps_out:
+        return "A break or continue in the selection leaves a loop around it."
+    if facts.returns and not leaves:
+        return "Some ways through the selection return and others go on behind it."
+    if facts.returns and gives:
+        return "The selection both returns and declares what is used behind it."
+    if any(each.type in {"formal_parameters", "decorator"} for each in _up_to(piece.nodes[0], body.node)):
+        return "A parameter's default value is evaluated before the function's body."
+    if not piece.is_expression and body is names.program and _is_script(names):
+        return "Names at the top of a script belong to all scripts of the page."
+    lost = [use.name for use in names.uses if use.binding is None and use.name in _block_functions(piece)]
+    return f"{lost[0]} is declared in a block of the selection and used outside it." if lost else ""
+
+
+def _outer_plan(  # noqa: PLR0911 - a list of reasons
+    piece: Piece, names: Names, facts: Facts, body: Scope, used: Sequence[Binding], declared: tuple[Binding, ...], *,
+    leaves: bool,
+) -> Plan | str:  # fmt: skip
+    """Plan a function of the file, or a method where the piece says ``this``."""
+    form: Form = "function"
+    home, anchor, is_static = names.program, _top(piece.nodes[-1]), False
+    if facts.fixed:
+        return f"The selection uses {', '.join(sorted(facts.fixed))}."
+    if facts.this or facts.has_private_names:
+        method = _method_around(body)
+        if method is None or method.parent is None or method.parent.parent is None:
+            return "The selection uses this, which is not known to be an instance of a class here."
+        form, anchor = "method", method
+        is_static = any(child.type == "static" for child in method.children)
+        home = names.scopes[method.parent.parent.id]
+    if facts.yields and _is_async(body.node):
+        return "An async generator hands its values on in its own time."
+    if any(node.type == "expression_statement" and _is_directive(node) for node in _first_statements(body)):
+        return "The function has a directive of its own."
+    into = taken(piece, used, body, home)
+    problem = into.problem or _outer_problem(piece, into, declared, leaves=leaves)
+    if problem:
+        return problem
+    is_typed = piece.syntax.language.name in TYPED
+    types = tuple(type_of(binding, names.program) for binding in into.parameters) if is_typed else ()
+    if is_typed and (not all(types) or into.fresh):
+        missing = next((b.name for b, t in zip(into.parameters, types, strict=True) if not t), "")
+        return f"The type of {missing or into.fresh[0].name} is not written down."
+    return Plan(piece, names, facts, form, anchor, into, types, declared, leaves, is_static)
+
+
+def _outer_problem(piece: Piece, into: Taken, declared: tuple[Binding, ...], *, leaves: bool) -> str:
+    if into.changed and piece.is_expression:
+        return f"The expression changes {into.changed[0].name}."
+    if into.changed and leaves:
+        return f"The selection returns, and changes {into.changed[0].name}."
+    is_typed = piece.syntax.language.name in TYPED
+    kept = any(use.scope.body is not binding.scope.body for binding in declared for use in binding.uses)
+    if into.changed and declared and (is_typed or kept or any(binding.kind == "var" for binding in declared)):
+        return f"The selection changes {into.changed[0].name} and declares {declared[0].name}."
+    return _mixed(declared)
+
+
+def _arrow_plan(
+    piece: Piece, names: Names, facts: Facts, body: Scope, used: Sequence[Binding], declared: tuple[Binding, ...], *,
+    leaves: bool,
+) -> Plan | str:  # fmt: skip
+    """Plan an arrow function in front of the statement, which sees every variable that the piece saw."""
+    if facts.yields:
+        return "A yield cannot stand in an arrow function."
+    anchor = next(
+        (
+            each
+            for each in (piece.nodes[0], *ancestors(piece.nodes[0]))
+            if each.parent
+            and each.parent.type in BLOCKS
+            and each.type.endswith(("statement", "declaration", "comment"))
+        ),
+        None,
+    )
+    if anchor is None or anchor.type == "import_statement":
+        return "There is no place for an arrow function in front of it."
+    place = scope_of(names, anchor)
+    reachable = set(map(id, place.around()))
+    if place.body is not body:
+        return "There is no statement in front of it in its own function."
+    hidden = [binding.name for binding in used if id(binding.scope) not in reachable]
+    if hidden:
+        return f"{hidden[0]} is not known in front of the statement."
+    if not piece.is_expression and anchor.id != piece.nodes[0].id and declared:
+        return f"{declared[0].name} is declared here and used outside."
+    return _mixed(declared) or Plan(piece, names, facts, "arrow", anchor, Taken(), (), declared, leaves)
+
+
+def _mixed(declared: tuple[Binding, ...]) -> str:
+    kinds = {binding.kind for binding in declared}
+    return "The selection declares names with var and with let that are used behind it." if (
+        "var" in kinds and len(kinds) > 1
+    ) else ""  # fmt: skip
+
+
+def _call(plan: Plan, name: str) -> str:  # noqa: PLR0911 - one for each thing a piece can give
+    """Return what stands in the piece's place."""
+    called = f"this.{name}" if plan.form == "method" else name
+    call = f"{called}({', '.join(binding.name for binding in plan.taken.parameters)})"
+    if plan.facts.awaits:
+        call = f"await {call}"
+    elif plan.facts.yields:
+        call = f"yield* {call}"
+    if plan.piece.is_expression:
+        return f"({call})" if call.startswith(("await", "yield")) else call
+    end = semicolon(plan.piece.syntax, plan.piece.span.end)
+    if plan.leaves:
+        return f"return {call}{end}"
+    if plan.declared and plan.taken.changed:
+        both = (*plan.taken.changed, *plan.declared)
+        early = f"let {_together(plan.declared, '', '')}{end}\n{indent_at(plan.piece.syntax, plan.piece.nodes[0])}"
+        return f"{early}{'' if end else ';'}({_together(both, '{ ', ' }')} = {call}){end}"
+    if plan.declared:
+        kinds = {binding.kind for binding in plan.declared}
+        kind = "const" if kinds == {"const"} else "var" if kinds == {"var"} else "let"
+        target = _together(plan.declared, "{ ", " }")
+        typed = _annotation(plan) if len(plan.declared) == 1 else ""
+        return f"{kind} {target}{typed} = {call}{end}"
+    if len(plan.taken.changed) == 1:
+        return f"{plan.taken.changed[0].name} = {call}{end}"
+    if plan.taken.changed:
+        return f"{'' if end else ';'}({_together(plan.taken.changed, '{ ', ' }')} = {call}){end}"
+    return f"{call}{end}"
+
+
+def _annotation(plan: Plan) -> str:
+    """Return the type that the one declared name was given, with its colon."""
+    declarator = plan.declared[0].declarations[0].node.parent
+    told = declarator.child_by_field_name("type") if declarator is not None else None
+    return told.text.decode("utf-8", "replace") if told is not None and told.text else ""
+
+
+def _definition(plan: Plan, name: str, indent: str) -> str:
+    """Return the function, its first line without indentation."""
+    piece, facts = plan.piece, plan.facts
+    syntax = piece.syntax
+    inner = indent + indent_unit(syntax.text, syntax.language.name)
+    end = semicolon(syntax, len(syntax.text))
+    given_names = ", ".join(
+        binding.name + kind
+        for binding, kind in zip(plan.taken.parameters, plan.types or ("",) * len(plan.taken.parameters), strict=True)
+    )
+    star = "*" if facts.yields else ""
+    wait = "async " if facts.awaits else ""
+    if plan.form == "arrow":
+        head = f"const {name} = {wait}({given_names}) => {{"
+    elif plan.form == "method":
+        private = "private " if syntax.language.name in TYPED else ""
+        head = f"{private}{'static ' if plan.is_static else ''}{wait}{star}{name}({given_names}) {{"
+    else:
+        head = f"{wait}function{star} {name}({given_names}) {{"
+    lines = [f"{inner}let {', '.join(binding.name for binding in plan.taken.fresh)}{end}"] if plan.taken.fresh else []
+    lines += [_body(plan, inner, end)]
+    back = (*plan.taken.changed, *plan.declared)
+    if back:
+        lines.append(f"{inner}return {_together(back, '{ ', ' }')}{end}")
+    return "\n".join([head, *lines, f"{indent}}}" + (end if plan.form == "arrow" else "")])
+
+
+def _body(plan: Plan, indent: str, end: str) -> str:
+    text = moved(plan.piece, indent)
+    if not plan.piece.is_expression:
+        # A line end is no end of a statement where the next line could go on; this one comes from elsewhere.
+        is_open = plan.piece.nodes[-1].type.endswith(("expression_statement", "_declaration")) and not text.endswith(
+            (";", "}")
+        )
+        return text + (end if is_open else "")
+    said = text[len(indent) :]
+    return f"{indent}return ({said}){end}" if "\n" in said else f"{indent}return {said}{end}"
+
+
+def _together(bindings: Sequence[Binding], opening: str, closing: str) -> str:
+    names = ", ".join(binding.name for binding in bindings)
+    return names if len(bindings) == 1 else f"{opening}{names}{closing}"
+
+
+def _up_to(node: Node, body: Node) -> Iterable[Node]:
+    for each in ancestors(node):
+        if each.id == body.id:
+            return
+        yield each
+
+
+def _top(node: Node) -> Node:
+    """Return the statement at the top of the file that a node belongs to."""
+    for parent in ancestors(node):
+        if parent.parent is None:
+            return node
+        node = parent
+    return node
+
+
+def _method_around(body: Scope) -> Node | None:
+    """Return the method whose ``this`` a piece sees, through arrow functions; None where it is not an instance's."""
+    for scope in body.around():
+        if scope.body is not scope or scope.node.type == "arrow_function":
+            continue
+        node, parent = scope.node, scope.node.parent
+        if node.type != "method_definition" or parent is None or parent.type != "class_body" or parent.parent is None:
+            return None
+        own = node.child_by_field_name("name")
+        is_derived = any(child.type == "class_heritage" for child in parent.parent.children)
+        if own is not None and own.text == b"constructor" and is_derived:
+            return None
+        return node if parent.parent.type in CLASSES else None
+    return None
+
+
+def _is_async(function: Node) -> bool:
+    return any(child.type == "async" for child in function.children)
+
+
+def _first_statements(body: Scope) -> Sequence[Node]:
+    block = body.node.child_by_field_name("body")
+    return block.named_children[:1] if block is not None else ()
+
+
+def _is_directive(statement: Node) -> bool:
+    only = statement.named_children
+    return len(only) == 1 and only[0].type == "string"
+
+
+def _is_script(names: Names) -> bool:
+    """Whether a file shares its top-level names with others: it neither imports nor exports."""
+    words = {child.type for child in names.program.node.named_children}
+    is_common = any(use.name in {"require", "module", "exports"} and use.binding is None for use in names.uses)
+    return not is_common and not words & {"import_statement", "export_statement"}
+
+
+def _block_functions(piece: Piece) -> set[str]:
+    """Return the functions declared in inner blocks, which a sloppy script lifts out of them."""
+    found: set[str] = set()
+    stack = list(piece.nodes)
+    while stack:
+        node = stack.pop()
+        own = node.child_by_field_name("name") if node.type in HOISTED else None
+        if own is not None and own.text is not None:
+            found.add(own.text.decode("utf-8", "replace"))
+        stack += node.named_children
+    return found

@@ -1,0 +1,240 @@
+"""``extract.variable`` for JavaScript and TypeScript: an expression gets a name, in front of its statement.
+
+Equal expressions take the name too where they certainly have the same value.
+"""
+
+from dataclasses import dataclass
+
+from tree_sitter import Node
+
+from spark_lsp.actions.javascript.flow import BLOCKS, ancestors
+from spark_lsp.actions.javascript.layout import indent_at, semicolon
+from spark_lsp.actions.javascript.order import comes_first, statement_of
+from spark_lsp.actions.javascript.piece import Piece, analysed, scope_of
+from spark_lsp.actions.javascript.purity import (
+    EFFECTS,
+    Level,
+    bindings_in,
+    evaluated,
+    level_of,
+    makes_something,
+    uses_by_node,
+)
+from spark_lsp.actions.javascript.scopes import FUNCTIONS, Names, Use
+from spark_lsp.actions.layout import indent_unit
+from spark_lsp.text.edit import Edit, Span
+
+_ALONE = frozenset(("identifier", "this", "undefined", "spread_element", "assignment_expression", "yield_expression"))
+
+_NAMING_PARENTS = frozenset(
+    ("import_statement", "export_statement", "pair", "literal_type", "enum_assignment", "jsx_attribute")
+)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Naming:
+    """What gets a name: the places, in order, and the statement in front of which the name is declared."""
+
+    piece: Piece
+    names: Names
+    places: tuple[Node, ...]
+    statement: Node
+
+
+def naming_of(piece: Piece) -> Naming | str:  # noqa: PLR0911 - a list of reasons
+    """Return how an expression can be given a name, or in one sentence why it cannot be done right."""
+    node = piece.nodes[0]
+    if node.has_error:
+        return "The selection does not parse."
+    if node.type in _ALONE:
+        return "This is a name already." if node.type == "identifier" else "This cannot be evaluated earlier."
+    names, _body = analysed(piece)
+    uses = uses_by_node(names)
+    if any(each.type == "with_statement" for each in ancestors(node)):
+        return "Within with, no one can know what a name means."
+    level = level_of(node, uses)
+    statement = statement_of(node)
+    if level == Level.FIXED and not makes_something(node):
+        everywhere = _everywhere(piece, names, uses)
+        if everywhere is not None:
+            return everywhere
+    if statement is None:
+        return "There is no statement in front of which it could be evaluated."
+    problem = _problem(node, statement, names, uses)
+    if problem:
+        return problem
+    places: tuple[Node, ...] = (node,)
+    if level == Level.QUIET and not makes_something(node):
+        places = _until_something_happens(node, statement, uses)
+    return Naming(piece, names, places, statement)
+
+
+def edits_of(naming: Naming, name: str) -> tuple[Edit, ...]:
+    """Return the edits that declare the name and use it."""
+    syntax, statement = naming.piece.syntax, naming.statement
+    text = syntax.text
+    newline = "\r\n" if "\r\n" in text else "\n"
+    node = naming.piece.nodes[0]
+    value = syntax.wrap(node).span.text(text)
+    end = semicolon(syntax, len(text))
+    unit = indent_unit(text, syntax.language.name)
+    indent = indent_at(syntax, statement)
+    where = syntax.wrap(statement).span
+    edits = [Edit(syntax.wrap(place).span, name) for place in naming.places]
+    said = f"const {name} = {_unwrapped(node, value)}"
+    parent = statement.parent
+    if parent is not None and parent.type == "arrow_function":
+        inner = indent + unit
+        edits.append(Edit(Span(where.start, where.start), f"{{{newline}{inner}{said}{end}{newline}{inner}return "))
+        edits.append(Edit(Span(where.end, where.end), f"{end}{newline}{indent}}}"))
+    elif parent is not None and parent.type not in BLOCKS:
+        inner = indent + unit
+        edits.append(Edit(Span(where.start, where.start), f"{{{newline}{inner}{said}{end}{newline}{inner}"))
+        edits.append(Edit(Span(where.end, where.end), f"{newline}{indent}}}"))
+    else:
+        follows = text[where.start : where.start + 1]
+        edits.append(
+            Edit(Span(where.start, where.start), f"{said}{end or (';' if follows in '([`' else '')}{newline}{indent}")
+        )
+    return _merged(edits)
+
+
+def _merged(edits: list[Edit]) -> tuple[Edit, ...]:
+    """Join an insertion with a replacement that starts at the same place, or ends there."""
+    ordered = sorted(edits, key=lambda edit: (edit.span.start, edit.span.end))
+    merged: list[Edit] = []
+    for edit in ordered:
+        last = merged[-1] if merged else None
+        if last is not None and last.span.end == edit.span.start and (not len(last.span) or not len(edit.span)):
+            merged[-1] = Edit(Span(last.span.start, edit.span.end), last.new_text + edit.new_text)
+        else:
+            merged.append(edit)
+    return tuple(merged)
+
+
+def _unwrapped(node: Node, value: str) -> str:
+    """Return an expression as a declaration's value; parentheses around it say nothing there, but for a comma."""
+    only = node.named_children
+    if node.type == "parenthesized_expression" and len(only) == 1 and only[0].type != "sequence_expression":
+        return value.strip()[1:-1].strip()
+    return f"({value})" if node.type == "sequence_expression" else value
+
+
+def _problem(node: Node, statement: Node, names: Names, uses: dict[int, Use]) -> str:
+    """Return why an expression cannot be evaluated in front of its statement; empty when it can."""
+    if not comes_first(node, statement, uses):
+        return "It is not certain that this is evaluated first in its statement, always and once."
+    return _unknown_at(node, statement, names, uses)
+
+
+def _unknown_at(node: Node, statement: Node, names: Names, uses: dict[int, Use]) -> str:
+    """Return why the names of an expression do not mean the same in front of a statement; empty when they do."""
+    reachable = set(map(id, scope_of(names, statement).around()))
+    for binding in bindings_in(node, uses):
+        first = min((use.node.start_byte for use in binding.declarations), default=0)
+        is_late = binding.kind in {"let", "const", "class"} and first >= statement.start_byte
+        if id(binding.scope) not in reachable or is_late or binding.scope.node.type == "switch_body":
+            return f"{binding.name} is not known in front of the statement."
+    return ""
+
+
+def _everywhere(piece: Piece, names: Names, uses: dict[int, Use]) -> Naming | None:
+    """Return all equal expressions of the function, for one that always has the same value; None where that fails."""
+    node = piece.nodes[0]
+    own = scope_of(names, node).body
+    equal = [
+        each
+        for each in _equal(own.node, node, uses)
+        if not any(parent.type in FUNCTIONS and parent.id != own.node.id for parent in _up_to(each, own.node))
+    ]
+    for places in (tuple(equal), (node,)):
+        statement = _common_statement(places)
+        if statement is not None and not _unknown_at(node, statement, names, uses):
+            return Naming(piece, names, places, statement)
+    return None
+
+
+def _common_statement(places: tuple[Node, ...]) -> Node | None:
+    """Return the statement of the innermost block around all places that holds the first of them."""
+    if not places:
+        return None
+    last = places[-1]
+    statement: Node | None = places[0]
+    while statement is not None:
+        parent = statement.parent
+        if parent is None or parent.type in FUNCTIONS:
+            return None
+        is_statement = statement.type.endswith(("_statement", "_declaration"))
+        if is_statement and parent.type in BLOCKS and last.end_byte <= parent.end_byte:
+            return statement
+        statement = parent
+    return None
+
+
+def _until_something_happens(node: Node, statement: Node, uses: dict[int, Use]) -> tuple[Node, ...]:
+    """Return the expression and the equal ones behind it in its statement, if the statement changes nothing."""
+    if any(each.type in EFFECTS for each in evaluated(statement)):
+        return (node,)
+    inside = [
+        each
+        for each in _equal(statement, node, uses)
+        if each.start_byte >= node.start_byte
+        and not any(parent.type in FUNCTIONS for parent in _up_to(each, statement))
+    ]
+    return tuple(inside) or (node,)
+
+
+def _equal(around: Node, node: Node, uses: dict[int, Use]) -> list[Node]:
+    """Return the expressions around that say the same with the same names, in order."""
+    found, stack = [], [around]
+    wanted = _said(node, uses)
+    while stack:
+        each = stack.pop()
+        if each.type == node.type and _said(each, uses) == wanted and not _is_left(each):
+            found.append(each)
+        else:
+            stack += reversed(each.named_children)
+    return found
+
+
+def _said(node: Node, uses: dict[int, Use]) -> tuple[object, ...]:
+    """Return the tokens of an expression, names by what they mean."""
+    if not node.child_count:
+        use = uses.get(node.id)
+        return (node.type, id(use.binding) if use and use.binding else node.text)
+    return tuple(part for child in node.children if child.type != "comment" for part in _said(child, uses))
+
+
+def _is_left(node: Node) -> bool:
+    parent = node.parent
+    if parent is None:
+        return False
+    if parent.type in {
+        "import_statement",
+        "export_statement",
+        "pair",
+        "literal_type",
+        "enum_assignment",
+        "jsx_attribute",
+    }:
+        held = parent.child_by_field_name("value")
+        return held is None or held.id != node.id
+    if parent.type == "expression_statement":
+        return True  # a directive, or nothing that would need a name
+    target = parent.child_by_field_name("left") or parent.child_by_field_name("argument")
+    is_write = parent.type in {"assignment_expression", "augmented_assignment_expression", "update_expression"}
+    is_delete = parent.type == "unary_expression" and any(child.type == "delete" for child in parent.children)
+    called = parent.child_by_field_name("function") if parent.type == "call_expression" else None
+    is_called = (
+        called is not None and called.id == node.id and node.type in {"member_expression", "subscript_expression"}
+    )
+    return is_called or ((is_write or is_delete) and target is not None and target.id == node.id)
+
+
+def _up_to(node: Node, around: Node) -> list[Node]:
+    found = []
+    for each in ancestors(node):
+        if each.id == around.id:
+            break
+        found.append(each)
+    return found

@@ -1,0 +1,67 @@
+"""How extracted JavaScript is written down: lines moved in or out, semicolons as the file has them. Pure."""
+
+import re
+from typing import Final
+
+from tree_sitter import Node
+
+from spark_lsp.actions.javascript.piece import Piece
+from spark_lsp.actions.layout import indent_of, line_start
+from spark_lsp.text.syntax import Syntax
+
+_FIXED: Final = frozenset(("template_string", "string"))
+_CONTINUES: Final = frozenset("([`+-/*.,?:<")
+_ENDED = re.compile(r";[ \t]*$", re.MULTILINE)
+_BARE = re.compile(r"[\w)\]'\"`][ \t]*$", re.MULTILINE)
+
+
+def moved(piece: Piece, indent: str) -> str:
+    """Return a piece's lines at another indentation; what lies in strings of several lines stays as it is."""
+    syntax, span = piece.syntax, piece.span
+    text = syntax.text
+    base = indent_of(text, span.start)
+    fixed = _starts_in_strings(syntax, piece)
+    lines, at = [], span.start
+    for number, line in enumerate(text[span.start : span.end].split("\n")):
+        if number == 0:
+            lines.append(indent + line)
+        elif at in fixed:
+            lines.append(line)
+        elif not line.strip():
+            lines.append(line.strip(" \t"))
+        else:
+            rest = line[len(base) :] if line.startswith(base) else line.lstrip(" \t")
+            lines.append(indent + rest)
+        at += len(line) + 1
+    return "\n".join(lines)
+
+
+def semicolon(syntax: Syntax, following: int) -> str:
+    """Return what ends a statement in this file; one is set in any style where the next line would go on without it."""
+    text = syntax.text
+    rest = text[following:].lstrip()
+    if rest[:1] in _CONTINUES and not rest.startswith(("//", "/*")):
+        return ";"
+    sample = text[:20_000]
+    return ";" if len(_ENDED.findall(sample)) * 4 >= len(_BARE.findall(sample)) else ""
+
+
+def indent_at(syntax: Syntax, node: Node) -> str:
+    """Return the indentation of the line on which a node begins."""
+    text, start = syntax.text, syntax.wrap(node).span.start
+    line = text[line_start(text, start) : start]
+    return line[: len(line) - len(line.lstrip(" \t"))]
+
+
+def _starts_in_strings(syntax: Syntax, piece: Piece) -> set[int]:
+    """Return the offsets of line starts within strings and templates of several lines."""
+    found: set[int] = set()
+    stack = list(piece.nodes)
+    while stack:
+        node = stack.pop()
+        if node.type in _FIXED and node.start_point.row != node.end_point.row:
+            span = syntax.wrap(node).span
+            inner = syntax.text[span.start : span.end]
+            found |= {span.start + match.end() for match in re.finditer("\n", inner)}
+        stack += node.named_children if node.type != "template_string" else []
+    return found

@@ -1,0 +1,126 @@
+"""How far an expression may be moved without changing what a program does. Pure questions over the tree.
+
+JavaScript runs code almost anywhere (getters, ``valueOf``), so the levels are coarse: what is fixed may go anywhere its
+names are known, what is quiet may go where nothing happens between, anything else keeps its place in the order.
+"""
+
+from collections.abc import Iterator
+from enum import IntEnum
+from typing import Final
+
+from tree_sitter import Node
+
+from spark_lsp.actions.javascript.scopes import BODIES, FUNCTIONS, Binding, Names, Use
+
+_LITERALS: Final = frozenset(("string", "number", "true", "false", "null", "undefined", "this"))
+_MAKERS: Final = frozenset(
+    ("array", "object", "regex", "class", "arrow_function", "function_expression", "generator_function", "jsx_element",
+     "jsx_self_closing_element", "new_expression", "call_expression", "template_string")
+)  # fmt: skip
+EFFECTS: Final = frozenset(
+    (
+        "assignment_expression", "augmented_assignment_expression", "await_expression", "call_expression",
+        "class_declaration", "for_in_statement", "import_statement", "new_expression", "throw_statement",
+        "update_expression", "yield_expression", "class", "class_static_block", "spread_element", "jsx_element",
+        "jsx_self_closing_element",
+    )
+)  # fmt: skip
+"""What may run other code, or change something. Spreading runs an iterator."""
+_FIXED_OPERATORS: Final = frozenset(("===", "!==", "&&", "||", "??"))
+
+
+class Level(IntEnum):
+    """What evaluating an expression may depend on and do."""
+
+    FIXED = 0
+    """Always the same while its names live; cannot fail."""
+    QUIET = 1
+    """Changes nothing, but may fail, and depends on what may change."""
+    EFFECT = 2
+
+
+def level_of(node: Node, uses: dict[int, Use]) -> Level:
+    """Return the level of an expression; ``uses`` are the file's, by the id of their node."""
+    if any(each.type in EFFECTS or _is_delete(each) or _is_tagged(each) for each in evaluated(node)):
+        return Level.EFFECT
+    return Level.FIXED if _is_fixed(node, uses) else Level.QUIET
+
+
+def makes_something(node: Node) -> bool:
+    """Whether each evaluation makes a new object, so that two of them are not the same."""
+    return any(each.type in _MAKERS - {"template_string"} for each in evaluated(node))
+
+
+def evaluated(node: Node) -> Iterator[Node]:
+    """Yield what runs when a node is evaluated: functions in it are only made."""
+    stack = [node]
+    while stack:
+        each = stack.pop()
+        yield each
+        if each.type not in FUNCTIONS:
+            stack += each.named_children
+
+
+def uses_by_node(names: Names) -> dict[int, Use]:
+    """Return a file's uses by the id of their node."""
+    return {use.node.id: use for use in names.uses}
+
+
+def bindings_in(node: Node, uses: dict[int, Use]) -> list[Binding]:
+    """Return what the names in an expression mean, those of functions in it included, its own declarations aside."""
+    found: dict[int, Binding] = {}
+    stack = [node]
+    while stack:
+        each = stack.pop()
+        use = uses.get(each.id)
+        if use is not None and use.binding is not None and not _holds(node, use.binding.scope.node):
+            found[id(use.binding)] = use.binding
+        stack += each.named_children
+    return list(found.values())
+
+
+def is_steady(binding: Binding) -> bool:
+    """Whether a variable has one value from its declaration on."""
+    if binding.kind == "var":
+        return False  # undefined before, and set anew in each round of a loop
+    return binding.is_constant and (binding.kind != "let" or all(use.has_value for use in binding.declarations))
+
+
+def _is_fixed(node: Node, uses: dict[int, Use]) -> bool:  # noqa: PLR0911 - one for each kind
+    kind = node.type
+    if kind in _LITERALS:
+        return not any(child.type == "template_substitution" for child in node.named_children)
+    if kind == "identifier":
+        use = uses.get(node.id)
+        return use is not None and use.binding is not None and is_steady(use.binding)
+    if kind in {"arrow_function", "function_expression"}:
+        return True
+    if kind == "template_string":
+        return not any(child.type == "template_substitution" for child in node.named_children)
+    if kind == "unary_expression":
+        is_plain = any(child.type in {"!", "typeof", "void"} for child in node.children)
+        argument = node.child_by_field_name("argument")
+        is_number = argument is not None and argument.type == "number"
+        return argument is not None and (is_plain or is_number) and _is_fixed(argument, uses)
+    if kind == "binary_expression":
+        operator = node.child_by_field_name("operator")
+        sides = [node.child_by_field_name("left"), node.child_by_field_name("right")]
+        is_plain = operator is not None and operator.type in _FIXED_OPERATORS
+        are_numbers = all(side is not None and side.type in {"number", "string"} for side in sides)
+        return (is_plain or are_numbers) and all(side is not None and _is_fixed(side, uses) for side in sides)
+    if kind in {"parenthesized_expression", "ternary_expression", "as_expression", "non_null_expression"}:
+        parts = node.named_children[:1] if kind == "as_expression" else node.named_children
+        return all(_is_fixed(child, uses) for child in parts)
+    return False
+
+
+def _is_delete(node: Node) -> bool:
+    return node.type == "unary_expression" and any(child.type == "delete" for child in node.children)
+
+
+def _is_tagged(node: Node) -> bool:
+    return node.type == "template_string" and node.parent is not None and node.parent.type == "call_expression"
+
+
+def _holds(node: Node, scope: Node) -> bool:
+    return scope.type in BODIES and node.start_byte <= scope.start_byte and scope.end_byte <= node.end_byte

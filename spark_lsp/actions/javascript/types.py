@@ -1,0 +1,41 @@
+"""The type annotation that a TypeScript variable can carry to another place. Pure; nothing is guessed."""
+
+from typing import Final
+
+from tree_sitter import Node
+
+from spark_lsp.actions.javascript.scopes import Binding, Scope, text_of
+
+_PLAIN: Final = {"string": ": string", "template_string": ": string", "number": ": number", "true": ": boolean",
+                 "false": ": boolean"}  # fmt: skip
+
+
+def type_of(binding: Binding, program: Scope) -> str:
+    """Return a variable's annotation with its colon; empty where none is written or it means something here only."""
+    declarations = binding.declarations
+    if len(declarations) != 1:
+        return ""
+    name = declarations[0].node
+    holder = name.parent
+    if holder is None:
+        return ""
+    told = holder.child_by_field_name("type")
+    if told is None:
+        value = holder.child_by_field_name("value") if holder.type == "variable_declarator" else None
+        return _PLAIN.get(value.type, "") if value is not None else ""
+    if holder.type == "optional_parameter" or "|" in text_of(told) or not _is_known_above(told, binding, program):
+        return ""  # what a check has narrowed it to would be lost
+    return text_of(told)
+
+
+def _is_known_above(told: Node, binding: Binding, program: Scope) -> bool:
+    """Whether every name in a type means the same at the top of the file."""
+    stack = [told]
+    while stack:
+        node = stack.pop()
+        if node.type in {"type_identifier", "identifier"}:
+            scope = next((each for each in binding.scope.around() if text_of(node) in each.names), None)
+            if scope is not None and scope is not program:
+                return False
+        stack += node.named_children
+    return True

@@ -1,0 +1,116 @@
+"""Names for what an action makes: asked of the model under a grammar, or told by a plain rule. Never one in use.
+
+The model fills the one hole where the name is declared; it can say nothing but a name.
+"""
+
+import re
+from dataclasses import dataclass, replace
+from typing import Final, Literal
+
+from spark_lsp.actions.base import Target, Tools
+from spark_lsp.actions.stream import ACTION_PRIORITY, key_of, stream
+from spark_lsp.engine.base import Infill, Sampling, Usage
+from spark_lsp.errors import SparkError
+from spark_lsp.text.edit import Edit, apply_edits
+
+Case = Literal["camel", "snake"]
+
+MOST_NAME_TOKENS: Final = 16
+LONGEST_NAME: Final = 32
+NAME_DEADLINE_MS: Final = 2500
+"""A name is worth a moment of waiting; after that the plain rule's is used, which the user may change as easily."""
+_GRAMMARS: Final[dict[Case, str]] = {
+    "camel": "root ::= [a-z] [a-zA-Z0-9]*",
+    "snake": "root ::= [a-z] [a-z0-9_]*",
+}
+_NAMES: Final[dict[Case, re.Pattern[str]]] = {
+    "camel": re.compile(r"[a-z][a-zA-Z0-9]*"),
+    "snake": re.compile(r"[a-z][a-z0-9_]*"),
+}
+_WORDS: Final = re.compile(r"[A-Za-z_$][\w$]*")
+_PARTS: Final = re.compile(r"[A-Z]?[a-z0-9]+|[A-Z]+(?![a-z])")
+_VERBS: Final = frozenset(("get", "fetch", "load", "find", "read", "compute", "make", "create", "build", "to", "parse"))
+_KEYWORDS: Final = (
+    "abstract and any arguments as asm assert async auto await bool boolean break byte case catch chan char class "
+    "const continue crate def default defer delete do double dyn else enum eval export extends extern fallthrough "
+    "false final finally float fn for from func function global go goto if impl implements import in inline "
+    "instanceof int interface is let long loop map match mod module move mut namespace native new nil none not "
+    "null of or package pass private protected pub public raise range ref register return self short signed "
+    "sizeof static string struct super switch template this throw throws trait true try type typedef typeof "
+    "undefined union unsafe unsigned use using var virtual void volatile where while with yield "
+)
+"""Of all the languages here: a name that is one of them in another language would read badly as well."""
+_RESERVED: Final = frozenset(re.findall(r"\w+", _KEYWORDS))
+
+
+@dataclass(frozen=True, slots=True)
+class Hole:
+    """Where a name is missing: the edits with ``name`` for it, and ``head``, the text in front of it where declared.
+
+    ``is_last`` shows the model nothing behind the line, where the name in use now would be told.
+    """
+
+    edits: tuple[Edit, ...]
+    name: str
+    head: str
+    is_last: bool = False
+
+
+async def named(target: Target, tools: Tools, hole: Hole, case: Case, taken: set[str]) -> tuple[str, Usage]:
+    """Return a name that is not taken: the model's, or the hole's own where the model has none. Never fails."""
+    text = apply_edits(target.snapshot.text, hole.edits)
+    at = text.find(hole.head + hole.name)
+    if at < 0:
+        return hole.name, Usage()
+    at += len(hole.head)
+    shown = text[:at] + text[at + len(hole.name) :]
+    end = shown.find("\n", at)
+    shown = shown[:end] if hole.is_last and end >= 0 else shown
+    try:
+        await tools.engine.start()
+        packed = await tools.context.pack_for(replace(target.snapshot, text=shown), at)
+        request = Infill(
+            prompt=packed.parts,
+            max_tokens=MOST_NAME_TOKENS,
+            stops=tools.context.stops(),
+            sampling=Sampling(grammar=_GRAMMARS[case]),
+            deadline_ms=NAME_DEADLINE_MS,
+            priority=ACTION_PRIORITY,
+            key=key_of(target),
+        )
+        answer = await stream(tools, request, lambda raw: _said(raw) != raw.strip())
+    except SparkError:
+        return hole.name, Usage()
+    name = _said(answer.raw)
+    is_good = _NAMES[case].fullmatch(name) and 1 < len(name) <= LONGEST_NAME and name not in _RESERVED
+    return (name if is_good and name not in taken else hole.name), answer.usage
+
+
+def plain_name(value: str, case: Case, otherwise: str) -> str:
+    """Return what a value would be called by its last word: ``user`` for ``getUser(id)``, ``size`` for ``a.size``."""
+    head = re.sub(r"\s*[(\[{].*", "", value.strip(), flags=re.DOTALL)
+    words = _WORDS.findall(head) if re.fullmatch(r"[\w$.?!:>*&\s-]+", head) else []
+    parts = [part.lower() for part in _PARTS.findall(words[-1])] if words else []
+    if len(parts) > 1 and parts[0] in _VERBS:
+        parts = parts[1:]
+    if not parts or not parts[0][0].isalpha():
+        return otherwise
+    name = "_".join(parts) if case == "snake" else parts[0] + "".join(part.capitalize() for part in parts[1:])
+    return otherwise if name in _RESERVED or len(name) < 2 else name
+
+
+def free_name(wanted: str, taken: set[str]) -> str:
+    """Return a name, with a number where it is taken."""
+    if wanted not in taken and wanted not in _RESERVED:
+        return wanted
+    return next(f"{wanted}{number}" for number in range(2, len(taken) + 3) if f"{wanted}{number}" not in taken)
+
+
+def words_of(text: str) -> set[str]:
+    """Return every word of a text that could be a name."""
+    return set(_WORDS.findall(text))
+
+
+def _said(raw: str) -> str:
+    match = re.match(r"[\w$]*", raw.strip())
+    return match[0] if match else ""
