@@ -38,12 +38,14 @@ ROOMY_TOKENS = 8192
 """Context of a model that makes no use of long prompts: room for a prompt that a user names, and little memory."""
 
 
-def open_engine(settings: Settings) -> Engine:
-    """Return the engine that the settings name; nothing is started.
+def open_engine(settings: Settings, root: Path | None = None) -> Engine:
+    """Return the engine that the settings name; nothing is started. ``root`` chooses among remote endpoints.
 
     Raises:
         ModelMissing: the model's file is not there.
     """
+    if settings.backend.urls:
+        return _remote_engine(settings, root)
     engine = settings.engine
     path = resolve_model(settings.model)
     useful = useful_tokens(path)
@@ -60,6 +62,23 @@ def open_engine(settings: Settings) -> Engine:
             memory_limit_bytes=engine.memory_limit_bytes,
             cache_folder=str(kv_cache_folder()) if engine.cache_bytes else "",
             cache_bytes=engine.cache_bytes,
+        )
+    )
+
+
+def _remote_engine(settings: Settings, root: Path | None) -> Engine:
+    from spark_lsp.engine.remote import RemoteEngine, RemoteLaunch  # noqa: PLC0415 - brings an HTTP client
+
+    backend = settings.backend
+    return RemoteEngine(
+        RemoteLaunch(
+            urls=backend.urls,
+            model=backend.model,
+            api_key_env=backend.api_key_env,
+            template=backend.template,
+            context_tokens=backend.context_tokens,
+            ca_file=backend.ca_file,
+            workspace=str(root or ""),
         )
     )
 
@@ -92,7 +111,7 @@ def open_rooms(
     Raises:
         ModelMissing: the model's file is not there.
     """
-    engine = engine or open_engine(settings)
+    engine = engine or open_engine(settings, root)
     log = log or TraceLog()
     recent = previous.recent if previous else Recent()
     problem: WorkspaceError | None = None
@@ -100,7 +119,8 @@ def open_rooms(
         index = previous.index
     else:
         index, problem = _open_index(root, settings)
-    useful = useful_tokens(resolve_model(settings.model)) or settings.context.max_tokens
+    is_remote = bool(settings.backend.urls)
+    useful = (0 if is_remote else useful_tokens(resolve_model(settings.model))) or settings.context.max_tokens
     context = WorkspaceContext(
         engine,
         index.view if index else lambda: EMPTY_VIEW,

@@ -16,7 +16,9 @@ from spark_lsp.app import index_cache_path
 from spark_lsp.cli.place import workspace_of
 from spark_lsp.config import environment_source, resolve
 from spark_lsp.index.ignore import Rules
-from spark_lsp.index.store import Index, IndexReport
+from spark_lsp.index.report import IndexReport
+from spark_lsp.index.store import Index
+from spark_lsp.index.workers import Workers
 
 
 def index(
@@ -36,7 +38,7 @@ def index(
     rules = Rules(include=settings.context.include, exclude=settings.context.exclude)
     for message in messages:
         _say(message)
-    opened = Index(root, cache_path=index_cache_path(root), rules=rules, say=_say)
+    opened = Index(root, cache_path=index_cache_path(root), rules=rules, workers=Workers(), say=_say)
     try:
         report = _refresh(opened, rebuild=rebuild)
     finally:

@@ -7,64 +7,56 @@ It holds names, spans and words of indexed files, so the file is the user's alon
 import contextlib
 import hashlib
 import os
+import secrets
 import sqlite3
+import sys
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
 from pathlib import Path
 from typing import TypeVar
 
 import msgspec
 
 from spark_lsp import __version__
-from spark_lsp.index.symbols import Definition, FileSymbols, Import
-from spark_lsp.index.windows import WordWindows
-from spark_lsp.text.edit import Span
+from spark_lsp.index import frozen
+from spark_lsp.index.facts import Facts, Looked, decoded
+from spark_lsp.index.ignore import SkipReason
+from spark_lsp.index.tables import FileRow, Tables
 from spark_lsp.text.language import LANGUAGES, query_source
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 APPLICATION_ID = 0x5350494E  # "SPIN" in SQLite's header: another program's file is not ours to read
 BUSY_TIMEOUT_S = 2.0
 
+# Modules of this room that decide what is kept.
+_DECIDING = (
+    *("crawl.py", "secrets.py", "symbols.py", "windows.py", "facts.py", "tables.py", "postings.py", "frozen.py"),
+)
+
 _TABLES = """
 CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
-CREATE TABLE IF NOT EXISTS files (path TEXT PRIMARY KEY, size INTEGER, mtime_ns INTEGER, content_hash TEXT) STRICT;
-CREATE TABLE IF NOT EXISTS symbols (content_hash TEXT, language TEXT, payload BLOB,
-    PRIMARY KEY (content_hash, language)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS files (path TEXT PRIMARY KEY, size INTEGER, mtime_ns INTEGER, content_hash TEXT,
+    language TEXT) STRICT;
+CREATE TABLE IF NOT EXISTS left_out (path TEXT PRIMARY KEY, size INTEGER, mtime_ns INTEGER, reason TEXT) STRICT;
+CREATE TABLE IF NOT EXISTS symbols (content_hash TEXT, language TEXT, definitions INTEGER, uses INTEGER, payload BLOB,
+    PRIMARY KEY (content_hash, language)) STRICT;
 """
-
-
-@dataclass(frozen=True, slots=True)
-class FileStamp:
-    """What a file looked like when its content was last hashed."""
-
-    size: int
-    mtime_ns: int
-    content_hash: str
-
-
-@dataclass(frozen=True, slots=True)
-class Facts:
-    """What is kept of one content in one language."""
-
-    symbols: FileSymbols
-    windows: WordWindows
-
-
-class _Payload(msgspec.Struct, array_like=True, frozen=True):
-    """``Facts`` as they are written: a definition is name, kind, span, end of signature, container."""
-
-    definitions: list[tuple[str, str, int, int, int, str]]
-    references: dict[str, int]
-    imports: list[tuple[str, tuple[str, ...]]]
-    words: tuple[str, ...]
-    sizes: bytes
-    members: bytes
 
 
 Result = TypeVar("Result")
 
-_decoder = msgspec.msgpack.Decoder(_Payload)
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """A file that was read and left out for what it holds; it need not be read again while it looks the same."""
+
+    path: str
+    size: int
+    mtime_ns: int
+    reason: SkipReason
 
 
 class SymbolCache:
@@ -76,14 +68,42 @@ class SymbolCache:
         self._lock = threading.Lock()
         self._connection = self._open()
 
-    def stamps(self) -> dict[str, FileStamp]:
-        """Return what is known of files by path."""
+    @property
+    def path(self) -> Path:
+        """Where the file lies."""
+        return self._path
 
-        def work(connection: sqlite3.Connection) -> dict[str, FileStamp]:
-            rows = connection.execute("SELECT path, size, mtime_ns, content_hash FROM files")
-            return {path: FileStamp(size, mtime_ns, name) for path, size, mtime_ns, name in rows}
+    def rows(self) -> dict[str, FileRow]:
+        """Return the files whose facts are kept, by path, as they were when their content was last hashed."""
+
+        def work(connection: sqlite3.Connection) -> dict[str, FileRow]:
+            rows = connection.execute(
+                "SELECT path, content_hash, files.language, size, mtime_ns, definitions, uses FROM files "
+                "JOIN symbols USING (content_hash, language)"
+            )
+            return {row[0]: FileRow(*row) for row in rows}
 
         return self._run(work, {})
+
+    def left_out(self) -> dict[str, LeftOut]:
+        """Return the files that were left out for what they hold, by path."""
+
+        def work(connection: sqlite3.Connection) -> dict[str, LeftOut]:
+            rows = connection.execute("SELECT path, size, mtime_ns, reason FROM left_out")
+            return {row[0]: LeftOut(*row) for row in rows}
+
+        return self._run(work, {})
+
+    def keep_left_out(self, files: Iterable[LeftOut]) -> None:
+        """Write down which files were left out for what they hold."""
+        rows = [(each.path, each.size, each.mtime_ns, each.reason) for each in files]
+
+        def work(connection: sqlite3.Connection) -> None:
+            with connection:
+                connection.executemany("INSERT OR REPLACE INTO left_out VALUES (?, ?, ?, ?)", rows)
+
+        if rows:
+            self._run(work, None)
 
     def facts(self, content_hash: str, language: str) -> Facts | None:
         """Return the facts of a content, or None when they are not kept."""
@@ -92,21 +112,61 @@ class SymbolCache:
             row = connection.execute(
                 "SELECT payload FROM symbols WHERE content_hash = ? AND language = ?", (content_hash, language)
             ).fetchone()
-            return _decoded(row[0]) if row else None
+            return decoded(row[0]) if row else None
 
         return self._run(work, None)
 
-    def keep(self, files: Mapping[str, FileStamp], facts: Iterable[tuple[str, str, Facts]]) -> None:
-        """Write stamps by path, and facts with their content hash and language, in one transaction."""
-        rows = [(path, stamp.size, stamp.mtime_ns, stamp.content_hash) for path, stamp in files.items()]
-        payloads = [(content_hash, language, _encoded(each)) for content_hash, language, each in facts]
+    def counts(self, content_hash: str, language: str) -> tuple[int, int] | None:
+        """Return how many definitions and uses a content holds, or None when its facts are not kept."""
+
+        def work(connection: sqlite3.Connection) -> tuple[int, int] | None:
+            row = connection.execute(
+                "SELECT definitions, uses FROM symbols WHERE content_hash = ? AND language = ?",
+                (content_hash, language),
+            ).fetchone()
+            return (row[0], row[1]) if row else None
+
+        return self._run(work, None)
+
+    def keep(self, files: Iterable[FileRow], facts: Iterable[Looked]) -> bool:
+        """Write files, and facts of contents, in one transaction; False when they could not be written."""
+        rows = [(each.path, each.size, each.mtime_ns, each.content_hash, each.language) for each in files]
+        payloads = [(each.content_hash, each.language, each.definitions, each.uses, each.payload) for each in facts]
+
+        def work(connection: sqlite3.Connection) -> bool:
+            with connection:
+                connection.executemany("INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?)", rows)
+                connection.executemany("INSERT OR REPLACE INTO symbols VALUES (?, ?, ?, ?, ?)", payloads)
+            return True
+
+        return self._run(work, False)
+
+    def tables(self) -> Tables | None:
+        """Return the tables that were laid out last, mapped into memory; None when there are none that fit."""
+
+        def work(connection: sqlite3.Connection) -> str:
+            row = connection.execute("SELECT value FROM meta WHERE key = 'tables'").fetchone()
+            return row[0] if row else ""
+
+        name = self._run(work, "")
+        return frozen.read(self._path.with_name(name), Tables, maker=extractor_digest()) if name else None
+
+    def new_tables_path(self) -> Path:
+        """Return a name for tables to come; a file that is mapped into memory cannot be written anew everywhere."""
+        return self._path.with_name(f"{self._path.stem}.{secrets.token_hex(6)}.tables")
+
+    def put_tables(self, path: Path) -> None:
+        """Let tables just written be found, and throw away those before."""
 
         def work(connection: sqlite3.Connection) -> None:
             with connection:
-                connection.executemany("INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?)", rows)
-                connection.executemany("INSERT OR REPLACE INTO symbols VALUES (?, ?, ?)", payloads)
+                connection.execute("INSERT OR REPLACE INTO meta VALUES ('tables', ?)", (path.name,))
 
         self._run(work, None)
+        for other in self._path.parent.glob(f"{self._path.stem}.*.tables*"):
+            if other != path:
+                with contextlib.suppress(OSError):  # another window may have it open
+                    other.unlink()
 
     def drop(self, paths: Iterable[str]) -> None:
         """Forget files, and facts that no file needs any more."""
@@ -115,7 +175,11 @@ class SymbolCache:
         def work(connection: sqlite3.Connection) -> None:
             with connection:
                 connection.executemany("DELETE FROM files WHERE path = ?", rows)
-                connection.execute("DELETE FROM symbols WHERE content_hash NOT IN (SELECT content_hash FROM files)")
+                connection.executemany("DELETE FROM left_out WHERE path = ?", rows)
+                connection.execute(
+                    "DELETE FROM symbols WHERE NOT EXISTS (SELECT 1 FROM files "
+                    "WHERE files.content_hash = symbols.content_hash AND files.language = symbols.language)"
+                )
 
         if rows:
             self._run(work, None)
@@ -205,7 +269,7 @@ def _claim(connection: sqlite3.Connection) -> str:
         connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
         connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
     connection.executescript(_TABLES)
-    maker = _extractor_digest()
+    maker = extractor_digest()
     row = connection.execute("SELECT value FROM meta WHERE key = 'extractor'").fetchone()
     if row is None or row[0] != maker:  # the same text would yield other symbols by now
         _clear(connection)
@@ -218,33 +282,26 @@ def _clear(connection: sqlite3.Connection) -> None:
     with connection:
         connection.execute("DELETE FROM files")
         connection.execute("DELETE FROM symbols")
+        connection.execute("DELETE FROM left_out")
+        connection.execute("DELETE FROM meta WHERE key = 'tables'")
 
 
-def _extractor_digest() -> str:
-    """Name the version of everything that decides what a text's symbols are."""
-    sources = "\0".join([__version__, *(query_source(language) for language in LANGUAGES.values())])
-    return hashlib.blake2b(sources.encode(), digest_size=16).hexdigest()
+def read_only(path: Path) -> sqlite3.Connection | None:
+    """Open a cache file beside the process that writes it; None when it cannot be opened."""
+    try:
+        return sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=BUSY_TIMEOUT_S)
+    except sqlite3.Error:
+        return None
 
 
-def _encoded(facts: Facts) -> bytes:
-    symbols, windows = facts.symbols, facts.windows
-    payload = _Payload(
-        [(d.name, d.kind, d.span.start, d.span.end, d.signature_span.end, d.container) for d in symbols.definitions],
-        dict(symbols.references),
-        [(each.module, each.names) for each in symbols.imports],
-        windows.words,
-        windows.sizes,
-        windows.members,
-    )
-    return msgspec.msgpack.encode(payload)
-
-
-def _decoded(raw: bytes) -> Facts:
-    payload = _decoder.decode(raw)
-    definitions = tuple(
-        Definition(name, kind, Span(start, end), Span(start, signature_end), container)  # type: ignore[arg-type]
-        for name, kind, start, end, signature_end, container in payload.definitions
-    )
-    imports = tuple(Import(module, names) for module, names in payload.imports)
-    windows = WordWindows(payload.words, payload.sizes, payload.members)
-    return Facts(FileSymbols(definitions, payload.references, imports), windows)
+@cache
+def extractor_digest() -> str:
+    """Name the version of everything that decides what a text's symbols are and how tables are laid out."""
+    digest = hashlib.blake2b(__version__.encode(), digest_size=16)
+    for language in LANGUAGES.values():
+        digest.update(query_source(language).encode())
+    for name in _DECIDING:
+        with contextlib.suppress(OSError):  # no sources: then the version alone has to tell
+            digest.update((files("spark_lsp.index") / name).read_bytes())
+    digest.update(sys.byteorder.encode())
+    return digest.hexdigest()

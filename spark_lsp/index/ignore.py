@@ -6,14 +6,13 @@ Never opens a file other than the ignore files themselves. What a path's content
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from functools import cache
 from pathlib import Path
 from typing import Literal
 
 from pathspec import GitIgnoreSpec
 
-from spark_lsp.index.secrets import is_secret_name
+from spark_lsp.index.secrets import any_of, is_secret_name
 
 SkipReason = Literal[
     "ignored",
@@ -48,6 +47,7 @@ _GENERATED_FILES = (
     *("*.pb.h", "*.g.dart", "*.designer.cs", "*.lock", "*.snap", "package-lock.json", "npm-shrinkwrap.json"),
     *("pnpm-lock.yaml", "go.sum", "*.ipynb"),
 )
+_GENERATED_NAME = any_of(_GENERATED_FILES)
 _BINARY = """
     png jpg jpeg gif bmp ico webp tif tiff avif heic psd pdf zip gz bz2 xz zst 7z rar tar tgz jar war whl egg so dll
     dylib a o obj lib exe bin class pyc pyo pyd wasm node ttf otf woff woff2 eot mp3 mp4 m4a mov avi mkv webm ogg wav
@@ -102,7 +102,7 @@ def file_reason(path: str, rules: Rules) -> SkipReason | None:
         return "ignored"
     if name.rpartition(".")[2].lower() in _BINARY_EXTENSIONS and "." in name:
         return "binary"
-    if any(fnmatchcase(name, pattern) for pattern in _GENERATED_FILES):
+    if _GENERATED_NAME.match(name):
         return "generated"
     return None
 

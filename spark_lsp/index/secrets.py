@@ -5,7 +5,8 @@ would drop test data and hashes.
 """
 
 import re
-from fnmatch import fnmatchcase
+from collections.abc import Iterable
+from fnmatch import translate
 
 _NAMES = (
     *(".env", ".env.*", "*.env", ".envrc", ".netrc", "_netrc", ".npmrc", ".pypirc", ".pgpass", ".my.cnf", ".htpasswd"),
@@ -40,12 +41,18 @@ _SHAPES = tuple(
 )
 
 
+def any_of(patterns: Iterable[str]) -> re.Pattern[str]:
+    """Return one expression for many shell patterns: the walk asks for each file of the workspace."""
+    return re.compile("|".join(translate(pattern) for pattern in patterns))
+
+
+_SECRET_NAME, _HARMLESS_NAME = any_of(_NAMES), any_of(_HARMLESS)
+
+
 def is_secret_name(name: str) -> bool:
     """Whether a file name is one that secrets are kept under."""
     name = name.lower()
-    if any(fnmatchcase(name, pattern) for pattern in _HARMLESS):
-        return False
-    return any(fnmatchcase(name, pattern) for pattern in _NAMES)
+    return bool(_SECRET_NAME.match(name)) and not _HARMLESS_NAME.match(name)
 
 
 def has_secret(text: str) -> bool:

@@ -8,61 +8,34 @@ import logging
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, MutableMapping
+from concurrent.futures import Future
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 
-from spark_lsp.index.cache import Facts, FileStamp, SymbolCache
-from spark_lsp.index.crawl import CrawledFile, Skipped, check_root, content_reason, crawl, read_source, skip_reason
+from spark_lsp.index.cache import LeftOut, SymbolCache, extractor_digest
+from spark_lsp.index.crawl import CrawledFile, check_root, content_reason, crawl, skip_reason
+from spark_lsp.index.entries import Entries
+from spark_lsp.index.facts import Looked, language_name, look_at, nothing_known
 from spark_lsp.index.ignore import Rules, SkipReason
-from spark_lsp.index.symbols import extract
-from spark_lsp.index.texts import Texts
-from spark_lsp.index.view import EMPTY_VIEW, PLAIN_TEXT, FileEntry, IndexView, laid_over, rebuilt, with_changes
-from spark_lsp.index.windows import NO_WINDOWS, word_windows
-from spark_lsp.text.document import content_hash
-from spark_lsp.text.language import language_of_path
+from spark_lsp.index.reading import Reader
+from spark_lsp.index.report import IndexReport, report_of
+from spark_lsp.index.tables import FileRow
+from spark_lsp.index.view import EMPTY_VIEW, FileEntry, IndexView, laid_over, rebuilt, view_of, with_changes
+from spark_lsp.index.worker import Answer, Freeze, done
+from spark_lsp.index.workers import URGENT, Workers
 
+BULK_FILES = 1_000
+FEW_FILES = 300  # so few are laid out in this process in less time than a worker takes to start
+CONTENT_REASONS = frozenset({"secret", "generated", "binary", "not_utf8"})
 BATCH_FILES = 200  # published and written together: the index is usable while it grows
-REBUILD_AT_LEAST = 1_000  # files laid over the tables before a refresh rebuilds them on its way
+REBUILD_AT_LEAST = 500  # files laid over the tables before a refresh lays out new ones on its way
+GROWTH = 3  # times as many files as the last tables hold: all tables of a first index cost a third more than the last
+REBUILD_SHARE = 50  # at the end of a refresh one file in fifty is enough
 
 Progress = Callable[[int, int], None]
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class IndexReport:
-    """What a refresh did and what the index then holds; ``as_json`` is the ``index`` command's answer."""
-
-    files: int
-    parsed: int
-    reused: int
-    removed: int
-    skipped: Mapping[SkipReason, int]
-    bytes: int
-    symbols: int
-    references: int
-    languages: Mapping[str, int]
-    seconds: float
-    complete: bool = True
-    """False when the refresh was cancelled; nothing is removed then."""
-
-    def as_json(self) -> dict[str, object]:
-        """Return the report as plain values."""
-        return {
-            "files": self.files,
-            "parsed": self.parsed,
-            "reused": self.reused,
-            "removed": self.removed,
-            "skipped": dict(sorted(self.skipped.items())),
-            "bytes": self.bytes,
-            "symbols": self.symbols,
-            "references": self.references,
-            "languages": dict(sorted(self.languages.items(), key=lambda item: (-item[1], item[0]))),
-            "seconds": round(self.seconds, 3),
-            "complete": self.complete,
-        }
 
 
 @dataclass(slots=True)
@@ -70,15 +43,23 @@ class _Run:
     """One refresh while it runs."""
 
     ticket: int
-    stamps: Mapping[str, FileStamp]
+    rows: Mapping[str, FileRow] = field(default_factory=dict)
+    """Files as the cache knows them."""
     skipped: Counter[SkipReason] = field(default_factory=Counter)
     parsed: int = 0
     reused: int = 0
     removed: int = 0
-    batch: dict[str, FileEntry | None] = field(default_factory=dict)
-    unwritten: dict[str, FileStamp] = field(default_factory=dict)
-    facts: list[tuple[str, str, Facts]] = field(default_factory=list)
+    batch: dict[str, FileEntry] = field(default_factory=dict)
+    gone: list[str] = field(default_factory=list)
+    left_out: dict[str, LeftOut] = field(default_factory=dict)
+    unwritten: list[FileRow] = field(default_factory=list)
+    facts: list[Looked] = field(default_factory=list)
     seen: set[str] = field(default_factory=set)
+    bulk: bool = False
+    """Whether files come to light with the next tables alone: so many at once would hold up the rest of the program."""
+    waiting: int = 0
+    """Files that lie in the cache file and in no table yet."""
+    layout: "tuple[Path, Future[Answer]] | None" = None
 
 
 class Index:
@@ -90,11 +71,13 @@ class Index:
         *,
         cache_path: Path | None = None,
         rules: Rules | None = None,
+        workers: Workers | None = None,
         say: Callable[[str], None] = log.warning,
     ) -> None:
         """Open the index; nothing is read before ``refresh``.
 
-        ``cache_path`` None keeps nothing between sessions. ``say`` receives the one message about an unusable cache.
+        ``cache_path`` None keeps nothing between sessions. Without ``workers`` all is parsed in this process. ``say``
+        receives the one message about an unusable cache.
 
         Raises:
             WorkspaceError: the root is no folder, or too much for one workspace.
@@ -102,10 +85,13 @@ class Index:
         self.root = check_root(root)
         self.rules = rules or Rules()
         self._cache = SymbolCache(cache_path, say=say) if cache_path else None
-        self._texts = Texts(self.root)
+        self._workers = workers
+        self._entries = Entries(self.root, self._cache, workers)
         self._lock = threading.Lock()  # guards the fields below, for moments only; never held while parsing
         self._refreshing = threading.Lock()
         self._view = EMPTY_VIEW
+        self._opened = False
+        self._left_out: dict[str, LeftOut] = {}
         self._open: set[str] = set()
         self._tickets = 0
         self._published: dict[str, int] = {}
@@ -116,7 +102,9 @@ class Index:
         return self._view
 
     def close(self) -> None:
-        """Close the cache file. The view stays usable."""
+        """Close the cache file and end the workers. The view stays usable."""
+        if self._workers is not None:
+            self._workers.close()
         if self._cache is not None:
             self._cache.close()
 
@@ -131,8 +119,7 @@ class Index:
             reason = "too_large" if len(text) > self.rules.max_file_bytes else content_reason(text)
         entry: FileEntry | None = None
         if reason is None:
-            made = self._entry_of_text(path, text) if text is not None else self._entry_of_file(path)
-            entry, reason = (None, made.reason) if isinstance(made, Skipped) else (made, None)
+            entry, reason = self._entry_of_file(path) if text is None else (self._entries.of_text(path, text), None)
         with self._lock:
             if self._published.get(path, 0) > ticket:
                 return reason
@@ -170,128 +157,231 @@ class Index:
         self._reasons.clear()
         if rebuild and self._cache is not None:
             self._cache.clear()
-        run = _Run(self._take_ticket(), self._cache.stamps() if self._cache else {})
+        self._open_tables(rebuild=rebuild)
+        run = _Run(self._take_ticket())
         found = list(crawl(self.root, self.rules, run.skipped, cancelled=cancel.is_set))
-        done = 0
-        for done, file in enumerate(found, 1):
-            if cancel.is_set():
-                break
-            self._take_in(run, file, rebuild=rebuild)
-            if len(run.batch) >= BATCH_FILES or len(run.unwritten) >= BATCH_FILES:
+        changed = self._keep_known(run, found, rebuild=rebuild)
+        run.bulk = self._cache is not None and self._workers is not None and len(changed) > BULK_FILES
+        total, finished = len(found), len(found) - len(changed)
+        progress(finished, total)
+        reader = self._reader(rebuild=rebuild)
+        for file, looked in reader.read(changed, cancelled=cancel.is_set):
+            self._take_in(run, file, looked)
+            finished += 1
+            if finished % BATCH_FILES == 0:
                 self._publish(run)
-                progress(done, len(found))
+                progress(finished, total)
         complete = not cancel.is_set()
         if complete:
             self._remove_others(run)
         self._publish(run)
-        progress(done, len(found))
-        self._rebuild_tables()
-        return _report(run, self._view, time.monotonic() - started, complete=complete)
+        progress(finished, total)
+        if complete:
+            self._finish_tables(run)
+        return report_of(
+            self._view.files.values(),
+            parsed=run.parsed,
+            reused=run.reused,
+            removed=run.removed,
+            skipped=run.skipped,
+            seconds=time.monotonic() - started,
+            complete=complete,
+        )
 
-    def _take_in(self, run: _Run, file: CrawledFile, *, rebuild: bool) -> None:
-        """Decide for one file of the crawl: keep its entry, find its facts by content, or parse it."""
-        run.seen.add(file.path)
-        if file.path in self._open:
-            run.reused += 1
-            return
-        known = self._view.files.get(file.path)
-        entry: FileEntry | Skipped | None = None
-        parsed = False
-        if known and not rebuild and (known.size, known.mtime_ns) == (file.size, file.mtime_ns):
-            entry = known
-        elif not rebuild:
-            entry = self._entry_of_stamp(run, file)
-        if entry is None:
-            entry, parsed = self._entry_of_crawled(file, known, rebuild=rebuild)
-        if isinstance(entry, Skipped):
-            run.skipped[entry.reason] += 1
+    def _reader(self, *, rebuild: bool) -> Reader:
+        cache = self._cache
+        contents = {} if rebuild else {(each.content_hash, each.language) for each in self._view.files.values()}
+
+        def known(name: str, language: str) -> bool:
+            return (name, language) in contents or (cache is not None and cache.counts(name, language) is not None)
+
+        cache_path = cache.path if cache else None
+        return Reader(self.root, self.rules.max_file_bytes, self._workers, cache_path, None if rebuild else known)
+
+    def _keep_known(self, run: _Run, found: Iterable[CrawledFile], *, rebuild: bool) -> list[CrawledFile]:
+        """Keep the entries of files that look as they did; return those that have to be read."""
+        entries, left_out = self._view.files, self._left_out
+        changed: list[CrawledFile] = []
+        for file in found:
+            out = left_out.get(file.path)
+            if out and not rebuild and (out.size, out.mtime_ns) == (file.size, file.mtime_ns):
+                run.skipped[out.reason] += 1
+                continue
+            run.seen.add(file.path)
+            known = entries.get(file.path)
+            same = known and (known.size, known.mtime_ns) == (file.size, file.mtime_ns)
+            if file.path in self._open or (same and not rebuild):
+                run.reused += 1
+            else:
+                changed.append(file)
+        if rebuild or self._cache is None or not changed:
+            return changed
+        run.rows = self._cache.rows()
+        return [file for file in changed if not self._keep_row(run, file)]
+
+    def _keep_row(self, run: _Run, file: CrawledFile) -> bool:
+        """Take the cache's word for a file that has not changed since the cache last saw it."""
+        row = run.rows.get(file.path)
+        if row is None or (row.size, row.mtime_ns) != (file.size, file.mtime_ns):
+            return False
+        if row.language != language_name(file.path):
+            return False
+        run.batch[file.path] = self._entries.of_row(row)
+        run.reused += 1
+        return True
+
+    def _take_in(self, run: _Run, file: CrawledFile, looked: Looked) -> None:
+        """Take in what was found in one file that had to be read."""
+        if looked.reason is None:
+            entry = self._entries.of_looked(file, looked, self._view)
+            if entry is None:  # another process has dropped what it was told to be known
+                looked = look_at(self.root, file.path, max_bytes=self.rules.max_file_bytes, known=nothing_known)
+                entry = self._entries.of_looked(file, looked, self._view)
+        if looked.reason is not None or entry is None:
+            reason = looked.reason or "unreadable"
+            run.skipped[reason] += 1
             run.seen.discard(file.path)
+            if reason in CONTENT_REASONS:
+                run.left_out[file.path] = LeftOut(file.path, file.size, file.mtime_ns, reason)
             return
-        run.parsed += parsed
-        run.reused += not parsed
-        if entry is not known:
-            run.batch[file.path] = entry
-        stamp = FileStamp(file.size, file.mtime_ns, entry.content_hash)
-        if self._cache is not None and run.stamps.get(file.path) != stamp:
-            run.unwritten[file.path] = stamp
-            run.facts.append((entry.content_hash, entry.language, Facts(entry.symbols, entry.windows)))
+        run.parsed += bool(looked.payload)
+        run.reused += not looked.payload
+        run.batch[file.path] = entry
+        if self._cache is not None:
+            run.unwritten.append(entry.row)
+            if looked.payload:
+                run.facts.append(looked)
 
-    def _entry_of_stamp(self, run: _Run, file: CrawledFile) -> FileEntry | None:
-        """Make the entry of a file that has not changed since the cache last saw it, without reading it."""
-        stamp = run.stamps.get(file.path)
-        if self._cache is None or stamp is None or (stamp.size, stamp.mtime_ns) != (file.size, file.mtime_ns):
-            return None
-        facts = self._cache.facts(stamp.content_hash, _language_name(file.path))
-        return self._entry(file, stamp.content_hash, facts) if facts else None
-
-    def _entry_of_crawled(
-        self, file: CrawledFile, known: FileEntry | None, *, rebuild: bool
-    ) -> tuple[FileEntry | Skipped, bool]:
-        """Read a file; return its entry and whether it had to be parsed."""
-        text = read_source(self.root, file.path, max_bytes=self.rules.max_file_bytes)
-        if isinstance(text, Skipped):
-            return text, False
-        name = content_hash(text)
-        self._texts.keep(name, text)
-        facts: Facts | None = None
-        if not rebuild and known is not None and known.content_hash == name:
-            facts = Facts(known.symbols, known.windows)
-        elif not rebuild and self._cache is not None:
-            facts = self._cache.facts(name, _language_name(file.path))
-        return self._entry(file, name, facts or _facts(file.path, text)), facts is None
-
-    def _entry_of_file(self, path: str) -> FileEntry | Skipped:
+    def _entry_of_file(self, path: str) -> tuple[FileEntry | None, SkipReason | None]:
+        """Read one file; return its entry, or why it has none."""
         try:
             status = (self.root / path).stat()
         except (OSError, ValueError):
-            return Skipped("unreadable")
-        file = CrawledFile(path, status.st_size, status.st_mtime_ns)
-        return self._entry_of_crawled(file, self._view.files.get(path), rebuild=False)[0]
+            return None, "unreadable"
+        looked = self._reader(rebuild=False).here(path)
+        if looked.reason is not None:
+            return None, looked.reason
+        entry = self._entries.of_looked(CrawledFile(path, status.st_size, status.st_mtime_ns), looked, self._view)
+        if entry is None:
+            return None, "unreadable"
+        batch = {path: entry}
+        self._keep([entry.row], [looked] if looked.payload else [], batch)
+        return batch[path], None
 
-    def _entry_of_text(self, path: str, text: str) -> FileEntry:
-        facts = _facts(path, text)
-        name = content_hash(text)
-        return FileEntry(
-            path, name, _language_name(path), facts.symbols, facts.windows, size=len(text), read=partial(str, text)
-        )
-
-    def _entry(self, file: CrawledFile, name: str, facts: Facts) -> FileEntry:
-        return FileEntry(
-            file.path,
-            name,
-            _language_name(file.path),
-            facts.symbols,
-            facts.windows,
-            file.size,
-            file.mtime_ns,
-            read=partial(self._texts.read, file.path, name),
-        )
+    # -- publishing --------------------------------------------------------------------------------------------------
 
     def _remove_others(self, run: _Run) -> None:
         """Drop what the crawl no longer finds; open documents stay for as long as they are open."""
-        gone = [path for path in self._view.files if path not in run.seen and path not in self._open]
-        run.removed = len(gone)
-        run.batch.update(dict.fromkeys(gone))
+        run.gone = [path for path in self._view.files if path not in run.seen and path not in self._open]
+        run.removed = len(run.gone)
         if self._cache is not None:
-            self._cache.drop(path for path in run.stamps if path not in run.seen)
+            self._cache.drop({*run.gone, *(path for path in run.rows if path not in run.seen)})
 
     def _publish(self, run: _Run) -> None:
-        """Make a batch visible and write it down. A document that changed since the run began wins over its file."""
+        """Write a batch down and make it visible. A document that changed since the run began wins over its file."""
+        if self._keep(run.unwritten, run.facts, run.batch) and run.bulk:
+            run.waiting += len(run.batch)
+            run.batch = {}
+        changes: dict[str, FileEntry | None] = {**run.batch, **dict.fromkeys(run.gone)}
         with self._lock:
-            fresh = {path: entry for path, entry in run.batch.items() if self._published.get(path, 0) < run.ticket}
+            fresh = {path: entry for path, entry in changes.items() if self._published.get(path, 0) < run.ticket}
             self._view = with_changes(self._view, fresh)
-            view = self._view
-        if self._cache is not None and run.unwritten:
-            self._cache.keep(run.unwritten, run.facts)
-        run.batch, run.unwritten, run.facts = {}, {}, []
-        if len(view.stale) > max(REBUILD_AT_LEAST, len(view.postings.paths)):
+        if run.left_out:
+            self._left_out |= run.left_out
+            if self._cache is not None:
+                self._cache.keep_left_out(run.left_out.values())
+        run.batch, run.unwritten, run.facts, run.gone, run.left_out = {}, [], [], [], {}
+        if run.bulk:
+            self._advance_tables(run)
+        elif len(self._view.stale) > max(REBUILD_AT_LEAST, len(self._view.tables.files.paths)):
             self._rebuild_tables()
 
-    def _rebuild_tables(self) -> None:
-        before = self._view
-        built = rebuilt(before)
+    def _keep(self, rows: list[FileRow], facts: list[Looked], batch: MutableMapping[str, FileEntry]) -> bool:
+        """Write files down; where that fails, their entries hold their facts themselves."""
+        if self._cache is None or not rows or self._cache.keep(rows, facts):
+            return True
+        for looked in facts:
+            if entry := batch.get(looked.path):
+                batch[looked.path] = self._entries.holding(entry, looked.payload)
+        return False
+
+    # -- tables ------------------------------------------------------------------------------------------------------
+
+    def _open_tables(self, *, rebuild: bool) -> None:
+        """Begin with the tables of the last session; until the crawl is through they may be out of date."""
+        if self._opened:
+            return
+        self._opened = True
+        if self._cache is None or rebuild:
+            return
+        self._left_out = self._cache.left_out()
+        tables = self._cache.tables()
+        if tables is not None:
+            view = view_of(tables, {row.path: self._entries.of_row(row) for row in tables.files.rows()})
+            with self._lock:
+                self._view = with_changes(view, self._view.stale)
+
+    def _advance_tables(self, run: _Run) -> None:
+        """Have tables laid out when there are many more files than in those before, and take them when they are."""
+        if run.layout is not None and run.layout[1].done():
+            self._take_tables(run)
+        if run.layout is None and run.waiting > max(REBUILD_AT_LEAST, GROWTH * len(self._view.tables.files.paths)):
+            self._order_tables(run)
+
+    def _order_tables(self, run: _Run) -> None:
+        assert self._cache is not None
+        path = self._cache.new_tables_path()
+        job = Freeze(str(self._cache.path), str(path), extractor_digest())
+        run.waiting = 0
+        if self._workers is not None and self._workers.usable:
+            run.layout = path, self._workers.submit(job, urgency=URGENT)
+            return
+        here: Future[Answer] = Future()
+        here.set_result(done(job))
+        run.layout = path, here
+
+    def _take_tables(self, run: _Run) -> bool:
+        """Wait for the tables that were ordered and make them the view's; False when there are none."""
+        assert self._cache is not None
+        assert run.layout is not None
+        (path, future), run.layout = run.layout, None
+        fault = "a worker died" if future.exception() else future.result().fault
+        if not fault:
+            self._cache.put_tables(path)
+        tables = None if fault else self._cache.tables()
+        if tables is None:
+            log.warning(
+                "The index could not be laid out anew (%s); it goes on with older tables.", fault or "unreadable"
+            )
+            return False
+        before = self._view.files
+        entries = {}
+        for row in tables.files.rows():
+            known = before.get(row.path)
+            entries[row.path] = known if known and known.row == row else self._entries.of_row(row)
+        built = view_of(tables, entries)
         with self._lock:
-            self._view = laid_over(built, before, self._view)
+            later = {path for path, ticket in self._published.items() if ticket > run.ticket} | self._open
+            self._view = with_changes(built, {path: self._view.files.get(path) for path in later})
+        return True
+
+    def _finish_tables(self, run: _Run) -> None:
+        """Lay out tables of everything, where what has changed since the last ones is worth it."""
+        if run.layout is not None:
+            self._take_tables(run)
+        stale, files = len(self._view.stale) + run.waiting, len(self._view.files) + run.waiting
+        if self._cache is None or files <= FEW_FILES:
+            self._rebuild_tables()
+        elif run.waiting or stale > files // REBUILD_SHARE:
+            self._order_tables(run)
+            self._take_tables(run)
+
+    def _rebuild_tables(self) -> None:
+        built = rebuilt(self._view)
+        with self._lock:
+            self._view = laid_over(built, self._view)
+
+    # -- order -------------------------------------------------------------------------------------------------------
 
     def _take_ticket(self) -> int:
         """Number an update when it begins, so that of two for one file the later one wins, whichever ends first."""
@@ -308,31 +398,3 @@ class Index:
 
 def _silent(_done: int, _total: int) -> None:
     """Report nothing."""
-
-
-def _language_name(path: str) -> str:
-    language = language_of_path(path)
-    return language.name if language else PLAIN_TEXT
-
-
-def _facts(path: str, text: str) -> Facts:
-    """Parse one text. Plain text has no symbols, and its words would only dilute those of code."""
-    language = language_of_path(path)
-    return Facts(extract(language, text), word_windows(text.encode("utf-8", "replace")) if language else NO_WINDOWS)
-
-
-def _report(run: _Run, view: IndexView, seconds: float, *, complete: bool) -> IndexReport:
-    entries = [view.files[path] for path in view.files]
-    return IndexReport(
-        files=len(entries),
-        parsed=run.parsed,
-        reused=run.reused,
-        removed=run.removed,
-        skipped=dict(run.skipped),
-        bytes=sum(entry.size for entry in entries),
-        symbols=sum(len(entry.symbols.definitions) for entry in entries),
-        references=sum(sum(entry.symbols.references.values()) for entry in entries),
-        languages=Counter(entry.language for entry in entries),
-        seconds=seconds,
-        complete=complete,
-    )

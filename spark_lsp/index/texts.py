@@ -10,7 +10,7 @@ from pathlib import Path
 from spark_lsp.index.crawl import Skipped, read_source
 from spark_lsp.text.document import content_hash
 
-MEMORY_LIMIT_CHARS = 128_000_000  # with the symbols this stays near 300 MB at ten thousand files
+MEMORY_LIMIT_CHARS = 16_000_000  # texts are read again in a fraction of a millisecond; memory is the scarcer
 
 
 class Texts:

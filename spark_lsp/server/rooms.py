@@ -19,7 +19,8 @@ from spark_lsp.context.workspace import WorkspaceContext
 from spark_lsp.engine.base import Engine
 from spark_lsp.errors import SparkError
 from spark_lsp.index.recent import Recent
-from spark_lsp.index.store import Index, IndexReport
+from spark_lsp.index.report import IndexReport
+from spark_lsp.index.store import Index
 from spark_lsp.trace import TraceLog
 
 Progress = Callable[[int, int], None]

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from spark_lsp.errors import WorkspaceError
 from spark_lsp.index import cache
-from spark_lsp.index.store import Index, IndexReport
+from spark_lsp.index.report import IndexReport
+from spark_lsp.index.store import Index
 from spark_lsp.index.texts import Texts
 from spark_lsp.index.view import IndexView, rebuilt
 from spark_lsp.text.document import content_hash
@@ -289,8 +290,9 @@ def test_a_payload_that_is_not_ours_costs_one_message_and_a_parse(root: Path, ca
     with sqlite3.connect(cache_path) as connection:
         connection.execute("UPDATE symbols SET payload = x'c0ffee'")
     connection.close()
-    report, _, said = refreshed(root, cache_path)
-    assert (counts(report), len(said)) == ((4, 0, 0), 1)
+    report, view, said = refreshed(root, cache_path)
+    assert (counts(report), len(said)) == ((0, 4, 0), 1)
+    assert places(view, "greet") == ["app/greet.py"]
 
 
 def test_a_foreign_database_is_replaced_with_one_message(root: Path, cache_path: Path) -> None:
