@@ -6,14 +6,22 @@ from spark_lsp.actions.chat.rewrite import Rewrite, Simplify
 from spark_lsp.actions.fix_line import FixLine
 from spark_lsp.actions.implement_body import ImplementBody
 from spark_lsp.actions.javascript.actions import ExtractFunction, ExtractVariable, InlineVariable, RenameSuggest
+from spark_lsp.actions.python.extract_function import ExtractFunction as ExtractPythonFunction
+from spark_lsp.actions.python.extract_variable import ExtractVariable as ExtractPythonVariable
+from spark_lsp.actions.python.inline_variable import InlineVariable as InlinePythonVariable
+from spark_lsp.actions.python.suggest_name import SuggestName as SuggestPythonName
 
 CATALOG: tuple[Action, ...] = (
     FixDiagnostic(),
     FixLine(),
     ExtractFunction(),
+    ExtractPythonFunction(),
     ExtractVariable(),
+    ExtractPythonVariable(),
     InlineVariable(),
+    InlinePythonVariable(),
     RenameSuggest(),
+    SuggestPythonName(),
     ImplementBody(),
     Rewrite(),
     Simplify(),

@@ -1,0 +1,79 @@
+"""Actions on real functions: each edit applied, the module's own tests run, and a failing set taken apart.
+
+The edits of a round are made one upon the other, one in each function, so that one run of the tests judges them all.
+"""
+
+import ast
+import random
+from collections import Counter
+from dataclasses import dataclass, field
+
+from scripts.prove_actions.corpus import Subject
+from scripts.prove_actions.running import failing, path_of
+from scripts.prove_actions.trials import Outcome, attempt, functions, places
+
+
+@dataclass
+class Tally:
+    """What came of all trials. ``wrong`` describes each edit that made a test fail."""
+
+    applied: Counter[str] = field(default_factory=Counter)
+    refused: Counter[tuple[str, str]] = field(default_factory=Counter)
+    wrong: list[str] = field(default_factory=list)
+    skipped: list[str] = field(default_factory=list)
+    modules: set[str] = field(default_factory=set)
+
+
+def prove(subject: Subject, seed: int, actions: tuple[str, ...], tally: Tally) -> None:
+    """Run one round on a module and add to the tally."""
+    path = path_of(subject)
+    if path is None:
+        tally.skipped.append(f"{subject.module}: not in this Python")
+        return
+    text = path.read_text("utf-8")
+    problem = failing(subject, None)
+    if problem:
+        tally.skipped.append(f"{subject.module}: its tests fail untouched: {problem.strip().splitlines()[-1]}")
+        return
+    tally.modules.add(subject.module)
+    dice = random.Random(f"{seed} {subject.module}")  # noqa: S311 - chooses places, keeps no secret
+    steps = _edited(text, dice, actions, tally)
+    if steps and failing(subject, steps[-1].text):
+        tally.wrong += [f"{subject.module}: {each}" for each in _guilty(subject, text, steps)]
+
+
+def _edited(text: str, dice: random.Random, actions: tuple[str, ...], tally: Tally) -> list[Outcome]:
+    """Try one action in each function, each on the text that the one before has left; return what was applied."""
+    names = [function.name for function in functions(ast.parse(text))]
+    steps: list[Outcome] = []
+    for number, name in enumerate(names):
+        found = [each for each in functions(ast.parse(text)) if each.name == name]
+        if not found:
+            continue
+        action = dice.choice(actions)
+        span = places(text, found[number % len(found)], dice, action)
+        if span is None:
+            continue
+        outcome = attempt(action, text, span)
+        if outcome.text is None:
+            tally.refused[action, outcome.message] += 1
+            continue
+        tally.applied[action] += 1
+        steps.append(outcome)
+        text = outcome.text
+    return steps
+
+
+def _guilty(subject: Subject, _text: str, steps: list[Outcome]) -> list[str]:
+    """Return the first step after which the tests fail, found by halving; the steps before it are innocent."""
+    low, high = 0, len(steps) - 1
+    while low < high:
+        middle = (low + high) // 2
+        if failing(subject, steps[middle].text):
+            high = middle
+        else:
+            low = middle + 1
+    problem = failing(subject, steps[low].text)
+    if not problem:
+        return []  # the tests waver
+    return [f"{steps[low].action} at {steps[low].place}: {problem}"]

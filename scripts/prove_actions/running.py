@@ -1,0 +1,61 @@
+"""Runs a module's own tests with an edited copy of it in front of the real one, in a process of its own."""
+
+import importlib.util
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Final
+
+from scripts.prove_actions.corpus import Subject
+
+TESTS_LIMIT_S: Final = 60.0
+_SHORT = 400
+
+
+def path_of(subject: Subject) -> Path | None:
+    """Return the file of a subject; None where this Python has none."""
+    try:
+        found = importlib.util.find_spec(subject.module)
+    except ImportError:
+        return None
+    return Path(found.origin) if found and found.origin and found.origin.endswith(".py") else None
+
+
+def failing(subject: Subject, text: str | None) -> str:
+    """Run the tests with this text as the module, None for the real one; return what failed, empty when all passed."""
+    with tempfile.TemporaryDirectory(prefix="prove-") as folder:
+        if text is not None:
+            _shadow(subject, text, Path(folder))
+        variables = {**os.environ, "PYTHONPATH": folder, "PYTHONDONTWRITEBYTECODE": "1", "PYTHONHASHSEED": "0"}
+        try:
+            done = subprocess.run(
+                [sys.executable, "-W", "ignore", "-m", "unittest", "-f", subject.tests],
+                cwd=folder,
+                env=variables,
+                capture_output=True,
+                text=True,
+                timeout=TESTS_LIMIT_S,
+                check=False,
+                stdin=subprocess.DEVNULL,
+            )
+        except subprocess.TimeoutExpired:
+            return f"not finished after {TESTS_LIMIT_S:.0f} s"
+        return "" if done.returncode == 0 else (done.stderr[-_SHORT * 4 :] or "failed")
+
+
+def _shadow(subject: Subject, text: str, folder: Path) -> None:
+    """Write the module, with the rest of its package, where Python looks first."""
+    path = path_of(subject)
+    assert path is not None, "the caller has looked"
+    parts = subject.module.split(".")
+    if len(parts) == 1:
+        (folder / path.name).write_text(text, "utf-8", newline="")
+        return
+    top = path.parents[len(parts) - 2]
+    if path.name == "__init__.py":
+        top = path.parents[len(parts) - 1]
+    shutil.copytree(top, folder / parts[0], ignore=shutil.ignore_patterns("__pycache__"))
+    (folder / parts[0] / path.relative_to(top)).write_text(text, "utf-8", newline="")

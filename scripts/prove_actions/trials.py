@@ -1,0 +1,102 @@
+"""One trial: a random place in a module, an action there, and what came of it: a new text or a refusal."""
+
+import ast
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from spark_lsp.actions.base import Target
+from spark_lsp.actions.check import failure
+from spark_lsp.actions.python.extract_function import extraction_at, plain_name
+from spark_lsp.actions.python.names import free_name, words_of
+from spark_lsp.text.document import LineTable, Snapshot
+from spark_lsp.text.edit import Edit, Span, apply_edits
+
+Edits = tuple[Edit, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """``text`` is the edited module, None when the action refused; ``message`` says why, or what was done."""
+
+    action: str
+    text: str | None
+    message: str
+    place: str = ""
+
+
+def target_in(text: str, span: Span) -> Target:
+    """Return a selection in a Python document that lies nowhere."""
+    path = Path("/w/main.py")
+    return Target.of(Snapshot("file:///w/main.py", path, 1, "python", text), span)
+
+
+def extract_function(text: str, span: Span) -> Edits | str:
+    """Extract a function by the plain rule's name."""
+    made = extraction_at(target_in(text, span))
+    if isinstance(made, str):
+        return made
+    name = free_name(plain_name(made), words_of(text))
+    return made.edits(name) if made.is_faithful(name) else "The selection cannot be moved without a change."
+
+
+ACTIONS: Final = {"extract.function": extract_function}
+
+
+def attempt(action: str, text: str, span: Span) -> Outcome:
+    """Try an action on a selection, with the checks that every edit has to pass."""
+    made = ACTIONS[action](text, span)
+    line = text.count("\n", 0, span.start) + 1
+    place = f"line {line}: {span.text(text)[:60]!r}"
+    if isinstance(made, str):
+        return Outcome(action, None, made, place)
+    problem = failure(text, target_in(text, span).syntax, made)
+    if problem:
+        return Outcome(action, None, f"check: {problem}", place)
+    return Outcome(action, apply_edits(text, made), "applied", place)
+
+
+def functions(tree: ast.Module) -> list[ast.FunctionDef | ast.AsyncFunctionDef]:
+    """Return all functions of a module with a body to work on, in order."""
+    return [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
+
+
+def places(text: str, function: ast.AST, dice: random.Random, action: str) -> Span | None:
+    """Return a random selection within a function that suits the action; None when there is none."""
+    spans = list(_statements(text, function, dice) if action == "extract.function" else _expressions(text, function))
+    if action == "extract.function" and dice.random() < EXPRESSION_SHARE:
+        spans = list(_expressions(text, function)) or spans
+    return dice.choice(spans) if spans else None
+
+
+EXPRESSION_SHARE: Final = 0.25
+
+
+def _statements(text: str, function: ast.AST, dice: random.Random) -> Iterator[Span]:
+    lines = LineTable.of(text)
+    for node in ast.walk(function):
+        for name in ("body", "orelse", "finalbody"):
+            block = getattr(node, name, None)
+            if not isinstance(block, list) or not block or not isinstance(block[0], ast.stmt):
+                continue
+            first = dice.randrange(len(block))
+            last = min(len(block) - 1, first + dice.choice((0, 1, 2, 3, 9)))
+            low, high = block[first], block[last]
+            start = min([low.lineno, *(each.lineno for each in getattr(low, "decorator_list", []))])
+            yield Span(lines.starts[start - 1], lines.ends[(high.end_lineno or high.lineno) - 1])
+
+
+def _expressions(text: str, function: ast.AST) -> Iterator[Span]:
+    lines = LineTable.of(text)
+    rows = text.splitlines()
+    kinds = (ast.BinOp, ast.Call, ast.Compare, ast.BoolOp, ast.IfExp, ast.ListComp, ast.Subscript, ast.Attribute)
+    for node in ast.walk(function):
+        if isinstance(node, kinds) and node.end_lineno and node.end_col_offset is not None:
+            if not (rows[node.lineno - 1].isascii() and rows[node.end_lineno - 1].isascii()):
+                continue
+            start = lines.starts[node.lineno - 1] + node.col_offset
+            end = lines.starts[node.end_lineno - 1] + node.end_col_offset
+            if start < end:
+                yield Span(start, end)

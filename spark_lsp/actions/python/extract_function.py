@@ -1,0 +1,101 @@
+"""``extract.function`` for Python: a selection of statements, or an expression, becomes a function or a method.
+
+Parameters, results and the way back are computed; the model only finds the name. What cannot be done right is refused.
+"""
+
+import ast
+import asyncio
+import re
+from collections.abc import Container
+
+from spark_lsp.actions.base import Needs, Proposal, Target, Tools, refused
+from spark_lsp.actions.python.cheap import is_python, selected_expression, selected_statements
+from spark_lsp.actions.python.extraction import plan
+from spark_lsp.actions.python.function_text import Extraction
+from spark_lsp.actions.python.names import Hole, Taken, free_name, named, words_of
+from spark_lsp.actions.python.plain_names import name_of_comment, name_of_value
+from spark_lsp.actions.python.selection import expression_at, statements_at
+from spark_lsp.actions.python.source import source_of
+from spark_lsp.text.edit import Edit, apply_edits
+
+TOO_SMALL = frozenset({"identifier", "integer", "float", "string", "true", "false", "none"})
+NOT_READ = "The document does not compile, so its names cannot be told."
+NOTHING = "The selection is neither whole statements nor one expression."
+UNFAITHFUL = "The selection cannot be moved without a change of what it says."
+
+
+class ExtractFunction:
+    """The action."""
+
+    id = "extract.function"
+    kind = "refactor.extract.function"
+    needs: Needs = "fim"
+
+    def applies(self, target: Target) -> str:
+        """Offer for whole statements and for expressions that are more than a name or a constant."""
+        if not is_python(target):
+            return ""
+        if selected_statements(target):
+            return "Extract function"
+        node = selected_expression(target)
+        return "Extract function" if node is not None and node.type not in TOO_SMALL else ""
+
+    async def propose(self, target: Target, tools: Tools) -> Proposal:
+        """Compute the function, ask for its name, and prove that the edit says the same."""
+        made = await asyncio.to_thread(extraction_at, target)
+        if isinstance(made, str):
+            return refused(self.id, made)
+        taken = await asyncio.to_thread(_taken, made, tools)
+        plain = free_name(plain_name(made), taken)
+        hole = await asyncio.to_thread(_hole, made, plain)
+        name, usage = await named(target, tools, hole, taken, plain)
+        if not await asyncio.to_thread(made.is_faithful, name):
+            return refused(self.id, UNFAITHFUL)
+        return Proposal(self.id, made.edits(name), usage=usage)
+
+
+def extraction_at(target: Target) -> Extraction | str:
+    """Return what the selection becomes, or in one sentence why it cannot."""
+    assert target.syntax is not None, "the caller has looked"
+    try:
+        source = source_of(target.syntax)
+        if source is None:
+            return NOT_READ
+        piece = statements_at(source, target.span) or expression_at(source, target.span)
+        if piece is None:
+            return NOTHING
+        found = plan(source, piece)
+    except RecursionError:
+        return "The code is nested too deep."
+    return found if isinstance(found, str) else Extraction(source, target.syntax, piece, found)
+
+
+def plain_name(made: Extraction) -> str:
+    """Return a name without a model: what a comment says, what comes back, or what is done."""
+    first = made.piece.nodes[0]
+    if isinstance(first, ast.expr):
+        return f"_get_{name_of_value(first)}"
+    comment = re.match(r"#+\s*(.*)", made.piece.span.text(made.source.text))
+    said = name_of_comment(comment[1]) if comment else ""
+    if said:
+        return f"_{said}"
+    if made.plan.results and len(made.plan.results) <= 2:
+        return f"_compute_{'_and_'.join(each.strip('_') for each in made.plan.results)}".lower()
+    around = getattr(made.piece.scope, "name", "run").strip("_").lower() or "run"
+    return f"_{around}_part"
+
+
+def _taken(made: Extraction, tools: Tools) -> Container[str]:
+    """Return names that are in use: every word of the document, and for a method what the workspace defines."""
+    words = words_of(made.source.text)
+    return words if made.plan.form == "function" else Taken(words, tools.context.view.definitions)
+
+
+def _hole(made: Extraction, name: str) -> Hole:
+    """Return the document without the function's name, at its definition."""
+    definition, call = made.edits(name)
+    at = definition.new_text.index(f"def {name}") + len("def ")
+    without = Edit(definition.span, definition.new_text[:at] + definition.new_text[at + len(name) :])
+    text = apply_edits(made.source.text, [without, Edit(call.span, call.new_text)])
+    grown = len(call.new_text) - len(call.span) if call.span.start < definition.span.start else 0
+    return Hole(text, definition.span.start + grown + at)

@@ -1,0 +1,53 @@
+"""``extract.variable`` for Python: a name for an expression, and for equal ones that have its value for certain."""
+
+import asyncio
+
+from spark_lsp.actions.base import Needs, Proposal, Target, Tools, refused
+from spark_lsp.actions.python.cheap import is_python, selected_expression
+from spark_lsp.actions.python.extract_function import NOT_READ, UNFAITHFUL
+from spark_lsp.actions.python.names import Hole, free_name, named, words_of
+from spark_lsp.actions.python.plain_names import name_of_value
+from spark_lsp.actions.python.selection import expression_at
+from spark_lsp.actions.python.source import source_of
+from spark_lsp.actions.python.variable import Variable, variable_for
+from spark_lsp.text.edit import apply_edits
+
+
+class ExtractVariable:
+    """The action."""
+
+    id = "extract.variable"
+    kind = "refactor.extract.variable"
+    needs: Needs = "fim"
+
+    def applies(self, target: Target) -> str:
+        """Offer for a selected expression that is more than a name."""
+        node = selected_expression(target) if is_python(target) else None
+        return "Extract variable" if node is not None and node.type != "identifier" else ""
+
+    async def propose(self, target: Target, tools: Tools) -> Proposal:
+        """Compute the edits, ask for the name, and prove that they say the same."""
+        made = await asyncio.to_thread(variable_at, target)
+        if isinstance(made, str):
+            return refused(self.id, made)
+        taken = words_of(target.snapshot.text)
+        plain = free_name(name_of_value(made.node), taken)
+        hole = Hole(apply_edits(target.snapshot.text, made.edits(plain)), made.at)
+        without = Hole(hole.text[: made.at] + hole.text[made.at + len(plain) :], made.at)
+        name, usage = await named(target, tools, without, taken, plain)
+        if not await asyncio.to_thread(made.is_faithful, name):
+            return refused(self.id, UNFAITHFUL)
+        return Proposal(self.id, made.edits(name), usage=usage)
+
+
+def variable_at(target: Target) -> Variable | str:
+    """Return the variable for the selection, or in one sentence why there can be none."""
+    assert target.syntax is not None, "the caller has looked"
+    try:
+        source = source_of(target.syntax)
+        if source is None:
+            return NOT_READ
+        piece = expression_at(source, target.span)
+        return variable_for(source, piece) if piece else "The selection is not one expression."
+    except RecursionError:
+        return "The code is nested too deep."

@@ -1,0 +1,350 @@
+"""What a function needs that takes over a piece of code: parameters, results, how control comes back, or why it cannot.
+
+Every rule that refuses says in one sentence what stands in the way. Pure.
+"""
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from spark_lsp.actions.python.facts import Facts
+from spark_lsp.actions.python.flow import flow_of
+from spark_lsp.actions.python.host import Form, first_parameter, form_of
+from spark_lsp.actions.python.scopes import FUNCTIONS, arguments, names_of
+from spark_lsp.actions.python.selection import Piece, loop_names
+from spark_lsp.actions.python.source import Scope, Source
+from spark_lsp.actions.python.walks import nodes_of, waits
+
+_LOOKS_AT_NAMES: Final = frozenset({"locals", "vars", "dir", "eval", "exec"})
+"""Builtins that see the variables of the function that calls them."""
+_LOOKS_AT_FRAMES: Final = frozenset({"_getframe", "currentframe", "getouterframes", "extract_stack", "format_stack"})
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How a piece becomes a function. ``returns`` when the call's value is what the function around returns."""
+
+    form: Form
+    parameters: tuple[str, ...]
+    results: tuple[str, ...]
+    returns: bool
+    is_async: bool
+    is_generator: bool
+    globals: tuple[str, ...]
+    receiver: str = ""
+    """The parameter before the others that a method gets from the call: ``self`` or ``cls``."""
+
+
+def plan(source: Source, piece: Piece) -> Plan | str:
+    """Return how a piece can become a function, or in one sentence why it cannot."""
+    if isinstance(piece.scope, ast.ClassDef):
+        return "The selection is in the body of a class, where a name becomes an attribute."
+    return _Planner(source, piece).plan()
+
+
+class _Planner:
+    """Works a plan out for one piece."""
+
+    def __init__(self, source: Source, piece: Piece) -> None:
+        self._source = source
+        self._piece = piece
+        self._scope = piece.scope
+        self._names = names_of(self._scope)
+        self._is_module = isinstance(self._scope, ast.Module)
+        lasting = self._names.local if self._is_module else set()
+        self._facts = Facts(flow_of(self._scope, piece.nodes), _given(self._scope), lasting)
+        points = self._facts.points
+        self._inside = [number for number, point in enumerate(points) if point.inside]
+        self._before = self._facts.flow.where("before")
+        self._ends = self._facts.flow.where("after")
+        self._bound = {points[n].name for n in self._inside if points[n].kind in {"bind", "unbind"}}
+        self._read = {points[n].name for n in self._inside if points[n].kind in {"use", "capture"}}
+
+    def plan(self) -> Plan | str:
+        """Ask each rule in turn; the first that refuses has the word."""
+        for refusal in self._refusals():
+            if refusal:
+                return refusal
+        needed = self._needed()
+        results = self._results()
+        own = self._facts.certain_inside(self._ends)
+        parameters = sorted((needed | (results - own)) - self._names.globals, key=self._order)
+        for refusal in self._doubts(set(parameters), results):
+            if refusal:
+                return refusal
+        form = form_of(self._source, self._piece, set(parameters), self._bound)
+        if form is None:
+            return "The selection uses super() or a private name of its class, and cannot become a method here."
+        receiver = first_parameter(self._scope) if form != "function" else ""
+        return Plan(
+            form=form,
+            parameters=tuple(each for each in parameters if each != receiver),
+            results=tuple(sorted(results, key=self._order)),
+            returns=self._has_return(),
+            is_async=any(waits(node) for node in self._walk()),
+            is_generator=any(isinstance(node, ast.Yield | ast.YieldFrom) for node in self._walk()),
+            globals=tuple(sorted(self._bound & self._names.globals)),
+            receiver=receiver,
+        )
+
+    # What is taken and given back
+
+    def _needed(self) -> set[str]:
+        """Return the names whose value of before the piece reads and that a function elsewhere does not see."""
+        if self._is_module:
+            return {each for each in self._facts.needed() if each in self._bound} | self._loop_names()
+        visible = self._names.local | {name for name, _owner in self._outer_names()}
+        return {each for each in self._facts.needed() if each in visible} | self._loop_names()
+
+    def _loop_names(self) -> set[str]:
+        """Return the names of comprehensions around an expression that it reads."""
+        node = self._piece.nodes[0]
+        if not isinstance(node, ast.expr):
+            return set()
+        names = names_of(ast.Expr(node))
+        return loop_names(self._source, node, self._scope) & (names.used | names.passed)
+
+    def _outer_names(self) -> Iterator[tuple[str, Scope]]:
+        """Yield the names of functions around this one that it sees, with their owners."""
+        seen = set(self._names.local | self._names.globals)
+        for scope in self._source.scopes_around(self._scope):
+            if isinstance(scope, FUNCTIONS):
+                names = names_of(scope)
+                for name in sorted(names.local - seen):
+                    yield name, scope
+                seen |= names.local | names.globals
+
+    def _results(self) -> set[str]:
+        if self._has_return():
+            return set()
+        return (self._bound & self._facts.live(self._ends)) - self._names.globals
+
+    def _order(self, name: str) -> tuple[int, str]:
+        """Sort parameters of the function around first, the others as they come up."""
+        if isinstance(self._scope, FUNCTIONS):
+            given = [each.arg for each in arguments(self._scope.args)]
+            if name in given:
+                return given.index(name), name
+        numbers = (n for n, point in enumerate(self._facts.points) if point.name == name)
+        return 1000 + next(numbers, 0), name
+
+    # Reasons against it
+
+    def _refusals(self) -> Iterator[str]:
+        yield self._unreached()
+        yield self._statement_kinds()
+        yield self._jumps()
+        yield self._looks_at_frames()
+        yield self._declared()
+        yield self._taken_away()
+        yield self._lost_on_the_way_out()
+        yield self._closures()
+        yield self._left_behind()
+
+    def _unreached(self) -> str:
+        if not self._before:
+            return "The selection runs later than the code around it, or never."
+        if not self._inside:
+            return "The selection does nothing that could be a function."
+        return ""
+
+    def _statement_kinds(self) -> str:
+        for node in self._walk():
+            if isinstance(node, ast.ImportFrom) and any(each.name == "*" for each in node.names):
+                return "The selection imports every name of a module."
+            if self._is_module and isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+                return f"The selection defines {node.name}, which belongs to the module."
+            if self._is_module and isinstance(node, ast.AnnAssign):
+                return "The selection annotates a name of the module."
+            if isinstance(node, ast.Yield | ast.YieldFrom) and isinstance(self._scope, ast.AsyncFunctionDef):
+                return "The selection yields in an asynchronous function, which no call can pass on."
+        body = getattr(self._scope, "body", None)
+        first = body[0] if isinstance(body, list) and body else None
+        if first is self._piece.nodes[0] and isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant):
+            return "The selection holds the documentation of the function around it."
+        return ""
+
+    def _jumps(self) -> str:
+        own = list(self._walk())
+        for node in own:
+            if isinstance(node, ast.Break | ast.Continue) and not self._has_loop(node):
+                word = "break" if isinstance(node, ast.Break) else "continue"
+                return f"The selection holds a {word} of a loop around it."
+        if not self._has_return() or not self._ends or self._is_last():
+            return ""
+        return "The selection returns on some ways and goes on behind it on others."
+
+    def _has_loop(self, node: ast.AST) -> bool:
+        """Whether the loop that a break or continue belongs to is selected as well."""
+        chosen = {id(each) for each in self._piece.nodes}
+        for child, parent in self._source.around(node):
+            is_selected = id(child) in chosen
+            if isinstance(parent, ast.For | ast.AsyncFor | ast.While) and not any(child is e for e in parent.orelse):
+                return not is_selected
+            if is_selected:
+                return False
+        return False
+
+    def _is_last(self) -> bool:
+        """Whether nothing runs between the selection's end and the function's."""
+        points = self._facts.points
+        todo, seen = list(self._ends), set(self._ends)
+        while todo:
+            for after in points[todo.pop()].after:
+                if points[after].kind == "exit":
+                    continue
+                if points[after].kind not in {"join", "after"}:
+                    return False
+                if after not in seen:
+                    seen.add(after)
+                    todo.append(after)
+        return True
+
+    def _looks_at_frames(self) -> str:
+        own = {id(each) for each in self._walk()}
+        for node in nodes_of(self._scope):
+            name = node.id if isinstance(node, ast.Name) else getattr(node, "attr", "")
+            if isinstance(node, ast.Name) and name in _LOOKS_AT_NAMES and name not in self._names.local:
+                return f"The function around uses {name}, which sees its variables."
+            if id(node) in own and name in _LOOKS_AT_FRAMES:
+                return f"The selection uses {name}, which sees where it is called."
+            if id(node) in own and isinstance(node, ast.keyword) and node.arg == "stacklevel":
+                return "The selection uses stacklevel, which counts the calls around it."
+        return ""
+
+    def _declared(self) -> str:
+        for node in self._walk():
+            if isinstance(node, ast.Global | ast.Nonlocal):
+                return f"The selection declares {node.names[0]} for the whole function."
+        for name in sorted(self._bound & self._names.nonlocals):
+            return f"The selection assigns {name}, which belongs to a function around."
+        touched = self._bound | self._read
+        for name, owner in [*((name, self._scope) for name in sorted(self._names.local)), *self._outer_names()]:
+            if name in touched and name in names_of(owner).written:
+                return f"{name} is changed by a function within, which a copy would not see."
+        if self._is_module:
+            for name in sorted(self._bound & self._names.written_globals):
+                return f"{name} is changed by a function of the module while the selection runs."
+            for name in sorted(self._bound):
+                if name.startswith("__") and name.endswith("__"):
+                    return f"The selection assigns {name}, which others read from the module."
+        return ""
+
+    def _taken_away(self) -> str:
+        own = self._facts.certain_inside
+        for number in self._inside:
+            point = self._facts.points[number]
+            if point.kind == "unbind" and isinstance(point.node, ast.Name) and point.name not in own([number]):
+                return f"The selection deletes {point.name}, which is assigned before it."
+            if point.kind == "unbind" and point.name in self._names.globals:
+                return f"The selection deletes the global name {point.name}."
+        return ""
+
+    def _lost_on_the_way_out(self) -> str:
+        """Names that a handler, or what runs on the way out, would read with the value of before."""
+        points = self._facts.points
+        outside = {
+            after
+            for number in self._inside
+            for after in points[number].after
+            if not points[after].inside and points[after].kind != "after"
+        }
+        lost = (self._bound - self._names.globals) & self._facts.live(outside)
+        for name in sorted(lost):
+            return f"{name} is read where an error or return in the selection leads, and would be lost there."
+        return ""
+
+    def _closures(self) -> str:
+        points = self._facts.points
+        later = self._facts.reached(self._ends)
+        rebound = {points[number].name for number in later if points[number].kind in {"bind", "unbind"}}
+        outer = dict(self._outer_names())
+        for number, point in enumerate(points):
+            is_loop_name = point.inside and point.kind == "inner" and not isinstance(point.node, ast.Name)
+            if is_loop_name and point.name in self._loop_names():
+                return f"A function made in the selection reads {point.name} of the loop around."
+            if point.kind != "capture":
+                continue
+            if point.inside and point.name in outer and self._may_change(point.name, outer[point.name]):
+                return f"A function made in the selection reads {point.name}, which a function around may change."
+            if point.inside and point.name in rebound and point.name in self._names.local:
+                return f"A function made in the selection reads {point.name}, which is assigned again behind it."
+            if (
+                not point.inside
+                and point.name in self._bound
+                and not set(self._inside).isdisjoint(self._facts.reached([number]))
+            ):
+                return f"A function made before the selection reads {point.name}, which the selection assigns."
+        return ""
+
+    def _left_behind(self) -> str:
+        """A name that only the selection assigns must not be read elsewhere, where it would become a global one."""
+        if self._is_module:
+            return ""
+        points = self._facts.points
+        results = self._results()
+        elsewhere = [point for point in points if not point.inside]
+        for name in sorted(self._bound - results - self._names.globals):
+            is_bound = any(point.name == name and point.kind == "bind" for point in elsewhere)
+            is_read = any(point.name == name and point.kind in {"use", "capture"} for point in elsewhere)
+            if is_read and not is_bound and name not in _given(self._scope):
+                return f"{name} is read outside the selection, and only assigned in it."
+        return ""
+
+    def _doubts(self, parameters: set[str], results: set[str]) -> Iterator[str]:
+        """Yield what cannot be told for certain of the names that would be passed."""
+        certain = self._facts.certain(self._before) | self._loop_names()
+        outer = dict(self._outer_names())
+        for name in sorted(parameters):
+            if name in outer:
+                if not self._is_set(name, outer[name]):
+                    yield f"{name} may have no value when the selection starts."
+            elif name not in certain:
+                yield f"{name} may have no value when the selection starts."
+        own = self._facts.certain_inside(self._ends)
+        unbound = {self._facts.points[n].name for n in self._inside if self._facts.points[n].kind == "unbind"}
+        for name in sorted(results - own):
+            if name in unbound:
+                yield f"{name} may have no value when the selection ends."
+        if results and self._piece.is_expression:
+            yield f"The selection assigns {min(results)}, which is read behind it."
+        is_interrupted = any(waits(node) or isinstance(node, ast.Yield | ast.YieldFrom) for node in self._walk())
+        for name in sorted(parameters & outer.keys()):
+            if is_interrupted and self._may_change(name, outer[name]):
+                yield f"{name} may be changed by the function around while the selection waits."
+
+    def _is_set(self, name: str, owner: Scope) -> bool:
+        """Whether a name of a function around has a value whenever this function runs."""
+        facts = Facts(flow_of(owner, [self._statement_in(owner)]), _given(owner))
+        starts = facts.flow.where("before")
+        return bool(starts) and name in facts.certain(starts) and not _takes_away(facts, name)
+
+    def _may_change(self, name: str, owner: Scope) -> bool:
+        """Whether a function around may assign a name again once this function is there."""
+        flow = flow_of(owner, [self._statement_in(owner)])
+        after = Facts(flow, _given(owner)).reached(flow.where("before"))
+        return any(flow.points[number].kind == "bind" and flow.points[number].name == name for number in after)
+
+    def _statement_in(self, owner: Scope) -> ast.stmt:
+        """Return the statement of a function around in which this function is made."""
+        inner: ast.AST = self._scope
+        while self._source.scope_of(inner) is not owner:
+            inner = self._source.scope_of(inner)
+        return self._source.statement_of(inner)
+
+    def _has_return(self) -> bool:
+        return any(isinstance(node, ast.Return) for node in self._walk())
+
+    def _walk(self) -> Iterator[ast.AST]:
+        """Yield the selection's nodes without those of functions and classes within it."""
+        for node in self._piece.nodes:
+            yield from nodes_of(node, itself=True)
+
+
+def _given(scope: Scope) -> set[str]:
+    return {each.arg for each in arguments(scope.args)} if isinstance(scope, FUNCTIONS) else set()
+
+
+def _takes_away(facts: Facts, name: str) -> bool:
+    return any(point.kind == "unbind" and point.name == name for point in facts.points)

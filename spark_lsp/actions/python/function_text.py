@@ -1,0 +1,244 @@
+"""The text of an extracted function and of its call, and a proof that they say what the selection said. Pure.
+
+The selection's own text moves, comments and all; only the white space at the start of its lines changes.
+"""
+
+import ast
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from spark_lsp.actions.layout import columns, indent_of, indent_unit, line_end, line_start, newline_of
+from spark_lsp.actions.python.extraction import Plan
+from spark_lsp.actions.python.selection import Piece
+from spark_lsp.actions.python.signature import Signature, signature_of
+from spark_lsp.actions.python.source import Source
+from spark_lsp.text.edit import Edit, Span, apply_edits
+from spark_lsp.text.syntax import Syntax
+
+USUAL_LINE_COLUMNS = 88
+MOST_LINE_COLUMNS = 120
+
+
+@dataclass(frozen=True, slots=True)
+class Extraction:
+    """All that the edits of an extracted function need but its name."""
+
+    source: Source
+    syntax: Syntax
+    piece: Piece
+    plan: Plan
+
+    def edits(self, name: str) -> tuple[Edit, ...]:
+        """Return the edits: the call in place of the selection, the function before or behind the one around."""
+        call = Edit(self.piece.replaced or self.piece.span, self._call(name))
+        return (self._definition(name), call)
+
+    def is_faithful(self, name: str) -> bool:
+        """Whether the function holds the selection's own statements, and nothing else of the document changed."""
+        try:
+            after = ast.parse(apply_edits(self.source.text, self.edits(name)))
+        except (SyntaxError, ValueError, RecursionError):
+            return False
+        found = [node for node in ast.walk(after) if _is_function(node) and getattr(node, "name", "") == name]
+        if len(found) != 1:
+            return False
+        _take_out(after, found[0])
+        inner = list(getattr(found[0], "body", []))
+        if self.plan.globals:
+            inner = inner[1:]
+        if self.plan.results and not self.plan.returns:
+            inner = inner[:-1]
+        if self.piece.is_expression:
+            moved = [each.value for each in inner if isinstance(each, ast.Return) and each.value is not None]
+        else:
+            moved = inner
+        same = [ast.dump(each) for each in moved] == [ast.dump(each) for each in self.piece.nodes]
+        return same and self._rest_is_same(after, name)
+
+    def _rest_is_same(self, after: ast.Module, name: str) -> bool:
+        """Whether the document without the function and its call is the one of before without the selection."""
+        before = ast.parse(self.source.text)
+        gone = {_place(node) for node in self.piece.nodes}
+        _blank(before, lambda node: _place(node) in gone)
+        _blank(after, lambda node: self._is_call(node, name))
+        return ast.dump(before) == ast.dump(after)
+
+    def _is_call(self, node: ast.AST, name: str) -> bool:
+        """Whether a node is all that stands in the selection's place."""
+        if not isinstance(node, ast.expr if self.piece.is_expression else ast.stmt):
+            return False
+        value: ast.AST | None = node if self.piece.is_expression else getattr(node, "value", None)
+        while isinstance(value, ast.Await | ast.YieldFrom):
+            value = value.value
+        if not isinstance(value, ast.Call):
+            return False
+        called = value.func
+        return (called.attr if isinstance(called, ast.Attribute) else getattr(called, "id", "")) == name
+
+    def _call(self, name: str) -> str:
+        plan = self.plan
+        called = f"{plan.receiver}.{name}" if plan.receiver else name
+        text = f"{called}({', '.join(plan.parameters)})"
+        waits = "await " if plan.is_async else "yield from " if plan.is_generator else ""
+        if self.piece.is_expression:
+            is_alone = not waits or isinstance(self.piece.nodes[0], ast.Await)
+            return waits + text if is_alone else f"({waits}{text})"
+        if plan.returns:
+            return f"return ({waits}{text})" if plan.is_generator else f"return {waits}{text}"
+        return f"{', '.join(plan.results)} = {waits}{text}" if plan.results else waits + text
+
+    def _definition(self, name: str) -> Edit:
+        source, text = self.source, self.source.text
+        newline = newline_of(text)
+        if self.plan.form == "function":
+            top = source.top_statement_of(self.piece.nodes[0])
+            at = _above_comments(text, line_start(text, source.span(top).start))
+            lead = [""] * max(0, 2 - _blank_lines_above(text, at)) if at else []
+            return Edit(Span(at, at), newline.join([*lead, *self._lines(name, ""), "", "", ""]))
+        span = source.span(self.piece.scope)
+        at = _below_comments(text, line_end(text, span.end), indent_of(text, span.start))
+        lines = self._lines(name, indent_of(text, span.start))
+        return Edit(Span(at, at), newline.join(["", "", *lines]))
+
+    def _lines(self, name: str, outer: str) -> list[str]:
+        """Return the lines of the new function, without line ends."""
+        text, plan = self.source.text, self.plan
+        unit = indent_unit(text, "python")
+        inner = outer + unit
+        signature = signature_of(self.source, self.piece, plan)
+        lines = [f"{outer}@classmethod"] if plan.form == "class method" else []
+        lines += _header(text, outer, unit, f"{'async ' if plan.is_async else ''}def {name}", signature)
+        if plan.globals:
+            lines.append(f"{inner}global {', '.join(plan.globals)}")
+        if self.piece.is_expression:
+            lines += self._returned(inner)
+        else:
+            lines += self._moved(inner)
+            if plan.results and not plan.returns:
+                lines.append(f"{inner}return {', '.join(plan.results)}")
+        return lines
+
+    def _returned(self, inner: str) -> list[str]:
+        lines = self._moved(inner)
+        said = "\n".join(lines).strip()
+        try:
+            ast.parse(said, mode="eval")
+        except (SyntaxError, ValueError):
+            lines = [f"{inner}({lines[0].lstrip()}", *lines[1:]]
+            lines[-1] += f"\n{inner})" if "#" in lines[-1] else ")"
+        first, *rest = "\n".join(lines).split("\n")
+        return [f"{inner}return {first.lstrip()}", *rest]
+
+    def _moved(self, inner: str) -> list[str]:
+        """Return the selection's lines with another indentation; what lies in a string stays as it is."""
+        text, span = self.source.text, self.piece.span
+        outer = indent_of(text, span.start)
+        fixed = lines_in_strings(self.syntax, span)
+        lines, at = [], span.start
+        for number, line in enumerate(span.text(text).split("\n")):
+            content = line.removesuffix("\r")
+            if number == 0:
+                lines.append(inner + content)
+            elif at in fixed or not content.startswith(outer) or not content.strip():
+                lines.append(content)
+            else:
+                lines.append(inner + content[len(outer) :])
+            at += len(line) + 1
+        return lines
+
+
+def lines_in_strings(syntax: Syntax, span: Span) -> set[int]:
+    """Return where those lines of a piece start that start within a string."""
+    byte = syntax.bytes_map.to_bytes
+    found: set[int] = set()
+    raw = syntax.tree.root_node.descendant_for_byte_range(byte(span.start), byte(span.end))
+    stack = [raw] if raw is not None else []
+    while stack:
+        node = stack.pop()
+        if node.start_point[0] == node.end_point[0]:
+            continue
+        if node.type != "string":
+            stack.extend(node.children)
+            continue
+        place = syntax.wrap(node).span
+        at = syntax.text.find("\n", place.start)
+        while 0 <= at < place.end:
+            found.add(at + 1)
+            at = syntax.text.find("\n", at + 1)
+    return found
+
+
+def _header(text: str, outer: str, unit: str, start: str, signature: Signature) -> list[str]:
+    """Return the ``def`` line, or three when it is longer than the document's lines are."""
+    longest = max((len(line) for line in text.splitlines()), default=0)
+    limit = min(max(longest, USUAL_LINE_COLUMNS), MOST_LINE_COLUMNS)
+    inside = ", ".join(signature.parameters)
+    line = f"{outer}{start}({inside}){signature.arrow}:"
+    if columns(outer) + len(line) - len(outer) <= limit or not inside:
+        return [line]
+    return [f"{outer}{start}(", f"{outer}{unit}{inside}", f"{outer}){signature.arrow}:"]
+
+
+def _above_comments(text: str, at: int) -> int:
+    """Return where the comments start that stand directly above a line of the module."""
+    while at > 0:
+        previous = line_start(text, at - 1)
+        if not text[previous:at].startswith("#") or text[previous:at].startswith("#!"):
+            return at
+        at = previous
+    return at
+
+
+def _blank_lines_above(text: str, at: int) -> int:
+    above = text[:at].replace("\r\n", "\n").rstrip(" \t")
+    return len(above) - len(above.rstrip("\n")) - 1
+
+
+def _below_comments(text: str, at: int, outer: str) -> int:
+    """Return the end of the comments below a function that are further in than it is."""
+    while at < len(text):
+        start = text.find("\n", at) + 1
+        if not start:
+            return at
+        end = line_end(text, start)
+        line = text[start:end]
+        if not line.lstrip().startswith("#") or columns(
+            indent_of(text, start + len(line) - len(line.lstrip()))
+        ) <= columns(outer):
+            return at
+        at = end
+    return at
+
+
+def _is_function(node: ast.AST) -> bool:
+    return isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+
+
+def _place(node: ast.AST) -> tuple[int, int, int, int, str]:
+    if not isinstance(node, ast.stmt | ast.expr):
+        return (0, 0, 0, 0, "")
+    return (node.lineno, node.col_offset, node.end_lineno or 0, node.end_col_offset or 0, type(node).__name__)
+
+
+def _take_out(tree: ast.AST, gone: ast.AST) -> None:
+    for node in ast.walk(tree):
+        body = getattr(node, "body", None)
+        if isinstance(body, list) and any(each is gone for each in body):
+            body[:] = [each for each in body if each is not gone]
+
+
+def _blank(tree: ast.AST, is_gone: Callable[[ast.AST], bool]) -> None:
+    """Put the same mark in the place of nodes that are looked away from; of statements in a row one mark."""
+    for node in ast.walk(tree):
+        for name, value in ast.iter_fields(node):
+            if isinstance(value, list):
+                kept: list[ast.AST] = []
+                for each in value:
+                    if isinstance(each, ast.AST) and is_gone(each):
+                        if not (kept and isinstance(kept[-1], ast.Pass) and isinstance(each, ast.stmt)):
+                            kept.append(ast.Pass())
+                    else:
+                        kept.append(each)
+                setattr(node, name, kept)
+            elif isinstance(value, ast.AST) and is_gone(value):
+                setattr(node, name, ast.Pass())

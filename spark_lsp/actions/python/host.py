@@ -1,0 +1,55 @@
+"""Whether extracted code becomes a function of the module or a method of the class around it. Pure."""
+
+import ast
+from typing import Final, Literal
+
+from spark_lsp.actions.python.selection import Piece
+from spark_lsp.actions.python.source import Scope, Source
+from spark_lsp.actions.python.walks import binders, deep_nodes, is_bound_to_class
+
+Form = Literal["function", "method", "class method"]
+
+_NOT_THROUGH_SELF: Final = frozenset({"__new__", "__getattribute__", "__init_subclass__", "__class_getitem__"})
+"""Methods whose first parameter is no object that is ready to be asked for a method."""
+_NO_NEW_METHODS: Final = ("Protocol", "TypedDict", "NamedTuple")
+
+
+def first_parameter(scope: Scope) -> str:
+    """Return the name of a function's first parameter, empty for none."""
+    if not isinstance(scope, ast.FunctionDef | ast.AsyncFunctionDef):
+        return ""
+    given = [*scope.args.posonlyargs, *scope.args.args]
+    return given[0].arg if given else ""
+
+
+def form_of(source: Source, piece: Piece, parameters: set[str], bound: set[str]) -> Form | None:
+    """Return what the new function should be; None when it would have to be a method and cannot."""
+    scope = piece.scope
+    host = source.parent(scope)
+    around = [scope, *source.scopes_around(scope)]
+    is_in_class = any(isinstance(each, ast.ClassDef) for each in around)
+    needs_class = is_in_class and any(is_bound_to_class(node) for node in deep_nodes(piece.nodes))
+    method: Form | None = None
+    if isinstance(host, ast.ClassDef) and _may_hold_methods(host) and first_parameter(scope) not in bound:
+        method = _method_form(scope)
+    if method and (first_parameter(scope) in parameters or needs_class):
+        return method
+    return None if needs_class else "function"
+
+
+def _method_form(scope: Scope) -> Form | None:
+    first = first_parameter(scope)
+    if not isinstance(scope, ast.FunctionDef | ast.AsyncFunctionDef) or scope.name in _NOT_THROUGH_SELF:
+        return None
+    if len(binders(scope, first)) > 1:
+        return None
+    decorators = {ast.unparse(each) for each in scope.decorator_list}
+    if first == "self" and not decorators & {"staticmethod", "classmethod"}:
+        return "method"
+    return "class method" if first == "cls" and "classmethod" in decorators else None
+
+
+def _may_hold_methods(host: ast.ClassDef) -> bool:
+    bases = " ".join(ast.unparse(each) for each in [*host.bases, *(each.value for each in host.keywords)])
+    has_own_access = any(isinstance(each, ast.FunctionDef) and each.name == "__getattribute__" for each in host.body)
+    return not has_own_access and not any(each in bases for each in _NO_NEW_METHODS)

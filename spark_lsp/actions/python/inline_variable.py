@@ -1,0 +1,57 @@
+"""``inline.variable`` for Python: the value of a variable in place of its name. Needs no model."""
+
+import ast
+import asyncio
+
+from spark_lsp.actions.base import Needs, Proposal, Target, Tools, refused
+from spark_lsp.actions.python.cheap import function_around, identifier_at, is_assigned, is_python
+from spark_lsp.actions.python.extract_function import NOT_READ
+from spark_lsp.actions.python.inlining import Inlining, inlining_of
+from spark_lsp.actions.python.source import Source, source_of
+from spark_lsp.text.syntax import Node
+
+
+class InlineVariable:
+    """The action."""
+
+    id = "inline.variable"
+    kind = "refactor.inline"
+    needs: Needs = "none"
+
+    def applies(self, target: Target) -> str:
+        """Offer on a name that a statement of the function around assigns."""
+        raw = identifier_at(target) if is_python(target) else None
+        function = function_around(raw) if raw is not None else None
+        if raw is None or function is None or raw.text is None:
+            return ""
+        return f"Inline {raw.text.decode()}" if is_assigned(function, raw.text) else ""
+
+    async def propose(self, target: Target, tools: Tools) -> Proposal:  # noqa: ARG002 - the protocol hands them to every action
+        """Compute the edits and prove that they say the same."""
+        made = await asyncio.to_thread(inlining_at, target)
+        if isinstance(made, str):
+            return refused(self.id, made)
+        if not await asyncio.to_thread(made.is_faithful):
+            return refused(self.id, "The value cannot stand where the name stands.")
+        return Proposal(self.id, made.edits())
+
+
+def inlining_at(target: Target) -> Inlining | str:
+    """Return what inlining the name at the cursor takes, or in one sentence why it cannot be."""
+    raw = identifier_at(target)
+    if raw is None or target.syntax is None:
+        return "There is no variable here."
+    try:
+        source = source_of(target.syntax)
+        if source is None:
+            return NOT_READ
+        name = name_with(source, target.syntax.wrap(raw))
+        return inlining_of(source, name) if name else "There is no variable here."
+    except RecursionError:
+        return "The code is nested too deep."
+
+
+def name_with(source: Source, node: Node) -> ast.Name | None:
+    """Return the name that stands where a syntax node does."""
+    names = (each for each in ast.walk(source.tree) if isinstance(each, ast.Name))
+    return next((each for each in names if source.span(each) == node.span), None)

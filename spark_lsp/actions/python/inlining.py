@@ -1,0 +1,265 @@
+"""A variable's value in place of its name: which uses, with which brackets, or why it cannot be. Pure.
+
+Right when the variable is assigned once, every use has that value for certain, and nothing in between changes what the
+value is made of or would run in another order.
+"""
+
+import ast
+import copy
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
+
+from spark_lsp.actions.layout import line_end, line_start, starts_line
+from spark_lsp.actions.python.facts import Facts
+from spark_lsp.actions.python.flow import flow_of
+from spark_lsp.actions.python.renaming import owner_of
+from spark_lsp.actions.python.scopes import Names, arguments, names_of
+from spark_lsp.actions.python.selection import loop_names
+from spark_lsp.actions.python.source import Scope, Source
+from spark_lsp.actions.python.track import EXIT, Point
+from spark_lsp.actions.python.values import Value, disturbed, escapes, onwards, overtakes, value_of
+from spark_lsp.text.edit import Edit, Span, apply_edits
+
+_ATOMS: Final = (
+    ast.Name,
+    ast.Call,
+    ast.Attribute,
+    ast.Subscript,
+    ast.List,
+    ast.Dict,
+    ast.Set,
+    ast.ListComp,
+    ast.SetComp,
+)
+_WHOLE: Final = (ast.Assign, ast.AnnAssign, ast.AugAssign, ast.Return, ast.Expr, ast.keyword, ast.If, ast.While)
+_LOOKS_AT_NAMES: Final = frozenset({"locals", "vars", "dir", "eval", "exec"})
+
+
+@dataclass(frozen=True, slots=True)
+class Inlining:
+    """The edits, and the proof's parts: the assignment that goes and the names that its value replaces."""
+
+    source: Source
+    statement: ast.Assign | ast.AnnAssign
+    value: ast.expr
+    uses: tuple[ast.Name, ...]
+
+    def edits(self) -> tuple[Edit, ...]:
+        """Return the edits: the value for each name, the assignment's lines gone; a comment on them stays."""
+        return (self._removal(), *(Edit(self.source.span(use), self._text(use)) for use in self.uses))
+
+    def is_faithful(self) -> bool:
+        """Whether the edited document is the one of before with the value for the name, and nothing else changed."""
+        try:
+            after = ast.parse(apply_edits(self.source.text, self.edits()))
+        except (SyntaxError, ValueError, RecursionError):
+            return False
+        expected = _expected(self)
+        return ast.dump(after) == ast.dump(expected)
+
+    def _text(self, use: ast.Name) -> str:
+        said = self.source.said(self.value)
+        parent = self.source.parent(use)
+        if isinstance(self.value, _ATOMS) or _is_plain_constant(self.value, parent):
+            starts_hole = isinstance(parent, ast.FormattedValue) and said.startswith("{")
+            return f"({said})" if starts_hole else said
+        has_brackets = said.startswith("(") and _is_bracketed(said)
+        if isinstance(self.value, ast.Tuple | ast.GeneratorExp) and has_brackets:
+            return said
+        is_whole = isinstance(parent, _WHOLE) or (isinstance(parent, ast.Call) and use in parent.args)
+        needs_brackets = isinstance(self.value, ast.Tuple | ast.GeneratorExp) or "\n" in said
+        return said if is_whole and not needs_brackets else f"({said})"
+
+    def _removal(self) -> Edit:
+        text, span = self.source.text, self.source.span(self.statement)
+        start, end = line_start(text, span.start), line_end(text, span.end)
+        comment = text[span.end : end].strip().removeprefix(";").strip()
+        if len(self.source.block_of(self.statement)) == 1:
+            return Edit(span, "pass")
+        if comment:
+            return Edit(Span(span.start, end), comment)
+        after = text.find("\n", end)
+        return Edit(Span(start, len(text) if after < 0 else after + 1), "")
+
+
+def inlining_of(source: Source, name: ast.Name) -> Inlining | str:
+    """Return how the variable that a name stands for can be inlined, or in one sentence why it cannot."""
+    scope = owner_of(source, name)
+    if not isinstance(scope, ast.FunctionDef | ast.AsyncFunctionDef):
+        return f"{name.id} belongs to no function, so others may read it."
+    names = names_of(scope)
+    given = {each.arg for each in arguments(scope.args)}
+    facts = Facts(flow_of(scope), given)
+    binds = [n for n, point in enumerate(facts.points) if point.name == name.id and point.kind in {"bind", "unbind"}]
+    statement = _assignment(source, name.id, [facts.points[n].node for n in binds], given)
+    if isinstance(statement, str):
+        return statement
+    assert statement.value is not None, "an assignment has a value"
+    uses = [n for n, point in enumerate(facts.points) if point.name == name.id and point.kind in {"use", "capture"}]
+    way = _Way(source, scope, names, facts, binds, uses, value_of(statement.value, facts.points))
+    refusal = _unfit(source, scope, statement, names, name.id) or way.refusal(name.id, statement)
+    if refusal:
+        return refusal
+    read = {id(facts.points[n].node): facts.points[n].node for n in uses}
+    taken = tuple(each for each in read.values() if isinstance(each, ast.Name))
+    return Inlining(source, statement, statement.value, taken)
+
+
+def _assignment(
+    source: Source, name: str, binders: list[ast.AST | None], given: set[str]
+) -> ast.Assign | ast.AnnAssign | str:
+    """Return the one statement that assigns a name, or why there is none."""
+    if name in given:
+        return f"{name} is a parameter."
+    nodes = {id(each): each for each in binders}
+    if len(nodes) > 1:
+        return f"{name} is assigned more than once."
+    target = next(iter(nodes.values()), None)
+    found = source.parent(target) if isinstance(target, ast.Name) else None
+    is_plain = isinstance(found, ast.AnnAssign) or (isinstance(found, ast.Assign) and len(found.targets) == 1)
+    if isinstance(found, ast.Assign | ast.AnnAssign) and is_plain and found.value is not None:
+        return found
+    return f"{name} is not assigned by a statement of its own."
+
+
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """The points between an assignment and the uses of its name."""
+
+    source: Source
+    scope: Scope
+    names: Names
+    facts: Facts
+    binds: list[int]
+    uses: list[int]
+    value: Value
+
+    def refusal(self, name: str, statement: ast.stmt) -> str:
+        """Ask each rule in turn; the first that refuses has the word."""
+        starts = [n for n, each in enumerate(self.facts.points) if each.node is statement and each.kind == "join"]
+        rules = (self._unreadable(name), self._changed(name, starts), self._several(name, starts))
+        return next((each for each in rules if each), "") or self._elsewhere(name, starts)
+
+    def _unreadable(self, name: str) -> str:
+        if not self.uses:
+            return f"{name} is never read."
+        for number in self.uses:
+            point = self.facts.points[number]
+            if point.kind == "capture":
+                return f"{name} is read by a function within, which runs later."
+            if not isinstance(point.node, ast.Name) or not len(self.source.span(point.node)):
+                return f"{name} is read in a place that cannot be told."
+            if name not in self.facts.certain([number]):
+                return f"{name} may have no value where it is read."
+            hidden = loop_names(self.source, point.node, self.scope) & self.value.reads
+            if hidden:
+                return f"{min(hidden)} means something else where {name} is read."
+        return ""
+
+    def _changed(self, name: str, starts: list[int]) -> str:
+        """Refuse when something between the assignment and a use changes the value, or could tell the difference."""
+        between = self.facts.reached(self.binds, without=starts) & self.facts.reaching(self.uses, without=starts)
+        passed = self._foreign(between - set(self.uses))
+        if not self.value.has_effect:
+            return disturbed(self.value, passed, self.names)
+        is_single = len({id(self.facts.points[n].node) for n in self.uses}) == 1 and not self._is_repeated(starts)
+        if not is_single:
+            return f"The value of {name} has an effect, and would be evaluated more than once."
+        return overtakes(self.value, passed, self.source, self.names)
+
+    def _several(self, name: str, starts: list[int]) -> str:
+        """Refuse when one object would become several that could be told apart."""
+        nodes = {id(self.facts.points[n].node): self.facts.points[n].node for n in self.uses}
+        is_many = len(nodes) > 1 or self._is_repeated(starts)
+        is_seen = any(isinstance(each, ast.expr) and escapes(self.source, each) for each in nodes.values())
+        if self.value.is_fresh and is_many and is_seen:
+            return f"The value of {name} is one object, and would become several."
+        return ""
+
+    def _elsewhere(self, name: str, starts: list[int]) -> str:
+        """Refuse when the value may fail, or has an effect, and would do so on other ways or under other handlers."""
+        points = self.facts.points
+        if not (self.value.has_effect or self.value.may_fail):
+            return ""
+        passed = onwards(self.facts, self.binds[0], self.uses)
+        if EXIT in passed or not passed.isdisjoint(starts):
+            return f"The value of {name} would not be evaluated on every way."
+        blocked = {*self.uses, *starts}
+        first = [n for n in self.uses if n in self.facts.reached(self.binds, without=blocked - {n})]
+        if {points[n].guard for n in first} != {points[n].guard for n in self.binds}:
+            return f"{name} is read where errors are handled in another way."
+        before = self.facts.reached(self.binds, without=blocked) & self.facts.reaching(first, without=starts)
+        return overtakes(self.value, self._foreign(before), self.source, self.names)
+
+    def _is_repeated(self, starts: list[int]) -> bool:
+        return any(n in self.facts.reached([n], without=starts) for n in self.uses)
+
+    def _foreign(self, numbers: Iterable[int]) -> list[Point]:
+        """Return points that are not of the value itself."""
+        own = {id(each) for each in ast.walk(self.value.node)}
+        points = self.facts.points
+        return [points[n] for n in numbers if id(points[n].node) not in own]
+
+
+def _unfit(source: Source, scope: ast.AST, statement: ast.stmt, names: Names, name: str) -> str:
+    """Return why an assignment cannot go, by its form alone."""
+    text, span = source.text, source.span(statement)
+    rest = text[span.end : line_end(text, span.end)].strip().removeprefix(";").strip()
+    value = getattr(statement, "value", None)
+    inner = list(ast.walk(value)) if isinstance(value, ast.expr) else []
+    if name in names.written:
+        return f"{name} is assigned by a function within."
+    if not starts_line(text, span.start) or (rest and not rest.startswith("#")):
+        return f"The assignment of {name} shares its line with another statement."
+    if any(isinstance(each, ast.Yield | ast.YieldFrom | ast.NamedExpr) for each in inner):
+        return f"The value of {name} does more than be a value."
+    for each in ast.walk(scope):
+        if isinstance(each, ast.Name) and each.id in _LOOKS_AT_NAMES:
+            return f"The function uses {each.id}, which sees its variables."
+    return ""
+
+
+def _is_plain_constant(value: ast.expr, parent: ast.AST | None) -> bool:
+    if not isinstance(value, ast.Constant):
+        return False
+    is_text = isinstance(value.value, str | bytes)
+    return not is_text and not isinstance(parent, ast.Attribute)
+
+
+def _is_bracketed(said: str) -> bool:
+    try:
+        ast.parse(said[1:-1] + "\n", mode="eval")
+    except (SyntaxError, ValueError):
+        return False
+    return True
+
+
+def _expected(made: Inlining) -> ast.Module:
+    """Return the document's tree with the value for the name."""
+    memo: dict[int, object] = {id(each): each for each in (*made.uses, made.statement, made.value)}
+    tree = _Put(made).visit(copy.deepcopy(made.source.tree, memo))
+    assert isinstance(tree, ast.Module), "a module stays one"
+    return tree
+
+
+class _Put(ast.NodeTransformer):
+    """Puts the value where the name is read, and takes the assignment away."""
+
+    def __init__(self, made: Inlining) -> None:
+        self._made = made
+        self._uses = {id(use) for use in made.uses}
+
+    def visit_Name(self, node: ast.Name) -> ast.AST:
+        return self._made.value if id(node) in self._uses else node
+
+    def visit_Assign(self, node: ast.Assign) -> ast.AST | None:
+        return self._gone(node)
+
+    def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.AST | None:
+        return self._gone(node)
+
+    def _gone(self, node: ast.Assign | ast.AnnAssign) -> ast.AST | None:
+        if node is not self._made.statement:
+            return self.generic_visit(node)
+        return ast.Pass() if len(self._made.source.block_of(node)) == 1 else None

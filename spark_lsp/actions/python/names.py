@@ -1,0 +1,86 @@
+"""Names for what an action makes: asked of the model under a grammar, or told by a plain rule. Never one in use."""
+
+import asyncio
+import builtins
+import keyword
+import re
+from collections.abc import Container
+from dataclasses import dataclass, replace
+from typing import Final
+
+from spark_lsp.actions.base import Target, Tools
+from spark_lsp.actions.stream import ACTION_PRIORITY, key_of, stream
+from spark_lsp.engine.base import Infill, Sampling, Usage
+from spark_lsp.errors import SparkError
+
+MOST_NAME_TOKENS: Final = 16
+MOST_NAME_CHARACTERS: Final = 32
+NAME_DEADLINE_MS: Final = 2500
+"""A name is worth a moment of waiting; after that the plain rule's is used, which the user may change as easily."""
+GRAMMAR: Final = 'root ::= "_"? [a-z] [a-z0-9_]* ("(" | " =")?'
+_NAME = re.compile(r"_?[a-z][a-z0-9_]*")
+_WORD = re.compile(r"[A-Za-z_]\w*")
+
+
+@dataclass(frozen=True, slots=True)
+class Hole:
+    """Where a name is missing: the document with the edit made but for the name, and the offset of it."""
+
+    text: str
+    offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """Names in use: the document's words, and names that other files define."""
+
+    words: Container[str]
+    defined: Container[str]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.words or name in self.defined
+
+
+async def named(target: Target, tools: Tools, hole: Hole, taken: Container[str], plain: str) -> tuple[str, Usage]:
+    """Return the model's name, or the plain one when there is no model or its answer cannot be used."""
+    try:
+        answer, usage = await asyncio.wait_for(_ask(target, tools, hole), NAME_DEADLINE_MS * 4 / 1000)
+    except (SparkError, TimeoutError):
+        return free_name(plain, taken), Usage()
+    found = _NAME.match(answer)
+    name = found[0].rstrip("_") if found else ""
+    is_good = 1 < len(name) <= MOST_NAME_CHARACTERS and name not in taken and is_usable(name)
+    return (name if is_good else free_name(plain, taken)), usage
+
+
+async def _ask(target: Target, tools: Tools, hole: Hole) -> tuple[str, Usage]:
+    await tools.engine.start()
+    packed = await tools.context.pack_for(replace(target.snapshot, text=hole.text), hole.offset)
+    request = Infill(
+        prompt=packed.parts,
+        max_tokens=MOST_NAME_TOKENS,
+        stops=tools.context.stops(),
+        sampling=Sampling(grammar=GRAMMAR),
+        deadline_ms=NAME_DEADLINE_MS,
+        priority=ACTION_PRIORITY,
+        key=key_of(target),
+    )
+    answer = await stream(tools, request, lambda raw: bool(raw) and not _NAME.fullmatch(raw))
+    is_cut = answer.stop in {"max_tokens", "deadline", "cancelled"}
+    return ("" if is_cut else answer.raw), answer.usage
+
+
+def is_usable(name: str) -> bool:
+    """Whether a word can be a name and hides nothing that is always there."""
+    return name.isidentifier() and not keyword.iskeyword(name) and not hasattr(builtins, name)
+
+
+def words_of(text: str) -> set[str]:
+    """Return every word of a document: a new name must be none of them."""
+    return set(_WORD.findall(text))
+
+
+def free_name(name: str, taken: Container[str]) -> str:
+    """Return the name, numbered when it is taken."""
+    tries = [name, *(f"{name}_{number}" for number in range(2, 1000))]
+    return next(each for each in tries if each not in taken and is_usable(each))

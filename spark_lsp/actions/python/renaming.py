@@ -1,0 +1,89 @@
+"""A new name for a local variable: every place that says the old one, or why they cannot all be told. Pure."""
+
+import ast
+from dataclasses import dataclass
+from typing import Final
+
+from spark_lsp.actions.python.flow import flow_of
+from spark_lsp.actions.python.scopes import FUNCTIONS, arguments, names_of
+from spark_lsp.actions.python.source import Scope, Source
+from spark_lsp.text.edit import Edit, Span, apply_edits
+
+_LOOKS_AT_NAMES: Final = frozenset({"locals", "vars", "dir", "eval", "exec"})
+
+
+@dataclass(frozen=True, slots=True)
+class Renaming:
+    """The places of a local variable's name, and the value that it is given first."""
+
+    source: Source
+    old: str
+    places: tuple[Span, ...]
+    value: ast.expr | None
+
+    def edits(self, name: str) -> tuple[Edit, ...]:
+        """Return one edit for each place."""
+        return tuple(Edit(place, name) for place in self.places)
+
+    def is_faithful(self, name: str) -> bool:
+        """Whether the edited document is the one of before when the new name is read as the old one."""
+        try:
+            after = ast.parse(apply_edits(self.source.text, self.edits(name)))
+        except (SyntaxError, ValueError, RecursionError):
+            return False
+        for node in ast.walk(after):
+            if isinstance(node, ast.Name) and node.id == name:
+                node.id = self.old
+        return ast.dump(after) == ast.dump(self.source.tree)
+
+
+def renaming_of(source: Source, name: ast.Name) -> Renaming | str:
+    """Return every place of a local variable, or in one sentence why it cannot be renamed here."""
+    scope = owner_of(source, name)
+    if not isinstance(scope, ast.FunctionDef | ast.AsyncFunctionDef):
+        return f"{name.id} belongs to no function, so others may use it."
+    if any(each.arg == name.id for each in arguments(scope.args)):
+        return f"{name.id} is a parameter, so callers may use it."
+    points = [point for point in flow_of(scope).points if point.name == name.id and point.kind in {"bind", "unbind"}]
+    if not all(isinstance(point.node, ast.Name) for point in points) or name.id in names_of(scope).written:
+        return f"{name.id} is not only assigned by statements."
+    if any(isinstance(each, ast.Name) and each.id in _LOOKS_AT_NAMES for each in ast.walk(scope)):
+        return "The function looks at its variables by their names."
+    found = [each for each in ast.walk(scope) if isinstance(each, ast.Name) and each.id == name.id]
+    mine = [each for each in found if owner_of(source, each) is scope and not _is_loop_name(source, each, scope)]
+    places = tuple(sorted({source.span(each) for each in mine}))
+    if not all(len(place) for place in places) or len(places) != len(mine):
+        return f"{name.id} stands in a place that cannot be told."
+    return Renaming(source, name.id, places, _first_value(source, mine))
+
+
+def owner_of(source: Source, name: ast.Name) -> Scope:
+    """Return the scope that a name belongs to."""
+    scope = source.scope_of(name)
+    for each in [scope, *source.scopes_around(scope)]:
+        if isinstance(each, ast.ClassDef) and each is scope and name.id in names_of(each).local:
+            return each
+        if isinstance(each, FUNCTIONS) and name.id in names_of(each).local:
+            return each
+    return source.tree
+
+
+def _is_loop_name(source: Source, name: ast.Name, scope: Scope) -> bool:
+    """Whether a name is the loop name of a comprehension, which is another variable."""
+    for _child, parent in source.around(name):
+        if parent is scope:
+            return False
+        generators = getattr(parent, "generators", None)
+        if isinstance(generators, list):
+            targets = {each.id for part in generators for each in ast.walk(part.target) if isinstance(each, ast.Name)}
+            if name.id in targets:
+                return True
+    return False
+
+
+def _first_value(source: Source, names: list[ast.Name]) -> ast.expr | None:
+    for each in names:
+        parent = source.parent(each)
+        if isinstance(parent, ast.Assign | ast.AnnAssign) and isinstance(each.ctx, ast.Store):
+            return parent.value
+    return None

@@ -1,0 +1,238 @@
+"""Which names a Python scope binds, reads and takes from outside. Pure; from ``ast`` alone.
+
+A comprehension is part of the scope it stands in, but for the names of its loops; a class body hides its names from
+the functions within.
+"""
+
+import ast
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Final
+
+Function = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
+Comprehension = ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp
+FUNCTIONS: Final = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
+COMPREHENSIONS: Final = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
+SCOPES: Final = (*FUNCTIONS, ast.ClassDef)
+
+
+@dataclass(slots=True)
+class Names:
+    """The names of one scope. ``bound`` holds parameters and whatever is assigned; ``used`` what is read here."""
+
+    bound: set[str] = field(default_factory=set)
+    used: set[str] = field(default_factory=set)
+    passed: set[str] = field(default_factory=set)
+    """Names that scopes within this one take from outside themselves."""
+    is_class: bool = False
+    globals: set[str] = field(default_factory=set)
+    nonlocals: set[str] = field(default_factory=set)
+    written: set[str] = field(default_factory=set)
+    """Names of scopes further out that a scope within this one rebinds: by ``nonlocal``, or late by ``:=``."""
+    written_globals: set[str] = field(default_factory=set)
+    """Names that this scope or one within it declares global."""
+
+    @property
+    def local(self) -> set[str]:
+        """Names that belong to this scope."""
+        return self.bound - self.globals - self.nonlocals
+
+    @property
+    def private(self) -> set[str]:
+        """Names of this scope that nothing but its own statements assigns."""
+        return self.local - self.written - self.written_globals
+
+    @property
+    def free(self) -> set[str]:
+        """Names that are read or written here and belong to a scope further out."""
+        own = self.local | self.globals
+        return ((self.used | self.nonlocals) - own) | (self.passed if self.is_class else self.passed - own)
+
+
+def names_of(node: ast.AST) -> Names:
+    """Return the names of a module, a class body, a function, or of the part of a generator that runs late."""
+    reader = _Reader()
+    if isinstance(node, FUNCTIONS):
+        reader.names.bound |= {each.arg for each in arguments(node.args)}
+        reader.names.bound |= type_parameters(node)
+        reader.read(node.body if isinstance(node.body, list) else [node.body])
+    elif isinstance(node, COMPREHENSIONS):
+        reader.read_late(node)
+    elif isinstance(node, ast.ClassDef):
+        reader.names.is_class = True
+        reader.names.bound |= type_parameters(node)
+        reader.read(node.body)
+    else:
+        reader.read([node])
+    names = reader.names
+    names.written_globals |= names.globals
+    names.written |= names.nonlocals & names.bound
+    return names
+
+
+def arguments(args: ast.arguments) -> Iterator[ast.arg]:
+    """Yield all parameters in order."""
+    yield from args.posonlyargs
+    yield from args.args
+    if args.vararg:
+        yield args.vararg
+    yield from args.kwonlyargs
+    if args.kwarg:
+        yield args.kwarg
+
+
+def type_parameters(node: ast.AST) -> set[str]:
+    """Return the names of a definition's own type parameters (Python 3.12)."""
+    return {each.name for each in getattr(node, "type_params", [])}
+
+
+def target_names(targets: Iterable[ast.AST]) -> set[str]:
+    """Return the names that assignment targets bind."""
+    return {
+        each.id
+        for target in targets
+        for each in ast.walk(target)
+        if isinstance(each, ast.Name) and isinstance(each.ctx, ast.Store)
+    }
+
+
+def evaluated_at_definition(node: ast.AST) -> Iterator[ast.expr]:
+    """Yield what a definition evaluates in the scope around it, in order; annotations are left out."""
+    yield from getattr(node, "decorator_list", [])
+    if isinstance(node, ast.ClassDef):
+        yield from node.bases
+        yield from (each.value for each in node.keywords)
+    elif isinstance(node, FUNCTIONS):
+        yield from node.args.defaults
+        yield from (each for each in node.args.kw_defaults if each is not None)
+
+
+def annotations(node: Function) -> Iterator[ast.expr]:
+    """Yield a function's annotations."""
+    yield from (each.annotation for each in arguments(node.args) if each.annotation)
+    if not isinstance(node, ast.Lambda) and node.returns:
+        yield node.returns
+
+
+def captured_names(node: ast.AST) -> set[str]:
+    """Return the names of the scope around that a definition, a lambda or a generator reads later."""
+    names = names_of(node)
+    return names.free | names.written
+
+
+class _Reader(ast.NodeVisitor):
+    """Collects the names of one scope; a scope within it counts by what it takes from outside."""
+
+    def __init__(self) -> None:
+        self.names = Names()
+        self._hidden: list[set[str]] = []  # loop names of the comprehensions around
+        self._is_late = False
+
+    def read(self, nodes: Iterable[ast.AST]) -> None:
+        for node in nodes:
+            self.visit(node)
+
+    def read_late(self, node: Comprehension) -> None:
+        """Read a generator but for its first iterable, which is evaluated at once."""
+        self._is_late = True
+        self._inside(node)
+
+    def visit_Name(self, node: ast.Name) -> None:
+        if any(node.id in hidden for hidden in self._hidden):
+            return
+        (self.names.used if isinstance(node.ctx, ast.Load) else self.names.bound).add(node.id)
+
+    def visit_NamedExpr(self, node: ast.NamedExpr) -> None:
+        self.visit(node.value)
+        if self._is_late:
+            self.names.written.add(node.target.id)
+            self.names.used.add(node.target.id)
+        else:
+            self.names.bound.add(node.target.id)
+
+    def visit_Global(self, node: ast.Global) -> None:
+        self.names.globals.update(node.names)
+
+    def visit_Nonlocal(self, node: ast.Nonlocal) -> None:
+        self.names.nonlocals.update(node.names)
+
+    def visit_Import(self, node: ast.Import) -> None:
+        self.names.bound.update(each.asname or each.name.split(".")[0] for each in node.names)
+
+    def visit_ImportFrom(self, node: ast.ImportFrom) -> None:
+        self.names.bound.update(each.asname or each.name for each in node.names)
+
+    def visit_ExceptHandler(self, node: ast.ExceptHandler) -> None:
+        if node.name:
+            self.names.bound.add(node.name)
+        self.generic_visit(node)
+
+    def visit_MatchAs(self, node: ast.MatchAs) -> None:
+        if node.name:
+            self.names.bound.add(node.name)
+        self.generic_visit(node)
+
+    def visit_MatchStar(self, node: ast.MatchStar) -> None:
+        if node.name:
+            self.names.bound.add(node.name)
+
+    def visit_MatchMapping(self, node: ast.MatchMapping) -> None:
+        if node.rest:
+            self.names.bound.add(node.rest)
+        self.generic_visit(node)
+
+    def visit_Lambda(self, node: ast.Lambda) -> None:
+        self.read(evaluated_at_definition(node))
+        self._take(names_of(node), set())
+
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> None:
+        self._define(node)
+
+    def visit_AsyncFunctionDef(self, node: ast.AsyncFunctionDef) -> None:
+        self._define(node)
+
+    def visit_ClassDef(self, node: ast.ClassDef) -> None:
+        self.names.bound.add(node.name)
+        self.read(evaluated_at_definition(node))
+        self._take(names_of(node), type_parameters(node))
+
+    def visit_ListComp(self, node: ast.ListComp) -> None:
+        self._comprehend(node)
+
+    def visit_SetComp(self, node: ast.SetComp) -> None:
+        self._comprehend(node)
+
+    def visit_DictComp(self, node: ast.DictComp) -> None:
+        self._comprehend(node)
+
+    def visit_GeneratorExp(self, node: ast.GeneratorExp) -> None:
+        self._comprehend(node)
+
+    def _define(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> None:
+        self.names.bound.add(node.name)
+        self.read(evaluated_at_definition(node))
+        own = type_parameters(node)
+        self._hidden.append(own)
+        self.read(annotations(node))
+        self._hidden.pop()
+        self._take(names_of(node), own)
+
+    def _comprehend(self, node: Comprehension) -> None:
+        self.visit(node.generators[0].iter)
+        self._inside(node)
+
+    def _inside(self, node: Comprehension) -> None:
+        self._hidden.append(target_names(each.target for each in node.generators))
+        for number, each in enumerate(node.generators):
+            if number:
+                self.visit(each.iter)
+            self.visit(each.target)
+            self.read(each.ifs)
+        self.read([node.key, node.value] if isinstance(node, ast.DictComp) else [node.elt])
+        self._hidden.pop()
+
+    def _take(self, inner: Names, own: set[str]) -> None:
+        hidden = own.union(*self._hidden)
+        self.names.passed |= inner.free - hidden
+        self.names.written |= inner.written - hidden
+        self.names.written_globals |= inner.written_globals

@@ -1,0 +1,131 @@
+"""Type annotations that are known of a function's names, as far as they can be said again at another place. Pure."""
+
+import ast
+import builtins
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from spark_lsp.actions.python.extraction import Plan
+from spark_lsp.actions.python.scopes import FUNCTIONS, names_of, target_names
+from spark_lsp.actions.python.selection import Piece
+from spark_lsp.actions.python.source import Source
+from spark_lsp.actions.python.walks import nodes_of
+
+_PLAIN = (
+    ast.Name,
+    ast.Attribute,
+    ast.Subscript,
+    ast.Constant,
+    ast.BinOp,
+    ast.BitOr,
+    ast.Tuple,
+    ast.List,
+    ast.Load,
+)
+"""What a type may be made of that does nothing when it is evaluated."""
+
+
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """A parameter list, its receiver first, and what stands behind it: empty, or an arrow and a type."""
+
+    parameters: tuple[str, ...]
+    arrow: str
+
+
+def signature_of(source: Source, piece: Piece, plan: Plan) -> Signature:
+    """Return the new function's signature, with the types that the function around says."""
+    types = _known_types(source, piece)
+    can_say = _Visible(source, piece, plan)
+    said = [each for each in [plan.receiver] if each]
+    for name in plan.parameters:
+        kind = types.get(name)
+        said.append(f"{name}: {kind.text}" if kind and can_say(kind.node) else name)
+    return Signature(tuple(said), _arrow(source, piece, plan, types, can_say))
+
+
+@dataclass(frozen=True, slots=True)
+class _Type:
+    node: ast.expr
+    text: str
+
+
+def _known_types(source: Source, piece: Piece) -> dict[str, _Type]:
+    scope = piece.scope
+    if not isinstance(scope, ast.FunctionDef | ast.AsyncFunctionDef):
+        return {}
+    found: dict[str, _Type] = {}
+    for each in [*scope.args.posonlyargs, *scope.args.args, *scope.args.kwonlyargs]:
+        if each.annotation is not None:
+            found[each.arg] = _Type(each.annotation, _one_line(source, each.annotation))
+    for more, form in ((scope.args.vararg, "tuple[{}, ...]"), (scope.args.kwarg, "dict[str, {}]")):
+        if more is not None and more.annotation is not None:
+            found[more.arg] = _Type(more.annotation, form.format(_one_line(source, more.annotation)))
+    for node in nodes_of(scope):
+        if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
+            found.setdefault(node.target.id, _Type(node.annotation, _one_line(source, node.annotation)))
+    return found
+
+
+def _one_line(source: Source, node: ast.expr) -> str:
+    said = source.said(node)
+    return ast.unparse(node) if "\n" in said or "#" in said else said
+
+
+def _arrow(source: Source, piece: Piece, plan: Plan, types: dict[str, _Type], can_say: "_Visible") -> str:
+    scope = piece.scope
+    if not isinstance(scope, ast.FunctionDef | ast.AsyncFunctionDef) or plan.is_generator or piece.is_expression:
+        return ""
+    if plan.returns:
+        is_plain = scope.returns is not None and can_say(scope.returns) and not _yields(scope)
+        return f" -> {_one_line(source, scope.returns)}" if is_plain and scope.returns is not None else ""
+    if not plan.results:
+        return " -> None" if scope.returns is not None or types else ""
+    known = [types[name] for name in plan.results if name in types and can_say(types[name].node)]
+    if len(known) < len(plan.results):
+        return ""
+    texts = [each.text for each in known]
+    return f" -> {texts[0]}" if len(texts) == 1 else f" -> tuple[{', '.join(texts)}]"
+
+
+def _yields(scope: ast.AST) -> bool:
+    return any(isinstance(node, ast.Yield | ast.YieldFrom) for node in nodes_of(scope))
+
+
+class _Visible:
+    """Tells whether a type can be evaluated where the new function will stand."""
+
+    def __init__(self, source: Source, piece: Piece, plan: Plan) -> None:
+        top = source.top_statement_of(piece.nodes[0])
+        self._hidden: set[str] = set()
+        for scope in [piece.scope, *source.scopes_around(piece.scope)]:
+            if isinstance(scope, FUNCTIONS) or (isinstance(scope, ast.ClassDef) and plan.form == "function"):
+                self._hidden |= names_of(scope).local
+        before = source.tree.body[: source.tree.body.index(top)]
+        self._known = set(dir(builtins)) | set(_bound_by(before))
+        host = source.parent(piece.scope)
+        if plan.form != "function" and isinstance(host, ast.ClassDef):
+            self._known |= set(_bound_by(host.body))
+        self._is_lazy = any(
+            isinstance(each, ast.ImportFrom) and each.module == "__future__" and each.names[0].name == "annotations"
+            for each in before
+        )
+
+    def __call__(self, annotation: ast.expr) -> bool:
+        if not all(isinstance(each, _PLAIN) for each in ast.walk(annotation)):
+            return False
+        names = {each.id for each in ast.walk(annotation) if isinstance(each, ast.Name)}
+        return not names & self._hidden and (self._is_lazy or names <= self._known)
+
+
+def _bound_by(statements: Iterable[ast.stmt]) -> Iterator[str]:
+    """Yield the names that statements bind for certain when they run one after the other."""
+    for each in statements:
+        if isinstance(each, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            yield each.name
+        elif isinstance(each, ast.Import | ast.ImportFrom):
+            yield from (name.asname or name.name.split(".")[0] for name in each.names)
+        elif isinstance(each, ast.Assign):
+            yield from target_names(each.targets)
+        elif isinstance(each, ast.AnnAssign) and each.value is not None:
+            yield from target_names([each.target])

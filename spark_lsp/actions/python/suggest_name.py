@@ -1,0 +1,68 @@
+"""``rename.suggest`` for Python: another name for a local variable, at every place where it is used, in one edit."""
+
+import asyncio
+
+from spark_lsp.actions.base import Needs, Proposal, Target, Tools, refused
+from spark_lsp.actions.python.cheap import function_around, identifier_at, is_assigned, is_python
+from spark_lsp.actions.python.extract_function import NOT_READ
+from spark_lsp.actions.python.inline_variable import name_with
+from spark_lsp.actions.python.names import Hole, free_name, named, words_of
+from spark_lsp.actions.python.plain_names import name_of_value
+from spark_lsp.actions.python.renaming import Renaming, renaming_of
+from spark_lsp.actions.python.source import source_of
+
+NO_BETTER_NAME = "value"
+"""What the plain rule says when it has nothing to say."""
+
+
+class SuggestName:
+    """The action."""
+
+    id = "rename.suggest"
+    kind = "refactor.rewrite.rename"
+    needs: Needs = "fim"
+
+    def applies(self, target: Target) -> str:
+        """Offer on a name that a statement of the function around assigns."""
+        raw = identifier_at(target) if is_python(target) else None
+        function = function_around(raw) if raw is not None else None
+        if raw is None or function is None or raw.text is None:
+            return ""
+        return f"Suggest another name for {raw.text.decode()}" if is_assigned(function, raw.text) else ""
+
+    async def propose(self, target: Target, tools: Tools) -> Proposal:
+        """Find every place, ask for the name, and prove that nothing else changed."""
+        made = await asyncio.to_thread(renaming_at, target)
+        if isinstance(made, str):
+            return refused(self.id, made)
+        taken = words_of(target.snapshot.text)
+        told = name_of_value(made.value) if made.value is not None else NO_BETTER_NAME
+        plain = "" if told in {made.old, NO_BETTER_NAME} else free_name(told, taken)
+        name, usage = await named(target, tools, _hole(made), taken, plain or free_name(NO_BETTER_NAME, taken))
+        if not plain and name == free_name(NO_BETTER_NAME, taken):
+            return refused(self.id, f"Nothing says a better name than {made.old}.")
+        if not await asyncio.to_thread(made.is_faithful, name):
+            return refused(self.id, f"{made.old} cannot be renamed without a change of what the function does.")
+        return Proposal(self.id, made.edits(name), usage=usage)
+
+
+def renaming_at(target: Target) -> Renaming | str:
+    """Return what a new name for the variable at the cursor takes, or in one sentence why there can be none."""
+    raw = identifier_at(target)
+    if raw is None or target.syntax is None:
+        return "There is no variable here."
+    try:
+        source = source_of(target.syntax)
+        if source is None:
+            return NOT_READ
+        name = name_with(source, target.syntax.wrap(raw))
+        return renaming_of(source, name) if name else "There is no variable here."
+    except RecursionError:
+        return "The code is nested too deep."
+
+
+def _hole(made: Renaming) -> Hole:
+    """Return the document with the name missing where it stands first."""
+    first = made.places[0]
+    text = made.source.text
+    return Hole(text[: first.start] + text[first.end :], first.start)

@@ -1,0 +1,146 @@
+"""Whether an expression may be evaluated earlier, later, or once instead of twice, with the same outcome. Pure.
+
+Reading an attribute and applying an operator is taken to change nothing; both may fail. A call may do anything.
+"""
+
+import ast
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from typing import Final
+
+from spark_lsp.actions.python.facts import Facts
+from spark_lsp.actions.python.scopes import Names
+from spark_lsp.actions.python.source import Source
+from spark_lsp.actions.python.track import EXIT, Point
+
+_SAFE_PARENTS: Final = (ast.BinOp, ast.UnaryOp, ast.BoolOp, ast.FormattedValue, ast.If, ast.While, ast.Assert)
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """What is known of an expression: the names that it reads, and what evaluating it may do."""
+
+    node: ast.expr
+    reads: frozenset[str]
+    has_effect: bool
+    may_fail: bool
+    is_fresh: bool
+    """Whether each evaluation may make another object that could be changed."""
+
+    @property
+    def is_constant(self) -> bool:
+        """Whether it is the same whenever and however often it is evaluated."""
+        return not self.reads and not self.has_effect and not self.may_fail and not self.is_fresh
+
+
+def value_of(node: ast.expr, points: Iterable[Point]) -> Value:
+    """Read an expression; ``points`` are those of a flow that holds it."""
+    own = {id(each) for each in ast.walk(node)}
+    mine = [point for point in points if id(point.node) in own]
+    return Value(
+        node,
+        frozenset(point.name for point in mine if point.kind in {"use", "inner"}),
+        any(point.kind in {"effect", "bind", "unbind"} for point in mine),
+        any(point.kind == "load" for point in mine),
+        _is_fresh(node),
+    )
+
+
+def _is_fresh(node: ast.expr) -> bool:
+    if isinstance(node, ast.Constant | ast.Name | ast.Attribute | ast.JoinedStr):
+        return False
+    if isinstance(node, ast.UnaryOp):
+        return not isinstance(node.op, ast.Not) and not isinstance(node.operand, ast.Constant)
+    if isinstance(node, ast.Tuple):
+        return any(_is_fresh(each) for each in node.elts)
+    if isinstance(node, ast.Subscript):
+        return any(isinstance(each, ast.Slice) for each in ast.walk(node.slice))
+    if isinstance(node, ast.BoolOp | ast.IfExp):
+        return any(_is_fresh(each) for each in ast.iter_child_nodes(node) if isinstance(each, ast.expr))
+    return True
+
+
+def escapes(source: Source, node: ast.expr) -> bool:
+    """Whether the object itself goes on from where it is used, instead of taking part in an operation."""
+    parent = source.parent(node)
+    if isinstance(parent, ast.Compare):
+        return any(isinstance(each, ast.Is | ast.IsNot) for each in parent.ops)
+    if isinstance(parent, ast.BoolOp):
+        return escapes(source, parent)
+    return not isinstance(parent, _SAFE_PARENTS)
+
+
+def disturbed(value: Value, between: Iterable[Point], names: Names) -> str:
+    """Return what may change a value between two moments, empty when nothing can. For values without effect."""
+    shared = value.reads - names.private
+    is_of_objects = value.may_fail or bool(shared)
+    for point in between:
+        if point.kind in {"bind", "unbind"} and point.name in value.reads:
+            return f"{point.name} is assigned in between."
+        if point.kind == "effect" and is_of_objects:
+            return "Something in between may change the value."
+    return ""
+
+
+def overtakes(value: Value, passed: Iterable[Point], source: Source, names: Names) -> str:
+    """Return why a value must not be evaluated before (or after) these points; empty when it may."""
+    for point in passed:
+        if point.kind in {"join", "inner", "capture", "before", "after"}:
+            continue
+        if point.kind in {"bind", "unbind"}:
+            if point.name in value.reads or (value.has_effect and point.name not in names.private):
+                return f"{point.name} is assigned in between."
+            continue
+        if point.kind == "effect":
+            return "Something with an effect is evaluated in between."
+        if point.kind == "load" and (value.has_effect or value.may_fail) and not _is_harmless(point, value, source):
+            return "Something is evaluated in between that may fail or depend on it."
+        if point.kind == "use" and value.has_effect and not _is_stable(point, source, names):
+            return f"{point.name} is read in between, and may be changed."
+    return ""
+
+
+def _is_harmless(point: Point, value: Value, source: Source) -> bool:
+    """Whether reading an attribute here neither fails nor depends on the value; methods of a name do not."""
+    if not isinstance(point.node, ast.Attribute):
+        return False
+    if not value.has_effect:
+        return True
+    parent = source.parent(point.node)
+    is_method = isinstance(parent, ast.Call) and parent.func is point.node
+    return is_method and isinstance(point.node.value, ast.Name)
+
+
+def _is_stable(point: Point, source: Source, names: Names) -> bool:
+    if point.name in names.private:
+        return True
+    parent = source.parent(point.node) if point.node is not None else None
+    if isinstance(parent, ast.Attribute):  # a module's function, or a method of a global object
+        parent = source.parent(parent) if parent.value is point.node else None
+    return isinstance(parent, ast.Call)
+
+
+def onwards(facts: Facts, start: int, without: Collection[int]) -> set[int]:
+    """Return the points that run after a point when nothing fails, none of ``without`` having run."""
+    points = facts.points
+    seen: set[int] = set()
+    todo = [start]
+    while todo:
+        number = todo.pop()
+        point = points[number]
+        fails = {"use", "capture", "load", "effect"}
+        for after in point.after:
+            is_error = point.kind in fails and after == point.guard and len(point.after) > 1
+            if not is_error and after not in without and after not in seen:
+                seen.add(after)
+                todo.append(after)
+    return seen
+
+
+def misses(facts: Facts, start: int, goals: Collection[int], within: Collection[int] = ()) -> bool:
+    """Whether control may go on from a point to another statement or the end without passing a goal."""
+    for number in onwards(facts, start, goals):
+        point = facts.points[number]
+        if number == EXIT or (isinstance(point.node, ast.stmt) and point.kind == "join" and number not in within):
+            return True
+    return False

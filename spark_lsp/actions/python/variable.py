@@ -1,0 +1,209 @@
+"""A variable for an expression: where its assignment goes, which equal expressions it stands for, or why it cannot.
+
+The assignment goes before the statement. That is right when the expression is evaluated there for certain, once, and
+with nothing before it that it could overtake. An equal expression is replaced where its value is provably the same.
+"""
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from spark_lsp.actions.layout import indent_of, line_start, newline_of, starts_line
+from spark_lsp.actions.python.facts import Facts
+from spark_lsp.actions.python.flow import flow_of
+from spark_lsp.actions.python.scopes import FUNCTIONS, Names, names_of
+from spark_lsp.actions.python.selection import Piece
+from spark_lsp.actions.python.source import Source
+from spark_lsp.actions.python.values import Value, disturbed, escapes, misses, onwards, overtakes, value_of
+from spark_lsp.actions.python.walks import nodes_of
+from spark_lsp.text.edit import Edit, Span, apply_edits
+
+
+@dataclass(frozen=True, slots=True)
+class Variable:
+    """All that the edits need but the name. ``uses`` are the places to replace, the selected one among them."""
+
+    source: Source
+    node: ast.expr
+    at: int
+    uses: tuple[Span, ...]
+
+    def edits(self, name: str) -> tuple[Edit, ...]:
+        """Return the edits: the assignment, and the name in place of each expression."""
+        text = self.source.text
+        said = self.source.said(self.node)
+        try:
+            ast.parse(said, mode="eval")
+        except (SyntaxError, ValueError):
+            said = f"({said})"
+        line = f"{name} = {said}{newline_of(text)}{indent_of(text, self.at)}"
+        return (Edit(Span(self.at, self.at), line), *(Edit(use, name) for use in self.uses))
+
+    def is_faithful(self, name: str) -> bool:
+        """Whether the edited document is the one of before once the name is put back for what it stands for."""
+        try:
+            after = ast.parse(apply_edits(self.source.text, self.edits(name)))
+        except (SyntaxError, ValueError, RecursionError):
+            return False
+        back = _PutBack(name, self.node)
+        tree = back.visit(after)
+        same = ast.dump(tree) == ast.dump(self.source.tree)
+        return same and back.assigned == 1 and back.read == len(self.uses)
+
+
+class _PutBack(ast.NodeTransformer):
+    """Takes the assignment of a name out and puts its value where the name is read."""
+
+    def __init__(self, name: str, value: ast.expr) -> None:
+        self._name = name
+        self._value = value
+        self._told = ast.dump(value)
+        self.assigned = 0
+        self.read = 0
+
+    def visit_Assign(self, node: ast.Assign) -> ast.AST | None:
+        target = node.targets[0]
+        if isinstance(target, ast.Name) and target.id == self._name and ast.dump(node.value) == self._told:
+            self.assigned += 1
+            return None
+        return self.generic_visit(node)
+
+    def visit_Name(self, node: ast.Name) -> ast.AST:
+        if node.id != self._name:
+            return node
+        self.read += 1
+        return self._value
+
+
+def variable_for(source: Source, piece: Piece) -> Variable | str:
+    """Return the variable for a selected expression, or in one sentence why there can be none."""
+    node = piece.nodes[0]
+    assert isinstance(node, ast.expr), "the caller has looked"
+    refusal = _unfit(source, piece, node)
+    if refusal:
+        return refusal
+    statement = source.statement_of(node)
+    names = names_of(piece.scope)
+    facts = Facts(flow_of(piece.scope, [node]), set())
+    starts = [n for n, point in enumerate(facts.points) if point.node is statement and point.kind == "join"]
+    goals = facts.flow.where("before")
+    refusal = _misplaced(facts, starts, goals, value_of(node, facts.points), source, names)
+    if refusal:
+        return refusal
+    found = list(_same_value(source, piece, statement, facts, starts, names))
+    uses = [piece.replaced or piece.span, *(source.span(each) for each in found)]
+    return Variable(source, node, source.span(statement).start, tuple(uses))
+
+
+def _unfit(source: Source, piece: Piece, node: ast.expr) -> str:
+    """Return why no statement can stand before the expression, by its place alone."""
+    statement = source.statement_of(node)
+    start = source.span(statement).start
+    is_elif = isinstance(statement, ast.If) and source.text.startswith("elif", start)
+    is_alone = isinstance(statement, ast.Expr) and statement.value is node and isinstance(node, ast.Constant)
+    rules = (
+        (isinstance(piece.scope, ast.ClassDef), "is in the body of a class, where a name becomes an attribute"),
+        (isinstance(piece.scope, ast.Lambda), "is in a lambda, which holds no statements"),
+        (isinstance(node, ast.NamedExpr), "has a name already"),
+        (is_in_annotation(source, node), "is part of a type"),
+        (is_elif, "is the condition of an elif, which no statement can stand before"),
+        (is_alone, "is a statement of its own"),
+        (not starts_line(source.text, start), "shares its line with another statement"),
+    )
+    return next((f"The selection {said}." for holds, said in rules if holds), "")
+
+
+def is_in_annotation(source: Source, node: ast.AST) -> bool:
+    """Whether a node is part of a type annotation."""
+    for child, parent in source.around(node):
+        if child is getattr(parent, "annotation", None) or child is getattr(parent, "returns", None):
+            return True
+        if isinstance(parent, ast.stmt):
+            return False
+    return False
+
+
+def _misplaced(facts: Facts, starts: list[int], goals: list[int], value: Value, source: Source, names: Names) -> str:
+    """Return why evaluating the expression before its statement would be another thing."""
+    if not goals or not starts:
+        return "The selection runs later than the code around it, or never."
+    for start in starts:
+        if misses(facts, start, goals):
+            return "The selection is evaluated on some ways only."
+        between = onwards(facts, start, goals) & facts.reaching(goals, without=starts)
+        refusal = overtakes(value, (facts.points[n] for n in between), source, names)
+        if refusal:
+            return f"The selection cannot be evaluated before its statement. {refusal}"
+    again = facts.reached(goals, without=starts)
+    if not again.isdisjoint(goals):
+        return "The selection is evaluated again and again in its statement."
+    loops = {id(point.node): point.name for point in facts.points if point.kind == "inner"}
+    own = {loops[id(each)] for each in ast.walk(value.node) if id(each) in loops}
+    if own - loop_variables(value.node):
+        return "The selection reads a name of the comprehension around it."
+    return ""
+
+
+def loop_variables(node: ast.AST) -> set[str]:
+    """Return the loop names of the comprehensions within a node."""
+    return {
+        each.id
+        for holder in ast.walk(node)
+        if isinstance(holder, ast.comprehension)
+        for each in ast.walk(holder.target)
+        if isinstance(each, ast.Name)
+    }
+
+
+def _same_value(
+    source: Source, piece: Piece, statement: ast.stmt, facts: Facts, starts: list[int], names: Names
+) -> Iterator[ast.expr]:
+    """Yield other expressions behind the statement's start that are equal and have the same value for certain."""
+    node = piece.nodes[0]
+    assert isinstance(node, ast.expr), "the caller has looked"
+    value = value_of(node, facts.points)
+    if value.has_effect or isinstance(node, ast.Await | ast.Lambda | ast.GeneratorExp):
+        return
+    told, mine = ast.dump(node), {id(each) for each in ast.walk(node)}
+    block = source.block_of(statement)
+    escaped = escapes(source, node)
+    for later in block[block.index(statement) :]:
+        for other in _evaluated_in(later):
+            if not isinstance(other, ast.expr) or other is node or ast.dump(other) != told:
+                continue
+            own = {id(each) for each in ast.walk(other)}
+            goals = [n for n, point in enumerate(facts.points) if id(point.node) in own]
+            if not _is_replaceable(source, other) or (not goals and not value.is_constant):
+                continue
+            between = facts.reached(starts, without=starts) & facts.reaching(goals, without=starts)
+            passed = [facts.points[n] for n in between if id(facts.points[n].node) not in own | mine]
+            if disturbed(value, passed, names) or any(facts.points[n].kind == "inner" for n in goals):
+                continue
+            if value.is_fresh and escapes(source, other):
+                if escaped or not set(goals).isdisjoint(facts.reached(goals, without=starts) - set(goals)):
+                    continue
+                escaped = True
+            yield other
+
+
+def _evaluated_in(statement: ast.stmt) -> Iterator[ast.AST]:
+    """Yield what runs in a statement; functions within are left out, and what a definition evaluates at once too."""
+    yield statement
+    if not isinstance(statement, (*FUNCTIONS, ast.ClassDef)):
+        yield from (each for each in nodes_of(statement))
+
+
+def _is_replaceable(source: Source, node: ast.expr) -> bool:
+    """Whether a name can stand in a node's place; what runs later, and what lies in an f-string or a type, cannot."""
+    if is_in_annotation(source, node) or not isinstance(getattr(node, "ctx", ast.Load()), ast.Load):
+        return False
+    span = source.span(node)
+    if not len(span):
+        return False
+    for _child, parent in source.around(node):
+        if isinstance(parent, (ast.GeneratorExp, ast.JoinedStr, ast.pattern, *FUNCTIONS, ast.ClassDef)):
+            return False
+        if isinstance(parent, ast.stmt):
+            break
+    is_statement = isinstance(source.parent(node), ast.Expr)
+    return not is_statement and line_start(source.text, span.start) >= 0
