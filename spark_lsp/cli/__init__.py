@@ -21,8 +21,10 @@ COMMANDS = {
     "actions": "spark_lsp.cli.actions:actions",
     "models": "spark_lsp.cli.models:app",
     "engine": "spark_lsp.cli.engine:app",
+    "remote": "spark_lsp.cli.remote:app",
     "doctor": "spark_lsp.cli.doctor:doctor",
     "bench": "spark_lsp.cli.bench:app",
+    "stats": "spark_lsp.cli.stats:stats",
 }
 """Command -> module:object, a function for a single command or a Typer for a group."""
 

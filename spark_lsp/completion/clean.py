@@ -35,14 +35,14 @@ def clean(hole: Hole, text: str, *, whole: bool = True) -> Cleaned:
         return Cleaned("", 0, "blank")
     if repeats_neighbour(hole, text):
         return Cleaned("", 0, "duplicate")
-    rule = "syntax"
+    is_there_already = False
     for end in _ends(text, whole=whole):
         cut, replaced = fit_rest_of_line(hole, text[:end].rstrip())
         if not cut.strip():
-            rule = "suffix"
+            is_there_already = True
         elif is_fit(hole, cut, replaced):
             return Cleaned(cut, replaced, "")
-    return Cleaned("", 0, rule)
+    return Cleaned("", 0, "suffix") if is_there_already else Cleaned("", 0, "syntax")
 
 
 def repeats_neighbour(hole: Hole, text: str) -> bool:

@@ -221,7 +221,7 @@ class Completer:
         return ""
 
     def _gate(self, hole: Hole, *, manual: bool) -> str:
-        name = ("" if manual else self.screens.gate(hole)) or gate(hole, self._settings(), manual=manual)
+        name = gate(hole, self._settings(), manual=manual, moment=self.screens.moment(hole))
         return Reason.gate(name) if name else ""
 
     async def _pace(self, uri: str, *, manual: bool) -> bool:

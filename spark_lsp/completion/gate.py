@@ -21,43 +21,60 @@ _FINISHED = re.compile(r"[);\]}]\s*$")
 
 
 @dataclass(frozen=True, slots=True)
+class Moment:
+    """What the user has just done in the document."""
+
+    just_accepted: bool = False
+    """A suggestion of one line, at whose end the cursor stands."""
+    several_cursors: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Gate:
     """A named refusal. ``hard`` gates hold even when the user asks by hand."""
 
     name: str
-    refuses: Callable[[Hole, CompletionSettings], bool]
+    refuses: Callable[[Hole, CompletionSettings, Moment], bool]
     hard: bool = False
 
 
-def _too_large(hole: Hole, _: CompletionSettings) -> bool:
+def _too_large(hole: Hole, _: CompletionSettings, __: Moment) -> bool:
     return len(hole.snapshot.text) > LARGEST_DOCUMENT_CHARACTERS
 
 
-def _binary(hole: Hole, _: CompletionSettings) -> bool:
+def _binary(hole: Hole, _: CompletionSettings, __: Moment) -> bool:
     return "\0" in hole.snapshot.text[:100_000]
 
 
-def _secret(hole: Hole, _: CompletionSettings) -> bool:
+def _secret(hole: Hole, _: CompletionSettings, __: Moment) -> bool:
     return hole.snapshot.path is not None and is_secret_name(hole.snapshot.path.name)
 
 
-def _too_little(hole: Hole, _: CompletionSettings) -> bool:
+def _too_little(hole: Hole, _: CompletionSettings, __: Moment) -> bool:
     return len(hole.snapshot.text.strip()) < FEWEST_CHARACTERS
 
 
-def _mid_word(hole: Hole, _: CompletionSettings) -> bool:
+def _mid_word(hole: Hole, _: CompletionSettings, __: Moment) -> bool:
     return bool(hole.line_suffix) and (hole.line_suffix[0].isalnum() or hole.line_suffix[0] == "_")
 
 
-def _mid_line(hole: Hole, _: CompletionSettings) -> bool:
+def _mid_line(hole: Hole, _: CompletionSettings, __: Moment) -> bool:
     return not _ONLY_CLOSERS.match(hole.line_suffix)
 
 
-def _finished(hole: Hole, _: CompletionSettings) -> bool:
+def _finished(hole: Hole, _: CompletionSettings, __: Moment) -> bool:
     return not hole.line_suffix.strip() and bool(_FINISHED.search(hole.line_prefix)) and not hole.opens_block
 
 
-def _comment(hole: Hole, settings: CompletionSettings) -> bool:
+def _several_cursors(_: Hole, __: CompletionSettings, moment: Moment) -> bool:
+    return moment.several_cursors
+
+
+def _accepted(hole: Hole, _: CompletionSettings, moment: Moment) -> bool:
+    return moment.just_accepted and not hole.line_suffix.strip()
+
+
+def _comment(hole: Hole, settings: CompletionSettings, __: Moment) -> bool:
     if settings.in_comments or len(hole.snapshot.text) > LARGEST_PARSED_CHARACTERS:
         return False
     syntax = parse(hole.language, hole.snapshot.text)
@@ -71,14 +88,19 @@ GATES: tuple[Gate, ...] = (
     Gate("too_little", _too_little),
     Gate("mid_word", _mid_word),
     Gate("mid_line", _mid_line),
+    Gate("several_cursors", _several_cursors),
+    Gate("accepted", _accepted),
     Gate("finished", _finished),
     Gate("comment", _comment),
 )
 
 
-def gate(hole: Hole, settings: CompletionSettings, *, manual: bool) -> str:
+_NOTHING = Moment()
+
+
+def gate(hole: Hole, settings: CompletionSettings, *, manual: bool, moment: Moment = _NOTHING) -> str:
     """Return the name of the first gate that refuses, or an empty string."""
     for each in GATES:
-        if (each.hard or not manual) and each.refuses(hole, settings):
+        if (each.hard or not manual) and each.refuses(hole, settings, moment):
             return each.name
     return ""

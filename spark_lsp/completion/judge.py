@@ -6,7 +6,7 @@ unfinished text is a beginning of what it returns for the finished one.
 
 from dataclasses import dataclass, field
 
-from spark_lsp.completion.clean import clean
+from spark_lsp.completion.clean import Cleaned, clean
 from spark_lsp.completion.confidence import Scores, confidence_of, confident_end
 from spark_lsp.completion.hole import Hole
 from spark_lsp.completion.names import Knows
@@ -51,7 +51,8 @@ def judge(hole: Hole, raw: str, scores: Scores, terms: Terms, *, finished: bool,
     if terms.confidence and text.strip():
         sure = confident_end(hole, text, scores, terms.confidence, terms.knows)
         if sure < len(text):
-            text, rule, is_whole = text[:sure], "confidence", False
+            sure_part = Cleaned(text[:sure], 0, "confidence")
+            text, rule, is_whole = sure_part.text, sure_part.rule, False
     cleaned = clean(hole, text, whole=is_whole)
     is_little = sum(not char.isspace() for char in cleaned.text) < FEWEST_SURE_CHARACTERS
     if not cleaned.text or (terms.confidence and not is_whole and is_little):

@@ -1,6 +1,6 @@
 """What is on the screen of each document, and what becomes of it: typed through, accepted, rejected.
 
-Tells the feedback, remembers what was rejected, and knows the gates that depend on what the user has just done.
+Tells the feedback, remembers what was rejected, and knows what the user has just done.
 """
 
 import asyncio
@@ -10,6 +10,7 @@ from typing import Final
 
 from spark_lsp.completion.feedback import Feedback
 from spark_lsp.completion.following import accepted
+from spark_lsp.completion.gate import Moment
 from spark_lsp.completion.hole import Hole
 from spark_lsp.completion.reuse import Result, Reuse, typed_through
 
@@ -85,14 +86,10 @@ class Screens:
         if "\n" not in screen.text:
             self._just_accepted[uri] = after.prefix
 
-    def gate(self, hole: Hole) -> str:
-        """Return the gate that what the user has just done closes, or nothing."""
+    def moment(self, hole: Hole) -> Moment:
+        """Return what the user has just done here."""
         uri = hole.snapshot.uri
-        if uri in self._many_cursors:
-            return "several_cursors"
-        if self._just_accepted.get(uri) == hole.prefix and not hole.line_suffix.strip():
-            return "accepted"
-        return ""
+        return Moment(self._just_accepted.get(uri) == hole.prefix, uri in self._many_cursors)
 
     def forget(self, uri: str) -> None:
         """Drop what belongs to a document that was closed."""

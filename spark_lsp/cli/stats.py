@@ -1,0 +1,98 @@
+"""``spark-lsp stats``: what became of suggestions on this machine, as a table, as JSON or as a page with plots."""
+
+import json
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from spark_lsp.app import feedback_path
+from spark_lsp.completion.tally import Row, Tally, read_tally
+from spark_lsp.errors import WorkspaceError
+
+_WIDTH = 120  # of tables, also where the terminal has no width of its own
+
+
+def stats(
+    *,
+    html: Annotated[Path | None, typer.Option(help="Write a page with plots there; it loads nothing.")] = None,
+    delete: Annotated[bool, typer.Option("--delete", help="Delete the local file.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Show what became of suggestions: shown, accepted, kept, rejected, and how long they took.
+
+    All of it comes from one local file, which holds no code and is never sent; spark.telemetry.local switches it off.
+
+    Example: spark-lsp stats --html stats.html
+    """
+    path = feedback_path()
+    if delete:
+        path.unlink(missing_ok=True)
+    tally = read_tally(path)
+    if html is not None:
+        from spark_lsp.cli.plots import page  # noqa: PLC0415 - the plotting library takes a third of a second
+
+        try:
+            html.write_text(page(tally, str(path)), "utf-8")
+        except OSError as error:
+            raise WorkspaceError(f"{html} cannot be written: {error.strerror}.", fix="Name another place.") from error
+    if as_json:
+        sys.stdout.write(json.dumps(_as_json(tally, path)) + "\n")
+        return
+    _print(tally, path)
+    if html is not None:
+        sys.stdout.write(f"Wrote {html}\n")
+
+
+def _as_json(tally: Tally, path: Path) -> dict[str, object]:
+    return {
+        "file": str(path),
+        "suggestions": sum(row.suggestions for row in tally.rows),
+        "rows": [asdict(row) for row in tally.rows],
+        "unreadable_lines": tally.unreadable_lines,
+    }
+
+
+def _print(tally: Tally, path: Path) -> None:
+    console = Console(highlight=False)
+    console.width = max(console.width, _WIDTH)
+    if not tally.rows:
+        console.print(f"No suggestion has been shown yet; {path} is empty.", markup=False)
+        return
+    table = Table(box=None, pad_edge=False)
+    for name in ("language", "model"):
+        table.add_column(name)
+    for name in (
+        "shown",
+        "accepted",
+        "partly",
+        "rejected",
+        "characters",
+        "kept 30 s",
+        "kept 5 min",
+        "p50",
+        "p95",
+        "p99",
+    ):
+        table.add_column(name, justify="right")
+    for row in tally.rows:
+        table.add_row(*_cells(row))
+    console.print(table)
+    console.print(f"Times are milliseconds. The file: {path}", style="dim", markup=False)
+    if tally.unreadable_lines:
+        console.print(f"{tally.unreadable_lines} lines of it cannot be read and are left out.", style="dim")
+
+
+def _cells(row: Row) -> tuple[str, ...]:
+    return (
+        row.language or "?",
+        row.model or "?",
+        *(str(count) for count in (row.shown, row.accepted, row.partly_accepted, row.rejected)),
+        str(row.accepted_characters),
+        *("" if share is None else f"{share:.0%}" for share in (row.kept_30s, row.kept_5min)),
+        *(f"{each:.0f}" for each in (row.latency_p50_ms, row.latency_p95_ms, row.latency_p99_ms)),
+    )
