@@ -1,6 +1,6 @@
 """The real server with a scripted engine, as a process: ``python -m tests.server.scripted_server ANSWER...``.
 
-``SCRIPTED_CHUNK`` is the characters a chunk; ``SCRIPTED_FAMILY`` the model's family.
+``SCRIPTED_CHUNK`` is the characters a chunk; ``SCRIPTED_FAMILY`` the model's family; ``SCRIPTED_CHAT`` its template.
 """
 
 import os
@@ -18,6 +18,7 @@ def main() -> None:
         sys.argv[1:] or ["x"],
         int(os.environ.get("SCRIPTED_CHUNK", "4")),
         family=os.environ.get("SCRIPTED_FAMILY", "qwen2.5-coder"),
+        chat_template=os.environ.get("SCRIPTED_CHAT", ""),
     )
     SparkServer(partial(open_rooms, engine=engine)).start_io()
 

@@ -224,6 +224,92 @@ async def test_actions_can_be_switched_off(tmp_path: Path) -> None:
         assert await _list(window, window.open("b.py", BEFORE)) == []
 
 
+CHAT = {"SCRIPTED_CHAT": "{% for m in messages %}{{ m.role }}: {{ m.content }}\n{% endfor %}"}
+TALKED = "    return w * h\n```\n"
+
+
+async def _rewrite(window: Editor, *arguments: Any) -> Any:
+    return await window.client.workspace_execute_command_async(
+        types.ExecuteCommandParams("spark.rewrite", list(arguments))
+    )
+
+
+async def test_rewrite_by_command_is_applied_and_asks_first(tmp_path: Path) -> None:
+    async with editor(WORKSPACE, tmp_path, (*SCRIPTED, TALKED), environment=CHAT) as window:
+        await window.ready()
+        assert window.result is not None
+        provider = window.result.capabilities.execute_command_provider
+        assert provider is not None
+        assert "spark.rewrite" in provider.commands
+        window.open("b.py", BEFORE)
+        place = {"start": {"line": 2, "character": 4}, "end": {"line": 2, "character": 8}}
+        assert await _rewrite(window, window.uri("b.py"), place, "fill it in") is True
+        (edit,) = window.edits
+        assert edit.document_changes is not None
+        assert edit.change_annotations is not None
+        assert [note.needs_confirmation for note in edit.change_annotations.values()] == [True]
+        (document,) = edit.document_changes
+        assert isinstance(document, types.TextDocumentEdit)
+        assert document.text_document.version == 1
+        assert _applied(window, document.edits) == AFTER
+        assert await window.reasons() == ["ok"]
+
+
+WRONG_REWRITES: dict[str, tuple[list[Any], str]] = {
+    "nothing": ([], "needs three arguments"),
+    "no range": (["file:///b.py", None, "x"], "needs three arguments"),
+    "a range of nonsense": (["file:///b.py", {"start": 1, "end": {"line": "a"}}, "x"], "needs three arguments"),
+    "a document that is not open": (
+        ["file:///c.py", {"start": {"line": 0, "character": 0}, "end": {"line": 0, "character": 1}}, "x"],
+        "not open",
+    ),
+}
+
+
+async def test_rewrite_with_wrong_arguments_says_what_is_wrong(tmp_path: Path) -> None:
+    async with editor(WORKSPACE, tmp_path, (*SCRIPTED, TALKED), environment=CHAT) as window:
+        await window.ready()
+        for arguments, message in WRONG_REWRITES.values():
+            window.messages.clear()
+            assert await _rewrite(window, *arguments) is False
+            await window.until(lambda w: w.messages)
+            assert message in window.messages[-1]
+        assert window.edits == []
+
+
+async def test_rewrite_without_a_chat_template_changes_nothing(tmp_path: Path) -> None:
+    async with editor(WORKSPACE, tmp_path, (*SCRIPTED, TALKED)) as window:
+        await window.ready()
+        window.open("b.py", BEFORE)
+        place = {"start": {"line": 2, "character": 4}, "end": {"line": 2, "character": 8}}
+        assert await _rewrite(window, window.uri("b.py"), place, "fill it in") is False
+        await window.until(lambda w: w.messages)
+        assert (len(window.messages), window.edits) == (1, [])
+
+
+async def test_a_quick_fix_carries_its_diagnostic(tmp_path: Path) -> None:
+    async with editor(
+        WORKSPACE, tmp_path, (*SCRIPTED, AFTER[: AFTER.index("\n\n")] + "\n```"), environment=CHAT
+    ) as window:
+        await window.ready()
+        at = window.open("b.py", BEFORE)
+        place = types.Range(types.Position(2, 4), at)
+        told = [
+            types.Diagnostic(place, "Empty body", code=17, source="lint"),
+            types.Diagnostic(types.Range(at, at), "Another", code="X1"),
+        ]
+        found = [each for each in await _whole_list(window, at, ["quickfix"], told) if each.title.startswith("Fix:")]
+        assert [each.title for each in found] == ["Fix: Empty body (17)", "Fix: Another (X1)"]
+        assert [list(each.diagnostics or ()) for each in found] == [[told[0]], [told[1]]]
+        assert await window.reasons() == []
+        resolved = await window.client.code_action_resolve_async(found[0])
+        assert resolved.edit is not None
+        assert resolved.edit.document_changes is not None
+        (document,) = resolved.edit.document_changes
+        assert isinstance(document, types.TextDocumentEdit)
+        assert _applied(window, document.edits) == AFTER
+
+
 class _Progress:
     """Work-done progress of code actions, as the client is told it."""
 

@@ -1,0 +1,51 @@
+"""A scripted model that can be talked to, and what it was told."""
+
+from collections.abc import Callable, Sequence
+
+from spark_lsp.actions.base import Diagnostic, Proposal, Target
+from spark_lsp.engine.base import Control, Infill
+from spark_lsp.engine.fake import ScriptedEngine
+from spark_lsp.index.store import Index
+from spark_lsp.text.edit import Span, apply_edits
+from tests.support.fixture import parse_fixture
+from tests.support.rooms import TestRooms, snapshot_of
+
+CHATML = (
+    "{% for message in messages %}{{ '<|im_start|>' + message.role + '\n' + message.content + '<|im_end|>\n' }}"
+    "{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}"
+)
+MARKS = ("<|im_start|>", "<|im_end|>")
+
+
+def talking(
+    answers: Sequence[str] | Callable[[Infill], str], chunk_chars: int = 4, family: str = "qwen2.5-coder"
+) -> ScriptedEngine:
+    """A model with a chat template; ``family`` "" knows no holes."""
+    return ScriptedEngine(answers, chunk_chars, family, chat_template=CHATML, control_texts=MARKS)
+
+
+def aimed(
+    before: str, path: str = "main.py", *, instruction: str = "", message: str = "", code: str = "", source: str = ""
+) -> Target:
+    """The selection or cursor of a text; with a message, a diagnostic of the selection instead."""
+    fixture = parse_fixture(before, default_path=path)
+    span = fixture.selection or Span(fixture.offset, fixture.offset)
+    found = (Diagnostic(span, message, code, source),) if message else ()
+    return Target.of(
+        snapshot_of(fixture.path, fixture.text), Span(span.start, span.start) if found else span, found, instruction
+    )
+
+
+async def chosen(
+    action: str, target: Target, engine: ScriptedEngine, index: Index | None = None
+) -> tuple[Proposal, str | None]:
+    """Choose an action; the proposal, and the document after it."""
+    await engine.start()
+    proposal = await TestRooms(engine, index=index).actions.propose(action, target)
+    text = target.snapshot.text
+    return proposal, apply_edits(text, proposal.edits) if proposal.edits else None
+
+
+def told(request: Infill) -> str:
+    """What the model was told, control tokens as such."""
+    return "".join(f"⟨{part.text}⟩" if isinstance(part, Control) else part.text for part in request.prompt)

@@ -1,0 +1,159 @@
+"""``fix.diagnostic`` on what ruff and pyright really say of a file (kept in ``tests/fixtures/diagnostics``)."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from spark_lsp.actions.base import Diagnostic, Target
+from spark_lsp.engine.fake import ScriptedEngine
+from spark_lsp.text.document import LineTable
+from spark_lsp.text.edit import Span, apply_edits
+from tests.actions.chat.talk import aimed, chosen, talking, told
+from tests.support.rooms import TestRooms, snapshot_of
+
+FOLDER = Path(__file__).parents[2] / "fixtures" / "diagnostics"
+TEXT = (FOLDER / "shop.py").read_text("utf-8")
+LINES = LineTable.of(TEXT)
+
+
+def _ruff() -> list[Diagnostic]:
+    """Ruff counts lines and columns from 1, in code points."""
+    found = []
+    for each in json.loads((FOLDER / "ruff.json").read_text("utf-8")):
+        start, end = (LINES.starts[at["row"] - 1] + at["column"] - 1 for at in (each["location"], each["end_location"]))
+        found.append(Diagnostic(Span(start, end), each["message"], each["code"], "Ruff"))
+    return found
+
+
+def _pyright() -> list[Diagnostic]:
+    """Pyright counts from 0, in UTF-16 units; before the fault on its line the sample has one character of two."""
+    found = []
+    for each in json.loads((FOLDER / "pyright.json").read_text("utf-8"))["generalDiagnostics"]:
+        ends = []
+        for at in (each["range"]["start"], each["range"]["end"]):
+            line = LINES.span(at["line"]).text(TEXT)
+            ends.append(
+                LINES.starts[at["line"]] + len(line.encode("utf-16-le")[: at["character"] * 2].decode("utf-16-le"))
+            )
+        found.append(Diagnostic(Span(*ends), each["message"], each.get("rule", ""), "Pyright"))
+    return found
+
+
+DIAGNOSTICS = {f"{each.source} {each.code} {each.span.start}": each for each in (*_ruff(), *_pyright())}
+
+
+def _target(*diagnostics: Diagnostic) -> Target:
+    return Target.of(snapshot_of("shop.py", TEXT), Span(0, 0), diagnostics)
+
+
+def _named(code: str) -> Diagnostic:
+    return next(each for each in DIAGNOSTICS.values() if each.code == code)
+
+
+def test_there_is_something_of_both() -> None:
+    assert {each.source for each in DIAGNOSTICS.values()} == {"Ruff", "Pyright"}
+    assert {"F401", "F841", "E722", "B006", "reportAttributeAccessIssue", "reportUndefinedVariable"} <= {
+        each.code for each in DIAGNOSTICS.values()
+    }
+
+
+async def test_each_is_offered_once_with_what_it_says() -> None:
+    engine = talking(["x"])
+    await engine.start()
+    offers = TestRooms(engine).actions.offers(_target(*DIAGNOSTICS.values()))
+    fixes = [offer for offer in offers if offer.id == "fix.diagnostic"]
+    assert [offer.diagnostic for offer in fixes] == list(DIAGNOSTICS.values())
+    assert {(offer.kind, offer.needs) for offer in fixes} == {("quickfix", "chat")}
+    assert fixes[0].title == "Fix: `os` imported but unused (F401)"
+    assert all(len(offer.title) <= 76 and "\n" not in offer.title for offer in fixes)
+    assert engine.requests == []
+
+
+@pytest.mark.parametrize("diagnostic", DIAGNOSTICS.values(), ids=DIAGNOSTICS)
+async def test_the_model_is_told_what_and_where(diagnostic: Diagnostic) -> None:
+    engine = talking(["x = (\n```"])
+    await chosen("fix.diagnostic", _target(diagnostic), engine)
+    said = told(engine.requests[0])
+    line = LINES.span(LINES.line_of(diagnostic.span.start)).text(TEXT).strip()
+    assert f"in the line `{line}`" in said
+    assert " ".join(diagnostic.message.split()) in said
+    assert line in said.split("The lines to rewrite:")[1].split("Task:")[0]
+
+
+ANSWERS = {
+    "F401": ("```", "import os\n", ""),
+    "F841": (
+        (
+            "    def total(self, prices: dict[str, float]) -> int:\n        sum = 0.0\n"
+            "        for item in self.items:\n"
+            "            try:\n                sum += prices[item]\n            except:\n                pass\n"
+            "        return sum\n```"
+        ),
+        "        unused = len(self.items)\n",
+        "",
+    ),
+    "reportAttributeAccessIssue": (
+        (
+            "    def describe(self):\n        if self.owner == None:\n"
+            '            return "Größe 🦎 %s" % len(self.items)\n'
+            '        return json.dumps({"owner": self.owner, "items": lenght(self.items)})\n```'
+        ),
+        "len(self.itmes)",
+        "len(self.items)",
+    ),
+}
+
+
+@pytest.mark.parametrize("code", ANSWERS)
+async def test_the_answer_mends_it_and_nothing_else(code: str) -> None:
+    answer, old, new = ANSWERS[code]
+    proposal, after = await chosen("fix.diagnostic", _target(_named(code)), talking([answer]))
+    assert proposal.reason == "ok"
+    assert after == TEXT.replace(old, new, 1)
+
+
+async def test_one_line_is_filled_by_a_model_without_a_template() -> None:
+    engine = ScriptedEngine(['return "Größe 🦎 %s" % len(self.items)\n        return 1'])
+    proposal, after = await chosen("fix.diagnostic", _target(_named("reportAttributeAccessIssue")), engine)
+    assert (after, proposal.reason) == (TEXT.replace("itmes", "items"), "ok")
+    assert engine.stopped == [None]
+    said = told(engine.requests[0])
+    assert '# Pyright reportAttributeAccessIssue: Cannot access attribute "itmes"' in said
+    assert "# Fixed:" in said
+    assert "Fixed" not in after
+
+
+ONE_LINE_REFUSED = {
+    "the same line": ("return x + y", "The model had no other text for this line."),
+    "no line": ("\n\n", "The model had no other text for this line."),
+    "a fence": ("```python", "The model had no other text for this line."),
+    "a syntax error": ("return (x + y", "The model's text would add a syntax error."),
+}
+
+
+@pytest.mark.parametrize(("answer", "message"), ONE_LINE_REFUSED.values(), ids=ONE_LINE_REFUSED)
+async def test_a_bad_line_is_drawn_again_and_then_explained(answer: str, message: str) -> None:
+    engine = ScriptedEngine([answer])
+    target = aimed("def f(x):\n    return $0x + y$0\n", message="Undefined name `y`", code="F821")
+    proposal, after = await chosen("fix.diagnostic", target, engine)
+    assert (after, proposal.reason, proposal.message) == (None, "trimmed.check", message)
+    first, second = engine.requests
+    assert first.sampling.temperature == 0.0 < second.sampling.temperature
+
+
+async def test_a_diagnostic_of_several_lines_needs_a_template() -> None:
+    before = "$0def f(x):\n    return x$0\n"
+    engine = ScriptedEngine(["x"])
+    await engine.start()
+    target = aimed(before, message="Function is too complex")
+    assert not [offer for offer in TestRooms(engine).actions.offers(target) if offer.id == "fix.diagnostic"]
+    _, after = await chosen("fix.diagnostic", target, talking(["def f(x):\n    return +x\n```"]))
+    assert after == "def f(x):\n    return +x\n"
+
+
+async def test_a_removed_line_leaves_no_empty_one() -> None:
+    target = aimed("import sys\n$0import os$0\nimport re\n", message="unused")
+    proposal, after = await chosen("fix.diagnostic", target, talking(["```"]))
+    assert after == "import sys\nimport re\n"
+    assert apply_edits(target.snapshot.text, proposal.edits) == after

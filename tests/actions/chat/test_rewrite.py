@@ -1,0 +1,195 @@
+"""``rewrite`` and ``simplify``: what the model is shown, what is accepted of its answer, what is refused and why."""
+
+from pathlib import Path
+
+import pytest
+
+from spark_lsp.actions.base import ActionsRoom
+from spark_lsp.actions.catalog import CATALOG
+from spark_lsp.config import ActionsSettings
+from spark_lsp.engine.fake import ScriptedEngine
+from spark_lsp.errors import ModelUnusable
+from tests.actions.chat.talk import aimed, chosen, talking, told
+from tests.support.fixture import parse_fixture
+from tests.support.rooms import TestRooms, indexed
+
+BEFORE = "import os\n\n\ndef area(w, h):\n    $0result = w * h\n    return result$0\n\n\nprint(area(1, 2))\n"
+AFTER = "import os\n\n\ndef area(w, h):\n    return w * h\n\n\nprint(area(1, 2))\n"
+
+
+@pytest.mark.parametrize("chunk_chars", [1, 5, 1000])
+async def test_the_answer_takes_the_place_of_the_lines(chunk_chars: int) -> None:
+    engine = talking(["    return w * h\n```\nI made it shorter."], chunk_chars)
+    proposal, after = await chosen("rewrite", aimed(BEFORE, instruction="make it shorter"), engine)
+    assert (after, proposal.reason, proposal.asks) == (AFTER, "ok", True)
+    assert proposal.usage.generated_tokens > 0
+
+
+async def test_what_the_model_is_shown() -> None:
+    engine = talking(["    return w * h\n```"])
+    await chosen("rewrite", aimed(BEFORE, instruction="make  it\nshorter"), engine)
+    (request,) = engine.requests
+    said = told(request)
+    assert said.startswith("⟨<|im_start|>⟩system\nYou edit source code.")
+    assert said.endswith("⟨<|im_start|>⟩assistant\n```python\n")
+    assert "The lines to rewrite:\n```python\n    result = w * h\n    return result\n```" in said
+    assert "Task: make it shorter⟨<|im_end|>⟩" in said
+    assert "import os" in said.split("Above the lines stands:")[1]
+    assert "print(area(1, 2))" in said.split("Below the lines stands:")[1]
+    assert request.drafts[0].startswith("    result = w * h\n    return result\n```")
+    assert (request.priority, request.sampling.temperature, request.sampling.grammar) == (1, 0.0, "")
+
+
+async def test_definitions_of_other_files_are_shown(tmp_path: Path) -> None:
+    fixture = parse_fixture("#- shapes.py\ndef square(side):\n    return side * side\n#- main.py\nx = 1$0\n")
+    engine = talking(["    return square(w)\n```"])
+    before = "from shapes import square\n\n\ndef area(w):\n    $0return w * w$0\n"
+    index = indexed(fixture, tmp_path)
+    _, after = await chosen("rewrite", aimed(before, instruction="use square"), engine, index)
+    index.close()
+    assert after == "from shapes import square\n\n\ndef area(w):\n    return square(w)\n"
+    assert "shapes.py: def square(side):" in told(engine.requests[0])
+
+
+CASES = {
+    "indented from the margin": ("return w * h\n```", "    return w * h"),
+    "fenced once more": ("```python\n    return w * h\n```", "    return w * h"),
+    "without a fence at the end": ("    return w * h\n", "    return w * h"),
+    "with empty lines around": ("\n\n    return w * h\n\n\n```", "    return w * h"),
+    "with a string of several lines": (
+        'text = """a\n  b\n"""\nreturn text * h\n```',
+        '    text = """a\n  b\n"""\n    return text * h',
+    ),
+}
+
+
+@pytest.mark.parametrize(("answer", "lines"), CASES.values(), ids=CASES)
+async def test_answers_are_understood(answer: str, lines: str) -> None:
+    _, after = await chosen("rewrite", aimed(BEFORE, instruction="x"), talking([answer]))
+    assert after == AFTER.replace("    return w * h", lines)
+
+
+async def test_line_ends_and_tabs_of_the_document_stay() -> None:
+    before = "func f() {\r\n$0\tx := 1\r\n\tuse(x)\r\n$0}\r\n"
+    engine = talking(["for {\n    use(1)\n}\n```"])
+    _, after = await chosen("rewrite", aimed(before, "main.go", instruction="loop"), engine)
+    assert after == "func f() {\r\n\tfor {\r\n\t\tuse(1)\r\n\t}\r\n}\r\n"
+
+
+REFUSED = {
+    "a syntax error": ("    return w *\n```", "trimmed.check", "The model's text would add a syntax error."),
+    "brackets left open": ("    return (w,\n```", "trimmed.check", "The model's text would add a syntax error."),
+    "a repeat": (
+        "    result = w * h\n    return result\n```",
+        "empty",
+        "The model would leave these lines as they are.",
+    ),
+    "nothing": ("```", "empty", "The model had nothing to write."),
+}
+
+
+@pytest.mark.parametrize(("answer", "reason", "message"), REFUSED.values(), ids=REFUSED)
+async def test_a_bad_answer_is_asked_again_and_then_explained(answer: str, reason: str, message: str) -> None:
+    engine = talking([answer])
+    proposal, after = await chosen("rewrite", aimed(BEFORE, instruction="x"), engine)
+    assert (after, proposal.reason, proposal.message) == (None, reason, message)
+    first, second = engine.requests
+    assert message not in told(first)
+    assert f"This cannot be used: {message}" in told(second)
+
+
+async def test_the_second_answer_counts() -> None:
+    proposal, after = await chosen(
+        "rewrite", aimed(BEFORE, instruction="x"), talking(["return (\n```", "return w * h\n```"])
+    )
+    assert (after, proposal.reason) == (AFTER, "ok")
+
+
+async def test_an_answer_without_end_is_refused() -> None:
+    engine = talking(["    x = 1  # and\n" * 400])
+    proposal, after = await chosen("rewrite", aimed(BEFORE, instruction="x"), engine)
+    assert after is None
+    assert proposal.message.startswith("The model's answer did not end within ")
+
+
+async def test_a_name_that_others_use_must_stay(tmp_path: Path) -> None:
+    fixture = parse_fixture("#- other.py\nfrom main import area\n\nprint(area(1, 2))\n#- main.py\nx = 1$0\n")
+    index = indexed(fixture, tmp_path)
+    before = "def area(w, h):\n    return w * $0h\n"
+    engine = talking(["def size(w, h):\n    return w * h\n```"])
+    proposal, after = await chosen("rewrite", aimed(before, instruction="rename"), engine, index)
+    index.close()
+    assert (after, proposal.message) == (None, "area would be gone, but is used elsewhere.")
+    own = "def area(w, h):\n    return w * $0h\n\n\nprint(area(1, 2))\n"
+    proposal, after = await chosen("rewrite", aimed(own, instruction="rename"), engine)
+    assert (after, proposal.message) == (None, "area would be gone, but is used elsewhere.")
+    _, after = await chosen("rewrite", aimed(before, instruction="rename"), engine)
+    assert after == "def size(w, h):\n    return w * h\n"
+
+
+async def test_a_comment_above_can_ask() -> None:
+    before = "x = 1\n\n# spark: make it\n# shorter\ndef area(w, h):\n    result = w * h$0\n    return result\n"
+    engine = talking(["def area(w, h):\n    return w * h\n```"])
+    target = aimed(before)
+    await engine.start()
+    offers = TestRooms(engine).actions.offers(target)
+    assert "Rewrite: make it shorter" in [offer.title for offer in offers]
+    _, after = await chosen("rewrite", target, engine)
+    assert after == "x = 1\n\ndef area(w, h):\n    return w * h\n"
+
+
+def test_rewrite_is_not_listed_without_an_instruction() -> None:
+    offers = TestRooms(talking(["x"])).actions.offers(aimed(BEFORE))
+    assert [offer.id for offer in offers if offer.needs == "chat"] == ["simplify"]
+
+
+async def test_simplify_asks_for_the_same_behaviour() -> None:
+    engine = talking(["    return w * h\n```"])
+    proposal, after = await chosen("simplify", aimed(BEFORE), engine)
+    assert (after, proposal.asks) == (AFTER, False)
+    assert "without changing what it does" in told(engine.requests[0])
+
+
+async def test_the_edit_touches_changed_lines_only() -> None:
+    before = "def f():\n    $0a = 1\n    b = 2\n    c = 3$0\n"
+    proposal, _ = await chosen(
+        "rewrite", aimed(before, instruction="x"), talking(["    a = 1\n    b = 5\n    c = 3\n```"])
+    )
+    (edit,) = proposal.edits
+    assert edit.new_text == "    b = 5\n"
+
+
+async def test_lines_that_do_not_fit_are_refused() -> None:
+    engine = ScriptedEngine(["x"], context_tokens=600, chat_template="{{ messages[1].content }}")
+    before = "$0" + "x = 1\n" * 300 + "$0"
+    proposal, after = await chosen("simplify", aimed(before), engine)
+    assert (after, proposal.reason, engine.requests) == (None, "gate.too_large", [])
+    assert "more than the model can read" in proposal.message
+
+
+async def test_what_surrounds_gives_way_in_a_small_context() -> None:
+    engine = ScriptedEngine(
+        ["    return w * h\n```"],
+        context_tokens=900,
+        chat_template="{% for m in messages %}{{ m.content }}{% endfor %}",
+    )
+    before = "# far away\n" * 500 + BEFORE
+    _, after = await chosen("rewrite", aimed(before, instruction="x"), engine)
+    assert after == "# far away\n" * 500 + AFTER
+    assert told(engine.requests[0]).count("# far away") < 60
+
+
+async def test_a_model_without_a_template_is_not_asked() -> None:
+    engine = ScriptedEngine(["x"])
+    await engine.start()
+    rooms = TestRooms(engine)
+    assert not [offer for offer in rooms.actions.offers(aimed(BEFORE, instruction="x")) if offer.needs == "chat"]
+    proposal = await rooms.actions.propose("rewrite", aimed(BEFORE, instruction="x"))
+    assert (proposal.reason, proposal.message) == ("empty", "rewrite does not apply here.")
+
+
+async def test_a_model_that_turns_out_to_have_no_template_says_so() -> None:
+    rooms = TestRooms(ScriptedEngine(["x"]))
+    room = ActionsRoom(CATALOG, rooms.engine, rooms.context, ActionsSettings, rooms.log.append)
+    with pytest.raises(ModelUnusable, match="no chat template"):
+        await room.propose("rewrite", aimed(BEFORE, instruction="x"))

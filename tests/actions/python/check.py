@@ -1,0 +1,45 @@
+"""The helper of the Python mechanics' tests: a case is a document before, and after or why not."""
+
+import re
+from pathlib import Path
+
+from spark_lsp.actions.base import Proposal
+from spark_lsp.engine.fake import ScriptedEngine
+from spark_lsp.errors import EngineFailed
+from spark_lsp.text.edit import apply_edits
+from tests.actions.check import target_of
+from tests.support.rooms import TestRooms
+
+_SECTION = re.compile(r"^=== (\w+)\n", re.MULTILINE)
+_KNOWN = {"action", "before", "model", "after", "message", "crlf"}
+
+
+def read_case(path: Path) -> dict[str, str]:
+    """Read a case file: sections action, before, after or message, and optionally model and crlf."""
+    pieces = _SECTION.split(path.read_text("utf-8"))
+    case = {name: body.removesuffix("\n") for name, body in zip(pieces[1::2], pieces[2::2], strict=True)}
+    assert {"action", "before"} <= case.keys() <= _KNOWN, path.name
+    assert ("after" in case) != ("message" in case), f"{path.name}: either an edit or a refusal"
+    if "crlf" in case:
+        case |= {name: case[name].replace("\n", "\r\n") for name in ("before", "after") if name in case}
+    return case
+
+
+async def propose(action: str, before: str, model: str | None = None) -> tuple[str | None, Proposal]:
+    """Choose an action; without ``model`` there is none, and names come from the plain rule."""
+    engine = ScriptedEngine([model or "x"])
+    if model is None:
+        engine.start_error = EngineFailed("There is no model.")
+    target = target_of(before)
+    offers = TestRooms(engine).actions.offers(target)
+    assert action in [offer.id for offer in offers], "it was not offered"
+    proposal = await TestRooms(engine).actions.propose(action, target)
+    return apply_edits(target.snapshot.text, proposal.edits) if proposal.edits else None, proposal
+
+
+async def check_case(path: Path) -> None:
+    """Run a case file."""
+    case = read_case(path)
+    after, proposal = await propose(case["action"].strip(), case["before"], case.get("model"))
+    assert (after, proposal.message) == (case.get("after"), case.get("message", ""))
+    assert proposal.reason == ("ok" if "after" in case else "gate.unsafe")
