@@ -10,7 +10,10 @@ from typing import Final
 from spark_lsp.actions.base import Target
 from spark_lsp.actions.check import failure
 from spark_lsp.actions.python.extract_function import extraction_at, plain_name
+from spark_lsp.actions.python.extract_variable import variable_at
+from spark_lsp.actions.python.inline_variable import inlining_at
 from spark_lsp.actions.python.names import free_name, words_of
+from spark_lsp.actions.python.suggest_name import renaming_at
 from spark_lsp.text.document import LineTable, Snapshot
 from spark_lsp.text.edit import Edit, Span, apply_edits
 
@@ -42,7 +45,39 @@ def extract_function(text: str, span: Span) -> Edits | str:
     return made.edits(name) if made.is_faithful(name) else "The selection cannot be moved without a change."
 
 
-ACTIONS: Final = {"extract.function": extract_function}
+def extract_variable(text: str, span: Span) -> Edits | str:
+    """Extract a variable."""
+    made = variable_at(target_in(text, span))
+    if isinstance(made, str):
+        return made
+    name = free_name("found", words_of(text))
+    return made.edits(name) if made.is_faithful(name) else "The selection cannot be moved without a change."
+
+
+def inline_variable(text: str, span: Span) -> Edits | str:
+    """Inline the variable at a place."""
+    made = inlining_at(target_in(text, span))
+    if isinstance(made, str):
+        return made
+    return made.edits() if made.is_faithful() else "The value cannot stand where the name stands."
+
+
+def suggest_name(text: str, span: Span) -> Edits | str:
+    """Rename the variable at a place."""
+    made = renaming_at(target_in(text, span))
+    if isinstance(made, str):
+        return made
+    name = free_name("renamed", words_of(text))
+    return made.edits(name) if made.is_faithful(name) else "The name cannot be changed everywhere."
+
+
+ACTIONS: Final = {
+    "extract.function": extract_function,
+    "extract.variable": extract_variable,
+    "inline.variable": inline_variable,
+    "rename.suggest": suggest_name,
+}
+NEEDS_A_NAME: Final = frozenset({"inline.variable", "rename.suggest"})
 
 
 def attempt(action: str, text: str, span: Span) -> Outcome:
@@ -65,9 +100,12 @@ def functions(tree: ast.Module) -> list[ast.FunctionDef | ast.AsyncFunctionDef]:
 
 def places(text: str, function: ast.AST, dice: random.Random, action: str) -> Span | None:
     """Return a random selection within a function that suits the action; None when there is none."""
-    spans = list(_statements(text, function, dice) if action == "extract.function" else _expressions(text, function))
-    if action == "extract.function" and dice.random() < EXPRESSION_SHARE:
-        spans = list(_expressions(text, function)) or spans
+    if action in NEEDS_A_NAME:
+        spans = list(_names(text, function))
+    elif action == "extract.function" and dice.random() > EXPRESSION_SHARE:
+        spans = list(_statements(text, function, dice))
+    else:
+        spans = list(_expressions(text, function))
     return dice.choice(spans) if spans else None
 
 
@@ -86,6 +124,17 @@ def _statements(text: str, function: ast.AST, dice: random.Random) -> Iterator[S
             low, high = block[first], block[last]
             start = min([low.lineno, *(each.lineno for each in getattr(low, "decorator_list", []))])
             yield Span(lines.starts[start - 1], lines.ends[(high.end_lineno or high.lineno) - 1])
+
+
+def _names(text: str, function: ast.AST) -> Iterator[Span]:
+    """Yield where names are assigned by statements of their own."""
+    lines = LineTable.of(text)
+    for node in ast.walk(function):
+        if isinstance(node, ast.Assign | ast.AnnAssign):
+            target = node.targets[0] if isinstance(node, ast.Assign) else node.target
+            if isinstance(target, ast.Name):
+                start = lines.starts[target.lineno - 1] + target.col_offset
+                yield Span(start, start)
 
 
 def _expressions(text: str, function: ast.AST) -> Iterator[Span]:

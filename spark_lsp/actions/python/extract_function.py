@@ -12,7 +12,7 @@ from spark_lsp.actions.base import Needs, Proposal, Target, Tools, refused
 from spark_lsp.actions.python.cheap import is_python, selected_expression, selected_statements
 from spark_lsp.actions.python.extraction import plan
 from spark_lsp.actions.python.function_text import Extraction
-from spark_lsp.actions.python.names import Hole, Taken, free_name, named, words_of
+from spark_lsp.actions.python.names import Hole, Taken, free_name, named, names_in_use, words_of
 from spark_lsp.actions.python.plain_names import name_of_comment, name_of_value
 from spark_lsp.actions.python.selection import expression_at, statements_at
 from spark_lsp.actions.python.source import source_of
@@ -86,9 +86,10 @@ def plain_name(made: Extraction) -> str:
 
 
 def _taken(made: Extraction, tools: Tools) -> Container[str]:
-    """Return names that are in use: every word of the document, and for a method what the workspace defines."""
-    words = words_of(made.source.text)
-    return words if made.plan.form == "function" else Taken(words, tools.context.view.definitions)
+    """Return names that are in use; for a method every word of the document, and what the workspace defines."""
+    if made.plan.form == "function":
+        return names_in_use(made.source.tree)
+    return Taken(words_of(made.source.text), tools.context.view.definitions)
 
 
 def _hole(made: Extraction, name: str) -> Hole:

@@ -5,7 +5,7 @@ import asyncio
 from spark_lsp.actions.base import Needs, Proposal, Target, Tools, refused
 from spark_lsp.actions.python.cheap import is_python, selected_expression
 from spark_lsp.actions.python.extract_function import NOT_READ, UNFAITHFUL
-from spark_lsp.actions.python.names import Hole, free_name, named, words_of
+from spark_lsp.actions.python.names import Hole, free_name, named, names_in_use
 from spark_lsp.actions.python.plain_names import name_of_value
 from spark_lsp.actions.python.selection import expression_at
 from spark_lsp.actions.python.source import source_of
@@ -30,7 +30,7 @@ class ExtractVariable:
         made = await asyncio.to_thread(variable_at, target)
         if isinstance(made, str):
             return refused(self.id, made)
-        taken = words_of(target.snapshot.text)
+        taken = names_in_use(made.source.tree)
         plain = free_name(name_of_value(made.node), taken)
         hole = Hole(apply_edits(target.snapshot.text, made.edits(plain)), made.at)
         without = Hole(hole.text[: made.at] + hole.text[made.at + len(plain) :], made.at)

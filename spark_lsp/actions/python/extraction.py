@@ -70,7 +70,7 @@ class _Planner:
         results = self._results()
         own = self._facts.certain_inside(self._ends)
         parameters = sorted((needed | (results - own)) - self._names.globals, key=self._order)
-        for refusal in self._doubts(set(parameters), results):
+        for refusal in self._doubts(set(parameters), needed, results):
             if refusal:
                 return refusal
         form = form_of(self._source, self._piece, set(parameters), self._bound)
@@ -292,7 +292,7 @@ class _Planner:
                 return f"{name} is read outside the selection, and only assigned in it."
         return ""
 
-    def _doubts(self, parameters: set[str], results: set[str]) -> Iterator[str]:
+    def _doubts(self, parameters: set[str], needed: set[str], results: set[str]) -> Iterator[str]:
         """Yield what cannot be told for certain of the names that would be passed."""
         certain = self._facts.certain(self._before) | self._loop_names()
         outer = dict(self._outer_names())
@@ -301,7 +301,7 @@ class _Planner:
                 if not self._is_set(name, outer[name]):
                     yield f"{name} may have no value when the selection starts."
             elif name not in certain:
-                yield f"{name} may have no value when the selection starts."
+                yield f"{name} may have no value when the selection {'starts' if name in needed else 'ends'}."
         own = self._facts.certain_inside(self._ends)
         unbound = {self._facts.points[n].name for n in self._inside if self._facts.points[n].kind == "unbind"}
         for name in sorted(results - own):

@@ -16,7 +16,8 @@ _NEVER_SUPPRESSES: Final = frozenset(
         *("ZipFile", "TarFile", "localcontext", "scandir", "memoryview", "StringIO", "BytesIO", "fdopen"),
     }
 )
-"""Names of context managers that let every error pass; any other may swallow it and go on behind the ``with``."""
+_RESOURCES: Final = ("open", "lock", "connect", "session", "transaction", "cursor", "temp")
+"""Context managers that let every error pass, by name or part of it; others may swallow one and go on behind."""
 
 
 def flow_of(scope: ast.AST, marked: Sequence[ast.AST] = ()) -> Flow:
@@ -278,4 +279,4 @@ class _Statements:
 def _may_suppress(manager: ast.expr) -> bool:
     called = manager.func if isinstance(manager, ast.Call) else manager
     name = called.attr if isinstance(called, ast.Attribute) else getattr(called, "id", "")
-    return name not in _NEVER_SUPPRESSES
+    return name not in _NEVER_SUPPRESSES and not any(part in name.lower() for part in _RESOURCES)

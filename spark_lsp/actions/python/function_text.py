@@ -81,11 +81,20 @@ class Extraction:
         text = f"{called}({', '.join(plan.parameters)})"
         waits = "await " if plan.is_async else "yield from " if plan.is_generator else ""
         if self.piece.is_expression:
+            holder = self.source.parent(self.piece.nodes[0])
+            stands_free = isinstance(holder, ast.Return | ast.Assign | ast.Expr | ast.keyword | ast.Call)
+            is_callee = isinstance(holder, ast.Call) and holder.func is self.piece.nodes[0]
             is_alone = not waits or isinstance(self.piece.nodes[0], ast.Await)
+            is_alone = is_alone or (plan.is_async and stands_free and not is_callee) or self._is_in_brackets()
             return waits + text if is_alone else f"({waits}{text})"
         if plan.returns:
             return f"return ({waits}{text})" if plan.is_generator else f"return {waits}{text}"
         return f"{', '.join(plan.results)} = {waits}{text}" if plan.results else waits + text
+
+    def _is_in_brackets(self) -> bool:
+        """Whether brackets stand directly around the text that the call replaces."""
+        text, span = self.source.text, self.piece.replaced or self.piece.span
+        return text[: span.start].endswith("(") and text.startswith(")", span.end)
 
     def _definition(self, name: str) -> Edit:
         source, text = self.source, self.source.text

@@ -65,10 +65,10 @@ class Inlining:
             starts_hole = isinstance(parent, ast.FormattedValue) and said.startswith("{")
             return f"({said})" if starts_hole else said
         has_brackets = said.startswith("(") and _is_bracketed(said)
-        if isinstance(self.value, ast.Tuple | ast.GeneratorExp) and has_brackets:
+        if isinstance(self.value, ast.GeneratorExp) or (isinstance(self.value, ast.Tuple) and has_brackets):
             return said
         is_whole = isinstance(parent, _WHOLE) or (isinstance(parent, ast.Call) and use in parent.args)
-        needs_brackets = isinstance(self.value, ast.Tuple | ast.GeneratorExp) or "\n" in said
+        needs_brackets = isinstance(self.value, ast.Tuple) or "\n" in said
         return said if is_whole and not needs_brackets else f"({said})"
 
     def _removal(self) -> Edit:
@@ -171,9 +171,8 @@ class _Way:
     def _several(self, name: str, starts: list[int]) -> str:
         """Refuse when one object would become several that could be told apart."""
         nodes = {id(self.facts.points[n].node): self.facts.points[n].node for n in self.uses}
-        is_many = len(nodes) > 1 or self._is_repeated(starts)
-        is_seen = any(isinstance(each, ast.expr) and escapes(self.source, each) for each in nodes.values())
-        if self.value.is_fresh and is_many and is_seen:
+        seen = [each for each in nodes.values() if isinstance(each, ast.expr) and escapes(self.source, each)]
+        if self.value.is_fresh and (len(seen) > 1 or (seen and self._is_repeated(starts))):
             return f"The value of {name} is one object, and would become several."
         return ""
 

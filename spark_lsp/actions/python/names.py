@@ -1,5 +1,6 @@
 """Names for what an action makes: asked of the model under a grammar, or told by a plain rule. Never one in use."""
 
+import ast
 import asyncio
 import builtins
 import keyword
@@ -78,6 +79,19 @@ def is_usable(name: str) -> bool:
 def words_of(text: str) -> set[str]:
     """Return every word of a document: a new name must be none of them."""
     return set(_WORD.findall(text))
+
+
+def names_in_use(tree: ast.AST) -> set[str]:
+    """Return every name of a document that a new variable or function could be mistaken for; attributes are none."""
+    found: set[str] = set()
+    for node in ast.walk(tree):
+        for field in ("id", "arg", "name", "asname", "rest"):
+            said = getattr(node, field, None)
+            if isinstance(said, str) and not isinstance(node, ast.keyword):
+                found.add(said.split(".")[0])
+        if isinstance(node, ast.Global | ast.Nonlocal):
+            found.update(node.names)
+    return found
 
 
 def free_name(name: str, taken: Container[str]) -> str:

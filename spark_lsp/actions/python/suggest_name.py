@@ -6,13 +6,14 @@ from spark_lsp.actions.base import Needs, Proposal, Target, Tools, refused
 from spark_lsp.actions.python.cheap import function_around, identifier_at, is_assigned, is_python
 from spark_lsp.actions.python.extract_function import NOT_READ
 from spark_lsp.actions.python.inline_variable import name_with
-from spark_lsp.actions.python.names import Hole, free_name, named, words_of
+from spark_lsp.actions.python.names import Hole, free_name, named, names_in_use
 from spark_lsp.actions.python.plain_names import name_of_value
 from spark_lsp.actions.python.renaming import Renaming, renaming_of
 from spark_lsp.actions.python.source import source_of
 
 NO_BETTER_NAME = "value"
-"""What the plain rule says when it has nothing to say."""
+DULL_NAMES = frozenset({NO_BETTER_NAME, "number", "text", "data", "flag", "condition", "items", "mapping", "function"})
+"""What the plain rule says of a value that tells nothing of its purpose."""
 
 
 class SuggestName:
@@ -35,9 +36,9 @@ class SuggestName:
         made = await asyncio.to_thread(renaming_at, target)
         if isinstance(made, str):
             return refused(self.id, made)
-        taken = words_of(target.snapshot.text)
+        taken = names_in_use(made.source.tree)
         told = name_of_value(made.value) if made.value is not None else NO_BETTER_NAME
-        plain = "" if told in {made.old, NO_BETTER_NAME} else free_name(told, taken)
+        plain = "" if told in DULL_NAMES | {made.old} else free_name(told, taken)
         name, usage = await named(target, tools, _hole(made), taken, plain or free_name(NO_BETTER_NAME, taken))
         if not plain and name == free_name(NO_BETTER_NAME, taken):
             return refused(self.id, f"Nothing says a better name than {made.old}.")

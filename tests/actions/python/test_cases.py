@@ -1,0 +1,14 @@
+"""Every case file: before, and after or why not. Adding a case is adding a file."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.actions.python.check import check_case
+
+CASES = sorted((Path(__file__).parent / "cases").glob("*.txt"))
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.stem)
+async def test_case(case: Path) -> None:
+    await check_case(case)
