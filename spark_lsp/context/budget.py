@@ -32,6 +32,10 @@ KEEP = 2.0
 """How far over the target a line may be behind a trunk that is resident: reading another one costs far more."""
 
 PREFIX_SHARE, SUFFIX_SHARE = 0.5, 0.17  # of the volatile part; Copilot's are 35 and 15 % beside 50 % of context
+NAMED_PREFIX_SHARE, NAMED_SUFFIX_SHARE, NAMED_TAIL_SHARE = 0.22, 0.08, 0.7
+"""Of a size that a user names. Who asks for a size wants the workspace in it: docs/evaluation.md has what it finds."""
+LEAST_PREFIX_TOKENS = 160  # some ten lines
+MAX_PREFIX_TOKENS, MAX_SUFFIX_TOKENS, MAX_TAIL_TOKENS = 1536, 512, 3072
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,19 +75,25 @@ def budget_for(
     total = max(64, min(ceiling_tokens, context_tokens - reply_tokens))
     target_ms = first_token_target_ms * PREFILL_SHARE
     if is_patient:
-        volatile = min(total, MAX_VOLATILE_TOKENS)
-        trunk = total - volatile
-    else:
-        most = _power_of_two(_trunk_within(cost, target_ms))
-        if cost.at(resident_tokens) * LINE_TOKENS <= target_ms * KEEP:
-            most = max(most, resident_tokens)
-        trunk = min(total - min(total, MIN_VOLATILE_TOKENS), most)
-        # Steps of 64 keep the window's edges where they are while the measured cost wavers.
-        affordable = int(target_ms / cost.at(trunk)) // 64 * 64
-        volatile = min(total, MAX_VOLATILE_TOKENS, max(MIN_VOLATILE_TOKENS, affordable))
-        trunk = min(trunk, total - volatile)
+        return _named(total)
+    most = _power_of_two(_trunk_within(cost, target_ms))
+    if cost.at(resident_tokens) * LINE_TOKENS <= target_ms * KEEP:
+        most = max(most, resident_tokens)
+    trunk = min(total - min(total, MIN_VOLATILE_TOKENS), most)
+    # Steps of 64 keep the window's edges where they are while the measured cost wavers.
+    affordable = int(target_ms / cost.at(trunk)) // 64 * 64
+    volatile = min(total, MAX_VOLATILE_TOKENS, max(MIN_VOLATILE_TOKENS, affordable))
+    trunk = min(trunk, total - volatile)
     prefix, suffix = int(volatile * PREFIX_SHARE), int(volatile * SUFFIX_SHARE)
     return Budget(trunk + volatile, trunk, volatile - prefix - suffix, prefix, suffix)
+
+
+def _named(total: int) -> Budget:
+    """Split a size that the user named: the window and the tail grow to their limits, then the trunk takes the rest."""
+    prefix = min(max(int(total * NAMED_PREFIX_SHARE), min(total // 2, LEAST_PREFIX_TOKENS)), MAX_PREFIX_TOKENS)
+    suffix = min(int(total * NAMED_SUFFIX_SHARE), MAX_SUFFIX_TOKENS)
+    tail = min(int(total * NAMED_TAIL_SHARE), total - prefix - suffix, MAX_TAIL_TOKENS)
+    return Budget(total, total - prefix - suffix - tail, tail, prefix, suffix)
 
 
 def _trunk_within(cost: ReadCost, target_ms: float) -> int:

@@ -4,20 +4,26 @@ Order is stable first: header, trunk, then the tail with its best segment neares
 inputs give the same prompt. Never cuts the trunk from the front and never shows the current file twice.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from math import exp, log
 from typing import Literal
 
 from spark_lsp.context.budget import Budget
+from spark_lsp.context.pieces import Piece, laid_together
 from spark_lsp.context.segment import Segment
 from spark_lsp.context.sources import Cursor
 from spark_lsp.context.tokens import TokenCounter
-from spark_lsp.context.trunk import block_of
+from spark_lsp.context.trunk import block_of, count_segments
 from spark_lsp.context.window import Window, choose_window
 from spark_lsp.engine.base import PromptPart
 from spark_lsp.engine.fim import FimFamily, build_prompt, pieces, prompt_tokens
 
 SPARE_STEP_TOKENS = 64  # some ten lines of typing
+SIZE_PENALTY = 0.3  # per factor e of tokens; between ranking by score and by score per token
+LIKELY_SCORE = 5.0  # at which a definition is needed as likely as not, see index/rank.py
+WORTH_READING = 0.1
+"""Names needed more for which a tail is read anew: it costs a window's tokens."""
 SIMILAR_TO_WINDOW = 0.5
 """A snippet that shares more of its lines with the window is left out: such chunks make a model repeat (llama.vim)."""
 
@@ -56,13 +62,14 @@ async def pack(
     budget: Budget,
     *,
     trunk: Sequence[Segment],
-    found: Sequence[Segment],
+    found: Sequence[Piece],
+    shown: Sequence[Segment] = (),
 ) -> Packed:
     """Choose the window and the tail, and build the prompt.
 
-    ``found`` are counted candidates for the tail, best first. ``trunk`` are the stable segments that may be used, in
-    order; those of the current file end it (the current file is never shown twice). Raises what ``TokenCounter.count``
-    raises.
+    ``found`` are counted candidates for the tail. ``trunk`` are the stable segments that may be used, in order; those
+    of the current file are left out (it is never shown twice). ``shown`` is the tail of the last prompt, which stays
+    as long as a new one would not show much more. Raises what ``TokenCounter.count`` raises.
     """
     snapshot = cursor.snapshot
     window = await choose_window(
@@ -73,16 +80,21 @@ async def pack(
         prefix_tokens=budget.prefix_tokens,
         suffix_tokens=budget.suffix_tokens,
     )
-    stable = _within(_until_path(trunk, cursor.path), budget.shared_tokens)
-    tail = _choose_tail(cursor, found, window, stable, _tail_tokens(budget, window, stable))
-    segments = [*stable, *tail]
-    while True:
-        packed = await _lay_out(cursor, layout, counter, window, segments, budget)
-        if packed.tokens <= budget.total_tokens or not segments:
-            return packed
-        # The frame (header, path lines, control tokens) was over what the parts left free: the least useful part goes.
-        segments.remove(min(tail, key=lambda each: each.score) if tail else segments[-1])
-        tail = [segment for segment in segments if not segment.stable]
+    frame = await _frame_tokens(cursor, layout, counter, window)
+    most = budget.total_tokens - frame - window.prefix_tokens - window.suffix_tokens
+    stable = _within(_without_path(trunk, cursor.path), min(budget.shared_tokens, most))
+    limit = min(_tail_tokens(budget, window, stable), most - sum(segment.tokens for segment in stable))
+    known = _Shown(stable, window, snapshot.text)
+    fresh = [piece for piece in found if not known.has(piece.segment)]
+    chosen = _chosen(fresh, limit)
+    tail = await count_segments(laid_together(chosen), counter, layout.family)
+    while chosen and sum(segment.tokens for segment in tail) > limit:
+        # Pieces were counted apart; laid together they take a token more here and there.
+        chosen.remove(min(chosen, key=lambda segment: segment.score))
+        tail = await count_segments(laid_together(chosen), counter, layout.family)
+    if _is_enough(shown, tail, fresh, limit):
+        tail = list(shown)
+    return _lay_out(cursor, layout, window, [*stable, *tail], budget, frame)
 
 
 def _tail_tokens(budget: Budget, window: Window, trunk: Sequence[Segment]) -> int:
@@ -92,13 +104,10 @@ def _tail_tokens(budget: Budget, window: Window, trunk: Sequence[Segment]) -> in
     return min(own, budget.shared_tokens + spare - sum(segment.tokens for segment in trunk))
 
 
-def _until_path(trunk: Sequence[Segment], path: str) -> list[Segment]:
-    kept: list[Segment] = []
-    for segment in trunk:
-        if segment.path == path:
-            break
-        kept.append(segment)
-    return kept
+def _without_path(trunk: Sequence[Segment], path: str) -> list[Segment]:
+    """Leave the current file out, and what follows it where that is not resident without it."""
+    first = next((number for number, segment in enumerate(trunk) if segment.path == path), len(trunk))
+    return list(trunk[:first])
 
 
 def _within(trunk: Sequence[Segment], budget_tokens: int) -> list[Segment]:
@@ -112,31 +121,58 @@ def _within(trunk: Sequence[Segment], budget_tokens: int) -> list[Segment]:
     return kept
 
 
-def _choose_tail(
-    cursor: Cursor, found: Sequence[Segment], window: Window, trunk: Sequence[Segment], budget_tokens: int
-) -> list[Segment]:
-    """Fill the tail greedily by source order and rank; the best one comes last, next to the cursor."""
-    text = cursor.snapshot.text
-    near = {line.strip() for line in text[window.prefix.start : window.suffix.end].splitlines() if line.strip()}
-    fresh = [each for each in found if not _is_shown(each, trunk) and _similarity(each, near) <= SIMILAR_TO_WINDOW]
+def _chosen(pieces: Sequence[Piece], budget_tokens: int) -> list[Segment]:
+    """Take pieces that fit, best first by score and size; a path line is paid once for all pieces of its file."""
+    order = sorted(pieces, key=lambda piece: (-_worth(piece), piece.segment.path, piece.segment.start_line))
     chosen: list[Segment] = []
+    paths: set[str] = set()
     used = 0
-    for segment in fresh:
-        overlaps = any(_covers(other, segment) or _covers(segment, other) for other in chosen)
-        if overlaps or used + segment.tokens > budget_tokens:
-            continue
-        chosen.append(segment)
-        used += segment.tokens
-    return chosen[::-1]
+    for piece in order:
+        segment = piece.segment
+        cost = piece.text_tokens + (0 if segment.path in paths else piece.frame_tokens)
+        if used + cost <= budget_tokens:
+            chosen.append(segment)
+            paths.add(segment.path)
+            used += cost
+    return chosen
 
 
-def _is_shown(segment: Segment, trunk: Sequence[Segment]) -> bool:
-    """Whether the trunk already holds this very text (an edited file's trunk text is stale and does not count)."""
-    return any(each.path == segment.path and segment.text in each.text for each in trunk)
+def _worth(piece: Piece) -> float:
+    return piece.segment.score - SIZE_PENALTY * log(piece.text_tokens + 1)
 
 
-def _covers(outer: Segment, inner: Segment) -> bool:
-    return outer.path == inner.path and outer.start_line <= inner.start_line and inner.end_line <= outer.end_line
+def _is_enough(shown: Sequence[Segment], tail: Sequence[Segment], found: Sequence[Piece], limit: int) -> bool:
+    """Whether the tail that the model has read already shows nearly as much of what is needed as a new one would."""
+    if not shown or sum(segment.tokens for segment in shown) > limit:
+        return False
+    held = {(segment.path, line) for segment in shown for line in segment.text.split("\n")}
+    fresh = {(segment.path, line) for segment in tail for line in segment.text.split("\n")}
+    gained = lost = 0.0
+    for piece in found:
+        key = (piece.segment.path, piece.segment.text.split("\n")[0])
+        gained += _likelihood(piece.segment.score) if key in fresh and key not in held else 0.0
+        lost += _likelihood(piece.segment.score) if key in held and key not in fresh else 0.0
+    return gained - lost <= WORTH_READING
+
+
+def _likelihood(score: float) -> float:
+    return 1 / (1 + exp(LIKELY_SCORE - score))
+
+
+class _Shown:
+    """Lines that a prompt shows already, by path, so that no piece is given twice."""
+
+    def __init__(self, trunk: Iterable[Segment], window: Window, text: str) -> None:
+        self._texts: dict[str, list[str]] = {}
+        for segment in trunk:
+            self._texts.setdefault(segment.path, []).append(segment.text)
+        near = text[window.prefix.start : window.suffix.end]
+        self._near = {line.strip() for line in near.splitlines() if line.strip()}
+
+    def has(self, segment: Segment) -> bool:
+        """Whether the trunk holds this very text (what was edited since is stale there), or the window most of it."""
+        in_trunk = any(segment.text in text for text in self._texts.get(segment.path, ()))
+        return in_trunk or _similarity(segment, self._near) > SIMILAR_TO_WINDOW
 
 
 def _similarity(segment: Segment, near: set[str]) -> float:
@@ -145,17 +181,19 @@ def _similarity(segment: Segment, near: set[str]) -> float:
     return sum(line in near for line in lines) / len(lines) if lines else 1.0
 
 
-async def _lay_out(
-    cursor: Cursor,
-    layout: Layout,
-    counter: TokenCounter,
-    window: Window,
-    segments: Sequence[Segment],
-    budget: Budget,
-) -> Packed:
-    """Build the parts and count them exactly; what belongs to no file is accounted to the header."""
+async def _frame_tokens(cursor: Cursor, layout: Layout, counter: TokenCounter, window: Window) -> int:
+    """Count what belongs to no file: the repository's name, the current file's path line, the control tokens.
+
+    A piece is always tokenised by itself, so these are the same whatever other files are shown.
+    """
+    parts = _parts(cursor, layout, window, ())
+    whole = prompt_tokens(parts, await counter.count(pieces(parts)))
+    return whole - window.prefix_tokens - window.suffix_tokens
+
+
+def _parts(cursor: Cursor, layout: Layout, window: Window, segments: Sequence[Segment]) -> tuple[PromptPart, ...]:
     text = cursor.snapshot.text
-    parts = build_prompt(
+    return build_prompt(
         layout.family,
         layout.order,
         repository=layout.repository,
@@ -164,11 +202,17 @@ async def _lay_out(
         prefix=window.prefix.text(text),
         suffix=window.suffix.text(text),
     )
-    tokens = prompt_tokens(parts, await counter.count(pieces(parts)))
+
+
+def _lay_out(
+    cursor: Cursor, layout: Layout, window: Window, segments: Sequence[Segment], budget: Budget, frame: int
+) -> Packed:
+    """Build the prompt; its tokens are the sum of what its parts were counted to."""
     local = _local_segments(cursor, window)
-    frame = tokens - sum(segment.tokens for segment in (*segments, *local))
     header = Segment("", layout.repository, "header", "repository name, path line and control tokens", tokens=frame)
-    return Packed(parts, (header, *segments, *local), window, tokens, budget.total_tokens)
+    told = (header, *segments, *local)
+    tokens = sum(segment.tokens for segment in told)
+    return Packed(_parts(cursor, layout, window, segments), told, window, tokens, budget.total_tokens)
 
 
 def _local_segments(cursor: Cursor, window: Window) -> tuple[Segment, Segment]:

@@ -5,18 +5,22 @@ fails is reported and left out; it never spoils the others. No source may return
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from spark_lsp.context.segment import Segment, segment_of
-from spark_lsp.index.rank import rank_definitions
+from spark_lsp.context.pieces import HEADED, Heads, whole_definition
+from spark_lsp.context.segment import Segment
+from spark_lsp.index.rank import RankedDefinition, rank_definitions
 from spark_lsp.index.recent import Recent
 from spark_lsp.index.view import IndexView
 from spark_lsp.text.document import LineTable, Snapshot
 from spark_lsp.trace import bug
 
-RANKED_DEFINITIONS = 60  # more than any tail holds: a signature costs some 20 tokens
+RANKED_DEFINITIONS = 60
+BODIES = 8
+BODY_PENALTY = 3.0  # a body comes in where the heads left over are this much less likely, see docs/evaluation.md
 RECENT_FILES = 3
 RECENT_LINES = 12  # what fits the eye around an edit
+RECENT_SCORE = 3.0  # as a definition that the file uses nearby: what was just edited elsewhere is often needed here
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,13 +32,16 @@ class Cursor:
     offset: int
     view: IndexView
     recent: Recent
+    definitions: int = RANKED_DEFINITIONS
+    """How many ranked definitions are asked for: more than the tail holds."""
+    heads: Heads = field(default_factory=Heads)
 
 
 Source = Callable[[Cursor], list[Segment]]
 
 
 def ranked_definitions(cursor: Cursor) -> list[Segment]:
-    """Signatures of the definitions that the next lines are likely to need."""
+    """Heads of the definitions that the next lines are likely to need, and bodies of the likeliest."""
     found = []
     ranked = rank_definitions(
         cursor.view,
@@ -42,18 +49,25 @@ def ranked_definitions(cursor: Cursor) -> list[Segment]:
         text=cursor.snapshot.text,
         offset=cursor.offset,
         language=cursor.snapshot.language,
-        limit=RANKED_DEFINITIONS,
+        limit=cursor.definitions,
     )
-    sources: dict[str, tuple[str, LineTable]] = {}
-    for each in ranked:
-        if each.path not in sources:
-            source = cursor.view.files[each.path].text
-            sources[each.path] = (source, LineTable.of(source))
-        source, lines = sources[each.path]
-        span = each.definition.signature_span
-        if span.end <= len(source):  # a file that has changed on disk since it was indexed reads as empty
-            found.append(segment_of(each.path, source, lines, span, "definition", each.reason, each.score))
+    for place, each in enumerate(ranked):
+        entry = cursor.view.files[each.path]
+        head = cursor.heads.of(entry, each.definition)
+        if head is None:  # the file has changed on disk since it was indexed
+            continue
+        text, line = head
+        found.append(_definition(each, text, line, each.score))
+        if place < BODIES and each.definition.kind in HEADED:
+            body = whole_definition(entry.text, each.definition)
+            if body is not None and body[0] != text:
+                found.append(_definition(each, *body, each.score - BODY_PENALTY))
     return found
+
+
+def _definition(ranked: RankedDefinition, text: str, line: int, score: float) -> Segment:
+    last = line + text.count("\n")
+    return Segment(ranked.path, text, "definition", ranked.reason, score, False, line, last)
 
 
 def recent_edits(cursor: Cursor) -> list[Segment]:
@@ -68,7 +82,9 @@ def recent_edits(cursor: Cursor) -> list[Segment]:
         first, last = max(0, middle - RECENT_LINES // 2), min(len(lines) - 1, middle + RECENT_LINES // 2)
         text = entry.text[lines.starts[first] : lines.ends[last]]
         if text.strip():
-            found.append(Segment(edit.path, text, "recent", "edited recently", 1.0, False, first + 1, last + 1))
+            found.append(
+                Segment(edit.path, text, "recent", "edited recently", RECENT_SCORE, False, first + 1, last + 1)
+            )
         if len(found) == RECENT_FILES:
             break
     return found

@@ -14,7 +14,6 @@ from spark_lsp.context.segment import Segment
 from spark_lsp.context.tokens import TokenCounter
 from spark_lsp.engine.base import Control
 from spark_lsp.engine.fim import FileBlock, FimFamily, block_parts, pieces
-from spark_lsp.index.rank import frozen_order
 from spark_lsp.index.view import FileEntry, IndexView
 from spark_lsp.text.document import LineTable
 from spark_lsp.text.edit import Span
@@ -53,24 +52,30 @@ async def build_trunk(
     *,
     budget_tokens: int,
     whole_tokens: int,
+    order: Sequence[str],
+    frozen: Sequence[str],
     leave_out: Collection[str],
     previous: Sequence[Segment] = (),
 ) -> tuple[Segment, ...]:
     """Return the trunk's segments, in prompt order, within the budget.
 
     A workspace whose files altogether fit ``whole_tokens`` is shown whole: nothing is left for a tail to add.
+    ``frozen`` are all files in an order that never changes; ``order`` are the same, the most useful here and now first.
     ``leave_out`` are paths of open documents: their text changes with each key and belongs to the window and the tail.
     """
-    everything = await asyncio.to_thread(frozen_order, view)
-    order = [path for path in everything if path not in leave_out]
+    files_shown = [path for path in frozen if path in view.files and path not in leave_out]
     room_tokens = max(budget_tokens, whole_tokens)
-    files = (whole for path in order if (whole := whole_file(path, view.files[path])))
-    wholes = await _count_all(files, counter, family, room_tokens)
-    has_long = any(view.files[path].size > WHOLE_FILE_LIMIT_CHARACTERS for path in order)
+    has_long = any(view.files[path].size > WHOLE_FILE_LIMIT_CHARACTERS for path in files_shown)
+    files = (whole for path in files_shown if (whole := whole_file(path, view.files[path])))
+    wholes = [] if has_long else await _count_all(files, counter, family, room_tokens)
     if not has_long and sum(whole.tokens for whole in wholes) <= room_tokens:
         return _keep_places(previous, wholes)
+    order = [path for path in order if path in view.files and path not in leave_out]
     sheets = (sheet for path in order if (sheet := signature_sheet(path, view.files[path])))
     counted = await _count_all(sheets, counter, family, budget_tokens)
+    files = (whole for path in order if (whole := whole_file(path, view.files[path])))
+    left_tokens = budget_tokens - sum(sheet.tokens for sheet in counted)
+    wholes = await _count_all(files, counter, family, left_tokens) if left_tokens > 0 else []
     return _keep_places(previous, _within([*counted, *wholes], budget_tokens))
 
 

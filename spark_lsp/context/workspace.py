@@ -14,13 +14,16 @@ from time import perf_counter
 
 from spark_lsp.context.budget import Budget, budget_for
 from spark_lsp.context.pack import Layout, Packed, pack
+from spark_lsp.context.pieces import Heads, Piece, count_pieces
 from spark_lsp.context.segment import Segment
-from spark_lsp.context.sources import Cursor, gather
+from spark_lsp.context.sources import RANKED_DEFINITIONS, Cursor, gather
 from spark_lsp.context.tokens import TokenCounter
-from spark_lsp.context.trunk import block_of, build_trunk, count_segments, is_same
+from spark_lsp.context.trunk import block_of, build_trunk, is_same
 from spark_lsp.engine.base import Engine, Infill, ModelInfo, ReadCost, Usage
 from spark_lsp.engine.fim import FimFamily, build_prompt, family_named
 from spark_lsp.errors import EngineStarting, ModelNoFim, SparkError
+from spark_lsp.index.graph import FileGraph, order_from
+from spark_lsp.index.rank import frozen_order
 from spark_lsp.index.recent import Recent
 from spark_lsp.index.view import IndexView
 from spark_lsp.text.document import Snapshot, content_hash
@@ -30,6 +33,9 @@ FRAME_TOKENS = 32  # repository name, path line and control tokens
 FEWEST_TOKENS_FOR_A_RATE = 64  # a shorter read measures the overhead, not the rate
 SPARE_CELLS = 0.25  # what an engine has more than a prompt may take: for tails, and for the next trunk beside the old
 TRUNK_PRIORITY = 2
+STARTS = 8  # files lately looked at whose surroundings come first in a trunk
+TAIL_KINDS = frozenset({"definition", "recent"})
+TOKENS_PER_DEFINITION, MOST_DEFINITIONS = 10, 400  # heads take 10 to 40 tokens; ranking more costs time
 
 _WORD = re.compile(r"\w+(?=\W)")  # a finished word; the one being typed changes with each key
 
@@ -68,7 +74,12 @@ class WorkspaceContext:
         self._digest = ""
         self._noticed: tuple[tuple[Segment, ...], int] | None = None
         self._found_for: object = None
-        self._found: list[Segment] = []
+        self._found: list[Piece] = []
+        self._heads = Heads()
+        self._graph = FileGraph()
+        self._frozen: tuple[object, list[str]] = (None, [])
+        self._shown_for: object = None
+        self._shown_tail: tuple[Segment, ...] = ()
         self.fixed_tokens: int | None = None
         """A prompt size that the user has named, however long reading it takes; None for the budget of the moment."""
 
@@ -158,13 +169,19 @@ class WorkspaceContext:
         cursor = Cursor(snapshot, self._relative(snapshot), offset, self._view(), self._recent)
         self._notice_residents()
         began = perf_counter()
+        cursor = replace(cursor, definitions=definitions_for(budget), heads=self._heads)
         found = await self._gathered(cursor)
         gathered = perf_counter()
-        packed = await pack(cursor, self._layout(), self._counter, budget, trunk=self._residents, found=found)
+        shown = self._shown_tail if self._shown_for == (snapshot.uri, self._digest) else ()
+        packed = await pack(
+            cursor, self._layout(), self._counter, budget, trunk=self._residents, found=found, shown=shown
+        )
+        self._shown_for = (snapshot.uri, self._digest)
+        self._shown_tail = tuple(each for each in packed.segments if each.kind in TAIL_KINDS and not each.stable)
         spent_ms = (perf_counter() - gathered) * 1000
         return replace(packed, gather_ms=(gathered - began) * 1000, pack_ms=spent_ms)
 
-    async def _gathered(self, cursor: Cursor) -> list[Segment]:
+    async def _gathered(self, cursor: Cursor) -> list[Piece]:
         """Return counted candidates for the tail.
 
         They are chosen anew when the cursor comes to another line or a word of its line is finished, not with each
@@ -174,11 +191,10 @@ class WorkspaceContext:
         line = lines.line_of(cursor.offset)
         words = tuple(_WORD.findall(text, lines.starts[line], cursor.offset))
         elsewhere = next((edit for edit in self._recent.edits() if edit.path != cursor.path), None)
-        key = (cursor.snapshot.uri, line, words, len(cursor.view.files), elsewhere)
+        key = (cursor.snapshot.uri, line, words, len(cursor.view.files), elsewhere, cursor.definitions)
         if key != self._found_for:
             segments = await asyncio.to_thread(gather, cursor)
-            counted = await count_segments(segments, self._counter, self._family(self._loaded()))
-            self._found_for, self._found = key, counted
+            self._found_for, self._found = key, await count_pieces(segments, self._counter)
         return self._found
 
     async def rebuild(self, open_paths: Collection[str]) -> None:
@@ -186,6 +202,7 @@ class WorkspaceContext:
         await self.learn_cost()
         budget = self.budget()
         view = self._view()
+        order = await asyncio.to_thread(self._order, view, tuple(open_paths))
         trunk = await build_trunk(
             view,
             self._counter,
@@ -194,6 +211,8 @@ class WorkspaceContext:
             whole_tokens=budget.shared_tokens - FRAME_TOKENS,
             leave_out=open_paths,
             previous=self._trunk,
+            order=order,
+            frozen=self._frozen[1],
         )
         same = 0
         while same < min(len(trunk), self._resident) and is_same(trunk[same], self._trunk[same]):
@@ -201,6 +220,20 @@ class WorkspaceContext:
         shown = takewhile(lambda each: each.path in view.files and each.path not in open_paths, self._shown())
         self._replaced = self._worth_keeping(tuple(shown), trunk, budget)
         self._trunk, self._resident = trunk, same
+
+    def _order(self, view: IndexView, open_paths: Sequence[str]) -> list[str]:
+        """Return all files: those that the open and the recent ones use first, those looked at lately last.
+
+        What was looked at lately is likely to be opened again and leaves the trunk then; at its end that costs least.
+        """
+        starts = dict.fromkeys([*open_paths, *self._recent.paths()[:STARTS]])
+        if self._frozen[0] is not view.postings:  # between builds of the tables the order stays as it is
+            self._frozen = (view.postings, frozen_order(view))
+        known = frozenset(self._frozen[1])
+        frozen = [*self._frozen[1], *sorted(path for path in view.files if path not in known)]
+        self._frozen = (view.postings, frozen)
+        order = order_from(self._graph, view, list(starts), frozen)
+        return [*(path for path in order if path not in starts), *(path for path in order if path in starts)]
 
     def assume_resident(self) -> None:
         """Use the whole trunk at once, read or not: for a single request from the command line."""
@@ -302,6 +335,11 @@ class WorkspaceContext:
     def _layout(self) -> Layout:
         model = self._loaded()
         return Layout(self._family(model), model.fim_order, self._repository)
+
+
+def definitions_for(budget: Budget) -> int:
+    """Return how many definitions to rank for a tail: more than it holds, for some are shown already."""
+    return max(RANKED_DEFINITIONS, min(MOST_DEFINITIONS, budget.tail_tokens // TOKENS_PER_DEFINITION))
 
 
 def _tokens(segments: Sequence[Segment]) -> int:

@@ -18,11 +18,12 @@ from spark_lsp.cli.bench.asking import engine_of, launch_of, private_place
 from spark_lsp.cli.bench.recall import Case, Shown, Tally, choose_cases, lines_of, table
 from spark_lsp.cli.bench.rivals import Bm25Chunks, ImportedBodies, JaccardWindows, RepositoryMap, Rival
 from spark_lsp.context.pack import Layout, pack
+from spark_lsp.context.pieces import Heads, count_pieces
 from spark_lsp.context.segment import Segment
 from spark_lsp.context.sources import Cursor, gather
 from spark_lsp.context.tokens import TokenCounter
 from spark_lsp.context.trunk import count_segments
-from spark_lsp.context.workspace import REPLY_TOKENS, WorkspaceContext
+from spark_lsp.context.workspace import REPLY_TOKENS, WorkspaceContext, definitions_for
 from spark_lsp.engine.base import Engine, ModelInfo
 from spark_lsp.engine.fim import FimFamily, family_named
 from spark_lsp.engine.local import LocalEngine
@@ -135,6 +136,7 @@ class _Ours:
         self._engine = engine
         self._index = index
         self._recent = Recent()
+        self._heads = Heads()
         self._counter = TokenCounter(engine)
         self._layout = Layout(_family(engine), "spm", name)
         self._context = WorkspaceContext(
@@ -149,7 +151,8 @@ class _Ours:
     async def shown(self, case: Case, budget_tokens: int) -> Shown:
         """Return what a prompt of the budget shows of other files."""
         self._context.fixed_tokens = budget_tokens
-        await self._context.rebuild([case.path])
+        if self._context.budget().trunk_tokens:
+            await self._context.rebuild([case.path])
         self._context.assume_resident()
         packed = await self._context.pack_for(case.snapshot, case.offset)
         assert packed.tokens <= packed.budget_tokens, "a budget is never exceeded"
@@ -165,8 +168,10 @@ class _Ours:
             prefix_tokens=0,
             suffix_tokens=0,
         )
-        cursor = Cursor(case.snapshot, case.path, case.offset, self._index.view(), self._recent)
-        found = await count_segments(gather(cursor), self._counter, self._layout.family)
+        cursor = Cursor(
+            case.snapshot, case.path, case.offset, self._index.view(), self._recent, definitions_for(whole), self._heads
+        )
+        found = await count_pieces(gather(cursor), self._counter)
         packed = await pack(cursor, self._layout, self._counter, whole, trunk=self._context.trunk, found=found)
         return lines_of(packed.segments)
 
