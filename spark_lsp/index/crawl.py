@@ -165,12 +165,12 @@ def content_reason(text: str) -> SkipReason | None:
 
 
 def _has_endless_line(text: str) -> bool:
-    if len(text) <= MINIFIED_LINE_CHARS:
-        return False
     start = 0
-    while (end := text.find("\n", start, start + MINIFIED_LINE_CHARS + 1)) >= 0:
-        start = end + 1
-    return len(text) - start > MINIFIED_LINE_CHARS
+    while len(text) - start > MINIFIED_LINE_CHARS:
+        start = text.rfind("\n", start, start + MINIFIED_LINE_CHARS + 1) + 1  # the last line end that is near enough
+        if start == 0:
+            return True
+    return False
 
 
 def _entries(folder: Path, skipped: Counter[SkipReason]) -> list["os.DirEntry[str]"]:

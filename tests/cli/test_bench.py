@@ -134,3 +134,23 @@ def test_figures_of_nothing_are_nothing() -> None:
     assert middle([]) == percentile([], 0.95) == ratio(1, 0) == 0
     assert middle([3, 1, 2]) == 2
     assert [percentile(range(1, 21), share) for share in (0.05, 0.95, 1)] == [1, 19, 20]
+
+
+def test_the_index_is_measured_beside_a_bare_parse(tmp_path: Path, place: str) -> None:
+    for number in range(12):
+        (tmp_path / f"m{number}.py").write_text(f"def f{number}(): return {number}\n" * 40)
+    sizes = ("--files", "20", "--many", "30", "--lines", "50000", "--edits", "3", "--workers", "1", "--json")
+    done = CliRunner().invoke(
+        command_line(["bench"]), ["bench", "index", str(tmp_path), *sizes], catch_exceptions=False
+    )
+    assert done.exit_code == 0, done.output
+    report = json.loads(done.stdout)
+    assert (report["files"], report["repeated"]) == (20, 8)
+    assert (report["first"]["parsed"], report["first"]["workers"], report["warm"]["reused"]) == (20, 1, 20)
+    assert report["first"]["ratio"] > 0
+    assert (report["edits"]["count"], report["branch_switch"]["there_parsed"]) == (6, 4)
+    assert report["branch_switch"]["back_parsed"] == 0
+    assert report["server"]["warm"]["files"] == 20
+    assert report["server"]["warm"]["memory_bytes"] > 0
+    assert (report["long_file"]["opened"], report["long_file"]["skipped"]) == ("too_large", {"too_large": 1})
+    assert report["many_files"]["indexed"] == 30

@@ -15,6 +15,7 @@ from rich.table import Table
 
 from spark_lsp.catalog.catalog import resolve_model
 from spark_lsp.cli.bench.asking import Measure
+from spark_lsp.cli.bench.indexing import Sizes, measure_index
 from spark_lsp.cli.bench.latency import measure_latency
 from spark_lsp.cli.bench.quality import BUDGETS, Quality, measure_recall
 from spark_lsp.cli.bench.throughput import ANSWER_TOKENS, measure_throughput
@@ -85,6 +86,24 @@ def quality(
         path = str(resolve_model(model))
         report = asyncio.run(measure_recall(what, path, lambda name: status.update(f"Packing in {name} …")))
     _show(report if as_json else {name: part for name, part in report.items() if name != "by_project"}, as_json=as_json)
+
+
+@app.command("index", epilog="Example: spark-lsp bench index . --files 10000")
+def index(
+    folder: Annotated[Path, typer.Argument(metavar="[DIR]", help="Whose files are taken.")] = Path(),
+    *,
+    files: Annotated[int, typer.Option(min=1, help="Files of the workspace; too few are repeated.")] = 10_000,
+    many: Annotated[int, typer.Option(min=0, help="Files of the large tree.")] = 200_000,
+    lines: Annotated[int, typer.Option(min=1, help="Lines of the long file.")] = 1_000_000,
+    edits: Annotated[int, typer.Option(min=1, help="Files that are typed into.")] = 200,
+    workers: Annotated[int, typer.Option(min=0, help="Worker processes; 0 as the server has.")] = 0,
+    as_json: _Json = False,
+) -> None:
+    """Measure the index beside a bare parse of the same files: first, warm, edits, memory, and trees too large."""
+    sizes = Sizes(folder.resolve(), files, many, lines, edits, workers)
+    with errors.status("Measuring …") as status:
+        report = measure_index(sizes, status.update)
+    _show(report, as_json=as_json)
 
 
 def _show(report: dict[str, Any], *, as_json: bool) -> None:
