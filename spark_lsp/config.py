@@ -26,6 +26,13 @@ class BackendSettings(msgspec.Struct, frozen=True, rename="camel"):
     api_key_env: Annotated[str, Meta(description="Name of the environment variable that holds the endpoints' key.")] = (
         ""
     )
+    template: Annotated[
+        str, Meta(description="FIM family of the endpoints' model; empty: its name tells. See docs/models.md.")
+    ] = ""
+    context_tokens: Annotated[
+        int, Meta(ge=0, le=1_048_576, description="Longest prompt for the endpoints; 0: what they say, 32,768 at most.")
+    ] = 0
+    ca_file: Annotated[str, Meta(description="File with your own authority's certificate, for the endpoints.")] = ""
 
 
 class ContextSettings(msgspec.Struct, frozen=True, rename="camel"):

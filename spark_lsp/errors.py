@@ -10,11 +10,13 @@
     └── EngineError
         ├── EngineStarting     not there yet; ask again
         ├── EngineFailed       died, refused, or could not be started
+        ├── ConsentNeeded      a remote endpoint to which the user has not let code go yet
         └── EngineProtocolError  a peer that does not speak our frames
 
 Core rooms return less rather than raise; only engine and crawl raise. No other exception class belongs in this project.
 """
 
+from collections.abc import Callable
 from typing import Final, final
 
 
@@ -98,6 +100,15 @@ class EngineStarting(EngineError):
 
 class EngineFailed(EngineError):
     """The engine died, refused, or could not be started."""
+
+
+class ConsentNeeded(EngineError):
+    """A remote endpoint to which the user has not let code go yet."""
+
+    def __init__(self, message: str, *, fix: str, grant: Callable[[], None]) -> None:
+        super().__init__(message, fix=fix)
+        self.grant = grant
+        """Remembers the user's consent. Only to be called when the user gave it."""
 
 
 class EngineProtocolError(EngineError):

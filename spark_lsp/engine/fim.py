@@ -176,6 +176,37 @@ def family_named(name: str) -> FimFamily | None:
     return next((family for family in FAMILIES if family.name == name), None)
 
 
+_NAMES: Final[tuple[tuple[str, str, Order], ...]] = (
+    ("spark-nano", "qwen2.5-coder", "spm"),
+    ("qwen2.5-coder", "qwen2.5-coder", "psm"),
+    ("qwen2.5-7b-coder", "qwen2.5-coder", "psm"),
+    ("qwen3-coder", "qwen2.5-coder", "psm"),
+    ("deepseek-coder", "deepseek-coder", "psm"),
+    ("starcoder2", "starcoder2", "psm"),
+    ("mellum", "mellum", "spm"),
+    ("granite-4", "granite-4", "psm"),
+    ("granite", "granite", "psm"),
+    ("starcoder", "granite", "psm"),
+    ("refact", "granite", "psm"),
+    ("codegemma", "codegemma", "psm"),
+    ("seed-coder", "seed-coder", "spm"),
+    ("codellama", "codellama", "psm"),
+    ("code-llama", "codellama", "psm"),
+    ("codestral", "codestral", "spm"),
+)
+"""What the name of a served model holds -> family and order; the first that fits counts."""
+
+
+def family_for_model(name: str) -> tuple[FimFamily, Order] | None:
+    """Return family and order of a model of which only the name is known, as remote endpoints tell it; None unknown."""
+    plain = name.casefold().replace("_", "-").replace(" ", "-")
+    for words, family_name, order in _NAMES:
+        if words in plain:
+            family = family_named(family_name)
+            return (family, order) if family else None
+    return None
+
+
 @dataclass(frozen=True, slots=True)
 class FileBlock:
     """Text of another file, or a part of it, to be shown ahead of the current one. ``path`` uses ``/``."""

@@ -53,6 +53,16 @@ class Client:
             self._shown.add(message)
             self._server.window_show_message(types.ShowMessageParams(kind, message))
 
+    async def ask(self, message: str, *choices: str) -> str | None:
+        """Let the user choose, once in this session; None when nothing was chosen or it was asked before."""
+        if message in self._shown:
+            return None
+        self._shown.add(message)
+        actions = [types.MessageActionItem(choice) for choice in choices]
+        params = types.ShowMessageRequestParams(types.MessageType.Warning, message, actions)
+        answer = await self.request(types.WINDOW_SHOW_MESSAGE_REQUEST, params)
+        return getattr(answer, "title", None)
+
     def show_error(self, error: SparkError) -> None:
         """Show an error with what the user can do about it."""
         self.show(f"Spark: {error} {error.fix}".strip(), types.MessageType.Error)

@@ -15,7 +15,7 @@ from urllib.request import url2pathname
 from lsprotocol import types
 
 from spark_lsp.config import Settings
-from spark_lsp.errors import Reason, SparkError
+from spark_lsp.errors import ConsentNeeded, Reason, SparkError
 from spark_lsp.index.watch import Watcher
 from spark_lsp.server.client import Client, Report
 from spark_lsp.server.rooms import OpenRooms, Rooms
@@ -28,6 +28,7 @@ OPEN_TIMEOUT_S = 10.0  # a client that never answers for its settings must not k
 LONG_READ_TOKENS = 4096  # a shorter trunk is read within a second or two; progress would only flicker
 FEW_FILES = 20
 IGNORE_FILES = (".gitignore", ".sparkignore")
+ALLOW = "Allow"
 REINDEX_DELAY_S = 0.3  # a pause in the typing; parsing one file takes a few milliseconds in a thread
 
 _log = logging.getLogger("spark_lsp.server")
@@ -248,12 +249,21 @@ class Session:
             self.problem = None
             self.tell_status()
             await self._rebuild_trunk()
+        except ConsentNeeded as error:
+            self.problem = error
+            self.spawn(self._ask_consent(error), "consent")
         except SparkError as error:
             self.problem = error
             self.client.show_error(error)
         finally:
             self.starting = False
             self.tell_status()
+
+    async def _ask_consent(self, error: ConsentNeeded) -> None:
+        """Ask once in this session whether code may go to a remote host; nothing goes there without a yes."""
+        if await self.client.ask(f"Spark: {error}", ALLOW, "Not now") == ALLOW:
+            await asyncio.to_thread(error.grant)
+            await self._start_engine()
 
     async def _index(self) -> None:
         rooms = self.rooms

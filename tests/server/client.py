@@ -54,8 +54,11 @@ def _agree(_params: Any) -> None:
 class Editor:
     """One window on a workspace."""
 
-    def __init__(self, client: pytest_lsp.LanguageClient, root: Path) -> None:
+    def __init__(self, client: pytest_lsp.LanguageClient, root: Path, choice: str | None = None) -> None:
         self.client = client
+        self.choice = choice
+        """What the user chooses when asked."""
+        self.questions: list[str] = []
         self.root = root
         self.statuses: list[Any] = []
         self.partials: list[dict[str, Any]] = []
@@ -70,6 +73,7 @@ class Editor:
         _listen(client, types.WORKSPACE_APPLY_EDIT, self._on_edit)
         _listen(client, types.WINDOW_SHOW_MESSAGE, self._on_message)
         _listen(client, types.PROGRESS, self._on_progress)
+        _listen(client, types.WINDOW_SHOW_MESSAGE_REQUEST, self._on_question)
 
     def uri(self, path: str) -> str:
         """The URI of a workspace path."""
@@ -141,6 +145,11 @@ class Editor:
             self.partials.append(params.value)
         self._changed.set()
 
+    def _on_question(self, params: types.ShowMessageRequestParams) -> types.MessageActionItem | None:
+        self.questions.append(params.message)
+        self._changed.set()
+        return next((action for action in params.actions or [] if action.title == self.choice), None)
+
     def _on_message(self, params: types.ShowMessageParams) -> None:
         self.messages.append(params.message)
         self._changed.set()
@@ -160,6 +169,7 @@ async def editor(
     settings: dict[str, Any] | None = None,
     says: types.ClientCapabilities | None = None,
     environment: dict[str, str] | None = None,
+    choice: str | None = None,
 ) -> AsyncIterator[Editor]:
     """Start a server on a workspace, and shut it down properly; it must exit with 0."""
     root = folder / "workspace"
@@ -168,7 +178,7 @@ async def editor(
     client = pytest_lsp.make_test_lsp_client()
     if settings is not None:
         client.set_configuration({"spark": settings})
-    told = Editor(client, root)
+    told = Editor(client, root, choice)
     private = {name: str(folder / name) for name in ("XDG_CACHE_HOME", "XDG_STATE_HOME", "SPARK_LSP_RUNTIME_DIR")}
     variables = {**os.environ, **private, **(environment or {})}
     await client.start_io(sys.executable, *command, env=variables)

@@ -1,0 +1,84 @@
+"""``spark-lsp remote``: endpoints of a model on another machine, and the consent to send code there."""
+
+import asyncio
+import sys
+from typing import Annotated, Any
+
+import msgspec
+import typer
+
+from spark_lsp.app import open_engine
+from spark_lsp.cli.oneshot import settings_of
+from spark_lsp.engine.consent import allow, allowed_origins, consent_path, forget
+from spark_lsp.engine.remote_hosts import address_of
+from spark_lsp.errors import SettingsError, SparkError
+
+app = typer.Typer(help="Remote endpoints: which hosts may see code, and whether they answer.", no_args_is_help=True)
+
+_Json = Annotated[bool, typer.Option("--json", help="Print JSON on standard output.")]
+_Urls = Annotated[list[str], typer.Argument(help="Addresses, such as https://models.example.com.", show_default=False)]
+
+
+@app.command("status", epilog="Example: spark-lsp remote status")
+def status(*, json: _Json = False) -> None:
+    """Say which endpoints are set, which hosts are allowed, and whether a model answers there."""
+    settings = settings_of(None, "")
+    told: dict[str, Any] = {
+        "urls": list(settings.backend.urls),
+        "allowed": sorted(allowed_origins()),
+        "consent_file": str(consent_path()),
+        "model": None,
+        "notes": [],
+        "problem": None,
+    }
+    if settings.backend.urls:
+        told |= asyncio.run(_asked(settings.backend.urls))
+    if json:
+        sys.stdout.buffer.write(msgspec.json.encode(told) + b"\n")
+        return
+    for url in told["urls"] or ["none; spark.backend.urls is empty, so the model runs on this machine"]:
+        typer.echo(f"endpoint  {url}")
+    for origin in told["allowed"] or ["none"]:
+        typer.echo(f"allowed   {origin}")
+    if told["model"]:
+        typer.echo(f"model     {told['model']['name']}, family {told['model']['family'] or 'unknown'}")
+    for note in [*told["notes"], *([told["problem"]] if told["problem"] else [])]:
+        typer.echo(f"note      {note}")
+
+
+@app.command("allow", epilog="Example: spark-lsp remote allow https://models.example.com")
+def allow_hosts(urls: _Urls, *, json: _Json = False) -> None:
+    """Let code go to these hosts: what stands around your cursor, and pieces of your workspace."""
+    origins = [address_of(url).origin for url in urls]
+    allow(origins)
+    _told("allowed", origins, json=json)
+
+
+@app.command("forget", epilog="Example: spark-lsp remote forget https://models.example.com")
+def forget_hosts(urls: _Urls, *, json: _Json = False) -> None:
+    """Take the consent back: nothing goes to these hosts until they are allowed again."""
+    origins = [address_of(url).origin for url in urls]
+    unknown = [origin for origin in origins if origin not in allowed_origins()]
+    if unknown:
+        raise SettingsError(f"Nothing was allowed for {', '.join(unknown)}.", fix="See spark-lsp remote status.")
+    forget(origins)
+    _told("forgotten", origins, json=json)
+
+
+async def _asked(urls: tuple[str, ...]) -> dict[str, Any]:
+    engine = open_engine(settings_of(None, ""))
+    try:
+        model = await engine.start()
+    except SparkError as error:
+        return {"problem": f"{error} {error.fix}".strip()}
+    finally:
+        await engine.close()
+    kept = ("name", "family", "fim_order", "context_tokens")
+    return {"model": {name: getattr(model, name) for name in kept}, "notes": list(model.notes), "urls": list(urls)}
+
+
+def _told(what: str, origins: list[str], *, json: bool) -> None:
+    if json:
+        sys.stdout.buffer.write(msgspec.json.encode({what: origins, "file": str(consent_path())}) + b"\n")
+    else:
+        typer.echo(f"{what.capitalize()}: {', '.join(origins)} (kept in {consent_path()}).")
