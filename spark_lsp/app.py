@@ -3,6 +3,7 @@
 Puts rooms together from settings; starts nothing and reads nothing of the workspace.
 """
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,7 @@ from spark_lsp.completion.ahead import ReadAhead
 from spark_lsp.completion.complete import Completer
 from spark_lsp.completion.feedback import Feedback
 from spark_lsp.completion.names import in_index
+from spark_lsp.completion.recording import recorder
 from spark_lsp.config import Settings
 from spark_lsp.context.workspace import WorkspaceContext
 from spark_lsp.engine.base import Engine
@@ -105,8 +107,11 @@ def open_rooms(
     *,
     log: TraceLog | None = None,
     engine: Engine | None = None,
+    record: Path | None = None,
 ) -> Rooms:
     """Open the rooms of a workspace; a root of None is a window without a folder.
+
+    ``record`` is a folder that every request's whole input is written to.
 
     Raises:
         ModelMissing: the model's file is not there.
@@ -141,16 +146,17 @@ def open_rooms(
         knows=lambda name: index is None or in_index(index.view(), name),
         is_excluded=lambda hole: excluded.match_file(_relative(hole.snapshot, root)),
     )
+    completer.writer.record = recorder(record) if record else None
     actions = ActionsRoom(CATALOG, engine, context, lambda: settings.actions, log.add)
     ahead = ReadAhead(engine, context, completer.refuses)
     return Rooms(root, engine, index, recent, context, completer, ahead, actions, log, settings, problem)
 
 
-def open_server() -> "SparkServer":
-    """Return the language server, wired to open workspaces as this module does."""
+def open_server(record: Path | None = None) -> "SparkServer":
+    """Return the language server, wired to open workspaces as this module does; ``record`` as in ``open_rooms``."""
     from spark_lsp.server.server import SparkServer  # noqa: PLC0415 - pygls takes half a second that only serve needs
 
-    return SparkServer(open_rooms)
+    return SparkServer(partial(open_rooms, record=record))
 
 
 def _open_index(root: Path | None, settings: Settings) -> tuple[Index | None, WorkspaceError | None]:

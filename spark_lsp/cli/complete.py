@@ -12,8 +12,10 @@ from rich.console import Console
 
 from spark_lsp.cli.oneshot import errors, rooms_for, settings_of
 from spark_lsp.cli.place import Place, read_place, workspace_of
+from spark_lsp.cli.replay import replay_request
 from spark_lsp.completion.complete import Answer
 from spark_lsp.completion.hole import Hole
+from spark_lsp.completion.recording import recorder
 from spark_lsp.engine.base import ModelInfo
 from spark_lsp.errors import EngineFailed, ModelMissing, ModelNoFim, Reason
 from spark_lsp.server.convert import range_as_json
@@ -21,32 +23,48 @@ from spark_lsp.server.rooms import Rooms
 from spark_lsp.text.edit import Span
 
 SHOWN_LINES = 4  # of the document above the cursor, so that the completion is read in its place
+_TOKEN_COUNTS = (
+    "prompt_tokens", "cached_tokens", "prefill_tokens", "generated_tokens", "drafted_tokens", "accepted_draft_tokens",
+)  # fmt: skip
 _FAILURES = {Reason.MODEL_NO_FIM: ModelNoFim, Reason.MODEL_MISSING: ModelMissing, Reason.ENGINE_FAILED: EngineFailed}
 
 
 def complete(
-    place: Annotated[str, typer.Argument(metavar="FILE:LINE:COL", help="Where the cursor stands, counted from 1.")],
+    place: Annotated[
+        str, typer.Argument(metavar="FILE:LINE:COL", help="Where the cursor stands, counted from 1.")
+    ] = "",
     *,
     stdin: Annotated[bool, typer.Option("--stdin", help="Read the buffer's text from standard input.")] = False,
     model: Annotated[str, typer.Option(help="Model name or path of a GGUF file.")] = "",
     context_tokens: Annotated[int | None, typer.Option(min=64, help="Most tokens of the prompt.")] = None,
     max_lines: Annotated[int | None, typer.Option(min=1, max=200, help="Longest completion in lines.")] = None,
     workspace: Annotated[Path | None, typer.Option(help="The folder whose code may be shown to the model.")] = None,
+    record: Annotated[Path | None, typer.Option(help="Write the request to a file in this folder.")] = None,
+    replay: Annotated[Path | None, typer.Option(help="Ask a recorded request again, prompt and all.")] = None,
+    case: Annotated[Path | None, typer.Option(help="With --replay: write a test case of it there.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Complete the code at a place.
 
     Example: spark-lsp complete src/main.py:12:5
     """
+    if replay is not None:
+        replay_request(replay, model=model, case=case, as_json=as_json)
+        return
+    if not place:
+        raise typer.BadParameter("Say where: FILE:LINE:COL, or --replay FILE.")
     where = read_place(place, from_stdin=stdin)
     root = workspace_of(where.snapshot.path or Path.cwd(), workspace)
     settings = settings_of(root, model, max_lines)
 
     async def run() -> tuple[Answer, ModelInfo | None]:
         async with rooms_for(root, settings, where, prompt_tokens=context_tokens) as rooms:
+            rooms.completer.writer.record = recorder(record) if record else None
             return await _stream(rooms, where, quiet=as_json), rooms.engine.model
 
     answer, model_info = asyncio.run(run())
+    if answer.record and "recorded" in answer.record.facts:
+        sys.stderr.write(f"Recorded in {answer.record.facts['recorded']}\n")
     if as_json:
         sys.stdout.write(json.dumps(_as_json(answer, model_info, where), ensure_ascii=False) + "\n")
         return
@@ -96,12 +114,8 @@ def _as_json(answer: Answer, model: ModelInfo | None, where: Place) -> dict[str,
         "reason": answer.reason,
         "model": {"name": model.name, "path": model.path, "family": model.family} if model else None,
         "stats": {
-            "prompt_tokens": usage.prompt_tokens,
-            "cached_tokens": usage.cached_tokens,
-            "prefill_tokens": usage.prefill_tokens,
-            "generated_tokens": usage.generated_tokens,
-            "drafted_tokens": usage.drafted_tokens,
-            "accepted_draft_tokens": usage.accepted_draft_tokens,
+            **{name: getattr(usage, name) for name in _TOKEN_COUNTS},
+            "confidence": facts.get("confidence", 1.0),
             "gate_ms": round(record.stages_ms.get("gate", 0.0), 2) if record else 0.0,
             "gather_ms": facts.get("gather_ms", 0.0),
             "pack_ms": facts.get("pack_ms", 0.0),

@@ -20,13 +20,18 @@ def serve(
     stdio: Annotated[bool, typer.Option("--stdio", help="Speak over standard input and output (the default).")] = False,
     tcp: Annotated[str, typer.Option(metavar="HOST:PORT", help="Listen there; a bare port means loopback.")] = "",
     log_file: Annotated[Path | None, typer.Option(help="Write the server's log there.")] = None,
+    record: Annotated[
+        Path | None, typer.Option(help="Write every request, your code included, to a file in this folder.")
+    ] = None,
 ) -> None:
     """Run the language server.
 
     Example: spark-lsp serve --stdio
     """
     _log_to(log_file)
-    server = open_server()
+    if record:
+        logging.getLogger("spark_lsp").warning("Requests are recorded in %s, code included.", record)
+    server = open_server(record.expanduser().resolve() if record else None)
     if tcp and not stdio:
         host, port = _address(tcp)
         server.start_tcp(host, port)
