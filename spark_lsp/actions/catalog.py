@@ -3,6 +3,7 @@
 from spark_lsp.actions.base import Action
 from spark_lsp.actions.chat.fix import FixDiagnostic
 from spark_lsp.actions.chat.rewrite import Rewrite, Simplify
+from spark_lsp.actions.document import Document
 from spark_lsp.actions.fix_line import FixLine
 from spark_lsp.actions.implement_body import ImplementBody
 from spark_lsp.actions.javascript.actions import ExtractFunction, ExtractVariable, InlineVariable, RenameSuggest
@@ -23,6 +24,7 @@ CATALOG: tuple[Action, ...] = (
     RenameSuggest(),
     SuggestPythonName(),
     ImplementBody(),
+    Document(),
     Rewrite(),
     Simplify(),
 )

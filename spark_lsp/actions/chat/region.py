@@ -1,12 +1,11 @@
 """Which lines a rewrite is about: the selection's whole lines, else the function around the cursor. Pure."""
 
 from spark_lsp.actions.base import Target
+from spark_lsp.actions.definition import CALLABLES, definition_at
 from spark_lsp.actions.layout import line_end, line_start
-from spark_lsp.index.symbols import symbols_of
 from spark_lsp.text.edit import Span
 from spark_lsp.text.syntax import Syntax
 
-_CALLABLE = frozenset({"function", "method"})
 MOST_FUNCTION_LINES = 80
 """A longer function is not rewritten for the sake of one diagnostic."""
 
@@ -24,13 +23,12 @@ def selected_lines(text: str, span: Span) -> Span | None:
 def function_lines(syntax: Syntax, offset: int) -> Span | None:
     """Return the whole lines of the innermost function or method around an offset."""
     text = syntax.text
-    around = [
-        each.span
-        for each in symbols_of(syntax).definitions
-        if each.kind in _CALLABLE and line_start(text, each.span.start) <= offset <= each.span.end
-    ]
-    found = min(around, key=len, default=None)
-    return Span(line_start(text, found.start), line_end(text, found.end)) if found else None
+    line = text[line_start(text, offset) : line_end(text, offset)]
+    inside = offset + len(line) - len(line.lstrip()) if not text[line_start(text, offset) : offset].strip() else offset
+    found = definition_at(syntax, max(offset, min(inside, line_end(text, offset))), CALLABLES)
+    if found is None:
+        return None
+    return Span(line_start(text, found.whole.span.start), line_end(text, found.whole.span.end))
 
 
 def lines_to_rewrite(target: Target) -> Span | None:

@@ -1,0 +1,79 @@
+"""The function, method or class around a cursor, by a walk from the cursor to the root: cheap enough for every list."""
+
+from dataclasses import dataclass
+from typing import Final
+
+import tree_sitter
+
+from spark_lsp.text.syntax import Node, Syntax
+
+CALLABLES: Final = frozenset(
+    (
+        "constructor_declaration", "function_declaration", "function_definition", "function_item",
+        "generator_function_declaration", "method_declaration", "method_definition",
+    )
+)  # fmt: skip
+CLASSES: Final = frozenset(
+    (
+        "abstract_class_declaration", "class_declaration", "class_definition", "class_specifier", "enum_declaration",
+        "enum_item", "interface_declaration", "record_declaration", "struct_item", "struct_specifier", "trait_item",
+        "type_declaration",
+    )
+)  # fmt: skip
+_VALUES: Final = frozenset(("arrow_function", "function_expression", "generator_function"))
+_HOLDERS: Final = frozenset(("decorated_definition", "export_statement", "template_declaration"))
+
+
+@dataclass(frozen=True, slots=True)
+class Definition:
+    """``whole`` has decorators, ``export`` and ``template`` with it; ``inner`` is the definition, with its body."""
+
+    name: str
+    whole: Node
+    inner: tree_sitter.Node
+
+
+def definition_at(syntax: Syntax, offset: int, kinds: frozenset[str] = CALLABLES | CLASSES) -> Definition | None:
+    """Return the innermost definition around an offset, its end included, that has a name."""
+    found = _around(syntax, offset, kinds)
+    at_end = 0 < offset <= len(syntax.text) and not syntax.text[offset - 1].isspace()
+    before = _around(syntax, offset - 1, kinds) if at_end else None
+    if found is None or (before is not None and len(before.whole.span) < len(found.whole.span)):
+        return before
+    return found
+
+
+def _around(syntax: Syntax, offset: int, kinds: frozenset[str]) -> Definition | None:
+    for node in syntax.ancestors_at(offset):
+        raw = _held(node.raw)
+        if raw.type in kinds or (raw.type in _VALUES and node.kind.endswith("declaration") and kinds & CALLABLES):
+            name = _name(raw if raw.type in kinds else node.raw)
+            whole = node.raw
+            while whole.parent is not None and whole.parent.type in _HOLDERS:
+                whole = whole.parent
+            if name:
+                return Definition(name, syntax.wrap(whole), raw)
+    return None
+
+
+def _held(raw: tree_sitter.Node) -> tree_sitter.Node:
+    """Return what a wrapper holds: a decorated function, an exported class, an arrow function with a name."""
+    if raw.type in _HOLDERS:
+        inner = raw.child_by_field_name("definition") or raw.child_by_field_name("declaration")
+        held = inner or (raw.named_children[-1] if raw.named_children else None)
+        return _held(held) if held is not None else raw
+    if raw.type in {"lexical_declaration", "variable_declaration"} and len(raw.named_children) == 1:
+        value = raw.named_children[0].child_by_field_name("value")
+        return value if value is not None and value.type in _VALUES else raw
+    return raw
+
+
+def _name(raw: tree_sitter.Node) -> str:
+    if raw.type in {"lexical_declaration", "variable_declaration", *_HOLDERS}:
+        return next((name for child in raw.named_children if (name := _name(child))), "")
+    if raw.type == "type_declaration":
+        return next((name for child in raw.named_children if (name := _name(child))), "")
+    named = raw.child_by_field_name("name") or raw.child_by_field_name("declarator")
+    while named is not None and (inner := named.child_by_field_name("declarator")) is not None:
+        named = inner
+    return named.text.decode("utf-8", "replace") if named is not None and named.text else ""

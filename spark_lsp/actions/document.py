@@ -1,0 +1,219 @@
+"""``document``: a docstring, JSDoc or doc comment for the definition around the cursor, in the file's style.
+
+The model fills the hole between the marks of the comment under a grammar that cannot leave it; code is never written.
+"""
+
+import asyncio
+import re
+import textwrap
+from dataclasses import dataclass, replace
+from typing import Final
+
+from spark_lsp.actions.base import Needs, Proposal, Target, Tools
+from spark_lsp.actions.definition import Definition, definition_at
+from spark_lsp.actions.implement_body import RETRY
+from spark_lsp.actions.layout import indent_of, line_end, line_start, newline_of, starts_line
+from spark_lsp.actions.stream import ACTION_PRIORITY, added, key_of, stream
+from spark_lsp.engine.base import Infill, Sampling, Usage
+from spark_lsp.errors import Reason
+from spark_lsp.text.edit import Edit, Span, apply_edits
+from spark_lsp.text.syntax import Syntax, parse
+
+MAX_TOKENS: Final = 128
+LINE_COLUMNS: Final = 88
+MOST_LINES: Final = 12
+_SLASHES: Final = frozenset(("rust", "go"))
+_WORD = re.compile(r"[^\W\d_]{2,}")
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """Where the comment goes: ``head`` and ``tail`` are what stands around its words, ``line`` begins its later lines.
+
+    ``start`` begins the first line for languages whose habit it is to begin with the name.
+    """
+
+    name: str
+    offset: int
+    head: str
+    tail: str
+    line: str
+    start: str = ""
+    stop: str = ""
+
+
+class Document:
+    """The action."""
+
+    id = "document"
+    kind = "refactor.rewrite.document"
+    needs: Needs = "fim"
+
+    def applies(self, target: Target) -> str:
+        """Offer in a definition that says nothing about itself."""
+        site = site_of(target.syntax, target.span.start)
+        return f"Document {site.name}" if site else ""
+
+    async def propose(self, target: Target, tools: Tools) -> Proposal:
+        """Ask the model for the words; once more with another draw when there is nothing in them."""
+        site = site_of(target.syntax, target.span.start)
+        if site is None or target.syntax is None:
+            return Proposal(self.id, (), Reason.EMPTY, "There is no definition without a comment here.")
+        usage = Usage()
+        for sampling in (Sampling(), RETRY):
+            request = await _request(target, tools, site, sampling)
+            answer = await stream(tools, request, lambda raw: _is_over(raw, site))
+            usage = added(usage, answer.usage)
+            if answer.stop == "cancelled":
+                message = "A newer choice in this document took over."
+                return Proposal(self.id, (), Reason.SUPERSEDED, message, usage)
+            words = words_of(answer.raw, site, is_cut=answer.stop == "max_tokens")
+            edit = _edit(target.snapshot.text, site, words) if words else None
+            if edit is not None and await asyncio.to_thread(_is_comment, target.syntax, edit):
+                return Proposal(self.id, (edit,), usage=usage)
+        return Proposal(self.id, (), Reason.EMPTY, f"The model had nothing to say about {site.name}.", usage)
+
+
+def site_of(syntax: Syntax | None, offset: int) -> Site | None:
+    """Return where a comment for the definition around an offset goes; None where there is one already."""
+    found = definition_at(syntax, offset) if syntax is not None else None
+    if syntax is None or found is None:
+        return None
+    return _inside(syntax, found) if syntax.language.indents_blocks else _above(syntax, found)
+
+
+def _inside(syntax: Syntax, found: Definition) -> Site | None:
+    """Return the place of a Python docstring: the first thing in the body."""
+    body = found.inner.child_by_field_name("body")
+    first = body.named_children[0] if body is not None and body.named_children else None
+    if body is None or first is None or first.start_point.row == found.inner.start_point.row:
+        return None
+    only = first.named_children[0].type if first.type == "expression_statement" and first.named_children else ""
+    if only in {"string", "concatenated_string"}:
+        return None
+    text, start = syntax.text, syntax.wrap(first).span.start
+    if not starts_line(text, start):
+        return None
+    indent = indent_of(text, start)
+    quotes = "'''" if text.count("'''") > text.count('"""') else '"""'
+    colon = [child for child in found.inner.children if child.type == ":"][-1]
+    below = line_end(text, syntax.wrap(colon).span.end)
+    at = min(start, text.find("\n", below) + 1)  # above comments, which stand before the body in the tree
+    return Site(found.name, at, f"{indent}{quotes}", quotes, indent, stop=quotes)
+
+
+def _above(syntax: Syntax, found: Definition) -> Site | None:
+    """Return the place of a comment above a definition."""
+    text, start, language = syntax.text, found.whole.span.start, syntax.language.name
+    raw = found.whole.raw
+    while (before := raw.prev_named_sibling) is not None and before.type in {"attribute_item", "decorator"}:
+        raw, start = before, syntax.wrap(before).span.start
+    above = raw.prev_named_sibling
+    is_near = above is not None and raw.start_point.row - above.end_point.row <= 1
+    if not starts_line(text, start) or (above is not None and is_near and "comment" in above.type):
+        return None
+    at, indent = line_start(text, start), indent_of(text, start)
+    if language == "go":
+        return Site(found.name, at, f"{indent}// {found.name} ", "", f"{indent}// ", start=found.name)
+    if language == "rust" or (language in {"c", "cpp"} and _count(text, r"///") > _count(text, r"/\*\*")):
+        return Site(found.name, at, f"{indent}/// ", "", f"{indent}/// ")
+    return Site(found.name, at, f"{indent}/** ", " */", f"{indent} * ", stop="*/")
+
+
+def words_of(raw: str, site: Site, *, is_cut: bool = False) -> list[str]:
+    """Return the lines of what the model said, freed of the comment's marks; none when it says nothing."""
+    raw = raw.replace("\r\n", "\n").split(site.stop)[0] if site.stop else raw.replace("\r\n", "\n")
+    mark = site.line.strip()
+    lines: list[str] = []
+    for number, line in enumerate(raw.split("\n")):
+        said = line.strip()
+        if number and mark and not said.startswith(mark):
+            break
+        said = said.removeprefix(mark).strip() if number and mark else said
+        if said and said in lines:
+            break  # it goes round in a circle
+        lines.append(said)
+    if is_cut and lines and not lines[-1].endswith((".", "!", "?")):
+        lines = lines[:-1] if len(lines) > 1 else []
+    while lines and not lines[-1]:
+        lines.pop()
+    lines = lines[:MOST_LINES]
+    if not lines or len(_WORD.findall(lines[0])) < 2:
+        return []
+    if lines[0][-1].isalnum() or lines[0][-1] in "`)":
+        lines[0] += "."
+    return lines
+
+
+def grammar_of(site: Site) -> str:
+    """Return the grammar of the words: text that cannot end the comment, on lines that begin as they must (GBNF)."""
+    forbidden = {'"""': '"', "'''": "'", "*/": "*"}.get(site.stop, "")
+    first = "[a-z]" if site.start else "[A-Z]"
+    mark = _literal("\n" + site.line)
+    end = f" {_literal(site.stop)}?" if site.stop else ""
+    is_string = site.stop in {'"""', "'''"}
+    lines = f'(({mark} line) | ("\\n" {mark} line))*' if is_string else f"({mark} line)*"
+    return f"root ::= {first} line {lines}{end}\nline ::= [^{forbidden}\\\\\\n\\r]+"
+
+
+def _literal(text: str) -> str:
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n").replace("\t", "\\t")
+    return f'"{escaped}"'
+
+
+async def _request(target: Target, tools: Tools, site: Site, sampling: Sampling) -> Infill:
+    text = target.snapshot.text
+    newline = newline_of(text)
+    shown = apply_edits(text, [Edit(Span(site.offset, site.offset), site.head + site.tail + newline)])
+    await tools.engine.start()
+    packed = await tools.context.pack_for(replace(target.snapshot, text=shown), site.offset + len(site.head))
+    return Infill(
+        prompt=packed.parts,
+        max_tokens=MAX_TOKENS,
+        stops=tools.context.stops(),
+        sampling=Sampling(temperature=sampling.temperature, seed=sampling.seed, grammar=grammar_of(site)),
+        priority=ACTION_PRIORITY,
+        key=key_of(target),
+    )
+
+
+def _is_over(raw: str, site: Site) -> bool:
+    return bool(site.stop and site.stop in raw) or raw.count("\n") > MOST_LINES or "\n\n\n" in raw
+
+
+def _edit(text: str, site: Site, words: list[str]) -> Edit:
+    newline = newline_of(text)
+    room = max(40, LINE_COLUMNS - len((site.head + site.tail).expandtabs(4)))
+    lines = [part for line in words for part in (textwrap.wrap(line, room) or [""])]
+    first, rest = lines[0], lines[1:]
+    if not rest:
+        return Edit(Span(site.offset, site.offset), f"{site.head}{first}{site.tail}{newline}")
+    later = [f"{site.line}{line}".rstrip() for line in rest]
+    if site.stop == "*/":
+        indent = site.line[: -len(" * ")]
+        block = [f"{indent}/**", f"{site.line}{first}", *later, f"{indent} */"]
+    elif site.stop:
+        block = [site.head + first, *later, f"{site.line}{site.stop}"]
+    else:
+        block = [site.head + first, *later]
+    return Edit(Span(site.offset, site.offset), newline.join(block) + newline)
+
+
+def _is_comment(syntax: Syntax, edit: Edit) -> bool:
+    """Whether an insertion is a comment, or a docstring, and nothing else: the code around parses as it did."""
+    after = parse(syntax.language, apply_edits(syntax.text, [edit]))
+    if after is None or after.error_count > syntax.error_count:
+        return False
+    start = edit.span.start + len(edit.new_text) - len(edit.new_text.lstrip())
+    end = edit.span.start + len(edit.new_text.rstrip())
+    inner = range(start + 3, end - 2)  # the marks at its ends are part of it
+    return all(after.region_at(at) != "code" for at in inner if not _is_between(after.text, at))
+
+
+def _is_between(text: str, at: int) -> bool:
+    """Whether an offset stands in white space, or before a mark at a line's beginning."""
+    return text[at - 1].isspace() or text[at : at + 1].isspace() or not text[line_start(text, at) : at].strip(" \t/*")
+
+
+def _count(text: str, pattern: str) -> int:
+    return len(re.findall(pattern, text))
