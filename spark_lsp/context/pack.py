@@ -6,6 +6,7 @@ inputs give the same prompt. Never cuts the trunk from the front and never shows
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from heapq import heapify, heappop, heappush
 from math import exp, log
 from typing import Literal
 
@@ -20,7 +21,7 @@ from spark_lsp.engine.base import PromptPart
 from spark_lsp.engine.fim import FimFamily, build_prompt, pieces, prompt_tokens
 
 SPARE_STEP_TOKENS = 64  # some ten lines of typing
-SIZE_PENALTY = 0.3  # per factor e of tokens; between ranking by score and by score per token
+SIZE_PENALTY = 0.5  # per factor e of tokens; between ranking by score and by score per token
 LIKELY_SCORE = 5.0  # at which a definition is needed as likely as not, see index/rank.py
 WORTH_READING = 0.1
 """Names needed more for which a tail is read anew: it costs a window's tokens."""
@@ -123,22 +124,35 @@ def _within(trunk: Sequence[Segment], budget_tokens: int) -> list[Segment]:
 
 def _chosen(pieces: Sequence[Piece], budget_tokens: int) -> list[Segment]:
     """Take pieces that fit, best first by score and size; a path line is paid once for all pieces of its file."""
-    order = sorted(pieces, key=lambda piece: (-_worth(piece), piece.segment.path, piece.segment.start_line))
+    by_path: dict[str, list[tuple[float, int]]] = {}
+    waiting: list[tuple[float, int]] = []
+    for number, piece in enumerate(pieces):
+        by_path.setdefault(piece.segment.path, []).append((-_worth(piece, piece.text_tokens), number))
+        waiting.append((-_worth(piece, piece.text_tokens + piece.frame_tokens), number))
+    heapify(waiting)
     chosen: list[Segment] = []
-    paths: set[str] = set()
+    taken: set[int] = set()
+    paid: set[str] = set()
     used = 0
-    for piece in order:
-        segment = piece.segment
-        cost = piece.text_tokens + (0 if segment.path in paths else piece.frame_tokens)
-        if used + cost <= budget_tokens:
-            chosen.append(segment)
-            paths.add(segment.path)
-            used += cost
+    while waiting:
+        _, number = heappop(waiting)
+        piece = pieces[number]
+        path = piece.segment.path
+        cost = piece.text_tokens + (0 if path in paid else piece.frame_tokens)
+        if number in taken or used + cost > budget_tokens:
+            continue
+        taken.add(number)
+        chosen.append(piece.segment)
+        used += cost
+        if path not in paid:  # the others of this file have become cheaper
+            paid.add(path)
+            for again in by_path[path]:
+                heappush(waiting, again)
     return chosen
 
 
-def _worth(piece: Piece) -> float:
-    return piece.segment.score - SIZE_PENALTY * log(piece.text_tokens + 1)
+def _worth(piece: Piece, tokens: int) -> float:
+    return piece.segment.score - SIZE_PENALTY * log(tokens + 1)
 
 
 def _is_enough(shown: Sequence[Segment], tail: Sequence[Segment], found: Sequence[Piece], limit: int) -> bool:

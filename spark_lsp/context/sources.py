@@ -17,7 +17,8 @@ from spark_lsp.trace import bug
 
 RANKED_DEFINITIONS = 60
 BODIES = 8
-BODY_PENALTY = 3.0  # a body comes in where the heads left over are this much less likely, see docs/evaluation.md
+REST_PENALTY, BODY_PENALTY = 1.5, 5.0
+"""The rest of a long head, and a body, come in where the first lines left over are this much less likely."""
 RECENT_FILES = 3
 RECENT_LINES = 12  # what fits the eye around an edit
 RECENT_SCORE = 3.0  # as a definition that the file uses nearby: what was just edited elsewhere is often needed here
@@ -57,7 +58,10 @@ def ranked_definitions(cursor: Cursor) -> list[Segment]:
         if head is None:  # the file has changed on disk since it was indexed
             continue
         text, line = head
-        found.append(_definition(each, text, line, each.score))
+        first, _, rest = text.partition("\n")
+        found.append(_definition(each, first, line, each.score))
+        if rest:
+            found.append(_definition(each, rest, line + 1, each.score - REST_PENALTY))
         if place < BODIES and each.definition.kind in HEADED:
             body = whole_definition(entry.text, each.definition)
             if body is not None and body[0] != text:

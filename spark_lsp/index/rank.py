@@ -8,7 +8,7 @@ file changed since weighs with its old words, but only live definitions come out
 
 import math
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import islice
@@ -34,7 +34,7 @@ HOME_WEIGHT = 0.5  # that names near the cursor are defined in the same file
 IMPORTED_WEIGHT = 0.3
 NEARNESS_WEIGHT = 0.1
 TEST_PENALTY = 3.0
-FIELD_PENALTY = 1.5
+FIELD_PENALTY = 3.0  # by name alone it cannot be told from a local name or a key, and most are
 OWN_PENALTY = 4.0  # the file defines the name itself
 HOMONYM_PENALTY = 0.8  # per doubling of the places that define a name: any one of them is less likely meant
 OTHER_PLACE_PENALTY = 1.5  # for each place but the likeliest
@@ -46,6 +46,7 @@ PLACES_LOOKED_AT = 16  # a name that more places define (``__init__``) is no use
 PLACES_PER_NAME = 3
 HOME_PLACES = 4  # a name with more tells nothing about where its company is defined
 HOME_DECAY_WORDS = 12
+FRESH_WORDS = 24  # so near to the cursor a word counts as used even where the syntax of the last look does not say so
 NAMES_IN_RESERVE = 40  # names beyond the limit whose places are scored: homes and imports may lift them
 FIELDS = frozenset({"field"})
 
@@ -67,6 +68,8 @@ class _Cursor:
     path: str
     words: Nearby
     own_names: frozenset[str]
+    uses: Container[str]
+    """Identifiers of the file when it was last indexed: other words of it stand in comments and strings."""
     imported_names: frozenset[str]
     imported_files: frozenset[str]
     siblings: npt.NDArray[np.bool_]
@@ -108,6 +111,7 @@ def _cursor(view: IndexView, path: str, words: Nearby, language: str) -> _Cursor
         path,
         words,
         frozenset(each.name for each in entry.symbols.definitions) if entry else frozenset(),
+        entry.symbols.references if entry and entry.symbols.references else words.distance,
         frozenset(name.rpartition(".")[2] for each in imports for name in each.names),
         frozenset(files),
         _siblings(view.postings, path),
@@ -139,9 +143,10 @@ def _siblings(postings: Postings, path: str) -> npt.NDArray[np.bool_]:
 def _best_names(view: IndexView, cursor: _Cursor, together: Together, limit: int) -> list[tuple[str, float]]:
     """Score names without looking at their places; return the best, and those that this file imports."""
     scores = {name: TOGETHER_WEIGHT * math.log1p(score) for name, score in together.scores.items()}
-    known = (name for name in cursor.words.distance if name in view.definitions)
-    for name in islice(known, CANDIDATES):
-        away = math.log1p(min(cursor.words.distance[name], FAR))
+    distance = cursor.words.distance
+    used = (name for name in distance if name in cursor.uses or distance[name] < FRESH_WORDS)
+    for name in islice((name for name in used if name in view.definitions), CANDIDATES):
+        away = math.log1p(min(distance[name], FAR))
         scores[name] = scores.get(name, 0.0) + USED_WEIGHT + NEARER_WEIGHT * (math.log1p(FAR) - away)
     for path in sorted(cursor.imported_files)[:IMPORTED_FILES]:
         tops = (each.name for each in view.files[path].symbols.definitions if not each.container)

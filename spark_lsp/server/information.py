@@ -4,7 +4,8 @@ from typing import Any
 
 import msgspec
 
-from spark_lsp.context.report import as_html, as_json
+from spark_lsp.context.page import as_html
+from spark_lsp.context.report import as_json
 from spark_lsp.server.convert import position_in, uri_in
 from spark_lsp.server.inline_completion import hole_at
 from spark_lsp.server.session import Session
@@ -27,5 +28,5 @@ async def context(session: Session, params: dict[str, Any]) -> dict[str, Any] | 
     packed = await session.rooms.context.pack_for(hole.snapshot, hole.offset, ceiling_tokens)
     report = as_json(packed, with_prompt=params.get("prompt") is True)
     if params.get("html") is True:
-        report["html"] = as_html(packed, f"Context of {hole.snapshot.uri.rpartition('/')[2]}")
+        report["html"] = as_html(packed, f"Context of {hole.snapshot.uri.rpartition('/')[2]}", session.log.records())
     return report

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from spark_lsp.context.report import as_html, as_json
+from spark_lsp.context.page import as_html
+from spark_lsp.context.report import as_json
 from spark_lsp.engine.base import Control
 from spark_lsp.engine.fim import FAMILIES
 from tests.context.check import packed_for, told

@@ -2,7 +2,8 @@
 
 A case is a cursor in a project whose next three lines are cut out. A name counts when those lines use it, one to three
 places in other files define it, and its own file does not; it is found when a line that defines it is shown. A novel
-name stands nowhere else in its file, so that a model cannot copy it from there. Deterministic for a seed.
+name stands nowhere else in its file, so that a model cannot copy it from there. Names that are nothing but fields are
+counted apart: by name alone they cannot be told from locals and keys. Deterministic for a seed.
 """
 
 import random
@@ -22,6 +23,7 @@ from spark_lsp.text.syntax import parse
 
 HOLE_LINES = 3
 MOST_PLACES = 3
+GROUPS = ("all", "novel", "fields")
 TRIES_PER_CASE = 40  # cursors whose next lines need nothing of another file say nothing
 
 Shown = frozenset[tuple[str, str]]
@@ -39,6 +41,7 @@ class Case:
     hole: str
     needed: Mapping[str, Shown]
     novel: frozenset[str]
+    fields: frozenset[str]
 
     @property
     def snapshot(self) -> Snapshot:
@@ -54,9 +57,10 @@ class Tally:
     needed: Counter[str] = field(default_factory=Counter)
 
     def add(self, case: Case, shown: Shown) -> None:
-        """Count one case, both for all of its names and for the novel ones."""
+        """Count one case, both for all of its names and for the novel ones, fields apart."""
         for name, lines in case.needed.items():
-            for group in ("all", "novel") if name in case.novel else ("all",):
+            groups = ["fields"] if name in case.fields else ["all", "novel"] if name in case.novel else ["all"]
+            for group in groups:
                 self.needed[group] += 1
                 self.found[group] += not lines.isdisjoint(shown)
 
@@ -95,15 +99,18 @@ def _case(view: IndexView, entry: FileEntry, chance: random.Random) -> Case | No
     inside, outside = _names_inside_and_outside(entry, text, Span(start, end))
     own = {definition.name for definition in entry.symbols.definitions}
     needed: dict[str, Shown] = {}
+    fields: set[str] = set()
     for name in inside:
         places = view.definitions.get(name, ())
         if name not in own and 0 < len(places) <= MOST_PLACES:
             needed[name] = frozenset(defining_line(view.files[path], definition) for path, definition in places)
-    if not needed:
+            if all(definition.kind == "field" for _, definition in places):
+                fields.add(name)
+    if not needed.keys() - fields:
         return None
     novel = frozenset(needed.keys() - outside)
     bare = text[:start] + text[end:]
-    return Case(entry.path, entry.language, bare, start, text[start:end], needed, novel)
+    return Case(entry.path, entry.language, bare, start, text[start:end], needed, novel, frozenset(fields))
 
 
 def _names_inside_and_outside(entry: FileEntry, text: str, hole: Span) -> tuple[list[str], set[str]]:
@@ -146,6 +153,7 @@ def lines_of(segments: Iterable[Segment]) -> Shown:
 
 def table(tallies: Mapping[str, Mapping[int, Tally]], budgets: Sequence[int]) -> Iterator[dict[str, object]]:
     """Yield a row for each packer and group of names, a column for each budget."""
-    for group in ("all", "novel"):
+    for group in GROUPS:
         for packer, by_budget in tallies.items():
-            yield {"names": group, "packer": packer} | {str(each): by_budget[each].share(group) for each in budgets}
+            shares = {str(each): by_budget[each].share(group) for each in budgets}
+            yield {"names": group, "count": by_budget[budgets[0]].needed[group], "packer": packer} | shares
