@@ -78,8 +78,12 @@ def _summary(packed: Packed) -> str:
 
 
 def _legend() -> str:
-    marks = (("stable", "stable, read by the model"), ("stable new", "stable, still to be read"))
-    marks += (("volatile new", "volatile: chosen for this cursor"), ("local", "the file that is being edited"))
+    marks = (
+        ("stable", "stable, read by the model"),
+        ("stable new", "stable, still to be read"),
+        ("volatile new", "volatile: chosen for this cursor"),
+        ("local", "the file that is being edited"),
+    )
     return "<p class=legend>" + "".join(f'<b class="{name}"></b>{text}' for name, text in marks) + "</p>"
 
 
