@@ -4,6 +4,7 @@ A pure function of the text and its scores: how the stream was sliced never matt
 unfinished text is a beginning of what it returns for the finished one.
 """
 
+import re
 from dataclasses import dataclass, field
 
 from spark_lsp.completion.clean import Cleaned, clean
@@ -13,6 +14,7 @@ from spark_lsp.completion.names import Knows
 from spark_lsp.completion.settle import settled
 from spark_lsp.completion.trim import trim
 
+_OPEN_WORD = re.compile(r"\w+$")
 FEWEST_SURE_CHARACTERS = 3  # a confident "(" or "x" is no help
 
 
@@ -45,16 +47,21 @@ def judge(hole: Hole, raw: str, scores: Scores, terms: Terms, *, finished: bool,
     ``finished``: it says no more. ``whole``: it ended by itself, rather than at a limit in the middle of a word.
     """
     trimmed = trim(hole, raw, max_lines=terms.max_lines, finished=finished)
-    is_whole = trimmed.done and (whole or bool(trimmed.rule))
+    is_whole = trimmed.done and (whole or bool(trimmed.rule)) and trimmed.rule != "cycle"
     text = trimmed.text if is_whole else settled(hole, trimmed.text)
     rule = trimmed.rule
     if terms.confidence and text.strip():
         sure = confident_end(hole, text, scores, terms.confidence, terms.knows)
         if sure < len(text):
-            sure_part = Cleaned(text[:sure], 0, "confidence")
+            sure_part = Cleaned(_whole_words(text, sure), 0, "confidence")
             text, rule, is_whole = sure_part.text, sure_part.rule, False
     cleaned = clean(hole, text, whole=is_whole)
     is_little = sum(not char.isspace() for char in cleaned.text) < FEWEST_SURE_CHARACTERS
     if not cleaned.text or (terms.confidence and not is_whole and is_little):
         return Judged("", 0, rule or cleaned.rule, trimmed.done)
     return Judged(cleaned.text, cleaned.replaced, rule, trimmed.done, confidence_of(scores, len(cleaned.text.rstrip())))
+
+
+def _whole_words(text: str, end: int) -> str:
+    """Return a text up to an offset, without the word that it would cut."""
+    return _OPEN_WORD.sub("", text[:end]) if re.match(r"\w", text[end:]) else text[:end]

@@ -137,6 +137,7 @@ def _line_cuts(hole: Hole, text: str, max_lines: int) -> Iterator[_Cut]:
             break
     if hole.multi_line:
         yield from _dedent(hole, text, starts)
+        yield from _bracket(hole, text)
         yield from _block(hole, text, starts)
 
 
@@ -146,6 +147,16 @@ def _single_line(hole: Hole, text: str, ends: list[int]) -> Iterator[_Cut]:
         if hole.line_suffix.strip() or not unclosed(text[:end]):
             yield _Cut(end + 1, end, "single_line")
             return
+
+
+def _bracket(hole: Hole, text: str) -> Iterator[_Cut]:
+    """Stop at the end of the line that closes the bracket with which the cursor's line ends."""
+    if hole.line_prefix.rstrip()[-1:] not in OPENERS:
+        return
+    closer = _first_unopened("", text)
+    end = -1 if closer is None else text.find("\n", closer)
+    if end >= 0:
+        yield _Cut(end + 1, end, "block_end")
 
 
 def _block(hole: Hole, text: str, starts: list[int]) -> Iterator[_Cut]:
