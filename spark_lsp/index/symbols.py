@@ -23,6 +23,7 @@ CLASS_LIKE = frozenset({"class", "interface", "enum", "container.type"})
 _HOLDERS = frozenset({*CLASS_LIKE, "function", "method", "type", "container"})  # kinds that can hold definitions
 
 SIGNATURE_LINES = 3  # a definition without a body (a constant's table) shows no more of itself than this
+SIGILS, ENDINGS = ":@$", "?!="  # what stands around Ruby's names and is no part of the word that uses them
 REFERENCES_LIMIT = 5_000  # names per file; above lie word lists and fixtures, which say nothing about use
 
 
@@ -134,7 +135,9 @@ def _merge(
     kind = role.removeprefix("definition.")
     known = found.get(name_start)
     if known is None:
-        found[name_start] = _Found(_text(syntax, name), name_start, start, end, body_start, kind, pattern, owner)
+        text = _text(syntax, name)
+        text = text.lstrip(SIGILS).rstrip(ENDINGS) or text
+        found[name_start] = _Found(text, name_start, start, end, body_start, kind, pattern, owner)
         return
     if known.body_start < 0:
         known.body_start = body_start
@@ -226,7 +229,17 @@ def _imports(syntax: Syntax, matches: Matches) -> tuple[Import, ...]:
     modules: dict[int, tuple[str, dict[str, None]]] = {}
     for _, captures in matches:
         for module in captures.get("import.module", ()):
-            written = _text(syntax, module).strip("<>\"'")
-            _, names = modules.setdefault(module.start_byte, (written, {}))
-            names.update({_text(syntax, node): None for node in captures.get("import.name", ())})
+            _take_import(syntax, modules, module.start_byte, _text(syntax, module).strip("<>\"'"), captures)
+        if begin := captures.get("import.from"):  # Scala's grammar knows the parts of a path, not the path
+            start, end = begin[0].start_byte, captures.get("import.to", begin)[0].end_byte
+            written = syntax.source[start:end].decode("utf-8", "replace")
+            _take_import(syntax, modules, start, written, captures)
     return tuple(Import(module, tuple(names)) for _, (module, names) in sorted(modules.items()) if module)
+
+
+def _take_import(
+    syntax: Syntax, modules: dict[int, tuple[str, dict[str, None]]], start: int, module: str, captures: Captures
+) -> None:
+    known, names = modules.get(start, ("", {}))
+    names.update({_text(syntax, node): None for node in captures.get("import.name", ())})
+    modules[start] = (max(module, known, key=len), names)

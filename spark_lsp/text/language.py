@@ -76,6 +76,14 @@ _ROWS = (
         "{([",
         ("c++",),
     ),
+    Language("csharp", (".cs",), "tree_sitter_c_sharp:language", "csharp", "//", "{(["),
+    Language("ruby", (".rb", ".rake", ".gemspec", ".ru"), "tree_sitter_ruby:language", "ruby", "#", "|{(["),
+    Language("php", (".php", ".phtml"), "tree_sitter_php:language_php", "php", "//", "{(["),
+    Language("lua", (".lua",), "tree_sitter_lua:language", "lua", "--", "{(["),
+    Language("bash", (".sh", ".bash"), "tree_sitter_bash:language", "bash", "#", "{([", ("shellscript", "sh")),
+    Language("kotlin", (".kt", ".kts"), "tree_sitter_kotlin:language", "kotlin", "//", "{(["),
+    Language("scala", (".scala", ".sc", ".sbt"), "tree_sitter_scala:language", "scala", "//", "{(["),
+    Language("swift", (".swift",), "tree_sitter_swift:language", "swift", "//", "{(["),
 )
 
 LANGUAGES: Mapping[str, Language] = {row.name: row for row in _ROWS}

@@ -31,11 +31,11 @@ _WORDS = {
         private protected public readonly satisfies string symbol type unique unknown get set override
     """,
     "go": """
-        break case chan const continue default defer else fallthrough false for func go goto if import interface iota
+        _ break case chan const continue default defer else fallthrough false for func go goto if import interface iota
         map nil package range return select struct switch true type var
     """,
     "rust": """
-        as async await bool break char const continue crate dyn else enum extern f32 f64 false fn for i128 i16 i32 i64
+        _ as async await bool break char const continue crate dyn else enum extern f32 f64 false fn for i128 i16 i32 i64
         i8 if impl in isize let loop macro_rules match mod move mut pub ref return self static str struct super trait
         true type u128 u16 u32 u64 u8 union unsafe use usize where while
     """,
@@ -54,7 +54,7 @@ _WORDS = {
         virtual wchar_t
     """,
     "csharp": """
-        abstract as async await base bool break byte case catch char checked class const continue decimal default
+        _ abstract as async await base bool break byte case catch char checked class const continue decimal default
         delegate do double dynamic else enum event explicit extern false finally fixed float for foreach get goto if
         implicit in init int interface internal is lock long nameof namespace new null object operator out override
         params partial private protected public readonly record ref required return sbyte sealed set short sizeof
@@ -82,19 +82,19 @@ _WORDS = {
         return select set shift source test then time trap true typeset unset until while
     """,
     "kotlin": """
-        abstract actual annotation as break by catch class companion const constructor continue crossinline data do
+        _ abstract actual annotation as break by catch class companion const constructor continue crossinline data do
         else enum expect external false final finally for fun get if import in infix init inline inner interface
         internal is it lateinit noinline null object open operator out override package private protected public
         reified return sealed set super suspend tailrec this throw true try typealias val value var vararg when where
         while
     """,
     "scala": """
-        abstract case catch class def do else end enum export extends extension false final finally for forSome given
+        _ abstract case catch class def do else end enum export extends extension false final finally for forSome given
         if implicit import inline lazy match new null object opaque override package private protected return sealed
         super then this throw trait true try type using val var while with yield
     """,
     "swift": """
-        actor any as associatedtype async await break case catch class continue convenience default defer deinit do
+        _ actor any as associatedtype async await break case catch class continue convenience default defer deinit do
         else enum extension fallthrough false fileprivate final for func get guard if import in indirect infix init
         inout internal is lazy let mutating nil nonisolated nonmutating open operator optional override postfix
         precedencegroup prefix private protocol public repeat required rethrows return self set some static struct

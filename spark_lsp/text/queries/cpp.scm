@@ -4,11 +4,52 @@
 (function_definition declarator: (function_declarator declarator: (identifier) @name) body: (compound_statement) @body) @definition.function
 (function_definition declarator: (pointer_declarator declarator: (function_declarator declarator: (identifier) @name))
   body: (compound_statement) @body) @definition.function
-(translation_unit (declaration declarator: (function_declarator declarator: (identifier) @name)) @definition.function)
-(translation_unit (declaration declarator: (pointer_declarator declarator: (function_declarator
-  declarator: (identifier) @name))) @definition.function)
-(translation_unit (declaration declarator: (identifier) @name) @definition.variable)
-(translation_unit (declaration declarator: (init_declarator declarator: (identifier) @name)) @definition.variable)
+[
+ (translation_unit (declaration declarator: [(function_declarator declarator: (identifier) @name)
+   (pointer_declarator declarator: (function_declarator declarator: (identifier) @name))]) @definition.function)
+ (preproc_ifdef (declaration declarator: [(function_declarator declarator: (identifier) @name)
+   (pointer_declarator declarator: (function_declarator declarator: (identifier) @name))]) @definition.function)
+ (preproc_if (declaration declarator: [(function_declarator declarator: (identifier) @name)
+   (pointer_declarator declarator: (function_declarator declarator: (identifier) @name))]) @definition.function)
+ (preproc_else (declaration declarator: [(function_declarator declarator: (identifier) @name)
+   (pointer_declarator declarator: (function_declarator declarator: (identifier) @name))]) @definition.function)
+ (preproc_elif (declaration declarator: [(function_declarator declarator: (identifier) @name)
+   (pointer_declarator declarator: (function_declarator declarator: (identifier) @name))]) @definition.function)
+ (declaration_list (declaration declarator: [(function_declarator declarator: (identifier) @name)
+   (pointer_declarator declarator: (function_declarator declarator: (identifier) @name))]) @definition.function)
+]
+[
+ (translation_unit (declaration declarator: [(identifier) @name (pointer_declarator declarator: (identifier) @name)
+   (array_declarator declarator: (identifier) @name) (init_declarator declarator: [(identifier) @name
+     (pointer_declarator declarator: (identifier) @name) (array_declarator declarator: (identifier) @name)
+     (pointer_declarator declarator: (array_declarator declarator: (identifier) @name))
+     (array_declarator declarator: (array_declarator declarator: (identifier) @name))])]) @definition.variable)
+ (preproc_ifdef (declaration declarator: [(identifier) @name (pointer_declarator declarator: (identifier) @name)
+   (array_declarator declarator: (identifier) @name) (init_declarator declarator: [(identifier) @name
+     (pointer_declarator declarator: (identifier) @name) (array_declarator declarator: (identifier) @name)
+     (pointer_declarator declarator: (array_declarator declarator: (identifier) @name))
+     (array_declarator declarator: (array_declarator declarator: (identifier) @name))])]) @definition.variable)
+ (preproc_if (declaration declarator: [(identifier) @name (pointer_declarator declarator: (identifier) @name)
+   (array_declarator declarator: (identifier) @name) (init_declarator declarator: [(identifier) @name
+     (pointer_declarator declarator: (identifier) @name) (array_declarator declarator: (identifier) @name)
+     (pointer_declarator declarator: (array_declarator declarator: (identifier) @name))
+     (array_declarator declarator: (array_declarator declarator: (identifier) @name))])]) @definition.variable)
+ (preproc_else (declaration declarator: [(identifier) @name (pointer_declarator declarator: (identifier) @name)
+   (array_declarator declarator: (identifier) @name) (init_declarator declarator: [(identifier) @name
+     (pointer_declarator declarator: (identifier) @name) (array_declarator declarator: (identifier) @name)
+     (pointer_declarator declarator: (array_declarator declarator: (identifier) @name))
+     (array_declarator declarator: (array_declarator declarator: (identifier) @name))])]) @definition.variable)
+ (preproc_elif (declaration declarator: [(identifier) @name (pointer_declarator declarator: (identifier) @name)
+   (array_declarator declarator: (identifier) @name) (init_declarator declarator: [(identifier) @name
+     (pointer_declarator declarator: (identifier) @name) (array_declarator declarator: (identifier) @name)
+     (pointer_declarator declarator: (array_declarator declarator: (identifier) @name))
+     (array_declarator declarator: (array_declarator declarator: (identifier) @name))])]) @definition.variable)
+ (declaration_list (declaration declarator: [(identifier) @name (pointer_declarator declarator: (identifier) @name)
+   (array_declarator declarator: (identifier) @name) (init_declarator declarator: [(identifier) @name
+     (pointer_declarator declarator: (identifier) @name) (array_declarator declarator: (identifier) @name)
+     (pointer_declarator declarator: (array_declarator declarator: (identifier) @name))
+     (array_declarator declarator: (array_declarator declarator: (identifier) @name))])]) @definition.variable)
+]
 (struct_specifier name: (type_identifier) @name body: (_) @body) @definition.class
 (union_specifier name: (type_identifier) @name body: (_) @body) @definition.class
 (enum_specifier name: (type_identifier) @name body: (_) @body) @definition.enum
@@ -16,6 +57,12 @@
 (type_definition declarator: (type_identifier) @name) @definition.type
 (field_declaration declarator: (field_identifier) @name) @definition.field
 (field_declaration declarator: (pointer_declarator declarator: (field_identifier) @name)) @definition.field
+(field_declaration declarator: (array_declarator declarator: (field_identifier) @name)) @definition.field
+(field_declaration declarator: (function_declarator declarator: (parenthesized_declarator
+  (pointer_declarator declarator: (field_identifier) @name)))) @definition.field
+(type_definition declarator: (pointer_declarator declarator: (type_identifier) @name)) @definition.type
+(type_definition declarator: (function_declarator declarator: (parenthesized_declarator
+  (pointer_declarator declarator: (type_identifier) @name)))) @definition.type
 (preproc_def name: (identifier) @name) @definition.constant
 (preproc_function_def name: (identifier) @name) @definition.function
 (class_specifier name: (type_identifier) @name body: (_) @body) @definition.class
