@@ -13,9 +13,10 @@ demo: ## Set up, index a sample workspace, stream completions and show a code ac
 test: check ## Set up for development, check the code, run all tests but those in real editors
 	@$(RUN)python -m pytest -m "not editor"
 
-test-editors: ## Run the tests in real editors: Neovim and VS Code's extension
+test-editors: ## Fetch real editors into .venv and run the tests in them: VS Code, Neovim, Emacs, Helix
 	@sh scripts/setup.sh dev editors
-	@$(RUN)python -m pytest -m editor
+	@$(RUN)python -m tests.editors.install
+	@$(RUN)python -m pytest -m editor --durations=10
 
 check: setup ## Lint, formatting, types, and whether generated files are fresh
 	@$(RUN)ruff check .

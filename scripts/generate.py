@@ -1,4 +1,4 @@
-"""Writes the files that follow from others: docs/configuration.md, settings of the VS Code extension, the model card.
+"""Writes what follows from elsewhere: docs/configuration.md, settings and actions of the VS Code extension, model card.
 
 ``--check`` writes nothing and fails when a file is not what it should be. To change a setting, change
 ``spark_lsp/config.py`` and run ``make generate``.
@@ -6,13 +6,15 @@
 
 import json
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from models.training import card
+from spark_lsp.actions.base import Action
+from spark_lsp.actions.catalog import CATALOG
 from spark_lsp.config import Setting, Settings, Source, environment_source, resolve, settings_keys
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -21,6 +23,9 @@ MANIFEST = "editors/vscode/package.json"
 EVALUATION = "models/spark-nano/evaluation.json"
 CARD = "models/spark-nano/README.md"
 SECTION = "spark"
+ACTION_COMMAND = "sparkLsp.action."
+ASKING = ("rewrite",)
+"""Actions whose command asks the user for something first, so that the extension has its own."""
 HAND_WRITTEN = (f"{SECTION}.server.", f"{SECTION}.trace.")
 """Settings of the extension itself, which the server never reads."""
 
@@ -66,7 +71,7 @@ def generated() -> Iterator[tuple[str, str]]:
     keys = settings_keys()
     yield PAGE, configuration_page(keys)
     if (ROOT / MANIFEST).is_file():
-        yield MANIFEST, manifest(_current(MANIFEST), keys)
+        yield MANIFEST, manifest(_current(MANIFEST), keys, CATALOG)
     if (ROOT / EVALUATION).is_file():
         yield CARD, card.page(json.loads(_current(EVALUATION)))
 
@@ -93,9 +98,16 @@ def configuration_page(keys: Mapping[str, Setting]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def manifest(current: str, keys: Mapping[str, Setting]) -> str:
-    """Return package.json with the settings of the server; keys of the extension itself stay as they are."""
+def manifest(current: str, keys: Mapping[str, Setting], actions: Sequence[Action]) -> str:
+    """Return package.json with the settings and actions of the server; what is the extension's own stays as it is."""
     package = json.loads(current)
+    commands = [row for row in package["contributes"]["commands"] if not row["command"].startswith(ACTION_COMMAND)]
+    package["contributes"]["commands"] = commands + [
+        {"command": f"{ACTION_COMMAND}{action.id}", "category": "Spark", "title": action.id.replace(".", " ").title()}
+        for action in actions
+        if action.id not in ASKING
+    ]
+    package["sparkActions"] = {action.id: action.kind for action in actions if action.id not in ASKING}
     configuration = package["contributes"]["configuration"]
     own = {name: value for name, value in configuration.get("properties", {}).items() if name.startswith(HAND_WRITTEN)}
     configuration["properties"] = {**own, **{f"{SECTION}.{key}": _property(setting) for key, setting in keys.items()}}

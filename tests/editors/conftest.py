@@ -3,11 +3,13 @@
 import json
 import shutil
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from tests.editors import extension, install, shop
 
 FAKE_SERVER = Path(__file__).parent / "fixtures" / "fake_server.py"
 
@@ -65,3 +67,84 @@ def fake(start_neovim: Callable[..., Any], tmp_path: Path) -> Callable[..., Any]
         return editor
 
     return open_text
+
+
+@pytest.fixture(scope="session")
+def code_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """VS Code for the whole session, with the extension as it is packed for users."""
+    for part in ("chromium", "vscode"):
+        if reason := install.missing(part):
+            pytest.skip(reason)
+    from tests.editors.browser import CodeServer  # noqa: PLC0415 - importable only now
+
+    server = CodeServer(tmp_path_factory.mktemp("code"), extension.build())
+    yield server
+    server.close()
+
+
+@pytest.fixture(scope="module")
+def chromium(code_server: Any) -> Iterator[Any]:
+    """A browser. One module at a time: its event loop and the one that drives Neovim would get in each other's way."""
+    from playwright.sync_api import sync_playwright  # noqa: PLC0415 - importable only now
+
+    from tests.editors.browser import launch  # noqa: PLC0415
+
+    with sync_playwright() as playwright:
+        browser = launch(playwright)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def open_vscode(
+    chromium: Any, code_server: Any, tmp_path: Path, request: pytest.FixtureRequest
+) -> Iterator[Callable[..., Any]]:
+    """Open windows on a workspace, with a server's command or none and further settings of the machine."""
+    from tests.editors.browser import Window  # noqa: PLC0415 - importable only now
+
+    windows = []
+
+    def open_window(
+        workspace: Path,
+        command: list[str] | None,
+        *,
+        variables: Mapping[str, str] | None = None,
+        settings: Mapping[str, Any] | None = None,
+    ) -> Any:
+        path = ""
+        if command:
+            path = str(shop.script(tmp_path / "spark-lsp", command, dict(variables or {})))
+        code_server.configure({"spark.server.path": path, **(settings or {})})
+        windows.append(Window(chromium, code_server, workspace, request.node.name))
+        return windows[-1]
+
+    yield open_window
+    for window in windows:
+        window.close()
+
+
+@pytest.fixture
+def fake_vscode(open_vscode: Callable[..., Any], tmp_path: Path) -> Iterator[Callable[..., Any]]:
+    """A window with the cursor at ``$0`` of a text, with the fake server answering from a table."""
+    from tests.editors.browser import Control  # noqa: PLC0415 - importable only now
+
+    control = Control()
+
+    def open_text(text: str, *answers: dict[str, Any], settings: Mapping[str, Any] | None = None, **table: Any) -> Any:
+        table_file = tmp_path / "table.json"
+        whole = {"answers": answers, "encoding": "utf-16", "control": control.address, **table}
+        table_file.write_text(json.dumps(whole), encoding="utf-8")
+        before, found, after = text.partition("$0")
+        assert found, "the text needs a $0 where the cursor stands"
+        work = tmp_path / "work"
+        work.mkdir()
+        (work / "module.txt").write_text(before + after, encoding="utf-8")
+        window = open_vscode(work, [sys.executable, str(FAKE_SERVER), str(table_file)], settings=settings)
+        window.control = control
+        window.wait_status("Running.")
+        window.open("module.txt")
+        window.go_to(before.count("\n") + 1, len(before.rpartition("\n")[2]) + 1)
+        return window
+
+    yield open_text
+    control.close()

@@ -1,51 +1,22 @@
 """The VS Code extension compiles strictly and packs to one small file. Fast the second time: the modules are kept."""
 
-import hashlib
 import json
-import os
 import re
-import shutil
-import subprocess
 import zipfile
-from pathlib import Path
+from typing import Any
 
 import pytest
 
+from tests.editors.extension import EXTENSION, build, fetch_modules, run_script
+
 pytestmark = pytest.mark.editor
 
-EXTENSION = Path(__file__).resolve().parents[2] / "editors" / "vscode"
 LARGEST_PACKAGE_BYTES = 1_000_000
-# What npm says when it reaches no registry; a lock file that does not fit says something else, and fails.
-NO_NETWORK = ("ENOTFOUND", "EAI_AGAIN", "ECONNREFUSED", "ENETUNREACH", "ETIMEDOUT", "ENOTCACHED")
-
-
-def npm(*arguments: str) -> subprocess.CompletedProcess[str]:
-    program = shutil.which("npm")
-    if program is None:
-        pytest.skip("no npm here: Node 20 or newer is needed to build the VS Code extension")
-    command = [program, "--silent", *arguments] if arguments[0] == "run" else [program, *arguments]
-    return subprocess.run(
-        command, cwd=EXTENSION, env=os.environ | {"CI": "1"}, capture_output=True, text=True, timeout=600, check=False
-    )
-
-
-def run_script(name: str) -> None:
-    done = npm("run", name)
-    assert done.returncode == 0, f"npm run {name}\n{done.stdout}\n{done.stderr}"
 
 
 @pytest.fixture(scope="module", autouse=True)
 def node_modules() -> None:
-    """Installed as the lock file says, and only when it has changed since."""
-    lock = hashlib.sha256((EXTENSION / "package-lock.json").read_bytes()).hexdigest()
-    stamp = EXTENSION / "node_modules" / ".installed-lock-sha256"
-    if stamp.exists() and stamp.read_text(encoding="ascii") == lock:
-        return
-    done = npm("ci", "--no-progress")
-    if done.returncode != 0 and any(code in done.stderr for code in NO_NETWORK):
-        pytest.skip("npm reaches no registry, and the extension's modules are not installed")
-    assert done.returncode == 0, f"npm ci\n{done.stdout}\n{done.stderr}"
-    stamp.write_text(lock, encoding="ascii")
+    fetch_modules()
 
 
 def test_types_are_right() -> None:
@@ -53,21 +24,43 @@ def test_types_are_right() -> None:
 
 
 def test_one_small_package_holds_what_it_needs_and_nothing_else() -> None:
-    package = EXTENSION / "spark-lsp.vsix"
-    package.unlink(missing_ok=True)
-    run_script("package")
+    package = build()
     assert package.stat().st_size < LARGEST_PACKAGE_BYTES
     with zipfile.ZipFile(package) as archive:
         names = {name.removeprefix("extension/") for name in archive.namelist() if name.startswith("extension/")}
-    assert names == {"package.json", "readme.md", "LICENSE.txt", "dist/extension.js", "images/icon.png"}
+    pictures = {f"images/{path.name}" for path in (EXTENSION / "images").glob("*.png")}
+    pages = {f"media/{path.name}" for path in (EXTENSION / "media").glob("*.md")}
+    assert names == {"package.json", "readme.md", "LICENSE.txt", "dist/extension.js", *pictures, *pages}
 
 
 def test_every_command_has_a_handler() -> None:
-    manifest = json.loads((EXTENSION / "package.json").read_text(encoding="utf-8"))
-    contributed = {row["command"] for row in manifest["contributes"]["commands"]}
+    contributed = {row["command"] for row in _manifest()["contributes"]["commands"]}
     source = (EXTENSION / "src" / "commands.ts").read_text(encoding="utf-8")
     handled = {f"sparkLsp.{name}" for name in re.findall(r'\bid: "(\w+)"', source)}
+    handled |= {f"sparkLsp.action.{name}" for name in _manifest()["sparkActions"]}
     assert contributed == handled
+
+
+def test_the_walkthrough_names_what_is_there() -> None:
+    manifest = _manifest()
+    commands = {row["command"] for row in manifest["contributes"]["commands"]}
+    for step in (step for walk in manifest["contributes"]["walkthroughs"] for step in walk["steps"]):
+        media = step["media"]
+        assert (EXTENSION / media.get("image", media.get("markdown", ""))).is_file(), step["id"]
+        named = re.findall(r"command:(sparkLsp\.[\w.]+)", step["description"])
+        named += [event.removeprefix("onCommand:") for event in step.get("completionEvents", ()) if "Command:" in event]
+        assert set(named) <= commands, step["id"]
+
+
+def test_settings_of_a_program_are_out_of_a_workspace_s_reach() -> None:
+    manifest = _manifest()
+    own = {key for key in manifest["contributes"]["configuration"]["properties"] if key.startswith("spark.server.")}
+    assert set(manifest["capabilities"]["untrustedWorkspaces"]["restrictedConfigurations"]) == own
+    assert {manifest["contributes"]["configuration"]["properties"][key]["scope"] for key in own} == {"machine"}
+
+
+def _manifest() -> dict[str, Any]:
+    return json.loads((EXTENSION / "package.json").read_text(encoding="utf-8"))
 
 
 def test_the_lock_file_holds_no_address() -> None:

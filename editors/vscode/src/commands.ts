@@ -1,15 +1,19 @@
 // The commands of the palette and of the status bar's menu: one row each. Their identifiers differ from the server's,
-// which the language client registers under their own names while the server runs.
+// which the language client registers under their own names while the server runs. The code actions' commands follow
+// from the server's catalogue: scripts/generate.py writes them into package.json.
 
 import * as vscode from "vscode";
-import { Pages, contextText, logText } from "./pages";
-import { COMMAND, CONTEXT, LOG, type ContextParams, type ContextResult, type LogEntry } from "./protocol";
+import { Pages, diagnosisText, logText } from "./pages";
+import { COMMAND, CONTEXT, LOG, type ContextParams, type ContextResult, type Diagnosis, type LogEntry, type Model } from "./protocol";
 import type { Session } from "./session";
+import type { StatusItem } from "./status";
 
 interface Row {
   readonly id: string;
   /** What the menu says; a row without it is not in the menu. */
   readonly label?: string;
+  /** Whether it is in the menu now. */
+  readonly when?: () => boolean;
   readonly run: () => Promise<unknown>;
 }
 
@@ -20,17 +24,60 @@ async function showLog(session: Session, pages: Pages): Promise<void> {
   }
 }
 
+async function copyLog(session: Session): Promise<void> {
+  const entries = await session.request<{ requests: LogEntry[] }>(LOG, {});
+  if (entries !== undefined) {
+    await vscode.env.clipboard.writeText(logText(entries.requests));
+    void vscode.window.setStatusBarMessage(`Spark LSP: ${entries.requests.length} requests copied.`, 5000);
+  }
+}
+
 async function showContext(session: Session, pages: Pages): Promise<void> {
   const editor = vscode.window.activeTextEditor;
   const place = editor && session.place(editor.document, editor.selection);
   if (!place) {
+    void vscode.window.showInformationMessage("Spark LSP: open a file first; the context is that of its cursor.");
     return;
   }
-  const params: ContextParams = { textDocument: place.textDocument, position: place.range.end, prompt: true };
+  const params: ContextParams = { textDocument: place.textDocument, position: place.range.end, html: true };
   const context = await session.request<ContextResult | null>(CONTEXT, params);
-  // null: the server does not know this document, a page of another extension for example
-  if (context) {
-    await pages.show("Spark Context", contextText(context));
+  if (context?.html) {
+    pages.showHtml("Spark Context", context.html);
+  } else if (context === null) {
+    void vscode.window.showInformationMessage("Spark LSP: the server does not know this document.");
+  }
+}
+
+async function showDiagnosis(session: Session, pages: Pages): Promise<void> {
+  const options = { location: vscode.ProgressLocation.Notification, title: "Spark LSP: looking at everything" };
+  const diagnosis = await vscode.window.withProgress(options, () => session.tell<Diagnosis>("doctor"));
+  if (diagnosis) {
+    await pages.show("Spark Doctor", diagnosisText(diagnosis));
+  }
+}
+
+async function pickModel(session: Session): Promise<void> {
+  const models = await session.tell<Model[]>("models", "list");
+  if (!models) {
+    return;
+  }
+  const setting = vscode.workspace.getConfiguration("spark");
+  const current = setting.get<string>("model", "");
+  const choices = models.map(({ name, path, size_bytes, summary }) => ({
+    label: name,
+    description: `${path ? `${(size_bytes / 1e6).toFixed(0)} MB` : "not on this machine"}${name === current ? ", chosen" : ""}`,
+    detail: summary,
+  }));
+  const embedded = { label: "$(package) The embedded model", description: current === "" ? "chosen" : "" };
+  const file = { label: "$(folder-opened) A GGUF file…", description: "" };
+  const picked = await vscode.window.showQuickPick([embedded, ...choices, file], { title: "Model of Spark LSP" });
+  let name: string | undefined = picked === embedded ? "" : picked?.label;
+  if (picked === file) {
+    const chosen = await vscode.window.showOpenDialog({ filters: { "GGUF models": ["gguf"] }, openLabel: "Use Model" });
+    name = chosen?.[0]?.fsPath;
+  }
+  if (name !== undefined && name !== current) {
+    await setting.update("model", name || undefined, vscode.ConfigurationTarget.Global);
   }
 }
 
@@ -50,22 +97,39 @@ async function rewrite(session: Session): Promise<void> {
   }
 }
 
-function rows(session: Session, pages: Pages): Row[] {
+function rows(session: Session, pages: Pages, status: StatusItem): Row[] {
+  const paused = () => status.paused;
+  const running = () => !status.paused;
   return [
-    { id: "pause", label: "$(debug-pause) Pause suggestions", run: () => session.execute(COMMAND.pause) },
-    { id: "resume", label: "$(play) Resume suggestions", run: () => session.execute(COMMAND.resume) },
+    { id: "pause", label: "$(debug-pause) Pause suggestions", when: running, run: () => session.execute(COMMAND.pause) },
+    { id: "resume", label: "$(play) Resume suggestions", when: paused, run: () => session.execute(COMMAND.resume) },
     { id: "showContext", label: "$(list-tree) Show context at cursor", run: () => showContext(session, pages) },
     { id: "showLog", label: "$(history) Show request log", run: () => showLog(session, pages) },
+    { id: "copyLog", run: () => copyLog(session) },
+    { id: "pickModel", label: "$(package) Choose model", run: () => pickModel(session) },
     { id: "unloadModel", label: "$(trash) Unload model", run: () => session.execute(COMMAND.unloadModel) },
     { id: "restartEngine", label: "$(debug-restart) Restart engine", run: () => session.execute(COMMAND.restartEngine) },
     { id: "restartServer", label: "$(refresh) Restart server", run: () => session.restart() },
+    { id: "reindex", label: "$(database) Index the workspace anew", run: () => session.execute(COMMAND.reindex) },
+    { id: "doctor", label: "$(pulse) Run doctor", run: () => showDiagnosis(session, pages) },
     { id: "showOutput", label: "$(output) Show server output", run: async () => session.output.show() },
+    { id: "installServer", run: () => session.install() },
     { id: "rewrite", run: () => rewrite(session) },
+    { id: "dismiss", run: () => session.ghostText.dismiss() },
   ];
 }
 
+/** Each code action by its own command: VS Code asks the server what applies here and takes that one. */
+function actionRows(manifest: { readonly sparkActions?: { readonly [id: string]: string } }): Row[] {
+  return Object.entries(manifest.sparkActions ?? {}).map(([id, kind]) => ({
+    id: `action.${id}`,
+    run: async () => vscode.commands.executeCommand("editor.action.codeAction", { kind, apply: "ifSingle" }),
+  }));
+}
+
 async function menu(table: readonly Row[]): Promise<void> {
-  const choices = table.flatMap(({ label, run }) => (label === undefined ? [] : [{ label, run }]));
+  const offered = table.filter(({ when }) => when?.() ?? true);
+  const choices = offered.flatMap(({ label, run }) => (label === undefined ? [] : [{ label, run }]));
   const choice = await vscode.window.showQuickPick(choices, { title: "Spark LSP" });
   await choice?.run();
 }
@@ -79,8 +143,14 @@ async function guarded(run: () => Promise<unknown>): Promise<void> {
   }
 }
 
-export function registerCommands(session: Session, pages: Pages): vscode.Disposable[] {
-  const table = rows(session, pages);
-  const all: Row[] = [...table, { id: "menu", run: () => menu(table) }];
+export function registerCommands(
+  extension: vscode.Extension<unknown>,
+  session: Session,
+  pages: Pages,
+  status: StatusItem,
+): vscode.Disposable[] {
+  const table = rows(session, pages, status);
+  const actions = actionRows(extension.packageJSON as { sparkActions?: { [id: string]: string } });
+  const all: Row[] = [...table, ...actions, { id: "menu", run: () => menu(table) }];
   return all.map(({ id, run }) => vscode.commands.registerCommand(`sparkLsp.${id}`, () => guarded(run)));
 }

@@ -1,5 +1,4 @@
-// Entry: puts the parts together. Ghost text itself is VS Code's: the language client offers the server's inline
-// completions to it.
+// Entry: puts the parts together.
 
 import * as vscode from "vscode";
 import { registerCommands } from "./commands";
@@ -13,13 +12,13 @@ let session: Session | undefined;
 export async function activate(context: vscode.ExtensionContext): Promise<void> {
   const status = new StatusItem();
   const pages = new Pages();
-  const current = new Session(context.extension, status);
+  const current = new Session(context, status);
   session = current;
   context.subscriptions.push(
     status,
     pages,
     current,
-    ...registerCommands(current, pages),
+    ...registerCommands(context.extension, current, pages, status),
     vscode.workspace.onDidChangeConfiguration(async (event) => {
       if (event.affectsConfiguration(`${SECTION}.server`)) {
         await current.restart();

@@ -1,21 +1,33 @@
-// Read-only pages that show the server's answers as text.
+// What the server tells of its work: the log and the diagnosis as text, the context as a page.
 
 import * as vscode from "vscode";
-import type { ContextResult, LogEntry } from "./protocol";
+import type { Diagnosis, LogEntry } from "./protocol";
 
 const SCHEME = "spark-page";
+const MARK: { readonly [status: string]: string } = { ok: "ok  ", warn: "warn", fail: "FAIL" };
+
+/** Only our own style sheets, no script, nothing from any network. */
+const POLICY = '<meta http-equiv="Content-Security-Policy" content="default-src \'none\'; style-src \'unsafe-inline\'">';
+/** The server's page is black on white; here it follows the user's theme. */
+const THEME = `<style>
+body { color: var(--vscode-editor-foreground); background: var(--vscode-editor-background); }
+td, th { border-color: var(--vscode-widget-border, #8884); }
+pre { background: var(--vscode-textCodeBlock-background); font-family: var(--vscode-editor-font-family); }
+tr.stays { background: var(--vscode-diffEditor-insertedTextBackground); }
+</style>`;
 
 export class Pages implements vscode.TextDocumentContentProvider, vscode.Disposable {
   private readonly texts = new Map<string, string>();
   private readonly changed = new vscode.EventEmitter<vscode.Uri>();
   private readonly registration = vscode.workspace.registerTextDocumentContentProvider(SCHEME, this);
+  private panel: vscode.WebviewPanel | undefined;
   readonly onDidChange = this.changed.event;
 
   provideTextDocumentContent(uri: vscode.Uri): string {
     return this.texts.get(uri.path) ?? "";
   }
 
-  /** Open a page, or renew the one of that name. */
+  /** Open a page of text, or renew the one of that name. */
   async show(name: string, text: string): Promise<void> {
     const uri = vscode.Uri.from({ scheme: SCHEME, path: name });
     this.texts.set(uri.path, text);
@@ -24,7 +36,21 @@ export class Pages implements vscode.TextDocumentContentProvider, vscode.Disposa
     await vscode.window.showTextDocument(document, { preview: true, viewColumn: vscode.ViewColumn.Beside });
   }
 
+  /** Show a page of the server beside the editor, which keeps the cursor; one page, renewed each time. */
+  showHtml(title: string, html: string): void {
+    const where = { viewColumn: vscode.ViewColumn.Beside, preserveFocus: true };
+    if (!this.panel) {
+      const options = { enableScripts: false, enableFindWidget: true, localResourceRoots: [] };
+      this.panel = vscode.window.createWebviewPanel("sparkLsp.context", title, where, options);
+      this.panel.onDidDispose(() => (this.panel = undefined));
+    }
+    this.panel.title = title;
+    this.panel.webview.html = html.replace("<style>", `${POLICY}<style>`).replace("</style>", `</style>${THEME}`);
+    this.panel.reveal(where.viewColumn, where.preserveFocus);
+  }
+
   dispose(): void {
+    this.panel?.dispose();
     this.registration.dispose();
     this.changed.dispose();
   }
@@ -39,13 +65,11 @@ export function logText(entries: readonly LogEntry[]): string {
   return lines.length > 0 ? lines.join("\n") : "No request yet.";
 }
 
-/** One line per segment of the prompt in its order, then the prompt itself. */
-export function contextText(context: ContextResult): string {
-  const lines = context.segments.map((segment) => {
-    const place = `${segment.path}:${segment.start_line}-${segment.end_line}`;
-    const marks = [segment.stable ? "stable" : "fresh", ...(segment.cached ? ["cached"] : [])].join(", ");
-    return `${String(segment.tokens).padStart(6)}  ${segment.kind.padEnd(10)} ${place}  ${segment.reason} (${marks})`;
-  });
-  const prompt = context.prompt ? ["", context.prompt] : [];
-  return [`${context.tokens} of ${context.budget} tokens`, "", ...lines, ...prompt].join("\n");
+/** One line per check, and under it what to do where there is something to do. */
+export function diagnosisText({ ok, checks }: Diagnosis): string {
+  const lines = checks.flatMap(({ name, status, detail, fix }) => [
+    `${MARK[status] ?? status}  ${name.padEnd(12)}  ${detail}`,
+    ...(fix ? [`${" ".repeat(20)}${fix}`] : []),
+  ]);
+  return [ok ? "Everything that is needed works." : "Something that is needed does not work.", "", ...lines].join("\n");
 }

@@ -1,16 +1,18 @@
 // What this extension says to the server beside standard LSP. docs/protocol.md is the other half.
 
-import type { Position, TextDocumentIdentifier } from "vscode-languageclient/node";
+import type { Command, Position, Range, TextDocumentIdentifier } from "vscode-languageclient/node";
 
 export const STATUS = "spark/status";
 export const STREAM = "spark/inlineCompletionStream";
 export const LOG = "spark/log";
 export const CONTEXT = "spark/context";
+export const SHOWN = "textDocument/didShowCompletion";
 
 /** Commands that the server runs for workspace/executeCommand. */
 export const COMMAND = {
   pause: "spark.pause",
   resume: "spark.resume",
+  reindex: "spark.reindex",
   restartEngine: "spark.restartEngine",
   unloadModel: "spark.unloadModel",
   rewrite: "spark.rewrite",
@@ -25,29 +27,45 @@ export interface Status {
   readonly resident_tokens?: number | null;
 }
 
+/** The server never sends snippets. */
+export interface StreamItem {
+  readonly insertText: string;
+  readonly range?: Range;
+  readonly command?: Command;
+}
+
+/** A partial result: the whole text so far. */
+export interface StreamValue {
+  readonly sequence: number;
+  readonly items: readonly StreamItem[];
+}
+
 /** One request in the log. The fields beside `reason` are shown as they come. */
 export type LogEntry = { readonly reason?: string } & { readonly [field: string]: unknown };
 
 export interface ContextParams {
   readonly textDocument: TextDocumentIdentifier;
   readonly position: Position;
-  readonly prompt: boolean;
-}
-
-export interface Segment {
-  readonly path: string;
-  readonly start_line: number;
-  readonly end_line: number;
-  readonly tokens: number;
-  readonly kind: string;
-  readonly reason: string;
-  readonly stable: boolean;
-  readonly cached: boolean;
+  readonly html: boolean;
 }
 
 export interface ContextResult {
   readonly budget: number;
   readonly tokens: number;
-  readonly segments: readonly Segment[];
-  readonly prompt?: string | null;
+  /** The account as a page; only this extension's own server has it. */
+  readonly html?: string;
+}
+
+/** What `spark-lsp doctor --json` says. */
+export interface Diagnosis {
+  readonly ok: boolean;
+  readonly checks: readonly { readonly name: string; readonly status: string; readonly detail: string; readonly fix: string }[];
+}
+
+/** A row of `spark-lsp models list --json`. */
+export interface Model {
+  readonly name: string;
+  readonly path: string | null;
+  readonly size_bytes: number;
+  readonly summary: string;
 }

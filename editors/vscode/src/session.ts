@@ -1,23 +1,46 @@
 // The running server: found, started, restarted, stopped. One at a time.
 
 import * as vscode from "vscode";
-import { ExecuteCommandRequest, LanguageClient, State, type LanguageClientOptions } from "vscode-languageclient/node";
+import {
+  ExecuteCommandRequest,
+  LanguageClient,
+  MessageType,
+  ShowMessageNotification,
+  State,
+  type LanguageClientOptions,
+  type ShowMessageParams,
+} from "vscode-languageclient/node";
+import { GhostText } from "./growth";
+import { Obstacle, installServer } from "./install";
 import { locateServer } from "./locate";
-import { patientMiddleware } from "./patience";
-import { COMMAND, STATUS, type Status } from "./protocol";
+import { output } from "./programs";
+import { COMMAND, LOG, STATUS, type LogEntry, type Status } from "./protocol";
 import { SECTION, contributedKeys, explicitSettings } from "./settings";
 import type { StatusItem } from "./status";
 
+/** Every language: the server knows which it can do and says why it does not answer. */
+const SELECTOR = [{ scheme: "file" }, { scheme: "untitled" }];
+/** The log of 250 requests is not asked for at every key. */
+const SPEED_INTERVAL_MS = 2000;
+
+/** A button under a message and what it does. */
+type Button = readonly [string, () => unknown];
+
 export class Session implements vscode.Disposable {
   readonly output = vscode.window.createOutputChannel("Spark LSP", { log: true });
+  readonly ghostText: GhostText;
   private client: LanguageClient | undefined;
+  private program: string | undefined;
+  private speedAskedMs = 0;
   /** Starts and stops happen one after the other, in the order in which they were asked for. */
   private last: Promise<void> = Promise.resolve();
 
   constructor(
-    private readonly extension: vscode.Extension<unknown>,
+    private readonly context: vscode.ExtensionContext,
     private readonly status: StatusItem,
-  ) {}
+  ) {
+    this.ghostText = new GhostText(SELECTOR, context.extension.id, () => this.client);
+  }
 
   restart(): Promise<void> {
     return this.enqueue(async () => {
@@ -33,7 +56,7 @@ export class Session implements vscode.Disposable {
   /** Ask the server something; a user who asks while it does not run is told so. */
   async request<Result>(method: string, params: unknown): Promise<Result | undefined> {
     if (this.client?.state !== State.Running) {
-      void this.offerHelp("Spark LSP: the server is not running.");
+      void this.offer("Spark LSP: the server is not running.", this.tryAgain, this.showOutput);
       return undefined;
     }
     return this.client.sendRequest<Result>(method, params);
@@ -41,6 +64,25 @@ export class Session implements vscode.Disposable {
 
   execute(command: string, args: unknown[] = []): Promise<unknown> {
     return this.request(ExecuteCommandRequest.method, { command, arguments: args });
+  }
+
+  /** Whether the running server has a command. */
+  has(command: string): boolean {
+    return this.client?.initializeResult?.capabilities.executeCommandProvider?.commands.includes(command) ?? false;
+  }
+
+  /** What a command of the command line says as JSON; undefined after a message when there is no server to ask. */
+  async tell<Result>(...args: string[]): Promise<Result | undefined> {
+    const said = this.program === undefined ? undefined : await output(this.program, [...args, "--json"]);
+    try {
+      return said === undefined ? undefined : (JSON.parse(said) as Result);
+    } catch {
+      return undefined;
+    } finally {
+      if (said === undefined) {
+        void this.offer("Spark LSP: there is no server to ask.", this.tryAgain, this.showOutput);
+      }
+    }
   }
 
   /** Tell the server that the user's settings have changed. */
@@ -57,7 +99,27 @@ export class Session implements vscode.Disposable {
     return converter && { textDocument: converter.asTextDocumentIdentifier(document), range: converter.asRange(range) };
   }
 
+  /** Install the server into this extension's own environment, and start it. */
+  async install(): Promise<void> {
+    try {
+      await this.stop(); // a running program cannot be replaced everywhere
+      await installServer(this.context.globalStorageUri, this.output);
+      await this.restart();
+      void vscode.window.showInformationMessage("Spark LSP is installed.");
+    } catch (error) {
+      if (error instanceof vscode.CancellationError) {
+        return;
+      }
+      const message = `Spark LSP was not installed: ${error instanceof Error ? error.message : String(error)}`;
+      this.status.show({ kind: "Error", message });
+      const again: Button = ["Try Again", () => this.install()];
+      const setting = error instanceof Obstacle ? error.setting : undefined;
+      void this.offer(message, again, ...(setting ? [this.openSettings(setting)] : []), this.showOutput);
+    }
+  }
+
   dispose(): void {
+    this.ghostText.dispose();
     this.output.dispose();
   }
 
@@ -68,42 +130,55 @@ export class Session implements vscode.Disposable {
   }
 
   private settings() {
-    return explicitSettings(contributedKeys(this.extension));
+    return explicitSettings(contributedKeys(this.context.extension));
   }
 
   private async startNow(): Promise<void> {
-    const server = await locateServer();
+    const server = await locateServer(this.context.globalStorageUri);
     if (!server.found) {
+      this.program = undefined;
       this.status.show({ kind: "Error", message: server.message });
-      void this.offerHelp(server.message);
+      const install: Button = ["Install", () => this.install()];
+      void this.offer(
+        server.message,
+        ...(server.canInstall ? [install] : []),
+        this.openSettings("spark.server.path"),
+        this.tryAgain,
+      );
       return;
     }
+    this.program = server.program;
+    this.status.starting();
     this.output.info(`starting ${server.program}`);
     // Without a `transport` the client talks over stdio and adds no argument of its own.
     const executable = { command: server.program, args: ["serve", "--stdio", ...server.extraArgs] };
     const client = new LanguageClient("spark", "Spark LSP", executable, this.clientOptions());
-    client.onNotification(STATUS, (status: Status) => this.status.show(status));
+    client.onNotification(STATUS, (status: Status) => this.tellStatus(status));
+    client.onNotification(ShowMessageNotification.type, (message) => this.showMessage(message));
     client.onDidChangeState(({ newState }) => {
       if (newState === State.Stopped) {
+        this.ghostText.reset();
         this.status.show({ kind: "Inactive", message: "The server has stopped." });
       }
     });
     this.client = client;
     try {
       await client.start();
+      this.status.started();
+      await vscode.commands.executeCommand("setContext", "sparkLsp.running", true);
       // A command that this server does not have is not offered.
-      const commands = client.initializeResult?.capabilities.executeCommandProvider?.commands ?? [];
-      await vscode.commands.executeCommand("setContext", "sparkLsp.canRewrite", commands.includes(COMMAND.rewrite));
+      await vscode.commands.executeCommand("setContext", "sparkLsp.canRewrite", this.has(COMMAND.rewrite));
     } catch (error) {
       const message = `Spark LSP: ${server.program} did not start: ${error instanceof Error ? error.message : error}`;
       this.status.show({ kind: "Error", message });
-      void this.offerHelp(message);
+      void this.offer(message, this.openSettings("spark.server.path"), this.tryAgain, this.showOutput);
     }
   }
 
   private async stopNow(): Promise<void> {
     const client = this.client;
     this.client = undefined;
+    this.ghostText.reset();
     if (client?.needsStop()) {
       await client.stop();
     }
@@ -112,12 +187,11 @@ export class Session implements vscode.Disposable {
 
   private clientOptions(): LanguageClientOptions {
     return {
-      // Every language: the server knows which it can do and says why it does not answer.
-      documentSelector: [{ scheme: "file" }, { scheme: "untitled" }],
+      documentSelector: SELECTOR,
       outputChannel: this.output,
       initializationOptions: this.settings(),
       middleware: {
-        ...patientMiddleware(() => this.client),
+        ...this.ghostText.middleware,
         workspace: {
           configuration: async (params, token, next) => {
             const values = await next(params, token);
@@ -131,16 +205,52 @@ export class Session implements vscode.Disposable {
     };
   }
 
-  private async offerHelp(message: string): Promise<void> {
-    const settings = "Open Settings";
-    const again = "Try Again";
-    const choice = await vscode.window.showErrorMessage(message, settings, again, "Show Output");
-    if (choice === settings) {
-      await vscode.commands.executeCommand("workbench.action.openSettings", "spark.server.path");
-    } else if (choice === again) {
-      await this.restart();
-    } else if (choice !== undefined) {
-      this.output.show();
+  private tellStatus(status: Status): void {
+    this.status.show(status);
+    const now = Date.now();
+    if (!status.busy && status.kind === "Normal" && now - this.speedAskedMs > SPEED_INTERVAL_MS) {
+      this.speedAskedMs = now;
+      void this.client?.sendRequest<{ requests?: LogEntry[] }>(LOG, {}).then(
+        ({ requests }) => this.status.showSpeed(speed(requests ?? [])),
+        () => undefined, // the server stopped meanwhile, which its state tells
+      );
     }
   }
+
+  /** The server's own messages; its errors say what is wrong, and the buttons lead to what mends it. */
+  private showMessage({ type, message }: ShowMessageParams): void {
+    if (type === MessageType.Error) {
+      const run = (title: string, command: string): Button => [
+        title,
+        () => vscode.commands.executeCommand(`sparkLsp.${command}`),
+      ];
+      void this.offer(message, run("Choose Model", "pickModel"), run("Run Doctor", "doctor"), this.showOutput);
+    } else if (type === MessageType.Warning) {
+      void vscode.window.showWarningMessage(message);
+    } else {
+      void vscode.window.showInformationMessage(message);
+    }
+  }
+
+  private readonly tryAgain: Button = ["Try Again", () => this.restart()];
+  private readonly showOutput: Button = ["Show Output", () => this.output.show()];
+
+  private openSettings(key: string): Button {
+    return ["Open Settings", () => vscode.commands.executeCommand("workbench.action.openSettings", key)];
+  }
+
+  private async offer(message: string, ...buttons: Button[]): Promise<void> {
+    const choice = await vscode.window.showErrorMessage(message, ...buttons.map(([title]) => title));
+    await buttons.find(([title]) => title === choice)?.[1]();
+  }
+}
+
+/** How fast the last answer of the model was. */
+function speed(entries: readonly LogEntry[]): string {
+  const last = [...entries].reverse().find(({ facts }) => (facts as Record<string, unknown>)?.["generated_tokens"]);
+  if (!last) {
+    return "";
+  }
+  const { first_token_ms, generated_tokens } = last["facts"] as Record<string, number>;
+  return `first token after ${Math.round(first_token_ms ?? 0)} ms, ${generated_tokens} tokens in ${Math.round(Number(last["total_ms"]))} ms`;
 }

@@ -5,21 +5,21 @@ import type { Status } from "./protocol";
 
 const ICON = { Normal: "$(zap)", Warning: "$(warning)", Error: "$(error)", Inactive: "$(debug-pause)" } as const;
 
-function describe(status: Status): string {
-  const facts: string[] = [];
+function facts(status: Status, speed: string): string[] {
+  const lines: string[] = [];
   if (status.message) {
-    facts.push(status.message);
+    lines.push(status.message);
   }
   if (status.model) {
-    facts.push(`Model: ${status.model}`);
+    lines.push(`Model: ${status.model}`);
   }
   if (status.resident_tokens) {
-    facts.push(`Context resident: ${status.resident_tokens.toLocaleString()} tokens`);
+    lines.push(`Context resident: ${status.resident_tokens.toLocaleString("en")} tokens`);
   }
   if (status.indexed) {
-    facts.push(`Indexed: ${status.indexed.files} of ${status.indexed.of} files`);
+    lines.push(`Indexed: ${status.indexed.files} of ${status.indexed.of} files`);
   }
-  return ["Spark LSP", ...facts].join("\n");
+  return speed ? [...lines, `Last answer: ${speed}`] : lines;
 }
 
 function label(status: Status): string {
@@ -29,25 +29,55 @@ function label(status: Status): string {
   return `${icon} Spark${indexing}`;
 }
 
+const STARTING: Status = { kind: "Inactive", busy: true, message: "Starting." };
+
 export class StatusItem implements vscode.Disposable {
   private readonly item: vscode.StatusBarItem;
+  private status = STARTING;
+  private speed = "";
 
   constructor() {
     this.item = vscode.window.createStatusBarItem("sparkLsp.status", vscode.StatusBarAlignment.Right, 100);
     this.item.name = "Spark LSP";
     this.item.command = "sparkLsp.menu";
-    this.show({ kind: "Inactive", busy: true, message: "Starting." });
+    this.draw();
     this.item.show();
   }
 
+  get paused(): boolean {
+    return this.status.kind === "Inactive";
+  }
+
+  /** The server runs, and may not have said anything of itself yet. */
+  started(): void {
+    if (this.status === STARTING) {
+      this.show({ kind: "Normal", message: "Running." });
+    }
+  }
+
+  starting(): void {
+    this.show(STARTING);
+  }
+
   show(status: Status): void {
-    this.item.text = label(status);
-    this.item.tooltip = describe(status);
-    this.item.backgroundColor =
-      status.kind === "Error" ? new vscode.ThemeColor("statusBarItem.errorBackground") : undefined;
+    this.status = status;
+    this.draw();
+  }
+
+  /** How fast the last answer was, in words. */
+  showSpeed(speed: string): void {
+    this.speed = speed;
+    this.draw();
   }
 
   dispose(): void {
     this.item.dispose();
+  }
+
+  private draw(): void {
+    const { kind } = this.status;
+    this.item.text = label(this.status);
+    this.item.tooltip = ["Spark LSP", ...facts(this.status, this.speed)].join("\n");
+    this.item.backgroundColor = kind === "Error" ? new vscode.ThemeColor("statusBarItem.errorBackground") : undefined;
   }
 }

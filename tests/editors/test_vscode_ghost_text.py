@@ -1,0 +1,141 @@
+"""What VS Code shows, keeps and takes away with the extension, against a server whose every answer the test decides."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+pytestmark = pytest.mark.editor
+
+Fake = Callable[..., Any]
+
+RETURN = {"after": "return ", "text": "left + right"}
+STREAM = "spark/inlineCompletionStream"
+
+
+def held(window: Any, after: str) -> None:
+    """Wait until the server has the request."""
+    window.wait(f"the request after {after!r}", lambda: window.control.is_waiting(after))
+
+
+def test_typing_shows_ghost_text_and_tab_accepts(fake_vscode: Fake) -> None:
+    window = fake_vscode("def f():\n    $0", RETURN)
+    window.type("return ")
+    window.wait_ghost("left + right")
+    window.press("Tab")
+    window.wait_text("module.txt", "def f():\n    return left + right")
+    window.wait("acceptance", lambda: window.control.received("workspace/executeCommand"))
+    accepted = window.control.received("workspace/executeCommand")
+    assert accepted == [{"command": "spark.acceptCompletion", "arguments": ["return "]}]
+    shown = window.control.received("textDocument/didShowCompletion")
+    assert [params["item"]["insertText"] for params in shown] == ["left + right"]
+
+
+def test_lines_below_the_cursor(fake_vscode: Fake) -> None:
+    window = fake_vscode("$0\nend", {"after": "):", "text": "\n    total = 1\n    return total"})
+    window.type("def f():")
+    window.wait_ghost("\n    total = 1\n    return total")
+    window.press("Tab")
+    window.wait_text("module.txt", "def f():\n    total = 1\n    return total\nend")
+
+
+def test_it_grows_while_it_streams_and_never_flickers(fake_vscode: Fake) -> None:
+    steps = ["one", "one + two", "one + two +\n  three", "one + two +\n  three + four"]
+    window = fake_vscode("$0", {"after": "= ", "text": steps[-1], "chunks": steps[:-1]})
+    window.watch()
+    window.type("x = ")
+    held(window, "= ")
+    for shown in steps:
+        window.control.send("fake/next", after="= ")
+        window.wait_ghost(shown)
+    seen = window.watched()
+    first = seen.index(steps[0])
+    assert all(text.startswith(steps[0]) for text in seen[first:]), "it never went away, not for one frame"
+    assert [text for text in seen if text in steps] == steps
+    assert len(window.control.received("textDocument/didShowCompletion")) == 1
+    assert not window.control.received("textDocument/inlineCompletion")
+    window.press("Tab")
+    window.wait_text("module.txt", "x = " + steps[-1])
+
+
+def test_it_grows_while_it_is_typed_through(fake_vscode: Fake) -> None:
+    window = fake_vscode("$0", {"after": "= ", "text": "one + two", "chunks": ["one"]})
+    window.type("x = ")
+    held(window, "= ")
+    window.control.send("fake/next", after="= ")
+    window.wait_ghost("one")
+    asked = len(window.control.received(STREAM))
+    window.type("on")
+    window.wait_ghost("e")
+    window.control.send("fake/next", after="= ")
+    window.wait_ghost("e + two")
+    assert len(window.control.received(STREAM)) == asked, "the stream went on while its text was typed"
+    window.press("Tab")
+    window.wait_text("module.txt", "x = one + two")
+
+
+def test_a_part_is_accepted_while_it_grows(fake_vscode: Fake) -> None:
+    window = fake_vscode("$0", {"after": "= ", "text": "one + two", "chunks": ["one +"]})
+    window.type("x = ")
+    held(window, "= ")
+    window.control.send("fake/next", after="= ")
+    window.wait_ghost("one +")
+    window.press("Control+ArrowRight")
+    window.wait_text("module.txt", "x = one")
+    window.control.send("fake/next", after="= ")
+    window.wait_ghost(" + two")
+
+
+def test_escape_ends_what_grows(fake_vscode: Fake) -> None:
+    window = fake_vscode("$0", {"after": "= ", "text": "one + two", "chunks": ["one"]})
+    window.type("x = ")
+    held(window, "= ")
+    window.control.send("fake/next", after="= ")
+    window.wait_ghost("one")
+    window.watch()
+    window.press("Escape")
+    window.wait("the stream to be taken back", lambda: not window.control.is_waiting("= "))
+    window.wait_ghost("")
+    window.type("y")
+    window.wait_text("module.txt", "x = y")
+    assert window.watched() in (["one", ""], [""])
+
+
+def test_typing_something_else_takes_it_back(fake_vscode: Fake) -> None:
+    window = fake_vscode("$0", {"after": "= ", "text": "one + two", "chunks": ["one"]})
+    window.type("x = ")
+    held(window, "= ")
+    window.control.send("fake/next", after="= ")
+    window.wait_ghost("one")
+    window.type("z")
+    window.wait("the stream to be taken back", lambda: not window.control.is_waiting("= "))
+    window.wait_ghost("")
+
+
+def test_moving_away_takes_it_back(fake_vscode: Fake) -> None:
+    window = fake_vscode("$0", {"after": "= ", "text": "one + two", "chunks": ["one"]})
+    window.type("x = ")
+    held(window, "= ")
+    window.control.send("fake/next", after="= ")
+    window.wait_ghost("one")
+    window.press("Home")
+    window.wait("the stream to be taken back", lambda: not window.control.is_waiting("= "))
+    window.wait_ghost("")
+
+
+def test_a_closing_bracket_that_is_there_is_inserted_once(fake_vscode: Fake) -> None:
+    settings = {"editor.autoClosingBrackets": "always"}
+    window = fake_vscode("$0", {"after": "add(", "text": "1, 2)", "rear": 1}, settings=settings)
+    window.type("add(")
+    window.wait_ghost("1, 2")
+    window.press("Tab")
+    window.wait_text("module.txt", "add(1, 2)")
+
+
+def test_a_server_without_streams_is_asked_the_standard_way(fake_vscode: Fake) -> None:
+    window = fake_vscode("$0", RETURN, stream=False)
+    window.type("return ")
+    window.wait_ghost("left + right")
+    assert window.control.received("textDocument/inlineCompletion")
+    window.press("Tab")
+    window.wait_text("module.txt", "return left + right")
