@@ -1,13 +1,16 @@
 """``python -m scripts.prove_actions``: apply actions to real functions, run their tests, and count.
 
-Example: python -m scripts.prove_actions --rounds 1 --modules textwrap,shlex
+Examples: python -m scripts.prove_actions --modules textwrap,shlex
+          python -m scripts.prove_actions --programs 1000
 """
 
 import argparse
+import re
 import sys
 from collections import Counter
 
 from scripts.prove_actions.corpus import SUBJECTS
+from scripts.prove_actions.made import prove_made
 from scripts.prove_actions.real import Tally, prove
 from scripts.prove_actions.trials import ACTIONS
 
@@ -19,15 +22,22 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1, help="where the dice start")
     parser.add_argument("--modules", default="", help="modules by name, with commas; all without")
     parser.add_argument("--actions", default=",".join(ACTIONS), help="actions by id, with commas")
+    parser.add_argument("--programs", type=int, default=0, help="try this many programs made by dice instead")
+    parser.add_argument("--limit", type=float, default=600.0, help="seconds after which no new program is begun")
     told = parser.parse_args()
     wanted = set(told.modules.split(",")) - {""}
+    actions = tuple(told.actions.split(","))
     tally = Tally()
+    if told.programs:
+        count = prove_made(told.seed, told.programs, told.limit, actions, tally)
+        sys.stdout.write(f"programs: {count}\n{report(tally)}")
+        return 1 if tally.wrong else 0
     for number in range(told.rounds):
         for subject in SUBJECTS:
             if wanted and subject.module not in wanted:
                 continue
             before = len(tally.wrong)
-            prove(subject, told.seed + number, tuple(told.actions.split(",")), tally)
+            prove(subject, told.seed + number, actions, tally)
             for each in tally.wrong[before:]:
                 sys.stderr.write(f"WRONG {each}\n")
             sys.stderr.write(f"{subject.module}: {sum(tally.applied.values())} applied so far\n")
@@ -37,17 +47,24 @@ def main() -> int:
 
 def report(tally: Tally) -> str:
     """Return the counts as text."""
-    lines = [f"modules with their tests: {len(tally.modules)}"]
+    lines = [f"modules with their tests: {len(tally.modules)}"] if tally.modules else []
     lines += [f"left out, {each}" for each in tally.skipped]
     for action in sorted({*tally.applied, *(action for action, _message in tally.refused)}):
         reasons: Counter[str] = Counter()
         for (kind, message), count in tally.refused.items():
             if kind == action:
-                reasons[message] += count
+                reasons[_general(message)] += count
         lines.append(f"{action}: applied {tally.applied[action]}, refused {sum(reasons.values())}")
         lines += [f"  {count} {message}" for message, count in reasons.most_common()]
+    lines += [f"WRONG {each}" for each in tally.wrong]
     lines.append(f"wrong: {len(tally.wrong)}")
     return "\n".join(lines) + "\n"
+
+
+def _general(message: str) -> str:
+    """Return a refusal without the names that it is about."""
+    named = re.sub(r"^[\w.]+ (?=is |may |belongs |means |cannot )", "… ", message)
+    return re.sub(r"\b(reads|defines|assigns|deletes|declares|value of|uses|name than|where) [\w.]+", r"\1 …", named)
 
 
 if __name__ == "__main__":

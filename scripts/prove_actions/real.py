@@ -39,7 +39,7 @@ def prove(subject: Subject, seed: int, actions: tuple[str, ...], tally: Tally) -
     dice = random.Random(f"{seed} {subject.module}")  # noqa: S311 - chooses places, keeps no secret
     steps = _edited(text, dice, actions, tally)
     if steps and failing(subject, steps[-1].text):
-        tally.wrong += [f"{subject.module}: {each}" for each in _guilty(subject, text, steps)]
+        tally.wrong += [f"{subject.module}: {each}" for each in _guilty(subject, steps)]
 
 
 def _edited(text: str, dice: random.Random, actions: tuple[str, ...], tally: Tally) -> list[Outcome]:
@@ -64,7 +64,7 @@ def _edited(text: str, dice: random.Random, actions: tuple[str, ...], tally: Tal
     return steps
 
 
-def _guilty(subject: Subject, _text: str, steps: list[Outcome]) -> list[str]:
+def _guilty(subject: Subject, steps: list[Outcome]) -> list[str]:
     """Return the first step after which the tests fail, found by halving; the steps before it are innocent."""
     low, high = 0, len(steps) - 1
     while low < high:

@@ -142,7 +142,12 @@ def _expressions(text: str, function: ast.AST) -> Iterator[Span]:
     rows = text.splitlines()
     kinds = (ast.BinOp, ast.Call, ast.Compare, ast.BoolOp, ast.IfExp, ast.ListComp, ast.Subscript, ast.Attribute)
     for node in ast.walk(function):
-        if isinstance(node, kinds) and node.end_lineno and node.end_col_offset is not None:
+        if (
+            isinstance(node, kinds)
+            and isinstance(getattr(node, "ctx", ast.Load()), ast.Load)
+            and node.end_lineno
+            and node.end_col_offset is not None
+        ):
             if not (rows[node.lineno - 1].isascii() and rows[node.end_lineno - 1].isascii()):
                 continue
             start = lines.starts[node.lineno - 1] + node.col_offset

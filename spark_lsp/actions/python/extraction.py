@@ -11,14 +11,13 @@ from typing import Final
 from spark_lsp.actions.python.facts import Facts
 from spark_lsp.actions.python.flow import flow_of
 from spark_lsp.actions.python.host import Form, first_parameter, form_of
-from spark_lsp.actions.python.scopes import FUNCTIONS, arguments, names_of
+from spark_lsp.actions.python.scopes import FUNCTIONS, arguments, given_names, names_of
 from spark_lsp.actions.python.selection import Piece, loop_names
 from spark_lsp.actions.python.source import Scope, Source
-from spark_lsp.actions.python.walks import nodes_of, waits
+from spark_lsp.actions.python.walks import looks_at_frames, nodes_of, said_by, waits
 
 _LOOKS_AT_NAMES: Final = frozenset({"locals", "vars", "dir", "eval", "exec"})
 """Builtins that see the variables of the function that calls them."""
-_LOOKS_AT_FRAMES: Final = frozenset({"_getframe", "currentframe", "getouterframes", "extract_stack", "format_stack"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +52,7 @@ class _Planner:
         self._names = names_of(self._scope)
         self._is_module = isinstance(self._scope, ast.Module)
         lasting = self._names.local if self._is_module else set()
-        self._facts = Facts(flow_of(self._scope, piece.nodes), _given(self._scope), lasting)
+        self._facts = Facts(flow_of(self._scope, piece.nodes), given_names(self._scope), lasting)
         points = self._facts.points
         self._inside = [number for number, point in enumerate(points) if point.inside]
         self._before = self._facts.flow.where("before")
@@ -203,11 +202,12 @@ class _Planner:
 
     def _looks_at_frames(self) -> str:
         own = {id(each) for each in self._walk()}
+        frames = looks_at_frames(self._source.tree)
         for node in nodes_of(self._scope):
-            name = node.id if isinstance(node, ast.Name) else getattr(node, "attr", "")
+            name = said_by(node)
             if isinstance(node, ast.Name) and name in _LOOKS_AT_NAMES and name not in self._names.local:
                 return f"The function around uses {name}, which sees its variables."
-            if id(node) in own and name in _LOOKS_AT_FRAMES:
+            if id(node) in own and name in frames:
                 return f"The selection uses {name}, which sees where it is called."
             if id(node) in own and isinstance(node, ast.keyword) and node.arg == "stacklevel":
                 return "The selection uses stacklevel, which counts the calls around it."
@@ -288,7 +288,7 @@ class _Planner:
         for name in sorted(self._bound - results - self._names.globals):
             is_bound = any(point.name == name and point.kind == "bind" for point in elsewhere)
             is_read = any(point.name == name and point.kind in {"use", "capture"} for point in elsewhere)
-            if is_read and not is_bound and name not in _given(self._scope):
+            if is_read and not is_bound and name not in given_names(self._scope):
                 return f"{name} is read outside the selection, and only assigned in it."
         return ""
 
@@ -316,14 +316,14 @@ class _Planner:
 
     def _is_set(self, name: str, owner: Scope) -> bool:
         """Whether a name of a function around has a value whenever this function runs."""
-        facts = Facts(flow_of(owner, [self._statement_in(owner)]), _given(owner))
+        facts = Facts(flow_of(owner, [self._statement_in(owner)]), given_names(owner))
         starts = facts.flow.where("before")
         return bool(starts) and name in facts.certain(starts) and not _takes_away(facts, name)
 
     def _may_change(self, name: str, owner: Scope) -> bool:
         """Whether a function around may assign a name again once this function is there."""
         flow = flow_of(owner, [self._statement_in(owner)])
-        after = Facts(flow, _given(owner)).reached(flow.where("before"))
+        after = Facts(flow, given_names(owner)).reached(flow.where("before"))
         return any(flow.points[number].kind == "bind" and flow.points[number].name == name for number in after)
 
     def _statement_in(self, owner: Scope) -> ast.stmt:
@@ -340,10 +340,6 @@ class _Planner:
         """Yield the selection's nodes without those of functions and classes within it."""
         for node in self._piece.nodes:
             yield from nodes_of(node, itself=True)
-
-
-def _given(scope: Scope) -> set[str]:
-    return {each.arg for each in arguments(scope.args)} if isinstance(scope, FUNCTIONS) else set()
 
 
 def _takes_away(facts: Facts, name: str) -> bool:

@@ -50,6 +50,15 @@ class Facts:
             sets.append(_intersection([held[number] for number in points], self._all))
         return self._names(_intersection(sets, self._all))
 
+    def unsure(self, names: Collection[str]) -> set[int]:
+        """Return the points that read one of these names where it may have no value."""
+        held = self._bound_before(START, self._given)
+        return {
+            number
+            for number, point in enumerate(self.points)
+            if point.kind == "use" and point.name in names and not held[number] & self._bits[point.name]
+        }
+
     def reached(self, starts: Iterable[int], *, without: Collection[int] = ()) -> set[int]:
         """Return the points that can run after these, none of ``without`` having run in between."""
         return _walk(starts, lambda number: self.points[number].after, without)

@@ -14,10 +14,10 @@ from spark_lsp.actions.layout import line_end, line_start, starts_line
 from spark_lsp.actions.python.facts import Facts
 from spark_lsp.actions.python.flow import flow_of
 from spark_lsp.actions.python.renaming import owner_of
-from spark_lsp.actions.python.scopes import Names, arguments, names_of
+from spark_lsp.actions.python.scopes import Names, given_names, names_of
 from spark_lsp.actions.python.selection import loop_names
 from spark_lsp.actions.python.source import Scope, Source
-from spark_lsp.actions.python.track import EXIT, Point
+from spark_lsp.actions.python.track import EXIT
 from spark_lsp.actions.python.values import Value, disturbed, escapes, onwards, overtakes, value_of
 from spark_lsp.text.edit import Edit, Span, apply_edits
 
@@ -89,7 +89,7 @@ def inlining_of(source: Source, name: ast.Name) -> Inlining | str:
     if not isinstance(scope, ast.FunctionDef | ast.AsyncFunctionDef):
         return f"{name.id} belongs to no function, so others may read it."
     names = names_of(scope)
-    given = {each.arg for each in arguments(scope.args)}
+    given = given_names(scope)
     facts = Facts(flow_of(scope), given)
     binds = [n for n, point in enumerate(facts.points) if point.name == name.id and point.kind in {"bind", "unbind"}]
     statement = _assignment(source, name.id, [facts.points[n].node for n in binds], given)
@@ -97,7 +97,7 @@ def inlining_of(source: Source, name: ast.Name) -> Inlining | str:
         return statement
     assert statement.value is not None, "an assignment has a value"
     uses = [n for n, point in enumerate(facts.points) if point.name == name.id and point.kind in {"use", "capture"}]
-    way = _Way(source, scope, names, facts, binds, uses, value_of(statement.value, facts.points))
+    way = _Way(source, scope, names, facts, binds, uses, value_of(statement.value, facts, names))
     refusal = _unfit(source, scope, statement, names, name.id) or way.refusal(name.id, statement)
     if refusal:
         return refusal
@@ -162,11 +162,11 @@ class _Way:
         between = self.facts.reached(self.binds, without=starts) & self.facts.reaching(self.uses, without=starts)
         passed = self._foreign(between - set(self.uses))
         if not self.value.has_effect:
-            return disturbed(self.value, passed, self.names)
+            return disturbed(self.value, (self.facts.points[n] for n in passed), self.names)
         is_single = len({id(self.facts.points[n].node) for n in self.uses}) == 1 and not self._is_repeated(starts)
         if not is_single:
             return f"The value of {name} has an effect, and would be evaluated more than once."
-        return overtakes(self.value, passed, self.source, self.names)
+        return overtakes(self.value, passed, self.facts, self.source, self.names)
 
     def _several(self, name: str, starts: list[int]) -> str:
         """Refuse when one object would become several that could be told apart."""
@@ -189,16 +189,16 @@ class _Way:
         if {points[n].guard for n in first} != {points[n].guard for n in self.binds}:
             return f"{name} is read where errors are handled in another way."
         before = self.facts.reached(self.binds, without=blocked) & self.facts.reaching(first, without=starts)
-        return overtakes(self.value, self._foreign(before), self.source, self.names)
+        return overtakes(self.value, self._foreign(before), self.facts, self.source, self.names)
 
     def _is_repeated(self, starts: list[int]) -> bool:
         return any(n in self.facts.reached([n], without=starts) for n in self.uses)
 
-    def _foreign(self, numbers: Iterable[int]) -> list[Point]:
+    def _foreign(self, numbers: Iterable[int]) -> list[int]:
         """Return points that are not of the value itself."""
         own = {id(each) for each in ast.walk(self.value.node)}
         points = self.facts.points
-        return [points[n] for n in numbers if id(points[n].node) not in own]
+        return [n for n in numbers if id(points[n].node) not in own]
 
 
 def _unfit(source: Source, scope: ast.AST, statement: ast.stmt, names: Names, name: str) -> str:

@@ -81,6 +81,11 @@ def arguments(args: ast.arguments) -> Iterator[ast.arg]:
         yield args.kwarg
 
 
+def given_names(scope: ast.AST) -> set[str]:
+    """Return the names of a scope's parameters; a module has none."""
+    return {each.arg for each in arguments(scope.args)} if isinstance(scope, FUNCTIONS) else set()
+
+
 def type_parameters(node: ast.AST) -> set[str]:
     """Return the names of a definition's own type parameters (Python 3.12)."""
     return {each.name for each in getattr(node, "type_params", [])}

@@ -33,15 +33,16 @@ class Value:
         return not self.reads and not self.has_effect and not self.may_fail and not self.is_fresh
 
 
-def value_of(node: ast.expr, points: Iterable[Point]) -> Value:
-    """Read an expression; ``points`` are those of a flow that holds it."""
+def value_of(node: ast.expr, facts: Facts, names: Names) -> Value:
+    """Read an expression; ``facts`` are those of a flow that holds it, ``names`` those of its scope."""
     own = {id(each) for each in ast.walk(node)}
-    mine = [point for point in points if id(point.node) in own]
+    mine = [number for number, point in enumerate(facts.points) if id(point.node) in own]
+    kinds = {facts.points[number].kind for number in mine}
     return Value(
         node,
-        frozenset(point.name for point in mine if point.kind in {"use", "inner"}),
-        any(point.kind in {"effect", "bind", "unbind"} for point in mine),
-        any(point.kind == "load" for point in mine),
+        frozenset(facts.points[number].name for number in mine if facts.points[number].kind in {"use", "inner"}),
+        bool(kinds & {"effect", "bind", "unbind"}),
+        "load" in kinds or not facts.unsure(names.local).isdisjoint(mine),
         _is_fresh(node),
     )
 
@@ -82,20 +83,22 @@ def disturbed(value: Value, between: Iterable[Point], names: Names) -> str:
     return ""
 
 
-def overtakes(value: Value, passed: Iterable[Point], source: Source, names: Names) -> str:
+def overtakes(value: Value, passed: Iterable[int], facts: Facts, source: Source, names: Names) -> str:
     """Return why a value must not be evaluated before (or after) these points; empty when it may."""
-    for point in passed:
-        if point.kind in {"join", "inner", "capture", "before", "after"}:
-            continue
+    unsure = facts.unsure(names.local)
+    for number in passed:
+        point = facts.points[number]
         if point.kind in {"bind", "unbind"}:
             if point.name in value.reads or (value.has_effect and point.name not in names.private):
                 return f"{point.name} is assigned in between."
-            continue
-        if point.kind == "effect":
+        elif point.kind == "effect":
             return "Something with an effect is evaluated in between."
-        if point.kind == "load" and (value.has_effect or value.may_fail) and not _is_harmless(point, value, source):
-            return "Something is evaluated in between that may fail or depend on it."
-        if point.kind == "use" and value.has_effect and not _is_stable(point, source, names):
+        elif point.kind == "load" and (value.has_effect or value.may_fail):
+            if not _is_harmless(point, value, source):
+                return "Something is evaluated in between that may fail or depend on it."
+        elif point.kind == "use" and number in unsure and (value.has_effect or value.may_fail):
+            return f"{point.name} may have no value where it is read in between."
+        elif point.kind == "use" and value.has_effect and not _is_stable(point, source, names):
             return f"{point.name} is read in between, and may be changed."
     return ""
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from spark_lsp.actions.layout import indent_of, line_start, newline_of, starts_line
 from spark_lsp.actions.python.facts import Facts
 from spark_lsp.actions.python.flow import flow_of
-from spark_lsp.actions.python.scopes import FUNCTIONS, Names, names_of
+from spark_lsp.actions.python.scopes import FUNCTIONS, Names, given_names, names_of
 from spark_lsp.actions.python.selection import Piece
 from spark_lsp.actions.python.source import Source
 from spark_lsp.actions.python.values import Value, disturbed, escapes, misses, onwards, overtakes, value_of
@@ -84,10 +84,10 @@ def variable_for(source: Source, piece: Piece) -> Variable | str:
         return refusal
     statement = source.statement_of(node)
     names = names_of(piece.scope)
-    facts = Facts(flow_of(piece.scope, [node]), set())
+    facts = Facts(flow_of(piece.scope, [node]), given_names(piece.scope))
     starts = [n for n, point in enumerate(facts.points) if point.node is statement and point.kind == "join"]
     goals = facts.flow.where("before")
-    refusal = _misplaced(facts, starts, goals, value_of(node, facts.points), source, names)
+    refusal = _misplaced(facts, starts, goals, value_of(node, facts, names), source, names)
     if refusal:
         return refusal
     found = list(_same_value(source, piece, statement, facts, starts, names))
@@ -131,7 +131,7 @@ def _misplaced(facts: Facts, starts: list[int], goals: list[int], value: Value, 
         if misses(facts, start, goals):
             return "The selection is evaluated on some ways only."
         between = onwards(facts, start, goals) & facts.reaching(goals, without=starts)
-        refusal = overtakes(value, (facts.points[n] for n in between), source, names)
+        refusal = overtakes(value, between, facts, source, names)
         if refusal:
             return f"The selection cannot be evaluated before its statement. {refusal}"
     again = facts.reached(goals, without=starts)
@@ -161,7 +161,7 @@ def _same_value(
     """Yield other expressions behind the statement's start that are equal and have the same value for certain."""
     node = piece.nodes[0]
     assert isinstance(node, ast.expr), "the caller has looked"
-    value = value_of(node, facts.points)
+    value = value_of(node, facts, names)
     if value.has_effect or isinstance(node, ast.Await | ast.Lambda | ast.GeneratorExp):
         return
     told, mine = ast.dump(node), {id(each) for each in ast.walk(node)}

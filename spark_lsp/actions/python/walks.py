@@ -2,9 +2,13 @@
 
 import ast
 from collections.abc import Iterator
+from typing import Final
 
 from spark_lsp.actions.python.flow import flow_of
 from spark_lsp.actions.python.scopes import COMPREHENSIONS, FUNCTIONS, arguments, evaluated_at_definition
+
+FRAME_NAMES: Final = frozenset({"_getframe", "_getframemodulename", "currentframe", "getouterframes", "extract_stack"})
+"""What sees the calls around the one that it is in."""
 
 
 def nodes_of(scope: ast.AST, *, itself: bool = False) -> Iterator[ast.AST]:
@@ -51,3 +55,26 @@ def binders(scope: ast.AST, name: str) -> list[ast.AST]:
     if isinstance(scope, FUNCTIONS):
         found += [each for each in arguments(scope.args) if each.arg == name]
     return found
+
+
+def said_by(node: ast.AST) -> str:
+    """Return the name that a node says, of a variable or an attribute; ``inspect.stack`` counts as ``currentframe``."""
+    if isinstance(node, ast.Attribute):
+        is_stack = node.attr == "stack" and isinstance(node.value, ast.Name) and node.value.id == "inspect"
+        return "currentframe" if is_stack else node.attr
+    return node.id if isinstance(node, ast.Name) else ""
+
+
+def looks_at_frames(tree: ast.AST) -> set[str]:
+    """Return the names of functions of a document that see where they are called, or call one that does."""
+    bodies = {
+        node.name: {said_by(each) for each in ast.walk(node)}
+        for node in ast.walk(tree)
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+    }
+    found = set(FRAME_NAMES)
+    while True:
+        more = {name for name, used in bodies.items() if name not in found and used & found}
+        if not more:
+            return found
+        found |= more

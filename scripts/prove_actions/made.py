@@ -1,0 +1,41 @@
+"""Actions on programs made by dice: the same log before and after, or the edit was wrong."""
+
+import ast
+import difflib
+import random
+import time
+
+from scripts.prove_actions.generated import outcome, program
+from scripts.prove_actions.real import Tally
+from scripts.prove_actions.trials import attempt, functions, places
+
+
+def prove_made(seed: int, count: int, limit_s: float, actions: tuple[str, ...], tally: Tally) -> int:
+    """Try each action once in each of so many programs, at most so long; return how many there were."""
+    began = time.monotonic()
+    for number in range(count):
+        if time.monotonic() - began > limit_s:
+            return number
+        prove_one(seed + number, actions, tally)
+    return count
+
+
+def prove_one(seed: int, actions: tuple[str, ...], tally: Tally) -> None:
+    """Try each action at one place of the program that a seed makes."""
+    dice = random.Random(seed)  # noqa: S311 - chooses programs, keeps no secret
+    text = program(dice)
+    before = outcome(text)
+    function = next(each for each in functions(ast.parse(text)) if each.name == "f")
+    for action in actions:
+        span = places(text, function, dice, action)
+        if span is None:
+            continue
+        made = attempt(action, text, span)
+        if made.text is None:
+            tally.refused[action, made.message] += 1
+            continue
+        tally.applied[action] += 1
+        if outcome(made.text) != before:
+            lines, edited = text.splitlines(keepends=True), made.text.splitlines(keepends=True)
+            shown = "".join(difflib.unified_diff(lines, edited, n=99))
+            tally.wrong.append(f"program {seed}: {action} at {made.place}\n{shown}")
