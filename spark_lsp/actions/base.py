@@ -6,7 +6,6 @@ To add an action, add a file with an ``Action`` and a row in ``catalog``. Listin
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from typing import Literal, Protocol
 
 from spark_lsp.actions.check import failure
@@ -16,12 +15,33 @@ from spark_lsp.engine.base import Engine, Usage
 from spark_lsp.errors import Reason, SparkError
 from spark_lsp.text.document import Snapshot
 from spark_lsp.text.edit import Edit, Span
-from spark_lsp.text.language import language_of_id, language_of_path
-from spark_lsp.text.syntax import Syntax, parse
+from spark_lsp.text.language import Language, language_of_id, language_of_path
+from spark_lsp.text.syntax import Syntax, parse, reparse
 from spark_lsp.trace import Trace, TraceRecord, bug
 
-_kept_tree = lru_cache(maxsize=4)(parse)
-"""Editors ask for actions at every cursor move, mostly of the same text; a large one takes 20 ms to parse."""
+MOST_TREES_KEPT = 4
+
+
+class _KeptTrees:
+    """The last texts' trees. Editors ask at every cursor move, and after each key of a text that is nearly the same."""
+
+    def __init__(self) -> None:
+        self._kept: list[Syntax] = []
+
+    def of(self, language: Language | None, text: str) -> Syntax | None:
+        """Return a text's tree: a kept one, the nearest in length brought up to date, or a new one."""
+        mine = [each for each in self._kept if each.language is language]
+        found = next((each for each in mine if each.text == text), None)
+        if found is None:
+            near = min(mine, key=lambda each: abs(len(each.text) - len(text)), default=None)
+            is_near = near is not None and abs(len(near.text) - len(text)) * 4 < len(text)
+            found = reparse(near, text) if near is not None and is_near else parse(language, text)
+        if found is not None:
+            self._kept = [found, *(each for each in self._kept if each is not found)][:MOST_TREES_KEPT]
+        return found
+
+
+_kept_trees = _KeptTrees()
 
 Needs = Literal["none", "fim", "chat"]
 
@@ -59,7 +79,7 @@ class Target:
         """Parse the snapshot."""
         named = language_of_id(snapshot.language)
         language = named or (language_of_path(snapshot.path) if snapshot.path else None)
-        return cls(snapshot, span, _kept_tree(language, snapshot.text), diagnostics, instruction)
+        return cls(snapshot, span, _kept_trees.of(language, snapshot.text), diagnostics, instruction)
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +197,11 @@ class ActionsRoom:
             EngineError, ModelError: there is no model that could.
         """
         trace = Trace("action", action=action_id, path=str(target.snapshot.path or target.snapshot.uri))
+        if (
+            target.syntax is not None and target.syntax.error_count
+        ):  # a tree brought up to date may mend errors otherwise
+            whole = await asyncio.to_thread(parse, target.syntax.language, target.snapshot.text)
+            target = replace(target, syntax=whole)
         named = [each for each in self._catalog if each.id == action_id and self._model_can(each.needs)]
         action = next((each for each in named if each.applies(target)), None)
         if action is None:

@@ -149,6 +149,45 @@ def _parser(language: Language) -> tree_sitter.Parser:
     return known[language.name]
 
 
+def reparse(previous: Syntax, text: str) -> Syntax | None:
+    """Parse a later version of a text, in the time that its change takes; the tree is right where the text is.
+
+    Where the text has errors, tree-sitter may mend it otherwise than ``parse`` does.
+    """
+    if len(text) > PARSE_LIMIT_BYTES:
+        return None
+    before, after = previous.source, text.encode("utf-8", "replace")
+    start = _same_length(before, after)
+    rest = min(len(before), len(after)) - start
+    end = _same_length(before[::-1][:rest], after[::-1][:rest])
+    tree = previous.tree.copy()
+    tree.edit(
+        start,
+        len(before) - end,
+        len(after) - end,
+        _point(before, start),
+        _point(before, len(before) - end),
+        _point(after, len(after) - end),
+    )
+    return Syntax(previous.language, text, after, _parser(previous.language).parse(after, tree), _ByteMap(text))
+
+
+def _same_length(one: bytes, other: bytes) -> int:
+    """Return how long the beginning is that two texts share, by halving."""
+    low, high = 0, min(len(one), len(other))
+    while low < high:
+        middle = (low + high + 1) // 2
+        if one[low:middle] == other[low:middle]:
+            low = middle
+        else:
+            high = middle - 1
+    return low
+
+
+def _point(source: bytes, at: int) -> tree_sitter.Point:
+    return tree_sitter.Point(source.count(b"\n", 0, at), at - source.rfind(b"\n", 0, at) - 1)
+
+
 def _walk(root: tree_sitter.Node) -> Iterator[tree_sitter.Node]:
     """Yield every node, without recursion: real files nest deeper than Python's stack."""
     stack = [root]

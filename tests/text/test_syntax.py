@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spark_lsp.text.language import LANGUAGES
-from spark_lsp.text.syntax import PARSE_LIMIT_BYTES, Syntax, parse
+from spark_lsp.text.syntax import PARSE_LIMIT_BYTES, Syntax, parse, reparse
 from tests.support.fixture import parse_fixture
 
 PYTHON = LANGUAGES["python"]
@@ -91,3 +91,20 @@ def test_ten_thousand_brackets_neither_hang_nor_overflow() -> None:
 def test_no_language_and_too_much_text_have_no_syntax() -> None:
     assert parse(None, "x") is None
     assert parse(PYTHON, "x" * (PARSE_LIMIT_BYTES + 1)) is None
+
+
+@given(st.text(alphabet="ab (){}:\"'\n\té🦎=", max_size=60), st.text(alphabet="ab (:\n é🦎=", max_size=8), st.data())
+def test_a_tree_brought_up_to_date_spans_the_new_text(text: str, put: str, data: st.DataObject) -> None:
+    """Whatever was typed or deleted; a text without errors has the tree that a new parse gives."""
+    start = data.draw(st.integers(0, len(text)))
+    end = data.draw(st.integers(start, len(text)))
+    new = text[:start] + put + text[end:]
+    before = parse(PYTHON, text)
+    assert before is not None
+    after, fresh = reparse(before, new), parse(PYTHON, new)
+    assert after is not None
+    assert fresh is not None
+    assert (after.text, after.source) == (fresh.text, fresh.source)
+    assert after.tree.root_node.end_byte <= len(after.source)
+    if not fresh.error_count and not after.error_count:
+        assert str(after.tree.root_node) == str(fresh.tree.root_node)
