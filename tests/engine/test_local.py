@@ -32,7 +32,7 @@ from spark_lsp.errors import (
 from spark_lsp.llama import wire
 from tests.engine.conftest import shipped
 from tests.engine.test_contract import ENDLESS, PATIENCE_S, collect, prompt
-from tests.llama.gguf_files import SHIPPED
+from tests.llama.gguf_files import SHIPPED, long_context
 from tests.support.marks import posix_only
 
 pytestmark = [pytest.mark.model, pytest.mark.usefixtures("runtime")]
@@ -420,7 +420,7 @@ async def connect_briefly(launch: EngineLaunch) -> int | None:
 async def test_a_memory_limit_makes_the_context_smaller_and_says_so() -> None:
     weights = SHIPPED.stat().st_size
     limit = weights + 48 * 1024 * 1024
-    engine = await started(shipped(context_tokens=32_768, memory_limit_bytes=limit))
+    engine = await started(shipped(model_path=str(long_context()), context_tokens=32_768, memory_limit_bytes=limit))
     assert engine.model is not None
     assert 2048 <= engine.model.context_tokens < 8192
     assert any("engine.memoryLimitBytes" in note for note in engine.model.notes)

@@ -1,5 +1,9 @@
 """GGUF files for tests: the shipped model with its tokens renamed, damaged files."""
 
+import atexit
+import shutil
+import tempfile
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +18,10 @@ def rewrite(
     rename: dict[str, str],
     drop: tuple[str, ...] = (),
     add: dict[str, str] | None = None,
+    numbers: dict[str, int] | None = None,
     source: Path = SHIPPED,
 ) -> Path:
-    """Copy a model with some tokens renamed, some metadata left out and some texts added."""
+    """Copy a model with some tokens renamed, some metadata left out, some texts added and some numbers changed."""
     reader = gguf.GGUFReader(source)
     writer = gguf.GGUFWriter(target, _text(reader, "general.architecture"))
     for name, field in reader.fields.items():
@@ -25,6 +30,7 @@ def rewrite(
         value: Any = field.contents()
         if name == "tokenizer.ggml.tokens":
             value = [rename.get(token, token) for token in value]
+        value = (numbers or {}).get(name, value)
         subtype = field.types[1] if len(field.types) > 1 else None
         writer.add_key_value(name, value, field.types[0], sub_type=subtype)
     for name, text in (add or {}).items():
@@ -36,6 +42,17 @@ def rewrite(
     writer.write_tensors_to_file()
     writer.close()
     return target
+
+
+LONG_TOKENS = 131_072
+
+
+@cache
+def long_context() -> Path:
+    """The shipped model saying that it knows more positions than it was trained on: for tests of long prompts."""
+    folder = Path(tempfile.mkdtemp(prefix="spark-long-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return rewrite(folder / "long.gguf", rename={}, numbers={"qwen3.context_length": LONG_TOKENS})
 
 
 def without_fim(target: Path) -> Path:

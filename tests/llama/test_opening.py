@@ -27,7 +27,7 @@ from spark_lsp.llama.native import L
 from spark_lsp.llama.opening import Opened, open_model, shape_of
 from spark_lsp.llama.remembered import WorkingPoint, WorkingPoints
 from spark_lsp.llama.wire import EngineLaunch
-from tests.llama.gguf_files import SHIPPED
+from tests.llama.gguf_files import SHIPPED, long_context
 
 MIB = 1024**2
 GIB = 1024**3
@@ -472,7 +472,7 @@ def test_all_layers_means_the_output_too() -> None:
 
 @pytest.fixture
 def shipped() -> Iterator[GgufModel]:
-    model = GgufModel(str(SHIPPED), gpu_layers=0, vocab_only=True)
+    model = GgufModel(str(long_context()), gpu_layers=0, vocab_only=True)
     yield model
     model.close()
 
@@ -486,7 +486,9 @@ def native_context(model: GgufModel, plan: ContextPlan) -> Any:
 
 @pytest.mark.model
 def test_the_shipped_model_opens_as_planned(shipped: GgufModel) -> None:
-    opened = open_model(EngineLaunch(model_path=str(SHIPPED), context_tokens=3000), native_context, devices=tuple)
+    opened = open_model(
+        EngineLaunch(model_path=str(long_context()), context_tokens=3000), native_context, devices=tuple
+    )
     assert L.llama_n_ctx(opened.context) == opened.plan.cells == 3840
     assert opened.plan == ladder(shape_of(shipped), FreeMemory(8 * GIB), Asked(3000))[0].plan
     assert opened.notes == ()
@@ -526,7 +528,7 @@ def test_stretched_positions_reach_llama_cpp(shipped: GgufModel) -> None:
 
 @pytest.mark.model
 def test_plans_of_one_identity_give_one_text_and_others_another(shipped: GgufModel) -> None:
-    model = GgufModel(str(SHIPPED), gpu_layers=0, vocab_only=False)
+    model = GgufModel(str(long_context()), gpu_layers=0, vocab_only=False)
     short = replace(shape_of(shipped), trained_tokens=1024)
     plain, same, stretched, packed = (
         plan_of(shape, gpu_layers=0, kv_type=kv_type, prompt_tokens=tokens)

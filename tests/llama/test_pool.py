@@ -19,12 +19,12 @@ from spark_lsp.llama.payoff import Payoff
 from spark_lsp.llama.pool import TAILS, TRUNKS
 from spark_lsp.llama.shelf import CHUNK_TOKENS
 from spark_lsp.llama.wire import EngineLaunch
-from tests.llama.gguf_files import SHIPPED
+from tests.llama.gguf_files import long_context
 from tests.llama.test_generate import check
 
 pytestmark = pytest.mark.model
 
-LAUNCH = EngineLaunch(model_path=str(SHIPPED), context_tokens=4096, threads=1)
+LAUNCH = EngineLaunch(model_path=str(long_context()), context_tokens=4096, threads=1)
 
 
 @pytest.fixture
