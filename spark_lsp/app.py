@@ -146,6 +146,7 @@ def open_rooms(
         knows=lambda name: index is None or in_index(index.view(), name),
         is_excluded=lambda hole: excluded.match_file(_relative(hole.snapshot, root)),
     )
+    completer.paused = previous is not None and previous.completer.paused
     completer.writer.record = recorder(record) if record else None
     actions = ActionsRoom(CATALOG, engine, context, lambda: settings.actions, log.add)
     ahead = ReadAhead(engine, context, completer.refuses)

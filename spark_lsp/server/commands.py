@@ -44,10 +44,12 @@ async def _applied(session: Session, edit: types.WorkspaceEdit | None) -> bool:
 
 
 async def pause(session: Session, _arguments: list[Any]) -> None:
-    """Stop completing: no request reaches the engine until ``spark.resume``."""
+    """Stop completing: no request reaches the engine until ``spark.resume``, and it may give its memory back."""
     if session.rooms:
         session.rooms.completer.paused = True
         await session.rooms.stop_generating()
+        if not (await session.rooms.engine.status()).busy:  # unless another window or a code action needs it
+            await session.rooms.engine.close()
     session.tell_status()
 
 
@@ -55,6 +57,7 @@ async def resume(session: Session, _arguments: list[Any]) -> None:
     """Complete again."""
     if session.rooms:
         session.rooms.completer.paused = False
+        session.engine_lost()
     session.tell_status()
 
 

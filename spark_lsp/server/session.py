@@ -238,7 +238,7 @@ class Session:
 
     async def _start_engine(self) -> None:
         rooms = self.rooms
-        if rooms is None or not rooms.settings.completion.enabled or self.starting:
+        if rooms is None or not rooms.settings.completion.enabled or rooms.completer.paused or self.starting:
             return
         self.starting = True
         try:
@@ -306,7 +306,7 @@ class Session:
 
     async def _rebuild_trunk(self) -> None:
         rooms = self.rooms
-        if rooms is None or rooms.engine.model is None:
+        if rooms is None or rooms.engine.model is None or rooms.completer.paused:
             return
 
         report: Report | None = None

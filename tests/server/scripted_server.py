@@ -5,16 +5,40 @@
 
 import os
 import sys
+from collections.abc import AsyncGenerator
 from functools import partial
+from pathlib import Path
 
 from spark_lsp.app import open_rooms
+from spark_lsp.engine.base import Chunk, Infill, ModelInfo
 from spark_lsp.engine.fake import ScriptedEngine
 from spark_lsp.server.server import SparkServer
 
 
+class TellingEngine(ScriptedEngine):
+    """Writes down what reaches it."""
+
+    async def start(self) -> ModelInfo:
+        """Tell of a start."""
+        _tell("start")
+        return await super().start()
+
+    def infill(self, request: Infill) -> AsyncGenerator[Chunk]:
+        """Tell of a request, with its priority."""
+        _tell(f"infill {request.priority}")
+        return super().infill(request)
+
+
+def _tell(what: str) -> None:
+    path = os.environ.get("SCRIPTED_LOG")
+    if path:
+        with Path(path).open("a", encoding="utf-8") as file:
+            file.write(f"{what}\n")
+
+
 def main() -> None:
     """Serve over standard input and output."""
-    engine = ScriptedEngine(
+    engine = TellingEngine(
         sys.argv[1:] or ["x"],
         int(os.environ.get("SCRIPTED_CHUNK", "4")),
         family=os.environ.get("SCRIPTED_FAMILY", "qwen2.5-coder"),
