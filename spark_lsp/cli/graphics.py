@@ -82,7 +82,7 @@ def look_at_graphics() -> list[Check]:
     try:
         build = read_build()
     except EngineFailed as error:
-        return [Check("build", "fail", str(error), f"Install it again: {install_command('')}")]
+        return [Check("build", "fail", str(error), install_command(""))]
     return report(build, card_sign())
 
 
@@ -137,7 +137,7 @@ def _build(build: Build, sign: Sign | None) -> Check:
         return Check("build", "warn", said, install_command(SWITCHES[sign.backend]))
     if build.offloads and not offload_devices(build.devices):
         said = f"llama.cpp is built for {', '.join(cards) or 'a GPU'}, but finds none; the model runs on the processor."
-        return Check("build", "warn", said, "Check the card's driver; docs/gpu.md says how.")
+        return Check("build", "warn", said, "# Check the card's driver; docs/gpu.md says how.")
     return Check("build", "ok", _features(build.features) or ", ".join(build.backends))
 
 
@@ -156,7 +156,7 @@ def _device(device: Device, build: Build) -> Check:
         return Check("device", "ok", detail)
     if device.total_bytes == 0:
         said = f"{detail} does not say how much memory it has, so the model runs on the processor."
-        return Check("device", "warn", said, "Update the card's driver.")
+        return Check("device", "warn", said, "# Update the card's driver; docs/gpu.md says how.")
     use = "" if device in offload_devices(build.devices) else ", not used beside the others"
     free, total = (size / 2**30 for size in (device.free_bytes, device.total_bytes))
     return Check("device", "ok", f"{detail}, {free:.1f} GiB free of {total:.1f} GiB{use}")

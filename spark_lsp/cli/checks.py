@@ -1,0 +1,176 @@
+"""What ``doctor`` looks at on the machine: installation, folders, memory, watches. Each check with a line to paste.
+
+A fix is a command for the shell, or, where there is none, a comment (``# ...``): both can be pasted as they are.
+"""
+
+import os
+import platform
+import shlex
+import shutil
+import sys
+from collections.abc import Callable, Sequence
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Final
+
+import psutil
+
+from spark_lsp.cli.graphics import Check, install_command
+from spark_lsp.errors import SparkError
+
+FEWEST_WATCHES: Final = 65_536  # a JavaScript project easily holds 50,000 folders and files
+WATCHES: Final = 524_288
+OLDEST_BINDING: Final = "0.3.36"
+LEAST_FREE_BYTES: Final = 1024**3
+"""Free space below which the cache of prompts is given up soon."""
+
+_INSTALL: Final = (
+    ("apt-get", "sudo apt-get install -y {apt}"),
+    ("dnf", "sudo dnf install -y {dnf}"),
+    ("pacman", "sudo pacman -S --needed {pacman}"),
+    ("apk", "sudo apk add {apk}"),
+    ("zypper", "sudo zypper install -y {dnf}"),
+    ("brew", "brew install {brew}"),
+    ("winget", "winget install {winget}"),
+)
+Which = Callable[[str], str | None]
+
+
+def machine_checks() -> list[Check]:
+    """Look at what the machine allows: the command, watches, folders."""
+    return [_on_path(), watches(), *folders()]
+
+
+def build_checks() -> list[Check]:
+    """Look at what runs and builds the engine."""
+    return [_python(), compiler(), binding()]
+
+
+def pasteable(fix: str) -> str:
+    """Turn the advice of an error into something to paste: the command that it names, else a comment."""
+    if not fix:
+        return ""
+    _, _, rest = fix.partition("`")
+    command, closed, _ = rest.partition("`")
+    if closed and command.startswith("spark-lsp "):
+        return command
+    return "# " + " ".join(fix.split())
+
+
+def install(which: Which = shutil.which, **names: str) -> str:
+    """Return the command that installs a package here; ``names`` are those of apt, dnf, pacman, apk, brew, winget."""
+    for program, template in _INSTALL:
+        if which(program):
+            return template.format(**names)
+    return f"# Install {names['apt']} with your system's package manager."
+
+
+def _python() -> Check:
+    found = platform.python_version()
+    if (3, 11) <= sys.version_info[:2] <= (3, 14):
+        return Check("python", "ok", f"Python {found}")
+    fix = install(
+        apt="python3-venv", dnf="python3", pacman="python", apk="python3", brew="python@3.13",
+        winget="Python.Python.3.13",
+    )  # fmt: skip
+    return Check("python", "fail", f"Python {found} is not supported; 3.11 to 3.14 are.", fix)
+
+
+def compiler(which: Which = shutil.which) -> Check:
+    """Look for the compiler that llama.cpp is built with."""
+    found = next((path for name in ("c++", "g++", "clang++", "cl") if (path := which(name))), None)
+    if found:
+        return Check("compiler", "ok", found)
+    if sys.platform == "darwin":
+        fix = "xcode-select --install"
+    else:
+        fix = install(
+            which, apt="g++", dnf="gcc-c++", pacman="gcc", apk="g++ musl-dev", brew="gcc",
+            winget="Microsoft.VisualStudio.2022.BuildTools",
+        )  # fmt: skip
+    said = "No C++ compiler on the PATH: what is installed works, but llama.cpp cannot be rebuilt."
+    return Check("compiler", "warn", said, fix)
+
+
+def binding(found: str | None = None) -> Check:
+    """Look at the version of llama-cpp-python; the one that is installed unless given."""
+    try:
+        found = found or version("llama-cpp-python")
+    except PackageNotFoundError:
+        return Check("llama.cpp", "fail", "llama-cpp-python is not installed.", install_command(""))
+    if _numbers(found) < _numbers(OLDEST_BINDING):
+        said = f"llama-cpp-python {found} is older than {OLDEST_BINDING}, whose structures the engine was written for."
+        fix = f"{shlex.quote(sys.executable)} -m pip install --upgrade 'llama-cpp-python>={OLDEST_BINDING},<0.4'"
+        return Check("llama.cpp", "fail", said, fix)
+    return Check("llama.cpp", "ok", f"llama-cpp-python {found}")
+
+
+def _numbers(text: str) -> tuple[int, ...]:
+    return tuple(int(word) for word in text.partition("+")[0].split(".") if word.isdecimal())
+
+
+def _on_path() -> Check:
+    found = shutil.which("spark-lsp")
+    if found:
+        return Check("command", "ok", found)
+    here = Path(sys.executable).parent / "spark-lsp"
+    said = "spark-lsp is not on the PATH, so an editor finds it only by its whole path."
+    fix = f"mkdir -p ~/.local/bin && ln -sf {shlex.quote(str(here))} ~/.local/bin/spark-lsp"
+    return Check("command", "warn", said, fix if os.name == "posix" else f"# Give your editor the path {here}")
+
+
+def watches(limit: Path = Path("/proc/sys/fs/inotify/max_user_watches")) -> Check:
+    """Look at the number of files whose changes can be watched."""
+    try:
+        number = int(limit.read_text("ascii"))
+    except (OSError, ValueError):
+        return Check("watcher", "ok", f"{platform.system()} needs no watch limit")
+    if number >= FEWEST_WATCHES:
+        return Check("watcher", "ok", f"{number} inotify watches")
+    fix = (
+        f"echo fs.inotify.max_user_watches={WATCHES} | sudo tee /etc/sysctl.d/60-spark-lsp.conf && sudo sysctl --system"
+    )
+    return Check("watcher", "warn", f"Only {number} inotify watches; changes in large folders may be missed.", fix)
+
+
+def folders() -> list[Check]:
+    """Look at the folders that are written to: the cache, and the private one of sockets."""
+    from spark_lsp.app import kv_cache_folder  # noqa: PLC0415
+    from spark_lsp.engine.address import runtime_folder  # noqa: PLC0415
+
+    found = [writable("cache", kv_cache_folder().parent)]
+    try:
+        found.append(Check("runtime", "ok", str(runtime_folder())))
+    except SparkError as error:
+        found.append(Check("runtime", "fail", str(error), "export SPARK_LSP_RUNTIME_DIR=$HOME/.spark-lsp-run"))
+    return found
+
+
+def writable(name: str, folder: Path) -> Check:
+    """Look whether a folder can be written and has room."""
+    there = next(path for path in (folder, *folder.parents) if path.exists())
+    if not os.access(there, os.W_OK):
+        fix = f'sudo chown -R "$USER" {shlex.quote(str(there))}'
+        return Check(name, "fail", f"{there} cannot be written, so nothing is remembered between runs.", fix)
+    free = shutil.disk_usage(there).free
+    if free < LEAST_FREE_BYTES:
+        said = f"Only {free / 1e9:.1f} GB are free for {folder}; prompts are read anew after each restart."
+        return Check(name, "warn", said, "spark-lsp engine purge")
+    return Check(name, "ok", f"{folder}, {free / 1e9:.0f} GB free")
+
+
+def memory(needed_bytes: int, what: str, *, available_bytes: int | None = None) -> Check:
+    """Look whether a model with its context fits into the memory that is free."""
+    told = psutil.virtual_memory()
+    free = told.available if available_bytes is None else available_bytes
+    detail = f"{free / 2**30:.1f} GiB free of {told.total / 2**30:.1f} GiB, {os.cpu_count()} cores"
+    if needed_bytes <= free:
+        return Check("memory", "ok", f"{detail}; {what} takes some {needed_bytes / 2**30:.1f} GiB")
+    said = f"{detail}; {what} takes some {needed_bytes / 2**30:.1f} GiB, so it runs slowly or with less context."
+    return Check("memory", "warn", said, "spark-lsp models recommend")
+
+
+def worst(checks: Sequence[Check]) -> str:
+    """Return ``ok``, ``warn`` or ``fail``: the worst status among checks."""
+    order = ("ok", "warn", "fail")
+    return max((check.status for check in checks), key=order.index, default="ok")
