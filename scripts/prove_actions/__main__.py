@@ -7,12 +7,14 @@ Examples: python -m scripts.prove_actions --modules textwrap,shlex
 import argparse
 import re
 import sys
+import time
 from collections import Counter
 
 from scripts.prove_actions.corpus import SUBJECTS
 from scripts.prove_actions.made import prove_made
 from scripts.prove_actions.real import Tally, prove
 from scripts.prove_actions.trials import ACTIONS
+from scripts.prove_actions.with_rope import ROPE_ACTIONS
 
 
 def main() -> int:
@@ -23,18 +25,23 @@ def main() -> int:
     parser.add_argument("--modules", default="", help="modules by name, with commas; all without")
     parser.add_argument("--actions", default=",".join(ACTIONS), help="actions by id, with commas")
     parser.add_argument("--programs", type=int, default=0, help="try this many programs made by dice instead")
-    parser.add_argument("--limit", type=float, default=600.0, help="seconds after which no new program is begun")
+    parser.add_argument(
+        "--limit", type=float, default=600.0, help="seconds after which no new program or module is begun"
+    )
+    parser.add_argument("--library", choices=("spark", "rope"), default="spark", help="whose edits are tried")
     told = parser.parse_args()
     wanted = set(told.modules.split(",")) - {""}
     actions = tuple(told.actions.split(","))
     tally = Tally()
     if told.programs:
-        count = prove_made(told.seed, told.programs, told.limit, actions, tally)
+        makers = ROPE_ACTIONS if told.library == "rope" else ACTIONS
+        count = prove_made(told.seed, told.programs, told.limit, makers, actions, tally)
         sys.stdout.write(f"programs: {count}\n{report(tally)}")
         return 1 if tally.wrong else 0
+    began = time.monotonic()
     for number in range(told.rounds):
         for subject in SUBJECTS:
-            if wanted and subject.module not in wanted:
+            if (wanted and subject.module not in wanted) or time.monotonic() - began > told.limit:
                 continue
             before = len(tally.wrong)
             prove(subject, told.seed + number, actions, tally)

@@ -7,20 +7,20 @@ import time
 
 from scripts.prove_actions.generated import outcome, program
 from scripts.prove_actions.real import Tally
-from scripts.prove_actions.trials import attempt, functions, places
+from scripts.prove_actions.trials import ACTIONS, Makers, attempt, functions, places
 
 
-def prove_made(seed: int, count: int, limit_s: float, actions: tuple[str, ...], tally: Tally) -> int:
+def prove_made(seed: int, count: int, limit_s: float, makers: Makers, actions: tuple[str, ...], tally: Tally) -> int:
     """Try each action once in each of so many programs, at most so long; return how many there were."""
     began = time.monotonic()
     for number in range(count):
         if time.monotonic() - began > limit_s:
             return number
-        prove_one(seed + number, actions, tally)
+        prove_one(seed + number, actions, tally, makers)
     return count
 
 
-def prove_one(seed: int, actions: tuple[str, ...], tally: Tally) -> None:
+def prove_one(seed: int, actions: tuple[str, ...], tally: Tally, makers: Makers = ACTIONS) -> None:
     """Try each action at one place of the program that a seed makes."""
     dice = random.Random(seed)  # noqa: S311 - chooses programs, keeps no secret
     text = program(dice)
@@ -30,7 +30,7 @@ def prove_one(seed: int, actions: tuple[str, ...], tally: Tally) -> None:
         span = places(text, function, dice, action)
         if span is None:
             continue
-        made = attempt(action, text, span)
+        made = attempt(action, text, span, makers)
         if made.text is None:
             tally.refused[action, made.message] += 1
             continue

@@ -2,7 +2,7 @@
 
 import ast
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -18,6 +18,8 @@ from spark_lsp.text.document import LineTable, Snapshot
 from spark_lsp.text.edit import Edit, Span, apply_edits
 
 Edits = tuple[Edit, ...]
+Makers = Mapping[str, Callable[[str, Span], Edits | str]]
+"""What makes the edits of an action at a selection, or says why not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +73,7 @@ def suggest_name(text: str, span: Span) -> Edits | str:
     return made.edits(name) if made.is_faithful(name) else "The name cannot be changed everywhere."
 
 
-ACTIONS: Final = {
+ACTIONS: Final[Makers] = {
     "extract.function": extract_function,
     "extract.variable": extract_variable,
     "inline.variable": inline_variable,
@@ -80,9 +82,9 @@ ACTIONS: Final = {
 NEEDS_A_NAME: Final = frozenset({"inline.variable", "rename.suggest"})
 
 
-def attempt(action: str, text: str, span: Span) -> Outcome:
+def attempt(action: str, text: str, span: Span, makers: Makers = ACTIONS) -> Outcome:
     """Try an action on a selection, with the checks that every edit has to pass."""
-    made = ACTIONS[action](text, span)
+    made = makers[action](text, span)
     line = text.count("\n", 0, span.start) + 1
     place = f"line {line}: {span.text(text)[:60]!r}"
     if isinstance(made, str):
