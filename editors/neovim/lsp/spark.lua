@@ -8,7 +8,8 @@ return {
   root_dir = function(bufnr, on_dir)
     local name = vim.api.nvim_buf_get_name(bufnr)
     if name ~= "" and not name:match("^%a[%w+.-]+://") then
-      on_dir(vim.fs.root(bufnr, { ".git", "pyproject.toml", "package.json", "go.mod", "Cargo.toml", ".spark-lsp.toml" }))
+      local markers = { ".git", "pyproject.toml", "package.json", "go.mod", "Cargo.toml", ".spark-lsp.toml" }
+      on_dir(vim.fs.root(bufnr, markers))
     end
   end,
   -- No `filetypes`: the server knows its languages and says why when it does not answer.

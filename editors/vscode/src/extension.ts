@@ -2,6 +2,7 @@
 
 import * as vscode from "vscode";
 import { registerCommands } from "./commands";
+import { watchFocus } from "./focus";
 import { Pages } from "./pages";
 import { Session } from "./session";
 import { SECTION } from "./settings";
@@ -26,6 +27,7 @@ export async function activate(context: vscode.ExtensionContext): Promise<void> 
         await current.sendSettings();
       }
     }),
+    watchFocus((editor) => current.tellFocus(editor)),
     // Trust may bring the workspace's own server into reach.
     vscode.workspace.onDidGrantWorkspaceTrust(() => current.restart()),
   );

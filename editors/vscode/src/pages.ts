@@ -8,12 +8,13 @@ const MARK: { readonly [status: string]: string } = { ok: "ok  ", warn: "warn", 
 
 /** Only our own style sheets, no script, nothing from any network. */
 const POLICY = '<meta http-equiv="Content-Security-Policy" content="default-src \'none\'; style-src \'unsafe-inline\'">';
-/** The server's page is black on white; here it follows the user's theme. */
+/** The server's page knows light and dark; here it follows the user's theme. */
 const THEME = `<style>
-body { color: var(--vscode-editor-foreground); background: var(--vscode-editor-background); }
-td, th { border-color: var(--vscode-widget-border, #8884); }
-pre { background: var(--vscode-textCodeBlock-background); font-family: var(--vscode-editor-font-family); }
-tr.stays { background: var(--vscode-diffEditor-insertedTextBackground); }
+body { --ink: var(--vscode-editor-foreground); --paper: var(--vscode-editor-background); }
+body { --line: var(--vscode-widget-border, #8884); padding: 0; }
+body.vscode-light { --stable: #a6d8a8; --volatile: #ffd08a; --local: #b9cdf5; color-scheme: light; }
+body.vscode-dark { --stable: #2f6b3a; --volatile: #8a5a12; --local: #2f4a80; color-scheme: dark; }
+pre { font-family: var(--vscode-editor-font-family); }
 </style>`;
 
 export class Pages implements vscode.TextDocumentContentProvider, vscode.Disposable {

@@ -14,7 +14,7 @@ import { GhostText } from "./growth";
 import { Obstacle, installServer } from "./install";
 import { locateServer } from "./locate";
 import { output } from "./programs";
-import { COMMAND, LOG, STATUS, type LogEntry, type Status } from "./protocol";
+import { COMMAND, FOCUSED, LOG, STATUS, type LogEntry, type Status } from "./protocol";
 import { SECTION, contributedKeys, explicitSettings } from "./settings";
 import type { StatusItem } from "./status";
 
@@ -90,6 +90,18 @@ export class Session implements vscode.Disposable {
     if (this.client?.state === State.Running) {
       const settings = { [SECTION]: this.settings() };
       await this.client.sendNotification("workspace/didChangeConfiguration", { settings });
+    }
+  }
+
+  /** Tell the server where the user looks. */
+  tellFocus(editor: vscode.TextEditor): void {
+    const client = this.client;
+    if (client?.state === State.Running && vscode.languages.match(SELECTOR, editor.document)) {
+      const converter = client.code2ProtocolConverter;
+      void client.sendNotification(FOCUSED, {
+        textDocument: converter.asTextDocumentIdentifier(editor.document),
+        position: converter.asPosition(editor.selection.active),
+      });
     }
   }
 

@@ -12,7 +12,7 @@ local M = {}
 ---@param end_row integer
 ---@param end_col integer
 ---@param text string
-local function put(bufnr, row, col, end_row, end_col, text)
+function M.put(bufnr, row, col, end_row, end_col, text)
   local lines = vim.split(text, "\n", { plain = true })
   vim.api.nvim_buf_set_text(bufnr, row, col, end_row, end_col, lines)
   local last_col = #lines[#lines] + (#lines == 1 and col or 0)
@@ -24,7 +24,7 @@ end
 local function finish(suggestion, view)
   local _, _, end_row, end_col = suggestion:range()
   ghost.dismiss()
-  put(suggestion.bufnr, view.row, view.col, end_row, end_col, view.rest)
+  M.put(suggestion.bufnr, view.row, view.col, end_row, end_col, view.rest)
   local client = vim.lsp.get_client_by_id(suggestion.client_id)
   if client and suggestion.item.command then
     client:exec_cmd(suggestion.item.command, { bufnr = suggestion.bufnr })
@@ -50,7 +50,7 @@ local function partly(next_part)
     finish(suggestion, view)
     return true
   end
-  put(suggestion.bufnr, view.row, view.col, view.row, view.col, part)
+  M.put(suggestion.bufnr, view.row, view.col, view.row, view.col, part)
   ghost.advanced()
 
   local text = suggestion.item.insertText
@@ -75,19 +75,27 @@ function M.all()
 end
 
 --- A word with the white space before it, or a run of punctuation. Bytes above 127 count as letters.
----@return boolean accepted
-function M.word()
-  return partly(function(rest)
-    return rest:match("^%s*[%w_\128-\255]+") or rest:match("^%s*[^%w%s_\128-\255]+") or rest
-  end)
+---@param rest string
+---@return string
+function M.next_word(rest)
+  return rest:match("^%s*[%w_\128-\255]+") or rest:match("^%s*[^%w%s_\128-\255]+") or rest
 end
 
 --- What is left of this line, or the next line when this one is complete.
+---@param rest string
+---@return string
+function M.next_line(rest)
+  return rest:match("^\n*[^\n]+") or rest
+end
+
+---@return boolean accepted
+function M.word()
+  return partly(M.next_word)
+end
+
 ---@return boolean accepted
 function M.line()
-  return partly(function(rest)
-    return rest:match("^\n*[^\n]+") or rest
-  end)
+  return partly(M.next_line)
 end
 
 return M

@@ -7,7 +7,7 @@ local M = {}
 ---@class spark.Subcommand
 ---@field about string
 ---@field arguments? string[]       offered by completion
----@field run fun(argument?: string)
+---@field run fun(argument?: string, call: vim.api.keyset.create_user_command.command_args)
 
 ---@param method string
 ---@param params table|fun(running: vim.lsp.Client): table
@@ -31,6 +31,19 @@ end
 ---@param lines string[]
 local function say(lines)
   vim.api.nvim_echo({ { table.concat(lines, "\n") } }, false, {})
+end
+
+---@param call vim.api.keyset.create_user_command.command_args
+---@param instruction string
+local function rewrite(call, instruction)
+  local last = vim.api.nvim_buf_get_lines(0, call.line2 - 1, call.line2, true)[1]
+  local running = client.get(0)
+  local encoding = running and running.offset_encoding or "utf-16"
+  local range = {
+    start = { line = call.line1 - 1, character = 0 },
+    ["end"] = { line = call.line2 - 1, character = vim.str_utfindex(last, encoding, #last) },
+  }
+  client.execute("spark.rewrite", { vim.uri_from_bufnr(0), range, instruction })
 end
 
 ---@type table<string, spark.Subcommand>
@@ -63,6 +76,60 @@ local subcommands = {
       else
         client.execute("spark.restartEngine")
       end
+    end,
+  },
+  unload = {
+    about = "give the model's memory back until the next suggestion",
+    run = function()
+      client.execute("spark.unloadModel")
+    end,
+  },
+  reindex = {
+    about = "read the workspace anew",
+    run = function()
+      client.execute("spark.reindex")
+    end,
+  },
+  action = {
+    about = "choose one of Spark's code actions for the cursor or the selection",
+    run = function(_, call)
+      local running = client.get(0)
+      local range = call.range > 0 and { start = { call.line1, 0 }, ["end"] = { call.line2, vim.v.maxcol } } or nil
+      vim.lsp.buf.code_action({
+        range = range,
+        filter = function(_, client_id)
+          return running ~= nil and (client_id == nil or client_id == running.id)
+        end,
+      })
+    end,
+  },
+  rewrite = {
+    about = "rewrite the selected lines after an instruction",
+    run = function(_, call)
+      local instruction = table.concat(call.fargs, " ", 2)
+      if instruction ~= "" then
+        rewrite(call, instruction)
+        return
+      end
+      vim.ui.input({ prompt = "What shall change? " }, function(text)
+        if text and text ~= "" then
+          rewrite(call, text)
+        end
+      end)
+    end,
+  },
+  doctor = {
+    about = "look for whatever keeps Spark from working",
+    run = function()
+      local cmd = vim.lsp.config.spark.cmd
+      local program = type(cmd) == "table" and cmd[1] or "spark-lsp"
+      say({ "Spark: looking at everything." })
+      vim.system({ program, "doctor" }, { text = true }, function(done)
+        vim.schedule(function()
+          local text = done.stdout ~= "" and done.stdout or done.stderr or ""
+          require("spark.page").open("doctor", vim.split(vim.trim(text), "\n", { plain = true }))
+        end)
+      end)
     end,
   },
   log = {
@@ -127,10 +194,11 @@ function M.create()
       vim.notify(("Spark: no command %q. There are: %s."):format(name, table.concat(names, ", ")), vim.log.levels.ERROR)
       return
     end
-    subcommand.run(argument)
+    subcommand.run(argument, call)
   end, {
     nargs = "*",
-    desc = "Spark LSP: status, pause, resume, restart, log, context, toggle",
+    range = true,
+    desc = "Spark LSP: status, pause, resume, restart, unload, log, context, action, rewrite, doctor, toggle, reindex",
     complete = function(_, line)
       return candidates(line)
     end,

@@ -74,7 +74,7 @@ local function grow(item, final)
   end
 end
 
---- The answer to a question asked while an earlier suggestion was being typed through: taken if it says more of the same.
+--- The answer to a question asked while an earlier suggestion was being typed through: taken if it says more of it.
 ---@param request spark.Request
 ---@param item spark.Item
 local function extend(request, item)

@@ -39,7 +39,8 @@ local function check_keys()
       local taken = vim.fn.maparg(lhs, "i", false, true)
       local owner = taken.desc or taken.rhs
       if owner and not vim.startswith(owner, "Spark: ") then
-        vim.health.info(("%s (%s) is also mapped to: %s. It keeps that when no suggestion is visible."):format(lhs, name, owner))
+        local said = "%s (%s) is also mapped to: %s. It keeps that when no suggestion is visible."
+        vim.health.info(said:format(lhs, name, owner))
       end
     end
   end

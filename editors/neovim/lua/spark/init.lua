@@ -22,30 +22,47 @@ function M.status()
   return require("spark.status").component()
 end
 
+--- Call a function of whatever shows the suggestions.
+---@param name "visible"|"accept"|"accept_word"|"accept_line"|"dismiss"
+---@return boolean
+local function shower(name)
+  if require("spark.config").builtin() then
+    return require("spark.builtin")[name]()
+  end
+  local own = {
+    visible = require("spark.ghost").visible,
+    accept = require("spark.accept").all,
+    accept_word = require("spark.accept").word,
+    accept_line = require("spark.accept").line,
+    dismiss = require("spark.ghost").dismiss,
+  }
+  return own[name]()
+end
+
 --- Whether a suggestion is on the screen at the cursor.
 ---@return boolean
 function M.visible()
-  return require("spark.ghost").visible()
+  return shower("visible")
 end
 
 ---@return boolean accepted
 function M.accept()
-  return require("spark.accept").all()
+  return shower("accept")
 end
 
 ---@return boolean accepted
 function M.accept_word()
-  return require("spark.accept").word()
+  return shower("accept_word")
 end
 
 ---@return boolean accepted
 function M.accept_line()
-  return require("spark.accept").line()
+  return shower("accept_line")
 end
 
 ---@return boolean dismissed
 function M.dismiss()
-  return require("spark.ghost").dismiss()
+  return shower("dismiss")
 end
 
 --- Ask for a suggestion by hand; the server takes more time for it than while typing.

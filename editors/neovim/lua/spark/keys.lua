@@ -4,7 +4,8 @@ local fallback = require("spark.fallback")
 
 local M = {}
 
---- <Tab> at the start of a line means "indent" to the hand; do not answer it with a suggestion that begins with indentation.
+--- <Tab> at the start of a line means "indent" to the hand; it does not accept a suggestion that begins with
+--- indentation.
 ---@return boolean
 local function is_indent()
   local _, view = require("spark.ghost").get()
@@ -56,15 +57,20 @@ function M.map(bufnr, keys)
   end
 end
 
---- On Neovim's own inline completion there is one key: it accepts, or does what it did before.
+--- On Neovim's own inline completion a suggestion that cannot be taken after all leaves the key to what it did before.
 ---@param bufnr integer
 ---@param keys spark.Keys
 function M.map_builtin(bufnr, keys)
-  local lhs = keys.accept
-  if lhs then
-    vim.keymap.set("i", lhs, function()
-      return vim.lsp.inline_completion.get() and "" or fallback.keys(lhs)
-    end, { buffer = bufnr, expr = true, replace_keycodes = true, desc = "Spark: accept" })
+  for _, row in ipairs(rows) do
+    local lhs = keys[row.name]
+    if lhs and row.run ~= "request" then
+      vim.keymap.set("i", lhs, function()
+        if not require("spark.builtin").visible() or not require("spark")[row.run]() then
+          return fallback.keys(lhs)
+        end
+        return vim.startswith(row.name, "accept") and "<C-g>u" or ""
+      end, { buffer = bufnr, expr = true, replace_keycodes = true, desc = "Spark: " .. row.name:gsub("_", " ") })
+    end
   end
 end
 

@@ -43,6 +43,8 @@ function Request.start(client, bufnr, trigger, on_items)
 end
 
 ---@private
+---@param params table
+---@param on_items fun(request: spark.Request, items: spark.Item[], final: boolean)
 function Request:send(params, on_items)
   if self.streaming then
     self.token = stream.open(function(items)

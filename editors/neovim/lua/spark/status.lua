@@ -63,7 +63,8 @@ end
 function M.describe(client_id)
   local status = client_id and last[client_id] or M.get()
   if not status then
-    return { client_id and "The server has not said anything yet." or "Spark is not running in this buffer. :checkhealth spark says why." }
+    local nowhere = "Spark is not running in this buffer. :checkhealth spark says why."
+    return { client_id and "The server has not said anything yet." or nowhere }
   end
   local lines = { ("%s%s"):format(status.kind, status.busy and ", busy" or "") }
   local function add(name, value)

@@ -28,6 +28,9 @@ function M.close(token)
 end
 
 --- Handler of $/progress. Everything but our streams is work-done progress and goes to Neovim's own handler.
+---@param err? lsp.ResponseError
+---@param params lsp.ProgressParams
+---@param ctx lsp.HandlerContext
 function M.on_progress(err, params, ctx)
   local listener = listeners[params.token]
   if listener then

@@ -1,0 +1,80 @@
+-- Neovim's own inline completion (0.12 and newer) shows the suggestions; the keys that it has none for are here.
+
+local accept = require("spark.accept")
+local position = require("spark.position")
+
+local M = {}
+
+---@return boolean visible
+function M.visible()
+  local namespace = vim.api.nvim_get_namespaces()["nvim.lsp.inline_completion"]
+  return namespace ~= nil and #vim.api.nvim_buf_get_extmarks(0, namespace, 0, -1, { limit = 1 }) > 0
+end
+
+---@return boolean accepted
+function M.accept()
+  return vim.lsp.inline_completion.get()
+end
+
+--- What is left of an item at the cursor, nil when the text before the cursor is not its beginning.
+---@param item vim.lsp.inline_completion.Item
+---@return string?
+local function rest_of(item)
+  local text = item.insert_text
+  if type(text) ~= "string" then
+    return nil
+  end
+  local row, col = unpack(vim.api.nvim_win_get_cursor(0))
+  local start_row, start_col = row - 1, col
+  if item.range then
+    start_row, start_col = item.range:to_extmark()
+  end
+  local before = table.concat(vim.api.nvim_buf_get_text(0, start_row, start_col, row - 1, col, {}), "\n")
+  return vim.startswith(text, before) and text:sub(#before + 1) or nil
+end
+
+--- Insert the next part; Neovim asks again at once, and the server knows the rest. The last part is the whole.
+---@param next_part fun(rest: string): string
+---@return boolean accepted
+local function partly(next_part)
+  return vim.lsp.inline_completion.get({
+    on_accept = function(item)
+      local rest = rest_of(item)
+      local part = rest and next_part(rest)
+      if not (rest and part) or part == rest then
+        return item
+      end
+      local row, col = unpack(vim.api.nvim_win_get_cursor(0))
+      accept.put(0, row - 1, col, row - 1, col, part)
+      local client = vim.lsp.get_client_by_id(item.client_id)
+      if client then
+        local text = item.insert_text --[[@as string]]
+        client:notify("textDocument/didPartiallyAcceptCompletion", {
+          item = { insertText = text, command = item.command },
+          acceptedLength = position.utf16_length(text:sub(1, #text - #rest + #part)),
+        })
+      end
+    end,
+  })
+end
+
+---@return boolean accepted
+function M.accept_word()
+  return partly(accept.next_word)
+end
+
+---@return boolean accepted
+function M.accept_line()
+  return partly(accept.next_line)
+end
+
+---@return boolean dismissed
+function M.dismiss()
+  return vim.lsp.inline_completion.get({
+    on_accept = function()
+      return nil
+    end,
+  })
+end
+
+return M
