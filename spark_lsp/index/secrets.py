@@ -37,6 +37,18 @@ _SHAPES = tuple(
         ("pypi-AgEI", r"\bpypi-AgEI[\w-]{50}"),
         ("SG.", r"\bSG\.[\w-]{22}\.[\w-]{43}"),
         ("hf_", r"\bhf_[A-Za-z]{34}\b"),
+        ("eyJ", r"\beyJ[\w-]{15,}\.eyJ[\w-]{15,}\.[\w-]{20,}"),
+        ("AccountKey=", r"\bAccountKey=[A-Za-z0-9+/]{80,}={0,2}"),
+        ("hooks.slack", r"\bhooks\.slack\.com/services/T\w{8,}/B\w{8,}/\w{20,}"),
+        ("SECRET_ACCESS_KEY", r"SECRET_ACCESS_KEY\W{1,6}(?![A-Za-z0-9/+]*EXAMPLE)[A-Za-z0-9/+]{40}\b"),
+        ("secret_access_key", r"secret_access_key\W{1,6}(?![A-Za-z0-9/+]*EXAMPLE)[A-Za-z0-9/+]{40}\b"),
+        ("GOCSPX-", r"\bGOCSPX-[\w-]{28}"),
+        ("sq0", r"\bsq0[a-z]{3}-[\w-]{22,}"),
+        ("-us", r"\b[0-9a-f]{32}-us[0-9]{1,2}\b"),
+        ("dop_v1_", r"\bdop_v1_[0-9a-f]{64}\b"),
+        ("shpat_", r"\bshpat_[0-9a-fA-F]{32}\b"),
+        ("ATATT3", r"\bATATT3[\w-]{40,}"),
+        ("AGE-SECRET-KEY-1", r"\bAGE-SECRET-KEY-1[0-9A-Z]{58}\b"),
     )
 )
 

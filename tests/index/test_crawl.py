@@ -134,6 +134,16 @@ SECRETS = [
     "AIza" + "SyA1B2C3D4E5F6G7H8I9J0K1L2M3N4O5P6Q",
     "sk-proj-" + "aB3dE6gH9jK2mN5pQ8sT1vW4yZ7bC0eF3hI6kL9n",
     "glpat-" + "abcdefghij0123456789",
+    "eyJ" + "hbGciOiJIUzI1NiJ9.eyJ" + "zdWIiOiIxMjM0NTY3ODkwIn0.dBjftJeZ4CVPmB92K27uhbUJU1p1r_wW1gFWFOEjXk",
+    "DefaultEndpointsProtocol=https;AccountKey=" + "aB3/" * 21 + "ab==",
+    "https://hooks.slack.com/services/" + "T0A1B2C3D/B0A1B2C3D/" + "abcdefghijABCDEFGHIJ1234",
+    "AWS_SECRET_ACCESS_KEY=" + "wJalrXUtnFEMIK7MDENGbPxRfiCYzQ1w2E3r4T5y",
+    'aws_secret_access_key: "' + "wJalrXUtnFEMIK7MDENGbPxRfiCYzQ1w2E3r4T5y" + '"',
+    "GOCSPX-" + "aB3dE6gH9jK2mN5pQ8sT1vW4yZ7b",
+    "sq0csp-" + "aB3dE6gH9jK2mN5pQ8sT1vW4yZ7b",
+    "0123456789abcdef" * 2 + "-us12",
+    "dop_v1_" + "0123456789abcdef" * 4,
+    "shpat_" + "0123456789abcdef" * 2,
 ]
 
 
@@ -151,6 +161,10 @@ def test_contents_that_hold_a_secret(tmp_path: Path, text: str) -> None:
         "task-force-of-many-words-that-go-on-and-on-and-on",
         "sha = '3f786850e387550fdab836ed7e6dc881de23001b'",
         "the right and the light, a ghost_writer",
+        "AWS_SECRET_ACCESS_KEY=wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
+        "AWS_SECRET_ACCESS_KEY = os.environ['AWS_SECRET_ACCESS_KEY']",
+        "a header and a body: eyJhbGciOiJIUzI1NiJ9",
+        "AccountKey=<your key>; see-usage and the-us12 region",
     ],
 )
 def test_contents_that_only_talk_of_secrets(text: str) -> None:

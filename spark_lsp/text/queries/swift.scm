@@ -5,7 +5,7 @@
 (class_declaration name: (type_identifier) @name body: (enum_class_body) @body) @definition.enum
 (class_declaration "extension" name: (user_type (type_identifier) @name .) body: (class_body) @body) @container.type
 (protocol_declaration name: (type_identifier) @name body: (_) @body) @definition.interface
-(typealias_declaration . (modifiers)? . name: (type_identifier) @name) @definition.type
+(typealias_declaration "typealias" . name: (type_identifier) @name) @definition.type
 (associatedtype_declaration name: (type_identifier) @name) @definition.type
 (function_declaration name: (simple_identifier) @name) @definition.function
 (function_declaration name: (simple_identifier) @name body: (function_body) @body) @definition.function
