@@ -139,3 +139,20 @@ def test_a_server_without_streams_is_asked_the_standard_way(fake_vscode: Fake) -
     assert window.control.received("textDocument/inlineCompletion")
     window.press("Tab")
     window.wait_text("module.txt", "return left + right")
+
+
+def test_a_cursor_that_rests_is_told_and_typing_is_not(fake_vscode: Fake) -> None:
+    window = fake_vscode("one = 1\ntwo = 2\n$0", RETURN)
+
+    def places() -> list[tuple[int, int]]:
+        told = window.control.received("textDocument/didFocus")
+        return [(params["position"]["line"], params["position"]["character"]) for params in told]
+
+    window.press("ArrowUp")
+    window.press("ArrowUp")
+    window.wait("the place where it rests", lambda: (0, 0) in places())
+    assert (1, 0) not in places()  # only passed
+    told = len(places())
+    window.type("return ")
+    window.wait_ghost("left + right")
+    assert len(places()) == told

@@ -8,6 +8,7 @@ const SETTLE_MS = 200;
 /** Call `tell` with the editor whose cursor rests; while the user types each request says where the cursor is. */
 export function watchFocus(tell: (editor: vscode.TextEditor) => void): vscode.Disposable {
   let timer: ReturnType<typeof setTimeout> | undefined;
+  let typed = false;
   const forget = () => clearTimeout(timer);
   const moved = () => {
     forget();
@@ -21,11 +22,17 @@ export function watchFocus(tell: (editor: vscode.TextEditor) => void): vscode.Di
   return vscode.Disposable.from(
     new vscode.Disposable(forget),
     vscode.window.onDidChangeActiveTextEditor(moved),
-    vscode.window.onDidChangeTextEditorSelection((event) =>
-      event.kind === vscode.TextEditorSelectionChangeKind.Mouse ||
-      event.kind === vscode.TextEditorSelectionChangeKind.Command
-        ? moved()
-        : forget(),
-    ),
+    vscode.workspace.onDidChangeTextDocument((event) => {
+      if (event.document === vscode.window.activeTextEditor?.document && event.contentChanges.length > 0) {
+        typed = true; // the selection's own event follows
+        forget();
+      }
+    }),
+    vscode.window.onDidChangeTextEditorSelection(() => {
+      if (!typed) {
+        moved();
+      }
+      typed = false;
+    }),
   );
 }

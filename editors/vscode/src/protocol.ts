@@ -6,6 +6,7 @@ export const STATUS = "spark/status";
 export const STREAM = "spark/inlineCompletionStream";
 export const LOG = "spark/log";
 export const CONTEXT = "spark/context";
+export const FOCUSED = "textDocument/didFocus";
 export const SHOWN = "textDocument/didShowCompletion";
 
 /** Commands that the server runs for workspace/executeCommand. */
