@@ -33,6 +33,10 @@ PLACES = (
     Place("ledger/report.py", "Money()) + entry.am", "ount", "An attribute that ledger/entry.py defines."),
 )
 CROSS_FILE = PLACES[-1]
+MOVED = (
+    Place("ledger/report.py", "", "        lines.append(account.name)", "The first selected line."),
+    Place("ledger/report.py", '        lines.append(line("  balance", account.balance()))', "", "The last one."),
+)
 UNWRITTEN = Place("ledger/money.py", "def __radd__(", "", "A function without a body.")
 
 
@@ -49,6 +53,10 @@ def main() -> int:
         (
             "A code action: write the missing body.",
             _spark("actions", _position(UNWRITTEN), "--apply", "implement.body"),
+        ),
+        (
+            "Another one: selected lines become a function of their own.",
+            _spark("actions", _selection(*MOVED), "--apply", "extract.function"),
         ),
     ]
     for title, command in steps:
@@ -81,6 +89,11 @@ def _position(place: Place) -> str:
     line = _line_number(place)
     text = (ROOT / WORKSPACE / place.path).read_text("utf-8").splitlines()[line - 1]
     return f"{WORKSPACE}/{place.path}:{line}:{text.index(place.typed) + len(place.typed) + 1}"
+
+
+def _selection(first: Place, last: Place) -> str:
+    """Return ``FILE:LINE:COL-LINE:COL`` from before the first place's line to behind the last one's."""
+    return f"{_position(first)}-{_position(last).split(':', 1)[1]}"
 
 
 def _line_number(place: Place) -> int:

@@ -23,6 +23,8 @@ class Answer:
     raw: str
     stop: StopCause | None
     usage: Usage
+    probability: float = 1.0
+    """The smallest probability that the model gave a token of the answer."""
 
 
 def key_of(target: Target) -> str:
@@ -37,11 +39,13 @@ async def stream(tools: Tools, request: Infill, is_over: Callable[[str], bool]) 
         EngineError, ModelError: the engine could not answer.
     """
     began, raw, tokens, usage = perf_counter(), "", 0, Usage()
+    probability = 1.0
     stop: StopCause | None = None
     async with aclosing(tools.engine.infill(request)) as chunks:
         async for chunk in chunks:
             raw += chunk.text
             tokens += chunk.tokens
+            probability = min(probability, chunk.probability)
             usage, stop = chunk.usage or usage, chunk.stop
             tools.progress(tokens, tokens / max(perf_counter() - began, 0.001))
             if stop is None and is_over(raw):
@@ -49,7 +53,7 @@ async def stream(tools: Tools, request: Infill, is_over: Callable[[str], bool]) 
     if stop is None:  # the engine's own account came too early to know the end
         total_ms = (perf_counter() - began) * 1000
         usage = msgspec.structs.replace(usage, generated_tokens=tokens, total_ms=total_ms)
-    return Answer(raw, stop, usage)
+    return Answer(raw, stop, usage, probability)
 
 
 def added(one: Usage, other: Usage) -> Usage:

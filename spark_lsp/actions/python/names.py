@@ -18,6 +18,8 @@ MOST_NAME_TOKENS: Final = 16
 MOST_NAME_CHARACTERS: Final = 32
 NAME_DEADLINE_MS: Final = 2500
 """A name is worth a moment of waiting; after that the plain rule's is used, which the user may change as easily."""
+LEAST_SURE: Final = 0.1
+"""A name that the model is less sure of than this is a guess; the embedded model's worst on the sample had 0.07."""
 GRAMMAR: Final = 'root ::= "_"? [a-z] [a-z0-9_]* ("(" | " =")?'
 _NAME = re.compile(r"_?[a-z][a-z0-9_]*")
 _WORD = re.compile(r"[A-Za-z_]\w*")
@@ -68,7 +70,8 @@ async def _ask(target: Target, tools: Tools, hole: Hole) -> tuple[str, Usage]:
     )
     answer = await stream(tools, request, lambda raw: bool(raw) and not _NAME.fullmatch(raw))
     is_cut = answer.stop in {"max_tokens", "deadline", "cancelled"}
-    return ("" if is_cut else answer.raw), answer.usage
+    is_guess = answer.probability < LEAST_SURE
+    return ("" if is_cut or is_guess else answer.raw), answer.usage
 
 
 def is_usable(name: str) -> bool:

@@ -38,9 +38,10 @@ class SuggestName:
             return refused(self.id, made)
         taken = names_in_use(made.source.tree)
         told = name_of_value(made.value) if made.value is not None else NO_BETTER_NAME
-        plain = "" if told in DULL_NAMES | {made.old} else free_name(told, taken)
-        name, usage = await named(target, tools, _hole(made), taken, plain or free_name(NO_BETTER_NAME, taken))
-        if not plain and name == free_name(NO_BETTER_NAME, taken):
+        is_better = told not in DULL_NAMES and told != made.old and told not in taken
+        plain = told if is_better else free_name(NO_BETTER_NAME, taken)
+        name, usage = await named(target, tools, _hole(made), taken, plain)
+        if name == plain and not is_better:
             return refused(self.id, f"Nothing says a better name than {made.old}.")
         if not await asyncio.to_thread(made.is_faithful, name):
             return refused(self.id, f"{made.old} cannot be renamed without a change of what the function does.")
