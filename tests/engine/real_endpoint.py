@@ -24,7 +24,14 @@ def real_endpoint(log: Path, *, context_tokens: int = 2048) -> Iterator[str]:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     # A newer request must not break an older one off, as the server does for a single user by default.
-    options = {"model": SHIPPED, "model_alias": ALIAS, "n_ctx": context_tokens, "n_threads": 1, "port": port}
+    options = {
+        "model": SHIPPED,
+        "model_alias": ALIAS,
+        "n_ctx": context_tokens,
+        "n_threads": 1,
+        "n_threads_batch": 1,
+        "port": port,
+    }
     arguments = [word for name, value in options.items() for word in (f"--{name}", str(value))]
     command = [sys.executable, "-m", "llama_cpp.server", *arguments, "--interrupt_requests", "False"]
     with log.open("wb") as output:
