@@ -1,0 +1,92 @@
+"""Emacs in batch with the real server: lsp-mode shows, takes and acts; eglot acts."""
+
+import json
+import os
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.editors import install
+from tests.editors.shop import REPOSITORY, SPARK, environment, stop_engine, write_ledger
+
+pytestmark = [pytest.mark.editor, pytest.mark.model]
+
+PLUGIN = REPOSITORY / "editors" / "emacs"
+FIXTURES = Path(__file__).parent / "fixtures"
+DEADLINE_S = 240
+
+
+@pytest.fixture
+def emacs(tmp_path: Path) -> Any:
+    """Run one of the sessions on the sample workspace; return what it said."""
+    if reason := install.missing("debian"):
+        pytest.skip(reason)
+    root = install.DEBIAN_ROOT / "usr"
+    (dump,) = root.glob("libexec/emacs/*/*/emacs-*.pdmp")
+    share = root / "share" / "emacs" / dump.parents[1].name
+    work = write_ledger(tmp_path / "ledger")
+
+    def run(session: str) -> dict[str, Any]:
+        variables = {
+            **os.environ,
+            **environment(tmp_path / "run"),
+            # Where the unpacked Emacs finds itself.
+            "EMACSLOADPATH": str(share / "lisp"),
+            "EMACSDATA": str(share / "etc"),
+            "EMACSDOC": str(share / "etc"),
+            "EMACSPATH": str(dump.parent),
+            "HOME": str(tmp_path),
+            "SPARK_TEST_PLUGIN": str(PLUGIN),
+            "SPARK_TEST_COMMAND": "\n".join([*SPARK, "serve", "--stdio"]),
+            "SPARK_TEST_ELPA": str(root / "share" / "emacs" / "site-lisp" / "elpa-src" / "*"),
+            "SPARK_TEST_WORKSPACE": str(work),
+            "SPARK_TEST_STATE": str(tmp_path),
+        }
+        command = [
+            str(root / "bin" / "emacs-nox"),
+            f"--dump-file={dump}",
+            "-Q",
+            "--batch",
+            "-l",
+            str(FIXTURES / session),
+        ]
+        done = subprocess.run(
+            command, env=variables, capture_output=True, text=True, timeout=DEADLINE_S, check=False,
+            stdin=subprocess.DEVNULL,
+        )  # fmt: skip
+        assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
+        said: dict[str, Any] = {}
+        for line in done.stdout.splitlines():
+            if line.startswith("{"):
+                said |= json.loads(line)
+        return said
+
+    yield run
+    stop_engine(tmp_path / "run")
+
+
+def test_lsp_mode_shows_ghost_text_takes_it_and_applies_an_action(emacs: Any) -> None:
+    said = emacs("emacs_lsp_mode.el")
+    assert said["before"].endswith("+ entry.am"), "ghost text is not in the buffer"
+    assert said["after"] == said["before"] + said["ghost"].split("\n")[0]
+    assert said["ghost"]
+    assert "Implement __radd__" in said["actions"]
+    assert said["status"].startswith("Spark")
+    check_body(said["text"])
+
+
+def test_eglot_applies_an_action(emacs: Any) -> None:
+    said = emacs("emacs_eglot.el")
+    assert "Implement __radd__" in said["actions"]
+    check_body(said["text"])
+
+
+def check_body(text: str) -> None:
+    """The method has a body now, and the rest of the file is what it was."""
+    before = (REPOSITORY / "samples" / "ledger" / "ledger" / "money.py").read_text(encoding="utf-8")
+    compile(text, "money.py", "exec")
+    assert text != before
+    assert text.partition("def __radd__")[0] == before.partition("def __radd__")[0]
+    assert text.partition("def __str__")[2] == before.partition("def __str__")[2]
