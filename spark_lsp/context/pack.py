@@ -4,9 +4,10 @@ Order is stable first: header, trunk, then the tail with its best segment neares
 inputs give the same prompt. Never cuts the trunk from the front and never shows the current file twice.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from heapq import heapify, heappop, heappush
+from itertools import takewhile
 from math import exp, log
 from typing import Literal
 
@@ -83,7 +84,7 @@ async def pack(
     )
     frame = await _frame_tokens(cursor, layout, counter, window)
     most = budget.total_tokens - frame - window.prefix_tokens - window.suffix_tokens
-    stable = _within(_without_path(trunk, cursor.path), min(budget.shared_tokens, most))
+    stable = _within(_until_path(trunk, cursor.path), min(_trunk_limit(trunk, budget), most))
     limit = min(_tail_tokens(budget, window, stable), most - sum(segment.tokens for segment in stable))
     known = _Shown(stable, window, snapshot.text)
     fresh = [piece for piece in found if not known.has(piece.segment)]
@@ -105,13 +106,18 @@ def _tail_tokens(budget: Budget, window: Window, trunk: Sequence[Segment]) -> in
     return min(own, budget.shared_tokens + spare - sum(segment.tokens for segment in trunk))
 
 
-def _without_path(trunk: Sequence[Segment], path: str) -> list[Segment]:
-    """Leave the current file out, and what follows it where that is not resident without it."""
-    first = next((number for number, segment in enumerate(trunk) if segment.path == path), len(trunk))
-    return list(trunk[:first])
+def _trunk_limit(trunk: Sequence[Segment], budget: Budget) -> int:
+    """Return what the trunk may take: all that other files may have where it fits whole, else no more than its part."""
+    whole = sum(segment.tokens for segment in trunk)
+    return budget.shared_tokens if whole <= budget.shared_tokens else budget.trunk_tokens
 
 
-def _within(trunk: Sequence[Segment], budget_tokens: int) -> list[Segment]:
+def _until_path(trunk: Sequence[Segment], path: str) -> Iterator[Segment]:
+    """Yield what stands before the current file; what follows it would have to be read again, see ``trunk.py``."""
+    return takewhile(lambda segment: segment.path != path, trunk)
+
+
+def _within(trunk: Iterable[Segment], budget_tokens: int) -> list[Segment]:
     """Return the leading segments that fit; a gap would make everything behind it be read again."""
     kept, used = [], 0
     for segment in trunk:

@@ -35,7 +35,7 @@ SPARE_CELLS = 0.25  # what an engine has more than a prompt may take: for tails,
 TRUNK_PRIORITY = 2
 STARTS = 8  # files lately looked at whose surroundings come first in a trunk
 TAIL_KINDS = frozenset({"definition", "recent"})
-TOKENS_PER_DEFINITION, MOST_DEFINITIONS = 10, 400  # heads take 10 to 40 tokens; ranking more costs time
+TOKENS_PER_DEFINITION, MOST_DEFINITIONS = 10, 200  # heads take 10 to 40 tokens; ranking more costs time
 
 _WORD = re.compile(r"\w+(?=\W)")  # a finished word; the one being typed changes with each key
 
@@ -257,6 +257,7 @@ class WorkspaceContext:
     def engine_lost(self) -> None:
         """Forget what was resident: a new engine has read nothing."""
         self._resident, self._replaced, self._noticed = 0, (), None
+        self._shown_for, self._shown_tail = None, ()
 
     def _shown(self) -> tuple[Segment, ...]:
         """Return the stable segments that prompts show now: the new trunk's, or the old one's while they are more."""

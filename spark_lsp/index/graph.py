@@ -69,10 +69,10 @@ def _edges(view: IndexView, entry: FileEntry) -> Mapping[str, float]:
     weights = dict.fromkeys(sorted(imported), IMPORT_FACTOR)
     uses = sorted(symbols.references.items(), key=lambda use: (-use[1], use[0]))[:NAMES_PER_FILE]
     for name, count in uses:
-        known = view.definitions.get(name, ())
-        if not 0 < len(known) <= MANY_PLACES:
+        known = view.definitions.get(name)
+        if known is None or len(known) > MANY_PLACES:
             continue
-        owners = dict.fromkeys(path for path, _ in known)
+        owners = dict.fromkeys(known.paths())
         if entry.path in owners:
             continue
         for path in owners:

@@ -22,7 +22,7 @@ from spark_lsp.index.postings import Postings
 from spark_lsp.index.resolve import resolve
 from spark_lsp.index.symbols import Definition, Import
 from spark_lsp.index.together import Together, stand_together, strongest_words
-from spark_lsp.index.view import IndexView
+from spark_lsp.index.view import IndexView, Places
 
 # A logistic regression over the tuning projects of tests/eval/projects.toml gave these, rounded; docs/evaluation.md.
 TOGETHER_WEIGHT = 0.9
@@ -40,9 +40,9 @@ HOMONYM_PENALTY = 0.8  # per doubling of the places that define a name: any one 
 OTHER_PLACE_PENALTY = 1.5  # for each place but the likeliest
 UNIMPORTED_PENALTY = 4.0  # for places of a name that an import resolves to another place
 
-CANDIDATES = 500  # names taken from the file itself, the nearest first
+CANDIDATES = 400  # names taken from the file itself, the nearest first
 IMPORTED_FILES, NAMES_OF_FILE = 12, 100  # looked into for names that stand nowhere near yet
-PLACES_LOOKED_AT = 16  # a name that more places define (``__init__``) is no use to rank
+PLACES_LOOKED_AT = 8  # a name that more places define (``__init__``) is no use to rank
 PLACES_PER_NAME = 3
 HOME_PLACES = 4  # a name with more tells nothing about where its company is defined
 HOME_DECAY_WORDS = 12
@@ -74,6 +74,8 @@ class _Cursor:
     imported_files: frozenset[str]
     siblings: npt.NDArray[np.bool_]
     """Marks the files of the last build that lie in the same folder."""
+    sibling_count: int
+    """With this file itself, if it is indexed."""
     homes: Mapping[str, float]
     """Files with how much of what stands near the cursor they define."""
 
@@ -88,7 +90,7 @@ def rank_definitions(
     cursor = _cursor(view, path, words_around(text, offset), language)
     together = stand_together(view.postings, cursor.words.near, path, max(limit * 2, CANDIDATES))
     names = _best_names(view, cursor, together, limit)
-    ranked = [each for name, score in names for each in _places(view, cursor, name, score)]
+    ranked = [each for name, score, known in names for each in _places(cursor, name, score, known)]
     ranked.sort(key=lambda each: (-each[0], each[1], each[2].span.start))
     top = ranked[:limit]
     causes = strongest_words(view.postings, together, {each[2].name for each in top if not each[3]})
@@ -115,6 +117,7 @@ def _cursor(view: IndexView, path: str, words: Nearby, language: str) -> _Cursor
         frozenset(name.rpartition(".")[2] for each in imports for name in each.names),
         frozenset(files),
         _siblings(view.postings, path),
+        len(view.postings.folders.get(dirname(path), ())),
         _homes(view, path, words.near),
     )
 
@@ -123,9 +126,9 @@ def _homes(view: IndexView, path: str, near: Mapping[str, int]) -> Counter[str]:
     """Count for each file the names near the cursor that it defines, near ones more."""
     homes: Counter[str] = Counter()
     for name, place in near.items():
-        known = view.definitions.get(name, ())
-        if 0 < len(known) <= HOME_PLACES:
-            others = [where for where, _ in known if where != path]
+        known = view.definitions.get(name)
+        if known is not None and len(known) <= HOME_PLACES:
+            others = [where for where in known.paths() if where != path]
             for where in others:
                 homes[where] += 1 / len(others) / (1 + place / HOME_DECAY_WORDS)  # type: ignore[assignment]
     return homes
@@ -140,12 +143,16 @@ def _siblings(postings: Postings, path: str) -> npt.NDArray[np.bool_]:
     return marks
 
 
-def _best_names(view: IndexView, cursor: _Cursor, together: Together, limit: int) -> list[tuple[str, float]]:
+def _best_names(view: IndexView, cursor: _Cursor, together: Together, limit: int) -> list[tuple[str, float, Places]]:
     """Score names without looking at their places; return the best, and those that this file imports."""
     scores = {name: TOGETHER_WEIGHT * math.log1p(score) for name, score in together.scores.items()}
     distance = cursor.words.distance
     used = (name for name in distance if name in cursor.uses or distance[name] < FRESH_WORDS)
-    for name in islice((name for name in used if name in view.definitions), CANDIDATES):
+    is_defined = _MARKS.of(view.postings)
+    word_ids = view.postings.word_ids
+    for name in islice(
+        (name for name in used if is_defined[word_ids.get(name, -1)] or name in view.definitions), CANDIDATES
+    ):
         away = math.log1p(min(distance[name], FAR))
         scores[name] = scores.get(name, 0.0) + USED_WEIGHT + NEARER_WEIGHT * (math.log1p(FAR) - away)
     for path in sorted(cursor.imported_files)[:IMPORTED_FILES]:
@@ -159,8 +166,34 @@ def _best_names(view: IndexView, cursor: _Cursor, together: Together, limit: int
     ]
     scored.sort(key=lambda each: (-each[0], each[1]))
     kept = limit + NAMES_IN_RESERVE
-    chosen = scored[:kept] + [each for each in scored[kept:] if each[1] in cursor.imported_names]
-    return [(name, score + _siblings_share(view.postings, cursor, name)) for score, name in chosen]
+    likely = scored[: kept + kept // 2]
+    likely += [each for each in scored[len(likely) :] if each[1] in cursor.imported_names]
+    weighed = []
+    for score, name in likely:
+        known = view.definitions.get(name)  # a name of the last build may be gone by now
+        if known is not None:
+            weighed.append((score + _gain(view.postings, cursor, name, len(known)), name, known))
+    weighed.sort(key=lambda each: (-each[0], each[1]))
+    return [(name, score, known) for score, name, known in weighed[:kept]]
+
+
+class _Marks:
+    """Which words some file defined at the last build; worked out once for each build."""
+
+    def __init__(self) -> None:
+        self._held: tuple[Postings, npt.NDArray[np.bool_]] | None = None
+
+    def of(self, postings: Postings) -> npt.NDArray[np.bool_]:
+        """Return a mark for each word, and one more of no word, which is never set."""
+        held = self._held
+        if held is None or held[0] is not postings:
+            marks = np.zeros(len(postings.words) + 1, bool)
+            marks[postings.defined_in.columns] = True
+            held = self._held = (postings, marks)
+        return held[1]
+
+
+_MARKS = _Marks()
 
 
 def _resemblance(near: Mapping[str, int], names: Mapping[str, float]) -> dict[str, float]:
@@ -173,41 +206,41 @@ def _resemblance(near: Mapping[str, int], names: Mapping[str, float]) -> dict[st
     return {name: math.log1p(total) for name, total in sums.items() if total > 0}
 
 
-def _siblings_share(postings: Postings, cursor: _Cursor, name: str) -> float:
-    """Return what a name gains by the share of the files beside this one that use it."""
+def _gain(postings: Postings, cursor: _Cursor, name: str, places: int) -> float:
+    """Return what a name gains by the share of the files beside this one that use it, less what its homonyms cost."""
+    gain = -HOMONYM_PENALTY * math.log2(places - 1) if places > 2 else 0.0  # one of them may be this file's own
     word = postings.word_ids.get(name)
-    siblings = len(postings.folders.get(dirname(cursor.path), ()))
-    if word is None or not siblings:
-        return 0.0
-    return SIBLINGS_WEIGHT * int(np.count_nonzero(cursor.siblings[postings.users[word]])) / siblings
+    if word is None or not cursor.sibling_count:
+        return gain
+    users = cursor.siblings[postings.users[word]]
+    return gain + SIBLINGS_WEIGHT * int(np.count_nonzero(users)) / cursor.sibling_count
 
 
-def _places(view: IndexView, cursor: _Cursor, name: str, score: float) -> Iterator[tuple[float, str, Definition, str]]:
+def _places(cursor: _Cursor, name: str, score: float, known: Places) -> Iterator[tuple[float, str, Definition, str]]:
     """Score the places that define a name; yields score, path, definition and reason ("" for co-occurrence)."""
-    known = view.definitions.get(name, ())  # a name of the last build may be gone by now
-    places = [place for place in known[:PLACES_LOOKED_AT] if place[0] != cursor.path]
-    if not places:
+    paths = known.paths()
+    others = [(number, path) for number, path in enumerate(paths[:PLACES_LOOKED_AT]) if path != cursor.path]
+    if not others:
         return
-    score -= HOMONYM_PENALTY * math.log2(max(len(places), len(known) - 1))
+    if len(others) == len(paths) == 2:
+        score -= HOMONYM_PENALTY
     reason = "mentioned near the cursor" if name in cursor.words.near else ""
     reason = reason or ("used in this file" if name in cursor.words.distance else "")
-    weighed = sorted(
-        ((_place_score(cursor, path, definition), path, definition) for path, definition in places),
-        key=lambda each: (-each[0], each[1], each[2].span.start),
-    )
+    weighed = sorted((-_place_score(cursor, path), path, number) for number, path in others)
     resolved = weighed[0][1] in cursor.imported_files
-    for number, (gain, path, definition) in enumerate(weighed[:PLACES_PER_NAME]):
+    for place, (loss, path, number) in enumerate(weighed[:PLACES_PER_NAME]):
         imported = path in cursor.imported_files
-        total = score + gain - OTHER_PLACE_PENALTY * number - UNIMPORTED_PENALTY * (resolved and not imported)
+        definition = known[number][1]
+        total = score - loss - OTHER_PLACE_PENALTY * place - UNIMPORTED_PENALTY * (resolved and not imported)
+        total -= FIELD_PENALTY * (definition.kind in FIELDS)
         why = "imported" if imported and name in cursor.imported_names else reason
         yield total, path, definition, why or ("in an imported file" if imported else "")
 
 
-def _place_score(cursor: _Cursor, path: str, definition: Definition) -> float:
+def _place_score(cursor: _Cursor, path: str) -> float:
     score = IMPORTED_WEIGHT * (path in cursor.imported_files) + NEARNESS_WEIGHT * _nearness(cursor.path, path)
     score += HOME_WEIGHT * math.log1p(cursor.homes.get(path, 0.0))
-    score -= TEST_PENALTY * (_is_test(path) and not _is_test(cursor.path))
-    return score - FIELD_PENALTY * (definition.kind in FIELDS)
+    return score - TEST_PENALTY * (_is_test(path) and not _is_test(cursor.path))
 
 
 @lru_cache(maxsize=65_536)

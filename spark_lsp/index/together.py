@@ -65,10 +65,10 @@ def strongest_words(postings: Postings, together: Together, names: set[str]) -> 
     """Name for each of these names the word that did most for it."""
     if not len(together.pair_names):
         return {}
-    chosen = sorted(postings.word_ids[name] for name in names if name in postings.word_ids)
-    places = np.full(len(postings.words), -1, np.int64)
+    chosen = sorted(postings.word_ids[name] for name in names if name in postings.word_ids)[: np.iinfo(np.int16).max]
+    places = np.full(len(postings.words), -1, np.int16)  # small, for it is as long as the workspace has words
     places[chosen] = np.arange(len(chosen))
-    rows = places[together.pair_names]
+    rows = places[together.pair_names].astype(np.int64)
     kept = rows >= 0
     width = len(together.words)
     table = np.bincount(

@@ -151,8 +151,8 @@ class _Ours:
     async def shown(self, case: Case, budget_tokens: int) -> Shown:
         """Return what a prompt of the budget shows of other files."""
         self._context.fixed_tokens = budget_tokens
-        if self._context.budget().trunk_tokens:
-            await self._context.rebuild([case.path])
+        self._context.engine_lost()  # every case begins with nothing shown yet
+        await self._context.rebuild([case.path])
         self._context.assume_resident()
         packed = await self._context.pack_for(case.snapshot, case.offset)
         assert packed.tokens <= packed.budget_tokens, "a budget is never exceeded"
