@@ -26,7 +26,7 @@ from watchdog.events import (
 from watchdog.observers import Observer
 from watchdog.observers.api import BaseObserver
 
-from spark_lsp.index.ignore import folder_reason
+from spark_lsp.index.changes import matters
 
 QUIET_S = 0.2  # a branch switch writes files for longer than this only with shorter pauses between them
 LONGEST_S = 2.0  # a build that never stops writing must not hold changes back for ever
@@ -127,6 +127,4 @@ def _relative(root: Path, path: str) -> str:
         relative = Path(path).relative_to(root).as_posix()
     except ValueError:
         return ""
-    parts = relative.split("/")
-    folders = ("/".join(parts[:depth]) for depth in range(1, len(parts) + 1))
-    return "" if relative == "." or any(folder_reason(folder) for folder in folders) else relative
+    return relative if relative != "." and matters(relative) else ""

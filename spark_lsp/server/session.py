@@ -16,7 +16,9 @@ from lsprotocol import types
 
 from spark_lsp.config import Settings
 from spark_lsp.errors import ConsentNeeded, Reason, SparkError
+from spark_lsp.index.changes import matters, wants_refresh
 from spark_lsp.index.watch import Watcher
+from spark_lsp.server.changes import Changes
 from spark_lsp.server.client import Client, Report
 from spark_lsp.server.rooms import OpenRooms, Rooms
 from spark_lsp.server.status import Status, status_of
@@ -26,8 +28,6 @@ from spark_lsp.trace import Trace, TraceLog
 
 OPEN_TIMEOUT_S = 10.0  # a client that never answers for its settings must not keep requests waiting
 LONG_READ_TOKENS = 4096  # a shorter trunk is read within a second or two; progress would only flicker
-FEW_FILES = 20
-IGNORE_FILES = (".gitignore", ".sparkignore")
 ALLOW = "Allow"
 REINDEX_DELAY_S = 0.3  # a pause in the typing; parsing one file takes a few milliseconds in a thread
 
@@ -55,6 +55,7 @@ class Session:
         self._oversized: set[str] = set()
         self._opened = asyncio.Event()
         self._tasks: set[asyncio.Task[Any]] = set()
+        self._changes = Changes(self._take_changes)
         self._reindex: dict[str, asyncio.TimerHandle] = {}
         self._told: Status | None = None
         self._closing: asyncio.Task[None] | None = None
@@ -149,6 +150,7 @@ class Session:
             self._closing = asyncio.create_task(self._close(), name="close")
 
     async def _close(self) -> None:
+        self._changes.close()
         for handle in self._reindex.values():
             handle.cancel()
         for task in self._tasks:
@@ -191,16 +193,24 @@ class Session:
         self.spawn(self._rebuild_trunk(), "trunk")
 
     def files_changed(self, paths: list[Path]) -> None:
-        """Notice changes on disk: a few are looked at one by one, many at once (a branch switch) are one refresh."""
-        root, open_paths = self.root, set(self.open_paths())
-        if root is None:
+        """Notice changes on disk; what comes in one burst is looked at together."""
+        root = self.root
+        if root is not None:
+            inside = (path.relative_to(root).as_posix() for path in paths if path.is_relative_to(root))
+            self._changes.add(path for path in inside if matters(path))
+
+    def _take_changes(self, paths: set[str]) -> None:
+        self.spawn(self._index_changed(paths.difference(self.open_paths())), "index changed")
+
+    async def _index_changed(self, paths: set[str]) -> None:
+        """Look at a few files one by one; many at once (a branch switch), folders and rules are one refresh."""
+        if self.rooms is None or self.rooms.index is None or not paths:
             return
-        inside = [path.relative_to(root).as_posix() for path in paths if path.is_relative_to(root)]
-        changed = [path for path in inside if path not in open_paths]
-        if len(changed) > FEW_FILES or any(path.endswith(IGNORE_FILES) for path in changed):
-            self.spawn(self._index(), "index")
-        elif changed:
-            self.spawn(self._index_files(changed), "index some")
+        index = self.rooms.index
+        if await asyncio.to_thread(wants_refresh, index.view(), index.root, paths):
+            await self._index()
+        else:
+            await self._index_files(sorted(paths))
 
     async def _index_files(self, paths: list[str]) -> None:
         """Read some files again. The trunk stays: what is stale in it, the tail tells afresh."""

@@ -11,8 +11,10 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from spark_lsp.cli import build
+from spark_lsp.index.changes import matters, wants_refresh
 from spark_lsp.index.layers import MERGE_AT_LEAST, Layered
 from spark_lsp.index.recent import EDITS_KEPT, SAME_PLACE_CHARS, VIEWS_KEPT, Recent
+from spark_lsp.index.store import Index
 from spark_lsp.index.watch import Watcher
 from spark_lsp.text.edit import Span
 from tests.support.fixture import parse_fixture, write_workspace
@@ -140,3 +142,34 @@ def test_the_command_prints_json_and_a_table(tmp_path: Path, monkeypatch: pytest
     code, out, _ = run_index(str(tmp_path / "w"))
     assert code == 0
     assert "secret 1" in out
+
+
+@pytest.mark.parametrize(
+    ("changed", "refresh"),
+    [
+        (["a.py"], False),
+        (["a.py", "new.py"], False),
+        (["gone.py"], False),
+        (["pkg"], True),
+        (["gone_pkg"], True),
+        (["sub/.gitignore"], True),
+        ([".sparkignore"], True),
+        ([f"m{n}.py" for n in range(30)], True),
+    ],
+)
+def test_changes_that_call_for_a_refresh(tmp_path: Path, changed: list[str], *, refresh: bool) -> None:
+    write_workspace(parse_fixture("#- a.py\nx = 1\n#- pkg/b.py\ny = 1\n#- gone_pkg/c.py\nz = 1\n"), tmp_path)
+    index = Index(tmp_path)
+    index.refresh()
+    (tmp_path / "gone_pkg" / "c.py").unlink()
+    (tmp_path / "gone_pkg").rmdir()
+    (tmp_path / "new.py").write_text("n = 1\n")
+    assert wants_refresh(index.view(), index.root, changed) == refresh
+
+
+@pytest.mark.parametrize(
+    ("path", "answer"),
+    [("src/a.py", True), ("node_modules/x/a.js", False), ("a/.git/HEAD", False), ("build", False), ("x/build/a", True)],
+)
+def test_changes_where_nobody_looks_do_not_matter(path: str, *, answer: bool) -> None:
+    assert matters(path) == answer
