@@ -3,6 +3,7 @@
 from spark_lsp.actions.base import Action
 from spark_lsp.actions.chat.fix import FixDiagnostic
 from spark_lsp.actions.chat.rewrite import Rewrite, Simplify
+from spark_lsp.actions.compiled.extract_variable import ExtractVariable as ExtractCompiledVariable
 from spark_lsp.actions.document import Document
 from spark_lsp.actions.fix_line import FixLine
 from spark_lsp.actions.implement_body import ImplementBody
@@ -19,6 +20,7 @@ CATALOG: tuple[Action, ...] = (
     ExtractPythonFunction(),
     ExtractVariable(),
     ExtractPythonVariable(),
+    ExtractCompiledVariable(),
     InlineVariable(),
     InlinePythonVariable(),
     RenameSuggest(),

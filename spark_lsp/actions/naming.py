@@ -28,6 +28,7 @@ _NAMES: Final[dict[Case, re.Pattern[str]]] = {
     "snake": re.compile(r"[a-z][a-z0-9_]*"),
 }
 _WORDS: Final = re.compile(r"[A-Za-z_$][\w$]*")
+_OWN_WORDS: Final = re.compile(r"(?<![\w$])(?:(?<=\.\.)|(?<!\.))(?<!->)[A-Za-z_$][\w$]*")
 _PARTS: Final = re.compile(r"[A-Z]?[a-z0-9]+|[A-Z]+(?![a-z])")
 _VERBS: Final = frozenset(("get", "fetch", "load", "find", "read", "compute", "make", "create", "build", "to", "parse"))
 _KEYWORDS: Final = (
@@ -88,8 +89,10 @@ async def named(target: Target, tools: Tools, hole: Hole, case: Case, taken: set
 
 def plain_name(value: str, case: Case, otherwise: str) -> str:
     """Return what a value would be called by its last word: ``user`` for ``getUser(id)``, ``size`` for ``a.size``."""
-    head = re.sub(r"\s*[(\[{].*", "", value.strip(), flags=re.DOTALL)
-    words = _WORDS.findall(head) if re.fullmatch(r"[\w$.?!:>*&\s-]+", head) else []
+    said, shorter = "", value.strip()
+    while said != shorter:
+        said, shorter = shorter, re.sub(r"\([^()]*\)|\[[^\[\]]*\]", "", shorter)
+    words = _WORDS.findall(said) if re.fullmatch(r"(?:new |await |\w|[$.?!:&*]|->)+", said) else []
     parts = [part.lower() for part in _PARTS.findall(words[-1])] if words else []
     if len(parts) > 1 and parts[0] in _VERBS:
         parts = parts[1:]
@@ -107,8 +110,8 @@ def free_name(wanted: str, taken: set[str]) -> str:
 
 
 def words_of(text: str) -> set[str]:
-    """Return every word of a text that could be a name."""
-    return set(_WORDS.findall(text))
+    """Return every word of a text that could be a name; what stands behind a dot is a part of something and is none."""
+    return set(_OWN_WORDS.findall(text))
 
 
 def _said(raw: str) -> str:

@@ -1,0 +1,398 @@
+"""``extract.variable`` for Go, Rust, Java, C and C++: the selected expression gets a name in front of its statement.
+
+Only where the statement evaluates it always, once and first, and where giving it a name changes neither its type nor
+what it refers to.
+"""
+
+import asyncio
+import re
+from dataclasses import dataclass
+from typing import Final
+
+from tree_sitter import Node
+
+from spark_lsp.actions.base import Needs, Proposal, Target, Tools, refused
+from spark_lsp.actions.compiled.ctypes_of import type_of
+from spark_lsp.actions.compiled.rules import ALL, RULES, Rules
+from spark_lsp.actions.layout import indent_of, newline_of, starts_line
+from spark_lsp.actions.naming import Case, Hole, free_name, named, plain_name, words_of
+from spark_lsp.errors import Reason
+from spark_lsp.text.edit import Edit, Span
+from spark_lsp.text.syntax import Syntax
+
+_SHORT: Final = frozenset(("&&", "||"))
+_STREAMS: Final = frozenset(("<<", ">>"))
+_CALLS: Final = frozenset(("call_expression", "method_invocation", "object_creation_expression", "macro_invocation"))
+_OWNED: Final = re.compile(r"(?:to_|into_|is_)\w*|clone|len|count|sum|collect|abs|min|max|pow|chars")
+_GUARDS: Final = re.compile(r"\.(?:lock|borrow|borrow_mut|read|write|try_lock|get_mut|as_mut|entry)\s*\(")
+_PARTS: Final = frozenset(("selector_expression", "field_expression", "index_expression", "slice_expression"))
+_HEADS: Final = frozenset(
+    ("if_statement", "switch_statement", "for_range_loop", "declaration", "conditional_expression")
+)
+"""What evaluates one part before the others in every language."""
+_FUNCTIONS: Final = frozenset(
+    ("function_declaration", "method_declaration", "constructor_declaration", "function_item", "function_definition")
+)
+_CLOSURES: Final = frozenset(("func_literal", "closure_expression", "lambda_expression", "reference_declarator"))
+_DECLARES: Final = frozenset(
+    ("variable_declarator", "init_declarator", "parameter_declaration", "formal_parameter", "let_declaration",
+     "parameter", "short_var_declaration", "var_spec", "declaration")
+)  # fmt: skip
+_CASES: Final[dict[str, Case]] = {"go": "camel", "java": "camel", "rust": "snake", "c": "snake", "cpp": "snake"}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Place:
+    """An expression, its statement, and how the name is declared, with ``{name}`` for it and the text in front."""
+
+    node: Node
+    span: Span
+    statement: Span
+    head: str
+    tail: str
+
+
+class ExtractVariable:
+    """The action."""
+
+    id = "extract.variable"
+    kind = "refactor.extract.variable"
+    needs: Needs = "fim"
+
+    def applies(self, target: Target) -> str:
+        """Offer for a selected expression within a statement."""
+        return "Extract variable" if _selected(target.syntax, target.span) is not None else ""
+
+    async def propose(self, target: Target, tools: Tools) -> Proposal:
+        """Check, name, and write the declaration."""
+        syntax, node = target.syntax, _selected(target.syntax, target.span)
+        if syntax is None or node is None:
+            return Proposal(self.id, (), Reason.EMPTY, "Select one expression.")
+        place = await asyncio.to_thread(place_of, syntax, node)
+        if isinstance(place, str):
+            return refused(self.id, place)
+        text, case = target.snapshot.text, _CASES[syntax.language.name]
+        taken = words_of(text)
+        plain = free_name(plain_name(place.span.text(text), case, "value"), taken)
+        name, usage = await named(target, tools, Hole(edits_of(syntax, place, plain), plain, place.head), case, taken)
+        return Proposal(self.id, edits_of(syntax, place, name), usage=usage)
+
+
+def edits_of(syntax: Syntax, place: Place, name: str) -> tuple[Edit, ...]:
+    """Return the edits that declare the name and use it."""
+    text = syntax.text
+    indent = indent_of(text, place.statement.start)
+    said = f"{place.head}{name}{place.tail}{newline_of(text)}{indent}"
+    if place.span.start == place.statement.start:
+        return (Edit(place.span, said + name),)
+    return Edit(Span(place.statement.start, place.statement.start), said), Edit(place.span, name)
+
+
+def place_of(syntax: Syntax, node: Node) -> Place | str:  # noqa: PLR0911 - a list of reasons
+    """Return where an expression gets its name, or in one sentence why that cannot be done right."""
+    language = syntax.language.name
+    rules = RULES[language]
+    statement = _statement(node, rules)
+    if isinstance(statement, str):
+        return statement
+    if node.has_error or statement.has_error:
+        return "The statement does not parse."
+    if not starts_line(syntax.text, syntax.wrap(statement).span.start):
+        return "The statement does not begin its line."
+    said = syntax.wrap(node).span.text(syntax.text)
+    names = {_text(each) for each in _every(node) if each.type == "identifier"}
+    if names & _declared(statement, node.start_byte):
+        return "It uses what its own statement declares."
+    problem = _general_problem(node, rules) or _PROBLEMS[language](node, statement, rules, said)
+    if problem:
+        return problem
+    head, tail = _declaration(language, node, rules)
+    if not tail:
+        return "Its type is not written down here."
+    bare = said[1:-1].strip() if node.type == "parenthesized_expression" else said
+    return Place(node, syntax.wrap(node).span, syntax.wrap(statement).span, head, tail.replace("{value}", bare))
+
+
+def _selected(syntax: Syntax | None, span: Span) -> Node | None:
+    """Return the expression that a selection covers exactly."""
+    rules = RULES.get(syntax.language.name) if syntax is not None else None
+    chosen = span.text(syntax.text) if syntax is not None else ""
+    if syntax is None or rules is None or not chosen.strip():
+        return None
+    start = syntax.bytes_map.to_bytes(span.start + len(chosen) - len(chosen.lstrip()))
+    end = syntax.bytes_map.to_bytes(span.start + len(chosen.rstrip()))
+    node: Node | None = syntax.tree.root_node.descendant_for_byte_range(start, max(start, end - 1))
+    found = None
+    while node is not None and node.start_byte >= start and node.end_byte <= end:
+        is_head = node.type == "parenthesized_expression" and node.parent is not None and _brings_brackets(node.parent)
+        if node.start_byte == start and node.end_byte == end and node.type in rules.expressions and not is_head:
+            found = node
+        node = node.parent
+    return found if found is not None and isinstance(_statement(found, rules), Node) else None
+
+
+def _brings_brackets(parent: Node) -> bool:
+    """Whether the brackets of a condition belong to the statement."""
+    plain = {"return_statement", "expression_statement", "throw_statement"}
+    return parent.type == "switch_expression" or (parent.type.endswith("_statement") and parent.type not in plain)
+
+
+def _statement(node: Node, rules: Rules) -> Node | str:
+    """Return the statement in a block that an expression belongs to, if it evaluates it always and once."""
+    each = node
+    while each.parent is not None:
+        parent = each.parent
+        if parent.type in rules.blocks:
+            return each if each.id != node.id else "This is a statement of its own."
+        fields = rules.through.get(parent.type)
+        is_short = parent.type == "binary_expression" and _operator(parent) in _SHORT
+        if fields is None or not (ALL in fields or any(_is(parent, field, each) for field in fields)):
+            return "It is not certain that this is evaluated in its statement, always and once."
+        if is_short and not _is(parent, "left", each):
+            return "It is not certain that this is evaluated in its statement, always and once."
+        if _declares_first(parent) or any(
+            _may_differ(node, earlier, rules) for earlier in _others(parent, each, rules)
+        ):
+            return "Something is evaluated before it in its statement."
+        each = parent
+    return "There is no statement in front of which it could be evaluated."
+
+
+def _general_problem(node: Node, rules: Rules) -> str:  # noqa: PLR0911 - a list of reasons
+    """Return what holds in every language: a place is not its value."""
+    parent = node.parent
+    if parent is None:
+        return "There is nothing to name."
+    if parent.type == "expression_statement":
+        return "This is a statement of its own."
+    fields = ("function", "left", "name", "type", "macro", "constructor", "declarator", "field")
+    if any(_is(parent, field, node) for field in fields) and parent.type != "binary_expression":
+        return "This is no value of its own."
+    is_address = parent.type in {"pointer_expression", "unary_expression", "reference_expression"} and any(
+        child.type in {"&", "&mut", "mutable_specifier"} for child in parent.children
+    )
+    if is_address and node.type not in _CALLS:
+        return "Its address is taken, which would be another one."
+    if node.type in {"update_expression", "assignment_expression"}:
+        return "It changes something."
+    part = (
+        parent.type
+        in {"selector_expression", "field_expression", "index_expression", "slice_expression"} | rules.places
+    )
+    if part and node.type in rules.places and not _is(parent, "index", node):
+        return "A part of it is used, and a name of its own may be a copy."
+    return ""
+
+
+def _go_problem(node: Node, _statement: Node, rules: Rules, said: str) -> str:
+    parent = node.parent
+    if parent is None:
+        return ""
+    only = len(parent.named_children) == 1
+    alone = node.type == "call_expression" and (
+        (parent.type == "argument_list" and only)
+        or (parent.type == "expression_list" and only)
+    )  # fmt: skip
+    if alone:
+        return "The call may return more than one value."
+    if _operator(node) in {"<<", ">>"} or said == "nil":
+        return "Its type depends on what is around it."
+    is_constant = _is_constant(node, rules)
+    names = any(each.type == "identifier" for each in _every(node))
+    return "Its type depends on what is around it." if is_constant and names else ""
+
+
+def _rust_problem(  # noqa: PLR0911 - a list of reasons
+    node: Node, statement: Node, rules: Rules, said: str
+) -> str:
+    parent = node.parent
+    if parent is None:
+        return ""
+    if any(each.type == "mutable_specifier" for each in node.children):
+        return "It lends something to change, which nothing else may be read beside."
+    if _GUARDS.search(said):
+        return "It may hold a lock or a borrow, which would be held until the end of the block."
+    if node.type in rules.places and parent.type not in {"arguments", "let_declaration", "field_initializer"}:
+        return "It names a place, and giving it a name may move it."
+    called = node.child_by_field_name("function")
+    receiver = called.child_by_field_name("value") if called is not None and called.type == "field_expression" else None
+    method = called.child_by_field_name("field") if called is not None and receiver is not None else None
+    lends = method is None or not _OWNED.fullmatch(_text(method))
+    if receiver is not None and any(each.type in _CALLS for each in _every(receiver)) and lends:
+        return "It may borrow from a value that lives only in this statement."
+    if node.type in rules.literals and parent.type != "arguments":
+        return "Its type depends on what is around it."
+    if any(each.type in {"match_pattern", "closure_expression"} for each in _every(node)):
+        return "Its type depends on what is around it."
+    return "The condition also binds names." if any(each.type == "let_condition" for each in statement.children) else ""
+
+
+def _java_problem(node: Node, statement: Node, rules: Rules, said: str) -> str:
+    parent = node.parent
+    if statement.type == "explicit_constructor_invocation":
+        return "Nothing can stand in front of a call of this() or super()."
+    if "<>" in said:
+        return "Its type depends on what is around it."
+    takes_type = parent is not None and parent.type in {
+        "variable_declarator",
+        "assignment_expression",
+        "return_statement",
+    }
+    if takes_type and _is_constant(node, rules):
+        return "A constant fits smaller types, and a variable does not."
+    is_generic = any(each.type == "method_invocation" and _takes_nothing(each) for each in _every(node))
+    if is_generic and (takes_type or (parent is not None and parent.type == "argument_list")):
+        return "Its type may depend on what is around it."
+    return ""
+
+
+def _c_problem(_node: Node, statement: Node, _rules: Rules, said: str) -> str:
+    is_static = any(each.type == "storage_class_specifier" for each in statement.children)
+    if statement.type == "case_statement" or "#" in said or is_static:
+        return "There is no place for a declaration in front of it."
+    return ""
+
+
+def _cpp_problem(node: Node, statement: Node, rules: Rules, said: str) -> str:
+    problem = _c_problem(node, statement, rules, said)
+    parent = node.parent
+    if problem or parent is None:
+        return problem
+    if _operator(node) in _STREAMS or any(
+        each.type in {"lambda_expression", "initializer_list"} for each in _every(node)
+    ):
+        return "Its type depends on what is around it."
+    called = node.child_by_field_name("function")
+    receiver = (
+        called.child_by_field_name("argument") if called is not None and called.type == "field_expression" else None
+    )
+    if receiver is not None and any(each.type in _CALLS for each in _every(receiver)):
+        return "It may refer into a value that lives only in this statement."
+    if parent.type == "field_expression":
+        return "It would live on to the end of the block."
+    is_joined = parent.type in {"binary_expression", "unary_expression", "condition_clause", "parenthesized_expression"}
+    if node.type == "call_expression" and not is_joined:
+        return "Its value may be moved from, and a name cannot be."
+    return ""
+
+
+_PROBLEMS = {"go": _go_problem, "rust": _rust_problem, "java": _java_problem, "c": _c_problem, "cpp": _cpp_problem}
+
+
+def _declaration(language: str, node: Node, rules: Rules) -> tuple[str, str]:
+    """Return what stands in front of the name and behind it where it is declared."""
+    if language == "go":
+        return ("const ", " = {value}") if _is_constant(node, rules) else ("", " := {value}")
+    if language == "rust":
+        return "let ", " = {value};"
+    if language == "java":
+        return "var ", " = {value};"
+    if language == "cpp":
+        kind = "auto& " if node.type in rules.places else "auto&& " if node.type == "call_expression" else "const auto "
+        return kind, " = {value};"
+    told = type_of(node)
+    space = "" if told.endswith("*") else " "
+    return (f"{told}{space}", " = {value};") if told else ("", "")
+
+
+def _is_constant(node: Node, rules: Rules) -> bool:
+    """Whether an expression is made of literals and operators alone."""
+    return all(
+        each.type in rules.literals
+        or each.type in {"binary_expression", "unary_expression", "parenthesized_expression"}
+        or "content" in each.type or "fragment" in each.type or "escape" in each.type
+        for each in _every(node)
+    )  # fmt: skip
+
+
+def _others(parent: Node, child: Node, rules: Rules) -> list[Node]:
+    """Return the parts that may be evaluated before one: those in front of it, and in C and Go those behind it."""
+    others = [each for each in parent.named_children if each.id != child.id and each.type != "comment"]
+    if rules in {RULES["c"], RULES["go"]} and parent.type not in _HEADS:
+        return others
+    return [each for each in others if each.start_byte < child.start_byte]
+
+
+def _may_differ(node: Node, other: Node, rules: Rules) -> bool:
+    """Whether the order of an expression and of another part of its statement may matter."""
+    if _acts(other, rules):
+        return True
+    if not _acts(node, rules) or _is_callee(other):
+        return False
+    every = _every(other)
+    if any(each.type in rules.places or each.type in {"field_access", "array_access"} for each in every):
+        return True
+    return any(not _is_safe_local(_text(each), other) for each in every if each.type == "identifier")
+
+
+def _is_callee(node: Node) -> bool:
+    """Whether a part is only what is called, the type of what is declared, or the name that is given."""
+    parent = node.parent
+    fields = ("function", "object", "type", "name", "declarator", "pattern", "macro")
+    is_given = parent is not None and parent.type == "short_var_declaration" and _is(parent, "left", node)
+    return is_given or (parent is not None and any(_is(parent, field, node) for field in fields))
+
+
+def _is_safe_local(name: str, node: Node) -> bool:
+    """Whether a name is a local of its function that nothing but the function's own statements can change."""
+    function = node
+    while function.parent is not None and function.type not in _FUNCTIONS:
+        function = function.parent
+    is_lent = re.search(rf"&\s*(?:mut\s+)?{re.escape(name)}\b", _text(function)) is not None
+    return not is_lent and name in _declared(function) and not any(each.type in _CLOSURES for each in _every(function))
+
+
+def _declared(node: Node, before: int | None = None) -> set[str]:
+    """Return the names declared in a node, up to a byte."""
+    return {
+        _text(each)
+        for declared in _every(node)
+        if declared.type in _DECLARES and (before is None or declared.start_byte < before)
+        for field in ("name", "declarator", "pattern", "left")
+        for held in declared.children_by_field_name(field)
+        for each in _every(held)
+        if each.type == "identifier" and (before is None or each.end_byte <= before)
+    }
+
+
+def _acts(node: Node, rules: Rules) -> bool:
+    """Whether a part may do something, so that nothing can be evaluated before it that was after it."""
+    stack = [node]
+    while stack:
+        each = stack.pop()
+        if each.type in rules.effects or (each.type == "binary_expression" and _operator(each) in _STREAMS):
+            return True
+        stack += each.named_children
+    return False
+
+
+def _declares_first(parent: Node) -> bool:
+    """Whether a head declares something before its condition."""
+    return parent.child_by_field_name("initializer") is not None or parent.child_by_field_name("resources") is not None
+
+
+def _takes_nothing(call: Node) -> bool:
+    arguments = call.child_by_field_name("arguments")
+    return arguments is not None and not arguments.named_children
+
+
+def _operator(node: Node) -> str:
+    found = node.child_by_field_name("operator") if node.type == "binary_expression" else None
+    return found.type if found is not None else ""
+
+
+def _every(node: Node) -> list[Node]:
+    found, stack = [], [node]
+    while stack:
+        each = stack.pop()
+        found.append(each)
+        stack += each.named_children
+    return found
+
+
+def _is(parent: Node, field: str, node: Node) -> bool:
+    return any(each.id == node.id for each in parent.children_by_field_name(field))
+
+
+def _text(node: Node) -> str:
+    return node.text.decode("utf-8", "replace") if node.text else ""

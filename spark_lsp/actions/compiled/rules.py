@@ -1,0 +1,127 @@
+"""One row per language: which nodes are expressions, where a statement stands, and what is evaluated in what order.
+
+A node that no row names ends the search: what is not known to be right is refused.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+ALL: Final = "*"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Rules:
+    """``through`` maps what an expression may be part of to the fields that are evaluated always and once."""
+
+    expressions: frozenset[str]
+    blocks: frozenset[str]
+    through: Mapping[str, tuple[str, ...]]
+    effects: frozenset[str]
+    """What may run other code or change something."""
+    places: frozenset[str]
+    """Expressions that name a place in memory, which is not the same as its value."""
+    literals: frozenset[str]
+
+
+def _through(*whole: str, **fields: str) -> dict[str, tuple[str, ...]]:
+    return {**dict.fromkeys(whole, (ALL,)), **{name: tuple(each.split()) for name, each in fields.items()}}
+
+
+_GO = Rules(
+    expressions=frozenset(
+        ("binary_expression", "call_expression", "composite_literal", "float_literal", "index_expression",
+         "int_literal", "interpreted_string_literal", "parenthesized_expression", "raw_string_literal", "rune_literal",
+         "selector_expression", "slice_expression", "type_assertion_expression", "unary_expression")
+    ),
+    blocks=frozenset(("statement_list", "block")),
+    through=_through(
+        "argument_list", "binary_expression", "call_expression", "composite_literal", "expression_list",
+        "expression_statement", "index_expression", "keyed_element", "literal_element", "literal_value",
+        "parenthesized_expression", "return_statement", "send_statement", "slice_expression", "unary_expression",
+        "var_declaration", "type_assertion_expression",
+        selector_expression="operand", short_var_declaration="right", var_spec="value", assignment_statement="right",
+        if_statement="condition", expression_switch_statement="value",
+    ),
+    effects=frozenset(("call_expression", "assignment_statement", "send_statement", "receive_statement")),
+    places=frozenset(("selector_expression", "index_expression", "slice_expression")),
+    literals=frozenset(
+        ("int_literal", "float_literal", "rune_literal", "interpreted_string_literal", "raw_string_literal",
+         "imaginary_literal")
+    ),
+)  # fmt: skip
+
+_RUST = Rules(
+    expressions=frozenset(
+        ("await_expression", "binary_expression", "call_expression", "field_expression", "float_literal",
+         "if_expression", "index_expression", "integer_literal", "match_expression", "parenthesized_expression",
+         "reference_expression", "string_literal", "struct_expression", "try_expression", "tuple_expression",
+         "type_cast_expression", "unary_expression", "macro_invocation", "array_expression")
+    ),
+    blocks=frozenset(("block",)),
+    through=_through(
+        "arguments", "array_expression", "await_expression", "binary_expression", "call_expression",
+        "expression_statement", "field_expression", "field_initializer_list", "index_expression",
+        "parenthesized_expression", "reference_expression", "return_expression", "struct_expression", "try_expression",
+        "tuple_expression", "type_cast_expression", "unary_expression",
+        let_declaration="value", field_initializer="value", assignment_expression="right",
+        if_expression="condition", match_expression="value",
+    ),
+    effects=frozenset(
+        ("call_expression", "macro_invocation", "assignment_expression", "compound_assignment_expr", "await_expression",
+         "try_expression", "return_expression", "break_expression", "continue_expression", "block")
+    ),
+    places=frozenset(("field_expression", "index_expression")),
+    literals=frozenset(("integer_literal", "float_literal", "string_literal", "char_literal", "boolean_literal")),
+)  # fmt: skip
+
+_JAVA = Rules(
+    expressions=frozenset(
+        ("array_access", "binary_expression", "cast_expression", "character_literal", "decimal_integer_literal",
+         "decimal_floating_point_literal", "field_access", "instanceof_expression", "method_invocation",
+         "object_creation_expression", "parenthesized_expression", "string_literal", "ternary_expression",
+         "unary_expression")
+    ),
+    blocks=frozenset(("block", "constructor_body", "switch_block_statement_group")),
+    through=_through(
+        "argument_list", "array_access", "binary_expression", "cast_expression", "expression_statement", "field_access",
+        "instanceof_expression", "method_invocation", "object_creation_expression", "parenthesized_expression",
+        "return_statement", "throw_statement", "unary_expression", "local_variable_declaration",
+        ternary_expression="condition", variable_declarator="value", assignment_expression="right",
+        if_statement="condition", switch_expression="condition", enhanced_for_statement="value",
+        synchronized_statement="",
+    ),
+    effects=frozenset(
+        ("method_invocation", "object_creation_expression", "assignment_expression", "update_expression",
+         "lambda_expression")
+    ),
+    places=frozenset(),
+    literals=frozenset(
+        ("decimal_integer_literal", "decimal_floating_point_literal", "character_literal", "string_literal",
+         "hex_integer_literal", "true", "false")
+    ),
+)  # fmt: skip
+
+_C = Rules(
+    expressions=frozenset(
+        ("binary_expression", "call_expression", "cast_expression", "char_literal", "conditional_expression",
+         "field_expression", "number_literal", "parenthesized_expression", "pointer_expression", "sizeof_expression",
+         "string_literal", "subscript_expression", "unary_expression")
+    ),
+    blocks=frozenset(("compound_statement",)),
+    through=_through(
+        "argument_list", "binary_expression", "call_expression", "cast_expression", "declaration",
+        "expression_statement", "field_expression", "parenthesized_expression", "pointer_expression",
+        "return_statement", "subscript_argument_list", "subscript_expression", "unary_expression", "condition_clause",
+        conditional_expression="condition", init_declarator="value", assignment_expression="right",
+        if_statement="condition", switch_statement="condition", for_range_loop="right",
+    ),
+    effects=frozenset(
+        ("call_expression", "assignment_expression", "update_expression", "new_expression", "delete_expression",
+         "co_await_expression", "throw_expression")
+    ),
+    places=frozenset(("field_expression", "subscript_expression", "pointer_expression")),
+    literals=frozenset(("number_literal", "char_literal", "string_literal", "true", "false", "concatenated_string")),
+)  # fmt: skip
+
+RULES: Final[Mapping[str, Rules]] = {"go": _GO, "rust": _RUST, "java": _JAVA, "c": _C, "cpp": _C}
