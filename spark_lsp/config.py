@@ -66,7 +66,7 @@ class CompletionSettings(msgspec.Struct, frozen=True, rename="camel"):
             description="Chance of being right, as the model sees it, below which a suggestion is shortened or not "
             "shown; 0 shows all.",
         ),
-    ] = 0.1
+    ] = 0.2
     deadline_ms: Annotated[
         int, Meta(ge=50, le=60_000, description="Answer time while typing; by hand ten times that.")
     ] = 600

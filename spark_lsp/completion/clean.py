@@ -7,11 +7,9 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from spark_lsp.completion.hole import Hole, imbalance, unopened
+from spark_lsp.completion.hole import Hole, imbalance, unclosed, unopened
 from spark_lsp.completion.indent import fix_indentation
 from spark_lsp.text.edit import Span
-
-MOST_CUTS = 24  # a parse each; a text that is not fit after so many cuts is not worth more
 
 _WORD_ENDS = re.compile(r"(?<=\w)(?!\w)|(?<=[)\]}\"'`])")
 
@@ -75,15 +73,19 @@ def fit_rest_of_line(hole: Hole, text: str) -> tuple[str, int]:
 
 
 def is_fit(hole: Hole, text: str, replaced: int) -> bool:
-    """Whether a text leaves no bracket open or over, and the document parses no worse with it than without."""
+    """Whether a text leaves no bracket open or over, no expression half, and the document parses no worse with it."""
     before, after = hole.around
     opened, closed = imbalance(before + text + after[replaced:])
     opened_before, closed_before = imbalance(before + after)
     if opened > opened_before or closed > closed_before:
         return False
+    if unclosed(text) and closed == closed_before:  # it closes one bracket and leaves another one open
+        return False
     if hole.tree is None:
         return True
     edited = hole.tree.edited(Span(hole.offset, hole.offset + replaced), text)
+    if edited.dangles_at(hole.offset + len(text)) and not hole.line_suffix.strip():
+        return False
     return edited.error_count <= hole.tree.error_count
 
 
@@ -92,5 +94,4 @@ def _ends(text: str, *, whole: bool) -> Iterator[int]:
     first = text.find("\n")
     ends = [match.start() for match in re.finditer("\n", text)]
     words = [match.start() for match in _WORD_ENDS.finditer(text[: first if first >= 0 else len(text)])]
-    candidates = sorted({*words, *ends, *([len(text)] if whole or ends else [])}, reverse=True)
-    yield from candidates[:MOST_CUTS]
+    yield from sorted({*words, *ends, *([len(text)] if whole or ends else [])}, reverse=True)

@@ -15,7 +15,7 @@ from spark_lsp.completion.gate import gate
 from spark_lsp.completion.hole import Hole
 from spark_lsp.completion.judge import Terms
 from spark_lsp.completion.names import Knows
-from spark_lsp.completion.reuse import Reuse, typed_through
+from spark_lsp.completion.reuse import Result, Reuse, typed_through
 from spark_lsp.completion.run import Run
 from spark_lsp.completion.screen import Screens
 from spark_lsp.completion.writer import Prompts, Writer
@@ -191,6 +191,11 @@ class Completer:
         if refusal:
             yield Answer(None, refusal, final=True)
             return
+        said = None if manual else self._said_before(hole, terms)
+        if said:
+            trace.note(reuse="said_before")
+            yield said
+            return
         run = self._fitting_run(hole, manual=manual)
         if run is None:
             with trace.stage("pace"):
@@ -250,6 +255,19 @@ class Completer:
             self._replace_run(uri, prepared)
         return prepared
 
+    def _said_before(self, hole: Hole, terms: Terms) -> Answer | None:
+        """Answer with what the last generation said beyond what was typed of it; None when that says nothing."""
+        uri = hole.snapshot.uri
+        run = self._runs.get(uri)
+        judged = run.rest(hole, terms) if run and run.settings_key == self.writer.settings_key(terms) else None
+        if judged is None:
+            return None
+        if not judged.text:
+            return Answer(None, Reason.trimmed(judged.rule), final=True)
+        result = Result(uri, hole.prefix, hole.suffix, judged.text, judged.replaced, self.writer.settings_key(terms))
+        self.reuse.store(result)
+        return self._answer_of_text(self._number(), hole, judged.text, judged.replaced, final=True)
+
     def _begin(self, hole: Hole, terms: Terms, *, manual: bool) -> Run:
         run = Run(hole, self.writer.settings_key(terms), terms, manual)
         self._replace_run(hole.snapshot.uri, run)
@@ -286,13 +304,13 @@ class Completer:
                         async with asyncio.timeout_at(deadline):
                             await event.wait()
                 except TimeoutError:
-                    _note(run, trace)
+                    trace.note(**run.facts())
                     yield replace(answer, reason=Reason.OK if answer.suggestion else run.reason, final=True)
                     return
                 event.clear()
             if run.reason == Reason.OK and not run.continues(hole):
                 return
-            _note(run, trace)
+            trace.note(**run.facts())
             yield self._final(number, run, hole)
         except asyncio.CancelledError:
             self._stop_after_grace(run)
@@ -363,23 +381,6 @@ class Completer:
         record = trace.finish(answer.reason)
         self._log(record)
         return replace(answer, final=True, record=record)
-
-
-def _note(run: Run, trace: Trace) -> None:
-    trace.note(
-        gather_ms=round(run.packed.gather_ms if run.packed else 0.0, 1),
-        pack_ms=round(run.packed.pack_ms if run.packed else 0.0, 1),
-        first_token_ms=round(run.first_token_ms, 1),
-        prompt_tokens=run.usage.prompt_tokens,
-        cached_tokens=run.usage.cached_tokens,
-        prefill_tokens=run.usage.prefill_tokens,
-        generated_tokens=run.usage.generated_tokens,
-        drafted_tokens=run.usage.drafted_tokens,
-        accepted_draft_tokens=run.usage.accepted_draft_tokens,
-        trim=run.judged.rule,
-        confidence=round(run.judged.confidence, 3),
-        **({"recorded": run.recorded} if run.recorded else {}),
-    )
 
 
 def _extends(text: str, shown: str) -> bool:

@@ -8,12 +8,14 @@ from dataclasses import dataclass, field
 
 import msgspec
 
+from spark_lsp.completion.confidence import Scores
 from spark_lsp.completion.hole import Hole
 from spark_lsp.completion.indent import fix_indentation
 from spark_lsp.completion.judge import Judged, Terms, judge
 from spark_lsp.context.pack import Packed
 from spark_lsp.engine.base import Chunk, StopCause, Usage
 from spark_lsp.errors import Reason
+from spark_lsp.trace import Fact
 
 _CUT_SHORT: frozenset[StopCause] = frozenset({"max_tokens", "deadline", "cancelled"})
 
@@ -92,6 +94,39 @@ class Run:
         said = fix_indentation(self.hole, self.raw)
         return said.startswith(typed) or typed.startswith(said)
 
+    def rest(self, hole: Hole, terms: Terms) -> Judged | None:
+        """Judge what the model said beyond what was typed of it since; None when it has nothing more to say.
+
+        The model is greedy: asked anew it would say the same, so what it was not sure of need not be asked again.
+        """
+        typed = hole.prefix[len(self.hole.prefix) :]
+        if not self.done or not typed or hole.suffix != self.hole.suffix or hole.snapshot.uri != self.hole.snapshot.uri:
+            return None
+        said = self.raw[len(typed) :]
+        if not hole.prefix.startswith(self.hole.prefix) or not self.raw.startswith(typed) or not said:
+            return None
+        is_whole = self.stop_cause is not None and self.stop_cause not in _CUT_SHORT
+        judged = judge(hole, said, _shifted(self.scores, len(typed)), terms, finished=True, whole=is_whole)
+        return judged if judged.text or judged.rule not in {"", "blank"} else None
+
+    def facts(self) -> dict[str, Fact]:
+        """Return what the log tells of it."""
+        usage, packed = self.usage, self.packed
+        facts: dict[str, Fact] = {
+            "gather_ms": round(packed.gather_ms if packed else 0.0, 1),
+            "pack_ms": round(packed.pack_ms if packed else 0.0, 1),
+            "first_token_ms": round(self.first_token_ms, 1),
+            "prompt_tokens": usage.prompt_tokens,
+            "cached_tokens": usage.cached_tokens,
+            "prefill_tokens": usage.prefill_tokens,
+            "generated_tokens": usage.generated_tokens,
+            "drafted_tokens": usage.drafted_tokens,
+            "accepted_draft_tokens": usage.accepted_draft_tokens,
+            "trim": self.judged.rule,
+            "confidence": round(self.judged.confidence, 3),
+        }
+        return facts | {"recorded": self.recorded} if self.recorded else facts
+
     def stop(self) -> None:
         """End the generation; its engine stream is closed by the task itself."""
         if self.task and not self.task.done():
@@ -103,3 +138,14 @@ class Run:
             end += length
             if chunk.tokens:
                 self.scores.append((end, probability))
+
+
+def _shifted(scores: Scores, typed: int) -> list[tuple[int, float]]:
+    """Return the scores behind what was typed; a token that is half typed is half as doubtful as before."""
+    rest, start = [], 0
+    for end, probability in scores:
+        if end > typed:
+            left = (end - typed) / (end - start) if start < typed else 1.0
+            rest.append((end - typed, probability**left))
+        start = end
+    return rest

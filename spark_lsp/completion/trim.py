@@ -20,6 +20,8 @@ SIMILAR_LINE = 0.10
 """Two lines that differ in less than this share of their characters are the same line to a reader (Continue)."""
 REPEATED_LINES = 3
 CYCLE_REPEATS = 6
+CYCLE_LONG_CHARACTERS, CYCLE_LONG_REPEATS = 12, 3
+"""A whole phrase that is said three times is no accident either."""
 CYCLE_LONGEST_CHARACTERS = 40
 CYCLE_FEWEST_CHARACTERS: Final = 24  # a ruler of dashes or a short "0, 0, 0" is no accident
 
@@ -91,7 +93,8 @@ def _first_cycle(raw: str) -> _Cut | None:
     points = np.frombuffer(raw.encode("utf-32-le", "surrogatepass"), dtype=np.uint32)
     found: list[_Cut] = []
     for period in range(1, min(CYCLE_LONGEST_CHARACTERS, len(points) // 2) + 1):
-        needed = max(period * (CYCLE_REPEATS - 1), CYCLE_FEWEST_CHARACTERS)
+        repeats = CYCLE_REPEATS if period < CYCLE_LONG_CHARACTERS else CYCLE_LONG_REPEATS
+        needed = max(period * (repeats - 1), CYCLE_FEWEST_CHARACTERS)
         differs = np.flatnonzero(points[period:] != points[:-period])
         edges = np.concatenate(([-1], differs, [len(points) - period]))
         long = np.flatnonzero(np.diff(edges) > needed)

@@ -102,6 +102,7 @@ class Writer:
         model = await self._engine.start()
         if not model.family:
             raise ModelNoFim(f"The model {model.name} has no fill-in-the-middle tokens that we know.")
+        run.settings_key = self.settings_key(run.terms)  # which model it is was not known before it was started
         run.reason = Reason.TIMEOUT
         run.began_s = asyncio.get_running_loop().time()
         run.packed = await self._prompts.pack_for(run.hole.snapshot, run.hole.offset)

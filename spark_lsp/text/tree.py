@@ -12,6 +12,11 @@ import tree_sitter
 from spark_lsp.text.edit import Span
 from spark_lsp.text.language import Language, grammar
 
+_OPERATORS = frozenset(
+    ("=", "+", "-", "*", "/", "%", "|", "&", "^", "<", ">", "==", "!=", "<=", ">=", ".", "->", "=>", "&&", "||", "+=",
+     "-=", ":=", "::", "!", "~", "**", "//", "<<", ">>", "?.", "??", "*=", "/=", "|=", "&=", "===", "!==", "@", "<-")
+)  # fmt: skip
+
 
 @dataclass(frozen=True)
 class Tree:
@@ -67,6 +72,18 @@ class Tree:
                 stack.extend(reversed(node.children))
             elif node.start_byte >= start and node.end_byte <= end:
                 yield node
+
+    def dangles_at(self, offset: int) -> bool:
+        """Whether what ends at an offset is half of something: an operator or a keyword that lacks what it is for."""
+        byte = self.to_byte(offset)
+        node = self.tree.root_node.descendant_for_byte_range(byte - 1, byte)
+        if node is None or node.is_named or not (node.type.isalpha() or node.type in _OPERATORS):
+            return False
+        while node is not None and node.end_byte == byte:
+            if node.is_named and not node.has_error:
+                return False  # ``pass`` and ``return`` stand for themselves
+            node = node.parent
+        return True
 
     def outermost_from(self, offset: int) -> tree_sitter.Node | None:
         """Return the largest node that begins at an offset, the root aside."""

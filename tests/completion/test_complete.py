@@ -37,6 +37,22 @@ async def test_typed_through_needs_no_request() -> None:
     assert len(engine.requests) == 1
 
 
+async def test_what_was_not_sure_is_shown_once_its_doubtful_part_is_typed() -> None:
+    engine = ScriptedEngine(["area(1, 2)"], probability=lambda token: 0.05 if token == "area" else 0.99)
+    rooms = TestRooms(engine)
+    hole = hole_of(BEFORE)
+    assert (await rooms.completer.complete(hole, manual=False)).reason == "trimmed.confidence"
+    assert (await rooms.completer.complete(_typed(hole, "a"), manual=False)).reason == "trimmed.confidence"
+    answer = await rooms.completer.complete(_typed(hole, "area"), manual=False)
+    assert answer.suggestion is not None
+    assert answer.suggestion.text == "(1, 2)"
+    assert len(engine.requests) == 1
+    assert rooms.log[-1].facts["reuse"] == "said_before"
+    await rooms.completer.complete(_typed(hole, "b"), manual=False)
+    assert len(engine.requests) == 2
+    await rooms.completer.close()
+
+
 async def test_running_stream_is_adopted_by_the_next_key() -> None:
     engine = ScriptedEngine(["area(1, 2)"], chunk_chars=2)
     engine.hold()

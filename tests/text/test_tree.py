@@ -1,5 +1,6 @@
 """A tree that was brought up to date says the same as one made anew."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -27,6 +28,17 @@ def test_an_edit_and_a_new_parse_count_the_same_errors(head: str, old: str, new:
     if not fresh.error_count:
         assert _outline(after) == _outline(fresh)
     assert regrown(before, fresh.text).text == fresh.text
+
+
+@pytest.mark.parametrize(
+    ("text", "dangles"),
+    [
+        ("x = a and", True), ("x =", True), ("x = a.", True), ("return a", False), ("pass", False), ("return", False),
+        ("f(a)", False), ("x = [a,", False), ("x = 'a and'", False), ("# a and", False), ("if a", False),
+    ],
+)  # fmt: skip
+def test_half_of_an_expression_dangles(text: str, dangles: bool) -> None:
+    assert plant(PYTHON, f"y = 1\n{text}").dangles_at(len(text) + 6) is dangles
 
 
 def test_outermost_node_and_leaves() -> None:
