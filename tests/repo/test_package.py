@@ -1,16 +1,23 @@
 """The wheel holds what a user needs and nothing of the workshop."""
 
+import json
+import os
+import re
 import subprocess
 import sys
+import tarfile
 import tomllib
 import zipfile
 from email.parser import Parser
+from importlib.metadata import metadata
 from pathlib import Path
 
 import pytest
 
 from spark_lsp import __version__
 from tests.repo.source import ROOT
+
+MOST_SDIST_BYTES = 30_000_000  # the models are 7 MB, the tests' vocabularies 2.4 MB
 
 
 @pytest.fixture(scope="module")
@@ -52,6 +59,7 @@ def test_its_metadata(wheel: zipfile.ZipFile) -> None:
     assert metadata["Version"] == __version__
     assert metadata["License-Expression"] == "MIT"
     assert wheel.read(f"{info}/licenses/LICENSE")
+    assert wheel.read(f"{info}/licenses/NOTICE.md")
     assert "spark-lsp = spark_lsp.cli:main" in wheel.read(f"{info}/entry_points.txt").decode()
 
 
@@ -63,3 +71,60 @@ def test_every_dependency_has_a_reason() -> None:
     rows = {line.split("|")[1].strip().strip("`") for line in page.splitlines() if line.startswith("| `")}
     named = {name for row in rows for name in row.replace("`", "").split(", ")}
     assert wanted == named
+
+
+def test_one_version() -> None:
+    """The version stands in ``spark_lsp/__init__.py``; what cannot read it there says the same."""
+    extension = json.loads((ROOT / "editors" / "vscode" / "package.json").read_text("utf-8"))
+    assert extension["version"] == __version__
+    lock = json.loads((ROOT / "editors" / "vscode" / "package-lock.json").read_text("utf-8"))
+    assert lock["packages"][""]["version"] == __version__
+    shown = subprocess.run(
+        [sys.executable, "-m", "spark_lsp", "--version"], capture_output=True, text=True, check=True, cwd=ROOT
+    )
+    assert shown.stdout.strip() == f"spark-lsp {__version__}"
+
+
+def test_it_runs_from_the_wheel(wheel: zipfile.ZipFile, tmp_path: Path) -> None:
+    """Unpacked elsewhere, with the libraries of this environment: the code and the model are the wheel's own."""
+    wheel.extractall(tmp_path)
+    command = [sys.executable, "-m", "spark_lsp", "models", "path", "--json"]
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path, env=environment)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["path"] == str((tmp_path / "spark_lsp" / "models" / "spark-nano.gguf").resolve())
+
+
+def test_the_source_distribution_builds_the_same_wheel(wheel: zipfile.ZipFile, tmp_path: Path) -> None:
+    build = [sys.executable, "-m", "hatchling", "build", "--directory", str(tmp_path), "--target"]
+    made = subprocess.run([*build, "sdist"], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert made.returncode == 0, made.stdout + made.stderr
+    (archive,) = tmp_path.glob("*.tar.gz")
+    assert archive.stat().st_size < MOST_SDIST_BYTES, "something of the workshop is in it"
+    with tarfile.open(archive) as tar:
+        names = {name.partition("/")[2] for name in tar.getnames()}
+        tar.extractall(tmp_path, filter="data")
+    workshop = ("models/training/data/", "models/training/out/", "models/checkpoints/", ".venv")
+    assert not [name for name in names if name.startswith(workshop) or "node_modules" in name or name.endswith(".vsix")]
+    assert {"LICENSE", "NOTICE.md", "README.md", "tests/conftest.py"} <= names
+    root = tmp_path / archive.name.removesuffix(".tar.gz")
+    again = subprocess.run([*build, "wheel"], cwd=root, capture_output=True, text=True, check=False)
+    assert again.returncode == 0, again.stdout + again.stderr
+    (path,) = tmp_path.glob("*.whl")
+    with zipfile.ZipFile(path) as rebuilt:
+        assert sorted(rebuilt.namelist()) == sorted(wheel.namelist())
+
+
+def test_licences_of_what_is_installed() -> None:
+    """Packages under the GPL or AGPL would bind this project; NOTICE.md names the ones that bind themselves."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    notice = (ROOT / "NOTICE.md").read_text("utf-8")
+    for dependency in project["dependencies"]:
+        name = re.split(r"[<>=\[]", dependency)[0]
+        told = metadata(name)
+        classes = [line.rpartition("::")[2] for line in told.get_all("Classifier", []) if line.startswith("License")]
+        licence = " ".join([told.get("License-Expression") or "", (told.get("License") or "")[:80], *classes])
+        assert licence.strip(), f"{name} does not say what licence it has"
+        weak = re.search(r"MPL|Mozilla|LGPL|Lesser", licence)
+        assert weak or not re.search(r"\bA?GPL|General Public", licence), f"{name}: {licence}"
+        assert not weak or f"`{name}`" in notice, f"{name} ({licence.strip()}) is not named in NOTICE.md"
