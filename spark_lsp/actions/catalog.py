@@ -8,6 +8,7 @@ from spark_lsp.actions.document import Document
 from spark_lsp.actions.fix_line import FixLine
 from spark_lsp.actions.implement_body import ImplementBody
 from spark_lsp.actions.javascript.actions import ExtractFunction, ExtractVariable, InlineVariable, RenameSuggest
+from spark_lsp.actions.python.annotate_types import AnnotateTypes
 from spark_lsp.actions.python.extract_function import ExtractFunction as ExtractPythonFunction
 from spark_lsp.actions.python.extract_variable import ExtractVariable as ExtractPythonVariable
 from spark_lsp.actions.python.inline_variable import InlineVariable as InlinePythonVariable
@@ -25,6 +26,7 @@ CATALOG: tuple[Action, ...] = (
     InlinePythonVariable(),
     RenameSuggest(),
     SuggestPythonName(),
+    AnnotateTypes(),
     ImplementBody(),
     Document(),
     Rewrite(),

@@ -1,0 +1,151 @@
+"""``annotate.types`` for Python: missing types of a function's parameters and of what it returns.
+
+What is certain is computed: a default's type, None for a function that returns nothing. The rest is asked of the model,
+one place after the other, under a grammar of types whose names are there; where it is unsure, nothing is said.
+"""
+
+import ast
+import asyncio
+from dataclasses import replace
+
+import tree_sitter
+
+from spark_lsp.actions.base import Needs, Proposal, Target, Tools, refused
+from spark_lsp.actions.python.cheap import is_python
+from spark_lsp.actions.python.extract_function import NOT_READ
+from spark_lsp.actions.python.holes import (
+    Function,
+    TypeHole,
+    grammar_of,
+    holes_of,
+    is_a_type,
+    is_faithful,
+    names_for_types,
+)
+from spark_lsp.actions.python.names import LEAST_SURE
+from spark_lsp.actions.python.source import Source, source_of
+from spark_lsp.actions.stream import ACTION_PRIORITY, added, key_of, stream
+from spark_lsp.engine.base import Infill, Sampling, Usage
+from spark_lsp.errors import Reason, SparkError
+from spark_lsp.text.edit import Edit, Span, apply_edits
+
+MOST_TYPE_TOKENS = 24
+TYPE_DEADLINE_MS = 2500
+_UNTYPED = frozenset({"identifier", "default_parameter", "list_splat_pattern", "dictionary_splat_pattern"})
+
+
+class AnnotateTypes:
+    """The action."""
+
+    id = "annotate.types"
+    kind = "refactor.rewrite.annotate"
+    needs: Needs = "fim"
+
+    def applies(self, target: Target) -> str:
+        """Offer in the head of a function that lacks a type."""
+        node = _function_at(target) if is_python(target) else None
+        name = node.child_by_field_name("name") if node is not None else None
+        if node is None or name is None or name.text is None or not _lacks_type(node):
+            return ""
+        return f"Annotate {name.text.decode()}"
+
+    async def propose(self, target: Target, tools: Tools) -> Proposal:
+        """Fill each place in turn; what was said before is in front of the model for the next one."""
+        found = await asyncio.to_thread(_find, target)
+        if isinstance(found, str):
+            return refused(self.id, found)
+        source, function, end = found
+        holes, names = holes_of(source, function, end), names_for_types(source, function)
+        edits: list[Edit] = []
+        usage = Usage()
+        for hole in holes:
+            text = hole.known
+            if not text:
+                text, cost = await _asked(target, tools, hole, edits, names)
+                usage = added(usage, cost)
+            if text:
+                edits.append(hole.edit(text))
+        if not edits:
+            return Proposal(self.id, (), Reason.EMPTY, f"Nothing is certain about the types of {function.name}.", usage)
+        if not await asyncio.to_thread(is_faithful, source, edits):
+            return refused(self.id, "The types would change more than annotations.")
+        return Proposal(self.id, tuple(edits), usage=usage)
+
+
+def _function_at(target: Target) -> tree_sitter.Node | None:
+    """Return the function in whose head the cursor or selection is."""
+    if target.syntax is None:
+        return None
+    byte = target.syntax.bytes_map.to_bytes
+    start, end = byte(target.span.start), byte(target.span.end)
+    node = target.syntax.tree.root_node.descendant_for_byte_range(start, end)
+    while node is not None and node.type != "function_definition":
+        node = node.parent
+    body = node.child_by_field_name("body") if node is not None else None
+    return node if body is not None and end < body.start_byte else None
+
+
+def _lacks_type(node: tree_sitter.Node) -> bool:
+    parameters = node.child_by_field_name("parameters")
+    own = [] if parameters is None else parameters.named_children
+    first = own[0].text if own else None
+    holds = own[1:] if first in {b"self", b"cls"} else own
+    return node.child_by_field_name("return_type") is None or any(each.type in _UNTYPED for each in holds)
+
+
+def _find(target: Target) -> tuple[Source, Function, int] | str:
+    """Return the function at the cursor, and where its parameters end."""
+    assert target.syntax is not None, "the caller has looked"
+    raw = _function_at(target)
+    source = source_of(target.syntax)
+    if source is None or raw is None:
+        return NOT_READ
+    start = target.syntax.wrap(raw).span.start
+    parameters = raw.child_by_field_name("parameters")
+    end = target.syntax.wrap(parameters).span.end if parameters is not None else start
+    for node in ast.walk(source.tree):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            head = source.text.index("async" if isinstance(node, ast.AsyncFunctionDef) else "def", _after(source, node))
+            if head == start:
+                return source, node, end
+    return NOT_READ
+
+
+def _after(source: Source, node: Function) -> int:
+    """Return where a definition's own line starts, behind its decorators."""
+    return max([source.span(node).start, *(source.span(each).end for each in node.decorator_list)])
+
+
+async def _asked(
+    target: Target, tools: Tools, hole: TypeHole, edits: list[Edit], names: list[str]
+) -> tuple[str, Usage]:
+    """Return the model's type for a place; empty when there is no model, or it is unsure or wrong."""
+    shown = [*edits, Edit(Span(hole.at, hole.at), hole.lead)]
+    text = apply_edits(target.snapshot.text, shown)
+    offset = hole.at + sum(len(each.new_text) - len(each.span) for each in shown)
+    try:
+        await tools.engine.start()
+        packed = await tools.context.pack_for(replace(target.snapshot, text=text), offset)
+        request = Infill(
+            prompt=packed.parts,
+            max_tokens=MOST_TYPE_TOKENS,
+            stops=tools.context.stops(),
+            sampling=Sampling(grammar=grammar_of(names)),
+            deadline_ms=TYPE_DEADLINE_MS,
+            priority=ACTION_PRIORITY,
+            key=key_of(target),
+        )
+        answer = await stream(
+            tools, request, lambda raw: raw.endswith((",", ")", " =", ":")) and raw.count("[") == raw.count("]")
+        )
+    except SparkError:
+        return "", Usage()
+    said = answer.raw.rstrip(",): =").strip()
+    is_whole = answer.stop not in {"max_tokens", "deadline", "cancelled"}
+    is_good = is_whole and answer.probability >= LEAST_SURE and is_a_type(said, names)
+    return (said if is_good else ""), answer.usage
+
+
+def _is_over(raw: str) -> bool:
+    """Whether a type is behind us: what follows it is in the document already."""
+    return raw.endswith((",", ")", " =", ":")) and raw.count("[") == raw.count("]")

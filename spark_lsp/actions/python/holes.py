@@ -1,0 +1,161 @@
+"""Where a function's types are missing, what they are for certain, and how an answer is put there. Pure."""
+
+import ast
+import builtins
+import keyword
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Final
+
+from spark_lsp.actions.python.scopes import names_of
+from spark_lsp.actions.python.source import Source
+from spark_lsp.actions.python.walks import nodes_of
+from spark_lsp.text.edit import Edit, Span, apply_edits
+
+Function = ast.FunctionDef | ast.AsyncFunctionDef
+PLAIN_TYPES: Final = ("int", "str", "float", "bool", "bytes", "object", "list", "dict", "set", "tuple", "frozenset")
+_CONSTANTS: Final = {int: "int", str: "str", float: "float", bool: "bool", bytes: "bytes"}
+
+
+@dataclass(frozen=True, slots=True)
+class TypeHole:
+    """A place where a type is missing: ``lead`` + the type goes to ``at``. ``known`` is the type where it is certain.
+
+    ``is_optional`` when the parameter's default is None.
+    """
+
+    at: int
+    lead: str
+    known: str = ""
+    is_optional: bool = False
+    opens_default: bool = False
+    """Whether an equals sign without blanks follows; beside a type it has them."""
+
+    def edit(self, text: str) -> Edit:
+        """Return the edit that puts a type there."""
+        has_none = not self.is_optional or "None" in text or text in {"object", "Any"}
+        tail = " = " if self.opens_default else ""
+        span = Span(self.at, self.at + int(self.opens_default))
+        return Edit(span, f"{self.lead}{text}{'' if has_none else ' | None'}{tail}")
+
+
+def holes_of(source: Source, function: Function, end: int) -> list[TypeHole]:
+    """Return the missing types of a function in order, the return type last; the parameters end at ``end``."""
+    args = function.args
+    is_method = isinstance(source.parent(function), ast.ClassDef)
+    is_static = any(isinstance(each, ast.Name) and each.id == "staticmethod" for each in function.decorator_list)
+    given = [*args.posonlyargs, *args.args]
+    last = zip(reversed(given), reversed(args.defaults), strict=False)
+    defaults: dict[int, ast.expr] = {id(argument): value for argument, value in last}
+    named = zip(args.kwonlyargs, args.kw_defaults, strict=True)
+    defaults |= {id(argument): value for argument, value in named if value is not None}
+    if is_method and not is_static:
+        given = given[1:]
+    wanted = [*given, *args.kwonlyargs, *(each for each in (args.vararg, args.kwarg) if each)]
+    holes = []
+    for argument in wanted:
+        if argument.annotation is None:
+            default = defaults.get(id(argument))
+            is_none = isinstance(default, ast.Constant) and default.value is None
+            is_count = isinstance(default, ast.Constant) and type(default.value) is int  # it may stand for a float
+            known = "" if is_count else _type_of(default)
+            at = source.span(argument).end
+            opens = source.text[at : at + 1] == "=" and not source.text[at + 1 : at + 2].isspace()
+            holes.append(TypeHole(at, ": ", known, is_none, opens))
+    holes.sort(key=lambda hole: hole.at)
+    if function.returns is None:
+        holes.append(TypeHole(end, " -> ", _returned(function)))
+    return holes
+
+
+def _type_of(node: ast.expr | None) -> str:
+    """Return the type that a value has for certain, empty when it is not that plain."""
+    if isinstance(node, ast.Constant):
+        return _CONSTANTS.get(type(node.value), "")
+    if isinstance(node, ast.JoinedStr):
+        return "str"
+    if isinstance(node, ast.UnaryOp):
+        return "bool" if isinstance(node.op, ast.Not) else _type_of(node.operand)
+    is_identity = isinstance(node, ast.Compare) and all(isinstance(each, ast.Is | ast.IsNot) for each in node.ops)
+    return "bool" if is_identity else ""
+
+
+def _returned(function: Function) -> str:
+    """Return what a function returns for certain; a generator's and a placeholder's is not said."""
+    own = [node for each in function.body for node in nodes_of(each, itself=True)]
+    if any(isinstance(node, ast.Yield | ast.YieldFrom) for node in own):
+        return ""
+    values = [node.value for node in own if isinstance(node, ast.Return)]
+    if all(value is None for value in values):
+        return "" if all(_is_placeholder(each) for each in function.body) else "None"
+    kinds = {_type_of(value) for value in values}
+    ends = isinstance(function.body[-1], ast.Return)
+    return kinds.pop() if len(kinds) == 1 and ends and None not in values else ""
+
+
+def _is_placeholder(node: ast.stmt) -> bool:
+    return isinstance(node, ast.Pass | ast.Raise) or (
+        isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+    )
+
+
+def names_for_types(source: Source, function: Function) -> list[str]:
+    """Return the names that a type may be made of: plain types, and classes that are there at the function."""
+    top = source.top_statement_of(function)
+    found = [*PLAIN_TYPES, "None"]
+    hidden = names_of(function).local
+    for each in source.tree.body[: source.tree.body.index(top)]:
+        if isinstance(each, ast.ClassDef):
+            found.append(each.name)
+        elif isinstance(each, ast.ImportFrom) and each.module != "__future__":
+            names = [name.asname or name.name for name in each.names]
+            found += [name for name in names if name[:1].isupper() and not name.isupper()]
+    return [
+        each for each in dict.fromkeys(found) if each not in hidden and not (keyword.iskeyword(each) and each != "None")
+    ]
+
+
+def grammar_of(names: Collection[str]) -> str:
+    """Return a grammar for a type made of these names, as Python writes it, and for what may stand behind it."""
+    said = " | ".join(f'"{name}"' for name in names)
+    return (
+        'root ::= type ("," | ")" | " =" | ":")?\n'
+        'type ::= one (" | " one)?\n'
+        'one ::= name ("[" part (", " part)? "]")?\n'
+        'part ::= name ("[" name (", " name)? "]")?\n'
+        f"name ::= {said}"
+    )
+
+
+def is_faithful(source: Source, edits: Collection[Edit]) -> bool:
+    """Whether the edited document is the one of before but for annotations."""
+    try:
+        after = ast.parse(apply_edits(source.text, edits))
+    except (SyntaxError, ValueError, RecursionError):
+        return False
+    return ast.dump(_bare(after)) == ast.dump(_bare(ast.parse(source.text)))
+
+
+def _bare(tree: ast.Module) -> ast.Module:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.arg):
+            node.annotation = None
+        elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            node.returns = None
+    return tree
+
+
+def is_a_type(text: str, names: Collection[str]) -> bool:
+    """Whether a text is a type made of these names only, each given as many arguments as it takes."""
+    try:
+        node = ast.parse(text, mode="eval").body
+    except (SyntaxError, ValueError):
+        return False
+    used = {each.id for each in ast.walk(node) if isinstance(each, ast.Name)}
+    sizes = {"list": 1, "set": 1, "frozenset": 1, "dict": 2}
+    for each in ast.walk(node):
+        if isinstance(each, ast.Subscript) and isinstance(each.value, ast.Name):
+            parts = len(each.slice.elts) if isinstance(each.slice, ast.Tuple) else 1
+            if sizes.get(each.value.id, parts) != parts or each.value.id in set(PLAIN_TYPES[:6]):
+                return False
+    return used <= {*names, *dir(builtins)}
