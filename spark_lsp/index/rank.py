@@ -19,7 +19,7 @@ import numpy.typing as npt
 
 from spark_lsp.index.near import FAR, Nearby, identifier_parts, words_around
 from spark_lsp.index.postings import Postings
-from spark_lsp.index.resolve import resolve
+from spark_lsp.index.sight import seen_files
 from spark_lsp.index.symbols import Definition, Import
 from spark_lsp.index.together import Together, stand_together, strongest_words
 from spark_lsp.index.view import IndexView, Places
@@ -107,8 +107,7 @@ def _cause(word: str | None) -> str:
 def _cursor(view: IndexView, path: str, words: Nearby, language: str) -> _Cursor:
     entry = view.files.get(path)
     imports: tuple[Import, ...] = entry.symbols.imports if entry else ()
-    language = entry.language if entry else language
-    files = dict.fromkeys(found for each in imports for found in resolve(view.files, path, language, each.module))
+    files = seen_files(view, path, language)
     return _Cursor(
         path,
         words,

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from spark_lsp.index.graph import FileGraph, order_from
 from spark_lsp.index.rank import RankedDefinition, frozen_order, rank_definitions
 from spark_lsp.index.resolve import resolve
 from spark_lsp.index.store import Index
@@ -145,14 +146,68 @@ def test_the_frozen_order_puts_the_most_used_first_and_ties_by_path(tmp_path: Pa
         ("native/m.c", "c", "m.h", ("native/m.h",)),
         ("j/com/x/A.java", "java", "com.x.B", ("j/com/x/B.java",)),
         ("m.rs", "rust", "std::io", ()),
+        ("web/app/m.ts", "typescript", "@/box", ("web/src/box.ts",)),
+        ("packages/app/src/m.ts", "typescript", "@acme/core", ("packages/core/src/index.ts",)),
+        ("packages/app/src/m.ts", "typescript", "@acme/core/log", ("packages/core/src/log.ts",)),
+        ("cmd/m.go", "go", "example.com/team/tool/net/wire", ("net/wire/frame.go",)),
+        ("cmd/m.go", "go", "fmt", ()),
+        ("one/src/net/tcp.rs", "rust", "crate::io::read", ("one/src/io/read.rs", "one/src/io/mod.rs")),
+        ("one/src/net/tcp.rs", "rust", "crate::io::read::Reader", ("one/src/io/read.rs",)),
+        ("one/src/net/tcp.rs", "rust", "super::udp", ("one/src/net/udp.rs", "one/src/net/mod.rs")),
+        ("one/src/net/mod.rs", "rust", "self::udp::Socket", ("one/src/net/udp.rs",)),
+        ("one/src/lib.rs", "rust", "two_things::Thing", ("two-things/src/lib.rs",)),
+        ("app/src/test/java/com/x/ATest.java", "java", "com.x.A", ("app/src/main/java/com/x/A.java",)),
+        ("app/src/test/java/com/x/ATest.java", "java", "com.y.*", ("app/src/main/java/com/y/C.java",)),
     ],
 )
 def test_imports_resolve_to_files(path: str, language: str, module: str, expected: tuple[str, ...]) -> None:
     files = {
         *("a/x.py", "a/__init__.py", "a/b/d.py", "src/pkg/__init__.py", "web/box.ts", "web/ui/index.tsx"),
-        *("native/m.h", "j/com/x/B.java", path),
+        *("native/m.h", "j/com/x/B.java", "web/src/box.ts", "packages/core/src/index.ts", "packages/core/src/log.ts"),
+        *("net/wire/frame.go", "net/wire/frame_test.go", "one/src/lib.rs", "one/src/io/read.rs", "one/src/io/mod.rs"),
+        *("one/src/net/udp.rs", "one/src/net/mod.rs", "two-things/src/lib.rs"),
+        *("app/src/main/java/com/x/A.java", "app/src/main/java/com/y/C.java", path),
     }
-    assert resolve(files, path, language, module) == expected
+
+    def folder(name: str) -> list[str]:
+        return sorted(each for each in files if each.rpartition("/")[0] == name)
+
+    assert resolve(files, path, language, module, folder) == expected
+
+
+def test_an_imported_package_of_the_same_name_wins(tmp_path: Path) -> None:
+    found = ranked(
+        tmp_path,
+        """
+        #- go/store/disk.go
+        package store
+        func Open(path string) error { return nil }
+        #- go/cloud/s3.go
+        package cloud
+        func Open(bucket string) error { return nil }
+        #- go/main.go
+        package main
+        import "example.com/go/store"
+        func main() { store.Open($0) }
+        """,
+    )
+    assert next(each.path for each in found if each.definition.name == "Open") == "go/store/disk.go"
+
+
+def test_rank_of_nothing_is_nothing() -> None:
+    assert FileGraph().rank(EMPTY_VIEW, ["a.py"]) == {}
+
+
+def test_rank_spreads_from_the_open_file_to_what_it_uses(tmp_path: Path) -> None:
+    chain = "".join(f"#- m{n}.py\nfrom m{n + 1} import f{n + 1}\ndef f{n}(): return f{n + 1}()\n" for n in range(6))
+    write_workspace(parse_fixture(chain + "#- m6.py\ndef f6(): ...\n#- far.py\ndef other(): ...\n"), tmp_path)
+    view = view_of(tmp_path)
+    rank = FileGraph().rank(view, ["m2.py"])
+    assert sorted(rank, key=lambda path: -rank[path]) == ["m2.py", "m3.py", "m4.py", "m5.py", "m6.py"]
+    assert sum(rank.values()) <= 1.0 + 1e-9
+    order = order_from(FileGraph(), view, ["m2.py"], frozen_order(view))
+    assert order[:3] == ["m2.py", "m3.py", "m4.py"]
+    assert sorted(order) == sorted(view.files)
 
 
 def test_ranking_does_not_grow_with_the_workspace(tmp_path: Path) -> None:

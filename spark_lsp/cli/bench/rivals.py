@@ -16,13 +16,11 @@ import numpy.typing as npt
 
 from spark_lsp.cli.bench.recall import Case
 from spark_lsp.context.segment import Segment, segment_of
-from spark_lsp.index.resolve import resolve
-from spark_lsp.index.symbols import extract
+from spark_lsp.index.sight import seen_files
 from spark_lsp.index.view import FileEntry, IndexView
 from spark_lsp.index.windows import WORD
 from spark_lsp.text.document import LineTable
 from spark_lsp.text.edit import Span
-from spark_lsp.text.language import LANGUAGES
 
 Floats = npt.NDArray[np.float64]
 
@@ -128,10 +126,7 @@ class ImportedBodies:
     def __call__(self, case: Case) -> Iterator[Segment]:
         """Yield definitions with their bodies."""
         view = self._view
-        symbols = extract(LANGUAGES[case.language], case.text)
-        imported = {
-            found for each in symbols.imports for found in resolve(view.files, case.path, case.language, each.module)
-        }
+        imported = set(seen_files(view, case.path, case.language))
         named = list(dict.fromkeys(reversed(WORD.findall(case.text, 0, case.offset))))
         places = [
             (path not in imported, place, path, definition)
