@@ -128,7 +128,7 @@ async def _remote_checks(settings: Settings) -> list[Check]:
         return [Check("remote", "fail", str(error), pasteable(error.fix))]
     rooms = open_rooms(None, settings, engine=engine)
     try:
-        notes = " ".join(info.notes)
+        notes = " ".join((*info.notes, *info.warnings))
         status = (await engine.status()).socket
         checks = [Check("remote", "warn" if notes else "ok", f"{info.name} at {status}. {notes}".strip(), "")]
         if notes:

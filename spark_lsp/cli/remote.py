@@ -74,7 +74,11 @@ async def _asked(urls: tuple[str, ...]) -> dict[str, Any]:
     finally:
         await engine.close()
     kept = ("name", "family", "fim_order", "context_tokens")
-    return {"model": {name: getattr(model, name) for name in kept}, "notes": list(model.notes), "urls": list(urls)}
+    return {
+        "model": {name: getattr(model, name) for name in kept},
+        "notes": [*model.notes, *model.warnings],
+        "urls": list(urls),
+    }
 
 
 def _told(what: str, origins: list[str], *, json: bool) -> None:

@@ -133,6 +133,8 @@ class ModelInfo(msgspec.Struct, frozen=True, kw_only=True):
     """Memory that a token takes in an f16 cache."""
     notes: tuple[str, ...] = ()
     """Plain sentences for the user, such as a context that had to be made smaller."""
+    warnings: tuple[str, ...] = ()
+    """What is wrong just now and may pass, such as a remote endpoint that does not answer."""
     chat_template: str = ""
     """The model's own template (Jinja) that turns a conversation into a prompt; empty when it has none."""
     control_texts: tuple[str, ...] = ()

@@ -68,13 +68,13 @@ class RemoteEngine:
 
     @property
     def model(self) -> ModelInfo | None:
-        """The served model, with what is wrong at the moment among its notes."""
+        """The served model, with what is wrong at the moment among its warnings."""
         base = self._base
         if base is None:
             return None
-        notes = (*base.notes, *health_notes(self._endpoints))
-        if self._shown is None or self._shown[0] != notes:
-            self._shown = notes, msgspec.structs.replace(base, notes=notes)
+        warnings = health_notes(self._endpoints)
+        if self._shown is None or self._shown[0] != warnings:
+            self._shown = warnings, msgspec.structs.replace(base, warnings=warnings)
         return self._shown[1]
 
     async def count_tokens(self, texts: Sequence[str]) -> list[int]:
@@ -168,7 +168,7 @@ class RemoteEngine:
                 if old is not None:
                     await old.close()
                 self._links[address.url] = RemoteLink(address, key, self._launch.ca_file, self._launch.answer_s)
-            self._base = self._described(await self._ask_for_model())
+            self._base, self._shown = self._described(await self._ask_for_model()), None
         except SparkError as error:
             self._failure = error
             self._failed_at = asyncio.get_running_loop().time()

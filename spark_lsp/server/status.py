@@ -56,6 +56,8 @@ def status_of(
         kind, message = "Normal", "The model is not loaded; the next completion loads it."
     elif indexing:
         kind, message = "Normal", f"Indexing, {indexed[0]} of {indexed[1]} files."
+    elif model.warnings:
+        kind, message = "Warning", " ".join(model.warnings)
     else:
         kind, message = "Normal", " ".join(("Ready.", *model.notes))
     return Status(kind, busy, message, name, indexed, resident)

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Literal
+from urllib.parse import urlsplit
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 Fault = Literal[
@@ -76,6 +77,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _answer(self) -> None:
         hub = self.told
+        self.path = urlsplit(self.path).path  # as a proxy it is asked for whole addresses
         hub.requests.append((self.command, self.path, self.headers.get("Range", "")))
         if hub.fault == "silent":
             hub.held.wait(20)

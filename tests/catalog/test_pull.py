@@ -200,6 +200,15 @@ def test_the_command(hub: Hub, folder: Path) -> None:
     assert not Path(told["path"]).exists()
 
 
+def test_a_mirror_behind_a_proxy(hub: Hub) -> None:
+    environment = {"HF_ENDPOINT": "http://mirror.invalid", "HTTP_PROXY": hub.endpoint, "NO_PROXY": ""}
+    done = _spark(
+        "pull", "starcoder2-3b", "--json", **environment, **{name.lower(): v for name, v in environment.items()}
+    )
+    assert done.returncode == 0, done.stderr
+    assert Path(json.loads(done.stdout)["path"]).read_bytes() == CONTENT
+
+
 def test_the_command_off_line_and_with_a_hub_that_says_nothing(hub: Hub) -> None:
     offline = _spark("pull", "starcoder2-3b", HF_ENDPOINT=hub.endpoint, HF_HUB_OFFLINE="1")
     hub.fault = "silent"

@@ -200,7 +200,7 @@ async def test_what_may_pass_is_tried_again(script: list[str]) -> None:
         assert text_of(await collect(engine, infill())) == ANSWER
         model = engine.model
         assert model is not None
-        assert not any("busy" in note for note in model.notes), "it answers again"
+        assert model.warnings == (), "it answers again"
 
 
 @pytest.mark.parametrize(
@@ -236,7 +236,7 @@ async def test_a_fault_is_one_sentence_without_content(script: list[str], said: 
         assert len(endpoint.bodies) == len(script), "asked again only where that may help"
         model = engine.model
         assert model is not None
-        assert any(said.split(" with", maxsplit=1)[0] in note for note in model.notes), model.notes
+        assert any(said.split(" with", maxsplit=1)[0] in warning for warning in model.warnings), model.warnings
         assert text_of(await collect(engine, infill())) == ANSWER, "the next request is answered again"
 
 
@@ -301,14 +301,14 @@ async def test_an_endpoint_that_fails_is_left_alone_and_found_again() -> None:
         assert text_of(await collect(engine, infill())) == "two", "fails over within the request"
         model = engine.model
         assert model is not None
-        assert any("cannot be reached" in note or "broke" in note for note in model.notes)
+        assert any("cannot be reached" in warning or "broke" in warning for warning in model.warnings)
         assert (await engine.status()).socket == f"{two.url}/v1"
         async with running(one):
             while text_of(await collect(engine, infill())) != "one":
                 pass
             model = engine.model
             assert model is not None
-            assert model.notes == (), "and says that all is well again"
+            assert model.warnings == (), "and says that all is well again"
 
 
 async def test_no_endpoint_at_all() -> None:

@@ -1,0 +1,56 @@
+"""The language server with remote endpoints: what an editor gets, and what its status says of their health."""
+
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+from tests.engine.endpoint import Endpoint, running
+from tests.server.client import REAL, editor
+
+WORKSPACE = "#- shapes.py\ndef area_of(width, height):\n    return width * height\n"
+WORDS = ["width", " * ", "height", "\n"]
+ROW = {"max_model_len": 8192}
+
+
+def settings(*endpoints: Endpoint) -> dict[str, object]:
+    urls = [endpoint.url for endpoint in endpoints]
+    return {"backend": {"urls": urls}, "completion": {"debounce": 0, "minConfidence": 0, "deadlineMs": 10_000}}
+
+
+async def test_a_completion_from_an_endpoint(tmp_path: Path) -> None:
+    async with (
+        running(Endpoint(words=WORDS, row=ROW)) as endpoint,
+        editor(WORKSPACE, tmp_path, REAL, settings=settings(endpoint)) as window,
+    ):
+        await window.ready()
+        assert window.statuses[-1].model == endpoint.model
+        at = window.open("a.py", "from shapes import area_of\n\n\ndef twice(width, height):\n    return $0\n")
+        item = await window.complete("a.py", at, by_hand=True)
+        assert item is not None
+        assert item.insert_text == "width * height"
+        prompt = endpoint.bodies[-1]["prompt"]
+        assert "def twice(width, height):\n    return <|fim_suffix|>" in prompt
+        assert "def area_of(width, height)" in prompt, "the workspace is in front of the remote model too"
+        assert prompt.endswith("<|fim_middle|>")
+
+
+async def test_the_status_tells_of_an_endpoint_that_fails_and_of_its_return(tmp_path: Path) -> None:
+    async with AsyncExitStack() as stack:
+        one, two = [await stack.enter_async_context(running(Endpoint(words=WORDS, row=ROW))) for _ in range(2)]
+        window = await stack.enter_async_context(editor(WORKSPACE, tmp_path, REAL, settings=settings(one, two)))
+        await window.ready()
+        text = "def twice(width, height):\n    return $0\n"
+        before = len(one.bodies), len(two.bodies)
+        assert await window.complete("a.py", window.open("a.py", text), by_hand=True) is not None
+        used = one if len(one.bodies) > before[0] else two
+        used.script = ["drop"] * 20
+        assert await window.complete("b.py", window.open("b.py", text), by_hand=True) is not None, (
+            "the other one answers"
+        )
+        await window.until(lambda told: told.statuses[-1].kind == "Warning")
+        assert "127.0.0.1 broke the connection off" in window.statuses[-1].message
+        used.script = []
+        number = 0
+        while window.statuses[-1].kind == "Warning":
+            number += 1
+            await window.complete(f"c{number}.py", window.open(f"c{number}.py", text), by_hand=True)
+        assert window.statuses[-1].kind == "Normal"
