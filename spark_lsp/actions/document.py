@@ -22,7 +22,8 @@ from spark_lsp.text.syntax import Syntax, parse
 MAX_TOKENS: Final = 128
 LINE_COLUMNS: Final = 88
 MOST_LINES: Final = 12
-_SLASHES: Final = frozenset(("rust", "go"))
+LEAST_PROSE: Final = 0.8
+"""Of a first line; sentences that programmers write have more, statements have less."""
 _WORD = re.compile(r"[^\W\d_]{2,}")
 
 
@@ -138,11 +139,17 @@ def words_of(raw: str, site: Site, *, is_cut: bool = False) -> list[str]:
     while lines and not lines[-1]:
         lines.pop()
     lines = lines[:MOST_LINES]
-    if not lines or len(_WORD.findall(lines[0])) < 2:
+    if not lines or len(_WORD.findall(lines[0])) < 2 or _looks_like_code(lines[0]):
         return []
     if lines[0][-1].isalnum() or lines[0][-1] in "`)":
         lines[0] += "."
     return lines
+
+
+def _looks_like_code(line: str) -> bool:
+    """Whether a sentence is none: too much in it is neither letter nor blank."""
+    prose = sum(char.isalpha() or char in " ,.`" for char in line)
+    return prose < len(line) * LEAST_PROSE
 
 
 def grammar_of(site: Site) -> str:

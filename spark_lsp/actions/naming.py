@@ -19,6 +19,8 @@ MOST_NAME_TOKENS: Final = 16
 LONGEST_NAME: Final = 32
 NAME_DEADLINE_MS: Final = 2500
 """A name is worth a moment of waiting; after that the plain rule's is used, which the user may change as easily."""
+LEAST_PROBABILITY: Final = 0.1
+"""A name with a token that the model itself gave less is a guess; the plain rule's name is better then."""
 _GRAMMARS: Final[dict[Case, str]] = {
     "camel": "root ::= [a-z] [a-zA-Z0-9]*",
     "snake": "root ::= [a-z] [a-z0-9_]*",
@@ -84,7 +86,8 @@ async def named(target: Target, tools: Tools, hole: Hole, case: Case, taken: set
         return hole.name, Usage()
     name = _said(answer.raw)
     is_good = _NAMES[case].fullmatch(name) and 1 < len(name) <= LONGEST_NAME and name not in _RESERVED
-    return (name if is_good and name not in taken else hole.name), answer.usage
+    is_meant = answer.probability >= LEAST_PROBABILITY
+    return (name if is_good and is_meant and name not in taken else hole.name), answer.usage
 
 
 def plain_name(value: str, case: Case, otherwise: str) -> str:

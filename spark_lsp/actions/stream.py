@@ -41,12 +41,14 @@ async def stream(tools: Tools, request: Infill, is_over: Callable[[str], bool]) 
     began, raw, tokens, usage = perf_counter(), "", 0, Usage()
     probability = 1.0
     stop: StopCause | None = None
+    probability = 1.0
     async with aclosing(tools.engine.infill(request)) as chunks:
         async for chunk in chunks:
             raw += chunk.text
             tokens += chunk.tokens
             probability = min(probability, chunk.probability)
             usage, stop = chunk.usage or usage, chunk.stop
+            probability = min(probability, chunk.probability)
             tools.progress(tokens, tokens / max(perf_counter() - began, 0.001))
             if stop is None and is_over(raw):
                 break

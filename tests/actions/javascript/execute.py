@@ -33,7 +33,7 @@ def outcomes(programs: Sequence[str]) -> list[list[str]]:
         timeout=150,
         check=True,
     )
-    return [json.loads(line) for line in answer.stdout.splitlines()]
+    return [json.loads(line) for line in answer.stdout.split("\n") if line]
 
 
 def parsed(text: str, language: str = "javascript") -> Syntax:
