@@ -24,7 +24,7 @@ from spark_lsp.engine.fim import FimFamily, build_prompt, pieces, prompt_tokens
 SPARE_STEP_TOKENS = 64  # some ten lines of typing
 SIZE_PENALTY = 0.5  # per factor e of tokens; between ranking by score and by score per token
 LIKELY_SCORE = 5.0  # at which a definition is needed as likely as not, see index/rank.py
-WORTH_READING = 0.1
+WORTH_READING = 0.05
 """Names needed more for which a tail is read anew: it costs a window's tokens."""
 SIMILAR_TO_WINDOW = 0.5
 """A snippet that shares more of its lines with the window is left out: such chunks make a model repeat (llama.vim)."""

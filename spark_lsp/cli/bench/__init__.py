@@ -78,10 +78,11 @@ def quality(
     cursors: Annotated[int, typer.Option(min=1, help="Cursors for each project.")] = 80,
     seed: Annotated[int, typer.Option(help="Chooses the cursors.")] = 1,
     rivals: Annotated[bool, typer.Option(help="Measure other packers beside ours.")] = True,
+    keys: Annotated[int, typer.Option(min=0, help="Keys of a recorded session in the first project.")] = 0,
     as_json: _Json = False,
 ) -> None:
     """Measure how much of what the next lines need from other files a prompt shows, beside other packers."""
-    what = Quality(folders or [Path()], tuple(context_tokens or BUDGETS), cursors, seed, with_rivals=rivals)
+    what = Quality(folders or [Path()], tuple(context_tokens or BUDGETS), cursors, seed, rivals, keys)
     with errors.status("Packing …") as status:
         path = str(resolve_model(model))
         report = asyncio.run(measure_recall(what, path, lambda name: status.update(f"Packing in {name} …")))

@@ -17,6 +17,7 @@ from msgspec import structs
 from spark_lsp.cli.bench.asking import engine_of, launch_of, private_place
 from spark_lsp.cli.bench.recall import Case, Shown, Tally, choose_cases, lines_of, table
 from spark_lsp.cli.bench.rivals import Bm25Chunks, ImportedBodies, JaccardWindows, RepositoryMap, Rival
+from spark_lsp.cli.bench.session import BUDGET_TOKENS, measure_session
 from spark_lsp.context.pack import Layout, pack
 from spark_lsp.context.pieces import Heads, count_pieces
 from spark_lsp.context.segment import Segment
@@ -53,13 +54,19 @@ class Quality:
     cursors: int = 80
     seed: int = 1
     with_rivals: bool = True
+    keys: int = 0
+    """Keys of a recorded session in the first project; 0 for none."""
 
 
 async def measure_recall(quality: Quality, model: str, told: Callable[[str], None]) -> dict[str, Any]:
     """Measure every project; returns a table of all of them together and one for each."""
     together: Tallies = {}
     projects: dict[str, Any] = {}
-    async with _counting(model, max(quality.budgets)) as engine:
+    session: dict[str, float] = {}
+    async with _counting(model, max(*quality.budgets, BUDGET_TOKENS)) as engine:
+        if quality.keys:
+            told("a recorded session")
+            session = await _session(quality, engine)
         for folder in quality.folders:
             told(folder.name)
             tallies, cases = await _project(quality, folder, engine)
@@ -71,6 +78,7 @@ async def measure_recall(quality: Quality, model: str, told: Callable[[str], Non
     return {
         "projects": len(projects),
         "seed": quality.seed,
+        **({"session": session} if session else {}),
         "recall": list(table(together, quality.budgets)),
         "by_project": projects,
     }
@@ -82,6 +90,13 @@ async def _counting(model: str, tokens: int) -> AsyncIterator[Engine]:
     with private_place():
         async with engine_of(launch_of(model, 512, 1)) as engine:
             yield _Roomy(engine, tokens + REPLY_TOKENS)
+
+
+async def _session(quality: Quality, engine: Engine) -> dict[str, float]:
+    index = Index(quality.folders[0])
+    index.refresh()
+    context = _context(engine, index, Recent(), quality.folders[0].name)
+    return await measure_session(context, index, TokenCounter(engine), quality.keys)
 
 
 async def _project(quality: Quality, folder: Path, engine: Engine) -> tuple[Tallies, int]:
@@ -139,14 +154,7 @@ class _Ours:
         self._heads = Heads()
         self._counter = TokenCounter(engine)
         self._layout = Layout(_family(engine), "spm", name)
-        self._context = WorkspaceContext(
-            engine,
-            index.view,
-            self._recent,
-            repository=name,
-            relative=lambda snapshot: snapshot.uri.removeprefix("file:///"),
-            limits=lambda: (max(BUDGETS), 300),
-        )
+        self._context = _context(engine, index, self._recent, name)
 
     async def shown(self, case: Case, budget_tokens: int) -> Shown:
         """Return what a prompt of the budget shows of other files."""
@@ -174,6 +182,17 @@ class _Ours:
         found = await count_pieces(gather(cursor), self._counter)
         packed = await pack(cursor, self._layout, self._counter, whole, trunk=self._context.trunk, found=found)
         return lines_of(packed.segments)
+
+
+def _context(engine: Engine, index: Index, recent: Recent, name: str) -> WorkspaceContext:
+    return WorkspaceContext(
+        engine,
+        index.view,
+        recent,
+        repository=name,
+        relative=lambda snapshot: snapshot.uri.removeprefix("file:///"),
+        limits=lambda: (max(BUDGETS), 300),
+    )
 
 
 class _Roomy:

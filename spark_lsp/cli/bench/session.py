@@ -1,0 +1,106 @@
+"""A recorded editing session: how much of each prompt the model has read when the next key is typed.
+
+Made by rule from a project: lines are taken out of the middle of its longest files and typed back key by key, file by
+file and back again, with the trunk chosen anew at each switch and the index brought up to date after each line, as the
+server does. The same project always gives the same session.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import takewhile
+from os.path import commonprefix
+
+from spark_lsp.cli.bench.asking import percentile
+from spark_lsp.context.tokens import TokenCounter
+from spark_lsp.context.workspace import WorkspaceContext
+from spark_lsp.engine.base import Piece, PromptPart
+from spark_lsp.index.store import Index
+from spark_lsp.text.document import Snapshot
+
+VISITS = (0, 1, 0, 2)  # numbers of files: a switch, a switch back, a third file
+PLACES = (0.3, 0.6)  # how far down a file its first and its second visit type
+BUDGET_TOKENS = 32_768
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """One stay in a file: its text on arrival, the cursor, and what is typed there."""
+
+    path: str
+    language: str
+    text: str
+    offset: int
+    typed: str
+
+    def snapshots(self) -> Iterator[tuple[Snapshot, int]]:
+        """Yield the document on arrival and after each key, with the cursor."""
+        for keys in range(len(self.typed) + 1):
+            text = self.text[: self.offset] + self.typed[:keys] + self.text[self.offset :]
+            yield Snapshot(f"file:///{self.path}", None, keys, self.language, text), self.offset + keys
+
+
+def recorded(index: Index, keys: int) -> list[Visit]:
+    """Make a session of about so many keys."""
+    view = index.view()
+    order = sorted(view.files, key=lambda path: (-len(view.files[path].symbols.definitions), path))
+    texts = {path: view.files[path].text for path in order[: max(VISITS) + 1]}
+    visits = []
+    stays = dict.fromkeys(texts, 0)
+    for number in VISITS:
+        path = order[min(number, len(order) - 1)]
+        lines = texts[path].splitlines(keepends=True)
+        first = int(len(lines) * PLACES[stays[path]])
+        stays[path] += 1
+        last = first + 1
+        while last < len(lines) - 1 and sum(map(len, lines[first:last])) < keys // len(VISITS):
+            last += 1
+        offset = sum(map(len, lines[:first]))
+        typed = "".join(lines[first:last])
+        bare = "".join(lines[:first]) + "".join(lines[last:])
+        visits.append(Visit(path, view.files[path].language, bare, offset, typed))
+    return visits
+
+
+async def measure_session(
+    context: WorkspaceContext, index: Index, counter: TokenCounter, keys: int
+) -> dict[str, float]:
+    """Type a session and return what share of the prompts' tokens the model had read already, all in percent."""
+    context.fixed_tokens = BUDGET_TOKENS
+    shares: list[float] = []
+    read = total = whole = 0
+    opened: dict[str, None] = {}
+    for visit in recorded(index, keys):
+        opened[visit.path] = None
+        index.update(visit.path, visit.text)
+        await context.rebuild(list(opened))
+        context.assume_resident()
+        before: Sequence[PromptPart] = ()
+        for snapshot, offset in visit.snapshots():
+            if offset > visit.offset and snapshot.text[offset - 1] == "\n":
+                index.update(visit.path, snapshot.text)
+            packed = await context.pack_for(snapshot, offset)
+            if before:
+                same = await _tokens_in_common(counter, before, packed.parts)
+                shares.append(100 * same / packed.tokens)
+                read, total, whole = read + same, total + packed.tokens, max(whole, packed.tokens)
+            before = packed.parts
+    return {
+        "keys": len(shares),
+        "prompt_tokens": whole,
+        "cached_percent": round(100 * read / total, 2) if total else 0.0,
+        "median_percent": percentile(shares, 0.5),
+        "p5_percent": percentile(shares, 0.05),
+        "lowest_percent": percentile(shares, 0.0),
+    }
+
+
+async def _tokens_in_common(counter: TokenCounter, one: Sequence[PromptPart], other: Sequence[PromptPart]) -> int:
+    """Return how many tokens two prompts begin with alike; of the first piece that differs, one less than it may be."""
+    same = len(list(takewhile(lambda pair: pair[0] == pair[1], zip(one, other, strict=False))))
+    pieces = [part.text for part in other[:same] if isinstance(part, Piece)]
+    tokens = same - len(pieces) + sum(await counter.count(pieces))
+    if same < min(len(one), len(other)) and isinstance(one[same], Piece) and isinstance(other[same], Piece):
+        begin = commonprefix([one[same].text, other[same].text])  # noqa: RUF071 - of characters is what is meant
+        (alike,) = await counter.count([begin])
+        tokens += max(0, alike - 1)
+    return tokens

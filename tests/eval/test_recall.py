@@ -1,0 +1,121 @@
+"""The recall harness: what counts as needed, what counts as found, and that our packer stays where it is."""
+
+from pathlib import Path
+
+import pytest
+
+from spark_lsp.cli.bench.recall import Tally, choose_cases, lines_of, table
+from spark_lsp.cli.bench.rivals import Bm25Chunks, ImportedBodies, JaccardWindows, RepositoryMap
+from spark_lsp.cli.bench.session import measure_session, recorded
+from spark_lsp.context.tokens import TokenCounter
+from spark_lsp.engine.fake import ScriptedEngine
+from spark_lsp.index.store import Index
+from tests.eval.fetch import load
+from tests.support.fixture import parse_fixture, write_workspace
+from tests.support.rooms import TestRooms
+
+ROOT = Path(__file__).parents[2]
+TOTALS = "".join(
+    f"#- shop/total_{n}.py\nfrom shop.prices import price_of\nfrom shop.tax import vat\n\n"
+    f"def total_{n}(items):\n    net = sum(price_of(each) for each in items)\n    return net + vat(net)\n"
+    for n in range(4)
+)
+SHOP = (
+    "#- shop/prices.py\ndef price_of(item):\n    return item.price\n"
+    "#- shop/tax.py\nclass Rate:\n    share: float\n\ndef vat(net):\n    return net * 0.2\n" + TOTALS
+)
+
+
+def shop(folder: Path) -> Index:
+    write_workspace(parse_fixture(SHOP), folder)
+    index = Index(folder)
+    index.refresh()
+    return index
+
+
+def test_a_case_needs_what_other_files_define(tmp_path: Path) -> None:
+    index = shop(tmp_path)
+    cases = choose_cases(index.view(), 30, seed=1)
+    assert cases == choose_cases(index.view(), 30, seed=1)
+    assert {name for case in cases for name in case.needed} == {"price_of", "vat"}
+    for case in cases:
+        assert case.hole not in case.text or not case.hole.strip()
+        assert case.text[: case.offset] + case.hole + case.text[case.offset :] == index.view().files[case.path].text
+        assert case.novel == {name for name in case.needed if name not in case.text}
+        assert case.needed.get("vat", frozenset({("shop/tax.py", "def vat(net):")})) == {
+            ("shop/tax.py", "def vat(net):")
+        }
+
+
+@pytest.mark.parametrize("packer", [JaccardWindows, Bm25Chunks, ImportedBodies, RepositoryMap])
+def test_rivals_show_other_files_and_find_something(packer: type, tmp_path: Path) -> None:
+    index = shop(tmp_path)
+    rival = packer(index.view())
+    tally = Tally()
+    for case in choose_cases(index.view(), 10, seed=2):
+        pieces = list(rival(case))
+        assert case.path not in {piece.path for piece in pieces}
+        assert len({(piece.path, piece.start_line, piece.end_line) for piece in pieces}) == len(pieces)
+        tally.add(case, lines_of(pieces))
+    assert tally.share("all") > 0
+
+
+def test_a_name_is_found_where_its_line_is_shown(tmp_path: Path) -> None:
+    case = next(case for case in choose_cases(shop(tmp_path).view(), 30, seed=1) if "vat" in case.needed)
+    tally = Tally()
+    tally.add(case, frozenset())
+    tally.add(case, frozenset(line for lines in case.needed.values() for line in lines))
+    assert tally.share("all") == 0.5
+    rows = list(table({"ours": {100: tally}}, [100]))
+    assert [row["names"] for row in rows] == ["all", "novel", "fields"]
+    assert rows[0] == {"names": "all", "count": 2 * len(case.needed), "packer": "ours", "100": 0.5}
+
+
+async def _own_rooms() -> TestRooms:
+    index = Index(ROOT / "spark_lsp")
+    index.refresh()
+    rooms = TestRooms(ScriptedEngine(["x"], context_tokens=131_072), index=index)
+    rooms.context._relative = lambda snapshot: snapshot.uri.removeprefix("file:///")
+    await rooms.engine.start()
+    return rooms
+
+
+async def test_our_own_sources_are_found() -> None:
+    """A floor far under docs/evaluation.md, for twenty cursors: a broken signal shows, a changed file does not."""
+    rooms = await _own_rooms()
+    assert rooms.index is not None
+    tally = Tally()
+    rooms.context.fixed_tokens = 4096
+    for case in choose_cases(rooms.index.view(), 20, seed=5):
+        rooms.index.update(case.path, case.text)
+        rooms.context.engine_lost()
+        packed = await rooms.context.pack_for(case.snapshot, case.offset)
+        assert packed.tokens <= 4096
+        tally.add(case, lines_of(packed.segments))
+        rooms.index.update(case.path, None)
+    assert tally.share("all") >= 0.85
+
+
+async def test_a_prompt_of_32k_tokens_stays_cached_while_typing() -> None:
+    rooms = await _own_rooms()
+    assert rooms.index is not None
+    told = await measure_session(rooms.context, rooms.index, TokenCounter(rooms.engine), keys=120)
+    assert told["keys"] >= 100
+    assert told["prompt_tokens"] > 24_000
+    assert told["cached_percent"] >= 99.0
+
+
+def test_a_session_types_back_what_was_there(tmp_path: Path) -> None:
+    index = shop(tmp_path)
+    for visit in recorded(index, 40):
+        last, offset = list(visit.snapshots())[-1]
+        assert last.text == index.view().files[visit.path].text
+        assert last.text[visit.offset : offset] == visit.typed
+
+
+def test_the_manifest_holds_enough_and_keeps_tuning_apart() -> None:
+    projects = load()
+    reported = [project for project in projects if project.use == "report"]
+    assert len(reported) >= 8
+    assert {project.use for project in projects} == {"tune", "report"}
+    assert len({project.name for project in projects}) == len(projects)
