@@ -6,6 +6,7 @@ from spark_lsp.actions.chat.rewrite import Rewrite, Simplify
 from spark_lsp.actions.compiled.extract_variable import ExtractVariable as ExtractCompiledVariable
 from spark_lsp.actions.document import Document
 from spark_lsp.actions.fix_line import FixLine
+from spark_lsp.actions.generate_tests import GenerateTests
 from spark_lsp.actions.implement_body import ImplementBody
 from spark_lsp.actions.javascript.actions import ExtractFunction, ExtractVariable, InlineVariable, RenameSuggest
 from spark_lsp.actions.python.annotate_types import AnnotateTypes
@@ -29,6 +30,7 @@ CATALOG: tuple[Action, ...] = (
     AnnotateTypes(),
     ImplementBody(),
     Document(),
+    GenerateTests(),
     Rewrite(),
     Simplify(),
 )

@@ -18,6 +18,7 @@ from spark_lsp.cli.oneshot import rooms_for, settings_of
 from spark_lsp.cli.place import Place, read_place, workspace_of
 from spark_lsp.errors import WorkspaceError
 from spark_lsp.server.convert import range_as_json
+from spark_lsp.text.document import LineTable
 from spark_lsp.text.edit import apply_edits
 
 
@@ -69,17 +70,27 @@ def _show_proposal(proposal: Proposal, where: Place, root: Path, *, write: bool,
     assert path is not None, "a place on the command line is a file"
     after = apply_edits(text, proposal.edits)
     name = path.relative_to(root).as_posix() if path.is_relative_to(root) else path.name
-    diff = "".join(
-        difflib.unified_diff(text.splitlines(keepends=True), after.splitlines(keepends=True), f"a/{name}", f"b/{name}")
-    )
+    others = [(file, apply_edits(file.text or "", file.edits)) for file in proposal.files]
+    diff = _diff(name, text, after) + "".join(_diff(file.path, file.text or "", new) for file, new in others)
     if as_json:
         sys.stdout.write(json.dumps(_proposal_json(proposal, where, name, diff), ensure_ascii=False) + "\n")
-    elif proposal.edits:
+    elif diff:
         Console().print(Highlighted(diff, "diff", background_color="default", word_wrap=True))
-    if not proposal.edits and not as_json:
+    if not diff and not as_json:
         raise WorkspaceError(proposal.message or f"{proposal.id} has nothing to change here.")
     if write and proposal.edits:
         path.write_bytes(after.encode("utf-8"))
+    for file, new in others if write else ():
+        (root / file.path).parent.mkdir(parents=True, exist_ok=True)
+        (root / file.path).write_bytes(new.encode("utf-8"))
+
+
+def _diff(name: str, before: str, after: str) -> str:
+    return "".join(
+        difflib.unified_diff(
+            before.splitlines(keepends=True), after.splitlines(keepends=True), f"a/{name}", f"b/{name}"
+        )
+    )
 
 
 def _proposal_json(proposal: Proposal, where: Place, name: str, diff: str) -> dict[str, Any]:
@@ -88,6 +99,12 @@ def _proposal_json(proposal: Proposal, where: Place, name: str, diff: str) -> di
         {"path": name, "range": range_as_json(text, lines, edit.span), "newText": edit.new_text}
         for edit in proposal.edits
     ]
+    for file in proposal.files:
+        table = LineTable.of(file.text or "")
+        edits += [
+            {"path": file.path, "range": range_as_json(file.text or "", table, edit.span), "newText": edit.new_text}
+            for edit in file.edits
+        ]
     return {
         "id": proposal.id,
         "edits": edits,

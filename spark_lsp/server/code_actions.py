@@ -87,6 +87,9 @@ async def _proposed(session: Session, target: Target, data: dict[str, Any]) -> t
     if not proposal.edits and not proposal.files:
         session.client.answer(f"Spark: {proposal.message or 'there is nothing to change.'}", types.MessageType.Info)
         return None
+    if proposal.files and not _can_change_files(session):
+        session.client.answer("Spark: this edit is in another file, and the editor cannot take such edits.")
+        return None
     return workspace_edit(session, snapshot, proposal, str(data.get("title", "")))
 
 
@@ -167,6 +170,14 @@ def _offered(
     else:
         action.command = types.Command(title=offer.title, command=APPLY_COMMAND, arguments=[data])
     return action
+
+
+def _can_change_files(session: Session) -> bool:
+    """Whether the client makes new files and edits several in one step."""
+    workspace = session.client.capabilities.workspace
+    can = workspace.workspace_edit if workspace else None
+    kinds = (can.resource_operations if can else None) or ()
+    return bool(can and can.document_changes and types.ResourceOperationKind.Create in kinds)
 
 
 def _can_resolve_edits(session: Session) -> bool:

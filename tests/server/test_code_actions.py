@@ -310,6 +310,38 @@ async def test_a_quick_fix_carries_its_diagnostic(tmp_path: Path) -> None:
         assert _applied(window, document.edits) == AFTER
 
 
+async def test_a_test_in_a_new_file_is_one_edit_where_the_editor_can_make_files(tmp_path: Path) -> None:
+    says = capabilities()
+    assert says.workspace is not None
+    assert says.workspace.workspace_edit is not None
+    source = "def area(w, h):\n    return w * h$0\n"
+    for kinds in ([types.ResourceOperationKind.Create], None):
+        says.workspace.workspace_edit.resource_operations = kinds
+        folder = tmp_path / str(kinds is None)
+        async with editor(WORKSPACE, folder, (*SCRIPTED, "assert area(2, 3) == 6"), says=says) as window:
+            await window.ready()
+            listed = await _whole_list(window, window.open("b.py", source), ["source"])
+            assert [(action.title, action.kind) for action in listed] == [
+                ("Write a test of area", "source.generateTests")
+            ]
+            edit = (await window.client.code_action_resolve_async(listed[0])).edit
+            if kinds is None:
+                assert edit is None
+                await window.until(lambda w: w.messages)
+                assert "another file" in window.messages[-1]
+                continue
+            assert edit is not None
+            assert edit.document_changes is not None
+            create, document = edit.document_changes
+            assert isinstance(create, types.CreateFile)
+            assert isinstance(document, types.TextDocumentEdit)
+            assert create.uri == document.text_document.uri == window.uri("tests/test_b.py")
+            assert document.text_document.version is None
+            (text,) = document.edits
+            assert isinstance(text, types.AnnotatedTextEdit)
+            assert text.new_text == "from b import area\n\n\ndef test_area() -> None:\n    assert area(2, 3) == 6\n"
+
+
 class _Progress:
     """Work-done progress of code actions, as the client is told it."""
 

@@ -1,0 +1,188 @@
+"""``generate.tests``: a test of the function around the cursor, in the test file that belongs to it or in a new one.
+
+The frame of the test (file, imports, name) is computed; the model fills its body as it fills any empty one, with the
+same checks.
+"""
+
+import re
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePosixPath
+from typing import Final
+
+from spark_lsp.actions.base import FileEdits, Needs, Proposal, Target, Tools
+from spark_lsp.actions.definition import CALLABLES, Definition, definition_at
+from spark_lsp.actions.implement_body import ImplementBody
+from spark_lsp.actions.layout import newline_of
+from spark_lsp.errors import Reason
+from spark_lsp.index.view import IndexView
+from spark_lsp.text.edit import Edit, Span, apply_edits
+from spark_lsp.text.language import Language
+from spark_lsp.text.syntax import parse
+
+_SCRIPTS: Final = frozenset(("javascript", "typescript", "tsx"))
+_TEST_NAME: Final = re.compile(r"(?:^|/)(?:test_[^/]*|[^/]*_test|[^/]*\.(?:test|spec))\.\w+$")
+_PARTS: Final = re.compile(r"[A-Z]?[a-z0-9]+|[A-Z]+(?![a-z])|_+")
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A test to write: its file with the text of before (None for a new one), and with an empty test at the end."""
+
+    path: str
+    before: str | None
+    text: str
+    offset: int
+    """A place in the empty test."""
+
+
+class GenerateTests:
+    """The action."""
+
+    id = "generate.tests"
+    kind = "source.generateTests"
+    needs: Needs = "fim"
+
+    def applies(self, target: Target) -> str:
+        """Offer in a function that other files can reach."""
+        found = _tested(target)
+        return f"Write a test of {found.name}" if found else ""
+
+    async def propose(self, target: Target, tools: Tools) -> Proposal:
+        """Lay out the test and have its body written."""
+        found = _tested(target)
+        if found is None:
+            return Proposal(self.id, (), Reason.EMPTY, "There is no function here that a test could call.")
+        path = tools.context.path_of(target.snapshot)
+        plan = plan_of(target, found, path, tools.context.view)
+        if isinstance(plan, str):
+            return Proposal(self.id, (), Reason.EMPTY, plan)
+        snapshot = replace(target.snapshot, path=_sibling(target, path, plan.path), text=plan.text)
+        empty = Target.of(snapshot, Span(plan.offset, plan.offset))
+        written = await ImplementBody().propose(empty, tools)
+        if not written.edits:
+            return Proposal(self.id, (), written.reason, written.message, written.usage)
+        text = apply_edits(plan.text, written.edits)
+        before = plan.before or ""
+        edit = _difference(before, text)
+        return Proposal(self.id, (), usage=written.usage, files=(FileEdits(plan.path, plan.before, (edit,)),))
+
+
+def plan_of(target: Target, found: Definition, path: str, view: IndexView) -> Plan | str:
+    """Return the test to write, or in one sentence why there is none to write."""
+    assert target.syntax is not None, "the caller has looked"
+    language = target.syntax.language
+    place = test_path(path, language.name, view.files)
+    entry = view.files.get(place)
+    before = entry.text if entry is not None else None
+    if entry is not None and not before and entry.size:
+        return f"{place} has changed since it was read; please try again in a moment."
+    newline = newline_of(before or target.snapshot.text)
+    if language.name == "python":
+        imports, test = _python(found, path)
+    elif language.name == "go":
+        imports, test = _go(target, found)
+    else:
+        imports, test = _script(found, path, place, before, view)
+    old = (before or "").replace("\r\n", "\n")
+    if test.split("\n")[0] in old:
+        return f"{found.name} is tested already in {place}."
+    gap = "\n\n" if language.name == "python" else "\n"
+    head = _with_import(language, old, imports[-1], found.name) if old.strip() else "\n".join(imports) + "\n"
+    text = (head.rstrip() + "\n" + gap + test).replace("\n", newline)
+    offset = len(text) - len(test.split("\n", 1)[1].replace("\n", newline))
+    return Plan(place, before, text, offset)
+
+
+def _with_import(language: Language, text: str, line: str, name: str) -> str:
+    """Return a test file that imports what it tests; a Go test belongs to the package and needs nothing."""
+    syntax = parse(language, text)
+    if language.name == "go" or syntax is None or re.search(rf"\bimport\b[^\n]*\b{name}\b", text):
+        return text
+    known = [node for node in syntax.tree.root_node.named_children if node.type.startswith("import_")]
+    at = syntax.wrap(known[-1]).span.end if known else 0
+    return f"{text[:at]}\n{line}{text[at:]}" if known else f"{line}\n\n{text}"
+
+
+def test_path(path: str, language: str, files: Collection[str]) -> str:
+    """Return the path of the test file that belongs to a file, as the workspace has its others."""
+    own = PurePosixPath(path)
+    if language == "go":
+        return str(own.with_name(f"{own.stem}_test.go"))
+    if language == "python":
+        wanted = f"test_{own.stem}.py"
+        there = next((each for each in files if PurePosixPath(each).name == wanted), None)
+        folders = sorted(
+            {str(PurePosixPath(each).parent) for each in files if PurePosixPath(each).name.startswith("test_")}
+        )
+        return there or (f"{folders[0]}/{wanted}" if folders and folders[0] != "." else f"tests/{wanted}")
+    for mark in ("test", "spec"):
+        there = str(own.with_name(f"{own.stem}.{mark}{own.suffix}"))
+        if there in files:
+            return there
+    uses_spec = any(".spec." in each for each in files) and not any(".test." in each for each in files)
+    return str(own.with_name(f"{own.stem}.{'spec' if uses_spec else 'test'}{own.suffix}"))
+
+
+def _tested(target: Target) -> Definition | None:
+    """Return the function around a cursor if a test can call it: at the top of its file, and no test itself."""
+    syntax, path = target.syntax, target.snapshot.path
+    if syntax is None or path is None or _TEST_NAME.search(path.as_posix()):
+        return None
+    if syntax.language.name not in {"python", "go", *_SCRIPTS}:
+        return None
+    found = definition_at(syntax, target.span.start, CALLABLES)
+    if found is None or found.whole.raw.parent is None or found.whole.raw.parent.parent is not None:
+        return None
+    is_exported = found.whole.kind == "export_statement" or f"exports.{found.name}" in syntax.text
+    is_hidden = found.name.startswith("_") or (syntax.language.name in _SCRIPTS and not is_exported)
+    return None if is_hidden or found.inner.type == "method_declaration" else found
+
+
+def _python(found: Definition, path: str) -> tuple[list[str], str]:
+    module = ".".join(PurePosixPath(path).with_suffix("").parts).removeprefix("src.").removesuffix(".__init__")
+    test = f"def test_{found.name}() -> None:\n    pass\n"
+    return [f"from {module} import {found.name}"], test
+
+
+def _go(target: Target, found: Definition) -> tuple[list[str], str]:
+    package = re.search(r"^package (\w+)", target.snapshot.text, re.MULTILINE)
+    name = found.name[:1].upper() + found.name[1:]
+    head = [f"package {package[1] if package else 'main'}", "", 'import "testing"']
+    return head, f"func Test{name}(t *testing.T) {{\n}}\n"
+
+
+def _script(found: Definition, path: str, place: str, before: str | None, view: IndexView) -> tuple[list[str], str]:
+    own = PurePosixPath(path)
+    others = (entry.text for name, entry in view.files.items() if name != place and _TEST_NAME.search(name))
+    sample = before or next((text for text in others if re.search(r"^\s*(?:it|test)\(", text, re.MULTILINE)), "")
+    says = re.search(r"^\s*(it|test)\(", sample, re.MULTILINE)
+    runners = r"from [\"'](?:vitest|node:test|@jest/globals|node:assert)"
+    imports = [line for line in sample.split("\n") if re.search(runners, line)]
+    if not sample:
+        imports = ['import assert from "node:assert/strict";', 'import { test } from "node:test";', ""]
+    suffix = "" if own.suffix in {".ts", ".tsx"} else own.suffix
+    line = f'import {{ {found.name} }} from "./{own.stem}{suffix}";'
+    title = " ".join(part.lower() for part in _PARTS.findall(found.name) if part.strip("_"))
+    return [*imports, line], f'{says[1] if says else "test"}("{title}", () => {{\n}});\n'
+
+
+def _sibling(target: Target, path: str, other: str) -> Path:
+    """Return the absolute path of another file of the workspace."""
+    own = target.snapshot.path
+    assert own is not None, "the caller has looked"
+    root = own
+    for _ in PurePosixPath(path).parts:
+        root = root.parent
+    return root / other
+
+
+def _difference(before: str, after: str) -> Edit:
+    """Return one edit that makes one text of another."""
+    start = 0
+    while start < min(len(before), len(after)) and before[start] == after[start]:
+        start += 1
+    end = 0
+    while end < min(len(before), len(after)) - start and before[-1 - end] == after[-1 - end]:
+        end += 1
+    return Edit(Span(start, len(before) - end), after[start : len(after) - end])
