@@ -9,8 +9,10 @@ import re
 import sys
 import time
 from collections import Counter
+from pathlib import Path
 
 from scripts.prove_actions.corpus import SUBJECTS
+from scripts.prove_actions.lists import measure
 from scripts.prove_actions.made import prove_made
 from scripts.prove_actions.real import Tally, prove
 from scripts.prove_actions.trials import ACTIONS
@@ -29,7 +31,11 @@ def main() -> int:
         "--limit", type=float, default=600.0, help="seconds after which no new program or module is begun"
     )
     parser.add_argument("--library", choices=("spark", "rope"), default="spark", help="whose edits are tried")
+    parser.add_argument("--lists", action="store_true", help="measure how long lists of actions take instead")
     told = parser.parse_args()
+    if told.lists:
+        sys.stdout.write(measure(Path(__file__).resolve().parents[2] / "spark_lsp"))
+        return 0
     wanted = set(told.modules.split(",")) - {""}
     actions = tuple(told.actions.split(","))
     tally = Tally()

@@ -1,6 +1,7 @@
 """How control runs through one Python scope, as points joined by edges. Pure; knows nothing of edits."""
 
 import ast
+import re
 from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
@@ -16,7 +17,10 @@ _NEVER_SUPPRESSES: Final = frozenset(
         *("ZipFile", "TarFile", "localcontext", "scandir", "memoryview", "StringIO", "BytesIO", "fdopen"),
     }
 )
-_RESOURCES: Final = ("open", "lock", "connect", "session", "transaction", "cursor", "temp")
+_RESOURCES: Final = frozenset(
+    {"open", "opened", "lock", "locked", "connect", "connection", "session", "transaction", "cursor", "temp"}
+)
+_WORD: Final = re.compile(r"[A-Z]?[a-z]+")
 """Context managers that let every error pass, by name or part of it; others may swallow one and go on behind."""
 
 
@@ -279,4 +283,5 @@ class _Statements:
 def _may_suppress(manager: ast.expr) -> bool:
     called = manager.func if isinstance(manager, ast.Call) else manager
     name = called.attr if isinstance(called, ast.Attribute) else getattr(called, "id", "")
-    return name not in _NEVER_SUPPRESSES and not any(part in name.lower() for part in _RESOURCES)
+    words = {word.lower() for word in _WORD.findall(name)}
+    return name not in _NEVER_SUPPRESSES and not words & _RESOURCES
