@@ -31,7 +31,7 @@ def prove(subject: Subject, seed: int, actions: tuple[str, ...], tally: Tally) -
         tally.skipped.append(f"{subject.module}: not in this Python")
         return
     text = path.read_text("utf-8")
-    problem = failing(subject, None)
+    problem = failing(subject, text)
     if problem:
         tally.skipped.append(f"{subject.module}: its tests fail untouched: {problem.strip().splitlines()[-1]}")
         return

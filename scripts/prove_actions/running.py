@@ -24,11 +24,10 @@ def path_of(subject: Subject) -> Path | None:
     return Path(found.origin) if found and found.origin and found.origin.endswith(".py") else None
 
 
-def failing(subject: Subject, text: str | None) -> str:
-    """Run the tests with this text as the module, None for the real one; return what failed, empty when all passed."""
+def failing(subject: Subject, text: str) -> str:
+    """Run the tests with this text as the module; return what failed, empty when all passed."""
     with tempfile.TemporaryDirectory(prefix="prove-") as folder:
-        if text is not None:
-            _shadow(subject, text, Path(folder))
+        _shadow(subject, text, Path(folder))
         variables = {**os.environ, "PYTHONPATH": folder, "PYTHONDONTWRITEBYTECODE": "1", "PYTHONHASHSEED": "0"}
         try:
             done = subprocess.run(

@@ -20,8 +20,8 @@ _NEVER_SUPPRESSES: Final = frozenset(
 _RESOURCES: Final = frozenset(
     {"open", "opened", "lock", "locked", "connect", "connection", "session", "transaction", "cursor", "temp"}
 )
+"""Context managers that let every error pass, by name or a word of it; others may swallow one and go on behind."""
 _WORD: Final = re.compile(r"[A-Z]?[a-z]+")
-"""Context managers that let every error pass, by name or part of it; others may swallow one and go on behind."""
 
 
 def flow_of(scope: ast.AST, marked: Sequence[ast.AST] = ()) -> Flow:

@@ -97,7 +97,7 @@ def inlining_of(source: Source, name: ast.Name) -> Inlining | str:
         return statement
     assert statement.value is not None, "an assignment has a value"
     uses = [n for n, point in enumerate(facts.points) if point.name == name.id and point.kind in {"use", "capture"}]
-    way = _Way(source, scope, names, facts, binds, uses, value_of(statement.value, facts, names))
+    way = _Way(source, scope, names, facts, binds, uses, value_of(statement.value, facts, names, scope))
     refusal = _unfit(source, scope, statement, names, name.id) or way.refusal(name.id, statement)
     if refusal:
         return refusal

@@ -9,11 +9,18 @@ from dataclasses import dataclass
 from typing import Final
 
 from spark_lsp.actions.python.facts import Facts
-from spark_lsp.actions.python.scopes import Names
+from spark_lsp.actions.python.scopes import FUNCTIONS, Names, arguments
 from spark_lsp.actions.python.source import Source
 from spark_lsp.actions.python.track import EXIT, Point
 
 _SAFE_PARENTS: Final = (ast.BinOp, ast.UnaryOp, ast.BoolOp, ast.FormattedValue, ast.If, ast.While, ast.Assert)
+
+
+_UNCHANGING: Final = frozenset({"int", "float", "complex", "str", "bool", "bytes"})
+_COMPUTING: Final = (
+    *(ast.Name, ast.Constant, ast.BinOp, ast.UnaryOp, ast.BoolOp, ast.Compare, ast.expr_context),
+    *(ast.operator, ast.unaryop, ast.boolop, ast.cmpop),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +33,8 @@ class Value:
     may_fail: bool
     is_fresh: bool
     """Whether each evaluation may make another object that could be changed."""
+    is_steady: bool = False
+    """Whether it is the same as long as its names are not assigned, whatever is called meanwhile."""
 
     @property
     def is_constant(self) -> bool:
@@ -33,7 +42,7 @@ class Value:
         return not self.reads and not self.has_effect and not self.may_fail and not self.is_fresh
 
 
-def value_of(node: ast.expr, facts: Facts, names: Names) -> Value:
+def value_of(node: ast.expr, facts: Facts, names: Names, scope: ast.AST) -> Value:
     """Read an expression; ``facts`` are those of a flow that holds it, ``names`` those of its scope."""
     own = {id(each) for each in ast.walk(node)}
     mine = [number for number, point in enumerate(facts.points) if id(point.node) in own]
@@ -43,8 +52,21 @@ def value_of(node: ast.expr, facts: Facts, names: Names) -> Value:
         frozenset(facts.points[number].name for number in mine if facts.points[number].kind in {"use", "inner"}),
         bool(kinds & {"effect", "bind", "unbind"}),
         "load" in kinds or not facts.unsure(names.local).isdisjoint(mine),
-        _is_fresh(node),
+        _is_fresh(node) and not _is_steady(node, scope),
+        _is_steady(node, scope),
     )
+
+
+def _is_steady(node: ast.expr, scope: ast.AST) -> bool:
+    """Whether an expression computes with numbers and texts alone, by the types that the function says of them."""
+    if not all(isinstance(each, _COMPUTING) for each in ast.walk(node)):
+        return False
+    plain = {
+        each.arg
+        for each in (arguments(scope.args) if isinstance(scope, FUNCTIONS) else ())
+        if isinstance(each.annotation, ast.Name) and each.annotation.id in _UNCHANGING
+    }
+    return {each.id for each in ast.walk(node) if isinstance(each, ast.Name)} <= plain
 
 
 def _is_fresh(node: ast.expr) -> bool:
@@ -74,7 +96,7 @@ def escapes(source: Source, node: ast.expr) -> bool:
 def disturbed(value: Value, between: Iterable[Point], names: Names) -> str:
     """Return what may change a value between two moments, empty when nothing can. For values without effect."""
     shared = value.reads - names.private
-    is_of_objects = value.may_fail or bool(shared)
+    is_of_objects = (value.may_fail and not value.is_steady) or bool(shared)
     for point in between:
         if point.kind in {"bind", "unbind"} and point.name in value.reads:
             return f"{point.name} is assigned in between."

@@ -87,7 +87,7 @@ def variable_for(source: Source, piece: Piece) -> Variable | str:
     facts = Facts(flow_of(piece.scope, [node]), given_names(piece.scope))
     starts = [n for n, point in enumerate(facts.points) if point.node is statement and point.kind == "join"]
     goals = facts.flow.where("before")
-    refusal = _misplaced(facts, starts, goals, value_of(node, facts, names), source, names)
+    refusal = _misplaced(facts, starts, goals, value_of(node, facts, names, piece.scope), source, names)
     if refusal:
         return refusal
     found = list(_same_value(source, piece, statement, facts, starts, names))
@@ -161,7 +161,7 @@ def _same_value(
     """Yield other expressions behind the statement's start that are equal and have the same value for certain."""
     node = piece.nodes[0]
     assert isinstance(node, ast.expr), "the caller has looked"
-    value = value_of(node, facts, names)
+    value = value_of(node, facts, names, piece.scope)
     if value.has_effect or isinstance(node, ast.Await | ast.Lambda | ast.GeneratorExp):
         return
     told, mine = ast.dump(node), {id(each) for each in ast.walk(node)}
