@@ -24,7 +24,7 @@ sys.path.insert(0, str(ROOT))
 from tests.server.client import REAL, SCRIPTED, Editor, editor  # noqa: E402 - needs the checkout on the path
 
 KEYS = 300
-NO_WAIT = {"completion": {"debounce": 0, "deadlineMs": 20_000}}
+NO_WAIT = {"completion": {"debounce": 0, "deadlineMs": 20_000, "minConfidence": 0}}
 
 
 async def keystrokes(folder: Path) -> dict[str, float]:
@@ -39,7 +39,7 @@ async def keystrokes(folder: Path) -> dict[str, float]:
         for number in range(KEYS):
             began = time.perf_counter()
             at = window.type("typed.py", at, "resolve_x "[number % 10])
-            await window.complete("typed.py", at, by_hand=True)
+            await window.complete("typed.py", at)
             spent.append((time.perf_counter() - began) * 1000)
         warm = sorted(spent[20:])
         return {
@@ -57,7 +57,7 @@ async def recovery(folder: Path) -> dict[str, float]:
         await window.ready()
         at = window.open("b.py", "from a import alpha\n\nfirst = alpha(1)\nsecond = $0\n")
         began = time.perf_counter()
-        await window.complete("b.py", at, by_hand=True)
+        await window.complete("b.py", at)
         first_ms = (time.perf_counter() - began) * 1000
         environment = {**os.environ, "SPARK_LSP_RUNTIME_DIR": str(folder / "SPARK_LSP_RUNTIME_DIR")}
         command = [sys.executable, "-m", "spark_lsp", "engine"]
@@ -78,7 +78,7 @@ async def _until_completed(window: Editor, at: types.Position, began: float) -> 
     async with asyncio.timeout(60):
         while True:
             at = window.type("b.py", at, "a")
-            if await window.complete("b.py", at, by_hand=True):
+            if await window.complete("b.py", at):
                 return (time.perf_counter() - began) * 1000
 
 

@@ -11,7 +11,7 @@ from spark_lsp.completion.hole import Hole, imbalance, unclosed, unopened
 from spark_lsp.completion.indent import fix_indentation
 from spark_lsp.text.edit import Span
 
-_WORD_ENDS = re.compile(r"(?<=\w)(?!\w)|(?<=[)\]}\"'`])")
+_WORD_ENDS = re.compile(r"(?<=\w)(?!\w)|(?<=[)\]}])|(?<=[\"'`])(?=[^\"'`])")
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,9 +74,8 @@ def fit_rest_of_line(hole: Hole, text: str) -> tuple[str, int]:
 
 def is_fit(hole: Hole, text: str, replaced: int) -> bool:
     """Whether a text leaves no bracket open or over, no expression half, and the document parses no worse with it."""
-    before, after = hole.around
-    opened, closed = imbalance(before + text + after[replaced:])
-    opened_before, closed_before = imbalance(before + after)
+    opened, closed = hole.imbalance_with(text, replaced)
+    opened_before, closed_before = hole.imbalance_with()
     if opened > opened_before or closed > closed_before:
         return False
     if unclosed(text) and closed == closed_before:  # it closes one bracket and leaves another one open

@@ -110,7 +110,8 @@ class Completer:
                     last = answer
             if manual and candidates > 1 and last.suggestion:
                 with trace.stage("candidates"):
-                    last = await self._with_others(hole, last, candidates, deadline)
+                    patience = loop.time() + self._settings().deadline_ms / 1000
+                    last = await self._with_others(hole, last, candidates, min(deadline, patience))
         except asyncio.CancelledError:
             self._log(trace.finish(Reason.CANCELLED))
             raise

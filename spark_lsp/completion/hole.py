@@ -1,5 +1,6 @@
 """The hole: what stands around the cursor, worked out once per request. Frozen; every later stage reads it."""
 
+import asyncio
 import re
 from collections import Counter, OrderedDict
 from dataclasses import dataclass
@@ -8,18 +9,20 @@ from typing import Final
 
 from spark_lsp.text.document import Snapshot
 from spark_lsp.text.language import Language, language_of_id, language_of_path
-from spark_lsp.text.tree import Tree, plant, regrown
+from spark_lsp.text.tree import Tree, plant, plant_in_thread, regrown
 
 OPENERS: Final = {"(": ")", "[": "]", "{": "}"}
 CLOSERS: Final = {closer: opener for opener, closer in OPENERS.items()}
 _QUOTED = re.compile(r"""\"(?:\\.|[^"\\\n])*\"|'(?:\\.|[^'\\\n])*'|`(?:\\.|[^`\\\n])*`""")
 _BALANCE_LINES = 60  # a bracket left open farther up belongs to a block, which the indentation rules look after
 LARGEST_PARSED_CHARACTERS = 100_000
-"""The first parse of more would hold up the event loop for 20 ms and more; larger documents are judged by lines."""
+"""Each edit of more would hold up the event loop for some milliseconds; larger documents are judged by lines."""
+SMALL_CHARACTERS = 8_000
+"""A first parse of as much takes some 3 ms, which may be done at once."""
 _INDENT_CHARACTERS = 20_000
 _KEPT_TREES = 8  # the documents that a user types into by turns
 
-_WORD = re.compile(r"[^\W\d]\w*")
+_NO_BRACKET = re.compile(r"[^()\[\]{}]+")
 _trees: OrderedDict[str, Tree] = OrderedDict()
 
 
@@ -115,11 +118,6 @@ class Hole:
         return step if count and 2 <= step <= 8 else 0
 
     @cached_property
-    def words(self) -> frozenset[str]:
-        """Every word of the document."""
-        return frozenset(_WORD.findall(self.snapshot.text))
-
-    @cached_property
     def around(self) -> tuple[str, str]:
         """The lines before and after the cursor over which brackets are counted."""
         lines = self.snapshot.lines
@@ -128,18 +126,39 @@ class Hole:
         text = self.snapshot.text
         return text[lines.starts[first] : self.offset], text[self.offset : lines.ends[last]]
 
+    def imbalance_with(self, text: str = "", replaced: int = 0) -> tuple[int, int]:
+        """Return how many brackets stay open, and how many close nothing, with a text at the cursor.
+
+        Only the cursor's line is looked through anew: a quote ends with its line at the latest.
+        """
+        before, after = self._brackets_around
+        line = self.line_prefix + text + self.line_suffix[replaced:]
+        return imbalance(before + _brackets(line) + after)
+
+    @cached_property
+    def _brackets_around(self) -> tuple[str, str]:
+        before, after = self.around
+        return _brackets(before[: len(before) - len(self.line_prefix)]), _brackets(after[len(self.line_suffix) :])
+
     @cached_property
     def tree(self) -> Tree | None:
         """The document's syntax tree; None for plain text and for documents that are too large."""
         if self.language is None or len(self.snapshot.text) > LARGEST_PARSED_CHARACTERS:
             return None
-        uri, old = self.snapshot.uri, _trees.pop(self.snapshot.uri, None)
+        old = _trees.get(self.snapshot.uri)
         is_known = old is not None and old.language is self.language
         tree = regrown(old, self.snapshot.text) if old and is_known else plant(self.language, self.snapshot.text)
-        _trees[uri] = tree
-        while len(_trees) > _KEPT_TREES:
-            _trees.popitem(last=False)
+        _remember(self.snapshot.uri, tree)
         return tree
+
+    async def grow(self) -> None:
+        """Parse a large document beside the event loop, the first time that it is met; later its tree only grows."""
+        uri, text = self.snapshot.uri, self.snapshot.text
+        known = _trees.get(uri)
+        if self.language is None or not SMALL_CHARACTERS < len(text) <= LARGEST_PARSED_CHARACTERS:
+            return
+        if known is None or known.language is not self.language:
+            _remember(uri, await asyncio.to_thread(plant_in_thread, self.language, text))
 
     @cached_property
     def open_brackets(self) -> str:
@@ -166,7 +185,28 @@ def unclosed(text: str) -> str:
 
 def imbalance(text: str) -> tuple[int, int]:
     """Return how many brackets a text leaves open, and how many it closes that it did not open."""
-    return len(unclosed(text)), len(unopened(text))
+    stack: list[str] = []
+    over = 0
+    for char in _brackets(text):
+        if char in OPENERS:
+            stack.append(char)
+        elif stack and stack[-1] == CLOSERS[char]:
+            stack.pop()
+        else:
+            over += 1
+    return len(stack), over
+
+
+def _brackets(text: str) -> str:
+    """Return the brackets of a text, those in quotes left out."""
+    return _NO_BRACKET.sub("", _QUOTED.sub("", text))
+
+
+def _remember(uri: str, tree: Tree) -> None:
+    _trees.pop(uri, None)
+    _trees[uri] = tree
+    while len(_trees) > _KEPT_TREES:
+        _trees.popitem(last=False)
 
 
 def unopened(text: str) -> str:

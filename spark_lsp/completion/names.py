@@ -107,11 +107,15 @@ def unknown_names(hole: Hole, text: str, knows: Knows) -> Iterator[int]:
         if _binds(leaf):
             bound.add(name)
         elif len(name) >= SHORTEST_NAME and not (
-            name in bound or name in known or name in hole.words or knows(name) or name.startswith("__")
+            name in bound or name in known or name.startswith("__") or knows(name) or _stands_in(hole, name)
         ):
             end = len(tree.source[: leaf.end_byte].decode("utf-8", "replace")) - hole.offset
             if end > 0:
                 yield end
+
+
+def _stands_in(hole: Hole, name: str) -> bool:
+    return re.search(rf"\b{re.escape(name)}\b", hole.snapshot.text) is not None
 
 
 def _binds(leaf: tree_sitter.Node) -> bool:

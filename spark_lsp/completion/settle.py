@@ -11,27 +11,25 @@ from rapidfuzz.distance import Levenshtein
 from spark_lsp.completion.hole import Hole
 from spark_lsp.completion.trim import CYCLE_LONGEST_CHARACTERS
 
-LONGEST_LEAK: Final = 16
-"""Characters of the longest piece of template text that is only known when it is complete."""
 SHARE_OF_NEIGHBOUR: Final = 2 / 9
 """A line that ends within a tenth of another one differs from its beginning by no more than this share of it."""
 
+_MAYBE_LEAK = re.compile(r"(?:<\S{0,15}|(?:\n|^)[ \t]*`{1,2})$")
+"""What may be the beginning of template text: the longest piece that is only known when it is complete has 15."""
 _OPEN_WORD = re.compile(r"\w+$")
 
 
 def settled(hole: Hole, text: str) -> str:
     """Return the beginning that stands whatever comes next."""
-    head, newline, _ = text.partition("\n")
-    if newline:
-        lines = text[: text.rfind("\n")].split("\n")
-        while len(lines) > 1 and lines[-1].strip() == lines[-2].strip():
-            lines.pop()  # a third one would take them back
-        text = "\n".join(lines)
-    else:
-        text = _OPEN_WORD.sub("", head)
-        if _may_become_neighbour(hole, text):
-            return ""
-    return _before_cycle(_before_leak(text))
+    if "\n" not in text:
+        text = _before_cycle(_before_leak(_OPEN_WORD.sub("", text)))
+        return "" if _may_become_neighbour(hole, text) else _OPEN_WORD.sub("", text)
+    lines = text[: text.rfind("\n")].split("\n")
+    while len(lines) > 1 and lines[-1].strip() == lines[-2].strip():
+        lines.pop()  # a third one would take them back
+    whole = "\n".join(lines)
+    kept = _before_cycle(_before_leak(whole))
+    return kept if kept == whole else kept[: max(0, kept.rfind("\n"))]
 
 
 def _may_become_neighbour(hole: Hole, head: str) -> bool:
@@ -46,9 +44,7 @@ def _may_become_neighbour(hole: Hole, head: str) -> bool:
 
 def _before_leak(text: str) -> str:
     """Hold back what may be the beginning of leaked template text."""
-    tail = max(0, len(text) - LONGEST_LEAK)
-    found = [at for mark in ("<", "\n`") if (at := text.find(mark, tail)) >= 0]
-    return text[: min(found)] if found else text
+    return _MAYBE_LEAK.sub("", text)
 
 
 def _before_cycle(text: str) -> str:

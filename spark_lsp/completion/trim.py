@@ -26,9 +26,10 @@ CYCLE_LONGEST_CHARACTERS = 40
 CYCLE_FEWEST_CHARACTERS: Final = 24  # a ruler of dashes or a short "0, 0, 0" is no accident
 
 _LEAK = re.compile(
-    r"<\|[A-Za-z_]{2,}\|?>?|</?(?:fim_[a-z]+|file_sep|repo_name|think|COMPLETION|PRE|SUF|MID|EOT)>|(?:^|\n)```|<｜"
+    r"<\|[A-Za-z_]{2,}\|?>?|</?(?:fim_[a-z]+|file_sep|repo_name|think|COMPLETION|PRE|SUF|MID|EOT)>"
+    r"|(?:^|\n)[ \t]*```|<｜"
 )
-_KNOWN_AT_ONCE = re.compile(r"<\|[A-Za-z_]{2}|\n?```|<｜")
+_KNOWN_AT_ONCE = re.compile(r"<\|[A-Za-z_]{2}|\n?[ \t]*```|<｜")
 """The forms of leaked text that are recognised by their beginning; the others when they are complete."""
 _BLANK_LINES = re.compile(r"\n[ \t]*\n[ \t]*\n")
 _BLANK_LINE = re.compile(r"\n[ \t]*\n")

@@ -105,6 +105,7 @@ class Writer:
         run.settings_key = self.settings_key(run.terms)  # which model it is was not known before it was started
         run.reason = Reason.TIMEOUT
         run.began_s = asyncio.get_running_loop().time()
+        await run.hole.grow()
         run.packed = await self._prompts.pack_for(run.hole.snapshot, run.hole.offset)
         await self._stream(run, Sampling(), key=run.hole.snapshot.uri + ("#next" if run.is_next else ""))
         self._prompts.learn(run.usage)

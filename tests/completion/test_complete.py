@@ -259,3 +259,12 @@ async def test_feedback_counts_what_became_of_a_suggestion(tmp_path) -> None:
     assert [line["event"] for line in lines] == ["shown", "partly_accepted", "accepted"]
     assert lines[-1]["accepted_characters"] == len("area(1, 2)")
     assert "area" not in (tmp_path / "feedback.jsonl").read_text()
+
+
+async def test_a_large_document_is_parsed_beside_the_loop_and_still_checked() -> None:
+    rooms = TestRooms(ScriptedEngine(["area(1, (2"]))
+    before = "".join(f"def f{number}(x):\n    return x\n\n\n" for number in range(400)) + BEFORE
+    answer = await rooms.completer.complete(hole_of(before, "large.py"), manual=False)
+    assert answer.suggestion is not None
+    assert answer.suggestion.text == "area"
+    await rooms.completer.close()

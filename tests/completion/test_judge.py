@@ -67,6 +67,7 @@ def test_slicing_never_changes_the_result(
 @given(st.sampled_from(HOLES), TEXTS, CHANCES, st.booleans())
 @settings(max_examples=300, deadline=None)
 @example(HOLES[0], "x[a(b, c)x```a(b, c)xreturn x)a(b, c)let c = let c = ", [1.0], True)
+@example(HOLES[0], "\n    ```\n    ", [1.0], True)
 def test_what_is_shown_is_only_extended(hole: tuple[str, str], text: str, chances: list[float], is_sure: bool) -> None:
     place = hole_of(hole[1], hole[0])
     terms = Terms(4, 0.0 if is_sure else 0.3, doubting)

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from spark_lsp.text.edit import Span
 from spark_lsp.text.language import LANGUAGES
-from spark_lsp.text.tree import Tree, plant, regrown
+from spark_lsp.text.tree import Tree, plant, plant_in_thread, regrown
 
 PYTHON = LANGUAGES["python"]
 PIECES = st.lists(
@@ -39,6 +39,11 @@ def test_an_edit_and_a_new_parse_count_the_same_errors(head: str, old: str, new:
 )  # fmt: skip
 def test_half_of_an_expression_dangles(text: str, dangles: bool) -> None:
     assert plant(PYTHON, f"y = 1\n{text}").dangles_at(len(text) + 6) is dangles
+
+
+@given(PIECES)
+def test_a_tree_made_in_steps_is_the_same(text: str) -> None:
+    assert _outline(plant_in_thread(PYTHON, text)) == _outline(plant(PYTHON, text))
 
 
 def test_outermost_node_and_leaves() -> None:

@@ -1,0 +1,52 @@
+"""Ranges of items are valid in every encoding: an editor that counts bytes or UTF-16 units makes the same document."""
+
+import re
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from lsprotocol import types
+
+from spark_lsp.completion.hole import Hole
+from spark_lsp.completion.judge import Terms, judge
+from spark_lsp.server.convert import to_offset, to_range
+from spark_lsp.text.edit import Span
+from tests.support.rooms import snapshot_of
+
+PIECES = st.sampled_from(
+    ["x = call(", ")", "]", '"', "a, b)", "\n", "\r\n", "\r", "\t", "    ", "\U0001f600", "e\u0301", "日本", "\u200d",
+     "def f():", "value", " ", "\u2028", "\x0c"]
+)  # fmt: skip
+TEXTS = st.lists(PIECES, max_size=12).map("".join)
+ENCODINGS = {"utf-8": ("utf-8", 1), "utf-16": ("utf-16-le", 2), "utf-32": ("utf-32-le", 4)}
+LINE_END = re.compile(r"\r\n|\n|\r")  # the specification's three
+
+
+def _as_editor(text: str, place: types.Range, encoding: str, new: str) -> str:
+    """Replace a range as an editor does that holds each line in the negotiated encoding; strict: units never split."""
+    codec, size = ENCODINGS[encoding]
+    starts = [0, *(match.end() for match in LINE_END.finditer(text))]
+    ends = [*(match.start() for match in LINE_END.finditer(text)), len(text)]
+
+    def offset(position: types.Position) -> int:
+        line = text[starts[position.line] : ends[position.line]].encode(codec)
+        assert position.character * size <= len(line)
+        return starts[position.line] + len(line[: position.character * size].decode(codec))
+
+    return text[: offset(place.start)] + new + text[offset(place.end) :]
+
+
+@pytest.mark.parametrize("encoding", ENCODINGS)
+@given(before=TEXTS, after=TEXTS, said=TEXTS)
+@settings(max_examples=150, deadline=None)
+def test_an_editor_of_any_encoding_makes_the_same_document(encoding: str, before: str, after: str, said: str) -> None:
+    if before.endswith("\r") and after.startswith("\n"):
+        after = after[1:]  # no cursor stands within a line end
+    snapshot = snapshot_of("main.py", before + after)
+    hole = Hole(snapshot, len(before))
+    judged = judge(hole, said, [], Terms(4), finished=True)
+    assert 0 <= judged.replaced <= len(hole.line_suffix)
+    place = to_range(snapshot.text, snapshot.lines, Span(hole.offset, hole.offset + judged.replaced), encoding)
+    made = _as_editor(snapshot.text, place, encoding, judged.text)
+    assert made == before + judged.text + after[judged.replaced :]
+    assert to_offset(snapshot.text, snapshot.lines, place.start, encoding) == hole.offset
