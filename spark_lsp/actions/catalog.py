@@ -9,6 +9,7 @@ from spark_lsp.actions.fix_line import FixLine
 from spark_lsp.actions.generate_tests import GenerateTests
 from spark_lsp.actions.implement_body import ImplementBody
 from spark_lsp.actions.javascript.actions import ExtractFunction, ExtractVariable, InlineVariable, RenameSuggest
+from spark_lsp.actions.javascript.annotate import AnnotateTypes as AnnotateScriptTypes
 from spark_lsp.actions.python.annotate_types import AnnotateTypes
 from spark_lsp.actions.python.extract_function import ExtractFunction as ExtractPythonFunction
 from spark_lsp.actions.python.extract_variable import ExtractVariable as ExtractPythonVariable
@@ -28,6 +29,7 @@ CATALOG: tuple[Action, ...] = (
     RenameSuggest(),
     SuggestPythonName(),
     AnnotateTypes(),
+    AnnotateScriptTypes(),
     ImplementBody(),
     Document(),
     GenerateTests(),

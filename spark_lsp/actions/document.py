@@ -22,6 +22,8 @@ from spark_lsp.text.syntax import Syntax, parse
 MAX_TOKENS: Final = 128
 LINE_COLUMNS: Final = 88
 MOST_LINES: Final = 12
+LANGUAGES: Final = frozenset(("python", "javascript", "typescript", "tsx", "go", "rust", "java", "c", "cpp"))
+"""Those whose comments this module knows how to lay out."""
 LEAST_PROSE: Final = 0.8
 """Of a first line; sentences that programmers write have more, statements have less."""
 _WORD = re.compile(r"[^\W\d_]{2,}")
@@ -77,7 +79,7 @@ class Document:
 
 def site_of(syntax: Syntax | None, offset: int) -> Site | None:
     """Return where a comment for the definition around an offset goes; None where there is one already."""
-    found = definition_at(syntax, offset) if syntax is not None else None
+    found = definition_at(syntax, offset) if syntax is not None and syntax.language.name in LANGUAGES else None
     if syntax is None or found is None:
         return None
     return _inside(syntax, found) if syntax.language.indents_blocks else _above(syntax, found)

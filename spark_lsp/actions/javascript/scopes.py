@@ -5,6 +5,7 @@ Positions are bytes of the tree, as tree-sitter gives them. A file is walked onc
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Final, Literal
 
 from tree_sitter import Node
@@ -130,8 +131,9 @@ def text_of(node: Node) -> str:
     return node.text.decode("utf-8", "replace") if node.text else ""
 
 
+@lru_cache(maxsize=2)
 def names_of(root: Node) -> Names:
-    """Return the names of a program."""
+    """Return the names of a program; kept, for a file is often asked about more than once. Not to be changed."""
     walk = _Walk(root)
     walk.run(root)
     for use in walk.uses:

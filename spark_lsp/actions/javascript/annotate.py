@@ -1,0 +1,178 @@
+"""``annotate.types`` for TypeScript: the parameters and the result of a function that say no type get one.
+
+What is certain is computed; the rest is asked of the model one hole at a time, under a grammar of types that the file
+knows. A type that the model is unsure of is left out.
+"""
+
+import re
+from dataclasses import dataclass, replace
+from typing import Final
+
+from tree_sitter import Node
+
+from spark_lsp.actions.base import Needs, Proposal, Target, Tools
+from spark_lsp.actions.definition import CALLABLES, definition_at
+from spark_lsp.actions.javascript.flow import facts_of
+from spark_lsp.actions.javascript.piece import TYPED
+from spark_lsp.actions.javascript.scopes import names_of
+from spark_lsp.actions.naming import LEAST_PROBABILITY
+from spark_lsp.actions.stream import ACTION_PRIORITY, added, key_of, stream
+from spark_lsp.engine.base import Infill, Sampling, Usage
+from spark_lsp.errors import Reason
+from spark_lsp.text.edit import Edit, Span, apply_edits
+from spark_lsp.text.syntax import Syntax
+
+MAX_TYPE_TOKENS: Final = 24
+MOST_NAMES: Final = 60
+"""Types of the file that the grammar names; more would slow every token down."""
+PLAIN: Final = (
+    "string",
+    "number",
+    "boolean",
+    "unknown",
+    "null",
+    "undefined",
+    "void",
+    "bigint",
+    "Date",
+    "RegExp",
+    "Error",
+)
+_GENERIC: Final = ("Array", "Promise", "Map", "Set", "Record", "Iterable", "ReadonlyArray", "Partial")
+_WORD: Final = re.compile(r"[A-Za-z_$][\w$]*")
+_SHAPE: Final = re.compile(r"[\w$<>\[\], |]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Hole:
+    """Where a type is missing, in code points; ``certain`` is the type where it needs no model."""
+
+    offset: int
+    is_async_result: bool = False
+    certain: str = ""
+
+
+class AnnotateTypes:
+    """The action."""
+
+    id = "annotate.types"
+    kind = "refactor.rewrite.annotate"
+    needs: Needs = "fim"
+
+    def applies(self, target: Target) -> str:
+        """Offer in a function of TypeScript that leaves types out."""
+        found = holes_of(target.syntax, target.span.start)
+        return f"Annotate the types of {found[0]}" if found[1] else ""
+
+    async def propose(self, target: Target, tools: Tools) -> Proposal:
+        """Fill the holes one after the other; what is filled is shown to the model for the next."""
+        name, holes = holes_of(target.syntax, target.span.start)
+        if target.syntax is None or not holes:
+            return Proposal(self.id, (), Reason.EMPTY, "There is no function here that leaves types out.")
+        known = type_names(target.syntax)
+        edits: list[Edit] = []
+        usage = Usage()
+        for hole in holes:
+            said = hole.certain
+            if not said:
+                said, cost = await _asked(target, tools, hole, edits, known)
+                usage = added(usage, cost)
+            if said:
+                edits.append(Edit(Span(hole.offset, hole.offset), f": {said}"))
+        if not edits:
+            return Proposal(self.id, (), Reason.EMPTY, f"The model is not sure of any type of {name}.", usage)
+        return Proposal(self.id, tuple(edits), usage=usage)
+
+
+def holes_of(syntax: Syntax | None, offset: int) -> tuple[str, list[Hole]]:
+    """Return the name of the function around an offset and where types are missing in its head."""
+    if syntax is None or syntax.language.name not in TYPED:
+        return "", []
+    found = definition_at(syntax, offset, CALLABLES)
+    parameters = found.inner.child_by_field_name("parameters") if found is not None else None
+    if found is None or parameters is None:
+        return "", []
+    holes = [Hole(syntax.wrap(each).span.end) for each in parameters.named_children if _lacks_type(each)]
+    words = {child.type for child in found.inner.children}
+    has_result = found.inner.child_by_field_name("return_type") is not None
+    is_special = (
+        "set" in words or "*" in words or found.name == "constructor" or found.inner.type.startswith("generator")
+    )
+    if not has_result and not is_special:
+        holes.append(_result(syntax, found.inner, parameters, is_async="async" in words))
+    return found.name, holes
+
+
+def grammar_of(names: tuple[str, ...], *, is_async_result: bool = False) -> str:
+    """Return the grammar of types that may be said (GBNF), and of what may stand behind one."""
+    plain = " | ".join(f'"{name}"' for name in (*PLAIN, *names))
+    one = " | ".join(f'"{name}<" type ">"' for name in _GENERIC if name not in {"Map", "Record"})
+    root = '"Promise<" type ">"' if is_async_result else "type"
+    return (
+        f'root ::= {root} end?\nend ::= "," | ")" | " {{" | " =>" | ";"\ntype ::= one (" | " one)?\n'
+        f'one ::= base "[]"?\nbase ::= {plain} | {one} | "Map<" type ", " type ">" | "Record<string, " type ">"'
+    )
+
+
+def type_names(syntax: Syntax) -> tuple[str, ...]:
+    """Return the types that a file declares, and the capitalised names that it imports."""
+    names = names_of(syntax.tree.root_node).program.names
+    own = [name for name, binding in names.items() if binding.kind in {"class", "type", "module"}]
+    taken = [name for name, binding in names.items() if binding.kind == "import" and name[:1].isupper()]
+    return tuple(name for name in [*own, *taken] if name.isascii())[:MOST_NAMES]
+
+
+def _lacks_type(parameter: Node) -> bool:
+    """Whether a parameter has a plain name, and neither a type nor a value that tells it."""
+    pattern = parameter.child_by_field_name("pattern")
+    says = parameter.child_by_field_name("type") is not None or parameter.child_by_field_name("value") is not None
+    return parameter.type in {"required_parameter", "optional_parameter"} and not says and (
+        pattern is not None and pattern.type == "identifier"
+    )  # fmt: skip
+
+
+def _result(syntax: Syntax, function: Node, parameters: Node, *, is_async: bool) -> Hole:
+    """Return the hole for a function's result; one that returns nothing and can come to its end gives nothing."""
+    body = function.child_by_field_name("body")
+    certain = ""
+    if body is not None and body.type == "statement_block":
+        facts = facts_of(body.named_children)
+        throws = any(each.type == "throw_statement" for each in body.named_children)
+        certain = "" if facts.returns or throws else "Promise<void>" if is_async else "void"
+    return Hole(syntax.wrap(parameters).span.end, is_async, certain)
+
+
+async def _asked(
+    target: Target, tools: Tools, hole: Hole, before: list[Edit], known: tuple[str, ...]
+) -> tuple[str, Usage]:
+    """Return the type that the model puts in a hole; empty when it is not sure."""
+    text = apply_edits(target.snapshot.text, [*before, Edit(Span(hole.offset, hole.offset), ": ")])
+    at = hole.offset + sum(len(edit.new_text) for edit in before) + len(": ")
+    await tools.engine.start()
+    packed = await tools.context.pack_for(replace(target.snapshot, text=text), at)
+    request = Infill(
+        prompt=packed.parts,
+        max_tokens=MAX_TYPE_TOKENS,
+        stops=tools.context.stops(),
+        sampling=Sampling(grammar=grammar_of(known, is_async_result=hole.is_async_result)),
+        priority=ACTION_PRIORITY,
+        key=key_of(target),
+    )
+    answer = await stream(tools, request, lambda raw: said_type(raw) != raw.strip())
+    said = said_type(answer.raw)
+    words = _WORD.findall(said)
+    is_type = bool(words) and _SHAPE.fullmatch(said) and set(words) <= {*PLAIN, *_GENERIC, *known}
+    is_whole = said.count("<") == said.count(">") and not said.endswith(("|", ",", "<"))
+    is_promise = not hole.is_async_result or said.startswith("Promise<")
+    is_sure = answer.probability >= LEAST_PROBABILITY
+    return (said if is_type and is_whole and is_promise and is_sure else ""), answer.usage
+
+
+def said_type(raw: str) -> str:
+    """Return what an answer says up to where the type ends: a comma within ``<…>`` belongs to it."""
+    depth, text = 0, raw.strip()
+    for at, char in enumerate(text):
+        depth += (char == "<") - (char == ">")
+        if depth < 0 or (char == "," and not depth) or char in "){;=\n":
+            return text[:at].strip()
+    return text
