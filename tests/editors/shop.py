@@ -1,5 +1,6 @@
 """A workspace of several files whose functions need each other, and the server with an engine of a test's own."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -70,6 +71,14 @@ def write(folder: Path) -> Path:
 def environment(run: Path) -> dict[str, str]:
     """Return the variables that keep a test's engine and statistics apart from the user's."""
     return {"SPARK_LSP_RUNTIME_DIR": str(run), "SPARK_LSP_TELEMETRY_LOCAL": "false"}
+
+
+def engine_pid(run: Path) -> int:
+    """Return the process of a test's engine; 0 where none runs."""
+    variables = {**os.environ, **environment(run)}
+    command = [*SPARK, "engine", "status", "--json"]
+    done = subprocess.run(command, env=variables, capture_output=True, check=True, timeout=60)
+    return int(json.loads(done.stdout)["pid"] or 0)
 
 
 def stop_engine(run: Path) -> None:

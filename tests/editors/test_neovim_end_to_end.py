@@ -1,12 +1,14 @@
 """The whole way in a real Neovim: keys, server, engine, the embedded model, ghost text, acceptance."""
 
+import os
+import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.editors.shop import SPARK, environment, stop_engine, write
+from tests.editors.shop import SPARK, engine_pid, environment, stop_engine, write, write_ledger
 
 pytestmark = [pytest.mark.editor, pytest.mark.model]
 
@@ -42,3 +44,47 @@ def test_a_real_model_writes_and_tab_accepts(start_neovim: Callable[..., Any], s
     editor.wait_text(typed + shown)
     assert editor.ghost() == ""
     assert "ok" in [record["reason"] for record in editor.request("spark/log")["requests"]]
+
+
+@pytest.fixture
+def ledger(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """The sample workspace, and an engine of this test's own that is stopped at the end."""
+    for name, value in environment(tmp_path / "run").items():
+        monkeypatch.setenv(name, value)
+    yield write_ledger(tmp_path / "ledger")
+    stop_engine(tmp_path / "run")
+
+
+def test_a_code_action_writes_a_body(start_neovim: Callable[..., Any], ledger: Path) -> None:
+    editor = start_neovim([*SPARK, "serve", "--stdio"])
+    editor.open(ledger / "ledger" / "money.py")
+    context_at_cursor(editor)
+    before = editor.text()
+    editor.api.command("call search('def __radd__')")
+    editor.lua("""
+    vim.lsp.buf.code_action({
+      filter = function(action) return vim.startswith(action.title, "Implement") end,
+      apply = true,
+    })
+    """)
+    editor.wait("a body", lambda: editor.text() != before, deadline_s=120)
+    compile(editor.text(), "money.py", "exec")
+    assert editor.text().partition("def __str__")[2] == before.partition("def __str__")[2]
+
+
+def test_a_killed_engine_comes_back(start_neovim: Callable[..., Any], ledger: Path, tmp_path: Path) -> None:
+    editor = start_neovim([*SPARK, "serve", "--stdio"])
+    editor.open(ledger / "ledger" / "report.py")
+    context_at_cursor(editor)
+    editor.api.command("call search('entry.amount')")
+    editor.type("Centry.")
+    editor.wait("ghost text by the model", editor.settled_ghost, deadline_s=60)
+    killed = engine_pid(tmp_path / "run")
+    os.kill(killed, signal.SIGKILL)
+    editor.type("am")
+    editor.wait("another engine", lambda: engine_pid(tmp_path / "run") not in {0, killed}, deadline_s=120)
+    context_at_cursor(editor)
+    editor.type("<BS>m")
+    shown = editor.wait("ghost text by the new engine", editor.settled_ghost, deadline_s=60)
+    editor.type("<Tab>")
+    editor.wait("the accepted text", lambda: f"entry.am{shown}" in editor.text())

@@ -3,10 +3,8 @@
 Each test leaves pictures in ``artifacts/vscode``; those of the extension's README were taken here.
 """
 
-import json
 import os
 import signal
-import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -14,7 +12,7 @@ from typing import Any
 import psutil
 import pytest
 
-from tests.editors.shop import SPARK, environment, stop_engine, write_ledger
+from tests.editors.shop import SPARK, engine_pid, environment, stop_engine, write_ledger
 
 pytestmark = [pytest.mark.editor, pytest.mark.model]
 
@@ -52,17 +50,6 @@ def cut(vscode: Any, name: str, line_start: str, rest: str) -> tuple[str, str]:
     vscode.open(name)
     vscode.go_to(before.count("\n") + 1, len(before.rpartition("\n")[2]) + 1)
     return before, after
-
-
-def engine_pid(run: Path) -> int:
-    done = subprocess.run(
-        [*SPARK, "engine", "status", "--json"],
-        env={**os.environ, **environment(run)},
-        capture_output=True,
-        check=True,
-        timeout=60,
-    )
-    return json.loads(done.stdout)["pid"]
 
 
 def test_ghost_text_with_another_file_in_its_prompt_and_tab_accepts(vscode: Any) -> None:

@@ -92,6 +92,7 @@ def test_it_installs_into_an_environment_of_its_own(
     window.wait("it to be installed", lambda: "Spark LSP is installed." in window.notes(), deadline_s=90)
     window.open("module.txt")
     window.type("a")
+    window.ask()  # VS Code does not ask for a key that comes before its editor is complete
     window.wait_ghost("bc")
     code_server.forget_installed()
 

@@ -156,3 +156,9 @@ def test_a_cursor_that_rests_is_told_and_typing_is_not(fake_vscode: Fake) -> Non
     window.type("return ")
     window.wait_ghost("left + right")
     assert len(places()) == told
+
+
+def test_the_very_first_key_is_answered(fake_vscode: Fake) -> None:
+    window = fake_vscode("$0", {"after": "a", "text": "bc"})
+    window.type("a")
+    window.wait_ghost("bc")
