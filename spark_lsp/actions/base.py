@@ -206,7 +206,7 @@ class ActionsRoom:
         action = next((each for each in named if each.applies(target)), None)
         if action is None:
             self._log(trace.finish(Reason.EMPTY))
-            return Proposal(action_id, (), Reason.EMPTY, f"{action_id} does not apply here.")
+            return Proposal(action_id, (), Reason.EMPTY, self._why_not(action_id, able=bool(named)))
         tools = Tools(self._tools.engine, self._tools.context, progress or self._tools.progress)
         reason = Reason.CANCELLED
         try:
@@ -218,6 +218,15 @@ class ActionsRoom:
         finally:
             self._log(trace.finish(reason))
         return proposal
+
+    def _why_not(self, action_id: str, *, able: bool) -> str:
+        """Return in one sentence why an action was not run: the loaded model cannot, or it does not apply."""
+        needs = {each.needs for each in self._catalog if each.id == action_id}
+        model = self._tools.engine.model
+        if able or not needs or model is None:
+            return f"{action_id} does not apply here."
+        wanted = "fill-in-the-middle tokens" if "fim" in needs else "a chat template"
+        return f"{action_id} needs a model with {wanted}, and {model.name} has none."
 
     def _model_can(self, needs: Needs) -> bool:
         """Whether the loaded model can do it; a model that is not loaded yet is given the benefit of the doubt."""

@@ -185,7 +185,10 @@ async def test_a_model_without_a_template_is_not_asked() -> None:
     rooms = TestRooms(engine)
     assert not [offer for offer in rooms.actions.offers(aimed(BEFORE, instruction="x")) if offer.needs == "chat"]
     proposal = await rooms.actions.propose("rewrite", aimed(BEFORE, instruction="x"))
-    assert (proposal.reason, proposal.message) == ("empty", "rewrite does not apply here.")
+    assert (proposal.reason, proposal.message) == (
+        "empty",
+        "rewrite needs a model with a chat template, and scripted has none.",
+    )
 
 
 async def test_a_model_that_turns_out_to_have_no_template_says_so() -> None:
