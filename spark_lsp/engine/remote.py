@@ -22,6 +22,7 @@ from spark_lsp.engine.remote_request import body_of
 from spark_lsp.engine.remote_setup import RemoteLaunch, check_consent, family_of, health_notes, key_of
 from spark_lsp.engine.remote_stream import AnswerReader, next_item
 from spark_lsp.errors import EngineFailed, EngineStarting, ModelNoFim, SettingsError, SparkError
+from spark_lsp.trace import bug
 
 __all__ = ["RemoteEngine", "RemoteLaunch"]
 
@@ -102,7 +103,7 @@ class RemoteEngine:
             if self._by_key.get(request.key) is queue:
                 del self._by_key[request.key]
             feeding.cancel()
-            await asyncio.wait([feeding])
+            await asyncio.gather(feeding, return_exceptions=True)
 
     async def status(self) -> EngineStatus:
         """Describe the endpoints without asking them."""
@@ -257,6 +258,16 @@ class RemoteEngine:
         return queue
 
     async def _feed(self, request: Infill, queue: "asyncio.Queue[Event | Trouble | None]") -> None:
+        """Fill the queue, and whatever happens put an end into it: somebody waits there."""
+        try:
+            await self._ask_all(request, queue)
+        except SparkError as error:
+            queue.put_nowait(Trouble(str(error).rstrip("."), fix=error.fix))
+        except Exception as error:  # noqa: BLE001  somebody waits for the end, and the fault is reported
+            queue.put_nowait(Trouble("The remote endpoints could not be asked"))
+            bug("asking remote endpoints failed", error=type(error).__name__)
+
+    async def _ask_all(self, request: Infill, queue: "asyncio.Queue[Event | Trouble | None]") -> None:
         """Put the events of one answer into the queue, from whichever endpoint gives them, and at last the trouble."""
         trouble = Trouble("cannot be reached")
         host = ""

@@ -12,6 +12,7 @@ import msgspec
 
 from spark_lsp.engine.base import Control, Piece, PromptPart
 from spark_lsp.engine.fim import FAMILIES
+from spark_lsp.engine.parts import clean
 
 MESSAGE: Final = "<|spark:message|>"
 END: Final = "<|spark:end|>"
@@ -46,7 +47,11 @@ class ChatMessage(msgspec.Struct, frozen=True):
 
 
 def harmless(text: str) -> str:
-    """Return a file's text with a gap in whatever is spelled like a control token, and nothing else changed."""
+    """Return a file's text with a gap in whatever is spelled like a control token, and nothing else changed.
+
+    A lone surrogate, which has no place in UTF-8, becomes a question mark.
+    """
+    text = clean(text)
     if "<" not in text and "[" not in text and "▁" not in text:
         return text
     text = _CONTROLS.sub(lambda found: f"{found[0][0]} {found[0][1:]}", text)

@@ -5,9 +5,10 @@ from collections.abc import Callable, Iterator
 from typing import Final
 
 from spark_lsp.engine.base import Chunk, Infill, StopCause, Usage
+from spark_lsp.engine.fim import pieces, prompt_tokens
 from spark_lsp.engine.remote_answer import Event, OpeningSkipper, ReportedUsage, StopScanner
 from spark_lsp.engine.remote_link import Trouble
-from spark_lsp.engine.remote_prompt import as_messages, as_text, estimated_tokens, is_conversation
+from spark_lsp.engine.remote_prompt import as_messages, estimated_tokens, is_conversation
 from spark_lsp.errors import EngineFailed
 
 Item = Event | Trouble | None
@@ -102,7 +103,7 @@ class AnswerReader:
     def _usage(self) -> Usage:
         prompt = self._reported.prompt_tokens if self._reported else 0
         if not prompt:
-            (prompt,) = estimated_tokens([as_text(self._request.prompt)])
+            prompt = prompt_tokens(self._request.prompt, estimated_tokens(pieces(self._request.prompt)))
         cached = min((self._reported.cached_tokens if self._reported else 0) or 0, prompt)
         return Usage(
             prompt_tokens=prompt,

@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from spark_lsp.engine.remote_hosts import address_of
@@ -40,7 +41,8 @@ def real_endpoint(log: Path, *, context_tokens: int = 2048) -> Iterator[str]:
         )
         try:
             url = f"http://127.0.0.1:{port}"
-            asyncio.run(_until_it_answers(url, process))
+            with ThreadPoolExecutor(1) as pool:  # a fixture may be asked for from within an event loop
+                pool.submit(lambda: asyncio.run(_until_it_answers(url, process))).result()
             yield url
         finally:
             process.terminate()

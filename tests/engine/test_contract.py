@@ -1,7 +1,7 @@
 """What every engine promises, asked of every engine: the scripted one always, llama.cpp where the model is."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
@@ -10,8 +10,11 @@ from spark_lsp.engine.base import Chunk, Control, Engine, Infill, Piece, PromptP
 from spark_lsp.engine.fake import ScriptedEngine
 from spark_lsp.engine.fim import FileBlock, build_prompt, family_named, pieces, prompt_tokens
 from spark_lsp.engine.local import LocalEngine
+from spark_lsp.engine.remote import RemoteEngine
+from spark_lsp.engine.remote_setup import RemoteLaunch
 from spark_lsp.errors import EngineStarting, ModelNoFim
 from tests.engine.conftest import shipped
+from tests.engine.real_endpoint import real_endpoint
 
 ENDLESS = Sampling(grammar='root ::= "a" root')
 """A grammar that can never be complete, so the model never ends by itself."""
@@ -23,9 +26,25 @@ def _answer(request: Infill) -> str:
     return "a" * 200_000 if request.sampling.grammar else "return left + right\n"
 
 
-@pytest.fixture(params=["fake", pytest.param("local", marks=pytest.mark.model)])
+@pytest.fixture(scope="module")
+def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with real_endpoint(tmp_path_factory.mktemp("server") / "log", context_tokens=4096) as address:
+        yield address
+
+
+def _made(request: pytest.FixtureRequest) -> Engine:
+    if request.param == "fake":
+        return ScriptedEngine(_answer)
+    if request.param == "local":
+        return LocalEngine(shipped())
+    return RemoteEngine(RemoteLaunch(urls=(request.getfixturevalue("url"),), context_tokens=4096))
+
+
+@pytest.fixture(
+    params=["fake", pytest.param("local", marks=pytest.mark.model), pytest.param("remote", marks=pytest.mark.model)]
+)
 async def engine(request: pytest.FixtureRequest, shared_runtime: Path) -> AsyncIterator[Engine]:
-    made: Engine = ScriptedEngine(_answer) if request.param == "fake" else LocalEngine(shipped())
+    made = _made(request)
     async with asyncio.timeout(PATIENCE_S):
         await made.start()
         yield made
@@ -47,6 +66,12 @@ async def collect(engine: Engine, request: Infill) -> list[Chunk]:
 
 def text_of(chunks: list[Chunk]) -> str:
     return "".join(chunk.text for chunk in chunks)
+
+
+def tells_what_is_resident(engine: Engine) -> None:
+    """Skip what only an engine can show that knows what it has read; the tests' server does not say."""
+    if isinstance(engine, RemoteEngine):
+        pytest.skip("llama_cpp.server does not say what it had cached")
 
 
 async def settled(engine: Engine) -> None:
@@ -174,6 +199,7 @@ async def test_the_deadline_keeps_what_is_there(engine: Engine) -> None:
 
 
 async def test_max_tokens_zero_only_reads_the_prompt(engine: Engine) -> None:
+    tells_what_is_resident(engine)
     parts = prompt("def read_only(")
     assert [chunk.stop for chunk in await collect(engine, Infill(parts, 0))] == ["max_tokens"]
     last = (await collect(engine, Infill(parts, 1)))[-1]
@@ -182,6 +208,7 @@ async def test_max_tokens_zero_only_reads_the_prompt(engine: Engine) -> None:
 
 
 async def test_what_is_resident_is_not_read_again(engine: Engine) -> None:
+    tells_what_is_resident(engine)
     await engine.unload()
     await engine.start()
     request = Infill(prompt("def add(left, right):\n    ret"), 16)

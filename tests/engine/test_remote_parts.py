@@ -84,10 +84,11 @@ def test_an_endpoint_is_never_left_alone_for_long_and_never_given_up(outcomes: l
         assert to_ask([endpoint], now) == [endpoint]
 
 
-@given(st.text(max_size=80) | st.text("<|>fim_sep[PREFIX]▁｜\n", max_size=80))
+@given(st.text(st.characters(), max_size=80) | st.text("<|>fim_sep[PREFIX]▁｜\n", max_size=80))
 def test_harmless_text_holds_no_control_token_and_all_else(text: str) -> None:
     shown = harmless(text)
-    assert shown.replace(" ", "") == text.replace(" ", "")
+    shown.encode()  # nothing in it has no place in UTF-8
+    assert shown.replace(" ", "") == text.encode("utf-8", "replace").decode().replace(" ", "")
     for family in FAMILIES:
         for control in (*family.required, *family.stops, "<|im_start|>", "<|endoftext|>"):
             assert control not in shown
