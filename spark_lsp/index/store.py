@@ -7,10 +7,8 @@ document always wins over its file. Never raises because of one file: what canno
 import logging
 import threading
 import time
-from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, MutableMapping
+from collections.abc import Callable, Iterable, MutableMapping
 from concurrent.futures import Future
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from spark_lsp.index.cache import LeftOut, SymbolCache, extractor_digest
@@ -20,6 +18,7 @@ from spark_lsp.index.facts import Looked, language_name, look_at, nothing_known
 from spark_lsp.index.ignore import Rules, SkipReason
 from spark_lsp.index.reading import Reader
 from spark_lsp.index.report import IndexReport, report_of
+from spark_lsp.index.run import Run
 from spark_lsp.index.tables import FileRow
 from spark_lsp.index.view import EMPTY_VIEW, FileEntry, IndexView, laid_over, rebuilt, view_of, with_changes
 from spark_lsp.index.worker import Answer, Freeze, done
@@ -36,30 +35,6 @@ REBUILD_SHARE = 50  # at the end of a refresh one file in fifty is enough
 Progress = Callable[[int, int], None]
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(slots=True)
-class _Run:
-    """One refresh while it runs."""
-
-    ticket: int
-    rows: Mapping[str, FileRow] = field(default_factory=dict)
-    """Files as the cache knows them."""
-    skipped: Counter[SkipReason] = field(default_factory=Counter)
-    parsed: int = 0
-    reused: int = 0
-    removed: int = 0
-    batch: dict[str, FileEntry] = field(default_factory=dict)
-    gone: list[str] = field(default_factory=list)
-    left_out: dict[str, LeftOut] = field(default_factory=dict)
-    unwritten: list[FileRow] = field(default_factory=list)
-    facts: list[Looked] = field(default_factory=list)
-    seen: set[str] = field(default_factory=set)
-    bulk: bool = False
-    """Whether files come to light with the next tables alone: so many at once would hold up the rest of the program."""
-    waiting: int = 0
-    """Files that lie in the cache file and in no table yet."""
-    layout: "tuple[Path, Future[Answer]] | None" = None
 
 
 class Index:
@@ -158,7 +133,7 @@ class Index:
         if rebuild and self._cache is not None:
             self._cache.clear()
         self._open_tables(rebuild=rebuild)
-        run = _Run(self._take_ticket())
+        run = Run(self._take_ticket())
         found = list(crawl(self.root, self.rules, run.skipped, cancelled=cancel.is_set))
         changed = self._keep_known(run, found, rebuild=rebuild)
         run.bulk = self._cache is not None and self._workers is not None and len(changed) > BULK_FILES
@@ -190,7 +165,8 @@ class Index:
 
     def _reader(self, *, rebuild: bool) -> Reader:
         cache = self._cache
-        contents = {} if rebuild else {(each.content_hash, each.language) for each in self._view.files.values()}
+        kept_here = () if cache else self._view.files.values()
+        contents = {(each.content_hash, each.language) for each in kept_here}
 
         def known(name: str, language: str) -> bool:
             return (name, language) in contents or (cache is not None and cache.counts(name, language) is not None)
@@ -198,7 +174,7 @@ class Index:
         cache_path = cache.path if cache else None
         return Reader(self.root, self.rules.max_file_bytes, self._workers, cache_path, None if rebuild else known)
 
-    def _keep_known(self, run: _Run, found: Iterable[CrawledFile], *, rebuild: bool) -> list[CrawledFile]:
+    def _keep_known(self, run: Run, found: Iterable[CrawledFile], *, rebuild: bool) -> list[CrawledFile]:
         """Keep the entries of files that look as they did; return those that have to be read."""
         entries, left_out = self._view.files, self._left_out
         changed: list[CrawledFile] = []
@@ -219,7 +195,7 @@ class Index:
         run.rows = self._cache.rows()
         return [file for file in changed if not self._keep_row(run, file)]
 
-    def _keep_row(self, run: _Run, file: CrawledFile) -> bool:
+    def _keep_row(self, run: Run, file: CrawledFile) -> bool:
         """Take the cache's word for a file that has not changed since the cache last saw it."""
         row = run.rows.get(file.path)
         if row is None or (row.size, row.mtime_ns) != (file.size, file.mtime_ns):
@@ -230,13 +206,9 @@ class Index:
         run.reused += 1
         return True
 
-    def _take_in(self, run: _Run, file: CrawledFile, looked: Looked) -> None:
+    def _take_in(self, run: Run, file: CrawledFile, looked: Looked) -> None:
         """Take in what was found in one file that had to be read."""
-        if looked.reason is None:
-            entry = self._entries.of_looked(file, looked, self._view)
-            if entry is None:  # another process has dropped what it was told to be known
-                looked = look_at(self.root, file.path, max_bytes=self.rules.max_file_bytes, known=nothing_known)
-                entry = self._entries.of_looked(file, looked, self._view)
+        looked, entry = self._with_entry(file, looked)
         if looked.reason is not None or entry is None:
             reason = looked.reason or "unreadable"
             run.skipped[reason] += 1
@@ -252,32 +224,40 @@ class Index:
             if looked.payload:
                 run.facts.append(looked)
 
+    def _with_entry(self, file: CrawledFile, looked: Looked) -> tuple[Looked, FileEntry | None]:
+        """Make the entry of a file; read it again where its facts were taken for known and are gone by now."""
+        if looked.reason is not None:
+            return looked, None
+        entry = self._entries.of_looked(file, looked, self._view)
+        if entry is None:
+            looked = look_at(self.root, file.path, max_bytes=self.rules.max_file_bytes, known=nothing_known)
+            entry = self._entries.of_looked(file, looked, self._view) if looked.reason is None else None
+        return looked, entry
+
     def _entry_of_file(self, path: str) -> tuple[FileEntry | None, SkipReason | None]:
         """Read one file; return its entry, or why it has none."""
         try:
             status = (self.root / path).stat()
         except (OSError, ValueError):
             return None, "unreadable"
-        looked = self._reader(rebuild=False).here(path)
-        if looked.reason is not None:
-            return None, looked.reason
-        entry = self._entries.of_looked(CrawledFile(path, status.st_size, status.st_mtime_ns), looked, self._view)
+        file = CrawledFile(path, status.st_size, status.st_mtime_ns)
+        looked, entry = self._with_entry(file, self._reader(rebuild=False).here(path))
         if entry is None:
-            return None, "unreadable"
+            return None, looked.reason or "unreadable"
         batch = {path: entry}
         self._keep([entry.row], [looked] if looked.payload else [], batch)
         return batch[path], None
 
     # -- publishing --------------------------------------------------------------------------------------------------
 
-    def _remove_others(self, run: _Run) -> None:
+    def _remove_others(self, run: Run) -> None:
         """Drop what the crawl no longer finds; open documents stay for as long as they are open."""
         run.gone = [path for path in self._view.files if path not in run.seen and path not in self._open]
         run.removed = len(run.gone)
         if self._cache is not None:
             self._cache.drop({*run.gone, *(path for path in run.rows if path not in run.seen)})
 
-    def _publish(self, run: _Run) -> None:
+    def _publish(self, run: Run) -> None:
         """Write a batch down and make it visible. A document that changed since the run began wins over its file."""
         if self._keep(run.unwritten, run.facts, run.batch) and run.bulk:
             run.waiting += len(run.batch)
@@ -321,14 +301,14 @@ class Index:
             with self._lock:
                 self._view = with_changes(view, self._view.stale)
 
-    def _advance_tables(self, run: _Run) -> None:
+    def _advance_tables(self, run: Run) -> None:
         """Have tables laid out when there are many more files than in those before, and take them when they are."""
         if run.layout is not None and run.layout[1].done():
             self._take_tables(run)
         if run.layout is None and run.waiting > max(REBUILD_AT_LEAST, GROWTH * len(self._view.tables.files.paths)):
             self._order_tables(run)
 
-    def _order_tables(self, run: _Run) -> None:
+    def _order_tables(self, run: Run) -> None:
         assert self._cache is not None
         path = self._cache.new_tables_path()
         job = Freeze(str(self._cache.path), str(path), extractor_digest())
@@ -340,7 +320,7 @@ class Index:
         here.set_result(done(job))
         run.layout = path, here
 
-    def _take_tables(self, run: _Run) -> bool:
+    def _take_tables(self, run: Run) -> bool:
         """Wait for the tables that were ordered and make them the view's; False when there are none."""
         assert self._cache is not None
         assert run.layout is not None
@@ -365,7 +345,7 @@ class Index:
             self._view = with_changes(built, {path: self._view.files.get(path) for path in later})
         return True
 
-    def _finish_tables(self, run: _Run) -> None:
+    def _finish_tables(self, run: Run) -> None:
         """Lay out tables of everything, where what has changed since the last ones is worth it."""
         if run.layout is not None:
             self._take_tables(run)

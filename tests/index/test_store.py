@@ -177,6 +177,27 @@ def test_an_older_view_stays_as_it_was(index: Index) -> None:
     assert places(index.view(), "greet") == []
 
 
+def test_a_file_with_the_content_of_an_unsaved_document(root: Path, cache_path: Path) -> None:
+    """Only what the cache keeps counts as known: a document in an editor is in no cache."""
+    index = Index(root, cache_path=cache_path)
+    index.update("typed.py", "def same(): pass\n")
+    (root / "saved.py").write_text("def same(): pass\n")
+    assert index.update("saved.py", None) is None
+    assert places(index.view(), "same") == ["saved.py", "typed.py"]
+    index.close()
+
+
+def test_a_file_left_out_for_what_it_holds_is_remembered_until_it_changes(root: Path, cache_path: Path) -> None:
+    (root / "keys.py").write_text("aws = 'AKIA" + "QWERTYUIOPASDFGH'\n")
+    first, _, _ = refreshed(root, cache_path)
+    second, view, _ = refreshed(root, cache_path)
+    assert (first.skipped, second.skipped) == ({"secret": 1}, {"secret": 1})
+    assert "keys.py" not in view.files
+    (root / "keys.py").write_text("aws = environ['AWS']\n")
+    third, view, _ = refreshed(root, cache_path)
+    assert (third.skipped, "keys.py" in view.files) == ({}, True)
+
+
 def test_a_forgotten_file_comes_back_with_the_next_refresh_if_it_is_there(index: Index) -> None:
     index.refresh()
     index.forget("app/greet.py")
