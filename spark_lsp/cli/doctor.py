@@ -107,7 +107,11 @@ async def _model_checks(settings: Settings) -> list[Check]:
         return [need, Check("model", "fail", str(error), pasteable(error.fix) or OTHER_MODEL)]
     rooms = open_rooms(None, settings, engine=engine)
     try:
-        checks = [need, Check("model", "ok", f"{info.name}, {info.size_bytes / 1e6:.1f} MB, {path}"), _fit(info)]
+        checks = [
+            need,
+            Check("model", "ok", f"{info.name}, {info.size_bytes / 1e6:.1f} MB, {path}"),
+            _fit(info, _more_context()),
+        ]
         checks.append(_family(info, OTHER_MODEL))
         if info.family:
             hole = Hole(Snapshot("untitled:doctor.py", None, 0, "python", KNOWN_HOLE), len(KNOWN_HOLE))
@@ -134,7 +138,8 @@ async def _remote_checks(settings: Settings) -> list[Check]:
         if notes:
             checks = [Check("remote", "warn", checks[0].detail, "spark-lsp remote status")]
         family_fix = "export SPARK_LSP_BACKEND_TEMPLATE=qwen2.5-coder  # or another family of docs/models.md"
-        checks += [_fit(info), _family(info, family_fix)]
+        more = f"export SPARK_LSP_BACKEND_CONTEXT_TOKENS={FEWEST_CONTEXT_TOKENS}  # and start the server with as much"
+        checks += [_fit(info, more), _family(info, family_fix)]
         if info.family:
             hole = Hole(Snapshot("untitled:doctor.py", None, 0, "python", KNOWN_HOLE), len(KNOWN_HOLE))
             answer = await rooms.completer.complete(hole, manual=True)
@@ -154,14 +159,18 @@ def _memory(path: Path, settings: Settings) -> Check:
     return memory(needed, f"{info.name} with {tokens:,} tokens")
 
 
-def _fit(info: ModelInfo) -> Check:
+def _more_context() -> str:
+    limited = "SPARK_LSP_ENGINE_MEMORY_LIMIT_BYTES" in os.environ
+    return "unset SPARK_LSP_ENGINE_MEMORY_LIMIT_BYTES" if limited else OTHER_MODEL
+
+
+def _fit(info: ModelInfo, fix: str) -> Check:
     detail = f"{info.context_tokens:,} tokens of context"
     if info.notes:
         detail = f"{detail}. {' '.join(info.notes)}"
     if info.context_tokens >= min(FEWEST_CONTEXT_TOKENS, info.trained_context_tokens or FEWEST_CONTEXT_TOKENS) * 0.9:
         return Check("context", "ok", detail)
-    limited = "SPARK_LSP_ENGINE_MEMORY_LIMIT_BYTES" in os.environ
-    return Check("context", "warn", detail, "unset SPARK_LSP_ENGINE_MEMORY_LIMIT_BYTES" if limited else OTHER_MODEL)
+    return Check("context", "warn", detail, fix)
 
 
 def _family(info: ModelInfo, fix: str) -> Check:

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import json
+import ssl
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -36,10 +37,11 @@ class Endpoint:
     held: asyncio.Event = field(default_factory=asyncio.Event)
     port: int = 0
     refuses: Callable[[Any], bool] = lambda _body: False
+    certificate: ssl.SSLContext | None = None
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+        return f"{'https' if self.certificate else 'http'}://127.0.0.1:{self.port}"
 
     @property
     def bodies(self) -> list[Any]:
@@ -61,7 +63,7 @@ async def running(endpoint: Endpoint) -> AsyncIterator[Endpoint]:
         tasks.discard(task)
         writer.transport.abort()
 
-    server = await asyncio.start_server(serve, "127.0.0.1", endpoint.port)
+    server = await asyncio.start_server(serve, "127.0.0.1", endpoint.port, ssl=endpoint.certificate)
     endpoint.port = server.sockets[0].getsockname()[1]
     try:
         yield endpoint

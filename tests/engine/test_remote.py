@@ -2,6 +2,9 @@
 
 import asyncio
 import logging
+import shutil
+import ssl
+import subprocess
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from pathlib import Path
@@ -332,6 +335,42 @@ async def test_a_name_that_tells_no_family() -> None:
     for wrong in ("gpt", "qwen2.5-coder:xyz"):
         async with engine_for(Endpoint(), template=wrong) as engine:
             with pytest.raises(SettingsError, match="no family"):
+                await engine.start()
+
+
+# -- certificates -----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, ssl.SSLContext]:
+    """An authority of one's own: its certificate, and a server's context that shows it."""
+    folder = tmp_path_factory.mktemp("certificate")
+    command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=team"]
+    command += ["-addext", "subjectAltName=IP:127.0.0.1", "-keyout", "key.pem", "-out", "cert.pem"]
+    if shutil.which("openssl") is None:
+        pytest.skip("needs openssl")
+    subprocess.run(command, cwd=folder, check=True, capture_output=True)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(folder / "cert.pem", folder / "key.pem")
+    return folder / "cert.pem", context
+
+
+async def test_a_certificate_of_nobody_is_refused(certificate: tuple[Path, ssl.SSLContext]) -> None:
+    endpoint = Endpoint(certificate=certificate[1])
+    async with engine_for(endpoint, api_key_env="") as engine:
+        with pytest.raises(EngineFailed, match="certificate that is not trusted") as caught:
+            await engine.start()
+        assert "spark.backend.caFile" in caught.value.fix
+        assert endpoint.asked == [], "not a byte of a request was sent"
+
+
+async def test_ones_own_authority_can_be_named(certificate: tuple[Path, ssl.SSLContext], tmp_path: Path) -> None:
+    async with engine_for(Endpoint(certificate=certificate[1]), ca_file=str(certificate[0])) as engine:
+        await engine.start()
+        assert text_of(await collect(engine, infill())) == ANSWER
+    for wrong in (tmp_path / "gone.pem", Path(__file__)):
+        async with engine_for(Endpoint(certificate=certificate[1]), ca_file=str(wrong)) as engine:
+            with pytest.raises(SettingsError, match=r"spark\.backend\.caFile"):
                 await engine.start()
 
 
