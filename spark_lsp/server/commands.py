@@ -72,6 +72,7 @@ async def unload_model(session: Session, _arguments: list[Any]) -> dict[str, int
         return {"ramBytesBefore": 0, "ramBytesAfter": 0}
     engine = session.rooms.engine
     before = await engine.status()
+    await session.rooms.stop_generating()  # what goes on in the background would load it again
     await engine.unload()
     session.rooms.context.engine_lost()
     after = await engine.status()
