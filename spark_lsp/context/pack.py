@@ -12,7 +12,7 @@ from math import exp, log
 from typing import Literal
 
 from spark_lsp.context.budget import Budget
-from spark_lsp.context.pieces import Piece, laid_together
+from spark_lsp.context.pieces import Candidate, laid_together
 from spark_lsp.context.segment import Segment
 from spark_lsp.context.sources import Cursor
 from spark_lsp.context.tokens import TokenCounter
@@ -64,7 +64,7 @@ async def pack(
     budget: Budget,
     *,
     trunk: Sequence[Segment],
-    found: Sequence[Piece],
+    found: Sequence[Candidate],
     shown: Sequence[Segment] = (),
 ) -> Packed:
     """Choose the window and the tail, and build the prompt.
@@ -128,7 +128,7 @@ def _within(trunk: Iterable[Segment], budget_tokens: int) -> list[Segment]:
     return kept
 
 
-def _chosen(pieces: Sequence[Piece], budget_tokens: int) -> list[Segment]:
+def _chosen(pieces: Sequence[Candidate], budget_tokens: int) -> list[Segment]:
     """Take pieces that fit, best first by score and size; a path line is paid once for all pieces of its file."""
     by_path: dict[str, list[tuple[float, int]]] = {}
     waiting: list[tuple[float, int]] = []
@@ -157,11 +157,11 @@ def _chosen(pieces: Sequence[Piece], budget_tokens: int) -> list[Segment]:
     return chosen
 
 
-def _worth(piece: Piece, tokens: int) -> float:
+def _worth(piece: Candidate, tokens: int) -> float:
     return piece.segment.score - SIZE_PENALTY * log(tokens + 1)
 
 
-def _is_enough(shown: Sequence[Segment], tail: Sequence[Segment], found: Sequence[Piece], limit: int) -> bool:
+def _is_enough(shown: Sequence[Segment], tail: Sequence[Segment], found: Sequence[Candidate], limit: int) -> bool:
     """Whether the tail that the model has read already shows nearly as much of what is needed as a new one would."""
     if not shown or sum(segment.tokens for segment in shown) > limit:
         return False

@@ -1,8 +1,8 @@
-"""Pieces for the tail: single definitions cut out of their files, counted, and laid together by file.
+"""Candidates for the tail: single definitions cut out of their files, counted, and laid together by file.
 
-A piece is a definition's head, from the line of its name on; lines before it (decorators, attributes) and the rest of
-a long head stay out: at small budgets a line for a definition finds the most, docs/evaluation.md. Cut and counted once
-for each content.
+What is shown of a definition is its head, from the line of its name on; lines before it (decorators, attributes) and
+the rest of a long head stay out: at small budgets a line for a definition finds the most, docs/evaluation.md. Cut and
+counted once for each content.
 """
 
 from collections import OrderedDict
@@ -17,12 +17,12 @@ from spark_lsp.index.view import FileEntry
 HEAD_LINES = 4  # of functions and classes; of anything else the line of the name says what it is
 HEADED = frozenset({"function", "method", "class", "interface"})
 BODY_LINES = 40
-PIECES_KEPT = 20_000  # some 300 bytes each
+HEADS_KEPT = 20_000  # some 300 bytes each
 
 
 @dataclass(frozen=True, slots=True)
-class Piece:
-    """A definition's head that may go into the tail, with its tokens and those of its path line."""
+class Candidate:
+    """A segment that may go into the tail, with the tokens of its text and those of its path line."""
 
     segment: Segment
     text_tokens: int
@@ -43,7 +43,7 @@ class Heads:
             return self._kept[key]
         found = _head(entry.text, definition)
         self._kept[key] = found
-        if len(self._kept) > PIECES_KEPT:
+        if len(self._kept) > HEADS_KEPT:
             self._kept.popitem(last=False)
         return found
 
@@ -75,11 +75,11 @@ def _line_end(text: str, offset: int) -> int:
     return len(text) if end < 0 else end
 
 
-async def count_pieces(segments: Sequence[Segment], counter: TokenCounter) -> list[Piece]:
+async def count_candidates(segments: Sequence[Segment], counter: TokenCounter) -> list[Candidate]:
     """Count texts and path lines apart: a file's path stands once before all of its pieces."""
     texts = await counter.count([f"{segment.text}\n" for segment in segments])
     paths = await counter.count([f"{segment.path}\n" for segment in segments])
-    return [Piece(segment, text, 1 + path) for segment, text, path in zip(segments, texts, paths, strict=True)]
+    return [Candidate(segment, text, 1 + path) for segment, text, path in zip(segments, texts, paths, strict=True)]
 
 
 def laid_together(pieces: Iterable[Segment]) -> list[Segment]:

@@ -51,6 +51,7 @@ def ranked_definitions(cursor: Cursor) -> list[Segment]:
         offset=cursor.offset,
         language=cursor.snapshot.language,
         limit=cursor.definitions,
+        recent=cursor.recent.paths(),
     )
     for place, each in enumerate(ranked):
         entry = cursor.view.files[each.path]

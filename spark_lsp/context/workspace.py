@@ -14,7 +14,7 @@ from time import perf_counter
 
 from spark_lsp.context.budget import Budget, budget_for
 from spark_lsp.context.pack import Layout, Packed, pack
-from spark_lsp.context.pieces import Heads, Piece, count_pieces
+from spark_lsp.context.pieces import Candidate, Heads, count_candidates
 from spark_lsp.context.segment import Segment
 from spark_lsp.context.sources import RANKED_DEFINITIONS, Cursor, gather
 from spark_lsp.context.tokens import TokenCounter
@@ -74,7 +74,7 @@ class WorkspaceContext:
         self._digest = ""
         self._noticed: tuple[tuple[Segment, ...], int] | None = None
         self._found_for: object = None
-        self._found: list[Piece] = []
+        self._found: list[Candidate] = []
         self._heads = Heads()
         self._graph = FileGraph()
         self._frozen: tuple[object, list[str]] = (None, [])
@@ -181,7 +181,7 @@ class WorkspaceContext:
         spent_ms = (perf_counter() - gathered) * 1000
         return replace(packed, gather_ms=(gathered - began) * 1000, pack_ms=spent_ms)
 
-    async def _gathered(self, cursor: Cursor) -> list[Piece]:
+    async def _gathered(self, cursor: Cursor) -> list[Candidate]:
         """Return counted candidates for the tail.
 
         They are chosen anew when the cursor comes to another line or a word of its line is finished, not with each
@@ -194,7 +194,7 @@ class WorkspaceContext:
         key = (cursor.snapshot.uri, line, words, len(cursor.view.files), elsewhere, cursor.definitions)
         if key != self._found_for:
             segments = await asyncio.to_thread(gather, cursor)
-            self._found_for, self._found = key, await count_pieces(segments, self._counter)
+            self._found_for, self._found = key, await count_candidates(segments, self._counter)
         return self._found
 
     async def rebuild(self, open_paths: Collection[str]) -> None:

@@ -8,7 +8,7 @@ file changed since weighs with its old words, but only live definitions come out
 
 import math
 from collections import Counter
-from collections.abc import Container, Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import islice
@@ -33,6 +33,8 @@ PARTS_WEIGHT = 0.5
 HOME_WEIGHT = 0.5  # that names near the cursor are defined in the same file
 IMPORTED_WEIGHT = 0.3
 NEARNESS_WEIGHT = 0.1
+RECENT_WEIGHT = 0.5  # set by hand: packages have no editing history to measure it on
+RECENT_FILES = 8
 TEST_PENALTY = 3.0
 FIELD_PENALTY = 3.0  # by name alone it cannot be told from a local name or a key, and most are
 OWN_PENALTY = 4.0  # the file defines the name itself
@@ -76,18 +78,27 @@ class _Cursor:
     """Marks the files of the last build that lie in the same folder."""
     sibling_count: int
     """With this file itself, if it is indexed."""
+    recent: frozenset[str]
     homes: Mapping[str, float]
     """Files with how much of what stands near the cursor they define."""
 
 
 def rank_definitions(
-    view: IndexView, *, path: str, text: str, offset: int, language: str, limit: int = 64
+    view: IndexView,
+    *,
+    path: str,
+    text: str,
+    offset: int,
+    language: str,
+    limit: int = 64,
+    recent: Sequence[str] = (),
 ) -> list[RankedDefinition]:
     """Return definitions of other files for a cursor at ``offset`` of ``text``, the best first.
 
-    ``path`` is the current file's, relative to the workspace; ``language`` a key of ``LANGUAGES`` (others work too).
+    ``path`` is the current file's, relative to the workspace; ``language`` a key of ``LANGUAGES`` (others work too);
+    ``recent`` are files edited or looked at lately, the newest first.
     """
-    cursor = _cursor(view, path, words_around(text, offset), language)
+    cursor = _cursor(view, path, words_around(text, offset), language, frozenset(recent[:RECENT_FILES]))
     together = stand_together(view.postings, cursor.words.near, path, max(limit * 2, CANDIDATES))
     names = _best_names(view, cursor, together, limit)
     ranked = [each for name, score, known in names for each in _places(cursor, name, score, known)]
@@ -104,7 +115,7 @@ def _cause(word: str | None) -> str:
     return f"co-occurs with {word}" if word else "used nearby"
 
 
-def _cursor(view: IndexView, path: str, words: Nearby, language: str) -> _Cursor:
+def _cursor(view: IndexView, path: str, words: Nearby, language: str, recent: frozenset[str]) -> _Cursor:
     entry = view.files.get(path)
     imports: tuple[Import, ...] = entry.symbols.imports if entry else ()
     files = seen_files(view, path, language)
@@ -117,6 +128,7 @@ def _cursor(view: IndexView, path: str, words: Nearby, language: str) -> _Cursor
         frozenset(files),
         _siblings(view.postings, path),
         len(view.postings.folders.get(dirname(path), ())),
+        recent,
         _homes(view, path, words.near),
     )
 
@@ -238,6 +250,7 @@ def _places(cursor: _Cursor, name: str, score: float, known: Places) -> Iterator
 
 def _place_score(cursor: _Cursor, path: str) -> float:
     score = IMPORTED_WEIGHT * (path in cursor.imported_files) + NEARNESS_WEIGHT * _nearness(cursor.path, path)
+    score += RECENT_WEIGHT * (path in cursor.recent)
     score += HOME_WEIGHT * math.log1p(cursor.homes.get(path, 0.0))
     return score - TEST_PENALTY * (_is_test(path) and not _is_test(cursor.path))
 

@@ -194,6 +194,14 @@ def test_an_imported_package_of_the_same_name_wins(tmp_path: Path) -> None:
     assert next(each.path for each in found if each.definition.name == "Open") == "go/store/disk.go"
 
 
+def test_a_file_looked_at_lately_comes_before_its_like(tmp_path: Path) -> None:
+    write_workspace(parse_fixture("#- a.py\ndef one(): ...\n#- b.py\ndef one(): ...\n#- c.py\none()\n"), tmp_path)
+    view = view_of(tmp_path)
+    for recent in (["a.py"], ["b.py"]):
+        found = rank_definitions(view, path="c.py", text="one()", offset=0, language="python", recent=recent)
+        assert found[0].path == recent[0]
+
+
 def test_rank_of_nothing_is_nothing() -> None:
     assert FileGraph().rank(EMPTY_VIEW, ["a.py"]) == {}
 

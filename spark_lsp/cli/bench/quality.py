@@ -19,7 +19,7 @@ from spark_lsp.cli.bench.recall import Case, Shown, Tally, choose_cases, lines_o
 from spark_lsp.cli.bench.rivals import Bm25Chunks, ImportedBodies, JaccardWindows, RepositoryMap, Rival
 from spark_lsp.cli.bench.session import BUDGET_TOKENS, measure_session
 from spark_lsp.context.pack import Layout, pack
-from spark_lsp.context.pieces import Heads, count_pieces
+from spark_lsp.context.pieces import Heads, count_candidates
 from spark_lsp.context.segment import Segment
 from spark_lsp.context.sources import Cursor, gather
 from spark_lsp.context.tokens import TokenCounter
@@ -179,7 +179,7 @@ class _Ours:
         cursor = Cursor(
             case.snapshot, case.path, case.offset, self._index.view(), self._recent, definitions_for(whole), self._heads
         )
-        found = await count_pieces(gather(cursor), self._counter)
+        found = await count_candidates(gather(cursor), self._counter)
         packed = await pack(cursor, self._layout, self._counter, whole, trunk=self._context.trunk, found=found)
         return lines_of(packed.segments)
 

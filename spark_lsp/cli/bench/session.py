@@ -1,10 +1,11 @@
-"""A recorded editing session: how much of each prompt the model has read when the next key is typed.
+"""A recorded editing session: how much of each prompt is read already at the next key, and how long packing takes.
 
 Made by rule from a project: lines are taken out of the middle of its longest files and typed back key by key, file by
 file and back again, with the trunk chosen anew at each switch and the index brought up to date after each line, as the
 server does. The same project always gives the same session.
 """
 
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import takewhile
@@ -67,6 +68,8 @@ async def measure_session(
     """Type a session and return what share of the prompts' tokens the model had read already, all in percent."""
     context.fixed_tokens = BUDGET_TOKENS
     shares: list[float] = []
+    spent_ms: list[float] = []
+    busy_ms: list[float] = []
     read = total = whole = 0
     opened: dict[str, None] = {}
     for visit in recorded(index, keys):
@@ -78,8 +81,11 @@ async def measure_session(
         for snapshot, offset in visit.snapshots():
             if offset > visit.offset and snapshot.text[offset - 1] == "\n":
                 index.update(visit.path, snapshot.text)
+            began, worked = time.perf_counter(), time.process_time()
             packed = await context.pack_for(snapshot, offset)
             if before:
+                spent_ms.append((time.perf_counter() - began) * 1000)
+                busy_ms.append((time.process_time() - worked) * 1000)
                 same = await _tokens_in_common(counter, before, packed.parts)
                 shares.append(100 * same / packed.tokens)
                 read, total, whole = read + same, total + packed.tokens, max(whole, packed.tokens)
@@ -91,6 +97,10 @@ async def measure_session(
         "median_percent": percentile(shares, 0.5),
         "p5_percent": percentile(shares, 0.05),
         "lowest_percent": percentile(shares, 0.0),
+        "packing_median_ms": percentile(spent_ms, 0.5),
+        "packing_p95_ms": percentile(spent_ms, 0.95),
+        "packing_cpu_median_ms": percentile(busy_ms, 0.5),
+        "packing_cpu_p95_ms": percentile(busy_ms, 0.95),
     }
 
 
