@@ -306,15 +306,15 @@ class Index:
         if run.layout is not None and run.layout[1].done():
             self._take_tables(run)
         if run.layout is None and run.waiting > max(REBUILD_AT_LEAST, GROWTH * len(self._view.tables.files.paths)):
-            self._order_tables(run)
+            self._order_tables(run, self._workers)
 
-    def _order_tables(self, run: Run) -> None:
+    def _order_tables(self, run: Run, workers: Workers | None) -> None:
         assert self._cache is not None
         path = self._cache.new_tables_path()
         job = Freeze(str(self._cache.path), str(path), extractor_digest())
         run.waiting = 0
-        if self._workers is not None and self._workers.usable:
-            run.layout = path, self._workers.submit(job, urgency=URGENT)
+        if workers is not None and workers.usable:
+            run.layout = path, workers.submit(job, urgency=URGENT)
             return
         here: Future[Answer] = Future()
         here.set_result(done(job))
@@ -353,8 +353,10 @@ class Index:
         if self._cache is None or files <= FEW_FILES:
             self._rebuild_tables()
         elif run.waiting or stale > files // REBUILD_SHARE:
-            self._order_tables(run)
-            self._take_tables(run)
+            self._order_tables(run, self._workers)
+            if not self._take_tables(run):
+                self._order_tables(run, None)
+                self._take_tables(run)
 
     def _rebuild_tables(self) -> None:
         built = rebuilt(self._view)

@@ -10,8 +10,10 @@ import os
 import signal
 import sqlite3
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import closing
+from functools import cache
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -25,7 +27,11 @@ from spark_lsp.index.tables import FileRow, build_tables
 from spark_lsp.text.document import content_hash
 from spark_lsp.text.language import grammar, language_of_path
 
-JOB_LIMIT_S = 60  # a slice takes some ten milliseconds, tables of the largest workspace some ten seconds
+if sys.platform != "win32":
+    import resource
+
+JOB_CPU_LIMIT_S = 60  # a slice takes some ten milliseconds, tables of the largest workspace some ten seconds
+JOB_LIMIT_S = 900  # where the system counts no processor time for us: a busy machine must not look like a bad file
 LENGTH_BYTES = 4
 FRAME_LIMIT_BYTES = 1 << 30
 JOBS_PER_COLLECTION = 64
@@ -170,23 +176,39 @@ def main() -> None:
     channel = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the client, whose end is ours
+    if sys.platform != "win32":
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     lower_priority()
     gc.disable()  # parsing makes hundreds of thousands of objects and no cycles
     decoder = msgspec.msgpack.Decoder(Job)
     count = 0
-    with open(os.devnull, "wb") as nowhere:  # noqa: PTH123 - the name of a device
-        while raw := receive(sys.stdin.buffer):
-            faulthandler.dump_traceback_later(JOB_LIMIT_S, exit=True, file=nowhere)
-            answer = done(decoder.decode(raw))
-            faulthandler.cancel_dump_traceback_later()
-            try:
-                send(channel, answer)
-            except OSError:
-                break
-            count += 1
-            if count % JOBS_PER_COLLECTION == 0:
-                gc.collect()
+    while raw := receive(sys.stdin.buffer):
+        limit_job()
+        answer = done(decoder.decode(raw))
+        try:
+            send(channel, answer)
+        except OSError:
+            break
+        count += 1
+        if count % JOBS_PER_COLLECTION == 0:
+            gc.collect()
     os._exit(0)  # nothing is left to tidy up, and nobody to write to
+
+
+def limit_job(cpu_s: float = JOB_CPU_LIMIT_S) -> None:
+    """Let the system end this process if the job at hand takes too long; a parser that hangs holds every lock."""
+    if sys.platform == "win32":
+        faulthandler.dump_traceback_later(JOB_LIMIT_S, exit=True, file=_nowhere())
+        return
+    _, most = resource.getrlimit(resource.RLIMIT_CPU)
+    wanted = int(time.process_time() + cpu_s) + 1
+    soft = wanted if most == resource.RLIM_INFINITY else min(wanted, most)
+    resource.setrlimit(resource.RLIMIT_CPU, (soft, most))
+
+
+@cache
+def _nowhere() -> BinaryIO:
+    return open(os.devnull, "wb")  # noqa: PTH123 - the name of a device, open for as long as the process
 
 
 def lower_priority() -> None:

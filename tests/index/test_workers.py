@@ -101,6 +101,25 @@ def test_a_worker_that_dies_costs_one_job(root: Path, workers: Workers) -> None:
     assert workers.submit(job).result(LONG_S).files[0].definitions == 1
 
 
+@posix_only
+def test_a_job_that_never_ends_ends_its_worker() -> None:
+    script = "from spark_lsp.index.worker import limit_job\nlimit_job(0)\nwhile True: pass"
+    worker = subprocess.run([sys.executable, "-c", script], check=False, timeout=LONG_S)
+    assert worker.returncode == -signal.SIGXCPU
+
+
+def test_tables_are_laid_out_here_where_no_worker_can(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    count = BULK_FILES + 20
+    for n in range(count):
+        (tmp_path / "w" / f"p{n % 3}").mkdir(parents=True, exist_ok=True)
+        (tmp_path / "w" / f"p{n % 3}" / f"m{n}.py").write_text(f"def make_{n}(): pass\n{FILLER * 4}")
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "no-python"))
+    index = Index(tmp_path / "w", cache_path=tmp_path / "c.sqlite", workers=Workers(1))
+    assert index.refresh().files == count
+    assert f"make_{count - 1}" in index.view().definitions
+    index.close()
+
+
 def test_where_no_worker_can_be_had_all_is_parsed_here(
     root: Path, workers: Workers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
