@@ -48,6 +48,7 @@ PLACES_LOOKED_AT = 8  # a name that more places define (``__init__``) is no use 
 PLACES_PER_NAME = 3
 HOME_PLACES = 4  # a name with more tells nothing about where its company is defined
 HOME_DECAY_WORDS = 12
+SHORT_NAME, SHORT_NAME_WORDS = 3, 160  # ``windows.WORD`` leaves shorter ones out; taken to stand a window away
 FRESH_WORDS = 24  # so near to the cursor a word counts as used even where the syntax of the last look does not say so
 NAMES_IN_RESERVE = 40  # names beyond the limit whose places are scored: homes and imports may lift them
 FIELDS = frozenset({"field"})
@@ -72,6 +73,8 @@ class _Cursor:
     own_names: frozenset[str]
     uses: Container[str]
     """Identifiers of the file when it was last indexed: other words of it stand in comments and strings."""
+    short_names: Sequence[str]
+    """Identifiers of the file too short to tell anything of their company, but needed like others."""
     imported_names: frozenset[str]
     imported_files: frozenset[str]
     siblings: npt.NDArray[np.bool_]
@@ -124,6 +127,7 @@ def _cursor(view: IndexView, path: str, words: Nearby, language: str, recent: fr
         words,
         frozenset(each.name for each in entry.symbols.definitions) if entry else frozenset(),
         entry.symbols.references if entry and entry.symbols.references else words.distance,
+        sorted(name for name in entry.symbols.references if len(name) < SHORT_NAME) if entry else (),
         frozenset(name.rpartition(".")[2] for each in imports for name in each.names),
         frozenset(files),
         _siblings(view.postings, path),
@@ -158,13 +162,14 @@ def _best_names(view: IndexView, cursor: _Cursor, together: Together, limit: int
     """Score names without looking at their places; return the best, and those that this file imports."""
     scores = {name: TOGETHER_WEIGHT * math.log1p(score) for name, score in together.scores.items()}
     distance = cursor.words.distance
-    used = (name for name in distance if name in cursor.uses or distance[name] < FRESH_WORDS)
+    used = [name for name in distance if name in cursor.uses or distance[name] < FRESH_WORDS]
+    used += cursor.short_names
     is_defined = _MARKS.of(view.postings)
     word_ids = view.postings.word_ids
     for name in islice(
         (name for name in used if is_defined[word_ids.get(name, -1)] or name in view.definitions), CANDIDATES
     ):
-        away = math.log1p(min(distance[name], FAR))
+        away = math.log1p(min(distance.get(name, SHORT_NAME_WORDS), FAR))
         scores[name] = scores.get(name, 0.0) + USED_WEIGHT + NEARER_WEIGHT * (math.log1p(FAR) - away)
     for path in sorted(cursor.imported_files)[:IMPORTED_FILES]:
         tops = (each.name for each in view.files[path].symbols.definitions if not each.container)
@@ -183,7 +188,8 @@ def _best_names(view: IndexView, cursor: _Cursor, together: Together, limit: int
     for score, name in likely:
         known = view.definitions.get(name)  # a name of the last build may be gone by now
         if known is not None:
-            weighed.append((score + _gain(view.postings, cursor, name, len(known)), name, known))
+            places = len(known) if len(known) < 2 else len(set(known.paths()))  # overloads are no homonyms
+            weighed.append((score + _gain(view.postings, cursor, name, places), name, known))
     weighed.sort(key=lambda each: (-each[0], each[1]))
     return [(name, score, known) for score, name, known in weighed[:kept]]
 
@@ -233,7 +239,7 @@ def _places(cursor: _Cursor, name: str, score: float, known: Places) -> Iterator
     others = [(number, path) for number, path in enumerate(paths[:PLACES_LOOKED_AT]) if path != cursor.path]
     if not others:
         return
-    if len(others) == len(paths) == 2:
+    if len(set(paths)) == len(others) == 2:
         score -= HOMONYM_PENALTY
     reason = "mentioned near the cursor" if name in cursor.words.near else ""
     reason = reason or ("used in this file" if name in cursor.words.distance else "")
