@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.editors import install
+
 EXTENSION = Path(__file__).resolve().parents[2] / "editors" / "vscode"
 PACKAGE = EXTENSION / "spark-lsp.vsix"
 # What npm says when it reaches no registry; a lock file that does not fit says something else, and fails.
@@ -20,8 +22,11 @@ def npm(*arguments: str) -> subprocess.CompletedProcess[str]:
     if program is None:
         pytest.skip("no npm here: Node 20 or newer is needed to build the VS Code extension")
     command = [program, "--silent", *arguments] if arguments[0] == "run" else [program, *arguments]
+    environment = os.environ | {"CI": "1"}
+    if install.NODE_BINARY.exists():  # the system's own may be too old to pack the extension
+        environment["PATH"] = f"{install.NODE_BINARY.parent}{os.pathsep}{environment['PATH']}"
     return subprocess.run(
-        command, cwd=EXTENSION, env=os.environ | {"CI": "1"}, capture_output=True, text=True, timeout=600, check=False
+        command, cwd=EXTENSION, env=environment, capture_output=True, text=True, timeout=600, check=False
     )
 
 

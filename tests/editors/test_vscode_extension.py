@@ -182,10 +182,12 @@ def test_the_context_page_runs_no_script(fake_vscode: Fake) -> None:
     assert "default-src 'none'" in page.locator("meta[http-equiv]").first.get_attribute("content")
 
 
-def test_settings_that_nobody_set_are_not_sent(fake_vscode: Fake) -> None:
-    window = fake_vscode("$0", settings={"spark.completion.maxLines": 3})
+def test_only_what_somebody_has_set_is_told_when_the_server_asks(fake_vscode: Fake) -> None:
+    window = fake_vscode("$0", settings={"spark.completion.maxLines": 3}, pull=True)
+    window.wait("the answer", lambda: window.control.received("fake/answer"))
+    assert window.control.received("fake/answer") == [[{"completion": {"maxLines": 3}}]]
     (first,) = window.control.received("initialize")
-    assert first["initializationOptions"] == {"completion": {"maxLines": 3}}
+    assert not first.get("initializationOptions"), "what is taken back later would linger there"
 
 
 def test_a_rewrite_asks_for_an_instruction(fake_vscode: Fake) -> None:

@@ -201,7 +201,7 @@ export class Session implements vscode.Disposable {
     return {
       documentSelector: SELECTOR,
       outputChannel: this.output,
-      initializationOptions: this.settings(),
+      // No initializationOptions: the server asks for the settings, and what is taken back later must not linger there.
       middleware: {
         ...this.ghostText.middleware,
         workspace: {
