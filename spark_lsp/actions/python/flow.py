@@ -66,6 +66,7 @@ class _Statements:
             "FunctionDef": self._define,
             "AsyncFunctionDef": self._define,
             "ClassDef": self._class,
+            "TypeAlias": self._alias,
         }
 
     def block(self, statements: Iterable[ast.stmt]) -> None:
@@ -278,6 +279,12 @@ class _Statements:
         self._read.capture(node)
         self._track.point("effect", node)
         self._track.point("bind", node, node.name)
+
+    def _alias(self, node: ast.stmt) -> None:
+        """Bind the name of a ``type`` statement (Python 3.12); its value is read when somebody asks for it."""
+        for name in sorted(names_of(node).used):
+            self._track.point("capture", node, name)
+        self._read.target(node.name)  # type: ignore[attr-defined]
 
 
 def _may_suppress(manager: ast.expr) -> bool:

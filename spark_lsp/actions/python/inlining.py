@@ -33,6 +33,8 @@ _ATOMS: Final = (
     ast.SetComp,
 )
 _WHOLE: Final = (ast.Assign, ast.AnnAssign, ast.AugAssign, ast.Return, ast.Expr, ast.keyword, ast.If, ast.While)
+_NOT_IN_FSTRINGS: Final = frozenset("'\"\\\n#")
+"""What Python 3.11 forbids in the expression of an f-string, at least within its own quotes."""
 _LOOKS_AT_NAMES: Final = frozenset({"locals", "vars", "dir", "eval", "exec"})
 
 
@@ -142,20 +144,24 @@ class _Way:
         return next((each for each in rules if each), "") or self._elsewhere(name, starts)
 
     def _unreadable(self, name: str) -> str:
+        """Refuse when a use is not one, or the value would not mean the same there."""
         if not self.uses:
             return f"{name} is never read."
-        for number in self.uses:
-            point = self.facts.points[number]
-            if point.kind == "capture":
-                return f"{name} is read by a function within, which runs later."
-            if not isinstance(point.node, ast.Name) or not len(self.source.span(point.node)):
-                return f"{name} is read in a place that cannot be told."
-            if name not in self.facts.certain([number]):
-                return f"{name} may have no value where it is read."
-            hidden = loop_names(self.source, point.node, self.scope) & self.value.reads
-            if hidden:
-                return f"{min(hidden)} means something else where {name} is read."
-        return ""
+        return next((told for told in (self._misread(name, number) for number in self.uses) if told), "")
+
+    def _misread(self, name: str, number: int) -> str:
+        point = self.facts.points[number]
+        if point.kind == "capture":
+            return f"{name} is read by a function within, which runs later."
+        if not isinstance(point.node, ast.Name) or not len(self.source.span(point.node)):
+            return f"{name} is read in a place that cannot be told."
+        if name not in self.facts.certain([number]):
+            return f"{name} may have no value where it is read."
+        is_in_text = any(isinstance(parent, ast.JoinedStr) for _child, parent in self.source.around(point.node))
+        if is_in_text and not _NOT_IN_FSTRINGS.isdisjoint(self.source.said(self.value.node)):
+            return f"{name} is read in an f-string, where its value cannot stand in every version of Python."
+        hidden = loop_names(self.source, point.node, self.scope) & self.value.reads
+        return f"{min(hidden)} means something else where {name} is read." if hidden else ""
 
     def _changed(self, name: str, starts: list[int]) -> str:
         """Refuse when something between the assignment and a use changes the value, or could tell the difference."""
