@@ -92,8 +92,11 @@ def language_words(language: str) -> frozenset[str]:
 
 
 def unknown_names(hole: Hole, text: str, knows: Knows) -> Iterator[int]:
-    """Yield where names end that nobody knows, as offsets of the text, in order."""
-    if hole.tree is None or hole.language is None:
+    """Yield where names end that nobody knows, as offsets of the text, in order.
+
+    Of a language whose own names are not listed here nothing is known, so nothing is doubted.
+    """
+    if hole.tree is None or hole.language is None or hole.language.name not in {"python", *_WORDS}:
         return
     tree = hole.tree.edited(Span(hole.offset, hole.offset), text)
     typed = _TYPED.search(hole.line_prefix)
