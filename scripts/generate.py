@@ -103,9 +103,9 @@ def manifest(current: str, keys: Mapping[str, Setting], actions: Sequence[Action
     package = json.loads(current)
     commands = [row for row in package["contributes"]["commands"] if not row["command"].startswith(ACTION_COMMAND)]
     package["contributes"]["commands"] = commands + [
-        {"command": f"{ACTION_COMMAND}{action.id}", "category": "Spark", "title": action.id.replace(".", " ").title()}
-        for action in actions
-        if action.id not in ASKING
+        {"command": f"{ACTION_COMMAND}{name}", "category": "Spark", "title": name.replace(".", " ").title()}
+        for name in dict.fromkeys(action.id for action in actions)  # several rows of one name serve several languages
+        if name not in ASKING
     ]
     package["sparkActions"] = {action.id: action.kind for action in actions if action.id not in ASKING}
     configuration = package["contributes"]["configuration"]
