@@ -53,6 +53,7 @@ async def named(target: Target, tools: Tools, hole: Hole, taken: Container[str],
     found = _NAME.match(answer)
     name = found[0].rstrip("_") if found else ""
     is_good = 1 < len(name) <= MOST_NAME_CHARACTERS and name not in taken and is_usable(name)
+    is_good = is_good and not name.startswith("test")  # a test runner would call it
     return (name if is_good else free_name(plain, taken)), usage
 
 
