@@ -144,7 +144,7 @@ class Index:
             self._take_in(run, file, looked)
             finished += 1
             if finished % BATCH_FILES == 0:
-                self._publish(run)
+                self._publish(run, left=total - finished)
                 progress(finished, total)
         complete = not cancel.is_set()
         if complete:
@@ -257,7 +257,7 @@ class Index:
         if self._cache is not None:
             self._cache.drop({*run.gone, *(path for path in run.rows if path not in run.seen)})
 
-    def _publish(self, run: Run) -> None:
+    def _publish(self, run: Run, *, left: int = 0) -> None:
         """Write a batch down and make it visible. A document that changed since the run began wins over its file."""
         if self._keep(run.unwritten, run.facts, run.batch) and run.bulk:
             run.waiting += len(run.batch)
@@ -272,7 +272,7 @@ class Index:
                 self._cache.keep_left_out(run.left_out.values())
         run.batch, run.unwritten, run.facts, run.gone, run.left_out = {}, [], [], [], {}
         if run.bulk:
-            self._advance_tables(run)
+            self._advance_tables(run, left)
         elif len(self._view.stale) > max(REBUILD_AT_LEAST, len(self._view.tables.files.paths)):
             self._rebuild_tables()
 
@@ -301,11 +301,15 @@ class Index:
             with self._lock:
                 self._view = with_changes(view, self._view.stale)
 
-    def _advance_tables(self, run: Run) -> None:
-        """Have tables laid out when there are many more files than in those before, and take them when they are."""
+    def _advance_tables(self, run: Run, left: int) -> None:
+        """Have tables laid out when there are many more files than in those before, and take them when they are.
+
+        Not when most files are through: the last tables come soon, and would cost the same again.
+        """
         if run.layout is not None and run.layout[1].done():
             self._take_tables(run)
-        if run.layout is None and run.waiting > max(REBUILD_AT_LEAST, GROWTH * len(self._view.tables.files.paths)):
+        held = len(self._view.tables.files.paths)
+        if run.layout is None and left > held + run.waiting and run.waiting > max(REBUILD_AT_LEAST, GROWTH * held):
             self._order_tables(run, self._workers)
 
     def _order_tables(self, run: Run, workers: Workers | None) -> None:
