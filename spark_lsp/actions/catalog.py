@@ -3,6 +3,7 @@
 from spark_lsp.actions.base import Action
 from spark_lsp.actions.chat.fix import FixDiagnostic
 from spark_lsp.actions.chat.rewrite import Rewrite, Simplify
+from spark_lsp.actions.chat.update_references import UpdateReferences
 from spark_lsp.actions.compiled.extract_variable import ExtractVariable as ExtractCompiledVariable
 from spark_lsp.actions.document import Document
 from spark_lsp.actions.fix_line import FixLine
@@ -35,4 +36,5 @@ CATALOG: tuple[Action, ...] = (
     GenerateTests(),
     Rewrite(),
     Simplify(),
+    UpdateReferences(),
 )

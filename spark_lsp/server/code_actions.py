@@ -87,8 +87,11 @@ async def _proposed(session: Session, target: Target, data: dict[str, Any]) -> t
     if not proposal.edits and not proposal.files:
         session.client.answer(f"Spark: {proposal.message or 'there is nothing to change.'}", types.MessageType.Info)
         return None
-    if proposal.files and not _can_change_files(session):
+    if proposal.files and not _can_change_files(session, makes=any(file.text is None for file in proposal.files)):
         session.client.answer("Spark: this edit is in another file, and the editor cannot take such edits.")
+        return None
+    if any(session.file(file.path, file.text) is None for file in proposal.files):
+        session.client.answer("Spark: another document has changed meanwhile; nothing was edited.")
         return None
     return workspace_edit(session, snapshot, proposal, str(data.get("title", "")))
 
@@ -172,12 +175,12 @@ def _offered(
     return action
 
 
-def _can_change_files(session: Session) -> bool:
-    """Whether the client makes new files and edits several in one step."""
+def _can_change_files(session: Session, *, makes: bool) -> bool:
+    """Whether the client edits several files in one step, and makes new ones where that is wanted."""
     workspace = session.client.capabilities.workspace
     can = workspace.workspace_edit if workspace else None
     kinds = (can.resource_operations if can else None) or ()
-    return bool(can and can.document_changes and types.ResourceOperationKind.Create in kinds)
+    return bool(can and can.document_changes and (not makes or types.ResourceOperationKind.Create in kinds))
 
 
 def _can_resolve_edits(session: Session) -> bool:

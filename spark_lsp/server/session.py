@@ -15,11 +15,12 @@ from urllib.request import url2pathname
 from lsprotocol import types
 
 from spark_lsp.config import Settings
-from spark_lsp.errors import ConsentNeeded, Reason, SparkError
+from spark_lsp.errors import ConsentNeeded, ModelNotPulled, Reason, SparkError
 from spark_lsp.index.changes import matters, wants_refresh
 from spark_lsp.index.watch import Watcher
 from spark_lsp.server.changes import Changes
 from spark_lsp.server.client import Client, Report
+from spark_lsp.server.pulling import offer_pull
 from spark_lsp.server.rooms import OpenRooms, Rooms
 from spark_lsp.server.status import Status, status_of
 from spark_lsp.text.document import Snapshot
@@ -91,13 +92,16 @@ class Session:
         return snapshot.path.relative_to(self.root).as_posix()
 
     def file(self, path: str, text: str | None) -> tuple[Snapshot, int | None] | None:
-        """Return a file of the workspace with that text, and its version where it is open; None without a folder."""
+        """Return a file of the workspace with that text, and its version where it is open.
+
+        None without a folder, or when the open document says something else by now.
+        """
         if self.root is None:
             return None
         place = self.root / path
         opened = next((each for each in self._documents.values() if each.path == place), None)
-        if opened is not None and opened.text == text:
-            return opened, opened.version
+        if opened is not None:
+            return (opened, opened.version) if opened.text == text else None
         return Snapshot(place.as_uri(), place, 0, "", text or ""), None
 
     def open_paths(self) -> list[str]:
@@ -120,6 +124,9 @@ class Session:
             self.problem = None
             if self.rooms.problem:
                 self.client.show_error(self.rooms.problem)
+        except ModelNotPulled as error:
+            self.rooms, self.problem = None, error
+            self.spawn(self._pull(error), "pull")
         except SparkError as error:
             self.rooms, self.problem = None, error
             self.client.show_error(error)
@@ -268,6 +275,18 @@ class Session:
         finally:
             self.starting = False
             self.tell_status()
+
+    async def _pull(self, missing: ModelNotPulled) -> None:
+        """Download the model of the settings if the user wants it, and open the workspace with it."""
+        try:
+            if await offer_pull(self.client, missing):
+                await self.open(self.settings)
+                return
+            self.client.show_error(missing)
+        except SparkError as error:
+            self.problem = error
+            self.client.show_error(error)
+        self.tell_status()
 
     async def _ask_consent(self, error: ConsentNeeded) -> None:
         """Ask once in this session whether code may go to a remote host; nothing goes there without a yes."""

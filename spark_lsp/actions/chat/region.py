@@ -49,10 +49,21 @@ def lines_to_fix(target: Target, place: Span) -> Span | None:
     function = function_lines(syntax, place.start)
     if function and function.contains(place.end) and function.text(text).count("\n") < MOST_FUNCTION_LINES:
         return function
+    return statement_lines(syntax, place)
+
+
+def statement_lines(syntax: Syntax, place: Span) -> Span | None:
+    """Return the whole lines of the statement around a place, or the place's own when that is long."""
+    text = syntax.text
+    own = Span(line_start(text, place.start), line_end(text, max(place.start, place.end - 1)))
     for node in syntax.ancestors_at(place.start):
         parent = node.raw.parent
-        if node.span.end >= place.end and (parent is None or parent.parent is None or "block" in parent.type):
+        if node.span.end >= place.end and (parent is None or parent.parent is None or _holds_statements(parent.type)):
             whole = Span(line_start(text, node.span.start), line_end(text, node.span.end))
             is_short = whole.text(text).count("\n") < MOST_FUNCTION_LINES
             return whole if is_short and parent is not None else own
     return own if own.text(text).strip() else None
+
+
+def _holds_statements(kind: str) -> bool:
+    return "block" in kind or kind in {"statement_list", "compound_statement", "switch_case", "switch_default"}

@@ -1,0 +1,144 @@
+"""``update.references``: after a signature has changed, every call that the index knows is made to fit it.
+
+All calls or none: one that cannot be changed right keeps the others as they are. The user is asked before.
+"""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Final
+
+from tree_sitter import Node
+
+from spark_lsp.actions.base import FileEdits, Needs, Proposal, Target, Tools
+from spark_lsp.actions.chat.edit_lines import Task, edit_lines
+from spark_lsp.actions.chat.region import statement_lines
+from spark_lsp.actions.definition import CALLABLES, Definition, definition_at
+from spark_lsp.actions.stream import added
+from spark_lsp.engine.base import Usage
+from spark_lsp.errors import Reason
+from spark_lsp.text.document import Snapshot
+from spark_lsp.text.edit import Edit, Span
+from spark_lsp.text.language import language_of_path
+from spark_lsp.text.syntax import Syntax, parse
+
+MOST_CALLS: Final = 40
+"""More would take minutes; a search and replace is the better tool then."""
+_CALLS: Final = frozenset(
+    ("call", "call_expression", "method_invocation", "new_expression", "object_creation_expression")
+)
+
+
+class UpdateReferences:
+    """The action."""
+
+    id = "update.references"
+    kind = "refactor.rewrite.signature"
+    needs: Needs = "chat"
+
+    def applies(self, target: Target) -> str:
+        """Offer on the head of a function; who calls it is looked up when it is chosen."""
+        found = _changed(target)
+        return f"Update the calls of {found.name}" if found else ""
+
+    async def propose(self, target: Target, tools: Tools) -> Proposal:
+        """Have each statement that calls the function rewritten, and check each as any rewrite."""
+        found = _changed(target)
+        if found is None or target.syntax is None:
+            return Proposal(self.id, (), Reason.EMPTY, "There is no function's head here.")
+        places = list(_places(target, tools, found))
+        if not places or len(places) > MOST_CALLS:
+            told = f"{len(places)} statements call {found.name}, {MOST_CALLS} at most can be changed at once."
+            return Proposal(self.id, (), Reason.EMPTY, told if places else f"Nothing calls {found.name}.")
+        task = Task(self.id, _task(target, found))
+        usage = Usage()
+        own: list[Edit] = []
+        others: dict[str, tuple[Target, list[Edit]]] = {}
+        for path, place, region in places:
+            answer = await edit_lines(place, tools, region, task)
+            usage = added(usage, answer.usage)
+            if answer.reason == Reason.EMPTY:
+                continue  # it fits already
+            if not answer.edits:
+                line = place.snapshot.text.count("\n", 0, region.start) + 1
+                return replace(answer, message=f"{path}:{line}: {answer.message}", usage=usage)
+            if place is target:
+                own += answer.edits
+            else:
+                others.setdefault(path, (place, []))[1].extend(answer.edits)
+        if not own and not others:
+            return Proposal(self.id, (), Reason.EMPTY, f"Every call of {found.name} fits already.", usage)
+        files = tuple(FileEdits(path, each.snapshot.text, tuple(edits)) for path, (each, edits) in others.items())
+        return Proposal(self.id, tuple(own), usage=usage, files=files, asks=True)
+
+
+def _changed(target: Target) -> Definition | None:
+    """Return the function on whose head a cursor stands."""
+    found = definition_at(target.syntax, target.span.start, CALLABLES) if target.syntax is not None else None
+    body = found.inner.child_by_field_name("body") if found is not None else None
+    if found is None or body is None or target.syntax is None:
+        return None
+    return found if target.span.start <= target.syntax.wrap(body).span.start else None
+
+
+def _places(target: Target, tools: Tools, found: Definition) -> Iterator[tuple[str, Target, Span]]:
+    """Yield the statements that call a function: those of its own file, then those of the files that name it."""
+    assert target.syntax is not None, "the caller has looked"
+    own_path = tools.context.path_of(target.snapshot)
+    for region in _regions(target.syntax, found):
+        yield own_path, target, region
+    view = tools.context.view
+    for path in sorted(view.referencing.get(found.name, ())):
+        entry = view.files.get(path)
+        language = language_of_path(path)
+        if entry is None or path == own_path or language is not target.syntax.language:
+            continue
+        syntax = parse(language, entry.text)
+        if syntax is None:
+            continue
+        root = target.snapshot.path
+        for _ in own_path.split("/"):
+            root = root.parent if root is not None else None
+        place = root / path if root is not None else None
+        uri = place.as_uri() if place is not None else path
+        snapshot = Snapshot(uri, place, 0, target.snapshot.language, entry.text)
+        other = Target.of(snapshot, Span(0, 0))
+        for region in _regions(syntax, found):
+            yield path, other, region
+
+
+def _regions(syntax: Syntax, found: Definition) -> list[Span]:
+    """Return the statements of a file that call a function, each once; those in its own body are calls as well."""
+    regions: list[Span] = []
+    stack = [syntax.tree.root_node]
+    while stack:
+        node = stack.pop()
+        stack += reversed(node.named_children)
+        if node.type in _CALLS and _called(node) == found.name:
+            region = statement_lines(syntax, syntax.wrap(node).span)
+            known = region is None or any(each.start <= region.start and region.end <= each.end for each in regions)
+            if region is not None and not known:
+                regions.append(region)
+    return regions
+
+
+def _called(call: Node) -> str:
+    """Return the last name of what is called."""
+    fields = ("function", "name", "constructor", "type")
+    called = next((held for field in fields if (held := call.child_by_field_name(field)) is not None), None)
+    while called is not None and called.named_child_count and called.type != "identifier":
+        last = called.child_by_field_name("attribute") or called.child_by_field_name("property")
+        last = last or called.child_by_field_name("field") or called.child_by_field_name("name")
+        called = last or called.named_children[-1]
+    return called.text.decode("utf-8", "replace") if called is not None and called.text else ""
+
+
+def _task(target: Target, found: Definition) -> str:
+    assert target.syntax is not None, "the caller has looked"
+    body = found.inner.child_by_field_name("body")
+    start = found.whole.span.start
+    end = target.syntax.wrap(body).span.start if body is not None else found.whole.span.end
+    head = " ".join(target.snapshot.text[start:end].split()).rstrip("{ ")
+    return (
+        f"The function {found.name} is now declared as `{head}`. Change its calls in these lines so that they fit. "
+        "Leave everything else, and calls that fit already, exactly as they are."
+    )
