@@ -5,6 +5,7 @@
     ├── WorkspaceError         a folder or file that cannot be read as asked
     ├── ModelError
     │   ├── ModelMissing       no file where the model should be
+    │   │   └── ModelNotPulled a model of the catalogue that is not on this machine yet
     │   ├── ModelUnusable      a file that llama.cpp cannot run (not GGUF, truncated, no memory)
     │   └── ModelNoFim         a model whose vocabulary holds no fill-in-the-middle family we know
     └── EngineError
@@ -74,6 +75,15 @@ class ModelMissing(ModelError):
     """No file where the model should be."""
 
     reason = Reason.MODEL_MISSING
+
+
+class ModelNotPulled(ModelMissing):
+    """A model of the catalogue that is not on this machine yet."""
+
+    def __init__(self, message: str, *, fix: str, pull: Callable[[Callable[[str, int, int], None]], object]) -> None:
+        super().__init__(message, fix=fix)
+        self.pull = pull
+        """Downloads it, telling step, bytes done and bytes of; blocks. Only to be called when the user wants it."""
 
 
 class ModelUnusable(ModelError):

@@ -5,12 +5,13 @@ means the embedded model. This module looks whether a file is there, never into 
 engine's to say.
 """
 
+from collections.abc import Callable
 from pathlib import Path
 
 from spark_lsp.catalog.folder import registered
 from spark_lsp.catalog.known import KnownModel, Shape, is_file
 from spark_lsp.catalog.rows import HUB_MODELS
-from spark_lsp.errors import ModelMissing
+from spark_lsp.errors import ModelMissing, ModelNotPulled
 
 __all__ = ["EMBEDDED_NAME", "EMBEDDED_PATHS", "MODELS", "KnownModel", "known_model", "resolve_model", "useful_tokens"]
 
@@ -87,14 +88,21 @@ def _path_of(model: KnownModel) -> Path:
     if model.path:
         return model.path
     if model.hub:
-        raise ModelMissing(
-            f"The model {model.name} is not on this machine yet.",
-            fix=f"Run `spark-lsp models pull {model.name}` ({model.hub.size_bytes / 1e9:.1f} GB).",
+        raise ModelNotPulled(
+            f"The model {model.name} ({model.hub.size_bytes / 1e9:.1f} GB) is not on this machine yet.",
+            fix=f"Run `spark-lsp models pull {model.name}`.",
+            pull=lambda progress: _pull(model, progress),
         )
     raise ModelMissing(
         f"The model {model.name} is not where it should be: {model.paths[0]}.",
         fix="Reinstall spark-lsp, or set spark.model to the path of a GGUF file.",
     )
+
+
+def _pull(model: KnownModel, progress: Callable[[str, int, int], None]) -> object:
+    from spark_lsp.catalog.pull import pull  # noqa: PLC0415  brings an HTTP client
+
+    return pull(model, progress)
 
 
 def _expand(text: str) -> Path:
