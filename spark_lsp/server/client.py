@@ -3,6 +3,7 @@
 Says each message once, and nothing that the client did not say it understands.
 """
 
+import asyncio
 import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -13,6 +14,9 @@ from pygls.exceptions import JsonRpcException
 from pygls.lsp.server import LanguageServer
 
 from spark_lsp.errors import SparkError
+
+PROGRESS_WAIT_S = 0.5
+"""Helix answers nothing while it waits for the edit of a code action: the work goes on then, without a bar."""
 
 
 class Report(Protocol):
@@ -29,6 +33,7 @@ class Client:
     def __init__(self, server: LanguageServer) -> None:
         self._server = server
         self._shown: set[str] = set()
+        self._asked: set[asyncio.Task[Any]] = set()
 
     @property
     def capabilities(self) -> types.ClientCapabilities:
@@ -74,6 +79,16 @@ class Client:
         except JsonRpcException:
             return None
 
+    async def _may_report(self, token: types.ProgressToken) -> bool:
+        """Whether the editor has made room for progress. One that waits for our answer meanwhile cannot say so."""
+        asked = asyncio.create_task(
+            self.request(types.WINDOW_WORK_DONE_PROGRESS_CREATE, types.WorkDoneProgressCreateParams(token=token))
+        )
+        self._asked.add(asked)
+        asked.add_done_callback(self._asked.discard)
+        answered, _ = await asyncio.wait({asked}, timeout=PROGRESS_WAIT_S)
+        return bool(answered)
+
     @asynccontextmanager
     async def progress(self, title: str, token: types.ProgressToken | None = None) -> AsyncIterator[Report]:
         """Show work-done progress where the client can; the yielded function takes (done, of)."""
@@ -84,7 +99,9 @@ class Client:
         progress = self._server.work_done_progress
         if token is None:
             token = str(uuid.uuid4())
-            await self.request(types.WINDOW_WORK_DONE_PROGRESS_CREATE, types.WorkDoneProgressCreateParams(token=token))
+            if not await self._may_report(token):
+                yield _silent
+                return
         progress.begin(token, types.WorkDoneProgressBegin(title=f"Spark: {title}", percentage=0))
         last = 0
 

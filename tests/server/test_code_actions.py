@@ -79,6 +79,21 @@ async def test_listed_resolved_and_applied(encoding: str, tmp_path: Path) -> Non
         assert await window.reasons() == ["ok"]
 
 
+async def test_an_editor_that_answers_nothing_while_it_waits_gets_its_edit(tmp_path: Path) -> None:
+    """Helix: nothing is handled there until the resolved action has come, our question for a progress bar included."""
+    answered = asyncio.Event()
+
+    async def answer_later(_params: Any) -> None:
+        await answered.wait()
+
+    async with editor(WORKSPACE, tmp_path, (*SCRIPTED, BODY)) as window:
+        await window.ready()
+        _listen(window.client, types.WINDOW_WORK_DONE_PROGRESS_CREATE, answer_later)
+        edit = await asyncio.wait_for(_chosen(window, window.open("b.py", BEFORE)), 20)
+        answered.set()
+        assert edit is not None
+
+
 async def test_edit_is_annotated_where_the_client_shows_it(tmp_path: Path) -> None:
     async with editor(WORKSPACE, tmp_path, (*SCRIPTED, BODY)) as window:
         await window.ready()
