@@ -2,6 +2,7 @@
 
 Example: npm pack acorn@8 js-yaml@4 esprima@4 mustache@4, unpack them, then
     python -m scripts.prove_javascript FOLDER --edits 60
+    python -m scripts.prove_javascript --made 100
 
 Each package is driven with fixed input; what it answers is recorded once and compared after every single edit. Only
 code that the input reaches is edited, as V8's own coverage tells.
@@ -20,12 +21,15 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from hypothesis import Phase, given, settings
+
 from spark_lsp.actions.javascript import extract_function, extract_variable, inline
 from spark_lsp.actions.javascript.piece import piece_at
 from spark_lsp.actions.javascript.scopes import names_of
 from spark_lsp.text.edit import Edit, Span, apply_edits
 from spark_lsp.text.syntax import Syntax
-from tests.actions.javascript.execute import expression_selections, outcomes, parsed, statement_selections
+from tests.actions.javascript.execute import PROGRAMS, expression_selections, outcomes, parsed, statement_selections
+from tests.actions.javascript.programs_made import PROGRAMS_MADE
 
 Edits = tuple[Edit, ...]
 Finder = Callable[[Syntax, Span], "Edits | str | None"]
@@ -45,8 +49,10 @@ DRIVERS = {
     ),
     "mustache": (
         "mustache.js",
-        "const m = module.exports; return [m.render('{{#a}}<{{b}}>{{{c}}}{{^d}}none{{/d}}{{/a}}{{>p}}{{! x }}', "
-        "{a: [{b: '<&>', c: '<i>'}, {b: 2, d: true}], e: () => 'f'}, {p: ' {{e}} ok'})];",
+        (
+            "const m = module.exports; return [m.render('{{#a}}<{{b}}>{{{c}}}{{^d}}none{{/d}}{{/a}}{{>p}}{{! x }}', "
+            "{a: [{b: '<&>', c: '<i>'}, {b: 2, d: true}], e: () => 'f'}, {p: ' {{e}} ok'})];"
+        ),
     ),
 }
 """Package: the file, and what is asked of it. Its own text is the input of a parser."""
@@ -145,16 +151,62 @@ def prove(text: str, driver: str, edits: int, chance: random.Random, tally: Coun
                 Path(tempfile.gettempdir(), "wrong.js").write_text(program, "utf-8")
 
 
+def prove_programs(made: int, tally: Counter[str], why: Counter[str]) -> None:
+    """Try each action at every place of the programs kept for the tests, and at some of programs made by dice."""
+    for number, text in enumerate([*PROGRAMS.values(), *dice(made)]):
+        syntax = parsed(text)
+        edited: list[tuple[str, str]] = []
+        for name, (finder, places) in ACTIONS.items():
+            for span in list(places(syntax))[: None if number < len(PROGRAMS) else 40]:
+                found = None if syntax.error_count else finder(syntax, span)
+                if isinstance(found, str):
+                    tally[f"{name}: refused"] += 1
+                    why[NAMED.sub("… ", found)] += 1
+                elif found is not None:
+                    edited.append((name, apply_edits(text, found)))
+        compare(text, edited, tally)
+
+
+def dice(made: int) -> list[str]:
+    """Programs made at random, the same ones each time."""
+    programs: list[str] = []
+
+    @settings(max_examples=max(made, 1), deadline=None, database=None, derandomize=True, phases=[Phase.generate])
+    @given(text=PROGRAMS_MADE)
+    def collect(text: str) -> None:
+        programs.append(text)
+
+    collect()
+    return programs[:made]
+
+
+def compare(text: str, edited: list[tuple[str, str]], tally: Counter[str]) -> None:
+    """Run a program and its edited forms; one that does not run by itself was no throw of the dice."""
+    expected, *told = outcomes([text, *(program for _, program in edited)])
+    if any(line.startswith('"!!"') for line in expected):
+        return
+    for (name, program), outcome in zip(edited, told, strict=True):
+        tally[f"{name}: applied"] += 1
+        if outcome != expected:
+            tally[f"{name}: wrong"] += 1
+            Path(tempfile.gettempdir(), "wrong.js").write_text(program, "utf-8")
+
+
 def main() -> int:
     """Go through the packages in a folder; return 1 when an edit was wrong."""
     parser = argparse.ArgumentParser(prog="prove_javascript", description=__doc__)
-    parser.add_argument("folder", type=Path, help="where the packages are unpacked, each in a folder of its name")
+    parser.add_argument(
+        "folder", type=Path, nargs="?", help="where the packages are unpacked, each in a folder of its name"
+    )
     parser.add_argument("--edits", type=int, default=60, help="edits of each action and package")
+    parser.add_argument("--made", type=int, default=0, help="without a folder: so many programs made by dice as well")
     parser.add_argument("--seed", type=int, default=1, help="where the dice start")
     told = parser.parse_args()
     tally: Counter[str] = Counter()
     why: Counter[str] = Counter()
-    for name, (file, driver) in DRIVERS.items():
+    if told.folder is None:
+        prove_programs(told.made, tally, why)
+    for name, (file, driver) in DRIVERS.items() if told.folder is not None else ():
         found = next(iter(sorted(told.folder.glob(f"{name}-[0-9]*/package/{file}"))), None)
         if found is None:
             sys.stdout.write(f"{name}: not there\n")
