@@ -4,11 +4,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spark_lsp.engine.base import Control, Piece
+from spark_lsp.actions.chat.template import Message, prompt_of
+from spark_lsp.engine.base import Control, ModelInfo, Piece
 from spark_lsp.engine.fim import FAMILIES, family_for_model, family_named
 from spark_lsp.engine.remote_answer import Lines, StopScanner
 from spark_lsp.engine.remote_hosts import FIRST_REST_S, LONGEST_REST_S, Health, address_of, ranked, to_ask
-from spark_lsp.engine.remote_prompt import as_text, estimated_tokens, harmless
+from spark_lsp.engine.remote_prompt import (
+    CHAT_TEMPLATE,
+    END,
+    MESSAGE,
+    ChatMessage,
+    as_messages,
+    as_text,
+    estimated_tokens,
+    harmless,
+    is_conversation,
+)
 from spark_lsp.errors import EngineProtocolError, SettingsError
 
 STOPS = ("<|file_sep|>", "<|fim_pad|>", "\n\n\n")
@@ -104,6 +115,30 @@ def test_code_stays_as_it_is() -> None:
 def test_a_prompt_is_its_parts_in_order() -> None:
     parts = (Control("<|fim_prefix|>"), Piece("a"), Control("<|fim_suffix|>"), Piece("b"), Control("<|fim_middle|>"))
     assert as_text(parts) == "<|fim_prefix|>a<|fim_suffix|>b<|fim_middle|>"
+
+
+def remote_model() -> ModelInfo:
+    """What the remote engine tells of a model that can be talked to."""
+    return ModelInfo(
+        name="m", path="", family="", fim_order="psm", architecture="remote", vocabulary_size=0,
+        trained_context_tokens=0, context_tokens=0, has_chat_template=True, size_bytes=0, fingerprint="",
+        chat_template=CHAT_TEMPLATE, control_texts=(MESSAGE, END),
+    )  # fmt: skip
+
+
+@given(
+    st.lists(
+        st.tuples(st.sampled_from(["user", "assistant"]), st.text("ab<|>\n {}%", max_size=30)), min_size=1, max_size=5
+    ),
+    st.sampled_from(["", "```python\n"]),
+)
+def test_a_conversation_comes_out_as_it_went_in(said: list[tuple[str, str]], opening: str) -> None:
+    """What actions say by the model's chat template reaches the server's chat endpoint as messages again."""
+    messages = [Message("system", "You edit."), *(Message(role, text) for role, text in said)]  # type: ignore[arg-type]
+    parts = prompt_of(remote_model(), messages, opening)
+    assert is_conversation(parts)
+    expected = tuple(ChatMessage(message.role, harmless(message.text)) for message in messages)
+    assert as_messages(parts) == (expected, opening)
 
 
 @given(st.lists(st.sampled_from(["a", "<", "<|", "file", "_sep|>", "\n", "fim_pad|>", " "]), max_size=30))
