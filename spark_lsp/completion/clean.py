@@ -6,11 +6,13 @@ Never adds text of its own beyond indentation; what it cannot mend it cuts or dr
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 
 from spark_lsp.completion.hole import Hole, imbalance, unclosed, unopened
 from spark_lsp.completion.indent import fix_indentation
 from spark_lsp.text.edit import Span
 
+_LONG_QUOTES = ('"""', "'''")
 _WORD_ENDS = re.compile(r"(?<=\w)(?!\w)|(?<=[)\]}])|(?<=[\"'`])(?=[^\"'`])")
 
 
@@ -23,10 +25,11 @@ class Cleaned:
     rule: str
 
 
-def clean(hole: Hole, text: str, *, whole: bool = True) -> Cleaned:
+def clean(hole: Hole, text: str, *, whole: bool = True, tries: int | None = None) -> Cleaned:
     """Return what may be shown; an empty text names its rule.
 
-    A text that is not ``whole`` was cut somewhere, so it ends at its last word at most.
+    A text that is not ``whole`` was cut somewhere, so it ends at its last word at most. ``tries`` bounds the ends that
+    are looked at: while the model still speaks another word is soon there.
     """
     text = fix_indentation(hole, text).rstrip()
     if not text.strip():
@@ -34,7 +37,7 @@ def clean(hole: Hole, text: str, *, whole: bool = True) -> Cleaned:
     if repeats_neighbour(hole, text):
         return Cleaned("", 0, "duplicate")
     is_there_already = False
-    for end in _ends(text, whole=whole):
+    for end in islice(_ends(text, whole=whole), tries):
         cut, replaced = fit_rest_of_line(hole, text[:end].rstrip())
         if not cut.strip():
             is_there_already = True
@@ -74,6 +77,8 @@ def fit_rest_of_line(hole: Hole, text: str) -> tuple[str, int]:
 
 def is_fit(hole: Hole, text: str, replaced: int) -> bool:
     """Whether a text leaves no bracket open or over, no expression half, and the document parses no worse with it."""
+    if any(text.count(quote) % 2 and hole.snapshot.text.count(quote) % 2 == 0 for quote in _LONG_QUOTES):
+        return False  # as the parse would tell, but for the rest of the file it is costly
     opened, closed = hole.imbalance_with(text, replaced)
     opened_before, closed_before = hole.imbalance_with()
     if opened > opened_before or closed > closed_before:

@@ -1,11 +1,12 @@
 """From what the model has said to what may be shown: trim, settle, confidence, clean, in this order.
 
 A pure function of the text and its scores: how the stream was sliced never matters, and what it returns for an
-unfinished text is a beginning of what it returns for the finished one.
+unfinished text, if anything, is a beginning of what it returns for any longer one.
 """
 
 import re
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from spark_lsp.completion.clean import Cleaned, clean
 from spark_lsp.completion.confidence import Scores, confidence_of, confident_end
@@ -15,7 +16,10 @@ from spark_lsp.completion.settle import settled
 from spark_lsp.completion.trim import trim
 
 _OPEN_WORD = re.compile(r"\w+$")
+TRIES_WHILE_SPEAKING = 3
 FEWEST_SURE_CHARACTERS = 3  # a confident "(" or "x" is no help
+
+_clean = lru_cache(maxsize=8)(clean)  # most chunks settle nothing
 
 
 @dataclass(frozen=True)
@@ -55,7 +59,7 @@ def judge(hole: Hole, raw: str, scores: Scores, terms: Terms, *, finished: bool,
         if sure < len(text):
             sure_part = Cleaned(_whole_words(text, sure), 0, "confidence")
             text, rule, is_whole = sure_part.text, sure_part.rule, False
-    cleaned = clean(hole, text, whole=is_whole)
+    cleaned = _clean(hole, text, whole=is_whole, tries=None if trimmed.done else TRIES_WHILE_SPEAKING)
     is_little = sum(not char.isspace() for char in cleaned.text) < FEWEST_SURE_CHARACTERS
     if not cleaned.text or (terms.confidence and not is_whole and is_little):
         return Judged("", 0, rule or cleaned.rule, trimmed.done)

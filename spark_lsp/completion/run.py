@@ -61,7 +61,7 @@ class Run:
         self.tokens += chunk.tokens
         self.stop_cause = chunk.stop
         self.usage = msgspec.structs.replace(chunk.usage or self.usage, generated_tokens=self.tokens)
-        self.judged = judge(
+        judged = judge(
             self.hole,
             self.raw,
             self.scores,
@@ -69,6 +69,8 @@ class Run:
             finished=chunk.stop is not None,
             whole=chunk.stop not in _CUT_SHORT,
         )
+        is_kept = not judged.text and not judged.done
+        self.judged = self.judged if is_kept else judged  # what may be shown stays so until there is more
 
     def watch(self) -> asyncio.Event:
         """Begin to wait; pair with ``unwatch``."""
