@@ -191,8 +191,10 @@ class _Shown:
 
     def has(self, segment: Segment) -> bool:
         """Whether the trunk holds this very text (what was edited since is stale there), or the window most of it."""
-        in_trunk = any(segment.text in text for text in self._texts.get(segment.path, ()))
-        return in_trunk or _similarity(segment, self._near) > SIMILAR_TO_WINDOW
+        texts = self._texts.get(segment.path)
+        return (texts is not None and any(segment.text in text for text in texts)) or _similarity(
+            segment, self._near
+        ) > SIMILAR_TO_WINDOW
 
 
 def _similarity(segment: Segment, near: set[str]) -> float:

@@ -33,15 +33,22 @@ class Heads:
     """Heads of definitions by content, so that a file is not read again for each of them."""
 
     def __init__(self) -> None:
-        self._kept: OrderedDict[tuple[str, int, str], tuple[str, int] | None] = OrderedDict()
+        self._kept: OrderedDict[tuple[str, int, str, bool], tuple[str, int] | None] = OrderedDict()
 
     def of(self, entry: FileEntry, definition: Definition) -> tuple[str, int] | None:
         """Return the lines of a head and the number of the first one; None where the file has changed on disk."""
-        key = (entry.content_hash, definition.span.start, definition.name)
+        return self._cut(entry, definition, whole=False)
+
+    def whole(self, entry: FileEntry, definition: Definition) -> tuple[str, int] | None:
+        """Return all lines of a definition and the number of the first; None for a long one and for a changed file."""
+        return self._cut(entry, definition, whole=True)
+
+    def _cut(self, entry: FileEntry, definition: Definition, *, whole: bool) -> tuple[str, int] | None:
+        key = (entry.content_hash, definition.span.start, definition.name, whole)
         if key in self._kept:
             self._kept.move_to_end(key)
             return self._kept[key]
-        found = _head(entry.text, definition)
+        found = _whole(entry.text, definition) if whole else _head(entry.text, definition)
         self._kept[key] = found
         if len(self._kept) > HEADS_KEPT:
             self._kept.popitem(last=False)
@@ -60,8 +67,7 @@ def _head(text: str, definition: Definition) -> tuple[str, int] | None:
     return "\n".join(kept), text.count("\n", 0, first) + 1
 
 
-def whole_definition(text: str, definition: Definition) -> tuple[str, int] | None:
-    """Return all lines of a definition and the number of the first; None for a long one and for a changed file."""
+def _whole(text: str, definition: Definition) -> tuple[str, int] | None:
     span = definition.span
     if span.end > len(text):
         return None

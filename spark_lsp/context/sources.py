@@ -7,7 +7,7 @@ fails is reported and left out; it never spoils the others. No source may return
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from spark_lsp.context.pieces import HEADED, Heads, whole_definition
+from spark_lsp.context.pieces import HEADED, Heads
 from spark_lsp.context.segment import Segment
 from spark_lsp.index.rank import RankedDefinition, rank_definitions
 from spark_lsp.index.recent import Recent
@@ -64,7 +64,7 @@ def ranked_definitions(cursor: Cursor) -> list[Segment]:
         if rest:
             found.append(_definition(each, rest, line + 1, each.score - REST_PENALTY))
         if place < BODIES and each.definition.kind in HEADED:
-            body = whole_definition(entry.text, each.definition)
+            body = cursor.heads.whole(entry, each.definition)
             if body is not None and body[0] != text:
                 found.append(_definition(each, *body, each.score - BODY_PENALTY))
     return found

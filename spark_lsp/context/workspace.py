@@ -35,6 +35,7 @@ SPARE_CELLS = 0.25  # what an engine has more than a prompt may take: for tails,
 TRUNK_PRIORITY = 2
 STARTS = 8  # files lately looked at whose surroundings come first in a trunk
 TAIL_KINDS = frozenset({"definition", "recent"})
+SHEETS_TOKENS, MOST_BESIDE_SHEETS = 8192, 120  # a trunk that holds the signatures around leaves the tail less to add
 TOKENS_PER_DEFINITION, MOST_DEFINITIONS = 10, 200  # heads take 10 to 40 tokens; ranking more costs time
 
 _WORD = re.compile(r"\w+(?=\W)")  # a finished word; the one being typed changes with each key
@@ -340,7 +341,8 @@ class WorkspaceContext:
 
 def definitions_for(budget: Budget) -> int:
     """Return how many definitions to rank for a tail: more than it holds, for some are shown already."""
-    return max(RANKED_DEFINITIONS, min(MOST_DEFINITIONS, budget.tail_tokens // TOKENS_PER_DEFINITION))
+    most = MOST_BESIDE_SHEETS if budget.trunk_tokens >= SHEETS_TOKENS else MOST_DEFINITIONS
+    return max(RANKED_DEFINITIONS, min(most, budget.tail_tokens // TOKENS_PER_DEFINITION))
 
 
 def _tokens(segments: Sequence[Segment]) -> int:
