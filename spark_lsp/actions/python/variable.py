@@ -21,16 +21,22 @@ from spark_lsp.text.edit import Edit, Span, apply_edits
 
 @dataclass(frozen=True, slots=True)
 class Variable:
-    """All that the edits need but the name. ``uses`` are the places to replace, the selected one among them."""
+    """All that the edits need but the name. ``uses`` are the places to replace, the selected one among them.
+
+    A selection that is a statement of its own becomes the assignment, and is no use.
+    """
 
     source: Source
     node: ast.expr
     at: int
     uses: tuple[Span, ...]
+    is_statement: bool = False
 
     def edits(self, name: str) -> tuple[Edit, ...]:
         """Return the edits: the assignment, and the name in place of each expression."""
         text = self.source.text
+        if self.is_statement:
+            return (Edit(Span(self.at, self.at), f"{name} = "), *(Edit(use, name) for use in self.uses))
         said = self.source.said(self.node)
         try:
             ast.parse(said, mode="eval")
@@ -45,7 +51,7 @@ class Variable:
             after = ast.parse(apply_edits(self.source.text, self.edits(name)))
         except (SyntaxError, ValueError, RecursionError):
             return False
-        back = _PutBack(name, self.node)
+        back = _PutBack(name, self.node, keeps=self.is_statement)
         tree = back.visit(after)
         same = ast.dump(tree) == ast.dump(self.source.tree)
         return same and back.assigned == 1 and back.read == len(self.uses)
@@ -54,9 +60,10 @@ class Variable:
 class _PutBack(ast.NodeTransformer):
     """Takes the assignment of a name out and puts its value where the name is read."""
 
-    def __init__(self, name: str, value: ast.expr) -> None:
+    def __init__(self, name: str, value: ast.expr, *, keeps: bool) -> None:
         self._name = name
         self._value = value
+        self._keeps = keeps
         self._told = ast.dump(value)
         self.assigned = 0
         self.read = 0
@@ -65,7 +72,7 @@ class _PutBack(ast.NodeTransformer):
         target = node.targets[0]
         if isinstance(target, ast.Name) and target.id == self._name and ast.dump(node.value) == self._told:
             self.assigned += 1
-            return None
+            return ast.Expr(node.value) if self._keeps else None
         return self.generic_visit(node)
 
     def visit_Name(self, node: ast.Name) -> ast.AST:
@@ -91,8 +98,10 @@ def variable_for(source: Source, piece: Piece) -> Variable | str:
     if refusal:
         return refusal
     found = list(_same_value(source, piece, statement, facts, starts, names))
-    uses = [piece.replaced or piece.span, *(source.span(each) for each in found)]
-    return Variable(source, node, source.span(statement).start, tuple(uses))
+    is_statement = isinstance(statement, ast.Expr) and statement.value is node
+    own = [] if is_statement else [piece.replaced or piece.span]
+    uses = (*own, *(source.span(each) for each in found))
+    return Variable(source, node, source.span(statement).start, uses, is_statement)
 
 
 def _unfit(source: Source, piece: Piece, node: ast.expr) -> str:
