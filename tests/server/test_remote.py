@@ -3,6 +3,8 @@
 from contextlib import AsyncExitStack
 from pathlib import Path
 
+from lsprotocol import types
+
 from tests.engine.endpoint import Endpoint, running
 from tests.server.client import REAL, editor
 
@@ -54,3 +56,22 @@ async def test_the_status_tells_of_an_endpoint_that_fails_and_of_its_return(tmp_
             number += 1
             await window.complete(f"c{number}.py", window.open(f"c{number}.py", text), by_hand=True)
         assert window.statuses[-1].kind == "Normal"
+
+
+async def test_an_instruction_goes_to_the_chat_endpoint(tmp_path: Path) -> None:
+    """Endpoints begin an answer in their own way: what is said before its fence is no code."""
+    words = ["Here you are:\n\n", "```python\n", "    return width", " * 2\n", "```\n"]
+    async with (
+        running(Endpoint(words=words, row=ROW)) as endpoint,
+        editor(WORKSPACE, tmp_path, REAL, settings=settings(endpoint)) as window,
+    ):
+        await window.ready()
+        window.open("a.py", "def twice(width):\n    return width + width$0\n")
+        place = {"start": {"line": 1, "character": 4}, "end": {"line": 1, "character": 24}}
+        arguments = [window.uri("a.py"), place, "use a product"]
+        command = types.ExecuteCommandParams("spark.rewrite", arguments)
+        assert await window.client.workspace_execute_command_async(command) is True, await window.reasons()
+        (edit,) = window.edits
+        assert "width * 2" in str(edit.document_changes)
+        asked = next(one for one in endpoint.asked if one.path == "/v1/chat/completions")
+        assert "use a product" in asked.body["messages"][-1]["content"]
