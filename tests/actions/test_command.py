@@ -14,6 +14,7 @@ import pytest
 
 from spark_lsp.text.language import LANGUAGES
 from spark_lsp.text.syntax import parse
+from tests.llama.gguf_files import with_chat
 
 LEDGER = Path(__file__).parents[2] / "samples" / "ledger"
 PLACE_LINE = '    def is_open(self) -> bool:\n        """Return whether the account may still be used."""\n'
@@ -111,3 +112,27 @@ def test_nothing_to_apply_is_said_plainly(account: Path, variables: dict[str, st
     told = _spark(variables, "actions", f"{account}:1:1", "--apply", "implement.body", code=1)
     assert "does not apply here" in told
     assert "Traceback" not in told
+
+
+TEMPLATE = "{% for m in messages %}<|file_sep|>{{ m.role }}\n{{ m.content }}\n{% endfor %}<|file_sep|>assistant\n"
+
+
+@pytest.mark.model
+def test_a_model_with_a_chat_template_is_talked_to(account: Path, variables: dict[str, str], tmp_path: Path) -> None:
+    """The shipped model made to say that it can be talked to: all but its judgement is real."""
+    model = str(with_chat(tmp_path / "chat.gguf", TEMPLATE))
+    place = f"{account}:{_line(account)}:9"
+    offers = json.loads(_spark(variables, "actions", place, "--json", "--model", model, "--instruction", "be brief"))
+    assert {"rewrite", "simplify"} <= {offer["id"] for offer in offers if offer["needs"] == "chat"}
+    arguments = ("--apply", "rewrite", "--instruction", "be brief", "--json", "--model", model)
+    answer = json.loads(_spark(variables, "actions", place, *arguments))
+    assert answer["stats"]["prompt_tokens"] > 100
+    assert answer["stats"]["generated_tokens"] > 0
+    assert (answer["reason"] == "ok") == bool(answer["edits"])
+    assert bool(answer["message"]) != bool(answer["edits"])
+
+
+@pytest.mark.model
+def test_a_model_without_a_chat_template_says_what_it_lacks(account: Path, variables: dict[str, str]) -> None:
+    told = _spark(variables, "actions", f"{account}:{_line(account)}:9", "--apply", "simplify", code=1)
+    assert "simplify needs a model with a chat template" in told

@@ -77,7 +77,8 @@ def _changed(target: Target) -> Definition | None:
     body = found.inner.child_by_field_name("body") if found is not None else None
     if found is None or body is None or target.syntax is None:
         return None
-    return found if target.span.start <= target.syntax.wrap(body).span.start else None
+    head = target.snapshot.text[: target.syntax.wrap(body).span.start].rstrip()
+    return found if target.span.start <= len(head) else None
 
 
 def _places(target: Target, tools: Tools, found: Definition) -> Iterator[tuple[str, Target, Span]]:

@@ -1,5 +1,6 @@
 """``rewrite`` and ``simplify``: what the model is shown, what is accepted of its answer, what is refused and why."""
 
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -196,3 +197,41 @@ async def test_a_model_that_turns_out_to_have_no_template_says_so() -> None:
     room = ActionsRoom(CATALOG, rooms.engine, rooms.context, ActionsSettings, rooms.log.append)
     with pytest.raises(ModelUnusable, match="no chat template"):
         await room.propose("rewrite", aimed(BEFORE, instruction="x"))
+
+
+async def test_cancelling_stops_the_model() -> None:
+    engine = talking(["    return w * h\n```"])
+    await engine.start()
+    engine.hold()
+    rooms = TestRooms(engine)
+    choice = asyncio.create_task(rooms.actions.propose("rewrite", aimed(BEFORE, instruction="x")))
+    await engine.arrived.wait()
+    choice.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await choice
+    assert (engine.stopped, rooms.reasons) == ([None], ["cancelled"])
+
+
+async def test_a_second_choice_in_the_document_replaces_the_first() -> None:
+    engine = talking(["    return w * h\n```"])
+    await engine.start()
+    engine.hold()
+    rooms = TestRooms(engine)
+    first = asyncio.create_task(rooms.actions.propose("rewrite", aimed(BEFORE, instruction="x")))
+    await engine.arrived.wait()
+    engine.arrived.clear()
+    second = asyncio.create_task(rooms.actions.propose("simplify", aimed(BEFORE)))
+    await engine.arrived.wait()
+    engine.release()
+    assert [each.reason for each in await asyncio.gather(first, second)] == ["superseded", "ok"]
+
+
+async def test_progress_counts_tokens_and_the_model_is_stopped_behind_its_fence() -> None:
+    seen: list[tuple[int, float]] = []
+    engine = talking(["    return w * h\n```\n" + "and so on\n" * 200])
+    await engine.start()
+    target = aimed(BEFORE, instruction="x")
+    proposal = await TestRooms(engine).actions.propose("rewrite", target, lambda *progress: seen.append(progress))
+    assert seen[-1][0] == proposal.usage.generated_tokens < 30
+    assert all(rate > 0 for tokens, rate in seen if tokens)
+    assert engine.stopped == [None]
