@@ -59,5 +59,10 @@ def status_of(
     elif model.warnings:
         kind, message = "Warning", " ".join(model.warnings)
     else:
-        kind, message = "Normal", " ".join(("Ready.", *model.notes))
+        recorded = ("Requests are recorded, code included (serve --record).",) if _is_recording(rooms) else ()
+        kind, message = "Normal", " ".join(("Ready.", *recorded, *model.notes))
     return Status(kind, busy, message, name, indexed, resident)
+
+
+def _is_recording(rooms: Rooms | None) -> bool:
+    return rooms is not None and rooms.completer.writer.record is not None

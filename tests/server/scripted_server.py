@@ -44,7 +44,8 @@ def main() -> None:
         family=os.environ.get("SCRIPTED_FAMILY", "qwen2.5-coder"),
         chat_template=os.environ.get("SCRIPTED_CHAT", ""),
     )
-    SparkServer(partial(open_rooms, engine=engine)).start_io()
+    record = os.environ.get("SCRIPTED_RECORD")
+    SparkServer(partial(open_rooms, engine=engine, record=Path(record) if record else None)).start_io()
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ import pytest
 from lsprotocol import types
 from pygls.exceptions import JsonRpcException
 
+from spark_lsp.completion.recording import read_recording
 from tests.server.client import SCRIPTED, Editor, capabilities, editor
 
 WORKSPACE = "#- a.py\ndef alpha(x):\n    return x\n"
@@ -175,3 +176,41 @@ async def test_feedback_notifications_are_taken(tmp_path: Path) -> None:
         await window.reasons()
         lines = (tmp_path / "XDG_STATE_HOME" / "spark-lsp" / "feedback.jsonl").read_text().splitlines()
         assert ['"shown"' in lines[0], '"partly_accepted"' in lines[1]] == [True, True]
+
+
+async def test_asked_by_hand_there_are_several_candidates(tmp_path: Path) -> None:
+    async with editor(WORKSPACE, tmp_path, (*SCRIPTED, "1, 2)", "first)", "1, 2)", "alpha(value))")) as window:
+        await window.ready()
+        at = window.open("b.py", CALL)
+        params = window.request("b.py", at, by_hand=True)
+        answer = await window.client.text_document_inline_completion_async(params)
+        assert isinstance(answer, types.InlineCompletionList)
+        texts = [item.insert_text for item in answer.items]
+        assert 1 < len(texts) <= 3
+        assert len(set(texts)) == len(texts)
+        assert len({item.command.arguments[0]["id"] for item in answer.items if item.command}) == len(texts)
+
+
+async def test_typing_with_several_cursors_is_left_alone(tmp_path: Path) -> None:
+    async with editor(WORKSPACE, tmp_path, (*SCRIPTED, "1, 2)")) as window:
+        await window.ready()
+        window.open("b.py", "first = \nsecond = \n")
+        window.versions["b.py"] += 1
+        identifier = types.VersionedTextDocumentIdentifier(window.versions["b.py"], window.uri("b.py"))
+        places = [types.Position(1, 9), types.Position(0, 8)]
+        changes = [types.TextDocumentContentChangePartial(types.Range(at, at), "x") for at in places]
+        window.client.text_document_did_change(types.DidChangeTextDocumentParams(identifier, changes))
+        assert await _reason_of(window, "b.py", types.Position(0, 9)) == "gate.several_cursors"
+
+
+async def test_recorded_requests_are_named_in_the_log_and_the_status(tmp_path: Path) -> None:
+    told = {"SCRIPTED_RECORD": str(tmp_path / "requests")}
+    async with editor(WORKSPACE, tmp_path, (*SCRIPTED, "1, 2)"), environment=told) as window:
+        await window.ready()
+        await window.until(lambda w: "recorded" in w.statuses[-1].message)
+        at = window.open("b.py", CALL)
+        assert await window.complete("b.py", at)
+        log = await window.send("spark/log", {})
+        recording = read_recording(Path(log.requests[-1].facts.recorded))
+        assert recording.raw == "1, 2)"
+        assert "def alpha(x):" in "".join(part.text for part in recording.request.prompt)
