@@ -69,7 +69,4 @@ def is_secret_name(name: str) -> bool:
 
 def has_secret(text: str) -> bool:
     """Whether a text holds a private key or a token of a well-known shape."""
-    for literal, shape in _SHAPES:  # noqa: SIM110 - any() would take a quarter more, and every file is asked
-        if literal in text and shape.search(text):
-            return True
-    return False
+    return any(literal in text and shape.search(text) for literal, shape in _SHAPES)
