@@ -290,8 +290,9 @@ class RemoteEngine:
     ) -> Trouble | None:
         """Ask one endpoint; return its trouble when it gave no text, else None: the answer is in the queue."""
         link = self._links[endpoint.address.url]
-        for _ in range(2):
-            path, body = body_of(request, self._served, plain=endpoint.plain)
+        plain = endpoint.plain
+        while True:
+            path, body = body_of(request, self._served, plain=plain)
             has_text = False
             trouble: Trouble | None = None
             async with aclosing(link.stream(path, body)) as events:
@@ -300,20 +301,20 @@ class RemoteEngine:
                         trouble = event
                         break
                     endpoint.answered()
+                    endpoint.plain = plain
                     has_text = has_text or bool(event.text)
                     queue.put_nowait(event)
             if trouble is None:
                 queue.put_nowait(Event(is_last=True))
                 return None
-            if trouble.refuses_fields and not endpoint.plain and not has_text:
-                endpoint.plain = True
+            if trouble.refuses_fields and not plain and not has_text:
+                plain = True  # remembered when it helps
                 continue
             endpoint.failed(trouble.words, asyncio.get_running_loop().time())
             if has_text:
                 queue.put_nowait(_named(trouble, endpoint.address.host))
                 return None
             return trouble
-        return trouble
 
     def _with_cost(self, chunk: Chunk) -> Chunk:
         """Learn from a final chunk what reading costs, and tell what is known."""

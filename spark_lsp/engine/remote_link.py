@@ -24,6 +24,7 @@ ANSWER_S: Final = 30.0
 """Longest silence of an endpoint, before its first token and between two."""
 
 _MOST_BODY_BYTES: Final = 4 * 1024 * 1024
+_LOOKED_AT_BYTES: Final = 8192
 _LONGEST_RETRY_S: Final = 2.0  # an editor does not wait for what a server asks for beyond that
 _BACK_OFF_S: Final = 0.1
 _BUSY: Final = frozenset({429, 502, 503, 504})
@@ -99,7 +100,7 @@ class RemoteLink:
                 "POST", f"{self.address.url}{path}", content=msgspec.json.encode(body), headers=self._headers()
             ) as answer:
                 if answer.status_code != httpx2.codes.OK:
-                    yield _refusal(answer.status_code, answer.headers)
+                    yield _too_long(await _beginning(answer)) or _refusal(answer.status_code, answer.headers)
                     return
                 async with aclosing(_events(answer)) as events:
                     async for event in events:
@@ -172,6 +173,25 @@ async def _events(answer: httpx2.Response) -> AsyncGenerator[Event]:
         read_line(rest.decode("utf-8", "replace"))  # says that it is no event at all
     if rest or not ended:
         raise EngineProtocolError("The endpoint broke its answer off.")
+
+
+async def _beginning(answer: httpx2.Response) -> bytes:
+    """Return the beginning of an error's body, which is looked at and never told: it may repeat the prompt."""
+    data = b""
+    async with aclosing(answer.aiter_bytes()) as pieces:
+        async for piece in pieces:
+            data += piece
+            if len(data) > _LOOKED_AT_BYTES:
+                break
+    return data[:_LOOKED_AT_BYTES]
+
+
+def _too_long(body: bytes) -> Trouble | None:
+    """Say so when an error is about the length of the prompt: in llama.cpp's words, or in vLLM's and OpenAI's."""
+    if not any(words in body for words in (b"exceed_context_size", b"maximum context length", b"context window")):
+        return None
+    fix = "Set spark.backend.contextTokens to what the server was started with, or start it with more."
+    return Trouble("has a shorter context than the prompt needs", fix=fix)
 
 
 def _refusal(status: int, headers: httpx2.Headers) -> Trouble:

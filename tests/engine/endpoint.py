@@ -105,6 +105,10 @@ async def _misbehave(endpoint: Endpoint, what: str, reader: asyncio.StreamReader
         extra = f"Retry-After: {wait}\r\n" if wait else ""
         _send(writer, int(status), b'{"error":{"message":"a lot of your code"}}', "application/json", extra)
         return True
+    if what == "too long":
+        body = b'{"error":{"code":400,"type":"exceed_context_size_error","message":"a lot of your code"}}'
+        _send(writer, 400, body, "application/json")
+        return True
     if what == "drop":
         return False
     begin = _event(endpoint.words[0])

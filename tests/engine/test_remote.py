@@ -225,6 +225,7 @@ async def test_what_may_pass_is_tried_again(script: list[str]) -> None:
         (["cut"], "broke"),
         (["error event"], "error of its own"),
         (["400", "400"], "did not understand"),
+        (["too long"], "shorter context than the prompt needs"),
     ],
 )
 async def test_a_fault_is_one_sentence_without_content(script: list[str], said: str) -> None:
@@ -267,6 +268,17 @@ async def test_a_server_that_refuses_what_it_does_not_know_is_asked_plainly() ->
         assert len(first["stop"]) == 6
         assert len(second["stop"]) == 4
         assert second == third, "it is remembered"
+
+
+async def test_a_refusal_that_plain_words_do_not_mend_is_not_remembered() -> None:
+    endpoint = Endpoint(script=["400", "400"])
+    async with engine_for(endpoint) as engine:
+        await engine.start()
+        with pytest.raises(EngineFailed):
+            await collect(engine, infill())
+        await collect(engine, infill())
+        assert "stream_options" not in endpoint.bodies[1]
+        assert "stream_options" in endpoint.bodies[2]
 
 
 async def test_each_workspace_keeps_to_its_endpoint() -> None:
