@@ -185,12 +185,13 @@ class WorkspaceContext:
     async def _gathered(self, cursor: Cursor) -> list[Candidate]:
         """Return counted candidates for the tail.
 
-        They are chosen anew when the cursor comes to another line or a word of its line is finished, not with each
-        key: a tail that changes has to be read again by the model.
+        They are chosen anew when the cursor comes to another line or a name that the workspace defines is finished on
+        it, not with each key: ranking takes longer than a key may, and a tail that changes has to be read again.
         """
         lines, text = cursor.snapshot.lines, cursor.snapshot.text
         line = lines.line_of(cursor.offset)
-        words = tuple(_WORD.findall(text, lines.starts[line], cursor.offset))
+        typed = _WORD.findall(text, lines.starts[line], cursor.offset)
+        words = frozenset(word for word in typed if word in cursor.view.definitions)
         elsewhere = next((edit for edit in self._recent.edits() if edit.path != cursor.path), None)
         key = (cursor.snapshot.uri, line, words, len(cursor.view.files), elsewhere, cursor.definitions)
         if key != self._found_for:
