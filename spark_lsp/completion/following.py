@@ -18,9 +18,12 @@ STANDS_S = 0.2
 
 @dataclass
 class _Prepared:
-    """The document with the cursor below what is accepted; ``handle`` until the suggestion has stood, then ``run``."""
+    """A suggestion that may be accepted; ``handle`` until it has stood, then ``run``."""
 
-    hole: Hole
+    after: str
+    """The document up to the suggestion's end."""
+    rest: str
+    """The document behind it, once it is accepted."""
     handle: asyncio.TimerHandle | None = None
     run: Run | None = None
 
@@ -35,16 +38,21 @@ class Following:
 
     def expect(self, hole: Hole, text: str, replaced: int) -> None:
         """Prepare what follows when this suggestion is accepted."""
-        after = next_line(hole, text, replaced)
-        if after is None:
+        uri = hole.snapshot.uri
+        prepared = _Prepared(hole.prefix + text, hole.suffix[replaced:])
+        known = self._prepared.get(uri)
+        if known and (known.after, known.rest) == (prepared.after, prepared.rest):
             return
-        known = self._prepared.get(hole.snapshot.uri)
-        if known and known.hole.prefix == after.prefix and known.hole.suffix == after.suffix:
-            return
-        self.drop(hole.snapshot.uri)
-        prepared = _Prepared(after)
-        self._prepared[hole.snapshot.uri] = prepared
-        prepared.handle = asyncio.get_running_loop().call_later(self._stands_s, self._start, prepared)
+        self.drop(uri)
+        self._prepared[uri] = prepared
+
+        def start() -> None:
+            prepared.handle = None
+            below = next_line(hole, text, replaced)
+            if below is not None:
+                prepared.run = self._begin(below)
+
+        prepared.handle = asyncio.get_running_loop().call_later(self._stands_s, start)
 
     def take(self, hole: Hole) -> Run | None:
         """Return the prepared run for a hole that it fits; it is somebody's answer from now on."""
@@ -60,8 +68,7 @@ class Following:
         prepared = self._prepared.get(hole.snapshot.uri)
         if prepared is None:
             return
-        target = prepared.hole
-        is_on_its_way = target.prefix.startswith(hole.prefix) and hole.suffix.endswith(target.suffix)
+        is_on_its_way = prepared.after.startswith(hole.prefix) and hole.suffix.endswith(prepared.rest)
         fits = prepared.run is not None and prepared.run.continues(hole)
         if not (is_on_its_way or fits):
             self.drop(hole.snapshot.uri)
@@ -80,10 +87,6 @@ class Following:
         for uri in list(self._prepared):
             self.drop(uri)
         return tasks
-
-    def _start(self, prepared: _Prepared) -> None:
-        prepared.handle = None
-        prepared.run = self._begin(prepared.hole)
 
 
 def accepted(hole: Hole, text: str, replaced: int) -> Hole:
