@@ -15,6 +15,8 @@ from spark_lsp.cli.place import read_place, workspace_of
 from spark_lsp.context.pack import Packed
 from spark_lsp.context.page import as_html
 from spark_lsp.context.report import as_json
+from spark_lsp.errors import Reason
+from spark_lsp.trace import TraceRecord
 
 
 def context(
@@ -40,12 +42,21 @@ def context(
 
     packed = asyncio.run(run())
     if html:
-        html.write_text(as_html(packed, f"Context of {place}"), "utf-8")
+        html.write_text(as_html(packed, f"Context of {place}", [_account(packed)]), "utf-8")
         errors.print(f"Written to {html}.")
     if json_output:
         sys.stdout.write(json.dumps(as_json(packed, with_prompt=True), ensure_ascii=False) + "\n")
         return
     _print(packed)
+
+
+def _account(packed: Packed) -> TraceRecord:
+    """Return what this very request cost; of other requests an editor's own page tells."""
+    stages_ms = {"gather": packed.gather_ms, "pack": packed.pack_ms}
+    total_ms = sum(stages_ms.values())
+    return TraceRecord(
+        name="context", reason=Reason.OK, started_s=0.0, total_ms=total_ms, stages_ms=stages_ms, facts={}
+    )
 
 
 def _print(packed: Packed) -> None:
