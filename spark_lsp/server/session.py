@@ -132,6 +132,8 @@ class Session:
             self.client.show_error(error)
         if previous:
             await previous.close()
+            if previous.index and (self.rooms is None or self.rooms.index is not previous.index):
+                await asyncio.to_thread(previous.index.close)
         if self.rooms and (previous is None or previous.index is not self.rooms.index):
             self.spawn(self._index(), "index")
         self.spawn(self._start_engine(), "engine")
@@ -167,6 +169,8 @@ class Session:
             self.watcher.stop()
         if self.rooms:
             await self.rooms.close()
+            if self.rooms.index:
+                self.rooms.index.close()  # ends its workers now, not when they notice
             self.rooms = None
 
     async def reindex(self) -> None:
