@@ -13,6 +13,7 @@ from tree_sitter import Node
 from spark_lsp.actions.javascript.dataflow import Taken, given, taken
 from spark_lsp.actions.javascript.flow import BLOCKS, Facts, ancestors, ends, facts_of, is_tail
 from spark_lsp.actions.javascript.layout import indent_at, moved, semicolon
+from spark_lsp.actions.javascript.narrowing import type_problem
 from spark_lsp.actions.javascript.piece import TYPED, Piece, analysed, scope_of
 from spark_lsp.actions.javascript.scopes import CLASSES, HOISTED, Binding, Names, Scope, Use
 from spark_lsp.actions.javascript.types import type_of
@@ -51,6 +52,7 @@ def plan_of(piece: Piece) -> Plan | str:
     out = given(piece, list(_bindings(names.uses)), body)
     is_leaving = facts.returns and (ends(piece.nodes) or is_tail(piece.nodes[-1], body.node))
     problem = out.problem or _general_problem(piece, names, facts, body, leaves=is_leaving, gives=bool(out.declared))
+    problem = problem or type_problem(piece, body.node)
     if problem:
         return problem
     used = [binding for binding in _bindings(names.uses) if any(piece.holds(use.node) for use in binding.uses)]

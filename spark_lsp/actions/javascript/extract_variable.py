@@ -9,6 +9,7 @@ from tree_sitter import Node
 
 from spark_lsp.actions.javascript.flow import BLOCKS, ancestors
 from spark_lsp.actions.javascript.layout import indent_at, semicolon
+from spark_lsp.actions.javascript.narrowing import type_problem
 from spark_lsp.actions.javascript.order import comes_first, statement_of
 from spark_lsp.actions.javascript.piece import Piece, analysed, scope_of
 from spark_lsp.actions.javascript.purity import (
@@ -48,7 +49,10 @@ def naming_of(piece: Piece) -> Naming | str:  # noqa: PLR0911 - a list of reason
         return "The selection does not parse."
     if node.type in _ALONE:
         return "This is a name already." if node.type == "identifier" else "This cannot be evaluated earlier."
-    names, _body = analysed(piece)
+    names, body = analysed(piece)
+    problem = type_problem(piece, body.node)
+    if problem:
+        return problem
     uses = uses_by_node(names)
     if any(each.type == "with_statement" for each in ancestors(node)):
         return "Within with, no one can know what a name means."

@@ -32,8 +32,8 @@ _NO_VALUES: Final = frozenset(
         "array_pattern", "assignment_pattern", "class_heritage", "decorator", "export_specifier", "export_statement",
         "extends_clause", "import_clause", "import_specifier", "import_statement", "jsx_attribute",
         "jsx_closing_element", "jsx_element", "jsx_opening_element", "jsx_self_closing_element", "literal_type",
-        "namespace_import", "nested_identifier", "object_pattern", "rest_pattern", "type_predicate", "type_query",
-        "update_expression",
+        "namespace_import", "nested_identifier", "object_pattern", "pair_pattern", "rest_pattern", "type_predicate",
+        "type_query", "update_expression",
     )
 )  # fmt: skip
 """Where what looks like an expression is none."""
