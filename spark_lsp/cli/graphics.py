@@ -53,7 +53,7 @@ def read_build() -> Build:
     Raises:
         EngineFailed: it cannot be loaded.
     """
-    command = [sys.executable, "-m", "spark_lsp.llama.devices"]
+    command = [sys.executable, "-P", "-m", "spark_lsp.llama.devices"]
     try:
         done = subprocess.run(  # noqa: S603  our own interpreter and module
             command, stdin=subprocess.DEVNULL, capture_output=True, timeout=_ANSWER_S, check=False

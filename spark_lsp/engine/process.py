@@ -34,7 +34,8 @@ def spawn(order: wire.HostOrder) -> subprocess.Popen[bytes]:
     Raises:
         EngineFailed: the process cannot be started.
     """
-    command = [sys.executable, "-m", "spark_lsp", "engine", "run", msgspec.json.encode(order).decode()]
+    # -P keeps modules that lie in the working folder, which is the user's workspace, out of our process.
+    command = [sys.executable, "-P", "-m", "spark_lsp", "engine", "run", msgspec.json.encode(order).decode()]
     try:
         _rotate(Path(order.endpoint.log))
         with Path(order.endpoint.log).open("ab") as log:
@@ -117,7 +118,7 @@ def describe_model(path: str | Path) -> ModelInfo:
         ModelMissing, ModelUnusable: it is no usable model.
         EngineFailed: the process gave no answer.
     """
-    command = [sys.executable, "-m", "spark_lsp", "engine", "probe", str(path)]
+    command = [sys.executable, "-P", "-m", "spark_lsp", "engine", "probe", str(path)]
     try:
         done = subprocess.run(  # noqa: S603  our own interpreter and module
             command, stdin=subprocess.DEVNULL, capture_output=True, timeout=_PROBE_S, check=False

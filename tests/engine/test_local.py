@@ -435,6 +435,16 @@ async def test_too_little_memory_is_said() -> None:
     await engine.close()
 
 
+async def test_modules_in_the_workspace_stay_out_of_the_engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("msgspec", "typer", "queue"):
+        (tmp_path / f"{name}.py").write_text("raise SystemExit(3)\n", "utf-8")
+    monkeypatch.chdir(tmp_path)
+    engine = await started(shipped(context_tokens=2048))
+    assert (await collect(engine, Infill(prompt(), 2)))[-1].stop is not None
+    assert (await asyncio.to_thread(describe_model, SHIPPED)).name == "spark-nano"
+    await engine.close()
+
+
 async def test_a_prompt_that_does_not_fit_is_said() -> None:
     engine = await started(shipped(context_tokens=2048))
     with pytest.raises(EngineFailed, match="the context holds 2,048"):

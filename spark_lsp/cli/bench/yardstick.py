@@ -84,7 +84,7 @@ class Bare:
     @classmethod
     async def open(cls, launch: EngineLaunch) -> "Bare":
         """Start the process; it loads the model while nobody waits."""
-        command = [sys.executable, "-m", "spark_lsp", "engine", "bare", msgspec.json.encode(launch).decode()]
+        command = [sys.executable, "-P", "-m", "spark_lsp", "engine", "bare", msgspec.json.encode(launch).decode()]
         pipe = asyncio.subprocess.PIPE
         process = await asyncio.create_subprocess_exec(*command, stdin=pipe, stdout=pipe, limit=_LONGEST_LINE_BYTES)
         return cls(process)
