@@ -48,8 +48,7 @@ async def pause(session: Session, _arguments: list[Any]) -> None:
     if session.rooms:
         session.rooms.completer.paused = True
         await session.rooms.stop_generating()
-        if not (await session.rooms.engine.status()).busy:  # unless another window or a code action needs it
-            await session.rooms.engine.close()
+        session.spawn(session.leave_engine(), "leave the engine")
     session.tell_status()
 
 

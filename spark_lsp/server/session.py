@@ -30,6 +30,7 @@ from spark_lsp.trace import Trace, TraceLog
 OPEN_TIMEOUT_S = 10.0  # a client that never answers for its settings must not keep requests waiting
 LONG_READ_TOKENS = 4096  # a shorter trunk is read within a second or two; progress would only flicker
 ALLOW = "Allow"
+BUSY_S = 0.2
 REINDEX_DELAY_S = 0.3  # a pause in the typing; parsing one file takes a few milliseconds in a thread
 
 _log = logging.getLogger("spark_lsp.server")
@@ -183,6 +184,14 @@ class Session:
             await self.rooms.engine.unload()
             self.rooms.context.engine_lost()
         await self._start_engine()
+
+    async def leave_engine(self) -> None:
+        """Leave the engine as soon as it has nothing to do for anyone, unless completions are resumed before."""
+        while (rooms := self.rooms) is not None and rooms.completer.paused:
+            if not (await rooms.engine.status()).busy:  # what was stopped is still ending, or a code action runs
+                await rooms.engine.close()
+                return
+            await asyncio.sleep(BUSY_S)
 
     # -- changes -----------------------------------------------------------------------------------------------------
 

@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 from lsprotocol import types
 
@@ -156,6 +157,19 @@ async def test_unloading_gives_the_memory_back_and_the_next_completion_loads_aga
             while item is None:
                 at = window.type("shop/main.py", at, " ")
                 item = await window.complete("shop/main.py", types.Position(7, 0), by_hand=True)
+
+
+async def test_paused_the_model_leaves_after_the_idle_time(tmp_path: Path) -> None:
+    settings = {**PATIENT, "engine": {"idleMinutes": 0.05}}
+    async with window_on(tmp_path, settings) as window:
+        await window.ready()
+        at = window.open("main.py", MAIN)
+        assert await window.complete("main.py", at, by_hand=True)
+        _, out, _ = await _command(tmp_path, "engine", "status", "--json")
+        process = psutil.Process(json.loads(out)["pid"])
+        await window.client.workspace_execute_command_async(types.ExecuteCommandParams("spark.pause"))
+        await asyncio.to_thread(psutil.wait_procs, [process], timeout=60)
+        assert not process.is_running()
 
 
 async def test_two_windows_share_one_engine(tmp_path: Path) -> None:
