@@ -12,9 +12,10 @@ from typing import Any
 import psutil
 import pytest
 
+from tests.editors.marks import FORGETFUL
 from tests.editors.shop import SPARK, engine_pid, environment, stop_engine, write_ledger
 
-pytestmark = [pytest.mark.editor, pytest.mark.model]
+pytestmark = [pytest.mark.editor, pytest.mark.model, FORGETFUL]
 
 REPORT, MONEY = "ledger/report.py", "ledger/money.py"
 MODEL_DEADLINE_S = 120

@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 
 from tests.editors.conftest import FAKE_SERVER
+from tests.editors.marks import FORGETFUL
 from tests.editors.shop import SPARK, environment, stop_engine, write
 
-pytestmark = pytest.mark.editor
+pytestmark = [pytest.mark.editor, FORGETFUL]
 
 Fake = Callable[..., Any]
 

@@ -5,7 +5,9 @@ from typing import Any
 
 import pytest
 
-pytestmark = pytest.mark.editor
+from tests.editors.marks import FORGETFUL
+
+pytestmark = [pytest.mark.editor, FORGETFUL]
 
 Fake = Callable[..., Any]
 
@@ -48,6 +50,7 @@ def test_it_grows_while_it_streams_and_never_flickers(fake_vscode: Fake) -> None
     for shown in steps:
         window.control.send("fake/next", after="= ")
         window.wait_ghost(shown)
+    window.wait("the last step in a frame", lambda: window.watched()[-1] == steps[-1])
     seen = window.watched()
     first = seen.index(steps[0])
     assert all(text.startswith(steps[0]) for text in seen[first:]), "it never went away, not for one frame"
