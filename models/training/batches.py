@@ -22,6 +22,9 @@ POOL_STRIDE = 1_000_000  # numbers of samples set aside for a pool, far more tha
 ROW_STEP = 64  # rows are padded to a multiple of this
 MIDDLE_WEIGHT = 3.0  # an answer is a twentieth of a sample
 END_WEIGHT = 9.0  # its end is one token of an answer, and a model that runs on past it costs a user most
+# Nothing marks where a prefix ends and the answer begins, so what prefixes teach of line ends holds for answers too:
+# a dozen tokens like ")\n" beside one ")" that the end token follows.
+LINE_END_WEIGHT = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +69,7 @@ def batch_of(rows: Sequence[Sequence[Sample]], tokens: int) -> Batch:
             ids[row, place:end] = sample.ids[:-1]
             targets[row, place:end] = sample.ids[1:]
             weights[row, place:end] = 1.0
+            weights[row, [place + each - 1 for each in sample.prefix_line_ends]] = LINE_END_WEIGHT
             weights[row, place + sample.prompt_tokens - 1 : end] = MIDDLE_WEIGHT
             weights[row, end - 1] = END_WEIGHT
             documents[row, place:end] = number

@@ -38,10 +38,14 @@ PREFIX_SHARE = 0.75  # of the window; the packer gives a prefix three times the 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """Token ids; the answer begins at ``prompt_tokens`` and ends with the end token."""
+    """Token ids; the answer begins at ``prompt_tokens`` and ends with the end token.
+
+    ``prefix_line_ends`` are the places of tokens in the text before the cursor that end a line.
+    """
 
     ids: list[int]
     prompt_tokens: int
+    prefix_line_ends: tuple[int, ...] = ()
 
     @property
     def middle(self) -> list[int]:
@@ -154,21 +158,31 @@ class Sampler:
 
     def encode(self, prompt: Prompt, limit: int) -> Sample | None:
         """Return the tokens of a prompt and its answer, or None where they are more than the limit."""
-        ids = self.prompt_ids(prompt)
+        ids, last = self._laid_out(prompt)
         while len(ids) + 1 > limit and prompt.blocks:
             prompt = Prompt(
                 prompt.repository, prompt.blocks[1:], prompt.path, prompt.prefix, prompt.suffix, prompt.middle
             )
-            ids = self.prompt_ids(prompt)
+            ids, last = self._laid_out(prompt)
         answer = [*self.vocabulary.encode(prompt.middle), self.vocabulary.control(END)]
-        return Sample(ids + answer, len(ids)) if len(ids) + len(answer) <= limit else None
+        if len(ids) + len(answer) > limit:
+            return None
+        prefix = range(last, len(ids)) if self.order == "spm" else ()  # elsewhere a mark tells that the answer begins
+        line_ends = tuple(place for place in prefix if ids[place] in self.vocabulary.line_ends)
+        return Sample(ids + answer, len(ids), line_ends)
 
     def prompt_ids(self, prompt: Prompt) -> list[int]:
         """Return the tokens of a prompt: control tokens by text, each piece in isolation."""
+        return self._laid_out(prompt)[0]
+
+    def _laid_out(self, prompt: Prompt) -> tuple[list[int], int]:
+        """Return the tokens of a prompt and where its last piece begins."""
         ids: list[int] = []
+        last = 0
         for part in prompt.parts(family(), self.order):
+            last = len(ids)
             if isinstance(part, Control):
                 ids.append(self.vocabulary.control(part.text))
             else:
                 ids += self.vocabulary.encode(part.text)
-        return ids
+        return ids, last

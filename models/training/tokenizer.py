@@ -50,6 +50,11 @@ class Encoder(Protocol):
         """Return the ids of plain text, tokenised in isolation."""
         ...
 
+    @property
+    def line_ends(self) -> frozenset[int]:
+        """The ids of tokens that hold a line's end; many close a bracket in the same token."""
+        ...
+
 
 @dataclass(frozen=True)
 class Vocabulary:
@@ -93,6 +98,12 @@ class Vocabulary:
         """Every token by id, as GGUF stores them."""
         by_id = {number: token for token, number in self._tokenizer.get_vocab(with_added_tokens=True).items()}
         return [by_id[number] for number in range(self.size)]
+
+    @cached_property
+    def line_ends(self) -> frozenset[int]:
+        """The ids of tokens that hold a line's end; many close a bracket in the same token."""
+        (line_end,) = self.encode("\n")
+        return frozenset(number for number, token in enumerate(self.tokens) if self.tokens[line_end] in token)
 
     @cached_property
     def merges(self) -> list[str]:

@@ -13,6 +13,10 @@ class ByteEncoder:
     def encode(self, text: str) -> list[int]:
         return [len(CONTROLS) + byte for byte in text.encode()]
 
+    @property
+    def line_ends(self) -> frozenset[int]:
+        return frozenset({len(CONTROLS) + ord("\n")})
+
     def decode(self, ids: list[int]) -> str:
         """Return the text, control tokens by their own."""
         text = b""

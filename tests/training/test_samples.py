@@ -3,9 +3,10 @@
 import random
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from models.training.batches import END_WEIGHT, MIDDLE_WEIGHT, pool
+from models.training.batches import END_WEIGHT, LINE_END_WEIGHT, MIDDLE_WEIGHT, batch_of, pool
 from models.training.corpus import source_file
 from models.training.holes import Hole, hole_of_shape
 from models.training.manifest import Package
@@ -88,6 +89,17 @@ def test_samples_keep_their_length_and_end_with_the_end_token() -> None:
             assert sample.ids.count(sample.ids[-1]) == 1
 
 
+def test_line_ends_of_the_prefix_weigh_little_and_those_of_the_answer_much() -> None:
+    prompt = Prompt("alpha", (), "alpha/a.py", "a = 1\nb = ", "\nd = 3\n", "2\nc = 4")
+    sample = SAMPLER.encode(prompt, 1000)
+    assert sample is not None
+    assert ENCODER.decode([sample.ids[place] for place in sample.prefix_line_ends]) == "\n"
+    batch = batch_of([[sample]], len(sample.ids) - 1)
+    line_ends = batch.targets == ENCODER.encode("\n")[0]
+    before = [1.0] * 4  # the package's name, the path, the suffix
+    assert batch.weights[line_ends].tolist() == pytest.approx([*before, LINE_END_WEIGHT, MIDDLE_WEIGHT])
+
+
 def test_a_good_part_of_the_samples_shows_other_files_and_what_is_needed() -> None:
     made = [SAMPLER.prompt(random.Random(number), 1500) for number in range(300)]
     with_blocks = [prompt for prompt in made if prompt.blocks]
@@ -158,6 +170,7 @@ def test_batches_hold_samples_with_weights(layout: str) -> None:
         assert batch.ids.shape == batch.targets.shape == batch.weights.shape == batch.documents.shape
         assert ((batch.documents >= 0) == (batch.weights > 0)).all()
         assert (batch.weights[batch.targets == end][batch.weights[batch.targets == end] > 0] == END_WEIGHT).all()
-        assert {1.0, MIDDLE_WEIGHT, END_WEIGHT} <= set(batch.weights.flat) <= {0.0, 1.0, MIDDLE_WEIGHT, END_WEIGHT}
+        kinds = {np.float32(weight) for weight in (1.0, MIDDLE_WEIGHT, END_WEIGHT, LINE_END_WEIGHT)}
+        assert kinds <= set(batch.weights.flat) <= {*kinds, np.float32(0.0)}
         if layout == "packed":
             assert batch.ids.shape == (2, 2048)
