@@ -3,8 +3,9 @@
 import * as vscode from "vscode";
 import { registerCommands } from "./commands";
 import { watchFocus } from "./focus";
+import { listenFromTheFirstKey } from "./listen";
 import { Pages } from "./pages";
-import { Session } from "./session";
+import { SELECTOR, Session } from "./session";
 import { SECTION } from "./settings";
 import { StatusItem } from "./status";
 
@@ -27,6 +28,7 @@ export async function activate(context: vscode.ExtensionContext): Promise<void> 
         await current.sendSettings();
       }
     }),
+    listenFromTheFirstKey(SELECTOR, context.extension.id),
     watchFocus((editor) => current.tellFocus(editor)),
     // Trust may bring the workspace's own server into reach.
     vscode.workspace.onDidGrantWorkspaceTrust(() => current.restart()),

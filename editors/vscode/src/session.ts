@@ -19,7 +19,7 @@ import { SECTION, contributedKeys, explicitSettings } from "./settings";
 import type { StatusItem } from "./status";
 
 /** Every language: the server knows which it can do and says why it does not answer. */
-const SELECTOR = [{ scheme: "file" }, { scheme: "untitled" }];
+export const SELECTOR = [{ scheme: "file" }, { scheme: "untitled" }];
 /** The log of 250 requests is not asked for at every key. */
 const SPEED_INTERVAL_MS = 2000;
 
