@@ -276,6 +276,7 @@ class Window:
         self.page.keyboard.press("Enter")
         self.page.locator(f'.tab.active[data-resource-name="{name.rpartition("/")[2]}"]').wait_for()
         self.page.locator(".editor-instance .monaco-editor.focused").wait_for()
+        self.page.locator(".quick-input-widget").wait_for(state="hidden")
 
     def go_to(self, line: int, column: int) -> None:
         """Put the cursor somewhere, counted from 1."""
@@ -283,6 +284,7 @@ class Window:
         self.page.locator(".quick-input-widget input[type=text]").fill(f":{line}:{column}")
         self.page.keyboard.press("Enter")
         self.wait("the cursor there", lambda: f"Ln {line}, Col {column}" in self.bar())
+        self.page.locator(".quick-input-widget").wait_for(state="hidden")
 
     def focus_editor(self) -> None:
         """Go back to the editor from wherever the focus is."""

@@ -12,10 +12,9 @@ from typing import Any
 import psutil
 import pytest
 
-from tests.editors.marks import FORGETFUL
 from tests.editors.shop import SPARK, engine_pid, environment, stop_engine, write_ledger
 
-pytestmark = [pytest.mark.editor, pytest.mark.model, FORGETFUL]
+pytestmark = [pytest.mark.editor, pytest.mark.model]
 
 REPORT, MONEY = "ledger/report.py", "ledger/money.py"
 MODEL_DEADLINE_S = 120
@@ -78,7 +77,6 @@ def test_ghost_text_with_another_file_in_its_prompt_and_tab_accepts(vscode: Any)
 def test_a_word_is_accepted_and_the_rest_stays(vscode: Any) -> None:
     before, after = cut(vscode, MONEY, "def __add__", '(self, other: "Money") -> "Money":')
     vscode.type("(")
-    vscode.ask()  # VS Code does not ask for a key that comes before its editor is complete
     shown = vscode.wait_ghost(deadline_s=MODEL_DEADLINE_S)
     vscode.press("Control+ArrowRight")
     start = f"{before}("

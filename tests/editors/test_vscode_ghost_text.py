@@ -5,9 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.editors.marks import FORGETFUL
-
-pytestmark = [pytest.mark.editor, FORGETFUL]
+pytestmark = pytest.mark.editor
 
 Fake = Callable[..., Any]
 
