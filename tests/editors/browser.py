@@ -12,7 +12,7 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -61,20 +61,28 @@ SETTINGS = {
 does so while the test types, and forgets a suggestion that it was about to ask for."""
 
 
-class CodeServer:
-    """The process that serves windows, with the extension installed."""
+KEYS = [{"key": "ctrl+alt+l", "command": "editor.action.inlineSuggest.acceptNextLine"}]
+"""VS Code has no key of its own for it."""
 
-    def __init__(self, folder: Path, extension: Path) -> None:
+
+class CodeServer:
+    """The process that serves windows, with the extension installed; ``folders`` are what it finds on PATH."""
+
+    def __init__(self, folder: Path, extension: Path, folders: Sequence[str] | None = None) -> None:
+        folder.mkdir(exist_ok=True)
         self.folder = folder
+        self.extension = extension
         self.data = folder / "data"
         self._log = (folder / "code-server.log").open("wb")
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
+        programs = _folders_without_spark() if folders is None else folders
         self._environment = {
             **os.environ,
             **{f"XDG_{name}_HOME": str(folder / "xdg" / name.lower()) for name in ("CONFIG", "DATA", "CACHE")},
-            "PATH": os.pathsep.join([str(install.NODE_BINARY.parent), *_folders_without_spark()]),
+            "PATH": os.pathsep.join([str(install.NODE_BINARY.parent), *programs]),
+            "VSCODE_CLI": "1",  # else it asks the login shell for another PATH
         }
         self._run("--install-extension", str(extension))
         self.process = subprocess.Popen(
@@ -103,6 +111,7 @@ class CodeServer:
             path = self.data / scope / "settings.json"
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(json.dumps(values), encoding="utf-8")
+        (self.data / "User" / "keybindings.json").write_text(json.dumps(KEYS), encoding="utf-8")
 
     def forget_installed(self) -> None:
         """Remove the server that the extension has installed."""

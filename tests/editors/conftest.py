@@ -129,6 +129,27 @@ def open_vscode(
 
 
 @pytest.fixture
+def open_bare_vscode(
+    chromium: Any, code_server: Any, tmp_path: Path, request: pytest.FixtureRequest
+) -> Iterator[Callable[..., Any]]:
+    """Open a window of a VS Code that finds no program on PATH but its own Node."""
+    from tests.editors.browser import CodeServer, Window  # noqa: PLC0415 - importable only now
+
+    server = CodeServer(tmp_path / "code", code_server.extension, folders=())
+    windows = []
+
+    def open_window(workspace: Path, *, settings: Mapping[str, Any]) -> Any:
+        server.configure({"spark.server.path": "", **settings})
+        windows.append(Window(chromium, server, workspace, request.node.name))
+        return windows[-1]
+
+    yield open_window
+    for window in windows:
+        window.close()
+    server.close()
+
+
+@pytest.fixture
 def fake_vscode(open_vscode: Callable[..., Any], tmp_path: Path) -> Iterator[Callable[..., Any]]:
     """A window with the cursor at ``$0`` of a text, with the fake server answering from a table."""
     from tests.editors.browser import Control  # noqa: PLC0415 - importable only now

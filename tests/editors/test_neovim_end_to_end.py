@@ -72,6 +72,36 @@ def test_a_code_action_writes_a_body(start_neovim: Callable[..., Any], ledger: P
     assert editor.text().partition("def __str__")[2] == before.partition("def __str__")[2]
 
 
+def test_selected_lines_become_a_function_and_one_undo_takes_it_back(
+    start_neovim: Callable[..., Any], ledger: Path
+) -> None:
+    editor = start_neovim([*SPARK, "serve", "--stdio"])
+    editor.open(ledger / "ledger" / "report.py")
+    context_at_cursor(editor)
+    before = editor.text()
+    first = next(number for number, line in enumerate(before.split("\n"), 1) if "lines.append(account.name)" in line)
+    last = next(number for number, line in enumerate(before.split("\n"), 1) if '"  balance"' in line)
+    moved = before.split("\n")[first - 1 : last]
+    editor.lua(
+        """
+        local first, last, column = ...
+        vim.lsp.buf.code_action({
+          range = { start = { first, 0 }, ["end"] = { last, column } },
+          filter = function(action) return action.title == "Extract function" end,
+          apply = true,
+        })
+        """,
+        *(first, last, len(moved[-1])),
+    )
+    editor.wait("a function", lambda: editor.text() != before, deadline_s=120)
+    after = editor.text()
+    compile(after, "report.py", "exec")
+    assert after.count("\ndef ") == before.count("\ndef ") + 1
+    assert all(after.count(line.strip()) == before.count(line.strip()) for line in moved)
+    editor.type("u")
+    editor.wait_text(before)
+
+
 def test_a_killed_engine_comes_back(start_neovim: Callable[..., Any], ledger: Path, tmp_path: Path) -> None:
     editor = start_neovim([*SPARK, "serve", "--stdio"])
     editor.open(ledger / "ledger" / "report.py")

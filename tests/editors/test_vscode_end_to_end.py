@@ -111,6 +111,27 @@ def test_a_code_action_writes_a_body(vscode: Any) -> None:
     vscode.wait_text(MONEY, before)
 
 
+def test_selected_lines_become_a_function_and_one_undo_takes_it_back(vscode: Any) -> None:
+    vscode.open(REPORT)
+    before = vscode.text(REPORT)
+    moved = before[before.index("        lines.append(account.name)") : before.index('    lines.append(line("worth"')]
+    vscode.go_to(before.partition(moved)[0].count("\n") + 1, 1)
+    vscode.press(*["Shift+ArrowDown"] * (moved.count("\n") - 1), "Shift+End", "Control+.")
+    row = vscode.page.locator(".action-widget .monaco-list-row", has_text="Extract function").first
+    row.wait_for()
+    row.click()
+    vscode.wait("a function", lambda: vscode.text(REPORT) != before, deadline_s=MODEL_DEADLINE_S)
+    after = vscode.text(REPORT)
+    compile(after, REPORT, "exec")
+    assert after.count("\ndef ") == before.count("\ndef ") + 1
+    assert moved not in after
+    assert all(after.count(line.strip()) == before.count(line.strip()) for line in moved.splitlines())
+    vscode.picture("extracted")
+    vscode.focus_editor()
+    vscode.press("Control+z")
+    vscode.wait_text(REPORT, before)
+
+
 def test_an_action_has_a_command_of_its_own(vscode: Any) -> None:
     vscode.open(MONEY)
     before = vscode.text(MONEY)

@@ -71,6 +71,14 @@ def test_without_python_it_says_what_is_needed(open_vscode: Callable[..., Any], 
     window.wait("the buttons", lambda: "Open Settings" in buttons(window))
 
 
+def test_without_a_compiler_it_says_what_to_install(open_bare_vscode: Callable[..., Any], tmp_path: Path) -> None:
+    window = open_bare_vscode(workspace(tmp_path), settings={"spark.server.python": sys.executable})
+    window.wait("the button", lambda: "Install" in buttons(window))
+    press(window, "Install")
+    window.wait_status("A C++ compiler is needed to build llama.cpp, and none is on PATH")
+    window.wait("the buttons", lambda: {"Try Again", "Show Output"} <= set(buttons(window)))
+
+
 def test_a_failed_installation_shows_pip_s_last_words(open_vscode: Callable[..., Any], tmp_path: Path) -> None:
     settings = {"spark.server.python": sys.executable, "spark.server.package": str(tmp_path / "none.whl")}
     window = open_vscode(workspace(tmp_path), None, settings=settings)

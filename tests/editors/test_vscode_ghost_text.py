@@ -11,6 +11,7 @@ Fake = Callable[..., Any]
 
 RETURN = {"after": "return ", "text": "left + right"}
 STREAM = "spark/inlineCompletionStream"
+ACCEPT_LINE = "Control+Alt+L"  # bound in browser.KEYS
 
 
 def held(window: Any, after: str) -> None:
@@ -37,6 +38,19 @@ def test_lines_below_the_cursor(fake_vscode: Fake) -> None:
     window.wait_ghost("\n    total = 1\n    return total")
     window.press("Tab")
     window.wait_text("module.txt", "def f():\n    total = 1\n    return total\nend")
+
+
+def test_a_line_is_accepted_and_the_next_one_stays(fake_vscode: Fake) -> None:
+    window = fake_vscode("$0", {"after": "= ", "text": "[\n    1,\n]"})
+    window.type("x = ")
+    window.wait_ghost("[\n    1,\n]")
+    window.press(ACCEPT_LINE)
+    window.wait_text("module.txt", "x = [\n")
+    window.wait_ghost("    1,\n]")
+    window.press("Tab")  # before the text of a line it indents
+    window.wait_ghost("1,\n]")
+    window.press("Tab")
+    window.wait_text("module.txt", "x = [\n    1,\n]")
 
 
 def test_it_grows_while_it_streams_and_never_flickers(fake_vscode: Fake) -> None:
