@@ -13,7 +13,7 @@ from rich.console import Console
 from spark_lsp.cli.oneshot import errors, rooms_for, settings_of
 from spark_lsp.cli.place import Place, read_place, workspace_of
 from spark_lsp.cli.replay import replay_request
-from spark_lsp.completion.complete import Answer
+from spark_lsp.completion.answer import Answer
 from spark_lsp.completion.hole import Hole
 from spark_lsp.completion.recording import recorder
 from spark_lsp.engine.base import ModelInfo

@@ -6,8 +6,9 @@ Every answer carries a reason code. Never raises for what a user can meet: engin
 import asyncio
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
+from spark_lsp.completion.answer import Answer, Suggestion
 from spark_lsp.completion.candidates import other_candidates
 from spark_lsp.completion.feedback import Feedback
 from spark_lsp.completion.following import Following
@@ -15,12 +16,13 @@ from spark_lsp.completion.gate import gate
 from spark_lsp.completion.hole import Hole
 from spark_lsp.completion.judge import Terms
 from spark_lsp.completion.names import Knows
+from spark_lsp.completion.restraint import threshold
 from spark_lsp.completion.reuse import Result, Reuse, typed_through
 from spark_lsp.completion.run import Run
 from spark_lsp.completion.screen import Screens
 from spark_lsp.completion.writer import Prompts, Writer
 from spark_lsp.config import CompletionSettings
-from spark_lsp.engine.base import Engine, Usage
+from spark_lsp.engine.base import Engine
 from spark_lsp.errors import Reason
 from spark_lsp.pacing import DebouncePolicy, LatestWins, Rhythm
 from spark_lsp.trace import Trace, TraceRecord
@@ -29,30 +31,6 @@ CANCEL_GRACE_MS = 150.0
 """How long a cancelled generation waits for the next key's request to adopt it: clients cancel, then ask anew."""
 BY_HAND_DEADLINE = 10
 """A user who asked by hand waits so many times longer."""
-
-
-@dataclass(frozen=True, slots=True)
-class Suggestion:
-    """Text to insert at the cursor, replacing ``replaced`` characters after it. ``id`` names it to the feedback."""
-
-    text: str
-    replaced: int
-    id: int
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """The answer to one request. ``final`` is False while the model still speaks.
-
-    ``others`` are further candidates, for a user who asked by hand.
-    """
-
-    suggestion: Suggestion | None
-    reason: str
-    final: bool
-    usage: Usage = Usage()
-    record: TraceRecord | None = None
-    others: tuple[Suggestion, ...] = ()
 
 
 def _any_name(_name: str) -> bool:
@@ -128,6 +106,7 @@ class Completer:
                         yield self._finished(trace, hole, answer, manual=manual)
                     elif answer.suggestion and _extends(answer.suggestion.text, shown):
                         shown = answer.suggestion.text
+                        self._offer(trace, hole, answer.suggestion)
                         yield answer
         except asyncio.CancelledError:
             self._log(trace.finish(Reason.CANCELLED))
@@ -153,6 +132,16 @@ class Completer:
     def accepted(self, suggestion_id: int) -> None:
         """Note that a suggestion was taken whole."""
         self.screens.accepted(suggestion_id)
+
+    def dismissed(self, suggestion_id: int) -> None:
+        """Note that the user took a suggestion away: it is not offered there again, and what writes it is stopped."""
+        hole = self.screens.dismissed(suggestion_id)
+        if hole is None:
+            return
+        self.following.drop(hole.snapshot.uri)
+        run = self._runs.get(hole.snapshot.uri)
+        if run and not run.done and run.continues(hole):
+            run.stop()
 
     def forget(self, uri: str) -> None:
         """Drop what belongs to a document that was closed."""
@@ -180,12 +169,13 @@ class Completer:
         if refusal:
             yield Answer(None, refusal, final=True)
             return
-        terms = self._terms(manual=manual)
+        terms = self._terms(hole, trace, manual=manual)
         with trace.stage("reuse"):
             kept = self.reuse.look_up(hole, self.writer.settings_key(terms), exact=manual)
-        if kept and not self.reuse.is_rejected(hole, kept.text):
+        if kept and not self.reuse.is_rejected(hole, kept.text, exactly=manual):
             trace.note(reuse="typed_through_or_same")
-            yield self._answer_of_text(kept.id or self._number(), hole, kept.text, kept.replaced, final=True)
+            number = kept.id or self._number()
+            yield self._answer_of_text(number, hole, kept.text, kept.replaced, final=True, manual=manual)
             return
         with trace.stage("gate"):
             refusal = self._gate(hole, manual=manual)
@@ -241,9 +231,13 @@ class Completer:
 
     # -- runs --------------------------------------------------------------------------------------------------------
 
-    def _terms(self, *, manual: bool) -> Terms:
+    def _terms(self, hole: Hole, trace: Trace, *, manual: bool) -> Terms:
         settings = self._settings()
-        return Terms(settings.max_lines, 0.0 if manual else settings.min_confidence, self._knows)
+        streak = self.screens.streak(hole.snapshot.uri)
+        confidence = threshold(settings.min_confidence, streak, manual=manual)
+        if confidence > settings.min_confidence:
+            trace.note(rejections_in_a_row=streak.rejections, min_confidence=round(confidence, 3))
+        return Terms(settings.max_lines, confidence, self._knows)
 
     def _fitting_run(self, hole: Hole, *, manual: bool) -> Run | None:
         """Return a generation that goes on and whose text so far is what was typed, or one that was prepared."""
@@ -267,7 +261,7 @@ class Completer:
             return Answer(None, Reason.trimmed(judged.rule), final=True)
         result = Result(uri, hole.prefix, hole.suffix, judged.text, judged.replaced, self.writer.settings_key(terms))
         self.reuse.store(result)
-        return self._answer_of_text(self._number(), hole, judged.text, judged.replaced, final=True)
+        return self._answer_of_text(self._number(), hole, judged.text, judged.replaced, final=True, manual=False)
 
     def _begin(self, hole: Hole, terms: Terms, *, manual: bool) -> Run:
         run = Run(hole, self.writer.settings_key(terms), terms, manual)
@@ -275,7 +269,8 @@ class Completer:
         return self.writer.begin(run)
 
     def _begin_next(self, hole: Hole) -> Run:
-        terms = self._terms(manual=False)
+        settings = self._settings()  # as they are after an acceptance, which ends every restraint
+        terms = Terms(settings.max_lines, settings.min_confidence, self._knows)
         return self.writer.begin(Run(hole, self.writer.settings_key(terms), terms, is_next=True))
 
     def _replace_run(self, uri: str, run: Run) -> None:
@@ -297,7 +292,7 @@ class Completer:
             while not run.done:
                 if not run.continues(hole):
                     return
-                answer = self._partial(number, run, hole)
+                answer = self._of_run(number, run, hole, final=False)
                 if answer.suggestion:
                     yield answer
                 try:
@@ -335,7 +330,7 @@ class Completer:
         others = tuple(
             Suggestion(judged.text, judged.replaced, self._number())
             for judged in found
-            if not self.reuse.is_rejected(hole, judged.text)
+            if not self.reuse.is_rejected(hole, judged.text, exactly=True)
         )
         return replace(answer, others=others)
 
@@ -345,21 +340,22 @@ class Completer:
         self._suggestions += 1
         return self._suggestions
 
-    def _partial(self, number: int, run: Run, hole: Hole) -> Answer:
+    def _of_run(self, number: int, run: Run, hole: Hole, *, final: bool) -> Answer:
         judged = run.judged
         rest = typed_through(run.hole.prefix, run.hole.suffix, judged.text, judged.replaced, hole)
-        return self._answer_of_text(number, hole, rest, judged.replaced, final=False)
+        return self._answer_of_text(number, hole, rest, judged.replaced, final=final, manual=run.manual)
 
     def _final(self, number: int, run: Run, hole: Hole) -> Answer:
         if run.reason != Reason.OK:
             return Answer(None, run.reason, final=True, usage=run.usage)
-        answer = self._partial(number, run, hole)
-        return replace(answer, reason=answer.reason if answer.suggestion else Reason.EMPTY, final=True, usage=run.usage)
+        return replace(self._of_run(number, run, hole, final=True), usage=run.usage)
 
-    def _answer_of_text(self, number: int, hole: Hole, text: str, replaced: int, *, final: bool) -> Answer:
+    def _answer_of_text(
+        self, number: int, hole: Hole, text: str, replaced: int, *, final: bool, manual: bool
+    ) -> Answer:
         if not text.strip():
             return Answer(None, Reason.EMPTY if final else Reason.TIMEOUT, final)
-        if self.reuse.is_rejected(hole, text):
+        if self.reuse.is_rejected(hole, text, exactly=final and manual):
             return Answer(None, Reason.trimmed("rejected"), final)
         return Answer(Suggestion(text, replaced, number), Reason.OK, final)
 
@@ -367,21 +363,22 @@ class Completer:
         suggestion = answer.suggestion
         if suggestion:
             trace.note(characters=len(suggestion.text), lines=suggestion.text.count("\n") + 1)
-            for each in (suggestion, *answer.others):
-                self.feedback.offered(
-                    each.id,
-                    hole.snapshot.language,
-                    len(each.text),
-                    model=self.writer.model_name,
-                    latency_ms=trace.elapsed_ms,
-                )
+            self._offer(trace, hole, suggestion, *answer.others)
             self.reuse.offered(hole.snapshot.uri, suggestion.id)
-            self.screens.show(hole, suggestion.id, suggestion.text, suggestion.replaced)
             if not manual:
                 self.following.expect(hole, suggestion.text, suggestion.replaced)
         record = trace.finish(answer.reason)
         self._log(record)
         return replace(answer, final=True, record=record)
+
+    def _offer(self, trace: Trace, hole: Hole, shown: Suggestion, *others: Suggestion) -> None:
+        """Note what goes to the editor: one on the screen, others that the user can turn to."""
+        language, model = hole.snapshot.language, self.writer.model_name
+        for each in (shown, *others):
+            self.feedback.offered(each.id, language, len(each.text), model=model, latency_ms=trace.elapsed_ms)
+        self.screens.show(hole, shown.id, shown.text, shown.replaced)
+        for each in others:
+            self.screens.offer(hole, each.id, each.text, each.replaced)
 
 
 def _extends(text: str, shown: str) -> bool:

@@ -62,8 +62,13 @@ class Feedback:
     def offered(
         self, suggestion_id: int, language: str, characters: int, *, model: str = "", latency_ms: float = 0.0
     ) -> None:
-        """Remember a suggestion that went to the editor. Its rest, once a part is typed, is the same suggestion."""
-        if suggestion_id in self._fates:
+        """Remember a suggestion that went to the editor, and when the first of it did.
+
+        It may grow, and its rest, once a part is typed, is the same suggestion.
+        """
+        known = self._fates.get(suggestion_id)
+        if known:
+            known.characters = max(known.characters, characters)
             return
         self._fates[suggestion_id] = _Fate(language, characters, model, round(latency_ms, 1))
         while len(self._fates) > REMEMBERED_SUGGESTIONS:
@@ -93,13 +98,15 @@ class Feedback:
             self.accepted_count += 1
             self._write("accepted", suggestion_id, fate)
 
-    def rejected(self, suggestion_id: int, seen_ms: float) -> None:
-        """Note that the user typed something else, and after how long."""
+    def rejected(self, suggestion_id: int, seen_ms: float) -> bool:
+        """Note that the user typed something else or took it away, and after how long; whether that is news."""
         fate = self._fates.get(suggestion_id)
-        if fate and not fate.ended:
-            fate.ended = True
-            self.rejected_count += 1
-            self._write("rejected", suggestion_id, fate, seen_ms=round(seen_ms))
+        if fate is None or fate.ended:
+            return False
+        fate.ended = True
+        self.rejected_count += 1
+        self._write("rejected", suggestion_id, fate, seen_ms=round(seen_ms))
+        return True
 
     # -- what is kept ------------------------------------------------------------------------------------------------
 

@@ -1,6 +1,7 @@
 """Answers that need no model: typed-through suggestions, the same question again, texts that were rejected.
 
-A result is kept under everything it depends on. Never offers a text at a place where the user has rejected it.
+A result is kept under everything it depends on. Never offers a text at a place where the user has rejected it, nor,
+unless asked by hand, a shorter or longer form of it.
 """
 
 from collections import OrderedDict
@@ -45,7 +46,8 @@ class Reuse:
         self._newest: dict[str, Result] = {}
         self._next: dict[str, Result] = {}
         """What would follow once the newest suggestion is accepted."""
-        self._rejected: OrderedDict[tuple[str, str], None] = OrderedDict()
+        self._rejected: OrderedDict[tuple[str, str, str], None] = OrderedDict()
+        """URI, what stands above, and the line or lines that the text would have made."""
 
     def store(self, result: Result) -> None:
         """Keep a result."""
@@ -91,15 +93,30 @@ class Reuse:
 
     def reject(self, result: Result) -> None:
         """Never offer this text after this line again."""
-        self._rejected[result.uri, _place(result.prefix, result.text)] = None
+        self._rejected[result.uri, *_place(result.prefix, result.text)] = None
         self._newest.pop(result.uri, None)
         self._results.pop(_key(result.uri, result.prefix, result.suffix, result.settings_key), None)
         while len(self._rejected) > KEPT_REJECTIONS:
             self._rejected.popitem(last=False)
 
-    def is_rejected(self, hole: Hole, text: str) -> bool:
-        """Whether the user has rejected this very text here."""
-        return (hole.snapshot.uri, _place(hole.prefix, text)) in self._rejected
+    def is_rejected(self, hole: Hole, text: str, *, exactly: bool = False) -> bool:
+        """Whether the user has rejected this text here.
+
+        Unless ``exactly``, also what begins a rejected text, as one that is still being written does, and what goes on
+        from one, until the user has typed past it.
+        """
+        uri = hole.snapshot.uri
+        above, line = _place(hole.prefix, text)
+        if exactly or (uri, above, line) in self._rejected:
+            return (uri, above, line) in self._rejected
+        typed = hole.line_prefix.lstrip()
+        return any(
+            (known_uri, known_above) == (uri, above)
+            and known.startswith(typed)
+            and len(typed) < len(known)
+            and (known.startswith(line) or line.startswith(known))
+            for known_uri, known_above, known in self._rejected
+        )
 
     def forget(self, uri: str) -> None:
         """Drop what belongs to a document that was closed."""
@@ -136,7 +153,7 @@ def _key(uri: str, prefix: str, suffix: str, settings_key: str) -> str:
     return content_hash(f"{uri}\0{settings_key}\0{prefix}\0{suffix}")
 
 
-def _place(prefix: str, text: str) -> str:
+def _place(prefix: str, text: str) -> tuple[str, str]:
     """Name a text in its place by the whole line that it makes, so that erasing a character does not rename it."""
     line_start = prefix.rfind("\n") + 1
-    return content_hash(prefix[:line_start][-400:] + "\0" + (prefix[line_start:] + text).strip())
+    return content_hash(prefix[:line_start][-400:]), (prefix[line_start:] + text).strip()

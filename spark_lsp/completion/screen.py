@@ -1,6 +1,6 @@
-"""What is on the screen of each document, and what becomes of it: typed through, accepted, rejected.
+"""What is on the screen of each document, and what becomes of it: typed through, accepted, dismissed, typed over.
 
-Tells the feedback, remembers what was rejected, and knows what the user has just done.
+Tells the feedback and the restraint, remembers what was rejected, and knows what the user has just done.
 """
 
 import asyncio
@@ -12,6 +12,7 @@ from spark_lsp.completion.feedback import Feedback
 from spark_lsp.completion.following import accepted
 from spark_lsp.completion.gate import Moment
 from spark_lsp.completion.hole import Hole
+from spark_lsp.completion.restraint import Restraint, Streak
 from spark_lsp.completion.reuse import Result, Reuse, typed_through
 
 READ_MS: Final = 750.0
@@ -35,21 +36,24 @@ class Screens:
         self._read_ms = read_ms
         self._reuse = reuse
         self._feedback = feedback
+        self._restraint = Restraint()
         self._on: dict[str, _Screen] = {}
         self._offered: OrderedDict[int, _Screen] = OrderedDict()
         self._just_accepted: dict[str, str] = {}
         self._many_cursors: set[str] = set()
 
     def show(self, hole: Hole, suggestion_id: int, text: str, replaced: int) -> None:
-        """Note that a suggestion went to the editor."""
+        """Note that a suggestion went to the editor, or grew there."""
+        self._on[hole.snapshot.uri] = self.offer(hole, suggestion_id, text, replaced)
+
+    def offer(self, hole: Hole, suggestion_id: int, text: str, replaced: int) -> _Screen:
+        """Note a candidate that the user can turn to."""
         old = self._on.get(hole.snapshot.uri)
-        now_s = asyncio.get_running_loop().time()
-        since_s = old.since_s if old and old.id == suggestion_id else now_s
-        screen = _Screen(hole, suggestion_id, text, replaced, since_s)
-        self._on[hole.snapshot.uri] = screen
-        self._offered[suggestion_id] = screen
+        since_s = old.since_s if old and old.id == suggestion_id else _now_s()
+        screen = self._offered[suggestion_id] = _Screen(hole, suggestion_id, text, replaced, since_s)
         while len(self._offered) > REMEMBERED:
             self._offered.popitem(last=False)
+        return screen
 
     def changed(self, hole: Hole, cursors: int) -> None:
         """Notice a change, and what it says of the suggestion on the screen."""
@@ -66,12 +70,9 @@ class Screens:
         del self._on[uri]
         after = accepted(screen.hole, screen.text, screen.replaced)
         if after.snapshot.text == hole.snapshot.text:
+            self._restraint.accepted(uri)
             return  # all of it is there: taken, as the command will tell, or typed
-        seen_ms = (asyncio.get_running_loop().time() - screen.since_s) * 1000
-        self._feedback.rejected(screen.id, seen_ms)
-        if seen_ms >= self._read_ms:
-            before = screen.hole
-            self._reuse.reject(Result(uri, before.prefix, before.suffix, screen.text, screen.replaced, ""))
+        self._reject(screen, is_read=False)
 
     def accepted(self, suggestion_id: int) -> None:
         """Note that a suggestion was taken whole; what is kept of it is looked at later."""
@@ -80,11 +81,34 @@ class Screens:
             return
         uri = screen.hole.snapshot.uri
         self._on.pop(uri, None)
+        self._restraint.accepted(uri)
         self._feedback.accepted(suggestion_id)
         after = accepted(screen.hole, screen.text, screen.replaced)
         self._feedback.watch(suggestion_id, uri, screen.hole.offset, screen.text, after.snapshot.text)
         if "\n" not in screen.text:
             self._just_accepted[uri] = after.prefix
+
+    def partly_accepted(self, suggestion_id: int, characters: int) -> None:
+        """Note how much of a suggestion was taken so far."""
+        self._feedback.partly_accepted(suggestion_id, characters)
+        screen = self._offered.get(suggestion_id)
+        if screen:
+            self._restraint.accepted(screen.hole.snapshot.uri)
+
+    def dismissed(self, suggestion_id: int) -> Hole | None:
+        """Note that the user took a suggestion away; return where it stood, None for one that nobody knows."""
+        screen = self._offered.pop(suggestion_id, None)
+        if screen is None:
+            return None
+        shown = self._on.get(screen.hole.snapshot.uri)
+        if shown and shown.id == suggestion_id:
+            del self._on[screen.hole.snapshot.uri]
+        self._reject(screen, is_read=True)
+        return screen.hole
+
+    def streak(self, uri: str) -> Streak:
+        """Return how many suggestions of a document were rejected in a row by now."""
+        return self._restraint.streak(uri, _now_s())
 
     def moment(self, hole: Hole) -> Moment:
         """Return what the user has just done here."""
@@ -96,4 +120,21 @@ class Screens:
         self._on.pop(uri, None)
         self._just_accepted.pop(uri, None)
         self._many_cursors.discard(uri)
+        self._restraint.forget(uri)
         self._feedback.closed(uri)
+
+    def _reject(self, screen: _Screen, *, is_read: bool) -> None:
+        """Count a rejection; one of a suggestion that was read is remembered, and makes the next ones pickier."""
+        seen_ms = (_now_s() - screen.since_s) * 1000
+        is_news = self._feedback.rejected(screen.id, seen_ms)
+        if not (is_read or seen_ms >= self._read_ms):
+            return
+        hole = screen.hole
+        uri = hole.snapshot.uri
+        self._reuse.reject(Result(uri, hole.prefix, hole.suffix, screen.text, screen.replaced, ""))
+        if is_news:
+            self._restraint.rejected(uri, _now_s())
+
+
+def _now_s() -> float:
+    return asyncio.get_running_loop().time()

@@ -1,4 +1,7 @@
-"""``didShowCompletion``, ``didPartiallyAcceptCompletion`` and ``didFocus``: conventions of other AI servers."""
+"""``didShowCompletion``, ``didPartiallyAcceptCompletion``, ``didFocus``: what other AI servers know too.
+
+And ``didDismissCompletion``, which is ours.
+"""
 
 import asyncio
 from typing import Any
@@ -23,7 +26,14 @@ def did_partially_accept(session: Session, params: dict[str, Any]) -> None:
     suggestion_id = _suggestion_id(params)
     if session.rooms and suggestion_id and isinstance(units, int):
         taken = text.encode("utf-16-le", "surrogatepass")[: units * 2].decode("utf-16-le", "ignore")
-        session.rooms.completer.feedback.partly_accepted(suggestion_id, len(taken))
+        session.rooms.completer.screens.partly_accepted(suggestion_id, len(taken))
+
+
+def did_dismiss(session: Session, params: dict[str, Any]) -> None:
+    """Count a suggestion as rejected; it is not offered at its place again."""
+    suggestion_id = _suggestion_id(params)
+    if session.rooms and suggestion_id:
+        session.rooms.completer.dismissed(suggestion_id)
 
 
 def did_focus(session: Session, params: dict[str, Any]) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from lsprotocol import types
 
-from spark_lsp.completion.complete import Answer, Suggestion
+from spark_lsp.completion.answer import Answer, Suggestion
 from spark_lsp.completion.hole import Hole
 from spark_lsp.errors import Reason
 from spark_lsp.server.convert import position_in, to_offset, to_range, uri_in

@@ -168,6 +168,10 @@ def _register_own(server: SparkServer, session: Session) -> None:
     def did_partially_accept(params: Any) -> None:
         feedback.did_partially_accept(session, as_dict(params))
 
+    @server.feature("textDocument/didDismissCompletion")
+    def did_dismiss(params: Any) -> None:
+        feedback.did_dismiss(session, as_dict(params))
+
     @server.feature("textDocument/didFocus")
     def did_focus(params: Any) -> None:
         feedback.did_focus(session, as_dict(params))

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Collection
 from pathlib import Path
 
-from spark_lsp.completion.complete import Answer
+from spark_lsp.completion.answer import Answer
 from spark_lsp.completion.hole import Hole
 from spark_lsp.config import CompletionSettings
 from spark_lsp.engine.fake import ScriptedEngine

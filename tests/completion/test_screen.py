@@ -79,6 +79,67 @@ async def test_a_suggestion_that_was_read_and_typed_over_is_not_shown_there_agai
     assert feedback.rejected_count == 1
 
 
+async def test_a_dismissed_suggestion_is_counted_and_not_offered_there_again(tmp_path: Path) -> None:
+    feedback = Feedback(tmp_path / "feedback.jsonl")
+    rooms = TestRooms(ScriptedEngine(["area(1, 2)"]), feedback=feedback)
+    hole = hole_of(BEFORE)
+    answer = await rooms.completer.complete(hole, manual=False)
+    assert answer.suggestion is not None
+    rooms.completer.dismissed(answer.suggestion.id)
+    rooms.completer.changed(_typed(hole, "max"))  # counted already
+    rooms.completer.accepted(answer.suggestion.id)
+    rooms.completer.dismissed(12345)
+    for place, manual in ((hole, False), (_typed(hole, "ar"), False), (hole, True)):
+        assert (await rooms.completer.complete(place, manual=manual)).reason == "trimmed.rejected"
+    assert [event["event"] for event in _events(tmp_path / "feedback.jsonl")] == ["rejected"]
+    await rooms.completer.close()
+
+
+async def test_dismissed_while_it_grows_it_is_stopped_and_does_not_come_back_longer() -> None:
+    engine = ScriptedEngine(["area(1, 2) + area(3, 4)"], chunk_chars=8)
+    engine.hold()
+    rooms = TestRooms(engine)
+    hole = hole_of(BEFORE)
+    engine.step(2)
+    stream = rooms.completer.stream(hole, manual=False)
+    first = await anext(stream)
+    assert first.suggestion is not None
+    rooms.completer.feedback.shown(first.suggestion.id)
+    rooms.completer.dismissed(first.suggestion.id)
+    assert [answer.suggestion async for answer in stream] == [None]
+    engine.release()
+    again = [answer async for answer in rooms.completer.stream(hole, manual=False)]
+    assert [(answer.suggestion, answer.reason) for answer in again] == [(None, "trimmed.rejected")]
+    by_hand = await rooms.completer.complete(hole, manual=True)
+    assert by_hand.suggestion is not None
+    assert (rooms.completer.feedback.shown_count, rooms.completer.feedback.rejected_count) == (1, 1)
+    await rooms.completer.close()
+
+
+async def test_a_rejected_text_does_not_show_while_it_is_written_again() -> None:
+    engine = ScriptedEngine(["area(1, 2)", "area(1, 2)", "area(1, 3)"], chunk_chars=2)
+    rooms = TestRooms(engine)
+    hole = hole_of(BEFORE)
+    answer = await rooms.completer.complete(hole, manual=False)
+    assert answer.suggestion is not None
+    rooms.completer.dismissed(answer.suggestion.id)
+    for final, manual in ((None, False), ("area(1, 3)", True)):
+        shown = [each.suggestion async for each in rooms.completer.stream(hole, manual=manual)]
+        assert {each.text if each else None for each in shown} == {final}
+    await rooms.completer.close()
+
+
+async def test_another_candidate_can_be_accepted_and_dismissed() -> None:
+    said = ["area(1, 2)", "max(value, 3)", "min(value)"]
+    rooms = TestRooms(ScriptedEngine(said))
+    answer = await rooms.completer.complete(hole_of(BEFORE), manual=True, candidates=3)
+    second, third = answer.others
+    rooms.completer.dismissed(second.id)
+    rooms.completer.accepted(third.id)
+    assert (rooms.completer.feedback.rejected_count, rooms.completer.feedback.accepted_count) == (1, 1)
+    await rooms.completer.close()
+
+
 async def test_accepting_and_typing_through_are_no_rejections(tmp_path: Path) -> None:
     feedback = Feedback(tmp_path / "feedback.jsonl")
     rooms = TestRooms(ScriptedEngine(["area(1, 2)"]), feedback=feedback)

@@ -178,6 +178,20 @@ async def test_feedback_notifications_are_taken(tmp_path: Path) -> None:
         assert ['"shown"' in lines[0], '"partly_accepted"' in lines[1]] == [True, True]
 
 
+async def test_a_dismissed_suggestion_is_not_offered_there_again(tmp_path: Path) -> None:
+    async with editor(WORKSPACE, tmp_path, (*SCRIPTED, "1, 2)")) as window:
+        await window.ready()
+        at = window.open("b.py", CALL)
+        item = await window.complete("b.py", at)
+        assert item is not None
+        told = {"insertText": item.insert_text, "command": {"command": "x", "arguments": item.command.arguments}}
+        for params in ({"item": told}, {"item": told}, {}, {"item": None}):
+            window.client.protocol.notify("textDocument/didDismissCompletion", params)
+        assert await _reason_of(window, "b.py", at) == "trimmed.rejected"
+        lines = (tmp_path / "XDG_STATE_HOME" / "spark-lsp" / "feedback.jsonl").read_text().splitlines()
+        assert ['"rejected"' in line for line in lines] == [True]
+
+
 async def test_asked_by_hand_there_are_several_candidates(tmp_path: Path) -> None:
     async with editor(WORKSPACE, tmp_path, (*SCRIPTED, "1, 2)", "first)", "1, 2)", "alpha(value))")) as window:
         await window.ready()
