@@ -87,6 +87,9 @@ def test_dismiss_key(builtin: Callable[..., Any]) -> None:
     editor.type("<C-]>")
     editor.wait_ghost("")
     assert editor.text() == "    return "
+    (dismissed,) = editor.received("textDocument/didDismissCompletion")
+    assert dismissed["item"]["insertText"] == "left + right"
+    assert dismissed["item"]["command"]["arguments"] == ["return "]
 
 
 def test_toggle_takes_it_away(builtin: Callable[..., Any]) -> None:

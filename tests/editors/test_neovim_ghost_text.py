@@ -119,8 +119,23 @@ def test_dismiss_key(fake: Fake) -> None:
     editor.wait_ghost("left + right")
     editor.type("<C-]>")
     editor.wait_ghost("")
+    dismissed = editor.received("textDocument/didDismissCompletion")
+    assert [params["item"]["command"]["arguments"] for params in dismissed] == [["return "]]
     editor.type("<Tab>")
     editor.wait_text("    return \t")
+
+
+def test_what_goes_away_by_itself_is_not_dismissed(fake: Fake) -> None:
+    editor = fake("    $0", RETURN)
+    editor.type("return ")
+    editor.wait_ghost("left + right")
+    editor.type("<Esc>")
+    editor.wait_ghost("")
+    editor.type("A")
+    editor.wait_ghost("left + right")
+    editor.type("<Tab>")
+    editor.wait_text("    return left + right")
+    assert not editor.received("textDocument/didDismissCompletion")
 
 
 def test_words_are_accepted_one_by_one(fake: Fake) -> None:

@@ -111,6 +111,10 @@ def test_escape_ends_what_grows(fake_vscode: Fake) -> None:
     window.press("Escape")
     window.wait("the stream to be taken back", lambda: not window.control.is_waiting("= "))
     window.wait_ghost("")
+    window.wait("the dismissal", lambda: window.control.received("textDocument/didDismissCompletion"))
+    (dismissed,) = window.control.received("textDocument/didDismissCompletion")
+    assert dismissed["item"]["insertText"] == "one"
+    assert dismissed["item"]["command"]["arguments"] == ["= "]
     window.type("y")
     window.wait_text("module.txt", "x = y")
     assert window.watched() in (["one", ""], [""])

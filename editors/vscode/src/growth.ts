@@ -9,7 +9,7 @@
 
 import * as vscode from "vscode";
 import { LSPErrorCodes, ProgressType, ResponseError, type LanguageClient, type Middleware } from "vscode-languageclient/node";
-import { SHOWN, STREAM, type StreamItem, type StreamValue } from "./protocol";
+import { DISMISSED, SHOWN, STREAM, type StreamItem, type StreamValue } from "./protocol";
 
 const METHOD_NOT_FOUND = -32601;
 /** While it is true, Escape belongs to this file: VS Code's own would hide a text that the stream brings back. */
@@ -221,9 +221,13 @@ export class GhostText implements vscode.Disposable {
     this.hasStreams = true;
   }
 
-  /** What Escape does while a text grows. */
+  /** What Escape does while a text grows. Of a finished one it is VS Code's own, which tells nobody. */
   async dismiss(): Promise<void> {
+    const item = this.given === undefined ? undefined : this.growth?.whole;
     this.drop();
+    if (item) {
+      void this.running()?.sendNotification(DISMISSED, { item });
+    }
     await vscode.commands.executeCommand("editor.action.inlineSuggest.hide");
   }
 

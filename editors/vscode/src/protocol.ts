@@ -8,6 +8,7 @@ export const LOG = "spark/log";
 export const CONTEXT = "spark/context";
 export const FOCUSED = "textDocument/didFocus";
 export const SHOWN = "textDocument/didShowCompletion";
+export const DISMISSED = "textDocument/didDismissCompletion";
 
 /** Commands that the server runs for workspace/executeCommand. */
 export const COMMAND = {

@@ -23,7 +23,7 @@ end
 ---@param view spark.View
 local function finish(suggestion, view)
   local _, _, end_row, end_col = suggestion:range()
-  ghost.dismiss()
+  ghost.hide()
   M.put(suggestion.bufnr, view.row, view.col, end_row, end_col, view.rest)
   local client = vim.lsp.get_client_by_id(suggestion.client_id)
   if client and suggestion.item.command then

@@ -20,8 +20,8 @@ local function wire(bufnr)
     TextChangedI = ghost.changed,
     TextChangedP = ghost.changed,
     CursorMovedI = ghost.moved,
-    InsertLeave = ghost.dismiss,
-    BufLeave = ghost.dismiss,
+    InsertLeave = ghost.hide,
+    BufLeave = ghost.hide,
   }) do
     vim.api.nvim_create_autocmd(event, {
       group = group,
@@ -37,7 +37,7 @@ end
 
 ---@param bufnr integer
 local function unwire(bufnr)
-  require("spark.ghost").dismiss()
+  require("spark.ghost").hide()
   vim.api.nvim_clear_autocmds({ group = group, buffer = bufnr })
   keys.unmap(bufnr, config.current.keys)
 end

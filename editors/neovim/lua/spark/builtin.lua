@@ -68,10 +68,17 @@ function M.accept_line()
   return partly(accept.next_line)
 end
 
+--- The user does not want the suggestion: the server is told, and does not offer it here again.
 ---@return boolean dismissed
 function M.dismiss()
   return vim.lsp.inline_completion.get({
-    on_accept = function()
+    on_accept = function(item)
+      local client = vim.lsp.get_client_by_id(item.client_id)
+      if client then
+        client:notify("textDocument/didDismissCompletion", {
+          item = { insertText = item.insert_text, command = item.command },
+        })
+      end
       return nil
     end,
   })

@@ -135,7 +135,7 @@ end
 function M.changed()
   look()
   if vim.fn.pumvisible() == 1 then
-    M.dismiss()
+    M.hide()
     return
   end
   if current and refresh() then
@@ -153,7 +153,7 @@ function M.moved()
   local row, col = unpack(vim.api.nvim_win_get_cursor(0))
   local typed = seen and seen.tick ~= vim.api.nvim_buf_get_changedtick(0)
   if not typed and seen and (seen.row ~= row or seen.col ~= col) then
-    M.dismiss()
+    M.hide()
   end
 end
 
@@ -169,12 +169,21 @@ function M.visible()
 end
 
 --- Take the suggestion away, and forget the open question.
----@return boolean dismissed false when there was nothing to see
-function M.dismiss()
-  local was_visible = M.visible()
+function M.hide()
   stop_asking()
   drop()
-  return was_visible
+end
+
+--- The user does not want the suggestion: the server is told, and does not offer it here again.
+---@return boolean dismissed false when there was nothing to see
+function M.dismiss()
+  local dismissed = M.visible() and current or nil
+  M.hide()
+  local client = dismissed and vim.lsp.get_client_by_id(dismissed.client_id)
+  if dismissed and client then
+    client:notify("textDocument/didDismissCompletion", { item = dismissed.item })
+  end
+  return dismissed ~= nil
 end
 
 --- The suggestion at the cursor with what is left of it.
