@@ -23,6 +23,7 @@ from spark_lsp.context.workspace import WorkspaceContext
 from spark_lsp.engine.base import Engine
 from spark_lsp.engine.local import EngineLaunch, LocalEngine
 from spark_lsp.errors import WorkspaceError
+from spark_lsp.index.history import NO_CHANGES
 from spark_lsp.index.ignore import Rules
 from spark_lsp.index.recent import Recent
 from spark_lsp.index.store import Index
@@ -133,6 +134,7 @@ def open_rooms(
         repository=root.name if root else "workspace",
         relative=lambda snapshot: _relative(snapshot, root),
         limits=lambda: (min(useful, settings.context.max_tokens), settings.completion.first_token_target_ms),
+        history=index.history.view if index else lambda: NO_CHANGES,
     )
     feedback = previous.completer.feedback if previous else Feedback()
     feedback.path = feedback_path() if settings.telemetry.local else None

@@ -44,6 +44,7 @@ async def rooms_for(
             raise rooms.problem
         with errors.status("Indexing …"):
             await rooms.refresh_index(lambda _done, _of: None)
+            await rooms.history_read()
         if place is not None and place.snapshot.path and place.snapshot.path.is_relative_to(root):
             await rooms.update_index(place.snapshot.path.relative_to(root).as_posix(), place.snapshot.text)
         with errors.status("Starting the engine …"):

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from spark_lsp.context.pieces import HEADED, Heads
 from spark_lsp.context.segment import Segment
+from spark_lsp.index.history import NO_CHANGES, CoChanges
 from spark_lsp.index.rank import RankedDefinition, rank_definitions
 from spark_lsp.index.recent import Recent
 from spark_lsp.index.view import IndexView
@@ -36,6 +37,7 @@ class Cursor:
     definitions: int = RANKED_DEFINITIONS
     """How many ranked definitions are asked for: more than the tail holds."""
     heads: Heads = field(default_factory=Heads)
+    history: CoChanges = NO_CHANGES
 
 
 Source = Callable[[Cursor], list[Segment]]
@@ -52,6 +54,7 @@ def ranked_definitions(cursor: Cursor) -> list[Segment]:
         language=cursor.snapshot.language,
         limit=cursor.definitions,
         recent=cursor.recent.paths(),
+        history=cursor.history,
     )
     for place, each in enumerate(ranked):
         entry = cursor.view.files[each.path]

@@ -23,6 +23,7 @@ from spark_lsp.engine.base import Engine, Infill, ModelInfo, ReadCost, Usage
 from spark_lsp.engine.fim import FimFamily, build_prompt, family_named
 from spark_lsp.errors import EngineStarting, ModelNoFim, SparkError
 from spark_lsp.index.graph import FileGraph, order_from
+from spark_lsp.index.history import NO_CHANGES, CoChanges
 from spark_lsp.index.rank import frozen_order
 from spark_lsp.index.recent import Recent
 from spark_lsp.index.view import IndexView
@@ -46,7 +47,7 @@ class WorkspaceContext:
 
     ``view`` returns the index of the moment, ``repository`` is the name in the prompt's header, ``relative`` turns a
     document into its path within the workspace, ``limits`` returns (ceiling in tokens, first-token target in ms) from
-    the settings of the moment.
+    the settings of the moment, ``history`` what is known by now of files that change together.
     """
 
     def __init__(
@@ -58,6 +59,7 @@ class WorkspaceContext:
         repository: str,
         relative: Callable[[Snapshot], str],
         limits: Callable[[], tuple[int, int]],
+        history: Callable[[], CoChanges] = lambda: NO_CHANGES,
     ) -> None:
         self._engine = engine
         self._view = view
@@ -65,6 +67,7 @@ class WorkspaceContext:
         self._repository = repository
         self._relative = relative
         self._limits = limits
+        self._history = history
         self._counter = TokenCounter(engine)
         self._trunk: tuple[Segment, ...] = ()
         self._resident = 0
@@ -150,7 +153,7 @@ class WorkspaceContext:
         Raises:
             EngineError: there is no model to count tokens with.
         """
-        cursor = Cursor(snapshot, self._relative(snapshot), offset, self._view(), self._recent)
+        cursor = self._cursor(snapshot, offset)
         found = await asyncio.to_thread(gather, cursor)
         counts = await self._engine.count_tokens([segment.text for segment in found]) if found else []
         chosen, left = [], most_tokens
@@ -167,7 +170,7 @@ class WorkspaceContext:
             EngineError, ModelError: there is no model to count tokens with, or it has no FIM family.
         """
         budget = self.budget(ceiling_tokens)
-        cursor = Cursor(snapshot, self._relative(snapshot), offset, self._view(), self._recent)
+        cursor = self._cursor(snapshot, offset)
         self._notice_residents()
         began = perf_counter()
         cursor = replace(cursor, definitions=definitions_for(budget), heads=self._heads)
@@ -182,6 +185,10 @@ class WorkspaceContext:
         spent_ms = (perf_counter() - gathered) * 1000
         return replace(packed, gather_ms=(gathered - began) * 1000, pack_ms=spent_ms)
 
+    def _cursor(self, snapshot: Snapshot, offset: int) -> Cursor:
+        path, view = self._relative(snapshot), self._view()
+        return Cursor(snapshot, path, offset, view, self._recent, history=self._history())
+
     async def _gathered(self, cursor: Cursor) -> list[Candidate]:
         """Return counted candidates for the tail.
 
@@ -193,7 +200,7 @@ class WorkspaceContext:
         typed = _WORD.findall(text, lines.starts[line], cursor.offset)
         words = frozenset(word for word in typed if word in cursor.view.definitions)
         elsewhere = next((edit for edit in self._recent.edits() if edit.path != cursor.path), None)
-        key = (cursor.snapshot.uri, line, words, len(cursor.view.files), elsewhere, cursor.definitions)
+        key = (cursor.snapshot.uri, line, words, len(cursor.view.files), elsewhere, cursor.definitions, cursor.history)
         if key != self._found_for:
             segments = await asyncio.to_thread(gather, cursor)
             self._found_for, self._found = key, await count_candidates(segments, self._counter)

@@ -2,8 +2,9 @@
 
 The score of a name adds up what docs/evaluation.md found to matter: that it stands where the words near the cursor
 stand, that the file uses it and how near, that files beside this one use it, that its parts are parts of names nearby,
-and that the names nearby are defined where it is. Deterministic. The tables behind it are those of the last build: a
-file changed since weighs with its old words, but only live definitions come out.
+that the names nearby are defined where it is, and that its file often changed together with this one. Deterministic.
+The tables behind it are those of the last build: a file changed since weighs with its old words, but only live
+definitions come out.
 """
 
 import math
@@ -13,10 +14,12 @@ from dataclasses import dataclass
 from functools import lru_cache
 from itertools import islice
 from posixpath import basename, dirname
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from spark_lsp.index.history import NO_CHANGES, CoChanges
 from spark_lsp.index.near import FAR, Nearby, identifier_parts, words_around
 from spark_lsp.index.postings import Postings
 from spark_lsp.index.sight import seen_files
@@ -35,6 +38,7 @@ IMPORTED_WEIGHT = 0.3
 NEARNESS_WEIGHT = 0.1
 RECENT_WEIGHT = 0.5  # set by hand: packages have no editing history to measure it on
 RECENT_FILES = 8
+CHANGED_WEIGHT = 0.5  # by the share of the file's commits; set by hand: docs/decisions/ranking.md
 TEST_PENALTY = 3.0
 FIELD_PENALTY = 3.0  # by name alone it cannot be told from a local name or a key, and most are
 OWN_PENALTY = 4.0  # the file defines the name itself
@@ -84,6 +88,29 @@ class _Cursor:
     recent: frozenset[str]
     homes: Mapping[str, float]
     """Files with how much of what stands near the cursor they define."""
+    changed: Mapping[str, float]
+    """Files that often changed together with this one, with the share of its commits."""
+
+
+class _Placed(NamedTuple):
+    """A place that defines a name, with its score; ``bare`` is the score without what changed together."""
+
+    score: float
+    path: str
+    definition: Definition
+    reason: str
+    """Empty for co-occurrence."""
+    bare: float
+
+    @property
+    def order(self) -> tuple[float, str, int]:
+        """What places are sorted by."""
+        return -self.score, self.path, self.definition.span.start
+
+    @property
+    def bare_order(self) -> tuple[float, str, int]:
+        """What they would be sorted by."""
+        return -self.bare, self.path, self.definition.span.start
 
 
 def rank_definitions(
@@ -95,30 +122,48 @@ def rank_definitions(
     language: str,
     limit: int = 64,
     recent: Sequence[str] = (),
+    history: CoChanges = NO_CHANGES,
 ) -> list[RankedDefinition]:
     """Return definitions of other files for a cursor at ``offset`` of ``text``, the best first.
 
     ``path`` is the current file's, relative to the workspace; ``language`` a key of ``LANGUAGES`` (others work too);
-    ``recent`` are files edited or looked at lately, the newest first.
+    ``recent`` are files edited or looked at lately, the newest first; ``history`` tells which files change together.
     """
-    cursor = _cursor(view, path, words_around(text, offset), language, frozenset(recent[:RECENT_FILES]))
+    cursor = _cursor(view, path, words_around(text, offset), language, frozenset(recent[:RECENT_FILES]), history)
     together = stand_together(view.postings, cursor.words.near, path, max(limit * 2, CANDIDATES))
     names = _best_names(view, cursor, together, limit)
     ranked = [each for name, score, known in names for each in _places(cursor, name, score, known)]
-    ranked.sort(key=lambda each: (-each[0], each[1], each[2].span.start))
+    ranked.sort(key=lambda each: each.order)
+    lifted = _lifted(ranked)
     top = ranked[:limit]
-    causes = strongest_words(view.postings, together, {each[2].name for each in top if not each[3]})
-    return [
-        RankedDefinition(where, definition, round(score, 4), reason or _cause(causes.get(definition.name)))
-        for score, where, definition, reason in top
-    ]
+    causes = strongest_words(view.postings, together, {each.definition.name for each in top if not each.reason})
+    found = []
+    for place, each in enumerate(top):
+        reason = each.reason or _cause(causes.get(each.definition.name))
+        reason += ", often changed together" if place in lifted else ""
+        found.append(RankedDefinition(each.path, each.definition, round(each.score, 4), reason))
+    return found
+
+
+def _lifted(ranked: Sequence[_Placed]) -> frozenset[int]:
+    """Return the places that would stand behind a later one, had their file not changed together with this one."""
+    lifted = set()
+    first: tuple[float, str, int] | None = None
+    for place in range(len(ranked) - 1, -1, -1):
+        each = ranked[place]
+        if first is not None and each.bare < each.score and first < each.bare_order:
+            lifted.add(place)
+        first = each.bare_order if first is None else min(first, each.bare_order)
+    return frozenset(lifted)
 
 
 def _cause(word: str | None) -> str:
     return f"co-occurs with {word}" if word else "used nearby"
 
 
-def _cursor(view: IndexView, path: str, words: Nearby, language: str, recent: frozenset[str]) -> _Cursor:
+def _cursor(
+    view: IndexView, path: str, words: Nearby, language: str, recent: frozenset[str], history: CoChanges
+) -> _Cursor:
     entry = view.files.get(path)
     imports: tuple[Import, ...] = entry.symbols.imports if entry else ()
     files = seen_files(view, path, language)
@@ -134,6 +179,7 @@ def _cursor(view: IndexView, path: str, words: Nearby, language: str, recent: fr
         len(view.postings.folders.get(dirname(path), ())),
         recent,
         _homes(view, path, words.near),
+        history.beside(path, view.files),
     )
 
 
@@ -233,8 +279,8 @@ def _gain(postings: Postings, cursor: _Cursor, name: str, places: int) -> float:
     return gain + SIBLINGS_WEIGHT * int(np.count_nonzero(users)) / cursor.sibling_count
 
 
-def _places(cursor: _Cursor, name: str, score: float, known: Places) -> Iterator[tuple[float, str, Definition, str]]:
-    """Score the places that define a name; yields score, path, definition and reason ("" for co-occurrence)."""
+def _places(cursor: _Cursor, name: str, score: float, known: Places) -> Iterator[_Placed]:
+    """Score the places that define a name."""
     paths = known.paths()
     others = [(number, path) for number, path in enumerate(paths[:PLACES_LOOKED_AT]) if path != cursor.path]
     if not others:
@@ -243,15 +289,25 @@ def _places(cursor: _Cursor, name: str, score: float, known: Places) -> Iterator
         score -= HOMONYM_PENALTY
     reason = "mentioned near the cursor" if name in cursor.words.near else ""
     reason = reason or ("used in this file" if name in cursor.words.distance else "")
-    weighed = sorted((-_place_score(cursor, path), path, number) for number, path in others)
+    bare = sorted((-_place_score(cursor, path), path, number) for number, path in others)
+    weighed = bare
+    if cursor.changed:
+        weighed = sorted((loss - _changed(cursor, path), path, number) for loss, path, number in bare)
     resolved = weighed[0][1] in cursor.imported_files
     for place, (loss, path, number) in enumerate(weighed[:PLACES_PER_NAME]):
         imported = path in cursor.imported_files
         definition = known[number][1]
         total = score - loss - OTHER_PLACE_PENALTY * place - UNIMPORTED_PENALTY * (resolved and not imported)
         total -= FIELD_PENALTY * (definition.kind in FIELDS)
+        without = total - _changed(cursor, path)
+        if weighed is not bare:
+            without += OTHER_PLACE_PENALTY * (place - [each[2] for each in bare].index(number))
         why = "imported" if imported and name in cursor.imported_names else reason
-        yield total, path, definition, why or ("in an imported file" if imported else "")
+        yield _Placed(total, path, definition, why or ("in an imported file" if imported else ""), without)
+
+
+def _changed(cursor: _Cursor, path: str) -> float:
+    return CHANGED_WEIGHT * cursor.changed.get(path, 0.0)
 
 
 def _place_score(cursor: _Cursor, path: str) -> float:

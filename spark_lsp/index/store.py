@@ -15,6 +15,7 @@ from spark_lsp.index.cache import LeftOut, SymbolCache, extractor_digest
 from spark_lsp.index.crawl import CrawledFile, check_root, content_reason, crawl, skip_reason
 from spark_lsp.index.entries import Entries
 from spark_lsp.index.facts import Looked, language_name, look_at, nothing_known
+from spark_lsp.index.history import History
 from spark_lsp.index.ignore import Rules, SkipReason
 from spark_lsp.index.reading import Reader
 from spark_lsp.index.report import IndexReport, report_of
@@ -59,6 +60,7 @@ class Index:
         """
         self.root = check_root(root)
         self.rules = rules or Rules()
+        self.history = History(self.root)
         self._cache = SymbolCache(cache_path, say=say) if cache_path else None
         self._workers = workers
         self._entries = Entries(self.root, self._cache, workers)
@@ -78,6 +80,7 @@ class Index:
 
     def close(self) -> None:
         """Close the cache file and end the workers. The view stays usable."""
+        self.history.close()
         if self._workers is not None:
             self._workers.close()
         if self._cache is not None:

@@ -45,17 +45,32 @@ class Rooms:
     """Why there is no index although there is a folder."""
     _warming: asyncio.Task[None] | None = None
     _stop_indexing: Event = field(default_factory=Event)
+    _reading_history: asyncio.Task[None] | None = None
 
     async def refresh_index(self, progress: Progress) -> IndexReport | None:
         """Bring the index up to date with the disk, in a thread; None without an index."""
         if self.index is None:
             return None
-        return await asyncio.to_thread(self.index.refresh, progress, cancel=self._stop_indexing)
+        report = await asyncio.to_thread(self.index.refresh, progress, cancel=self._stop_indexing)
+        self._read_history_soon()
+        return report
 
     async def update_index(self, path: str, text: str | None) -> None:
         """Take one document into the index, in a thread."""
         if self.index is not None:
             await asyncio.to_thread(self.index.update, path, text)
+            self._read_history_soon()
+
+    async def history_read(self) -> None:
+        """Wait until it is read which files changed together; a refresh of the index begins that."""
+        if self._reading_history:
+            await asyncio.wait([self._reading_history])
+
+    def _read_history_soon(self) -> None:
+        """Look in the background whether HEAD has moved; a document taken in means that the typing pauses."""
+        if self.index is not None and (self._reading_history is None or self._reading_history.done()):
+            reading = asyncio.to_thread(self.index.history.refresh)
+            self._reading_history = asyncio.create_task(reading, name="history")
 
     async def rebuild_trunk(self, open_paths: Collection[str], warmed: Progress) -> asyncio.Task[None] | None:
         """Choose the trunk anew and read it in the background; return that work when it was begun here.
@@ -89,6 +104,8 @@ class Rooms:
     async def close(self) -> None:
         """Stop all background work and leave the engine."""
         self.stop_indexing()
+        if self._reading_history:
+            self._reading_history.cancel()
         await self.stop_generating()
         await self.engine.close()
 

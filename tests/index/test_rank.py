@@ -5,8 +5,11 @@ import random
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from spark_lsp.index.graph import FileGraph, order_from
+from spark_lsp.index.history import NO_CHANGES, co_changes
 from spark_lsp.index.rank import RankedDefinition, frozen_order, rank_definitions
 from spark_lsp.index.resolve import resolve
 from spark_lsp.index.store import Index
@@ -200,6 +203,60 @@ def test_a_file_looked_at_lately_comes_before_its_like(tmp_path: Path) -> None:
     for recent in (["a.py"], ["b.py"]):
         found = rank_definitions(view, path="c.py", text="one()", offset=0, language="python", recent=recent)
         assert found[0].path == recent[0]
+
+
+TWINS = """
+#- a.py
+def one(): ...
+def alpha(): ...
+#- b.py
+def one(): ...
+def beta(): ...
+#- c.py
+one(beta, alpha)$0
+"""
+
+
+@pytest.mark.parametrize(
+    ("beside", "expected"),
+    [
+        ("", "a.py alpha: , b.py beta: , a.py one: , b.py one: "),
+        ("a.py", "a.py alpha: , b.py beta: , a.py one: , b.py one: "),
+        ("b.py", "b.py beta: together, a.py alpha: , b.py one: together, a.py one: "),
+    ],
+)
+def test_a_file_that_changed_with_this_one_comes_before_its_like(tmp_path: Path, beside: str, expected: str) -> None:
+    """The reason is given only where it decided: what would have come first anyway keeps its own."""
+    fixture = parse_fixture(TWINS)
+    write_workspace(fixture, tmp_path)
+    history = co_changes([["c.py", beside]] * 3) if beside else NO_CHANGES
+    found = rank_definitions(
+        view_of(tmp_path), path="c.py", text=fixture.text, offset=fixture.offset, language="python", history=history
+    )
+    told = [
+        f"{each.path} {each.definition.name}: {'together' * each.reason.endswith(', often changed together')}"
+        for each in found
+    ]
+    assert ", ".join(told) == expected
+
+
+_VIEWS: dict[str, IndexView] = {}
+
+
+@given(st.lists(st.lists(st.sampled_from(["a.py", "b.py", ".env", "gone.py"]), max_size=4)))
+def test_without_a_history_of_its_own_a_file_ranks_as_without_any(
+    tmp_path_factory: pytest.TempPathFactory, commits: list[list[str]]
+) -> None:
+    fixture = parse_fixture(TWINS)
+    if not _VIEWS:
+        root = tmp_path_factory.mktemp("twins")
+        write_workspace(fixture, root)
+        _VIEWS["twins"] = view_of(root)
+    plain, other = (
+        rank_definitions(_VIEWS["twins"], path="c.py", text=fixture.text, offset=0, language="python", history=history)
+        for history in (NO_CHANGES, co_changes(commits))
+    )
+    assert plain == other
 
 
 def test_rank_of_nothing_is_nothing() -> None:
