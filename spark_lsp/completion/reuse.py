@@ -8,6 +8,7 @@ from collections import OrderedDict
 from dataclasses import dataclass, replace
 
 from spark_lsp.completion.hole import Hole
+from spark_lsp.completion.rejection import Rejection
 from spark_lsp.text.document import content_hash
 
 KEPT_RESULTS = 200
@@ -46,8 +47,7 @@ class Reuse:
         self._newest: dict[str, Result] = {}
         self._next: dict[str, Result] = {}
         """What would follow once the newest suggestion is accepted."""
-        self._rejected: OrderedDict[tuple[str, str, str], None] = OrderedDict()
-        """URI, what stands above, and the line or lines that the text would have made."""
+        self._rejected: OrderedDict[Rejection, None] = OrderedDict()
 
     def store(self, result: Result) -> None:
         """Keep a result."""
@@ -92,31 +92,16 @@ class Reuse:
             self.reject(newest)
 
     def reject(self, result: Result) -> None:
-        """Never offer this text after this line again."""
-        self._rejected[result.uri, *_place(result.prefix, result.text)] = None
+        """Never offer this text in its place again."""
+        self._rejected[Rejection.of(result.uri, result.prefix, result.text)] = None
         self._newest.pop(result.uri, None)
         self._results.pop(_key(result.uri, result.prefix, result.suffix, result.settings_key), None)
         while len(self._rejected) > KEPT_REJECTIONS:
             self._rejected.popitem(last=False)
 
     def is_rejected(self, hole: Hole, text: str, *, exactly: bool = False) -> bool:
-        """Whether the user has rejected this text here.
-
-        Unless ``exactly``, also what begins a rejected text, as one that is still being written does, and what goes on
-        from one, until the user has typed past it.
-        """
-        uri = hole.snapshot.uri
-        above, line = _place(hole.prefix, text)
-        if exactly or (uri, above, line) in self._rejected:
-            return (uri, above, line) in self._rejected
-        typed = hole.line_prefix.lstrip()
-        return any(
-            (known_uri, known_above) == (uri, above)
-            and known.startswith(typed)
-            and len(typed) < len(known)
-            and (known.startswith(line) or line.startswith(known))
-            for known_uri, known_above, known in self._rejected
-        )
+        """Whether the user has rejected this text here; unless ``exactly``, also a shorter or longer form of it."""
+        return any(rejection.covers(hole, text, exactly=exactly) for rejection in self._rejected)
 
     def forget(self, uri: str) -> None:
         """Drop what belongs to a document that was closed."""
@@ -151,9 +136,3 @@ def typed_through(prefix: str, suffix: str, text: str, replaced: int, hole: Hole
 
 def _key(uri: str, prefix: str, suffix: str, settings_key: str) -> str:
     return content_hash(f"{uri}\0{settings_key}\0{prefix}\0{suffix}")
-
-
-def _place(prefix: str, text: str) -> tuple[str, str]:
-    """Name a text in its place by the whole line that it makes, so that erasing a character does not rename it."""
-    line_start = prefix.rfind("\n") + 1
-    return content_hash(prefix[:line_start][-400:]), (prefix[line_start:] + text).strip()

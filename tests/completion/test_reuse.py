@@ -8,7 +8,16 @@ from spark_lsp.completion.reuse import Result, Reuse
 from tests.completion.check import hole_of
 from tests.support.rooms import snapshot_of
 
-HOLES = st.sampled_from(["value = $0\n", "print($0)\n", "def f(x):\n    $0\n    return x\n", "$0", "x = 1\n\ty = $0"])
+HOLES = st.sampled_from(
+    [
+        "value = $0\n",
+        "print($0)\n",
+        "def f(x):\n    $0\n    return x\n",
+        "$0",
+        "x = 1\n\ty = $0",
+        "import os\n" * 50 + "a = $0\n",
+    ]
+)
 TEXTS = st.text(st.sampled_from("ab (,\n\t1é"), min_size=1, max_size=20).filter(str.strip)
 
 
@@ -26,7 +35,7 @@ def _typed(hole: Hole, text: str) -> Hole:
 def test_the_same_text_is_never_offered_in_its_place_again(before: str, text: str, typed: int, exactly: bool) -> None:
     hole = hole_of(before)
     rest = text[typed:]
-    assume(rest.strip() and "\n" not in text[:typed])
+    assume(rest.strip())
     assert _rejected(hole, text).is_rejected(_typed(hole, text[:typed]), rest, exactly=exactly)
 
 
@@ -43,8 +52,18 @@ def test_nor_what_begins_it_or_goes_on_from_it(before: str, text: str, written: 
 def test_by_hand_only_the_very_text_is_withheld(before: str, text: str, other: str) -> None:
     hole = hole_of(before)
     assert _rejected(hole, text).is_rejected(hole, other, exactly=True) == (
-        (hole.line_prefix + text).strip() == (hole.line_prefix + other).strip()
+        (hole.line_prefix + text).split() == (hole.line_prefix + other).split()
     )
+
+
+def test_a_body_is_not_offered_below_the_line_either() -> None:
+    hole = hole_of("import os\n" * 50 + "def f():$0\n")
+    reuse = _rejected(hole, "\n    total = 1\n    return total")
+    below = _typed(hole, "\n        ")  # indented by an editor that knows better
+    assert reuse.is_rejected(below, "total = 1\n        return total")
+    assert reuse.is_rejected(below, "total = 1")
+    assert not reuse.is_rejected(below, "pass")
+    assert not reuse.is_rejected(_typed(below, "total = 1\n    return total\n"), "total = 1")
 
 
 def test_who_types_past_it_is_somewhere_else() -> None:

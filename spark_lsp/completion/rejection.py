@@ -1,0 +1,57 @@
+"""A text that the user rejected, and where: so that it is not offered there again, however much of it was typed since.
+
+Pure. White space is not compared, as editors indent what is typed; the place is known by the lines above it.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+from spark_lsp.completion.hole import Hole
+
+ABOVE_CHARACTERS: Final = 400  # enough to tell one place from another, few enough that edits farther up change nothing
+LONGEST: Final = 1_000
+"""Characters typed since, behind which nobody is at that place any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """``above`` ends where the cursor's line began; ``made`` is the line, or lines, that the text would have made."""
+
+    uri: str
+    above: str
+    made: str
+
+    @staticmethod
+    def of(uri: str, prefix: str, text: str) -> "Rejection":
+        """Return the rejection of a text behind a prefix."""
+        line_start = prefix.rfind("\n") + 1
+        above = prefix[max(0, line_start - ABOVE_CHARACTERS) : line_start]
+        return Rejection(uri, above, _words(prefix[line_start:] + text))
+
+    def covers(self, hole: Hole, text: str, *, exactly: bool = False) -> bool:
+        """Whether a text at a hole is the rejected one, or what is left of it.
+
+        Unless ``exactly``, also what begins it, as a text that is still being written does, and what goes on from it.
+        Never once the user has typed past it.
+        """
+        typed = self._typed_since(hole)
+        if typed is None:
+            return False
+        made, before = _words(typed + text), _words(typed)
+        if not self.made.startswith(before) or len(before) >= len(self.made):
+            return False
+        return made == self.made or (not exactly and (self.made.startswith(made) or made.startswith(self.made)))
+
+    def _typed_since(self, hole: Hole) -> str | None:
+        """Return what stands between the lines above and the cursor; None where those lines are not above."""
+        if hole.snapshot.uri != self.uri:
+            return None
+        if len(self.above) < ABOVE_CHARACTERS:  # the document begins with it
+            is_here = hole.prefix.startswith(self.above) and hole.offset - len(self.above) <= LONGEST
+            return hole.prefix[len(self.above) :] if is_here else None
+        start = hole.prefix.rfind(self.above, max(0, hole.offset - LONGEST - ABOVE_CHARACTERS))
+        return hole.prefix[start + ABOVE_CHARACTERS :] if start >= 0 else None
+
+
+def _words(text: str) -> str:
+    return " ".join(text.split())
