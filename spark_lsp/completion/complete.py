@@ -4,6 +4,7 @@ Every answer carries a reason code. Never raises for what a user can meet: engin
 """
 
 import asyncio
+import math
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from dataclasses import replace
@@ -86,28 +87,31 @@ class Completer:
             async with aclosing(self._answers(hole, trace, deadline, manual=manual)) as answers:
                 async for answer in answers:
                     last = answer
-            if manual and candidates > 1 and last.suggestion:
-                with trace.stage("candidates"):
-                    patience = loop.time() + self._settings().deadline_ms / 1000
-                    last = await self._with_others(hole, last, candidates, min(deadline, patience))
+            if manual:
+                last = await self._with_others(hole, trace, last, candidates, deadline)
         except asyncio.CancelledError:
             self._log(trace.finish(Reason.CANCELLED))
             raise
         return self._finished(trace, hole, last, manual=manual)
 
-    async def stream(self, hole: Hole, *, manual: bool) -> AsyncGenerator[Answer]:
-        """Yield cumulative answers as the model speaks; the last one is final and carries the record."""
+    async def stream(self, hole: Hole, *, manual: bool, candidates: int = 1) -> AsyncGenerator[Answer]:
+        """Yield cumulative answers as the model speaks; the last one is final and carries the record.
+
+        Further candidates come with the last one alone; the text that is there by then does not wait for them.
+        """
         trace = Trace("completion.stream", path=str(hole.snapshot.path or hole.snapshot.uri), manual=manual)
-        shown = ""
+        wanted = candidates if manual else 1
+        last, shown = Answer(None, Reason.TIMEOUT, final=True), ""
         try:
             async with aclosing(self._answers(hole, trace, None, manual=manual)) as answers:
-                async for answer in answers:
-                    if answer.final:
-                        yield self._finished(trace, hole, answer, manual=manual)
-                    elif answer.suggestion and _extends(answer.suggestion.text, shown):
-                        shown = answer.suggestion.text
-                        self._offer(trace, hole, answer.suggestion)
-                        yield answer
+                async for last in answers:
+                    is_early = not last.final or wanted > 1
+                    if is_early and last.suggestion and _extends(last.suggestion.text, shown):
+                        shown = last.suggestion.text
+                        self._offer(trace, hole, last.suggestion)
+                        yield replace(last, final=False)
+            last = await self._with_others(hole, trace, last, wanted)
+            yield self._finished(trace, hole, last, manual=manual, shown=shown)
         except asyncio.CancelledError:
             self._log(trace.finish(Reason.CANCELLED))
             raise
@@ -321,12 +325,19 @@ class Completer:
 
         asyncio.get_running_loop().call_later(CANCEL_GRACE_MS / 1000, stop_unless_wanted)
 
-    async def _with_others(self, hole: Hole, answer: Answer, wanted: int, deadline: float) -> Answer:
-        """Add further candidates, as many as come by the deadline."""
+    async def _with_others(
+        self, hole: Hole, trace: Trace, answer: Answer, wanted: int, deadline: float = math.inf
+    ) -> Answer:
+        """Add further candidates, as many as come by the deadline and before the patience is over."""
         run = self._runs.get(hole.snapshot.uri)
-        if run is None or run.packed is None or run.hole.prefix != hole.prefix or answer.suggestion is None:
+        if wanted < 2 or run is None or answer.suggestion is None:
             return answer
-        found = await other_candidates(self.writer, run, answer.suggestion.text, wanted - 1, deadline)
+        if run.packed is None or run.hole.prefix != hole.prefix:
+            return answer
+        patience = asyncio.get_running_loop().time() + self._settings().deadline_ms / 1000
+        with trace.stage("candidates"):
+            text, until = answer.suggestion.text, min(deadline, patience)
+            found = await other_candidates(self.writer, run, text, wanted - 1, until)
         others = tuple(
             Suggestion(judged.text, judged.replaced, self._number())
             for judged in found
@@ -359,11 +370,14 @@ class Completer:
             return Answer(None, Reason.trimmed("rejected"), final)
         return Answer(Suggestion(text, replaced, number), Reason.OK, final)
 
-    def _finished(self, trace: Trace, hole: Hole, answer: Answer, *, manual: bool) -> Answer:
+    def _finished(self, trace: Trace, hole: Hole, answer: Answer, *, manual: bool, shown: str = "") -> Answer:
         suggestion = answer.suggestion
         if suggestion:
             trace.note(characters=len(suggestion.text), lines=suggestion.text.count("\n") + 1)
-            self._offer(trace, hole, suggestion, *answer.others)
+            if suggestion.text != shown:  # else it may have been accepted by now
+                self._offer(trace, hole, suggestion)
+            for each in answer.others:
+                self._offer(trace, hole, each, is_shown=False)
             self.reuse.offered(hole.snapshot.uri, suggestion.id)
             if not manual:
                 self.following.expect(hole, suggestion.text, suggestion.replaced)
@@ -371,14 +385,12 @@ class Completer:
         self._log(record)
         return replace(answer, final=True, record=record)
 
-    def _offer(self, trace: Trace, hole: Hole, shown: Suggestion, *others: Suggestion) -> None:
-        """Note what goes to the editor: one on the screen, others that the user can turn to."""
+    def _offer(self, trace: Trace, hole: Hole, told: Suggestion, *, is_shown: bool = True) -> None:
+        """Note what goes to the editor: on the screen, or a candidate that the user can turn to."""
         language, model = hole.snapshot.language, self.writer.model_name
-        for each in (shown, *others):
-            self.feedback.offered(each.id, language, len(each.text), model=model, latency_ms=trace.elapsed_ms)
-        self.screens.show(hole, shown.id, shown.text, shown.replaced)
-        for each in others:
-            self.screens.offer(hole, each.id, each.text, each.replaced)
+        self.feedback.offered(told.id, language, len(told.text), model=model, latency_ms=trace.elapsed_ms)
+        note = self.screens.show if is_shown else self.screens.offer
+        note(hole, told.id, told.text, told.replaced)
 
 
 def _extends(text: str, shown: str) -> bool:

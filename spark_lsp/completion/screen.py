@@ -44,16 +44,16 @@ class Screens:
 
     def show(self, hole: Hole, suggestion_id: int, text: str, replaced: int) -> None:
         """Note that a suggestion went to the editor, or grew there."""
-        self._on[hole.snapshot.uri] = self.offer(hole, suggestion_id, text, replaced)
+        self.offer(hole, suggestion_id, text, replaced)
+        self._on[hole.snapshot.uri] = self._offered[suggestion_id]
 
-    def offer(self, hole: Hole, suggestion_id: int, text: str, replaced: int) -> _Screen:
+    def offer(self, hole: Hole, suggestion_id: int, text: str, replaced: int) -> None:
         """Note a candidate that the user can turn to."""
         old = self._on.get(hole.snapshot.uri)
         since_s = old.since_s if old and old.id == suggestion_id else _now_s()
-        screen = self._offered[suggestion_id] = _Screen(hole, suggestion_id, text, replaced, since_s)
+        self._offered[suggestion_id] = _Screen(hole, suggestion_id, text, replaced, since_s)
         while len(self._offered) > REMEMBERED:
             self._offered.popitem(last=False)
-        return screen
 
     def changed(self, hole: Hole, cursors: int) -> None:
         """Notice a change, and what it says of the suggestion on the screen."""

@@ -32,8 +32,7 @@ async def inline_completion(session: Session, params: types.InlineCompletionPara
     """Answer once, by the deadline."""
     hole = hole_at(session, params.text_document.uri, params.position)
     manual = params.context.trigger_kind == types.InlineCompletionTriggerKind.Invoked
-    candidates = CANDIDATES_BY_HAND if manual else 1
-    answer = await _complete(session, params.text_document.uri, hole, manual=manual, candidates=candidates)
+    answer = await _complete(session, params.text_document.uri, hole, manual=manual, candidates=CANDIDATES_BY_HAND)
     return types.InlineCompletionList(items=_items(session, hole, answer))
 
 
@@ -50,7 +49,7 @@ async def stream(session: Session, params: dict[str, Any]) -> dict[str, Any]:
     session.rooms.ahead.stop()
     last: list[types.InlineCompletionItem] = []
     sequence = 0
-    async with aclosing(session.rooms.completer.stream(hole, manual=manual)) as answers:
+    async with aclosing(session.rooms.completer.stream(hole, manual=manual, candidates=CANDIDATES_BY_HAND)) as answers:
         async for answer in answers:
             items = _items(session, hole, answer)
             if token is not None and items and items != last:

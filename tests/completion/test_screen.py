@@ -210,6 +210,37 @@ async def test_by_hand_there_are_candidates_that_differ() -> None:
     await rooms.completer.close()
 
 
+async def test_by_hand_a_stream_ends_with_further_candidates_and_its_own_text_does_not_wait() -> None:
+    said = ["area(1, 2)", "max(value, 3)", "min(value)"]
+    for manual, wanted in ((True, 3), (False, 3), (True, 1)):
+        rooms = TestRooms(ScriptedEngine(said, chunk_chars=3))
+        stream = rooms.completer.stream(hole_of(BEFORE), manual=manual, candidates=wanted)
+        *partial, final = [answer async for answer in stream]
+        assert final.suggestion is not None
+        assert final.suggestion.text == "area(1, 2)"
+        assert len(final.others) == (2 if manual and wanted > 1 else 0)
+        assert not any(answer.others or answer.final for answer in partial)
+        assert {answer.suggestion.id for answer in partial if answer.suggestion} == {final.suggestion.id}
+        if final.others:
+            assert partial[-1].suggestion == final.suggestion
+        await rooms.completer.close()
+
+
+async def test_accepted_while_further_candidates_are_written_it_is_not_on_the_screen_again() -> None:
+    rooms = TestRooms(ScriptedEngine(["area(1, 2)", "max(value, 3)", "min(value)"]))
+    hole = hole_of(BEFORE)
+    stream = rooms.completer.stream(hole, manual=True, candidates=3)
+    async for answer in stream:
+        if answer.suggestion and answer.suggestion.text == "area(1, 2)" and not answer.final:
+            rooms.completer.changed(accepted(hole, "area(1, 2)", 0))
+            rooms.completer.accepted(answer.suggestion.id)
+    rooms.completer.screens._read_ms = 0.0
+    rooms.completer.changed(_typed(hole, "area(1, 2) + 1"))
+    assert not rooms.completer.reuse.is_rejected(hole, "area(1, 2)")
+    assert (rooms.completer.feedback.accepted_count, rooms.completer.feedback.rejected_count) == (1, 0)
+    await rooms.completer.close()
+
+
 async def test_switched_off_for_a_file() -> None:
     engine = ScriptedEngine(["area(1, 2)"])
     rooms = TestRooms(engine, exclude=["main.py"])

@@ -205,6 +205,25 @@ async def test_asked_by_hand_there_are_several_candidates(tmp_path: Path) -> Non
         assert len({item.command.arguments[0]["id"] for item in answer.items if item.command}) == len(texts)
 
 
+async def test_a_stream_asked_for_by_hand_ends_with_several_candidates(tmp_path: Path) -> None:
+    async with editor(WORKSPACE, tmp_path, (*SCRIPTED, "1, 2)", "first)", "1, 2)", "alpha(value))")) as window:
+        await window.ready()
+        at = window.open("b.py", CALL)
+        window.client.progress_reports["token"] = []
+        params = {
+            "textDocument": {"uri": window.uri("b.py")},
+            "position": {"line": at.line, "character": at.character},
+            "context": {"triggerKind": 1},
+            "partialResultToken": "token",
+        }
+        result = await window.send("spark/inlineCompletionStream", params)
+        *early, last = [[item["insertText"] for item in value["items"]] for value in window.partials]
+        assert [item.insertText for item in result.items] == last
+        assert 1 < len(set(last)) == len(last) <= 3
+        assert all(len(texts) == 1 for texts in early)
+        assert early[-1] == last[:1]
+
+
 async def test_typing_with_several_cursors_is_left_alone(tmp_path: Path) -> None:
     async with editor(WORKSPACE, tmp_path, (*SCRIPTED, "1, 2)")) as window:
         await window.ready()
