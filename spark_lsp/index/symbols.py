@@ -110,16 +110,19 @@ def definition_at(symbols: FileSymbols, offset: int) -> Definition | None:
 def _definitions(syntax: Syntax, matches: Matches) -> tuple[Definition, ...]:
     found: dict[int, _Found] = {}
     roles: dict[int, str] = {}
+    guards: set[int] = set()  # names that a C header defines only to be read once
     for pattern, captures in matches:
         names = captures.get("name")
         if names is None:
+            guards.update(node.start_byte for node in captures.get("guard", ()))
             continue
         role = roles.get(pattern)
         if role is None:
             role = roles[pattern] = next((name for name in captures if _is_whole(name)), "")
         if role:
             _merge(syntax, found, pattern, role, names[0], captures)
-    ordered = sorted(found.values(), key=lambda f: (f.start, -f.end, f.name_start))
+    named = (item for item in found.values() if item.name_start not in guards)
+    ordered = sorted(named, key=lambda f: (f.start, -f.end, f.name_start))
     return tuple(_without_repeated_fields(_contained(syntax, ordered)))
 
 
@@ -194,8 +197,11 @@ def _spans(syntax: Syntax, item: _Found) -> tuple[Span, Span]:
                 end = item.end
                 break
     end = item.start + len(source[item.start : end].rstrip())
+    whole = item.end
+    while whole > end and source[whole - 1] in b"\r\n":  # C's directives hold the end of their line
+        whole -= 1
     start = to_offset(item.start)
-    return Span(start, max(start, to_offset(item.end))), Span(start, max(start, to_offset(end)))
+    return Span(start, max(start, to_offset(whole))), Span(start, max(start, to_offset(end)))
 
 
 def _without_repeated_fields(definitions: Iterable[Definition]) -> Iterable[Definition]:

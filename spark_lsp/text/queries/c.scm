@@ -4,47 +4,67 @@
 (function_definition declarator: (function_declarator declarator: (identifier) @name) body: (compound_statement) @body) @definition.function
 (function_definition declarator: (pointer_declarator declarator: (function_declarator declarator: (identifier) @name))
   body: (compound_statement) @body) @definition.function
+(function_definition declarator: (pointer_declarator declarator: (pointer_declarator declarator: (function_declarator
+  declarator: (identifier) @name))) body: (compound_statement) @body) @definition.function
 [
  (translation_unit (declaration declarator: [(function_declarator declarator: (identifier) @name)
-   (pointer_declarator declarator: (function_declarator declarator: (identifier) @name))]) @definition.function)
+   (pointer_declarator declarator: (function_declarator declarator: (identifier) @name))
+   (pointer_declarator declarator: (pointer_declarator declarator: (function_declarator
+     declarator: (identifier) @name)))]) @definition.function)
  (preproc_ifdef (declaration declarator: [(function_declarator declarator: (identifier) @name)
-   (pointer_declarator declarator: (function_declarator declarator: (identifier) @name))]) @definition.function)
+   (pointer_declarator declarator: (function_declarator declarator: (identifier) @name))
+   (pointer_declarator declarator: (pointer_declarator declarator: (function_declarator
+     declarator: (identifier) @name)))]) @definition.function)
  (preproc_if (declaration declarator: [(function_declarator declarator: (identifier) @name)
-   (pointer_declarator declarator: (function_declarator declarator: (identifier) @name))]) @definition.function)
+   (pointer_declarator declarator: (function_declarator declarator: (identifier) @name))
+   (pointer_declarator declarator: (pointer_declarator declarator: (function_declarator
+     declarator: (identifier) @name)))]) @definition.function)
  (preproc_else (declaration declarator: [(function_declarator declarator: (identifier) @name)
-   (pointer_declarator declarator: (function_declarator declarator: (identifier) @name))]) @definition.function)
+   (pointer_declarator declarator: (function_declarator declarator: (identifier) @name))
+   (pointer_declarator declarator: (pointer_declarator declarator: (function_declarator
+     declarator: (identifier) @name)))]) @definition.function)
  (preproc_elif (declaration declarator: [(function_declarator declarator: (identifier) @name)
-   (pointer_declarator declarator: (function_declarator declarator: (identifier) @name))]) @definition.function)
+   (pointer_declarator declarator: (function_declarator declarator: (identifier) @name))
+   (pointer_declarator declarator: (pointer_declarator declarator: (function_declarator
+     declarator: (identifier) @name)))]) @definition.function)
  (declaration_list (declaration declarator: [(function_declarator declarator: (identifier) @name)
-   (pointer_declarator declarator: (function_declarator declarator: (identifier) @name))]) @definition.function)
+   (pointer_declarator declarator: (function_declarator declarator: (identifier) @name))
+   (pointer_declarator declarator: (pointer_declarator declarator: (function_declarator
+     declarator: (identifier) @name)))]) @definition.function)
 ]
 [
  (translation_unit (declaration declarator: [(identifier) @name (pointer_declarator declarator: (identifier) @name)
+   (pointer_declarator declarator: (pointer_declarator declarator: (identifier) @name))
    (array_declarator declarator: (identifier) @name) (init_declarator declarator: [(identifier) @name
      (pointer_declarator declarator: (identifier) @name) (array_declarator declarator: (identifier) @name)
      (pointer_declarator declarator: (array_declarator declarator: (identifier) @name))
      (array_declarator declarator: (array_declarator declarator: (identifier) @name))])]) @definition.variable)
  (preproc_ifdef (declaration declarator: [(identifier) @name (pointer_declarator declarator: (identifier) @name)
+   (pointer_declarator declarator: (pointer_declarator declarator: (identifier) @name))
    (array_declarator declarator: (identifier) @name) (init_declarator declarator: [(identifier) @name
      (pointer_declarator declarator: (identifier) @name) (array_declarator declarator: (identifier) @name)
      (pointer_declarator declarator: (array_declarator declarator: (identifier) @name))
      (array_declarator declarator: (array_declarator declarator: (identifier) @name))])]) @definition.variable)
  (preproc_if (declaration declarator: [(identifier) @name (pointer_declarator declarator: (identifier) @name)
+   (pointer_declarator declarator: (pointer_declarator declarator: (identifier) @name))
    (array_declarator declarator: (identifier) @name) (init_declarator declarator: [(identifier) @name
      (pointer_declarator declarator: (identifier) @name) (array_declarator declarator: (identifier) @name)
      (pointer_declarator declarator: (array_declarator declarator: (identifier) @name))
      (array_declarator declarator: (array_declarator declarator: (identifier) @name))])]) @definition.variable)
  (preproc_else (declaration declarator: [(identifier) @name (pointer_declarator declarator: (identifier) @name)
+   (pointer_declarator declarator: (pointer_declarator declarator: (identifier) @name))
    (array_declarator declarator: (identifier) @name) (init_declarator declarator: [(identifier) @name
      (pointer_declarator declarator: (identifier) @name) (array_declarator declarator: (identifier) @name)
      (pointer_declarator declarator: (array_declarator declarator: (identifier) @name))
      (array_declarator declarator: (array_declarator declarator: (identifier) @name))])]) @definition.variable)
  (preproc_elif (declaration declarator: [(identifier) @name (pointer_declarator declarator: (identifier) @name)
+   (pointer_declarator declarator: (pointer_declarator declarator: (identifier) @name))
    (array_declarator declarator: (identifier) @name) (init_declarator declarator: [(identifier) @name
      (pointer_declarator declarator: (identifier) @name) (array_declarator declarator: (identifier) @name)
      (pointer_declarator declarator: (array_declarator declarator: (identifier) @name))
      (array_declarator declarator: (array_declarator declarator: (identifier) @name))])]) @definition.variable)
  (declaration_list (declaration declarator: [(identifier) @name (pointer_declarator declarator: (identifier) @name)
+   (pointer_declarator declarator: (pointer_declarator declarator: (identifier) @name))
    (array_declarator declarator: (identifier) @name) (init_declarator declarator: [(identifier) @name
      (pointer_declarator declarator: (identifier) @name) (array_declarator declarator: (identifier) @name)
      (pointer_declarator declarator: (array_declarator declarator: (identifier) @name))
@@ -57,6 +77,8 @@
 (type_definition declarator: (type_identifier) @name) @definition.type
 (field_declaration declarator: (field_identifier) @name) @definition.field
 (field_declaration declarator: (pointer_declarator declarator: (field_identifier) @name)) @definition.field
+(field_declaration declarator: (pointer_declarator declarator: (pointer_declarator
+  declarator: (field_identifier) @name))) @definition.field
 (field_declaration declarator: (array_declarator declarator: (field_identifier) @name)) @definition.field
 (field_declaration declarator: (function_declarator declarator: (parenthesized_declarator
   (pointer_declarator declarator: (field_identifier) @name)))) @definition.field
@@ -65,6 +87,10 @@
   (pointer_declarator declarator: (type_identifier) @name)))) @definition.type
 (preproc_def name: (identifier) @name) @definition.constant
 (preproc_function_def name: (identifier) @name) @definition.function
+; An include guard has no value and something to guard; alone it is the default of a macro that may be empty.
+(preproc_ifdef name: (identifier) @asked (preproc_def name: (identifier) @guard !value) . (_) (#eq? @asked @guard))
+(preproc_if condition: (unary_expression argument: (preproc_defined (identifier) @asked))
+  (preproc_def name: (identifier) @guard !value) . (_) (#eq? @asked @guard))
 
 ;; references
 [(identifier) (field_identifier) (type_identifier)] @reference
