@@ -27,6 +27,7 @@ from spark_lsp.index.history import NO_CHANGES
 from spark_lsp.index.ignore import Rules
 from spark_lsp.index.recent import Recent
 from spark_lsp.index.store import Index
+from spark_lsp.index.unused import mark_used, remove_unused
 from spark_lsp.index.view import EMPTY_VIEW
 from spark_lsp.index.workers import Workers
 from spark_lsp.server.rooms import Rooms
@@ -167,10 +168,14 @@ def _open_index(root: Path | None, settings: Settings) -> tuple[Index | None, Wo
     if root is None:
         return None, None
     rules = Rules(include=settings.context.include, exclude=settings.context.exclude)
+    path = index_cache_path(root)
     try:
-        return Index(root, cache_path=index_cache_path(root), rules=rules, workers=Workers()), None
+        index = Index(root, cache_path=path, rules=rules, workers=Workers())
     except WorkspaceError as error:
         return None, error
+    mark_used(path)
+    remove_unused(path.parent)
+    return index, None
 
 
 def _relative(snapshot: Snapshot, root: Path | None) -> str:
