@@ -60,10 +60,19 @@ class Diagnostic:
 
 
 @dataclass(frozen=True, slots=True)
+class Earlier:
+    """A document's text as it was opened, and when it began to change, in nanoseconds of the files' clock."""
+
+    text: str
+    since_ns: int
+
+
+@dataclass(frozen=True, slots=True)
 class Target:
     """Where actions are asked for. ``span`` is the selection, empty for a cursor; ``syntax`` None for plain text.
 
     ``diagnostics`` are those that came with the request; ``instruction`` is what the user wants, in their own words.
+    ``earlier`` is the document before it was changed, None where that is not known.
     """
 
     snapshot: Snapshot
@@ -71,6 +80,7 @@ class Target:
     syntax: Syntax | None
     diagnostics: tuple[Diagnostic, ...] = ()
     instruction: str = ""
+    earlier: Earlier | None = None
 
     @classmethod
     def of(
@@ -80,6 +90,13 @@ class Target:
         named = language_of_id(snapshot.language)
         language = named or (language_of_path(snapshot.path) if snapshot.path else None)
         return cls(snapshot, span, _kept_trees.of(language, snapshot.text), diagnostics, instruction)
+
+    @property
+    def earlier_syntax(self) -> Syntax | None:
+        """The tree of the document before it was changed."""
+        if self.earlier is None or self.syntax is None:
+            return None
+        return _kept_trees.of(self.syntax.language, self.earlier.text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,7 +223,7 @@ class ActionsRoom:
         action = next((each for each in named if each.applies(target)), None)
         if action is None:
             self._log(trace.finish(Reason.EMPTY))
-            return Proposal(action_id, (), Reason.EMPTY, self._why_not(action_id, able=bool(named)))
+            return Proposal(action_id, (), Reason.EMPTY, self._why_not(action_id, target))
         tools = Tools(self._tools.engine, self._tools.context, progress or self._tools.progress)
         reason = Reason.CANCELLED
         try:
@@ -219,13 +236,15 @@ class ActionsRoom:
             self._log(trace.finish(reason))
         return proposal
 
-    def _why_not(self, action_id: str, *, able: bool) -> str:
+    def _why_not(self, action_id: str, target: Target) -> str:
         """Return in one sentence why an action was not run: the loaded model cannot, or it does not apply."""
-        needs = {each.needs for each in self._catalog if each.id == action_id}
+        same = [each for each in self._catalog if each.id == action_id]
+        lacking = [each for each in same if not self._model_can(each.needs)]
         model = self._tools.engine.model
-        if able or not needs or model is None:
+        applies = len(lacking) == len(same) or any(each.applies(target) for each in lacking)
+        if not lacking or model is None or not applies:
             return f"{action_id} does not apply here."
-        wanted = "fill-in-the-middle tokens" if "fim" in needs else "a chat template"
+        wanted = "fill-in-the-middle tokens" if any(each.needs == "fim" for each in lacking) else "a chat template"
         return f"{action_id} needs a model with {wanted}, and {model.name} has none."
 
     def _model_can(self, needs: Needs) -> bool:

@@ -1,5 +1,6 @@
 """The function, method or class around a cursor, by a walk from the cursor to the root: cheap enough for every list."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -21,6 +22,8 @@ CLASSES: Final = frozenset(
     )
 )  # fmt: skip
 _VALUES: Final = frozenset(("arrow_function", "function_expression", "generator_function"))
+_DECLARATIONS: Final = frozenset(("lexical_declaration", "variable_declaration"))
+_BLOCKS: Final = frozenset(("impl_item", "mod_item", "namespace_definition"))
 _HOLDERS: Final = frozenset(("decorated_definition", "export_statement", "template_declaration"))
 
 
@@ -43,6 +46,51 @@ def definition_at(syntax: Syntax, offset: int, kinds: frozenset[str] = CALLABLES
     return found
 
 
+def same_definition(found: Definition, of: Syntax, other: Syntax) -> Definition | None:
+    """Return the function of that name within the same classes and functions of another text.
+
+    None where there is none, or where either text has several.
+    """
+    wanted = (found.name, _containers(found.whole.raw))
+    here = [each for each in _callables(of) if (each.name, _containers(each.whole.raw)) == wanted]
+    there = [each for each in _callables(other) if (each.name, _containers(each.whole.raw)) == wanted]
+    return there[0] if len(here) == len(there) == 1 else None
+
+
+def head_text(syntax: Syntax, found: Definition, *, decorated: bool = True) -> str:
+    """Return a function's text up to its body, empty for one without a body."""
+    body = found.inner.child_by_field_name("body")
+    start = found.whole.span.start if decorated else syntax.wrap(found.inner).span.start
+    return syntax.text[start : syntax.wrap(body).span.start] if body is not None else ""
+
+
+def _callables(syntax: Syntax) -> Iterator[Definition]:
+    """Yield the functions of a text that have names."""
+    stack = [syntax.tree.root_node]
+    while stack:
+        raw = stack.pop()
+        stack += raw.named_children
+        held = _held(raw) if raw.type in _DECLARATIONS else raw
+        if raw.type in CALLABLES or (held.type in _VALUES and held is not raw):
+            name = _name(raw)
+            whole = raw
+            while whole.parent is not None and whole.parent.type in _HOLDERS:
+                whole = whole.parent
+            if name:
+                yield Definition(name, syntax.wrap(whole), held)
+
+
+def _containers(raw: tree_sitter.Node) -> tuple[str, ...]:
+    """Return the names of the definitions around a node, the innermost first."""
+    names = []
+    while (parent := raw.parent) is not None:
+        if parent.type in CALLABLES | CLASSES | _BLOCKS:
+            named = parent.child_by_field_name("name") or parent.child_by_field_name("type")
+            names.append((named.text or b"").decode("utf-8", "replace") if named is not None else "")
+        raw = parent
+    return tuple(names)
+
+
 def _around(syntax: Syntax, offset: int, kinds: frozenset[str]) -> Definition | None:
     for node in syntax.ancestors_at(offset):
         raw = _held(node.raw)
@@ -62,14 +110,14 @@ def _held(raw: tree_sitter.Node) -> tree_sitter.Node:
         inner = raw.child_by_field_name("definition") or raw.child_by_field_name("declaration")
         held = inner or (raw.named_children[-1] if raw.named_children else None)
         return _held(held) if held is not None else raw
-    if raw.type in {"lexical_declaration", "variable_declaration"} and len(raw.named_children) == 1:
+    if raw.type in _DECLARATIONS and len(raw.named_children) == 1:
         value = raw.named_children[0].child_by_field_name("value")
         return value if value is not None and value.type in _VALUES else raw
     return raw
 
 
 def _name(raw: tree_sitter.Node) -> str:
-    if raw.type in {"lexical_declaration", "variable_declaration", *_HOLDERS}:
+    if raw.type in {*_DECLARATIONS, *_HOLDERS}:
         return next((name for child in raw.named_children if (name := _name(child))), "")
     if raw.type == "type_declaration":
         return next((name for child in raw.named_children if (name := _name(child))), "")

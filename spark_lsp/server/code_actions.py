@@ -4,6 +4,7 @@ A client without resolve support gets a command instead. An edit made for an old
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from lsprotocol import types
@@ -26,7 +27,8 @@ def code_actions(session: Session, params: types.CodeActionParams) -> list[types
         return []
     span = to_span(snapshot, params.range, session.encoding)
     told = [(_diagnostic(session, snapshot, each), each) for each in params.context.diagnostics]
-    offers = session.rooms.actions.offers(Target.of(snapshot, span, tuple(dict.fromkeys(each for each, _ in told))))
+    target = Target.of(snapshot, span, tuple(dict.fromkeys(each for each, _ in told)))
+    offers = session.rooms.actions.offers(replace(target, earlier=session.openings.of(snapshot.uri)))
     wanted = params.context.only
     return [
         _offered(session, offer, snapshot, span, [theirs for ours, theirs in told if ours == offer.diagnostic])
@@ -53,7 +55,7 @@ async def propose(session: Session, data: dict[str, Any]) -> types.WorkspaceEdit
     found = _diagnostic_of(data.get("diagnostic"))
     span, said = Span(int(data["start"]), int(data["end"])), str(data.get("instruction", ""))
     target = Target.of(snapshot, span, (found,) if found else (), said)
-    return await _proposed(session, target, data)
+    return await _proposed(session, replace(target, earlier=session.openings.of(snapshot.uri)), data)
 
 
 async def rewrite(session: Session, uri: str, place: types.Range, instruction: str) -> types.WorkspaceEdit | None:

@@ -22,6 +22,7 @@ def did_open(session: Session, params: types.DidOpenTextDocumentParams) -> None:
     language = item.language_id or (known.name if known else "")
     snapshot = Snapshot(item.uri, path, item.version, language, item.text)
     session.put(snapshot)
+    session.openings.opened(snapshot)
     session.opened(snapshot)
 
 
@@ -33,6 +34,7 @@ def did_change(session: Session, params: types.DidChangeTextDocumentParams) -> N
     text = changed(old.text, list(params.content_changes), session.encoding)
     new = Snapshot(old.uri, old.path, params.text_document.version, old.language, text)
     session.put(new)
+    session.openings.changed(new)
     span = _last_edit(session, new, list(params.content_changes))
     session.edited(new, span)
     if session.rooms:
@@ -52,6 +54,7 @@ def did_save(session: Session, params: types.DidSaveTextDocumentParams) -> None:
 def did_close(session: Session, params: types.DidCloseTextDocumentParams) -> None:
     """Forget a document; its text on disk counts again."""
     snapshot = session.drop(params.text_document.uri)
+    session.openings.closed(params.text_document.uri)
     if snapshot is None:
         return
     session.edited(snapshot, None)

@@ -20,6 +20,7 @@ from spark_lsp.index.changes import matters, wants_refresh
 from spark_lsp.index.watch import Watcher
 from spark_lsp.server.changes import Changes
 from spark_lsp.server.client import Client, Report
+from spark_lsp.server.openings import Openings
 from spark_lsp.server.pulling import offer_pull
 from spark_lsp.server.rooms import OpenRooms, Rooms
 from spark_lsp.server.status import Status, status_of
@@ -54,6 +55,7 @@ class Session:
         self._index_again = False
         self._open_rooms = open_rooms
         self._documents: dict[str, Snapshot] = {}
+        self.openings = Openings()
         self._oversized: set[str] = set()
         self._opened = asyncio.Event()
         self._tasks: set[asyncio.Task[Any]] = set()

@@ -10,9 +10,11 @@ from typing import Final
 from tree_sitter import Node
 
 from spark_lsp.actions.base import FileEdits, Needs, Proposal, Target, Tools
+from spark_lsp.actions.changed_head import HeadAt, head_at
 from spark_lsp.actions.chat.edit_lines import Task, edit_lines
 from spark_lsp.actions.chat.region import statement_lines
-from spark_lsp.actions.definition import CALLABLES, Definition, definition_at
+from spark_lsp.actions.definition import Definition
+from spark_lsp.actions.python.calls.changed import changed_at
 from spark_lsp.actions.stream import added
 from spark_lsp.engine.base import Usage
 from spark_lsp.errors import Reason
@@ -36,20 +38,21 @@ class UpdateReferences:
     needs: Needs = "chat"
 
     def applies(self, target: Target) -> str:
-        """Offer on the head of a function; who calls it is looked up when it is chosen."""
-        found = _changed(target)
-        return f"Update the calls of {found.name}" if found else ""
+        """Offer on the head of a function that may have changed; who calls it is looked up when it is chosen."""
+        head = _head(target)
+        return f"Update the calls of {head.found.name}" if head else ""
 
     async def propose(self, target: Target, tools: Tools) -> Proposal:
         """Have each statement that calls the function rewritten, and check each as any rewrite."""
-        found = _changed(target)
-        if found is None or target.syntax is None:
-            return Proposal(self.id, (), Reason.EMPTY, "There is no function's head here.")
+        head = _head(target)
+        if head is None or target.syntax is None:
+            return Proposal(self.id, (), Reason.EMPTY, "There is no function's head here that has changed.")
+        found = head.found
         places = list(_places(target, tools, found))
         if not places or len(places) > MOST_CALLS:
             told = f"{len(places)} statements call {found.name}, {MOST_CALLS} at most can be changed at once."
             return Proposal(self.id, (), Reason.EMPTY, told if places else f"Nothing calls {found.name}.")
-        task = Task(self.id, _task(target, found))
+        task = Task(self.id, _task(head))
         usage = Usage()
         own: list[Edit] = []
         others: dict[str, tuple[Target, list[Edit]]] = {}
@@ -71,14 +74,13 @@ class UpdateReferences:
         return Proposal(self.id, tuple(own), usage=usage, files=files, asks=True)
 
 
-def _changed(target: Target) -> Definition | None:
-    """Return the function on whose head a cursor stands."""
-    found = definition_at(target.syntax, target.span.start, CALLABLES) if target.syntax is not None else None
-    body = found.inner.child_by_field_name("body") if found is not None else None
-    if found is None or body is None or target.syntax is None:
+def _head(target: Target) -> HeadAt | None:
+    """Return the function on whose head a cursor stands, unless its calls fit or can be made to fit without a model."""
+    head = head_at(target)
+    if head is None or head.is_unchanged:
         return None
-    head = target.snapshot.text[: target.syntax.wrap(body).span.start].rstrip()
-    return found if target.span.start <= len(head) else None
+    changed = changed_at(target, head)
+    return head if changed is None or not changed.change.difference.is_mechanical else None
 
 
 def _places(target: Target, tools: Tools, found: Definition) -> Iterator[tuple[str, Target, Span]]:
@@ -133,13 +135,10 @@ def _called(call: Node) -> str:
     return called.text.decode("utf-8", "replace") if called is not None and called.text else ""
 
 
-def _task(target: Target, found: Definition) -> str:
-    assert target.syntax is not None, "the caller has looked"
-    body = found.inner.child_by_field_name("body")
-    start = found.whole.span.start
-    end = target.syntax.wrap(body).span.start if body is not None else found.whole.span.end
-    head = " ".join(target.snapshot.text[start:end].split()).rstrip("{ ")
+def _task(head: HeadAt) -> str:
+    name = head.found.name
+    was = f"was declared as `{head.was}` when its calls were written, and " if head.was else ""
     return (
-        f"The function {found.name} is now declared as `{head}`. Change its calls in these lines so that they fit. "
+        f"The function {name} {was}is now declared as `{head.now}`. Change its calls in these lines so that they fit. "
         "Leave everything else, and calls that fit already, exactly as they are."
     )

@@ -1,10 +1,11 @@
 """``update.references``: every call that the index knows, in one proposal, or none."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from spark_lsp.actions.base import Proposal
+from spark_lsp.actions.base import Earlier, Proposal
 from spark_lsp.engine.base import Infill
 from spark_lsp.engine.fake import ScriptedEngine
 from spark_lsp.text.edit import apply_edits
@@ -19,6 +20,7 @@ FILES = {
     "word.txt": "area(1, 2)\n",
 }
 BEFORE = "def area(w, $0h, *, unit):\n    return w * h * unit\n\n\ntotal = area(5, 6)\n"
+OPENED = BEFORE.replace("$0h, *, unit", "h").replace(" * unit", "")
 
 
 def _answer(request: Infill) -> str:
@@ -72,3 +74,48 @@ OFFERED = {
 def test_offered_on_the_head_of_a_function(before: str, wanted: list[str]) -> None:
     offers = TestRooms(talking(["x"])).actions.offers(aimed(before))
     assert [offer.title for offer in offers if offer.id == "update.references"] == wanted
+
+
+async def test_the_head_as_it_was_is_told(tmp_path: Path) -> None:
+    engine = talking(_answer)
+    index = indexed(parse_fixture("".join(f"#- {name}\n{text}" for name, text in FILES.items()) + "$0"), tmp_path)
+    target = replace(aimed(BEFORE), earlier=Earlier(OPENED, 0))
+    try:
+        proposal, after = await chosen("update.references", target, engine, index)
+    finally:
+        index.close()
+    assert (proposal.reason, proposal.message) == ("ok", "")
+    assert after is not None
+    said = "The function area was declared as `def area(w, h):` when its calls were written, and is now declared as"
+    assert all(said in told(request) for request in engine.requests)
+
+
+CHANGES = {
+    "a parameter without a default": (BEFORE, OPENED, "chat"),
+    "a name": ("def area(w, $0h):\n    return w * h\n", "def area(w, x):\n    return w * h\n", "none"),
+    "nothing": ("def area(w, $0h):\n    return w\n", "def area(w, h):\n    return w * h\n", ""),
+    "the result's type": ("def area(w, $0h) -> int:\n    return w\n", "def area(w, h):\n    return w\n", ""),
+    "a function that was not there": ("def area(w, $0h):\n    return w\n", "", "chat"),
+}
+
+
+@pytest.mark.parametrize(("before", "opened", "needs"), CHANGES.values(), ids=CHANGES)
+def test_what_it_needs(before: str, opened: str, needs: str) -> None:
+    target = replace(aimed(before), earlier=Earlier(opened, 0))
+    offers = TestRooms(talking(["x"])).actions.offers(target)
+    assert [offer.needs for offer in offers if offer.id == "update.references"] == ([needs] if needs else [])
+
+
+OTHERS = {
+    "function f($0a, b) {\n  return a;\n}\n": "function f(a) {\n  return a;\n}\n",
+    "const f = ($0a, b) => {\n  return a;\n};\n": "const f = (a) => {\n  return a;\n};\n",
+    "class A {\n  f($0a, b) {}\n}\nclass B {\n  f(a) {}\n}\n": "class A {\n  f(a) {}\n}\nclass B {\n  f(a) {}\n}\n",
+}
+
+
+@pytest.mark.parametrize("before", OTHERS)
+def test_other_languages_are_compared_by_their_text(before: str) -> None:
+    room = TestRooms(talking(["x"])).actions
+    for opened, wanted in ((OTHERS[before], ["chat"]), (before.replace("$0", ""), [])):
+        target = replace(aimed(before, "main.js"), earlier=Earlier(opened, 0))
+        assert [each.needs for each in room.offers(target) if each.id == "update.references"] == wanted

@@ -1,0 +1,41 @@
+"""The function on whose head a cursor stands, and its head as it was when the document was opened. Pure."""
+
+from dataclasses import dataclass
+
+from spark_lsp.actions.base import Target
+from spark_lsp.actions.definition import CALLABLES, Definition, definition_at, head_text, same_definition
+
+
+@dataclass(frozen=True, slots=True)
+class HeadAt:
+    """``found`` is the function now, ``earlier`` as the document was opened; None where that is not known."""
+
+    found: Definition
+    now: str
+    earlier: Definition | None = None
+    was: str = ""
+    """The head of then, decorators included, as ``now``; blanks are folded. Empty where it is not known."""
+
+    @property
+    def is_unchanged(self) -> bool:
+        """Whether it is known that the head is as it was."""
+        return self.was == self.now
+
+
+def head_at(target: Target) -> HeadAt | None:
+    """Return the function on whose head the cursor stands."""
+    if target.syntax is None:
+        return None
+    found = definition_at(target.syntax, target.span.start, CALLABLES)
+    head = head_text(target.syntax, found) if found is not None else ""
+    if found is None or not head or target.span.start > found.whole.span.start + len(head.rstrip()):
+        return None
+    before = target.earlier_syntax
+    earlier = same_definition(found, target.syntax, before) if before is not None else None
+    if before is None or earlier is None:
+        return HeadAt(found, _folded(head))
+    return HeadAt(found, _folded(head), earlier, _folded(head_text(before, earlier)))
+
+
+def _folded(head: str) -> str:
+    return " ".join(head.split()).rstrip("{ ")

@@ -1,0 +1,54 @@
+"""What has changed in the head of a Python function since its document was opened. Pure."""
+
+from dataclasses import dataclass
+
+from spark_lsp.actions.base import Target
+from spark_lsp.actions.changed_head import HeadAt, head_at
+from spark_lsp.actions.definition import Definition, head_text
+from spark_lsp.actions.python.calls.fit import Change
+from spark_lsp.actions.python.calls.heads import difference, head_of
+from spark_lsp.actions.python.cheap import is_python
+from spark_lsp.text.syntax import Syntax
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """A function and its change; ``decorators`` are the same before and after."""
+
+    found: Definition
+    change: Change
+    decorators: tuple[str, ...]
+    is_method: bool
+
+
+def changed_at(target: Target, head: HeadAt | None = None) -> Changed | None:
+    """Return the change of the function on whose head the cursor stands; None where it cannot be told."""
+    if not is_python(target):
+        return None
+    head = head or head_at(target)
+    before, now = target.earlier_syntax, target.syntax
+    if head is None or head.earlier is None or before is None or now is None:
+        return None
+    decorators = _decorators(head.found)
+    if decorators != _decorators(head.earlier):
+        return None
+    around = head.found.whole.raw.parent
+    holder = around.parent if around is not None else None
+    is_method = holder is not None and holder.type == "class_definition"
+    takes_object = is_method and "@staticmethod" not in decorators
+    old = head_of(_undecorated(before, head.earlier), is_method=takes_object)
+    new = head_of(_undecorated(now, head.found), is_method=takes_object)
+    if old is None or new is None:
+        return None
+    return Changed(head.found, Change(old, new, difference(old, new)), decorators, is_method)
+
+
+def _undecorated(syntax: Syntax, found: Definition) -> str:
+    return head_text(syntax, found, decorated=False)
+
+
+def _decorators(found: Definition) -> tuple[str, ...]:
+    held = found.whole.raw.children
+    return tuple(
+        "".join((each.text or b"").decode("utf-8", "replace").split()) for each in held if each.type == "decorator"
+    )

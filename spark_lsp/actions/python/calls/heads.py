@@ -1,0 +1,134 @@
+"""The parameters of a function, and what differs between two lists of them. Pure."""
+
+import ast
+import warnings
+from dataclasses import dataclass
+from typing import Literal
+
+Kind = Literal["positional", "either", "rest", "keyword", "named rest"]
+"""How a parameter takes its value: by place only, by either, as one of the rest, by name only, as the named rest."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """One parameter; ``annotation`` and ``default`` as they are written but for blanks, empty for none."""
+
+    name: str
+    kind: Kind
+    annotation: str = ""
+    default: str = ""
+
+    @property
+    def by_place(self) -> bool:
+        """Whether an argument without a name can reach it."""
+        return self.kind in {"positional", "either"}
+
+    @property
+    def by_name(self) -> bool:
+        """Whether an argument with its name can reach it."""
+        return self.kind in {"either", "keyword"}
+
+    @property
+    def is_rest(self) -> bool:
+        """Whether it takes what no other parameter does."""
+        return self.kind in {"rest", "named rest"}
+
+
+Head = tuple[Parameter, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """What differs between a function's head as it was and as it is, by the names of its parameters."""
+
+    renamed: tuple[tuple[str, str], ...] = ()
+    """Name before and after of a parameter at the same place, with the same annotation and default."""
+    added: tuple[Parameter, ...] = ()
+    removed: tuple[Parameter, ...] = ()
+    reordered: tuple[str, ...] = ()
+    """Those that are reached by place in another order among themselves."""
+    keyword_only: tuple[str, ...] = ()
+    positional_only: tuple[str, ...] = ()
+    """Those that have become so."""
+    without_default: tuple[str, ...] = ()
+    """Those that had a default and have none any more."""
+
+    @property
+    def is_mechanical(self) -> bool:
+        """Whether what calls have to pass follows from what they pass."""
+        return not self.without_default and all(each.default or each.is_rest for each in self.added)
+
+    def __bool__(self) -> bool:
+        return self != Difference()
+
+
+def head_of(text: str, *, is_method: bool) -> Head | None:
+    """Read a head from ``def`` to its colon; None when it does not parse. A method's own object is left out."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            tree = ast.parse(f"{text} pass")
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return None
+    function = tree.body[0] if len(tree.body) == 1 else None
+    if not isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef):
+        return None
+    parameters = _parameters(function.args)
+    if not is_method:
+        return parameters
+    return parameters[1:] if parameters and parameters[0].by_place else None
+
+
+def _parameters(args: ast.arguments) -> Head:
+    places = [*args.posonlyargs, *args.args]
+    defaults: list[ast.expr | None] = [None] * (len(places) - len(args.defaults))
+    found = [
+        _parameter(each, "positional" if number < len(args.posonlyargs) else "either", default)
+        for number, (each, default) in enumerate(zip(places, [*defaults, *args.defaults], strict=True))
+    ]
+    found += [_parameter(args.vararg, "rest", None)] if args.vararg else []
+    found += [
+        _parameter(each, "keyword", default) for each, default in zip(args.kwonlyargs, args.kw_defaults, strict=True)
+    ]
+    found += [_parameter(args.kwarg, "named rest", None)] if args.kwarg else []
+    return tuple(found)
+
+
+def _parameter(argument: ast.arg, kind: Kind, default: ast.expr | None) -> Parameter:
+    annotation = ast.unparse(argument.annotation) if argument.annotation else ""
+    return Parameter(argument.arg, kind, annotation, ast.unparse(default) if default is not None else "")
+
+
+def difference(old: Head, new: Head) -> Difference:
+    """Compare two heads."""
+    renamed = _renamed(old, new)
+    now = {each.name: each for each in new}
+    gone_as = dict(renamed)
+    fresh = {name for _, name in renamed}
+    was = {gone_as.get(each.name, each.name): each for each in old}
+    kept = [each for each in new if each.name in was and not each.is_rest]
+    order = [gone_as.get(each.name, each.name) for each in old if each.by_place]
+    places = [each.name for each in kept if each.by_place and was[each.name].by_place]
+    before = [name for name in order if name in places]
+    return Difference(
+        renamed,
+        tuple(each for each in new if each.name not in was and each.name not in fresh),
+        tuple(each for each in old if gone_as.get(each.name, each.name) not in now),
+        tuple(name for name, other in zip(places, before, strict=True) if name != other),
+        tuple(each.name for each in kept if each.kind == "keyword" and was[each.name].kind != "keyword"),
+        tuple(each.name for each in kept if each.kind == "positional" and was[each.name].kind != "positional"),
+        tuple(each.name for each in kept if was[each.name].default and not each.default),
+    )
+
+
+def _renamed(old: Head, new: Head) -> tuple[tuple[str, str], ...]:
+    """Pair what is gone with what has come at the same place."""
+    before, after = {each.name for each in old}, {each.name for each in new}
+    return tuple(
+        (gone.name, come.name)
+        for gone, come in zip(old, new, strict=False)
+        if gone.name not in after
+        and come.name not in before
+        and (gone.is_rest, gone.annotation, gone.default) == (come.is_rest, come.annotation, come.default)
+        and (not gone.is_rest or gone.kind == come.kind)
+    )

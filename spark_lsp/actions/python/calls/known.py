@@ -1,0 +1,41 @@
+"""Names that Python's own types have for methods: a receiver that nothing is known of may be one of them."""
+
+import array
+import asyncio
+import builtins
+import collections
+import concurrent.futures
+import datetime as dt
+import decimal
+import io
+import logging
+import pathlib
+import queue
+import random
+import re
+import socket
+import sqlite3
+import string
+import subprocess
+import threading
+import types
+import zipfile
+from functools import cache
+from typing import Final
+
+_TYPES: Final[tuple[type, ...]] = (
+    *(array.array, asyncio.Event, asyncio.Lock, asyncio.Queue, asyncio.Task, collections.Counter),
+    *(collections.OrderedDict, collections.deque, concurrent.futures.Executor, concurrent.futures.Future),
+    *(dt.datetime, dt.timedelta, decimal.Decimal, io.BytesIO, io.StringIO, io.TextIOWrapper, logging.Handler),
+    *(logging.Logger, pathlib.Path, queue.Queue, random.Random, re.Match, re.Pattern, socket.socket),
+    *(sqlite3.Connection, sqlite3.Cursor, string.Formatter, string.Template, subprocess.Popen, threading.Event),
+    *(threading.Thread, types.CoroutineType, types.GeneratorType, zipfile.ZipFile),
+)
+"""The library's types that a variable most often holds; all are loaded in a server anyway."""
+
+
+@cache
+def of_python() -> frozenset[str]:
+    """Return the names of the methods of built-in types and of the library's most common ones."""
+    own = [each for each in vars(builtins).values() if isinstance(each, type)]
+    return frozenset(name for each in (*own, *_TYPES) for name in dir(each))

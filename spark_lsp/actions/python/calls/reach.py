@@ -1,0 +1,190 @@
+"""All calls of a function in a workspace by its index, or in one sentence why they are not known for certain.
+
+Reads texts of the index, and the time of a file that an editor has open; belongs on a worker thread.
+"""
+
+import ast
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cache, partial
+from pathlib import Path
+from typing import Final
+
+from spark_lsp.actions.base import Target
+from spark_lsp.actions.python.calls.methods import Method, method_calls
+from spark_lsp.actions.python.calls.uses import (
+    Calls,
+    Imports,
+    Known,
+    Modules,
+    Trouble,
+    calls_through_imports,
+    imports_of,
+    looked_up,
+    own_calls,
+    passes_on,
+)
+from spark_lsp.actions.python.scopes import names_of
+from spark_lsp.actions.python.source import Source, source_of
+from spark_lsp.index.resolve import resolve
+from spark_lsp.index.view import FileEntry, IndexView
+from spark_lsp.text.language import LANGUAGES
+from spark_lsp.text.syntax import Syntax, parse
+
+MOST_FILES: Final = 400
+"""More take seconds to be read; names in so many files are seldom those of one function."""
+_DEFINITIONS: Final = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+_SEVERAL: Final = frozenset({"class", "field", "function", "method"})
+
+
+@dataclass(frozen=True, slots=True)
+class CalledIn:
+    """The calls in one file; ``in_doubt`` when they may have been written for the head as it is now."""
+
+    path: str
+    source: Source
+    syntax: Syntax
+    calls: Sequence[ast.Call]
+    in_doubt: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """The function whose calls are wanted, in the file that defines it. ``is_plain`` is of methods alone."""
+
+    path: str
+    source: Source
+    function: ast.FunctionDef | ast.AsyncFunctionDef
+    is_plain: bool = True
+
+    @property
+    def owner(self) -> ast.ClassDef | None:
+        """The class of a method."""
+        around = self.source.parent(self.function)
+        return around if isinstance(around, ast.ClassDef) else None
+
+
+def called_in(target: Target, view: IndexView, wanted: Wanted) -> list[CalledIn] | str:
+    """Return the calls of a function by file, its own first."""
+    assert target.syntax is not None, "the caller has read it"
+    name, source = wanted.function.name, wanted.source
+    own = CalledIn(wanted.path, source, target.syntax, (), _own_doubt(target, source, name))
+    scope = source.scope_of(wanted.function)
+    if wanted.owner is None and not isinstance(scope, ast.Module):
+        return _filled([own], [own_calls(source, wanted.function, name)])
+    users = view.referencing.get(name, {})
+    others = sorted(path for path in users if path != wanted.path and view.files[path].language == "python")
+    if others and wanted.path not in view.files:
+        return f"{wanted.path} is not in the index, so its importers are not known."
+    if len(others) > MOST_FILES:
+        return f"{name} stands in {len(others)} files, {MOST_FILES} at most can be looked at."
+    files = [own]
+    for path in others:
+        read = _read(view.files[path], target, wanted.path)
+        if isinstance(read, str):
+            return read
+        files.append(read)
+    for each in files:
+        if line := looked_up(each.source, name):
+            return f"{each.path}:{line}: {name} is looked up by the text of its name."
+    found = _of_method(files, wanted, view) if wanted.owner is not None else _of_function(files, wanted, view)
+    return _filled(files, found)
+
+
+def _filled(files: Sequence[CalledIn], found: Sequence[Calls]) -> list[CalledIn] | str:
+    made = []
+    for each, calls in zip(files, found, strict=False):
+        if isinstance(calls, Trouble):
+            return f"{each.path}:{calls.line}: {calls.message}."
+        made.append(replace(each, calls=calls))
+    return made
+
+
+def _of_function(files: Sequence[CalledIn], wanted: Wanted, view: IndexView) -> list[Calls]:
+    name = wanted.function.name
+    definers = frozenset(view.definitions[name].paths() if name in view.definitions else ())
+    ways = [Known(name, frozenset({wanted.path}), definers, _modules(view, each.path)) for each in files[1:]]
+    homes = frozenset({wanted.path})
+    while True:
+        ways = [replace(each, homes=homes) for each in ways]
+        more = homes | {file.path for file, way in zip(files[1:], ways, strict=True) if passes_on(file.source, way)}
+        if more == homes:
+            break
+        homes = more
+    found: list[Calls] = [own_calls(wanted.source, wanted.function, name)]
+    for file, way in zip(files[1:], ways, strict=True):
+        ways_in = imports_of(file.source, way)
+        if isinstance(ways_in, Imports):
+            found.append(calls_through_imports(file.source, name, ways_in))
+        else:
+            found.append(ways_in)
+    return found
+
+
+def _of_method(files: Sequence[CalledIn], wanted: Wanted, view: IndexView) -> list[Calls]:
+    name, owner = wanted.function.name, wanted.owner
+    assert owner is not None, "the caller has looked"
+    for node in ast.walk(wanted.source.tree):
+        if isinstance(node, _DEFINITIONS) and node.name == name and node is not wanted.function:
+            return [Trouble(node.lineno, f"{name} is defined here as well")]
+    if name in names_of(owner).used:
+        return [Trouble(wanted.function.lineno, f"{name} is passed on in its class")]
+    for path, definition in view.definitions.get(name, ()):
+        if path != wanted.path and definition.kind in _SEVERAL:
+            return [Trouble(wanted.function.lineno, f"{name} is defined in {path} as well")]
+    method = Method(name, owner.name, wanted.is_plain, partial(_is_class, view))
+    return [
+        method_calls(each.source, method, owner if each.path == wanted.path else None, _modules(view, each.path))
+        for each in files
+    ]
+
+
+def _is_class(view: IndexView, name: str) -> bool:
+    return any(definition.kind == "class" for _, definition in view.definitions.get(name, ()))
+
+
+def _modules(view: IndexView, path: str) -> Modules:
+    return cache(partial(resolve, view.files, path, "python"))
+
+
+def _read(entry: FileEntry, target: Target, own_path: str) -> CalledIn | str:
+    text = entry.text
+    syntax = parse(LANGUAGES["python"], text)
+    source = source_of(syntax) if syntax is not None and text else None
+    if syntax is None or source is None:
+        return f"{entry.path} does not compile, or has changed on disk."
+    assert target.earlier is not None, "there is no change without it"
+    return CalledIn(entry.path, source, syntax, (), _written_ns(entry, target, own_path) >= target.earlier.since_ns)
+
+
+def _written_ns(entry: FileEntry, target: Target, own_path: str) -> int:
+    """Return when a file was last written; for a document that differs from its file that is now."""
+    if entry.mtime_ns:
+        return entry.mtime_ns
+    root: Path | None = target.snapshot.path
+    for _ in own_path.split("/"):
+        root = root.parent if root is not None else None
+    if root is None:
+        return sys.maxsize
+    try:
+        place = root / entry.path
+        same = place.read_bytes() == entry.text.encode("utf-8", "surrogatepass")
+        return place.stat().st_mtime_ns if same else sys.maxsize
+    except OSError:
+        return sys.maxsize
+
+
+def _own_doubt(target: Target, source: Source, name: str) -> bool:
+    """Whether the calls of the document are others than when it was opened."""
+    before = target.earlier_syntax
+    earlier = source_of(before) if before is not None else None
+    return earlier is None or list(_said(earlier, name)) != list(_said(source, name))
+
+
+def _said(source: Source, name: str) -> Iterator[str]:
+    for node in ast.walk(source.tree):
+        if isinstance(node, ast.Call):
+            called = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+            if called == name:
+                yield ast.dump(node)

@@ -1,0 +1,128 @@
+"""``update.references`` for Python by computation: all calls are made to fit the head as it is now, or none.
+
+Offered where what the calls have to pass follows from what they pass. Needs no model; the user is asked before.
+"""
+
+import ast
+import asyncio
+from itertools import pairwise
+from typing import Final
+
+from spark_lsp.actions.base import FileEdits, Needs, Proposal, Target, Tools, refused
+from spark_lsp.actions.check import failure
+from spark_lsp.actions.python.calls.changed import Changed, changed_at
+from spark_lsp.actions.python.calls.fit import Change, fitted
+from spark_lsp.actions.python.calls.reach import CalledIn, Wanted, called_in
+from spark_lsp.actions.python.extract_function import NOT_READ
+from spark_lsp.actions.python.source import Source, source_of
+from spark_lsp.errors import Reason
+from spark_lsp.index.view import IndexView
+from spark_lsp.text.edit import Edit
+
+_TRANSPARENT: Final = frozenset(
+    {
+        *("abstractmethod", "asynccontextmanager", "cache", "classmethod", "contextmanager", "final", "lru_cache"),
+        *("no_type_check", "override", "staticmethod"),
+    }
+)
+"""Decorators whose result is called as the function is."""
+
+
+class UpdateCalls:
+    """The action."""
+
+    id = "update.references"
+    kind = "refactor.rewrite.signature"
+    needs: Needs = "none"
+
+    def applies(self, target: Target) -> str:
+        """Offer on a head that has changed so that nothing has to be thought of for its calls."""
+        changed = changed_at(target)
+        is_certain = changed is not None and changed.change.difference and changed.change.difference.is_mechanical
+        return f"Update the calls of {changed.found.name}" if changed is not None and is_certain else ""
+
+    async def propose(self, target: Target, tools: Tools) -> Proposal:
+        """Compute the edits of all calls."""
+        view, path = tools.context.view, tools.context.path_of(target.snapshot)
+        made = await asyncio.to_thread(_updated, target, view, path)
+        if isinstance(made, str):
+            return refused(self.id, made)
+        own = made.pop(path, ())
+        texts = {other: view.files[other].text for other in made}
+        files = tuple(FileEdits(other, texts[other], edits) for other, edits in made.items())
+        if not own and not files:
+            return Proposal(self.id, (), Reason.EMPTY, "Every call that the index knows fits already.")
+        return Proposal(self.id, own, files=files, asks=True)
+
+
+def _updated(target: Target, view: IndexView, path: str) -> dict[str, tuple[Edit, ...]] | str:
+    """Return the edits by file, or in one sentence why there are none."""
+    changed = changed_at(target)
+    if changed is None:
+        return "It is not known how the head of this function was."
+    try:
+        found = _not_plain(changed) or _called(target, changed, view, path)
+        return found if isinstance(found, str) else _edits(found, changed.change)
+    except RecursionError:
+        return "The code is nested too deep."
+
+
+def _called(target: Target, changed: Changed, view: IndexView, path: str) -> list[CalledIn] | str:
+    """Return the calls of the function by file."""
+    source = source_of(target.syntax) if target.syntax is not None else None
+    function = _function(source, changed) if source is not None else None
+    if source is None or function is None:
+        return NOT_READ
+    is_plain = not {"@staticmethod", "@classmethod"}.intersection(changed.decorators)
+    return called_in(target, view, Wanted(path, source, function, is_plain))
+
+
+def _edits(found: list[CalledIn], change: Change) -> dict[str, tuple[Edit, ...]] | str:
+    made: dict[str, tuple[Edit, ...]] = {}
+    for file in found:
+        edits = _edits_of(file, change)
+        if isinstance(edits, str):
+            return edits
+        if edits:
+            made[file.path] = edits
+    return made
+
+
+def _not_plain(changed: Changed) -> str:
+    """Return why a function may be called by what no call shows."""
+    name = changed.found.name
+    if name.startswith("__") and name.endswith("__"):
+        return f"Python itself calls {name}."
+    for each in changed.decorators:
+        if each.removeprefix("@").partition("(")[0].rpartition(".")[2] not in _TRANSPARENT:
+            return f"{each} may have {name} called otherwise than it is written."
+    return ""
+
+
+def _function(source: Source, changed: Changed) -> ast.FunctionDef | ast.AsyncFunctionDef | None:
+    start = changed.found.whole.span.start
+    for node in ast.walk(source.tree):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and source.span(node).start == start:
+            return node
+    return None
+
+
+def _edits_of(file: CalledIn, change: Change) -> tuple[Edit, ...] | str:
+    """Return the edits of one file's calls."""
+    made: list[Edit] = []
+    for call in file.calls:
+        edits = fitted(file.syntax, file.source.span(call), change, in_doubt=file.in_doubt)
+        if not isinstance(edits, str) and edits and any(_is_text(parent) for _, parent in file.source.around(call)):
+            edits = "it stands within a string"
+        if isinstance(edits, str):
+            return f"{file.path}:{call.lineno}: the call is left as it is: {edits}."
+        made += edits
+    made.sort(key=lambda each: each.span)
+    if any(first.span.end > second.span.start for first, second in pairwise(made)):
+        return f"{file.path}: a call stands within another one that changes around it."
+    problem = failure(file.source.text, file.syntax, made) if made else ""
+    return f"{file.path}: {problem}" if problem else tuple(made)
+
+
+def _is_text(node: ast.AST) -> bool:
+    return isinstance(node, ast.JoinedStr)

@@ -1,0 +1,1 @@
+"""``update.references`` by computation."""
