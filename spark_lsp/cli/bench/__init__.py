@@ -15,6 +15,7 @@ from rich.table import Table
 
 from spark_lsp.catalog.catalog import resolve_model
 from spark_lsp.cli.bench.asking import Measure
+from spark_lsp.cli.bench.beyond import long_enough
 from spark_lsp.cli.bench.indexing import Sizes, measure_index
 from spark_lsp.cli.bench.latency import measure_latency
 from spark_lsp.cli.bench.quality import BUDGETS, Quality, measure_recall
@@ -44,8 +45,11 @@ def latency(
     as_json: _Json = False,
 ) -> None:
     """Measure cold and warm first tokens beside a bare loop, a killed engine, a busy one, and its memory."""
-    measure = Measure(path=str(resolve_model(model)), context_tokens=context_tokens, threads=threads, rounds=rounds)
-    with errors.status(f"Reading {context_tokens} tokens, cold and warm …"):
+    with (
+        long_enough(str(resolve_model(model)), context_tokens) as path,
+        errors.status(f"Reading {context_tokens} tokens, cold and warm …"),
+    ):
+        measure = Measure(path=path, context_tokens=context_tokens, threads=threads, rounds=rounds)
         report = asyncio.run(measure_latency(measure, volatile, tries))
     _show(report, as_json=as_json)
 
@@ -61,8 +65,11 @@ def throughput(
     as_json: _Json = False,
 ) -> None:
     """Measure how fast answers are written: beside a bare loop, rewrites with drafts, new code with and without."""
-    measure = Measure(path=str(resolve_model(model)), context_tokens=context_tokens, threads=threads, rounds=rounds)
-    with errors.status(f"Writing behind {context_tokens} tokens …"):
+    with (
+        long_enough(str(resolve_model(model)), context_tokens) as path,
+        errors.status(f"Writing behind {context_tokens} tokens …"),
+    ):
+        measure = Measure(path=path, context_tokens=context_tokens, threads=threads, rounds=rounds)
         report = asyncio.run(measure_throughput(measure, answer_tokens))
     _show(report, as_json=as_json)
 

@@ -1,0 +1,53 @@
+"""A model that knows too few positions for a measurement is measured as a copy that says it knows them."""
+
+from pathlib import Path
+
+import gguf
+import pytest
+
+from spark_lsp.cli.bench.beyond import ROOM_TOKENS, long_enough
+from tests.llama.gguf_files import rewrite
+
+LENGTH = "qwen3.context_length"
+
+
+def positions(path: str | Path) -> int:
+    field = gguf.GGUFReader(path).get_field(LENGTH)
+    assert field is not None
+    return int(field.contents())
+
+
+def test_a_short_model_is_copied_and_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    short = rewrite(tmp_path / "short.gguf", rename={}, numbers={LENGTH: 2048})
+    before = short.read_bytes()
+    with long_enough(str(short), 8192) as path:
+        assert positions(path) == 8192 + ROOM_TOKENS
+        assert len(Path(path).read_bytes()) == len(before)
+        assert Path(path).name == "short.gguf"
+    assert not Path(path).exists()
+    assert short.read_bytes() == before
+    assert "short.gguf was trained for 2,048 tokens" in capsys.readouterr().err
+
+
+def test_a_model_that_knows_enough_is_measured_itself(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    model = rewrite(tmp_path / "long.gguf", rename={}, numbers={LENGTH: 131_072})
+    with long_enough(str(model), 8192) as path:
+        assert path == str(model)
+    assert capsys.readouterr().err == ""
+
+
+def test_only_the_length_differs_in_the_copy(tmp_path: Path) -> None:
+    model = rewrite(tmp_path / "short.gguf", rename={}, numbers={LENGTH: 1024})
+    with long_enough(str(model), 4096) as path:
+        ours, theirs = gguf.GGUFReader(path), gguf.GGUFReader(model)
+        differing = {
+            name for name in theirs.fields if ours.fields[name].contents() != theirs.fields[name].contents()
+        }  # fmt: skip
+        assert differing == {LENGTH}
+        assert all((a.data == b.data).all() for a, b in zip(ours.tensors, theirs.tensors, strict=True))
+
+
+def test_what_is_no_model_is_left_to_the_engine(tmp_path: Path) -> None:
+    (tmp_path / "none.gguf").write_bytes(b"nothing")
+    with long_enough(str(tmp_path / "none.gguf"), 4096) as path:
+        assert path == str(tmp_path / "none.gguf")
