@@ -25,6 +25,7 @@ from scripts.compare.table import Comparison, as_text, is_uneven, side
 from scripts.compare.their_side import FEWEST_CONTEXT_TOKENS, ServerFailed, TheirSide
 from scripts.compare.trace import Trace, Visit, record, source_files
 from spark_lsp.catalog.catalog import resolve_model
+from spark_lsp.cli.bench.beyond import long_enough
 
 ROOT = Path(__file__).resolve().parents[2]
 REST_LIMIT_S = 120.0
@@ -133,7 +134,8 @@ async def _run(
 ) -> None:
     """Start all sides anew and let them take turns: the machine's other work then meets them alike."""
     # A copy under another name: what the catalogue knows of the embedded model does not hold for a user's own file.
-    model = Path(shutil.copy(options.model or resolve_model(), folder / "compared.gguf"))
+    with long_enough(str(options.model or resolve_model()), context_tokens) as path:
+        model = Path(shutil.copy(path, folder / "compared.gguf"))
     with ExitStack() as stack:
         theirs: list[TheirSide] = []
         for cache_reuse, account in zip(THEIRS, accounts[1:], strict=False):

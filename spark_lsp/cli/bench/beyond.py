@@ -1,6 +1,6 @@
 """Measuring a small model at sizes that it was not trained for: how fast it is does not depend on what it has learnt.
 
-Nothing else may use this: what a model writes behind more than it was trained on means nothing.
+Only measurements of speed may use this: what a model writes behind more than it was trained on means nothing.
 """
 
 import re
