@@ -10,10 +10,11 @@ from typing import Any
 from lsprotocol import types
 
 from spark_lsp.actions.base import Diagnostic, Offer, Proposal, Target
+from spark_lsp.actions.chat.update_references import UpdateReferences
 from spark_lsp.server.convert import to_range, to_span
 from spark_lsp.server.session import Session
 from spark_lsp.text.document import Snapshot
-from spark_lsp.text.edit import Edit, Span
+from spark_lsp.text.edit import Edit, Span, apply_edits
 
 APPLY_COMMAND = "spark.applyAction"
 ANNOTATION = "spark"
@@ -95,7 +96,19 @@ async def _proposed(session: Session, target: Target, data: dict[str, Any]) -> t
     if any(session.file(file.path, file.text) is None for file in proposal.files):
         session.client.answer("Spark: another document has changed meanwhile; nothing was edited.")
         return None
+    if proposal.id == UpdateReferences.id:
+        session.openings.handed(snapshot, _texts_after(session, snapshot, proposal))
     return workspace_edit(session, snapshot, proposal, str(data.get("title", "")))
+
+
+def _texts_after(session: Session, snapshot: Snapshot, proposal: Proposal) -> dict[str, str]:
+    """Return the documents that a proposal changes as they are after it, by their URIs."""
+    after = {snapshot.uri: apply_edits(snapshot.text, proposal.edits)} if proposal.edits else {}
+    for file in proposal.files:
+        there = session.file(file.path, file.text)
+        if there is not None:
+            after[there[0].uri] = apply_edits(there[0].text, file.edits)
+    return after
 
 
 def workspace_edit(session: Session, snapshot: Snapshot, proposal: Proposal, title: str) -> types.WorkspaceEdit:

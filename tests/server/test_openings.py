@@ -1,16 +1,18 @@
 """How a document was when it was opened, and since when it is another one; over the wire, what this makes of a head."""
 
+import asyncio
 from pathlib import Path
 
 from lsprotocol import types
 
 from spark_lsp.actions.base import Earlier
 from spark_lsp.server.openings import Openings
-from tests.server.client import SCRIPTED, Editor, editor
+from tests.server.client import PATIENCE_S, SCRIPTED, Editor, editor
 from tests.support.rooms import snapshot_of
 
+CALLS = "from b import area\n\nprint(area(1, h=2))\n"
 OPENED = "def area(w, h):\n    return w * h\n\n\narea(w=1, h=2)\n"
-WORKSPACE = f"#- a.py\nfrom b import area\n\nprint(area(1, h=2))\n#- b.py\n{OPENED}"
+WORKSPACE = f"#- a.py\n{CALLS}#- b.py\n{OPENED}"
 HEAD = types.Range(types.Position(0, 4), types.Position(0, 4))
 
 
@@ -35,6 +37,21 @@ def test_a_document_changes_once_until_it_is_as_it_was() -> None:
     assert openings.of(first.uri) is None
 
 
+def test_calls_that_were_changed_as_proposed_begin_anew() -> None:
+    openings = Openings(lambda: 5)
+    own, other = snapshot_of("b.py", "old"), snapshot_of("a.py", "old calls")
+    openings.opened(own)
+    openings.changed(snapshot_of("b.py", "new", 2))
+    openings.handed(snapshot_of("b.py", "new", 2), {own.uri: "new, called", other.uri: "new calls"})
+    openings.changed(snapshot_of("b.py", "new, called", 3))
+    assert openings.of(own.uri) == Earlier("old", 5), "the other one has not come"
+    openings.opened(other)
+    openings.changed(snapshot_of("a.py", "new calls", 2))
+    assert openings.of(own.uri) == Earlier("new, called", 5)
+    openings.changed(snapshot_of("b.py", "old", 4))
+    assert openings.of(own.uri) == Earlier("new, called", 5), "taken back, it is another one again"
+
+
 async def _offered(window: Editor) -> list[types.CodeAction]:
     converter = window.client.protocol._converter
     converter.register_structure_hook(
@@ -46,6 +63,14 @@ async def _offered(window: Editor) -> list[types.CodeAction]:
     answer = await window.client.text_document_code_action_async(asked) or []
     found = [each for each in answer if isinstance(each, types.CodeAction)]
     return [each for each in found if each.kind == "refactor.rewrite.signature"]
+
+
+async def _apply(window: Editor, edits: dict[str, tuple[int, int, int, str]]) -> None:
+    """Change documents as an editor does that opens those it has not open."""
+    window.open("a.py", CALLS)
+    for path, (line, start, end, text) in edits.items():
+        window.change(path, types.Range(types.Position(line, start), types.Position(line, end)), text)
+    await window.reasons()
 
 
 async def test_a_changed_head_has_its_calls_changed_in_all_files(tmp_path: Path) -> None:
@@ -69,5 +94,12 @@ async def test_a_changed_head_has_its_calls_changed_in_all_files(tmp_path: Path)
             window.uri("a.py"): [(types.Position(2, 14), "height=")],
         }
         assert await window.reasons() == ["ok"]
-        window.change("b.py", types.Range(types.Position(0, 12), types.Position(0, 18)), "h")
-        assert await _offered(window) == []
+        await _apply(window, {"b.py": (4, 10, 12, "height="), "a.py": (2, 14, 16, "height=")})
+        assert await _offered(window) == [], "its calls fit"
+        window.change("b.py", types.Range(types.Position(0, 12), types.Position(0, 18)), "up")
+        (action,) = await _offered(window)
+        async with asyncio.timeout(PATIENCE_S):  # the index reads the other document when its typing pauses
+            while (edit := (await window.client.code_action_resolve_async(action)).edit) is None:
+                pass
+        assert edit.document_changes is not None
+        assert len(edit.document_changes) == 2

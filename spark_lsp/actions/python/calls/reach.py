@@ -19,6 +19,7 @@ from spark_lsp.actions.python.calls.uses import (
     Known,
     Modules,
     Trouble,
+    binds,
     calls_through_imports,
     imports_of,
     looked_up,
@@ -128,6 +129,11 @@ def _of_method(files: Sequence[CalledIn], wanted: Wanted, view: IndexView) -> li
     for node in ast.walk(wanted.source.tree):
         if isinstance(node, _DEFINITIONS) and node.name == name and node is not wanted.function:
             return [Trouble(node.lineno, f"{name} is defined here as well")]
+        if isinstance(node, ast.Name | ast.alias) and binds(node, name):
+            statement = wanted.source.statement_of(node)
+            if not isinstance(wanted.source.scope_of(statement), ast.ClassDef):
+                continue
+            return [Trouble(statement.lineno, f"{name} is defined here as well")]
     if name in names_of(owner).used:
         return [Trouble(wanted.function.lineno, f"{name} is passed on in its class")]
     for path, definition in view.definitions.get(name, ()):
