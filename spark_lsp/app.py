@@ -19,7 +19,7 @@ from spark_lsp.completion.feedback import Feedback
 from spark_lsp.completion.names import in_index
 from spark_lsp.completion.recording import recorder
 from spark_lsp.config import Settings
-from spark_lsp.context.workspace import WorkspaceContext
+from spark_lsp.context.workspace import REPLY_TOKENS, WorkspaceContext
 from spark_lsp.engine.base import Engine
 from spark_lsp.engine.local import EngineLaunch, LocalEngine
 from spark_lsp.errors import WorkspaceError
@@ -38,12 +38,14 @@ if TYPE_CHECKING:
     from spark_lsp.server.server import SparkServer
 
 
-ROOMY_TOKENS = 8192
-"""Context of a model that makes no use of long prompts: room for a prompt that a user names, and little memory."""
+FEWEST_TOKENS = 2048
+"""Least context of a model that makes no use of long prompts."""
 
 
-def open_engine(settings: Settings, root: Path | None = None) -> Engine:
+def open_engine(settings: Settings, root: Path | None = None, *, named_tokens: int = 0) -> Engine:
     """Return the engine that the settings name; nothing is started. ``root`` chooses among remote endpoints.
+
+    A prompt of ``named_tokens``, which a user asks for, gets an engine of its own where the usual one holds less.
 
     Raises:
         ModelMissing: the model's file is not there.
@@ -52,13 +54,13 @@ def open_engine(settings: Settings, root: Path | None = None) -> Engine:
         return _remote_engine(settings, root)
     engine = settings.engine
     path = resolve_model(settings.model)
-    useful = useful_tokens(path)
+    usual = usual_context_tokens(path, settings)
+    needed = named_tokens + REPLY_TOKENS if named_tokens else 0
     return LocalEngine(
         EngineLaunch(
             model_path=str(path),
-            context_tokens=min(settings.context.max_tokens, max(useful, ROOMY_TOKENS))
-            if useful
-            else settings.context.max_tokens,
+            context_tokens=max(usual, needed),
+            is_named_size=needed > usual,
             threads=0 if engine.threads == "auto" else engine.threads,
             gpu_layers=-1 if engine.gpu_layers == "auto" else engine.gpu_layers,
             kv_type=engine.kv_type,
@@ -68,6 +70,13 @@ def open_engine(settings: Settings, root: Path | None = None) -> Engine:
             cache_bytes=engine.cache_bytes,
         )
     )
+
+
+def usual_context_tokens(path: Path, settings: Settings) -> int:
+    """Return the context that a model is opened with when no size is named: no more than it makes use of."""
+    useful = useful_tokens(path)
+    most = settings.context.max_tokens
+    return min(most, max(useful + REPLY_TOKENS, FEWEST_TOKENS)) if useful else most
 
 
 def _remote_engine(settings: Settings, root: Path | None) -> Engine:

@@ -37,7 +37,7 @@ def context(
     settings = settings_of(root, model)
 
     async def run() -> Packed:
-        async with rooms_for(root, settings, where, prompt_tokens=budget) as rooms:
+        async with rooms_for(root, settings, where, prompt_tokens=budget, is_report=True) as rooms:
             return await rooms.context.pack_for(where.snapshot, where.span.start)
 
     packed = asyncio.run(run())

@@ -11,7 +11,7 @@ from typing import Annotated, Final
 import typer
 from rich.console import Console
 
-from spark_lsp.app import ROOMY_TOKENS, open_engine, open_rooms
+from spark_lsp.app import open_engine, open_rooms, usual_context_tokens
 from spark_lsp.catalog.catalog import resolve_model, useful_tokens
 from spark_lsp.cli.bundle import write_bundle
 from spark_lsp.cli.checks import build_checks, machine_checks, memory, pasteable
@@ -153,8 +153,7 @@ def _memory(path: Path, settings: Settings) -> Check:
     """Compare what the model takes with what is free, before it is loaded."""
     info = describe_model(path)
     most = min(settings.context.max_tokens, info.trained_context_tokens or settings.context.max_tokens)
-    useful = useful_tokens(path)
-    tokens = min(most, max(useful, ROOMY_TOKENS) if useful else FEWEST_CONTEXT_TOKENS)
+    tokens = min(most, usual_context_tokens(path, settings) if useful_tokens(path) else FEWEST_CONTEXT_TOKENS)
     needed = int(info.size_bytes + info.kv_bytes_per_token * tokens * 1.25 + BUFFERS_BYTES)
     return memory(needed, f"{info.name} with {tokens:,} tokens")
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 from rich.console import Console
 
-from spark_lsp.app import open_rooms
+from spark_lsp.app import open_engine, open_rooms
 from spark_lsp.cli.place import Place
 from spark_lsp.config import Settings
 from spark_lsp.server.rooms import Rooms
@@ -31,14 +31,17 @@ def settings_of(root: Path | None, model: str, max_lines: int | None = None) -> 
 
 @asynccontextmanager
 async def rooms_for(
-    root: Path, settings: Settings, place: Place | None, *, prompt_tokens: int | None = None
+    root: Path, settings: Settings, place: Place | None, *, prompt_tokens: int | None = None, is_report: bool = False
 ) -> AsyncIterator[Rooms]:
     """Open the workspace, bring its index up to date, start the engine and choose the trunk.
 
-    The engine is the one that an editor with the same settings uses; ``prompt_tokens`` is a size that the user named.
+    The engine is the one that an editor with the same settings uses, unless the user named a size of ``prompt_tokens``
+    that it does not hold. A report only shows a prompt, which may then be longer than any engine holds.
     """
-    rooms = open_rooms(root, settings)
+    named_tokens = 0 if is_report else prompt_tokens or 0
+    rooms = open_rooms(root, settings, engine=open_engine(settings, root, named_tokens=named_tokens))
     rooms.context.fixed_tokens = prompt_tokens
+    rooms.context.is_report = is_report
     try:
         if rooms.problem:
             raise rooms.problem

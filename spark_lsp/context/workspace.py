@@ -86,6 +86,8 @@ class WorkspaceContext:
         self._shown_tail: tuple[Segment, ...] = ()
         self.fixed_tokens: int | None = None
         """A prompt size that the user has named, however long reading it takes; None for the budget of the moment."""
+        self.is_report = False
+        """Whether prompts are shown to the user alone: a size that is named may then be more than the engine holds."""
 
     @property
     def trunk(self) -> tuple[Segment, ...]:
@@ -129,12 +131,15 @@ class WorkspaceContext:
         return self._family(self._loaded()).stops
 
     def budget(self, ceiling_tokens: int | None = None) -> Budget:
-        """Return the budget of the moment; an explicit ceiling replaces the user's."""
+        """Return the budget of the moment; an explicit ceiling, which a report names, replaces the user's."""
         configured, target_ms = self._limits()
         named = ceiling_tokens or self.fixed_tokens
+        cells = self._loaded().context_tokens
+        if named and (ceiling_tokens or self.is_report):
+            cells = max(cells, named + REPLY_TOKENS)
         return budget_for(
             ceiling_tokens=named or configured,
-            context_tokens=self._loaded().context_tokens,
+            context_tokens=cells,
             reply_tokens=REPLY_TOKENS,
             read_cost=self._read_cost,
             first_token_target_ms=target_ms,

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from spark_lsp.context.budget import MIN_VOLATILE_TOKENS, Budget, budget_for
 from spark_lsp.context.tokens import TokenCounter
 from spark_lsp.context.window import choose_window
+from spark_lsp.context.workspace import REPLY_TOKENS
 from spark_lsp.engine.base import ReadCost, Usage
 from spark_lsp.engine.fake import ScriptedEngine
 from spark_lsp.text.document import LineTable
@@ -127,6 +128,17 @@ async def test_window_edges_stay_while_typing() -> None:
         assert window.prefix_tokens <= 300
         assert window.suffix_tokens <= 100
     assert len(edges) == 1
+
+
+async def test_a_report_may_be_longer_than_the_engine_holds_and_a_prompt_may_not(tmp_path: Path) -> None:
+    rooms, _ = await _rooms(tmp_path)
+    assert rooms.engine.model is not None
+    held = rooms.engine.model.context_tokens
+    rooms.context.fixed_tokens = 2 * held
+    assert rooms.context.budget().total_tokens == held - REPLY_TOKENS
+    assert rooms.context.budget(3 * held).total_tokens == 3 * held
+    rooms.context.is_report = True
+    assert rooms.context.budget().total_tokens == 2 * held
 
 
 async def test_a_rate_is_learnt_from_long_reads_only(tmp_path: Path) -> None:

@@ -214,6 +214,11 @@ async def test_command_line_answers_with_the_contracts_json(tmp_path: Path) -> N
         assert code == 0
         assert report["tokens"] <= report["budget"] == 300
         assert any(segment["path"] == "shop/item.py" for segment in report["segments"])
+        code, out, _ = await _command(tmp_path, "context", f"{root}/main.py:4:15", "--budget", "32000", "--json")
+        assert (code, json.loads(out)["budget"]) == (0, 32_000)
+        place = (f"{root}/main.py:4:15", "--context-tokens", "3000")
+        code, out, err = await _command(tmp_path, "complete", *place, "--workspace", str(root), "--json")
+        assert (code, json.loads(out)["reason"]) == (0, "ok"), err
         code, out, _ = await _command(
             tmp_path, "complete", f"{root}/main.py:1:1", "--stdin", "--json", text=b"import os\nprint(os.\n"
         )
