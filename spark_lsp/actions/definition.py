@@ -1,5 +1,6 @@
 """The function, method or class around a cursor, by a walk from the cursor to the root: cheap enough for every list."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
@@ -52,8 +53,8 @@ def same_definition(found: Definition, of: Syntax, other: Syntax) -> Definition 
     None where there is none, or where either text has several.
     """
     wanted = (found.name, _containers(found.whole.raw))
-    here = [each for each in _callables(of) if (each.name, _containers(each.whole.raw)) == wanted]
-    there = [each for each in _callables(other) if (each.name, _containers(each.whole.raw)) == wanted]
+    here = [each for each in _callables(of, found.name) if (each.name, _containers(each.whole.raw)) == wanted]
+    there = [each for each in _callables(other, found.name) if (each.name, _containers(each.whole.raw)) == wanted]
     return there[0] if len(here) == len(there) == 1 else None
 
 
@@ -64,20 +65,22 @@ def head_text(syntax: Syntax, found: Definition, *, decorated: bool = True) -> s
     return syntax.text[start : syntax.wrap(body).span.start] if body is not None else ""
 
 
-def _callables(syntax: Syntax) -> Iterator[Definition]:
-    """Yield the functions of a text that have names."""
-    stack = [syntax.tree.root_node]
-    while stack:
-        raw = stack.pop()
-        stack += raw.named_children
+def _callables(syntax: Syntax, name: str) -> Iterator[Definition]:
+    """Yield the functions of a name, looked for where it stands: a walk over a long text takes longer."""
+    seen: set[int] = set()
+    for match in re.finditer(rb"(?<!\w)" + re.escape(name.encode("utf-8", "replace")) + rb"(?!\w)", syntax.source):
+        raw = syntax.tree.root_node.descendant_for_byte_range(*match.span())
+        while raw is not None and raw.type not in CALLABLES | _DECLARATIONS:
+            raw = raw.parent
+        if raw is None or raw.id in seen:
+            continue
+        seen.add(raw.id)
         held = _held(raw) if raw.type in _DECLARATIONS else raw
-        if raw.type in CALLABLES or (held.type in _VALUES and held is not raw):
-            name = _name(raw)
+        if (raw.type in CALLABLES or held.type in _VALUES) and _name(raw) == name:
             whole = raw
             while whole.parent is not None and whole.parent.type in _HOLDERS:
                 whole = whole.parent
-            if name:
-                yield Definition(name, syntax.wrap(whole), held)
+            yield Definition(name, syntax.wrap(whole), held)
 
 
 def _containers(raw: tree_sitter.Node) -> tuple[str, ...]:

@@ -80,7 +80,7 @@ def _head(target: Target) -> HeadAt | None:
     if head is None or head.is_unchanged:
         return None
     changed = changed_at(target, head)
-    return head if changed is None or not changed.change.difference.is_mechanical else None
+    return head if changed is None or (changed.change.difference and not changed.is_certain) else None
 
 
 def _places(target: Target, tools: Tools, found: Definition) -> Iterator[tuple[str, Target, Span]]:

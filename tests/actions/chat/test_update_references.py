@@ -93,6 +93,11 @@ async def test_the_head_as_it_was_is_told(tmp_path: Path) -> None:
 CHANGES = {
     "a parameter without a default": (BEFORE, OPENED, "chat"),
     "a name": ("def area(w, $0h):\n    return w * h\n", "def area(w, x):\n    return w * h\n", "none"),
+    "a name behind a decorator": (
+        "@app.get\ndef area(w, $0h):\n    return w * h\n",
+        "@app.get\ndef area(w, x):\n    return w * h\n",
+        "chat",
+    ),
     "nothing": ("def area(w, $0h):\n    return w\n", "def area(w, h):\n    return w * h\n", ""),
     "the result's type": ("def area(w, $0h) -> int:\n    return w\n", "def area(w, h):\n    return w\n", ""),
     "a function that was not there": ("def area(w, $0h):\n    return w\n", "", "chat"),

@@ -6,7 +6,6 @@ Offered where what the calls have to pass follows from what they pass. Needs no 
 import ast
 import asyncio
 from itertools import pairwise
-from typing import Final
 
 from spark_lsp.actions.base import FileEdits, Needs, Proposal, Target, Tools, refused
 from spark_lsp.actions.check import failure
@@ -19,14 +18,6 @@ from spark_lsp.errors import Reason
 from spark_lsp.index.view import IndexView
 from spark_lsp.text.edit import Edit
 
-_TRANSPARENT: Final = frozenset(
-    {
-        *("abstractmethod", "asynccontextmanager", "cache", "classmethod", "contextmanager", "final", "lru_cache"),
-        *("no_type_check", "override", "staticmethod"),
-    }
-)
-"""Decorators whose result is called as the function is."""
-
 
 class UpdateCalls:
     """The action."""
@@ -38,8 +29,8 @@ class UpdateCalls:
     def applies(self, target: Target) -> str:
         """Offer on a head that has changed so that nothing has to be thought of for its calls."""
         changed = changed_at(target)
-        is_certain = changed is not None and changed.change.difference and changed.change.difference.is_mechanical
-        return f"Update the calls of {changed.found.name}" if changed is not None and is_certain else ""
+        is_new = changed is not None and changed.change.difference and changed.is_certain
+        return f"Update the calls of {changed.found.name}" if changed is not None and is_new else ""
 
     async def propose(self, target: Target, tools: Tools) -> Proposal:
         """Compute the edits of all calls."""
@@ -58,10 +49,10 @@ class UpdateCalls:
 def _updated(target: Target, view: IndexView, path: str) -> dict[str, tuple[Edit, ...]] | str:
     """Return the edits by file, or in one sentence why there are none."""
     changed = changed_at(target)
-    if changed is None:
-        return "It is not known how the head of this function was."
+    if changed is None or not changed.is_certain:
+        return "What the calls of this function have to pass cannot be computed."
     try:
-        found = _not_plain(changed) or _called(target, changed, view, path)
+        found = _called(target, changed, view, path)
         return found if isinstance(found, str) else _edits(found, changed.change)
     except RecursionError:
         return "The code is nested too deep."
@@ -86,17 +77,6 @@ def _edits(found: list[CalledIn], change: Change) -> dict[str, tuple[Edit, ...]]
         if edits:
             made[file.path] = edits
     return made
-
-
-def _not_plain(changed: Changed) -> str:
-    """Return why a function may be called by what no call shows."""
-    name = changed.found.name
-    if name.startswith("__") and name.endswith("__"):
-        return f"Python itself calls {name}."
-    for each in changed.decorators:
-        if each.removeprefix("@").partition("(")[0].rpartition(".")[2] not in _TRANSPARENT:
-            return f"{each} may have {name} called otherwise than it is written."
-    return ""
 
 
 def _function(source: Source, changed: Changed) -> ast.FunctionDef | ast.AsyncFunctionDef | None:
