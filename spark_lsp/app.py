@@ -145,6 +145,7 @@ def open_rooms(
         relative=lambda snapshot: _relative(snapshot, root),
         limits=lambda: (min(useful, settings.context.max_tokens), settings.completion.first_token_target_ms),
         history=index.history.view if index else lambda: NO_CHANGES,
+        is_whole=lambda: index is None or index.is_whole,
     )
     feedback = previous.completer.feedback if previous else Feedback()
     feedback.path = feedback_path() if settings.telemetry.local else None

@@ -59,6 +59,9 @@ class Diagnostic:
     source: str = ""
 
 
+STILL_INDEXING = "The workspace is still being indexed, so calls may be missing; choose it again when that is done."
+
+
 @dataclass(frozen=True, slots=True)
 class Earlier:
     """A document's text as it was opened, and when it began to change, in nanoseconds of the files' clock."""

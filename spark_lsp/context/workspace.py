@@ -60,6 +60,7 @@ class WorkspaceContext:
         relative: Callable[[Snapshot], str],
         limits: Callable[[], tuple[int, int]],
         history: Callable[[], CoChanges] = lambda: NO_CHANGES,
+        is_whole: Callable[[], bool] = lambda: True,
     ) -> None:
         self._engine = engine
         self._view = view
@@ -68,6 +69,7 @@ class WorkspaceContext:
         self._relative = relative
         self._limits = limits
         self._history = history
+        self._is_whole = is_whole
         self._counter = TokenCounter(engine)
         self._trunk: tuple[Segment, ...] = ()
         self._resident = 0
@@ -151,6 +153,11 @@ class WorkspaceContext:
     def view(self) -> IndexView:
         """The index of the moment."""
         return self._view()
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether the index holds every file of the workspace, so that what it does not find is not there."""
+        return self._is_whole()
 
     async def definitions_for(self, snapshot: Snapshot, offset: int, most_tokens: int) -> list[Segment]:
         """Return the definitions and recent edits elsewhere that code at an offset is likely to need, best first.

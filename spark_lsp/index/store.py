@@ -64,6 +64,8 @@ class Index:
         self._cache = SymbolCache(cache_path, say=say) if cache_path else None
         self._workers = workers
         self._entries = Entries(self.root, self._cache, workers)
+        self.is_whole = False
+        """Whether the view holds every file: not before the first refresh has ended, and not while another goes on."""
         self._lock = threading.Lock()  # guards the fields below, for moments only; never held while parsing
         self._refreshing = threading.Lock()
         self._view = EMPTY_VIEW
@@ -128,7 +130,10 @@ class Index:
             WorkspaceError: the root has vanished.
         """
         with self._refreshing:
-            return self._refresh(progress or _silent, cancel or threading.Event(), rebuild=rebuild)
+            self.is_whole = False
+            report = self._refresh(progress or _silent, cancel or threading.Event(), rebuild=rebuild)
+            self.is_whole = report.complete
+            return report
 
     def _refresh(self, progress: Progress, cancel: threading.Event, *, rebuild: bool) -> IndexReport:
         started = time.monotonic()

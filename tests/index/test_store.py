@@ -131,6 +131,19 @@ def test_progress_reaches_the_end(index: Index) -> None:
     assert seen[-1] == (4, 4)
 
 
+def test_it_is_whole_when_a_refresh_has_come_to_its_end(index: Index) -> None:
+    assert not index.is_whole
+    seen: list[bool] = []
+    index.refresh(lambda _done, _of: seen.append(index.is_whole))
+    assert seen
+    assert not any(seen)
+    assert index.is_whole
+    cancel = threading.Event()
+    cancel.set()
+    index.refresh(cancel=cancel)
+    assert not index.is_whole
+
+
 def test_a_cancelled_refresh_removes_nothing(index: Index, root: Path) -> None:
     index.refresh()
     (root / "notes.txt").unlink()

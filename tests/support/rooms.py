@@ -57,6 +57,7 @@ class TestRooms:
             repository="w",
             relative=lambda snapshot: snapshot.path.relative_to("/w").as_posix() if snapshot.path else "untitled",
             limits=lambda: (ceiling_tokens, 300),
+            is_whole=lambda: index is None or index.is_whole,
         )
         self.completer = Completer(
             engine,

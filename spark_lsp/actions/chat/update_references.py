@@ -9,7 +9,7 @@ from typing import Final
 
 from tree_sitter import Node
 
-from spark_lsp.actions.base import FileEdits, Needs, Proposal, Target, Tools
+from spark_lsp.actions.base import STILL_INDEXING, FileEdits, Needs, Proposal, Target, Tools, refused
 from spark_lsp.actions.changed_head import HeadAt, head_at
 from spark_lsp.actions.chat.edit_lines import Task, edit_lines
 from spark_lsp.actions.chat.region import statement_lines
@@ -47,6 +47,8 @@ class UpdateReferences:
         head = _head(target)
         if head is None or target.syntax is None:
             return Proposal(self.id, (), Reason.EMPTY, "There is no function's head here that has changed.")
+        if not tools.context.is_whole:
+            return refused(self.id, STILL_INDEXING)
         found = head.found
         places = list(_places(target, tools, found))
         if not places or len(places) > MOST_CALLS:

@@ -7,7 +7,7 @@ import ast
 import asyncio
 from itertools import pairwise
 
-from spark_lsp.actions.base import FileEdits, Needs, Proposal, Target, Tools, refused
+from spark_lsp.actions.base import STILL_INDEXING, FileEdits, Needs, Proposal, Target, Tools, refused
 from spark_lsp.actions.check import failure
 from spark_lsp.actions.python.calls.changed import Changed, changed_at
 from spark_lsp.actions.python.calls.fit import Change, fitted
@@ -34,6 +34,8 @@ class UpdateCalls:
 
     async def propose(self, target: Target, tools: Tools) -> Proposal:
         """Compute the edits of all calls."""
+        if not tools.context.is_whole:
+            return refused(self.id, STILL_INDEXING)
         view, path = tools.context.view, tools.context.path_of(target.snapshot)
         made = await asyncio.to_thread(_updated, target, view, path)
         if isinstance(made, str):
