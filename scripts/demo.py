@@ -29,8 +29,8 @@ class Place:
 
 PLACES = (
     Place("ledger/money.py", "def __add__(", 'self, other: "Money") -> "Money":', "The signature of a method."),
-    Place("ledger/account.py", "and balance < self.", "limit:", "An attribute of this class."),
-    Place("ledger/report.py", "Money()) + entry.am", "ount", "An attribute that ledger/entry.py defines."),
+    Place("ledger/book.py", "for account in s", "elf.accounts.values():", "A loop over an attribute of this class."),
+    Place("ledger/account.py", "self.balance() + entry.am", "ount", "An attribute that ledger/entry.py defines."),
 )
 CROSS_FILE = PLACES[-1]
 MOVED = (
@@ -45,7 +45,7 @@ def main() -> int:
     console = Console(highlight=False, soft_wrap=True)
     started = time.monotonic()
     console.print("[bold]Spark LSP on a small workspace[/], with the embedded model.")
-    console.print("That model is very small and was trained on short texts, so its prompts are kept short.\n")
+    console.print("That model is very small: it finishes what it has seen the like of.\n")
     steps = [("Index the workspace.", _spark("index", WORKSPACE))]
     steps += [(f"Complete. {place.note}", _complete(place)) for place in PLACES]
     steps += [
