@@ -138,7 +138,8 @@ async def test_killed_engine_comes_back(tmp_path: Path) -> None:
                 at = window.type("shop/main.py", at, " ")
                 item = await window.complete("shop/main.py", types.Position(7, 0), by_hand=True)
                 reasons.add((await window.reasons())[-1])
-        assert reasons <= {"ok", "engine.failed", "engine.starting", "empty", "superseded", "timeout"}
+        judged = {reason for reason in reasons if reason.startswith("trimmed.")}  # what the model wrote was no good
+        assert reasons - judged <= {"ok", "engine.failed", "engine.starting", "empty", "superseded", "timeout"}
 
 
 async def test_unloading_gives_the_memory_back_and_the_next_completion_loads_again(tmp_path: Path) -> None:
@@ -163,8 +164,8 @@ async def test_paused_the_model_leaves_after_the_idle_time(tmp_path: Path) -> No
     settings = {**PATIENT, "engine": {"idleMinutes": 0.05}}
     async with window_on(tmp_path, settings) as window:
         await window.ready()
-        at = window.open("main.py", MAIN)
-        assert await window.complete("main.py", at, by_hand=True)
+        at = window.open("shop/main.py", MAIN)
+        assert await window.complete("shop/main.py", at, by_hand=True)
         _, out, _ = await _command(tmp_path, "engine", "status", "--json")
         process = psutil.Process(json.loads(out)["pid"])
         await window.client.workspace_execute_command_async(types.ExecuteCommandParams("spark.pause"))
