@@ -120,6 +120,17 @@ def test_escape_ends_what_grows(fake_vscode: Fake) -> None:
     assert window.watched() in (["one", ""], [""])
 
 
+def test_escape_of_a_finished_text_is_told_too(fake_vscode: Fake) -> None:
+    window = fake_vscode("$0", RETURN)
+    window.type("return ")
+    window.wait_ghost("left + right")
+    window.press("Escape")
+    window.wait("the dismissal", lambda: window.control.received("textDocument/didDismissCompletion"))
+    (dismissed,) = window.control.received("textDocument/didDismissCompletion")
+    assert dismissed["item"]["insertText"] == "left + right"
+    window.wait_ghost("")
+
+
 def test_typing_something_else_takes_it_back(fake_vscode: Fake) -> None:
     window = fake_vscode("$0", {"after": "= ", "text": "one + two", "chunks": ["one"]})
     window.type("x = ")

@@ -12,8 +12,11 @@ import { LSPErrorCodes, ProgressType, ResponseError, type LanguageClient, type M
 import { DISMISSED, SHOWN, STREAM, type StreamItem, type StreamValue } from "./protocol";
 
 const METHOD_NOT_FOUND = -32601;
-/** While it is true, Escape belongs to this file: VS Code's own would hide a text that the stream brings back. */
-const GROWING = "sparkLsp.growing";
+/**
+ * While it is true, Escape belongs to this file: VS Code's own would hide a text that the stream brings back, and tells
+ * nobody. An extension that makes Escape leave a mode keeps it (package.json).
+ */
+const SUGGESTING = "sparkLsp.suggesting";
 const PARTIAL = new ProgressType<StreamValue>();
 
 let streams = 0;
@@ -41,10 +44,6 @@ class Growth implements vscode.Disposable {
     private readonly grown: () => void,
   ) {
     this.offset = document.offsetAt(origin);
-  }
-
-  get over(): boolean {
-    return this.ended;
   }
 
   /** Ask; false when the server has no such method. */
@@ -185,7 +184,7 @@ export class GhostText implements vscode.Disposable {
   private looking = false;
   private step: vscode.Disposable | undefined;
   private hasStreams = true;
-  private toldGrowing = false;
+  private toldSuggesting = false;
   private readonly events: vscode.Disposable[];
 
   /** `running` gives the client, which does not exist yet when its middleware is made. */
@@ -221,7 +220,7 @@ export class GhostText implements vscode.Disposable {
     this.hasStreams = true;
   }
 
-  /** What Escape does while a text grows. Of a finished one it is VS Code's own, which tells nobody. */
+  /** What Escape does: nothing more comes, and the server learns that this text was not wanted. */
   async dismiss(): Promise<void> {
     const item = this.given === undefined ? undefined : this.growth?.whole;
     this.drop();
@@ -261,11 +260,10 @@ export class GhostText implements vscode.Disposable {
     this.drop();
     const growth: Growth = new Growth(client, document, position, () => void this.lookAgain(growth));
     this.growth = growth;
-    this.tellGrowing();
+    this.tellSuggesting();
     void growth.run(context).then((hasStreams) => {
       this.hasStreams &&= hasStreams;
       growth.close();
-      this.tellGrowing();
     });
   }
 
@@ -334,14 +332,14 @@ export class GhostText implements vscode.Disposable {
     this.growth?.dispose();
     this.growth = undefined;
     this.given = undefined;
-    this.tellGrowing();
+    this.tellSuggesting();
   }
 
-  private tellGrowing(): void {
-    const growing = this.growth !== undefined && !this.growth.over;
-    if (growing !== this.toldGrowing) {
-      this.toldGrowing = growing;
-      void vscode.commands.executeCommand("setContext", GROWING, growing);
+  private tellSuggesting(): void {
+    const suggesting = this.growth !== undefined;
+    if (suggesting !== this.toldSuggesting) {
+      this.toldSuggesting = suggesting;
+      void vscode.commands.executeCommand("setContext", SUGGESTING, suggesting);
     }
   }
 }

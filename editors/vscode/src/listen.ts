@@ -5,8 +5,15 @@
 
 import * as vscode from "vscode";
 
+/** Older ones do not know the command's arguments and would ask every provider aloud: there the first keys may be lost. */
+const FIRST_MINOR_VERSION = 110;
+
 /** Prepare the editor that is in front, and each that comes to the front from now on. */
 export function listenFromTheFirstKey(selector: vscode.DocumentSelector, extensionId: string): vscode.Disposable {
+  const [major = 0, minor = 0] = vscode.version.split(".").map(Number);
+  if (major === 1 && minor < FIRST_MINOR_VERSION) {
+    return new vscode.Disposable(() => undefined);
+  }
   const prepared = new WeakSet<vscode.TextEditor>();
   const prepare = async (editor: vscode.TextEditor | undefined) => {
     if (!editor || prepared.has(editor) || !vscode.languages.match(selector, editor.document)) {
