@@ -523,7 +523,7 @@ class Walk:
         difference = float(np.abs(logits - self._alone.logits(tokens)).max())
         self.figures.compared_logits += 1
         self.figures.worst_difference = max(self.figures.worst_difference, difference)
-        assert difference <= BOUND, "what is in the cache is not what the mirror says"
+        assert difference <= BOUND, f"what is in the cache is not what the mirror says: {difference:.3f}"
 
     def _probe(self) -> None:
         """Ask a resident sequence what follows, without changing it."""
