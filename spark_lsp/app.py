@@ -3,6 +3,7 @@
 Puts rooms together from settings; starts nothing and reads nothing of the workspace.
 """
 
+import threading
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -184,7 +185,8 @@ def _open_index(root: Path | None, settings: Settings) -> tuple[Index | None, Wo
     except WorkspaceError as error:
         return None, error
     mark_used(path)
-    remove_unused(path.parent)
+    # Nobody waits for it: a window opens on the event loop, and a large index takes some time to remove.
+    threading.Thread(target=remove_unused, args=(path.parent,), name="unused-indexes", daemon=True).start()
     return index, None
 
 

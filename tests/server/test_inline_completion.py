@@ -3,6 +3,7 @@
 import asyncio
 import itertools
 from pathlib import Path
+from typing import Any
 
 import pytest
 from lsprotocol import types
@@ -54,18 +55,22 @@ async def test_incremental_changes_and_typed_through(tmp_path: Path) -> None:
         assert log.requests[-1].facts.reuse == "typed_through_or_same"
 
 
+async def streamed(window: Editor, at: types.Position, *, trigger_kind: int) -> Any:
+    """Ask for a stream in ``b.py`` and return its result; ``window.partials`` has what came before."""
+    window.client.progress_reports["token"] = []
+    params = {
+        "textDocument": {"uri": window.uri("b.py")},
+        "position": {"line": at.line, "character": at.character},
+        "context": {"triggerKind": trigger_kind},
+        "partialResultToken": "token",
+    }
+    return await window.send("spark/inlineCompletionStream", params)
+
+
 async def test_stream_sends_cumulative_partials_and_the_result_is_the_last(tmp_path: Path) -> None:
     async with editor(WORKSPACE, tmp_path, (*SCRIPTED, "first, second, third")) as window:
         await window.ready()
-        at = window.open("b.py", CALL)
-        window.client.progress_reports["token"] = []
-        params = {
-            "textDocument": {"uri": window.uri("b.py")},
-            "position": {"line": at.line, "character": at.character},
-            "context": {"triggerKind": 2},
-            "partialResultToken": "token",
-        }
-        result = await window.send("spark/inlineCompletionStream", params)
+        result = await streamed(window, window.open("b.py", CALL), trigger_kind=2)
         texts = [value["items"][0]["insertText"] for value in window.partials]
         assert [value["sequence"] for value in window.partials] == list(range(1, len(texts) + 1))
         assert len(texts) > 2
@@ -208,15 +213,7 @@ async def test_asked_by_hand_there_are_several_candidates(tmp_path: Path) -> Non
 async def test_a_stream_asked_for_by_hand_ends_with_several_candidates(tmp_path: Path) -> None:
     async with editor(WORKSPACE, tmp_path, (*SCRIPTED, "1, 2)", "first)", "1, 2)", "alpha(value))")) as window:
         await window.ready()
-        at = window.open("b.py", CALL)
-        window.client.progress_reports["token"] = []
-        params = {
-            "textDocument": {"uri": window.uri("b.py")},
-            "position": {"line": at.line, "character": at.character},
-            "context": {"triggerKind": 1},
-            "partialResultToken": "token",
-        }
-        result = await window.send("spark/inlineCompletionStream", params)
+        result = await streamed(window, window.open("b.py", CALL), trigger_kind=1)
         *early, last = [[item["insertText"] for item in value["items"]] for value in window.partials]
         assert [item.insertText for item in result.items] == last
         assert 1 < len(set(last)) == len(last) <= 3
