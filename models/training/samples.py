@@ -10,17 +10,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import accumulate
-from typing import Literal
 
 from models.training.corpus_file import SourceFile
 from models.training.holes import Hole, choose_hole
-from models.training.siblings import Library, choose_blocks
+from models.training.prompt import Order, Prompt
+from models.training.renaming import fresh_name, may_be_renamed, parts_of, renamed
+from models.training.siblings import IDENTIFIER, Library, choose_blocks
 from models.training.tokenizer import END, Encoder
-from spark_lsp.engine.base import Control, PromptPart
-from spark_lsp.engine.fim import FileBlock, FimFamily, build_prompt, family_named
+from spark_lsp.engine.base import Control
+from spark_lsp.engine.fim import FimFamily, family_named
 from spark_lsp.text.document import LineTable
-
-Order = Literal["spm", "psm"]
 
 SHORTEST_TOKENS = 96
 CHARACTERS_PER_TOKEN = 3.0  # low, so that few samples come out longer than they may be
@@ -29,7 +28,11 @@ MOST_FILE_WEIGHT = 40_000  # characters; a longer file is not chosen more often
 # (share of the run, shortest, longest): short first, so that holes and their ends are learnt early.
 STAGES = ((0.2, SHORTEST_TOKENS, 512), (0.6, SHORTEST_TOKENS, 2048), (1.0, 192, 8192))
 
-WITH_SIBLINGS, WITH_HEADER = 0.6, 0.25  # the rest is the bare hole of a file that is in no workspace
+WITH_SIBLINGS, WITH_HEADER = 0.7, 0.2  # the rest is the bare hole of a file that is in no workspace
+# One hole of ten needs a name that only the shown blocks have; at that share a model does not learn to look there.
+TOLD, TOLD_TRIES = 0.5, 12  # share of samples with siblings whose answer needs such a name, where the file has one
+NOVEL_BEFORE_CHARACTERS, NOVEL_BEHIND_CHARACTERS = 900, 300  # where such a name does not stand yet
+RENAMED, RENAMED_RELATED = 0.5, 4  # share of those in which the names are new ones, and how many others change too
 # How the edges of a window move in the packer (context/window.py): a line for so many characters, up to a limit.
 PREFIX_STEP_CHARACTERS, SUFFIX_STEP_CHARACTERS = 192, 96
 LARGEST_PREFIX_STEP_LINES, LARGEST_SUFFIX_STEP_LINES = 16, 8
@@ -51,30 +54,6 @@ class Sample:
     def middle(self) -> list[int]:
         """The answer with its end token."""
         return self.ids[self.prompt_tokens :]
-
-
-@dataclass(frozen=True, slots=True)
-class Prompt:
-    """A hole as the packer would show it, and the text that belongs there."""
-
-    repository: str
-    blocks: tuple[FileBlock, ...]
-    path: str
-    prefix: str
-    suffix: str
-    middle: str
-
-    def parts(self, family: FimFamily, order: Order) -> tuple[PromptPart, ...]:
-        """Lay the prompt out."""
-        return build_prompt(
-            family,
-            order,
-            repository=self.repository,
-            blocks=self.blocks,
-            current_path=self.path,
-            prefix=self.prefix,
-            suffix=self.suffix,
-        )
 
 
 def family() -> FimFamily:
@@ -142,9 +121,11 @@ class Sampler:
         """Choose a hole and what is shown around it, for about ``limit`` tokens."""
         file = self.files[bisect_left(self._cumulated, chance.randrange(self._cumulated[-1]) + 1)]
         room = int(limit * CHARACTERS_PER_TOKEN)
-        hole = choose_hole(chance, file, most_characters=room // 3)
-        room -= len(hole.of(file.text))
         kind = chance.random()
+        is_told = kind < WITH_SIBLINGS * TOLD
+        choose = self._told_hole if is_told else choose_hole
+        hole = choose(chance, file, most_characters=room // 3)
+        room -= len(hole.of(file.text))
         if kind >= WITH_SIBLINGS + WITH_HEADER:
             prefix, suffix = window(file.text, hole, room)
             return Prompt("", (), file.path, prefix, suffix, hole.of(file.text))
@@ -154,7 +135,34 @@ class Sampler:
         used = len(prefix) + len(suffix)
         siblings_room = min(siblings_room * 2, room - used) if siblings_room else 0
         blocks = choose_blocks(chance, self.library, file, hole, prefix, suffix, siblings_room)
-        return Prompt(file.package, blocks, file.path, prefix, suffix, hole.of(file.text))
+        prompt = Prompt(file.package, blocks, file.path, prefix, suffix, hole.of(file.text))
+        return self._with_new_names(chance, file, prompt) if is_told and chance.random() < RENAMED else prompt
+
+    def _told_hole(self, chance: random.Random, file: SourceFile, *, most_characters: int) -> Hole:
+        """Choose a hole that needs a name which other files define and its surroundings lack, if there is one."""
+        for _ in range(TOLD_TRIES):
+            hole = choose_hole(chance, file, most_characters=most_characters)
+            before = file.text[max(0, hole.start - NOVEL_BEFORE_CHARACTERS) : hole.start]
+            near = before + " " + file.text[hole.end : hole.end + NOVEL_BEHIND_CHARACTERS]
+            if self.library.wanted(file, hole.of(file.text), unless=near):
+                break
+        return hole
+
+    def _with_new_names(self, chance: random.Random, file: SourceFile, prompt: Prompt) -> Prompt:
+        """Give the names that the answer takes from the blocks, and some others there, new ones."""
+        places = self.library.places[file.package]
+        shown = set(IDENTIFIER.findall("\n".join(block.text for block in prompt.blocks)))
+        known = sorted(name for name in shown if name in places and may_be_renamed(name))
+        needed = set(IDENTIFIER.findall(prompt.prefix.rsplit("\n", 1)[-1] + prompt.middle)) & set(known)
+        others = chance.sample(known, min(len(known), RENAMED_RELATED))
+        chosen = sorted({*needed, *others})
+        return renamed(prompt, {name: fresh_name(chance, name, self._words) for name in chosen})
+
+    @cached_property
+    def _words(self) -> list[str]:
+        """The words that names of definitions are made of, each as often as it is used."""
+        names = (name for file in self.files for name, _, _ in file.definitions)
+        return sorted(part for name in names for part in parts_of(name) if len(part) > 1) or ["name"]
 
     def encode(self, prompt: Prompt, limit: int) -> Sample | None:
         """Return the tokens of a prompt and its answer, or None where they are more than the limit."""

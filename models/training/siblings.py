@@ -9,6 +9,7 @@ import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from models.training.corpus_file import SourceFile
 from models.training.holes import Hole
@@ -21,6 +22,8 @@ KNOWN_SHARE = 0.85  # how often the packer shows a definition that the next line
 NEAR_CHARACTERS = 1200  # around the cursor; whose names the packer looks up
 RECENT_LINES = 12
 SHEET_SHARE = 0.6  # of trunk blocks; the others are whole files
+FEWEST_TWIN_CHARACTERS, MOST_TWINS = 16, 4  # a line says something from here on, and is no boilerplate up to there
+TWIN_SHARE = 0.5  # how often a line that stands in another file too is shown there
 
 Place = tuple[int, int, int]
 """A definition: file number, first and last line of its signature."""
@@ -45,14 +48,30 @@ class Library:
                 places[file.package][name].append((number, first, last))
         return cls(files, packages, places)
 
-    def wanted(self, file: SourceFile, text: str) -> list[Place]:
-        """Return the definitions in other files that a text names, in order of first mention."""
+    def wanted(self, file: SourceFile, text: str, *, unless: str = "") -> list[Place]:
+        """Return the definitions in other files that a text names and another does not, in order of first mention."""
         found: dict[Place, None] = {}
+        known = set(IDENTIFIER.findall(unless))
         for name in dict.fromkeys(IDENTIFIER.findall(text)):
+            if name in known:
+                continue
             places = self.places[file.package].get(name, ())
             if 0 < len(places) <= FEW_PLACES:
                 found.update((place, None) for place in places if self.files[place[0]].path != file.path)
         return list(found)
+
+    @cached_property
+    def twins(self) -> Mapping[str, Mapping[str, Sequence[tuple[int, int]]]]:
+        """By package: the lines that stand in a few of its files, with (file number, line)."""
+        found: dict[str, dict[str, Sequence[tuple[int, int]]]] = {}
+        for package, members in self.packages.items():
+            lines: dict[str, list[tuple[int, int]]] = defaultdict(list)
+            for number in members:
+                for line, text in enumerate(map(str.strip, self.files[number].text.split("\n"))):
+                    if len(text) >= FEWEST_TWIN_CHARACTERS:
+                        lines[text].append((number, line))
+            found[package] = {text: places for text, places in lines.items() if 1 < len(places) <= MOST_TWINS}
+        return found
 
 
 def signature_sheet(file: SourceFile) -> FileBlock | None:
@@ -84,7 +103,8 @@ def choose_blocks(
     near = prefix[-NEAR_CHARACTERS:] + suffix[: NEAR_CHARACTERS // 2]
     needed = [place for place in library.wanted(file, hole.of(file.text)) if chance.random() < KNOWN_SHARE]
     related = library.wanted(file, near)
-    tail = _tail(chance, library, others, needed, related, int(characters * TAIL_SHARE))
+    twin = _twin(chance, library, file, hole)
+    tail = _tail(chance, library, others, twin, needed, related, int(characters * TAIL_SHARE))
     left = characters - sum(map(_size, tail))
     named = [number for number, _, _ in [*needed, *related]]
     return (*_trunk(chance, library, others, named, left), *tail)
@@ -94,6 +114,7 @@ def _tail(
     chance: random.Random,
     library: Library,
     others: Sequence[int],
+    twin: Sequence[FileBlock],
     needed: Sequence[Place],
     related: Sequence[Place],
     characters: int,
@@ -105,6 +126,7 @@ def _tail(
             _, first, last = chance.choice(library.files[number].definitions)
             candidates.append((number, first, last))
     blocks = [definition(library.files[number], first, last) for number, first, last in dict.fromkeys(candidates)]
+    blocks = [*twin, *blocks]
     if chance.random() < 0.15:
         blocks.append(_recent(chance, library.files[chance.choice(others)]))
     chosen, used = [], 0
@@ -116,9 +138,25 @@ def _tail(
     return chosen
 
 
+def _twin(chance: random.Random, library: Library, file: SourceFile, hole: Hole) -> list[FileBlock]:
+    """Return the lines around the hole's first line in another file that has it too, as a recent edit shows them."""
+    start = file.text.rfind("\n", 0, hole.start) + 1
+    line = file.text[start : hole.end].split("\n", 1)[0].strip()
+    places = library.twins[file.package].get(line, ())
+    elsewhere = [place for place in places if library.files[place[0]].path != file.path]
+    if not elsewhere or chance.random() >= TWIN_SHARE:
+        return []
+    number, at = chance.choice(elsewhere)
+    return [_recent_from(library.files[number], max(0, at - chance.randrange(RECENT_LINES)))]
+
+
 def _recent(chance: random.Random, file: SourceFile) -> FileBlock:
+    lines = file.text.count("\n") + 1
+    return _recent_from(file, chance.randrange(max(1, lines - RECENT_LINES)))
+
+
+def _recent_from(file: SourceFile, first: int) -> FileBlock:
     lines = file.text.split("\n")
-    first = chance.randrange(max(1, len(lines) - RECENT_LINES))
     return FileBlock(file.path, "\n".join(lines[first : first + RECENT_LINES]), stable=False)
 
 

@@ -258,7 +258,7 @@ def prepare(options: argparse.Namespace, team: Team) -> tuple[Trainer, BatchStre
     for optimiser, saved in zip(trainer.optimisers, state["optimisers"] if state else (), strict=False):
         optimiser.load_state_dict(saved)
     sampler = Sampler(read_corpus(options.corpus, options.languages), vocabulary, longest=options.longest)
-    _ = sampler.library  # made once, before workers are forked
+    _ = sampler.library.twins  # made once, before workers are forked
     plan = StreamPlan(options.seed, options.layout, options.row_tokens, options.batch_tokens // team.size)
     print(f"{model.shape.parameters:,} parameters, {len(sampler.files):,} files, {options.layout} on {device}")
     return trainer, BatchStream(sampler, plan, progress.next_pool, member=team.rank, members=team.size), progress

@@ -1,6 +1,7 @@
 """Samples are laid out as the engine lays out prompts, end with the end token, and come out the same each time."""
 
 import random
+import re
 from pathlib import Path
 
 import numpy as np
@@ -8,10 +9,12 @@ import pytest
 
 from models.training.batches import END_WEIGHT, LINE_END_WEIGHT, MIDDLE_WEIGHT, batch_of, pool
 from models.training.corpus import source_file
+from models.training.corpus_file import SourceFile
 from models.training.holes import Hole, hole_of_shape
 from models.training.manifest import Package
-from models.training.samples import Prompt, Sampler, family, length_limits, window
-from models.training.siblings import signature_sheet, whole_file
+from models.training.prompt import Prompt
+from models.training.samples import NOVEL_BEFORE_CHARACTERS, TOLD, Sampler, family, length_limits, window
+from models.training.siblings import IDENTIFIER, Library, choose_blocks, signature_sheet, whole_file
 from models.training.tokenizer import CONTROLS
 from spark_lsp.context import trunk
 from spark_lsp.context.trunk import block_of
@@ -113,6 +116,34 @@ def test_a_good_part_of_the_samples_shows_other_files_and_what_is_needed() -> No
         for prompt in needing
     ]
     assert sum(shown) > len(shown) / 2
+
+
+def test_half_of_the_samples_with_siblings_need_a_name_that_only_those_have() -> None:
+    """Each file of the small corpus calls what the next one defines, so a hole that needs its name is always found."""
+    made = [SAMPLER.prompt(random.Random(number), 1500) for number in range(300)]
+    with_blocks = [prompt for prompt in made if prompt.blocks]
+    told = [prompt for prompt in with_blocks if _needs_a_shown_name(prompt)]
+    assert len(told) > len(with_blocks) * TOLD * 0.5
+
+
+def _needs_a_shown_name(prompt: Prompt) -> bool:
+    line = prompt.prefix.rsplit("\n", 1)[-1] + prompt.middle
+    near = set(IDENTIFIER.findall(prompt.prefix.rpartition("\n")[0][-NOVEL_BEFORE_CHARACTERS:]))
+    defined = {name for block in prompt.blocks for name in re.findall(r"def (\w+)", block.text)}
+    return bool((set(IDENTIFIER.findall(line)) - near) & defined)
+
+
+def test_a_line_that_stands_elsewhere_too_is_shown_there_at_times() -> None:
+    package = [
+        SourceFile("p", "p/a.py", "python", "x = 1\nwith open_ledger(path) as ledger:\n    pass\n"),
+        SourceFile("p", "p/b.py", "python", "y = 2\nwith open_ledger(path) as ledger:\n    total(ledger)\n"),
+    ]
+    library = Library.of(package)
+    hole = Hole(package[0].text.index("ledger(path)"), package[0].text.index("\n    pass"), "line")
+    blocks = [choose_blocks(random.Random(n), library, package[0], hole, "x = 1\n", "", 2000) for n in range(40)]
+    with_twin = [chosen for chosen in blocks if any("total(ledger)" in block.text for block in chosen)]
+    assert len(with_twin) > 10
+    assert all(block.path == "p/b.py" for chosen in blocks for block in chosen)
 
 
 def test_windows_end_where_the_packer_ends_them() -> None:
