@@ -14,7 +14,7 @@ from spark_lsp.llama.context import Context
 from spark_lsp.llama.model import TokenCache
 from spark_lsp.llama.native import last_errors
 from tests.llama.test_pool import LAUNCH, ask, context_of, finish, hole, read, trunk
-from tests.llama.walk import BOUND, Walk, launch_of, small_chunks, wide
+from tests.llama.walk import BOUND, Walk, launch_of, small_and_exact, wide
 
 pytestmark = pytest.mark.model
 
@@ -35,7 +35,7 @@ def wide_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize("seed", [1, 2])
 def test_whatever_happens_the_cache_is_what_it_says(seed: int, wide_model: Path, tmp_path: Path) -> None:
     """Shortened; ``make fuzz`` takes 10,000 steps. What goes wrong can be seen again by its seed."""
-    with small_chunks():
+    with small_and_exact():
         walk = Walk(seed, launch_of(seed, wide_model, tmp_path / "kv"))
         for _ in range(150):
             walk.step()
@@ -74,7 +74,7 @@ def test_a_trunk_that_is_being_read_is_not_grown_into_another_one(bench: Bench) 
 def test_a_file_that_cannot_be_taken_back_costs_reading_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     launch = msgspec.structs.replace(LAUNCH, cache_folder=str(tmp_path / "kv"), cache_bytes=1 << 30)
     whole, part = trunk(1, 2, lines=15), trunk(1, lines=15)
-    with small_chunks():
+    with small_and_exact():
         first = Bench(launch, TokenCache())
         first.load()
         read(first, whole)
