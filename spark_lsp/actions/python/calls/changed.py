@@ -34,7 +34,13 @@ class Changed:
         name = self.found.name
         is_special = name.startswith("__") and name.endswith("__")
         known = all(each[1:].partition("(")[0].rpartition(".")[2] in _TRANSPARENT for each in self.decorators)
-        return known and not is_special and self.change.difference.is_mechanical
+        is_called = not is_special or (name == "__init__" and not self.decorators)
+        return known and is_called and self.change.difference.is_mechanical
+
+    @property
+    def said(self) -> str:
+        """What its calls name: a function, or the class that it makes objects of."""
+        return _class_name(self.found) if self.found.name == "__init__" else self.found.name
 
 
 def changed_at(target: Target, head: HeadAt | None = None) -> Changed | None:
@@ -48,15 +54,21 @@ def changed_at(target: Target, head: HeadAt | None = None) -> Changed | None:
     decorators = _decorators(head.found)
     if decorators != _decorators(head.earlier):
         return None
-    around = head.found.whole.raw.parent
-    holder = around.parent if around is not None else None
-    is_method = holder is not None and holder.type == "class_definition"
+    is_method = bool(_class_name(head.found))
     takes_object = is_method and "@staticmethod" not in decorators
     old = head_of(_undecorated(before, head.earlier), is_method=takes_object)
     new = head_of(_undecorated(now, head.found), is_method=takes_object)
     if old is None or new is None:
         return None
     return Changed(head.found, Change(old, new, difference(old, new)), decorators)
+
+
+def _class_name(found: Definition) -> str:
+    """Return the class that a method stands in, empty for none."""
+    around = found.whole.raw.parent
+    holder = around.parent if around is not None else None
+    name = holder.child_by_field_name("name") if holder is not None and holder.type == "class_definition" else None
+    return (name.text or b"").decode("utf-8", "replace") if name is not None else ""
 
 
 def _undecorated(syntax: Syntax, found: Definition) -> str:

@@ -1,7 +1,7 @@
 """Which calls of a Python file are calls of one method, or what keeps that from being certain. Pure.
 
-A method that one class alone defines is taken to be the one that is called by its name, unless what it is asked of may
-come from outside the workspace.
+An object whose class the file says decides. Of any other object, a method that one class alone defines is taken to be
+the one that is called by its name, unless the object may come from outside the workspace.
 """
 
 import ast
@@ -25,6 +25,12 @@ from spark_lsp.actions.python.host import first_parameter
 from spark_lsp.actions.python.source import Source
 
 Receiver = Literal["own", "other", "class", "unknown"]
+Judge = Callable[[ast.expr], Literal["own", "other", "unknown"]]
+"""Tells from the class of an object whether a method of it is the one that is looked for."""
+
+
+def _no_one_knows(_object: ast.expr) -> Literal["unknown"]:
+    return "unknown"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,13 +42,18 @@ class Method:
     is_plain: bool
     is_class: Callable[[str], bool]
     """Whether the workspace has a class of a name."""
+    rival: str = ""
+    """A file that has another definition of the name, empty for none."""
 
 
-def method_calls(source: Source, method: Method, owner: ast.ClassDef | None, modules: Modules) -> Calls:
+def method_calls(
+    source: Source, method: Method, owner: ast.ClassDef | None, modules: Modules, judge: Judge = _no_one_knows
+) -> Calls:
     """Return the calls of a method in a file; ``owner`` is its class in the file that defines it."""
     calls: list[ast.Call] = []
     for node in called_as(source, method.name):
-        kind = _receiver(source, node.value, method, owner, modules)
+        known = judge(node.value)
+        kind = _receiver(source, node.value, method, owner, modules) if known == "unknown" else known
         if kind == "other":
             continue
         call = source.parent(node)
@@ -50,6 +61,8 @@ def method_calls(source: Source, method: Method, owner: ast.ClassDef | None, mod
             return Trouble(node.lineno, f"{method.name} is passed on without being called")
         if kind == "class":
             return Trouble(node.lineno, f"{method.name} is called on a class")
+        if kind == "unknown" and method.rival:
+            return Trouble(node.lineno, f"{method.name} may be that of {method.rival}")
         if kind == "unknown" and method.name in of_python():
             return Trouble(node.lineno, f"Python has methods {method.name} of its own")
         if kind == "unknown" and (outside := _from_outside(source, modules)):

@@ -6,13 +6,19 @@ Reads texts of the index, and the time of a file that an editor has open; belong
 import ast
 import sys
 from collections.abc import Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from functools import cache, partial
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
 from spark_lsp.actions.base import Target
+from spark_lsp.actions.python.calls.classes import Classes
+from spark_lsp.actions.python.calls.constructors import INIT, constructor_calls, makers_of
+from spark_lsp.actions.python.calls.family import Family, family_of, judged
 from spark_lsp.actions.python.calls.methods import Method, method_calls
+from spark_lsp.actions.python.calls.receivers import Receivers
+from spark_lsp.actions.python.calls.rivals import rival_of
 from spark_lsp.actions.python.calls.uses import (
     Calls,
     Imports,
@@ -35,8 +41,6 @@ from spark_lsp.text.syntax import Syntax, parse
 
 MOST_FILES: Final = 400
 """More take seconds to be read; names in so many files are seldom those of one function."""
-_DEFINITIONS: Final = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
-_SEVERAL: Final = frozenset({"class", "field", "function", "method"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,27 +74,64 @@ def called_in(target: Target, view: IndexView, wanted: Wanted) -> list[CalledIn]
     """Return the calls of a function by file, its own first."""
     assert target.syntax is not None, "the caller has read it"
     name, source = wanted.function.name, wanted.source
-    own = CalledIn(wanted.path, source, target.syntax, (), _own_doubt(target, source, name))
+    if wanted.owner is not None and name == INIT:
+        return _made_in(target, view, wanted, wanted.owner)
     scope = source.scope_of(wanted.function)
     if wanted.owner is None and not isinstance(scope, ast.Module):
+        own = CalledIn(wanted.path, source, target.syntax, (), _own_doubt(target, source, {name}))
         return _filled([own], [own_calls(source, wanted.function, name)])
-    users = view.referencing.get(name, {})
-    others = sorted(path for path in users if path != wanted.path and view.files[path].language == "python")
+    files = _files_read(target, view, wanted, saying(view, name), {name})
+    if isinstance(files, str):
+        return files
+    found = _of_method(files, wanted, view) if wanted.owner is not None else _of_function(files, wanted, view)
+    return _filled(files, found)
+
+
+def _files_read(
+    target: Target, view: IndexView, wanted: Wanted, paths: frozenset[str], names: AbstractSet[str]
+) -> list[CalledIn] | str:
+    """Read the document and the files that say the names, unless one asks for a name by its text."""
+    assert target.syntax is not None, "the caller has read it"
+    files = [CalledIn(wanted.path, wanted.source, target.syntax, (), _own_doubt(target, wanted.source, names))]
+    others = sorted(paths - {wanted.path})
     if others and wanted.path not in view.files:
         return f"{wanted.path} is not in the index, so its importers are not known."
     if len(others) > MOST_FILES:
-        return f"{name} stands in {len(others)} files, {MOST_FILES} at most can be looked at."
-    files = [own]
+        return f"{min(names)} stands in {len(others)} files, {MOST_FILES} at most can be looked at."
     for path in others:
         read = _read(view.files[path], target, wanted.path)
         if isinstance(read, str):
             return read
         files.append(read)
     for each in files:
-        if line := looked_up(each.source, name):
-            return f"{each.path}:{line}: {name} is looked up by the text of its name."
-    found = _of_method(files, wanted, view) if wanted.owner is not None else _of_function(files, wanted, view)
-    return _filled(files, found)
+        for name in sorted(names):
+            if line := looked_up(each.source, name):
+                return f"{each.path}:{line}: {name} is looked up by the text of its name."
+    return files
+
+
+def _made_in(target: Target, view: IndexView, wanted: Wanted, owner: ast.ClassDef) -> list[CalledIn] | str:
+    """Return the calls by which a class makes its objects."""
+    assert target.syntax is not None, "the caller has read it"
+    known = classes_of({wanted.path: wanted.source}, view)
+    found = known.meaning(wanted.path, ast.Name(owner.name, ast.Load()))
+    inits = [node for node in ast.walk(owner) if binds(node, INIT) and wanted.source.scope_of(node) is owner]
+    if found is None or known.body(found) is not owner or len(inits) > 1 or INIT in names_of(owner).used:
+        return f"{wanted.path}:{owner.lineno}: {owner.name} may be another class as well."
+    family = family_of(known, found, partial(saying, view))
+    makers = makers_of(known, family) if isinstance(family, Family) else family
+    if isinstance(makers, str):
+        return f"{makers}."
+    names = {each.name for each in makers.heirs}
+    paths = {each.path for each in (*makers.family.own, *makers.family.above) if each.origin == "workspace"}
+    paths = paths.union(*(saying(view, each) for each in names))
+    files = _files_read(target, view, wanted, frozenset(paths), names)
+    if isinstance(files, str):
+        return files
+    known = classes_of({each.path: each.source for each in files}, view)
+    doubt = _own_doubt(target, wanted.source, names | {INIT, "cls", "type"})
+    files[0] = replace(files[0], in_doubt=doubt)
+    return _filled(files, [constructor_calls(known, each.path, each.source, makers) for each in files])
 
 
 def _filled(files: Sequence[CalledIn], found: Sequence[Calls]) -> list[CalledIn] | str:
@@ -126,24 +167,54 @@ def _of_function(files: Sequence[CalledIn], wanted: Wanted, view: IndexView) -> 
 def _of_method(files: Sequence[CalledIn], wanted: Wanted, view: IndexView) -> list[Calls]:
     name, owner = wanted.function.name, wanted.owner
     assert owner is not None, "the caller has looked"
-    for node in ast.walk(wanted.source.tree):
-        if isinstance(node, _DEFINITIONS) and node.name == name and node is not wanted.function:
-            return [Trouble(node.lineno, f"{name} is defined here as well")]
-        if isinstance(node, ast.Name | ast.alias) and binds(node, name):
-            statement = wanted.source.statement_of(node)
-            if not isinstance(wanted.source.scope_of(statement), ast.ClassDef):
-                continue
-            return [Trouble(statement.lineno, f"{name} is defined here as well")]
     if name in names_of(owner).used:
         return [Trouble(wanted.function.lineno, f"{name} is passed on in its class")]
-    for path, definition in view.definitions.get(name, ()):
-        if path != wanted.path and definition.kind in _SEVERAL:
-            return [Trouble(wanted.function.lineno, f"{name} is defined in {path} as well")]
-    method = Method(name, owner.name, wanted.is_plain, partial(_is_class, view))
+    classes = classes_of({each.path: each.source for each in files}, view)
+    found = classes.meaning(wanted.path, ast.Name(owner.name, ast.Load()))
+    is_clear = found is not None and classes.body(found) is owner
+    family = family_of(classes, found, partial(saying, view)) if is_clear and found is not None else None
+    family = family if isinstance(family, Family) else None
+    rival = rival_of(classes, view, wanted.path, wanted.function, family)
+    if isinstance(rival, Trouble):
+        return [rival]
+    method = Method(name, owner.name, wanted.is_plain, partial(_is_class, view), rival)
     return [
-        method_calls(each.source, method, owner if each.path == wanted.path else None, _modules(view, each.path))
+        method_calls(
+            each.source,
+            method,
+            owner if each.path == wanted.path else None,
+            _modules(view, each.path),
+            partial(_judged, classes, family, Receivers(classes, each.path, each.source), name),
+        )
         for each in files
     ]
+
+
+def _judged(
+    classes: Classes, family: Family | None, receivers: Receivers, name: str, node: ast.expr
+) -> Literal["own", "other", "unknown"]:
+    return judged(classes, family, receivers.classes_of(node), name) if family is not None else "unknown"
+
+
+def classes_of(read: dict[str, Source], view: IndexView) -> Classes:
+    """Return the classes of the workspace; files that were read already are not read again."""
+
+    def source_at(path: str) -> Source | None:
+        if path not in read:
+            entry = view.files.get(path)
+            syntax = parse(LANGUAGES["python"], entry.text) if entry is not None else None
+            read_now = source_of(syntax) if syntax is not None else None
+            if read_now is None:
+                return None
+            read[path] = read_now
+        return read[path]
+
+    return Classes(source_at, partial(_modules, view))
+
+
+def saying(view: IndexView, name: str) -> frozenset[str]:
+    """Return the Python files that say a name."""
+    return frozenset(path for path in view.referencing.get(name, {}) if view.files[path].language == "python")
 
 
 def _is_class(view: IndexView, name: str) -> bool:
@@ -181,16 +252,16 @@ def _written_ns(entry: FileEntry, target: Target, own_path: str) -> int:
         return sys.maxsize
 
 
-def _own_doubt(target: Target, source: Source, name: str) -> bool:
+def _own_doubt(target: Target, source: Source, names: AbstractSet[str]) -> bool:
     """Whether the calls of the document are others than when it was opened."""
     before = target.earlier_syntax
     earlier = source_of(before) if before is not None else None
-    return earlier is None or list(_said(earlier, name)) != list(_said(source, name))
+    return earlier is None or list(_said(earlier, names)) != list(_said(source, names))
 
 
-def _said(source: Source, name: str) -> Iterator[str]:
+def _said(source: Source, names: AbstractSet[str]) -> Iterator[str]:
     for node in ast.walk(source.tree):
         if isinstance(node, ast.Call):
-            called = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
-            if called == name:
+            called = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "type")
+            if called in names:
                 yield ast.dump(node)

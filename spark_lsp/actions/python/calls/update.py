@@ -30,7 +30,7 @@ class UpdateCalls:
         """Offer on a head that has changed so that nothing has to be thought of for its calls."""
         changed = changed_at(target)
         is_new = changed is not None and changed.change.difference and changed.is_certain
-        return f"Update the calls of {changed.found.name}" if changed is not None and is_new else ""
+        return f"Update the calls of {changed.said}" if changed is not None and is_new else ""
 
     async def propose(self, target: Target, tools: Tools) -> Proposal:
         """Compute the edits of all calls."""

@@ -75,7 +75,10 @@ def changes_and_calls(draw: st.DrawFn) -> tuple[str, str, dict[str, str], str]:
     return old, new, names, draw(calls(old))
 
 
-def _document(head: str, called: str) -> str:
+def _document(head: str, called: str, *, is_class: bool = False) -> str:
+    if is_class:
+        told = f"class f:\n    def __init__(self, {head}):$0\n        self.told = locals()\n"
+        return f"{told}\n\nresult = {called}.told\ndel result['self']\n"
     return f"def f({head}):$0\n    return locals()\n\n\nresult = {called}\n"
 
 
@@ -103,10 +106,14 @@ def _plain(value: Any) -> Any:
 
 
 @settings(max_examples=400, deadline=None, derandomize=True)
-@given(changed=changes_and_calls())
-def test_the_same_values_in_the_same_order(changed: tuple[str, str, dict[str, str], str]) -> None:
+@given(changed=changes_and_calls(), is_class=st.booleans())
+def test_the_same_values_in_the_same_order(
+    changed: tuple[str, str, dict[str, str], str],
+    is_class: bool,
+) -> None:
     old, new, names, called = changed
-    opened, now = _document(old, called).replace("$0", ""), _document(new, called)
+    opened, now = (_document(head, called, is_class=is_class) for head in (old, new))
+    opened = opened.replace("$0", "")
     before = _run(opened)
     proposal, files = asyncio.run(updated(target_in(now, opened), ScriptedEngine(["x"])))
     if not files:
