@@ -1,0 +1,267 @@
+"""An impatient typist: the keys come when they come, whether or not the answer to the last one has.
+
+Two editors: ``Streaming`` asks as the plugins of this project do (a stream goes on while its text is typed),
+``Standard`` as a client of LSP 3.18 does (each key is a question and takes the one before back).
+
+In an account: shown, keys behind which a suggestion stood before the next key; appeared, times that one came up where
+nothing stood; continued, keys that typed what stood there; stable, those whose rest stayed until the next key; flicker,
+a suggestion replaced by anything but its extension; right, suggestions that said what was typed next.
+"""
+
+import asyncio
+import sys
+from collections import Counter
+from contextlib import aclosing
+from dataclasses import dataclass, field
+from random import Random
+from typing import Protocol
+
+from scripts.typing_trace.functions import Function, keys_of
+from scripts.typing_trace.pace import BEFORE_LINE, pauses_ms
+from scripts.typing_trace.sight import percentile, repeats, unbalances
+from scripts.typing_trace.watched import WatchedEngine
+from spark_lsp.completion.answer import Answer, Suggestion
+from spark_lsp.completion.complete import Completer
+from spark_lsp.completion.hole import Hole
+from spark_lsp.text.document import Snapshot
+
+
+@dataclass(slots=True)
+class Account:
+    """What the typist saw, and what it cost."""
+
+    functions: int = 0
+    keys: int = 0
+    shown: int = 0
+    right: int = 0
+    continued: int = 0
+    stable: int = 0
+    flicker: int = 0
+    duplicated_suffix: int = 0
+    unbalanced: int = 0
+    editor_requests: int = 0
+    cancelled: int = 0
+    """Questions of the editor that it took back before they were answered."""
+    reasons: Counter[str] = field(default_factory=Counter)
+    appeared_ms: list[float] = field(default_factory=list)
+    """From the last key to a suggestion where nothing stood."""
+
+    def summary(self, engine: WatchedEngine) -> dict[str, object]:
+        """Return the figures; a request to the model is wasted when nothing of its answer was ever on the screen."""
+        plain = [ask for ask in engine.asks if not ask.is_prepared]
+        prepared = [ask for ask in engine.asks if ask.is_prepared]
+        names = ("functions", "keys", "shown", "right", "continued", "stable", "flicker", "duplicated_suffix",
+                 "unbalanced", "editor_requests", "cancelled")  # fmt: skip
+        return {name: getattr(self, name) for name in names} | {
+            "appeared": len(self.appeared_ms),
+            "appeared_p50_ms": percentile(self.appeared_ms, 0.5),
+            "appeared_p95_ms": percentile(self.appeared_ms, 0.95),
+            "reasons": dict(self.reasons.most_common()),
+            "model_requests": len(plain),
+            "stopped_in_the_model": sum(ask.is_stopped for ask in plain),
+            "wasted": sum(not ask.is_seen for ask in plain),
+            "prepared_requests": len(prepared),
+            "prepared_and_seen": sum(ask.is_seen for ask in prepared),
+            "requests_per_100_keys": round(100 * len(plain) / max(1, self.keys), 1),
+        }
+
+
+@dataclass(slots=True)
+class Screen:
+    """What stands at the cursor."""
+
+    account: Account
+    engine: WatchedEngine
+    text: str = ""
+    coming: str = ""
+    """What will be typed."""
+    _key_s: float = 0.0
+    _is_counted: bool = False
+    """Whether this key was counted as one with a suggestion."""
+    _is_faultless: bool = True
+    _was_continued: bool = False
+
+    def key(self, key: str, coming: str, now_s: float) -> None:
+        """Type a key: what it says of the suggestion goes, anything else takes the suggestion away."""
+        self.close()
+        self.account.keys += 1
+        self.coming, self._key_s, self._is_counted, self._is_faultless = coming, now_s, False, True
+        self._was_continued = self.text.startswith(key) and len(self.text) > len(key)
+        self.text = self.text[len(key) :] if self._was_continued else ""
+        self.account.continued += self._was_continued
+        self._look()
+
+    def put(self, hole: Hole, text: str, replaced: int) -> None:
+        """Show what the answer says is left at the cursor; empty: it says that there is nothing."""
+        now_s = asyncio.get_running_loop().time()
+        if text == self.text:
+            return
+        if not text.startswith(self.text):
+            self.account.flicker += 1
+            self._is_faultless = False
+            sys.stderr.write(f"flicker {hole.snapshot.uri} {hole.line_prefix!r} {self.text!r} {text!r}\n")
+        elif not self.text:
+            self.account.appeared_ms.append((now_s - self._key_s) * 1000)
+        self.text = text
+        if text:
+            self.engine.seen(text)
+            self.account.unbalanced += unbalances(hole, text, replaced)
+            self.account.duplicated_suffix += repeats(hole, text, replaced)
+        self._look()
+
+    def close(self) -> None:
+        """Come to the end of a key's time."""
+        self.account.stable += self._was_continued and self._is_faultless
+        self.account.right += bool(self.text) and self.coming.startswith(self.text)
+        self._was_continued = False
+
+    def _look(self) -> None:
+        if self.text and not self._is_counted:
+            self._is_counted = True
+            self.account.shown += 1
+
+
+class Editor(Protocol):
+    """How an editor asks while its user types."""
+
+    def key(self, hole: Hole) -> None:
+        """Notice that a key was typed; ask if there is something to ask."""
+        ...
+
+    async def close(self) -> None:
+        """Take back what is still asked."""
+        ...
+
+
+@dataclass
+class Standard:
+    """Asks at each key, and takes the question before back."""
+
+    completer: Completer
+    screen: Screen
+    _asking: list[asyncio.Task[None]] = field(default_factory=list)
+
+    def key(self, hole: Hole) -> None:
+        """Ask anew."""
+        self._take_back()
+        self.screen.account.editor_requests += 1
+        self._asking.append(asyncio.create_task(self._ask(hole)))
+
+    async def close(self) -> None:
+        """Take the last question back."""
+        self._take_back()
+        await asyncio.gather(*self._asking, return_exceptions=True)
+        self._asking.clear()
+
+    def _take_back(self) -> None:
+        if self._asking and not self._asking[-1].done():
+            self.screen.account.cancelled += 1
+            self._asking[-1].cancel()
+
+    async def _ask(self, hole: Hole) -> None:
+        answer = await self.completer.complete(hole, manual=False)
+        self.screen.account.reasons[answer.reason] += 1
+        told = answer.suggestion
+        self.screen.put(hole, told.text if told else "", told.replaced if told else 0)
+
+
+@dataclass
+class _Stream:
+    """One stream, and the place that it writes at."""
+
+    hole: Hole
+    told: Suggestion | None = None
+    is_ended: bool = False
+    task: asyncio.Task[None] | None = None
+
+    def rest(self, hole: Hole) -> str:
+        """Return what is left of the text at a later cursor; empty when something else was typed."""
+        typed, text = self._typed(hole), self.told.text if self.told else ""
+        return text[len(typed) :] if text.startswith(typed) else ""
+
+    def fits(self, hole: Hole) -> bool:
+        """Whether a key was one of this text, or one behind what it says so far."""
+        text = self.told.text if self.told else ""
+        is_ahead = not self.is_ended and text != "" and self._typed(hole).startswith(text)
+        return self.rest(hole) != "" or is_ahead
+
+    def _typed(self, hole: Hole) -> str:
+        return hole.prefix[len(self.hole.prefix) :]
+
+
+@dataclass
+class Streaming:
+    """Asks when what is typed is not what a stream says or has said."""
+
+    completer: Completer
+    screen: Screen
+    _hole: Hole | None = None
+    _stream: _Stream | None = None
+    _tasks: list[asyncio.Task[None]] = field(default_factory=list)
+
+    def key(self, hole: Hole) -> None:
+        """Ask, unless the stream goes on."""
+        self._hole = hole
+        if self._stream and self._stream.fits(hole):
+            return
+        self._take_back()
+        self.screen.account.editor_requests += 1
+        stream = self._stream = _Stream(hole)
+        stream.task = asyncio.create_task(self._ask(stream))
+        self._tasks.append(stream.task)
+
+    async def close(self) -> None:
+        """Take the stream back."""
+        self._take_back()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._tasks.clear()
+
+    def _take_back(self) -> None:
+        stream, self._stream = self._stream, None
+        if stream and stream.task and not stream.task.done():
+            self.screen.account.cancelled += 1
+            stream.task.cancel()
+
+    async def _ask(self, stream: _Stream) -> None:
+        async with aclosing(self.completer.stream(stream.hole, manual=False)) as answers:
+            async for answer in answers:
+                if answer.final:
+                    self.screen.account.reasons[answer.reason] += 1
+                if stream is self._stream and self._hole:
+                    self._take(stream, self._hole, answer)
+
+    def _take(self, stream: _Stream, hole: Hole, answer: Answer) -> None:
+        stream.told, stream.is_ended = answer.suggestion, answer.final
+        if not (stream.fits(hole) or answer.final):
+            self._take_back()
+        self.screen.put(hole, stream.rest(hole), stream.told.replaced if stream.told else 0)
+
+
+class Typist:
+    """Types functions into one workspace, at the same moments for the same seed, and keeps the account."""
+
+    def __init__(self, completer: Completer, engine: WatchedEngine, *, seed: int = 0, streams: bool = True) -> None:
+        self._completer = completer
+        self._random = Random(seed)  # noqa: S311 - a rhythm, no secret
+        self.account = Account()
+        self._screen = Screen(self.account, engine)
+        self._editor: Editor = (Streaming if streams else Standard)(completer, self._screen)
+
+    async def type(self, function: Function) -> None:
+        """Type one function, and look at its end for a moment."""
+        self.account.functions += 1
+        keys, typed, now_s = list(keys_of(function.body)), "", asyncio.get_running_loop().time
+        for version, (key, pause_ms) in enumerate(zip(keys, pauses_ms(keys, self._random), strict=True), 1):
+            await asyncio.sleep(pause_ms / 1000)
+            typed += key
+            before = function.before + typed
+            snapshot = Snapshot(function.path.as_uri(), function.path, version, "python", before + function.after)
+            hole = Hole(snapshot, len(before))
+            self._screen.key(key, function.body[len(typed) :], now_s())
+            self._completer.changed(hole)
+            self._editor.key(hole)
+        await asyncio.sleep(BEFORE_LINE.median_ms / 1000)
+        self._screen.close()
+        self._screen.text = ""
+        await self._editor.close()
+        self._completer.forget(function.path.as_uri())

@@ -1,0 +1,137 @@
+"""A patient typist: each key waits for the answer to the one before.
+
+shown: keys with a suggestion; right: suggestions that say what is typed next; flicker: a suggestion that was being
+typed and did not stay; ``thresholds``: what other settings of ``completion.minConfidence`` would have shown.
+"""
+
+import sys
+from dataclasses import asdict, dataclass, field, replace
+from typing import Final
+
+from scripts.typing_trace.functions import Function, keys_of
+from scripts.typing_trace.sight import percentile, repeats, unbalances
+from spark_lsp.completion.answer import Answer
+from spark_lsp.completion.hole import Hole
+from spark_lsp.completion.judge import judge
+from spark_lsp.completion.recording import Recording
+from spark_lsp.server.rooms import Rooms
+from spark_lsp.text.document import Snapshot
+
+THRESHOLDS: Final = (0.0, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5)
+
+
+@dataclass(slots=True)
+class Report:
+    """What the typist saw."""
+
+    functions: int = 0
+    keys: int = 0
+    shown: int = 0
+    right: int = 0
+    characters_right: int = 0
+    continued: int = 0
+    """Keys that typed the next character of what was shown."""
+    flicker: int = 0
+    duplicated_suffix: int = 0
+    unbalanced: int = 0
+    model_requests: int = 0
+    prepared_requests: int = 0
+    reasons: dict[str, int] = field(default_factory=dict)
+    typed_through_ms: list[float] = field(default_factory=list)
+    fresh_ms: list[float] = field(default_factory=list)
+
+    def summary(self) -> dict[str, object]:
+        """Return the figures."""
+        plain = {name: value for name, value in asdict(self).items() if not name.endswith("_ms")}
+        return plain | {
+            "requests_per_100_keys": round(100 * self.model_requests / max(1, self.keys), 1),
+            "typed_through_p50_ms": percentile(self.typed_through_ms, 0.5),
+            "typed_through_p95_ms": percentile(self.typed_through_ms, 0.95),
+            "fresh_p50_ms": percentile(self.fresh_ms, 0.5),
+            "fresh_p95_ms": percentile(self.fresh_ms, 0.95),
+        }
+
+
+class Typist:
+    """Types into one workspace and keeps the account."""
+
+    def __init__(self, rooms: Rooms) -> None:
+        self.rooms = rooms
+        self.report = Report()
+        self.recordings: list[tuple[Recording, str]] = []
+        self._coming = ""
+        rooms.completer.writer.record = self._record
+
+    def _record(self, recording: Recording) -> str:
+        is_next = recording.request.priority > 0
+        self.report.prepared_requests += is_next
+        self.report.model_requests += not is_next
+        if not is_next:
+            self.recordings.append((recording, self._coming))
+        return ""
+
+    async def type(self, function: Function) -> None:
+        """Type one function."""
+        self.report.functions += 1
+        typed, shown = "", ""
+        for version, key in enumerate(keys_of(function.body), 1):
+            typed += key
+            text = function.before + typed + function.after
+            hole = Hole(
+                Snapshot(function.path.as_uri(), function.path, version, "python", text), len(function.before + typed)
+            )
+            self._coming = function.body[len(typed) :]
+            self.rooms.completer.changed(hole)
+            answer = await self.rooms.completer.complete(hole, manual=False)
+            new = answer.suggestion.text if answer.suggestion else ""
+            self._note(hole, answer, new)
+            if shown.startswith(key) and len(shown) > len(key):
+                self.report.continued += 1
+                if not new.startswith(shown[len(key) :]):
+                    self.report.flicker += 1
+                    sys.stderr.write(f"flicker {function.path.name} {shown!r} {key!r} {new!r} {answer.reason}\n")
+            shown = new
+        self.rooms.completer.forget(function.path.as_uri())
+
+    def _note(self, hole: Hole, answer: Answer, new: str) -> None:
+        report = self.report
+        report.keys += 1
+        report.reasons[answer.reason] = report.reasons.get(answer.reason, 0) + 1
+        record = answer.record
+        assert record is not None, "every answer has its record"
+        if record.facts.get("reuse") == "typed_through_or_same":
+            report.typed_through_ms.append(record.total_ms)
+        elif "first_token_ms" in record.facts:
+            report.fresh_ms.append(record.total_ms)
+        if not answer.suggestion:
+            return
+        report.shown += 1
+        if self._coming.startswith(new):
+            report.right += 1
+            report.characters_right += len(new)
+        report.unbalanced += unbalances(hole, new, answer.suggestion.replaced)
+        report.duplicated_suffix += repeats(hole, new, answer.suggestion.replaced)
+
+
+def thresholds(recordings: list[tuple[Recording, str]]) -> list[dict[str, float]]:
+    """Judge every answer of the model anew with other thresholds."""
+    rows = []
+    for threshold in THRESHOLDS:
+        shown = right = characters = wrong_characters = 0
+        for recording, coming in recordings:
+            terms = replace(recording.terms, confidence=threshold)
+            text = judge(recording.hole, recording.raw, recording.scores, terms, finished=True).text
+            shown += bool(text)
+            right += bool(text) and coming.startswith(text)
+            common = next(
+                (at for at, (one, other) in enumerate(zip(text, coming, strict=False)) if one != other),
+                min(len(text), len(coming)),
+            )
+            characters += common
+            wrong_characters += len(text) - common
+        rows.append(
+            {"threshold": threshold, "answers": len(recordings), "shown": shown, "right": right,
+             "share_right": round(right / max(1, shown), 3), "characters_right": characters,
+             "characters_wrong": wrong_characters}
+        )  # fmt: skip
+    return rows

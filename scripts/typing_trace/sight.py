@@ -1,0 +1,32 @@
+"""What a reader would mind about a text on the screen, and the figures of a list of times. Pure."""
+
+import statistics
+from collections.abc import Sequence
+from typing import Final
+
+from spark_lsp.completion.hole import Hole, imbalance
+
+FEWEST_TELLING: Final = 3
+"""Letters and digits of a line that a reader would know again."""
+
+
+def repeats(hole: Hole, text: str, replaced: int) -> bool:
+    """Whether a text says again what stands after the cursor."""
+    rest = hole.around[1][replaced:]
+    lines = [(hole.line_prefix + text).splitlines()[0].strip(), *(line.strip() for line in text.splitlines()[1:])]
+    said = [line for line in lines if sum(map(str.isalnum, line)) >= FEWEST_TELLING]
+    tail = rest.lstrip().split("\n", 1)[0].strip()
+    return hole.next_line.strip() in said or (len(tail) >= FEWEST_TELLING and text.rstrip().endswith(tail))
+
+
+def unbalances(hole: Hole, text: str, replaced: int) -> bool:
+    """Whether a text leaves a bracket open or over."""
+    before, after = hole.around
+    return imbalance(before + text + after[replaced:]) > imbalance(before + after)
+
+
+def percentile(samples: Sequence[float], share: float) -> float:
+    """Return what a share of the samples stays under; 0.0 of none."""
+    if len(samples) < 2:
+        return round(sum(samples), 2)
+    return round(statistics.quantiles(samples, n=100, method="inclusive")[int(share * 100) - 1], 2)

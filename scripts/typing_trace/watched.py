@@ -1,0 +1,77 @@
+"""An engine that is watched: what it was asked, how far it came, and whether any of it was ever on the screen."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass, field
+
+from spark_lsp.completion.writer import NEXT_PRIORITY
+from spark_lsp.engine.base import Chunk, Engine, EngineStatus, Infill, ModelInfo
+
+
+@dataclass(slots=True)
+class Ask:
+    """One request for text."""
+
+    is_prepared: bool
+    """Whether nobody waited for it when it was made."""
+    said: str = ""
+    is_stopped: bool = False
+    """Whether the model was stopped because the user typed something else, rather than by a rule or by itself."""
+    is_seen: bool = False
+
+
+@dataclass
+class WatchedEngine:
+    """Honours ``engine.base.Engine`` by asking another one."""
+
+    engine: Engine
+    asks: list[Ask] = field(default_factory=list)
+    """What was asked for a cursor; what is only read, as the trunk is, does not count."""
+
+    @property
+    def model(self) -> ModelInfo | None:
+        """The other engine's model."""
+        return self.engine.model
+
+    async def infill(self, request: Infill) -> AsyncGenerator[Chunk]:
+        """Pass an answer on."""
+        ask = Ask(request.priority == NEXT_PRIORITY)
+        if request.max_tokens:
+            self.asks.append(ask)
+        try:
+            async with aclosing(self.engine.infill(request)) as chunks:
+                async for chunk in chunks:
+                    ask.said += chunk.text
+                    yield chunk
+        except asyncio.CancelledError:
+            ask.is_stopped = True
+            raise
+
+    def seen(self, text: str) -> None:
+        """Note that a text is on the screen: the newest answer that says its first line was not for nothing."""
+        first = text.strip().split("\n", 1)[0].strip()
+        for ask in reversed(self.asks):
+            if first in ask.said:
+                ask.is_seen = True
+                return
+
+    async def start(self) -> ModelInfo:
+        """Start the other engine."""
+        return await self.engine.start()
+
+    async def count_tokens(self, texts: Sequence[str]) -> list[int]:
+        """Count with the other engine."""
+        return await self.engine.count_tokens(texts)
+
+    async def status(self) -> EngineStatus:
+        """Describe the other engine."""
+        return await self.engine.status()
+
+    async def unload(self) -> None:
+        """Unload the other engine."""
+        await self.engine.unload()
+
+    async def close(self) -> None:
+        """Leave the other engine."""
+        await self.engine.close()

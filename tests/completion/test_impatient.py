@@ -1,0 +1,191 @@
+"""A typist who does not wait: what stands on the screen is only ever extended, whatever the model says and when."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
+from pathlib import Path
+from random import Random
+from statistics import mean
+
+import pytest
+from hypothesis import Phase, given, settings
+from hypothesis import strategies as st
+
+from scripts.typing_trace.functions import Function, keys_of
+from scripts.typing_trace.impatient import Account, Screen, Typist
+from scripts.typing_trace.pace import BEFORE_LINE, IN_WORD, pauses_ms
+from scripts.typing_trace.watched import WatchedEngine
+from spark_lsp.config import CompletionSettings
+from spark_lsp.engine.base import Chunk, Infill
+from spark_lsp.engine.fake import ScriptedEngine
+from tests.completion.check import hole_of
+from tests.support.clock import run_at_once
+from tests.support.rooms import TestRooms
+
+BODY = "total = width * height\n    scaled = total * factor\n    return scaled"
+AREA = Function(Path("/w/main.py"), "def area(width, height, factor):\n    ", BODY, "\n\n\nprint(area(1, 2, 3))\n")
+AUTO = CompletionSettings()
+
+
+class SlowEngine(ScriptedEngine):
+    """Takes its time for the first token and for every other."""
+
+    def __init__(self, answers: Callable[[Infill], str], first_ms: float, next_ms: float) -> None:
+        super().__init__(answers, 4)
+        self._first_s, self._next_s = first_ms / 1000, next_ms / 1000
+
+    async def infill(self, request: Infill) -> AsyncGenerator[Chunk]:
+        """Stream the scripted answer, each chunk in its time."""
+        await asyncio.sleep(self._first_s)
+        async with aclosing(super().infill(request)) as chunks:
+            async for chunk in chunks:
+                yield chunk
+                await asyncio.sleep(self._next_s)
+
+
+def knowing(function: Function) -> Callable[[Infill], str]:
+    """A model that knows what will be typed."""
+    texts = [function.before, *_beginnings(function)]
+
+    def answer(request: Infill) -> str:
+        prompt = "".join(part.text for part in request.prompt)
+        typed = max((text for text in texts if text in prompt), key=len)
+        return (function.before + function.body)[len(typed) :]
+
+    return answer
+
+
+def _beginnings(function: Function) -> list[str]:
+    typed, found = function.before, []
+    for key in keys_of(function.body):
+        typed += key
+        found.append(typed)
+    return found
+
+
+def typed(
+    answers: Callable[[Infill], str],
+    *,
+    first_ms: float = 60,
+    next_ms: float = 8,
+    seed: int = 0,
+    streams: bool = True,
+    function: Function = AREA,
+) -> tuple[Account, WatchedEngine]:
+    """Type a function on a clock that jumps."""
+
+    async def work() -> tuple[Account, WatchedEngine]:
+        engine = WatchedEngine(SlowEngine(answers, first_ms, next_ms))
+        rooms = TestRooms(engine, settings=AUTO)
+        typist = Typist(rooms.completer, engine, seed=seed, streams=streams)
+        await typist.type(function)
+        await rooms.completer.close()
+        return typist.account, engine
+
+    return run_at_once(work())
+
+
+@pytest.mark.parametrize("streams", [True, False])
+def test_a_model_that_knows_is_seen_and_nothing_flickers(streams: bool) -> None:
+    account, engine = typed(knowing(AREA), streams=streams)
+    assert account.keys == len(list(keys_of(BODY)))
+    assert account.shown > account.keys // 2
+    assert account.continued == account.stable > 0
+    assert (account.flicker, account.duplicated_suffix, account.unbalanced) == (0, 0, 0)
+    assert 60 <= account.appeared_ms[0] < 200
+    told = account.summary(engine)
+    assert 0 < told["model_requests"] < account.keys
+    assert told["wasted"] < told["model_requests"]
+
+
+@pytest.mark.parametrize("streams", [True, False])
+def test_a_model_slower_than_the_keys_is_stopped_and_what_it_wasted_is_counted(streams: bool) -> None:
+    account, engine = typed(lambda _request: "other = 1\n", first_ms=400, next_ms=50, streams=streams)
+    told = account.summary(engine)
+    assert account.flicker == 0
+    assert account.cancelled > 0
+    assert 0 < told["stopped_in_the_model"] <= told["wasted"] <= told["model_requests"]
+
+
+def test_the_same_seed_types_at_the_same_moments() -> None:
+    one, other = (typed(knowing(AREA), seed=3)[0] for _ in range(2))
+    assert one == other
+    assert one.appeared_ms != typed(knowing(AREA), seed=4)[0].appeared_ms
+
+
+def test_pauses_are_those_of_people() -> None:
+    keys = list(keys_of(BODY)) * 50
+    pauses = list(pauses_ms(keys, Random(0)))
+    assert 200 < mean(pauses) < 280
+    behind_lines = [pause for key, pause in zip([*"\n", *keys], pauses, strict=False) if key.startswith("\n")]
+    assert min(behind_lines) >= BEFORE_LINE.least_ms
+    assert min(pauses) >= IN_WORD.least_ms
+
+
+def _screen() -> Screen:
+    return Screen(Account(), WatchedEngine(ScriptedEngine(["x"])))
+
+
+async def test_what_is_typed_over_is_no_flicker_and_what_is_replaced_is() -> None:
+    hole, screen = hole_of("value = $0\nprint(1)\n"), _screen()
+    screen.key("=", "area(1)", 0.0)
+    screen.put(hole, "area", 0)
+    screen.put(hole, "area(1)", 0)
+    screen.key("x", "", 0.0)
+    assert (screen.text, screen.account.flicker, screen.account.right) == ("", 0, 1)
+    screen.put(hole, "yz", 0)
+    screen.key("y", "z", 0.0)
+    screen.put(hole, "w", 0)
+    screen.close()
+    account = screen.account
+    assert (account.keys, account.shown, account.continued, account.stable, account.flicker) == (3, 3, 1, 0, 1)
+
+
+async def test_what_is_taken_away_while_it_is_typed_is_a_flicker() -> None:
+    hole, screen = hole_of("value = $0\nprint(1)\n"), _screen()
+    screen.key("=", "", 0.0)
+    screen.put(hole, "area", 0)
+    screen.key("a", "", 0.0)
+    screen.put(hole, "", 0)
+    assert screen.account.flicker == 1
+
+
+async def test_a_repeat_of_what_follows_and_an_open_bracket_are_counted() -> None:
+    hole, screen = hole_of("value = $0\nprint(1)\n"), _screen()
+    screen.key("=", "", 0.0)
+    screen.put(hole, "area(\nprint(1)", 0)
+    assert (screen.account.unbalanced, screen.account.duplicated_suffix) == (1, 1)
+
+
+FRAGMENTS = st.sampled_from(
+    ["total", " = ", "width", " * ", "height", "\n    ", "\n", "scaled", "return ", "factor", "(", ")", "x", "t",
+     "if x:", "\n        ", "\n\n\nprint(area(1, 2, 3))", "[", "]", "total = total", "\n\n"]
+)  # fmt: skip
+TEXTS = st.lists(FRAGMENTS, max_size=12).map("".join)
+
+
+@given(
+    st.lists(TEXTS, min_size=1, max_size=6),
+    st.lists(st.booleans(), min_size=1, max_size=8),
+    st.floats(0, 500),
+    st.floats(0, 100),
+    st.integers(0, 5),
+    st.booleans(),
+)
+@settings(max_examples=60, deadline=None, phases=[Phase.generate])  # to shrink one takes minutes
+def test_nothing_on_the_screen_is_ever_replaced_by_anything_but_its_extension(
+    texts: list[str], knows: list[bool], first_ms: float, next_ms: float, seed: int, streams: bool
+) -> None:
+    right = knowing(AREA)
+    count = 0
+
+    def answer(request: Infill) -> str:
+        nonlocal count
+        count += 1
+        is_right = knows[count % len(knows)]
+        text = right(request)
+        return text if is_right else text[: count % 7] + texts[count % len(texts)]
+
+    account, _ = typed(answer, first_ms=first_ms, next_ms=next_ms, seed=seed, streams=streams)
+    assert (account.flicker, account.duplicated_suffix, account.unbalanced) == (0, 0, 0)
+    assert account.stable == account.continued
