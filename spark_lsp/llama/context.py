@@ -108,8 +108,8 @@ class Context:
         self.abort = abort or AbortFlag()
         self.ubatch_tokens = plan.ubatch_tokens
         """How many tokens the library computes at once, and so the most that is worth giving it at once."""
-        self.has_tiles = not plan.on_gpu
-        """Whether attention is computed as the processor backend does it, which favours batches of a whole tile."""
+        self.has_tiles = not plan.on_gpu and not plan.plain_attention
+        """Whether attention is computed as the processor backend fuses it, which favours batches of a whole tile."""
         self.prompt_tokens = plan.prompt_tokens
         """Most tokens of one prompt with its answer; the other cells are for tails and for the next trunk."""
         self._share = share

@@ -12,6 +12,7 @@ from spark_lsp.llama.memory import OUTPUT_ROWS
 from spark_lsp.llama.native import L, quiet
 
 _TYPES: Final = {"f16": 1, "q8_0": 8, "q4_0": 2}  # ggml.h, ggml_type
+_NO_FLASH_ATTENTION: Final = 0  # llama.h, LLAMA_FLASH_ATTN_TYPE_DISABLED
 _YARN: Final = 2  # llama.h, LLAMA_ROPE_SCALING_TYPE_YARN
 _NO_MAPPING: Final = 0  # llama.h, LLAMA_LOAD_MODE_NONE: without memory no other mode is allowed
 _SEQUENCES: Final = 8
@@ -20,13 +21,15 @@ _HOST: Final = re.compile(r"CPU|_Host$", re.IGNORECASE)
 
 
 def context_params(plan: ContextPlan) -> Any:
-    """Return llama.cpp's parameters for a plan: sizes, cache type, stretched positions; all else is its default."""
+    """Return llama.cpp's parameters for a plan: size, cache type, attention, stretched positions; else its defaults."""
     params = L.llama_context_default_params()
     params.n_ctx = plan.cells
     params.n_batch = plan.batch_tokens
     params.n_ubatch = plan.ubatch_tokens
     params.kv_unified = True
     params.type_k = params.type_v = _TYPES[plan.kv_type]
+    if plan.plain_attention:
+        params.flash_attn_type = _NO_FLASH_ATTENTION
     if plan.yarn_factor > 1.0:
         params.rope_scaling_type = _YARN
         params.rope_freq_scale = 1.0 / plan.yarn_factor

@@ -16,6 +16,8 @@ from spark_lsp.llama.memory import (
     CELL_STEP,
     CPU_UBATCH_TOKENS,
     GPU_UBATCH_TOKENS,
+    MOST_SCORES_BYTES,
+    PLAIN_UBATCH_TOKENS,
     Asked,
     CacheType,
     FreeMemory,
@@ -24,6 +26,7 @@ from spark_lsp.llama.memory import (
     available_bytes,
     limits,
     needs,
+    scores_bytes,
     stepped,
 )
 
@@ -71,6 +74,8 @@ class ContextPlan:
     """1.0 means that positions are left as the model was trained."""
     native_tokens: int
     """What the model was trained for; 0 where it does not say."""
+    plain_attention: bool = False
+    """Whether attention is computed in the plain way, not llama.cpp's fused one (``docs/decisions/attention.md``)."""
 
     @property
     def cache_identity(self) -> str:
@@ -103,7 +108,7 @@ def ladder(shape: ModelShape, free: FreeMemory, asked: Asked) -> tuple[Rung, ...
         raise ModelUnusable(_too_small(shape, free, asked), fix="Close other programs or choose a smaller model.")
     if tokens > 0:
         rungs += _with_halves(_rung(shape, free, asked, 0, _cpu_type(asked), tokens), shape, asked, most=None)
-    return tuple(rungs)
+    return tuple(replace(rung, plan=_attending(shape, free, asked, rung.plan)) for rung in rungs)
 
 
 def plan_of(shape: ModelShape, *, gpu_layers: int, kv_type: CacheType, prompt_tokens: int) -> ContextPlan:
@@ -140,7 +145,8 @@ def again(shape: ModelShape, free: FreeMemory, asked: Asked, plan: ContextPlan) 
     least = min(SMALLEST_CONTEXT, ceiling(shape, asked))
     if not least <= plan.prompt_tokens <= _room_tokens(shape, free, asked, plan.gpu_layers, plan.kv_type):
         return None
-    return _rung(shape, free, asked, plan.gpu_layers, plan.kv_type, plan.prompt_tokens)
+    rung = _rung(shape, free, asked, plan.gpu_layers, plan.kv_type, plan.prompt_tokens)
+    return replace(rung, plan=_attending(shape, free, asked, rung.plan))
 
 
 def ceiling(shape: ModelShape, asked: Asked) -> int:
@@ -154,7 +160,8 @@ def ceiling(shape: ModelShape, asked: Asked) -> int:
 def need_bytes(shape: ModelShape, free: FreeMemory, plan: ContextPlan) -> tuple[int, int]:
     """Return what a plan takes of the GPU's and of the machine's own memory."""
     on_gpu, in_ram = needs(shape, free, plan.gpu_layers, plan.kv_type)
-    return ceil(on_gpu.at(plan.cells)), ceil(in_ram.at(plan.cells))
+    scores = scores_bytes(shape, plan.cells) if plan.plain_attention else 0
+    return ceil(on_gpu.at(plan.cells)), ceil(in_ram.at(plan.cells)) + scores
 
 
 def cells_for(prompt_tokens: int) -> int:
@@ -225,6 +232,15 @@ def _other_notes(shape: ModelShape, asked: Asked, plan: ContextPlan) -> Iterator
         yield f"{plan.gpu_layers} of {shape.layers} layers run on the GPU because its free memory holds no more."
     if asked.kv_type == "f16" and plan.kv_type == "q8_0":
         yield "The cache is kept as q8_0 because the GPU's free memory does not hold it as f16."
+
+
+def _attending(shape: ModelShape, free: FreeMemory, asked: Asked, plan: ContextPlan) -> ContextPlan:
+    """Return a plan with plain attention where it runs on the processor and memory is left for its scores."""
+    scores = scores_bytes(shape, plan.cells)
+    if plan.on_gpu or plan.kv_type != "f16" or not 0 < scores <= MOST_SCORES_BYTES:
+        return plan
+    left = min(limit.budget - limit.need.at(plan.cells) for limit in limits(shape, free, asked, 0, plan.kv_type))
+    return replace(plan, plain_attention=True, ubatch_tokens=PLAIN_UBATCH_TOKENS) if scores <= left else plan
 
 
 def _layer_steps(shape: ModelShape, asked: Asked) -> list[int]:

@@ -21,6 +21,12 @@ An abort waits for one graph node of one micro-batch (design/engine.md section 2
 are given to the library at once (``rates.chunk_tokens``).
 """
 GPU_UBATCH_TOKENS: Final = 512
+PLAIN_UBATCH_TOKENS: Final = 128
+"""Of plain attention, whose speed does not hang on it: 8,192 tokens take 3.96, 3.95, 3.98, 4.09 s at 64, 128, 256, 512
+with the shipped model and one thread. Its scores need memory in proportion.
+"""
+MOST_SCORES_BYTES: Final = 512 * 1024**2
+"""Plain attention is given up for longer contexts: its scores would take more than many models weigh."""
 
 GPU_MARGIN_BYTES: Final = 1024**3
 """Left free on each GPU for the screen and the driver (design/engine.md section 9)."""
@@ -60,6 +66,8 @@ class ModelShape:
     architecture: str
     is_scaled: bool
     """Whether the model's own metadata already stretches its positions."""
+    heads: int = 0
+    """Of queries; 0 where the model does not say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +139,11 @@ def needs(shape: ModelShape, free: FreeMemory, gpu_layers: int, kv_type: CacheTy
     gpu_work = Need(free.gpu_work_bytes, 0) if free.gpu_work_bytes else work
     gpu = Need(shape.weights_bytes * share, kv * share).plus(gpu_work) if gpu_layers else Need(0, 0)
     return gpu, Need(shape.weights_bytes * (1 - share), kv * (1 - share)).plus(work)
+
+
+def scores_bytes(shape: ModelShape, cells: int) -> int:
+    """Return what plain attention keeps at once: one number for each head, cell and row of a micro-batch."""
+    return 4 * shape.heads * cells * PLAIN_UBATCH_TOKENS
 
 
 def limits(shape: ModelShape, free: FreeMemory, asked: Asked, gpu_layers: int, kv_type: CacheType) -> list[Limit]:

@@ -105,6 +105,7 @@ def shape_of(model: GgufModel) -> ModelShape:
         trained_tokens=model.trained_context_tokens,
         architecture=model.architecture,
         is_scaled=_is_scaled(model),
+        heads=model.number("attention.head_count", 0),
     )
 
 

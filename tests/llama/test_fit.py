@@ -34,6 +34,7 @@ SHAPE = ModelShape(  # a 1.5B Qwen2.5-Coder: 28 KiB of f16 cache for a token
     trained_tokens=131_072,
     architecture="llama",
     is_scaled=False,
+    heads=12,
 )
 PLENTY = FreeMemory(64 * GIB)
 GPU = FreeMemory(64 * GIB, gpu_bytes=80 * GIB, has_gpu=True)
@@ -149,6 +150,19 @@ def test_what_the_cache_means_is_told_apart() -> None:
     assert plan_of(QWEN, gpu_layers=0, kv_type="f16", prompt_tokens=8192).cache_identity == plans[0].cache_identity
 
 
+def test_a_processor_attends_in_the_plain_way_while_the_scores_are_affordable() -> None:
+    short, long = first(asked=Asked(16_384)).plan, first(asked=Asked(131_072)).plan
+    assert (short.plain_attention, short.ubatch_tokens) == (True, 128)
+    assert (long.plain_attention, long.ubatch_tokens) == (False, 256)
+    flash = need_bytes(SHAPE, PLENTY, replace(short, plain_attention=False))[1]
+    assert need_bytes(SHAPE, PLENTY, short)[1] - flash == 4 * 12 * short.cells * 128
+    assert not first(free=GPU).plan.plain_attention
+    assert not first(asked=Asked(16_384, kv_type="q8_0")).plan.plain_attention
+    assert not first(replace(SHAPE, heads=0)).plan.plain_attention
+    tight = first(asked=Asked(16_384, memory_limit_bytes=flash + 50 * MIB)).plan
+    assert (tight.prompt_tokens, tight.plain_attention) == (16_384, False)
+
+
 def test_a_gpu_takes_all_and_keeps_a_packed_cache() -> None:
     rung = first(free=GPU)
     assert (rung.plan.gpu_layers, rung.plan.kv_type, rung.plan.ubatch_tokens) == (28, "q8_0", 512)
@@ -230,6 +244,7 @@ SHAPES = st.builds(
     trained_tokens=st.just(0) | st.integers(1, 300_000),
     architecture=st.sampled_from(["qwen2", "qwen3", "llama", ""]),
     is_scaled=st.booleans(),
+    heads=st.integers(0, 64),
 )
 MEMORIES = st.builds(
     FreeMemory,
@@ -277,6 +292,7 @@ def test_no_plan_exceeds_memory_model_or_wish(shape: ModelShape, free: FreeMemor
         assert plan.prompt_tokens <= (shape.trained_tokens or 1 << 30) * plan.yarn_factor
         assert all(re.fullmatch(r"[A-Z0-9].*[^.]\.", note) for note in rung.notes)
         assert again(shape, free, asked, plan) is not None
+        assert not plan.plain_attention or (plan.kv_type == "f16" and not plan.on_gpu)
     steps = [rung.plan.gpu_layers for rung in rungs]
     assert steps == sorted(steps, reverse=True)
     assert len(set(rungs)) == len(rungs)

@@ -100,8 +100,8 @@ def test_warm_equals_cold_after_any_history(
         run(bench.generation(request_of(*told), time.perf_counter()), context, most_steps)
     warm = logits_after(bench, request_of(*last))
     context.clear()
-    # The same tokens in other batches round differently, by up to 0.15 here; a wrong cache differs by whole numbers.
-    assert np.abs(logits_after(bench, request_of(*last)) - warm).max() <= 0.4
+    # The same tokens in other batches round differently, by up to 0.2; a wrong cache differs by whole numbers.
+    assert np.abs(logits_after(bench, request_of(*last)) - warm).max() <= 0.3
 
 
 def logits_after(bench: Bench, request: Infill) -> np.ndarray:
@@ -117,6 +117,7 @@ def test_a_few_tokens_are_read_as_a_whole_tile_where_that_is_quicker(
 ) -> None:
     context = context_of(bench)
     context.clear()
+    monkeypatch.setattr(context, "has_tiles", True)  # as with fused attention
     monkeypatch.setattr(context.rates, "learn", lambda *_: None)
     monkeypatch.setattr(context.rates, "read_cost", ReadCost(0.1, attention_ms))
     words = [Piece(" a" * 300), Piece(" b" * 44)]
