@@ -3,6 +3,7 @@
 Pure: never reads a clock and never calls the library.
 """
 
+import math
 from collections import Counter, deque
 from collections.abc import Iterator
 from typing import Final, NamedTuple
@@ -35,8 +36,9 @@ _FEW_TIMINGS: Final = 3
 FIRST_LENGTH: Final = 2  # of drafts until a few were timed; then they double, as the next kernel may be dearer
 _KEPT_TIMINGS: Final = 64
 _TIMING_FADE: Final = 0.97  # weight of a timing against the next one of its kind; load on the machine changes
-_TIMINGS_A_FIT: Final = 32
+_TIMINGS_A_FIT: Final = 64
 _DEPTH_UNIT_TOKENS: Final = 4096.0
+_DEPTH_STEP_TOKENS: Final = 128  # within which a cost says the same
 _FIT_ROUNDS: Final = 6
 _REFIT_ROUNDS: Final = 2  # from the last solution on
 _LEAST_SECONDS: Final = 1e-6
@@ -119,6 +121,8 @@ class Payoff:
         self._most_rows_timed = 0
         self._new_timings = 0
         self._cost: _Cost | None = None
+        self._best_known: tuple[tuple[_Cost, int, int], int, float, float] | None = None
+        """What was asked, the best length for it whatever the credit, its gain, its cost in decodes of one row."""
         self._deviations = deque([1.0, 1.0], maxlen=3)
         self._tried = [0.0] * MOST_ROWS
         self._right = [0.0] * MOST_ROWS
@@ -152,6 +156,7 @@ class Payoff:
         """Take in how many tokens of a draft the model agreed with. A draft of none tells nothing."""
         if drafted <= 0:
             return
+        self._best_known = None
         right = min(max(0, accepted), drafted)
         for place in range(min(right + 1, drafted, MOST_ROWS)):
             self._tried[place] = self._tried[place] * _FORGETTING + 1
@@ -172,7 +177,7 @@ class Payoff:
         if len(self._more_rows) < _FEW_TIMINGS:
             most = min(most, self._first_length)
         most = min(most, max(self._first_length, 2 * self._most_rows_timed))
-        best, gain = self._best(cost, depth_tokens, most)
+        best, gain = self._affordable(cost, depth_tokens, most)
         if gain >= LEAST_GAIN:
             return best
         trial = min(self._trial_length, most)
@@ -188,13 +193,29 @@ class Payoff:
             tokens += reached
             yield tokens
 
-    def _best(self, cost: "_Cost", depth_tokens: int, most: int) -> tuple[int, float]:
-        """Return the length with the most tokens per second that the credit covers, and its gain over no draft."""
+    def _affordable(self, cost: "_Cost", depth_tokens: int, most: int) -> tuple[int, float]:
+        """Return the best length that the credit covers, and its gain.
+
+        Asked for each token, and all lengths take as long to weigh as a tenth of a small decode: so what is best
+        whatever the credit is kept until something is learned, and only where the credit falls short of it is weighed
+        again.
+        """
+        about = (cost, depth_tokens // _DEPTH_STEP_TOKENS, most)
+        if self._best_known is None or self._best_known[0] != about:
+            best, gain = self._best(cost, depth_tokens, most, math.inf)
+            self._best_known = about, best, gain, cost.beside_one_row(best + 1, depth_tokens)
+        _, best, gain, steps = self._best_known
+        if steps - 1 <= self._credit_steps:
+            return best, gain
+        return self._best(cost, depth_tokens, most, self._credit_steps)
+
+    def _best(self, cost: "_Cost", depth_tokens: int, most: int, credit_steps: float) -> tuple[int, float]:
+        """Return the length with the most tokens per second that a credit covers, and its gain over no draft."""
         best, best_gain = 0, 1.0
         one_row_seconds = cost.seconds(1, depth_tokens)
         for length, tokens in enumerate(self.expected_tokens(most), 1):
             steps = cost.seconds(length + 1, depth_tokens) / one_row_seconds
-            if steps - 1 > self._credit_steps:
+            if steps - 1 > credit_steps:
                 break
             if tokens / steps > best_gain:
                 best, best_gain = length, tokens / steps
