@@ -99,3 +99,35 @@ def test_toggle_takes_it_away(builtin: Callable[..., Any]) -> None:
     editor.api.command("Spark toggle on")
     editor.type("return ")
     editor.wait_ghost("left + right")
+
+
+SEVERAL = {"after": "return ", "text": "left", "others": ["right", "left + right"]}
+
+
+def test_further_candidates_are_turned_to_and_accepted(builtin: Callable[..., Any]) -> None:
+    editor = builtin("    $0", SEVERAL)
+    editor.type("return ")
+    editor.wait_ghost("left")
+    editor.type("<M-]>")  # asks by hand, and turns when the answer is there
+    editor.wait_ghost("right (2/3)")
+    editor.type("<M-]>")
+    editor.wait_ghost("left + right (3/3)")
+    editor.type("<M-]>")
+    editor.wait_ghost("left (1/3)")
+    editor.type("<M-[>")
+    editor.wait_ghost("left + right (3/3)")
+    editor.type("<Tab>")
+    editor.wait_text("    return left + right")
+    accepted = editor.received("workspace/executeCommand")
+    assert accepted == [{"command": "spark.acceptCompletion", "arguments": ["return ", 2]}]
+
+
+def test_asking_by_hand(builtin: Callable[..., Any]) -> None:
+    editor = builtin("    $0", SEVERAL)
+    editor.type("return ")
+    editor.wait_ghost("left")
+    editor.type("<M-\\>")
+    asked = "textDocument/inlineCompletion"
+    editor.wait("it", lambda: 1 in [params["context"]["triggerKind"] for params in editor.received(asked)])
+    editor.type("<M-]>")
+    editor.wait_ghost("right (2/3)")

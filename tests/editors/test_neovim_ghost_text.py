@@ -296,3 +296,74 @@ def test_an_answer_that_comes_before_the_event_of_a_change_is_not_shown(fake: Fa
     """)
     assert editor.text() == "a!"
     assert editor.api.vars["drawn"] == 0
+
+
+SEVERAL = {"after": "return ", "text": "left", "others": ["right", "left + right"]}
+
+
+def test_further_candidates_are_turned_to_and_accepted(fake: Fake) -> None:
+    editor = fake("    $0", SEVERAL)
+    editor.type("return ")
+    editor.wait_ghost("left")
+    editor.type("<M-]>")  # asks by hand, and turns when the answer is there
+    editor.wait_ghost("right")
+    editor.type("<M-]>")
+    editor.wait_ghost("left + right")
+    editor.type("<M-]>")
+    editor.wait_ghost("left")
+    editor.type("<M-[>")
+    editor.wait_ghost("left + right")
+    shown = editor.received("textDocument/didShowCompletion")
+    assert [params["item"]["insertText"] for params in shown] == ["left", "right", "left + right"]
+    kinds = [params["context"]["triggerKind"] for params in editor.received("spark/inlineCompletionStream")]
+    assert kinds.count(1) == 1
+    editor.type("<Tab>")
+    editor.wait_text("    return left + right")
+    accepted = editor.received("workspace/executeCommand")
+    assert accepted == [{"command": "spark.acceptCompletion", "arguments": ["return ", 2]}]
+
+
+def test_what_is_typed_rules_candidates_out(fake: Fake) -> None:
+    editor = fake("    $0", SEVERAL)
+    editor.type("return ")
+    editor.wait_ghost("left")
+    editor.type("<M-]>")
+    editor.wait_ghost("right")
+    editor.type("<M-[>")
+    editor.wait_ghost("left")
+    editor.type("le")
+    editor.wait_ghost("ft")
+    editor.type("<M-]>")
+    editor.wait_ghost("ft + right")
+    editor.type("<M-]>")
+    editor.wait_ghost("ft")
+
+
+def test_a_candidate_is_dismissed_by_itself(fake: Fake) -> None:
+    editor = fake("    $0", SEVERAL)
+    editor.type("return ")
+    editor.wait_ghost("left")
+    editor.type("<M-]>")
+    editor.wait_ghost("right")
+    editor.type("<C-]>")
+    editor.wait_ghost("")
+    (dismissed,) = editor.received("textDocument/didDismissCompletion")
+    assert dismissed["item"]["insertText"] == "right"
+
+
+def test_the_only_candidate_stays(fake: Fake) -> None:
+    editor = fake("    $0", RETURN)
+    editor.type("return ")
+    editor.wait_ghost("left + right")
+    editor.type("<M-]>")
+    by_hand = "spark/inlineCompletionStream"
+    editor.wait("it", lambda: 1 in [params["context"]["triggerKind"] for params in editor.received(by_hand)])
+    editor.wait("the answer", editor.settled_ghost)
+    assert editor.ghost() == "left + right"
+
+
+def test_a_key_without_candidates_is_itself(fake: Fake) -> None:
+    editor = fake("x$0", RETURN)
+    editor.api.command("inoremap <M-]> mapped")
+    editor.type("<M-]>")
+    editor.wait_text("xmapped")

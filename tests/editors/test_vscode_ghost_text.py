@@ -192,3 +192,53 @@ def test_the_very_first_key_is_answered(fake_vscode: Fake) -> None:
     window = fake_vscode("$0", {"after": "a", "text": "bc"})
     window.type("a")
     window.wait_ghost("bc")
+
+
+SEVERAL = {"after": "= ", "text": "one", "others": ["two", "one + two"]}
+NEXT, PREVIOUS = "Alt+BracketRight", "Alt+BracketLeft"
+
+
+def kinds(window: Any) -> list[int]:
+    """How each question was asked: 1 by hand, 2 while typing."""
+    return [params["context"]["triggerKind"] for params in window.control.received(STREAM)]
+
+
+def test_further_candidates_are_turned_to_and_accepted(fake_vscode: Fake) -> None:
+    window = fake_vscode("$0", SEVERAL)
+    window.type("x = ")
+    window.wait_ghost("one")
+    assert 1 not in kinds(window)
+    window.press(NEXT)  # VS Code asks by hand for what else there is, and turns
+    window.wait_ghost("two")
+    window.press(NEXT)
+    window.wait_ghost("one + two")
+    window.press(NEXT)
+    window.wait_ghost("one")
+    window.press(PREVIOUS)
+    window.wait_ghost("one + two")
+    assert kinds(window).count(1) == 1
+    window.press(PREVIOUS)
+    window.wait_ghost("two")
+    window.press("Tab")
+    window.wait_text("module.txt", "x = two")
+    window.wait("acceptance", lambda: window.control.received("workspace/executeCommand"))
+    accepted = window.control.received("workspace/executeCommand")
+    assert accepted == [{"command": "spark.acceptCompletion", "arguments": ["= ", 1]}]
+
+
+def test_what_was_asked_by_hand_grows_and_then_offers_the_others(fake_vscode: Fake) -> None:
+    window = fake_vscode("x = $0", SEVERAL | {"text": "one + three", "chunks": ["one"]})
+    window.ask()
+    held(window, "= ")
+    window.control.send("fake/next", after="= ")
+    window.wait_ghost("one")
+    window.watch()
+    window.control.send("fake/next", after="= ")
+    window.wait_ghost("one + three")
+    assert all(text.startswith("one") for text in window.watched())
+    window.press(NEXT)
+    window.wait_ghost("two")
+    window.type("tw")
+    window.wait_ghost("o")
+    window.press("Tab")
+    window.wait_text("module.txt", "x = two")

@@ -2,7 +2,8 @@
 // what has been written so far, and VS Code is made to look again when there is more. It looks again only at a provider
 // that it has not asked at this place yet, so each step is a new one; then it replaces what it shows by the longer text
 // in one go. (To hide and ask anew would flicker; a plain "trigger" keeps the shorter text on top.) A user who types what
-// the text says goes on seeing the rest of it, without a new question.
+// the text says goes on seeing the rest of it, without a new question. A question by hand ends with several texts, the
+// further ones behind the first: VS Code asks so itself when its user turns to the next suggestion.
 //
 // What must not happen: a text that the user has dismissed or left comes back; a shown text is replaced by a different
 // one; a stream runs on that nobody waits for.
@@ -30,7 +31,8 @@ function replacedLength({ range }: StreamItem): number {
 class Growth implements vscode.Disposable {
   /** What the user has typed at the place since the question. */
   private typed = "";
-  private item: StreamItem | undefined;
+  /** The text so far, and behind it the further candidates once the stream has ended. */
+  private all: readonly StreamItem[] = [];
   private sequence = -1;
   private ended = false;
   private wake: () => void = () => undefined;
@@ -42,6 +44,10 @@ class Growth implements vscode.Disposable {
     readonly document: vscode.TextDocument,
     private readonly origin: vscode.Position,
     private readonly grown: () => void,
+    /** Whether the user asked, rather than typed. */
+    readonly byHand: boolean,
+    /** Whether the user looks at a text already and wants another one: then only the whole answer is of use. */
+    private readonly turning: boolean,
   ) {
     this.offset = document.offsetAt(origin);
   }
@@ -54,7 +60,7 @@ class Growth implements vscode.Disposable {
     try {
       const request = { ...params, partialResultToken: token };
       const last = await this.client.sendRequest<{ items: StreamItem[] }>(STREAM, request, this.source.token);
-      this.finish(last.items[0]);
+      this.finish(last.items);
       return true;
     } catch (error) {
       if (error instanceof ResponseError && error.code === METHOD_NOT_FOUND) {
@@ -98,7 +104,7 @@ class Growth implements vscode.Disposable {
 
   /** Wait until there is something to show, or nothing more to come. */
   async ready(token: vscode.CancellationToken): Promise<void> {
-    while (!this.ended && !this.rest() && !token.isCancellationRequested) {
+    while (!this.ended && (this.turning || !this.rest()) && !token.isCancellationRequested) {
       await new Promise<void>((resolve) => {
         this.wake = resolve;
         token.onCancellationRequested(() => resolve());
@@ -108,18 +114,21 @@ class Growth implements vscode.Disposable {
 
   /** What is to be shown at the cursor now. */
   items(position: vscode.Position): vscode.InlineCompletionItem[] {
-    const rest = this.rest();
-    if (!this.item || !rest) {
-      return [];
-    }
-    const range = new vscode.Range(position, position.translate(0, replacedLength(this.item)));
-    const command = this.item.command && this.client.protocol2CodeConverter.asCommand(this.item.command);
-    return [new vscode.InlineCompletionItem(rest, range, command)];
+    return this.fitting().map((item) => {
+      const range = new vscode.Range(position, position.translate(0, replacedLength(item)));
+      const command = item.command && this.client.protocol2CodeConverter.asCommand(item.command);
+      return new vscode.InlineCompletionItem(item.insertText.slice(this.typed.length), range, command);
+    });
   }
 
-  /** The whole text so far; empty before there is one. */
+  /** The whole of the first text that is to be shown; undefined before there is one. */
   get whole(): StreamItem | undefined {
-    return this.item;
+    return this.fitting()[0] ?? this.all[0];
+  }
+
+  /** All texts so far; it changes when there is something new to look at. */
+  get state(): string {
+    return this.all.map(({ insertText }) => insertText).join("\0");
   }
 
   dispose(): void {
@@ -130,28 +139,28 @@ class Growth implements vscode.Disposable {
 
   private take(sequence: number, item: StreamItem | undefined): void {
     // Values are cumulative, so one that comes late is dropped; so is one that would change what is on the screen.
-    if (this.ended || !item || sequence <= this.sequence || !item.insertText.startsWith(this.item?.insertText ?? "")) {
+    if (this.ended || !item || sequence <= this.sequence || !item.insertText.startsWith(this.text)) {
       return;
     }
     this.sequence = sequence;
-    this.put(item);
+    this.put([item]);
   }
 
   /** The final answer is the server's word, and may be shorter than what was shown. */
-  private finish(item: StreamItem | undefined): void {
+  private finish(items: readonly StreamItem[]): void {
     if (this.ended) {
       return;
     }
     this.ended = true;
-    if (item && item.insertText !== this.item?.insertText) {
-      this.put(item);
+    if (items.length > 1 || (items[0] && items[0].insertText !== this.text)) {
+      this.put(items);
     } else {
       this.wake();
     }
   }
 
-  private put(item: StreamItem): void {
-    this.item = item;
+  private put(items: readonly StreamItem[]): void {
+    this.all = items;
     this.wake();
     if (this.agrees()) {
       this.grown();
@@ -160,19 +169,30 @@ class Growth implements vscode.Disposable {
     }
   }
 
+  private get text(): string {
+    return this.all[0]?.insertText ?? "";
+  }
+
+  /** What the user's typing has not ruled out, and is not typed whole. */
+  private fitting(): readonly StreamItem[] {
+    return this.all.filter(({ insertText }) => insertText.startsWith(this.typed) && insertText !== this.typed);
+  }
+
   private rest(): string {
-    return this.item && this.item.insertText.startsWith(this.typed) ? this.item.insertText.slice(this.typed.length) : "";
+    return this.fitting()[0]?.insertText.slice(this.typed.length) ?? "";
   }
 
   /** Accepting replaces what the item covers; typing replaces nothing. */
   private replacedBy(text: string): number {
-    return this.item && text === this.rest() ? replacedLength(this.item) : 0;
+    const accepted = this.fitting().find(({ insertText }) => insertText === this.typed + text);
+    return accepted ? replacedLength(accepted) : 0;
   }
 
   /** Whether what was typed is the beginning of the text, or the text so far the beginning of what was typed. */
   private agrees(): boolean {
-    const text = this.item?.insertText ?? "";
-    return text.startsWith(this.typed) || (!this.ended && this.typed.startsWith(text) && text !== "") || this.typed === "";
+    const says = this.all.some(({ insertText }) => insertText.startsWith(this.typed));
+    const isAhead = !this.ended && this.text !== "" && this.typed.startsWith(this.text);
+    return says || isAhead || this.typed === "";
   }
 }
 
@@ -237,7 +257,8 @@ export class GhostText implements vscode.Disposable {
       if (!client || !this.hasStreams || context.selectedCompletionInfo) {
         return next(document, position, context, token);
       }
-      if (!this.growth?.fits(document, position)) {
+      const byHand = context.triggerKind === vscode.InlineCompletionTriggerKind.Invoke;
+      if (!this.growth?.fits(document, position) || (byHand && !this.growth.byHand)) {
         this.begin(client, document, position, context);
       }
       const items = await this.answer(document, position, token);
@@ -257,8 +278,11 @@ export class GhostText implements vscode.Disposable {
     position: vscode.Position,
     context: vscode.InlineCompletionContext,
   ): void {
+    const byHand = context.triggerKind === vscode.InlineCompletionTriggerKind.Invoke;
+    const turning = byHand && this.given !== undefined && this.growth?.fits(document, position) === true;
     this.drop();
-    const growth: Growth = new Growth(client, document, position, () => void this.lookAgain(growth));
+    const grown = () => void this.lookAgain(growth);
+    const growth: Growth = new Growth(client, document, position, grown, byHand, turning);
     this.growth = growth;
     this.tellSuggesting();
     void growth.run(context).then((hasStreams) => {
@@ -293,7 +317,7 @@ export class GhostText implements vscode.Disposable {
       if (this.given === undefined) {
         void this.running()?.sendNotification(SHOWN, { item: growth.whole });
       }
-      this.given = growth.whole.insertText;
+      this.given = growth.state;
     }
     return items;
   }
@@ -305,7 +329,7 @@ export class GhostText implements vscode.Disposable {
     }
     this.looking = true;
     try {
-      while (growth === this.growth && this.given !== undefined && growth.whole?.insertText !== this.given) {
+      while (growth === this.growth && this.given !== undefined && growth.state !== this.given) {
         const before = this.given;
         this.step?.dispose();
         this.step = vscode.languages.registerInlineCompletionItemProvider(this.selector, {

@@ -68,6 +68,64 @@ function M.accept_line()
   return partly(accept.next_line)
 end
 
+--- What asks and shows in this buffer. Neovim keeps it to itself, so it may be elsewhere in a later version: nil then.
+---@return table?
+local function completor()
+  local found, capability = pcall(require, "vim.lsp._capability")
+  local kind = found and capability.all and capability.all.inline_completion
+  return kind and kind.active and kind.active[vim.api.nvim_get_current_buf()] or nil
+end
+
+--- Ask for a suggestion by hand; Neovim itself asks only while the cursor moves.
+---@return boolean asked
+function M.request()
+  local own = completor()
+  if own then
+    own:request(1)
+  end
+  return own ~= nil
+end
+
+--- Ask by hand for what else there is, and turn as soon as it has come.
+---@param own table
+---@param step integer
+local function ask_and_turn(own, step)
+  local bufnr = vim.api.nvim_get_current_buf()
+  local client = vim.lsp.get_clients({ name = "spark", bufnr = bufnr })[1]
+  if not client then
+    return
+  end
+  local tick = vim.api.nvim_buf_get_changedtick(bufnr)
+  local params = vim.lsp.util.make_position_params(0, client.offset_encoding)
+  ---@cast params table
+  params.context = { triggerKind = 1 }
+  client:request("textDocument/inlineCompletion", params, function(err, result, ctx)
+    local items = result and (result.items or result) or {}
+    if vim.api.nvim_buf_get_changedtick(bufnr) ~= tick or not M.visible() then
+      return
+    end
+    if #items > 1 then
+      own:handler(err, result, ctx)
+      vim.lsp.inline_completion.select({ count = step })
+    else
+      vim.api.nvim_echo({ { "Spark: there is no other suggestion here." } }, false, {})
+    end
+  end, bufnr)
+end
+
+--- Show the next candidate, or the one before. While typing there is only one: then the others are asked for by hand.
+---@param step integer
+---@return boolean visible false when there was nothing to turn
+function M.turn(step)
+  local own = completor()
+  if own and own:count_items() < 2 then
+    ask_and_turn(own, step)
+  else
+    vim.lsp.inline_completion.select({ count = step })
+  end
+  return M.visible()
+end
+
 --- The user does not want the suggestion: the server is told, and does not offer it here again.
 ---@return boolean dismissed
 function M.dismiss()

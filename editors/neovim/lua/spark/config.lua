@@ -10,6 +10,8 @@ local defaults = {
     accept_word = "<M-Right>",
     accept_line = "<M-l>",
     dismiss = "<C-]>",
+    next = "<M-]>",
+    previous = "<M-[>",
     request = "<M-\\>",
   },
 }

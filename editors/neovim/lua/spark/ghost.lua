@@ -13,6 +13,8 @@ local current ---@type spark.Suggestion?
 local asking ---@type spark.Request?
 local owner ---@type spark.Request? the request that `current` came from
 local seen ---@type { tick: integer, row: integer, col: integer }? the text and cursor last looked at
+local candidates = {} ---@type spark.Suggestion[] what the answer by hand has to choose from, `current` among it
+local turning = 0 -- how far to turn once the candidates have come
 
 local function look()
   local row, col = unpack(vim.api.nvim_win_get_cursor(0))
@@ -24,9 +26,14 @@ local function stop_asking()
     asking:cancel()
     asking = nil
   end
+  turning = 0
 end
 
 local function drop()
+  for _, candidate in ipairs(candidates) do
+    candidate:release()
+  end
+  candidates = {}
   if current then
     draw.clear(current.bufnr)
     current:release()
@@ -46,6 +53,15 @@ local function refresh()
   return true
 end
 
+---@param suggestion spark.Suggestion
+local function tell_shown(suggestion)
+  local client = vim.lsp.get_client_by_id(suggestion.client_id)
+  if client and not suggestion.shown then
+    suggestion.shown = true
+    client:notify("textDocument/didShowCompletion", { item = suggestion.item })
+  end
+end
+
 ---@param request spark.Request
 ---@param item spark.Item
 local function show(request, item)
@@ -53,7 +69,7 @@ local function show(request, item)
   current = Suggestion.new(request.client, request.bufnr, item)
   owner = request
   if refresh() then
-    request.client:notify("textDocument/didShowCompletion", { item = item })
+    tell_shown(current)
   end
 end
 
@@ -91,6 +107,59 @@ local function extend(request, item)
   end
 end
 
+--- Move on among the candidates; those that what was typed has ruled out are passed over.
+---@param step integer
+local function turn(step)
+  local fitting = vim.tbl_filter(function(candidate)
+    return candidate:view() ~= nil
+  end, candidates)
+  for index, candidate in ipairs(fitting) do
+    if candidate == current then
+      current = fitting[(index - 1 + step) % #fitting + 1]
+      refresh()
+      tell_shown(current)
+      return
+    end
+  end
+end
+
+--- Keep what else the final answer offers, for whoever has not typed on meanwhile, and turn as far as was asked.
+---@param request spark.Request
+---@param items spark.Item[]
+local function choose_from(request, items)
+  local shown = current and current:view()
+  if not (current and shown) then
+    return
+  end
+  candidates = { current }
+  for _, item in ipairs(items) do
+    local candidate = Suggestion.new(request.client, request.bufnr, item)
+    local view = candidate:view()
+    if view and view.rest ~= shown.rest then
+      table.insert(candidates, candidate)
+    else
+      candidate:release()
+    end
+  end
+  local steps = turning
+  turning = 0
+  if steps ~= 0 and #candidates == 1 then
+    vim.api.nvim_echo({ { "Spark: there is no other suggestion here." } }, false, {})
+  elseif steps ~= 0 then
+    turn(steps)
+  end
+end
+
+--- Whether an answer is one to the text as it is. It may have changed with its event still to come, which asks again.
+---@param request spark.Request
+---@return boolean
+local function fits(request)
+  return vim.api.nvim_get_current_buf() == request.bufnr
+    and vim.api.nvim_buf_get_changedtick(request.bufnr) == request.tick
+    and vim.startswith(vim.api.nvim_get_mode().mode, "i")
+    and vim.fn.pumvisible() == 0
+end
+
 ---@param request spark.Request
 ---@param items spark.Item[]
 ---@param final boolean
@@ -104,20 +173,15 @@ local function answered(request, items, final)
   local item = items[1]
   if current and owner == request then
     grow(item, final)
-    return
+  elseif item and fits(request) then
+    if current then
+      extend(request, item)
+    else
+      show(request, item)
+    end
   end
-  -- The text may have changed with its event still to come; that event asks again.
-  local fits = vim.api.nvim_get_current_buf() == request.bufnr
-    and vim.api.nvim_buf_get_changedtick(request.bufnr) == request.tick
-    and vim.startswith(vim.api.nvim_get_mode().mode, "i")
-    and vim.fn.pumvisible() == 0
-  if not (item and fits) then
-    return
-  end
-  if current then
-    extend(request, item)
-  else
-    show(request, item)
+  if final and request.by_hand and fits(request) then
+    choose_from(request, items)
   end
 end
 
@@ -129,6 +193,30 @@ function M.request(trigger)
   if client and client.initialized then
     asking = Request.start(client, bufnr, trigger, answered)
   end
+end
+
+---@return boolean asked
+function M.by_hand()
+  M.request("invoked")
+  return asking ~= nil
+end
+
+--- Show the next candidate, or the one before. While typing there is only one: then the others are asked for by hand.
+---@param step integer
+---@return boolean visible false when there was nothing to turn
+function M.turn(step)
+  if not M.visible() then
+    return false
+  end
+  if #candidates > 1 then
+    turn(step)
+  elseif asking and asking.by_hand then
+    turning = turning + step
+  else
+    M.request("invoked")
+    turning = step
+  end
+  return true
 end
 
 --- The text changed in insert mode.

@@ -23,11 +23,12 @@ function M.status()
 end
 
 --- Call a function of whatever shows the suggestions.
----@param name "visible"|"accept"|"accept_word"|"accept_line"|"dismiss"
+---@param name "visible"|"accept"|"accept_word"|"accept_line"|"dismiss"|"turn"|"request"
+---@param step? integer
 ---@return boolean
-local function shower(name)
+local function shower(name, step)
   if require("spark.config").builtin() then
-    return require("spark.builtin")[name]()
+    return require("spark.builtin")[name](step)
   end
   local own = {
     visible = require("spark.ghost").visible,
@@ -35,8 +36,10 @@ local function shower(name)
     accept_word = require("spark.accept").word,
     accept_line = require("spark.accept").line,
     dismiss = require("spark.ghost").dismiss,
+    turn = require("spark.ghost").turn,
+    request = require("spark.ghost").by_hand,
   }
-  return own[name]()
+  return own[name](step)
 end
 
 --- Whether a suggestion is on the screen at the cursor.
@@ -65,9 +68,22 @@ function M.dismiss()
   return shower("dismiss")
 end
 
+--- Show the next candidate. While typing there is one; the others are asked for by hand, and come a little later.
+---@return boolean visible
+function M.next()
+  return shower("turn", 1)
+end
+
+--- Show the candidate before.
+---@return boolean visible
+function M.previous()
+  return shower("turn", -1)
+end
+
 --- Ask for a suggestion by hand; the server takes more time for it than while typing.
+---@return boolean asked
 function M.request()
-  require("spark.ghost").request("invoked")
+  return shower("request")
 end
 
 --- Show or stop showing suggestions. The server keeps running.

@@ -25,6 +25,8 @@ local rows = {
   { name = "accept_word", run = "accept_word" },
   { name = "accept_line", run = "accept_line" },
   { name = "dismiss", run = "dismiss" },
+  { name = "next", run = "next" },
+  { name = "previous", run = "previous" },
   { name = "request", run = "request", when = function() return true end },
 }
 
@@ -63,9 +65,9 @@ end
 function M.map_builtin(bufnr, keys)
   for _, row in ipairs(rows) do
     local lhs = keys[row.name]
-    if lhs and row.run ~= "request" then
+    if lhs then
       vim.keymap.set("i", lhs, function()
-        if not require("spark.builtin").visible() or not require("spark")[row.run]() then
+        if not (row.when or require("spark.builtin").visible)() or not require("spark")[row.run]() then
           return fallback.keys(lhs)
         end
         return vim.startswith(row.name, "accept") and "<C-g>u" or ""

@@ -12,6 +12,7 @@ local TRIGGER = { invoked = 1, automatic = 2 }
 ---@field bufnr integer
 ---@field client vim.lsp.Client
 ---@field tick integer       changedtick of the text it was asked for
+---@field by_hand boolean   the answer may bring several candidates
 ---@field streaming boolean  false: the server answers once and has to be asked again for more
 ---@field private token? string
 ---@field private id? integer
@@ -32,6 +33,7 @@ function Request.start(client, bufnr, trigger, on_items)
     bufnr = bufnr,
     client = client,
     tick = vim.api.nvim_buf_get_changedtick(bufnr),
+    by_hand = trigger == "invoked",
     streaming = not without_stream[client.id],
     finished = false,
   }, Request)

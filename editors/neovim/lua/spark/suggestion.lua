@@ -9,6 +9,7 @@ local namespace = vim.api.nvim_create_namespace("spark.range")
 ---@field bufnr integer
 ---@field client_id integer
 ---@field item spark.Item
+---@field shown boolean  whether the server knows that it was on the screen
 ---@field private mark integer
 ---@field private typed integer  bytes of the suggestion that stood before the cursor when last looked at
 local Suggestion = {}
@@ -34,7 +35,7 @@ function Suggestion.new(client, bufnr, item)
     undo_restore = false,
   })
   return setmetatable(
-    { bufnr = bufnr, client_id = client.id, item = item, mark = mark, typed = 0 },
+    { bufnr = bufnr, client_id = client.id, item = item, mark = mark, typed = 0, shown = false },
     Suggestion
   )
 end

@@ -11,6 +11,8 @@
 ---@field accept_word string|false
 ---@field accept_line string|false
 ---@field dismiss string|false
+---@field next string|false
+---@field previous string|false
 ---@field request string|false
 
 ---@class (exact) spark.Config
