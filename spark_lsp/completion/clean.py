@@ -40,6 +40,8 @@ def clean(hole: Hole, text: str, *, whole: bool = True, tries: int | None = None
     for end in islice(_ends(text, whole=whole), tries):
         cut, replaced = fit_rest_of_line(hole, text[:end].rstrip())
         if not cut.strip():
+            continue
+        if cut == hole.line_suffix[:replaced]:
             is_there_already = True
         elif is_fit(hole, cut, replaced):
             return Cleaned(cut, replaced, "")
@@ -54,7 +56,7 @@ def repeats_neighbour(hole: Hole, text: str) -> bool:
 
 
 def fit_rest_of_line(hole: Hole, text: str) -> tuple[str, int]:
-    """Leave out what the line already has after the cursor, or replace the closers that the text brings itself.
+    """Replace what the line already has after the cursor and the text brings itself.
 
     ``foo(|)`` with ``a, b)`` replaces the ``)``; ``foo(|):`` with ``a):`` replaces ``):``.
     """

@@ -120,7 +120,7 @@ class Reuse:
 def typed_through(prefix: str, suffix: str, text: str, replaced: int, hole: Hole) -> str:
     """Return the rest of a suggestion when the user has typed its start since; empty when they typed something else.
 
-    White space at the start may differ: editors re-indent the line while it is typed.
+    White space at the start may differ: editors re-indent the line while it is typed. Then the lines below follow it.
     """
     if hole.suffix != suffix or replaced > len(suffix):
         return ""
@@ -130,8 +130,17 @@ def typed_through(prefix: str, suffix: str, text: str, replaced: int, hole: Hole
     base = prefix.rstrip(" \t")
     if base.endswith("\n") and hole.prefix.startswith(base):
         typed = hole.prefix[len(base) :].lstrip(" \t")
+        indent = hole.prefix[len(base) : len(hole.prefix) - len(typed)]
+        text = _indented(text, prefix[len(base) :], indent)
         return text[len(typed) :] if text.startswith(typed) else ""
     return ""
+
+
+def _indented(text: str, was: str, indent: str) -> str:
+    """Return a text whose lines below the first one follow it to another indentation."""
+    head, *rest = text.split("\n")
+    moved = (indent + line.removeprefix(was) if line.strip() and line.startswith(was) else line for line in rest)
+    return "\n".join([head, *moved])
 
 
 def _key(uri: str, prefix: str, suffix: str, settings_key: str) -> str:

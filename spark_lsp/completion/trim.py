@@ -136,7 +136,7 @@ def _line_cuts(hole: Hole, text: str, max_lines: int) -> Iterator[_Cut]:
     yield from _repeats(ends, lines)
     for number, line in enumerate(lines):
         whole = hole.line_prefix + line if number == 0 else line
-        if _is_same_line(whole, hole.next_line) or (number and _is_same_line(line, hole.line_suffix)):
+        if _is_same_line(whole, hole.next_line):
             yield _Cut(ends[number] + 1, max(0, starts[number] - 1), "next_line")
             break
     if hole.multi_line:

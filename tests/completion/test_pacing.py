@@ -1,8 +1,16 @@
 """How long to wait: in proportion to the latency, and for a pause where the typing is faster than the model."""
 
+import asyncio
+from itertools import pairwise
+
 import pytest
 
-from spark_lsp.pacing import FEWEST_KEYS, DebouncePolicy, Rhythm
+from spark_lsp.config import CompletionSettings
+from spark_lsp.engine.fake import ScriptedEngine
+from spark_lsp.pacing import FEWEST_KEYS, MIN_DEBOUNCE_MS, DebouncePolicy, Rhythm
+from tests.completion.check import hole_of
+from tests.support.clock import run_at_once
+from tests.support.rooms import TestRooms
 
 
 @pytest.mark.parametrize(
@@ -34,3 +42,23 @@ def test_rhythm_is_the_usual_gap_and_thinking_is_no_typing() -> None:
         now_s += 0.2
         rhythm.key(now_s)
     assert rhythm.gap_ms == pytest.approx(200)
+
+
+def test_who_asks_by_hand_and_what_is_known_already_never_wait() -> None:
+    before, typed = hole_of("value = call($0)\n"), hole_of("value = call(o$0)\n")
+    elsewhere = hole_of("value = call($0)\n", "elsewhere.py")
+
+    async def waited_ms() -> list[float]:
+        rooms = TestRooms(ScriptedEngine(["other"]), settings=CompletionSettings())
+        now_s = asyncio.get_running_loop().time
+        times = [now_s()]
+        for hole, manual in ((elsewhere, True), (before, False), (typed, False)):
+            await rooms.completer.complete(hole, manual=manual)
+            times.append(now_s())
+        await rooms.completer.close()
+        return [(end - start) * 1000 for start, end in pairwise(times)]
+
+    by_hand, while_typing, typed_through = run_at_once(waited_ms())
+    assert by_hand == pytest.approx(0, abs=0.1)
+    assert while_typing >= MIN_DEBOUNCE_MS
+    assert typed_through == pytest.approx(0, abs=0.1)

@@ -1,12 +1,20 @@
-"""Rejected texts: never offered again in their place, however much of them was typed or has been written."""
+"""What needs no model: the rest of a suggestion, an answer that was kept.
 
+And rejected texts: never offered again in their place, however much of them was typed or has been written.
+"""
+
+import asyncio
+
+import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from spark_lsp.completion.hole import Hole
+from spark_lsp.completion.judge import Terms
 from spark_lsp.completion.reuse import Result, Reuse
+from spark_lsp.engine.fake import ScriptedEngine
 from tests.completion.check import hole_of
-from tests.support.rooms import snapshot_of
+from tests.support.rooms import TestRooms, snapshot_of
 
 HOLES = st.sampled_from(
     [
@@ -73,3 +81,63 @@ def test_who_types_past_it_is_somewhere_else() -> None:
     assert not reuse.is_rejected(_typed(hole, "y = "), "2")
     assert not reuse.is_rejected(_typed(hole, "z"), " = y")
     assert not reuse.is_rejected(hole_of("x = 2\n$0\n"), "y")
+
+
+FIRST = Result("file:///w/main.py", "def f(x):\n    ", "\n", "total = x\n    return total", 0, "model:digest:settings")
+
+
+def _hole(prefix: str, suffix: str, path: str = "main.py") -> Hole:
+    return Hole(snapshot_of(path, prefix + suffix), len(prefix))
+
+
+def _kept(result: Result = FIRST) -> Reuse:
+    reuse = Reuse()
+    reuse.store(result)
+    return reuse
+
+
+@given(st.integers(0, len(FIRST.text) - 1), st.sampled_from(["", "\t", "  ", "    "]))
+def test_what_is_typed_of_a_suggestion_always_leaves_its_rest_even_on_a_line_that_is_indented_anew(
+    typed: int, indent: str
+) -> None:
+    text = FIRST.text.replace("    ", indent)
+    found = _kept().look_up(_hole(f"def f(x):\n{indent}{text[:typed]}", "\n"), "")
+    assert (found and found.text) == (text[typed:] or None)
+
+
+@given(TEXTS)
+def test_something_else_that_is_typed_never_shows_it(typed: str) -> None:
+    assume(not FIRST.text.startswith(typed))
+    assume(not FIRST.text.startswith(typed.lstrip(" \t")))
+    assert _kept().look_up(_hole(FIRST.prefix + typed, FIRST.suffix), FIRST.settings_key) is None
+
+
+@pytest.mark.parametrize(
+    ("prefix", "suffix", "path", "settings_key"),
+    [
+        ("def g(x):\n    ", FIRST.suffix, "main.py", FIRST.settings_key),
+        (FIRST.prefix, "\n\n\nmain()\n", "main.py", FIRST.settings_key),
+        (FIRST.prefix, FIRST.suffix, "other.py", FIRST.settings_key),
+        (FIRST.prefix, FIRST.suffix, "main.py", "model:another digest:settings"),
+    ],
+)
+def test_a_kept_answer_is_found_under_everything_it_depends_on_only(
+    prefix: str, suffix: str, path: str, settings_key: str
+) -> None:
+    reuse = _kept()
+    reuse.store(Result("file:///w/main.py", "newer", "", "x", 0, ""))  # so that only what is kept can answer
+    found = reuse.look_up(_hole(FIRST.prefix, FIRST.suffix), FIRST.settings_key)
+    assert found is not None
+    assert found.text == FIRST.text
+    assert reuse.look_up(_hole(prefix, suffix, path), settings_key) is None
+
+
+def test_model_trunk_and_settings_are_in_the_key_of_an_answer() -> None:
+    engine = ScriptedEngine(["x"])
+    rooms = TestRooms(engine)
+    writer, terms = rooms.completer.writer, Terms(4, 0.2)
+    keys = {writer.settings_key(terms), writer.settings_key(Terms(5, 0.2)), writer.settings_key(Terms(4, 0.3))}
+    asyncio.run(engine.start())
+    keys.add(writer.settings_key(terms))
+    assert len(keys) == 4
+    assert rooms.context.digest in writer.settings_key(terms)
