@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from scripts.prove_actions.trials import target_in
-from spark_lsp.actions.base import Target
+from spark_lsp.actions.base import Foresees, Target
 from spark_lsp.actions.catalog import CATALOG
 from spark_lsp.text.document import LineTable
 from spark_lsp.text.edit import Span
@@ -28,6 +28,7 @@ def measure(sources: Path) -> str:
     dice = random.Random(1)  # noqa: S311 - chooses places, keeps no secret
     _listed(text, dice)
     same = [_listed(text, dice) for _ in range(TRIES)]
+    reasons = [_listed(text, dice, foresee=True) for _ in range(TRIES)]
     after = []
     for _ in range(PLACES):
         table = LineTable.of(text)
@@ -36,10 +37,14 @@ def measure(sources: Path) -> str:
             text = text[:at] + key + text[at:]
             at += 1
             after.append(_listed(text, dice))
-    return f"lists on {LINES} lines, {TRIES} places: {_told(same)}\nafter each of {len(after)} keys: {_told(after)}\n"
+    return (
+        f"lists on {LINES} lines, {TRIES} places: {_told(same)}\n"
+        f"with the reasons of what would be refused: {_told(reasons)}\n"
+        f"after each of {len(after)} keys: {_told(after)}\n"
+    )
 
 
-def _listed(text: str, dice: random.Random) -> float:
+def _listed(text: str, dice: random.Random, *, foresee: bool = False) -> float:
     lines = LineTable.of(text)
     first = dice.randrange(len(lines) - 40)
     last = first + dice.choice((0, 0, 1, 3, 30))
@@ -47,7 +52,8 @@ def _listed(text: str, dice: random.Random) -> float:
     began = time.process_time()
     target: Target = target_in(text, Span(start, lines.ends[last]))
     for action in CATALOG:
-        action.applies(target)
+        if action.applies(target) and foresee and isinstance(action, Foresees):
+            action.hindrance(target)
     return (time.process_time() - began) * 1000
 
 

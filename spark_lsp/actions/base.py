@@ -6,7 +6,7 @@ To add an action, add a file with an ``Action`` and a row in ``catalog``. Listin
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 from spark_lsp.actions.check import failure
 from spark_lsp.config import ActionsSettings
@@ -104,13 +104,17 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """An action that applies at a target; ``diagnostic`` is what it would mend, None for any but a quick fix."""
+    """An action that applies at a target; ``diagnostic`` is what it would mend, None for any but a quick fix.
+
+    ``hindrance`` says why it would be refused, where that was asked for and is known without making the edit.
+    """
 
     id: str
     kind: str
     title: str
     needs: Needs
     diagnostic: Diagnostic | None = None
+    hindrance: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,6 +176,15 @@ class Action(Protocol):
         ...
 
 
+@runtime_checkable
+class Foresees(Protocol):
+    """An action that can tell at once why it would be refused."""
+
+    def hindrance(self, target: Target) -> str:
+        """Return the reason, empty where there is none or it is not certain; as cheap as ``applies``."""
+        ...
+
+
 class ActionsRoom:
     """Lists and proposes the actions of a catalogue for one workspace."""
 
@@ -188,8 +201,11 @@ class ActionsRoom:
         self._settings = settings
         self._log = log
 
-    def offers(self, target: Target) -> list[Offer]:
-        """Return what applies, in the catalogue's order. No model is asked; an action that fails is left out."""
+    def offers(self, target: Target, *, foresee: bool = False) -> list[Offer]:
+        """Return what applies, in the catalogue's order. No model is asked; an action that fails is left out.
+
+        ``foresee`` has those that can say why they would be refused.
+        """
         if not self._settings().enabled:
             return []
         found: dict[tuple[str, Diagnostic | None], Offer] = {}
@@ -200,11 +216,13 @@ class ActionsRoom:
                 narrowed = replace(target, diagnostics=(diagnostic,)) if diagnostic else target
                 try:
                     title = action.applies(narrowed)
+                    tells = foresee and bool(title)
+                    why = action.hindrance(narrowed) if tells and isinstance(action, Foresees) else ""
                 except Exception as error:  # noqa: BLE001 - one action's failure must not spoil the list
                     bug("action failed to say whether it applies", action=action.id, error=repr(error))
                     continue
                 if title:
-                    offer = Offer(action.id, action.kind, title, action.needs, diagnostic)
+                    offer = Offer(action.id, action.kind, title, action.needs, diagnostic, why)
                     found.setdefault((action.id, diagnostic), offer)
         return list(found.values())
 

@@ -29,7 +29,8 @@ def code_actions(session: Session, params: types.CodeActionParams) -> list[types
     span = to_span(snapshot, params.range, session.encoding)
     told = [(_diagnostic(session, snapshot, each), each) for each in params.context.diagnostics]
     target = Target.of(snapshot, span, tuple(dict.fromkeys(each for each, _ in told)))
-    offers = session.rooms.actions.offers(replace(target, earlier=session.openings.of(snapshot.uri)))
+    target = replace(target, earlier=session.openings.of(snapshot.uri))
+    offers = session.rooms.actions.offers(target, foresee=_shows_reasons(session, params.context))
     wanted = params.context.only
     return [
         _offered(session, offer, snapshot, span, [theirs for ours, theirs in told if ours == offer.diagnostic])
@@ -183,11 +184,21 @@ def _offered(
         told = {"message": mended.message, "code": mended.code, "source": mended.source}
         data["diagnostic"] = {"start": mended.span.start, "end": mended.span.end, **told}
     action = types.CodeAction(title=offer.title, kind=offer.kind, diagnostics=diagnostics or None)
-    if _can_resolve_edits(session):
+    if offer.hindrance:
+        action.disabled = types.CodeActionDisabled(offer.hindrance)
+    elif _can_resolve_edits(session):
         action.data = data
     else:
         action.command = types.Command(title=offer.title, command=APPLY_COMMAND, arguments=[data])
     return action
+
+
+def _shows_reasons(session: Session, context: types.CodeActionContext) -> bool:
+    """Whether the user has asked for the list, and the client shows why an action of it cannot be chosen."""
+    document = session.client.capabilities.text_document
+    actions = document.code_action if document else None
+    is_asked = context.trigger_kind != types.CodeActionTriggerKind.Automatic
+    return is_asked and bool(actions and actions.disabled_support)
 
 
 def _can_change_files(session: Session, *, makes: bool) -> bool:

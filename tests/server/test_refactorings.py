@@ -5,7 +5,7 @@ from pathlib import Path
 from lsprotocol import types
 
 from spark_lsp.server.convert import changed
-from tests.server.client import SCRIPTED, Editor, editor
+from tests.server.client import SCRIPTED, Editor, capabilities, editor
 
 WORKSPACE = "#- a.py\ndef alpha(x):\n    return x\n"
 BEFORE = (
@@ -18,14 +18,18 @@ AFTER = (
 )
 
 
-async def _offers(window: Editor, place: types.Range) -> list[types.CodeAction]:
+async def _offers(
+    window: Editor, place: types.Range, trigger: types.CodeActionTriggerKind | None = None
+) -> list[types.CodeAction]:
     converter = window.client.protocol._converter
     converter.register_structure_hook(
         types.Command | types.CodeAction, lambda action, _type: converter.structure(action, types.CodeAction)
     )
     answer = await window.client.text_document_code_action_async(
         types.CodeActionParams(
-            types.TextDocumentIdentifier(window.uri("b.py")), place, types.CodeActionContext(diagnostics=[])
+            types.TextDocumentIdentifier(window.uri("b.py")),
+            place,
+            types.CodeActionContext(diagnostics=[], trigger_kind=trigger),
         )
     )
     return [action for action in answer or [] if isinstance(action, types.CodeAction)]
@@ -74,3 +78,23 @@ async def test_what_is_unsafe_is_refused_with_the_reason(tmp_path: Path) -> None
         await window.until(lambda w: w.messages)
         assert window.messages == ["Spark: The selection holds a break of a loop around it."]
         assert await window.reasons() == ["gate.unsafe"]
+
+
+async def test_a_list_that_was_asked_for_says_what_would_be_refused(tmp_path: Path) -> None:
+    says = capabilities()
+    assert says.text_document is not None
+    assert says.text_document.code_action is not None
+    says.text_document.code_action.disabled_support = True
+    async with editor(WORKSPACE, tmp_path, (*SCRIPTED, "sum_sizes"), says=says) as window:
+        await window.ready()
+        window.open("b.py", "def f(xs):\n    for x in xs:\n        if x:\n            break\n")
+        kinds = types.CodeActionTriggerKind
+        for trigger, reason in (
+            (kinds.Invoked, "The selection holds a break of a loop around it."),
+            (kinds.Automatic, ""),
+        ):
+            offers = await _offers(window, _lines(2, 3, 17), trigger)
+            (action,) = [each for each in offers if each.title == "Extract function"]
+            assert (action.disabled.reason if action.disabled else "") == reason
+            assert (action.data is None) == bool(reason)
+        assert await window.reasons() == []

@@ -11,6 +11,7 @@ from collections.abc import Container
 from spark_lsp.actions.base import Needs, Proposal, Target, Tools, refused
 from spark_lsp.actions.python.cheap import is_python, selected_expression, selected_statements
 from spark_lsp.actions.python.extraction import plan
+from spark_lsp.actions.python.foresight import foreseen
 from spark_lsp.actions.python.function_text import Extraction
 from spark_lsp.actions.python.names import Hole, Taken, free_name, named, names_in_use, words_of
 from spark_lsp.actions.python.plain_names import name_of_comment, name_of_value
@@ -39,6 +40,10 @@ class ExtractFunction:
             return "Extract function"
         node = selected_expression(target)
         return "Extract function" if node is not None and node.type not in TOO_SMALL else ""
+
+    def hindrance(self, target: Target) -> str:
+        """Say why it would be refused, as far as the function or class around tells."""
+        return foreseen(target, extraction_at)
 
     async def propose(self, target: Target, tools: Tools) -> Proposal:
         """Compute the function, ask for its name, and prove that the edit says the same."""

@@ -5,6 +5,7 @@ import asyncio
 from spark_lsp.actions.base import Needs, Proposal, Target, Tools, refused
 from spark_lsp.actions.python.cheap import is_python, selected_expression
 from spark_lsp.actions.python.extract_function import NOT_READ, UNFAITHFUL
+from spark_lsp.actions.python.foresight import foreseen
 from spark_lsp.actions.python.names import Hole, free_name, named, names_in_use
 from spark_lsp.actions.python.plain_names import name_of_value
 from spark_lsp.actions.python.selection import expression_at
@@ -24,6 +25,10 @@ class ExtractVariable:
         """Offer for a selected expression that is more than a name."""
         node = selected_expression(target) if is_python(target) else None
         return "Extract variable" if node is not None and node.type != "identifier" else ""
+
+    def hindrance(self, target: Target) -> str:
+        """Say why it would be refused, as far as the function or class around tells."""
+        return foreseen(target, variable_at)
 
     async def propose(self, target: Target, tools: Tools) -> Proposal:
         """Compute the edits, ask for the name, and prove that they say the same."""

@@ -6,6 +6,7 @@ import asyncio
 from spark_lsp.actions.base import Needs, Proposal, Target, Tools, refused
 from spark_lsp.actions.python.cheap import function_around, identifier_at, is_assigned, is_python
 from spark_lsp.actions.python.extract_function import NOT_READ
+from spark_lsp.actions.python.foresight import foreseen
 from spark_lsp.actions.python.inlining import Inlining, inlining_of
 from spark_lsp.actions.python.source import Source, source_of
 from spark_lsp.text.syntax import Node
@@ -25,6 +26,10 @@ class InlineVariable:
         if raw is None or function is None or raw.text is None:
             return ""
         return f"Inline {raw.text.decode()}" if is_assigned(function, raw.text) else ""
+
+    def hindrance(self, target: Target) -> str:
+        """Say why it would be refused, as far as the function or class around tells."""
+        return foreseen(target, inlining_at)
 
     async def propose(self, target: Target, tools: Tools) -> Proposal:  # noqa: ARG002 - the protocol hands them to every action
         """Compute the edits and prove that they say the same."""

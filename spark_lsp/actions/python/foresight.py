@@ -1,0 +1,74 @@
+"""Why an action would be refused, told with the list: from the function or class around a place alone. Pure.
+
+Reading a whole document takes too long for a list. What is asked here is whether the top statement around the place
+would be refused by itself, for a reason that no other part of the document can do away with.
+"""
+
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Final
+
+from spark_lsp.actions.base import Target
+from spark_lsp.text.document import Snapshot
+from spark_lsp.text.edit import Span
+from spark_lsp.text.syntax import parse
+
+MOST_LINES: Final = 60
+"""A longer statement would take more of the list's time than a reason is worth."""
+_DEFINITIONS: Final = frozenset({"class_definition", "decorated_definition", "function_definition"})
+_CERTAIN: Final = re.compile(
+    r"""The\ selection\ (?:
+        holds\ a\ (?:break|continue)\ of\ a\ loop\ around\ it
+        |returns\ on\ some\ ways\ and\ goes\ on\ behind\ it\ on\ others
+        |yields\ in\ an\ asynchronous\ function,\ which\ no\ call\ can\ pass\ on
+        |holds\ the\ documentation\ of\ the\ function\ around\ it
+        |declares\ \w+\ for\ the\ whole\ function
+        |assigns\ \w+,\ which\ belongs\ to\ a\ function\ around
+        |deletes\ \w+,\ which\ is\ assigned\ before\ it
+        |is\ in\ the\ body\ of\ a\ class,\ where\ a\ name\ becomes\ an\ attribute
+        |runs\ later\ than\ the\ code\ around\ it,\ or\ never
+        |is\ evaluated\ (?:on\ some\ ways\ only|again\ and\ again\ in\ its\ statement)
+        |reads\ a\ name\ of\ the\ comprehension\ around\ it
+        )\.
+    |\w+\ is\ (?:a\ parameter|assigned\ more\ than\ once|never\ read|not\ assigned\ by\ a\ statement\ of\ its\ own)\.
+    |\w+\ is\ (?:assigned\ by|read\ by)\ a\ function\ within.*
+    |\w+\ is\ changed\ by\ a\ function\ within,\ which\ a\ copy\ would\ not\ see\.
+    |A\ function\ made\ (?:in|before)\ the\ selection\ reads\ .*""",
+    re.VERBOSE,
+)
+"""Reasons that lie in a function alone: ways through it, and the names that belong to it."""
+
+
+def foreseen(target: Target, made_at: Callable[[Target], object]) -> str:
+    """Return the reason why an action would be refused here; empty where it would not, or where that is not certain."""
+    inner = _inner(target)
+    found = made_at(inner) if inner is not None else None
+    return found if isinstance(found, str) and _CERTAIN.fullmatch(found) else ""
+
+
+def _inner(target: Target) -> Target | None:
+    """Return the same place in a document that holds nothing but the top statement around it."""
+    syntax, text, span = target.syntax, target.snapshot.text, target.span
+    if syntax is None:
+        return None
+    byte = syntax.bytes_map.to_bytes
+    chosen = span.text(text)
+    start = byte(span.start + len(chosen) - len(chosen.lstrip()))
+    end = max(start, byte(span.end - (len(chosen) - len(chosen.rstrip()))))
+    raw = syntax.tree.root_node.descendant_for_byte_range(start, end)
+    while raw is not None and raw.parent is not None and raw.parent.type != "module":
+        raw = raw.parent
+    if raw is None or raw.type not in _DEFINITIONS or raw.has_error:
+        return None
+    if raw.end_point.row - raw.start_point.row >= MOST_LINES:
+        return None
+    whole = syntax.wrap(raw).span
+    first = text.rfind("\n", 0, whole.start) + 1
+    if text[first : whole.start].strip():
+        return None
+    inner = f"{text[first : whole.end]}\n"
+    shifted = Span(max(0, span.start - first), min(len(inner), max(0, span.end - first)))
+    snapshot = Snapshot(target.snapshot.uri, Path("inner.py"), 0, "python", inner)
+    return replace(target, snapshot=snapshot, span=shifted, syntax=parse(syntax.language, inner), earlier=None)
