@@ -2,6 +2,7 @@
 
 Examples: python -m scripts.prove_actions --modules textwrap,shlex
           python -m scripts.prove_actions --programs 1000
+          python -m scripts.prove_actions --packages FOLDER --rounds 3 --most 60
 """
 
 import argparse
@@ -14,6 +15,8 @@ from pathlib import Path
 from scripts.prove_actions.corpus import SUBJECTS
 from scripts.prove_actions.lists import measure
 from scripts.prove_actions.made import prove_made
+from scripts.prove_actions.packaged import prove_package
+from scripts.prove_actions.packages import load
 from scripts.prove_actions.real import Tally, prove
 from scripts.prove_actions.trials import ACTIONS
 from scripts.prove_actions.with_rope import ROPE_ACTIONS
@@ -24,7 +27,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="prove_actions", description=__doc__)
     parser.add_argument("--rounds", type=int, default=1, help="how often each module is gone through")
     parser.add_argument("--seed", type=int, default=1, help="where the dice start")
-    parser.add_argument("--modules", default="", help="modules by name, with commas; all without")
+    parser.add_argument("--modules", default="", help="modules or packages by name, with commas; all without")
+    parser.add_argument("--packages", type=Path, help="try published packages instead, which lie or come to lie there")
+    parser.add_argument("--most", type=int, default=60, help="edits of a package in a round")
     parser.add_argument("--actions", default=",".join(ACTIONS), help="actions by id, with commas")
     parser.add_argument("--programs", type=int, default=0, help="try this many programs made by dice instead")
     parser.add_argument(
@@ -44,18 +49,38 @@ def main() -> int:
         count = prove_made(told.seed, told.programs, told.limit, makers, actions, tally)
         sys.stdout.write(f"programs: {count}\n{report(tally)}")
         return 1 if tally.wrong else 0
+    if told.packages:
+        _packages(told, wanted, actions, tally)
+    else:
+        _modules(told, wanted, actions, tally)
+    sys.stdout.write(report(tally))
+    return 1 if tally.wrong else 0
+
+
+def _packages(told: argparse.Namespace, wanted: set[str], actions: tuple[str, ...], tally: Tally) -> None:
+    began = time.monotonic()
+    for package in load():
+        if (wanted and package.name not in wanted) or time.monotonic() - began > told.limit:
+            continue
+        seeds = range(told.seed, told.seed + told.rounds)
+        prove_package(package, told.packages, seeds, told.most, actions, tally)
+        _tell(package.name, tally)
+
+
+def _modules(told: argparse.Namespace, wanted: set[str], actions: tuple[str, ...], tally: Tally) -> None:
     began = time.monotonic()
     for number in range(told.rounds):
         for subject in SUBJECTS:
             if (wanted and subject.module not in wanted) or time.monotonic() - began > told.limit:
                 continue
-            before = len(tally.wrong)
             prove(subject, told.seed + number, actions, tally)
-            for each in tally.wrong[before:]:
-                sys.stderr.write(f"WRONG {each}\n")
-            sys.stderr.write(f"{subject.module}: {sum(tally.applied.values())} applied so far\n")
-    sys.stdout.write(report(tally))
-    return 1 if tally.wrong else 0
+            _tell(subject.module, tally)
+
+
+def _tell(name: str, tally: Tally) -> None:
+    applied = sum(tally.applied.values())
+    sys.stderr.write(f"{name}: {applied} applied so far, {len(tally.wrong)} wrong\n")
+    sys.stderr.writelines(f"WRONG {each}\n" for each in tally.wrong if each.startswith(name))
 
 
 def report(tally: Tally) -> str:

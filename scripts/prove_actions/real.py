@@ -6,6 +6,7 @@ The edits of a round are made one upon the other, one in each function, so that 
 import ast
 import random
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from scripts.prove_actions.corpus import Subject
@@ -38,8 +39,12 @@ def prove(subject: Subject, seed: int, actions: tuple[str, ...], tally: Tally) -
     tally.modules.add(subject.module)
     dice = random.Random(f"{seed} {subject.module}")  # noqa: S311 - chooses places, keeps no secret
     steps = _edited(text, dice, actions, tally)
-    if steps and failing(subject, steps[-1].text):
-        tally.wrong += [f"{subject.module}: {each}" for each in _guilty(subject, steps)]
+    texts = [step.text or "" for step in steps]
+    if steps and failing(subject, texts[-1]):
+        found = first_guilty(len(steps), lambda number: failing(subject, texts[number]))
+        if found is not None:
+            number, problem = found
+            tally.wrong.append(f"{subject.module}: {steps[number].action} at {steps[number].place}: {problem}")
 
 
 def _edited(text: str, dice: random.Random, actions: tuple[str, ...], tally: Tally) -> list[Outcome]:
@@ -64,16 +69,17 @@ def _edited(text: str, dice: random.Random, actions: tuple[str, ...], tally: Tal
     return steps
 
 
-def _guilty(subject: Subject, steps: list[Outcome]) -> list[str]:
-    """Return the first step after which the tests fail, found by halving; the steps before it are innocent."""
-    low, high = 0, len(steps) - 1
+def first_guilty(count: int, failing_at: Callable[[int], str]) -> tuple[int, str] | None:
+    """Return the first of some steps after which the tests fail, and how; None when they waver.
+
+    Found by halving, so the steps before it are innocent.
+    """
+    low, high = 0, count - 1
     while low < high:
         middle = (low + high) // 2
-        if failing(subject, steps[middle].text):
+        if failing_at(middle):
             high = middle
         else:
             low = middle + 1
-    problem = failing(subject, steps[low].text)
-    if not problem:
-        return []  # the tests waver
-    return [f"{steps[low].action} at {steps[low].place}: {problem}"]
+    problem = failing_at(low)
+    return (low, problem) if problem else None

@@ -1,0 +1,103 @@
+"""Actions on the functions of published packages, each judged by the package's own tests.
+
+Only functions that the tests run are edited. The edits of a round, over all modules, are made one upon the other, and
+one run of the tests judges them all; a failing run is taken apart.
+"""
+
+import ast
+import random
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from scripts.prove_actions.packages import Package, Reached, failing, modules, reached, unpacked
+from scripts.prove_actions.real import Tally, first_guilty
+from scripts.prove_actions.trials import Outcome, attempt, functions, places
+
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    path: str
+    outcome: Outcome
+
+
+def prove_package(
+    package: Package, folder: Path, seeds: Iterable[int], most: int, actions: tuple[str, ...], tally: Tally
+) -> None:
+    """Run a round for each seed, of ``most`` edits or less, and add to the tally."""
+    root = unpacked(package, folder)
+    if root is None:
+        tally.skipped.append(f"{package.name}: cannot be had")
+        return
+    run = reached(package, root)
+    if isinstance(run, str):
+        tally.skipped.append(f"{package.name}: its tests fail untouched: {run.strip().splitlines()[-1]}")
+        return
+    texts = modules(package, root)
+    tally.modules |= {f"{package.name} {path}" for path, _line, _name in run if path in texts}
+    for seed in seeds:
+        dice = random.Random(f"{seed} {package.name}")  # noqa: S311 - chooses places, keeps no secret
+        steps = _edited(texts, run, dice, most, actions, tally)
+
+        def failing_at(number: int, steps: list[_Step] = steps) -> str:
+            after = {step.path: step.outcome.text or "" for step in steps[: number + 1]}
+            return failing(package, root, after)
+
+        if steps and failing_at(len(steps) - 1) and (found := first_guilty(len(steps), failing_at)):
+            step = steps[found[0]]
+            told = f"{step.outcome.action} in {step.path} at {step.outcome.place}: {found[1]}"
+            tally.wrong.append(f"{package.name}: {told}")
+
+
+def _edited(
+    texts: dict[str, str], run: Reached, dice: random.Random, most: int, actions: tuple[str, ...], tally: Tally
+) -> list[_Step]:
+    """Try one action in each of some functions, each on the text that the one before has left."""
+    now = dict(texts)
+    places_left = [(path, name) for path, text in sorted(texts.items()) for name in names_run(path, text, run)]
+    dice.shuffle(places_left)
+    steps: list[_Step] = []
+    for path, name in places_left:
+        if len(steps) == most:
+            break
+        found = dict(_qualified(ast.parse(now[path]))).get(name)
+        action = dice.choice(actions)
+        span = places(now[path], found, dice, action) if found is not None else None
+        if span is None:
+            continue
+        outcome = attempt(action, now[path], span)
+        if outcome.text is None:
+            tally.refused[action, outcome.message] += 1
+            continue
+        tally.applied[action] += 1
+        steps.append(_Step(path, outcome))
+        now[path] = outcome.text
+    return steps
+
+
+def names_run(path: str, text: str, run: Reached) -> list[str]:
+    """Return the full names of a module's functions that the tests run."""
+    return [
+        name
+        for name, function in _qualified(ast.parse(text))
+        if any((path, line, name.rpartition(".")[2]) in run for line in _first_lines(function))
+    ]
+
+
+def _first_lines(function: ast.FunctionDef | ast.AsyncFunctionDef) -> set[int]:
+    return {function.lineno, *(each.lineno for each in function.decorator_list)}
+
+
+def _qualified(tree: ast.Module) -> list[tuple[str, ast.FunctionDef | ast.AsyncFunctionDef]]:
+    """Return the functions of a module by their names within classes and functions, those with a name of their own."""
+    around = {id(child): parent for parent in ast.walk(tree) for child in ast.iter_child_nodes(parent)}
+    found: dict[str, list[ast.FunctionDef | ast.AsyncFunctionDef]] = {}
+    for function in functions(tree):
+        names = [function.name]
+        parent = around.get(id(function))
+        while parent is not None:
+            if isinstance(parent, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+                names.insert(0, parent.name)
+            parent = around.get(id(parent))
+        found.setdefault(".".join(names), []).append(function)
+    return [(name, each[0]) for name, each in found.items() if len(each) == 1]
