@@ -138,7 +138,7 @@ def _reason_on_the_way(root: Path, parts: Sequence[str]) -> SkipReason | None:
 def read_source(root: Path, path: str, *, max_bytes: int = MAX_FILE_BYTES) -> str | Skipped:
     """Read one file as text, line endings untouched, a byte-order mark dropped."""
     try:
-        raw = _read_bytes(root / path, max_bytes)
+        raw = _read_bytes(f"{root}/{path}", max_bytes)
     except (OSError, ValueError):
         return Skipped("unreadable")
     if raw is None or len(raw) > max_bytes:
@@ -253,10 +253,19 @@ def _target(root: Path, path: str) -> str | Skipped:
     return target.relative_to(root).as_posix() if target.is_relative_to(root) else Skipped("ignored")
 
 
-def _read_bytes(path: Path, max_bytes: int) -> bytes | None:
+def _read_bytes(path: str, max_bytes: int) -> bytes | None:
     """Read up to one byte more than allowed; None for what is no regular file (a pipe would block for ever)."""
     handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
-    with os.fdopen(handle, "rb") as file:
-        if not stat.S_ISREG(os.fstat(handle).st_mode):
+    try:
+        status = os.fstat(handle)
+        if not stat.S_ISREG(status.st_mode):
             return None
-        return file.read(max_bytes + 1)
+        raw = os.read(handle, min(status.st_size, max_bytes) + 1)  # a whole file in one call, as a rule
+        if len(raw) == status.st_size:
+            return raw
+        pieces = [raw]
+        while pieces[-1] and sum(map(len, pieces)) <= max_bytes:
+            pieces.append(os.read(handle, max_bytes + 1))
+        return b"".join(pieces)
+    finally:
+        os.close(handle)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from spark_lsp.index.cache import SymbolCache
 from spark_lsp.index.crawl import CrawledFile
-from spark_lsp.index.facts import Looked, facts_of, looked_of
+from spark_lsp.index.facts import Looked, looked_of, packed_of
 from spark_lsp.index.fetching import FactsSource
 from spark_lsp.index.tables import FileRow
 from spark_lsp.index.texts import Texts
@@ -88,4 +88,4 @@ class Entries:
                 answer = self._workers.submit(ParseText(path, text), urgency=URGENT).result()
                 if answer.files:
                     return answer.files[0]
-        return looked_of(path, content_hash(text), facts_of(path, text))
+        return looked_of(path, content_hash(text), packed_of(path, text))

@@ -8,14 +8,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
+import numpy as np
 
 from spark_lsp.index.crawl import Skipped, read_source
 from spark_lsp.index.ignore import SkipReason
-from spark_lsp.index.symbols import EMPTY, Definition, FileSymbols, Import, extract
-from spark_lsp.index.windows import NO_WINDOWS, WordWindows, word_windows
+from spark_lsp.index.symbols import EMPTY, DefinitionRow, FileSymbols, ImportRow, of_rows, rows_of
+from spark_lsp.index.windows import NO_WORDS, FileWords, words_of
 from spark_lsp.text.document import content_hash
-from spark_lsp.text.edit import Span
 from spark_lsp.text.language import language_of_path
+from spark_lsp.text.syntax import parse
 
 PLAIN_TEXT = "text"  # the ``language`` of files of no known one
 
@@ -25,16 +26,25 @@ class Facts:
     """What is kept of one content in one language."""
 
     symbols: FileSymbols
-    windows: WordWindows
+    words: FileWords
 
 
-NO_FACTS = Facts(EMPTY, NO_WINDOWS)
+class Packed(msgspec.Struct, array_like=True, frozen=True):
+    """``Facts`` as they are found and written down: plain values, of which tables can be laid out at once."""
+
+    definitions: list[DefinitionRow]
+    imports: list[ImportRow]
+    words: FileWords
+
+
+NO_FACTS = Facts(EMPTY, NO_WORDS)
+NOTHING = Packed([], [], NO_WORDS)
 
 
 class Looked(msgspec.Struct, array_like=True, frozen=True):
     """One file that was read: why it is left out, or the name of its content and what was found in it.
 
-    ``payload`` holds facts as ``encoded`` writes them; it is empty where they were not asked for, since they are known.
+    ``payload`` holds what was found, for ``unpacked`` to read; it is empty where that was not asked for, being known.
     """
 
     path: str
@@ -46,18 +56,7 @@ class Looked(msgspec.Struct, array_like=True, frozen=True):
     uses: int = 0
 
 
-class _Payload(msgspec.Struct, array_like=True, frozen=True):
-    """``Facts`` as they are written: a definition is name, kind, start, end, end of signature, container."""
-
-    definitions: list[tuple[str, str, int, int, int, str]]
-    references: dict[str, int]
-    imports: list[tuple[str, tuple[str, ...]]]
-    words: tuple[str, ...]
-    sizes: bytes
-    members: bytes
-
-
-_decoder = msgspec.msgpack.Decoder(_Payload)
+_decoder = msgspec.msgpack.Decoder(Packed)
 _encoder = msgspec.msgpack.Encoder()
 
 
@@ -67,12 +66,22 @@ def language_name(path: str) -> str:
     return language.name if language else PLAIN_TEXT
 
 
-def facts_of(path: str, text: str) -> Facts:
+def packed_of(path: str, text: str) -> Packed:
     """Parse one text. Plain text has no symbols, and its words would only dilute those of code."""
     language = language_of_path(path)
     if language is None:
-        return NO_FACTS
-    return Facts(extract(language, text), word_windows(text.encode("utf-8", "replace")))
+        return NOTHING
+    syntax = parse(language, text)
+    if syntax is None:  # too large to parse; its words are known all the same
+        source = text.encode("utf-8", "replace")
+        return Packed([], [], words_of(source, b" " * len(source)))
+    rows = rows_of(syntax)
+    return Packed(rows.definitions, rows.imports, rows.words)
+
+
+def facts_of(path: str, text: str) -> Facts:
+    """Parse one text for questions about it."""
+    return _facts(packed_of(path, text))
 
 
 IsKnown = Callable[[str, str], bool]
@@ -92,48 +101,42 @@ def look_at(root: Path, path: str, *, max_bytes: int, known: IsKnown) -> Looked:
     name, language = content_hash(text), language_name(path)
     if known(name, language):
         return Looked(path, None, name, language)
-    return looked_of(path, name, facts_of(path, text))
+    return looked_of(path, name, packed_of(path, text))
 
 
-def looked_of(path: str, name: str, facts: Facts) -> Looked:
-    """Return facts of a content as they travel and as they are kept."""
-    symbols = facts.symbols
-    return Looked(
-        path,
-        None,
-        name,
-        language_name(path),
-        encoded(facts),
-        len(symbols.definitions),
-        sum(symbols.references.values()),
-    )
+def looked_of(path: str, name: str, found: Packed) -> Looked:
+    """Return what was found in a content as it travels and as it is kept."""
+    uses = int(np.frombuffer(found.words.counts, np.uint32).sum())
+    return Looked(path, None, name, language_name(path), _encoder.encode(found), len(found.definitions), uses)
 
 
-def encoded(facts: Facts) -> bytes:
-    """Return facts as bytes."""
-    symbols, windows = facts.symbols, facts.windows
-    payload = _Payload(
-        [(d.name, d.kind, d.span.start, d.span.end, d.signature_span.end, d.container) for d in symbols.definitions],
-        dict(symbols.references),
-        [(each.module, each.names) for each in symbols.imports],
-        windows.words,
-        windows.sizes,
-        windows.members,
-    )
-    return _encoder.encode(payload)
+def unpacked(raw: bytes) -> Packed:
+    """Return what the payload of ``looked_of`` holds.
+
+    Raises:
+        msgspec.MsgspecError: these bytes are nothing of ours.
+    """
+    return _decoder.decode(raw)
 
 
 def decoded(raw: bytes) -> Facts:
-    """Return the facts that ``encoded`` wrote.
+    """Return the facts that a payload holds.
 
     Raises:
         msgspec.MsgspecError, ValueError: these bytes are nothing of ours.
     """
-    payload = _decoder.decode(raw)
-    definitions = tuple(
-        Definition(name, kind, Span(start, end), Span(start, signature_end), container)  # type: ignore[arg-type]
-        for name, kind, start, end, signature_end, container in payload.definitions
+    return _facts(unpacked(raw))
+
+
+def packed(facts: Facts) -> Packed:
+    """Return facts as they are written down."""
+    symbols = facts.symbols
+    return Packed(
+        [(d.name, d.kind, d.span.start, d.span.end, d.signature_span.end, d.container) for d in symbols.definitions],
+        [(each.module, each.names) for each in symbols.imports],
+        facts.words,
     )
-    imports = tuple(Import(module, names) for module, names in payload.imports)
-    windows = WordWindows(payload.words, payload.sizes, payload.members)
-    return Facts(FileSymbols(definitions, payload.references, imports), windows)
+
+
+def _facts(found: Packed) -> Facts:
+    return Facts(of_rows(found.definitions, found.imports, found.words), found.words)

@@ -4,16 +4,17 @@ Immutable. Built at once in the background after a refresh; between builds ``vie
 All that ranking sums is a slice of an array here: a keystroke costs what the cursor's words cost, not the workspace.
 """
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import count
 from posixpath import dirname
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from spark_lsp.index.symbols import FileSymbols
-from spark_lsp.index.windows import WordWindows
+from spark_lsp.index.windows import FileWords
 
 Ints = npt.NDArray[np.int32]
 
@@ -49,33 +50,35 @@ class Postings:
     folders: Mapping[str, Ints]  # folder -> files right in it
 
 
-def build_postings(files: Iterable[tuple[str, FileSymbols, WordWindows]], defined: Iterable[str]) -> Postings:
+def build_postings(files: Iterable[tuple[str, FileWords]], defined: Iterable[str]) -> Postings:
     """Number the words of the files and lay out the tables; ``defined`` are the names that some file defines."""
-    ids: dict[str, int] = {}
+    numbers: defaultdict[bytes, int] = defaultdict(count().__next__)
     paths: list[str] = []
     uses = _Pairs()
     windows = _Pairs()
     use_counts: list[npt.NDArray[Any]] = []
     window_files: list[npt.NDArray[Any]] = []
     window_count = 0
-    for file, (path, symbols, packed) in enumerate(files):
+    for file, (path, words) in enumerate(files):
         paths.append(path)
-        names = [ids.setdefault(name, len(ids)) for name in symbols.references]
-        uses.add(names, np.full(len(names), file, np.int32))
-        use_counts.append(np.fromiter(symbols.references.values(), np.int32, len(names)))
-        sizes = np.frombuffer(packed.sizes, np.uint16)
-        numbers = np.array([ids.setdefault(word, len(ids)) for word in packed.words], np.int32)
-        members = np.frombuffer(packed.members, np.uint16)
-        windows.add(numbers[members], np.repeat(np.arange(window_count, window_count + len(sizes)), sizes))
+        raw = words.raw_names()
+        own = np.fromiter(map(numbers.__getitem__, raw), np.int32, len(raw))
+        used = own[np.frombuffer(words.used, np.uint16)]
+        uses.add(used, np.full(len(used), file, np.int32))
+        use_counts.append(np.frombuffer(words.counts, np.uint32))
+        sizes = np.frombuffer(words.sizes, np.uint16)
+        members = own[np.frombuffer(words.members, np.uint16)]
+        windows.add(members, np.repeat(np.arange(window_count, window_count + len(sizes), dtype=np.int32), sizes))
         window_files.append(np.full(len(sizes), file, np.int32))
         window_count += len(sizes)
+    ids = {raw.decode("utf-8"): number for raw, number in numbers.items()}
     is_defined = np.zeros(len(ids) + 1, bool)
     is_defined[[ids[name] for name in defined if name in ids]] = True
     users, order = _rows(*uses.arrays(), len(ids))
-    words, window_ids = windows.arrays()
-    windows_of, _ = _rows(words, window_ids, len(ids))
-    kept = is_defined[words]
-    defined_in, _ = _rows(window_ids[kept], words[kept], window_count)
+    members, window_ids = windows.arrays()
+    windows_of, _ = _rows(members, window_ids, len(ids))
+    kept = is_defined[members]
+    defined_in, _ = _rows(window_ids[kept], members[kept], window_count)
     return Postings(
         tuple(paths),
         {path: number for number, path in enumerate(paths)},
@@ -104,8 +107,8 @@ class _Pairs:
         self._rows: list[npt.NDArray[Any]] = []
         self._columns: list[npt.NDArray[Any]] = []
 
-    def add(self, rows: npt.ArrayLike, columns: npt.NDArray[Any]) -> None:
-        self._rows.append(np.asarray(rows, np.int32))
+    def add(self, rows: Ints, columns: Ints) -> None:
+        self._rows.append(rows)
         self._columns.append(columns)
 
     def arrays(self) -> tuple[Ints, Ints]:

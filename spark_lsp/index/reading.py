@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 
 from spark_lsp.index.crawl import CrawledFile, Skipped, read_source
-from spark_lsp.index.facts import NO_FACTS, IsKnown, Looked, look_at, looked_of, nothing_known
+from spark_lsp.index.facts import NOTHING, IsKnown, Looked, look_at, looked_of, nothing_known
 from spark_lsp.index.worker import Answer, Look
 from spark_lsp.index.workers import Workers
 from spark_lsp.text.document import content_hash
@@ -81,7 +81,7 @@ class Reader:
         text = read_source(self.root, path, max_bytes=self.max_bytes)
         if isinstance(text, Skipped):
             return Looked(path, text.reason)
-        return looked_of(path, content_hash(text), NO_FACTS)
+        return looked_of(path, content_hash(text), NOTHING)
 
 
 def _hand_over(

@@ -3,16 +3,16 @@
 Never reads files and never fails: broken code yields what still parses, a text of no known language yields nothing.
 """
 
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, get_args
+from functools import cache
+from typing import Any, Literal, get_args
 
 import tree_sitter
 
-from spark_lsp.index.windows import as_names, words_alone
+from spark_lsp.index.windows import FileWords, words_of
 from spark_lsp.text.edit import Span
-from spark_lsp.text.language import Language, query
+from spark_lsp.text.language import Language, Section, query
 from spark_lsp.text.reserved import RESERVED
 from spark_lsp.text.syntax import Syntax, parse
 
@@ -20,11 +20,13 @@ Kind = Literal["function", "method", "class", "interface", "type", "enum", "vari
 
 KINDS: tuple[Kind, ...] = get_args(Kind)
 CLASS_LIKE = frozenset({"class", "interface", "enum", "container.type"})
-_HOLDERS = frozenset({*CLASS_LIKE, "function", "method", "type", "container"})  # kinds that can hold definitions
+_ROUTINES = frozenset({"function", "method"})
+_HOLDERS = frozenset({*CLASS_LIKE, *_ROUTINES, "type", "container"})  # kinds that can hold definitions
+_IN_CLASS = {"function": "method", "variable": "field"}
+_BLANKS = b" \t\n\r\v\f"
 
 SIGNATURE_LINES = 3  # a definition without a body (a constant's table) shows no more of itself than this
 SIGILS, ENDINGS = ":@$", "?!="  # what stands around Ruby's names and is no part of the word that uses them
-REFERENCES_LIMIT = 5_000  # names per file; above lie word lists and fixtures, which say nothing about use
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +71,21 @@ EMPTY = FileSymbols()
 
 Captures = Mapping[str, Sequence[tree_sitter.Node]]
 Matches = Sequence[tuple[int, Captures]]
+DefinitionRow = tuple[str, str, int, int, int, str]
+"""A definition as it is written down: name, kind, start, end, end of signature, container."""
+ImportRow = tuple[str, tuple[str, ...]]
+"""An import as it is written down: module and names."""
+
+_SECTIONS: tuple[Section, ...] = ("definitions", "imports", "comments")
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """What one text defines, imports and uses, in the plain form in which it is written down."""
+
+    definitions: list[DefinitionRow]
+    imports: list[ImportRow]
+    words: FileWords
 
 
 @dataclass(slots=True)
@@ -95,10 +112,48 @@ def extract(language: Language | None, text: str) -> FileSymbols:
 
 def symbols_of(syntax: Syntax) -> FileSymbols:
     """Return the symbols of a text that is parsed already."""
-    asked = query(syntax.language, "definitions", "imports", "comments")  # one walk over the tree costs less than three
+    rows = rows_of(syntax)
+    return of_rows(rows.definitions, rows.imports, rows.words)
+
+
+def of_rows(definitions: Iterable[DefinitionRow], imports: Iterable[ImportRow], words: FileWords) -> FileSymbols:
+    """Return symbols that were written down."""
+    return FileSymbols(
+        tuple(
+            Definition(name, kind, Span(start, end), Span(start, signature_end), container)  # type: ignore[arg-type]
+            for name, kind, start, end, signature_end, container in definitions
+        ),
+        words.uses(),
+        tuple(Import(module, names) for module, names in imports),
+    )
+
+
+def rows_of(syntax: Syntax) -> Rows:
+    """Return what a text holds that is parsed already."""
+    language = syntax.language
+    asked = query(language, *_SECTIONS)  # one walk over the tree costs less than three
     matches = syntax.matches(asked) if asked else []
-    definitions = _definitions(syntax, matches)
-    return FileSymbols(definitions, _references(syntax, matches, definitions), _imports(syntax, matches))
+    imports_from, comments_from = _first_patterns(language)
+    parts: tuple[list[Any], list[Any], list[Any]] = ([], [], [])
+    for match in matches:
+        parts[(match[0] >= imports_from) + (match[0] >= comments_from)].append(match)
+    definitions = _definitions(syntax, parts[0])
+    code = syntax.code_only(parts[2])
+    words = words_of(syntax.source, code, reserved=_reserved(language.name), own=[each[0] for each in definitions])
+    return Rows(definitions, _imports(syntax, parts[1]), words)
+
+
+@cache
+def _first_patterns(language: Language) -> tuple[int, int]:
+    """Return the number of a language's first pattern about imports, and of the first about comments."""
+    definitions, imports = (query(language, section) for section in _SECTIONS[:2])
+    first = definitions.pattern_count if definitions else 0
+    return first, first + (imports.pattern_count if imports else 0)
+
+
+@cache
+def _reserved(name: str) -> frozenset[bytes]:
+    return frozenset(word.encode() for word in RESERVED[name])
 
 
 def definition_at(symbols: FileSymbols, offset: int) -> Definition | None:
@@ -107,7 +162,7 @@ def definition_at(symbols: FileSymbols, offset: int) -> Definition | None:
     return min(around, key=lambda d: (len(d.span), -d.span.start), default=None)
 
 
-def _definitions(syntax: Syntax, matches: Matches) -> tuple[Definition, ...]:
+def _definitions(syntax: Syntax, matches: Matches) -> list[DefinitionRow]:
     found: dict[int, _Found] = {}
     roles: dict[int, str] = {}
     guards: set[int] = set()  # names that a C header defines only to be read once
@@ -123,7 +178,7 @@ def _definitions(syntax: Syntax, matches: Matches) -> tuple[Definition, ...]:
             _merge(syntax, found, pattern, role, names[0], captures)
     named = (item for item in found.values() if item.name_start not in guards)
     ordered = sorted(named, key=lambda f: (f.start, -f.end, f.name_start))
-    return tuple(_without_repeated_fields(_contained(syntax, ordered)))
+    return list(_without_repeated_fields(_contained(syntax, ordered)))
 
 
 def _merge(
@@ -159,33 +214,31 @@ def _is_whole(capture: str) -> bool:
     return capture.startswith(("definition.", "container"))
 
 
-def _contained(syntax: Syntax, ordered: Iterable[_Found]) -> Iterable[Definition]:
+def _contained(syntax: Syntax, ordered: Iterable[_Found]) -> Iterator[DefinitionRow]:
     """Give each definition its container and settle the kinds that depend on it."""
-    around: list[tuple[int, str, str]] = []  # end, name, kind of the definitions that are open
+    around: list[tuple[int, str, str, str]] = []  # end, name, kind, path of the definitions that are open
     for item in ordered:
         while around and around[-1][0] < item.end:
             around.pop()
-        containers = around
+        above = len(around)
         if item.kind == "field":  # ``self.x = …`` belongs to the class, not to the method that sets it
-            while containers and containers[-1][2] in {"function", "method"}:
-                containers = containers[:-1]
-        if not item.kind.startswith("container") and item.name:
-            kind = _settled_kind(item.kind, in_class=bool(containers) and containers[-1][2] in CLASS_LIKE)
-            path = ".".join([*(part for _, part, _ in containers), *([item.owner] if item.owner else ())])
-            span, signature = _spans(syntax, item)
-            yield Definition(item.name, kind, span, signature, path)
+            while above and around[above - 1][2] in _ROUTINES:
+                above -= 1
+        path = around[above - 1][3] if above else ""
+        if item.name and not item.kind.startswith("container"):
+            in_class = bool(above) and around[above - 1][2] in CLASS_LIKE
+            kind = _IN_CLASS.get(item.kind, item.kind) if in_class else item.kind
+            container = f"{path}.{item.owner}" if path and item.owner else path or item.owner
+            yield (item.name, kind, *_spans(syntax, item), container)
         if item.kind in _HOLDERS:
-            around.append((item.end, item.name, item.kind))
+            around.append((item.end, item.name, item.kind, f"{path}.{item.name}" if above else item.name))
 
 
-def _settled_kind(kind: str, *, in_class: bool) -> Kind:
-    if in_class:
-        kind = {"function": "method", "variable": "field"}.get(kind, kind)
-    return next(known for known in KINDS if known == kind)
+def _spans(syntax: Syntax, item: _Found) -> tuple[int, int, int]:
+    """Return start and end of a definition, and the end of its signature.
 
-
-def _spans(syntax: Syntax, item: _Found) -> tuple[Span, Span]:
-    """Return all of a definition, and it from its start to its body, or its first lines when it has none."""
+    A signature goes to the body, or over the first lines of a definition that has none.
+    """
     source, to_offset = syntax.source, syntax.bytes_map.to_offset
     if item.body_start > item.start:
         end = item.body_start
@@ -196,42 +249,28 @@ def _spans(syntax: Syntax, item: _Found) -> tuple[Span, Span]:
             if end < 0:
                 end = item.end
                 break
-    end = item.start + len(source[item.start : end].rstrip())
+    while end > item.start and source[end - 1] in _BLANKS:
+        end -= 1
     whole = item.end
     while whole > end and source[whole - 1] in b"\r\n":  # C's directives hold the end of their line
         whole -= 1
     start = to_offset(item.start)
-    return Span(start, max(start, to_offset(whole))), Span(start, max(start, to_offset(end)))
+    return start, max(start, to_offset(whole)), max(start, to_offset(end))
 
 
-def _without_repeated_fields(definitions: Iterable[Definition]) -> Iterable[Definition]:
+def _without_repeated_fields(definitions: Iterable[DefinitionRow]) -> Iterator[DefinitionRow]:
     """Keep the first of several assignments to one field: it is where the field is made."""
     seen: set[tuple[str, str]] = set()
     for definition in definitions:
-        if definition.kind == "field":
-            key = (definition.container, definition.name)
+        if definition[1] == "field":
+            key = (definition[0], definition[5])
             if key in seen:
                 continue
             seen.add(key)
         yield definition
 
 
-def _references(syntax: Syntax, matches: Matches, definitions: Iterable[Definition]) -> Mapping[str, int]:
-    """Count the words of the code that are not reserved: the names of the references query, at a sixth of its price."""
-    found = Counter(words_alone(syntax.code_only(matches)).split())
-    reserved = RESERVED[syntax.language.name]
-    kept, words = as_names(found)
-    counts = {word: found[raw] for raw, word in zip(kept, words, strict=True) if word not in reserved}
-    for definition in definitions:  # the name in its own definition is no use of it
-        if definition.name in counts:
-            counts[definition.name] -= 1
-    used = {name: count for name, count in counts.items() if count > 0}
-    if len(used) <= REFERENCES_LIMIT:
-        return used
-    return dict(sorted(used.items(), key=lambda item: (-item[1], item[0]))[:REFERENCES_LIMIT])
-
-
-def _imports(syntax: Syntax, matches: Matches) -> tuple[Import, ...]:
+def _imports(syntax: Syntax, matches: Matches) -> list[ImportRow]:
     modules: dict[int, tuple[str, dict[str, None]]] = {}
     for _, captures in matches:
         for module in captures.get("import.module", ()):
@@ -240,7 +279,7 @@ def _imports(syntax: Syntax, matches: Matches) -> tuple[Import, ...]:
             start, end = begin[0].start_byte, captures.get("import.to", begin)[0].end_byte
             written = syntax.source[start:end].decode("utf-8", "replace")
             _take_import(syntax, modules, start, written, captures)
-    return tuple(Import(module, tuple(names)) for _, (module, names) in sorted(modules.items()) if module)
+    return [(module, tuple(names)) for _, (module, names) in sorted(modules.items()) if module]
 
 
 def _take_import(

@@ -3,23 +3,25 @@
 Immutable. Built from facts in one go, in a worker process where there is one; ``view.py`` lays changed files over them.
 """
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import count
 
 import numpy as np
 import numpy.typing as npt
 
-from spark_lsp.index.facts import Facts
+from spark_lsp.index.facts import Packed
 from spark_lsp.index.names import Names
 from spark_lsp.index.postings import Postings, build_postings
-from spark_lsp.index.symbols import KINDS, Definition, FileSymbols
-from spark_lsp.index.windows import WordWindows
+from spark_lsp.index.symbols import KINDS, Definition
+from spark_lsp.index.windows import FileWords
 from spark_lsp.text.edit import Span
 
 Ints = npt.NDArray[np.int32]
 Longs = npt.NDArray[np.int64]
 
-_KIND_NUMBERS = {kind: number for number, kind in enumerate(KINDS)}
+_KIND_NUMBERS: dict[str, int] = {kind: number for number, kind in enumerate(KINDS)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,16 +111,16 @@ class Tables:
     postings: Postings
 
 
-def build_tables(files: Iterable[tuple[FileRow, Facts]]) -> Tables:
+def build_tables(files: Iterable[tuple[FileRow, Packed]]) -> Tables:
     """Lay out the tables of files given in order of path."""
     rows: list[FileRow] = []
     found = _Definitions()
 
-    def streamed() -> Iterator[tuple[str, FileSymbols, WordWindows]]:
+    def streamed() -> Iterator[tuple[str, FileWords]]:
         for row, each in files:  # facts of ten thousand files at once would fill the memory
             found.add(len(rows), each)
             rows.append(row)
-            yield row.path, each.symbols, each.windows
+            yield row.path, each.words
 
     postings = build_postings(streamed(), found.names)  # the names are complete when the files are through
     return Tables(_file_columns(rows), found.columns(), postings)
@@ -142,23 +144,15 @@ class _Definitions:
     """Definitions as they come, column by column."""
 
     def __init__(self) -> None:
-        self.names: dict[str, int] = {}
-        self._containers: dict[str, int] = {"": 0}
+        self.names: defaultdict[str, int] = defaultdict(count().__next__)
+        self._containers: defaultdict[str, int] = defaultdict(count(1).__next__, {"": 0})
         self._rows: list[tuple[int, int, int, int, int, int, int]] = []
 
-    def add(self, file: int, facts: Facts) -> None:
-        names, containers = self.names, self._containers
+    def add(self, file: int, found: Packed) -> None:
+        names, containers, kinds = self.names, self._containers, _KIND_NUMBERS
         self._rows += [
-            (
-                names.setdefault(each.name, len(names)),
-                file,
-                _KIND_NUMBERS[each.kind],
-                each.span.start,
-                each.span.end,
-                each.signature_span.end,
-                containers.setdefault(each.container, len(containers)),
-            )
-            for each in facts.symbols.definitions
+            (names[name], file, kinds[kind], start, end, signature_end, containers[container])
+            for name, kind, start, end, signature_end, container in found.definitions
         ]
 
     def columns(self) -> DefinitionColumns:

@@ -10,12 +10,11 @@ from functools import cached_property
 from operator import itemgetter
 from typing import overload
 
-from spark_lsp.index.facts import NO_FACTS, PLAIN_TEXT, Facts
+from spark_lsp.index.facts import NO_FACTS, PLAIN_TEXT, Facts, packed
 from spark_lsp.index.layers import Layered
 from spark_lsp.index.postings import Postings
 from spark_lsp.index.symbols import Definition, FileSymbols
 from spark_lsp.index.tables import FileRow, Tables, build_tables
-from spark_lsp.index.windows import WordWindows
 
 __all__ = ["EMPTY_VIEW", "PLAIN_TEXT", "FileEntry", "IndexView"]
 
@@ -46,11 +45,6 @@ class FileEntry:
     def symbols(self) -> FileSymbols:
         """What the file defines, uses and imports; fetched when asked for, a tenth of a millisecond at worst."""
         return self.facts().symbols
-
-    @property
-    def windows(self) -> WordWindows:
-        """The words of the file."""
-        return self.facts().windows
 
     @property
     def text(self) -> str:
@@ -281,7 +275,7 @@ def rebuilt(view: IndexView) -> IndexView:
     if not view.stale:
         return view
     entries = [view.files[path] for path in sorted(view.files)]
-    tables = build_tables((entry.row, entry.facts()) for entry in entries)
+    tables = build_tables((entry.row, packed(entry.facts())) for entry in entries)
     return view_of(tables, view.files)
 
 

@@ -21,7 +21,7 @@ import msgspec
 import psutil
 
 from spark_lsp.index.cache import read_only
-from spark_lsp.index.facts import Facts, IsKnown, Looked, decoded, facts_of, look_at, looked_of
+from spark_lsp.index.facts import IsKnown, Looked, Packed, look_at, looked_of, packed_of, unpacked
 from spark_lsp.index.frozen import write
 from spark_lsp.index.tables import FileRow, build_tables
 from spark_lsp.text.document import content_hash
@@ -113,7 +113,7 @@ def done(job: Job) -> Answer:
 
 def _done(job: Job) -> Answer:
     if isinstance(job, ParseText):
-        return Answer((looked_of(job.path, content_hash(job.text), facts_of(job.path, job.text)),))
+        return Answer((looked_of(job.path, content_hash(job.text), packed_of(job.path, job.text)),))
     if isinstance(job, Freeze):
         tables = build_tables(_kept(Path(job.cache_path)))
         write(Path(job.out_path), tables, maker=job.maker)
@@ -157,7 +157,7 @@ def _known(cache_path: str | None) -> tuple[IsKnown, sqlite3.Connection | None]:
     return known, connection
 
 
-def _kept(cache_path: Path) -> Iterator[tuple[FileRow, Facts]]:
+def _kept(cache_path: Path) -> Iterator[tuple[FileRow, Packed]]:
     """Read all files of a cache in order of path."""
     connection = read_only(cache_path)
     if connection is None:
@@ -168,7 +168,7 @@ def _kept(cache_path: Path) -> Iterator[tuple[FileRow, Facts]]:
             "JOIN symbols USING (content_hash, language) ORDER BY CAST(path AS BLOB)"
         )
         for *row, payload in rows:
-            yield FileRow(*row), decoded(payload)
+            yield FileRow(*row), unpacked(payload)
 
 
 def main() -> None:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spark_lsp.index import frozen
-from spark_lsp.index.facts import facts_of, looked_of
+from spark_lsp.index.facts import facts_of, looked_of, packed_of
 from spark_lsp.index.names import Names, NumberOf
 from spark_lsp.index.tables import FileRow, Tables, build_tables
 
@@ -41,9 +41,9 @@ SOURCES = {
 def tables_of(sources: dict[str, str]) -> Tables:
     rows = []
     for path, text in sorted(sources.items()):
-        looked = looked_of(path, f"{len(text):032x}", facts_of(path, text))
+        looked = looked_of(path, f"{len(text):032x}", packed_of(path, text))
         row = FileRow(path, looked.content_hash, looked.language, len(text), 7, looked.definitions, looked.uses)
-        rows.append((row, facts_of(path, text)))
+        rows.append((row, packed_of(path, text)))
     return build_tables(rows)
 
 

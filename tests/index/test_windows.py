@@ -1,0 +1,57 @@
+"""The words of a text and its windows, against the plain way to find them."""
+
+import re
+from collections import Counter
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from spark_lsp.index import windows
+from spark_lsp.index.windows import WINDOW_LINES, FileWords, words_of
+
+pieces = st.sampled_from(["ab", "abc", "long_name", "if", "x", "größe", "é", "12", "3d", "“q”", " ", ".", "\n", "\n\n"])
+texts = st.lists(pieces, max_size=120).map("".join)
+
+
+def windows_of(words: FileWords) -> list[set[str]]:
+    names = [raw.decode() for raw in words.raw_names()]
+    members = iter(np.frombuffer(words.members, np.uint16).tolist())
+    return [{names[next(members)] for _ in range(size)} for size in np.frombuffer(words.sizes, np.uint16).tolist()]
+
+
+def plain_windows(text: str) -> list[set[str]]:
+    lines = text.split("\n")
+    cuts = ["\n".join(lines[start : start + WINDOW_LINES]) for start in range(0, len(lines), WINDOW_LINES)]
+    return [{word for word in re.findall(r"\w+", cut) if word.isidentifier()} for cut in cuts]
+
+
+@given(texts)
+def test_windows_hold_the_names_of_their_lines(text: str) -> None:
+    text = text.replace("“", " ").replace("”", " ")  # bytes alone do not end a word at such a sign
+    found = windows_of(words_of(text.encode(), text.encode()))
+    expected = [{word for word in each if len(word) >= windows.WORD_LENGTH} for each in plain_windows(text)]
+    assert found == (expected if any(expected) or found else [])
+
+
+@given(texts)
+def test_uses_are_counted_in_code_without_reserved_words_and_what_the_file_defines(text: str) -> None:
+    code = re.sub(r"long_name|\.", lambda found: " " * len(found[0]), text)
+    words = words_of(text.encode(), code.encode(), reserved=[b"if"], own=["abc", "abc", "nowhere"])
+    standing = re.findall(r"\w[\w“”]*|[“”][\w“”]*", text.replace(".", " "))
+    counts = Counter(word for word in standing if word.isidentifier() and word != "if")
+    counts.subtract({"abc": 2})
+    blank = {word for word in counts if word.startswith("long_name")}
+    assert words.uses() == {word: count for word, count in counts.items() if count > 0 and word not in blank}
+
+
+def test_names_beyond_the_limits_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    source = b"often often often once twice twice\n" * 2
+    monkeypatch.setattr(windows, "USES_LIMIT", 2)
+    assert words_of(source, source).uses() == {"often": 6, "twice": 4}
+    monkeypatch.setattr(windows, "WORDS_LIMIT", 1)
+    words = words_of(source, source)
+    assert (words.raw_names(), windows_of(words)) == ([b"often"], [{"often"}])
+    monkeypatch.setattr(windows, "WINDOWS_LIMIT", 2)
+    assert len(windows_of(words_of(source * 100, source * 100))) == 2
