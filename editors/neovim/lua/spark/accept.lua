@@ -36,7 +36,7 @@ end
 ---@return boolean accepted
 local function partly(next_part)
   local suggestion, view = ghost.get()
-  if not (suggestion and view) then
+  if not suggestion or not view then
     return false
   end
   local _, _, end_row, end_col = suggestion:range()
@@ -56,7 +56,7 @@ local function partly(next_part)
   local text = suggestion.item.insertText
   local client = vim.lsp.get_client_by_id(suggestion.client_id)
   if client then
-    client:notify("textDocument/didPartiallyAcceptCompletion", {
+    client:notify("textDocument/didPartiallyAcceptCompletion" --[[@as any]], {
       item = suggestion.item,
       acceptedLength = position.utf16_length(text:sub(1, #text - #left)),
     })
@@ -67,7 +67,7 @@ end
 ---@return boolean accepted
 function M.all()
   local suggestion, view = ghost.get()
-  if not (suggestion and view) then
+  if not suggestion or not view then
     return false
   end
   finish(suggestion, view)

@@ -41,7 +41,7 @@ local function partly(next_part)
     on_accept = function(item)
       local rest = rest_of(item)
       local part = rest and next_part(rest)
-      if not (rest and part) or part == rest then
+      if not rest or not part or part == rest then
         return item
       end
       local row, col = unpack(vim.api.nvim_win_get_cursor(0))
@@ -49,7 +49,7 @@ local function partly(next_part)
       local client = vim.lsp.get_client_by_id(item.client_id)
       if client then
         local text = item.insert_text --[[@as string]]
-        client:notify("textDocument/didPartiallyAcceptCompletion", {
+        client:notify("textDocument/didPartiallyAcceptCompletion" --[[@as any]], {
           item = { insertText = text, command = item.command },
           acceptedLength = position.utf16_length(text:sub(1, #text - #rest + #part)),
         })
@@ -133,7 +133,7 @@ function M.dismiss()
     on_accept = function(item)
       local client = vim.lsp.get_client_by_id(item.client_id)
       if client then
-        client:notify("textDocument/didDismissCompletion", {
+        client:notify("textDocument/didDismissCompletion" --[[@as any]], {
           item = { insertText = item.insert_text, command = item.command },
         })
       end

@@ -9,6 +9,13 @@ function M.get(bufnr)
   return vim.lsp.get_clients({ name = "spark", bufnr = bufnr or 0 })[1] or vim.lsp.get_clients({ name = "spark" })[1]
 end
 
+--- How the server is started.
+---@return vim.lsp.Config
+function M.config()
+  local configs = vim.lsp.config --[[@as table<string, vim.lsp.Config>]]
+  return configs.spark
+end
+
 --- Run one of the server's commands and say so when it fails.
 ---@param command string
 ---@param arguments? any[]

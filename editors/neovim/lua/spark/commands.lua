@@ -18,8 +18,11 @@ local function ask(method, params, done)
     vim.notify("Spark is not running here. :checkhealth spark says why.", vim.log.levels.WARN)
     return
   end
-  local value = type(params) == "function" and params(running) or params
-  running:request(method, value, function(err, result)
+  local value = params
+  if type(value) == "function" then
+    value = value(running)
+  end
+  running:request(method --[[@as any]], value, function(err, result)
     if err then
       vim.notify(("Spark: %s"):format(err.message), vim.log.levels.ERROR)
     else
@@ -36,7 +39,7 @@ end
 ---@param call vim.api.keyset.create_user_command.command_args
 ---@param instruction string
 local function rewrite(call, instruction)
-  local last = vim.api.nvim_buf_get_lines(0, call.line2 - 1, call.line2, true)[1]
+  local last = vim.api.nvim_buf_get_lines(0, call.line2 - 1, call.line2, true)[1] or ""
   local running = client.get(0)
   local encoding = running and running.offset_encoding or "utf-16"
   local range = {
@@ -121,7 +124,7 @@ local subcommands = {
   doctor = {
     about = "look for whatever keeps Spark from working",
     run = function()
-      local cmd = vim.lsp.config.spark.cmd
+      local cmd = client.config().cmd
       local program = type(cmd) == "table" and cmd[1] or "spark-lsp"
       say({ "Spark: looking at everything." })
       vim.system({ program, "doctor" }, { text = true }, function(done)

@@ -14,7 +14,7 @@ local function tell()
   local client = vim.lsp.get_clients({ name = "spark", bufnr = 0 })[1]
   if client and client.initialized then
     local params = vim.lsp.util.make_position_params(0, client.offset_encoding)
-    client:notify("textDocument/didFocus", params)
+    client:notify("textDocument/didFocus" --[[@as any]], params)
   end
 end
 

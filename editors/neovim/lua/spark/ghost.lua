@@ -45,7 +45,7 @@ end
 ---@return boolean visible
 local function refresh()
   local view = current and current:view()
-  if not (current and view) then
+  if not current or not view then
     drop()
     return false
   end
@@ -58,7 +58,7 @@ local function tell_shown(suggestion)
   local client = vim.lsp.get_client_by_id(suggestion.client_id)
   if client and not suggestion.shown then
     suggestion.shown = true
-    client:notify("textDocument/didShowCompletion", { item = suggestion.item })
+    client:notify("textDocument/didShowCompletion" --[[@as any]], { item = suggestion.item })
   end
 end
 
@@ -115,9 +115,10 @@ local function turn(step)
   end, candidates)
   for index, candidate in ipairs(fitting) do
     if candidate == current then
-      current = fitting[(index - 1 + step) % #fitting + 1]
+      local chosen = fitting[(index - 1 + step) % #fitting + 1] --[[@as spark.Suggestion]]
+      current = chosen
       refresh()
-      tell_shown(current)
+      tell_shown(chosen)
       return
     end
   end
@@ -128,7 +129,7 @@ end
 ---@param items spark.Item[]
 local function choose_from(request, items)
   local shown = current and current:view()
-  if not (current and shown) then
+  if not current or not shown then
     return
   end
   candidates = { current }
@@ -269,7 +270,7 @@ function M.dismiss()
   M.hide()
   local client = dismissed and vim.lsp.get_client_by_id(dismissed.client_id)
   if dismissed and client then
-    client:notify("textDocument/didDismissCompletion", { item = dismissed.item })
+    client:notify("textDocument/didDismissCompletion" --[[@as any]], { item = dismissed.item })
   end
   return dismissed ~= nil
 end

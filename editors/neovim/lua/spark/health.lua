@@ -4,7 +4,7 @@ local M = {}
 
 ---@param cmd string[]
 local function check_server(cmd)
-  local program = vim.fn.exepath(cmd[1])
+  local program = vim.fn.exepath(cmd[1] or "")
   if program == "" then
     vim.health.error(("`%s` is not executable or not on PATH."):format(cmd[1]), {
       "Install the server: pip install spark-lsp",
@@ -54,7 +54,7 @@ function M.check()
   end
   local builtin = require("spark.config").builtin()
   vim.health.ok(builtin and "suggestions: vim.lsp.inline_completion" or "suggestions: Spark's own ghost text")
-  local cmd = vim.lsp.config.spark.cmd
+  local cmd = require("spark.client").config().cmd
   if type(cmd) == "table" then
     check_server(cmd)
   end

@@ -28,8 +28,10 @@ end
 ---@return boolean
 local function shower(name, step)
   if require("spark.config").builtin() then
-    return require("spark.builtin")[name](step)
+    local show = require("spark.builtin")[name] ---@type fun(step?: integer): boolean
+    return show(step)
   end
+  ---@type table<string, fun(step?: integer): boolean>
   local own = {
     visible = require("spark.ghost").visible,
     accept = require("spark.accept").all,

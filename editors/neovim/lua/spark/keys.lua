@@ -14,16 +14,19 @@ local function is_indent()
   return view ~= nil and before:match("^%s*$") ~= nil and view.rest:match("^[ \t]") ~= nil
 end
 
+---@alias spark.KeyName "accept"|"accept_word"|"accept_line"|"dismiss"|"next"|"previous"|"request"
+
 ---@class spark.KeyRow
----@field name string             field of spark.Keys
----@field run string              function of require("spark")
+---@field name spark.KeyName      field of spark.Keys
+---@field run spark.KeyName       function of require("spark")
+---@field accepts? boolean        it changes the text
 ---@field when? fun(): boolean    default: a suggestion is visible
 
 ---@type spark.KeyRow[]
 local rows = {
-  { name = "accept", run = "accept" },
-  { name = "accept_word", run = "accept_word" },
-  { name = "accept_line", run = "accept_line" },
+  { name = "accept", run = "accept", accepts = true },
+  { name = "accept_word", run = "accept_word", accepts = true },
+  { name = "accept_line", run = "accept_line", accepts = true },
   { name = "dismiss", run = "dismiss" },
   { name = "next", run = "next" },
   { name = "previous", run = "previous" },
@@ -42,7 +45,7 @@ local function press(row, lhs)
     return fallback.keys(lhs)
   end
   -- <C-g>u: what was accepted is undone in one step, without what was typed before it.
-  local undo_point = vim.startswith(row.name, "accept") and "<C-g>u" or ""
+  local undo_point = row.accepts and "<C-g>u" or ""
   return ("%s<Cmd>lua require('spark').%s()<CR>"):format(undo_point, row.run)
 end
 
@@ -70,7 +73,7 @@ function M.map_builtin(bufnr, keys)
         if not (row.when or require("spark.builtin").visible)() or not require("spark")[row.run]() then
           return fallback.keys(lhs)
         end
-        return vim.startswith(row.name, "accept") and "<C-g>u" or ""
+        return row.accepts and "<C-g>u" or ""
       end, { buffer = bufnr, expr = true, replace_keycodes = true, desc = "Spark: " .. row.name:gsub("_", " ") })
     end
   end

@@ -8,7 +8,7 @@ local M = {}
 ---@return integer row, integer col 0-based, in bytes, clamped to the buffer
 function M.to_bytes(bufnr, position, encoding)
   local row = math.min(position.line, vim.api.nvim_buf_line_count(bufnr) - 1)
-  local line = vim.api.nvim_buf_get_lines(bufnr, row, row + 1, true)[1]
+  local line = vim.api.nvim_buf_get_lines(bufnr, row, row + 1, true)[1] or ""
   return row, vim.str_byteindex(line, encoding, position.character, false)
 end
 

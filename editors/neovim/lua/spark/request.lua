@@ -55,7 +55,7 @@ function Request:send(params, on_items)
     params.partialResultToken = self.token
   end
   local method = self.streaming and STREAM or STANDARD
-  local _, id = self.client:request(method, params, function(err, result)
+  local _, id = self.client:request(method --[[@as any]], params, function(err, result)
     if self.token then
       stream.close(self.token)
     end

@@ -1,10 +1,14 @@
 -- Partial results: who waits for which token.
 
+---@class spark.Partial      value of $/progress in one of our streams
+---@field sequence integer
+---@field items spark.Item[]
+
 local M = {}
 
 local prefix = "spark-stream-"
 local count = 0
-local listeners = {} ---@type table<string, fun(items: spark.Item[])>
+local listeners = {} ---@type table<lsp.ProgressToken, fun(value: spark.Partial)>
 
 --- The returned token identifies the stream until `close`. Values are cumulative, so one that comes late is dropped.
 ---@param on_items fun(items: spark.Item[])
@@ -32,9 +36,9 @@ end
 ---@param params lsp.ProgressParams
 ---@param ctx lsp.HandlerContext
 function M.on_progress(err, params, ctx)
-  local listener = listeners[params.token]
+  local listener = listeners[params.token] ---@type fun(value: spark.Partial)?
   if listener then
-    listener(params.value)
+    listener(params.value --[[@as spark.Partial]])
   elseif not vim.startswith(tostring(params.token), prefix) then
     return vim.lsp.handlers["$/progress"](err, params, ctx)
   end

@@ -50,7 +50,8 @@ function Suggestion:range()
   if #mark == 0 then
     return nil, 0, 0, 0
   end
-  return mark[1], mark[2], mark[3].end_row, mark[3].end_col
+  local details = mark[3] --[[@as vim.api.keyset.extmark_details]]
+  return mark[1], mark[2], details.end_row --[[@as integer]], details.end_col --[[@as integer]]
 end
 
 --- What to draw at the cursor, or nil when the text before the cursor no longer agrees with the suggestion.
@@ -62,8 +63,10 @@ function Suggestion:view()
   local start_row, start_col, end_row, end_col = self:range()
   local row, col = unpack(vim.api.nvim_win_get_cursor(0))
   row = row - 1
-  local outside = not start_row
-    or row < start_row
+  if not start_row then
+    return nil
+  end
+  local outside = row < start_row
     or (row == start_row and col < start_col)
     or row > end_row
     or (row == end_row and col > end_col)
