@@ -39,7 +39,7 @@ def main() -> int:
     parser.add_argument("--lists", action="store_true", help="measure how long lists of actions take instead")
     told = parser.parse_args()
     if told.lists:
-        sys.stdout.write(measure(Path(__file__).resolve().parents[2] / "spark_lsp"))
+        sys.stdout.write(measure(Path(__file__).resolve().parents[2]))
         return 0
     wanted = set(told.modules.split(",")) - {""}
     actions = tuple(told.actions.split(","))

@@ -6,18 +6,24 @@ one run of the tests judges them all; a failing run is taken apart.
 
 import ast
 import random
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from scripts.prove_actions.packages import Package, Reached, failing, modules, reached, unpacked
 from scripts.prove_actions.real import Tally, first_guilty
 from scripts.prove_actions.trials import Outcome, attempt, functions, places
 
+MOST_WRONG: Final = 4
+"""After so many wrong edits a round is given up."""
+
 
 @dataclass(frozen=True, slots=True)
 class _Step:
     path: str
+    name: str
     outcome: Outcome
 
 
@@ -36,28 +42,64 @@ def prove_package(
     texts = modules(package, root)
     tally.modules |= {f"{package.name} {path}" for path, _line, _name in run if path in texts}
     for seed in seeds:
-        dice = random.Random(f"{seed} {package.name}")  # noqa: S311 - chooses places, keeps no secret
-        steps = _edited(texts, run, dice, most, actions, tally)
+        wrong: set[tuple[str, str]] = set()
+        while (found := _round(package, root, texts, run, f"{seed} {package.name}", most, actions, wrong, tally)) and (
+            len(wrong) < MOST_WRONG
+        ):
+            wrong.add(found)
 
-        def failing_at(number: int, steps: list[_Step] = steps) -> str:
-            after = {step.path: step.outcome.text or "" for step in steps[: number + 1]}
-            return failing(package, root, after)
 
-        if steps and failing_at(len(steps) - 1) and (found := first_guilty(len(steps), failing_at)):
-            step = steps[found[0]]
-            told = f"{step.outcome.action} in {step.path} at {step.outcome.place}: {found[1]}"
-            tally.wrong.append(f"{package.name}: {told}")
+def _round(
+    package: Package,
+    root: Path,
+    texts: dict[str, str],
+    run: Reached,
+    seed: str,
+    most: int,
+    actions: tuple[str, ...],
+    wrong: AbstractSet[tuple[str, str]],
+    tally: Tally,
+) -> tuple[str, str] | None:
+    """Run one round without the functions in which an edit was wrong; return the next such function.
+
+    Only a round that the tests pass is counted: what stands behind a wrong edit was not judged.
+    """
+    tried = Tally()
+    dice = random.Random(seed)  # noqa: S311 - chooses places, keeps no secret
+    steps = _edited(texts, [each for each in _places(texts, run) if each not in wrong], dice, most, actions, tried)
+
+    def failing_at(number: int) -> str:
+        after = {step.path: step.outcome.text or "" for step in steps[: number + 1]}
+        return failing(package, root, after)
+
+    found = first_guilty(len(steps), failing_at) if steps and failing_at(len(steps) - 1) else None
+    if found is None:
+        tally.applied += tried.applied
+        tally.refused += tried.refused
+        return None
+    step = steps[found[0]]
+    tally.applied[step.outcome.action] += 1
+    tally.wrong.append(f"{package.name}: {step.outcome.action} in {step.path} at {step.outcome.place}: {found[1]}")
+    return step.path, step.name
+
+
+def _places(texts: Mapping[str, str], run: Reached) -> list[tuple[str, str]]:
+    return [(path, name) for path, text in sorted(texts.items()) for name in names_run(path, text, run)]
 
 
 def _edited(
-    texts: dict[str, str], run: Reached, dice: random.Random, most: int, actions: tuple[str, ...], tally: Tally
+    texts: Mapping[str, str],
+    functions_left: list[tuple[str, str]],
+    dice: random.Random,
+    most: int,
+    actions: tuple[str, ...],
+    tally: Tally,
 ) -> list[_Step]:
     """Try one action in each of some functions, each on the text that the one before has left."""
     now = dict(texts)
-    places_left = [(path, name) for path, text in sorted(texts.items()) for name in names_run(path, text, run)]
-    dice.shuffle(places_left)
+    dice.shuffle(functions_left)
     steps: list[_Step] = []
-    for path, name in places_left:
+    for path, name in functions_left:
         if len(steps) == most:
             break
         found = dict(_qualified(ast.parse(now[path]))).get(name)
@@ -70,7 +112,7 @@ def _edited(
             tally.refused[action, outcome.message] += 1
             continue
         tally.applied[action] += 1
-        steps.append(_Step(path, outcome))
+        steps.append(_Step(path, name, outcome))
         now[path] = outcome.text
     return steps
 
