@@ -31,6 +31,8 @@ class Variable:
     at: int
     uses: tuple[Span, ...]
     is_statement: bool = False
+    is_module_name: bool = False
+    """Whether the name becomes one of a module that others import: a public one would be part of what it offers."""
 
     def edits(self, name: str) -> tuple[Edit, ...]:
         """Return the edits: the assignment, and the name in place of each expression."""
@@ -101,7 +103,10 @@ def variable_for(source: Source, piece: Piece) -> Variable | str:
     is_statement = isinstance(statement, ast.Expr) and statement.value is node
     own = [] if is_statement else [piece.replaced or piece.span]
     uses = (*own, *(source.span(each) for each in found))
-    return Variable(source, node, source.span(statement).start, uses, is_statement)
+    is_module_name = isinstance(piece.scope, ast.Module) and any(
+        isinstance(each, (*FUNCTIONS, ast.ClassDef)) for each in piece.scope.body
+    )
+    return Variable(source, node, source.span(statement).start, uses, is_statement, is_module_name)
 
 
 def _unfit(source: Source, piece: Piece, node: ast.expr) -> str:
