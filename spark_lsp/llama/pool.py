@@ -15,6 +15,10 @@ TAILS: Final = range(SCRATCH + 1, 5)
 """One for each answer that runs at a time, and for each of the last documents: coming back to one costs nothing."""
 TRUNKS: Final = range(5, SEQUENCES)
 
+MOST_RESIDENT: Final = 2.0
+"""How much a trunk and all others may hold together where each decode pays for all, in lengths of that trunk: with the
+one that serves until it is read."""
+MOST_RESIDENT_TAILS: Final = 2_048  # tokens of tails beside them
 _WORTH_KEEPING: Final = 0.5  # share of a tail that must be of use for the tail to be taken over
 
 
@@ -66,7 +70,19 @@ class Pool:
                 self.before_eviction(target)
             self._begin(target, common, len(run))
         self._hold(holder, target)
+        if self.context.pays_for_all:
+            to_read = len(run) - len(self.context.mirrors[target])
+            self._shed(target, int(MOST_RESIDENT * len(run)) + MOST_RESIDENT_TAILS - to_read)
         return target
+
+    def _shed(self, kept: int, most_tokens: int) -> None:
+        """Forget trunks that nobody reads until so much is resident; the one used last beside ``kept`` always stays."""
+        cells = self.context.cells
+        idle = [each for each in self.trunks() if each != kept and each not in self._holders][1:]
+        while idle and cells.capacity - cells.free > most_tokens:
+            victim = idle.pop()
+            self.before_eviction(victim)
+            self.context.truncate(victim, 0)
 
     def promote(self, tail: int, run: TokenRun) -> None:
         """Keep the stable part of a tail as a trunk, where one can grow to it or none is there yet."""

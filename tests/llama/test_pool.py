@@ -11,6 +11,7 @@ import pytest
 
 from spark_lsp.engine.base import Control, Infill, Piece, PromptPart, Sampling, Usage
 from spark_lsp.errors import EngineFailed
+from spark_lsp.llama import pool as pool_module
 from spark_lsp.llama.bench import CROWDED_TOKENS, Bench
 from spark_lsp.llama.context import MOST_DRAFT_TOKENS, SEQUENCES, Context
 from spark_lsp.llama.generate import Generation
@@ -79,6 +80,27 @@ def lengths(context: Context, which: range) -> list[int]:
     return sorted(len(context.mirrors[each]) for each in which if len(context.mirrors[each]))
 
 
+@pytest.mark.parametrize(("pays_for_all", "kept"), [(True, 2), (False, 4)])
+def test_old_trunks_go_where_each_decode_pays_for_them(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, *, pays_for_all: bool, kept: int
+) -> None:
+    """With plain attention. The one that serves until the new one is read stays: coming back to it costs nothing."""
+    context = context_of(bench)
+    monkeypatch.setattr(context, "pays_for_all", pays_for_all)
+    monkeypatch.setattr(pool_module, "MOST_RESIDENT_TAILS", 0)
+    for number in range(4):
+        read(bench, trunk(number))
+        assert context.cells.capacity - context.cells.free == sum(lengths(context, TRUNKS)) - sharing(context)
+    assert len(lengths(context, TRUNKS)) == kept
+    assert read(bench, trunk(2)).prefill_tokens == 0
+
+
+def sharing(context: Context) -> int:
+    """Return how many cells are counted once more for each further trunk that they belong to."""
+    places = np.concatenate([context.mirrors[each].places for each in TRUNKS])
+    return len(places) - len(np.unique(places))
+
+
 def test_a_tail_shares_the_trunk_and_typing_costs_the_key(bench: Bench) -> None:
     whole = read(bench, trunk(1, 2))
     assert whole.prefill_tokens == whole.prompt_tokens
@@ -121,7 +143,10 @@ def test_another_trunk_is_read_while_the_old_one_serves(bench: Bench) -> None:
     assert ask(bench, trunk(1, 2, 3) + hole("z")).cached_tokens >= old.prompt_tokens
 
 
-def test_when_cells_run_out_tails_go_first_and_then_the_oldest_trunk(bench: Bench) -> None:
+def test_when_cells_run_out_tails_go_first_and_then_the_oldest_trunk(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(context_of(bench), "pays_for_all", False)  # else old trunks go before cells run out
     first, second = (read(bench, trunk(n, lines=75)) for n in (1, 2))
     ask(bench, trunk(1, lines=75) + hole("x = 1\n" * 30))
     context = context_of(bench)
