@@ -8,6 +8,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections import deque
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -39,6 +40,9 @@ TEXT_ROWS = range(100, 450)
 """Where the window has its text: below its bars, above the status."""
 POPUP_PIXELS = 800
 """A menu changes more of the text than a key and a blinking cursor do."""
+
+RESTING_LOOKS = 12
+"""Looks at the screen, some 20 ms apart, less than the cursor takes to blink."""
 
 
 class Kate:
@@ -190,8 +194,20 @@ def offered(editor: Kate, key: str) -> str | None:
     if not items:
         editor.desktop.press("BackSpace")
         return None
-    editor.desktop.wait("the menu", lambda: changed(before, editor.desktop.pixels()) > POPUP_PIXELS)
+    editor.desktop.wait("the menu", lambda: changed(before, at_rest(editor)) > POPUP_PIXELS)
     return items[0]["textEdit"]["newText"]
+
+
+def at_rest(editor: Kate) -> bytes:
+    """Return what is on the screen once it stays: a menu that is still being drawn takes no key yet."""
+    frames: deque[bytes] = deque(maxlen=RESTING_LOOKS)
+
+    def stays() -> bool:
+        frames.append(editor.desktop.pixels())
+        return len(frames) == RESTING_LOOKS and len(set(frames)) == 1
+
+    editor.desktop.wait("a screen that stays", stays)
+    return frames[-1]
 
 
 def statuses(editor: Kate) -> set[str]:
