@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from scripts.prove_actions.running import failure_of
+
 MANIFEST: Final = Path(__file__).with_name("packages.toml")
 TESTS_LIMIT_S: Final = 300.0
 _SHORT = 1600
@@ -130,17 +132,5 @@ def _run(package: Package, copy: Path, more: Mapping[str, str], options: list[st
     own = {"PYTHONPATH": found, "PYTHONDONTWRITEBYTECODE": "1", "PYTHONHASHSEED": "0"}
     variables = {**os.environ, **own, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", **more}
     command = [sys.executable, "-W", "ignore", "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "-c", os.devnull]
-    try:
-        done = subprocess.run(
-            [*command, "--rootdir", str(copy), *options, *package.options, *package.tests],
-            cwd=copy,
-            env=variables,
-            capture_output=True,
-            text=True,
-            timeout=TESTS_LIMIT_S,
-            check=False,
-            stdin=subprocess.DEVNULL,
-        )
-    except subprocess.TimeoutExpired:
-        return f"not finished after {TESTS_LIMIT_S:.0f} s"
-    return "" if done.returncode == 0 else ((done.stdout + done.stderr)[-_SHORT:] or "failed")
+    command += ["--rootdir", str(copy), *options, *package.options, *package.tests]
+    return failure_of(command, copy, variables, limit_s=TESTS_LIMIT_S, most_characters=_SHORT)

@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -29,20 +30,28 @@ def failing(subject: Subject, text: str) -> str:
     with tempfile.TemporaryDirectory(prefix="prove-") as folder:
         _shadow(subject, text, Path(folder))
         variables = {**os.environ, "PYTHONPATH": folder, "PYTHONDONTWRITEBYTECODE": "1", "PYTHONHASHSEED": "0"}
-        try:
-            done = subprocess.run(
-                [sys.executable, "-W", "ignore", "-m", "unittest", "-f", subject.tests],
-                cwd=folder,
-                env=variables,
-                capture_output=True,
-                text=True,
-                timeout=TESTS_LIMIT_S,
-                check=False,
-                stdin=subprocess.DEVNULL,
-            )
-        except subprocess.TimeoutExpired:
-            return f"not finished after {TESTS_LIMIT_S:.0f} s"
-        return "" if done.returncode == 0 else (done.stderr[-_SHORT * 4 :] or "failed")
+        command = [sys.executable, "-W", "ignore", "-m", "unittest", "-f", subject.tests]
+        return failure_of(command, Path(folder), variables, limit_s=TESTS_LIMIT_S, most_characters=_SHORT * 4)
+
+
+def failure_of(
+    command: Sequence[str], folder: Path, variables: Mapping[str, str], *, limit_s: float, most_characters: int
+) -> str:
+    """Run tests by a command; return the end of what they said when one failed, empty when all passed."""
+    try:
+        done = subprocess.run(
+            command,
+            cwd=folder,
+            env=variables,
+            capture_output=True,
+            text=True,
+            timeout=limit_s,
+            check=False,
+            stdin=subprocess.DEVNULL,
+        )
+    except subprocess.TimeoutExpired:
+        return f"not finished after {limit_s:.0f} s"
+    return "" if done.returncode == 0 else ((done.stdout + done.stderr)[-most_characters:] or "failed")
 
 
 def _shadow(subject: Subject, text: str, folder: Path) -> None:
