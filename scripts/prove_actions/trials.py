@@ -52,7 +52,7 @@ def extract_variable(text: str, span: Span) -> Edits | str:
     made = variable_at(target_in(text, span))
     if isinstance(made, str):
         return made
-    name = free_name("found", words_of(text))
+    name = free_name(made.suited("found"), words_of(text))
     return made.edits(name) if made.is_faithful(name) else "The selection cannot be moved without a change."
 
 

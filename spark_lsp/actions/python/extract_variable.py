@@ -36,13 +36,12 @@ class ExtractVariable:
         if isinstance(made, str):
             return refused(self.id, made)
         taken = names_in_use(made.source.tree)
-        mark = "_" if made.is_module_name else ""
-        plain = free_name(mark + name_of_value(made.node), taken)
+        plain = free_name(made.suited(name_of_value(made.node)), taken)
         hole = Hole(apply_edits(target.snapshot.text, made.edits(plain)), made.at)
         without = Hole(hole.text[: made.at] + hole.text[made.at + len(plain) :], made.at)
         name, usage = await named(target, tools, without, taken, plain)
-        if not name.startswith(mark):
-            name = free_name(mark + name, taken)
+        if name != made.suited(name):
+            name = free_name(made.suited(name), taken)
         if not await asyncio.to_thread(made.is_faithful, name):
             return refused(self.id, UNFAITHFUL)
         return Proposal(self.id, made.edits(name), usage=usage)

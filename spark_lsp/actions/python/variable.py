@@ -34,6 +34,10 @@ class Variable:
     is_module_name: bool = False
     """Whether the name becomes one of a module that others import: a public one would be part of what it offers."""
 
+    def suited(self, name: str) -> str:
+        """Return a name as it suits the place: private where it would be one of a module's."""
+        return f"_{name}" if self.is_module_name and not name.startswith("_") else name
+
     def edits(self, name: str) -> tuple[Edit, ...]:
         """Return the edits: the assignment, and the name in place of each expression."""
         text = self.source.text
