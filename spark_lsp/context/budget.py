@@ -28,6 +28,9 @@ LINE_TOKENS = 128
 The whole window is read only when its edges move or another file is opened."""
 BEARABLE = 1.25
 """How much dearer a trunk may make each token where the machine misses the target even without one."""
+STEADY = 1.3
+"""By how much the measured cost must change for another budget: other programs move it by a tenth from one read to the
+next, and each change of a window or a tail makes all of it be read again."""
 KEEP = 2.0
 """How far over the target a line may be behind a trunk that is resident: reading another one costs far more."""
 
@@ -86,6 +89,12 @@ def budget_for(
     trunk = min(trunk, total - volatile)
     prefix, suffix = int(volatile * PREFIX_SHARE), int(volatile * SUFFIX_SHARE)
     return Budget(trunk + volatile, trunk, volatile - prefix - suffix, prefix, suffix)
+
+
+def steady_cost(used: ReadCost, measured: ReadCost, resident_tokens: int) -> ReadCost:
+    """Return the cost that budgets go by: the one in use, until the measured one is clearly another there."""
+    before, now = used.at(resident_tokens), measured.at(resident_tokens)
+    return used if 0 < before <= now * STEADY and now <= before * STEADY else measured
 
 
 def _named(total: int) -> Budget:

@@ -12,7 +12,7 @@ from dataclasses import replace
 from itertools import accumulate, takewhile
 from time import perf_counter
 
-from spark_lsp.context.budget import Budget, budget_for
+from spark_lsp.context.budget import Budget, budget_for, steady_cost
 from spark_lsp.context.pack import Layout, Packed, pack
 from spark_lsp.context.pieces import Candidate, Heads, count_candidates
 from spark_lsp.context.segment import Segment
@@ -34,6 +34,9 @@ FRAME_TOKENS = 32  # repository name, path line and control tokens
 FEWEST_TOKENS_FOR_A_RATE = 64  # a shorter read measures the overhead, not the rate
 SPARE_CELLS = 0.25  # what an engine has more than a prompt may take: for tails, and for the next trunk beside the old
 TRUNK_PRIORITY = 2
+GROWTH = 2.0
+"""How much longer a trunk must have become before prompts show more of it, while it is read: each time the window and
+the tail behind it are read again, and a key that is typed meanwhile would wait for that."""
 STARTS = 8  # files lately looked at whose surroundings come first in a trunk
 TAIL_KINDS = frozenset({"definition", "recent"})
 SHEETS_TOKENS, MOST_BESIDE_SHEETS = 8192, 120  # a trunk that holds the signatures around leaves the tail less to add
@@ -73,9 +76,11 @@ class WorkspaceContext:
         self._counter = TokenCounter(engine)
         self._trunk: tuple[Segment, ...] = ()
         self._resident = 0
+        self._settled = 0
+        """How many of the resident segments prompts show."""
         self._replaced: tuple[Segment, ...] = ()
         """The trunk of before, as far as it is still right: shown until more of the new one is resident."""
-        self._read_cost = ReadCost()
+        self._read_cost = self._steady_cost = ReadCost()
         self._residents: tuple[Segment, ...] = ()
         self._digest = ""
         self._noticed: tuple[tuple[Segment, ...], int] | None = None
@@ -135,6 +140,7 @@ class WorkspaceContext:
     def budget(self, ceiling_tokens: int | None = None) -> Budget:
         """Return the budget of the moment; an explicit ceiling, which a report names, replaces the user's."""
         configured, target_ms = self._limits()
+        self._steady_cost = steady_cost(self._steady_cost, self._read_cost, self.resident_tokens)
         named = ceiling_tokens or self.fixed_tokens
         cells = self._loaded().context_tokens
         if named and (ceiling_tokens or self.is_report):
@@ -143,7 +149,7 @@ class WorkspaceContext:
             ceiling_tokens=named or configured,
             context_tokens=cells,
             reply_tokens=REPLY_TOKENS,
-            read_cost=self._read_cost,
+            read_cost=self._steady_cost,
             first_token_target_ms=target_ms,
             resident_tokens=self.resident_tokens,
             is_patient=named is not None,
@@ -240,7 +246,7 @@ class WorkspaceContext:
             same += 1
         shown = takewhile(lambda each: each.path in view.files and each.path not in open_paths, self._shown())
         self._replaced = self._worth_keeping(tuple(shown), trunk, budget)
-        self._trunk, self._resident = trunk, same
+        self._trunk, self._resident, self._settled = trunk, same, min(same, self._settled)
 
     def _order(self, view: IndexView, open_paths: Sequence[str]) -> list[str]:
         """Return all files: those that the open and the recent ones use first, those looked at lately last.
@@ -277,16 +283,22 @@ class WorkspaceContext:
 
     def engine_lost(self) -> None:
         """Forget what was resident: a new engine has read nothing."""
-        self._resident, self._replaced, self._noticed = 0, (), None
+        self._resident, self._settled, self._replaced, self._noticed = 0, 0, (), None
         self._shown_for, self._shown_tail = None, ()
 
     def _shown(self) -> tuple[Segment, ...]:
-        """Return the stable segments that prompts show now: the new trunk's, or the old one's while they are more."""
+        """Return the stable segments that prompts show now: the new trunk's, or the old one's while they are more.
+
+        A trunk that is being read is shown in few steps, not with each piece that is done.
+        """
         resident = self._trunk[: self._resident]
         if _tokens(self._replaced) > _tokens(resident):
             return self._replaced
         self._replaced = ()
-        return resident
+        settled = self._trunk[: self._settled]
+        if self._resident == len(self._trunk) or _tokens(resident) >= GROWTH * _tokens(settled):
+            self._settled, settled = self._resident, resident
+        return settled
 
     def _worth_keeping(
         self, shown: tuple[Segment, ...], trunk: Sequence[Segment], budget: Budget

@@ -80,10 +80,23 @@ class Rooms:
         with contextlib.suppress(SparkError):
             await self.context.rebuild(open_paths)
             if self._warming is None or self._warming.done():
-                self._warming = asyncio.create_task(self.context.warm(warmed))
+                self._warming = asyncio.create_task(self.context.warm(self._following(warmed)))
                 self._warming.add_done_callback(self._warmed)
                 return self._warming
         return None
+
+    def _following(self, warmed: Progress) -> Progress:
+        """Tell how far the trunk is, and read ahead anew each time when prompts show another part of it."""
+        digest = self.context.digest
+
+        def tell(done: int, of: int) -> None:
+            nonlocal digest
+            warmed(done, of)
+            before, digest = digest, self.context.digest
+            if digest != before:
+                self.ahead.again()
+
+        return tell
 
     def stop_indexing(self) -> None:
         """Let a running refresh of the index end at its next file."""

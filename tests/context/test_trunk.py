@@ -1,17 +1,24 @@
 """The trunk over time: resident segments keep their place, work goes on in the background, budgets follow the speed."""
 
+import asyncio
+from collections.abc import AsyncGenerator
+from math import log2
 from pathlib import Path
 
 from hypothesis import given
 from hypothesis import strategies as st
 
+from spark_lsp.completion.hole import Hole
+from spark_lsp.config import Settings
 from spark_lsp.context.budget import MIN_VOLATILE_TOKENS, Budget, budget_for
 from spark_lsp.context.tokens import TokenCounter
 from spark_lsp.context.window import choose_window
-from spark_lsp.context.workspace import REPLY_TOKENS
-from spark_lsp.engine.base import ReadCost, Usage
+from spark_lsp.context.workspace import REPLY_TOKENS, TRUNK_PRIORITY
+from spark_lsp.engine.base import Chunk, Infill, ReadCost, Usage
 from spark_lsp.engine.fake import ScriptedEngine
+from spark_lsp.server.rooms import Rooms
 from spark_lsp.text.document import LineTable
+from spark_lsp.trace import TraceLog
 from tests.support.fixture import parse_fixture
 from tests.support.rooms import TestRooms, indexed, snapshot_of
 
@@ -59,6 +66,73 @@ async def test_warming_reads_the_trunk_and_completions_use_what_is_read(tmp_path
     assert sum(segment.stable and segment.cached for segment in warm.segments) == 6
     read = engine.requests[-1].prompt
     assert warm.parts[: len(read)] == read
+
+
+class _InPieces(ScriptedEngine):
+    """Reads a trunk piece by piece, and tells after each how much of it is resident."""
+
+    piece_tokens = 40
+
+    async def infill(self, request: Infill) -> AsyncGenerator[Chunk]:
+        if request.priority == TRUNK_PRIORITY:
+            whole = sum(await self.count_tokens([part.text for part in request.prompt]))
+            for read in range(self.piece_tokens, whole, self.piece_tokens):
+                await asyncio.sleep(0)  # others take their turn, as they do beside a real engine
+                yield Chunk("", 0, usage=Usage(prompt_tokens=whole, prefill_tokens=read))
+        async for chunk in super().infill(request):
+            yield chunk
+
+
+async def _rooms_in_pieces(folder: Path) -> TestRooms:
+    files = "".join(f"#- m{n:02}.py\ndef function_{n}(argument):\n    return {n}\n" for n in range(60))
+    rooms = TestRooms(_InPieces([""]), index=indexed(parse_fixture(files + "#- main.py\nx = $0\n"), folder))
+    await rooms.engine.start()
+    await rooms.context.rebuild(["main.py"])
+    return rooms
+
+
+async def test_a_trunk_that_is_being_read_is_shown_in_few_steps(tmp_path: Path) -> None:
+    rooms = await _rooms_in_pieces(tmp_path)
+    read, shown = [], []
+
+    def tell(done: int, _of: int) -> None:
+        read.append(done)
+        shown.append(rooms.context.digest)
+
+    await rooms.context.warm(tell)
+    pieces = len(set(read) - {0})
+    steps = len(dict.fromkeys(shown))
+    assert pieces > 20
+    assert steps <= log2(pieces) + 3
+    packed = await rooms.context.pack_for(snapshot_of("main.py", "x = "), 4)
+    assert sum(segment.stable for segment in packed.segments) == 60  # all of it in the end
+
+
+async def test_a_resting_cursor_is_read_for_anew_when_prompts_show_another_part_of_the_trunk(tmp_path: Path) -> None:
+    rooms = await _rooms_in_pieces(tmp_path)
+    engine, context, recent = rooms.engine, rooms.context, rooms.recent
+    whole = Rooms(
+        None, engine, rooms.index, recent, context, rooms.completer, rooms.ahead, rooms.actions, TraceLog(), Settings()
+    )
+    steps: list[str] = []
+    third = asyncio.Event()
+
+    def tell(_done: int, _of: int) -> None:
+        if context.digest not in steps:
+            steps.append(context.digest)
+            if len(steps) == 3:
+                third.set()
+
+    rooms.ahead.look(Hole(snapshot_of("main.py", "x = "), 4))
+    warming = await whole.rebuild_trunk(["main.py"], tell)
+    assert warming is not None
+    before = rooms.ahead._task
+    await third.wait()
+    await asyncio.sleep(0)  # the step is told before the new reading begins
+    assert not warming.done()
+    assert rooms.ahead._task is not before
+    await warming
+    await whole.stop_generating()
 
 
 async def test_lost_engine_has_read_nothing(tmp_path: Path) -> None:
@@ -148,6 +222,17 @@ async def test_a_rate_is_learnt_from_long_reads_only(tmp_path: Path) -> None:
     assert rooms.context.budget() == guess
     rooms.context.learn(Usage(prefill_tokens=1000, first_token_ms=100.0))
     assert rooms.context.budget().tail_tokens > guess.tail_tokens
+
+
+async def test_a_wavering_cost_does_not_change_the_prompt(tmp_path: Path) -> None:
+    rooms, _ = await _rooms(tmp_path)
+    rooms.context.learn(Usage(read_cost=ReadCost(0.05, 0.01)))
+    budget = rooms.context.budget()
+    for factor in (0.9, 1.1, 0.8, 1.25):
+        rooms.context.learn(Usage(read_cost=ReadCost(0.05 * factor, 0.01 * factor)))
+        assert rooms.context.budget() == budget
+    rooms.context.learn(Usage(read_cost=ReadCost(0.1, 0.02)))
+    assert rooms.context.budget() != budget
 
 
 async def test_empty_files_do_not_keep_a_small_workspace_from_being_shown_whole(tmp_path: Path) -> None:
