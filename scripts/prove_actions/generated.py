@@ -33,6 +33,10 @@ def boom(value):
     return value
 
 
+def take(values):
+    return t(values.pop() if values else 4)
+
+
 """
 
 
@@ -79,12 +83,13 @@ class Program:
         name, other = self._name(), self._name()
         forms = (name, name, str(self._dice.randint(0, 5)), f"{name} + {other}", f"t({name})", f"boom({name})")
         more = (f"t({name}) - {other}", f"{name} * 2", f"({name} if {other} else 3)", f"len(xs) + {name}")
+        more += ("take(xs)", f"({name} if xs else 3)", f"(xs and {name})")
         return self._dice.choice(forms + more)
 
     def _test(self) -> str:
         name = self._name()
         return self._dice.choice(
-            (name, f"{name} > 1", f"t({name}) == {self._name()}", f"not {name}", f"{name} and boom({name})")
+            (name, f"{name} > 1", f"t({name}) == {self._name()}", f"not {name}", f"{name} and boom({name})", "xs")
         )
 
     def _assign(self, pad: str, _depth: int, _loops: int) -> list[str]:
@@ -98,7 +103,8 @@ class Program:
         """Assign a name that is assigned nowhere else, and read it."""
         self._count += 1
         made = f"v{self._count}"
-        value = self._dice.choice((self._value(), self._value(), f"[{self._name()}]", f"xs[{self._name()}:]"))
+        values = (self._value(), self._value(), f"[{self._name()}]", f"xs[{self._name()}:]", "take(xs)", "xs or 3")
+        value = self._dice.choice(values)
         way = [f"{pad}if {self._test()}:", f"{pad}    t(0)"]
         between = self._dice.choice(([], self._assign(pad, 0, 0), self._call(pad, 0, 0), way))
         many = (f"t([{made}, {made}])", f"t([x for x in xs if {made}])")

@@ -14,10 +14,23 @@ from typing import Final
 
 from scripts.prove_actions.packages import Package, Reached, failing, modules, reached, unpacked
 from scripts.prove_actions.real import Tally, first_guilty
-from scripts.prove_actions.trials import Outcome, attempt, functions, places
+from scripts.prove_actions.trials import Outcome, attempt, functions, makers_in, places
+from spark_lsp.index.store import Index
+from spark_lsp.index.view import IndexView
 
 MOST_WRONG: Final = 4
 """After so many wrong edits a round is given up."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Subject:
+    """A package with the texts of its modules, what its tests run of them, and its index as a workspace."""
+
+    package: Package
+    root: Path
+    texts: Mapping[str, str]
+    run: Reached
+    view: IndexView
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,19 +54,20 @@ def prove_package(
         return
     texts = modules(package, root)
     tally.modules |= {f"{package.name} {path}" for path, _line, _name in run if path in texts}
+    index = Index(root)
+    index.refresh()
+    subject = _Subject(package, root, texts, run, index.view())
     for seed in seeds:
         wrong: set[tuple[str, str]] = set()
-        while (found := _round(package, root, texts, run, f"{seed} {package.name}", most, actions, wrong, tally)) and (
+        while (found := _round(subject, f"{seed} {package.name}", most, actions, wrong, tally)) and (
             len(wrong) < MOST_WRONG
         ):
             wrong.add(found)
+    index.close()
 
 
 def _round(
-    package: Package,
-    root: Path,
-    texts: dict[str, str],
-    run: Reached,
+    subject: _Subject,
     seed: str,
     most: int,
     actions: tuple[str, ...],
@@ -64,13 +78,14 @@ def _round(
 
     Only a round that the tests pass is counted: what stands behind a wrong edit was not judged.
     """
-    tried = Tally()
+    package, tried = subject.package, Tally()
     dice = random.Random(seed)  # noqa: S311 - chooses places, keeps no secret
-    steps = _edited(texts, [each for each in _places(texts, run) if each not in wrong], dice, most, actions, tried)
+    left = [each for each in _places(subject.texts, subject.run) if each not in wrong]
+    steps = _edited(subject, left, dice, most, actions, tried)
 
     def failing_at(number: int) -> str:
         after = {step.path: step.outcome.text or "" for step in steps[: number + 1]}
-        return failing(package, root, after)
+        return failing(package, subject.root, after)
 
     found = first_guilty(len(steps), failing_at) if steps and failing_at(len(steps) - 1) else None
     if found is None:
@@ -88,7 +103,7 @@ def _places(texts: Mapping[str, str], run: Reached) -> list[tuple[str, str]]:
 
 
 def _edited(
-    texts: Mapping[str, str],
+    subject: _Subject,
     functions_left: list[tuple[str, str]],
     dice: random.Random,
     most: int,
@@ -96,7 +111,7 @@ def _edited(
     tally: Tally,
 ) -> list[_Step]:
     """Try one action in each of some functions, each on the text that the one before has left."""
-    now = dict(texts)
+    now = dict(subject.texts)
     dice.shuffle(functions_left)
     steps: list[_Step] = []
     for path, name in functions_left:
@@ -107,7 +122,7 @@ def _edited(
         span = places(now[path], found, dice, action) if found is not None else None
         if span is None:
             continue
-        outcome = attempt(action, now[path], span)
+        outcome = attempt(action, now[path], span, makers_in(subject.view, path))
         if outcome.text is None:
             tally.refused[action, outcome.message] += 1
             continue

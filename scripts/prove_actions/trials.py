@@ -4,16 +4,20 @@ import ast
 import random
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Final
 
 from spark_lsp.actions.base import Target
 from spark_lsp.actions.check import failure
 from spark_lsp.actions.python.extract_function import extraction_at, plain_name
+from spark_lsp.actions.python.extract_function import unseen as function_unseen
+from spark_lsp.actions.python.extract_variable import unseen as variable_unseen
 from spark_lsp.actions.python.extract_variable import variable_at
 from spark_lsp.actions.python.inline_variable import inlining_at
 from spark_lsp.actions.python.names import free_name, words_of
 from spark_lsp.actions.python.suggest_name import renaming_at
+from spark_lsp.index.view import EMPTY_VIEW, IndexView
 from spark_lsp.text.document import LineTable, Snapshot
 from spark_lsp.text.edit import Edit, Span, apply_edits
 
@@ -38,18 +42,20 @@ def target_in(text: str, span: Span) -> Target:
     return Target.of(Snapshot("file:///w/main.py", path, 1, "python", text), span)
 
 
-def extract_function(text: str, span: Span) -> Edits | str:
+def extract_function(text: str, span: Span, path: str = "main.py", view: IndexView = EMPTY_VIEW) -> Edits | str:
     """Extract a function by the plain rule's name."""
     made = extraction_at(target_in(text, span))
+    made = made if isinstance(made, str) else function_unseen(made, path, view)
     if isinstance(made, str):
         return made
-    name = free_name(plain_name(made), words_of(text))
+    name = free_name(made.suited(plain_name(made)), words_of(text))
     return made.edits(name) if made.is_faithful(name) else "The selection cannot be moved without a change."
 
 
-def extract_variable(text: str, span: Span) -> Edits | str:
+def extract_variable(text: str, span: Span, path: str = "main.py", view: IndexView = EMPTY_VIEW) -> Edits | str:
     """Extract a variable."""
     made = variable_at(target_in(text, span))
+    made = made if isinstance(made, str) else variable_unseen(made, path, view)
     if isinstance(made, str):
         return made
     name = free_name(made.suited("found"), words_of(text))
@@ -73,12 +79,20 @@ def suggest_name(text: str, span: Span) -> Edits | str:
     return made.edits(name) if made.is_faithful(name) else "The name cannot be changed everywhere."
 
 
-ACTIONS: Final[Makers] = {
+ACTIONS: Final[dict[str, Callable[[str, Span], Edits | str]]] = {
     "extract.function": extract_function,
     "extract.variable": extract_variable,
     "inline.variable": inline_variable,
     "rename.suggest": suggest_name,
 }
+
+
+def makers_in(view: IndexView, path: str) -> Makers:
+    """Return what makes the edits of a file of a workspace."""
+    found = {"extract.function": extract_function, "extract.variable": extract_variable}
+    return ACTIONS | {action: partial(make, path=path, view=view) for action, make in found.items()}
+
+
 NEEDS_A_NAME: Final = frozenset({"inline.variable", "rename.suggest"})
 
 

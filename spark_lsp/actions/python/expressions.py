@@ -62,6 +62,13 @@ class Expressions:
             if isinstance(node, ast.BinOp | ast.UnaryOp | ast.FormattedValue):
                 self._track.point("load", node)
 
+    def test(self, node: ast.expr) -> None:
+        """Evaluate an expression and ask whether it is true; what is not a name has made a point of its own."""
+        self.expression(node)
+        named = node.target if isinstance(node, ast.NamedExpr) else node
+        if isinstance(named, ast.Name):
+            self._track.point("ask", named, named.id)
+
     def children(self, node: ast.AST) -> None:
         """Evaluate what stands directly in a node."""
         for child in ast.iter_child_nodes(node):
@@ -115,15 +122,15 @@ class Expressions:
         self._track.point("bind", node.target, node.target.id)
 
     def _boolean(self, node: ast.BoolOp) -> None:
-        self.expression(node.values[0])
+        self.test(node.values[0])
         ends = list(self._track.frontier)
         for value in node.values[1:]:
-            self.expression(value)
+            self.test(value)
             ends += self._track.frontier
         self._track.frontier = ends
 
     def _conditional(self, node: ast.IfExp) -> None:
-        self.expression(node.test)
+        self.test(node.test)
         self._track.branch(lambda: self.expression(node.body), lambda: self.expression(node.orelse))
 
     def _compare(self, node: ast.Compare) -> None:
@@ -162,7 +169,7 @@ class Expressions:
         head = self._track.point("effect", generator)
         ends = list(self._track.frontier)
         for each in generator.ifs:
-            self.expression(each)
+            self.test(each)
             self._track.connect(head)
         if number + 1 < len(node.generators):
             self._iterate(node, number + 1)

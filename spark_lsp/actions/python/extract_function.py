@@ -7,16 +7,19 @@ import ast
 import asyncio
 import re
 from collections.abc import Container
+from dataclasses import replace
 
 from spark_lsp.actions.base import Needs, Proposal, Target, Tools, refused
 from spark_lsp.actions.python.cheap import is_python, selected_expression, selected_statements
 from spark_lsp.actions.python.extraction import plan
 from spark_lsp.actions.python.foresight import foreseen
 from spark_lsp.actions.python.function_text import Extraction
+from spark_lsp.actions.python.module_names import seen_names
 from spark_lsp.actions.python.names import Hole, Taken, free_name, named, names_in_use, words_of
 from spark_lsp.actions.python.plain_names import name_of_comment, name_of_value
 from spark_lsp.actions.python.selection import expression_at, statements_at
 from spark_lsp.actions.python.source import source_of
+from spark_lsp.index.view import IndexView
 from spark_lsp.text.edit import Edit, apply_edits
 
 TOO_SMALL = frozenset({"identifier", "integer", "float", "string", "true", "false", "none"})
@@ -47,13 +50,17 @@ class ExtractFunction:
 
     async def propose(self, target: Target, tools: Tools) -> Proposal:
         """Compute the function, ask for its name, and prove that the edit says the same."""
+        path, view = tools.context.path_of(target.snapshot), tools.context.view
         made = await asyncio.to_thread(extraction_at, target)
+        made = made if isinstance(made, str) else await asyncio.to_thread(unseen, made, path, view)
         if isinstance(made, str):
             return refused(self.id, made)
         taken = await asyncio.to_thread(_taken, made, tools)
-        plain = free_name(plain_name(made), taken)
+        plain = free_name(made.suited(plain_name(made)), taken)
         hole = await asyncio.to_thread(_hole, made, plain)
         name, usage = await named(target, tools, hole, taken, plain)
+        if name != made.suited(name):
+            name = free_name(made.suited(name), taken)
         if not await asyncio.to_thread(made.is_faithful, name):
             return refused(self.id, UNFAITHFUL)
         return Proposal(self.id, made.edits(name), usage=usage)
@@ -73,6 +80,14 @@ def extraction_at(target: Target) -> Extraction | str:
     except RecursionError:
         return "The code is nested too deep."
     return found if isinstance(found, str) else Extraction(source, target.syntax, piece, found)
+
+
+def unseen(made: Extraction, path: str, view: IndexView) -> Extraction | str:
+    """Return the function with a name that nothing in the workspace notices, or where any would be noticed."""
+    if made.plan.form != "function":
+        return made
+    seen = seen_names(made.source, path, view, is_function=True)
+    return seen.refusal or replace(made, is_private=seen.public)
 
 
 def plain_name(made: Extraction) -> str:

@@ -1,16 +1,19 @@
 """``extract.variable`` for Python: a name for an expression, and for equal ones that have its value for certain."""
 
 import asyncio
+from dataclasses import replace
 
 from spark_lsp.actions.base import Needs, Proposal, Target, Tools, refused
 from spark_lsp.actions.python.cheap import is_python, selected_expression
 from spark_lsp.actions.python.extract_function import NOT_READ, UNFAITHFUL
 from spark_lsp.actions.python.foresight import foreseen
+from spark_lsp.actions.python.module_names import seen_names
 from spark_lsp.actions.python.names import Hole, free_name, named, names_in_use
 from spark_lsp.actions.python.plain_names import name_of_value
 from spark_lsp.actions.python.selection import expression_at
 from spark_lsp.actions.python.source import source_of
 from spark_lsp.actions.python.variable import Variable, variable_for
+from spark_lsp.index.view import IndexView
 from spark_lsp.text.edit import apply_edits
 
 
@@ -32,7 +35,9 @@ class ExtractVariable:
 
     async def propose(self, target: Target, tools: Tools) -> Proposal:
         """Compute the edits, ask for the name, and prove that they say the same."""
+        path, view = tools.context.path_of(target.snapshot), tools.context.view
         made = await asyncio.to_thread(variable_at, target)
+        made = made if isinstance(made, str) else await asyncio.to_thread(unseen, made, path, view)
         if isinstance(made, str):
             return refused(self.id, made)
         taken = names_in_use(made.source.tree)
@@ -58,3 +63,11 @@ def variable_at(target: Target) -> Variable | str:
         return variable_for(source, piece) if piece else "The selection is not one expression."
     except RecursionError:
         return "The code is nested too deep."
+
+
+def unseen(made: Variable, path: str, view: IndexView) -> Variable | str:
+    """Return the variable with a name that nothing in the workspace notices, or where any would be noticed."""
+    if not made.is_global:
+        return made
+    seen = seen_names(made.source, path, view, is_function=False)
+    return seen.refusal or (replace(made, is_module_name=True) if seen.public else made)

@@ -125,11 +125,11 @@ class _Statements:
         self._track.leave("continue")
 
     def _if(self, node: ast.If) -> None:
-        self._read.expression(node.test)
+        self._read.test(node.test)
         self._track.branch(lambda: self.block(node.body), lambda: self.block(node.orelse))
 
     def _assert(self, node: ast.Assert) -> None:
-        self._read.expression(node.test)
+        self._read.test(node.test)
 
         def fails() -> None:
             if node.msg is not None:
@@ -142,7 +142,7 @@ class _Statements:
 
     def _while(self, node: ast.While) -> None:
         loop = Loop(self._track.point("join"))
-        self._read.expression(node.test)
+        self._read.test(node.test)
         ends = list(self._track.frontier)
         self._track.around.append(loop)
         self.block(node.body)
@@ -238,7 +238,7 @@ class _Statements:
             failed = [*start, *self._track.frontier]
             self._pattern(case.pattern)
             if case.guard is not None:
-                self._read.expression(case.guard)
+                self._read.test(case.guard)
                 failed += self._track.frontier
             self.block(case.body)
             ends += self._track.frontier

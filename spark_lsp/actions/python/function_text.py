@@ -27,6 +27,12 @@ class Extraction:
     syntax: Syntax
     piece: Piece
     plan: Plan
+    is_private: bool = False
+    """Whether the name has to begin with ``_``, as something takes all public names of the module."""
+
+    def suited(self, name: str) -> str:
+        """Return a name as it suits the place."""
+        return f"_{name}" if self.is_private and not name.startswith("_") else name
 
     def edits(self, name: str) -> tuple[Edit, ...]:
         """Return the edits: the call in place of the selection, the function before or behind the one around."""

@@ -10,10 +10,11 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 Kind = Literal[
-    "use", "inner", "capture", "bind", "unbind", "load", "effect", "join", "before", "after", "exit", "error"
+    "use", "ask", "inner", "capture", "bind", "unbind", "load", "effect", "join", "before", "after", "exit", "error"
 ]
-"""``inner`` reads a loop name of a comprehension, ``capture`` makes a closure that reads the name later, ``load`` reads
-an object and may fail, ``effect`` may do anything; ``before`` and ``after`` stand at the marked piece's ends."""
+"""``ask`` asks a name's object whether it is true, ``inner`` reads a loop name of a comprehension, ``capture`` makes a
+closure that reads the name later, ``load`` reads an object and may fail, ``effect`` may do anything; ``before`` and
+``after`` stand at the marked piece's ends."""
 
 Leaving = Literal["return", "break", "continue"]
 
@@ -81,7 +82,7 @@ class Track:
         self.points.append(Point(kind, name, node, self._inside, self.guard))
         self.connect(number)
         self.frontier = [number]
-        if kind not in {"bind", "unbind", "join", "before", "after", "inner"}:
+        if kind not in {"ask", "bind", "unbind", "join", "before", "after", "inner"}:
             self.points[number].after.append(self.guard)
         return number
 

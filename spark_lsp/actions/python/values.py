@@ -33,6 +33,8 @@ class Value:
     may_fail: bool
     is_fresh: bool
     """Whether each evaluation may make another object that could be changed."""
+    asks: bool = False
+    """Whether it asks an object that may change whether it is true."""
     is_steady: bool = False
     """Whether it is the same as long as its names are not assigned, whatever is called meanwhile."""
 
@@ -53,6 +55,10 @@ def value_of(node: ast.expr, facts: Facts, names: Names, scope: ast.AST) -> Valu
         bool(kinds & {"effect", "bind", "unbind"}),
         "load" in kinds or not facts.unsure(names.local).isdisjoint(mine),
         _is_fresh(node) and not _is_steady(node, scope),
+        any(
+            facts.points[number].kind == "ask" and not _is_number_or_text(facts.points[number], scope)
+            for number in mine
+        ),
         _is_steady(node, scope),
     )
 
@@ -67,6 +73,10 @@ def _is_steady(node: ast.expr, scope: ast.AST) -> bool:
         if isinstance(each.annotation, ast.Name) and each.annotation.id in _UNCHANGING
     }
     return {each.id for each in ast.walk(node) if isinstance(each, ast.Name)} <= plain
+
+
+def _is_number_or_text(point: Point, scope: ast.AST) -> bool:
+    return isinstance(point.node, ast.Name) and _is_steady(point.node, scope)
 
 
 def _is_fresh(node: ast.expr) -> bool:
@@ -96,7 +106,7 @@ def escapes(source: Source, node: ast.expr) -> bool:
 def disturbed(value: Value, between: Iterable[Point], names: Names) -> str:
     """Return what may change a value between two moments, empty when nothing can. For values without effect."""
     shared = value.reads - names.private
-    is_of_objects = (value.may_fail and not value.is_steady) or bool(shared)
+    is_of_objects = ((value.may_fail or value.asks) and not value.is_steady) or bool(shared)
     for point in between:
         if point.kind in {"bind", "unbind"} and point.name in value.reads:
             return f"{point.name} is assigned in between."
@@ -111,18 +121,35 @@ def overtakes(value: Value, passed: Iterable[int], facts: Facts, source: Source,
     for number in passed:
         point = facts.points[number]
         if point.kind in {"bind", "unbind"}:
-            if point.name in value.reads or (value.has_effect and point.name not in names.private):
-                return f"{point.name} is assigned in between."
+            told = _assigned(point, value, facts, names)
         elif point.kind == "effect":
-            return "Something with an effect is evaluated in between."
-        elif point.kind == "load" and (value.has_effect or value.may_fail):
-            if not _is_harmless(point, value, source):
-                return "Something is evaluated in between that may fail or depend on it."
-        elif point.kind == "use" and number in unsure and (value.has_effect or value.may_fail):
-            return f"{point.name} may have no value where it is read in between."
-        elif point.kind == "use" and value.has_effect and not _is_stable(point, source, names):
-            return f"{point.name} is read in between, and may be changed."
+            told = "Something with an effect is evaluated in between."
+        elif not (value.has_effect or value.may_fail):
+            told = ""
+        elif point.kind == "load":
+            is_harmless = _is_harmless(point, value, source)
+            told = "" if is_harmless else "Something is evaluated in between that may fail or depend on it."
+        elif point.kind == "use" and number in unsure:
+            told = f"{point.name} may have no value where it is read in between."
+        elif value.has_effect and not _is_stable(point, source, names):
+            told = f"{point.name} is read in between, and may be changed."
+        else:
+            told = ""
+        if told:
+            return told
     return ""
+
+
+def _assigned(point: Point, value: Value, facts: Facts, names: Names) -> str:
+    """Return why a value must not pass an assignment."""
+    if point.name in value.reads:
+        return f"{point.name} is assigned in between."
+    if not (value.has_effect or value.may_fail):
+        return ""
+    if point.name not in names.private:
+        return f"{point.name} is assigned in between."
+    is_read = point.name in facts.live({point.guard})
+    return f"{point.name} is assigned in between, and read where an error leads." if is_read else ""
 
 
 def _is_harmless(point: Point, value: Value, source: Source) -> bool:
@@ -137,7 +164,10 @@ def _is_harmless(point: Point, value: Value, source: Source) -> bool:
 
 
 def _is_stable(point: Point, source: Source, names: Names) -> bool:
-    if point.name in names.private:
+    """Whether a name gives the same here whatever is called before it."""
+    if point.kind == "ask":
+        return point.node is not None and _is_number_or_text(point, source.scope_of(point.node))
+    if point.kind != "use" or point.name in names.private:
         return True
     parent = source.parent(point.node) if point.node is not None else None
     if isinstance(parent, ast.Attribute):  # a module's function, or a method of a global object

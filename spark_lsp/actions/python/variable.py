@@ -34,6 +34,11 @@ class Variable:
     is_module_name: bool = False
     """Whether the name becomes one of a module that others import: a public one would be part of what it offers."""
 
+    @property
+    def is_global(self) -> bool:
+        """Whether the name becomes one of the module, functions in it or not."""
+        return isinstance(self.source.scope_of(self.source.statement_of(self.node)), ast.Module)
+
     def suited(self, name: str) -> str:
         """Return a name as it suits the place: private where it would be one of a module's."""
         return f"_{name}" if self.is_module_name and not name.startswith("_") else name

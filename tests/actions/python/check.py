@@ -6,16 +6,18 @@ from pathlib import Path
 from spark_lsp.actions.base import Proposal
 from spark_lsp.engine.fake import ScriptedEngine
 from spark_lsp.errors import EngineFailed
+from spark_lsp.index.store import Index
 from spark_lsp.text.edit import apply_edits
 from tests.actions.check import target_of
-from tests.support.rooms import TestRooms
+from tests.support.fixture import parse_fixture
+from tests.support.rooms import TestRooms, indexed
 
 _SECTION = re.compile(r"^=== (\w+)\n", re.MULTILINE)
-_KNOWN = {"action", "before", "model", "after", "message", "crlf"}
+_KNOWN = {"action", "path", "before", "others", "model", "after", "message", "crlf"}
 
 
 def read_case(path: Path) -> dict[str, str]:
-    """Read a case file: sections action, before, after or message, and optionally model and crlf."""
+    """Read a case file: sections action, before, after or message, and optionally path, others, model and crlf."""
     pieces = _SECTION.split(path.read_text("utf-8"))
     case = {name: body.removesuffix("\n") for name, body in zip(pieces[1::2], pieces[2::2], strict=True)}
     assert {"action", "before"} <= case.keys() <= _KNOWN, path.name
@@ -25,21 +27,31 @@ def read_case(path: Path) -> dict[str, str]:
     return case
 
 
-async def propose(action: str, before: str, model: str | None = None) -> tuple[str | None, Proposal]:
+async def propose(
+    action: str, before: str, model: str | None = None, path: str = "main.py", index: Index | None = None
+) -> tuple[str | None, Proposal]:
     """Choose an action; without ``model`` there is none, and names come from the plain rule."""
     engine = ScriptedEngine([model or "x"])
     if model is None:
         engine.start_error = EngineFailed("There is no model.")
-    target = target_of(before)
-    offers = TestRooms(engine).actions.offers(target)
+    target = target_of(before, path)
+    offers = TestRooms(engine, index=index).actions.offers(target)
     assert action in [offer.id for offer in offers], "it was not offered"
-    proposal = await TestRooms(engine).actions.propose(action, target)
+    proposal = await TestRooms(engine, index=index).actions.propose(action, target)
     return apply_edits(target.snapshot.text, proposal.edits) if proposal.edits else None, proposal
 
 
-async def check_case(path: Path) -> None:
-    """Run a case file."""
-    case = read_case(path)
-    after, proposal = await propose(case["action"].strip(), case["before"], case.get("model"))
+async def check_case(case_path: Path, folder: Path) -> None:
+    """Run a case file; the workspace of one with other files lies in the folder."""
+    case = read_case(case_path)
+    path = case.get("path", "main.py").strip()
+    index = (
+        indexed(parse_fixture(f"#- {path}\n{case['before']}\n{case['others']}\n"), folder) if "others" in case else None
+    )
+    try:
+        after, proposal = await propose(case["action"].strip(), case["before"], case.get("model"), path, index)
+    finally:
+        if index is not None:
+            index.close()
     assert (after, proposal.message) == (case.get("after"), case.get("message", ""))
     assert proposal.reason in (["ok"] if "after" in case else ["gate.unsafe", "empty"])

@@ -10,5 +10,5 @@ CASES = sorted((Path(__file__).parent / "cases").glob("*.txt"))
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.stem)
-async def test_case(case: Path) -> None:
-    await check_case(case)
+async def test_case(case: Path, tmp_path: Path) -> None:
+    await check_case(case, tmp_path)
