@@ -20,6 +20,7 @@ from spark_lsp.completion.names import Knows
 from spark_lsp.completion.restraint import threshold
 from spark_lsp.completion.reuse import Result, Reuse, typed_through
 from spark_lsp.completion.run import Run
+from spark_lsp.completion.runs import Runs
 from spark_lsp.completion.screen import Screens
 from spark_lsp.completion.writer import Prompts, Writer
 from spark_lsp.config import CompletionSettings
@@ -28,8 +29,6 @@ from spark_lsp.errors import Reason
 from spark_lsp.pacing import DebouncePolicy, LatestWins, Rhythm
 from spark_lsp.trace import Trace, TraceRecord
 
-CANCEL_GRACE_MS = 150.0
-"""How long a cancelled generation waits for the next key's request to adopt it: clients cancel, then ask anew."""
 BY_HAND_DEADLINE = 10
 """A user who asked by hand waits so many times longer."""
 
@@ -62,11 +61,11 @@ class Completer:
         self._is_excluded = is_excluded
         self._latest = LatestWins()
         self._rhythm = Rhythm()
-        self._runs: dict[str, Run] = {}
         self._suggestions = 0
         self.reuse = Reuse()
         self.writer = Writer(engine, context, self.reuse)
         self.following = Following(self._begin_next)
+        self.runs = Runs(self.writer, self.following)
         self.screens = Screens(self.reuse, feedback)
         self.feedback = feedback
         self.paused = False
@@ -74,11 +73,11 @@ class Completer:
     @property
     def busy(self) -> bool:
         """Whether a generation is running."""
-        return any(not run.done for run in self._runs.values())
+        return self.runs.busy
 
     async def complete(self, hole: Hole, *, manual: bool, candidates: int = 1) -> Answer:
         """Answer by the deadline with what is whole by then; the generation goes on for the next requests."""
-        trace = Trace("completion", path=str(hole.snapshot.path or hole.snapshot.uri), manual=manual)
+        trace = _trace("completion", hole, manual=manual)
         loop = asyncio.get_running_loop()
         deadline_ms = self._settings().deadline_ms * (BY_HAND_DEADLINE if manual else 1)
         deadline = loop.time() + deadline_ms / 1000
@@ -99,7 +98,7 @@ class Completer:
 
         Further candidates come with the last one alone; the text that is there by then does not wait for them.
         """
-        trace = Trace("completion.stream", path=str(hole.snapshot.path or hole.snapshot.uri), manual=manual)
+        trace = _trace("completion.stream", hole, manual=manual)
         wanted = candidates if manual else 1
         last, shown = Answer(None, Reason.TIMEOUT, final=True), ""
         try:
@@ -128,10 +127,7 @@ class Completer:
         self._rhythm.key(asyncio.get_running_loop().time())
         self.screens.changed(hole, cursors)
         self.reuse.changed(hole)
-        self.following.changed(hole)
-        run = self._runs.get(hole.snapshot.uri)
-        if run and not run.done and not run.continues(hole):
-            run.stop()
+        self.runs.changed(hole)
 
     def accepted(self, suggestion_id: int) -> None:
         """Note that a suggestion was taken whole."""
@@ -140,34 +136,24 @@ class Completer:
     def dismissed(self, suggestion_id: int) -> None:
         """Note that the user took a suggestion away: it is not offered there again, and what writes it is stopped."""
         hole = self.screens.dismissed(suggestion_id)
-        if hole is None:
-            return
-        self.following.drop(hole.snapshot.uri)
-        run = self._runs.get(hole.snapshot.uri)
-        if run and not run.done and run.continues(hole):
-            run.stop()
+        if hole is not None:
+            self.runs.dismissed(hole)
 
     def forget(self, uri: str) -> None:
         """Drop what belongs to a document that was closed."""
         self.reuse.forget(uri)
         self.screens.forget(uri)
-        self.following.drop(uri)
         self._latest.forget(uri)
-        run = self._runs.pop(uri, None)
-        if run:
-            run.stop()
+        self.runs.forget(uri)
 
     async def close(self) -> None:
         """Stop every generation and wait until they are gone."""
-        tasks = [run.task for run in self._runs.values() if run.task] + self.following.close()
-        for run in self._runs.values():
-            run.stop()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        self._runs.clear()
+        await self.runs.close()
 
     async def _answers(
         self, hole: Hole, trace: Trace, deadline: float | None, *, manual: bool
     ) -> AsyncGenerator[Answer]:
+        self.screens.asked(hole)
         with trace.stage("gate"):
             refusal = self.refuses(hole)
         if refusal:
@@ -191,14 +177,14 @@ class Completer:
             trace.note(reuse="said_before")
             yield said
             return
-        run = self._fitting_run(hole, manual=manual)
+        run = self.runs.fitting(hole, manual=manual)
         if run is None:
             with trace.stage("pace"):
                 is_wanted = await self._pace(hole.snapshot.uri, manual=manual)
             if not is_wanted:
                 yield Answer(None, Reason.SUPERSEDED, final=True)
                 return
-            run = self._fitting_run(hole, manual=manual) or self._begin(hole, terms, manual=manual)
+            run = self.runs.fitting(hole, manual=manual) or self.runs.begin(hole, terms, manual=manual)
         else:
             trace.note(reuse="adopted")
         while True:
@@ -208,7 +194,7 @@ class Completer:
                     if answer.final:
                         return
             trace.note(reuse="diverged")
-            run = self._begin(hole, terms, manual=manual)
+            run = self.runs.begin(hole, terms, manual=manual)
 
     # -- whether -----------------------------------------------------------------------------------------------------
 
@@ -243,45 +229,23 @@ class Completer:
             trace.note(rejections_in_a_row=streak.rejections, min_confidence=round(confidence, 3))
         return Terms(settings.max_lines, confidence, self._knows)
 
-    def _fitting_run(self, hole: Hole, *, manual: bool) -> Run | None:
-        """Return a generation that goes on and whose text so far is what was typed, or one that was prepared."""
-        uri = hole.snapshot.uri
-        run = self._runs.get(uri)
-        if run and not run.done and run.continues(hole) and run.manual >= manual:
-            return run
-        prepared = None if manual else self.following.take(hole)
-        if prepared:
-            self._replace_run(uri, prepared)
-        return prepared
-
     def _said_before(self, hole: Hole, terms: Terms) -> Answer | None:
         """Answer with what the last generation said beyond what was typed of it; None when that says nothing."""
         uri = hole.snapshot.uri
-        run = self._runs.get(uri)
+        run = self.runs.of(uri)
         judged = run.rest(hole, terms) if run and run.settings_key == self.writer.settings_key(terms) else None
         if judged is None:
             return None
         if not judged.text:
             return Answer(None, Reason.trimmed(judged.rule), final=True)
-        result = Result(uri, hole.prefix, hole.suffix, judged.text, judged.replaced, self.writer.settings_key(terms))
-        self.reuse.store(result)
+        text, key, is_chosen = judged.text, self.writer.settings_key(terms), hole.entry is not None
+        self.reuse.store(Result(uri, hole.prefix, hole.suffix, text, judged.replaced, key, behind_entry=is_chosen))
         return self._answer_of_text(self._number(), hole, judged.text, judged.replaced, final=True, manual=False)
-
-    def _begin(self, hole: Hole, terms: Terms, *, manual: bool) -> Run:
-        run = Run(hole, self.writer.settings_key(terms), terms, manual)
-        self._replace_run(hole.snapshot.uri, run)
-        return self.writer.begin(run)
 
     def _begin_next(self, hole: Hole) -> Run:
         settings = self._settings()  # as they are after an acceptance, which ends every restraint
         terms = Terms(settings.max_lines, settings.min_confidence, self._knows)
         return self.writer.begin(Run(hole, self.writer.settings_key(terms), terms, is_next=True))
-
-    def _replace_run(self, uri: str, run: Run) -> None:
-        old = self._runs.get(uri)
-        if old:
-            old.stop()
-        self._runs[uri] = run
 
     async def _follow(self, run: Run, hole: Hole, trace: Trace, deadline: float | None) -> AsyncGenerator[Answer]:
         """Yield an answer for the hole at each change of the run; at the deadline what is whole, and end.
@@ -308,28 +272,21 @@ class Completer:
                     yield replace(answer, reason=Reason.OK if answer.suggestion else run.reason, final=True)
                     return
                 event.clear()
-            if run.reason == Reason.OK and not run.continues(hole):
+            if (run.reason == Reason.OK or run.hole.entry != hole.entry) and not run.continues(hole):
                 return
             trace.note(**run.facts())
             yield self._final(number, run, hole)
         except asyncio.CancelledError:
-            self._stop_after_grace(run)
+            self.runs.stop_after_grace(run)
             raise
         finally:
             run.unwatch(event)
-
-    def _stop_after_grace(self, run: Run) -> None:
-        def stop_unless_wanted() -> None:
-            if not run.waiters:
-                run.stop()
-
-        asyncio.get_running_loop().call_later(CANCEL_GRACE_MS / 1000, stop_unless_wanted)
 
     async def _with_others(
         self, hole: Hole, trace: Trace, answer: Answer, wanted: int, deadline: float = math.inf
     ) -> Answer:
         """Add further candidates, as many as come by the deadline and before the patience is over."""
-        run = self._runs.get(hole.snapshot.uri)
+        run = self.runs.of(hole.snapshot.uri)
         if wanted < 2 or run is None or answer.suggestion is None:
             return answer
         if run.packed is None or run.hole.prefix != hole.prefix:
@@ -378,8 +335,8 @@ class Completer:
                 self._offer(trace, hole, suggestion)
             for each in answer.others:
                 self._offer(trace, hole, each, is_shown=False)
-            self.reuse.offered(hole.snapshot.uri, suggestion.id)
-            if not manual:
+            self.reuse.offered(hole, suggestion.id)
+            if not (manual or hole.unheeded):
                 self.following.expect(hole, suggestion.text, suggestion.replaced)
         record = trace.finish(answer.reason)
         self._log(record)
@@ -387,10 +344,20 @@ class Completer:
 
     def _offer(self, trace: Trace, hole: Hole, told: Suggestion, *, is_shown: bool = True) -> None:
         """Note what goes to the editor: on the screen, or a candidate that the user can turn to."""
-        language, model = hole.snapshot.language, self.writer.model_name
-        self.feedback.offered(told.id, language, len(told.text), model=model, latency_ms=trace.elapsed_ms)
-        note = self.screens.show if is_shown else self.screens.offer
+        language, model, is_hidden = hole.snapshot.language, self.writer.model_name, bool(hole.unheeded)
+        latency_ms = trace.elapsed_ms
+        self.feedback.offered(told.id, language, len(told.text), model, latency_ms, is_hidden=is_hidden)
+        note = self.screens.show if is_shown and not is_hidden else self.screens.offer
         note(hole, told.id, told.text, told.replaced)
+
+
+def _trace(name: str, hole: Hole, *, manual: bool) -> Trace:
+    trace = Trace(name, path=str(hole.snapshot.path or hole.snapshot.uri), manual=manual)
+    if hole.entry:
+        trace.note(selected="continued")
+    elif hole.unheeded:
+        trace.note(selected=f"ignored.{hole.unheeded}")
+    return trace
 
 
 def _extends(text: str, shown: str) -> bool:

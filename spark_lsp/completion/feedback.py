@@ -32,6 +32,7 @@ class _Fate:
     characters: int
     model: str = ""
     latency_ms: float = 0.0
+    hidden: bool = False
     shown: bool = False
     ended: bool = False
     accepted_characters: int = 0
@@ -60,24 +61,33 @@ class Feedback:
     _session: int = field(default_factory=lambda: int(time.time()))
 
     def offered(
-        self, suggestion_id: int, language: str, characters: int, *, model: str = "", latency_ms: float = 0.0
+        self,
+        suggestion_id: int,
+        language: str,
+        characters: int,
+        model: str = "",
+        latency_ms: float = 0.0,
+        *,
+        is_hidden: bool = False,
     ) -> None:
         """Remember a suggestion that went to the editor, and when the first of it did.
 
-        It may grow, and its rest, once a part is typed, is the same suggestion.
+        It may grow, and its rest, once a part is typed, is the same suggestion. ``is_hidden``: the editor does not
+        show it beside its menu, whatever is told of it.
         """
         known = self._fates.get(suggestion_id)
         if known:
             known.characters = max(known.characters, characters)
+            known.hidden &= is_hidden
             return
-        self._fates[suggestion_id] = _Fate(language, characters, model, round(latency_ms, 1))
+        self._fates[suggestion_id] = _Fate(language, characters, model, round(latency_ms, 1), is_hidden)
         while len(self._fates) > REMEMBERED_SUGGESTIONS:
             self._fates.popitem(last=False)
 
     def shown(self, suggestion_id: int) -> None:
         """Note that the editor has shown it."""
         fate = self._fates.get(suggestion_id)
-        if fate and not fate.shown:
+        if fate and not (fate.shown or fate.hidden):
             fate.shown = True
             self.shown_count += 1
             self._write("shown", suggestion_id, fate)

@@ -3,11 +3,12 @@
 import asyncio
 import re
 from collections import Counter, OrderedDict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Final
 
 from spark_lsp.text.document import Snapshot
+from spark_lsp.text.edit import Edit, Span
 from spark_lsp.text.language import Language, language_of_id, language_of_path
 from spark_lsp.text.tree import Tree, plant, plant_in_thread, regrown
 
@@ -22,16 +23,52 @@ SMALL_CHARACTERS = 8_000
 _INDENT_CHARACTERS = 20_000
 _KEPT_TREES = 8  # the documents that a user types into by turns
 
+_IN_NAME = re.compile(r"\w")
 _NO_BRACKET = re.compile(r"[^()\[\]{}]+")
 _trees: OrderedDict[str, Tree] = OrderedDict()
 
 
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """An entry that is chosen in the editor's completion menu, and what it replaces before and behind the cursor."""
+
+    text: str
+    typed: str
+    behind: str
+
+
 @dataclass(frozen=True)
 class Hole:
-    """A cursor in a snapshot. ``offset`` is the cursor in code points."""
+    """A cursor in a snapshot. ``offset`` is the cursor in code points.
+
+    With an ``entry`` both are as if that had been taken, and the cursor stands behind it; see ``completion/entry.py``.
+    """
 
     snapshot: Snapshot
     offset: int
+    entry: Entry | None = None
+    unheeded: str = ""
+    """Why an entry that is chosen in the editor's menu is not continued; what is suggested stays hidden behind it."""
+
+    @cached_property
+    def document(self) -> Snapshot:
+        """The document as it is, without the entry."""
+        if self.entry is None:
+            return self.snapshot
+        before = self.prefix[: -len(self.entry.text)]
+        return replace(self.snapshot, text=before + self.entry.typed + self.entry.behind + self.suffix)
+
+    def edit(self, text: str, replaced: int) -> Edit:
+        """Return what accepting a suggestion does to the document as it is: it brings the entry along."""
+        if self.entry is None:
+            return Edit(Span(self.offset, self.offset + replaced), text)
+        start = self.offset - len(self.entry.text)
+        covered = len(self.entry.typed) + len(self.entry.behind)
+        return Edit(Span(start, start + covered + replaced), self.entry.text + text)
+
+    def renames(self, text: str) -> bool:
+        """Whether a text at the cursor would make another name of the entry."""
+        return self.entry is not None and bool(_IN_NAME.match(self.entry.text[-1]) and _IN_NAME.match(text))
 
     @cached_property
     def language(self) -> Language | None:

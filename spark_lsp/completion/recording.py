@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from spark_lsp.completion.hole import Hole
+from spark_lsp.completion.hole import Entry, Hole
 from spark_lsp.completion.judge import Terms
 from spark_lsp.context.pack import Packed
 from spark_lsp.context.window import Window
 from spark_lsp.engine.base import Infill, ModelInfo, Usage
 from spark_lsp.errors import WorkspaceError
 from spark_lsp.text.document import Snapshot
-from spark_lsp.text.edit import Span
+from spark_lsp.text.edit import Span, apply_edits
 
 if TYPE_CHECKING:
     from spark_lsp.completion.run import Run
@@ -26,7 +26,10 @@ FORMAT = 1
 
 
 class Recording(msgspec.Struct, frozen=True, kw_only=True):
-    """What the model was asked and what became of its answer. ``offset`` is the cursor in code points."""
+    """What the model was asked and what became of its answer. ``offset`` is the cursor in code points.
+
+    With an ``entry`` that was chosen in the editor's menu ``text`` and ``offset`` are as if it had been taken.
+    """
 
     format: int
     uri: str
@@ -46,6 +49,7 @@ class Recording(msgspec.Struct, frozen=True, kw_only=True):
     replaced: int
     rule: str
     """The rule that cut or emptied the answer; empty when none did."""
+    entry: Entry | None = None
 
     @classmethod
     def of(cls, run: "Run", request: Infill, model: ModelInfo) -> "Recording":
@@ -68,13 +72,14 @@ class Recording(msgspec.Struct, frozen=True, kw_only=True):
             shown=run.judged.text,
             replaced=run.judged.replaced,
             rule=run.judged.rule,
+            entry=run.hole.entry,
         )
 
     @property
     def hole(self) -> Hole:
         """The cursor as it was."""
         path = Path(self.path) if self.path else None
-        return Hole(Snapshot(self.uri, path, 0, self.language, self.text), self.offset)
+        return Hole(Snapshot(self.uri, path, 0, self.language, self.text), self.offset, self.entry)
 
     @property
     def terms(self) -> Terms:
@@ -83,9 +88,14 @@ class Recording(msgspec.Struct, frozen=True, kw_only=True):
 
     def as_case(self) -> str:
         """Return the case file of this request: before, what the model said, and what was shown; for the tests."""
-        hole = self.hole
-        after = hole.prefix + self.shown + hole.suffix[self.replaced :]
-        sections = {"path": Path(self.path).name or "untitled", "before": f"{hole.prefix}$0{hole.suffix}"}
+        hole, entry = self.hole, self.entry
+        before = after = hole.document.text
+        cursor = hole.offset - len(entry.text) + len(entry.typed) if entry else hole.offset
+        if self.shown:
+            after = apply_edits(before, [hole.edit(self.shown, self.replaced)])
+        sections = {"path": Path(self.path).name or "untitled", "before": f"{before[:cursor]}$0{before[cursor:]}"}
+        if entry:
+            sections |= {"entry": entry.text, "over": entry.typed, "behind": entry.behind}
         sections |= {"model": self.raw, "after": after}
         if not self.shown:
             sections["reason"] = f"trimmed.{self.rule}" if self.raw.strip() else "empty"

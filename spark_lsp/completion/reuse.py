@@ -28,6 +28,13 @@ class Result:
     """Names the model, the trunk and the settings that the text depends on."""
     id: int = 0
     """The suggestion that it was offered as, so that its rest is the same one to the feedback; 0: not offered yet."""
+    behind_entry: bool = False
+    """Whether the text around the hole holds an entry that is only chosen in the editor's menu."""
+
+    def rest(self, hole: Hole) -> str:
+        """Return what is left of it at a hole; empty where it does not fit."""
+        rest = typed_through(self.prefix, self.suffix, self.text, self.replaced, hole)
+        return "" if hole.renames(rest) else rest
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +54,13 @@ class Reuse:
         self._newest: dict[str, Result] = {}
         self._next: dict[str, Result] = {}
         """What would follow once the newest suggestion is accepted."""
+        self._chosen: dict[str, Result] = {}
+        """The newest behind an entry of a menu. It takes nothing away from the newest of the document as it is."""
         self._rejected: OrderedDict[Rejection, None] = OrderedDict()
 
     def store(self, result: Result) -> None:
         """Keep a result."""
-        self._newest[result.uri] = result
+        (self._chosen if result.behind_entry else self._newest)[result.uri] = result
         self._keep(result)
 
     def store_next(self, result: Result) -> None:
@@ -65,23 +74,27 @@ class Reuse:
         ``exact``: only what was made under these very settings.
         """
         uri = hole.snapshot.uri
-        for held in (self._newest, self._next):
+        for held in (self._newest, self._next, self._chosen):
             result = held.get(uri)
             if result is None or (exact and result.settings_key != settings_key):
                 continue
-            rest = typed_through(result.prefix, result.suffix, result.text, result.replaced, hole)
+            rest = result.rest(hole)
             if rest:
-                if held is self._next:
-                    self._newest[uri] = self._next.pop(uri)
+                if held is not self._newest and hole.entry is None:  # what it stands behind has come true
+                    self._newest[uri] = replace(held.pop(uri), behind_entry=False)
                 return replace(result, prefix=hole.prefix, suffix=hole.suffix, text=rest)
         kept = self._results.get(_key(uri, hole.prefix, hole.suffix, settings_key))
-        return Result(uri, hole.prefix, hole.suffix, kept.text, kept.replaced, settings_key) if kept else None
+        if kept is None or hole.renames(kept.text):
+            return None
+        return Result(uri, hole.prefix, hole.suffix, kept.text, kept.replaced, settings_key)
 
-    def offered(self, uri: str, suggestion_id: int) -> None:
+    def offered(self, hole: Hole, suggestion_id: int) -> None:
         """Note under which number the newest result is on the screen."""
-        newest = self._newest.get(uri)
-        if newest and not newest.id:
-            self._newest[uri] = replace(newest, id=suggestion_id)
+        uri = hole.snapshot.uri
+        held = self._chosen if hole.entry else self._newest
+        newest = held.get(uri)
+        if newest and not newest.id and newest.rest(hole):
+            held[uri] = replace(newest, id=suggestion_id)
 
     def changed(self, hole: Hole) -> None:
         """Notice a change: a suggestion that is being erased is not wanted, and is not offered there again."""
@@ -95,6 +108,7 @@ class Reuse:
         """Never offer this text in its place again."""
         self._rejected[Rejection.of(result.uri, result.prefix, result.text)] = None
         self._newest.pop(result.uri, None)
+        self._chosen.pop(result.uri, None)
         self._results.pop(_key(result.uri, result.prefix, result.suffix, result.settings_key), None)
         while len(self._rejected) > KEPT_REJECTIONS:
             self._rejected.popitem(last=False)
@@ -107,6 +121,7 @@ class Reuse:
         """Drop what belongs to a document that was closed."""
         self._newest.pop(uri, None)
         self._next.pop(uri, None)
+        self._chosen.pop(uri, None)
         for key in [key for key, result in self._results.items() if result.uri == uri]:
             del self._results[key]
 

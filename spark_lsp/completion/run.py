@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 import msgspec
 
 from spark_lsp.completion.confidence import Scores
+from spark_lsp.completion.entry import may_be_taken
 from spark_lsp.completion.hole import Hole
 from spark_lsp.completion.indent import fix_indentation
 from spark_lsp.completion.judge import Judged, Terms, judge
@@ -91,10 +92,16 @@ class Run:
         if not hole.prefix.startswith(self.hole.prefix):
             return False
         typed = hole.prefix[len(self.hole.prefix) :]
-        if self.done:
-            return self.judged.text.startswith(typed)
-        said = fix_indentation(self.hole, self.raw)
-        return said.startswith(typed) or typed.startswith(said)
+        said = self.judged.text if self.done else fix_indentation(self.hole, self.raw)
+        if not said.startswith(typed) and (self.done or not typed.startswith(said)):
+            return False
+        if hole.entry is None:
+            return self.hole.entry is None or self.judged.rule != "entry"
+        return self.hole.entry is not None or not hole.renames(said[len(typed) :])
+
+    def may_fit(self, hole: Hole) -> bool:
+        """Whether it fits a document as it is now, or will once the entry that it continues is taken."""
+        return self.continues(hole) or may_be_taken(hole, self.hole)
 
     def rest(self, hole: Hole, terms: Terms) -> Judged | None:
         """Judge what the model said beyond what was typed of it since; None when it has nothing more to say.
@@ -109,7 +116,7 @@ class Run:
             return None
         is_whole = self.stop_cause is not None and self.stop_cause not in _CUT_SHORT
         judged = judge(hole, said, _shifted(self.scores, len(typed)), terms, finished=True, whole=is_whole)
-        return judged if judged.text or judged.rule not in {"", "blank"} else None
+        return judged if judged.text or judged.rule not in {"", "blank", "entry"} else None
 
     def facts(self) -> dict[str, Fact]:
         """Return what the log tells of it."""

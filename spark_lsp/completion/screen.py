@@ -55,6 +55,16 @@ class Screens:
         while len(self._offered) > REMEMBERED:
             self._offered.popitem(last=False)
 
+    def asked(self, hole: Hole) -> None:
+        """Notice a question: beside a menu stands only what continues its entry, and that only while it is chosen."""
+        uri = hole.snapshot.uri
+        screen = self._on.get(uri)
+        if screen is None or not (screen.hole.entry or hole.entry or hole.unheeded):
+            return
+        rest = typed_through(screen.hole.prefix, screen.hole.suffix, screen.text, screen.replaced, hole)
+        if not rest or hole.renames(rest) or hole.unheeded:
+            del self._on[uri]
+
     def changed(self, hole: Hole, cursors: int) -> None:
         """Notice a change, and what it says of the suggestion on the screen."""
         uri = hole.snapshot.uri
@@ -72,6 +82,8 @@ class Screens:
         if after.snapshot.text == hole.snapshot.text:
             self._restraint.accepted(uri)
             return  # all of it is there: taken, as the command will tell, or typed
+        if screen.hole.entry and not hole.prefix.startswith(screen.hole.prefix):
+            return  # the entry was the menu's guess; that it was not taken says nothing of what continues it
         self._reject(screen, is_read=False)
 
     def accepted(self, suggestion_id: int) -> None:
@@ -89,9 +101,13 @@ class Screens:
             self._just_accepted[uri] = after.prefix
 
     def partly_accepted(self, suggestion_id: int, characters: int) -> None:
-        """Note how much of a suggestion was taken so far."""
-        self._feedback.partly_accepted(suggestion_id, characters)
+        """Note how much of a suggestion was taken so far, the entry of a menu that it continues included."""
         screen = self._offered.get(suggestion_id)
+        if screen and screen.hole.entry:
+            characters -= len(screen.hole.entry.text)
+        if characters <= 0:
+            return
+        self._feedback.partly_accepted(suggestion_id, characters)
         if screen:
             self._restraint.accepted(screen.hole.snapshot.uri)
 

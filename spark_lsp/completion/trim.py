@@ -68,6 +68,8 @@ def trim(hole: Hole, raw: str, *, max_lines: int, finished: bool) -> Trimmed:
 
 
 def _character_cuts(hole: Hole, raw: str) -> Iterator[_Cut]:
+    if hole.renames(raw):
+        yield _Cut(1, 0, "entry")
     leak = _LEAK.search(raw)
     if leak:
         begun = _KNOWN_AT_ONCE.match(raw, leak.start())

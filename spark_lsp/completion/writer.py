@@ -143,7 +143,8 @@ class Writer:
         if judged.text:
             run.reason = Reason.OK
             uri, key = hole.snapshot.uri, run.settings_key
-            result = Result(uri, hole.prefix, hole.suffix, judged.text, judged.replaced, key)
+            text, is_chosen = judged.text, hole.entry is not None
+            result = Result(uri, hole.prefix, hole.suffix, text, judged.replaced, key, behind_entry=is_chosen)
             if run.is_next:
                 self._reuse.store_next(result)
             else:

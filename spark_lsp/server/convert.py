@@ -45,7 +45,23 @@ def to_range(text: str, lines: LineTable, span: Span, encoding: Encoding) -> typ
 
 def position_in(params: Mapping[str, Any]) -> types.Position:
     """Return the ``position`` of a message of our own; what is missing or no number counts as 0."""
-    place = params.get("position")
+    return _position(params.get("position"))
+
+
+def selected_in(context: Mapping[str, Any]) -> types.SelectedCompletionInfo | None:
+    """Return the entry that is chosen in the menu, of a message of our own; without a range or a text it is empty."""
+    told = context.get("selectedCompletionInfo")
+    if told is None:
+        return None
+    told = told if isinstance(told, Mapping) else {}
+    place, text = told.get("range"), told.get("text")
+    place = place if isinstance(place, Mapping) else {}
+    is_whole = isinstance(text, str) and "start" in place and "end" in place
+    covered = types.Range(_position(place.get("start")), _position(place.get("end")))
+    return types.SelectedCompletionInfo(covered, text if isinstance(text, str) and is_whole else "")
+
+
+def _position(place: Any) -> types.Position:
     place = place if isinstance(place, Mapping) else {}
     line, character = (value if isinstance(value := place.get(name), int) else 0 for name in ("line", "character"))
     return types.Position(line, character)

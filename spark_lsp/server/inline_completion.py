@@ -10,9 +10,10 @@ from typing import Any
 from lsprotocol import types
 
 from spark_lsp.completion.answer import Answer, Suggestion
+from spark_lsp.completion.entry import behind_entry
 from spark_lsp.completion.hole import Hole
 from spark_lsp.errors import Reason
-from spark_lsp.server.convert import position_in, to_offset, to_range, uri_in
+from spark_lsp.server.convert import position_in, selected_in, to_offset, to_range, uri_in
 from spark_lsp.server.guard import as_dict
 from spark_lsp.server.session import Session
 from spark_lsp.text.edit import Span
@@ -30,9 +31,23 @@ def hole_at(session: Session, uri: str, position: types.Position) -> Hole | None
     return Hole(snapshot, to_offset(snapshot.text, snapshot.lines, position, session.encoding))
 
 
+def _asked(
+    session: Session, uri: str, position: types.Position, selected: types.SelectedCompletionInfo | None
+) -> Hole | None:
+    """Return the hole that is asked for: behind the entry that is chosen in the completion menu, if one is."""
+    hole = hole_at(session, uri, position)
+    if hole is None or selected is None:
+        return hole
+    text, lines = hole.snapshot.text, hole.snapshot.lines
+    place = selected.range
+    start, end = (to_offset(text, lines, each, session.encoding) for each in (place.start, place.end))
+    return behind_entry(hole, start, end, selected.text)
+
+
 async def inline_completion(session: Session, params: types.InlineCompletionParams) -> types.InlineCompletionList:
     """Answer once, by the deadline."""
-    hole = hole_at(session, params.text_document.uri, params.position)
+    selected = params.context.selected_completion_info
+    hole = _asked(session, params.text_document.uri, params.position, selected)
     manual = params.context.trigger_kind == types.InlineCompletionTriggerKind.Invoked
     answer = await _complete(session, params.text_document.uri, hole, manual=manual, candidates=CANDIDATES_BY_HAND)
     return types.InlineCompletionList(items=_items(session, hole, answer))
@@ -41,8 +56,9 @@ async def inline_completion(session: Session, params: types.InlineCompletionPara
 async def stream(session: Session, params: dict[str, Any]) -> dict[str, Any]:
     """Send cumulative partial results to ``partialResultToken``; the result equals the last of them."""
     uri = uri_in(params)
-    hole = hole_at(session, uri, position_in(params))
-    manual = as_dict(params.get("context")).get("triggerKind") == types.InlineCompletionTriggerKind.Invoked.value
+    context = as_dict(params.get("context"))
+    hole = _asked(session, uri, position_in(params), selected_in(context))
+    manual = context.get("triggerKind") == types.InlineCompletionTriggerKind.Invoked.value
     token = params.get("partialResultToken")
     await session.wait_until_open()
     if hole is None or session.rooms is None:
@@ -78,12 +94,13 @@ async def completion(session: Session, params: types.CompletionParams) -> types.
     word = _WORD.search(hole.line_prefix)
     begun = word.group() if word else ""
     text = begun + answer.suggestion.text
+    span = Span(hole.offset - len(begun), hole.offset + answer.suggestion.replaced)
     item = types.CompletionItem(
         label=text.strip().splitlines()[0][:80],
         kind=types.CompletionItemKind.Text,
         detail="Spark",
         sort_text="~spark",
-        text_edit=types.TextEdit(_range(session, hole, answer.suggestion, begun=len(begun)), text),
+        text_edit=types.TextEdit(_range(session, hole, span), text),
         filter_text=begun + hole.line_suffix[: answer.suggestion.replaced] + answer.suggestion.text,
         command=_accept(answer.suggestion),
     )
@@ -110,19 +127,17 @@ async def _complete(
 def _items(session: Session, hole: Hole | None, answer: Answer | None) -> list[types.InlineCompletionItem]:
     if hole is None or answer is None or answer.suggestion is None:
         return []
-    return [
-        types.InlineCompletionItem(
-            insert_text=suggestion.text,
-            range=_range(session, hole, suggestion),
-            command=_accept(suggestion),
-        )
-        for suggestion in (answer.suggestion, *answer.others)
-    ]
+    return [_item(session, hole, suggestion) for suggestion in (answer.suggestion, *answer.others)]
 
 
-def _range(session: Session, hole: Hole, suggestion: Suggestion, *, begun: int = 0) -> types.Range:
-    span = Span(hole.offset - begun, hole.offset + suggestion.replaced)
-    return to_range(hole.snapshot.text, hole.snapshot.lines, span, session.encoding)
+def _item(session: Session, hole: Hole, suggestion: Suggestion) -> types.InlineCompletionItem:
+    edit = hole.edit(suggestion.text, suggestion.replaced)
+    place = _range(session, hole, edit.span)
+    return types.InlineCompletionItem(edit.new_text, range=place, command=_accept(suggestion))
+
+
+def _range(session: Session, hole: Hole, span: Span) -> types.Range:
+    return to_range(hole.document.text, hole.document.lines, span, session.encoding)
 
 
 def _accept(suggestion: Suggestion) -> types.Command:

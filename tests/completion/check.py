@@ -1,13 +1,16 @@
 """The one helper of this room's tests: before, what the model says, after."""
 
 import asyncio
+import re
 from collections.abc import Collection
 from pathlib import Path
 
 from spark_lsp.completion.answer import Answer
+from spark_lsp.completion.entry import behind_entry
 from spark_lsp.completion.hole import Hole
 from spark_lsp.config import CompletionSettings
 from spark_lsp.engine.fake import ScriptedEngine
+from spark_lsp.text.edit import apply_edits
 from tests.support.fixture import parse_fixture
 from tests.support.rooms import FAST, TestRooms, snapshot_of
 
@@ -20,11 +23,20 @@ def hole_of(text: str, path: str = "main.py") -> Hole:
     return Hole(snapshot_of(fixture.path, fixture.text), fixture.offset)
 
 
+def chosen(before: str, entry: str, over: str | None = None, behind: str = "", path: str = "main.py") -> Hole:
+    """The hole at ``$0`` with an entry chosen in the menu that replaces the begun word, or ``over`` and ``behind``."""
+    hole = hole_of(before, path)
+    begun = re.search(r"\w*$", hole.line_prefix)
+    over = over if over is not None else begun[0] if begun else ""
+    assert hole.prefix.endswith(over)
+    assert hole.suffix.startswith(behind)
+    return behind_entry(hole, hole.offset - len(over), hole.offset + len(behind), entry)
+
+
 def inserted(hole: Hole, answer: Answer) -> str:
-    """The document after accepting, with the cursor where the text ends."""
-    if answer.suggestion is None:
-        return hole.prefix + "$0" + hole.suffix
-    return hole.prefix + answer.suggestion.text + "$0" + hole.suffix[answer.suggestion.replaced :]
+    """The document after accepting."""
+    told = answer.suggestion
+    return apply_edits(hole.document.text, [hole.edit(told.text, told.replaced)] if told else [])
 
 
 async def completed(
@@ -37,6 +49,9 @@ async def completed(
     settings: CompletionSettings = FAST,
     unsure: Collection[str] = (),
     unknown: Collection[str] = (),
+    entry: str = "",
+    over: str | None = None,
+    behind: str = "",
 ) -> tuple[Hole, Answer]:
     """Run the whole pipeline with a model that says ``model``, unsure of some tokens, where nobody knows some names."""
     rooms = TestRooms(
@@ -44,7 +59,7 @@ async def completed(
         settings=settings,
         knows=lambda name: name not in unknown,
     )
-    hole = hole_of(before, path)
+    hole = chosen(before, entry, over, behind, path) if entry else hole_of(before, path)
     answer = await rooms.completer.complete(hole, manual=manual)
     await rooms.completer.close()
     return hole, answer
@@ -60,6 +75,9 @@ async def check_completion(
     manual: bool = False,
     unsure: Collection[str] = (),
     unknown: Collection[str] = (),
+    entry: str = "",
+    over: str | None = None,
+    behind: str = "",
 ) -> None:
     """The document after accepting must be ``after``, whatever the size of the chunks.
 
@@ -67,15 +85,25 @@ async def check_completion(
     """
     for chunk_chars in (1000,) if unsure else (1, 3, 1000):
         hole, answer = await completed(
-            before, model, path=path, manual=manual, chunk_chars=chunk_chars, unsure=unsure, unknown=unknown
+            before,
+            model,
+            path=path,
+            manual=manual,
+            chunk_chars=chunk_chars,
+            unsure=unsure,
+            unknown=unknown,
+            entry=entry,
+            over=over,
+            behind=behind,
         )
-        assert (inserted(hole, answer).replace("$0", ""), answer.reason) == (after.replace("$0", ""), reason)
+        assert (inserted(hole, answer), answer.reason) == (after.replace("$0", ""), reason)
 
 
 def read_case(path: Path) -> dict[str, str]:
     """Read a case file: sections ``=== name`` of before, model, after, and optionally path, reason and manual.
 
     ``unsure`` lists tokens of which the model is not sure, ``unknown`` names that the workspace does not have.
+    ``entry`` is chosen in the menu; it replaces the begun word, or ``over`` before the cursor and ``behind`` behind it.
     """
     sections: dict[str, str] = {}
     for block in path.read_text("utf-8").split("=== ")[1:]:
@@ -96,6 +124,9 @@ async def check_case(path: Path) -> None:
         manual="manual" in case,
         unsure=case.get("unsure", "").split(),
         unknown=case.get("unknown", "").split(),
+        entry=case.get("entry", ""),
+        over=case.get("over"),
+        behind=case.get("behind", ""),
     )
 
 

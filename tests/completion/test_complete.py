@@ -6,9 +6,9 @@ import itertools
 import msgspec
 import pytest
 
-from spark_lsp.completion.complete import CANCEL_GRACE_MS
 from spark_lsp.completion.feedback import Feedback
 from spark_lsp.completion.hole import Hole
+from spark_lsp.completion.runs import CANCEL_GRACE_MS
 from spark_lsp.config import CompletionSettings
 from spark_lsp.engine.fake import ScriptedEngine
 from spark_lsp.errors import EngineFailed, ModelMissing
@@ -114,7 +114,8 @@ async def test_cancelled_and_not_asked_again_stops_the_model() -> None:
     request.cancel()
     with pytest.raises(asyncio.CancelledError):
         await request
-    run = rooms.completer._runs[hole_of(BEFORE).snapshot.uri]
+    run = rooms.completer.runs.of(hole_of(BEFORE).snapshot.uri)
+    assert run is not None
     assert run.task is not None
     async with asyncio.timeout(CANCEL_GRACE_MS / 1000 * 20):
         await asyncio.wait([run.task])

@@ -11,7 +11,7 @@ from spark_lsp.completion.hole import Hole
 from spark_lsp.completion.judge import Terms, judge
 from spark_lsp.config import CompletionSettings
 from spark_lsp.engine.fake import ScriptedEngine
-from tests.completion.check import hole_of, read_case
+from tests.completion.check import chosen, hole_of, read_case
 from tests.completion.test_cases import CASES
 from tests.repo.source import ROOT
 from tests.support.rooms import FAST, TestRooms
@@ -72,9 +72,12 @@ def test_strings_are_left_alone_when_told_so(region: str) -> None:
 
 def test_every_documented_rule_fires_in_a_case_file() -> None:
     fired: set[str] = set()
-    for path in CASES:
-        case = read_case(path)
-        hole: Hole = hole_of(case["before"], case.get("path", "main.py"))
+    for file in CASES:
+        case = read_case(file)
+        path = case.get("path", "main.py")
+        hole: Hole = hole_of(case["before"], path)
+        if "entry" in case:
+            hole = chosen(case["before"], case["entry"], case.get("over"), case.get("behind", ""), path)
         fired.add(judge(hole, case["model"], [], Terms(FAST.max_lines), finished=True).rule)
         fired.add(case.get("reason", "").removeprefix("trimmed."))
     assert set(_documented("Rules")) - fired - OF_ACTIONS <= BY_PIPELINE
