@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from lsprotocol import types
 
+from spark_lsp.completion.entry import behind_entry
 from spark_lsp.completion.hole import Hole
 from spark_lsp.completion.judge import Terms, judge
 from spark_lsp.server.convert import to_offset, to_range
@@ -50,3 +51,28 @@ def test_an_editor_of_any_encoding_makes_the_same_document(encoding: str, before
     made = _as_editor(snapshot.text, place, encoding, judged.text)
     assert made == before + judged.text + after[judged.replaced :]
     assert to_offset(snapshot.text, snapshot.lines, place.start, encoding) == hole.offset
+
+
+@pytest.mark.parametrize("encoding", ENCODINGS)
+@given(before=TEXTS, typed=TEXTS, behind=TEXTS, after=TEXTS, entry=TEXTS, said=TEXTS)
+@settings(max_examples=150, deadline=None)
+def test_nor_does_an_entry_of_the_menu_change_that(
+    encoding: str, before: str, typed: str, behind: str, after: str, entry: str, said: str
+) -> None:
+    before, typed, behind = (part.removesuffix("\r") for part in (before, typed, behind))  # no range ends within CRLF
+    snapshot = snapshot_of("main.py", before + typed + behind + after)
+    plain = Hole(snapshot, len(before + typed))
+    chosen = to_range(snapshot.text, snapshot.lines, Span(len(before), len(before + typed + behind)), encoding)
+    start, end = (to_offset(snapshot.text, snapshot.lines, each, encoding) for each in (chosen.start, chosen.end))
+    hole = behind_entry(plain, start, end, entry)
+    judged = judge(hole, said, [], Terms(4), finished=True)
+    edit = hole.edit(judged.text, judged.replaced)
+    place = to_range(hole.document.text, hole.document.lines, edit.span, encoding)
+    made = _as_editor(snapshot.text, place, encoding, edit.new_text)
+    assert made == hole.prefix + judged.text + hole.suffix[judged.replaced :]
+    if hole.entry is None:
+        assert (bool(hole.unheeded), hole.snapshot) == (True, snapshot)
+        return
+    assert place.start == chosen.start
+    assert (place.end.line, place.end.character) >= (chosen.end.line, chosen.end.character)
+    assert edit.new_text.startswith(entry)
