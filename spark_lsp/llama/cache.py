@@ -3,7 +3,7 @@
 The mirror is authoritative for reuse and must always equal what llama.cpp holds. Pure: never calls the library.
 """
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate
@@ -73,6 +73,10 @@ class Cells:
     def share(self, cells: Tokens) -> None:
         """Note one more user of each cell."""
         self._users[cells] += 1
+
+    def own(self, cells: Tokens) -> int:
+        """Return how many at the end are used once, of the cells of a sequence: those before are shared with others."""
+        return len(cells) - bisect_left(range(len(cells)), True, key=lambda at: bool(self._users[cells[at]] == 1))
 
     def release(self, cells: Tokens) -> None:
         """Note one user less; a cell without users is free."""

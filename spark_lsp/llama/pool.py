@@ -19,6 +19,8 @@ MOST_RESIDENT: Final = 2.0
 """How much a trunk and all others may hold together where each decode pays for all, in lengths of that trunk: with the
 one that serves until it is read."""
 MOST_RESIDENT_TAILS: Final = 2_048  # tokens of tails beside them
+MOST_IDLE_TAILS: Final = 1 / 16
+"""The same for tails that nobody writes in, beside the newest of them, as a share of the prompt that is read."""
 _WORTH_KEEPING: Final = 0.5  # share of a tail that must be of use for the tail to be taken over
 
 
@@ -53,8 +55,12 @@ class Pool:
             target = best
         else:
             target = min(spare, key=self._staleness)
-            self._touch(self._begin(target, common, most))
+            donor = self._begin(target, common, most)
+            if donor in TRUNKS:  # a tail that merely begins alike is not used for it
+                self._touch(donor)
         self._hold(holder, target)
+        if self.context.pays_for_all:
+            self._shed_tails(int(MOST_IDLE_TAILS * len(run)))
         return target
 
     def trunk(self, holder: object, run: TokenRun) -> int:
@@ -83,6 +89,19 @@ class Pool:
             victim = idle.pop()
             self.before_eviction(victim)
             self.context.truncate(victim, 0)
+
+    def _shed_tails(self, most_tokens: int) -> None:
+        """Forget tails that nobody writes in beyond so many tokens; the newest stays: its document is returned to."""
+        held = 0
+        for number, tail in enumerate(self._idle_tails()):
+            held += self.context.cells.own(self.context.mirrors[tail].places)
+            if number and held > most_tokens:
+                self.context.truncate(tail, 0)
+
+    def _idle_tails(self) -> list[int]:
+        """Return the tails that hold something and that nobody writes in, the one that was used last first."""
+        idle = [each for each in TAILS if each not in self._holders and len(self.context.mirrors[each])]
+        return sorted(idle, key=lambda each: -self._last_use[each])
 
     def promote(self, tail: int, run: TokenRun) -> None:
         """Keep the stable part of a tail as a trunk, where one can grow to it or none is there yet."""
@@ -116,8 +135,7 @@ class Pool:
 
     def spare(self, tokens: int) -> int:
         """Forget tails that nobody writes in until so many cells are free; return how many are."""
-        unused = [each for each in TAILS if each not in self._holders and len(self.context.mirrors[each])]
-        for tail in sorted(unused, key=lambda each: self._last_use[each]):
+        for tail in reversed(self._idle_tails()):
             if self.context.cells.free >= tokens:
                 break
             self.context.truncate(tail, 0)

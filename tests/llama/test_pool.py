@@ -95,6 +95,31 @@ def test_old_trunks_go_where_each_decode_pays_for_them(
     assert read(bench, trunk(2)).prefill_tokens == 0
 
 
+@pytest.mark.parametrize(("pays_for_all", "kept"), [(True, 2), (False, 4)])
+def test_old_tails_go_where_each_decode_pays_for_them(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, *, pays_for_all: bool, kept: int
+) -> None:
+    """The document before the current one keeps its tail: people go to and fro between two files."""
+    context = context_of(bench)
+    monkeypatch.setattr(context, "pays_for_all", pays_for_all)
+    whole = read(bench, trunk(1, 2)).prompt_tokens
+    texts = ["".join(f"{name}_{n} = {n}\n" for n in range(40)) for name in "abcd"]
+    for text in texts:
+        assert ask(bench, trunk(1, 2) + hole(text)).prefill_tokens > 100
+    assert len(lengths(context, TAILS)) == kept
+    assert ask(bench, trunk(1, 2) + hole(texts[-2])).prefill_tokens <= 8
+    if pays_for_all:
+        longest = max(lengths(context, TAILS))
+        assert context.capacity - context.cells.free <= longest + (longest - whole), "the trunk and two tails"
+
+
+def test_short_idle_tails_may_stay(bench: Bench) -> None:
+    read(bench, trunk(1, 2, 3))
+    for name in "abcd":
+        ask(bench, trunk(1, 2, 3) + hole(f"{name} = "), 2)
+    assert len(lengths(context_of(bench), TAILS)) == 4
+
+
 def sharing(context: Context) -> int:
     """Return how many cells are counted once more for each further trunk that they belong to."""
     places = np.concatenate([context.mirrors[each].places for each in TRUNKS])
