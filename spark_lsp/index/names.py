@@ -16,13 +16,14 @@ REMEMBERED = 32_768  # names looked up lately; a keystroke asks for some hundred
 class Names(Sequence[str]):
     """Names by number. ``order`` sorts the numbers by name (as UTF-8)."""
 
-    __slots__ = ("block", "ends", "order", "remembered")
+    __slots__ = ("block", "decoded", "ends", "order", "remembered")
 
     def __init__(self, block: Any, ends: npt.NDArray[np.int64], order: npt.NDArray[np.int32]) -> None:
         self.block = memoryview(block)
         self.ends = ends  # one more than names; the first is 0
         self.order = order
         self.remembered: dict[str, int] = {}
+        self.decoded: dict[int, str] = {}
 
     @classmethod
     def of(cls, names: Iterable[str]) -> "Names":
@@ -63,9 +64,15 @@ class Names(Sequence[str]):
     def __getitem__(self, number: int | slice) -> str | list[str]:
         if isinstance(number, slice):
             return [self[each] for each in range(*number.indices(len(self)))]
-        if not -len(self) <= number < len(self):
-            raise IndexError(number)
-        return self.raw(number % len(self)).decode("utf-8", "surrogatepass")
+        name = self.decoded.get(number)
+        if name is None:
+            if not -len(self) <= number < len(self):
+                raise IndexError(number)
+            name = self.raw(number % len(self)).decode("utf-8", "surrogatepass")
+            if len(self.decoded) >= REMEMBERED:
+                self.decoded.clear()
+            self.decoded[number] = name
+        return name
 
     def __len__(self) -> int:
         return len(self.ends) - 1
@@ -89,6 +96,11 @@ class NumberOf(Mapping[str, int]):
         if number < 0:
             raise KeyError(name)
         return number
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """Return a name's number; without this a mapping raises and catches for each name that is not here."""
+        number = self._names.find(name)
+        return number if number >= 0 else default
 
     def __contains__(self, name: object) -> bool:
         return isinstance(name, str) and self._names.find(name) >= 0

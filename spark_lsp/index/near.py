@@ -53,8 +53,9 @@ def identifier_parts(name: str) -> frozenset[str]:
 
 
 @lru_cache(maxsize=4096)
-def _words_of(piece: str) -> frozenset[str]:
-    return frozenset(WORD.findall(piece))
+def _words_of(piece: str) -> tuple[str, ...]:
+    """Return the words of a piece in their order: that of a set would be another one in every process."""
+    return tuple(dict.fromkeys(WORD.findall(piece)))
 
 
 def _pieces_back(text: str, end: int) -> list[str]:

@@ -33,6 +33,13 @@ class Rows:
         """Return where a row lies, for arrays that run beside ``columns``."""
         return slice(int(self.ends[row]), int(self.ends[row + 1]))
 
+    def joined(self, rows: npt.NDArray[Any]) -> tuple[Ints, npt.NDArray[np.int64]]:
+        """Join many rows without a loop over them; also returns the length of each."""
+        starts = self.ends[rows]
+        lengths = self.ends[rows + 1] - starts
+        before = np.cumsum(lengths) - lengths
+        return self.columns[np.arange(int(lengths.sum())) + np.repeat(starts - before, lengths)], lengths
+
 
 @dataclass(frozen=True, slots=True)
 class Postings:

@@ -92,25 +92,38 @@ class _Cursor:
     """Files that often changed together with this one, with the share of its commits."""
 
 
+class _Name(NamedTuple):
+    """A name that may be needed, with its score before its places are looked at."""
+
+    score: float
+    name: str
+    known: Places
+    files: int
+    """How many define it: overloads are no homonyms."""
+
+
 class _Placed(NamedTuple):
     """A place that defines a name, with its score; ``bare`` is the score without what changed together."""
 
     score: float
     path: str
-    definition: Definition
+    start: int
+    bare: float
     reason: str
     """Empty for co-occurrence."""
-    bare: float
+    name: _Name
+    number: int
+    """Which of the name's places: most are left out, and their definitions need not be made."""
 
     @property
     def order(self) -> tuple[float, str, int]:
         """What places are sorted by."""
-        return -self.score, self.path, self.definition.span.start
+        return -self.score, self.path, self.start
 
     @property
     def bare_order(self) -> tuple[float, str, int]:
         """What they would be sorted by."""
-        return -self.bare, self.path, self.definition.span.start
+        return -self.bare, self.path, self.start
 
 
 def rank_definitions(
@@ -132,16 +145,17 @@ def rank_definitions(
     cursor = _cursor(view, path, words_around(text, offset), language, frozenset(recent[:RECENT_FILES]), history)
     together = stand_together(view.postings, cursor.words.near, path, max(limit * 2, CANDIDATES))
     names = _best_names(view, cursor, together, limit)
-    ranked = [each for name, score, known in names for each in _places(cursor, name, score, known)]
+    ranked = [each for name in names for each in _places(cursor, name)]
     ranked.sort(key=lambda each: each.order)
     lifted = _lifted(ranked)
     top = ranked[:limit]
-    causes = strongest_words(view.postings, together, {each.definition.name for each in top if not each.reason})
+    causes = strongest_words(view.postings, together, {each.name.name for each in top if not each.reason})
     found = []
     for place, each in enumerate(top):
-        reason = each.reason or _cause(causes.get(each.definition.name))
+        reason = each.reason or _cause(causes.get(each.name.name))
         reason += ", often changed together" if place in lifted else ""
-        found.append(RankedDefinition(each.path, each.definition, round(each.score, 4), reason))
+        definition = each.name.known[each.number][1]
+        found.append(RankedDefinition(each.path, definition, round(each.score, 4), reason))
     return found
 
 
@@ -204,7 +218,7 @@ def _siblings(postings: Postings, path: str) -> npt.NDArray[np.bool_]:
     return marks
 
 
-def _best_names(view: IndexView, cursor: _Cursor, together: Together, limit: int) -> list[tuple[str, float, Places]]:
+def _best_names(view: IndexView, cursor: _Cursor, together: Together, limit: int) -> list[_Name]:
     """Score names without looking at their places; return the best, and those that this file imports."""
     scores = {name: TOGETHER_WEIGHT * math.log1p(score) for name, score in together.scores.items()}
     distance = cursor.words.distance
@@ -231,13 +245,15 @@ def _best_names(view: IndexView, cursor: _Cursor, together: Together, limit: int
     likely = scored[: kept + kept // 2]
     likely += [each for each in scored[len(likely) :] if each[1] in cursor.imported_names]
     weighed = []
-    for score, name in likely:
+    shares = _shares_of_siblings(view.postings, cursor, [name for _, name in likely])
+    for (score, name), share in zip(likely, shares, strict=True):
         known = view.definitions.get(name)  # a name of the last build may be gone by now
         if known is not None:
-            places = len(known) if len(known) < 2 else len(set(known.paths()))  # overloads are no homonyms
-            weighed.append((score + _gain(view.postings, cursor, name, places), name, known))
-    weighed.sort(key=lambda each: (-each[0], each[1]))
-    return [(name, score, known) for score, name, known in weighed[:kept]]
+            files = known.file_count()
+            cost = HOMONYM_PENALTY * math.log2(files - 1) if files > 2 else 0.0  # one of them may be this file's own
+            weighed.append(_Name(score + (SIBLINGS_WEIGHT * share - cost), name, known, files))
+    weighed.sort(key=lambda each: (-each.score, each.name))
+    return weighed[:kept]
 
 
 class _Marks:
@@ -269,26 +285,27 @@ def _resemblance(near: Mapping[str, int], names: Mapping[str, float]) -> dict[st
     return {name: math.log1p(total) for name, total in sums.items() if total > 0}
 
 
-def _gain(postings: Postings, cursor: _Cursor, name: str, places: int) -> float:
-    """Return what a name gains by the share of the files beside this one that use it, less what its homonyms cost."""
-    gain = -HOMONYM_PENALTY * math.log2(places - 1) if places > 2 else 0.0  # one of them may be this file's own
-    word = postings.word_ids.get(name)
-    if word is None or not cursor.sibling_count:
-        return gain
-    users = cursor.siblings[postings.users[word]]
-    return gain + SIBLINGS_WEIGHT * int(np.count_nonzero(users)) / cursor.sibling_count
+def _shares_of_siblings(postings: Postings, cursor: _Cursor, names: Sequence[str]) -> list[float]:
+    """Return for each name the share of the files beside this one that use it."""
+    if not cursor.sibling_count:
+        return [0.0] * len(names)
+    words = [postings.word_ids.get(name, -1) for name in names]
+    known = [word for word in words if word >= 0]
+    users, lengths = postings.users.joined(np.array(known, np.int64))
+    owners = np.repeat(np.array(known, np.int64), lengths)[cursor.siblings[users]]
+    counts = Counter(owners.tolist())
+    return [counts[word] / cursor.sibling_count for word in words]
 
 
-def _places(cursor: _Cursor, name: str, score: float, known: Places) -> Iterator[_Placed]:
+def _places(cursor: _Cursor, name: _Name) -> Iterator[_Placed]:
     """Score the places that define a name."""
-    paths = known.paths()
-    others = [(number, path) for number, path in enumerate(paths[:PLACES_LOOKED_AT]) if path != cursor.path]
+    paths = name.known.paths(PLACES_LOOKED_AT)
+    others = [(number, path) for number, path in enumerate(paths) if path != cursor.path]
     if not others:
         return
-    if len(set(paths)) == len(others) == 2:
-        score -= HOMONYM_PENALTY
-    reason = "mentioned near the cursor" if name in cursor.words.near else ""
-    reason = reason or ("used in this file" if name in cursor.words.distance else "")
+    score = name.score - HOMONYM_PENALTY * (name.files == len(others) == 2)
+    reason = "mentioned near the cursor" if name.name in cursor.words.near else ""
+    reason = reason or ("used in this file" if name.name in cursor.words.distance else "")
     bare = sorted((-_place_score(cursor, path), path, number) for number, path in others)
     weighed = bare
     if cursor.changed:
@@ -296,14 +313,15 @@ def _places(cursor: _Cursor, name: str, score: float, known: Places) -> Iterator
     resolved = weighed[0][1] in cursor.imported_files
     for place, (loss, path, number) in enumerate(weighed[:PLACES_PER_NAME]):
         imported = path in cursor.imported_files
-        definition = known[number][1]
+        kind, start = name.known.kind_and_start(number)
         total = score - loss - OTHER_PLACE_PENALTY * place - UNIMPORTED_PENALTY * (resolved and not imported)
-        total -= FIELD_PENALTY * (definition.kind in FIELDS)
+        total -= FIELD_PENALTY * (kind in FIELDS)
         without = total - _changed(cursor, path)
         if weighed is not bare:
             without += OTHER_PLACE_PENALTY * (place - [each[2] for each in bare].index(number))
-        why = "imported" if imported and name in cursor.imported_names else reason
-        yield _Placed(total, path, definition, why or ("in an imported file" if imported else ""), without)
+        why = "imported" if imported and name.name in cursor.imported_names else reason
+        why = why or ("in an imported file" if imported else "")
+        yield _Placed(total, path, start, without, why, name, number)
 
 
 def _changed(cursor: _Cursor, path: str) -> float:

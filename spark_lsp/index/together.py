@@ -50,11 +50,11 @@ def stand_together(postings: Postings, near: Iterable[str], path: str, names_mos
     owners = np.repeat(np.arange(len(rare)), [len(row) for row in rows])
     others = postings.window_file[windows] != own
     windows, owners = windows[others], owners[others]
-    names, lengths = _gather(postings, windows)
+    names, lengths = postings.defined_in.joined(windows)
     pair_words = np.repeat(owners, lengths)
     pair_weights = np.array(weights)[pair_words]
     totals = np.bincount(names, pair_weights, minlength=len(postings.words))
-    best = np.flatnonzero(totals)
+    best = np.flatnonzero(totals > 0)  # of marks, which takes a tenth of the time that numbers take
     if len(best) > names_most:
         best = best[np.argpartition(-totals[best], names_most)[:names_most]]
     scores = {postings.words[number]: score for number, score in zip(best.tolist(), totals[best].tolist(), strict=True)}
@@ -101,12 +101,3 @@ def _rare_words(postings: Postings, near: Iterable[str], own: int) -> Iterator[t
         # A row is in order of files, so one that begins and ends in this file lies in it altogether.
         if postings.window_file[windows[0]] != own or postings.window_file[windows[-1]] != own:
             yield len(windows), place, word
-
-
-def _gather(postings: Postings, windows: npt.NDArray[np.int32]) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int64]]:
-    """Join the rows of many windows without a loop over them; also returns the length of each."""
-    starts = postings.defined_in.ends[windows]
-    lengths = postings.defined_in.ends[windows + 1] - starts
-    before = np.cumsum(lengths) - lengths
-    places = np.arange(int(lengths.sum())) + np.repeat(starts - before, lengths)
-    return postings.defined_in.columns[places], lengths

@@ -8,12 +8,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from operator import itemgetter
-from typing import overload
+from typing import Any, overload
+
+import numpy as np
 
 from spark_lsp.index.facts import NO_FACTS, PLAIN_TEXT, Facts, packed
 from spark_lsp.index.layers import Layered
 from spark_lsp.index.postings import Postings
-from spark_lsp.index.symbols import Definition, FileSymbols
+from spark_lsp.index.symbols import KINDS, Definition, FileSymbols, Kind
 from spark_lsp.index.tables import FileRow, Tables, build_tables
 
 __all__ = ["EMPTY_VIEW", "PLAIN_TEXT", "FileEntry", "IndexView"]
@@ -68,16 +70,17 @@ class FileEntry:
 class Places(Sequence[Place]):
     """The places that define one name, in order of path and start; a definition is made when it is asked for."""
 
-    __slots__ = ("_name", "_own", "_tables")
+    __slots__ = ("_fresh", "_name", "_own", "_tables")
 
-    def __init__(self, tables: Tables, name: str, own: Sequence[int | Place]) -> None:
+    def __init__(self, tables: Tables, name: str, own: Sequence[int], fresh: Sequence[Place]) -> None:
         self._tables = tables
         self._name = name
-        self._own = own  # rows of the tables, and places in files changed since
+        self._own = own  # rows of the tables; ~n stands for the n-th place in files changed since
+        self._fresh = fresh
 
-    def _place(self, each: int | Place) -> Place:
-        if isinstance(each, tuple):
-            return each
+    def _place(self, each: int) -> Place:
+        if each < 0:
+            return self._fresh[~each]
         columns = self._tables.definitions
         return self._tables.files.paths[columns.file[each]], columns.definition(each, self._name)
 
@@ -103,48 +106,79 @@ class Places(Sequence[Place]):
 
     __hash__ = None  # type: ignore[assignment]
 
-    def paths(self) -> list[str]:
+    def paths(self, most: int | None = None) -> list[str]:
         """Return the files alone, which costs no definitions; a file stands here once for each of its places."""
         files, paths = self._tables.definitions.file, self._tables.files.paths
-        return [each[0] if isinstance(each, tuple) else paths[files[each]] for each in self._own]
+        return [self._fresh[~each][0] if each < 0 else paths[files[each]] for each in self._own[:most]]
+
+    def file_count(self) -> int:
+        """Return how many files there are, which costs no list of them: thousands define a name like ``get``."""
+        if len(self._own) < 2:
+            return len(self._own)
+        if isinstance(self._own, range):
+            files = self._tables.definitions.file[self._own.start : self._own.stop]
+        else:
+            rows = np.array(self._own)
+            files = self._tables.definitions.file[rows[rows >= 0]]
+        fresh = len({path for path, _ in self._fresh})
+        return fresh + min(len(files), 1) + int(np.count_nonzero(files[1:] != files[:-1]))
+
+    def kind_and_start(self, number: int) -> tuple[Kind, int]:
+        """Return what a place's definition is and where it starts, which costs no definition."""
+        each = self._own[number]
+        if each < 0:
+            definition = self._fresh[~each][1]
+            return definition.kind, definition.span.start
+        columns = self._tables.definitions
+        return KINDS[columns.kind[each]], int(columns.start[each])
 
 
 class Defining(Mapping[str, Places]):
     """Names to their places: those of the tables, without the files changed since, and those of these files."""
 
-    __slots__ = ("_stale", "_tables", "fresh", "of_path")
+    __slots__ = ("_is_kept", "_stale", "_tables", "fresh", "of_path", "places")
 
     def __init__(
         self,
         tables: Tables,
         fresh: Mapping[str, tuple[Place, ...]],
         of_path: Mapping[str, tuple[Definition, ...]],
+        places: Mapping[str, int],
         stale: frozenset[int],
     ) -> None:
         self._tables = tables
         self.fresh = fresh  # each in order of path and start
         self.of_path = of_path  # the same by file
+        self.places = places  # where such a file stands, or would stand, among those of the tables
         self._stale = stale
+        self._is_kept = np.ones(len(tables.files.paths), bool)
+        self._is_kept[list(stale)] = False
 
     def __getitem__(self, name: str) -> Places:
         own = self._own(name)
         if not own:
             raise KeyError(name)
-        return Places(self._tables, name, own)
+        return Places(self._tables, name, own, self.fresh.get(name, ()))
 
-    def _own(self, name: str) -> Sequence[int | Place]:
-        rows: Sequence[int] = self._tables.definitions.rows(name)
-        files, paths, stale = self._tables.definitions.file, self._tables.files.paths, self._stale
-        if stale and rows:
-            own = files[rows[0] : rows[-1] + 1].tolist()
-            rows = [row for row, file in zip(rows, own, strict=True) if file not in stale]
-        fresh = self.fresh.get(name)
-        if not fresh:
+    def get(self, name: str, default: Any = None) -> Any:
+        """Return a name's places; without this a mapping raises and catches for each word that nothing defines."""
+        own = self._own(name)
+        return Places(self._tables, name, own, self.fresh.get(name, ())) if own else default
+
+    def _own(self, name: str) -> Sequence[int]:
+        rows, fresh, stale = self._tables.definitions.rows(name), self.fresh.get(name), self._stale
+        files = self._tables.definitions.file[rows.start : rows.stop]
+        is_stale = not stale.isdisjoint(files.tolist())
+        if not is_stale and not fresh:
             return rows
-        merged: list[int | Place] = list(rows)
-        for place in reversed(fresh):
-            merged.insert(bisect_left(rows, place[0], key=lambda row: paths[files[row]]), place)
-        return merged
+        own = np.arange(rows.start, rows.stop)
+        if is_stale:
+            kept = self._is_kept[files]
+            own, files = own[kept], files[kept]
+        if fresh:
+            before = files.searchsorted([self.places[path] for path, _ in fresh])
+            own = np.insert(own, before, ~np.arange(len(fresh)))
+        return own.tolist()
 
     def __contains__(self, name: object) -> bool:
         return isinstance(name, str) and (name in self.fresh or bool(self._own(name)))
@@ -225,7 +259,7 @@ class Referencing(Mapping[str, Mapping[str, int]]):
 
 def view_of(tables: Tables, entries: Mapping[str, FileEntry]) -> IndexView:
     """Return the view of tables alone; ``entries`` are those of all their files."""
-    return IndexView(Layered(entries), Defining(tables, {}, {}, frozenset()), tables, {})
+    return IndexView(Layered(entries), Defining(tables, {}, {}, {}, frozenset()), tables, {})
 
 
 EMPTY_VIEW = view_of(build_tables(()), {})
@@ -239,18 +273,21 @@ def with_changes(view: IndexView, changes: Mapping[str, FileEntry | None]) -> In
     files, definitions = view.files, view.definitions
     assert isinstance(files, Layered)
     assert isinstance(definitions, Defining)
-    fresh, of_path = dict(definitions.fresh), dict(definitions.of_path)
+    fresh, of_path, places = dict(definitions.fresh), dict(definitions.of_path), dict(definitions.places)
     for path, entry in changes.items():
         after = entry.symbols.definitions if entry else ()
         before = of_path.pop(path, ())
         if after:
             of_path[path] = after
+            if path not in places:
+                places[path] = bisect_left(view.tables.files.paths, path)
         if before != after:
             _replace(fresh, path, before, after)
     stale = {**view.stale, **changes}
     ids = view.postings.file_ids
     masked = frozenset(ids[path] for path in stale if path in ids)
-    return IndexView(files.changed(changes), Defining(view.tables, fresh, of_path, masked), view.tables, stale)
+    defining = Defining(view.tables, fresh, of_path, places, masked)
+    return IndexView(files.changed(changes), defining, view.tables, stale)
 
 
 def _replace(

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from spark_lsp.index.graph import FileGraph, order_from
 from spark_lsp.index.history import NO_CHANGES, co_changes
+from spark_lsp.index.near import words_around
 from spark_lsp.index.rank import RankedDefinition, frozen_order, rank_definitions
 from spark_lsp.index.resolve import resolve
 from spark_lsp.index.store import Index
@@ -99,6 +100,13 @@ def test_a_removed_definition_does_not_come_out(tmp_path: Path) -> None:
     assert [each.definition.name for each in found] == []
     found = rank_definitions(index.view(), path="b.py", text="gone() here()", offset=0, language="python")
     assert [each.definition.name for each in found] == ["here"]
+
+
+def test_words_keep_their_order_in_every_process() -> None:
+    """The order decides which names of a long file are looked at; that of a set differs from process to process."""
+    words = [f"word_{number}" for number in range(2_000)]
+    text = "\n".join(f"{word} = {word}" for word in words)
+    assert [word for word in words_around(text, 0).distance if word != words[0]] == words[1:]
 
 
 @pytest.mark.parametrize("offset", [0, 3])

@@ -447,6 +447,10 @@ def test_an_index_after_any_updates_equals_one_built_from_scratch(
         scratch.update(path, text)
     assert same(index.view(), scratch.view())
     assert same(rebuilt(index.view()), scratch.view())
+    for places in index.view().definitions.values():
+        assert places.file_count() == len({path for path, _ in places})
+        outlines = [(definition.kind, definition.span.start) for _, definition in places]
+        assert [places.kind_and_start(number) for number in range(len(places))] == outlines
     index.close()
     _, warm, said = refreshed(root, cache_path)
     cold = Index(root)
