@@ -3,6 +3,7 @@
 Examples: python -m scripts.prove_actions --modules textwrap,shlex
           python -m scripts.prove_actions --programs 1000
           python -m scripts.prove_actions --packages FOLDER --rounds 3 --most 60
+          python -m scripts.prove_actions --packages FOLDER --signatures
 """
 
 import argparse
@@ -18,6 +19,7 @@ from scripts.prove_actions.made import prove_made
 from scripts.prove_actions.packaged import prove_package
 from scripts.prove_actions.packages import load
 from scripts.prove_actions.real import Tally, prove
+from scripts.prove_actions.signatures import prove_signatures
 from scripts.prove_actions.trials import ACTIONS
 from scripts.prove_actions.with_rope import ROPE_ACTIONS
 
@@ -29,6 +31,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1, help="where the dice start")
     parser.add_argument("--modules", default="", help="modules or packages by name, with commas; all without")
     parser.add_argument("--packages", type=Path, help="try published packages instead, which lie or come to lie there")
+    parser.add_argument("--signatures", action="store_true", help="change heads of the packages' functions instead")
     parser.add_argument("--most", type=int, default=60, help="edits of a package in a round")
     parser.add_argument("--actions", default=",".join(ACTIONS), help="actions by id, with commas")
     parser.add_argument("--programs", type=int, default=0, help="try this many programs made by dice instead")
@@ -63,7 +66,10 @@ def _packages(told: argparse.Namespace, wanted: set[str], actions: tuple[str, ..
         if (wanted and package.name not in wanted) or time.monotonic() - began > told.limit:
             continue
         seeds = range(told.seed, told.seed + told.rounds)
-        prove_package(package, told.packages, seeds, told.most, actions, tally)
+        if told.signatures:
+            prove_signatures(package, told.packages, seeds, told.most, tally)
+        else:
+            prove_package(package, told.packages, seeds, told.most, actions, tally)
         _tell(package.name, tally)
 
 

@@ -121,7 +121,7 @@ def reached(package: Package, root: Path) -> Reached | str:
 
 def _copied(root: Path, texts: Mapping[str, str], folder: Path) -> Path:
     copy = folder / "package"
-    shutil.copytree(root, copy, ignore=shutil.ignore_patterns("__pycache__", "docs"))
+    shutil.copytree(root, copy, ignore=shutil.ignore_patterns("__pycache__"))
     for path, text in texts.items():
         (copy / path).write_text(text, "utf-8", newline="")
     return copy

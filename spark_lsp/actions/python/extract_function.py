@@ -11,6 +11,7 @@ from dataclasses import replace
 
 from spark_lsp.actions.base import Needs, Proposal, Target, Tools, refused
 from spark_lsp.actions.python.cheap import is_python, selected_expression, selected_statements
+from spark_lsp.actions.python.class_names import seen_methods
 from spark_lsp.actions.python.extraction import plan
 from spark_lsp.actions.python.foresight import foreseen
 from spark_lsp.actions.python.function_text import Extraction
@@ -84,9 +85,12 @@ def extraction_at(target: Target) -> Extraction | str:
 
 def unseen(made: Extraction, path: str, view: IndexView) -> Extraction | str:
     """Return the function with a name that nothing in the workspace notices, or where any would be noticed."""
-    if made.plan.form != "function":
-        return made
-    seen = seen_names(made.source, path, view, is_function=True)
+    owner = made.source.parent(made.piece.scope)
+    if made.plan.form == "function":
+        seen = seen_names(made.source, path, view, is_function=True)
+    else:
+        assert isinstance(owner, ast.ClassDef), "a method stands in a class"
+        seen = seen_methods(made.source, path, owner, view)
     return seen.refusal or replace(made, is_private=seen.public)
 
 

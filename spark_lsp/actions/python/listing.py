@@ -1,6 +1,6 @@
-"""Where a Python file lists the names of a module, and which new names such a list would hold. Pure.
+"""Where a Python file lists the names of a module or a class, and which new names such a list would hold. Pure.
 
-``vars``, ``dir``, ``__dict__``, ``getmembers`` and, in the module itself, ``globals`` and ``locals`` give all names at
+``vars``, ``dir``, ``__dict__``, ``getmembers`` and, in a module itself, ``globals`` and ``locals`` give all names at
 once. Asking for one name by them is no listing.
 """
 
@@ -18,8 +18,31 @@ _OWN_LISTERS: Final = frozenset({"dir", "globals", "locals", "vars"})
 """What lists those of the place where it is called; ``globals`` those of the module wherever that is."""
 _ASKS_FOR_ONE: Final = frozenset({"get", "pop", "setdefault", "update", "__contains__", "__getitem__", "__setitem__"})
 _READS_BY_NAME: Final = frozenset({"eval", "exec", "get_type_hints", "__import__"})
+_FUNCTIONS_ARE: Final = frozenset({"Callable", "FunctionType", "Hashable", "MethodType", "object"})
 _KEEPS_ALL: Final = frozenset({"copy", "dict", "items", "iter", "keys", "list", "sorted", "tuple"})
 """Calls whose value is what they were given, in the same or another order."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What sees a new name. ``refusal`` says where any would be seen, ``public`` whether one without ``_`` would be."""
+
+    refusal: str = ""
+    public: bool = False
+
+
+def seen_in(
+    path: str, source: Source, is_it: Callable[[ast.expr], bool], what: str, *, is_own: bool, is_function: bool
+) -> Seen:
+    """Return what of a file sees a new name of a module or class, which ``is_it`` knows."""
+    public = False
+    for each in listings(source, is_it, is_own=is_own):
+        if is_function and not each.functions:
+            continue
+        if each.private:
+            return Seen(f"{path}:{each.line} lists the names of the {what}, where a new one would be seen.")
+        public = True
+    return Seen(public=public)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +99,8 @@ def _listing(source: Source, node: ast.Call | ast.Attribute) -> Listing:
     """Look at what becomes of a list: conditions of the loop that goes through it leave names out."""
     conditions, name = _loop(source, node)
     predicate = node.args[1] if isinstance(node, ast.Call) and len(node.args) > 1 else None
-    only_classes = (predicate is not None and said_by(predicate) == "isclass") or any(map(_is_of_classes, conditions))
-    return Listing(node.lineno, not any(_leaves_private(each, name) for each in conditions), not only_classes)
+    no_functions = (predicate is not None and said_by(predicate) == "isclass") or any(map(_is_of_others, conditions))
+    return Listing(node.lineno, not any(_leaves_private(each, name) for each in conditions), not no_functions)
 
 
 def _loop(source: Source, node: ast.AST) -> tuple[list[ast.expr], str]:
@@ -154,10 +177,16 @@ def _leaves_private(condition: ast.expr, name: str) -> bool:
     return condition.func.attr == "isupper" and not is_not
 
 
-def _is_of_classes(condition: ast.expr) -> bool:
-    """Whether a condition holds of classes alone."""
+def _is_of_others(condition: ast.expr) -> bool:
+    """Whether a condition holds of no function that is new: of a class alone, or of what has been marked."""
     if not isinstance(condition, ast.Call):
         return False
     asked = said_by(condition.func)
-    is_type = asked == "isinstance" and len(condition.args) == 2 and said_by(condition.args[1]) == "type"
-    return is_type or asked == "isclass"
+    if asked == "hasattr" and len(condition.args) == 2:
+        mark = condition.args[1]
+        return isinstance(mark, ast.Constant) and isinstance(mark.value, str) and not mark.value.startswith("__")
+    if asked == "isinstance" and len(condition.args) == 2:
+        kinds = condition.args[1]
+        names = [said_by(each) for each in (kinds.elts if isinstance(kinds, ast.Tuple) else [kinds])]
+        return all(name and name not in _FUNCTIONS_ARE for name in names)
+    return asked == "isclass"

@@ -8,12 +8,12 @@ something unknown. What comes to a file from elsewhere, a module by a name that 
 import ast
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import replace
 from functools import cache, cached_property, partial
 from typing import Final, Literal
 
 from spark_lsp.actions.python.calls.uses import Modules, dotted, inner_module, module_of
-from spark_lsp.actions.python.listing import LISTERS, listings, subject
+from spark_lsp.actions.python.listing import LISTERS, Seen, seen_in, subject
 from spark_lsp.actions.python.scopes import FUNCTIONS, arguments
 from spark_lsp.actions.python.source import Source, source_of
 from spark_lsp.actions.python.walks import said_by
@@ -32,14 +32,6 @@ _GIVES_NO_MODULE: Final = frozenset({"parse_args", "parse_known_args", "super", 
 _STAR: Final = re.compile(r"\bimport\s*\*")
 
 
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """What sees new names of a module. ``refusal`` says where any would be seen, ``public`` whether public ones are."""
-
-    refusal: str = ""
-    public: bool = False
-
-
 def seen_names(source: Source, path: str, view: IndexView, *, is_function: bool) -> Seen:
     """Return what sees a name that a module at ``path`` gets: of a function, or of a variable."""
     try:
@@ -50,17 +42,13 @@ def seen_names(source: Source, path: str, view: IndexView, *, is_function: bool)
 
 def _seen(source: Source, path: str, view: IndexView, *, is_function: bool) -> Seen:
     files = [(path, source), *_others(path, view)]
-    public = _stem(path) == ""
+    found = []
     for name, read in files:
         known = _Known(read, name, path, cache(partial(resolve, view.files, name, "python")))
-        public = public or known.takes_all
-        for each in listings(read, known.is_it, is_own=name == path):
-            if not each.functions and is_function:
-                continue
-            if each.private:
-                return Seen(f"{name}:{each.line} lists the names of the module, where a new one would be seen.")
-            public = True
-    return Seen(public=public)
+        here = seen_in(name, read, known.is_it, "module", is_own=name == path, is_function=is_function)
+        found.append(replace(here, public=here.public or known.takes_all))
+    refusal = next((each.refusal for each in found if each.refusal), "")
+    return Seen(refusal, not _stem(path) or any(each.public for each in found))
 
 
 def _stem(path: str) -> str:

@@ -1,0 +1,197 @@
+"""Changes of a function's head as somebody may write them: the document after one, calls as they were.
+
+The function goes on doing the same with what it is given; a parameter with a new name is given its old one inside.
+"""
+
+import ast
+import copy
+import random
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from spark_lsp.actions.definition import CALLABLES, definition_at
+from spark_lsp.actions.python.source import Source, source_of
+from spark_lsp.text.edit import Edit, Span, apply_edits
+from spark_lsp.text.syntax import Syntax
+
+Function = ast.FunctionDef | ast.AsyncFunctionDef
+FRESH: Final = "told_anew"
+"""The name of what is added, or gets another name; no package has it."""
+
+
+@dataclass(frozen=True, slots=True)
+class NewHead:
+    """``text`` is the document with the changed head, ``at`` an offset in that head."""
+
+    kind: str
+    text: str
+    at: int
+
+
+def new_head(syntax: Syntax, name: str, dice: random.Random) -> NewHead | None:
+    """Change the head of the one function of that full name; None where no change suits it."""
+    source = source_of(syntax)
+    function = function_named(source, name) if source is not None else None
+    if source is None or function is None or FRESH in source.said(function):
+        return None
+    kinds = [*_CHANGES]
+    dice.shuffle(kinds)
+    for kind in kinds:
+        changed = copy.deepcopy(function.args)
+        old = _CHANGES[kind](changed, function, _own_count(source, function), dice)
+        if old is None:
+            continue
+        made = _written(source, syntax, function, changed, old)
+        if made is not None:
+            return NewHead(kind, *made)
+    return None
+
+
+def function_named(source: Source, name: str) -> Function | None:
+    """Return the function of a full name within classes; None where there is none, or where there are several."""
+    found: list[ast.AST] = [source.tree]
+    for part in name.split("."):
+        kinds = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+        inner = [each for node in found for each in ast.walk(node) if isinstance(each, kinds) and each.name == part]
+        found = [each for each in inner if source.scope_of(each) in found]
+    only = found[0] if len(found) == 1 else None
+    return only if isinstance(only, ast.FunctionDef | ast.AsyncFunctionDef) else None
+
+
+def _own_count(source: Source, function: Function) -> int:
+    """Return how many parameters are the object's own: one for a method that is not static."""
+    is_static = any(isinstance(each, ast.Name) and each.id == "staticmethod" for each in function.decorator_list)
+    return 1 if isinstance(source.parent(function), ast.ClassDef) and not is_static else 0
+
+
+def _written(
+    source: Source, syntax: Syntax, function: Function, changed: ast.arguments, old: str
+) -> tuple[str, int] | None:
+    """Return the document with these parameters, and where the function's name stands."""
+    start = source.span(function).end - 1
+    found = next((each for each in _definitions(syntax, start) if each[0].start == source.span(function).start), None)
+    if found is None:
+        return None
+    parameters, name_at = found[1], found[2]
+    edits = [Edit(parameters, f"({ast.unparse(changed)})")]
+    if old:
+        line = _line_for(source, function)
+        if line is None:
+            return None
+        edits.append(Edit(Span(line[0], line[0]), f"{line[1]}{old} = {FRESH}\n"))
+    text = apply_edits(source.text, edits)
+    try:
+        compile(text, "document", "exec", dont_inherit=True)
+    except SyntaxError:
+        return None
+    return text, name_at
+
+
+def _definitions(syntax: Syntax, offset: int) -> Iterator[tuple[Span, Span, int]]:
+    """Yield span, parameters and place of the name of the functions around an offset."""
+    while (found := definition_at(syntax, offset, CALLABLES)) is not None:
+        parameters, name = (found.inner.child_by_field_name(each) for each in ("parameters", "name"))
+        if parameters is not None and name is not None:
+            yield found.whole.span, syntax.wrap(parameters).span, syntax.wrap(name).span.start
+        if found.whole.span.start == 0:
+            return
+        offset = found.whole.span.start - 1
+
+
+def _line_for(source: Source, function: Function) -> tuple[int, str] | None:
+    """Return where a line can stand first in a function's body, and its indentation."""
+    body = function.body[1:] if ast.get_docstring(function, clean=False) is not None else function.body
+    if not body:
+        return None
+    start = source.span(body[0]).start
+    line = source.text.rfind("\n", 0, start) + 1
+    indent = source.text[line:start]
+    return (line, indent) if indent and not indent.strip() else None
+
+
+Change = Callable[[ast.arguments, Function, int, random.Random], str | None]
+"""Changes parameters in place; returns the old name of one that has another, empty for none, None if it cannot."""
+
+
+def _renamed(args: ast.arguments, _function: Function, own: int, dice: random.Random) -> str | None:
+    choices = [*[*args.posonlyargs, *args.args][own:], *args.kwonlyargs]
+    if not choices:
+        return None
+    chosen = dice.choice(choices)
+    old, chosen.arg = chosen.arg, FRESH
+    return old
+
+
+def _swapped(args: ast.arguments, _function: Function, own: int, dice: random.Random) -> str | None:
+    """Let two change places that both have a default, or both none."""
+    first = max(0, own - len(args.posonlyargs))
+    required = len(args.args) - len(args.defaults)
+    pairs = [n for n in range(first, len(args.args) - 1) if (n < required) == (n + 1 < required)]
+    if not pairs:
+        return None
+    at = dice.choice(pairs)
+    args.args[at], args.args[at + 1] = args.args[at + 1], args.args[at]
+    if at >= required:
+        one, other = at - required, at + 1 - required
+        args.defaults[one], args.defaults[other] = args.defaults[other], args.defaults[one]
+    return ""
+
+
+def _added(args: ast.arguments, _function: Function, own: int, dice: random.Random) -> str | None:
+    """Put one with a default before those that have one, or at the end."""
+    required = max(len(args.args) - len(args.defaults), 0, own - len(args.posonlyargs))
+    if len(args.defaults) > len(args.args) or (args.vararg is not None and not args.defaults):
+        return None
+    at = dice.randint(required, len(args.args) if args.vararg is None else required)
+    args.args.insert(at, ast.arg(FRESH))
+    args.defaults.insert(at - required, ast.Constant(None))
+    return ""
+
+
+def _by_name_only(args: ast.arguments, _function: Function, own: int, dice: random.Random) -> str | None:
+    first = max(0, own - len(args.posonlyargs))
+    if args.vararg is not None or args.kwonlyargs or len(args.args) <= first or len(args.defaults) > len(args.args):
+        return None
+    at = dice.randrange(first, len(args.args))
+    moved = args.args[at:]
+    kept = len(args.args) - len(args.defaults)
+    defaults: list[ast.expr | None] = [
+        args.defaults[n - kept] if n >= kept else None for n in range(at, at + len(moved))
+    ]
+    args.args = args.args[:at]
+    args.defaults = args.defaults[: max(0, at - kept)]
+    args.kwonlyargs, args.kw_defaults = moved, defaults
+    return ""
+
+
+def _by_place_only(args: ast.arguments, _function: Function, own: int, _dice: random.Random) -> str | None:
+    if args.posonlyargs or len(args.args) <= own:
+        return None
+    args.posonlyargs, args.args = args.args[: own + 1], args.args[own + 1 :]
+    return ""
+
+
+def _removed(args: ast.arguments, function: Function, own: int, dice: random.Random) -> str | None:
+    """Take one out that the function does not look at."""
+    said = {each.id for each in ast.walk(function) if isinstance(each, ast.Name)}
+    required = len(args.args) - len(args.defaults)
+    first = max(0, own - len(args.posonlyargs))
+    unused = [n for n in range(first, len(args.args)) if args.args[n].arg not in said]
+    if not unused or len(args.defaults) > len(args.args) or said & {"locals", "vars", "eval"}:
+        return None
+    at = dice.choice(unused)
+    del args.args[at]
+    if at >= required:
+        del args.defaults[at - required]
+    return ""
+
+
+_CHANGES: Final[dict[str, Change]] = {
+    "another name": _renamed,
+    "another order": _swapped,
+    "one more with a default": _added,
+    "by name only": _by_name_only,
+    "by place only": _by_place_only,
+    "one less": _removed,
+}

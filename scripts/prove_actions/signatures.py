@@ -1,0 +1,180 @@
+"""``update.references`` over published packages: heads are changed, calls made to fit, the package's own tests run.
+
+The workspace is a copy of the whole package, tests and all. Each change is made on what the one before has left, and
+one run of the tests judges them all; a failing run is taken apart.
+"""
+
+import asyncio
+import random
+import shutil
+import tempfile
+import time
+from collections.abc import Iterable, Mapping
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final
+
+from scripts.prove_actions.heads import NewHead, new_head
+from scripts.prove_actions.packaged import MOST_WRONG, names_run
+from scripts.prove_actions.packages import Package, Reached, failing, modules, reached, unpacked
+from scripts.prove_actions.real import Tally, first_guilty
+from spark_lsp.actions.base import ActionsRoom, Earlier, Proposal, Target
+from spark_lsp.actions.python.calls.update import UpdateCalls
+from spark_lsp.config import ActionsSettings
+from spark_lsp.context.workspace import WorkspaceContext
+from spark_lsp.engine.fake import ScriptedEngine
+from spark_lsp.errors import Reason
+from spark_lsp.index.recent import Recent
+from spark_lsp.index.store import Index
+from spark_lsp.text.document import Snapshot
+from spark_lsp.text.edit import Span, apply_edits
+from spark_lsp.text.language import LANGUAGES
+from spark_lsp.text.syntax import parse
+
+_NOT_YET_NS: Final = 10**15
+"""All files were written before the document began to change."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """A change that was made: the texts of all files that are others than in the package."""
+
+    path: str
+    name: str
+    said: str
+    texts: Mapping[str, str]
+
+
+class _Workspace:
+    """A copy of a package with its index, and the action as an editor has it."""
+
+    def __init__(self, root: Path, folder: Path) -> None:
+        self.root = folder / "workspace"
+        shutil.copytree(root, self.root, ignore=shutil.ignore_patterns("__pycache__"))
+        self._index = Index(self.root)
+        self._index.refresh()
+        self._texts: dict[str, str] = {}
+        engine = ScriptedEngine(["x"])
+        context = WorkspaceContext(
+            engine,
+            self._index.view,
+            Recent(),
+            repository="w",
+            relative=lambda snapshot: snapshot.path.relative_to(self.root).as_posix() if snapshot.path else "",
+            limits=lambda: (4096, 300),
+            is_whole=lambda: self._index.is_whole,
+        )
+        self._room = ActionsRoom([UpdateCalls()], engine, context, ActionsSettings, lambda _record: None)
+
+    def text(self, path: str) -> str:
+        """Return a file as it is."""
+        return (self.root / path).read_text("utf-8")
+
+    def write(self, texts: Mapping[str, str]) -> None:
+        """Write files, and look at them anew."""
+        for path, text in texts.items():
+            (self.root / path).write_text(text, "utf-8", newline="")
+        self._index.refresh()
+
+    def proposed(self, path: str, before: str, head: NewHead) -> Proposal:
+        """Choose the action on a changed head."""
+        place = self.root / path
+        snapshot = Snapshot(place.as_uri(), place, 2, "python", head.text)
+        target = Target.of(snapshot, Span(head.at, head.at))
+        target = replace(target, earlier=Earlier(before, time.time_ns() + _NOT_YET_NS))
+        return asyncio.run(self._room.propose(UpdateCalls.id, target))
+
+    def close(self) -> None:
+        """Let the index go."""
+        self._index.close()
+
+
+def prove_signatures(package: Package, folder: Path, seeds: Iterable[int], most: int, tally: Tally) -> None:
+    """Run a round for each seed, of ``most`` changes or less, and add to the tally."""
+    root = unpacked(package, folder)
+    if root is None:
+        tally.skipped.append(f"{package.name}: cannot be had")
+        return
+    run = reached(package, root)
+    if isinstance(run, str):
+        tally.skipped.append(f"{package.name}: its tests fail untouched: {run.strip().splitlines()[-1]}")
+        return
+    texts = modules(package, root)
+    tally.modules |= {f"{package.name} {path}" for path, _line, _name in run if path in texts}
+    for seed in seeds:
+        wrong: set[tuple[str, str]] = set()
+        while (found := _round(package, root, run, f"{seed} {package.name}", most, wrong, tally)) and (
+            len(wrong) < MOST_WRONG
+        ):
+            wrong.add(found)
+
+
+def _round(
+    package: Package,
+    root: Path,
+    run: Reached,
+    seed: str,
+    most: int,
+    wrong: AbstractSet[tuple[str, str]],
+    tally: Tally,
+) -> tuple[str, str] | None:
+    """Run one round without the functions whose change went wrong; return the next such function."""
+    tried = Tally()
+    dice = random.Random(seed)  # noqa: S311 - chooses places, keeps no secret
+    texts = modules(package, root)
+    named = [(path, name) for path, text in sorted(texts.items()) for name in names_run(path, text, run)]
+    left = [(path, name) for path, name in named if name.endswith("__init__") or not name.endswith("__")]
+    dice.shuffle(left)
+    with tempfile.TemporaryDirectory(prefix="prove-") as folder:
+        workspace = _Workspace(root, Path(folder))
+        steps = _changed(workspace, [each for each in left if each not in wrong], dice, most, tried)
+        workspace.close()
+
+    def failing_at(number: int) -> str:
+        return failing(package, root, steps[number].texts)
+
+    found = first_guilty(len(steps), failing_at) if steps and failing_at(len(steps) - 1) else None
+    if found is None:
+        tally.applied += tried.applied
+        tally.refused += tried.refused
+        return None
+    step = steps[found[0]]
+    tally.wrong.append(f"{package.name}: {step.said} of {step.name} in {step.path}: {found[1]}")
+    return step.path, step.name
+
+
+def _changed(
+    workspace: _Workspace, left: list[tuple[str, str]], dice: random.Random, most: int, tally: Tally
+) -> list[_Step]:
+    """Change the heads of some functions, with all calls, one after the other."""
+    steps: list[_Step] = []
+    texts: dict[str, str] = {}
+    for path, name in left:
+        if len(steps) == most:
+            break
+        before = workspace.text(path)
+        syntax = parse(LANGUAGES["python"], before)
+        head = new_head(syntax, name, dice) if syntax is not None else None
+        if head is None:
+            continue
+        workspace.write({path: head.text})
+        proposal = workspace.proposed(path, before, head)
+        is_edit = bool(proposal.edits or proposal.files)
+        if is_edit or (proposal.reason == Reason.EMPTY and "fits already" in proposal.message):
+            more = {each.path: apply_edits(each.text or "", each.edits) for each in proposal.files}
+            more[path] = apply_edits(head.text, proposal.edits)
+            workspace.write(more)
+            texts |= more
+            said = f"{head.kind}, {'calls changed' if is_edit else 'no call to change'}"
+            tally.applied[said] += 1
+            steps.append(_Step(path, name, said, dict(texts)))
+            continue
+        workspace.write({path: before})
+        tally.refused[head.kind, _general(proposal.message)] += 1
+    return steps
+
+
+def _general(message: str) -> str:
+    """Return a refusal without its place."""
+    return message.partition(": ")[2] if ".py:" in message.partition(" ")[0] else message
