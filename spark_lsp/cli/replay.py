@@ -18,7 +18,6 @@ from spark_lsp.config import Settings
 from spark_lsp.engine.base import Engine
 from spark_lsp.errors import ModelMissing, WorkspaceError
 from spark_lsp.server.convert import range_as_json
-from spark_lsp.text.edit import Span
 
 
 def replay_request(path: Path, *, model: str, case: Path | None, as_json: bool) -> None:
@@ -99,9 +98,9 @@ def _as_json(recording: Recording, *, is_same: bool) -> dict[str, object]:
     items = []
     if recording.shown:
         hole = recording.hole
-        span = Span(hole.offset, hole.offset + recording.replaced)
-        place = range_as_json(hole.snapshot.text, hole.snapshot.lines, span)
-        items = [{"insertText": recording.shown, "range": place}]
+        edit = hole.edit(recording.shown, recording.replaced)
+        place = range_as_json(hole.document.text, hole.document.lines, edit.span)
+        items = [{"insertText": edit.new_text, "range": place}]
     model = recording.model
     return {
         "items": items,

@@ -5,13 +5,14 @@ Holds file content, so it is written only where the user named a folder, and the
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from spark_lsp.completion.hole import Entry, Hole
-from spark_lsp.completion.judge import Terms
+from spark_lsp.completion.judge import Terms, judge
 from spark_lsp.context.pack import Packed
 from spark_lsp.context.window import Window
 from spark_lsp.engine.base import Infill, ModelInfo, Usage
@@ -50,6 +51,8 @@ class Recording(msgspec.Struct, frozen=True, kw_only=True):
     rule: str
     """The rule that cut or emptied the answer; empty when none did."""
     entry: Entry | None = None
+    unknown: tuple[str, ...] = ()
+    """Names in the answer that the workspace did not have."""
 
     @classmethod
     def of(cls, run: "Run", request: Infill, model: ModelInfo) -> "Recording":
@@ -73,6 +76,7 @@ class Recording(msgspec.Struct, frozen=True, kw_only=True):
             replaced=run.judged.replaced,
             rule=run.judged.rule,
             entry=run.hole.entry,
+            unknown=_unknown_names(run),
         )
 
     @property
@@ -83,8 +87,8 @@ class Recording(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def terms(self) -> Terms:
-        """What a suggestion had to meet; which names the workspace had is not recorded."""
-        return Terms(self.max_lines, self.confidence)
+        """What a suggestion had to meet."""
+        return Terms(self.max_lines, self.confidence, lambda name: name not in self.unknown)
 
     def as_case(self) -> str:
         """Return the case file of this request: before, what the model said, and what was shown; for the tests."""
@@ -101,7 +105,26 @@ class Recording(msgspec.Struct, frozen=True, kw_only=True):
             sections["reason"] = f"trimmed.{self.rule}" if self.raw.strip() else "empty"
         if self.manual:
             sections["manual"] = "yes"
+        if self.unknown:
+            sections["unknown"] = " ".join(self.unknown)
+        if self.rule == "confidence":
+            sections["confidence"] = str(self.confidence)
+            sections["scores"] = " ".join(f"{end}:{chance:.4f}" for end, chance in self.scores)
         return "".join(f"=== {name}\n{body}\n" for name, body in sections.items())
+
+
+def _unknown_names(run: "Run") -> tuple[str, ...]:
+    """Return what the workspace did not know of the names that the judgement of an answer asks for."""
+    unknown: dict[str, None] = {}
+
+    def knows(name: str) -> bool:
+        is_known = run.terms.knows(name)
+        if not is_known:
+            unknown[name] = None
+        return is_known
+
+    judge(run.hole, run.raw, run.scores, replace(run.terms, knows=knows), finished=True)
+    return tuple(unknown)
 
 
 class RecordedPrompts:

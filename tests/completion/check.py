@@ -2,19 +2,39 @@
 
 import asyncio
 import re
-from collections.abc import Collection
+from collections.abc import AsyncGenerator, Collection
+from contextlib import aclosing
 from pathlib import Path
 
+import msgspec
+
 from spark_lsp.completion.answer import Answer
+from spark_lsp.completion.confidence import Scores
 from spark_lsp.completion.entry import behind_entry
 from spark_lsp.completion.hole import Hole
 from spark_lsp.config import CompletionSettings
+from spark_lsp.engine.base import Chunk, Infill
 from spark_lsp.engine.fake import ScriptedEngine
 from spark_lsp.text.edit import apply_edits
 from tests.support.fixture import parse_fixture
 from tests.support.rooms import FAST, TestRooms, snapshot_of
 
 SURE, UNSURE = 0.99, 0.05
+
+
+class ScoredEngine(ScriptedEngine):
+    """Says one text, unsure of some tokens, or with the scores that are named."""
+
+    def __init__(self, text: str, chunk_chars: int, scores: Scores, unsure: Collection[str]) -> None:
+        super().__init__([text], chunk_chars, probability=lambda token: UNSURE if token in unsure else SURE)
+        ends = [end for end, _ in scores]
+        self._scores = tuple((end - start, chance) for start, (end, chance) in zip([0, *ends], scores, strict=False))
+
+    async def infill(self, request: Infill) -> AsyncGenerator[Chunk]:
+        """Stream the answer."""
+        async with aclosing(super().infill(request)) as chunks:
+            async for chunk in chunks:
+                yield msgspec.structs.replace(chunk, scores=self._scores) if self._scores and chunk.text else chunk
 
 
 def hole_of(text: str, path: str = "main.py") -> Hole:
@@ -52,10 +72,11 @@ async def completed(
     entry: str = "",
     over: str | None = None,
     behind: str = "",
+    scores: Scores = (),
 ) -> tuple[Hole, Answer]:
     """Run the whole pipeline with a model that says ``model``, unsure of some tokens, where nobody knows some names."""
     rooms = TestRooms(
-        ScriptedEngine([model], chunk_chars, probability=lambda token: UNSURE if token in unsure else SURE),
+        ScoredEngine(model, chunk_chars, scores, unsure),
         settings=settings,
         knows=lambda name: name not in unknown,
     )
@@ -78,12 +99,14 @@ async def check_completion(
     entry: str = "",
     over: str | None = None,
     behind: str = "",
+    scores: Scores = (),
+    confidence: float = FAST.min_confidence,
 ) -> None:
     """The document after accepting must be ``after``, whatever the size of the chunks.
 
-    Who names unsure tokens gets the whole answer at once: tokens that chunks cut apart are others.
+    Who names unsure tokens or scores gets the whole answer at once: tokens that chunks cut apart are others.
     """
-    for chunk_chars in (1000,) if unsure else (1, 3, 1000):
+    for chunk_chars in (1000,) if unsure or scores else (1, 3, 1000):
         hole, answer = await completed(
             before,
             model,
@@ -92,9 +115,11 @@ async def check_completion(
             chunk_chars=chunk_chars,
             unsure=unsure,
             unknown=unknown,
+            settings=msgspec.structs.replace(FAST, min_confidence=confidence),
             entry=entry,
             over=over,
             behind=behind,
+            scores=scores,
         )
         assert (inserted(hole, answer), answer.reason) == (after.replace("$0", ""), reason)
 
@@ -104,6 +129,7 @@ def read_case(path: Path) -> dict[str, str]:
 
     ``unsure`` lists tokens of which the model is not sure, ``unknown`` names that the workspace does not have.
     ``entry`` is chosen in the menu; it replaces the begun word, or ``over`` before the cursor and ``behind`` behind it.
+    ``scores`` lists where each token ends and its probability, ``confidence`` is the chance that is asked for.
     """
     sections: dict[str, str] = {}
     for block in path.read_text("utf-8").split("=== ")[1:]:
@@ -127,7 +153,14 @@ async def check_case(path: Path) -> None:
         entry=case.get("entry", ""),
         over=case.get("over"),
         behind=case.get("behind", ""),
+        scores=[(int(end), float(chance)) for end, chance in map(_pair, case.get("scores", "").split())],
+        confidence=float(case.get("confidence", FAST.min_confidence)),
     )
+
+
+def _pair(score: str) -> tuple[str, str]:
+    end, _, chance = score.partition(":")
+    return end, chance
 
 
 async def settle() -> None:

@@ -3,23 +3,25 @@
 import stat
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from spark_lsp.cli.replay import replay
-from spark_lsp.completion.recording import read_recording, recorder
+from spark_lsp.completion.hole import Hole
+from spark_lsp.completion.recording import Recording, read_recording, recorder
 from spark_lsp.engine.fake import ScriptedEngine
 from spark_lsp.errors import WorkspaceError
-from tests.completion.check import check_case, hole_of
+from tests.completion.check import check_case, chosen, hole_of
 from tests.support.marks import posix_only
 from tests.support.rooms import TestRooms
 
 BEFORE = "def area(w, h):\n    return w * h\n\n\nvalue = ($0)\n"
 
 
-async def _recorded(folder: Path, said: str) -> Path:
-    rooms = TestRooms(ScriptedEngine([said]))
+async def _recorded(folder: Path, said: str, *, unknown: str = "", hole: Hole | None = None) -> Path:
+    rooms = TestRooms(ScriptedEngine([said], chunk_chars=len(said)), knows=lambda name: name != unknown)
     rooms.completer.writer.record = recorder(folder)
-    answer = await rooms.completer.complete(hole_of(BEFORE), manual=False)
+    answer = await rooms.completer.complete(hole or hole_of(BEFORE), manual=False)
     await rooms.completer.close()
     assert answer.record is not None
     return Path(str(answer.record.facts["recorded"]))
@@ -36,9 +38,42 @@ async def test_a_recorded_request_is_asked_again_as_it_was(tmp_path: Path) -> No
     assert other.shown == "area(3, 4)"
 
 
-@pytest.mark.parametrize("said", ["area(1, 2)))", "<|fim_middle|>", "  "])
-async def test_a_recording_becomes_a_case_file(said: str, tmp_path: Path) -> None:
-    recording = read_recording(await _recorded(tmp_path, said))
+async def test_names_that_nobody_knew_are_not_known_when_it_is_asked_again(tmp_path: Path) -> None:
+    said = "area(1, width_of_it, height, depth_of_it, 3)"
+    recording = read_recording(await _recorded(tmp_path, said, unknown="depth_of_it"))
+    doubting = msgspec.structs.replace(recording, confidence=0.6)
+    again = await replay(ScriptedEngine([said], chunk_chars=4), doubting)
+    assert (recording.unknown, again.unknown) == (("depth_of_it",), ("depth_of_it",))
+    assert (again.shown, again.rule) == ("area", "confidence")
+    knowing = await replay(ScriptedEngine([said]), msgspec.structs.replace(doubting, unknown=()))
+    assert (knowing.shown, knowing.rule) == (said, "")
+
+
+@pytest.mark.parametrize(
+    ("said", "unknown", "hole"),
+    [
+        ("area(1, 2)))", "", None),
+        ("<|fim_middle|>", "", None),
+        ("  ", "", None),
+        ("area(1) + nobody + other", "nobody", hole_of(BEFORE.replace("($0)", "$0"))),
+        (".clip(3))", "", chosen(BEFORE.replace("$0", "ar$0"), "area")),
+        ("s(3)", "", chosen(BEFORE.replace("$0", "ar$0"), "area")),
+    ],
+)
+async def test_a_recording_becomes_a_case_file(said: str, unknown: str, hole: Hole | None, tmp_path: Path) -> None:
+    recording = read_recording(await _recorded(tmp_path, said, unknown=unknown, hole=hole))
+    assert recording.unknown == ((unknown,) if unknown else ())
+    await _is_its_case(recording, tmp_path)
+
+
+async def test_what_the_model_was_not_sure_of_is_so_in_the_case_file(tmp_path: Path) -> None:
+    recording = read_recording(await _recorded(tmp_path, "area(1, 2) + other"))
+    chances = [(end, 0.7 if end > len("area(1, 2)") else 1.0) for end, _ in recording.scores]
+    asked = msgspec.structs.replace(recording, confidence=0.6, scores=tuple(chances), shown="area(1, 2)")
+    await _is_its_case(msgspec.structs.replace(asked, rule="confidence"), tmp_path)
+
+
+async def _is_its_case(recording: Recording, tmp_path: Path) -> None:
     case = tmp_path / "case.txt"
     case.write_text(recording.as_case(), "utf-8", newline="")
     await check_case(case)
