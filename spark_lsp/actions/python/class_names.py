@@ -24,29 +24,48 @@ _OF_THE_CLASS = frozenset({"__class_getitem__", "__init_subclass__", "__new__"})
 
 def seen_methods(source: Source, path: str, owner: ast.ClassDef, view: IndexView) -> Seen:
     """Return what sees the name of a method that a class of the file at ``path`` gets."""
-    classes = classes_of({path: source}, view)
-    found = classes.meaning(path, ast.Name(owner.name, ast.Load()))
-    family = family_of(classes, found, partial(saying, view)) if found and classes.body(found) is owner else None
-    own, above = frozenset[ClassAt](), frozenset[ClassAt]()
-    if isinstance(family, Family):
-        own, above = family.own, family.above
-    elif found is not None and family is not None:
-        own, above = frozenset({found}), frozenset(each for each in classes.ancestors(found) if each is not None)
-    bodies = {id(owner), *(id(classes.body(each)) for each in own | above)}
-    lists = frozenset().union(*(saying(view, each) for each in LISTERS)) & saying(view, owner.name)
-    paths = {*lists, *(each.path for each in own | above if each.origin == "workspace")}
+    relatives = Relatives.of(source, path, owner, view)
+    lists = frozenset[str]().union(*(saying(view, each) for each in LISTERS)) & saying(view, owner.name)
     seen = []
-    for name in [path, *sorted(paths - {path})]:
-        read = classes.read(name)
+    for name in [path, *sorted((lists | relatives.paths) - {path})]:
+        read = relatives.classes.read(name)
         if read is not None:
-            known = _Known(read, name, classes, own, frozenset(bodies))
+            known = relatives.known(name, read)
             seen.append(seen_in(name, read, known.is_it, "class", is_own=False, is_function=True))
     return Seen(next((each.refusal for each in seen if each.refusal), ""), any(each.public for each in seen))
 
 
 @dataclass(frozen=True, slots=True)
-class _Known:
-    """What a file knows of a class: ``own`` are it and those below, ``bodies`` those of its relatives."""
+class Relatives:
+    """A class and what it shares objects with: ``own`` are it and those below, ``bodies`` those above too."""
+
+    classes: Classes
+    own: frozenset[ClassAt]
+    bodies: frozenset[int]
+    paths: frozenset[str]
+
+    @classmethod
+    def of(cls, source: Source, path: str, owner: ast.ClassDef, view: IndexView) -> "Relatives":
+        """Return the relatives of a class as far as they are certain."""
+        classes = classes_of({path: source}, view)
+        found = classes.meaning(path, ast.Name(owner.name, ast.Load()))
+        if found is None or classes.body(found) is not owner:
+            return cls(classes, frozenset(), frozenset({id(owner)}), frozenset({path}))
+        family = family_of(classes, found, partial(saying, view))
+        own = family.own if isinstance(family, Family) else frozenset({found})
+        above = {base for each in own for base in classes.ancestors(each) if base is not None}
+        known = {each for each in own | above if each.origin == "workspace"}
+        bodies = frozenset(id(classes.body(each)) for each in known)
+        return cls(classes, own, bodies, frozenset(each.path for each in known))
+
+    def known(self, path: str, source: Source) -> "KnownClass":
+        """Return what a file knows of them."""
+        return KnownClass(source, path, self.classes, self.own, self.bodies)
+
+
+@dataclass(frozen=True, slots=True)
+class KnownClass:
+    """What a file knows of a class and its relatives."""
 
     source: Source
     path: str
@@ -58,22 +77,24 @@ class _Known:
         """Whether an expression is the class, or an object of it that is asked for all that it has."""
         asked = self.source.parent(node)
         lists_object = isinstance(asked, ast.Call) and said_by(asked.func) != "vars"
-        return self._is_class(node) or (lists_object and self._is_object(node))
+        return self.is_class(node) or (lists_object and self.is_object(node))
 
-    def _is_class(self, node: ast.expr) -> bool:
+    def is_class(self, node: ast.expr) -> bool:
+        """Whether an expression is the class, or in a method of a relative the object's own."""
         if isinstance(node, ast.Call) and said_by(node.func) == "type" and len(node.args) == 1:
-            return self._is_object(node.args[0])
+            return self.is_object(node.args[0])
         if isinstance(node, ast.Attribute) and node.attr == "__class__":
-            return self._is_object(node.value)
+            return self.is_object(node.value)
         method = self._method_of(node)
         if method is not None:
             is_class_method = any(said_by(each) == "classmethod" for each in getattr(method, "decorator_list", []))
             return is_class_method or getattr(method, "name", "") in _OF_THE_CLASS
         return self.classes.meaning(self.path, node) in self.own
 
-    def _is_object(self, node: ast.expr) -> bool:
+    def is_object(self, node: ast.expr) -> bool:
+        """Whether an expression is an object of the class, or in a method of a relative its own."""
         if self._method_of(node) is not None:
-            return not self._is_class(node)
+            return not self.is_class(node)
         return bool(self.own & Receivers(self.classes, self.path, self.source).classes_of(node))
 
     def _method_of(self, node: ast.expr) -> Scope | None:

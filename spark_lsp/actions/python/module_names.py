@@ -44,7 +44,7 @@ def _seen(source: Source, path: str, view: IndexView, *, is_function: bool) -> S
     files = [(path, source), *_others(path, view)]
     found = []
     for name, read in files:
-        known = _Known(read, name, path, cache(partial(resolve, view.files, name, "python")))
+        known = KnownModule(read, name, path, cache(partial(resolve, view.files, name, "python")))
         here = seen_in(name, read, known.is_it, "module", is_own=name == path, is_function=is_function)
         found.append(replace(here, public=here.public or known.takes_all))
     refusal = next((each.refusal for each in found if each.refusal), "")
@@ -81,7 +81,7 @@ def _may_take_all(entry: FileEntry, name: str) -> bool:
     return found and _STAR.search(entry.text) is not None
 
 
-class _Known:
+class KnownModule:
     """What a file knows of one module: which of its expressions are it, or may be."""
 
     def __init__(self, source: Source, path: str, module: str, files: Modules) -> None:

@@ -11,6 +11,7 @@ from spark_lsp.actions.base import STILL_INDEXING, FileEdits, Needs, Proposal, T
 from spark_lsp.actions.check import failure
 from spark_lsp.actions.python.calls.changed import Changed, changed_at
 from spark_lsp.actions.python.calls.fit import Change, fitted
+from spark_lsp.actions.python.calls.lookups import looked_up_in
 from spark_lsp.actions.python.calls.reach import CalledIn, Wanted, called_in
 from spark_lsp.actions.python.extract_function import NOT_READ
 from spark_lsp.actions.python.source import Source, source_of
@@ -67,7 +68,10 @@ def _called(target: Target, changed: Changed, view: IndexView, path: str) -> lis
     if source is None or function is None:
         return NOT_READ
     is_plain = not {"@staticmethod", "@classmethod"}.intersection(changed.decorators)
-    return called_in(target, view, Wanted(path, source, function, is_plain))
+    wanted = Wanted(path, source, function, is_plain)
+    found = called_in(target, view, wanted)
+    is_local = wanted.owner is None and not isinstance(source.scope_of(function), ast.Module)
+    return found if isinstance(found, str) or is_local else looked_up_in(view, wanted) or found
 
 
 def _edits(found: list[CalledIn], change: Change) -> dict[str, tuple[Edit, ...]] | str:
