@@ -22,6 +22,7 @@ from urllib.request import urlopen
 from playwright.sync_api import Browser, Frame, Locator, Page, Playwright
 
 from tests.editors import install
+from tests.editors.late import Late
 
 DEADLINE_S = 30.0
 """How long a state may take to come about. Only a failing test waits this long."""
@@ -196,12 +197,13 @@ def wait(what: str, state: Callable[[], Any], *, deadline_s: float = DEADLINE_S,
 class Window:
     """One window of VS Code on one workspace."""
 
-    def __init__(self, browser: Browser, server: CodeServer, workspace: Path, name: str) -> None:
+    def __init__(self, browser: Browser, server: CodeServer, workspace: Path, name: str, *, late: bool = False) -> None:
         self.workspace = workspace
         self.control: Control | None = None
         self.name = name
         self.context = browser.new_context(viewport=SIZE, color_scheme="dark")
         self.page: Page = self.context.new_page()
+        self.late = Late(self.page) if late else None
         self.page.set_default_timeout(DEADLINE_S * 1000)
         self.page.route(lambda url: "//127.0.0.1:" not in url, lambda route: route.abort())
         self.page.goto(f"http://127.0.0.1:{server.port}/?folder={workspace}")
@@ -253,6 +255,10 @@ class Window:
             return self.wait("ghost text", self.ghost, deadline_s=deadline_s)
         self.wait(f"the ghost text {expected!r}", lambda: self.ghost() == expected, deadline_s=deadline_s)
         return expected
+
+    def wait_request(self, after: str) -> None:
+        """Wait until the fake server has been asked for an answer that waits for a step."""
+        self.wait(f"the request after {after!r}", lambda: self.control.is_waiting(after))
 
     def drawn(self) -> str:
         """The lines of the editor as they are drawn, ghost text included."""

@@ -115,12 +115,13 @@ def open_vscode(
         *,
         variables: Mapping[str, str] | None = None,
         settings: Mapping[str, Any] | None = None,
+        late: bool = False,
     ) -> Any:
         path = ""
         if command:
             path = str(shop.script(tmp_path / "spark-lsp", command, dict(variables or {})))
         code_server.configure({"spark.server.path": path, **(settings or {})})
-        windows.append(Window(chromium, code_server, workspace, request.node.name))
+        windows.append(Window(chromium, code_server, workspace, request.node.name, late=late))
         return windows[-1]
 
     yield open_window
@@ -151,12 +152,17 @@ def open_bare_vscode(
 
 @pytest.fixture
 def fake_vscode(open_vscode: Callable[..., Any], tmp_path: Path) -> Iterator[Callable[..., Any]]:
-    """A window with the cursor at ``$0`` of a text, with the fake server answering from a table."""
+    """A window with the cursor at ``$0`` of a text, with the fake server answering from a table.
+
+    With ``late`` VS Code does not hear what the extension says of suggestions until ``window.late.release()``.
+    """
     from tests.editors.browser import Control  # noqa: PLC0415 - importable only now
 
     control = Control()
 
-    def open_text(text: str, *answers: dict[str, Any], settings: Mapping[str, Any] | None = None, **table: Any) -> Any:
+    def open_text(
+        text: str, *answers: dict[str, Any], settings: Mapping[str, Any] | None = None, late: bool = False, **table: Any
+    ) -> Any:
         table_file = tmp_path / "table.json"
         whole = {"answers": answers, "encoding": "utf-16", "control": control.address, **table}
         table_file.write_text(json.dumps(whole), encoding="utf-8")
@@ -165,9 +171,11 @@ def fake_vscode(open_vscode: Callable[..., Any], tmp_path: Path) -> Iterator[Cal
         work = tmp_path / "work"
         work.mkdir()
         (work / "module.txt").write_text(before + after, encoding="utf-8")
-        window = open_vscode(work, [sys.executable, str(FAKE_SERVER), str(table_file)], settings=settings)
+        window = open_vscode(work, [sys.executable, str(FAKE_SERVER), str(table_file)], settings=settings, late=late)
         window.control = control
         window.wait_status("Running.")
+        if late:
+            window.late.hold("editor.action.inlineSuggest.trigger")
         window.open("module.txt")
         window.go_to(before.count("\n") + 1, len(before.rpartition("\n")[2]) + 1)
         return window

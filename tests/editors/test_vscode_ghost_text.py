@@ -14,11 +14,6 @@ STREAM = "spark/inlineCompletionStream"
 ACCEPT_LINE = "Control+Alt+L"  # bound in browser.KEYS
 
 
-def held(window: Any, after: str) -> None:
-    """Wait until the server has the request."""
-    window.wait(f"the request after {after!r}", lambda: window.control.is_waiting(after))
-
-
 def test_typing_shows_ghost_text_and_tab_accepts(fake_vscode: Fake) -> None:
     window = fake_vscode("def f():\n    $0", RETURN)
     window.type("return ")
@@ -58,7 +53,7 @@ def test_it_grows_while_it_streams_and_never_flickers(fake_vscode: Fake) -> None
     window = fake_vscode("$0", {"after": "= ", "text": steps[-1], "chunks": steps[:-1]})
     window.watch()
     window.type("x = ")
-    held(window, "= ")
+    window.wait_request("= ")
     for shown in steps:
         window.control.send("fake/next", after="= ")
         window.wait_ghost(shown)
@@ -76,7 +71,7 @@ def test_it_grows_while_it_streams_and_never_flickers(fake_vscode: Fake) -> None
 def test_it_grows_while_it_is_typed_through(fake_vscode: Fake) -> None:
     window = fake_vscode("$0", {"after": "= ", "text": "one + two", "chunks": ["one"]})
     window.type("x = ")
-    held(window, "= ")
+    window.wait_request("= ")
     window.control.send("fake/next", after="= ")
     window.wait_ghost("one")
     asked = len(window.control.received(STREAM))
@@ -92,7 +87,7 @@ def test_it_grows_while_it_is_typed_through(fake_vscode: Fake) -> None:
 def test_a_part_is_accepted_while_it_grows(fake_vscode: Fake) -> None:
     window = fake_vscode("$0", {"after": "= ", "text": "one + two", "chunks": ["one +"]})
     window.type("x = ")
-    held(window, "= ")
+    window.wait_request("= ")
     window.control.send("fake/next", after="= ")
     window.wait_ghost("one +")
     window.press("Control+ArrowRight")
@@ -104,7 +99,7 @@ def test_a_part_is_accepted_while_it_grows(fake_vscode: Fake) -> None:
 def test_escape_ends_what_grows(fake_vscode: Fake) -> None:
     window = fake_vscode("$0", {"after": "= ", "text": "one + two", "chunks": ["one"]})
     window.type("x = ")
-    held(window, "= ")
+    window.wait_request("= ")
     window.control.send("fake/next", after="= ")
     window.wait_ghost("one")
     window.watch()
@@ -134,7 +129,7 @@ def test_escape_of_a_finished_text_is_told_too(fake_vscode: Fake) -> None:
 def test_typing_something_else_takes_it_back(fake_vscode: Fake) -> None:
     window = fake_vscode("$0", {"after": "= ", "text": "one + two", "chunks": ["one"]})
     window.type("x = ")
-    held(window, "= ")
+    window.wait_request("= ")
     window.control.send("fake/next", after="= ")
     window.wait_ghost("one")
     window.type("z")
@@ -145,7 +140,7 @@ def test_typing_something_else_takes_it_back(fake_vscode: Fake) -> None:
 def test_moving_away_takes_it_back(fake_vscode: Fake) -> None:
     window = fake_vscode("$0", {"after": "= ", "text": "one + two", "chunks": ["one"]})
     window.type("x = ")
-    held(window, "= ")
+    window.wait_request("= ")
     window.control.send("fake/next", after="= ")
     window.wait_ghost("one")
     window.press("Home")
@@ -229,7 +224,7 @@ def test_further_candidates_are_turned_to_and_accepted(fake_vscode: Fake) -> Non
 def test_what_was_asked_by_hand_grows_and_then_offers_the_others(fake_vscode: Fake) -> None:
     window = fake_vscode("x = $0", SEVERAL | {"text": "one + three", "chunks": ["one"]})
     window.ask()
-    held(window, "= ")
+    window.wait_request("= ")
     window.control.send("fake/next", after="= ")
     window.wait_ghost("one")
     window.watch()
@@ -242,3 +237,64 @@ def test_what_was_asked_by_hand_grows_and_then_offers_the_others(fake_vscode: Fa
     window.wait_ghost("o")
     window.press("Tab")
     window.wait_text("module.txt", "x = two")
+
+
+ENTRY = "print_total"
+
+
+def open_menu(window: Any) -> None:
+    """Have the words of the file offered, and wait until one is chosen."""
+    window.press("Control+Space")
+    window.page.locator(".suggest-widget .monaco-list-row.focused", has_text=ENTRY).wait_for()
+
+
+def test_behind_the_chosen_entry_of_the_menu(fake_vscode: Fake) -> None:
+    behind = {"after": "pri", "chosen": ENTRY, "text": f"{ENTRY}(items)"}
+    window = fake_vscode(f"{ENTRY}\n$0", behind, {"after": ENTRY, "text": "(items)"})
+    window.type("pri")
+    open_menu(window)
+    window.wait_ghost("nt_total(items)")
+    (asked,) = window.control.received("textDocument/inlineCompletion")
+    assert asked["context"]["selectedCompletionInfo"] == {
+        "range": {"start": {"line": 1, "character": 0}, "end": {"line": 1, "character": 3}},
+        "text": ENTRY,
+    }
+    window.press("Tab")  # the entry; what is behind it stays
+    window.wait_text("module.txt", f"{ENTRY}\n{ENTRY}")
+    window.wait_ghost("(items)")
+    window.press("Tab")
+    window.wait_text("module.txt", f"{ENTRY}\n{ENTRY}(items)")
+    window.wait("acceptance", lambda: window.control.received("workspace/executeCommand"))
+    assert window.control.received("workspace/executeCommand")[0]["command"] == "spark.acceptCompletion"
+
+
+def test_what_does_not_continue_the_chosen_entry_is_not_shown(fake_vscode: Fake) -> None:
+    other = {"after": "pri", "chosen": ENTRY, "text": "prime"}
+    window = fake_vscode(f"{ENTRY}\n$0", other, {"after": "pri", "text": "me"})
+    window.type("pri")
+    window.wait_ghost("me")
+    window.watch()
+    open_menu(window)
+    window.wait("the question", lambda: window.control.received("textDocument/inlineCompletion"))
+    window.wait_ghost("")
+    window.press("Escape")  # the menu goes
+    window.wait_ghost("me")
+    assert set(window.watched()) == {"me", ""}
+
+
+def test_what_grows_behind_an_open_menu_is_shown_when_it_closes(fake_vscode: Fake) -> None:
+    growing = {"after": "pri", "text": "me + two", "chunks": ["me"]}
+    window = fake_vscode(f"{ENTRY}\n$0", growing, {"after": "pri", "chosen": ENTRY, "text": f"{ENTRY}(items)"})
+    window.type("pri")
+    window.wait_request("pri")
+    window.control.send("fake/next", after="pri")
+    window.wait_ghost("me")
+    open_menu(window)
+    window.wait_ghost("nt_total(items)")
+    window.watch()
+    window.control.send("fake/next", after="pri")
+    window.control.send("fake/status", kind="Normal", busy=False, message="Written.")
+    window.wait_status("Written.")
+    assert window.watched() == ["nt_total(items)"]
+    window.press("Escape")
+    window.wait_ghost("me + two")

@@ -28,7 +28,7 @@ export async function activate(context: vscode.ExtensionContext): Promise<void> 
         await current.sendSettings();
       }
     }),
-    listenFromTheFirstKey(SELECTOR, context.extension.id),
+    listenFromTheFirstKey(SELECTOR, current.typing),
     watchFocus((editor) => current.tellFocus(editor)),
     // Trust may bring the workspace's own server into reach.
     vscode.workspace.onDidGrantWorkspaceTrust(() => current.restart()),

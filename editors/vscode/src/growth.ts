@@ -1,23 +1,14 @@
-// Ghost text that grows while the model writes. The language client answers VS Code's question once, so the answer is
-// what has been written so far, and VS Code is made to look again when there is more. It looks again only at a provider
-// that it has not asked at this place yet, so each step is a new one; then it replaces what it shows by the longer text
-// in one go. (To hide and ask anew would flicker; a plain "trigger" keeps the shorter text on top.) A user who types what
-// the text says goes on seeing the rest of it, without a new question. A question by hand ends with several texts, the
-// further ones behind the first: VS Code asks so itself when its user turns to the next suggestion.
+// One text that grows while the model writes, and the place that it is written at. Values of a stream are cumulative; a
+// user who types what the text says goes on with the rest of it. A question by hand ends with several texts, the further
+// ones behind the first: VS Code asks so itself when its user turns to the next suggestion.
 //
-// What must not happen: a text that the user has dismissed or left comes back; a shown text is replaced by a different
-// one; a stream runs on that nobody waits for.
+// What must not happen: a shown text is replaced by a different one; a stream runs on that nobody waits for.
 
 import * as vscode from "vscode";
-import { LSPErrorCodes, ProgressType, ResponseError, type LanguageClient, type Middleware } from "vscode-languageclient/node";
-import { DISMISSED, SHOWN, STREAM, type StreamItem, type StreamValue } from "./protocol";
+import { LSPErrorCodes, ProgressType, ResponseError, type LanguageClient } from "vscode-languageclient/node";
+import { STREAM, type StreamItem, type StreamValue } from "./protocol";
 
 const METHOD_NOT_FOUND = -32601;
-/**
- * While it is true, Escape belongs to this file: VS Code's own would hide a text that the stream brings back, and tells
- * nobody. An extension that makes Escape leave a mode keeps it (package.json).
- */
-const SUGGESTING = "sparkLsp.suggesting";
 const PARTIAL = new ProgressType<StreamValue>();
 
 let streams = 0;
@@ -28,7 +19,7 @@ function replacedLength({ range }: StreamItem): number {
 }
 
 /** One stream and the place that it writes at. */
-class Growth implements vscode.Disposable {
+export class Growth implements vscode.Disposable {
   /** What the user has typed at the place since the question. */
   private typed = "";
   /** The text so far, and behind it the further candidates once the stream has ended. */
@@ -193,177 +184,5 @@ class Growth implements vscode.Disposable {
     const says = this.all.some(({ insertText }) => insertText.startsWith(this.typed));
     const isAhead = !this.ended && this.text !== "" && this.typed.startsWith(this.text);
     return says || isAhead || this.typed === "";
-  }
-}
-
-export class GhostText implements vscode.Disposable {
-  private growth: Growth | undefined;
-  /** What VS Code was last given of it; undefined until it was given something. */
-  private given: string | undefined;
-  private waiting = 0;
-  private looking = false;
-  private step: vscode.Disposable | undefined;
-  private hasStreams = true;
-  private toldSuggesting = false;
-  private readonly events: vscode.Disposable[];
-
-  /** `running` gives the client, which does not exist yet when its middleware is made. */
-  constructor(
-    private readonly selector: vscode.DocumentSelector,
-    private readonly extensionId: string,
-    private readonly running: () => LanguageClient | undefined,
-  ) {
-    this.events = [
-      vscode.workspace.onDidChangeTextDocument((event) => {
-        if (this.growth && !this.growth.follow(event)) {
-          this.drop();
-        }
-      }),
-      vscode.window.onDidChangeActiveTextEditor((editor) => {
-        if (this.growth && this.growth.document !== editor?.document) {
-          this.drop();
-        }
-      }),
-      vscode.window.onDidChangeTextEditorSelection(({ textEditor, selections }) => {
-        const [cursor] = selections;
-        const alone = selections.length === 1 && cursor?.isEmpty === true;
-        if (this.growth && !(alone && this.growth.fits(textEditor.document, cursor.active))) {
-          this.drop();
-        }
-      }),
-    ];
-  }
-
-  /** A new server may have what the last one had not. */
-  reset(): void {
-    this.drop();
-    this.hasStreams = true;
-  }
-
-  /** What Escape does: nothing more comes, and the server learns that this text was not wanted. */
-  async dismiss(): Promise<void> {
-    const item = this.given === undefined ? undefined : this.growth?.whole;
-    this.drop();
-    if (item) {
-      void this.running()?.sendNotification(DISMISSED, { item });
-    }
-    await vscode.commands.executeCommand("editor.action.inlineSuggest.hide");
-  }
-
-  readonly middleware: Middleware = {
-    provideInlineCompletionItems: async (document, position, context, token, next) => {
-      const client = this.running();
-      // An entry of the completion menu is chosen: the text must continue that entry, which only the standard says.
-      if (!client || !this.hasStreams || context.selectedCompletionInfo) {
-        return next(document, position, context, token);
-      }
-      const byHand = context.triggerKind === vscode.InlineCompletionTriggerKind.Invoke;
-      if (!this.growth?.fits(document, position) || (byHand && !this.growth.byHand)) {
-        this.begin(client, document, position, context);
-      }
-      const items = await this.answer(document, position, token);
-      // The first question to a server without streams ends here, and gets the standard answer.
-      return this.hasStreams ? items : next(document, position, context, token);
-    },
-  };
-
-  dispose(): void {
-    this.drop();
-    vscode.Disposable.from(...this.events).dispose();
-  }
-
-  private begin(
-    client: LanguageClient,
-    document: vscode.TextDocument,
-    position: vscode.Position,
-    context: vscode.InlineCompletionContext,
-  ): void {
-    const byHand = context.triggerKind === vscode.InlineCompletionTriggerKind.Invoke;
-    const turning = byHand && this.given !== undefined && this.growth?.fits(document, position) === true;
-    this.drop();
-    const grown = () => void this.lookAgain(growth);
-    const growth: Growth = new Growth(client, document, position, grown, byHand, turning);
-    this.growth = growth;
-    this.tellSuggesting();
-    void growth.run(context).then((hasStreams) => {
-      this.hasStreams &&= hasStreams;
-      growth.close();
-    });
-  }
-
-  private async answer(
-    document: vscode.TextDocument,
-    position: vscode.Position,
-    token: vscode.CancellationToken,
-  ): Promise<vscode.InlineCompletionItem[]> {
-    const growth = this.growth;
-    if (!growth) {
-      return [];
-    }
-    this.waiting++;
-    await growth.ready(token);
-    this.waiting--;
-    if (growth !== this.growth) {
-      return [];
-    }
-    if (token.isCancellationRequested) {
-      if (this.waiting === 0 && this.given === undefined) {
-        this.drop();
-      }
-      return [];
-    }
-    const items = growth.fits(document, position) ? growth.items(position) : [];
-    if (items.length > 0 && growth.whole) {
-      if (this.given === undefined) {
-        void this.running()?.sendNotification(SHOWN, { item: growth.whole });
-      }
-      this.given = growth.state;
-    }
-    return items;
-  }
-
-  /** One look serves all that came meanwhile. Before the first answer VS Code waits for it by itself. */
-  private async lookAgain(growth: Growth): Promise<void> {
-    if (this.looking) {
-      return;
-    }
-    this.looking = true;
-    try {
-      while (growth === this.growth && this.given !== undefined && growth.state !== this.given) {
-        const before = this.given;
-        this.step?.dispose();
-        this.step = vscode.languages.registerInlineCompletionItemProvider(this.selector, {
-          // The next key is a question to the language client's provider alone.
-          provideInlineCompletionItems: (document, position, _context, token) =>
-            this.looking ? this.answer(document, position, token) : [],
-        });
-        await vscode.commands.executeCommand("editor.action.inlineSuggest.trigger", {
-          providerId: `${this.extensionId}:*`,
-          explicit: false,
-        });
-        if (this.given === before) {
-          return;
-        }
-      }
-    } finally {
-      this.looking = false;
-    }
-  }
-
-  private drop(): void {
-    this.step?.dispose();
-    this.step = undefined;
-    this.growth?.dispose();
-    this.growth = undefined;
-    this.given = undefined;
-    this.tellSuggesting();
-  }
-
-  private tellSuggesting(): void {
-    const suggesting = this.growth !== undefined;
-    if (suggesting !== this.toldSuggesting) {
-      this.toldSuggesting = suggesting;
-      void vscode.commands.executeCommand("setContext", SUGGESTING, suggesting);
-    }
   }
 }

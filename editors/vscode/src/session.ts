@@ -10,13 +10,14 @@ import {
   type LanguageClientOptions,
   type ShowMessageParams,
 } from "vscode-languageclient/node";
-import { GhostText } from "./growth";
+import { GhostText } from "./ghost";
 import { Obstacle, installServer } from "./install";
 import { locateServer } from "./locate";
 import { output } from "./programs";
 import { COMMAND, FOCUSED, LOG, STATUS, type LogEntry, type Status } from "./protocol";
 import { SECTION, contributedKeys, explicitSettings } from "./settings";
 import type { StatusItem } from "./status";
+import { Typing } from "./typing";
 
 /** Every language: the server knows which it can do and says why it does not answer. */
 export const SELECTOR = [{ scheme: "file" }, { scheme: "untitled" }];
@@ -28,6 +29,7 @@ type Button = readonly [string, () => unknown];
 
 export class Session implements vscode.Disposable {
   readonly output = vscode.window.createOutputChannel("Spark LSP", { log: true });
+  readonly typing = new Typing();
   readonly ghostText: GhostText;
   private client: LanguageClient | undefined;
   private program: string | undefined;
@@ -39,7 +41,7 @@ export class Session implements vscode.Disposable {
     private readonly context: vscode.ExtensionContext,
     private readonly status: StatusItem,
   ) {
-    this.ghostText = new GhostText(SELECTOR, context.extension.id, () => this.client);
+    this.ghostText = new GhostText(SELECTOR, context.extension.id, this.typing, () => this.client);
   }
 
   restart(): Promise<void> {
@@ -132,6 +134,7 @@ export class Session implements vscode.Disposable {
 
   dispose(): void {
     this.ghostText.dispose();
+    this.typing.dispose();
     this.output.dispose();
   }
 
