@@ -11,10 +11,11 @@ from rich.console import Console
 from rich.table import Table
 
 from spark_lsp.app import feedback_path
-from spark_lsp.completion.tally import Row, Tally, read_tally
+from spark_lsp.cli.stats_table import COLUMNS, TEXT_COLUMNS, cells, table_rows
+from spark_lsp.completion.tally import Tally, read_tally
 from spark_lsp.errors import WorkspaceError
 
-_WIDTH = 120  # of tables, also where the terminal has no width of its own
+_WIDTH = 132  # of tables, also where the terminal has no width of its own
 
 
 def stats(
@@ -53,6 +54,7 @@ def _as_json(tally: Tally, path: Path) -> dict[str, object]:
         "file": str(path),
         "suggestions": sum(row.suggestions for row in tally.rows),
         "rows": [asdict(row) for row in tally.rows],
+        "total": asdict(tally.total),
         "unreadable_lines": tally.unreadable_lines,
     }
 
@@ -64,35 +66,13 @@ def _print(tally: Tally, path: Path) -> None:
         console.print(f"No suggestion has been shown yet; {path} is empty.", markup=False)
         return
     table = Table(box=None, pad_edge=False)
-    for name in ("language", "model"):
-        table.add_column(name)
-    for name in (
-        "shown",
-        "accepted",
-        "partly",
-        "rejected",
-        "characters",
-        "kept 30 s",
-        "kept 5 min",
-        "p50",
-        "p95",
-        "p99",
-    ):
-        table.add_column(name, justify="right")
-    for row in tally.rows:
-        table.add_row(*_cells(row))
+    table.add_column(COLUMNS[0], no_wrap=True)
+    table.add_column(COLUMNS[1], overflow="fold")  # two models may differ at the end of their names alone
+    for name in COLUMNS[TEXT_COLUMNS:]:
+        table.add_column(name, justify="right", no_wrap=True)
+    for row in table_rows(tally):
+        table.add_row(*cells(row), style="bold" if row is tally.total else None)
     console.print(table)
     console.print(f"Times are milliseconds. The file: {path}", style="dim", markup=False)
     if tally.unreadable_lines:
         console.print(f"{tally.unreadable_lines} lines of it cannot be read and are left out.", style="dim")
-
-
-def _cells(row: Row) -> tuple[str, ...]:
-    return (
-        row.language or "?",
-        row.model or "?",
-        *(str(count) for count in (row.shown, row.accepted, row.partly_accepted, row.rejected)),
-        str(row.accepted_characters),
-        *("" if share is None else f"{share:.0%}" for share in (row.kept_30s, row.kept_5min)),
-        *(f"{each:.0f}" for each in (row.latency_p50_ms, row.latency_p95_ms, row.latency_p99_ms)),
-    )

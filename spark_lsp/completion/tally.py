@@ -12,6 +12,10 @@ from typing import Any
 import numpy as np
 
 DAY_S = 86_400
+END_S = 4e10
+"""The year 3237: what says more is no time in seconds, and no day can be made of it."""
+ALL = "all"
+"""What stands in place of a language in the sum of all rows."""
 
 
 @dataclass(slots=True)
@@ -59,6 +63,7 @@ class Tally:
     """The whole file: a row for each language and model, and for each day how many were accepted and rejected."""
 
     rows: tuple[Row, ...]
+    total: Row
     days: tuple[tuple[int, int, int], ...]
     """Days since the epoch, with how many suggestions were accepted and how many rejected."""
     latencies_ms: tuple[float, ...]
@@ -88,11 +93,14 @@ def tally_of(lines: Iterable[str]) -> Tally:
     for life in lives.values():
         groups.setdefault((life.language, life.model), []).append(life)
     rows = tuple(_row(language, model, group) for (language, model), group in sorted(groups.items()))
-    return Tally(rows, _days(lives.values()), tuple(_latencies(lives.values())), unreadable)
+    every = list(lives.values())
+    return Tally(rows, _row(ALL, "", every), _days(every), tuple(_latencies(every)), unreadable)
 
 
 def _take(lives: dict[str, _Life], event: dict[str, Any], number: int) -> None:
     name, at = str(event["event"]), float(event["at"])
+    if not 0 <= at < END_S:
+        raise ValueError("no time of a suggestion")
     key = str(event.get("suggestion", f"line {number}"))
     life = lives.get(key)
     if life is None:

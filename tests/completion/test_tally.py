@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from spark_lsp.cli.plots import page
+from spark_lsp.cli.plots import MOST_DAYS, page
+from spark_lsp.cli.stats_table import COLUMNS, cells
 from spark_lsp.completion.tally import Tally, read_tally, tally_of
 
 
@@ -31,6 +32,7 @@ def _some() -> Tally:
             _line("shown", "1-4", language="go", latency_ms=50.0),
             "{",
             '"a text"',
+            _line("shown", "1-5", at=1_700_000_000_000.0),
         ]
     )
 
@@ -48,7 +50,34 @@ def test_fates_are_counted_once_a_suggestion() -> None:
     )
     assert (python.accepted_characters, python.kept_30s, python.kept_5min) == (13, 1.0, 0.5)
     assert (python.latency_p50_ms, python.latency_p99_ms) == (200.0, 298.0)
-    assert tally.unreadable_lines == 2
+    assert tally.unreadable_lines == 3
+
+
+def test_the_sum_of_all_rows_is_over_all_suggestions() -> None:
+    total = _some().total
+    assert (total.suggestions, total.shown, total.accepted, total.accepted_characters) == (4, 3, 1, 13)
+    assert (total.latency_p50_ms, total.kept_5min) == (150.0, 0.5)
+    assert cells(total)[:5] == ("all", "", "3", "1", "33%")
+    assert len(cells(total)) == len(COLUMNS)
+
+
+def test_the_page_tells_every_name_in_full_and_one_slow_answer_hides_no_others() -> None:
+    model = "a-model-of-a-long-name-" * 2
+    lines = [_line("shown", f"1-{number}", model=model, latency_ms=100.0 + number) for number in range(200)]
+    text = page(tally_of([*lines, _line("shown", "2-1", model=model, latency_ms=60_000.0)]), "feedback.jsonl")
+    assert text.count(f"python / {model}") >= 2
+    assert f">{model}</td>" in text
+    assert "without the slowest 2 of 201" in text
+    drawn = re.findall(r">(\d+)</text>", text)
+    assert max(map(int, drawn)) < 1000
+
+
+def test_days_without_a_suggestion_are_days_too_and_old_ones_are_left_out() -> None:
+    day_s, now_s = 86_400, 1_700_000_000.0
+    text = page(tally_of([_line("shown", f"{ago}-1", at=now_s - ago * day_s) for ago in (0, 4, 5000)]), "x")
+    dates = re.findall(r">(20\d\d-\d\d-\d\d)<", text)
+    assert 2 < len(set(dates)) <= MOST_DAYS
+    assert min(dates) > "2023-07"
 
 
 def test_a_file_that_is_not_there_is_empty(tmp_path: Path) -> None:

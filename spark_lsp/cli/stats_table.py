@@ -1,0 +1,29 @@
+"""The table of ``spark-lsp stats``, in the terminal and on the page: its columns and what a row says. Pure."""
+
+from typing import Final
+
+from spark_lsp.completion.tally import ALL, Row, Tally
+
+TEXT_COLUMNS: Final = 2
+COLUMNS: Final = (
+    "language", "model", "shown", "accepted", "of shown", "partly", "rejected", "characters", "kept 30 s", "kept 5 min",
+    "p50", "p95", "p99",
+)  # fmt: skip
+
+
+def table_rows(tally: Tally) -> tuple[Row, ...]:
+    """Return the rows of the table: those of the tally, and below several of them their sum."""
+    return (*tally.rows, tally.total) if len(tally.rows) > 1 else tally.rows
+
+
+def cells(row: Row) -> tuple[str, ...]:
+    """Return what the table says of a row, in the order of ``COLUMNS``."""
+    return (
+        row.language or "unknown",
+        row.model or ("" if row.language == ALL else "unknown"),
+        *(str(count) for count in (row.shown, row.accepted)),
+        f"{row.accepted / row.shown:.0%}" if row.shown else "",
+        *(str(count) for count in (row.partly_accepted, row.rejected, row.accepted_characters)),
+        *("" if share is None else f"{share:.0%}" for share in (row.kept_30s, row.kept_5min)),
+        *(f"{each:.0f}" for each in (row.latency_p50_ms, row.latency_p95_ms, row.latency_p99_ms)),
+    )
