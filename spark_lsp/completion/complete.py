@@ -179,6 +179,7 @@ class Completer:
             return
         run = self.runs.fitting(hole, manual=manual)
         if run is None:
+            self.writer.prepare(hole)
             with trace.stage("pace"):
                 is_wanted = await self._pace(hole.snapshot.uri, manual=manual)
             if not is_wanted:

@@ -135,6 +135,9 @@ class RecordedPrompts:
     def __init__(self, recording: Recording) -> None:
         self._recording = recording
 
+    def prepare(self, snapshot: Snapshot, offset: int) -> None:
+        """Prepare nothing: all is there."""
+
     async def pack_for(self, _snapshot: Snapshot, offset: int) -> Packed:
         """Return the recorded prompt."""
         here = Span(offset, offset)

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from contextlib import aclosing
 from typing import Protocol
 
+from spark_lsp.completion.hole import Hole
 from spark_lsp.completion.judge import Terms
 from spark_lsp.completion.recording import Recording
 from spark_lsp.completion.reuse import Result, Reuse
@@ -35,6 +36,10 @@ class Prompts(Protocol):
     @property
     def digest(self) -> str:
         """Names what of the workspace is shown; answers depend on it."""
+        ...
+
+    def prepare(self, snapshot: Snapshot, offset: int) -> object:
+        """Begin what a prompt for a cursor needs."""
         ...
 
     async def pack_for(self, snapshot: Snapshot, offset: int) -> Packed:
@@ -69,6 +74,10 @@ class Writer:
         """Name what an answer depends on besides the document."""
         fingerprint = self._engine.model.fingerprint if self._engine.model else ""
         return f"{fingerprint}:{terms.max_lines}:{terms.confidence}:{self._prompts.digest}"
+
+    def prepare(self, hole: Hole) -> None:
+        """Begin what a prompt needs: it is there by the time that the wait for the next key is over."""
+        self._prompts.prepare(hole.snapshot, hole.offset)
 
     def begin(self, run: Run) -> Run:
         """Start to generate."""

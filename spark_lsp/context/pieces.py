@@ -5,6 +5,7 @@ the rest of a long head stay out: at small budgets a line for a definition finds
 counted once for each content.
 """
 
+import threading
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -30,9 +31,10 @@ class Candidate:
 
 
 class Heads:
-    """Heads of definitions by content, so that a file is not read again for each of them."""
+    """Heads of definitions by content, so that a file is not read again for each. Safe to use from any thread."""
 
     def __init__(self) -> None:
+        self._lock = threading.Lock()
         self._kept: OrderedDict[tuple[str, int, str, bool], tuple[str, int] | None] = OrderedDict()
 
     def of(self, entry: FileEntry, definition: Definition) -> tuple[str, int] | None:
@@ -45,13 +47,15 @@ class Heads:
 
     def _cut(self, entry: FileEntry, definition: Definition, *, whole: bool) -> tuple[str, int] | None:
         key = (entry.content_hash, definition.span.start, definition.name, whole)
-        if key in self._kept:
-            self._kept.move_to_end(key)
-            return self._kept[key]
+        with self._lock:
+            if key in self._kept:
+                self._kept.move_to_end(key)
+                return self._kept[key]
         found = _whole(entry.text, definition) if whole else _head(entry.text, definition)
-        self._kept[key] = found
-        if len(self._kept) > HEADS_KEPT:
-            self._kept.popitem(last=False)
+        with self._lock:
+            self._kept[key] = found
+            if len(self._kept) > HEADS_KEPT:
+                self._kept.popitem(last=False)
         return found
 
 

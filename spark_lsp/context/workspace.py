@@ -5,7 +5,6 @@ own tail. Never blocks the event loop: index questions run in a thread.
 """
 
 import asyncio
-import re
 from collections.abc import Callable, Collection, Sequence
 from contextlib import aclosing
 from dataclasses import replace
@@ -13,8 +12,9 @@ from itertools import accumulate, takewhile
 from time import perf_counter
 
 from spark_lsp.context.budget import Budget, budget_for, steady_cost
+from spark_lsp.context.finding import Finder, Found
 from spark_lsp.context.pack import Layout, Packed, pack
-from spark_lsp.context.pieces import Candidate, Heads, count_candidates
+from spark_lsp.context.pieces import Heads
 from spark_lsp.context.segment import Segment
 from spark_lsp.context.sources import RANKED_DEFINITIONS, Cursor, gather
 from spark_lsp.context.tokens import TokenCounter
@@ -41,8 +41,6 @@ STARTS = 8  # files lately looked at whose surroundings come first in a trunk
 TAIL_KINDS = frozenset({"definition", "recent"})
 SHEETS_TOKENS, MOST_BESIDE_SHEETS = 8192, 120  # a trunk that holds the signatures around leaves the tail less to add
 TOKENS_PER_DEFINITION, MOST_DEFINITIONS = 10, 200  # heads take 10 to 40 tokens; ranking more costs time
-
-_WORD = re.compile(r"\w+(?=\W)")  # a finished word; the one being typed changes with each key
 
 
 class WorkspaceContext:
@@ -84,8 +82,7 @@ class WorkspaceContext:
         self._residents: tuple[Segment, ...] = ()
         self._digest = ""
         self._noticed: tuple[tuple[Segment, ...], int] | None = None
-        self._found_for: object = None
-        self._found: list[Candidate] = []
+        self._finder = Finder(self._counter)
         self._heads = Heads()
         self._graph = FileGraph()
         self._frozen: tuple[object, list[str]] = (None, [])
@@ -181,6 +178,12 @@ class WorkspaceContext:
                 left -= tokens
         return chosen
 
+    def prepare(self, snapshot: Snapshot, offset: int) -> Found | None:
+        """Begin to look for what a prompt for a cursor may show, which ``pack_for`` takes up; None without a model."""
+        if self._engine.model is None:
+            return None
+        return self._finder.begin(self._cursor(snapshot, offset, self.budget()))
+
     async def pack_for(self, snapshot: Snapshot, offset: int, ceiling_tokens: int | None = None) -> Packed:
         """Return the prompt for a cursor, from what is resident.
 
@@ -188,11 +191,10 @@ class WorkspaceContext:
             EngineError, ModelError: there is no model to count tokens with, or it has no FIM family.
         """
         budget = self.budget(ceiling_tokens)
-        cursor = self._cursor(snapshot, offset)
+        cursor = self._cursor(snapshot, offset, budget)
         self._notice_residents()
         began = perf_counter()
-        cursor = replace(cursor, definitions=definitions_for(budget), heads=self._heads)
-        found = await self._gathered(cursor)
+        found = await asyncio.shield(self._finder.begin(cursor))
         gathered = perf_counter()
         shown = self._shown_tail if self._shown_for == (snapshot.uri, self._digest) else ()
         packed = await pack(
@@ -203,26 +205,10 @@ class WorkspaceContext:
         spent_ms = (perf_counter() - gathered) * 1000
         return replace(packed, gather_ms=(gathered - began) * 1000, pack_ms=spent_ms)
 
-    def _cursor(self, snapshot: Snapshot, offset: int) -> Cursor:
+    def _cursor(self, snapshot: Snapshot, offset: int, budget: Budget | None = None) -> Cursor:
         path, view = self._relative(snapshot), self._view()
-        return Cursor(snapshot, path, offset, view, self._recent, history=self._history())
-
-    async def _gathered(self, cursor: Cursor) -> list[Candidate]:
-        """Return counted candidates for the tail.
-
-        They are chosen anew when the cursor comes to another line or a name that the workspace defines is finished on
-        it, not with each key: ranking takes longer than a key may, and a tail that changes has to be read again.
-        """
-        lines, text = cursor.snapshot.lines, cursor.snapshot.text
-        line = lines.line_of(cursor.offset)
-        typed = _WORD.findall(text, lines.starts[line], cursor.offset)
-        words = frozenset(word for word in typed if word in cursor.view.definitions)
-        elsewhere = next((edit for edit in self._recent.edits() if edit.path != cursor.path), None)
-        key = (cursor.snapshot.uri, line, words, len(cursor.view.files), elsewhere, cursor.definitions, cursor.history)
-        if key != self._found_for:
-            segments = await asyncio.to_thread(gather, cursor)
-            self._found_for, self._found = key, await count_candidates(segments, self._counter)
-        return self._found
+        most = definitions_for(budget) if budget else RANKED_DEFINITIONS
+        return Cursor(snapshot, path, offset, view, self._recent, most, self._heads, self._history())
 
     async def rebuild(self, open_paths: Collection[str]) -> None:
         """Choose the trunk anew from the index; what is unchanged keeps its place and stays resident."""
