@@ -60,11 +60,13 @@ def _zip_members(archive: Path) -> Iterator[tuple[str, bytes]]:
 
 
 def _tar_members(archive: Path) -> Iterator[tuple[str, bytes]]:
+    found: list[tuple[str, bytes]] = []
     with tarfile.open(archive) as opened:
-        for each in sorted(opened.getmembers(), key=lambda info: info.name):
+        for each in opened:  # in its own order: to go back in a packed archive is to unpack it from the start
             file = opened.extractfile(each) if each.isfile() and each.size <= MAX_MEMBER_BYTES else None
             if file is not None:
-                yield each.name.partition("/")[2], file.read()
+                found.append((each.name.partition("/")[2], file.read()))
+    yield from sorted(found, key=lambda each: each[0])
 
 
 def declared_licence(archive: Path) -> str:
