@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
 
-from spark_lsp.completion.hole import Hole, imbalance, unclosed, unopened
+from spark_lsp.completion.hole import Hole, imbalance, unclosed, unopened_at
 from spark_lsp.completion.indent import fix_indentation
 from spark_lsp.text.edit import Span
 
@@ -58,7 +58,8 @@ def repeats_neighbour(hole: Hole, text: str) -> bool:
 def fit_rest_of_line(hole: Hole, text: str) -> tuple[str, int]:
     """Replace what the line already has after the cursor and the text brings itself.
 
-    ``foo(|)`` with ``a, b)`` replaces the ``)``; ``foo(|):`` with ``a):`` replaces ``):``.
+    ``foo(|)`` with ``a, b)`` replaces the ``)``; ``foo(|):`` with ``a):`` replaces ``):``. Blanks before a closer stay,
+    ``foo( | )`` with ``a)`` becomes ``foo( a )``: an editor hides a text that lacks what it replaces.
     """
     rest = hole.line_suffix.rstrip()
     if not rest.strip():
@@ -66,15 +67,19 @@ def fit_rest_of_line(hole: Hole, text: str) -> tuple[str, int]:
     first_line = text.split("\n", 1)[0]
     if first_line.endswith(rest) and imbalance(first_line[: -len(rest)]) <= (0, 0):
         return text, len(rest)
-    closers = unopened(first_line)
-    replaced = 0
-    for char in rest:
-        if char.isspace() or (closers and char == closers[0]):
-            closers = closers if char.isspace() else closers[1:]
-            replaced += 1
-        else:
+    closers, blanks = iter(unopened_at(first_line)), ""
+    made, taken, replaced = "", 0, 0
+    for number, char in enumerate(rest, 1):
+        if char.isspace():
+            blanks += char
+            continue
+        at = next(closers, None)
+        if at is None or first_line[at] != char:
             break
-    return text, replaced if rest[:replaced].strip() else 0
+        before = first_line[taken:at]
+        made += (before if before.endswith(blanks) else before + blanks) + char
+        taken, replaced, blanks = at + 1, number, ""
+    return made + text[taken:], replaced
 
 
 def is_fit(hole: Hole, text: str, replaced: int) -> bool:

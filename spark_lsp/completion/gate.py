@@ -16,6 +16,10 @@ LARGEST_DOCUMENT_CHARACTERS = 2_000_000
 FEWEST_CHARACTERS = 10
 """A document with less says nothing to go on from (Copilot's ghost text has the same floor)."""
 
+GENERATED_MARK_CHARACTERS = 600
+"""Where generators put their mark: the first few lines."""
+
+_GENERATED = re.compile(r"@generated\b|\bgenerated\b.*\bdo not (?:edit|modify|change)\b", re.IGNORECASE)
 _ONLY_CLOSERS = re.compile(r"""^\s*[)>}\]"'`]*\s*[:{;,]?\s*$""")
 _FINISHED = re.compile(r"[);\]}]\s*$")
 
@@ -48,6 +52,10 @@ def _binary(hole: Hole, _: CompletionSettings, __: Moment) -> bool:
 
 def _secret(hole: Hole, _: CompletionSettings, __: Moment) -> bool:
     return hole.snapshot.path is not None and is_secret_name(hole.snapshot.path.name)
+
+
+def _generated(hole: Hole, _: CompletionSettings, __: Moment) -> bool:
+    return _GENERATED.search(hole.snapshot.text[:GENERATED_MARK_CHARACTERS]) is not None
 
 
 def _too_little(hole: Hole, _: CompletionSettings, __: Moment) -> bool:
@@ -85,6 +93,7 @@ GATES: tuple[Gate, ...] = (
     Gate("too_large", _too_large, hard=True),
     Gate("binary", _binary, hard=True),
     Gate("secret", _secret, hard=True),
+    Gate("generated", _generated),
     Gate("too_little", _too_little),
     Gate("mid_word", _mid_word),
     Gate("mid_line", _mid_line),

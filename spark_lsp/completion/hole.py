@@ -122,14 +122,34 @@ class Hole:
     @cached_property
     def opens_block(self) -> bool:
         """Whether what stands before the cursor invites a block: the line ends with an opener."""
-        openers = self.language.block_openers if self.language else "{([:"
-        return self.line_prefix.rstrip().endswith(tuple(openers))
+        return self._opens(self.line_prefix) and not self.in_comment
 
     @cached_property
     def after_opener(self) -> bool:
         """Whether the cursor stands on a blank line right below a line that ends with an opener."""
+        mark = self.language.line_comment if self.language else ""
+        is_comment = bool(mark) and self.previous_line.lstrip().startswith(mark)
+        return not self.line_prefix.strip() and self._opens(self.previous_line) and not is_comment
+
+    def _opens(self, line: str) -> bool:
         openers = self.language.block_openers if self.language else "{([:"
-        return not self.line_prefix.strip() and self.previous_line.rstrip().endswith(tuple(openers))
+        return line.rstrip().endswith(tuple(openers))
+
+    @cached_property
+    def in_comment(self) -> bool:
+        """Whether the cursor stands in a comment that began on its line, as the syntax tree says: it opens no block."""
+        if self.tree is None:
+            return False
+        end = self.tree.to_byte(self.offset - len(self.line_prefix) + len(self.line_prefix.rstrip()))
+        node = self.tree.tree.root_node.descendant_for_byte_range(max(0, end - 1), end)
+        return node is not None and "comment" in node.type and b"\n" not in self.tree.source[node.start_byte : end]
+
+    @cached_property
+    def _is_body(self) -> bool:
+        """Whether the cursor's blank line is all that stands between a head and what follows its block."""
+        here = self.indent_columns
+        is_alone = columns(self.previous_line) < here and columns(self.next_line) < here
+        return not self.line_prefix.strip() and bool(self.previous_line) and is_alone
 
     @cached_property
     def multi_line(self) -> bool:
@@ -139,7 +159,7 @@ class Hole:
     @property
     def wants_body(self) -> bool:
         """Whether the body of a definition or a block is still to be written, all of it."""
-        return self.opens_block or self.after_opener
+        return self.opens_block or self.after_opener or self._is_body
 
     @cached_property
     def indent_unit(self) -> int:
@@ -246,16 +266,16 @@ def _remember(uri: str, tree: Tree) -> None:
         _trees.popitem(last=False)
 
 
-def unopened(text: str) -> str:
-    """Return the closers of a text that it did not open itself, in order."""
+def unopened_at(text: str) -> list[int]:
+    """Return where the closers of a text stand that it did not open itself."""
     stack: list[str] = []
-    found: list[str] = []
-    for char in _QUOTED.sub("", text):
+    found: list[int] = []
+    for at, char in enumerate(_QUOTED.sub(lambda quoted: " " * len(quoted[0]), text)):
         if char in OPENERS:
             stack.append(char)
         elif char in CLOSERS:
             if stack and stack[-1] == CLOSERS[char]:
                 stack.pop()
             else:
-                found.append(char)
-    return "".join(found)
+                found.append(at)
+    return found

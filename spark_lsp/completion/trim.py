@@ -33,6 +33,8 @@ _KNOWN_AT_ONCE = re.compile(r"<\|[A-Za-z_]{2}|\n?[ \t]*```|<｜")
 """The forms of leaked text that are recognised by their beginning; the others when they are complete."""
 _BLANK_LINES = re.compile(r"\n[ \t]*\n[ \t]*\n")
 _BLANK_LINE = re.compile(r"\n[ \t]*\n")
+_CLOSING_WORD = re.compile(r"^(?:end\w*|fi|done|esac)\W*$")
+"""How Lua, Ruby and shells end a block. That of an inner block says nothing of the same word below the cursor."""
 _ONLY_BRACKETS = re.compile(r"^[\s()\[\]{}<>,;:]*$")
 
 
@@ -135,10 +137,10 @@ def _line_cuts(hole: Hole, text: str, max_lines: int) -> Iterator[_Cut]:
     if len(ends) >= max_lines:
         yield _Cut(ends[max_lines - 1] + 1, ends[max_lines - 1], "max_lines")
     lines = [text[start : after - 1] for start, after in pairwise(starts)]
-    yield from _repeats(ends, lines)
+    yield from _repeats(hole, ends, lines)
     for number, line in enumerate(lines):
         whole = hole.line_prefix + line if number == 0 else line
-        if _is_same_line(whole, hole.next_line):
+        if _is_same_line(whole, hole.next_line) and not _ends_inner_block(whole, hole.next_line):
             yield _Cut(ends[number] + 1, max(0, starts[number] - 1), "next_line")
             break
     if hole.multi_line:
@@ -189,10 +191,13 @@ def _block(hole: Hole, text: str, starts: list[int]) -> Iterator[_Cut]:
             return
 
 
-def _repeats(ends: list[int], lines: list[str]) -> Iterator[_Cut]:
+def _repeats(hole: Hole, ends: list[int], lines: list[str]) -> Iterator[_Cut]:
+    """Yield where a line is said again and again. Closers of nested blocks are not: each is indented less."""
+    indent = "" if hole.line_prefix.strip() else hole.line_prefix
+    said = [(indent + line if number == 0 else line).rstrip() for number, line in enumerate(lines)]
     run = 1
-    for number in range(1, len(lines)):
-        run = run + 1 if lines[number].strip() and lines[number].strip() == lines[number - 1].strip() else 1
+    for number in range(1, len(said)):
+        run = run + 1 if said[number] and said[number] == said[number - 1] else 1
         if run == REPEATED_LINES:
             yield _Cut(ends[number] + 1, ends[number - REPEATED_LINES + 1], "repeated_line")
             return
@@ -213,6 +218,10 @@ def _dedent(hole: Hole, text: str, starts: list[int]) -> Iterator[_Cut]:
         elif end >= 0:
             yield _Cut(end + 1, end, "block_end")
         return
+
+
+def _ends_inner_block(line: str, other: str) -> bool:
+    return columns(line) > columns(other) and _CLOSING_WORD.match(line.strip()) is not None
 
 
 def _is_same_line(line: str, other: str) -> bool:

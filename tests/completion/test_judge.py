@@ -12,6 +12,7 @@ from tests.completion.check import hole_of
 HOLES = [
     ("main.py", "def f(x):\n    $0\n    return x\n"),
     ("main.py", "value = call($0)\n"),
+    ("main.py", "value = call( [ $0 ] ) \n"),
     ("main.py", "items = [\n    1,\n    $0\n]\n"),
     ("main.py", "x = 1\ntotal = $0"),
     ("main.py", "class A:\n    def f(self):$0\n"),
@@ -82,6 +83,7 @@ def test_what_is_shown_is_only_extended(hole: tuple[str, str], text: str, chance
 @given(st.sampled_from(HOLES), TEXTS, st.integers(0, 200), st.booleans())
 @settings(max_examples=300, deadline=None)
 @example(HOLES[1], "a, b)", 200, True)
+@example(HOLES[2], "a])", 200, True)
 def test_applying_never_leaves_the_document_worse(
     hole: tuple[str, str], text: str, length: int, is_finished: bool
 ) -> None:
@@ -89,7 +91,8 @@ def test_applying_never_leaves_the_document_worse(
     answer = judge(place, text[:length], [], Terms(4), finished=is_finished)
     if not answer.text:
         return
-    before = place.snapshot.text
+    before, text = place.snapshot.text, iter(answer.text)
+    assert all(char in text for char in place.suffix[: answer.replaced]), "else VS Code hides it"
     after = apply_edits(before, [Edit(Span(place.offset, place.offset + answer.replaced), answer.text)])
     assert imbalance(after) <= imbalance(before) or imbalance(after)[1] <= imbalance(before)[1]
     if place.language:
