@@ -45,6 +45,14 @@ class Account:
     reasons: Counter[str] = field(default_factory=Counter)
     appeared_ms: list[float] = field(default_factory=list)
     """From the last key to a suggestion where nothing stood."""
+    typed_through_ms: list[float] = field(default_factory=list, compare=False)
+    """Of answers that needed no model, by the real clock. A stream that goes on is not even asked."""
+
+    def answered(self, answer: Answer) -> None:
+        """Take a final answer in."""
+        self.reasons[answer.reason] += 1
+        if answer.record and answer.record.facts.get("reuse") == "typed_through_or_same":
+            self.typed_through_ms.append(answer.record.total_ms)
 
     def summary(self, engine: WatchedEngine) -> dict[str, object]:
         """Return the figures; a request to the model is wasted when nothing of its answer was ever on the screen."""
@@ -56,6 +64,8 @@ class Account:
             "appeared": len(self.appeared_ms),
             "appeared_p50_ms": percentile(self.appeared_ms, 0.5),
             "appeared_p95_ms": percentile(self.appeared_ms, 0.95),
+            "typed_through": len(self.typed_through_ms),
+            "typed_through_p95_ms": percentile(self.typed_through_ms, 0.95),
             "reasons": dict(self.reasons.most_common()),
             "model_requests": len(plain),
             "stopped_in_the_model": sum(ask.is_stopped for ask in plain),
@@ -160,7 +170,7 @@ class Standard:
 
     async def _ask(self, hole: Hole) -> None:
         answer = await self.completer.complete(hole, manual=False)
-        self.screen.account.reasons[answer.reason] += 1
+        self.screen.account.answered(answer)
         told = answer.suggestion
         self.screen.put(hole, told.text if told else "", told.replaced if told else 0)
 
@@ -226,7 +236,7 @@ class Streaming:
         async with aclosing(self.completer.stream(stream.hole, manual=False)) as answers:
             async for answer in answers:
                 if answer.final:
-                    self.screen.account.reasons[answer.reason] += 1
+                    self.screen.account.answered(answer)
                 if stream is self._stream and self._hole:
                     self._take(stream, self._hole, answer)
 

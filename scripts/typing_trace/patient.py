@@ -44,6 +44,7 @@ class Report:
         """Return the figures."""
         plain = {name: value for name, value in asdict(self).items() if not name.endswith("_ms")}
         return plain | {
+            "stable": self.continued - self.flicker,
             "requests_per_100_keys": round(100 * self.model_requests / max(1, self.keys), 1),
             "typed_through_p50_ms": percentile(self.typed_through_ms, 0.5),
             "typed_through_p95_ms": percentile(self.typed_through_ms, 0.95),

@@ -96,6 +96,7 @@ def test_a_model_that_knows_is_seen_and_nothing_flickers(streams: bool) -> None:
     told = account.summary(engine)
     assert 0 < told["model_requests"] < account.keys
     assert told["wasted"] < told["model_requests"]
+    assert streams or told["typed_through"] > 0  # our own plugins do not even ask
 
 
 @pytest.mark.parametrize("streams", [True, False])
