@@ -332,9 +332,13 @@ class Window:
         self.command("Trigger Inline Suggestion")
 
     def text(self, name: str) -> str:
-        """Save, and read what the file holds then."""
-        self.page.keyboard.press("Control+s")
-        self.page.locator(f'.tab.active:not(.dirty)[data-resource-name="{name.rpartition("/")[2]}"]').wait_for()
+        """Save what is not saved yet, and read what the file holds then."""
+        tab = f'.tab.active[data-resource-name="{name.rpartition("/")[2]}"]'
+        self.page.locator(tab).wait_for()
+        # What is saved already would be written again, and read half written: the tab says nothing of that.
+        if self.page.locator(f"{tab}.dirty").count():
+            self.page.keyboard.press("Control+s")
+            self.page.locator(f"{tab}:not(.dirty)").wait_for()
         return (self.workspace / name).read_text(encoding="utf-8")
 
     def wait_text(self, name: str, expected: str) -> None:
