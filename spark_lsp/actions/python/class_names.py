@@ -5,6 +5,7 @@ what it has itself, and files that name the class. What is given an object or a 
 """
 
 import ast
+import re
 from dataclasses import dataclass
 from functools import partial
 
@@ -14,6 +15,7 @@ from spark_lsp.actions.python.calls.reach import classes_of, saying
 from spark_lsp.actions.python.calls.receivers import Receivers
 from spark_lsp.actions.python.host import first_parameter
 from spark_lsp.actions.python.listing import LISTERS, Seen, seen_in
+from spark_lsp.actions.python.module_names import MAY_LIST
 from spark_lsp.actions.python.scopes import FUNCTIONS
 from spark_lsp.actions.python.source import Scope, Source
 from spark_lsp.actions.python.walks import said_by
@@ -27,12 +29,19 @@ def seen_methods(source: Source, path: str, owner: ast.ClassDef, view: IndexView
     relatives = Relatives.of(source, path, owner, view)
     lists = frozenset[str]().union(*(saying(view, each) for each in LISTERS)) & saying(view, owner.name)
     seen = []
+    lists = frozenset(each for each in lists if MAY_LIST.search(view.files[each].text))
     for name in [path, *sorted((lists | relatives.paths) - {path})]:
         read = relatives.classes.read(name)
         if read is not None:
             known = relatives.known(name, read)
             seen.append(seen_in(name, read, known.is_it, "class", is_own=False, is_function=True))
     return Seen(next((each.refusal for each in seen if each.refusal), ""), any(each.public for each in seen))
+
+
+def _deriving(view: IndexView, name: str) -> frozenset[str]:
+    """Return the files in which something may derive from a class of that name."""
+    may = re.compile(rf"\bclass\s+\w+\s*\([^)]*\b{re.escape(name)}\b|\b{re.escape(name)}\s+as\b")
+    return frozenset(each for each in saying(view, name) if may.search(view.files[each].text))
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +60,7 @@ class Relatives:
         found = classes.meaning(path, ast.Name(owner.name, ast.Load()))
         if found is None or classes.body(found) is not owner:
             return cls(classes, frozenset(), frozenset({id(owner)}), frozenset({path}))
-        family = family_of(classes, found, partial(saying, view))
+        family = family_of(classes, found, partial(_deriving, view))
         own = family.own if isinstance(family, Family) else frozenset({found})
         above = {base for each in own for base in classes.ancestors(each) if base is not None}
         known = {each for each in own | above if each.origin == "workspace"}

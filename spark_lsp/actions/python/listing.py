@@ -68,7 +68,7 @@ def listings(source: Source, is_it: Callable[[ast.expr], bool], *, is_own: bool)
 def subject(node: ast.AST) -> ast.expr | None:
     """Return whose names an expression lists, None when it lists none or those around it."""
     if isinstance(node, ast.Attribute):
-        return node.value if node.attr == "__dict__" else None
+        return node.value if node.attr == "__dict__" and isinstance(node.ctx, ast.Load) else None
     if isinstance(node, ast.Call) and node.args and said_by(node.func) in LISTERS:
         return node.args[0]
     return None

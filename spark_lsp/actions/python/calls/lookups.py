@@ -12,7 +12,7 @@ from typing import Final
 from spark_lsp.actions.python.calls.asked import MAY_ASK, asked_for
 from spark_lsp.actions.python.calls.reach import Wanted, saying
 from spark_lsp.actions.python.class_names import Relatives
-from spark_lsp.actions.python.module_names import KnownModule
+from spark_lsp.actions.python.known_module import KnownModule
 from spark_lsp.actions.python.source import Source, source_of
 from spark_lsp.index.resolve import resolve
 from spark_lsp.index.view import IndexView
