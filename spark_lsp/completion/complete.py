@@ -311,8 +311,8 @@ class Completer:
 
     def _of_run(self, number: int, run: Run, hole: Hole, *, final: bool) -> Answer:
         judged = run.judged
-        rest = typed_through(run.hole.prefix, run.hole.suffix, judged.text, judged.replaced, hole)
-        return self._answer_of_text(number, hole, rest, judged.replaced, final=final, manual=run.manual)
+        rest, replaced = typed_through(run.hole.prefix, run.hole.suffix, judged.text, judged.replaced, hole)
+        return self._answer_of_text(number, hole, rest, replaced, final=final, manual=run.manual)
 
     def _final(self, number: int, run: Run, hole: Hole) -> Answer:
         if run.reason != Reason.OK:

@@ -266,6 +266,28 @@ def _remember(uri: str, tree: Tree) -> None:
         _trees.popitem(last=False)
 
 
+def growth_behind(typed: str, before: str, now: str) -> int | None:
+    """Return how much longer the text behind the cursor became while something was typed; None if by other edits.
+
+    Editors close brackets and quotes behind the cursor, and let closers that stand there be typed over.
+    """
+    if now == before:
+        return 0
+    if now.endswith(before):
+        added = now[: len(now) - len(before)]
+        return len(added) if _closers_behind(typed).startswith(added) else None
+    gone = before[: len(before) - len(now)]
+    closed = "".join(typed[at] for at in unopened_at(typed))
+    return -len(gone) if before.endswith(now) and closed.startswith(gone) else None
+
+
+def _closers_behind(typed: str) -> str:
+    """Return what would close the brackets, and the quote, that a text leaves open, the innermost first."""
+    bare = _QUOTED.sub("", typed)
+    quote = next((at for at, char in enumerate(bare) if char in "\"'`"), len(bare))
+    return bare[quote : quote + 1] + "".join(OPENERS[char] for char in reversed(unclosed(bare[:quote])))
+
+
 def unopened_at(text: str) -> list[int]:
     """Return where the closers of a text stand that it did not open itself."""
     stack: list[str] = []

@@ -7,7 +7,7 @@ unless asked by hand, a shorter or longer form of it.
 from collections import OrderedDict
 from dataclasses import dataclass, replace
 
-from spark_lsp.completion.hole import Hole
+from spark_lsp.completion.hole import Hole, growth_behind
 from spark_lsp.completion.rejection import Rejection
 from spark_lsp.text.document import content_hash
 
@@ -31,10 +31,10 @@ class Result:
     behind_entry: bool = False
     """Whether the text around the hole holds an entry that is only chosen in the editor's menu."""
 
-    def rest(self, hole: Hole) -> str:
-        """Return what is left of it at a hole; empty where it does not fit."""
-        rest = typed_through(self.prefix, self.suffix, self.text, self.replaced, hole)
-        return "" if hole.renames(rest) else rest
+    def rest(self, hole: Hole) -> tuple[str, int]:
+        """Return what is left of it at a hole, and how much after the cursor that replaces; empty where it is none."""
+        rest, replaced = typed_through(self.prefix, self.suffix, self.text, self.replaced, hole)
+        return ("", 0) if hole.renames(rest) else (rest, replaced)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,11 +78,11 @@ class Reuse:
             result = held.get(uri)
             if result is None or (exact and result.settings_key != settings_key):
                 continue
-            rest = result.rest(hole)
+            rest, replaced = result.rest(hole)
             if rest:
                 if held is not self._newest and hole.entry is None:  # what it stands behind has come true
                     self._newest[uri] = replace(held.pop(uri), behind_entry=False)
-                return replace(result, prefix=hole.prefix, suffix=hole.suffix, text=rest)
+                return replace(result, prefix=hole.prefix, suffix=hole.suffix, text=rest, replaced=replaced)
         kept = self._results.get(_key(uri, hole.prefix, hole.suffix, settings_key))
         if kept is None or hole.renames(kept.text):
             return None
@@ -93,7 +93,7 @@ class Reuse:
         uri = hole.snapshot.uri
         held = self._chosen if hole.entry else self._newest
         newest = held.get(uri)
-        if newest and not newest.id and newest.rest(hole):
+        if newest and not newest.id and newest.rest(hole)[0]:
             held[uri] = replace(newest, id=suggestion_id)
 
     def changed(self, hole: Hole) -> None:
@@ -132,23 +132,28 @@ class Reuse:
             self._results.popitem(last=False)
 
 
-def typed_through(prefix: str, suffix: str, text: str, replaced: int, hole: Hole) -> str:
-    """Return the rest of a suggestion when the user has typed its start since; empty when they typed something else.
+def typed_through(prefix: str, suffix: str, text: str, replaced: int, hole: Hole) -> tuple[str, int]:
+    """Return the rest of a suggestion whose start was typed since, and how much after the cursor that replaces.
 
-    White space at the start may differ: editors re-indent the line while it is typed. Then the lines below follow it.
+    The rest is empty when they typed something else. White space at the start may differ: editors re-indent the line
+    while it is typed. Then the lines below follow it. They also close brackets; then the rest replaces what they put.
     """
-    if hole.suffix != suffix or replaced > len(suffix):
-        return ""
+    base = prefix.rstrip(" \t")
     if hole.prefix.startswith(prefix):
         typed = hole.prefix[len(prefix) :]
-        return text[len(typed) :] if text.startswith(typed) else ""
-    base = prefix.rstrip(" \t")
-    if base.endswith("\n") and hole.prefix.startswith(base):
+    elif base.endswith("\n") and hole.prefix.startswith(base):
         typed = hole.prefix[len(base) :].lstrip(" \t")
-        indent = hole.prefix[len(base) : len(hole.prefix) - len(typed)]
-        text = _indented(text, prefix[len(base) :], indent)
-        return text[len(typed) :] if text.startswith(typed) else ""
-    return ""
+        text = _indented(text, prefix[len(base) :], hole.prefix[len(base) : len(hole.prefix) - len(typed)])
+    else:
+        return "", 0
+    rest = text[len(typed) :] if text.startswith(typed) else ""
+    grown = growth_behind(typed, suffix, hole.suffix) if rest and replaced <= len(suffix) else None
+    if grown is None or replaced + grown < 0:
+        return "", 0
+    letters = iter(rest)
+    if grown and not all(char in letters for char in hole.suffix[: replaced + grown]):
+        return "", 0  # it does not close what was closed for it
+    return rest, replaced + grown
 
 
 def _indented(text: str, was: str, indent: str) -> str:

@@ -10,7 +10,7 @@ import msgspec
 
 from spark_lsp.completion.confidence import Scores
 from spark_lsp.completion.entry import may_be_taken
-from spark_lsp.completion.hole import Hole
+from spark_lsp.completion.hole import Hole, growth_behind
 from spark_lsp.completion.indent import fix_indentation
 from spark_lsp.completion.judge import Judged, Terms, judge
 from spark_lsp.context.pack import Packed
@@ -87,11 +87,11 @@ class Run:
 
     def continues(self, hole: Hole) -> bool:
         """Whether this generation still fits a document in which its first characters have been typed since."""
-        if hole.snapshot.uri != self.hole.snapshot.uri or hole.suffix != self.hole.suffix:
-            return False
-        if not hole.prefix.startswith(self.hole.prefix):
+        if hole.snapshot.uri != self.hole.snapshot.uri or not hole.prefix.startswith(self.hole.prefix):
             return False
         typed = hole.prefix[len(self.hole.prefix) :]
+        if growth_behind(typed, self.hole.suffix, hole.suffix) is None:
+            return False
         said = self.judged.text if self.done else fix_indentation(self.hole, self.raw)
         if not said.startswith(typed) and (self.done or not typed.startswith(said)):
             return False

@@ -28,6 +28,10 @@ class _Screen:
     replaced: int
     since_s: float
 
+    def rest(self, hole: Hole) -> str:
+        """Return what is left of it once its start was typed."""
+        return typed_through(self.hole.prefix, self.hole.suffix, self.text, self.replaced, hole)[0]
+
 
 class Screens:
     """One suggestion for each document. Belongs to one event loop."""
@@ -61,7 +65,7 @@ class Screens:
         screen = self._on.get(uri)
         if screen is None or not (screen.hole.entry or hole.entry or hole.unheeded):
             return
-        rest = typed_through(screen.hole.prefix, screen.hole.suffix, screen.text, screen.replaced, hole)
+        rest = screen.rest(hole)
         if not rest or hole.renames(rest) or hole.unheeded:
             del self._on[uri]
 
@@ -75,7 +79,7 @@ class Screens:
             self._many_cursors.add(uri)
         self._feedback.edited(uri, hole.snapshot.text)
         screen = self._on.get(uri)
-        if screen is None or typed_through(screen.hole.prefix, screen.hole.suffix, screen.text, screen.replaced, hole):
+        if screen is None or screen.rest(hole):
             return
         del self._on[uri]
         after = accepted(screen.hole, screen.text, screen.replaced)

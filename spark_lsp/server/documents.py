@@ -10,6 +10,8 @@ from spark_lsp.text.document import Snapshot
 from spark_lsp.text.edit import Span
 from spark_lsp.text.language import language_of_path
 
+_PAIRS = frozenset({"()", "[]", "{}", '""', "''", "``"})
+
 
 def did_open(session: Session, params: types.DidOpenTextDocumentParams) -> None:
     """Take a document in."""
@@ -41,7 +43,8 @@ def did_change(session: Session, params: types.DidChangeTextDocumentParams) -> N
         session.rooms.ahead.stop()
     if session.rooms and span:
         cursors = _cursors(list(params.content_changes))
-        session.rooms.completer.changed(Hole(new, span.end), cursors=cursors)
+        between = span.text(new.text) in _PAIRS  # typed is the first, and the editor puts the second
+        session.rooms.completer.changed(Hole(new, span.end - between), cursors=cursors)
 
 
 def did_save(session: Session, params: types.DidSaveTextDocumentParams) -> None:

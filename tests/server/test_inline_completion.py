@@ -55,6 +55,23 @@ async def test_incremental_changes_and_typed_through(tmp_path: Path) -> None:
         assert log.requests[-1].facts.reuse == "typed_through_or_same"
 
 
+async def test_a_bracket_that_comes_with_its_closer_keeps_the_suggestion(tmp_path: Path) -> None:
+    async with editor(WORKSPACE, tmp_path, (*SCRIPTED, "first(1), second")) as window:
+        await window.ready()
+        at = window.open("b.py", CALL)
+        assert await window.complete("b.py", at)
+        at = window.type("b.py", at, "first")
+        at = types.Position(at.line, window.type("b.py", at, "()").character - 1)
+        item = await window.complete("b.py", at)
+        assert item is not None
+        assert (item.insert_text, item.range) == (
+            "1), second",
+            types.Range(at, types.Position(at.line, at.character + 1)),
+        )
+        log = await window.send("spark/log", {})
+        assert log.requests[-1].facts.reuse == "typed_through_or_same"
+
+
 async def streamed(window: Editor, at: types.Position, *, trigger_kind: int) -> Any:
     """Ask for a stream in ``b.py`` and return its result; ``window.partials`` has what came before."""
     window.client.progress_reports["token"] = []
