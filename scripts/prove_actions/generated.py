@@ -224,12 +224,19 @@ class _Stopped(BaseException):
     """A program that takes too long."""
 
 
+def _said(value: Any) -> str:
+    """Return what is logged of a value; that a name has no value is an error that says the name, as Python does."""
+    if isinstance(value, NameError):
+        return type(value).__name__
+    return "function" if callable(value) else repr(value)
+
+
 def outcome(text: str) -> list[str]:
     """Run a program on every input and return what it has logged, its results and errors by their kind."""
     log: list[str] = []
 
     def tell(value: Any) -> Any:
-        log.append(repr(value) if not callable(value) else "function")
+        log.append(_said(value))
         if len(log) > MOST_STEPS:
             raise _Stopped
         return value
