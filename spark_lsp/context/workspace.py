@@ -39,7 +39,6 @@ GROWTH = 2.0
 the tail behind it are read again, and a key that is typed meanwhile would wait for that."""
 STARTS = 8  # files lately looked at whose surroundings come first in a trunk
 TAIL_KINDS = frozenset({"definition", "recent"})
-SHEETS_TOKENS, MOST_BESIDE_SHEETS = 8192, 120  # a trunk that holds the signatures around leaves the tail less to add
 TOKENS_PER_DEFINITION, MOST_DEFINITIONS = 10, 200  # heads take 10 to 40 tokens; ranking more costs time
 
 
@@ -359,8 +358,7 @@ class WorkspaceContext:
 
 def definitions_for(budget: Budget) -> int:
     """Return how many definitions to rank for a tail: more than it holds, for some are shown already."""
-    most = MOST_BESIDE_SHEETS if budget.trunk_tokens >= SHEETS_TOKENS else MOST_DEFINITIONS
-    return max(RANKED_DEFINITIONS, min(most, budget.tail_tokens // TOKENS_PER_DEFINITION))
+    return max(RANKED_DEFINITIONS, min(MOST_DEFINITIONS, budget.tail_tokens // TOKENS_PER_DEFINITION))
 
 
 def _tokens(segments: Sequence[Segment]) -> int:
