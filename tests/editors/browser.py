@@ -238,10 +238,13 @@ class Window:
 
         def seen() -> str:
             self.picture(f"failed-{self.name}")
-            got = self.control.send("fake/received") if self.control else []
-            told = [f"{each['method']} {json.dumps(each['params'])[:200]}" for each in got[-12:]]
             shown = f"status {self.status()!r}\nghost {self.ghost()!r}\nnotes {self.notes()}\nlines {self.drawn()!r}"
-            return "\n".join((shown, "the server got, last:", *told))
+            if self.control is None:
+                return f"{shown}\n{self.request_log()}"
+            told = [
+                f"{each['method']} {json.dumps(each['params'])[:200]}" for each in self.control.send("fake/received")
+            ]
+            return "\n".join((shown, "the server got, last:", *told[-12:]))
 
         return wait(what, state, deadline_s=deadline_s, seen=seen)
 
@@ -268,6 +271,13 @@ class Window:
         """What all open editors show, this extension's pages of text among them."""
         shown = self.page.locator(".editor-instance .monaco-editor").all_inner_texts()
         return "\n".join(shown).replace("\xa0", " ")
+
+    def request_log(self) -> str:
+        """What the server did of late, with its reasons; empty where there is none to ask."""
+        with suppress(Exception):
+            self.command("Spark: Show Request Log")
+            self.page.get_by_text("total_ms").last.wait_for()
+        return self.pages()[-4000:]
 
     def notes(self) -> list[str]:
         """The notifications on the screen."""
