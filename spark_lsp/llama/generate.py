@@ -285,6 +285,7 @@ class Generation:
         stop, accepted = self._choose_along(draft)
         if len(draft):
             self._learn(accepted if self._is_close else len(draft), accepted)
+            self._payoff.charge(resident, decodes=int(self._is_close))
             # The last token of a close call is decoded again, alone.
             self._context.truncate(self._seat, resident + len(pending) + accepted - int(self._is_close))
         return stop
@@ -324,9 +325,12 @@ class Generation:
             length = min(length, self._pool.spare(length + 1) - 1)
         if length <= 0:
             return _NO_DRAFT
+        began = time.perf_counter()
         if self._drafter is None:
             self._drafter = self._make_drafter()
-        return self._drafter.draft(self._last_tokens(), length)
+        draft = self._drafter.draft(self._last_tokens(), length)
+        self._payoff.charge(resident, seconds=time.perf_counter() - began)
+        return draft
 
     def _make_drafter(self) -> Drafter:
         """Look for drafts in what is being rewritten, then near the cursor, then in the trunk."""

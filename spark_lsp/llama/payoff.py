@@ -26,6 +26,7 @@ CREDIT_SHARE: Final = 0.01
 
 MOST_CREDIT_STEPS: Final = 8.0  # what was gained long ago must not pay for a long time of losses
 _LEAST_CREDIT_STEPS: Final = -1.5  # so that the worst hiccups of a machine hold drafts up for 150 decodes, not for ever
+_MOST_CHARGED_STEPS: Final = 4.0  # for one look; a longer one was held up by something else
 _REST_STEPS: Final = (8, 16, 32, 64)  # between trials, after as many in a row that came out wrong
 _FORGETTING: Final = 7 / 8  # weight of older outcomes against the newest: about the last eight drafts count
 FIRST_CHANCE: Final = 0.7  # of a draft's first token, before anything was seen: engine.md measured 0.5 to 0.6 overall
@@ -88,11 +89,11 @@ class Payoff:
     that came so far; a place that was seldom reached leans on the one before it.
 
     Choice: the length with the most expected tokens per second, 0 when that is less than 5 % above no draft.
-    What drafts lose and gain is booked against a credit in decodes of one row. Without credit there is no draft, and
-    while drafts do not pay, one of a single token is tried when the credit covers it, rarer after each one that
-    was wrong; one that comes out right earns the next. So as far as the timings bear the fit out, drafts never lose
-    more than four decodes and one in a hundred; where they do not, a draft is charged by the middle of the last
-    three deviations, and the fit is made again at once.
+    What drafts lose and gain, looking them up included, is booked against a credit in decodes of one row. Without
+    credit there is no draft, and while drafts do not pay, one of a single token is tried when the credit covers it,
+    rarer after each one that was wrong; one that comes out right earns the next. So as far as the timings bear the
+    fit out, drafts never lose more than four decodes and one in a hundred; where they do not, a draft is charged by
+    the middle of the last three deviations, and the fit is made again at once.
     """
 
     def __init__(
@@ -164,6 +165,16 @@ class Payoff:
         self._credit_steps = min(self._most_credit_steps, self._credit_steps + right)
         self._wrong_trials = 0 if right else self._wrong_trials + 1
         self._rest_steps = 0 if right else _REST_STEPS[min(self._wrong_trials, len(_REST_STEPS)) - 1]
+
+    def charge(self, depth_tokens: int, *, seconds: float = 0.0, decodes: int = 0) -> None:
+        """Book what drafts cost besides their rows: the time to look them up, and decodes that are made once more.
+
+        Where a token takes half a millisecond, looking up is a tenth of it; nonsense is ignored.
+        """
+        if not self._one_row:
+            return
+        looking = seconds / self._fitted_cost().seconds(1, max(0, depth_tokens)) if 0 < seconds < math.inf else 0.0
+        self._credit_steps -= min(looking, _MOST_CHARGED_STEPS) + max(0, decodes)
 
     def length(self, depth_tokens: int, most: int) -> int:
         """Return how long the next draft should be, ``most`` at most; 0 when drafting does not pay.

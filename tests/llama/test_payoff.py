@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from spark_lsp.llama.cache import Tokens
 from spark_lsp.llama.draft import Drafter
-from spark_lsp.llama.payoff import LEAST_GAIN, MOST_ROWS, Payoff
+from spark_lsp.llama.payoff import CREDIT_SHARE, CREDIT_STEPS, LEAST_GAIN, MOST_ROWS, Payoff
 
 NOTHING = np.empty(0, np.int32)
 PIECES = re.compile(r"[A-Z]?[a-z]+|[A-Z]+|_|\d+|\s+|[^\w\s]")
@@ -107,6 +107,26 @@ def new_code(payoff: Payoff, cost: Cost, depth: int = 0, **machine: float) -> Ru
     half = len(tokens) // 2
     before, answer = tokens[:half], tokens[half : half + 600]
     return write(payoff, cost, [NOTHING, before, NOTHING], before, answer, depth=depth, **machine)
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    one_row=st.floats(1e-4, 0.1),
+    share=st.floats(0.01, 3),
+    close=st.integers(0, 1),
+    tokens=st.integers(300, 1500),
+)
+def test_looking_up_in_vain_never_costs_more_than_the_credit(
+    one_row: float, share: float, close: int, tokens: int
+) -> None:
+    """Each look takes ``share`` of a decode and finds nothing, or what a decode more then has to settle."""
+    payoff, lost_steps = Payoff(), 0.0
+    for at in range(tokens):
+        if payoff.length(at, 16):
+            payoff.charge(at, seconds=share * one_row, decodes=close)
+            lost_steps += share + close
+        payoff.learn_cost(1, one_row, at)
+    assert lost_steps <= CREDIT_STEPS + (share + close) + 1.5 * CREDIT_SHARE * tokens
 
 
 def taught(cost: Cost, depths: tuple[int, ...], drafted: int = 0, accepted: int = 0, times: int = 12) -> Payoff:
