@@ -40,20 +40,29 @@ class _Step:
     outcome: Outcome
 
 
+def tried(package: Package, folder: Path, tally: Tally) -> tuple[Path, Reached, dict[str, str]] | None:
+    """Unpack a package and run its tests untouched: its folder, what they reach, its modules; None where they fail."""
+    root = unpacked(package, folder)
+    if root is None:
+        tally.skipped.append(f"{package.name}: cannot be had")
+        return None
+    run = reached(package, root)
+    if isinstance(run, str):
+        tally.skipped.append(f"{package.name}: its tests fail untouched: {run.strip().splitlines()[-1]}")
+        return None
+    texts = modules(package, root)
+    tally.modules |= {f"{package.name} {path}" for path, _line, _name in run if path in texts}
+    return root, run, texts
+
+
 def prove_package(
     package: Package, folder: Path, seeds: Iterable[int], most: int, actions: tuple[str, ...], tally: Tally
 ) -> None:
     """Run a round for each seed, of ``most`` edits or less, and add to the tally."""
-    root = unpacked(package, folder)
-    if root is None:
-        tally.skipped.append(f"{package.name}: cannot be had")
+    known = tried(package, folder, tally)
+    if known is None:
         return
-    run = reached(package, root)
-    if isinstance(run, str):
-        tally.skipped.append(f"{package.name}: its tests fail untouched: {run.strip().splitlines()[-1]}")
-        return
-    texts = modules(package, root)
-    tally.modules |= {f"{package.name} {path}" for path, _line, _name in run if path in texts}
+    root, run, texts = known
     index = Index(root)
     index.refresh()
     subject = _Subject(package, root, texts, run, index.view())

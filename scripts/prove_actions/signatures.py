@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Final
 
 from scripts.prove_actions.heads import NewHead, new_head
-from scripts.prove_actions.packaged import MOST_WRONG, names_run
-from scripts.prove_actions.packages import Package, Reached, failing, modules, reached, unpacked
+from scripts.prove_actions.packaged import MOST_WRONG, names_run, tried
+from scripts.prove_actions.packages import Package, Reached, failing, modules
 from scripts.prove_actions.real import Tally, first_guilty
 from spark_lsp.actions.base import ActionsRoom, Earlier, Proposal, Target
 from spark_lsp.actions.python.calls.update import UpdateCalls
@@ -92,16 +92,10 @@ class _Workspace:
 
 def prove_signatures(package: Package, folder: Path, seeds: Iterable[int], most: int, tally: Tally) -> None:
     """Run a round for each seed, of ``most`` changes or less, and add to the tally."""
-    root = unpacked(package, folder)
-    if root is None:
-        tally.skipped.append(f"{package.name}: cannot be had")
+    known = tried(package, folder, tally)
+    if known is None:
         return
-    run = reached(package, root)
-    if isinstance(run, str):
-        tally.skipped.append(f"{package.name}: its tests fail untouched: {run.strip().splitlines()[-1]}")
-        return
-    texts = modules(package, root)
-    tally.modules |= {f"{package.name} {path}" for path, _line, _name in run if path in texts}
+    root, run, _texts = known
     for seed in seeds:
         wrong: set[tuple[str, str]] = set()
         while (found := _round(package, root, run, f"{seed} {package.name}", most, wrong, tally)) and (
