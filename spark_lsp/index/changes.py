@@ -3,11 +3,10 @@
 from collections.abc import Collection
 from pathlib import Path
 
-from spark_lsp.index.ignore import folder_reason
+from spark_lsp.index.ignore import IGNORE_FILES, folder_reason
 from spark_lsp.index.view import IndexView
 
 FEW_FILES = 20  # beyond that one walk over the workspace is cheaper, and it sees what was not told
-IGNORE_FILES = (".gitignore", ".sparkignore")
 
 
 def matters(path: str) -> bool:

@@ -15,6 +15,7 @@ from typing import Literal
 
 from spark_lsp.errors import WorkspaceError
 from spark_lsp.index.ignore import (
+    IGNORE_FILES,
     MAX_FILE_BYTES,
     Rules,
     Scope,
@@ -86,10 +87,12 @@ def crawl(
     found = 0
     while waiting and not cancelled():
         folder, scopes = waiting.pop()
-        if folder and (scope := scope_of(root, folder)):
+        entries = _entries(f"{root}/{folder}", skipped)
+        has_rules = any(entry.name.lower() in IGNORE_FILES for entry in entries)
+        if folder and has_rules and (scope := scope_of(root, folder)):
             scopes = (*scopes, scope)
         folders: list[str] = []
-        for entry in _entries(root / folder, skipped):
+        for entry in entries:
             path = f"{folder}/{entry.name}" if folder else entry.name
             outcome = _look(root, path, entry, scopes, rules)
             if outcome == "folder":
@@ -173,7 +176,7 @@ def _has_endless_line(text: str) -> bool:
     return False
 
 
-def _entries(folder: Path, skipped: Counter[SkipReason]) -> list["os.DirEntry[str]"]:
+def _entries(folder: str, skipped: Counter[SkipReason]) -> list["os.DirEntry[str]"]:
     try:
         with os.scandir(folder) as entries:
             return sorted(entries, key=lambda entry: entry.name)

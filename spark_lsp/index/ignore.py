@@ -27,6 +27,7 @@ SkipReason = Literal[
     "limit",
 ]
 
+IGNORE_FILES = (".gitignore", ".sparkignore")
 MAX_FILE_BYTES = 1_000_000  # larger files are data; parsing one would hold up the rest
 
 _REPOSITORY_FOLDERS = frozenset({".git", ".hg", ".svn", ".jj", ".bzr", "CVS"})
@@ -151,7 +152,7 @@ def root_scopes(root: Path) -> tuple[Scope, ...]:
 
 
 def _read_scope(folder: Path, lead: str, strip: int) -> Scope | None:
-    git, spark = _read_spec(folder / ".gitignore"), _read_spec(folder / ".sparkignore")
+    git, spark = (_read_spec(folder / name) for name in IGNORE_FILES)
     return Scope(lead, strip, git, spark) if git or spark else None
 
 

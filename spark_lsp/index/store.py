@@ -16,7 +16,7 @@ from spark_lsp.index.crawl import CrawledFile, check_root, content_reason, crawl
 from spark_lsp.index.entries import Entries
 from spark_lsp.index.facts import Looked, language_name, look_at, nothing_known
 from spark_lsp.index.history import History
-from spark_lsp.index.ignore import Rules, SkipReason
+from spark_lsp.index.ignore import IGNORE_FILES, Rules, SkipReason
 from spark_lsp.index.reading import Reader
 from spark_lsp.index.report import IndexReport, report_of
 from spark_lsp.index.run import Run
@@ -106,7 +106,7 @@ class Index:
             self._published[path] = ticket
             (self._open.add if text is not None else self._open.discard)(path)
             self._view = with_changes(self._view, {path: entry})
-        if path.endswith((".gitignore", ".sparkignore")):
+        if path.endswith(IGNORE_FILES):
             self._reasons.clear()
         return reason
 

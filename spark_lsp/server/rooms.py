@@ -18,6 +18,7 @@ from spark_lsp.config import Settings
 from spark_lsp.context.workspace import WorkspaceContext
 from spark_lsp.engine.base import Engine
 from spark_lsp.errors import SparkError
+from spark_lsp.index.lasting import set_apart
 from spark_lsp.index.recent import Recent
 from spark_lsp.index.report import IndexReport
 from spark_lsp.index.store import Index
@@ -51,7 +52,9 @@ class Rooms:
         """Bring the index up to date with the disk, in a thread; None without an index."""
         if self.index is None:
             return None
+        before = self.index.view()
         report = await asyncio.to_thread(self.index.refresh, progress, cancel=self._stop_indexing)
+        set_apart(before, self.index.view())
         self._read_history_soon()
         return report
 
