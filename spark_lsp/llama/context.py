@@ -192,6 +192,7 @@ class Context:
         start = len(mirror)
         self._batch.fill(sequence, tokens, start, outputs)
         self._outputs = 0
+        depth = self.attended(sequence)
         used = self._choose_threads(is_background=is_background)
         began = time.perf_counter()
         code: int = L.llama_decode(self._context, self._batch.native)
@@ -202,7 +203,7 @@ class Context:
         if code == 0:
             mirror.append(tokens)
             self._outputs = outputs
-            self.rates.learn(count, spent_s * used, start)
+            self.rates.learn(count, spent_s * used, depth)
             return "done"
         kept = self.resident(sequence) - start
         if not 0 <= kept <= count:
@@ -213,6 +214,10 @@ class Context:
         if code == _ABORTED:
             return "aborted"
         raise EngineFailed(_decode_failure(code))
+
+    def attended(self, sequence: int) -> int:
+        """Return over how many cells a token behind a sequence is computed: its own, or all that are in use."""
+        return self.capacity - self.cells.free if self.pays_for_all else len(self.mirrors[sequence])
 
     def logits(self, row: int = -1) -> npt.NDArray[np.float32]:
         """Return the logits of a row of the last decode's outputs, -1 the last; a view that the next one overwrites.

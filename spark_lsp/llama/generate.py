@@ -202,6 +202,8 @@ class Generation:
             return
         if self._is_trunk:
             self._seat = self._pool.trunk(self, self._run)
+            if self._cached is not None:  # what was read before is gone: who counts what is resident must not count it
+                self._cached, self._counts["prefill"], self._counts["restored"] = None, 0, 0
         else:
             run = self._run
             if self._generated:  # another answer took our sequence: what we wrote has to be read
@@ -225,7 +227,9 @@ class Generation:
             self._cached = min(self._cached or 0, resident)
         resident = self._room_for_tile(resident)
         is_background = self._request.priority >= BACKGROUND
-        limit = self._context.rates.chunk_tokens(resident, self._context.ubatch_tokens, is_background=is_background)
+        context = self._context
+        depth = context.attended(self._seat)
+        limit = context.rates.chunk_tokens(depth, context.ubatch_tokens, is_background=is_background)
         batch = self._run.tokens[resident : resident + fair_share(len(self._run) - resident, limit)]
         is_last = resident + len(batch) == len(self._run) and self._most_tokens > 0 and not self._generated
         self._pool.make_room(len(batch), self._seat)

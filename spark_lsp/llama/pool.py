@@ -5,7 +5,7 @@ what is the same, so that the old trunk serves until the new one is read. Never 
 """
 
 from collections.abc import Callable
-from typing import Final
+from typing import Final, NamedTuple
 
 from spark_lsp.errors import EngineFailed
 from spark_lsp.llama.cache import TokenRun
@@ -21,7 +21,15 @@ one that serves until it is read."""
 MOST_RESIDENT_TAILS: Final = 2_048  # tokens of tails beside them
 MOST_IDLE_TAILS: Final = 1 / 16
 """The same for tails that nobody writes in, beside the newest of them, as a share of the prompt that is read."""
+_SHOWN: Final = 1 / 16  # of a trunk: all trunks share the few tokens that they begin with
 _WORTH_KEEPING: Final = 0.5  # share of a tail that must be of use for the tail to be taken over
+
+
+class Victim(NamedTuple):
+    """A sequence that has to give cells back, and how many of its tokens stay."""
+
+    sequence: int
+    kept_tokens: int
 
 
 class Pool:
@@ -60,6 +68,7 @@ class Pool:
                 self._touch(donor)
         self._hold(holder, target)
         if self.context.pays_for_all:
+            self._trim_replaced(common)
             self._shed_tails(int(MOST_IDLE_TAILS * len(run)))
         return target
 
@@ -98,6 +107,25 @@ class Pool:
             if number and held > most_tokens:
                 self.context.truncate(tail, 0)
 
+    def _trim_replaced(self, shown: dict[int, int]) -> None:
+        """Forget the end of a trunk that another is read in place of, beyond what a prompt shows of it.
+
+        It is no longer right, and until the other one is whole each of its tokens and each key would pay for it. Tails
+        behind that end go with it. ``shown`` says how much of each sequence the prompt begins with.
+        """
+        mirrors = self.context.mirrors
+        read = [each for each in TRUNKS if each in self._holders]
+        for trunk in self.trunks() if read else []:
+            old = mirrors[trunk]
+            same = max(old.same_as(mirrors[each]) for each in read)
+            kept = max(same, shown[trunk])
+            if trunk in read or kept == len(old) or min(same, shown[trunk]) < _SHOWN * len(old):
+                continue
+            for tail in self._idle_tails():
+                if mirrors[tail].same_as(old) > kept:
+                    self.context.truncate(tail, 0)
+            self.context.truncate(trunk, kept)
+
     def _idle_tails(self) -> list[int]:
         """Return the tails that hold something and that nobody writes in, the one that was used last first."""
         idle = [each for each in TAILS if each not in self._holders and len(self.context.mirrors[each])]
@@ -128,10 +156,11 @@ class Pool:
             victim = self._victim(sequence)
             if victim is None:
                 raise EngineFailed(f"The context of {self.context.capacity:,} tokens is full.")
-            if victim in TRUNKS:
-                self.before_eviction(victim)
-            self._holders.pop(victim, None)
-            self.context.truncate(victim, 0)
+            if victim.sequence in TRUNKS:
+                self.before_eviction(victim.sequence)
+            if not victim.kept_tokens:
+                self._holders.pop(victim.sequence, None)
+            self.context.truncate(victim.sequence, victim.kept_tokens)
 
     def spare(self, tokens: int) -> int:
         """Forget tails that nobody writes in until so many cells are free; return how many are."""
@@ -146,12 +175,25 @@ class Pool:
         held = [each for each in TRUNKS if len(self.context.mirrors[each])]
         return sorted(held, key=lambda each: -self._last_use[each])
 
-    def _victim(self, sequence: int) -> int | None:
+    def _victim(self, sequence: int) -> Victim | None:
+        """Choose what is needed least: tails but the newest, what no prompt shows of a trunk, then all else.
+
+        A trunk that is being replaced serves until the new one is read, but only as far as it is still right: prompts
+        share that part of it, and the rest of it would fill the context for nothing.
+        """
         full = [each for each in self._last_use if each != sequence and len(self.context.mirrors[each])]
-        spare = [each for each in full if each not in self._holders]
-        for choice in (set(spare) & set(TAILS), set(spare), set(full)):
+        spare = {each for each in full if each not in self._holders}
+        tails = sorted(spare & set(TAILS), key=lambda each: -self._last_use[each])
+        if len(tails) > 1:
+            return Victim(tails[-1], 0)
+        for trunk in sorted(spare & set(TRUNKS), key=lambda each: self._last_use[each]):
+            size = len(self.context.mirrors[trunk])
+            own = self.context.cells.own(self.context.mirrors[trunk].places)
+            if 0 < own <= size * (1 - _SHOWN):
+                return Victim(trunk, size - own)
+        for choice in (set(tails), spare, set(full)):
             if choice:
-                return self._least_used(choice)
+                return Victim(self._least_used(choice), 0)
         return None
 
     def _begin(self, target: int, common: dict[int, int], most: int) -> int:

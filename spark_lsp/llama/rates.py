@@ -19,8 +19,12 @@ UNTILED: Final = 2.5
 """How much dearer attention is for a row of a smaller batch: 2.3 to 3.4 times behind 4,096 and 16,384 tokens."""
 
 _WEIGHT: Final = 0.3
-_MEMORY: Final = 0.97  # what a sample still counts for when the next one comes: some 30 decodes
+_MEMORY: Final = 0.97  # what a sample still counts for when the next one at about its depth comes: some 30 decodes
+_MEMORY_ELSEWHERE: Final = 0.997
+"""The same when one comes at another depth: reading deep for long must not forget what a token costs without depth."""
 _OUTLIER: Final = 4.0
+_LEAST_BASE_SHARE: Final = 0.01  # of the mean cost: a token behind nothing always costs something
+_FIRST_DOUBLING_TOKENS: Final = 1024
 _SPREAD_TOKENS: Final = 500.0  # depths that differ by less cannot tell the cost of depth from noise
 
 
@@ -31,10 +35,11 @@ class Rates:
         self.prefill_tokens_per_s = 0.0
         self.decode_tokens_per_s = 0.0
         self.read_cost = ReadCost()
-        self._sums = [0.0] * 5  # of 1, depth, ms, depth * depth, depth * ms; all weighted
+        self._sums: dict[int, list[float]] = {}
+        """For each doubling of depth, weighted: sums of 1, depth, ms, depth * depth, depth * ms."""
 
     def learn(self, tokens: int, seconds: float, depth_tokens: int) -> None:
-        """Take a finished decode of so many tokens behind ``depth_tokens`` others into account."""
+        """Take a finished decode of so many tokens, each computed over ``depth_tokens`` others, into account."""
         rate = tokens / max(seconds, 1e-6)
         if tokens == 1:
             self.decode_tokens_per_s = _blend(self.decode_tokens_per_s, rate)
@@ -63,14 +68,19 @@ class Rates:
         if expected_ms:
             token_ms = min(token_ms, _OUTLIER * expected_ms)
         values = (1.0, depth, token_ms, depth * depth, depth * token_ms)
-        self._sums = [_MEMORY * old + tokens * new for old, new in zip(self._sums, values, strict=True)]
-        total, depths, costs, squares, products = self._sums
+        doubling = (int(depth) + _FIRST_DOUBLING_TOKENS).bit_length()
+        for other, sums in self._sums.items():
+            memory = _MEMORY if other == doubling else _MEMORY_ELSEWHERE
+            sums[:] = [memory * each for each in sums]
+        own = self._sums.setdefault(doubling, [0.0] * len(values))
+        own[:] = [old + tokens * new for old, new in zip(own, values, strict=True)]
+        total, depths, costs, squares, products = (sum(parts) for parts in zip(*self._sums.values(), strict=True))
         mean_depth, mean_cost = depths / total, costs / total
         variance = squares / total - mean_depth * mean_depth
         slope = (products / total - mean_depth * mean_cost) / variance if variance > _SPREAD_TOKENS**2 else None
         if slope is None:  # all samples lie at one depth: keep what was known of the slope
             slope = self.read_cost.depth_ms / 1000
-        slope = min(max(slope, 0.0), mean_cost / max(mean_depth, 1.0))
+        slope = min(max(slope, 0.0), (1 - _LEAST_BASE_SHARE) * mean_cost / max(mean_depth, 1.0))
         self.read_cost = ReadCost(mean_cost - slope * mean_depth, slope * 1000)
 
 

@@ -185,6 +185,58 @@ def test_when_cells_run_out_tails_go_first_and_then_the_oldest_trunk(
     assert ask(bench, trunk(2, lines=75) + hole("x")).cached_tokens < second.prompt_tokens / 2
 
 
+def test_of_a_trunk_that_is_being_replaced_stays_what_prompts_show(bench: Bench) -> None:
+    old = read(bench, trunk(1, 2, 3, lines=45))
+    shown = ask(bench, trunk(1, 2, lines=45) + hole("x"))
+    assert old.prompt_tokens - shown.prompt_tokens > 600, "a file that was opened cuts the old trunk there"
+    new = read(bench, trunk(4, 5, 6, 7, lines=45))
+    context = context_of(bench)
+    assert new.prompt_tokens + old.prompt_tokens > context.capacity, "only one of them would fit beside the other"
+    assert ask(bench, trunk(1, 2, lines=45) + hole("xy")).prefill_tokens <= 8
+    assert ask(bench, trunk(4, 5, 6, 7, lines=45) + hole("x")).cached_tokens == new.prompt_tokens
+
+
+def test_the_end_of_a_trunk_that_is_being_replaced_goes_where_each_decode_pays_for_it(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    context = context_of(bench)
+    monkeypatch.setattr(context, "pays_for_all", True)
+    old = read(bench, trunk(1, 2, 3, 4, lines=30))
+    ask(bench, trunk(1, 2, 3, 4, lines=30) + hole("before = 1"))
+    request = Infill(trunk(1, 3, 4, 5, lines=30), 0, priority=2)
+    generation = bench.generation(request, time.perf_counter())
+    assert generation.step() is None
+    ask(bench, trunk(1, lines=30) + hole("x"))
+    assert context.capacity - context.cells.free < old.prompt_tokens, "file 1 is shared, 2 to 4 are gone with the tail"
+    new = finish(generation, context)
+    assert new.cached_tokens >= old.prompt_tokens / 5
+    assert ask(bench, trunk(1, lines=30) + hole("xy")).prefill_tokens <= 8
+    assert ask(bench, trunk(1, 3, 4, 5, lines=30) + hole("x")).cached_tokens == new.prompt_tokens
+
+
+def test_a_trunk_that_was_lost_while_it_was_read_is_not_counted_twice(bench: Bench) -> None:
+    context = context_of(bench)
+    generation = bench.generation(Infill(trunk(1, 2, 3, lines=40), 0, priority=2), time.perf_counter())
+    generation.step()
+    generation.step()
+    context.clear()
+    assert bench._desk is not None
+    bench._desk.pool.leave(generation)
+    usage = finish(generation, context)
+    assert usage.cached_tokens + usage.prefill_tokens == usage.prompt_tokens
+
+
+def test_the_trunk_of_another_workspace_is_not_trimmed(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    context = context_of(bench)
+    monkeypatch.setattr(context, "pays_for_all", True)
+    other = read(bench, trunk(8, 9, lines=30))
+    generation = bench.generation(Infill(trunk(1, 2, lines=30), 0, priority=2), time.perf_counter())
+    assert generation.step() is None
+    ask(bench, trunk(1, lines=30) + hole("x"))
+    finish(generation, context)
+    assert ask(bench, trunk(8, 9, lines=30) + hole("x")).cached_tokens == other.prompt_tokens
+
+
 class AlwaysLong(Payoff):
     """Drafts as long as there are cells for, whatever this machine's clock says."""
 

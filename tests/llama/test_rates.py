@@ -1,5 +1,8 @@
 """What is learned of speeds, and how much background work reads at once."""
 
+import random
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -43,3 +46,40 @@ def test_a_third_of_a_tile_is_read_as_it_is_and_most_of_one_whole() -> None:
     rates.read_cost = ReadCost(0.2, 0.1)
     assert [rates.fills_tile(tokens, 16_384) for tokens in (1, 21, 40, 63, 64)] == [False, False, True, True, False]
     assert not rates.fills_tile(40, 100)
+
+
+def cost_after(rates: Rates, *, base_ms: float, slope_ms: float, depths: range, noise: float, seed: int) -> None:
+    """Read tiles at these depths on a machine whose speed wavers."""
+    chance = random.Random(seed)
+    for depth in depths:
+        token_ms = base_ms + slope_ms * (depth + TILE_TOKENS / 2) / 1000
+        rates.learn(TILE_TOKENS, TILE_TOKENS * token_ms * (1 + noise * chance.random()) / 1000, depth)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_reading_deep_for_long_does_not_forget_what_a_token_costs_without_depth(seed: int) -> None:
+    rates = Rates()
+    cost_after(rates, base_ms=0.1, slope_ms=0.08, depths=range(0, 2048, TILE_TOKENS), noise=0.5, seed=seed)
+    cost_after(rates, base_ms=0.1, slope_ms=0.08, depths=range(20_000, 28_000, TILE_TOKENS), noise=0.5, seed=seed)
+    assert 0.05 <= rates.read_cost.base_ms <= 0.3
+    assert 0.9 <= rates.read_cost.at(27_000) / (0.1 + 0.08 * 27) <= 1.6
+
+
+def test_a_machine_that_became_twice_as_slow_is_believed_where_it_was_measured() -> None:
+    rates = Rates()
+    cost_after(rates, base_ms=0.1, slope_ms=0.08, depths=range(0, 28_000, TILE_TOKENS), noise=0.1, seed=1)
+    cost_after(rates, base_ms=0.2, slope_ms=0.16, depths=range(20_000, 26_000, TILE_TOKENS), noise=0.1, seed=1)
+    assert 1.6 <= rates.read_cost.at(24_000) / (0.1 + 0.08 * 24) <= 2.3
+
+
+SAMPLE = st.tuples(st.integers(TILE_TOKENS, 2048), st.floats(1e-6, 100), st.integers(0, 131_072))
+
+
+@given(samples=st.lists(SAMPLE, max_size=60))
+def test_a_measured_cost_is_never_negative(samples: list[tuple[int, float, int]]) -> None:
+    rates = Rates()
+    for tokens, seconds, depth in samples:
+        rates.learn(tokens, seconds, depth)
+        assert rates.read_cost.base_ms >= -1e-9
+        assert rates.read_cost.depth_ms >= 0
+        assert rates.read_cost.at(depth) > 0

@@ -34,7 +34,7 @@ from spark_lsp.llama.generate import Desk, Generation
 from spark_lsp.llama.model import GgufModel, TokenCache
 from spark_lsp.llama.native import L
 from spark_lsp.llama.payoff import Payoff
-from spark_lsp.llama.pool import TRUNKS
+from spark_lsp.llama.pool import TRUNKS, Victim
 from spark_lsp.llama.rates import Rates
 from spark_lsp.llama.wire import EngineLaunch
 from tests.llama.gguf_files import SHIPPED
@@ -122,7 +122,7 @@ class SmallBench(Bench):
         desk = super()._desk_of(model, context)
         choose = desk.pool._victim
 
-        def counted(sequence: int) -> int | None:
+        def counted(sequence: int) -> Victim | None:
             self.evictions += 1
             return choose(sequence)
 
