@@ -2,13 +2,14 @@
 
 First a sheet of every file's signatures in a frozen order, then whole files while the budget lasts; where all files
 fit, the files alone. Segments that are still right keep their place, new ones are appended, a changed one moves to the
-end; nothing is re-ordered for a better ranking, because each token after a change has to be read again.
+end; nothing is re-ordered for a better ranking, because each token after a change has to be read again. Where not all
+fit, what would be chosen otherwise at another file makes way at the end only, and a part of the trunk at a time.
 """
 
 import asyncio
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
-from itertools import islice
+from itertools import islice, takewhile
 
 from spark_lsp.context.segment import Segment
 from spark_lsp.context.tokens import TokenCounter
@@ -19,6 +20,11 @@ from spark_lsp.text.document import LineTable
 from spark_lsp.text.edit import Span
 
 COUNT_BATCH_SEGMENTS = 64  # so that a huge workspace stops being counted as soon as the budget is full
+MOST_READ_AGAIN = 0.25
+"""How much of what is resident may be read again for a better choice at another file. In this repository the choices of
+two files had 75 to 91 % of 32k tokens in common, and 18 to 52 % in front of the first difference."""
+ELSEWHERE = 0.5
+"""With less than this share of what is resident still chosen the user works in another part of the workspace."""
 WHOLE_FILE_LIMIT_CHARACTERS = 60_000  # about 16k tokens; a larger file says more through its signatures
 
 
@@ -76,7 +82,9 @@ async def build_trunk(
     files = (whole for path in order if (whole := whole_file(path, view.files[path])))
     left_tokens = budget_tokens - sum(sheet.tokens for sheet in counted)
     wholes = await _count_all(files, counter, family, left_tokens) if left_tokens > 0 else []
-    return _keep_places(previous, _within([*counted, *wholes], budget_tokens))
+    chosen = _within([*counted, *wholes], budget_tokens)
+    right = await asyncio.to_thread(_still_right, view, previous, leave_out)
+    return keep_what_is_read(previous, right, chosen, budget_tokens)
 
 
 def _within(candidates: Sequence[Segment], budget_tokens: int) -> list[Segment]:
@@ -95,6 +103,48 @@ def _keep_places(previous: Sequence[Segment], chosen: Sequence[Segment]) -> tupl
     kept = [old for old in previous if (old.path, old.kind, old.text) in wanted]
     held = {(segment.path, segment.kind) for segment in kept}
     return (*kept, *(segment for segment in chosen if (segment.path, segment.kind) not in held))
+
+
+def _still_right(view: IndexView, previous: Sequence[Segment], leave_out: Collection[str]) -> list[Segment]:
+    """Return the segments whose files say the same as when they were chosen, in their order."""
+    makers = {"signature": signature_sheet, "file": whole_file}
+    right = []
+    for old in previous:
+        entry = view.files.get(old.path) if old.path not in leave_out else None
+        now = makers[old.kind](old.path, entry) if entry is not None else None
+        if now is not None and is_same(old, now):
+            right.append(old)
+    return right
+
+
+def keep_what_is_read(
+    previous: Sequence[Segment], right: Sequence[Segment], chosen: Sequence[Segment], budget_tokens: int
+) -> tuple[Segment, ...]:
+    """Put what is chosen behind as much of the previous trunk as can stay, in the order of its use here.
+
+    Before the first segment that is no longer right all may stay, chosen or not. Where the choice does not fit behind
+    that, it is cut from its end on, by ``MOST_READ_AGAIN`` at most.
+    """
+    intact = sum(1 for _ in takewhile(lambda pair: is_same(*pair), zip(previous, right, strict=False)))
+    while (held := _tokens(right[:intact])) > budget_tokens:
+        intact -= 1
+    wanted = {(each.path, each.kind) for each in chosen}
+    still = [each for each in right[:intact] if (each.path, each.kind) in wanted]
+    if _tokens(still) < ELSEWHERE * held:
+        return _keep_places(previous, chosen)
+    kept = intact
+    while True:
+        front = {(each.path, each.kind) for each in right[:kept]}
+        behind = [each for each in chosen if (each.path, each.kind) not in front]
+        used = _tokens(right[:kept])
+        is_enough = used + _tokens(behind) <= budget_tokens
+        if is_enough or not kept or held - used + right[kept - 1].tokens > MOST_READ_AGAIN * held:
+            return (*right[:kept], *_within(behind, budget_tokens - used))
+        kept -= 1
+
+
+def _tokens(segments: Sequence[Segment]) -> int:
+    return sum(segment.tokens for segment in segments)
 
 
 def is_same(one: Segment, other: Segment) -> bool:

@@ -1,7 +1,8 @@
 """The trunk over time: resident segments keep their place, work goes on in the background, budgets follow the speed."""
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
+from itertools import takewhile
 from math import log2
 from pathlib import Path
 
@@ -11,7 +12,9 @@ from hypothesis import strategies as st
 from spark_lsp.completion.hole import Hole
 from spark_lsp.config import Settings
 from spark_lsp.context.budget import MIN_VOLATILE_TOKENS, Budget, budget_for
+from spark_lsp.context.segment import Segment
 from spark_lsp.context.tokens import TokenCounter
+from spark_lsp.context.trunk import ELSEWHERE, MOST_READ_AGAIN, keep_what_is_read
 from spark_lsp.context.window import choose_window
 from spark_lsp.context.workspace import REPLY_TOKENS, TRUNK_PRIORITY
 from spark_lsp.engine.base import Chunk, Infill, ReadCost, Usage
@@ -133,6 +136,84 @@ async def test_a_resting_cursor_is_read_for_anew_when_prompts_show_another_part_
     assert rooms.ahead._task is not before
     await warming
     await whole.stop_generating()
+
+
+def _segments(*sizes: tuple[str, int]) -> list[Segment]:
+    return [Segment(name, name, "signature", "", stable=True, tokens=tokens) for name, tokens in sizes]
+
+
+def _names(segments: Sequence[Segment]) -> str:
+    return " ".join(segment.path for segment in segments)
+
+
+def test_what_would_be_chosen_otherwise_makes_way_at_the_end_only() -> None:
+    old = _segments(*((name, 10) for name in "abcdefghij"))
+    chosen = _segments(*((name, 10) for name in "acdeghijxy"))  # b and f are no longer chosen, x and y are
+    assert _names(keep_what_is_read(old, old, chosen, 120)) == "a b c d e f g h i j x y", "all fits"
+    assert _names(keep_what_is_read(old, old, chosen, 110)) == "a b c d e f g h i j x", "nothing at the end makes way"
+    chosen = _segments(*((name, 10) for name in "abcdefghjx"))
+    assert _names(keep_what_is_read(old, old, chosen, 100)) == "a b c d e f g h j x", "i lies near the end"
+
+
+def test_in_another_part_of_the_workspace_a_trunk_is_chosen_anew() -> None:
+    old = _segments(*((name, 10) for name in "abcdef"))
+    chosen = _segments(*((name, 10) for name in "xbywzf"))
+    assert _names(keep_what_is_read(old, old, chosen, 60)) == "b f x y w z"
+
+
+def test_behind_a_file_that_was_opened_the_choice_holds() -> None:
+    old = _segments(*((name, 10) for name in "abcdef"))
+    right = [each for each in old if each.path != "c"]
+    chosen = _segments(*((name, 10) for name in "faexy"))
+    assert _names(keep_what_is_read(old, right, chosen, 60)) == "a b f e x y"
+
+
+NAMES = st.lists(st.sampled_from("abcdefghijklmnopqrstuvwxyz"), unique=True, max_size=20)
+
+
+@given(NAMES, NAMES, st.sets(st.sampled_from("abcdefghijklmnopqrstuvwxyz")), st.integers(1, 400), st.data())
+def test_what_is_read_mostly_stays_and_the_budget_always_holds(
+    old_names: list[str], new_names: list[str], gone: set[str], budget: int, data: st.DataObject
+) -> None:
+    sizes = {name: data.draw(st.integers(1, 40)) for name in {*old_names, *new_names}}
+    old = _segments(*((name, sizes[name]) for name in old_names))
+    right = [each for each in old if each.path not in gone]
+    chosen, used = [], 0
+    for name in new_names:
+        if name not in gone and used + sizes[name] <= budget:
+            chosen.append(name)
+            used += sizes[name]
+    kept = keep_what_is_read(old, right, _segments(*((name, sizes[name]) for name in chosen)), budget)
+    names = [each.path for each in kept]
+    assert len(set(names)) == len(names)
+    assert not gone.intersection(names)
+    assert sum(sizes[name] for name in names) <= budget
+    assert set(names) <= {*chosen, *old_names}
+    intact = [name for name, _ in takewhile(lambda pair: pair[0] == pair[1].path, zip(old_names, right, strict=False))]
+    while sum(sizes[name] for name in intact) > budget:
+        intact.pop()
+    held = sum(sizes[name] for name in intact)
+    if sum(sizes[name] for name in intact if name in chosen) >= ELSEWHERE * held:
+        same = takewhile(lambda pair: pair[0] == pair[1], zip(names, intact, strict=False))
+        assert sum(sizes[name] for name, _ in same) >= (1 - MOST_READ_AGAIN) * held
+
+
+async def test_another_file_makes_little_of_a_large_workspace_be_read_again(tmp_path: Path) -> None:
+    files = "".join(
+        f"#- m{n:03}.py\nimport m{(n + 1) % 100:03}\ndef function_{n}(first, second):\n    return m{(n + 1) % 100:03}\n"
+        for n in range(100)
+    )
+    rooms = TestRooms(ScriptedEngine(["x"]), index=indexed(parse_fixture(files + "#- main.py\nx = $0\n"), tmp_path))
+    await rooms.engine.start()
+    context = rooms.context
+    context.fixed_tokens = 3000
+    await context.rebuild(["m010.py"])
+    context.assume_resident()
+    whole = context.resident_tokens
+    for path in ("m011.py", "m012.py", "m013.py"):
+        await context.rebuild(["m010.py", path])
+        assert context.resident_tokens >= (1 - MOST_READ_AGAIN) * whole * 0.9, path  # the opened file itself goes
+        context.assume_resident()
 
 
 async def test_lost_engine_has_read_nothing(tmp_path: Path) -> None:
