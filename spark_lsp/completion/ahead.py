@@ -7,6 +7,8 @@ import asyncio
 from collections.abc import Callable
 from contextlib import aclosing
 from dataclasses import dataclass
+from math import inf
+from time import monotonic
 
 from spark_lsp.completion.hole import Hole
 from spark_lsp.context.workspace import WorkspaceContext
@@ -15,6 +17,8 @@ from spark_lsp.errors import SparkError
 
 SETTLE_S = 0.15
 """A cursor that moves on sooner is only passing."""
+REST_S = 1.0
+"""A user who has not typed for so long thinks or reads (``pacing.LONGEST_KEY_GAP_MS``)."""
 PRIORITY = 1
 """Behind completions, before the trunk: the user is here now."""
 
@@ -30,8 +34,18 @@ class ReadAhead:
     context: WorkspaceContext
     refuses: Callable[[Hole], str]
     settle_s: float = SETTLE_S
+    now: Callable[[], float] = monotonic
     _hole: Hole | None = None
     _task: asyncio.Task[None] | None = None
+    _typed_s: float = -inf
+
+    def __post_init__(self) -> None:
+        """Let the context know when more of a trunk may be shown at no cost to a key."""
+        self.context.is_resting = self.is_resting
+
+    def is_resting(self) -> bool:
+        """Whether nothing was typed for a while."""
+        return self.now() - self._typed_s >= REST_S
 
     def look(self, hole: Hole) -> None:
         """Notice that the user has come to a place."""
@@ -49,9 +63,13 @@ class ReadAhead:
         if hole is not None and not self.refuses(hole):
             self._task = asyncio.create_task(self._read(hole), name="read ahead")
 
+    def stay(self, hole: Hole) -> None:
+        """Notice where the user stopped typing: that place has been read, until the trunk in front of it is another."""
+        self._hole = hole
+
     def stop(self) -> None:
         """Make way: the user types or waits for an answer."""
-        self._hole = None
+        self._hole, self._typed_s = None, self.now()
         if self._task:
             self._task.cancel()
 

@@ -11,7 +11,7 @@ from dataclasses import replace
 from itertools import accumulate, takewhile
 from time import perf_counter
 
-from spark_lsp.context.budget import Budget, budget_for, steady_cost
+from spark_lsp.context.budget import MIN_VOLATILE_TOKENS, PREFILL_SHARE, Budget, budget_for, steady_cost
 from spark_lsp.context.finding import Finder, Found
 from spark_lsp.context.pack import Layout, Packed, pack
 from spark_lsp.context.pieces import Heads
@@ -37,6 +37,7 @@ TRUNK_PRIORITY = 2
 GROWTH = 2.0
 """How much longer a trunk must have become before prompts show more of it, while it is read: each time the window and
 the tail behind it are read again, and a key that is typed meanwhile would wait for that."""
+LOOK_AGAIN_S = 0.5  # how often it is looked whether the user rests, while more of a trunk is resident than is shown
 STARTS = 8  # files lately looked at whose surroundings come first in a trunk
 TAIL_KINDS = frozenset({"definition", "recent"})
 TOKENS_PER_DEFINITION, MOST_DEFINITIONS = 10, 200  # heads take 10 to 40 tokens; ranking more costs time
@@ -80,11 +81,14 @@ class WorkspaceContext:
         self._read_cost = self._steady_cost = ReadCost()
         self._residents: tuple[Segment, ...] = ()
         self._digest = ""
-        self._noticed: tuple[tuple[Segment, ...], int] | None = None
+        self._noticed: tuple[tuple[Segment, ...], int, bool] | None = None
         self._finder = Finder(self._counter)
         self._heads = Heads()
         self._graph = FileGraph()
         self._frozen: tuple[object, list[str]] = (None, [])
+        self.is_resting: Callable[[], bool] = lambda: True
+        """Whether nobody types just now: then it may be read anew what stands behind a trunk."""
+        self.look_again_s = LOOK_AGAIN_S
         self._shown_for: object = None
         self._shown_tail: tuple[Segment, ...] = ()
         self.fixed_tokens: int | None = None
@@ -249,7 +253,8 @@ class WorkspaceContext:
 
     def assume_resident(self) -> None:
         """Use the whole trunk at once, read or not: for a single request from the command line."""
-        self._resident = len(self._trunk)
+        self._resident = self._settled = len(self._trunk)
+        self._replaced = ()
 
     async def warm(self, progress: Callable[[int, int], None] = lambda _done, _of: None) -> None:
         """Read the trunk in the background; the engine lets every completion go first.
@@ -266,6 +271,11 @@ class WorkspaceContext:
             if self._trunk is trunk and self._resident < len(trunk):
                 self._trunk = trunk[: self._resident]
 
+    async def show_all(self) -> None:
+        """Return when prompts show all that is resident, which waits for a pause in typing."""
+        while not self._is_all_shown():  # noqa: ASYNC110 - nothing happens when no key has come for a while
+            await asyncio.sleep(self.look_again_s)
+
     def engine_lost(self) -> None:
         """Forget what was resident: a new engine has read nothing."""
         self._resident, self._settled, self._replaced, self._noticed = 0, 0, (), None
@@ -274,9 +284,12 @@ class WorkspaceContext:
     def _shown(self) -> tuple[Segment, ...]:
         """Return the stable segments that prompts show now: the new trunk's, or the old one's while they are more.
 
-        A trunk that is being read is shown in few steps, not with each piece that is done.
+        A trunk that is being read is shown in few steps, not with each piece that is done, and in none while the user
+        types and would wait for what stands behind it to be read again.
         """
         resident = self._trunk[: self._resident]
+        if not self._may_show_more():
+            return self._replaced or self._trunk[: self._settled]
         if _tokens(self._replaced) > _tokens(resident):
             return self._replaced
         self._replaced = ()
@@ -284,6 +297,17 @@ class WorkspaceContext:
         if self._resident == len(self._trunk) or _tokens(resident) >= GROWTH * _tokens(settled):
             self._settled, settled = self._resident, resident
         return settled
+
+    def _may_show_more(self) -> bool:
+        """Whether a key may find the window and the tail unread: nobody types, or reading them takes no time."""
+        if self.is_resting() or not (self._settled or self._replaced):
+            return True
+        _, target_ms = self._limits()
+        return self._read_cost.at(self.resident_tokens) * MIN_VOLATILE_TOKENS <= target_ms * PREFILL_SHARE
+
+    def _is_all_shown(self) -> bool:
+        self._notice_residents()
+        return self._resident < len(self._trunk) or (self._settled == self._resident and not self._replaced)
 
     def _worth_keeping(
         self, shown: tuple[Segment, ...], trunk: Sequence[Segment], budget: Budget
@@ -296,8 +320,10 @@ class WorkspaceContext:
 
     def _notice_residents(self) -> None:
         """Work out what the resident segments are, once for each change: a key must not cost the trunk's length."""
-        if self._noticed is None or self._noticed[0] is not self._trunk or self._noticed[1] != self._resident:
-            self._noticed = (self._trunk, self._resident)
+        may_show_more = self._may_show_more()
+        known = self._noticed
+        if known is None or known[0] is not self._trunk or known[1] != self._resident or may_show_more > known[2]:
+            self._noticed = (self._trunk, self._resident, may_show_more)
             self._residents = tuple(replace(each, cached=True) for each in self._shown())
             self._digest = content_hash("\0".join(segment.text for segment in self._residents))
 

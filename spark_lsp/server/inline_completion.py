@@ -77,6 +77,7 @@ async def stream(session: Session, params: dict[str, Any]) -> dict[str, Any]:
             last = items
             if answer.reason == Reason.ENGINE_FAILED:
                 session.engine_lost()
+    session.rooms.ahead.stay(hole)
     session.tell_status()
     return {"items": last}
 
@@ -121,6 +122,7 @@ async def _complete(
         session.tell_status()
     if answer.reason == Reason.ENGINE_FAILED:
         session.engine_lost()
+    session.rooms.ahead.stay(hole)
     return answer
 
 

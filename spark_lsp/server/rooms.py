@@ -45,6 +45,7 @@ class Rooms:
     problem: SparkError | None = None
     """Why there is no index although there is a folder."""
     _warming: asyncio.Task[None] | None = None
+    _showing: asyncio.Task[None] | None = None
     _stop_indexing: Event = field(default_factory=Event)
     _reading_history: asyncio.Task[None] | None = None
 
@@ -107,14 +108,24 @@ class Rooms:
 
     async def stop_generating(self) -> None:
         """Stop everything that asks the engine for something."""
-        if self._warming:
-            self._warming.cancel()
-            await asyncio.gather(self._warming, return_exceptions=True)
+        begun = [task for task in (self._warming, self._showing) if task]
+        for task in begun:
+            task.cancel()
+        await asyncio.gather(*begun, return_exceptions=True)
         await self.ahead.close()
         await self.completer.close()
 
     def _warmed(self, warming: asyncio.Task[None]) -> None:
         if not warming.cancelled():
+            self.ahead.again()
+            if self._showing is None or self._showing.done():
+                self._showing = asyncio.create_task(self._show_all(), name="show the trunk")
+
+    async def _show_all(self) -> None:
+        """Wait for a pause in typing where prompts do not show all of the trunk yet; then read ahead behind it."""
+        before = self.context.digest
+        await self.context.show_all()
+        if self.context.digest != before:
             self.ahead.again()
 
     async def close(self) -> None:

@@ -89,3 +89,23 @@ async def test_switched_off_means_that_nothing_is_read() -> None:
         rooms.ahead.look(hole_of(HERE))
         assert rooms.ahead._task is None
         assert engine.requests == []
+
+
+async def test_a_user_rests_a_second_after_the_last_key_and_is_read_for_where_they_stopped() -> None:
+    engine = ScriptedEngine([""])
+    rooms = TestRooms(engine)
+    await engine.start()
+    now_s = 0.0
+    rooms.ahead.now = lambda: now_s
+    assert rooms.context.is_resting()
+    rooms.ahead.stop()
+    rooms.ahead.stay(hole_of(THERE))
+    assert engine.requests == []
+    now_s = 0.9
+    assert not rooms.context.is_resting()
+    now_s = 1.0
+    assert rooms.context.is_resting()
+    rooms.ahead.again()
+    await _read(rooms)
+    (request,) = engine.requests
+    assert "print()" in "".join(part.text for part in request.prompt)

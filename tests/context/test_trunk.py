@@ -60,7 +60,6 @@ async def test_warming_reads_the_trunk_and_completions_use_what_is_read(tmp_path
     snapshot = snapshot_of("main.py", "x = function_1(\n")
     cold = await rooms.context.pack_for(snapshot, 15)
     assert not any(segment.stable for segment in cold.segments)
-    rooms.context._last_asked = -1e9
     steps: list[tuple[int, int]] = []
     await rooms.context.warm(lambda done, total: steps.append((done, total)))
     assert steps[-1][0] == steps[-1][1] == rooms.context.resident_tokens > 0
@@ -109,6 +108,40 @@ async def test_a_trunk_that_is_being_read_is_shown_in_few_steps(tmp_path: Path) 
     assert steps <= log2(pieces) + 3
     packed = await rooms.context.pack_for(snapshot_of("main.py", "x = "), 4)
     assert sum(segment.stable for segment in packed.segments) == 60  # all of it in the end
+
+
+class _Typist:
+    """Types until told to rest; after so many looks of others they rest by themselves."""
+
+    def __init__(self, looks: int) -> None:
+        self.looks = looks
+
+    def is_resting(self) -> bool:
+        self.looks -= 1
+        return self.looks < 0
+
+
+async def test_while_the_user_types_no_key_has_to_read_its_window_behind_more_of_a_trunk(tmp_path: Path) -> None:
+    rooms = await _rooms_in_pieces(tmp_path)
+    context, typist = rooms.context, _Typist(10_000)
+    context.is_resting, context.look_again_s = typist.is_resting, 0.0
+    context.learn(Usage(read_cost=ReadCost(5.0, 0.1)))  # a window takes two seconds
+    shown: list[str] = []
+    await context.warm(lambda _done, _of: shown.append(context.digest))
+    assert len(set(shown)) == 2, "nothing, and the first piece"
+    typist.looks = 5
+    await context.show_all()
+    packed = await context.pack_for(snapshot_of("main.py", "x = "), 4)
+    assert sum(segment.stable for segment in packed.segments) == 60
+
+
+async def test_where_reading_a_window_is_quick_more_of_a_trunk_is_shown_at_any_key(tmp_path: Path) -> None:
+    rooms = await _rooms_in_pieces(tmp_path)
+    rooms.context.is_resting = lambda: False
+    rooms.context.learn(Usage(read_cost=ReadCost(0.01, 0.0)))
+    await rooms.context.warm()
+    packed = await rooms.context.pack_for(snapshot_of("main.py", "x = "), 4)
+    assert sum(segment.stable for segment in packed.segments) == 60
 
 
 async def test_a_resting_cursor_is_read_for_anew_when_prompts_show_another_part_of_the_trunk(tmp_path: Path) -> None:
