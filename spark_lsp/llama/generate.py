@@ -274,7 +274,8 @@ class Generation:
             self._pool.make_room(BATCH_TOKENS, self._seat)
             self._context.decode(self._seat, pending[:BATCH_TOKENS])
             return None
-        draft = self._draft(resident) if len(pending) == 1 else _NO_DRAFT
+        depth = self._context.attended(self._seat)
+        draft = self._draft(depth) if len(pending) == 1 else _NO_DRAFT
         self._pool.make_room(len(pending) + len(draft), self._seat)
         began = time.perf_counter()
         batch = np.concatenate([pending, draft]) if len(draft) else pending
@@ -285,11 +286,11 @@ class Generation:
             return None
         self._counts["steps"] += 1
         if len(pending) == 1:
-            self._payoff.learn_cost(len(batch), time.perf_counter() - began, resident)
+            self._payoff.learn_cost(len(batch), time.perf_counter() - began, depth)
         stop, accepted = self._choose_along(draft)
         if len(draft):
             self._learn(accepted if self._is_close else len(draft), accepted)
-            self._payoff.charge(resident, decodes=int(self._is_close))
+            self._payoff.charge(depth, decodes=int(self._is_close))
             # The last token of a close call is decoded again, alone.
             self._context.truncate(self._seat, resident + len(pending) + accepted - int(self._is_close))
         return stop
@@ -313,8 +314,8 @@ class Generation:
                 return stop, row
         raise AssertionError("the row behind the draft foresees nothing")
 
-    def _draft(self, resident: int) -> Tokens:
-        """Guess what follows, as far as that pays."""
+    def _draft(self, depth: int) -> Tokens:
+        """Guess what follows, as far as that pays for tokens that are computed over so many others."""
         request = self._request
         if (
             self._is_close
@@ -324,7 +325,7 @@ class Generation:
         ):
             return _NO_DRAFT
         room = min(MOST_DRAFT_TOKENS, self._most_tokens - len(self._generated))
-        length = self._payoff.length(resident, max(room, 0))
+        length = self._payoff.length(depth, max(room, 0))
         if length:  # only a draft that pays is worth another document's tail
             length = min(length, self._pool.spare(length + 1) - 1)
         if length <= 0:
@@ -333,7 +334,7 @@ class Generation:
         if self._drafter is None:
             self._drafter = self._make_drafter()
         draft = self._drafter.draft(self._last_tokens(), length)
-        self._payoff.charge(resident, seconds=time.perf_counter() - began)
+        self._payoff.charge(depth, seconds=time.perf_counter() - began)
         return draft
 
     def _make_drafter(self) -> Drafter:
