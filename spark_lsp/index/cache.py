@@ -33,7 +33,8 @@ BUSY_TIMEOUT_S = 2.0
 
 # Modules of this room that decide what is kept.
 _DECIDING = (
-    *("crawl.py", "secrets.py", "symbols.py", "windows.py", "facts.py", "tables.py", "postings.py", "frozen.py"),
+    *("crawl.py", "secrets.py", "symbols.py", "words.py", "windows.py", "facts.py", "tables.py", "postings.py"),
+    *("frozen.py",),
 )
 
 _TABLES = """

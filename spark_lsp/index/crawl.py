@@ -8,7 +8,7 @@ import errno
 import os
 import stat
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -26,7 +26,7 @@ from spark_lsp.index.ignore import (
     root_scopes,
     scope_of,
 )
-from spark_lsp.index.secrets import has_secret
+from spark_lsp.index.secrets import SHAPES, Shape, has_secret, suspected
 
 MINIFIED_LINE_CHARS = 5_000  # nobody writes such a line by hand
 _HANDS_OFF = ("do not edit", "do not modify", "do not change")
@@ -140,6 +140,22 @@ def _reason_on_the_way(root: Path, parts: Sequence[str]) -> SkipReason | None:
 
 def read_source(root: Path, path: str, *, max_bytes: int = MAX_FILE_BYTES) -> str | Skipped:
     """Read one file as text, line endings untouched, a byte-order mark dropped."""
+    text = _read_text(root, path, max_bytes)
+    reason = content_reason(text) if isinstance(text, str) else None
+    return Skipped(reason) if reason else text
+
+
+def read_sources(root: Path, paths: Iterable[str], *, max_bytes: int = MAX_FILE_BYTES) -> list[str | Skipped]:
+    """Read several files, as ``read_source`` does, and look for secrets in all of them at once."""
+    texts = [_read_text(root, path, max_bytes) for path in paths]
+    shapes = suspected([text for text in texts if isinstance(text, str)])
+    for number, text in enumerate(texts):
+        if isinstance(text, str) and (reason := content_reason(text, shapes)):
+            texts[number] = Skipped(reason)
+    return texts
+
+
+def _read_text(root: Path, path: str, max_bytes: int) -> str | Skipped:
     try:
         raw = _read_bytes(f"{root}/{path}", max_bytes)
     except (OSError, ValueError):
@@ -149,16 +165,14 @@ def read_source(root: Path, path: str, *, max_bytes: int = MAX_FILE_BYTES) -> st
     if b"\0" in raw:
         return Skipped("binary")
     try:
-        text = raw.decode("utf-8-sig")
+        return raw.decode("utf-8-sig")
     except UnicodeDecodeError:
         return Skipped("not_utf8")
-    reason = content_reason(text)
-    return Skipped(reason) if reason else text
 
 
-def content_reason(text: str) -> SkipReason | None:
-    """Return why a text is left out for what it holds; None when it is not."""
-    if has_secret(text):
+def content_reason(text: str, shapes: Iterable[Shape] = SHAPES) -> SkipReason | None:
+    """Return why a text is left out for what it holds, None when it is not; ``shapes`` are the secrets to look for."""
+    if has_secret(text, shapes):
         return "secret"
     head = text[:_GENERATED_MARK_CHARS].lower()
     marked = "@generated" in head or ("generated" in head and any(mark in head for mark in _HANDS_OFF))

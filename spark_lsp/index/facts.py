@@ -1,19 +1,19 @@
 """What is kept of one content: its symbols and its words, how they are found, and how they are written down.
 
-Pure but for ``look_at``, which reads one file. Never fails because of a file: what cannot be read has a reason.
+Pure but for ``look_at``, which reads files. Never fails because of a file: what cannot be read has a reason.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
 import numpy as np
 
-from spark_lsp.index.crawl import Skipped, read_source
+from spark_lsp.index.crawl import Skipped, read_sources
 from spark_lsp.index.ignore import SkipReason
-from spark_lsp.index.symbols import EMPTY, DefinitionRow, FileSymbols, ImportRow, of_rows, rows_of
-from spark_lsp.index.windows import NO_WORDS, FileWords, words_of
+from spark_lsp.index.symbols import EMPTY, DefinitionRow, FileSymbols, ImportRow, Rows, of_rows, rows_of
+from spark_lsp.index.windows import NO_WORDS, FileWords, Wanted, words_of_all
 from spark_lsp.text.document import content_hash
 from spark_lsp.text.language import language_of_path
 from spark_lsp.text.syntax import parse
@@ -67,16 +67,26 @@ def language_name(path: str) -> str:
 
 
 def packed_of(path: str, text: str) -> Packed:
-    """Parse one text. Plain text has no symbols, and its words would only dilute those of code."""
+    """Parse one text."""
+    return packed_of_all([(path, text)])[0]
+
+
+def packed_of_all(texts: Iterable[tuple[str, str]]) -> list[Packed]:
+    """Parse texts, each with its path. Plain text has no symbols, and its words would only dilute those of code."""
+    rows = [_rows_of(path, text) for path, text in texts]
+    words = iter(words_of_all([each.wanted for each in rows if each]))
+    return [Packed(each.definitions, each.imports, next(words)) if each else NOTHING for each in rows]
+
+
+def _rows_of(path: str, text: str) -> Rows | None:
     language = language_of_path(path)
     if language is None:
-        return NOTHING
+        return None
     syntax = parse(language, text)
     if syntax is None:  # too large to parse; its words are known all the same
         source = text.encode("utf-8", "replace")
-        return Packed([], [], words_of(source, b" " * len(source)))
-    rows = rows_of(syntax)
-    return Packed(rows.definitions, rows.imports, rows.words)
+        return Rows([], [], Wanted(source, b" " * len(source)))
+    return rows_of(syntax)
 
 
 def facts_of(path: str, text: str) -> Facts:
@@ -95,13 +105,25 @@ def nothing_known(_name: str, _language: str) -> bool:
 
 def look_at(root: Path, path: str, *, max_bytes: int, known: IsKnown) -> Looked:
     """Read one file and find its facts, unless they are ``known``."""
-    text = read_source(root, path, max_bytes=max_bytes)
-    if isinstance(text, Skipped):
-        return Looked(path, text.reason)
-    name, language = content_hash(text), language_name(path)
-    if known(name, language):
-        return Looked(path, None, name, language)
-    return looked_of(path, name, packed_of(path, text))
+    return look_at_all(root, [path], max_bytes=max_bytes, known=known)[0]
+
+
+def look_at_all(root: Path, paths: Sequence[str], *, max_bytes: int, known: IsKnown) -> list[Looked]:
+    """Read a few files and find their facts, unless they are ``known``."""
+    looked: list[Looked] = []
+    new: list[tuple[int, str, str]] = []
+    for path, text in zip(paths, read_sources(root, paths, max_bytes=max_bytes), strict=True):
+        if isinstance(text, Skipped):
+            looked.append(Looked(path, text.reason))
+            continue
+        name, language = content_hash(text), language_name(path)
+        if not known(name, language):
+            new.append((len(looked), path, text))
+        looked.append(Looked(path, None, name, language))
+    found = packed_of_all((path, text) for _, path, text in new)
+    for (number, path, _), each in zip(new, found, strict=True):
+        looked[number] = looked_of(path, looked[number].content_hash, each)
+    return looked
 
 
 def looked_of(path: str, name: str, found: Packed) -> Looked:

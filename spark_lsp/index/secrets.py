@@ -5,8 +5,10 @@ would drop test data and hashes.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from fnmatch import translate
+
+import numpy as np
 
 _NAMES = (
     *(".env", ".env.*", "*.env", ".envrc", ".netrc", "_netrc", ".npmrc", ".pypirc", ".pgpass", ".my.cnf", ".htpasswd"),
@@ -19,7 +21,8 @@ _NAMES = (
 _HARMLESS = (".env.example", ".env.sample", ".env.template", ".env.dist", "id_rsa*.py", "id_*.pub")
 
 # A literal that must stand in the text, then the shape around it: the search for literals costs next to nothing.
-_SHAPES = tuple(
+Shape = tuple[str, re.Pattern[str]]
+SHAPES: tuple[Shape, ...] = tuple(
     (literal, re.compile(shape))
     for literal, shape in (
         # A header alone is code that handles keys; a header and base64 after it is a key.
@@ -53,6 +56,12 @@ _SHAPES = tuple(
 )
 
 
+_IN_NO_RUN = ("PRIVATE KEY", "SECRET_ACCESS_KEY", "secret_access_key", "AccountKey=", "hooks.slack")  # literals
+_SHORTEST_RUN = len("eyJ") + 15
+_BEFORE = len("SG.")  # stands right before the run of its shape
+_IN_RUN = bytes(byte >= 0x80 or chr(byte).isalnum() or chr(byte) in "_-" for byte in range(256))
+
+
 def any_of(patterns: Iterable[str]) -> re.Pattern[str]:
     """Return one expression for many shell patterns: the walk asks for each file of the workspace."""
     return re.compile("|".join(translate(pattern) for pattern in patterns))
@@ -67,6 +76,22 @@ def is_secret_name(name: str) -> bool:
     return bool(_SECRET_NAME.match(name)) and not _HARMLESS_NAME.match(name)
 
 
-def has_secret(text: str) -> bool:
+def has_secret(text: str, shapes: Iterable[Shape] = SHAPES) -> bool:
     """Whether a text holds a private key or a token of a well-known shape."""
-    return any(literal in text and shape.search(text) for literal, shape in _SHAPES)
+    return any(literal in text and shape.search(text) for literal, shape in shapes)
+
+
+def suspected(texts: Sequence[str]) -> list[Shape]:
+    """Return the shapes that one of these texts may hold: none, as a rule.
+
+    Takes a fifth of the time of asking each text for each: all shapes but a few have a long run of letters, digits and
+    the like. Such runs are a small part of most texts, and in them alone thirty literals are searched for.
+    """
+    joined = "\n".join(["", *texts, ""])
+    raw = joined.encode("utf-8", "surrogatepass")
+    is_in = np.frombuffer(raw.translate(_IN_RUN), np.bool_)
+    edges = np.flatnonzero(is_in[1:] != is_in[:-1]) + 1
+    long = 2 * np.flatnonzero(edges[1::2] - edges[::2] >= _SHORTEST_RUN)
+    places = zip(edges[long].tolist(), edges[long + 1].tolist(), strict=True)
+    runs = b"\n".join({raw[max(0, start - _BEFORE) : end] for start, end in places}).decode("utf-8", "replace")
+    return [each for each in SHAPES if each[0] in (joined if each[0] in _IN_NO_RUN else runs)]

@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, Literal, get_args
 
+import msgspec
 import tree_sitter
 
-from spark_lsp.index.windows import FileWords, words_of
+from spark_lsp.index.windows import FileWords, Wanted, words_of_all
 from spark_lsp.text.edit import Span
 from spark_lsp.text.language import Language, Section, query
 from spark_lsp.text.reserved import RESERVED
@@ -85,11 +86,11 @@ class Rows:
 
     definitions: list[DefinitionRow]
     imports: list[ImportRow]
-    words: FileWords
+    wanted: Wanted
+    """The words, which are counted for many texts at once."""
 
 
-@dataclass(slots=True)
-class _Found:
+class _Found(msgspec.Struct, gc=False):
     """A definition while its patterns are put together, in bytes; the widest span and the last pattern's kind win."""
 
     name: str
@@ -104,6 +105,18 @@ class _Found:
     """The type that a Go or C++ method names in its head, where it does not stand inside that type."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """What is known of a language's query: its first pattern about imports, the first about comments, and words."""
+
+    asked: tree_sitter.Query | None
+    imports_from: int
+    comments_from: int
+    reserved: frozenset[bytes]
+    roles: dict[int, str] = field(default_factory=dict)
+    """Which capture of a pattern is the whole definition, as far as it has matched already; empty for none."""
+
+
 def extract(language: Language | None, text: str) -> FileSymbols:
     """Return the symbols of a text; ``EMPTY`` for plain text and for texts too large to parse."""
     syntax = parse(language, text)
@@ -113,7 +126,7 @@ def extract(language: Language | None, text: str) -> FileSymbols:
 def symbols_of(syntax: Syntax) -> FileSymbols:
     """Return the symbols of a text that is parsed already."""
     rows = rows_of(syntax)
-    return of_rows(rows.definitions, rows.imports, rows.words)
+    return of_rows(rows.definitions, rows.imports, words_of_all([rows.wanted])[0])
 
 
 def of_rows(definitions: Iterable[DefinitionRow], imports: Iterable[ImportRow], words: FileWords) -> FileSymbols:
@@ -130,30 +143,31 @@ def of_rows(definitions: Iterable[DefinitionRow], imports: Iterable[ImportRow], 
 
 def rows_of(syntax: Syntax) -> Rows:
     """Return what a text holds that is parsed already."""
-    language = syntax.language
-    asked = query(language, *_SECTIONS)  # one walk over the tree costs less than three
-    matches = syntax.matches(asked) if asked else []
-    imports_from, comments_from = _first_patterns(language)
-    parts: tuple[list[Any], list[Any], list[Any]] = ([], [], [])
-    for match in matches:
-        parts[(match[0] >= imports_from) + (match[0] >= comments_from)].append(match)
-    definitions = _definitions(syntax, parts[0])
-    code = syntax.code_only(parts[2])
-    words = words_of(syntax.source, code, reserved=_reserved(language.name), own=[each[0] for each in definitions])
-    return Rows(definitions, _imports(syntax, parts[1]), words)
+    plan = _plan(syntax.language)
+    about: tuple[list[Any], list[Any], list[Any]] = ([], [], [])
+    definitions, imports, comments = about
+    for match in syntax.matches(plan.asked) if plan.asked else ():
+        if match[0] < plan.imports_from:
+            definitions.append(match)
+        elif match[0] < plan.comments_from:
+            imports.append(match)
+        else:
+            comments.append(match)
+    rows = _definitions(syntax, definitions, plan.roles)
+    wanted = Wanted(syntax.source, syntax.code_only(comments), plan.reserved, [row[0] for row in rows])
+    return Rows(rows, _imports(syntax, imports), wanted)
 
 
 @cache
-def _first_patterns(language: Language) -> tuple[int, int]:
-    """Return the number of a language's first pattern about imports, and of the first about comments."""
+def _plan(language: Language) -> _Plan:
     definitions, imports = (query(language, section) for section in _SECTIONS[:2])
     first = definitions.pattern_count if definitions else 0
-    return first, first + (imports.pattern_count if imports else 0)
-
-
-@cache
-def _reserved(name: str) -> frozenset[bytes]:
-    return frozenset(word.encode() for word in RESERVED[name])
+    return _Plan(
+        query(language, *_SECTIONS),  # one walk over the tree costs less than three
+        first,
+        first + (imports.pattern_count if imports else 0),
+        frozenset(word.encode() for word in RESERVED[language.name]),
+    )
 
 
 def definition_at(symbols: FileSymbols, offset: int) -> Definition | None:
@@ -162,9 +176,10 @@ def definition_at(symbols: FileSymbols, offset: int) -> Definition | None:
     return min(around, key=lambda d: (len(d.span), -d.span.start), default=None)
 
 
-def _definitions(syntax: Syntax, matches: Matches) -> list[DefinitionRow]:
+def _definitions(syntax: Syntax, matches: Matches, roles: dict[int, str]) -> list[DefinitionRow]:
+    if not matches:
+        return []
     found: dict[int, _Found] = {}
-    roles: dict[int, str] = {}
     guards: set[int] = set()  # names that a C header defines only to be read once
     for pattern, captures in matches:
         names = captures.get("name")
@@ -176,9 +191,13 @@ def _definitions(syntax: Syntax, matches: Matches) -> list[DefinitionRow]:
             role = roles[pattern] = next((name for name in captures if _is_whole(name)), "")
         if role:
             _merge(syntax, found, pattern, role, names[0], captures)
-    named = (item for item in found.values() if item.name_start not in guards)
-    ordered = sorted(named, key=lambda f: (f.start, -f.end, f.name_start))
+    named = [item for item in found.values() if item.name_start not in guards] if guards else found.values()
+    ordered = sorted(named, key=_order)
     return list(_without_repeated_fields(_contained(syntax, ordered)))
+
+
+def _order(item: _Found) -> tuple[int, int, int]:
+    return item.start, -item.end, item.name_start
 
 
 def _merge(
@@ -190,11 +209,12 @@ def _merge(
     bodies, owners = captures.get("body"), captures.get("owner")
     body_start = bodies[0].start_byte if bodies else -1
     owner = ".".join(_text(syntax, node) for node in owners) if owners else ""
-    kind = role.removeprefix("definition.")
     known = found.get(name_start)
     if known is None:
         text = _text(syntax, name)
-        text = text.lstrip(SIGILS).rstrip(ENDINGS) or text
+        if text[:1] in SIGILS or text[-1:] in ENDINGS:
+            text = text.lstrip(SIGILS).rstrip(ENDINGS) or text
+        kind = role.removeprefix("definition.")
         found[name_start] = _Found(text, name_start, start, end, body_start, kind, pattern, owner)
         return
     if known.body_start < 0:
@@ -203,10 +223,12 @@ def _merge(
     if end - start > known.end - known.start:
         known.start, known.end = start, end
     if pattern > known.pattern:
-        known.kind, known.pattern = kind, pattern
+        known.kind, known.pattern = role.removeprefix("definition."), pattern
 
 
 def _text(syntax: Syntax, node: tree_sitter.Node) -> str:
+    if syntax.text.isascii():
+        return syntax.text[node.start_byte : node.end_byte]
     return syntax.source[node.start_byte : node.end_byte].decode("utf-8", "replace")
 
 
@@ -239,7 +261,7 @@ def _spans(syntax: Syntax, item: _Found) -> tuple[int, int, int]:
 
     A signature goes to the body, or over the first lines of a definition that has none.
     """
-    source, to_offset = syntax.source, syntax.bytes_map.to_offset
+    source = syntax.source
     if item.body_start > item.start:
         end = item.body_start
     else:
@@ -254,6 +276,9 @@ def _spans(syntax: Syntax, item: _Found) -> tuple[int, int, int]:
     whole = item.end
     while whole > end and source[whole - 1] in b"\r\n":  # C's directives hold the end of their line
         whole -= 1
+    if syntax.text.isascii():  # bytes are characters
+        return item.start, whole, end
+    to_offset = syntax.bytes_map.to_offset
     start = to_offset(item.start)
     return start, max(start, to_offset(whole)), max(start, to_offset(end))
 

@@ -4,13 +4,16 @@ Pure. The windows of all files together tell which definitions occur where the w
 """
 
 import re
-from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import compress, count
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import pairwise
 
 import msgspec
 import numpy as np
 import numpy.typing as npt
+
+from spark_lsp.index.words import LINE_END, SPACE, Keys, Numbers, Words, keys_of, words_in
 
 WINDOW_LINES = 20  # measured on six projects, see docs/evaluation.md
 WINDOWS_LIMIT = 500  # per file; a file of more than ten thousand lines is data or generated
@@ -21,12 +24,10 @@ USES_LIMIT = 5_000  # names per file; above lie word lists and fixtures, which s
 WORD = re.compile(r"[^\W\d]\w{2,}")  # what the windows take for a word, for texts that are searched piece by piece
 
 _LAST_DIGIT = ord("9")  # all that can begin a name lies above it
-_SPACE, _LINE_END = ord(" "), ord("\n")
-_IS_WORD = tuple(byte == ord("_") or byte >= 0x80 or chr(byte).isalnum() for byte in range(256))
-_BLANKED = bytes(byte if _IS_WORD[byte] or byte == _LINE_END else _SPACE for byte in range(256))
+_BEYOND_ASCII = 0x80
+_WINDOW_SHIFT = 32  # a window and the number of a word in one integer
 
 _Marks = npt.NDArray[np.bool_]
-_Numbers = npt.NDArray[np.int64]
 
 
 class FileWords(msgspec.Struct, array_like=True, frozen=True):
@@ -58,75 +59,148 @@ class FileWords(msgspec.Struct, array_like=True, frozen=True):
 NO_WORDS = FileWords()
 
 
-def words_of(source: bytes, code: bytes, *, reserved: Iterable[bytes] = (), own: Iterable[str] = ()) -> FileWords:
-    """Count the words of a text (UTF-8) and cut it into windows.
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A text (UTF-8) whose words are wanted.
 
     ``code`` is the same with blanks in the place of comments and strings, for what it uses is counted there: all but
     ``reserved`` words, each of the ``own`` names (those that it defines) once less.
     """
-    blanked = source.translate(_BLANKED)  # ``split`` finds words ten times faster than re
-    pieces = blanked.split()
-    if not pieces:
-        return NO_WORDS
-    numbers: defaultdict[bytes, int] = defaultdict(count().__next__)
-    ids = np.fromiter(map(numbers.__getitem__, pieces), np.int64, len(pieces))
-    text = np.frombuffer(blanked, np.uint8)
-    starts, ends = _edges(text)
-    somewhere = np.empty((2, len(numbers)), np.int64)  # of each word one place where it stands
-    somewhere[0, ids], somewhere[1, ids] = starts, ends
-    uses = np.bincount(ids[np.frombuffer(code, np.uint8)[starts] != _SPACE], minlength=len(numbers))
-    for word in reserved:
-        if word in numbers:
-            uses[numbers[word]] = 0
-    for name in own:
-        number = numbers.get(name.encode("utf-8", "replace"))
-        if number is not None:
-            uses[number] -= 1
-    is_name = text[somewhere[0]] > _LAST_DIGIT
-    is_long = somewhere[1] - somewhere[0] >= WORD_LENGTH
-    if not source.isascii():
-        _look_at_text(list(numbers), is_name, is_long)
+
+    source: bytes
+    code: bytes
+    reserved: frozenset[bytes] = frozenset()
+    own: Sequence[str] = ()
+
+
+def words_of(source: bytes, code: bytes, *, reserved: Iterable[bytes] = (), own: Iterable[str] = ()) -> FileWords:
+    """Count the words of a text and cut it into windows; see ``Wanted``."""
+    return words_of_all([Wanted(source, code, frozenset(reserved), tuple(own))])[0]
+
+
+def words_of_all(texts: Sequence[Wanted]) -> list[FileWords]:
+    """Do so with many texts at once: with short ones most of the time would go into calls, not into words."""
+    begins = np.cumsum([0, *(len(each.source) + 1 for each in texts)])
+    words = words_in([each.source for each in texts], begins)
+    if not len(words.firsts):
+        return [NO_WORDS] * len(texts)
+    heads = words.text[words.starts[words.firsts]]
+    is_name = heads > _LAST_DIGIT
+    is_long = (words.ends - words.starts)[words.firsts] >= WORD_LENGTH
+    if not words.blanked.isascii():
+        _look_at_text(words, is_name, is_long)
+    uses = _uses(words, texts)
     used = is_name & (uses > 0)
-    if np.count_nonzero(used) > USES_LIMIT:
-        used[np.argsort(np.where(used, -uses, 0), kind="stable")[USES_LIMIT:]] = False
-    return _packed(list(numbers), _windows(text, starts, ids, is_name & is_long), used, uses)
+    _limit_uses(words, used, uses)
+    windows = _windows(words, begins, is_name & is_long)
+    return _packed(words, windows, used, uses)
 
 
-def _edges(text: npt.NDArray[np.uint8]) -> tuple[_Numbers, _Numbers]:
-    """Return where the words of a blanked text begin and where they end."""
-    is_word = np.zeros(len(text) + 2, bool)
-    np.greater(text, _SPACE, out=is_word[1:-1])
-    edges = np.flatnonzero(is_word[1:] != is_word[:-1])
-    return edges[::2], edges[1::2]
+def _uses(words: Words, texts: Sequence[Wanted]) -> Numbers:
+    """Return how often each word stands in code, where it uses something."""
+    code = np.frombuffer(b" ".join([each.code for each in texts]), np.uint8)
+    uses = np.bincount(words.numbers[code[words.starts] != SPACE], minlength=len(words.firsts))
+    reserved = [_keys_of_reserved(each.reserved) for each in texts]
+    uses[words.find(np.concatenate(reserved), np.repeat(np.arange(len(texts)), [len(each) for each in reserved]))] = 0
+    own = [name.encode("utf-8", "replace") for each in texts for name in each.own]
+    if own:
+        found = words.find(keys_of(own), np.repeat(np.arange(len(texts)), [len(each.own) for each in texts]))
+        uses -= np.bincount(found, minlength=len(uses))
+    return uses
 
 
-def _look_at_text(pieces: Sequence[bytes], is_name: _Marks, is_long: _Marks) -> None:
-    """Correct the marks of pieces that are not ASCII: bytes do not tell letters from symbols, nor how many they are."""
-    for number, raw in enumerate(pieces):
-        if not raw.isascii():
-            word = raw.decode("utf-8", "replace")
-            is_name[number], is_long[number] = word.isidentifier(), len(word) >= WORD_LENGTH
+@lru_cache(maxsize=64)
+def _keys_of_reserved(reserved: frozenset[bytes]) -> Keys:
+    return keys_of(sorted(reserved))
 
 
-def _windows(text: npt.NDArray[np.uint8], starts: _Numbers, ids: _Numbers, wanted: _Marks) -> _Marks:
-    """Return a row for each window, which marks the words that stand in it."""
-    bounds = np.flatnonzero(text == _LINE_END)[WINDOW_LINES - 1 :: WINDOW_LINES][:WINDOWS_LIMIT]
-    cuts = [0, *np.searchsorted(starts, bounds).tolist(), len(ids)][: WINDOWS_LIMIT + 1]
-    found = np.zeros((len(cuts) - 1, len(wanted)), bool)
-    found[np.repeat(np.arange(len(cuts) - 1), np.diff(cuts)), ids[: cuts[-1]]] = True
-    return found & wanted
+def _look_at_text(words: Words, is_name: _Marks, is_long: _Marks) -> None:
+    """Correct the marks of words that are not ASCII: bytes do not tell letters from symbols, nor how many they are."""
+    places = np.searchsorted(words.starts, np.flatnonzero(words.text >= _BEYOND_ASCII), side="right") - 1
+    numbers = np.unique(words.numbers[places])
+    for number, raw in zip(numbers.tolist(), words.raw(numbers), strict=True):
+        word = raw.decode("utf-8", "replace")
+        is_name[number], is_long[number] = word.isidentifier(), len(word) >= WORD_LENGTH
 
 
-def _packed(pieces: Sequence[bytes], windows: _Marks, used: _Marks, uses: _Numbers) -> FileWords:
-    kept = used | windows.any(axis=0)
+def _limit_uses(words: Words, used: _Marks, uses: Numbers) -> None:
+    """Leave the names of a text out that are used least, where there are too many."""
+    for start, end in pairwise(words.first_numbers.tolist()):
+        if end - start > USES_LIMIT and np.count_nonzero(used[start:end]) > USES_LIMIT:
+            own = np.where(used[start:end], -uses[start:end], 0)
+            used[start + np.argsort(own, kind="stable")[USES_LIMIT:]] = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Windows:
+    """The windows of all texts one after another: in each the numbers of the words that stand in it, ascending."""
+
+    window: Numbers
+    number: Numbers
+    """Beside ``window``: a word in it."""
+    firsts: Numbers
+    """Of each text its first window; one more for the end."""
+    counts: Numbers
+    """Of each text how many windows it has: no more than the limit."""
+
+
+def _windows(words: Words, begins: Numbers, wanted: _Marks) -> _Windows:
+    line_ends = np.flatnonzero(words.text == LINE_END)
+    first_lines = np.searchsorted(line_ends, begins)
+    line_counts = np.diff(first_lines)
+    line_of_text = np.arange(first_lines[-1]) - np.repeat(first_lines[:-1], line_counts)
+    cuts = line_ends[: first_lines[-1]][line_of_text % WINDOW_LINES == WINDOW_LINES - 1]
+    counts = line_counts // WINDOW_LINES + 1
+    firsts = np.concatenate(([0], np.cumsum(counts)))
+    at_words = np.concatenate((words.first_words[:-1], np.searchsorted(words.starts, cuts)))
+    window = np.cumsum(np.bincount(at_words, minlength=len(words.starts) + 1))[:-1] - 1
+    taken = wanted[words.numbers]
+    if int(counts.max()) > WINDOWS_LIMIT:
+        taken &= window - np.repeat(firsts[:-1], np.diff(words.first_words)) < WINDOWS_LIMIT
+    pairs = np.sort(window[taken] << _WINDOW_SHIFT | words.numbers[taken])
+    is_new = np.ones(len(pairs), bool)
+    np.not_equal(pairs[1:], pairs[:-1], out=is_new[1:])
+    pairs = pairs[is_new]
+    window = pairs >> _WINDOW_SHIFT
+    return _Windows(window, pairs - (window << _WINDOW_SHIFT), firsts, np.minimum(counts, WINDOWS_LIMIT))
+
+
+def _packed(words: Words, windows: _Windows, used: _Marks, uses: Numbers) -> list[FileWords]:
+    kept = used.copy()
+    kept[windows.number] = True
+    first_numbers = words.first_numbers
     places = np.cumsum(kept) - 1
-    kept &= places < WORDS_LIMIT
-    windows &= kept
-    used &= kept
-    return FileWords(
-        b"\n".join(compress(pieces, kept.tolist())),
-        np.count_nonzero(windows, axis=1).astype(np.uint16).tobytes(),
-        places[np.flatnonzero(windows) % len(pieces)].astype(np.uint16).tobytes(),
-        places[used].astype(np.uint16).tobytes(),
-        uses[used].astype(np.uint32).tobytes(),
+    before = np.concatenate(([0], places + 1))[first_numbers]
+    places -= np.repeat(before[:-1], np.diff(first_numbers))
+    if int(np.diff(before).max()) > WORDS_LIMIT:
+        kept &= places < WORDS_LIMIT
+        before = np.concatenate(([0], np.cumsum(kept)))[first_numbers]
+    is_kept = kept[windows.number]
+    window, number = windows.window[is_kept], windows.number[is_kept]
+    sizes = np.bincount(window, minlength=int(windows.firsts[-1])).astype(np.uint16).tobytes()
+    members = places[number].astype(np.uint16).tobytes()
+    raw = words.raw(np.flatnonzero(kept))
+    used_numbers = np.flatnonzero(used & kept)
+    used_places = places[used_numbers].astype(np.uint16).tobytes()
+    counts = uses[used_numbers].astype(np.uint32).tobytes()
+    rows = zip(
+        pairwise(before.tolist()),
+        (2 * windows.firsts[:-1]).tolist(),
+        (2 * (windows.firsts[:-1] + windows.counts)).tolist(),
+        pairwise((2 * np.searchsorted(window, windows.firsts)).tolist()),
+        pairwise(np.searchsorted(used_numbers, first_numbers).tolist()),
+        np.diff(first_numbers).tolist(),
+        strict=True,
     )
+    return [
+        FileWords(
+            b"\n".join(raw[first:last]),
+            sizes[size_start:size_end],
+            members[start:end],
+            used_places[2 * first_used : 2 * last_used],
+            counts[4 * first_used : 4 * last_used],
+        )
+        if has_words
+        else NO_WORDS
+        for (first, last), size_start, size_end, (start, end), (first_used, last_used), has_words in rows
+    ]

@@ -21,7 +21,7 @@ import msgspec
 import psutil
 
 from spark_lsp.index.cache import read_only
-from spark_lsp.index.facts import IsKnown, Looked, Packed, look_at, looked_of, packed_of, unpacked
+from spark_lsp.index.facts import IsKnown, Looked, Packed, look_at_all, looked_of, packed_of, unpacked
 from spark_lsp.index.frozen import write
 from spark_lsp.index.tables import FileRow, build_tables
 from spark_lsp.text.document import content_hash
@@ -123,8 +123,7 @@ def _done(job: Job) -> Answer:
         return Answer()
     known, connection = _known(job.cache_path)
     try:
-        root = Path(job.root)
-        return Answer(tuple(look_at(root, path, max_bytes=job.max_bytes, known=known) for path in job.paths))
+        return Answer(tuple(look_at_all(Path(job.root), job.paths, max_bytes=job.max_bytes, known=known)))
     finally:
         if connection is not None:
             connection.close()

@@ -117,8 +117,8 @@ class Syntax:
         spans = [
             (node.start_byte, -node.end_byte, kind)
             for _, captures in matches
-            for kind in ("comment", "string", "code")
-            for node in captures.get(kind, ())
+            for kind, nodes in captures.items()
+            for node in nodes
         ]
         code = bytearray(self.source)
         for start, end, kind in sorted(spans):  # what stands within a string comes after it

@@ -1,16 +1,27 @@
 """The crawl: what is found, and every reason for which something is not."""
 
 import os
+import re
 import sys
 from collections import Counter
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import strategies as st
 
 from spark_lsp.errors import WorkspaceError
-from spark_lsp.index.crawl import MINIFIED_LINE_CHARS, Skipped, check_root, crawl, read_source, skip_reason
+from spark_lsp.index.crawl import (
+    MINIFIED_LINE_CHARS,
+    Skipped,
+    check_root,
+    crawl,
+    read_source,
+    read_sources,
+    skip_reason,
+)
 from spark_lsp.index.ignore import Rules, SkipReason
-from spark_lsp.index.secrets import has_secret, is_secret_name
+from spark_lsp.index.secrets import SHAPES, has_secret, is_secret_name, suspected
 from tests.support.fixture import parse_fixture, write_workspace
 from tests.support.marks import permissions_bind, posix_only
 
@@ -169,6 +180,29 @@ def test_contents_that_hold_a_secret(tmp_path: Path, text: str) -> None:
 )
 def test_contents_that_only_talk_of_secrets(text: str) -> None:
     assert not has_secret(text)
+
+
+@pytest.mark.parametrize(("literal", "shape"), SHAPES)
+@settings(max_examples=15, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
+@given(data=st.data())
+def test_what_has_the_shape_of_a_secret_is_suspected_among_other_texts(
+    data: st.DataObject, literal: str, shape: re.Pattern[str]
+) -> None:
+    text = data.draw(st.from_regex(shape))
+    assume(literal in text)
+    assert literal in {each for each, _ in suspected(["x = 1\n", text, ""])}
+    assert suspected(["x = 1\n", "a_name_that_is_longer_than_most\n"]) == []
+
+
+def test_files_that_are_read_together_are_left_out_one_by_one(tmp_path: Path) -> None:
+    texts = ["x = 1\n", SECRETS[2], "-us", "# generated, do not edit", SECRETS[-1]]
+    for number, text in enumerate(texts):
+        (tmp_path / f"{number}.py").write_text(text, "utf-8")
+    paths = [f"{number}.py" for number in range(len(texts) + 1)]
+    assert read_sources(tmp_path, paths) == [read_source(tmp_path, path) for path in paths]
+    assert [each if isinstance(each, str) else each.reason for each in read_sources(tmp_path, paths)] == [
+        *("x = 1\n", "secret", "-us", "generated", "secret", "unreadable")
+    ]
 
 
 def test_secret_names_ignore_case() -> None:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spark_lsp.index import windows
-from spark_lsp.index.windows import WINDOW_LINES, FileWords, words_of
+from spark_lsp.index.windows import WINDOW_LINES, FileWords, Wanted, words_of, words_of_all
 
 pieces = st.sampled_from(["ab", "abc", "long_name", "if", "x", "größe", "é", "12", "3d", "“q”", " ", ".", "\n", "\n\n"])
 texts = st.lists(pieces, max_size=120).map("".join)
@@ -44,6 +44,19 @@ def test_uses_are_counted_in_code_without_reserved_words_and_what_the_file_defin
     counts.subtract({"abc": 2})
     blank = {word for word in counts if word.startswith("long_name")}
     assert words.uses() == {word: count for word, count in counts.items() if count > 0 and word not in blank}
+
+
+@given(st.lists(st.tuples(texts, st.sampled_from([b"if", b"ab"]), st.lists(pieces, max_size=3)), max_size=6))
+def test_many_texts_at_once_are_counted_as_each_alone(several: list[tuple[str, bytes, list[str]]]) -> None:
+    wanted = [Wanted(text.encode(), text.encode(), frozenset([word]), own) for text, word, own in several]
+    assert words_of_all(wanted) == [words_of_all([each])[0] for each in wanted]
+
+
+def test_long_words_are_told_apart_by_all_their_letters() -> None:
+    words = [f"{'a' * before}{letter}{'a' * (length - before)}" for length in (7, 8, 20, 63, 64, 65, 90)
+             for before in (0, length // 2, length) for letter in "bc"]  # fmt: skip
+    source = " ".join(words * 2).encode()
+    assert words_of(source, source).uses() == dict.fromkeys(words, 2)
 
 
 def test_names_beyond_the_limits_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
