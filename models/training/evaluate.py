@@ -7,36 +7,41 @@ usage: python -m models.training.evaluate models/spark-nano/spark-nano.gguf --li
 import argparse
 import asyncio
 import json
+import math
 import os
 import random
+import re
 import sys
 import tempfile
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import aclosing, contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from rapidfuzz.distance import Levenshtein
 
 from models.training.corpus_file import HELD_OUT, SourceFile, read_corpus
 from models.training.holes import Hole, Shape, hole_of_shape
-from models.training.scores import Outcome, table
+from models.training.scores import Outcome, loss_table, table
 from spark_lsp.context.pack import Packed
 from spark_lsp.context.trunk import block_of
 from spark_lsp.context.workspace import WorkspaceContext
 from spark_lsp.engine.address import RUNTIME_VARIABLE
-from spark_lsp.engine.base import Infill, PromptPart
+from spark_lsp.engine.base import Infill, PromptPart, Sampling
 from spark_lsp.engine.fim import FileBlock, build_prompt, family_named
 from spark_lsp.engine.local import EngineLaunch, LocalEngine, stop_engines
 from spark_lsp.index.recent import Recent
 from spark_lsp.index.store import Index
+from spark_lsp.llama.model import GgufModel
 from spark_lsp.text.document import Snapshot
 
 MODES = ("none", "context", "random")
 MOST_TOKENS = {"line": 64, "block": 256}
 MOST_CHARACTERS = {"line": 120, "block": 600}
 HOLES_PER_FILE = 5
+LEAST_PROBABILITY = 1e-12  # a token that rounding made impossible costs this much
+NAME = re.compile(r"[^\W\d]\w{2,}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +66,13 @@ class Task:
     def text_of(self, kind: str) -> str:
         """Return the window's prefix or suffix."""
         return next((segment.text for segment in self.packed.segments if segment.kind == kind), "")
+
+    @property
+    def needs_shown(self) -> bool:
+        """Whether the missing text says a name that only the shown blocks have."""
+        seen = set(NAME.findall(self.text_of("prefix") + " " + self.text_of("suffix")))
+        shown = {name for block in self.blocks for name in NAME.findall(block.text)}
+        return bool(set(NAME.findall(self.expected)) & shown - seen)
 
 
 def choose_holes(
@@ -164,6 +176,21 @@ async def ask(engine: LocalEngine, parts: tuple[PromptPart, ...], most_tokens: i
     return text, ends
 
 
+async def cost_of(engine: LocalEngine, parts: tuple[PromptPart, ...], tokens: Sequence[int]) -> float:
+    """Return the nats that a text costs behind a prompt: a grammar makes the model write it, token by token.
+
+    A grammar forbids tokens and leaves probabilities as they are, so those of the answer are the model's own.
+    """
+    grammar = "root ::= " + " ".join(f"<[{token}]>" for token in tokens)
+    request = Infill(prompt=parts, max_tokens=len(tokens), sampling=Sampling(grammar=grammar), speculate=False)
+    scores: list[float] = []
+    async with aclosing(engine.infill(request)) as chunks:
+        async for chunk in chunks:
+            scores += [probability for _, probability in chunk.scores]
+    assert len(scores) == len(tokens), "a forced answer has the tokens that it is forced to"
+    return -sum(math.log(max(probability, LEAST_PROBABILITY)) for probability in scores)
+
+
 def judged(task: Task, mode: str, answer: str, *, ends: bool) -> Outcome:
     """Compare an answer; of a line only its first line counts, as the product shows it."""
     shape = task.hole.shape
@@ -181,6 +208,7 @@ async def evaluate(options: argparse.Namespace) -> list[Outcome]:
     for file in files:
         packages[file.package].append(file)
     outcomes: list[Outcome] = []
+    tokenizer = GgufModel(str(options.model), gpu_layers=0, vocab_only=True) if options.loss else None
     with private_engine(options.model, options.threads) as engine:
         info = await engine.start()
         for shape, count in (("line", options.lines), ("block", options.blocks)):
@@ -193,7 +221,12 @@ async def evaluate(options: argparse.Namespace) -> list[Outcome]:
                 foreign = _foreign(tasks, place)
                 for mode, parts in prompts(task, foreign, info.fim_order).items():
                     answer, ends = await ask(engine, parts, MOST_TOKENS[shape])
-                    outcomes.append(judged(task, mode, answer, ends=ends))
+                    outcome = judged(task, mode, answer, ends=ends)
+                    if tokenizer is not None:
+                        tokens = tokenizer.vocabulary.tokenize(task.expected).tolist()
+                        nats = await cost_of(engine, parts, tokens)
+                        outcome = replace(outcome, nats=nats, tokens=len(tokens), needs_shown=task.needs_shown)
+                    outcomes.append(outcome)
         await engine.close()
         await stop_engines()
     return outcomes
@@ -217,10 +250,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--held-out", type=Path, default=HELD_OUT)
     parser.add_argument("--threads", type=int, default=0)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--loss", action="store_true", help="also what the expected text costs the model, in nats")
     parser.add_argument("--out", type=Path, help="write every answer here, one JSON object a line")
     options = parser.parse_args(arguments)
     outcomes = asyncio.run(evaluate(options))
     print("\n".join(table(outcomes)))
+    if options.loss:
+        print("\n".join(loss_table(outcomes)))
     if options.out:
         options.out.parent.mkdir(parents=True, exist_ok=True)
         options.out.write_text("".join(json.dumps(asdict(each)) + "\n" for each in outcomes), "utf-8")

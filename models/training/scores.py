@@ -20,6 +20,11 @@ class Outcome:
     exact: bool
     similarity: float
     ends: bool
+    nats: float = 0.0
+    """What the expected text costs the model, over all its tokens; 0.0 where it was not asked."""
+    tokens: int = 0
+    needs_shown: bool = False
+    """Whether the expected text says a name that the shown files have and the window does not."""
 
 
 def wilson(hits: int, count: int) -> tuple[float, float]:
@@ -34,13 +39,40 @@ def wilson(hits: int, count: int) -> tuple[float, float]:
 
 def paired_difference(ones: Sequence[bool], others: Sequence[bool]) -> tuple[float, float]:
     """Return how much more often the first hits on the same holes, and half of the 95 % interval of that."""
-    differences = [int(one) - int(other) for one, other in zip(ones, others, strict=True)]
+    return mean_difference(ones, others) if len(ones) > 1 else (0.0, 1.0)
+
+
+def mean_difference(ones: Sequence[float], others: Sequence[float]) -> tuple[float, float]:
+    """Return by how much the first are more on the same holes, and half of the 95 % interval of that."""
+    differences = [one - other for one, other in zip(ones, others, strict=True)]
     count = len(differences)
     if count < 2:
-        return 0.0, 1.0
+        return 0.0, math.inf
     mean = sum(differences) / count
     variance = sum((each - mean) ** 2 for each in differences) / (count - 1)
     return mean, Z95 * math.sqrt(variance / count)
+
+
+def loss_table(outcomes: Sequence[Outcome]) -> list[str]:
+    """Return what a token of the expected text costs in each mode, and what context takes off a hole."""
+    rows = ["shape  holes              mode      n   nats a token  exact  similarity"]
+    for shape in dict.fromkeys(each.shape for each in outcomes):
+        for title, chosen in (("all", [False, True]), ("need a shown name", [True])):
+            group = [each for each in outcomes if each.shape == shape and each.needs_shown in chosen]
+            by_mode = {mode: [each for each in group if each.mode == mode] for mode in ("context", "none", "random")}
+            rows += [_loss_row(f"{shape:<6} {title:<18}", mode, members) for mode, members in by_mode.items()]
+            nats = {mode: [each.nats for each in members] for mode, members in by_mode.items()}
+            for mode in ("none", "random"):
+                mean, half = mean_difference(nats["context"], nats[mode])
+                rows.append(f"{shape:<6} {title:<18} context over {mode}: {mean:+.2f} ± {half:.2f} nats a hole")
+    return rows
+
+
+def _loss_row(title: str, mode: str, members: Sequence[Outcome]) -> str:
+    count = max(1, len(members))
+    loss = sum(each.nats for each in members) / max(1, sum(each.tokens for each in members))
+    exact, similarity = sum(each.exact for each in members) / count, sum(each.similarity for each in members) / count
+    return f"{title} {mode:<8} {len(members):>3}   {loss:.3f}         {exact:.3f}  {similarity:.3f}"
 
 
 def table(outcomes: Sequence[Outcome]) -> list[str]:
