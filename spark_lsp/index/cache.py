@@ -30,6 +30,7 @@ from spark_lsp.text.language import LANGUAGES, query_source
 SCHEMA_VERSION = 2
 APPLICATION_ID = 0x5350494E  # "SPIN" in SQLite's header: another program's file is not ours to read
 BUSY_TIMEOUT_S = 2.0
+PAGE_BYTES = 16_384  # what is kept of a file takes 3 KB: writing takes two thirds of the time of the usual 4 KB pages
 
 # Modules of this room that decide what is kept.
 _DECIDING = (
@@ -264,6 +265,7 @@ def _claim(connection: sqlite3.Connection) -> str:
         return "it belongs to another program"
     if tables and version != SCHEMA_VERSION:
         return f"its schema is {version}, not {SCHEMA_VERSION}"
+    connection.execute(f"PRAGMA page_size = {PAGE_BYTES}")  # of a new file alone
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = NORMAL")
     if not tables:

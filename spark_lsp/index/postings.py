@@ -61,41 +61,37 @@ def build_postings(files: Iterable[tuple[str, FileWords]], defined: Iterable[str
     """Number the words of the files and lay out the tables; ``defined`` are the names that some file defines."""
     numbers: defaultdict[bytes, int] = defaultdict(count().__next__)
     paths: list[str] = []
-    uses = _Pairs()
-    windows = _Pairs()
-    use_counts: list[npt.NDArray[Any]] = []
-    window_files: list[npt.NDArray[Any]] = []
-    window_count = 0
-    for file, (path, words) in enumerate(files):
+    own: list[Ints] = []  # of each file the numbers of its words
+    packed: list[FileWords] = []
+    for path, words in files:
         paths.append(path)
         raw = words.raw_names()
-        own = np.fromiter(map(numbers.__getitem__, raw), np.int32, len(raw))
-        used = own[np.frombuffer(words.used, np.uint16)]
-        uses.add(used, np.full(len(used), file, np.int32))
-        use_counts.append(np.frombuffer(words.counts, np.uint32))
-        sizes = np.frombuffer(words.sizes, np.uint16)
-        members = own[np.frombuffer(words.members, np.uint16)]
-        windows.add(members, np.repeat(np.arange(window_count, window_count + len(sizes), dtype=np.int32), sizes))
-        window_files.append(np.full(len(sizes), file, np.int32))
-        window_count += len(sizes)
+        own.append(np.fromiter(map(numbers.__getitem__, raw), np.int32, len(raw)))
+        packed.append(words.without_names())
+    window_file = _file_of([len(each.sizes) // 2 for each in packed])
+    of_file = _OfFiles(own)
+    used, using = of_file.numbers([each.used for each in packed])
+    use_counts = np.frombuffer(b"".join([each.counts for each in packed]), np.uint32)
+    members, _ = of_file.numbers([each.members for each in packed])
+    sizes = np.frombuffer(b"".join([each.sizes for each in packed]), np.uint16)
+    window_ids = np.repeat(np.arange(len(sizes), dtype=np.int32), sizes)
     ids = {raw.decode("utf-8"): number for raw, number in numbers.items()}
     is_defined = np.zeros(len(ids) + 1, bool)
     is_defined[[ids[name] for name in defined if name in ids]] = True
-    users, order = _rows(*uses.arrays(), len(ids))
-    members, window_ids = windows.arrays()
+    users, order = _rows(used, using, len(ids))
     windows_of, _ = _rows(members, window_ids, len(ids))
     kept = is_defined[members]
-    defined_in, _ = _rows(window_ids[kept], members[kept], window_count)
+    defined_in, _ = _rows(window_ids[kept], members[kept], len(sizes))
     return Postings(
         tuple(paths),
         {path: number for number, path in enumerate(paths)},
         tuple(ids),
         ids,
         users,
-        _joined(use_counts)[order],
+        use_counts.astype(np.int32)[order],
         windows_of,
         defined_in,
-        _joined(window_files),
+        window_file,
         _by_folder(paths),
     )
 
@@ -107,28 +103,34 @@ def _by_folder(paths: Sequence[str]) -> Mapping[str, Ints]:
     return {folder: np.array(numbers, np.int32) for folder, numbers in folders.items()}
 
 
-class _Pairs:
-    """Row and column numbers, collected piece by piece."""
+class _OfFiles:
+    """The words of all files: what places among a file's words mean, for all files at once."""
 
-    def __init__(self) -> None:
-        self._rows: list[npt.NDArray[Any]] = []
-        self._columns: list[npt.NDArray[Any]] = []
+    def __init__(self, own: Sequence[Ints]) -> None:
+        lengths = np.array([len(each) for each in own], np.int32)
+        self._own = np.concatenate(own) if own else np.zeros(0, np.int32)
+        self._firsts = (np.cumsum(lengths) - lengths).astype(np.int32)
 
-    def add(self, rows: Ints, columns: Ints) -> None:
-        self._rows.append(rows)
-        self._columns.append(columns)
-
-    def arrays(self) -> tuple[Ints, Ints]:
-        return _joined(self._rows), _joined(self._columns)
+    def numbers(self, packed: Sequence[bytes]) -> tuple[Ints, Ints]:
+        """Return the words that stand at places of 16 bits, and beside each its file."""
+        file = _file_of([len(each) // 2 for each in packed])
+        return self._own[np.frombuffer(b"".join(packed), np.uint16) + self._firsts[file]], file
 
 
-def _joined(pieces: list[npt.NDArray[Any]]) -> Ints:
-    return np.concatenate(pieces).astype(np.int32, copy=False) if pieces else np.zeros(0, np.int32)
+def _file_of(lengths: Sequence[int]) -> Ints:
+    """Return the number of each file as often as it has rows."""
+    return np.repeat(np.arange(len(lengths), dtype=np.int32), lengths)
 
 
 def _rows(rows: Ints, columns: Ints, row_count: int) -> tuple[Rows, npt.NDArray[np.int64]]:
     """Sort pairs into rows; a row keeps the order in which its columns came. Returns the order too, for side arrays."""
-    order = np.argsort(rows, kind="stable")
+    order = _stable_order(rows)
     ends = np.zeros(row_count + 1, np.int64)
     np.cumsum(np.bincount(rows, minlength=row_count), out=ends[1:])
     return Rows(ends, columns[order]), order
+
+
+def _stable_order(numbers: Ints) -> npt.NDArray[np.int64]:
+    """Return ``np.argsort(numbers, kind="stable")`` in a third of its time: numpy sorts 16 bits by counting."""
+    order = np.argsort((numbers & 0xFFFF).astype(np.uint16), kind="stable")
+    return order[np.argsort((numbers >> 16).astype(np.uint16)[order], kind="stable")]

@@ -6,7 +6,7 @@ Immutable. Built from facts in one go, in a worker process where there is one; `
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import count
+from itertools import chain, count
 
 import numpy as np
 import numpy.typing as npt
@@ -156,7 +156,8 @@ class _Definitions:
         ]
 
     def columns(self) -> DefinitionColumns:
-        table = np.array(self._rows, np.int32).reshape(-1, 7)
+        values = np.fromiter(chain.from_iterable(self._rows), np.int32, 7 * len(self._rows))
+        table = values.reshape(-1, 7)
         table = table[np.argsort(table[:, 0], kind="stable")]  # files came in order, and their definitions too
         name, file, kind, start, end, signature_end, container = (np.ascontiguousarray(column) for column in table.T)
         ends = np.zeros(len(self.names) + 1, np.int64)

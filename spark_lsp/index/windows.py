@@ -47,6 +47,10 @@ class FileWords(msgspec.Struct, array_like=True, frozen=True):
         """Return the names as UTF-8."""
         return self.names.split(b"\n") if self.names else []
 
+    def without_names(self) -> "FileWords":
+        """Return the same, where the names are known from elsewhere."""
+        return FileWords(b"", self.sizes, self.members, self.used, self.counts)
+
     def uses(self) -> Mapping[str, int]:
         """Return how often the code uses each name."""
         if not self.used:

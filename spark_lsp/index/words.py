@@ -24,6 +24,7 @@ _LONG = 64  # longer words are few, and each step costs the same for one word as
 _MASKS = np.array([(1 << 8 * length) - 1 for length in range(_CHUNK + 1)], np.uint64)
 _ODD = np.uint64(0x9E3779B97F4A7C15)  # the golden ratio in 64 bits, as in Fibonacci hashing
 _HALF = np.uint64(32)
+_ONE = np.uint64(1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,12 +73,12 @@ def words_in(sources: Sequence[bytes], begins: Numbers) -> Words:
     first_words = np.searchsorted(starts, begins)
     text_of = np.repeat(np.arange(len(sources)), np.diff(first_words))
     keys = _in_text(_keys(blanked, starts, ends - starts), text_of)
-    order = np.argsort(keys)
+    order = _order(keys)
     in_order = keys[order]
     is_new = np.ones(len(keys), bool)
     np.not_equal(in_order[1:], in_order[:-1], out=is_new[1:])
     groups = np.flatnonzero(is_new)
-    firsts = np.minimum.reduceat(order, groups) if len(groups) else groups
+    firsts = order[groups]
     by_place = np.argsort(firsts)
     number_of_key = np.empty(len(groups), np.int64)
     number_of_key[by_place] = np.arange(len(groups))
@@ -102,6 +103,21 @@ def _edges(text: Bytes) -> tuple[Numbers, Numbers]:
     np.greater(text, SPACE, out=is_word[1:])
     edges = np.flatnonzero(is_word[1:] != is_word[:-1])
     return edges[::2], edges[1::2]
+
+
+def _order(keys: Keys) -> Numbers:
+    """Sort the places of keys by key, those of one key by place.
+
+    Sorting numbers takes a third of the time of sorting the places of numbers, above all where most of them stand there
+    several times. So the lowest bits of each make room for its place; where that makes two keys one, it is done again.
+    """
+    bits = np.uint64(len(keys).bit_length())
+    packed = np.sort(keys >> bits << bits | np.arange(len(keys), dtype=np.uint64))
+    order = (packed & ((_ONE << bits) - _ONE)).astype(np.int64)
+    cut, whole = packed >> bits, keys[order]
+    if np.any((cut[1:] == cut[:-1]) & (whole[1:] != whole[:-1])):
+        return np.argsort(keys, kind="stable")
+    return order
 
 
 def _keys(raw: bytes, starts: Numbers, lengths: Numbers) -> Keys:

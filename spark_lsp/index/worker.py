@@ -132,10 +132,15 @@ def _done(job: Job) -> Answer:
 def _parse_bare(job: ParseBare) -> None:
     import tree_sitter  # noqa: PLC0415 - for measuring alone
 
+    parsers: dict[str, tree_sitter.Parser] = {}
     for path in job.paths:
         language = language_of_path(path)
-        if language is not None:
-            tree_sitter.Parser(grammar(language)).parse((Path(job.root) / path).read_bytes())
+        if language is None:
+            continue
+        if language.name not in parsers:
+            parsers[language.name] = tree_sitter.Parser(grammar(language))
+        with open(f"{job.root}/{path}", "rb") as file:  # noqa: PTH123 - nothing but the parse shall take time
+            parsers[language.name].parse(file.read())
 
 
 def _known(cache_path: str | None) -> tuple[IsKnown, sqlite3.Connection | None]:
@@ -164,7 +169,7 @@ def _kept(cache_path: Path) -> Iterator[tuple[FileRow, Packed]]:
     with closing(connection):
         rows = connection.execute(
             "SELECT path, content_hash, files.language, size, mtime_ns, definitions, uses, payload FROM files "
-            "JOIN symbols USING (content_hash, language) ORDER BY CAST(path AS BLOB)"
+            "JOIN symbols USING (content_hash, language) ORDER BY path"  # by its bytes, as an index has it already
         )
         for *row, payload in rows:
             yield FileRow(*row), unpacked(payload)
