@@ -20,10 +20,11 @@ _NAMES = (
 )
 _HARMLESS = (".env.example", ".env.sample", ".env.template", ".env.dist", "id_rsa*.py", "id_*.pub")
 
-# A literal that must stand in the text, then the shape around it: the search for literals costs next to nothing.
+# A literal that must stand in the text, then the shape around it: the search for literals costs next to nothing. What
+# begins with its literal is found a hundred times faster than what begins with the edge of a word, so that comes after.
 Shape = tuple[str, re.Pattern[str]]
 SHAPES: tuple[Shape, ...] = tuple(
-    (literal, re.compile(shape))
+    (literal, re.compile(shape.replace(rf"\b{literal}", rf"{literal}(?<=\b{literal})", 1)))
     for literal, shape in (
         # A header alone is code that handles keys; a header and base64 after it is a key.
         ("PRIVATE KEY", r"-----BEGIN [A-Z ]*PRIVATE KEY(?: BLOCK)?-----[^-]{0,200}?[A-Za-z0-9+/=]{40}"),
@@ -47,7 +48,7 @@ SHAPES: tuple[Shape, ...] = tuple(
         ("secret_access_key", r"secret_access_key\W{1,4}(?![A-Za-z0-9/+]*EXAMPLE)[A-Za-z0-9/+]{40}\b"),
         ("GOCSPX-", r"\bGOCSPX-[\w-]{28}"),
         ("sq0", r"\bsq0[a-z]{3}-[\w-]{22,}"),
-        ("-us", r"\b[0-9a-f]{32}-us[0-9]{1,2}\b"),
+        ("-us", r"-us(?<=\b[0-9a-f]{32}-us)[0-9]{1,2}\b"),
         ("dop_v1_", r"\bdop_v1_[0-9a-f]{64}\b"),
         ("shpat_", r"\bshpat_[0-9a-fA-F]{32}\b"),
         ("ATATT3", r"\bATATT3[\w-]{40,}"),
