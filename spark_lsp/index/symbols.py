@@ -193,7 +193,7 @@ def _definitions(syntax: Syntax, matches: Matches, roles: dict[int, str]) -> lis
             _merge(syntax, found, pattern, role, names[0], captures)
     named = [item for item in found.values() if item.name_start not in guards] if guards else found.values()
     ordered = sorted(named, key=_order)
-    return list(_without_repeated_fields(_contained(syntax, ordered)))
+    return _in_characters(syntax, list(_without_repeated_fields(_contained(syntax, ordered))))
 
 
 def _order(item: _Found) -> tuple[int, int, int]:
@@ -257,7 +257,7 @@ def _contained(syntax: Syntax, ordered: Iterable[_Found]) -> Iterator[Definition
 
 
 def _spans(syntax: Syntax, item: _Found) -> tuple[int, int, int]:
-    """Return start and end of a definition, and the end of its signature.
+    """Return start and end of a definition, and the end of its signature, in bytes.
 
     A signature goes to the body, or over the first lines of a definition that has none.
     """
@@ -276,11 +276,15 @@ def _spans(syntax: Syntax, item: _Found) -> tuple[int, int, int]:
     whole = item.end
     while whole > end and source[whole - 1] in b"\r\n":  # C's directives hold the end of their line
         whole -= 1
-    if syntax.text.isascii():  # bytes are characters
-        return item.start, whole, end
-    to_offset = syntax.bytes_map.to_offset
-    start = to_offset(item.start)
-    return start, max(start, to_offset(whole)), max(start, to_offset(end))
+    return item.start, whole, end
+
+
+def _in_characters(syntax: Syntax, rows: list[DefinitionRow]) -> list[DefinitionRow]:
+    """Return rows whose places are bytes with places in characters."""
+    if syntax.text.isascii() or not rows:
+        return rows
+    names, kinds, *places, containers = zip(*rows, strict=True)
+    return list(zip(names, kinds, *map(syntax.bytes_map.to_offsets, places), containers, strict=True))
 
 
 def _without_repeated_fields(definitions: Iterable[DefinitionRow]) -> Iterator[DefinitionRow]:
