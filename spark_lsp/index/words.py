@@ -73,7 +73,7 @@ def words_in(sources: Sequence[bytes], begins: Numbers) -> Words:
     first_words = np.searchsorted(starts, begins)
     text_of = np.repeat(np.arange(len(sources)), np.diff(first_words))
     keys = _in_text(_keys(blanked, starts, ends - starts), text_of)
-    order = _order(keys)
+    order = sorted_places(keys)
     in_order = keys[order]
     is_new = np.ones(len(keys), bool)
     np.not_equal(in_order[1:], in_order[:-1], out=is_new[1:])
@@ -97,15 +97,7 @@ def keys_of(words: Sequence[bytes]) -> Keys:
     return _keys(b"".join(words) + bytes(_CHUNK), np.cumsum(lengths) - lengths, lengths)
 
 
-def _edges(text: Bytes) -> tuple[Numbers, Numbers]:
-    """Return where the words of a blanked text begin and where they end."""
-    is_word = np.zeros(len(text) + 1, bool)
-    np.greater(text, SPACE, out=is_word[1:])
-    edges = np.flatnonzero(is_word[1:] != is_word[:-1])
-    return edges[::2], edges[1::2]
-
-
-def _order(keys: Keys) -> Numbers:
+def sorted_places(keys: Keys) -> Numbers:
     """Sort the places of keys by key, those of one key by place.
 
     Sorting numbers takes a third of the time of sorting the places of numbers, above all where most of them stand there
@@ -118,6 +110,14 @@ def _order(keys: Keys) -> Numbers:
     if np.any((cut[1:] == cut[:-1]) & (whole[1:] != whole[:-1])):
         return np.argsort(keys, kind="stable")
     return order
+
+
+def _edges(text: Bytes) -> tuple[Numbers, Numbers]:
+    """Return where the words of a blanked text begin and where they end."""
+    is_word = np.zeros(len(text) + 1, bool)
+    np.greater(text, SPACE, out=is_word[1:])
+    edges = np.flatnonzero(is_word[1:] != is_word[:-1])
+    return edges[::2], edges[1::2]
 
 
 def _keys(raw: bytes, starts: Numbers, lengths: Numbers) -> Keys:

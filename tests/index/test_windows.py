@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from spark_lsp.index import windows
 from spark_lsp.index.windows import WINDOW_LINES, FileWords, Wanted, words_of, words_of_all
+from spark_lsp.index.words import sorted_places
 
 pieces = st.sampled_from(["ab", "abc", "long_name", "if", "x", "größe", "é", "12", "3d", "“q”", " ", ".", "\n", "\n\n"])
 texts = st.lists(pieces, max_size=120).map("".join)
@@ -57,6 +58,12 @@ def test_long_words_are_told_apart_by_all_their_letters() -> None:
              for before in (0, length // 2, length) for letter in "bc"]  # fmt: skip
     source = " ".join(words * 2).encode()
     assert words_of(source, source).uses() == dict.fromkeys(words, 2)
+
+
+@given(st.lists(st.integers(0, 40) | st.integers(0, 2**64 - 1), max_size=30))
+def test_keys_that_are_nearly_the_same_are_told_apart(keys: list[int]) -> None:
+    order = sorted_places(np.array(keys, np.uint64)).tolist()
+    assert order == sorted(range(len(keys)), key=keys.__getitem__)
 
 
 def test_names_beyond_the_limits_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
