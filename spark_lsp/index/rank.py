@@ -20,41 +20,41 @@ import numpy as np
 import numpy.typing as npt
 
 from spark_lsp.index.history import NO_CHANGES, CoChanges
-from spark_lsp.index.near import FAR, Nearby, identifier_parts, words_around
+from spark_lsp.index.homes import Homes, homes_of
+from spark_lsp.index.near import FAR, Nearby, words_around
 from spark_lsp.index.postings import Postings
 from spark_lsp.index.sight import seen_files
+from spark_lsp.index.standing import Surroundings, standings, surroundings_of
 from spark_lsp.index.symbols import Definition, Import
 from spark_lsp.index.together import Together, stand_together, strongest_words
 from spark_lsp.index.view import IndexView, Places
 
-# A logistic regression over the tuning projects of tests/eval/projects.toml gave these, rounded; docs/evaluation.md.
+# Fitted to what a tail of 2,048 tokens finds on the tuning projects, rounded: docs/decisions/ranking.md has how.
 TOGETHER_WEIGHT = 0.9
 USED_WEIGHT = 1.1
-NEARER_WEIGHT = 0.26  # per factor e of nearness, of what the file uses
-SIBLINGS_WEIGHT = 1.5
-PARTS_WEIGHT = 0.5
-HOME_WEIGHT = 0.5  # that names near the cursor are defined in the same file
+NEARER_WEIGHT = 0.09  # per factor e of nearness, of what the file uses
+SIBLINGS_WEIGHT = 1.9
+HOME_WEIGHT = 0.4  # that names near the cursor are defined in the same file
+BESIDE_WEIGHT = 1.3  # right beside one of them
 IMPORTED_WEIGHT = 0.3
 NEARNESS_WEIGHT = 0.1
 RECENT_WEIGHT = 0.5  # set by hand: packages have no editing history to measure it on
 RECENT_FILES = 8
 CHANGED_WEIGHT = 0.5  # by the share of the file's commits; set by hand: docs/decisions/ranking.md
-TEST_PENALTY = 3.0
-FIELD_PENALTY = 3.0  # by name alone it cannot be told from a local name or a key, and most are
-OWN_PENALTY = 4.0  # the file defines the name itself
-HOMONYM_PENALTY = 0.8  # per doubling of the places that define a name: any one of them is less likely meant
-OTHER_PLACE_PENALTY = 1.5  # for each place but the likeliest
-UNIMPORTED_PENALTY = 4.0  # for places of a name that an import resolves to another place
+TEST_PENALTY = 1.5
+FIELD_PENALTY = 2.5  # by name alone it cannot be told from a local name or a key, and most are
+OWN_PENALTY = 3.2  # the file defines the name itself
+HOMONYM_PENALTY = 0.55  # per doubling of the places that define a name: any one of them is less likely meant
+OTHER_PLACE_PENALTY = 1.3  # for each place but the likeliest
+UNIMPORTED_PENALTY = 2.6  # for places of a name that an import resolves to another place
 
 CANDIDATES = 400  # names taken from the file itself, the nearest first
 IMPORTED_FILES, NAMES_OF_FILE = 12, 100  # looked into for names that stand nowhere near yet
 PLACES_LOOKED_AT = 8  # a name that more places define (``__init__``) is no use to rank
 PLACES_PER_NAME = 3
-HOME_PLACES = 4  # a name with more tells nothing about where its company is defined
-HOME_DECAY_WORDS = 12
 SHORT_NAME, SHORT_NAME_WORDS = 3, 160  # ``windows.WORD`` leaves shorter ones out; taken to stand a window away
 FRESH_WORDS = 24  # so near to the cursor a word counts as used even where the syntax of the last look does not say so
-NAMES_IN_RESERVE = 40  # names beyond the limit whose places are scored: homes and imports may lift them
+NAMES_IN_RESERVE = 80  # names beyond the limit whose places are scored: homes and imports may lift them
 FIELDS = frozenset({"field"})
 
 
@@ -86,8 +86,8 @@ class _Cursor:
     sibling_count: int
     """With this file itself, if it is indexed."""
     recent: frozenset[str]
-    homes: Mapping[str, float]
-    """Files with how much of what stands near the cursor they define."""
+    homes: Homes
+    surroundings: Surroundings
     changed: Mapping[str, float]
     """Files that often changed together with this one, with the share of its commits."""
 
@@ -142,9 +142,11 @@ def rank_definitions(
     ``path`` is the current file's, relative to the workspace; ``language`` a key of ``LANGUAGES`` (others work too);
     ``recent`` are files edited or looked at lately, the newest first; ``history`` tells which files change together.
     """
-    cursor = _cursor(view, path, words_around(text, offset), language, frozenset(recent[:RECENT_FILES]), history)
-    together = stand_together(view.postings, cursor.words.near, path, max(limit * 2, CANDIDATES))
-    names = _best_names(view, cursor, together, limit)
+    words = words_around(text, offset)
+    cursor = _cursor(view, path, offset, words, language, frozenset(recent[:RECENT_FILES]), history)
+    used = _used(view, cursor)
+    together = stand_together(view.postings, words.near, path, max(limit * 2, CANDIDATES), used)
+    names = _best_names(view, cursor, together, used, limit)
     ranked = [each for name in names for each in _places(cursor, name)]
     ranked.sort(key=lambda each: each.order)
     lifted = _lifted(ranked)
@@ -176,7 +178,13 @@ def _cause(word: str | None) -> str:
 
 
 def _cursor(
-    view: IndexView, path: str, words: Nearby, language: str, recent: frozenset[str], history: CoChanges
+    view: IndexView,
+    path: str,
+    offset: int,
+    words: Nearby,
+    language: str,
+    recent: frozenset[str],
+    history: CoChanges,
 ) -> _Cursor:
     entry = view.files.get(path)
     imports: tuple[Import, ...] = entry.symbols.imports if entry else ()
@@ -192,21 +200,10 @@ def _cursor(
         _siblings(view.postings, path),
         len(view.postings.folders.get(dirname(path), ())),
         recent,
-        _homes(view, path, words.near),
+        homes_of(view, path, words.near),
+        surroundings_of(path, entry.symbols.definitions if entry else (), offset),
         history.beside(path, view.files),
     )
-
-
-def _homes(view: IndexView, path: str, near: Mapping[str, int]) -> Counter[str]:
-    """Count for each file the names near the cursor that it defines, near ones more."""
-    homes: Counter[str] = Counter()
-    for name, place in near.items():
-        known = view.definitions.get(name)
-        if known is not None and len(known) <= HOME_PLACES:
-            others = [where for where in known.paths() if where != path]
-            for where in others:
-                homes[where] += 1 / len(others) / (1 + place / HOME_DECAY_WORDS)  # type: ignore[assignment]
-    return homes
 
 
 def _siblings(postings: Postings, path: str) -> npt.NDArray[np.bool_]:
@@ -218,27 +215,31 @@ def _siblings(postings: Postings, path: str) -> npt.NDArray[np.bool_]:
     return marks
 
 
-def _best_names(view: IndexView, cursor: _Cursor, together: Together, limit: int) -> list[_Name]:
-    """Score names without looking at their places; return the best, and those that this file imports."""
-    scores = {name: TOGETHER_WEIGHT * math.log1p(score) for name, score in together.scores.items()}
+def _used(view: IndexView, cursor: _Cursor) -> list[str]:
+    """Return the names that the file uses and some file defines, the nearest to the cursor first."""
     distance = cursor.words.distance
     used = [name for name in distance if name in cursor.uses or distance[name] < FRESH_WORDS]
     used += cursor.short_names
-    is_defined = _MARKS.of(view.postings)
-    word_ids = view.postings.word_ids
-    for name in islice(
-        (name for name in used if is_defined[word_ids.get(name, -1)] or name in view.definitions), CANDIDATES
-    ):
+    is_defined, word_ids = _MARKS.of(view.postings), view.postings.word_ids
+    known = (name for name in used if is_defined[word_ids.get(name, -1)] or name in view.definitions)
+    return list(islice(known, CANDIDATES))
+
+
+def _best_names(view: IndexView, cursor: _Cursor, together: Together, used: Sequence[str], limit: int) -> list[_Name]:
+    """Score names without looking at their places; return the best, and those that this file imports."""
+    scores = {name: TOGETHER_WEIGHT * math.log1p(score) for name, score in together.scores.items()}
+    distance = cursor.words.distance
+    for name in used:
         away = math.log1p(min(distance.get(name, SHORT_NAME_WORDS), FAR))
         scores[name] = scores.get(name, 0.0) + USED_WEIGHT + NEARER_WEIGHT * (math.log1p(FAR) - away)
     for path in sorted(cursor.imported_files)[:IMPORTED_FILES]:
         tops = (each.name for each in view.files[path].symbols.definitions if not each.container)
         for name in islice(tops, NAMES_OF_FILE):
             scores.setdefault(name, 0.0)
-    resemblance = _resemblance(cursor.words.near, scores)
+    gains = standings(scores, cursor.words, cursor.surroundings)
     scored = [
-        (score + PARTS_WEIGHT * resemblance.get(name, 0.0) - OWN_PENALTY * (name in cursor.own_names), name)
-        for name, score in scores.items()
+        (score + gain - OWN_PENALTY * (name in cursor.own_names), name)
+        for (name, score), gain in zip(scores.items(), gains, strict=True)
     ]
     scored.sort(key=lambda each: (-each[0], each[1]))
     kept = limit + NAMES_IN_RESERVE
@@ -275,16 +276,6 @@ class _Marks:
 _MARKS = _Marks()
 
 
-def _resemblance(near: Mapping[str, int], names: Mapping[str, float]) -> dict[str, float]:
-    """Return for names that share parts with words near the cursor the logarithm of the sum of the parts' rarity."""
-    parts = {name: identifier_parts(name) for name in names}
-    counts = Counter(part for each in parts.values() for part in each)
-    wanted = {part for word in near for part in identifier_parts(word)}
-    rarity = {part: math.log(len(parts) / counts[part]) for part in wanted & counts.keys()}
-    sums = {name: sum(rarity[part] for part in each & rarity.keys()) for name, each in parts.items()}
-    return {name: math.log1p(total) for name, total in sums.items() if total > 0}
-
-
 def _shares_of_siblings(postings: Postings, cursor: _Cursor, names: Sequence[str]) -> list[float]:
     """Return for each name the share of the files beside this one that use it."""
     if not cursor.sibling_count:
@@ -315,7 +306,7 @@ def _places(cursor: _Cursor, name: _Name) -> Iterator[_Placed]:
         imported = path in cursor.imported_files
         kind, start = name.known.kind_and_start(number)
         total = score - loss - OTHER_PLACE_PENALTY * place - UNIMPORTED_PENALTY * (resolved and not imported)
-        total -= FIELD_PENALTY * (kind in FIELDS)
+        total += BESIDE_WEIGHT * cursor.homes.beside(path, start) - FIELD_PENALTY * (kind in FIELDS)
         without = total - _changed(cursor, path)
         if weighed is not bare:
             without += OTHER_PLACE_PENALTY * (place - [each[2] for each in bare].index(number))
@@ -331,7 +322,7 @@ def _changed(cursor: _Cursor, path: str) -> float:
 def _place_score(cursor: _Cursor, path: str) -> float:
     score = IMPORTED_WEIGHT * (path in cursor.imported_files) + NEARNESS_WEIGHT * _nearness(cursor.path, path)
     score += RECENT_WEIGHT * (path in cursor.recent)
-    score += HOME_WEIGHT * math.log1p(cursor.homes.get(path, 0.0))
+    score += HOME_WEIGHT * math.log1p(cursor.homes.share(path))
     return score - TEST_PENALTY * (_is_test(path) and not _is_test(cursor.path))
 
 

@@ -33,11 +33,13 @@ class Together:
 NOTHING = Together({}, np.zeros(0, np.int64), np.zeros(0, np.int32), np.zeros(0), ())
 
 
-def stand_together(postings: Postings, near: Iterable[str], path: str, names_most: int = NAMES_MOST) -> Together:
+def stand_together(
+    postings: Postings, near: Iterable[str], path: str, names_most: int = NAMES_MOST, also: Iterable[str] = ()
+) -> Together:
     """Score the names that some file defines by the windows of other files that they share with words of ``path``.
 
     For each name: the sum over words of idf(word) · P(name in a window | word in it). ``near`` are the words, the
-    nearest to the cursor first; at most ``names_most`` names come out.
+    nearest to the cursor first; at most ``names_most`` names come out, and those of ``also`` that stand with any.
     """
     window_count = len(postings.window_file)
     own = postings.file_ids.get(path, -1)
@@ -57,6 +59,9 @@ def stand_together(postings: Postings, near: Iterable[str], path: str, names_mos
     best = np.flatnonzero(totals > 0)  # of marks, which takes a tenth of the time that numbers take
     if len(best) > names_most:
         best = best[np.argpartition(-totals[best], names_most)[:names_most]]
+    asked = np.array([postings.word_ids.get(name, -1) for name in also], np.int64)
+    asked = asked[asked >= 0]
+    best = np.union1d(best, asked[totals[asked] > 0])
     scores = {postings.words[number]: score for number, score in zip(best.tolist(), totals[best].tolist(), strict=True)}
     return Together(scores, pair_words, names, pair_weights, tuple(postings.words[word] for _, _, word in rare))
 

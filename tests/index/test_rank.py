@@ -102,6 +102,55 @@ def test_a_removed_definition_does_not_come_out(tmp_path: Path) -> None:
     assert [each.definition.name for each in found] == ["here"]
 
 
+def test_what_stands_a_few_lines_away_comes_before_what_stands_far_away(tmp_path: Path) -> None:
+    filler = "x = 1\n" * 90
+    for first, last in (("alpha", "omega"), ("omega", "alpha")):
+        found = ranked(
+            tmp_path / first,
+            "#- b.py\ndef alpha(): ...\ndef omega(): ...\n"
+            f"#- c.py\n{first}()\n{filler}{last}()\n" + "y = 2\n" * 25 + "$0\n",
+        )
+        assert [each.definition.name for each in found] == [last, first]
+
+
+def test_what_stands_beside_a_name_near_the_cursor_comes_before_the_rest_of_its_file(tmp_path: Path) -> None:
+    filler = "".join(f"def filler_{n}():\n    return {n}\n\n" for n in range(60))
+    found = ranked(
+        tmp_path,
+        f"#- lib.py\ndef anchor(): ...\ndef zulu(): ...\n{filler}def alpha(): ...\n"
+        "#- use.py\nfrom lib import anchor\nanchor()\n$0\n",
+        limit=100,
+    )
+    names = [each.definition.name for each in found]
+    assert names[:2] == ["anchor", "zulu"]
+    assert names.index("alpha") > names.index("filler_0")
+
+
+@pytest.mark.parametrize(
+    ("path", "opening"),
+    [("c.py", "def send_reply():\n"), ("c.py", "class ReplyLine:\n  def run(self):\n"), ("reply.py", "def run():\n")],
+)
+def test_names_like_those_of_the_function_the_class_and_the_file_come_first(
+    tmp_path: Path, path: str, opening: str
+) -> None:
+    """The body is longer than the window, so that what counts is not the words near the cursor."""
+    body = "    x = 1\n" * 30
+    found = ranked(
+        tmp_path,
+        "#- lib.py\ndef alpha(): ...\ndef zulu_reply(): ...\n"
+        f"#- {path}\nfrom lib import alpha, zulu_reply\n" + "y = 2\n" * 30 + f"{opening}{body}    $0\n    z = 3\n",
+    )
+    assert [each.definition.name for each in found] == ["zulu_reply", "alpha"]
+
+
+def test_words_tell_how_many_lines_away_they_stand() -> None:
+    text = "one\n\ntwo\n" + "three\n" + "four\n\nfive\n"
+    words = words_around(text, text.index("four"))
+    assert words.before == {"three": 0, "two": 1, "one": 2}
+    assert words.after == {"four": 0, "five": 1}
+    assert words.beside == {"three", "two", "four"}
+
+
 def test_words_keep_their_order_in_every_process() -> None:
     """The order decides which names of a long file are looked at; that of a set differs from process to process."""
     words = [f"word_{number}" for number in range(2_000)]
