@@ -18,7 +18,7 @@ from spark_lsp.config import Settings
 from spark_lsp.context.workspace import WorkspaceContext
 from spark_lsp.engine.base import Engine
 from spark_lsp.errors import SparkError
-from spark_lsp.index.lasting import set_apart
+from spark_lsp.index.lasting import set_apart, set_apart_when_laid_out
 from spark_lsp.index.recent import Recent
 from spark_lsp.index.report import IndexReport
 from spark_lsp.index.store import Index
@@ -54,8 +54,10 @@ class Rooms:
         if self.index is None:
             return None
         before = self.index.view()
+        if not before.tables.files.paths:
+            set_apart()  # the program itself, or a full round goes through it while the first view is made
         report = await asyncio.to_thread(self.index.refresh, progress, cancel=self._stop_indexing)
-        set_apart(before, self.index.view())
+        set_apart_when_laid_out(before, self.index.view())
         self._read_history_soon()
         return report
 

@@ -10,11 +10,17 @@ import pytest
 from spark_lsp.app import open_rooms
 from spark_lsp.config import Settings
 from spark_lsp.engine.fake import ScriptedEngine
-from spark_lsp.index.lasting import set_apart
+from spark_lsp.index.lasting import set_apart, set_apart_when_laid_out
 from spark_lsp.index.store import Index
 from spark_lsp.index.view import EMPTY_VIEW, IndexView
 
 FILES = 200
+
+
+class Loop:
+    """What refers to itself."""
+
+    self: "Loop"
 
 
 @pytest.fixture(autouse=True)
@@ -47,29 +53,29 @@ def looked_through(view: IndexView) -> int:
     return sum(1 for each in gc.get_objects() if id(each) in entries)
 
 
-def test_a_view_laid_out_anew_is_set_apart(index: Index) -> None:
+def test_a_view_laid_out_anew_is_set_apart_when_laid_out(index: Index) -> None:
     index.refresh()
     assert looked_through(index.view()) == FILES
-    assert set_apart(EMPTY_VIEW, index.view())
+    assert set_apart_when_laid_out(EMPTY_VIEW, index.view())
     assert looked_through(index.view()) == 0
 
 
 def test_edits_and_refreshes_that_find_nothing_set_nothing_apart(index: Index) -> None:
     index.refresh()
     before = index.view()
-    set_apart(EMPTY_VIEW, before)
+    set_apart_when_laid_out(EMPTY_VIEW, before)
     index.update("m0.py", "def other(): ...\n")
-    assert not set_apart(before, index.view())
+    assert not set_apart_when_laid_out(before, index.view())
     assert looked_through(index.view()) == 1
     index.refresh()
     before = index.view()
     index.refresh()
-    assert not set_apart(before, index.view())
+    assert not set_apart_when_laid_out(before, index.view())
 
 
 def test_what_is_replaced_is_freed_without_the_collector(index: Index) -> None:
     index.refresh()
-    set_apart(EMPTY_VIEW, index.view())
+    set_apart_when_laid_out(EMPTY_VIEW, index.view())
     counts = []
     gc.disable()
     try:
@@ -77,13 +83,22 @@ def test_what_is_replaced_is_freed_without_the_collector(index: Index) -> None:
             before = index.view()
             old = weakref.ref(before)
             index.refresh(rebuild=True)
-            set_apart(before, index.view())
+            set_apart_when_laid_out(before, index.view())
             del before
             assert old() is None
             counts.append(gc.get_freeze_count())
     finally:
         gc.enable()
     assert counts[-1] - counts[0] < FILES  # each view alone is several objects a file
+
+
+def test_young_garbage_is_freed_before_the_rest_is_set_apart() -> None:
+    loop = Loop()
+    loop.self = loop
+    gone = weakref.ref(loop)
+    del loop
+    set_apart()
+    assert gone() is None
 
 
 async def test_a_workspaces_index_is_set_apart_when_it_is_refreshed(
