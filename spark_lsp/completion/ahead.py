@@ -14,11 +14,12 @@ from spark_lsp.completion.hole import Hole
 from spark_lsp.context.workspace import WorkspaceContext
 from spark_lsp.engine.base import Engine, Infill
 from spark_lsp.errors import SparkError
+from spark_lsp.pacing import LONGEST_KEY_GAP_MS
 
 SETTLE_S = 0.15
 """A cursor that moves on sooner is only passing."""
-REST_S = 1.0
-"""A user who has not typed for so long thinks or reads (``pacing.LONGEST_KEY_GAP_MS``)."""
+REST_S = LONGEST_KEY_GAP_MS / 1000
+"""A user who has not typed for so long thinks or reads."""
 PRIORITY = 1
 """Behind completions, before the trunk: the user is here now."""
 

@@ -125,22 +125,25 @@ def keep_what_is_read(
     Before the first segment that is no longer right all may stay, chosen or not. Where the choice does not fit behind
     that, it is cut from its end on, by ``MOST_READ_AGAIN`` at most.
     """
-    intact = sum(1 for _ in takewhile(lambda pair: is_same(*pair), zip(previous, right, strict=False)))
-    while (held := _tokens(right[:intact])) > budget_tokens:
-        intact -= 1
-    wanted = {(each.path, each.kind) for each in chosen}
-    still = [each for each in right[:intact] if (each.path, each.kind) in wanted]
-    if _tokens(still) < ELSEWHERE * held:
-        return _keep_places(previous, chosen)
-    kept = intact
-    while True:
-        front = {(each.path, each.kind) for each in right[:kept]}
-        behind = [each for each in chosen if (each.path, each.kind) not in front]
-        used = _tokens(right[:kept])
-        is_enough = used + _tokens(behind) <= budget_tokens
-        if is_enough or not kept or held - used + right[kept - 1].tokens > MOST_READ_AGAIN * held:
-            return (*right[:kept], *_within(behind, budget_tokens - used))
+    kept = sum(1 for _ in takewhile(lambda pair: is_same(*pair), zip(previous, right, strict=False)))
+    used = _tokens(right[:kept])
+    while used > budget_tokens:
         kept -= 1
+        used -= right[kept].tokens
+    wanted = {(each.path, each.kind) for each in chosen}
+    still = _tokens([each for each in right[:kept] if (each.path, each.kind) in wanted])
+    if still < ELSEWHERE * used:
+        return _keep_places(previous, chosen)
+    missing = _tokens(chosen) - still
+    may_go = MOST_READ_AGAIN * used
+    while used + missing > budget_tokens and kept and right[kept - 1].tokens <= may_go:
+        kept -= 1
+        last = right[kept]
+        used, may_go = used - last.tokens, may_go - last.tokens
+        missing += last.tokens if (last.path, last.kind) in wanted else 0
+    front = {(each.path, each.kind) for each in right[:kept]}
+    behind = [each for each in chosen if (each.path, each.kind) not in front]
+    return (*right[:kept], *_within(behind, budget_tokens - used))
 
 
 def _tokens(segments: Sequence[Segment]) -> int:
