@@ -87,9 +87,9 @@ def useful_tokens(path: Path) -> int:
 def _path_of(model: KnownModel) -> Path:
     if model.path:
         return model.path
-    if model.hub:
+    if model.file:
         raise ModelNotPulled(
-            f"The model {model.name} ({model.hub.size_bytes / 1e9:.1f} GB) is not on this machine yet.",
+            f"The model {model.name} ({model.file.size_bytes / 1e9:.1f} GB) is not on this machine yet.",
             fix=f"Run `spark-lsp models pull {model.name}`.",
             pull=lambda progress: _pull(model, progress),
         )

@@ -7,19 +7,24 @@ from spark_lsp.catalog.folder import models_folder
 
 
 @dataclass(frozen=True, slots=True)
-class HubFile:
-    """Where a model's file comes from: a repository of the Hugging Face hub, and a file in it.
-
-    ``size_bytes`` is the published size, rounded where only that is known; the hub's own word counts when it is pulled.
-    """
+class HubSource:
+    """A repository of the Hugging Face hub, which holds the file under its own name."""
 
     repository: str
+    revision: str = "main"
+    """The commit that the file's checksum belongs to."""
+
+
+@dataclass(frozen=True, slots=True)
+class PublishedFile:
+    """A model's file as its maker publishes it, and the sources that it can be pulled from, the first choice first."""
+
     name: str
     size_bytes: int
+    """Rounded where only that is known; then the source's own size counts when the file is pulled."""
     sha256: str = ""
     """The published checksum; empty where none was found, then the hub's own at the time counts."""
-    revision: str = "main"
-    """The commit that the checksum belongs to."""
+    sources: tuple[HubSource, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,12 +62,13 @@ class KnownModel:
     is_free: bool = True
     """Whether the licence allows any use, work for pay included."""
     shape: Shape | None = None
-    hub: HubFile | None = None
+    file: PublishedFile | None = None
+    """What can be pulled; None for a model that comes with the installation."""
 
     @property
     def places(self) -> tuple[Path, ...]:
         """Every place where the file may lie, the likeliest first."""
-        return (*self.paths, models_folder() / self.hub.name) if self.hub else self.paths
+        return (*self.paths, models_folder() / self.file.name) if self.file else self.paths
 
     @property
     def path(self) -> Path | None:
@@ -74,6 +80,11 @@ class KnownModel:
         """Size of the file on this machine; 0 while it is not here."""
         path = self.path
         return path.stat().st_size if path else 0
+
+    @property
+    def kind(self) -> str:
+        """``instruct`` for a model that also follows instructions, else ``base``."""
+        return "instruct" if self.is_chat else "base"
 
     @property
     def most_tokens(self) -> int:

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, Final, cast
 
 from spark_lsp.catalog.folder import models_folder
-from spark_lsp.catalog.known import HubFile, KnownModel
+from spark_lsp.catalog.known import KnownModel, PublishedFile
 from spark_lsp.errors import ModelMissing
 
 Progress = Callable[[str, int, int], None]
@@ -53,40 +53,41 @@ def pull(model: KnownModel, progress: Progress, *, endpoint: str | None = None) 
         ModelMissing: it cannot be had; the message says why and what to do.
     """
     if model.path:
-        return Pulled(model.path, model.size_bytes, model.hub.sha256 if model.hub else "", was_there=True)
-    if model.hub is None:
+        return Pulled(model.path, model.size_bytes, model.file.sha256 if model.file else "", was_there=True)
+    if model.file is None:
         raise ModelMissing(f"The model {model.name} is not on the hub.", fix="Reinstall spark-lsp; it is part of it.")
     folder = models_folder()
     with _told_plainly(model, folder):
         (folder / ".pulling").mkdir(parents=True, exist_ok=True)
         with _alone(folder / ".pulling" / f"{model.name}.lock", model.name):
-            return _pull(model.name, model.hub, folder, progress, endpoint)
+            return _pull(model.name, model.file, folder, progress, endpoint)
 
 
-def _pull(name: str, hub: HubFile, folder: Path, progress: Progress, endpoint: str | None) -> Pulled:
+def _pull(name: str, file: PublishedFile, folder: Path, progress: Progress, endpoint: str | None) -> Pulled:
     from huggingface_hub import get_hf_file_metadata, hf_hub_url  # noqa: PLC0415  brings an HTTP client along
 
-    url = hf_hub_url(hub.repository, hub.name, revision=hub.revision, endpoint=endpoint)
+    hub = file.sources[0]
+    url = hf_hub_url(hub.repository, file.name, revision=hub.revision, endpoint=endpoint)
     told = get_hf_file_metadata(url, endpoint=endpoint, library_name="spark-lsp")
     if told.size is None or not told.etag:
-        raise ModelMissing(f"The hub did not say how large {hub.name} is.", fix="Try again later, or another mirror.")
+        raise ModelMissing(f"The hub did not say how large {file.name} is.", fix="Try again later, or another mirror.")
     published = told.etag if _SHA256.fullmatch(told.etag) else ""
-    if hub.sha256 and published and published != hub.sha256:
+    if file.sha256 and published and published != file.sha256:
         raise ModelMissing(
-            f"The hub's {hub.name} is another file than the catalogue's: its checksum is {published[:12]}…, "
-            f"{hub.sha256[:12]}… was expected.",
+            f"The hub's {file.name} is another file than the catalogue's: its checksum is {published[:12]}…, "
+            f"{file.sha256[:12]}… was expected.",
             fix="Do not use it before you know why; a mirror may be out of date.",
         )
-    wanted = hub.sha256 or published
+    wanted = file.sha256 or published
     part = _part(folder / ".pulling", name, told.etag)
     resumed = part.stat().st_size if part.exists() else 0
     if resumed > told.size:
         part.unlink()
         resumed = 0
     _need_room(folder, told.size - resumed, name)
-    _fetch(url, part, resumed, told.size, hub.name, progress)
-    _check(part, told.size, wanted, hub.name, progress)
-    place = folder / hub.name
+    _fetch(url, part, resumed, told.size, file.name, progress)
+    _check(part, told.size, wanted, file.name, progress)
+    place = folder / file.name
     part.replace(place)
     return Pulled(place, told.size, wanted, was_there=False, resumed_bytes=resumed)
 
@@ -243,9 +244,9 @@ def remove(model: KnownModel) -> Path:
         ModelMissing: it was not pulled, or is part of the installation.
     """
     folder = models_folder()
-    if model.hub is None:
+    if model.file is None:
         raise ModelMissing(f"{model.name} is part of spark-lsp and stays.")
-    place = folder / model.hub.name
+    place = folder / model.file.name
     parts = [*(folder / ".pulling").glob(f"{model.name}.*.part")]
     if not place.is_file() and not parts:
         raise ModelMissing(f"{model.name} is not on this machine.")

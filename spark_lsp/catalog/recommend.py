@@ -23,15 +23,15 @@ BEARABLE_DECODE: Final = 12.0
 """Tokens a second; a line has some ten tokens."""
 
 RANKED: Final = (
-    "qwen2.5-coder-0.5b",
-    "qwen2.5-coder-1.5b",
-    "seed-coder-8b",
-    "qwen2.5-coder-7b",
-    "qwen2.5-coder-14b",
+    "qwen2.5-coder-0.5b-instruct",
+    "qwen2.5-coder-1.5b-instruct",
+    "qwen2.5-coder-7b-instruct",
+    "qwen2.5-coder-14b-instruct",
     "qwen3-coder-30b-a3b",
 )
-"""What is recommended, the best last: one line of models, whose makers publish that each is better than the smaller
-ones at filling holes, and the one that fills its gap for cards of 8 GB. The others are there for who wants them."""
+"""The models that can be recommended, the best last: one line of models, whose makers publish that each is better than
+the smaller ones. All are instruct models: they keep the fill-in-the-middle tokens of the base models, and code actions
+need a model that follows instructions, so one file serves both (docs/decisions/model-sources.md)."""
 
 _KV_BYTES: Final = {False: 2.0, True: 34 / 32}  # f16 on a processor, q8_0 on a card
 _BUFFERS_BYTES: Final = 400 * 1024**2  # compute buffers and the process itself, as the engine's runs showed
@@ -96,7 +96,7 @@ class Recommendation:
 
 def fit(model: KnownModel, shape: Shape, machine: Machine) -> Fit:
     """Work out how one model does."""
-    size = (model.hub.size_bytes if model.hub else 0) or model.size_bytes
+    size = (model.file.size_bytes if model.file else 0) or model.size_bytes
     kv = shape.kv_values_per_token * _KV_BYTES[bool(machine.card)]
     fixed = size + _BUFFERS_BYTES
     most = model.useful_tokens or model.most_tokens
@@ -138,8 +138,8 @@ def recommend(found: Sequence[Fit], machine: Machine) -> Recommendation:
             f"None keeps up with typing on {place}; this one is the quickest, with a first token after some "
             f"{best.first_token_ms / 1000:.1f} s. A team server or a graphics card would serve better.",
         )
-    embedded = next(one for one in found if one.model.hub is None)
-    lacking = "memory" if any(one.fits_disk for one in found if one.model.hub) else "disk space"
+    embedded = next(one for one in found if one.model.file is None)
+    lacking = "memory" if any(one.fits_disk for one in found if one.model.file) else "disk space"
     return Recommendation(
         embedded.model.name, f"There is too little free {lacking} for any other; free some and ask again."
     )

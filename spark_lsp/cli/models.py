@@ -65,7 +65,7 @@ def list_models(*, json: _Json = False) -> None:
 def show(name_or_path: _Model = "", *, json: _Json = False) -> None:
     """Describe a model: family, fill-in-the-middle order, vocabulary, context. Loads it in a process of its own."""
     known = known_model(name_or_path)
-    if known and known.hub and not known.path:
+    if known and known.file and not known.path:
         if json:
             _print_json(_row(known))
             return
@@ -187,7 +187,7 @@ def _card() -> tuple[str, int]:
 def _known(name: str) -> KnownModel:
     model = known_model(name)
     if model is None:
-        names = ", ".join(known.name for known in MODELS if known.hub)
+        names = ", ".join(known.name for known in MODELS if known.file)
         raise ModelMissing(f"There is no model named {name} in the list.", fix=f"The names are: {names}.")
     return model
 
@@ -222,11 +222,12 @@ def _row(model: KnownModel) -> dict[str, Any]:
         "family": model.family,
         "native_tokens": model.native_tokens,
         "extended_tokens": model.extended_tokens,
+        "kind": model.kind,
         "chat": model.is_chat,
         "free": model.is_free,
-        "repository": model.hub.repository if model.hub else None,
-        "file": model.hub.name if model.hub else None,
-        "sha256": (model.hub.sha256 or None) if model.hub else None,
+        "repository": model.file.sources[0].repository if model.file else None,
+        "file": model.file.name if model.file else None,
+        "sha256": (model.file.sha256 or None) if model.file else None,
         "memory_bytes": _memory(model),
     }
 
@@ -246,7 +247,7 @@ def _memory(model: KnownModel) -> dict[str, int]:
 
 
 def _size(model: KnownModel) -> int:
-    return model.size_bytes or (model.hub.size_bytes if model.hub else 0)
+    return model.size_bytes or (model.file.size_bytes if model.file else 0)
 
 
 def _recommended(machine: Machine, found: tuple[Fit, ...], chosen: Recommendation) -> dict[str, Any]:
@@ -297,7 +298,7 @@ def _print_recommended(machine: Machine, found: tuple[Fit, ...], chosen: Recomme
     )
     console.print(f"\n[bold]{chosen.name}[/]: {chosen.reason}", soft_wrap=True)
     model = known_model(chosen.name)
-    if model and model.hub and not model.path:
+    if model and model.file and not model.path:
         console.print(f"spark-lsp models pull {chosen.name}")
 
 
@@ -334,7 +335,7 @@ def _lines_of_row(model: KnownModel) -> list[tuple[str, str]]:
     return [
         ("name", model.name),
         ("path", f"not here yet: spark-lsp models pull {model.name}"),
-        ("from", f"{model.hub.repository}, {model.hub.name}" if model.hub else ""),
+        ("from", f"{model.file.sources[0].repository}, {model.file.name}" if model.file else ""),
         ("size", _bytes(_size(model))),
         ("weights", _count(model.parameters)),
         ("context", f"{model.native_tokens:,} tokens{extended}"),

@@ -13,7 +13,7 @@ import pytest
 
 from spark_lsp.catalog.catalog import known_model
 from spark_lsp.catalog.folder import FOLDER_VARIABLE
-from spark_lsp.catalog.known import HubFile, KnownModel
+from spark_lsp.catalog.known import HubSource, KnownModel, PublishedFile
 from spark_lsp.catalog.pull import Pulled, pull, remove
 from spark_lsp.errors import ModelMissing
 from tests.catalog.hub import COMMIT, Hub, running_hub
@@ -36,7 +36,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def some_model(sha256: str = "") -> KnownModel:
-    return KnownModel("some", "s", "MIT", 1, ("c",), hub=HubFile("owner/some", "some.gguf", 1, sha256, COMMIT))
+    file = PublishedFile("some.gguf", 1, sha256, (HubSource("owner/some", COMMIT),))
+    return KnownModel("some", "s", "MIT", 1, ("c",), file=file)
 
 
 def fetch(hub: Hub, model: KnownModel | None = None) -> Pulled:
@@ -188,11 +189,11 @@ def _spark(*arguments: str, **environment: str) -> subprocess.CompletedProcess[s
 def test_the_command(hub: Hub, folder: Path) -> None:
     known = known_model("starcoder2-3b")
     assert known is not None
-    assert known.hub is not None
+    assert known.file is not None
     done = _spark("pull", known.name, "--json", HF_ENDPOINT=hub.endpoint)
     assert done.returncode == 0, done.stderr
     told = json.loads(done.stdout)
-    assert told["path"] == str(folder / known.hub.name)
+    assert told["path"] == str(folder / known.file.name)
     assert Path(told["path"]).read_bytes() == CONTENT
     listed = json.loads(_spark("list", "--json").stdout)
     assert next(row for row in listed if row["name"] == known.name)["path"] == told["path"]

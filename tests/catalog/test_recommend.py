@@ -36,12 +36,13 @@ def test_every_row_is_whole(model) -> None:
     assert model.shape is not None
     assert 0 < model.shape.active_parameters <= model.parameters
     assert model.shape.kv_values_per_token % model.shape.layers == 0
-    if model.hub:
-        assert model.hub.name.endswith(".gguf")
-        assert model.hub.repository.count("/") == 1
-        assert re.fullmatch(r"([0-9a-f]{64})?", model.hub.sha256)
-        assert bool(model.hub.sha256) == (model.hub.revision != "main"), "a checksum belongs to a commit"
-        bits = model.hub.size_bytes * 8 / model.parameters
+    if model.file:
+        assert model.file.name.endswith(".gguf")
+        assert re.fullmatch(r"([0-9a-f]{64})?", model.file.sha256)
+        (hub,) = model.file.sources
+        assert hub.repository.count("/") == 1
+        assert bool(model.file.sha256) == (hub.revision != "main"), "a checksum belongs to a commit"
+        bits = model.file.size_bytes * 8 / model.parameters
         assert 4 < bits < 9, "the size fits the number of weights"
 
 
@@ -50,17 +51,18 @@ def test_what_is_recommended_may_be_used_by_anyone() -> None:
         model = known_model(name)
         assert model is not None
         assert model.is_free
-        assert model.hub is not None
+        assert model.file is not None
+        assert model.kind == "instruct"
 
 
 @pytest.mark.parametrize(
     ("machine", "expected"),
     [
-        (replace(LAPTOP, operations_per_s=100e9, bytes_per_s=15e9), "qwen2.5-coder-0.5b"),
-        (LAPTOP, "qwen2.5-coder-1.5b"),
-        (card(8), "seed-coder-8b"),
-        (card(12), "qwen2.5-coder-7b"),
-        (card(18), "qwen2.5-coder-14b"),
+        (replace(LAPTOP, operations_per_s=100e9, bytes_per_s=15e9), "qwen2.5-coder-0.5b-instruct"),
+        (LAPTOP, "qwen2.5-coder-1.5b-instruct"),
+        (card(8), "qwen2.5-coder-7b-instruct"),
+        (card(12), "qwen2.5-coder-14b-instruct"),
+        (card(18), "qwen2.5-coder-14b-instruct"),
         (card(24), "qwen3-coder-30b-a3b"),
         (replace(LAPTOP, ram_bytes=2 * GIB), "spark-nano"),
         (replace(LAPTOP, disk_bytes=0), "spark-nano"),
