@@ -20,6 +20,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import IO
 
+from compiler_flags import build_environment, has_amx
+
 ROOT = Path(__file__).resolve().parent.parent
 STAMP = Path(sys.prefix) / "spark-lsp-install.json"
 LOG = Path(sys.prefix) / "spark-lsp-install.log"
@@ -29,6 +31,8 @@ COMPILE_CORE_MINUTES = 14
 """Compiling llama-cpp-python 0.3.36 took 6.6 minutes on two cores."""
 PLAIN_INTERVAL_S = 30.0
 LINE_INTERVAL_S = 0.5
+REBUILD = ("--force-reinstall", "--no-cache-dir", "--no-deps", "--no-binary=llama-cpp-python")
+SMALL_MODEL = ROOT / "models" / "spark-nano" / "spark-nano.gguf"
 PHASES = (
     (re.compile(r"^\s*\[\s*(\d+)/(\d+)\]"), "compiling llama.cpp, step {0} of {1}"),
     (re.compile(r"^\s*\[\s*(\d+)%\]"), "compiling llama.cpp, {0} %"),
@@ -48,10 +52,11 @@ def main(groups: list[str]) -> int:
         return 0
     groups = sorted({*groups, *present_groups})
     compiles = not _installed("llama-cpp-python")
-    if compiles and not _compiler("CXX", "c++", "g++", "clang++"):
-        return _fail(f"A C++ compiler is needed to build llama.cpp and none was found on PATH: {_compiler_help()}.")
-    if compiles and not _compiler("CC", "cc", "gcc", "clang"):
-        return _fail(f"A C compiler is needed to build llama.cpp and none was found on PATH: {_compiler_help()}.")
+    missing = _missing_compiler() if compiles else ""
+    if missing:
+        return _fail(
+            f"A {missing} compiler is needed to build llama.cpp and none was found on PATH: {_compiler_help()}."
+        )
     _say("Installing Spark LSP into .venv." + (_forecast() if compiles else ""))
     started = time.monotonic()
     LOG.write_bytes(b"")
@@ -59,6 +64,8 @@ def main(groups: list[str]) -> int:
         return _fail_with_log("pip could not be brought to a version that knows dependency groups")
     if _pip(["--editable", ".", *(argument for group in groups for argument in ("--group", group))]):
         return _fail_with_log("Installing failed")
+    if compiles and has_amx() and not (_computes() or _recompiled()):
+        return _fail_with_log("Compiling llama.cpp again failed")
     STAMP.write_text(json.dumps({"fingerprint": wanted, "groups": groups}) + "\n", "utf-8")
     _say(f"Installed in {_clock(time.monotonic() - started)}.")
     return 0
@@ -95,6 +102,25 @@ def _installed(package: str) -> bool:
     return True
 
 
+def _computes() -> bool:
+    """Whether the compiled library computes, rather than ending its process at the first decode."""
+    command = [sys.executable, "-P", "-m", "spark_lsp", "engine", "compute-check", str(SMALL_MODEL)]
+    return subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=False).returncode == 0
+
+
+def _recompiled() -> bool:
+    """Compile llama.cpp again, whatever pip's cache holds; whether that succeeded."""
+    _say("The compiled llama.cpp fails on this processor, as an older build in pip's cache may; it is compiled again.")
+    return not _pip([*REBUILD, f"llama-cpp-python=={metadata.version('llama-cpp-python')}"])
+
+
+def _missing_compiler() -> str:
+    """Return the language that there is no compiler for; empty where both are there."""
+    if not _compiler("CXX", "c++", "g++", "clang++"):
+        return "C++"
+    return "" if _compiler("CC", "cc", "gcc", "clang") else "C"
+
+
 def _compiler(variable: str, *names: str) -> str | None:
     """Return a compiler that answers; on macOS a program of that name is there even when the tools are not."""
     for name in (os.environ.get(variable, ""), *names):
@@ -122,7 +148,11 @@ def _pip_version() -> tuple[int, ...]:
 
 def _pip(arguments: list[str]) -> int:
     """Run ``pip install`` with its output in the log, showing where it is; return its exit code."""
-    environment = {"CMAKE_BUILD_PARALLEL_LEVEL": str(os.cpu_count() or 1), **os.environ, "PYTHONUNBUFFERED": "1"}
+    environment = {
+        "CMAKE_BUILD_PARALLEL_LEVEL": str(os.cpu_count() or 1),
+        **build_environment(os.environ),
+        "PYTHONUNBUFFERED": "1",
+    }
     command = [
         sys.executable,
         "-m",

@@ -17,6 +17,8 @@ from typing import Final
 
 import platformdirs
 
+from scripts.compiler_flags import build_environment
+
 LIBRARY: Final = "llama-cpp-python"
 PROGRAM: Final = "llama-server"
 NO_COMPILER: Final = "There is no C++ compiler and no finished llama.cpp server here, so only Spark LSP is measured."
@@ -131,7 +133,12 @@ def _run(command: list[str], log: Path) -> None:
     nice = ["nice", "-n", "10"] if shutil.which("nice") else []
     with log.open("wb") as output:
         done = subprocess.run(
-            [*nice, *command], stdout=output, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, check=False
+            [*nice, *command],
+            env=build_environment(os.environ),
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            stdin=subprocess.DEVNULL,
+            check=False,
         )
     if done.returncode != 0:
         raise BuildFailed(f"{Path(command[0]).name} failed with {done.returncode}; {log} holds what it said.")

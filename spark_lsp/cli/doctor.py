@@ -16,7 +16,7 @@ from spark_lsp.catalog.catalog import resolve_model, useful_tokens
 from spark_lsp.cli.bundle import write_bundle
 from spark_lsp.cli.checks import build_checks, machine_checks, memory, pasteable
 from spark_lsp.cli.editor_checks import editor_checks
-from spark_lsp.cli.graphics import Check, look_at_graphics
+from spark_lsp.cli.graphics import Check, kernel_check, look_at_graphics
 from spark_lsp.cli.oneshot import settings_of
 from spark_lsp.completion.hole import Hole
 from spark_lsp.config import Settings
@@ -111,6 +111,7 @@ async def _model_checks(settings: Settings) -> list[Check]:
             need,
             Check("model", "ok", f"{info.name}, {info.size_bytes / 1e6:.1f} MB, {path}"),
             _fit(info, _more_context()),
+            *kernel_check(info.notes),
         ]
         checks.append(_family(info, OTHER_MODEL))
         if info.family:

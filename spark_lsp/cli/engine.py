@@ -1,6 +1,6 @@
 """``spark-lsp engine``: the shared engine processes, seen and stopped from the command line.
 
-``run`` and ``probe`` are what the engine's own processes start as; nobody types them. Never loads a model here.
+The hidden commands are what the engine's own processes start as; nobody types them. Never loads a model here.
 """
 
 import asyncio
@@ -38,6 +38,14 @@ def probe(path: str) -> None:
     except SparkError as error:
         answer = wire.ProbeAnswer(error=wire.failed(0, error))
     sys.stdout.buffer.write(msgspec.json.encode(answer) + b"\n")
+
+
+@app.command("compute-check", hidden=True)
+def compute_check(path: str) -> None:
+    """Compute with and without llama.cpp's fast kernels; a build that gets them wrong ends this process."""
+    from spark_lsp.llama.compute_check import MIN_AGREEMENT, agreement  # noqa: PLC0415  loads llama.cpp
+
+    raise typer.Exit(int(not agreement(path) >= MIN_AGREEMENT))
 
 
 @app.command("bare", hidden=True)

@@ -9,7 +9,7 @@ import shlex
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -18,12 +18,15 @@ from typing import Literal
 import msgspec
 
 from spark_lsp.errors import EngineFailed
-from spark_lsp.llama.build import Build, Device, offload_devices
+from spark_lsp.llama.build import SLOW_KERNELS, Build, Device, offload_devices
 
 SWITCHES = {"CUDA": "-DGGML_CUDA=on", "Metal": "-DGGML_METAL=on", "Vulkan": "-DGGML_VULKAN=on"}
 """What llama.cpp is compiled with for a card, by backend (its README)."""
 NO_CARDS = frozenset({"0x1af4", "0x1234", "0x15ad", "0x1b36", "0x1a03", "0x102b", "0x1414", "0x1013"})
 """PCI vendors whose displays compute nothing: virtual machines' (virtio, Bochs, VMware, QXL, Hyper-V) and servers'."""
+
+KEEP_STORES = "-fno-tree-dse -fno-dse"
+"""What keeps GCC 12 from dropping half of AMX's tile configuration; see docs/decisions/amx.md."""
 
 _ANSWER_S = 60.0  # the first call of a driver may compile its kernels
 _BINDING = "llama-cpp-python"
@@ -112,6 +115,14 @@ def card_sign(
         if _text(vendor) not in NO_CARDS:
             return Sign("Vulkan", f"/{node.relative_to(root)}")
     return None
+
+
+def kernel_check(notes: Sequence[str]) -> list[Check]:
+    """Return the warning that belongs to a loaded model's note about kernels that fail; none without that note."""
+    if SLOW_KERNELS not in notes:
+        return []
+    detail = "llama.cpp was compiled with AMX kernels that fail on this processor; the model runs without them."
+    return [Check("kernels", "warn", detail, f'CXXFLAGS="{KEEP_STORES}" {install_command("")}')]
 
 
 def install_command(switch: str, *, system: str = os.name) -> str:

@@ -11,6 +11,12 @@ import msgspec
 
 Kind = Literal["cpu", "gpu", "igpu", "accelerator", "other"]
 
+SLOW_KERNELS: Final = (
+    "This build of llama.cpp fails with its fast matrix kernels, so the model runs without them, up to three times "
+    "slower. `spark-lsp doctor` prints the command that rebuilds it."
+)
+"""What a user is told while ``compute_check`` keeps the kernels off."""
+
 _REMOTE: Final = "RPC"  # a GPU of another machine: nothing leaves this one
 _APPLE: Final = ("MTL", "Metal")
 _PART: Final = re.compile(r"(\w+) : ")

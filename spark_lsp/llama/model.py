@@ -174,8 +174,8 @@ class TokenCache:
 class GgufModel:
     """A model in memory: the vocabulary alone, or with its weights. ``close`` gives it back, once."""
 
-    def __init__(self, path: str, *, gpu_layers: int, vocab_only: bool) -> None:
-        """Load.
+    def __init__(self, path: str, *, gpu_layers: int, vocab_only: bool, extra_buffers: bool = True) -> None:
+        """Load. Without ``extra_buffers`` the weights stay as they are in the file, and slower kernels compute.
 
         Raises:
             ModelMissing, ModelUnusable: the file is not there, or llama.cpp cannot load it.
@@ -188,6 +188,7 @@ class GgufModel:
         params = L.llama_model_default_params()
         params.n_gpu_layers = gpu_layers
         params.vocab_only = vocab_only
+        params.use_extra_bufts = extra_buffers
         overrides = _no_space_prefix()  # a name of its own keeps it alive during the load
         params.kv_overrides = overrides
         self._model = L.llama_model_load_from_file(path.encode(), params)

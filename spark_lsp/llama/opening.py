@@ -16,12 +16,13 @@ from typing import Final, Generic, Protocol, TypeVar
 import msgspec
 
 from spark_lsp.errors import ModelUnusable
-from spark_lsp.llama.build import Device, offload_devices
+from spark_lsp.llama.build import SLOW_KERNELS, Device, offload_devices
+from spark_lsp.llama.compute_check import fast_kernels_work
 from spark_lsp.llama.devices import list_devices
 from spark_lsp.llama.dry_run import compute_bytes, native_layers
 from spark_lsp.llama.fit import ContextPlan, Rung, again, ladder, plan_of
 from spark_lsp.llama.memory import GPU_MARGIN_BYTES, Asked, FreeMemory, ModelShape, available_bytes
-from spark_lsp.llama.model import GgufModel
+from spark_lsp.llama.model import GgufModel, check_file
 from spark_lsp.llama.native import BufferSizes
 from spark_lsp.llama.remembered import WorkingPoint, WorkingPoints, points_path
 from spark_lsp.llama.wire import EngineLaunch
@@ -59,7 +60,7 @@ def open_model(
     *,
     devices: Callable[[], Sequence[Device]] = list_devices,
     available: Callable[[], int] = available_bytes,
-    load: Load = GgufModel,
+    load: Load | None = None,
     dry_run: Callable[[str, ContextPlan, int], tuple[int, int] | None] = compute_bytes,
     points: WorkingPoints | None = None,
 ) -> Opened[C]:
@@ -71,6 +72,14 @@ def open_model(
     Raises:
         ModelMissing, ModelUnusable: the model cannot be used, or memory does not even hold its smallest context.
     """
+    if load is None:
+        check_file(launch.model_path)
+        is_fast = fast_kernels_work(launch.model_path)
+        load = partial(GgufModel, extra_buffers=is_fast)
+        opened = open_model(
+            launch, make, devices=devices, available=available, load=load, dry_run=dry_run, points=points
+        )
+        return opened if is_fast else replace(opened, notes=(*opened.notes, SLOW_KERNELS))
     ram_bytes = available()  # before loading: weights that are copied count as used afterwards
     asked = Asked(launch.context_tokens, launch.gpu_layers, launch.kv_type, launch.memory_limit_bytes)
     gpus = offload_devices(devices()) if launch.gpu_layers != 0 else ()

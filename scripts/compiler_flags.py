@@ -1,0 +1,55 @@
+"""Compiler flags that llama.cpp needs on this machine besides its own.
+
+Plain standard library: it runs before anything is installed. Never changes the environment of this process.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+
+KEEP_STORES = "-fno-tree-dse -fno-dse"
+"""GCC's ``_tile_loadconfig`` declares 8 of the 64 bytes it reads, so GCC 12 deletes the other stores as dead and the
+processor faults on a tile configuration that is half garbage (docs/decisions/amx.md)."""
+
+_CPU_INFO = Path("/proc/cpuinfo")
+
+
+def build_environment(environment: Mapping[str, str], *, cpu_info: Path = _CPU_INFO) -> dict[str, str]:
+    """Return the environment for compiling llama.cpp: the given one, with flags added to ``CXXFLAGS`` where needed."""
+    compiler = environment.get("CXX") or "c++"
+    if not (has_amx(cpu_info) and is_gcc(compiler)):
+        return dict(environment)
+    flags = environment.get("CXXFLAGS", "")
+    return {**environment, "CXXFLAGS": flags if KEEP_STORES in flags else f"{flags} {KEEP_STORES}".strip()}
+
+
+def has_amx(cpu_info: Path = _CPU_INFO) -> bool:
+    """Whether the processor has Intel's AMX, which ``-march=native`` then makes llama.cpp use."""
+    if platform.machine().lower() not in {"x86_64", "amd64"}:
+        return False
+    try:
+        text = cpu_info.read_text("utf-8", "replace")
+    except OSError:
+        return False
+    flags = next((line for line in text.splitlines() if line.startswith("flags")), "")
+    return "amx_tile" in flags.split()
+
+
+def is_gcc(compiler: str) -> bool:
+    """Whether a C++ compiler is GCC; clang knows all that the instruction reads."""
+    try:
+        done = subprocess.run(
+            [*compiler.split(" "), "--version"],
+            env={**os.environ, "LC_ALL": "C"},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    except OSError:
+        return False
+    return "Free Software Foundation" in done.stdout
