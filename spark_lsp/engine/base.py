@@ -21,6 +21,10 @@ class Piece(msgspec.Struct, frozen=True, tag="t"):
 
     text: str
     stable: bool = False
+    heal: bool = False
+    """Whether the text ends at the cursor, perhaps in the middle of a token. An engine that knows its tokenizer may
+    then choose the last tokens of the text again, together with the answer; the answer still holds only what follows.
+    One piece of a prompt at most."""
 
 
 PromptPart = Control | Piece

@@ -229,7 +229,7 @@ def build_prompt(
     """Lay out a prompt as the family was trained on it. Empty pieces are left out.
 
     With neither a repository nor blocks the prompt is the bare hole. A piece stays ``stable`` only while all pieces
-    before it are.
+    before it are. The prefix is marked ``heal``: it ends at the cursor, which may be in the middle of a token.
     """
     context = bool(repository or blocks)
     parts: list[PromptPart]
@@ -237,21 +237,21 @@ def build_prompt(
         before = _marked_blocks(family, blocks) if context else []
         path = [Piece(f"{family.path_mark}{current_path}\n")] if context else []
         lead = family.lead if prefix and not context else ""
-        parts = _hole(family, order, [*before, *path, Piece(lead + prefix)], suffix)
+        parts = _hole(family, order, [*before, *path, Piece(lead + prefix, heal=True)], suffix)
     elif family.path_inside:
         path = [Piece(f"{current_path}\n")] if context else []
         head: list[PromptPart] = [Control(family.file_separator)] if context else []
         parts = [
             *_separated_blocks(family, repository, blocks),
             *head,
-            *_hole(family, order, [*path, Piece(prefix)], suffix),
+            *_hole(family, order, [*path, Piece(prefix, heal=True)], suffix),
         ]
     else:
         head = [Control(family.file_separator), Piece(f"{current_path}\n")] if context else []
         parts = [
             *_separated_blocks(family, repository, blocks),
             *head,
-            *_hole(family, order, [Piece(prefix)], suffix),
+            *_hole(family, order, [Piece(prefix, heal=True)], suffix),
         ]
     return tuple(_settled(parts))
 
@@ -318,5 +318,5 @@ def _settled(parts: Sequence[PromptPart]) -> list[PromptPart]:
             settled.append(part)
         elif part.text:
             stable = stable and part.stable
-            settled.append(Piece(part.text, stable=stable))
+            settled.append(Piece(part.text, stable=stable, heal=part.heal))
     return settled

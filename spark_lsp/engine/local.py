@@ -266,6 +266,7 @@ def _looked_at(task: "asyncio.Task[Any]") -> None:
 def _digest(request: Infill) -> bytes:
     """Name a prompt. Only worked out for requests that saw a death, and while one is known that saw two."""
     prompt = [
-        part if isinstance(part, Control) else Piece(clean(part.text), stable=part.stable) for part in request.prompt
+        part if isinstance(part, Control) else Piece(clean(part.text), stable=part.stable, heal=part.heal)
+        for part in request.prompt
     ]
     return hashlib.blake2b(msgspec.msgpack.encode(prompt), digest_size=16).digest()

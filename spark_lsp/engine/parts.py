@@ -34,7 +34,7 @@ class SentParts:
         number = self._kept.add(part)
         if number is not None:
             self._numbers[part] = number
-        return part if isinstance(part, Control) else Piece(clean(part.text), stable=part.stable)
+        return part if isinstance(part, Control) else Piece(clean(part.text), stable=part.stable, heal=part.heal)
 
 
 def clean(text: str) -> str:

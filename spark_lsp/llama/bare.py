@@ -19,11 +19,11 @@ from spark_lsp.llama.context import Batch, Context
 from spark_lsp.llama.disk import ChunkStore, fingerprint_of
 from spark_lsp.llama.dry_run import compute_bytes, native_layers
 from spark_lsp.llama.fit import BATCH_TOKENS, ContextPlan, compute_threads
-from spark_lsp.llama.generate import prompt_segments
 from spark_lsp.llama.model import KV_BYTES, GgufModel, TokenCache
 from spark_lsp.llama.native import L, quiet
 from spark_lsp.llama.opening import open_model, shape_of
 from spark_lsp.llama.pool import TAILS, Pool
+from spark_lsp.llama.prompt import prompt_tokens
 from spark_lsp.llama.shelf import Shelf
 from spark_lsp.llama.threads import CoreShare
 from spark_lsp.llama.wire import EngineLaunch
@@ -83,7 +83,7 @@ class Yardstick:
         Raises:
             ModelNoFim, EngineFailed: the prompt cannot be read.
         """
-        run, _ = prompt_segments(self._model.vocabulary, TokenCache(), prompt)
+        run = prompt_tokens(self._model.vocabulary, TokenCache(), prompt).run
         self._restore(run.tokens)
         mirror = self._context.mirrors[_SEQUENCE]
         while len(mirror) < len(run):

@@ -13,14 +13,15 @@ from spark_lsp.errors import ModelUnusable
 from spark_lsp.llama.context import AbortFlag, Context
 from spark_lsp.llama.disk import ChunkStore, fingerprint_of
 from spark_lsp.llama.fit import ContextPlan, compute_threads, sized
-from spark_lsp.llama.generate import Desk, Generation, has_trunk, prompt_segments
+from spark_lsp.llama.generate import Desk, Generation
 from spark_lsp.llama.memory import available_bytes
-from spark_lsp.llama.model import KV_BYTES, GgufModel, TokenCache
+from spark_lsp.llama.model import KV_BYTES, GgufModel, TokenCache, Vocabulary
 from spark_lsp.llama.native import BufferSizes, give_back, quiet
 from spark_lsp.llama.opening import open_model
 from spark_lsp.llama.payoff import Payoff, rewrite_payoff
 from spark_lsp.llama.pool import Pool
 from spark_lsp.llama.probe import describe
+from spark_lsp.llama.prompt import has_trunk, prompt_tokens
 from spark_lsp.llama.shelf import Shelf
 from spark_lsp.llama.threads import CoreShare
 from spark_lsp.llama.wire import EngineLaunch
@@ -51,6 +52,11 @@ class Bench:
     def abort_flag(self) -> AbortFlag | None:
         """Return the flag that stops a running decode; None while no model is loaded."""
         return self._abort
+
+    @property
+    def vocabulary(self) -> Vocabulary | None:
+        """The loaded model's tokens; None while there is none."""
+        return self._model.vocabulary if self._model else None
 
     def speeds(self) -> tuple[float, float]:
         """Return prefill and decode rates in tokens per second; 0.0 where nothing is known."""
@@ -86,6 +92,7 @@ class Bench:
         quiet()
         opened = open_model(self._launch, self._make)
         model, context = opened.model, opened.context
+        model.vocabulary.sort_by_bytes()
         self._model, self._desk, self._abort = model, self._desk_of(model, context), context.abort
         self._plan = opened.plan
         self.device_bytes = BufferSizes.device_bytes
@@ -129,7 +136,7 @@ class Bench:
         model, plan = self._model, self._plan
         if model is None or plan is None or has_trunk(request) or self.resident_tokens() <= CROWDED_TOKENS:
             return None
-        prompt, _ = prompt_segments(model.vocabulary, self._tokens, request.prompt)
+        prompt = prompt_tokens(model.vocabulary, self._tokens, request.prompt).run
         side = sized(plan, min(SIDE_TOKENS, plan.prompt_tokens))
         if len(prompt) + request.max_tokens > side.prompt_tokens:
             return None

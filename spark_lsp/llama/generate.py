@@ -6,20 +6,21 @@ Never waits and never looks at a queue: the scheduler decides when a step is mad
 
 import codecs
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from spark_lsp.engine.base import Chunk, Control, Infill, Piece, PromptPart, StopCause, Usage
-from spark_lsp.errors import EngineFailed, EngineStarting, ModelNoFim
+from spark_lsp.engine.base import Chunk, Infill, StopCause, Usage
+from spark_lsp.errors import EngineFailed, EngineStarting
 from spark_lsp.llama.cache import Segment, TokenRun, Tokens
 from spark_lsp.llama.context import MOST_DRAFT_TOKENS
 from spark_lsp.llama.draft import Drafter
 from spark_lsp.llama.fit import BATCH_TOKENS
+from spark_lsp.llama.healing import choose_path
 from spark_lsp.llama.model import TokenCache, Vocabulary
 from spark_lsp.llama.payoff import Payoff
 from spark_lsp.llama.pool import Pool
+from spark_lsp.llama.prompt import prompt_tokens
 from spark_lsp.llama.rates import TILE_TOKENS
 from spark_lsp.llama.sample import Chooser, margin
 from spark_lsp.llama.shelf import SavedChunk, Shelf
@@ -44,43 +45,11 @@ class Desk:
     shelf: Shelf | None = None
 
 
-def prompt_segments(vocabulary: Vocabulary, cache: TokenCache, prompt: Sequence[PromptPart]) -> tuple[TokenRun, bool]:
-    """Turn a prompt into tokens, part by part, so that equal parts have equal tokens; tell whether all is stable.
-
-    Raises:
-        ModelNoFim: a control token is not in the vocabulary.
-    """
-    segments: list[Segment] = []
-    stable = 0
-    if vocabulary.begin is not None:
-        segments.append(_control_segment(vocabulary.begin))
-    for part in prompt:
-        if isinstance(part, Control):
-            token = vocabulary.control(part.text)
-            if token is None:
-                raise ModelNoFim(
-                    f"The model has no control token {part.text}.",
-                    fix="Choose a model that was trained to fill in the middle, such as Qwen2.5-Coder.",
-                )
-            segments.append(_control_segment(token))
-        elif part.text:
-            key, tokens = cache.tokens(vocabulary, part.text)
-            segments.append(Segment(key, tokens))
-            stable = len(segments) if part.stable else stable
-    is_stable = all(part.stable for part in prompt if isinstance(part, Piece))
-    return TokenRun(segments, stable=stable), is_stable
-
-
 def fair_share(tokens: int, limit: int) -> int:
     """Return how many of some tokens to read at once, so that none are left over for a batch of less than a tile."""
     if limit < tokens < limit + TILE_TOKENS and limit > TILE_TOKENS:
         return -(-tokens // 2)
     return min(tokens, limit)
-
-
-def has_trunk(request: Infill) -> bool:
-    """Whether a prompt shows anything of a workspace."""
-    return any(part.stable for part in request.prompt if isinstance(part, Piece))
 
 
 class Generation:
@@ -98,13 +67,19 @@ class Generation:
         self._request = request
         self._payoff = desk.rewrite_payoff if request.drafts else desk.completion_payoff
         self._received = received
-        self._run, is_stable = prompt_segments(desk.vocabulary, desk.cache, request.prompt)
+        heals = self._context.can_truncate and not request.sampling.grammar
+        self._prompt = prompt_tokens(desk.vocabulary, desk.cache, request.prompt, heals=heals)
+        self._run = self._prompt.run
+        self._tail = self._prompt.tail
+        """The end of the prompt, until it is known in which tokens it is written."""
+        self._prior = 1.0
+        """The probability of those tokens, where the next one to be chosen is the first."""
         size, capacity = len(self._run), self._context.prompt_tokens
         if not size:
             raise EngineFailed("The prompt is empty.")
         if size >= capacity:
             raise EngineFailed(f"The prompt has {size:,} tokens and the context holds {capacity:,}.")
-        self._is_trunk = is_stable and request.max_tokens == 0
+        self._is_trunk = self._prompt.is_stable and request.max_tokens == 0
         self._most_tokens = max(0, min(request.max_tokens, capacity - size))
         controls = (desk.vocabulary.control(text) for text in request.stops)
         self._stops = frozenset(token for token in controls if token is not None)
@@ -179,7 +154,7 @@ class Generation:
 
     def _usage(self) -> Usage:
         return Usage(
-            prompt_tokens=len(self._run),
+            prompt_tokens=len(self._prompt.run),
             cached_tokens=(self._cached or 0) + self._counts["restored"],
             prefill_tokens=self._counts["prefill"],
             generated_tokens=len(self._generated),
@@ -208,7 +183,7 @@ class Generation:
             run = self._run
             if self._generated:  # another answer took our sequence: what we wrote has to be read
                 run = TokenRun([Segment(b"", self._run.tokens), Segment(b"", self._answer())])
-            self._seat = self._pool.tail(self, run, len(run) - 1)
+            self._seat = self._pool.tail(self, run, len(run) - self._rows)
         mirror = self._context.mirrors[self._seat]
         mirror.name(self._run)
         if self._cached is None:
@@ -216,7 +191,8 @@ class Generation:
 
     def _read(self, resident: int) -> StopCause | None:
         """Read a part of the prompt, from disk where it lies there, and begin to write when it was the last one."""
-        mirror = self._context.mirrors[self._seat]
+        context = self._context
+        mirror = context.mirrors[self._seat]
         restored = self._restore(resident)
         if restored:
             mirror.name(self._run)
@@ -226,21 +202,36 @@ class Generation:
             resident = len(mirror)
             self._cached = min(self._cached or 0, resident)
         resident = self._room_for_tile(resident)
+        if self._most_tokens and not self._generated:  # all rows come of one decode
+            resident = context.truncate(self._seat, min(resident, len(self._run) - self._rows))
         is_background = self._request.priority >= BACKGROUND
-        context = self._context
         depth = context.attended(self._seat)
         limit = context.rates.chunk_tokens(depth, context.ubatch_tokens, is_background=is_background)
-        batch = self._run.tokens[resident : resident + fair_share(len(self._run) - resident, limit)]
+        batch = self._run.tokens[resident : self._batch_end(resident, limit)]
         is_last = resident + len(batch) == len(self._run) and self._most_tokens > 0 and not self._generated
         self._pool.make_room(len(batch), self._seat)
-        outcome = self._context.decode(self._seat, batch, outputs=int(is_last), is_background=is_background)
+        outcome = self._context.decode(self._seat, batch, outputs=self._rows * is_last, is_background=is_background)
         self._counts["prefill"] += len(mirror) - resident
         mirror.name(self._run)
         if outcome == "aborted" or len(mirror) < len(self._run):
             return None
         if not self._is_trunk:
             self._pool.promote(self._seat, self._run)
-        return self._choose() if is_last else None
+        return self._choose_first() if is_last else None
+
+    @property
+    def _rows(self) -> int:
+        """How many of the prompt's last tokens have to be decoded at once to choose the first token of the answer."""
+        return len(self._tail.tokens) + 1 if self._tail else 1
+
+    def _batch_end(self, resident: int, limit: int) -> int:
+        """Return up to where to read next; the rows that are chosen from stay together."""
+        size = len(self._run)
+        end = resident + fair_share(size - resident, limit)
+        first_row = size - self._rows
+        if not first_row < end < size:
+            return end
+        return first_row if resident < first_row else size
 
     def _room_for_tile(self, resident: int) -> int:
         """Forget so much of the end that the rest fills a tile, where that is quicker; return what is left."""
@@ -268,7 +259,7 @@ class Generation:
         """Decode what was written last with a guess of what follows, and choose as long as the guess was right."""
         pending = self._answer()[resident - len(self._run) :]
         if not len(pending):  # the prompt was resident to its end: its last token gives the logits
-            self._context.truncate(self._seat, len(self._run) - 1)
+            self._context.truncate(self._seat, len(self._run) - self._rows)
             return self._read(len(self._context.mirrors[self._seat]))
         if len(pending) > BATCH_TOKENS:  # lost while writing a long answer: what was written is read first
             self._pool.make_room(BATCH_TOKENS, self._seat)
@@ -359,6 +350,23 @@ class Generation:
     def _answer(self) -> Tokens:
         return self._written[: len(self._generated)]
 
+    def _choose_first(self) -> StopCause | None:
+        """Choose the first token, and with it the tokens in which the end of the prompt is written."""
+        tail, self._tail = self._tail, None
+        if tail is None:
+            return self._choose()
+        vocabulary = self._desk.vocabulary
+        path = choose_path(vocabulary, tail, self._context.logits, self._request.sampling)
+        self._prior = path.probability
+        if path.token is None:
+            return self._choose()
+        length = len(self._run) - len(tail.tokens) + path.kept
+        self._run = self._prompt.ending_in(tail.tokens[: path.kept])
+        self._context.truncate(self._seat, length)
+        self._context.mirrors[self._seat].name(self._run)
+        self._first_token_ms = self._elapsed_ms()
+        return self._take(path.token, 1.0, vocabulary.piece(path.token)[path.typed :])
+
     def _choose(self, row: int = -1) -> StopCause | None:
         chosen = self._chooser.choose(self._context, row)
         if not self._generated:
@@ -371,13 +379,14 @@ class Generation:
             return "end" if token not in self._stops else "stop_token"
         if token in self._stops or vocabulary.is_control(token):
             return "stop_token"
+        return self._take(token, probability, vocabulary.piece(token))
+
+    def _take(self, token: int, probability: float, piece: bytes) -> StopCause | None:
+        """Write a token down, and of its bytes those that are part of the answer."""
         self._written[len(self._generated)] = token
         self._generated.append(token)
-        text = self._decoder.decode(vocabulary.piece(token))
+        text = self._decoder.decode(piece)
         self._text.append(text)
-        self._scores.append((len(text), probability))
+        self._scores.append((len(text), probability * self._prior))
+        self._prior = 1.0
         return "max_tokens" if len(self._generated) >= self._most_tokens else None
-
-
-def _control_segment(token: int) -> Segment:
-    return Segment(b"\0" + token.to_bytes(4, "big"), np.array([token], np.int32))

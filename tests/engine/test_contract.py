@@ -21,6 +21,9 @@ ENDLESS = Sampling(grammar='root ::= "a" root')
 
 PATIENCE_S = 60
 
+LAST_WORD_TOKENS = 2
+"""What is read again before the cursor, so that its tokens can be chosen together with the answer's."""
+
 
 def _answer(request: Infill) -> str:
     return "a" * 200_000 if request.sampling.grammar else "return left + right\n"
@@ -204,7 +207,7 @@ async def test_max_tokens_zero_only_reads_the_prompt(engine: Engine) -> None:
     assert [chunk.stop for chunk in await collect(engine, Infill(parts, 0))] == ["max_tokens"]
     last = (await collect(engine, Infill(parts, 1)))[-1]
     assert last.usage is not None
-    assert last.usage.prefill_tokens == 1
+    assert last.usage.prefill_tokens <= 1 + LAST_WORD_TOKENS
 
 
 async def test_what_is_resident_is_not_read_again(engine: Engine) -> None:
@@ -217,7 +220,7 @@ async def test_what_is_resident_is_not_read_again(engine: Engine) -> None:
     assert cold[-1].usage is not None
     assert warm[-1].usage is not None
     assert cold[-1].usage.cached_tokens == 0
-    assert warm[-1].usage.cached_tokens == warm[-1].usage.prompt_tokens - 1
+    assert warm[-1].usage.cached_tokens >= warm[-1].usage.prompt_tokens - 1 - LAST_WORD_TOKENS
     typed = (await collect(engine, Infill(prompt("def add(left, right):\n    return"), 16)))[-1]
     assert typed.usage is not None
     assert typed.usage.prefill_tokens < 8

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from spark_lsp.engine.fim import FAMILIES, FileBlock, FimFamily, Order, build_prompt, family_named
-from spark_lsp.llama.generate import prompt_segments
 from spark_lsp.llama.model import GgufModel, TokenCache
+from spark_lsp.llama.prompt import prompt_tokens
 from tests.engine.vocabularies import REAL, byte_level, real, sentence_piece
 from tests.support.expect import expect_file
 
@@ -73,7 +73,7 @@ def _tokens(model: GgufModel, family: FimFamily, order: Order, blocks: tuple[Fil
         prefix=PREFIX,
         suffix=SUFFIX,
     )
-    run, _ = prompt_segments(model.vocabulary, TokenCache(), prompt)
+    run = prompt_tokens(model.vocabulary, TokenCache(), prompt).run
     tokens = run.tokens.tolist()
     spelled = {
         model.vocabulary.control(text): text

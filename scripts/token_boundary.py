@@ -1,0 +1,189 @@
+"""``python -m scripts.token_boundary FOLDER``: what to do with the tokens at the cursor, measured on real code.
+
+Cuts lines of the Python files of a folder in the middle of a word, behind a blank and behind the indentation, and asks
+the model for the rest of the line, once for each way to end the prefix: as it is (none), with its last token chosen
+again (token), or with its last word (word). All ways meet the same holes, so their figures are paired. One thread.
+"""
+
+import argparse
+import io
+import json
+import math
+import random
+import re
+import sys
+import time
+import tokenize
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from rapidfuzz.distance import Levenshtein
+
+from spark_lsp.engine.base import Infill
+from spark_lsp.engine.fim import Order, build_prompt, family_named
+from spark_lsp.llama import healing, prompt
+from spark_lsp.llama.bench import Bench
+from spark_lsp.llama.healing import Tail
+from spark_lsp.llama.model import TokenCache, Vocabulary
+from spark_lsp.llama.wire import EngineLaunch
+
+LINES_BEFORE, LINES_AFTER = 8, 3
+MAX_TOKENS: Final = 20
+MIN_LINE, MAX_LINE = 12, 100
+TailOf = Callable[[Vocabulary, str, "healing.Tokens"], Tail | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Hole:
+    """A place to complete: the text around it, and the rest of its line."""
+
+    kind: str
+    path: str
+    prefix: str
+    rest: str
+    suffix: str
+
+
+def _no_tail(_vocabulary: Vocabulary, _text: str, _tokens: "healing.Tokens") -> Tail | None:
+    return None
+
+
+def _last_token(vocabulary: Vocabulary, _text: str, tokens: "healing.Tokens") -> Tail | None:
+    end = tokens[-1:]
+    return Tail(vocabulary.piece(int(end[0])), end, 1) if len(end) else None
+
+
+WAYS: Final[dict[str, TailOf]] = {"none": _no_tail, "token": _last_token, "word": healing.tail_of}
+
+
+def holes_of(folder: Path, wanted: int, seed: int) -> list[Hole]:
+    """Choose holes by turns from the kinds, the same ones each time."""
+    chance = random.Random(seed)  # noqa: S311 - which holes are chosen is no secret
+    files = [path for path in sorted(folder.rglob("*.py")) if path.stat().st_size > 2_000]
+    chance.shuffle(files)
+    by_kind: dict[str, list[Hole]] = {"word": [], "blank": [], "indent": []}
+    while min(map(len, by_kind.values())) * 3 < wanted:
+        path = chance.choice(files)
+        for hole in _holes(path, folder, chance):
+            by_kind[hole.kind].append(hole)
+    return [hole for turn in zip(*by_kind.values(), strict=False) for hole in turn][:wanted]
+
+
+def _holes(path: Path, folder: Path, chance: random.Random) -> Iterator[Hole]:
+    """Yield one hole of each kind in lines of code, neither comments nor docstrings."""
+    text = path.read_text("utf-8")
+    lines = text.split("\n")
+    plain = _code_lines(text)
+    if len(plain) < 3:
+        return
+    for kind in ("word", "blank", "indent"):
+        number = chance.choice(plain)
+        line = lines[number]
+        places = {
+            "word": [at for at in range(1, len(line)) if re.match(r"[A-Za-z]{2}", line[at - 1 : at + 1])],
+            "blank": [at for at in range(1, len(line)) if re.match(r"\S \S", line[at - 2 : at + 1])],
+            "indent": [len(line) - len(line.lstrip())] if line.startswith("    ") else [],
+        }[kind]
+        if places and MIN_LINE <= len(line.strip()) <= MAX_LINE:
+            at = chance.choice(places)
+            before = "".join(each + "\n" for each in lines[max(0, number - LINES_BEFORE) : number])
+            after = "".join("\n" + each for each in lines[number + 1 : number + 1 + LINES_AFTER])
+            yield Hole(kind, path.relative_to(folder).as_posix(), before + line[:at], line[at:], after)
+
+
+def _code_lines(text: str) -> list[int]:
+    """Return the numbers of lines that begin no string and lie in none, and that are no comment."""
+    try:
+        tokens = list(tokenize.generate_tokens(io.StringIO(text).readline))
+    except (tokenize.TokenError, SyntaxError):
+        return []
+    told = {line for token in tokens if token.type == tokenize.STRING and "\n" in token.string
+            for line in range(token.start[0], token.end[0] + 1)}  # fmt: skip
+    lines = text.split("\n")
+    return [number for number, line in enumerate(lines)
+            if number + 1 not in told and line.strip() and not line.strip().startswith(("#", '"', "'"))]  # fmt: skip
+
+
+def answer(bench: Bench, hole: Hole, order: Order | None) -> str:
+    """Return the first line of the model's answer."""
+    assert bench.info is not None, "loaded"
+    family = family_named(bench.info.family)
+    assert family is not None, "a model that can complete"
+    parts = build_prompt(family, order or bench.info.fim_order, repository="", blocks=(), current_path=hole.path,
+                         prefix=hole.prefix, suffix=hole.suffix)  # fmt: skip
+    generation = bench.generation(Infill(parts, MAX_TOKENS), time.perf_counter())
+    text, stop = "", None
+    while stop is None and "\n" not in text:
+        stop = generation.step()
+        chunk = generation.take()
+        text += chunk.text if chunk else ""
+    text += generation.last_chunk(stop or "cancelled").text
+    generation.close()
+    return text.split("\n")[0]
+
+
+def _ending(bench: Bench, hole: Hole, tail_of: TailOf) -> str:
+    """Name what is chosen again, which is all that an answer depends on: two ways often choose the same again."""
+    assert bench.vocabulary is not None, "loaded"
+    tail = tail_of(bench.vocabulary, hole.prefix, bench.vocabulary.tokenize(hole.prefix))
+    return f"{tail.dropped} {tail.tokens.tolist()}" if tail else ""
+
+
+def summary(rows: list[dict[str, object]]) -> dict[str, object]:
+    """Return the figures of each way, and of each pair of ways what one had right and the other wrong."""
+    kinds = ("all", "word", "blank", "indent")
+    figures: dict[str, object] = {"holes": len(rows)}
+    for kind in kinds:
+        chosen = [row for row in rows if kind in ("all", row["kind"])]
+        for way in WAYS:
+            exact = [row[f"{way}_exact"] for row in chosen]
+            similar = [float(str(row[f"{way}_similarity"])) for row in chosen]
+            figures[f"{kind} {way}"] = {"exact": round(sum(map(bool, exact)) / max(1, len(chosen)), 3),
+                                        "similarity": round(sum(similar) / max(1, len(chosen)), 3)}  # fmt: skip
+    for one, other in (("none", "token"), ("none", "word"), ("token", "word")):
+        gained = sum(bool(row[f"{other}_exact"]) and not row[f"{one}_exact"] for row in rows)
+        lost = sum(bool(row[f"{one}_exact"]) and not row[f"{other}_exact"] for row in rows)
+        figures[f"{one} -> {other}"] = {"gained": gained, "lost": lost, "sign_test_p": _sign_test(gained, lost)}
+    return figures
+
+
+def _sign_test(gained: int, lost: int) -> float:
+    """Return how likely so uneven a split is when both are alike, two-sided."""
+    count, least = gained + lost, min(gained, lost)
+    tail = sum(math.comb(count, number) for number in range(least + 1)) / 2**count
+    return round(min(1.0, 2 * tail), 4)
+
+
+def main() -> None:
+    """Print JSON; write each hole with its answers to a file as they come."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--model", required=True)
+    parser.add_argument("--holes", type=int, default=180)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--order", choices=("psm", "spm"), help="Instead of the model's own.")
+    parser.add_argument("--rows", type=Path, help="Where the answers go, one hole a line.")
+    options = parser.parse_args()
+    bench = Bench(EngineLaunch(model_path=options.model, context_tokens=2048, threads=1), TokenCache())
+    bench.load()
+    rows: list[dict[str, object]] = []
+    for hole in holes_of(options.folder, options.holes, options.seed):
+        row: dict[str, object] = {"kind": hole.kind, "path": hole.path, "before": hole.prefix[-40:], "rest": hole.rest}
+        known: dict[str, str] = {}
+        for way, tail_of in WAYS.items():
+            prompt.tail_of = tail_of  # the one thing that differs
+            same = _ending(bench, hole, tail_of)
+            text = known[same] = known[same] if same in known else answer(bench, hole, options.order)
+            row |= {way: text, f"{way}_exact": text.rstrip() == hole.rest.rstrip(),
+                    f"{way}_similarity": round(Levenshtein.normalized_similarity(text, hole.rest), 4)}  # fmt: skip
+        rows.append(row)
+        if options.rows:
+            with options.rows.open("a", encoding="utf-8") as file:
+                file.write(json.dumps(row) + "\n")
+    sys.stdout.write(json.dumps(summary(rows), indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()

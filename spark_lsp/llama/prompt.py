@@ -1,0 +1,80 @@
+"""A prompt as tokens: part by part, so that equal parts have equal tokens, with the end at the cursor set apart.
+
+Control tokens are only ever taken by their own name. Never decodes.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from spark_lsp.engine.base import Control, Infill, Piece, PromptPart
+from spark_lsp.errors import ModelNoFim
+from spark_lsp.llama.cache import Segment, TokenRun, Tokens
+from spark_lsp.llama.healing import Tail, tail_of
+from spark_lsp.llama.model import TokenCache, Vocabulary
+
+
+@dataclass(frozen=True)
+class PromptTokens:
+    """The tokens of a prompt. With a ``tail`` the segments lack it: it follows all of them, as a begun answer does."""
+
+    segments: tuple[Segment, ...]
+    stable: int
+    """How many leading segments hold the trunk."""
+    is_stable: bool
+    """Whether every piece is stable."""
+    tail: Tail | None = None
+
+    @cached_property
+    def run(self) -> TokenRun:
+        """The whole prompt, the tail as its text is usually written."""
+        return self.ending_in(self.tail.tokens) if self.tail else TokenRun(self.segments, stable=self.stable)
+
+    def ending_in(self, tokens: Tokens) -> TokenRun:
+        """Return the prompt with other tokens at the end in place of the tail's."""
+        return TokenRun([*self.segments, Segment(b"\1" + tokens.tobytes(), tokens)], stable=self.stable)
+
+
+def prompt_tokens(
+    vocabulary: Vocabulary, cache: TokenCache, prompt: Sequence[PromptPart], *, heals: bool = False
+) -> PromptTokens:
+    """Turn a prompt into tokens. With ``heals`` the end of the piece that is marked for it is set apart as the tail.
+
+    Raises:
+        ModelNoFim: a control token is not in the vocabulary.
+    """
+    segments: list[Segment] = []
+    stable, tail = 0, None
+    if vocabulary.begin is not None:
+        segments.append(_control_segment(vocabulary.begin))
+    for part in prompt:
+        if isinstance(part, Control):
+            token = vocabulary.control(part.text)
+            if token is None:
+                raise ModelNoFim(
+                    f"The model has no control token {part.text}.",
+                    fix="Choose a model that was trained to fill in the middle, such as Qwen2.5-Coder.",
+                )
+            segments.append(_control_segment(token))
+        elif part.text:
+            key, tokens = cache.tokens(vocabulary, part.text)
+            if heals and part.heal:
+                tail = tail_of(vocabulary, part.text, tokens)
+            if tail and part.heal:
+                tokens, key = tokens[: len(tokens) - tail.dropped], key + b"\1" + bytes([tail.dropped])
+            if len(tokens):
+                segments.append(Segment(key, tokens))
+            stable = len(segments) if part.stable else stable
+    is_stable = all(part.stable for part in prompt if isinstance(part, Piece))
+    return PromptTokens(tuple(segments), stable, is_stable, tail)
+
+
+def has_trunk(request: Infill) -> bool:
+    """Whether a prompt shows anything of a workspace."""
+    return any(part.stable for part in request.prompt if isinstance(part, Piece))
+
+
+def _control_segment(token: int) -> Segment:
+    return Segment(b"\0" + token.to_bytes(4, "big"), np.array([token], np.int32))

@@ -1,0 +1,290 @@
+"""Token healing with the shipped model: what was typed stays typed, and where its tokens were cut does not matter."""
+
+import time
+from collections.abc import Iterator
+
+import msgspec
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from spark_lsp.engine.base import Chunk, Control, Infill, Piece, PromptPart, Sampling
+from spark_lsp.engine.fim import Order, build_prompt, family_named
+from spark_lsp.llama.bench import Bench
+from spark_lsp.llama.healing import MAX_TAIL_TOKENS, Tail, choose_path, tail_of
+from spark_lsp.llama.model import TokenCache, Vocabulary
+from tests.llama.test_generate import LAUNCH, check, context_of, run
+
+pytestmark = pytest.mark.model
+
+PREFIX = "class Book:\n    def __init__(self, title, author):\n        self.title = title\n        self."
+SUFFIX = "\n\n\ndef main():\n    pass\n"
+
+
+@pytest.fixture(scope="module")
+def bench() -> Iterator[Bench]:
+    made = Bench(LAUNCH, TokenCache())
+    made.load()
+    yield made
+    made.unload()
+
+
+@pytest.fixture(scope="module")
+def vocabulary(bench: Bench) -> Vocabulary:
+    assert bench.vocabulary is not None
+    return bench.vocabulary
+
+
+def prompt_of(prefix: str, order: Order = "spm", *, heals: bool = True) -> tuple[PromptPart, ...]:
+    family = family_named("qwen2.5-coder")
+    assert family is not None
+    parts = build_prompt(family, order, repository="", blocks=(), current_path="a.py", prefix=prefix, suffix=SUFFIX)
+    return parts if heals else tuple(Piece(part.text) if isinstance(part, Piece) else part for part in parts)
+
+
+def chunks_of(bench: Bench, request: Infill) -> list[Chunk]:
+    """Every chunk of an answer, one for each step that brought one."""
+    generation = bench.generation(request, time.perf_counter())
+    chunks = []
+    while (stop := generation.step()) is None:
+        check(context_of(bench))
+        chunk = generation.take()
+        chunks += [chunk] if chunk else []
+    chunks.append(generation.last_chunk(stop))
+    generation.close()
+    return chunks
+
+
+def answer(bench: Bench, prefix: str, order: Order = "spm", tokens: int = 8) -> str:
+    return "".join(chunk.text for chunk in chunks_of(bench, Infill(prompt_of(prefix, order), tokens)))
+
+
+@pytest.mark.parametrize(
+    ("text", "end"),
+    [
+        ("entry.am", ".am"),
+        ("total = entry", " entry"),
+        ("return ", " "),
+        ("if x:\n    ", "    "),
+        ("if x:\n", ":\n"),
+        ("print(", "("),
+        ("self.", "."),
+        ("", ""),
+        ("x = '漢字", "'漢字"),
+        ("é", "é"),
+        ("x" * 100, ""),  # longer than any tail
+    ],
+)
+def test_the_last_word_is_the_tail(vocabulary: Vocabulary, text: str, end: str) -> None:
+    tail = tail_of(vocabulary, text, vocabulary.tokenize(text))
+    found = tail.text.decode("utf-8", "replace") if tail else ""
+    # A token may hold more than the word, so the tail may begin before it.
+    assert found.endswith(end)
+    assert bool(found) == bool(end)
+    assert text.endswith(found)
+
+
+@given(st.text("ab._( \n\té漢🦎", max_size=40))
+def test_the_kept_tokens_and_the_tail_give_the_text_back(vocabulary: Vocabulary, text: str) -> None:
+    tokens = vocabulary.tokenize(text)
+    tail = tail_of(vocabulary, text, tokens)
+    if tail is None:
+        return
+    kept = b"".join(vocabulary.piece(int(token)) for token in tokens[: len(tokens) - tail.dropped])
+    assert kept + tail.text == text.encode()
+    usual = b"".join(vocabulary.piece(int(token)) for token in tail.tokens)
+    assert usual in (tail.text, tail.text[:-1])
+    assert len(tail.tokens) <= MAX_TAIL_TOKENS
+    assert kept.decode() + tail.text.decode() == text  # neither begins in the middle of a character
+
+
+@pytest.mark.parametrize(
+    "prefix", [b"a", b" re", b"\n", b"    ", "é".encode(), "漢".encode()[:2], b"\xff", b"\xf0\x9f"]
+)
+def test_beginning_with_finds_all_tokens_of_text(vocabulary: Vocabulary, prefix: bytes) -> None:
+    expected = [token for token in range(vocabulary.size) if vocabulary.piece(token).startswith(prefix)]
+    assert sorted(vocabulary.beginning_with(prefix).tolist()) == expected
+    assert not any(vocabulary.is_control(token) for token in expected)
+
+
+@settings(max_examples=30, deadline=None)
+@given(text=st.sampled_from(["entry.am", "return ", "x:\n        ", "_acc", "'漢"]), seed=st.integers(0, 1000))
+def test_the_likeliest_path_counts(vocabulary: Vocabulary, text: str, seed: int) -> None:
+    tail = tail_of(vocabulary, text, vocabulary.tokenize(text))
+    assert tail is not None
+    rows = np.random.default_rng(seed).normal(0, 4, (len(tail.tokens) + 1, vocabulary.size)).astype(np.float32)
+    path = choose_path(vocabulary, tail, lambda row: rows[row], Sampling())
+    every = paths(vocabulary, tail, rows)
+    best = max(every, key=lambda key: every[key])
+    assert (path.kept, path.token) == best
+    assert path.probability == pytest.approx(every[best] / sum(every.values()), rel=1e-3)
+    if path.token is not None:
+        piece = vocabulary.piece(path.token)
+        before = b"".join(vocabulary.piece(int(token)) for token in tail.tokens[: path.kept])
+        assert len(before) + path.typed == len(tail.text)
+        assert before + piece[: path.typed] == tail.text
+    hot = Sampling(temperature=1.0, seed=seed)
+    drawn = choose_path(vocabulary, tail, lambda row: rows[row], hot)
+    assert (drawn.kept, drawn.token) in every
+    assert drawn == choose_path(vocabulary, tail, lambda row: rows[row], hot)
+
+
+def paths(vocabulary: Vocabulary, tail: Tail, rows: np.ndarray) -> dict[tuple[int, int | None], float]:
+    """Every way to write a tail and its probability, by looking at each token."""
+    shares = np.exp(rows.astype(np.float64))
+    shares /= shares.sum(axis=1, keepdims=True)
+    before, rest = 1.0, tail.text
+    found: dict[tuple[int, int | None], float] = {}
+    for kept, token in enumerate([*tail.tokens.tolist(), -1]):
+        if not rest:
+            found[kept, None] = before
+            break
+        for other in range(vocabulary.size):
+            if vocabulary.piece(other).startswith(rest) and other != token:
+                found[kept, other] = before * shares[kept, other]
+        before *= shares[kept, token]
+        rest = rest[len(vocabulary.piece(token)) :]
+    return found
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(cut=st.integers(0, 40), order=st.sampled_from(["psm", "spm"]))
+def test_a_cut_in_what_the_model_writes_changes_nothing(
+    bench: Bench, vocabulary: Vocabulary, cut: int, order: Order
+) -> None:
+    """Where the model writes the typed part in one token itself, it says the same behind any cut of that token."""
+    chunks = chunks_of(bench, Infill(prompt_of(PREFIX, order), 12))
+    pieces = [chunk.text for chunk in chunks if chunk.text]
+    whole = "".join(pieces)
+    cut %= len(whole)
+    begun = next(number for number in range(len(pieces)) if len("".join(pieces[: number + 1])) > cut)
+    start = len("".join(pieces[:begun]))
+    typed = whole[start:cut]
+    if not typed.strip() or not typed.isalpha():
+        return
+    prefix = PREFIX + whole[:cut]
+    tail = tail_of(vocabulary, prefix, vocabulary.tokenize(prefix))
+    if tail is None or tail.text.decode() != typed:
+        return  # the tail holds more than the token, so other ways to write it may be likelier
+    said = answer(bench, prefix, order, 12)
+    expected = whole[cut:]
+    assert said[: len(pieces[begun]) - len(typed)] == expected[: len(pieces[begun]) - len(typed)]
+
+
+@pytest.mark.parametrize("order", ["psm", "spm"])
+@pytest.mark.parametrize("typed", ["title", "ti", "t", "", "title = ", "title =", "title\n        "])
+def test_the_typed_text_is_never_said_again(bench: Bench, order: Order, typed: str) -> None:
+    chunks = chunks_of(bench, Infill(prompt_of(PREFIX + typed, order), 8))
+    text = "".join(chunk.text for chunk in chunks)
+    scores = [score for chunk in chunks for score in chunk.scores]
+    assert sum(length for length, _ in scores) == len(text)
+    assert len(scores) == sum(chunk.tokens for chunk in chunks) <= 8
+    assert all(0 < probability <= 1 for _, probability in scores)
+    usage = chunks[-1].usage
+    assert usage is not None
+    assert usage.prompt_tokens == usage.cached_tokens + usage.prefill_tokens
+
+
+@pytest.mark.parametrize("order", ["psm", "spm"])
+@pytest.mark.parametrize("typed", ["title = '漢", "# é", "# 🦎", "title = 'Žlu", "# naïve", "# 漢字 "])
+def test_characters_of_many_bytes_stay_whole(bench: Bench, order: Order, typed: str) -> None:
+    assert not answer(bench, PREFIX + typed, order).startswith("�")
+
+
+@pytest.mark.parametrize("prefix", ["", "\n", " ", "x"])
+def test_hardly_any_prefix(bench: Bench, prefix: str) -> None:
+    for order in ("psm", "spm"):
+        run(bench.generation(Infill(prompt_of(prefix, order), 4), time.perf_counter()), context_of(bench))
+
+
+@pytest.mark.parametrize("order", ["psm", "spm"])
+@pytest.mark.parametrize("typed", ["", "au", "author = a", "author = author\n        "])
+def test_drafts_change_nothing(bench: Bench, order: Order, typed: str) -> None:
+    request = Infill(prompt_of(PREFIX + typed, order), 16)
+    plain = "".join(chunk.text for chunk in chunks_of(bench, msgspec.structs.replace(request, speculate=False)))
+    assert "".join(chunk.text for chunk in chunks_of(bench, request)) == plain
+
+
+@pytest.mark.parametrize("order", ["psm", "spm"])
+def test_answers_in_turns_are_as_alone(bench: Bench, order: Order) -> None:
+    context = context_of(bench)
+    requests = [Infill(prompt_of(PREFIX + typed, order), 8) for typed in ("ti", "author = ", "title\n    ")]
+    context.clear()
+    alone = [run(bench.generation(request, time.perf_counter()), context) for request in requests]
+    turns = [bench.generation(request, time.perf_counter()) for request in requests]
+    texts = [""] * len(turns)
+    running = set(range(len(turns)))
+    while running:
+        for at in sorted(running):
+            for tail in range(1, 5):
+                context.truncate(tail, 0)  # as when other answers need the cells
+            stop = turns[at].step()
+            check(context)
+            if stop is not None:
+                texts[at] += turns[at].last_chunk(stop).text
+                turns[at].close()
+                running.remove(at)
+        if not any(len(mirror) for mirror in context.mirrors):
+            continue
+        break
+    for at in sorted(running):
+        texts[at] += run(turns[at], context)
+    assert texts == alone
+
+
+@pytest.mark.parametrize("order", ["psm", "spm"])
+def test_an_aborted_decode_goes_on(bench: Bench, order: Order) -> None:
+    context = context_of(bench)
+    request = Infill(prompt_of(PREFIX + "auth", order), 6)
+    context.clear()
+    whole = run(bench.generation(request, time.perf_counter()), context)
+    context.clear()
+    generation = bench.generation(request, time.perf_counter())
+    context.abort.set()
+    assert generation.step() is None
+    context.abort.clear()
+    assert run(generation, context) == whole
+
+
+@pytest.mark.parametrize("order", ["psm", "spm"])
+def test_a_key_in_a_word_reads_only_the_word(bench: Bench, order: Order) -> None:
+    """All before the word, and in this order all behind it too, is what the last key read."""
+    context_of(bench).clear()
+    word = "author"
+    for cut in range(1, len(word)):
+        usage = chunks_of(bench, Infill(prompt_of(PREFIX + word[:cut], order), 2))[-1].usage
+        assert usage is not None
+        assert cut == 1 or usage.prefill_tokens <= 5
+
+
+def test_a_prompt_that_was_only_read_is_cached(bench: Bench) -> None:
+    context_of(bench).clear()
+    for order in ("psm", "spm"):
+        prompt = prompt_of(PREFIX + "autho", order)
+        chunks_of(bench, Infill(prompt, 0))
+        usage = chunks_of(bench, Infill(prompt, 2))[-1].usage
+        assert usage is not None
+        assert usage.prefill_tokens <= 4
+
+
+def test_a_grammar_is_not_healed(bench: Bench) -> None:
+    request = Infill(prompt_of(PREFIX + "auth"), 8, sampling=Sampling(grammar='root ::= "or!"'))
+    assert "".join(chunk.text for chunk in chunks_of(bench, request)) == "or!"
+
+
+def test_candidates_go_on_behind_the_typed_text(bench: Bench) -> None:
+    prompt = prompt_of(PREFIX + "auth")
+    texts = set()
+    for seed in range(6):
+        chunks = chunks_of(bench, Infill(prompt, 6, sampling=Sampling(temperature=0.8, seed=seed)))
+        texts.add("".join(chunk.text for chunk in chunks))
+    assert len(texts) > 1
+    assert any(text.startswith("or") for text in texts)
+
+
+def test_only_text_that_is_marked_is_healed(bench: Bench) -> None:
+    run(bench.generation(Infill((Control("<|fim_prefix|>"), Piece("retu")), 2), time.perf_counter()), context_of(bench))
+    generation = bench.generation(Infill((Piece("retu"),), 2), time.perf_counter())
+    assert generation._tail is None
+    generation.close()
