@@ -110,6 +110,8 @@ class Context:
         """How many tokens the library computes at once, and so the most that is worth giving it at once."""
         self.has_tiles = not plan.on_gpu and not plan.plain_attention
         """Whether attention is computed as the processor backend fuses it, which favours batches of a whole tile."""
+        self.can_abort = not plan.on_gpu
+        """Whether the flag stops a running decode; GPU backends do not look at it."""
         self.pays_for_all = plan.plain_attention
         """Whether a decode costs in proportion to all cells in use, not only to those of its own sequence."""
         self.prompt_tokens = plan.prompt_tokens

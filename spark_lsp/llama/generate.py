@@ -91,6 +91,7 @@ class Generation:
         self._generated: list[int] = []
         self._written = np.empty(self._most_tokens, np.int32)
         self._is_close = False
+        self._is_idle = False
         self._cached: int | None = None
         self._counts = {"prefill": 0, "restored": 0, "drafted": 0, "accepted": 0, "steps": 0}
         self._first_token_ms = 0.0
@@ -103,8 +104,10 @@ class Generation:
         self._chooser.close()
         self._pool.leave(self)
 
-    def step(self) -> StopCause | None:
+    def step(self, *, is_idle: bool = False) -> StopCause | None:
         """Make one decode and, when the whole prompt is in, choose what is certain. Return why the answer ends, if so.
+
+        ``is_idle``: nobody has waited for an answer for a while, so background work may use the whole machine.
 
         Raises:
             EngineFailed: the library refused or failed.
@@ -112,6 +115,7 @@ class Generation:
         """
         if self._context.handle is None:
             raise EngineStarting("The model was unloaded in the middle of the answer; the next request loads it again.")
+        self._is_idle = is_idle
         before_s = self._context.computed_s
         try:
             return self._step()
@@ -204,9 +208,11 @@ class Generation:
         resident = self._room_for_tile(resident)
         if self._most_tokens and not self._generated:  # all rows come of one decode
             resident = context.truncate(self._seat, min(resident, len(self._run) - self._rows))
-        is_background = self._request.priority >= BACKGROUND
+        is_background = self._request.priority >= BACKGROUND and not self._is_idle
         depth = context.attended(self._seat)
         limit = context.rates.chunk_tokens(depth, context.ubatch_tokens, is_background=is_background)
+        if self._request.priority >= BACKGROUND and not is_background and context.can_abort:
+            limit = context.ubatch_tokens  # a key that comes after all waits for one node of its graph
         batch = self._run.tokens[resident : self._batch_end(resident, limit)]
         is_last = resident + len(batch) == len(self._run) and self._most_tokens > 0 and not self._generated
         self._pool.make_room(len(batch), self._seat)

@@ -21,6 +21,10 @@ from spark_lsp.llama.generate import BACKGROUND, Generation
 
 QUIET_S: Final = 0.3
 """Time after an answer in which background work leaves the cores alone: the next key is near (design/engine.md, 10)."""
+UNATTENDED_S: Final = 2.0
+"""Time after an answer in which background work keeps to half of the cores and short batches. Later the user reads or
+is away: then it takes all cores and whole micro-batches, which read two to four times as many tokens a second. A key
+that comes after all aborts the batch."""
 IDLE_S: Final = 10.0
 """Time without any work after which trunks are saved to disk."""
 
@@ -251,6 +255,10 @@ class Scheduler:
         cost_ms = self._bench.read_cost().at(self._bench.resident_tokens())
         return BATCH_TOKENS * cost_ms / 1000 if cost_ms else math.inf
 
+    def _is_unattended(self) -> bool:
+        """Whether nobody has waited for an answer for a while."""
+        return time.perf_counter() - self._foreground_at >= UNATTENDED_S
+
     def _advance(self, job: Job) -> bool:
         """Make one step of a job and tell what it brought; whether it goes on."""
         try:
@@ -258,7 +266,7 @@ class Scheduler:
                 job.generation = self._bench.generation(job.request, job.received)
             stop = job.stop
             if stop is None and job.generation is not None:
-                stop = job.generation.step()
+                stop = job.generation.step(is_idle=self._is_unattended())
         except SparkError as error:
             self._finish(job)
             job.fail(error)

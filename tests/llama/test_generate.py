@@ -15,11 +15,11 @@ from spark_lsp.errors import EngineFailed, SparkError
 from spark_lsp.llama.bench import Bench
 from spark_lsp.llama.context import SCRATCH, SEQUENCES, Context
 from spark_lsp.llama.fit import BATCH_TOKENS, plan_of
-from spark_lsp.llama.generate import Generation
+from spark_lsp.llama.generate import BACKGROUND, Generation
 from spark_lsp.llama.model import GgufModel, TokenCache
 from spark_lsp.llama.opening import shape_of
-from spark_lsp.llama.rates import TILE_TOKENS
-from spark_lsp.llama.scheduler import Job, Scheduler
+from spark_lsp.llama.rates import CHUNK_MS, TILE_TOKENS
+from spark_lsp.llama.scheduler import UNATTENDED_S, Job, Scheduler
 from spark_lsp.llama.threads import CoreShare, threads_for
 from spark_lsp.llama.wire import EngineLaunch
 from tests.llama.gguf_files import SHIPPED
@@ -129,6 +129,24 @@ def test_a_few_tokens_are_read_as_a_whole_tile_where_that_is_quicker(
     assert (usage.prefill_tokens, usage.cached_tokens) == (read_tokens, 344 - read_tokens)
     context.clear()
     assert run(bench.generation(Infill(tuple(words), 1), time.perf_counter()), context) == warm
+
+
+@pytest.mark.parametrize(("is_idle", "share"), [(True, 1.0), (False, 0.5)])
+def test_background_reading_takes_the_whole_machine_while_nobody_waits(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, *, is_idle: bool, share: float
+) -> None:
+    context = context_of(bench)
+    context.clear()
+    monkeypatch.setattr(context, "_share", CoreShare(2, fixed=True))
+    monkeypatch.setattr(context.rates, "learn", lambda *_: None)
+    monkeypatch.setattr(context.rates, "read_cost", ReadCost(CHUNK_MS / TILE_TOKENS, 0.0))  # a tile takes a whole chunk
+    request = Infill((Piece(" a" * 1000, stable=True),), 0, priority=BACKGROUND)
+    generation = bench.generation(request, time.perf_counter())
+    assert generation.step(is_idle=is_idle) is None
+    assert len(context.mirrors[generation._seat]) == (context.ubatch_tokens if is_idle else TILE_TOKENS)
+    assert context._threads == 2 * share
+    generation.close()
+    context.clear()
 
 
 def test_two_answers_taken_in_turns_are_as_alone(bench: Bench) -> None:
@@ -261,6 +279,15 @@ def test_the_scheduler_ends_every_job_exactly_once() -> None:
     assert stops[-1] == "deadline"
     assert stops[4] is stops[5] is None
     assert not scheduler.busy
+
+
+def test_background_work_holds_back_for_a_while_after_an_answer() -> None:
+    scheduler = Scheduler(Bench(LAUNCH, TokenCache()))
+    assert scheduler._is_unattended()
+    scheduler._foreground_at = time.perf_counter()
+    assert not scheduler._is_unattended()
+    scheduler._foreground_at -= UNATTENDED_S
+    assert scheduler._is_unattended()
 
 
 def test_threads_follow_what_others_leave() -> None:
