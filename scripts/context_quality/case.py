@@ -1,0 +1,106 @@
+"""A hole as a request sees it: the document without what is missing, the window around the cursor, the index."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from scripts.context_quality.holes import Hole
+from scripts.context_quality.model import Model
+from scripts.context_quality.packages import Package, unpack
+from spark_lsp.context.pieces import Heads
+from spark_lsp.context.sources import Cursor
+from spark_lsp.context.tokens import TokenCounter
+from spark_lsp.context.window import Window, choose_window
+from spark_lsp.index.recent import Recent
+from spark_lsp.index.store import Index
+from spark_lsp.index.view import IndexView
+from spark_lsp.text.document import Snapshot
+
+
+@dataclass(frozen=True, slots=True)
+class Sizes:
+    """The window, the same in all modes, and what other files may have, in tokens."""
+
+    before: int
+    after: int
+    context: int
+
+
+@dataclass(frozen=True)
+class Case:
+    """A hole with all that a mode may look at."""
+
+    hole: Hole
+    missing: str
+    snapshot: Snapshot
+    window: Window
+    cursor: Cursor
+    sizes: Sizes
+    counter: TokenCounter
+
+    @property
+    def view(self) -> IndexView:
+        """The index, which holds the document as it stands."""
+        return self.cursor.view
+
+    @property
+    def prefix(self) -> str:
+        """What the window shows before the cursor, without the blank that belongs to the next word's token."""
+        return self.window.prefix.text(self.snapshot.text).removesuffix(self._blank)
+
+    @property
+    def expected(self) -> str:
+        """What is missing, with that blank: so a prompt never ends in the middle of a token between two words."""
+        return self._blank + self.missing
+
+    @property
+    def _blank(self) -> str:
+        return " " if self.window.prefix.text(self.snapshot.text).endswith(" ") else ""
+
+    @property
+    def suffix(self) -> str:
+        """What it shows after the cursor."""
+        return self.window.suffix.text(self.snapshot.text)
+
+
+@dataclass(slots=True)
+class Workspace:
+    """One package with its index."""
+
+    package: Package
+    index: Index
+    root: Path
+    counter: TokenCounter
+    recent: Recent = field(default_factory=Recent)
+    heads: Heads = field(default_factory=Heads)
+
+    @classmethod
+    def of(cls, package: Package, folder: Path, model: Model) -> "Workspace":
+        """Unpack and index a package."""
+        root = unpack(package, folder)
+        index = Index(root)
+        index.refresh()
+        return cls(package, index, root, TokenCounter(model))  # type: ignore[arg-type]
+
+    @contextmanager
+    def without(self, hole: Hole) -> Iterator[Snapshot]:
+        """Let the index see the document without what is missing."""
+        text = self.index.view().files[hole.path].text
+        bare = text[: hole.start] + text[hole.end :]
+        self.index.update(hole.path, bare)
+        yield Snapshot(f"file:///{hole.path}", self.root / hole.path, 1, hole.language, bare)
+        self.index.update(hole.path, None)
+
+    async def case(self, hole: Hole, snapshot: Snapshot, missing: str, sizes: Sizes) -> Case:
+        """Return the case of a hole; call it while the index does not see what is missing."""
+        window = await choose_window(
+            self.counter,
+            snapshot.text,
+            snapshot.lines,
+            hole.start,
+            prefix_tokens=sizes.before,
+            suffix_tokens=sizes.after,
+        )
+        cursor = Cursor(snapshot, hole.path, hole.start, self.index.view(), self.recent, heads=self.heads)
+        return Case(hole, missing, snapshot, window, cursor, sizes, self.counter)

@@ -1,0 +1,135 @@
+"""Layouts that were tried beside the product's own: other choices and other cuts of what the ranking finds."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from scripts.context_quality.case import Case
+from scripts.context_quality.modes import Select, jaccard, packer, within
+from spark_lsp.context.segment import Segment
+from spark_lsp.engine.fim import FimFamily
+from spark_lsp.index.alike import windows_alike
+from spark_lsp.index.near import words_around
+from spark_lsp.index.rank import RankedDefinition, rank_definitions
+from spark_lsp.index.symbols import Definition
+from spark_lsp.index.view import FileEntry
+from spark_lsp.index.windows import WINDOW_LINES
+from spark_lsp.text.document import LineTable
+
+CLASS_LIKE = frozenset({"class", "interface", "enum", "type"})
+SHORT_BODY_LINES = 12
+
+
+def ranked(case: Case, limit: int = 60) -> list[RankedDefinition]:
+    """Return what the product's ranking finds for the cursor."""
+    cursor = case.cursor
+    return rank_definitions(
+        case.view, path=cursor.path, text=cursor.snapshot.text, offset=cursor.offset,
+        language=cursor.snapshot.language, limit=limit,
+    )  # fmt: skip
+
+
+def unit_of(entry: FileEntry, definition: Definition) -> Definition:
+    """Return the class around a member, or the definition itself."""
+    outer = definition.container
+    while outer:
+        for each in entry.symbols.definitions:
+            if each.qualified_name == outer and each.kind in CLASS_LIKE:
+                return each
+        outer = outer.rpartition(".")[0]
+    return definition
+
+
+def outline(entry: FileEntry, unit: Definition, *, body: bool) -> tuple[str, int]:
+    """Return a definition's outline and its first line: a class with the heads of its members, or a function's head."""
+    text = entry.text
+    lines = LineTable.of(text)
+    first, last = lines.line_of(unit.span.start), lines.line_of(max(unit.span.start, unit.span.end - 1))
+    if (body and last - first < SHORT_BODY_LINES) or last - first < 3:
+        return text[lines.starts[first] : lines.ends[last]], first
+    members = [
+        each for each in entry.symbols.definitions
+        if each == unit or (each.container == unit.qualified_name and unit.kind in CLASS_LIKE)
+    ]  # fmt: skip
+    shown: set[int] = set()
+    for each in members:
+        start, end = lines.line_of(each.signature_span.start), lines.line_of(max(0, each.signature_span.end - 1))
+        shown.update(range(start, min(end, start + 7) + 1))
+    return "\n".join(text[lines.starts[line] : lines.ends[line]] for line in sorted(shown)), first
+
+
+async def outlines(case: Case, family: FimFamily, *, body: bool = False, most: int = 12) -> list[Segment]:
+    """Show the classes and functions that the ranking finds, whole classes in outline, the likeliest last."""
+    return await _units(case, family, case.sizes.context, body=body, most=most)
+
+
+async def _units(case: Case, family: FimFamily, tokens: int, *, body: bool, most: int) -> list[Segment]:
+    taken: dict[tuple[str, int], Segment] = {}
+    for each in ranked(case):
+        entry = case.view.files[each.path]
+        unit = unit_of(entry, each.definition)
+        key = (each.path, unit.span.start)
+        if key not in taken:
+            text, line = outline(entry, unit, body=body)
+            taken[key] = Segment(each.path, text, "definition", "", each.score, start_line=line + 1, end_line=line + 1)
+        if len(taken) >= most:
+            break
+    chosen = await within(case, family, list(taken.values()), tokens=tokens, most_share=0.5)
+    return grouped(chosen)
+
+
+def grouped(segments: Sequence[Segment]) -> list[Segment]:
+    """Join the pieces of one file, the file with the best piece last; within a file in the order of its lines."""
+    by_path: dict[str, list[Segment]] = {}
+    for each in segments:
+        by_path.setdefault(each.path, []).append(each)
+    joined = []
+    for path, group in by_path.items():
+        ordered = sorted(group, key=lambda each: each.start_line)
+        best = max(each.score for each in group)
+        joined.append(replace(ordered[0], path=path, text="\n".join(each.text for each in ordered), score=best))
+    return sorted(joined, key=lambda each: each.score)
+
+
+async def outlines_with_bodies(case: Case, family: FimFamily) -> list[Segment]:
+    """Show outlines, and short definitions whole."""
+    return await outlines(case, family, body=True)
+
+
+async def few(case: Case, family: FimFamily) -> list[Segment]:
+    """Show no more than four of them."""
+    return await outlines(case, family, body=True, most=4)
+
+
+async def outlines_and_windows(case: Case, family: FimFamily) -> list[Segment]:
+    """Show outlines with one half of the room and windows that are alike with the other."""
+    half = replace(case, sizes=replace(case.sizes, context=case.sizes.context // 2))
+    windows = await jaccard(half, family)
+    return [*await _units(case, family, case.sizes.context // 2, body=False, most=12), *windows]
+
+
+async def windows(case: Case, family: FimFamily, tokens: int | None = None) -> list[Segment]:
+    """Show the twenty lines of other files that share the rarest words, by the index's own tables."""
+    near = words_around(case.snapshot.text, case.hole.start).near
+    chosen = []
+    for each in windows_alike(case.view.postings, near, case.hole.path, 12):
+        text = case.view.files[each.path].text.split("\n")
+        first = each.window * WINDOW_LINES
+        lines = "\n".join(text[first : first + WINDOW_LINES])
+        chosen.append(Segment(each.path, lines, "recent", "", each.score, start_line=first + 1, end_line=first + 20))
+    return (await within(case, family, chosen, tokens=tokens))[::-1]
+
+
+async def packer_and_windows(case: Case, family: FimFamily) -> list[Segment]:
+    """Show what the packer shows in half of the room, and windows behind it."""
+    half = replace(case, sizes=replace(case.sizes, context=case.sizes.context // 2))
+    return [*await packer(half, family), *await windows(case, family, case.sizes.context // 2)]
+
+
+TRIED: dict[str, Select] = {
+    "outlines": outlines,
+    "bodies": outlines_with_bodies,
+    "few": few,
+    "outlines-windows": outlines_and_windows,
+    "windows": windows,
+    "packer-windows": packer_and_windows,
+}

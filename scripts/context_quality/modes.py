@@ -1,0 +1,132 @@
+"""What the modes show of other files: functions from a case to pieces, in prompt order, within the context's tokens."""
+
+import re
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
+
+from scripts.context_quality.case import Case
+from spark_lsp.context.budget import Budget
+from spark_lsp.context.pack import Layout, pack
+from spark_lsp.context.pieces import count_candidates
+from spark_lsp.context.segment import Segment
+from spark_lsp.context.sources import gather
+from spark_lsp.context.trunk import build_trunk, count_segments, whole_file
+from spark_lsp.engine.fim import FimFamily
+from spark_lsp.index.rank import frozen_order
+from spark_lsp.index.sight import seen_files
+
+WINDOW_LINES, WINDOW_STEP = 20, 10  # RepoCoder's
+_WORD = re.compile(r"[^\W\d]\w*")
+
+Select = Callable[[Case, FimFamily], Awaitable[list[Segment]]]
+
+
+async def nothing(_case: Case, _family: FimFamily) -> list[Segment]:
+    """Show nothing."""
+    return []
+
+
+async def packer(case: Case, family: FimFamily, trunk_share: float = 0.0) -> list[Segment]:
+    """Show what the product's own packer shows of other files."""
+    sizes = case.sizes
+    trunk_tokens = int(sizes.context * trunk_share)
+    total = sizes.before + sizes.after + sizes.context + 40  # names and control tokens are no context
+    budget = Budget(total, trunk_tokens, sizes.context - trunk_tokens, sizes.before, sizes.after)
+    trunk: Sequence[Segment] = ()
+    if trunk_tokens:
+        order = frozen_order(case.view)
+        trunk = await build_trunk(
+            case.view, case.counter, family, budget_tokens=trunk_tokens, whole_tokens=0, order=order, frozen=order,
+            leave_out=[case.hole.path],
+        )  # fmt: skip
+    found = await count_candidates(gather(case.cursor), case.counter)
+    layout = Layout(family, "psm", case.hole.package)
+    packed = await pack(case.cursor, layout, case.counter, budget, trunk=trunk, found=found)
+    return [each for each in packed.segments if each.kind not in {"header", "prefix", "suffix"}]
+
+
+async def with_trunk(case: Case, family: FimFamily) -> list[Segment]:
+    """Show what the packer shows, half of it the trunk."""
+    return await packer(case, family, 0.5)
+
+
+async def imported(case: Case, family: FimFamily) -> list[Segment]:
+    """Show the files that this one imports, whole, the last one cut where the room ends."""
+    paths = seen_files(case.view, case.hole.path, case.hole.language)
+    files = [whole for path in paths if (whole := whole_file(path, case.view.files[path]))]
+    return (await within(case, family, files, is_cut=True))[::-1]
+
+
+async def jaccard(case: Case, family: FimFamily) -> list[Segment]:
+    """Show windows of 20 lines of other files that have most words in common with the 20 lines before the cursor."""
+    before = case.snapshot.text[: case.hole.start].splitlines()[-WINDOW_LINES:]
+    query = set(_WORD.findall("\n".join(before)))
+    scored: list[tuple[float, Segment]] = []
+    for path, windows in _windows(case).items():
+        for segment, words in windows:
+            score = len(words & query) / max(1, len(words | query))
+            scored.append((score, replace(segment, path=path, score=score)))
+    scored.sort(key=lambda each: -each[0])
+    chosen: list[Segment] = []
+    for _, segment in scored[:60]:
+        if not any(each.path == segment.path and each.end_line >= segment.start_line and
+                   each.start_line <= segment.end_line for each in chosen):  # fmt: skip
+            chosen.append(segment)
+    return (await within(case, family, chosen))[::-1]
+
+
+_KEPT: dict[tuple[str, str], list[tuple[Segment, set[str]]]] = {}
+
+
+def _windows(case: Case) -> dict[str, list[tuple[Segment, set[str]]]]:
+    found = {}
+    for path, entry in case.view.files.items():
+        if path == case.hole.path or entry.language != case.hole.language:
+            continue
+        key = (path, entry.content_hash)
+        if key not in _KEPT:
+            lines = entry.text.splitlines()
+            _KEPT[key] = []
+            for first in range(0, max(1, len(lines) - WINDOW_STEP), WINDOW_STEP):
+                text = "\n".join(lines[first : first + WINDOW_LINES])
+                last = min(len(lines), first + WINDOW_LINES)
+                segment = Segment(path, text, "recent", "alike", start_line=first + 1, end_line=last)
+                _KEPT[key].append((segment, set(_WORD.findall(text))))
+        found[path] = _KEPT[key]
+    return found
+
+
+async def within(
+    case: Case,
+    family: FimFamily,
+    segments: Sequence[Segment],
+    *,
+    is_cut: bool = False,
+    tokens: int | None = None,
+    most_share: float = 1.0,
+) -> list[Segment]:
+    """Take segments, best first, while they fit; of the first that does not, as many lines as fit where asked to."""
+    left = case.sizes.context if tokens is None else tokens
+    chosen: list[Segment] = []
+    for segment in segments:
+        (counted,) = await count_segments([segment], case.counter, family)
+        while is_cut and counted.tokens > left and counted.text:
+            lines = counted.text.split("\n")
+            kept = int(len(lines) * left / counted.tokens * 0.95)
+            cut = replace(counted, text="\n".join(lines[: min(kept, len(lines) - 1)]))
+            (counted,) = await count_segments([cut], case.counter, family)
+        if counted.tokens <= min(left, most_share * case.sizes.context) and counted.text.strip():
+            chosen.append(counted)
+            left -= counted.tokens
+        if left < 24 or (is_cut and counted.text != segment.text):
+            break
+    return chosen
+
+
+SELECT: dict[str, Select] = {
+    "none": nothing,
+    "packer": packer,
+    "packer-trunk": with_trunk,
+    "imported": imported,
+    "jaccard": jaccard,
+}

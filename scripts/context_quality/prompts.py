@@ -1,0 +1,94 @@
+"""How the chosen pieces are laid out around the window: the ways that a prompt can say where a piece comes from."""
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields, replace
+
+from scripts.context_quality.case import Case
+from spark_lsp.context.segment import Segment
+from spark_lsp.context.trunk import block_of
+from spark_lsp.engine.base import PromptPart
+from spark_lsp.engine.fim import FimFamily, Order, build_prompt
+from spark_lsp.text.language import LANGUAGES
+from spark_lsp.text.syntax import parse
+
+LayOut = Callable[[Case, FimFamily, Order, Sequence[Segment]], tuple[PromptPart, ...]]
+
+
+def in_repository(case: Case, family: FimFamily, order: Order, segments: Sequence[Segment]) -> tuple[PromptPart, ...]:
+    """The family's own way: its tokens for repository and files."""
+    return build_prompt(
+        family,
+        order,
+        repository=case.hole.package if segments else "",
+        blocks=[block_of(each) for each in segments],
+        current_path=case.hole.path,
+        prefix=case.prefix,
+        suffix=case.suffix,
+    )
+
+
+def in_comments(case: Case, family: FimFamily, order: Order, segments: Sequence[Segment]) -> tuple[PromptPart, ...]:
+    """Paths in comments and the pieces as code, all in front of the file in the prefix."""
+    mark = LANGUAGES[case.hole.language].line_comment
+    pieces = "".join(f"{mark} {each.path}\n{each.text.rstrip()}\n\n" for each in segments)
+    head = f"{pieces}{mark} {case.hole.path}\n" if segments else ""
+    return build_prompt(
+        family, order, repository="", blocks=[], current_path="", prefix=head + case.prefix, suffix=case.suffix
+    )
+
+
+def as_comments(case: Case, family: FimFamily, order: Order, segments: Sequence[Segment]) -> tuple[PromptPart, ...]:
+    """Everything of other files commented out, in front of the file in the prefix, as in CrossCodeEval's prompts."""
+    mark = LANGUAGES[case.hole.language].line_comment
+    lines = [f"{mark} Relevant code from other files of this repository:"] if segments else []
+    for each in segments:
+        lines += [f"{mark} {each.path}", *(f"{mark} {line}".rstrip() for line in each.text.rstrip().split("\n")), mark]
+    head = "".join(f"{line}\n" for line in lines)
+    return build_prompt(
+        family, order, repository="", blocks=[], current_path="", prefix=head + case.prefix, suffix=case.suffix
+    )
+
+
+_IMPORTS = re.compile("^(import|use|package|future_import)")
+
+
+def imports_of(case: Case) -> str:
+    """Return the file's imports of names of the workspace that stand before the window."""
+    text = case.snapshot.text[: case.window.prefix.start]
+    syntax = parse(LANGUAGES[case.hole.language], case.snapshot.text)
+    if syntax is None:
+        return ""
+    lines = []
+    for node in syntax.tree.root_node.children:
+        source = (node.text or b"").decode()
+        is_import = _IMPORTS.match(node.type) and node.end_byte <= len(text)
+        if is_import and any(word in case.view.definitions for word in re.findall(r"\w+", source)):
+            lines.append(source)
+    return "\n".join(lines)
+
+
+async def with_imports(case: Case) -> Case:
+    """Return the case with the file's imports in front of its window, which leave less room to other files."""
+    imports = imports_of(case)
+    (tokens,) = await case.counter.count([imports])
+    if tokens > case.sizes.context // 2:
+        imports, tokens = "", 0
+    case = replace(case, sizes=replace(case.sizes, context=case.sizes.context - tokens))
+    return _Imported(**{field.name: getattr(case, field.name) for field in fields(case)}, imports=imports)
+
+
+@dataclass(frozen=True)
+class _Imported(Case):
+    """A case whose window begins with the file's imports."""
+
+    imports: str = ""
+
+    @property
+    def prefix(self) -> str:
+        """The imports, and the window behind them."""
+        window = super().prefix
+        return f"{self.imports}\n\n{window}" if self.imports else window
+
+
+LAY_OUT: dict[str, LayOut] = {"repo": in_repository, "comments": in_comments, "commented": as_comments}

@@ -1,0 +1,146 @@
+"""Runs holes through modes and writes a line for each answer, so that a run that was cut short goes on where it was."""
+
+import hashlib
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+from rapidfuzz.distance import Levenshtein
+
+from scripts.context_quality.case import Case, Sizes, Workspace
+from scripts.context_quality.holes import Chooser, Hole, need_of
+from scripts.context_quality.layouts import TRIED
+from scripts.context_quality.model import Model, Step
+from scripts.context_quality.modes import SELECT
+from scripts.context_quality.prompts import LAY_OUT, with_imports
+from spark_lsp.engine.base import PromptPart
+from spark_lsp.engine.fim import family_named
+
+MAX_ANSWER_TOKENS = {"line": 40, "block": 96}
+_WORD = re.compile(r"[^\W\d]\w*")
+
+
+def choose(workspaces: Sequence[Workspace], counts: dict[str, int], seed: int) -> list[Hole]:
+    """Choose holes evenly over the packages: ``needs``, ``local``, ``block`` and ``mid-word`` ones."""
+    holes: list[Hole] = []
+    for workspace in workspaces:
+        package = workspace.package
+        chooser = Chooser(workspace.index.view(), package.folder_name, package.language, seed)
+        share = {name: -(-count // len(workspaces)) for name, count in counts.items()}
+        holes += chooser.choose("line", share["needs"], needs=True)
+        holes += chooser.choose("line", share["local"], needs=False)
+        holes += chooser.choose("block", share["block"], needs=True)
+        holes += chooser.choose("line", share["mid_word"], needs=True, mid_word=True)
+    return holes
+
+
+def done_in(path: Path) -> set[tuple[str, str]]:
+    """Return what a file of results holds already: pairs of hole and mode."""
+    if not path.exists():
+        return set()
+    rows = [json.loads(line) for line in path.read_text("utf-8").splitlines() if line.endswith("}")]
+    return {(row["hole"], row["mode"]) for row in rows}
+
+
+def text_of(parts: Sequence[PromptPart]) -> str:
+    """Return a prompt as one text."""
+    return "".join(part.text for part in parts)
+
+
+async def laid_out(case: Case, mode: str) -> tuple[PromptPart, ...]:
+    """Return the prompt of a mode: SELECTION, SELECTION/LAYOUT or imports+SELECTION/LAYOUT."""
+    family = family_named("qwen2.5-coder")
+    assert family, "the family is known"
+    selection, _, layout = mode.removeprefix("imports+").partition("/")
+    if mode.startswith("imports+"):
+        case = await with_imports(case)
+    segments = await {**SELECT, **TRIED}[selection](case, family)
+    return LAY_OUT[layout or "repo"](case, family, "psm", segments)
+
+
+def forced(case: Case, steps: Sequence[Step], wanted: set[str]) -> dict[str, object]:
+    """Judge the right text that the model was made to write.
+
+    ``likeliest`` says that the model would have written exactly this text, token by token, and have stopped there;
+    ``name_known`` that behind the right beginning it would have written the first needed name.
+    """
+    *inner, after = steps
+    ends = after.is_end or after.piece.lstrip(b" \t\r").startswith(b"\n")
+    row: dict[str, object] = {
+        "nats": round(sum(step.nats for step in inner), 4),
+        "tokens": len(inner),
+        "likeliest": ends and all(step.is_best for step in inner),
+    }
+    places = [match.span() for match in _WORD.finditer(case.expected) if match[0] in wanted]
+    if places:
+        start, end = places[0]
+        place, touched = 0, []
+        for step in inner:
+            if place < end and place + len(step.piece) > start:
+                touched.append(step)
+            place += len(step.piece)
+        row |= {
+            "name_known": all(step.is_best for step in touched),
+            "name_nats": round(sum(step.nats for step in touched), 4),
+        }
+    return row
+
+
+def written(case: Case, answer: str, wanted: set[str]) -> dict[str, object]:
+    """Compare an answer: of a line only its first line counts, of a block as many as are missing."""
+    expected = case.expected.rstrip()
+    shown = "\n".join(answer.rstrip().split("\n")[: expected.count("\n") + 1]).rstrip()
+    return {
+        "answer": answer,
+        "exact": expected == shown,
+        "similarity": round(Levenshtein.normalized_similarity(expected, shown), 4),
+        "names": round(len(wanted & set(_WORD.findall(shown))) / len(wanted), 4) if wanted else None,
+    }
+
+
+async def measure(case: Case, text: str, mode: str, model: Model, *, writes: bool) -> dict[str, object]:
+    """Ask the model in one mode."""
+    parts = await laid_out(case, mode)
+    prompt, whole = model.tokens(parts), text_of(parts)
+    near = f"{case.prefix} {case.suffix}"
+    wanted = set(case.hole.needed) - set(_WORD.findall(near))
+    others = whole.replace(case.prefix, "", 1).replace(case.suffix or "\0", "", 1)
+    row = {
+        "hole": case.hole.key, "mode": mode, **asdict(case.hole), "need": need_of(case.hole, text, near),
+        "prompt": hashlib.sha256(whole.encode()).hexdigest()[:16], "prompt_tokens": len(prompt),
+        "shown": bool(wanted) and wanted <= set(_WORD.findall(others)), "expected": case.expected,
+        **forced(case, model.force(prompt, case.expected), wanted),
+    }  # fmt: skip
+    if writes:
+        answer = model.write(prompt, MAX_ANSWER_TOKENS[case.hole.shape], lines=case.expected.count("\n") + 1)
+        row |= written(case, answer, wanted)
+    return row
+
+
+async def run(
+    workspaces: Sequence[Workspace],
+    holes: Sequence[Hole],
+    modes: Sequence[str],
+    sizes: Sizes,
+    model: Model,
+    out: Path,
+    *,
+    writes: bool,
+) -> None:
+    """Measure each hole in each mode that the file of results does not hold yet."""
+    done = done_in(out)
+    by_name = {each.package.folder_name: each for each in workspaces}
+    for hole in holes:
+        missing = [mode for mode in modes if (hole.key, mode) not in done]
+        if not missing:
+            continue
+        workspace = by_name[hole.package]
+        text = workspace.index.view().files[hole.path].text
+        with workspace.without(hole) as snapshot:
+            case = await workspace.case(hole, snapshot, text[hole.start : hole.end].rstrip(), sizes)
+            for mode in missing:
+                row = await measure(case, text, mode, model, writes=writes)
+                with out.open("a", encoding="utf-8") as file:
+                    file.write(json.dumps(row) + "\n")
