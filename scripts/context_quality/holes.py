@@ -22,8 +22,8 @@ Need = Literal["novel", "file", "local"]
 
 MAX_PLACES = 3  # a name that more places define says little about which one is meant
 MIN_CHARACTERS, MAX_CHARACTERS = 3, 80
-MIN_BLOCK_LINES, MAX_BLOCK_LINES = 2, 5
-MAX_BLOCK_CHARACTERS = 300
+MIN_BLOCK_LINES, MAX_BLOCK_LINES = 2, 10
+MAX_BLOCK_CHARACTERS = 600
 AT_NAME = 0.5  # share of the cursors that stand right before the needed name; the others stand earlier in its line
 NEAR_BEFORE_LINES, NEAR_AFTER_LINES = 15, 4
 """What a window surely shows; the class of a hole is settled by the window that is measured with."""

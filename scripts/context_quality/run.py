@@ -64,7 +64,7 @@ def forced(case: Case, steps: Sequence[Step], wanted: set[str]) -> dict[str, obj
     """Judge the right text that the model was made to write.
 
     ``likeliest`` says that the model would have written exactly this text, token by token, and have stopped there;
-    ``name_known`` that behind the right beginning it would have written the first needed name.
+    ``name_known`` is the share of the needed names that it would have written where they are said first.
     """
     *inner, after = steps
     ends = after.is_end or after.piece.lstrip(b" \t\r").startswith(b"\n")
@@ -73,19 +73,22 @@ def forced(case: Case, steps: Sequence[Step], wanted: set[str]) -> dict[str, obj
         "tokens": len(inner),
         "likeliest": ends and all(step.is_best for step in inner),
     }
-    places = [match.span() for match in _WORD.finditer(case.expected) if match[0] in wanted]
-    if places:
-        start, end = places[0]
-        place, touched = 0, []
-        for step in inner:
-            if place < end and place + len(step.piece) > start:
-                touched.append(step)
-            place += len(step.piece)
-        row |= {
-            "name_known": all(step.is_best for step in touched),
-            "name_nats": round(sum(step.nats for step in touched), 4),
-        }
+    names = [_cost_of(name, case.expected, inner) for name in sorted(wanted)]
+    if names:
+        row["name_nats"] = round(sum(nats for nats, _ in names) / len(names), 4)
+        row["name_known"] = round(sum(known for _, known in names) / len(names), 4)
     return row
+
+
+def _cost_of(name: str, text: str, steps: Sequence[Step]) -> tuple[float, bool]:
+    """Return what the first mention of a name costs, and whether each of its tokens was the likeliest."""
+    match = next(match for match in _WORD.finditer(text) if match[0] == name)
+    place, nats, known = 0, 0.0, True
+    for step in steps:
+        if place < match.end() and place + len(step.piece) > match.start():
+            nats, known = nats + step.nats, known and step.is_best
+        place += len(step.piece)
+    return nats, known
 
 
 def written(case: Case, answer: str, wanted: set[str]) -> dict[str, object]:

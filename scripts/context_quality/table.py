@@ -27,7 +27,7 @@ GROUPS: tuple[tuple[str, Callable[[Row], bool]], ...] = (
     ("Lines from inside a name", lambda row: bool(row["mid_word"])),
 )
 HEADER = (
-    "  exact  likely   simil   names  n.known   shown     nats  tokens",
+    "  exact  likely   simil   names  n.known   shown     nats  n.nats  tokens",
     "  likely over {0:<13}  nats over {0}",
 )
 
@@ -76,7 +76,8 @@ def _row(group: Sequence[Answers], mode: str, base: str) -> str:
     members = [answers[mode] for answers in group]
     shares = [_share(members, what) for what in ("exact", "likeliest", "similarity", "names", "name_known", "shown")]
     nats, tokens = (_mean([row[what] for row in members]) for what in ("nats", "prompt_tokens"))
-    words = f"{mode:<26} {'  '.join(shares)}  {nats:7.2f}  {tokens:6.0f}"
+    of_names = _mean([row["name_nats"] for row in members if "name_nats" in row])
+    words = f"{mode:<26} {'  '.join(shares)}  {nats:7.2f}  {of_names:6.2f}  {tokens:6.0f}"
     if mode == base:
         return words
     return f"{words}  {difference(group, mode, base, 'likeliest')}  {difference(group, mode, base, 'nats')}"
