@@ -5,7 +5,8 @@
     ├── WorkspaceError         a folder or file that cannot be read as asked
     ├── ModelError
     │   ├── ModelMissing       no file where the model should be
-    │   │   └── ModelNotPulled a model of the catalogue that is not on this machine yet
+    │   │   ├── ModelNotPulled    a model of the catalogue that is not on this machine yet
+    │   │   └── ModelSourceFailed a source of a model's file that did not deliver it; another one may
     │   ├── ModelUnusable      a file that llama.cpp cannot run (not GGUF, truncated, no memory)
     │   └── ModelNoFim         a model whose vocabulary holds no fill-in-the-middle family we know
     └── EngineError
@@ -84,6 +85,10 @@ class ModelNotPulled(ModelMissing):
         super().__init__(message, fix=fix)
         self.pull = pull
         """Downloads it, telling step, bytes done and bytes of; blocks. Only to be called when the user wants it."""
+
+
+class ModelSourceFailed(ModelMissing):
+    """A source of a model's file that did not deliver it; another one may."""
 
 
 class ModelUnusable(ModelError):

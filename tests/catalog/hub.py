@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 Fault = Literal[
-    "", "cut", "damaged", "too large", "no checksum", "gone", "gated", "busy", "page", "silent", "no ranges"
+    "", "cut", "damaged", "too large", "no checksum", "gone", "gated", "busy", "page", "silent", "no ranges", "halts"
 ]
 
 
@@ -126,7 +126,10 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header("Content-Range", f"bytes {begin}-{len(content) - 1}/{len(content)}")
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
-        if hub.fault == "cut":
+        if hub.fault == "halts":
+            self.wfile.write(body[: len(body) // 2])
+            hub.held.wait(20)
+        elif hub.fault == "cut":
             self.wfile.write(content[begin : hub.cut_at])
             self.close_connection = True
             hub.fault = "busy"  # the next try is refused, so that the pull ends there

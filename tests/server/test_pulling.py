@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from lsprotocol import types
 
 from tests.catalog.hub import Hub, running_hub
 from tests.llama.gguf_files import SHIPPED
@@ -48,3 +49,18 @@ async def test_a_pull_that_fails_is_told(tmp_path: Path) -> None:
         ) as window:
             await window.until(lambda told: any("no longer has the file" in message for message in told.messages))
             await window.until(lambda told: told.statuses[-1].kind == "Error")
+
+
+async def test_a_pull_can_be_cancelled(tmp_path: Path) -> None:
+    title = "Spark: Pulling the model"
+    with running_hub(SHIPPED.read_bytes()) as hub:
+        hub.fault = "halts"
+        async with editor(
+            WORKSPACE, tmp_path, REAL, settings=SETTINGS, environment=private(hub, tmp_path), choice="Pull it"
+        ) as window:
+            await window.until(lambda told: title in told.begun)
+            token, can_be_cancelled = window.begun[title]
+            assert can_be_cancelled
+            window.client.window_work_done_progress_cancel(types.WorkDoneProgressCancelParams(token))
+            await window.until(lambda told: any("models pull starcoder2-3b" in message for message in told.messages))
+    assert not [*(tmp_path / "models").glob("*.gguf")]
