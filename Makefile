@@ -32,8 +32,8 @@ bench: setup ## Measure first tokens, writing, drafts, what a keystroke costs, a
 	@$(RUN)spark-lsp bench throughput
 	@$(RUN)python scripts/bench_server.py
 
-compare: setup ## Type the same trace into Spark LSP and into llama.cpp's own server, and print both
-	@$(RUN)python -m scripts.compare
+compare: setup ## Type the same trace into Spark LSP and into llama.cpp's own server, and print both; MODEL=name
+	@$(RUN)python -m scripts.compare $(if $(MODEL),--model $(MODEL))
 
 fuzz: setup ## Walk 10,000 random steps through the engine, then 1,000 with processes that are killed; SEED=n repeats
 	@$(RUN)python scripts/fuzz_engine.py --seed $(or $(SEED),1)

@@ -24,8 +24,9 @@ from scripts.compare.our_side import OurSide, our_side
 from scripts.compare.table import Comparison, as_text, is_uneven, side
 from scripts.compare.their_side import FEWEST_CONTEXT_TOKENS, ServerFailed, TheirSide
 from scripts.compare.trace import Trace, Visit, record, source_files
-from spark_lsp.catalog.catalog import resolve_model
+from spark_lsp.catalog.catalog import EMBEDDED_NAME, resolve_model
 from spark_lsp.cli.bench.beyond import long_enough
+from spark_lsp.engine.process import describe_model
 
 ROOT = Path(__file__).resolve().parents[2]
 REST_LIMIT_S = 120.0
@@ -50,7 +51,7 @@ def _options(words: list[str]) -> argparse.Namespace:
     parser.add_argument("--repeats", type=int, default=1, help="how often each size is run, both sides started anew")
     parser.add_argument("--pause", type=float, default=3.0, metavar="SECONDS", help="looking around after a switch")
     parser.add_argument("--visits", type=int, default=None, help="how many of the trace's visits; default: all")
-    parser.add_argument("--model", type=Path, default=None, metavar="FILE.gguf", help="default: the embedded model")
+    parser.add_argument("--model", default="", metavar="NAME_OR_PATH", help="default: the embedded model")
     parser.add_argument("--threads", type=int, default=psutil.cpu_count(logical=False) or 1)
     parser.add_argument("--server", type=Path, default=None, help="a finished llama-server instead of building one")
     parser.add_argument("--build-folder", type=Path, default=build_server.default_folder(), metavar="FOLDER")
@@ -96,6 +97,10 @@ def main(words: list[str]) -> int:
     return code
 
 
+def _model(options: argparse.Namespace) -> Path:
+    return resolve_model(options.model or EMBEDDED_NAME)
+
+
 def _server(options: argparse.Namespace) -> Path | None:
     """Return their server; None, with a sentence, where there is nothing to build it with."""
     if options.server:
@@ -134,14 +139,23 @@ async def _run(
 ) -> None:
     """Start all sides anew and let them take turns: the machine's other work then meets them alike."""
     # A copy under another name: what the catalogue knows of the embedded model does not hold for a user's own file.
-    with long_enough(str(options.model or resolve_model()), context_tokens) as path:
+    with long_enough(str(_model(options)), context_tokens) as path:
         model = Path(shutil.copy(path, folder / "compared.gguf"))
+    is_suffix_first = describe_model(model).fim_order == "spm"
     with ExitStack() as stack:
         theirs: list[TheirSide] = []
         for cache_reuse, account in zip(THEIRS, accounts[1:], strict=False):
             assert server
             began = time.monotonic()
-            one = TheirSide(server, model, context_tokens, options.threads, folder, cache_reuse=cache_reuse)
+            one = TheirSide(
+                server,
+                model,
+                context_tokens,
+                options.threads,
+                folder,
+                cache_reuse=cache_reuse,
+                is_suffix_first=is_suffix_first,
+            )
             theirs.append(stack.enter_context(one))
             await asyncio.to_thread(one.prepare, trace)
             account.ready_s = time.monotonic() - began
@@ -184,7 +198,7 @@ def _circumstances(options: argparse.Namespace, trace: Trace) -> dict[str, Any]:
         "commit": told.stdout.strip() if told and told.returncode == 0 else "",
         "trace": trace.digest,
         "keys_of_the_trace": trace.keys,
-        "model": options.model.name if options.model else "spark-nano",
+        "model": _model(options).name,
         "threads": options.threads,
         "cores": psutil.cpu_count(),
         "load_before": psutil.getloadavg()[0],

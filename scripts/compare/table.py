@@ -35,6 +35,8 @@ class Side(msgspec.Struct, frozen=True):
     """Keys in the same file as the key before, of those that asked the model."""
     switch: Figure | None
     """First keys after a switch to another file, of those that asked the model."""
+    every: Figure | None
+    """All keys but those that were not asked for: asked of the model or served from an earlier answer."""
     kept: int
     """Keys that were served from an earlier answer."""
     refused: int
@@ -57,6 +59,7 @@ def side(name: str, keys: Sequence[KeyTime], ready_s: float) -> Side:
         name=name,
         key=figure([key for key in asked if key.key > 0]),
         switch=figure([key for key in asked if key.is_switch]),
+        every=figure([key for key in keys if key.how != "refused"]),
         kept=sum(key.how == "kept" for key in keys),
         refused=sum(key.how == "refused" for key in keys),
         ready_s=round(ready_s, 1),
@@ -111,14 +114,14 @@ _SIZES = (
     ("tokens in the prompt, median", "prompt_tokens"),
     ("tokens read anew, median", "read_tokens"),
     ("tokens written, median", "written_tokens"),
-    ("keys that asked the model", "keys"),
+    ("keys", "keys"),
 )
 _TOTALS = (
     ("keys served from an earlier answer", "kept"),
     ("keys that the editor's side did not ask for", "refused"),
     ("seconds from the start until all is read", "ready_s"),
 )
-_KINDS = (("each key", "key"), ("after a file switch", "switch"))
+_KINDS = (("each key that asked", "key"), ("after a file switch", "switch"), ("all keys", "every"))
 
 
 def rows(comparison: Comparison) -> list[_Row]:

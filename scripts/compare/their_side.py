@@ -53,10 +53,19 @@ class TheirSide:
     ``cache_reuse`` is the server's option: 0 reads anew all that stands behind the first difference, as its default
     does, and is exact. 256 is what llama.vim's documentation recommends: what is equal further on is moved to its new
     place although it was computed behind other text, which is fast and changes the answers.
+    ``is_suffix_first`` is the order that the model was trained on, which our side follows too.
     """
 
     def __init__(
-        self, program: Path, model: Path, context_tokens: int, threads: int, folder: Path, *, cache_reuse: int
+        self,
+        program: Path,
+        model: Path,
+        context_tokens: int,
+        threads: int,
+        folder: Path,
+        *,
+        cache_reuse: int,
+        is_suffix_first: bool,
     ) -> None:
         self._ring = Ring(max(1, context_tokens // TOKENS_PER_CHUNK))
         self._answers: dict[tuple[str, str], str] = {}
@@ -64,7 +73,9 @@ class TheirSide:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self._port = int(probe.getsockname()[1])
-        place = ["--host", "127.0.0.1", "--port", str(self._port), "--n-gpu-layers", "0", "--spm-infill", *BATCH]
+        place = ["--host", "127.0.0.1", "--port", str(self._port), "--n-gpu-layers", "0", *BATCH]
+        if is_suffix_first:
+            place.append("--spm-infill")
         # The server keeps room for its own --predict, not for the request's, and refuses what is then too long.
         place += ["--cache-reuse", str(cache_reuse), "--predict", str(MOST_TOKENS)]
         sizes = ["-c", str(context_tokens), "--threads", str(threads), "--threads-batch", str(threads)]

@@ -215,7 +215,7 @@ def test_their_side_fills_the_ring_and_times_each_key(tmp_path: Path) -> None:
     fake.write_text(f"#!{sys.executable}\n{FAKE_SERVER}", "utf-8")
     fake.chmod(fake.stat().st_mode | stat.S_IXUSR)
     trace = a_trace()
-    with TheirSide(fake, tmp_path / "any.gguf", 1024, 1, tmp_path, cache_reuse=0) as theirs:
+    with TheirSide(fake, tmp_path / "any.gguf", 1024, 1, tmp_path, cache_reuse=0, is_suffix_first=True) as theirs:
         theirs.prepare(trace)
         theirs.arrive(None, trace.visits[0], 0.0)
         times = list(theirs.type(trace.visits[0], 0))
@@ -232,7 +232,7 @@ def test_a_server_that_does_not_start_is_told(tmp_path: Path) -> None:
     false = Path("/bin/false")
     if not false.exists():
         false = Path("/usr/bin/false")
-    one = TheirSide(false, tmp_path / "any.gguf", 512, 1, tmp_path, cache_reuse=0)
+    one = TheirSide(false, tmp_path / "any.gguf", 512, 1, tmp_path, cache_reuse=0, is_suffix_first=False)
     with pytest.raises(ServerFailed, match=r"did not start; .*llama-server-0\.log"):
         one.__enter__()
 
@@ -297,6 +297,8 @@ def test_figures_are_medians_of_keys_that_asked_the_model() -> None:
     assert told.switch is not None
     assert (told.key.keys, told.key.first_text_p50_ms, told.key.answer_p50_ms) == (3, 20.0, 40.0)
     assert (told.switch.keys, told.switch.first_text_p50_ms) == (1, 90.0)
+    assert told.every is not None
+    assert (told.every.keys, told.every.first_text_p50_ms) == (6, 15.0)
     assert (told.kept, told.refused, told.ready_s) == (1, 0, 12.3)
     assert figure([]) is None
 
@@ -316,7 +318,20 @@ def test_the_table_shows_both_sides_and_our_share() -> None:
     theirs = side("llama.cpp", [key(ms=200), key(0, ms=1000, visit=1)], 2.0)
     lines = as_text(Comparison(8192, ours, (theirs,))).splitlines()
     assert lines[0].split() == ["8,192", "tokens", "of", "context", "Spark", "LSP", "llama.cpp", "share"]
-    assert lines[1].split() == ["each", "key:", "first", "text,", "median", "20.0", "ms", "200", "ms", "0.10"]
+    assert lines[1].split() == [
+        "each",
+        "key",
+        "that",
+        "asked:",
+        "first",
+        "text,",
+        "median",
+        "20.0",
+        "ms",
+        "200",
+        "ms",
+        "0.10",
+    ]
     assert any(line.startswith("after a file switch: whole answer, median") and "0.10" in line for line in lines)
     assert all("None" not in line for line in lines)
 
