@@ -23,6 +23,8 @@ SMALL_CHARACTERS = 8_000
 _INDENT_CHARACTERS = 20_000
 _KEPT_TREES = 8  # the documents that a user types into by turns
 
+_FENCED_LANGUAGES = frozenset({"markdown", "mdx", "quarto", "rmd"})
+_FENCED_SUFFIXES = frozenset({".md", ".markdown", ".mdx", ".qmd", ".Rmd"})
 _IN_NAME = re.compile(r"\w")
 _NO_BRACKET = re.compile(r"[^()\[\]{}]+")
 _trees: OrderedDict[str, Tree] = OrderedDict()
@@ -75,6 +77,12 @@ class Hole:
         """The row of the document's language, or None for plain text."""
         named = language_of_id(self.snapshot.language)
         return named or (language_of_path(self.snapshot.path) if self.snapshot.path else None)
+
+    @property
+    def has_fences(self) -> bool:
+        """Whether the document is of a kind that holds fenced code."""
+        path = self.snapshot.path
+        return self.snapshot.language in _FENCED_LANGUAGES or (path is not None and path.suffix in _FENCED_SUFFIXES)
 
     @property
     def prefix(self) -> str:

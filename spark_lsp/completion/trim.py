@@ -25,10 +25,10 @@ CYCLE_LONG_CHARACTERS, CYCLE_LONG_REPEATS = 12, 3
 CYCLE_LONGEST_CHARACTERS = 40
 CYCLE_FEWEST_CHARACTERS: Final = 24  # a ruler of dashes or a short "0, 0, 0" is no accident
 
-_LEAK = re.compile(
-    r"<\|[A-Za-z_]{2,}\|?>?|</?(?:fim_[a-z]+|file_sep|repo_name|think|COMPLETION|PRE|SUF|MID|EOT)>"
-    r"|(?:^|\n)[ \t]*```|<｜"
-)
+_MARK = r"<\|[A-Za-z_]{2,}\|?>?|</?(?:fim_[a-z]+|file_sep|repo_name|think|COMPLETION|PRE|SUF|MID|EOT)>|<｜"
+_LEAK_IN_PROSE = re.compile(_MARK)
+"""Where a fence is a part of the text."""
+_LEAK = re.compile(_MARK + r"|(?:^|\n)[ \t]*```")
 _KNOWN_AT_ONCE = re.compile(r"<\|[A-Za-z_]{2}|\n?[ \t]*```|<｜")
 """The forms of leaked text that are recognised by their beginning; the others when they are complete."""
 _BLANK_LINES = re.compile(r"\n[ \t]*\n[ \t]*\n")
@@ -72,7 +72,7 @@ def trim(hole: Hole, raw: str, *, max_lines: int, finished: bool) -> Trimmed:
 def _character_cuts(hole: Hole, raw: str) -> Iterator[_Cut]:
     if hole.renames(raw):
         yield _Cut(1, 0, "entry")
-    leak = _LEAK.search(raw)
+    leak = (_LEAK_IN_PROSE if hole.has_fences else _LEAK).search(raw)
     if leak:
         begun = _KNOWN_AT_ONCE.match(raw, leak.start())
         yield _Cut(begun.end() if begun else leak.end(), leak.start(), "leak")
