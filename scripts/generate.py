@@ -34,7 +34,7 @@ INTRODUCTION = """\
 
 <!-- Written by scripts/generate.py from spark_lsp/config.py; change that and run `make generate`. -->
 
-No setting is needed: without any, the embedded model serves on this machine.
+No setting is needed: without any, [the best model on this machine](models.md#which-model-serves) serves.
 The keys below belong to the section `spark`.
 
 A key can be set in four places; where two hold the same key, the earlier place of this list wins.

@@ -13,7 +13,8 @@ from pathspec import GitIgnoreSpec
 
 from spark_lsp.actions.base import ActionsRoom
 from spark_lsp.actions.catalog import CATALOG
-from spark_lsp.catalog.catalog import resolve_model, useful_tokens
+from spark_lsp.catalog.catalog import model_path, model_reason, useful_tokens
+from spark_lsp.catalog.offering import model_choice
 from spark_lsp.completion.ahead import ReadAhead
 from spark_lsp.completion.complete import Completer
 from spark_lsp.completion.feedback import Feedback
@@ -54,7 +55,7 @@ def open_engine(settings: Settings, root: Path | None = None, *, named_tokens: i
     if settings.backend.urls:
         return _remote_engine(settings, root)
     engine = settings.engine
-    path = resolve_model(settings.model)
+    path = model_path(settings)
     usual = usual_context_tokens(path, settings)
     needed = named_tokens + REPLY_TOKENS if named_tokens else 0
     return LocalEngine(
@@ -136,8 +137,8 @@ def open_rooms(
         index = previous.index
     else:
         index, problem = _open_index(root, settings)
-    is_remote = bool(settings.backend.urls)
-    useful = (0 if is_remote else useful_tokens(resolve_model(settings.model))) or settings.context.max_tokens
+    path = None if settings.backend.urls else model_path(settings)
+    useful = (useful_tokens(path) if path else 0) or settings.context.max_tokens
     context = WorkspaceContext(
         engine,
         index.view if index else lambda: EMPTY_VIEW,
@@ -164,14 +165,16 @@ def open_rooms(
     completer.writer.record = recorder(record) if record else None
     actions = ActionsRoom(CATALOG, engine, context, lambda: settings.actions, log.add)
     ahead = ReadAhead(engine, context, completer.refuses)
-    return Rooms(root, engine, index, recent, context, completer, ahead, actions, log, settings, problem)
+    rooms = Rooms(root, engine, index, recent, context, completer, ahead, actions, log, settings, problem)
+    rooms.model_path, rooms.model_reason = path, model_reason(settings)
+    return rooms
 
 
 def open_server(record: Path | None = None) -> "SparkServer":
     """Return the language server, wired to open workspaces as this module does; ``record`` as in ``open_rooms``."""
     from spark_lsp.server.server import SparkServer  # noqa: PLC0415 - pygls takes half a second that only serve needs
 
-    return SparkServer(partial(open_rooms, record=record))
+    return SparkServer(partial(open_rooms, record=record), model_choice())
 
 
 def _open_index(root: Path | None, settings: Settings) -> tuple[Index | None, WorkspaceError | None]:

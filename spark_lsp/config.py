@@ -118,7 +118,16 @@ class TelemetrySettings(msgspec.Struct, frozen=True, rename="camel"):
 class Settings(msgspec.Struct, frozen=True, rename="camel"):
     """All settings. Values are checked one by one, see ``resolve``."""
 
-    model: Annotated[str, Meta(description="Model name or path of a GGUF file; empty means the embedded model.")] = ""
+    model: Annotated[
+        str,
+        Meta(
+            description="Model name or path of a GGUF file; empty: the best pulled model that suits the machine, else "
+            "the embedded one (spark-nano)."
+        ),
+    ] = ""
+    offer_model: Annotated[
+        bool, Meta(description="Whether an editor on the embedded model may offer to download a better one.")
+    ] = True
     backend: BackendSettings = BackendSettings()
     context: ContextSettings = ContextSettings()
     completion: CompletionSettings = msgspec.field(default_factory=CompletionSettings)

@@ -1,19 +1,34 @@
 """The known models and where their files lie.
 
-A model is named by a name of this list, by a name that the user gave a file, or by the path of a GGUF file; nothing
-means the embedded model. This module looks whether a file is there, never into it: what the weights hold is the
-engine's to say.
+A model is named by a name of this list, by a name that the user gave a file, or by the path of a GGUF file. Nothing
+means the best pulled model that suits the machine, else the embedded one: ``default_model`` is the only place that
+decides it. This module looks whether a file is there, never into it: what the weights hold is the engine's to say.
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from spark_lsp.catalog.folder import registered
 from spark_lsp.catalog.known import KnownModel, Shape, is_file
+from spark_lsp.catalog.measured import this_machine
+from spark_lsp.catalog.recommend import Recommendation, fits, serving
 from spark_lsp.catalog.rows import HUB_MODELS
+from spark_lsp.config import Settings
 from spark_lsp.errors import ModelMissing, ModelNotPulled
 
-__all__ = ["EMBEDDED_NAME", "EMBEDDED_PATHS", "MODELS", "KnownModel", "known_model", "resolve_model", "useful_tokens"]
+__all__ = [
+    "EMBEDDED_NAME",
+    "EMBEDDED_PATHS",
+    "MODELS",
+    "KnownModel",
+    "default_model",
+    "known_model",
+    "model_path",
+    "model_reason",
+    "resolve_model",
+    "useful_tokens",
+]
 
 EMBEDDED_NAME = "spark-nano"
 
@@ -47,14 +62,29 @@ def known_model(name: str) -> KnownModel | None:
     return next((model for model in MODELS if model.name == name), None)
 
 
-def resolve_model(name_or_path: str = "") -> Path:
-    """Return the file of a model; empty means the embedded one. A relative path starts at the working directory.
+def default_model(memory_limit_bytes: int = 0) -> Recommendation:
+    """Return the model that serves where the user named none, and why this one.
+
+    The answer depends on the models folder, the machine and ``memory_limit_bytes`` alone, so every process with the
+    same settings gives the same one. The first time on a machine with a pulled model this measures for some seconds.
+    """
+    if all(model.is_embedded or not model.path for model in MODELS):
+        return Recommendation(EMBEDDED_NAME, "It is part of spark-lsp, and no other model is on this machine.")
+    machine = this_machine()
+    if machine is None:
+        return Recommendation(EMBEDDED_NAME, "This machine could not be measured; `spark-lsp doctor` says why.")
+    machine = replace(machine, limit_bytes=memory_limit_bytes)
+    return serving(fits(MODELS, machine), machine)
+
+
+def resolve_model(name_or_path: str = "", memory_limit_bytes: int = 0) -> Path:
+    """Return the file of a model; empty means ``default_model``. A relative path starts at the working directory.
 
     Raises:
         ModelMissing: no such name and no such file; the message says what was looked for.
         SettingsError: the list of the user's own models cannot be read.
     """
-    wanted = name_or_path.strip() or EMBEDDED_NAME
+    wanted = name_or_path.strip() or default_model(memory_limit_bytes).name
     model = known_model(wanted)
     if model:
         return _path_of(model)
@@ -77,6 +107,22 @@ def resolve_model(name_or_path: str = "") -> Path:
         f"There is no model named {wanted} and no file {path}.",
         fix=f"Set spark.model to one of these names ({names}), to the path of a GGUF file, or leave it empty.",
     )
+
+
+def model_path(settings: Settings) -> Path:
+    """Return the file of the local model that the settings lead to.
+
+    Raises:
+        ModelMissing: it is not there.
+    """
+    return resolve_model(settings.model, settings.engine.memory_limit_bytes)
+
+
+def model_reason(settings: Settings) -> str:
+    """Return why the local model serves where the settings name none; empty where they do."""
+    if settings.model.strip() or settings.backend.urls:
+        return ""
+    return default_model(settings.engine.memory_limit_bytes).reason
 
 
 def useful_tokens(path: Path) -> int:

@@ -106,6 +106,11 @@ class KnownModel:
     """What can be pulled; None for a model that comes with the installation."""
 
     @property
+    def is_embedded(self) -> bool:
+        """Whether it is part of the package."""
+        return bool(self.paths)
+
+    @property
     def places(self) -> tuple[Path, ...]:
         """Every place where the file may lie, the likeliest first."""
         return (*self.paths, models_folder() / self.file.name) if self.file else self.paths
@@ -125,6 +130,11 @@ class KnownModel:
     def kind(self) -> str:
         """``instruct`` for a model that also follows instructions, else ``base``."""
         return "instruct" if self.is_chat else "base"
+
+    @property
+    def download_bytes(self) -> int:
+        """Size of what is pulled; 0 for a model that comes with the installation."""
+        return self.file.size_bytes if self.file else 0
 
     @property
     def most_tokens(self) -> int:

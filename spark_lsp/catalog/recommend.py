@@ -19,6 +19,8 @@ ENOUGH_TOKENS: Final = 8_192
 """With less, little more than the open file is shown to the model."""
 BEARABLE_FIRST_MS: Final = 1_000.0
 """Behind a slower first token people have typed on (the deadline for answers is 600 ms)."""
+USABLE_FIRST_MS: Final = 4_000.0
+"""Beyond this even somebody who stops to think goes on first; then the embedded model serves and nothing is offered."""
 BEARABLE_DECODE: Final = 12.0
 """Tokens a second; a line has some ten tokens."""
 
@@ -33,9 +35,11 @@ RANKED: Final = (
 the smaller ones. All are instruct models: they keep the fill-in-the-middle tokens of the base models, and code actions
 need a model that follows instructions, so one file serves both (docs/decisions/model-sources.md)."""
 
+_INSTRUCT: Final = "-instruct"  # how the name of an instruct model differs from its base model's
 _KV_BYTES: Final = {False: 2.0, True: 34 / 32}  # f16 on a processor, q8_0 on a card
 _BUFFERS_BYTES: Final = 400 * 1024**2  # compute buffers and the process itself, as the engine's runs showed
-_KEEP_RAM_BYTES: Final = 2 * GIB  # for the editor and all else
+_KEEP_RAM_BYTES: Final = 2 * GIB  # at least, and a quarter of more: for the editor and everything else
+_KEEP_VRAM_BYTES: Final = GIB  # for the screen and the driver, as the engine does
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +47,7 @@ class Machine:
     """What a machine has. Rates are measured where ``is_measured``, else assumed for a card of that size."""
 
     ram_bytes: int
-    """Memory that is free, or can be made free at once."""
+    """Memory that the machine has."""
     cores: int
     disk_bytes: int
     """Free space where models are kept."""
@@ -53,11 +57,17 @@ class Machine:
     """The graphics card that llama.cpp can use; empty for none, then the processor counts."""
     vram_bytes: int = 0
     is_measured: bool = True
+    limit_bytes: int = 0
+    """What the user allows a model and its context at most (``spark.engine.memoryLimitBytes``); 0 for no limit."""
 
     @property
     def room_bytes(self) -> int:
         """What a model and its context may take."""
-        return self.vram_bytes if self.card else max(0, self.ram_bytes - _KEEP_RAM_BYTES)
+        if self.card:
+            most = self.vram_bytes - _KEEP_VRAM_BYTES
+        else:
+            most = self.ram_bytes - max(_KEEP_RAM_BYTES, self.ram_bytes // 4)
+        return max(0, min(most, self.limit_bytes or most))
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +94,11 @@ class Fit:
     def is_quick(self) -> bool:
         """Whether it keeps up with somebody who types."""
         return self.first_token_ms <= BEARABLE_FIRST_MS and self.decode_tokens_per_s >= BEARABLE_DECODE
+
+    @property
+    def is_usable(self) -> bool:
+        """Whether it fits, and somebody who pauses gets an answer."""
+        return self.fits and self.first_token_ms <= USABLE_FIRST_MS
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,3 +158,31 @@ def recommend(found: Sequence[Fit], machine: Machine) -> Recommendation:
     return Recommendation(
         embedded.model.name, f"There is too little free {lacking} for any other; free some and ask again."
     )
+
+
+def serving(found: Sequence[Fit], machine: Machine) -> Recommendation:
+    """Choose the model that serves where the user named none: the best one on this machine that suits it.
+
+    That is the best pulled one that fits and keeps up with typing. Where no model keeps up, it is the one that
+    ``recommend`` names if that is pulled and answers within ``USABLE_FIRST_MS``; else the embedded one.
+    """
+    here = [one for one in found if one.model.path and not one.model.is_embedded]
+    suitable = [one for one in here if one.fits and one.is_quick]
+    if suitable:
+        best = max(suitable, key=_place)
+        return Recommendation(best.model.name, "It is the best model on this machine that keeps up with typing.")
+    named = recommend(found, machine)
+    if any(one.model.name == named.name and one.is_usable for one in here):
+        return Recommendation(named.name, "No model keeps up with typing on this machine; it is the quickest one.")
+    embedded = next(one for one in found if one.model.is_embedded)
+    if not here:
+        return Recommendation(embedded.model.name, "It is part of spark-lsp, and no other model is on this machine.")
+    lacking = "keeps up with typing on" if any(one.fits for one in here) else "fits into the memory of"
+    return Recommendation(embedded.model.name, f"No pulled model {lacking} this machine.")
+
+
+def _place(one: Fit) -> tuple[int, bool, int]:
+    """Order models by quality: the recommended line first, an instruct model before its base, then by size."""
+    line = [name.removesuffix(_INSTRUCT) for name in RANKED]
+    name = one.model.name.removesuffix(_INSTRUCT)
+    return line.index(name) if name in line else -1, one.model.is_chat, one.model.parameters

@@ -12,7 +12,7 @@ import typer
 from rich.console import Console
 
 from spark_lsp.app import open_engine, open_rooms, usual_context_tokens
-from spark_lsp.catalog.catalog import resolve_model, useful_tokens
+from spark_lsp.catalog.catalog import model_path, model_reason, useful_tokens
 from spark_lsp.cli.bundle import write_bundle
 from spark_lsp.cli.checks import build_checks, machine_checks, memory, pasteable
 from spark_lsp.cli.editor_checks import editor_checks
@@ -95,7 +95,7 @@ def _print(checks: list[Check]) -> None:
 async def _model_checks(settings: Settings) -> list[Check]:
     """Look at the model as an editor would use it: find, measure, load, fill a hole with a known answer."""
     try:
-        path = resolve_model(settings.model)
+        path = model_path(settings)
         need = _memory(path, settings)
         engine = open_engine(settings)
     except SparkError as error:
@@ -109,7 +109,7 @@ async def _model_checks(settings: Settings) -> list[Check]:
     try:
         checks = [
             need,
-            Check("model", "ok", f"{info.name}, {info.size_bytes / 1e6:.1f} MB, {path}"),
+            Check("model", "ok", f"{info.name}, {info.size_bytes / 1e6:.1f} MB, {path}. {_why(settings)}"),
             _fit(info, _more_context()),
             *kernel_check(info.notes),
         ]
@@ -148,6 +148,11 @@ async def _remote_checks(settings: Settings) -> list[Check]:
         return checks
     finally:
         await rooms.close()
+
+
+def _why(settings: Settings) -> str:
+    """Say why this model serves."""
+    return model_reason(settings) or "Your settings name it."
 
 
 def _memory(path: Path, settings: Settings) -> Check:

@@ -1,8 +1,10 @@
 """``spark-lsp models``: the catalogue on the command line. Prints what the catalogue and the engine's probe know."""
 
+import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,9 +15,10 @@ from rich.progress import BarColumn, DownloadColumn, TextColumn, TimeRemainingCo
 from rich.progress import Progress as ProgressBar
 from rich.table import Column, Table
 
-from spark_lsp.catalog.catalog import MODELS, KnownModel, known_model, resolve_model
+from spark_lsp.catalog.catalog import MODELS, KnownModel, known_model, model_path, model_reason, resolve_model
 from spark_lsp.catalog.folder import register, registered, unregister
 from spark_lsp.catalog.known import SOURCE_TITLES, SourceKind
+from spark_lsp.catalog.measured import store_machine
 from spark_lsp.catalog.partial import Progress
 from spark_lsp.catalog.recommend import CONTEXTS, GIB, Fit, Machine, Recommendation, fits, recommend
 from spark_lsp.cli.model_rows import (
@@ -29,22 +32,24 @@ from spark_lsp.cli.model_rows import (
     short,
     size_of,
 )
+from spark_lsp.config import Settings, environment_source, resolve
 from spark_lsp.engine.local import describe_model
 from spark_lsp.errors import EngineFailed, ModelMissing, SettingsError
 
 app = typer.Typer(help="Models: which there are, what each is, where it lies.", no_args_is_help=True)
 
 _Json = Annotated[bool, typer.Option("--json", help="Print JSON on standard output.")]
-_Model = Annotated[str, typer.Argument(help="Name from the list or path of a GGUF file; empty for the embedded one.")]
+_Model = Annotated[str, typer.Argument(help="Name of the list or path of a GGUF file; empty: the one that serves.")]
 _Name = Annotated[str, typer.Argument(help="Name from `spark-lsp models list`.", show_default=False)]
 
 
 @app.command("list", epilog="Example: spark-lsp models list")
 def list_models(*, json: _Json = False) -> None:
     """List the models that have a name: those that can be pulled, and your own files."""
-    own = registered()
+    own, serves, reason = registered(), *_serving()
     if json:
-        _print_json([row(model) for model in MODELS] + [own_row(name, path) for name, path in own.items()])
+        rows = [row(model) for model in MODELS] + [own_row(name, path) for name, path in own.items()]
+        _print_json([{**each, "serves": each["path"] == str(serves)} for each in rows])
         return
     table = Table(
         Column("name", no_wrap=True),
@@ -64,14 +69,16 @@ def list_models(*, json: _Json = False) -> None:
             count_text(model.parameters),
             f"{model.most_tokens // 1024}k",
             model.licence,
-            "yes" if model.path else "",
+            _here(model.path, serves),
             model.summary,
         )
     for name, path in own.items():
         here = path.is_file()
         size = bytes_text(path.stat().st_size) if here else ""
-        table.add_row(name, size, "", "", "", "yes" if here else "gone", f"Your file {short(str(path))}")
+        table.add_row(name, size, "", "", "", _here(path, serves) if here else "gone", f"Your file {short(str(path))}")
     Console().print(table)
+    if serves and reason:
+        Console().print(f"{serves.stem} serves where no model is set. {reason}", soft_wrap=True)
 
 
 @app.command("show", epilog="Example: spark-lsp models show spark-nano")
@@ -80,11 +87,11 @@ def show(name_or_path: _Model = "", *, json: _Json = False) -> None:
     known = known_model(name_or_path)
     if known and known.file and not known.path:
         if json:
-            _print_json(row(known))
+            _print_json({**row(known), "serves": False})
             return
         _print_pairs(lines_of_row(known))
         return
-    path = resolve_model(name_or_path)
+    path = resolve_model(name_or_path) if name_or_path else model_path(_settings())
     info = describe_model(path)
     known = next((model for model in MODELS if model.path == path), None)
     if json:
@@ -95,8 +102,8 @@ def show(name_or_path: _Model = "", *, json: _Json = False) -> None:
 
 @app.command("path", epilog="Example: spark-lsp models path spark-nano")
 def path(name_or_path: _Model = "", *, json: _Json = False) -> None:
-    """Print where a model lies on this machine."""
-    found = resolve_model(name_or_path)
+    """Print the path of a model's file; without a name, of the model that serves."""
+    found = resolve_model(name_or_path) if name_or_path else model_path(_settings())
     if json:
         _print_json({"path": str(found)})
     else:
@@ -131,7 +138,10 @@ def pull_model(
     origin = SOURCE_TITLES[pulled.source] if pulled.source else ""
     checked = f"checksum {pulled.sha256[:12]}… is right" if pulled.sha256 else "nobody published a checksum for it"
     sys.stdout.write(f"{name} is here now: {pulled.path} ({bytes_text(pulled.size_bytes)} from {origin}, {checked}).\n")
-    sys.stdout.write(f'Use it in every editor with the setting "spark.model": "{name}".\n')
+    if _serving()[0] == pulled.path:
+        sys.stdout.write("It serves where no model is set; an open editor changes to it in a pause.\n")
+    else:
+        sys.stdout.write(f'Use it in every editor with the setting "spark.model": "{name}".\n')
 
 
 @app.command("remove", epilog="Example: spark-lsp models remove qwen2.5-coder-1.5b")
@@ -176,9 +186,9 @@ def add_model(
 @app.command("recommend", epilog="Example: spark-lsp models recommend")
 def recommend_model(*, json: _Json = False) -> None:
     """Say which model suits this machine and why, with memory and speed of each. Measures for a second."""
-    from spark_lsp.catalog.machine import measure  # noqa: PLC0415  brings numpy
+    from spark_lsp.catalog.machine import free_disk_bytes, measure  # noqa: PLC0415  brings numpy
 
-    machine = measure(*_card())
+    machine = replace(store_machine(measure(*_card())), disk_bytes=free_disk_bytes())
     found = fits(MODELS, machine)
     chosen = recommend(found, machine)
     if json:
@@ -197,7 +207,26 @@ def _card() -> tuple[str, int]:
     except EngineFailed:
         return "", 0
     devices = offload_devices(build.devices) if build.offloads else ()
-    return (devices[0].description, sum(device.free_bytes for device in devices)) if devices else ("", 0)
+    memory = sum(device.total_bytes or device.free_bytes for device in devices)
+    return (devices[0].description, memory) if devices else ("", 0)
+
+
+def _settings() -> Settings:
+    """Return the settings of the environment; those of an editor are not known here."""
+    return resolve([environment_source(os.environ)])[0]
+
+
+def _serving() -> tuple[Path | None, str]:
+    """Return the file that serves with the settings of the environment, and why; None where it is not here."""
+    settings = _settings()
+    try:
+        return model_path(settings), model_reason(settings)
+    except ModelMissing:
+        return None, ""
+
+
+def _here(path: Path | None, serves: Path | None) -> str:
+    return "" if path is None else "serves" if path == serves else "yes"
 
 
 def _known(name: str) -> KnownModel:

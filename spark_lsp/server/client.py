@@ -58,13 +58,13 @@ class Client:
             self._shown.add(message)
             self._server.window_show_message(types.ShowMessageParams(kind, message))
 
-    async def ask(self, message: str, *choices: str) -> str | None:
+    async def ask(self, message: str, *choices: str, kind: types.MessageType = types.MessageType.Warning) -> str | None:
         """Let the user choose, once in this session; None when nothing was chosen or it was asked before."""
         if message in self._shown:
             return None
         self._shown.add(message)
         actions = [types.MessageActionItem(choice) for choice in choices]
-        params = types.ShowMessageRequestParams(types.MessageType.Warning, message, actions)
+        params = types.ShowMessageRequestParams(kind, message, actions)
         answer = await self.request(types.WINDOW_SHOW_MESSAGE_REQUEST, params)
         return getattr(answer, "title", None)
 

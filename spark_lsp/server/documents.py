@@ -26,6 +26,7 @@ def did_open(session: Session, params: types.DidOpenTextDocumentParams) -> None:
     session.put(snapshot)
     session.openings.opened(snapshot)
     session.opened(snapshot)
+    session.offers.look_soon()
 
 
 def did_change(session: Session, params: types.DidChangeTextDocumentParams) -> None:
@@ -39,6 +40,7 @@ def did_change(session: Session, params: types.DidChangeTextDocumentParams) -> N
     session.openings.changed(new)
     span = _last_edit(session, new, list(params.content_changes))
     session.edited(new, span)
+    session.offers.typed()
     if session.rooms:
         session.rooms.ahead.stop()
     if session.rooms and span:
@@ -49,6 +51,7 @@ def did_change(session: Session, params: types.DidChangeTextDocumentParams) -> N
 
 def did_save(session: Session, params: types.DidSaveTextDocumentParams) -> None:
     """Bring the saved file's entry in the index up to date."""
+    session.offers.look_soon()
     snapshot = session.snapshot(params.text_document.uri)
     if snapshot:
         session.edited(snapshot, None)

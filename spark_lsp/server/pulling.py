@@ -7,21 +7,42 @@ import asyncio
 import contextlib
 import threading
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from spark_lsp.errors import ModelMissing, ModelNotPulled, SparkError
 from spark_lsp.server.client import Client
 
+if TYPE_CHECKING:
+    from spark_lsp.server.session import Session
+
 PULL = "Pull it"
 
 
-async def offer_pull(client: Client, missing: ModelNotPulled) -> bool:
-    """Ask once in this session whether to download a model, and do it; return whether it is there now.
+Pull = Callable[[Callable[[str, int, int], None]], object]
+"""Downloads a model and reports step, bytes done and bytes in all; blocks."""
+
+
+async def pull_missing(session: "Session", missing: ModelNotPulled) -> None:
+    """Download the model of the settings if the user wants it, and open the workspace with it. Asks once a session."""
+    client = session.client
+    try:
+        wanted = await client.ask(f"Spark: {missing}", PULL, "Not now") == PULL
+        if wanted and await pull_with_progress(client, "Pulling the model", missing.pull):
+            await session.open(session.settings)
+        else:
+            client.show_error(missing)
+    except SparkError as error:
+        session.problem = error
+        client.show_error(error)
+    session.tell_status()
+
+
+async def pull_with_progress(client: Client, title: str, pull: Pull) -> bool:
+    """Download a model with work-done progress; False when the user cancelled.
 
     Raises:
         SparkError: the download failed; the message says why.
     """
-    if await client.ask(f"Spark: {missing}", PULL, "Not now") != PULL:
-        return False
     loop = asyncio.get_running_loop()
     stopped = asyncio.Event()
     stop = threading.Event()
@@ -30,7 +51,7 @@ async def offer_pull(client: Client, missing: ModelNotPulled) -> bool:
         stop.set()
         loop.call_soon_threadsafe(stopped.set)
 
-    async with client.progress("Pulling the model", cancel=cancel) as report:
+    async with client.progress(title, cancel=cancel) as report:
 
         def progress(step: str, done: int, of: int) -> None:
             if stop.is_set():
@@ -38,7 +59,7 @@ async def offer_pull(client: Client, missing: ModelNotPulled) -> bool:
             loop.call_soon_threadsafe(report, done, of, f"{step}: {done / 1e6:,.0f} of {of / 1e6:,.0f} MB")
 
         try:
-            return await _until(stopped, lambda: missing.pull(progress))
+            return await _until(stopped, lambda: pull(progress))
         finally:
             stop.set()  # a server that closes does not wait for the thread
 

@@ -44,6 +44,10 @@ class Rooms:
     settings: Settings
     problem: SparkError | None = None
     """Why there is no index although there is a folder."""
+    model_path: Path | None = None
+    """The file of the local model; None for a remote one."""
+    model_reason: str = ""
+    """Why this model serves where the settings name none; empty where they do."""
     _warming: asyncio.Task[None] | None = None
     _showing: asyncio.Task[None] | None = None
     _stop_indexing: Event = field(default_factory=Event)

@@ -15,6 +15,7 @@ from spark_lsp.server import code_actions, documents, feedback, information, inl
 from spark_lsp.server.client import Client
 from spark_lsp.server.commands import COMMANDS
 from spark_lsp.server.guard import as_dict, guarded
+from spark_lsp.server.offers import ModelChoice, OfferTimes
 from spark_lsp.server.protocol import SparkProtocol, plain_converter
 from spark_lsp.server.rooms import OpenRooms
 from spark_lsp.server.session import Session, path_of
@@ -28,11 +29,13 @@ ACTION_KINDS = (types.CodeActionKind.Refactor, types.CodeActionKind.QuickFix, ty
 class SparkServer(LanguageServer):
     """A pygls server with one session."""
 
-    def __init__(self, open_rooms: OpenRooms) -> None:
+    def __init__(
+        self, open_rooms: OpenRooms, choice: ModelChoice | None = None, times: OfferTimes | None = None
+    ) -> None:
         super().__init__(
             "spark-lsp", __version__, protocol_cls=SparkProtocol, converter_factory=plain_converter, max_workers=2
         )
-        self.session = Session(Client(self), open_rooms)
+        self.session = Session(Client(self), open_rooms, choice, times)
         self._initialization: Any = None
         _register_life(self, self.session)
         _register_documents(self, self.session)

@@ -20,8 +20,9 @@ from spark_lsp.index.changes import matters, wants_refresh
 from spark_lsp.index.watch import Watcher
 from spark_lsp.server.changes import Changes
 from spark_lsp.server.client import Client, Report
+from spark_lsp.server.offers import ModelChoice, Offers, OfferTimes
 from spark_lsp.server.openings import Openings
-from spark_lsp.server.pulling import offer_pull
+from spark_lsp.server.pulling import pull_missing
 from spark_lsp.server.rooms import OpenRooms, Rooms
 from spark_lsp.server.status import Status, status_of
 from spark_lsp.text.document import Snapshot
@@ -40,7 +41,9 @@ _log = logging.getLogger("spark_lsp.server")
 class Session:
     """One window. Belongs to the server's event loop."""
 
-    def __init__(self, client: Client, open_rooms: OpenRooms) -> None:
+    def __init__(
+        self, client: Client, open_rooms: OpenRooms, choice: ModelChoice | None = None, times: OfferTimes | None = None
+    ) -> None:
         self.client = client
         self.encoding: types.PositionEncodingKind | str = types.PositionEncodingKind.Utf16
         self.settings = Settings()
@@ -56,6 +59,7 @@ class Session:
         self._open_rooms = open_rooms
         self._documents: dict[str, Snapshot] = {}
         self.openings = Openings()
+        self.offers = Offers(self, choice, times or OfferTimes())
         self._oversized: set[str] = set()
         self._opened = asyncio.Event()
         self._tasks: set[asyncio.Task[Any]] = set()
@@ -121,15 +125,18 @@ class Session:
 
     async def open(self, settings: Settings) -> None:
         """Open the workspace with these settings, or open it anew where they change its model or its files."""
-        previous, self.settings = self.rooms, settings
+        self.settings = settings
+        previous = self.rooms
         try:
+            await self.offers.prepare(settings)
+            previous = self.rooms
             self.rooms = self._open_rooms(self.root, settings, previous, log=self.log)
             self.problem = None
             if self.rooms.problem:
                 self.client.show_error(self.rooms.problem)
         except ModelNotPulled as error:
             self.rooms, self.problem = None, error
-            self.spawn(self._pull(error), "pull")
+            self.spawn(pull_missing(self, error), "pull")
         except SparkError as error:
             self.rooms, self.problem = None, error
             self.client.show_error(error)
@@ -163,6 +170,7 @@ class Session:
 
     async def _close(self) -> None:
         self._changes.close()
+        self.offers.close()
         for handle in self._reindex.values():
             handle.cancel()
         for task in self._tasks:
@@ -290,18 +298,6 @@ class Session:
         finally:
             self.starting = False
             self.tell_status()
-
-    async def _pull(self, missing: ModelNotPulled) -> None:
-        """Download the model of the settings if the user wants it, and open the workspace with it."""
-        try:
-            if await offer_pull(self.client, missing):
-                await self.open(self.settings)
-                return
-            self.client.show_error(missing)
-        except SparkError as error:
-            self.problem = error
-            self.client.show_error(error)
-        self.tell_status()
 
     async def _ask_consent(self, error: ConsentNeeded) -> None:
         """Ask once in this session whether code may go to a remote host; nothing goes there without a yes."""

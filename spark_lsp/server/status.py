@@ -19,6 +19,8 @@ class Status:
     model: str
     indexed: tuple[int, int]
     resident_tokens: int
+    why: str = ""
+    """Why this model serves where the settings name none."""
 
     def as_json(self) -> dict[str, Any]:
         """Return the contract's object."""
@@ -29,6 +31,7 @@ class Status:
             "model": self.model,
             "indexed": {"files": self.indexed[0], "of": self.indexed[1]},
             "resident_tokens": self.resident_tokens,
+            "why": self.why,
         }
 
 
@@ -61,7 +64,7 @@ def status_of(
     else:
         recorded = ("Requests are recorded, code included (serve --record).",) if _is_recording(rooms) else ()
         kind, message = "Normal", " ".join(("Ready.", *recorded, *model.notes))
-    return Status(kind, busy, message, name, indexed, resident)
+    return Status(kind, busy, message, name, indexed, resident, rooms.model_reason if rooms else "")
 
 
 def _is_recording(rooms: Rooms | None) -> bool:

@@ -230,7 +230,7 @@ def test_a_missing_model_is_named_and_another_is_chosen(open_vscode: Callable[..
     window.wait_status("/no/such/model.gguf", deadline_s=60)
     window.wait("the buttons", lambda: {"Choose Model", "Run Doctor"} <= set(buttons(window)))
     press(window, "Choose Model")
-    row = window.page.locator(".quick-input-list .monaco-list-row", has_text="The embedded model").first
+    row = window.page.locator(".quick-input-list .monaco-list-row", has_text="The best one for this machine").first
     row.wait_for(timeout=60_000)
     row.click()
     window.wait_status("Ready.", deadline_s=120)

@@ -64,6 +64,8 @@ class Editor:
         self.partials: list[dict[str, Any]] = []
         self.begun: dict[str, tuple[types.ProgressToken, bool]] = {}
         """Token of each progress by its title, and whether it can be cancelled."""
+        self.progress: list[Any] = []
+        """Work-done progress as it came: token and value."""
         self.messages: list[str] = []
         self.edits: list[types.WorkspaceEdit] = []
         self.versions: dict[str, int] = {}
@@ -147,6 +149,8 @@ class Editor:
             self.partials.append(params.value)
         elif isinstance(params.value, dict) and params.value.get("kind") == "begin":
             self.begun[params.value["title"]] = params.token, params.value.get("cancellable", False)
+        if isinstance(params.value, dict) and "kind" in params.value:
+            self.progress.append(params)
         self._changed.set()
 
     def _on_question(self, params: types.ShowMessageRequestParams) -> types.MessageActionItem | None:

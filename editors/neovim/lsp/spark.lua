@@ -21,6 +21,9 @@ return {
     ["$/progress"] = function(err, params, ctx)
       return require("spark.stream").on_progress(err, params, ctx)
     end,
+    ["window/showMessageRequest"] = function(err, params, ctx)
+      return require("spark.question").ask(err, params, ctx)
+    end,
     ["spark/status"] = function(_, params, ctx)
       require("spark.status").update(ctx.client_id, params)
     end,

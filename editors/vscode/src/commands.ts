@@ -68,10 +68,10 @@ async function pickModel(session: Session): Promise<void> {
     description: `${path ? `${(size_bytes / 1e6).toFixed(0)} MB` : "not on this machine"}${name === current ? ", chosen" : ""}`,
     detail: summary,
   }));
-  const embedded = { label: "$(package) The embedded model", description: current === "" ? "chosen" : "" };
+  const automatic = { label: "$(sparkle) The best one for this machine", description: current === "" ? "chosen" : "" };
   const file = { label: "$(folder-opened) A GGUF file…", description: "" };
-  const picked = await vscode.window.showQuickPick([embedded, ...choices, file], { title: "Model of Spark LSP" });
-  let name: string | undefined = picked === embedded ? "" : picked?.label;
+  const picked = await vscode.window.showQuickPick([automatic, ...choices, file], { title: "Model of Spark LSP" });
+  let name: string | undefined = picked === automatic ? "" : picked?.label;
   if (picked === file) {
     const chosen = await vscode.window.showOpenDialog({ filters: { "GGUF models": ["gguf"] }, openLabel: "Use Model" });
     name = chosen?.[0]?.fsPath;

@@ -25,6 +25,7 @@ export interface Status {
   readonly busy?: boolean;
   readonly message?: string;
   readonly model?: string | null;
+  readonly why?: string;
   readonly indexed?: { readonly files: number; readonly of: number } | null;
   readonly resident_tokens?: number | null;
 }

@@ -11,7 +11,7 @@ function facts(status: Status, speed: string): string[] {
     lines.push(status.message);
   }
   if (status.model) {
-    lines.push(`Model: ${status.model}`);
+    lines.push(`Model: ${status.model}${status.why ? `. ${status.why}` : ""}`);
   }
   if (status.resident_tokens) {
     lines.push(`Context resident: ${status.resident_tokens.toLocaleString("en")} tokens`);

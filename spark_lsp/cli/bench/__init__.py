@@ -13,14 +13,14 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from spark_lsp.catalog.catalog import resolve_model
+from spark_lsp.catalog.catalog import model_path
 from spark_lsp.cli.bench.asking import Measure
 from spark_lsp.cli.bench.beyond import long_enough
 from spark_lsp.cli.bench.indexing import Sizes, measure_index
 from spark_lsp.cli.bench.latency import measure_latency
 from spark_lsp.cli.bench.quality import BUDGETS, Quality, measure_recall
 from spark_lsp.cli.bench.throughput import ANSWER_TOKENS, measure_throughput
-from spark_lsp.cli.oneshot import errors
+from spark_lsp.cli.oneshot import errors, settings_of
 
 app = typer.Typer(help="Measure the engine on this machine.", no_args_is_help=True)
 
@@ -46,7 +46,7 @@ def latency(
 ) -> None:
     """Measure cold and warm first tokens beside a bare loop, a killed engine, a busy one, and its memory."""
     with (
-        long_enough(str(resolve_model(model)), context_tokens) as path,
+        long_enough(str(model_path(settings_of(None, model))), context_tokens) as path,
         errors.status(f"Reading {context_tokens} tokens, cold and warm …"),
     ):
         measure = Measure(path=path, context_tokens=context_tokens, threads=threads, rounds=rounds)
@@ -66,7 +66,7 @@ def throughput(
 ) -> None:
     """Measure how fast answers are written: beside a bare loop, rewrites with drafts, new code with and without."""
     with (
-        long_enough(str(resolve_model(model)), context_tokens) as path,
+        long_enough(str(model_path(settings_of(None, model))), context_tokens) as path,
         errors.status(f"Writing behind {context_tokens} tokens …"),
     ):
         measure = Measure(path=path, context_tokens=context_tokens, threads=threads, rounds=rounds)
@@ -91,7 +91,7 @@ def quality(
     """Measure how much of what the next lines need from other files a prompt shows, beside other packers."""
     what = Quality(folders or [Path()], tuple(context_tokens or BUDGETS), cursors, seed, rivals, keys)
     with errors.status("Packing …") as status:
-        path = str(resolve_model(model))
+        path = str(model_path(settings_of(None, model)))
         report = asyncio.run(measure_recall(what, path, lambda name: status.update(f"Packing in {name} …")))
     _show(report if as_json else {name: part for name, part in report.items() if name != "by_project"}, as_json=as_json)
 

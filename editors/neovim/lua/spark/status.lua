@@ -74,6 +74,7 @@ function M.describe(client_id)
   end
   add("message", status.message)
   add("model", status.model)
+  add("why this model", status.why)
   add("resident tokens", status.resident_tokens)
   if status.indexed then
     add("indexed files", ("%d of %d"):format(status.indexed.files, status.indexed.of))

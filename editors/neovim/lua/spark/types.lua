@@ -29,6 +29,7 @@
 ---@field busy? boolean
 ---@field message? string
 ---@field model? string
+---@field why? string          why this model serves where the settings name none
 ---@field indexed? { files: integer, of: integer }
 ---@field resident_tokens? integer
 

@@ -1,0 +1,161 @@
+"""Offers a better model to a user of the embedded one, and changes the model when another one suits.
+
+The question comes once somebody works with completions: after the first suggestion, when the keys rest. Belongs to the
+server's event loop; what blocks runs in threads.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final, Protocol
+
+from lsprotocol import types
+
+from spark_lsp.config import Settings
+from spark_lsp.errors import SparkError
+from spark_lsp.server.pulling import Pull, pull_with_progress
+
+if TYPE_CHECKING:
+    from spark_lsp.server.session import Session
+
+DOWNLOAD: Final = "Download"
+NOT_NOW: Final = "Not now"
+NEVER: Final = "Never"
+
+
+class Offer(Protocol):
+    """A model to offer; ``decline`` is told whether the user never wants to be asked again."""
+
+    @property
+    def name(self) -> str:
+        """Its name."""
+        ...
+
+    @property
+    def message(self) -> str:
+        """The question."""
+        ...
+
+    @property
+    def pull(self) -> Pull:
+        """Downloads it; blocks."""
+        ...
+
+    @property
+    def decline(self) -> Callable[[bool], None]:
+        """Remembers a no."""
+        ...
+
+
+class ModelChoice(Protocol):
+    """Which model serves where the settings name none; ``app`` gives it. All methods may block."""
+
+    def model_path(self, settings: Settings) -> str:
+        """Return the file that the settings lead to now; empty where no local model serves."""
+        ...
+
+    def offer(self, settings: Settings) -> Offer | None:
+        """Return what to offer, for this process alone to ask."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class OfferTimes:
+    """When the question comes, in seconds."""
+
+    rest_s: float = 5.0
+    """Without a key, so that no key that was meant for the code answers the question."""
+    person_s: float = 0.5
+    """An answer that comes sooner is a program's, such as a configuration that confirms every question."""
+    look_s: float = 5.0
+    """Between two looks at whether another model suits now."""
+
+
+@dataclass(slots=True)
+class Offers:
+    """The offer and the choice of one window. ``choice`` is None in a server that has none."""
+
+    session: "Session"
+    choice: ModelChoice | None
+    times: OfferTimes = field(default_factory=OfferTimes)
+    _is_wanted: bool = False
+    _is_done: bool = False
+    _rest: asyncio.TimerHandle | None = None
+    _looked_s: float = 0.0
+
+    async def prepare(self, settings: Settings) -> None:
+        """Work out the model in a thread, so that opening the workspace finds the answer at once."""
+        choice = self.choice
+        if choice is not None and not settings.model.strip() and not settings.backend.urls:
+            await asyncio.to_thread(choice.model_path, settings)
+
+    def shown(self) -> None:
+        """Note that a suggestion went to the editor: somebody uses completions."""
+        if self.choice is not None and not self._is_done:
+            self._is_wanted = True
+            self.typed()
+
+    def typed(self) -> None:
+        """Note a key: all else waits until the keys rest."""
+        if self.choice is None:
+            return
+        if self._rest is not None:
+            self._rest.cancel()
+        self._rest = asyncio.get_running_loop().call_later(self.times.rest_s, self._rested)
+
+    def look_soon(self) -> None:
+        """Look in the background whether another model suits now: one was pulled or removed, here or elsewhere."""
+        now_s = time.monotonic()
+        if self.choice is not None and now_s - self._looked_s >= self.times.look_s:
+            self._looked_s = now_s
+            self.session.spawn(self._follow(self.choice), "model")
+
+    def close(self) -> None:
+        """Ask nothing any more."""
+        self.choice = None
+        if self._rest is not None:
+            self._rest.cancel()
+
+    def _rested(self) -> None:
+        self.look_soon()
+        if self._is_wanted and self.choice is not None:
+            self._is_wanted, self._is_done = False, True
+            self.session.spawn(self._ask(self.choice), "offer")
+
+    async def _follow(self, choice: ModelChoice) -> None:
+        session = self.session
+        settings, workspace = session.settings, session.rooms
+        if workspace is None or settings.model.strip() or settings.backend.urls:
+            return
+        path = await asyncio.to_thread(choice.model_path, settings)
+        if session.rooms is workspace and path != str(workspace.model_path or path):
+            await session.open(settings)
+
+    async def _ask(self, choice: ModelChoice) -> None:
+        """Ask once in this session, and do what was answered."""
+        session = self.session
+        if session.client.capabilities.window is None:  # a client without any window shows no questions
+            return
+        offer = await asyncio.to_thread(choice.offer, session.settings)
+        if offer is None:
+            return
+        asked_s = time.monotonic()
+        kind = types.MessageType.Info
+        answer = await session.client.ask(f"Spark: {offer.message}", DOWNLOAD, NOT_NOW, NEVER, kind=kind)
+        if time.monotonic() - asked_s < self.times.person_s:
+            return
+        if answer == DOWNLOAD:
+            await self._download(offer)
+        elif answer in {NOT_NOW, NEVER}:
+            await asyncio.to_thread(offer.decline, answer == NEVER)
+
+    async def _download(self, offer: Offer) -> None:
+        session = self.session
+        try:
+            if await pull_with_progress(session.client, f"Downloading {offer.name}", offer.pull):
+                # Not a message: in Neovim it would hold the next key. The status names the model.
+                session.client.log(f"{offer.name} is ready and writes from now on.")
+                await session.open(session.settings)
+        except SparkError as error:
+            session.client.show_error(error)
