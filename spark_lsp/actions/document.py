@@ -10,11 +10,14 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from spark_lsp.actions.base import Needs, Proposal, Target, Tools
+from spark_lsp.actions.chat.begun import Begun, prompt_to_finish
+from spark_lsp.actions.checks.docstring import Documented, facts_of, usable
+from spark_lsp.actions.checks.functions import function_at, parsed
 from spark_lsp.actions.definition import Definition, definition_at
-from spark_lsp.actions.implement_body import RETRY
+from spark_lsp.actions.implement_body import ASKS_IN_WORDS
 from spark_lsp.actions.layout import indent_of, line_end, line_start, newline_of, starts_line
-from spark_lsp.actions.stream import ACTION_PRIORITY, added, key_of, stream
-from spark_lsp.engine.base import Infill, Sampling, Usage
+from spark_lsp.actions.stream import ACTION_PRIORITY, RETRY, added, key_of, stream
+from spark_lsp.engine.base import Infill, PromptPart, Sampling, Usage
 from spark_lsp.errors import Reason
 from spark_lsp.text.edit import Edit, Span, apply_edits
 from spark_lsp.text.syntax import Syntax, parse
@@ -22,6 +25,8 @@ from spark_lsp.text.syntax import Syntax, parse
 MAX_TOKENS: Final = 128
 LINE_COLUMNS: Final = 88
 MOST_LINES: Final = 12
+LINES_ABOVE: Final = 8
+"""Of the file, beside the definition itself: enough for the style of its comments."""
 LANGUAGES: Final = frozenset(("python", "javascript", "typescript", "tsx", "go", "rust", "java", "c", "cpp"))
 """Those whose comments this module knows how to lay out."""
 LEAST_PROSE: Final = 0.8
@@ -62,7 +67,7 @@ class Document:
         site = site_of(target.syntax, target.span.start)
         if site is None or target.syntax is None:
             return Proposal(self.id, (), Reason.EMPTY, "There is no definition without a comment here.")
-        usage = Usage()
+        usage, facts = Usage(), _facts(target, site)
         for sampling in (Sampling(), RETRY):
             request = await _request(target, tools, site, sampling)
             answer = await stream(tools, request, lambda raw: _is_over(raw, site))
@@ -71,10 +76,22 @@ class Document:
                 message = "A newer choice in this document took over."
                 return Proposal(self.id, (), Reason.SUPERSEDED, message, usage)
             words = words_of(answer.raw, site, is_cut=answer.stop == "max_tokens")
+            words = usable(words, facts) if facts is not None else words
             edit = _edit(target.snapshot.text, site, words) if words else None
             if edit is not None and await asyncio.to_thread(_is_comment, target.syntax, edit):
                 return Proposal(self.id, (edit,), usage=usage)
         return Proposal(self.id, (), Reason.EMPTY, f"The model had nothing to say about {site.name}.", usage)
+
+
+def _facts(target: Target, site: Site) -> Documented | None:
+    """Return what a Python docstring may speak of; None for other languages and for classes."""
+    found = definition_at(target.syntax, target.span.start) if target.syntax is not None else None
+    if target.syntax is None or found is None or not target.syntax.language.indents_blocks:
+        return None
+    tree = parsed(target.snapshot.text)
+    line = target.snapshot.text.count("\n", 0, target.syntax.wrap(found.inner).span.start) + 1
+    at = function_at(tree, line) if tree is not None else None
+    return facts_of(at[0], target.snapshot.text) if at is not None and at[0].name == site.name else None
 
 
 def site_of(syntax: Syntax | None, offset: int) -> Site | None:
@@ -174,15 +191,40 @@ async def _request(target: Target, tools: Tools, site: Site, sampling: Sampling)
     text = target.snapshot.text
     newline = newline_of(text)
     shown = apply_edits(text, [Edit(Span(site.offset, site.offset), site.head + site.tail + newline)])
-    await tools.engine.start()
-    packed = await tools.context.pack_for(replace(target.snapshot, text=shown), site.offset + len(site.head))
+    at = site.offset + len(site.head)
+    model = await tools.engine.start()
+    found = definition_at(target.syntax, target.span.start) if target.syntax is not None else None
+    if model.chat_template and ASKS_IN_WORDS and found is not None and site.stop:
+        prompt: tuple[PromptPart, ...] = prompt_to_finish(model, _begun(target, tools, site, found))
+        stops: tuple[str, ...] = ()
+    else:
+        prompt = (await tools.context.pack_for(replace(target.snapshot, text=shown), at)).parts
+        stops = tools.context.stops()
     return Infill(
-        prompt=packed.parts,
+        prompt=prompt,
         max_tokens=MAX_TOKENS,
-        stops=tools.context.stops(),
+        stops=stops,
         sampling=Sampling(temperature=sampling.temperature, seed=sampling.seed, grammar=grammar_of(site)),
         priority=ACTION_PRIORITY,
         key=key_of(target),
+    )
+
+
+def _begun(target: Target, tools: Tools, site: Site, found: Definition) -> Begun:
+    """Return the answer's beginning: the definition's head and the marks of its comment, or the marks alone."""
+    assert target.syntax is not None, "the caller has looked"
+    text = apply_edits(target.snapshot.text, [Edit(Span(site.offset, site.offset), site.head)])
+    start = min(line_start(text, found.whole.span.start), site.offset)
+    return Begun(
+        path=tools.context.path_of(target.snapshot),
+        language=target.syntax.language.name,
+        text=text,
+        start=start,
+        at=site.offset + len(site.head),
+        said=f"Document {site.name}: say in one short sentence what it does. No examples.",
+        shown=found.whole.span.text(target.snapshot.text).replace("\r\n", "\n"),
+        lines_above=LINES_ABOVE,
+        lines_below=0,
     )
 
 

@@ -1,9 +1,10 @@
 """``generate.tests``: a test of the function around the cursor, in the test file that belongs to it or in a new one.
 
-The frame of the test (file, imports, name) is computed; the model fills its body as it fills any empty one, with the
-same checks.
+The frame of the test (file, imports, name) is computed. The examples of a docstring become assertions without a model;
+otherwise the model fills the body as it fills any empty one, with the same checks and some more. Nothing is run.
 """
 
+import asyncio
 import re
 from collections.abc import Collection
 from dataclasses import dataclass, replace
@@ -11,9 +12,14 @@ from pathlib import Path, PurePosixPath
 from typing import Final
 
 from spark_lsp.actions.base import FileEdits, Needs, Proposal, Target, Tools
+from spark_lsp.actions.checks.completing import completed
+from spark_lsp.actions.checks.examples import assertions_of
+from spark_lsp.actions.checks.functions import Function, function_at, parsed
+from spark_lsp.actions.checks.generated_test import test_problem, without_repeats
 from spark_lsp.actions.definition import CALLABLES, Definition, definition_at
-from spark_lsp.actions.implement_body import ImplementBody
+from spark_lsp.actions.implement_body import Wish, write_body
 from spark_lsp.actions.layout import newline_of
+from spark_lsp.engine.base import Usage
 from spark_lsp.errors import Reason
 from spark_lsp.index.view import IndexView
 from spark_lsp.text.edit import Edit, Span, apply_edits
@@ -59,13 +65,63 @@ class GenerateTests:
             return Proposal(self.id, (), Reason.EMPTY, plan)
         snapshot = replace(target.snapshot, path=_sibling(target, path, plan.path), text=plan.text)
         empty = Target.of(snapshot, Span(plan.offset, plan.offset))
-        written = await ImplementBody().propose(empty, tools)
+        known = await asyncio.to_thread(_from_examples, target, found, plan, tools)
+        if known:
+            return _proposal(plan, known, Usage())
+        written = await write_body(empty, tools, _wish(target, found))
         if not written.edits:
             return Proposal(self.id, (), written.reason, written.message, written.usage)
-        text = apply_edits(plan.text, written.edits)
-        before = plan.before or ""
-        edit = _difference(before, text)
-        return Proposal(self.id, (), usage=written.usage, files=(FileEdits(plan.path, plan.before, (edit,)),))
+        return _proposal(plan, apply_edits(plan.text, written.edits), written.usage)
+
+
+def _proposal(plan: Plan, text: str, usage: Usage) -> Proposal:
+    edit = _difference(plan.before or "", text)
+    return Proposal(GenerateTests.id, (), usage=usage, files=(FileEdits(plan.path, plan.before, (edit,)),))
+
+
+def _from_examples(target: Target, found: Definition, plan: Plan, tools: Tools) -> str:
+    """Return the test file with the examples of the function's docstring as its test; empty where there are none."""
+    assert target.syntax is not None, "the caller has looked"
+    function = _function(target, found)
+    statements = assertions_of(function) if function is not None else []
+    if not statements:
+        return ""
+    newline = newline_of(plan.text)
+    body = f"{newline}".join(f"    {line}" for line in statements)
+    start = plan.text.index("    pass", plan.offset - len("    pass") - 2)
+    text = plan.text[:start] + body + plan.text[start + len("    pass") :]
+    whole = completed(plan.text, text, plan.path, tools.context.view)
+    problem = whole.problem or test_problem(whole.text, f"test_{found.name}", found.name, function)
+    return "" if problem else whole.text
+
+
+def _function(target: Target, found: Definition) -> Function | None:
+    """Return a Python function as ``ast`` sees it."""
+    assert target.syntax is not None, "the caller has looked"
+    tree = parsed(target.snapshot.text) if target.syntax.language.name == "python" else None
+    line = target.snapshot.text.count("\n", 0, target.syntax.wrap(found.inner).span.start) + 1
+    at = function_at(tree, line) if tree is not None else None
+    return at[0] if at is not None else None
+
+
+def _wish(target: Target, found: Definition) -> Wish:
+    """Return what the body of the test is asked for, and how it is checked."""
+    shown = found.whole.span.text(target.snapshot.text).replace("\r\n", "\n")
+    said = (
+        f"Write a test of {found.name}: call it with two or three simple inputs whose results you know for certain, "
+        "and assert each result. No classes, no prints, nothing else."
+    )
+    function = _function(target, found)
+    if function is None:
+        return Wish(GenerateTests.id, said, shown)
+    name = f"test_{found.name}"
+    return Wish(
+        GenerateTests.id,
+        said,
+        shown,
+        check=lambda after: test_problem(after, name, found.name, function),
+        mend=without_repeats,
+    )
 
 
 def plan_of(target: Target, found: Definition, path: str, view: IndexView) -> Plan | str:

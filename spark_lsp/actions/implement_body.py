@@ -1,30 +1,54 @@
 """``implement.body``: fill the body of a function that has none yet (empty, ``pass``, ``...``, ``todo!()``, ``throw``).
 
 The model writes only what stands between the signature and the end of the function. What it writes is shown when the
-file parses no worse, the function ends where the text ends, and it has a body then; docstring and comments stay.
+file parses no worse, the function ends where the text ends, it has a body then, and the checks of its language find
+nothing wrong with it; docstring and comments stay.
 """
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Final
 
 from spark_lsp.actions.base import Needs, Proposal, Target, Tools
+from spark_lsp.actions.chat.begun import MAX_ELSEWHERE_TOKENS, Begun, Failed, prompt_to_finish
 from spark_lsp.actions.check import failure, node_where
+from spark_lsp.actions.checks.body import body_problem
+from spark_lsp.actions.checks.calls import call_problem
+from spark_lsp.actions.checks.completing import completed
+from spark_lsp.actions.checks.differences import edits_between
+from spark_lsp.actions.checks.script import script_problem
 from spark_lsp.actions.empty_function import EmptyFunction, empty_function
 from spark_lsp.actions.frame import frame_of
-from spark_lsp.actions.stream import ACTION_PRIORITY, Answer, added, key_of, stream
+from spark_lsp.actions.layout import line_start
+from spark_lsp.actions.stream import ACTION_PRIORITY, RETRY, Answer, added, key_of, stream
 from spark_lsp.actions.written import Place, without_last_line, written
-from spark_lsp.engine.base import Infill, Sampling, Usage
+from spark_lsp.engine.base import Infill, PromptPart, Sampling, Usage
 from spark_lsp.errors import Reason
+from spark_lsp.index.view import IndexView
 from spark_lsp.text.edit import Edit, Span, apply_edits
 from spark_lsp.text.syntax import Syntax, parse
 
 MAX_BODY_TOKENS = 256
 MOST_LINES_DROPPED = 8
 """A text that needs more than its last lines cut to parse is no body; each try costs two parses."""
-RETRY: Final = Sampling(temperature=0.5, seed=1)
-"""A fill-in-the-middle model cannot be told what was wrong, so the one retry asks for another draw."""
 STUB_SUFFIX = ".pyi"
+ASKS_IN_WORDS = True
+"""Whether a model with a chat template is told what to write; otherwise it fills the hole (docs/evaluation.md)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What a body is written for: the task in words and more code that it is about.
+
+    ``check`` says of the whole document after the edit why a body may not stand; empty where it may.
+    ``mend`` may change the body's text before it is looked at.
+    """
+
+    action_id: str
+    said: str
+    shown: str = ""
+    check: Callable[[str], str] = lambda _after: ""
+    mend: Callable[[str], str] = lambda body: body
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +64,9 @@ class _Site:
 
 @dataclass(frozen=True, slots=True)
 class _Verdict:
-    """An edit, or the reason code and the sentence why there is none."""
+    """Edits, or the reason code and the sentence why there are none."""
 
-    edit: Edit | None
+    edits: tuple[Edit, ...] = ()
     reason: str = Reason.OK
     message: str = ""
 
@@ -60,20 +84,44 @@ class ImplementBody:
         return f"Implement {function.name}" if function else ""
 
     async def propose(self, target: Target, tools: Tools) -> Proposal:
-        """Ask the model for the body; one retry when the first text does not pass the checks."""
-        site = await asyncio.to_thread(_site, target)
-        if site is None:
+        """Have the body written."""
+        function = _find(target)
+        if function is None:
             return Proposal(self.id, (), Reason.EMPTY, "There is no function without a body here.")
-        verdict, usage = _Verdict(None), Usage()
-        for sampling in (Sampling(), RETRY):
-            answer = await _ask(target, site.place, tools, sampling)
-            usage = added(usage, answer.usage)
-            if answer.stop == "cancelled":
-                return Proposal(self.id, (), Reason.SUPERSEDED, "A newer choice in this document took over.", usage)
-            verdict = await asyncio.to_thread(_judge, site, answer)
-            if verdict.edit is not None:
-                return Proposal(self.id, (verdict.edit,), usage=usage)
-        return Proposal(self.id, (), verdict.reason, verdict.message, usage)
+        said = f"Write the function {function.name} with its body, as its name and description say. Keep its head."
+        return await write_body(target, tools, Wish(self.id, said, check=_body_check(target, function)))
+
+
+async def write_body(target: Target, tools: Tools, wish: Wish) -> Proposal:
+    """Have the body of the function around the cursor written; one retry when the first text does not pass.
+
+    Raises:
+        EngineError, ModelError: there is no model that could.
+    """
+    site = await asyncio.to_thread(_site, target)
+    if site is None:
+        return Proposal(wish.action_id, (), Reason.EMPTY, "There is no function without a body here.")
+    verdict, usage = _Verdict(), Usage()
+    failures: list[Failed] = []
+    for sampling in (Sampling(), RETRY):
+        answer = await _ask(target, site.place, tools, sampling, wish, failures)
+        usage = added(usage, answer.usage)
+        if answer.stop == "cancelled":
+            message = "A newer choice in this document took over."
+            return Proposal(wish.action_id, (), Reason.SUPERSEDED, message, usage)
+        verdict = await asyncio.to_thread(_judge, target, tools, site, answer, wish)
+        if verdict.edits:
+            return Proposal(wish.action_id, verdict.edits, usage=usage)
+        failures = [Failed(answer.raw.split("```")[0], verdict.message)]
+    return Proposal(wish.action_id, (), verdict.reason, verdict.message, usage)
+
+
+def _body_check(target: Target, function: EmptyFunction) -> Callable[[str], str]:
+    """Return the check of a body in the language of a document."""
+    if target.syntax is None or target.syntax.language.name != "python":
+        return lambda _after: ""
+    line = target.snapshot.text.count("\n", 0, function.node.span.start) + 1
+    return lambda after: body_problem(after, line)
 
 
 def _find(target: Target) -> EmptyFunction | None:
@@ -100,16 +148,20 @@ def _site(target: Target) -> _Site | None:
     return _Site(place, text, parsed, Span(start, start + len(stand_in.new_text))) if parsed else None
 
 
-async def _ask(target: Target, place: Place, tools: Tools, sampling: Sampling) -> Answer:
+async def _ask(
+    target: Target, place: Place, tools: Tools, sampling: Sampling, wish: Wish, failures: list[Failed]
+) -> Answer:
     """Stream the body's text; stop as soon as it leaves the body."""
-    frame = place.frame
-    text = apply_edits(target.snapshot.text, [frame.edit("")])
-    await tools.engine.start()
-    packed = await tools.context.pack_for(replace(target.snapshot, text=text), frame.span.start + len(frame.head))
+    model = await tools.engine.start()
+    if model.chat_template and ASKS_IN_WORDS:
+        prompt = prompt_to_finish(model, await _begun(target, place, tools, wish), failures)
+        stops: tuple[str, ...] = ()
+    else:
+        prompt, stops = await _prompt_to_fill(target, place, tools), tools.context.stops()
     request = Infill(
-        prompt=packed.parts,
+        prompt=prompt,
         max_tokens=MAX_BODY_TOKENS,
-        stops=tools.context.stops(),
+        stops=stops,
         sampling=sampling,
         priority=ACTION_PRIORITY,
         key=key_of(target),
@@ -117,29 +169,66 @@ async def _ask(target: Target, place: Place, tools: Tools, sampling: Sampling) -
     return await stream(tools, request, lambda raw: written(place, raw, finished=False).ended)
 
 
-def _judge(site: _Site, answer: Answer) -> _Verdict:
+async def _prompt_to_fill(target: Target, place: Place, tools: Tools) -> tuple[PromptPart, ...]:
+    frame = place.frame
+    text = apply_edits(target.snapshot.text, [frame.edit("")])
+    at = frame.span.start + len(frame.head)
+    return (await tools.context.pack_for(replace(target.snapshot, text=text), at)).parts
+
+
+async def _begun(target: Target, place: Place, tools: Tools, wish: Wish) -> Begun:
+    frame, start = place.frame, place.function.node.span.start
+    text = apply_edits(target.snapshot.text, [frame.edit("")])
+    elsewhere = await tools.context.definitions_for(target.snapshot, start, MAX_ELSEWHERE_TOKENS)
+    return Begun(
+        path=tools.context.path_of(target.snapshot),
+        language=place.language,
+        text=text,
+        start=line_start(text, start),
+        at=frame.span.start + len(frame.head),
+        said=wish.said,
+        shown=wish.shown,
+        elsewhere=elsewhere,
+    )
+
+
+def _judge(target: Target, tools: Tools, site: _Site, answer: Answer, wish: Wish) -> _Verdict:
     """Return the longest beginning of the answer that passes every check."""
     place, name = site.place, site.place.function.name
     lines = written(place, answer.raw, finished=True)
     if lines.repeats:
-        return _Verdict(None, Reason.trimmed("cycle"), f"The model only repeated itself instead of writing {name}.")
+        return _Verdict((), Reason.trimmed("cycle"), f"The model only repeated itself instead of writing {name}.")
     if answer.stop == "max_tokens" and not lines.ended:
         lines = without_last_line(lines)  # it was cut in the middle
     if not lines.lines:
-        return _Verdict(None, Reason.EMPTY, f"The model had nothing to write for {name}.")
+        return _Verdict((), Reason.EMPTY, f"The model had nothing to write for {name}.")
     problem = ""
     for _ in range(MOST_LINES_DROPPED):
         if not lines.lines:
             break
-        edit = place.frame.edit(lines.text(place.frame.newline))
+        edit = place.frame.edit(wish.mend(lines.text(place.frame.newline)))
         told = _problem(site, edit)
         if not told:
-            return _Verdict(edit)
+            return _checked(target, edit, wish, tools.context.view, tools.context.path_of(target.snapshot))
         problem = problem or told
         lines = without_last_line(lines)
     if problem == _still_empty(name):
-        return _Verdict(None, Reason.EMPTY, problem)
-    return _Verdict(None, Reason.trimmed("syntax"), problem)
+        return _Verdict((), Reason.EMPTY, problem)
+    return _Verdict((), Reason.trimmed("syntax"), problem)
+
+
+def _checked(target: Target, edit: Edit, wish: Wish, view: IndexView, path: str) -> _Verdict:
+    """Return the edits of a body that parses, with the imports that it needs, or what the checks have against it."""
+    text, syntax = target.snapshot.text, target.syntax
+    after = apply_edits(text, [edit])
+    if syntax is None or syntax.language.name != "python":
+        problem = script_problem(syntax, edit, view) or wish.check(after)
+        return _Verdict((), Reason.trimmed("check"), problem) if problem else _Verdict((edit,))
+    whole = completed(text, after, path, view)
+    problem = wish.check(after) or whole.problem or call_problem(text, whole.text, view)
+    if problem:
+        return _Verdict((), Reason.trimmed("check"), problem)
+    return _Verdict((edit,) if whole.text == after else edits_between(text, whole.text))
 
 
 def _problem(site: _Site, edit: Edit) -> str:

@@ -7,13 +7,16 @@ from collections.abc import Callable
 from contextlib import aclosing
 from dataclasses import dataclass
 from time import perf_counter
+from typing import Final
 
 import msgspec
 
 from spark_lsp.actions.base import Target, Tools
-from spark_lsp.engine.base import Infill, StopCause, Usage
+from spark_lsp.engine.base import Infill, Sampling, StopCause, Usage
 
 ACTION_PRIORITY = 1
+RETRY: Final = Sampling(temperature=0.5, seed=1)
+"""How the one retry is sampled: a greedy model would say the same again."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -92,7 +92,7 @@ async def test_laid_out_as_the_language_does(path: str, before: str, after: str,
 async def test_several_lines() -> None:
     answer = 'Return it.\n\n    Args:\n        w: the width\n    """\n    return 0'
     after, _ = await _documented("main.py", "def f(w):\n    return w$0\n", answer)
-    assert after == 'def f(w):\n    """Return it.\n\n    Args:\n    w: the width\n    """\n    return w\n'
+    assert after == 'def f(w):\n    """Return it.\n\n    Args:\n        w: the width\n    """\n    return w\n'
     answer = "Return it\n   * for a\n   * @param a what\n   */\n  f()"
     after, _ = await _documented("a.js", "class A {\n  f(a) {\n    return a;$0\n  }\n}\n", answer)
     assert (

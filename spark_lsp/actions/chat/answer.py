@@ -12,6 +12,13 @@ from spark_lsp.actions.scan import scan
 
 _FENCES: Final = re.compile(r"`{3,}")
 _FIRST_FENCE: Final = re.compile(r"\s*`{3,}[\w+-]*[ \t]*\n")
+_PROMPT: Final = re.compile(r"(?:>>>|\.\.\.)(?: |$)")
+_LEFT_OUT: Final = re.compile(
+    r"^\s*(?:#|//|/\*|--)?\s*(?:\.\.\.|…)"
+    r"|^\s*(?:#|//|/\*)\s*(?:rest of|remaining|existing|same as|other|your|the rest|unchanged|previous) \w+"
+    r"|(?:#|//).*\b(?:goes here|as before|remains? (?:the same|unchanged))\b",
+    re.IGNORECASE | re.MULTILINE,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,12 +42,26 @@ def lines_of(raw: str, fence: str) -> Lines:
     raw = raw[again.end() :] if again else raw
     end = re.search(rf"^[ \t]*{fence}`*[ \t]*$", raw, re.MULTILINE)
     text = raw[: end.start()] if end else raw
-    lines = text.split("\n")
+    lines = _without_prompts(text.split("\n"))
     while lines and not lines[-1].strip():
         lines.pop()
     while lines and not lines[0].strip():
         lines.pop(0)
     return Lines("\n".join(line.rstrip() if not line.strip() else line for line in lines), end is not None)
+
+
+def _without_prompts(lines: list[str]) -> list[str]:
+    """Take the prompts of an interpreter from lines that all have one."""
+    said = [line for line in lines if line.strip()]
+    if said and said[0].startswith(">>>") and all(_PROMPT.match(line) for line in said):
+        return [line[4:] for line in lines]
+    return lines
+
+
+def left_out(old: str, new: str) -> bool:
+    """Whether an answer has a mark in place of lines, such as ``# ... existing code``, that the old lines had not."""
+    known = {line.strip() for line in old.split("\n")}
+    return any(_LEFT_OUT.search(line) and line.strip() not in known for line in new.split("\n"))
 
 
 def is_over(raw: str, fence: str) -> bool:

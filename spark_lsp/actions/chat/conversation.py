@@ -15,9 +15,9 @@ SYSTEM: Final = (
     "with the same indentation, and nothing else. Change only what the task asks for and keep all other code, "
     "comments and names as they are."
 )
-LINES_BEFORE: Final = 60
-LINES_AFTER: Final = 30
-"""Of the file around; what lies further off is told by signatures."""
+LINES_BEFORE: Final = 30
+LINES_AFTER: Final = 10
+"""Of the file around, besides its imports; what lies further off is told by signatures."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +29,8 @@ class Subject:
     text: str
     region: Span
     elsewhere: Sequence[Segment] = ()
+    begun: str = ""
+    """The beginning of the old lines that the answer begins with as well: a head that stays, its docstring too."""
     lines_before: int = LINES_BEFORE
     lines_after: int = LINES_AFTER
 
@@ -70,7 +72,7 @@ def with_failure(messages: Sequence[Message], subject: Subject, answer: str, pro
 
 def opening_of(subject: Subject) -> str:
     """Return the beginning of the answer: what follows it is code."""
-    return f"{subject.fence}{subject.language}\n"
+    return f"{subject.fence}{subject.language}\n{subject.begun}"
 
 
 def _fenced(subject: Subject, text: str) -> str:

@@ -4,22 +4,34 @@ The old lines travel along as a draft, so an answer that mostly copies is writte
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from spark_lsp.actions.base import Proposal, Target, Tools
-from spark_lsp.actions.chat.answer import Lines, is_over, lines_of, placed
-from spark_lsp.actions.chat.conversation import Subject, messages_of, opening_of, with_failure
+from spark_lsp.actions.chat.answer import Lines, is_over, left_out, lines_of, placed
+from spark_lsp.actions.chat.conversation import (
+    LINES_AFTER,
+    LINES_BEFORE,
+    Subject,
+    messages_of,
+    opening_of,
+    with_failure,
+)
 from spark_lsp.actions.chat.surface import problem_of
 from spark_lsp.actions.chat.template import Message, prompt_of
+from spark_lsp.actions.check import failure
+from spark_lsp.actions.checks.calls import call_problem
+from spark_lsp.actions.checks.completing import completed
+from spark_lsp.actions.checks.differences import edits_between
+from spark_lsp.actions.checks.script import script_problem
 from spark_lsp.actions.layout import indent_unit, newline_of
-from spark_lsp.actions.stream import ACTION_PRIORITY, Answer, added, key_of, stream
-from spark_lsp.engine.base import Infill, ModelInfo, Usage
+from spark_lsp.actions.stream import ACTION_PRIORITY, RETRY, Answer, added, key_of, stream
+from spark_lsp.engine.base import Infill, ModelInfo, Sampling, Usage
 from spark_lsp.errors import Reason
-from spark_lsp.text.edit import Edit, Span
+from spark_lsp.text.edit import Edit, Span, apply_edits
 
-ELSEWHERE_TOKENS = 1200
-"""Definitions of other files; more would push the file itself out of a small context."""
+ELSEWHERE_TOKENS = 400
+"""Definitions of other files: on a processor each hundred tokens take a second to read."""
 SPARE_TOKENS = 256
 """What an answer may be longer than one and a half times the old lines."""
 FRAME_TOKENS = 64
@@ -28,19 +40,31 @@ FRAME_TOKENS = 64
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """What is asked of some lines. ``may_remove`` accepts an answer of no lines at all; ``asks`` has it confirmed."""
+    """What is asked of some lines. ``may_remove`` accepts an answer of no lines at all; ``asks`` has it confirmed.
+
+    ``check`` says of the whole file before and after, in Python, why an edit may not stand; empty where it may.
+    ``unchanged`` is what the model is told when it has changed nothing; ``begun`` is how the old lines begin and the
+    answer does too.
+    """
 
     action_id: str
     said: str
     may_remove: bool = False
     asks: bool = False
+    check: Callable[[str, str], str] = lambda _before, _after: ""
+    unchanged: str = "the lines are the same as before, and the task is not done."
+    attempts: int = 2
+    begun: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class _Verdict:
-    edit: Edit | None
+    """``hint`` is what the model is told of a failure, where that is another sentence than the user's."""
+
+    edits: tuple[Edit, ...] = ()
     reason: str = Reason.OK
     message: str = ""
+    hint: str = ""
 
 
 async def edit_lines(target: Target, tools: Tools, region: Span, task: Task) -> Proposal:
@@ -51,35 +75,40 @@ async def edit_lines(target: Target, tools: Tools, region: Span, task: Task) -> 
     """
     model = await tools.engine.start()
     usage = Usage()
-    subject = await _fitting(target, tools, model, region)
+    subject = await _fitting(target, tools, model, region, task.begun)
     if subject is None:
         return Proposal(task.action_id, (), Reason.gate("too_large"), _too_long(target, region, model))
     messages = messages_of(subject, task.said)
-    verdict = _Verdict(None)
-    for _ in range(2):
-        answer = await _ask(target, tools, model, subject, messages)
+    verdict = _Verdict()
+    for sampling in (Sampling(), RETRY)[: task.attempts]:
+        answer = await _ask(target, tools, model, subject, messages, sampling)
         usage = added(usage, answer.usage)
         if answer.stop == "cancelled":
             message = "A newer choice in this document took over."
             return Proposal(task.action_id, (), Reason.SUPERSEDED, message, usage)
-        lines = lines_of(answer.raw, subject.fence)
+        lines = lines_of(subject.begun + answer.raw, subject.fence)
         verdict = await asyncio.to_thread(_judge, target, tools, subject, task, answer, lines)
-        if verdict.edit is not None:
-            return Proposal(task.action_id, (verdict.edit,), usage=usage, asks=task.asks)
-        messages = with_failure(messages, subject, lines.text, verdict.message)
+        if verdict.edits:
+            return Proposal(task.action_id, verdict.edits, usage=usage, asks=task.asks)
+        messages = with_failure(messages, subject, lines.text, verdict.hint or verdict.message)
     return Proposal(task.action_id, (), verdict.reason, verdict.message, usage)
 
 
-async def _fitting(target: Target, tools: Tools, model: ModelInfo, region: Span) -> Subject | None:
+async def _fitting(target: Target, tools: Tools, model: ModelInfo, region: Span, begun: str) -> Subject | None:
     """Return the lines with as much around them as the model's context holds; None when not even they fit."""
     snapshot = target.snapshot
     language = target.syntax.language.name if target.syntax else snapshot.language
-    subject = Subject(tools.context.path_of(snapshot), language, snapshot.text, region)
+    subject = Subject(tools.context.path_of(snapshot), language, snapshot.text, region, begun=begun)
     room = model.context_tokens - FRAME_TOKENS
     most = min(ELSEWHERE_TOKENS, room // 6)
     elsewhere = await tools.context.definitions_for(snapshot, region.start, most)
     (own,) = await tools.engine.count_tokens([subject.old])
-    for lines_before, lines_after, known in ((60, 30, elsewhere), (60, 30, ()), (20, 10, ()), (0, 0, ())):
+    for lines_before, lines_after, known in (
+        (LINES_BEFORE, LINES_AFTER, elsewhere),
+        (LINES_BEFORE, LINES_AFTER, ()),
+        (12, 4, ()),
+        (0, 0, ()),
+    ):
         tried = replace(subject, elsewhere=known, lines_before=lines_before, lines_after=lines_after)
         texts = [message.text for message in messages_of(tried, "")]
         # A second try carries the first answer too.
@@ -88,14 +117,22 @@ async def _fitting(target: Target, tools: Tools, model: ModelInfo, region: Span)
     return None
 
 
-async def _ask(target: Target, tools: Tools, model: ModelInfo, subject: Subject, messages: Sequence[Message]) -> Answer:
+async def _ask(
+    target: Target,
+    tools: Tools,
+    model: ModelInfo,
+    subject: Subject,
+    messages: Sequence[Message],
+    sampling: Sampling,
+) -> Answer:
     (own,) = await tools.engine.count_tokens([subject.old])
     request = Infill(
         prompt=prompt_of(model, messages, opening_of(subject)),
         max_tokens=_answer_tokens(own),
+        sampling=sampling,
         priority=ACTION_PRIORITY,
         key=key_of(target),
-        drafts=(subject.old + f"\n{subject.fence}",),
+        drafts=(subject.old.removeprefix(subject.begun) + f"\n{subject.fence}",),
     )
     return await stream(tools, request, lambda raw: is_over(raw, subject.fence))
 
@@ -105,22 +142,39 @@ def _answer_tokens(own_tokens: int) -> int:
 
 
 def _judge(target: Target, tools: Tools, subject: Subject, task: Task, answer: Answer, lines: Lines) -> _Verdict:
-    """Return the edit that an answer makes, or why it may not be shown."""
-    text, path = subject.text, subject.path
+    """Return the edits that an answer makes, or why they may not be shown."""
+    text = subject.text
     if answer.stop == "max_tokens" and not lines.ended:
         message = f"The model's answer did not end within {answer.usage.generated_tokens} tokens."
-        return _Verdict(None, Reason.trimmed("check"), message)
+        return _refused(message)
     unit = indent_unit(text, subject.language)
     new = placed(lines.text, subject.old, subject.language, unit)
     if new == subject.old:
-        return _Verdict(None, Reason.EMPTY, "The model would leave these lines as they are.")
+        return _Verdict((), Reason.EMPTY, "The model would leave these lines as they are.", task.unchanged)
     if not new and not task.may_remove:
-        return _Verdict(None, Reason.EMPTY, "The model had nothing to write.")
+        return _Verdict((), Reason.EMPTY, "The model had nothing to write.")
+    if left_out(subject.old, new):
+        return _refused("The model left out a part of the lines.")
     span = subject.region if new else _with_line_end(text, subject.region)
-    edit = _smallest(text, Edit(span, new.replace("\n", newline_of(text))))
-    view = tools.context.view
-    problem = problem_of(text, target.syntax, Edit(span, new.replace("\n", newline_of(text))), view, path)
-    return _Verdict(None, Reason.trimmed("check"), problem) if problem else _Verdict(edit)
+    return _checked(target, tools, subject, task, Edit(span, new.replace("\n", newline_of(text))))
+
+
+def _checked(target: Target, tools: Tools, subject: Subject, task: Task, edit: Edit) -> _Verdict:
+    """Return the edits that new lines make, imports included, or what the checks have against them."""
+    text, path, view = subject.text, subject.path, tools.context.view
+    problem = problem_of(text, target.syntax, edit, view, path)
+    if problem or subject.language != "python":
+        problem = problem or script_problem(target.syntax, edit, view)
+        return _refused(problem) if problem else _Verdict((_smallest(text, edit),))
+    after = completed(text, apply_edits(text, [edit]), path, view)
+    problem = after.problem or call_problem(text, after.text, view) or task.check(text, after.text)
+    edits = () if problem else edits_between(text, after.text)
+    problem = problem or failure(text, target.syntax, edits)
+    return _refused(problem) if problem else _Verdict(edits)
+
+
+def _refused(problem: str) -> _Verdict:
+    return _Verdict((), Reason.trimmed("check"), problem)
 
 
 def _with_line_end(text: str, region: Span) -> Span:

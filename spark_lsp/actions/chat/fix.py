@@ -3,11 +3,15 @@
 The diagnostics come with the request; nothing here runs a linter.
 """
 
+from dataclasses import replace
 from typing import Final
 
 from spark_lsp.actions.base import QUICK_FIX, Diagnostic, Needs, Proposal, Target, Tools
 from spark_lsp.actions.chat.edit_lines import Task, edit_lines
-from spark_lsp.actions.chat.region import lines_to_fix
+from spark_lsp.actions.chat.region import lines_to_fix, regions_to_fix
+from spark_lsp.actions.checks.rejudge import fix_problem
+from spark_lsp.actions.checks.rewritten import lost_problem
+from spark_lsp.actions.stream import added
 from spark_lsp.errors import Reason
 
 LONGEST_TITLE: Final = 70
@@ -28,10 +32,17 @@ class FixDiagnostic:
 
     async def propose(self, target: Target, tools: Tools) -> Proposal:
         """Have the model mend it."""
-        region = lines_to_fix(target, target.diagnostics[0].span) if target.diagnostics else None
-        if region is None:
+        regions = regions_to_fix(target, target.diagnostics[0].span) if target.diagnostics else []
+        if not regions:
             return Proposal(self.id, (), Reason.EMPTY, "There is no diagnostic here.")
-        return await edit_lines(target, tools, region, _task(target, target.diagnostics[0]))
+        task = _task(target, target.diagnostics[0])
+        if len(regions) == 1:
+            return await edit_lines(target, tools, regions[0], task)
+        first = await edit_lines(target, tools, regions[0], replace(task, attempts=1))
+        if first.edits or first.reason == Reason.SUPERSEDED:
+            return first
+        second = await edit_lines(target, tools, regions[1], replace(task, attempts=1))
+        return replace(second, usage=added(first.usage, second.usage))
 
 
 def title_of(diagnostic: Diagnostic) -> str:
@@ -59,4 +70,10 @@ def _task(target: Target, diagnostic: Diagnostic) -> Task:
         f"Mend this problem, with the smallest change that mends it, in the line `{line}`: {said_by(diagnostic)}."
         f"{where} If the lines are only to be removed, answer with an empty block."
     )
-    return Task(FixDiagnostic.id, said, may_remove=True)
+    unchanged = f"the lines are the same as before, and the problem is still there: {said_by(diagnostic)}."
+    told = f"{diagnostic.message} {line}"
+
+    def check(before: str, after: str) -> str:
+        return fix_problem(before, after, diagnostic) or lost_problem(before, after, told)
+
+    return Task(FixDiagnostic.id, said, may_remove=True, check=check, unchanged=unchanged)

@@ -52,6 +52,36 @@ def lines_to_fix(target: Target, place: Span) -> Span | None:
     return statement_lines(syntax, place)
 
 
+def head_of(target: Target, region: Span) -> str:
+    """Return how a Python function's lines begin, up to the end of its docstring; empty where they are no function's.
+
+    The line end behind it is part of it, so that what follows begins a line.
+    """
+    text, syntax = target.snapshot.text, target.syntax
+    if syntax is None or syntax.language.name != "python" or function_lines(syntax, region.start) != region:
+        return ""
+    found = definition_at(syntax, line_end(text, region.start), CALLABLES)
+    body = found.inner.child_by_field_name("body") if found is not None else None
+    if body is None or not body.named_children:
+        return ""
+    first = body.named_children[0]
+    is_text = first.type == "expression_statement" and first.named_children[0].type == "string"
+    at = syntax.wrap(first).span.end if is_text else line_start(text, syntax.wrap(first).span.start) - 1
+    end = text.find("\n", max(at, region.start))
+    return text[region.start : end + 1].replace("\r\n", "\n") if region.start < end < region.end else ""
+
+
+def regions_to_fix(target: Target, place: Span) -> list[Span]:
+    """Return where something may be mended, to be tried in turn: its statement, then its function."""
+    whole = lines_to_fix(target, place)
+    if whole is None or target.syntax is None:
+        return [] if whole is None else [whole]
+    place = Span(min(place.start, len(target.snapshot.text)), min(place.end, len(target.snapshot.text)))
+    statement = statement_lines(target.syntax, place)
+    is_less = statement is not None and whole.start <= statement.start and statement.end <= whole.end
+    return [whole] if statement is None or not is_less or statement == whole else [statement, whole]
+
+
 def statement_lines(syntax: Syntax, place: Span) -> Span | None:
     """Return the whole lines of the statement around a place, or the place's own when that is long."""
     text = syntax.text

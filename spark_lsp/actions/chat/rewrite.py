@@ -8,7 +8,8 @@ from typing import Final
 
 from spark_lsp.actions.base import Needs, Proposal, Target, Tools
 from spark_lsp.actions.chat.edit_lines import Task, edit_lines
-from spark_lsp.actions.chat.region import lines_to_rewrite
+from spark_lsp.actions.chat.region import head_of, lines_to_rewrite
+from spark_lsp.actions.checks.rewritten import lost_problem, size_problem
 from spark_lsp.actions.layout import line_end, line_start
 from spark_lsp.errors import Reason
 from spark_lsp.text.edit import Span
@@ -16,6 +17,12 @@ from spark_lsp.text.edit import Span
 LONGEST_TITLE: Final = 60
 _REQUEST = re.compile(r"\s*(?:#|//|/\*|--)\s*spark:\s*(.*?)\s*(?:\*/)?\s*", re.IGNORECASE)
 _MORE = re.compile(r"\s*(?:#|//)\s?(.*?)\s*")
+_MAY_CHANGE_HEAD = re.compile(
+    r"\b(?:param\w*|arg\w*|signature|decorat\w*|async\w*|types?|typed|annotat\w*|hints?|doc\w*|renam\w*|defaults?"
+    r"|head|generator|property|static\w*|split|remov\w*|delet\w*)\b",
+    re.IGNORECASE,
+)
+"""An instruction with such a word may be about the head or the docstring, which are then written anew."""
 _SIMPLER: Final = (
     "Make this code simpler and easier to read without changing what it does: same results, same errors, "
     "same names and signatures for what other code uses."
@@ -42,7 +49,11 @@ class Rewrite:
         region, said = _region(target), _instruction(target)
         if region is None or not said:
             return Proposal(self.id, (), Reason.EMPTY, "There is nothing to rewrite here.")
-        return await edit_lines(target, tools, region, Task(self.id, said, asks=True))
+        begun = "" if _MAY_CHANGE_HEAD.search(said) else head_of(target, region)
+        task = Task(
+            self.id, said, asks=True, begun=begun, check=lambda before, after: lost_problem(before, after, said)
+        )
+        return await edit_lines(target, tools, region, task)
 
 
 class Simplify:
@@ -63,7 +74,14 @@ class Simplify:
         region = lines_to_rewrite(target)
         if region is None:
             return Proposal(self.id, (), Reason.EMPTY, "There is nothing to simplify here.")
-        return await edit_lines(target, tools, region, Task(self.id, _SIMPLER))
+        unchanged = "the lines are the same as before, and they can be simpler."
+        begun = head_of(target, region)
+        task = Task(self.id, _SIMPLER, begun=begun, check=_simpler, unchanged=unchanged)
+        return await edit_lines(target, tools, region, task)
+
+
+def _simpler(before: str, after: str) -> str:
+    return lost_problem(before, after) or size_problem(before, after)
 
 
 def _region(target: Target) -> Span | None:

@@ -1,0 +1,117 @@
+"""Having a model finish code that its answer was begun with: a function's head, say, behind which it writes the body.
+
+The model is told in words what to write and continues its own answer, so it cannot write another function instead.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from spark_lsp.actions.chat.answer import fence_for
+from spark_lsp.actions.chat.template import Message, prompt_of
+from spark_lsp.context.segment import Segment
+from spark_lsp.engine.base import ModelInfo, PromptPart
+
+SYSTEM: Final = "You are an expert programmer. Answer with code in one fenced block and nothing else."
+MAX_ELSEWHERE_TOKENS: Final = 300
+MAX_LINES_ABOVE: Final = 30
+MAX_LINES_BELOW: Final = 8
+MAX_IMPORT_LINES: Final = 15
+MAX_INIT_LINES: Final = 12
+_BLANKS: Final = (" ", "\t")
+_IMPORT = re.compile(r"(?:import|from|using|use|#include|package)\b|(?:const|var|let)\b.*\brequire\(")
+_CLASS = re.compile(r"^(?:export\s+|abstract\s+|public\s+)*(?:class|impl|struct|interface|trait)\b.*$", re.MULTILINE)
+_INIT = re.compile(r"^(?P<indent>[ \t]+)def __init__\(.*(?:\n(?:(?P=indent)[ \t]+.*|\s*|[ \t]*\).*))*", re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """What is to be finished.
+
+    ``text`` is the document without what is written, ``start`` where the begun code starts and ``at`` where it ends;
+    ``said`` is the task and ``shown`` more code that it is about.
+    """
+
+    path: str
+    language: str
+    text: str
+    start: int
+    at: int
+    said: str
+    shown: str = ""
+    elsewhere: Sequence[Segment] = ()
+    lines_above: int = MAX_LINES_ABOVE
+    lines_below: int = MAX_LINES_BELOW
+
+    @property
+    def fence(self) -> str:
+        """The fence of the answer, longer than any in the file."""
+        return fence_for(self.text, self.shown)
+
+    @property
+    def opening(self) -> str:
+        """The beginning of the answer; blanks at its end are the model's to write."""
+        begun = self.text[self.start : self.at].replace("\r\n", "\n")
+        return f"{self.fence}{self.language}\n" + (begun.rstrip(" \t") if begun.endswith(_BLANKS) else begun)
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """An answer that could not be used, and why."""
+
+    answer: str
+    problem: str
+
+
+def prompt_to_finish(model: ModelInfo, begun: Begun, failures: Sequence[Failed] = ()) -> tuple[PromptPart, ...]:
+    """Return the prompt behind which the model goes on with the begun code.
+
+    Raises:
+        ModelUnusable: the model has no chat template, or one that cannot be used.
+    """
+    messages = [Message("system", SYSTEM), Message("user", _task(begun))]
+    for each in failures:
+        messages.append(Message("assistant", f"{begun.opening}{each.answer.rstrip()}\n{begun.fence}"))
+        messages.append(Message("user", f"This cannot be used: {each.problem} Write it again, without this mistake."))
+    return prompt_of(model, messages, begun.opening)
+
+
+def _task(begun: Begun) -> str:
+    parts = [f"The file is {begun.path}, written in {begun.language}."]
+    if begun.elsewhere:
+        parts.append(_fenced(begun, "\n".join(f"# {each.path}\n{each.text.strip()}" for each in begun.elsewhere)))
+    above, below = _above(begun), _below(begun)
+    if above.strip():
+        parts.append(f"It has this code above:\n{_fenced(begun, above)}")
+    if below.strip():
+        parts.append(f"And this below:\n{_fenced(begun, below)}")
+    if begun.shown:
+        parts.append(_fenced(begun, begun.shown))
+    parts.append(begun.said)
+    return "\n\n".join(parts)
+
+
+def _above(begun: Begun) -> str:
+    """Return what is shown of the file above: imports, the class around with how its objects are made, lines near."""
+    lines = begun.text[: begun.start].replace("\r\n", "\n").rstrip().split("\n")
+    near = lines[-begun.lines_above :]
+    far = lines[: -begun.lines_above]
+    imports = [line for line in far if _IMPORT.match(line)][:MAX_IMPORT_LINES]
+    around: list[str] = []
+    is_inside = begun.text[begun.start : begun.start + 1] in {" ", "\t"}
+    classes = list(_CLASS.finditer("\n".join(far)))
+    if is_inside and classes and not any(_CLASS.match(line) for line in near):
+        around = [classes[-1][0]]
+        init = _INIT.search("\n".join(far), classes[-1].end())
+        around += init[0].rstrip().split("\n")[:MAX_INIT_LINES] if init else []
+    return "\n".join([*imports, *around, *near])
+
+
+def _below(begun: Begun) -> str:
+    lines = begun.text[begun.at :].replace("\r\n", "\n").strip("\n").split("\n")
+    return "\n".join(lines[: begun.lines_below])
+
+
+def _fenced(begun: Begun, text: str) -> str:
+    return f"{begun.fence}{begun.language}\n{text.strip(chr(10))}\n{begun.fence}"

@@ -1,0 +1,145 @@
+"""Whether a body that a model wrote for a Python function can be meant: what it uses, returns and calls. Pure."""
+
+import ast
+from typing import Final
+
+from spark_lsp.actions.checks.functions import (
+    FUNCTION_TYPES,
+    Function,
+    body_of,
+    dotted,
+    function_at,
+    is_static,
+    own_nodes,
+    parameters,
+    parsed,
+)
+from spark_lsp.actions.checks.kinds import attributes_of, classes_of, kinds_of
+from spark_lsp.actions.checks.returns import return_problem
+
+_GIVEN_ANYWAY: Final = frozenset(
+    ("__aexit__", "__class_getitem__", "__deepcopy__", "__exit__", "__format__", "__get__", "__getattr__",
+     "__init_subclass__", "__missing__", "__prepare__", "__reduce_ex__", "__set_name__", "__sizeof__")
+)  # fmt: skip
+"""Methods that Python hands more than many of them need."""
+_MANY_STATEMENTS: Final = 3
+"""A body of so many statements that another function has as well was copied and not written."""
+
+
+def body_problem(after: str, line: int) -> str:
+    """Return in one sentence why the body of the function whose ``def`` is in a line may not stand; empty if it may."""
+    tree = parsed(after)
+    found = function_at(tree, line) if tree is not None else None
+    if tree is None or found is None:
+        return ""
+    function, owner = found
+    body = body_of(function)
+    checks = (
+        _nothing(function, body),
+        _unused(function, body, is_method=owner is not None),
+        _endless(function, body, is_method=owner is not None),
+        return_problem(function, body, _classes(tree), kinds_of(tree, function, owner)),
+        _copied(tree, function, body),
+        _unknown_attribute(tree, function, owner),
+    )
+    return next((each for each in checks if each), "")
+
+
+def _nothing(function: Function, body: list[ast.stmt]) -> str:
+    """Refuse a body that does nothing."""
+    idle = all(
+        isinstance(each, ast.Pass)
+        or (isinstance(each, ast.Expr) and isinstance(each.value, ast.Constant | ast.Name))
+        or (isinstance(each, ast.Return) and (each.value is None or _is_none(each.value)))
+        for each in body
+    )
+    raised = body[0].exc if len(body) == 1 and isinstance(body[0], ast.Raise) else None
+    said = dotted(raised.func if isinstance(raised, ast.Call) else raised) if raised is not None else ""
+    return f"The body of {function.name} does nothing." if idle or said == "NotImplementedError" else ""
+
+
+def _classes(tree: ast.Module) -> set[str]:
+    """Return the classes of a file whose objects are no plain values."""
+    return {each.name for each in tree.body if isinstance(each, ast.ClassDef) and not each.bases}
+
+
+def _is_none(node: ast.AST | None) -> bool:
+    return isinstance(node, ast.Constant) and node.value is None
+
+
+def _unused(function: Function, body: list[ast.stmt], *, is_method: bool) -> str:
+    """Refuse a body that ignores what it is given."""
+    if function.name in _GIVEN_ANYWAY:
+        return ""
+    given = parameters(function)
+    if is_method and not is_static(function):
+        given = given[1:]
+    kwarg = function.args.kwarg
+    wanted = [each.arg for each in given if not each.arg.startswith("_") and each is not kwarg]
+    nodes = [node for statement in body for node in ast.walk(statement)]
+    used = {each.id for each in nodes if isinstance(each, ast.Name)}
+    if {"locals", "super", "vars"} & used:
+        return ""
+    ignored = [name for name in wanted if name not in used]
+    return f"The body of {function.name} does not use {', '.join(ignored)}." if ignored else ""
+
+
+def _endless(function: Function, body: list[ast.stmt], *, is_method: bool) -> str:
+    """Refuse a body that calls its own function whatever happens."""
+    own = {f"self.{function.name}", f"cls.{function.name}"} if is_method else {function.name}
+    if is_method and function.name.startswith("__"):
+        own |= {f"{each.arg}.{function.name}" for each in parameters(function)}
+    for statement in body:
+        branches = isinstance(statement, ast.If | ast.For | ast.AsyncFor | ast.While | ast.Try | ast.Match)
+        always: list[ast.AST] = [statement]
+        if branches:
+            parts = (getattr(statement, name, None) for name in ("test", "iter", "subject"))
+            always = [each for each in parts if isinstance(each, ast.expr)]
+        if any(_certainly_calls(part, own) for part in always):
+            return f"The body of {function.name} always calls {function.name} again."
+        leaves = any(isinstance(each, ast.Return | ast.Raise) for each in own_nodes([statement]))
+        if leaves:
+            return ""
+    return ""
+
+
+def _certainly_calls(node: ast.AST, names: set[str]) -> bool:
+    """Whether one of some functions is called whenever a node is evaluated."""
+    if isinstance(node, ast.Call) and dotted(node.func) in names:
+        return True
+    later = (ast.Lambda, ast.GeneratorExp, ast.ListComp, ast.SetComp, ast.DictComp, ast.ClassDef, *FUNCTION_TYPES)
+    if isinstance(node, later):
+        return False
+    if isinstance(node, ast.IfExp):
+        both = _certainly_calls(node.body, names) and _certainly_calls(node.orelse, names)
+        return both or _certainly_calls(node.test, names)
+    if isinstance(node, ast.BoolOp):
+        return _certainly_calls(node.values[0], names)
+    return any(_certainly_calls(child, names) for child in ast.iter_child_nodes(node))
+
+
+def _copied(tree: ast.Module, function: Function, body: list[ast.stmt]) -> str:
+    """Refuse a long body that another function of the file has."""
+    count = sum(isinstance(each, ast.stmt) for statement in body for each in ast.walk(statement))
+    if count < _MANY_STATEMENTS:
+        return ""
+    said = [ast.dump(each) for each in body]
+    for other in ast.walk(tree):
+        if not isinstance(other, FUNCTION_TYPES) or other is function:
+            continue
+        if [ast.dump(each) for each in body_of(other)] == said:
+            return f"The body of {function.name} is that of {other.name}."
+    return ""
+
+
+def _unknown_attribute(tree: ast.Module, function: Function, owner: ast.ClassDef | None) -> str:
+    """Refuse an attribute that a class of the file has not, of ``self`` or of a parameter, where all of it is known."""
+    for name, held in classes_of(function, owner, tree):
+        known = attributes_of(tree, held)
+        for node in ast.walk(function) if known is not None else ():
+            if not isinstance(node, ast.Attribute) or not isinstance(node.ctx, ast.Load):
+                continue
+            is_own = isinstance(node.value, ast.Name) and node.value.id == name
+            if is_own and known is not None and node.attr not in known and not hasattr(object, node.attr):
+                return f"{held.name} has no {node.attr}."
+    return ""

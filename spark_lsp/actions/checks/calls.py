@@ -1,0 +1,115 @@
+"""Whether calls that an edit brings fit what they call: as many arguments as the function takes, by names it has.
+
+Only calls whose function is known for certain are looked at: of the file, of its class, or imported from the one file
+of the workspace that defines it.
+"""
+
+import ast
+from collections import Counter
+from collections.abc import Mapping
+
+from spark_lsp.actions.checks.functions import FUNCTION_TYPES, Function, dotted, is_static, parsed
+from spark_lsp.index.view import IndexView
+
+
+def call_problem(before: str, after: str, view: IndexView) -> str:
+    """Return in one sentence which new call does not fit its function; empty when all do."""
+    old, tree = parsed(before), parsed(after)
+    if tree is None:
+        return ""
+    known = Counter(ast.dump(each) for each in ast.walk(old) if isinstance(each, ast.Call)) if old else Counter()
+    functions = _functions(tree, view)
+    for owner, call in _calls(tree):
+        said = ast.dump(call)
+        if known[said] > 0:
+            known[said] -= 1
+            continue
+        function, bound = _called(call, owner, functions)
+        problem = misfit(call, function, bound=bound) if function is not None else ""
+        if problem:
+            return problem
+    return ""
+
+
+def misfit(call: ast.Call, function: Function, *, bound: bool) -> str:
+    """Return in one sentence why a call does not fit a function's parameters; ``bound`` when the first is given."""
+    if any(isinstance(each, ast.Starred) for each in call.args) or any(each.arg is None for each in call.keywords):
+        return ""
+    args = function.args
+    places = [*args.posonlyargs, *args.args][int(bound) :]
+    name = dotted(call.func) or function.name
+    if len(call.args) > len(places) and args.vararg is None:
+        return f"{name} takes {len(places)} arguments by place and is given {len(call.args)}."
+    by_name = {each.arg for each in [*args.args, *args.kwonlyargs]}
+    for keyword in call.keywords:
+        if keyword.arg not in by_name and args.kwarg is None:
+            return f"{name} has no parameter {keyword.arg}."
+    taken = {each.arg for each in places[: len(call.args)]} | {each.arg for each in call.keywords}
+    optional = {each.arg for each in places[len(places) - len(args.defaults) :]} if args.defaults else set()
+    named = [each.arg for each, value in zip(args.kwonlyargs, args.kw_defaults, strict=True) if value is None]
+    missing = [each.arg for each in places if each.arg not in taken | optional]
+    missing += [each for each in named if each not in taken]
+    return f"{name} is called without {', '.join(missing)}." if missing else ""
+
+
+Known = Mapping[str, Function]
+"""Functions by the names that call them: ``name``, ``Class`` for its ``__init__``, ``Class.method``."""
+
+
+def _functions(tree: ast.Module, view: IndexView) -> Known:
+    found: dict[str, Function] = {}
+    for node in tree.body:
+        if isinstance(node, FUNCTION_TYPES) and not node.decorator_list:
+            found[node.name] = node
+        elif isinstance(node, ast.ClassDef):
+            found |= _of_class(node)
+        elif isinstance(node, ast.ImportFrom):
+            for each in node.names:
+                imported = _defined(each.name, view)
+                if imported is not None:
+                    found[each.asname or each.name] = imported
+    stored = {each.id for each in ast.walk(tree) if isinstance(each, ast.Name) and isinstance(each.ctx, ast.Store)}
+    stored |= {each.arg for each in ast.walk(tree) if isinstance(each, ast.arg)}
+    return {name: function for name, function in found.items() if name not in stored}
+
+
+def _of_class(node: ast.ClassDef) -> dict[str, Function]:
+    own = {each.name: each for each in node.body if isinstance(each, FUNCTION_TYPES)}
+    plain = {
+        f"{node.name}.{name}": each
+        for name, each in own.items()
+        if all(dotted(decorator) == "classmethod" for decorator in each.decorator_list)
+    }
+    if "__init__" in own and "__new__" not in own and not node.keywords:
+        plain[node.name] = own["__init__"]
+    return plain
+
+
+def _defined(name: str, view: IndexView) -> Function | None:
+    """Return the one function of a name that the workspace defines at the top of a file."""
+    places = [(path, each) for path, each in view.definitions.get(name, ()) if not each.container]
+    if len(places) != 1 or places[0][1].kind != "function":
+        return None
+    path = places[0][0]
+    tree = parsed(view.files[path].text) if path in view.files else None
+    body = tree.body if tree is not None else []
+    named = [each for each in body if isinstance(each, FUNCTION_TYPES) and each.name == name]
+    return named[0] if len(named) == 1 and not named[0].decorator_list else None
+
+
+def _calls(tree: ast.Module) -> list[tuple[str, ast.Call]]:
+    """Return all calls, each with the name of the class of the file that it stands in."""
+    found = []
+    for node in tree.body:
+        name = node.name if isinstance(node, ast.ClassDef) else ""
+        found += [(name, each) for each in ast.walk(node) if isinstance(each, ast.Call)]
+    return found
+
+
+def _called(call: ast.Call, owner: str, functions: Known) -> tuple[Function | None, bool]:
+    name = dotted(call.func)
+    if owner and name.startswith(("self.", "cls.")) and name.count(".") == 1:
+        function = functions.get(f"{owner}.{name.partition('.')[2]}")
+        return function, function is not None and not is_static(function)
+    function = functions.get(name) if name and "." not in name else None
+    return function, function is not None and function.name == "__init__"

@@ -1,0 +1,60 @@
+"""What an edit of a Python file still needs to stand: imports at the top, in place of names that nothing defines. Pure.
+
+Imports that the model wrote among other statements are hoisted, names that can be supplied are imported, and an import
+that would be unused is left out; a name that nobody can supply is a reason to refuse.
+"""
+
+import ast
+from dataclasses import dataclass
+
+from spark_lsp.actions.checks.import_block import Needed, hoisted, with_imports, without_unused
+from spark_lsp.actions.checks.lint import UNUSED_IMPORT, new_findings, undefined_names
+from spark_lsp.actions.checks.supply import supplied
+from spark_lsp.index.view import IndexView
+
+
+@dataclass(frozen=True, slots=True)
+class Completed:
+    """The text of a file with what an edit needs, or in one sentence why it cannot stand."""
+
+    text: str
+    problem: str = ""
+
+
+def completed(before: str, after: str, path: str, view: IndexView) -> Completed:
+    """Return the edited text with its imports in order; ``before`` is the file as it was, ``path`` its path."""
+    try:
+        ast.parse(before)
+        ast.parse(after)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return Completed(after)  # nothing can be said of a file that does not parse
+    moved = hoisted(before, after)
+    if moved.problem:
+        return Completed(after, moved.problem)
+    try:
+        text = with_imports(moved.text, moved.imports)
+    except SyntaxError:
+        return Completed(after, "The model's text holds nothing but imports.")
+    missing = undefined_names(before, text)
+    wanted = {name: supplied(name, path, before, view, text) for name in missing}
+    unknown = [name for name, needed in wanted.items() if needed is None]
+    if unknown:
+        return Completed(text, f"{_listed(unknown)} {'is' if len(unknown) == 1 else 'are'} not defined anywhere.")
+    text = with_imports(text, [each for each in wanted.values() if each is not None])
+    return Completed(_without_unused(before, text))
+
+
+def _without_unused(before: str, text: str) -> str:
+    unused = [each.name for each in new_findings(before, text) if each.code == UNUSED_IMPORT]
+    names = [_bound(name) for name in unused]
+    return without_unused(before, text, names) if names else text
+
+
+def _bound(said: str) -> str:
+    """Return the name that an unused import gives, as pyflakes writes it: ``a.b``, ``a.b as c``, ``from.name``."""
+    name = said.rpartition(" as ")[2]
+    return Needed(name).bound if " as " in said or "." not in said else said.rpartition(".")[2]
+
+
+def _listed(names: list[str]) -> str:
+    return ", ".join(names)

@@ -1,0 +1,69 @@
+"""Python functions of a text, as the checks look at them: by their line, their class, what they call. Pure."""
+
+import ast
+from collections.abc import Iterator
+from typing import Final
+
+Function = ast.FunctionDef | ast.AsyncFunctionDef
+FUNCTION_TYPES: Final = (ast.FunctionDef, ast.AsyncFunctionDef)
+
+
+def parsed(text: str) -> ast.Module | None:
+    """Return the tree of a text; None when it does not parse."""
+    try:
+        return ast.parse(text)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return None
+
+
+def function_at(tree: ast.Module, line: int) -> tuple[Function, ast.ClassDef | None] | None:
+    """Return the function whose ``def`` stands in a line, counted from 1, and the class right around it."""
+    for owner in ast.walk(tree):
+        for child in ast.iter_child_nodes(owner):
+            if isinstance(child, FUNCTION_TYPES) and child.lineno == line:
+                return child, owner if isinstance(owner, ast.ClassDef) else None
+    return None
+
+
+def body_of(function: Function) -> list[ast.stmt]:
+    """Return a function's statements without its docstring."""
+    return function.body[1:] if ast.get_docstring(function) is not None else function.body
+
+
+def own_nodes(statements: list[ast.stmt]) -> Iterator[ast.AST]:
+    """Yield the nodes of statements that run in their own function: not those of functions and classes within."""
+    stack: list[ast.AST] = list(reversed(statements))
+    while stack:
+        node = stack.pop()
+        yield node
+        if not isinstance(node, (*FUNCTION_TYPES, ast.Lambda, ast.ClassDef)):
+            stack.extend(reversed(list(ast.iter_child_nodes(node))))
+
+
+def called_name(call: ast.Call) -> str:
+    """Return the last name of what is called, empty for what has none."""
+    if isinstance(call.func, ast.Attribute):
+        return call.func.attr
+    return call.func.id if isinstance(call.func, ast.Name) else ""
+
+
+def dotted(node: ast.AST) -> str:
+    """Return ``a.b.c`` of a name or of attributes of one; empty for anything else."""
+    if isinstance(node, ast.Name):
+        return node.id
+    if isinstance(node, ast.Attribute):
+        base = dotted(node.value)
+        return f"{base}.{node.attr}" if base else ""
+    return ""
+
+
+def parameters(function: Function) -> list[ast.arg]:
+    """Return all parameters in order, those with stars too."""
+    args = function.args
+    stars = [each for each in (args.vararg, args.kwarg) if each is not None]
+    return [*args.posonlyargs, *args.args, *args.kwonlyargs, *stars]
+
+
+def is_static(function: Function) -> bool:
+    """Whether a method has no first parameter of its own."""
+    return any(dotted(each) == "staticmethod" for each in function.decorator_list)

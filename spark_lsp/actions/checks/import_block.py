@@ -1,0 +1,259 @@
+"""The imports at the top of a Python file: adding a name at its sorted place, hoisting what stands in the middle. Pure.
+
+A name joins the ``from`` line of its module where there is one; otherwise a line is added in its group (standard
+library, other packages, relative) before the first line that sorts behind it.
+"""
+
+import ast
+import re
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from spark_lsp.actions.layout import newline_of
+
+MAX_LINE_COLUMNS = 120
+_LONG_LINE = 88
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Needed:
+    """One import: ``import module`` without a name, else ``from module import name``; ``level`` counts leading dots."""
+
+    module: str
+    name: str = ""
+    alias: str = ""
+    level: int = 0
+
+    @property
+    def bound(self) -> str:
+        """The name that it gives to the file."""
+        return self.alias or self.name or self.module.split(".")[0]
+
+    @property
+    def path(self) -> str:
+        """The module as it is written behind ``from``."""
+        return "." * self.level + self.module
+
+    @property
+    def line(self) -> str:
+        """The import as a line of its own."""
+        tail = f" as {self.alias}" if self.alias else ""
+        return f"from {self.path} import {self.name}{tail}" if self.name else f"import {self.module}{tail}"
+
+
+def imports_of(node: ast.Import | ast.ImportFrom) -> list[Needed]:
+    """Return the imports of one statement."""
+    if isinstance(node, ast.Import):
+        return [Needed(each.name, "", each.asname or "") for each in node.names]
+    return [Needed(node.module or "", each.name, each.asname or "", node.level) for each in node.names]
+
+
+def with_imports(text: str, wanted: Sequence[Needed]) -> str:
+    """Return a file that has these imports at its top; those that it has already are left."""
+    for each in sorted(set(wanted)):
+        text = _with_one(text, each)
+    return text
+
+
+def _with_one(text: str, wanted: Needed) -> str:
+    tree = ast.parse(text)
+    block = _block(tree)
+    if any(wanted in imports_of(node) for node in block):
+        return text
+    newline = newline_of(text)
+    lines = text.split("\n")
+    same = [each for each in block if isinstance(each, ast.ImportFrom) and _path(each) == wanted.path]
+    same = [each for each in same if each.names[0].name != "*"]
+    if wanted.name and same:
+        node = same[-1]
+        start, end = node.lineno - 1, node.end_lineno or node.lineno
+        lines[start:end] = _joined(lines[start:end], node, wanted, newline)
+        return "\n".join(lines)
+    at = _line_for(block, wanted, tree)
+    tail = "\r" if newline == "\r\n" else ""
+    added = [wanted.line + tail]
+    if not block:
+        is_first = at == 0
+        added = [*added, tail] if is_first else [tail, *added]
+        if not is_first and at < len(lines) and lines[at].strip():
+            added.append(tail)
+        if is_first and lines[0].strip().startswith(("def", "class", "@", "async")):
+            added.append(tail)
+    elif _is_alone(block, wanted):
+        added = [tail, *added] if at and lines[at - 1].strip() else added
+        added = [*added, tail] if at < len(lines) and lines[at].strip() else added
+    lines[at:at] = added
+    return "\n".join(lines)
+
+
+def _joined(own: list[str], node: ast.ImportFrom, wanted: Needed, newline: str) -> list[str]:
+    """Return the lines of a ``from`` import with one more name, in the layout that it has."""
+    tail = "\r" if newline == "\r\n" else ""
+    said = f"{wanted.name} as {wanted.alias}" if wanted.alias else wanted.name
+    names = [f"{each.name} as {each.asname}" if each.asname else each.name for each in node.names]
+    is_sorted = names == sorted(names, key=_sort_key) or names == sorted(names)
+    names = sorted({*names, said}, key=_sort_key) if is_sorted else [*names, said]
+    comments = any("#" in line for line in own)
+    if comments and len(own) == 1:
+        return [*own, f"{wanted.line}{tail}"]
+    if len(own) > 1:
+        at = next((n for n, line in enumerate(own) if n and _sort_key(line.strip()) > _sort_key(said)), len(own) - 1)
+        if own[-1].strip().startswith(")") and all(line.rstrip("\r").rstrip().endswith(",") for line in own[1:-1]):
+            indent = own[1][: len(own[1]) - len(own[1].lstrip())]
+            return [*own[:at], f"{indent}{said},{tail}", *own[at:]]
+        return [*own, f"{wanted.line}{tail}"]
+    line = f"from {wanted.path} import {', '.join(names)}"
+    limit = MAX_LINE_COLUMNS if len(own[0]) > _LONG_LINE else _LONG_LINE
+    if len(line) <= limit:
+        return [line + tail]
+    return [f"from {wanted.path} import ({tail}", *(f"    {each},{tail}" for each in names), f"){tail}"]
+
+
+def _sort_key(name: str) -> tuple[int, str]:
+    """Return the usual order of names in an import: constants, classes, then the rest."""
+    return (0 if name.isupper() and len(name) > 1 else 1 if name[:1].isupper() else 2, name.lower())
+
+
+def _block(tree: ast.Module) -> list[ast.Import | ast.ImportFrom]:
+    """Return the imports at the top of a file, before its first other statement; those in ``if`` are left out."""
+    found: list[ast.Import | ast.ImportFrom] = []
+    for number, node in enumerate(tree.body):
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            found.append(node)
+            continue
+        is_between = (number == 0 and _is_text(node)) or (found and isinstance(node, ast.If | ast.Try))
+        if not is_between and (found or not isinstance(node, ast.Assign | ast.Expr)):
+            break
+    return found
+
+
+def _is_text(node: ast.stmt) -> bool:
+    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
+
+
+def _line_for(block: Sequence[ast.Import | ast.ImportFrom], wanted: Needed, tree: ast.Module) -> int:
+    """Return the index of the line before which a new import goes."""
+    if not block:
+        first = tree.body[0] if tree.body else None
+        return (first.end_lineno or 0) if first is not None and _is_text(first) else 0
+    key = _order(wanted)
+    plain = [each for each in block if _path(each) != "__future__"]
+    behind = next((each for each in plain if _order(_first_of(each)) > key), None)
+    if behind is None or not _is_ordered(plain):
+        group = [each for each in block if _group(_first_of(each)) == _group(wanted)]
+        return (group or list(block))[-1].end_lineno or 0
+    before = [each for each in plain if each.lineno < behind.lineno]
+    if before and _group(_first_of(behind)) != _group(wanted):
+        return before[-1].end_lineno or 0
+    return behind.lineno - 1
+
+
+def _is_alone(block: Sequence[ast.Import | ast.ImportFrom], wanted: Needed) -> bool:
+    """Whether an import is the first of its group, so that a blank line parts it from the others."""
+    groups = {_group(_first_of(each)) for each in block}
+    return _group(wanted) not in groups
+
+
+def _is_ordered(block: Sequence[ast.Import | ast.ImportFrom]) -> bool:
+    keys = [_order(_first_of(each)) for each in block]
+    return keys == sorted(keys)
+
+
+def _order(wanted: Needed) -> tuple[int, int, str]:
+    return _group(wanted), int(bool(wanted.name)), wanted.path.lower()
+
+
+def _group(wanted: Needed) -> int:
+    if wanted.level:
+        return 3
+    top = wanted.module.split(".")[0]
+    return 0 if top == "__future__" else 1 if top in sys.stdlib_module_names else 2
+
+
+def _first_of(node: ast.Import | ast.ImportFrom) -> Needed:
+    return imports_of(node)[0]
+
+
+def _path(node: ast.Import | ast.ImportFrom) -> str:
+    return "." * node.level + (node.module or "") if isinstance(node, ast.ImportFrom) else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Hoisted:
+    """A text without the imports that an edit put into the middle of it, and those imports."""
+
+    text: str
+    imports: tuple[Needed, ...]
+    problem: str = ""
+
+
+def hoisted(before: str, after: str) -> Hoisted:
+    """Take out the imports that an edit brings, wherever it put them; those that stood in the file before stay.
+
+    An import in ``try`` or ``if`` depends on something, so it stays where it is.
+    """
+    known = {each for node in _all_imports(ast.parse(before)) for each in imports_of(node)}
+    tree = ast.parse(after)
+    found = [node for node in _plain_imports(tree) if not set(imports_of(node)) <= known]
+    if any(each.name == "*" for node in found for each in imports_of(node)):
+        return Hoisted(after, (), "The model's text imports everything from a module.")
+    lines = after.split("\n")
+    for node in sorted(found, key=lambda each: -each.lineno):
+        start, end = node.lineno - 1, node.end_lineno or node.lineno
+        text = "\n".join(lines[start:end]).strip()
+        if not re.match(r"(?:from|import)\b", text) or ";" in text:
+            return Hoisted(after, (), "The model's text imports in the middle of a line.")
+        del lines[start:end]
+        while start < len(lines) and not lines[start].strip() and (start == 0 or _opens(lines[start - 1])):
+            del lines[start]
+    imports = tuple(dict.fromkeys(each for node in found for each in imports_of(node)))
+    taken = imports and _bound_otherwise(tree) & {each.bound for each in imports}
+    if taken:
+        return Hoisted(after, (), f"The model's text imports {', '.join(sorted(taken))}, which is a name of the file.")
+    return Hoisted("\n".join(lines), imports)
+
+
+def _opens(line: str) -> bool:
+    """Whether an empty line below this one would look odd."""
+    return line.rstrip().endswith(":") or not line.strip()
+
+
+def _all_imports(tree: ast.AST) -> Iterator[ast.Import | ast.ImportFrom]:
+    return (node for node in ast.walk(tree) if isinstance(node, ast.Import | ast.ImportFrom))
+
+
+def _plain_imports(node: ast.AST) -> Iterator[ast.Import | ast.ImportFrom]:
+    """Yield imports that nothing depends on: not those in ``if`` and ``try``."""
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.Import | ast.ImportFrom):
+            yield child
+        elif not isinstance(child, ast.If | ast.Try):
+            yield from _plain_imports(child)
+
+
+def _bound_otherwise(tree: ast.Module) -> set[str]:
+    """Return the names that a module binds by other means than imports."""
+    found = {each.name for each in tree.body if isinstance(each, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)}
+    for statement in tree.body:
+        targets = statement.targets if isinstance(statement, ast.Assign) else []
+        found |= {each.id for target in targets for each in ast.walk(target) if isinstance(each, ast.Name)}
+    return found
+
+
+def without_unused(before: str, after: str, unused: Sequence[str]) -> str:
+    """Return a text without the imports at its top that give these names and that the text of before did not have."""
+    old = {each for node in _all_imports(ast.parse(before)) for each in imports_of(node)}
+    lines = after.split("\n")
+    for node in reversed(_block(ast.parse(after))):
+        kept = [each for each in imports_of(node) if each in old or each.bound not in unused]
+        if len(kept) == len(node.names):
+            continue
+        start, end = node.lineno - 1, node.end_lineno or node.lineno
+        tail = "\r" if lines[start].endswith("\r") else ""
+        said = ", ".join(f"{each.name} as {each.alias}" if each.alias else each.name for each in kept)
+        if isinstance(node, ast.Import):
+            lines[start:end] = [each.line + tail for each in kept]
+        else:
+            lines[start:end] = [f"from {_path(node)} import {said}{tail}"] if kept else []
+    return "\n".join(lines)

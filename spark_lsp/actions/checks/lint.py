@@ -1,0 +1,84 @@
+"""What pyflakes says of a Python text: undefined names, unused imports and the like. Pure.
+
+Only what an edit brings counts, so a finding is compared by what it says and not by its place.
+"""
+
+import ast
+import builtins
+import warnings
+from collections import Counter
+from dataclasses import dataclass
+from typing import Final
+
+from pyflakes import messages
+from pyflakes.checker import Checker
+
+UNDEFINED: Final = "F821"
+UNUSED_IMPORT: Final = "F401"
+_CODES: Final[dict[type[messages.Message], str]] = {
+    messages.UnusedImport: UNUSED_IMPORT,
+    messages.ImportShadowedByLoopVar: "F402",
+    messages.FutureFeatureNotDefined: "F407",
+    messages.StringDotFormatExtraPositionalArguments: "F523",
+    messages.StringDotFormatExtraNamedArguments: "F522",
+    messages.StringDotFormatMissingArgument: "F524",
+    messages.FStringMissingPlaceholders: "F541",
+    messages.MultiValueRepeatedKeyLiteral: "F601",
+    messages.AssertTuple: "F631",
+    messages.IsLiteral: "F632",
+    messages.IfTuple: "F634",
+    messages.RedefinedWhileUnused: "F811",
+    messages.UndefinedName: UNDEFINED,
+    messages.UndefinedExport: "F822",
+    messages.UndefinedLocal: "F823",
+    messages.UnusedVariable: "F841",
+    messages.UnusedAnnotation: "F842",
+    messages.RaiseNotImplemented: "F901",
+}
+"""pyflakes' messages by the codes that ruff and flake8 give them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What is wrong: its code, what it is about, the line it is in, counted from 1, and the whole sentence."""
+
+    code: str
+    name: str
+    line: int
+    message: str
+
+
+def findings(text: str) -> list[Finding]:
+    """Return what pyflakes finds; nothing in a text that does not parse."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            tree = ast.parse(text)
+        found = Checker(tree, "document").messages
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return []
+    rows = []
+    for each in found:
+        code = _CODES.get(type(each), "")
+        name = str(each.message_args[0]) if each.message_args else ""
+        rows.append(Finding(code, name, each.lineno, each.message % each.message_args))
+    return rows
+
+
+def new_findings(before: str, after: str) -> list[Finding]:
+    """Return what is wrong after an edit and was not before."""
+    known = Counter((each.code, each.message) for each in findings(before))
+    fresh = []
+    for each in findings(after):
+        if known[each.code, each.message] > 0:
+            known[each.code, each.message] -= 1
+        else:
+            fresh.append(each)
+    return fresh
+
+
+def undefined_names(before: str, after: str) -> list[str]:
+    """Return the names that an edit uses and nothing defines, in order; those that were undefined before are left."""
+    old = {each.name for each in findings(before) if each.code == UNDEFINED}
+    names = [each.name for each in findings(after) if each.code == UNDEFINED and each.name not in old]
+    return [each for each in dict.fromkeys(names) if not hasattr(builtins, each)]

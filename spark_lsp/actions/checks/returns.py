@@ -1,0 +1,129 @@
+"""Whether what a Python function returns fits what its head and its docstring say, where that is plain to see. Pure."""
+
+import ast
+import re
+from collections.abc import Set as AbstractSet
+from typing import Final
+
+from spark_lsp.actions.checks.functions import Function, own_nodes
+from spark_lsp.actions.checks.kinds import PLAIN, Kinds, kind_of
+
+_ANYTHING: Final = frozenset(("Any", "object", "Self", "NoReturn", "Never"))
+_FITS: Final = {
+    "bool": {"bool", "int", "float", "complex"},
+    "int": {"int", "float", "complex"},
+    "float": {"float", "complex"},
+}
+_OFTEN_PROMISED = re.compile(
+    r"^\s*(?:Returns?|Yields?|Get|Compute|Calculate|Count)\b|^\s*(?::returns?:|Returns:)", re.MULTILINE
+)
+
+
+def return_problem(function: Function, body: list[ast.stmt], classes: AbstractSet[str], kinds: Kinds) -> str:
+    """Return in one sentence what is wrong with what a function returns; empty when nothing is.
+
+    ``classes`` are those of the file whose objects are no plain values, ``kinds`` what is known of types.
+    """
+    nodes = list(own_nodes(body))
+    values = [each.value for each in nodes if isinstance(each, ast.Return)]
+    gives = any(value is not None and not _is_none(value) for value in values)
+    yields = any(isinstance(each, ast.Yield | ast.YieldFrom) for each in nodes)
+    if function.returns is None:
+        promised = _OFTEN_PROMISED.search(ast.get_docstring(function) or "")
+        is_silent = not gives and not yields and not _always_leaves(body) and not _is_setter(function)
+        says = f"{function.name} returns nothing, and its docstring says that it does."
+        return says if promised and is_silent else ""
+    names = _alternatives(function.returns)
+    if yields or names is None or names & _ANYTHING:
+        return ""
+    unlike = _unlike(values, names, classes, kinds)
+    head = f"and its head says {ast.unparse(function.returns)}."
+    if unlike:
+        return f"{function.name} returns {_article(unlike)}, {head}"
+    ends = "None" not in names and not _always_leaves(body)
+    return f"{function.name} may end without a value, {head}" if ends else ""
+
+
+def _unlike(values: list[ast.expr | None], names: set[str], classes: AbstractSet[str], kinds: Kinds) -> str:
+    """Return the type of the first value that is another than an annotation says."""
+    found = ("None" if value is None else kind_of(value, kinds) for value in values)
+    return next((kind for kind in found if kind and not _fits(kind, names, classes)), "")
+
+
+def _is_setter(function: Function) -> bool:
+    return any(isinstance(each, ast.Attribute) and each.attr == "setter" for each in function.decorator_list)
+
+
+def _article(kind: str) -> str:
+    return kind if kind == "None" else f"an {kind}" if kind[0] in "aeiou" else f"a {kind}"
+
+
+def _alternatives(node: ast.expr) -> set[str] | None:
+    """Return the names that an annotation is made of, ``None`` among them; None where it is not plain."""
+    found: set[str] | None = None
+    if _is_none(node):
+        found = {"None"}
+    elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+        try:
+            found = _alternatives(ast.parse(node.value, mode="eval").body)
+        except SyntaxError:
+            found = None
+    elif isinstance(node, ast.Name | ast.Attribute):
+        found = {node.id if isinstance(node, ast.Name) else node.attr}
+    elif isinstance(node, ast.BinOp) and isinstance(node.op, ast.BitOr):
+        found = _together([node.left, node.right])
+    elif isinstance(node, ast.Subscript):
+        found = _of_subscript(node)
+    return found
+
+
+def _of_subscript(node: ast.Subscript) -> set[str] | None:
+    base = _alternatives(node.value)
+    if base == {"Optional"}:
+        return _together([node.slice, ast.Constant(None)])
+    if base == {"Union"}:
+        return _together(node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice])
+    return {name.lower() if name in {"List", "Dict", "Set", "Tuple"} else name for name in base} if base else None
+
+
+def _together(nodes: list[ast.expr]) -> set[str] | None:
+    parts = [_alternatives(each) for each in nodes]
+    known = [part for part in parts if part is not None]
+    return {name for part in known for name in part} if len(known) == len(parts) else None
+
+
+def _fits(kind: str, names: set[str], classes: AbstractSet[str]) -> bool:
+    """Whether a value of a known type can be what an annotation of these names says."""
+    if names & _FITS.get(kind, {kind}):
+        return True
+    known = names - {"None"}
+    if kind in classes and not known <= PLAIN:
+        return True  # it may be a class below, or above
+    return kind != "None" and bool(known) and not known <= PLAIN | classes
+
+
+def _is_none(node: ast.AST | None) -> bool:
+    return isinstance(node, ast.Constant) and node.value is None
+
+
+def _always_leaves(body: list[ast.stmt]) -> bool:
+    """Whether control never comes out at the end of some statements."""
+    return any(_leaves(each) for each in body)
+
+
+def _leaves(node: ast.stmt) -> bool:
+    leaves = isinstance(node, ast.Return | ast.Raise | ast.Continue)
+    if isinstance(node, ast.If):
+        leaves = _always_leaves(node.body) and _always_leaves(node.orelse)
+    elif isinstance(node, ast.With | ast.AsyncWith):
+        leaves = _always_leaves(node.body)
+    elif isinstance(node, ast.While):
+        is_endless = isinstance(node.test, ast.Constant) and bool(node.test.value)
+        leaves = is_endless and not any(isinstance(each, ast.Break) for each in ast.walk(node))
+    elif isinstance(node, ast.Try):
+        tried = _always_leaves([*node.body, *node.orelse])
+        leaves = _always_leaves(node.finalbody) or (tried and all(_always_leaves(each.body) for each in node.handlers))
+    elif isinstance(node, ast.Match):
+        rest = any(isinstance(each.pattern, ast.MatchAs) and each.pattern.pattern is None for each in node.cases)
+        leaves = rest and all(_always_leaves(each.body) for each in node.cases)
+    return leaves

@@ -1,0 +1,88 @@
+"""Which module of the standard library a name is usually imported from: a table read from the running interpreter.
+
+Nothing is run to make it: the public names of each module, and how often the standard library itself imports a name
+from it, are read from the sources. Of compiled modules, those count that are loaded. Made once, in half a second.
+"""
+
+import ast
+import re
+import sys
+from collections import Counter
+from functools import cache
+from pathlib import Path
+from typing import Final
+
+MAX_SOURCE_BYTES: Final = 400_000
+_SKIPPED: Final = frozenset(("antigravity", "this", "idlelib", "lib2to3", "test", "turtledemo", "turtle", "tkinter"))
+"""Modules that do something when they are imported, and programs; ``os.path`` is a part of ``os``."""
+_SUBMODULES: Final = ("collections.abc", "concurrent.futures", "importlib.metadata", "unittest.mock", "urllib.parse")
+_ALL = re.compile(r"^__all__\s*(?::[^=\n]+)?=\s*(\[[^\]]*\]|\([^)]*\))", re.MULTILINE)
+_DEFINED = re.compile(r"^(?:async def|def|class)\s+([A-Za-z]\w*)", re.MULTILINE)
+_FROM = re.compile(r"^[ \t]*from\s+([A-Za-z][\w.]*)\s+import\s+(\([^)]*\)|[^\n(]+)", re.MULTILINE)
+_WORD = re.compile(r"([A-Za-z_]\w*)(?:\s+as\s+\w+)?")
+
+
+def module_of(name: str) -> str:
+    """Return the module that a name is imported from; empty where none or several may be meant."""
+    modules = _table().get(name, ())
+    if len(modules) < 2:
+        return modules[0] if modules else ""
+    votes = {module: _votes()[module, name] for module in modules}
+    first, second, *_ = sorted(votes.values(), reverse=True)
+    return max(votes, key=lambda module: votes[module]) if first > 2 * second else ""
+
+
+def is_module(name: str) -> bool:
+    """Whether a name is that of a module of the standard library."""
+    return name in sys.stdlib_module_names and not name.startswith("_") and name not in _SKIPPED
+
+
+@cache
+def _table() -> dict[str, tuple[str, ...]]:
+    found: dict[str, list[str]] = {}
+    for module in sorted(filter(is_module, sys.stdlib_module_names)) + list(_SUBMODULES):
+        for name in _public(module):
+            found.setdefault(name, []).append(module)
+    return {name: tuple(modules) for name, modules in found.items()}
+
+
+@cache
+def _votes() -> Counter[tuple[str, str]]:
+    """Count how often the standard library imports a name from a module."""
+    votes: Counter[tuple[str, str]] = Counter()
+    for module in sorted(sys.stdlib_module_names - _SKIPPED):
+        for said in _FROM.finditer(_source(module)):
+            votes.update((said[1], name) for name in _WORD.findall(said[2].split("#")[0].strip("()")))
+    return votes
+
+
+def _public(module: str) -> list[str]:
+    source = _source(module)
+    if not source:
+        return _of_compiled(module)
+    listed = _ALL.search(source)
+    if listed is None:
+        return [name for name in _DEFINED.findall(source) if not name.startswith("_")]
+    try:
+        names = ast.literal_eval(listed[1])
+    except (SyntaxError, ValueError):
+        return []
+    return [name for name in names if isinstance(name, str) and not name.startswith("_")]
+
+
+def _of_compiled(module: str) -> list[str]:
+    """Return the names of a module without source, like ``math``; only of one that is loaded, for nothing is run."""
+    held = sys.modules.get(module)
+    has_source = str(getattr(held, "__file__", None) or "").endswith(".py")
+    return [name for name in dir(held) if not name.startswith("_")] if held is not None and not has_source else []
+
+
+def _source(module: str) -> str:
+    """Return the text of a module, empty for one that is compiled or too long."""
+    base = Path(re.__file__).parent.parent
+    actual = "_collections_abc" if module == "collections.abc" else module
+    parts = actual.split(".")
+    for file in (base.joinpath(*parts).with_suffix(".py"), base.joinpath(*parts, "__init__.py")):
+        if file.is_file() and file.stat().st_size <= MAX_SOURCE_BYTES:
+            return file.read_text("utf-8", "replace")
+    return ""

@@ -1,0 +1,98 @@
+"""Where a name that an edit uses and nothing defines can be imported from. Reads the index; never a model.
+
+In this order: as other files of the workspace import it, from the one file of the workspace that defines it, from the
+standard library. A name that may be several things is not supplied.
+"""
+
+import ast
+import re
+from collections import Counter
+from pathlib import PurePosixPath
+from typing import Final
+
+from spark_lsp.actions.checks.import_block import Needed, imports_of
+from spark_lsp.actions.checks.stdlib import is_module, module_of
+from spark_lsp.index.view import IndexView
+
+MAX_FILES_READ: Final = 24
+"""Files whose imports are looked at for one name; those of the same folder first."""
+_TEST: Final = re.compile(r"(?:^|/)(?:tests?/|test_[^/]*$|conftest\.py$|[^/]*_test\.py$)")
+_KINDS: Final = frozenset(("function", "class", "constant", "variable", "type"))
+
+
+def supplied(name: str, path: str, text: str, view: IndexView, edited: str) -> Needed | None:
+    """Return the import that gives a name to a Python file; None where there is none or it is not certain.
+
+    ``edited`` is the text that uses it: a function of the standard library has to be called there, and of a module
+    something has to be asked, for words like ``signature`` are rather variables that were forgotten.
+    """
+    found = _as_others_do(name, path, view) or _from_workspace(name, path, text, view)
+    if found is not None:
+        return found
+    uses = _uses(name, edited)
+    if is_module(name) and uses == {"asked"}:
+        return Needed(name)
+    module = module_of(name)
+    is_meant = not name[:1].islower() or uses == {"called"} or module in {"collections", "functools"}
+    return Needed(module, name) if module and is_meant else None
+
+
+def _uses(name: str, text: str) -> set[str]:
+    """Return how a text uses a name: it is called, asked for something, or neither."""
+    tree = ast.parse(text)
+    called = {id(each.func) for each in ast.walk(tree) if isinstance(each, ast.Call)}
+    called |= {id(each) for node in ast.walk(tree) for each in getattr(node, "decorator_list", [])}
+    asked = {id(each.value) for each in ast.walk(tree) if isinstance(each, ast.Attribute)}
+    names = [each for each in ast.walk(tree) if isinstance(each, ast.Name) and each.id == name]
+    return {"called" if id(each) in called else "asked" if id(each) in asked else "read" for each in names}
+
+
+def module_name(path: str) -> str:
+    """Return the dotted name by which a file of the workspace is imported."""
+    return ".".join(PurePosixPath(path).with_suffix("").parts).removeprefix("src.").removesuffix(".__init__")
+
+
+def _as_others_do(name: str, path: str, view: IndexView) -> Needed | None:
+    """Return the import of a name that most other files have; a relative one from the same folder only."""
+    folder = PurePosixPath(path).parent
+    users = [each for each in view.referencing.get(name, ()) if each != path and each.endswith(".py")]
+    users.sort(key=lambda each: (PurePosixPath(each).parent != folder, each))
+    votes: Counter[Needed] = Counter()
+    for user in users[:MAX_FILES_READ]:
+        for needed in _imports_in(view.files[user].text if user in view.files else ""):
+            if needed.bound == name and (not needed.level or PurePosixPath(user).parent == folder):
+                votes[needed] += 1
+    ranked = votes.most_common(2)
+    is_clear = len(ranked) == 1 or (len(ranked) == 2 and ranked[0][1] > ranked[1][1])
+    return ranked[0][0] if is_clear else None
+
+
+def _imports_in(text: str) -> list[Needed]:
+    try:
+        tree = ast.parse(text)
+    except (SyntaxError, ValueError, RecursionError):
+        return []
+    return [each for node in tree.body if isinstance(node, ast.Import | ast.ImportFrom) for each in imports_of(node)]
+
+
+def _from_workspace(name: str, path: str, text: str, view: IndexView) -> Needed | None:
+    """Return the import of a name that one file alone defines at its top, unless that file imports this one."""
+    places = view.definitions.get(name, ())
+    top = {where for where, each in places if not each.container and each.kind in _KINDS and where.endswith(".py")}
+    top = {each for each in top if each != path and (not _TEST.search(each) or _TEST.search(path))}
+    if len(top) != 1:
+        return None
+    (where,) = top
+    own = module_name(path)
+    entry = view.files.get(where)
+    if entry is None or own.rpartition(".")[2] in {word for each in _imports_in(entry.text) for word in _words(each)}:
+        return None
+    same_folder = PurePosixPath(where).parent == PurePosixPath(path).parent
+    is_relative = any(each.level for each in _imports_in(text))
+    if same_folder and is_relative:
+        return Needed(PurePosixPath(where).stem, name, level=1)
+    return Needed(module_name(where), name)
+
+
+def _words(needed: Needed) -> set[str]:
+    return {*needed.module.split("."), needed.name}

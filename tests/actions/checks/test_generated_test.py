@@ -1,0 +1,97 @@
+"""Tests that a model may not offer, and assertions from a docstring's examples."""
+
+import ast
+import textwrap
+
+import pytest
+
+from spark_lsp.actions.checks.examples import assertions_of
+from spark_lsp.actions.checks.functions import FUNCTION_TYPES
+from spark_lsp.actions.checks.generated_test import test_problem as problem_of
+from spark_lsp.actions.checks.generated_test import without_repeats
+
+AREA = "def area(w, h, *, unit=1):\n    return w * h * unit\n"
+IN_A_CLASS = (
+    "import unittest\n\n\nclass AreaTest(unittest.TestCase):\n    def test_area(self):\n"
+    "        self.assertEqual(area(1, 2), 2)\n"
+)
+
+
+def _function(text: str) -> ast.FunctionDef:
+    (node,) = ast.parse(text).body
+    assert isinstance(node, FUNCTION_TYPES)
+    assert isinstance(node, ast.FunctionDef)
+    return node
+
+
+def _problem(body: str) -> str:
+    text = body if "def " in body else "def test_area() -> None:\n" + textwrap.indent(body, "    ")
+    return problem_of(text, "test_area", "area", _function(AREA))
+
+
+REFUSED = {
+    "self outside of a class": ("self.assertEqual(area(1, 2), 2)\n", "test_area uses self, and it is not a method."),
+    "no call": ("assert 1 == 1\n", "test_area never calls area."),
+    "no assertion": ("area(1, 2)\n", "test_area asserts nothing about area."),
+    "an assertion of something else": ("area(1, 2)\nassert True\n", "test_area asserts nothing about area."),
+    "one argument too few": ("assert area(1) == 1\n", "area is called without h."),
+    "one too many": ("assert area(1, 2, 3) == 6\n", "area takes 2 arguments by place and is given 3."),
+    "an unknown name": ("assert area(1, 2, depth=3) == 6\n", "area has no parameter depth."),
+    "two results": ("assert area(1, 2) == 2\nassert area(1, 2) == 3\n", "test_area asserts two values of area(1, 2)."),
+    "something harmful": ("import os\nos.remove('x')\nassert area(1, 2) == 2\n", "test_area calls os.remove."),
+    "not there": ("def test_other():\n    pass\n", "test_area is not a test of the file any more."),
+}
+
+
+@pytest.mark.parametrize(("body", "problem"), REFUSED.values(), ids=REFUSED)
+def test_refused(body: str, problem: str) -> None:
+    assert _problem(body) == problem
+
+
+ACCEPTED = {
+    "an assertion": "assert area(1, 2) == 2\n",
+    "of a variable": "result = area(1, h=2)\nassert result == 2\n",
+    "of what is made of it": "found = [area(1, 2)]\nfor each in found:\n    assert each\n",
+    "of an error, with a call that does not fit": "with pytest.raises(TypeError):\n    area()\n",
+    "of several calls": "assert area(*[1, 2]) == 2\nassert area(2, 2, unit=2) == 8\n",
+    "in a class": IN_A_CLASS,
+}
+
+
+@pytest.mark.parametrize("body", ACCEPTED.values(), ids=ACCEPTED)
+def test_accepted(body: str) -> None:
+    assert _problem(body) == ""
+
+
+def test_assertions_that_are_said_again_are_left_out() -> None:
+    assert without_repeats("assert a(1)\n    assert a(2)\n    assert a(1)\n    x = 1\n    x = 1") == (
+        "assert a(1)\n    assert a(2)\n    x = 1\n    x = 1"
+    )
+
+
+EXAMPLES = {
+    "values": (
+        ">>> area(1, 2)\n    2\n    >>> area('a', 3)\n    'aaa'\n",
+        ["assert area(1, 2) == 2", "assert area('a', 3) == 'aaa'"],
+    ),
+    "what comes before": (">>> x = 3\n    >>> area(x, 1)\n    3\n", ["x = 3", "assert area(x, 1) == 3"]),
+    "a truth": (">>> area(1, 2) > 1\n    True\n", ["assert (area(1, 2) > 1) is True"]),
+    "an error": (
+        ">>> area(1)\n    Traceback (most recent call last):\n    TypeError: no\n",
+        ["with pytest.raises(TypeError):", "    area(1)"],
+    ),
+    "its own import": (">>> from shapes import area\n    >>> area(1, 2)\n    2\n", ["assert area(1, 2) == 2"]),
+    "an object that is no value": (
+        ">>> area(1, 2)\n    2\n    >>> area(2, 2)\n    <Area 4>\n",
+        ["assert area(1, 2) == 2"],
+    ),
+    "none": ("Nothing.", []),
+    "of something else": (">>> other(1)\n    2\n", []),
+    "printed": (">>> print(area(1, 2))\n    2 m\n", []),
+}
+
+
+@pytest.mark.parametrize(("said", "statements"), EXAMPLES.values(), ids=EXAMPLES)
+def test_examples(said: str, statements: list[str]) -> None:
+    text = f'def area(w, h):\n    """Return it.\n\n    {said}    """\n    return w * h\n'
+    assert assertions_of(_function(text)) == statements
