@@ -1,0 +1,1 @@
+"""Code actions with a real model on real code, judged by tests, ruff, pyright and tsc."""

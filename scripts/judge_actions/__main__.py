@@ -1,0 +1,124 @@
+"""``python -m scripts.judge_actions``: code actions with a real model on published packages, judged from outside.
+
+Examples: python -m scripts.judge_actions run --model FILE --packages FOLDER --out FOLDER/results.jsonl --tasks 40
+          python -m scripts.judge_actions run --actions implement.body,document --tasks 10 …
+          python -m scripts.judge_actions table FOLDER/results.jsonl
+
+Results are written line by line and those that are there are not made again; the model's answers are kept beside them.
+"""
+
+import argparse
+import asyncio
+import json
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from scripts.judge_actions.corpus import Corpus, corpus_of
+from scripts.judge_actions.judges import judged
+from scripts.judge_actions.recorded import RecordedEngine
+from scripts.judge_actions.solving import Solution, wait_for_names, workspace_of
+from scripts.judge_actions.table import table
+from scripts.judge_actions.tasks import MAKERS, Task, tasks_of
+from scripts.prove_actions.packages import load
+from spark_lsp.app import open_engine
+from spark_lsp.cli.oneshot import settings_of
+from spark_lsp.errors import Reason, SparkError
+
+ENGINE_TOKENS = 8192
+"""Cells of the engine's context."""
+
+
+def main() -> int:
+    """Run tasks or print the table."""
+    parser = argparse.ArgumentParser(
+        prog="judge_actions", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    commands = parser.add_subparsers(dest="command", required=True)
+    run = commands.add_parser("run", help="do and judge tasks")
+    run.add_argument("--model", required=True, help="a GGUF file with a chat template, or a model's name")
+    run.add_argument("--packages", type=Path, required=True, help="where published packages lie or come to lie")
+    run.add_argument("--out", type=Path, required=True, help="the file of results")
+    run.add_argument("--answers", type=Path, help="the file of the model's answers; beside the results without")
+    run.add_argument("--pyright", type=Path, help="the program that judges annotations")
+    run.add_argument("--actions", default=",".join(MAKERS), help="actions by id, with commas")
+    run.add_argument("--tasks", type=int, default=40, help="tasks of each action")
+    run.add_argument("--seed", type=int, default=1, help="where the dice start")
+    run.add_argument("--names", default="", help="packages by name, with commas; all without")
+    show = commands.add_parser("table", help="print outcomes")
+    show.add_argument("files", type=Path, nargs="+")
+    told = parser.parse_args()
+    if told.command == "table":
+        sys.stdout.write(table(row for file in told.files for row in _rows(file)))
+        return 0
+    asyncio.run(_run(told))
+    return 0
+
+
+def _rows(file: Path) -> Iterator[dict[str, Any]]:
+    if file.exists():
+        yield from (json.loads(line) for line in file.read_text("utf-8").splitlines() if line)
+
+
+async def _run(told: argparse.Namespace) -> None:
+    wait_for_names()
+    wanted = set(told.names.split(",")) - {""}
+    found = (corpus_of(each, told.packages) for each in load() if not wanted or each.name in wanted)
+    corpora = [each for each in found if each is not None]
+    tasks = [task for action in told.actions.split(",") for task in tasks_of(action, corpora, told.tasks, told.seed)]
+    done = {row["id"] for row in _rows(told.out)}
+    settings = settings_of(None, told.model)
+    small = msgspec.structs.replace(settings.context, max_tokens=ENGINE_TOKENS)
+    real = open_engine(msgspec.structs.replace(settings, context=small))
+    engine = RecordedEngine(real, told.answers or told.out.with_suffix(".answers.jsonl"))
+    try:
+        model = (await engine.start()).name
+        for corpus in corpora:
+            own = [task for task in tasks if task.package == corpus.package.name and task.id not in done]
+            if own:
+                await _of_package(corpus, own, engine, model, told)
+    finally:
+        await engine.close()
+
+
+async def _of_package(
+    corpus: Corpus, tasks: list[Task], engine: RecordedEngine, model: str, told: argparse.Namespace
+) -> None:
+    with workspace_of(corpus, engine) as workspace:
+        for task in tasks:
+            began = time.perf_counter()
+            try:
+                solution = await workspace.solve(task)
+            except SparkError as error:
+                solution = Solution(error.reason, str(error), {}, list(engine.answers), 0)
+            row = {
+                "id": task.id,
+                "action": task.action,
+                "model": model,
+                "seconds": 0.0,
+                **_outcome(task, solution, corpus, told),
+            }
+            row |= {"task": {"path": task.path, "name": task.name, "instruction": task.instruction}, **asdict(solution)}
+            row["seconds"] = round(time.perf_counter() - began, 1)
+            told.out.parent.mkdir(parents=True, exist_ok=True)
+            with told.out.open("a", encoding="utf-8") as file:
+                file.write(json.dumps(row) + "\n")
+            sys.stderr.write(
+                f"{row['outcome']:8} {row['seconds']:6} s  {task.id}  {row['message'] or row['said'][-100:]!r}\n"
+            )
+
+
+def _outcome(task: Task, solution: Solution, corpus: Corpus, told: argparse.Namespace) -> dict[str, str]:
+    if solution.reason != Reason.OK or not solution.texts:
+        return {"outcome": "refused", "said": ""}
+    is_right, said = judged(task, solution, corpus, told.pyright)
+    return {"outcome": "right" if is_right else "wrong", "said": said}
+
+
+if __name__ == "__main__":
+    sys.exit(main())

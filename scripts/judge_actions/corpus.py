@@ -1,0 +1,108 @@
+"""What the tasks are made of: a published package, its modules, and the functions that its own tests run."""
+
+import ast
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from scripts.prove_actions.packages import Package, Reached, modules, reached, unpacked
+from spark_lsp.text.document import LineTable
+from spark_lsp.text.edit import Span
+
+Function = ast.FunctionDef | ast.AsyncFunctionDef
+
+
+@dataclass(frozen=True, slots=True)
+class Corpus:
+    """A package whose tests pass untouched."""
+
+    package: Package
+    root: Path
+    texts: Mapping[str, str]
+    run: Reached
+    tests: Mapping[str, str]
+    """The texts of its test files, by their paths."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A function of a module that tests run. ``owner`` is the class around it, None for a function of the module."""
+
+    path: str
+    name: str
+    function: Function
+    owner: ast.ClassDef | None
+    text: str
+
+    @property
+    def full_name(self) -> str:
+        """The name with its class."""
+        return f"{self.owner.name}.{self.name}" if self.owner else self.name
+
+    def offset(self, node: ast.AST) -> int:
+        """Return where a node starts."""
+        return span_of(self.text, node).start
+
+
+def corpus_of(package: Package, folder: Path) -> Corpus | None:
+    """Fetch a package, unless it is there, and run its tests untouched, unless that was done; None where they fail."""
+    root = unpacked(package, folder)
+    if root is None:
+        return None
+    kept = folder / f"{root.name}.reached.json"
+    if not kept.exists():
+        run = reached(package, root)
+        kept.write_text(json.dumps(run if isinstance(run, str) else sorted(run)), "utf-8")
+    rows = json.loads(kept.read_text("utf-8"))
+    if isinstance(rows, str):
+        return None
+    return Corpus(
+        package, root, modules(package, root), frozenset((p, n, m) for p, n, m in rows), _tests(package, root)
+    )
+
+
+def _tests(package: Package, root: Path) -> dict[str, str]:
+    found = [root / each for each in package.tests]
+    files = [file for each in found for file in ([each] if each.is_file() else sorted(each.rglob("*.py")))]
+    return {each.relative_to(root).as_posix(): each.read_text("utf-8") for each in files}
+
+
+def places(corpus: Corpus) -> Iterator[Place]:
+    """Yield the functions and methods that tests run, those in functions left out."""
+    for path, text in sorted(corpus.texts.items()):
+        tree = ast.parse(text)
+        owners: list[tuple[ast.ClassDef | None, ast.stmt]] = [(None, each) for each in tree.body]
+        owners += [(each, inner) for each in tree.body if isinstance(each, ast.ClassDef) for inner in each.body]
+        for owner, node in owners:
+            if isinstance(node, Function) and _is_run(corpus, path, node):
+                yield Place(path, node.name, node, owner, text)
+
+
+def _is_run(corpus: Corpus, path: str, node: Function) -> bool:
+    lines = {node.lineno, *(each.lineno for each in node.decorator_list)}
+    return any((path, line, node.name) in corpus.run for line in lines)
+
+
+def span_of(text: str, node: ast.AST) -> Span:
+    """Return where a node of a parsed text stands, without decorators."""
+    lines = LineTable.of(text)
+    end_line, end_column = getattr(node, "end_lineno", 0), getattr(node, "end_col_offset", 0)
+    line, column = getattr(node, "lineno", 1), getattr(node, "col_offset", 0)
+    return Span(_at(text, lines, line, column), _at(text, lines, end_line, end_column))
+
+
+def _at(text: str, lines: LineTable, line: int, column: int) -> int:
+    start = lines.starts[line - 1]
+    said = text[start : lines.ends[line - 1]].encode("utf-8")[:column].decode("utf-8", "replace")
+    return start + len(said)
+
+
+def has_docstring(function: Function) -> bool:
+    """Whether a function begins with a docstring."""
+    return ast.get_docstring(function) is not None
+
+
+def body_of(function: Function) -> list[ast.stmt]:
+    """Return a function's statements without its docstring."""
+    return function.body[1:] if has_docstring(function) else function.body

@@ -1,0 +1,61 @@
+"""Judges from outside: ruff and pyright, run on files in temporary folders."""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from spark_lsp.text.document import LineTable
+from spark_lsp.text.edit import Span
+
+LINT_LIMIT_S: Final = 120.0
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What a linter says of a place."""
+
+    path: str
+    span: Span
+    code: str
+    message: str
+
+
+def ruff_findings(root: Path, paths: Sequence[str], rules: str) -> list[Finding]:
+    """Return what ruff finds in files of a folder, by its own defaults and these rules alone."""
+    command = [sys.executable, "-m", "ruff", "check", "--isolated", "--no-cache", "--preview", "--exit-zero"]
+    command += ["--output-format", "json", "--target-version", "py311", "--select", rules, *paths]
+    done = subprocess.run(command, cwd=root, capture_output=True, text=True, timeout=LINT_LIMIT_S, check=False)
+    found = []
+    for row in json.loads(done.stdout or "[]"):
+        file = Path(row["filename"])
+        text = file.read_text("utf-8")
+        lines = LineTable.of(text)
+        start, end = (lines.starts[at["row"] - 1] + at["column"] - 1 for at in (row["location"], row["end_location"]))
+        path = file.resolve().relative_to(root.resolve()).as_posix()
+        found.append(
+            Finding(path, Span(start, max(start, min(end, len(text)))), row["code"] or "syntax", row["message"])
+        )
+    return found
+
+
+def ruff_codes(text: str, rules: str) -> list[str]:
+    """Return the codes of what ruff finds in a text."""
+    with tempfile.TemporaryDirectory(prefix="judge-") as folder:
+        (Path(folder) / "module.py").write_text(text, "utf-8")
+        return [each.code for each in ruff_findings(Path(folder), ["module.py"], rules)]
+
+
+def pyright_errors(program: Path, root: Path, path: str) -> list[str]:
+    """Return the messages of pyright's errors in one file of a folder, without their places."""
+    command = [str(program), "--outputjson", path]
+    done = subprocess.run(
+        command, cwd=root, capture_output=True, text=True, timeout=LINT_LIMIT_S, check=False, env={**os.environ}
+    )
+    told = json.loads(done.stdout or "{}").get("generalDiagnostics", [])
+    return sorted(each["message"].split("\n")[0] for each in told if each["severity"] == "error")

@@ -1,0 +1,93 @@
+"""An engine that keeps what a model answered: the same request costs nothing the second time.
+
+Checks can then be changed and judged again without the model, and a run that was stopped goes on where it ended.
+"""
+
+import hashlib
+import json
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from spark_lsp.engine.base import Chunk, Engine, EngineStatus, Infill, ModelInfo, Usage
+
+
+class RecordedEngine:
+    """Wraps an engine. ``file`` holds one JSON line for each request: its key, the chunks, and whether it ended."""
+
+    def __init__(self, engine: Engine, file: Path) -> None:
+        self._engine = engine
+        self._file = file
+        self._known: dict[str, dict[str, Any]] = {}
+        if file.exists():
+            rows = (json.loads(line) for line in file.read_text("utf-8").splitlines() if line)
+            self._known = {row["key"]: row for row in rows}
+        self.answers: list[str] = []
+        """The texts of all answers since the list was last emptied."""
+
+    async def start(self) -> ModelInfo:
+        """Start the engine behind."""
+        return await self._engine.start()
+
+    @property
+    def model(self) -> ModelInfo | None:
+        """The model of the engine behind."""
+        return self._engine.model
+
+    async def count_tokens(self, texts: Sequence[str]) -> list[int]:
+        """Count with the engine behind."""
+        return await self._engine.count_tokens(texts)
+
+    async def status(self) -> EngineStatus:
+        """Describe the engine behind."""
+        return await self._engine.status()
+
+    async def unload(self) -> None:
+        """Unload the engine behind."""
+        await self._engine.unload()
+
+    async def close(self) -> None:
+        """Close the engine behind."""
+        await self._engine.close()
+
+    async def infill(self, request: Infill) -> AsyncGenerator[Chunk]:
+        """Answer from the file, or ask and keep the answer. Deadlines do not count: the machine is shared."""
+        request = msgspec.structs.replace(request, deadline_ms=0)
+        plain = msgspec.structs.replace(request, key="", drafts=(), priority=0)
+        key = hashlib.sha256(msgspec.json.encode(plain)).hexdigest()
+        row = self._known.get(key)
+        self.answers.append("")
+        given = 0
+        for text, tokens, probability, stop in row["chunks"] if row else ():
+            self.answers[-1] += text
+            given += len(text)
+            yield Chunk(text, tokens, probability, stop, Usage(generated_tokens=tokens) if stop else None)
+        if row is None or not row["ended"]:
+            async for chunk in self._asked(request, key, given):
+                yield chunk
+
+    async def _asked(self, request: Infill, key: str, given: int) -> AsyncGenerator[Chunk]:
+        """Ask the engine behind, without the first characters, which were given already."""
+        chunks: list[tuple[str, int, float, str | None]] = []
+        ended = False
+        try:
+            async with aclosing(self._engine.infill(request)) as stream:
+                async for chunk in stream:
+                    chunks.append((chunk.text, chunk.tokens, chunk.probability, chunk.stop))
+                    ended = chunk.stop is not None
+                    text, given = chunk.text[given:], max(0, given - len(chunk.text))
+                    self.answers[-1] += text
+                    if text or ended or chunk.usage:
+                        yield msgspec.structs.replace(chunk, text=text)
+        finally:
+            if chunks and chunks[-1][3] != "cancelled":
+                self._keep({"key": key, "ended": ended, "chunks": chunks})
+
+    def _keep(self, row: dict[str, Any]) -> None:
+        self._known[row["key"]] = row
+        self._file.parent.mkdir(parents=True, exist_ok=True)
+        with self._file.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(row) + "\n")

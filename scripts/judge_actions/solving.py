@@ -1,0 +1,124 @@
+"""Has the actions do the tasks: a package's copy as a workspace, the real engine behind a record of its answers."""
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final
+
+from scripts.judge_actions.corpus import Corpus
+from scripts.judge_actions.recorded import RecordedEngine
+from scripts.judge_actions.tasks import Task
+from spark_lsp.actions import naming
+from spark_lsp.actions.base import ActionsRoom, Earlier, Proposal, Target
+from spark_lsp.actions.catalog import CATALOG
+from spark_lsp.actions.python import annotate_types, names
+from spark_lsp.config import ActionsSettings
+from spark_lsp.context.workspace import WorkspaceContext
+from spark_lsp.index.recent import Recent
+from spark_lsp.index.store import Index
+from spark_lsp.text.document import Snapshot
+from spark_lsp.text.edit import apply_edits
+from spark_lsp.text.language import language_of_path
+
+PROMPT_TOKENS: Final = 768
+"""Of a fill-in-the-middle prompt; named, so that it does not hang on how fast the machine is just now."""
+NO_DEADLINE_MS: Final = 3_600_000
+_NOT_YET_NS: Final = 10**19
+"""All files were written before the document began to change."""
+
+
+@dataclass(frozen=True, slots=True)
+class Solution:
+    """What an action proposed: the texts of the files that it changes, and the model's answers."""
+
+    reason: str
+    message: str
+    texts: dict[str, str]
+    answers: list[str]
+    tokens: int
+
+
+def wait_for_names() -> None:
+    """Let names and types take their time: on a shared machine a deadline would judge its load."""
+    naming.NAME_DEADLINE_MS = names.NAME_DEADLINE_MS = NO_DEADLINE_MS  # type: ignore[misc]
+    annotate_types.TYPE_DEADLINE_MS = NO_DEADLINE_MS
+
+
+class Workspace:
+    """A copy of one package with its index."""
+
+    def __init__(self, corpus: Corpus, folder: Path, engine: RecordedEngine) -> None:
+        self.corpus = corpus
+        self.root = folder / corpus.package.name
+        shutil.copytree(corpus.root, self.root, ignore=shutil.ignore_patterns("__pycache__", ".git"))
+        self._engine = engine
+        self._index = Index(self.root)
+        self._index.refresh()
+        context = WorkspaceContext(
+            engine,
+            self._index.view,
+            Recent(),
+            repository=corpus.package.name,
+            relative=lambda snapshot: snapshot.path.relative_to(self.root).as_posix() if snapshot.path else "untitled",
+            limits=lambda: (PROMPT_TOKENS, 300),
+        )
+        context.fixed_tokens = PROMPT_TOKENS
+        self._actions = ActionsRoom(CATALOG, engine, context, ActionsSettings, lambda _record: None)
+
+    async def solve(self, task: Task) -> Solution:
+        """Run the action of a task; the workspace is left as it was."""
+        with self._edited(task):
+            path = self.root / task.path
+            language = language_of_path(path)
+            text = path.read_text("utf-8")
+            snapshot = Snapshot(path.as_uri(), path, 1, language.name if language else "", text)
+            diagnostics = (task.diagnostic,) if task.diagnostic else ()
+            target = Target.of(snapshot, task.span, diagnostics, task.instruction)
+            if task.earlier:
+                target = replace(target, earlier=Earlier(task.earlier, _NOT_YET_NS))
+            self._engine.answers.clear()
+            proposal = await self._actions.propose(task.action, target)
+            return self._solution(task, text, proposal)
+
+    def _solution(self, task: Task, text: str, proposal: Proposal) -> Solution:
+        texts = {task.path: apply_edits(text, proposal.edits)} if proposal.edits else {}
+        texts |= {file.path: apply_edits(file.text or "", file.edits) for file in proposal.files}
+        return Solution(
+            proposal.reason, proposal.message, texts, list(self._engine.answers), proposal.usage.generated_tokens
+        )
+
+    @contextmanager
+    def _edited(self, task: Task) -> Iterator[None]:
+        before = {path: (self.root / path).read_text("utf-8") for path in task.texts}
+        for path, text in task.texts.items():
+            self._set(path, text)
+        try:
+            yield
+        finally:
+            for path, old in before.items():
+                self._set(path, old)
+
+    def _set(self, path: str, text: str | None) -> None:
+        if text is None:
+            (self.root / path).unlink()
+        else:
+            (self.root / path).write_text(text, "utf-8", newline="")
+        self._index.update(path, text)
+
+    def close(self) -> None:
+        """Close the index."""
+        self._index.close()
+
+
+@contextmanager
+def workspace_of(corpus: Corpus, engine: RecordedEngine) -> Iterator[Workspace]:
+    """Open a package's copy in a temporary folder."""
+    with tempfile.TemporaryDirectory(prefix="judge-") as folder:
+        opened = Workspace(corpus, Path(folder), engine)
+        try:
+            yield opened
+        finally:
+            opened.close()
