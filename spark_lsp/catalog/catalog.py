@@ -12,6 +12,7 @@ from pathlib import Path
 from spark_lsp.catalog.folder import registered
 from spark_lsp.catalog.known import KnownModel, Shape, is_file
 from spark_lsp.catalog.measured import this_machine
+from spark_lsp.catalog.optimized import optimized_file
 from spark_lsp.catalog.recommend import Recommendation, fits, serving
 from spark_lsp.catalog.rows import HUB_MODELS
 from spark_lsp.config import Settings
@@ -26,6 +27,7 @@ __all__ = [
     "known_model",
     "model_path",
     "model_reason",
+    "original_of",
     "resolve_model",
     "useful_tokens",
 ]
@@ -79,6 +81,21 @@ def default_model(memory_limit_bytes: int = 0) -> Recommendation:
 
 def resolve_model(name_or_path: str = "", memory_limit_bytes: int = 0) -> Path:
     """Return the file of a model; empty means ``default_model``. A relative path starts at the working directory.
+
+    A file that ``models optimize`` made stands in for its original, unless the original is named by its path.
+
+    Raises:
+        ModelMissing: no such name and no such file; the message says what was looked for.
+        SettingsError: the list of the user's own models cannot be read.
+    """
+    original = original_of(name_or_path, memory_limit_bytes)
+    wanted = name_or_path.strip()
+    is_name = not wanted or known_model(wanted) is not None or wanted in registered()
+    return (optimized_file(original) if is_name else None) or original
+
+
+def original_of(name_or_path: str = "", memory_limit_bytes: int = 0) -> Path:
+    """Return the file of a model as it was pulled or added, whether or not another one stands in for it.
 
     Raises:
         ModelMissing: no such name and no such file; the message says what was looked for.

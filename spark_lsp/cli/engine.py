@@ -48,6 +48,22 @@ def compute_check(path: str) -> None:
     raise typer.Exit(int(not agreement(path) >= MIN_AGREEMENT))
 
 
+@app.command("requantize", hidden=True)
+def requantize() -> None:
+    """Write a model's weights in faster types; the order comes on standard input, steps and result go out as JSON."""
+    from spark_lsp.llama.requantize import requantize as work  # noqa: PLC0415  loads llama.cpp
+
+    def tell(answer: wire.RequantizeAnswer) -> None:
+        sys.stdout.buffer.write(msgspec.json.encode(answer) + b"\n")
+        sys.stdout.buffer.flush()
+
+    order = msgspec.json.decode(sys.stdin.buffer.read(), type=wire.RequantizeOrder)
+    try:
+        tell(wire.RequantizeAnswer(result=work(order, lambda step: tell(wire.RequantizeAnswer(step=step)))))
+    except SparkError as error:
+        tell(wire.RequantizeAnswer(error=wire.failed(0, error)))
+
+
 @app.command("bare", hidden=True)
 def bare(launch: str) -> None:
     """Be the yardstick of ``bench``: orders come and answers go line by line, as JSON."""

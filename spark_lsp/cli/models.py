@@ -15,10 +15,19 @@ from rich.progress import BarColumn, DownloadColumn, TextColumn, TimeRemainingCo
 from rich.progress import Progress as ProgressBar
 from rich.table import Column, Table
 
-from spark_lsp.catalog.catalog import MODELS, KnownModel, known_model, model_path, model_reason, resolve_model
+from spark_lsp.catalog.catalog import (
+    MODELS,
+    KnownModel,
+    known_model,
+    model_path,
+    model_reason,
+    original_of,
+    resolve_model,
+)
 from spark_lsp.catalog.folder import register, registered, unregister
 from spark_lsp.catalog.known import SOURCE_TITLES, SourceKind
 from spark_lsp.catalog.measured import store_machine
+from spark_lsp.catalog.optimized import forget
 from spark_lsp.catalog.partial import Progress
 from spark_lsp.catalog.recommend import CONTEXTS, GIB, Fit, Machine, Recommendation, fits, recommend
 from spark_lsp.cli.model_rows import (
@@ -32,6 +41,7 @@ from spark_lsp.cli.model_rows import (
     short,
     size_of,
 )
+from spark_lsp.cli.optimize import optimize_model, optimized_note
 from spark_lsp.config import Settings, environment_source, resolve
 from spark_lsp.engine.local import describe_model
 from spark_lsp.errors import EngineFailed, ModelMissing, SettingsError
@@ -93,11 +103,13 @@ def show(name_or_path: _Model = "", *, json: _Json = False) -> None:
         return
     path = resolve_model(name_or_path) if name_or_path else model_path(_settings())
     info = describe_model(path)
-    known = next((model for model in MODELS if model.path == path), None)
+    original = original_of(name_or_path)
+    known = next((model for model in MODELS if model.path == original), None)
     if json:
         _print_json(described(info, known))
         return
-    _print_pairs(lines_of_file(info, known))
+    note = optimized_note(original) if path != original else ""
+    _print_pairs([*lines_of_file(info, known), *([("optimized", note)] if note else [])])
 
 
 @app.command("path", epilog="Example: spark-lsp models path spark-nano")
@@ -154,6 +166,7 @@ def remove_model(name: _Name, *, json: _Json = False) -> None:
     else:
         from spark_lsp.catalog.pull import remove  # noqa: PLC0415
 
+        forget(original_of(name))
         removed, deleted = remove(_known(name)), True
     if json:
         _print_json({"name": name, "path": str(removed) if removed else None, "deleted": deleted})
@@ -181,6 +194,9 @@ def add_model(
         f"family {info.family}" if info.family else "no fill-in-the-middle tokens that are known: it cannot complete"
     )
     sys.stdout.write(f"{name} is {short(str(place))} ({bytes_text(info.size_bytes)}, {family}).\n")
+
+
+app.command("optimize", epilog="Example: spark-lsp models optimize qwen2.5-coder-0.5b-instruct")(optimize_model)
 
 
 @app.command("recommend", epilog="Example: spark-lsp models recommend")

@@ -191,6 +191,42 @@ class Failed(msgspec.Struct, frozen=True, tag="failed"):
     fix: str = ""
 
 
+class RequantizeOrder(msgspec.Struct, frozen=True):
+    """What a process is to write in faster types: the file, where the best is to lie, and a text to compare answers."""
+
+    source: str
+    target: str
+    text: str
+
+
+class Measured(msgspec.Struct, frozen=True):
+    """One file of weights: rates of this machine, and how its predictions differ from the original's."""
+
+    name: str
+    size_bytes: int
+    prefill_tokens_per_s: float = 0.0
+    decode_tokens_per_s: float = 0.0
+    loss: float = 0.0
+    """By how much the nats a token rose, as a share of the original's."""
+    same: float = 1.0
+    """Share of positions at which the likeliest token is the original's."""
+
+
+class Requantized(msgspec.Struct, frozen=True):
+    """What came of it: the type that was kept, empty for none, and all that was measured, the original first."""
+
+    kept: str
+    measured: tuple[Measured, ...]
+
+
+class RequantizeAnswer(msgspec.Struct, frozen=True):
+    """A line of the process that does it: a step, or at the end the result or an error."""
+
+    step: str = ""
+    result: Requantized | None = None
+    error: Failed | None = None
+
+
 class ProbeAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """What ``engine probe`` prints, as JSON: a description, or an error."""
 

@@ -1,0 +1,105 @@
+"""Files made from pulled models for this machine: which file stands in for which original, and what was measured.
+
+Reads and writes one list in the models folder. An original stays where it is; a record whose original has changed, or
+whose file is gone, counts for nothing.
+"""
+
+import os
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from spark_lsp.catalog.folder import models_folder
+from spark_lsp.errors import SettingsError
+
+_LIST: Final = "optimized.json"
+
+
+class Optimized(msgspec.Struct, frozen=True, kw_only=True):
+    """One file made for this machine. Rates are tokens per second, before and after."""
+
+    original: str
+    """File name in the models folder, or the whole path of a file elsewhere."""
+    original_bytes: int
+    original_sha256: str
+    """The published checksum of the original; empty where none is known."""
+    file: str
+    """File name in the models folder."""
+    type: str
+    prefill_tokens_per_s: tuple[float, float]
+    decode_tokens_per_s: tuple[float, float]
+    loss: float
+    """By how much the nats a token rose on the check text, as a share of the original's."""
+
+
+def optimized_file(original: Path) -> Path | None:
+    """Return the file that stands in for an original, or None."""
+    record = record_of(original)
+    return models_folder() / record.file if record else None
+
+
+def record_of(original: Path) -> Optimized | None:
+    """Return what is known of the file that stands in for an original; None where there is none that counts."""
+    record = _read().get(_key(original))
+    if record is None:
+        return None
+    try:
+        is_same = original.stat().st_size == record.original_bytes
+        return record if is_same and (models_folder() / record.file).is_file() else None
+    except OSError:
+        return None
+
+
+def target_for(original: Path) -> Path:
+    """Return where the file for an original is to lie."""
+    return models_folder() / f"{original.stem}.optimized.gguf"
+
+
+def remember(original: Path, record: Optimized) -> None:
+    """Let a file stand in for an original from now on.
+
+    Raises:
+        SettingsError: the list cannot be written.
+    """
+    _write({**_read(), _key(original): record})
+
+
+def forget(original: Path) -> Path | None:
+    """Delete the file that stands in for an original and its record; return the file, None where there was none.
+
+    Raises:
+        SettingsError: the list cannot be written.
+    """
+    records = _read()
+    record = records.pop(_key(original), None)
+    if record is None:
+        return None
+    _write(records)
+    path = models_folder() / record.file
+    path.unlink(missing_ok=True)
+    return path
+
+
+def _key(original: Path) -> str:
+    return original.name if original.parent == models_folder() else str(original)
+
+
+def _read() -> dict[str, Optimized]:
+    """Return the list; one that cannot be read is as good as none, because every file in it can be made again."""
+    try:
+        return msgspec.json.decode((models_folder() / _LIST).read_bytes(), type=dict[str, Optimized])
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return {}
+
+
+def _write(records: dict[str, Optimized]) -> None:
+    folder = models_folder()
+    text = msgspec.json.format(msgspec.json.encode(records), indent=2)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        fresh = folder / f"{_LIST}.{os.getpid()}"
+        fresh.write_bytes(text + b"\n")
+        fresh.replace(folder / _LIST)
+    except OSError as error:
+        raise SettingsError(f"The list of optimized models in {folder} cannot be written: {error.strerror}.") from error

@@ -1,0 +1,134 @@
+"""``spark-lsp models optimize``: a pulled model's weights in the types that this processor is fastest with.
+
+Prints what was measured and why a file was kept or not. Never changes or deletes the original.
+"""
+
+import shutil
+import sys
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+import msgspec
+import typer
+from rich.console import Console
+from rich.table import Column, Table
+
+from spark_lsp.catalog.catalog import known_model, original_of
+from spark_lsp.catalog.folder import models_folder
+from spark_lsp.catalog.optimized import Optimized, forget, record_of, remember, target_for
+from spark_lsp.cli.model_rows import bytes_text
+from spark_lsp.engine.requantize import requantize_model
+from spark_lsp.errors import ModelMissing
+from spark_lsp.llama.wire import Measured, Requantized
+
+CHECK_FILES: Final = ("text/document.py", "completion/trim.py", "index/graph.py")
+CHECK_CHARACTERS: Final = 1_000
+"""Of each file: some 250 tokens. Code that no published model has been trained on in this form."""
+SPACE_PER_BYTE: Final = 3.0
+"""Disk space needed for each byte of the original while all candidates lie there."""
+
+_COLUMNS: Final = ("weights", "size", "prefill", "decode", "nats a token", "same token")
+
+
+def optimize_model(
+    name: Annotated[str, typer.Argument(help="Name from the list or path of a GGUF file.", show_default=False)],
+    *,
+    undo: Annotated[bool, typer.Option("--undo", help="Delete the optimized file; the original serves again.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON on standard output.")] = False,
+) -> None:
+    """Write a model's weights in the types that this processor has fast kernels for, and use them if that pays.
+
+    Measures each type's speed and how its predictions differ; the original file stays.
+    """
+    original = original_of(name)
+    if undo:
+        _undo(name, original, json=json)
+        return
+    free = shutil.disk_usage(next(path for path in (models_folder(), *models_folder().parents) if path.exists())).free
+    size = original.stat().st_size
+    if free < size * SPACE_PER_BYTE:
+        raise ModelMissing(
+            f"The disk is too full to optimize {name}: {size * SPACE_PER_BYTE / 1e9:.1f} GB are needed in "
+            f"{models_folder()}, {free / 1e9:.1f} GB are free.",
+            fix="Free some space, or let SPARK_LSP_MODELS_DIR name a folder on another disk.",
+        )
+    models_folder().mkdir(parents=True, exist_ok=True)
+    with Console(stderr=True).status("starting …") as status:
+        result = requantize_model(
+            original, target_for(original), check_text(), lambda step: status.update(f"{name}: {step} …")
+        )
+    if result.kept:
+        remember(original, _record(name, original, result))
+    if json:
+        _print_json({"name": name, "kept": result.kept or None, "measured": msgspec.to_builtins(result.measured)})
+    else:
+        _print(name, result)
+
+
+def check_text() -> str:
+    """Return the code whose tokens the original and the candidates predict."""
+    package = Path(__file__).resolve().parent.parent
+    return "\n".join((package / file).read_text("utf-8")[:CHECK_CHARACTERS] for file in CHECK_FILES)
+
+
+def _undo(name: str, original: Path, *, json: bool) -> None:
+    removed = forget(original)
+    if json:
+        _print_json({"name": name, "removed": str(removed) if removed else None})
+    elif removed:
+        sys.stdout.write(f"Deleted {removed}; {name} is {original} again.\n")
+    else:
+        sys.stdout.write(f"{name} has no optimized file.\n")
+
+
+def _record(name: str, original: Path, result: Requantized) -> Optimized:
+    before, after = result.measured[0], next(each for each in result.measured if each.name == result.kept)
+    known = known_model(name)
+    return Optimized(
+        original=original.name if original.parent == models_folder() else str(original),
+        original_bytes=original.stat().st_size,
+        original_sha256=known.file.sha256 if known and known.file else "",
+        file=target_for(original).name,
+        type=result.kept,
+        prefill_tokens_per_s=(before.prefill_tokens_per_s, after.prefill_tokens_per_s),
+        decode_tokens_per_s=(before.decode_tokens_per_s, after.decode_tokens_per_s),
+        loss=after.loss,
+    )
+
+
+def _print(name: str, result: Requantized) -> None:
+    table = Table(*(Column(title, no_wrap=True) for title in _COLUMNS), box=None, pad_edge=False)
+    for each in result.measured:
+        table.add_row(*_row(each))
+    Console().print(table)
+    if result.kept:
+        sys.stdout.write(f"{name} uses {result.kept} from the next start of its engine on; the original stays.\n")
+        sys.stdout.write("Start it now: spark-lsp engine stop\n")
+    else:
+        sys.stdout.write(f"{name} stays as it is: no other type is clearly faster here and answers as well.\n")
+
+
+def _row(measured: Measured) -> tuple[str, ...]:
+    return (
+        measured.name,
+        bytes_text(measured.size_bytes),
+        f"{measured.prefill_tokens_per_s:,.0f} tokens/s",
+        f"{measured.decode_tokens_per_s:,.1f} tokens/s",
+        f"{measured.loss:+.2%}",
+        f"{measured.same:.1%}",
+    )
+
+
+def _print_json(value: Any) -> None:
+    sys.stdout.buffer.write(msgspec.json.format(msgspec.json.encode(value), indent=2) + b"\n")
+
+
+def optimized_note(original: Path) -> str:
+    """Return what ``models show`` says of an optimized file; empty where there is none."""
+    record = record_of(original)
+    if record is None:
+        return ""
+    before, after = record.prefill_tokens_per_s
+    return (
+        f"{record.type} made for this machine: prefill {before:,.0f} -> {after:,.0f} tokens/s, {record.loss:+.2%} loss"
+    )
