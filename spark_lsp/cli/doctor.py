@@ -17,6 +17,7 @@ from spark_lsp.cli.bundle import write_bundle
 from spark_lsp.cli.checks import build_checks, machine_checks, memory, pasteable
 from spark_lsp.cli.editor_checks import editor_checks
 from spark_lsp.cli.graphics import Check, kernel_check, look_at_graphics
+from spark_lsp.cli.model_checks import pulled_models
 from spark_lsp.cli.oneshot import settings_of
 from spark_lsp.completion.hole import Hole
 from spark_lsp.config import Settings
@@ -62,7 +63,7 @@ def doctor(
     Example: spark-lsp doctor --bundle support.zip
     """
     settings = settings_of(None, model)
-    checks = [*build_checks(), *look_at_graphics(), *machine_checks(), *editor_checks()]
+    checks = [*build_checks(), *look_at_graphics(), *machine_checks(), *editor_checks(), *pulled_models(settings)]
     checks += asyncio.run(_remote_checks(settings) if settings.backend.urls else _model_checks(settings))
     checks = [Check(check.name, check.status, check.detail, _line(check.fix)) for check in checks]
     ok = all(check.status != "fail" for check in checks)

@@ -139,8 +139,12 @@ def pull_model(
     from spark_lsp.catalog.pull import pull  # noqa: PLC0415  brings an HTTP client, which no other command needs
 
     model = _known(name)
-    with _progress() as (progress, notice):
-        pulled = pull(model, progress, only=source, notice=notice)
+    try:
+        with _progress() as (progress, notice):
+            pulled = pull(model, progress, only=source, notice=notice)
+    except KeyboardInterrupt:
+        sys.stderr.write("Stopped. What has arrived is kept: the same command continues.\n")
+        raise
     if json:
         _print_json({"name": name, **msgspec.to_builtins(pulled, enc_hook=str)})
         return
@@ -301,7 +305,7 @@ def _recommended(machine: Machine, found: tuple[Fit, ...], chosen: Recommendatio
 def _print_recommended(machine: Machine, found: tuple[Fit, ...], chosen: Recommendation) -> None:
     console = Console()
     titles = ("model", "fits", "at 8k", "32k", "128k", "context", "first", "writes")
-    table = Table(*(Column(title, no_wrap=True) for title in titles), box=None, pad_edge=False)
+    table = Table(*(Column(title, no_wrap=True) for title in titles), box=None, pad_edge=False, collapse_padding=True)
     for one in found:
         table.add_row(
             one.model.name,

@@ -12,10 +12,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from spark_lsp.catalog.catalog import known_model
+from spark_lsp.catalog.folder import FOLDER_VARIABLE
+from spark_lsp.catalog.recommend import GIB, Machine
 from spark_lsp.cli.bundle import without_private, write_bundle
 from spark_lsp.cli.checks import binding, compiler, install, memory, pasteable, watches, worst, writable
 from spark_lsp.cli.editor_checks import editor_checks, environment_check, set_up_command
 from spark_lsp.cli.graphics import Check
+from spark_lsp.cli.model_checks import pulled_models
 from spark_lsp.config import BackendSettings, Settings
 from tests.support.marks import permissions_bind
 
@@ -240,6 +244,25 @@ def test_all_of_it(tmp_path: Path) -> None:
         whole = "\n".join(archive.read(name).decode() for name in archive.namelist())
     assert "hidden" not in whole
     assert str(Path.home()) not in whole or len(str(Path.home())) < 2
+
+
+def test_pulled_models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(FOLDER_VARIABLE, str(tmp_path))
+    laptop = Machine(16 * GIB, 8, 200 * GIB, 500e9, 40e9)
+    (check,) = pulled_models(Settings(), lambda: laptop)
+    bad(check, "warn", "None is pulled", "embedded")
+    assert check.fix == "spark-lsp models pull qwen2.5-coder-1.5b-instruct"
+    (check,) = pulled_models(Settings(), lambda: None)
+    assert check.fix == "spark-lsp models recommend"
+    assert pulled_models(Settings(model="spark-nano"), lambda: laptop) == []
+    known = known_model("qwen2.5-coder-0.5b-instruct")
+    assert known is not None
+    assert known.file is not None
+    (tmp_path / known.file.name).write_bytes(b"GGUF")
+    monkeypatch.setattr("spark_lsp.catalog.catalog.this_machine", lambda: laptop)
+    (check,) = pulled_models(Settings())
+    assert (check.status, check.fix) == ("ok", "")
+    assert check.detail.startswith(f"{known.name}; {known.name} serves. ")
 
 
 def test_a_model_that_is_not_there(tmp_path: Path) -> None:

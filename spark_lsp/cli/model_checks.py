@@ -1,0 +1,24 @@
+"""What ``doctor`` looks at of pulled models: which are here, which one serves, and what to pull where none is."""
+
+from collections.abc import Callable
+
+from spark_lsp.catalog.catalog import MODELS, default_model
+from spark_lsp.catalog.measured import this_machine
+from spark_lsp.catalog.recommend import Machine, fits, recommend
+from spark_lsp.cli.graphics import Check
+from spark_lsp.config import Settings
+
+
+def pulled_models(settings: Settings, machine: Callable[[], Machine | None] = this_machine) -> list[Check]:
+    """Look which models are pulled; nothing where the settings name a model or a remote endpoint."""
+    if settings.model.strip() or settings.backend.urls:
+        return []
+    pulled = [model.name for model in MODELS if model.path and not model.is_embedded]
+    if pulled:
+        chosen = default_model(settings.engine.memory_limit_bytes)
+        return [Check("models", "ok", f"{', '.join(pulled)}; {chosen.name} serves. {chosen.reason}")]
+    measured = machine()
+    named = recommend(fits(MODELS, measured), measured).name if measured else ""
+    suits = next((model for model in MODELS if model.name == named and not model.is_embedded), None)
+    fix = f"spark-lsp models pull {suits.name}" if suits else "spark-lsp models recommend"
+    return [Check("models", "warn", "None is pulled; the embedded model serves, which is very small.", fix)]
