@@ -313,7 +313,7 @@ def _print_recommended(machine: Machine, found: tuple[Fit, ...], chosen: Recomme
             *(bytes_text(size) if size else "-" for size in one.memory_bytes),
             f"{one.context_tokens:,}",
             _ms(one.first_token_ms),
-            f"{one.decode_tokens_per_s:,.0f}/s",
+            _rate(one.decode_tokens_per_s),
         )
     console.print(table)
     where = f"{machine.card}, {machine.vram_bytes / GIB:.0f} GiB free" if machine.card else f"{machine.cores} cores"
@@ -335,6 +335,10 @@ def _print_pairs(lines: list[tuple[str, str]]) -> None:
     for label, value in lines:
         table.add_row(label, value)
     Console().print(table)
+
+
+def _rate(tokens_per_s: float) -> str:
+    return f"{tokens_per_s:,.0f}/s" if tokens_per_s < 1000 else f"{tokens_per_s / 1000:.1f}k/s"
 
 
 def _ms(duration_ms: float) -> str:
