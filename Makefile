@@ -2,16 +2,20 @@
 # Another Python: make demo PYTHON=python3.12
 
 RUN := .venv/bin/
+DEMO_MODEL := qwen2.5-coder-0.5b-instruct
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-demo: ## Set up, index a sample workspace, stream completions and show a code action in the terminal
-	@sh scripts/setup.sh
-	@$(RUN)python scripts/demo.py
+demo: ## Set up, download a model meanwhile, complete code in a sample workspace; MODEL=spark-nano downloads none
+	@sh scripts/setup.sh --model "$(or $(MODEL),$(DEMO_MODEL))"
+	@$(RUN)python scripts/demo.py "$(MODEL)"
 
-test: check ## Set up for development, check the code, run all tests but those in real editors
-	@$(RUN)python -m pytest -m "not editor"
+test: check ## Set up for development, check the code, run all tests but those in real editors and with real weights
+	@$(RUN)python -m pytest -m "not editor and not weights"
+
+test-weights: setup ## Pull the 0.5B model once (491 MB, Apache-2.0) and run the tests that need a real model
+	@$(RUN)python -m pytest -m weights --durations=5
 
 test-editors: ## Fetch real editors into .venv and run the tests in them: VS Code, Neovim, Emacs, Helix, Kate
 	@sh scripts/setup.sh dev editors
@@ -46,4 +50,4 @@ clean: ## Remove .venv and everything that can be made again
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-editors check generate bench compare fuzz setup clean
+.PHONY: help demo test test-weights test-editors check generate bench compare fuzz setup clean

@@ -1,16 +1,24 @@
 """Shows Spark LSP at work on samples/ledger, with the commands that a user would type.
 
 Every command is printed before it runs, so each can be repeated by hand. ``make demo`` calls this after the set-up.
+
+python scripts/demo.py [MODEL]
 """
 
+import os
 import shlex
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
+
+from spark_lsp.catalog.catalog import EMBEDDED_PATHS, model_path, model_reason
+from spark_lsp.config import environment_source, resolve
+from spark_lsp.errors import ModelMissing
 
 ROOT = Path(__file__).resolve().parent.parent
 WORKSPACE = "samples/ledger"
@@ -28,47 +36,78 @@ class Place:
 
 
 PLACES = (
+    Place("ledger/account.py", "self.balance() + entry.", "amount", "An attribute that ledger/entry.py defines."),
+    Place("ledger/account.py", "if self.limit is not None and ", "balance < self.limit:", "The rest of a condition."),
+    Place("ledger/report.py", "sums[tag] = ", "sums.get(tag, Money()) + entry.amount", "A whole assignment."),
+)
+"""Right with the model that ``make demo`` downloads; tests/weights looks."""
+FAMILIAR = (
     Place("ledger/money.py", "def __add__(", 'self, other: "Money") -> "Money":', "The signature of a method."),
     Place("ledger/book.py", "for account in s", "elf.accounts.values():", "A loop over an attribute of this class."),
     Place("ledger/account.py", "self.balance() + entry.am", "ount", "An attribute that ledger/entry.py defines."),
 )
-CROSS_FILE = PLACES[-1]
+"""What the embedded model completes."""
+CROSS_FILE = PLACES[0]
 MOVED = (
     Place("ledger/report.py", "", "        lines.append(account.name)", "The first selected line."),
     Place("ledger/report.py", '        lines.append(line("  balance", account.balance()))', "", "The last one."),
 )
-UNWRITTEN = Place("ledger/money.py", "def __radd__(", "", "A function without a body.")
+UNWRITTEN = Place("ledger/account.py", "def tagged(", "", "A function without a body.")
 
 
-def main() -> int:
-    """Run the commands one after the other; return the exit code of the first that fails."""
+def main(model: str = "") -> int:
+    """Run the commands one after the other, with a model or the one that serves; return the first exit code but 0."""
     console = Console(highlight=False, soft_wrap=True)
     started = time.monotonic()
-    console.print("[bold]Spark LSP on a small workspace[/], with the embedded model.")
-    console.print("That model is very small: it finishes what it has seen the like of.\n")
-    steps = [("Index the workspace.", _spark("index", WORKSPACE))]
-    steps += [(f"Complete. {place.note}", _complete(place)) for place in PLACES]
-    steps += [
-        ("What the model was shown for the last one, and why.", _spark("context", _position(CROSS_FILE))),
-        (
-            "A code action: write the missing body.",
-            _spark("actions", _position(UNWRITTEN), "--apply", "implement.body"),
-        ),
-        (
-            "Another one: selected lines become a function of their own.",
-            _spark("actions", _selection(*MOVED), "--apply", "extract.function"),
-        ),
-    ]
-    for title, command in steps:
+    is_embedded = _choose(console, model)
+    for title, command in _steps(FAMILIAR if is_embedded else PLACES, writes=not is_embedded):
         console.print(f"[bold cyan]{title}[/]")
         console.print(f"$ {command}", style="dim", markup=False)
+        began = time.monotonic()
         code = subprocess.run(["sh", "-c", command], cwd=ROOT, check=False).returncode
         if code:
             console.print(f"\n[red]That command ended with {code}.[/] `{_spark('doctor')}` looks for the cause.")
             return code
-        console.print()
+        console.print(f"{time.monotonic() - began:.1f} s\n", style="dim")
     console.print(f"Done in {time.monotonic() - started:.1f} s. Next: your editor, see README.md.")
     return 0
+
+
+def _choose(console: Console, model: str) -> bool:
+    """Say which model serves, and return whether it is the embedded one.
+
+    A model of the caller's choice reaches the commands by the environment.
+    """
+    if model:
+        os.environ["SPARK_LSP_MODEL"] = model
+    settings, _ = resolve([environment_source(os.environ)])
+    try:
+        path = model_path(settings)
+    except ModelMissing as error:  # its download has failed, and the set-up has said why
+        console.print(f"[yellow]{error}[/]")
+        del os.environ["SPARK_LSP_MODEL"]
+        settings, _ = resolve([environment_source(os.environ)])
+        path = model_path(settings)
+    reason = model_reason(settings) or "You named it."
+    console.print(f"[bold]Spark LSP on a small workspace.[/] The model is {path.stem}. {reason}")
+    if path in EMBEDDED_PATHS:
+        console.print("That model is very small: it completes familiar lines and writes no bodies of functions.")
+    if "SPARK_LSP_MODEL" in os.environ:
+        console.print(f"$ export SPARK_LSP_MODEL={shlex.quote(os.environ['SPARK_LSP_MODEL'])}", style="dim")
+    console.print()
+    return path in EMBEDDED_PATHS
+
+
+def _steps(places: Sequence[Place], *, writes: bool) -> list[tuple[str, str]]:
+    body = _spark("actions", _position(UNWRITTEN), "--apply", "implement.body")
+    function = _spark("actions", _selection(*MOVED), "--apply", "extract.function")
+    return [
+        ("Index the workspace.", _spark("index", WORKSPACE)),
+        *((f"Complete. {place.note}", _complete(place)) for place in places),
+        ("What the model was shown for the first one, and why.", _spark("context", _position(CROSS_FILE))),
+        *([("A code action: write the missing body.", body)] if writes else []),
+        ("A code action that needs no model: selected lines become a function.", function),
+    ]
 
 
 def _spark(*arguments: str) -> str:
@@ -102,4 +141,4 @@ def _line_number(place: Place) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main("".join(sys.argv[1:2])))

@@ -1,7 +1,8 @@
 """Installs the project into the Python that runs this, with progress, and only when something changed.
 
 Plain standard library: it runs before anything is installed. ``scripts/setup.sh`` calls it; arguments name dependency
-groups. A stamp beside the environment says what was installed last.
+groups, and ``--model NAME`` a model that is downloaded at the same time. A stamp beside the environment says what was
+installed last.
 """
 
 from __future__ import annotations
@@ -18,9 +19,11 @@ import time
 import tomllib
 from importlib import metadata
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from compiler_flags import build_environment, has_amx
+from model_download import ModelDownload
+from progress_lines import LINE_INTERVAL_S, ProgressLines, clock
 
 ROOT = Path(__file__).resolve().parent.parent
 STAMP = Path(sys.prefix) / "spark-lsp-install.json"
@@ -29,9 +32,8 @@ GROUPS_PIP = (25, 1)
 """The first pip that installs dependency groups."""
 COMPILE_CORE_MINUTES = 14
 """Compiling llama-cpp-python 0.3.36 took 6.6 minutes on two cores."""
-PLAIN_INTERVAL_S = 30.0
-LINE_INTERVAL_S = 0.5
 REBUILD = ("--force-reinstall", "--no-cache-dir", "--no-deps", "--no-binary=llama-cpp-python")
+EMBEDDED = "spark-nano"
 SMALL_MODEL = ROOT / "models" / "spark-nano" / "spark-nano.gguf"
 PHASES = (
     (re.compile(r"^\s*\[\s*(\d+)/(\d+)\]"), "compiling llama.cpp, step {0} of {1}"),
@@ -43,14 +45,19 @@ PHASES = (
 """What pip's log says -> what the user reads."""
 
 
-def main(groups: list[str]) -> int:
-    """Install what is missing; return the exit code."""
+def main(groups: list[str], model: str = "") -> int:
+    """Install what is missing, with the groups, and download the model beside it; return the exit code."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
     wanted = _fingerprint(project)
     present, present_groups = _read_stamp()
-    if present == wanted and set(groups) <= set(present_groups):
-        return 0
-    groups = sorted({*groups, *present_groups})
+    if present != wanted or not set(groups) <= set(present_groups):
+        return _install(project, wanted, sorted({*groups, *present_groups}), model)
+    if model:
+        _finish(ModelDownload(model))
+    return 0
+
+
+def _install(project: dict[str, Any], wanted: str, groups: list[str], model: str) -> int:
     compiles = not _installed("llama-cpp-python")
     missing = _missing_compiler() if compiles else ""
     if missing:
@@ -62,13 +69,54 @@ def main(groups: list[str]) -> int:
     LOG.write_bytes(b"")
     if groups and _pip_version() < GROUPS_PIP and _pip(["--upgrade", "pip"]):
         return _fail_with_log("pip could not be brought to a version that knows dependency groups")
-    if _pip(["--editable", ".", *(argument for group in groups for argument in ("--group", group))]):
+    download = None
+    if model:
+        # The download needs a few small packages; with them in place it runs while llama.cpp compiles.
+        light = [name for name in project["project"]["dependencies"] if not name.startswith("llama-cpp-python")]
+        if compiles and _pip(light):
+            return _fail_with_log("Installing failed")
+        download = ModelDownload(model)
+    arguments = ["--editable", ".", *(argument for group in groups for argument in ("--group", group))]
+    if _pip(arguments, download):
+        if download is not None:
+            download.stop()
         return _fail_with_log("Installing failed")
-    if compiles and has_amx() and not (_computes() or _recompiled()):
+    if compiles and has_amx() and not (_computes() or _recompiled(download)):
+        if download is not None:
+            download.stop()
         return _fail_with_log("Compiling llama.cpp again failed")
     STAMP.write_text(json.dumps({"fingerprint": wanted, "groups": groups}) + "\n", "utf-8")
-    _say(f"Installed in {_clock(time.monotonic() - started)}.")
+    _say(f"Installed in {clock(time.monotonic() - started)}.")
+    if download is not None:
+        _finish(download)
     return 0
+
+
+def _finish(download: ModelDownload) -> None:
+    """Wait for a download. One that fails is told and costs nothing else: the embedded model serves."""
+    lines = ProgressLines()
+    try:
+        while _runs(download, lines):
+            lines.show([f"model: {download.status}"])
+            download.wait(LINE_INTERVAL_S)
+    except KeyboardInterrupt:
+        download.stop()
+        _say("\nInterrupted; the next run goes on from here.")
+        sys.exit(130)
+    lines.clear()
+    if download.error:
+        _say(f"{download.name} could not be downloaded, so the embedded model serves. {download.error}")
+
+
+def _runs(download: ModelDownload, lines: ProgressLines) -> bool:
+    """Show what a download says; return whether it still runs."""
+    is_running = download.poll()
+    if download.notices:
+        lines.clear()
+        for notice in download.notices:
+            _say(notice)
+        download.notices.clear()
+    return is_running
 
 
 def _forecast() -> str:
@@ -108,10 +156,10 @@ def _computes() -> bool:
     return subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=False).returncode == 0
 
 
-def _recompiled() -> bool:
+def _recompiled(download: ModelDownload | None) -> bool:
     """Compile llama.cpp again, whatever pip's cache holds; whether that succeeded."""
     _say("The compiled llama.cpp fails on this processor, as an older build in pip's cache may; it is compiled again.")
-    return not _pip([*REBUILD, f"llama-cpp-python=={metadata.version('llama-cpp-python')}"])
+    return not _pip([*REBUILD, f"llama-cpp-python=={metadata.version('llama-cpp-python')}"], download)
 
 
 def _missing_compiler() -> str:
@@ -146,7 +194,7 @@ def _pip_version() -> tuple[int, ...]:
     return tuple(int(part) for part in metadata.version("pip").split(".")[:2])
 
 
-def _pip(arguments: list[str]) -> int:
+def _pip(arguments: list[str], download: ModelDownload | None = None) -> int:
     """Run ``pip install`` with its output in the log, showing where it is; return its exit code."""
     environment = {
         "CMAKE_BUILD_PARALLEL_LEVEL": str(os.cpu_count() or 1),
@@ -169,8 +217,10 @@ def _pip(arguments: list[str]) -> int:
             command, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT
         )
         try:
-            _watch(process, reader)
+            _watch(process, reader, download)
         except KeyboardInterrupt:
+            if download is not None:
+                download.stop()
             process.terminate()
             process.wait()
             _say("\nInterrupted; the next run goes on from here.")
@@ -178,25 +228,16 @@ def _pip(arguments: list[str]) -> int:
     return process.returncode
 
 
-def _watch(process: subprocess.Popen[bytes], reader: IO[bytes]) -> None:
-    """Show phase and elapsed time until the process ends: one moving line on a terminal, plain lines elsewhere."""
-    started = time.monotonic()
-    is_terminal = sys.stdout.isatty()
-    interval_s = LINE_INTERVAL_S if is_terminal else PLAIN_INTERVAL_S
-    phase = "starting"
-    while True:
+def _watch(process: subprocess.Popen[bytes], reader: IO[bytes], download: ModelDownload | None) -> None:
+    """Show where pip and the download are until pip ends."""
+    lines, phase = ProgressLines(), "starting"
+    while process.returncode is None:
         with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(timeout=interval_s)
+            process.wait(timeout=LINE_INTERVAL_S)
         phase = _phase(reader.read().decode("utf-8", "replace"), phase)
-        line = f"  {_clock(time.monotonic() - started)}  {phase}"
-        if is_terminal:
-            width = shutil.get_terminal_size().columns - 1
-            sys.stdout.write("\r\033[K" + ("" if process.returncode is not None else line[:width]))
-            sys.stdout.flush()
-        elif process.returncode is None:
-            _say(line)
-        if process.returncode is not None:
-            return
+        is_downloading = download is not None and _runs(download, lines)
+        lines.show([phase, *([f"model: {download.status}"] if download is not None and is_downloading else [])])
+    lines.clear()
 
 
 def _phase(text: str, phase: str) -> str:
@@ -207,10 +248,6 @@ def _phase(text: str, phase: str) -> str:
             if match:
                 return words.format(*match.groups())
     return phase
-
-
-def _clock(seconds: float) -> str:
-    return f"{int(seconds) // 60}:{int(seconds) % 60:02d}"
 
 
 def _fail_with_log(sentence: str) -> int:
@@ -229,5 +266,14 @@ def _say(text: str) -> None:
     sys.stdout.flush()
 
 
+def _arguments(arguments: list[str]) -> tuple[list[str], str]:
+    """Return the groups and the model of a command line; the embedded model needs no download."""
+    if "--model" not in arguments:
+        return arguments, ""
+    place = arguments.index("--model")
+    name = "".join(arguments[place + 1 : place + 2])
+    return arguments[:place] + arguments[place + 2 :], "" if name == EMBEDDED else name
+
+
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main(*_arguments(sys.argv[1:])))

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Finds Python 3.11 to 3.14, makes .venv and installs the project into it. Arguments name dependency groups (dev).
+# Finds Python 3.11 to 3.14, makes .venv and installs the project into it. Arguments go to scripts/install.py.
 # Needs nothing but a POSIX shell; does nothing the second time. PYTHON=... chooses another Python for a new .venv.
 set -eu
 cd "$(dirname "$0")/.."

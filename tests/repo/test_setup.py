@@ -103,6 +103,94 @@ def test_a_failed_installation_shows_the_end_of_the_log(checkout: Path, bare_pat
     assert not (checkout / ".venv" / "spark-lsp-install.json").exists()
 
 
+SLOW_PIP = """
+import pathlib, sys, time
+here = pathlib.Path("pip-calls")
+here.mkdir(exist_ok=True)
+if "--editable" not in sys.argv:
+    (here / "light").write_text(" ".join(sys.argv))
+    print("Collecting msgspec", flush=True)
+    raise SystemExit
+print("Building wheel for llama-cpp-python", flush=True)
+print("  [7/193] c++ -O3", flush=True)
+until = time.monotonic() + 60
+while not (here / "model").exists() and time.monotonic() < until:  # it compiles until the model has come
+    time.sleep(0.05)
+raise SystemExit(0 if (here / "model").exists() else 7)
+"""
+PULL = """
+import pathlib, sys, time
+print("notice Downloading the model " + sys.argv[1], flush=True)
+print("step 120000000 491000000 download", flush=True)
+until = time.monotonic() + 60
+while "step 7 of 193" not in pathlib.Path("shown").read_text() and time.monotonic() < until:
+    time.sleep(0.05)
+{end}
+"""
+
+
+def _checkout_with_pip(checkout: Path, bare_path: Path, pull: str) -> None:
+    """Give a checkout a Python whose pip and whose download only say what they do, and wait for each other."""
+    for name in ("c++", "cc"):
+        _program(bare_path, name, "exit 0")
+    venv.create(checkout / ".venv", with_pip=False, symlinks=True)
+    (packages,) = (checkout / ".venv" / "lib").glob("python*/site-packages")
+    (packages / "pip").mkdir()
+    (packages / "pip" / "__main__.py").write_text(SLOW_PIP, "utf-8")
+    (checkout / "scripts" / "pull_model.py").write_text(pull, "utf-8")
+    (checkout / "scripts" / "compiler_flags.py").write_text(
+        "def build_environment(environment):\n    return dict(environment)\n\n\ndef has_amx():\n    return False\n"
+    )
+
+
+def _set_up(checkout: Path, path: Path, *arguments: str) -> tuple[int, str]:
+    """Run the set-up with a model; return its exit code and what it showed, without a terminal."""
+    shown = checkout / "shown"
+    environment = {**os.environ, "PATH": str(path)}
+    script = f"""
+import runpy, sys
+sys.path.insert(0, "scripts")
+import progress_lines
+progress_lines.PLAIN_INTERVAL_S = 0.1
+sys.argv = ["install.py", *{list(arguments)!r}]
+runpy.run_path("scripts/install.py", run_name="__main__")
+"""
+    with shown.open("wb") as output:
+        done = subprocess.run(
+            [str(checkout / ".venv" / "bin" / "python"), "-c", script],
+            cwd=checkout,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            check=False,
+        )
+    return done.returncode, shown.read_text("utf-8")
+
+
+def test_the_model_is_downloaded_while_llama_cpp_compiles(checkout: Path, bare_path: Path) -> None:
+    """Each waits for a word of the other, so one after the other would never end well."""
+    _checkout_with_pip(checkout, bare_path, PULL.format(end='pathlib.Path("pip-calls/model").touch()'))
+    code, shown = _set_up(checkout, bare_path, "--model", "some-model")
+    assert code == 0, shown
+    assert "Downloading the model some-model" in shown
+    assert "compiling llama.cpp, step 7 of 193; model: download: 120 of 491 MB, 24 %" in shown
+    light = (checkout / "pip-calls" / "light").read_text("utf-8")
+    assert "msgspec" in light
+    assert "llama-cpp-python" not in light
+
+
+def test_a_download_that_fails_costs_nothing_else(checkout: Path, bare_path: Path) -> None:
+    end = 'pathlib.Path("pip-calls/model").touch(); print("error No source can be reached.", flush=True); sys.exit(1)'
+    _checkout_with_pip(checkout, bare_path, PULL.format(end=end))
+    code, shown = _set_up(checkout, bare_path, "--model", "some-model")
+    assert code == 0, shown
+    assert "some-model could not be downloaded, so the embedded model serves. No source can be reached." in shown
+    assert (checkout / ".venv" / "spark-lsp-install.json").exists()
+    code, shown = _set_up(checkout, bare_path, "--model", "spark-nano")
+    assert (code, shown) == (0, ""), "the second time, without a download"
+
+
 def test_an_installation_that_is_there_is_left_alone(checkout: Path, bare_path: Path) -> None:
     """The second run does nothing: no pip, no compiler, no network."""
     venv.create(checkout / ".venv", with_pip=False, symlinks=True)

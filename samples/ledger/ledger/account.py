@@ -34,3 +34,7 @@ class Account:
     def month(self, year: int, month: int) -> list[Entry]:
         """Return the entries of one month, oldest first."""
         return sort_entries([entry for entry in self.entries if entry.in_month(year, month)])
+
+    def tagged(self, tag: str) -> list[Entry]:
+        """Return the entries with a tag, oldest first."""
+        ...

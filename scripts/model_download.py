@@ -1,0 +1,70 @@
+"""A model's download beside the installation: a process of its own, whose lines say how far it is.
+
+Plain standard library: it runs before anything is installed. A download that fails costs the set-up nothing.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+LOG = Path(sys.prefix) / "spark-lsp-model.log"
+
+
+class ModelDownload:
+    """One download that runs; ``scripts/pull_model.py`` does the work and writes to a log."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.error = ""
+        self.status = "asking for it"
+        self.notices: list[str] = []
+        """Sentences that were not shown yet."""
+        with LOG.open("wb") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, "-P", str(ROOT / "scripts" / "pull_model.py"), name],
+                cwd=ROOT,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+            )
+        self._reader = LOG.open(encoding="utf-8", errors="replace")
+        self._rest = ""
+
+    def poll(self) -> bool:
+        """Read what came; return whether it still runs."""
+        if self._reader.closed:
+            return False
+        is_running = self._process.poll() is None
+        *lines, self._rest = (self._rest + self._reader.read()).split("\n")
+        for line in lines:
+            self._take(line)
+        if not is_running:
+            self._reader.close()
+            if self._process.returncode and not self.error:
+                self.error = f"The download ended with status {self._process.returncode}; {LOG} holds the reason."
+        return is_running
+
+    def wait(self, seconds: float) -> None:
+        """Wait for its end, for so long at most."""
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(seconds)
+
+    def stop(self) -> None:
+        """End it; what has arrived is kept."""
+        self._process.terminate()
+        self._process.wait()
+
+    def _take(self, line: str) -> None:
+        kind, _, text = line.partition(" ")
+        if kind == "notice":
+            self.notices.append(text)
+        elif kind == "error":
+            self.error = text
+        elif kind == "step":
+            done, total, step = text.split(" ", 2)
+            share = int(done) * 100 // max(1, int(total))
+            self.status = f"{step}: {int(done) / 1e6:,.0f} of {int(total) / 1e6:,.0f} MB, {share} %"

@@ -1,0 +1,53 @@
+"""Shows where the set-up is: a line for each thing that runs, which moves on a terminal and is printed elsewhere.
+
+Plain standard library: it runs before anything is installed.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import time
+from collections.abc import Sequence
+
+LINE_INTERVAL_S = 0.5
+PLAIN_INTERVAL_S = 10.0
+
+
+class ProgressLines:
+    """One display for everything that runs at the same time."""
+
+    def __init__(self) -> None:
+        self._is_terminal = sys.stdout.isatty()
+        self._started_s = time.monotonic()
+        self._printed_s = self._started_s
+        self._drawn = 0
+
+    def show(self, texts: Sequence[str]) -> None:
+        """Show what runs now, one text for each thing."""
+        now_s = time.monotonic()
+        head = f"  {clock(now_s - self._started_s)}  "
+        if self._is_terminal:
+            width = shutil.get_terminal_size().columns - 1
+            lines = [f"{head if number == 0 else ' ' * len(head)}{text}"[:width] for number, text in enumerate(texts)]
+            sys.stdout.write(self._up() + "\n".join(f"\033[K{line}" for line in lines) + "\033[J")
+            self._drawn = len(lines)
+        elif now_s - self._printed_s >= PLAIN_INTERVAL_S:
+            self._printed_s = now_s
+            sys.stdout.write(f"{head}{'; '.join(texts)}\n")
+        sys.stdout.flush()
+
+    def clear(self) -> None:
+        """Take the moving lines away."""
+        if self._is_terminal:
+            sys.stdout.write(self._up() + "\033[J")
+            self._drawn = 0
+            sys.stdout.flush()
+
+    def _up(self) -> str:
+        return "\r" + (f"\033[{self._drawn - 1}A" if self._drawn > 1 else "")
+
+
+def clock(seconds: float) -> str:
+    """Return a duration such as ``1:05``."""
+    return f"{int(seconds) // 60}:{int(seconds) % 60:02d}"
