@@ -85,6 +85,7 @@ def described(info: ModelInfo, known: KnownModel | None) -> dict[str, Any]:
             "licence": known.licence,
             "languages": list(known.languages),
             "parameters": known.parameters,
+            "catalogue_name": known.name,
             "kind": known.kind,
             **_published(known.file),
         }
@@ -95,7 +96,7 @@ def lines_of_file(info: ModelInfo, known: KnownModel | None) -> list[tuple[str, 
     """Describe a model that is here by what its file says, and by its row."""
     order = "suffix, prefix, middle" if info.fim_order == "spm" else "prefix, suffix, middle"
     lines = [
-        ("name", info.name),
+        ("name", f"{known.name} (in its file: {info.name})" if known and known.name != info.name else info.name),
         ("path", short(info.path)),
         ("size", bytes_text(info.size_bytes)),
         ("architecture", info.architecture),
@@ -107,7 +108,12 @@ def lines_of_file(info: ModelInfo, known: KnownModel | None) -> list[tuple[str, 
         ("fingerprint", info.fingerprint),
     ]
     if known:
-        lines += [*_source_lines(known.file), ("licence", known.licence), ("what it is", known.summary)]
+        lines += [
+            ("kind", _kind_text(known)),
+            *_source_lines(known.file),
+            ("licence", known.licence),
+            ("what it is", known.summary),
+        ]
     return lines + [("note", note) for note in info.notes]
 
 
@@ -122,11 +128,15 @@ def lines_of_row(model: KnownModel) -> list[tuple[str, str]]:
         ("weights", count_text(model.parameters)),
         ("context", f"{model.native_tokens:,} tokens{extended}"),
         ("family", model.family),
-        ("kind", "instruct: completes and follows instructions" if model.is_chat else "base: completes only"),
+        ("kind", _kind_text(model)),
         *((f"memory at {context}", bytes_text(size)) for context, size in _memory(model).items()),
         ("licence", model.licence),
         ("what it is", model.summary),
     ]
+
+
+def _kind_text(model: KnownModel) -> str:
+    return "instruct: completes and follows instructions" if model.is_chat else "base: completes only"
 
 
 def _source_lines(file: PublishedFile | None) -> list[tuple[str, str]]:

@@ -11,7 +11,19 @@ from urllib.parse import urlsplit
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 Fault = Literal[
-    "", "cut", "damaged", "too large", "no checksum", "gone", "gated", "busy", "page", "silent", "no ranges", "halts"
+    "",
+    "cut",
+    "damaged",
+    "too large",
+    "no checksum",
+    "gone",
+    "gated",
+    "busy",
+    "page",
+    "silent",
+    "no ranges",
+    "halts",
+    "no store",
 ]
 
 
@@ -108,7 +120,8 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("X-Repo-Commit", COMMIT)
         self.send_header("X-Linked-Size", str(size))
         self.send_header("X-Linked-Etag", '"abc"' if hub.fault == "no checksum" else f'"{hub.sha256}"')
-        self.send_header("Location", f"http://127.0.0.1:{self.server.server_address[1]}/store/file")
+        port = 9 if hub.fault == "no store" else self.server.server_address[1]
+        self.send_header("Location", f"http://127.0.0.1:{port}/store/file")
         self.send_header("Content-Length", "0")
         self.end_headers()
 

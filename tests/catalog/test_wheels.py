@@ -117,7 +117,7 @@ def test_the_index_continues_what_the_hub_began(index: Index) -> None:
     assert pulled.path.read_bytes() == content
 
 
-@pytest.mark.parametrize("fault", ["damaged", "gone"])
+@pytest.mark.parametrize("fault", ["damaged", "gone", "no store"])
 def test_a_hub_that_does_not_deliver_the_file(small: Index, fault: str) -> None:
     with running_hub(CONTENT) as hub:
         hub.fault = fault  # type: ignore[assignment]
