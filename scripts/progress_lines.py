@@ -12,6 +12,7 @@ from collections.abc import Sequence
 
 LINE_INTERVAL_S = 0.5
 PLAIN_INTERVAL_S = 10.0
+_STARTED_S = time.monotonic()  # of the whole set-up: several displays follow each other
 
 
 class ProgressLines:
@@ -19,14 +20,13 @@ class ProgressLines:
 
     def __init__(self) -> None:
         self._is_terminal = sys.stdout.isatty()
-        self._started_s = time.monotonic()
-        self._printed_s = self._started_s
+        self._printed_s = time.monotonic()
         self._drawn = 0
 
     def show(self, texts: Sequence[str]) -> None:
         """Show what runs now, one text for each thing."""
         now_s = time.monotonic()
-        head = f"  {clock(now_s - self._started_s)}  "
+        head = f"  {clock(now_s - _STARTED_S)}  "
         if self._is_terminal:
             width = shutil.get_terminal_size().columns - 1
             lines = [f"{head if number == 0 else ' ' * len(head)}{text}"[:width] for number, text in enumerate(texts)]
