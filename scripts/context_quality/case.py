@@ -38,6 +38,8 @@ class Case:
     cursor: Cursor
     sizes: Sizes
     counter: TokenCounter
+    begun: int
+    """How many characters before the cursor belong to the first token of what is missing."""
 
     @property
     def view(self) -> IndexView:
@@ -46,17 +48,17 @@ class Case:
 
     @property
     def prefix(self) -> str:
-        """What the window shows before the cursor, without the blank that belongs to the next word's token."""
-        return self.window.prefix.text(self.snapshot.text).removesuffix(self._blank)
+        """What the window shows before the cursor, up to the token that the cursor stands in."""
+        return self._before[: len(self._before) - self.begun]
 
     @property
     def expected(self) -> str:
-        """What is missing, with that blank: so a prompt never ends in the middle of a token between two words."""
-        return self._blank + self.missing
+        """What is missing, from the beginning of that token: the engine heals tokens likewise."""
+        return self._before[len(self._before) - self.begun :] + self.missing
 
     @property
-    def _blank(self) -> str:
-        return " " if self.window.prefix.text(self.snapshot.text).endswith(" ") else ""
+    def _before(self) -> str:
+        return self.window.prefix.text(self.snapshot.text)
 
     @property
     def suffix(self) -> str:
@@ -72,6 +74,7 @@ class Workspace:
     index: Index
     root: Path
     counter: TokenCounter
+    model: Model
     recent: Recent = field(default_factory=Recent)
     heads: Heads = field(default_factory=Heads)
 
@@ -81,7 +84,7 @@ class Workspace:
         root = unpack(package, folder)
         index = Index(root)
         index.refresh()
-        return cls(package, index, root, TokenCounter(model))  # type: ignore[arg-type]
+        return cls(package, index, root, TokenCounter(model), model)  # type: ignore[arg-type]
 
     @contextmanager
     def without(self, hole: Hole) -> Iterator[Snapshot]:
@@ -103,4 +106,6 @@ class Workspace:
             suffix_tokens=sizes.after,
         )
         cursor = Cursor(snapshot, hole.path, hole.start, self.index.view(), self.recent, heads=self.heads)
-        return Case(hole, missing, snapshot, window, cursor, sizes, self.counter)
+        line = snapshot.text[snapshot.text.rfind("\n", 0, hole.start) + 1 : hole.start]
+        begun = self.model.begun(line, missing)
+        return Case(hole, missing, snapshot, window, cursor, sizes, self.counter, begun)

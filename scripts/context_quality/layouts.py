@@ -5,14 +5,12 @@ from dataclasses import replace
 
 from scripts.context_quality.case import Case
 from scripts.context_quality.modes import Select, jaccard, packer, within
+from spark_lsp.context.alike import lines_alike
 from spark_lsp.context.segment import Segment
 from spark_lsp.engine.fim import FimFamily
-from spark_lsp.index.alike import windows_alike
-from spark_lsp.index.near import words_around
 from spark_lsp.index.rank import RankedDefinition, rank_definitions
 from spark_lsp.index.symbols import Definition
 from spark_lsp.index.view import FileEntry
-from spark_lsp.index.windows import WINDOW_LINES
 from spark_lsp.text.document import LineTable
 
 CLASS_LIKE = frozenset({"class", "interface", "enum", "type"})
@@ -108,21 +106,28 @@ async def outlines_and_windows(case: Case, family: FimFamily) -> list[Segment]:
 
 
 async def windows(case: Case, family: FimFamily, tokens: int | None = None) -> list[Segment]:
-    """Show the twenty lines of other files that share the rarest words, by the index's own tables."""
-    near = words_around(case.snapshot.text, case.hole.start).near
-    chosen = []
-    for each in windows_alike(case.view.postings, near, case.hole.path, 12):
-        text = case.view.files[each.path].text.split("\n")
-        first = each.window * WINDOW_LINES
-        lines = "\n".join(text[first : first + WINDOW_LINES])
-        chosen.append(Segment(each.path, lines, "recent", "", each.score, start_line=first + 1, end_line=first + 20))
-    return (await within(case, family, chosen, tokens=tokens))[::-1]
+    """Show lines of other files that are like those before the cursor, and how they go on."""
+    cursor = case.cursor
+    found = lines_alike(cursor.view, cursor.snapshot, cursor.path, cursor.offset, 12)
+    return (await within(case, family, found, tokens=tokens))[::-1]
 
 
 async def packer_and_windows(case: Case, family: FimFamily) -> list[Segment]:
     """Show what the packer shows in half of the room, and windows behind it."""
     half = replace(case, sizes=replace(case.sizes, context=case.sizes.context // 2))
     return [*await packer(half, family), *await windows(case, family, case.sizes.context // 2)]
+
+
+async def windows_and_packer(case: Case, family: FimFamily) -> list[Segment]:
+    """Show the same with the windows first."""
+    half = replace(case, sizes=replace(case.sizes, context=case.sizes.context // 2))
+    return [*await windows(case, family, case.sizes.context // 2), *await packer(half, family)]
+
+
+async def packer_and_a_window(case: Case, family: FimFamily) -> list[Segment]:
+    """Show what the packer shows in three quarters of the room, and windows behind it."""
+    most = replace(case, sizes=replace(case.sizes, context=case.sizes.context * 3 // 4))
+    return [*await packer(most, family), *await windows(case, family, case.sizes.context // 4)]
 
 
 TRIED: dict[str, Select] = {
@@ -132,4 +137,6 @@ TRIED: dict[str, Select] = {
     "outlines-windows": outlines_and_windows,
     "windows": windows,
     "packer-windows": packer_and_windows,
+    "windows-packer": windows_and_packer,
+    "packer-window": packer_and_a_window,
 }

@@ -12,9 +12,9 @@ import numpy.typing as npt
 
 from spark_lsp.engine.base import PromptPart
 from spark_lsp.llama.context import Batch
-from spark_lsp.llama.generate import prompt_segments
 from spark_lsp.llama.model import GgufModel, TokenCache
 from spark_lsp.llama.native import L, quiet
+from spark_lsp.llama.prompt import prompt_tokens
 
 BATCH_TOKENS = 512
 Tokens = npt.NDArray[np.int32]
@@ -62,7 +62,18 @@ class Model:
 
     def tokens(self, parts: Sequence[PromptPart]) -> Tokens:
         """Return the tokens of a prompt."""
-        return prompt_segments(self.gguf.vocabulary, self._texts, parts)[0].tokens
+        return prompt_tokens(self.gguf.vocabulary, self._texts, parts).run.tokens
+
+    def begun(self, before: str, after: str) -> int:
+        """Return how many characters at the end of a text share a token with what follows it, both ASCII."""
+        place, last = 0, 0
+        for token in self.gguf.vocabulary.tokenize(before + after).tolist():
+            if place > len(before):
+                break
+            last, place = place, place + len(self.gguf.vocabulary.piece(token))
+            if place == len(before):
+                return 0
+        return len(before) - last
 
     def force(self, prompt: Tokens, text: str) -> list[Step]:
         """Return how the model stands to each token of a text behind a prompt, and to what follows it."""

@@ -10,6 +10,7 @@ from spark_lsp.context.pack import Layout, pack
 from spark_lsp.context.pieces import count_candidates
 from spark_lsp.context.segment import Segment
 from spark_lsp.context.sources import gather
+from spark_lsp.context.style import PLAIN, RICH, Style, pieces_alike_for
 from spark_lsp.context.trunk import build_trunk, count_segments, whole_file
 from spark_lsp.engine.fim import FimFamily
 from spark_lsp.index.rank import frozen_order
@@ -26,8 +27,8 @@ async def nothing(_case: Case, _family: FimFamily) -> list[Segment]:
     return []
 
 
-async def packer(case: Case, family: FimFamily, trunk_share: float = 0.0) -> list[Segment]:
-    """Show what the product's own packer shows of other files."""
+async def packer(case: Case, family: FimFamily, trunk_share: float = 0.0, style: Style = PLAIN) -> list[Segment]:
+    """Show what the product's own packer shows, with signatures alone."""
     sizes = case.sizes
     trunk_tokens = int(sizes.context * trunk_share)
     total = sizes.before + sizes.after + sizes.context + 40  # names and control tokens are no context
@@ -39,15 +40,33 @@ async def packer(case: Case, family: FimFamily, trunk_share: float = 0.0) -> lis
             case.view, case.counter, family, budget_tokens=trunk_tokens, whole_tokens=0, order=order, frozen=order,
             leave_out=[case.hole.path],
         )  # fmt: skip
-    found = await count_candidates(gather(case.cursor), case.counter)
-    layout = Layout(family, "psm", case.hole.package)
-    packed = await pack(case.cursor, layout, case.counter, budget, trunk=trunk, found=found)
+    cursor = replace(case.cursor, alike=pieces_alike_for(budget.tail_tokens, style))
+    found = await count_candidates(gather(cursor), case.counter)
+    layout = Layout(family, "psm", case.hole.package, style)
+    packed = await pack(cursor, layout, case.counter, budget, trunk=trunk, found=found)
     return [each for each in packed.segments if each.kind not in {"header", "prefix", "suffix"}]
 
 
 async def with_trunk(case: Case, family: FimFamily) -> list[Segment]:
     """Show what the packer shows, half of it the trunk."""
     return await packer(case, family, 0.5)
+
+
+async def product(case: Case, family: FimFamily) -> list[Segment]:
+    """Show what the product's own packer shows to a real model."""
+    segments = await packer(case, family, style=RICH)
+    _CHOSEN[case.hole.package] = [each for each in segments if each.kind != "opening"]
+    return segments
+
+
+_CHOSEN: dict[str, list[Segment]] = {}
+"""What the product's packer chose last in each package."""
+
+
+async def foreign(case: Case, _family: FimFamily) -> list[Segment]:
+    """Show what was chosen last for a hole in another package: ask for ``product`` before this."""
+    others = [segments for package, segments in _CHOSEN.items() if package != case.hole.package]
+    return others[-1] if others else []
 
 
 async def imported(case: Case, family: FimFamily) -> list[Segment]:
@@ -127,6 +146,8 @@ SELECT: dict[str, Select] = {
     "none": nothing,
     "packer": packer,
     "packer-trunk": with_trunk,
+    "product": product,
+    "foreign": foreign,
     "imported": imported,
     "jaccard": jaccard,
 }

@@ -12,7 +12,7 @@ from typing import Literal
 from models.training.archive import members
 from models.training.fetch import FetchError, fetch
 from models.training.manifest import Package as Archived
-from spark_lsp.text.language import language_of_path
+from spark_lsp.text.language import LANGUAGES, language_of_path
 
 MANIFEST = Path(__file__).with_name("packages.toml")
 
@@ -71,7 +71,9 @@ def _sources(package: Package, archives: Path) -> Iterator[tuple[str, bytes]]:
 def _committed(package: Package, repository: Path) -> Iterator[tuple[str, bytes]]:
     if not repository.is_dir():
         raise FetchError(f"{package.name}: clone it to {repository} first: git clone --bare")
-    command = ["git", "--git-dir", str(repository), "archive", "--format=tar", package.version]
+    folder = f"{package.within}/" if package.within else ""
+    kinds = [f":(glob){folder}**/*{ending}" for ending in LANGUAGES[package.language].extensions]
+    command = ["git", "--git-dir", str(repository), "archive", "--format=tar", package.version, *kinds]
     done = subprocess.run(command, capture_output=True, check=False)
     if done.returncode:
         raise FetchError(f"{package.name} {package.version}: {done.stderr.decode(errors='replace').strip()}")

@@ -2,9 +2,11 @@
 
 import hashlib
 import json
+import random
 import re
 from collections.abc import Sequence
 from dataclasses import asdict
+from itertools import zip_longest
 from pathlib import Path
 
 from rapidfuzz.distance import Levenshtein
@@ -12,7 +14,7 @@ from rapidfuzz.distance import Levenshtein
 from scripts.context_quality.case import Case, Sizes, Workspace
 from scripts.context_quality.holes import Chooser, Hole, need_of
 from scripts.context_quality.layouts import TRIED
-from scripts.context_quality.model import Model, Step
+from scripts.context_quality.model import Model, Step, Tokens
 from scripts.context_quality.modes import SELECT
 from scripts.context_quality.prompts import LAY_OUT, with_imports
 from spark_lsp.engine.base import PromptPart
@@ -23,7 +25,7 @@ _WORD = re.compile(r"[^\W\d]\w*")
 
 
 def choose(workspaces: Sequence[Workspace], counts: dict[str, int], seed: int) -> list[Hole]:
-    """Choose holes evenly over the packages: ``needs``, ``local``, ``block`` and ``mid-word`` ones."""
+    """Choose holes evenly over the packages: ``needs``, ``local``, ``block`` and ``mid-word`` ones, well mixed."""
     holes: list[Hole] = []
     for workspace in workspaces:
         package = workspace.package
@@ -33,7 +35,17 @@ def choose(workspaces: Sequence[Workspace], counts: dict[str, int], seed: int) -
         holes += chooser.choose("line", share["local"], needs=False)
         holes += chooser.choose("block", share["block"], needs=True)
         holes += chooser.choose("line", share["mid_word"], needs=True, mid_word=True)
-    return holes
+    return mixed(holes, seed)
+
+
+def mixed(holes: Sequence[Hole], seed: int) -> list[Hole]:
+    """Put holes in an order in which each beginning holds as many of every package as it can: runs may be cut short."""
+    chance = random.Random(seed)  # noqa: S311 - shuffles holes
+    by_package: dict[str, list[Hole]] = {}
+    for hole in chance.sample(list(holes), len(holes)):
+        by_package.setdefault(hole.package, []).append(hole)
+    rounds = zip_longest(*(by_package[package] for package in sorted(by_package)))
+    return [hole for each in rounds for hole in each if hole is not None]
 
 
 def done_in(path: Path) -> set[tuple[str, str]]:
@@ -60,19 +72,15 @@ async def laid_out(case: Case, mode: str) -> tuple[PromptPart, ...]:
     return LAY_OUT[layout or "repo"](case, family, "psm", segments)
 
 
-def forced(case: Case, steps: Sequence[Step], wanted: set[str]) -> dict[str, object]:
-    """Judge the right text that the model was made to write.
+def forced(case: Case, prompt: Tokens, model: Model, wanted: set[str]) -> dict[str, object]:
+    """Judge the right text as the model is made to write it: the way that costs less, with the line's end or without.
 
-    ``likeliest`` says that the model would have written exactly this text, token by token, and have stopped there;
-    ``name_known`` is the share of the needed names that it would have written where they are said first.
+    A line's last sign and its end are one token where a model goes on, two where it stops. ``name_known`` is the share
+    of the needed names that it would have written where they are said first.
     """
-    *inner, after = steps
-    ends = after.is_end or after.piece.lstrip(b" \t\r").startswith(b"\n")
-    row: dict[str, object] = {
-        "nats": round(sum(step.nats for step in inner), 4),
-        "tokens": len(inner),
-        "likeliest": ends and all(step.is_best for step in inner),
-    }
+    ways = [model.force(prompt, text)[:-1] for text in (case.expected, f"{case.expected}\n")]
+    inner = min(ways, key=lambda steps: sum(step.nats for step in steps))
+    row: dict[str, object] = {"nats": round(sum(step.nats for step in inner), 4), "tokens": len(inner)}
     names = [_cost_of(name, case.expected, inner) for name in sorted(wanted)]
     if names:
         row["name_nats"] = round(sum(nats for nats, _ in names) / len(names), 4)
@@ -114,7 +122,7 @@ async def measure(case: Case, text: str, mode: str, model: Model, *, writes: boo
         "hole": case.hole.key, "mode": mode, **asdict(case.hole), "need": need_of(case.hole, text, near),
         "prompt": hashlib.sha256(whole.encode()).hexdigest()[:16], "prompt_tokens": len(prompt),
         "shown": bool(wanted) and wanted <= set(_WORD.findall(others)), "expected": case.expected,
-        **forced(case, model.force(prompt, case.expected), wanted),
+        **forced(case, prompt, model, wanted),
     }  # fmt: skip
     if writes:
         answer = model.write(prompt, MAX_ANSWER_TOKENS[case.hole.shape], lines=case.expected.count("\n") + 1)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 ROUNDS = 2000
-MEASURES = ("exact", "likeliest", "similarity", "nats")
+MEASURES = ("exact", "similarity", "name_known", "nats")
 Row = dict[str, Any]
 Answers = dict[str, Row]
 """The rows of one hole, by mode."""
@@ -27,8 +27,8 @@ GROUPS: tuple[tuple[str, Callable[[Row], bool]], ...] = (
     ("Lines from inside a name", lambda row: bool(row["mid_word"])),
 )
 HEADER = (
-    "  exact  likely   simil   names  n.known   shown     nats  n.nats  tokens",
-    "  likely over {0:<13}  nats over {0}",
+    "  exact   simil   names   known   shown     nats  of name  tokens",
+    "  exact over {0:<14}  known over {0:<14}  nats over {0}",
 )
 
 
@@ -74,24 +74,28 @@ def table(rows: Sequence[Row], base: str, best: str, modes: Sequence[str] = ()) 
 
 def _row(group: Sequence[Answers], mode: str, base: str) -> str:
     members = [answers[mode] for answers in group]
-    shares = [_share(members, what) for what in ("exact", "likeliest", "similarity", "names", "name_known", "shown")]
+    shares = [_share(members, what) for what in ("exact", "similarity", "names", "name_known", "shown")]
     nats, tokens = (_mean([row[what] for row in members]) for what in ("nats", "prompt_tokens"))
     of_names = _mean([row["name_nats"] for row in members if "name_nats" in row])
     words = f"{mode:<26} {'  '.join(shares)}  {nats:7.2f}  {of_names:6.2f}  {tokens:6.0f}"
     if mode == base:
         return words
-    return f"{words}  {difference(group, mode, base, 'likeliest')}  {difference(group, mode, base, 'nats')}"
+    return "  ".join([words, *(difference(group, mode, base, what) for what in ("exact", "name_known", "nats"))])
 
 
 def _against(group: Sequence[Answers], best: str, other: str) -> str:
-    found = [what for what in MEASURES if all(what in answers[mode] for answers in group for mode in (best, other))]
-    words = [f"{what} {difference(group, best, other, what)}" for what in found]
+    words = [f"{what} {difference(group, best, other, what)}" for what in MEASURES]
     return f"  {best} over {other:<24} {'  '.join(words)}"
 
 
 def difference(group: Sequence[Answers], mode: str, other: str, what: str) -> str:
     """Return by how much one mode is more than another on the same holes, with its interval."""
-    differences = [float(answers[mode][what]) - float(answers[other][what]) for answers in group]
+    both = [
+        answers for answers in group if answers[mode].get(what) is not None and answers[other].get(what) is not None
+    ]
+    differences = [float(answers[mode][what]) - float(answers[other][what]) for answers in both]
+    if not differences:
+        return "-"
     low, high = interval(differences)
     return f"{_mean(differences):+.3f} [{low:+.3f}, {high:+.3f}]"
 

@@ -7,6 +7,7 @@ import pytest
 
 from scripts.context_quality.holes import Chooser, Hole, need_of
 from scripts.context_quality.packages import load
+from scripts.context_quality.run import mixed
 from scripts.context_quality.table import difference, interval, read, table
 from tests.support.fixture import parse_fixture
 from tests.support.rooms import indexed
@@ -60,6 +61,14 @@ def test_the_same_seed_chooses_the_same_holes(tmp_path: Path) -> None:
     assert _chosen(tmp_path, needs=True) == _chosen(tmp_path, needs=True)
 
 
+def test_each_beginning_of_a_list_of_holes_has_all_packages() -> None:
+    holes = [Hole(name, "python", "p.py", start, start + 9, "line", ()) for name in "abc" for start in range(0, 90, 9)]
+    order = mixed(holes, 1)
+    assert sorted(order, key=lambda hole: hole.key) == sorted(holes, key=lambda hole: hole.key)
+    assert [hole.package for hole in order[:6]] == ["a", "b", "c"] * 2
+    assert [hole.start for hole in order[:9:3]] != [0, 9, 18]
+
+
 @pytest.mark.parametrize(
     ("window", "need"), [("return first_name", "local"), ("def other():", "file")], ids=["shown", "in the file alone"]
 )
@@ -87,8 +96,9 @@ def test_an_interval_holds_the_mean_and_is_the_same_each_time() -> None:
 
 def _row(hole: str, mode: str, *, right: bool) -> dict[str, object]:
     return {
-        "hole": hole, "mode": mode, "shape": "line", "need": "novel", "mid_word": False, "likeliest": right,
-        "name_known": right, "nats": 1.0 if right else 4.0, "prompt_tokens": 100, "shown": right,
+        "hole": hole, "mode": mode, "shape": "line", "need": "novel", "mid_word": False, "exact": right,
+        "similarity": 1.0, "names": None, "name_known": right,
+        "nats": 1.0 if right else 4.0, "prompt_tokens": 100, "shown": right,
     }  # fmt: skip
 
 
@@ -97,7 +107,9 @@ def test_a_table_compares_modes_on_the_holes_that_all_were_asked() -> None:
     rows.append(_row("h9", "none", right=True))
     lines = list(table(rows, "none", "new"))
     assert lines[0] == "Lines that need a name of another file: 4 holes"
-    assert any(line.startswith("new") and "+1.000 [+1.000, +1.000]  -3.000" in line for line in lines)
+    assert any(
+        line.startswith("new") and "+1.000 [+1.000, +1.000]  +1.000 [+1.000, +1.000]  -3.000" in line for line in lines
+    )
     assert any(line.strip().startswith("new over none") for line in lines)
 
 
