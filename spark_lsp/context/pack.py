@@ -11,10 +11,13 @@ from itertools import takewhile
 from math import exp, log
 from typing import Literal
 
+from spark_lsp.context.alike import LIKELY_SCORE
 from spark_lsp.context.budget import Budget
+from spark_lsp.context.opening import opening_of
 from spark_lsp.context.pieces import Candidate, laid_together
 from spark_lsp.context.segment import Segment
 from spark_lsp.context.sources import Cursor
+from spark_lsp.context.style import PLAIN, Style
 from spark_lsp.context.tokens import TokenCounter
 from spark_lsp.context.trunk import block_of, count_segments
 from spark_lsp.context.window import Window, choose_window
@@ -23,11 +26,11 @@ from spark_lsp.engine.fim import FimFamily, build_prompt, pieces, prompt_tokens
 
 SPARE_STEP_TOKENS = 64  # some ten lines of typing
 SIZE_PENALTY = 0.5  # per factor e of tokens; between ranking by score and by score per token
-LIKELY_SCORE = 5.0  # at which a definition is needed as likely as not, see index/rank.py
 WORTH_READING = 0.05
 """Names needed more for which a tail is read anew: it costs a window's tokens."""
 SIMILAR_TO_WINDOW = 0.5
-"""A snippet that shares more of its lines with the window is left out: such chunks make a model repeat (llama.vim)."""
+"""A snippet that shares more of its lines with the window is left out: such chunks make a model repeat (llama.vim).
+Not so one that goes on where the window ends: there it is what a real model does best with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +53,12 @@ class Packed:
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """What a prompt is laid out for: the model's family and order, and the repository's name."""
+    """What a prompt is laid out for: the model's family, order and style, and the repository's name."""
 
     family: FimFamily
     order: Literal["psm", "spm"]
     repository: str
+    style: Style = PLAIN
 
 
 async def pack(
@@ -86,17 +90,21 @@ async def pack(
     most = budget.total_tokens - frame - window.prefix_tokens - window.suffix_tokens
     stable = _within(_until_path(trunk, cursor.path), min(_trunk_limit(trunk, budget), most))
     limit = min(_tail_tokens(budget, window, stable), most - sum(segment.tokens for segment in stable))
+    opening = await opening_of(cursor, window.prefix, counter, int(limit * layout.style.opening_share))
+    alike_limit = int(limit * layout.style.alike_share)
+    limit -= opening.tokens if opening else 0
     known = _Shown(stable, window, snapshot.text)
     fresh = [piece for piece in found if not known.has(piece.segment)]
-    chosen = _chosen(fresh, limit)
-    tail = await count_segments(laid_together(chosen), counter, layout.family)
+    alike = await _alike(fresh, min(alike_limit, limit), counter, layout.family)
+    chosen = _chosen(_not_in(fresh, alike), limit - sum(segment.tokens for segment in alike))
+    tail = [*await count_segments(laid_together(chosen), counter, layout.family), *alike]
     while chosen and sum(segment.tokens for segment in tail) > limit:
         # Pieces were counted apart; laid together they take a token more here and there.
         chosen.remove(min(chosen, key=lambda segment: segment.score))
-        tail = await count_segments(laid_together(chosen), counter, layout.family)
+        tail = [*await count_segments(laid_together(chosen), counter, layout.family), *alike]
     if _is_enough(shown, tail, fresh, limit):
         tail = list(shown)
-    return _lay_out(cursor, layout, window, [*stable, *tail], budget, frame)
+    return _lay_out(cursor, layout, window, [*stable, *tail], opening, budget, frame)
 
 
 def _tail_tokens(budget: Budget, window: Window, trunk: Sequence[Segment]) -> int:
@@ -157,6 +165,29 @@ def _chosen(pieces: Sequence[Candidate], budget_tokens: int) -> list[Segment]:
     return chosen
 
 
+async def _alike(
+    pieces: Sequence[Candidate], budget_tokens: int, counter: TokenCounter, family: FimFamily
+) -> list[Segment]:
+    """Take the lines that are most like those at the cursor while they fit; the best come last, next to the window."""
+    best = sorted((piece.segment for piece in pieces if piece.segment.kind == "alike"), key=lambda each: -each.score)
+    taken: list[Segment] = []
+    for segment in await count_segments(best, counter, family):
+        if segment.tokens <= budget_tokens:
+            taken.append(segment)
+            budget_tokens -= segment.tokens
+    return taken[::-1]
+
+
+def _not_in(pieces: Sequence[Candidate], shown: Sequence[Segment]) -> list[Candidate]:
+    """Return the pieces that are no lines alike and stand in none of them."""
+    return [
+        piece
+        for piece in pieces
+        if piece.segment.kind != "alike"
+        and not any(each.path == piece.segment.path and piece.segment.text in each.text for each in shown)
+    ]
+
+
 def _worth(piece: Candidate, tokens: int) -> float:
     return piece.segment.score - SIZE_PENALTY * log(tokens + 1)
 
@@ -192,9 +223,9 @@ class _Shown:
     def has(self, segment: Segment) -> bool:
         """Whether the trunk holds this very text (what was edited since is stale there), or the window most of it."""
         texts = self._texts.get(segment.path)
-        return (texts is not None and any(segment.text in text for text in texts)) or _similarity(
-            segment, self._near
-        ) > SIMILAR_TO_WINDOW
+        if texts is not None and any(segment.text in text for text in texts):
+            return True
+        return segment.kind != "alike" and _similarity(segment, self._near) > SIMILAR_TO_WINDOW
 
 
 def _similarity(segment: Segment, near: set[str]) -> float:
@@ -208,12 +239,14 @@ async def _frame_tokens(cursor: Cursor, layout: Layout, counter: TokenCounter, w
 
     A piece is always tokenised by itself, so these are the same whatever other files are shown.
     """
-    parts = _parts(cursor, layout, window, ())
+    parts = _parts(cursor, layout, window, (), None)
     whole = prompt_tokens(parts, await counter.count(pieces(parts)))
     return whole - window.prefix_tokens - window.suffix_tokens
 
 
-def _parts(cursor: Cursor, layout: Layout, window: Window, segments: Sequence[Segment]) -> tuple[PromptPart, ...]:
+def _parts(
+    cursor: Cursor, layout: Layout, window: Window, segments: Sequence[Segment], opening: Segment | None
+) -> tuple[PromptPart, ...]:
     text = cursor.snapshot.text
     return build_prompt(
         layout.family,
@@ -223,18 +256,25 @@ def _parts(cursor: Cursor, layout: Layout, window: Window, segments: Sequence[Se
         current_path=cursor.path,
         prefix=window.prefix.text(text),
         suffix=window.suffix.text(text),
+        opening=opening.text if opening else "",
     )
 
 
 def _lay_out(
-    cursor: Cursor, layout: Layout, window: Window, segments: Sequence[Segment], budget: Budget, frame: int
+    cursor: Cursor,
+    layout: Layout,
+    window: Window,
+    segments: Sequence[Segment],
+    opening: Segment | None,
+    budget: Budget,
+    frame: int,
 ) -> Packed:
     """Build the prompt; its tokens are the sum of what its parts were counted to."""
-    local = _local_segments(cursor, window)
+    local = (*((opening,) if opening else ()), *_local_segments(cursor, window))
     header = Segment("", layout.repository, "header", "repository name, path line and control tokens", tokens=frame)
     told = (header, *segments, *local)
     tokens = sum(segment.tokens for segment in told)
-    return Packed(_parts(cursor, layout, window, segments), told, window, tokens, budget.total_tokens)
+    return Packed(_parts(cursor, layout, window, segments, opening), told, window, tokens, budget.total_tokens)
 
 
 def _local_segments(cursor: Cursor, window: Window) -> tuple[Segment, Segment]:

@@ -7,6 +7,7 @@ fails is reported and left out; it never spoils the others. No source may return
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from spark_lsp.context.alike import lines_alike
 from spark_lsp.context.pieces import HEADED, Heads
 from spark_lsp.context.segment import Segment
 from spark_lsp.index.history import NO_CHANGES, CoChanges
@@ -38,6 +39,8 @@ class Cursor:
     """How many ranked definitions are asked for: more than the tail holds."""
     heads: Heads = field(default_factory=Heads)
     history: CoChanges = NO_CHANGES
+    alike: int = 0
+    """How many pieces are asked for that are like the lines around the cursor."""
 
 
 Source = Callable[[Cursor], list[Segment]]
@@ -98,9 +101,15 @@ def recent_edits(cursor: Cursor) -> list[Segment]:
     return found
 
 
+def alike(cursor: Cursor) -> list[Segment]:
+    """Lines of other files that are like those before the cursor, and how they go on."""
+    return lines_alike(cursor.view, cursor.snapshot, cursor.path, cursor.offset, cursor.alike)
+
+
 SOURCES: tuple[tuple[str, Source], ...] = (
     ("ranked_definitions", ranked_definitions),
     ("recent_edits", recent_edits),
+    ("alike", alike),
 )
 
 

@@ -17,6 +17,7 @@ from spark_lsp.context.pack import Layout, Packed, pack
 from spark_lsp.context.pieces import Heads
 from spark_lsp.context.segment import Segment
 from spark_lsp.context.sources import RANKED_DEFINITIONS, Cursor, gather
+from spark_lsp.context.style import PLAIN, pieces_alike_for, style_of
 from spark_lsp.context.tokens import TokenCounter
 from spark_lsp.context.trunk import block_of, build_trunk, is_same
 from spark_lsp.engine.base import Engine, Infill, ModelInfo, ReadCost, Usage
@@ -39,7 +40,7 @@ GROWTH = 2.0
 the tail behind it are read again, and a key that is typed meanwhile would wait for that."""
 LOOK_AGAIN_S = 0.5  # how often it is looked whether the user rests, while more of a trunk is resident than is shown
 STARTS = 8  # files lately looked at whose surroundings come first in a trunk
-TAIL_KINDS = frozenset({"definition", "recent"})
+TAIL_KINDS = frozenset({"definition", "recent", "alike"})
 TOKENS_PER_DEFINITION, MOST_DEFINITIONS = 10, 200  # heads take 10 to 40 tokens; ranking more costs time
 
 
@@ -211,7 +212,9 @@ class WorkspaceContext:
     def _cursor(self, snapshot: Snapshot, offset: int, budget: Budget | None = None) -> Cursor:
         path, view = self._relative(snapshot), self._view()
         most = definitions_for(budget) if budget else RANKED_DEFINITIONS
-        return Cursor(snapshot, path, offset, view, self._recent, most, self._heads, self._history())
+        style = style_of(self._engine.model) if self._engine.model else PLAIN
+        alike = pieces_alike_for(budget.tail_tokens, style) if budget else 0
+        return Cursor(snapshot, path, offset, view, self._recent, most, self._heads, self._history(), alike)
 
     async def rebuild(self, open_paths: Collection[str]) -> None:
         """Choose the trunk anew from the index; what is unchanged keeps its place and stays resident."""
@@ -379,7 +382,7 @@ class WorkspaceContext:
 
     def _layout(self) -> Layout:
         model = self._loaded()
-        return Layout(self._family(model), model.fim_order, self._repository)
+        return Layout(self._family(model), model.fim_order, self._repository, style_of(model))
 
 
 def definitions_for(budget: Budget) -> int:

@@ -225,33 +225,37 @@ def build_prompt(
     current_path: str,
     prefix: str,
     suffix: str,
+    opening: str = "",
 ) -> tuple[PromptPart, ...]:
     """Lay out a prompt as the family was trained on it. Empty pieces are left out.
 
     With neither a repository nor blocks the prompt is the bare hole. A piece stays ``stable`` only while all pieces
     before it are. The prefix is marked ``heal``: it ends at the cursor, which may be in the middle of a token.
+    ``opening`` is text of the current file from above the prefix, such as its imports: a piece of its own, so that what
+    stands behind it can move without it.
     """
     context = bool(repository or blocks)
+    above = [Piece(opening)] if opening else []
     parts: list[PromptPart]
     if family.path_mark:
         before = _marked_blocks(family, blocks) if context else []
         path = [Piece(f"{family.path_mark}{current_path}\n")] if context else []
         lead = family.lead if prefix and not context else ""
-        parts = _hole(family, order, [*before, *path, Piece(lead + prefix, heal=True)], suffix)
+        parts = _hole(family, order, [*before, *path, *above, Piece(lead + prefix, heal=True)], suffix)
     elif family.path_inside:
         path = [Piece(f"{current_path}\n")] if context else []
         head: list[PromptPart] = [Control(family.file_separator)] if context else []
         parts = [
             *_separated_blocks(family, repository, blocks),
             *head,
-            *_hole(family, order, [*path, Piece(prefix, heal=True)], suffix),
+            *_hole(family, order, [*path, *above, Piece(prefix, heal=True)], suffix),
         ]
     else:
         head = [Control(family.file_separator), Piece(f"{current_path}\n")] if context else []
         parts = [
             *_separated_blocks(family, repository, blocks),
             *head,
-            *_hole(family, order, [Piece(prefix, heal=True)], suffix),
+            *_hole(family, order, [*above, Piece(prefix, heal=True)], suffix),
         ]
     return tuple(_settled(parts))
 

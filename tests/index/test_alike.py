@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from spark_lsp.index.alike import Alike, windows_alike
+from spark_lsp.index.alike import Alike, likeness_end, weigh_words, windows_alike
 from tests.support.fixture import parse_fixture
 from tests.support.rooms import indexed
 
@@ -24,7 +24,8 @@ request = emit_change = notify_listeners = None
 
 
 def _alike(folder: Path, near: list[str], path: str = "d.py", most: int = 4) -> list[Alike]:
-    return windows_alike(indexed(parse_fixture(FILES), folder).view().postings, near, path, most)
+    postings = indexed(parse_fixture(FILES), folder).view().postings
+    return windows_alike(postings, weigh_words(postings, near), path, most)
 
 
 def test_windows_that_share_words_are_found_and_others_not(tmp_path: Path) -> None:
@@ -51,11 +52,28 @@ def test_a_word_or_two_in_common_are_chance(tmp_path: Path) -> None:
 
 def test_the_second_twenty_lines_are_a_window_of_their_own(tmp_path: Path) -> None:
     text = "#- far.py\n" + "x = 1\n" * 25 + "alpha_one(beta_two, gamma_three)\n#- at.py\npass\n"
-    found = windows_alike(
-        indexed(parse_fixture(text), tmp_path).view().postings, ["alpha_one", "beta_two", "gamma_three"], "at.py", 3
-    )
+    postings = indexed(parse_fixture(text), tmp_path).view().postings
+    found = windows_alike(postings, weigh_words(postings, ["alpha_one", "beta_two", "gamma_three"]), "at.py", 3)
     assert [(each.path, each.window) for each in found] == [("far.py", 1)]
 
 
 def test_nothing_is_found_in_an_empty_workspace(tmp_path: Path) -> None:
-    assert windows_alike(indexed(parse_fixture("#- a.py\n"), tmp_path).view().postings, ["alpha_one"], "b.py", 3) == []
+    postings = indexed(parse_fixture("#- a.py\n"), tmp_path).view().postings
+    assert windows_alike(postings, weigh_words(postings, ["alpha_one"]), "b.py", 3) == []
+
+
+LINES = ["alpha = beta", "gamma(alpha)", "delta = 1", "", "other()", "more()"]
+WEIGHTS = {"alpha": 1.0, "beta": 1.0, "gamma": 1.0, "delta": 1.0}
+
+
+def test_the_likeness_ends_behind_the_last_line_that_adds_to_it() -> None:
+    assert likeness_end(LINES, 0, WEIGHTS) == (3, 1.0)
+
+
+def test_of_a_file_that_has_nothing_of_it_nothing_is_alike() -> None:
+    assert likeness_end(["x = 1"], 0, WEIGHTS) == (0, 0.0)
+
+
+def test_lines_that_touch_the_window_are_looked_at_too() -> None:
+    lines = ["pass"] * 18 + LINES
+    assert likeness_end(lines, 0, WEIGHTS) == (21, 1.0)
