@@ -3,6 +3,7 @@
 Examples: python -m scripts.judge_actions run --model FILE --packages FOLDER --out FOLDER/results.jsonl --tasks 40
           python -m scripts.judge_actions run --actions implement.body,document --tasks 10 …
           python -m scripts.judge_actions table FOLDER/results.jsonl
+          python -m scripts.judge_actions checks --packages FOLDER --tests
 
 Results are written line by line and those that are there are not made again; the model's answers are kept beside them.
 """
@@ -23,9 +24,11 @@ from scripts.judge_actions.corpus import Corpus, corpus_of
 from scripts.judge_actions.judges import judged
 from scripts.judge_actions.recorded import RecordedEngine
 from scripts.judge_actions.solving import Solution, wait_for_names, workspace_of
+from scripts.judge_actions.soundness import Soundness, count_checks, soundness_table
 from scripts.judge_actions.table import table
 from scripts.judge_actions.tasks import MAKERS, Task, tasks_of
 from scripts.prove_actions.packages import load
+from spark_lsp.actions import implement_body
 from spark_lsp.app import open_engine
 from spark_lsp.cli.oneshot import settings_of
 from spark_lsp.errors import Reason, SparkError
@@ -48,13 +51,25 @@ def main() -> int:
     run.add_argument("--pyright", type=Path, help="the program that judges annotations")
     run.add_argument("--actions", default=",".join(MAKERS), help="actions by id, with commas")
     run.add_argument("--tasks", type=int, default=40, help="tasks of each action")
+    run.add_argument("--holes", action="store_true", help="fill holes in place of telling a chat model what to write")
     run.add_argument("--seed", type=int, default=1, help="where the dice start")
     run.add_argument("--names", default="", help="packages by name, with commas; all without")
     show = commands.add_parser("table", help="print outcomes")
     show.add_argument("files", type=Path, nargs="+")
+    checks = commands.add_parser("checks", help="count what the checks refuse of right and of wrong bodies")
+    checks.add_argument("--packages", type=Path, required=True, help="where published packages lie or come to lie")
+    checks.add_argument("--names", default="", help="packages by name, with commas; all without")
+    checks.add_argument("--tests", action="store_true", help="also run the tests that are made of examples")
     told = parser.parse_args()
     if told.command == "table":
         sys.stdout.write(table(row for file in told.files for row in _rows(file)))
+        return 0
+    if told.command == "checks":
+        found = Soundness()
+        for corpus in _corpora(told):
+            count_checks(corpus, found, run_tests=told.tests)
+            sys.stderr.write(f"{corpus.package.name}, so far:\n{soundness_table(found)}")
+        sys.stdout.write(soundness_table(found))
         return 0
     asyncio.run(_run(told))
     return 0
@@ -65,11 +80,18 @@ def _rows(file: Path) -> Iterator[dict[str, Any]]:
         yield from (json.loads(line) for line in file.read_text("utf-8").splitlines() if line)
 
 
+def _corpora(told: argparse.Namespace) -> Iterator[Corpus]:
+    wanted = set(told.names.split(",")) - {""}
+    for each in load():
+        corpus = corpus_of(each, told.packages) if not wanted or each.name in wanted else None
+        if corpus is not None:
+            yield corpus
+
+
 async def _run(told: argparse.Namespace) -> None:
     wait_for_names()
-    wanted = set(told.names.split(",")) - {""}
-    found = (corpus_of(each, told.packages) for each in load() if not wanted or each.name in wanted)
-    corpora = [each for each in found if each is not None]
+    implement_body.ASKS_IN_WORDS = not told.holes
+    corpora = list(_corpora(told))
     tasks = [task for action in told.actions.split(",") for task in tasks_of(action, corpora, told.tasks, told.seed)]
     done = {row["id"] for row in _rows(told.out)}
     settings = settings_of(None, told.model)

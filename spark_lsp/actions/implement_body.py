@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from spark_lsp.actions.base import Needs, Proposal, Target, Tools
 from spark_lsp.actions.chat.begun import MAX_ELSEWHERE_TOKENS, Begun, Failed, prompt_to_finish
 from spark_lsp.actions.check import failure, node_where
-from spark_lsp.actions.checks.body import body_problem
+from spark_lsp.actions.checks.body import body_problem, head_of_stub
 from spark_lsp.actions.checks.calls import call_problem
 from spark_lsp.actions.checks.completing import completed
 from spark_lsp.actions.checks.differences import edits_between
@@ -88,8 +88,7 @@ class ImplementBody:
         function = _find(target)
         if function is None:
             return Proposal(self.id, (), Reason.EMPTY, "There is no function without a body here.")
-        said = f"Write the function {function.name} with its body, as its name and description say. Keep its head."
-        return await write_body(target, tools, Wish(self.id, said, check=_body_check(target, function)))
+        return await write_body(target, tools, _wish(target, function))
 
 
 async def write_body(target: Target, tools: Tools, wish: Wish) -> Proposal:
@@ -116,12 +115,16 @@ async def write_body(target: Target, tools: Tools, wish: Wish) -> Proposal:
     return Proposal(wish.action_id, (), verdict.reason, verdict.message, usage)
 
 
-def _body_check(target: Target, function: EmptyFunction) -> Callable[[str], str]:
-    """Return the check of a body in the language of a document."""
+def _wish(target: Target, function: EmptyFunction) -> Wish:
+    """Return what a body is asked for; in Python the model is told what it is given, and the body is checked."""
+    said = f"Write the function {function.name} with its body, as its name and description say. Keep its head."
     if target.syntax is None or target.syntax.language.name != "python":
-        return lambda _after: ""
+        return Wish(ImplementBody.id, said)
     line = target.snapshot.text.count("\n", 0, function.node.span.start) + 1
-    return lambda after: body_problem(after, line)
+    given, returned = head_of_stub(target.snapshot.text, line)
+    said += f" Use {' and '.join(given)}." if given else ""
+    said += f" Return {returned}." if returned else ""
+    return Wish(ImplementBody.id, said, check=lambda after: body_problem(after, line))
 
 
 def _find(target: Target) -> EmptyFunction | None:

@@ -45,6 +45,27 @@ def body_problem(after: str, line: int) -> str:
     return next((each for each in checks if each), "")
 
 
+def head_of_stub(text: str, line: int) -> tuple[list[str], str]:
+    """Return the parameters that a body of the function in a line has to use, and what it is to return."""
+    tree = parsed(text)
+    found = function_at(tree, line) if tree is not None else None
+    if found is None:
+        return [], ""
+    function, owner = found
+    returned = ast.unparse(function.returns).strip("'") if function.returns is not None else ""
+    return _wanted(function, is_method=owner is not None), "" if returned == "None" else returned
+
+
+def _wanted(function: Function, *, is_method: bool) -> list[str]:
+    """Return the parameters that a body cannot be right without."""
+    if function.name in _GIVEN_ANYWAY:
+        return []
+    given = parameters(function)
+    if is_method and not is_static(function):
+        given = given[1:]
+    return [each.arg for each in given if not each.arg.startswith("_") and each is not function.args.kwarg]
+
+
 def _nothing(function: Function, body: list[ast.stmt]) -> str:
     """Refuse a body that does nothing."""
     idle = all(
@@ -69,13 +90,7 @@ def _is_none(node: ast.AST | None) -> bool:
 
 def _unused(function: Function, body: list[ast.stmt], *, is_method: bool) -> str:
     """Refuse a body that ignores what it is given."""
-    if function.name in _GIVEN_ANYWAY:
-        return ""
-    given = parameters(function)
-    if is_method and not is_static(function):
-        given = given[1:]
-    kwarg = function.args.kwarg
-    wanted = [each.arg for each in given if not each.arg.startswith("_") and each is not kwarg]
+    wanted = _wanted(function, is_method=is_method)
     nodes = [node for statement in body for node in ast.walk(statement)]
     used = {each.id for each in nodes if isinstance(each, ast.Name)}
     if {"locals", "super", "vars"} & used:

@@ -1,0 +1,17 @@
+"""What a model is told of the function whose body it writes."""
+
+import pytest
+
+from spark_lsp.actions.checks.body import head_of_stub
+
+HEADS = {
+    "of a method": ("class A:\n    def f(self, a, *, b=1, **c) -> 'Money':\n        ...\n", 2, (["a", "b"], "Money")),
+    "of a function": ("def f(a, *args, _d) -> None: ...\n", 1, (["a", "args"], "")),
+    "that Python calls": ("class A:\n    def __exit__(self, *error): ...\n", 2, ([], "")),
+    "that does not parse": ("def f(a):\n", 1, ([], "")),
+}
+
+
+@pytest.mark.parametrize(("text", "line", "said"), HEADS.values(), ids=HEADS)
+def test_heads(text: str, line: int, said: tuple[list[str], str]) -> None:
+    assert head_of_stub(text, line) == said
