@@ -22,15 +22,17 @@ import msgspec
 
 from scripts.judge_actions.corpus import Corpus, corpus_of
 from scripts.judge_actions.judges import judged
-from scripts.judge_actions.recorded import RecordedEngine
+from scripts.judge_actions.recorded import RecordedEngine, ReplayedEngine
 from scripts.judge_actions.solving import Solution, wait_for_names, workspace_of
 from scripts.judge_actions.soundness import Soundness, count_checks, soundness_table
 from scripts.judge_actions.table import table
 from scripts.judge_actions.tasks import MAKERS, Task, tasks_of
 from scripts.prove_actions.packages import load
 from spark_lsp.actions import implement_body
+from spark_lsp.actions.chat import rewrite
 from spark_lsp.app import open_engine
 from spark_lsp.cli.oneshot import settings_of
+from spark_lsp.engine.base import ModelInfo
 from spark_lsp.errors import Reason, SparkError
 
 ENGINE_TOKENS = 8192
@@ -52,6 +54,7 @@ def main() -> int:
     run.add_argument("--actions", default=",".join(MAKERS), help="actions by id, with commas")
     run.add_argument("--tasks", type=int, default=40, help="tasks of each action")
     run.add_argument("--holes", action="store_true", help="fill holes in place of telling a chat model what to write")
+    run.add_argument("--replay", type=Path, help="results whose answers are given again, to holes and whole lines")
     run.add_argument("--seed", type=int, default=1, help="where the dice start")
     run.add_argument("--names", default="", help="packages by name, with commas; all without")
     show = commands.add_parser("table", help="print outcomes")
@@ -91,6 +94,9 @@ def _corpora(told: argparse.Namespace) -> Iterator[Corpus]:
 async def _run(told: argparse.Namespace) -> None:
     wait_for_names()
     implement_body.ASKS_IN_WORDS = not told.holes
+    if told.replay:
+        await _replay(told)
+        return
     corpora = list(_corpora(told))
     tasks = [task for action in told.actions.split(",") for task in tasks_of(action, corpora, told.tasks, told.seed)]
     done = {row["id"] for row in _rows(told.out)}
@@ -108,8 +114,39 @@ async def _run(told: argparse.Namespace) -> None:
         await engine.close()
 
 
+async def _replay(told: argparse.Namespace) -> None:
+    """Judge the answers of an earlier run by the checks of now; they began with the lines and not with a head."""
+    implement_body.ASKS_IN_WORDS = False
+    rewrite.head_of = lambda _target, _region: ""
+    before = {row["id"]: row for row in _rows(told.replay)}
+    corpora = list(_corpora(told))
+    tasks = [task for action in told.actions.split(",") for task in tasks_of(action, corpora, told.tasks, told.seed)]
+    done = {row["id"] for row in _rows(told.out)}
+    for corpus in corpora:
+        for task in (each for each in tasks if each.package == corpus.package.name and each.id in before.keys() - done):
+            engine = ReplayedEngine(_MODEL)
+            engine.left = list(before[task.id]["answers"])
+            await _of_package(corpus, [task], engine, before[task.id]["model"], told)
+
+
+_MODEL = ModelInfo(
+    name="replayed",
+    path="",
+    family="qwen2.5-coder",
+    fim_order="psm",
+    architecture="",
+    vocabulary_size=1,
+    trained_context_tokens=ENGINE_TOKENS,
+    context_tokens=ENGINE_TOKENS,
+    has_chat_template=True,
+    size_bytes=0,
+    fingerprint="replayed",
+    chat_template="{% for message in messages %}{{ message.content }}{% endfor %}",
+)
+
+
 async def _of_package(
-    corpus: Corpus, tasks: list[Task], engine: RecordedEngine, model: str, told: argparse.Namespace
+    corpus: Corpus, tasks: list[Task], engine: RecordedEngine | ReplayedEngine, model: str, told: argparse.Namespace
 ) -> None:
     with workspace_of(corpus, engine) as workspace:
         for task in tasks:

@@ -91,3 +91,43 @@ class RecordedEngine:
         self._file.parent.mkdir(parents=True, exist_ok=True)
         with self._file.open("a", encoding="utf-8") as file:
             file.write(json.dumps(row) + "\n")
+
+
+class ReplayedEngine:
+    """Gives answers of an earlier run again, in order, whatever the prompt is: for checks that have changed."""
+
+    def __init__(self, model: ModelInfo) -> None:
+        self._model = model
+        self.left: list[str] = []
+        """The answers that are still to be given; the last one repeats."""
+        self.answers: list[str] = []
+
+    async def start(self) -> ModelInfo:
+        """Describe the model."""
+        return self._model
+
+    @property
+    def model(self) -> ModelInfo | None:
+        """The model."""
+        return self._model
+
+    async def count_tokens(self, texts: Sequence[str]) -> list[int]:
+        """Guess, as no prompt is read."""
+        return [len(text) // 4 for text in texts]
+
+    async def status(self) -> EngineStatus:
+        """Describe nothing."""
+        return EngineStatus(running=True)
+
+    async def unload(self) -> None:
+        """Do nothing."""
+
+    async def close(self) -> None:
+        """Do nothing."""
+
+    async def infill(self, _request: Infill) -> AsyncGenerator[Chunk]:
+        """Give the next answer, ended."""
+        said = self.left.pop(0) if len(self.left) > 1 else "".join(self.left)
+        self.answers.append(said)
+        yield Chunk(said, 1, usage=Usage())
+        yield Chunk("", 0, stop="end", usage=Usage(generated_tokens=1))

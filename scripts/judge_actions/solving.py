@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from scripts.judge_actions.corpus import Corpus
-from scripts.judge_actions.recorded import RecordedEngine
+from scripts.judge_actions.recorded import RecordedEngine, ReplayedEngine
 from scripts.judge_actions.tasks import Task
 from spark_lsp.actions import naming
 from spark_lsp.actions.base import ActionsRoom, Earlier, Proposal, Target
@@ -50,7 +50,7 @@ def wait_for_names() -> None:
 class Workspace:
     """A copy of one package with its index."""
 
-    def __init__(self, corpus: Corpus, folder: Path, engine: RecordedEngine) -> None:
+    def __init__(self, corpus: Corpus, folder: Path, engine: RecordedEngine | ReplayedEngine) -> None:
         self.corpus = corpus
         self.root = folder / corpus.package.name
         shutil.copytree(corpus.root, self.root, ignore=shutil.ignore_patterns("__pycache__", ".git"))
@@ -114,7 +114,7 @@ class Workspace:
 
 
 @contextmanager
-def workspace_of(corpus: Corpus, engine: RecordedEngine) -> Iterator[Workspace]:
+def workspace_of(corpus: Corpus, engine: RecordedEngine | ReplayedEngine) -> Iterator[Workspace]:
     """Open a package's copy in a temporary folder."""
     with tempfile.TemporaryDirectory(prefix="judge-") as folder:
         opened = Workspace(corpus, Path(folder), engine)

@@ -9,12 +9,12 @@ import textwrap
 from dataclasses import dataclass, replace
 from typing import Final
 
+from spark_lsp.actions import implement_body
 from spark_lsp.actions.base import Needs, Proposal, Target, Tools
 from spark_lsp.actions.chat.begun import Begun, prompt_to_finish
 from spark_lsp.actions.checks.docstring import Documented, facts_of, usable
 from spark_lsp.actions.checks.functions import function_at, parsed
 from spark_lsp.actions.definition import Definition, definition_at
-from spark_lsp.actions.implement_body import ASKS_IN_WORDS
 from spark_lsp.actions.layout import indent_of, line_end, line_start, newline_of, starts_line
 from spark_lsp.actions.stream import ACTION_PRIORITY, RETRY, added, key_of, stream
 from spark_lsp.engine.base import Infill, PromptPart, Sampling, Usage
@@ -194,7 +194,7 @@ async def _request(target: Target, tools: Tools, site: Site, sampling: Sampling)
     at = site.offset + len(site.head)
     model = await tools.engine.start()
     found = definition_at(target.syntax, target.span.start) if target.syntax is not None else None
-    if model.chat_template and ASKS_IN_WORDS and found is not None and site.stop:
+    if model.chat_template and implement_body.ASKS_IN_WORDS and found is not None and site.stop:
         prompt: tuple[PromptPart, ...] = prompt_to_finish(model, _begun(target, tools, site, found))
         stops: tuple[str, ...] = ()
     else:

@@ -1,0 +1,48 @@
+"""The evaluation of code actions: changed functions, kept answers, the table."""
+
+from pathlib import Path
+
+from scripts.judge_actions.mutants import mutants_of
+from scripts.judge_actions.recorded import RecordedEngine
+from scripts.judge_actions.table import table
+from spark_lsp.engine.base import Infill, Piece
+from spark_lsp.engine.fake import ScriptedEngine
+
+
+def test_a_function_is_changed_in_each_of_its_operators() -> None:
+    text = "def other():\n    return 1 + 1\n\n\ndef f(a, b):\n    return a + b if a < b and a else 0\n"
+    changed = [each.rpartition("\n    ")[2] for each in mutants_of(text, "f")]
+    assert changed == [
+        "return None",
+        "return a + b if a < b or a else 0",
+        "return a - b if a < b and a else 0",
+        "return a + b if a >= b and a else 0",
+    ]
+
+
+async def _answer(engine: RecordedEngine, most: int | None = None) -> str:
+    said = ""
+    async for chunk in engine.infill(Infill((Piece("x"),), 99)):
+        said += chunk.text
+        if most is not None and len(said) >= most:
+            break
+    return said
+
+
+async def test_an_answer_is_asked_for_once(tmp_path: Path) -> None:
+    file = tmp_path / "answers.jsonl"
+    real = ScriptedEngine(["one two three four"])
+    engine = RecordedEngine(real, file)
+    await engine.start()
+    assert await _answer(engine) == await _answer(engine) == "one two three four"
+    again = RecordedEngine(real, file)
+    assert await _answer(again) == "one two three four"
+    assert len(real.requests) == 1
+
+
+def test_the_table_counts_outcomes() -> None:
+    row = {"action": "document", "model": "m", "reason": "ok", "message": ""}
+    refused = {**row, "outcome": "refused", "reason": "empty", "message": "Nothing."}
+    said = table([{**row, "outcome": "right"}, {**row, "outcome": "wrong"}, refused])
+    assert "| `document` | m | 3 | 1 | 1 | 1 | 50% |" in said
+    assert said.endswith("1 × document m empty: Nothing.\n")
