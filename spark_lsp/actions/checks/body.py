@@ -140,7 +140,7 @@ def _copied(tree: ast.Module, function: Function, body: list[ast.stmt]) -> str:
         return ""
     said = [ast.dump(each) for each in body]
     for other in ast.walk(tree):
-        if not isinstance(other, FUNCTION_TYPES) or other is function:
+        if not isinstance(other, FUNCTION_TYPES) or other.name == function.name:
             continue
         if [ast.dump(each) for each in body_of(other)] == said:
             return f"The body of {function.name} is that of {other.name}."

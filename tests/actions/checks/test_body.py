@@ -117,6 +117,10 @@ ACCEPTED = {
     "an attribute of a class that is not known whole": "class A(B):\n    def f(self):\n        return self.x\n",
     "an attribute that is assigned elsewhere": "class A:\n    def g(self):\n        self.x = 1\n\n"
     "    def f(self):\n        return self.x\n",
+    "the body of a method of the same name": (
+        "class A:\n    def f(self, a):\n        x = a\n        y = x + a\n        return y\n\n\n"
+        "class B:\n    def f(self, a):\n        x = a\n        y = x + a\n        return y\n"
+    ),
     "a short body that another has": "def g(a):\n    return a\n\n\ndef f(a):\n    return a\n",
 }
 
