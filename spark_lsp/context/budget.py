@@ -16,7 +16,6 @@ FIRST_GUESS = ReadCost(base_ms=0.7, depth_ms=0.1)
 PREFILL_SHARE = 0.8
 """The rest of the first-token target goes to gathering, packing and the first decode step."""
 
-MIN_VOLATILE_TOKENS = 384  # some 20 lines before the cursor; with less no model writes what belongs there
 MAX_VOLATILE_TOKENS = 4096  # engine.md section 10: above some 700 the warm/cold ratio falls, above 4k it is gone
 TRUNK_PATIENCE_S = 300.0
 """Longest background read of a trunk: it is read on half the cores, paused while the user types, and kept on disk."""
@@ -34,11 +33,29 @@ next, and each change of a window or a tail makes all of it be read again."""
 KEEP = 2.0
 """How far over the target a line may be behind a trunk that is resident: reading another one costs far more."""
 
-PREFIX_SHARE, SUFFIX_SHARE = 0.5, 0.17  # of the volatile part; Copilot's are 35 and 15 % beside 50 % of context
 NAMED_PREFIX_SHARE, NAMED_SUFFIX_SHARE, NAMED_TAIL_SHARE = 0.22, 0.08, 0.7
 """Of a size that a user names. Who asks for a size wants the workspace in it: docs/evaluation.md has what it finds."""
 LEAST_PREFIX_TOKENS = 160  # some ten lines
 MAX_PREFIX_TOKENS, MAX_SUFFIX_TOKENS, MAX_TAIL_TOKENS = 1536, 512, 3072
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """How the volatile part is split, and its least size, whatever the machine's speed. Shares of it; the rest is tail.
+
+    A window that is cached costs a key only what was typed, so a small machine pays for the size at a new place alone.
+    """
+
+    min_volatile_tokens: int
+    prefix_share: float
+    suffix_share: float
+
+
+WINDOW_FIRST = Split(384, 0.5, 0.17)
+"""Some 20 lines before the cursor; with less no model writes what belongs there."""
+CONTEXT_FIRST = Split(768, 0.25, 0.08)
+"""192 and 64 tokens around the cursor and 512 of other files: measured on code newer than the model, these tokens of
+other files are worth more than as many of the current one (docs/decisions/context-layout.md)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +83,7 @@ def budget_for(
     first_token_target_ms: int,
     resident_tokens: int = 0,
     is_patient: bool = False,
+    split: Split = WINDOW_FIRST,
 ) -> Budget:
     """Split what fits into trunk, tail and window.
 
@@ -82,12 +100,12 @@ def budget_for(
     most = _power_of_two(_trunk_within(cost, target_ms))
     if cost.at(resident_tokens) * LINE_TOKENS <= target_ms * KEEP:
         most = max(most, resident_tokens)
-    trunk = min(total - min(total, MIN_VOLATILE_TOKENS), most)
+    trunk = min(total - min(total, split.min_volatile_tokens), most)
     # Steps of 64 keep the window's edges where they are while the measured cost wavers.
     affordable = int(target_ms / cost.at(trunk)) // 64 * 64
-    volatile = min(total, MAX_VOLATILE_TOKENS, max(MIN_VOLATILE_TOKENS, affordable))
+    volatile = min(total, MAX_VOLATILE_TOKENS, max(split.min_volatile_tokens, affordable))
     trunk = min(trunk, total - volatile)
-    prefix, suffix = int(volatile * PREFIX_SHARE), int(volatile * SUFFIX_SHARE)
+    prefix, suffix = int(volatile * split.prefix_share), int(volatile * split.suffix_share)
     return Budget(trunk + volatile, trunk, volatile - prefix - suffix, prefix, suffix)
 
 

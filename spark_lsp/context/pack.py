@@ -27,7 +27,10 @@ from spark_lsp.engine.fim import FimFamily, build_prompt, pieces, prompt_tokens
 SPARE_STEP_TOKENS = 64  # some ten lines of typing
 SIZE_PENALTY = 0.5  # per factor e of tokens; between ranking by score and by score per token
 WORTH_READING = 0.05
-"""Names needed more for which a tail is read anew: it costs a window's tokens."""
+"""Needed names that a new tail has to show more for the window behind it to be prefilled again, where that takes no
+longer than the first-token target; ``worth_reading`` is more on a slower machine."""
+MAX_WORTH_READING = 0.75
+"""A name that is needed for certain counts 1, so even the slowest machine takes up a definition that it lacks."""
 SIMILAR_TO_WINDOW = 0.5
 """A snippet that shares more of its lines with the window is left out: such chunks make a model repeat (llama.vim).
 Not so one that goes on where the window ends: there it is what a real model does best with."""
@@ -70,12 +73,13 @@ async def pack(
     trunk: Sequence[Segment],
     found: Sequence[Candidate],
     shown: Sequence[Segment] = (),
+    worth_reading: float = WORTH_READING,
 ) -> Packed:
     """Choose the window and the tail, and build the prompt.
 
     ``found`` are counted candidates for the tail. ``trunk`` are the stable segments that may be used, in order; those
     of the current file are left out (it is never shown twice). ``shown`` is the tail of the last prompt, which stays
-    as long as a new one would not show much more. Raises what ``TokenCounter.count`` raises.
+    as long as a new one would not show ``worth_reading`` needed names more. Raises what ``TokenCounter.count`` raises.
     """
     snapshot = cursor.snapshot
     window = await choose_window(
@@ -102,7 +106,7 @@ async def pack(
         # Pieces were counted apart; laid together they take a token more here and there.
         chosen.remove(min(chosen, key=lambda segment: segment.score))
         tail = [*await count_segments(laid_together(chosen), counter, layout.family), *alike]
-    if _is_enough(shown, tail, fresh, limit):
+    if _is_enough(shown, tail, fresh, limit, worth_reading):
         tail = list(shown)
     return _lay_out(cursor, layout, window, [*stable, *tail], opening, budget, frame)
 
@@ -192,7 +196,9 @@ def _worth(piece: Candidate, tokens: int) -> float:
     return piece.segment.score - SIZE_PENALTY * log(tokens + 1)
 
 
-def _is_enough(shown: Sequence[Segment], tail: Sequence[Segment], found: Sequence[Candidate], limit: int) -> bool:
+def _is_enough(
+    shown: Sequence[Segment], tail: Sequence[Segment], found: Sequence[Candidate], limit: int, worth_reading: float
+) -> bool:
     """Whether the tail that the model has read already shows nearly as much of what is needed as a new one would."""
     if not shown or sum(segment.tokens for segment in shown) > limit:
         return False
@@ -203,7 +209,12 @@ def _is_enough(shown: Sequence[Segment], tail: Sequence[Segment], found: Sequenc
         key = (piece.segment.path, piece.segment.text.split("\n")[0])
         gained += _likelihood(piece.segment.score) if key in fresh and key not in held else 0.0
         lost += _likelihood(piece.segment.score) if key in held and key not in fresh else 0.0
-    return gained - lost <= WORTH_READING
+    return gained - lost <= worth_reading
+
+
+def worth_reading(volatile_ms: float, target_ms: float) -> float:
+    """Return by how many needed names a new tail has to be better, where prefilling all behind it takes so long."""
+    return min(MAX_WORTH_READING, WORTH_READING * max(1.0, volatile_ms / max(target_ms, 1.0)))
 
 
 def _likelihood(score: float) -> float:

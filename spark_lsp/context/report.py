@@ -3,10 +3,13 @@
 Shows what was sent and why. Never adds or drops anything.
 """
 
-from typing import Any
+from typing import Any, Final
 
 from spark_lsp.context.pack import Packed
 from spark_lsp.context.segment import Segment
+
+_KINDS: Final = {"alike": "file", "opening": "header"}
+"""Kinds of segment that the contract's closed list has another word for; ``part`` names them as they are."""
 
 
 def as_json(packed: Packed, *, with_prompt: bool) -> dict[str, Any]:
@@ -28,7 +31,8 @@ def _segment(segment: Segment) -> dict[str, Any]:
         "start_line": segment.start_line,
         "end_line": segment.end_line,
         "tokens": segment.tokens,
-        "kind": segment.kind,
+        "kind": _KINDS.get(segment.kind, segment.kind),
+        "part": segment.kind,
         "reason": segment.reason,
         "score": round(segment.score, 4),
         "stable": segment.stable,

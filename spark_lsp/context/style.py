@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from spark_lsp.context.budget import CONTEXT_FIRST, WINDOW_FIRST, Split
 from spark_lsp.engine.base import ModelInfo
 
 TOKENS_PER_PIECE_ALIKE = 100  # eighteen lines take 100 to 270
@@ -18,11 +19,13 @@ class Style:
     """How much of it may go to lines of other files that are like those around the cursor."""
     opening_share: float = 0.0
     """How much of it may go to the current file's own imports of the workspace, where they stand above the window."""
+    split: Split = WINDOW_FIRST
+    """How much of the prompt that part is."""
 
 
 PLAIN = Style()
 """Signatures alone, which is what the embedded model was trained on."""
-RICH = Style(alike_share=0.5, opening_share=0.3)
+RICH = Style(alike_share=0.5, opening_share=0.3, split=CONTEXT_FIRST)
 
 _BY_NAME: tuple[tuple[str, Style], ...] = (("spark-nano", PLAIN),)
 """What a model's name holds, in lower case -> its style; all others get ``RICH``."""

@@ -11,13 +11,13 @@ from dataclasses import replace
 from itertools import accumulate, takewhile
 from time import perf_counter
 
-from spark_lsp.context.budget import MIN_VOLATILE_TOKENS, PREFILL_SHARE, Budget, budget_for, steady_cost
+from spark_lsp.context.budget import PREFILL_SHARE, Budget, budget_for, steady_cost
 from spark_lsp.context.finding import Finder, Found
-from spark_lsp.context.pack import Layout, Packed, pack
+from spark_lsp.context.pack import Layout, Packed, pack, worth_reading
 from spark_lsp.context.pieces import Heads
 from spark_lsp.context.segment import Segment
 from spark_lsp.context.sources import RANKED_DEFINITIONS, Cursor, gather
-from spark_lsp.context.style import PLAIN, pieces_alike_for, style_of
+from spark_lsp.context.style import PLAIN, Style, pieces_alike_for, style_of
 from spark_lsp.context.tokens import TokenCounter
 from spark_lsp.context.trunk import block_of, build_trunk, is_same
 from spark_lsp.engine.base import Engine, Infill, ModelInfo, ReadCost, Usage
@@ -154,6 +154,7 @@ class WorkspaceContext:
             first_token_target_ms=target_ms,
             resident_tokens=self.resident_tokens,
             is_patient=named is not None,
+            split=self._style.split,
         )
 
     @property
@@ -201,8 +202,18 @@ class WorkspaceContext:
         found = await asyncio.shield(self._finder.begin(cursor))
         gathered = perf_counter()
         shown = self._shown_tail if self._shown_for == (snapshot.uri, self._digest) else ()
+        volatile_tokens = budget.total_tokens - budget.trunk_tokens
         packed = await pack(
-            cursor, self._layout(), self._counter, budget, trunk=self._residents, found=found, shown=shown
+            cursor,
+            self._layout(),
+            self._counter,
+            budget,
+            trunk=self._residents,
+            found=found,
+            shown=shown,
+            worth_reading=worth_reading(
+                self._steady_cost.at(self.resident_tokens) * volatile_tokens, self._limits()[1] * PREFILL_SHARE
+            ),
         )
         self._shown_for = (snapshot.uri, self._digest)
         self._shown_tail = tuple(each for each in packed.segments if each.kind in TAIL_KINDS and not each.stable)
@@ -212,8 +223,7 @@ class WorkspaceContext:
     def _cursor(self, snapshot: Snapshot, offset: int, budget: Budget | None = None) -> Cursor:
         path, view = self._relative(snapshot), self._view()
         most = definitions_for(budget) if budget else RANKED_DEFINITIONS
-        style = style_of(self._engine.model) if self._engine.model else PLAIN
-        alike = pieces_alike_for(budget.tail_tokens, style) if budget else 0
+        alike = pieces_alike_for(budget.tail_tokens, self._style) if budget else 0
         return Cursor(snapshot, path, offset, view, self._recent, most, self._heads, self._history(), alike)
 
     async def rebuild(self, open_paths: Collection[str]) -> None:
@@ -306,7 +316,10 @@ class WorkspaceContext:
         if self.is_resting() or not (self._settled or self._replaced):
             return True
         _, target_ms = self._limits()
-        return self._read_cost.at(self.resident_tokens) * MIN_VOLATILE_TOKENS <= target_ms * PREFILL_SHARE
+        return (
+            self._read_cost.at(self.resident_tokens) * self._style.split.min_volatile_tokens
+            <= target_ms * PREFILL_SHARE
+        )
 
     def _is_all_shown(self) -> bool:
         self._notice_residents()
@@ -379,6 +392,10 @@ class WorkspaceContext:
                 fix="Choose a code model with fill-in-the-middle support: spark-lsp models list.",
             )
         return family
+
+    @property
+    def _style(self) -> Style:
+        return style_of(self._engine.model) if self._engine.model else PLAIN
 
     def _layout(self) -> Layout:
         model = self._loaded()

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from spark_lsp.context.pack import WORTH_READING, worth_reading
 from spark_lsp.context.page import as_html
 from spark_lsp.context.report import as_json
 from spark_lsp.engine.base import Control
@@ -102,7 +103,7 @@ async def test_report_has_the_fields_of_the_contract(tmp_path: Path) -> None:
     packed = await packed_for(SHOP, tmp_path)
     report = as_json(packed, with_prompt=True)
     assert set(report) == {"budget", "tokens", "window", "segments", "prompt"}
-    fields = {"path", "start_line", "end_line", "tokens", "kind", "reason", "score", "stable", "cached"}
+    fields = {"path", "start_line", "end_line", "tokens", "kind", "part", "reason", "score", "stable", "cached"}
     assert all(set(segment) == fields for segment in report["segments"])
     assert "prompt" not in as_json(packed, with_prompt=False)
     assert "class Cart" in as_html(packed, "a <title>")
@@ -133,3 +134,10 @@ async def test_a_budget_is_never_exceeded(files: list[str], tokens: int, where: 
     assert packed.window.prefix.end == packed.window.suffix.start == offset
     stable = [segment.stable for segment in packed.segments[1:]]
     assert stable == sorted(stable, reverse=True)
+
+
+@pytest.mark.parametrize(
+    ("volatile_ms", "worth"), [(0.0, WORTH_READING), (240.0, WORTH_READING), (480.0, 2 * WORTH_READING), (1e9, 0.75)]
+)
+def test_a_tail_changes_more_seldom_where_prefilling_it_takes_longer(volatile_ms: float, worth: float) -> None:
+    assert worth_reading(volatile_ms, 240.0) == pytest.approx(worth)

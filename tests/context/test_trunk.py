@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from spark_lsp.completion.hole import Hole
 from spark_lsp.config import Settings
-from spark_lsp.context.budget import MIN_VOLATILE_TOKENS, Budget, budget_for
+from spark_lsp.context.budget import CONTEXT_FIRST, WINDOW_FIRST, Budget, Split, budget_for
 from spark_lsp.context.segment import Segment
 from spark_lsp.context.tokens import TokenCounter
 from spark_lsp.context.trunk import ELSEWHERE, MOST_READ_AGAIN, keep_what_is_read
@@ -257,28 +257,38 @@ async def test_lost_engine_has_read_nothing(tmp_path: Path) -> None:
     assert rooms.context.resident_tokens == 0
 
 
-def _budget_at(tokens_per_s: float) -> Budget:
+def _budget_at(tokens_per_s: float, split: Split = WINDOW_FIRST) -> Budget:
     return budget_for(
         ceiling_tokens=131_072,
         context_tokens=131_072,
         reply_tokens=512,
         read_cost=ReadCost(1000 / tokens_per_s, 10 / tokens_per_s),
         first_token_target_ms=300,
+        split=split,
     )
 
 
 def test_budget_follows_measured_speed() -> None:
     slow, fast = _budget_at(100), _budget_at(1e5)
     assert slow.total_tokens < fast.total_tokens == 131_072 - 512
-    assert slow.total_tokens - slow.trunk_tokens == MIN_VOLATILE_TOKENS
+    assert slow.total_tokens - slow.trunk_tokens == WINDOW_FIRST.min_volatile_tokens
+
+
+def test_a_model_that_gains_from_context_gets_it_on_a_slow_machine_too() -> None:
+    slow, fast = _budget_at(100, CONTEXT_FIRST), _budget_at(1e5, CONTEXT_FIRST)
+    assert (slow.prefix_tokens, slow.suffix_tokens, slow.tail_tokens) == (192, 61, 515)
+    assert fast.tail_tokens > 0.6 * (fast.total_tokens - fast.trunk_tokens)
 
 
 COSTS = st.floats(0, 1e3)
+SPLITS = st.sampled_from([WINDOW_FIRST, CONTEXT_FIRST])
 
 
-@given(st.integers(64, 200_000), st.integers(2048, 200_000), COSTS, COSTS, st.integers(20, 10_000), st.booleans())
+@given(
+    st.integers(64, 200_000), st.integers(2048, 200_000), COSTS, COSTS, st.integers(20, 10_000), st.booleans(), SPLITS
+)
 def test_budget_parts_never_exceed_the_whole(
-    ceiling: int, cells: int, base_ms: float, depth_ms: float, target_ms: int, is_patient: bool
+    ceiling: int, cells: int, base_ms: float, depth_ms: float, target_ms: int, is_patient: bool, split: Split
 ) -> None:
     budget = budget_for(
         ceiling_tokens=ceiling,
@@ -287,6 +297,7 @@ def test_budget_parts_never_exceed_the_whole(
         read_cost=ReadCost(base_ms, depth_ms),
         first_token_target_ms=target_ms,
         is_patient=is_patient,
+        split=split,
     )
     parts = (budget.trunk_tokens, budget.tail_tokens, budget.prefix_tokens, budget.suffix_tokens)
     assert min(parts) >= 0
