@@ -38,7 +38,6 @@ class Place:
 PLACES = (
     Place("ledger/account.py", "self.balance() + entry.", "amount", "An attribute that ledger/entry.py defines."),
     Place("ledger/account.py", "if self.limit is not None and ", "balance < self.limit:", "The rest of a condition."),
-    Place("ledger/report.py", "sums[tag] = ", "sums.get(tag, Money()) + entry.amount", "A whole assignment."),
 )
 """Right with the model that ``make demo`` downloads; tests/weights looks."""
 FAMILIAR = (
