@@ -17,6 +17,8 @@ from rich.text import Text
 ROOT = Path(__file__).resolve().parent.parent
 PICTURE = ROOT / "docs" / "pictures" / "demo.svg"
 COLUMNS = 100
+SPINNER = re.compile(r"\s*[\u2800-\u28ff] ")
+BAR = re.compile(r"Indexing\s+[\u2500-\u257f]")
 CONTROL = re.compile(r"(\x1b\[[\d;?]*[A-Za-z]|\r|\n)")
 
 
@@ -74,7 +76,18 @@ def _settle(output: str) -> str:
         elif part:
             lines[row] = part if is_rewritten else lines[row] + part
             is_rewritten = False
-    return "\n".join(lines)
+    return "\n".join(_last_frames(lines))
+
+
+def _last_frames(lines: list[str]) -> list[str]:
+    """Drop spinners, and all but the last frame of a progress bar: a slow machine draws many."""
+    plain = [re.sub(r"\x1b\[[\d;?]*[A-Za-z]", "", line) for line in lines]
+    following = [*plain[1:], ""]
+    return [
+        line
+        for line, text, after in zip(lines, plain, following, strict=True)
+        if not SPINNER.match(text) and not (BAR.match(text) and BAR.match(after))
+    ]
 
 
 if __name__ == "__main__":
