@@ -7,6 +7,7 @@ library, other packages, relative) before the first line that sorts behind it.
 import ast
 import re
 import sys
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -193,9 +194,15 @@ def hoisted(before: str, after: str) -> Hoisted:
 
     An import in ``try`` or ``if`` depends on something, so it stays where it is.
     """
-    known = {each for node in _all_imports(ast.parse(before)) for each in imports_of(node)}
+    known = Counter(each for node in _all_imports(ast.parse(before)) for each in imports_of(node))
     tree = ast.parse(after)
-    found = [node for node in _plain_imports(tree) if not set(imports_of(node)) <= known]
+    counts = Counter(each for node in _all_imports(tree) for each in imports_of(node))
+    block = {id(node) for node in _block(tree)}
+    found = [
+        node
+        for node in _plain_imports(tree)
+        if any(not known[each] or (id(node) not in block and counts[each] > known[each]) for each in imports_of(node))
+    ]
     if any(each.name == "*" for node in found for each in imports_of(node)):
         return Hoisted(after, (), "The model's text imports everything from a module.")
     lines = after.split("\n")

@@ -9,7 +9,7 @@ import re
 from collections import Counter
 from typing import Final
 
-from spark_lsp.actions.checks.functions import FUNCTION_TYPES, Function, called_name, parsed
+from spark_lsp.actions.checks.functions import FUNCTION_TYPES, Function, called_name, parameters, parsed
 from spark_lsp.actions.checks.lint import new_findings
 
 _WITHOUT_EFFECT: Final = frozenset(dir(builtins)) | frozenset(
@@ -71,14 +71,30 @@ def _other_head(old: ast.Module, new: ast.Module, told: str) -> str:
 
 
 def _silenced(old: ast.Module, new: ast.Module, told: str) -> str:
-    """Refuse when a docstring is gone or an error is not raised any more."""
+    """Refuse when a docstring is gone, a parameter is not set or an error is not raised any more."""
     kept = _docstrings(new)
     for name, said in _docstrings(old).items():
         if said and name in kept and not kept[name] and "doc" not in told.lower():
             return f"The docstring of {name} would be gone."
+    functions = _functions(new)
+    for name, each in _functions(old).items():
+        unset = _set_parameters(each) - _set_parameters(functions[name]) if name in functions else set()
+        unset = {word for word in unset if word in _read(functions[name]) and not _names(told, word)}
+        if unset:
+            return f"{min(unset)} would not be set any more."
     lost = _raised(old) - _raised(new)
     is_meant = any(_names(told, each) for each in lost) or "rais" in told.lower()
     return f"{min(lost)} would not be raised any more." if lost and not is_meant else ""
+
+
+def _set_parameters(function: Function) -> set[str]:
+    """Return the parameters that a function gives another value: a default for None, say."""
+    stored = {each.id for each in ast.walk(function) if isinstance(each, ast.Name) and isinstance(each.ctx, ast.Store)}
+    return stored & {each.arg for each in parameters(function)}
+
+
+def _read(function: Function) -> set[str]:
+    return {each.id for each in ast.walk(function) if isinstance(each, ast.Name) and isinstance(each.ctx, ast.Load)}
 
 
 def size_problem(before: str, after: str) -> str:

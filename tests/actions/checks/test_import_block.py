@@ -115,6 +115,12 @@ def test_refused(after: str, problem: str) -> None:
     assert hoisted(BEFORE, after).problem == problem
 
 
+def test_an_import_that_the_file_has_is_taken_out_of_the_middle() -> None:
+    before = "import re\n\n\ndef f():\n    return re\n"
+    found = hoisted(before, before.replace("    return", "    import re\n\n    return"))
+    assert (found.text, found.problem) == (before, "")
+
+
 def test_unused_imports_of_an_edit_are_left_out() -> None:
     before = "import os\n\nprint(1)\n"
     after = "import os\nimport re\nfrom a import b, c\n\nprint(c)\n"

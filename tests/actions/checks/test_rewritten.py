@@ -46,6 +46,12 @@ def test_what_was_asked_for_may_go(after: str, told: str) -> None:
     assert lost_problem(BEFORE, after, told) == ""
 
 
+def test_a_parameter_that_was_set_is_still_set() -> None:
+    before = "def f(a, b=None):\n    if b is None:\n        b = a\n    return g(b)\n"
+    assert lost_problem(before, "def f(a, b=None):\n    return g(b)\n", "Log it.") == "b would not be set any more."
+    assert lost_problem(before, "def f(a, b=None):\n    return g(a if b is None else b)\n", "Set b at once.") == ""
+
+
 def test_a_simpler_text_is_smaller() -> None:
     long = "def f(a):\n    x = a\n    return x\n"
     assert size_problem(long, "def f(a):\n    return a\n") == ""
