@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from spark_lsp.context.alike import lines_alike
+from spark_lsp.context.budget import Budget
 from spark_lsp.context.pieces import HEADED, Heads
 from spark_lsp.context.segment import Segment
 from spark_lsp.index.history import NO_CHANGES, CoChanges
@@ -17,6 +18,7 @@ from spark_lsp.index.view import IndexView
 from spark_lsp.text.document import LineTable, Snapshot
 from spark_lsp.trace import bug
 
+TOKENS_PER_DEFINITION, MOST_DEFINITIONS = 10, 200  # heads take 10 to 40 tokens; ranking more costs time
 RANKED_DEFINITIONS = 60
 BODIES = 8
 REST_PENALTY, BODY_PENALTY = 1.5, 5.0
@@ -124,3 +126,8 @@ def gather(cursor: Cursor) -> list[Segment]:
             continue
         segments += [segment for segment in found if segment.path != cursor.path]
     return segments
+
+
+def definitions_for(budget: Budget) -> int:
+    """Return how many definitions to rank for a tail: more than it holds, for some are shown already."""
+    return max(RANKED_DEFINITIONS, min(MOST_DEFINITIONS, budget.tail_tokens // TOKENS_PER_DEFINITION))

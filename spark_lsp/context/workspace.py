@@ -16,7 +16,7 @@ from spark_lsp.context.finding import Finder, Found
 from spark_lsp.context.pack import Layout, Packed, pack, worth_reading
 from spark_lsp.context.pieces import Heads
 from spark_lsp.context.segment import Segment
-from spark_lsp.context.sources import RANKED_DEFINITIONS, Cursor, gather
+from spark_lsp.context.sources import RANKED_DEFINITIONS, Cursor, definitions_for, gather
 from spark_lsp.context.style import PLAIN, Style, pieces_alike_for, style_of
 from spark_lsp.context.tokens import TokenCounter
 from spark_lsp.context.trunk import block_of, build_trunk, is_same
@@ -41,7 +41,6 @@ the tail behind it are read again, and a key that is typed meanwhile would wait 
 LOOK_AGAIN_S = 0.5  # how often it is looked whether the user rests, while more of a trunk is resident than is shown
 STARTS = 8  # files lately looked at whose surroundings come first in a trunk
 TAIL_KINDS = frozenset({"definition", "recent", "alike"})
-TOKENS_PER_DEFINITION, MOST_DEFINITIONS = 10, 200  # heads take 10 to 40 tokens; ranking more costs time
 
 
 class WorkspaceContext:
@@ -202,18 +201,11 @@ class WorkspaceContext:
         found = await asyncio.shield(self._finder.begin(cursor))
         gathered = perf_counter()
         shown = self._shown_tail if self._shown_for == (snapshot.uri, self._digest) else ()
-        volatile_tokens = budget.total_tokens - budget.trunk_tokens
+        volatile_ms = self._steady_cost.at(self.resident_tokens) * (budget.total_tokens - budget.trunk_tokens)
+        worth = worth_reading(volatile_ms, self._limits()[1] * PREFILL_SHARE)
+        layout, trunk = self._layout(), self._residents
         packed = await pack(
-            cursor,
-            self._layout(),
-            self._counter,
-            budget,
-            trunk=self._residents,
-            found=found,
-            shown=shown,
-            worth_reading=worth_reading(
-                self._steady_cost.at(self.resident_tokens) * volatile_tokens, self._limits()[1] * PREFILL_SHARE
-            ),
+            cursor, layout, self._counter, budget, trunk=trunk, found=found, shown=shown, worth_reading=worth
         )
         self._shown_for = (snapshot.uri, self._digest)
         self._shown_tail = tuple(each for each in packed.segments if each.kind in TAIL_KINDS and not each.stable)
@@ -400,11 +392,6 @@ class WorkspaceContext:
     def _layout(self) -> Layout:
         model = self._loaded()
         return Layout(self._family(model), model.fim_order, self._repository, style_of(model))
-
-
-def definitions_for(budget: Budget) -> int:
-    """Return how many definitions to rank for a tail: more than it holds, for some are shown already."""
-    return max(RANKED_DEFINITIONS, min(MOST_DEFINITIONS, budget.tail_tokens // TOKENS_PER_DEFINITION))
 
 
 def _tokens(segments: Sequence[Segment]) -> int:

@@ -46,8 +46,9 @@ def fast_kernels_work(model_path: str) -> bool:
     known = _read(results_path()).get(key)
     if known is None:
         known = _works_in_another_process(model_path)
-        _write(results_path(), key, works=known)
-    return known
+        if known is not None:
+            _write(results_path(), key, works=known)
+    return known is not False
 
 
 def results_path() -> Path:
@@ -88,7 +89,8 @@ def _logits(model_path: str, *, extra_buffers: bool) -> "np.ndarray[tuple[int], 
         model.close()
 
 
-def _works_in_another_process(model_path: str) -> bool:
+def _works_in_another_process(model_path: str) -> bool | None:
+    """Return what the check found; None where it could not be finished, which says nothing of the build."""
     command = [sys.executable, "-P", "-m", "spark_lsp", "engine", "compute-check", model_path]
     try:
         done = subprocess.run(  # noqa: S603  our own interpreter and module
@@ -96,7 +98,7 @@ def _works_in_another_process(model_path: str) -> bool:
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         _log.warning("the compute check did not end: %s", error)
-        return False
+        return None
     if done.returncode:
         _log.warning("the compute check ended with %d", done.returncode)
     return done.returncode == 0

@@ -53,6 +53,17 @@ def test_a_build_is_checked_once(monkeypatch: pytest.MonkeyPatch, returncode: in
     assert list(json.loads(results_path().read_text("utf-8")).values()) == [works]
 
 
+def test_a_check_that_a_busy_machine_cannot_finish_says_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    checks(monkeypatch, 0)
+
+    def slow(command: list[str], **_options: object) -> None:
+        raise subprocess.TimeoutExpired(command, 120)
+
+    monkeypatch.setattr(compute_check.subprocess, "run", slow)
+    assert fast_kernels_work("model.gguf")
+    assert not results_path().exists()
+
+
 def test_another_build_is_checked_again(monkeypatch: pytest.MonkeyPatch) -> None:
     checks(monkeypatch, -11)
     assert not fast_kernels_work("model.gguf")

@@ -21,10 +21,10 @@ from spark_lsp.cli.bench.session import BUDGET_TOKENS, measure_session
 from spark_lsp.context.pack import Layout, pack
 from spark_lsp.context.pieces import Heads, count_candidates
 from spark_lsp.context.segment import Segment
-from spark_lsp.context.sources import Cursor, gather
+from spark_lsp.context.sources import Cursor, definitions_for, gather
 from spark_lsp.context.tokens import TokenCounter
 from spark_lsp.context.trunk import count_segments
-from spark_lsp.context.workspace import REPLY_TOKENS, WorkspaceContext, definitions_for
+from spark_lsp.context.workspace import REPLY_TOKENS, WorkspaceContext
 from spark_lsp.engine.base import Engine, ModelInfo
 from spark_lsp.engine.fim import FimFamily, family_named
 from spark_lsp.engine.local import LocalEngine
