@@ -362,7 +362,7 @@ class Generation:
         if tail is None:
             return self._choose()
         vocabulary = self._desk.vocabulary
-        path = choose_path(vocabulary, tail, self._context.logits, self._request.sampling)
+        path = choose_path(vocabulary, tail, self._context.logits, self._request.sampling, self._chooser.scratch)
         self._prior = path.probability
         if path.token is None:
             return self._choose()

@@ -8,6 +8,7 @@ token that goes beyond the cursor, the likeliest one counts. Pure: reads logits,
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import exp, log
 from typing import Any, Final
 
 import numpy as np
@@ -78,39 +79,84 @@ def tail_of(vocabulary: Vocabulary, text: str, tokens: Tokens) -> Tail | None:
     return Tail(end, _before_more(vocabulary, end, tokens[len(tokens) - len(pieces) :]), len(pieces))
 
 
-def choose_path(vocabulary: Vocabulary, tail: Tail, logits: Callable[[int], Logits], sampling: Sampling) -> Path:
+def choose_path(
+    vocabulary: Vocabulary, tail: Tail, logits: Callable[[int], Logits], sampling: Sampling, scratch: Logits
+) -> Path:
     """Return the likeliest way to write a tail, or above temperature 0 one by chance.
 
     ``logits(row)`` are those of the token that follows the prompt and ``row`` tokens of the tail. Each way is another
-    run of tokens, so their probabilities add up to that of the text, and one of them divided by the sum is its
-    probability given what was typed.
+    run of tokens, so their probabilities add up, and one of them divided by the sum is its probability given what was
+    typed. ``scratch`` has room for a row, and is written over.
     """
-    ends = np.cumsum([0, *(len(vocabulary.piece(int(token))) for token in tail.tokens)])
+    ends = np.cumsum([0, *(len(vocabulary.piece(int(token))) for token in tail.tokens)]).tolist()
+    ways: list[_Ways] = []
     before = 0.0
-    choices: list[Tokens] = []
-    weights: list[Logits] = []
     for row, end in enumerate(ends):
         if end == len(tail.text):
-            weights.append(np.array([before], np.float32))
+            ways.append(_Ways(row, None, np.ones(1, np.float32), before))
             break
-        scores = logits(row)
-        total = _log_sum(scores)
+        token = int(tail.tokens[row]) if row < len(tail.tokens) else None
         covering = vocabulary.beginning_with(tail.text[end:])
-        if row < len(tail.tokens):
-            token = tail.tokens[row]
+        if token is not None:
             covering = covering[covering != token]
-        choices.append(covering)
-        weights.append(scores[covering] + np.float32(before - total))
-        if row < len(tail.tokens):
-            before += float(scores[token]) - total
-    every = np.concatenate(weights)
-    at = _drawn(every, sampling) if sampling.temperature > 0 else int(every.argmax())
-    probability = float(np.exp(every[at] - _log_sum(every)))
-    for row, covering in enumerate(choices):
-        if at < len(covering):
-            return Path(row, int(covering[at]), len(tail.text) - int(ends[row]), probability)
-        at -= len(covering)
-    return Path(len(tail.tokens), None, 0, probability)
+        scores = logits(row)
+        np.subtract(scores, scores.max(), out=scratch)
+        following = float(scratch[token]) if token is not None else 0.0
+        np.exp(scratch, out=scratch)
+        total = float(np.add.reduce(scratch))
+        ways.append(_Ways(row, covering, scratch[covering] / np.float32(total), before))
+        before += following - log(total)
+    best, at, probability = _drawn(ways, sampling) if sampling.temperature > 0 else _likeliest(ways)
+    if best.tokens is None:
+        return Path(best.kept, None, 0, probability)
+    return Path(best.kept, int(best.tokens[at]), len(tail.text) - ends[best.kept], probability)
+
+
+@dataclass(frozen=True, slots=True)
+class _Ways:
+    """The ways that keep the same tokens of a tail: by which token each goes on, and the share of each.
+
+    ``before`` is the logarithm of the kept tokens' probability.
+    """
+
+    kept: int
+    tokens: Tokens | None
+    shares: Logits
+    before: float
+
+
+def _likeliest(ways: list[_Ways]) -> tuple[_Ways, int, float]:
+    """Return the likeliest way, its place among its kind, and its probability among all."""
+    top = max(way.before for way in ways)  # the text may be so unlikely that its probability is no number
+    best, at, most, total = ways[-1], 0, -1.0, 0.0
+    for way in ways:
+        if len(way.shares):
+            scale = exp(way.before - top)
+            place = int(way.shares.argmax())
+            total += scale * float(way.shares.sum())
+            if scale * float(way.shares[place]) > most:
+                best, at, most = way, place, scale * float(way.shares[place])
+    return best, at, most / total if total else 1.0
+
+
+def _drawn(ways: list[_Ways], sampling: Sampling) -> tuple[_Ways, int, float]:
+    """Draw a way by the request's sampling, as the library's chain does: top k, top p, then the temperature."""
+    top = max(way.before for way in ways)
+    every = np.concatenate([way.shares * np.float32(exp(way.before - top)) for way in ways]).astype(np.float64)
+    if not every.any():
+        return _likeliest(ways)
+    every /= every.sum()
+    order = np.argsort(-every, kind="stable")[: sampling.top_k or None]
+    order = order[: int(np.searchsorted(np.cumsum(every[order]) / every[order].sum(), sampling.top_p)) + 1]
+    order = order[every[order] > 0]
+    chances = every[order] ** (1 / sampling.temperature)
+    at = int(np.random.default_rng(sampling.seed).choice(order, p=chances / chances.sum()))
+    probability = float(every[at])
+    for way in ways:
+        if at < len(way.shares):
+            return way, at, probability
+        at -= len(way.shares)
+    raise AssertionError("the place is one of them")
 
 
 def _before_more(vocabulary: Vocabulary, end: bytes, tokens: Tokens) -> Tokens:
@@ -123,18 +169,3 @@ def _before_more(vocabulary: Vocabulary, end: bytes, tokens: Tokens) -> Tokens:
 
 def _is_inside_character(piece: bytes) -> bool:
     return 0x80 <= piece[0] < 0xC0 if piece else False
-
-
-def _drawn(weights: Logits, sampling: Sampling) -> int:
-    """Draw by the request's sampling, as the library's chain does: top k, top p, then the temperature."""
-    order = np.argsort(-weights, kind="stable")[: sampling.top_k or None]
-    shares = np.exp(weights[order] - _log_sum(weights[order]))
-    order = order[: int(np.searchsorted(np.cumsum(shares), sampling.top_p)) + 1]
-    scaled = weights[order] / np.float32(sampling.temperature)
-    chances = np.exp(scaled - scaled.max()).astype(np.float64)
-    return int(np.random.default_rng(sampling.seed).choice(order, p=chances / chances.sum()))
-
-
-def _log_sum(values: Logits) -> float:
-    top = float(values.max())
-    return top + float(np.log(np.exp(values - np.float32(top)).sum()))

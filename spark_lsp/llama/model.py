@@ -125,14 +125,17 @@ class Vocabulary:
         if self._by_bytes is not None:
             return
         buffer = ctypes.create_string_buffer(_PIECE_BYTES)
-        pieces: list[tuple[bytes, int]] = []
+        vocab, read, at = self._vocab, L.llama_token_to_piece, ctypes.addressof(buffer)
+        pieces: dict[int, bytes] = {}
         for token in range(self.size):
-            size: int = L.llama_token_to_piece(self._vocab, token, buffer, _PIECE_BYTES, 0, False)
-            # A control token has no bytes; padding that was never trained has the name of its number.
-            if size > 0 and not L.llama_vocab_get_attr(self._vocab, token) & L.LLAMA_TOKEN_ATTR_UNUSED:
-                pieces.append((buffer.raw[:size], token))
-        pieces.sort()
-        self._by_bytes = [piece for piece, _ in pieces], np.array([token for _, token in pieces], np.int32)
+            size: int = read(vocab, token, buffer, _PIECE_BYTES, 0, False)
+            if size > 0:  # a control token has no bytes
+                pieces[token] = ctypes.string_at(at, size)
+        for token in [token for token, piece in pieces.items() if piece[:1] in b"[<" and len(piece) > 2]:
+            if L.llama_vocab_get_attr(vocab, token) & L.LLAMA_TOKEN_ATTR_UNUSED:
+                del pieces[token]  # padding that was never trained, by the name of its number: [PAD151936]
+        order = sorted(pieces, key=pieces.__getitem__)
+        self._by_bytes = [pieces[token] for token in order], np.array(order, np.int32)
 
     def beginning_with(self, prefix: bytes) -> Tokens:
         """Return every token of text whose bytes begin with a prefix, which is not empty; microseconds."""

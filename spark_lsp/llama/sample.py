@@ -51,6 +51,11 @@ class Chooser:
                 L.llama_sampler_free(sampler)
         self._chain = self._grammar = None
 
+    @property
+    def scratch(self) -> Logits:
+        """Room for a row of logits, which the next choice writes over."""
+        return self._weights
+
     def choose(self, context: Context, row: int = -1) -> tuple[int, float] | None:
         """Return the token behind a row and its probability, or None where the grammar allows no token."""
         logits = context.logits(row)

@@ -114,7 +114,8 @@ def test_the_likeliest_path_counts(vocabulary: Vocabulary, text: str, seed: int)
     tail = tail_of(vocabulary, text, vocabulary.tokenize(text))
     assert tail is not None
     rows = np.random.default_rng(seed).normal(0, 4, (len(tail.tokens) + 1, vocabulary.size)).astype(np.float32)
-    path = choose_path(vocabulary, tail, lambda row: rows[row], Sampling())
+    scratch = np.empty(vocabulary.size, np.float32)
+    path = choose_path(vocabulary, tail, lambda row: rows[row], Sampling(), scratch)
     every = paths(vocabulary, tail, rows)
     best = max(every, key=lambda key: every[key])
     assert (path.kept, path.token) == best
@@ -125,9 +126,9 @@ def test_the_likeliest_path_counts(vocabulary: Vocabulary, text: str, seed: int)
         assert len(before) + path.typed == len(tail.text)
         assert before + piece[: path.typed] == tail.text
     hot = Sampling(temperature=1.0, seed=seed)
-    drawn = choose_path(vocabulary, tail, lambda row: rows[row], hot)
+    drawn = choose_path(vocabulary, tail, lambda row: rows[row], hot, scratch)
     assert (drawn.kept, drawn.token) in every
-    assert drawn == choose_path(vocabulary, tail, lambda row: rows[row], hot)
+    assert drawn == choose_path(vocabulary, tail, lambda row: rows[row], hot, scratch)
 
 
 def paths(vocabulary: Vocabulary, tail: Tail, rows: np.ndarray) -> dict[tuple[int, int | None], float]:
