@@ -34,7 +34,8 @@ class PromptTokens:
 
     def ending_in(self, tokens: Tokens) -> TokenRun:
         """Return the prompt with other tokens at the end in place of the tail's."""
-        return TokenRun([*self.segments, Segment(b"\1" + tokens.tobytes(), tokens)], stable=self.stable)
+        end = [Segment(b"\1" + tokens.tobytes(), tokens)] if len(tokens) else []
+        return TokenRun([*self.segments, *end], stable=self.stable)
 
 
 def prompt_tokens(

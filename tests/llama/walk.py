@@ -185,7 +185,7 @@ def trunk_of(repository: str, files: tuple[tuple[int, int], ...]) -> tuple[Promp
 def hole(before: str, after: str) -> tuple[PromptPart, ...]:
     """Return the volatile parts of a prompt, suffix first."""
     suffix = (Control("<|fim_prefix|>"), Control("<|fim_suffix|>"), Piece(after))
-    return (*suffix, Control("<|fim_middle|>"), Piece(before))
+    return (*suffix, Control("<|fim_middle|>"), Piece(before, heal=True))
 
 
 class Scene:
@@ -321,10 +321,6 @@ class Alone:
             context.close()
         return self._logits[key]
 
-    def answer(self, request: Infill) -> list[int]:
-        """Return the tokens of a greedy answer, written without drafts."""
-        return self.written(request)[1]
-
     def written(self, request: Infill) -> tuple[np.ndarray[Any, Any], list[int], list[bytes]]:
         """Return the tokens of a prompt, those of its greedy answer, and what each of these says."""
         context = self._bench.fresh()
@@ -338,10 +334,22 @@ class Alone:
         while generation.step() is None:
             pass
         tokens = list(generation._generated)
-        pieces = [desk.vocabulary.piece(token) for token in tokens]
+        pieces = said(generation, tokens)
         generation.close()
         context.close()
         return generation._run.tokens, tokens, pieces
+
+
+def said(generation: Generation, tokens: list[int]) -> list[bytes]:
+    """Return what each token of an answer says beyond what was typed."""
+    piece, prompt = generation._desk.vocabulary.piece, generation._prompt
+    pieces = [piece(token) for token in tokens]
+    if prompt.tail is None or not tokens:
+        return pieces
+    kept = generation._run.tokens[sum(len(segment.tokens) for segment in prompt.segments) :]
+    typed = prompt.tail.text.removeprefix(b"".join(piece(int(token)) for token in kept))
+    assert pieces[0].startswith(typed), "what was typed is written again"
+    return [pieces[0][len(typed) :], *pieces[1:]]
 
 
 class Walk:
@@ -509,7 +517,7 @@ class Walk:
         assert usage.generated_tokens == len(asked.tokens) <= asked.request.max_tokens
         for name in ("cached_tokens", "prefill_tokens", "restored_tokens", "accepted_draft_tokens"):
             self.figures.counts[name] += getattr(usage, name)
-        pieces = b"".join(asked.generation._desk.vocabulary.piece(token) for token in asked.tokens)
+        pieces = b"".join(said(asked.generation, asked.tokens))
         assert asked.text == pieces.decode(errors="replace"), "no text of another answer, and none lost"
         asked.generation.close()
         asked.generation.close()
@@ -518,8 +526,10 @@ class Walk:
             self._compare_answer(asked, is_whole=stop not in {"cancelled", "deadline"})
 
     def _compare_answer(self, asked: Asked, *, is_whole: bool) -> None:
-        alone = self._alone.answer(asked.request)
+        prompt, alone, _ = self._alone.written(asked.request)
         told = asked.tokens
+        if told:
+            assert asked.generation._run.tokens.tolist() == prompt.tolist(), "the last word is written as alone"
         self.figures.compared_answers += 1
         same = next((at for at, (a, b) in enumerate(zip(told, alone, strict=False)) if a != b), None)
         if same is None:
@@ -534,7 +544,8 @@ class Walk:
     def _compare_logits(self, asked: Asked, stop: StopCause) -> None:
         """Compare the logits behind an answer's first token with those of a fresh context, now and then."""
         context = asked.generation._context
-        if asked.request.max_tokens == 1 and stop == "max_tokens" and context._outputs:
+        is_read = len(asked.generation._run) == len(asked.generation._prompt.run)  # else its end was chosen otherwise
+        if asked.request.max_tokens == 1 and stop == "max_tokens" and context._outputs and is_read:
             self._compare(context.logits().copy(), asked.generation._run.tokens)
 
     def _compare(self, logits: np.ndarray[Any, Any], tokens: np.ndarray[Any, Any]) -> None:
@@ -574,6 +585,7 @@ class Walk:
                     start = end
         for asked in self._running:
             generation = asked.generation
+            self._learn_keys(generation._run)
             if generation._seat >= 0 and generation._pool.holds(generation, generation._seat):
                 held = generation._context.mirrors[generation._seat].tokens
                 whole = np.concatenate([generation._run.tokens, np.array(asked.tokens, np.int32)])
