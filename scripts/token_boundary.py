@@ -29,8 +29,8 @@ from spark_lsp.llama.healing import Tail
 from spark_lsp.llama.model import TokenCache, Vocabulary
 from spark_lsp.llama.wire import EngineLaunch
 
-LINES_BEFORE, LINES_AFTER = 8, 3
-MAX_TOKENS: Final = 20
+LINES_BEFORE, LINES_AFTER = 4, 1
+MAX_TOKENS: Final = 16
 MIN_LINE, MAX_LINE = 12, 100
 TailOf = Callable[[Vocabulary, str, "healing.Tokens"], Tail | None]
 

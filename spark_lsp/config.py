@@ -14,6 +14,7 @@ from msgspec import Meta
 
 PositiveInt = Annotated[int, Meta(ge=1)]
 NaturalInt = Annotated[int, Meta(ge=0)]
+Chance = Annotated[float, Meta(ge=0, le=1)]
 
 
 class BackendSettings(msgspec.Struct, frozen=True, rename="camel"):
@@ -59,14 +60,12 @@ class CompletionSettings(msgspec.Struct, frozen=True, rename="camel"):
     ] = ()
     max_lines: Annotated[int, Meta(ge=1, le=200, description="Longest suggestion in lines.")] = 12
     min_confidence: Annotated[
-        float,
+        Literal["auto"] | Chance,
         Meta(
-            ge=0,
-            le=1,
             description="Chance of being right, as the model sees it, below which a suggestion is shortened or not "
-            "shown; 0 shows all.",
+            "shown; 0 shows all, auto is what suits the model."
         ),
-    ] = 0.2
+    ] = "auto"
     deadline_ms: Annotated[
         int, Meta(ge=50, le=60_000, description="Answer time while typing; by hand ten times that.")
     ] = 600

@@ -14,6 +14,7 @@ from spark_lsp.text.edit import Span
 
 _LONG_QUOTES = ('"""', "'''")
 _WORD_ENDS = re.compile(r"(?<=\w)(?!\w)|(?<=[)\]}])|(?<=[\"'`])(?=[^\"'`])")
+_STRING_PREFIX = re.compile(r"(?<!\w)[rbfut]{1,2}\Z", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +83,11 @@ def fit_rest_of_line(hole: Hole, text: str) -> tuple[str, int]:
     return made + text[taken:], replaced
 
 
+def cuts_string(text: str, end: int) -> bool:
+    """Whether a cut would leave the letters that a string begins with, and not the string: ``f`` of ``f"x"``."""
+    return text[end : end + 1] in {'"', "'"} and _STRING_PREFIX.search(text[:end]) is not None
+
+
 def is_fit(hole: Hole, text: str, replaced: int) -> bool:
     """Whether a text leaves no bracket open or over, no expression half, and the document parses no worse with it."""
     if any(text.count(quote) % 2 and hole.snapshot.text.count(quote) % 2 == 0 for quote in _LONG_QUOTES):
@@ -104,5 +110,6 @@ def _ends(text: str, *, whole: bool) -> Iterator[int]:
     """Yield where the text may be cut, the latest first: its end, its lines' ends, and the words of its first line."""
     first = text.find("\n")
     ends = [match.start() for match in re.finditer("\n", text)]
-    words = [match.start() for match in _WORD_ENDS.finditer(text[: first if first >= 0 else len(text)])]
+    places = [match.start() for match in _WORD_ENDS.finditer(text[: first if first >= 0 else len(text)])]
+    words = [place for place in places if not cuts_string(text, place)]
     yield from sorted({*words, *ends, *([len(text)] if whole or ends else [])}, reverse=True)

@@ -11,6 +11,7 @@ from dataclasses import replace
 
 from spark_lsp.completion.answer import Answer, Suggestion
 from spark_lsp.completion.candidates import other_candidates
+from spark_lsp.completion.confidence import usual_threshold
 from spark_lsp.completion.feedback import Feedback
 from spark_lsp.completion.following import Following
 from spark_lsp.completion.gate import gate
@@ -225,10 +226,15 @@ class Completer:
     def _terms(self, hole: Hole, trace: Trace, *, manual: bool) -> Terms:
         settings = self._settings()
         streak = self.screens.streak(hole.snapshot.uri)
-        confidence = threshold(settings.min_confidence, streak, manual=manual)
-        if confidence > settings.min_confidence:
+        plain = self._least_confidence(settings)
+        confidence = threshold(plain, streak, manual=manual)
+        if confidence > plain:
             trace.note(rejections_in_a_row=streak.rejections, min_confidence=round(confidence, 3))
         return Terms(settings.max_lines, confidence, self._knows)
+
+    def _least_confidence(self, settings: CompletionSettings) -> float:
+        wanted = settings.min_confidence
+        return usual_threshold(self.writer.model_name) if wanted == "auto" else wanted
 
     def _said_before(self, hole: Hole, terms: Terms) -> Answer | None:
         """Answer with what the last generation said beyond what was typed of it; None when that says nothing."""
@@ -245,7 +251,7 @@ class Completer:
 
     def _begin_next(self, hole: Hole) -> Run:
         settings = self._settings()  # as they are after an acceptance, which ends every restraint
-        terms = Terms(settings.max_lines, settings.min_confidence, self._knows)
+        terms = Terms(settings.max_lines, self._least_confidence(settings), self._knows)
         return self.writer.begin(Run(hole, self.writer.settings_key(terms), terms, is_next=True))
 
     async def _follow(self, run: Run, hole: Hole, trace: Trace, deadline: float | None) -> AsyncGenerator[Answer]:

@@ -13,8 +13,20 @@ from spark_lsp.completion.names import Knows, unknown_names
 Scores = Sequence[tuple[int, float]]
 """For each token, in order, where it ends in the model's text and its probability."""
 
+USUAL_THRESHOLD: Final = 0.5
+"""What suits a model that people use, measured with Qwen2.5-Coder-0.5B-Instruct, docs/evaluation.md. Below it the
+model thinks too well of itself: what it gives a chance of one half is right in one case of eight."""
+EMBEDDED_THRESHOLD: Final = 0.2
+"""What suits the embedded model, which is seldom sure of anything."""
+EMBEDDED_MODEL: Final = "spark-nano"
+
 UNKNOWN_NAME: Final = 0.5
 """What a name that nobody knows multiplies the chance by."""
+
+
+def usual_threshold(model_name: str) -> float:
+    """Return the threshold that suits a model, the higher one while the model is not known."""
+    return EMBEDDED_THRESHOLD if model_name == EMBEDDED_MODEL else USUAL_THRESHOLD
 
 
 def confident_end(hole: Hole, text: str, scores: Scores, threshold: float, knows: Knows) -> int:

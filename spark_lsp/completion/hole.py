@@ -141,6 +141,8 @@ class Hole:
 
     def _opens(self, line: str) -> bool:
         openers = self.language.block_openers if self.language else "{([:"
+        if line.rstrip().endswith(":") and self.open_brackets[-1:] in ("(", "["):
+            return False  # an annotation, a slice or a lambda
         return line.rstrip().endswith(tuple(openers))
 
     @cached_property

@@ -8,7 +8,7 @@ import re
 from dataclasses import dataclass, field
 from functools import lru_cache
 
-from spark_lsp.completion.clean import Cleaned, clean
+from spark_lsp.completion.clean import Cleaned, clean, cuts_string
 from spark_lsp.completion.confidence import Scores, confidence_of, confident_end
 from spark_lsp.completion.hole import Hole
 from spark_lsp.completion.names import Knows
@@ -68,4 +68,4 @@ def judge(hole: Hole, raw: str, scores: Scores, terms: Terms, *, finished: bool,
 
 def _whole_words(text: str, end: int) -> str:
     """Return a text up to an offset, without the word that it would cut."""
-    return _OPEN_WORD.sub("", text[:end]) if re.match(r"\w", text[end:]) else text[:end]
+    return _OPEN_WORD.sub("", text[:end]) if re.match(r"\w", text[end:]) or cuts_string(text, end) else text[:end]

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spark_lsp.completion.following import accepted
-from spark_lsp.completion.restraint import CEILING, FADES_S, FREE, Restraint, Streak, threshold
+from spark_lsp.completion.restraint import FADES_S, FREE, MAX_RAISED, MAX_RISE, Restraint, Streak, threshold
 from spark_lsp.engine.fake import ScriptedEngine
 from tests.completion.check import hole_of
 from tests.support.rooms import TestRooms
@@ -18,7 +18,7 @@ EVENTS = st.lists(st.tuples(st.sampled_from(["rejected", "accepted", "forget"]),
 @given(CHANCES, STREAKS)
 def test_the_threshold_stays_between_the_setting_and_the_ceiling(plain: float, streak: Streak) -> None:
     raised = threshold(plain, streak, manual=False)
-    assert plain <= raised <= max(plain, CEILING)
+    assert plain <= raised <= max(plain, min(plain + MAX_RISE, MAX_RAISED))
     assert raised <= threshold(plain, Streak(streak.rejections + 1), manual=False)
     assert raised == plain or streak.rejections > FREE
 

@@ -20,7 +20,7 @@ from spark_lsp.text.language import language_of_path
 from spark_lsp.trace import TraceRecord
 from tests.support.fixture import Fixture, write_workspace
 
-FAST = CompletionSettings(debounce=0, deadline_ms=5000)
+FAST = CompletionSettings(debounce=0, deadline_ms=5000, min_confidence=0.2)
 
 
 def snapshot_of(path: str, text: str, version: int = 1) -> Snapshot:

@@ -1,0 +1,112 @@
+"""The figures of many outputs: what would be shown at a threshold, and what a typist saves who takes what is right."""
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from pathlib import Path, PurePath
+from typing import Final
+
+from scripts.real_outputs.gather import MAX_LINES, Output, hole_of
+from spark_lsp.completion.judge import Judged, Terms, judge
+from spark_lsp.completion.names import unknown_names
+from spark_lsp.text.language import language_of_path
+
+THRESHOLDS: Final = (0.0, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.7)
+
+
+def judged_of(output: Output, confidence: float) -> Judged:
+    """Judge an output as the pipeline would in a workspace that knows every name."""
+    hole = hole_of(output.path, output.before, output.after)
+    terms = Terms(MAX_LINES, confidence)
+    return judge(hole, output.raw, output.scores, terms, finished=True, whole=output.is_whole)
+
+
+def is_right(output: Output, text: str) -> bool:
+    """Whether a text is what follows: all of it, blanks at line ends aside."""
+    return bool(text) and output.coming.startswith(text)
+
+
+def by_threshold(outputs: Sequence[Output]) -> list[dict[str, float]]:
+    """Return a row for each threshold: shown, right, the characters on both sides, and the share that is saved."""
+    rows = []
+    coming = sum(len(output.coming) for output in outputs)
+    for threshold in THRESHOLDS:
+        shown = right = characters = wrong = 0
+        for output in outputs:
+            text = judged_of(output, threshold).text
+            shown += bool(text)
+            same = common(text, output.coming)
+            wrong += len(text) - same
+            if is_right(output, text):
+                right += 1
+                characters += len(text)
+        rows.append({"threshold": threshold, "cursors": len(outputs), "shown": shown, "right": right,
+                     "share_right": round(right / max(1, shown), 3), "characters_saved": characters,
+                     "share_saved": round(characters / max(1, coming), 3), "characters_wrong": wrong})  # fmt: skip
+    return rows
+
+
+def by_language(outputs: Iterable[Output]) -> dict[str, list[Output]]:
+    """Return the outputs of each language."""
+    groups: defaultdict[str, list[Output]] = defaultdict(list)
+    for output in outputs:
+        language = language_of_path(PurePath(output.path))
+        groups[language.name if language else "text"].append(output)
+    return dict(sorted(groups.items()))
+
+
+def rules(outputs: Sequence[Output]) -> dict[str, dict[str, int]]:
+    """Return of each rule how often it cut an answer, and how often what it cut off was what follows."""
+    cut: Counter[str] = Counter()
+    false: Counter[str] = Counter()
+    for output in outputs:
+        judged = judged_of(output, 0.0)
+        if not judged.rule:
+            continue
+        cut[judged.rule] += 1
+        kept = len(judged.text)
+        beyond = output.coming.rstrip()[kept:]
+        told = output.raw[kept:]
+        if output.coming.startswith(judged.text) and common(told.lstrip("\n"), beyond.lstrip("\n")) >= min(
+            8, max(1, len(beyond.strip()))
+        ):
+            false[judged.rule] += bool(beyond.strip())
+    return {rule: {"cut": count, "cut_what_follows": false[rule]} for rule, count in cut.most_common()}
+
+
+def common(left: str, right: str) -> int:
+    """Return how many characters two texts have in common at the front."""
+    pairs = zip(left, right, strict=False)
+    return next((at for at, (ours, theirs) in enumerate(pairs) if ours != theirs), min(len(left), len(right)))
+
+
+def names(outputs: Sequence[Output], folder: Path) -> dict[str, int]:
+    """Return how often a suggestion uses a name that nobody knows, of those that are right and of those that are not.
+
+    Known is what stands in another file of the same project, the first folder of a path.
+    """
+    words = _words(folder)
+    found: Counter[str] = Counter()
+    for output in outputs:
+        text = judged_of(output, 0.0).text
+        project = output.path.split("/")[0]
+        if not text:
+            continue
+
+        def knows(name: str, output: Output = output, project: str = project) -> bool:
+            return bool(words[project].get(name, frozenset()) - {output.path})
+
+        is_doubted = any(unknown_names(hole_of(output.path, output.before, output.after), text, knows))
+        found[f"{'right' if is_right(output, text) else 'wrong'} {'doubted' if is_doubted else 'known'}"] += 1
+    return dict(sorted(found.items()))
+
+
+def _words(folder: Path) -> dict[str, dict[str, frozenset[str]]]:
+    words: dict[str, dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
+    for path in folder.rglob("*"):
+        if path.is_file() and language_of_path(path):
+            name = path.relative_to(folder).as_posix()
+            for word in set(re.findall(r"\w+", path.read_text("utf-8", errors="replace"))):
+                words[name.split("/")[0]][word].add(name)
+    return defaultdict(dict, {project: {word: frozenset(places) for word, places in found.items()}
+                              for project, found in words.items()})  # fmt: skip

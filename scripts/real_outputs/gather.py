@@ -1,0 +1,80 @@
+"""Asks a model at each cursor as the pipeline does, with the window alone as its prompt, and keeps what it wrote."""
+
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import msgspec
+
+from scripts.real_outputs.cursors import Cursor
+from spark_lsp.completion.hole import Hole
+from spark_lsp.completion.judge import Terms, judge
+from spark_lsp.completion.writer import SINGLE_LINE_TOKENS, TOKENS_PER_LINE
+from spark_lsp.engine.base import Infill
+from spark_lsp.engine.fim import build_prompt, family_named
+from spark_lsp.llama.bench import Bench
+from spark_lsp.llama.model import TokenCache
+from spark_lsp.llama.wire import EngineLaunch
+from spark_lsp.text.document import Snapshot
+from spark_lsp.text.language import language_of_path
+
+MAX_LINES = 6
+
+
+class Output(msgspec.Struct, frozen=True, kw_only=True):
+    """What a model wrote at a cursor. ``is_whole``: it ended by itself, or a rule ended it."""
+
+    path: str
+    kind: str
+    before: str
+    after: str
+    coming: str
+    raw: str
+    scores: list[tuple[int, float]]
+    is_whole: bool
+
+
+def hole_of(path: str, before: str, after: str) -> Hole:
+    """Return the hole between two texts of a document."""
+    language = language_of_path(Path(path))
+    snapshot = Snapshot(f"file:///{path}", Path("/") / path, 1, language.name if language else "plaintext",
+                        before + after)  # fmt: skip
+    return Hole(snapshot, len(before))
+
+
+def outputs(model: str, cursors: Sequence[Cursor]) -> Iterator[Output]:
+    """Yield the model's output at each cursor, on one thread."""
+    bench = Bench(EngineLaunch(model_path=model, context_tokens=4096, threads=1), TokenCache())
+    bench.load()
+    for cursor in cursors:
+        yield _output(bench, cursor)
+    bench.unload()
+
+
+def _output(bench: Bench, cursor: Cursor) -> Output:
+    assert bench.info is not None, "loaded"
+    family = family_named(bench.info.family)
+    assert family is not None, "a model that can complete"
+    hole = hole_of(cursor.path, cursor.before, cursor.after)
+    prompt = build_prompt(family, bench.info.fim_order, repository="sample", blocks=(), current_path=cursor.path,
+                          prefix=cursor.shown_before, suffix=cursor.shown_after)  # fmt: skip
+    lines = MAX_LINES if hole.multi_line else 1
+    request = Infill(prompt, SINGLE_LINE_TOKENS if lines == 1 else TOKENS_PER_LINE * lines, stops=family.stops)
+    generation = bench.generation(request, time.perf_counter())
+    raw, scores, stop, is_done = "", [], None, False
+    terms = Terms(MAX_LINES)
+    while stop is None and not is_done:
+        stop = generation.step()
+        chunk = generation.last_chunk(stop) if stop else generation.take()
+        if chunk is None:
+            continue
+        end = len(raw)
+        for length, probability in chunk.scores:
+            end += length
+            scores.append((end, round(probability, 4)))
+        raw += chunk.text
+        is_done = judge(hole, raw, scores, terms, finished=False).done
+    generation.close()
+    is_whole = is_done or stop not in {"max_tokens", "deadline", "cancelled"}
+    return Output(path=cursor.path, kind=cursor.kind, before=cursor.before, after=cursor.after, coming=cursor.coming,
+                  raw=raw, scores=scores, is_whole=is_whole)  # fmt: skip
