@@ -4,6 +4,7 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Final
 
 import msgspec
 from rich.console import Console
@@ -11,10 +12,16 @@ from rich.console import Console
 from spark_lsp.app import open_engine, open_rooms
 from spark_lsp.cli.place import Place
 from spark_lsp.config import Settings
+from spark_lsp.engine.base import ReadCost
 from spark_lsp.server.rooms import Rooms
 from spark_lsp.server.settings import read_settings
 
 errors = Console(stderr=True)
+
+COLD_PREFILL_MS: Final = 4_000.0
+"""What somebody at a terminal waits for the first token of a single request; ``--context-tokens`` asks for more."""
+MIN_COLD_TOKENS: Final = 1_024
+"""192 tokens around the cursor and some 800 of other files, however slow the machine is."""
 
 
 def settings_of(root: Path | None, model: str, max_lines: int | None = None) -> Settings:
@@ -27,6 +34,19 @@ def settings_of(root: Path | None, model: str, max_lines: int | None = None) -> 
     if max_lines is not None:
         base = msgspec.structs.replace(base, completion=msgspec.structs.replace(base.completion, max_lines=max_lines))
     return base
+
+
+def cold_tokens(cost: ReadCost) -> int | None:
+    """Return how long a prompt may be of which nothing is cached; None where nothing was measured."""
+    return max(MIN_COLD_TOKENS, int(COLD_PREFILL_MS / cost.base_ms)) if cost.base_ms > 0 else None
+
+
+async def _bound_cold_prompt(rooms: Rooms) -> None:
+    """Keep the prompt to what is prefilled within seconds: a single request finds nothing cached."""
+    most = cold_tokens((await rooms.engine.status()).read_cost)
+    await rooms.context.learn_cost()
+    if most is not None and most < rooms.context.budget().total_tokens:
+        rooms.context.fixed_tokens = most
 
 
 @asynccontextmanager
@@ -53,6 +73,8 @@ async def rooms_for(
         with errors.status("Starting the engine …"):
             model = await rooms.engine.start()
         if place is not None and model.family:
+            if prompt_tokens is None:
+                await _bound_cold_prompt(rooms)
             await rooms.context.rebuild([rooms.context.path_of(place.snapshot)])
             rooms.context.assume_resident()
         yield rooms

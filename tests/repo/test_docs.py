@@ -122,7 +122,8 @@ def _command_fault(text: str) -> str:
         if words[0] not in command.commands:
             return f"{name} has no command {words[0]}"
         command = command.commands[words.pop(0)]
-    known = {option for parameter in command.params for option in parameter.opts} | {"--help", "-h"}
+    options = (option for parameter in command.params for option in (*parameter.opts, *parameter.secondary_opts))
+    known = {*options, "--help", "-h"}
     unknown = [word for word in words if word.startswith("--") and word.split("=")[0] not in known]
     return f"{name} has no option {unknown[0]}" if unknown else ""
 
