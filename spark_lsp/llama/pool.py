@@ -21,6 +21,10 @@ one that serves until it is read."""
 MOST_RESIDENT_TAILS: Final = 2_048  # tokens of tails beside them
 MOST_IDLE_TAILS: Final = 1 / 16
 """The same for tails that nobody writes in, beside the newest of them, as a share of the prompt that is read."""
+MIN_FOREIGN_MS: Final = 1_000.0
+"""What foreign cells may cost a prompt before any of them are given up for it."""
+RETURNS: Final = 0.3
+"""Share of the documents and workspaces left behind that are taken to be returned to before their cells are needed."""
 _SHOWN: Final = 1 / 16  # of a trunk: all trunks share the few tokens that they begin with
 _WORTH_KEEPING: Final = 0.5  # share of a tail that must be of use for the tail to be taken over
 
@@ -70,6 +74,7 @@ class Pool:
         if self.context.pays_for_all:
             self._trim_replaced(common)
             self._shed_tails(int(MOST_IDLE_TAILS * len(run)))
+            self._shed_foreign(target, len(run) - len(self.context.mirrors[target]))
         return target
 
     def trunk(self, holder: object, run: TokenRun) -> int:
@@ -106,6 +111,27 @@ class Pool:
             held += self.context.cells.own(self.context.mirrors[tail].places)
             if number and held > most_tokens:
                 self.context.truncate(tail, 0)
+
+    def _shed_foreign(self, target: int, missing_tokens: int) -> None:
+        """Forget what nobody uses and a prompt does not share, where reading the prompt over it costs more than it is.
+
+        Each missing token is computed over each foreign cell. A cell that is forgotten has to be read again if its
+        document or workspace is returned to; trunks are on disk by then.
+        """
+        cost = self.context.rates.read_cost
+        cells = self.context.cells
+        foreign = cells.capacity - cells.free - len(self.context.mirrors[target])
+        over_foreign_ms = missing_tokens * cost.depth_ms / 1000  # for each foreign cell
+        if over_foreign_ms * foreign < MIN_FOREIGN_MS or over_foreign_ms <= RETURNS * cost.base_ms:
+            return
+        for tail in self._idle_tails():
+            if tail != target:
+                self.context.truncate(tail, 0)
+        for trunk in self.trunks():
+            own = self.context.cells.own(self.context.mirrors[trunk].places)
+            if trunk not in self._holders and own > len(self.context.mirrors[trunk]) * (1 - _SHOWN):
+                self.before_eviction(trunk)
+                self.context.truncate(trunk, 0)
 
     def _trim_replaced(self, shown: dict[int, int]) -> None:
         """Forget the end of a trunk that another is read in place of, beyond what a prompt shows of it.

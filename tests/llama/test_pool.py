@@ -1,6 +1,7 @@
 """Trunks and tails with the shipped model: what is shared, what is kept, what goes first, and trunks on disk."""
 
 import dataclasses
+import math
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,7 +10,7 @@ import msgspec
 import numpy as np
 import pytest
 
-from spark_lsp.engine.base import Control, Infill, Piece, PromptPart, Sampling, Usage
+from spark_lsp.engine.base import Control, Infill, Piece, PromptPart, ReadCost, Sampling, Usage
 from spark_lsp.errors import EngineFailed
 from spark_lsp.llama import pool as pool_module
 from spark_lsp.llama.bench import CROWDED_TOKENS, Bench
@@ -29,7 +30,10 @@ LAUNCH = EngineLaunch(model_path=str(long_context()), context_tokens=4096, threa
 
 
 @pytest.fixture
-def bench() -> Iterator[Bench]:
+def bench(monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
+    monkeypatch.setattr(
+        pool_module, "MIN_FOREIGN_MS", math.inf
+    )  # which cells stay must not hang on this machine's speed
     made = Bench(LAUNCH, TokenCache())
     made.load()
     yield made
@@ -235,6 +239,24 @@ def test_the_trunk_of_another_workspace_is_not_trimmed(bench: Bench, monkeypatch
     ask(bench, trunk(1, lines=30) + hole("x"))
     finish(generation, context)
     assert ask(bench, trunk(8, 9, lines=30) + hole("x")).cached_tokens == other.prompt_tokens
+
+
+@pytest.mark.parametrize(("depth_ms", "stays"), [(0.1, True), (2.0, False)])
+def test_foreign_cells_go_where_a_long_prompt_would_be_read_over_them(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, *, depth_ms: float, stays: bool
+) -> None:
+    context = context_of(bench)
+    monkeypatch.setattr(context, "pays_for_all", True)
+    monkeypatch.setattr(context.rates, "learn", lambda *_: None)
+    monkeypatch.setattr(context.rates, "read_cost", ReadCost(1.0, depth_ms))
+    monkeypatch.setattr(pool_module, "MIN_FOREIGN_MS", 100.0)
+    other = trunk(8, 9, lines=30)
+    told = read(bench, other)
+    ask(bench, trunk(1, 2, lines=30) + hole("x"))
+    again = ask(bench, other + hole("x"))
+    assert (again.cached_tokens >= told.prompt_tokens) == stays
+    ask(bench, other + hole("xy"))
+    assert context.cells.capacity - context.cells.free < again.prompt_tokens * (3 if stays else 1.1)
 
 
 class AlwaysLong(Payoff):
