@@ -85,7 +85,8 @@ async def streamed(window: Editor, at: types.Position, *, trigger_kind: int) -> 
 
 
 async def test_stream_sends_cumulative_partials_and_the_result_is_the_last(tmp_path: Path) -> None:
-    async with editor(WORKSPACE, tmp_path, (*SCRIPTED, "first, second, third")) as window:
+    sure = {"completion": {"minConfidence": 0.2}}  # nobody in the workspace knows the third name
+    async with editor(WORKSPACE, tmp_path, (*SCRIPTED, "first, second, third"), settings=sure) as window:
         await window.ready()
         result = await streamed(window, window.open("b.py", CALL), trigger_kind=2)
         texts = [value["items"][0]["insertText"] for value in window.partials]
