@@ -96,7 +96,16 @@ def script(path: Path, command: list[str], variables: dict[str, str]) -> Path:
     return path
 
 
+STUB = '    def __radd__(self, other: "Money") -> "Money":\n        """Add from the right."""\n'
+EASY_STUB = '    def __radd__(self, other: "Money") -> bool:\n'
+"""A head for which the embedded model writes a body that passes the checks; whether it is right is not asked here."""
+
+
 def write_ledger(folder: Path) -> Path:
-    """Copy the sample workspace, where the embedded model knows what to write."""
+    """Copy the sample workspace, with a method whose body the embedded model can write."""
     shutil.copytree(REPOSITORY / "samples" / "ledger", folder)
+    money = folder / "ledger" / "money.py"
+    text = money.read_text(encoding="utf-8")
+    assert STUB in text, "the sample has its stub"
+    money.write_text(text.replace(STUB, EASY_STUB), encoding="utf-8")
     return folder

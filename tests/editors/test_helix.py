@@ -54,7 +54,7 @@ def test_a_code_action_writes_a_body(helix: Any) -> None:
     before = path.read_text(encoding="utf-8")
     terminal.wait("the engine", lambda _screen: ask(terminal, " a", "Implement __radd__"), deadline_s=MODEL_DEADLINE_S)
     terminal.type("\r")
-    terminal.wait("a body", lambda screen: "return Money" in screen.partition("__radd__")[2].partition("def ")[0],
+    terminal.wait("a body", lambda screen: "return self" in screen.partition("__radd__")[2].partition("def ")[0],
                   deadline_s=MODEL_DEADLINE_S)  # fmt: skip
     terminal.type(":w\r")
     terminal.wait("the saved file", lambda _screen: path.read_text(encoding="utf-8") != before)
