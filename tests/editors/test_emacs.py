@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.editors import install
-from tests.editors.shop import REPOSITORY, SPARK, environment, stop_engine, write_ledger
+from tests.editors.shop import REPOSITORY, SPARK, environment, money_text, stop_engine, write_ledger
 
 pytestmark = [pytest.mark.editor, pytest.mark.model]
 
@@ -85,7 +85,7 @@ def test_eglot_applies_an_action(emacs: Any) -> None:
 
 def check_body(text: str) -> None:
     """The method has a body now, and the rest of the file is what it was."""
-    before = (REPOSITORY / "samples" / "ledger" / "ledger" / "money.py").read_text(encoding="utf-8")
+    before = money_text()
     compile(text, "money.py", "exec")
     assert text != before
     assert text.partition("def __radd__")[0] == before.partition("def __radd__")[0]

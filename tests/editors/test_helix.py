@@ -49,7 +49,7 @@ def helix(tmp_path: Path) -> Iterator[Any]:
 
 
 def test_a_code_action_writes_a_body(helix: Any) -> None:
-    terminal, work = helix("ledger/money.py:18:10")
+    terminal, work = helix("ledger/money.py:25:10")
     path = work / "ledger" / "money.py"
     before = path.read_text(encoding="utf-8")
     terminal.wait("the engine", lambda _screen: ask(terminal, " a", "Implement __radd__"), deadline_s=MODEL_DEADLINE_S)

@@ -173,7 +173,7 @@ def test_the_menu_shows_the_text_and_return_takes_it(kate: Callable[..., Kate], 
 def test_a_code_action_writes_a_body(kate: Callable[..., Kate], tmp_path: Path) -> None:
     file = write_ledger(tmp_path / "ledger") / "ledger" / "money.py"
     before = file.read_text(encoding="utf-8")
-    editor = kate(file, 18, 10)
+    editor = kate(file, 25, 10)
     editor.desktop.wait("the model", lambda: "spark-nano" in statuses(editor), deadline_s=MODEL_DEADLINE_S)
     editor.desktop.wait("a body", lambda: implement(editor), deadline_s=MODEL_DEADLINE_S)
     after = editor.saved()
