@@ -69,8 +69,15 @@ def write(folder: Path) -> Path:
 
 
 def environment(run: Path) -> dict[str, str]:
-    """Return the variables that keep a test's engine and statistics apart from the user's."""
-    return {"SPARK_LSP_RUNTIME_DIR": str(run), "SPARK_LSP_TELEMETRY_LOCAL": "false"}
+    """Return the variables that keep a test's engine and statistics apart from the user's, and the model talkative.
+
+    How sure the embedded model is decides nothing here: what is tested is the way from the key to the screen.
+    """
+    return {
+        "SPARK_LSP_RUNTIME_DIR": str(run),
+        "SPARK_LSP_TELEMETRY_LOCAL": "false",
+        "SPARK_LSP_COMPLETION_MIN_CONFIDENCE": "0",
+    }
 
 
 def engine_pid(run: Path) -> int:
