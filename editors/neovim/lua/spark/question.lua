@@ -3,6 +3,7 @@
 local M = {}
 
 --- Show a question with its choices once no text is being typed; Neovim's own handler shows it.
+---@async
 ---@param err? lsp.ResponseError
 ---@param params lsp.ShowMessageRequestParams
 ---@param ctx lsp.HandlerContext
