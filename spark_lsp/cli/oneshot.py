@@ -21,7 +21,7 @@ errors = Console(stderr=True)
 COLD_PREFILL_MS: Final = 4_000.0
 """What somebody at a terminal waits for the first token of a single request; ``--context-tokens`` asks for more."""
 MIN_COLD_TOKENS: Final = 1_024
-"""192 tokens around the cursor and some 800 of other files, however slow the machine is."""
+"""Some 300 tokens around the cursor and 700 of other files, however slow the machine is."""
 
 
 def settings_of(root: Path | None, model: str, max_lines: int | None = None) -> Settings:

@@ -18,7 +18,7 @@ PREFILL_SHARE = 0.8
 
 MAX_VOLATILE_TOKENS = 4096  # engine.md section 10: above some 700 the warm/cold ratio falls, above 4k it is gone
 TRUNK_PATIENCE_S = 300.0
-"""Longest background read of a trunk: it is read on half the cores, paused while the user types, and kept on disk."""
+"""Longest background prefill of a trunk: it pauses while the user types, and what was prefilled is kept on disk."""
 
 LEAST_MS = 1e-4  # for a token; no machine is faster, and what is less would overflow
 
@@ -54,8 +54,8 @@ class Split:
 WINDOW_FIRST = Split(384, 0.5, 0.17)
 """Some 20 lines before the cursor; with less no model writes what belongs there."""
 CONTEXT_FIRST = Split(768, 0.25, 0.08)
-"""192 and 64 tokens around the cursor and 512 of other files: measured on code newer than the model, these tokens of
-other files are worth more than as many of the current one (docs/decisions/context-layout.md)."""
+"""192 tokens before the cursor, 61 after it and 515 of other files: the sizes at which other files were measured to help
+(docs/decisions/context-layout.md). Whether a larger window would help as much was not measured."""
 
 
 @dataclass(frozen=True, slots=True)
