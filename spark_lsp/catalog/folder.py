@@ -84,12 +84,21 @@ def unregister(name: str) -> bool:
 
 
 def _write(known: dict[str, Path]) -> None:
+    write_list(_LIST, {name: str(path) for name, path in known.items()})
+
+
+def write_list(file_name: str, content: object) -> None:
+    """Write a list of the models folder whole, as JSON that a person can read.
+
+    Raises:
+        SettingsError: it cannot be written.
+    """
     folder = models_folder()
-    told = msgspec.json.format(msgspec.json.encode({name: str(path) for name, path in known.items()}), indent=2)
+    text = msgspec.json.format(msgspec.json.encode(content), indent=2)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        fresh = folder / f"{_LIST}.{os.getpid()}"
-        fresh.write_bytes(told + b"\n")
-        fresh.replace(folder / _LIST)
+        fresh = folder / f"{file_name}.{os.getpid()}"
+        fresh.write_bytes(text + b"\n")
+        fresh.replace(folder / file_name)
     except OSError as error:
         raise SettingsError(f"The list of your models in {folder} cannot be written: {error.strerror}.") from error

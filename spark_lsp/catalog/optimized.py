@@ -4,14 +4,12 @@ Reads and writes one list in the models folder. An original stays where it is; a
 whose file is gone, counts for nothing.
 """
 
-import os
 from pathlib import Path
 from typing import Final
 
 import msgspec
 
-from spark_lsp.catalog.folder import models_folder
-from spark_lsp.errors import SettingsError
+from spark_lsp.catalog.folder import models_folder, write_list
 
 _LIST: Final = "optimized.json"
 
@@ -62,7 +60,7 @@ def remember(original: Path, record: Optimized) -> None:
     Raises:
         SettingsError: the list cannot be written.
     """
-    _write({**_read(), _key(original): record})
+    write_list(_LIST, {**_read(), _key(original): record})
 
 
 def forget(original: Path) -> Path | None:
@@ -75,7 +73,7 @@ def forget(original: Path) -> Path | None:
     record = records.pop(_key(original), None)
     if record is None:
         return None
-    _write(records)
+    write_list(_LIST, records)
     path = models_folder() / record.file
     path.unlink(missing_ok=True)
     return path
@@ -91,15 +89,3 @@ def _read() -> dict[str, Optimized]:
         return msgspec.json.decode((models_folder() / _LIST).read_bytes(), type=dict[str, Optimized])
     except (OSError, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return {}
-
-
-def _write(records: dict[str, Optimized]) -> None:
-    folder = models_folder()
-    text = msgspec.json.format(msgspec.json.encode(records), indent=2)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        fresh = folder / f"{_LIST}.{os.getpid()}"
-        fresh.write_bytes(text + b"\n")
-        fresh.replace(folder / _LIST)
-    except OSError as error:
-        raise SettingsError(f"The list of optimized models in {folder} cannot be written: {error.strerror}.") from error

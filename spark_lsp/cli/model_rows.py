@@ -1,5 +1,6 @@
 """What ``spark-lsp models`` writes about one model: a row of JSON, or lines of label and value."""
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -172,3 +173,8 @@ def count_text(number: int) -> str:
 def bytes_text(size_bytes: int) -> str:
     """Write a size."""
     return f"{size_bytes / 1e9:,.1f} GB" if size_bytes >= 1e9 else f"{size_bytes / 1e6:,.1f} MB"
+
+
+def print_json(value: Any) -> None:
+    """Print JSON for a machine, indented for a person who looks."""
+    sys.stdout.buffer.write(msgspec.json.format(msgspec.json.encode(value), indent=2) + b"\n")

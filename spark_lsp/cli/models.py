@@ -37,6 +37,7 @@ from spark_lsp.cli.model_rows import (
     lines_of_file,
     lines_of_row,
     own_row,
+    print_json,
     row,
     short,
     size_of,
@@ -59,7 +60,7 @@ def list_models(*, json: _Json = False) -> None:
     own, serves, reason = registered(), *_serving()
     if json:
         rows = [row(model) for model in MODELS] + [own_row(name, path) for name, path in own.items()]
-        _print_json([{**each, "serves": each["path"] == str(serves)} for each in rows])
+        print_json([{**each, "serves": each["path"] == str(serves)} for each in rows])
         return
     table = Table(
         Column("name", no_wrap=True),
@@ -97,7 +98,7 @@ def show(name_or_path: _Model = "", *, json: _Json = False) -> None:
     known = known_model(name_or_path)
     if known and known.file and not known.path:
         if json:
-            _print_json({**row(known), "serves": False})
+            print_json({**row(known), "serves": False})
             return
         _print_pairs(lines_of_row(known))
         return
@@ -106,7 +107,7 @@ def show(name_or_path: _Model = "", *, json: _Json = False) -> None:
     original = original_of(name_or_path)
     known = next((model for model in MODELS if model.path == original), None)
     if json:
-        _print_json(described(info, known))
+        print_json(described(info, known))
         return
     note = optimized_note(original) if path != original else ""
     _print_pairs([*lines_of_file(info, known), *([("optimized", note)] if note else [])])
@@ -117,7 +118,7 @@ def path(name_or_path: _Model = "", *, json: _Json = False) -> None:
     """Print the path of a model's file; without a name, of the model that serves."""
     found = resolve_model(name_or_path) if name_or_path else model_path(_settings())
     if json:
-        _print_json({"path": str(found)})
+        print_json({"path": str(found)})
     else:
         sys.stdout.write(f"{found}\n")
 
@@ -146,7 +147,7 @@ def pull_model(
         sys.stderr.write("Stopped. What has arrived is kept: the same command continues.\n")
         raise
     if json:
-        _print_json({"name": name, **msgspec.to_builtins(pulled, enc_hook=str)})
+        print_json({"name": name, **msgspec.to_builtins(pulled, enc_hook=str)})
         return
     if pulled.was_there:
         sys.stdout.write(f"{name} is here already: {pulled.path}\n")
@@ -173,7 +174,7 @@ def remove_model(name: _Name, *, json: _Json = False) -> None:
         forget(original_of(name))
         removed, deleted = remove(_known(name)), True
     if json:
-        _print_json({"name": name, "path": str(removed) if removed else None, "deleted": deleted})
+        print_json({"name": name, "path": str(removed) if removed else None, "deleted": deleted})
     else:
         sys.stdout.write(f"Deleted {removed}.\n" if deleted else f"Forgot {name}; its file is where it was.\n")
 
@@ -192,7 +193,7 @@ def add_model(
     register(name, place)
     info = describe_model(place)
     if json:
-        _print_json({"name": name, **described(info, None)})
+        print_json({"name": name, **described(info, None)})
         return
     family = (
         f"family {info.family}" if info.family else "no fill-in-the-middle tokens that are known: it cannot complete"
@@ -212,7 +213,7 @@ def recommend_model(*, json: _Json = False) -> None:
     found = fits(MODELS, machine)
     chosen = recommend(found, machine)
     if json:
-        _print_json(_recommended(machine, found, chosen))
+        print_json(_recommended(machine, found, chosen))
     else:
         _print_recommended(machine, found, chosen)
 
@@ -343,7 +344,3 @@ def _rate(tokens_per_s: float) -> str:
 
 def _ms(duration_ms: float) -> str:
     return f"{duration_ms / 1000:,.1f} s" if duration_ms >= 1000 else f"{duration_ms:.0f} ms"
-
-
-def _print_json(value: Any) -> None:
-    sys.stdout.buffer.write(msgspec.json.format(msgspec.json.encode(value), indent=2) + b"\n")

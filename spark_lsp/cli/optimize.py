@@ -6,7 +6,7 @@ Prints what was measured and why a file was kept or not. Never changes or delete
 import shutil
 import sys
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
 import msgspec
 import typer
@@ -16,7 +16,7 @@ from rich.table import Column, Table
 from spark_lsp.catalog.catalog import known_model, original_of
 from spark_lsp.catalog.folder import models_folder
 from spark_lsp.catalog.optimized import Optimized, forget, record_of, remember, target_for
-from spark_lsp.cli.model_rows import bytes_text
+from spark_lsp.cli.model_rows import bytes_text, print_json
 from spark_lsp.engine.requantize import requantize_model
 from spark_lsp.errors import ModelMissing
 from spark_lsp.llama.wire import Measured, Requantized
@@ -60,7 +60,7 @@ def optimize_model(
     if result.kept:
         remember(original, _record(name, original, result))
     if json:
-        _print_json({"name": name, "kept": result.kept or None, "measured": msgspec.to_builtins(result.measured)})
+        print_json({"name": name, "kept": result.kept or None, "measured": msgspec.to_builtins(result.measured)})
     else:
         _print(name, result)
 
@@ -74,7 +74,7 @@ def check_text() -> str:
 def _undo(name: str, original: Path, *, json: bool) -> None:
     removed = forget(original)
     if json:
-        _print_json({"name": name, "removed": str(removed) if removed else None})
+        print_json({"name": name, "removed": str(removed) if removed else None})
     elif removed:
         sys.stdout.write(f"Deleted {removed}; {name} is {original} again.\n")
     else:
@@ -117,10 +117,6 @@ def _row(measured: Measured) -> tuple[str, ...]:
         f"{measured.loss:+.2%}",
         f"{measured.same:.1%}",
     )
-
-
-def _print_json(value: Any) -> None:
-    sys.stdout.buffer.write(msgspec.json.format(msgspec.json.encode(value), indent=2) + b"\n")
 
 
 def optimized_note(original: Path) -> str:

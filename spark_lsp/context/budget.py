@@ -54,7 +54,7 @@ class Split:
 WINDOW_FIRST = Split(384, 0.5, 0.17)
 """Some 20 lines before the cursor; with less no model writes what belongs there."""
 CONTEXT_FIRST = Split(768, 0.25, 0.08)
-"""192 tokens before the cursor, 61 after it and 515 of other files: the sizes at which other files were measured to help
+"""192 tokens before the cursor, 61 after it and 515 of other files: sizes at which other files were measured to help
 (docs/decisions/context-layout.md). Whether a larger window would help as much was not measured."""
 
 
