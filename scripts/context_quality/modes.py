@@ -55,7 +55,7 @@ async def with_trunk(case: Case, family: FimFamily) -> list[Segment]:
 async def product(case: Case, family: FimFamily) -> list[Segment]:
     """Show what the product's own packer shows to a real model."""
     segments = await packer(case, family, style=RICH)
-    _CHOSEN[case.hole.package] = [each for each in segments if each.kind != "opening"]
+    _CHOSEN[case.hole.package] = [each for each in segments if each.kind != "imports"]
     return segments
 
 
@@ -109,7 +109,7 @@ def _windows(case: Case) -> dict[str, list[tuple[Segment, set[str]]]]:
             for first in range(0, max(1, len(lines) - WINDOW_STEP), WINDOW_STEP):
                 text = "\n".join(lines[first : first + WINDOW_LINES])
                 last = min(len(lines), first + WINDOW_LINES)
-                segment = Segment(path, text, "recent", "alike", start_line=first + 1, end_line=last)
+                segment = Segment(path, text, "recent", "similar lines", start_line=first + 1, end_line=last)
                 _KEPT[key].append((segment, set(_WORD.findall(text))))
         found[path] = _KEPT[key]
     return found

@@ -21,11 +21,11 @@ def in_repository(case: Case, family: FimFamily, order: Order, segments: Sequenc
         family,
         order,
         repository=case.hole.package if segments else "",
-        blocks=[block_of(each) for each in segments if each.kind != "opening"],
+        blocks=[block_of(each) for each in segments if each.kind != "imports"],
         current_path=case.hole.path,
         prefix=case.prefix,
         suffix=case.suffix,
-        opening="".join(each.text for each in segments if each.kind == "opening"),
+        opening="".join(each.text for each in segments if each.kind == "imports"),
     )
 
 

@@ -36,7 +36,7 @@ def lines_alike(view: IndexView, snapshot: Snapshot, path: str, offset: int, mos
         text = "\n".join(lines[first:last])
         if text.strip():
             reason = "goes on from lines like those before the cursor"
-            found.append(Segment(each.path, text, "alike", reason, _score(share), False, first + 1, last))
+            found.append(Segment(each.path, text, "similar", reason, _score(share), False, first + 1, last))
     return sorted(found, key=lambda segment: -segment.score)[:most]
 
 

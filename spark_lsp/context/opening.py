@@ -39,7 +39,7 @@ async def opening_of(cursor: Cursor, window: Span, counter: TokenCounter, most_t
             lines = cursor.snapshot.lines
             first, last = lines.line_of(kept[0].start) + 1, lines.line_of(kept[-1].end) + 1
             reason = "imports of the workspace above the window"
-            return Segment(cursor.path, shown, "opening", reason, start_line=first, end_line=last, tokens=tokens)
+            return Segment(cursor.path, shown, "imports", reason, start_line=first, end_line=last, tokens=tokens)
         kept.remove(max(kept, key=lambda span: span.end - span.start))
     return None
 

@@ -173,7 +173,7 @@ async def _alike(
     pieces: Sequence[Candidate], budget_tokens: int, counter: TokenCounter, family: FimFamily
 ) -> list[Segment]:
     """Take the lines that are most like those at the cursor while they fit; the best come last, next to the window."""
-    best = sorted((piece.segment for piece in pieces if piece.segment.kind == "alike"), key=lambda each: -each.score)
+    best = sorted((piece.segment for piece in pieces if piece.segment.kind == "similar"), key=lambda each: -each.score)
     taken: list[Segment] = []
     for segment in await count_segments(best, counter, family):
         if segment.tokens <= budget_tokens:
@@ -187,7 +187,7 @@ def _not_in(pieces: Sequence[Candidate], shown: Sequence[Segment]) -> list[Candi
     return [
         piece
         for piece in pieces
-        if piece.segment.kind != "alike"
+        if piece.segment.kind != "similar"
         and not any(each.path == piece.segment.path and piece.segment.text in each.text for each in shown)
     ]
 
@@ -236,7 +236,7 @@ class _Shown:
         texts = self._texts.get(segment.path)
         if texts is not None and any(segment.text in text for text in texts):
             return True
-        return segment.kind != "alike" and _similarity(segment, self._near) > SIMILAR_TO_WINDOW
+        return segment.kind != "similar" and _similarity(segment, self._near) > SIMILAR_TO_WINDOW
 
 
 def _similarity(segment: Segment, near: set[str]) -> float:

@@ -8,7 +8,7 @@ from typing import Any, Final
 from spark_lsp.context.pack import Packed
 from spark_lsp.context.segment import Segment
 
-_KINDS: Final = {"alike": "file", "opening": "header"}
+_KINDS: Final = {"similar": "file", "imports": "header"}
 """Kinds of segment that the contract's closed list has another word for; ``part`` names them as they are."""
 
 

@@ -6,7 +6,7 @@ from typing import Literal
 from spark_lsp.text.document import LineTable
 from spark_lsp.text.edit import Span
 
-Kind = Literal["file", "definition", "signature", "recent", "alike", "opening", "prefix", "suffix", "header"]
+Kind = Literal["file", "definition", "signature", "recent", "similar", "imports", "prefix", "suffix", "header"]
 
 
 @dataclass(frozen=True, slots=True)

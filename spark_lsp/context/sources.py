@@ -111,7 +111,7 @@ def alike(cursor: Cursor) -> list[Segment]:
 SOURCES: tuple[tuple[str, Source], ...] = (
     ("ranked_definitions", ranked_definitions),
     ("recent_edits", recent_edits),
-    ("alike", alike),
+    ("similar", alike),
 )
 
 

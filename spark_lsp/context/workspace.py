@@ -40,7 +40,7 @@ GROWTH = 2.0
 the tail behind it are read again, and a key that is typed meanwhile would wait for that."""
 LOOK_AGAIN_S = 0.5  # how often it is looked whether the user rests, while more of a trunk is resident than is shown
 STARTS = 8  # files lately looked at whose surroundings come first in a trunk
-TAIL_KINDS = frozenset({"definition", "recent", "alike"})
+TAIL_KINDS = frozenset({"definition", "recent", "similar"})
 
 
 class WorkspaceContext:

@@ -69,7 +69,7 @@ async def test_small_budget_prefers_signatures(tmp_path: Path) -> None:
 
 async def test_without_a_trunk_the_tail_holds_what_the_cursor_needs(tmp_path: Path) -> None:
     packed = await packed_for(SHOP, tmp_path, trunk=False)
-    shown = "\n".join(segment.text for segment in packed.segments if segment.kind in {"definition", "alike"})
+    shown = "\n".join(segment.text for segment in packed.segments if segment.kind in {"definition", "similar"})
     assert "def add(self, item, count)" in shown
     assert "class Cart" in shown
 

@@ -42,7 +42,7 @@ async def _packed(folder: Path, tokens: int = 700, *, trunk: bool = False) -> Pa
 async def test_lines_that_go_on_from_code_like_this_come_right_before_the_window(tmp_path: Path) -> None:
     packed = await _packed(tmp_path)
     kinds = [segment.kind for segment in packed.segments]
-    assert kinds[-4:] == ["alike", "opening", "prefix", "suffix"]
+    assert kinds[-4:] == ["similar", "imports", "prefix", "suffix"]
     alike = packed.segments[-4]
     assert alike.path == "shop/sending.py"
     assert "close_ledger(stage)" in alike.text, "what follows is why it is shown"
@@ -50,7 +50,7 @@ async def test_lines_that_go_on_from_code_like_this_come_right_before_the_window
 
 async def test_imports_of_the_workspace_above_the_window_are_shown_and_others_not(tmp_path: Path) -> None:
     packed = await _packed(tmp_path)
-    opening = next(segment for segment in packed.segments if segment.kind == "opening")
+    opening = next(segment for segment in packed.segments if segment.kind == "imports")
     assert opening.text == "from shop.bus import emit_change, notify_listeners, remember_outcome\n\n"
     assert opening.start_line == 2
     assert "import os" not in packed.text
@@ -60,7 +60,7 @@ async def test_imports_that_the_window_shows_are_shown_once(tmp_path: Path) -> N
     packed = await _packed(tmp_path, tokens=4000)
     prefix = next(segment for segment in packed.segments if segment.kind == "prefix")
     assert "from shop.bus import emit_change" in prefix.text
-    assert all(segment.kind != "opening" for segment in packed.segments)
+    assert all(segment.kind != "imports" for segment in packed.segments)
 
 
 @pytest.mark.parametrize("tokens", [200, 300, 500, 900])
