@@ -18,6 +18,7 @@ from spark_lsp.engine.base import Chunk, Control, EngineStatus, Infill, ModelInf
 from spark_lsp.engine.link import Link, connect
 from spark_lsp.engine.parts import clean
 from spark_lsp.engine.process import describe_model, end, last_log_line, list_engines, query, spawn, stop_engines
+from spark_lsp.engine.starting import joined
 from spark_lsp.engine.watch import Patience
 from spark_lsp.errors import EngineFailed, EngineProtocolError, EngineStarting, SparkError
 from spark_lsp.llama import wire
@@ -57,7 +58,7 @@ class LocalEngine:
         known = self.model
         if known is not None:
             return known
-        return await asyncio.shield(self._begin())
+        return await joined(self._begin())
 
     @property
     def model(self) -> ModelInfo | None:

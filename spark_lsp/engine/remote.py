@@ -21,6 +21,7 @@ from spark_lsp.engine.remote_prompt import CHAT_TEMPLATE, END, MESSAGE, estimate
 from spark_lsp.engine.remote_request import body_of
 from spark_lsp.engine.remote_setup import RemoteLaunch, check_consent, family_of, health_notes, key_of
 from spark_lsp.engine.remote_stream import AnswerReader, next_item
+from spark_lsp.engine.starting import joined
 from spark_lsp.errors import EngineFailed, EngineStarting, ModelNoFim, SettingsError, SparkError
 from spark_lsp.trace import bug
 
@@ -65,7 +66,7 @@ class RemoteEngine:
     async def start(self) -> ModelInfo:
         """Check settings and consent, find an endpoint that answers, describe its model."""
         known = self.model
-        return known if known is not None else await asyncio.shield(self._begin())
+        return known if known is not None else await joined(self._begin())
 
     @property
     def model(self) -> ModelInfo | None:

@@ -4,7 +4,10 @@ Positions outside the document are clamped as the specification says; they never
 """
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 from lsprotocol import types
 
@@ -12,6 +15,12 @@ from spark_lsp.text.document import LineTable, Snapshot
 from spark_lsp.text.edit import Edit, Span, apply_edits
 
 Encoding = types.PositionEncodingKind | str
+
+
+def path_of(uri: str) -> Path | None:
+    """Return the path of a ``file:`` URI, or None for any other."""
+    parts = urlsplit(uri)
+    return Path(url2pathname(parts.path)) if parts.scheme == "file" else None
 
 
 def to_offset(text: str, lines: LineTable, position: types.Position, encoding: Encoding) -> int:

@@ -4,8 +4,8 @@ from lsprotocol import types
 
 from spark_lsp.completion.gate import LARGEST_DOCUMENT_CHARACTERS
 from spark_lsp.completion.hole import Hole
-from spark_lsp.server.convert import changed, to_offset
-from spark_lsp.server.session import Session, path_of
+from spark_lsp.server.convert import changed, path_of, to_offset
+from spark_lsp.server.session import Session
 from spark_lsp.text.document import Snapshot
 from spark_lsp.text.edit import Span
 from spark_lsp.text.language import language_of_path

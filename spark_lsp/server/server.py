@@ -14,11 +14,12 @@ from spark_lsp import __version__
 from spark_lsp.server import code_actions, documents, feedback, information, inline_completion, settings
 from spark_lsp.server.client import Client
 from spark_lsp.server.commands import COMMANDS
+from spark_lsp.server.convert import path_of
 from spark_lsp.server.guard import as_dict, guarded
 from spark_lsp.server.offers import ModelChoice, OfferTimes
 from spark_lsp.server.protocol import SparkProtocol, plain_converter
 from spark_lsp.server.rooms import OpenRooms
-from spark_lsp.server.session import Session, path_of
+from spark_lsp.server.session import Session
 from spark_lsp.server.watching import watch_files
 
 _log = logging.getLogger("spark_lsp.server")
@@ -72,8 +73,7 @@ def _register_life(server: SparkServer, session: Session) -> None:
         chosen, messages = settings.read_settings(session.root, editor, initialization)
         for message in messages:
             session.client.show(f"Spark: {message}")
-        if session.rooms is None or chosen != session.settings:
-            await session.open(chosen)
+        await session.configure(chosen)
 
     @server.feature(types.SHUTDOWN)
     def shutdown(_params: Any) -> None:

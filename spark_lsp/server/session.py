@@ -9,8 +9,6 @@ import logging
 from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
-from urllib.request import url2pathname
 
 from lsprotocol import types
 
@@ -62,6 +60,7 @@ class Session:
         self.offers = Offers(self, choice, times or OfferTimes())
         self._oversized: set[str] = set()
         self._opened = asyncio.Event()
+        self._opening = asyncio.Lock()
         self._tasks: set[asyncio.Task[Any]] = set()
         self._changes = Changes(self._take_changes)
         self._reindex: dict[str, asyncio.TimerHandle] = {}
@@ -123,13 +122,25 @@ class Session:
         self._tasks.add(task)
         task.add_done_callback(self._ended)
 
+    async def configure(self, settings: Settings) -> None:
+        """Open the workspace with these settings, unless it is open with the same ones.
+
+        Clients send their settings and ``initialized`` at once, so two of these calls may overlap.
+        """
+        async with self._opening:
+            if self.rooms is None or settings != self.settings:
+                await self._open(settings)
+
     async def open(self, settings: Settings) -> None:
-        """Open the workspace with these settings, or open it anew where they change its model or its files."""
+        """Open the workspace anew: the model or the files may be others now."""
+        async with self._opening:
+            await self._open(settings)
+
+    async def _open(self, settings: Settings) -> None:
         self.settings = settings
         previous = self.rooms
         try:
             await self.offers.prepare(settings)
-            previous = self.rooms
             self.rooms = self._open_rooms(self.root, settings, previous, log=self.log)
             self.problem = None
             if self.rooms.problem:
@@ -144,7 +155,7 @@ class Session:
             await previous.close()
             if previous.index and (self.rooms is None or self.rooms.index is not previous.index):
                 await asyncio.to_thread(previous.index.close)
-        if self.rooms and (previous is None or previous.index is not self.rooms.index):
+        if self.rooms and self.rooms.index and not self.rooms.index.is_whole:  # closing may have stopped its refresh
             self.spawn(self._index(), "index")
         self.spawn(self._start_engine(), "engine")
         self._opened.set()
@@ -289,15 +300,21 @@ class Session:
             self.problem = None
             self.tell_status()
             await self._rebuild_trunk()
-        except ConsentNeeded as error:
-            self.problem = error
-            self.spawn(self._ask_consent(error), "consent")
         except SparkError as error:
-            self.problem = error
-            self.client.show_error(error)
+            if self.rooms is rooms:  # else it is of an engine that was left meanwhile
+                self._report_start(error)
         finally:
             self.starting = False
             self.tell_status()
+        if self.rooms is not rooms:
+            await self._start_engine()
+
+    def _report_start(self, error: SparkError) -> None:
+        self.problem = error
+        if isinstance(error, ConsentNeeded):
+            self.spawn(self._ask_consent(error), "consent")
+        else:
+            self.client.show_error(error)
 
     async def _ask_consent(self, error: ConsentNeeded) -> None:
         """Ask once in this session whether code may go to a remote host; nothing goes there without a yes."""
@@ -386,9 +403,3 @@ class Session:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()):
             _log.error("background work %s failed", task.get_name(), exc_info=error)
-
-
-def path_of(uri: str) -> Path | None:
-    """Return the path of a ``file:`` URI, or None for any other."""
-    parts = urlsplit(uri)
-    return Path(url2pathname(parts.path)) if parts.scheme == "file" else None

@@ -10,8 +10,16 @@ from typing import Any
 import pytest
 
 from tests.editors import extension, install, shop
+from tests.editors.scripted import scripted_endpoint
 
 FAKE_SERVER = Path(__file__).parent / "fixtures" / "fake_server.py"
+
+
+@pytest.fixture
+def scripted_answers() -> Iterator[dict[str, str]]:
+    """Variables of a server whose model is an endpoint that answers as ``tests.editors.scripted`` says."""
+    with scripted_endpoint() as variables:
+        yield variables
 
 
 @pytest.fixture(scope="session", params=["0.11", "0.12"])

@@ -85,14 +85,25 @@ class Neovim:
         return self.api.exec_lua(code, *arguments)
 
     def wait(self, what: str, state: Callable[[], Any], *, deadline_s: float = DEADLINE_S) -> Any:
-        """Look until ``state`` is true; fail with everything there is to see."""
+        """Look until ``state`` is true; fail with everything there is to see.
+
+        Neovim answers nothing while it waits for a key, as behind a message of several lines, so it is asked for that
+        first.
+        """
         end = time.monotonic() + deadline_s
-        while not (value := state()):
+        while (is_blocked := self.is_blocked()) or not (value := state()):
             if time.monotonic() > end:
+                if is_blocked:
+                    self.type("<C-c>")
                 seen = self.describe() if hasattr(self, "api") else ""
-                raise AssertionError(f"waited {deadline_s:.0f} s for {what}\n{seen}")
+                blocked = ", but Neovim waits for a key" if is_blocked else ""
+                raise AssertionError(f"waited {deadline_s:.0f} s for {what}{blocked}\n{seen}")
             time.sleep(POLL_S)
         return value
+
+    def is_blocked(self) -> bool:
+        """Whether the editor waits for a key."""
+        return hasattr(self, "api") and self.api.api.get_mode()["blocking"]
 
     def describe(self) -> str:
         messages = self.api.command_output("messages")

@@ -1,4 +1,4 @@
-"""Helix in a terminal with the real server: no ghost text there, but code actions."""
+"""Helix in a terminal with the real server and scripted answers: no ghost text there, but code actions."""
 
 import re
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ MODEL_DEADLINE_S = 90.0
 
 
 @pytest.fixture
-def helix(tmp_path: Path) -> Iterator[Any]:
+def helix(tmp_path: Path, scripted_answers: dict[str, str]) -> Iterator[Any]:
     """Open a file of the sample workspace with the configuration that users copy."""
     if reason := install.missing("debian"):
         pytest.skip(reason)
@@ -25,7 +25,7 @@ def helix(tmp_path: Path) -> Iterator[Any]:
 
     root = install.DEBIAN_ROOT / "usr"
     text = CONFIGURATION.read_text(encoding="utf-8")
-    server = script(tmp_path / "spark-lsp", SPARK, environment(tmp_path / "run"))
+    server = script(tmp_path / "spark-lsp", SPARK, environment(tmp_path / "run") | scripted_answers)
     text = text.replace('command = "spark-lsp"', f'command = "{server}"')
     folder = tmp_path / "config" / "helix"
     folder.mkdir(parents=True)
@@ -49,7 +49,7 @@ def helix(tmp_path: Path) -> Iterator[Any]:
 
 
 def test_a_code_action_writes_a_body(helix: Any) -> None:
-    terminal, work = helix("ledger/money.py:25:10")
+    terminal, work = helix("ledger/money.py:18:10")
     path = work / "ledger" / "money.py"
     before = path.read_text(encoding="utf-8")
     terminal.wait("the engine", lambda _screen: ask(terminal, " a", "Implement __radd__"), deadline_s=MODEL_DEADLINE_S)

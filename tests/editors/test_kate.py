@@ -9,7 +9,7 @@ import shutil
 import subprocess
 import sys
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ import pytest
 
 from tests.editors import install
 from tests.editors.shop import REPOSITORY, SPARK, environment, script, stop_engine, write, write_ledger
+from tests.engine.endpoint import MODEL as ENDPOINT_MODEL
 
 pytestmark = [pytest.mark.editor, pytest.mark.model]
 
@@ -86,12 +87,11 @@ def kate(tmp_path: Path) -> Iterator[Callable[..., Kate]]:
     desktop = Desktop(REPOSITORY / "artifacts" / "kate")
     log, home = tmp_path / "said.jsonl", tmp_path / "home"
     command = [sys.executable, str(RECORDER), str(log), *SPARK]
-    # However unsure the model is: that a text is shown matters here, not which.
-    variables = {**environment(tmp_path / "run"), "SPARK_LSP_COMPLETION_MIN_CONFIDENCE": "0"}
-    server = script(tmp_path / "spark-lsp", command, variables)
+    variables = environment(tmp_path / "run")
     opened: list[Kate] = []
 
-    def open_file(file: Path, line: int, column: int) -> Kate:
+    def open_file(file: Path, line: int, column: int, answers: Mapping[str, str] | None = None) -> Kate:
+        server = script(tmp_path / "spark-lsp", command, {**variables, **(answers or {})})
         _configure(home, server)
         place = ["--line", str(line), "--column", str(column), str(file)]
         program = ["dbus-run-session", "--", *install.kate_command(), "--new", *place]
@@ -170,15 +170,17 @@ def test_the_menu_shows_the_text_and_return_takes_it(kate: Callable[..., Kate], 
     assert editor.saved().removesuffix("\n") == typed + taken
 
 
-def test_a_code_action_writes_a_body(kate: Callable[..., Kate], tmp_path: Path) -> None:
+def test_a_code_action_writes_a_body(
+    kate: Callable[..., Kate], scripted_answers: dict[str, str], tmp_path: Path
+) -> None:
     file = write_ledger(tmp_path / "ledger") / "ledger" / "money.py"
     before = file.read_text(encoding="utf-8")
-    editor = kate(file, 25, 10)
-    editor.desktop.wait("the model", lambda: "spark-nano" in statuses(editor), deadline_s=MODEL_DEADLINE_S)
+    editor = kate(file, 18, 10, scripted_answers)
+    editor.desktop.wait("the model", lambda: ENDPOINT_MODEL in statuses(editor), deadline_s=MODEL_DEADLINE_S)
     editor.desktop.wait("a body", lambda: implement(editor), deadline_s=MODEL_DEADLINE_S)
     after = editor.saved()
     compile(after, "money.py", "exec")
-    assert after != before
+    assert "        return self + other\n" in after
     assert after.partition("def __str__")[2] == before.partition("def __str__")[2]
 
 

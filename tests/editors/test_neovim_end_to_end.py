@@ -1,4 +1,8 @@
-"""The whole way in a real Neovim: keys, server, engine, the embedded model, ghost text, acceptance."""
+"""The whole way in a real Neovim: keys, server, engine, the embedded model, ghost text, acceptance.
+
+Only the body that a code action writes comes from a scripted endpoint: the embedded model writes one that passes the
+checks now and then.
+"""
 
 import os
 import signal
@@ -32,7 +36,12 @@ def test_a_real_model_writes_and_tab_accepts(start_neovim: Callable[..., Any], s
     editor = start_neovim([*SPARK, "serve", "--stdio"])
     editor.open(shop / "shop" / "invoice.py")
     editor.type("G")
-    assert "shop/models.py" in {segment["path"] for segment in context_at_cursor(editor)["segments"]}
+    # The engine may be up before the index is.
+    editor.wait(
+        "another file in the context",
+        lambda: "shop/models.py" in {segment["path"] for segment in context_at_cursor(editor)["segments"]},
+        deadline_s=60,
+    )
 
     editor.type("oresult = ")
     shown = editor.wait("ghost text by the model", editor.settled_ghost, deadline_s=60)
@@ -55,7 +64,11 @@ def ledger(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     stop_engine(tmp_path / "run")
 
 
-def test_a_code_action_writes_a_body(start_neovim: Callable[..., Any], ledger: Path) -> None:
+def test_a_code_action_writes_a_body(
+    start_neovim: Callable[..., Any], ledger: Path, scripted_answers: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in scripted_answers.items():
+        monkeypatch.setenv(name, value)
     editor = start_neovim([*SPARK, "serve", "--stdio"])
     editor.open(ledger / "ledger" / "money.py")
     context_at_cursor(editor)
@@ -69,6 +82,7 @@ def test_a_code_action_writes_a_body(start_neovim: Callable[..., Any], ledger: P
     """)
     editor.wait("a body", lambda: editor.text() != before, deadline_s=120)
     compile(editor.text(), "money.py", "exec")
+    assert "        return self + other\n" in editor.text()
     assert editor.text().partition("def __str__")[2] == before.partition("def __str__")[2]
 
 

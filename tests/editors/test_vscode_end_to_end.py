@@ -43,6 +43,18 @@ def vscode(open_vscode: Callable[..., Any], tmp_path: Path) -> Iterator[Any]:
     stop_engine(tmp_path / "run")
 
 
+@pytest.fixture
+def scripted_vscode(open_vscode: Callable[..., Any], scripted_answers: dict[str, str], tmp_path: Path) -> Iterator[Any]:
+    """The same window, with scripted answers: the embedded model writes a body that passes the checks now and then."""
+    ledger = write_ledger(tmp_path / "ledger")
+    variables = environment(tmp_path / "run") | scripted_answers
+    window = open_vscode(ledger, SPARK, variables=variables, settings=SETTINGS)
+    window.wait_status("Ready", deadline_s=MODEL_DEADLINE_S)
+    yield window
+    window.close()
+    stop_engine(tmp_path / "run")
+
+
 def cut(vscode: Any, name: str, line_start: str, rest: str) -> tuple[str, str]:
     """Open a file at the place where a line's rest was taken away; return the text before and after the cursor."""
     path = vscode.workspace / name
@@ -95,7 +107,8 @@ def test_a_word_is_accepted_and_the_rest_stays(vscode: Any) -> None:
     vscode.wait("all of it", lambda: vscode.text(MONEY).startswith(start + shown.split("\n")[0]))
 
 
-def test_a_code_action_writes_a_body(vscode: Any) -> None:
+def test_a_code_action_writes_a_body(scripted_vscode: Any) -> None:
+    vscode = scripted_vscode
     vscode.open(MONEY)
     before = vscode.text(MONEY)
     vscode.go_to(before[: before.index("def __radd__")].count("\n") + 1, 10)
@@ -108,6 +121,7 @@ def test_a_code_action_writes_a_body(vscode: Any) -> None:
     vscode.picture("code-action-done")
     after = vscode.text(MONEY)
     compile(after, MONEY, "exec")
+    assert "        return self + other\n" in after
     assert after.partition("def __radd__")[0] == before.partition("def __radd__")[0]
     assert after.partition("def __str__")[2] == before.partition("def __str__")[2]
     vscode.focus_editor()
@@ -136,7 +150,8 @@ def test_selected_lines_become_a_function_and_one_undo_takes_it_back(vscode: Any
     vscode.wait_text(REPORT, before)
 
 
-def test_an_action_has_a_command_of_its_own(vscode: Any) -> None:
+def test_an_action_has_a_command_of_its_own(scripted_vscode: Any) -> None:
+    vscode = scripted_vscode
     vscode.open(MONEY)
     before = vscode.text(MONEY)
     vscode.go_to(before[: before.index("def __radd__")].count("\n") + 1, 10)

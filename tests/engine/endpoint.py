@@ -30,6 +30,8 @@ class Endpoint:
     """What the next answers do, one each: a status ("429", "429:1"), or one of the words of ``_misbehave``."""
     model: str = MODEL
     row: dict[str, Any] = field(default_factory=dict)
+    says: Callable[[Any], list[str]] | None = None
+    """Chooses the words by the request's body; without it they are always ``words``."""
     asked: list[Asked] = field(default_factory=list)
     closed: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when a client closes a connection in the middle of an answer."""
@@ -94,7 +96,8 @@ async def _answers(endpoint: Endpoint, reader: asyncio.StreamReader, writer: asy
             if not await _misbehave(endpoint, endpoint.script.pop(0), reader, writer):
                 return
         else:
-            _stream(endpoint, writer, path)
+            words = endpoint.says(told) if endpoint.says else endpoint.words
+            _stream(words, writer, path)
         await writer.drain()
 
 
@@ -160,8 +163,8 @@ async def _misbehave(endpoint: Endpoint, what: str, reader: asyncio.StreamReader
     return False
 
 
-def _stream(endpoint: Endpoint, writer: asyncio.StreamWriter, path: str) -> None:
-    events = [_event(word, chat=path.endswith("/chat/completions")) for word in endpoint.words]
+def _stream(words: list[str], writer: asyncio.StreamWriter, path: str) -> None:
+    events = [_event(word, chat=path.endswith("/chat/completions")) for word in words]
     usage = b'data: {"choices":[],"usage":{"prompt_tokens":200,"completion_tokens":%d,' % len(events)
     usage += b'"prompt_tokens_details":{"cached_tokens":150}}}\n\n'
     events += [b'data: {"choices":[{"text":"","finish_reason":"stop"}]}\n\n', usage, b"data: [DONE]\n\n"]

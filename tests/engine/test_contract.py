@@ -1,7 +1,7 @@
 """What every engine promises, asked of every engine: the scripted one always, llama.cpp where the model is."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -20,6 +20,9 @@ ENDLESS = Sampling(grammar='root ::= "a" root')
 """A grammar that can never be complete, so the model never ends by itself."""
 
 PATIENCE_S = 60
+
+NOBODY = "http://127.0.0.1:9"
+"""The discard port: nobody listens there."""
 
 LAST_WORD_TOKENS = 2
 """What is read again before the cursor, so that its tokens can be chosen together with the answer's."""
@@ -69,6 +72,28 @@ async def collect(engine: Engine, request: Infill) -> list[Chunk]:
 
 def text_of(chunks: list[Chunk]) -> str:
     return "".join(chunk.text for chunk in chunks)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        pytest.param(lambda: LocalEngine(shipped()), id="local", marks=pytest.mark.model),
+        pytest.param(
+            lambda: RemoteEngine(RemoteLaunch(urls=("http://127.0.0.1:9",), context_tokens=4096)), id="remote"
+        ),
+    ],
+)
+async def test_closing_ends_a_start_for_all_who_wait_and_cancels_none_of_them(
+    make: Callable[[], Engine], shared_runtime: Path
+) -> None:
+    made = make()
+    waiting = [asyncio.create_task(made.start()) for _ in range(2)]
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    await made.close()
+    async with asyncio.timeout(PATIENCE_S):
+        ends = await asyncio.gather(*waiting, return_exceptions=True)
+    assert [type(end) for end in ends] == [EngineStarting, EngineStarting]
 
 
 def tells_what_is_resident(engine: Engine) -> None:
