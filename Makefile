@@ -40,7 +40,7 @@ compare: setup ## Type the same trace into Spark LSP and into llama.cpp's own se
 	@$(RUN)python -m scripts.compare $(if $(MODEL),--model $(MODEL))
 
 fuzz: setup ## Walk 10,000 random steps through the engine, then 1,000 with processes that are killed; SEED=n repeats
-	@$(RUN)python scripts/fuzz_engine.py --seed $(or $(SEED),1)
+	@$(RUN)python tests/engine/fuzz_engine.py --seed $(or $(SEED),1)
 
 setup: ## Make .venv and install the project with its development tools
 	@sh scripts/setup.sh dev

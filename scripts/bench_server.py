@@ -21,7 +21,7 @@ from lsprotocol import types
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from tests.server.client import REAL, SCRIPTED, Editor, editor  # noqa: E402 - needs the checkout on the path
+from scripts.harness.editor import REAL, SCRIPTED, Editor, editor  # noqa: E402 - needs the checkout on the path
 
 KEYS = 300
 NO_WAIT = {"completion": {"debounce": 0, "deadlineMs": 20_000, "minConfidence": 0}}

@@ -18,8 +18,8 @@ from collections.abc import Callable, Iterator
 import msgspec
 
 from spark_lsp.engine.base import Control, Infill, Piece, PromptPart
-from spark_lsp.engine.parts import SentParts
-from spark_lsp.llama import wire
+from spark_lsp.engine.wire import frames
+from spark_lsp.engine.wire.prompt_parts import SentParts
 from spark_lsp.llama.parts import KeptParts
 
 PIECE_CHARS = 1_000
@@ -47,23 +47,23 @@ def requests(count: int, keys: int, *, anew: bool) -> Iterator[Infill]:
         yield Infill((*before, SEPARATOR, Piece("x = 1\n" * (TAIL_CHARS // 6) + "y" * key)), 64, key="document")
 
 
-async def read(frame: bytes) -> wire.Ask:
+async def read(frame: bytes) -> frames.Ask:
     """Return what a host reads."""
     reader = asyncio.StreamReader()
     reader.feed_data(frame)
-    ask = await wire.read_client_frame(reader)
-    assert isinstance(ask, wire.Ask)
+    ask = await frames.read_client_frame(reader)
+    assert isinstance(ask, frames.Ask)
     return ask
 
 
 def whole(request: Infill) -> bytes:
     """Return the frame of a request with its prompt inside, and hash the prompt, which tells fatal requests apart."""
     hashlib.blake2b(msgspec.msgpack.encode(request.prompt), digest_size=16).digest()
-    return wire.encode(wire.Ask(1, request))
+    return frames.encode(frames.Ask(1, request))
 
 
 def measure(
-    asked: Iterator[Infill], encode: Callable[[Infill], bytes], resolve: Callable[[wire.Ask], Infill]
+    asked: Iterator[Infill], encode: Callable[[Infill], bytes], resolve: Callable[[frames.Ask], Infill]
 ) -> tuple[float, float, float]:
     """Return bytes, client milliseconds and host milliseconds of a key, medians without the first one."""
     rows = []
@@ -81,7 +81,7 @@ def measure(
 
 def _loop_ms() -> float:
     """Return what an event loop costs that reads next to nothing."""
-    frame = wire.encode(wire.Ask(1, Infill((), 1)))
+    frame = frames.encode(frames.Ask(1, Infill((), 1)))
     times = []
     for _ in range(50):
         began = time.process_time_ns()
@@ -103,8 +103,8 @@ def main() -> None:
     fresh, known = SentParts(), KeptParts()
     for name, anew, encode, resolve in (
         ("whole", False, whole, lambda ask: ask.request),
-        ("by number", False, lambda request: wire.encode(sent.ask(1, request)), kept.request),
-        ("by number, texts made anew", True, lambda request: wire.encode(fresh.ask(1, request)), known.request),
+        ("by number", False, lambda request: frames.encode(sent.ask(1, request)), kept.request),
+        ("by number, texts made anew", True, lambda request: frames.encode(fresh.ask(1, request)), known.request),
     ):
         size, client_ms, host_ms = measure(requests(told.pieces, told.keys, anew=anew), encode, resolve)
         sys.stdout.write(f"{name:<30}{size:>10,.0f}{client_ms:>11.3f}{host_ms:>9.3f}\n")

@@ -23,11 +23,11 @@ from rapidfuzz.distance import Levenshtein
 
 from spark_lsp.engine.base import Infill
 from spark_lsp.engine.fim import Order, build_prompt, family_named
+from spark_lsp.engine.wire.frames import EngineLaunch
 from spark_lsp.llama import healing, prompt
-from spark_lsp.llama.bench import Bench
 from spark_lsp.llama.healing import Tail
-from spark_lsp.llama.model import TokenCache, Vocabulary
-from spark_lsp.llama.wire import EngineLaunch
+from spark_lsp.llama.loading.model import TokenCache, Vocabulary
+from spark_lsp.llama.runtime import Bench
 
 LINES_BEFORE, LINES_AFTER = 4, 1
 MAX_TOKENS: Final = 16

@@ -15,26 +15,26 @@ from spark_lsp.actions.base import ActionsRoom
 from spark_lsp.actions.catalog import CATALOG
 from spark_lsp.catalog.catalog import model_path, model_reason, useful_tokens
 from spark_lsp.catalog.offering import model_choice
-from spark_lsp.completion.ahead import ReadAhead
-from spark_lsp.completion.complete import Completer
 from spark_lsp.completion.feedback import Feedback
-from spark_lsp.completion.names import in_index
+from spark_lsp.completion.pipeline import Completer
+from spark_lsp.completion.postprocess.known_names import in_index
+from spark_lsp.completion.prefetch import ReadAhead
 from spark_lsp.completion.recording import recorder
 from spark_lsp.config import Settings
-from spark_lsp.context.workspace import REPLY_TOKENS, WorkspaceContext
 from spark_lsp.engine.base import Engine
-from spark_lsp.engine.local import EngineLaunch, LocalEngine
+from spark_lsp.engine.local.client import EngineLaunch, LocalEngine
 from spark_lsp.errors import WorkspaceError
-from spark_lsp.index.history import NO_CHANGES
-from spark_lsp.index.ignore import Rules
-from spark_lsp.index.recent import Recent
+from spark_lsp.index.ranking.recent import Recent
+from spark_lsp.index.scan.history import NO_CHANGES
+from spark_lsp.index.scan.ignore import Rules
+from spark_lsp.index.storage.cleanup import mark_used, remove_unused
+from spark_lsp.index.storage.view import EMPTY_VIEW
 from spark_lsp.index.store import Index
-from spark_lsp.index.unused import mark_used, remove_unused
-from spark_lsp.index.view import EMPTY_VIEW
-from spark_lsp.index.workers import Workers
-from spark_lsp.server.rooms import Rooms
+from spark_lsp.index.workers.pool import Workers
+from spark_lsp.prompt.context import REPLY_TOKENS, WorkspaceContext
 from spark_lsp.text.document import Snapshot, content_hash
 from spark_lsp.trace import TraceLog
+from spark_lsp.workspace import Rooms
 
 if TYPE_CHECKING:
     from spark_lsp.server.server import SparkServer
@@ -82,7 +82,7 @@ def usual_context_tokens(path: Path, settings: Settings) -> int:
 
 
 def _remote_engine(settings: Settings, root: Path | None) -> Engine:
-    from spark_lsp.engine.remote import RemoteEngine, RemoteLaunch  # noqa: PLC0415 - brings an HTTP client
+    from spark_lsp.engine.remote.client import RemoteEngine, RemoteLaunch  # noqa: PLC0415 - brings an HTTP client
 
     backend = settings.backend
     return RemoteEngine(

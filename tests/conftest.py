@@ -23,4 +23,4 @@ keep_own_folder()
 os.environ[FOLDER_VARIABLE] = tempfile.mkdtemp(prefix="spark-no-models-")
 atexit.register(shutil.rmtree, os.environ[FOLDER_VARIABLE], ignore_errors=True)
 
-pytest.register_assert_rewrite("tests.completion.check", "tests.support.expect", "tests.server.client")
+pytest.register_assert_rewrite("tests.completion.check", "tests.support.expect", "scripts.harness.editor")

@@ -19,9 +19,9 @@ from models.training.archive import members
 from models.training.corpus_file import CORPUS, HELD_OUT, SourceFile, read_corpus, write_corpus
 from models.training.fetch import ARCHIVES, archive_of
 from models.training.manifest import MANIFEST, Package, load
-from spark_lsp.index.crawl import content_reason
-from spark_lsp.index.ignore import Rules, file_reason, folder_reason
-from spark_lsp.index.symbols import extract
+from spark_lsp.index.parse.symbols import extract
+from spark_lsp.index.scan.crawl import content_reason
+from spark_lsp.index.scan.ignore import Rules, file_reason, folder_reason
 from spark_lsp.text.document import LineTable
 from spark_lsp.text.language import language_of_path
 

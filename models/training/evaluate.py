@@ -24,16 +24,16 @@ from rapidfuzz.distance import Levenshtein
 from models.training.corpus_file import HELD_OUT, SourceFile, read_corpus
 from models.training.holes import Hole, Shape, hole_of_shape
 from models.training.scores import Outcome, loss_table, table
-from spark_lsp.context.pack import Packed
-from spark_lsp.context.trunk import block_of
-from spark_lsp.context.workspace import WorkspaceContext
-from spark_lsp.engine.address import RUNTIME_VARIABLE
 from spark_lsp.engine.base import Infill, PromptPart, Sampling
 from spark_lsp.engine.fim import FileBlock, build_prompt, family_named
-from spark_lsp.engine.local import EngineLaunch, LocalEngine, stop_engines
-from spark_lsp.index.recent import Recent
+from spark_lsp.engine.local.address import RUNTIME_VARIABLE
+from spark_lsp.engine.local.client import EngineLaunch, LocalEngine, stop_engines
+from spark_lsp.index.ranking.recent import Recent
 from spark_lsp.index.store import Index
-from spark_lsp.llama.model import GgufModel
+from spark_lsp.llama.loading.model import GgufModel
+from spark_lsp.prompt.cached_prefix import block_of
+from spark_lsp.prompt.context import WorkspaceContext
+from spark_lsp.prompt.pack import Packed
 from spark_lsp.text.document import Snapshot
 
 MODES = ("none", "context", "random")

@@ -33,7 +33,7 @@ WITH_SIBLINGS, WITH_HEADER = 0.7, 0.2  # the rest is the bare hole of a file tha
 TOLD, TOLD_TRIES = 0.5, 12  # share of samples with siblings whose answer needs such a name, where the file has one
 NOVEL_BEFORE_CHARACTERS, NOVEL_BEHIND_CHARACTERS = 900, 300  # where such a name does not stand yet
 RENAMED, RENAMED_RELATED = 0.5, 4  # share of those in which the names are new ones, and how many others change too
-# How the edges of a window move in the packer (context/window.py): a line for so many characters, up to a limit.
+# How the edges of a window move (spark_lsp/prompt/window.py): a line for so many characters, up to a limit.
 PREFIX_STEP_CHARACTERS, SUFFIX_STEP_CHARACTERS = 192, 96
 LARGEST_PREFIX_STEP_LINES, LARGEST_SUFFIX_STEP_LINES = 16, 8
 PREFIX_SHARE = 0.75  # of the window; the packer gives a prefix three times the suffix (budget.py: .50 to .17)

@@ -1,7 +1,8 @@
 """What of a package is shown in front of a hole: sheets, whole files, single definitions, recent lines.
 
 Stands in for the packer, without an index: a definition is wanted when its name stands in the missing text or near it.
-The blocks have the packer's form (``context/trunk.py``, ``context/sources.py``) and order: the trunk, then the tail.
+The blocks have the packer's form and order: the trunk (``spark_lsp/prompt/cached_prefix.py``), then the tail
+(``spark_lsp/prompt/sources.py``).
 """
 
 import random

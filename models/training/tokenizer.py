@@ -1,19 +1,14 @@
-"""The tokenizer: byte-level BPE with Qwen2.5-Coder's control tokens, cut the way llama.cpp's "qwen2" cuts.
+"""The tokenizer: byte-level BPE with Qwen2.5-Coder's control tokens, cut the way llama.cpp's "qwen2" cuts."""
 
-usage: python -m models.training.tokenizer [--vocabulary 8192] [--check]
-"""
-
-import argparse
 import json
 import random
-import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from models.training.corpus_file import CORPUS, HELD_OUT, SourceFile, read_corpus
+from models.training.corpus_file import SourceFile
 from models.training.manifest import HERE
 
 if TYPE_CHECKING:
@@ -134,7 +129,7 @@ def train(texts: Iterator[str], vocabulary: int) -> "Tokenizer":
     return tokenizer
 
 
-def _texts(files: Sequence[SourceFile], limit_characters: int) -> Iterator[str]:
+def texts_up_to(files: Sequence[SourceFile], limit_characters: int) -> Iterator[str]:
     """Yield texts in a fixed random order up to a limit."""
     order = list(range(len(files)))
     random.Random(0).shuffle(order)
@@ -151,29 +146,6 @@ def characters_per_token(vocabulary: Vocabulary, files: Sequence[SourceFile]) ->
     return sum(len(file.text) for file in files) / max(1, sum(len(vocabulary.encode(file.text)) for file in files))
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Train and write the tokenizer, or compare the one that is there with llama.cpp."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--vocabulary", type=int, default=VOCABULARY)
-    parser.add_argument("--out", type=Path, default=TOKENIZER)
-    parser.add_argument("--check", action="store_true", help="only compare with llama.cpp")
-    options = parser.parse_args(arguments)
-    if not options.check:
-        trained = train(_texts(read_corpus(CORPUS), TRAINING_CHARACTERS), options.vocabulary)
-        trained.save(str(options.out), pretty=False)
-    vocabulary = Vocabulary(options.out)
-    held_out = read_corpus(HELD_OUT)
-    print(f"{vocabulary.size} tokens, {characters_per_token(vocabulary, held_out):.2f} characters a token, held out")
-    from models.training.llama import differing_texts  # noqa: PLC0415 - llama.cpp is not there on every machine
-
-    texts = [*HARD_TEXTS, *(file.text for file in held_out)]
-    different = differing_texts(vocabulary, texts)
-    print(f"llama.cpp agrees on {len(texts) - len(different)} of {len(texts)} texts")
-    for text in different[:5]:
-        print(f"  differs: {text[:80]!r}")
-    return 1 if different else 0
-
-
 HARD_TEXTS = (
     "x = 12345.678e-9\n\n\n    return\t\tx  # ü ß é 漢字 \U0001f600\r\n",
     "don't WE'LL I'M it'S 'tis 'REal",
@@ -185,7 +157,3 @@ HARD_TEXTS = (
     "\n",
 )
 """Places where cuts differ easily: digits, runs of blanks, contractions, text that looks like a control token."""
-
-
-if __name__ == "__main__":
-    sys.exit(main())

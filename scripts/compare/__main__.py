@@ -26,7 +26,7 @@ from scripts.compare.their_side import FEWEST_CONTEXT_TOKENS, ServerFailed, Thei
 from scripts.compare.trace import Trace, Visit, record, source_files
 from spark_lsp.catalog.catalog import EMBEDDED_NAME, resolve_model
 from spark_lsp.cli.bench.beyond import long_enough
-from spark_lsp.engine.process import describe_model
+from spark_lsp.engine.local.process import describe_model
 
 ROOT = Path(__file__).resolve().parents[2]
 REST_LIMIT_S = 120.0

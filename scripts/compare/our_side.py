@@ -19,7 +19,7 @@ from lsprotocol import types
 
 from scripts.compare.measure import How, KeyTime, rest
 from scripts.compare.trace import Trace, Visit
-from tests.server.client import REAL, Editor, editor
+from scripts.harness.editor import REAL, Editor, editor
 
 _PRIVATE: Final = "SPARK_LSP_RUNTIME_DIR"  # where the test editor puts the engine's socket, within its folder
 _READY_S: Final = 180.0

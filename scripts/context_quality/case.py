@@ -8,13 +8,13 @@ from pathlib import Path
 from scripts.context_quality.holes import Hole
 from scripts.context_quality.model import Model
 from scripts.context_quality.packages import Package, unpack
-from spark_lsp.context.pieces import Heads
-from spark_lsp.context.sources import Cursor
-from spark_lsp.context.tokens import TokenCounter
-from spark_lsp.context.window import Window, choose_window
-from spark_lsp.index.recent import Recent
+from spark_lsp.index.ranking.recent import Recent
+from spark_lsp.index.storage.view import IndexView
 from spark_lsp.index.store import Index
-from spark_lsp.index.view import IndexView
+from spark_lsp.prompt.snippets import Heads
+from spark_lsp.prompt.sources import Cursor
+from spark_lsp.prompt.token_counts import TokenCounter
+from spark_lsp.prompt.window import Window, choose_window
 from spark_lsp.text.document import Snapshot
 
 

@@ -5,12 +5,12 @@ from dataclasses import replace
 
 from scripts.context_quality.case import Case
 from scripts.context_quality.modes import Select, jaccard, packer, within
-from spark_lsp.context.alike import lines_alike
-from spark_lsp.context.segment import Segment
 from spark_lsp.engine.fim import FimFamily
-from spark_lsp.index.rank import RankedDefinition, rank_definitions
-from spark_lsp.index.symbols import Definition
-from spark_lsp.index.view import FileEntry
+from spark_lsp.index.parse.symbols import Definition
+from spark_lsp.index.ranking.rank import RankedDefinition, rank_definitions
+from spark_lsp.index.storage.view import FileEntry
+from spark_lsp.prompt.segment import Segment
+from spark_lsp.prompt.similar_lines import lines_alike
 from spark_lsp.text.document import LineTable
 
 CLASS_LIKE = frozenset({"class", "interface", "enum", "type"})

@@ -11,9 +11,9 @@ import numpy as np
 import numpy.typing as npt
 
 from spark_lsp.engine.base import PromptPart
-from spark_lsp.llama.context import Batch
-from spark_lsp.llama.model import GgufModel, TokenCache
-from spark_lsp.llama.native import L, quiet
+from spark_lsp.llama.kv.context import Batch
+from spark_lsp.llama.loading.model import GgufModel, TokenCache
+from spark_lsp.llama.loading.native import L, quiet
 from spark_lsp.llama.prompt import prompt_tokens
 
 BATCH_TOKENS = 512

@@ -5,16 +5,16 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 
 from scripts.context_quality.case import Case
-from spark_lsp.context.budget import Budget
-from spark_lsp.context.pack import Layout, pack
-from spark_lsp.context.pieces import count_candidates
-from spark_lsp.context.segment import Segment
-from spark_lsp.context.sources import gather
-from spark_lsp.context.style import PLAIN, RICH, Style, pieces_alike_for
-from spark_lsp.context.trunk import build_trunk, count_segments, whole_file
 from spark_lsp.engine.fim import FimFamily
-from spark_lsp.index.rank import frozen_order
-from spark_lsp.index.sight import seen_files
+from spark_lsp.index.ranking.import_graph import seen_files
+from spark_lsp.index.ranking.rank import frozen_order
+from spark_lsp.prompt.budget import Budget
+from spark_lsp.prompt.cached_prefix import build_trunk, count_segments, whole_file
+from spark_lsp.prompt.layout_style import PLAIN, RICH, Style, pieces_alike_for
+from spark_lsp.prompt.pack import Layout, pack
+from spark_lsp.prompt.segment import Segment
+from spark_lsp.prompt.snippets import count_candidates
+from spark_lsp.prompt.sources import gather
 
 WINDOW_LINES, WINDOW_STEP = 20, 10  # RepoCoder's
 _WORD = re.compile(r"[^\W\d]\w*")

@@ -5,10 +5,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
 
 from scripts.context_quality.case import Case
-from spark_lsp.context.segment import Segment
-from spark_lsp.context.trunk import block_of
 from spark_lsp.engine.base import PromptPart
 from spark_lsp.engine.fim import FimFamily, Order, build_prompt
+from spark_lsp.prompt.cached_prefix import block_of
+from spark_lsp.prompt.segment import Segment
 from spark_lsp.text.language import LANGUAGES
 from spark_lsp.text.syntax import parse
 

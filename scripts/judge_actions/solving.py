@@ -16,9 +16,9 @@ from spark_lsp.actions.base import ActionsRoom, Earlier, Proposal, Target
 from spark_lsp.actions.catalog import CATALOG
 from spark_lsp.actions.python import annotate_types, names
 from spark_lsp.config import ActionsSettings
-from spark_lsp.context.workspace import WorkspaceContext
-from spark_lsp.index.recent import Recent
+from spark_lsp.index.ranking.recent import Recent
 from spark_lsp.index.store import Index
+from spark_lsp.prompt.context import WorkspaceContext
 from spark_lsp.text.document import Snapshot
 from spark_lsp.text.edit import apply_edits
 from spark_lsp.text.language import language_of_path

@@ -16,8 +16,8 @@ from spark_lsp.actions.checks.body import body_problem
 from spark_lsp.actions.checks.calls import call_problem
 from spark_lsp.actions.checks.completing import completed
 from spark_lsp.actions.checks.examples import assertions_of
+from spark_lsp.index.storage.view import IndexView
 from spark_lsp.index.store import Index
-from spark_lsp.index.view import IndexView
 from spark_lsp.text.edit import Edit, Span, apply_edits
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from spark_lsp.actions.definition import CALLABLES, definition_at
-from spark_lsp.actions.python.source import Source, source_of
+from spark_lsp.actions.python.analysis.source import Source, source_of
 from spark_lsp.text.edit import Edit, Span, apply_edits
 from spark_lsp.text.syntax import Syntax
 

@@ -15,8 +15,8 @@ from typing import Final
 from scripts.prove_actions.packages import Package, Reached, failing, modules, reached, unpacked
 from scripts.prove_actions.real import Tally, first_guilty
 from scripts.prove_actions.trials import Outcome, attempt, functions, makers_in, places
+from spark_lsp.index.storage.view import IndexView
 from spark_lsp.index.store import Index
-from spark_lsp.index.view import IndexView
 
 MOST_WRONG: Final = 4
 """After so many wrong edits a round is given up."""

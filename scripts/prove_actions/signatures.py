@@ -20,13 +20,13 @@ from scripts.prove_actions.packaged import MOST_WRONG, names_run, tried
 from scripts.prove_actions.packages import Package, Reached, failing, modules
 from scripts.prove_actions.real import Tally, first_guilty
 from spark_lsp.actions.base import ActionsRoom, Earlier, Proposal, Target
-from spark_lsp.actions.python.calls.update import UpdateCalls
+from spark_lsp.actions.python.call_updates.update import UpdateCalls
 from spark_lsp.config import ActionsSettings
-from spark_lsp.context.workspace import WorkspaceContext
 from spark_lsp.engine.fake import ScriptedEngine
 from spark_lsp.errors import Reason
-from spark_lsp.index.recent import Recent
+from spark_lsp.index.ranking.recent import Recent
 from spark_lsp.index.store import Index
+from spark_lsp.prompt.context import WorkspaceContext
 from spark_lsp.text.document import Snapshot
 from spark_lsp.text.edit import Span, apply_edits
 from spark_lsp.text.language import LANGUAGES

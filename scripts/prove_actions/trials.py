@@ -17,7 +17,7 @@ from spark_lsp.actions.python.extract_variable import variable_at
 from spark_lsp.actions.python.inline_variable import inlining_at
 from spark_lsp.actions.python.names import free_name, words_of
 from spark_lsp.actions.python.suggest_name import renaming_at
-from spark_lsp.index.view import EMPTY_VIEW, IndexView
+from spark_lsp.index.storage.view import EMPTY_VIEW, IndexView
 from spark_lsp.text.document import LineTable, Snapshot
 from spark_lsp.text.edit import Edit, Span, apply_edits
 

@@ -18,7 +18,7 @@ from scripts.real_outputs.cursors import cursors_of, snippets_of
 from scripts.real_outputs.figures import by_language, by_threshold, names, rules
 from scripts.real_outputs.gather import Output, outputs
 from scripts.real_outputs.keep import kept_of
-from spark_lsp.completion.confidence import USUAL_THRESHOLD
+from spark_lsp.completion.postprocess.confidence import USUAL_THRESHOLD
 
 
 def _gather(options: argparse.Namespace) -> None:

@@ -7,8 +7,8 @@ from pathlib import Path, PurePath
 from typing import Final
 
 from scripts.real_outputs.gather import MAX_LINES, Output, hole_of
-from spark_lsp.completion.judge import Judged, Terms, judge
-from spark_lsp.completion.names import unknown_names
+from spark_lsp.completion.postprocess.known_names import unknown_names
+from spark_lsp.completion.postprocess.pipeline import Judged, Terms, judge
 from spark_lsp.text.language import language_of_path
 
 THRESHOLDS: Final = (0.0, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.7)

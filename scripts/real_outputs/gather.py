@@ -7,14 +7,14 @@ from pathlib import Path
 import msgspec
 
 from scripts.real_outputs.cursors import Cursor
-from spark_lsp.completion.hole import Hole
-from spark_lsp.completion.judge import Terms, judge
+from spark_lsp.completion.cursor_context import Hole
+from spark_lsp.completion.postprocess.pipeline import Terms, judge
 from spark_lsp.completion.writer import SINGLE_LINE_TOKENS, TOKENS_PER_LINE
 from spark_lsp.engine.base import Infill
 from spark_lsp.engine.fim import build_prompt, family_named
-from spark_lsp.llama.bench import Bench
-from spark_lsp.llama.model import TokenCache
-from spark_lsp.llama.wire import EngineLaunch
+from spark_lsp.engine.wire.frames import EngineLaunch
+from spark_lsp.llama.loading.model import TokenCache
+from spark_lsp.llama.runtime import Bench
 from spark_lsp.text.document import Snapshot
 from spark_lsp.text.language import language_of_path
 

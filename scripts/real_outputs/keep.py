@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import msgspec
 
 from scripts.real_outputs.gather import MAX_LINES, Output, hole_of
-from spark_lsp.completion.judge import Terms, judge
+from spark_lsp.completion.postprocess.pipeline import Terms, judge
 
 MAX_LINES_BEFORE, LINES_AFTER = 30, 8
 

@@ -24,7 +24,7 @@ from scripts.typing_trace.watched import WatchedEngine
 from spark_lsp.app import open_engine, open_rooms
 from spark_lsp.cli.oneshot import settings_of
 from spark_lsp.config import CompletionSettings
-from spark_lsp.server.rooms import Rooms
+from spark_lsp.workspace import Rooms
 
 PACKAGE = "cattrs"
 PATIENCE_MS = 20_000

@@ -11,11 +11,11 @@ from typing import Final
 from scripts.typing_trace.functions import Function, keys_of
 from scripts.typing_trace.sight import percentile, repeats, unbalances
 from spark_lsp.completion.answer import Answer
-from spark_lsp.completion.hole import Hole
-from spark_lsp.completion.judge import judge
+from spark_lsp.completion.cursor_context import Hole
+from spark_lsp.completion.postprocess.pipeline import judge
 from spark_lsp.completion.recording import Recording
-from spark_lsp.server.rooms import Rooms
 from spark_lsp.text.document import Snapshot
+from spark_lsp.workspace import Rooms
 
 THRESHOLDS: Final = (0.0, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5)
 

@@ -4,7 +4,7 @@ import statistics
 from collections.abc import Sequence
 from typing import Final
 
-from spark_lsp.completion.hole import Hole, imbalance
+from spark_lsp.completion.cursor_context import Hole, imbalance
 
 FEWEST_TELLING: Final = 3
 """Letters and digits of a line that a reader would know again."""

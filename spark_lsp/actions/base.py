@@ -10,9 +10,9 @@ from typing import Literal, Protocol, runtime_checkable
 
 from spark_lsp.actions.check import failure
 from spark_lsp.config import ActionsSettings
-from spark_lsp.context.workspace import WorkspaceContext
 from spark_lsp.engine.base import Engine, Usage
 from spark_lsp.errors import Reason, SparkError
+from spark_lsp.prompt.context import WorkspaceContext
 from spark_lsp.text.document import Snapshot
 from spark_lsp.text.edit import Edit, Span
 from spark_lsp.text.language import Language, language_of_id, language_of_path

@@ -12,7 +12,7 @@ from spark_lsp.actions.implement_body import ImplementBody
 from spark_lsp.actions.javascript.actions import ExtractFunction, ExtractVariable, InlineVariable, RenameSuggest
 from spark_lsp.actions.javascript.annotate import AnnotateTypes as AnnotateScriptTypes
 from spark_lsp.actions.python.annotate_types import AnnotateTypes
-from spark_lsp.actions.python.calls.update import UpdateCalls
+from spark_lsp.actions.python.call_updates.update import UpdateCalls
 from spark_lsp.actions.python.extract_function import ExtractFunction as ExtractPythonFunction
 from spark_lsp.actions.python.extract_variable import ExtractVariable as ExtractPythonVariable
 from spark_lsp.actions.python.inline_variable import InlineVariable as InlinePythonVariable

@@ -21,7 +21,7 @@ from spark_lsp.actions.implement_body import Wish, write_body
 from spark_lsp.actions.layout import newline_of
 from spark_lsp.engine.base import Usage
 from spark_lsp.errors import Reason
-from spark_lsp.index.view import IndexView
+from spark_lsp.index.storage.view import IndexView
 from spark_lsp.text.edit import Edit, Span, apply_edits
 from spark_lsp.text.language import Language
 from spark_lsp.text.syntax import parse

@@ -24,7 +24,7 @@ from spark_lsp.actions.stream import ACTION_PRIORITY, RETRY, Answer, added, key_
 from spark_lsp.actions.written import Place, without_last_line, written
 from spark_lsp.engine.base import Infill, PromptPart, Sampling, Usage
 from spark_lsp.errors import Reason
-from spark_lsp.index.view import IndexView
+from spark_lsp.index.storage.view import IndexView
 from spark_lsp.text.edit import Edit, Span, apply_edits
 from spark_lsp.text.syntax import Syntax, parse
 

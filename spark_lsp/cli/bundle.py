@@ -21,7 +21,7 @@ import psutil
 from spark_lsp import __version__
 from spark_lsp.cli.graphics import Check
 from spark_lsp.config import Settings
-from spark_lsp.engine.address import log_folder
+from spark_lsp.engine.local.address import log_folder
 from spark_lsp.errors import SettingsError, SparkError
 
 MOST_LOG_BYTES: Final = 200_000

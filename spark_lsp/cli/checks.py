@@ -136,7 +136,7 @@ def watches(limit: Path = Path("/proc/sys/fs/inotify/max_user_watches")) -> Chec
 def folders() -> list[Check]:
     """Look at the folders that are written to: the cache, and the private one of sockets."""
     from spark_lsp.app import kv_cache_folder  # noqa: PLC0415
-    from spark_lsp.engine.address import runtime_folder  # noqa: PLC0415
+    from spark_lsp.engine.local.address import runtime_folder  # noqa: PLC0415
 
     found = [writable("cache", kv_cache_folder().parent)]
     try:

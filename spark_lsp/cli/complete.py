@@ -14,13 +14,13 @@ from spark_lsp.cli.oneshot import errors, rooms_for, settings_of
 from spark_lsp.cli.place import Place, read_place, workspace_of
 from spark_lsp.cli.replay import replay_request
 from spark_lsp.completion.answer import Answer
-from spark_lsp.completion.hole import Hole
+from spark_lsp.completion.cursor_context import Hole
 from spark_lsp.completion.recording import recorder
 from spark_lsp.engine.base import ModelInfo
 from spark_lsp.errors import EngineFailed, ModelMissing, ModelNoFim, Reason
 from spark_lsp.server.convert import range_as_json
-from spark_lsp.server.rooms import Rooms
 from spark_lsp.text.edit import Span
+from spark_lsp.workspace import Rooms
 
 SHOWN_LINES = 4  # of the document above the cursor, so that the completion is read in its place
 _TOKEN_COUNTS = (

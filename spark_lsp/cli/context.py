@@ -12,10 +12,10 @@ from rich.table import Table
 
 from spark_lsp.cli.oneshot import errors, rooms_for, settings_of
 from spark_lsp.cli.place import read_place, workspace_of
-from spark_lsp.context.pack import Packed
-from spark_lsp.context.page import as_html
-from spark_lsp.context.report import as_json
 from spark_lsp.errors import Reason
+from spark_lsp.prompt.html_page import as_html
+from spark_lsp.prompt.json_report import as_json
+from spark_lsp.prompt.pack import Packed
 from spark_lsp.trace import TraceRecord
 
 

@@ -19,10 +19,10 @@ from spark_lsp.cli.editor_checks import editor_checks
 from spark_lsp.cli.graphics import Check, kernel_check, look_at_graphics
 from spark_lsp.cli.model_checks import pulled_models
 from spark_lsp.cli.oneshot import settings_of
-from spark_lsp.completion.hole import Hole
+from spark_lsp.completion.cursor_context import Hole
 from spark_lsp.config import Settings
 from spark_lsp.engine.base import ModelInfo
-from spark_lsp.engine.local import describe_model
+from spark_lsp.engine.local.client import describe_model
 from spark_lsp.errors import SparkError
 from spark_lsp.text.document import Snapshot
 

@@ -11,9 +11,9 @@ import msgspec
 import typer
 
 from spark_lsp.engine.base import EngineStatus
-from spark_lsp.engine.local import list_engines, stop_engines
+from spark_lsp.engine.local.client import list_engines, stop_engines
+from spark_lsp.engine.wire import frames
 from spark_lsp.errors import EngineFailed, SparkError
-from spark_lsp.llama import wire
 
 app = typer.Typer(help="The shared engine: models, clients, memory, speed.", no_args_is_help=True)
 
@@ -25,18 +25,18 @@ def run(order: str) -> None:
     """Be an engine process; the order is JSON."""
     from spark_lsp.llama.host import run_host  # noqa: PLC0415  loads llama.cpp, which no other command may
 
-    raise typer.Exit(run_host(msgspec.json.decode(order, type=wire.HostOrder)))
+    raise typer.Exit(run_host(msgspec.json.decode(order, type=frames.HostOrder)))
 
 
 @app.command("probe", hidden=True)
 def probe(path: str) -> None:
     """Describe a model file as JSON, in a process that a damaged file may end."""
-    from spark_lsp.llama.probe import probe as examine  # noqa: PLC0415  loads llama.cpp, which no other command may
+    from spark_lsp.llama.loading.describe import probe as examine  # noqa: PLC0415  loads llama.cpp, which no other command may
 
     try:
-        answer = wire.ProbeAnswer(model=examine(path))
+        answer = frames.ProbeAnswer(model=examine(path))
     except SparkError as error:
-        answer = wire.ProbeAnswer(error=wire.failed(0, error))
+        answer = frames.ProbeAnswer(error=frames.failed(0, error))
     sys.stdout.buffer.write(msgspec.json.encode(answer) + b"\n")
 
 
@@ -53,15 +53,15 @@ def requantize() -> None:
     """Write a model's weights in faster types; the order comes on standard input, steps and result go out as JSON."""
     from spark_lsp.llama.requantize import requantize as work  # noqa: PLC0415  loads llama.cpp
 
-    def tell(answer: wire.RequantizeAnswer) -> None:
+    def tell(answer: frames.RequantizeAnswer) -> None:
         sys.stdout.buffer.write(msgspec.json.encode(answer) + b"\n")
         sys.stdout.buffer.flush()
 
-    order = msgspec.json.decode(sys.stdin.buffer.read(), type=wire.RequantizeOrder)
+    order = msgspec.json.decode(sys.stdin.buffer.read(), type=frames.RequantizeOrder)
     try:
-        tell(wire.RequantizeAnswer(result=work(order, lambda step: tell(wire.RequantizeAnswer(step=step)))))
+        tell(frames.RequantizeAnswer(result=work(order, lambda step: tell(frames.RequantizeAnswer(step=step)))))
     except SparkError as error:
-        tell(wire.RequantizeAnswer(error=wire.failed(0, error)))
+        tell(frames.RequantizeAnswer(error=frames.failed(0, error)))
 
 
 @app.command("bare", hidden=True)
@@ -69,7 +69,7 @@ def bare(launch: str) -> None:
     """Be the yardstick of ``bench``: orders come and answers go line by line, as JSON."""
     from spark_lsp.cli.bench.yardstick import serve  # noqa: PLC0415  what no engine process needs
 
-    serve(msgspec.json.decode(launch, type=wire.EngineLaunch), sys.stdin.buffer, sys.stdout.buffer)
+    serve(msgspec.json.decode(launch, type=frames.EngineLaunch), sys.stdin.buffer, sys.stdout.buffer)
 
 
 @app.command("status", epilog="Example: spark-lsp engine status")
@@ -103,11 +103,11 @@ def stop(*, json: _Json = False) -> None:
 def purge(*, json: _Json = False) -> None:
     """Remove the KV files: what models remember of your code between runs. An engine that runs may write new ones."""
     from spark_lsp.app import kv_cache_folder  # noqa: PLC0415  the whole composition, which an engine process needs not
-    from spark_lsp.llama import disk  # noqa: PLC0415  brings numpy, which no other command here needs
+    from spark_lsp.llama.kv import block_store  # noqa: PLC0415  brings numpy, which no other command here needs
 
     folder = kv_cache_folder()
-    files, size_bytes = disk.purge(folder)
-    left = disk.count_files(folder)
+    files, size_bytes = block_store.purge(folder)
+    left = block_store.count_files(folder)
     if left:
         raise EngineFailed(f"{left} KV files in {folder} could not be removed; {files} were.")
     if json:

@@ -18,7 +18,7 @@ from typing import Literal
 import msgspec
 
 from spark_lsp.errors import EngineFailed
-from spark_lsp.llama.build import SLOW_KERNELS, Build, Device, offload_devices
+from spark_lsp.llama.loading.build import SLOW_KERNELS, Build, Device, offload_devices
 
 SWITCHES = {"CUDA": "-DGGML_CUDA=on", "Metal": "-DGGML_METAL=on", "Vulkan": "-DGGML_VULKAN=on"}
 """What llama.cpp is compiled with for a card, by backend (its README)."""
@@ -56,7 +56,7 @@ def read_build() -> Build:
     Raises:
         EngineFailed: it cannot be loaded.
     """
-    command = [sys.executable, "-P", "-m", "spark_lsp.llama.devices"]
+    command = [sys.executable, "-P", "-m", "spark_lsp.llama.loading.devices"]
     try:
         done = subprocess.run(  # noqa: S603  our own interpreter and module
             command, stdin=subprocess.DEVNULL, capture_output=True, timeout=_ANSWER_S, check=False

@@ -15,10 +15,10 @@ from rich.table import Table
 from spark_lsp.app import index_cache_path
 from spark_lsp.cli.place import workspace_of
 from spark_lsp.config import environment_source, resolve
-from spark_lsp.index.ignore import Rules
-from spark_lsp.index.report import IndexReport
+from spark_lsp.index.scan.ignore import Rules
+from spark_lsp.index.storage.report import IndexReport
 from spark_lsp.index.store import Index
-from spark_lsp.index.workers import Workers
+from spark_lsp.index.workers.pool import Workers
 
 
 def index(

@@ -44,7 +44,7 @@ from spark_lsp.cli.model_rows import (
 )
 from spark_lsp.cli.optimize import optimize_model, optimized_note
 from spark_lsp.config import Settings, environment_source, resolve
-from spark_lsp.engine.local import describe_model
+from spark_lsp.engine.local.client import describe_model
 from spark_lsp.errors import EngineFailed, ModelMissing, SettingsError
 
 app = typer.Typer(help="Models: which there are, what each is, where it lies.", no_args_is_help=True)
@@ -221,7 +221,7 @@ def recommend_model(*, json: _Json = False) -> None:
 def _card() -> tuple[str, int]:
     """Return name and memory of the card that llama.cpp would use; ("", 0) where there is none."""
     from spark_lsp.cli.graphics import read_build  # noqa: PLC0415
-    from spark_lsp.llama.build import offload_devices  # noqa: PLC0415
+    from spark_lsp.llama.loading.build import offload_devices  # noqa: PLC0415
 
     try:
         build = read_build()

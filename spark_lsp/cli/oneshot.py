@@ -13,8 +13,8 @@ from spark_lsp.app import open_engine, open_rooms
 from spark_lsp.cli.place import Place
 from spark_lsp.config import Settings
 from spark_lsp.engine.base import ReadCost
-from spark_lsp.server.rooms import Rooms
 from spark_lsp.server.settings import read_settings
+from spark_lsp.workspace import Rooms
 
 errors = Console(stderr=True)
 

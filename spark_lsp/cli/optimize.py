@@ -17,9 +17,9 @@ from spark_lsp.catalog.catalog import known_model, original_of
 from spark_lsp.catalog.folder import models_folder
 from spark_lsp.catalog.optimized import Optimized, forget, record_of, remember, target_for
 from spark_lsp.cli.model_rows import bytes_text, print_json
-from spark_lsp.engine.requantize import requantize_model
+from spark_lsp.engine.local.requantize import requantize_model
+from spark_lsp.engine.wire.frames import Measured, Requantized
 from spark_lsp.errors import ModelMissing
-from spark_lsp.llama.wire import Measured, Requantized
 
 CHECK_FILES: Final = ("text/document.py", "completion/trim.py", "index/graph.py")
 CHECK_CHARACTERS: Final = 1_000

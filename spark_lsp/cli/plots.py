@@ -12,7 +12,7 @@ import pygal
 from pygal.style import CleanStyle
 
 from spark_lsp.cli.stats_table import COLUMNS, TEXT_COLUMNS, cells, table_rows
-from spark_lsp.completion.tally import DAY_S, Row, Tally
+from spark_lsp.completion.statistics import DAY_S, Row, Tally
 
 # The library finds its chart plugins by a hook of a kind that Python no longer knows; we have none, and importing
 # anything else would warn of it.

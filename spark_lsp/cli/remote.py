@@ -9,8 +9,8 @@ import typer
 
 from spark_lsp.app import open_engine
 from spark_lsp.cli.oneshot import settings_of
-from spark_lsp.engine.consent import allow, allowed_origins, consent_path, forget
-from spark_lsp.engine.remote_hosts import address_of
+from spark_lsp.engine.remote.consent import allow, allowed_origins, consent_path, forget
+from spark_lsp.engine.remote.hosts import address_of
 from spark_lsp.errors import SettingsError, SparkError
 
 app = typer.Typer(help="Remote endpoints: which hosts may see code, and whether they answer.", no_args_is_help=True)

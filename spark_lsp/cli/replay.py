@@ -10,9 +10,9 @@ import msgspec
 from spark_lsp.app import open_engine
 from spark_lsp.catalog.catalog import resolve_model
 from spark_lsp.cli.oneshot import errors, settings_of
+from spark_lsp.completion.generation import Run
 from spark_lsp.completion.recording import RecordedPrompts, Recording, read_recording
 from spark_lsp.completion.reuse import Reuse
-from spark_lsp.completion.run import Run
 from spark_lsp.completion.writer import Writer
 from spark_lsp.config import Settings
 from spark_lsp.engine.base import Engine

@@ -12,7 +12,7 @@ from rich.table import Table
 
 from spark_lsp.app import feedback_path
 from spark_lsp.cli.stats_table import COLUMNS, TEXT_COLUMNS, cells, table_rows
-from spark_lsp.completion.tally import Tally, read_tally
+from spark_lsp.completion.statistics import Tally, read_tally
 from spark_lsp.errors import WorkspaceError
 
 _WIDTH = 132  # of tables, also where the terminal has no width of its own

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from spark_lsp.completion.tally import ALL, Row, Tally
+from spark_lsp.completion.statistics import ALL, Row, Tally
 
 TEXT_COLUMNS: Final = 2
 COLUMNS: Final = (

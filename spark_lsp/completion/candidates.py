@@ -8,8 +8,8 @@ from typing import Final
 
 from rapidfuzz import fuzz
 
-from spark_lsp.completion.judge import Judged
-from spark_lsp.completion.run import Run
+from spark_lsp.completion.generation import Run
+from spark_lsp.completion.postprocess.pipeline import Judged
 from spark_lsp.completion.writer import Writer
 
 NEARLY_SAME: Final = 90.0

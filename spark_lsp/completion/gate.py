@@ -7,9 +7,9 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from spark_lsp.completion.hole import LARGEST_PARSED_CHARACTERS, Hole
+from spark_lsp.completion.cursor_context import LARGEST_PARSED_CHARACTERS, Hole
 from spark_lsp.config import CompletionSettings
-from spark_lsp.index.secrets import is_secret_name
+from spark_lsp.index.scan.secrets import is_secret_name
 from spark_lsp.text.syntax import parse
 
 LARGEST_DOCUMENT_CHARACTERS = 2_000_000

@@ -11,17 +11,17 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from spark_lsp.completion.hole import Entry, Hole
-from spark_lsp.completion.judge import Terms, judge
-from spark_lsp.context.pack import Packed
-from spark_lsp.context.window import Window
+from spark_lsp.completion.cursor_context import Entry, Hole
+from spark_lsp.completion.postprocess.pipeline import Terms, judge
 from spark_lsp.engine.base import Infill, ModelInfo, Usage
 from spark_lsp.errors import WorkspaceError
+from spark_lsp.prompt.pack import Packed
+from spark_lsp.prompt.window import Window
 from spark_lsp.text.document import Snapshot
 from spark_lsp.text.edit import Span, apply_edits
 
 if TYPE_CHECKING:
-    from spark_lsp.completion.run import Run
+    from spark_lsp.completion.generation import Run
 
 FORMAT = 1
 

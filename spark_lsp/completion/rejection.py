@@ -6,7 +6,7 @@ Pure. White space is not compared, as editors indent what is typed; the place is
 from dataclasses import dataclass
 from typing import Final
 
-from spark_lsp.completion.hole import Hole
+from spark_lsp.completion.cursor_context import Hole
 
 ABOVE_CHARACTERS: Final = 400  # enough to tell one place from another, few enough that edits farther up change nothing
 LONGEST: Final = 1_000

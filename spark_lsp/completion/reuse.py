@@ -7,7 +7,7 @@ unless asked by hand, a shorter or longer form of it.
 from collections import OrderedDict
 from dataclasses import dataclass, replace
 
-from spark_lsp.completion.hole import Hole, growth_behind
+from spark_lsp.completion.cursor_context import Hole, growth_behind
 from spark_lsp.completion.rejection import Rejection
 from spark_lsp.text.document import content_hash
 

@@ -8,15 +8,15 @@ from collections.abc import Callable
 from contextlib import aclosing
 from typing import Protocol
 
-from spark_lsp.completion.hole import Hole
-from spark_lsp.completion.judge import Terms
+from spark_lsp.completion.cursor_context import Hole
+from spark_lsp.completion.generation import Run
+from spark_lsp.completion.postprocess.pipeline import Terms
 from spark_lsp.completion.recording import Recording
 from spark_lsp.completion.reuse import Result, Reuse
-from spark_lsp.completion.run import Run
-from spark_lsp.context.pack import Packed
 from spark_lsp.engine.base import Engine, Infill, Sampling, Usage
 from spark_lsp.errors import ModelNoFim, Reason, SparkError
 from spark_lsp.pacing import RunningMean
+from spark_lsp.prompt.pack import Packed
 from spark_lsp.text.document import Snapshot
 from spark_lsp.trace import bug
 

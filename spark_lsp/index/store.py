@@ -11,19 +11,19 @@ from collections.abc import Callable, Iterable, MutableMapping
 from concurrent.futures import Future
 from pathlib import Path
 
-from spark_lsp.index.cache import LeftOut, SymbolCache, extractor_digest
-from spark_lsp.index.crawl import CrawledFile, check_root, content_reason, crawl, skip_reason
-from spark_lsp.index.entries import Entries
-from spark_lsp.index.facts import Looked, language_name, look_at, nothing_known
-from spark_lsp.index.history import History
-from spark_lsp.index.ignore import IGNORE_FILES, Rules, SkipReason
-from spark_lsp.index.reading import Reader
-from spark_lsp.index.report import IndexReport, report_of
-from spark_lsp.index.run import Run
-from spark_lsp.index.tables import FileRow
-from spark_lsp.index.view import EMPTY_VIEW, FileEntry, IndexView, laid_over, rebuilt, view_of, with_changes
-from spark_lsp.index.worker import Answer, Freeze, done
-from spark_lsp.index.workers import URGENT, Workers
+from spark_lsp.index.parse.facts import Looked, language_name, look_at, nothing_known
+from spark_lsp.index.refresh import Run
+from spark_lsp.index.scan.crawl import CrawledFile, check_root, content_reason, crawl, skip_reason
+from spark_lsp.index.scan.history import History
+from spark_lsp.index.scan.ignore import IGNORE_FILES, Rules, SkipReason
+from spark_lsp.index.storage.report import IndexReport, report_of
+from spark_lsp.index.storage.symbol_cache import LeftOut, SymbolCache, extractor_digest
+from spark_lsp.index.storage.tables import FileRow
+from spark_lsp.index.storage.view import EMPTY_VIEW, FileEntry, IndexView, laid_over, rebuilt, view_of, with_changes
+from spark_lsp.index.workers.entries import Entries
+from spark_lsp.index.workers.pool import URGENT, Workers
+from spark_lsp.index.workers.reader import Reader
+from spark_lsp.index.workers.worker import Answer, Freeze, done
 
 BULK_FILES = 1_000
 FEW_FILES = 300  # so few are laid out in this process in less time than a worker takes to start

@@ -26,7 +26,7 @@ from watchdog.events import (
 from watchdog.observers import Observer
 from watchdog.observers.api import BaseObserver
 
-from spark_lsp.index.changes import matters
+from spark_lsp.index.change_policy import matters
 
 QUIET_S = 0.2  # a branch switch writes files for longer than this only with shorter pauses between them
 LONGEST_S = 2.0  # a build that never stops writing must not hold changes back for ever

@@ -14,8 +14,8 @@ from typing import Any, Final
 import numpy as np
 
 from spark_lsp.engine.base import Sampling
-from spark_lsp.llama.cache import Tokens
-from spark_lsp.llama.model import Vocabulary
+from spark_lsp.llama.kv.cells import Tokens
+from spark_lsp.llama.loading.model import Vocabulary
 
 MAX_TAIL_TOKENS: Final = 16
 MAX_TAIL_BYTES: Final = 64

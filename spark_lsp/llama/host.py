@@ -17,18 +17,18 @@ from typing import Any, Final
 import psutil
 
 from spark_lsp.engine.base import Chunk, EngineStatus, Infill
+from spark_lsp.engine.wire import frames
 from spark_lsp.errors import EngineFailed, EngineProtocolError, SparkError
-from spark_lsp.llama import wire
-from spark_lsp.llama.bench import Bench
-from spark_lsp.llama.door import hold_lock, leave, listen
-from spark_lsp.llama.model import GgufModel, TokenCache
+from spark_lsp.llama.listener import hold_lock, leave, listen
+from spark_lsp.llama.loading.model import GgufModel, TokenCache
 from spark_lsp.llama.parts import KeptParts
+from spark_lsp.llama.runtime import Bench
 from spark_lsp.llama.scheduler import Job, Scheduler
 
 _SWITCH_S: Final = 0.0005
 """How long the thread that talks may hold the interpreter when a decode has ended; Python's own 5 ms are a token."""
 _HELLO_S: Final = 10.0
-_UNSENT_BYTES: Final = wire.MAX_FRAME_BYTES  # a client that reads so little is not there any more
+_UNSENT_BYTES: Final = frames.MAX_FRAME_BYTES  # a client that reads so little is not there any more
 _END_S: Final = 30.0  # for the model's thread to come to an end
 _LOG_BYTES: Final = 4 * 1024 * 1024
 
@@ -46,11 +46,11 @@ class _Client:
         self.deadlines: dict[int, asyncio.TimerHandle] = {}
         self._writer = writer
 
-    def send(self, frame: wire.HostFrame) -> None:
+    def send(self, frame: frames.HostFrame) -> None:
         """Send, unless the client has gone."""
         if self._writer.is_closing():
             return
-        self._writer.write(wire.encode(frame))
+        self._writer.write(frames.encode(frame))
         if self._writer.transport.get_write_buffer_size() > _UNSENT_BYTES:
             _log.warning("client %d does not read; its connection is closed", self.number)
             self._writer.transport.abort()
@@ -63,7 +63,7 @@ class _Client:
 class Host:
     """The life of one engine process."""
 
-    def __init__(self, order: wire.HostOrder) -> None:
+    def __init__(self, order: frames.HostOrder) -> None:
         self._order = order
         self._tokens = TokenCache()
         self._bench = Bench(order.launch, self._tokens)
@@ -94,7 +94,7 @@ class Host:
             leave(self._order.endpoint)
             server.close()
             for client in self._clients.values():
-                client.send(wire.Bye())
+                client.send(frames.Bye())
             await self._end_scheduler()
             await asyncio.sleep(0)  # what the last jobs told goes out
             self._counter.shutdown(cancel_futures=True)
@@ -108,18 +108,18 @@ class Host:
         except TimeoutError:
             _log.error("the thread of the model hangs; the process leaves without it")
             logging.shutdown()
-            os._exit(wire.EXIT_HUNG)
+            os._exit(frames.EXIT_HUNG)
 
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._greeted += 1
         client = _Client(self._greeted, writer)
         try:
             async with asyncio.timeout(_HELLO_S):
-                hello = await wire.read_client_frame(reader)
+                hello = await frames.read_client_frame(reader)
             if hello is None:
                 return
             self._greet(client, hello)
-            while (frame := await wire.read_client_frame(reader)) is not None:
+            while (frame := await frames.read_client_frame(reader)) is not None:
                 self._handle(client, frame)
         except (EngineProtocolError, TimeoutError) as error:
             _log.warning("client %d is disconnected: %s", client.number, str(error) or "It never said hello.")
@@ -127,18 +127,18 @@ class Host:
             self._drop(client)
             writer.close()
 
-    def _greet(self, client: _Client, frame: wire.ClientFrame) -> None:
-        if not isinstance(frame, wire.Hello):
+    def _greet(self, client: _Client, frame: frames.ClientFrame) -> None:
+        if not isinstance(frame, frames.Hello):
             raise EngineProtocolError("The first frame is no hello.")
-        if frame.protocol != wire.PROTOCOL:
-            raise EngineProtocolError(f"It speaks protocol {frame.protocol}, this engine {wire.PROTOCOL}.")
+        if frame.protocol != frames.PROTOCOL:
+            raise EngineProtocolError(f"It speaks protocol {frame.protocol}, this engine {frames.PROTOCOL}.")
         if not secrets.compare_digest(frame.token.encode(), self._token.encode()):
             raise EngineProtocolError("Its token is wrong.")
         client.observer = frame.observer
         self._clients[client.number] = client
         self._reconsider()
         if frame.observer:
-            client.send(wire.Welcome(0, os.getpid(), self._bench.info))
+            client.send(frames.Welcome(0, os.getpid(), self._bench.info))
         else:
             self._spawn(self._welcome(client))
 
@@ -151,36 +151,36 @@ class Host:
             info = await asyncio.wrap_future(self._scheduler.call(self._bench.load))
         except SparkError as error:
             self._load_failed = True
-            client.send(wire.failed(request_id, error))
+            client.send(frames.failed(request_id, error))
             return False
         except Exception as error:  # noqa: BLE001  told to the client, whatever it is (an import that fails)
             _log.exception("the model cannot be loaded")
             self._load_failed = True
-            client.send(wire.failed(request_id, EngineFailed(f"The model cannot be loaded: {error}.")))
+            client.send(frames.failed(request_id, EngineFailed(f"The model cannot be loaded: {error}.")))
             return False
         self._load_failed = False
-        client.send(wire.Welcome(request_id, os.getpid(), info))
+        client.send(frames.Welcome(request_id, os.getpid(), info))
         return True
 
-    def _handle(self, client: _Client, frame: wire.ClientFrame) -> None:
+    def _handle(self, client: _Client, frame: frames.ClientFrame) -> None:
         match frame:
-            case wire.Ask(id=number):
+            case frames.Ask(id=number):
                 self._ask(client, number, client.kept.request(frame))
-            case wire.Cancel(id=number):
+            case frames.Cancel(id=number):
                 if number in client.jobs:
                     self._scheduler.stop(client.jobs[number], "cancelled")
-            case wire.Count():
+            case frames.Count():
                 self._spawn(self._count(client, frame))
-            case wire.Query(id=number):
-                client.send(wire.Report(number, self._status()))
-            case wire.Load(id=number):
+            case frames.Query(id=number):
+                client.send(frames.Report(number, self._status()))
+            case frames.Load(id=number):
                 self._spawn(self._load_again(client, number))
-            case wire.Unload(id=number):
+            case frames.Unload(id=number):
                 self._spawn(self._unload(client, number))
-            case wire.Ping():
+            case frames.Ping():
                 progress = self._scheduler.progress()
-                client.send(wire.Beat(progress.turns, progress.busy, progress.turn_s))
-            case wire.Stop():
+                client.send(frames.Beat(progress.turns, progress.busy, progress.turn_s))
+            case frames.Stop():
                 self._over.set()
             case _:
                 raise EngineProtocolError("A second hello is one too many.")
@@ -206,11 +206,11 @@ class Host:
     def _told(self, client: _Client, number: int, chunk: Chunk) -> None:
         if chunk.stop is not None:
             self._ended(client, number)
-        client.send(wire.Part(number, chunk))
+        client.send(frames.Part(number, chunk))
 
     def _failed(self, client: _Client, number: int, error: SparkError) -> None:
         self._ended(client, number)
-        client.send(wire.failed(number, error))
+        client.send(frames.failed(number, error))
 
     def _ended(self, client: _Client, number: int) -> None:
         client.jobs.pop(number, None)
@@ -218,13 +218,13 @@ class Host:
         if deadline is not None:
             deadline.cancel()
 
-    async def _count(self, client: _Client, frame: wire.Count) -> None:
+    async def _count(self, client: _Client, frame: frames.Count) -> None:
         try:
             counts = await self._loop.run_in_executor(self._counter, self._count_texts, frame.texts)
         except SparkError as error:
-            client.send(wire.failed(frame.id, error))
+            client.send(frames.failed(frame.id, error))
         else:
-            client.send(wire.Counts(frame.id, counts))
+            client.send(frames.Counts(frame.id, counts))
 
     def _count_texts(self, texts: tuple[str, ...]) -> tuple[int, ...]:
         if self._counting is None:
@@ -237,7 +237,7 @@ class Host:
 
     async def _unload(self, client: _Client, number: int) -> None:
         await asyncio.wrap_future(self._scheduler.call(self._bench.unload))
-        client.send(wire.Report(number, self._status()))
+        client.send(frames.Report(number, self._status()))
 
     def _status(self) -> EngineStatus:
         prefill, decode = self._bench.speeds()
@@ -295,7 +295,7 @@ class _Bounded(logging.Filter):
         return self._left > 0
 
 
-def run_host(order: wire.HostOrder) -> int:
+def run_host(order: frames.HostOrder) -> int:
     """Be the engine process; return its exit status."""
     sys.setswitchinterval(_SWITCH_S)
     os.dup2(2, 1)  # native code prints; what it prints belongs to the log
@@ -304,11 +304,11 @@ def run_host(order: wire.HostOrder) -> int:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(process)d %(message)s", handlers=[handler])
     lock = hold_lock(order.endpoint.lock)
     if lock is None:
-        return wire.EXIT_LOCK_HELD
+        return frames.EXIT_LOCK_HELD
     with lock:
         asyncio.run(_serve(order))
     return 0
 
 
-async def _serve(order: wire.HostOrder) -> None:
+async def _serve(order: frames.HostOrder) -> None:
     await Host(order).serve()

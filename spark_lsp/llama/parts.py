@@ -3,25 +3,25 @@
 import msgspec
 
 from spark_lsp.engine.base import Control, Infill, Piece, PromptPart
+from spark_lsp.engine.wire import frames
 from spark_lsp.errors import EngineProtocolError
-from spark_lsp.llama import wire
 
 
 class KeptParts:
     """The host's end of one connection. A part comes out as the very same object each time."""
 
-    def __init__(self, most_chars: int = wire.KEPT_CHARS) -> None:
+    def __init__(self, most_chars: int = frames.KEPT_CHARS) -> None:
         self._most_chars = most_chars
-        self._kept = wire.KnownParts(most_chars)
+        self._kept = frames.KnownParts(most_chars)
 
-    def request(self, ask: wire.Ask) -> Infill:
+    def request(self, ask: frames.Ask) -> Infill:
         """Return what was asked, whole. To be called for every ask, in order.
 
         Raises:
             EngineProtocolError: a number stands for nothing.
         """
         if ask.anew:
-            self._kept = wire.KnownParts(self._most_chars)
+            self._kept = frames.KnownParts(self._most_chars)
         prompt = tuple([self._whole(part) for part in ask.parts])
         self._kept.shrink()
         return msgspec.structs.replace(ask.request, prompt=prompt)

@@ -11,9 +11,9 @@ import numpy as np
 
 from spark_lsp.engine.base import Control, Infill, Piece, PromptPart
 from spark_lsp.errors import ModelNoFim
-from spark_lsp.llama.cache import Segment, TokenRun, Tokens
 from spark_lsp.llama.healing import Tail, tail_of
-from spark_lsp.llama.model import TokenCache, Vocabulary
+from spark_lsp.llama.kv.cells import Segment, TokenRun, Tokens
+from spark_lsp.llama.loading.model import TokenCache, Vocabulary
 
 
 @dataclass(frozen=True)

@@ -12,15 +12,15 @@ from typing import Final
 import msgspec
 import numpy as np
 
+from spark_lsp.engine.wire.frames import Measured, Requantized, RequantizeOrder
 from spark_lsp.errors import ModelUnusable
-from spark_lsp.llama.context import OUTPUTS, Context
-from spark_lsp.llama.fit import compute_threads, ladder
-from spark_lsp.llama.memory import Asked, FreeMemory, available_bytes
-from spark_lsp.llama.model import GgufModel, check_file
-from spark_lsp.llama.native import L, last_errors, quiet
-from spark_lsp.llama.opening import shape_of
-from spark_lsp.llama.threads import CoreShare
-from spark_lsp.llama.wire import Measured, Requantized, RequantizeOrder
+from spark_lsp.llama.kv.context import OUTPUTS, Context
+from spark_lsp.llama.loading.fit import compute_threads, ladder
+from spark_lsp.llama.loading.load import shape_of
+from spark_lsp.llama.loading.memory import Asked, FreeMemory, available_bytes
+from spark_lsp.llama.loading.model import GgufModel, check_file
+from spark_lsp.llama.loading.native import L, last_errors, quiet
+from spark_lsp.llama.loading.threads import CoreShare
 
 FILE_TYPES: Final = {"q8_0": 7, "q4_0": 2}
 """Types with kernels that rearrange the weights for the processor -> llama.h, LLAMA_FTYPE_MOSTLY_*. Q8_0 loses next

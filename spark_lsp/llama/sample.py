@@ -12,9 +12,9 @@ import numpy as np
 
 from spark_lsp.engine.base import Sampling
 from spark_lsp.errors import EngineFailed
-from spark_lsp.llama.context import Context
-from spark_lsp.llama.model import Vocabulary
-from spark_lsp.llama.native import L
+from spark_lsp.llama.kv.context import Context
+from spark_lsp.llama.loading.model import Vocabulary
+from spark_lsp.llama.loading.native import L
 
 _CANDIDATE: Final = np.dtype([("id", np.int32), ("logit", np.float32), ("p", np.float32)])
 _ROOT: Final = b"root"

@@ -15,9 +15,9 @@ from typing import Final, Protocol, TypeVar
 
 from spark_lsp.engine.base import Chunk, Infill, ReadCost, StopCause, Usage
 from spark_lsp.errors import EngineFailed, EngineStarting, SparkError
-from spark_lsp.llama.context import AbortFlag
-from spark_lsp.llama.fit import BATCH_TOKENS
-from spark_lsp.llama.generate import BACKGROUND, Generation
+from spark_lsp.llama.generation import BACKGROUND, Generation
+from spark_lsp.llama.kv.context import AbortFlag
+from spark_lsp.llama.loading.fit import BATCH_TOKENS
 
 QUIET_S: Final = 0.3
 """Time after an answer in which background work leaves the cores alone: the next key is near (design/engine.md, 10)."""

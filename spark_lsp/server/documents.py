@@ -2,8 +2,8 @@
 
 from lsprotocol import types
 
+from spark_lsp.completion.cursor_context import Hole
 from spark_lsp.completion.gate import LARGEST_DOCUMENT_CHARACTERS
-from spark_lsp.completion.hole import Hole
 from spark_lsp.server.convert import changed, path_of, to_offset
 from spark_lsp.server.session import Session
 from spark_lsp.text.document import Snapshot

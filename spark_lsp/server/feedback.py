@@ -6,7 +6,7 @@ And ``didDismissCompletion``, which is ours.
 import asyncio
 from typing import Any
 
-from spark_lsp.completion.hole import Hole
+from spark_lsp.completion.cursor_context import Hole
 from spark_lsp.server.convert import position_in, to_offset, uri_in
 from spark_lsp.server.guard import as_dict
 from spark_lsp.server.session import Session

@@ -4,8 +4,8 @@ from typing import Any
 
 import msgspec
 
-from spark_lsp.context.page import as_html
-from spark_lsp.context.report import as_json
+from spark_lsp.prompt.html_page import as_html
+from spark_lsp.prompt.json_report import as_json
 from spark_lsp.server.convert import position_in, uri_in
 from spark_lsp.server.inline_completion import hole_at
 from spark_lsp.server.session import Session

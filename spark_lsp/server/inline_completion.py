@@ -10,8 +10,8 @@ from typing import Any
 from lsprotocol import types
 
 from spark_lsp.completion.answer import Answer, Suggestion
-from spark_lsp.completion.entry import behind_entry
-from spark_lsp.completion.hole import Hole
+from spark_lsp.completion.cursor_context import Hole
+from spark_lsp.completion.selected_item import behind_entry
 from spark_lsp.errors import Reason
 from spark_lsp.server.convert import position_in, selected_in, to_offset, to_range, uri_in
 from spark_lsp.server.guard import as_dict

@@ -18,9 +18,9 @@ from spark_lsp.server.convert import path_of
 from spark_lsp.server.guard import as_dict, guarded
 from spark_lsp.server.offers import ModelChoice, OfferTimes
 from spark_lsp.server.protocol import SparkProtocol, plain_converter
-from spark_lsp.server.rooms import OpenRooms
 from spark_lsp.server.session import Session
 from spark_lsp.server.watching import watch_files
+from spark_lsp.workspace import OpenRooms
 
 _log = logging.getLogger("spark_lsp.server")
 

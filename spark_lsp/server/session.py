@@ -14,18 +14,18 @@ from lsprotocol import types
 
 from spark_lsp.config import Settings
 from spark_lsp.errors import ConsentNeeded, ModelNotPulled, Reason, SparkError
-from spark_lsp.index.changes import matters, wants_refresh
+from spark_lsp.index.change_policy import matters, wants_refresh
 from spark_lsp.index.watch import Watcher
 from spark_lsp.server.changes import Changes
 from spark_lsp.server.client import Client, Report
 from spark_lsp.server.offers import ModelChoice, Offers, OfferTimes
 from spark_lsp.server.openings import Openings
 from spark_lsp.server.pulling import pull_missing
-from spark_lsp.server.rooms import OpenRooms, Rooms
 from spark_lsp.server.status import Status, status_of
 from spark_lsp.text.document import Snapshot
 from spark_lsp.text.edit import Span
 from spark_lsp.trace import Trace, TraceLog
+from spark_lsp.workspace import OpenRooms, Rooms
 
 OPEN_TIMEOUT_S = 10.0  # a client that never answers for its settings must not keep requests waiting
 LONG_READ_TOKENS = 4096  # a shorter trunk is read within a second or two; progress would only flicker

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from spark_lsp.errors import ModelNoFim, SparkError
-from spark_lsp.server.rooms import Rooms
+from spark_lsp.workspace import Rooms
 
 StatusKind = Literal["Normal", "Error", "Warning", "Inactive"]
 

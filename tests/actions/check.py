@@ -4,10 +4,10 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
+from scripts.harness.fixture import parse_fixture
 from spark_lsp.actions.base import Proposal, Target
 from spark_lsp.engine.fake import ScriptedEngine
 from spark_lsp.text.edit import Span, apply_edits
-from tests.support.fixture import parse_fixture
 from tests.support.rooms import TestRooms, snapshot_of
 
 ACTION = "implement.body"

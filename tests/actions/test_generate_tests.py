@@ -4,12 +4,12 @@ from pathlib import Path
 
 import pytest
 
+from scripts.harness.fixture import parse_fixture
 from spark_lsp.actions.generate_tests import test_path as path_of_tests
 from spark_lsp.engine.base import Infill, Piece
 from spark_lsp.engine.fake import ScriptedEngine
 from spark_lsp.text.edit import apply_edits
 from tests.actions.check import target_of, titles
-from tests.support.fixture import parse_fixture
 from tests.support.rooms import TestRooms, indexed
 
 PYTHON = 'def area(w, h):\n    """Return it."""\n    return $0w * h\n'

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from scripts.harness.fixture import parse_fixture
 from spark_lsp.engine.fake import ScriptedEngine
 from spark_lsp.text.edit import apply_edits
 from tests.actions.chat.talk import aimed, talking
-from tests.support.fixture import parse_fixture
 from tests.support.rooms import TestRooms, indexed
 
 CASES = sorted((Path(__file__).parent / "outputs").glob("*.txt"))

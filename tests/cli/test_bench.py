@@ -14,8 +14,8 @@ from typer.testing import CliRunner
 from spark_lsp.cli import build as command_line
 from spark_lsp.cli.bench.asking import Words, middle, percentile, private_place, ratio
 from spark_lsp.cli.bench.throughput import RENAMES, Rename, longest_drafts
-from spark_lsp.engine.address import RUNTIME_VARIABLE
 from spark_lsp.engine.base import Piece
+from spark_lsp.engine.local.address import RUNTIME_VARIABLE
 
 SMALL = ("--context-tokens", "512", "--threads", "1", "--rounds", "1", "--json")
 

@@ -8,7 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from spark_lsp.cli.remote import app
-from spark_lsp.engine.consent import CONFIG_VARIABLE
+from spark_lsp.engine.remote.consent import CONFIG_VARIABLE
 from spark_lsp.errors import SettingsError
 from tests.engine.endpoint import Endpoint, running
 

@@ -8,15 +8,15 @@ from pathlib import Path
 
 import msgspec
 
+from scripts.harness.fixture import parse_fixture
 from spark_lsp.completion.answer import Answer
-from spark_lsp.completion.confidence import Scores
-from spark_lsp.completion.entry import behind_entry
-from spark_lsp.completion.hole import Hole
+from spark_lsp.completion.cursor_context import Hole
+from spark_lsp.completion.postprocess.confidence import Scores
+from spark_lsp.completion.selected_item import behind_entry
 from spark_lsp.config import CompletionSettings
 from spark_lsp.engine.base import Chunk, Infill
 from spark_lsp.engine.fake import ScriptedEngine
 from spark_lsp.text.edit import apply_edits
-from tests.support.fixture import parse_fixture
 from tests.support.rooms import FAST, TestRooms, snapshot_of
 
 SURE, UNSURE = 0.99, 0.05

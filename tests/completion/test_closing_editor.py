@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from spark_lsp.completion.cursor_context import OPENERS, Hole, growth_behind
 from spark_lsp.completion.feedback import Feedback
-from spark_lsp.completion.hole import OPENERS, Hole, growth_behind
 from spark_lsp.completion.reuse import typed_through
 from spark_lsp.engine.fake import ScriptedEngine
 from tests.completion.check import hole_of

@@ -14,7 +14,7 @@ import pytest
 
 from scripts.real_outputs.gather import hole_of
 from scripts.real_outputs.keep import Kept, judged_again
-from spark_lsp.completion.hole import imbalance
+from spark_lsp.completion.cursor_context import imbalance
 from spark_lsp.text.tree import plant
 
 DATA = Path(__file__).with_name("real_outputs.jsonl")

@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from spark_lsp.cli.replay import replay
-from spark_lsp.completion.hole import Hole
+from spark_lsp.completion.cursor_context import Hole
 from spark_lsp.completion.recording import Recording, read_recording, recorder
 from spark_lsp.engine.fake import ScriptedEngine
 from spark_lsp.errors import WorkspaceError

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from spark_lsp.completion.hole import Hole
-from spark_lsp.completion.judge import Terms
+from spark_lsp.completion.cursor_context import Hole
+from spark_lsp.completion.postprocess.pipeline import Terms
 from spark_lsp.completion.reuse import Result, Reuse
 from spark_lsp.engine.fake import ScriptedEngine
 from tests.completion.check import hole_of

@@ -6,9 +6,9 @@ from typing import Final
 import msgspec
 import pytest
 
+from spark_lsp.completion.cursor_context import Hole
 from spark_lsp.completion.gate import GATES, LARGEST_DOCUMENT_CHARACTERS, Moment, gate
-from spark_lsp.completion.hole import Hole
-from spark_lsp.completion.judge import Terms, judge
+from spark_lsp.completion.postprocess.pipeline import Terms, judge
 from spark_lsp.config import CompletionSettings
 from spark_lsp.engine.fake import ScriptedEngine
 from tests.completion.check import chosen, hole_of, read_case

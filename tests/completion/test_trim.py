@@ -3,8 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spark_lsp.completion.hole import Hole
-from spark_lsp.completion.trim import Trimmed, trim
+from spark_lsp.completion.cursor_context import Hole
+from spark_lsp.completion.postprocess.trim import Trimmed, trim
 from tests.completion.check import hole_of
 
 HOLES = [

@@ -15,8 +15,8 @@ import psutil
 import pytest
 from lsprotocol import types
 
+from scripts.harness.editor import REAL, Editor, editor
 from spark_lsp.catalog.catalog import resolve_model
-from tests.server.client import REAL, Editor, editor
 
 pytestmark = [pytest.mark.model, pytest.mark.e2e]
 

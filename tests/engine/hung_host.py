@@ -7,9 +7,10 @@ import threading
 import msgspec
 
 from spark_lsp.engine.base import Infill
-from spark_lsp.llama import host, wire
-from spark_lsp.llama.bench import Bench
-from spark_lsp.llama.generate import Generation
+from spark_lsp.engine.wire import frames
+from spark_lsp.llama import host
+from spark_lsp.llama.generation import Generation
+from spark_lsp.llama.runtime import Bench
 
 KEY = "hang"
 """The key of the request that is never answered."""
@@ -28,4 +29,4 @@ def _hang(bench: Bench, request: Infill, received: float) -> Generation:
 if __name__ == "__main__":
     host._END_S = 0.5  # type: ignore[misc]
     Bench.generation = _hang  # type: ignore[method-assign]
-    sys.exit(host.run_host(msgspec.json.decode(sys.argv[1], type=wire.HostOrder)))
+    sys.exit(host.run_host(msgspec.json.decode(sys.argv[1], type=frames.HostOrder)))

@@ -6,7 +6,7 @@ import sys
 import msgspec
 
 from spark_lsp.engine.base import Control, Infill, Piece, PromptPart, Sampling
-from spark_lsp.engine.local import EngineLaunch, LocalEngine
+from spark_lsp.engine.local.client import EngineLaunch, LocalEngine
 
 BEGUN = b"begun"
 TRUNK: tuple[PromptPart, ...] = (

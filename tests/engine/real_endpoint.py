@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from spark_lsp.engine.remote_hosts import address_of
-from spark_lsp.engine.remote_link import RemoteLink, Trouble
+from spark_lsp.engine.remote.hosts import address_of
+from spark_lsp.engine.remote.http import RemoteLink, Trouble
 from tests.llama.gguf_files import SHIPPED
 
 START_S = 60

@@ -9,9 +9,9 @@ import pytest
 from spark_lsp.engine.base import Chunk, Control, Engine, Infill, Piece, PromptPart, Sampling
 from spark_lsp.engine.fake import ScriptedEngine
 from spark_lsp.engine.fim import FileBlock, build_prompt, family_named, pieces, prompt_tokens
-from spark_lsp.engine.local import LocalEngine
-from spark_lsp.engine.remote import RemoteEngine
-from spark_lsp.engine.remote_setup import RemoteLaunch
+from spark_lsp.engine.local.client import LocalEngine
+from spark_lsp.engine.remote.client import RemoteEngine
+from spark_lsp.engine.remote.setup import RemoteLaunch
 from spark_lsp.errors import EngineStarting, ModelNoFim
 from tests.engine.conftest import shipped
 from tests.engine.real_endpoint import real_endpoint

@@ -13,13 +13,13 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from spark_lsp.engine.address import endpoint_of
 from spark_lsp.engine.base import Infill
-from spark_lsp.engine.local import EngineLaunch, LocalEngine, stop_engines
-from spark_lsp.engine.process import end
-from spark_lsp.engine.watch import Patience
+from spark_lsp.engine.local.address import endpoint_of
+from spark_lsp.engine.local.client import EngineLaunch, LocalEngine, stop_engines
+from spark_lsp.engine.local.liveness import Patience
+from spark_lsp.engine.local.process import end
+from spark_lsp.engine.wire import frames
 from spark_lsp.errors import EngineFailed
-from spark_lsp.llama import wire
 from tests.engine import hung_host
 from tests.engine.conftest import shipped
 from tests.engine.test_contract import ENDLESS, PATIENCE_S, collect, prompt
@@ -42,7 +42,7 @@ async def engine() -> AsyncIterator[LocalEngine]:
 @contextmanager
 def hanging_host(launch: EngineLaunch) -> Iterator[int]:
     """Run a host that hangs at one request; the process ends with the test at the latest."""
-    order = wire.HostOrder(launch=launch, endpoint=endpoint_of(launch))
+    order = frames.HostOrder(launch=launch, endpoint=endpoint_of(launch))
     command = [sys.executable, "-m", hung_host.__name__, msgspec.json.encode(order).decode()]
     with Path(order.endpoint.log).open("ab") as log, subprocess.Popen(command, stdout=log, stderr=log) as process:
         try:
@@ -120,7 +120,7 @@ async def test_a_model_that_hangs_does_not_keep_its_process() -> None:
 
 @posix_only
 async def test_a_stopped_process_can_be_ended_by_its_user(engine: LocalEngine, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("spark_lsp.engine.process._STOP_S", 0.5)
+    monkeypatch.setattr("spark_lsp.engine.local.process._STOP_S", 0.5)
     await engine.start()
     pid = await pid_of(engine)
     os.kill(pid, signal.SIGSTOP)

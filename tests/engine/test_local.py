@@ -15,11 +15,12 @@ import msgspec
 import psutil
 import pytest
 
-from spark_lsp.engine.address import TRANSPORT_VARIABLE, endpoint_of
 from spark_lsp.engine.base import Chunk, Infill, Sampling
-from spark_lsp.engine.link import connect
-from spark_lsp.engine.local import EngineLaunch, LocalEngine, describe_model, list_engines, stop_engines
-from spark_lsp.engine.process import spawn
+from spark_lsp.engine.local.address import TRANSPORT_VARIABLE, endpoint_of
+from spark_lsp.engine.local.client import EngineLaunch, LocalEngine, describe_model, list_engines, stop_engines
+from spark_lsp.engine.local.link import connect
+from spark_lsp.engine.local.process import spawn
+from spark_lsp.engine.wire import frames
 from spark_lsp.errors import (
     EngineFailed,
     EngineProtocolError,
@@ -29,7 +30,6 @@ from spark_lsp.errors import (
     ModelUnusable,
     SparkError,
 )
-from spark_lsp.llama import wire
 from tests.engine.conftest import shipped
 from tests.engine.test_contract import ENDLESS, PATIENCE_S, collect, prompt
 from tests.llama.gguf_files import SHIPPED, long_context
@@ -244,7 +244,7 @@ async def test_the_process_leaves_after_its_last_client() -> None:
 
 async def test_the_process_leaves_when_nobody_ever_comes() -> None:
     launch = shipped(idle_minutes=100.0)
-    order = wire.HostOrder(launch=launch, endpoint=endpoint_of(launch), first_client_s=0.1)
+    order = frames.HostOrder(launch=launch, endpoint=endpoint_of(launch), first_client_s=0.1)
     process = spawn(order)
     assert await asyncio.to_thread(process.wait, PATIENCE_S) == 0
 
@@ -284,7 +284,7 @@ async def test_a_client_that_vanishes_leaves_its_work_behind_only() -> None:
     assert vanishing is not None
     number, answers = vanishing.open()
     vanishing.ask(number, Infill(prompt(), 3500, sampling=ENDLESS))
-    assert isinstance(await answers.get(), wire.Part)
+    assert isinstance(await answers.get(), frames.Part)
     vanishing._writer.transport.abort()
     async with asyncio.timeout(PATIENCE_S):
         while (await engine.status()).busy or (await engine.status()).clients > 1:
@@ -300,7 +300,7 @@ async def test_a_request_that_is_too_large_costs_nobody_anything(monkeypatch: py
     texts = ["first = 1\n" * 20, "second = 2\n" * 20]
     await collect(engine, Infill(prompt(texts[0]), 2))
     with monkeypatch.context() as patch:
-        patch.setattr(wire, "MAX_FRAME_BYTES", 100)
+        patch.setattr(frames, "MAX_FRAME_BYTES", 100)
         with pytest.raises(EngineProtocolError, match="over the limit"):
             await collect(engine, Infill(prompt(texts[1]), 2))
     for text in reversed(texts):  # what could not be sent does not count as sent
@@ -315,7 +315,7 @@ async def test_a_number_without_a_text_ends_the_connection() -> None:
     stranger = await connect(endpoint_of(shipped()))
     assert stranger is not None
     number, answers = stranger.open()
-    stranger.send(wire.Ask(number, Infill((), 1), (12,)))
+    stranger.send(frames.Ask(number, Infill((), 1), (12,)))
     assert isinstance(await answers.get(), EngineFailed)
     assert (await collect(engine, Infill(prompt(), 2)))[-1].stop is not None
     await stranger.close()
@@ -327,12 +327,12 @@ BAD_BYTES = {
     "oversize": b"\xff\xff\xff\xff" + b"x" * 100,
     "no msgpack": b"\x00\x00\x00\x04\xc1\xc1\xc1\xc1",
     "deep": b"\x00\x00\x40\x00" + b"\x91" * 0x4000,
-    "unknown frame": wire._length.pack(12) + msgspec.msgpack.encode({"type": "bogus"}),
+    "unknown frame": frames._length.pack(12) + msgspec.msgpack.encode({"type": "bogus"}),
     "empty": b"\x00\x00\x00\x00",
-    "no hello": wire.encode(wire.Stop()),
-    "old protocol": wire.encode(wire.Hello(0)),
-    "two hellos": wire.encode(wire.Hello(wire.PROTOCOL)) * 2,
-    "half a frame": wire.encode(wire.Hello(wire.PROTOCOL))[:-2],
+    "no hello": frames.encode(frames.Stop()),
+    "old protocol": frames.encode(frames.Hello(0)),
+    "two hellos": frames.encode(frames.Hello(frames.PROTOCOL)) * 2,
+    "half a frame": frames.encode(frames.Hello(frames.PROTOCOL))[:-2],
 }
 
 
@@ -367,8 +367,8 @@ async def test_nobody_else_can_reach_the_socket(runtime: Path) -> None:
     await engine.close()
 
 
-def told_by(file: str) -> wire.TcpAddress:
-    return msgspec.json.decode(Path(file).read_bytes(), type=wire.TcpAddress)
+def told_by(file: str) -> frames.TcpAddress:
+    return msgspec.json.decode(Path(file).read_bytes(), type=frames.TcpAddress)
 
 
 async def test_loopback_with_a_token(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -380,7 +380,7 @@ async def test_loopback_with_a_token(monkeypatch: pytest.MonkeyPatch) -> None:
     address = told_by(endpoint_of(shipped()).address)
     for token in ("", "wrong", "é", address.token[:-1]):
         reader, writer = await asyncio.open_connection("127.0.0.1", address.port)
-        writer.write(wire.encode(wire.Hello(wire.PROTOCOL, token)))
+        writer.write(frames.encode(frames.Hello(frames.PROTOCOL, token)))
         assert await reader.read() == b""
         writer.close()
         await writer.wait_closed()
@@ -390,7 +390,7 @@ async def test_loopback_with_a_token(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_nothing_is_written_to_standard_output() -> None:
     launch = shipped(idle_minutes=0.0)
-    order = wire.HostOrder(launch=launch, endpoint=endpoint_of(launch))
+    order = frames.HostOrder(launch=launch, endpoint=endpoint_of(launch))
     command = [sys.executable, "-m", "spark_lsp", "engine", "run", msgspec.json.encode(order).decode()]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
 

@@ -5,8 +5,8 @@ import pytest
 from spark_lsp.app import FEWEST_TOKENS, open_engine, usual_context_tokens
 from spark_lsp.catalog.catalog import resolve_model, useful_tokens
 from spark_lsp.config import ContextSettings, Settings
-from spark_lsp.context.workspace import REPLY_TOKENS
-from spark_lsp.engine.local import EngineLaunch, LocalEngine
+from spark_lsp.engine.local.client import EngineLaunch, LocalEngine
+from spark_lsp.prompt.context import REPLY_TOKENS
 
 
 def launch(named_tokens: int, settings: Settings | None = None) -> EngineLaunch:

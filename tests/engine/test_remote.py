@@ -12,12 +12,12 @@ from pathlib import Path
 import pytest
 
 from spark_lsp.engine.base import Chunk, Control, Infill, Piece, PromptPart, Sampling
-from spark_lsp.engine.consent import CONFIG_VARIABLE, allowed_origins, forget
 from spark_lsp.engine.fim import build_prompt, family_named
-from spark_lsp.engine.remote import RemoteEngine
-from spark_lsp.engine.remote_hosts import address_of, ranked
-from spark_lsp.engine.remote_prompt import CHAT_TEMPLATE, END, MESSAGE
-from spark_lsp.engine.remote_setup import RemoteLaunch
+from spark_lsp.engine.remote.client import RemoteEngine
+from spark_lsp.engine.remote.consent import CONFIG_VARIABLE, allowed_origins, forget
+from spark_lsp.engine.remote.hosts import address_of, ranked
+from spark_lsp.engine.remote.prompt import CHAT_TEMPLATE, END, MESSAGE
+from spark_lsp.engine.remote.setup import RemoteLaunch
 from spark_lsp.errors import ConsentNeeded, EngineFailed, EngineStarting, ModelNoFim, SettingsError
 from tests.engine.endpoint import Endpoint, running
 

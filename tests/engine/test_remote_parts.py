@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 from spark_lsp.actions.chat.template import Message, prompt_of
 from spark_lsp.engine.base import Control, ModelInfo, Piece
 from spark_lsp.engine.fim import FAMILIES, family_for_model, family_named
-from spark_lsp.engine.remote_answer import Lines, StopScanner
-from spark_lsp.engine.remote_hosts import FIRST_REST_S, LONGEST_REST_S, Health, address_of, ranked, to_ask
-from spark_lsp.engine.remote_prompt import (
+from spark_lsp.engine.remote.answer import Lines, StopScanner
+from spark_lsp.engine.remote.hosts import FIRST_REST_S, LONGEST_REST_S, Health, address_of, ranked, to_ask
+from spark_lsp.engine.remote.prompt import (
     CHAT_TEMPLATE,
     END,
     MESSAGE,

@@ -9,13 +9,13 @@ import msgspec
 import pytest
 
 from spark_lsp.app import open_rooms
-from spark_lsp.completion.hole import Hole
+from spark_lsp.completion.cursor_context import Hole
 from spark_lsp.config import BackendSettings, Settings
 from spark_lsp.engine.base import Chunk, Infill, Piece
 from spark_lsp.engine.fim import build_prompt, family_named
-from spark_lsp.engine.local import LocalEngine
-from spark_lsp.engine.remote import RemoteEngine
-from spark_lsp.engine.remote_setup import RemoteLaunch
+from spark_lsp.engine.local.client import LocalEngine
+from spark_lsp.engine.remote.client import RemoteEngine
+from spark_lsp.engine.remote.setup import RemoteLaunch
 from spark_lsp.text.document import Snapshot
 from tests.engine.conftest import shipped
 from tests.engine.real_endpoint import ALIAS, real_endpoint

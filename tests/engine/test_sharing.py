@@ -15,9 +15,9 @@ import psutil
 import pytest
 
 from spark_lsp.engine.base import Chunk, Control, EngineStatus, Infill, Piece, PromptPart, Usage
-from spark_lsp.engine.local import EngineLaunch, LocalEngine
+from spark_lsp.engine.local.client import EngineLaunch, LocalEngine
 from spark_lsp.errors import EngineFailed
-from spark_lsp.llama.fit import cells_for
+from spark_lsp.llama.loading.fit import cells_for
 from tests.engine import killed_client
 from tests.engine.conftest import shipped
 from tests.engine.test_contract import ENDLESS, PATIENCE_S, collect, text_of

@@ -4,14 +4,14 @@ from pathlib import Path
 
 import pytest
 
+from scripts.harness.fixture import parse_fixture, write_workspace
 from spark_lsp.cli.bench.recall import Tally, choose_cases, lines_of, table
 from spark_lsp.cli.bench.rivals import Bm25Chunks, ImportedBodies, JaccardWindows, RepositoryMap
 from spark_lsp.cli.bench.session import measure_session, recorded
-from spark_lsp.context.tokens import TokenCounter
 from spark_lsp.engine.fake import ScriptedEngine
 from spark_lsp.index.store import Index
+from spark_lsp.prompt.token_counts import TokenCounter
 from tests.eval.fetch import load
-from tests.support.fixture import parse_fixture, write_workspace
 from tests.support.rooms import TestRooms
 
 ROOT = Path(__file__).parents[2]

@@ -10,8 +10,9 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
+from scripts.harness.fixture import parse_fixture, write_workspace
 from spark_lsp.errors import WorkspaceError
-from spark_lsp.index.crawl import (
+from spark_lsp.index.scan.crawl import (
     MINIFIED_LINE_CHARS,
     Skipped,
     check_root,
@@ -20,9 +21,8 @@ from spark_lsp.index.crawl import (
     read_sources,
     skip_reason,
 )
-from spark_lsp.index.ignore import Rules, SkipReason
-from spark_lsp.index.secrets import SHAPES, has_secret, is_secret_name, suspected
-from tests.support.fixture import parse_fixture, write_workspace
+from spark_lsp.index.scan.ignore import Rules, SkipReason
+from spark_lsp.index.scan.secrets import SHAPES, has_secret, is_secret_name, suspected
 from tests.support.marks import permissions_bind, posix_only
 
 

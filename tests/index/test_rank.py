@@ -8,15 +8,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spark_lsp.index.graph import FileGraph, order_from
-from spark_lsp.index.history import NO_CHANGES, co_changes
-from spark_lsp.index.near import words_around
-from spark_lsp.index.rank import RankedDefinition, frozen_order, rank_definitions
-from spark_lsp.index.resolve import resolve
+from scripts.harness.fixture import parse_fixture, write_workspace
+from spark_lsp.index.parse.imports import resolve
+from spark_lsp.index.ranking.file_order import FileGraph, order_from
+from spark_lsp.index.ranking.near import words_around
+from spark_lsp.index.ranking.rank import RankedDefinition, frozen_order, rank_definitions
+from spark_lsp.index.scan.history import NO_CHANGES, co_changes
+from spark_lsp.index.storage.view import EMPTY_VIEW, IndexView
 from spark_lsp.index.store import Index
-from spark_lsp.index.view import EMPTY_VIEW, IndexView
 from tests.support.expect import expect
-from tests.support.fixture import parse_fixture, write_workspace
 
 
 def view_of(root: Path) -> IndexView:

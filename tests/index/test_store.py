@@ -11,14 +11,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from scripts.harness.fixture import parse_fixture, write_workspace
 from spark_lsp.errors import WorkspaceError
-from spark_lsp.index import cache
-from spark_lsp.index.report import IndexReport
+from spark_lsp.index import store
+from spark_lsp.index.scan.texts import Texts
+from spark_lsp.index.storage import symbol_cache
+from spark_lsp.index.storage.report import IndexReport
+from spark_lsp.index.storage.view import IndexView, rebuilt
 from spark_lsp.index.store import Index
-from spark_lsp.index.texts import Texts
-from spark_lsp.index.view import IndexView, rebuilt
 from spark_lsp.text.document import content_hash
-from tests.support.fixture import parse_fixture, write_workspace
 from tests.support.marks import posix_only
 
 WORKSPACE = """
@@ -343,7 +344,7 @@ def test_a_foreign_database_is_replaced_with_one_message(root: Path, cache_path:
 def test_another_schema_is_replaced_with_one_message(root: Path, cache_path: Path) -> None:
     refreshed(root, cache_path)
     with sqlite3.connect(cache_path) as connection:
-        connection.execute(f"PRAGMA user_version = {cache.SCHEMA_VERSION + 1}")
+        connection.execute(f"PRAGMA user_version = {symbol_cache.SCHEMA_VERSION + 1}")
     connection.close()
     report, _, said = refreshed(root, cache_path)
     assert counts(report) == (4, 0, 0)
@@ -457,3 +458,9 @@ def test_an_index_after_any_updates_equals_one_built_from_scratch(
     cold.refresh()
     assert said == []
     assert same(warm, cold.view())
+
+
+def test_the_modules_that_decide_what_is_kept_exist() -> None:
+    """A cache is thrown away when one of them changes, which a name that is not there would hide."""
+    index = Path(store.__file__).parent
+    assert [name for name in symbol_cache.DECIDING_MODULES if not (index / name).is_file()] == []

@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spark_lsp.index.symbols import EMPTY, FileSymbols, definition_at, extract, symbols_of
+from scripts.harness.fixture import parse_fixture
+from spark_lsp.index.parse.symbols import EMPTY, FileSymbols, definition_at, extract, symbols_of
 from spark_lsp.text.language import LANGUAGES, language_of_path, query
 from spark_lsp.text.reserved import RESERVED
 from spark_lsp.text.syntax import parse
 from tests.support.expect import expect, expect_file
-from tests.support.fixture import parse_fixture
 
 SAMPLES = Path(__file__).parents[1] / "fixtures" / "symbols"
 

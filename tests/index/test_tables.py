@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spark_lsp.index import frozen
-from spark_lsp.index.facts import facts_of, looked_of, packed_of
-from spark_lsp.index.names import Names, NumberOf
-from spark_lsp.index.tables import FileRow, Tables, build_tables
+from spark_lsp.index.parse.facts import facts_of, looked_of, packed_of
+from spark_lsp.index.storage import mapped_file
+from spark_lsp.index.storage.string_table import Names, NumberOf
+from spark_lsp.index.storage.tables import FileRow, Tables, build_tables
 
 names = st.lists(st.text(max_size=12), unique=True, max_size=40)
 
@@ -68,8 +68,8 @@ def test_a_table_comes_back_as_it_was(tmp_path: Path) -> None:
         {"f": np.array([1, 2], np.int32), "": np.array([], np.int32)},
         3,
     )
-    frozen.write(tmp_path / "t", table, maker="m")
-    back = frozen.read(tmp_path / "t", _Outer, maker="m")
+    mapped_file.write(tmp_path / "t", table, maker="m")
+    back = mapped_file.read(tmp_path / "t", _Outer, maker="m")
     assert back is not None
     assert back.inner.values.tolist() == [0, 1, 2, 3, 4]
     assert (back.paths, back.repeated, back.numbers, back.count) == (("a", "é"), ("a", "a"), {"x": 0, "y": 7}, 3)
@@ -79,9 +79,9 @@ def test_a_table_comes_back_as_it_was(tmp_path: Path) -> None:
 
 def test_names_beyond_a_limit_stay_packed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     tables = tables_of(SOURCES)
-    frozen.write(tmp_path / "t", tables, maker="m")
-    monkeypatch.setattr(frozen, "EAGER_NAMES", 1)
-    back = frozen.read(tmp_path / "t", Tables, maker="m")
+    mapped_file.write(tmp_path / "t", tables, maker="m")
+    monkeypatch.setattr(mapped_file, "EAGER_NAMES", 1)
+    back = mapped_file.read(tmp_path / "t", Tables, maker="m")
     assert back is not None
     assert isinstance(back.postings.word_ids, NumberOf)
     assert list(back.postings.words) == list(tables.postings.words)
@@ -94,21 +94,21 @@ def test_names_beyond_a_limit_stay_packed(tmp_path: Path, monkeypatch: pytest.Mo
 
 def test_what_is_damaged_cut_short_or_of_other_code_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "t"
-    frozen.write(path, tables_of(SOURCES), maker="m")
+    mapped_file.write(path, tables_of(SOURCES), maker="m")
     raw = path.read_bytes()
-    assert frozen.read(path, Tables, maker="m") is not None
-    assert frozen.read(path, Tables, maker="another") is None
-    assert frozen.read(tmp_path / "missing", Tables, maker="m") is None
-    for place in (0, len(frozen.MAGIC) + 1, frozen.ALIGNED_BYTES + 3, len(raw) // 2, len(raw) - 1):
+    assert mapped_file.read(path, Tables, maker="m") is not None
+    assert mapped_file.read(path, Tables, maker="another") is None
+    assert mapped_file.read(tmp_path / "missing", Tables, maker="m") is None
+    for place in (0, len(mapped_file.MAGIC) + 1, mapped_file.ALIGNED_BYTES + 3, len(raw) // 2, len(raw) - 1):
         path.write_bytes(raw[:place] + bytes([raw[place] ^ 0xFF]) + raw[place + 1 :])
-        assert frozen.read(path, Tables, maker="m") is None, place
-    for size in (0, 10, frozen.ALIGNED_BYTES, len(raw) // 2, len(raw) - 1):
+        assert mapped_file.read(path, Tables, maker="m") is None, place
+    for size in (0, 10, mapped_file.ALIGNED_BYTES, len(raw) // 2, len(raw) - 1):
         path.write_bytes(raw[:size])
-        assert frozen.read(path, Tables, maker="m") is None, size
+        assert mapped_file.read(path, Tables, maker="m") is None, size
 
 
 def test_tables_of_no_files(tmp_path: Path) -> None:
-    frozen.write(tmp_path / "t", build_tables(()), maker="m")
-    back = frozen.read(tmp_path / "t", Tables, maker="m")
+    mapped_file.write(tmp_path / "t", build_tables(()), maker="m")
+    back = mapped_file.read(tmp_path / "t", Tables, maker="m")
     assert back is not None
     assert (list(back.files.rows()), list(back.definitions.names)) == ([], [])

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spark_lsp.index import windows
-from spark_lsp.index.windows import WINDOW_LINES, FileWords, Wanted, words_of, words_of_all
-from spark_lsp.index.words import sorted_places
+from spark_lsp.index.parse import windows
+from spark_lsp.index.parse.windows import WINDOW_LINES, FileWords, Wanted, words_of, words_of_all
+from spark_lsp.index.parse.words import sorted_places
 
 pieces = st.sampled_from(["ab", "abc", "long_name", "if", "x", "größe", "é", "12", "3d", "“q”", " ", ".", "\n", "\n\n"])
 texts = st.lists(pieces, max_size=120).map("".join)

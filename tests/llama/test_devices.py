@@ -6,8 +6,8 @@ import sys
 import msgspec
 import pytest
 
-from spark_lsp.llama.build import Build, Device, Kind, backend_names, offload_devices
-from spark_lsp.llama.devices import describe_build, list_devices
+from spark_lsp.llama.loading.build import Build, Device, Kind, backend_names, offload_devices
+from spark_lsp.llama.loading.devices import describe_build, list_devices
 
 GIB = 1024**3
 
@@ -75,12 +75,12 @@ def test_this_machine_has_a_processor() -> None:
 
 @pytest.mark.model
 def test_the_program_prints_one_line_of_json() -> None:
-    command = [sys.executable, "-m", "spark_lsp.llama.devices"]
+    command = [sys.executable, "-m", "spark_lsp.llama.loading.devices"]
     done = subprocess.run(command, capture_output=True, check=True, stdin=subprocess.DEVNULL, timeout=60)
     assert done.stdout.count(b"\n") == 1
     assert msgspec.json.decode(done.stdout, type=Build).devices
 
 
 def test_a_build_can_be_read_without_loading_llama_cpp() -> None:
-    code = "import sys, spark_lsp.llama.build; sys.exit('llama_cpp' in sys.modules)"
+    code = "import sys, spark_lsp.llama.loading.build; sys.exit('llama_cpp' in sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spark_lsp.errors import ModelUnusable
-from spark_lsp.llama.fit import (
+from spark_lsp.llama.loading.fit import (
     SMALLEST_CONTEXT,
     Rung,
     again,
@@ -20,7 +20,7 @@ from spark_lsp.llama.fit import (
     need_bytes,
     plan_of,
 )
-from spark_lsp.llama.memory import Asked, FreeMemory, ModelShape, available_bytes
+from spark_lsp.llama.loading.memory import Asked, FreeMemory, ModelShape, available_bytes
 
 MIB = 1024**2
 GIB = 1024**3

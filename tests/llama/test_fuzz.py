@@ -9,11 +9,11 @@ import pytest
 
 from spark_lsp.engine.base import Infill
 from spark_lsp.errors import EngineStarting
-from spark_lsp.llama.bench import Bench
-from spark_lsp.llama.context import Context
-from spark_lsp.llama.model import TokenCache
-from spark_lsp.llama.native import last_errors
-from tests.llama.test_pool import LAUNCH, ask, context_of, finish, hole, read, trunk
+from spark_lsp.llama.kv.context import Context
+from spark_lsp.llama.loading.model import TokenCache
+from spark_lsp.llama.loading.native import last_errors
+from spark_lsp.llama.runtime import Bench
+from tests.llama.test_sequences import LAUNCH, ask, context_of, finish, hole, read, trunk
 from tests.llama.walk import BOUND, Walk, launch_of, small_and_exact, wide
 
 pytestmark = pytest.mark.model

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 
 from spark_lsp.engine.base import Chunk, Control, Infill, Piece, PromptPart, Sampling
 from spark_lsp.engine.fim import Order, build_prompt, family_named
-from spark_lsp.llama.bench import Bench
 from spark_lsp.llama.healing import MAX_TAIL_TOKENS, Tail, choose_path, tail_of
-from spark_lsp.llama.model import TokenCache, Vocabulary
-from tests.llama.test_generate import LAUNCH, check, context_of, run
+from spark_lsp.llama.loading.model import TokenCache, Vocabulary
+from spark_lsp.llama.runtime import Bench
+from tests.llama.test_generation import LAUNCH, check, context_of, run
 
 pytestmark = pytest.mark.model
 

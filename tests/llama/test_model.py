@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spark_lsp.llama.model import GgufModel, TokenCache
-from spark_lsp.llama.probe import probe
+from spark_lsp.llama.loading.describe import probe
+from spark_lsp.llama.loading.model import GgufModel, TokenCache
 from tests.llama.gguf_files import SHIPPED, rewrite, with_chat
 
 pytestmark = pytest.mark.model

@@ -8,10 +8,10 @@ from spark_lsp.catalog.catalog import original_of, resolve_model
 from spark_lsp.catalog.folder import FOLDER_VARIABLE, register
 from spark_lsp.catalog.optimized import Optimized, forget, optimized_file, record_of, remember, target_for
 from spark_lsp.cli.optimize import check_text
-from spark_lsp.engine.requantize import requantize_model
+from spark_lsp.engine.local.requantize import requantize_model
+from spark_lsp.engine.wire.frames import Measured
 from spark_lsp.errors import ModelMissing
 from spark_lsp.llama.requantize import MAX_LOSS, MIN_SAME, choose
-from spark_lsp.llama.wire import Measured
 from tests.llama.gguf_files import SHIPPED
 
 SLOW = Measured("original", 100, 100.0, 10.0)

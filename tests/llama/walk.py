@@ -21,22 +21,22 @@ import numpy as np
 import pytest
 
 from spark_lsp.engine.base import Control, Infill, Piece, PromptPart, Sampling, StopCause
+from spark_lsp.engine.wire.frames import EngineLaunch
 from spark_lsp.errors import EngineFailed, EngineStarting, ModelNoFim
-from spark_lsp.llama import bench as bench_module
-from spark_lsp.llama import context as context_module
-from spark_lsp.llama import shelf as shelf_module
-from spark_lsp.llama.bench import Bench
-from spark_lsp.llama.cache import TokenRun
-from spark_lsp.llama.context import SCRATCH, SEQUENCES, Context
-from spark_lsp.llama.dry_run import context_params
-from spark_lsp.llama.fit import BATCH_TOKENS, ContextPlan
-from spark_lsp.llama.generate import Desk, Generation
-from spark_lsp.llama.model import GgufModel, TokenCache
-from spark_lsp.llama.native import L
-from spark_lsp.llama.payoff import Payoff
-from spark_lsp.llama.pool import TRUNKS, Victim
-from spark_lsp.llama.rates import Rates
-from spark_lsp.llama.wire import EngineLaunch
+from spark_lsp.llama import runtime as bench_module
+from spark_lsp.llama.generation import Desk, Generation
+from spark_lsp.llama.kv import block_cache as shelf_module
+from spark_lsp.llama.kv import context as context_module
+from spark_lsp.llama.kv.cells import TokenRun
+from spark_lsp.llama.kv.context import SCRATCH, SEQUENCES, Context
+from spark_lsp.llama.kv.sequences import TRUNKS, Victim
+from spark_lsp.llama.kv.speed import Rates
+from spark_lsp.llama.loading.dry_run import context_params
+from spark_lsp.llama.loading.fit import BATCH_TOKENS, ContextPlan
+from spark_lsp.llama.loading.model import GgufModel, TokenCache
+from spark_lsp.llama.loading.native import L
+from spark_lsp.llama.runtime import Bench
+from spark_lsp.llama.speculative.length_policy import Payoff
 from tests.llama.gguf_files import SHIPPED
 
 BOUND: Final = 0.001

@@ -20,7 +20,7 @@ class Module:
     tree: ast.Module
 
     @property
-    def room(self) -> str:
+    def package(self) -> str:
         """First part of the name under the package, such as ``engine``; the package itself is ``spark_lsp``."""
         parts = self.name.split(".")
         return parts[1] if len(parts) > 1 else PACKAGE

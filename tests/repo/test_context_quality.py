@@ -9,7 +9,7 @@ from scripts.context_quality.holes import Chooser, Hole, need_of
 from scripts.context_quality.packages import load
 from scripts.context_quality.run import mixed
 from scripts.context_quality.table import difference, interval, read, table
-from tests.support.fixture import parse_fixture
+from scripts.harness.fixture import parse_fixture
 from tests.support.rooms import indexed
 
 STORE = '''

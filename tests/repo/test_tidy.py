@@ -69,7 +69,7 @@ def test_only_the_command_line_prints() -> None:
         [
             f"{module.place}:{node.lineno}: prints; standard output belongs to the language server's stream"
             for module in modules()
-            if module.room != "cli"
+            if module.package != "cli"
             for node in ast.walk(module.tree)
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "print"
         ]

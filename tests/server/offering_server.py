@@ -17,8 +17,8 @@ from spark_lsp.config import Settings
 from spark_lsp.engine.fake import ScriptedEngine
 from spark_lsp.errors import ModelMissing
 from spark_lsp.server.offers import OfferTimes
-from spark_lsp.server.rooms import Rooms
 from spark_lsp.server.server import SparkServer
+from spark_lsp.workspace import Rooms
 
 QUESTION = "A better model suits this machine (500 MB, Apache-2.0). Download it?"
 

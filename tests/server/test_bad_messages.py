@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.server.client import PATIENCE_S
+from scripts.harness.editor import PATIENCE_S
 
 
 def _framed(message: Any) -> bytes:

@@ -9,8 +9,8 @@ import pytest
 from lsprotocol import types
 from pygls.exceptions import JsonRpcException
 
+from scripts.harness.editor import SCRIPTED, Editor, _listen, capabilities, editor
 from spark_lsp.server.convert import changed
-from tests.server.client import SCRIPTED, Editor, _listen, capabilities, editor
 
 WORKSPACE = "#- a.py\ndef alpha(x):\n    return x\n"
 BEFORE = 'def area(w, h):\n    """Größe 🦎."""\n    pass$0\n\n\nprint(area(1, 2))\n'

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from spark_lsp.engine.consent import CONFIG_VARIABLE, allowed_origins
-from tests.server.client import REAL, editor
+from scripts.harness.editor import REAL, editor
+from spark_lsp.engine.remote.consent import CONFIG_VARIABLE, allowed_origins
 
 WORKSPACE = "#- a.py\nx = 1\n"
 SETTINGS = {"backend": {"urls": ["https://models.invalid/v1"], "model": "qwen2.5-coder-7b"}}

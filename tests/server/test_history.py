@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pytest
 
+from scripts.harness.fixture import parse_fixture, write_workspace
 from spark_lsp.app import open_rooms
 from spark_lsp.config import Settings
 from spark_lsp.engine.fake import ScriptedEngine
-from spark_lsp.server.rooms import Rooms
 from spark_lsp.text.document import Snapshot
+from spark_lsp.workspace import Rooms
 from tests.index.test_history import commit
-from tests.support.fixture import parse_fixture, write_workspace
 
 TWINS = "#- a.py\ndef one(): ...\n#- b.py\ndef one(): ...\n#- c.py\none()\n"
 

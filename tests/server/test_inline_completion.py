@@ -9,8 +9,8 @@ import pytest
 from lsprotocol import types
 from pygls.exceptions import JsonRpcException
 
+from scripts.harness.editor import SCRIPTED, Editor, capabilities, editor
 from spark_lsp.completion.recording import read_recording
-from tests.server.client import SCRIPTED, Editor, capabilities, editor
 
 WORKSPACE = "#- a.py\ndef alpha(x):\n    return x\n"
 CALL = "from a import alpha\n\nvalue = alpha($0)\n"

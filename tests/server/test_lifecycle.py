@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from lsprotocol import types
 
-from tests.server.client import capabilities, editor
+from scripts.harness.editor import capabilities, editor
 
 WORKSPACE = "#- a.py\ndef alpha(x):\n    return x\n"
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from lsprotocol import types
 
-from tests.server.client import SCRIPTED, Editor, editor
+from scripts.harness.editor import SCRIPTED, Editor, editor
 
 CODE = "def alpha(x):\n    return x\n\n\nvalue = alpha($0)\n"
 OTHER = "#- a.py\ndef alpha(x):\n    return x\n"

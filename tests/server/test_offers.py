@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from lsprotocol import types
 
-from tests.server.client import Editor, editor
+from scripts.harness.editor import Editor, editor
 from tests.server.offering_server import QUESTION
 
 WORKSPACE = "#- a.py\nx = 1\n"

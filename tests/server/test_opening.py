@@ -11,15 +11,15 @@ import pytest
 from lsprotocol import types
 from pygls.lsp.server import LanguageServer
 
+from scripts.harness.fixture import parse_fixture, write_workspace
 from spark_lsp.app import open_rooms
 from spark_lsp.config import Settings
 from spark_lsp.engine.base import ModelInfo
 from spark_lsp.engine.fake import ScriptedEngine
 from spark_lsp.server.client import Client
 from spark_lsp.server.offers import Offer
-from spark_lsp.server.rooms import Rooms
 from spark_lsp.server.session import Session
-from tests.support.fixture import parse_fixture, write_workspace
+from spark_lsp.workspace import Rooms
 
 WORKSPACE = "#- a.py\ndef one(): ...\n#- b.py\ndef two(): ...\n"
 OTHER = msgspec.structs.replace(Settings(), completion=msgspec.structs.replace(Settings().completion, max_lines=3))

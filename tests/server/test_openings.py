@@ -5,9 +5,9 @@ from pathlib import Path
 
 from lsprotocol import types
 
+from scripts.harness.editor import PATIENCE_S, SCRIPTED, Editor, editor
 from spark_lsp.actions.base import Earlier
 from spark_lsp.server.openings import Openings
-from tests.server.client import PATIENCE_S, SCRIPTED, Editor, editor
 from tests.support.rooms import snapshot_of
 
 CALLS = "from b import area\n\nprint(area(1, h=2))\n"

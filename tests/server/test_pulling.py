@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 from lsprotocol import types
 
+from scripts.harness.editor import REAL, editor
 from tests.catalog.hub import Hub, running_hub
 from tests.llama.gguf_files import SHIPPED
-from tests.server.client import REAL, editor
 
 pytestmark = pytest.mark.model
 

@@ -7,9 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from lsprotocol import types
 
-from spark_lsp.completion.entry import behind_entry
-from spark_lsp.completion.hole import Hole
-from spark_lsp.completion.judge import Terms, judge
+from spark_lsp.completion.cursor_context import Hole
+from spark_lsp.completion.postprocess.pipeline import Terms, judge
+from spark_lsp.completion.selected_item import behind_entry
 from spark_lsp.server.convert import to_offset, to_range
 from spark_lsp.text.edit import Span
 from tests.support.rooms import snapshot_of

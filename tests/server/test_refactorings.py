@@ -4,8 +4,8 @@ from pathlib import Path
 
 from lsprotocol import types
 
+from scripts.harness.editor import SCRIPTED, Editor, capabilities, editor
 from spark_lsp.server.convert import changed
-from tests.server.client import SCRIPTED, Editor, capabilities, editor
 
 WORKSPACE = "#- a.py\ndef alpha(x):\n    return x\n"
 BEFORE = (

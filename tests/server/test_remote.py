@@ -5,8 +5,8 @@ from pathlib import Path
 
 from lsprotocol import types
 
+from scripts.harness.editor import REAL, editor
 from tests.engine.endpoint import Endpoint, running
-from tests.server.client import REAL, editor
 
 WORKSPACE = "#- shapes.py\ndef area_of(width, height):\n    return width * height\n"
 WORDS = ["width", " * ", "height", "\n"]

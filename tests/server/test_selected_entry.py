@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from lsprotocol import types
 
-from tests.server.client import SCRIPTED, Editor, capabilities, editor
+from scripts.harness.editor import SCRIPTED, Editor, capabilities, editor
 
 WORKSPACE = "#- a.py\ndef alpha(x):\n    return x\n"
 CALL = "from a import alpha\n\nvalue = (al$0)\n"

@@ -3,22 +3,22 @@
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
+from scripts.harness.fixture import Fixture, write_workspace
 from spark_lsp.actions.base import ActionsRoom
 from spark_lsp.actions.catalog import CATALOG
-from spark_lsp.completion.ahead import ReadAhead
-from spark_lsp.completion.complete import Completer
 from spark_lsp.completion.feedback import Feedback
-from spark_lsp.completion.names import Knows
+from spark_lsp.completion.pipeline import Completer
+from spark_lsp.completion.postprocess.known_names import Knows
+from spark_lsp.completion.prefetch import ReadAhead
 from spark_lsp.config import ActionsSettings, CompletionSettings
-from spark_lsp.context.workspace import WorkspaceContext
 from spark_lsp.engine.base import Engine
-from spark_lsp.index.recent import Recent
+from spark_lsp.index.ranking.recent import Recent
+from spark_lsp.index.storage.view import EMPTY_VIEW
 from spark_lsp.index.store import Index
-from spark_lsp.index.view import EMPTY_VIEW
+from spark_lsp.prompt.context import WorkspaceContext
 from spark_lsp.text.document import Snapshot
 from spark_lsp.text.language import language_of_path
 from spark_lsp.trace import TraceRecord
-from tests.support.fixture import Fixture, write_workspace
 
 FAST = CompletionSettings(debounce=0, deadline_ms=5000, min_confidence=0.2)
 

@@ -4,9 +4,9 @@ import pathlib
 
 import pytest
 
+from scripts.harness.fixture import parse_fixture, write_workspace
 from spark_lsp.text.edit import Span
 from tests.support.expect import expect
-from tests.support.fixture import parse_fixture, write_workspace
 
 
 def test_one_file_with_a_cursor() -> None:

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from scripts.harness.fixture import parse_fixture
 from spark_lsp.text.language import LANGUAGES
 from spark_lsp.text.syntax import PARSE_LIMIT_BYTES, Syntax, parse, reparse
-from tests.support.fixture import parse_fixture
 
 PYTHON = LANGUAGES["python"]
 

@@ -16,11 +16,11 @@ from models.training.prompt import Prompt
 from models.training.samples import NOVEL_BEFORE_CHARACTERS, TOLD, Sampler, family, length_limits, window
 from models.training.siblings import IDENTIFIER, Library, choose_blocks, signature_sheet, whole_file
 from models.training.tokenizer import CONTROLS
-from spark_lsp.context import trunk
-from spark_lsp.context.trunk import block_of
 from spark_lsp.engine.base import Control, Piece
 from spark_lsp.engine.fim import FileBlock, build_prompt
 from spark_lsp.index.store import Index
+from spark_lsp.prompt import cached_prefix
+from spark_lsp.prompt.cached_prefix import block_of
 from tests.training.support import ByteEncoder, small_corpus
 
 ENCODER = ByteEncoder()
@@ -181,8 +181,8 @@ def test_blocks_are_those_of_the_packer(tmp_path: Path) -> None:
     index.refresh()
     entry = index.view().files["thing.py"]
     ours = source_file(Package("thing", "1", "MIT"), "thing.py", text)
-    sheet = trunk.signature_sheet("thing.py", entry)
-    whole = trunk.whole_file("thing.py", entry)
+    sheet = cached_prefix.signature_sheet("thing.py", entry)
+    whole = cached_prefix.whole_file("thing.py", entry)
     assert sheet is not None
     assert whole is not None
     assert signature_sheet(ours) == block_of(sheet)

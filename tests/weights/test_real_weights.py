@@ -15,9 +15,9 @@ from typing import Any
 import pytest
 from lsprotocol import types
 
-from spark_lsp.engine.local import describe_model
+from scripts.harness.editor import REAL, Editor, editor
+from spark_lsp.engine.local.client import describe_model
 from tests.repo.source import ROOT
-from tests.server.client import REAL, Editor, editor
 
 pytestmark = [pytest.mark.weights, pytest.mark.e2e]
 

@@ -10,8 +10,8 @@ from typing import Final
 
 from spark_lsp.actions.chat.answer import fence_for
 from spark_lsp.actions.chat.template import Message, prompt_of
-from spark_lsp.context.segment import Segment
 from spark_lsp.engine.base import ModelInfo, PromptPart
+from spark_lsp.prompt.segment import Segment
 
 SYSTEM: Final = "You are an expert programmer. Answer with code in one fenced block and nothing else."
 MAX_ELSEWHERE_TOKENS: Final = 300

@@ -6,7 +6,7 @@ from typing import Final
 
 from spark_lsp.actions.chat.answer import fence_for
 from spark_lsp.actions.chat.template import Message
-from spark_lsp.context.segment import Segment
+from spark_lsp.prompt.segment import Segment
 from spark_lsp.text.edit import Span
 
 SYSTEM: Final = (

@@ -7,8 +7,8 @@ from collections import Counter
 
 from spark_lsp.actions.check import failure
 from spark_lsp.actions.scan import scan
-from spark_lsp.index.symbols import symbols_of
-from spark_lsp.index.view import IndexView
+from spark_lsp.index.parse.symbols import symbols_of
+from spark_lsp.index.storage.view import IndexView
 from spark_lsp.text.edit import Edit, Span, apply_edits
 from spark_lsp.text.syntax import Syntax, parse
 

@@ -14,7 +14,7 @@ from spark_lsp.actions.changed_head import HeadAt, head_at
 from spark_lsp.actions.chat.edit_lines import Task, edit_lines
 from spark_lsp.actions.chat.region import statement_lines
 from spark_lsp.actions.definition import Definition
-from spark_lsp.actions.python.calls.changed import changed_at
+from spark_lsp.actions.python.call_updates.signature_change import changed_at
 from spark_lsp.actions.stream import added
 from spark_lsp.engine.base import Usage
 from spark_lsp.errors import Reason

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Mapping
 
 from spark_lsp.actions.checks.functions import FUNCTION_TYPES, Function, dotted, is_static, parsed
-from spark_lsp.index.view import IndexView
+from spark_lsp.index.storage.view import IndexView
 
 
 def call_problem(before: str, after: str, view: IndexView) -> str:

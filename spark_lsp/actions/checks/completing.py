@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from spark_lsp.actions.checks.import_block import Needed, hoisted, with_imports, without_unused
 from spark_lsp.actions.checks.lint import UNUSED_IMPORT, new_findings, undefined_names
 from spark_lsp.actions.checks.supply import supplied
-from spark_lsp.index.view import IndexView
+from spark_lsp.index.storage.view import IndexView
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ A name that any file of the workspace uses without declaring it is taken to be a
 from typing import Final
 
 from spark_lsp.actions.javascript.scopes import names_of
-from spark_lsp.index.view import IndexView
+from spark_lsp.index.storage.view import IndexView
 from spark_lsp.text.edit import Edit, apply_edits
 from spark_lsp.text.syntax import Syntax, parse
 

@@ -12,7 +12,7 @@ from typing import Final
 
 from spark_lsp.actions.checks.import_block import Needed, imports_of
 from spark_lsp.actions.checks.stdlib import is_module, module_of
-from spark_lsp.index.view import IndexView
+from spark_lsp.index.storage.view import IndexView
 
 MAX_FILES_READ: Final = 24
 """Files whose imports are looked at for one name; those of the same folder first."""

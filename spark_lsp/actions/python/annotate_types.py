@@ -11,8 +11,9 @@ from dataclasses import replace
 import tree_sitter
 
 from spark_lsp.actions.base import Needs, Proposal, Target, Tools, refused
-from spark_lsp.actions.python.cheap import is_python
-from spark_lsp.actions.python.extract_function import NOT_READ
+from spark_lsp.actions.python.analysis.quick_checks import is_python
+from spark_lsp.actions.python.analysis.refusal import NOT_READ
+from spark_lsp.actions.python.analysis.source import Source, source_of
 from spark_lsp.actions.python.holes import (
     Function,
     TypeHole,
@@ -23,7 +24,6 @@ from spark_lsp.actions.python.holes import (
     names_for_types,
 )
 from spark_lsp.actions.python.names import LEAST_SURE
-from spark_lsp.actions.python.source import Source, source_of
 from spark_lsp.actions.stream import ACTION_PRIORITY, added, key_of, stream
 from spark_lsp.engine.base import Infill, Sampling, Usage
 from spark_lsp.errors import Reason, SparkError

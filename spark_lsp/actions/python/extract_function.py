@@ -10,23 +10,19 @@ from collections.abc import Container
 from dataclasses import replace
 
 from spark_lsp.actions.base import Needs, Proposal, Target, Tools, refused
-from spark_lsp.actions.python.cheap import is_python, selected_expression, selected_statements
-from spark_lsp.actions.python.class_names import seen_methods
+from spark_lsp.actions.python.analysis.class_introspection import seen_methods
+from spark_lsp.actions.python.analysis.module_introspection import seen_names
+from spark_lsp.actions.python.analysis.quick_checks import is_python, selected_expression, selected_statements
+from spark_lsp.actions.python.analysis.refusal import NOT_READ, NOTHING, TOO_SMALL, UNFAITHFUL
+from spark_lsp.actions.python.analysis.selection import expression_at, statements_at
+from spark_lsp.actions.python.analysis.source import source_of
 from spark_lsp.actions.python.extraction import plan
 from spark_lsp.actions.python.foresight import foreseen
 from spark_lsp.actions.python.function_text import Extraction
-from spark_lsp.actions.python.module_names import seen_names
 from spark_lsp.actions.python.names import Hole, Taken, free_name, named, names_in_use, words_of
 from spark_lsp.actions.python.plain_names import name_of_comment, name_of_value
-from spark_lsp.actions.python.selection import expression_at, statements_at
-from spark_lsp.actions.python.source import source_of
-from spark_lsp.index.view import IndexView
+from spark_lsp.index.storage.view import IndexView
 from spark_lsp.text.edit import Edit, apply_edits
-
-TOO_SMALL = frozenset({"identifier", "integer", "float", "string", "true", "false", "none"})
-NOT_READ = "The document does not compile, so its names cannot be told."
-NOTHING = "The selection is neither whole statements nor one expression."
-UNFAITHFUL = "The selection cannot be moved without a change of what it says."
 
 
 class ExtractFunction:

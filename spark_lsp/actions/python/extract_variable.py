@@ -4,16 +4,16 @@ import asyncio
 from dataclasses import replace
 
 from spark_lsp.actions.base import Needs, Proposal, Target, Tools, refused
-from spark_lsp.actions.python.cheap import is_python, selected_expression
-from spark_lsp.actions.python.extract_function import NOT_READ, UNFAITHFUL
+from spark_lsp.actions.python.analysis.module_introspection import seen_names
+from spark_lsp.actions.python.analysis.quick_checks import is_python, selected_expression
+from spark_lsp.actions.python.analysis.refusal import NOT_READ, UNFAITHFUL
+from spark_lsp.actions.python.analysis.selection import expression_at
+from spark_lsp.actions.python.analysis.source import source_of
 from spark_lsp.actions.python.foresight import foreseen
-from spark_lsp.actions.python.module_names import seen_names
 from spark_lsp.actions.python.names import Hole, free_name, named, names_in_use
 from spark_lsp.actions.python.plain_names import name_of_value
-from spark_lsp.actions.python.selection import expression_at
-from spark_lsp.actions.python.source import source_of
 from spark_lsp.actions.python.variable import Variable, variable_for
-from spark_lsp.index.view import IndexView
+from spark_lsp.index.storage.view import IndexView
 from spark_lsp.text.edit import apply_edits
 
 

@@ -8,13 +8,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from spark_lsp.actions.python.facts import Facts
-from spark_lsp.actions.python.flow import flow_of
-from spark_lsp.actions.python.host import Form, first_parameter, form_of
-from spark_lsp.actions.python.scopes import FUNCTIONS, arguments, given_names, names_of
-from spark_lsp.actions.python.selection import Piece, loop_names
-from spark_lsp.actions.python.source import Scope, Source
-from spark_lsp.actions.python.walks import looks_at_frames, nodes_of, said_by, waits
+from spark_lsp.actions.python.analysis.dataflow import Facts
+from spark_lsp.actions.python.analysis.flow import flow_of
+from spark_lsp.actions.python.analysis.scopes import FUNCTIONS, arguments, given_names, names_of
+from spark_lsp.actions.python.analysis.selection import Piece, loop_names
+from spark_lsp.actions.python.analysis.source import Scope, Source
+from spark_lsp.actions.python.analysis.walks import first_parameter, looks_at_frames, nodes_of, said_by, waits
+from spark_lsp.actions.python.host import Form, form_of
 
 _LOOKS_AT_NAMES: Final = frozenset({"locals", "vars", "dir", "eval", "exec"})
 """Builtins that see the variables of the function that calls them."""

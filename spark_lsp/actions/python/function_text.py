@@ -8,10 +8,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from spark_lsp.actions.layout import columns, indent_of, indent_unit, line_end, line_start, newline_of
+from spark_lsp.actions.python.analysis.selection import Piece
+from spark_lsp.actions.python.analysis.source import Source
 from spark_lsp.actions.python.extraction import Plan
-from spark_lsp.actions.python.selection import Piece
 from spark_lsp.actions.python.signature import Signature, signature_of
-from spark_lsp.actions.python.source import Source
 from spark_lsp.text.edit import Edit, Span, apply_edits
 from spark_lsp.text.syntax import Syntax
 

@@ -7,9 +7,9 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Final
 
-from spark_lsp.actions.python.scopes import names_of
-from spark_lsp.actions.python.source import Source
-from spark_lsp.actions.python.walks import nodes_of
+from spark_lsp.actions.python.analysis.scopes import names_of
+from spark_lsp.actions.python.analysis.source import Source
+from spark_lsp.actions.python.analysis.walks import nodes_of
 from spark_lsp.text.edit import Edit, Span, apply_edits
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef

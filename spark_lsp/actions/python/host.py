@@ -3,23 +3,15 @@
 import ast
 from typing import Final, Literal
 
-from spark_lsp.actions.python.selection import Piece
-from spark_lsp.actions.python.source import Scope, Source
-from spark_lsp.actions.python.walks import binders, deep_nodes, is_bound_to_class
+from spark_lsp.actions.python.analysis.selection import Piece
+from spark_lsp.actions.python.analysis.source import Scope, Source
+from spark_lsp.actions.python.analysis.walks import binders, deep_nodes, first_parameter, is_bound_to_class
 
 Form = Literal["function", "method", "class method"]
 
 _NOT_THROUGH_SELF: Final = frozenset({"__new__", "__getattribute__", "__init_subclass__", "__class_getitem__"})
 """Methods whose first parameter is no object that is ready to be asked for a method."""
 _NO_NEW_METHODS: Final = ("Protocol", "TypedDict", "NamedTuple")
-
-
-def first_parameter(scope: Scope) -> str:
-    """Return the name of a function's first parameter, empty for none."""
-    if not isinstance(scope, ast.FunctionDef | ast.AsyncFunctionDef):
-        return ""
-    given = [*scope.args.posonlyargs, *scope.args.args]
-    return given[0].arg if given else ""
 
 
 def form_of(source: Source, piece: Piece, parameters: set[str], bound: set[str]) -> Form | None:

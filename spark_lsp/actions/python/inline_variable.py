@@ -4,11 +4,11 @@ import ast
 import asyncio
 
 from spark_lsp.actions.base import Needs, Proposal, Target, Tools, refused
-from spark_lsp.actions.python.cheap import function_around, identifier_at, is_assigned, is_python
-from spark_lsp.actions.python.extract_function import NOT_READ
+from spark_lsp.actions.python.analysis.quick_checks import function_around, identifier_at, is_assigned, is_python
+from spark_lsp.actions.python.analysis.refusal import NOT_READ
+from spark_lsp.actions.python.analysis.source import Source, source_of
 from spark_lsp.actions.python.foresight import foreseen
 from spark_lsp.actions.python.inlining import Inlining, inlining_of
-from spark_lsp.actions.python.source import Source, source_of
 from spark_lsp.text.syntax import Node
 
 

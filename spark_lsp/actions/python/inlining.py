@@ -11,14 +11,14 @@ from dataclasses import dataclass
 from typing import Final
 
 from spark_lsp.actions.layout import line_end, line_start, starts_line
-from spark_lsp.actions.python.facts import Facts
-from spark_lsp.actions.python.flow import flow_of
+from spark_lsp.actions.python.analysis.dataflow import Facts
+from spark_lsp.actions.python.analysis.flow import flow_of
+from spark_lsp.actions.python.analysis.flow_graph import EXIT
+from spark_lsp.actions.python.analysis.purity import Value, disturbed, escapes, onwards, overtakes, value_of
+from spark_lsp.actions.python.analysis.scopes import Names, given_names, names_of
+from spark_lsp.actions.python.analysis.selection import loop_names
+from spark_lsp.actions.python.analysis.source import Scope, Source
 from spark_lsp.actions.python.renaming import owner_of
-from spark_lsp.actions.python.scopes import Names, given_names, names_of
-from spark_lsp.actions.python.selection import loop_names
-from spark_lsp.actions.python.source import Scope, Source
-from spark_lsp.actions.python.track import EXIT
-from spark_lsp.actions.python.values import Value, disturbed, escapes, onwards, overtakes, value_of
 from spark_lsp.text.edit import Edit, Span, apply_edits
 
 _ATOMS: Final = (

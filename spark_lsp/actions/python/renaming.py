@@ -4,9 +4,9 @@ import ast
 from dataclasses import dataclass
 from typing import Final
 
-from spark_lsp.actions.python.flow import flow_of
-from spark_lsp.actions.python.scopes import FUNCTIONS, arguments, names_of
-from spark_lsp.actions.python.source import Scope, Source
+from spark_lsp.actions.python.analysis.flow import flow_of
+from spark_lsp.actions.python.analysis.scopes import FUNCTIONS, arguments, names_of
+from spark_lsp.actions.python.analysis.source import Scope, Source
 from spark_lsp.text.edit import Edit, Span, apply_edits
 
 _LOOKS_AT_NAMES: Final = frozenset({"locals", "vars", "dir", "eval", "exec"})

@@ -5,11 +5,11 @@ import builtins
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from spark_lsp.actions.python.analysis.scopes import FUNCTIONS, names_of, target_names
+from spark_lsp.actions.python.analysis.selection import Piece
+from spark_lsp.actions.python.analysis.source import Source
+from spark_lsp.actions.python.analysis.walks import nodes_of
 from spark_lsp.actions.python.extraction import Plan
-from spark_lsp.actions.python.scopes import FUNCTIONS, names_of, target_names
-from spark_lsp.actions.python.selection import Piece
-from spark_lsp.actions.python.source import Source
-from spark_lsp.actions.python.walks import nodes_of
 
 _PLAIN = (
     ast.Name,

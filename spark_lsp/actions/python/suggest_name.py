@@ -3,13 +3,13 @@
 import asyncio
 
 from spark_lsp.actions.base import Needs, Proposal, Target, Tools, refused
-from spark_lsp.actions.python.cheap import function_around, identifier_at, is_assigned, is_python
-from spark_lsp.actions.python.extract_function import NOT_READ
+from spark_lsp.actions.python.analysis.quick_checks import function_around, identifier_at, is_assigned, is_python
+from spark_lsp.actions.python.analysis.refusal import NOT_READ
+from spark_lsp.actions.python.analysis.source import source_of
 from spark_lsp.actions.python.inline_variable import name_with
 from spark_lsp.actions.python.names import Hole, free_name, named, names_in_use
 from spark_lsp.actions.python.plain_names import name_of_value
 from spark_lsp.actions.python.renaming import Renaming, renaming_of
-from spark_lsp.actions.python.source import source_of
 
 NO_BETTER_NAME = "value"
 DULL_NAMES = frozenset({NO_BETTER_NAME, "number", "text", "data", "flag", "condition", "items", "mapping", "function"})

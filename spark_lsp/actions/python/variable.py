@@ -9,13 +9,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from spark_lsp.actions.layout import indent_of, line_start, newline_of, starts_line
-from spark_lsp.actions.python.facts import Facts
-from spark_lsp.actions.python.flow import flow_of
-from spark_lsp.actions.python.scopes import FUNCTIONS, Names, given_names, names_of
-from spark_lsp.actions.python.selection import Piece
-from spark_lsp.actions.python.source import Source
-from spark_lsp.actions.python.values import Value, disturbed, escapes, misses, onwards, overtakes, value_of
-from spark_lsp.actions.python.walks import nodes_of
+from spark_lsp.actions.python.analysis.dataflow import Facts
+from spark_lsp.actions.python.analysis.flow import flow_of
+from spark_lsp.actions.python.analysis.purity import Value, disturbed, escapes, misses, onwards, overtakes, value_of
+from spark_lsp.actions.python.analysis.scopes import FUNCTIONS, Names, given_names, names_of
+from spark_lsp.actions.python.analysis.selection import Piece
+from spark_lsp.actions.python.analysis.source import Source
+from spark_lsp.actions.python.analysis.walks import nodes_of
 from spark_lsp.text.edit import Edit, Span, apply_edits
 
 

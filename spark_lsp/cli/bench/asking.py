@@ -17,10 +17,10 @@ from typing import Final
 
 import psutil
 
-from spark_lsp.engine.address import RUNTIME_VARIABLE, endpoint_of
 from spark_lsp.engine.base import Engine, Infill, Piece, PromptPart, StopCause, Usage
-from spark_lsp.engine.local import EngineLaunch, LocalEngine
-from spark_lsp.engine.process import end
+from spark_lsp.engine.local.address import RUNTIME_VARIABLE, endpoint_of
+from spark_lsp.engine.local.client import EngineLaunch, LocalEngine
+from spark_lsp.engine.local.process import end
 
 REPLY_CELLS: Final = 1024
 """What a context has beyond the prompt that stays resident: for volatile tokens and for answers."""

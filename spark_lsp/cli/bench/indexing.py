@@ -21,11 +21,11 @@ import psutil
 
 from spark_lsp.cli.bench.asking import percentile
 from spark_lsp.cli.bench.window import measure_window
-from spark_lsp.index.crawl import crawl
-from spark_lsp.index.ignore import Rules
+from spark_lsp.index.scan.crawl import crawl
+from spark_lsp.index.scan.ignore import Rules
 from spark_lsp.index.store import Index
-from spark_lsp.index.worker import Job, Look, ParseBare
-from spark_lsp.index.workers import Workers
+from spark_lsp.index.workers.pool import Workers
+from spark_lsp.index.workers.worker import Job, Look, ParseBare
 from spark_lsp.text.language import language_of_path
 
 SLICE_FILES = 20

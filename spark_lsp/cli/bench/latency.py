@@ -30,8 +30,8 @@ from spark_lsp.cli.bench.busy import LONG_TOKENS, measure_busy
 from spark_lsp.cli.bench.throughput import ANSWER_TOKENS, decode_speeds
 from spark_lsp.cli.bench.yardstick import Bare, Describe
 from spark_lsp.engine.base import Engine, Infill, PromptPart
-from spark_lsp.engine.local import LocalEngine
-from spark_lsp.llama.disk import count_files
+from spark_lsp.engine.local.client import LocalEngine
+from spark_lsp.llama.kv.block_store import count_files
 
 SERIES: Final = (1, 16, 64, 256, 512)
 """Volatile tokens: a key, a word, a line, a function, and the tail that a prompt is packed with."""

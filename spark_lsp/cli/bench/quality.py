@@ -18,19 +18,19 @@ from spark_lsp.cli.bench.asking import engine_of, launch_of, private_place
 from spark_lsp.cli.bench.recall import Case, Shown, Tally, choose_cases, lines_of, table
 from spark_lsp.cli.bench.rivals import Bm25Chunks, ImportedBodies, JaccardWindows, RepositoryMap, Rival
 from spark_lsp.cli.bench.session import BUDGET_TOKENS, measure_session
-from spark_lsp.context.pack import Layout, pack
-from spark_lsp.context.pieces import Heads, count_candidates
-from spark_lsp.context.segment import Segment
-from spark_lsp.context.sources import Cursor, definitions_for, gather
-from spark_lsp.context.tokens import TokenCounter
-from spark_lsp.context.trunk import count_segments
-from spark_lsp.context.workspace import REPLY_TOKENS, WorkspaceContext
 from spark_lsp.engine.base import Engine, ModelInfo
 from spark_lsp.engine.fim import FimFamily, family_named
-from spark_lsp.engine.local import LocalEngine
+from spark_lsp.engine.local.client import LocalEngine
 from spark_lsp.errors import ModelNoFim
-from spark_lsp.index.recent import Recent
+from spark_lsp.index.ranking.recent import Recent
 from spark_lsp.index.store import Index
+from spark_lsp.prompt.cached_prefix import count_segments
+from spark_lsp.prompt.context import REPLY_TOKENS, WorkspaceContext
+from spark_lsp.prompt.pack import Layout, pack
+from spark_lsp.prompt.segment import Segment
+from spark_lsp.prompt.snippets import Heads, count_candidates
+from spark_lsp.prompt.sources import Cursor, definitions_for, gather
+from spark_lsp.prompt.token_counts import TokenCounter
 
 BUDGETS = (1024, 2048, 4096, 8192, 16384, 32768, 131072)
 OURS, BARE = "spark-lsp", "spark-lsp, no window"

@@ -15,10 +15,10 @@ import numpy as np
 import numpy.typing as npt
 
 from spark_lsp.cli.bench.recall import Case
-from spark_lsp.context.segment import Segment, segment_of
-from spark_lsp.index.sight import seen_files
-from spark_lsp.index.view import FileEntry, IndexView
-from spark_lsp.index.windows import WORD
+from spark_lsp.index.parse.windows import WORD
+from spark_lsp.index.ranking.import_graph import seen_files
+from spark_lsp.index.storage.view import FileEntry, IndexView
+from spark_lsp.prompt.segment import Segment, segment_of
 from spark_lsp.text.document import LineTable
 from spark_lsp.text.edit import Span
 

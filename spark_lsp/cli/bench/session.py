@@ -14,10 +14,10 @@ from itertools import takewhile
 from os.path import commonprefix
 
 from spark_lsp.cli.bench.asking import percentile
-from spark_lsp.context.tokens import TokenCounter
-from spark_lsp.context.workspace import WorkspaceContext
 from spark_lsp.engine.base import Piece, PromptPart
 from spark_lsp.index.store import Index
+from spark_lsp.prompt.context import WorkspaceContext
+from spark_lsp.prompt.token_counts import TokenCounter
 from spark_lsp.text.document import Snapshot
 
 VISITS = (0, 1, 0, 2)  # numbers of files: a switch, a switch back, a third file

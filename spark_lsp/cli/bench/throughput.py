@@ -31,7 +31,7 @@ from spark_lsp.cli.bench.asking import (
 )
 from spark_lsp.cli.bench.yardstick import Bare
 from spark_lsp.engine.base import Engine, Infill, Piece, PromptPart, Sampling
-from spark_lsp.llama.draft import Drafter
+from spark_lsp.llama.speculative.drafter import Drafter
 
 ANSWER_TOKENS: Final = 128
 REGION_LINES: Final = 24

@@ -11,8 +11,8 @@ from typing import Any, BinaryIO, Final
 import msgspec
 
 from spark_lsp.engine.base import PromptPart
+from spark_lsp.engine.wire.frames import EngineLaunch
 from spark_lsp.errors import EngineFailed
-from spark_lsp.llama.wire import EngineLaunch
 
 _LONGEST_LINE_BYTES: Final = 64 * 1024 * 1024  # a prompt of 128k tokens is half a megabyte
 
@@ -54,7 +54,7 @@ def serve(launch: EngineLaunch, orders: BinaryIO, answers: BinaryIO) -> None:
     Raises:
         ModelMissing, ModelUnusable, EngineFailed: the model cannot be used.
     """
-    from spark_lsp.llama.bare import Yardstick  # noqa: PLC0415  loads llama.cpp, which the asking side must not
+    from spark_lsp.llama.baseline import Yardstick  # noqa: PLC0415  loads llama.cpp, which the asking side must not
 
     yardstick = Yardstick(launch)
     for line in orders:

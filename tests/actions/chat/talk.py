@@ -2,12 +2,12 @@
 
 from collections.abc import Callable, Sequence
 
+from scripts.harness.fixture import parse_fixture
 from spark_lsp.actions.base import Diagnostic, Proposal, Target
 from spark_lsp.engine.base import Control, Infill
 from spark_lsp.engine.fake import ScriptedEngine
 from spark_lsp.index.store import Index
 from spark_lsp.text.edit import Span, apply_edits
-from tests.support.fixture import parse_fixture
 from tests.support.rooms import TestRooms, snapshot_of
 
 CHATML = (

@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pytest
 
+from scripts.harness.fixture import parse_fixture
 from spark_lsp.actions.base import ActionsRoom
 from spark_lsp.actions.catalog import CATALOG
 from spark_lsp.config import ActionsSettings
 from spark_lsp.engine.fake import ScriptedEngine
 from spark_lsp.errors import ModelUnusable
 from tests.actions.chat.talk import aimed, chosen, talking, told
-from tests.support.fixture import parse_fixture
 from tests.support.rooms import TestRooms, indexed
 
 BEFORE = "import os\n\n\ndef area(w, h):\n    $0result = w * h\n    return result$0\n\n\nprint(area(1, 2))\n"

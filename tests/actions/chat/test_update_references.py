@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
+from scripts.harness.fixture import parse_fixture
 from spark_lsp.actions.base import Earlier, Proposal
 from spark_lsp.engine.base import Infill
 from spark_lsp.engine.fake import ScriptedEngine
 from spark_lsp.text.edit import apply_edits
 from tests.actions.chat.talk import aimed, chosen, talking, told
-from tests.support.fixture import parse_fixture
 from tests.support.rooms import TestRooms, indexed
 
 FILES = {

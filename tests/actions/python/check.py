@@ -3,13 +3,13 @@
 import re
 from pathlib import Path
 
+from scripts.harness.fixture import parse_fixture
 from spark_lsp.actions.base import Proposal
 from spark_lsp.engine.fake import ScriptedEngine
 from spark_lsp.errors import EngineFailed
 from spark_lsp.index.store import Index
 from spark_lsp.text.edit import apply_edits
 from tests.actions.check import target_of
-from tests.support.fixture import parse_fixture
 from tests.support.rooms import TestRooms, indexed
 
 _SECTION = re.compile(r"^=== (\w+)\n", re.MULTILINE)

@@ -5,7 +5,7 @@ import random
 import pytest
 
 from scripts.prove_actions.heads import FRESH, new_head
-from spark_lsp.actions.python.calls.heads import Difference, difference, head_of
+from spark_lsp.actions.python.call_updates.signature_diff import Difference, difference, head_of
 from spark_lsp.text.language import LANGUAGES
 from spark_lsp.text.syntax import parse
 

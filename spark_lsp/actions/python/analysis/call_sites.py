@@ -1,0 +1,258 @@
+"""Which calls of a Python file are calls of one function of a module, or what keeps that from being certain. Pure."""
+
+import ast
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Final, Literal
+
+from spark_lsp.actions.python.analysis.scopes import names_of
+from spark_lsp.actions.python.analysis.source import Source
+
+Modules = Callable[[str], tuple[str, ...]]
+"""Returns the workspace's files that an import written in a file may mean, the likeliest first."""
+
+_BY_TEXT: Final = frozenset({"attrgetter", "delattr", "getattr", "methodcaller", "object", "patch", "setattr"})
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """What keeps the calls from being known for certain, and the line of it, counted from 1."""
+
+    line: int
+    message: str
+
+
+Calls = list[ast.Call] | Trouble
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A function of a module: the files that have it under its name, and those that define a name like it."""
+
+    name: str
+    homes: frozenset[str]
+    definers: frozenset[str]
+    files: Modules
+
+    def means(self, module: str) -> Literal["home", "several", "vague", "other"]:
+        """Tell whether an import is of one of the function's modules."""
+        found = self.files(module)
+        if found and found[0] in self.homes:
+            return "home"
+        if any(each in self.homes for each in found):
+            return "several"
+        return "vague" if found and found[0] not in self.definers else "other"
+
+
+@dataclass(slots=True)
+class Imports:
+    """How a file comes to a function: the aliases that are its name, and the expressions that are its module."""
+
+    aliases: list[ast.alias] = field(default_factory=list)
+    modules: set[str] = field(default_factory=set)
+    vague: set[str] = field(default_factory=set)
+    """Modules of the workspace that neither define the function nor import it by its name."""
+    star: ast.stmt | None = None
+
+
+def own_calls(source: Source, function: ast.AST, name: str) -> Calls:
+    """Return the calls of a function in the file that defines it."""
+    scope = source.scope_of(function)
+    return _by_name(source, name, [scope], lambda node: node is function)
+
+
+def calls_through_imports(source: Source, name: str, found: Imports) -> Calls:
+    """Return the calls of a function in a file that imports it or its module."""
+    calls: list[ast.Call] = []
+    if found.aliases:
+        known = {id(each) for each in found.aliases}
+        scopes = [source.scope_of(source.statement_of(each)) for each in found.aliases]
+        named = _by_name(source, name, scopes, lambda node: id(node) in known)
+        if isinstance(named, Trouble):
+            return named
+        calls += named
+    elif found.star is not None and any(_reads(node, name) for node in ast.walk(source.tree)):
+        return Trouble(found.star.lineno, f"{name} comes by an import of everything")
+    for node in called_as(source, name):
+        if dotted(node.value) in found.vague - found.modules:
+            return Trouble(node.lineno, f"{name} may be another function here")
+    through = _by_module(source, name, found.modules)
+    return through if isinstance(through, Trouble) else in_order_of_text([*calls, *through])
+
+
+def passes_on(source: Source, known: Known) -> bool:
+    """Whether a module has the function under its name because it imports it."""
+    return any(
+        isinstance(node, ast.ImportFrom)
+        and known.means(module_of(node)) == "home"
+        and any(alias.name == known.name and alias.asname in {None, known.name} for alias in node.names)
+        for node in source.tree.body
+    )
+
+
+def imports_of(source: Source, known: Known) -> Imports | Trouble:
+    """Return how a file comes to a function."""
+    found = Imports()
+    for node in ast.walk(source.tree):
+        trouble = None
+        if isinstance(node, ast.Import):
+            trouble = _take_import(node, found, known)
+        elif isinstance(node, ast.ImportFrom):
+            trouble = _take_from(node, found, known)
+        if trouble is not None:
+            return trouble
+    return found
+
+
+def module_of(node: ast.ImportFrom) -> str:
+    """Return the module that names are imported from, as it is written."""
+    return "." * node.level + (node.module or "")
+
+
+def inner_module(node: ast.ImportFrom, name: str) -> str:
+    """Return the module that an imported name would be if it were one."""
+    module = module_of(node)
+    return f"{module}{'' if module.endswith('.') else '.'}{name}"
+
+
+def _take_import(node: ast.Import, found: Imports, known: Known) -> Trouble | None:
+    for alias in node.names:
+        parts = alias.name.split(".")
+        for end in (len(parts),) if alias.asname else range(1, len(parts) + 1):
+            if trouble := _take_module(node, ".".join(parts[:end]), alias.asname, found, known):
+                return trouble
+    return None
+
+
+def _take_module(node: ast.stmt, module: str, name: str | None, found: Imports, known: Known) -> Trouble | None:
+    means = known.means(module)
+    if means == "several":
+        return Trouble(node.lineno, f"{module} may be several files")
+    if means == "home":
+        found.modules.add(name or module)
+    elif means == "vague":
+        found.vague.add(name or module)
+    return None
+
+
+def _take_from(node: ast.ImportFrom, found: Imports, known: Known) -> Trouble | None:
+    for alias in node.names:
+        if alias.name not in {known.name, "*"}:
+            inner = inner_module(node, alias.name)
+            if trouble := _take_module(node, inner, alias.asname or alias.name, found, known):
+                return trouble
+            continue
+        means = known.means(module_of(node))
+        if means == "several" or (means == "vague" and alias.name == known.name):
+            return Trouble(node.lineno, f"{known.name} may be another function here")
+        if means == "other":
+            continue
+        if alias.name == "*":
+            found.star = node
+        elif alias.asname not in {None, known.name}:
+            return Trouble(node.lineno, f"{known.name} has another name here")
+        else:
+            found.aliases.append(alias)
+    return None
+
+
+def _by_name(source: Source, name: str, scopes: Sequence[ast.AST], is_it: Callable[[ast.AST], bool]) -> Calls:
+    """Return the calls by name; a name that means something else anywhere in the file is trouble."""
+    for node in ast.walk(source.tree):
+        if not binds(node, name) or is_it(node):
+            continue
+        around = source.parent(node)
+        is_method = isinstance(around, ast.ClassDef) and not isinstance(node, ast.Name | ast.arg)
+        if not is_method or name in names_of(around or node).used:
+            return Trouble(_line(source, node), f"{name} means something else here as well")
+    calls: list[ast.Call] = []
+    inside = {id(node): node for scope in scopes for node in ast.walk(scope)}
+    for node in inside.values():
+        if _reads(node, name):
+            call = _called(source, node)
+            if call is None:
+                return Trouble(_line(source, node), f"{name} is passed on without being called")
+            calls.append(call)
+    return in_order_of_text(calls)
+
+
+def _by_module(source: Source, name: str, modules: Collection[str]) -> Calls:
+    """Return the calls as an attribute of a module."""
+    if not modules:
+        return []
+    roots = {each.split(".")[0] for each in modules}
+    calls: list[ast.Call] = []
+    for node in ast.walk(source.tree):
+        root = next((each for each in roots if binds(node, each)), None)
+        if root is not None and not isinstance(node, ast.alias):
+            return Trouble(_line(source, node), f"{root} means something else here as well")
+        if not isinstance(node, ast.Attribute | ast.Name):
+            continue
+        parent = source.parent(node)
+        if dotted(node) in modules and not isinstance(parent, ast.Attribute):
+            return Trouble(_line(source, node), "the module is passed on")
+        if isinstance(node, ast.Attribute) and node.attr == name and dotted(node.value) in modules:
+            call = _called(source, node)
+            if call is None:
+                return Trouble(_line(source, node), f"{name} is passed on without being called")
+            calls.append(call)
+    return calls
+
+
+def binds(node: ast.AST, name: str) -> bool:
+    """Whether a node gives a name a meaning in its scope."""
+    if isinstance(node, ast.Name):
+        return node.id == name and not isinstance(node.ctx, ast.Load)
+    if isinstance(node, ast.arg):
+        return node.arg == name
+    if isinstance(node, ast.alias):
+        return (node.asname or node.name.split(".")[0]) == name
+    if isinstance(node, ast.MatchMapping):
+        return node.rest == name
+    kinds = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.ExceptHandler, ast.MatchAs, ast.MatchStar)
+    return isinstance(node, kinds) and node.name == name
+
+
+def dotted(node: ast.AST) -> str:
+    """Return the names of an expression like ``a.b.c``, empty for any other."""
+    if isinstance(node, ast.Name):
+        return node.id
+    inner = dotted(node.value) if isinstance(node, ast.Attribute) else ""
+    return f"{inner}.{node.attr}" if inner and isinstance(node, ast.Attribute) else ""
+
+
+def looked_up(source: Source, name: str) -> int:
+    """Return the line where something is asked for by the text of its name, 0 for none."""
+    for node in ast.walk(source.tree):
+        if not isinstance(node, ast.Call):
+            continue
+        asked = node.func.attr if isinstance(node.func, ast.Attribute) else dotted(node.func)
+        texts = [each.value for each in node.args if isinstance(each, ast.Constant) and isinstance(each.value, str)]
+        if asked in _BY_TEXT and any(each.rpartition(".")[2] == name for each in texts):
+            return node.lineno
+    return 0
+
+
+def in_order_of_text(calls: Iterable[ast.Call]) -> list[ast.Call]:
+    """Return calls by where they begin."""
+    return sorted(calls, key=lambda each: (each.lineno, each.col_offset, -(each.end_lineno or 0)))
+
+
+def called_as(source: Source, name: str) -> Iterator[ast.Attribute]:
+    """Yield the attributes of a name in a file."""
+    for node in ast.walk(source.tree):
+        if isinstance(node, ast.Attribute) and node.attr == name:
+            yield node
+
+
+def _reads(node: ast.AST, name: str) -> bool:
+    return isinstance(node, ast.Name) and node.id == name and isinstance(node.ctx, ast.Load)
+
+
+def _called(source: Source, node: ast.AST) -> ast.Call | None:
+    parent = source.parent(node)
+    return parent if isinstance(parent, ast.Call) and parent.func is node else None
+
+
+def _line(source: Source, node: ast.AST) -> int:
+    return getattr(node, "lineno", 0) or source.statement_of(node).lineno

@@ -1,0 +1,116 @@
+"""Whether one more method of a class would be seen: by what lists the names of the class, or of its objects.
+
+Looked at are the bodies of the class, of those it derives from and of those that derive from it, where an object lists
+what it has itself, and files that name the class. What is given an object or a class and lists it is not known.
+"""
+
+import ast
+import re
+from dataclasses import dataclass
+from functools import partial
+
+from spark_lsp.actions.python.analysis.classes import ClassAt, Classes, classes_of, saying
+from spark_lsp.actions.python.analysis.hierarchy import Family, family_of
+from spark_lsp.actions.python.analysis.introspection import LISTERS, Seen, seen_in
+from spark_lsp.actions.python.analysis.module_introspection import MAY_LIST
+from spark_lsp.actions.python.analysis.receivers import Receivers
+from spark_lsp.actions.python.analysis.scopes import FUNCTIONS
+from spark_lsp.actions.python.analysis.source import Scope, Source
+from spark_lsp.actions.python.analysis.walks import first_parameter, said_by
+from spark_lsp.index.storage.view import IndexView
+
+_OF_THE_CLASS = frozenset({"__class_getitem__", "__init_subclass__", "__new__"})
+
+
+def seen_methods(source: Source, path: str, owner: ast.ClassDef, view: IndexView) -> Seen:
+    """Return what sees the name of a method that a class of the file at ``path`` gets."""
+    relatives = Relatives.of(source, path, owner, view)
+    lists = frozenset[str]().union(*(saying(view, each) for each in LISTERS)) & saying(view, owner.name)
+    seen = []
+    lists = frozenset(each for each in lists if MAY_LIST.search(view.files[each].text))
+    for name in [path, *sorted((lists | relatives.paths) - {path})]:
+        read = relatives.classes.read(name)
+        if read is not None:
+            known = relatives.known(name, read)
+            seen.append(seen_in(name, read, known.is_it, "class", is_own=False, is_function=True))
+    return Seen(next((each.refusal for each in seen if each.refusal), ""), any(each.public for each in seen))
+
+
+def _deriving(view: IndexView, name: str) -> frozenset[str]:
+    """Return the files in which something may derive from a class of that name."""
+    may = re.compile(rf"\bclass\s+\w+\s*\([^)]*\b{re.escape(name)}\b|\b{re.escape(name)}\s+as\b")
+    return frozenset(each for each in saying(view, name) if may.search(view.files[each].text))
+
+
+@dataclass(frozen=True, slots=True)
+class Relatives:
+    """A class and what it shares objects with: ``own`` are it and those below, ``bodies`` those above too."""
+
+    classes: Classes
+    own: frozenset[ClassAt]
+    bodies: frozenset[int]
+    paths: frozenset[str]
+
+    @classmethod
+    def of(cls, source: Source, path: str, owner: ast.ClassDef, view: IndexView) -> "Relatives":
+        """Return the relatives of a class as far as they are certain."""
+        classes = classes_of({path: source}, view)
+        found = classes.meaning(path, ast.Name(owner.name, ast.Load()))
+        if found is None or classes.body(found) is not owner:
+            return cls(classes, frozenset(), frozenset({id(owner)}), frozenset({path}))
+        family = family_of(classes, found, partial(_deriving, view))
+        own = family.own if isinstance(family, Family) else frozenset({found})
+        above = {base for each in own for base in classes.ancestors(each) if base is not None}
+        known = {each for each in own | above if each.origin == "workspace"}
+        bodies = frozenset(id(classes.body(each)) for each in known)
+        return cls(classes, own, bodies, frozenset(each.path for each in known))
+
+    def known(self, path: str, source: Source) -> "KnownClass":
+        """Return what a file knows of them."""
+        return KnownClass(source, path, self.classes, self.own, self.bodies)
+
+
+@dataclass(frozen=True, slots=True)
+class KnownClass:
+    """What a file knows of a class and its relatives."""
+
+    source: Source
+    path: str
+    classes: Classes
+    own: frozenset[ClassAt]
+    bodies: frozenset[int]
+
+    def is_it(self, node: ast.expr) -> bool:
+        """Whether an expression is the class, or an object of it that is asked for all that it has."""
+        asked = self.source.parent(node)
+        lists_object = isinstance(asked, ast.Call) and said_by(asked.func) != "vars"
+        return self.is_class(node) or (lists_object and self.is_object(node))
+
+    def is_class(self, node: ast.expr) -> bool:
+        """Whether an expression is the class, or in a method of a relative the object's own."""
+        if isinstance(node, ast.Call) and said_by(node.func) == "type" and len(node.args) == 1:
+            return self.is_object(node.args[0])
+        if isinstance(node, ast.Attribute) and node.attr == "__class__":
+            return self.is_object(node.value)
+        method = self._method_of(node)
+        if method is not None:
+            is_class_method = any(said_by(each) == "classmethod" for each in getattr(method, "decorator_list", []))
+            return is_class_method or getattr(method, "name", "") in _OF_THE_CLASS
+        return self.classes.meaning(self.path, node) in self.own
+
+    def is_object(self, node: ast.expr) -> bool:
+        """Whether an expression is an object of the class, or in a method of a relative its own."""
+        if self._method_of(node) is not None:
+            return not self.is_class(node)
+        return bool(self.own & Receivers(self.classes, self.path, self.source).classes_of(node))
+
+    def _method_of(self, node: ast.expr) -> Scope | None:
+        """Return the method of a relative whose first parameter an expression is, also in a function within it."""
+        if not isinstance(node, ast.Name):
+            return None
+        scope = self.source.scope_of(node)
+        for each in (scope, *self.source.scopes_around(scope)):
+            is_method = isinstance(each, FUNCTIONS) and id(self.source.parent(each)) in self.bodies
+            if is_method and first_parameter(each) == node.id:
+                return each
+        return None

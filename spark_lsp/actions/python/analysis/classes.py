@@ -1,0 +1,178 @@
+"""What a name or an annotation of a file means as a class: followed through imports, as far as it is certain.
+
+Reads texts of the index; belongs on a worker thread.
+"""
+
+import ast
+import builtins
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache, partial
+from typing import Final, Literal
+
+from spark_lsp.actions.python.analysis.call_sites import Modules, dotted, inner_module, module_of
+from spark_lsp.actions.python.analysis.source import Source, source_of
+from spark_lsp.index.parse.imports import resolve
+from spark_lsp.index.storage.view import IndexView
+from spark_lsp.text.language import LANGUAGES
+from spark_lsp.text.syntax import parse
+
+_NOT_AN_OBJECT_OF: Final = frozenset({"object", "property", "staticmethod", "classmethod", "super", "type"})
+"""Built-in classes that say nothing of what an object can be asked for, or whose call gives something else."""
+_NAMED: Final = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.ExceptHandler, ast.MatchAs, ast.MatchStar)
+_MOST_STEPS: Final = 6
+"""Imports of imports that are followed; more means that a package passes it round in a circle."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClassAt:
+    """A class: one of the workspace at the top of a file, one of Python, or one of a module that is not here."""
+
+    name: str
+    path: str
+    """The file, or the module for one from outside; empty for one of Python's built-in classes."""
+    origin: Literal["workspace", "python", "outside"] = "workspace"
+
+
+class Classes:
+    """The classes of a workspace for the length of one action; what was read is kept."""
+
+    def __init__(self, read: Callable[[str], Source | None], modules: Callable[[str], Modules]) -> None:
+        self.read = read
+        self._modules = modules
+        self._bound: dict[str, Mapping[str, list[ast.AST]]] = {}
+
+    def meaning(self, path: str, node: ast.AST, steps: int = _MOST_STEPS) -> ClassAt | None:
+        """Return the class that a name, or a name of a module, is in a file; None where that is not certain."""
+        if isinstance(node, ast.Name):
+            return self._named(path, node.id, steps)
+        if not isinstance(node, ast.Attribute) or not (module := dotted(node.value)):
+            return None
+        found = {self._through(path, each, module, node.attr, steps) for each in self._binders(path, module)}
+        return found.pop() if len(found) == 1 else None
+
+    def body(self, found: ClassAt) -> ast.ClassDef | None:
+        """Return the definition of a class of the workspace."""
+        bound = self._binders(found.path, found.name) if found.origin == "workspace" else []
+        return next((each for each in bound if isinstance(each, ast.ClassDef)), None)
+
+    def bases(self, found: ClassAt) -> list[ClassAt | None]:
+        """Return what a class derives from as it is written; None for each that is not known."""
+        body = self.body(found)
+        return [self.meaning(found.path, _unsubscripted(each)) for each in body.bases] if body is not None else []
+
+    def ancestors(self, found: ClassAt) -> frozenset[ClassAt | None]:
+        """Return all classes that a class derives from; None among them for any that is not known."""
+        seen: set[ClassAt | None] = set()
+        todo = self.bases(found)
+        while todo:
+            each = todo.pop()
+            if each not in seen:
+                seen.add(each)
+                todo += self.bases(each) if each is not None else []
+        return frozenset(seen)
+
+    def _named(self, path: str, name: str, steps: int) -> ClassAt | None:
+        source = self.read(path)
+        if source is None or steps == 0:
+            return None
+        nodes = self._binders(path, name)
+        if not nodes:
+            kind = vars(builtins).get(name)
+            is_known = isinstance(kind, type) and not self._binders(path, "*")
+            return ClassAt(name, "", "python") if is_known else None
+        found = {self._bound_by(path, source, node, name, steps) for node in nodes}
+        is_clear = len(found) == 1 and sum(isinstance(each, ast.ClassDef) for each in nodes) <= 1
+        return found.pop() if is_clear else None
+
+    def _bound_by(self, path: str, source: Source, node: ast.AST, name: str, steps: int) -> ClassAt | None:
+        if isinstance(node, ast.ClassDef):
+            return ClassAt(name, path) if isinstance(source.parent(node), ast.Module) else None
+        around = source.parent(node)
+        if isinstance(node, ast.alias) and isinstance(around, ast.ImportFrom):
+            return self._imported(path, module_of(around), node.name, steps)
+        return None
+
+    def _through(self, path: str, node: ast.AST, module: str, name: str, steps: int) -> ClassAt | None:
+        """Return the class that is a name of a module, which a file imports by a node."""
+        source = self.read(path)
+        around = source.parent(node) if source is not None else None
+        if not isinstance(node, ast.alias):
+            return None
+        if isinstance(around, ast.ImportFrom):
+            return self._imported(path, inner_module(around, node.name), name, steps)
+        if node.asname is None and module != node.name and not node.name.startswith(f"{module}."):
+            return None
+        return self._imported(path, node.name if node.asname else module, name, steps)
+
+    def _imported(self, path: str, module: str, name: str, steps: int) -> ClassAt | None:
+        files = self._modules(path)(module)
+        if not files:
+            return None if module.startswith(".") else ClassAt(name, module, "outside")
+        found = [self._exported(each, name, steps - 1) for each in files]
+        return found[0] if all(each in {None, found[0]} for each in found) else None
+
+    def _exported(self, path: str, name: str, steps: int) -> ClassAt | None:
+        return self._named(path, name, steps) if self._binders(path, name) else None
+
+    def _binders(self, path: str, name: str) -> list[ast.AST]:
+        """Return the nodes that give a name, or the first of dotted ones, a meaning anywhere in a file."""
+        if path not in self._bound:
+            source = self.read(path)
+            bound: defaultdict[str, list[ast.AST]] = defaultdict(list)
+            for node in ast.walk(source.tree) if source is not None else ():
+                for each in _names_bound(node):
+                    bound[each].append(node)
+            self._bound[path] = bound
+        return self._bound[path].get(name.partition(".")[0], [])
+
+
+def _names_bound(node: ast.AST) -> Iterator[str]:
+    if isinstance(node, ast.Name):
+        if not isinstance(node.ctx, ast.Load):
+            yield node.id
+    elif isinstance(node, ast.arg):
+        yield node.arg
+    elif isinstance(node, ast.alias):
+        yield node.asname or node.name.split(".")[0]
+    elif isinstance(node, ast.MatchMapping):
+        if node.rest:
+            yield node.rest
+    elif isinstance(node, _NAMED) and node.name:
+        yield node.name
+
+
+def _unsubscripted(node: ast.expr) -> ast.expr:
+    return node.value if isinstance(node, ast.Subscript) else node
+
+
+def says_nothing(found: ClassAt) -> bool:
+    """Whether a built-in class is one that any object may be of."""
+    return found.origin == "python" and found.name in _NOT_AN_OBJECT_OF
+
+
+def classes_of(read: dict[str, Source], view: IndexView) -> Classes:
+    """Return the classes of the workspace; files that were read already are not read again."""
+
+    def source_at(path: str) -> Source | None:
+        if path not in read:
+            entry = view.files.get(path)
+            syntax = parse(LANGUAGES["python"], entry.text) if entry is not None else None
+            read_now = source_of(syntax) if syntax is not None else None
+            if read_now is None:
+                return None
+            read[path] = read_now
+        return read[path]
+
+    return Classes(source_at, partial(modules_of, view))
+
+
+def saying(view: IndexView, name: str) -> frozenset[str]:
+    """Return the Python files that say a name."""
+    return frozenset(path for path in view.referencing.get(name, {}) if view.files[path].language == "python")
+
+
+def modules_of(view: IndexView, path: str) -> Modules:
+    """Return what finds the files of a module that a file imports."""
+    return cache(partial(resolve, view.files, path, "python"))

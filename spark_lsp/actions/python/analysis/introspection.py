@@ -1,0 +1,192 @@
+"""Where a Python file lists the names of a module or a class, and which new names such a list would hold. Pure.
+
+``vars``, ``dir``, ``__dict__``, ``getmembers`` and, in a module itself, ``globals`` and ``locals`` give all names at
+once. Asking for one name by them is no listing.
+"""
+
+import ast
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from spark_lsp.actions.python.analysis.source import Source
+from spark_lsp.actions.python.analysis.walks import said_by
+
+LISTERS: Final = ("__dict__", "dir", "getmembers", "getmembers_static", "vars")
+"""What lists the names of the object that it is given."""
+_OWN_LISTERS: Final = frozenset({"dir", "globals", "locals", "vars"})
+"""What lists those of the place where it is called; ``globals`` those of the module wherever that is."""
+_ASKS_FOR_ONE: Final = frozenset({"get", "pop", "setdefault", "update", "__contains__", "__getitem__", "__setitem__"})
+_READS_BY_NAME: Final = frozenset({"eval", "exec", "get_type_hints", "__import__"})
+_FUNCTIONS_ARE: Final = frozenset({"Callable", "FunctionType", "Hashable", "MethodType", "object"})
+_KEEPS_ALL: Final = frozenset({"copy", "dict", "items", "iter", "keys", "list", "sorted", "tuple"})
+"""Calls whose value is what they were given, in the same or another order."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What sees a new name. ``refusal`` says where any would be seen, ``public`` whether one without ``_`` would be."""
+
+    refusal: str = ""
+    public: bool = False
+
+
+def seen_in(
+    path: str, source: Source, is_it: Callable[[ast.expr], bool], what: str, *, is_own: bool, is_function: bool
+) -> Seen:
+    """Return what of a file sees a new name of a module or class, which ``is_it`` knows."""
+    public = False
+    for each in listings(source, is_it, is_own=is_own):
+        if is_function and not each.functions:
+            continue
+        if each.private:
+            return Seen(f"{path}:{each.line} lists the names of the {what}, where a new one would be seen.")
+        public = True
+    return Seen(public=public)
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """A place that lists names. ``private`` when those with ``_`` in front are among them, ``functions`` likewise."""
+
+    line: int
+    private: bool
+    functions: bool
+
+
+def listings(source: Source, is_it: Callable[[ast.expr], bool], *, is_own: bool) -> Iterator[Listing]:
+    """Yield where a file lists the names of what ``is_it`` knows; ``is_own`` for the module's own file."""
+    for node in ast.walk(source.tree):
+        if not isinstance(node, ast.Call | ast.Attribute):
+            continue
+        listed = subject(node)
+        found = is_it(listed) if listed is not None else is_own and _lists_around(source, node)
+        if found and not _asks_for_one(source, node):
+            yield _listing(source, node)
+
+
+def subject(node: ast.AST) -> ast.expr | None:
+    """Return whose names an expression lists, None when it lists none or those around it."""
+    if isinstance(node, ast.Attribute):
+        return node.value if node.attr == "__dict__" and isinstance(node.ctx, ast.Load) else None
+    if isinstance(node, ast.Call) and node.args and said_by(node.func) in LISTERS:
+        return node.args[0]
+    return None
+
+
+def _lists_around(source: Source, node: ast.AST) -> bool:
+    if not isinstance(node, ast.Call) or node.args or not isinstance(node.func, ast.Name):
+        return False
+    name = node.func.id
+    return name in _OWN_LISTERS and (name == "globals" or isinstance(source.scope_of(node), ast.Module))
+
+
+def _asks_for_one(source: Source, node: ast.expr) -> bool:
+    """Whether names that are not asked for by their text make no difference."""
+    around = source.parent(node)
+    if isinstance(around, ast.Subscript):
+        return around.value is node
+    if isinstance(around, ast.Attribute):
+        return around.attr in _ASKS_FOR_ONE and isinstance(source.parent(around), ast.Call)
+    if isinstance(around, ast.Compare):
+        return around.left is not node and all(isinstance(each, ast.In | ast.NotIn) for each in around.ops)
+    if isinstance(around, ast.Call):
+        return said_by(around.func) in _READS_BY_NAME
+    return isinstance(around, ast.Expr)
+
+
+def _listing(source: Source, node: ast.Call | ast.Attribute) -> Listing:
+    """Look at what becomes of a list: conditions of the loop that goes through it leave names out."""
+    conditions, name = _loop(source, node)
+    predicate = node.args[1] if isinstance(node, ast.Call) and len(node.args) > 1 else None
+    no_functions = (predicate is not None and said_by(predicate) == "isclass") or any(map(_is_of_others, conditions))
+    return Listing(node.lineno, not any(_leaves_private(each, name) for each in conditions), not no_functions)
+
+
+def _loop(source: Source, node: ast.AST) -> tuple[list[ast.expr], str]:
+    """Return the conditions that an element has to meet first, and the variable that is its name."""
+    gives_names = True
+    for child, parent in source.around(node):
+        if isinstance(parent, ast.Attribute) and parent.attr in {*_KEEPS_ALL, "values"}:
+            gives_names = parent.attr != "values"
+        elif isinstance(parent, ast.Call) and (parent.func is child or said_by(parent.func) in _KEEPS_ALL):
+            continue
+        elif isinstance(parent, ast.comprehension) and parent.iter is child:
+            return [part for each in parent.ifs for part in _parts(each)], _name(parent.target, gives_names)
+        elif isinstance(parent, ast.For | ast.AsyncFor) and parent.iter is child:
+            return _first_conditions(parent), _name(parent.target, gives_names)
+        else:
+            break
+    return [], ""
+
+
+def _name(target: ast.expr, gives_names: bool) -> str:
+    if isinstance(target, ast.Tuple) and target.elts:
+        target = target.elts[0]
+    return target.id if gives_names and isinstance(target, ast.Name) else ""
+
+
+def _first_conditions(loop: ast.For | ast.AsyncFor) -> list[ast.expr]:
+    """Return what holds of an element with which a loop does anything."""
+    found: list[ast.expr] = []
+    for statement in loop.body:
+        if not isinstance(statement, ast.If) or statement.orelse:
+            break
+        if isinstance(statement.body[0], ast.Continue):
+            found += _parts(ast.UnaryOp(ast.Not(), statement.test))
+            continue
+        if statement is loop.body[-1]:
+            found += _parts(statement.test)
+        break
+    return found
+
+
+def _parts(condition: ast.expr) -> Iterator[ast.expr]:
+    """Yield conditions that all have to hold: ``not (a or b)`` is ``not a`` and ``not b``."""
+    if isinstance(condition, ast.BoolOp) and isinstance(condition.op, ast.And):
+        for each in condition.values:
+            yield from _parts(each)
+        return
+    inner = condition.operand if isinstance(condition, ast.UnaryOp) and isinstance(condition.op, ast.Not) else None
+    if isinstance(inner, ast.UnaryOp) and isinstance(inner.op, ast.Not):
+        yield from _parts(inner.operand)
+    elif isinstance(inner, ast.BoolOp) and isinstance(inner.op, ast.Or):
+        for each in inner.values:
+            yield from _parts(ast.UnaryOp(ast.Not(), each))
+    else:
+        yield condition
+
+
+def _leaves_private(condition: ast.expr, name: str) -> bool:
+    """Whether a condition leaves out names of small letters with ``_`` in front."""
+    is_not = isinstance(condition, ast.UnaryOp) and isinstance(condition.op, ast.Not)
+    if isinstance(condition, ast.UnaryOp) and is_not:
+        condition = condition.operand
+    if isinstance(condition, ast.Compare) and len(condition.ops) == 1:
+        first, sign = condition.left, condition.comparators[0]
+        is_first = isinstance(first, ast.Subscript) and ast.unparse(first) in {f"{name}[0]", f"{name}[:1]"}
+        is_line = isinstance(sign, ast.Constant) and sign.value == "_"
+        return bool(name) and is_first and is_line and isinstance(condition.ops[0], ast.Eq if is_not else ast.NotEq)
+    if not isinstance(condition, ast.Call) or not isinstance(condition.func, ast.Attribute):
+        return False
+    if not name or not isinstance(condition.func.value, ast.Name) or condition.func.value.id != name:
+        return False
+    begins = [each.value for each in condition.args if isinstance(each, ast.Constant) and isinstance(each.value, str)]
+    if condition.func.attr == "startswith" and len(begins) == 1 and len(condition.args) == 1:
+        return begins[0] == "_" if is_not else not begins[0].startswith("_") and bool(begins[0])
+    return condition.func.attr == "isupper" and not is_not
+
+
+def _is_of_others(condition: ast.expr) -> bool:
+    """Whether a condition holds of no function that is new: of a class alone, or of what has been marked."""
+    if not isinstance(condition, ast.Call):
+        return False
+    asked = said_by(condition.func)
+    if asked == "hasattr" and len(condition.args) == 2:
+        mark = condition.args[1]
+        return isinstance(mark, ast.Constant) and isinstance(mark.value, str) and not mark.value.startswith("__")
+    if asked == "isinstance" and len(condition.args) == 2:
+        kinds = condition.args[1]
+        names = [said_by(each) for each in (kinds.elts if isinstance(kinds, ast.Tuple) else [kinds])]
+        return all(name and name not in _FUNCTIONS_ARE for name in names)
+    return asked == "isclass"

@@ -1,0 +1,97 @@
+"""Whether one more name of a module would be seen: by what lists its names, or takes all that are public.
+
+A file of the workspace is known to list them where it names the module (``known_module``). What comes to a file from
+elsewhere, and a module by a name that is put together, is not known.
+"""
+
+import ast
+import re
+from collections.abc import Iterator
+from functools import cache, partial
+from typing import Final
+
+from spark_lsp.actions.python.analysis.introspection import LISTERS, Seen, seen_in
+from spark_lsp.actions.python.analysis.module_aliases import KnownModule
+from spark_lsp.actions.python.analysis.source import MOST_CHARACTERS, Source
+from spark_lsp.index.parse.imports import resolve
+from spark_lsp.index.storage.view import IndexView
+from spark_lsp.text.document import LineTable
+
+_STAR: Final = re.compile(r"^\s*from\s+([\w.]+)\s+import\s*\(?\s*\*", re.MULTILINE)
+_IMPORTS: Final = re.compile(r"^[ \t]*(?:import|from)\b[^\n]*$", re.MULTILINE)
+MAY_LIST: Final = re.compile(
+    r"""\b(?:dir|vars)\s*\(\s*(?!self\s*\)|cls\s*\))[^)\s]
+    |\bgetmembers\w*\s*\(
+    |(?<!\bself)(?<!\bcls)\.__dict__\b""",
+    re.VERBOSE,
+)
+"""What a file says that lists the names of anything but the object of a method."""
+
+
+def seen_names(source: Source, path: str, view: IndexView, *, is_function: bool) -> Seen:
+    """Return what sees a name that a module at ``path`` gets: of a function, or of a variable."""
+    try:
+        return _seen(source, path, view, is_function=is_function)
+    except RecursionError:
+        return Seen("The code is nested too deep.")
+
+
+def _seen(source: Source, path: str, view: IndexView, *, is_function: bool) -> Seen:
+    name = _stem(path)
+    found = [Seen(public=not name or _is_taken_whole(path, name, view))]
+    for other, read in [(path, source), *_others(path, name, view)]:
+        known = KnownModule(read, other, path, cache(partial(resolve, view.files, other, "python")))
+        found.append(seen_in(other, read, known.is_it, "module", is_own=other == path, is_function=is_function))
+    refusal = next((each.refusal for each in found if each.refusal), "")
+    return Seen(refusal, any(each.public for each in found))
+
+
+def _stem(path: str) -> str:
+    """Return the name that a module goes by in imports; empty for one at the root that has none."""
+    *folders, file = path.removesuffix(".py").split("/")
+    return file if file != "__init__" else (folders[-1] if folders else "")
+
+
+def _is_taken_whole(path: str, name: str, view: IndexView) -> bool:
+    """Whether another file imports all public names of the module."""
+    for other in view.referencing.get(name, {}):
+        entry = view.files[other]
+        if entry.language != "python" or not any(
+            not each.names and each.module.rpartition(".")[2] == name for each in entry.symbols.imports
+        ):
+            continue
+        if any(path in resolve(view.files, other, "python", each) for each in _STAR.findall(entry.text)):
+            return True
+    return False
+
+
+def _others(path: str, name: str, view: IndexView) -> Iterator[tuple[str, Source]]:
+    """Yield the other files that say more of the module than names that they import from it, and may list names."""
+    by_text = re.compile(rf"[\"'][\w.]*\b{re.escape(name)}[\"']")
+    uses = view.referencing.get(name, {})
+    for other in sorted({each for word in LISTERS for each in view.referencing.get(word, {})} - {path}):
+        entry = view.files[other]
+        if entry.language != "python" or len(entry.text) > MOST_CHARACTERS:
+            continue
+        taken = sum(bool(each.names) and each.module.rpartition(".")[2] == name for each in entry.symbols.imports)
+        text = entry.text
+        is_said = (uses.get(other, 0) > taken and _is_a_value(text, name)) or by_text.search(text)
+        if is_said and MAY_LIST.search(text):
+            read = _read(text)
+            if read is not None:
+                yield other, read
+
+
+def _is_a_value(text: str, name: str) -> bool:
+    """Whether a text says a module's name other than for a name of the module, or gives it another name."""
+    word = rf"\b{re.escape(name)}\b"
+    if re.search(rf"^[ \t]*(?:import|from)\b[^\n]*{word}[^\n]*\bas\b", text, re.MULTILINE):
+        return True
+    return re.search(rf"{word}(?!\s*\.(?!\s*__dict__))", _IMPORTS.sub("", text)) is not None
+
+
+def _read(text: str) -> Source | None:
+    try:
+        return Source(text, ast.parse(text), LineTable.of(text))
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return None

@@ -1,0 +1,201 @@
+"""Whether an expression may be evaluated earlier, later, or once instead of twice, with the same outcome. Pure.
+
+Reading an attribute and applying an operator is taken to change nothing; both may fail. A call may do anything.
+"""
+
+import ast
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from typing import Final
+
+from spark_lsp.actions.python.analysis.dataflow import Facts
+from spark_lsp.actions.python.analysis.flow_graph import EXIT, Point
+from spark_lsp.actions.python.analysis.scopes import FUNCTIONS, Names, arguments
+from spark_lsp.actions.python.analysis.source import Source
+
+_SAFE_PARENTS: Final = (ast.BinOp, ast.UnaryOp, ast.BoolOp, ast.FormattedValue, ast.If, ast.While, ast.Assert)
+
+
+_UNCHANGING: Final = frozenset({"int", "float", "complex", "str", "bool", "bytes"})
+_COMPUTING: Final = (
+    *(ast.Name, ast.Constant, ast.BinOp, ast.UnaryOp, ast.BoolOp, ast.Compare, ast.expr_context),
+    *(ast.operator, ast.unaryop, ast.boolop, ast.cmpop),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """What is known of an expression: the names that it reads, and what evaluating it may do."""
+
+    node: ast.expr
+    reads: frozenset[str]
+    has_effect: bool
+    may_fail: bool
+    is_fresh: bool
+    """Whether each evaluation may make another object that could be changed."""
+    asks: bool = False
+    """Whether it asks an object that may change whether it is true."""
+    is_steady: bool = False
+    """Whether it is the same as long as its names are not assigned, whatever is called meanwhile."""
+
+    @property
+    def is_constant(self) -> bool:
+        """Whether it is the same whenever and however often it is evaluated."""
+        return not self.reads and not self.has_effect and not self.may_fail and not self.is_fresh
+
+
+def value_of(node: ast.expr, facts: Facts, names: Names, scope: ast.AST) -> Value:
+    """Read an expression; ``facts`` are those of a flow that holds it, ``names`` those of its scope."""
+    own = {id(each) for each in ast.walk(node)}
+    mine = [number for number, point in enumerate(facts.points) if id(point.node) in own]
+    kinds = {facts.points[number].kind for number in mine}
+    return Value(
+        node,
+        frozenset(facts.points[number].name for number in mine if facts.points[number].kind in {"use", "inner"}),
+        bool(kinds & {"effect", "bind", "unbind"}),
+        "load" in kinds or not facts.unsure(names.local).isdisjoint(mine),
+        _is_fresh(node) and not _is_steady(node, scope),
+        any(
+            facts.points[number].kind == "ask" and not _is_number_or_text(facts.points[number], scope)
+            for number in mine
+        ),
+        _is_steady(node, scope),
+    )
+
+
+def _is_steady(node: ast.expr, scope: ast.AST) -> bool:
+    """Whether an expression computes with numbers and texts alone, by the types that the function says of them."""
+    if not all(isinstance(each, _COMPUTING) for each in ast.walk(node)):
+        return False
+    plain = {
+        each.arg
+        for each in (arguments(scope.args) if isinstance(scope, FUNCTIONS) else ())
+        if isinstance(each.annotation, ast.Name) and each.annotation.id in _UNCHANGING
+    }
+    return {each.id for each in ast.walk(node) if isinstance(each, ast.Name)} <= plain
+
+
+def _is_number_or_text(point: Point, scope: ast.AST) -> bool:
+    return isinstance(point.node, ast.Name) and _is_steady(point.node, scope)
+
+
+def _is_fresh(node: ast.expr) -> bool:
+    if isinstance(node, ast.Constant | ast.Name | ast.Attribute | ast.JoinedStr):
+        return False
+    if isinstance(node, ast.UnaryOp):
+        return not isinstance(node.op, ast.Not) and not isinstance(node.operand, ast.Constant)
+    if isinstance(node, ast.Tuple):
+        return any(_is_fresh(each) for each in node.elts)
+    if isinstance(node, ast.Subscript):
+        return any(isinstance(each, ast.Slice) for each in ast.walk(node.slice))
+    if isinstance(node, ast.BoolOp | ast.IfExp):
+        return any(_is_fresh(each) for each in ast.iter_child_nodes(node) if isinstance(each, ast.expr))
+    return True
+
+
+def escapes(source: Source, node: ast.expr) -> bool:
+    """Whether the object itself goes on from where it is used, instead of taking part in an operation."""
+    parent = source.parent(node)
+    if isinstance(parent, ast.Compare):
+        return any(isinstance(each, ast.Is | ast.IsNot) for each in parent.ops)
+    if isinstance(parent, ast.BoolOp):
+        return escapes(source, parent)
+    return not isinstance(parent, _SAFE_PARENTS)
+
+
+def disturbed(value: Value, between: Iterable[Point], names: Names) -> str:
+    """Return what may change a value between two moments, empty when nothing can. For values without effect."""
+    shared = value.reads - names.private
+    is_of_objects = ((value.may_fail or value.asks) and not value.is_steady) or bool(shared)
+    for point in between:
+        if point.kind in {"bind", "unbind"} and point.name in value.reads:
+            return f"{point.name} is assigned in between."
+        if point.kind == "effect" and is_of_objects:
+            return "Something in between may change the value."
+    return ""
+
+
+def overtakes(value: Value, passed: Iterable[int], facts: Facts, source: Source, names: Names) -> str:
+    """Return why a value must not be evaluated before (or after) these points; empty when it may."""
+    unsure = facts.unsure(names.local)
+    for number in passed:
+        point = facts.points[number]
+        if point.kind in {"bind", "unbind"}:
+            told = _assigned(point, value, facts, names)
+        elif point.kind == "effect":
+            told = "Something with an effect is evaluated in between."
+        elif not (value.has_effect or value.may_fail):
+            told = ""
+        elif point.kind == "load":
+            is_harmless = _is_harmless(point, value, source)
+            told = "" if is_harmless else "Something is evaluated in between that may fail or depend on it."
+        elif point.kind == "use" and number in unsure:
+            told = f"{point.name} may have no value where it is read in between."
+        elif value.has_effect and not _is_stable(point, source, names):
+            told = f"{point.name} is read in between, and may be changed."
+        else:
+            told = ""
+        if told:
+            return told
+    return ""
+
+
+def _assigned(point: Point, value: Value, facts: Facts, names: Names) -> str:
+    """Return why a value must not pass an assignment."""
+    if point.name in value.reads:
+        return f"{point.name} is assigned in between."
+    if not (value.has_effect or value.may_fail):
+        return ""
+    if point.name not in names.private:
+        return f"{point.name} is assigned in between."
+    is_read = point.name in facts.live({point.guard})
+    return f"{point.name} is assigned in between, and read where an error leads." if is_read else ""
+
+
+def _is_harmless(point: Point, value: Value, source: Source) -> bool:
+    """Whether reading an attribute here neither fails nor depends on the value; methods of a name do not."""
+    if not isinstance(point.node, ast.Attribute):
+        return False
+    if not value.has_effect:
+        return True
+    parent = source.parent(point.node)
+    is_method = isinstance(parent, ast.Call) and parent.func is point.node
+    return is_method and isinstance(point.node.value, ast.Name)
+
+
+def _is_stable(point: Point, source: Source, names: Names) -> bool:
+    """Whether a name gives the same here whatever is called before it."""
+    if point.kind == "ask":
+        return point.node is not None and _is_number_or_text(point, source.scope_of(point.node))
+    if point.kind != "use" or point.name in names.private:
+        return True
+    parent = source.parent(point.node) if point.node is not None else None
+    if isinstance(parent, ast.Attribute):  # a module's function, or a method of a global object
+        parent = source.parent(parent) if parent.value is point.node else None
+    return isinstance(parent, ast.Call)
+
+
+def onwards(facts: Facts, start: int, without: Collection[int]) -> set[int]:
+    """Return the points that run after a point when nothing fails, none of ``without`` having run."""
+    points = facts.points
+    seen: set[int] = set()
+    todo = [start]
+    while todo:
+        number = todo.pop()
+        point = points[number]
+        fails = {"use", "capture", "load", "effect"}
+        for after in point.after:
+            is_error = point.kind in fails and after == point.guard and len(point.after) > 1
+            if not is_error and after not in without and after not in seen:
+                seen.add(after)
+                todo.append(after)
+    return seen
+
+
+def misses(facts: Facts, start: int, goals: Collection[int], within: Collection[int] = ()) -> bool:
+    """Whether control may go on from a point to another statement or the end without passing a goal."""
+    for number in onwards(facts, start, goals):
+        point = facts.points[number]
+        if number == EXIT or (isinstance(point.node, ast.stmt) and point.kind == "join" and number not in within):
+            return True
+    return False

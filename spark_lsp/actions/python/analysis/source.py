@@ -1,0 +1,132 @@
+"""A Python document as ``ast`` sees it, with offsets for its nodes and the way from a node to its scope. Pure."""
+
+import ast
+import sys
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from spark_lsp.actions.python.analysis.fstrings import mend
+from spark_lsp.actions.python.analysis.scopes import FUNCTIONS
+from spark_lsp.text.document import LineTable
+from spark_lsp.text.edit import Span
+from spark_lsp.text.syntax import Syntax
+
+Scope = ast.Module | ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda | ast.ClassDef
+MOST_CHARACTERS = 1_500_000
+"""A longer document would take seconds to be read by ``ast``."""
+
+
+@dataclass
+class Source:
+    """One document. Node identity matters: answers are about the nodes of ``tree`` and no others."""
+
+    text: str
+    tree: ast.Module
+    lines: LineTable
+    mended: dict[int, Span] = field(default_factory=dict)
+    """The places of nodes that ``ast`` puts elsewhere, see ``fstrings``."""
+
+    def span(self, node: ast.AST) -> Span:
+        """Return where a node stands; a definition's decorators are part of it."""
+        kept = self.mended.get(id(node))
+        if kept is not None:
+            return kept
+        first = min([node, *getattr(node, "decorator_list", [])], key=lambda each: (each.lineno, each.col_offset))
+        start = self._offset(first.lineno, first.col_offset)
+        if first is not node:
+            start = self.text.rindex("@", 0, start)
+        end_line, end_column = getattr(node, "end_lineno", None), getattr(node, "end_col_offset", None)
+        assert isinstance(node, ast.expr | ast.stmt | ast.excepthandler | ast.arg | ast.keyword | ast.alias), "placed"
+        assert end_line is not None, "ast.parse places every node"
+        assert end_column is not None, "ast.parse places every node"
+        return Span(start, self._offset(end_line, end_column))
+
+    def said(self, node: ast.AST) -> str:
+        """Return the text of a node."""
+        return self.span(node).text(self.text)
+
+    def parent(self, node: ast.AST) -> ast.AST | None:
+        """Return the node around a node."""
+        return self._parents.get(id(node))
+
+    def around(self, node: ast.AST) -> Iterator[tuple[ast.AST, ast.AST]]:
+        """Yield (child, parent) from a node outwards."""
+        parent = self.parent(node)
+        while parent is not None:
+            yield node, parent
+            node, parent = parent, self.parent(parent)
+
+    def scope_of(self, node: ast.AST) -> Scope:
+        """Return the scope in which a node runs: decorators, defaults and bases run in the one further out."""
+        for child, parent in self.around(node):
+            body = getattr(parent, "body", None)
+            is_in_body = child is body or (isinstance(body, list) and any(child is each for each in body))
+            if isinstance(parent, (*FUNCTIONS, ast.ClassDef)) and is_in_body:
+                return parent
+            if isinstance(parent, ast.Module):
+                return parent
+        return self.tree
+
+    def scopes_around(self, scope: Scope) -> Iterator[Scope]:
+        """Yield the scopes around a scope from the nearest to the module."""
+        while not isinstance(scope, ast.Module):
+            scope = self.scope_of(scope)
+            yield scope
+
+    def statement_of(self, node: ast.AST) -> ast.stmt:
+        """Return the statement that a node belongs to, itself for a statement."""
+        while not isinstance(node, ast.stmt):
+            parent = self.parent(node)
+            assert parent is not None, "every expression stands in a statement"
+            node = parent
+        return node
+
+    def top_statement_of(self, node: ast.AST) -> ast.stmt:
+        """Return the statement of the module that a node belongs to."""
+        top = node
+        for _child, parent in self.around(node):
+            if not isinstance(parent, ast.Module):
+                top = parent
+        assert isinstance(top, ast.stmt), "a module holds statements"
+        return top
+
+    def block_of(self, statement: ast.stmt) -> list[ast.stmt]:
+        """Return the list of statements that a statement stands in."""
+        parent = self.parent(statement)
+        for _name, value in ast.iter_fields(parent) if parent else ():
+            if isinstance(value, list) and any(each is statement for each in value):
+                return value
+        return [statement]
+
+    @cached_property
+    def _parents(self) -> dict[int, ast.AST]:
+        return {id(child): parent for parent in ast.walk(self.tree) for child in ast.iter_child_nodes(parent)}
+
+    def _offset(self, line: int, column: int) -> int:
+        """Return the offset of ast's 1-based line and its column in bytes."""
+        start = self.lines.starts[line - 1]
+        end = self.lines.ends[line - 1]
+        content = self.text[start:end]
+        if content.isascii():
+            return start + column
+        return start + len(content.encode("utf-8", "surrogatepass")[:column].decode("utf-8", "replace"))
+
+
+def source_of(syntax: Syntax) -> Source | None:
+    """Read a document; None when it does not compile or is too long."""
+    text = syntax.text
+    if len(text) > MOST_CHARACTERS or "\0" in text:
+        return None
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            tree = ast.parse(text)
+            compile(text, "document", "exec", dont_inherit=True)
+    except (SyntaxError, ValueError, RecursionError, MemoryError, OverflowError):
+        return None
+    source = Source(text, tree, LineTable.of(text))
+    if sys.version_info < (3, 12):
+        mend(source.tree, source.span, syntax, source.mended)
+    return source

@@ -1,0 +1,89 @@
+"""Walks over a piece of code, with and without the functions within it. Pure."""
+
+import ast
+from collections.abc import Iterator
+from typing import Final
+
+from spark_lsp.actions.python.analysis.flow import flow_of
+from spark_lsp.actions.python.analysis.scopes import COMPREHENSIONS, FUNCTIONS, arguments, evaluated_at_definition
+from spark_lsp.actions.python.analysis.source import Scope
+
+FRAME_NAMES: Final = frozenset({"_getframe", "_getframemodulename", "currentframe", "getouterframes", "extract_stack"})
+"""What sees the calls around the one that it is in."""
+
+
+def nodes_of(scope: ast.AST, *, itself: bool = False) -> Iterator[ast.AST]:
+    """Yield the nodes that run in a scope; what a definition within evaluates at once counts."""
+    todo = [scope] if itself else list(ast.iter_child_nodes(scope))
+    while todo:
+        node = todo.pop()
+        yield node
+        if isinstance(node, (*FUNCTIONS, ast.ClassDef)):
+            todo += evaluated_at_definition(node)
+        else:
+            todo += ast.iter_child_nodes(node)
+
+
+def deep_nodes(nodes: tuple[ast.AST, ...]) -> Iterator[ast.AST]:
+    """Yield all nodes, those of functions within too."""
+    return (each for node in nodes for each in ast.walk(node))
+
+
+def waits(node: ast.AST) -> bool:
+    """Whether a node makes the function around it wait."""
+    if isinstance(node, COMPREHENSIONS) and not isinstance(node, ast.GeneratorExp):
+        return any(each.is_async for each in node.generators)
+    return isinstance(node, ast.Await | ast.AsyncFor | ast.AsyncWith)
+
+
+def is_bound_to_class(node: ast.AST) -> bool:
+    """Whether a node means something else outside its class: ``super``, ``__class__``, ``__private``."""
+    for name in (getattr(node, "id", None), getattr(node, "attr", None), getattr(node, "arg", None)):
+        if isinstance(name, str) and (
+            name in {"super", "__class__"} or (name.startswith("__") and not name.endswith("__"))
+        ):
+            return True
+    return False
+
+
+def binders(scope: ast.AST, name: str) -> list[ast.AST]:
+    """Return what binds a name in a scope: nodes of assignments, and the parameter."""
+    found: list[ast.AST] = []
+    flow = flow_of(scope)
+    found += [
+        point.node for point in flow.points if point.name == name and point.kind in {"bind", "unbind"} and point.node
+    ]
+    if isinstance(scope, FUNCTIONS):
+        found += [each for each in arguments(scope.args) if each.arg == name]
+    return found
+
+
+def said_by(node: ast.AST) -> str:
+    """Return the name that a node says, of a variable or an attribute; ``inspect.stack`` counts as ``currentframe``."""
+    if isinstance(node, ast.Attribute):
+        is_stack = node.attr == "stack" and isinstance(node.value, ast.Name) and node.value.id == "inspect"
+        return "currentframe" if is_stack else node.attr
+    return node.id if isinstance(node, ast.Name) else ""
+
+
+def looks_at_frames(tree: ast.AST) -> set[str]:
+    """Return the names of functions of a document that see where they are called, or call one that does."""
+    bodies = {
+        node.name: {said_by(each) for each in ast.walk(node)}
+        for node in ast.walk(tree)
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+    }
+    found = set(FRAME_NAMES)
+    while True:
+        more = {name for name, used in bodies.items() if name not in found and used & found}
+        if not more:
+            return found
+        found |= more
+
+
+def first_parameter(scope: Scope) -> str:
+    """Return the name of a function's first parameter, empty for none."""
+    if not isinstance(scope, ast.FunctionDef | ast.AsyncFunctionDef):
+        return ""
+    given = [*scope.args.posonlyargs, *scope.args.args]
+    return given[0].arg if given else ""

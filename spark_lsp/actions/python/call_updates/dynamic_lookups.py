@@ -1,0 +1,167 @@
+"""Where a file asks for something by a name that it puts together, which may be that of a function. Pure.
+
+The pieces of text that stand there decide: ``getattr(self, f"visit_{kind}")`` asks for all that begin with ``visit_``.
+Where no piece is written down, whatever object the function belongs to may be asked for it.
+"""
+
+import ast
+import re
+from collections.abc import Callable, Collection, Iterator, Sequence
+from typing import Final
+
+from spark_lsp.actions.python.analysis.call_sites import Trouble, dotted
+from spark_lsp.actions.python.analysis.source import Source
+from spark_lsp.actions.python.analysis.walks import said_by
+
+MAY_ASK: Final = re.compile(
+    r"""\b(?:attrgetter|getattr|methodcaller)\s*\((?!\s*[^,()]+,\s*(?:"[^"]*"|'[^']*')\s*[,)])
+    |(?:\bglobals\(\)|\blocals\(\)|\bvars\([^()]*\)|__dict__)\s*(?:\[|\.get\b)""",
+    re.VERBOSE,
+)
+"""What a file says that asks by names other than those that are written down whole."""
+_LEAST_PIECE: Final = 3
+"""Letters of the pieces that are enough to tell names apart; fewer are as good as none."""
+_MOST_STEPS: Final = 4
+_SPACES: Final = frozenset({"globals", "locals", "vars"})
+_SAME_LETTERS: Final = frozenset({"capitalize", "casefold", "lower", "strip", "lstrip", "rstrip", "title", "upper"})
+_TAKES_VALUES: Final = frozenset(
+    {"bool", "dict", "float", "hash", "int", "isinstance", "len", "list", "print", "repr", "set", "setattr", "str"}
+)
+_HOLE = re.compile(r"\{[^{}]*\}|%(?:\(\w*\))?[-#0-9. +]*[a-zA-Z]")
+
+Pieces = tuple[str, ...]
+"""The texts of a name that are written down, with anything between them and none at ends that are known."""
+_ANY: Final[Pieces] = ("", "")
+
+
+def asked_for(source: Source, names: Collection[str], is_home: Callable[[ast.expr | None], bool]) -> Trouble | None:
+    """Return where one of the names may be asked for by a text that is put together.
+
+    ``is_home`` tells whether an object may have the function; None stands for the names of the file itself.
+    """
+    for site, holder, asked in _sites(source):
+        for pieces in _texts(source, asked, _MOST_STEPS):
+            if len(pieces) == 1:
+                is_it = pieces[0].rpartition(".")[2] in names
+            elif sum(len(re.sub(r"\W|_", "", each)) for each in pieces) >= _LEAST_PIECE:
+                is_it = any(_fits(pieces, name) for name in names)
+            else:
+                is_it = any(_fits(pieces, name) for name in names) and is_home(holder) and _goes_on(source, site)
+            if is_it:
+                return Trouble(site.lineno, f"{_name_for(pieces, names)} may be looked up by the text of its name")
+    return None
+
+
+def _name_for(pieces: Pieces, names: Collection[str]) -> str:
+    return min(each for each in names if len(pieces) == 1 or _fits(pieces, each))
+
+
+def _fits(pieces: Pieces, name: str) -> bool:
+    return re.fullmatch(".*".join(map(re.escape, pieces)), name, re.IGNORECASE) is not None
+
+
+def _sites(source: Source) -> Iterator[tuple[ast.expr, ast.expr | None, ast.expr]]:
+    """Yield what asks, whom it asks, and for which name."""
+    for node in ast.walk(source.tree):
+        if isinstance(node, ast.Call):
+            asked = said_by(node.func)
+            if asked == "getattr" and len(node.args) > 1:
+                yield node, node.args[0], node.args[1]
+            elif asked in {"attrgetter", "methodcaller"} and node.args:
+                yield node, ast.Constant(None), node.args[0]
+            elif asked == "get" and node.args and isinstance(node.func, ast.Attribute):
+                yield from ((node, each, node.args[0]) for each in _space(node.func.value))
+        elif isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Load):
+            yield from ((node, each, node.slice) for each in _space(node.value))
+
+
+def _space(node: ast.expr) -> Iterator[ast.expr | None]:
+    """Yield whose names a dictionary holds: an object, or None for those around; nothing where it is no such."""
+    if isinstance(node, ast.Attribute) and node.attr == "__dict__":
+        yield node.value
+    elif isinstance(node, ast.Call) and dotted(node.func) in _SPACES:
+        yield node.args[0] if node.args else None
+
+
+def _texts(source: Source, node: ast.expr, steps: int) -> Iterator[Pieces]:
+    """Yield what a text may be, as far as it is written down."""
+    ways: list[ast.expr | None] = []
+    if isinstance(node, ast.IfExp | ast.BoolOp):
+        ways += [node.body, node.orelse] if isinstance(node, ast.IfExp) else node.values
+    elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in _SAME_LETTERS:
+        ways += [node.func.value]
+    elif isinstance(node, ast.Name) and steps > 0:
+        ways += _values(source, node.id)
+    else:
+        yield _written(node)
+    for each in ways:
+        if each is None:
+            yield _ANY
+        else:
+            yield from _texts(source, each, steps - 1)
+
+
+def _written(node: ast.expr) -> Pieces:
+    """Return the pieces of one text."""
+    if isinstance(node, ast.JoinedStr):
+        return _joined(node.values)
+    if isinstance(node, ast.BinOp):
+        return _format(node.left) if isinstance(node.op, ast.Mod) else _joined(_summands(node))
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "format":
+        return _format(node.func.value)
+    return _joined([node])
+
+
+def _values(source: Source, name: str) -> Iterator[ast.expr | None]:
+    """Yield what a variable of the file is given, None for what is not written down there."""
+    for node in ast.walk(source.tree):
+        if isinstance(node, ast.arg) and node.arg == name:
+            yield None
+        if not isinstance(node, ast.Name) or node.id != name or not isinstance(node.ctx, ast.Store):
+            continue
+        parent = source.parent(node)
+        iterated = parent.iter if isinstance(parent, ast.For | ast.comprehension) else None
+        if isinstance(parent, ast.Assign | ast.AnnAssign | ast.NamedExpr):
+            yield parent.value
+        elif isinstance(iterated, ast.List | ast.Tuple | ast.Set):
+            yield from iterated.elts
+        else:
+            yield None
+
+
+def _summands(node: ast.expr) -> list[ast.expr]:
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
+        return [*_summands(node.left), *_summands(node.right)]
+    return [node]
+
+
+def _joined(parts: Sequence[ast.expr]) -> Pieces:
+    """Return the pieces of a text that is put together; what is no text of its own is a hole."""
+    pieces = [""]
+    for each in parts:
+        if isinstance(each, ast.Constant) and isinstance(each.value, str):
+            pieces[-1] += each.value
+        else:
+            pieces.append("")
+    return tuple(pieces)
+
+
+def _format(node: ast.expr) -> Pieces:
+    if not isinstance(node, ast.Constant) or not isinstance(node.value, str):
+        return _ANY
+    return tuple(_HOLE.split(node.value))
+
+
+def _goes_on(source: Source, site: ast.expr) -> bool:
+    """Whether what is found may be called: it is, or it is handed on, and does not just take part as a value."""
+    parent = source.parent(site)
+    if isinstance(parent, ast.Call):
+        return parent.func is site or said_by(parent.func) not in _TAKES_VALUES
+    if isinstance(parent, ast.Assign) and isinstance(parent.targets[0], ast.Name):
+        name = parent.targets[0].id
+        return any(
+            (isinstance(each, ast.Call) and dotted(each.func) == name)
+            or (isinstance(each, ast.Return) and each.value is not None and dotted(each.value) == name)
+            for each in ast.walk(source.tree)
+        )
+    return isinstance(parent, ast.Return | ast.Yield | ast.Lambda | ast.DictComp | ast.keyword | ast.Dict)

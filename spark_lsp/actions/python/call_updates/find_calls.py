@@ -1,0 +1,240 @@
+"""All calls of a function in a workspace by its index, or in one sentence why they are not known for certain.
+
+Reads texts of the index, and the time of a file that an editor has open; belongs on a worker thread.
+"""
+
+import ast
+import sys
+from collections.abc import Iterator, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Final, Literal
+
+from spark_lsp.actions.base import Target
+from spark_lsp.actions.python.analysis.call_sites import (
+    Calls,
+    Imports,
+    Known,
+    Trouble,
+    binds,
+    calls_through_imports,
+    imports_of,
+    looked_up,
+    own_calls,
+    passes_on,
+)
+from spark_lsp.actions.python.analysis.classes import Classes, classes_of, modules_of, saying
+from spark_lsp.actions.python.analysis.hierarchy import Family, family_of, judged
+from spark_lsp.actions.python.analysis.receivers import Receivers
+from spark_lsp.actions.python.analysis.scopes import names_of
+from spark_lsp.actions.python.analysis.source import Source, source_of
+from spark_lsp.actions.python.call_updates.constructors import INIT, constructor_calls, makers_of
+from spark_lsp.actions.python.call_updates.methods import Method, method_calls
+from spark_lsp.actions.python.call_updates.same_name_methods import rival_of
+from spark_lsp.index.storage.view import FileEntry, IndexView
+from spark_lsp.text.language import LANGUAGES
+from spark_lsp.text.syntax import Syntax, parse
+
+MOST_FILES: Final = 400
+"""More take seconds to be read; names in so many files are seldom those of one function."""
+
+
+@dataclass(frozen=True, slots=True)
+class CalledIn:
+    """The calls in one file; ``in_doubt`` when they may have been written for the head as it is now."""
+
+    path: str
+    source: Source
+    syntax: Syntax
+    calls: Sequence[ast.Call]
+    in_doubt: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """The function whose calls are wanted, in the file that defines it. ``is_plain`` is of methods alone."""
+
+    path: str
+    source: Source
+    function: ast.FunctionDef | ast.AsyncFunctionDef
+    is_plain: bool = True
+
+    @property
+    def owner(self) -> ast.ClassDef | None:
+        """The class of a method."""
+        around = self.source.parent(self.function)
+        return around if isinstance(around, ast.ClassDef) else None
+
+
+def called_in(target: Target, view: IndexView, wanted: Wanted) -> list[CalledIn] | str:
+    """Return the calls of a function by file, its own first."""
+    assert target.syntax is not None, "the caller has read it"
+    name, source = wanted.function.name, wanted.source
+    if wanted.owner is not None and name == INIT:
+        return _made_in(target, view, wanted, wanted.owner)
+    scope = source.scope_of(wanted.function)
+    if wanted.owner is None and not isinstance(scope, ast.Module):
+        own = CalledIn(wanted.path, source, target.syntax, (), _own_doubt(target, source, {name}))
+        return _filled([own], [own_calls(source, wanted.function, name)])
+    files = _files_read(target, view, wanted, saying(view, name), {name})
+    if isinstance(files, str):
+        return files
+    found = _of_method(files, wanted, view) if wanted.owner is not None else _of_function(files, wanted, view)
+    return _filled(files, found)
+
+
+def _files_read(
+    target: Target, view: IndexView, wanted: Wanted, paths: frozenset[str], names: AbstractSet[str]
+) -> list[CalledIn] | str:
+    """Read the document and the files that say the names, unless one asks for a name by its text."""
+    assert target.syntax is not None, "the caller has read it"
+    files = [CalledIn(wanted.path, wanted.source, target.syntax, (), _own_doubt(target, wanted.source, names))]
+    others = sorted(paths - {wanted.path})
+    if others and wanted.path not in view.files:
+        return f"{wanted.path} is not in the index, so its importers are not known."
+    if len(others) > MOST_FILES:
+        return f"{min(names)} stands in {len(others)} files, {MOST_FILES} at most can be looked at."
+    for path in others:
+        read = _read(view.files[path], target, wanted.path)
+        if isinstance(read, str):
+            return read
+        files.append(read)
+    for each in files:
+        for name in sorted(names):
+            if line := looked_up(each.source, name):
+                return f"{each.path}:{line}: {name} is looked up by the text of its name."
+    return files
+
+
+def _made_in(target: Target, view: IndexView, wanted: Wanted, owner: ast.ClassDef) -> list[CalledIn] | str:
+    """Return the calls by which a class makes its objects."""
+    assert target.syntax is not None, "the caller has read it"
+    known = classes_of({wanted.path: wanted.source}, view)
+    found = known.meaning(wanted.path, ast.Name(owner.name, ast.Load()))
+    inits = [node for node in ast.walk(owner) if binds(node, INIT) and wanted.source.scope_of(node) is owner]
+    if found is None or known.body(found) is not owner or len(inits) > 1 or INIT in names_of(owner).used:
+        return f"{wanted.path}:{owner.lineno}: {owner.name} may be another class as well."
+    family = family_of(known, found, partial(saying, view))
+    makers = makers_of(known, family) if isinstance(family, Family) else family
+    if isinstance(makers, str):
+        return f"{makers}."
+    names = {each.name for each in makers.heirs}
+    paths = {each.path for each in (*makers.family.own, *makers.family.above) if each.origin == "workspace"}
+    paths = paths.union(*(saying(view, each) for each in names))
+    files = _files_read(target, view, wanted, frozenset(paths), names)
+    if isinstance(files, str):
+        return files
+    known = classes_of({each.path: each.source for each in files}, view)
+    doubt = _own_doubt(target, wanted.source, names | {INIT, "cls", "type"})
+    files[0] = replace(files[0], in_doubt=doubt)
+    return _filled(files, [constructor_calls(known, each.path, each.source, makers) for each in files])
+
+
+def _filled(files: Sequence[CalledIn], found: Sequence[Calls]) -> list[CalledIn] | str:
+    made = []
+    for each, calls in zip(files, found, strict=False):
+        if isinstance(calls, Trouble):
+            return f"{each.path}:{calls.line}: {calls.message}."
+        made.append(replace(each, calls=calls))
+    return made
+
+
+def _of_function(files: Sequence[CalledIn], wanted: Wanted, view: IndexView) -> list[Calls]:
+    name = wanted.function.name
+    definers = frozenset(view.definitions[name].paths() if name in view.definitions else ())
+    ways = [Known(name, frozenset({wanted.path}), definers, modules_of(view, each.path)) for each in files[1:]]
+    homes = frozenset({wanted.path})
+    while True:
+        ways = [replace(each, homes=homes) for each in ways]
+        more = homes | {file.path for file, way in zip(files[1:], ways, strict=True) if passes_on(file.source, way)}
+        if more == homes:
+            break
+        homes = more
+    found: list[Calls] = [own_calls(wanted.source, wanted.function, name)]
+    for file, way in zip(files[1:], ways, strict=True):
+        ways_in = imports_of(file.source, way)
+        if isinstance(ways_in, Imports):
+            found.append(calls_through_imports(file.source, name, ways_in))
+        else:
+            found.append(ways_in)
+    return found
+
+
+def _of_method(files: Sequence[CalledIn], wanted: Wanted, view: IndexView) -> list[Calls]:
+    name, owner = wanted.function.name, wanted.owner
+    assert owner is not None, "the caller has looked"
+    if name in names_of(owner).used:
+        return [Trouble(wanted.function.lineno, f"{name} is passed on in its class")]
+    classes = classes_of({each.path: each.source for each in files}, view)
+    found = classes.meaning(wanted.path, ast.Name(owner.name, ast.Load()))
+    is_clear = found is not None and classes.body(found) is owner
+    family = family_of(classes, found, partial(saying, view)) if is_clear and found is not None else None
+    family = family if isinstance(family, Family) else None
+    rival = rival_of(classes, view, wanted.path, wanted.function, family)
+    if isinstance(rival, Trouble):
+        return [rival]
+    method = Method(name, owner.name, wanted.is_plain, partial(_is_class, view), rival)
+    return [
+        method_calls(
+            each.source,
+            method,
+            owner if each.path == wanted.path else None,
+            modules_of(view, each.path),
+            partial(_judged, classes, family, Receivers(classes, each.path, each.source), name),
+        )
+        for each in files
+    ]
+
+
+def _judged(
+    classes: Classes, family: Family | None, receivers: Receivers, name: str, node: ast.expr
+) -> Literal["own", "other", "unknown"]:
+    return judged(classes, family, receivers.classes_of(node), name) if family is not None else "unknown"
+
+
+def _is_class(view: IndexView, name: str) -> bool:
+    return any(definition.kind == "class" for _, definition in view.definitions.get(name, ()))
+
+
+def _read(entry: FileEntry, target: Target, own_path: str) -> CalledIn | str:
+    text = entry.text
+    syntax = parse(LANGUAGES["python"], text)
+    source = source_of(syntax) if syntax is not None and text else None
+    if syntax is None or source is None:
+        return f"{entry.path} does not compile, or has changed on disk."
+    assert target.earlier is not None, "there is no change without it"
+    return CalledIn(entry.path, source, syntax, (), _written_ns(entry, target, own_path) >= target.earlier.since_ns)
+
+
+def _written_ns(entry: FileEntry, target: Target, own_path: str) -> int:
+    """Return when a file was last written; for a document that differs from its file that is now."""
+    if entry.mtime_ns:
+        return entry.mtime_ns
+    root: Path | None = target.snapshot.path
+    for _ in own_path.split("/"):
+        root = root.parent if root is not None else None
+    if root is None:
+        return sys.maxsize
+    try:
+        place = root / entry.path
+        same = place.read_bytes() == entry.text.encode("utf-8", "surrogatepass")
+        return place.stat().st_mtime_ns if same else sys.maxsize
+    except OSError:
+        return sys.maxsize
+
+
+def _own_doubt(target: Target, source: Source, names: AbstractSet[str]) -> bool:
+    """Whether the calls of the document are others than when it was opened."""
+    before = target.earlier_syntax
+    earlier = source_of(before) if before is not None else None
+    return earlier is None or list(_said(earlier, names)) != list(_said(source, names))
+
+
+def _said(source: Source, names: AbstractSet[str]) -> Iterator[str]:
+    for node in ast.walk(source.tree):
+        if isinstance(node, ast.Call):
+            called = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "type")
+            if called in names:
+                yield ast.dump(node)

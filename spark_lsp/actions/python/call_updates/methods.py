@@ -1,0 +1,137 @@
+"""Which calls of a Python file are calls of one method, or what keeps that from being certain. Pure.
+
+An object whose class the file says decides. Of any other object, a method that one class alone defines is taken to be
+the one that is called by its name, unless the object may come from outside the workspace.
+"""
+
+import ast
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+from spark_lsp.actions.python.analysis.call_sites import (
+    Calls,
+    Modules,
+    Trouble,
+    binds,
+    called_as,
+    in_order_of_text,
+    inner_module,
+    module_of,
+)
+from spark_lsp.actions.python.analysis.source import Source
+from spark_lsp.actions.python.analysis.walks import first_parameter
+from spark_lsp.actions.python.call_updates.builtin_methods import of_python
+
+Receiver = Literal["own", "other", "class", "unknown"]
+Judge = Callable[[ast.expr], Literal["own", "other", "unknown"]]
+"""Tells from the class of an object whether a method of it is the one that is looked for."""
+
+
+def _no_one_knows(_object: ast.expr) -> Literal["unknown"]:
+    return "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Method:
+    """A method; ``is_plain`` when it is called on an instance, neither static nor of the class."""
+
+    name: str
+    class_name: str
+    is_plain: bool
+    is_class: Callable[[str], bool]
+    """Whether the workspace has a class of a name."""
+    rival: str = ""
+    """A file that has another definition of the name, empty for none."""
+
+
+def method_calls(
+    source: Source, method: Method, owner: ast.ClassDef | None, modules: Modules, judge: Judge = _no_one_knows
+) -> Calls:
+    """Return the calls of a method in a file; ``owner`` is its class in the file that defines it."""
+    calls: list[ast.Call] = []
+    for node in called_as(source, method.name):
+        known = judge(node.value)
+        kind = _receiver(source, node.value, method, owner, modules) if known == "unknown" else known
+        if kind == "other":
+            continue
+        call = source.parent(node)
+        if not isinstance(call, ast.Call) or call.func is not node:
+            return Trouble(node.lineno, f"{method.name} is passed on without being called")
+        if kind == "class":
+            return Trouble(node.lineno, f"{method.name} is called on a class")
+        if kind == "unknown" and method.rival:
+            return Trouble(node.lineno, f"{method.name} may be that of {method.rival}")
+        if kind == "unknown" and method.name in of_python():
+            return Trouble(node.lineno, f"Python has methods {method.name} of its own")
+        if kind == "unknown" and (outside := _from_outside(source, modules)):
+            return Trouble(node.lineno, f"what {method.name} is asked of may come from {outside}")
+        calls.append(call)
+    return in_order_of_text(calls)
+
+
+def _receiver(source: Source, node: ast.expr, method: Method, owner: ast.ClassDef | None, modules: Modules) -> Receiver:
+    if isinstance(node, ast.Call):
+        made = node.func.id if isinstance(node.func, ast.Name) else ""
+        if made in {"super", "type"}:
+            return "class"
+        return "own" if owner is not None and made == owner.name == method.class_name else "unknown"
+    if isinstance(node, ast.Attribute):
+        root: ast.expr = node
+        while isinstance(root, ast.Attribute):
+            root = root.value
+        is_outside = isinstance(root, ast.Name) and _imported(source, root.id, modules) == "other"
+        return "other" if is_outside else "class" if node.attr == "__class__" else "unknown"
+    return _of_name(source, node, method, owner, modules) if isinstance(node, ast.Name) else "unknown"
+
+
+def _of_name(source: Source, node: ast.Name, method: Method, owner: ast.ClassDef | None, modules: Modules) -> Receiver:
+    if _imported(source, node.id, modules) in {"other", "module"}:
+        return "other"
+    if method.is_class(node.id) or (owner is not None and node.id == owner.name):
+        return "own" if owner is not None and node.id == owner.name and not method.is_plain else "class"
+    return _of_object(source, node, method, owner)
+
+
+def _of_object(source: Source, node: ast.Name, method: Method, owner: ast.ClassDef | None) -> Receiver:
+    """Judge a name that may be a method's own object."""
+    scope = source.scope_of(node)
+    while not isinstance(scope, ast.Module) and first_parameter(scope) != node.id:
+        scope = source.scope_of(scope)
+    if isinstance(scope, ast.Module) or not isinstance(source.parent(scope), ast.ClassDef):
+        return "unknown"
+    decorators = {ast.unparse(each) for each in getattr(scope, "decorator_list", [])}
+    if "classmethod" in decorators and method.is_plain:
+        return "class"
+    return "own" if source.parent(scope) is owner and "staticmethod" not in decorators else "unknown"
+
+
+def _imported(source: Source, name: str, modules: Modules) -> Literal["", "module", "other", "inside"]:
+    """Tell what an import makes of a name: a module of the workspace, something of it, or something from outside."""
+    nodes = list(ast.walk(source.tree))
+    if any(binds(node, name) and not isinstance(node, ast.alias) for node in nodes):
+        return ""
+    for node in nodes:
+        if not isinstance(node, ast.Import | ast.ImportFrom):
+            continue
+        for alias in node.names:
+            if (alias.asname or alias.name.split(".")[0]) != name:
+                continue
+            if isinstance(node, ast.Import):
+                return "module" if modules(alias.name) else "other"
+            if modules(inner_module(node, alias.name)):
+                return "module"
+            return "inside" if modules(module_of(node)) else "other"
+    return ""
+
+
+def _from_outside(source: Source, modules: Modules) -> str:
+    """Return a module that a file imports which belongs neither to the workspace nor to Python."""
+    for node in ast.walk(source.tree):
+        named = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+        named += [module_of(node)] if isinstance(node, ast.ImportFrom) and not node.level else []
+        for each in named:
+            if each.split(".")[0] not in sys.stdlib_module_names and not modules(each):
+                return each
+    return ""

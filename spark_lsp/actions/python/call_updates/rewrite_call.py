@@ -1,0 +1,165 @@
+"""The edits that make one call fit another head of its function, or why they cannot be certain. Pure."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import tree_sitter
+
+from spark_lsp.actions.python.call_updates.binding import Argument, Bound, bound, by_place, carried, in_order
+from spark_lsp.actions.python.call_updates.signature_diff import Difference, Head
+from spark_lsp.text.edit import Edit, Span
+from spark_lsp.text.syntax import Syntax
+
+_ATOMS: Final = frozenset({"ellipsis", "false", "float", "integer", "none", "true"})
+_HOLDERS: Final = frozenset({"concatenated_string", "list", "parenthesized_expression", "tuple", "unary_operator"})
+_STARS: Final = frozenset({"dictionary_splat", "list_splat"})
+_NEEDS_BRACKETS: Final = frozenset({"generator_expression", "named_expression", "yield"})
+NO_PLACE: Final = "its arguments cannot be told apart"
+NO_FIT: Final = "it does not fit the function as it was"
+STARS: Final = "it hands over arguments with * or **"
+EITHER: Final = "it was written after the head began to change, and fits both heads"
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """The head of a function as it was and as it is, and what differs."""
+
+    old: Head
+    new: Head
+    difference: Difference
+
+
+@dataclass(frozen=True, slots=True)
+class _Slot:
+    """One argument as it is written; ``value`` is what stands behind its name."""
+
+    node: tree_sitter.Node
+    value: tree_sitter.Node
+    name: str
+
+
+def fitted(syntax: Syntax, call: Span, change: Change, *, in_doubt: bool) -> tuple[Edit, ...] | str:
+    """Return the edits of one call, none where it fits already, or why it cannot be made to fit.
+
+    A call ``in_doubt`` may have been written for either head.
+    """
+    raw = _call_at(syntax, call)
+    listed = raw.child_by_field_name("arguments") if raw is not None else None
+    slots = _slots(listed) if listed is not None and not listed.has_error else None
+    if listed is None or slots is None:
+        return NO_PLACE
+    if any(slot.node.type in _STARS for slot in slots):
+        return STARS
+    arguments = [Argument(number, slot.name) for number, slot in enumerate(slots)]
+    was, now = bound(arguments, change.old), bound(arguments, change.new)
+    if was is None:
+        return () if now is not None else NO_FIT
+    wanted = carried(was, change.difference)
+    if now == wanted:
+        return ()
+    if now is not None and in_doubt:
+        return EITHER
+    made = _arguments(slots, arguments, wanted, change.new)
+    return made if isinstance(made, str) else _edits(syntax, listed, slots, made)
+
+
+def _arguments(
+    slots: Sequence[_Slot], arguments: Sequence[Argument], wanted: Bound, head: Head
+) -> list[Argument] | str:
+    """Return the arguments that hand over what is wanted, or why there are none that certainly do."""
+    handed = {number for _, number in (*wanted.named, *wanted.named_rest)} | set(wanted.rest)
+    dropped = [slot for number, slot in enumerate(slots) if number not in handed]
+    if any(not _is_plain(slot.value, names=True) for slot in dropped):
+        return "the argument that would go may have an effect"
+    made = by_place(arguments, wanted, head)
+    if made is None or not _may_swap([slots[each.number] for each in made], made):
+        made = in_order(arguments, wanted, head)
+    return made if made is not None else "its arguments cannot be handed over in the order they are evaluated in"
+
+
+def _call_at(syntax: Syntax, span: Span) -> tree_sitter.Node | None:
+    byte = syntax.bytes_map.to_bytes
+    start, end = byte(span.start), byte(span.end)
+    raw = syntax.tree.root_node.descendant_for_byte_range(start, end)
+    while raw is not None and raw.type != "call" and (raw.start_byte, raw.end_byte) == (start, end):
+        raw = raw.parent
+    return raw if raw is not None and (raw.type, raw.start_byte, raw.end_byte) == ("call", start, end) else None
+
+
+def _slots(listed: tree_sitter.Node) -> list[_Slot]:
+    nodes = [listed] if listed.type == "generator_expression" else listed.named_children
+    return [_slot(node) for node in nodes if node.type != "comment"]
+
+
+def _slot(node: tree_sitter.Node) -> _Slot:
+    name, value = node.child_by_field_name("name"), node.child_by_field_name("value")
+    if node.type != "keyword_argument" or name is None or value is None:
+        return _Slot(node, node, "")
+    return _Slot(node, value, (name.text or b"").decode("utf-8", "replace"))
+
+
+def _is_plain(node: tree_sitter.Node, *, names: bool) -> bool:
+    """Whether an expression does nothing but be a value; ``names`` counts reading a variable as that."""
+    if node.type == "identifier":
+        return names
+    if node.type == "string":
+        return not any(child.type == "interpolation" for child in node.named_children)
+    if node.type == "unary_operator":
+        return all(child.type in {"float", "integer"} for child in node.named_children)
+    return node.type in _ATOMS or (
+        node.type in _HOLDERS and all(_is_plain(child, names=names) for child in node.named_children)
+    )
+
+
+def _may_swap(slots: Sequence[_Slot], made: Sequence[Argument]) -> bool:
+    """Whether arguments may be evaluated in this order: it is their own, or no one can tell."""
+    numbers = [each.number for each in made]
+    if numbers == sorted(numbers) or all(_is_plain(slot.value, names=True) for slot in slots):
+        return True
+    return sum(not _is_plain(slot.value, names=False) for slot in slots) <= 1
+
+
+def _edits(
+    syntax: Syntax, listed: tree_sitter.Node, slots: Sequence[_Slot], made: Sequence[Argument]
+) -> tuple[Edit, ...] | str:
+    """Put arguments where those that stay stood, in their order, and take the others out."""
+    places = sorted(each.number for each in made)
+    moves = [each for each, place in zip(made, places, strict=True) if each.number != place]
+    if (moves or len(places) < len(slots)) and any(child.type == "comment" for child in listed.children):
+        return "there are comments between its arguments"
+    edits: list[Edit] = []
+    for each, place in zip(made, places, strict=True):
+        source = slots[each.number]
+        if each.name and source.name != each.name and source.value.type in _NEEDS_BRACKETS:
+            return "an argument would need brackets to have a name"
+        lead = f"{each.name}=" if each.name else ""
+        if each.number != place:
+            edits.append(Edit(syntax.wrap(slots[place].node).span, lead + _said(syntax, source.value)))
+        elif each.name != source.name:
+            start = syntax.wrap(source.node).span.start
+            edits.append(Edit(Span(start, syntax.wrap(source.value).span.start), lead))
+    edits = [each for each in edits if each.new_text != each.span.text(syntax.text)]
+    return (*edits, *_removals(syntax, listed, slots, places))
+
+
+def _removals(syntax: Syntax, listed: tree_sitter.Node, slots: Sequence[_Slot], places: Sequence[int]) -> list[Edit]:
+    """Take out the arguments at no place, each run of them with the comma that it leaves."""
+    if len(places) == len(slots):
+        return []
+    spans = [syntax.wrap(slot.node).span for slot in slots]
+    if not places:
+        inside = syntax.wrap(listed).span
+        return [Edit(Span(inside.start + 1, inside.end - 1), "")]
+    edits = [
+        Edit(Span(spans[before + 1].start, spans[place].start), "")
+        for before, place in zip((-1, *places), places, strict=False)
+        if place > before + 1
+    ]
+    if places[-1] < len(slots) - 1:
+        edits.append(Edit(Span(spans[places[-1]].end, spans[-1].end), ""))
+    return edits
+
+
+def _said(syntax: Syntax, node: tree_sitter.Node) -> str:
+    return syntax.wrap(node).span.text(syntax.text)

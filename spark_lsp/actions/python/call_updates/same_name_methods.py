@@ -1,0 +1,70 @@
+"""Other definitions of a method's name in a workspace: those that its calls may mean as well. Pure."""
+
+import ast
+from collections.abc import Iterator
+from typing import Final
+
+from spark_lsp.actions.python.analysis.call_sites import Trouble, binds
+from spark_lsp.actions.python.analysis.classes import Classes
+from spark_lsp.actions.python.analysis.hierarchy import Family
+from spark_lsp.actions.python.analysis.source import Source
+from spark_lsp.index.storage.view import IndexView
+
+_DEFINITIONS: Final = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+_SEVERAL: Final = frozenset({"class", "field", "function", "method"})
+
+
+def rival_of(
+    classes: Classes, view: IndexView, own_path: str, function: ast.AST, family: Family | None
+) -> str | Trouble:
+    """Return a file that defines the name of a method too, empty for none.
+
+    One in a class whose objects may be those of the method's class is trouble: no call of it is certain.
+    """
+    name, line = getattr(function, "name", ""), getattr(function, "lineno", 0)
+    found = ""
+    source = classes.read(own_path)
+    for node in _definitions(source, name) if source is not None else ():
+        if node is function:
+            continue
+        assert source is not None, "it has definitions"
+        statement = source.statement_of(node)
+        if family is None or _is_related(classes, own_path, source, statement, family):
+            return Trouble(statement.lineno, f"{name} is defined here as well")
+        found = own_path
+    for path in dict.fromkeys(path for path, each in view.definitions.get(name, ()) if each.kind in _SEVERAL):
+        if path == own_path:
+            continue
+        source = classes.read(path)
+        nodes = list(_definitions(source, name)) if source is not None else []
+        fields = [node for node in ast.walk(source.tree) if _sets(node, name)] if source is not None else []
+        if source is None or not (nodes or fields) or family is None:
+            return Trouble(line, f"{name} is defined in {path} as well")
+        if any(_is_related(classes, path, source, source.statement_of(node), family) for node in (*nodes, *fields)):
+            return Trouble(line, f"{name} is defined in {path} as well")
+        found = found or path
+    return found
+
+
+def _definitions(source: Source, name: str) -> Iterator[ast.AST]:
+    """Yield the definitions of a name, and what gives it a value in a class."""
+    for node in ast.walk(source.tree):
+        if not isinstance(node, (*_DEFINITIONS, ast.Name, ast.alias)) or not binds(node, name):
+            continue
+        if isinstance(node, _DEFINITIONS) or isinstance(source.scope_of(source.statement_of(node)), ast.ClassDef):
+            yield node
+
+
+def _sets(node: ast.AST, name: str) -> bool:
+    return isinstance(node, ast.Attribute) and node.attr == name and not isinstance(node.ctx, ast.Load)
+
+
+def _is_related(classes: Classes, path: str, source: Source, statement: ast.stmt, family: Family) -> bool:
+    """Whether a definition stands in a class of a family or above it, or in one of which that is not known."""
+    holders = [parent for _, parent in source.around(statement) if isinstance(parent, ast.ClassDef)]
+    for holder in holders:
+        meant = classes.meaning(path, ast.Name(holder.name, ast.Load()))
+        is_known = meant is not None and classes.body(meant) is holder
+        if not is_known or meant in family.own or meant in family.above:
+            return True
+    return False

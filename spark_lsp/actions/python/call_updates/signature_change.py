@@ -1,0 +1,82 @@
+"""What has changed in the head of a Python function since its document was opened. Pure."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from spark_lsp.actions.base import Target
+from spark_lsp.actions.changed_head import HeadAt, head_at
+from spark_lsp.actions.definition import Definition, head_text
+from spark_lsp.actions.python.analysis.quick_checks import is_python
+from spark_lsp.actions.python.call_updates.rewrite_call import Change
+from spark_lsp.actions.python.call_updates.signature_diff import difference, head_of
+from spark_lsp.text.syntax import Syntax
+
+_TRANSPARENT: Final = frozenset(
+    {
+        *("abstractmethod", "asynccontextmanager", "cache", "classmethod", "contextmanager", "final", "lru_cache"),
+        *("no_type_check", "override", "staticmethod"),
+    }
+)
+"""Decorators whose result is called as the function is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """A function and its change; ``decorators`` are the same before and after."""
+
+    found: Definition
+    change: Change
+    decorators: tuple[str, ...]
+
+    @property
+    def is_certain(self) -> bool:
+        """Whether what its calls have to pass follows from what they pass, and every call shows as one."""
+        name = self.found.name
+        is_special = name.startswith("__") and name.endswith("__")
+        known = all(each[1:].partition("(")[0].rpartition(".")[2] in _TRANSPARENT for each in self.decorators)
+        is_called = not is_special or (name == "__init__" and not self.decorators)
+        return known and is_called and self.change.difference.is_mechanical
+
+    @property
+    def said(self) -> str:
+        """What its calls name: a function, or the class that it makes objects of."""
+        return _class_name(self.found) if self.found.name == "__init__" else self.found.name
+
+
+def changed_at(target: Target, head: HeadAt | None = None) -> Changed | None:
+    """Return the change of the function on whose head the cursor stands; None where it cannot be told."""
+    if not is_python(target):
+        return None
+    head = head or head_at(target)
+    before, now = target.earlier_syntax, target.syntax
+    if head is None or head.earlier is None or before is None or now is None:
+        return None
+    decorators = _decorators(head.found)
+    if decorators != _decorators(head.earlier):
+        return None
+    is_method = bool(_class_name(head.found))
+    takes_object = is_method and "@staticmethod" not in decorators
+    old = head_of(_undecorated(before, head.earlier), is_method=takes_object)
+    new = head_of(_undecorated(now, head.found), is_method=takes_object)
+    if old is None or new is None:
+        return None
+    return Changed(head.found, Change(old, new, difference(old, new)), decorators)
+
+
+def _class_name(found: Definition) -> str:
+    """Return the class that a method stands in, empty for none."""
+    around = found.whole.raw.parent
+    holder = around.parent if around is not None else None
+    name = holder.child_by_field_name("name") if holder is not None and holder.type == "class_definition" else None
+    return (name.text or b"").decode("utf-8", "replace") if name is not None else ""
+
+
+def _undecorated(syntax: Syntax, found: Definition) -> str:
+    return head_text(syntax, found, decorated=False)
+
+
+def _decorators(found: Definition) -> tuple[str, ...]:
+    held = found.whole.raw.children
+    return tuple(
+        "".join((each.text or b"").decode("utf-8", "replace").split()) for each in held if each.type == "decorator"
+    )

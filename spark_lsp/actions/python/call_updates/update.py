@@ -1,0 +1,114 @@
+"""``update.references`` for Python by computation: all calls are made to fit the head as it is now, or none.
+
+Offered where what the calls have to pass follows from what they pass. Needs no model; the user is asked before.
+"""
+
+import ast
+import asyncio
+from itertools import pairwise
+
+from spark_lsp.actions.base import STILL_INDEXING, FileEdits, Needs, Proposal, Target, Tools, refused
+from spark_lsp.actions.check import failure
+from spark_lsp.actions.python.analysis.refusal import NOT_READ
+from spark_lsp.actions.python.analysis.source import Source, source_of
+from spark_lsp.actions.python.call_updates.find_calls import CalledIn, Wanted, called_in
+from spark_lsp.actions.python.call_updates.rewrite_call import Change, fitted
+from spark_lsp.actions.python.call_updates.signature_change import Changed, changed_at
+from spark_lsp.actions.python.call_updates.text_lookups import looked_up_in
+from spark_lsp.errors import Reason
+from spark_lsp.index.storage.view import IndexView
+from spark_lsp.text.edit import Edit
+
+
+class UpdateCalls:
+    """The action."""
+
+    id = "update.references"
+    kind = "refactor.rewrite.signature"
+    needs: Needs = "none"
+
+    def applies(self, target: Target) -> str:
+        """Offer on a head that has changed so that nothing has to be thought of for its calls."""
+        changed = changed_at(target)
+        is_new = changed is not None and changed.change.difference and changed.is_certain
+        return f"Update the calls of {changed.said}" if changed is not None and is_new else ""
+
+    async def propose(self, target: Target, tools: Tools) -> Proposal:
+        """Compute the edits of all calls."""
+        if not tools.context.is_whole:
+            return refused(self.id, STILL_INDEXING)
+        view, path = tools.context.view, tools.context.path_of(target.snapshot)
+        made = await asyncio.to_thread(_updated, target, view, path)
+        if isinstance(made, str):
+            return refused(self.id, made)
+        own = made.pop(path, ())
+        texts = {other: view.files[other].text for other in made}
+        files = tuple(FileEdits(other, texts[other], edits) for other, edits in made.items())
+        if not own and not files:
+            return Proposal(self.id, (), Reason.EMPTY, "Every call that the index knows fits already.")
+        return Proposal(self.id, own, files=files, asks=True)
+
+
+def _updated(target: Target, view: IndexView, path: str) -> dict[str, tuple[Edit, ...]] | str:
+    """Return the edits by file, or in one sentence why there are none."""
+    changed = changed_at(target)
+    if changed is None or not changed.is_certain:
+        return "What the calls of this function have to pass cannot be computed."
+    try:
+        found = _called(target, changed, view, path)
+        return found if isinstance(found, str) else _edits(found, changed.change)
+    except RecursionError:
+        return "The code is nested too deep."
+
+
+def _called(target: Target, changed: Changed, view: IndexView, path: str) -> list[CalledIn] | str:
+    """Return the calls of the function by file."""
+    source = source_of(target.syntax) if target.syntax is not None else None
+    function = _function(source, changed) if source is not None else None
+    if source is None or function is None:
+        return NOT_READ
+    is_plain = not {"@staticmethod", "@classmethod"}.intersection(changed.decorators)
+    wanted = Wanted(path, source, function, is_plain)
+    found = called_in(target, view, wanted)
+    is_local = wanted.owner is None and not isinstance(source.scope_of(function), ast.Module)
+    return found if isinstance(found, str) or is_local else looked_up_in(view, wanted) or found
+
+
+def _edits(found: list[CalledIn], change: Change) -> dict[str, tuple[Edit, ...]] | str:
+    made: dict[str, tuple[Edit, ...]] = {}
+    for file in found:
+        edits = _edits_of(file, change)
+        if isinstance(edits, str):
+            return edits
+        if edits:
+            made[file.path] = edits
+    return made
+
+
+def _function(source: Source, changed: Changed) -> ast.FunctionDef | ast.AsyncFunctionDef | None:
+    start = changed.found.whole.span.start
+    for node in ast.walk(source.tree):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and source.span(node).start == start:
+            return node
+    return None
+
+
+def _edits_of(file: CalledIn, change: Change) -> tuple[Edit, ...] | str:
+    """Return the edits of one file's calls."""
+    made: list[Edit] = []
+    for call in file.calls:
+        edits = fitted(file.syntax, file.source.span(call), change, in_doubt=file.in_doubt)
+        if not isinstance(edits, str) and edits and any(_is_text(parent) for _, parent in file.source.around(call)):
+            edits = "it stands within a string"
+        if isinstance(edits, str):
+            return f"{file.path}:{call.lineno}: the call is left as it is: {edits}."
+        made += edits
+    made.sort(key=lambda each: each.span)
+    if any(first.span.end > second.span.start for first, second in pairwise(made)):
+        return f"{file.path}: a call stands within another one that changes around it."
+    problem = failure(file.source.text, file.syntax, made) if made else ""
+    return f"{file.path}: {problem}" if problem else tuple(made)
+
+
+def _is_text(node: ast.AST) -> bool:
+    return isinstance(node, ast.JoinedStr)

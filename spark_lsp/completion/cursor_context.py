@@ -1,0 +1,313 @@
+"""The hole: what stands around the cursor, worked out once per request. Frozen; every later stage reads it."""
+
+import asyncio
+import re
+from collections import Counter, OrderedDict
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Final
+
+from spark_lsp.text.document import Snapshot
+from spark_lsp.text.edit import Edit, Span
+from spark_lsp.text.language import Language, language_of_id, language_of_path
+from spark_lsp.text.tree import Tree, plant, plant_in_thread, regrown
+
+OPENERS: Final = {"(": ")", "[": "]", "{": "}"}
+CLOSERS: Final = {closer: opener for opener, closer in OPENERS.items()}
+_QUOTED = re.compile(r"""\"(?:\\.|[^"\\\n])*\"|'(?:\\.|[^'\\\n])*'|`(?:\\.|[^`\\\n])*`""")
+_BALANCE_LINES = 60  # a bracket left open farther up belongs to a block, which the indentation rules look after
+LARGEST_PARSED_CHARACTERS = 100_000
+"""Each edit of more would hold up the event loop for some milliseconds; larger documents are judged by lines."""
+SMALL_CHARACTERS = 8_000
+"""A first parse of as much takes some 3 ms, which may be done at once."""
+_INDENT_CHARACTERS = 20_000
+_KEPT_TREES = 8  # the documents that a user types into by turns
+
+_FENCED_LANGUAGES = frozenset({"markdown", "mdx", "quarto", "rmd"})
+_FENCED_SUFFIXES = frozenset({".md", ".markdown", ".mdx", ".qmd", ".Rmd"})
+_IN_NAME = re.compile(r"\w")
+_NO_BRACKET = re.compile(r"[^()\[\]{}]+")
+_trees: OrderedDict[str, Tree] = OrderedDict()
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """An entry that is chosen in the editor's completion menu, and what it replaces before and behind the cursor."""
+
+    text: str
+    typed: str
+    behind: str
+
+
+@dataclass(frozen=True)
+class Hole:
+    """A cursor in a snapshot. ``offset`` is the cursor in code points.
+
+    With an ``entry`` both are as if that had been taken, and the cursor stands behind it; see ``selected_item.py``.
+    """
+
+    snapshot: Snapshot
+    offset: int
+    entry: Entry | None = None
+    unheeded: str = ""
+    """Why an entry that is chosen in the editor's menu is not continued; what is suggested stays hidden behind it."""
+
+    @cached_property
+    def document(self) -> Snapshot:
+        """The document as it is, without the entry."""
+        if self.entry is None:
+            return self.snapshot
+        before = self.prefix[: -len(self.entry.text)]
+        return replace(self.snapshot, text=before + self.entry.typed + self.entry.behind + self.suffix)
+
+    def edit(self, text: str, replaced: int) -> Edit:
+        """Return what accepting a suggestion does to the document as it is: it brings the entry along."""
+        if self.entry is None:
+            return Edit(Span(self.offset, self.offset + replaced), text)
+        start = self.offset - len(self.entry.text)
+        covered = len(self.entry.typed) + len(self.entry.behind)
+        return Edit(Span(start, start + covered + replaced), self.entry.text + text)
+
+    def renames(self, text: str) -> bool:
+        """Whether a text at the cursor would make another name of the entry."""
+        return self.entry is not None and bool(_IN_NAME.match(self.entry.text[-1]) and _IN_NAME.match(text))
+
+    @cached_property
+    def language(self) -> Language | None:
+        """The row of the document's language, or None for plain text."""
+        named = language_of_id(self.snapshot.language)
+        return named or (language_of_path(self.snapshot.path) if self.snapshot.path else None)
+
+    @property
+    def has_fences(self) -> bool:
+        """Whether the document is of a kind that holds fenced code."""
+        path = self.snapshot.path
+        return self.snapshot.language in _FENCED_LANGUAGES or (path is not None and path.suffix in _FENCED_SUFFIXES)
+
+    @property
+    def prefix(self) -> str:
+        """All text before the cursor."""
+        return self.snapshot.text[: self.offset]
+
+    @property
+    def suffix(self) -> str:
+        """All text after the cursor."""
+        return self.snapshot.text[self.offset :]
+
+    @cached_property
+    def line_prefix(self) -> str:
+        """The cursor's line up to the cursor."""
+        lines = self.snapshot.lines
+        return self.snapshot.text[lines.starts[lines.line_of(self.offset)] : self.offset]
+
+    @cached_property
+    def line_suffix(self) -> str:
+        """The rest of the cursor's line."""
+        lines = self.snapshot.lines
+        return self.snapshot.text[self.offset : lines.ends[lines.line_of(self.offset)]]
+
+    @cached_property
+    def next_line(self) -> str:
+        """The next line below the cursor's that is not blank; empty when there is none."""
+        return next((line for line in self._lines_around(1) if line.strip()), "")
+
+    @cached_property
+    def previous_line(self) -> str:
+        """The next line above the cursor's that is not blank; empty when there is none."""
+        return next((line for line in self._lines_around(-1) if line.strip()), "")
+
+    def _lines_around(self, step: int) -> "list[str]":
+        lines = self.snapshot.lines
+        here = lines.line_of(self.offset)
+        numbers = range(here + step, len(lines) if step > 0 else -1, step)[:50]
+        return [lines.span(number).text(self.snapshot.text) for number in numbers]
+
+    @cached_property
+    def indent_columns(self) -> int:
+        """Indentation of the cursor's line, a tab counted as four columns."""
+        return columns(self.line_prefix if self.line_prefix.strip() else self.line_prefix + self.line_suffix)
+
+    @cached_property
+    def opens_block(self) -> bool:
+        """Whether what stands before the cursor invites a block: the line ends with an opener."""
+        return self._opens(self.line_prefix) and not self.in_comment
+
+    @cached_property
+    def after_opener(self) -> bool:
+        """Whether the cursor stands on a blank line right below a line that ends with an opener."""
+        mark = self.language.line_comment if self.language else ""
+        is_comment = bool(mark) and self.previous_line.lstrip().startswith(mark)
+        return not self.line_prefix.strip() and self._opens(self.previous_line) and not is_comment
+
+    def _opens(self, line: str) -> bool:
+        openers = self.language.block_openers if self.language else "{([:"
+        if line.rstrip().endswith(":") and self.open_brackets[-1:] in ("(", "["):
+            return False  # an annotation, a slice or a lambda
+        return line.rstrip().endswith(tuple(openers))
+
+    @cached_property
+    def in_comment(self) -> bool:
+        """Whether the cursor stands in a comment that began on its line, as the syntax tree says: it opens no block."""
+        if self.tree is None:
+            return False
+        end = self.tree.to_byte(self.offset - len(self.line_prefix) + len(self.line_prefix.rstrip()))
+        node = self.tree.tree.root_node.descendant_for_byte_range(max(0, end - 1), end)
+        return node is not None and "comment" in node.type and b"\n" not in self.tree.source[node.start_byte : end]
+
+    @cached_property
+    def _is_body(self) -> bool:
+        """Whether the cursor's blank line is all that stands between a head and what follows its block."""
+        here = self.indent_columns
+        is_alone = columns(self.previous_line) < here and columns(self.next_line) < here
+        return not self.line_prefix.strip() and bool(self.previous_line) and is_alone
+
+    @cached_property
+    def multi_line(self) -> bool:
+        """Whether a block is wanted, rather than the rest of a line."""
+        return not self.line_suffix.strip() and (self.opens_block or not self.line_prefix.strip())
+
+    @property
+    def wants_body(self) -> bool:
+        """Whether the body of a definition or a block is still to be written, all of it."""
+        return self.opens_block or self.after_opener or self._is_body
+
+    @cached_property
+    def indent_unit(self) -> int:
+        """The document's columns for one level: the commonest step to a deeper line; 0 where nothing tells."""
+        steps: Counter[int] = Counter()
+        last = 0
+        for line in self.snapshot.text[:_INDENT_CHARACTERS].splitlines():
+            if line.strip():
+                width = columns(line)
+                steps[width - last] += width > last
+                last = width
+        step, count = max(steps.items(), key=lambda item: item[1], default=(0, 0))
+        return step if count and 2 <= step <= 8 else 0
+
+    @cached_property
+    def around(self) -> tuple[str, str]:
+        """The lines before and after the cursor over which brackets are counted."""
+        lines = self.snapshot.lines
+        here = lines.line_of(self.offset)
+        first, last = max(0, here - _BALANCE_LINES), min(len(lines) - 1, here + _BALANCE_LINES)
+        text = self.snapshot.text
+        return text[lines.starts[first] : self.offset], text[self.offset : lines.ends[last]]
+
+    def imbalance_with(self, text: str = "", replaced: int = 0) -> tuple[int, int]:
+        """Return how many brackets stay open, and how many close nothing, with a text at the cursor.
+
+        Only the cursor's line is looked through anew: a quote ends with its line at the latest.
+        """
+        before, after = self._brackets_around
+        line = self.line_prefix + text + self.line_suffix[replaced:]
+        return imbalance(before + _brackets(line) + after)
+
+    @cached_property
+    def _brackets_around(self) -> tuple[str, str]:
+        before, after = self.around
+        return _brackets(before[: len(before) - len(self.line_prefix)]), _brackets(after[len(self.line_suffix) :])
+
+    @cached_property
+    def tree(self) -> Tree | None:
+        """The document's syntax tree; None for plain text and for documents that are too large."""
+        if self.language is None or len(self.snapshot.text) > LARGEST_PARSED_CHARACTERS:
+            return None
+        old = _trees.get(self.snapshot.uri)
+        is_known = old is not None and old.language is self.language
+        tree = regrown(old, self.snapshot.text) if old and is_known else plant(self.language, self.snapshot.text)
+        _remember(self.snapshot.uri, tree)
+        return tree
+
+    async def grow(self) -> None:
+        """Parse a large document beside the event loop, the first time that it is met; later its tree only grows."""
+        uri, text = self.snapshot.uri, self.snapshot.text
+        known = _trees.get(uri)
+        if self.language is None or not SMALL_CHARACTERS < len(text) <= LARGEST_PARSED_CHARACTERS:
+            return
+        if known is None or known.language is not self.language:
+            _remember(uri, await asyncio.to_thread(plant_in_thread, self.language, text))
+
+    @cached_property
+    def open_brackets(self) -> str:
+        """Brackets left open before the cursor, outermost first, counted over the last lines."""
+        return unclosed(self.around[0])
+
+
+def columns(line: str) -> int:
+    """Return the width of a line's indentation, a tab counted as four columns."""
+    blank = line[: len(line) - len(line.lstrip(" \t"))]
+    return len(blank.replace("\t", "    "))
+
+
+def unclosed(text: str) -> str:
+    """Return the brackets that a text leaves open, outermost first; quoted text on one line does not count."""
+    stack: list[str] = []
+    for char in _QUOTED.sub("", text):
+        if char in OPENERS:
+            stack.append(char)
+        elif char in CLOSERS and stack and stack[-1] == CLOSERS[char]:
+            stack.pop()
+    return "".join(stack)
+
+
+def imbalance(text: str) -> tuple[int, int]:
+    """Return how many brackets a text leaves open, and how many it closes that it did not open."""
+    stack: list[str] = []
+    over = 0
+    for char in _brackets(text):
+        if char in OPENERS:
+            stack.append(char)
+        elif stack and stack[-1] == CLOSERS[char]:
+            stack.pop()
+        else:
+            over += 1
+    return len(stack), over
+
+
+def _brackets(text: str) -> str:
+    """Return the brackets of a text, those in quotes left out."""
+    return _NO_BRACKET.sub("", _QUOTED.sub("", text))
+
+
+def _remember(uri: str, tree: Tree) -> None:
+    _trees.pop(uri, None)
+    _trees[uri] = tree
+    while len(_trees) > _KEPT_TREES:
+        _trees.popitem(last=False)
+
+
+def growth_behind(typed: str, before: str, now: str) -> int | None:
+    """Return how much longer the text behind the cursor became while something was typed; None if by other edits.
+
+    Editors close brackets and quotes behind the cursor, and let closers that stand there be typed over.
+    """
+    if now == before:
+        return 0
+    if now.endswith(before):
+        added = now[: len(now) - len(before)]
+        return len(added) if _closers_behind(typed).startswith(added) else None
+    gone = before[: len(before) - len(now)]
+    closed = "".join(typed[at] for at in unopened_at(typed))
+    return -len(gone) if before.endswith(now) and closed.startswith(gone) else None
+
+
+def _closers_behind(typed: str) -> str:
+    """Return what would close the brackets, and the quote, that a text leaves open, the innermost first."""
+    bare = _QUOTED.sub("", typed)
+    quote = next((at for at, char in enumerate(bare) if char in "\"'`"), len(bare))
+    return bare[quote : quote + 1] + "".join(OPENERS[char] for char in reversed(unclosed(bare[:quote])))
+
+
+def unopened_at(text: str) -> list[int]:
+    """Return where the closers of a text stand that it did not open itself."""
+    stack: list[str] = []
+    found: list[int] = []
+    for at, char in enumerate(_QUOTED.sub(lambda quoted: " " * len(quoted[0]), text)):
+        if char in OPENERS:
+            stack.append(char)
+        elif char in CLOSERS:
+            if stack and stack[-1] == CLOSERS[char]:
+                stack.pop()
+            else:
+                found.append(at)
+    return found

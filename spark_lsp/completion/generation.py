@@ -1,0 +1,160 @@
+"""One generation and those who wait for it: it may outlive the request that began it, and serve the next ones.
+
+Holds what the model has said so far and what of it may be shown; asks nobody.
+"""
+
+import asyncio
+from dataclasses import dataclass, field
+
+import msgspec
+
+from spark_lsp.completion.cursor_context import Hole, growth_behind
+from spark_lsp.completion.postprocess.confidence import Scores
+from spark_lsp.completion.postprocess.indent import fix_indentation
+from spark_lsp.completion.postprocess.pipeline import Judged, Terms, judge
+from spark_lsp.completion.selected_item import may_be_taken
+from spark_lsp.engine.base import Chunk, StopCause, Usage
+from spark_lsp.errors import Reason
+from spark_lsp.prompt.pack import Packed
+from spark_lsp.trace import Fact
+
+_CUT_SHORT: frozenset[StopCause] = frozenset({"max_tokens", "deadline", "cancelled"})
+
+
+@dataclass(eq=False)
+class Run:
+    """A generation for a hole. ``settings_key`` names what the answer depends on besides the hole."""
+
+    hole: Hole
+    settings_key: str
+    terms: Terms
+    manual: bool = False
+    is_next: bool = False
+    """Whether it prepares what would follow a suggestion that is still on the screen."""
+    raw: str = ""
+    scores: list[tuple[int, float]] = field(default_factory=list)
+    judged: Judged = Judged()
+    reason: str = Reason.ENGINE_STARTING
+    """What an empty answer would be blamed on right now."""
+    done: bool = False
+    packed: Packed | None = None
+    usage: Usage = field(default_factory=Usage)
+    tokens: int = 0
+    stop_cause: StopCause | None = None
+    began_s: float = 0.0
+    """When its prompt was begun, on the event loop's clock."""
+    first_token_ms: float = 0.0
+    recorded: str = ""
+    """The file that its request was recorded in."""
+    waiters: int = 0
+    task: asyncio.Task[None] | None = None
+    _updates: list[asyncio.Event] = field(default_factory=list)
+
+    def changed(self) -> None:
+        """Wake everyone who waits."""
+        for event in self._updates:
+            event.set()
+
+    def take(self, chunk: Chunk) -> None:
+        """Add what the model said, and judge what of it may be shown."""
+        self._take_scores(chunk)
+        self.raw += chunk.text
+        self.tokens += chunk.tokens
+        self.stop_cause = chunk.stop
+        self.usage = msgspec.structs.replace(chunk.usage or self.usage, generated_tokens=self.tokens)
+        judged = judge(
+            self.hole,
+            self.raw,
+            self.scores,
+            self.terms,
+            finished=chunk.stop is not None,
+            whole=chunk.stop not in _CUT_SHORT,
+        )
+        is_kept = not judged.text and not judged.done
+        self.judged = self.judged if is_kept else judged  # what may be shown stays so until there is more
+
+    def watch(self) -> asyncio.Event:
+        """Begin to wait; pair with ``unwatch``."""
+        event = asyncio.Event()
+        self._updates.append(event)
+        self.waiters += 1
+        return event
+
+    def unwatch(self, event: asyncio.Event) -> None:
+        """Stop waiting."""
+        self._updates.remove(event)
+        self.waiters -= 1
+
+    def continues(self, hole: Hole) -> bool:
+        """Whether this generation still fits a document in which its first characters have been typed since."""
+        if hole.snapshot.uri != self.hole.snapshot.uri or not hole.prefix.startswith(self.hole.prefix):
+            return False
+        typed = hole.prefix[len(self.hole.prefix) :]
+        if growth_behind(typed, self.hole.suffix, hole.suffix) is None:
+            return False
+        said = self.judged.text if self.done else fix_indentation(self.hole, self.raw)
+        if not said.startswith(typed) and (self.done or not typed.startswith(said)):
+            return False
+        if hole.entry is None:
+            return self.hole.entry is None or self.judged.rule != "entry"
+        return self.hole.entry is not None or not hole.renames(said[len(typed) :])
+
+    def may_fit(self, hole: Hole) -> bool:
+        """Whether it fits a document as it is now, or will once the entry that it continues is taken."""
+        return self.continues(hole) or may_be_taken(hole, self.hole)
+
+    def rest(self, hole: Hole, terms: Terms) -> Judged | None:
+        """Judge what the model said beyond what was typed of it since; None when it has nothing more to say.
+
+        The model is greedy: asked anew it would say the same, so what it was not sure of need not be asked again.
+        """
+        typed = hole.prefix[len(self.hole.prefix) :]
+        if not self.done or not typed or hole.suffix != self.hole.suffix or hole.snapshot.uri != self.hole.snapshot.uri:
+            return None
+        said = self.raw[len(typed) :]
+        if not hole.prefix.startswith(self.hole.prefix) or not self.raw.startswith(typed) or not said:
+            return None
+        is_whole = self.stop_cause is not None and self.stop_cause not in _CUT_SHORT
+        judged = judge(hole, said, _shifted(self.scores, len(typed)), terms, finished=True, whole=is_whole)
+        return judged if judged.text or judged.rule not in {"", "blank", "entry"} else None
+
+    def facts(self) -> dict[str, Fact]:
+        """Return what the log tells of it."""
+        usage, packed = self.usage, self.packed
+        facts: dict[str, Fact] = {
+            "gather_ms": round(packed.gather_ms if packed else 0.0, 1),
+            "pack_ms": round(packed.pack_ms if packed else 0.0, 1),
+            "first_token_ms": round(self.first_token_ms, 1),
+            "prompt_tokens": usage.prompt_tokens,
+            "cached_tokens": usage.cached_tokens,
+            "prefill_tokens": usage.prefill_tokens,
+            "generated_tokens": usage.generated_tokens,
+            "drafted_tokens": usage.drafted_tokens,
+            "accepted_draft_tokens": usage.accepted_draft_tokens,
+            "trim": self.judged.rule,
+            "confidence": round(self.judged.confidence, 3),
+        }
+        return facts | {"recorded": self.recorded} if self.recorded else facts
+
+    def stop(self) -> None:
+        """End the generation; its engine stream is closed by the task itself."""
+        if self.task and not self.task.done():
+            self.task.cancel()
+
+    def _take_scores(self, chunk: Chunk) -> None:
+        end = len(self.raw)
+        for length, probability in chunk.scores or ((len(chunk.text), chunk.probability),):
+            end += length
+            if chunk.tokens:
+                self.scores.append((end, probability))
+
+
+def _shifted(scores: Scores, typed: int) -> list[tuple[int, float]]:
+    """Return the scores behind what was typed; a token that is half typed is half as doubtful as before."""
+    rest, start = [], 0
+    for end, probability in scores:
+        if end > typed:
+            left = (end - typed) / (end - start) if start < typed else 1.0
+            rest.append((end - typed, probability**left))
+        start = end
+    return rest

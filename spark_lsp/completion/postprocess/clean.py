@@ -1,0 +1,115 @@
+"""Cleaning: from what was trimmed the longest beginning that is fit to stand in the document. Pure, named steps.
+
+Never adds text of its own beyond indentation; what it cannot mend it cuts or drops, with the rule's name.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
+
+from spark_lsp.completion.cursor_context import Hole, imbalance, unclosed, unopened_at
+from spark_lsp.completion.postprocess.indent import fix_indentation
+from spark_lsp.text.edit import Span
+
+_LONG_QUOTES = ('"""', "'''")
+_WORD_ENDS = re.compile(r"(?<=\w)(?!\w)|(?<=[)\]}])|(?<=[\"'`])(?=[^\"'`])")
+_STRING_PREFIX = re.compile(r"(?<!\w)[rbfut]{1,2}\Z", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Cleaned:
+    """The text to insert, how many characters right of the cursor it replaces, and the rule that emptied it."""
+
+    text: str
+    replaced: int
+    rule: str
+
+
+def clean(hole: Hole, text: str, *, whole: bool = True, tries: int | None = None) -> Cleaned:
+    """Return what may be shown; an empty text names its rule.
+
+    A text that is not ``whole`` was cut somewhere, so it ends at its last word at most. ``tries`` bounds the ends that
+    are looked at: while the model still speaks another word is soon there.
+    """
+    text = fix_indentation(hole, text).rstrip()
+    if not text.strip():
+        return Cleaned("", 0, "blank")
+    if repeats_neighbour(hole, text):
+        return Cleaned("", 0, "duplicate")
+    is_there_already = False
+    for end in islice(_ends(text, whole=whole), tries):
+        cut, replaced = fit_rest_of_line(hole, text[:end].rstrip())
+        if not cut.strip():
+            continue
+        if cut == hole.line_suffix[:replaced]:
+            is_there_already = True
+        elif is_fit(hole, cut, replaced):
+            return Cleaned(cut, replaced, "")
+    return Cleaned("", 0, "suffix") if is_there_already else Cleaned("", 0, "syntax")
+
+
+def repeats_neighbour(hole: Hole, text: str) -> bool:
+    """Whether the first line says again what the next or the previous line says."""
+    first = (hole.line_prefix + text.split("\n", 1)[0]).strip()
+    is_telling = sum(char.isalnum() for char in first) >= 3
+    return is_telling and first in (hole.next_line.strip(), hole.previous_line.strip())
+
+
+def fit_rest_of_line(hole: Hole, text: str) -> tuple[str, int]:
+    """Replace what the line already has after the cursor and the text brings itself.
+
+    ``foo(|)`` with ``a, b)`` replaces the ``)``; ``foo(|):`` with ``a):`` replaces ``):``. Blanks before a closer stay,
+    ``foo( | )`` with ``a)`` becomes ``foo( a )``: an editor hides a text that lacks what it replaces.
+    """
+    rest = hole.line_suffix.rstrip()
+    if not rest.strip():
+        return text, 0
+    first_line = text.split("\n", 1)[0]
+    if first_line.endswith(rest) and imbalance(first_line[: -len(rest)]) <= (0, 0):
+        return text, len(rest)
+    closers, blanks = iter(unopened_at(first_line)), ""
+    made, taken, replaced = "", 0, 0
+    for number, char in enumerate(rest, 1):
+        if char.isspace():
+            blanks += char
+            continue
+        at = next(closers, None)
+        if at is None or first_line[at] != char:
+            break
+        before = first_line[taken:at]
+        made += (before if before.endswith(blanks) else before + blanks) + char
+        taken, replaced, blanks = at + 1, number, ""
+    return made + text[taken:], replaced
+
+
+def cuts_string(text: str, end: int) -> bool:
+    """Whether a cut would leave the letters that a string begins with, and not the string: ``f`` of ``f"x"``."""
+    return text[end : end + 1] in {'"', "'"} and _STRING_PREFIX.search(text[:end]) is not None
+
+
+def is_fit(hole: Hole, text: str, replaced: int) -> bool:
+    """Whether a text leaves no bracket open or over, no expression half, and the document parses no worse with it."""
+    if any(text.count(quote) % 2 and hole.snapshot.text.count(quote) % 2 == 0 for quote in _LONG_QUOTES):
+        return False  # as the parse would tell, but for the rest of the file it is costly
+    opened, closed = hole.imbalance_with(text, replaced)
+    opened_before, closed_before = hole.imbalance_with()
+    if opened > opened_before or closed > closed_before:
+        return False
+    if unclosed(text) and closed == closed_before:  # it closes one bracket and leaves another one open
+        return False
+    if hole.tree is None:
+        return True
+    edited = hole.tree.edited(Span(hole.offset, hole.offset + replaced), text)
+    if edited.dangles_at(hole.offset + len(text)) and not hole.line_suffix.strip():
+        return False
+    return edited.error_count <= hole.tree.error_count
+
+
+def _ends(text: str, *, whole: bool) -> Iterator[int]:
+    """Yield where the text may be cut, the latest first: its end, its lines' ends, and the words of its first line."""
+    first = text.find("\n")
+    ends = [match.start() for match in re.finditer("\n", text)]
+    places = [match.start() for match in _WORD_ENDS.finditer(text[: first if first >= 0 else len(text)])]
+    words = [place for place in places if not cuts_string(text, place)]
+    yield from sorted({*words, *ends, *([len(text)] if whole or ends else [])}, reverse=True)

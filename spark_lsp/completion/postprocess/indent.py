@@ -1,0 +1,61 @@
+"""Indentation of a suggestion made the document's: tabs or spaces, its width, and the first line indented once.
+
+Pure, line by line from the top: a longer text never changes what a shorter one became.
+"""
+
+from spark_lsp.completion.cursor_context import Hole, columns, unclosed
+
+_JUDGED_LINES = 500
+_USUAL_UNIT = 4
+
+
+def fix_indentation(hole: Hole, text: str) -> str:
+    """Return the text as the document would indent it."""
+    head, *rest = text.split("\n")
+    head = _once(hole, head)
+    if not rest:
+        return head
+    rest = _scaled(hole, head, rest)
+    if uses_tabs(hole):
+        rest = [_with_tabs(line) for line in rest]
+    return "\n".join([head, *rest])
+
+
+def uses_tabs(hole: Hole) -> bool:
+    """Whether the document indents with tabs."""
+    lines = hole.snapshot.text[: _JUDGED_LINES * 80].splitlines()[:_JUDGED_LINES]
+    return sum(line.startswith("\t") for line in lines) > sum(line.startswith("  ") for line in lines)
+
+
+def _once(hole: Hole, head: str) -> str:
+    """Drop what the cursor's line is indented by already; what completes a half-typed indentation stays."""
+    if not hole.line_prefix or hole.line_prefix.strip():
+        return head
+    typed, brought = columns(hole.line_prefix), columns(head)
+    unit = hole.indent_unit or _USUAL_UNIT
+    is_completed = typed % unit and (typed + brought) % unit == 0
+    return head if is_completed else head.lstrip(" \t")
+
+
+def _scaled(hole: Hole, head: str, rest: list[str]) -> list[str]:
+    """Give deeper lines the document's step, and put odd ones on it; what lies in brackets is aligned by hand."""
+    base, unit = hole.indent_columns, hole.indent_unit
+    if not unit:
+        return rest
+    step, done, said = 0, [], head
+    for line in rest:
+        deeper, body = columns(line) - base, line.lstrip(" \t")
+        if body and deeper > 0 and not unclosed(said):
+            step = step or deeper
+            is_narrow = unit % step == 0 and deeper % step == 0
+            levels = deeper // step if is_narrow else max(1, round(deeper / unit))
+            line = " " * (base + levels * unit) + body  # noqa: PLW2901 - the line as it should be
+        done.append(line)
+        said += "\n" + line
+    return done
+
+
+def _with_tabs(line: str) -> str:
+    body = line.lstrip(" ")
+    spaces = len(line) - len(body)
+    return "\t" * (spaces // 4) + " " * (spaces % 4) + body if spaces >= 4 else line

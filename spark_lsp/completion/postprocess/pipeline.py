@@ -1,0 +1,71 @@
+"""From what the model has said to what may be shown: trim, settle, confidence, clean, in this order.
+
+A pure function of the text and its scores: how the stream was sliced never matters, and what it returns for an
+unfinished text, if anything, is a beginning of what it returns for any longer one.
+"""
+
+import re
+from dataclasses import dataclass, field
+from functools import lru_cache
+
+from spark_lsp.completion.cursor_context import Hole
+from spark_lsp.completion.postprocess.clean import Cleaned, clean, cuts_string
+from spark_lsp.completion.postprocess.confidence import Scores, confidence_of, confident_end
+from spark_lsp.completion.postprocess.known_names import Knows
+from spark_lsp.completion.postprocess.stable_prefix import settled
+from spark_lsp.completion.postprocess.trim import trim
+
+_OPEN_WORD = re.compile(r"\w+$")
+TRIES_WHILE_SPEAKING = 3
+FEWEST_SURE_CHARACTERS = 3  # a confident "(" or "x" is no help
+
+_clean = lru_cache(maxsize=8)(clean)  # most chunks settle nothing
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What a suggestion has to meet. ``confidence`` 0 shows everything, as when asked by hand."""
+
+    max_lines: int
+    confidence: float = 0.0
+    knows: Knows = field(default=lambda _name: True)
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What may be shown, how much after the cursor it replaces, and the rule that cut or emptied it.
+
+    ``done``: the model can stop. ``confidence``: the chance that the text is right, as the model sees it.
+    """
+
+    text: str = ""
+    replaced: int = 0
+    rule: str = ""
+    done: bool = False
+    confidence: float = 1.0
+
+
+def judge(hole: Hole, raw: str, scores: Scores, terms: Terms, *, finished: bool, whole: bool = True) -> Judged:
+    """Judge what the model has said by now.
+
+    ``finished``: it says no more. ``whole``: it ended by itself, rather than at a limit in the middle of a word.
+    """
+    trimmed = trim(hole, raw, max_lines=terms.max_lines, finished=finished)
+    is_whole = trimmed.done and (whole or bool(trimmed.rule)) and trimmed.rule != "cycle"
+    text = trimmed.text if is_whole else settled(hole, trimmed.text)
+    rule = trimmed.rule
+    if terms.confidence and text.strip():
+        sure = confident_end(hole, text, scores, terms.confidence, terms.knows)
+        if sure < len(text):
+            sure_part = Cleaned(_whole_words(text, sure), 0, "confidence")
+            text, rule, is_whole = sure_part.text, sure_part.rule, False
+    cleaned = _clean(hole, text, whole=is_whole, tries=None if trimmed.done else TRIES_WHILE_SPEAKING)
+    is_little = sum(not char.isspace() for char in cleaned.text) < FEWEST_SURE_CHARACTERS
+    if not cleaned.text or (terms.confidence and not is_whole and is_little):
+        return Judged("", 0, rule or cleaned.rule, trimmed.done)
+    return Judged(cleaned.text, cleaned.replaced, rule, trimmed.done, confidence_of(scores, len(cleaned.text.rstrip())))
+
+
+def _whole_words(text: str, end: int) -> str:
+    """Return a text up to an offset, without the word that it would cut."""
+    return _OPEN_WORD.sub("", text[:end]) if re.match(r"\w", text[end:]) or cuts_string(text, end) else text[:end]

@@ -1,0 +1,235 @@
+"""Trimming while the model streams: named rules that cut the text and stop the model at once. Pure.
+
+The result depends on the text alone, never on how the stream was sliced: each rule knows after how many characters it
+fires, and the one that fires first wins, however many characters came at once.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Final
+
+import numpy as np
+from rapidfuzz.distance import Levenshtein
+
+from spark_lsp.completion.cursor_context import CLOSERS, OPENERS, Hole, columns, unclosed
+from spark_lsp.text.edit import Span
+
+SIMILAR_LINE = 0.10
+"""Two lines that differ in less than this share of their characters are the same line to a reader (Continue)."""
+REPEATED_LINES = 3
+CYCLE_REPEATS = 6
+CYCLE_LONG_CHARACTERS, CYCLE_LONG_REPEATS = 12, 3
+"""A whole phrase that is said three times is no accident either."""
+CYCLE_LONGEST_CHARACTERS = 40
+CYCLE_FEWEST_CHARACTERS: Final = 24  # a ruler of dashes or a short "0, 0, 0" is no accident
+
+_MARK = r"<\|[A-Za-z_]{2,}\|?>?|</?(?:fim_[a-z]+|file_sep|repo_name|think|COMPLETION|PRE|SUF|MID|EOT)>|<｜"
+_LEAK_IN_PROSE = re.compile(_MARK)
+"""Where a fence is a part of the text."""
+_LEAK = re.compile(_MARK + r"|(?:^|\n)[ \t]*```")
+_KNOWN_AT_ONCE = re.compile(r"<\|[A-Za-z_]{2}|\n?[ \t]*```|<｜")
+"""The forms of leaked text that are recognised by their beginning; the others when they are complete."""
+_BLANK_LINES = re.compile(r"\n[ \t]*\n[ \t]*\n")
+_BLANK_LINE = re.compile(r"\n[ \t]*\n")
+_CLOSING_WORD = re.compile(r"^(?:end\w*|fi|done|esac)\W*$")
+"""How Lua, Ruby and shells end a block. That of an inner block says nothing of the same word below the cursor."""
+_ONLY_BRACKETS = re.compile(r"^[\s()\[\]{}<>,;:]*$")
+
+
+@dataclass(frozen=True, slots=True)
+class Trimmed:
+    """The text that may be shown, the rule that cut it ("" for none), and whether the model can stop."""
+
+    text: str
+    rule: str
+    done: bool
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class _Cut:
+    """A rule that fires once ``fires_at`` characters are there, and keeps the text up to ``position``."""
+
+    fires_at: int
+    position: int
+    rule: str
+
+
+def trim(hole: Hole, raw: str, *, max_lines: int, finished: bool) -> Trimmed:
+    """Apply every rule to what the model has said so far."""
+    first = min([*_character_cuts(hole, raw), *_line_cuts(hole, raw, max_lines)], default=None)
+    text, rule = (raw[: first.position], first.rule) if first else (raw, "")
+    if not (finished or first):
+        return Trimmed(text, "", done=False)
+    # The last line ends here, so it can be judged as a whole.
+    last = min(_line_cuts(hole, text + "\n", max_lines), default=None)
+    if last and last.position < len(text):
+        text, rule = text[: last.position], last.rule
+    return Trimmed(text, rule, done=True)
+
+
+def _character_cuts(hole: Hole, raw: str) -> Iterator[_Cut]:
+    if hole.renames(raw):
+        yield _Cut(1, 0, "entry")
+    leak = (_LEAK_IN_PROSE if hole.has_fences else _LEAK).search(raw)
+    if leak:
+        begun = _KNOWN_AT_ONCE.match(raw, leak.start())
+        yield _Cut(begun.end() if begun else leak.end(), leak.start(), "leak")
+    blank = _BLANK_LINES.search(raw)
+    if blank:
+        yield _Cut(blank.end(), blank.start(), "blank_lines")
+    paragraph = next((found for found in _BLANK_LINE.finditer(raw) if raw[: found.start()].strip()), None)
+    if paragraph and not hole.wants_body:
+        yield _Cut(paragraph.end(), paragraph.start(), "paragraph")
+    closer = _first_unopened(hole.open_brackets, raw)
+    if closer is not None:
+        yield _Cut(closer + 1, closer, "closer")
+    cycle = _first_cycle(raw)
+    if cycle:
+        yield cycle
+
+
+def _first_cycle(raw: str) -> _Cut | None:
+    """Find the earliest end of a pattern that was said ``CYCLE_REPEATS`` times in a row; keep it twice.
+
+    Twice, because the second time is on the screen before it is known to be one.
+    """
+    points = np.frombuffer(raw.encode("utf-32-le", "surrogatepass"), dtype=np.uint32)
+    found: list[_Cut] = []
+    for period in range(1, min(CYCLE_LONGEST_CHARACTERS, len(points) // 2) + 1):
+        repeats = CYCLE_REPEATS if period < CYCLE_LONG_CHARACTERS else CYCLE_LONG_REPEATS
+        needed = max(period * (repeats - 1), CYCLE_FEWEST_CHARACTERS)
+        differs = np.flatnonzero(points[period:] != points[:-period])
+        edges = np.concatenate(([-1], differs, [len(points) - period]))
+        long = np.flatnonzero(np.diff(edges) > needed)
+        if long.size:
+            start = int(edges[long[0]]) + 1
+            if not raw[start : start + period].isspace():
+                found.append(_Cut(start + period + needed, start + 2 * period, "cycle"))
+    return min(found, default=None)
+
+
+def _first_unopened(open_before: str, raw: str) -> int | None:
+    """Return where a bracket is closed that neither the document nor the text has opened; quotes are respected."""
+    stack = list(open_before)
+    quote = ""
+    for index, char in enumerate(raw):
+        if quote:
+            quote = "" if char in (quote, "\n") and (index == 0 or raw[index - 1] != "\\") else quote
+        elif char in "\"'`":
+            quote = char
+        elif char in OPENERS:
+            stack.append(char)
+        elif char in CLOSERS:
+            if not stack or stack[-1] != CLOSERS[char]:
+                return index
+            stack.pop()
+    return None
+
+
+def _line_cuts(hole: Hole, text: str, max_lines: int) -> Iterator[_Cut]:
+    """Yield the cuts that complete lines call for; a line is complete once its line end is there."""
+    ends = [match.start() for match in re.finditer("\n", text)]
+    starts = [0, *(end + 1 for end in ends)]
+    if not hole.multi_line:
+        yield from _single_line(hole, text, ends)
+    if len(ends) >= max_lines:
+        yield _Cut(ends[max_lines - 1] + 1, ends[max_lines - 1], "max_lines")
+    lines = [text[start : after - 1] for start, after in pairwise(starts)]
+    yield from _repeats(hole, ends, lines)
+    for number, line in enumerate(lines):
+        whole = hole.line_prefix + line if number == 0 else line
+        if _is_same_line(whole, hole.next_line) and not _ends_inner_block(whole, hole.next_line):
+            yield _Cut(ends[number] + 1, max(0, starts[number] - 1), "next_line")
+            break
+    if hole.multi_line:
+        yield from _dedent(hole, text, starts)
+        yield from _bracket(hole, text)
+        yield from _block(hole, text, starts)
+
+
+def _single_line(hole: Hole, text: str, ends: list[int]) -> Iterator[_Cut]:
+    """End the line, or what lies in the brackets that it opens: the rest of a call is part of it."""
+    for end in ends:
+        if hole.line_suffix.strip() or not unclosed(text[:end]):
+            yield _Cut(end + 1, end, "single_line")
+            return
+
+
+def _bracket(hole: Hole, text: str) -> Iterator[_Cut]:
+    """Stop at the end of the line that closes the bracket with which the cursor's line ends."""
+    if hole.line_prefix.rstrip()[-1:] not in OPENERS:
+        return
+    closer = _first_unopened("", text)
+    end = -1 if closer is None else text.find("\n", closer)
+    if end >= 0:
+        yield _Cut(end + 1, end, "block_end")
+
+
+def _block(hole: Hole, text: str, starts: list[int]) -> Iterator[_Cut]:
+    """Stop where the statement that the text begins with is complete, by the syntax tree, and another one begins.
+
+    Where a body is still to be written, all of its statements are wanted.
+    """
+    if hole.wants_body or hole.tree is None:
+        return
+    for start, after in pairwise(starts[1:]):
+        line = text[start : after - 1]
+        is_deeper = any(columns(each) > hole.indent_columns for each in text[:start].split("\n")[1:])
+        if not line.strip() or columns(line) != hole.indent_columns or not is_deeper:
+            continue
+        tree = hole.tree.edited(Span(hole.offset, hole.offset), text[:after])
+        node = tree.outermost_from(hole.offset + start + len(line) - len(line.lstrip()))
+        before = node.prev_named_sibling if node is not None and node.is_named else None
+        begins = tree.to_byte(hole.offset)
+        if node is None or before is None or before.start_byte < begins:
+            continue
+        is_first = tree.source.count(b"\n", begins, before.start_byte) == 0
+        if is_first and before.start_point.column == node.start_point.column:
+            yield _Cut(after, start - 1, "block")
+            return
+
+
+def _repeats(hole: Hole, ends: list[int], lines: list[str]) -> Iterator[_Cut]:
+    """Yield where a line is said again and again. Closers of nested blocks are not: each is indented less."""
+    indent = "" if hole.line_prefix.strip() else hole.line_prefix
+    said = [(indent + line if number == 0 else line).rstrip() for number, line in enumerate(lines)]
+    run = 1
+    for number in range(1, len(said)):
+        run = run + 1 if said[number] and said[number] == said[number - 1] else 1
+        if run == REPEATED_LINES:
+            yield _Cut(ends[number] + 1, ends[number - REPEATED_LINES + 1], "repeated_line")
+            return
+
+
+def _dedent(hole: Hole, text: str, starts: list[int]) -> Iterator[_Cut]:
+    """Stop where the block of the cursor ends: a line indented less than the block, its closing line included."""
+    floor = hole.indent_columns + 1 if hole.opens_block else hole.indent_columns
+    for start in starts[1:]:
+        end = text.find("\n", start)
+        line = text[start : end if end >= 0 else len(text)]
+        indent = len(line) - len(line.lstrip())
+        if not line.strip() or columns(line) >= floor:
+            continue
+        closes = line.strip()[0] in CLOSERS and columns(line) == hole.indent_columns and hole.opens_block
+        if not closes:
+            yield _Cut(start + indent + 1, start - 1, "dedent")
+        elif end >= 0:
+            yield _Cut(end + 1, end, "block_end")
+        return
+
+
+def _ends_inner_block(line: str, other: str) -> bool:
+    return columns(line) > columns(other) and _CLOSING_WORD.match(line.strip()) is not None
+
+
+def _is_same_line(line: str, other: str) -> bool:
+    """Whether two lines are equal or nearly so; lines of bare brackets recur in all code and never count."""
+    ours, theirs = line.strip(), other.strip()
+    if not ours or not theirs or _ONLY_BRACKETS.match(ours):
+        return False
+    if ours == theirs:
+        return True
+    allowed = int(max(len(ours), len(theirs)) * SIMILAR_LINE)
+    return Levenshtein.distance(ours, theirs, score_cutoff=allowed) <= allowed if allowed else False

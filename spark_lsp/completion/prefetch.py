@@ -1,0 +1,95 @@
+"""Reading ahead: the model reads around a cursor that has come to rest, so that the first key costs what was typed.
+
+Never starts a model, never asks where a completion would be refused, and always makes way for one.
+"""
+
+import asyncio
+from collections.abc import Callable
+from contextlib import aclosing
+from dataclasses import dataclass
+from math import inf
+from time import monotonic
+
+from spark_lsp.completion.cursor_context import Hole
+from spark_lsp.engine.base import Engine, Infill
+from spark_lsp.errors import SparkError
+from spark_lsp.pacing import LONGEST_KEY_GAP_MS
+from spark_lsp.prompt.context import WorkspaceContext
+
+SETTLE_S = 0.15
+"""A cursor that moves on sooner is only passing."""
+REST_S = LONGEST_KEY_GAP_MS / 1000
+"""A user who has not typed for so long thinks or reads."""
+PRIORITY = 1
+"""Behind completions, before the trunk: the user is here now."""
+
+
+@dataclass
+class ReadAhead:
+    """What is read for the place that the user looks at. Belongs to one event loop.
+
+    ``refuses`` returns why no completion would be given at a hole, or nothing.
+    """
+
+    engine: Engine
+    context: WorkspaceContext
+    refuses: Callable[[Hole], str]
+    settle_s: float = SETTLE_S
+    now: Callable[[], float] = monotonic
+    _hole: Hole | None = None
+    _task: asyncio.Task[None] | None = None
+    _typed_s: float = -inf
+
+    def __post_init__(self) -> None:
+        """Let the context know when more of a trunk may be shown at no cost to a key."""
+        self.context.is_resting = self.is_resting
+
+    def is_resting(self) -> bool:
+        """Whether nothing was typed for a while."""
+        return self.now() - self._typed_s >= REST_S
+
+    def look(self, hole: Hole) -> None:
+        """Notice that the user has come to a place."""
+        known = self._hole
+        if known and known.snapshot is hole.snapshot and known.offset == hole.offset:
+            return
+        self._hole = hole
+        self.again()
+
+    def again(self) -> None:
+        """Read the last place once more, where the user has not begun to type: the trunk in front of it is another."""
+        if self._task:
+            self._task.cancel()
+        hole = self._hole
+        if hole is not None and not self.refuses(hole):
+            self._task = asyncio.create_task(self._read(hole), name="read ahead")
+
+    def stay(self, hole: Hole) -> None:
+        """Notice where the user stopped typing: that place has been read, until the trunk in front of it is another."""
+        self._hole = hole
+
+    def stop(self) -> None:
+        """Make way: the user types or waits for an answer."""
+        self._hole, self._typed_s = None, self.now()
+        if self._task:
+            self._task.cancel()
+
+    async def close(self) -> None:
+        """Stop and wait until nothing is read any more."""
+        self.stop()
+        if self._task:
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    async def _read(self, hole: Hole) -> None:
+        await asyncio.sleep(self.settle_s)
+        try:
+            if (await self.engine.status()).model is None:
+                return
+            packed = await self.context.pack_for(hole.snapshot, hole.offset)
+            request = Infill(prompt=packed.parts, max_tokens=0, priority=PRIORITY, key=f"ahead:{hole.snapshot.uri}")
+            async with aclosing(self.engine.infill(request)) as chunks:
+                async for chunk in chunks:
+                    if chunk.usage:
+                        self.context.learn(chunk.usage)
+        except SparkError:
+            return  # the first completion tells what is wrong

@@ -1,0 +1,123 @@
+"""Where engines live on this machine: the private runtime folder, and one endpoint for each model and parameters.
+
+Equal launches have equal endpoints, so two editor windows find the same process. Never opens a socket.
+"""
+
+import hashlib
+import os
+import sys
+import tempfile
+import warnings
+from pathlib import Path
+from typing import Final
+
+import msgspec
+import platformdirs
+
+from spark_lsp.engine.wire.frames import PROTOCOL, Endpoint, EngineLaunch
+from spark_lsp.errors import EngineFailed
+
+RUNTIME_VARIABLE: Final = "SPARK_LSP_RUNTIME_DIR"
+"""Names the folder of sockets and logs; set by tests."""
+TRANSPORT_VARIABLE: Final = "SPARK_LSP_ENGINE_TRANSPORT"
+"""``tcp`` chooses loopback sockets where Unix sockets exist too."""
+
+_APP: Final = "spark-lsp"
+_LONGEST_SOCKET_PATH: Final = 100  # Linux allows 107 bytes, macOS 103
+_NAME_CHARS: Final = 16
+
+
+def endpoint_of(launch: EngineLaunch) -> Endpoint:
+    """Return the endpoint of an engine. The name holds what the process cannot change while it runs.
+
+    Of the disk cache only on and off count: who wants nothing written must not meet a process that writes, but a quota
+    or a folder that differs is not worth a second model in memory; the process keeps those that it was started with.
+
+    Raises:
+        EngineFailed: the runtime folder cannot be made private.
+    """
+    path = os.path.realpath(launch.model_path)
+    caches = int(bool(launch.cache_folder) and launch.cache_bytes > 0)
+    shared = msgspec.structs.replace(launch, model_path=path, idle_minutes=0.0, cache_folder="", cache_bytes=caches)
+    try:
+        stat = Path(path).stat()
+        version = f"{stat.st_size}:{stat.st_mtime_ns}"  # a replaced file is another model
+    except OSError:
+        version = ""
+    told = msgspec.json.encode((PROTOCOL, version, shared))
+    name = hashlib.blake2b(told, digest_size=_NAME_CHARS // 2).hexdigest()
+    return _endpoint(runtime_folder(), log_folder(), name)
+
+
+def endpoints() -> list[Endpoint]:
+    """Return every endpoint that has an address file, running or stale."""
+    folder, logs = runtime_folder(), log_folder()
+    suffix = _address_suffix()
+    names = sorted(path.name.removesuffix(suffix) for path in folder.glob(f"e-*{suffix}"))
+    return [_endpoint(folder, logs, name.removeprefix("e-")) for name in names]
+
+
+def transport() -> str:
+    """Return ``unix`` or ``tcp``."""
+    if sys.platform == "win32" or os.environ.get(TRANSPORT_VARIABLE) == "tcp":
+        return "tcp"
+    return "unix"
+
+
+def runtime_folder() -> Path:
+    """Return the folder of sockets, locks and tokens, which only this user can enter.
+
+    Raises:
+        EngineFailed: it belongs to someone else, or cannot be made.
+    """
+    told = os.environ.get(RUNTIME_VARIABLE)
+    folder = Path(told) if told else _user_runtime_folder()
+    if len(os.fsencode(folder)) + len(f"/e-{'0' * _NAME_CHARS}.sock") > _LONGEST_SOCKET_PATH:
+        digest = hashlib.blake2b(os.fsencode(folder), digest_size=4).hexdigest()
+        folder = Path(tempfile.gettempdir()) / f"{_APP}-{_user()}-{digest}"
+    return _private(folder)
+
+
+def log_folder() -> Path:
+    """Return the folder of the engines' logs."""
+    told = os.environ.get(RUNTIME_VARIABLE)
+    folder = Path(told) if told else Path(platformdirs.user_log_dir(_APP, appauthor=False))
+    return _private(folder)
+
+
+def _user_runtime_folder() -> Path:
+    with warnings.catch_warnings():
+        # Without a login session there is no XDG_RUNTIME_DIR; the fallback is private all the same, see _private.
+        warnings.simplefilter("ignore")
+        return Path(platformdirs.user_runtime_dir(_APP, appauthor=False))
+
+
+def _private(folder: Path) -> Path:
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if sys.platform != "win32":
+            stat = folder.stat()
+            if stat.st_uid != os.getuid():
+                raise EngineFailed(f"The folder {folder} belongs to another user, so the engine does not use it.")
+            if stat.st_mode & 0o077:
+                folder.chmod(0o700)
+    except OSError as error:
+        raise EngineFailed(f"The folder {folder} cannot be used: {error.strerror}.") from error
+    return folder
+
+
+def _endpoint(folder: Path, logs: Path, name: str) -> Endpoint:
+    return Endpoint(
+        transport="tcp" if transport() == "tcp" else "unix",
+        address=str(folder / f"e-{name}{_address_suffix()}"),
+        lock=str(folder / f"e-{name}.lock"),
+        log=str(logs / f"engine-{name}.log"),
+    )
+
+
+def _address_suffix() -> str:
+    return ".json" if transport() == "tcp" else ".sock"
+
+
+def _user() -> str:
+    return str(os.getuid()) if sys.platform != "win32" else "user"

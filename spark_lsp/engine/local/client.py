@@ -1,0 +1,273 @@
+"""The client of the engine process: finds or starts it, asks it, survives its death.
+
+A process that dies takes its running answers with it and is started again in the background, with limits: three deaths
+within ten minutes end that, and a request that was there at two of them is refused. One that hangs is killed, which is
+a death like any other. Never blocks the event loop.
+"""
+
+import asyncio
+import hashlib
+from collections import deque
+from collections.abc import AsyncGenerator, Sequence
+from typing import Any, Final
+
+import msgspec
+
+from spark_lsp.engine.base import Chunk, Control, EngineStatus, Infill, ModelInfo, Piece
+from spark_lsp.engine.local.address import endpoint_of
+from spark_lsp.engine.local.link import Link, connect
+from spark_lsp.engine.local.liveness import Patience
+from spark_lsp.engine.local.process import describe_model, end, last_log_line, list_engines, query, spawn, stop_engines
+from spark_lsp.engine.starting import joined
+from spark_lsp.engine.wire import frames
+from spark_lsp.engine.wire.frames import Endpoint, EngineLaunch
+from spark_lsp.engine.wire.prompt_parts import clean
+from spark_lsp.errors import EngineFailed, EngineProtocolError, EngineStarting, SparkError
+
+__all__ = ["EngineLaunch", "LocalEngine", "Patience", "describe_model", "list_engines", "stop_engines"]
+
+_APPEAR_S: Final = 60.0  # for a process to open its socket; loading the model comes after and has no limit
+_FIRST_WAIT_S: Final = 0.01
+_LONGEST_WAIT_S: Final = 0.05
+_CRASHES: Final = 3
+_CRASH_WINDOW_S: Final = 600.0
+_RETRY_S: Final = 5.0  # a model that could not be used may be there now
+_SUSPECTS: Final = 64
+
+
+class LocalEngine:
+    """The local model behind ``engine.base.Engine``; see there for the methods. Belongs to one event loop."""
+
+    def __init__(self, launch: EngineLaunch, patience: Patience | None = None) -> None:
+        """``patience`` says when a process counts as hung; the usual one unless given."""
+        self._launch = launch
+        self._patience = patience or Patience()
+        self._link: Link | None = None
+        self._starting: asyncio.Task[ModelInfo] | None = None
+        self._failure: SparkError | None = None
+        """Why the last start failed; None after one that did not."""
+        self._failed_at = 0.0
+        self._crashes: deque[float] = deque(maxlen=_CRASHES)
+        self._killing: asyncio.Task[list[int]] | None = None
+        self._in_flight: list[Infill] = []
+        self._suspects: dict[bytes, list[float]] = {}
+        """Prompts that were being answered when the process died, and when that was."""
+
+    async def start(self) -> ModelInfo:
+        """Find or start the process, wait for the model, describe it."""
+        known = self.model
+        if known is not None:
+            return known
+        return await joined(self._begin())
+
+    @property
+    def model(self) -> ModelInfo | None:
+        """The loaded model, or None while there is none."""
+        return self._link.model if self._link is not None and self._link.alive else None
+
+    async def count_tokens(self, texts: Sequence[str]) -> list[int]:
+        """Count in the engine process, on a thread that never waits for the model."""
+        if not texts:
+            return []
+        link = self._reached()
+        asked = tuple(clean(text) for text in texts)
+        answer = await link.call(lambda number: frames.Count(number, asked))
+        if not isinstance(answer, frames.Counts) or len(answer.counts) != len(texts):
+            raise EngineProtocolError("The engine answered a count with something else.")
+        return list(answer.counts)
+
+    async def infill(self, request: Infill) -> AsyncGenerator[Chunk]:
+        """Stream an answer; closing the iterator stops the model."""
+        link = self._reached()
+        self._refuse_suspect(request)
+        number, answers = link.open()
+        self._in_flight.append(request)
+        ended = False
+        try:
+            link.ask(number, request)
+            while not ended:
+                answer = await answers.get()
+                ended = not isinstance(answer, frames.Part) or answer.chunk.stop is not None
+                yield _chunk_of(answer)
+        finally:
+            self._in_flight = [other for other in self._in_flight if other is not request]
+            link.forget(number)
+            if not ended:
+                link.send(frames.Cancel(number))
+
+    async def status(self) -> EngineStatus:
+        """Describe the engine without starting it."""
+        link = self._link
+        if link is None or not link.alive:
+            return await query(endpoint_of(self._launch)) or EngineStatus(running=False)
+        try:
+            answer = await link.call(frames.Query)
+        except SparkError:
+            return EngineStatus(running=False)
+        return answer.status if isinstance(answer, frames.Report) else EngineStatus(running=False)
+
+    async def unload(self) -> None:
+        """Give the model's memory back, for all clients; the next request of any of them loads it again."""
+        link = self._link
+        if link is None or not link.alive:
+            return
+        await link.call(frames.Unload)
+        link.model = None
+
+    async def close(self) -> None:
+        """Leave the process to its other clients. A later ``start`` begins anew, with the crashes forgiven."""
+        starting, self._starting = self._starting, None
+        if starting is not None and not starting.done():
+            starting.cancel()
+            await asyncio.wait([starting])
+        link, self._link = self._link, None
+        if link is not None:
+            await link.close()
+        if self._killing is not None:
+            await asyncio.wait([self._killing])
+        self._failure = None
+        self._crashes.clear()
+        self._suspects.clear()
+
+    def _reached(self) -> Link:
+        """Return the connection, or see that there will be one and say why there is none now."""
+        link = self._link
+        if link is not None and link.alive:
+            return link
+        if self._starting is not None and not self._starting.done():
+            raise EngineStarting("The engine is starting.")
+        failure = self._failure
+        recent = asyncio.get_running_loop().time() - self._failed_at < _RETRY_S
+        if failure is None or not recent:
+            self._begin()
+        if failure is not None:
+            raise type(failure)(str(failure), fix=failure.fix)
+        raise EngineStarting("The engine is starting.")
+
+    def _begin(self) -> asyncio.Task[ModelInfo]:
+        if self._starting is None or self._starting.done():
+            self._starting = asyncio.create_task(self._start_once())
+            self._starting.add_done_callback(_looked_at)
+        return self._starting
+
+    async def _start_once(self) -> ModelInfo:
+        try:
+            link = self._link
+            if link is None or not link.alive:
+                link = await self._reach()
+                link.on_end = lambda: self._on_end(link)
+                self._link = link
+            elif link.model is None:
+                answer = await link.call(frames.Load)
+                link.model = answer.model if isinstance(answer, frames.Welcome) else None
+            if link.model is None:
+                raise EngineFailed("The engine answered without a model.")
+        except SparkError as error:
+            self._failure = error
+            self._failed_at = asyncio.get_running_loop().time()
+            raise
+        self._failure = None
+        return link.model
+
+    async def _reach(self) -> Link:
+        """Connect to the engine's process, starting one as often as it takes."""
+        if self._killing is not None:
+            await asyncio.wait([self._killing])
+        self._refuse_crash_loop()
+        endpoint = await asyncio.to_thread(endpoint_of, self._launch)
+        loop = asyncio.get_running_loop()
+        latest = loop.time() + _APPEAR_S
+        wait_s = _FIRST_WAIT_S
+        process = None
+        while loop.time() < latest:
+            link = await _connected(endpoint, self._patience)
+            if link is not None and not link.hung:
+                return link
+            if link is not None:
+                self._crashes.append(loop.time())
+                await asyncio.to_thread(end, endpoint)
+                self._refuse_crash_loop()
+                process, latest = None, loop.time() + _APPEAR_S
+            if process is None or process.returncode is not None:
+                if process is not None and process.returncode not in {0, frames.EXIT_LOCK_HELD}:
+                    self._crashes.append(loop.time())
+                    raise _ended(process.returncode, endpoint)
+                order = frames.HostOrder(launch=self._launch, endpoint=endpoint)
+                process = await asyncio.to_thread(spawn, order)
+            await asyncio.sleep(wait_s)
+            wait_s = min(wait_s * 1.5, _LONGEST_WAIT_S)
+        self._crashes.append(loop.time())
+        await asyncio.to_thread(end, endpoint)
+        raise EngineFailed(f"The engine process did not answer within {_APPEAR_S:.0f} seconds; see {endpoint.log}.")
+
+    def _refuse_crash_loop(self) -> None:
+        now = asyncio.get_running_loop().time()
+        while self._crashes and now - self._crashes[0] > _CRASH_WINDOW_S:
+            self._crashes.popleft()
+        if len(self._crashes) >= _CRASHES:
+            raise EngineFailed(
+                "The engine process stopped three times within ten minutes and is left alone for now.",
+                fix="Run spark-lsp doctor, then restart the engine.",
+            )
+
+    def _refuse_suspect(self, request: Infill) -> None:
+        since = asyncio.get_running_loop().time() - _CRASH_WINDOW_S
+        fatal = {digest for digest, deaths in self._suspects.items() if sum(died > since for died in deaths) > 1}
+        if fatal and _digest(request) in fatal:
+            raise EngineFailed("The engine process stopped twice at this very request, so it is not asked again.")
+
+    def _on_end(self, link: Link) -> None:
+        """Take note that a connection ended; start again where it was a crash."""
+        if link.orderly or link is not self._link:
+            return
+        now = asyncio.get_running_loop().time()
+        self._crashes.append(now)
+        for digest in {_digest(request) for request in self._in_flight}:
+            self._suspects.setdefault(digest, []).append(now)
+        while len(self._suspects) > _SUSPECTS:
+            self._suspects.pop(next(iter(self._suspects)))
+        if link.hung:
+            self._killing = asyncio.create_task(asyncio.to_thread(end, link.endpoint, link.pid))
+            self._killing.add_done_callback(_looked_at)
+        if len(self._crashes) < _CRASHES:
+            self._begin()
+
+
+def _chunk_of(answer: frames.HostFrame | SparkError) -> Chunk:
+    if isinstance(answer, SparkError):
+        raise answer
+    if isinstance(answer, frames.Failed):
+        raise frames.error_of(answer)
+    if not isinstance(answer, frames.Part):
+        raise EngineProtocolError("The engine answered an infill with something else.")
+    return answer.chunk
+
+
+async def _connected(endpoint: Endpoint, patience: Patience) -> Link | None:
+    try:
+        return await connect(endpoint, patience=patience)
+    except EngineStarting:
+        return None  # it leaves just now; another one can be started in a moment
+
+
+def _ended(status: int, endpoint: Endpoint) -> EngineFailed:
+    told = last_log_line(endpoint)
+    return EngineFailed(
+        f"The engine process ended with status {status} while it started{': ' + told if told else ''}.",
+        fix=f"Try another model or a smaller context; the log is {endpoint.log}.",
+    )
+
+
+def _looked_at(task: "asyncio.Task[Any]") -> None:
+    """Keep asyncio from complaining of a failure that nobody awaits: it is kept and told at the next request."""
+    if not task.cancelled():
+        task.exception()
+
+
+def _digest(request: Infill) -> bytes:
+    """Name a prompt. Only worked out for requests that saw a death, and while one is known that saw two."""
+    prompt = [
+        part if isinstance(part, Control) else Piece(clean(part.text), stable=part.stable, heal=part.heal)
+        for part in request.prompt
+    ]
+    return hashlib.blake2b(msgspec.msgpack.encode(prompt), digest_size=16).digest()

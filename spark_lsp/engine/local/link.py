@@ -1,0 +1,224 @@
+"""One connection to an engine process: frames out, frames in, each answer to the one who asked.
+
+Knows nothing of processes and restarts; when the other side goes, everyone who waits is told once. While somebody
+waits it looks for signs of life now and then, and ends the connection where there are none.
+"""
+
+import asyncio
+import os
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from spark_lsp.engine.base import Infill, ModelInfo
+from spark_lsp.engine.local.liveness import Patience, Watch
+from spark_lsp.engine.wire import frames
+from spark_lsp.engine.wire.prompt_parts import SentParts
+from spark_lsp.errors import EngineFailed, EngineProtocolError, SparkError
+
+Answer = frames.HostFrame | SparkError
+
+_GONE: Final = "The engine process stopped in the middle of its work."
+_HUNG: Final = "The engine process gave no sign of life any more."
+_PATIENCE: Final = Patience()
+
+
+async def connect(
+    endpoint: frames.Endpoint, *, observer: bool = False, patience: Patience = _PATIENCE
+) -> "Link | None":
+    """Reach an engine and wait until its model is loaded; None when nobody listens, or goes before it answers.
+
+    A link that is ``hung`` has ended already: somebody listens there and never answers.
+
+    Raises:
+        ModelError, EngineError: the engine says why it cannot serve.
+    """
+    token = ""
+    try:
+        if endpoint.transport == "unix":
+            reader, writer = await asyncio.open_unix_connection(endpoint.address)
+        else:
+            address = await asyncio.to_thread(_tcp_address, endpoint.address)
+            token = address.token
+            reader, writer = await asyncio.open_connection("127.0.0.1", address.port)
+    except (OSError, msgspec.DecodeError):
+        return None
+    link = Link(endpoint, reader, writer, patience)
+    greeted = False
+    try:
+        greeted = await link.greet(token, observer=observer)
+    finally:
+        if not greeted:
+            await link.close()
+    return link if greeted or link.hung else None
+
+
+class Link:
+    """A greeted connection. Belongs to one event loop."""
+
+    def __init__(
+        self,
+        endpoint: frames.Endpoint,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        patience: Patience,
+    ) -> None:
+        self.endpoint = endpoint
+        self.pid = 0
+        self.model: ModelInfo | None = None
+        self.orderly = False
+        """Whether the engine said that it leaves, or we did."""
+        self.hung = False
+        """Whether we ended the connection because the engine gave no sign of life."""
+        self.on_end: Callable[[], None] | None = None
+        """Called once when the connection has ended, whoever ended it."""
+        self._reader = reader
+        self._writer = writer
+        self._waiting: dict[int, asyncio.Queue[Answer]] = {}
+        self._last_id = 0
+        self._sent = SentParts()
+        self._patience = patience
+        self._watch = Watch(patience)
+        self._look: asyncio.TimerHandle | None = None
+        self._listener = asyncio.create_task(self._listen())
+
+    @property
+    def alive(self) -> bool:
+        """Whether the other side can still be reached."""
+        return not self._listener.done() and not self._writer.is_closing()
+
+    def send(self, frame: frames.ClientFrame) -> None:
+        """Send a frame; without effect when the connection has ended.
+
+        Raises:
+            EngineProtocolError: the frame is too large.
+        """
+        if not self._writer.is_closing():
+            self._writer.write(frames.encode(frame))
+
+    def ask(self, request_id: int, request: Infill) -> None:
+        """Send an infill; of its prompt only what is new on this connection.
+
+        Raises:
+            EngineProtocolError: the request is too large.
+        """
+        try:
+            self.send(self._sent.ask(request_id, request))
+        except Exception:
+            self._sent = SentParts()  # the host never saw what the old ones took for sent
+            raise
+
+    def open(self) -> tuple[int, "asyncio.Queue[Answer]"]:
+        """Return an id for a request and the queue where its answers come in."""
+        self._last_id += 1
+        queue = self._wait_for(self._last_id)
+        if self._listener.done():
+            queue.put_nowait(EngineFailed(_GONE))
+        return self._last_id, queue
+
+    def forget(self, request_id: int) -> None:
+        """Wait no longer for the answers to a request."""
+        self._waiting.pop(request_id, None)
+
+    async def call(self, frame: Callable[[int], frames.ClientFrame]) -> frames.HostFrame:
+        """Ask for one answer.
+
+        Raises:
+            SparkError: the engine says that it cannot, or has gone.
+        """
+        request_id, queue = self.open()
+        try:
+            self.send(frame(request_id))
+            return _told(await queue.get())
+        finally:
+            self.forget(request_id)
+
+    async def greet(self, token: str, *, observer: bool) -> bool:
+        """Say hello and wait for the welcome; False when the other side goes without a word.
+
+        Raises:
+            ModelError, EngineError: the engine says why it cannot serve.
+        """
+        queue = self._wait_for(0)
+        self.send(frames.Hello(frames.PROTOCOL, token, os.getpid(), observer))
+        answer = await queue.get()
+        self.forget(0)
+        if isinstance(answer, SparkError):
+            return False
+        welcome = _told(answer)
+        if not isinstance(welcome, frames.Welcome):
+            raise EngineProtocolError("The engine did not answer the greeting.")
+        self.pid = welcome.pid
+        self.model = welcome.model
+        return True
+
+    async def ended(self) -> None:
+        """Wait until the other side has gone."""
+        await asyncio.wait([self._listener])
+
+    async def close(self) -> None:
+        """Leave. Idempotent."""
+        self.orderly = True
+        self._listener.cancel()
+        if self._look is not None:
+            self._look.cancel()
+        await asyncio.wait([self._listener])
+        self._writer.transport.abort()  # a process that hangs would never take what is still to be sent
+        with suppress(OSError):  # it may have gone already
+            await self._writer.wait_closed()
+
+    def _wait_for(self, request_id: int) -> "asyncio.Queue[Answer]":
+        queue: asyncio.Queue[Answer] = asyncio.Queue()
+        self._waiting[request_id] = queue
+        if self._look is None:
+            loop = asyncio.get_running_loop()
+            self._watch.begin(loop.time())
+            self._look = loop.call_later(self._patience.look_s, self._look_after)
+        return queue
+
+    def _look_after(self) -> None:
+        """See whether the engine lives. Looks again only as long as somebody waits, so an idle engine is left alone."""
+        self._look = None
+        if not self._waiting or not self.alive:
+            return
+        loop = asyncio.get_running_loop()
+        if self._watch.look(loop.time()):
+            self.hung = True
+            self._writer.transport.abort()
+            return
+        self.send(frames.Ping())
+        self._look = loop.call_later(self._patience.look_s, self._look_after)
+
+    async def _listen(self) -> None:
+        try:
+            while (frame := await frames.read_host_frame(self._reader)) is not None:
+                self._watch.heard(frame)
+                if isinstance(frame, frames.Bye):
+                    self.orderly = True
+                elif isinstance(frame, frames.Beat):
+                    continue
+                elif frame.id in self._waiting:
+                    self._waiting[frame.id].put_nowait(frame)
+        except (EngineProtocolError, OSError):
+            pass  # the same to those who wait: no more answers
+        finally:
+            self._writer.close()
+            for queue in self._waiting.values():
+                queue.put_nowait(EngineFailed(_HUNG if self.hung else _GONE))
+            if self.on_end is not None:
+                self.on_end()
+
+
+def _told(answer: Answer) -> frames.HostFrame:
+    if isinstance(answer, SparkError):
+        raise answer
+    if isinstance(answer, frames.Failed):
+        raise frames.error_of(answer)
+    return answer
+
+
+def _tcp_address(path: str) -> frames.TcpAddress:
+    return msgspec.json.decode(Path(path).read_bytes(), type=frames.TcpAddress)

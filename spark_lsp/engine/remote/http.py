@@ -1,0 +1,227 @@
+"""HTTP to one endpoint: asks, streams events, and says in words what went wrong. Keeps no content and no key in words.
+
+Closing a stream closes its connection, which is how a server is told to stop. Redirects are not followed: they would
+carry code and key to a host that nobody allowed.
+"""
+
+import asyncio
+import logging
+import ssl
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing
+from dataclasses import dataclass
+from typing import Any, Final
+
+import httpx2
+import msgspec
+
+from spark_lsp.engine.remote.answer import Event, Lines, read_body, read_line
+from spark_lsp.engine.remote.hosts import Address
+from spark_lsp.errors import EngineProtocolError, SettingsError
+
+CONNECT_S: Final = 3.0
+ANSWER_S: Final = 30.0
+"""Longest silence of an endpoint, before its first token and between two."""
+
+_MOST_BODY_BYTES: Final = 4 * 1024 * 1024
+_LOOKED_AT_BYTES: Final = 8192
+_LONGEST_RETRY_S: Final = 2.0  # an editor does not wait for what a server asks for beyond that
+_BACK_OFF_S: Final = 0.1
+_BUSY: Final = frozenset({429, 502, 503, 504})
+
+for _name in ("httpx2", "httpcore2"):
+    logging.getLogger(_name).setLevel(logging.WARNING)  # at INFO they tell of every request, at DEBUG of headers
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """Why an endpoint did not answer. ``words`` go behind its host: "cannot be reached"."""
+
+    words: str
+    again_s: float | None = None
+    """After how long the same request may be sent again; None where that would not help."""
+    refuses_fields: bool = False
+    """Whether it did not understand the request, which a plainer one may mend."""
+    fix: str = ""
+
+
+class RemoteModelRow(msgspec.Struct, frozen=True):
+    """A model that an endpoint serves. Context lengths are vLLM's and llama.cpp's fields; 0 where none is told."""
+
+    id: str
+    max_model_len: int | None = None
+    meta: dict[str, Any] | None = None
+
+    @property
+    def context_tokens(self) -> int:
+        """The context that the server was started with, as far as it says."""
+        told = (self.meta or {}).get("n_ctx") or 0
+        return self.max_model_len or (told if isinstance(told, int) else 0)
+
+
+class _Rows(msgspec.Struct, frozen=True):
+    data: tuple[RemoteModelRow, ...] = ()
+
+
+class RemoteLink:
+    """One endpoint's connections. Belongs to one event loop; ``close`` gives them back."""
+
+    def __init__(self, address: Address, key: str, ca_file: str, answer_s: float = ANSWER_S) -> None:
+        self.address = address
+        self._key = key
+        self._ca_file = ca_file
+        self._answer_s = answer_s
+        self._client: httpx2.AsyncClient | None = None
+        self._opening = asyncio.Lock()
+
+    async def models(self) -> tuple[RemoteModelRow, ...] | Trouble:
+        """Ask which models are served.
+
+        Raises:
+            SettingsError: the file of certificates cannot be read.
+        """
+        client = await self._opened()
+        try:
+            answer = await client.get(f"{self.address.url}/models", headers=self._headers())
+        except httpx2.HTTPError as error:
+            return _trouble_of(error, self._answer_s)
+        if answer.status_code != httpx2.codes.OK:
+            return _refusal(answer.status_code, answer.headers)
+        try:
+            return msgspec.json.decode(answer.content[:_MOST_BODY_BYTES], type=_Rows).data
+        except msgspec.DecodeError:
+            return Trouble("answers, but not as an OpenAI-compatible endpoint does")
+
+    async def stream(self, path: str, body: Mapping[str, Any]) -> AsyncGenerator[Event | Trouble]:
+        """Ask for an answer; yield its events, and at the end the trouble if there was any."""
+        client = await self._opened()
+        try:
+            async with client.stream(
+                "POST", f"{self.address.url}{path}", content=msgspec.json.encode(body), headers=self._headers()
+            ) as answer:
+                if answer.status_code != httpx2.codes.OK:
+                    yield _too_long(await _beginning(answer)) or _refusal(answer.status_code, answer.headers)
+                    return
+                async with aclosing(_events(answer)) as events:
+                    async for event in events:
+                        yield event
+        except httpx2.HTTPError as error:
+            yield _trouble_of(error, self._answer_s)
+        except EngineProtocolError as error:
+            yield Trouble(f"does not keep to the protocol: {str(error).removeprefix('The endpoint ').rstrip('.')}")
+
+    async def close(self) -> None:
+        """Close all connections. Idempotent."""
+        client, self._client = self._client, None
+        if client is not None:
+            await client.aclose()
+
+    def _headers(self) -> dict[str, str]:
+        headers = {"Content-Type": "application/json", "Accept": "text/event-stream, application/json"}
+        return {**headers, "Authorization": f"Bearer {self._key}"} if self._key else headers
+
+    async def _opened(self) -> httpx2.AsyncClient:
+        async with self._opening:
+            if self._client is None:
+                # Reading the certificates takes a twentieth of a second.
+                self._client = await asyncio.to_thread(_client, self.address, self._ca_file, self._answer_s)
+            return self._client
+
+
+def _client(address: Address, ca_file: str, answer_s: float) -> httpx2.AsyncClient:
+    verify: ssl.SSLContext | bool = True
+    if ca_file and address.is_encrypted:
+        try:
+            verify = ssl.create_default_context(cafile=ca_file)
+        except (OSError, ssl.SSLError) as error:
+            raise SettingsError(
+                f"spark.backend.caFile names {ca_file}, which cannot be read as certificates: {error}."
+            ) from error
+    return httpx2.AsyncClient(
+        verify=verify,
+        timeout=httpx2.Timeout(connect=CONNECT_S, read=answer_s, write=answer_s, pool=answer_s),
+        limits=httpx2.Limits(max_connections=32, max_keepalive_connections=8),
+        follow_redirects=False,
+        trust_env=not address.is_local,  # a proxy for the outside must not see what stays here
+    )
+
+
+async def _events(answer: httpx2.Response) -> AsyncGenerator[Event]:
+    """Read the events of an answer that streams, or the one of an answer that does not."""
+    lines = Lines()
+    is_whole = "application/json" in answer.headers.get("Content-Type", "")
+    body = b""
+    ended = False
+    async for data in answer.aiter_bytes():
+        if is_whole:
+            body += data
+            if len(body) > _MOST_BODY_BYTES:
+                raise EngineProtocolError("The endpoint sent an answer without an end.")
+            continue
+        for line in lines.feed(data):
+            event = read_line(line)
+            if event is not None:
+                ended = ended or bool(event.finish) or event.is_last
+                yield event
+            if event is not None and event.is_last:
+                return
+    if is_whole:
+        yield read_body(body)
+        return
+    rest = lines.rest.strip()
+    if rest and not b"data:".startswith(rest[:5]):
+        read_line(rest.decode("utf-8", "replace"))  # says that it is no event at all
+    if rest or not ended:
+        raise EngineProtocolError("The endpoint broke its answer off.")
+
+
+async def _beginning(answer: httpx2.Response) -> bytes:
+    """Return the beginning of an error's body, which is looked at and never told: it may repeat the prompt."""
+    data = b""
+    async with aclosing(answer.aiter_bytes()) as pieces:
+        async for piece in pieces:
+            data += piece
+            if len(data) > _LOOKED_AT_BYTES:
+                break
+    return data[:_LOOKED_AT_BYTES]
+
+
+def _too_long(body: bytes) -> Trouble | None:
+    """Say so when an error is about the length of the prompt: in llama.cpp's words, or in vLLM's and OpenAI's."""
+    if not any(words in body for words in (b"exceed_context_size", b"maximum context length", b"context window")):
+        return None
+    fix = "Set spark.backend.contextTokens to what the server was started with, or start it with more."
+    return Trouble("has a shorter context than the prompt needs", fix=fix)
+
+
+def _refusal(status: int, headers: httpx2.Headers) -> Trouble:
+    if status in {401, 403}:
+        fix = "Put the key into an environment variable and its name into spark.backend.apiKeyEnv."
+        return Trouble(f"refused the key (status {status})", fix=fix)
+    if status == 404:
+        return Trouble("does not know the address or the model (status 404)", fix="Check spark.backend.urls and model.")
+    if status in {400, 422}:
+        return Trouble(f"did not understand the request (status {status})", refuses_fields=True)
+    if status in _BUSY:
+        return Trouble(f"is too busy (status {status})", again_s=_retry_after(headers))
+    return Trouble(f"failed with status {status}")
+
+
+def _retry_after(headers: httpx2.Headers) -> float | None:
+    told = headers.get("Retry-After", "")
+    try:
+        wait = float(told) if told else _BACK_OFF_S
+    except ValueError:
+        wait = _BACK_OFF_S  # a date, which says nothing about the next second
+    return wait if 0 <= wait <= _LONGEST_RETRY_S else None
+
+
+def _trouble_of(error: httpx2.HTTPError, answer_s: float) -> Trouble:
+    if isinstance(error, httpx2.ConnectError) and "CERTIFICATE_VERIFY_FAILED" in str(error):
+        fix = "Name the certificate of your own authority in spark.backend.caFile; checks cannot be switched off."
+        return Trouble("shows a certificate that is not trusted", fix=fix)
+    if isinstance(error, httpx2.ConnectError | httpx2.ConnectTimeout):
+        return Trouble("cannot be reached", again_s=_BACK_OFF_S)
+    if isinstance(error, httpx2.TimeoutException):
+        return Trouble(f"said nothing for {answer_s:g} s")
+    return Trouble("broke the connection off", again_s=_BACK_OFF_S)

@@ -1,0 +1,46 @@
+"""The client's end of what both ends of a connection know of prompts: a part travels once, later by its number.
+
+So a keystroke costs what is new in the prompt, however much of the workspace lies before it. Pure.
+"""
+
+import msgspec
+
+from spark_lsp.engine.base import Control, Infill, Piece, PromptPart
+from spark_lsp.engine.wire import frames
+
+
+class SentParts:
+    """The client's end of one connection: what the host knows by number. Every ask it makes must be sent, in order."""
+
+    def __init__(self, most_chars: int = frames.KEPT_CHARS) -> None:
+        self._kept = frames.KnownParts(most_chars)
+        self._numbers: dict[PromptPart, int] = {}
+        self._anew = True
+
+    def ask(self, request_id: int, request: Infill) -> frames.Ask:
+        """Return the frame of a request, with only those texts of its prompt that are new."""
+        parts = tuple([self._sent(part) for part in request.prompt])
+        for part in self._kept.shrink():
+            del self._numbers[part]
+        anew, self._anew = self._anew, False
+        drafts = tuple([clean(text) for text in request.drafts])
+        return frames.Ask(request_id, msgspec.structs.replace(request, prompt=(), drafts=drafts), parts, anew)
+
+    def _sent(self, part: PromptPart) -> int | Control | Piece:
+        number = self._numbers.get(part)
+        if number is not None:
+            self._kept.use(number)
+            return number
+        number = self._kept.add(part)
+        if number is not None:
+            self._numbers[part] = number
+        return part if isinstance(part, Control) else Piece(clean(part.text), stable=part.stable, heal=part.heal)
+
+
+def clean(text: str) -> str:
+    """Return a text of the same length without lone surrogates, which have no place in UTF-8."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-8", "replace").decode()
+    return text

@@ -1,0 +1,1 @@
+"""Which definitions and lines matter at a cursor: names, imports, history, distance."""

@@ -1,0 +1,130 @@
+"""What a text names, and how near to the cursor: the words of a document counted in pieces that are remembered.
+
+Works on words and not on syntax: code that is being typed is broken half of the time. Pure but for the memory.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+
+from spark_lsp.index.parse.windows import WINDOW_LINES, WORD
+
+LINES_AFTER = 5  # the code below tells where the code at the cursor leads
+PIECE_LINES = 40
+PIECES_EACH_WAY = 50  # 2,000 lines; what is farther tells little, and a file may have a million lines
+FAR = 20_000
+WORDS_A_LINE = 8  # so that places by lines compare with places by words
+
+_NAME = re.compile(r"[^\W\d]\w*")
+_PARTS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
+
+
+@dataclass(frozen=True, slots=True)
+class Nearby:
+    """The words around a cursor.
+
+    ``near`` are those of the window around it with their place, the nearest first; ``distance`` holds all words of the
+    file with how many words away the nearest use stands. ``before`` and ``after`` tell how many lines back and on a
+    name stands, short ones too: blank lines left out near the cursor, and to some forty lines farther away. ``beside``
+    holds the words of the lines that touch the cursor, two above and one below.
+    """
+
+    near: Mapping[str, int]
+    distance: Mapping[str, int]
+    before: Mapping[str, int]
+    after: Mapping[str, int]
+    beside: frozenset[str]
+
+
+def words_around(text: str, offset: int) -> Nearby:
+    """Return the words around an offset of a text."""
+    start, end = _lines_back(text, offset, WINDOW_LINES), _lines_on(text, offset, LINES_AFTER)
+    before, after = WORD.findall(text, start, offset), WORD.findall(text, offset, end)
+    near = {word: place for place, word in enumerate(dict.fromkeys([*reversed(before), *after]))}
+    distance: dict[str, int] = dict(near)
+    above, below = _lines_of(text[start:offset])[::-1], _lines_of(text[offset:end])
+    ways: list[dict[str, int]] = []
+    for lines, pieces, first in (
+        (above, _pieces_back(text, start), WINDOW_LINES),
+        (below, _pieces_on(text, end), LINES_AFTER),
+    ):
+        found: dict[str, int] = {}
+        for number, piece in enumerate(pieces):
+            away = (WINDOW_LINES + number * PIECE_LINES) * WORDS_A_LINE
+            for word in _words_of(piece):
+                if distance.get(word, FAR) > away:
+                    distance[word] = away
+        for number in range(len(pieces) - 1, -1, -1):  # the farthest first, so that the nearest stays
+            found.update(dict.fromkeys(_names_of(pieces[number]), first + number * PIECE_LINES))
+        for number in range(len(lines) - 1, -1, -1):
+            found.update(dict.fromkeys(_NAME.findall(lines[number]), number))
+        ways.append(found)
+    beside = frozenset(word for line in [*above[:2], *below[:1]] for word in _words_of(line))
+    return Nearby(near, distance, ways[0], ways[1], beside)
+
+
+def _lines_of(text: str) -> list[str]:
+    return [line for line in text.split("\n") if line.strip()]
+
+
+@lru_cache(maxsize=65_536)
+def identifier_parts(name: str) -> frozenset[str]:
+    """Cut ``parseHTTPReply`` or ``parse_http_reply`` into its words, in lower case; single letters are left out."""
+    return frozenset(part.lower() for part in _PARTS.findall(name) if len(part) > 1)
+
+
+@lru_cache(maxsize=4096)
+def _names_of(piece: str) -> tuple[str, ...]:
+    """Return all names of a piece, those of one and two letters too."""
+    return tuple(dict.fromkeys(_NAME.findall(piece)))
+
+
+@lru_cache(maxsize=4096)
+def _words_of(piece: str) -> tuple[str, ...]:
+    """Return the words of a piece in their order: that of a set would be another one in every process."""
+    return tuple(dict.fromkeys(WORD.findall(piece)))
+
+
+def _pieces_back(text: str, end: int) -> list[str]:
+    """Cut what lies before into pieces whose edges lie at the same lines for every cursor."""
+    pieces = []
+    lines = text.count("\n", 0, end) % PIECE_LINES or PIECE_LINES
+    for _ in range(PIECES_EACH_WAY):
+        if end <= 0:
+            break
+        start = _lines_back(text, end, lines)
+        lines = PIECE_LINES
+        pieces.append(text[start:end])
+        end = start
+    return pieces
+
+
+def _pieces_on(text: str, start: int) -> list[str]:
+    pieces = []
+    lines = PIECE_LINES - text.count("\n", 0, start) % PIECE_LINES
+    for _ in range(PIECES_EACH_WAY):
+        if start >= len(text):
+            break
+        end = _lines_on(text, start, lines)
+        lines = PIECE_LINES
+        pieces.append(text[start:end])
+        start = end
+    return pieces
+
+
+def _lines_back(text: str, offset: int, lines: int) -> int:
+    """Return the start of the line that lies so many lines back."""
+    for _ in range(lines):
+        offset = text.rfind("\n", 0, offset)
+        if offset < 0:
+            return 0
+    return offset
+
+
+def _lines_on(text: str, offset: int, lines: int) -> int:
+    for _ in range(lines):
+        offset = text.find("\n", offset + 1)
+        if offset < 0:
+            return len(text)
+    return offset

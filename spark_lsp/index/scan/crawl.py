@@ -1,0 +1,288 @@
+"""The only walker of folders: which files of a workspace are source, and their text.
+
+Every file left out is counted under a reason. Never enters ignored or vendored folders, never follows a link out of the
+workspace, never fails because a file vanished or may not be read. Only an unusable root raises.
+"""
+
+import errno
+import os
+import stat
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from spark_lsp.errors import WorkspaceError
+from spark_lsp.index.scan.ignore import (
+    IGNORE_FILES,
+    MAX_FILE_BYTES,
+    Rules,
+    Scope,
+    SkipReason,
+    file_reason,
+    folder_reason,
+    is_ignored,
+    root_scopes,
+    scope_of,
+)
+from spark_lsp.index.scan.secrets import SHAPES, Shape, has_secret, suspected
+
+MINIFIED_LINE_CHARS = 5_000  # nobody writes such a line by hand
+_HANDS_OFF = ("do not edit", "do not modify", "do not change")
+_GENERATED_MARK_CHARS = 600  # where generators put their mark: the first few lines
+
+
+@dataclass(frozen=True, slots=True)
+class CrawledFile:
+    """A file that may be indexed. ``path`` is relative to the root, with ``/``."""
+
+    path: str
+    size: int
+    mtime_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """Why a file has no text for us."""
+
+    reason: SkipReason
+
+
+def check_root(root: Path) -> Path:
+    """Return the workspace's resolved root.
+
+    Raises:
+        WorkspaceError: it is no folder, or holds the whole home folder or machine.
+    """
+    try:
+        resolved = root.resolve(strict=True)
+    except (OSError, RuntimeError):
+        raise WorkspaceError(f"{root} does not exist.", fix="Open an existing folder.") from None
+    if not resolved.is_dir():
+        raise WorkspaceError(f"{root} is a file, not a folder.", fix="Open the folder that holds it.")
+    try:
+        holds_home = Path.home().resolve().is_relative_to(resolved)
+    except (OSError, RuntimeError):
+        holds_home = resolved.parent == resolved
+    if holds_home or resolved.parent == resolved:
+        raise WorkspaceError(
+            f"{resolved} is too much for one workspace.", fix="Open the folder of one project inside it instead."
+        )
+    return resolved
+
+
+def crawl(
+    root: Path, rules: Rules, skipped: Counter[SkipReason], *, cancelled: Callable[[], bool] = lambda: False
+) -> Iterator[CrawledFile]:
+    """Yield the files that may be indexed, folder by folder in order of name; count the others in ``skipped``.
+
+    A folder left out counts as one. The walk ends early when ``cancelled()``.
+
+    Raises:
+        WorkspaceError: see ``check_root``.
+    """
+    root = check_root(root)
+    waiting: list[tuple[str, tuple[Scope, ...]]] = [("", root_scopes(root))]
+    found = 0
+    while waiting and not cancelled():
+        folder, scopes = waiting.pop()
+        entries = _entries(f"{root}/{folder}", skipped)
+        has_rules = any(entry.name.lower() in IGNORE_FILES for entry in entries)
+        if folder and has_rules and (scope := scope_of(root, folder)):
+            scopes = (*scopes, scope)
+        folders: list[str] = []
+        for entry in entries:
+            path = f"{folder}/{entry.name}" if folder else entry.name
+            outcome = _look(root, path, entry, scopes, rules)
+            if outcome == "folder":
+                folders.append(path)
+            elif isinstance(outcome, CrawledFile):
+                found += 1
+                if found > rules.max_files:
+                    skipped["limit"] += 1
+                else:
+                    yield outcome
+            elif isinstance(outcome, Skipped):
+                skipped[outcome.reason] += 1
+        waiting += [(path, scopes) for path in reversed(folders)]
+
+
+def skip_reason(root: Path, path: str, rules: Rules) -> SkipReason | None:
+    """Return why one path is left out by names and ignore files, without a crawl; None when it may be indexed.
+
+    ``root`` is resolved (``check_root``). A path that leads out of the workspace counts as ignored.
+    """
+    parts = path.split("/")
+    if path.startswith("/") or not all(parts) or ".." in parts or "." in parts:
+        return "ignored"
+    if reason := _reason_on_the_way(root, parts) or file_reason(path, rules):
+        return reason
+    target = _target(root, path)
+    if isinstance(target, Skipped):
+        return target.reason
+    return skip_reason(root, target, rules) if target != path else None
+
+
+def _reason_on_the_way(root: Path, parts: Sequence[str]) -> SkipReason | None:
+    """Walk from the root to a path, reading the ignore files on the way."""
+    scopes = root_scopes(root)
+    for depth in range(1, len(parts)):
+        folder = "/".join(parts[:depth])
+        if reason := folder_reason(folder):
+            return reason
+        if is_ignored(scopes, folder, folder=True):
+            return "ignored"
+        if scope := scope_of(root, folder):
+            scopes = (*scopes, scope)
+    return "ignored" if is_ignored(scopes, "/".join(parts), folder=False) else None
+
+
+def read_source(root: Path, path: str, *, max_bytes: int = MAX_FILE_BYTES) -> str | Skipped:
+    """Read one file as text, line endings untouched, a byte-order mark dropped."""
+    text = _read_text(root, path, max_bytes)
+    reason = content_reason(text) if isinstance(text, str) else None
+    return Skipped(reason) if reason else text
+
+
+def read_sources(root: Path, paths: Iterable[str], *, max_bytes: int = MAX_FILE_BYTES) -> list[str | Skipped]:
+    """Read several files, as ``read_source`` does, and look for secrets in all of them at once."""
+    texts = [_read_text(root, path, max_bytes) for path in paths]
+    shapes = suspected([text for text in texts if isinstance(text, str)])
+    for number, text in enumerate(texts):
+        if isinstance(text, str) and (reason := content_reason(text, shapes)):
+            texts[number] = Skipped(reason)
+    return texts
+
+
+def _read_text(root: Path, path: str, max_bytes: int) -> str | Skipped:
+    try:
+        raw = _read_bytes(f"{root}/{path}", max_bytes)
+    except (OSError, ValueError):
+        return Skipped("unreadable")
+    if raw is None or len(raw) > max_bytes:
+        return Skipped("unreadable" if raw is None else "too_large")
+    if b"\0" in raw:
+        return Skipped("binary")
+    try:
+        return raw.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return Skipped("not_utf8")
+
+
+def content_reason(text: str, shapes: Iterable[Shape] = SHAPES) -> SkipReason | None:
+    """Return why a text is left out for what it holds, None when it is not; ``shapes`` are the secrets to look for."""
+    if has_secret(text, shapes):
+        return "secret"
+    head = text[:_GENERATED_MARK_CHARS].lower()
+    marked = "@generated" in head or ("generated" in head and any(mark in head for mark in _HANDS_OFF))
+    if marked or _has_endless_line(text):
+        return "generated"
+    return None
+
+
+def _has_endless_line(text: str) -> bool:
+    start = 0
+    while len(text) - start > MINIFIED_LINE_CHARS:
+        start = text.rfind("\n", start, start + MINIFIED_LINE_CHARS + 1) + 1  # the last line end that is near enough
+        if start == 0:
+            return True
+    return False
+
+
+def _entries(folder: str, skipped: Counter[SkipReason]) -> list["os.DirEntry[str]"]:
+    try:
+        with os.scandir(folder) as entries:
+            return sorted(entries, key=lambda entry: entry.name)
+    except FileNotFoundError:
+        return []  # vanished since its parent was listed
+    except OSError:
+        skipped["unreadable"] += 1
+        return []
+
+
+def _look(
+    root: Path, path: str, entry: "os.DirEntry[str]", scopes: tuple[Scope, ...], rules: Rules
+) -> CrawledFile | Skipped | Literal["folder"] | None:
+    """Tell what one entry is: a file to index, a folder to enter, or left out (None: it vanished)."""
+    try:
+        if entry.is_symlink():
+            return _look_at_link(root, path, entry, scopes, rules)
+        if entry.is_dir(follow_symlinks=False):
+            ignored: SkipReason | None = "ignored" if is_ignored(scopes, path, folder=True) else None
+            reason = folder_reason(path) or ignored
+            return Skipped(reason) if reason else "folder"
+        return _look_at_file(path, entry, scopes, rules)
+    except FileNotFoundError:
+        return None
+    except OSError:
+        return Skipped("unreadable")
+
+
+def _look_at_file(
+    path: str, entry: "os.DirEntry[str]", scopes: tuple[Scope, ...], rules: Rules
+) -> CrawledFile | Skipped:
+    if is_ignored(scopes, path, folder=False):
+        return Skipped("ignored")
+    if reason := file_reason(path, rules):
+        return Skipped(reason)
+    return _sized(path, entry.stat(follow_symlinks=False), rules)
+
+
+def _sized(path: str, status: os.stat_result, rules: Rules) -> CrawledFile | Skipped:
+    if not stat.S_ISREG(status.st_mode):
+        return Skipped("unreadable")
+    if status.st_size > rules.max_file_bytes:
+        return Skipped("too_large")
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        return Skipped("not_utf8")  # a name that is not UTF-8 could be sent to no editor
+    return CrawledFile(path, status.st_size, status.st_mtime_ns)
+
+
+def _look_at_link(
+    root: Path, path: str, entry: "os.DirEntry[str]", scopes: tuple[Scope, ...], rules: Rules
+) -> CrawledFile | Skipped | None:
+    """A link counts when its target is a file of the workspace that may be indexed itself."""
+    if is_ignored(scopes, path, folder=False):
+        return Skipped("ignored")
+    target = _target(root, path)
+    if isinstance(target, Skipped):
+        return target
+    if reason := file_reason(path, rules) or skip_reason(root, target, rules):
+        return Skipped(reason)
+    return _sized(path, entry.stat(), rules)
+
+
+def _target(root: Path, path: str) -> str | Skipped:
+    """Resolve the links of a path and return it relative to the root again."""
+    link = root / path
+    try:
+        target = link.resolve(strict=True)
+    except FileNotFoundError:
+        return path if not link.is_symlink() else Skipped("unreadable")
+    except (OSError, RuntimeError) as error:
+        loops = isinstance(error, RuntimeError) or error.errno == errno.ELOOP
+        return Skipped("symlink_loop" if loops else "unreadable")
+    if target.is_dir():
+        return Skipped("symlink_loop" if link.parent.resolve().is_relative_to(target) else "ignored")
+    return target.relative_to(root).as_posix() if target.is_relative_to(root) else Skipped("ignored")
+
+
+def _read_bytes(path: str, max_bytes: int) -> bytes | None:
+    """Read up to one byte more than allowed; None for what is no regular file (a pipe would block for ever)."""
+    handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    try:
+        status = os.fstat(handle)
+        if not stat.S_ISREG(status.st_mode):
+            return None
+        raw = os.read(handle, min(status.st_size, max_bytes) + 1)  # a whole file in one call, as a rule
+        if len(raw) == status.st_size:
+            return raw
+        pieces = [raw]
+        while pieces[-1] and sum(map(len, pieces)) <= max_bytes:
+            pieces.append(os.read(handle, max_bytes + 1))
+        return b"".join(pieces)
+    finally:
+        os.close(handle)

@@ -1,0 +1,147 @@
+"""The only module that runs git: which files the last commits changed, and where HEAD is.
+
+The repository comes from whoever wrote it, so nothing in its configuration may run a program or reach a network: see
+docs/decisions/ranking.md. Never raises and never says anything: what cannot be read is nothing.
+"""
+
+import os
+import shutil
+import subprocess
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+from spark_lsp.index.scan.crawl import read_source
+
+COMMITS = 1_000
+LIMIT_S = 10.0  # it takes some 0.02 s here; a repository of very many files on a cold disk takes seconds
+MOST_BYTES = 4_000_000  # a thousand commits like those of this repository print a sixteenth of that
+SMALL_BYTES = 4_096  # what HEAD and a ref may hold
+NICENESS = 10
+
+_MARK: Final = b"\x01"  # for a commit; nobody names a file so
+_SETTINGS = (
+    *("core.fsmonitor=false", f"core.hooksPath={os.devnull}", "log.showSignature=false"),
+    *("log.showRoot=false", "protocol.allow=never"),  # a first commit, and where a shallow clone ends, is no change
+)
+_LOG = (
+    *("log", f"--max-count={COMMITS}", "--no-merges", "--relative", "--name-only", "-z", "--format=%x01"),
+    *("--no-renames", "--no-ext-diff", "--no-textconv", "--no-show-signature", "--no-mailmap", "--no-color"),
+)
+_ENVIRONMENT: Mapping[str, str] = {
+    "GIT_ALLOW_PROTOCOL": "none",  # what a partial clone lacks is never fetched; wins over protocol.*.allow
+    "GIT_NO_LAZY_FETCH": "1",
+    "GIT_NO_REPLACE_OBJECTS": "1",
+    "GIT_OPTIONAL_LOCKS": "0",
+    "GIT_TERMINAL_PROMPT": "0",
+    "LC_ALL": "C",
+}
+_FLAGS: Final[int] = getattr(subprocess, "CREATE_NO_WINDOW", 0) | getattr(subprocess, "BELOW_NORMAL_PRIORITY_CLASS", 0)
+
+Started = Callable[["subprocess.Popen[bytes]"], None]
+
+
+def head_of(root: Path) -> tuple[str, ...]:
+    """Return what tells one position of HEAD from another, from a few small files; empty without a repository."""
+    folder = _repository_folder(root)
+    head = _small_text(folder, "HEAD") if folder else ""
+    if folder is None or not head:
+        return ()
+    common = folder / _small_text(folder, "commondir")
+    ref = head.removeprefix("ref:").strip()
+    if not ref.startswith("refs/") or ".." in ref.split("/"):
+        return (str(folder), head)
+    packed = ""
+    with suppress(OSError):
+        status = (common / "packed-refs").stat()
+        packed = f"{status.st_mtime_ns} {status.st_size}"
+    return (str(folder), head, _small_text(common, ref), packed, _small_text(common, "reftable/tables.list"))
+
+
+def changed_files(
+    root: Path,
+    started: Started = lambda _process: None,
+    *,
+    limit_s: float = LIMIT_S,
+    most_bytes: int = MOST_BYTES,
+) -> list[list[str]]:
+    """Return the files that each of the last commits changed, the newest commit first; paths relative to ``root``.
+
+    Merges are left out, and so are files outside ``root``. ``started`` receives the process, so that it can be killed
+    from another thread. Blocks for up to ``limit_s``; meant for a worker thread. Nothing comes out of a run that took
+    longer or failed; what is more than ``most_bytes`` is cut off.
+    """
+    program = git_program(root)
+    if program is None:
+        return []
+    settings = [part for setting in _SETTINGS for part in ("-c", setting)]
+    command = [program, "--no-pager", *settings, *_LOG]
+    own = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+    try:
+        process = subprocess.Popen(  # noqa: S603 - git of the user's PATH, with nothing of the repository in the command
+            command,
+            cwd=root,
+            env={**own, **_ENVIRONMENT},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            creationflags=_FLAGS,
+        )
+    except (OSError, ValueError):
+        return []
+    with suppress(OSError, AttributeError):
+        os.setpriority(os.PRIO_PROCESS, process.pid, NICENESS)
+    started(process)
+    return list(_commits(_output(process, limit_s, most_bytes)))
+
+
+def git_program(root: Path) -> str | None:
+    """Return git's path; None for one that lies in the workspace, or is found by a relative path, which may lead there.
+
+    Windows looks into the working folder before the PATH.
+    """
+    found = shutil.which("git")
+    if found is None or not Path(found).is_absolute():
+        return None
+    places = (Path(found), Path(found).resolve())
+    return None if any(place.is_relative_to(root) for place in places) else found
+
+
+def _output(process: "subprocess.Popen[bytes]", limit_s: float, most_bytes: int) -> bytes:
+    """Read what git prints, and end it when that takes too long or is too much; only whole commits come out."""
+    assert process.stdout
+    timer = threading.Timer(limit_s, process.kill)
+    timer.start()
+    with process, process.stdout:
+        raw = process.stdout.read(most_bytes)
+        is_cut = len(raw) == most_bytes
+        if is_cut:
+            process.kill()
+    timer.cancel()
+    if is_cut:
+        return raw.rpartition(_MARK + b"\0")[0]
+    return raw if process.returncode == 0 else b""
+
+
+def _commits(raw: bytes) -> Iterator[list[str]]:
+    """Take apart what git prints: a mark, and on a line of its own the names, each with a NUL behind it."""
+    for commit in raw.split(_MARK + b"\0")[1:]:
+        yield [name.decode("utf-8", "replace") for name in commit.removeprefix(b"\n").split(b"\0") if name]
+
+
+def _repository_folder(root: Path) -> Path | None:
+    """Return the folder that holds HEAD; that of a linked working tree or a submodule is named in a file."""
+    for folder in (root, *root.parents):
+        place = folder / ".git"
+        if place.is_dir():
+            return place
+        if place.is_file():
+            return folder / _small_text(folder, ".git").removeprefix("gitdir:").strip()
+    return None
+
+
+def _small_text(folder: Path, name: str) -> str:
+    text = read_source(folder, name, max_bytes=SMALL_BYTES)
+    return text.strip() if isinstance(text, str) else ""

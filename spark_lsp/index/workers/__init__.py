@@ -1,0 +1,1 @@
+"""Parsing many files: reader, worker processes and the entries they return."""

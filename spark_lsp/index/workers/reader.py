@@ -1,0 +1,105 @@
+"""Reads and parses many files: in worker processes, slice by slice, or here where there are none or few.
+
+Yields what was found in whatever order it comes. A file that kills its worker is taken as text without symbols.
+"""
+
+import queue
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from spark_lsp.index.parse.facts import NOTHING, IsKnown, Looked, look_at, looked_of, nothing_known
+from spark_lsp.index.scan.crawl import CrawledFile, Skipped, read_source
+from spark_lsp.index.workers.pool import Workers
+from spark_lsp.index.workers.worker import Answer, Look
+from spark_lsp.text.document import content_hash
+
+SLICE_FILES = 32
+SLICE_BYTES = 200_000  # some thirty milliseconds of parsing: short enough to stop, long enough to be worth the way
+WORTH_A_WORKER_BYTES = 300_000  # starting one takes as long as parsing this here
+SLICES_AHEAD = 2  # for each worker, so that it never waits for us
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """Where files lie and who parses them. ``known`` tells which contents need no parse; None: parse everything."""
+
+    root: Path
+    max_bytes: int
+    workers: Workers | None
+    cache_path: Path | None
+    known: IsKnown | None
+
+    def read(
+        self, files: Sequence[CrawledFile], *, cancelled: Callable[[], bool]
+    ) -> Iterator[tuple[CrawledFile, Looked]]:
+        """Yield each file with what was found in it, until ``cancelled()``."""
+        if self.workers and self.workers.usable and sum(file.size for file in files) > WORTH_A_WORKER_BYTES:
+            yield from self._in_workers(self.workers, files, cancelled)
+            return
+        for file in files:
+            if cancelled():
+                return
+            yield file, self.here(file.path)
+
+    def here(self, path: str) -> Looked:
+        """Read and parse one file in this process."""
+        return look_at(self.root, path, max_bytes=self.max_bytes, known=self.known or nothing_known)
+
+    def _in_workers(
+        self, workers: Workers, files: Sequence[CrawledFile], cancelled: Callable[[], bool]
+    ) -> Iterator[tuple[CrawledFile, Looked]]:
+        slices = deque(_slices(files))
+        done: queue.SimpleQueue[tuple[list[CrawledFile], Future[Answer]]] = queue.SimpleQueue()
+        ahead = 0
+        while (slices or ahead) and not cancelled():
+            while slices and ahead < SLICES_AHEAD * workers.count:
+                piece = slices.popleft()
+                workers.submit(self._job(piece)).add_done_callback(partial(_hand_over, done, piece))
+                ahead += 1
+            piece, future = done.get()
+            ahead -= 1
+            answer = None if future.cancelled() or future.exception() else future.result()
+            if answer and not answer.fault:
+                yield from zip(piece, answer.files, strict=True)
+            elif len(piece) > 1:
+                slices.extend([file] for file in piece)  # one of them is to blame; the others are read
+            elif workers.usable:
+                yield piece[0], self._plain(piece[0].path)
+            else:
+                yield piece[0], self.here(piece[0].path)
+
+    def _job(self, piece: Sequence[CrawledFile]) -> Look:
+        cache_path = str(self.cache_path) if self.cache_path and self.known else None
+        return Look(str(self.root), tuple(file.path for file in piece), self.max_bytes, cache_path)
+
+    def _plain(self, path: str) -> Looked:
+        """Take a file that no worker survives as text without symbols."""
+        text = read_source(self.root, path, max_bytes=self.max_bytes)
+        if isinstance(text, Skipped):
+            return Looked(path, text.reason)
+        return looked_of(path, content_hash(text), NOTHING)
+
+
+def _hand_over(
+    done: "queue.SimpleQueue[tuple[list[CrawledFile], Future[Answer]]]",
+    piece: list[CrawledFile],
+    future: Future[Answer],
+) -> None:
+    done.put((piece, future))
+
+
+def _slices(files: Sequence[CrawledFile]) -> Iterator[list[CrawledFile]]:
+    piece: list[CrawledFile] = []
+    size = 0
+    for file in files:
+        if piece and (len(piece) == SLICE_FILES or size + file.size > SLICE_BYTES):
+            yield piece
+            piece, size = [], 0
+        piece.append(file)
+        size += file.size
+    if piece:
+        yield piece

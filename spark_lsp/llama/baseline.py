@@ -1,0 +1,159 @@
+"""The yardstick: llama.cpp's decode and an argmax, with nothing around them. For ``bench`` only.
+
+Same library, same parameters, same threads and the same cells as the engine, so that the ratio of the two shows what
+the engine costs. Everything belongs to one thread.
+"""
+
+import ctypes
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from spark_lsp.engine.base import PromptPart
+from spark_lsp.engine.wire.frames import EngineLaunch
+from spark_lsp.errors import EngineFailed
+from spark_lsp.llama.kv.block_cache import Shelf
+from spark_lsp.llama.kv.block_store import ChunkStore, fingerprint_of
+from spark_lsp.llama.kv.cells import Tokens
+from spark_lsp.llama.kv.context import Batch, Context
+from spark_lsp.llama.kv.sequences import TAILS, Pool
+from spark_lsp.llama.loading.dry_run import compute_bytes, native_layers
+from spark_lsp.llama.loading.fit import BATCH_TOKENS, ContextPlan, compute_threads
+from spark_lsp.llama.loading.load import open_model, shape_of
+from spark_lsp.llama.loading.model import KV_BYTES, GgufModel, TokenCache
+from spark_lsp.llama.loading.native import L, quiet
+from spark_lsp.llama.loading.threads import CoreShare
+from spark_lsp.llama.prompt import prompt_tokens
+
+_SEED: Final = 7
+_SEQUENCE: Final = TAILS[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Sizes:
+    """What a model takes of the machine's own memory, in bytes, and for how many cells."""
+
+    cells: int
+    weights_bytes: int
+    kv_bytes: int
+    compute_bytes: int
+
+
+class Yardstick:
+    """A model with a prompt in its memory, behind which it reads and writes as fast as llama.cpp can."""
+
+    def __init__(self, launch: EngineLaunch) -> None:
+        """Open the model as an engine with this launch does.
+
+        Raises:
+            ModelMissing, ModelUnusable: the model cannot be used.
+        """
+        quiet()
+        self._launch = launch
+        opened = open_model(launch, self._make)
+        self._model, self._context, self._plan = opened.model, opened.context, opened.plan
+        self._memory = L.llama_get_memory(self._context.handle)
+        self._batch = Batch()
+        self._random = np.random.default_rng(_SEED)
+
+    def sizes(self) -> Sizes:
+        """Say what the engine's memory is made of."""
+        plan, shape = self._plan, shape_of(self._model)
+        layers = native_layers(plan, shape.layers) if plan.on_gpu else 0
+        in_ram = 1 - plan.gpu_layers / max(shape.layers, 1)
+        computed = compute_bytes(self._launch.model_path, plan, layers)
+        return Sizes(
+            cells=plan.cells,
+            weights_bytes=int(shape.weights_bytes * in_ram),
+            kv_bytes=int(shape.kv_values_per_token * KV_BYTES[plan.kv_type] * plan.cells * in_ram),
+            compute_bytes=computed[1] if computed is not None else 0,
+        )
+
+    def tokenize(self, text: str) -> list[int]:
+        """Return the tokens of plain text."""
+        tokens: list[int] = self._model.vocabulary.tokenize(text).tolist()
+        return tokens
+
+    def hold(self, prompt: tuple[PromptPart, ...]) -> int:
+        """Make a prompt resident, from the engine's own disk cache as far as it lies there; return its tokens.
+
+        Raises:
+            ModelNoFim, EngineFailed: the prompt cannot be read.
+        """
+        run = prompt_tokens(self._model.vocabulary, TokenCache(), prompt).run
+        self._restore(run.tokens)
+        mirror = self._context.mirrors[_SEQUENCE]
+        while len(mirror) < len(run):
+            self._context.decode(_SEQUENCE, run.tokens[len(mirror) : len(mirror) + BATCH_TOKENS])
+        return len(mirror)
+
+    def read(self, count: int) -> float:
+        """Return the milliseconds from having so many tokens behind the prompt to knowing the next one."""
+        tokens = self._random.integers(0, self._model.vocabulary.size, count).astype(np.int32)
+        place = self._place
+        began = time.perf_counter()
+        for start in range(0, count, BATCH_TOKENS):
+            part = tokens[start : start + BATCH_TOKENS]
+            self._decode(part, place + start, outputs=int(start + BATCH_TOKENS >= count))
+        self._argmax()
+        spent_ms = (time.perf_counter() - began) * 1000
+        self._forget()
+        return spent_ms
+
+    def write(self, count: int) -> float:
+        """Return the milliseconds that it takes to write so many tokens behind the prompt, one by one."""
+        place = self._place
+        self._decode(np.zeros(1, np.int32), place, outputs=1)
+        token = self._argmax()
+        one = np.zeros(1, np.int32)
+        began = time.perf_counter()
+        for step in range(1, count + 1):
+            one[0] = token
+            self._decode(one, place + step, outputs=1)
+            token = self._argmax()
+        spent_ms = (time.perf_counter() - began) * 1000
+        self._forget()
+        return spent_ms
+
+    def close(self) -> None:
+        """Give the memory back."""
+        self._context.close()
+        self._model.close()
+
+    @property
+    def _place(self) -> int:
+        return len(self._context.mirrors[_SEQUENCE])
+
+    def _make(self, model: GgufModel, plan: ContextPlan) -> Context:
+        threads = compute_threads(self._launch.threads)
+        context = Context(model, plan, CoreShare(threads, fixed=True))
+        context.warm_up()
+        return context
+
+    def _restore(self, tokens: Tokens) -> None:
+        launch, context = self._launch, self._context
+        if not (launch.cache_folder and launch.cache_bytes and context.can_truncate):
+            return
+        fingerprint = fingerprint_of(context.setup(self._model))
+        shelf = Shelf(Pool(context), ChunkStore(Path(launch.cache_folder), fingerprint, launch.cache_bytes))
+        chunks = shelf.chunks(tokens)
+        while shelf.restore(_SEQUENCE, tokens, chunks):
+            pass
+        shelf.close(save=False)
+
+    def _decode(self, tokens: Tokens, start: int, *, outputs: int) -> None:
+        self._batch.fill(_SEQUENCE, tokens, start, outputs)
+        code: int = L.llama_decode(self._context.handle, self._batch.native)
+        if code:
+            raise EngineFailed(f"The bare loop failed with code {code}.")
+
+    def _argmax(self) -> int:
+        pointer: Any = L.llama_get_logits_ith(self._context.handle, -1)
+        address = ctypes.cast(pointer, ctypes.POINTER(ctypes.c_float))
+        return int(np.ctypeslib.as_array(address, (self._model.vocabulary.size,)).argmax())
+
+    def _forget(self) -> None:
+        L.llama_memory_seq_rm(self._memory, _SEQUENCE, self._place, -1)

@@ -1,0 +1,398 @@
+"""One answer, one decode at a time: read what is not resident, then write token by token, or several where drafts hold.
+
+Can be left after any step and taken up again, also when another answer has taken its sequence in between.
+Never waits and never looks at a queue: the scheduler decides when a step is made and whether another follows.
+"""
+
+import codecs
+import time
+from dataclasses import dataclass
+
+import numpy as np
+
+from spark_lsp.engine.base import Chunk, Infill, StopCause, Usage
+from spark_lsp.errors import EngineFailed, EngineStarting
+from spark_lsp.llama.healing import choose_path
+from spark_lsp.llama.kv.block_cache import SavedChunk, Shelf
+from spark_lsp.llama.kv.cells import Segment, TokenRun, Tokens
+from spark_lsp.llama.kv.context import MOST_DRAFT_TOKENS
+from spark_lsp.llama.kv.sequences import Pool
+from spark_lsp.llama.kv.speed import TILE_TOKENS
+from spark_lsp.llama.loading.fit import BATCH_TOKENS
+from spark_lsp.llama.loading.model import TokenCache, Vocabulary
+from spark_lsp.llama.prompt import prompt_tokens
+from spark_lsp.llama.sample import Chooser, margin
+from spark_lsp.llama.speculative.drafter import Drafter
+from spark_lsp.llama.speculative.length_policy import Payoff
+
+BACKGROUND: int = 2
+"""The priority from which on nobody waits for the answer."""
+CLOSE_LOGITS = 0.25
+"""Two tokens nearer than this can change places by rounding: by up to 0.11 each, measured with Q8_0 weights."""
+_TAIL_TOKENS = 16  # of what was written last: what drafts are looked up by
+_NO_DRAFT = np.empty(0, np.int32)
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """What answers are made with. ``shelf`` is None where trunks are not kept on disk."""
+
+    pool: Pool
+    vocabulary: Vocabulary
+    cache: TokenCache
+    completion_payoff: Payoff
+    rewrite_payoff: Payoff
+    shelf: Shelf | None = None
+
+
+def fair_share(tokens: int, limit: int) -> int:
+    """Return how many of some tokens to read at once, so that none are left over for a batch of less than a tile."""
+    if limit < tokens < limit + TILE_TOKENS and limit > TILE_TOKENS:
+        return -(-tokens // 2)
+    return min(tokens, limit)
+
+
+class Generation:
+    """The running state of one answer. ``received`` is the ``perf_counter`` at which the request came in."""
+
+    def __init__(self, desk: Desk, request: Infill, received: float) -> None:
+        """Tokenise the prompt and see that it fits.
+
+        Raises:
+            ModelNoFim: a control token is not in the vocabulary.
+            EngineFailed: the prompt is empty or does not fit, or the grammar cannot be read.
+        """
+        self._desk = desk
+        self._pool, self._context = desk.pool, desk.pool.context
+        self._request = request
+        self._payoff = desk.rewrite_payoff if request.drafts else desk.completion_payoff
+        self._received = received
+        heals = self._context.can_truncate and not request.sampling.grammar
+        self._prompt = prompt_tokens(desk.vocabulary, desk.cache, request.prompt, heals=heals)
+        self._run = self._prompt.run
+        self._tail = self._prompt.tail
+        """The end of the prompt, until it is known in which tokens it is written."""
+        self._prior = 1.0
+        """The probability of those tokens, where the next one to be chosen is the first."""
+        size, capacity = len(self._run), self._context.prompt_tokens
+        if not size:
+            raise EngineFailed("The prompt is empty.")
+        if size >= capacity:
+            raise EngineFailed(f"The prompt has {size:,} tokens and the context holds {capacity:,}.")
+        self._is_trunk = self._prompt.is_stable and request.max_tokens == 0
+        self._most_tokens = max(0, min(request.max_tokens, capacity - size))
+        controls = (desk.vocabulary.control(text) for text in request.stops)
+        self._stops = frozenset(token for token in controls if token is not None)
+        self._chooser = Chooser(desk.vocabulary, request.sampling)
+        self._decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
+        self._drafter: Drafter | None = None
+        self._chunks: tuple[SavedChunk, ...] | None = None
+        self._seat = -1
+        self._generated: list[int] = []
+        self._written = np.empty(self._most_tokens, np.int32)
+        self._is_close = False
+        self._is_idle = False
+        self._cached: int | None = None
+        self._counts = {"prefill": 0, "restored": 0, "drafted": 0, "accepted": 0, "steps": 0}
+        self._first_token_ms = 0.0
+        self._computed_s = 0.0
+        self._text: list[str] = []
+        self._scores: list[tuple[int, float]] = []
+
+    def close(self) -> None:
+        """Free the samplers and the sequence. Idempotent."""
+        self._chooser.close()
+        self._pool.leave(self)
+
+    def step(self, *, is_idle: bool = False) -> StopCause | None:
+        """Make one decode and, when the whole prompt is in, choose what is certain. Return why the answer ends, if so.
+
+        ``is_idle``: nobody has waited for an answer for a while, so background work may use the whole machine.
+
+        Raises:
+            EngineFailed: the library refused or failed.
+            EngineStarting: the model was unloaded since the last step.
+        """
+        if self._context.handle is None:
+            raise EngineStarting("The model was unloaded in the middle of the answer; the next request loads it again.")
+        self._is_idle = is_idle
+        before_s = self._context.computed_s
+        try:
+            return self._step()
+        finally:
+            self._computed_s += self._context.computed_s - before_s
+
+    def take(self) -> Chunk | None:
+        """Return what was generated since the last call, None when that is nothing. The first chunk tells the cost.
+
+        While a trunk is read, what is resident by now.
+        """
+        if not self._scores:
+            return Chunk("", 0, usage=self._usage()) if self._is_trunk else None
+        first = len(self._scores) == len(self._generated)
+        smallest = min(probability for _, probability in self._scores)
+        chunk = Chunk(
+            "".join(self._text),
+            len(self._scores),
+            smallest,
+            usage=self._usage() if first else None,
+            scores=tuple(self._scores),
+        )
+        self._text, self._scores = [], []
+        return chunk
+
+    def last_chunk(self, stop: StopCause) -> Chunk:
+        """Return the rest of the answer with its stop and what it cost."""
+        tail = self._decoder.decode(b"", final=True)
+        rest = self.take() or Chunk("", 0)
+        return Chunk(rest.text + tail, rest.tokens, rest.probability, stop, self._usage(), rest.scores)
+
+    def _step(self) -> StopCause | None:
+        self._sit()
+        resident = len(self._context.mirrors[self._seat])
+        if resident < len(self._run):
+            return self._read(resident)
+        if self._most_tokens == 0:  # a prompt that was only to be made resident
+            return "max_tokens"
+        return self._write(resident)
+
+    def _usage(self) -> Usage:
+        return Usage(
+            prompt_tokens=len(self._prompt.run),
+            cached_tokens=(self._cached or 0) + self._counts["restored"],
+            prefill_tokens=self._counts["prefill"],
+            generated_tokens=len(self._generated),
+            drafted_tokens=self._counts["drafted"],
+            accepted_draft_tokens=self._counts["accepted"],
+            decode_steps=self._counts["steps"],
+            restored_tokens=self._counts["restored"],
+            first_token_ms=self._first_token_ms,
+            total_ms=self._elapsed_ms(),
+            compute_ms=self._computed_s * 1000,
+            read_cost=self._context.rates.read_cost,
+        )
+
+    def _elapsed_ms(self) -> float:
+        return (time.perf_counter() - self._received) * 1000
+
+    def _sit(self) -> None:
+        """Take a sequence that begins with what is resident of ours, unless we still have one."""
+        if self._seat >= 0 and self._pool.holds(self, self._seat):
+            return
+        if self._is_trunk:
+            self._seat = self._pool.trunk(self, self._run)
+            if self._cached is not None:  # what was read before is gone: who counts what is resident must not count it
+                self._cached, self._counts["prefill"], self._counts["restored"] = None, 0, 0
+        else:
+            run = self._run
+            if self._generated:  # another answer took our sequence: what we wrote has to be read
+                run = TokenRun([Segment(b"", self._run.tokens), Segment(b"", self._answer())])
+            self._seat = self._pool.tail(self, run, len(run) - self._rows)
+        mirror = self._context.mirrors[self._seat]
+        mirror.name(self._run)
+        if self._cached is None:
+            self._cached = min(len(mirror), len(self._run))
+
+    def _read(self, resident: int) -> StopCause | None:
+        """Read a part of the prompt, from disk where it lies there, and begin to write when it was the last one."""
+        context = self._context
+        mirror = context.mirrors[self._seat]
+        restored = self._restore(resident)
+        if restored:
+            mirror.name(self._run)
+            self._counts["restored"] += restored
+            return None
+        if len(mirror) < resident:  # a chunk that could not be taken back has cost what was there of it
+            resident = len(mirror)
+            self._cached = min(self._cached or 0, resident)
+        resident = self._room_for_tile(resident)
+        if self._most_tokens and not self._generated:  # all rows come of one decode
+            resident = context.truncate(self._seat, min(resident, len(self._run) - self._rows))
+        is_background = self._request.priority >= BACKGROUND and not self._is_idle
+        depth = context.attended(self._seat)
+        limit = context.rates.chunk_tokens(depth, context.ubatch_tokens, is_background=is_background)
+        if self._request.priority >= BACKGROUND and not is_background and context.can_abort:
+            limit = context.ubatch_tokens  # a key that comes after all waits for one node of its graph
+        batch = self._run.tokens[resident : self._batch_end(resident, limit)]
+        is_last = resident + len(batch) == len(self._run) and self._most_tokens > 0 and not self._generated
+        self._pool.make_room(len(batch), self._seat)
+        outcome = self._context.decode(self._seat, batch, outputs=self._rows * is_last, is_background=is_background)
+        self._counts["prefill"] += len(mirror) - resident
+        mirror.name(self._run)
+        if outcome == "aborted" or len(mirror) < len(self._run):
+            return None
+        if not self._is_trunk:
+            self._pool.promote(self._seat, self._run)
+        return self._choose_first() if is_last else None
+
+    @property
+    def _rows(self) -> int:
+        """How many of the prompt's last tokens have to be decoded at once to choose the first token of the answer."""
+        return len(self._tail.tokens) + 1 if self._tail else 1
+
+    def _batch_end(self, resident: int, limit: int) -> int:
+        """Return up to where to read next; the rows that are chosen from stay together."""
+        size = len(self._run)
+        end = resident + fair_share(size - resident, limit)
+        first_row = size - self._rows
+        if not first_row < end < size:
+            return end
+        return first_row if resident < first_row else size
+
+    def _room_for_tile(self, resident: int) -> int:
+        """Forget so much of the end that the rest fills a tile, where that is quicker; return what is left."""
+        context = self._context
+        missing = len(self._run) - resident
+        if self._is_trunk or not (
+            context.has_tiles and context.can_truncate and context.rates.fills_tile(missing, resident)
+        ):
+            return resident
+        kept = context.truncate(self._seat, len(self._run) - TILE_TOKENS)
+        self._cached = min(self._cached or 0, kept)
+        return kept
+
+    def _restore(self, resident: int) -> int:
+        """Take the next chunk of the trunk from disk; return by how many tokens the sequence grew."""
+        shelf = self._desk.shelf
+        if shelf is None or resident >= self._run.stable_tokens:
+            return 0
+        trunk = self._run.tokens[: self._run.stable_tokens]
+        if self._chunks is None:
+            self._chunks = shelf.chunks(trunk)
+        return shelf.restore(self._seat, trunk, self._chunks)
+
+    def _write(self, resident: int) -> StopCause | None:
+        """Decode what was written last with a guess of what follows, and choose as long as the guess was right."""
+        pending = self._answer()[resident - len(self._run) :]
+        if not len(pending):  # the prompt was resident to its end: its last token gives the logits
+            self._context.truncate(self._seat, len(self._run) - self._rows)
+            return self._read(len(self._context.mirrors[self._seat]))
+        if len(pending) > BATCH_TOKENS:  # lost while writing a long answer: what was written is read first
+            self._pool.make_room(BATCH_TOKENS, self._seat)
+            self._context.decode(self._seat, pending[:BATCH_TOKENS])
+            return None
+        depth = self._context.attended(self._seat)
+        draft = self._draft(depth) if len(pending) == 1 else _NO_DRAFT
+        self._pool.make_room(len(pending) + len(draft), self._seat)
+        began = time.perf_counter()
+        batch = np.concatenate([pending, draft]) if len(draft) else pending
+        outcome = self._context.decode(self._seat, batch, outputs=len(draft) + 1)
+        if outcome == "aborted":
+            kept = min(len(self._context.mirrors[self._seat]), resident + len(pending) - 1)
+            self._context.truncate(self._seat, max(kept, resident))
+            return None
+        self._counts["steps"] += 1
+        if len(pending) == 1:
+            self._payoff.learn_cost(len(batch), time.perf_counter() - began, depth)
+        stop, accepted = self._choose_along(draft)
+        if len(draft):
+            self._learn(accepted if self._is_close else len(draft), accepted)
+            self._payoff.charge(depth, decodes=int(self._is_close))
+            # The last token of a close call is decoded again, alone.
+            self._context.truncate(self._seat, resident + len(pending) + accepted - int(self._is_close))
+        return stop
+
+    def _choose_along(self, draft: Tokens) -> tuple[StopCause | None, int]:
+        """Choose a token for each row as long as the draft foresaw it; return why to stop and how many it foresaw.
+
+        A close call is left to a decode of that token alone: several rows round otherwise than one. Under a grammar
+        the lead says nothing, because the tokens that it forbids stand among the logits.
+        """
+        self._is_close = False
+        is_free = not self._request.sampling.grammar
+        for row in range(len(draft) + 1):
+            if len(draft) and is_free and margin(self._context.logits(row)) < CLOSE_LOGITS:
+                self._is_close = True
+                return None, row
+            written = len(self._generated)
+            stop = self._choose(row)
+            is_foreseen = row < len(draft) and len(self._generated) > written and self._generated[-1] == draft[row]
+            if stop is not None or not is_foreseen:
+                return stop, row
+        raise AssertionError("the row behind the draft foresees nothing")
+
+    def _draft(self, depth: int) -> Tokens:
+        """Guess what follows, as far as that pays for tokens that are computed over so many others."""
+        request = self._request
+        if (
+            self._is_close
+            or not request.speculate
+            or request.sampling.temperature > 0
+            or not self._context.can_truncate
+        ):
+            return _NO_DRAFT
+        room = min(MOST_DRAFT_TOKENS, self._most_tokens - len(self._generated))
+        length = self._payoff.length(depth, max(room, 0))
+        if length:  # only a draft that pays is worth another document's tail
+            length = min(length, self._pool.spare(length + 1) - 1)
+        if length <= 0:
+            return _NO_DRAFT
+        began = time.perf_counter()
+        if self._drafter is None:
+            self._drafter = self._make_drafter()
+        draft = self._drafter.draft(self._last_tokens(), length)
+        self._payoff.charge(depth, seconds=time.perf_counter() - began)
+        return draft
+
+    def _make_drafter(self) -> Drafter:
+        """Look for drafts in what is being rewritten, then near the cursor, then in the trunk."""
+        desk, stable = self._desk, self._run.stable_tokens
+        texts = self._request.drafts or ("",)
+        regions = [desk.cache.tokens(desk.vocabulary, text)[1] if text else _NO_DRAFT for text in texts]
+        return Drafter([*regions, self._run.tokens[stable:], self._run.tokens[:stable]])
+
+    def _learn(self, drafted: int, accepted: int) -> None:
+        self._payoff.learn_outcome(drafted, accepted)
+        if self._drafter is not None:
+            self._drafter.accepted(drafted, accepted)
+        self._counts["drafted"] += drafted
+        self._counts["accepted"] += accepted
+
+    def _last_tokens(self) -> Tokens:
+        answer = np.array(self._generated[-_TAIL_TOKENS:], np.int32)
+        missing = _TAIL_TOKENS - len(answer)
+        return np.concatenate([self._run.tokens[-missing:], answer]) if missing else answer
+
+    def _answer(self) -> Tokens:
+        return self._written[: len(self._generated)]
+
+    def _choose_first(self) -> StopCause | None:
+        """Choose the first token, and with it the tokens in which the end of the prompt is written."""
+        tail, self._tail = self._tail, None
+        if tail is None:
+            return self._choose()
+        vocabulary = self._desk.vocabulary
+        path = choose_path(vocabulary, tail, self._context.logits, self._request.sampling, self._chooser.scratch)
+        self._prior = path.probability
+        if path.token is None:
+            return self._choose()
+        length = len(self._run) - len(tail.tokens) + path.kept
+        self._run = self._prompt.ending_in(tail.tokens[: path.kept])
+        self._context.truncate(self._seat, length)
+        self._context.mirrors[self._seat].name(self._run)
+        self._first_token_ms = self._elapsed_ms()
+        return self._take(path.token, 1.0, vocabulary.piece(path.token)[path.typed :])
+
+    def _choose(self, row: int = -1) -> StopCause | None:
+        chosen = self._chooser.choose(self._context, row)
+        if not self._generated:
+            self._first_token_ms = self._elapsed_ms()
+        if chosen is None:
+            return "end"
+        token, probability = chosen
+        vocabulary = self._desk.vocabulary
+        if vocabulary.ends_generation(token):
+            return "end" if token not in self._stops else "stop_token"
+        if token in self._stops or vocabulary.is_control(token):
+            return "stop_token"
+        return self._take(token, probability, vocabulary.piece(token))
+
+    def _take(self, token: int, probability: float, piece: bytes) -> StopCause | None:
+        """Write a token down, and of its bytes those that are part of the answer."""
+        self._written[len(self._generated)] = token
+        self._generated.append(token)
+        text = self._decoder.decode(piece)
+        self._text.append(text)
+        self._scores.append((len(text), probability * self._prior))
+        self._prior = 1.0
+        return "max_tokens" if len(self._generated) >= self._most_tokens else None

@@ -1,0 +1,123 @@
+"""Trunks on disk, chunk by chunk: saved when nothing else is to do, taken back instead of reading them again.
+
+A chunk is named after all tokens from the start of the trunk on, because its cells hold what was computed behind them.
+Everything but the writing to disk belongs to the thread of the context.
+"""
+
+import logging
+import time
+from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Lock
+from typing import Final
+
+from spark_lsp.llama.kv.block_store import ChunkStore
+from spark_lsp.llama.kv.cells import Tokens
+from spark_lsp.llama.kv.sequences import Pool
+
+CHUNK_TOKENS: Final = 2048
+"""Some ten files of source: small enough to be written between two keystrokes, large enough for few files."""
+
+MOST_CLOSING_S: Final = 3.0  # whoever unloads a model waits for it
+SHORTEST_CHUNK_TOKENS: Final = 64  # fewer are read again in the time that a file takes
+
+_log = logging.getLogger("spark_lsp.llama")
+
+
+@dataclass(frozen=True, slots=True)
+class SavedChunk:
+    """Tokens ``start`` to ``end`` of a trunk, under the name that their cells have on disk."""
+
+    name: bytes
+    start: int
+    end: int
+
+
+class Shelf:
+    """The trunks of one context on disk."""
+
+    def __init__(self, pool: Pool, store: ChunkStore) -> None:
+        self._pool = pool
+        self._store = store
+        self._writer = ThreadPoolExecutor(1, thread_name_prefix="shelf")
+        self._lock = Lock()  # the store belongs to one thread at a time
+        self._written: Future[None] | None = None
+        self._refused: set[bytes] = set()
+        """Chunks that could not be written or read; not tried again by this process."""
+
+    def close(self, *, save: bool) -> None:
+        """Save what is not on disk yet, for some seconds at most, and wait for what is being written."""
+        until = time.monotonic() + MOST_CLOSING_S
+        while save and time.monotonic() < until and self.save_next():
+            pass
+        self._writer.shutdown()
+
+    def chunks(self, tokens: Tokens) -> tuple[SavedChunk, ...]:
+        """Return the chunks of a trunk; the last one may be short."""
+        found: list[SavedChunk] = []
+        for start in range(0, len(tokens), CHUNK_TOKENS):
+            end = min(start + CHUNK_TOKENS, len(tokens))
+            if end - start >= SHORTEST_CHUNK_TOKENS:
+                parent = found[-1].name if found else b""
+                found.append(SavedChunk(self._store.name(parent, tokens[start:end]), start, end))
+        return tuple(found)
+
+    def restore(self, sequence: int, tokens: Tokens, chunks: Sequence[SavedChunk]) -> int:
+        """Take the next chunk of a trunk from disk to the end of a sequence; return by how many tokens that grew.
+
+        ``tokens`` are the whole trunk's, of which the sequence holds a beginning.
+        """
+        context = self._pool.context
+        resident = len(context.mirrors[sequence])
+        number = resident // CHUNK_TOKENS
+        if number >= len(chunks) or chunks[number].end - resident < SHORTEST_CHUNK_TOKENS:
+            return 0
+        chunk = chunks[number]
+        with self._lock:
+            is_there = chunk.name not in self._refused and self._store.has(chunk.name)
+            path = self._store.verified(chunk.name, chunk.end - chunk.start) if is_there else None
+        if path is None:
+            return 0
+        context.truncate(sequence, chunk.start)
+        self._pool.make_room(chunk.end - chunk.start, sequence)
+        at_start = len(context.mirrors[sequence]) == chunk.start
+        if at_start and context.load(sequence, path, tokens[chunk.start : chunk.end]):
+            return chunk.end - resident
+        self._refused.add(chunk.name)
+        _log.warning("a chunk on disk could not be taken back")
+        return 0
+
+    def save_next(self) -> bool:
+        """Save one chunk that is not on disk yet, the most recent trunk's first; whether there may be more."""
+        if self._written is not None:
+            self._written.result()  # one at a time: memory holds a copy of what is being written
+        return any(self._save_one(trunk) for trunk in self._pool.trunks())
+
+    def save_all(self, trunk: int) -> None:
+        """Save what is missing of a trunk that is about to be forgotten."""
+        while self._save_one(trunk):
+            if self._written is not None:
+                self._written.result()
+
+    def _save_one(self, trunk: int) -> bool:
+        context = self._pool.context
+        with self._lock:
+            chunks = self.chunks(context.mirrors[trunk].tokens)
+            missing = (each for each in chunks if each.name not in self._refused and not self._store.has(each.name))
+            chunk = next(missing, None)
+            path = self._store.writing(chunk.name) if chunk else None
+        if chunk is None:
+            return False
+        if path is None:  # nothing can be written there
+            self._refused.add(chunk.name)
+            return False
+        size = context.save(trunk, chunk.start, chunk.end, path)
+        self._written = self._writer.submit(self._commit, chunk, path, size)
+        return True
+
+    def _commit(self, chunk: SavedChunk, path: Path, size: int) -> None:
+        with self._lock:
+            if not self._store.commit(chunk.name, path, chunk.end - chunk.start, size):
+                self._refused.add(chunk.name)

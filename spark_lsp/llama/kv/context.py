@@ -1,0 +1,352 @@
+"""One llama.cpp context of several sequences and the mirrors of what they hold: the only place that decodes.
+
+Every misuse that would abort the process is checked here before the call. Belongs to one thread, except ``abort``.
+"""
+
+import ctypes
+import mmap
+import sys
+import time
+from pathlib import Path
+from typing import Any, Final, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from spark_lsp.errors import EngineFailed, ModelUnusable
+from spark_lsp.llama.kv.block_store import Setup, model_identity
+from spark_lsp.llama.kv.cells import Cells, Mirror, Tokens
+from spark_lsp.llama.kv.speed import Rates
+from spark_lsp.llama.loading.dry_run import context_params
+from spark_lsp.llama.loading.fit import BATCH_TOKENS, ContextPlan
+from spark_lsp.llama.loading.memory import CPU_UBATCH_TOKENS
+from spark_lsp.llama.loading.model import GgufModel
+from spark_lsp.llama.loading.native import L, last_errors, library_version
+from spark_lsp.llama.loading.threads import CoreShare
+from spark_lsp.trace import bug
+
+MOST_DRAFT_TOKENS: Final = 32
+OUTPUTS: Final = MOST_DRAFT_TOKENS + 1  # rows of logits; the default is one for each token of a batch: hundreds of MiB
+
+SCRATCH: Final = 0
+"""The sequence through which chunks go to disk and come back."""
+SEQUENCES: Final = 10
+
+_ABORTED: Final = 2
+_NO_SLOT: Final = 1
+_INVALID: Final = -1
+
+
+class AbortFlag:
+    """A byte that stops a running decode, from any thread, without the interpreter or its lock.
+
+    The library's callback is libc's ``strlen`` and its data this page: length 1 means stop.
+    """
+
+    def __init__(self) -> None:
+        libc = ctypes.cdll.msvcrt if sys.platform == "win32" else ctypes.CDLL(None)
+        self._page = mmap.mmap(-1, mmap.PAGESIZE)
+        strlen = ctypes.cast(libc.strlen, ctypes.c_void_p).value
+        assert strlen is not None, "every C library has strlen"
+        self.callback = L.ggml_abort_callback(strlen)
+        self.address: int = ctypes.addressof(ctypes.c_char.from_buffer(self._page))
+
+    def set(self) -> None:
+        """Stop the decode that runs, or the next one."""
+        self._page[0] = 1
+
+    def clear(self) -> None:
+        """Let decodes run."""
+        self._page[0] = 0
+
+
+class Batch:
+    """The arrays that a decode reads, written through numpy; all rows belong to one sequence."""
+
+    def __init__(self) -> None:
+        self.tokens = np.zeros(BATCH_TOKENS, np.int32)
+        self.positions = np.zeros(BATCH_TOKENS, np.int32)
+        self.outputs = np.zeros(BATCH_TOKENS, np.int8)
+        self.sequence = np.zeros(1, np.int32)
+        self._counts = np.ones(BATCH_TOKENS, np.int32)
+        self._sequences = np.full(BATCH_TOKENS, self.sequence.ctypes.data, np.uintp)
+        self.native = L.llama_batch(
+            n_tokens=0,
+            token=_pointer(self.tokens, ctypes.c_int32),
+            embd=None,
+            pos=_pointer(self.positions, ctypes.c_int32),
+            n_seq_id=_pointer(self._counts, ctypes.c_int32),
+            seq_id=_pointer(self._sequences, ctypes.POINTER(ctypes.c_int32)),
+            logits=_pointer(self.outputs, ctypes.c_int8),
+        )
+
+    def fill(self, sequence: int, tokens: Tokens, start: int, outputs: int) -> None:
+        """Lay out tokens from a position on; the last ``outputs`` of them give logits."""
+        count = len(tokens)
+        self.sequence[0] = sequence
+        self.native.n_tokens = count
+        if count == 1:  # each step of an answer, in which every microsecond counts
+            self.tokens[0], self.positions[0], self.outputs[0] = tokens[0], start, outputs
+            return
+        self.tokens[:count] = tokens
+        self.positions[:count] = np.arange(start, start + count, dtype=np.int32)
+        self.outputs[:count] = 0
+        self.outputs[count - outputs : count] = 1
+
+
+class Context:
+    """A context of ``capacity`` cells that all sequences share; ``mirrors`` tell what each of them holds."""
+
+    def __init__(
+        self, model: GgufModel, plan: ContextPlan, share: CoreShare, *, abort: AbortFlag | None = None
+    ) -> None:
+        """Create the native context; contexts of one thread can have one flag.
+
+        Raises:
+            ModelUnusable: llama.cpp cannot make a context of this size.
+        """
+        self.abort = abort or AbortFlag()
+        self.ubatch_tokens = plan.ubatch_tokens
+        """How many tokens the library computes at once, and so the most that is worth giving it at once."""
+        self.has_tiles = not plan.on_gpu and not plan.plain_attention
+        """Whether attention is computed as the processor backend fuses it, which favours batches of a whole tile."""
+        self.can_abort = not plan.on_gpu
+        """Whether the flag stops a running decode; GPU backends do not look at it."""
+        self.pays_for_all = plan.plain_attention
+        """Whether a decode costs in proportion to all cells in use, not only to those of its own sequence."""
+        self.prompt_tokens = plan.prompt_tokens
+        """Most tokens of one prompt with its answer; the other cells are for tails and for the next trunk."""
+        self._share = share
+        self._threads = share.threads()
+        params = context_params(plan)
+        params.n_seq_max = SEQUENCES
+        params.n_outputs_max = OUTPUTS
+        params.n_threads = params.n_threads_batch = self._threads
+        params.abort_callback = self.abort.callback
+        params.abort_callback_data = self.abort.address
+        self._params = params
+        last_errors()
+        self._context = L.llama_init_from_model(model.handle, params)
+        if not self._context:
+            told = next(iter(last_errors()), "llama.cpp gave no reason")
+            raise ModelUnusable(f"A context of {plan.cells:,} tokens cannot be made: {told}.")
+        self._memory = L.llama_get_memory(self._context)
+        self.capacity: int = L.llama_n_ctx(self._context)
+        self.can_truncate = not (L.llama_model_is_recurrent(model.handle) or L.llama_model_is_hybrid(model.handle))
+        """Whether a sequence can forget its end; recurrent and hybrid models can only forget all of it."""
+        self.rates = Rates()
+        self.computed_s = 0.0
+        """Time inside the library's decodes, of all answers together."""
+        self.cells = Cells(self.capacity)
+        self.mirrors = tuple(Mirror(self.cells) for _ in range(SEQUENCES))
+        self._vocabulary_size = model.vocabulary.size
+        self._batch = Batch()
+        self._views: dict[int, npt.NDArray[np.float32]] = {}
+        self._outputs = 0
+
+    def setup(self, model: GgufModel) -> Setup:
+        """Return what the numbers in its cells depend on.
+
+        Raises:
+            ModelUnusable: the model's file cannot be read any more.
+        """
+        params = self._params
+        return Setup(
+            model=model_identity(Path(model.path)),
+            layers=model.number("block_count", 0),
+            key_type=params.type_k,
+            value_type=params.type_v,
+            flash_attention=params.flash_attn_type,
+            rope_scaling=params.rope_scaling_type,
+            rope_freq_base=params.rope_freq_base,
+            rope_freq_scale=params.rope_freq_scale,
+            yarn_original_tokens=params.yarn_orig_ctx,
+            yarn_ext_factor=params.yarn_ext_factor,
+            yarn_attn_factor=params.yarn_attn_factor,
+            yarn_beta_fast=params.yarn_beta_fast,
+            yarn_beta_slow=params.yarn_beta_slow,
+            library=library_version(),
+        )
+
+    @property
+    def handle(self) -> Any:
+        """The native context, for samplers."""
+        return self._context
+
+    def close(self) -> None:
+        """Free the native context. Idempotent."""
+        context, self._context = self._context, None
+        if context:
+            L.llama_free(context)
+
+    def decode(
+        self, sequence: int, tokens: Tokens, *, outputs: int = 0, is_background: bool = False
+    ) -> Literal["done", "aborted"]:
+        """Decode tokens at the end of a sequence; the logits of the last ``outputs`` of them can be read after.
+
+        Aborted, the micro-batches that were finished stay, and the mirror says so.
+
+        Raises:
+            EngineFailed: the library refused or failed.
+        """
+        count, mirror = len(tokens), self.mirrors[sequence]
+        self._guard(tokens, outputs)
+        start = len(mirror)
+        self._batch.fill(sequence, tokens, start, outputs)
+        self._outputs = 0
+        depth = self.attended(sequence)
+        used = self._choose_threads(is_background=is_background)
+        began = time.perf_counter()
+        code: int = L.llama_decode(self._context, self._batch.native)
+        if code == 0 and outputs:
+            L.llama_synchronize(self._context)
+        spent_s = time.perf_counter() - began
+        self.computed_s += spent_s
+        if code == 0:
+            mirror.append(tokens)
+            self._outputs = outputs
+            self.rates.learn(count, spent_s * used, depth)
+            return "done"
+        kept = self.resident(sequence) - start
+        if not 0 <= kept <= count:
+            bug("the cache lost tokens in a decode", kept=kept, count=count, code=code)
+            self.clear()
+        else:
+            mirror.append(tokens[:kept])
+        if code == _ABORTED:
+            return "aborted"
+        raise EngineFailed(_decode_failure(code))
+
+    def attended(self, sequence: int) -> int:
+        """Return over how many cells a token behind a sequence is computed: its own, or all that are in use."""
+        return self.capacity - self.cells.free if self.pays_for_all else len(self.mirrors[sequence])
+
+    def logits(self, row: int = -1) -> npt.NDArray[np.float32]:
+        """Return the logits of a row of the last decode's outputs, -1 the last; a view that the next one overwrites.
+
+        Raises:
+            EngineFailed: the last decode left none there.
+        """
+        place = row if row < 0 else row - self._outputs
+        pointer = L.llama_get_logits_ith(self._context, place) if -self._outputs <= place < 0 else None
+        if not pointer:
+            raise EngineFailed("The model gave no logits.")
+        address = ctypes.addressof(pointer.contents)
+        view = self._views.get(address)
+        if view is None:  # making one takes ten times as long as finding it, and the addresses stay the same
+            view = self._views[address] = np.ctypeslib.as_array(pointer, (self._vocabulary_size,))
+        return view
+
+    def share(self, source: int, target: int, length: int) -> None:
+        """Make a sequence the first ``length`` tokens of another, sharing its cells; nothing is computed or copied."""
+        origin, mirror = self.mirrors[source], self.mirrors[target]
+        same = min(mirror.same_as(origin), length)
+        if not self.can_truncate:  # such a state can only be had whole
+            same, length = 0, len(origin)
+        start = self.truncate(target, same)
+        if start < length:
+            L.llama_memory_seq_cp(self._memory, source, target, start if self.can_truncate else -1, length)
+            mirror.extend_from(origin, length)
+
+    def truncate(self, sequence: int, length: int) -> int:
+        """Keep the first ``length`` tokens of a sequence; return how many are left, fewer where that is impossible."""
+        mirror = self.mirrors[sequence]
+        if length >= len(mirror):
+            return len(mirror)
+        if length and not (self.can_truncate and L.llama_memory_seq_rm(self._memory, sequence, length, -1)):
+            self.can_truncate = False
+            length = 0
+        if not length:
+            L.llama_memory_seq_rm(self._memory, sequence, -1, -1)  # of a whole sequence it never fails
+        mirror.truncate(length)
+        return length
+
+    def save(self, sequence: int, start: int, end: int, path: Path) -> int:
+        """Write the cells of some tokens of a sequence to a file; return its bytes, 0 when it could not be written."""
+        mirror = self.mirrors[sequence]
+        assert 0 <= start < end <= len(mirror), "only what is resident can be saved"
+        tokens = mirror.tokens[start:end].copy()
+        L.llama_memory_seq_cp(self._memory, sequence, SCRATCH, start, end)
+        pointer = _pointer(tokens, L.llama_token)
+        size: int = L.llama_state_seq_save_file(self._context, str(path).encode(), SCRATCH, pointer, len(tokens))
+        L.llama_memory_seq_rm(self._memory, SCRATCH, -1, -1)
+        return size
+
+    def load(self, sequence: int, path: Path, tokens: Tokens) -> bool:
+        """Append what ``save`` wrote to a sequence that ends where it began; whether it was there and free cells too.
+
+        The file must have been verified: the library aborts the process at one that is cut short.
+        """
+        mirror, start = self.mirrors[sequence], len(self.mirrors[sequence])
+        end = start + len(tokens)
+        if self.cells.free < len(tokens):
+            return False
+        found = np.zeros(len(tokens), np.int32)
+        count = ctypes.c_size_t(0)
+        pointer = _pointer(found, L.llama_token)
+        size: int = L.llama_state_seq_load_file(
+            self._context, str(path).encode(), SCRATCH, pointer, len(found), ctypes.byref(count)
+        )
+        is_right = size > 0 and count.value == len(tokens) and bool((found == tokens).all())
+        is_right = is_right and self.resident(SCRATCH) == end
+        if is_right:
+            L.llama_memory_seq_cp(self._memory, SCRATCH, sequence, start, end)
+            mirror.append(tokens)
+        L.llama_memory_seq_rm(self._memory, SCRATCH, -1, -1)
+        self._outputs = 0
+        return is_right
+
+    def resident(self, sequence: int) -> int:
+        """Return how many tokens llama.cpp says that a sequence holds."""
+        last: int = L.llama_memory_seq_pos_max(self._memory, sequence)
+        return last + 1
+
+    def clear(self) -> None:
+        """Forget everything."""
+        L.llama_memory_clear(self._memory, True)
+        for mirror in self.mirrors:
+            mirror.truncate(0)
+        self._outputs = 0
+
+    def warm_up(self) -> None:
+        """Touch weights and buffers, and learn first rates, so that the first request pays for neither."""
+        for count in (CPU_UBATCH_TOKENS, CPU_UBATCH_TOKENS, 1, 1):
+            self.decode(SCRATCH, np.zeros(count, np.int32), outputs=1)
+        self.clear()
+
+    def _choose_threads(self, *, is_background: bool) -> float:
+        """Use the cores that are free, and for background work half of them: the editor needs some too.
+
+        Returns what share of a foreground decode's threads this is; reading takes nearly so much of its time longer.
+        """
+        free = self._share.threads()
+        threads = -(-free // 2) if is_background else free
+        if threads != self._threads:
+            self._threads = threads
+            L.llama_set_n_threads(self._context, threads, threads)
+        return threads / free
+
+    def _guard(self, tokens: Tokens, outputs: int) -> None:
+        count = len(tokens)
+        if not 0 < count <= BATCH_TOKENS:
+            raise EngineFailed(f"A batch of {count} tokens was refused; between 1 and {BATCH_TOKENS} are possible.")
+        if not 0 <= outputs <= min(count, OUTPUTS):
+            raise EngineFailed(f"A batch with {outputs} rows of logits was refused; at most {OUTPUTS} are possible.")
+        if count > self.cells.free:
+            raise EngineFailed(f"The context of {self.capacity:,} tokens is full.")
+        least, most = (tokens[0], tokens[0]) if count == 1 else (tokens.min(), tokens.max())
+        if least < 0 or most >= self._vocabulary_size:
+            raise EngineFailed("A token outside the vocabulary was refused.")
+
+
+def _decode_failure(code: int) -> str:
+    if code == _NO_SLOT:
+        return "The context is full."
+    if code == _INVALID:
+        return "llama.cpp refused a batch as invalid."
+    told = next(iter(last_errors()), "no reason given")
+    return f"llama.cpp failed to compute (code {code}): {told}."
+
+
+def _pointer(array: npt.NDArray[Any], kind: Any) -> Any:
+    return array.ctypes.data_as(ctypes.POINTER(kind))

@@ -1,0 +1,174 @@
+"""The loaded model with its context, as the scheduler's thread uses it: load, warm up, answer, give back.
+
+Everything here but ``abort_flag`` and the two plain values runs on that one thread.
+"""
+
+import logging
+import time
+from pathlib import Path
+from typing import Final
+
+from spark_lsp.engine.base import Infill, ModelInfo, ReadCost
+from spark_lsp.engine.wire.frames import EngineLaunch
+from spark_lsp.errors import ModelUnusable
+from spark_lsp.llama.generation import Desk, Generation
+from spark_lsp.llama.kv.block_cache import Shelf
+from spark_lsp.llama.kv.block_store import ChunkStore, fingerprint_of
+from spark_lsp.llama.kv.context import AbortFlag, Context
+from spark_lsp.llama.kv.sequences import Pool
+from spark_lsp.llama.loading.describe import describe
+from spark_lsp.llama.loading.fit import ContextPlan, compute_threads, sized
+from spark_lsp.llama.loading.load import open_model
+from spark_lsp.llama.loading.memory import available_bytes
+from spark_lsp.llama.loading.model import KV_BYTES, GgufModel, TokenCache, Vocabulary
+from spark_lsp.llama.loading.native import BufferSizes, give_back, quiet
+from spark_lsp.llama.loading.threads import CoreShare
+from spark_lsp.llama.prompt import has_trunk, prompt_tokens
+from spark_lsp.llama.speculative.length_policy import Payoff, rewrite_payoff
+
+CROWDED_TOKENS: Final = 8192
+"""With fewer resident tokens a short prompt loses little beside them (design/engine.md section 2.3)."""
+SIDE_TOKENS: Final = 8192
+PLENTY: Final = 8  # what must be free for each byte of the second context
+
+_log = logging.getLogger("spark_lsp.llama")
+
+
+class Bench:
+    """A model that is loaded on first need. ``info`` and ``device_bytes`` may be read from anywhere."""
+
+    def __init__(self, launch: EngineLaunch, tokens: TokenCache) -> None:
+        self._launch = launch
+        self._tokens = tokens
+        self._model: GgufModel | None = None
+        self._desk: Desk | None = None
+        self._plan: ContextPlan | None = None
+        self._side_desk: Desk | None = None
+        """For short prompts without a workspace, which would pay for each cell of the trunks they are not about."""
+        self._abort: AbortFlag | None = None
+        self.info: ModelInfo | None = None
+        self.device_bytes = 0
+
+    def abort_flag(self) -> AbortFlag | None:
+        """Return the flag that stops a running decode; None while no model is loaded."""
+        return self._abort
+
+    @property
+    def vocabulary(self) -> Vocabulary | None:
+        """The loaded model's tokens; None while there is none."""
+        return self._model.vocabulary if self._model else None
+
+    def speeds(self) -> tuple[float, float]:
+        """Return prefill and decode rates in tokens per second; 0.0 where nothing is known."""
+        desk = self._desk
+        if desk is None:
+            return 0.0, 0.0
+        rates = desk.pool.context.rates
+        return rates.prefill_tokens_per_s, rates.decode_tokens_per_s
+
+    def read_cost(self) -> ReadCost:
+        """Return what reading a token costs, as far as that is known."""
+        desk = self._desk
+        return desk.pool.context.rates.read_cost if desk is not None else ReadCost()
+
+    def resident_tokens(self) -> int:
+        """Return how many cells of the cache hold a token."""
+        desk = self._desk
+        return desk.pool.context.cells.capacity - desk.pool.context.cells.free if desk is not None else 0
+
+    def tidy(self) -> bool:
+        """Save a chunk of a trunk to disk; whether there may be more of them."""
+        return self._desk is not None and self._desk.shelf is not None and self._desk.shelf.save_next()
+
+    def load(self) -> ModelInfo:
+        """Load model and context unless they are, warm up, and describe them.
+
+        Raises:
+            ModelMissing, ModelUnusable: the model cannot be used.
+        """
+        if self.info is not None:
+            return self.info
+        began = time.perf_counter()
+        quiet()
+        opened = open_model(self._launch, self._make)
+        model, context = opened.model, opened.context
+        model.vocabulary.sort_by_bytes()
+        self._model, self._desk, self._abort = model, self._desk_of(model, context), context.abort
+        self._plan = opened.plan
+        self.device_bytes = BufferSizes.device_bytes
+        self.info = describe(model, opened.plan.prompt_tokens, opened.notes)
+        _log.info("loaded %s in %.0f ms", model.path, (time.perf_counter() - began) * 1000)
+        return self.info
+
+    def unload(self) -> None:
+        """Give the memory back. Idempotent; the next request loads again."""
+        desk, self._desk = self._desk, None
+        side_desk, self._side_desk = self._side_desk, None
+        model, self._model = self._model, None
+        self._abort = None
+        self.info = None
+        self.device_bytes = 0
+        if desk is not None:
+            if desk.shelf is not None:
+                desk.shelf.close(save=True)
+            desk.pool.context.close()
+        if side_desk is not None:
+            side_desk.pool.context.close()
+        if model is not None:
+            model.close()
+            give_back()
+
+    def generation(self, request: Infill, received: float) -> Generation:
+        """Begin an answer.
+
+        Raises:
+            ModelError, EngineFailed: the model cannot be loaded, or the request cannot be answered.
+        """
+        self.load()
+        assert self._desk is not None, "loaded"
+        return Generation(self._side(request) or self._desk, request, received)
+
+    def _side(self, request: Infill) -> Desk | None:
+        """Return the desk for a short prompt without a workspace, while there is much else in the first one's cells.
+
+        It is made when it is first needed, if memory has plenty.
+        """
+        model, plan = self._model, self._plan
+        if model is None or plan is None or has_trunk(request) or self.resident_tokens() <= CROWDED_TOKENS:
+            return None
+        prompt = prompt_tokens(model.vocabulary, self._tokens, request.prompt).run
+        side = sized(plan, min(SIDE_TOKENS, plan.prompt_tokens))
+        if len(prompt) + request.max_tokens > side.prompt_tokens:
+            return None
+        if self._side_desk is None:
+            cache_bytes = side.cells * model.kv_values_per_token() * KV_BYTES[side.kv_type]
+            if self._launch.memory_limit_bytes or cache_bytes * PLENTY > available_bytes():
+                return None
+            try:
+                context = self._make(model, side)
+            except ModelUnusable:
+                return None
+            self._side_desk = Desk(Pool(context), model.vocabulary, self._tokens, Payoff(), rewrite_payoff())
+        return self._side_desk
+
+    def _desk_of(self, model: GgufModel, context: Context) -> Desk:
+        pool = Pool(context)
+        shelf = self._shelf_of(model, pool)
+        if shelf is not None:
+            pool.before_eviction = shelf.save_all
+        return Desk(pool, model.vocabulary, self._tokens, Payoff(), rewrite_payoff(), shelf)
+
+    def _shelf_of(self, model: GgufModel, pool: Pool) -> Shelf | None:
+        """Open the trunks on disk, where they may lie there and the model's state can be taken in parts."""
+        if not self._launch.cache_folder or not self._launch.cache_bytes or not pool.context.can_truncate:
+            return None
+        fingerprint = fingerprint_of(pool.context.setup(model))
+        return Shelf(pool, ChunkStore(Path(self._launch.cache_folder), fingerprint, self._launch.cache_bytes))
+
+    def _make(self, model: GgufModel, plan: ContextPlan) -> Context:
+        """Create a context and warm it up: a driver that ends the process does so at the first decode."""
+        fixed = self._launch.threads > 0
+        share = CoreShare(compute_threads(self._launch.threads), fixed=fixed)
+        context = Context(model, plan, share, abort=self._abort)
+        context.warm_up()
+        return context

@@ -1,0 +1,311 @@
+"""Packing: from segments and a window to a prompt that keeps an exact token budget.
+
+Order is stable first: header, trunk, then the tail with its best segment nearest to the cursor. Deterministic: the same
+inputs give the same prompt. Never cuts the trunk from the front and never shows the current file twice.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from heapq import heapify, heappop, heappush
+from itertools import takewhile
+from math import exp, log
+from typing import Literal
+
+from spark_lsp.engine.base import PromptPart
+from spark_lsp.engine.fim import FimFamily, build_prompt, pieces, prompt_tokens
+from spark_lsp.prompt.budget import Budget
+from spark_lsp.prompt.cached_prefix import block_of, count_segments
+from spark_lsp.prompt.file_imports import opening_of
+from spark_lsp.prompt.layout_style import PLAIN, Style
+from spark_lsp.prompt.segment import Segment
+from spark_lsp.prompt.similar_lines import LIKELY_SCORE
+from spark_lsp.prompt.snippets import Candidate, laid_together
+from spark_lsp.prompt.sources import Cursor
+from spark_lsp.prompt.token_counts import TokenCounter
+from spark_lsp.prompt.window import Window, choose_window
+
+SPARE_STEP_TOKENS = 64  # some ten lines of typing
+SIZE_PENALTY = 0.5  # per factor e of tokens; between ranking by score and by score per token
+WORTH_READING = 0.05
+"""Needed names that a new tail has to show more for the window behind it to be prefilled again, where that takes no
+longer than the first-token target; ``worth_reading`` is more on a slower machine."""
+MAX_WORTH_READING = 0.75
+"""A name that is needed for certain counts 1, so even the slowest machine takes up a definition that it lacks."""
+SIMILAR_TO_WINDOW = 0.5
+"""A snippet that shares more of its lines with the window is left out: such chunks make a model repeat (llama.vim).
+Not so one that goes on where the window ends: there it is what a real model does best with."""
+
+
+@dataclass(frozen=True, slots=True)
+class Packed:
+    """A prompt and the account of it. ``segments`` are in prompt order; their tokens add up to ``tokens``."""
+
+    parts: tuple[PromptPart, ...]
+    segments: tuple[Segment, ...]
+    window: Window
+    tokens: int
+    budget_tokens: int
+    gather_ms: float = 0.0
+    pack_ms: float = 0.0
+
+    @property
+    def text(self) -> str:
+        """The whole prompt as the model sees it, control tokens by their text."""
+        return "".join(part.text for part in self.parts)
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """What a prompt is laid out for: the model's family, order and style, and the repository's name."""
+
+    family: FimFamily
+    order: Literal["psm", "spm"]
+    repository: str
+    style: Style = PLAIN
+
+
+async def pack(
+    cursor: Cursor,
+    layout: Layout,
+    counter: TokenCounter,
+    budget: Budget,
+    *,
+    trunk: Sequence[Segment],
+    found: Sequence[Candidate],
+    shown: Sequence[Segment] = (),
+    worth_reading: float = WORTH_READING,
+) -> Packed:
+    """Choose the window and the tail, and build the prompt.
+
+    ``found`` are counted candidates for the tail. ``trunk`` are the stable segments that may be used, in order; those
+    of the current file are left out (it is never shown twice). ``shown`` is the tail of the last prompt, which stays
+    as long as a new one would not show ``worth_reading`` needed names more. Raises what ``TokenCounter.count`` raises.
+    """
+    snapshot = cursor.snapshot
+    window = await choose_window(
+        counter,
+        snapshot.text,
+        snapshot.lines,
+        cursor.offset,
+        prefix_tokens=budget.prefix_tokens,
+        suffix_tokens=budget.suffix_tokens,
+    )
+    frame = await _frame_tokens(cursor, layout, counter, window)
+    most = budget.total_tokens - frame - window.prefix_tokens - window.suffix_tokens
+    stable = _within(_until_path(trunk, cursor.path), min(_trunk_limit(trunk, budget), most))
+    limit = min(_tail_tokens(budget, window, stable), most - sum(segment.tokens for segment in stable))
+    opening = await opening_of(cursor, window.prefix, counter, int(limit * layout.style.opening_share))
+    alike_limit = int(limit * layout.style.alike_share)
+    limit -= opening.tokens if opening else 0
+    known = _Shown(stable, window, snapshot.text)
+    fresh = [piece for piece in found if not known.has(piece.segment)]
+    alike = await _alike(fresh, min(alike_limit, limit), counter, layout.family)
+    chosen = _chosen(_not_in(fresh, alike), limit - sum(segment.tokens for segment in alike))
+    tail = [*await count_segments(laid_together(chosen), counter, layout.family), *alike]
+    while chosen and sum(segment.tokens for segment in tail) > limit:
+        # Pieces were counted apart; laid together they take a token more here and there.
+        chosen.remove(min(chosen, key=lambda segment: segment.score))
+        tail = [*await count_segments(laid_together(chosen), counter, layout.family), *alike]
+    if _is_enough(shown, tail, fresh, limit, worth_reading):
+        tail = list(shown)
+    return _lay_out(cursor, layout, window, [*stable, *tail], opening, budget, frame)
+
+
+def _tail_tokens(budget: Budget, window: Window, trunk: Sequence[Segment]) -> int:
+    """Return the tail's limit: its own, and what a short file leaves of the window's, in steps that outlast a key."""
+    spare = budget.prefix_tokens - window.prefix_tokens + budget.suffix_tokens - window.suffix_tokens
+    own = budget.tail_tokens + spare // SPARE_STEP_TOKENS * SPARE_STEP_TOKENS
+    return min(own, budget.shared_tokens + spare - sum(segment.tokens for segment in trunk))
+
+
+def _trunk_limit(trunk: Sequence[Segment], budget: Budget) -> int:
+    """Return what the trunk may take: all that other files may have where it fits whole, else no more than its part."""
+    whole = sum(segment.tokens for segment in trunk)
+    return budget.shared_tokens if whole <= budget.shared_tokens else budget.trunk_tokens
+
+
+def _until_path(trunk: Sequence[Segment], path: str) -> Iterator[Segment]:
+    """Yield what stands before the current file; what follows it would have to be read again, see ``cached_prefix.py``."""
+    return takewhile(lambda segment: segment.path != path, trunk)
+
+
+def _within(trunk: Iterable[Segment], budget_tokens: int) -> list[Segment]:
+    """Return the leading segments that fit; a gap would make everything behind it be read again."""
+    kept, used = [], 0
+    for segment in trunk:
+        used += segment.tokens
+        if used > budget_tokens:
+            break
+        kept.append(segment)
+    return kept
+
+
+def _chosen(pieces: Sequence[Candidate], budget_tokens: int) -> list[Segment]:
+    """Take pieces that fit, best first by score and size; a path line is paid once for all pieces of its file."""
+    by_path: dict[str, list[tuple[float, int]]] = {}
+    waiting: list[tuple[float, int]] = []
+    for number, piece in enumerate(pieces):
+        by_path.setdefault(piece.segment.path, []).append((-_worth(piece, piece.text_tokens), number))
+        waiting.append((-_worth(piece, piece.text_tokens + piece.frame_tokens), number))
+    heapify(waiting)
+    chosen: list[Segment] = []
+    taken: set[int] = set()
+    paid: set[str] = set()
+    used = 0
+    while waiting:
+        _, number = heappop(waiting)
+        piece = pieces[number]
+        path = piece.segment.path
+        cost = piece.text_tokens + (0 if path in paid else piece.frame_tokens)
+        if number in taken or used + cost > budget_tokens:
+            continue
+        taken.add(number)
+        chosen.append(piece.segment)
+        used += cost
+        if path not in paid:  # the others of this file have become cheaper
+            paid.add(path)
+            for again in by_path[path]:
+                heappush(waiting, again)
+    return chosen
+
+
+async def _alike(
+    pieces: Sequence[Candidate], budget_tokens: int, counter: TokenCounter, family: FimFamily
+) -> list[Segment]:
+    """Take the lines that are most like those at the cursor while they fit; the best come last, next to the window."""
+    best = sorted((piece.segment for piece in pieces if piece.segment.kind == "similar"), key=lambda each: -each.score)
+    taken: list[Segment] = []
+    for segment in await count_segments(best, counter, family):
+        if segment.tokens <= budget_tokens:
+            taken.append(segment)
+            budget_tokens -= segment.tokens
+    return taken[::-1]
+
+
+def _not_in(pieces: Sequence[Candidate], shown: Sequence[Segment]) -> list[Candidate]:
+    """Return the pieces that are no lines alike and stand in none of them."""
+    return [
+        piece
+        for piece in pieces
+        if piece.segment.kind != "similar"
+        and not any(each.path == piece.segment.path and piece.segment.text in each.text for each in shown)
+    ]
+
+
+def _worth(piece: Candidate, tokens: int) -> float:
+    return piece.segment.score - SIZE_PENALTY * log(tokens + 1)
+
+
+def _is_enough(
+    shown: Sequence[Segment], tail: Sequence[Segment], found: Sequence[Candidate], limit: int, worth_reading: float
+) -> bool:
+    """Whether the tail that the model has read already shows nearly as much of what is needed as a new one would."""
+    if not shown or sum(segment.tokens for segment in shown) > limit:
+        return False
+    held = {(segment.path, line) for segment in shown for line in segment.text.split("\n")}
+    fresh = {(segment.path, line) for segment in tail for line in segment.text.split("\n")}
+    gained = lost = 0.0
+    for piece in found:
+        key = (piece.segment.path, piece.segment.text.split("\n")[0])
+        gained += _likelihood(piece.segment.score) if key in fresh and key not in held else 0.0
+        lost += _likelihood(piece.segment.score) if key in held and key not in fresh else 0.0
+    return gained - lost <= worth_reading
+
+
+def worth_reading(volatile_ms: float, target_ms: float) -> float:
+    """Return by how many needed names a new tail has to be better, where prefilling all behind it takes so long."""
+    return min(MAX_WORTH_READING, WORTH_READING * max(1.0, volatile_ms / max(target_ms, 1.0)))
+
+
+def _likelihood(score: float) -> float:
+    return 1 / (1 + exp(LIKELY_SCORE - score))
+
+
+class _Shown:
+    """Lines that a prompt shows already, by path, so that no piece is given twice."""
+
+    def __init__(self, trunk: Iterable[Segment], window: Window, text: str) -> None:
+        self._texts: dict[str, list[str]] = {}
+        for segment in trunk:
+            self._texts.setdefault(segment.path, []).append(segment.text)
+        near = text[window.prefix.start : window.suffix.end]
+        self._near = {line.strip() for line in near.splitlines() if line.strip()}
+
+    def has(self, segment: Segment) -> bool:
+        """Whether the trunk holds this very text (what was edited since is stale there), or the window most of it."""
+        texts = self._texts.get(segment.path)
+        if texts is not None and any(segment.text in text for text in texts):
+            return True
+        return segment.kind != "similar" and _similarity(segment, self._near) > SIMILAR_TO_WINDOW
+
+
+def _similarity(segment: Segment, near: set[str]) -> float:
+    """Share of the segment's lines that stand in the window too."""
+    lines = [line.strip() for line in segment.text.splitlines() if line.strip()]
+    return sum(line in near for line in lines) / len(lines) if lines else 1.0
+
+
+async def _frame_tokens(cursor: Cursor, layout: Layout, counter: TokenCounter, window: Window) -> int:
+    """Count what belongs to no file: the repository's name, the current file's path line, the control tokens.
+
+    A piece is always tokenised by itself, so these are the same whatever other files are shown.
+    """
+    parts = _parts(cursor, layout, window, (), None)
+    whole = prompt_tokens(parts, await counter.count(pieces(parts)))
+    return whole - window.prefix_tokens - window.suffix_tokens
+
+
+def _parts(
+    cursor: Cursor, layout: Layout, window: Window, segments: Sequence[Segment], opening: Segment | None
+) -> tuple[PromptPart, ...]:
+    text = cursor.snapshot.text
+    return build_prompt(
+        layout.family,
+        layout.order,
+        repository=layout.repository,
+        blocks=[block_of(segment) for segment in segments],
+        current_path=cursor.path,
+        prefix=window.prefix.text(text),
+        suffix=window.suffix.text(text),
+        opening=opening.text if opening else "",
+    )
+
+
+def _lay_out(
+    cursor: Cursor,
+    layout: Layout,
+    window: Window,
+    segments: Sequence[Segment],
+    opening: Segment | None,
+    budget: Budget,
+    frame: int,
+) -> Packed:
+    """Build the prompt; its tokens are the sum of what its parts were counted to."""
+    local = (*((opening,) if opening else ()), *_local_segments(cursor, window))
+    header = Segment("", layout.repository, "header", "repository name, path line and control tokens", tokens=frame)
+    told = (header, *segments, *local)
+    tokens = sum(segment.tokens for segment in told)
+    return Packed(_parts(cursor, layout, window, segments, opening), told, window, tokens, budget.total_tokens)
+
+
+def _local_segments(cursor: Cursor, window: Window) -> tuple[Segment, Segment]:
+    lines, text = cursor.snapshot.lines, cursor.snapshot.text
+    base = Segment(cursor.path, "", "prefix", "")
+    prefix = replace(
+        base,
+        text=window.prefix.text(text),
+        reason="before the cursor",
+        start_line=lines.line_of(window.prefix.start) + 1,
+        end_line=lines.line_of(window.prefix.end) + 1,
+        tokens=window.prefix_tokens,
+    )
+    suffix = replace(
+        base,
+        kind="suffix",
+        text=window.suffix.text(text),
+        reason="after the cursor",
+        start_line=lines.line_of(window.suffix.start) + 1,
+        end_line=lines.line_of(max(window.suffix.start, window.suffix.end - 1)) + 1,
+        tokens=window.suffix_tokens,
+    )
+    return prefix, suffix

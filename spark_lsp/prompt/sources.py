@@ -1,0 +1,133 @@
+"""The ordered table of snippet sources: where the tail of a prompt comes from.
+
+A source is a plain function from a cursor to segments, best first. To add a signal, add a function and a row. One that
+fails is reported and left out; it never spoils the others. No source may return lines of the current file.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from spark_lsp.index.ranking.rank import RankedDefinition, rank_definitions
+from spark_lsp.index.ranking.recent import Recent
+from spark_lsp.index.scan.history import NO_CHANGES, CoChanges
+from spark_lsp.index.storage.view import IndexView
+from spark_lsp.prompt.budget import Budget
+from spark_lsp.prompt.segment import Segment
+from spark_lsp.prompt.similar_lines import lines_alike
+from spark_lsp.prompt.snippets import HEADED, Heads
+from spark_lsp.text.document import LineTable, Snapshot
+from spark_lsp.trace import bug
+
+TOKENS_PER_DEFINITION, MOST_DEFINITIONS = 10, 200  # heads take 10 to 40 tokens; ranking more costs time
+RANKED_DEFINITIONS = 60
+BODIES = 8
+REST_PENALTY, BODY_PENALTY = 1.5, 5.0
+"""The rest of a long head, and a body, come in where the first lines left over are this much less likely."""
+RECENT_FILES = 3
+RECENT_LINES = 12  # what fits the eye around an edit
+RECENT_SCORE = 3.0  # as a definition that the file uses nearby: what was just edited elsewhere is often needed here
+
+
+@dataclass(frozen=True, slots=True)
+class Cursor:
+    """Where a completion is asked for. ``path`` is relative to the workspace with ``/``."""
+
+    snapshot: Snapshot
+    path: str
+    offset: int
+    view: IndexView
+    recent: Recent
+    definitions: int = RANKED_DEFINITIONS
+    """How many ranked definitions are asked for: more than the tail holds."""
+    heads: Heads = field(default_factory=Heads)
+    history: CoChanges = NO_CHANGES
+    alike: int = 0
+    """How many pieces are asked for that are like the lines around the cursor."""
+
+
+Source = Callable[[Cursor], list[Segment]]
+
+
+def ranked_definitions(cursor: Cursor) -> list[Segment]:
+    """Heads of the definitions that the next lines are likely to need, and bodies of the likeliest."""
+    found = []
+    ranked = rank_definitions(
+        cursor.view,
+        path=cursor.path,
+        text=cursor.snapshot.text,
+        offset=cursor.offset,
+        language=cursor.snapshot.language,
+        limit=cursor.definitions,
+        recent=cursor.recent.paths(),
+        history=cursor.history,
+    )
+    for place, each in enumerate(ranked):
+        entry = cursor.view.files[each.path]
+        head = cursor.heads.of(entry, each.definition)
+        if head is None:  # the file has changed on disk since it was indexed
+            continue
+        text, line = head
+        first, _, rest = text.partition("\n")
+        found.append(_definition(each, first, line, each.score))
+        if rest:
+            found.append(_definition(each, rest, line + 1, each.score - REST_PENALTY))
+        if place < BODIES and each.definition.kind in HEADED:
+            body = cursor.heads.whole(entry, each.definition)
+            if body is not None and body[0] != text:
+                found.append(_definition(each, *body, each.score - BODY_PENALTY))
+    return found
+
+
+def _definition(ranked: RankedDefinition, text: str, line: int, score: float) -> Segment:
+    last = line + text.count("\n")
+    return Segment(ranked.path, text, "definition", ranked.reason, score, False, line, last)
+
+
+def recent_edits(cursor: Cursor) -> list[Segment]:
+    """Lines around the newest edits in other files."""
+    found: list[Segment] = []
+    for edit in cursor.recent.edits():
+        entry = cursor.view.files.get(edit.path)
+        if edit.path == cursor.path or entry is None or any(each.path == edit.path for each in found):
+            continue
+        lines = LineTable.of(entry.text)
+        middle = lines.line_of(min(edit.span.start, len(entry.text)))
+        first, last = max(0, middle - RECENT_LINES // 2), min(len(lines) - 1, middle + RECENT_LINES // 2)
+        text = entry.text[lines.starts[first] : lines.ends[last]]
+        if text.strip():
+            found.append(
+                Segment(edit.path, text, "recent", "edited recently", RECENT_SCORE, False, first + 1, last + 1)
+            )
+        if len(found) == RECENT_FILES:
+            break
+    return found
+
+
+def alike(cursor: Cursor) -> list[Segment]:
+    """Lines of other files that are like those before the cursor, and how they go on."""
+    return lines_alike(cursor.view, cursor.snapshot, cursor.path, cursor.offset, cursor.alike)
+
+
+SOURCES: tuple[tuple[str, Source], ...] = (
+    ("ranked_definitions", ranked_definitions),
+    ("recent_edits", recent_edits),
+    ("similar", alike),
+)
+
+
+def gather(cursor: Cursor) -> list[Segment]:
+    """Ask every source; best first within a source, sources in table order."""
+    segments: list[Segment] = []
+    for name, source in SOURCES:
+        try:
+            found = source(cursor)
+        except Exception as error:  # noqa: BLE001 - a source is a plug-in: its failure costs its snippets, nothing else
+            bug("context source failed", source=name, error=repr(error))
+            continue
+        segments += [segment for segment in found if segment.path != cursor.path]
+    return segments
+
+
+def definitions_for(budget: Budget) -> int:
+    """Return how many definitions to rank for a tail: more than it holds, for some are shown already."""
+    return max(RANKED_DEFINITIONS, min(MOST_DEFINITIONS, budget.tail_tokens // TOKENS_PER_DEFINITION))

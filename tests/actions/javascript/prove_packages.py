@@ -1,0 +1,225 @@
+"""Apply JavaScript's mechanics to real packages, run them before and after, and count.
+
+Example: npm pack acorn@8 js-yaml@4 esprima@4 mustache@4, unpack them, then
+    python -m tests.actions.javascript.prove_packages FOLDER --edits 60
+    python -m tests.actions.javascript.prove_packages --made 100
+
+Each package is driven with fixed input; what it answers is recorded once and compared after every single edit. Only
+code that the input reaches is edited, as V8's own coverage tells.
+"""
+
+import argparse
+import json
+import os
+import random
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from hypothesis import Phase, given, settings
+
+from spark_lsp.actions.javascript import extract_function, extract_variable, inline
+from spark_lsp.actions.javascript.piece import piece_at
+from spark_lsp.actions.javascript.scopes import names_of
+from spark_lsp.text.edit import Edit, Span, apply_edits
+from spark_lsp.text.syntax import Syntax
+from tests.actions.javascript.execute import PROGRAMS, expression_selections, outcomes, parsed, statement_selections
+from tests.actions.javascript.programs_made import PROGRAMS_MADE
+
+Edits = tuple[Edit, ...]
+Finder = Callable[[Syntax, Span], "Edits | str | None"]
+
+DRIVERS = {
+    "acorn": (
+        "dist/acorn.js",
+        "const a = module.exports; return [a.parse(TEXT, {ecmaVersion: 2022, locations: true})];",
+    ),
+    "esprima": (
+        "dist/esprima.js",
+        "const e = module.exports; return [e.parseScript(TEXT, {loc: true, comment: true})];",
+    ),
+    "js-yaml": (
+        "dist/js-yaml.js",
+        "const y = module.exports; const d = y.load(DOC); return [d, y.dump(d), y.loadAll(DOC + '\\n---\\n- 1\\n')];",
+    ),
+    "mustache": (
+        "mustache.js",
+        (
+            "const m = module.exports; return [m.render('{{#a}}<{{b}}>{{{c}}}{{^d}}none{{/d}}{{/a}}{{>p}}{{! x }}', "
+            "{a: [{b: '<&>', c: '<i>'}, {b: 2, d: true}], e: () => 'f'}, {p: ' {{e}} ok'})];"
+        ),
+    ),
+}
+"""Package: the file, and what is asked of it. Its own text is the input of a parser."""
+HASH = "let h = 0; for (let i = 0; i < all.length; i++) h = (h * 31 + all.charCodeAt(i)) | 0; return [h, all.length];"
+NAMED = re.compile(r"^\w+ (?=is |may |belongs |changes )|(?<=The type )\w+ |(?<=changes )\w+")
+DOCUMENT = (
+    "a: &x {b: 1.5, c: [true, null, 0x1F, 2001-12-14], d: 'it''s'}\nb: *x\nt: |\n  one\n   two\n\n"
+    "f: >-\n  folded\n  text\n"
+    's: !!set {x, y}\n? [k, l]\n: !!binary aGVsbG8=\ne: "\\u263A \\x41"\n<<: *x\n'
+)
+
+
+def functions(syntax: Syntax, span: Span) -> Edits | str | None:
+    """What extracting a selection to a function does."""
+    piece = piece_at(syntax, span)
+    plan = extract_function.plan_of(piece) if piece is not None else None
+    return extract_function.edits_of(plan, "extracted") if isinstance(plan, extract_function.Plan) else plan
+
+
+def variables(syntax: Syntax, span: Span) -> Edits | str | None:
+    """What naming an expression does."""
+    piece = piece_at(syntax, span)
+    if piece is None or not piece.is_expression:
+        return None
+    naming = extract_variable.naming_of(piece)
+    return naming if isinstance(naming, str) else extract_variable.edits_of(naming, "extracted")
+
+
+def inlinings(syntax: Syntax, span: Span) -> Edits | str | None:
+    """What inlining a variable does."""
+    found = inline.inlining_of(syntax, span.start)
+    return found if isinstance(found, str) else inline.edits_of(found)
+
+
+def declarations(syntax: Syntax) -> Iterator[Span]:
+    """Every variable's declaration."""
+    for use in names_of(syntax.tree.root_node).uses:
+        if use.access == "declare" and use.binding is not None and use.binding.kind in {"const", "let", "var"}:
+            yield syntax.wrap(use.node).span
+
+
+ACTIONS: dict[str, tuple[Finder, Callable[[Syntax], Iterator[Span]]]] = {
+    "extract.function, statements": (functions, statement_selections),
+    "extract.function, expression": (functions, expression_selections),
+    "extract.variable": (variables, expression_selections),
+    "inline.variable": (inlinings, declarations),
+}
+
+
+def reached(program: str) -> list[tuple[int, int, int]]:
+    """What V8 says of which ranges of a program ran, as (start, end, count)."""
+    node = shutil.which("node")
+    assert node is not None, "node is needed"
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "program.js"
+        file.write_text(program + "\nmodule.exports.run();\n", "utf-8")
+        told = {**os.environ, "NODE_V8_COVERAGE": str(Path(folder) / "coverage")}
+        subprocess.run([node, str(file)], env=told, check=True, capture_output=True, timeout=60)
+        report = json.loads(next((Path(folder) / "coverage").glob("*.json")).read_text("utf-8"))
+        own = next(each for each in report["result"] if each["url"].endswith("program.js"))
+    return [
+        (part["startOffset"], part["endOffset"], part["count"])
+        for function in own["functions"]
+        for part in function["ranges"]
+    ]
+
+
+def prove(text: str, driver: str, edits: int, chance: random.Random, tally: Counter[str], why: Counter[str]) -> None:
+    """Try each action at random places of one package."""
+    values = f"const TEXT = {json.dumps(text)}; const DOC = {json.dumps(DOCUMENT)};"
+    tail = (
+        f"\nmodule.exports.run = () => {{ {values} const all = JSON.stringify((() => {{ {driver} }})()); {HASH} }};\n"
+    )
+    ranges = sorted(reached(text + tail), key=lambda part: part[1] - part[0])
+    syntax = parsed(text)
+    for name, (finder, places) in ACTIONS.items():
+        spans = list(places(syntax))
+        chance.shuffle(spans)
+        programs: list[str] = []
+        for span in spans:
+            inner = next((part for part in ranges if part[0] <= span.start and span.end <= part[1]), None)
+            if len(programs) >= edits or inner is None or not inner[2] or len(span) > 2000:
+                continue
+            found = finder(syntax, span)
+            if isinstance(found, str):
+                tally[f"{name}: refused"] += 1
+                why[NAMED.sub("… ", found)] += 1
+            elif found is not None:
+                programs.append(apply_edits(text, found) + tail)
+        expected, *told = outcomes([text + tail, *programs])
+        assert expected[-1].startswith('"=>"'), expected[-1][:300]
+        for program, outcome in zip(programs, told, strict=True):
+            tally[f"{name}: applied"] += 1
+            if outcome != expected:
+                tally[f"{name}: wrong"] += 1
+                Path(tempfile.gettempdir(), "wrong.js").write_text(program, "utf-8")
+
+
+def prove_programs(made: int, tally: Counter[str], why: Counter[str]) -> None:
+    """Try each action at every place of the programs kept for the tests, and at some of programs made by dice."""
+    for number, text in enumerate([*PROGRAMS.values(), *dice(made)]):
+        syntax = parsed(text)
+        edited: list[tuple[str, str]] = []
+        for name, (finder, places) in ACTIONS.items():
+            for span in list(places(syntax))[: None if number < len(PROGRAMS) else 40]:
+                found = None if syntax.error_count else finder(syntax, span)
+                if isinstance(found, str):
+                    tally[f"{name}: refused"] += 1
+                    why[NAMED.sub("… ", found)] += 1
+                elif found is not None:
+                    edited.append((name, apply_edits(text, found)))
+        compare(text, edited, tally)
+
+
+def dice(made: int) -> list[str]:
+    """Programs made at random, the same ones each time."""
+    programs: list[str] = []
+
+    @settings(max_examples=max(made, 1), deadline=None, database=None, derandomize=True, phases=[Phase.generate])
+    @given(text=PROGRAMS_MADE)
+    def collect(text: str) -> None:
+        programs.append(text)
+
+    collect()
+    return programs[:made]
+
+
+def compare(text: str, edited: list[tuple[str, str]], tally: Counter[str]) -> None:
+    """Run a program and its edited forms; one that does not run by itself was no throw of the dice."""
+    expected, *told = outcomes([text, *(program for _, program in edited)])
+    if any(line.startswith('"!!"') for line in expected):
+        return
+    for (name, program), outcome in zip(edited, told, strict=True):
+        tally[f"{name}: applied"] += 1
+        if outcome != expected:
+            tally[f"{name}: wrong"] += 1
+            Path(tempfile.gettempdir(), "wrong.js").write_text(program, "utf-8")
+
+
+def main() -> int:
+    """Go through the packages in a folder; return 1 when an edit was wrong."""
+    parser = argparse.ArgumentParser(prog="prove_javascript", description=__doc__)
+    parser.add_argument(
+        "folder", type=Path, nargs="?", help="where the packages are unpacked, each in a folder of its name"
+    )
+    parser.add_argument("--edits", type=int, default=60, help="edits of each action and package")
+    parser.add_argument("--made", type=int, default=0, help="without a folder: so many programs made by dice as well")
+    parser.add_argument("--seed", type=int, default=1, help="where the dice start")
+    told = parser.parse_args()
+    tally: Counter[str] = Counter()
+    why: Counter[str] = Counter()
+    if told.folder is None:
+        prove_programs(told.made, tally, why)
+    for name, (file, driver) in DRIVERS.items() if told.folder is not None else ():
+        found = next(iter(sorted(told.folder.glob(f"{name}-[0-9]*/package/{file}"))), None)
+        if found is None:
+            sys.stdout.write(f"{name}: not there\n")
+            continue
+        prove(found.read_text("utf-8"), driver, told.edits, random.Random(told.seed), tally, why)
+        sys.stdout.write(f"{name}: done\n")
+        sys.stdout.flush()
+    for line, count in sorted(tally.items()):
+        sys.stdout.write(f"{count:6} {line}\n")
+    for line, count in why.most_common(25):
+        sys.stdout.write(f"{count:6} refused: {line}\n")
+    return 1 if any(line.endswith("wrong") for line in tally) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,113 @@
+"""What follows a suggestion is prepared while it is on the screen, behind everything else, and dropped in time."""
+
+import asyncio
+
+import pytest
+
+from spark_lsp.completion.cursor_context import Hole
+from spark_lsp.completion.next_line import accepted, next_line
+from spark_lsp.completion.writer import NEXT_PRIORITY
+from spark_lsp.engine.base import Infill
+from spark_lsp.engine.fake import ScriptedEngine
+from tests.completion.check import hole_of
+from tests.support.rooms import TestRooms, snapshot_of
+
+BEFORE = "def area(w, h):\n    return w * h\n\n\ndef show(w):\n    first = $0\n"
+PATIENCE_S = 5.0
+
+
+def _typed(hole: Hole, text: str) -> Hole:
+    new = hole.prefix + text + hole.suffix
+    return Hole(snapshot_of("main.py", new, hole.snapshot.version + 1), hole.offset + len(text))
+
+
+def _answers(request: Infill) -> str:
+    return "return first" if request.priority == NEXT_PRIORITY else "area(w, w)"
+
+
+async def _prepared(engine: ScriptedEngine, rooms: TestRooms, hole: Hole) -> None:
+    """Ask, and wait until what follows has been asked for."""
+    await rooms.completer.complete(hole, manual=False)
+    engine.arrived.clear()
+    async with asyncio.timeout(PATIENCE_S):
+        await engine.arrived.wait()
+
+
+async def test_what_follows_is_there_when_the_suggestion_is_taken() -> None:
+    engine = ScriptedEngine(_answers)
+    rooms = TestRooms(engine)
+    hole = hole_of(BEFORE)
+    await _prepared(engine, rooms, hole)
+    assert [request.priority for request in engine.requests] == [0, NEXT_PRIORITY]
+    after = accepted(hole, "area(w, w)", 0)
+    rooms.completer.changed(after)
+    rooms.completer.accepted(1)
+    assert (await rooms.completer.complete(after, manual=False)).reason == "gate.accepted"
+    next_line = _typed(after, "\n    ")
+    rooms.completer.changed(next_line)
+    answer = await rooms.completer.complete(next_line, manual=False)
+    assert answer.suggestion is not None
+    assert answer.suggestion.text == "return first"
+    assert [request.priority for request in engine.requests].count(0) == 1
+    await rooms.completer.close()
+
+
+async def test_what_follows_is_dropped_when_something_else_is_typed() -> None:
+    engine = ScriptedEngine(_answers)
+    rooms = TestRooms(engine)
+    hole = hole_of(BEFORE)
+    await rooms.completer.complete(hole, manual=False)
+    engine.hold()
+    engine.arrived.clear()
+    async with asyncio.timeout(PATIENCE_S):
+        await engine.arrived.wait()
+    run = rooms.completer.following._prepared[hole.snapshot.uri].run
+    assert run is not None
+    assert run.task is not None
+    rooms.completer.changed(_typed(hole, "max("))
+    await asyncio.wait([run.task])
+    assert engine.stopped == ["end", None]
+    await rooms.completer.close()
+
+
+async def test_typing_the_suggestion_keeps_what_follows() -> None:
+    engine = ScriptedEngine(_answers)
+    rooms = TestRooms(engine)
+    hole = hole_of(BEFORE)
+    await _prepared(engine, rooms, hole)
+    here = hole
+    for char in "area(w, w)":
+        here = _typed(here, char)
+        rooms.completer.changed(here)
+        await rooms.completer.complete(here, manual=False)
+    below = _typed(here, "\n    ")
+    rooms.completer.changed(below)
+    answer = await rooms.completer.complete(below, manual=False)
+    assert answer.suggestion is not None
+    assert answer.suggestion.text == "return first"
+    assert [request.priority for request in engine.requests].count(0) == 1
+    await rooms.completer.close()
+
+
+@pytest.mark.parametrize(
+    ("before", "text", "after"),
+    [
+        ("def f():\n    x = $0\n", "1", "def f():\n    x = 1\n    $0\n"),
+        ("def f():\n    if $0\n", "x:", "def f():\n    if x:\n        $0\n"),
+        ("def f():\r\n    x = $0\r\n", "1", "def f():\r\n    x = 1\r\n    $0\r\n"),
+        ("f(x$0)\n", "1", ""),
+    ],
+)
+def test_the_next_line_is_indented_as_editors_do(before: str, text: str, after: str) -> None:
+    hole = next_line(hole_of(before), text, 0)
+    assert (f"{hole.prefix}$0{hole.suffix}" if hole else "") == after
+
+
+async def test_nothing_is_prepared_for_a_suggestion_that_was_typed_over_at_once() -> None:
+    engine = ScriptedEngine(_answers)
+    rooms = TestRooms(engine)
+    hole = hole_of(BEFORE)
+    await rooms.completer.complete(hole, manual=False)
+    rooms.completer.changed(_typed(hole, "x"))
+    assert rooms.completer.following._prepared == {}
+    await rooms.completer.close()

@@ -1,0 +1,75 @@
+"""How much surer a suggestion has to be after rejections: in steps, never over the ceiling, until one is accepted."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from spark_lsp.completion.next_line import accepted
+from spark_lsp.completion.rejection_backoff import FADES_S, FREE, MAX_RAISED, MAX_RISE, Restraint, Streak, threshold
+from spark_lsp.engine.fake import ScriptedEngine
+from tests.completion.check import hole_of
+from tests.support.rooms import TestRooms
+
+CHANCES = st.floats(0, 1)
+STREAKS = st.builds(Streak, st.integers(0, 100), st.floats(0, 10_000))
+DOCUMENTS = st.sampled_from(["a", "b"])
+EVENTS = st.lists(st.tuples(st.sampled_from(["rejected", "accepted", "forget"]), DOCUMENTS, st.integers(0, 900)))
+
+
+@given(CHANCES, STREAKS)
+def test_the_threshold_stays_between_the_setting_and_the_ceiling(plain: float, streak: Streak) -> None:
+    raised = threshold(plain, streak, manual=False)
+    assert plain <= raised <= max(plain, min(plain + MAX_RISE, MAX_RAISED))
+    assert raised <= threshold(plain, Streak(streak.rejections + 1), manual=False)
+    assert raised == plain or streak.rejections > FREE
+
+
+@given(CHANCES, STREAKS)
+def test_who_asks_by_hand_is_never_affected(plain: float, streak: Streak) -> None:
+    assert threshold(plain, streak, manual=True) == threshold(plain, Streak(), manual=True) == 0
+
+
+@given(STREAKS)
+def test_who_wants_to_see_all_sees_all(streak: Streak) -> None:
+    assert threshold(0, streak, manual=False) == 0
+
+
+@given(EVENTS, CHANCES, DOCUMENTS)
+def test_an_acceptance_always_restores(events: list[tuple[str, str, int]], plain: float, uri: str) -> None:
+    restraint, now_s = Restraint(), 0.0
+    for event, document, passed_s in events:
+        now_s += passed_s
+        if event == "rejected":
+            restraint.rejected(document, now_s)
+        else:
+            (restraint.accepted if event == "accepted" else restraint.forget)(document)
+    others = {each: restraint.streak(each, now_s) for each in ("a", "b") if each != uri}
+    assert restraint.streak(uri, now_s + FADES_S) == Streak()
+    restraint.accepted(uri)
+    assert threshold(plain, restraint.streak(uri, now_s), manual=False) == plain
+    assert {each: restraint.streak(each, now_s) for each in others} == others
+
+
+async def test_rejections_in_a_row_make_suggestions_pickier_until_one_is_accepted() -> None:
+    engine = ScriptedEngine(
+        lambda request: f"area({len(engine.requests)}, 2)", probability=lambda token: 0.4 if token == "area" else 1.0
+    )
+    rooms = TestRooms(engine)
+    holes = [hole_of(f"def area(w, h):\n    return w * h\n\n\nvalue{number} = $0\n") for number in range(5)]
+    asked_for = []
+    for hole in holes[:4]:
+        answer = await rooms.completer.complete(hole, manual=False)
+        assert answer.suggestion is not None
+        asked_for.append(rooms.log[-1].facts.get("min_confidence", 0.2))
+        rooms.completer.dismissed(answer.suggestion.id)
+        rooms.completer.dismissed(answer.suggestion.id)  # told twice, counted once
+    assert asked_for == [0.2, 0.2, 0.3, 0.4]
+    assert (await rooms.completer.complete(holes[4], manual=False)).reason == "trimmed.confidence"
+    facts = rooms.log[-1].facts
+    assert (facts["rejections_in_a_row"], facts["min_confidence"]) == (4, 0.5)
+    by_hand = await rooms.completer.complete(holes[4], manual=True)
+    assert by_hand.suggestion is not None
+    rooms.completer.accepted(by_hand.suggestion.id)
+    after = accepted(holes[4], by_hand.suggestion.text + "\nother = ", 0)
+    assert (await rooms.completer.complete(after, manual=False)).reason == "ok"
+    assert "min_confidence" not in rooms.log[-1].facts
+    await rooms.completer.close()

@@ -1,0 +1,116 @@
+"""What an index holds is no work for the garbage collector, and is freed all the same."""
+
+import gc
+import weakref
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from spark_lsp.app import open_rooms
+from spark_lsp.config import Settings
+from spark_lsp.engine.fake import ScriptedEngine
+from spark_lsp.index.gc_freeze import set_apart, set_apart_when_laid_out
+from spark_lsp.index.storage.view import EMPTY_VIEW, IndexView
+from spark_lsp.index.store import Index
+
+FILES = 200
+
+
+class Loop:
+    """What refers to itself."""
+
+    self: "Loop"
+
+
+@pytest.fixture(autouse=True)
+def thawed() -> Iterator[None]:
+    """Give the other tests their collector back."""
+    gc.collect()
+    yield
+    gc.unfreeze()
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    root = tmp_path / "workspace"
+    root.mkdir()
+    for number in range(FILES):
+        (root / f"m{number}.py").write_text(f"def f{number}(): return f{number // 2}()\n")
+    return root
+
+
+@pytest.fixture
+def index(root: Path) -> Iterator[Index]:
+    index = Index(root)
+    yield index
+    index.close()
+
+
+def looked_through(view: IndexView) -> int:
+    """How many entries of a view a full round would look at."""
+    entries = {id(entry) for entry in view.files.values()}
+    return sum(1 for each in gc.get_objects() if id(each) in entries)
+
+
+def test_a_view_laid_out_anew_is_set_apart_when_laid_out(index: Index) -> None:
+    index.refresh()
+    assert looked_through(index.view()) == FILES
+    assert set_apart_when_laid_out(EMPTY_VIEW, index.view())
+    assert looked_through(index.view()) == 0
+
+
+def test_edits_and_refreshes_that_find_nothing_set_nothing_apart(index: Index) -> None:
+    index.refresh()
+    before = index.view()
+    set_apart_when_laid_out(EMPTY_VIEW, before)
+    index.update("m0.py", "def other(): ...\n")
+    assert not set_apart_when_laid_out(before, index.view())
+    assert looked_through(index.view()) == 1
+    index.refresh()
+    before = index.view()
+    index.refresh()
+    assert not set_apart_when_laid_out(before, index.view())
+
+
+def test_what_is_replaced_is_freed_without_the_collector(index: Index) -> None:
+    index.refresh()
+    set_apart_when_laid_out(EMPTY_VIEW, index.view())
+    counts = []
+    gc.disable()
+    try:
+        for _ in range(4):
+            before = index.view()
+            old = weakref.ref(before)
+            index.refresh(rebuild=True)
+            set_apart_when_laid_out(before, index.view())
+            del before
+            assert old() is None
+            counts.append(gc.get_freeze_count())
+    finally:
+        gc.enable()
+    assert counts[-1] - counts[0] < FILES  # each view alone is several objects a file
+
+
+def test_young_garbage_is_freed_before_the_rest_is_set_apart() -> None:
+    loop = Loop()
+    loop.self = loop
+    gone = weakref.ref(loop)
+    del loop
+    set_apart()
+    assert gone() is None
+
+
+async def test_a_workspaces_index_is_set_apart_when_it_is_refreshed(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    rooms = open_rooms(root, Settings(), engine=ScriptedEngine(["x"]))
+    assert rooms.index
+    try:
+        await rooms.refresh_index(lambda _done, _of: None)
+        await rooms.history_read()
+        assert looked_through(rooms.index.view()) == 0
+    finally:
+        await rooms.close()
+        rooms.index.close()

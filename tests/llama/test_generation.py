@@ -1,0 +1,299 @@
+"""Decoding with the shipped model: the mirror tells the truth, and a warm cache changes nothing."""
+
+import threading
+import time
+from collections.abc import Iterator
+
+import msgspec
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from spark_lsp.engine.base import Chunk, Control, Infill, Piece, ReadCost, Sampling
+from spark_lsp.engine.wire.frames import EngineLaunch
+from spark_lsp.errors import EngineFailed, SparkError
+from spark_lsp.llama.generation import BACKGROUND, Generation
+from spark_lsp.llama.kv.context import SCRATCH, SEQUENCES, Context
+from spark_lsp.llama.kv.speed import CHUNK_MS, TILE_TOKENS
+from spark_lsp.llama.loading.fit import BATCH_TOKENS, plan_of
+from spark_lsp.llama.loading.load import shape_of
+from spark_lsp.llama.loading.model import GgufModel, TokenCache
+from spark_lsp.llama.loading.threads import CoreShare, threads_for
+from spark_lsp.llama.runtime import Bench
+from spark_lsp.llama.scheduler import UNATTENDED_S, Job, Scheduler
+from tests.llama.gguf_files import SHIPPED
+
+pytestmark = pytest.mark.model
+
+LAUNCH = EngineLaunch(model_path=str(SHIPPED), context_tokens=2048, threads=1)
+TEXTS = [
+    "import os\n\n\ndef read(path):\n",
+    "def write(path, text):\n    with open(path) as file:\n        ",
+    "class Book:\n    def __init__(self, title):\n        self.",
+    "",
+    "é漢🦎",
+    "x = [\n" + "    1,\n" * 50,
+]
+
+
+@pytest.fixture(scope="module")
+def bench() -> Iterator[Bench]:
+    made = Bench(LAUNCH, TokenCache())
+    made.load()
+    yield made
+    made.unload()
+    made.unload()
+
+
+def request_of(before: int, after: int, cut: int, max_tokens: int = 6) -> Infill:
+    text = TEXTS[after]
+    prompt = (
+        Control("<|repo_name|>"),
+        Piece("sample\n", stable=True),
+        Control("<|file_sep|>"),
+        Piece(TEXTS[before], stable=True),
+        Control("<|fim_prefix|>"),
+        Control("<|fim_suffix|>"),
+        Control("<|fim_middle|>"),
+        Piece(text[: max(1, len(text) - cut)]),
+    )
+    return Infill(prompt, max_tokens)
+
+
+def context_of(bench: Bench) -> Context:
+    assert bench._desk is not None
+    return bench._desk.pool.context
+
+
+def check(context: Context) -> None:
+    """See that the mirrors hold what llama.cpp does, and that no cell is lost or counted twice."""
+    assert [len(mirror) for mirror in context.mirrors] == [context.resident(each) for each in range(SEQUENCES)]
+    places = np.concatenate([mirror._places[: len(mirror)] for mirror in context.mirrors])
+    assert context.cells.capacity - context.cells.free == len(np.unique(places))
+
+
+def run(generation: Generation, context: Context, most_steps: int = 10_000) -> str:
+    """Step until the end or a number of steps, checking the mirror after each."""
+    text = ""
+    for _ in range(most_steps):
+        stop = generation.step()
+        check(context)
+        text += (generation.take() or Chunk("", 0)).text
+        if stop is not None:
+            text += generation.last_chunk(stop).text
+            break
+    generation.close()
+    return text
+
+
+REQUESTS = st.tuples(st.integers(0, len(TEXTS) - 1), st.integers(0, len(TEXTS) - 1), st.integers(0, 3))
+
+
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(steps=st.lists(st.tuples(REQUESTS, st.integers(1, 8)), min_size=1, max_size=4), last=REQUESTS)
+def test_warm_equals_cold_after_any_history(
+    bench: Bench, steps: list[tuple[tuple[int, int, int], int]], last: tuple[int, int, int]
+) -> None:
+    context = context_of(bench)
+    for told, most_steps in steps:  # answers that end, and answers that are left in the middle
+        run(bench.generation(request_of(*told), time.perf_counter()), context, most_steps)
+    warm = logits_after(bench, request_of(*last))
+    context.clear()
+    # The same tokens in other batches round differently, by up to 0.2; a wrong cache differs by whole numbers.
+    assert np.abs(logits_after(bench, request_of(*last)) - warm).max() <= 0.3
+
+
+def logits_after(bench: Bench, request: Infill) -> np.ndarray:
+    """Read a prompt and return the logits behind it."""
+    context = context_of(bench)
+    run(bench.generation(msgspec.structs.replace(request, max_tokens=1), time.perf_counter()), context)
+    return context.logits().copy()
+
+
+@pytest.mark.parametrize(("attention_ms", "read_tokens"), [(9.0, TILE_TOKENS), (0.0, 44)])
+def test_a_few_tokens_are_read_as_a_whole_tile_where_that_is_quicker(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, attention_ms: float, read_tokens: int
+) -> None:
+    context = context_of(bench)
+    context.clear()
+    monkeypatch.setattr(context, "has_tiles", True)  # as with fused attention
+    monkeypatch.setattr(context.rates, "learn", lambda *_: None)
+    monkeypatch.setattr(context.rates, "read_cost", ReadCost(0.1, attention_ms))
+    words = [Piece(" a" * 300), Piece(" b" * 44)]
+    run(bench.generation(Infill((words[0],), 1), time.perf_counter()), context)
+    generation = bench.generation(Infill(tuple(words), 1), time.perf_counter())
+    warm = run(generation, context)
+    usage = generation.last_chunk("max_tokens").usage
+    assert usage is not None
+    assert (usage.prefill_tokens, usage.cached_tokens) == (read_tokens, 344 - read_tokens)
+    context.clear()
+    assert run(bench.generation(Infill(tuple(words), 1), time.perf_counter()), context) == warm
+
+
+@pytest.mark.parametrize(("is_idle", "share"), [(True, 1.0), (False, 0.5)])
+def test_background_reading_takes_the_whole_machine_while_nobody_waits(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, *, is_idle: bool, share: float
+) -> None:
+    context = context_of(bench)
+    context.clear()
+    monkeypatch.setattr(context, "_share", CoreShare(2, fixed=True))
+    monkeypatch.setattr(context.rates, "learn", lambda *_: None)
+    monkeypatch.setattr(context.rates, "read_cost", ReadCost(CHUNK_MS / TILE_TOKENS, 0.0))  # a tile takes a whole chunk
+    request = Infill((Piece(" a" * 1000, stable=True),), 0, priority=BACKGROUND)
+    generation = bench.generation(request, time.perf_counter())
+    assert generation.step(is_idle=is_idle) is None
+    assert len(context.mirrors[generation._seat]) == (context.ubatch_tokens if is_idle else TILE_TOKENS)
+    assert context._threads == 2 * share
+    generation.close()
+    context.clear()
+
+
+def test_two_answers_taken_in_turns_are_as_alone(bench: Bench) -> None:
+    context = context_of(bench)
+    alone = [run(bench.generation(request_of(0, at, 0), time.perf_counter()), context) for at in (1, 2)]
+    turns = [bench.generation(request_of(0, at, 0), time.perf_counter()) for at in (1, 2)]
+    texts = ["", ""]
+    running = {0, 1}
+    while running:
+        for at in sorted(running):
+            stop = turns[at].step()
+            check(context)
+            if stop is not None:
+                texts[at] += turns[at].last_chunk(stop).text
+                running.remove(at)
+    assert texts == alone
+
+
+def test_an_aborted_decode_keeps_what_was_finished_and_goes_on(bench: Bench) -> None:
+    context = context_of(bench)
+    request = request_of(5, 1, 0)
+    whole = run(bench.generation(request, time.perf_counter()), context)
+    context.clear()
+    generation = bench.generation(request, time.perf_counter())
+    context.abort.set()
+    assert generation.step() is None
+    check(context)
+    assert context.cells.free == context.cells.capacity
+    context.abort.clear()
+    assert run(generation, context) == whole
+
+
+def test_every_misuse_is_refused_before_the_library_sees_it(bench: Bench) -> None:
+    model = GgufModel(str(SHIPPED), gpu_layers=0, vocab_only=False)
+    plan = plan_of(shape_of(model), gpu_layers=0, kv_type="f16", prompt_tokens=256)
+    context = Context(model, plan, CoreShare(2, fixed=True))
+    for bad in (
+        np.empty(0, np.int32),
+        np.zeros(BATCH_TOKENS + 1, np.int32),
+        np.array([-1], np.int32),
+        np.array([10**6], np.int32),
+    ):
+        with pytest.raises(EngineFailed):
+            context.decode(SCRATCH, bad)
+    with pytest.raises(EngineFailed, match="rows of logits"):
+        context.decode(SCRATCH, np.zeros(1, np.int32), outputs=2)
+    with pytest.raises(EngineFailed, match="no logits"):
+        context.logits()
+    while context.cells.free:
+        context.decode(SCRATCH, np.zeros(100 if context.cells.free == context.capacity else 1, np.int32))
+    with pytest.raises(EngineFailed, match="full"):
+        context.decode(SCRATCH, np.zeros(1, np.int32), outputs=1)
+    with pytest.raises(EngineFailed, match="no logits"):
+        context.logits()
+    context.close()
+    context.close()
+    model.close()
+    for prompt in ((), (Piece(""),)):
+        with pytest.raises(EngineFailed, match="empty"):
+            bench.generation(Infill(prompt, 1), time.perf_counter())
+
+
+def test_half_a_character_waits_for_its_other_half(bench: Bench) -> None:
+    grammar = Sampling(grammar='root ::= "漢🦎é漢🦎é"')
+    request = Infill((Control("<|fim_prefix|>"), Piece("x")), 60, sampling=grammar)
+    generation = bench.generation(request, time.perf_counter())
+    pieces = []
+    while (stop := generation.step()) is None:
+        pieces.append((generation.take() or Chunk("", 0)).text)
+    pieces.append(generation.last_chunk(stop).text)
+    generation.close()
+    assert "".join(pieces) == "漢🦎é漢🦎é"
+
+
+class Heard:
+    """What one job told."""
+
+    def __init__(self) -> None:
+        self.chunks: list[Chunk] = []
+        self.errors: list[SparkError] = []
+        self.begun = threading.Event()
+        self.ended = threading.Event()
+
+    def job(self, client: int, request: Infill) -> Job:
+        return Job(client, request, self._tell, self._fail)
+
+    def _tell(self, chunk: Chunk) -> None:
+        self.chunks.append(chunk)
+        self.begun.set()
+        if chunk.stop is not None:
+            self.ended.set()
+
+    def _fail(self, error: SparkError) -> None:
+        self.errors.append(error)
+        self.ended.set()
+
+
+def test_the_scheduler_ends_every_job_exactly_once() -> None:
+    bench = Bench(LAUNCH, TokenCache())
+    scheduler = Scheduler(bench)
+    scheduler.start()
+    endless = Sampling(grammar='root ::= "a" root')
+    plans = [
+        request_of(0, 1, 0),
+        Infill(request_of(0, 2, 0).prompt, 500, sampling=endless, key="k"),
+        Infill(request_of(1, 2, 0).prompt, 3, key="k"),
+        Infill(request_of(1, 0, 0).prompt, 5, priority=2),
+        Infill((Control("<|no|>"),), 5),
+        Infill((Piece("a" * 100_000),), 5),
+        Infill(request_of(2, 0, 0).prompt, 500, sampling=endless, priority=1),
+    ]
+    heard = [Heard() for _ in plans]
+    jobs = [one.job(1, plan) for one, plan in zip(heard, plans, strict=True)]
+    for job in jobs:
+        scheduler.submit(job)
+    assert heard[-1].begun.wait(60)
+    scheduler.stop(jobs[-1], "deadline")
+    scheduler.stop(jobs[-1], "cancelled")
+    assert all(one.ended.wait(60) for one in heard)
+    resident = scheduler.call(bench.resident_tokens).result(60)
+    assert resident > 0
+    scheduler.end(bench.unload)
+    late = Heard()
+    scheduler.submit(late.job(1, plans[0]))
+    assert late.errors
+    for one in heard:
+        assert len(one.errors) + sum(chunk.stop is not None for chunk in one.chunks) == 1
+    stops = [one.chunks[-1].stop if one.chunks else None for one in heard]
+    assert stops[1] == "cancelled"
+    assert stops[-1] == "deadline"
+    assert stops[4] is stops[5] is None
+    assert not scheduler.busy
+
+
+def test_background_work_holds_back_for_a_while_after_an_answer() -> None:
+    scheduler = Scheduler(Bench(LAUNCH, TokenCache()))
+    assert scheduler._is_unattended()
+    scheduler._foreground_at = time.perf_counter()
+    assert not scheduler._is_unattended()
+    scheduler._foreground_at -= UNATTENDED_S
+    assert scheduler._is_unattended()
+
+
+def test_threads_follow_what_others_leave() -> None:
+    assert [threads_for(8, free) for free in (-1.0, 0.2, 1.4, 3.6, 20.0)] == [1, 1, 1, 4, 8]
+    assert CoreShare(3, fixed=True).threads() == 3
+    share = CoreShare(4, fixed=False)
+    assert share.threads() == 4
+    share._looked -= 1.0
+    assert 1 <= share.threads() <= 4

@@ -1,0 +1,369 @@
+"""The trunk over time: resident segments keep their place, work goes on in the background, budgets follow the speed."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Sequence
+from itertools import takewhile
+from math import log2
+from pathlib import Path
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from scripts.harness.fixture import parse_fixture
+from spark_lsp.completion.cursor_context import Hole
+from spark_lsp.config import Settings
+from spark_lsp.engine.base import Chunk, Infill, ReadCost, Usage
+from spark_lsp.engine.fake import ScriptedEngine
+from spark_lsp.prompt.budget import CONTEXT_FIRST, WINDOW_FIRST, Budget, Split, budget_for
+from spark_lsp.prompt.cached_prefix import ELSEWHERE, MOST_READ_AGAIN, keep_what_is_read
+from spark_lsp.prompt.context import REPLY_TOKENS, TRUNK_PRIORITY
+from spark_lsp.prompt.segment import Segment
+from spark_lsp.prompt.token_counts import TokenCounter
+from spark_lsp.prompt.window import choose_window
+from spark_lsp.text.document import LineTable
+from spark_lsp.trace import TraceLog
+from spark_lsp.workspace import Rooms
+from tests.support.rooms import TestRooms, indexed, snapshot_of
+
+WORKSPACE = (
+    "".join(f"#- m{n}.py\ndef function_{n}(argument):\n    return {n}\n" for n in range(6)) + "#- main.py\nx = $0\n"
+)
+
+
+async def _rooms(folder: Path) -> tuple[TestRooms, ScriptedEngine]:
+    engine = ScriptedEngine(["x"])
+    rooms = TestRooms(engine, index=indexed(parse_fixture(WORKSPACE), folder))
+    await engine.start()
+    return rooms, engine
+
+
+async def test_edited_file_moves_to_the_end(tmp_path: Path) -> None:
+    rooms, _ = await _rooms(tmp_path)
+    await rooms.context.rebuild(["main.py"])
+    before = [segment.path for segment in rooms.context.trunk]
+    assert rooms.index is not None
+    rooms.index.update("m2.py", "def function_2(argument):\n    return 'changed'\n")
+    await rooms.context.rebuild(["main.py"])
+    after = [segment.path for segment in rooms.context.trunk]
+    assert after == [path for path in before if path != "m2.py"] + ["m2.py"]
+
+
+async def test_opened_file_leaves_the_trunk(tmp_path: Path) -> None:
+    rooms, _ = await _rooms(tmp_path)
+    await rooms.context.rebuild(["main.py", "m0.py"])
+    assert "m0.py" not in [segment.path for segment in rooms.context.trunk]
+
+
+async def test_warming_reads_the_trunk_and_completions_use_what_is_read(tmp_path: Path) -> None:
+    rooms, engine = await _rooms(tmp_path)
+    await rooms.context.rebuild(["main.py"])
+    snapshot = snapshot_of("main.py", "x = function_1(\n")
+    cold = await rooms.context.pack_for(snapshot, 15)
+    assert not any(segment.stable for segment in cold.segments)
+    steps: list[tuple[int, int]] = []
+    await rooms.context.warm(lambda done, total: steps.append((done, total)))
+    assert steps[-1][0] == steps[-1][1] == rooms.context.resident_tokens > 0
+    assert all(request.max_tokens == 0 and request.priority == 2 for request in engine.requests)
+    warm = await rooms.context.pack_for(snapshot, 15)
+    assert sum(segment.stable and segment.cached for segment in warm.segments) == 6
+    read = engine.requests[-1].prompt
+    assert warm.parts[: len(read)] == read
+
+
+class _InPieces(ScriptedEngine):
+    """Reads a trunk piece by piece, and tells after each how much of it is resident."""
+
+    piece_tokens = 40
+
+    async def infill(self, request: Infill) -> AsyncGenerator[Chunk]:
+        if request.priority == TRUNK_PRIORITY:
+            whole = sum(await self.count_tokens([part.text for part in request.prompt]))
+            for read in range(self.piece_tokens, whole, self.piece_tokens):
+                await asyncio.sleep(0)  # others take their turn, as they do beside a real engine
+                yield Chunk("", 0, usage=Usage(prompt_tokens=whole, prefill_tokens=read))
+        async for chunk in super().infill(request):
+            yield chunk
+
+
+async def _rooms_in_pieces(folder: Path) -> TestRooms:
+    files = "".join(f"#- m{n:02}.py\ndef function_{n}(argument):\n    return {n}\n" for n in range(60))
+    rooms = TestRooms(_InPieces([""]), index=indexed(parse_fixture(files + "#- main.py\nx = $0\n"), folder))
+    await rooms.engine.start()
+    await rooms.context.rebuild(["main.py"])
+    return rooms
+
+
+async def test_a_trunk_that_is_being_read_is_shown_in_few_steps(tmp_path: Path) -> None:
+    rooms = await _rooms_in_pieces(tmp_path)
+    read, shown = [], []
+
+    def tell(done: int, _of: int) -> None:
+        read.append(done)
+        shown.append(rooms.context.digest)
+
+    await rooms.context.warm(tell)
+    pieces = len(set(read) - {0})
+    steps = len(dict.fromkeys(shown))
+    assert pieces > 20
+    assert steps <= log2(pieces) + 3
+    packed = await rooms.context.pack_for(snapshot_of("main.py", "x = "), 4)
+    assert sum(segment.stable for segment in packed.segments) == 60  # all of it in the end
+
+
+class _Typist:
+    """Types until told to rest; after so many looks of others they rest by themselves."""
+
+    def __init__(self, looks: int) -> None:
+        self.looks = looks
+
+    def is_resting(self) -> bool:
+        self.looks -= 1
+        return self.looks < 0
+
+
+async def test_while_the_user_types_no_key_has_to_read_its_window_behind_more_of_a_trunk(tmp_path: Path) -> None:
+    rooms = await _rooms_in_pieces(tmp_path)
+    context, typist = rooms.context, _Typist(10_000)
+    context.is_resting, context.look_again_s = typist.is_resting, 0.0
+    context.learn(Usage(read_cost=ReadCost(5.0, 0.1)))  # a window takes two seconds
+    shown: list[str] = []
+    await context.warm(lambda _done, _of: shown.append(context.digest))
+    assert len(set(shown)) == 2, "nothing, and the first piece"
+    typist.looks = 5
+    await context.show_all()
+    packed = await context.pack_for(snapshot_of("main.py", "x = "), 4)
+    assert sum(segment.stable for segment in packed.segments) == 60
+
+
+async def test_where_reading_a_window_is_quick_more_of_a_trunk_is_shown_at_any_key(tmp_path: Path) -> None:
+    rooms = await _rooms_in_pieces(tmp_path)
+    rooms.context.is_resting = lambda: False
+    rooms.context.learn(Usage(read_cost=ReadCost(0.01, 0.0)))
+    await rooms.context.warm()
+    packed = await rooms.context.pack_for(snapshot_of("main.py", "x = "), 4)
+    assert sum(segment.stable for segment in packed.segments) == 60
+
+
+async def test_a_resting_cursor_is_read_for_anew_when_prompts_show_another_part_of_the_trunk(tmp_path: Path) -> None:
+    rooms = await _rooms_in_pieces(tmp_path)
+    engine, context, recent = rooms.engine, rooms.context, rooms.recent
+    whole = Rooms(
+        None, engine, rooms.index, recent, context, rooms.completer, rooms.ahead, rooms.actions, TraceLog(), Settings()
+    )
+    steps: list[str] = []
+    third = asyncio.Event()
+
+    def tell(_done: int, _of: int) -> None:
+        if context.digest not in steps:
+            steps.append(context.digest)
+            if len(steps) == 3:
+                third.set()
+
+    rooms.ahead.look(Hole(snapshot_of("main.py", "x = "), 4))
+    warming = await whole.rebuild_trunk(["main.py"], tell)
+    assert warming is not None
+    before = rooms.ahead._task
+    await third.wait()
+    await asyncio.sleep(0)  # the step is told before the new reading begins
+    assert not warming.done()
+    assert rooms.ahead._task is not before
+    await warming
+    await whole.stop_generating()
+
+
+def _segments(*sizes: tuple[str, int]) -> list[Segment]:
+    return [Segment(name, name, "signature", "", stable=True, tokens=tokens) for name, tokens in sizes]
+
+
+def _names(segments: Sequence[Segment]) -> str:
+    return " ".join(segment.path for segment in segments)
+
+
+def test_what_would_be_chosen_otherwise_makes_way_at_the_end_only() -> None:
+    old = _segments(*((name, 10) for name in "abcdefghij"))
+    chosen = _segments(*((name, 10) for name in "acdeghijxy"))  # b and f are no longer chosen, x and y are
+    assert _names(keep_what_is_read(old, old, chosen, 120)) == "a b c d e f g h i j x y", "all fits"
+    assert _names(keep_what_is_read(old, old, chosen, 110)) == "a b c d e f g h i j x", "nothing at the end makes way"
+    chosen = _segments(*((name, 10) for name in "abcdefghjx"))
+    assert _names(keep_what_is_read(old, old, chosen, 100)) == "a b c d e f g h j x", "i lies near the end"
+
+
+def test_in_another_part_of_the_workspace_a_trunk_is_chosen_anew() -> None:
+    old = _segments(*((name, 10) for name in "abcdef"))
+    chosen = _segments(*((name, 10) for name in "xbywzf"))
+    assert _names(keep_what_is_read(old, old, chosen, 60)) == "b f x y w z"
+
+
+def test_behind_a_file_that_was_opened_the_choice_holds() -> None:
+    old = _segments(*((name, 10) for name in "abcdef"))
+    right = [each for each in old if each.path != "c"]
+    chosen = _segments(*((name, 10) for name in "faexy"))
+    assert _names(keep_what_is_read(old, right, chosen, 60)) == "a b f e x y"
+
+
+NAMES = st.lists(st.sampled_from("abcdefghijklmnopqrstuvwxyz"), unique=True, max_size=20)
+
+
+@given(NAMES, NAMES, st.sets(st.sampled_from("abcdefghijklmnopqrstuvwxyz")), st.integers(1, 400), st.data())
+def test_what_is_read_mostly_stays_and_the_budget_always_holds(
+    old_names: list[str], new_names: list[str], gone: set[str], budget: int, data: st.DataObject
+) -> None:
+    sizes = {name: data.draw(st.integers(1, 40)) for name in {*old_names, *new_names}}
+    old = _segments(*((name, sizes[name]) for name in old_names))
+    right = [each for each in old if each.path not in gone]
+    chosen, used = [], 0
+    for name in new_names:
+        if name not in gone and used + sizes[name] <= budget:
+            chosen.append(name)
+            used += sizes[name]
+    kept = keep_what_is_read(old, right, _segments(*((name, sizes[name]) for name in chosen)), budget)
+    names = [each.path for each in kept]
+    assert len(set(names)) == len(names)
+    assert not gone.intersection(names)
+    assert sum(sizes[name] for name in names) <= budget
+    assert set(names) <= {*chosen, *old_names}
+    intact = [name for name, _ in takewhile(lambda pair: pair[0] == pair[1].path, zip(old_names, right, strict=False))]
+    while sum(sizes[name] for name in intact) > budget:
+        intact.pop()
+    held = sum(sizes[name] for name in intact)
+    if sum(sizes[name] for name in intact if name in chosen) >= ELSEWHERE * held:
+        same = takewhile(lambda pair: pair[0] == pair[1], zip(names, intact, strict=False))
+        assert sum(sizes[name] for name, _ in same) >= (1 - MOST_READ_AGAIN) * held
+
+
+async def test_another_file_makes_little_of_a_large_workspace_be_read_again(tmp_path: Path) -> None:
+    files = "".join(
+        f"#- m{n:03}.py\nimport m{(n + 1) % 100:03}\ndef function_{n}(first, second):\n    return m{(n + 1) % 100:03}\n"
+        for n in range(100)
+    )
+    rooms = TestRooms(ScriptedEngine(["x"]), index=indexed(parse_fixture(files + "#- main.py\nx = $0\n"), tmp_path))
+    await rooms.engine.start()
+    context = rooms.context
+    context.fixed_tokens = 3000
+    await context.rebuild(["m010.py"])
+    context.assume_resident()
+    whole = context.resident_tokens
+    for path in ("m011.py", "m012.py", "m013.py"):
+        await context.rebuild(["m010.py", path])
+        assert context.resident_tokens >= (1 - MOST_READ_AGAIN) * whole * 0.9, path  # the opened file itself goes
+        context.assume_resident()
+
+
+async def test_lost_engine_has_read_nothing(tmp_path: Path) -> None:
+    rooms, _ = await _rooms(tmp_path)
+    await rooms.context.rebuild([])
+    rooms.context.assume_resident()
+    rooms.context.engine_lost()
+    assert rooms.context.resident_tokens == 0
+
+
+def _budget_at(tokens_per_s: float, split: Split = WINDOW_FIRST) -> Budget:
+    return budget_for(
+        ceiling_tokens=131_072,
+        context_tokens=131_072,
+        reply_tokens=512,
+        read_cost=ReadCost(1000 / tokens_per_s, 10 / tokens_per_s),
+        first_token_target_ms=300,
+        split=split,
+    )
+
+
+def test_budget_follows_measured_speed() -> None:
+    slow, fast = _budget_at(100), _budget_at(1e5)
+    assert slow.total_tokens < fast.total_tokens == 131_072 - 512
+    assert slow.total_tokens - slow.trunk_tokens == WINDOW_FIRST.min_volatile_tokens
+
+
+def test_a_model_that_gains_from_context_gets_it_on_a_slow_machine_too() -> None:
+    slow, fast = _budget_at(100, CONTEXT_FIRST), _budget_at(1e5, CONTEXT_FIRST)
+    assert (slow.prefix_tokens, slow.suffix_tokens, slow.tail_tokens) == (192, 61, 515)
+    assert fast.tail_tokens > 0.6 * (fast.total_tokens - fast.trunk_tokens)
+
+
+COSTS = st.floats(0, 1e3)
+SPLITS = st.sampled_from([WINDOW_FIRST, CONTEXT_FIRST])
+
+
+@given(
+    st.integers(64, 200_000), st.integers(2048, 200_000), COSTS, COSTS, st.integers(20, 10_000), st.booleans(), SPLITS
+)
+def test_budget_parts_never_exceed_the_whole(
+    ceiling: int, cells: int, base_ms: float, depth_ms: float, target_ms: int, is_patient: bool, split: Split
+) -> None:
+    budget = budget_for(
+        ceiling_tokens=ceiling,
+        context_tokens=cells,
+        reply_tokens=512,
+        read_cost=ReadCost(base_ms, depth_ms),
+        first_token_target_ms=target_ms,
+        is_patient=is_patient,
+        split=split,
+    )
+    parts = (budget.trunk_tokens, budget.tail_tokens, budget.prefix_tokens, budget.suffix_tokens)
+    assert min(parts) >= 0
+    assert sum(parts) <= budget.total_tokens <= min(ceiling, cells - 512)
+
+
+def test_a_resident_trunk_outlives_a_busy_moment() -> None:
+    busy = {"ceiling_tokens": 131_072, "context_tokens": 131_072, "reply_tokens": 512, "first_token_target_ms": 300}
+    fresh = budget_for(**busy, read_cost=ReadCost(1.0, 0.1))
+    resident = budget_for(**busy, read_cost=ReadCost(1.0, 0.1), resident_tokens=20_000)
+    assert fresh.trunk_tokens < resident.trunk_tokens == 20_000
+    hopeless = budget_for(**busy, read_cost=ReadCost(10.0, 1.0), resident_tokens=20_000)
+    assert hopeless.trunk_tokens < 4_096
+
+
+async def test_window_edges_stay_while_typing() -> None:
+    engine = ScriptedEngine([])
+    await engine.start()
+    counter = TokenCounter(engine)
+    lines = [f"value_{n} = compute({n})" for n in range(200)]
+    edges = set()
+    for typed in ("", "r", "re", "res", "result", "result = value_1 + value_2"):
+        text = "\n".join([*lines[:100], typed, *lines[100:]])
+        offset = len("\n".join([*lines[:100], typed]))
+        window = await choose_window(counter, text, LineTable.of(text), offset, prefix_tokens=300, suffix_tokens=100)
+        edges.add((window.prefix.start, window.suffix.end - offset))
+        assert window.prefix_tokens <= 300
+        assert window.suffix_tokens <= 100
+    assert len(edges) == 1
+
+
+async def test_a_report_may_be_longer_than_the_engine_holds_and_a_prompt_may_not(tmp_path: Path) -> None:
+    rooms, _ = await _rooms(tmp_path)
+    assert rooms.engine.model is not None
+    held = rooms.engine.model.context_tokens
+    rooms.context.fixed_tokens = 2 * held
+    assert rooms.context.budget().total_tokens == held - REPLY_TOKENS
+    assert rooms.context.budget(3 * held).total_tokens == 3 * held
+    rooms.context.is_report = True
+    assert rooms.context.budget().total_tokens == 2 * held
+
+
+async def test_a_rate_is_learnt_from_long_reads_only(tmp_path: Path) -> None:
+    rooms, _ = await _rooms(tmp_path)
+    guess = rooms.context.budget()
+    rooms.context.learn(Usage(prefill_tokens=10, first_token_ms=1000.0))
+    assert rooms.context.budget() == guess
+    rooms.context.learn(Usage(prefill_tokens=1000, first_token_ms=100.0))
+    assert rooms.context.budget().tail_tokens > guess.tail_tokens
+
+
+async def test_a_wavering_cost_does_not_change_the_prompt(tmp_path: Path) -> None:
+    rooms, _ = await _rooms(tmp_path)
+    rooms.context.learn(Usage(read_cost=ReadCost(0.05, 0.01)))
+    budget = rooms.context.budget()
+    for factor in (0.9, 1.1, 0.8, 1.25):
+        rooms.context.learn(Usage(read_cost=ReadCost(0.05 * factor, 0.01 * factor)))
+        assert rooms.context.budget() == budget
+    rooms.context.learn(Usage(read_cost=ReadCost(0.1, 0.02)))
+    assert rooms.context.budget() != budget
+
+
+async def test_empty_files_do_not_keep_a_small_workspace_from_being_shown_whole(tmp_path: Path) -> None:
+    engine = ScriptedEngine(["x"])
+    workspace = "#- pkg/__init__.py\n#- pkg/a.py\ndef alpha(x):\n    return x\n#- main.py\nx = $0\n"
+    rooms = TestRooms(engine, index=indexed(parse_fixture(workspace), tmp_path))
+    await engine.start()
+    await rooms.context.rebuild(["main.py"])
+    assert [(segment.path, segment.kind) for segment in rooms.context.trunk] == [("pkg/a.py", "file")]
