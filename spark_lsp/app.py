@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from spark_lsp.server.server import SparkServer
 
 
-FEWEST_TOKENS = 2048
+MIN_TOKENS = 2048
 """Least context of a model that makes no use of long prompts."""
 
 
@@ -78,7 +78,7 @@ def usual_context_tokens(path: Path, settings: Settings) -> int:
     """Return the context that a model is opened with when no size is named: no more than it makes use of."""
     useful = useful_tokens(path)
     most = settings.context.max_tokens
-    return min(most, max(useful + REPLY_TOKENS, FEWEST_TOKENS)) if useful else most
+    return min(most, max(useful + REPLY_TOKENS, MIN_TOKENS)) if useful else most
 
 
 def _remote_engine(settings: Settings, root: Path | None) -> Engine:

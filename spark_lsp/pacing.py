@@ -14,8 +14,8 @@ LATENCY_SHARE = 0.25
 PAUSE_SHARE = 1.3
 """Behind a model that is slower than the typing, wait until a key is this much later than usual: a pause."""
 RHYTHM_KEYS = 20
-LONGEST_KEY_GAP_MS = 1000.0  # longer is thinking, not typing
-FEWEST_KEYS = 5
+MAX_KEY_GAP_MS = 1000.0  # longer is thinking, not typing
+MIN_KEYS = 5
 SMOOTHING = 0.3
 """Weight of the newest measurement in the running mean; about the last six answers count."""
 
@@ -52,14 +52,14 @@ class Rhythm:
 
     def key(self, now_s: float) -> None:
         """Note a key; ``now_s`` is any clock that does not go back."""
-        if self._last_s is not None and (gap_ms := (now_s - self._last_s) * 1000) <= LONGEST_KEY_GAP_MS:
+        if self._last_s is not None and (gap_ms := (now_s - self._last_s) * 1000) <= MAX_KEY_GAP_MS:
             self._gaps_ms.append(gap_ms)
         self._last_s = now_s
 
     @property
     def gap_ms(self) -> float:
         """The median time between two keys; 0.0 while too few were seen."""
-        return median(self._gaps_ms) if len(self._gaps_ms) >= FEWEST_KEYS else 0.0
+        return median(self._gaps_ms) if len(self._gaps_ms) >= MIN_KEYS else 0.0
 
 
 @dataclass(slots=True)

@@ -17,7 +17,7 @@ from models.training.samples import Sample, Sampler
 Layout = Literal["rows", "packed"]
 
 POOL_BATCHES = 4  # made and sorted together, so that little of a batch is padding
-FEWEST_POOL_TOKENS = 131_072
+MIN_POOL_TOKENS = 131_072
 POOL_STRIDE = 1_000_000  # numbers of samples set aside for a pool, far more than it takes
 ROW_STEP = 64  # rows are padded to a multiple of this
 MIDDLE_WEIGHT = 3.0  # an answer is a twentieth of a sample
@@ -47,7 +47,7 @@ def pool(
 ) -> list[Batch]:
     """Return the batches of one pool of samples."""
     samples: list[Sample] = []
-    left = max(FEWEST_POOL_TOKENS, POOL_BATCHES * batch_tokens)
+    left = max(MIN_POOL_TOKENS, POOL_BATCHES * batch_tokens)
     while left > 0:
         samples.append(sampler.sample(seed, number * POOL_STRIDE + len(samples), progress))
         left -= len(samples[-1].ids) - 1

@@ -37,10 +37,10 @@ from spark_lsp.prompt.pack import Packed
 from spark_lsp.text.document import Snapshot
 
 MODES = ("none", "context", "random")
-MOST_TOKENS = {"line": 64, "block": 256}
-MOST_CHARACTERS = {"line": 120, "block": 600}
+MAX_TOKENS = {"line": 64, "block": 256}
+MAX_CHARACTERS = {"line": 120, "block": 600}
 HOLES_PER_FILE = 5
-LEAST_PROBABILITY = 1e-12  # a token that rounding made impossible costs this much
+MIN_PROBABILITY = 1e-12  # a token that rounding made impossible costs this much
 NAME = re.compile(r"[^\W\d]\w{2,}")
 
 
@@ -99,7 +99,7 @@ def choose_holes(
 def _one_hole(chance: random.Random, text: str, shape: Shape) -> Hole | None:
     """Choose a hole that says something; of a line, all of its rest."""
     for _ in range(20):
-        hole = hole_of_shape(chance, text, shape, most_characters=MOST_CHARACTERS[shape])
+        hole = hole_of_shape(chance, text, shape, most_characters=MAX_CHARACTERS[shape])
         is_whole = shape != "line" or text[hole.end : hole.end + 1] in {"\n", ""}
         if hole.shape == shape and is_whole and len(hole.of(text).strip()) > 1:
             return hole
@@ -188,7 +188,7 @@ async def cost_of(engine: LocalEngine, parts: tuple[PromptPart, ...], tokens: Se
         async for chunk in chunks:
             scores += [probability for _, probability in chunk.scores]
     assert len(scores) == len(tokens), "a forced answer has the tokens that it is forced to"
-    return -sum(math.log(max(probability, LEAST_PROBABILITY)) for probability in scores)
+    return -sum(math.log(max(probability, MIN_PROBABILITY)) for probability in scores)
 
 
 def judged(task: Task, mode: str, answer: str, *, ends: bool) -> Outcome:
@@ -220,7 +220,7 @@ async def evaluate(options: argparse.Namespace) -> list[Outcome]:
             for place, task in enumerate(tasks):
                 foreign = _foreign(tasks, place)
                 for mode, parts in prompts(task, foreign, info.fim_order).items():
-                    answer, ends = await ask(engine, parts, MOST_TOKENS[shape])
+                    answer, ends = await ask(engine, parts, MAX_TOKENS[shape])
                     outcome = judged(task, mode, answer, ends=ends)
                     if tokenizer is not None:
                         tokens = tokenizer.vocabulary.tokenize(task.expected).tolist()

@@ -11,9 +11,9 @@ Shape = Literal["line", "lines", "block", "span"]
 
 # Most completions are the rest of a line; where lines and spans were .35, a model ran on past .77 of its line holes.
 SHAPES: tuple[tuple[Shape, float], ...] = (("line", 0.6), ("lines", 0.1), ("block", 0.2), ("span", 0.1))
-MOST_LINES = 8
-MOST_BLOCK_LINES = 30
-MOST_SPAN_CHARACTERS = 160
+MAX_LINES = 8
+MAX_BLOCK_LINES = 30
+MAX_SPAN_CHARACTERS = 160
 CLOSERS_STAY = 0.3  # share of line holes before closing brackets that leave them to the suffix, as editors insert them
 FRESH_LINE = 0.25  # share of line holes that begin right behind the indentation
 _CLOSERS = ")]}\"'`:;,"
@@ -44,11 +44,11 @@ def hole_of_shape(chance: random.Random, text: str, shape: Shape, *, most_charac
     line = _line_with_text(chance, text, lines)
     if shape == "span":
         start = chance.randrange(lines.starts[line], lines.ends[line] + 1)
-        found = Hole(start, min(len(text), start + chance.randint(1, MOST_SPAN_CHARACTERS)), shape)
+        found = Hole(start, min(len(text), start + chance.randint(1, MAX_SPAN_CHARACTERS)), shape)
     elif shape == "block":
         found = _block(chance, text, lines, line)
     elif shape == "lines":
-        last = min(len(lines.ends) - 1, line + chance.randint(1, MOST_LINES - 1))
+        last = min(len(lines.ends) - 1, line + chance.randint(1, MAX_LINES - 1))
         found = Hole(_cursor(chance, text, lines, line), _content_end(text, lines, line, last), shape)
     else:
         found = _rest_of_line(chance, text, lines, line)
@@ -104,7 +104,7 @@ def _block(chance: random.Random, text: str, lines: LineTable, line: int) -> Hol
     else:
         return _rest_of_line(chance, text, lines, line)
     last = header + 1
-    while last + 1 < len(lines.starts) and last - header < MOST_BLOCK_LINES:
+    while last + 1 < len(lines.starts) and last - header < MAX_BLOCK_LINES:
         inner = _indentation(text, lines, last + 1)
         if 0 <= inner <= depth:
             break

@@ -16,7 +16,7 @@ from itertools import accumulate
 from models.training.prompt import Prompt
 
 IDENTIFIER = re.compile(r"[^\W\d]\w*")
-MOST_PARTS = 3
+MAX_PARTS = 3
 _PARTS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 _KEPT = frozenset((*keyword.kwlist, *dir(builtins)))
 
@@ -33,7 +33,7 @@ def may_be_renamed(name: str) -> bool:
 
 def fresh_name(chance: random.Random, like: str, words: Sequence[str]) -> str:
     """Return a name of new words in the style of another: CamelCase, UPPER_CASE, lower_case, with its underscores."""
-    count = min(MOST_PARTS, max(1, len(parts_of(like)) + chance.choice((-1, 0, 0, 1))))
+    count = min(MAX_PARTS, max(1, len(parts_of(like)) + chance.choice((-1, 0, 0, 1))))
     chosen = [chance.choice(words) for _ in range(count)]
     bare = like.strip("_")
     before, after = like[: len(like) - len(like.lstrip("_"))], like[len(like.rstrip("_")) :]

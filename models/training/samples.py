@@ -21,12 +21,12 @@ from spark_lsp.engine.base import Control
 from spark_lsp.engine.fim import FimFamily, family_named
 from spark_lsp.text.document import LineTable
 
-SHORTEST_TOKENS = 96
+MIN_TOKENS = 96
 CHARACTERS_PER_TOKEN = 3.0  # low, so that few samples come out longer than they may be
-MOST_FILE_WEIGHT = 40_000  # characters; a longer file is not chosen more often
+MAX_FILE_WEIGHT = 40_000  # characters; a longer file is not chosen more often
 
 # (share of the run, shortest, longest): short first, so that holes and their ends are learnt early.
-STAGES = ((0.2, SHORTEST_TOKENS, 512), (0.6, SHORTEST_TOKENS, 2048), (1.0, 192, 8192))
+STAGES = ((0.2, MIN_TOKENS, 512), (0.6, MIN_TOKENS, 2048), (1.0, 192, 8192))
 
 WITH_SIBLINGS, WITH_HEADER = 0.7, 0.2  # the rest is the bare hole of a file that is in no workspace
 # One hole of ten needs a name that only the shown blocks have; at that share a model does not learn to look there.
@@ -35,7 +35,7 @@ NOVEL_BEFORE_CHARACTERS, NOVEL_BEHIND_CHARACTERS = 900, 300  # where such a name
 RENAMED, RENAMED_RELATED = 0.5, 4  # share of those in which the names are new ones, and how many others change too
 # How the edges of a window move (spark_lsp/prompt/window.py): a line for so many characters, up to a limit.
 PREFIX_STEP_CHARACTERS, SUFFIX_STEP_CHARACTERS = 192, 96
-LARGEST_PREFIX_STEP_LINES, LARGEST_SUFFIX_STEP_LINES = 16, 8
+MAX_PREFIX_STEP_LINES, MAX_SUFFIX_STEP_LINES = 16, 8
 PREFIX_SHARE = 0.75  # of the window; the packer gives a prefix three times the suffix (budget.py: .50 to .17)
 
 
@@ -78,11 +78,11 @@ def window(text: str, hole: Hole, characters: int, prefix_share: float = PREFIX_
     lines = LineTable.of(bare)
     line = lines.line_of(hole.start)
     before = int(characters * prefix_share)
-    step = min(LARGEST_PREFIX_STEP_LINES, max(1, before // PREFIX_STEP_CHARACTERS))
+    step = min(MAX_PREFIX_STEP_LINES, max(1, before // PREFIX_STEP_CHARACTERS))
     starts = [lines.starts[each] for each in range(0, line + 1, step)]
     start = next((each for each in starts if hole.start - each <= before), lines.starts[line])
     after = characters - min(before, hole.start - start)
-    step = min(LARGEST_SUFFIX_STEP_LINES, max(1, after // SUFFIX_STEP_CHARACTERS))
+    step = min(MAX_SUFFIX_STEP_LINES, max(1, after // SUFFIX_STEP_CHARACTERS))
     ends = [lines.starts[each] for each in range(line + step, len(lines.starts), step)]
     reachable = [each for each in (lines.ends[line], *ends, len(bare)) if each - hole.start <= after]
     end = max(reachable, default=hole.start)
@@ -100,7 +100,7 @@ class Sampler:
 
     @cached_property
     def _cumulated(self) -> list[int]:
-        return list(accumulate(min(len(file.text), MOST_FILE_WEIGHT) for file in self.files))
+        return list(accumulate(min(len(file.text), MAX_FILE_WEIGHT) for file in self.files))
 
     @cached_property
     def library(self) -> Library:

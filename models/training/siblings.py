@@ -23,7 +23,7 @@ KNOWN_SHARE = 0.85  # how often the packer shows a definition that the next line
 NEAR_CHARACTERS = 1200  # around the cursor; whose names the packer looks up
 RECENT_LINES = 12
 SHEET_SHARE = 0.6  # of trunk blocks; the others are whole files
-FEWEST_TWIN_CHARACTERS, MOST_TWINS = 16, 4  # a line says something from here on, and is no boilerplate up to there
+MIN_TWIN_CHARACTERS, MAX_TWINS = 16, 4  # a line says something from here on, and is no boilerplate up to there
 TWIN_SHARE = 0.5  # how often a line that stands in another file too is shown there
 
 Place = tuple[int, int, int]
@@ -69,9 +69,9 @@ class Library:
             lines: dict[str, list[tuple[int, int]]] = defaultdict(list)
             for number in members:
                 for line, text in enumerate(map(str.strip, self.files[number].text.split("\n"))):
-                    if len(text) >= FEWEST_TWIN_CHARACTERS:
+                    if len(text) >= MIN_TWIN_CHARACTERS:
                         lines[text].append((number, line))
-            found[package] = {text: places for text, places in lines.items() if 1 < len(places) <= MOST_TWINS}
+            found[package] = {text: places for text, places in lines.items() if 1 < len(places) <= MAX_TWINS}
         return found
 
 

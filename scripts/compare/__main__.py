@@ -22,7 +22,7 @@ from scripts.compare import build_server
 from scripts.compare.measure import KeyTime
 from scripts.compare.our_side import OurSide, our_side
 from scripts.compare.table import Comparison, as_text, is_uneven, side
-from scripts.compare.their_side import FEWEST_CONTEXT_TOKENS, ServerFailed, TheirSide
+from scripts.compare.their_side import MIN_CONTEXT_TOKENS, ServerFailed, TheirSide
 from scripts.compare.trace import Trace, Visit, record, source_files
 from spark_lsp.catalog.catalog import EMBEDDED_NAME, resolve_model
 from spark_lsp.cli.bench.beyond import long_enough
@@ -58,8 +58,8 @@ def _options(words: list[str]) -> argparse.Namespace:
     parser.add_argument("--ours-only", action="store_true", help="leave llama.cpp's server out")
     parser.add_argument("--json", type=Path, default=None, metavar="FILE", help="write every key's times there")
     options = parser.parse_args(words)
-    if min(options.context_tokens) < FEWEST_CONTEXT_TOKENS:
-        parser.error(f"the context must have at least {FEWEST_CONTEXT_TOKENS} tokens")
+    if min(options.context_tokens) < MIN_CONTEXT_TOKENS:
+        parser.error(f"the context must have at least {MIN_CONTEXT_TOKENS} tokens")
     return options
 
 

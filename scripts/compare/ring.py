@@ -12,7 +12,7 @@ from typing import Final
 
 CHUNK_LINES: Final = 64  # ring_chunk_size
 QUEUED: Final = 16
-FEWEST_CHUNK_LINES: Final = 3
+MIN_CHUNK_LINES: Final = 3
 SAME: Final = 0.9
 """Similarity above which a new chunk replaces an old one."""
 NEAR: Final = 0.5
@@ -50,7 +50,7 @@ class Ring:
 
     def pick(self, path: str, lines: Sequence[str], *, evict: bool = True) -> None:
         """Queue a chunk of lines that the user came by; ``evict`` lets it replace similar ones, else it gives way."""
-        if len(lines) < FEWEST_CHUNK_LINES:
+        if len(lines) < MIN_CHUNK_LINES:
             return
         chunk = Chunk(path, self._half(lines))
         if any(chunk.lines == other.lines for other in (*self.chunks, *self.queued)):

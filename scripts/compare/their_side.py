@@ -21,7 +21,7 @@ from scripts.compare.trace import Trace, Visit, windows
 
 PREFIX_LINES: Final = 256
 SUFFIX_LINES: Final = 64
-MOST_TOKENS: Final = 128
+MAX_TOKENS: Final = 128
 PREDICT_MS: Final = 250
 """llama.vim allows a request while typing a quarter of its t_max_predict_ms of 1,000."""
 PROMPT_MS: Final = 500
@@ -35,7 +35,7 @@ TOKENS_PER_CHUNK: Final = 512
 
 BATCH: Final = ("--batch-size", "1024", "--ubatch-size", "1024")
 """What llama.vim's documentation and the server's own presets for it recommend."""
-FEWEST_CONTEXT_TOKENS: Final = 2048
+MIN_CONTEXT_TOKENS: Final = 2048
 """The batch bounds the text around the cursor to 1,024 tokens; a smaller context has no room for it."""
 _LOAD_S: Final = 120.0
 _ANSWER_S: Final = 600.0
@@ -77,7 +77,7 @@ class TheirSide:
         if is_suffix_first:
             place.append("--spm-infill")
         # The server keeps room for its own --predict, not for the request's, and refuses what is then too long.
-        place += ["--cache-reuse", str(cache_reuse), "--predict", str(MOST_TOKENS)]
+        place += ["--cache-reuse", str(cache_reuse), "--predict", str(MAX_TOKENS)]
         sizes = ["-c", str(context_tokens), "--threads", str(threads), "--threads-batch", str(threads)]
         self._log = (folder / f"llama-server-{cache_reuse}.log").open("wb")
         self._process = subprocess.Popen(
@@ -259,7 +259,7 @@ def _empty_request() -> _Settings:
         "input_prefix": "",
         "input_suffix": "",
         "prompt": "",
-        "n_predict": MOST_TOKENS,
+        "n_predict": MAX_TOKENS,
         "top_k": 40,
         "top_p": 0.90,
         "samplers": ["top_k", "top_p", "infill"],

@@ -14,10 +14,10 @@ from pathlib import Path
 VISITED = (0, 1, 0, 2)
 """Which of the chosen files each visit goes to: a switch, a switch back, and a third file."""
 
-FEWEST_FILE_LINES = 120
+MIN_FILE_LINES = 120
 """A shorter file has no text that is out of llama.vim's sight, which makes a switch cheap."""
 
-FEWEST_KEYS, MOST_KEYS = 13, 40  # of one visit; the shortest that a place has is taken, some 20 keys
+MIN_KEYS, MAX_KEYS = 13, 40  # of one visit; the shortest that a place has is taken, some 20 keys
 _PLACES = (0.35, 0.7)  # how far down a file its first and its second visit type
 _STATEMENT = re.compile(r"[a-zA-Z_]\w*[^\w]")  # begins with a name, not with a bracket, a quote or a comment
 
@@ -102,7 +102,7 @@ def _choose(files: Mapping[str, str], count: int) -> list[str]:
     fit = [
         path
         for path, text in sorted(files.items())
-        if text.count("\n") >= FEWEST_FILE_LINES and None not in (places := _places(text)) and len(set(places)) > 1
+        if text.count("\n") >= MIN_FILE_LINES and None not in (places := _places(text)) and len(set(places)) > 1
     ]
     if len(fit) < count:
         raise ValueError(f"The trace needs {count} files with lines to type, the workspace has {len(fit)}.")
@@ -125,7 +125,7 @@ def _is_typed(first: str, second: str) -> bool:
     return (
         depth > 0
         and depth == _indent(second)
-        and FEWEST_KEYS <= _keys(first, second) <= MOST_KEYS
+        and MIN_KEYS <= _keys(first, second) <= MAX_KEYS
         and all(_STATEMENT.match(line.strip()) and '"""' not in line for line in (first, second))
     )
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 NAMES: Final = ("a", "b", "c", "d")
-MOST_STEPS: Final = 400
+MAX_STEPS: Final = 400
 INPUTS: Final = ((0, 1, [1, 2, 3]), (2, 0, []), (3, 4, [0]))
 PRELUDE: Final = """\
 total = 0
@@ -237,7 +237,7 @@ def outcome(text: str) -> list[str]:
 
     def tell(value: Any) -> Any:
         log.append(_said(value))
-        if len(log) > MOST_STEPS:
+        if len(log) > MAX_STEPS:
             raise _Stopped
         return value
 

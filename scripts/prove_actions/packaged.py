@@ -18,7 +18,7 @@ from scripts.prove_actions.trials import Outcome, attempt, functions, makers_in,
 from spark_lsp.index.storage.view import IndexView
 from spark_lsp.index.store import Index
 
-MOST_WRONG: Final = 4
+MAX_WRONG: Final = 4
 """After so many wrong edits a round is given up."""
 
 
@@ -69,7 +69,7 @@ def prove_package(
     for seed in seeds:
         wrong: set[tuple[str, str]] = set()
         while (found := _round(subject, f"{seed} {package.name}", most, actions, wrong, tally)) and (
-            len(wrong) < MOST_WRONG
+            len(wrong) < MAX_WRONG
         ):
             wrong.add(found)
     index.close()

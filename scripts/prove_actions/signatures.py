@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Final
 
 from scripts.prove_actions.heads import NewHead, new_head
-from scripts.prove_actions.packaged import MOST_WRONG, names_run, tried
+from scripts.prove_actions.packaged import MAX_WRONG, names_run, tried
 from scripts.prove_actions.packages import Package, Reached, failing, modules
 from scripts.prove_actions.real import Tally, first_guilty
 from spark_lsp.actions.base import ActionsRoom, Earlier, Proposal, Target
@@ -99,7 +99,7 @@ def prove_signatures(package: Package, folder: Path, seeds: Iterable[int], most:
     for seed in seeds:
         wrong: set[tuple[str, str]] = set()
         while (found := _round(package, root, run, f"{seed} {package.name}", most, wrong, tally)) and (
-            len(wrong) < MOST_WRONG
+            len(wrong) < MAX_WRONG
         ):
             wrong.add(found)
 

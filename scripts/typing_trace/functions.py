@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-FEWEST_LINES: Final = 2
-MOST_LINES: Final = 8
-MOST_CHARACTERS: Final = 200
+MIN_LINES: Final = 2
+MAX_LINES: Final = 8
+MAX_CHARACTERS: Final = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ def _functions(path: Path) -> Iterator[Function]:
             continue
         start, end = body[0].lineno - 1, node.end_lineno
         text = "".join(lines[start:end])
-        if FEWEST_LINES <= end - start <= MOST_LINES and len(text) <= MOST_CHARACTERS:
+        if MIN_LINES <= end - start <= MAX_LINES and len(text) <= MAX_CHARACTERS:
             indent = len(text) - len(text.lstrip(" "))
             yield Function(
                 path,

@@ -6,7 +6,7 @@ from typing import Final
 
 from spark_lsp.completion.cursor_context import Hole, imbalance
 
-FEWEST_TELLING: Final = 3
+MIN_TELLING: Final = 3
 """Letters and digits of a line that a reader would know again."""
 
 
@@ -14,9 +14,9 @@ def repeats(hole: Hole, text: str, replaced: int) -> bool:
     """Whether a text says again what stands after the cursor."""
     rest = hole.around[1][replaced:]
     lines = [(hole.line_prefix + text).splitlines()[0].strip(), *(line.strip() for line in text.splitlines()[1:])]
-    said = [line for line in lines if sum(map(str.isalnum, line)) >= FEWEST_TELLING]
+    said = [line for line in lines if sum(map(str.isalnum, line)) >= MIN_TELLING]
     tail = rest.lstrip().split("\n", 1)[0].strip()
-    return hole.next_line.strip() in said or (len(tail) >= FEWEST_TELLING and text.rstrip().endswith(tail))
+    return hole.next_line.strip() in said or (len(tail) >= MIN_TELLING and text.rstrip().endswith(tail))
 
 
 def unbalances(hole: Hole, text: str, replaced: int) -> bool:

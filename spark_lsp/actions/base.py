@@ -19,7 +19,7 @@ from spark_lsp.text.language import Language, language_of_id, language_of_path
 from spark_lsp.text.syntax import Syntax, parse, reparse
 from spark_lsp.trace import Trace, TraceRecord, bug
 
-MOST_TREES_KEPT = 4
+MAX_TREES_KEPT = 4
 
 
 class _KeptTrees:
@@ -37,7 +37,7 @@ class _KeptTrees:
             is_near = near is not None and abs(len(near.text) - len(text)) * 4 < len(text)
             found = reparse(near, text) if near is not None and is_near else parse(language, text)
         if found is not None:
-            self._kept = [found, *(each for each in self._kept if each is not found)][:MOST_TREES_KEPT]
+            self._kept = [found, *(each for each in self._kept if each is not found)][:MAX_TREES_KEPT]
         return found
 
 

@@ -24,12 +24,12 @@ from spark_lsp.text.syntax import Syntax, parse
 
 MAX_TOKENS: Final = 128
 LINE_COLUMNS: Final = 88
-MOST_LINES: Final = 12
+MAX_LINES: Final = 12
 LINES_ABOVE: Final = 8
 """Of the file, beside the definition itself: enough for the style of its comments."""
 LANGUAGES: Final = frozenset(("python", "javascript", "typescript", "tsx", "go", "rust", "java", "c", "cpp"))
 """Those whose comments this module knows how to lay out."""
-LEAST_PROSE: Final = 0.8
+MIN_PROSE: Final = 0.8
 """Of a first line; sentences that programmers write have more, statements have less."""
 _WORD = re.compile(r"[^\W\d_]{2,}")
 
@@ -157,7 +157,7 @@ def words_of(raw: str, site: Site, *, is_cut: bool = False) -> list[str]:
         lines = lines[:-1] if len(lines) > 1 else []
     while lines and not lines[-1]:
         lines.pop()
-    lines = lines[:MOST_LINES]
+    lines = lines[:MAX_LINES]
     if not lines or len(_WORD.findall(lines[0])) < 2 or _looks_like_code(lines[0]):
         return []
     if lines[0][-1].isalnum() or lines[0][-1] in "`)":
@@ -168,7 +168,7 @@ def words_of(raw: str, site: Site, *, is_cut: bool = False) -> list[str]:
 def _looks_like_code(line: str) -> bool:
     """Whether a sentence is none: too much in it is neither letter nor blank."""
     prose = sum(char.isalpha() or char in " ,.`" for char in line)
-    return prose < len(line) * LEAST_PROSE
+    return prose < len(line) * MIN_PROSE
 
 
 def grammar_of(site: Site) -> str:
@@ -229,7 +229,7 @@ def _begun(target: Target, tools: Tools, site: Site, found: Definition) -> Begun
 
 
 def _is_over(raw: str, site: Site) -> bool:
-    return bool(site.stop and site.stop in raw) or raw.count("\n") > MOST_LINES or "\n\n\n" in raw
+    return bool(site.stop and site.stop in raw) or raw.count("\n") > MAX_LINES or "\n\n\n" in raw
 
 
 def _edit(text: str, site: Site, words: list[str]) -> Edit:

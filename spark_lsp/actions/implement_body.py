@@ -29,7 +29,7 @@ from spark_lsp.text.edit import Edit, Span, apply_edits
 from spark_lsp.text.syntax import Syntax, parse
 
 MAX_BODY_TOKENS = 256
-MOST_LINES_DROPPED = 8
+MAX_LINES_DROPPED = 8
 """A text that needs more than its last lines cut to parse is no body; each try costs two parses."""
 STUB_SUFFIX = ".pyi"
 ASKS_IN_WORDS = True
@@ -206,7 +206,7 @@ def _judge(target: Target, tools: Tools, site: _Site, answer: Answer, wish: Wish
     if not lines.lines:
         return _Verdict((), Reason.EMPTY, f"The model had nothing to write for {name}.")
     problem = ""
-    for _ in range(MOST_LINES_DROPPED):
+    for _ in range(MAX_LINES_DROPPED):
         if not lines.lines:
             break
         edit = place.frame.edit(wish.mend(lines.text(place.frame.newline)))

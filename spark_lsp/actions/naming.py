@@ -15,11 +15,11 @@ from spark_lsp.text.edit import Edit, apply_edits
 
 Case = Literal["camel", "snake"]
 
-MOST_NAME_TOKENS: Final = 16
-LONGEST_NAME: Final = 32
+MAX_NAME_TOKENS: Final = 16
+MAX_NAME: Final = 32
 NAME_DEADLINE_MS: Final = 2500
 """A name is worth a moment of waiting; after that the plain rule's is used, which the user may change as easily."""
-LEAST_PROBABILITY: Final = 0.1
+MIN_PROBABILITY: Final = 0.1
 """A name with a token that the model itself gave less is a guess; the plain rule's name is better then."""
 _GRAMMARS: Final[dict[Case, str]] = {
     "camel": "root ::= [a-z] [a-zA-Z0-9]*",
@@ -74,7 +74,7 @@ async def named(target: Target, tools: Tools, hole: Hole, case: Case, taken: set
         packed = await tools.context.pack_for(replace(target.snapshot, text=shown), at)
         request = Infill(
             prompt=packed.parts,
-            max_tokens=MOST_NAME_TOKENS,
+            max_tokens=MAX_NAME_TOKENS,
             stops=tools.context.stops(),
             sampling=Sampling(grammar=_GRAMMARS[case]),
             deadline_ms=NAME_DEADLINE_MS,
@@ -85,8 +85,8 @@ async def named(target: Target, tools: Tools, hole: Hole, case: Case, taken: set
     except SparkError:
         return hole.name, Usage()
     name = _said(answer.raw)
-    is_good = _NAMES[case].fullmatch(name) and 1 < len(name) <= LONGEST_NAME and name not in _RESERVED
-    is_meant = answer.probability >= LEAST_PROBABILITY
+    is_good = _NAMES[case].fullmatch(name) and 1 < len(name) <= MAX_NAME and name not in _RESERVED
+    is_meant = answer.probability >= MIN_PROBABILITY
     return (name if is_good and is_meant and name not in taken else hole.name), answer.usage
 
 

@@ -15,7 +15,7 @@ from spark_lsp.actions.scan import Line, Scan, scan
 
 REPEATED_LINES: Final = 4
 REPEATED_BLOCKS: Final = 3
-LONGEST_BLOCK_LINES: Final = 6
+MAX_BLOCK_LINES: Final = 6
 _STUTTER = re.compile(r"(\S.{0,39}?)\1{7,}", re.DOTALL)  # eight times in a row; a rule of dashes is told apart below
 _RULER = re.compile(r"[-=*#~_.\s]+")
 _LEAK = re.compile(
@@ -184,7 +184,7 @@ def _repeats(rows: list[_Row], *, whole: bool) -> bool:
     """Whether the text runs in a circle: the same lines, or the same characters, again and again."""
     said = [row.said for row in rows if row.said]
     said = said if whole else said[:-1]
-    for block in range(1, LONGEST_BLOCK_LINES + 1):
+    for block in range(1, MAX_BLOCK_LINES + 1):
         times = REPEATED_LINES if block == 1 else REPEATED_BLOCKS
         for start in range(len(said) - block * times + 1):
             pattern = said[start : start + block]

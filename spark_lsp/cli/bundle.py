@@ -24,9 +24,9 @@ from spark_lsp.config import Settings
 from spark_lsp.engine.local.address import log_folder
 from spark_lsp.errors import SettingsError, SparkError
 
-MOST_LOG_BYTES: Final = 200_000
+MAX_LOG_BYTES: Final = 200_000
 """Of each log, its end."""
-MOST_LOGS: Final = 5
+MAX_LOGS: Final = 5
 
 _SECRET: Final = re.compile(r"(?i)(bearer\s+|api[_-]?key\s*[=:]\s*|token\s*[=:]\s*|hf_|sk-)[\w.-]{6,}")
 
@@ -88,9 +88,9 @@ def _logs() -> dict[str, str]:
     except (OSError, SparkError):
         return {}
     logs = {}
-    for path in found[:MOST_LOGS]:
+    for path in found[:MAX_LOGS]:
         try:
-            data = path.read_bytes()[-MOST_LOG_BYTES:]
+            data = path.read_bytes()[-MAX_LOG_BYTES:]
         except OSError:
             continue
         logs[f"logs/{path.name}"] = data.decode("utf-8", "replace")

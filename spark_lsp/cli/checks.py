@@ -18,10 +18,10 @@ import psutil
 from spark_lsp.cli.graphics import Check, install_command
 from spark_lsp.errors import SparkError
 
-FEWEST_WATCHES: Final = 65_536  # a JavaScript project easily holds 50,000 folders and files
+MIN_WATCHES: Final = 65_536  # a JavaScript project easily holds 50,000 folders and files
 WATCHES: Final = 524_288
 OLDEST_BINDING: Final = "0.3.36"
-LEAST_FREE_BYTES: Final = 1024**3
+MIN_FREE_BYTES: Final = 1024**3
 """Free space below which the cache of prompts is given up soon."""
 
 _INSTALL: Final = (
@@ -125,7 +125,7 @@ def watches(limit: Path = Path("/proc/sys/fs/inotify/max_user_watches")) -> Chec
         number = int(limit.read_text("ascii"))
     except (OSError, ValueError):
         return Check("watcher", "ok", f"{platform.system()} needs no watch limit")
-    if number >= FEWEST_WATCHES:
+    if number >= MIN_WATCHES:
         return Check("watcher", "ok", f"{number} inotify watches")
     fix = (
         f"echo fs.inotify.max_user_watches={WATCHES} | sudo tee /etc/sysctl.d/60-spark-lsp.conf && sudo sysctl --system"
@@ -153,7 +153,7 @@ def writable(name: str, folder: Path) -> Check:
         fix = f'sudo chown -R "$USER" {shlex.quote(str(there))}'
         return Check(name, "fail", f"{there} cannot be written, so nothing is remembered between runs.", fix)
     free = shutil.disk_usage(there).free
-    if free < LEAST_FREE_BYTES:
+    if free < MIN_FREE_BYTES:
         said = f"Only {free / 1e9:.1f} GB are free for {folder}; prompts are read anew after each restart."
         return Check(name, "warn", said, "spark-lsp engine purge")
     return Check(name, "ok", f"{folder}, {free / 1e9:.0f} GB free")

@@ -26,7 +26,7 @@ from spark_lsp.engine.local.client import describe_model
 from spark_lsp.errors import SparkError
 from spark_lsp.text.document import Snapshot
 
-FEWEST_CONTEXT_TOKENS: Final = 8192  # with less, little more than the open file is shown to the model
+MIN_CONTEXT_TOKENS: Final = 8192  # with less, little more than the open file is shown to the model
 BUFFERS_BYTES: Final = 400 * 1024**2  # compute buffers and the process itself
 KNOWN_HOLE: Final = """\
 WEEKDAYS = ["monday", "tuesday", "wednesday", "thursday", "friday"]
@@ -140,7 +140,7 @@ async def _remote_checks(settings: Settings) -> list[Check]:
         if notes:
             checks = [Check("remote", "warn", checks[0].detail, "spark-lsp remote status")]
         family_fix = "export SPARK_LSP_BACKEND_TEMPLATE=qwen2.5-coder  # or another family of docs/models.md"
-        more = f"export SPARK_LSP_BACKEND_CONTEXT_TOKENS={FEWEST_CONTEXT_TOKENS}  # and start the server with as much"
+        more = f"export SPARK_LSP_BACKEND_CONTEXT_TOKENS={MIN_CONTEXT_TOKENS}  # and start the server with as much"
         checks += [_fit(info, more), _family(info, family_fix)]
         if info.family:
             hole = Hole(Snapshot("untitled:doctor.py", None, 0, "python", KNOWN_HOLE), len(KNOWN_HOLE))
@@ -160,7 +160,7 @@ def _memory(path: Path, settings: Settings) -> Check:
     """Compare what the model takes with what is free, before it is loaded."""
     info = describe_model(path)
     most = min(settings.context.max_tokens, info.trained_context_tokens or settings.context.max_tokens)
-    tokens = min(most, usual_context_tokens(path, settings) if useful_tokens(path) else FEWEST_CONTEXT_TOKENS)
+    tokens = min(most, usual_context_tokens(path, settings) if useful_tokens(path) else MIN_CONTEXT_TOKENS)
     needed = int(info.size_bytes + info.kv_bytes_per_token * tokens * 1.25 + BUFFERS_BYTES)
     return memory(needed, f"{info.name} with {tokens:,} tokens")
 
@@ -174,7 +174,7 @@ def _fit(info: ModelInfo, fix: str) -> Check:
     detail = f"{info.context_tokens:,} tokens of context"
     if info.notes:
         detail = f"{detail}. {' '.join(info.notes)}"
-    if info.context_tokens >= min(FEWEST_CONTEXT_TOKENS, info.trained_context_tokens or FEWEST_CONTEXT_TOKENS) * 0.9:
+    if info.context_tokens >= min(MIN_CONTEXT_TOKENS, info.trained_context_tokens or MIN_CONTEXT_TOKENS) * 0.9:
         return Check("context", "ok", detail)
     return Check("context", "warn", detail, fix)
 

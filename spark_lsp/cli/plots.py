@@ -21,9 +21,9 @@ sys.meta_path[:] = [finder for finder in sys.meta_path if type(finder).__module_
 LATENCY_BINS = 30
 LATENCY_DRAWN: Final = 99.0
 """Percent of the latencies that are drawn: one answer of a minute, behind a cold start, would flatten all others."""
-WIDTH, ROW_HEIGHT, LEAST_HEIGHT = 900, 34, 220
-MOST_DAY_LABELS: Final = 12
-MOST_DAYS: Final = 120
+WIDTH, ROW_HEIGHT, MIN_HEIGHT = 900, 34, 220
+MAX_DAY_LABELS: Final = 12
+MAX_DAYS: Final = 120
 ACCEPTED, PARTLY, REJECTED, NEITHER = "#2a6fb0", "#8cbbe3", "#d98324", "#c9c9c9"
 
 _NOT_DRAWN = re.compile(r"<!--.*?-->|<script.*?</script>", re.DOTALL)
@@ -78,7 +78,7 @@ def _chart(kind: Any, title: str, colors: tuple[str, ...], **options: Any) -> An
 
 def _bars(kind: Any, title: str, rows: Sequence[Row], colors: tuple[str, ...], **options: Any) -> Any:
     """Return bars that lie, a group for each row, the first on top, so that names of any length are read whole."""
-    height = max(LEAST_HEIGHT, 110 + ROW_HEIGHT * len(rows))
+    height = max(MIN_HEIGHT, 110 + ROW_HEIGHT * len(rows))
     chart = _chart(kind, title, colors, height=height, **options)
     chart.x_labels = [f"{cells(row)[0]} / {cells(row)[1]}" for row in rows]
     return chart
@@ -129,8 +129,8 @@ def _latencies(tally: Tally) -> Any:
 def _days(tally: Tally) -> Any:
     counts = {day: (accepted, rejected) for day, accepted, rejected in tally.days}
     last = max(counts)
-    days = range(max(min(counts), last - MOST_DAYS + 1), last + 1)  # those without a suggestion too
-    every = -(-len(days) // MOST_DAY_LABELS)
+    days = range(max(min(counts), last - MAX_DAYS + 1), last + 1)  # those without a suggestion too
+    every = -(-len(days) // MAX_DAY_LABELS)
     chart = _chart(pygal.Line, "Day by day", (ACCEPTED, REJECTED), include_x_axis=True, show_minor_x_labels=False)
     chart.x_labels = [str(_date(day)) for day in days]
     chart.x_labels_major = chart.x_labels[::every]

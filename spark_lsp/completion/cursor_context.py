@@ -16,7 +16,7 @@ OPENERS: Final = {"(": ")", "[": "]", "{": "}"}
 CLOSERS: Final = {closer: opener for opener, closer in OPENERS.items()}
 _QUOTED = re.compile(r"""\"(?:\\.|[^"\\\n])*\"|'(?:\\.|[^'\\\n])*'|`(?:\\.|[^`\\\n])*`""")
 _BALANCE_LINES = 60  # a bracket left open farther up belongs to a block, which the indentation rules look after
-LARGEST_PARSED_CHARACTERS = 100_000
+MAX_PARSED_CHARACTERS = 100_000
 """Each edit of more would hold up the event loop for some milliseconds; larger documents are judged by lines."""
 SMALL_CHARACTERS = 8_000
 """A first parse of as much takes some 3 ms, which may be done at once."""
@@ -210,7 +210,7 @@ class Hole:
     @cached_property
     def tree(self) -> Tree | None:
         """The document's syntax tree; None for plain text and for documents that are too large."""
-        if self.language is None or len(self.snapshot.text) > LARGEST_PARSED_CHARACTERS:
+        if self.language is None or len(self.snapshot.text) > MAX_PARSED_CHARACTERS:
             return None
         old = _trees.get(self.snapshot.uri)
         is_known = old is not None and old.language is self.language
@@ -222,7 +222,7 @@ class Hole:
         """Parse a large document beside the event loop, the first time that it is met; later its tree only grows."""
         uri, text = self.snapshot.uri, self.snapshot.text
         known = _trees.get(uri)
-        if self.language is None or not SMALL_CHARACTERS < len(text) <= LARGEST_PARSED_CHARACTERS:
+        if self.language is None or not SMALL_CHARACTERS < len(text) <= MAX_PARSED_CHARACTERS:
             return
         if known is None or known.language is not self.language:
             _remember(uri, await asyncio.to_thread(plant_in_thread, self.language, text))

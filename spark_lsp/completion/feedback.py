@@ -22,7 +22,7 @@ FILE_LIMIT_BYTES: Final = 5_000_000
 """Some 20,000 lines; then the older half goes."""
 KEPT_AFTER_S: Final = (30, 300)
 """When to look at what is kept of an accepted text: right after it was read again, and when work has moved on."""
-SHORTEST_KEPT: Final = 3  # fewer characters in a row are found in any text
+MIN_KEPT: Final = 3  # fewer characters in a row are found in any text
 LOOKED_AT: Final = 2_000  # characters behind its place in which an accepted text is looked for
 
 
@@ -185,4 +185,4 @@ def kept_characters(text: str, document: str, offset: int) -> int:
     if found is None or not around:
         return 0
     blocks = Levenshtein.opcodes(text, around[found.dest_start : found.dest_end]).as_matching_blocks()
-    return sum(block.size for block in blocks if block.size >= min(SHORTEST_KEPT, len(text)))
+    return sum(block.size for block in blocks if block.size >= min(MIN_KEPT, len(text)))

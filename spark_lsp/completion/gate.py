@@ -7,13 +7,13 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from spark_lsp.completion.cursor_context import LARGEST_PARSED_CHARACTERS, Hole
+from spark_lsp.completion.cursor_context import MAX_PARSED_CHARACTERS, Hole
 from spark_lsp.config import CompletionSettings
 from spark_lsp.index.scan.secrets import is_secret_name
 from spark_lsp.text.syntax import parse
 
-LARGEST_DOCUMENT_CHARACTERS = 2_000_000
-FEWEST_CHARACTERS = 10
+MAX_DOCUMENT_CHARACTERS = 2_000_000
+MIN_CHARACTERS = 10
 """A document with less says nothing to go on from (Copilot's ghost text has the same floor)."""
 
 GENERATED_MARK_CHARACTERS = 600
@@ -43,7 +43,7 @@ class Gate:
 
 
 def _too_large(hole: Hole, _: CompletionSettings, __: Moment) -> bool:
-    return len(hole.snapshot.text) > LARGEST_DOCUMENT_CHARACTERS
+    return len(hole.snapshot.text) > MAX_DOCUMENT_CHARACTERS
 
 
 def _binary(hole: Hole, _: CompletionSettings, __: Moment) -> bool:
@@ -59,7 +59,7 @@ def _generated(hole: Hole, _: CompletionSettings, __: Moment) -> bool:
 
 
 def _too_little(hole: Hole, _: CompletionSettings, __: Moment) -> bool:
-    return len(hole.snapshot.text.strip()) < FEWEST_CHARACTERS
+    return len(hole.snapshot.text.strip()) < MIN_CHARACTERS
 
 
 def _mid_word(hole: Hole, _: CompletionSettings, __: Moment) -> bool:
@@ -83,7 +83,7 @@ def _accepted(hole: Hole, _: CompletionSettings, moment: Moment) -> bool:
 
 
 def _comment(hole: Hole, settings: CompletionSettings, __: Moment) -> bool:
-    if settings.in_comments or len(hole.snapshot.text) > LARGEST_PARSED_CHARACTERS:
+    if settings.in_comments or len(hole.snapshot.text) > MAX_PARSED_CHARACTERS:
         return False
     syntax = parse(hole.language, hole.snapshot.text)
     return syntax is not None and syntax.region_at(hole.offset) != "code"

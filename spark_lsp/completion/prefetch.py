@@ -13,12 +13,12 @@ from time import monotonic
 from spark_lsp.completion.cursor_context import Hole
 from spark_lsp.engine.base import Engine, Infill
 from spark_lsp.errors import SparkError
-from spark_lsp.pacing import LONGEST_KEY_GAP_MS
+from spark_lsp.pacing import MAX_KEY_GAP_MS
 from spark_lsp.prompt.context import WorkspaceContext
 
 SETTLE_S = 0.15
 """A cursor that moves on sooner is only passing."""
-REST_S = LONGEST_KEY_GAP_MS / 1000
+REST_S = MAX_KEY_GAP_MS / 1000
 """A user who has not typed for so long thinks or reads."""
 PRIORITY = 1
 """Behind completions, before the trunk: the user is here now."""

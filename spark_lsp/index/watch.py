@@ -29,7 +29,7 @@ from watchdog.observers.api import BaseObserver
 from spark_lsp.index.change_policy import matters
 
 QUIET_S = 0.2  # a branch switch writes files for longer than this only with shorter pauses between them
-LONGEST_S = 2.0  # a build that never stops writing must not hold changes back for ever
+MAX_S = 2.0  # a build that never stops writing must not hold changes back for ever
 
 _EVENTS: list[type[FileSystemEvent]] = [
     *(FileCreatedEvent, FileModifiedEvent, FileClosedEvent, FileDeletedEvent, FileMovedEvent),
@@ -95,7 +95,7 @@ class Watcher:
         """Gather paths until it is quiet, then hand them over, until stopped."""
         while (path := self._events.get()) is not None:
             paths = {path}
-            deadline = time.monotonic() + LONGEST_S
+            deadline = time.monotonic() + MAX_S
             while (left := min(self._quiet_s, deadline - time.monotonic())) > 0:
                 try:
                     more = self._events.get(timeout=left)

@@ -15,7 +15,7 @@ from spark_lsp.errors import EngineFailed, EngineStarting
 from spark_lsp.llama.healing import choose_path
 from spark_lsp.llama.kv.block_cache import SavedChunk, Shelf
 from spark_lsp.llama.kv.cells import Segment, TokenRun, Tokens
-from spark_lsp.llama.kv.context import MOST_DRAFT_TOKENS
+from spark_lsp.llama.kv.context import MAX_DRAFT_TOKENS
 from spark_lsp.llama.kv.sequences import Pool
 from spark_lsp.llama.kv.speed import TILE_TOKENS
 from spark_lsp.llama.loading.fit import BATCH_TOKENS
@@ -321,7 +321,7 @@ class Generation:
             or not self._context.can_truncate
         ):
             return _NO_DRAFT
-        room = min(MOST_DRAFT_TOKENS, self._most_tokens - len(self._generated))
+        room = min(MAX_DRAFT_TOKENS, self._most_tokens - len(self._generated))
         length = self._payoff.length(depth, max(room, 0))
         if length:  # only a draft that pays is worth another document's tail
             length = min(length, self._pool.spare(length + 1) - 1)

@@ -20,7 +20,7 @@ MAX_VOLATILE_TOKENS = 4096  # engine.md section 10: above some 700 the warm/cold
 TRUNK_PATIENCE_S = 300.0
 """Longest background prefill of a trunk: it pauses while the user types, and what was prefilled is kept on disk."""
 
-LEAST_MS = 1e-4  # for a token; no machine is faster, and what is less would overflow
+MIN_MS = 1e-4  # for a token; no machine is faster, and what is less would overflow
 
 LINE_TOKENS = 128
 """What is read at most keys, and when a word or a line is finished: behind a trunk that must come within the target.
@@ -35,7 +35,7 @@ KEEP = 2.0
 
 NAMED_PREFIX_SHARE, NAMED_SUFFIX_SHARE, NAMED_TAIL_SHARE = 0.22, 0.08, 0.7
 """Of a size that a user names. Who asks for a size wants the workspace in it: docs/evaluation.md has what it finds."""
-LEAST_PREFIX_TOKENS = 160  # some ten lines
+MIN_PREFIX_TOKENS = 160  # some ten lines
 MAX_PREFIX_TOKENS, MAX_SUFFIX_TOKENS, MAX_TAIL_TOKENS = 1536, 512, 3072
 
 
@@ -92,7 +92,7 @@ def budget_for(
     read and is not given up for a machine that is busy now. A patient user has named the size and takes the time that
     reading it needs.
     """
-    cost = ReadCost(max(read_cost.base_ms, LEAST_MS), read_cost.depth_ms) if read_cost.base_ms > 0 else FIRST_GUESS
+    cost = ReadCost(max(read_cost.base_ms, MIN_MS), read_cost.depth_ms) if read_cost.base_ms > 0 else FIRST_GUESS
     total = max(64, min(ceiling_tokens, context_tokens - reply_tokens))
     target_ms = first_token_target_ms * PREFILL_SHARE
     if is_patient:
@@ -117,7 +117,7 @@ def steady_cost(used: ReadCost, measured: ReadCost, resident_tokens: int) -> Rea
 
 def _named(total: int) -> Budget:
     """Split a size that the user named: the window and the tail grow to their limits, then the trunk takes the rest."""
-    prefix = min(max(int(total * NAMED_PREFIX_SHARE), min(total // 2, LEAST_PREFIX_TOKENS)), MAX_PREFIX_TOKENS)
+    prefix = min(max(int(total * NAMED_PREFIX_SHARE), min(total // 2, MIN_PREFIX_TOKENS)), MAX_PREFIX_TOKENS)
     suffix = min(int(total * NAMED_SUFFIX_SHARE), MAX_SUFFIX_TOKENS)
     tail = min(int(total * NAMED_TAIL_SHARE), total - prefix - suffix, MAX_TAIL_TOKENS)
     return Budget(total, total - prefix - suffix - tail, tail, prefix, suffix)

@@ -32,7 +32,7 @@ from spark_lsp.text.document import Snapshot, content_hash
 
 REPLY_TOKENS = 512  # cells kept free for the answer
 FRAME_TOKENS = 32  # repository name, path line and control tokens
-FEWEST_TOKENS_FOR_A_RATE = 64  # a shorter read measures the overhead, not the rate
+MIN_TOKENS_FOR_A_RATE = 64  # a shorter read measures the overhead, not the rate
 SPARE_CELLS = 0.25  # what an engine has more than a prompt may take: for tails, and for the next trunk beside the old
 TRUNK_PRIORITY = 2
 GROWTH = 2.0
@@ -121,7 +121,7 @@ class WorkspaceContext:
         """Take what a request tells of the cost of reading into account for the next budgets."""
         if usage.read_cost.base_ms > 0:
             self._read_cost = usage.read_cost
-        elif usage.prefill_tokens >= FEWEST_TOKENS_FOR_A_RATE and usage.first_token_ms > 0:
+        elif usage.prefill_tokens >= MIN_TOKENS_FOR_A_RATE and usage.first_token_ms > 0:
             self._read_cost = ReadCost(usage.first_token_ms / usage.prefill_tokens)  # of an engine that does not say
 
     async def learn_cost(self) -> None:

@@ -18,7 +18,7 @@ from spark_lsp.prompt.snippets import HEADED, Heads
 from spark_lsp.text.document import LineTable, Snapshot
 from spark_lsp.trace import bug
 
-TOKENS_PER_DEFINITION, MOST_DEFINITIONS = 10, 200  # heads take 10 to 40 tokens; ranking more costs time
+TOKENS_PER_DEFINITION, MAX_DEFINITIONS = 10, 200  # heads take 10 to 40 tokens; ranking more costs time
 RANKED_DEFINITIONS = 60
 BODIES = 8
 REST_PENALTY, BODY_PENALTY = 1.5, 5.0
@@ -130,4 +130,4 @@ def gather(cursor: Cursor) -> list[Segment]:
 
 def definitions_for(budget: Budget) -> int:
     """Return how many definitions to rank for a tail: more than it holds, for some are shown already."""
-    return max(RANKED_DEFINITIONS, min(MOST_DEFINITIONS, budget.tail_tokens // TOKENS_PER_DEFINITION))
+    return max(RANKED_DEFINITIONS, min(MAX_DEFINITIONS, budget.tail_tokens // TOKENS_PER_DEFINITION))

@@ -13,8 +13,8 @@ from spark_lsp.text.edit import Span
 PREFIX_STEP_TOKENS, SUFFIX_STEP_TOKENS = 64, 32
 """An edge moves by a line for each so many tokens of its limit: a window of 192 tokens in steps of 3 lines. Larger
 steps move more seldom, but one must not be a large part of the window."""
-LARGEST_PREFIX_STEP_LINES, LARGEST_SUFFIX_STEP_LINES = 16, 8
-LONGEST_TOKEN_CHARACTERS = 24  # mean over a window; single tokens of indentation are longer, runs of them are rare
+MAX_PREFIX_STEP_LINES, MAX_SUFFIX_STEP_LINES = 16, 8
+MAX_TOKEN_CHARACTERS = 24  # mean over a window; single tokens of indentation are longer, runs of them are rare
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +35,8 @@ async def choose_window(
     The prefix starts at a line whose number is a multiple of its step; the suffix ends a multiple of its step of lines
     after the cursor's line, so neither edge depends on what is typed at the cursor.
     """
-    before = min(LARGEST_PREFIX_STEP_LINES, max(1, prefix_tokens // PREFIX_STEP_TOKENS))
-    after = min(LARGEST_SUFFIX_STEP_LINES, max(1, suffix_tokens // SUFFIX_STEP_TOKENS))
+    before = min(MAX_PREFIX_STEP_LINES, max(1, prefix_tokens // PREFIX_STEP_TOKENS))
+    after = min(MAX_SUFFIX_STEP_LINES, max(1, suffix_tokens // SUFFIX_STEP_TOKENS))
     start, used_before = await _widen(counter, text, _prefix_edges(lines, offset, before), offset, prefix_tokens)
     end, used_after = await _widen(counter, text, _suffix_edges(text, lines, offset, after), offset, suffix_tokens)
     return Window(Span(start, offset), Span(offset, end), used_before, used_after)
@@ -62,7 +62,7 @@ async def _widen(counter: TokenCounter, text: str, edges: list[int], offset: int
     The pieces between neighbouring edges are counted first: all but the nearest are the same as at the last key, so
     their counts are cached. Their sum is within a token or two a piece of the whole, which is then counted exactly.
     """
-    reachable = [edge for edge in edges if abs(edge - offset) <= limit * LONGEST_TOKEN_CHARACTERS]
+    reachable = [edge for edge in edges if abs(edge - offset) <= limit * MAX_TOKEN_CHARACTERS]
     pieces = [_between(text, edge, nearer) for nearer, edge in pairwise([offset, *reachable])]
     total, fitting = 0, 0
     for tokens in await counter.count(pieces):

@@ -4,14 +4,14 @@ import asyncio
 from collections.abc import Callable, Iterable
 
 QUIET_S = 0.2  # a branch switch writes files for longer than this only with shorter pauses between them
-LONGEST_S = 2.0  # a build that never stops writing must not hold changes back for ever
+MAX_S = 2.0  # a build that never stops writing must not hold changes back for ever
 
 
 class Changes:
     """Paths not yet handed over. Belongs to the server's event loop."""
 
     def __init__(
-        self, hand_over: Callable[[set[str]], None], *, quiet_s: float = QUIET_S, longest_s: float = LONGEST_S
+        self, hand_over: Callable[[set[str]], None], *, quiet_s: float = QUIET_S, longest_s: float = MAX_S
     ) -> None:
         self._hand_over = hand_over
         self._quiet_s = quiet_s

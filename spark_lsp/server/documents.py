@@ -3,7 +3,7 @@
 from lsprotocol import types
 
 from spark_lsp.completion.cursor_context import Hole
-from spark_lsp.completion.gate import LARGEST_DOCUMENT_CHARACTERS
+from spark_lsp.completion.gate import MAX_DOCUMENT_CHARACTERS
 from spark_lsp.server.convert import changed, path_of, to_offset
 from spark_lsp.server.session import Session
 from spark_lsp.text.document import Snapshot
@@ -16,7 +16,7 @@ _PAIRS = frozenset({"()", "[]", "{}", '""', "''", "``"})
 def did_open(session: Session, params: types.DidOpenTextDocumentParams) -> None:
     """Take a document in."""
     item = params.text_document
-    if len(item.text) > LARGEST_DOCUMENT_CHARACTERS:
+    if len(item.text) > MAX_DOCUMENT_CHARACTERS:
         session.refuse(item.uri)
         return
     path = path_of(item.uri)

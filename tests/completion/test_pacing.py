@@ -7,7 +7,7 @@ import pytest
 
 from spark_lsp.config import CompletionSettings
 from spark_lsp.engine.fake import ScriptedEngine
-from spark_lsp.pacing import FEWEST_KEYS, MIN_DEBOUNCE_MS, DebouncePolicy, Rhythm
+from spark_lsp.pacing import MIN_DEBOUNCE_MS, MIN_KEYS, DebouncePolicy, Rhythm
 from tests.completion.check import hole_of
 from tests.support.clock import run_at_once
 from tests.support.rooms import TestRooms
@@ -38,7 +38,7 @@ def test_rhythm_is_the_usual_gap_and_thinking_is_no_typing() -> None:
         assert rhythm.gap_ms == 0.0
         now_s += gap_s
         rhythm.key(now_s)
-    for _ in range(FEWEST_KEYS):
+    for _ in range(MIN_KEYS):
         now_s += 0.2
         rhythm.key(now_s)
     assert rhythm.gap_ms == pytest.approx(200)

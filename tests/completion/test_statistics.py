@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from spark_lsp.cli.plots import MOST_DAYS, page
+from spark_lsp.cli.plots import MAX_DAYS, page
 from spark_lsp.cli.stats_table import COLUMNS, cells
 from spark_lsp.completion.statistics import Tally, read_tally, tally_of
 
@@ -76,7 +76,7 @@ def test_days_without_a_suggestion_are_days_too_and_old_ones_are_left_out() -> N
     day_s, now_s = 86_400, 1_700_000_000.0
     text = page(tally_of([_line("shown", f"{ago}-1", at=now_s - ago * day_s) for ago in (0, 4, 5000)]), "x")
     dates = re.findall(r">(20\d\d-\d\d-\d\d)<", text)
-    assert 2 < len(set(dates)) <= MOST_DAYS
+    assert 2 < len(set(dates)) <= MAX_DAYS
     assert min(dates) > "2023-07"
 
 

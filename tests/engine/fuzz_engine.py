@@ -49,7 +49,7 @@ from tests.llama.walk import (  # noqa: E402
 )
 
 CLIENTS: Final = 3
-MOST_ASKED: Final = 8
+MAX_ASKED: Final = 8
 EARLY: Final = (None, "deadline", "cancelled")  # stops that have nothing to do with what was written
 GIVEN_UP: Final = 0.1  # share of waits in which somebody does not wait to the end
 PATIENCE_S: Final = 120
@@ -166,7 +166,7 @@ class Windows:
         return freed, needed
 
     async def _ask(self) -> None:
-        if len(self._running) >= MOST_ASKED:
+        if len(self._running) >= MAX_ASKED:
             await self._wait()
         client, request = self._scene.request()
         kind = self._random.randrange(10)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from spark_lsp.app import FEWEST_TOKENS, open_engine, usual_context_tokens
+from spark_lsp.app import MIN_TOKENS, open_engine, usual_context_tokens
 from spark_lsp.catalog.catalog import resolve_model, useful_tokens
 from spark_lsp.config import ContextSettings, Settings
 from spark_lsp.engine.local.client import EngineLaunch, LocalEngine
@@ -18,7 +18,7 @@ def launch(named_tokens: int, settings: Settings | None = None) -> EngineLaunch:
 def test_the_embedded_model_is_opened_with_what_it_makes_use_of() -> None:
     path = resolve_model()
     usual = launch(0)
-    assert usual.context_tokens == max(FEWEST_TOKENS, useful_tokens(path) + REPLY_TOKENS)
+    assert usual.context_tokens == max(MIN_TOKENS, useful_tokens(path) + REPLY_TOKENS)
     assert not usual.is_named_size
     assert usual_context_tokens(path, Settings(context=ContextSettings(max_tokens=1024))) == 1024
 

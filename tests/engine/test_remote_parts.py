@@ -8,7 +8,7 @@ from spark_lsp.actions.chat.template import Message, prompt_of
 from spark_lsp.engine.base import Control, ModelInfo, Piece
 from spark_lsp.engine.fim import FAMILIES, family_for_model, family_named
 from spark_lsp.engine.remote.answer import Lines, StopScanner
-from spark_lsp.engine.remote.hosts import FIRST_REST_S, LONGEST_REST_S, Health, address_of, ranked, to_ask
+from spark_lsp.engine.remote.hosts import FIRST_REST_S, MAX_REST_S, Health, address_of, ranked, to_ask
 from spark_lsp.engine.remote.prompt import (
     CHAT_TEMPLATE,
     END,
@@ -91,7 +91,7 @@ def test_an_endpoint_is_never_left_alone_for_long_and_never_given_up(outcomes: l
             assert not endpoint.trouble
         else:
             endpoint.failed("cannot be reached", now)
-            assert FIRST_REST_S <= endpoint.rests_until - now <= LONGEST_REST_S
+            assert FIRST_REST_S <= endpoint.rests_until - now <= MAX_REST_S
         assert to_ask([endpoint], now) == [endpoint]
 
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 import spark_lsp
 from spark_lsp.llama.kv.cells import Tokens
 from spark_lsp.llama.speculative.drafter import NEAR_TOKENS, Drafter
-from spark_lsp.llama.speculative.replacements import MOST_REPLACEMENTS
+from spark_lsp.llama.speculative.replacements import MAX_REPLACEMENTS
 
 NOTHING = np.empty(0, np.int32)
 WORDS = re.compile(r"\w+|\s+|[^\w\s]")
@@ -97,7 +97,7 @@ class Watched(Drafter):
         assert len(draft) <= max(0, most)
         assert is_honest(draft.tolist(), self.texts, before + self.replacements)
         assert self.twin.draft(answer_tail, most).tolist() == draft.tolist()
-        assert len(self.replacements) <= MOST_REPLACEMENTS
+        assert len(self.replacements) <= MAX_REPLACEMENTS
         return draft
 
     def accepted(self, drafted: int, accepted: int) -> None:
@@ -298,12 +298,12 @@ def test_an_answer_found_at_a_wrong_place_is_found_again_by_one_token_more() -> 
 
 
 def test_no_more_than_32_replacements_are_remembered() -> None:
-    names = range(MOST_REPLACEMENTS + 8)
+    names = range(MAX_REPLACEMENTS + 8)
     region = [token for name in names for token in (1000 + name, 3 * name, 3 * name + 1, 3 * name + 2)]
     answer = [token - 1000 + 2000 if token >= 1000 else token for token in region]
     drafter = Drafter([np.array([900, *region], np.int32)])
     write([], some(0), np.array([900, *answer], np.int32), 4, drafter)
-    assert drafter.replacements == [([1000 + name], [2000 + name]) for name in names][-MOST_REPLACEMENTS:]
+    assert drafter.replacements == [([1000 + name], [2000 + name]) for name in names][-MAX_REPLACEMENTS:]
 
 
 def test_dropped_text_is_skipped_from_two_tokens_near_and_three_far() -> None:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from spark_lsp.errors import ModelUnusable
 from spark_lsp.llama.loading.fit import (
-    SMALLEST_CONTEXT,
+    MIN_CONTEXT,
     Rung,
     again,
     ceiling,
@@ -75,7 +75,7 @@ def test_half_of_the_free_memory_is_left_to_others() -> None:
 
 def test_half_is_no_reason_to_refuse() -> None:
     tight = need_bytes(SHAPE, PLENTY, plan_of(SHAPE, gpu_layers=0, kv_type="f16", prompt_tokens=2048))[1]
-    assert first(free=FreeMemory(tight + 256 * MIB)).plan.prompt_tokens == SMALLEST_CONTEXT
+    assert first(free=FreeMemory(tight + 256 * MIB)).plan.prompt_tokens == MIN_CONTEXT
 
 
 def test_the_users_limit_is_named_and_used_whole() -> None:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from spark_lsp.llama.kv.cells import Tokens
 from spark_lsp.llama.speculative.drafter import Drafter
-from spark_lsp.llama.speculative.length_policy import CREDIT_SHARE, CREDIT_STEPS, LEAST_GAIN, MOST_ROWS, Payoff
+from spark_lsp.llama.speculative.length_policy import CREDIT_SHARE, CREDIT_STEPS, MAX_ROWS, MIN_GAIN, Payoff
 
 NOTHING = np.empty(0, np.int32)
 PIECES = re.compile(r"[A-Z]?[a-z]+|[A-Z]+|_|\d+|\s+|[^\w\s]")
@@ -161,7 +161,7 @@ def test_any_lesson_leaves_a_length_in_bounds(steps: list[tuple[int, float, int,
         payoff.learn_cost(rows, seconds, depth)
         payoff.learn_outcome(drafted, accepted)
         length = payoff.length(depth, most)
-        assert 0 <= length <= max(0, min(most, MOST_ROWS - 1))
+        assert 0 <= length <= max(0, min(most, MAX_ROWS - 1))
         assert payoff.length(depth, most) == length
 
 
@@ -222,7 +222,7 @@ def test_nothing_is_drafted_before_one_row_was_timed_at_the_depth() -> None:
 
 def test_a_promise_below_the_least_gain_is_no_reason_to_draft() -> None:
     def cost(rows: int, depth: int) -> float:
-        return 0.01 * (1 + (rows - 1) * (1 / (LEAST_GAIN - 0.01)))
+        return 0.01 * (1 + (rows - 1) * (1 / (MIN_GAIN - 0.01)))
 
     payoff = taught(cost, (1_000,), drafted=16, accepted=16)
     assert payoff.length(1_000, 16) <= 1

@@ -16,7 +16,7 @@ from spark_lsp.errors import EngineFailed
 from spark_lsp.llama.generation import Generation
 from spark_lsp.llama.kv import sequences as pool_module
 from spark_lsp.llama.kv.block_cache import CHUNK_TOKENS
-from spark_lsp.llama.kv.context import MOST_DRAFT_TOKENS, SEQUENCES, Context
+from spark_lsp.llama.kv.context import MAX_DRAFT_TOKENS, SEQUENCES, Context
 from spark_lsp.llama.kv.sequences import TAILS, TRUNKS
 from spark_lsp.llama.loading.model import TokenCache
 from spark_lsp.llama.runtime import CROWDED_TOKENS, Bench
@@ -91,7 +91,7 @@ def test_old_trunks_go_where_each_decode_pays_for_them(
     """With plain attention. The one that serves until the new one is read stays: coming back to it costs nothing."""
     context = context_of(bench)
     monkeypatch.setattr(context, "pays_for_all", pays_for_all)
-    monkeypatch.setattr(pool_module, "MOST_RESIDENT_TAILS", 0)
+    monkeypatch.setattr(pool_module, "MAX_RESIDENT_TAILS", 0)
     for number in range(4):
         read(bench, trunk(number))
         assert context.cells.capacity - context.cells.free == sum(lengths(context, TRUNKS)) - sharing(context)
@@ -276,7 +276,7 @@ def test_old_tails_make_way_for_drafts(bench: Bench) -> None:
         ask(bench, told + hole(f"x_{number} = 1\n" * 100))
     context = context_of(bench)
     read(bench, (Control("<|repo_name|>"), Piece(" the" * (context.cells.free - 80), stable=True)))
-    assert context.cells.free < MOST_DRAFT_TOKENS + 57, "the prompt takes 56 of them, and drafts need a row more"
+    assert context.cells.free < MAX_DRAFT_TOKENS + 57, "the prompt takes 56 of them, and drafts need a row more"
     grammar = Sampling(grammar=f'root ::= "{region}"'.replace("\n", "\\n"))
     usage = ask(bench, told + hole(region), 60, drafts=(region,), sampling=grammar)
     assert usage.accepted_draft_tokens > usage.generated_tokens / 2

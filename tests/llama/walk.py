@@ -49,8 +49,8 @@ that depends on where in the cache a token lies.
 PROMPT_TOKENS: Final = 768
 CELLS: Final = 1024
 DISK_BYTES: Final = 64 * 1024 * 1024
-MOST_RUNNING: Final = 7  # more than there are tails
-MOST_STEPS: Final = 400  # of one answer that nobody disturbs: it reads a few hundred tokens and writes some forty
+MAX_RUNNING: Final = 7  # more than there are tails
+MAX_STEPS: Final = 400  # of one answer that nobody disturbs: it reads a few hundred tokens and writes some forty
 FILES: Final = 6
 WORDS: Final = ("value", " = ", "return ", "(a, b)", "\n    ", "é漢🦎", "f_1_0", "if x:", "# ", "0", "x", "\n")
 GRAMMARS: Final = ('root ::= "a" root', 'root ::= "yes" | "no"', 'root ::= "漢🦎é" root', "root ::= (", "")
@@ -155,7 +155,7 @@ def small_and_exact() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(context_module, "context_params", exact_params)
         patch.setattr(shelf_module, "CHUNK_TOKENS", 128)
-        patch.setattr(shelf_module, "SHORTEST_CHUNK_TOKENS", 16)
+        patch.setattr(shelf_module, "MIN_CHUNK_TOKENS", 16)
         patch.setattr(bench_module, "CROWDED_TOKENS", 256)
         yield
 
@@ -406,7 +406,7 @@ class Walk:
         assert self.figures.requests == sum(self.figures.ends.values()), "each request ends exactly once"
 
     def _ask(self) -> None:
-        if len(self._running) >= MOST_RUNNING:
+        if len(self._running) >= MAX_RUNNING:
             self._finish_one()
         client, request = self._scene.request()
         for other in [each for each in self._running if request.key and each.client == client]:
@@ -429,7 +429,7 @@ class Walk:
     def _finish_one(self) -> None:
         if self._running:
             asked = self.random.choice(self._running)
-            for _ in range(MOST_STEPS):
+            for _ in range(MAX_STEPS):
                 if asked not in self._running:
                     return
                 self._advance(asked)

@@ -15,7 +15,7 @@ from spark_lsp.config import Settings
 from spark_lsp.engine.base import Chunk, Infill, ReadCost, Usage
 from spark_lsp.engine.fake import ScriptedEngine
 from spark_lsp.prompt.budget import CONTEXT_FIRST, WINDOW_FIRST, Budget, Split, budget_for
-from spark_lsp.prompt.cached_prefix import ELSEWHERE, MOST_READ_AGAIN, keep_what_is_read
+from spark_lsp.prompt.cached_prefix import ELSEWHERE, MAX_READ_AGAIN, keep_what_is_read
 from spark_lsp.prompt.context import REPLY_TOKENS, TRUNK_PRIORITY
 from spark_lsp.prompt.segment import Segment
 from spark_lsp.prompt.token_counts import TokenCounter
@@ -228,7 +228,7 @@ def test_what_is_read_mostly_stays_and_the_budget_always_holds(
     held = sum(sizes[name] for name in intact)
     if sum(sizes[name] for name in intact if name in chosen) >= ELSEWHERE * held:
         same = takewhile(lambda pair: pair[0] == pair[1], zip(names, intact, strict=False))
-        assert sum(sizes[name] for name, _ in same) >= (1 - MOST_READ_AGAIN) * held
+        assert sum(sizes[name] for name, _ in same) >= (1 - MAX_READ_AGAIN) * held
 
 
 async def test_another_file_makes_little_of_a_large_workspace_be_read_again(tmp_path: Path) -> None:
@@ -245,7 +245,7 @@ async def test_another_file_makes_little_of_a_large_workspace_be_read_again(tmp_
     whole = context.resident_tokens
     for path in ("m011.py", "m012.py", "m013.py"):
         await context.rebuild(["m010.py", path])
-        assert context.resident_tokens >= (1 - MOST_READ_AGAIN) * whole * 0.9, path  # the opened file itself goes
+        assert context.resident_tokens >= (1 - MAX_READ_AGAIN) * whole * 0.9, path  # the opened file itself goes
         context.assume_resident()
 
 

@@ -14,7 +14,7 @@ from spark_lsp.actions.checks.rewritten import lost_problem
 from spark_lsp.actions.stream import added
 from spark_lsp.errors import Reason
 
-LONGEST_TITLE: Final = 70
+MAX_TITLE: Final = 70
 
 
 class FixDiagnostic:
@@ -49,7 +49,7 @@ def title_of(diagnostic: Diagnostic) -> str:
     """Return how a fix is offered: the first line of what is wrong."""
     said = " ".join(diagnostic.message.split("\n")[0].split())
     code = f" ({diagnostic.code})" if diagnostic.code else ""
-    shown = said if len(said) + len(code) <= LONGEST_TITLE else said[: LONGEST_TITLE - len(code) - 1].rstrip() + "…"
+    shown = said if len(said) + len(code) <= MAX_TITLE else said[: MAX_TITLE - len(code) - 1].rstrip() + "…"
     return f"Fix: {shown}{code}"
 
 

@@ -6,7 +6,7 @@ from spark_lsp.actions.layout import line_end, line_start
 from spark_lsp.text.edit import Span
 from spark_lsp.text.syntax import Syntax
 
-MOST_FUNCTION_LINES = 80
+MAX_FUNCTION_LINES = 80
 """A longer function is not rewritten for the sake of one diagnostic."""
 
 
@@ -47,7 +47,7 @@ def lines_to_fix(target: Target, place: Span) -> Span | None:
     if syntax is None:
         return own if own.text(text).strip() else None
     function = function_lines(syntax, place.start)
-    if function and function.contains(place.end) and function.text(text).count("\n") < MOST_FUNCTION_LINES:
+    if function and function.contains(place.end) and function.text(text).count("\n") < MAX_FUNCTION_LINES:
         return function
     return statement_lines(syntax, place)
 
@@ -90,7 +90,7 @@ def statement_lines(syntax: Syntax, place: Span) -> Span | None:
         parent = node.raw.parent
         if node.span.end >= place.end and (parent is None or parent.parent is None or _holds_statements(parent.type)):
             whole = Span(line_start(text, node.span.start), line_end(text, node.span.end))
-            is_short = whole.text(text).count("\n") < MOST_FUNCTION_LINES
+            is_short = whole.text(text).count("\n") < MAX_FUNCTION_LINES
             return whole if is_short and parent is not None else own
     return own if own.text(text).strip() else None
 

@@ -14,7 +14,7 @@ from spark_lsp.actions.layout import line_end, line_start
 from spark_lsp.errors import Reason
 from spark_lsp.text.edit import Span
 
-LONGEST_TITLE: Final = 60
+MAX_TITLE: Final = 60
 _REQUEST = re.compile(r"\s*(?:#|//|/\*|--)\s*spark:\s*(.*?)\s*(?:\*/)?\s*", re.IGNORECASE)
 _MORE = re.compile(r"\s*(?:#|//)\s?(.*?)\s*")
 _MAY_CHANGE_HEAD = re.compile(
@@ -41,7 +41,7 @@ class Rewrite:
         said = _instruction(target)
         if not said or _region(target) is None:
             return ""
-        shown = said if len(said) <= LONGEST_TITLE else said[: LONGEST_TITLE - 1].rstrip() + "…"
+        shown = said if len(said) <= MAX_TITLE else said[: MAX_TITLE - 1].rstrip() + "…"
         return f"Rewrite: {shown}"
 
     async def propose(self, target: Target, tools: Tools) -> Proposal:

@@ -23,7 +23,7 @@ from spark_lsp.text.edit import Edit, Span
 from spark_lsp.text.language import language_of_path
 from spark_lsp.text.syntax import Syntax, parse
 
-MOST_CALLS: Final = 40
+MAX_CALLS: Final = 40
 """More would take minutes; a search and replace is the better tool then."""
 _CALLS: Final = frozenset(
     ("call", "call_expression", "method_invocation", "new_expression", "object_creation_expression")
@@ -51,8 +51,8 @@ class UpdateReferences:
             return refused(self.id, STILL_INDEXING)
         found = head.found
         places = list(_places(target, tools, found))
-        if not places or len(places) > MOST_CALLS:
-            told = f"{len(places)} statements call {found.name}, {MOST_CALLS} at most can be changed at once."
+        if not places or len(places) > MAX_CALLS:
+            told = f"{len(places)} statements call {found.name}, {MAX_CALLS} at most can be changed at once."
             return Proposal(self.id, (), Reason.EMPTY, told if places else f"Nothing calls {found.name}.")
         task = Task(self.id, _task(head))
         usage = Usage()

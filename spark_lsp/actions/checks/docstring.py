@@ -24,7 +24,7 @@ _UNDERLINE = re.compile(r"^[-=]{3,}$")
 _SECTION_OF_PARAMETERS: Final = frozenset(("Args", "Arguments", "Parameters", "Params", "Keyword Args"))
 _STYLE = re.compile(r"^\s*(?::param |:return|Args:|Parameters\s*$|Returns:)", re.MULTILINE)
 _WORD = re.compile(r"[A-Za-z]{3,}")
-FEWEST_WORDS: Final = 3
+MIN_WORDS: Final = 3
 """Code with fewer words in its names says too little of what it is about."""
 _SMALL: Final = frozenset(
     ("the", "and", "for", "this", "that", "with", "from", "into", "return", "returns", "given", "function", "method",
@@ -96,7 +96,7 @@ def _is_about(summary: list[str], facts: Documented) -> bool:
     """Whether a sentence has a word of the code in it, in any form, where the code has words."""
     said = [word.lower() for word in _WORD.findall(" ".join(summary)) if word.lower() not in _SMALL]
     stems = {word[:4] for word in facts.words if len(word) >= 4}
-    return len(stems) < FEWEST_WORDS or any(word[:4] in stems for word in said)
+    return len(stems) < MIN_WORDS or any(word[:4] in stems for word in said)
 
 
 def _kept(lines: list[str], facts: Documented) -> list[str]:

@@ -15,7 +15,7 @@ from spark_lsp.actions.definition import CALLABLES, definition_at
 from spark_lsp.actions.javascript.flow import facts_of
 from spark_lsp.actions.javascript.piece import TYPED
 from spark_lsp.actions.javascript.scopes import names_of
-from spark_lsp.actions.naming import LEAST_PROBABILITY
+from spark_lsp.actions.naming import MIN_PROBABILITY
 from spark_lsp.actions.stream import ACTION_PRIORITY, added, key_of, stream
 from spark_lsp.engine.base import Infill, Sampling, Usage
 from spark_lsp.errors import Reason
@@ -23,7 +23,7 @@ from spark_lsp.text.edit import Edit, Span, apply_edits
 from spark_lsp.text.syntax import Syntax
 
 MAX_TYPE_TOKENS: Final = 24
-MOST_NAMES: Final = 60
+MAX_NAMES: Final = 60
 """Types of the file that the grammar names; more would slow every token down."""
 PLAIN: Final = (
     "string",
@@ -119,7 +119,7 @@ def type_names(syntax: Syntax) -> tuple[str, ...]:
     names = names_of(syntax.tree.root_node).program.names
     own = [name for name, binding in names.items() if binding.kind in {"class", "type", "module"}]
     taken = [name for name, binding in names.items() if binding.kind == "import" and name[:1].isupper()]
-    return tuple(name for name in [*own, *taken] if name.isascii())[:MOST_NAMES]
+    return tuple(name for name in [*own, *taken] if name.isascii())[:MAX_NAMES]
 
 
 def _lacks_type(parameter: Node) -> bool:
@@ -164,7 +164,7 @@ async def _asked(
     is_type = bool(words) and _SHAPE.fullmatch(said) and set(words) <= {*PLAIN, *_GENERIC, *known}
     is_whole = said.count("<") == said.count(">") and not said.endswith(("|", ",", "<"))
     is_promise = not hole.is_async_result or said.startswith("Promise<")
-    is_sure = answer.probability >= LEAST_PROBABILITY
+    is_sure = answer.probability >= MIN_PROBABILITY
     return (said if is_type and is_whole and is_promise and is_sure else ""), answer.usage
 
 

@@ -23,13 +23,13 @@ from spark_lsp.actions.python.holes import (
     is_faithful,
     names_for_types,
 )
-from spark_lsp.actions.python.names import LEAST_SURE
+from spark_lsp.actions.python.names import MIN_SURE
 from spark_lsp.actions.stream import ACTION_PRIORITY, added, key_of, stream
 from spark_lsp.engine.base import Infill, Sampling, Usage
 from spark_lsp.errors import Reason, SparkError
 from spark_lsp.text.edit import Edit, Span, apply_edits
 
-MOST_TYPE_TOKENS = 24
+MAX_TYPE_TOKENS = 24
 TYPE_DEADLINE_MS = 2500
 _UNTYPED = frozenset({"identifier", "default_parameter", "list_splat_pattern", "dictionary_splat_pattern"})
 
@@ -128,7 +128,7 @@ async def _asked(
         packed = await tools.context.pack_for(replace(target.snapshot, text=text), offset)
         request = Infill(
             prompt=packed.parts,
-            max_tokens=MOST_TYPE_TOKENS,
+            max_tokens=MAX_TYPE_TOKENS,
             stops=tools.context.stops(),
             sampling=Sampling(grammar=grammar_of(names)),
             deadline_ms=TYPE_DEADLINE_MS,
@@ -142,7 +142,7 @@ async def _asked(
         return "", Usage()
     said = answer.raw.rstrip(",): =").strip()
     is_whole = answer.stop not in {"max_tokens", "deadline", "cancelled"}
-    is_good = is_whole and answer.probability >= LEAST_SURE and is_a_type(said, names)
+    is_good = is_whole and answer.probability >= MIN_SURE and is_a_type(said, names)
     return (said if is_good else ""), answer.usage
 
 

@@ -15,7 +15,7 @@ from spark_lsp.text.document import Snapshot
 from spark_lsp.text.edit import Span
 from spark_lsp.text.syntax import parse
 
-MOST_LINES: Final = 60
+MAX_LINES: Final = 60
 """A longer statement would take more of the list's time than a reason is worth."""
 _DEFINITIONS: Final = frozenset({"class_definition", "decorated_definition", "function_definition"})
 _CERTAIN: Final = re.compile(
@@ -62,7 +62,7 @@ def _inner(target: Target) -> Target | None:
         raw = raw.parent
     if raw is None or raw.type not in _DEFINITIONS or raw.has_error:
         return None
-    if raw.end_point.row - raw.start_point.row >= MOST_LINES:
+    if raw.end_point.row - raw.start_point.row >= MAX_LINES:
         return None
     whole = syntax.wrap(raw).span
     first = text.rfind("\n", 0, whole.start) + 1

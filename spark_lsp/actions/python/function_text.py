@@ -16,7 +16,7 @@ from spark_lsp.text.edit import Edit, Span, apply_edits
 from spark_lsp.text.syntax import Syntax
 
 USUAL_LINE_COLUMNS = 88
-MOST_LINE_COLUMNS = 120
+MAX_LINE_COLUMNS = 120
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,7 +186,7 @@ def lines_in_strings(syntax: Syntax, span: Span) -> set[int]:
 def _header(text: str, outer: str, unit: str, start: str, signature: Signature) -> list[str]:
     """Return the ``def`` line, or three when it is longer than the document's lines are."""
     longest = max((len(line) for line in text.splitlines()), default=0)
-    limit = min(max(longest, USUAL_LINE_COLUMNS), MOST_LINE_COLUMNS)
+    limit = min(max(longest, USUAL_LINE_COLUMNS), MAX_LINE_COLUMNS)
     inside = ", ".join(signature.parameters)
     line = f"{outer}{start}({inside}){signature.arrow}:"
     if columns(outer) + len(line) - len(outer) <= limit or not inside:

@@ -14,11 +14,11 @@ from spark_lsp.actions.stream import ACTION_PRIORITY, key_of, stream
 from spark_lsp.engine.base import Infill, Sampling, Usage
 from spark_lsp.errors import SparkError
 
-MOST_NAME_TOKENS: Final = 16
-MOST_NAME_CHARACTERS: Final = 32
+MAX_NAME_TOKENS: Final = 16
+MAX_NAME_CHARACTERS: Final = 32
 NAME_DEADLINE_MS: Final = 2500
 """A name is worth a moment of waiting; after that the plain rule's is used, which the user may change as easily."""
-LEAST_SURE: Final = 0.1
+MIN_SURE: Final = 0.1
 """A name that the model is less sure of than this is a guess; the embedded model's worst on the sample had 0.07."""
 GRAMMAR: Final = 'root ::= "_"? [a-z] [a-z0-9_]* ("(" | " =")?'
 _NAME = re.compile(r"_?[a-z][a-z0-9_]*")
@@ -52,7 +52,7 @@ async def named(target: Target, tools: Tools, hole: Hole, taken: Container[str],
         return free_name(plain, taken), Usage()
     found = _NAME.match(answer)
     name = found[0].rstrip("_") if found else ""
-    is_good = 1 < len(name) <= MOST_NAME_CHARACTERS and name not in taken and is_usable(name)
+    is_good = 1 < len(name) <= MAX_NAME_CHARACTERS and name not in taken and is_usable(name)
     is_good = is_good and not name.startswith("test")  # a test runner would call it
     return (name if is_good else free_name(plain, taken)), usage
 
@@ -62,7 +62,7 @@ async def _ask(target: Target, tools: Tools, hole: Hole) -> tuple[str, Usage]:
     packed = await tools.context.pack_for(replace(target.snapshot, text=hole.text), hole.offset)
     request = Infill(
         prompt=packed.parts,
-        max_tokens=MOST_NAME_TOKENS,
+        max_tokens=MAX_NAME_TOKENS,
         stops=tools.context.stops(),
         sampling=Sampling(grammar=GRAMMAR),
         deadline_ms=NAME_DEADLINE_MS,
@@ -71,7 +71,7 @@ async def _ask(target: Target, tools: Tools, hole: Hole) -> tuple[str, Usage]:
     )
     answer = await stream(tools, request, lambda raw: bool(raw) and not _NAME.fullmatch(raw))
     is_cut = answer.stop in {"max_tokens", "deadline", "cancelled"}
-    is_guess = answer.probability < LEAST_SURE
+    is_guess = answer.probability < MIN_SURE
     return ("" if is_cut or is_guess else answer.raw), answer.usage
 
 

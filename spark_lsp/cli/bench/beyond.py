@@ -12,7 +12,7 @@ from typing import Final
 
 from spark_lsp.cli.oneshot import errors
 
-LARGEST_BYTES: Final = 64_000_000
+MAX_BYTES: Final = 64_000_000
 """Larger models know enough positions, and are not copied for a measurement."""
 ROOM_TOKENS: Final = 16_384
 """For what is measured behind the resident prompt: volatile tokens, answers, other documents."""
@@ -25,7 +25,7 @@ _LENGTH = re.compile(rb"[a-z0-9_-]+\.context_length\x04\x00\x00\x00(....)", re.D
 def long_enough(path: str, context_tokens: int) -> Iterator[str]:
     """Yield the model's path, or for the block that of a copy that says it knows so many positions, and say so."""
     file = Path(path)
-    content = bytearray(file.read_bytes()) if file.stat().st_size <= LARGEST_BYTES else bytearray()
+    content = bytearray(file.read_bytes()) if file.stat().st_size <= MAX_BYTES else bytearray()
     found = _LENGTH.search(content)
     trained = int.from_bytes(found[1], "little") if found else 0
     if found is None or trained >= context_tokens + ROOM_TOKENS:

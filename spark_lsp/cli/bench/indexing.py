@@ -30,7 +30,7 @@ from spark_lsp.text.language import language_of_path
 
 SLICE_FILES = 20
 BEAT_S = 0.005
-LEAST_S = 0.01  # what the clock of a process tells apart
+MIN_S = 0.01  # what the clock of a process tells apart
 FOLDER_FILES = 100
 SHORT = "def value_{0}():\n    return value_{1}()\n"
 
@@ -175,10 +175,10 @@ def _first(root: Path, place: Path, paths: Sequence[str], count: int, tell: Tell
         "symbols": report.symbols,
         "seconds": round(first_s, 2),
         "bare_parse_seconds": round(bare_s, 2),
-        "ratio": round(first_s / max(bare_s, LEAST_S), 2),
+        "ratio": round(first_s / max(bare_s, MIN_S), 2),
         "cpu_seconds": round(first_cpu_s, 2),
         "bare_parse_cpu_seconds": round(bare_cpu_s, 2),
-        "cpu_ratio": round(first_cpu_s / max(bare_cpu_s, LEAST_S), 2),
+        "cpu_ratio": round(first_cpu_s / max(bare_cpu_s, MIN_S), 2),
         "own_cpu_seconds": round(own_s, 2),
         "held_up_ms_p50_p95_max": beats.gaps,
     }

@@ -22,7 +22,7 @@ from spark_lsp.text.language import LANGUAGES, query
 from spark_lsp.text.syntax import parse
 
 HOLE_LINES = 3
-MOST_PLACES = 3
+MAX_PLACES = 3
 GROUPS = ("all", "novel", "fields")
 TRIES_PER_CASE = 40  # cursors whose next lines need nothing of another file say nothing
 
@@ -102,7 +102,7 @@ def _case(view: IndexView, entry: FileEntry, chance: random.Random) -> Case | No
     fields: set[str] = set()
     for name in inside:
         places = view.definitions.get(name, ())
-        if name not in own and 0 < len(places) <= MOST_PLACES:
+        if name not in own and 0 < len(places) <= MAX_PLACES:
             needed[name] = frozenset(defining_line(view.files[path], definition) for path, definition in places)
             if all(definition.kind == "field" for _, definition in places):
                 fields.add(name)

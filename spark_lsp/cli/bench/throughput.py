@@ -36,10 +36,10 @@ from spark_lsp.llama.speculative.drafter import Drafter
 ANSWER_TOKENS: Final = 128
 REGION_LINES: Final = 24
 """As much as is rewritten at once; and no more, so that a slow model comes to an end too."""
-LEAST_SHARE: Final = 0.25
+MIN_SHARE: Final = 0.25
 """An answer that ends before so much of what it may have says too little of speed."""
 
-LONGEST_DRAFT: Final = 32  # the engine's own bound
+MAX_DRAFT: Final = 32  # the engine's own bound
 TAIL_TOKENS: Final = 16
 
 _STARTS: Final = ("def total(", "    return ", "class Entry:\n", "for each in ", "    if a > ", "result = ")
@@ -128,7 +128,7 @@ async def decode_speeds(
         request = Infill(prompt=(*prompt, start), max_tokens=answer_tokens, speculate=False)
         ours.append(await ask(engine, request))
         theirs.append(await bare.tokens_per_s(answer_tokens))
-    long = [answer for answer in ours if answer.usage.generated_tokens >= LEAST_SHARE * answer_tokens] or ours
+    long = [answer for answer in ours if answer.usage.generated_tokens >= MIN_SHARE * answer_tokens] or ours
     speed, bare_speed = middle([answer.tokens_per_s for answer in long]), middle(theirs)
     return {
         "decode_tokens_per_s": speed,
@@ -170,7 +170,7 @@ def longest_drafts(region: Sequence[int], answer: Sequence[int]) -> float:
     drafter = Drafter([np.array(region, np.int32)])
     at, steps = 1, 0  # the prompt's own decode gives the first token
     while at < len(text):
-        draft = drafter.draft(text[max(0, at - TAIL_TOKENS) : at], min(LONGEST_DRAFT, len(text) - at - 1))
+        draft = drafter.draft(text[max(0, at - TAIL_TOKENS) : at], min(MAX_DRAFT, len(text) - at - 1))
         wrong = np.flatnonzero(draft != text[at : at + len(draft)])
         accepted = int(wrong[0]) if len(wrong) else len(draft)
         drafter.accepted(len(draft), accepted)
@@ -201,7 +201,7 @@ async def _new_code(engine: Engine, prompt: Sequence[PromptPart], answer_tokens:
         for start in _STARTS:
             request = Infill(prompt=(*prompt, Piece(f"{start}new_{number}")), max_tokens=answer_tokens)
             pairs.append(await _both(engine, request, drafts_first=len(pairs) % 2 == 0))
-    long = [pair for pair in pairs if pair[1].usage.generated_tokens >= LEAST_SHARE * answer_tokens] or pairs
+    long = [pair for pair in pairs if pair[1].usage.generated_tokens >= MIN_SHARE * answer_tokens] or pairs
     ratios = [ratio(drafted.tokens_per_s, plain.tokens_per_s) for drafted, plain in long]
     return {
         "answers": len(long),

@@ -14,7 +14,7 @@ from spark_lsp.engine.base import PromptPart
 from spark_lsp.engine.wire.frames import EngineLaunch
 from spark_lsp.errors import EngineFailed
 
-_LONGEST_LINE_BYTES: Final = 64 * 1024 * 1024  # a prompt of 128k tokens is half a megabyte
+_MAX_LINE_BYTES: Final = 64 * 1024 * 1024  # a prompt of 128k tokens is half a megabyte
 
 
 class Hold(msgspec.Struct, frozen=True, tag="hold"):
@@ -86,7 +86,7 @@ class Bare:
         """Start the process; it loads the model while nobody waits."""
         command = [sys.executable, "-P", "-m", "spark_lsp", "engine", "bare", msgspec.json.encode(launch).decode()]
         pipe = asyncio.subprocess.PIPE
-        process = await asyncio.create_subprocess_exec(*command, stdin=pipe, stdout=pipe, limit=_LONGEST_LINE_BYTES)
+        process = await asyncio.create_subprocess_exec(*command, stdin=pipe, stdout=pipe, limit=_MAX_LINE_BYTES)
         return cls(process)
 
     async def ask(self, order: Order) -> Any:

@@ -18,7 +18,7 @@ from spark_lsp.text.edit import Span
 Knows = Callable[[str], bool]
 """Whether the workspace has a name; the index answers."""
 
-SHORTEST_NAME = 3  # i, x, ok: local names that say nothing
+MIN_NAME = 3  # i, x, ok: local names that say nothing
 
 _TYPED = re.compile(r"\w+$")
 _BINDING_FIELDS = frozenset({"name", "left", "pattern", "declarator", "alias", "parameter", "label"})
@@ -109,7 +109,7 @@ def unknown_names(hole: Hole, text: str, knows: Knows) -> Iterator[int]:
         name = leaf.text.decode("utf-8", "replace")
         if _binds(leaf):
             bound.add(name)
-        elif len(name) >= SHORTEST_NAME and not (
+        elif len(name) >= MIN_NAME and not (
             name in bound or name in known or name.startswith("__") or knows(name) or _stands_in(hole, name)
         ):
             end = len(tree.source[: leaf.end_byte].decode("utf-8", "replace")) - hole.offset

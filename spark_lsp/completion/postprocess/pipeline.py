@@ -17,7 +17,7 @@ from spark_lsp.completion.postprocess.trim import trim
 
 _OPEN_WORD = re.compile(r"\w+$")
 TRIES_WHILE_SPEAKING = 3
-FEWEST_SURE_CHARACTERS = 3  # a confident "(" or "x" is no help
+MIN_SURE_CHARACTERS = 3  # a confident "(" or "x" is no help
 
 _clean = lru_cache(maxsize=8)(clean)  # most chunks settle nothing
 
@@ -60,7 +60,7 @@ def judge(hole: Hole, raw: str, scores: Scores, terms: Terms, *, finished: bool,
             sure_part = Cleaned(_whole_words(text, sure), 0, "confidence")
             text, rule, is_whole = sure_part.text, sure_part.rule, False
     cleaned = _clean(hole, text, whole=is_whole, tries=None if trimmed.done else TRIES_WHILE_SPEAKING)
-    is_little = sum(not char.isspace() for char in cleaned.text) < FEWEST_SURE_CHARACTERS
+    is_little = sum(not char.isspace() for char in cleaned.text) < MIN_SURE_CHARACTERS
     if not cleaned.text or (terms.confidence and not is_whole and is_little):
         return Judged("", 0, rule or cleaned.rule, trimmed.done)
     return Judged(cleaned.text, cleaned.replaced, rule, trimmed.done, confidence_of(scores, len(cleaned.text.rstrip())))

@@ -9,7 +9,7 @@ from typing import Final
 from rapidfuzz.distance import Levenshtein
 
 from spark_lsp.completion.cursor_context import Hole
-from spark_lsp.completion.postprocess.trim import CYCLE_LONGEST_CHARACTERS
+from spark_lsp.completion.postprocess.trim import CYCLE_MAX_CHARACTERS
 
 SHARE_OF_NEIGHBOUR: Final = 2 / 9
 """A line that ends within a tenth of another one differs from its beginning by no more than this share of it."""
@@ -50,7 +50,7 @@ def _before_leak(text: str) -> str:
 def _before_cycle(text: str) -> str:
     """Hold back a repetition that reaches the end: said often enough, only its first two times stay."""
     kept = len(text)
-    for period in range(1, min(CYCLE_LONGEST_CHARACTERS, len(text) // 2) + 1):
+    for period in range(1, min(CYCLE_MAX_CHARACTERS, len(text) // 2) + 1):
         run = 0
         while run + period < len(text) and text[-1 - run] == text[-1 - run - period]:
             run += 1

@@ -22,8 +22,8 @@ REPEATED_LINES = 3
 CYCLE_REPEATS = 6
 CYCLE_LONG_CHARACTERS, CYCLE_LONG_REPEATS = 12, 3
 """A whole phrase that is said three times is no accident either."""
-CYCLE_LONGEST_CHARACTERS = 40
-CYCLE_FEWEST_CHARACTERS: Final = 24  # a ruler of dashes or a short "0, 0, 0" is no accident
+CYCLE_MAX_CHARACTERS = 40
+CYCLE_MIN_CHARACTERS: Final = 24  # a ruler of dashes or a short "0, 0, 0" is no accident
 
 _MARK = r"<\|[A-Za-z_]{2,}\|?>?|</?(?:fim_[a-z]+|file_sep|repo_name|think|COMPLETION|PRE|SUF|MID|EOT)>|<｜"
 _LEAK_IN_PROSE = re.compile(_MARK)
@@ -97,9 +97,9 @@ def _first_cycle(raw: str) -> _Cut | None:
     """
     points = np.frombuffer(raw.encode("utf-32-le", "surrogatepass"), dtype=np.uint32)
     found: list[_Cut] = []
-    for period in range(1, min(CYCLE_LONGEST_CHARACTERS, len(points) // 2) + 1):
+    for period in range(1, min(CYCLE_MAX_CHARACTERS, len(points) // 2) + 1):
         repeats = CYCLE_REPEATS if period < CYCLE_LONG_CHARACTERS else CYCLE_LONG_REPEATS
-        needed = max(period * (repeats - 1), CYCLE_FEWEST_CHARACTERS)
+        needed = max(period * (repeats - 1), CYCLE_MIN_CHARACTERS)
         differs = np.flatnonzero(points[period:] != points[:-period])
         edges = np.concatenate(([-1], differs, [len(points) - period]))
         long = np.flatnonzero(np.diff(edges) > needed)

@@ -23,7 +23,7 @@ TRANSPORT_VARIABLE: Final = "SPARK_LSP_ENGINE_TRANSPORT"
 """``tcp`` chooses loopback sockets where Unix sockets exist too."""
 
 _APP: Final = "spark-lsp"
-_LONGEST_SOCKET_PATH: Final = 100  # Linux allows 107 bytes, macOS 103
+_MAX_SOCKET_PATH: Final = 100  # Linux allows 107 bytes, macOS 103
 _NAME_CHARS: Final = 16
 
 
@@ -72,7 +72,7 @@ def runtime_folder() -> Path:
     """
     told = os.environ.get(RUNTIME_VARIABLE)
     folder = Path(told) if told else _user_runtime_folder()
-    if len(os.fsencode(folder)) + len(f"/e-{'0' * _NAME_CHARS}.sock") > _LONGEST_SOCKET_PATH:
+    if len(os.fsencode(folder)) + len(f"/e-{'0' * _NAME_CHARS}.sock") > _MAX_SOCKET_PATH:
         digest = hashlib.blake2b(os.fsencode(folder), digest_size=4).hexdigest()
         folder = Path(tempfile.gettempdir()) / f"{_APP}-{_user()}-{digest}"
     return _private(folder)

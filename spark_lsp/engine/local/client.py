@@ -28,7 +28,7 @@ __all__ = ["EngineLaunch", "LocalEngine", "Patience", "describe_model", "list_en
 
 _APPEAR_S: Final = 60.0  # for a process to open its socket; loading the model comes after and has no limit
 _FIRST_WAIT_S: Final = 0.01
-_LONGEST_WAIT_S: Final = 0.05
+_MAX_WAIT_S: Final = 0.05
 _CRASHES: Final = 3
 _CRASH_WINDOW_S: Final = 600.0
 _RETRY_S: Final = 5.0  # a model that could not be used may be there now
@@ -195,7 +195,7 @@ class LocalEngine:
                 order = frames.HostOrder(launch=self._launch, endpoint=endpoint)
                 process = await asyncio.to_thread(spawn, order)
             await asyncio.sleep(wait_s)
-            wait_s = min(wait_s * 1.5, _LONGEST_WAIT_S)
+            wait_s = min(wait_s * 1.5, _MAX_WAIT_S)
         self._crashes.append(loop.time())
         await asyncio.to_thread(end, endpoint)
         raise EngineFailed(f"The engine process did not answer within {_APPEAR_S:.0f} seconds; see {endpoint.log}.")

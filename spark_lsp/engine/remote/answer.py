@@ -12,12 +12,12 @@ import msgspec
 
 from spark_lsp.errors import EngineProtocolError
 
-MOST_LINE_BYTES: Final = 1024 * 1024
+MAX_LINE_BYTES: Final = 1024 * 1024
 """Longest line of a stream; a token's event has some hundred bytes."""
 
 _DONE: Final = "[DONE]"
 _FENCE: Final = "```"
-_MOST_PREAMBLE: Final = 400  # characters of small talk before the fence of an answer
+_MAX_PREAMBLE: Final = 400  # characters of small talk before the fence of an answer
 
 
 class _Details(msgspec.Struct, frozen=True):
@@ -112,8 +112,8 @@ class Lines:
             EngineProtocolError: a line has no end, or is no text.
         """
         *whole, self._rest = (self._rest + data).split(b"\n")
-        if len(self._rest) > MOST_LINE_BYTES:
-            raise EngineProtocolError(f"The endpoint sent a line of more than {MOST_LINE_BYTES:,} bytes.")
+        if len(self._rest) > MAX_LINE_BYTES:
+            raise EngineProtocolError(f"The endpoint sent a line of more than {MAX_LINE_BYTES:,} bytes.")
         try:
             return [line.rstrip(b"\r").decode() for line in whole]
         except UnicodeDecodeError as error:
@@ -166,7 +166,7 @@ class OpeningSkipper:
         self._held += text
         at = self._held.find(_FENCE)
         end = self._held.find("\n", at) if at >= 0 else -1
-        if end < 0 and len(self._held) < _MOST_PREAMBLE:
+        if end < 0 and len(self._held) < _MAX_PREAMBLE:
             return ""
         self._waits = False
         held, self._held = self._held, ""

@@ -30,7 +30,7 @@ __all__ = ["RemoteEngine", "RemoteLaunch"]
 UNKNOWN_CONTEXT_TOKENS: Final = 8_192
 """Taken for the context of a server that does not tell: what the usual ones are started with at least."""
 
-MOST_PROMPT_TOKENS: Final = 32_768
+MAX_PROMPT_TOKENS: Final = 32_768
 """Longest prompt unless the user says otherwise: it travels whole at every request, some 4 bytes a token."""
 
 _ROUNDS: Final = 3
@@ -38,9 +38,9 @@ _BACK_OFF: Final = 3.0  # times longer in each round
 _KEPT_SHARE: Final = 0.95  # counts are estimates, so the last tokens of a context are not planned for
 _RETRY_S: Final = 5.0
 _SLOW_WEIGHT: Final = 0.2
-_FEWEST_READ: Final = 64
+_MIN_READ: Final = 64
 _FIRST_COST_MS: Final = 0.2  # a small GPU reads some 5,000 tokens a second; it is measured from the first answer on
-_LEAST_COST_MS: Final = 0.005
+_MIN_COST_MS: Final = 0.005
 
 
 class RemoteEngine:
@@ -211,7 +211,7 @@ class RemoteEngine:
         family, order, notes = family_of(self._launch.template, row.id)
         self._family = family
         served = row.context_tokens or UNKNOWN_CONTEXT_TOKENS
-        context = self._launch.context_tokens or min(served, MOST_PROMPT_TOKENS)
+        context = self._launch.context_tokens or min(served, MAX_PROMPT_TOKENS)
         if not self._launch.context_tokens and not row.context_tokens:
             notes.append(f"The endpoint does not say how long its context is; {context:,} tokens are taken.")
         notes += [
@@ -322,9 +322,9 @@ class RemoteEngine:
         usage = chunk.usage
         if usage is None:
             return chunk
-        if chunk.stop is not None and usage.prefill_tokens >= _FEWEST_READ and usage.first_token_ms > 0:
+        if chunk.stop is not None and usage.prefill_tokens >= _MIN_READ and usage.first_token_ms > 0:
             self._floor_ms = min(self._floor_ms, usage.first_token_ms)
-            sample = max(_LEAST_COST_MS, (usage.first_token_ms - self._floor_ms) / usage.prefill_tokens)
+            sample = max(_MIN_COST_MS, (usage.first_token_ms - self._floor_ms) / usage.prefill_tokens)
             cost = self._cost.base_ms * (1 - _SLOW_WEIGHT) + sample * _SLOW_WEIGHT
             self._cost = ReadCost(cost)
         return msgspec.structs.replace(chunk, usage=msgspec.structs.replace(usage, read_cost=self._cost))

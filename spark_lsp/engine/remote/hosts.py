@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from spark_lsp.errors import SettingsError
 
 FIRST_REST_S: Final = 1.0
-LONGEST_REST_S: Final = 30.0
+MAX_REST_S: Final = 30.0
 """How long an endpoint that failed is left alone: twice as long each time, so that it is found again soon."""
 
 
@@ -99,7 +99,7 @@ class Health:
     def failed(self, trouble: str, now: float) -> None:
         """Note a failure and leave it alone for a while."""
         self.trouble = trouble
-        rest = min(LONGEST_REST_S, FIRST_REST_S * 2.0 ** min(self.failures, 10))
+        rest = min(MAX_REST_S, FIRST_REST_S * 2.0 ** min(self.failures, 10))
         self.failures += 1
         self.rests_until = now + rest
 

@@ -23,9 +23,9 @@ CONNECT_S: Final = 3.0
 ANSWER_S: Final = 30.0
 """Longest silence of an endpoint, before its first token and between two."""
 
-_MOST_BODY_BYTES: Final = 4 * 1024 * 1024
+_MAX_BODY_BYTES: Final = 4 * 1024 * 1024
 _LOOKED_AT_BYTES: Final = 8192
-_LONGEST_RETRY_S: Final = 2.0  # an editor does not wait for what a server asks for beyond that
+_MAX_RETRY_S: Final = 2.0  # an editor does not wait for what a server asks for beyond that
 _BACK_OFF_S: Final = 0.1
 _BUSY: Final = frozenset({429, 502, 503, 504})
 
@@ -88,7 +88,7 @@ class RemoteLink:
         if answer.status_code != httpx2.codes.OK:
             return _refusal(answer.status_code, answer.headers)
         try:
-            return msgspec.json.decode(answer.content[:_MOST_BODY_BYTES], type=_Rows).data
+            return msgspec.json.decode(answer.content[:_MAX_BODY_BYTES], type=_Rows).data
         except msgspec.DecodeError:
             return Trouble("answers, but not as an OpenAI-compatible endpoint does")
 
@@ -155,7 +155,7 @@ async def _events(answer: httpx2.Response) -> AsyncGenerator[Event]:
     async for data in answer.aiter_bytes():
         if is_whole:
             body += data
-            if len(body) > _MOST_BODY_BYTES:
+            if len(body) > _MAX_BODY_BYTES:
                 raise EngineProtocolError("The endpoint sent an answer without an end.")
             continue
         for line in lines.feed(data):
@@ -213,7 +213,7 @@ def _retry_after(headers: httpx2.Headers) -> float | None:
         wait = float(told) if told else _BACK_OFF_S
     except ValueError:
         wait = _BACK_OFF_S  # a date, which says nothing about the next second
-    return wait if 0 <= wait <= _LONGEST_RETRY_S else None
+    return wait if 0 <= wait <= _MAX_RETRY_S else None
 
 
 def _trouble_of(error: httpx2.HTTPError, answer_s: float) -> Trouble:

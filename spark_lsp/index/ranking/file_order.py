@@ -13,8 +13,8 @@ from spark_lsp.index.ranking.import_graph import seen_files
 from spark_lsp.index.storage.view import FileEntry, IndexView
 
 RESTART = 0.15
-LEAST_REST = 1e-4  # rank that a file passes on only when it holds more of it, for each of its edges
-MOST_PUSHES = 400  # files that pass rank on: bounds the time of a start
+MIN_REST = 1e-4  # rank that a file passes on only when it holds more of it, for each of its edges
+MAX_PUSHES = 400  # files that pass rank on: bounds the time of a start
 IMPORT_FACTOR = 3.0  # an edge that an import resolves weighs more than one of the same name alone
 MANY_PLACES = 4  # a name that more files define tells nothing
 NAMES_PER_FILE = 400  # the most used; a file that uses more is data or generated
@@ -45,7 +45,7 @@ class FileGraph:
         rank: dict[str, float] = {}
         rest = dict.fromkeys(starts, 1 / len(starts)) if starts else {}
         waiting = deque(rest)
-        for _ in range(MOST_PUSHES):
+        for _ in range(MAX_PUSHES):
             if not waiting:
                 break
             path = waiting.popleft()
@@ -55,7 +55,7 @@ class FileGraph:
             for target, share in edges.items():
                 before = rest.get(target, 0.0)
                 now = rest[target] = before + (1 - RESTART) * held * share
-                if before <= LEAST_REST < now:
+                if before <= MIN_REST < now:
                     waiting.append(target)
         return rank
 

@@ -17,7 +17,7 @@ from spark_lsp.index.scan.crawl import read_source
 
 COMMITS = 1_000
 LIMIT_S = 10.0  # it takes some 0.02 s here; a repository of very many files on a cold disk takes seconds
-MOST_BYTES = 4_000_000  # a thousand commits like those of this repository print a sixteenth of that
+MAX_BYTES = 4_000_000  # a thousand commits like those of this repository print a sixteenth of that
 SMALL_BYTES = 4_096  # what HEAD and a ref may hold
 NICENESS = 10
 
@@ -65,7 +65,7 @@ def changed_files(
     started: Started = lambda _process: None,
     *,
     limit_s: float = LIMIT_S,
-    most_bytes: int = MOST_BYTES,
+    most_bytes: int = MAX_BYTES,
 ) -> list[list[str]]:
     """Return the files that each of the last commits changed, the newest commit first; paths relative to ``root``.
 

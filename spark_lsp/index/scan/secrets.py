@@ -58,7 +58,7 @@ SHAPES: tuple[Shape, ...] = tuple(
 
 
 _IN_NO_RUN = ("PRIVATE KEY", "SECRET_ACCESS_KEY", "secret_access_key", "AccountKey=", "hooks.slack")  # literals
-_SHORTEST_RUN = len("eyJ") + 15
+_MIN_RUN = len("eyJ") + 15
 _BEFORE = len("SG.")  # stands right before the run of its shape
 _IN_RUN = bytes(byte >= 0x80 or chr(byte).isalnum() or chr(byte) in "_-" for byte in range(256))
 
@@ -92,7 +92,7 @@ def suspected(texts: Sequence[str]) -> list[Shape]:
     raw = joined.encode("utf-8", "surrogatepass")
     is_in = np.frombuffer(raw.translate(_IN_RUN), np.bool_)
     edges = np.flatnonzero(is_in[1:] != is_in[:-1]) + 1
-    long = 2 * np.flatnonzero(edges[1::2] - edges[::2] >= _SHORTEST_RUN)
+    long = 2 * np.flatnonzero(edges[1::2] - edges[::2] >= _MIN_RUN)
     places = zip(edges[long].tolist(), edges[long + 1].tolist(), strict=True)
     runs = b"\n".join({raw[max(0, start - _BEFORE) : end] for start, end in places}).decode("utf-8", "replace")
     return [each for each in SHAPES if each[0] in (joined if each[0] in _IN_NO_RUN else runs)]

@@ -19,7 +19,7 @@ import msgspec
 
 from spark_lsp.index.workers.worker import Answer, Job, receive, send
 
-MOST_WORKERS: Final = 8  # beyond that the disk and the one thread that takes the answers in are busier than the workers
+MAX_WORKERS: Final = 8  # beyond that the disk and the one thread that takes the answers in are busier than the workers
 IDLE_S: Final = 20.0
 ATTEMPTS: Final = 3  # workers that die at their first job, one after another: this machine does not let us have any
 
@@ -38,7 +38,7 @@ class Workers:
 
     def __init__(self, count: int = 0, *, idle_s: float = IDLE_S) -> None:
         """Prepare; ``count`` 0 takes one for each core but one. ``idle_s`` is how long a process waits for work."""
-        self.count = count or max(1, min(MOST_WORKERS, len(os.sched_getaffinity(0)) - 1 if _HAS_AFFINITY else 1))
+        self.count = count or max(1, min(MAX_WORKERS, len(os.sched_getaffinity(0)) - 1 if _HAS_AFFINITY else 1))
         self._idle_s = idle_s
         self._lock = threading.Lock()
         self._jobs: queue.PriorityQueue[tuple[int, int, Job, Future[Answer]]] = queue.PriorityQueue()

@@ -20,8 +20,8 @@ from spark_lsp.llama.kv.sequences import Pool
 CHUNK_TOKENS: Final = 2048
 """Some ten files of source: small enough to be written between two keystrokes, large enough for few files."""
 
-MOST_CLOSING_S: Final = 3.0  # whoever unloads a model waits for it
-SHORTEST_CHUNK_TOKENS: Final = 64  # fewer are read again in the time that a file takes
+MAX_CLOSING_S: Final = 3.0  # whoever unloads a model waits for it
+MIN_CHUNK_TOKENS: Final = 64  # fewer are read again in the time that a file takes
 
 _log = logging.getLogger("spark_lsp.llama")
 
@@ -49,7 +49,7 @@ class Shelf:
 
     def close(self, *, save: bool) -> None:
         """Save what is not on disk yet, for some seconds at most, and wait for what is being written."""
-        until = time.monotonic() + MOST_CLOSING_S
+        until = time.monotonic() + MAX_CLOSING_S
         while save and time.monotonic() < until and self.save_next():
             pass
         self._writer.shutdown()
@@ -59,7 +59,7 @@ class Shelf:
         found: list[SavedChunk] = []
         for start in range(0, len(tokens), CHUNK_TOKENS):
             end = min(start + CHUNK_TOKENS, len(tokens))
-            if end - start >= SHORTEST_CHUNK_TOKENS:
+            if end - start >= MIN_CHUNK_TOKENS:
                 parent = found[-1].name if found else b""
                 found.append(SavedChunk(self._store.name(parent, tokens[start:end]), start, end))
         return tuple(found)
@@ -72,7 +72,7 @@ class Shelf:
         context = self._pool.context
         resident = len(context.mirrors[sequence])
         number = resident // CHUNK_TOKENS
-        if number >= len(chunks) or chunks[number].end - resident < SHORTEST_CHUNK_TOKENS:
+        if number >= len(chunks) or chunks[number].end - resident < MIN_CHUNK_TOKENS:
             return 0
         chunk = chunks[number]
         with self._lock:

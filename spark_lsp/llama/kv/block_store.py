@@ -47,7 +47,7 @@ _READ_BYTES: Final = 1024 * 1024
 _MODEL_HEAD_BYTES: Final = 1024 * 1024
 _MODEL_SAMPLES: Final = 16
 _MODEL_SAMPLE_BYTES: Final = 64 * 1024
-_MOST_PARENTS: Final = 16_384
+_MAX_PARENTS: Final = 16_384
 _USE_STEP_NS: Final = 1_000_000  # coarse enough for every file system that keeps times finer than seconds
 _COARSEST_CLOCK_NS: Final = 2_000_000_000  # FAT tells times in steps of two seconds
 _NEVER: Final = -1
@@ -131,7 +131,7 @@ class ChunkStore:
         name = told.digest()
         self._parents.pop(name, None)
         self._parents[name] = parent
-        if len(self._parents) > _MOST_PARENTS:
+        if len(self._parents) > _MAX_PARENTS:
             del self._parents[next(iter(self._parents))]
         return name
 

@@ -25,8 +25,8 @@ from spark_lsp.llama.loading.native import L, last_errors, library_version
 from spark_lsp.llama.loading.threads import CoreShare
 from spark_lsp.trace import bug
 
-MOST_DRAFT_TOKENS: Final = 32
-OUTPUTS: Final = MOST_DRAFT_TOKENS + 1  # rows of logits; the default is one for each token of a batch: hundreds of MiB
+MAX_DRAFT_TOKENS: Final = 32
+OUTPUTS: Final = MAX_DRAFT_TOKENS + 1  # rows of logits; the default is one for each token of a batch: hundreds of MiB
 
 SCRATCH: Final = 0
 """The sequence through which chunks go to disk and come back."""

@@ -15,11 +15,11 @@ TAILS: Final = range(SCRATCH + 1, 5)
 """One for each answer that runs at a time, and for each of the last documents: coming back to one costs nothing."""
 TRUNKS: Final = range(5, SEQUENCES)
 
-MOST_RESIDENT: Final = 2.0
+MAX_RESIDENT: Final = 2.0
 """How much a trunk and all others may hold together where each decode pays for all, in lengths of that trunk: with the
 one that serves until it is read."""
-MOST_RESIDENT_TAILS: Final = 2_048  # tokens of tails beside them
-MOST_IDLE_TAILS: Final = 1 / 16
+MAX_RESIDENT_TAILS: Final = 2_048  # tokens of tails beside them
+MAX_IDLE_TAILS: Final = 1 / 16
 """The same for tails that nobody writes in, beside the newest of them, as a share of the prompt that is read."""
 MIN_FOREIGN_MS: Final = 1_000.0
 """What foreign cells may cost a prompt before any of them are given up for it."""
@@ -73,7 +73,7 @@ class Pool:
         self._hold(holder, target)
         if self.context.pays_for_all:
             self._trim_replaced(common)
-            self._shed_tails(int(MOST_IDLE_TAILS * len(run)))
+            self._shed_tails(int(MAX_IDLE_TAILS * len(run)))
             self._shed_foreign(target, len(run) - len(self.context.mirrors[target]))
         return target
 
@@ -92,7 +92,7 @@ class Pool:
         self._hold(holder, target)
         if self.context.pays_for_all:
             to_read = len(run) - len(self.context.mirrors[target])
-            self._shed(target, int(MOST_RESIDENT * len(run)) + MOST_RESIDENT_TAILS - to_read)
+            self._shed(target, int(MAX_RESIDENT * len(run)) + MAX_RESIDENT_TAILS - to_read)
         return target
 
     def _shed(self, kept: int, most_tokens: int) -> None:

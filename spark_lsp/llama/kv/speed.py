@@ -23,7 +23,7 @@ _MEMORY: Final = 0.97  # what a sample still counts for when the next one at abo
 _MEMORY_ELSEWHERE: Final = 0.997
 """The same when one comes at another depth: reading deep for long must not forget what a token costs without depth."""
 _OUTLIER: Final = 4.0
-_LEAST_BASE_SHARE: Final = 0.01  # of the mean cost: a token behind nothing always costs something
+_MIN_BASE_SHARE: Final = 0.01  # of the mean cost: a token behind nothing always costs something
 _FIRST_DOUBLING_TOKENS: Final = 1024
 _SPREAD_TOKENS: Final = 500.0  # depths that differ by less cannot tell the cost of depth from noise
 
@@ -80,7 +80,7 @@ class Rates:
         slope = (products / total - mean_depth * mean_cost) / variance if variance > _SPREAD_TOKENS**2 else None
         if slope is None:  # all samples lie at one depth: keep what was known of the slope
             slope = self.read_cost.depth_ms / 1000
-        slope = min(max(slope, 0.0), (1 - _LEAST_BASE_SHARE) * mean_cost / max(mean_depth, 1.0))
+        slope = min(max(slope, 0.0), (1 - _MIN_BASE_SHARE) * mean_cost / max(mean_depth, 1.0))
         self.read_cost = ReadCost(mean_cost - slope * mean_depth, slope * 1000)
 
 

@@ -16,7 +16,7 @@ from spark_lsp.llama.loading.memory import (
     CELL_STEP,
     CPU_UBATCH_TOKENS,
     GPU_UBATCH_TOKENS,
-    MOST_SCORES_BYTES,
+    MAX_SCORES_BYTES,
     PLAIN_UBATCH_TOKENS,
     Asked,
     CacheType,
@@ -43,15 +43,15 @@ __all__ = [
     "plan_of",
 ]
 
-SMALLEST_CONTEXT: Final = 2_048
+MIN_CONTEXT: Final = 2_048
 """Below this a completion shows the model too little to be worth its memory."""
-SMALLEST_GPU_CONTEXT: Final = 4_096
+MIN_GPU_CONTEXT: Final = 4_096
 """Below this a layer on the processor costs less than what the model would not see."""
 BATCH_TOKENS: Final = 512
 
 YARN_ARCHITECTURES: Final = frozenset({"qwen2", "qwen3"})
 """Whose makers document YaRN (design/engine.md section 7); others are kept to what they were trained for."""
-MOST_YARN: Final = 4
+MAX_YARN: Final = 4
 
 _SPARE: Final = 4  # a quarter more cells than one prompt: a new trunk is built beside the old (design/engine.md, 7)
 _Q_BLOCK: Final = 32  # quantised caches need heads that are a multiple of this
@@ -142,7 +142,7 @@ def again(shape: ModelShape, free: FreeMemory, asked: Asked, plan: ContextPlan) 
     steps = _layer_steps(shape, asked) if free.has_gpu else []
     if plan.kv_type not in types or plan.gpu_layers not in {*steps, 0}:
         return None
-    least = min(SMALLEST_CONTEXT, ceiling(shape, asked))
+    least = min(MIN_CONTEXT, ceiling(shape, asked))
     if not least <= plan.prompt_tokens <= _room_tokens(shape, free, asked, plan.gpu_layers, plan.kv_type):
         return None
     rung = _rung(shape, free, asked, plan.gpu_layers, plan.kv_type, plan.prompt_tokens)
@@ -151,10 +151,10 @@ def again(shape: ModelShape, free: FreeMemory, asked: Asked, plan: ContextPlan) 
 
 def ceiling(shape: ModelShape, asked: Asked) -> int:
     """Return the longest prompt that the settings ask for and the model can take, whatever memory says."""
-    tokens = max(asked.prompt_tokens, SMALLEST_CONTEXT)
+    tokens = max(asked.prompt_tokens, MIN_CONTEXT)
     if shape.trained_tokens <= 0:
         return tokens
-    return min(tokens, shape.trained_tokens * (MOST_YARN if _can_stretch(shape) else 1))
+    return min(tokens, shape.trained_tokens * (MAX_YARN if _can_stretch(shape) else 1))
 
 
 def need_bytes(shape: ModelShape, free: FreeMemory, plan: ContextPlan) -> tuple[int, int]:
@@ -173,9 +173,9 @@ def cells_for(prompt_tokens: int) -> int:
 def halved(tokens: int) -> int:
     """Return the next smaller context to try; 0 when there is none."""
     smaller = stepped(tokens // 2)
-    if smaller >= SMALLEST_CONTEXT:
+    if smaller >= MIN_CONTEXT:
         return smaller
-    return SMALLEST_CONTEXT if tokens > SMALLEST_CONTEXT else 0
+    return MIN_CONTEXT if tokens > MIN_CONTEXT else 0
 
 
 def compute_threads(asked: int) -> int:
@@ -195,7 +195,7 @@ def _gpu_rungs(shape: ModelShape, free: FreeMemory, asked: Asked, layers: int) -
         packed = _room_tokens(shape, free, asked, layers, "q8_0")
         if packed > tokens:
             kv_type, tokens = "q8_0", packed
-    if tokens >= min(SMALLEST_GPU_CONTEXT, ceiling(shape, asked)):
+    if tokens >= min(MIN_GPU_CONTEXT, ceiling(shape, asked)):
         yield from _with_halves(_rung(shape, free, asked, layers, kv_type, tokens), shape, asked, most=1)
 
 
@@ -237,7 +237,7 @@ def _other_notes(shape: ModelShape, asked: Asked, plan: ContextPlan) -> Iterator
 def _attending(shape: ModelShape, free: FreeMemory, asked: Asked, plan: ContextPlan) -> ContextPlan:
     """Return a plan with plain attention where it runs on the processor and memory is left for its scores."""
     scores = scores_bytes(shape, plan.cells)
-    if plan.on_gpu or plan.kv_type != "f16" or not 0 < scores <= MOST_SCORES_BYTES:
+    if plan.on_gpu or plan.kv_type != "f16" or not 0 < scores <= MAX_SCORES_BYTES:
         return plan
     left = min(limit.budget - limit.need.at(plan.cells) for limit in limits(shape, free, asked, 0, plan.kv_type))
     return replace(plan, plain_attention=True, ubatch_tokens=PLAIN_UBATCH_TOKENS) if scores <= left else plan
@@ -274,7 +274,7 @@ def _room_tokens(shape: ModelShape, free: FreeMemory, asked: Asked, gpu_layers: 
     On the processor half of what the weights leave free is left to other programs, unless the user has set a limit.
     """
     most = ceiling(shape, asked)
-    least = min(SMALLEST_CONTEXT, most)
+    least = min(MIN_CONTEXT, most)
     bounds = limits(shape, free, asked, gpu_layers, kv_type)
     held = min(bound.cells for bound in bounds)
     wanted = held
@@ -298,7 +298,7 @@ def _why_short(shape: ModelShape, free: FreeMemory, asked: Asked, plan: ContextP
 def _too_small(shape: ModelShape, free: FreeMemory, asked: Asked) -> str:
     kv_type = _cpu_type(asked)
     limit = min(limits(shape, free, asked, 0, kv_type), key=lambda limit: limit.budget)
-    least = limit.need.at(cells_for(min(SMALLEST_CONTEXT, ceiling(shape, asked))))
+    least = limit.need.at(cells_for(min(MIN_CONTEXT, ceiling(shape, asked))))
     allowed = "are allowed by engine.memoryLimitBytes" if limit.why == ALLOWED else "are free"
     return (
         f"There is not enough memory for the model: it needs at least {_mib(least):,} MiB, "

@@ -15,12 +15,12 @@ import psutil
 
 from spark_lsp.llama.loading.memory import CacheType
 
-MOST_DEATHS: Final = 2
+MAX_DEATHS: Final = 2
 """So many ends of the process with the same layers, one after the other, are no accident."""
 MORE_ROOM: Final = 1.25
 """With this much more free memory than then, a working point is outgrown and all is planned anew."""
 
-_MOST_RECORDS: Final = 50
+_MAX_RECORDS: Final = 50
 
 
 class WorkingPoint(msgspec.Struct, frozen=True):
@@ -84,7 +84,7 @@ class WorkingPoints:
     def deadly(self, key: str) -> frozenset[int]:
         """Return the numbers of layers that have ended too many processes."""
         deaths = self._settled(key).deaths
-        return frozenset(layers for layers, count in deaths.items() if count >= MOST_DEATHS)
+        return frozenset(layers for layers, count in deaths.items() if count >= MAX_DEATHS)
 
     def _settled(self, key: str) -> _Record:
         """Return a record in which a trial whose process is gone counts as a death."""
@@ -104,7 +104,7 @@ class WorkingPoints:
     def _write(self, key: str, record: _Record) -> None:
         records = self._records()
         records.pop(key, None)  # what was used last stands last, and the first ones go
-        records = dict([*records.items(), (key, record)][-_MOST_RECORDS:])
+        records = dict([*records.items(), (key, record)][-_MAX_RECORDS:])
         fresh = self._path.with_suffix(f".{os.getpid()}")
         try:
             self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -25,7 +25,7 @@ PLAIN_UBATCH_TOKENS: Final = 128
 """Of plain attention, whose speed does not hang on it: 8,192 tokens take 3.96, 3.95, 3.98, 4.09 s at 64, 128, 256, 512
 with the shipped model and one thread. Its scores need memory in proportion.
 """
-MOST_SCORES_BYTES: Final = 512 * 1024**2
+MAX_SCORES_BYTES: Final = 512 * 1024**2
 """Plain attention is given up for longer contexts: its scores would take more than many models weigh."""
 
 GPU_MARGIN_BYTES: Final = 1024**3

@@ -10,7 +10,7 @@ from typing import Final
 import psutil
 
 _LOOK_AGAIN_S: Final = 0.25
-_SHORTEST_LOOK_S: Final = 0.05  # the kernel counts processor time in steps of 10 ms
+_MIN_LOOK_S: Final = 0.05  # the kernel counts processor time in steps of 10 ms
 
 
 class CoreShare:
@@ -30,7 +30,7 @@ class CoreShare:
         if self._fixed or elapsed_s < _LOOK_AGAIN_S:
             return self._threads
         idle_s, own_s = self._times()
-        free = (idle_s - self._idle_s + own_s - self._own_s) / max(elapsed_s, _SHORTEST_LOOK_S)
+        free = (idle_s - self._idle_s + own_s - self._own_s) / max(elapsed_s, _MIN_LOOK_S)
         self._idle_s, self._own_s = idle_s, own_s
         self._looked += elapsed_s
         self._threads = threads_for(self._most, free)

@@ -10,21 +10,21 @@ import numpy as np
 import numpy.typing as npt
 
 from spark_lsp.llama.kv.cells import Tokens
-from spark_lsp.llama.speculative.replacements import LONGEST_REPLACED, Found, Left, Place, Replacements
+from spark_lsp.llama.speculative.replacements import MAX_REPLACED, Found, Left, Place, Replacements
 
-LONGEST_NGRAM: Final = 8
+MAX_NGRAM: Final = 8
 """More equal tokens than this do not make a place likelier."""
-SHORTEST_NGRAM: Final = 3
+MIN_NGRAM: Final = 3
 """Two tokens such as `):` and a line break are found everywhere and say nothing about what follows."""
-SHORTEST_NGRAM_NEAR: Final = 2
+MIN_NGRAM_NEAR: Final = 2
 """Just ahead of where a rewrite stands two tokens say enough: there is little else that they could be."""
 NEAR_TOKENS: Final = 64
 """How far ahead of the cursor is near: some five lines of code, as many as a rewrite drops or merges at once."""
 
 _TAIL: Final = 16
-_MOST_CANDIDATES: Final = 16_384  # places of one token that are looked at; keeps a source of one token under 1 ms
-_MOST_COMPARED: Final = 4_096  # places of a pair of tokens that are compared to the full n-gram
-_MOST_FIRST: Final = 2  # tokens by which two ways to write a name are taken to differ
+_MAX_CANDIDATES: Final = 16_384  # places of one token that are looked at; keeps a source of one token under 1 ms
+_MAX_COMPARED: Final = 4_096  # places of a pair of tokens that are compared to the full n-gram
+_MAX_FIRST: Final = 2  # tokens by which two ways to write a name are taken to differ
 _SAID_BEFORE: Final = 3  # tokens before a new name by which it is found in the answer again
 
 _Places = npt.NDArray[np.int64]
@@ -152,7 +152,7 @@ class Drafter:
         if found is not None and found.at == place.at:
             self._left = found.left
             better = self._realigned(tail, found.same + 1) if may_look_up else None
-            if better is not None or found.at - found.same - found.left.at > LONGEST_REPLACED:
+            if better is not None or found.at - found.same - found.left.at > MAX_REPLACED:
                 self._learned.take_back(found.learned)
                 return better
             self._left = None
@@ -169,7 +169,7 @@ class Drafter:
                 self._cursor = at + len(said)
                 return self._if_any(Place(0, self._cursor))
         other = self._learned.begun(at, said)
-        if other is None and len(said) <= _MOST_FIRST and (replacement is None or not self._learned.has(replacement)):
+        if other is None and len(said) <= _MAX_FIRST and (replacement is None or not self._learned.has(replacement)):
             other = self._learned.alike(at, said)
         if other is not None:
             behind = Place(0, at, other).after(len(said))
@@ -193,7 +193,7 @@ class Drafter:
         region = self._sources[0]
         ends, lengths = region.matches(tail, first=self._cursor)
         near = ends <= self._cursor + NEAR_TOKENS
-        for fits in (near & (lengths >= max(least, SHORTEST_NGRAM_NEAR)), lengths >= max(least, SHORTEST_NGRAM)):
+        for fits in (near & (lengths >= max(least, MIN_NGRAM_NEAR)), lengths >= max(least, MIN_NGRAM)):
             if fits.any():
                 longest = int(np.argmax(np.where(fits, lengths, 0)))  # the first of equals, so the nearest
                 at, length = int(ends[longest]), int(lengths[longest])
@@ -205,13 +205,13 @@ class Drafter:
     def _elsewhere(self, tail: list[int]) -> Place | None:
         """Find the newest place with the longest n-gram in any source; of equal ones the likelier source wins."""
         best: Place | None = None
-        longest = SHORTEST_NGRAM - 1
+        longest = MIN_NGRAM - 1
         for number, source in enumerate(self._sources):
             ends, lengths = source.matches(tail)
             if len(ends) and int(lengths.max()) > longest:
                 newest = len(ends) - 1 - int(np.argmax(lengths[::-1]))
                 best, longest = Place(number, int(ends[newest])), int(lengths[newest])
-                if longest == LONGEST_NGRAM:
+                if longest == MAX_NGRAM:
                     break
         return best
 
@@ -236,15 +236,15 @@ class _Source:
             return _NOWHERE, _NOWHERE
         ends = self._ends_of(tail[-1])
         if first is None:
-            ends = ends[-_MOST_CANDIDATES:]
+            ends = ends[-_MAX_CANDIDATES:]
         else:
             begin = int(np.searchsorted(ends, first))
-            ends = ends[begin : begin + _MOST_CANDIDATES]
+            ends = ends[begin : begin + _MAX_CANDIDATES]
         if not len(ends):
             return ends, ends
         ends = ends[self.tokens[ends - 2] == tail[-2]]
-        ends = ends[-_MOST_COMPARED:] if first is None else ends[:_MOST_COMPARED]
-        return ends, self._lengths(ends, tail[-LONGEST_NGRAM:])
+        ends = ends[-_MAX_COMPARED:] if first is None else ends[:_MAX_COMPARED]
+        return ends, self._lengths(ends, tail[-MAX_NGRAM:])
 
     def _ends_of(self, token: int) -> _Places:
         """Places right behind a token that still have something behind them, and a token before it."""

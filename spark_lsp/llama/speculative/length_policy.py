@@ -11,9 +11,9 @@ from typing import Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-LEAST_GAIN: Final = 1.05
+MIN_GAIN: Final = 1.05
 """Drafts that promise less than 5 % are not worth what a wrong estimate costs."""
-MOST_ROWS: Final = 64
+MAX_ROWS: Final = 64
 """Beyond this llama.cpp computes attention in tiles (design/engine.md section 4), so other rows tell nothing."""
 CREDIT_STEPS: Final = 4.0
 """What learning may cost at the start, in decodes of one row."""
@@ -24,9 +24,9 @@ REWRITE_CREDIT_STEPS: Final = 20.0  # two long trials on a processor; they are w
 CREDIT_SHARE: Final = 0.01
 """What learning may cost in the long run: one part in a hundred of the time, of the 3 % that issue 4 allows."""
 
-MOST_CREDIT_STEPS: Final = 8.0  # what was gained long ago must not pay for a long time of losses
-_LEAST_CREDIT_STEPS: Final = -1.5  # so that the worst hiccups of a machine hold drafts up for 150 decodes, not for ever
-_MOST_CHARGED_STEPS: Final = 4.0  # for one look; a longer one was held up by something else
+MAX_CREDIT_STEPS: Final = 8.0  # what was gained long ago must not pay for a long time of losses
+_MIN_CREDIT_STEPS: Final = -1.5  # so that the worst hiccups of a machine hold drafts up for 150 decodes, not for ever
+_MAX_CHARGED_STEPS: Final = 4.0  # for one look; a longer one was held up by something else
 _REST_STEPS: Final = (8, 16, 32, 64)  # between trials, after as many in a row that came out wrong
 _FORGETTING: Final = 7 / 8  # weight of older outcomes against the newest: about the last eight drafts count
 FIRST_CHANCE: Final = 0.7  # of a draft's first token, before anything was seen: engine.md measured 0.5 to 0.6 overall
@@ -42,8 +42,8 @@ _DEPTH_UNIT_TOKENS: Final = 4096.0
 _DEPTH_STEP_TOKENS: Final = 128  # within which a cost says the same
 _FIT_ROUNDS: Final = 6
 _REFIT_ROUNDS: Final = 2  # from the last solution on
-_LEAST_SECONDS: Final = 1e-6
-_MOST_SECONDS: Final = 3600.0
+_MIN_SECONDS: Final = 1e-6
+_MAX_SECONDS: Final = 3600.0
 _WRONG: Final = 0.15  # an expectation that is off by more is soon fitted again
 _NEWS: Final = 4  # timings at a new depth that are taken into the fit at once
 _CLOSE: Final = 0.02  # timings that differ by less than 2 % agree
@@ -103,7 +103,7 @@ class Payoff:
         first_chance: float = FIRST_CHANCE,
         first_weight: float = 1.0,
         first_credit_steps: float = CREDIT_STEPS,
-        most_credit_steps: float = MOST_CREDIT_STEPS,
+        most_credit_steps: float = MAX_CREDIT_STEPS,
         trial_length: int = 1,
     ) -> None:
         """Know nothing yet but how long the first drafts may be, and how often they should be right.
@@ -125,8 +125,8 @@ class Payoff:
         self._best_known: tuple[tuple[_Cost, int, int], int, float, float] | None = None
         """What was asked, the best length for it whatever the credit, its gain, its cost in decodes of one row."""
         self._deviations = deque([1.0, 1.0], maxlen=3)
-        self._tried = [0.0] * MOST_ROWS
-        self._right = [0.0] * MOST_ROWS
+        self._tried = [0.0] * MAX_ROWS
+        self._right = [0.0] * MAX_ROWS
         self._credit_steps = first_credit_steps
         self._wrong_trials = 0
         self._rest_steps = 0
@@ -136,7 +136,7 @@ class Payoff:
 
         Meant for each decode that wrote the answer, with a draft or without. Nonsense and large batches are ignored.
         """
-        if not (1 <= rows <= MOST_ROWS and _LEAST_SECONDS <= seconds <= _MOST_SECONDS):
+        if not (1 <= rows <= MAX_ROWS and _MIN_SECONDS <= seconds <= _MAX_SECONDS):
             return
         timing = _Timing(rows, seconds, max(0, depth_tokens))
         steps = 1.0
@@ -144,7 +144,7 @@ class Payoff:
             self._more_rows.append(timing)
             self._most_rows_timed = max(self._most_rows_timed, rows)
             steps = self._steps_of(timing)
-            self._credit_steps = max(_LEAST_CREDIT_STEPS, self._credit_steps - (steps - 1))
+            self._credit_steps = max(_MIN_CREDIT_STEPS, self._credit_steps - (steps - 1))
         else:
             self._one_row.append(timing)
         self._credit_steps = min(self._most_credit_steps, self._credit_steps + CREDIT_SHARE * steps)
@@ -159,7 +159,7 @@ class Payoff:
             return
         self._best_known = None
         right = min(max(0, accepted), drafted)
-        for place in range(min(right + 1, drafted, MOST_ROWS)):
+        for place in range(min(right + 1, drafted, MAX_ROWS)):
             self._tried[place] = self._tried[place] * _FORGETTING + 1
             self._right[place] = self._right[place] * _FORGETTING + (1 if place < right else 0)
         self._credit_steps = min(self._most_credit_steps, self._credit_steps + right)
@@ -174,14 +174,14 @@ class Payoff:
         if not self._one_row:
             return
         looking = seconds / self._fitted_cost().seconds(1, max(0, depth_tokens)) if 0 < seconds < math.inf else 0.0
-        self._credit_steps -= min(looking, _MOST_CHARGED_STEPS) + max(0, decodes)
+        self._credit_steps -= min(looking, _MAX_CHARGED_STEPS) + max(0, decodes)
 
     def length(self, depth_tokens: int, most: int) -> int:
         """Return how long the next draft should be, ``most`` at most; 0 when drafting does not pay.
 
         Changes nothing: asked again before anything was learned it says the same.
         """
-        most, depth_tokens = min(most, MOST_ROWS - 1), max(0, depth_tokens)
+        most, depth_tokens = min(most, MAX_ROWS - 1), max(0, depth_tokens)
         if most <= 0 or self._credit_steps <= 0 or not self._timings_by_depth[False, _octave(depth_tokens)]:
             return 0
         cost = self._fitted_cost()
@@ -189,7 +189,7 @@ class Payoff:
             most = min(most, self._first_length)
         most = min(most, max(self._first_length, 2 * self._most_rows_timed))
         best, gain = self._affordable(cost, depth_tokens, most)
-        if gain >= LEAST_GAIN:
+        if gain >= MIN_GAIN:
             return best
         trial = min(self._trial_length, most)
         lost_steps = cost.beside_one_row(trial + 1, depth_tokens) - 1
@@ -265,13 +265,13 @@ class _Cost(NamedTuple):
     def seconds(self, rows: int, depth_tokens: int) -> float:
         depth = depth_tokens / _DEPTH_UNIT_TOKENS
         fitted = self.base + self.base_by_depth * depth + rows * (self.row + self.row_by_depth * depth)
-        return max(_LEAST_SECONDS, fitted * self.corrections[(rows - 1).bit_length()])
+        return max(_MIN_SECONDS, fitted * self.corrections[(rows - 1).bit_length()])
 
     def beside_one_row(self, rows: int, depth_tokens: int) -> float:
         return self.seconds(rows, depth_tokens) / self.seconds(1, depth_tokens)
 
 
-_DOUBLINGS: Final = (MOST_ROWS - 1).bit_length() + 1
+_DOUBLINGS: Final = (MAX_ROWS - 1).bit_length() + 1
 _NO_CORRECTION: Final = (1.0,) * _DOUBLINGS
 
 

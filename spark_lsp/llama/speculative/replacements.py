@@ -10,9 +10,9 @@ import numpy as np
 
 from spark_lsp.llama.kv.cells import Tokens
 
-MOST_REPLACEMENTS: Final = 32
+MAX_REPLACEMENTS: Final = 32
 """A name has a handful of token runs, by what stands before it; a rewrite changes a handful of names."""
-LONGEST_REPLACED: Final = 8
+MAX_REPLACED: Final = 8
 """An old name of more tokens is not remembered as replaced."""
 
 
@@ -119,7 +119,7 @@ class Replacements:
         """Guess a replacement by another way to write the same name: only their first tokens differ as a rule."""
         for one in reversed(self.newest_last):
             if len(one.new) > 1:
-                old: list[int] = self._region[at : at + LONGEST_REPLACED].tolist()
+                old: list[int] = self._region[at : at + MAX_REPLACED].tolist()
                 if len(one.old) == 1:
                     return Replacement(old[:1], said + one.new[1:])
                 if one.old[-1] in old[1:]:
@@ -143,7 +143,7 @@ class Replacements:
             return None
         begin = end - left.written
         same = min(same, at - left.at, len(tail) - begin)
-        if same <= 0 or at - same - left.at > LONGEST_REPLACED:
+        if same <= 0 or at - same - left.at > MAX_REPLACED:
             return None
         old: list[int] = self._region[left.at : at - same].tolist()
         new = tail[begin : len(tail) - same]
@@ -169,7 +169,7 @@ class Replacements:
         one.wrong_between.discard(self._around(one, at))
         self.newest_last.append(one)
         self._by_first.setdefault(old[0], []).append(one)
-        if len(self.newest_last) > MOST_REPLACEMENTS:
+        if len(self.newest_last) > MAX_REPLACEMENTS:
             self._forget(self.newest_last[0])
         return one
 

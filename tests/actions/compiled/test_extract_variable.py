@@ -21,7 +21,7 @@ from tests.actions.compiled.programs import PROGRAMS
 from tests.support.rooms import TestRooms
 
 FILES = {"c": "main.c", "cpp": "main.cpp", "rust": "main.rs", "java": "Main.java", "go": "main.go"}
-MOST_BUILDS = {"c": 40, "cpp": 4, "rust": 7, "go": 7}
+MAX_BUILDS = {"c": 40, "cpp": 4, "rust": 7, "go": 7}
 """A build takes from a tenth of a second to two, so some variants stand for the others; ``SPARK_BUILD_ALL=1`` builds
 each."""
 
@@ -61,7 +61,7 @@ def _nodes(language: str, syntax: Syntax) -> Iterator[Node]:
         stack += reversed(node.named_children)
 
 
-@pytest.mark.parametrize("language", MOST_BUILDS)
+@pytest.mark.parametrize("language", MAX_BUILDS)
 def test_programs_print_the_same(language: str, tmp_path: Path) -> None:
     if not has_compiler(language):
         pytest.skip(f"no compiler for {language}")
@@ -69,7 +69,7 @@ def test_programs_print_the_same(language: str, tmp_path: Path) -> None:
     assert len(done) >= 15
     expected = outcome(language, PROGRAMS[language], tmp_path)
     assert expected.startswith("0\n"), expected
-    step = 1 if os.environ.get("SPARK_BUILD_ALL") else max(1, len(done) // MOST_BUILDS[language])
+    step = 1 if os.environ.get("SPARK_BUILD_ALL") else max(1, len(done) // MAX_BUILDS[language])
     for program in done[::step]:
         assert outcome(language, program, tmp_path) == expected, program
 

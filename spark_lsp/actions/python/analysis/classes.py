@@ -21,7 +21,7 @@ from spark_lsp.text.syntax import parse
 _NOT_AN_OBJECT_OF: Final = frozenset({"object", "property", "staticmethod", "classmethod", "super", "type"})
 """Built-in classes that say nothing of what an object can be asked for, or whose call gives something else."""
 _NAMED: Final = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.ExceptHandler, ast.MatchAs, ast.MatchStar)
-_MOST_STEPS: Final = 6
+_MAX_STEPS: Final = 6
 """Imports of imports that are followed; more means that a package passes it round in a circle."""
 
 
@@ -43,7 +43,7 @@ class Classes:
         self._modules = modules
         self._bound: dict[str, Mapping[str, list[ast.AST]]] = {}
 
-    def meaning(self, path: str, node: ast.AST, steps: int = _MOST_STEPS) -> ClassAt | None:
+    def meaning(self, path: str, node: ast.AST, steps: int = _MAX_STEPS) -> ClassAt | None:
         """Return the class that a name, or a name of a module, is in a file; None where that is not certain."""
         if isinstance(node, ast.Name):
             return self._named(path, node.id, steps)

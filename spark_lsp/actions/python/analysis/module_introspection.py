@@ -12,7 +12,7 @@ from typing import Final
 
 from spark_lsp.actions.python.analysis.introspection import LISTERS, Seen, seen_in
 from spark_lsp.actions.python.analysis.module_aliases import KnownModule
-from spark_lsp.actions.python.analysis.source import MOST_CHARACTERS, Source
+from spark_lsp.actions.python.analysis.source import MAX_CHARACTERS, Source
 from spark_lsp.index.parse.imports import resolve
 from spark_lsp.index.storage.view import IndexView
 from spark_lsp.text.document import LineTable
@@ -71,7 +71,7 @@ def _others(path: str, name: str, view: IndexView) -> Iterator[tuple[str, Source
     uses = view.referencing.get(name, {})
     for other in sorted({each for word in LISTERS for each in view.referencing.get(word, {})} - {path}):
         entry = view.files[other]
-        if entry.language != "python" or len(entry.text) > MOST_CHARACTERS:
+        if entry.language != "python" or len(entry.text) > MAX_CHARACTERS:
             continue
         taken = sum(bool(each.names) and each.module.rpartition(".")[2] == name for each in entry.symbols.imports)
         text = entry.text

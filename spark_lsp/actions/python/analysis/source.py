@@ -14,7 +14,7 @@ from spark_lsp.text.edit import Span
 from spark_lsp.text.syntax import Syntax
 
 Scope = ast.Module | ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda | ast.ClassDef
-MOST_CHARACTERS = 1_500_000
+MAX_CHARACTERS = 1_500_000
 """A longer document would take seconds to be read by ``ast``."""
 
 
@@ -117,7 +117,7 @@ class Source:
 def source_of(syntax: Syntax) -> Source | None:
     """Read a document; None when it does not compile or is too long."""
     text = syntax.text
-    if len(text) > MOST_CHARACTERS or "\0" in text:
+    if len(text) > MAX_CHARACTERS or "\0" in text:
         return None
     try:
         with warnings.catch_warnings():

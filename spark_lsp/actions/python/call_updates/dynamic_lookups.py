@@ -19,9 +19,9 @@ MAY_ASK: Final = re.compile(
     re.VERBOSE,
 )
 """What a file says that asks by names other than those that are written down whole."""
-_LEAST_PIECE: Final = 3
+_MIN_PIECE: Final = 3
 """Letters of the pieces that are enough to tell names apart; fewer are as good as none."""
-_MOST_STEPS: Final = 4
+_MAX_STEPS: Final = 4
 _SPACES: Final = frozenset({"globals", "locals", "vars"})
 _SAME_LETTERS: Final = frozenset({"capitalize", "casefold", "lower", "strip", "lstrip", "rstrip", "title", "upper"})
 _TAKES_VALUES: Final = frozenset(
@@ -40,10 +40,10 @@ def asked_for(source: Source, names: Collection[str], is_home: Callable[[ast.exp
     ``is_home`` tells whether an object may have the function; None stands for the names of the file itself.
     """
     for site, holder, asked in _sites(source):
-        for pieces in _texts(source, asked, _MOST_STEPS):
+        for pieces in _texts(source, asked, _MAX_STEPS):
             if len(pieces) == 1:
                 is_it = pieces[0].rpartition(".")[2] in names
-            elif sum(len(re.sub(r"\W|_", "", each)) for each in pieces) >= _LEAST_PIECE:
+            elif sum(len(re.sub(r"\W|_", "", each)) for each in pieces) >= _MIN_PIECE:
                 is_it = any(_fits(pieces, name) for name in names)
             else:
                 is_it = any(_fits(pieces, name) for name in names) and is_home(holder) and _goes_on(source, site)

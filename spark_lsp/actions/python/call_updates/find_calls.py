@@ -37,7 +37,7 @@ from spark_lsp.index.storage.view import FileEntry, IndexView
 from spark_lsp.text.language import LANGUAGES
 from spark_lsp.text.syntax import Syntax, parse
 
-MOST_FILES: Final = 400
+MAX_FILES: Final = 400
 """More take seconds to be read; names in so many files are seldom those of one function."""
 
 
@@ -94,8 +94,8 @@ def _files_read(
     others = sorted(paths - {wanted.path})
     if others and wanted.path not in view.files:
         return f"{wanted.path} is not in the index, so its importers are not known."
-    if len(others) > MOST_FILES:
-        return f"{min(names)} stands in {len(others)} files, {MOST_FILES} at most can be looked at."
+    if len(others) > MAX_FILES:
+        return f"{min(names)} stands in {len(others)} files, {MAX_FILES} at most can be looked at."
     for path in others:
         read = _read(view.files[path], target, wanted.path)
         if isinstance(read, str):
