@@ -79,11 +79,11 @@ def generated() -> Iterator[tuple[str, str]]:
 def configuration_page(keys: Mapping[str, Setting]) -> str:
     """Return docs/configuration.md."""
     lines = [INTRODUCTION.rstrip()]
-    room = None
+    section = None
     for key, setting in keys.items():
-        if key.rpartition(".")[0] != room:
-            room = key.rpartition(".")[0]
-            lines += ["", f"## {_room_title(room)}", ""]
+        if key.rpartition(".")[0] != section:
+            section = key.rpartition(".")[0]
+            lines += ["", f"## {_section_title(section)}", ""]
             lines += ["| key | what | values | default | environment | workspace file |", "|---|---|---|---|---|---|"]
         schema = _schema(setting)
         cells = (
@@ -167,11 +167,11 @@ def _workspace_may_set(setting: Setting) -> bool:
     return not resolve([Source("workspace", {setting.key: setting.default}, trusted=False)])[1]
 
 
-def _room_title(room: str) -> str:
+def _section_title(section: str) -> str:
     """Return the first line of what the settings struct says of itself."""
-    struct = getattr(Settings(), room) if room else None
-    title = (type(struct).__doc__ or room).strip().splitlines()[0].rstrip(".") if struct else "Model"
-    return f"{title} (`{SECTION}.{room}`)" if room else title
+    struct = getattr(Settings(), section) if section else None
+    title = (type(struct).__doc__ or section).strip().splitlines()[0].rstrip(".") if struct else "Model"
+    return f"{title} (`{SECTION}.{section}`)" if section else title
 
 
 def _current(name: str) -> str:

@@ -1,6 +1,6 @@
 """The composition root: the only module, besides the command line, that names concrete engines.
 
-Puts rooms together from settings; starts nothing and reads nothing of the workspace.
+Builds a workspace from settings. Never starts anything and never reads the workspace's files.
 """
 
 import threading
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import platformdirs
 from pathspec import GitIgnoreSpec
 
-from spark_lsp.actions.base import ActionsRoom
+from spark_lsp.actions.base import ActionRunner
 from spark_lsp.actions.catalog import CATALOG
 from spark_lsp.catalog.catalog import model_path, model_reason, useful_tokens
 from spark_lsp.catalog.offering import model_choice
@@ -34,7 +34,7 @@ from spark_lsp.index.workers.pool import Workers
 from spark_lsp.prompt.context import REPLY_TOKENS, WorkspaceContext
 from spark_lsp.text.document import Snapshot, content_hash
 from spark_lsp.trace import TraceLog
-from spark_lsp.workspace import Rooms
+from spark_lsp.workspace import Workspace
 
 if TYPE_CHECKING:
     from spark_lsp.server.server import SparkServer
@@ -113,16 +113,16 @@ def feedback_path() -> Path:
     return Path(platformdirs.user_state_dir("spark-lsp")) / "feedback.jsonl"
 
 
-def open_rooms(
+def open_workspace(
     root: Path | None,
     settings: Settings,
-    previous: Rooms | None = None,
+    previous: Workspace | None = None,
     *,
     log: TraceLog | None = None,
     engine: Engine | None = None,
     record: Path | None = None,
-) -> Rooms:
-    """Open the rooms of a workspace; a root of None is a window without a folder.
+) -> Workspace:
+    """Build the workspace at a root; a root of None is a window without a folder.
 
     ``record`` is a folder that every request's whole input is written to.
 
@@ -163,18 +163,18 @@ def open_rooms(
     )
     completer.paused = previous is not None and previous.completer.paused
     completer.writer.record = recorder(record) if record else None
-    actions = ActionsRoom(CATALOG, engine, context, lambda: settings.actions, log.add)
+    actions = ActionRunner(CATALOG, engine, context, lambda: settings.actions, log.add)
     ahead = ReadAhead(engine, context, completer.refuses)
-    rooms = Rooms(root, engine, index, recent, context, completer, ahead, actions, log, settings, problem)
-    rooms.model_path, rooms.model_reason = path, model_reason(settings)
-    return rooms
+    workspace = Workspace(root, engine, index, recent, context, completer, ahead, actions, log, settings, problem)
+    workspace.model_path, workspace.model_reason = path, model_reason(settings)
+    return workspace
 
 
 def open_server(record: Path | None = None) -> "SparkServer":
-    """Return the language server, wired to open workspaces as this module does; ``record`` as in ``open_rooms``."""
+    """Return the language server, wired to open workspaces as this module does; ``record`` as in ``open_workspace``."""
     from spark_lsp.server.server import SparkServer  # noqa: PLC0415 - pygls takes half a second that only serve needs
 
-    return SparkServer(partial(open_rooms, record=record), model_choice())
+    return SparkServer(partial(open_workspace, record=record), model_choice())
 
 
 def _open_index(root: Path | None, settings: Settings) -> tuple[Index | None, WorkspaceError | None]:

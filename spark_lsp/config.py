@@ -1,4 +1,4 @@
-"""Settings as frozen structs, one per room, and how they are put together from their sources.
+"""Settings as frozen structs, one per package, and how they are put together from their sources.
 
 This module is the one source of package.json's settings and of docs/configuration.md. It reads no files and never
 refuses to start: an unknown or ill-typed value becomes its default plus one message that names the key, what was found
@@ -172,10 +172,10 @@ def settings_keys() -> dict[str, Setting]:
         if not isinstance(value, msgspec.Struct):
             found[field.encode_name] = Setting(field.encode_name, hints[field.name], value)
             continue
-        room_hints = get_type_hints(type(value), include_extras=True)
+        section_hints = get_type_hints(type(value), include_extras=True)
         for leaf in msgspec.structs.fields(type(value)):
             key = f"{field.encode_name}.{leaf.encode_name}"
-            found[key] = Setting(key, room_hints[leaf.name], getattr(value, leaf.name))
+            found[key] = Setting(key, section_hints[leaf.name], getattr(value, leaf.name))
     return found
 
 

@@ -15,7 +15,7 @@
         ├── ConsentNeeded      a remote endpoint to which the user has not let code go yet
         └── EngineProtocolError  a peer that does not speak our frames
 
-Core rooms return less rather than raise; only engine and crawl raise. No other exception class belongs in this project.
+Core modules return less rather than raise; only engine and crawl raise. There is no other exception class.
 """
 
 from collections.abc import Callable

@@ -1,6 +1,6 @@
-"""The core rooms of one workspace, put together: what ``app`` builds and the server and the command line use.
+"""One workspace with its engine, index, prompts, completions and actions, as ``app`` builds it.
 
-Holds them and starts and stops their background work; decides nothing about completions.
+Starts and stops their background work. Never decides anything about completions.
 """
 
 import asyncio
@@ -11,7 +11,7 @@ from pathlib import Path
 from threading import Event
 from typing import Protocol
 
-from spark_lsp.actions.base import ActionsRoom
+from spark_lsp.actions.base import ActionRunner
 from spark_lsp.completion.pipeline import Completer
 from spark_lsp.completion.prefetch import ReadAhead
 from spark_lsp.config import Settings
@@ -28,7 +28,7 @@ Progress = Callable[[int, int], None]
 
 
 @dataclass
-class Rooms:
+class Workspace:
     """One workspace: its engine, index, context, completions and actions. Belongs to one event loop."""
 
     root: Path | None
@@ -39,7 +39,7 @@ class Rooms:
     context: WorkspaceContext
     completer: Completer
     ahead: ReadAhead
-    actions: ActionsRoom
+    actions: ActionRunner
     log: TraceLog
     settings: Settings
     problem: SparkError | None = None
@@ -143,11 +143,11 @@ class Rooms:
         await self.engine.close()
 
 
-class OpenRooms(Protocol):
-    """How ``app`` opens a workspace. ``previous`` lends its index where root and files are the same."""
+class OpenWorkspace(Protocol):
+    """How ``app`` builds a workspace. ``previous`` lends its index where root and files are the same."""
 
     def __call__(
-        self, root: Path | None, settings: Settings, previous: Rooms | None = None, *, log: TraceLog | None = None
-    ) -> Rooms:
-        """Open the rooms of a workspace; nothing is started or read yet."""
+        self, root: Path | None, settings: Settings, previous: Workspace | None = None, *, log: TraceLog | None = None
+    ) -> Workspace:
+        """Build a workspace; nothing is started or read yet."""
         ...

@@ -12,7 +12,7 @@ from scripts.judge_actions.corpus import Corpus
 from scripts.judge_actions.recorded import RecordedEngine, ReplayedEngine
 from scripts.judge_actions.tasks import Task
 from spark_lsp.actions import naming
-from spark_lsp.actions.base import ActionsRoom, Earlier, Proposal, Target
+from spark_lsp.actions.base import ActionRunner, Earlier, Proposal, Target
 from spark_lsp.actions.catalog import CATALOG
 from spark_lsp.actions.python import annotate_types, names
 from spark_lsp.config import ActionsSettings
@@ -66,7 +66,7 @@ class Workspace:
             limits=lambda: (PROMPT_TOKENS, 300),
         )
         context.fixed_tokens = PROMPT_TOKENS
-        self._actions = ActionsRoom(CATALOG, engine, context, ActionsSettings, lambda _record: None)
+        self._actions = ActionRunner(CATALOG, engine, context, ActionsSettings, lambda _record: None)
 
     async def solve(self, task: Task) -> Solution:
         """Run the action of a task; the workspace is left as it was."""

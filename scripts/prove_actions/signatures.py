@@ -19,7 +19,7 @@ from scripts.prove_actions.heads import NewHead, new_head
 from scripts.prove_actions.packaged import MAX_WRONG, names_run, tried
 from scripts.prove_actions.packages import Package, Reached, failing, modules
 from scripts.prove_actions.real import Tally, first_guilty
-from spark_lsp.actions.base import ActionsRoom, Earlier, Proposal, Target
+from spark_lsp.actions.base import ActionRunner, Earlier, Proposal, Target
 from spark_lsp.actions.python.call_updates.update import UpdateCalls
 from spark_lsp.config import ActionsSettings
 from spark_lsp.engine.fake import ScriptedEngine
@@ -65,7 +65,7 @@ class _Workspace:
             limits=lambda: (4096, 300),
             is_whole=lambda: self._index.is_whole,
         )
-        self._room = ActionsRoom([UpdateCalls()], engine, context, ActionsSettings, lambda _record: None)
+        self._room = ActionRunner([UpdateCalls()], engine, context, ActionsSettings, lambda _record: None)
 
     def text(self, path: str) -> str:
         """Return a file as it is."""

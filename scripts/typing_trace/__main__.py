@@ -21,10 +21,10 @@ import msgspec
 from scripts.typing_trace import impatient, patient
 from scripts.typing_trace.functions import functions_of
 from scripts.typing_trace.watched import WatchedEngine
-from spark_lsp.app import open_engine, open_rooms
+from spark_lsp.app import open_engine, open_workspace
 from spark_lsp.cli.oneshot import settings_of
 from spark_lsp.config import CompletionSettings
-from spark_lsp.workspace import Rooms
+from spark_lsp.workspace import Workspace
 
 PACKAGE = "cattrs"
 PATIENCE_MS = 20_000
@@ -46,7 +46,7 @@ def _options() -> argparse.Namespace:
 
 
 @asynccontextmanager
-async def _rooms(root: Path, options: argparse.Namespace) -> AsyncIterator[tuple[Rooms, WatchedEngine]]:
+async def _rooms(root: Path, options: argparse.Namespace) -> AsyncIterator[tuple[Workspace, WatchedEngine]]:
     """Open a workspace, ready to be typed into."""
     settings = settings_of(root, options.model)
     completion: CompletionSettings = settings.completion
@@ -56,21 +56,23 @@ async def _rooms(root: Path, options: argparse.Namespace) -> AsyncIterator[tuple
         completion = msgspec.structs.replace(completion, min_confidence=options.confidence)
     quiet = msgspec.structs.replace(settings.telemetry, local=False)
     engine = WatchedEngine(open_engine(settings, root))
-    rooms = open_rooms(root, msgspec.structs.replace(settings, completion=completion, telemetry=quiet), engine=engine)
+    workspace = open_workspace(
+        root, msgspec.structs.replace(settings, completion=completion, telemetry=quiet), engine=engine
+    )
     try:
-        await rooms.refresh_index(lambda _done, _of: None)
-        await rooms.engine.start()
-        reading = await rooms.rebuild_trunk([], lambda _done, _of: None)
+        await workspace.refresh_index(lambda _done, _of: None)
+        await workspace.engine.start()
+        reading = await workspace.rebuild_trunk([], lambda _done, _of: None)
         if reading and options.impatient:
             await asyncio.wait([reading])
-        yield rooms, engine
+        yield workspace, engine
     finally:
-        await rooms.close()
+        await workspace.close()
 
 
 async def _patient(root: Path, options: argparse.Namespace) -> dict[str, object]:
-    async with _rooms(root, options) as (rooms, _):
-        typist = patient.Typist(rooms)
+    async with _rooms(root, options) as (workspace, _):
+        typist = patient.Typist(workspace)
         for function in functions_of(root, options.functions):
             await typist.type(function)
     report = typist.report.summary()
@@ -85,8 +87,8 @@ async def _patient(root: Path, options: argparse.Namespace) -> dict[str, object]
 
 
 async def _impatient(root: Path, options: argparse.Namespace) -> dict[str, object]:
-    async with _rooms(root, options) as (rooms, engine):
-        typist = impatient.Typist(rooms.completer, engine, seed=options.seed, streams=not options.standard)
+    async with _rooms(root, options) as (workspace, engine):
+        typist = impatient.Typist(workspace.completer, engine, seed=options.seed, streams=not options.standard)
         for function in functions_of(root, options.functions):
             await typist.type(function)
     return typist.account.summary(engine)

@@ -15,7 +15,7 @@ from spark_lsp.completion.cursor_context import Hole
 from spark_lsp.completion.postprocess.pipeline import judge
 from spark_lsp.completion.recording import Recording
 from spark_lsp.text.document import Snapshot
-from spark_lsp.workspace import Rooms
+from spark_lsp.workspace import Workspace
 
 THRESHOLDS: Final = (0.0, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5)
 
@@ -56,12 +56,12 @@ class Report:
 class Typist:
     """Types into one workspace and keeps the account."""
 
-    def __init__(self, rooms: Rooms) -> None:
-        self.rooms = rooms
+    def __init__(self, workspace: Workspace) -> None:
+        self.workspace = workspace
         self.report = Report()
         self.recordings: list[tuple[Recording, str]] = []
         self._coming = ""
-        rooms.completer.writer.record = self._record
+        workspace.completer.writer.record = self._record
 
     def _record(self, recording: Recording) -> str:
         is_next = recording.request.priority > 0
@@ -82,8 +82,8 @@ class Typist:
                 Snapshot(function.path.as_uri(), function.path, version, "python", text), len(function.before + typed)
             )
             self._coming = function.body[len(typed) :]
-            self.rooms.completer.changed(hole)
-            answer = await self.rooms.completer.complete(hole, manual=False)
+            self.workspace.completer.changed(hole)
+            answer = await self.workspace.completer.complete(hole, manual=False)
             new = answer.suggestion.text if answer.suggestion else ""
             self._note(hole, answer, new)
             if shown.startswith(key) and len(shown) > len(key):
@@ -92,7 +92,7 @@ class Typist:
                     self.report.flicker += 1
                     sys.stderr.write(f"flicker {function.path.name} {shown!r} {key!r} {new!r} {answer.reason}\n")
             shown = new
-        self.rooms.completer.forget(function.path.as_uri())
+        self.workspace.completer.forget(function.path.as_uri())
 
     def _note(self, hole: Hole, answer: Answer, new: str) -> None:
         report = self.report

@@ -1,4 +1,4 @@
-"""What a code action is: the values, the protocol, and the room that lists and proposes.
+"""What a code action is: the values, the protocol, and the runner that lists and proposes.
 
 To add an action, add a file with an ``Action`` and a row in ``catalog``. Listing never asks a model.
 """
@@ -185,7 +185,7 @@ class Foresees(Protocol):
         ...
 
 
-class ActionsRoom:
+class ActionRunner:
     """Lists and proposes the actions of a catalogue for one workspace."""
 
     def __init__(

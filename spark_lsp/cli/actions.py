@@ -14,7 +14,7 @@ from rich.syntax import Syntax as Highlighted
 from rich.table import Table
 
 from spark_lsp.actions.base import Offer, Proposal, Target
-from spark_lsp.cli.oneshot import rooms_for, settings_of
+from spark_lsp.cli.oneshot import settings_of, workspace_for
 from spark_lsp.cli.place import Place, read_place, workspace_of
 from spark_lsp.errors import WorkspaceError
 from spark_lsp.server.convert import range_as_json
@@ -44,8 +44,8 @@ def actions(
     target = Target.of(where.snapshot, where.span, (), instruction)
 
     async def run() -> list[Offer] | Proposal:
-        async with rooms_for(root, settings, where if apply else None) as rooms:
-            return await rooms.actions.propose(apply, target) if apply else rooms.actions.offers(target)
+        async with workspace_for(root, settings, where if apply else None) as opened:
+            return await opened.actions.propose(apply, target) if apply else opened.actions.offers(target)
 
     answer = asyncio.run(run())
     if isinstance(answer, Proposal):

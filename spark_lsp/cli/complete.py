@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from spark_lsp.cli.oneshot import errors, rooms_for, settings_of
+from spark_lsp.cli.oneshot import errors, settings_of, workspace_for
 from spark_lsp.cli.place import Place, read_place, workspace_of
 from spark_lsp.cli.replay import replay_request
 from spark_lsp.completion.answer import Answer
@@ -20,7 +20,7 @@ from spark_lsp.engine.base import ModelInfo
 from spark_lsp.errors import EngineFailed, ModelMissing, ModelNoFim, Reason
 from spark_lsp.server.convert import range_as_json
 from spark_lsp.text.edit import Span
-from spark_lsp.workspace import Rooms
+from spark_lsp.workspace import Workspace
 
 SHOWN_LINES = 4  # of the document above the cursor, so that the completion is read in its place
 _TOKEN_COUNTS = (
@@ -58,9 +58,9 @@ def complete(
     settings = settings_of(root, model, max_lines)
 
     async def run() -> tuple[Answer, ModelInfo | None]:
-        async with rooms_for(root, settings, where, prompt_tokens=context_tokens) as rooms:
-            rooms.completer.writer.record = recorder(record) if record else None
-            return await _stream(rooms, where, quiet=as_json), rooms.engine.model
+        async with workspace_for(root, settings, where, prompt_tokens=context_tokens) as opened:
+            opened.completer.writer.record = recorder(record) if record else None
+            return await _stream(opened, where, quiet=as_json), opened.engine.model
 
     answer, model_info = asyncio.run(run())
     if answer.record and "recorded" in answer.record.facts:
@@ -75,7 +75,7 @@ def complete(
         raise failure(f"The model gave no answer ({answer.reason}).", fix="Run spark-lsp doctor for the reason.")
 
 
-async def _stream(rooms: Rooms, where: Place, *, quiet: bool) -> Answer:
+async def _stream(opened: Workspace, where: Place, *, quiet: bool) -> Answer:
     console = Console(highlight=False)
     hole = Hole(where.snapshot, where.span.start)
     if not quiet:
@@ -83,7 +83,7 @@ async def _stream(rooms: Rooms, where: Place, *, quiet: bool) -> Answer:
         console.print("\n".join(before), style="dim", end="", markup=False, soft_wrap=True)
     shown = ""
     last = Answer(None, Reason.EMPTY, final=True)
-    async with aclosing(rooms.completer.stream(hole, manual=True)) as answers:
+    async with aclosing(opened.completer.stream(hole, manual=True)) as answers:
         async for last in answers:
             text = last.suggestion.text if last.suggestion else shown
             if not quiet and text.startswith(shown):

@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from spark_lsp.cli.oneshot import errors, rooms_for, settings_of
+from spark_lsp.cli.oneshot import errors, settings_of, workspace_for
 from spark_lsp.cli.place import read_place, workspace_of
 from spark_lsp.errors import Reason
 from spark_lsp.prompt.html_page import as_html
@@ -37,8 +37,8 @@ def context(
     settings = settings_of(root, model)
 
     async def run() -> Packed:
-        async with rooms_for(root, settings, where, prompt_tokens=budget, is_report=True) as rooms:
-            return await rooms.context.pack_for(where.snapshot, where.span.start)
+        async with workspace_for(root, settings, where, prompt_tokens=budget, is_report=True) as opened:
+            return await opened.context.pack_for(where.snapshot, where.span.start)
 
     packed = asyncio.run(run())
     if html:

@@ -11,7 +11,7 @@ from typing import Annotated, Final
 import typer
 from rich.console import Console
 
-from spark_lsp.app import open_engine, open_rooms, usual_context_tokens
+from spark_lsp.app import open_engine, open_workspace, usual_context_tokens
 from spark_lsp.catalog.catalog import model_path, model_reason, useful_tokens
 from spark_lsp.cli.bundle import write_bundle
 from spark_lsp.cli.checks import build_checks, machine_checks, memory, pasteable
@@ -106,7 +106,7 @@ async def _model_checks(settings: Settings) -> list[Check]:
     except SparkError as error:
         await engine.close()
         return [need, Check("model", "fail", str(error), pasteable(error.fix) or OTHER_MODEL)]
-    rooms = open_rooms(None, settings, engine=engine)
+    workspace = open_workspace(None, settings, engine=engine)
     try:
         checks = [
             need,
@@ -117,11 +117,11 @@ async def _model_checks(settings: Settings) -> list[Check]:
         checks.append(_family(info, OTHER_MODEL))
         if info.family:
             hole = Hole(Snapshot("untitled:doctor.py", None, 0, "python", KNOWN_HOLE), len(KNOWN_HOLE))
-            answer = await rooms.completer.complete(hole, manual=True)
+            answer = await workspace.completer.complete(hole, manual=True)
             checks.append(_known_hole(answer.suggestion.text if answer.suggestion else "", answer.reason))
         return checks
     finally:
-        await rooms.close()
+        await workspace.close()
 
 
 async def _remote_checks(settings: Settings) -> list[Check]:
@@ -132,7 +132,7 @@ async def _remote_checks(settings: Settings) -> list[Check]:
     except SparkError as error:
         await engine.close()
         return [Check("remote", "fail", str(error), pasteable(error.fix))]
-    rooms = open_rooms(None, settings, engine=engine)
+    workspace = open_workspace(None, settings, engine=engine)
     try:
         notes = " ".join((*info.notes, *info.warnings))
         status = (await engine.status()).socket
@@ -144,11 +144,11 @@ async def _remote_checks(settings: Settings) -> list[Check]:
         checks += [_fit(info, more), _family(info, family_fix)]
         if info.family:
             hole = Hole(Snapshot("untitled:doctor.py", None, 0, "python", KNOWN_HOLE), len(KNOWN_HOLE))
-            answer = await rooms.completer.complete(hole, manual=True)
+            answer = await workspace.completer.complete(hole, manual=True)
             checks.append(_known_hole(answer.suggestion.text if answer.suggestion else "", answer.reason))
         return checks
     finally:
-        await rooms.close()
+        await workspace.close()
 
 
 def _why(settings: Settings) -> str:

@@ -1,4 +1,4 @@
-"""One request from the command line: the same rooms as the server's, opened, indexed and closed again."""
+"""One request from the command line: the same workspace as the server's, opened, indexed and closed again."""
 
 import sys
 from collections.abc import AsyncIterator
@@ -9,12 +9,12 @@ from typing import Final
 import msgspec
 from rich.console import Console
 
-from spark_lsp.app import open_engine, open_rooms
+from spark_lsp.app import open_engine, open_workspace
 from spark_lsp.cli.place import Place
 from spark_lsp.config import Settings
 from spark_lsp.engine.base import ReadCost
 from spark_lsp.server.settings import read_settings
-from spark_lsp.workspace import Rooms
+from spark_lsp.workspace import Workspace
 
 errors = Console(stderr=True)
 
@@ -41,44 +41,44 @@ def cold_tokens(cost: ReadCost) -> int | None:
     return max(MIN_COLD_TOKENS, int(COLD_PREFILL_MS / cost.base_ms)) if cost.base_ms > 0 else None
 
 
-async def _bound_cold_prompt(rooms: Rooms) -> None:
+async def _bound_cold_prompt(workspace: Workspace) -> None:
     """Keep the prompt to what is prefilled within seconds: a single request finds nothing cached."""
-    most = cold_tokens((await rooms.engine.status()).read_cost)
-    await rooms.context.learn_cost()
-    if most is not None and most < rooms.context.budget().total_tokens:
-        rooms.context.fixed_tokens = most
+    most = cold_tokens((await workspace.engine.status()).read_cost)
+    await workspace.context.learn_cost()
+    if most is not None and most < workspace.context.budget().total_tokens:
+        workspace.context.fixed_tokens = most
 
 
 @asynccontextmanager
-async def rooms_for(
+async def workspace_for(
     root: Path, settings: Settings, place: Place | None, *, prompt_tokens: int | None = None, is_report: bool = False
-) -> AsyncIterator[Rooms]:
+) -> AsyncIterator[Workspace]:
     """Open the workspace, bring its index up to date, start the engine and choose the trunk.
 
     The engine is the one that an editor with the same settings uses, unless the user named a size of ``prompt_tokens``
     that it does not hold. A report only shows a prompt, which may then be longer than any engine holds.
     """
     named_tokens = 0 if is_report else prompt_tokens or 0
-    rooms = open_rooms(root, settings, engine=open_engine(settings, root, named_tokens=named_tokens))
-    rooms.context.fixed_tokens = prompt_tokens
-    rooms.context.is_report = is_report
+    workspace = open_workspace(root, settings, engine=open_engine(settings, root, named_tokens=named_tokens))
+    workspace.context.fixed_tokens = prompt_tokens
+    workspace.context.is_report = is_report
     try:
-        if rooms.problem:
-            raise rooms.problem
+        if workspace.problem:
+            raise workspace.problem
         with errors.status("Indexing …"):
-            await rooms.refresh_index(lambda _done, _of: None)
-            await rooms.history_read()
+            await workspace.refresh_index(lambda _done, _of: None)
+            await workspace.history_read()
         if place is not None and place.snapshot.path and place.snapshot.path.is_relative_to(root):
-            await rooms.update_index(place.snapshot.path.relative_to(root).as_posix(), place.snapshot.text)
+            await workspace.update_index(place.snapshot.path.relative_to(root).as_posix(), place.snapshot.text)
         with errors.status("Starting the engine …"):
-            model = await rooms.engine.start()
+            model = await workspace.engine.start()
         if place is not None and model.family:
             if prompt_tokens is None:
-                await _bound_cold_prompt(rooms)
-            await rooms.context.rebuild([rooms.context.path_of(place.snapshot)])
-            rooms.context.assume_resident()
-        yield rooms
+                await _bound_cold_prompt(workspace)
+            await workspace.context.rebuild([workspace.context.path_of(place.snapshot)])
+            workspace.context.assume_resident()
+        yield workspace
     finally:
-        await rooms.close()
-        if rooms.index is not None:
-            rooms.index.close()
+        await workspace.close()
+        if workspace.index is not None:
+            workspace.index.close()

@@ -125,7 +125,7 @@ def _trunk_limit(trunk: Sequence[Segment], budget: Budget) -> int:
 
 
 def _until_path(trunk: Sequence[Segment], path: str) -> Iterator[Segment]:
-    """Yield what stands before the current file; what follows it would have to be read again, see ``cached_prefix.py``."""
+    """Yield what stands before the current file; what follows would be prefilled again, see ``cached_prefix.py``."""
     return takewhile(lambda segment: segment.path != path, trunk)
 
 

@@ -1,4 +1,4 @@
-"""Exact token counts, cached per content. The only place where this room waits for the engine.
+"""Exact token counts, cached per content. The only place where this package waits for the engine.
 
 Never estimates: a budget that is kept by guess is broken by the first file of Chinese comments.
 """

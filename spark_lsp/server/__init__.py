@@ -1,4 +1,4 @@
-"""The language server: the only room that imports pygls or lsprotocol.
+"""The language server: the only package that imports pygls or lsprotocol.
 
-Converts, calls a core room, converts back. Never blocks the event loop, never decides what a completion is.
+Converts, calls a core package, converts back. Never blocks the event loop, never decides what a completion is.
 """

@@ -24,13 +24,13 @@ USUAL_TOKENS = 256  # what the progress bar counts towards; few actions write mo
 def code_actions(session: Session, params: types.CodeActionParams) -> list[types.CodeAction]:
     """List what applies; no model is asked, whatever triggered the request."""
     snapshot = session.snapshot(params.text_document.uri)
-    if snapshot is None or session.rooms is None:
+    if snapshot is None or session.workspace is None:
         return []
     span = to_span(snapshot, params.range, session.encoding)
     told = [(_diagnostic(session, snapshot, each), each) for each in params.context.diagnostics]
     target = Target.of(snapshot, span, tuple(dict.fromkeys(each for each, _ in told)))
     target = replace(target, earlier=session.openings.of(snapshot.uri))
-    offers = session.rooms.actions.offers(target, foresee=_shows_reasons(session, params.context))
+    offers = session.workspace.actions.offers(target, foresee=_shows_reasons(session, params.context))
     wanted = params.context.only
     return [
         _offered(session, offer, snapshot, span, [theirs for ours, theirs in told if ours == offer.diagnostic])
@@ -49,7 +49,7 @@ async def resolve(session: Session, action: types.CodeAction) -> types.CodeActio
 async def propose(session: Session, data: dict[str, Any]) -> types.WorkspaceEdit | None:
     """Return the edit for an action's data, or None after a plain message why there is none."""
     snapshot = session.snapshot(str(data.get("uri", "")))
-    if snapshot is None or session.rooms is None:
+    if snapshot is None or session.workspace is None:
         return None
     if snapshot.version != data.get("version"):
         session.client.answer("Spark: the document has changed since the action was offered; please choose it again.")
@@ -63,7 +63,7 @@ async def propose(session: Session, data: dict[str, Any]) -> types.WorkspaceEdit
 async def rewrite(session: Session, uri: str, place: types.Range, instruction: str) -> types.WorkspaceEdit | None:
     """Return the edit that an instruction makes of a range, or None after a plain message why there is none."""
     snapshot = session.snapshot(uri)
-    if snapshot is None or session.rooms is None:
+    if snapshot is None or session.workspace is None:
         session.client.answer("Spark: the document is not open, so it cannot be rewritten.")
         return None
     if not instruction.strip():
@@ -75,10 +75,10 @@ async def rewrite(session: Session, uri: str, place: types.Range, instruction: s
 
 async def _proposed(session: Session, target: Target, data: dict[str, Any]) -> types.WorkspaceEdit | None:
     """Run an action, with progress; None after a plain message why there is no edit."""
-    assert session.rooms is not None, "the callers have looked"
+    assert session.workspace is not None, "the callers have looked"
     snapshot = target.snapshot
     async with session.client.progress(str(data.get("title", "Code action"))) as report:
-        proposal = await session.rooms.actions.propose(
+        proposal = await session.workspace.actions.propose(
             str(data.get("id", "")),
             target,
             lambda tokens, rate: report(tokens, USUAL_TOKENS, f"{tokens} tokens, {rate:.0f}/s"),

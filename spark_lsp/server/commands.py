@@ -14,8 +14,8 @@ Command = Callable[[Session, list[Any]], Awaitable[Any]]
 
 async def accept_completion(session: Session, arguments: list[Any]) -> None:
     """Count an accepted suggestion."""
-    if session.rooms and arguments:
-        session.rooms.completer.accepted(_id(arguments[0]))
+    if session.workspace and arguments:
+        session.workspace.completer.accepted(_id(arguments[0]))
 
 
 async def apply_action(session: Session, arguments: list[Any]) -> bool:
@@ -45,17 +45,17 @@ async def _applied(session: Session, edit: types.WorkspaceEdit | None) -> bool:
 
 async def pause(session: Session, _arguments: list[Any]) -> None:
     """Stop completing: no request reaches the engine until ``spark.resume``, and it may give its memory back."""
-    if session.rooms:
-        session.rooms.completer.paused = True
-        await session.rooms.stop_generating()
+    if session.workspace:
+        session.workspace.completer.paused = True
+        await session.workspace.stop_generating()
         session.spawn(session.leave_engine(), "leave the engine")
     session.tell_status()
 
 
 async def resume(session: Session, _arguments: list[Any]) -> None:
     """Complete again."""
-    if session.rooms:
-        session.rooms.completer.paused = False
+    if session.workspace:
+        session.workspace.completer.paused = False
         session.engine_lost()
     session.tell_status()
 
@@ -67,13 +67,13 @@ async def restart_engine(session: Session, _arguments: list[Any]) -> None:
 
 async def unload_model(session: Session, _arguments: list[Any]) -> dict[str, int]:
     """Give the model's memory back; the next completion loads it again. Returns the engine's bytes before and after."""
-    if session.rooms is None:
+    if session.workspace is None:
         return {"ramBytesBefore": 0, "ramBytesAfter": 0}
-    engine = session.rooms.engine
+    engine = session.workspace.engine
     before = await engine.status()
-    await session.rooms.stop_generating()  # what goes on in the background would load it again
+    await session.workspace.stop_generating()  # what goes on in the background would load it again
     await engine.unload()
-    session.rooms.context.engine_lost()
+    session.workspace.context.engine_lost()
     after = await engine.status()
     session.tell_status()
     return {"ramBytesBefore": before.ram_bytes, "ramBytesAfter": after.ram_bytes}

@@ -41,12 +41,12 @@ def did_change(session: Session, params: types.DidChangeTextDocumentParams) -> N
     span = _last_edit(session, new, list(params.content_changes))
     session.edited(new, span)
     session.offers.typed()
-    if session.rooms:
-        session.rooms.ahead.stop()
-    if session.rooms and span:
+    if session.workspace:
+        session.workspace.ahead.stop()
+    if session.workspace and span:
         cursors = _cursors(list(params.content_changes))
         between = span.text(new.text) in _PAIRS  # typed is the first, and the editor puts the second
-        session.rooms.completer.changed(Hole(new, span.end - between), cursors=cursors)
+        session.workspace.completer.changed(Hole(new, span.end - between), cursors=cursors)
 
 
 def did_save(session: Session, params: types.DidSaveTextDocumentParams) -> None:
@@ -64,8 +64,8 @@ def did_close(session: Session, params: types.DidCloseTextDocumentParams) -> Non
     if snapshot is None:
         return
     session.edited(snapshot, None)
-    if session.rooms:
-        session.rooms.completer.forget(snapshot.uri)
+    if session.workspace:
+        session.workspace.completer.forget(snapshot.uri)
 
 
 def did_change_watched_files(session: Session, params: types.DidChangeWatchedFilesParams) -> None:

@@ -15,8 +15,8 @@ from spark_lsp.server.session import Session
 def did_show(session: Session, params: dict[str, Any]) -> None:
     """Count a suggestion as shown."""
     suggestion_id = _suggestion_id(params)
-    if session.rooms and suggestion_id:
-        session.rooms.completer.feedback.shown(suggestion_id)
+    if session.workspace and suggestion_id:
+        session.workspace.completer.feedback.shown(suggestion_id)
 
 
 def did_partially_accept(session: Session, params: dict[str, Any]) -> None:
@@ -24,30 +24,30 @@ def did_partially_accept(session: Session, params: dict[str, Any]) -> None:
     text = str(as_dict(params.get("item")).get("insertText", ""))
     units = params.get("acceptedLength")
     suggestion_id = _suggestion_id(params)
-    if session.rooms and suggestion_id and isinstance(units, int):
+    if session.workspace and suggestion_id and isinstance(units, int):
         taken = text.encode("utf-16-le", "surrogatepass")[: units * 2].decode("utf-16-le", "ignore")
-        session.rooms.completer.screens.partly_accepted(suggestion_id, len(taken))
+        session.workspace.completer.screens.partly_accepted(suggestion_id, len(taken))
 
 
 def did_dismiss(session: Session, params: dict[str, Any]) -> None:
     """Count a suggestion as rejected; it is not offered at its place again."""
     suggestion_id = _suggestion_id(params)
-    if session.rooms and suggestion_id:
-        session.rooms.completer.dismissed(suggestion_id)
+    if session.workspace and suggestion_id:
+        session.workspace.completer.dismissed(suggestion_id)
 
 
 def did_focus(session: Session, params: dict[str, Any]) -> None:
     """Remember which document the user looks at; where the cursor's ``position`` is told, the model reads around it."""
     session.offers.look_soon()
     snapshot = session.snapshot(uri_in(params))
-    if snapshot is None or session.rooms is None:
+    if snapshot is None or session.workspace is None:
         return
     path = session.relative(snapshot)
     if path:
-        session.rooms.recent.viewed(path, asyncio.get_running_loop().time())
+        session.workspace.recent.viewed(path, asyncio.get_running_loop().time())
     if isinstance(params.get("position"), dict):
         offset = to_offset(snapshot.text, snapshot.lines, position_in(params), session.encoding)
-        session.rooms.ahead.look(Hole(snapshot, offset))
+        session.workspace.ahead.look(Hole(snapshot, offset))
 
 
 def _suggestion_id(params: dict[str, Any]) -> int:

@@ -20,12 +20,12 @@ async def context(session: Session, params: dict[str, Any]) -> dict[str, Any] | 
     """Return the ``context`` object for a position; None for a document that is not open."""
     hole = hole_at(session, uri_in(params), position_in(params))
     await session.wait_until_open()
-    if hole is None or session.rooms is None:
+    if hole is None or session.workspace is None:
         return None
-    await session.rooms.engine.start()
+    await session.workspace.engine.start()
     budget = params.get("budget")
     ceiling_tokens = budget if isinstance(budget, int) and budget > 0 else None
-    packed = await session.rooms.context.pack_for(hole.snapshot, hole.offset, ceiling_tokens)
+    packed = await session.workspace.context.pack_for(hole.snapshot, hole.offset, ceiling_tokens)
     report = as_json(packed, with_prompt=params.get("prompt") is True)
     if params.get("html") is True:
         report["html"] = as_html(packed, f"Context of {hole.snapshot.uri.rpartition('/')[2]}", session.log.records())

@@ -61,13 +61,15 @@ async def stream(session: Session, params: dict[str, Any]) -> dict[str, Any]:
     manual = context.get("triggerKind") == types.InlineCompletionTriggerKind.Invoked.value
     token = params.get("partialResultToken")
     await session.wait_until_open()
-    if hole is None or session.rooms is None:
+    if hole is None or session.workspace is None:
         session.note_refusal("completion.stream", uri)
         return {"items": []}
-    session.rooms.ahead.stop()
+    session.workspace.ahead.stop()
     last: list[types.InlineCompletionItem] = []
     sequence = 0
-    async with aclosing(session.rooms.completer.stream(hole, manual=manual, candidates=CANDIDATES_BY_HAND)) as answers:
+    async with aclosing(
+        session.workspace.completer.stream(hole, manual=manual, candidates=CANDIDATES_BY_HAND)
+    ) as answers:
         async for answer in answers:
             items = _items(session, hole, answer)
             if token is not None and items and items != last:
@@ -77,7 +79,7 @@ async def stream(session: Session, params: dict[str, Any]) -> dict[str, Any]:
             last = items
             if answer.reason == Reason.ENGINE_FAILED:
                 session.engine_lost()
-    session.rooms.ahead.stay(hole)
+    session.workspace.ahead.stay(hole)
     session.tell_status()
     return {"items": last}
 
@@ -113,17 +115,17 @@ async def _complete(
     session: Session, uri: str, hole: Hole | None, *, manual: bool, candidates: int = 1
 ) -> Answer | None:
     await session.wait_until_open()
-    if hole is None or session.rooms is None:
+    if hole is None or session.workspace is None:
         session.note_refusal("completion", uri)
         return None
-    session.rooms.ahead.stop()
+    session.workspace.ahead.stop()
     try:
-        answer = await session.rooms.completer.complete(hole, manual=manual, candidates=candidates)
+        answer = await session.workspace.completer.complete(hole, manual=manual, candidates=candidates)
     finally:
         session.tell_status()
     if answer.reason == Reason.ENGINE_FAILED:
         session.engine_lost()
-    session.rooms.ahead.stay(hole)
+    session.workspace.ahead.stay(hole)
     return answer
 
 

@@ -125,11 +125,11 @@ class Offers:
 
     async def _follow(self, choice: ModelChoice) -> None:
         session = self.session
-        settings, workspace = session.settings, session.rooms
+        settings, workspace = session.settings, session.workspace
         if workspace is None or settings.model.strip() or settings.backend.urls:
             return
         path = await asyncio.to_thread(choice.model_path, settings)
-        if session.rooms is workspace and path != str(workspace.model_path or path):
+        if session.workspace is workspace and path != str(workspace.model_path or path):
             await session.open(settings)
 
     async def _ask(self, choice: ModelChoice) -> None:

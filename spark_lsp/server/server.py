@@ -20,7 +20,7 @@ from spark_lsp.server.offers import ModelChoice, OfferTimes
 from spark_lsp.server.protocol import SparkProtocol, plain_converter
 from spark_lsp.server.session import Session
 from spark_lsp.server.watching import watch_files
-from spark_lsp.workspace import OpenRooms
+from spark_lsp.workspace import OpenWorkspace
 
 _log = logging.getLogger("spark_lsp.server")
 
@@ -31,12 +31,12 @@ class SparkServer(LanguageServer):
     """A pygls server with one session."""
 
     def __init__(
-        self, open_rooms: OpenRooms, choice: ModelChoice | None = None, times: OfferTimes | None = None
+        self, open_workspace: OpenWorkspace, choice: ModelChoice | None = None, times: OfferTimes | None = None
     ) -> None:
         super().__init__(
             "spark-lsp", __version__, protocol_cls=SparkProtocol, converter_factory=plain_converter, max_workers=2
         )
-        self.session = Session(Client(self), open_rooms, choice, times)
+        self.session = Session(Client(self), open_workspace, choice, times)
         self._initialization: Any = None
         _register_life(self, self.session)
         _register_documents(self, self.session)

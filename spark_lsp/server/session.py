@@ -1,4 +1,4 @@
-"""The state of one editor window: open documents, settings, the rooms of its workspace, and what the user is told.
+"""The state of one editor window: open documents, settings, its workspace, and what the user is told.
 
 Handlers take a Snapshot from here before their first await and never look at live state afterwards.
 """
@@ -25,7 +25,7 @@ from spark_lsp.server.status import Status, status_of
 from spark_lsp.text.document import Snapshot
 from spark_lsp.text.edit import Span
 from spark_lsp.trace import Trace, TraceLog
-from spark_lsp.workspace import OpenRooms, Rooms
+from spark_lsp.workspace import OpenWorkspace, Workspace
 
 OPEN_TIMEOUT_S = 10.0  # a client that never answers for its settings must not keep requests waiting
 LONG_READ_TOKENS = 4096  # a shorter trunk is read within a second or two; progress would only flicker
@@ -40,13 +40,17 @@ class Session:
     """One window. Belongs to the server's event loop."""
 
     def __init__(
-        self, client: Client, open_rooms: OpenRooms, choice: ModelChoice | None = None, times: OfferTimes | None = None
+        self,
+        client: Client,
+        open_workspace: OpenWorkspace,
+        choice: ModelChoice | None = None,
+        times: OfferTimes | None = None,
     ) -> None:
         self.client = client
         self.encoding: types.PositionEncodingKind | str = types.PositionEncodingKind.Utf16
         self.settings = Settings()
         self.root: Path | None = None
-        self.rooms: Rooms | None = None
+        self.workspace: Workspace | None = None
         self.log = TraceLog()
         self.problem: SparkError | None = None
         """What keeps the engine or the workspace from working, as the status says it."""
@@ -54,7 +58,7 @@ class Session:
         self.indexing = False
         self.starting = False
         self._index_again = False
-        self._open_rooms = open_rooms
+        self._open_rooms = open_workspace
         self._documents: dict[str, Snapshot] = {}
         self.openings = Openings()
         self.offers = Offers(self, choice, times or OfferTimes())
@@ -128,7 +132,7 @@ class Session:
         Clients send their settings and ``initialized`` at once, so two of these calls may overlap.
         """
         async with self._opening:
-            if self.rooms is None or settings != self.settings:
+            if self.workspace is None or settings != self.settings:
                 await self._open(settings)
 
     async def open(self, settings: Settings) -> None:
@@ -138,24 +142,26 @@ class Session:
 
     async def _open(self, settings: Settings) -> None:
         self.settings = settings
-        previous = self.rooms
+        previous = self.workspace
         try:
             await self.offers.prepare(settings)
-            self.rooms = self._open_rooms(self.root, settings, previous, log=self.log)
+            self.workspace = self._open_rooms(self.root, settings, previous, log=self.log)
             self.problem = None
-            if self.rooms.problem:
-                self.client.show_error(self.rooms.problem)
+            if self.workspace.problem:
+                self.client.show_error(self.workspace.problem)
         except ModelNotPulled as error:
-            self.rooms, self.problem = None, error
+            self.workspace, self.problem = None, error
             self.spawn(pull_missing(self, error), "pull")
         except SparkError as error:
-            self.rooms, self.problem = None, error
+            self.workspace, self.problem = None, error
             self.client.show_error(error)
         if previous:
             await previous.close()
-            if previous.index and (self.rooms is None or self.rooms.index is not previous.index):
+            if previous.index and (self.workspace is None or self.workspace.index is not previous.index):
                 await asyncio.to_thread(previous.index.close)
-        if self.rooms and self.rooms.index and not self.rooms.index.is_whole:  # closing may have stopped its refresh
+        if (
+            self.workspace and self.workspace.index and not self.workspace.index.is_whole
+        ):  # closing may have stopped its refresh
             self.spawn(self._index(), "index")
         self.spawn(self._start_engine(), "engine")
         self._opened.set()
@@ -175,8 +181,8 @@ class Session:
         connection close.
         """
         if self._closing is None:
-            if self.rooms:
-                self.rooms.stop_indexing()
+            if self.workspace:
+                self.workspace.stop_indexing()
             self._closing = asyncio.create_task(self._close(), name="close")
 
     async def _close(self) -> None:
@@ -189,11 +195,11 @@ class Session:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         if self.watcher:
             self.watcher.stop()
-        if self.rooms:
-            await self.rooms.close()
-            if self.rooms.index:
-                self.rooms.index.close()  # ends its workers now, not when they notice
-            self.rooms = None
+        if self.workspace:
+            await self.workspace.close()
+            if self.workspace.index:
+                self.workspace.index.close()  # ends its workers now, not when they notice
+            self.workspace = None
 
     async def reindex(self) -> None:
         """Bring the index up to date with the disk."""
@@ -201,16 +207,16 @@ class Session:
 
     async def restart_engine(self) -> None:
         """Leave the engine and start it anew."""
-        if self.rooms:
-            await self.rooms.engine.unload()
-            self.rooms.context.engine_lost()
+        if self.workspace:
+            await self.workspace.engine.unload()
+            self.workspace.context.engine_lost()
         await self._start_engine()
 
     async def leave_engine(self) -> None:
         """Leave the engine as soon as it has nothing to do for anyone, unless completions are resumed before."""
-        while (rooms := self.rooms) is not None and rooms.completer.paused:
-            if not (await rooms.engine.status()).busy:  # what was stopped is still ending, or a code action runs
-                await rooms.engine.close()
+        while (workspace := self.workspace) is not None and workspace.completer.paused:
+            if not (await workspace.engine.status()).busy:  # what was stopped is still ending, or a code action runs
+                await workspace.engine.close()
                 return
             await asyncio.sleep(BUSY_S)
 
@@ -219,18 +225,18 @@ class Session:
     def edited(self, snapshot: Snapshot, span: Span | None) -> None:
         """Notice an edit: remembered at once, indexed when the typing pauses."""
         path = self.relative(snapshot)
-        if path is None or self.rooms is None:
+        if path is None or self.workspace is None:
             return
         if span is not None:
-            self.rooms.recent.edited(path, span, asyncio.get_running_loop().time())
+            self.workspace.recent.edited(path, span, asyncio.get_running_loop().time())
         self._index_soon(path, snapshot.uri)
 
     def opened(self, snapshot: Snapshot) -> None:
         """Notice that a document was opened: its text leaves the trunk, since it changes with each key."""
         path = self.relative(snapshot)
-        if path is None or self.rooms is None:
+        if path is None or self.workspace is None:
             return
-        self.rooms.recent.viewed(path, asyncio.get_running_loop().time())
+        self.workspace.recent.viewed(path, asyncio.get_running_loop().time())
         self.spawn(self._rebuild_trunk(), "trunk")
 
     def files_changed(self, paths: list[Path]) -> None:
@@ -245,9 +251,9 @@ class Session:
 
     async def _index_changed(self, paths: set[str]) -> None:
         """Look at a few files one by one; many at once (a branch switch), folders and rules are one refresh."""
-        if self.rooms is None or self.rooms.index is None or not paths:
+        if self.workspace is None or self.workspace.index is None or not paths:
             return
-        index = self.rooms.index
+        index = self.workspace.index
         if await asyncio.to_thread(wants_refresh, index.view(), index.root, paths):
             await self._index()
         else:
@@ -255,12 +261,12 @@ class Session:
 
     async def _index_files(self, paths: list[str]) -> None:
         """Read some files again. The trunk stays: what is stale in it, the tail tells afresh."""
-        if self.rooms is None or self.rooms.index is None:
+        if self.workspace is None or self.workspace.index is None:
             return
         for path in paths:
-            await self.rooms.update_index(path, None)
+            await self.workspace.update_index(path, None)
         if not self.indexing:
-            files = len(self.rooms.index.view().files)
+            files = len(self.workspace.index.view().files)
             self.indexed = (files, files)
             self.tell_status()
 
@@ -276,37 +282,42 @@ class Session:
     async def _index_document(self, path: str, uri: str) -> None:
         self._reindex.pop(uri, None)
         snapshot = self._documents.get(uri)
-        if self.rooms:
-            await self.rooms.update_index(path, snapshot.text if snapshot else None)
+        if self.workspace:
+            await self.workspace.update_index(path, snapshot.text if snapshot else None)
 
     # -- background work ---------------------------------------------------------------------------------------------
 
     def engine_lost(self) -> None:
         """Notice that a request met no engine: what it had read is gone, and it is started in the background."""
-        if self.rooms:
-            self.rooms.context.engine_lost()
+        if self.workspace:
+            self.workspace.context.engine_lost()
             self.spawn(self._start_engine(), "engine")
 
     async def _start_engine(self) -> None:
-        rooms = self.rooms
-        if rooms is None or not rooms.settings.completion.enabled or rooms.completer.paused or self.starting:
+        workspace = self.workspace
+        if (
+            workspace is None
+            or not workspace.settings.completion.enabled
+            or workspace.completer.paused
+            or self.starting
+        ):
             return
         self.starting = True
         try:
             async with self.client.progress("Loading the model"):
-                model = await rooms.engine.start()
+                model = await workspace.engine.start()
             for note in model.notes:
                 self.client.log(note)
             self.problem = None
             self.tell_status()
             await self._rebuild_trunk()
         except SparkError as error:
-            if self.rooms is rooms:  # else it is of an engine that was left meanwhile
+            if self.workspace is workspace:  # else it is of an engine that was left meanwhile
                 self._report_start(error)
         finally:
             self.starting = False
             self.tell_status()
-        if self.rooms is not rooms:
+        if self.workspace is not workspace:
             await self._start_engine()
 
     def _report_start(self, error: SparkError) -> None:
@@ -323,8 +334,8 @@ class Session:
             await self._start_engine()
 
     async def _index(self) -> None:
-        rooms = self.rooms
-        if rooms is None or rooms.index is None:
+        workspace = self.workspace
+        if workspace is None or workspace.index is None:
             return
         if self.indexing:
             self._index_again = True  # what came too late for this round is seen by the next
@@ -342,8 +353,8 @@ class Session:
                 def from_thread(done: int, total: int) -> None:
                     loop.call_soon_threadsafe(progress, done, total)
 
-                await rooms.refresh_index(from_thread)
-            files = len(rooms.index.view().files)
+                await workspace.refresh_index(from_thread)
+            files = len(workspace.index.view().files)
             self.indexed = (files, files)
         except SparkError as error:
             self.problem = error
@@ -358,12 +369,12 @@ class Session:
         for snapshot in list(self._documents.values()):
             path = self.relative(snapshot)
             if path:
-                await rooms.update_index(path, snapshot.text)
+                await workspace.update_index(path, snapshot.text)
         await self._rebuild_trunk()
 
     async def _rebuild_trunk(self) -> None:
-        rooms = self.rooms
-        if rooms is None or rooms.engine.model is None or rooms.completer.paused:
+        workspace = self.workspace
+        if workspace is None or workspace.engine.model is None or workspace.completer.paused:
             return
 
         report: Report | None = None
@@ -373,8 +384,8 @@ class Session:
                 report(done, total, f"{done} of {total} tokens")
             self.tell_status()
 
-        reading = await rooms.rebuild_trunk(self.open_paths(), warmed)
-        if reading is None or rooms.context.unread_tokens < LONG_READ_TOKENS:
+        reading = await workspace.rebuild_trunk(self.open_paths(), warmed)
+        if reading is None or workspace.context.unread_tokens < LONG_READ_TOKENS:
             return
         async with self.client.progress("Reading the workspace") as told:
             report = told
@@ -383,7 +394,7 @@ class Session:
     # -- what the user is told ---------------------------------------------------------------------------------------
 
     def note_refusal(self, name: str, uri: str) -> None:
-        """Log a request that could not be served: its document is not open or too large, or there are no rooms."""
+        """Log a request that could not be served: its document is not open or too large, or there are no workspace."""
         if self.is_oversized(uri):
             reason = Reason.gate("too_large")
         elif uri in self._documents:
@@ -394,7 +405,7 @@ class Session:
 
     def tell_status(self) -> None:
         """Send ``spark/status`` when it differs from what was sent last."""
-        status = status_of(self.rooms, self.problem, self.indexed, indexing=self.indexing, starting=self.starting)
+        status = status_of(self.workspace, self.problem, self.indexed, indexing=self.indexing, starting=self.starting)
         if status != self._told:
             self._told = status
             self.client.notify("spark/status", status.as_json())

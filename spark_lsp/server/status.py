@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from spark_lsp.errors import ModelNoFim, SparkError
-from spark_lsp.workspace import Rooms
+from spark_lsp.workspace import Workspace
 
 StatusKind = Literal["Normal", "Error", "Warning", "Inactive"]
 
@@ -36,19 +36,19 @@ class Status:
 
 
 def status_of(
-    rooms: Rooms | None, problem: SparkError | None, indexed: tuple[int, int], *, indexing: bool, starting: bool
+    workspace: Workspace | None, problem: SparkError | None, indexed: tuple[int, int], *, indexing: bool, starting: bool
 ) -> Status:
     """Work the status out of the state of the moment."""
-    model = rooms.engine.model if rooms else None
+    model = workspace.engine.model if workspace else None
     name = model.name if model else ""
-    resident = rooms.context.resident_tokens if rooms else 0
-    busy = bool(rooms and (rooms.completer.busy or indexing or starting))
+    resident = workspace.context.resident_tokens if workspace else 0
+    busy = bool(workspace and (workspace.completer.busy or indexing or starting))
     kind: StatusKind
     if problem:
         kind, message = "Error", f"{problem} {problem.fix}".strip()
-    elif rooms and rooms.completer.paused:
+    elif workspace and workspace.completer.paused:
         kind, message = "Inactive", "Paused. Run the command spark.resume to go on."
-    elif rooms and not rooms.settings.completion.enabled:
+    elif workspace and not workspace.settings.completion.enabled:
         kind, message = "Inactive", "Completions are off (spark.completion.enabled)."
     elif model and not model.family:
         missing = ModelNoFim(f"The model {model.name} has no fill-in-the-middle tokens that we know.")
@@ -62,10 +62,10 @@ def status_of(
     elif model.warnings:
         kind, message = "Warning", " ".join(model.warnings)
     else:
-        recorded = ("Requests are recorded, code included (serve --record).",) if _is_recording(rooms) else ()
+        recorded = ("Requests are recorded, code included (serve --record).",) if _is_recording(workspace) else ()
         kind, message = "Normal", " ".join(("Ready.", *recorded, *model.notes))
-    return Status(kind, busy, message, name, indexed, resident, rooms.model_reason if rooms else "")
+    return Status(kind, busy, message, name, indexed, resident, workspace.model_reason if workspace else "")
 
 
-def _is_recording(rooms: Rooms | None) -> bool:
-    return rooms is not None and rooms.completer.writer.record is not None
+def _is_recording(workspace: Workspace | None) -> bool:
+    return workspace is not None and workspace.completer.writer.record is not None

@@ -51,7 +51,7 @@ class _ByteMap:
 
 @dataclass(frozen=True)
 class Node:
-    """A syntax node with its span in code points. ``raw`` is tree-sitter's own node, for walks within this room."""
+    """A syntax node with its span in code points. ``raw`` is tree-sitter's own node, for walks within this package."""
 
     kind: str
     span: Span

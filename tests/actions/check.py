@@ -1,4 +1,4 @@
-"""The one helper of this room's tests: the document before, what the model says, the document after."""
+"""The one helper of this package's tests: the document before, what the model says, the document after."""
 
 import re
 from collections.abc import Sequence
@@ -8,7 +8,7 @@ from scripts.harness.fixture import parse_fixture
 from spark_lsp.actions.base import Proposal, Target
 from spark_lsp.engine.fake import ScriptedEngine
 from spark_lsp.text.edit import Span, apply_edits
-from tests.support.rooms import TestRooms, snapshot_of
+from tests.support.workspace import TestWorkspace, snapshot_of
 
 ACTION = "implement.body"
 _SECTION = re.compile(r"^=== (\w+)\n", re.MULTILINE)
@@ -23,14 +23,14 @@ def target_of(before: str, path: str = "main.py") -> Target:
 def titles(before: str, path: str = "main.py", action: str = ACTION) -> list[str]:
     """The titles of an action offered there; the engine must not hear of it."""
     engine = ScriptedEngine(["x"])
-    offers = TestRooms(engine).actions.offers(target_of(before, path))
+    offers = TestWorkspace(engine).actions.offers(target_of(before, path))
     assert (engine.starts, engine.requests) == (0, []), "listing asked the model"
     return [offer.title for offer in offers if offer.id == action]
 
 
 async def proposed(target: Target, model: Sequence[str], *, chunk_chars: int = 4) -> Proposal:
     """Choose the action with a model that gives these answers, one a request."""
-    return await TestRooms(ScriptedEngine(model, chunk_chars)).actions.propose(ACTION, target)
+    return await TestWorkspace(ScriptedEngine(model, chunk_chars)).actions.propose(ACTION, target)
 
 
 async def check_action(

@@ -5,7 +5,7 @@ Its second answer is code only if the first one's stream was closed by then.
 
 from functools import partial
 
-from spark_lsp.app import open_rooms
+from spark_lsp.app import open_workspace
 from spark_lsp.engine.base import Infill
 from spark_lsp.engine.fake import ScriptedEngine
 from spark_lsp.server.server import SparkServer
@@ -23,7 +23,7 @@ def main() -> None:
 
     engine = ScriptedEngine(answer, chunk_chars=2)
     engine.hold()
-    SparkServer(partial(open_rooms, engine=engine)).start_io()
+    SparkServer(partial(open_workspace, engine=engine)).start_io()
 
 
 if __name__ == "__main__":

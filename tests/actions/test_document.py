@@ -12,7 +12,7 @@ from spark_lsp.engine.fake import ScriptedEngine
 from spark_lsp.text.edit import apply_edits
 from spark_lsp.text.syntax import parse
 from tests.actions.check import target_of, titles
-from tests.support.rooms import TestRooms
+from tests.support.workspace import TestWorkspace
 
 SHORT = "Return the area of a box"
 CASES = {
@@ -77,7 +77,7 @@ CASES = {
 async def _documented(path: str, before: str, answer: str, chunk_chars: int = 4) -> tuple[str | None, str]:
     target = target_of(before, path)
     engine = ScriptedEngine([answer], chunk_chars)
-    proposal = await TestRooms(engine).actions.propose("document", target)
+    proposal = await TestWorkspace(engine).actions.propose("document", target)
     after = apply_edits(target.snapshot.text, proposal.edits) if proposal.edits else None
     return after, proposal.message
 
@@ -129,7 +129,7 @@ def test_offered(path: str, before: str, wanted: list[str]) -> None:
 async def test_nothing_to_say_is_explained_after_one_retry() -> None:
     target = target_of("def f():\n    return 1$0\n")
     engine = ScriptedEngine(["..."])
-    proposal = await TestRooms(engine).actions.propose("document", target)
+    proposal = await TestWorkspace(engine).actions.propose("document", target)
     assert (proposal.edits, proposal.reason, proposal.message) == ((), "empty", "The model had nothing to say about f.")
     first, second = engine.requests
     assert first.sampling.temperature == 0.0 < second.sampling.temperature
@@ -138,7 +138,7 @@ async def test_nothing_to_say_is_explained_after_one_retry() -> None:
 
 async def test_the_hole_is_between_the_marks() -> None:
     engine = ScriptedEngine([SHORT])
-    await TestRooms(engine).actions.propose("document", target_of("def f():\n    return 1$0\n"))
+    await TestWorkspace(engine).actions.propose("document", target_of("def f():\n    return 1$0\n"))
     shown = "".join(part.text for part in engine.requests[0].prompt if isinstance(part, Piece))
     assert 'def f():\n    """' in shown
     assert '"""\n    return 1' in shown

@@ -10,7 +10,7 @@ from spark_lsp.engine.base import Infill, Piece
 from spark_lsp.engine.fake import ScriptedEngine
 from spark_lsp.text.edit import apply_edits
 from tests.actions.check import target_of, titles
-from tests.support.rooms import TestRooms, indexed
+from tests.support.workspace import TestWorkspace, indexed
 
 PYTHON = 'def area(w, h):\n    """Return it."""\n    return $0w * h\n'
 NEW_PYTHON = "from shapes.box import area\n\n\ndef test_area() -> None:\n    assert area(2, 3) == 6\n"
@@ -74,7 +74,7 @@ async def test_written(
     index = indexed(parse_fixture(files), tmp_path)
     engine = ScriptedEngine([said])
     target = target_of(before, path)
-    proposal = await TestRooms(engine, index=index).actions.propose("generate.tests", target)
+    proposal = await TestWorkspace(engine, index=index).actions.propose("generate.tests", target)
     index.close()
     assert (proposal.reason, proposal.edits, proposal.message) == ("ok", (), "")
     (file,) = proposal.files
@@ -86,7 +86,7 @@ async def test_a_test_that_is_there_is_not_written_again(tmp_path: Path) -> None
     files = "#- tests/test_box.py\ndef test_area() -> None:\n    pass$0\n"
     index = indexed(parse_fixture(files), tmp_path)
     engine = ScriptedEngine(["x"])
-    proposal = await TestRooms(engine, index=index).actions.propose(
+    proposal = await TestWorkspace(engine, index=index).actions.propose(
         "generate.tests", target_of(PYTHON, "shapes/box.py")
     )
     index.close()
@@ -101,7 +101,7 @@ async def test_the_model_is_shown_the_test_file() -> None:
         assert "def test_area() -> None:" in shown
         return "pass"
 
-    proposal = await TestRooms(ScriptedEngine(answer)).actions.propose(
+    proposal = await TestWorkspace(ScriptedEngine(answer)).actions.propose(
         "generate.tests", target_of(PYTHON, "shapes/box.py")
     )
     assert (proposal.files, proposal.message) == ((), "The model left test_area without a body.")

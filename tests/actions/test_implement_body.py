@@ -11,7 +11,7 @@ from spark_lsp.engine.base import Infill, Piece
 from spark_lsp.engine.fake import ScriptedEngine
 from spark_lsp.errors import EngineFailed, ModelNoFim
 from tests.actions.check import ACTION, target_of
-from tests.support.rooms import TestRooms
+from tests.support.workspace import TestWorkspace
 
 BEFORE = "def area(w, h):\n    # how\n    pass$0  # soon\n\n\nprint(area(1, 2))\n"
 
@@ -22,7 +22,7 @@ def _prompt(request: Infill) -> str:
 
 async def test_prompt_holds_the_comments_and_not_the_placeholder() -> None:
     engine = ScriptedEngine(["return w * h"])
-    await TestRooms(engine).actions.propose(ACTION, target_of(BEFORE))
+    await TestWorkspace(engine).actions.propose(ACTION, target_of(BEFORE))
     (request,) = engine.requests
     assert "# how\n    # soon\n    " in _prompt(request)
     assert "print(area(1, 2))" in _prompt(request)
@@ -34,17 +34,17 @@ async def test_prompt_holds_the_comments_and_not_the_placeholder() -> None:
 
 async def test_one_retry_with_temperature_and_no_more() -> None:
     engine = ScriptedEngine(["pass"])
-    rooms = TestRooms(engine)
-    proposal = await rooms.actions.propose(ACTION, target_of(BEFORE))
+    workspace = TestWorkspace(engine)
+    proposal = await workspace.actions.propose(ACTION, target_of(BEFORE))
     first, second = engine.requests
     assert first.sampling.temperature == 0.0 < second.sampling.temperature
     assert proposal.edits == ()
-    assert rooms.reasons == ["empty"]
+    assert workspace.reasons == ["empty"]
 
 
 async def test_model_is_stopped_where_the_body_ends() -> None:
     engine = ScriptedEngine(["a = w\n    return a * h\n    print(1)\n" + "    print(2)\n" * 50], chunk_chars=2)
-    proposal = await TestRooms(engine).actions.propose(ACTION, target_of(BEFORE))
+    proposal = await TestWorkspace(engine).actions.propose(ACTION, target_of(BEFORE))
     assert proposal.edits[0].new_text.endswith("return a * h")
     assert engine.stopped == [None]
     assert proposal.usage.generated_tokens < 20
@@ -53,8 +53,10 @@ async def test_model_is_stopped_where_the_body_ends() -> None:
 
 async def test_progress_counts_tokens() -> None:
     told: list[tuple[int, float]] = []
-    rooms = TestRooms(ScriptedEngine(["return w * h"]))
-    proposal = await rooms.actions.propose(ACTION, target_of(BEFORE), lambda tokens, rate: told.append((tokens, rate)))
+    workspace = TestWorkspace(ScriptedEngine(["return w * h"]))
+    proposal = await workspace.actions.propose(
+        ACTION, target_of(BEFORE), lambda tokens, rate: told.append((tokens, rate))
+    )
     assert [tokens for tokens, _rate in told] == sorted(tokens for tokens, _rate in told)
     assert told[-1][0] == proposal.usage.generated_tokens > 0
     assert all(rate > 0 for tokens, rate in told if tokens)
@@ -63,23 +65,23 @@ async def test_progress_counts_tokens() -> None:
 async def test_cancelling_stops_the_model() -> None:
     engine = ScriptedEngine(["return w * h"])
     engine.hold()
-    rooms = TestRooms(engine)
-    choice = asyncio.create_task(rooms.actions.propose(ACTION, target_of(BEFORE)))
+    workspace = TestWorkspace(engine)
+    choice = asyncio.create_task(workspace.actions.propose(ACTION, target_of(BEFORE)))
     await engine.arrived.wait()
     choice.cancel()
     with pytest.raises(asyncio.CancelledError):
         await choice
-    assert (engine.stopped, rooms.reasons) == ([None], ["cancelled"])
+    assert (engine.stopped, workspace.reasons) == ([None], ["cancelled"])
 
 
 async def test_a_second_choice_in_the_document_replaces_the_first() -> None:
     engine = ScriptedEngine(["return w * h"])
     engine.hold()
-    rooms = TestRooms(engine)
-    first = asyncio.create_task(rooms.actions.propose(ACTION, target_of(BEFORE)))
+    workspace = TestWorkspace(engine)
+    first = asyncio.create_task(workspace.actions.propose(ACTION, target_of(BEFORE)))
     await engine.arrived.wait()
     engine.arrived.clear()
-    second = asyncio.create_task(rooms.actions.propose(ACTION, target_of(BEFORE)))
+    second = asyncio.create_task(workspace.actions.propose(ACTION, target_of(BEFORE)))
     await engine.arrived.wait()
     engine.release()
     proposals = await asyncio.gather(first, second)
@@ -90,19 +92,19 @@ async def test_a_second_choice_in_the_document_replaces_the_first() -> None:
 async def test_errors_pass_with_their_reason_in_the_log() -> None:
     engine = ScriptedEngine(["return w * h"])
     engine.start_error = EngineFailed("It died.")
-    rooms = TestRooms(engine)
+    workspace = TestWorkspace(engine)
     with pytest.raises(EngineFailed):
-        await rooms.actions.propose(ACTION, target_of(BEFORE))
-    assert rooms.reasons == ["engine.failed"]
-    rooms = TestRooms(ScriptedEngine(["x"], family=""))
+        await workspace.actions.propose(ACTION, target_of(BEFORE))
+    assert workspace.reasons == ["engine.failed"]
+    workspace = TestWorkspace(ScriptedEngine(["x"], family=""))
     with pytest.raises(ModelNoFim):
-        await rooms.actions.propose(ACTION, target_of(BEFORE))
-    assert rooms.reasons == ["model.no_fim"]
+        await workspace.actions.propose(ACTION, target_of(BEFORE))
+    assert workspace.reasons == ["model.no_fim"]
 
 
 async def test_document_too_large_to_parse_is_left_alone() -> None:
     text = "x = 1  # " + "-" * 2_000_000 + "\n" + BEFORE
     target: Target = target_of(text)
     engine = ScriptedEngine(["return w * h"])
-    assert TestRooms(engine).actions.offers(target) == []
+    assert TestWorkspace(engine).actions.offers(target) == []
     assert engine.requests == []

@@ -4,13 +4,13 @@ from collections.abc import Sequence
 
 import pytest
 
-from spark_lsp.actions.base import Action, ActionsRoom, Needs, Proposal, Target, Tools
+from spark_lsp.actions.base import Action, ActionRunner, Needs, Proposal, Target, Tools
 from spark_lsp.actions.catalog import CATALOG
 from spark_lsp.actions.implement_body import ImplementBody
 from spark_lsp.config import ActionsSettings
 from spark_lsp.engine.fake import ScriptedEngine
 from tests.actions.check import proposed, target_of, titles
-from tests.support.rooms import TestRooms
+from tests.support.workspace import TestWorkspace
 
 EMPTY = {
     "pass": "def f():\n    pass$0",
@@ -189,32 +189,32 @@ class _Always:
         return Proposal(self.id, ())
 
 
-def _room(engine: ScriptedEngine, catalog: Sequence[Action], settings: ActionsSettings | None = None) -> ActionsRoom:
-    rooms = TestRooms(engine)
-    return ActionsRoom(catalog, engine, rooms.context, lambda: settings or ActionsSettings(), rooms.log.append)
+def _runner(engine: ScriptedEngine, catalog: Sequence[Action], settings: ActionsSettings | None = None) -> ActionRunner:
+    workspace = TestWorkspace(engine)
+    return ActionRunner(catalog, engine, workspace.context, lambda: settings or ActionsSettings(), workspace.log.append)
 
 
 def test_a_broken_action_does_not_spoil_the_list(monkeypatch: pytest.MonkeyPatch) -> None:
     target = target_of("def f():\n    pass$0")
-    room = _room(ScriptedEngine(["x"]), [_Broken(), ImplementBody(), _Always("none")])
+    runner = _runner(ScriptedEngine(["x"]), [_Broken(), ImplementBody(), _Always("none")])
     with pytest.raises(AssertionError, match=r"broken"):
-        room.offers(target)
+        runner.offers(target)
     monkeypatch.setenv("SPARK_LSP_STRICT", "0")  # as it is at the user's, where a bug is logged
-    assert [offer.id for offer in room.offers(target)] == ["implement.body", "always.none"]
+    assert [offer.id for offer in runner.offers(target)] == ["implement.body", "always.none"]
 
 
 async def test_what_the_model_cannot_do_is_not_offered() -> None:
     target = target_of("def f():\n    pass$0")
     engine = ScriptedEngine(["x"], family="")
-    room = _room(engine, [ImplementBody(), _Always("none"), _Always("chat")])
-    assert [offer.id for offer in room.offers(target)] == ["implement.body", "always.none", "always.chat"]
+    runner = _runner(engine, [ImplementBody(), _Always("none"), _Always("chat")])
+    assert [offer.id for offer in runner.offers(target)] == ["implement.body", "always.none", "always.chat"]
     await engine.start()
-    assert [offer.id for offer in room.offers(target)] == ["always.none"]
+    assert [offer.id for offer in runner.offers(target)] == ["always.none"]
 
 
 def test_switched_off_offers_nothing() -> None:
-    room = _room(ScriptedEngine(["x"]), CATALOG, ActionsSettings(enabled=False))
-    assert room.offers(target_of("def f():\n    pass$0")) == []
+    runner = _runner(ScriptedEngine(["x"]), CATALOG, ActionsSettings(enabled=False))
+    assert runner.offers(target_of("def f():\n    pass$0")) == []
 
 
 async def test_chosen_where_it_does_not_apply() -> None:

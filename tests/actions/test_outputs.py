@@ -15,7 +15,7 @@ from scripts.harness.fixture import parse_fixture
 from spark_lsp.engine.fake import ScriptedEngine
 from spark_lsp.text.edit import apply_edits
 from tests.actions.chat.talk import aimed, talking
-from tests.support.rooms import TestRooms, indexed
+from tests.support.workspace import TestWorkspace, indexed
 
 CASES = sorted((Path(__file__).parent / "outputs").glob("*.txt"))
 _SECTION = re.compile(r"^=== (\w+)\n", re.MULTILINE)
@@ -47,7 +47,7 @@ async def test_output(path: Path, tmp_path: Path) -> None:
         code=case.get("code", ""),
     )
     index = indexed(parse_fixture(case.get("workspace", "#- empty.py\n$0")), tmp_path)
-    proposal = await TestRooms(engine, index=index).actions.propose(case["action"], target)
+    proposal = await TestWorkspace(engine, index=index).actions.propose(case["action"], target)
     index.close()
     texts = [apply_edits(target.snapshot.text, proposal.edits)] if proposal.edits else []
     texts += [apply_edits(file.text or "", file.edits) for file in proposal.files]

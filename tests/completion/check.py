@@ -1,4 +1,4 @@
-"""The one helper of this room's tests: before, what the model says, after."""
+"""The one helper of this package's tests: before, what the model says, after."""
 
 import asyncio
 import re
@@ -17,7 +17,7 @@ from spark_lsp.config import CompletionSettings
 from spark_lsp.engine.base import Chunk, Infill
 from spark_lsp.engine.fake import ScriptedEngine
 from spark_lsp.text.edit import apply_edits
-from tests.support.rooms import FAST, TestRooms, snapshot_of
+from tests.support.workspace import FAST, TestWorkspace, snapshot_of
 
 SURE, UNSURE = 0.99, 0.05
 
@@ -75,14 +75,14 @@ async def completed(
     scores: Scores = (),
 ) -> tuple[Hole, Answer]:
     """Run the whole pipeline with a model that says ``model``, unsure of some tokens, where nobody knows some names."""
-    rooms = TestRooms(
+    workspace = TestWorkspace(
         ScoredEngine(model, chunk_chars, scores, unsure),
         settings=settings,
         knows=lambda name: name not in unknown,
     )
     hole = chosen(before, entry, over, behind, path) if entry else hole_of(before, path)
-    answer = await rooms.completer.complete(hole, manual=manual)
-    await rooms.completer.close()
+    answer = await workspace.completer.complete(hole, manual=manual)
+    await workspace.completer.close()
     return hole, answer
 
 

@@ -12,7 +12,7 @@ from spark_lsp.completion.feedback import Feedback
 from spark_lsp.completion.reuse import typed_through
 from spark_lsp.engine.fake import ScriptedEngine
 from tests.completion.check import hole_of
-from tests.support.rooms import TestRooms
+from tests.support.workspace import TestWorkspace
 
 HEAD = "def area(w, h):\n    return w * h\n\n\n"
 PAIRS = OPENERS | {'"': '"', "'": "'"}
@@ -96,37 +96,37 @@ def test_only_what_closes_what_was_typed_is_the_editors_own(
 
 async def test_a_suggestion_typed_with_closing_brackets_costs_one_request_and_is_no_rejection() -> None:
     engine, feedback = ScriptedEngine(["area(1, [2]) + area(3, 4)"]), Feedback()
-    rooms = TestRooms(engine, feedback=feedback)
-    rooms.completer.screens._read_ms = 0.0
+    workspace = TestWorkspace(engine, feedback=feedback)
+    workspace.completer.screens._read_ms = 0.0
     editor = ClosingEditor(hole_of(HEAD + "value = $0\n"))
-    answer = await rooms.completer.complete(editor.hole, manual=False)
+    answer = await workspace.completer.complete(editor.hole, manual=False)
     for char in "area(1, [2]) + area(3, 4":
         assert answer.suggestion is not None
         hole = editor.key(char)
-        rooms.completer.changed(hole)
-        answer = await rooms.completer.complete(hole, manual=False)
+        workspace.completer.changed(hole)
+        answer = await workspace.completer.complete(hole, manual=False)
         told = answer.suggestion
         assert told is not None
         assert hole.prefix + told.text + hole.suffix[told.replaced :] == HEAD + "value = area(1, [2]) + area(3, 4)\n"
     assert (len([each for each in engine.requests if not each.priority]), feedback.rejected_count) == (1, 0)
-    await rooms.completer.close()
+    await workspace.completer.close()
 
 
 async def test_a_running_stream_is_adopted_behind_a_bracket_that_the_editor_closes() -> None:
     engine = ScriptedEngine(["area(1, 2)"], chunk_chars=2)
     engine.hold()
-    rooms = TestRooms(engine)
+    workspace = TestWorkspace(engine)
     editor = ClosingEditor(hole_of(HEAD + "value = $0\n"))
-    first = asyncio.create_task(rooms.completer.complete(editor.hole, manual=False))
+    first = asyncio.create_task(workspace.completer.complete(editor.hole, manual=False))
     await engine.arrived.wait()
     engine.step(1)
     first.cancel()
     for char in "area(":
-        rooms.completer.changed(editor.key(char))
-    second = asyncio.create_task(rooms.completer.complete(editor.hole, manual=False))
+        workspace.completer.changed(editor.key(char))
+    second = asyncio.create_task(workspace.completer.complete(editor.hole, manual=False))
     engine.release()
     answer = await second
     assert answer.suggestion is not None
     assert (answer.suggestion.text, answer.suggestion.replaced) == ("1, 2)", 1)
     assert len(engine.requests) == 1
-    await rooms.completer.close()
+    await workspace.completer.close()

@@ -20,7 +20,7 @@ from spark_lsp.engine.base import Chunk, Infill
 from spark_lsp.engine.fake import ScriptedEngine
 from tests.completion.check import hole_of
 from tests.support.clock import run_at_once
-from tests.support.rooms import TestRooms
+from tests.support.workspace import TestWorkspace
 
 BODY = "total = width * height\n    scaled = total * factor\n    return scaled"
 AREA = Function(Path("/w/main.py"), "def area(width, height, factor):\n    ", BODY, "\n\n\nprint(area(1, 2, 3))\n")
@@ -76,10 +76,10 @@ def typed(
 
     async def work() -> tuple[Account, WatchedEngine]:
         engine = WatchedEngine(SlowEngine(answers, first_ms, next_ms))
-        rooms = TestRooms(engine, settings=AUTO)
-        typist = Typist(rooms.completer, engine, seed=seed, streams=streams)
+        workspace = TestWorkspace(engine, settings=AUTO)
+        typist = Typist(workspace.completer, engine, seed=seed, streams=streams)
         await typist.type(function)
-        await rooms.completer.close()
+        await workspace.completer.close()
         return typist.account, engine
 
     return run_at_once(work())

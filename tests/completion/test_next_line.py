@@ -10,7 +10,7 @@ from spark_lsp.completion.writer import NEXT_PRIORITY
 from spark_lsp.engine.base import Infill
 from spark_lsp.engine.fake import ScriptedEngine
 from tests.completion.check import hole_of
-from tests.support.rooms import TestRooms, snapshot_of
+from tests.support.workspace import TestWorkspace, snapshot_of
 
 BEFORE = "def area(w, h):\n    return w * h\n\n\ndef show(w):\n    first = $0\n"
 PATIENCE_S = 5.0
@@ -25,9 +25,9 @@ def _answers(request: Infill) -> str:
     return "return first" if request.priority == NEXT_PRIORITY else "area(w, w)"
 
 
-async def _prepared(engine: ScriptedEngine, rooms: TestRooms, hole: Hole) -> None:
+async def _prepared(engine: ScriptedEngine, workspace: TestWorkspace, hole: Hole) -> None:
     """Ask, and wait until what follows has been asked for."""
-    await rooms.completer.complete(hole, manual=False)
+    await workspace.completer.complete(hole, manual=False)
     engine.arrived.clear()
     async with asyncio.timeout(PATIENCE_S):
         await engine.arrived.wait()
@@ -35,58 +35,58 @@ async def _prepared(engine: ScriptedEngine, rooms: TestRooms, hole: Hole) -> Non
 
 async def test_what_follows_is_there_when_the_suggestion_is_taken() -> None:
     engine = ScriptedEngine(_answers)
-    rooms = TestRooms(engine)
+    workspace = TestWorkspace(engine)
     hole = hole_of(BEFORE)
-    await _prepared(engine, rooms, hole)
+    await _prepared(engine, workspace, hole)
     assert [request.priority for request in engine.requests] == [0, NEXT_PRIORITY]
     after = accepted(hole, "area(w, w)", 0)
-    rooms.completer.changed(after)
-    rooms.completer.accepted(1)
-    assert (await rooms.completer.complete(after, manual=False)).reason == "gate.accepted"
+    workspace.completer.changed(after)
+    workspace.completer.accepted(1)
+    assert (await workspace.completer.complete(after, manual=False)).reason == "gate.accepted"
     next_line = _typed(after, "\n    ")
-    rooms.completer.changed(next_line)
-    answer = await rooms.completer.complete(next_line, manual=False)
+    workspace.completer.changed(next_line)
+    answer = await workspace.completer.complete(next_line, manual=False)
     assert answer.suggestion is not None
     assert answer.suggestion.text == "return first"
     assert [request.priority for request in engine.requests].count(0) == 1
-    await rooms.completer.close()
+    await workspace.completer.close()
 
 
 async def test_what_follows_is_dropped_when_something_else_is_typed() -> None:
     engine = ScriptedEngine(_answers)
-    rooms = TestRooms(engine)
+    workspace = TestWorkspace(engine)
     hole = hole_of(BEFORE)
-    await rooms.completer.complete(hole, manual=False)
+    await workspace.completer.complete(hole, manual=False)
     engine.hold()
     engine.arrived.clear()
     async with asyncio.timeout(PATIENCE_S):
         await engine.arrived.wait()
-    run = rooms.completer.following._prepared[hole.snapshot.uri].run
+    run = workspace.completer.following._prepared[hole.snapshot.uri].run
     assert run is not None
     assert run.task is not None
-    rooms.completer.changed(_typed(hole, "max("))
+    workspace.completer.changed(_typed(hole, "max("))
     await asyncio.wait([run.task])
     assert engine.stopped == ["end", None]
-    await rooms.completer.close()
+    await workspace.completer.close()
 
 
 async def test_typing_the_suggestion_keeps_what_follows() -> None:
     engine = ScriptedEngine(_answers)
-    rooms = TestRooms(engine)
+    workspace = TestWorkspace(engine)
     hole = hole_of(BEFORE)
-    await _prepared(engine, rooms, hole)
+    await _prepared(engine, workspace, hole)
     here = hole
     for char in "area(w, w)":
         here = _typed(here, char)
-        rooms.completer.changed(here)
-        await rooms.completer.complete(here, manual=False)
+        workspace.completer.changed(here)
+        await workspace.completer.complete(here, manual=False)
     below = _typed(here, "\n    ")
-    rooms.completer.changed(below)
-    answer = await rooms.completer.complete(below, manual=False)
+    workspace.completer.changed(below)
+    answer = await workspace.completer.complete(below, manual=False)
     assert answer.suggestion is not None
     assert answer.suggestion.text == "return first"
     assert [request.priority for request in engine.requests].count(0) == 1
-    await rooms.completer.close()
+    await workspace.completer.close()
 
 
 @pytest.mark.parametrize(
@@ -105,9 +105,9 @@ def test_the_next_line_is_indented_as_editors_do(before: str, text: str, after: 
 
 async def test_nothing_is_prepared_for_a_suggestion_that_was_typed_over_at_once() -> None:
     engine = ScriptedEngine(_answers)
-    rooms = TestRooms(engine)
+    workspace = TestWorkspace(engine)
     hole = hole_of(BEFORE)
-    await rooms.completer.complete(hole, manual=False)
-    rooms.completer.changed(_typed(hole, "x"))
-    assert rooms.completer.following._prepared == {}
-    await rooms.completer.close()
+    await workspace.completer.complete(hole, manual=False)
+    workspace.completer.changed(_typed(hole, "x"))
+    assert workspace.completer.following._prepared == {}
+    await workspace.completer.close()

@@ -10,7 +10,7 @@ from spark_lsp.engine.fake import ScriptedEngine
 from spark_lsp.pacing import MIN_DEBOUNCE_MS, MIN_KEYS, DebouncePolicy, Rhythm
 from tests.completion.check import hole_of
 from tests.support.clock import run_at_once
-from tests.support.rooms import TestRooms
+from tests.support.workspace import TestWorkspace
 
 
 @pytest.mark.parametrize(
@@ -49,13 +49,13 @@ def test_who_asks_by_hand_and_what_is_known_already_never_wait() -> None:
     elsewhere = hole_of("value = call($0)\n", "elsewhere.py")
 
     async def waited_ms() -> list[float]:
-        rooms = TestRooms(ScriptedEngine(["other"]), settings=CompletionSettings())
+        workspace = TestWorkspace(ScriptedEngine(["other"]), settings=CompletionSettings())
         now_s = asyncio.get_running_loop().time
         times = [now_s()]
         for hole, manual in ((elsewhere, True), (before, False), (typed, False)):
-            await rooms.completer.complete(hole, manual=manual)
+            await workspace.completer.complete(hole, manual=manual)
             times.append(now_s())
-        await rooms.completer.close()
+        await workspace.completer.close()
         return [(end - start) * 1000 for start, end in pairwise(times)]
 
     by_hand, while_typing, typed_through = run_at_once(waited_ms())

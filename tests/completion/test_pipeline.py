@@ -13,7 +13,7 @@ from spark_lsp.config import CompletionSettings
 from spark_lsp.engine.fake import ScriptedEngine
 from spark_lsp.errors import EngineFailed, ModelMissing
 from tests.completion.check import hole_of
-from tests.support.rooms import FAST, TestRooms, snapshot_of
+from tests.support.workspace import FAST, TestWorkspace, snapshot_of
 
 BEFORE = "def area(w, h):\n    return w * h\n\n\nprint($0)\n"
 
@@ -26,10 +26,10 @@ def _typed(hole: Hole, text: str) -> Hole:
 
 async def test_typed_through_needs_no_request() -> None:
     engine = ScriptedEngine(["area(1, 2)"])
-    rooms = TestRooms(engine)
+    workspace = TestWorkspace(engine)
     hole = hole_of(BEFORE)
-    first = await rooms.completer.complete(hole, manual=False)
-    second = await rooms.completer.complete(_typed(hole, "area("), manual=False)
+    first = await workspace.completer.complete(hole, manual=False)
+    second = await workspace.completer.complete(_typed(hole, "area("), manual=False)
     assert first.suggestion is not None
     assert second.suggestion is not None
     assert first.suggestion.text == "area(1, 2)"
@@ -39,52 +39,52 @@ async def test_typed_through_needs_no_request() -> None:
 
 async def test_what_was_not_sure_is_shown_once_its_doubtful_part_is_typed() -> None:
     engine = ScriptedEngine(["area(1, 2)"], probability=lambda token: 0.05 if token == "area" else 0.99)
-    rooms = TestRooms(engine)
+    workspace = TestWorkspace(engine)
     hole = hole_of(BEFORE)
-    assert (await rooms.completer.complete(hole, manual=False)).reason == "trimmed.confidence"
-    assert (await rooms.completer.complete(_typed(hole, "a"), manual=False)).reason == "trimmed.confidence"
-    answer = await rooms.completer.complete(_typed(hole, "area"), manual=False)
+    assert (await workspace.completer.complete(hole, manual=False)).reason == "trimmed.confidence"
+    assert (await workspace.completer.complete(_typed(hole, "a"), manual=False)).reason == "trimmed.confidence"
+    answer = await workspace.completer.complete(_typed(hole, "area"), manual=False)
     assert answer.suggestion is not None
     assert answer.suggestion.text == "(1, 2)"
     assert len(engine.requests) == 1
-    assert rooms.log[-1].facts["reuse"] == "said_before"
-    await rooms.completer.complete(_typed(hole, "b"), manual=False)
+    assert workspace.log[-1].facts["reuse"] == "said_before"
+    await workspace.completer.complete(_typed(hole, "b"), manual=False)
     assert len(engine.requests) == 2
-    await rooms.completer.close()
+    await workspace.completer.close()
 
 
 async def test_running_stream_is_adopted_by_the_next_key() -> None:
     engine = ScriptedEngine(["area(1, 2)"], chunk_chars=2)
     engine.hold()
-    rooms = TestRooms(engine)
+    workspace = TestWorkspace(engine)
     hole = hole_of(BEFORE)
-    first = asyncio.create_task(rooms.completer.complete(hole, manual=False))
+    first = asyncio.create_task(workspace.completer.complete(hole, manual=False))
     await engine.arrived.wait()
     engine.step(2)
     first.cancel()
-    rooms.completer.changed(_typed(hole, "ar"))
-    second = asyncio.create_task(rooms.completer.complete(_typed(hole, "ar"), manual=False))
+    workspace.completer.changed(_typed(hole, "ar"))
+    second = asyncio.create_task(workspace.completer.complete(_typed(hole, "ar"), manual=False))
     engine.release()
     answer = await second
     assert answer.suggestion is not None
     assert answer.suggestion.text == "ea(1, 2)"
     assert len(engine.requests) == 1
-    assert rooms.reasons == ["cancelled", "ok"]
+    assert workspace.reasons == ["cancelled", "ok"]
 
 
 async def test_diverging_text_stops_the_stream() -> None:
     engine = ScriptedEngine(["area(1, 2)", "max(1)"], chunk_chars=2)
     engine.hold()
-    rooms = TestRooms(engine)
+    workspace = TestWorkspace(engine)
     hole = hole_of(BEFORE)
     engine.step(3)
-    first = rooms.completer.stream(hole, manual=False)
+    first = workspace.completer.stream(hole, manual=False)
     assert not (await anext(first)).final
     other = _typed(hole, "m")
-    rooms.completer.changed(other)
+    workspace.completer.changed(other)
     assert (await anext(first)).reason == "superseded"
     engine.release()
-    answer = await rooms.completer.complete(other, manual=False)
+    answer = await workspace.completer.complete(other, manual=False)
     assert answer.reason == "ok"
     assert len(engine.requests) == 2
 
@@ -92,12 +92,12 @@ async def test_diverging_text_stops_the_stream() -> None:
 async def test_adopted_stream_that_says_something_else_is_replaced() -> None:
     engine = ScriptedEngine(["area(1, 2)", "max(1)"], chunk_chars=2)
     engine.hold()
-    rooms = TestRooms(engine)
+    workspace = TestWorkspace(engine)
     hole = hole_of(BEFORE)
-    first = asyncio.create_task(rooms.completer.complete(hole, manual=False))
+    first = asyncio.create_task(workspace.completer.complete(hole, manual=False))
     await engine.arrived.wait()
     first.cancel()
-    second = asyncio.create_task(rooms.completer.complete(_typed(hole, "m"), manual=False))
+    second = asyncio.create_task(workspace.completer.complete(_typed(hole, "m"), manual=False))
     engine.release()
     answer = await second
     assert answer.suggestion is not None
@@ -108,35 +108,35 @@ async def test_adopted_stream_that_says_something_else_is_replaced() -> None:
 async def test_cancelled_and_not_asked_again_stops_the_model() -> None:
     engine = ScriptedEngine(["area(1, 2)"], chunk_chars=2)
     engine.hold()
-    rooms = TestRooms(engine)
-    request = asyncio.create_task(rooms.completer.complete(hole_of(BEFORE), manual=False))
+    workspace = TestWorkspace(engine)
+    request = asyncio.create_task(workspace.completer.complete(hole_of(BEFORE), manual=False))
     await engine.arrived.wait()
     request.cancel()
     with pytest.raises(asyncio.CancelledError):
         await request
-    run = rooms.completer.runs.of(hole_of(BEFORE).snapshot.uri)
+    run = workspace.completer.runs.of(hole_of(BEFORE).snapshot.uri)
     assert run is not None
     assert run.task is not None
     async with asyncio.timeout(CANCEL_GRACE_MS / 1000 * 20):
         await asyncio.wait([run.task])
-    assert not rooms.completer.busy
+    assert not workspace.completer.busy
     assert engine.stopped == [None]
-    assert rooms.reasons == ["cancelled"]
+    assert workspace.reasons == ["cancelled"]
 
 
 async def test_deadline_answers_with_what_is_whole_and_the_rest_follows() -> None:
     engine = ScriptedEngine(["first = w * h\n    second = first + 1\n    return second"], chunk_chars=20)
     engine.hold()
-    rooms = TestRooms(engine, settings=CompletionSettings(debounce=0, deadline_ms=300))
+    workspace = TestWorkspace(engine, settings=CompletionSettings(debounce=0, deadline_ms=300))
     hole = hole_of("def area(w, h):\n    $0\n")
-    request = asyncio.create_task(rooms.completer.complete(hole, manual=False))
+    request = asyncio.create_task(workspace.completer.complete(hole, manual=False))
     await engine.arrived.wait()
     engine.step(1)
     answer = await request
     assert answer.suggestion is not None
     assert answer.suggestion.text == "first = w * h"
     engine.release()
-    rest = await rooms.completer.complete(_typed(hole, "first = w * h"), manual=False)
+    rest = await workspace.completer.complete(_typed(hole, "first = w * h"), manual=False)
     assert rest.suggestion is not None
     assert rest.suggestion.text == "\n    second = first + 1\n    return second"
     assert len(engine.requests) == 1
@@ -145,15 +145,15 @@ async def test_deadline_answers_with_what_is_whole_and_the_rest_follows() -> Non
 async def test_nothing_by_the_deadline_is_a_timeout() -> None:
     engine = ScriptedEngine(["x"])
     engine.hold()
-    rooms = TestRooms(engine, settings=CompletionSettings(debounce=0, deadline_ms=50))
-    answer = await rooms.completer.complete(hole_of(BEFORE), manual=False)
+    workspace = TestWorkspace(engine, settings=CompletionSettings(debounce=0, deadline_ms=50))
+    answer = await workspace.completer.complete(hole_of(BEFORE), manual=False)
     assert (answer.suggestion, answer.reason) == (None, "timeout")
-    await rooms.completer.close()
+    await workspace.completer.close()
 
 
 async def test_stream_is_cumulative_and_ends_with_the_final_text() -> None:
-    rooms = TestRooms(ScriptedEngine(["area(1, 2)"], chunk_chars=3))
-    answers = [answer async for answer in rooms.completer.stream(hole_of(BEFORE), manual=False)]
+    workspace = TestWorkspace(ScriptedEngine(["area(1, 2)"], chunk_chars=3))
+    answers = [answer async for answer in workspace.completer.stream(hole_of(BEFORE), manual=False)]
     texts = [answer.suggestion.text for answer in answers if answer.suggestion]
     assert texts[-1] == "area(1, 2)"
     assert all(later.startswith(earlier) for earlier, later in itertools.pairwise(texts))
@@ -162,21 +162,21 @@ async def test_stream_is_cumulative_and_ends_with_the_final_text() -> None:
 
 
 async def test_erased_suggestion_is_not_offered_there_again() -> None:
-    rooms = TestRooms(ScriptedEngine(["area(1, 2)"]))
+    workspace = TestWorkspace(ScriptedEngine(["area(1, 2)"]))
     hole = _typed(hole_of(BEFORE), "a")
-    await rooms.completer.complete(hole, manual=False)
+    await workspace.completer.complete(hole, manual=False)
     shorter = hole_of(BEFORE)
-    rooms.completer.changed(shorter)
-    answer = await rooms.completer.complete(_typed(shorter, "a"), manual=False)
+    workspace.completer.changed(shorter)
+    answer = await workspace.completer.complete(_typed(shorter, "a"), manual=False)
     assert answer.suggestion is None or answer.suggestion.text != "area(1, 2)"
 
 
 async def test_newer_request_supersedes_one_that_waits_for_the_typing() -> None:
-    rooms = TestRooms(ScriptedEngine(["x"]), settings=CompletionSettings(debounce=50, deadline_ms=5000))
+    workspace = TestWorkspace(ScriptedEngine(["x"]), settings=CompletionSettings(debounce=50, deadline_ms=5000))
     hole = hole_of(BEFORE)
-    first = asyncio.create_task(rooms.completer.complete(hole, manual=False))
+    first = asyncio.create_task(workspace.completer.complete(hole, manual=False))
     await asyncio.sleep(0)
-    second = await rooms.completer.complete(_typed(hole, "w"), manual=False)
+    second = await workspace.completer.complete(_typed(hole, "w"), manual=False)
     assert (await first).reason == "superseded"
     assert second.reason == "ok"
 
@@ -188,21 +188,21 @@ async def test_newer_request_supersedes_one_that_waits_for_the_typing() -> None:
 async def test_errors_become_reasons(error: Exception, reason: str) -> None:
     engine = ScriptedEngine(["x"])
     engine.start_error = error  # type: ignore[assignment]
-    rooms = TestRooms(engine)
-    assert (await rooms.completer.complete(hole_of(BEFORE), manual=False)).reason == reason
+    workspace = TestWorkspace(engine)
+    assert (await workspace.completer.complete(hole_of(BEFORE), manual=False)).reason == reason
 
 
 async def test_death_while_streaming_is_a_reason() -> None:
     engine = ScriptedEngine(["area(1, 2)"], chunk_chars=2)
     engine.die_after(1)
-    rooms = TestRooms(engine)
-    assert (await rooms.completer.complete(hole_of(BEFORE), manual=False)).reason == "engine.failed"
-    assert (await rooms.completer.complete(hole_of(BEFORE), manual=False)).reason == "ok"
+    workspace = TestWorkspace(engine)
+    assert (await workspace.completer.complete(hole_of(BEFORE), manual=False)).reason == "engine.failed"
+    assert (await workspace.completer.complete(hole_of(BEFORE), manual=False)).reason == "ok"
 
 
 async def test_model_without_fim_says_so() -> None:
-    rooms = TestRooms(ScriptedEngine(["x"], family=""))
-    assert (await rooms.completer.complete(hole_of(BEFORE), manual=False)).reason == "model.no_fim"
+    workspace = TestWorkspace(ScriptedEngine(["x"], family=""))
+    assert (await workspace.completer.complete(hole_of(BEFORE), manual=False)).reason == "model.no_fim"
 
 
 @pytest.mark.parametrize(
@@ -217,40 +217,40 @@ async def test_model_without_fim_says_so() -> None:
 )
 async def test_gates(before: str, reason: str) -> None:
     engine = ScriptedEngine(["x"])
-    rooms = TestRooms(engine)
-    assert (await rooms.completer.complete(hole_of(before), manual=False)).reason == reason
+    workspace = TestWorkspace(engine)
+    assert (await workspace.completer.complete(hole_of(before), manual=False)).reason == reason
     assert engine.requests == []
 
 
 async def test_soft_gates_open_by_hand() -> None:
-    rooms = TestRooms(ScriptedEngine(["1"]))
-    assert (await rooms.completer.complete(hole_of("value = $0 + other\nprint(value)"), manual=True)).reason == "ok"
+    workspace = TestWorkspace(ScriptedEngine(["1"]))
+    assert (await workspace.completer.complete(hole_of("value = $0 + other\nprint(value)"), manual=True)).reason == "ok"
 
 
 async def test_comment_gate_follows_the_setting() -> None:
     hole = hole_of("def f(x):\n    # the value of $0\n    return x\n")
-    off = TestRooms(ScriptedEngine(["x"]), settings=msgspec.structs.replace(FAST, in_comments=False))
-    on = TestRooms(ScriptedEngine(["x"]))
+    off = TestWorkspace(ScriptedEngine(["x"]), settings=msgspec.structs.replace(FAST, in_comments=False))
+    on = TestWorkspace(ScriptedEngine(["x"]))
     assert (await off.completer.complete(hole, manual=False)).reason == "gate.comment"
     assert (await on.completer.complete(hole, manual=False)).reason == "ok"
 
 
 async def test_off_is_off() -> None:
     engine = ScriptedEngine(["x"])
-    rooms = TestRooms(engine, settings=CompletionSettings(enabled=False))
-    assert (await rooms.completer.complete(hole_of(BEFORE), manual=True)).reason == "disabled"
-    rooms.settings = CompletionSettings(languages={"python": False})
-    assert (await rooms.completer.complete(hole_of(BEFORE), manual=True)).reason == "disabled"
-    rooms.settings = FAST
-    rooms.completer.paused = True
-    assert (await rooms.completer.complete(hole_of(BEFORE), manual=True)).reason == "paused"
+    workspace = TestWorkspace(engine, settings=CompletionSettings(enabled=False))
+    assert (await workspace.completer.complete(hole_of(BEFORE), manual=True)).reason == "disabled"
+    workspace.settings = CompletionSettings(languages={"python": False})
+    assert (await workspace.completer.complete(hole_of(BEFORE), manual=True)).reason == "disabled"
+    workspace.settings = FAST
+    workspace.completer.paused = True
+    assert (await workspace.completer.complete(hole_of(BEFORE), manual=True)).reason == "paused"
     assert (engine.starts, engine.requests) == (0, [])
 
 
 async def test_feedback_counts_what_became_of_a_suggestion(tmp_path) -> None:
     feedback = Feedback(tmp_path / "feedback.jsonl")
-    rooms = TestRooms(ScriptedEngine(["area(1, 2)"]), feedback=feedback)
-    answer = await rooms.completer.complete(hole_of(BEFORE), manual=False)
+    workspace = TestWorkspace(ScriptedEngine(["area(1, 2)"]), feedback=feedback)
+    answer = await workspace.completer.complete(hole_of(BEFORE), manual=False)
     assert answer.suggestion is not None
     feedback.shown(answer.suggestion.id)
     feedback.partly_accepted(answer.suggestion.id, 4)
@@ -263,9 +263,9 @@ async def test_feedback_counts_what_became_of_a_suggestion(tmp_path) -> None:
 
 
 async def test_a_large_document_is_parsed_beside_the_loop_and_still_checked() -> None:
-    rooms = TestRooms(ScriptedEngine(["area(1, (2"]))
+    workspace = TestWorkspace(ScriptedEngine(["area(1, (2"]))
     before = "".join(f"def f{number}(x):\n    return x\n\n\n" for number in range(400)) + BEFORE
-    answer = await rooms.completer.complete(hole_of(before, "large.py"), manual=False)
+    answer = await workspace.completer.complete(hole_of(before, "large.py"), manual=False)
     assert answer.suggestion is not None
     assert answer.suggestion.text == "area"
-    await rooms.completer.close()
+    await workspace.completer.close()

@@ -13,16 +13,16 @@ from spark_lsp.engine.fake import ScriptedEngine
 from spark_lsp.errors import WorkspaceError
 from tests.completion.check import check_case, chosen, hole_of
 from tests.support.marks import posix_only
-from tests.support.rooms import TestRooms
+from tests.support.workspace import TestWorkspace
 
 BEFORE = "def area(w, h):\n    return w * h\n\n\nvalue = ($0)\n"
 
 
 async def _recorded(folder: Path, said: str, *, unknown: str = "", hole: Hole | None = None) -> Path:
-    rooms = TestRooms(ScriptedEngine([said], chunk_chars=len(said)), knows=lambda name: name != unknown)
-    rooms.completer.writer.record = recorder(folder)
-    answer = await rooms.completer.complete(hole or hole_of(BEFORE), manual=False)
-    await rooms.completer.close()
+    workspace = TestWorkspace(ScriptedEngine([said], chunk_chars=len(said)), knows=lambda name: name != unknown)
+    workspace.completer.writer.record = recorder(folder)
+    answer = await workspace.completer.complete(hole or hole_of(BEFORE), manual=False)
+    await workspace.completer.close()
     assert answer.record is not None
     return Path(str(answer.record.facts["recorded"]))
 
@@ -87,11 +87,11 @@ async def test_recordings_are_for_their_owner_alone(tmp_path: Path) -> None:
 
 
 async def test_nothing_is_recorded_unasked() -> None:
-    rooms = TestRooms(ScriptedEngine(["area(1, 2)"]))
-    answer = await rooms.completer.complete(hole_of(BEFORE), manual=False)
+    workspace = TestWorkspace(ScriptedEngine(["area(1, 2)"]))
+    answer = await workspace.completer.complete(hole_of(BEFORE), manual=False)
     assert answer.record is not None
     assert "recorded" not in answer.record.facts
-    await rooms.completer.close()
+    await workspace.completer.close()
 
 
 @pytest.mark.parametrize("content", ["{", '{"format": 1}', "\0", None])

@@ -7,7 +7,7 @@ from spark_lsp.completion.next_line import accepted
 from spark_lsp.completion.rejection_backoff import FADES_S, FREE, MAX_RAISED, MAX_RISE, Restraint, Streak, threshold
 from spark_lsp.engine.fake import ScriptedEngine
 from tests.completion.check import hole_of
-from tests.support.rooms import TestRooms
+from tests.support.workspace import TestWorkspace
 
 CHANCES = st.floats(0, 1)
 STREAKS = st.builds(Streak, st.integers(0, 100), st.floats(0, 10_000))
@@ -53,23 +53,23 @@ async def test_rejections_in_a_row_make_suggestions_pickier_until_one_is_accepte
     engine = ScriptedEngine(
         lambda request: f"area({len(engine.requests)}, 2)", probability=lambda token: 0.4 if token == "area" else 1.0
     )
-    rooms = TestRooms(engine)
+    workspace = TestWorkspace(engine)
     holes = [hole_of(f"def area(w, h):\n    return w * h\n\n\nvalue{number} = $0\n") for number in range(5)]
     asked_for = []
     for hole in holes[:4]:
-        answer = await rooms.completer.complete(hole, manual=False)
+        answer = await workspace.completer.complete(hole, manual=False)
         assert answer.suggestion is not None
-        asked_for.append(rooms.log[-1].facts.get("min_confidence", 0.2))
-        rooms.completer.dismissed(answer.suggestion.id)
-        rooms.completer.dismissed(answer.suggestion.id)  # told twice, counted once
+        asked_for.append(workspace.log[-1].facts.get("min_confidence", 0.2))
+        workspace.completer.dismissed(answer.suggestion.id)
+        workspace.completer.dismissed(answer.suggestion.id)  # told twice, counted once
     assert asked_for == [0.2, 0.2, 0.3, 0.4]
-    assert (await rooms.completer.complete(holes[4], manual=False)).reason == "trimmed.confidence"
-    facts = rooms.log[-1].facts
+    assert (await workspace.completer.complete(holes[4], manual=False)).reason == "trimmed.confidence"
+    facts = workspace.log[-1].facts
     assert (facts["rejections_in_a_row"], facts["min_confidence"]) == (4, 0.5)
-    by_hand = await rooms.completer.complete(holes[4], manual=True)
+    by_hand = await workspace.completer.complete(holes[4], manual=True)
     assert by_hand.suggestion is not None
-    rooms.completer.accepted(by_hand.suggestion.id)
+    workspace.completer.accepted(by_hand.suggestion.id)
     after = accepted(holes[4], by_hand.suggestion.text + "\nother = ", 0)
-    assert (await rooms.completer.complete(after, manual=False)).reason == "ok"
-    assert "min_confidence" not in rooms.log[-1].facts
-    await rooms.completer.close()
+    assert (await workspace.completer.complete(after, manual=False)).reason == "ok"
+    assert "min_confidence" not in workspace.log[-1].facts
+    await workspace.completer.close()

@@ -14,7 +14,7 @@ from spark_lsp.completion.postprocess.pipeline import Terms
 from spark_lsp.completion.reuse import Result, Reuse
 from spark_lsp.engine.fake import ScriptedEngine
 from tests.completion.check import hole_of
-from tests.support.rooms import TestRooms, snapshot_of
+from tests.support.workspace import TestWorkspace, snapshot_of
 
 HOLES = st.sampled_from(
     [
@@ -134,10 +134,10 @@ def test_a_kept_answer_is_found_under_everything_it_depends_on_only(
 
 def test_model_trunk_and_settings_are_in_the_key_of_an_answer() -> None:
     engine = ScriptedEngine(["x"])
-    rooms = TestRooms(engine)
-    writer, terms = rooms.completer.writer, Terms(4, 0.2)
+    workspace = TestWorkspace(engine)
+    writer, terms = workspace.completer.writer, Terms(4, 0.2)
     keys = {writer.settings_key(terms), writer.settings_key(Terms(5, 0.2)), writer.settings_key(Terms(4, 0.3))}
     asyncio.run(engine.start())
     keys.add(writer.settings_key(terms))
     assert len(keys) == 4
-    assert rooms.context.digest in writer.settings_key(terms)
+    assert workspace.context.digest in writer.settings_key(terms)

@@ -14,7 +14,7 @@ from spark_lsp.engine.fake import ScriptedEngine
 from tests.completion.check import chosen, hole_of, read_case
 from tests.completion.test_cases import CASES
 from tests.repo.source import ROOT
-from tests.support.rooms import FAST, TestRooms
+from tests.support.workspace import FAST, TestWorkspace
 
 NO_COMMENTS: Final = msgspec.structs.replace(FAST, in_comments=False)
 CALL: Final = "value = call(other)\n$0"
@@ -60,7 +60,7 @@ async def test_a_gate_refuses_its_example_and_by_hand_only_if_it_is_a_hard_one(n
 async def test_what_a_hard_gate_refuses_never_reaches_the_engine(name: str) -> None:
     path, before, settings, _ = EXAMPLES[name]
     engine = ScriptedEngine(["x"])
-    answer = await TestRooms(engine, settings=settings).completer.complete(hole_of(before, path), manual=True)
+    answer = await TestWorkspace(engine, settings=settings).completer.complete(hole_of(before, path), manual=True)
     assert (answer.reason, engine.starts, engine.requests) == (f"gate.{name}", 0, [])
 
 

@@ -21,7 +21,7 @@ from spark_lsp.engine.fake import ScriptedEngine
 from spark_lsp.text.edit import Edit, apply_edits
 from spark_lsp.text.tree import plant
 from tests.completion.check import chosen, hole_of
-from tests.support.rooms import TestRooms
+from tests.support.workspace import TestWorkspace
 
 HEAD = "def area(w, h):\n    return w * h\n\n\n"
 BEFORE = HEAD + "value = ar$0\nprint(value)\n"
@@ -59,16 +59,16 @@ def _text(answer: Answer) -> str | None:
 
 async def test_the_model_is_asked_with_the_entry_in_place_and_accepting_replaces_what_the_entry_would() -> None:
     engine = ScriptedEngine(["(1, 2)"])
-    rooms = TestRooms(engine)
+    workspace = TestWorkspace(engine)
     hole = chosen(HEAD + "value = wi$0dth\nprint(value)\n", "Area", "wi", "dth")
-    answer = await rooms.completer.complete(hole, manual=False)
+    answer = await workspace.completer.complete(hole, manual=False)
     assert answer.suggestion is not None
     edit = hole.edit(answer.suggestion.text, answer.suggestion.replaced)
     assert (edit.new_text, edit.span.text(hole.document.text)) == ("Area(1, 2)", "width")
     assert "value = Area" in _prompt(engine.requests[0])
     assert "width" not in _prompt(engine.requests[0])
-    assert rooms.log[-1].facts["selected"] == "continued"
-    await rooms.completer.close()
+    assert workspace.log[-1].facts["selected"] == "continued"
+    await workspace.completer.close()
 
 
 @pytest.mark.parametrize(
@@ -85,51 +85,51 @@ async def test_the_model_is_asked_with_the_entry_in_place_and_accepting_replaces
 async def test_a_bad_range_leaves_a_plain_question_and_is_named_in_the_log(
     start: int, end: int, text: str, why: str
 ) -> None:
-    rooms = TestRooms(ScriptedEngine(["ea(1, 2)"]))
+    workspace = TestWorkspace(ScriptedEngine(["ea(1, 2)"]))
     hole = behind_entry(PLAIN, PLAIN.offset + start, PLAIN.offset + end, text)
-    answer = await rooms.completer.complete(hole, manual=False)
+    answer = await workspace.completer.complete(hole, manual=False)
     assert (_text(answer), answer.reason) == ("ea(1, 2)", "ok")
     assert (hole.document, hole.edit("x", 0).new_text) == (PLAIN.snapshot, "x")
-    assert rooms.log[-1].facts["selected"] == f"ignored.{why}"
-    await rooms.completer.close()
+    assert workspace.log[-1].facts["selected"] == f"ignored.{why}"
+    await workspace.completer.close()
 
 
 async def test_what_is_hidden_behind_the_menu_is_neither_shown_nor_rejected(tmp_path: Path) -> None:
     path = tmp_path / "feedback.jsonl"
-    rooms = TestRooms(ScriptedEngine(["ea(1, 2)", "y"]), feedback=Feedback(path))
-    rooms.completer.screens._read_ms = 0.0
-    first = await rooms.completer.complete(PLAIN, manual=False)
+    workspace = TestWorkspace(ScriptedEngine(["ea(1, 2)", "y"]), feedback=Feedback(path))
+    workspace.completer.screens._read_ms = 0.0
+    first = await workspace.completer.complete(PLAIN, manual=False)
     hidden = behind_entry(PLAIN, PLAIN.offset, PLAIN.offset - 1, "area")
-    second = await rooms.completer.complete(hidden, manual=False)
+    second = await workspace.completer.complete(hidden, manual=False)
     assert first.suggestion is not None
     assert second.suggestion is not None
-    rooms.completer.changed(_typed(PLAIN, "x"))
+    workspace.completer.changed(_typed(PLAIN, "x"))
     other = _typed(PLAIN, "xx")
     hidden = behind_entry(other, other.offset, other.offset - 1, "area")
-    third = await rooms.completer.complete(hidden, manual=False)
+    third = await workspace.completer.complete(hidden, manual=False)
     assert third.suggestion is not None
-    rooms.completer.feedback.shown(third.suggestion.id)
+    workspace.completer.feedback.shown(third.suggestion.id)
     assert not path.exists()
-    await rooms.completer.close()
+    await workspace.completer.close()
 
 
 async def test_the_end_of_a_statement_is_left_alone_whoever_wrote_it() -> None:
     engine = ScriptedEngine(["x"])
-    rooms = TestRooms(engine)
-    answer = await rooms.completer.complete(chosen(BEFORE, "area()"), manual=False)
+    workspace = TestWorkspace(engine)
+    answer = await workspace.completer.complete(chosen(BEFORE, "area()"), manual=False)
     assert (answer.reason, engine.requests) == ("gate.finished", [])
 
 
 async def test_deadline_and_stream_hold_behind_an_entry() -> None:
     engine = ScriptedEngine(["(first,\n    second)"], chunk_chars=8)
     engine.hold()
-    rooms = TestRooms(engine, settings=CompletionSettings(debounce=0, deadline_ms=50))
-    assert (await rooms.completer.complete(AREA, manual=False)).reason == "timeout"
+    workspace = TestWorkspace(engine, settings=CompletionSettings(debounce=0, deadline_ms=50))
+    assert (await workspace.completer.complete(AREA, manual=False)).reason == "timeout"
     engine.release()
-    texts = [_text(answer) async for answer in rooms.completer.stream(AREA, manual=False)]
+    texts = [_text(answer) async for answer in workspace.completer.stream(AREA, manual=False)]
     assert texts[-1] == "(first,\n    second)"
     assert len(engine.requests) == 1
-    await rooms.completer.close()
+    await workspace.completer.close()
 
 
 # -- with and without an entry ---------------------------------------------------------------------------------------
@@ -137,121 +137,121 @@ async def test_deadline_and_stream_hold_behind_an_entry() -> None:
 
 async def test_each_entry_and_none_have_answers_of_their_own() -> None:
     engine = ScriptedEngine(_knowing)
-    rooms = TestRooms(engine)
+    workspace = TestWorkspace(engine)
     holes = [PLAIN, AREA, chosen(BEFORE, "arg"), chosen(BEFORE, "array")]
     for _ in range(2):
-        answers = [_text(await rooms.completer.complete(hole, manual=False)) for hole in holes]
+        answers = [_text(await workspace.completer.complete(hole, manual=False)) for hole in holes]
         assert answers == ["ea(1, 2)", "(1, 2)", ".name", "[0]"]
     assert len(engine.requests) == 3  # what was said for the plain one goes on from the first entry
-    await rooms.completer.close()
+    await workspace.completer.close()
 
 
 async def test_the_rest_of_a_suggestion_stays_when_its_entry_is_chosen_and_when_it_is_taken() -> None:
     engine = ScriptedEngine(["ea(1, 2)"])
-    rooms = TestRooms(engine)
-    plain = await rooms.completer.complete(PLAIN, manual=False)
-    behind = await rooms.completer.complete(AREA, manual=False)
-    rooms.completer.changed(_taken(AREA))
-    taken = await rooms.completer.complete(_taken(AREA), manual=False)
-    rooms.completer.changed(_typed(_taken(AREA), "("))
-    rest = await rooms.completer.complete(_typed(_taken(AREA), "("), manual=False)
+    workspace = TestWorkspace(engine)
+    plain = await workspace.completer.complete(PLAIN, manual=False)
+    behind = await workspace.completer.complete(AREA, manual=False)
+    workspace.completer.changed(_taken(AREA))
+    taken = await workspace.completer.complete(_taken(AREA), manual=False)
+    workspace.completer.changed(_typed(_taken(AREA), "("))
+    rest = await workspace.completer.complete(_typed(_taken(AREA), "("), manual=False)
     assert [_text(answer) for answer in (plain, behind, taken, rest)] == ["ea(1, 2)", "(1, 2)", "(1, 2)", "1, 2)"]
     assert len({answer.suggestion.id for answer in (plain, behind, taken, rest) if answer.suggestion}) == 1
     assert len(engine.requests) == 1
-    await rooms.completer.close()
+    await workspace.completer.close()
 
 
 async def test_a_stream_behind_an_entry_goes_on_while_it_is_typed_and_once_it_is_taken() -> None:
     engine = ScriptedEngine(["(1, 2)"], chunk_chars=1)
     engine.hold()
-    rooms = TestRooms(engine)
-    first = asyncio.create_task(rooms.completer.complete(AREA, manual=False))
+    workspace = TestWorkspace(engine)
+    first = asyncio.create_task(workspace.completer.complete(AREA, manual=False))
     await engine.arrived.wait()
     engine.step(2)
     first.cancel()
     longer = _typed(AREA, "e")
-    rooms.completer.changed(longer)
+    workspace.completer.changed(longer)
     again = behind_entry(longer, longer.offset - 3, longer.offset, "area")
-    second = asyncio.create_task(rooms.completer.complete(again, manual=False))
+    second = asyncio.create_task(workspace.completer.complete(again, manual=False))
     await asyncio.sleep(0)
     second.cancel()
-    rooms.completer.changed(_taken(AREA))
-    third = asyncio.create_task(rooms.completer.complete(_taken(AREA), manual=False))
+    workspace.completer.changed(_taken(AREA))
+    third = asyncio.create_task(workspace.completer.complete(_taken(AREA), manual=False))
     engine.release()
     assert _text(await third) == "(1, 2)"
     assert len(engine.requests) == 1
-    assert rooms.log[-1].facts["reuse"] == "adopted"
-    await rooms.completer.close()
+    assert workspace.log[-1].facts["reuse"] == "adopted"
+    await workspace.completer.close()
 
 
 async def test_a_stream_behind_an_entry_is_stopped_when_something_else_is_typed() -> None:
     engine = ScriptedEngine(["(1, 2)"], chunk_chars=1)
     engine.hold()
-    rooms = TestRooms(engine)
-    request = asyncio.create_task(rooms.completer.complete(AREA, manual=False))
+    workspace = TestWorkspace(engine)
+    request = asyncio.create_task(workspace.completer.complete(AREA, manual=False))
     await engine.arrived.wait()
-    rooms.completer.changed(_typed(AREA, "x"))
+    workspace.completer.changed(_typed(AREA, "x"))
     assert (await request).reason == "superseded"
-    await rooms.completer.close()
+    await workspace.completer.close()
 
 
 async def test_a_stream_that_goes_on_to_another_name_is_not_taken_for_the_entry() -> None:
     engine = ScriptedEngine(["eas_of(1, 2)", "(1, 2)"], chunk_chars=2)
     for released in (1, 3):
         engine.hold()
-        rooms = TestRooms(engine)
-        first = asyncio.create_task(rooms.completer.complete(PLAIN, manual=False))
+        workspace = TestWorkspace(engine)
+        first = asyncio.create_task(workspace.completer.complete(PLAIN, manual=False))
         engine.arrived.clear()
         await engine.arrived.wait()
         engine.step(released)
-        second = asyncio.create_task(rooms.completer.complete(AREA, manual=False))
+        second = asyncio.create_task(workspace.completer.complete(AREA, manual=False))
         await asyncio.sleep(0)
         engine.release()
         await asyncio.wait([first])
         assert _text(await second) == "(1, 2)"
-        await rooms.completer.close()
+        await workspace.completer.close()
         engine = ScriptedEngine(["eas_of(1, 2)", "(1, 2)"], chunk_chars=2)
 
 
 async def test_what_would_make_another_name_is_kept_for_the_document_as_it_is() -> None:
     engine = ScriptedEngine(["s_of(1, 2)"])
-    rooms = TestRooms(engine)
+    workspace = TestWorkspace(engine)
     plain = hole_of(HEAD + "value = area$0\nprint(value)\n")
     behind = chosen(HEAD + "value = area$0\nprint(value)\n", "area")
     assert behind.snapshot.text == plain.snapshot.text
     for _ in range(2):
-        assert (await rooms.completer.complete(behind, manual=False)).reason == "trimmed.entry"
-        assert _text(await rooms.completer.complete(plain, manual=False)) == "s_of(1, 2)"
-    await rooms.completer.close()
+        assert (await workspace.completer.complete(behind, manual=False)).reason == "trimmed.entry"
+        assert _text(await workspace.completer.complete(plain, manual=False)) == "s_of(1, 2)"
+    await workspace.completer.close()
 
 
 async def test_what_was_written_for_an_entry_takes_nothing_from_the_plain_suggestion() -> None:
     engine = ScriptedEngine(_knowing)
-    rooms = TestRooms(engine)
-    await rooms.completer.complete(PLAIN, manual=False)
-    await rooms.completer.complete(chosen(BEFORE, "arg"), manual=False)
+    workspace = TestWorkspace(engine)
+    await workspace.completer.complete(PLAIN, manual=False)
+    await workspace.completer.complete(chosen(BEFORE, "arg"), manual=False)
     longer = _typed(PLAIN, "e")  # shorter than the document with the entry, yet nothing was erased
-    rooms.completer.changed(longer)
-    assert _text(await rooms.completer.complete(longer, manual=False)) == "a(1, 2)"
-    assert _text(await rooms.completer.complete(chosen(BEFORE, "arg"), manual=False)) == ".name"
+    workspace.completer.changed(longer)
+    assert _text(await workspace.completer.complete(longer, manual=False)) == "a(1, 2)"
+    assert _text(await workspace.completer.complete(chosen(BEFORE, "arg"), manual=False)) == ".name"
     assert len(engine.requests) == 2
-    await rooms.completer.close()
+    await workspace.completer.close()
 
 
 async def test_what_follows_is_prepared_for_the_line_with_the_entry() -> None:
     taken = "value = area(1, 2)\n"
     engine = ScriptedEngine(lambda request: "print(area(1, 2))" if taken in _prompt(request) else "(1, 2)")
-    rooms = TestRooms(engine)
+    workspace = TestWorkspace(engine)
     hole = chosen(HEAD + "value = ar$0", "area")
-    await rooms.completer.complete(hole, manual=False)
+    await workspace.completer.complete(hole, manual=False)
     engine.arrived.clear()
     async with asyncio.timeout(5):
         await engine.arrived.wait()
     below = _typed(Hole(accepted(hole, "(1, 2)", 0).snapshot, hole.offset + 6), "\n")
-    rooms.completer.changed(below)
-    assert _text(await rooms.completer.complete(below, manual=False)) == "print(area(1, 2))"
+    workspace.completer.changed(below)
+    assert _text(await workspace.completer.complete(below, manual=False)) == "print(area(1, 2))"
     assert len(engine.requests) == 2
-    await rooms.completer.close()
+    await workspace.completer.close()
 
 
 # -- what becomes of it ----------------------------------------------------------------------------------------------
@@ -259,75 +259,75 @@ async def test_what_follows_is_prepared_for_the_line_with_the_entry() -> None:
 
 async def test_a_rejected_text_is_not_offered_behind_the_entry_nor_without_it() -> None:
     for one, other in ((PLAIN, AREA), (AREA, PLAIN)):
-        rooms = TestRooms(ScriptedEngine(_knowing))
-        answer = await rooms.completer.complete(one, manual=False)
+        workspace = TestWorkspace(ScriptedEngine(_knowing))
+        answer = await workspace.completer.complete(one, manual=False)
         assert answer.suggestion is not None
-        rooms.completer.dismissed(answer.suggestion.id)
+        workspace.completer.dismissed(answer.suggestion.id)
         for hole in (one, other):
-            assert (await rooms.completer.complete(hole, manual=False)).reason == "trimmed.rejected"
-        assert _text(await rooms.completer.complete(chosen(BEFORE, "arg"), manual=False)) == ".name"
-        await rooms.completer.close()
+            assert (await workspace.completer.complete(hole, manual=False)).reason == "trimmed.rejected"
+        assert _text(await workspace.completer.complete(chosen(BEFORE, "arg"), manual=False)) == ".name"
+        await workspace.completer.close()
 
 
 async def test_an_entry_that_is_not_taken_says_nothing_of_what_continued_it(tmp_path: Path) -> None:
     path = tmp_path / "feedback.jsonl"
-    rooms = TestRooms(ScriptedEngine(_knowing), feedback=Feedback(path))
-    rooms.completer.screens._read_ms = 0.0
-    await rooms.completer.complete(AREA, manual=False)
-    rooms.completer.changed(_typed(AREA, "r"))  # the menu goes on to "array"
-    rooms.completer.changed(PLAIN)  # and back
-    assert _text(await rooms.completer.complete(AREA, manual=False)) == "(1, 2)"
+    workspace = TestWorkspace(ScriptedEngine(_knowing), feedback=Feedback(path))
+    workspace.completer.screens._read_ms = 0.0
+    await workspace.completer.complete(AREA, manual=False)
+    workspace.completer.changed(_typed(AREA, "r"))  # the menu goes on to "array"
+    workspace.completer.changed(PLAIN)  # and back
+    assert _text(await workspace.completer.complete(AREA, manual=False)) == "(1, 2)"
     assert not path.exists()
-    rooms.completer.changed(_taken(AREA))
-    await rooms.completer.complete(_taken(AREA), manual=False)
-    rooms.completer.changed(_typed(_taken(AREA), "."))
+    workspace.completer.changed(_taken(AREA))
+    await workspace.completer.complete(_taken(AREA), manual=False)
+    workspace.completer.changed(_typed(_taken(AREA), "."))
     assert [json.loads(line)["event"] for line in path.read_text().splitlines()] == ["rejected"]
-    assert (await rooms.completer.complete(AREA, manual=False)).reason == "trimmed.rejected"
-    await rooms.completer.close()
+    assert (await workspace.completer.complete(AREA, manual=False)).reason == "trimmed.rejected"
+    await workspace.completer.close()
 
 
 async def test_what_the_menu_hides_is_not_rejected_by_typing_on(tmp_path: Path) -> None:
     path = tmp_path / "feedback.jsonl"
-    rooms = TestRooms(ScriptedEngine(["ea(1, 2)", ""]), feedback=Feedback(path))
-    rooms.completer.screens._read_ms = 0.0
-    await rooms.completer.complete(PLAIN, manual=False)
-    assert (await rooms.completer.complete(chosen(BEFORE, "array"), manual=False)).reason == "empty"
-    rooms.completer.changed(_typed(PLAIN, "r"))
+    workspace = TestWorkspace(ScriptedEngine(["ea(1, 2)", ""]), feedback=Feedback(path))
+    workspace.completer.screens._read_ms = 0.0
+    await workspace.completer.complete(PLAIN, manual=False)
+    assert (await workspace.completer.complete(chosen(BEFORE, "array"), manual=False)).reason == "empty"
+    workspace.completer.changed(_typed(PLAIN, "r"))
     assert not path.exists()
-    assert _text(await rooms.completer.complete(PLAIN, manual=False)) == "ea(1, 2)"
-    await rooms.completer.close()
+    assert _text(await workspace.completer.complete(PLAIN, manual=False)) == "ea(1, 2)"
+    await workspace.completer.close()
 
 
 async def test_only_what_goes_beyond_the_entry_counts_as_taken(tmp_path: Path) -> None:
     path = tmp_path / "feedback.jsonl"
-    rooms = TestRooms(ScriptedEngine(["(1, 2)"]), feedback=Feedback(path))
-    answer = await rooms.completer.complete(AREA, manual=False)
+    workspace = TestWorkspace(ScriptedEngine(["(1, 2)"]), feedback=Feedback(path))
+    answer = await workspace.completer.complete(AREA, manual=False)
     assert answer.suggestion is not None
     for length in (3, 4, 6):
-        rooms.completer.screens.partly_accepted(answer.suggestion.id, length)
-    rooms.completer.changed(accepted(AREA, "(1, 2)", 0))
-    rooms.completer.accepted(answer.suggestion.id)
-    rooms.completer.feedback.look(answer.suggestion.id, 30)
+        workspace.completer.screens.partly_accepted(answer.suggestion.id, length)
+    workspace.completer.changed(accepted(AREA, "(1, 2)", 0))
+    workspace.completer.accepted(answer.suggestion.id)
+    workspace.completer.feedback.look(answer.suggestion.id, 30)
     events = [json.loads(line) for line in path.read_text().splitlines()]
     assert [(each["event"], each["accepted_characters"]) for each in events] == [
         ("partly_accepted", 2), ("accepted", 6), ("kept", 6)
     ]  # fmt: skip
     assert events[-1]["kept_characters"] == 6
-    await rooms.completer.close()
+    await workspace.completer.close()
 
 
 async def test_a_recorded_request_keeps_its_entry() -> None:
-    rooms = TestRooms(ScriptedEngine(["s_of(1, 2)"]))
+    workspace = TestWorkspace(ScriptedEngine(["s_of(1, 2)"]))
     recordings: list[Recording] = []
-    rooms.completer.writer.record = lambda recording: str(recordings.append(recording) or "")
-    await rooms.completer.complete(AREA, manual=False)
+    workspace.completer.writer.record = lambda recording: str(recordings.append(recording) or "")
+    await workspace.completer.complete(AREA, manual=False)
     assert recordings[0].hole.entry == AREA.entry
     assert recordings[0].hole.document.text == PLAIN.snapshot.text
     case = recordings[0].as_case()
     assert f"=== before\n{BEFORE}\n" in case
     assert "=== entry\narea\n" in case
     assert "=== reason\ntrimmed.entry\n" in case
-    await rooms.completer.close()
+    await workspace.completer.close()
 
 
 # -- properties ------------------------------------------------------------------------------------------------------
@@ -355,21 +355,21 @@ def test_an_item_for_a_chosen_entry_always_begins_with_it_over_its_range(
     place: tuple[str, str], first: str, steps: list[str], others: list[str], manual: bool
 ) -> None:
     async def work() -> None:
-        rooms = TestRooms(ScriptedEngine([first, *others], chunk_chars=3))
+        workspace = TestWorkspace(ScriptedEngine([first, *others], chunk_chars=3))
         plain = hole = hole_of(place[1], place[0])
         begun = 2
         for step in steps:
             if step == TAKEN or step.startswith("type "):
                 begun = 0 if step == TAKEN else begun + 1
                 plain = _taken(hole) if step == TAKEN else _typed(plain, step[-1])
-                rooms.completer.changed(plain)
+                workspace.completer.changed(plain)
                 continue
             hole = behind_entry(plain, plain.offset - begun, plain.offset, step) if step else plain
-            answer = await rooms.completer.complete(hole, manual=manual, candidates=2)
+            answer = await workspace.completer.complete(hole, manual=manual, candidates=2)
             for told in (answer.suggestion, *answer.others):
                 if told is not None:
                     _check(plain, hole, begun if step else 0, hole.edit(told.text, told.replaced))
-        await rooms.completer.close()
+        await workspace.completer.close()
 
     asyncio.run(work())
 

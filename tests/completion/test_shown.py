@@ -12,7 +12,7 @@ from spark_lsp.completion.reuse import Reuse
 from spark_lsp.completion.shown import Screens
 from spark_lsp.engine.fake import ScriptedEngine
 from tests.completion.check import hole_of
-from tests.support.rooms import TestRooms, snapshot_of
+from tests.support.workspace import TestWorkspace, snapshot_of
 
 BEFORE = "def area(w, h):\n    return w * h\n\n\nvalue = $0\n"
 
@@ -27,44 +27,46 @@ def _events(path: Path) -> list[dict[str, object]]:
 
 
 async def test_after_accepting_a_line_nothing_is_shown_until_the_next_key() -> None:
-    rooms = TestRooms(ScriptedEngine(["area(1, 2)", "\nprint(value)"]))
+    workspace = TestWorkspace(ScriptedEngine(["area(1, 2)", "\nprint(value)"]))
     hole = hole_of(BEFORE)
-    answer = await rooms.completer.complete(hole, manual=False)
+    answer = await workspace.completer.complete(hole, manual=False)
     assert answer.suggestion is not None
     after = accepted(hole, answer.suggestion.text, 0)
-    rooms.completer.accepted(answer.suggestion.id)
-    rooms.completer.changed(after)  # in this order or the other
-    assert (await rooms.completer.complete(after, manual=False)).reason == "gate.accepted"
-    assert (await rooms.completer.complete(after, manual=True)).reason != "gate.accepted"
+    workspace.completer.accepted(answer.suggestion.id)
+    workspace.completer.changed(after)  # in this order or the other
+    assert (await workspace.completer.complete(after, manual=False)).reason == "gate.accepted"
+    assert (await workspace.completer.complete(after, manual=True)).reason != "gate.accepted"
     next_line = _typed(after, "\n")
-    rooms.completer.changed(next_line)
-    assert (await rooms.completer.complete(next_line, manual=False)).reason != "gate.accepted"
-    await rooms.completer.close()
+    workspace.completer.changed(next_line)
+    assert (await workspace.completer.complete(next_line, manual=False)).reason != "gate.accepted"
+    await workspace.completer.close()
 
 
 async def test_several_cursors_are_left_alone() -> None:
     engine = ScriptedEngine(["area(1, 2)"])
-    rooms = TestRooms(engine)
+    workspace = TestWorkspace(engine)
     hole = _typed(hole_of(BEFORE), "a")
-    rooms.completer.changed(hole, cursors=3)
-    assert (await rooms.completer.complete(hole, manual=False)).reason == "gate.several_cursors"
+    workspace.completer.changed(hole, cursors=3)
+    assert (await workspace.completer.complete(hole, manual=False)).reason == "gate.several_cursors"
     assert engine.requests == []
     one = _typed(hole, "r")
-    rooms.completer.changed(one)
-    assert (await rooms.completer.complete(one, manual=False)).reason == "ok"
-    await rooms.completer.close()
+    workspace.completer.changed(one)
+    assert (await workspace.completer.complete(one, manual=False)).reason == "ok"
+    await workspace.completer.close()
 
 
 async def test_gates_of_asking_do_not_hide_what_is_shown_already() -> None:
     engine = ScriptedEngine(["area(1, 2) + area(3, 4)"])
-    rooms = TestRooms(engine)
+    workspace = TestWorkspace(engine)
     hole = hole_of(BEFORE)
-    await rooms.completer.complete(hole, manual=False)
-    answer = await rooms.completer.complete(_typed(hole, "area(1, 2)"), manual=False)  # gate.finished, were it fresh
+    await workspace.completer.complete(hole, manual=False)
+    answer = await workspace.completer.complete(
+        _typed(hole, "area(1, 2)"), manual=False
+    )  # gate.finished, were it fresh
     assert answer.suggestion is not None
     assert answer.suggestion.text == " + area(3, 4)"
     assert len(engine.requests) == 1
-    await rooms.completer.close()
+    await workspace.completer.close()
 
 
 async def test_a_suggestion_that_was_read_and_typed_over_is_not_shown_there_again() -> None:
@@ -81,83 +83,83 @@ async def test_a_suggestion_that_was_read_and_typed_over_is_not_shown_there_agai
 
 async def test_a_dismissed_suggestion_is_counted_and_not_offered_there_again(tmp_path: Path) -> None:
     feedback = Feedback(tmp_path / "feedback.jsonl")
-    rooms = TestRooms(ScriptedEngine(["area(1, 2)"]), feedback=feedback)
+    workspace = TestWorkspace(ScriptedEngine(["area(1, 2)"]), feedback=feedback)
     hole = hole_of(BEFORE)
-    answer = await rooms.completer.complete(hole, manual=False)
+    answer = await workspace.completer.complete(hole, manual=False)
     assert answer.suggestion is not None
-    rooms.completer.dismissed(answer.suggestion.id)
-    rooms.completer.changed(_typed(hole, "max"))  # counted already
-    rooms.completer.accepted(answer.suggestion.id)
-    rooms.completer.dismissed(12345)
+    workspace.completer.dismissed(answer.suggestion.id)
+    workspace.completer.changed(_typed(hole, "max"))  # counted already
+    workspace.completer.accepted(answer.suggestion.id)
+    workspace.completer.dismissed(12345)
     for place, manual in ((hole, False), (_typed(hole, "ar"), False), (hole, True)):
-        assert (await rooms.completer.complete(place, manual=manual)).reason == "trimmed.rejected"
+        assert (await workspace.completer.complete(place, manual=manual)).reason == "trimmed.rejected"
     assert [event["event"] for event in _events(tmp_path / "feedback.jsonl")] == ["rejected"]
-    await rooms.completer.close()
+    await workspace.completer.close()
 
 
 async def test_dismissed_while_it_grows_it_is_stopped_and_does_not_come_back_longer() -> None:
     engine = ScriptedEngine(["area(1, 2) + area(3, 4)"], chunk_chars=8)
     engine.hold()
-    rooms = TestRooms(engine)
+    workspace = TestWorkspace(engine)
     hole = hole_of(BEFORE)
     engine.step(2)
-    stream = rooms.completer.stream(hole, manual=False)
+    stream = workspace.completer.stream(hole, manual=False)
     first = await anext(stream)
     assert first.suggestion is not None
-    rooms.completer.feedback.shown(first.suggestion.id)
-    rooms.completer.dismissed(first.suggestion.id)
+    workspace.completer.feedback.shown(first.suggestion.id)
+    workspace.completer.dismissed(first.suggestion.id)
     assert [answer.suggestion async for answer in stream] == [None]
     engine.release()
-    again = [answer async for answer in rooms.completer.stream(hole, manual=False)]
+    again = [answer async for answer in workspace.completer.stream(hole, manual=False)]
     assert [(answer.suggestion, answer.reason) for answer in again] == [(None, "trimmed.rejected")]
-    by_hand = await rooms.completer.complete(hole, manual=True)
+    by_hand = await workspace.completer.complete(hole, manual=True)
     assert by_hand.suggestion is not None
-    assert (rooms.completer.feedback.shown_count, rooms.completer.feedback.rejected_count) == (1, 1)
-    await rooms.completer.close()
+    assert (workspace.completer.feedback.shown_count, workspace.completer.feedback.rejected_count) == (1, 1)
+    await workspace.completer.close()
 
 
 async def test_a_rejected_text_does_not_show_while_it_is_written_again() -> None:
     engine = ScriptedEngine(["area(1, 2)", "area(1, 2)", "area(1, 3)"], chunk_chars=2)
-    rooms = TestRooms(engine)
+    workspace = TestWorkspace(engine)
     hole = hole_of(BEFORE)
-    answer = await rooms.completer.complete(hole, manual=False)
+    answer = await workspace.completer.complete(hole, manual=False)
     assert answer.suggestion is not None
-    rooms.completer.dismissed(answer.suggestion.id)
+    workspace.completer.dismissed(answer.suggestion.id)
     for final, manual in ((None, False), ("area(1, 3)", True)):
-        shown = [each.suggestion async for each in rooms.completer.stream(hole, manual=manual)]
+        shown = [each.suggestion async for each in workspace.completer.stream(hole, manual=manual)]
         assert {each.text if each else None for each in shown} == {final}
-    await rooms.completer.close()
+    await workspace.completer.close()
 
 
 async def test_another_candidate_can_be_accepted_and_dismissed() -> None:
     said = ["area(1, 2)", "max(value, 3)", "min(value)"]
-    rooms = TestRooms(ScriptedEngine(said))
-    answer = await rooms.completer.complete(hole_of(BEFORE), manual=True, candidates=3)
+    workspace = TestWorkspace(ScriptedEngine(said))
+    answer = await workspace.completer.complete(hole_of(BEFORE), manual=True, candidates=3)
     second, third = answer.others
-    rooms.completer.dismissed(second.id)
-    rooms.completer.accepted(third.id)
-    assert (rooms.completer.feedback.rejected_count, rooms.completer.feedback.accepted_count) == (1, 1)
-    await rooms.completer.close()
+    workspace.completer.dismissed(second.id)
+    workspace.completer.accepted(third.id)
+    assert (workspace.completer.feedback.rejected_count, workspace.completer.feedback.accepted_count) == (1, 1)
+    await workspace.completer.close()
 
 
 async def test_accepting_and_typing_through_are_no_rejections(tmp_path: Path) -> None:
     feedback = Feedback(tmp_path / "feedback.jsonl")
-    rooms = TestRooms(ScriptedEngine(["area(1, 2)"]), feedback=feedback)
+    workspace = TestWorkspace(ScriptedEngine(["area(1, 2)"]), feedback=feedback)
     hole = hole_of("def area(w, h):\n    return w * h\n\n\nvalue = ($0)\n")
-    answer = await rooms.completer.complete(hole, manual=False)
+    answer = await workspace.completer.complete(hole, manual=False)
     assert answer.suggestion is not None
-    rooms.completer.changed(_typed(hole, "area("))
-    rooms.completer.changed(accepted(hole, "area(1, 2)", 0))
-    rooms.completer.accepted(answer.suggestion.id)
+    workspace.completer.changed(_typed(hole, "area("))
+    workspace.completer.changed(accepted(hole, "area(1, 2)", 0))
+    workspace.completer.accepted(answer.suggestion.id)
     feedback.look(answer.suggestion.id, 30)
-    rooms.completer.changed(_typed(hole, "area(1, 22)"))
+    workspace.completer.changed(_typed(hole, "area(1, 22)"))
     feedback.look(answer.suggestion.id, 300)
     events = _events(tmp_path / "feedback.jsonl")
     assert [event["event"] for event in events] == ["accepted", "kept", "kept"]
     assert [event.get("kept_characters") for event in events[1:]] == [10, 9]
     assert {event["model"] for event in events} == {"scripted"}
     assert feedback.rejected_count == 0
-    await rooms.completer.close()
+    await workspace.completer.close()
 
 
 @pytest.mark.parametrize(
@@ -199,22 +201,22 @@ def test_a_full_file_keeps_its_newer_half(tmp_path: Path) -> None:
 async def test_by_hand_there_are_candidates_that_differ() -> None:
     said = iter(["area(1, 2)", "area(1, 2)", "area(1, 3) ", "max(value, 3)"])
     engine = ScriptedEngine(lambda _request: next(said, ""))
-    rooms = TestRooms(engine)
-    answer = await rooms.completer.complete(hole_of(BEFORE), manual=True, candidates=3)
+    workspace = TestWorkspace(engine)
+    answer = await workspace.completer.complete(hole_of(BEFORE), manual=True, candidates=3)
     assert answer.suggestion is not None
     assert [answer.suggestion.text, *(each.text for each in answer.others)] == ["area(1, 2)", "max(value, 3)"]
     first, *others = engine.requests
     assert first.sampling.temperature == 0
     assert all(request.sampling.temperature > 0 and request.prompt == first.prompt for request in others)
     assert len({request.sampling.seed for request in others}) == len(others) == 4
-    await rooms.completer.close()
+    await workspace.completer.close()
 
 
 async def test_by_hand_a_stream_ends_with_further_candidates_and_its_own_text_does_not_wait() -> None:
     said = ["area(1, 2)", "max(value, 3)", "min(value)"]
     for manual, wanted in ((True, 3), (False, 3), (True, 1)):
-        rooms = TestRooms(ScriptedEngine(said, chunk_chars=3))
-        stream = rooms.completer.stream(hole_of(BEFORE), manual=manual, candidates=wanted)
+        workspace = TestWorkspace(ScriptedEngine(said, chunk_chars=3))
+        stream = workspace.completer.stream(hole_of(BEFORE), manual=manual, candidates=wanted)
         *partial, final = [answer async for answer in stream]
         assert final.suggestion is not None
         assert final.suggestion.text == "area(1, 2)"
@@ -223,26 +225,26 @@ async def test_by_hand_a_stream_ends_with_further_candidates_and_its_own_text_do
         assert {answer.suggestion.id for answer in partial if answer.suggestion} == {final.suggestion.id}
         if final.others:
             assert partial[-1].suggestion == final.suggestion
-        await rooms.completer.close()
+        await workspace.completer.close()
 
 
 async def test_accepted_while_further_candidates_are_written_it_is_not_on_the_screen_again() -> None:
-    rooms = TestRooms(ScriptedEngine(["area(1, 2)", "max(value, 3)", "min(value)"]))
+    workspace = TestWorkspace(ScriptedEngine(["area(1, 2)", "max(value, 3)", "min(value)"]))
     hole = hole_of(BEFORE)
-    stream = rooms.completer.stream(hole, manual=True, candidates=3)
+    stream = workspace.completer.stream(hole, manual=True, candidates=3)
     async for answer in stream:
         if answer.suggestion and answer.suggestion.text == "area(1, 2)" and not answer.final:
-            rooms.completer.changed(accepted(hole, "area(1, 2)", 0))
-            rooms.completer.accepted(answer.suggestion.id)
-    rooms.completer.screens._read_ms = 0.0
-    rooms.completer.changed(_typed(hole, "area(1, 2) + 1"))
-    assert not rooms.completer.reuse.is_rejected(hole, "area(1, 2)")
-    assert (rooms.completer.feedback.accepted_count, rooms.completer.feedback.rejected_count) == (1, 0)
-    await rooms.completer.close()
+            workspace.completer.changed(accepted(hole, "area(1, 2)", 0))
+            workspace.completer.accepted(answer.suggestion.id)
+    workspace.completer.screens._read_ms = 0.0
+    workspace.completer.changed(_typed(hole, "area(1, 2) + 1"))
+    assert not workspace.completer.reuse.is_rejected(hole, "area(1, 2)")
+    assert (workspace.completer.feedback.accepted_count, workspace.completer.feedback.rejected_count) == (1, 0)
+    await workspace.completer.close()
 
 
 async def test_switched_off_for_a_file() -> None:
     engine = ScriptedEngine(["area(1, 2)"])
-    rooms = TestRooms(engine, exclude=["main.py"])
-    assert (await rooms.completer.complete(hole_of(BEFORE), manual=True)).reason == "disabled"
+    workspace = TestWorkspace(engine, exclude=["main.py"])
+    assert (await workspace.completer.complete(hole_of(BEFORE), manual=True)).reason == "disabled"
     assert (engine.starts, engine.requests) == (0, [])

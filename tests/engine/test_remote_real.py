@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from spark_lsp.app import open_rooms
+from spark_lsp.app import open_workspace
 from spark_lsp.completion.cursor_context import Hole
 from spark_lsp.config import BackendSettings, Settings
 from spark_lsp.engine.base import Chunk, Infill, Piece
@@ -103,15 +103,15 @@ async def test_the_rooms_complete_with_it(url: str, tmp_path: Path, monkeypatch:
     (tmp_path / "w" / "shapes.py").write_text("def area_of(width, height):\n    return width * height\n")
     settings = Settings(backend=BackendSettings(urls=(url,), context_tokens=2048))
     async with asyncio.timeout(PATIENCE_S):
-        rooms = open_rooms(tmp_path / "w", settings)
-        assert isinstance(rooms.engine, RemoteEngine)
+        workspace = open_workspace(tmp_path / "w", settings)
+        assert isinstance(workspace.engine, RemoteEngine)
         try:
-            await rooms.engine.start()
+            await workspace.engine.start()
             text = "from shapes import area_of\n\n\ndef double(width, height):\n    return 2 * are"
             hole = Hole(Snapshot("file:///w/a.py", tmp_path / "w" / "a.py", 0, "python", text), len(text))
-            answer = await rooms.completer.complete(hole, manual=True)
+            answer = await workspace.completer.complete(hole, manual=True)
             assert answer.reason in {"ok", "empty"} or answer.reason.startswith("trimmed.")
         finally:
-            await rooms.close()
-            if rooms.index is not None:
-                rooms.index.close()
+            await workspace.close()
+            if workspace.index is not None:
+                workspace.index.close()

@@ -12,7 +12,7 @@ from spark_lsp.engine.fake import ScriptedEngine
 from spark_lsp.index.store import Index
 from spark_lsp.prompt.token_counts import TokenCounter
 from tests.eval.fetch import load
-from tests.support.rooms import TestRooms
+from tests.support.workspace import TestWorkspace
 
 ROOT = Path(__file__).parents[2]
 TOTALS = "".join(
@@ -71,35 +71,35 @@ def test_a_name_is_found_where_its_line_is_shown(tmp_path: Path) -> None:
     assert rows[0] == {"names": "all", "count": 2 * len(case.needed), "packer": "ours", "100": 0.5}
 
 
-async def _own_rooms() -> TestRooms:
+async def _own_rooms() -> TestWorkspace:
     index = Index(ROOT / "spark_lsp")
     index.refresh()
-    rooms = TestRooms(ScriptedEngine(["x"], context_tokens=131_072), index=index)
-    rooms.context._relative = lambda snapshot: snapshot.uri.removeprefix("file:///")
-    await rooms.engine.start()
-    return rooms
+    workspace = TestWorkspace(ScriptedEngine(["x"], context_tokens=131_072), index=index)
+    workspace.context._relative = lambda snapshot: snapshot.uri.removeprefix("file:///")
+    await workspace.engine.start()
+    return workspace
 
 
 async def test_our_own_sources_are_found() -> None:
     """A floor far under docs/evaluation.md, for twenty cursors: a broken signal shows, a changed file does not."""
-    rooms = await _own_rooms()
-    assert rooms.index is not None
+    workspace = await _own_rooms()
+    assert workspace.index is not None
     tally = Tally()
-    rooms.context.fixed_tokens = 4096
-    for case in choose_cases(rooms.index.view(), 20, seed=5):
-        rooms.index.update(case.path, case.text)
-        rooms.context.engine_lost()
-        packed = await rooms.context.pack_for(case.snapshot, case.offset)
+    workspace.context.fixed_tokens = 4096
+    for case in choose_cases(workspace.index.view(), 20, seed=5):
+        workspace.index.update(case.path, case.text)
+        workspace.context.engine_lost()
+        packed = await workspace.context.pack_for(case.snapshot, case.offset)
         assert packed.tokens <= 4096
         tally.add(case, lines_of(packed.segments))
-        rooms.index.update(case.path, None)
+        workspace.index.update(case.path, None)
     assert tally.share("all") >= 0.85
 
 
 async def test_a_prompt_of_32k_tokens_stays_cached_while_typing() -> None:
-    rooms = await _own_rooms()
-    assert rooms.index is not None
-    told = await measure_session(rooms.context, rooms.index, TokenCounter(rooms.engine), keys=120)
+    workspace = await _own_rooms()
+    assert workspace.index is not None
+    told = await measure_session(workspace.context, workspace.index, TokenCounter(workspace.engine), keys=120)
     assert told["keys"] >= 100
     assert told["prompt_tokens"] > 24_000
     assert told["cached_percent"] >= 99.0

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from spark_lsp.app import open_rooms
+from spark_lsp.app import open_workspace
 from spark_lsp.config import Settings
 from spark_lsp.engine.fake import ScriptedEngine
 from spark_lsp.index.gc_freeze import set_apart, set_apart_when_laid_out
@@ -105,12 +105,12 @@ async def test_a_workspaces_index_is_set_apart_when_it_is_refreshed(
     root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    rooms = open_rooms(root, Settings(), engine=ScriptedEngine(["x"]))
-    assert rooms.index
+    workspace = open_workspace(root, Settings(), engine=ScriptedEngine(["x"]))
+    assert workspace.index
     try:
-        await rooms.refresh_index(lambda _done, _of: None)
-        await rooms.history_read()
-        assert looked_through(rooms.index.view()) == 0
+        await workspace.refresh_index(lambda _done, _of: None)
+        await workspace.history_read()
+        assert looked_through(workspace.index.view()) == 0
     finally:
-        await rooms.close()
-        rooms.index.close()
+        await workspace.close()
+        workspace.index.close()

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from scripts.harness.fixture import parse_fixture
 from spark_lsp.index.ranking.line_similarity import Alike, likeness_end, weigh_words, windows_alike
-from tests.support.rooms import indexed
+from tests.support.workspace import indexed
 
 FILES = """
 #- a.py

@@ -1,11 +1,11 @@
-"""The one helper of this room's tests: a workspace as text in, a packed prompt out."""
+"""The one helper of this package's tests: a workspace as text in, a packed prompt out."""
 
 from pathlib import Path
 
 from scripts.harness.fixture import parse_fixture
 from spark_lsp.engine.fake import ScriptedEngine
 from spark_lsp.prompt.pack import Packed
-from tests.support.rooms import TestRooms, indexed, snapshot_of
+from tests.support.workspace import TestWorkspace, indexed, snapshot_of
 
 
 async def packed_for(
@@ -14,13 +14,13 @@ async def packed_for(
     """Pack the prompt at ``$0`` with a scripted engine's tokenizer."""
     fixture = parse_fixture(text)
     engine = ScriptedEngine(["x"], family=family, fim_order="spm" if family == "qwen2.5-coder" else "psm")
-    rooms = TestRooms(engine, index=indexed(fixture, folder))
+    workspace = TestWorkspace(engine, index=indexed(fixture, folder))
     await engine.start()
-    rooms.context.fixed_tokens = tokens
+    workspace.context.fixed_tokens = tokens
     if trunk:
-        await rooms.context.rebuild([fixture.path])
-        rooms.context.assume_resident()
-    return await rooms.context.pack_for(snapshot_of(fixture.path, fixture.text), fixture.offset)
+        await workspace.context.rebuild([fixture.path])
+        workspace.context.assume_resident()
+    return await workspace.context.pack_for(snapshot_of(fixture.path, fixture.text), fixture.offset)
 
 
 def told(packed: Packed) -> str:

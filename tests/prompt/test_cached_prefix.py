@@ -22,49 +22,49 @@ from spark_lsp.prompt.token_counts import TokenCounter
 from spark_lsp.prompt.window import choose_window
 from spark_lsp.text.document import LineTable
 from spark_lsp.trace import TraceLog
-from spark_lsp.workspace import Rooms
-from tests.support.rooms import TestRooms, indexed, snapshot_of
+from spark_lsp.workspace import Workspace
+from tests.support.workspace import TestWorkspace, indexed, snapshot_of
 
 WORKSPACE = (
     "".join(f"#- m{n}.py\ndef function_{n}(argument):\n    return {n}\n" for n in range(6)) + "#- main.py\nx = $0\n"
 )
 
 
-async def _rooms(folder: Path) -> tuple[TestRooms, ScriptedEngine]:
+async def _rooms(folder: Path) -> tuple[TestWorkspace, ScriptedEngine]:
     engine = ScriptedEngine(["x"])
-    rooms = TestRooms(engine, index=indexed(parse_fixture(WORKSPACE), folder))
+    workspace = TestWorkspace(engine, index=indexed(parse_fixture(WORKSPACE), folder))
     await engine.start()
-    return rooms, engine
+    return workspace, engine
 
 
 async def test_edited_file_moves_to_the_end(tmp_path: Path) -> None:
-    rooms, _ = await _rooms(tmp_path)
-    await rooms.context.rebuild(["main.py"])
-    before = [segment.path for segment in rooms.context.trunk]
-    assert rooms.index is not None
-    rooms.index.update("m2.py", "def function_2(argument):\n    return 'changed'\n")
-    await rooms.context.rebuild(["main.py"])
-    after = [segment.path for segment in rooms.context.trunk]
+    workspace, _ = await _rooms(tmp_path)
+    await workspace.context.rebuild(["main.py"])
+    before = [segment.path for segment in workspace.context.trunk]
+    assert workspace.index is not None
+    workspace.index.update("m2.py", "def function_2(argument):\n    return 'changed'\n")
+    await workspace.context.rebuild(["main.py"])
+    after = [segment.path for segment in workspace.context.trunk]
     assert after == [path for path in before if path != "m2.py"] + ["m2.py"]
 
 
 async def test_opened_file_leaves_the_trunk(tmp_path: Path) -> None:
-    rooms, _ = await _rooms(tmp_path)
-    await rooms.context.rebuild(["main.py", "m0.py"])
-    assert "m0.py" not in [segment.path for segment in rooms.context.trunk]
+    workspace, _ = await _rooms(tmp_path)
+    await workspace.context.rebuild(["main.py", "m0.py"])
+    assert "m0.py" not in [segment.path for segment in workspace.context.trunk]
 
 
 async def test_warming_reads_the_trunk_and_completions_use_what_is_read(tmp_path: Path) -> None:
-    rooms, engine = await _rooms(tmp_path)
-    await rooms.context.rebuild(["main.py"])
+    workspace, engine = await _rooms(tmp_path)
+    await workspace.context.rebuild(["main.py"])
     snapshot = snapshot_of("main.py", "x = function_1(\n")
-    cold = await rooms.context.pack_for(snapshot, 15)
+    cold = await workspace.context.pack_for(snapshot, 15)
     assert not any(segment.stable for segment in cold.segments)
     steps: list[tuple[int, int]] = []
-    await rooms.context.warm(lambda done, total: steps.append((done, total)))
-    assert steps[-1][0] == steps[-1][1] == rooms.context.resident_tokens > 0
+    await workspace.context.warm(lambda done, total: steps.append((done, total)))
+    assert steps[-1][0] == steps[-1][1] == workspace.context.resident_tokens > 0
     assert all(request.max_tokens == 0 and request.priority == 2 for request in engine.requests)
-    warm = await rooms.context.pack_for(snapshot, 15)
+    warm = await workspace.context.pack_for(snapshot, 15)
     assert sum(segment.stable and segment.cached for segment in warm.segments) == 6
     read = engine.requests[-1].prompt
     assert warm.parts[: len(read)] == read
@@ -85,28 +85,28 @@ class _InPieces(ScriptedEngine):
             yield chunk
 
 
-async def _rooms_in_pieces(folder: Path) -> TestRooms:
+async def _rooms_in_pieces(folder: Path) -> TestWorkspace:
     files = "".join(f"#- m{n:02}.py\ndef function_{n}(argument):\n    return {n}\n" for n in range(60))
-    rooms = TestRooms(_InPieces([""]), index=indexed(parse_fixture(files + "#- main.py\nx = $0\n"), folder))
-    await rooms.engine.start()
-    await rooms.context.rebuild(["main.py"])
-    return rooms
+    workspace = TestWorkspace(_InPieces([""]), index=indexed(parse_fixture(files + "#- main.py\nx = $0\n"), folder))
+    await workspace.engine.start()
+    await workspace.context.rebuild(["main.py"])
+    return workspace
 
 
 async def test_a_trunk_that_is_being_read_is_shown_in_few_steps(tmp_path: Path) -> None:
-    rooms = await _rooms_in_pieces(tmp_path)
+    workspace = await _rooms_in_pieces(tmp_path)
     read, shown = [], []
 
     def tell(done: int, _of: int) -> None:
         read.append(done)
-        shown.append(rooms.context.digest)
+        shown.append(workspace.context.digest)
 
-    await rooms.context.warm(tell)
+    await workspace.context.warm(tell)
     pieces = len(set(read) - {0})
     steps = len(dict.fromkeys(shown))
     assert pieces > 20
     assert steps <= log2(pieces) + 3
-    packed = await rooms.context.pack_for(snapshot_of("main.py", "x = "), 4)
+    packed = await workspace.context.pack_for(snapshot_of("main.py", "x = "), 4)
     assert sum(segment.stable for segment in packed.segments) == 60  # all of it in the end
 
 
@@ -122,8 +122,8 @@ class _Typist:
 
 
 async def test_while_the_user_types_no_key_has_to_read_its_window_behind_more_of_a_trunk(tmp_path: Path) -> None:
-    rooms = await _rooms_in_pieces(tmp_path)
-    context, typist = rooms.context, _Typist(10_000)
+    workspace = await _rooms_in_pieces(tmp_path)
+    context, typist = workspace.context, _Typist(10_000)
     context.is_resting, context.look_again_s = typist.is_resting, 0.0
     context.learn(Usage(read_cost=ReadCost(5.0, 0.1)))  # a window takes two seconds
     shown: list[str] = []
@@ -136,19 +136,28 @@ async def test_while_the_user_types_no_key_has_to_read_its_window_behind_more_of
 
 
 async def test_where_reading_a_window_is_quick_more_of_a_trunk_is_shown_at_any_key(tmp_path: Path) -> None:
-    rooms = await _rooms_in_pieces(tmp_path)
-    rooms.context.is_resting = lambda: False
-    rooms.context.learn(Usage(read_cost=ReadCost(0.01, 0.0)))
-    await rooms.context.warm()
-    packed = await rooms.context.pack_for(snapshot_of("main.py", "x = "), 4)
+    workspace = await _rooms_in_pieces(tmp_path)
+    workspace.context.is_resting = lambda: False
+    workspace.context.learn(Usage(read_cost=ReadCost(0.01, 0.0)))
+    await workspace.context.warm()
+    packed = await workspace.context.pack_for(snapshot_of("main.py", "x = "), 4)
     assert sum(segment.stable for segment in packed.segments) == 60
 
 
 async def test_a_resting_cursor_is_read_for_anew_when_prompts_show_another_part_of_the_trunk(tmp_path: Path) -> None:
-    rooms = await _rooms_in_pieces(tmp_path)
-    engine, context, recent = rooms.engine, rooms.context, rooms.recent
-    whole = Rooms(
-        None, engine, rooms.index, recent, context, rooms.completer, rooms.ahead, rooms.actions, TraceLog(), Settings()
+    workspace = await _rooms_in_pieces(tmp_path)
+    engine, context, recent = workspace.engine, workspace.context, workspace.recent
+    whole = Workspace(
+        None,
+        engine,
+        workspace.index,
+        recent,
+        context,
+        workspace.completer,
+        workspace.ahead,
+        workspace.actions,
+        TraceLog(),
+        Settings(),
     )
     steps: list[str] = []
     third = asyncio.Event()
@@ -159,14 +168,14 @@ async def test_a_resting_cursor_is_read_for_anew_when_prompts_show_another_part_
             if len(steps) == 3:
                 third.set()
 
-    rooms.ahead.look(Hole(snapshot_of("main.py", "x = "), 4))
+    workspace.ahead.look(Hole(snapshot_of("main.py", "x = "), 4))
     warming = await whole.rebuild_trunk(["main.py"], tell)
     assert warming is not None
-    before = rooms.ahead._task
+    before = workspace.ahead._task
     await third.wait()
     await asyncio.sleep(0)  # the step is told before the new reading begins
     assert not warming.done()
-    assert rooms.ahead._task is not before
+    assert workspace.ahead._task is not before
     await warming
     await whole.stop_generating()
 
@@ -236,9 +245,11 @@ async def test_another_file_makes_little_of_a_large_workspace_be_read_again(tmp_
         f"#- m{n:03}.py\nimport m{(n + 1) % 100:03}\ndef function_{n}(first, second):\n    return m{(n + 1) % 100:03}\n"
         for n in range(100)
     )
-    rooms = TestRooms(ScriptedEngine(["x"]), index=indexed(parse_fixture(files + "#- main.py\nx = $0\n"), tmp_path))
-    await rooms.engine.start()
-    context = rooms.context
+    workspace = TestWorkspace(
+        ScriptedEngine(["x"]), index=indexed(parse_fixture(files + "#- main.py\nx = $0\n"), tmp_path)
+    )
+    await workspace.engine.start()
+    context = workspace.context
     context.fixed_tokens = 3000
     await context.rebuild(["m010.py"])
     context.assume_resident()
@@ -250,11 +261,11 @@ async def test_another_file_makes_little_of_a_large_workspace_be_read_again(tmp_
 
 
 async def test_lost_engine_has_read_nothing(tmp_path: Path) -> None:
-    rooms, _ = await _rooms(tmp_path)
-    await rooms.context.rebuild([])
-    rooms.context.assume_resident()
-    rooms.context.engine_lost()
-    assert rooms.context.resident_tokens == 0
+    workspace, _ = await _rooms(tmp_path)
+    await workspace.context.rebuild([])
+    workspace.context.assume_resident()
+    workspace.context.engine_lost()
+    assert workspace.context.resident_tokens == 0
 
 
 def _budget_at(tokens_per_s: float, split: Split = WINDOW_FIRST) -> Budget:
@@ -330,40 +341,40 @@ async def test_window_edges_stay_while_typing() -> None:
 
 
 async def test_a_report_may_be_longer_than_the_engine_holds_and_a_prompt_may_not(tmp_path: Path) -> None:
-    rooms, _ = await _rooms(tmp_path)
-    assert rooms.engine.model is not None
-    held = rooms.engine.model.context_tokens
-    rooms.context.fixed_tokens = 2 * held
-    assert rooms.context.budget().total_tokens == held - REPLY_TOKENS
-    assert rooms.context.budget(3 * held).total_tokens == 3 * held
-    rooms.context.is_report = True
-    assert rooms.context.budget().total_tokens == 2 * held
+    workspace, _ = await _rooms(tmp_path)
+    assert workspace.engine.model is not None
+    held = workspace.engine.model.context_tokens
+    workspace.context.fixed_tokens = 2 * held
+    assert workspace.context.budget().total_tokens == held - REPLY_TOKENS
+    assert workspace.context.budget(3 * held).total_tokens == 3 * held
+    workspace.context.is_report = True
+    assert workspace.context.budget().total_tokens == 2 * held
 
 
 async def test_a_rate_is_learnt_from_long_reads_only(tmp_path: Path) -> None:
-    rooms, _ = await _rooms(tmp_path)
-    guess = rooms.context.budget()
-    rooms.context.learn(Usage(prefill_tokens=10, first_token_ms=1000.0))
-    assert rooms.context.budget() == guess
-    rooms.context.learn(Usage(prefill_tokens=1000, first_token_ms=100.0))
-    assert rooms.context.budget().tail_tokens > guess.tail_tokens
+    workspace, _ = await _rooms(tmp_path)
+    guess = workspace.context.budget()
+    workspace.context.learn(Usage(prefill_tokens=10, first_token_ms=1000.0))
+    assert workspace.context.budget() == guess
+    workspace.context.learn(Usage(prefill_tokens=1000, first_token_ms=100.0))
+    assert workspace.context.budget().tail_tokens > guess.tail_tokens
 
 
 async def test_a_wavering_cost_does_not_change_the_prompt(tmp_path: Path) -> None:
-    rooms, _ = await _rooms(tmp_path)
-    rooms.context.learn(Usage(read_cost=ReadCost(0.05, 0.01)))
-    budget = rooms.context.budget()
+    workspace, _ = await _rooms(tmp_path)
+    workspace.context.learn(Usage(read_cost=ReadCost(0.05, 0.01)))
+    budget = workspace.context.budget()
     for factor in (0.9, 1.1, 0.8, 1.25):
-        rooms.context.learn(Usage(read_cost=ReadCost(0.05 * factor, 0.01 * factor)))
-        assert rooms.context.budget() == budget
-    rooms.context.learn(Usage(read_cost=ReadCost(0.1, 0.02)))
-    assert rooms.context.budget() != budget
+        workspace.context.learn(Usage(read_cost=ReadCost(0.05 * factor, 0.01 * factor)))
+        assert workspace.context.budget() == budget
+    workspace.context.learn(Usage(read_cost=ReadCost(0.1, 0.02)))
+    assert workspace.context.budget() != budget
 
 
 async def test_empty_files_do_not_keep_a_small_workspace_from_being_shown_whole(tmp_path: Path) -> None:
     engine = ScriptedEngine(["x"])
-    workspace = "#- pkg/__init__.py\n#- pkg/a.py\ndef alpha(x):\n    return x\n#- main.py\nx = $0\n"
-    rooms = TestRooms(engine, index=indexed(parse_fixture(workspace), tmp_path))
+    files = "#- pkg/__init__.py\n#- pkg/a.py\ndef alpha(x):\n    return x\n#- main.py\nx = $0\n"
+    workspace = TestWorkspace(engine, index=indexed(parse_fixture(files), tmp_path))
     await engine.start()
-    await rooms.context.rebuild(["main.py"])
-    assert [(segment.path, segment.kind) for segment in rooms.context.trunk] == [("pkg/a.py", "file")]
+    await workspace.context.rebuild(["main.py"])
+    assert [(segment.path, segment.kind) for segment in workspace.context.trunk] == [("pkg/a.py", "file")]

@@ -16,7 +16,7 @@ from spark_lsp.prompt.segment import Segment
 from spark_lsp.prompt.snippets import Candidate
 from spark_lsp.prompt.sources import Cursor, gather
 from spark_lsp.prompt.token_counts import TokenCounter
-from tests.support.rooms import TestRooms, indexed, snapshot_of
+from tests.support.workspace import TestWorkspace, indexed, snapshot_of
 
 WORKSPACE = "#- shop.py\ndef price_of(item):\n    return item.price\n#- main.py\n$0\n"
 TEXT = "total = price_of(\n"
@@ -35,17 +35,17 @@ def looked(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     return offsets
 
 
-async def rooms_in(folder: Path) -> TestRooms:
-    rooms = TestRooms(ScriptedEngine(["x"]), index=indexed(parse_fixture(WORKSPACE), folder))
-    await rooms.engine.start()
-    return rooms
+async def rooms_in(folder: Path) -> TestWorkspace:
+    workspace = TestWorkspace(ScriptedEngine(["x"]), index=indexed(parse_fixture(WORKSPACE), folder))
+    await workspace.engine.start()
+    return workspace
 
 
 async def test_what_was_begun_is_taken_up_and_shows_the_same(tmp_path: Path, looked: list[int]) -> None:
-    rooms, other = await rooms_in(tmp_path / "one"), await rooms_in(tmp_path / "other")
+    workspace, other = await rooms_in(tmp_path / "one"), await rooms_in(tmp_path / "other")
     snapshot = snapshot_of("main.py", TEXT)
-    rooms.context.prepare(snapshot, 17)
-    packed = await rooms.context.pack_for(snapshot, 17)
+    workspace.context.prepare(snapshot, 17)
+    packed = await workspace.context.pack_for(snapshot, 17)
     assert looked == [17]
     assert any(segment.kind == "definition" for segment in packed.segments)
     assert packed.parts == (await other.context.pack_for(snapshot, 17)).parts
@@ -54,9 +54,9 @@ async def test_what_was_begun_is_taken_up_and_shows_the_same(tmp_path: Path, loo
 async def test_a_name_that_is_finished_is_looked_for_and_the_next_keys_are_not(
     tmp_path: Path, looked: list[int]
 ) -> None:
-    rooms = await rooms_in(tmp_path)
+    workspace = await rooms_in(tmp_path)
     for offset in range(1, 18):
-        await rooms.context.pack_for(snapshot_of("main.py", TEXT[:offset]), offset)
+        await workspace.context.pack_for(snapshot_of("main.py", TEXT[:offset]), offset)
     assert looked == [1, 17]
 
 
@@ -71,9 +71,9 @@ async def test_a_request_begins_it_and_then_waits_for_the_next_key(
 
     monkeypatch.setattr(snippet_search, "gather", noted)
     settings = CompletionSettings(debounce=60_000, deadline_ms=60_000)
-    rooms = TestRooms(engine, index=indexed(parse_fixture(WORKSPACE), tmp_path), settings=settings)
+    workspace = TestWorkspace(engine, index=indexed(parse_fixture(WORKSPACE), tmp_path), settings=settings)
     await engine.start()
-    request = asyncio.create_task(rooms.completer.complete(Hole(snapshot_of("main.py", TEXT), 17), manual=False))
+    request = asyncio.create_task(workspace.completer.complete(Hole(snapshot_of("main.py", TEXT), 17), manual=False))
     await begun.wait()
     assert not request.done()
     assert not engine.requests
@@ -84,7 +84,7 @@ async def test_a_request_begins_it_and_then_waits_for_the_next_key(
 async def test_a_failure_is_told_to_who_waits_and_the_next_prompt_tries_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    rooms = await rooms_in(tmp_path)
+    workspace = await rooms_in(tmp_path)
     snapshot = snapshot_of("main.py", TEXT)
 
     async def fails(_segments: Sequence[Segment], _counter: TokenCounter) -> list[Candidate]:
@@ -93,10 +93,10 @@ async def test_a_failure_is_told_to_who_waits_and_the_next_prompt_tries_again(
     with monkeypatch.context() as patch:
         patch.setattr(snippet_search, "count_candidates", fails)
         with pytest.raises(EngineFailed):
-            await rooms.context.pack_for(snapshot, 17)
-    assert any(each.kind == "definition" for each in (await rooms.context.pack_for(snapshot, 17)).segments)
+            await workspace.context.pack_for(snapshot, 17)
+    assert any(each.kind == "definition" for each in (await workspace.context.pack_for(snapshot, 17)).segments)
 
 
 def test_nothing_is_begun_without_a_model(tmp_path: Path) -> None:
-    rooms = TestRooms(ScriptedEngine(["x"]), index=indexed(parse_fixture(WORKSPACE), tmp_path))
-    assert rooms.context.prepare(snapshot_of("main.py", TEXT), 17) is None
+    workspace = TestWorkspace(ScriptedEngine(["x"]), index=indexed(parse_fixture(WORKSPACE), tmp_path))
+    assert workspace.context.prepare(snapshot_of("main.py", TEXT), 17) is None

@@ -10,7 +10,7 @@ from scripts.context_quality.packages import load
 from scripts.context_quality.run import mixed
 from scripts.context_quality.table import difference, interval, read, table
 from scripts.harness.fixture import parse_fixture
-from tests.support.rooms import indexed
+from tests.support.workspace import indexed
 
 STORE = '''
 #- shop/item.py

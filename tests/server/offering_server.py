@@ -11,14 +11,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from spark_lsp.app import open_rooms
+from spark_lsp.app import open_workspace
 from spark_lsp.catalog.offering import Offer
 from spark_lsp.config import Settings
 from spark_lsp.engine.fake import ScriptedEngine
 from spark_lsp.errors import ModelMissing
 from spark_lsp.server.offers import OfferTimes
 from spark_lsp.server.server import SparkServer
-from spark_lsp.workspace import Rooms
+from spark_lsp.workspace import Workspace
 
 QUESTION = "A better model suits this machine (500 MB, Apache-2.0). Download it?"
 
@@ -57,11 +57,11 @@ def main() -> None:
     """Serve over standard input and output."""
     choice = FolderChoice(Path(sys.argv[1]))
 
-    def opened(*arguments: object, **named: object) -> Rooms:
+    def opened(*arguments: object, **named: object) -> Workspace:
         name = Path(choice.model_path(Settings())).stem
-        rooms = open_rooms(*arguments, **named, engine=ScriptedEngine(["total"]))  # type: ignore[arg-type]
-        rooms.model_path, rooms.model_reason = Path(choice.model_path(Settings())), f"{name} suits"
-        return rooms
+        workspace = open_workspace(*arguments, **named, engine=ScriptedEngine(["total"]))  # type: ignore[arg-type]
+        workspace.model_path, workspace.model_reason = Path(choice.model_path(Settings())), f"{name} suits"
+        return workspace
 
     times = OfferTimes(rest_s=0.05, person_s=float(os.environ.get("OFFER_PERSON_S", "0")), look_s=0.0)
     SparkServer(opened, choice, times).start_io()

@@ -9,7 +9,7 @@ from collections.abc import AsyncGenerator
 from functools import partial
 from pathlib import Path
 
-from spark_lsp.app import open_rooms
+from spark_lsp.app import open_workspace
 from spark_lsp.engine.base import Chunk, Infill, ModelInfo
 from spark_lsp.engine.fake import ScriptedEngine
 from spark_lsp.server.server import SparkServer
@@ -45,7 +45,7 @@ def main() -> None:
         chat_template=os.environ.get("SCRIPTED_CHAT", ""),
     )
     record = os.environ.get("SCRIPTED_RECORD")
-    SparkServer(partial(open_rooms, engine=engine, record=Path(record) if record else None)).start_io()
+    SparkServer(partial(open_workspace, engine=engine, record=Path(record) if record else None)).start_io()
 
 
 if __name__ == "__main__":

@@ -12,14 +12,14 @@ from lsprotocol import types
 from pygls.lsp.server import LanguageServer
 
 from scripts.harness.fixture import parse_fixture, write_workspace
-from spark_lsp.app import open_rooms
+from spark_lsp.app import open_workspace
 from spark_lsp.config import Settings
 from spark_lsp.engine.base import ModelInfo
 from spark_lsp.engine.fake import ScriptedEngine
 from spark_lsp.server.client import Client
 from spark_lsp.server.offers import Offer
 from spark_lsp.server.session import Session
-from spark_lsp.workspace import Rooms
+from spark_lsp.workspace import Workspace
 
 WORKSPACE = "#- a.py\ndef one(): ...\n#- b.py\ndef two(): ...\n"
 OTHER = msgspec.structs.replace(Settings(), completion=msgspec.structs.replace(Settings().completion, max_lines=3))
@@ -61,22 +61,22 @@ class HeldChoice:
 
 
 class Opened:
-    """A session on a workspace, and the rooms that it has opened, the first ones first."""
+    """A session on a workspace, and the workspace that it has opened, the first ones first."""
 
     def __init__(self, root: Path, choice: HeldChoice | None) -> None:
-        self.all: list[Rooms] = []
+        self.all: list[Workspace] = []
         self.engines: list[ScriptedEngine] = [ScriptedEngine(["x"]), ScriptedEngine(["x"])]
         self.hold_indexing = False
         self.session = Session(MuteClient(LanguageServer("test", "0")), self._open, choice)
         self.session.root = root
 
-    def _open(self, *arguments: object, **named: object) -> Rooms:
-        rooms = open_rooms(*arguments, **named, engine=self.engines.pop(0))  # type: ignore[arg-type]
+    def _open(self, *arguments: object, **named: object) -> Workspace:
+        workspace = open_workspace(*arguments, **named, engine=self.engines.pop(0))  # type: ignore[arg-type]
         if self.hold_indexing and not self.all:
-            assert rooms.index
-            rooms.index._refreshing.acquire()
-        self.all.append(rooms)
-        return rooms
+            assert workspace.index
+            workspace.index._refreshing.acquire()
+        self.all.append(workspace)
+        return workspace
 
     async def ended(self) -> None:
         """Wait for all background work."""

@@ -8,7 +8,7 @@ from lsprotocol import types
 from scripts.harness.editor import PATIENCE_S, SCRIPTED, Editor, editor
 from spark_lsp.actions.base import Earlier
 from spark_lsp.server.openings import Openings
-from tests.support.rooms import snapshot_of
+from tests.support.workspace import snapshot_of
 
 CALLS = "from b import area\n\nprint(area(1, h=2))\n"
 OPENED = "def area(w, h):\n    return w * h\n\n\narea(w=1, h=2)\n"

@@ -12,7 +12,7 @@ from spark_lsp.completion.postprocess.pipeline import Terms, judge
 from spark_lsp.completion.selected_item import behind_entry
 from spark_lsp.server.convert import to_offset, to_range
 from spark_lsp.text.edit import Span
-from tests.support.rooms import snapshot_of
+from tests.support.workspace import snapshot_of
 
 PIECES = st.sampled_from(
     ["x = call(", ")", "]", '"', "a, b)", "\n", "\r\n", "\r", "\t", "    ", "\U0001f600", "e\u0301", "日本", "\u200d",

@@ -1,6 +1,6 @@
 """The native library made safe: imported with its crash helpers off, its log kept short and away from stdout.
 
-Every other module of this room takes ``L`` from here. Never lets a Python exception reach native code.
+Every other module of this package takes ``L`` from here. Never lets a Python exception reach native code.
 """
 
 import ctypes

@@ -8,7 +8,7 @@ from spark_lsp.engine.base import Control, Infill
 from spark_lsp.engine.fake import ScriptedEngine
 from spark_lsp.index.store import Index
 from spark_lsp.text.edit import Span, apply_edits
-from tests.support.rooms import TestRooms, snapshot_of
+from tests.support.workspace import TestWorkspace, snapshot_of
 
 CHATML = (
     "{% for message in messages %}{{ '<|im_start|>' + message.role + '\n' + message.content + '<|im_end|>\n' }}"
@@ -41,7 +41,7 @@ async def chosen(
 ) -> tuple[Proposal, str | None]:
     """Choose an action; the proposal, and the document after it."""
     await engine.start()
-    proposal = await TestRooms(engine, index=index).actions.propose(action, target)
+    proposal = await TestWorkspace(engine, index=index).actions.propose(action, target)
     text = target.snapshot.text
     return proposal, apply_edits(text, proposal.edits) if proposal.edits else None
 

@@ -10,7 +10,7 @@ from spark_lsp.engine.fake import ScriptedEngine
 from spark_lsp.text.document import LineTable
 from spark_lsp.text.edit import Span, apply_edits
 from tests.actions.chat.talk import aimed, chosen, talking, told
-from tests.support.rooms import TestRooms, snapshot_of
+from tests.support.workspace import TestWorkspace, snapshot_of
 
 FOLDER = Path(__file__).parents[2] / "fixtures" / "diagnostics"
 TEXT = (FOLDER / "shop.py").read_text("utf-8")
@@ -61,7 +61,7 @@ def test_there_is_something_of_both() -> None:
 async def test_each_is_offered_once_with_what_it_says() -> None:
     engine = talking(["x"])
     await engine.start()
-    offers = TestRooms(engine).actions.offers(_target(*DIAGNOSTICS.values()))
+    offers = TestWorkspace(engine).actions.offers(_target(*DIAGNOSTICS.values()))
     fixes = [offer for offer in offers if offer.id == "fix.diagnostic"]
     assert [offer.diagnostic for offer in fixes] == list(DIAGNOSTICS.values())
     assert {(offer.kind, offer.needs) for offer in fixes} == {("quickfix", "chat")}
@@ -147,7 +147,7 @@ async def test_a_diagnostic_of_several_lines_needs_a_template() -> None:
     engine = ScriptedEngine(["x"])
     await engine.start()
     target = aimed(before, message="Function is too complex")
-    assert not [offer for offer in TestRooms(engine).actions.offers(target) if offer.id == "fix.diagnostic"]
+    assert not [offer for offer in TestWorkspace(engine).actions.offers(target) if offer.id == "fix.diagnostic"]
     _, after = await chosen("fix.diagnostic", target, talking(["def f(x):\n    return +x\n```"]))
     assert after == "def f(x):\n    return +x\n"
 

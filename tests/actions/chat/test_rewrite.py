@@ -6,13 +6,13 @@ from pathlib import Path
 import pytest
 
 from scripts.harness.fixture import parse_fixture
-from spark_lsp.actions.base import ActionsRoom
+from spark_lsp.actions.base import ActionRunner
 from spark_lsp.actions.catalog import CATALOG
 from spark_lsp.config import ActionsSettings
 from spark_lsp.engine.fake import ScriptedEngine
 from spark_lsp.errors import ModelUnusable
 from tests.actions.chat.talk import aimed, chosen, talking, told
-from tests.support.rooms import TestRooms, indexed
+from tests.support.workspace import TestWorkspace, indexed
 
 BEFORE = "import os\n\n\ndef area(w, h):\n    $0result = w * h\n    return result$0\n\n\nprint(area(1, 2))\n"
 AFTER = "import os\n\n\ndef area(w, h):\n    return w * h\n\n\nprint(area(1, 2))\n"
@@ -135,14 +135,14 @@ async def test_a_comment_above_can_ask() -> None:
     engine = talking(["def area(w, h):\n    return w * h\n```"])
     target = aimed(before)
     await engine.start()
-    offers = TestRooms(engine).actions.offers(target)
+    offers = TestWorkspace(engine).actions.offers(target)
     assert "Rewrite: make it shorter" in [offer.title for offer in offers]
     _, after = await chosen("rewrite", target, engine)
     assert after == "x = 1\n\ndef area(w, h):\n    return w * h\n"
 
 
 def test_rewrite_is_not_listed_without_an_instruction() -> None:
-    offers = TestRooms(talking(["x"])).actions.offers(aimed(BEFORE))
+    offers = TestWorkspace(talking(["x"])).actions.offers(aimed(BEFORE))
     assert [offer.id for offer in offers if offer.needs == "chat"] == ["simplify"]
 
 
@@ -185,9 +185,9 @@ async def test_what_surrounds_gives_way_in_a_small_context() -> None:
 async def test_a_model_without_a_template_is_not_asked() -> None:
     engine = ScriptedEngine(["x"])
     await engine.start()
-    rooms = TestRooms(engine)
-    assert not [offer for offer in rooms.actions.offers(aimed(BEFORE, instruction="x")) if offer.needs == "chat"]
-    proposal = await rooms.actions.propose("rewrite", aimed(BEFORE, instruction="x"))
+    workspace = TestWorkspace(engine)
+    assert not [offer for offer in workspace.actions.offers(aimed(BEFORE, instruction="x")) if offer.needs == "chat"]
+    proposal = await workspace.actions.propose("rewrite", aimed(BEFORE, instruction="x"))
     assert (proposal.reason, proposal.message) == (
         "empty",
         "rewrite needs a model with a chat template, and scripted has none.",
@@ -195,34 +195,34 @@ async def test_a_model_without_a_template_is_not_asked() -> None:
 
 
 async def test_a_model_that_turns_out_to_have_no_template_says_so() -> None:
-    rooms = TestRooms(ScriptedEngine(["x"]))
-    room = ActionsRoom(CATALOG, rooms.engine, rooms.context, ActionsSettings, rooms.log.append)
+    workspace = TestWorkspace(ScriptedEngine(["x"]))
+    runner = ActionRunner(CATALOG, workspace.engine, workspace.context, ActionsSettings, workspace.log.append)
     with pytest.raises(ModelUnusable, match="no chat template"):
-        await room.propose("rewrite", aimed(BEFORE, instruction="x"))
+        await runner.propose("rewrite", aimed(BEFORE, instruction="x"))
 
 
 async def test_cancelling_stops_the_model() -> None:
     engine = talking(["    return w * h\n```"])
     await engine.start()
     engine.hold()
-    rooms = TestRooms(engine)
-    choice = asyncio.create_task(rooms.actions.propose("rewrite", aimed(BEFORE, instruction="x")))
+    workspace = TestWorkspace(engine)
+    choice = asyncio.create_task(workspace.actions.propose("rewrite", aimed(BEFORE, instruction="x")))
     await engine.arrived.wait()
     choice.cancel()
     with pytest.raises(asyncio.CancelledError):
         await choice
-    assert (engine.stopped, rooms.reasons) == ([None], ["cancelled"])
+    assert (engine.stopped, workspace.reasons) == ([None], ["cancelled"])
 
 
 async def test_a_second_choice_in_the_document_replaces_the_first() -> None:
     engine = talking(["    return w * h\n```"])
     await engine.start()
     engine.hold()
-    rooms = TestRooms(engine)
-    first = asyncio.create_task(rooms.actions.propose("rewrite", aimed(BEFORE, instruction="x")))
+    workspace = TestWorkspace(engine)
+    first = asyncio.create_task(workspace.actions.propose("rewrite", aimed(BEFORE, instruction="x")))
     await engine.arrived.wait()
     engine.arrived.clear()
-    second = asyncio.create_task(rooms.actions.propose("simplify", aimed(BEFORE)))
+    second = asyncio.create_task(workspace.actions.propose("simplify", aimed(BEFORE)))
     await engine.arrived.wait()
     engine.release()
     assert [each.reason for each in await asyncio.gather(first, second)] == ["superseded", "ok"]
@@ -233,7 +233,7 @@ async def test_progress_counts_tokens_and_the_model_is_stopped_behind_its_fence(
     engine = talking(["    return w * h\n```\n" + "and so on\n" * 200])
     await engine.start()
     target = aimed(BEFORE, instruction="x")
-    proposal = await TestRooms(engine).actions.propose("rewrite", target, lambda *progress: seen.append(progress))
+    proposal = await TestWorkspace(engine).actions.propose("rewrite", target, lambda *progress: seen.append(progress))
     assert seen[-1][0] == proposal.usage.generated_tokens < 30
     assert all(rate > 0 for tokens, rate in seen if tokens)
     assert engine.stopped == [None]

@@ -11,7 +11,7 @@ from spark_lsp.engine.base import Infill
 from spark_lsp.engine.fake import ScriptedEngine
 from spark_lsp.text.edit import apply_edits
 from tests.actions.chat.talk import aimed, chosen, talking, told
-from tests.support.rooms import TestRooms, indexed
+from tests.support.workspace import TestWorkspace, indexed
 
 FILES = {
     "other.py": "from main import area\n\n\ndef f():\n    x = area(\n        1, 2\n    )\n    return x\n",
@@ -72,7 +72,7 @@ OFFERED = {
 
 @pytest.mark.parametrize(("before", "wanted"), OFFERED.values(), ids=OFFERED)
 def test_offered_on_the_head_of_a_function(before: str, wanted: list[str]) -> None:
-    offers = TestRooms(talking(["x"])).actions.offers(aimed(before))
+    offers = TestWorkspace(talking(["x"])).actions.offers(aimed(before))
     assert [offer.title for offer in offers if offer.id == "update.references"] == wanted
 
 
@@ -107,7 +107,7 @@ CHANGES = {
 @pytest.mark.parametrize(("before", "opened", "needs"), CHANGES.values(), ids=CHANGES)
 def test_what_it_needs(before: str, opened: str, needs: str) -> None:
     target = replace(aimed(before), earlier=Earlier(opened, 0))
-    offers = TestRooms(talking(["x"])).actions.offers(target)
+    offers = TestWorkspace(talking(["x"])).actions.offers(target)
     assert [offer.needs for offer in offers if offer.id == "update.references"] == ([needs] if needs else [])
 
 
@@ -120,7 +120,7 @@ OTHERS = {
 
 @pytest.mark.parametrize("before", OTHERS)
 def test_other_languages_are_compared_by_their_text(before: str) -> None:
-    room = TestRooms(talking(["x"])).actions
+    runner = TestWorkspace(talking(["x"])).actions
     for opened, wanted in ((OTHERS[before], ["chat"]), (before.replace("$0", ""), [])):
         target = replace(aimed(before, "main.js"), earlier=Earlier(opened, 0))
-        assert [each.needs for each in room.offers(target) if each.id == "update.references"] == wanted
+        assert [each.needs for each in runner.offers(target) if each.id == "update.references"] == wanted

@@ -8,7 +8,7 @@ from scripts.harness.fixture import parse_fixture
 from spark_lsp.actions.checks.completing import completed
 from spark_lsp.actions.checks.stdlib import module_of
 from spark_lsp.index.storage.view import EMPTY_VIEW
-from tests.support.rooms import indexed
+from tests.support.workspace import indexed
 
 BEFORE = '"""Doc."""\n\nimport os\n\n\ndef f(a):\n    return os.sep\n'
 

@@ -18,7 +18,7 @@ from spark_lsp.text.syntax import Syntax, parse
 from tests.actions.check import target_of, titles
 from tests.actions.compiled.build import has_compiler, outcome
 from tests.actions.compiled.programs import PROGRAMS
-from tests.support.rooms import TestRooms
+from tests.support.workspace import TestWorkspace
 
 FILES = {"c": "main.c", "cpp": "main.cpp", "rust": "main.rs", "java": "Main.java", "go": "main.go"}
 MAX_BUILDS = {"c": 40, "cpp": 4, "rust": 7, "go": 7}
@@ -145,14 +145,14 @@ CASES = {
 @pytest.mark.parametrize(("path", "before", "after"), CASES.values(), ids=CASES)
 async def test_named_by_a_plain_rule_where_the_model_says_nothing(path: str, before: str, after: str) -> None:
     target = target_of(before, path)
-    proposal = await TestRooms(ScriptedEngine([""])).actions.propose(VARIABLE, target)
+    proposal = await TestWorkspace(ScriptedEngine([""])).actions.propose(VARIABLE, target)
     assert (apply_edits(target.snapshot.text, proposal.edits), proposal.reason) == (after, "ok")
 
 
 async def test_named_by_the_model_under_a_grammar() -> None:
     target = target_of(CASES["rust"][1], "main.rs")
     engine = ScriptedEngine(["trimmed_length = 5"])
-    proposal = await TestRooms(engine).actions.propose(VARIABLE, target)
+    proposal = await TestWorkspace(engine).actions.propose(VARIABLE, target)
     assert "let trimmed_length = a.trim().len();" in apply_edits(target.snapshot.text, proposal.edits)
     assert engine.requests[0].sampling.grammar == "root ::= [a-z] [a-z0-9_]*"
 
@@ -195,7 +195,7 @@ REFUSED = {
 @pytest.mark.parametrize(("path", "before", "message"), REFUSED.values(), ids=REFUSED)
 async def test_refused_with_the_reason(path: str, before: str, message: str) -> None:
     engine = ScriptedEngine(["name"])
-    proposal = await TestRooms(engine).actions.propose(VARIABLE, target_of(before, path))
+    proposal = await TestWorkspace(engine).actions.propose(VARIABLE, target_of(before, path))
     assert (proposal.edits, proposal.reason, proposal.message) == ((), "gate.unsafe", message)
     assert engine.requests == []
 

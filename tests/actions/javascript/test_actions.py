@@ -11,14 +11,14 @@ from spark_lsp.text.edit import apply_edits
 from spark_lsp.text.language import LANGUAGES
 from spark_lsp.text.syntax import parse
 from tests.actions.check import target_of, titles
-from tests.support.rooms import TestRooms
+from tests.support.workspace import TestWorkspace
 
 CASES = Path(__file__).parent / "cases"
 
 
 async def _after(action: str, path: str, before: str, name: str = "") -> tuple[str | None, str]:
     target = target_of(before, path)
-    proposal = await TestRooms(ScriptedEngine([name])).actions.propose(action, target)
+    proposal = await TestWorkspace(ScriptedEngine([name])).actions.propose(action, target)
     after = apply_edits(target.snapshot.text, proposal.edits) if proposal.edits else None
     assert (proposal.reason == "ok") == bool(proposal.edits)
     return after, proposal.message
@@ -51,7 +51,7 @@ BEFORE = "export function f(list) {\n  $0const first = list.getUser(0);\n  say(f
 
 async def test_the_model_fills_the_name_under_a_grammar() -> None:
     engine = ScriptedEngine(["greetFirst(list)"])
-    proposal = await TestRooms(engine).actions.propose("extract.function", target_of(BEFORE, "a.js"))
+    proposal = await TestWorkspace(engine).actions.propose("extract.function", target_of(BEFORE, "a.js"))
     (request,) = engine.requests
     assert request.sampling.grammar == "root ::= [a-z] [a-zA-Z0-9]*"
     assert request.max_tokens <= 16
@@ -72,7 +72,7 @@ async def test_a_name_that_cannot_be_used_is_replaced_by_a_plain_one(said: str) 
 async def test_a_guess_of_the_model_is_not_taken() -> None:
     target = target_of("function f(list) {\n  return g($0list.getUser(0)$0);\n}\n", "a.js")
     engine = ScriptedEngine(["person"], probability=0.05)
-    proposal = await TestRooms(engine).actions.propose("extract.variable", target)
+    proposal = await TestWorkspace(engine).actions.propose("extract.variable", target)
     assert "const user = " in apply_edits(target.snapshot.text, proposal.edits)
 
 
@@ -80,14 +80,14 @@ async def test_without_an_engine_the_plain_name_serves() -> None:
     target = target_of("function f(list) {\n  return g($0list.getUser(0)$0);\n}\n", "a.js")
     engine = ScriptedEngine(["person"])
     engine.start_error = EngineFailed("It died.")
-    proposal = await TestRooms(engine).actions.propose("extract.variable", target)
+    proposal = await TestWorkspace(engine).actions.propose("extract.variable", target)
     assert "const user = " in apply_edits(target.snapshot.text, proposal.edits)
 
 
 async def test_inlining_needs_no_model() -> None:
     engine = ScriptedEngine(["x"])
     target = target_of("function f(a) {\n  const b$0 = a + 1;\n  return b * 2;\n}\n", "a.js")
-    proposal = await TestRooms(engine).actions.propose("inline.variable", target)
+    proposal = await TestWorkspace(engine).actions.propose("inline.variable", target)
     assert apply_edits(target.snapshot.text, proposal.edits) == "function f(a) {\n  return (a + 1) * 2;\n}\n"
     assert (engine.starts, engine.requests) == (0, [])
 
@@ -101,7 +101,7 @@ async def test_a_local_gets_a_better_name_in_all_its_places() -> None:
         return "size1 = a"
 
     target = target_of(before, "a.js")
-    proposal = await TestRooms(ScriptedEngine(answer)).actions.propose("rename.suggest", target)
+    proposal = await TestWorkspace(ScriptedEngine(answer)).actions.propose("rename.suggest", target)
     assert apply_edits(target.snapshot.text, proposal.edits) == (
         "function f({ a }) {\n  const size1 = a.size;\n  g({ x: size1 }, () => size1 + o.x);\n}\n"
     )

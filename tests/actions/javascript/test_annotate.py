@@ -7,7 +7,7 @@ from spark_lsp.engine.base import Infill, Piece
 from spark_lsp.engine.fake import ScriptedEngine
 from spark_lsp.text.edit import apply_edits
 from tests.actions.check import target_of, titles
-from tests.support.rooms import TestRooms
+from tests.support.workspace import TestWorkspace
 
 HEAD = 'import { Row, load } from "./row";\ninterface Box { w: number }\n'
 CASES = {
@@ -44,7 +44,7 @@ CASES = {
 async def test_annotated(before: str, said: list[str], after: str) -> None:
     target = target_of(HEAD + before, "a.ts")
     engine = ScriptedEngine(said)
-    proposal = await TestRooms(engine).actions.propose("annotate.types", target)
+    proposal = await TestWorkspace(engine).actions.propose("annotate.types", target)
     assert (apply_edits(target.snapshot.text, proposal.edits), proposal.reason) == (HEAD + after, "ok")
     assert len(engine.requests) == len(said)
 
@@ -55,13 +55,15 @@ async def test_each_hole_sees_the_types_before_it() -> None:
         return "Box" if "a: Box" not in shown else "string"
 
     target = target_of(HEAD + "function f(a, b) {\n  say($0a);\n}\n", "a.ts")
-    proposal = await TestRooms(ScriptedEngine(answer)).actions.propose("annotate.types", target)
+    proposal = await TestWorkspace(ScriptedEngine(answer)).actions.propose("annotate.types", target)
     assert "function f(a: Box, b: string): void" in apply_edits(target.snapshot.text, proposal.edits)
 
 
 async def test_an_unsure_model_changes_nothing() -> None:
     target = target_of("function f(a) {\n  return $0a;\n}\n", "a.ts")
-    proposal = await TestRooms(ScriptedEngine(["string"], probability=0.05)).actions.propose("annotate.types", target)
+    proposal = await TestWorkspace(ScriptedEngine(["string"], probability=0.05)).actions.propose(
+        "annotate.types", target
+    )
     assert (proposal.edits, proposal.message) == ((), "The model is not sure of any type of f.")
 
 

@@ -10,7 +10,7 @@ from spark_lsp.errors import EngineFailed
 from spark_lsp.index.store import Index
 from spark_lsp.text.edit import apply_edits
 from tests.actions.check import target_of
-from tests.support.rooms import TestRooms, indexed
+from tests.support.workspace import TestWorkspace, indexed
 
 _SECTION = re.compile(r"^=== (\w+)\n", re.MULTILINE)
 _KNOWN = {"action", "path", "before", "others", "model", "after", "message", "crlf"}
@@ -35,9 +35,9 @@ async def propose(
     if model is None:
         engine.start_error = EngineFailed("There is no model.")
     target = target_of(before, path)
-    offers = TestRooms(engine, index=index).actions.offers(target)
+    offers = TestWorkspace(engine, index=index).actions.offers(target)
     assert action in [offer.id for offer in offers], "it was not offered"
-    proposal = await TestRooms(engine, index=index).actions.propose(action, target)
+    proposal = await TestWorkspace(engine, index=index).actions.propose(action, target)
     return apply_edits(target.snapshot.text, proposal.edits) if proposal.edits else None, proposal
 
 

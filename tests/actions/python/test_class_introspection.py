@@ -7,7 +7,7 @@ import pytest
 
 from scripts.harness.fixture import parse_fixture
 from tests.actions.python.check import propose
-from tests.support.rooms import indexed
+from tests.support.workspace import indexed
 
 MODULE = """\
 {head}class Shape{bases}:

@@ -15,7 +15,7 @@ from spark_lsp.actions.catalog import CATALOG
 from spark_lsp.engine.fake import ScriptedEngine
 from spark_lsp.text.edit import Span
 from tests.actions.check import target_of
-from tests.support.rooms import TestRooms
+from tests.support.workspace import TestWorkspace
 
 FORESEEING = {each.id: each for each in CATALOG if isinstance(each, Foresees)}
 OWN = sorted((Path(__file__).parents[3] / "spark_lsp" / "actions" / "python").glob("*.py"))
@@ -74,8 +74,8 @@ def test_what_is_foreseen_in_real_files_is_refused(path: Path) -> None:
 )
 def test_reasons(before: str, action: str, said: str) -> None:
     engine = ScriptedEngine(["x"])
-    room, target = TestRooms(engine).actions, target_of(before)
-    told = [each.hindrance for each in room.offers(target, foresee=True) if each.id == action]
+    runner, target = TestWorkspace(engine).actions, target_of(before)
+    told = [each.hindrance for each in runner.offers(target, foresee=True) if each.id == action]
     assert told == [said] or (not said and not any(told))
-    assert not any(each.hindrance for each in room.offers(target)), "it is told only where it was asked for"
+    assert not any(each.hindrance for each in runner.offers(target)), "it is told only where it was asked for"
     assert (engine.starts, engine.requests) == (0, []), "listing asked the model"

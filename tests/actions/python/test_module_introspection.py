@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from scripts.harness.fixture import parse_fixture
 from tests.actions.python.check import propose
-from tests.support.rooms import indexed
+from tests.support.workspace import indexed
 
 MODULE = "kit/inner/shapes.py"
 WAYS = {

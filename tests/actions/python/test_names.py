@@ -9,7 +9,7 @@ from spark_lsp.actions.python.plain_names import name_of_comment, name_of_value
 from spark_lsp.engine.fake import ScriptedEngine
 from spark_lsp.text.edit import apply_edits
 from tests.actions.check import target_of
-from tests.support.rooms import TestRooms
+from tests.support.workspace import TestWorkspace
 
 
 @pytest.mark.parametrize(
@@ -56,15 +56,15 @@ def test_names_in_use_are_names_and_no_attributes() -> None:
 async def test_a_model_that_is_unsure_is_not_heard() -> None:
     target = target_of("def f(a, b):\n    $0c = a * b\n    print(c)$0\n")
     for probability, name in ((0.9, "multiply"), (0.05, "_f_part")):
-        rooms = TestRooms(ScriptedEngine(["multiply"], probability=probability))
-        proposal = await rooms.actions.propose("extract.function", target)
+        workspace = TestWorkspace(ScriptedEngine(["multiply"], probability=probability))
+        proposal = await workspace.actions.propose("extract.function", target)
         assert apply_edits(target.snapshot.text, proposal.edits).startswith(f"def {name}(a, b):")
 
 
 async def test_the_model_writes_under_a_grammar_at_the_definition() -> None:
     engine = ScriptedEngine(["multiply"])
     target = target_of("def f(a, b):\n    $0c = a * b\n    print(c)$0\n")
-    await TestRooms(engine).actions.propose("extract.function", target)
+    await TestWorkspace(engine).actions.propose("extract.function", target)
     (request,) = engine.requests
     assert request.sampling.grammar.startswith("root ::=")
     assert request.priority == 1

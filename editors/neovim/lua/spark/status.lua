@@ -23,15 +23,15 @@ function M.get(bufnr)
 end
 
 -- A statusline has little room; :Spark status has the whole message.
-local LONGEST_MESSAGE = 40
+local MAX_MESSAGE = 40
 
 ---@param text string
 ---@return string
 local function shorten(text)
-  if vim.fn.strchars(text) <= LONGEST_MESSAGE then
+  if vim.fn.strchars(text) <= MAX_MESSAGE then
     return text
   end
-  return vim.fn.strcharpart(text, 0, LONGEST_MESSAGE - 1) .. "…"
+  return vim.fn.strcharpart(text, 0, MAX_MESSAGE - 1) .. "…"
 end
 
 --- "spark nano", "spark nano 120/340" while indexing, "spark ⏸ nano" when paused, "spark ✗ engine failed".

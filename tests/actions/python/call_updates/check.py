@@ -12,7 +12,7 @@ from spark_lsp.engine.base import Engine
 from spark_lsp.engine.fake import ScriptedEngine
 from spark_lsp.index.store import Index
 from spark_lsp.text.edit import Span, apply_edits
-from tests.support.rooms import TestRooms, indexed, snapshot_of
+from tests.support.workspace import TestWorkspace, indexed, snapshot_of
 
 ACTION = "update.references"
 FILE_HEADER = "#- "
@@ -59,7 +59,7 @@ def target_in(text: str, opened: str, *, later: bool = False) -> Target:
 async def updated(target: Target, engine: Engine, index: Index | None = None) -> tuple[Proposal, dict[str, str]]:
     """Choose the action; the proposal, and the files that it changes."""
     await engine.start()
-    proposal = await TestRooms(engine, index=index).actions.propose(ACTION, target)
+    proposal = await TestWorkspace(engine, index=index).actions.propose(ACTION, target)
     files = {file.path: apply_edits(file.text or "", file.edits) for file in proposal.files}
     if proposal.edits:
         files["main.py"] = apply_edits(target.snapshot.text, proposal.edits)

@@ -1,10 +1,10 @@
-"""Core rooms over a fixture and a scripted engine, as ``app`` puts them together over a real one."""
+"""A workspace over a fixture and a scripted engine, built as ``app`` builds a real one."""
 
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from scripts.harness.fixture import Fixture, write_workspace
-from spark_lsp.actions.base import ActionsRoom
+from spark_lsp.actions.base import ActionRunner
 from spark_lsp.actions.catalog import CATALOG
 from spark_lsp.completion.feedback import Feedback
 from spark_lsp.completion.pipeline import Completer
@@ -29,8 +29,8 @@ def snapshot_of(path: str, text: str, version: int = 1) -> Snapshot:
     return Snapshot(f"file:///w/{path}", Path("/w") / path, version, language.name if language else "plaintext", text)
 
 
-class TestRooms:
-    """One workspace's rooms; ``log`` keeps the trace records."""
+class TestWorkspace:
+    """One workspace's workspace; ``log`` keeps the trace records."""
 
     __test__ = False
 
@@ -69,7 +69,7 @@ class TestRooms:
             is_excluded=lambda hole: bool(hole.snapshot.path) and hole.snapshot.path.name in exclude,
         )
         self.ahead = ReadAhead(engine, self.context, self.completer.refuses, settle_s=0.0)
-        self.actions = ActionsRoom(CATALOG, engine, self.context, ActionsSettings, self.log.append)
+        self.actions = ActionRunner(CATALOG, engine, self.context, ActionsSettings, self.log.append)
 
     @property
     def reasons(self) -> Sequence[str]:
