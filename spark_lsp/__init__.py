@@ -8,7 +8,7 @@ The packages, from the outermost inwards (docs/architecture.md has the boundarie
     completion  inline completion, from gate to trim        actions  code actions, proposed and checked
     prompt      what the model is shown, and why            catalog  known models
     index       symbols, references and imports of the workspace
-    engine      the seam to a model: protocol, client, fake llama    what runs inside the engine process
+    engine      the interface to a model: protocol, client, fake llama    what runs inside the engine process
     text        snapshots, spans, languages, syntax         config, errors, pacing, trace: base modules
 """
 

@@ -1,4 +1,4 @@
-"""The whole house on real input: the installed server, llama.cpp, the shipped model, a workspace of several files."""
+"""The whole program on real input: the installed server, llama.cpp, the shipped model, a workspace of several files."""
 
 import asyncio
 import json

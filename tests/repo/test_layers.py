@@ -8,7 +8,7 @@ import pytest
 from tests.repo.source import PACKAGE, Module, imports, modules, report
 
 LEAVES = frozenset({"config", "errors", "pacing", "trace"})
-SEAM = frozenset({"engine.base", "engine.fim"})
+ENGINE_INTERFACE = frozenset({"engine.base", "engine.fim"})
 TEXT = LEAVES | {"text"}
 
 ALLOWED: dict[str, frozenset[str]] = {
@@ -19,12 +19,12 @@ ALLOWED: dict[str, frozenset[str]] = {
     "app": frozenset({"workspace", "server", "completion", "actions", "prompt", "index", "engine", "catalog"}) | TEXT,
     "workspace": frozenset({"completion", "actions", "prompt", "index", "engine.base"}) | TEXT,
     "server": frozenset({"workspace", "completion", "actions", "prompt", "index", "engine.base"}) | TEXT,
-    "completion": frozenset({"prompt", "index"}) | SEAM | TEXT,
-    "actions": frozenset({"prompt", "index"}) | SEAM | TEXT,
-    "prompt": frozenset({"index"}) | SEAM | TEXT,
+    "completion": frozenset({"prompt", "index"}) | ENGINE_INTERFACE | TEXT,
+    "actions": frozenset({"prompt", "index"}) | ENGINE_INTERFACE | TEXT,
+    "prompt": frozenset({"index"}) | ENGINE_INTERFACE | TEXT,
     "index": TEXT,
     "engine": LEAVES,
-    "llama": SEAM | {"engine.wire", "errors", "trace"},
+    "llama": ENGINE_INTERFACE | {"engine.wire", "errors", "trace"},
     "catalog": frozenset({"config", "errors", "engine.fim"}),
     "text": LEAVES,
     "config": frozenset({"errors"}),
