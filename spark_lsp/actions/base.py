@@ -4,6 +4,7 @@ To add an action, add a file with an ``Action`` and a row in ``catalog``. Listin
 """
 
 import asyncio
+import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, Protocol, runtime_checkable
@@ -19,29 +20,36 @@ from spark_lsp.text.language import Language, language_of_id, language_of_path
 from spark_lsp.text.syntax import Syntax, parse, reparse
 from spark_lsp.trace import Trace, TraceRecord, bug
 
-MAX_TREES_KEPT = 4
+MAX_TREES_CACHED = 4
 
 
-class _KeptTrees:
-    """The last texts' trees. Editors ask at every cursor move, and after each key of a text that is nearly the same."""
+class _TreeCache:
+    """The trees of the last texts. Editors ask at every cursor move, and after each key of a nearly equal text.
+
+    Threads share it. A lock guards the list; parsing happens outside it, so two threads may parse one text twice.
+    """
 
     def __init__(self) -> None:
-        self._kept: list[Syntax] = []
+        self._lock = threading.Lock()
+        self._trees: tuple[Syntax, ...] = ()
 
     def of(self, language: Language | None, text: str) -> Syntax | None:
-        """Return a text's tree: a kept one, the nearest in length brought up to date, or a new one."""
-        mine = [each for each in self._kept if each.language is language]
-        found = next((each for each in mine if each.text == text), None)
+        """Return a text's tree: a cached one, the nearest in length brought up to date, or a new one."""
+        with self._lock:
+            trees = self._trees
+        same = [tree for tree in trees if tree.language is language]
+        found = next((tree for tree in same if tree.text == text), None)
         if found is None:
-            near = min(mine, key=lambda each: abs(len(each.text) - len(text)), default=None)
+            near = min(same, key=lambda tree: abs(len(tree.text) - len(text)), default=None)
             is_near = near is not None and abs(len(near.text) - len(text)) * 4 < len(text)
             found = reparse(near, text) if near is not None and is_near else parse(language, text)
         if found is not None:
-            self._kept = [found, *(each for each in self._kept if each is not found)][:MAX_TREES_KEPT]
+            with self._lock:
+                self._trees = (found, *(tree for tree in self._trees if tree is not found))[:MAX_TREES_CACHED]
         return found
 
 
-_kept_trees = _KeptTrees()
+_trees = _TreeCache()
 
 Needs = Literal["none", "fim", "chat"]
 
@@ -89,17 +97,17 @@ class Target:
     def of(
         cls, snapshot: Snapshot, span: Span, diagnostics: tuple[Diagnostic, ...] = (), instruction: str = ""
     ) -> "Target":
-        """Parse the snapshot."""
+        """Parse the snapshot: belongs on a worker thread, since 2 MB take a quarter of a second."""
         named = language_of_id(snapshot.language)
         language = named or (language_of_path(snapshot.path) if snapshot.path else None)
-        return cls(snapshot, span, _kept_trees.of(language, snapshot.text), diagnostics, instruction)
+        return cls(snapshot, span, _trees.of(language, snapshot.text), diagnostics, instruction)
 
     @property
     def earlier_syntax(self) -> Syntax | None:
         """The tree of the document before it was changed."""
         if self.earlier is None or self.syntax is None:
             return None
-        return _kept_trees.of(self.syntax.language, self.earlier.text)
+        return _trees.of(self.syntax.language, self.earlier.text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,7 +249,8 @@ class ActionRunner:
             whole = await asyncio.to_thread(parse, target.syntax.language, target.snapshot.text)
             target = replace(target, syntax=whole)
         named = [each for each in self._catalog if each.id == action_id and self._model_can(each.needs)]
-        action = next((each for each in named if each.applies(target)), None)
+        # In a thread: an action may need the tree of the text as it was opened.
+        action = await asyncio.to_thread(lambda: next((each for each in named if each.applies(target)), None))
         if action is None:
             self._log(trace.finish(Reason.EMPTY))
             return Proposal(action_id, (), Reason.EMPTY, self._why_not(action_id, target))

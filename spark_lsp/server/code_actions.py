@@ -3,39 +3,75 @@
 A client without resolve support gets a command instead. An edit made for an older version of a document is refused.
 """
 
+import asyncio
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from lsprotocol import types
 
-from spark_lsp.actions.base import Diagnostic, Offer, Proposal, Target
+from spark_lsp.actions.base import ActionRunner, Diagnostic, Earlier, Offer, Proposal, Target
 from spark_lsp.actions.chat.update_references import UpdateReferences
 from spark_lsp.server.convert import to_range, to_span
 from spark_lsp.server.session import Session
 from spark_lsp.text.document import Snapshot
 from spark_lsp.text.edit import Edit, Span, apply_edits
+from spark_lsp.workspace import Workspace
 
 APPLY_COMMAND = "spark.applyAction"
 ANNOTATION = "spark"
 USUAL_TOKENS = 256  # what the progress bar counts towards; few actions write more
 
 
-def code_actions(session: Session, params: types.CodeActionParams) -> list[types.CodeAction]:
-    """List what applies; no model is asked, whatever triggered the request."""
+@dataclass(frozen=True, slots=True)
+class ListRequest:
+    """What a list of code actions is made from, taken from the session before the first await.
+
+    ``diagnostics`` pairs those of the request, in offsets, with what the client sent.
+    """
+
+    runner: ActionRunner
+    snapshot: Snapshot
+    span: Span
+    diagnostics: tuple[tuple[Diagnostic, types.Diagnostic], ...]
+    earlier: Earlier | None
+    kinds: tuple[str, ...]
+    shows_reasons: bool
+    can_resolve: bool
+
+
+async def code_actions(session: Session, params: types.CodeActionParams) -> list[types.CodeAction]:
+    """List what applies, in a thread; no model is asked, whatever triggered the request."""
+    request = _list_request(session, params)
+    return await asyncio.to_thread(_list, request) if request is not None else []
+
+
+def _list_request(session: Session, params: types.CodeActionParams) -> ListRequest | None:
     snapshot = session.snapshot(params.text_document.uri)
     if snapshot is None or session.workspace is None:
-        return []
-    span = to_span(snapshot, params.range, session.encoding)
-    told = [(_diagnostic(session, snapshot, each), each) for each in params.context.diagnostics]
-    target = Target.of(snapshot, span, tuple(dict.fromkeys(each for each, _ in told)))
-    target = replace(target, earlier=session.openings.of(snapshot.uri))
-    offers = session.workspace.actions.offers(target, foresee=_shows_reasons(session, params.context))
-    wanted = params.context.only
+        return None
+    return ListRequest(
+        runner=session.workspace.actions,
+        snapshot=snapshot,
+        span=to_span(snapshot, params.range, session.encoding),
+        diagnostics=tuple(
+            (_diagnostic(session, snapshot, diagnostic), diagnostic) for diagnostic in params.context.diagnostics
+        ),
+        earlier=session.openings.of(snapshot.uri),
+        kinds=tuple(params.context.only or ()),
+        shows_reasons=_shows_reasons(session, params.context),
+        can_resolve=_can_resolve_edits(session),
+    )
+
+
+def _list(request: ListRequest) -> list[types.CodeAction]:
+    """Parse the snapshot and list what applies; knows nothing of the session, which goes on meanwhile."""
+    target = Target.of(request.snapshot, request.span, tuple(dict.fromkeys(ours for ours, _ in request.diagnostics)))
+    target = replace(target, earlier=request.earlier)
     return [
-        _offered(session, offer, snapshot, span, [theirs for ours, theirs in told if ours == offer.diagnostic])
-        for offer in offers
-        if not wanted or any(offer.kind == kind or offer.kind.startswith(f"{kind}.") for kind in wanted)
+        _offered(request, offer)
+        for offer in request.runner.offers(target, foresee=request.shows_reasons)
+        if not request.kinds or any(f"{offer.kind}.".startswith(f"{kind}.") for kind in request.kinds)
     ]
 
 
@@ -54,10 +90,11 @@ async def propose(session: Session, data: dict[str, Any]) -> types.WorkspaceEdit
     if snapshot.version != data.get("version"):
         session.client.answer("Spark: the document has changed since the action was offered; please choose it again.")
         return None
+    workspace, earlier = session.workspace, session.openings.of(snapshot.uri)
     found = _diagnostic_of(data.get("diagnostic"))
-    span, said = Span(int(data["start"]), int(data["end"])), str(data.get("instruction", ""))
-    target = Target.of(snapshot, span, (found,) if found else (), said)
-    return await _proposed(session, replace(target, earlier=session.openings.of(snapshot.uri)), data)
+    span, instruction = Span(int(data["start"]), int(data["end"])), str(data.get("instruction", ""))
+    target = await asyncio.to_thread(Target.of, snapshot, span, (found,) if found else (), instruction)
+    return await _proposed(session, workspace, replace(target, earlier=earlier), data)
 
 
 async def rewrite(session: Session, uri: str, place: types.Range, instruction: str) -> types.WorkspaceEdit | None:
@@ -69,16 +106,18 @@ async def rewrite(session: Session, uri: str, place: types.Range, instruction: s
     if not instruction.strip():
         session.client.answer("Spark: there is no instruction; say in a few words what to change.")
         return None
-    target = Target.of(snapshot, to_span(snapshot, place, session.encoding), (), instruction)
-    return await _proposed(session, target, {"id": "rewrite", "title": f"Rewrite: {instruction}"})
+    workspace, span = session.workspace, to_span(snapshot, place, session.encoding)
+    target = await asyncio.to_thread(Target.of, snapshot, span, (), instruction)
+    return await _proposed(session, workspace, target, {"id": "rewrite", "title": f"Rewrite: {instruction}"})
 
 
-async def _proposed(session: Session, target: Target, data: dict[str, Any]) -> types.WorkspaceEdit | None:
+async def _proposed(
+    session: Session, workspace: Workspace, target: Target, data: dict[str, Any]
+) -> types.WorkspaceEdit | None:
     """Run an action, with progress; None after a plain message why there is no edit."""
-    assert session.workspace is not None, "the callers have looked"
     snapshot = target.snapshot
     async with session.client.progress(str(data.get("title", "Code action"))) as report:
-        proposal = await session.workspace.actions.propose(
+        proposal = await workspace.actions.propose(
             str(data.get("id", "")),
             target,
             lambda tokens, rate: report(tokens, USUAL_TOKENS, f"{tokens} tokens, {rate:.0f}/s"),
@@ -169,24 +208,23 @@ def _diagnostic_of(told: Any) -> Diagnostic | None:
     return Diagnostic(span, str(told["message"]), str(told["code"]), str(told["source"]))
 
 
-def _offered(
-    session: Session, offer: Offer, snapshot: Snapshot, span: Span, diagnostics: list[types.Diagnostic]
-) -> types.CodeAction:
+def _offered(request: ListRequest, offer: Offer) -> types.CodeAction:
     data: dict[str, Any] = {
         "id": offer.id,
         "title": offer.title,
-        "uri": snapshot.uri,
-        "version": snapshot.version,
-        "start": span.start,
-        "end": span.end,
+        "uri": request.snapshot.uri,
+        "version": request.snapshot.version,
+        "start": request.span.start,
+        "end": request.span.end,
     }
+    diagnostics = [theirs for ours, theirs in request.diagnostics if ours == offer.diagnostic]
     if (mended := offer.diagnostic) is not None:
         told = {"message": mended.message, "code": mended.code, "source": mended.source}
         data["diagnostic"] = {"start": mended.span.start, "end": mended.span.end, **told}
     action = types.CodeAction(title=offer.title, kind=offer.kind, diagnostics=diagnostics or None)
     if offer.hindrance:
         action.disabled = types.CodeActionDisabled(offer.hindrance)
-    elif _can_resolve_edits(session):
+    elif request.can_resolve:
         action.data = data
     else:
         action.command = types.Command(title=offer.title, command=APPLY_COMMAND, arguments=[data])

@@ -3,7 +3,6 @@
 One file per feature holds the work. Handlers are async only where they wait; plain ones must not take 5 ms.
 """
 
-import asyncio
 import logging
 from typing import Any
 
@@ -132,7 +131,7 @@ def _register_actions(server: SparkServer, session: Session) -> None:
     @server.feature(types.TEXT_DOCUMENT_CODE_ACTION, options)
     @guarded(session.client.show_error, no_actions)
     async def code_action(params: types.CodeActionParams) -> list[types.CodeAction]:
-        return await asyncio.to_thread(code_actions.code_actions, session, params)
+        return await code_actions.code_actions(session, params)
 
     @server.feature(types.CODE_ACTION_RESOLVE)
     async def resolve(action: types.CodeAction) -> types.CodeAction:
