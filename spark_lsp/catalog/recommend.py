@@ -14,7 +14,7 @@ GIB: Final = 1024**3
 CONTEXTS: Final = (8_192, 32_768, 131_072)
 """Contexts whose memory is told."""
 LINE_TOKENS: Final = 128
-"""What is read when a line is finished; the rest stays in memory, and a single key reads less (context/budget.py)."""
+"""What is read when a line is finished; the rest stays in memory, and a single key reads less (prompt/budget.py)."""
 ENOUGH_TOKENS: Final = 8_192
 """With less, little more than the open file is shown to the model."""
 BEARABLE_FIRST_MS: Final = 1_000.0

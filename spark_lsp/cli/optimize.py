@@ -21,7 +21,7 @@ from spark_lsp.engine.local.requantize import requantize_model
 from spark_lsp.engine.wire.frames import Measured, Requantized
 from spark_lsp.errors import ModelMissing
 
-CHECK_FILES: Final = ("text/document.py", "completion/trim.py", "index/graph.py")
+CHECK_FILES: Final = ("text/document.py", "completion/postprocess/trim.py", "index/ranking/file_order.py")
 CHECK_CHARACTERS: Final = 1_000
 """Of each file: some 250 tokens. Code that no published model has been trained on in this form."""
 SPACE_PER_BYTE: Final = 3.0

@@ -8,7 +8,7 @@ from spark_lsp.index.storage.view import IndexView
 from spark_lsp.prompt.segment import Segment
 from spark_lsp.text.document import Snapshot
 
-LIKELY_SCORE = 5.0  # at which a definition is needed as likely as not, see index/rank.py
+LIKELY_SCORE = 5.0  # at which a definition is needed as likely as not, see index/ranking/rank.py
 LOOKED_AT = 3  # windows looked at for each piece that is asked for
 LINES_BEFORE, LINES_AFTER = 8, 10
 """What is shown around the end of the likeness: enough to see that it is alike, and how it goes on."""
