@@ -15,7 +15,10 @@ _LIST: Final = "optimized.json"
 
 
 class Optimized(msgspec.Struct, frozen=True, kw_only=True):
-    """One file made for this machine. Rates are tokens per second, before and after."""
+    """What was measured of an original on this machine. Rates are tokens per second, before and after.
+
+    ``file`` and ``type`` are empty where no other type paid and the original serves.
+    """
 
     original: str
     """File name in the models folder, or the whole path of a file elsewhere."""
@@ -42,11 +45,20 @@ def record_of(original: Path) -> Optimized | None:
     record = _read().get(_key(original))
     if record is None:
         return None
-    try:
-        is_same = original.stat().st_size == record.original_bytes
-        return record if is_same and (models_folder() / record.file).is_file() else None
-    except OSError:
-        return None
+    is_there = bool(record.file) and (models_folder() / record.file).is_file()
+    return record if is_there and _is_of(record, original) else None
+
+
+def optimize_hint(name: str, original: Path | None, card: str) -> str:
+    """Return the command that measures faster weight types for a model; empty where it was run or cannot help.
+
+    ``card`` names the graphics card that computes. A card has fast kernels for the published types.
+    """
+    if original is None or card:
+        return ""
+    record = _read().get(_key(original))
+    was_measured = record is not None and _is_of(record, original) and (not record.file or record_of(original))
+    return "" if was_measured else f"spark-lsp models optimize {name}"
 
 
 def target_for(original: Path) -> Path:
@@ -74,9 +86,19 @@ def forget(original: Path) -> Path | None:
     if record is None:
         return None
     write_list(_LIST, records)
+    if not record.file:
+        return None
     path = models_folder() / record.file
     path.unlink(missing_ok=True)
     return path
+
+
+def _is_of(record: Optimized, original: Path) -> bool:
+    """Whether a record is of the original as it is now."""
+    try:
+        return original.stat().st_size == record.original_bytes
+    except OSError:
+        return False
 
 
 def _key(original: Path) -> str:

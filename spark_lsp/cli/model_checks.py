@@ -2,8 +2,9 @@
 
 from collections.abc import Callable
 
-from spark_lsp.catalog.catalog import MODELS, default_model
+from spark_lsp.catalog.catalog import MODELS, default_model, known_model
 from spark_lsp.catalog.measured import this_machine
+from spark_lsp.catalog.optimized import optimize_hint
 from spark_lsp.catalog.recommend import Machine, fits, recommend
 from spark_lsp.cli.graphics import Check
 from spark_lsp.config import Settings
@@ -16,7 +17,11 @@ def pulled_models(settings: Settings, machine: Callable[[], Machine | None] = th
     pulled = [model.name for model in MODELS if model.path and not model.is_embedded]
     if pulled:
         chosen = default_model(settings.engine.memory_limit_bytes)
-        return [Check("models", "ok", f"{', '.join(pulled)}; {chosen.name} serves. {chosen.reason}")]
+        measured = machine()
+        known = known_model(chosen.name)
+        hint = optimize_hint(chosen.name, known.path if known else None, measured.card if measured else "")
+        faster = f" Run `{hint}` to see whether other weight types are faster here." if hint else ""
+        return [Check("models", "ok", f"{', '.join(pulled)}; {chosen.name} serves. {chosen.reason}{faster}")]
     measured = machine()
     named = recommend(fits(MODELS, measured), measured).name if measured else ""
     suits = next((model for model in MODELS if model.name == named and not model.is_embedded), None)

@@ -27,7 +27,7 @@ from spark_lsp.catalog.catalog import (
 from spark_lsp.catalog.folder import register, registered, unregister
 from spark_lsp.catalog.known import SOURCE_TITLES, SourceKind
 from spark_lsp.catalog.measured import store_machine
-from spark_lsp.catalog.optimized import forget
+from spark_lsp.catalog.optimized import forget, optimize_hint
 from spark_lsp.catalog.partial import Progress
 from spark_lsp.catalog.recommend import CONTEXTS, GIB, Fit, Machine, Recommendation, fits, recommend
 from spark_lsp.cli.model_rows import (
@@ -329,6 +329,8 @@ def _print_recommended(machine: Machine, found: tuple[Fit, ...], chosen: Recomme
     model = known_model(chosen.name)
     if model and model.file and not model.path:
         console.print(f"spark-lsp models pull {chosen.name}")
+    elif model and (hint := optimize_hint(chosen.name, model.path, machine.card)):
+        console.print(f"{hint}  # see whether other weight types are faster on this processor", soft_wrap=True)
 
 
 def _print_pairs(lines: list[tuple[str, str]]) -> None:

@@ -57,8 +57,7 @@ def optimize_model(
         result = requantize_model(
             original, target_for(original), check_text(), lambda step: status.update(f"{name}: {step} …")
         )
-    if result.kept:
-        remember(original, _record(name, original, result))
+    remember(original, _record(name, original, result))
     if json:
         print_json({"name": name, "kept": result.kept or None, "measured": msgspec.to_builtins(result.measured)})
     else:
@@ -82,13 +81,14 @@ def _undo(name: str, original: Path, *, json: bool) -> None:
 
 
 def _record(name: str, original: Path, result: Requantized) -> Optimized:
-    before, after = result.measured[0], next(each for each in result.measured if each.name == result.kept)
+    before = result.measured[0]
+    after = next((each for each in result.measured if each.name == result.kept), before)
     known = known_model(name)
     return Optimized(
         original=original.name if original.parent == models_folder() else str(original),
         original_bytes=original.stat().st_size,
         original_sha256=known.file.sha256 if known and known.file else "",
-        file=target_for(original).name,
+        file=target_for(original).name if result.kept else "",
         type=result.kept,
         prefill_tokens_per_s=(before.prefill_tokens_per_s, after.prefill_tokens_per_s),
         decode_tokens_per_s=(before.decode_tokens_per_s, after.decode_tokens_per_s),

@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -260,9 +261,12 @@ def test_pulled_models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert known.file is not None
     (tmp_path / known.file.name).write_bytes(b"GGUF")
     monkeypatch.setattr("spark_lsp.catalog.catalog.this_machine", lambda: laptop)
-    (check,) = pulled_models(Settings())
+    (check,) = pulled_models(Settings(), lambda: laptop)
     assert (check.status, check.fix) == ("ok", "")
     assert check.detail.startswith(f"{known.name}; {known.name} serves. ")
+    assert f"`spark-lsp models optimize {known.name}`" in check.detail
+    (check,) = pulled_models(Settings(), lambda: replace(laptop, card="a card", vram_bytes=8 * GIB))
+    assert "optimize" not in check.detail
 
 
 def test_a_model_that_is_not_there(tmp_path: Path) -> None:

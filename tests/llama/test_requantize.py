@@ -6,10 +6,18 @@ import pytest
 
 from spark_lsp.catalog.catalog import original_of, resolve_model
 from spark_lsp.catalog.folder import FOLDER_VARIABLE, register
-from spark_lsp.catalog.optimized import Optimized, forget, optimized_file, record_of, remember, target_for
-from spark_lsp.cli.optimize import check_text
+from spark_lsp.catalog.optimized import (
+    Optimized,
+    forget,
+    optimize_hint,
+    optimized_file,
+    record_of,
+    remember,
+    target_for,
+)
+from spark_lsp.cli.optimize import _record, check_text
 from spark_lsp.engine.local.requantize import requantize_model
-from spark_lsp.engine.wire.frames import Measured
+from spark_lsp.engine.wire.frames import Measured, Requantized
 from spark_lsp.errors import ModelMissing
 from spark_lsp.llama.requantize import MAX_LOSS, MIN_SAME, choose
 from tests.llama.gguf_files import SHIPPED
@@ -87,6 +95,33 @@ def test_a_record_counts_only_while_both_files_are_as_they_were(models: Path, tm
     original.write_bytes(b"GGUF original")
     target.unlink()
     assert optimized_file(original) is None
+
+
+def test_the_command_is_named_until_it_was_run(models: Path, tmp_path: Path) -> None:
+    original = tmp_path / "mine.gguf"
+    original.write_bytes(b"GGUF original")
+    assert optimize_hint("mine", original, "") == "spark-lsp models optimize mine"
+    assert optimize_hint("mine", original, "a graphics card") == ""
+    assert optimize_hint("mine", None, "") == ""
+    target = optimized(original)
+    assert optimize_hint("mine", original, "") == ""
+    target.unlink()
+    assert optimize_hint("mine", original, "") != ""
+
+
+def test_a_model_that_stays_as_it_is_is_remembered_as_measured(models: Path, tmp_path: Path) -> None:
+    original = tmp_path / "mine.gguf"
+    original.write_bytes(b"GGUF original")
+    register("mine", original)
+    measured = Measured("original", 13, 100.0, 20.0, 0.0, 1.0)
+    remember(original, _record("mine", original, Requantized("", (measured,))))
+    assert optimize_hint("mine", original, "") == ""
+    assert resolve_model("mine") == original
+    assert forget(original) is None
+    assert models.is_dir()
+    assert optimize_hint("mine", original, "") != ""
+    original.write_bytes(b"GGUF another version")
+    assert optimize_hint("mine", original, "") != ""
 
 
 @pytest.mark.parametrize("content", [b"", b"[]", b'{"a": 1}', b"\xff", b"[" * 100_000])
