@@ -1,4 +1,4 @@
-"""The helper of this room: a head as it was, the workspace as it is, and what becomes of it or why not."""
+"""The helper of this package: a head as it was, the workspace as it is, and what becomes of it or why not."""
 
 import re
 import time

@@ -1,0 +1,71 @@
+"""Words of our own that the field has a word for do not come back: the list against all tracked text.
+
+A word is listed here once it has left the code. Its ordinary English sense stays allowed where an exception says so.
+"""
+
+import re
+import subprocess
+from dataclasses import dataclass
+from functools import cache
+
+from tests.repo.source import ROOT, report
+
+SKIPPED = ("tests/llama/texts/", "tests/fixtures/", "samples/", "editors/vscode/package-lock.json")
+"""Text that only stands for a user's, or that a tool writes."""
+SUFFIXES = (".py", ".md", ".toml", ".lua", ".ts", ".el", ".sh", ".scm", ".yml", ".yaml", "Makefile", "run")
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """A pattern, what to write in its place, and patterns of lines that mean something else."""
+
+    pattern: str
+    instead: str
+    except_in: tuple[str, ...] = ()
+
+
+WORDS = (
+    Word(
+        r"\b_?(?:[A-Z0-9]+_)*(?:MOST|LEAST|FEWEST|LONGEST|LARGEST|SHORTEST|SMALLEST)_[A-Z]",
+        "MAX_ or MIN_",
+    ),
+    Word(r"\b[Rr]ooms\b", "packages, or a workspace"),
+    Word(r"\bcore room|\b(?:this|only|every|each|known|inner) room\b", "package"),
+    Word(r"\bseams?\b", "interface"),
+    Word(r"\brims?\b", "where it comes in, adapter"),
+    Word(r"\bwalls?\b", "layer boundary", (r"wall[ -](?:clock|time)", r"Wall clock")),
+)
+
+
+@cache
+def _lines() -> tuple[tuple[str, int, str], ...]:
+    listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    own = "tests/repo/test_vocabulary.py"
+    names = [name for name in listed.splitlines() if name.endswith(SUFFIXES) and not name.startswith((*SKIPPED, own))]
+    return tuple(
+        (name, number, line)
+        for name in names
+        if (ROOT / name).is_file()
+        for number, line in enumerate((ROOT / name).read_text("utf-8").splitlines(), 1)
+    )
+
+
+def faults(word: Word, lines: tuple[tuple[str, int, str], ...]) -> list[str]:
+    """Return where a word stands although it should not."""
+    pattern = re.compile(word.pattern)
+    allowed = [re.compile(each) for each in word.except_in]
+    return [
+        f"{name}:{number}: {found[0]!r}; write {word.instead}"
+        for name, number, line in lines
+        if (found := pattern.search(line)) and not any(each.search(line) for each in allowed)
+    ]
+
+
+def test_private_words_do_not_come_back() -> None:
+    report([fault for word in WORDS for fault in faults(word, _lines())])
+
+
+def test_the_list_finds_what_it_should() -> None:
+    lines = (("a.py", 1, "MOST_LINES = 3  # of this room"), ("a.py", 2, "wall clock"), ("a.py", 3, "room for a row"))
+    found = [fault for word in WORDS for fault in faults(word, lines)]
+    assert [fault.split(":")[1] for fault in found] == ["1", "1"]
