@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from spark_lsp.actions.base import Diagnostic, Earlier, Foresees, Target
+from spark_lsp.actions.base import Diagnostic, Earlier, Prechecks, Target
 from spark_lsp.actions.catalog import CATALOG
 from spark_lsp.text.document import LineTable, Snapshot
 from spark_lsp.text.edit import Span
@@ -77,8 +77,8 @@ def _listed(made: Callable[[], Target]) -> float:
     began = time.process_time()
     target = made()
     for action in CATALOG:
-        if action.applies(target) and target.earlier and isinstance(action, Foresees):
-            action.hindrance(target)
+        if action.applies(target) and target.earlier and isinstance(action, Prechecks):
+            action.disabled_reason(target)
     return (time.process_time() - began) * 1000
 
 

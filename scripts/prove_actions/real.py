@@ -70,7 +70,7 @@ def _edited(text: str, dice: random.Random, actions: tuple[str, ...], tally: Tal
 
 
 def first_guilty(count: int, failing_at: Callable[[int], str]) -> tuple[int, str] | None:
-    """Return the first of some steps after which the tests fail, and how; None when they waver.
+    """Return the first of some steps after which the tests fail, and how; None when they vary.
 
     Found by halving, so the steps before it are innocent.
     """

@@ -54,7 +54,7 @@ _trees = _TreeCache()
 Needs = Literal["none", "fim", "chat"]
 
 QUICK_FIX = "quickfix"
-"""The kind of an action that mends a diagnostic; it is offered once for each that came with the request."""
+"""The kind of an action that fixes a diagnostic; it is offered once for each that came with the request."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,9 +112,9 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """An action that applies at a target; ``diagnostic`` is what it would mend, None for any but a quick fix.
+    """An action that applies at a target; ``diagnostic`` is what it would fix, None for any but a quick fix.
 
-    ``hindrance`` says why it would be refused, where that was asked for and is known without making the edit.
+    ``disabled_reason`` says why it would be refused, where that was asked for and is known without making the edit.
     """
 
     id: str
@@ -122,7 +122,7 @@ class Offer:
     title: str
     needs: Needs
     diagnostic: Diagnostic | None = None
-    hindrance: str = ""
+    disabled_reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,10 +185,10 @@ class Action(Protocol):
 
 
 @runtime_checkable
-class Foresees(Protocol):
+class Prechecks(Protocol):
     """An action that can tell at once why it would be refused."""
 
-    def hindrance(self, target: Target) -> str:
+    def disabled_reason(self, target: Target) -> str:
         """Return the reason, empty where there is none or it is not certain; as cheap as ``applies``."""
         ...
 
@@ -209,10 +209,10 @@ class ActionRunner:
         self._settings = settings
         self._log = log
 
-    def offers(self, target: Target, *, foresee: bool = False) -> list[Offer]:
+    def offers(self, target: Target, *, precheck: bool = False) -> list[Offer]:
         """Return what applies, in the catalogue's order. No model is asked; an action that fails is left out.
 
-        ``foresee`` has those that can say why they would be refused.
+        ``precheck`` has those that can say why they would be refused.
         """
         if not self._settings().enabled:
             return []
@@ -224,8 +224,8 @@ class ActionRunner:
                 narrowed = replace(target, diagnostics=(diagnostic,)) if diagnostic else target
                 try:
                     title = action.applies(narrowed)
-                    tells = foresee and bool(title)
-                    why = action.hindrance(narrowed) if tells and isinstance(action, Foresees) else ""
+                    tells = precheck and bool(title)
+                    why = action.disabled_reason(narrowed) if tells and isinstance(action, Prechecks) else ""
                 except Exception as error:  # noqa: BLE001 - one action's failure must not spoil the list
                     bug("action failed to say whether it applies", action=action.id, error=repr(error))
                     continue
@@ -245,7 +245,7 @@ class ActionRunner:
         trace = Trace("action", action=action_id, path=str(target.snapshot.path or target.snapshot.uri))
         if (
             target.syntax is not None and target.syntax.error_count
-        ):  # a tree brought up to date may mend errors otherwise
+        ):  # an incremental tree may recover from errors otherwise
             whole = await asyncio.to_thread(parse, target.syntax.language, target.snapshot.text)
             target = replace(target, syntax=whole)
         named = [each for each in self._catalog if each.id == action_id and self._model_can(each.needs)]

@@ -120,7 +120,7 @@ def _wish(target: Target, found: Definition) -> Wish:
         said,
         shown,
         check=lambda after: test_problem(after, name, found.name, function),
-        mend=without_repeats,
+        rewrite_body=without_repeats,
     )
 
 

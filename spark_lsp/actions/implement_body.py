@@ -41,14 +41,14 @@ class Wish:
     """What a body is written for: the task in words and more code that it is about.
 
     ``check`` says of the whole document after the edit why a body may not stand; empty where it may.
-    ``mend`` may change the body's text before it is looked at.
+    ``rewrite_body`` may change the body's text before it is looked at.
     """
 
     action_id: str
     said: str
     shown: str = ""
     check: Callable[[str], str] = lambda _after: ""
-    mend: Callable[[str], str] = lambda body: body
+    rewrite_body: Callable[[str], str] = lambda body: body
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,7 +209,7 @@ def _judge(target: Target, tools: Tools, site: _Site, answer: Answer, wish: Wish
     for _ in range(MAX_LINES_DROPPED):
         if not lines.lines:
             break
-        edit = place.frame.edit(wish.mend(lines.text(place.frame.newline)))
+        edit = place.frame.edit(wish.rewrite_body(lines.text(place.frame.newline)))
         told = _problem(site, edit)
         if not told:
             return _checked(target, edit, wish, tools.context.view, tools.context.path_of(target.snapshot))

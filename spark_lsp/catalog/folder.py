@@ -44,7 +44,8 @@ def registered() -> dict[str, Path]:
         raise SettingsError(f"The list of your models, {file}, cannot be read: {error.strerror}.") from error
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise SettingsError(
-            f"The list of your models, {file}, is damaged: {error}.", fix="Mend it or delete it; no model is lost."
+            f"The list of your models, {file}, is damaged: {error}.",
+            fix="Fix or delete the file; your models are kept.",
         ) from error
     return {name: Path(path) for name, path in told.items()}
 

@@ -1,4 +1,4 @@
-"""``spark-lsp doctor``: checks everything that a user can get wrong, and says how to mend each."""
+"""``spark-lsp doctor``: finds common setup problems and prints the fix for each."""
 
 import asyncio
 import json

@@ -34,7 +34,7 @@ _BINDING = "llama-cpp-python"
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One line of the report. ``fix`` is empty when there is nothing to mend."""
+    """One line of the report. ``fix`` is empty when there is nothing to fix."""
 
     name: str
     status: Literal["ok", "warn", "fail"]
@@ -90,7 +90,7 @@ def look_at_graphics() -> list[Check]:
 
 
 def report(build: Build, sign: Sign | None) -> list[Check]:
-    """Say what the build can use, with the way to mend it where it misses a card."""
+    """Say what the build can use, with the fix where it misses a card."""
     return [_build(build, sign), *(_device(device, build) for device in build.devices)]
 
 

@@ -49,7 +49,7 @@ class Hole:
     snapshot: Snapshot
     offset: int
     entry: Entry | None = None
-    unheeded: str = ""
+    ignored_reason: str = ""
     """Why an entry that is chosen in the editor's menu is not continued; what is suggested stays hidden behind it."""
 
     @cached_property

@@ -250,7 +250,7 @@ class Completer:
         return self._answer_of_text(self._number(), hole, judged.text, judged.replaced, final=True, manual=False)
 
     def _begin_next(self, hole: Hole) -> Run:
-        settings = self._settings()  # as they are after an acceptance, which ends every restraint
+        settings = self._settings()  # as they are after an acceptance, which ends every back-off
         terms = Terms(settings.max_lines, self._least_confidence(settings), self._knows)
         return self.writer.begin(Run(hole, self.writer.settings_key(terms), terms, is_next=True))
 
@@ -343,7 +343,7 @@ class Completer:
             for each in answer.others:
                 self._offer(trace, hole, each, is_shown=False)
             self.reuse.offered(hole, suggestion.id)
-            if not (manual or hole.unheeded):
+            if not (manual or hole.ignored_reason):
                 self.following.expect(hole, suggestion.text, suggestion.replaced)
         record = trace.finish(answer.reason)
         self._log(record)
@@ -351,7 +351,7 @@ class Completer:
 
     def _offer(self, trace: Trace, hole: Hole, told: Suggestion, *, is_shown: bool = True) -> None:
         """Note what goes to the editor: on the screen, or a candidate that the user can turn to."""
-        language, model, is_hidden = hole.snapshot.language, self.writer.model_name, bool(hole.unheeded)
+        language, model, is_hidden = hole.snapshot.language, self.writer.model_name, bool(hole.ignored_reason)
         latency_ms = trace.elapsed_ms
         self.feedback.offered(told.id, language, len(told.text), model, latency_ms, is_hidden=is_hidden)
         note = self.screens.show if is_shown and not is_hidden else self.screens.offer
@@ -362,8 +362,8 @@ def _trace(name: str, hole: Hole, *, manual: bool) -> Trace:
     trace = Trace(name, path=str(hole.snapshot.path or hole.snapshot.uri), manual=manual)
     if hole.entry:
         trace.note(selected="continued")
-    elif hole.unheeded:
-        trace.note(selected=f"ignored.{hole.unheeded}")
+    elif hole.ignored_reason:
+        trace.note(selected=f"ignored.{hole.ignored_reason}")
     return trace
 
 

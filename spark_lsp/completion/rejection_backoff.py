@@ -51,7 +51,7 @@ def threshold(plain: float, streak: Streak, *, manual: bool) -> float:
     return max(plain, min(plain + MAX_RISE, MAX_RAISED, raised))
 
 
-class Restraint:
+class RejectionBackoff:
     """The streak of each document. Belongs to one event loop."""
 
     def __init__(self) -> None:

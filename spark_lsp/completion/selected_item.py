@@ -16,21 +16,21 @@ def behind_entry(hole: Hole, start: int, end: int, text: str) -> Hole:
     """Return the hole behind an entry that would replace what lies from ``start`` to ``end``, in code points."""
     source = hole.snapshot.text
     if not text:
-        return unheeded(hole, "empty")
+        return ignored_reason(hole, "empty")
     if end < start:
-        return unheeded(hole, "reversed")
+        return ignored_reason(hole, "reversed")
     if not start <= hole.offset <= end:
-        return unheeded(hole, "outside")
+        return ignored_reason(hole, "outside")
     if _LINE_END.search(source[start:end]):
-        return unheeded(hole, "other_line")
+        return ignored_reason(hole, "other_line")
     entry = Entry(text, source[start : hole.offset], source[hole.offset : end])
     snapshot = replace(hole.snapshot, text=source[:start] + text + source[end:])
     return Hole(snapshot, start + len(text), entry)
 
 
-def unheeded(hole: Hole, why: str) -> Hole:
+def ignored_reason(hole: Hole, why: str) -> Hole:
     """Return the hole of a plain question that is asked while a menu is open."""
-    return replace(hole, unheeded=why)
+    return replace(hole, ignored_reason=why)
 
 
 def may_be_taken(hole: Hole, chosen: Hole) -> bool:

@@ -1,6 +1,6 @@
 """What is on the screen of each document, and what becomes of it: typed through, accepted, dismissed, typed over.
 
-Tells the feedback and the restraint, remembers what was rejected, and knows what the user has just done.
+Tells the feedback and the rejection back-off, remembers what was rejected, and knows what the user has just done.
 """
 
 import asyncio
@@ -12,7 +12,7 @@ from spark_lsp.completion.cursor_context import Hole
 from spark_lsp.completion.feedback import Feedback
 from spark_lsp.completion.gate import Moment
 from spark_lsp.completion.next_line import accepted
-from spark_lsp.completion.rejection_backoff import Restraint, Streak
+from spark_lsp.completion.rejection_backoff import RejectionBackoff, Streak
 from spark_lsp.completion.reuse import Result, Reuse, typed_through
 
 READ_MS: Final = 750.0
@@ -40,7 +40,7 @@ class Screens:
         self._read_ms = read_ms
         self._reuse = reuse
         self._feedback = feedback
-        self._restraint = Restraint()
+        self._restraint = RejectionBackoff()
         self._on: dict[str, _Screen] = {}
         self._offered: OrderedDict[int, _Screen] = OrderedDict()
         self._just_accepted: dict[str, str] = {}
@@ -63,10 +63,10 @@ class Screens:
         """Notice a question: beside a menu stands only what continues its entry, and that only while it is chosen."""
         uri = hole.snapshot.uri
         screen = self._on.get(uri)
-        if screen is None or not (screen.hole.entry or hole.entry or hole.unheeded):
+        if screen is None or not (screen.hole.entry or hole.entry or hole.ignored_reason):
             return
         rest = screen.rest(hole)
-        if not rest or hole.renames(rest) or hole.unheeded:
+        if not rest or hole.renames(rest) or hole.ignored_reason:
             del self._on[uri]
 
     def changed(self, hole: Hole, cursors: int) -> None:

@@ -309,7 +309,7 @@ class Generation:
             is_foreseen = row < len(draft) and len(self._generated) > written and self._generated[-1] == draft[row]
             if stop is not None or not is_foreseen:
                 return stop, row
-        raise AssertionError("the row behind the draft foresees nothing")
+        raise AssertionError("the row behind the draft predicts nothing")
 
     def _draft(self, depth: int) -> Tokens:
         """Guess what follows, as far as that pays for tokens that are computed over so many others."""

@@ -101,7 +101,7 @@ def budget_for(
     if cost.at(resident_tokens) * LINE_TOKENS <= target_ms * KEEP:
         most = max(most, resident_tokens)
     trunk = min(total - min(total, split.min_volatile_tokens), most)
-    # Steps of 64 keep the window's edges where they are while the measured cost wavers.
+    # Steps of 64 keep the window's edges where they are while the measured cost varies.
     affordable = int(target_ms / cost.at(trunk)) // 64 * 64
     volatile = min(total, MAX_VOLATILE_TOKENS, max(split.min_volatile_tokens, affordable))
     trunk = min(trunk, total - volatile)
@@ -135,5 +135,5 @@ def _trunk_within(cost: ReadCost, target_ms: float) -> int:
 
 
 def _power_of_two(number: int) -> int:
-    """Round down to a power of two, so that a wavering cost does not choose another trunk each time."""
+    """Round down to a power of two, so that a varying cost does not choose another trunk each time."""
     return 1 << number.bit_length() - 1 if number > 0 else 0

@@ -103,7 +103,7 @@ async def pack(
     chosen = _chosen(_not_in(fresh, alike), limit - sum(segment.tokens for segment in alike))
     tail = [*await count_segments(laid_together(chosen), counter, layout.family), *alike]
     while chosen and sum(segment.tokens for segment in tail) > limit:
-        # Pieces were counted apart; laid together they take a token more here and there.
+        # Pieces were counted apart; grouped they take a token more here and there.
         chosen.remove(min(chosen, key=lambda segment: segment.score))
         tail = [*await count_segments(laid_together(chosen), counter, layout.family), *alike]
     if _is_enough(shown, tail, fresh, limit, worth_reading):

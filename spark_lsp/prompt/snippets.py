@@ -1,4 +1,4 @@
-"""Candidates for the tail: single definitions cut out of their files, counted, and laid together by file.
+"""Candidates for the tail: single definitions cut out of their files, counted, and grouped by file.
 
 What is shown of a definition is its head, from the line of its name on; lines before it (decorators, attributes) and
 the rest of a long head stay out: at small budgets a line for a definition finds the most, docs/evaluation.md. Cut and

@@ -70,7 +70,7 @@ def _list(request: ListRequest) -> list[types.CodeAction]:
     target = replace(target, earlier=request.earlier)
     return [
         _offered(request, offer)
-        for offer in request.runner.offers(target, foresee=request.shows_reasons)
+        for offer in request.runner.offers(target, precheck=request.shows_reasons)
         if not request.kinds or any(f"{offer.kind}.".startswith(f"{kind}.") for kind in request.kinds)
     ]
 
@@ -218,12 +218,12 @@ def _offered(request: ListRequest, offer: Offer) -> types.CodeAction:
         "end": request.span.end,
     }
     diagnostics = [theirs for ours, theirs in request.diagnostics if ours == offer.diagnostic]
-    if (mended := offer.diagnostic) is not None:
-        told = {"message": mended.message, "code": mended.code, "source": mended.source}
-        data["diagnostic"] = {"start": mended.span.start, "end": mended.span.end, **told}
+    if (fixed := offer.diagnostic) is not None:
+        told = {"message": fixed.message, "code": fixed.code, "source": fixed.source}
+        data["diagnostic"] = {"start": fixed.span.start, "end": fixed.span.end, **told}
     action = types.CodeAction(title=offer.title, kind=offer.kind, diagnostics=diagnostics or None)
-    if offer.hindrance:
-        action.disabled = types.CodeActionDisabled(offer.hindrance)
+    if offer.disabled_reason:
+        action.disabled = types.CodeActionDisabled(offer.disabled_reason)
     elif request.can_resolve:
         action.data = data
     else:

@@ -158,7 +158,7 @@ def _parser(language: Language) -> tree_sitter.Parser:
 def reparse(previous: Syntax, text: str) -> Syntax | None:
     """Parse a later version of a text, in the time that its change takes; the tree is right where the text is.
 
-    Where the text has errors, tree-sitter may mend it otherwise than ``parse`` does.
+    Where the text has errors, tree-sitter may recover otherwise than ``parse`` does.
     """
     if len(text) > PARSE_LIMIT_BYTES:
         return None

@@ -1,4 +1,4 @@
-"""``doctor``: each thing that can be wrong, each mend as a line for the shell, and a support file without code."""
+"""``doctor``: each thing that can be wrong, each fix as a line for the shell, and a support file without code."""
 
 import json
 import os
@@ -34,7 +34,7 @@ def can_be_pasted(fix: str) -> bool:
 
 
 def bad(check: Check, status: str, *words: str) -> None:
-    """Assert that a check complains of these things and brings a mend."""
+    """Assert that a check complains of these things and brings a fix."""
     assert check.status == status
     for word in words:
         assert word in check.detail

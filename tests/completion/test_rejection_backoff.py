@@ -4,7 +4,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spark_lsp.completion.next_line import accepted
-from spark_lsp.completion.rejection_backoff import FADES_S, FREE, MAX_RAISED, MAX_RISE, Restraint, Streak, threshold
+from spark_lsp.completion.rejection_backoff import (
+    FADES_S,
+    FREE,
+    MAX_RAISED,
+    MAX_RISE,
+    RejectionBackoff,
+    Streak,
+    threshold,
+)
 from spark_lsp.engine.fake import ScriptedEngine
 from tests.completion.check import hole_of
 from tests.support.workspace import TestWorkspace
@@ -35,18 +43,18 @@ def test_who_wants_to_see_all_sees_all(streak: Streak) -> None:
 
 @given(EVENTS, CHANCES, DOCUMENTS)
 def test_an_acceptance_always_restores(events: list[tuple[str, str, int]], plain: float, uri: str) -> None:
-    restraint, now_s = Restraint(), 0.0
+    backoff, now_s = RejectionBackoff(), 0.0
     for event, document, passed_s in events:
         now_s += passed_s
         if event == "rejected":
-            restraint.rejected(document, now_s)
+            backoff.rejected(document, now_s)
         else:
-            (restraint.accepted if event == "accepted" else restraint.forget)(document)
-    others = {each: restraint.streak(each, now_s) for each in ("a", "b") if each != uri}
-    assert restraint.streak(uri, now_s + FADES_S) == Streak()
-    restraint.accepted(uri)
-    assert threshold(plain, restraint.streak(uri, now_s), manual=False) == plain
-    assert {each: restraint.streak(each, now_s) for each in others} == others
+            (backoff.accepted if event == "accepted" else backoff.forget)(document)
+    others = {each: backoff.streak(each, now_s) for each in ("a", "b") if each != uri}
+    assert backoff.streak(uri, now_s + FADES_S) == Streak()
+    backoff.accepted(uri)
+    assert threshold(plain, backoff.streak(uri, now_s), manual=False) == plain
+    assert {each: backoff.streak(each, now_s) for each in others} == others
 
 
 async def test_rejections_in_a_row_make_suggestions_pickier_until_one_is_accepted() -> None:

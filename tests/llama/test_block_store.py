@@ -354,7 +354,7 @@ def test_files_and_folder_are_the_users_alone(tmp_path: Path) -> None:
 
 
 @posix_only
-def test_a_folder_that_others_can_write_is_refused_until_it_is_mended(tmp_path: Path) -> None:
+def test_a_folder_that_others_can_write_is_refused_until_it_is_fixed(tmp_path: Path) -> None:
     store = store_at(tmp_path)
     (name,) = chain(store, 1)
     assert keep(store, name, b"state")

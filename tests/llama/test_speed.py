@@ -49,7 +49,7 @@ def test_a_third_of_a_tile_is_read_as_it_is_and_most_of_one_whole() -> None:
 
 
 def cost_after(rates: Rates, *, base_ms: float, slope_ms: float, depths: range, noise: float, seed: int) -> None:
-    """Read tiles at these depths on a machine whose speed wavers."""
+    """Read tiles at these depths on a machine whose speed varies."""
     chance = random.Random(seed)
     for depth in depths:
         token_ms = base_ms + slope_ms * (depth + TILE_TOKENS / 2) / 1000

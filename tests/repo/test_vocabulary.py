@@ -17,7 +17,7 @@ SUFFIXES = (".py", ".md", ".toml", ".lua", ".ts", ".el", ".sh", ".scm", ".yml", 
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """A pattern, what to write in its place, and patterns of lines that mean something else."""
+    """A pattern, what to write in its place, and patterns of ``path: line`` where it means something else."""
 
     pattern: str
     instead: str
@@ -33,6 +33,11 @@ WORDS = (
     Word(r"\bcore room|\b(?:this|only|every|each|known|inner) room\b", "package"),
     Word(r"\bseams?\b", "interface"),
     Word(r"\brims?\b", "where it comes in, adapter"),
+    Word(r"\b[Mm]end(?:s|ed|ing)?\b", "fix", (r"actions/chat",)),
+    Word(r"\bwaver(?:s|ed|ing)?\b", "vary"),
+    Word(r"\b(?:foresee\w*|foresight|hindrance)\b", "precheck, disabled reason"),
+    Word(r"\bunheeded\b", "ignored reason"),
+    Word(r"\blaid together\b", "grouped by file"),
     Word(r"\bwalls?\b", "layer boundary", (r"wall[ -](?:clock|time)", r"Wall clock")),
 )
 
@@ -57,7 +62,7 @@ def faults(word: Word, lines: tuple[tuple[str, int, str], ...]) -> list[str]:
     return [
         f"{name}:{number}: {found[0]!r}; write {word.instead}"
         for name, number, line in lines
-        if (found := pattern.search(line)) and not any(each.search(line) for each in allowed)
+        if (found := pattern.search(line)) and not any(each.search(f"{name}: {line}") for each in allowed)
     ]
 
 

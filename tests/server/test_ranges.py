@@ -71,7 +71,7 @@ def test_nor_does_an_entry_of_the_menu_change_that(
     made = _as_editor(snapshot.text, place, encoding, edit.new_text)
     assert made == hole.prefix + judged.text + hole.suffix[judged.replaced :]
     if hole.entry is None:
-        assert (bool(hole.unheeded), hole.snapshot) == (True, snapshot)
+        assert (bool(hole.ignored_reason), hole.snapshot) == (True, snapshot)
         return
     assert place.start == chosen.start
     assert (place.end.line, place.end.character) >= (chosen.end.line, chosen.end.character)

@@ -18,7 +18,7 @@ const PHASES: readonly (readonly [RegExp, string])[] = [
   [/^\s*Installing collected packages/, "installing packages"],
 ];
 
-/** Something that only the user can mend. */
+/** Something that only the user can fix. */
 export class Obstacle extends Error {
   constructor(
     message: string,

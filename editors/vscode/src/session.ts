@@ -232,7 +232,7 @@ export class Session implements vscode.Disposable {
     }
   }
 
-  /** The server's own messages; its errors say what is wrong, and the buttons lead to what mends it. */
+  /** The server's own messages; its errors say what is wrong, and the buttons lead to the fix. */
   private showMessage({ type, message }: ShowMessageParams): void {
     if (type === MessageType.Error) {
       const run = (title: string, command: string): Button => [

@@ -23,7 +23,7 @@ _NEAR_LINES: Final = 3
 
 
 def fix_problem(before: str, after: str, diagnostic: Diagnostic) -> str:
-    """Return in one sentence why an edit does not mend a diagnostic of a Python file; empty when it may."""
+    """Return in one sentence why an edit does not fix a diagnostic of a Python file; empty when it may."""
     code = _PYRIGHT.get(diagnostic.code, diagnostic.code)
     line = before.count("\n", 0, diagnostic.span.start) + 1
     fresh = [each for each in new_findings(before, after) if each.code.startswith("F8") or each.code == "F632"]

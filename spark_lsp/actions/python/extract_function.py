@@ -17,10 +17,10 @@ from spark_lsp.actions.python.analysis.refusal import NOT_READ, NOTHING, TOO_SMA
 from spark_lsp.actions.python.analysis.selection import expression_at, statements_at
 from spark_lsp.actions.python.analysis.source import source_of
 from spark_lsp.actions.python.extraction import plan
-from spark_lsp.actions.python.foresight import foreseen
 from spark_lsp.actions.python.function_text import Extraction
 from spark_lsp.actions.python.names import Hole, Taken, free_name, named, names_in_use, words_of
 from spark_lsp.actions.python.plain_names import name_of_comment, name_of_value
+from spark_lsp.actions.python.prechecks import prechecked
 from spark_lsp.index.storage.view import IndexView
 from spark_lsp.text.edit import Edit, apply_edits
 
@@ -41,9 +41,9 @@ class ExtractFunction:
         node = selected_expression(target)
         return "Extract function" if node is not None and node.type not in TOO_SMALL else ""
 
-    def hindrance(self, target: Target) -> str:
+    def disabled_reason(self, target: Target) -> str:
         """Say why it would be refused, as far as the function or class around tells."""
-        return foreseen(target, extraction_at)
+        return prechecked(target, extraction_at)
 
     async def propose(self, target: Target, tools: Tools) -> Proposal:
         """Compute the function, ask for its name, and prove that the edit says the same."""

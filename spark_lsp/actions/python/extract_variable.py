@@ -9,9 +9,9 @@ from spark_lsp.actions.python.analysis.quick_checks import is_python, selected_e
 from spark_lsp.actions.python.analysis.refusal import NOT_READ, UNFAITHFUL
 from spark_lsp.actions.python.analysis.selection import expression_at
 from spark_lsp.actions.python.analysis.source import source_of
-from spark_lsp.actions.python.foresight import foreseen
 from spark_lsp.actions.python.names import Hole, free_name, named, names_in_use
 from spark_lsp.actions.python.plain_names import name_of_value
+from spark_lsp.actions.python.prechecks import prechecked
 from spark_lsp.actions.python.variable import Variable, variable_for
 from spark_lsp.index.storage.view import IndexView
 from spark_lsp.text.edit import apply_edits
@@ -29,9 +29,9 @@ class ExtractVariable:
         node = selected_expression(target) if is_python(target) else None
         return "Extract variable" if node is not None and node.type != "identifier" else ""
 
-    def hindrance(self, target: Target) -> str:
+    def disabled_reason(self, target: Target) -> str:
         """Say why it would be refused, as far as the function or class around tells."""
-        return foreseen(target, variable_at)
+        return prechecked(target, variable_at)
 
     async def propose(self, target: Target, tools: Tools) -> Proposal:
         """Compute the edits, ask for the name, and prove that they say the same."""

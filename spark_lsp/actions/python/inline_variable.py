@@ -7,8 +7,8 @@ from spark_lsp.actions.base import Needs, Proposal, Target, Tools, refused
 from spark_lsp.actions.python.analysis.quick_checks import function_around, identifier_at, is_assigned, is_python
 from spark_lsp.actions.python.analysis.refusal import NOT_READ
 from spark_lsp.actions.python.analysis.source import Source, source_of
-from spark_lsp.actions.python.foresight import foreseen
 from spark_lsp.actions.python.inlining import Inlining, inlining_of
+from spark_lsp.actions.python.prechecks import prechecked
 from spark_lsp.text.syntax import Node
 
 
@@ -27,9 +27,9 @@ class InlineVariable:
             return ""
         return f"Inline {raw.text.decode()}" if is_assigned(function, raw.text) else ""
 
-    def hindrance(self, target: Target) -> str:
+    def disabled_reason(self, target: Target) -> str:
         """Say why it would be refused, as far as the function or class around tells."""
-        return foreseen(target, inlining_at)
+        return prechecked(target, inlining_at)
 
     async def propose(self, target: Target, tools: Tools) -> Proposal:  # noqa: ARG002 - the protocol hands them to every action
         """Compute the edits and prove that they say the same."""

@@ -1,6 +1,6 @@
 """Cleaning: from what was trimmed the longest beginning that is fit to stand in the document. Pure, named steps.
 
-Never adds text of its own beyond indentation; what it cannot mend it cuts or drops, with the rule's name.
+Never adds text of its own beyond indentation; what it cannot fix it cuts or drops, with the rule's name.
 """
 
 import re

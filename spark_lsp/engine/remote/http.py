@@ -41,7 +41,7 @@ class Trouble:
     again_s: float | None = None
     """After how long the same request may be sent again; None where that would not help."""
     refuses_fields: bool = False
-    """Whether it did not understand the request, which a plainer one may mend."""
+    """Whether it did not understand the request, which a plainer one may avoid."""
     fix: str = ""
 
 

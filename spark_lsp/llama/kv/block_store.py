@@ -145,7 +145,7 @@ class ChunkStore:
 
         Give it to ``commit`` in any case, which removes what came to nothing.
         """
-        self.note = _refusal(self._folder)  # the folder may be gone, or mended, since
+        self.note = _refusal(self._folder)  # the folder may be gone, or usable again, since
         if self.note:
             return None
         tmp = self._folder / f"{name.hex()}.{secrets.token_hex(8)}.tmp"

@@ -14,7 +14,9 @@ NOWHERE: Final = Span(0, 0)
 """The place of an expression that could not be told; it fits no selection."""
 
 
-def mend(tree: ast.AST, span_of: Callable[[ast.AST], Span], syntax: Syntax, places: dict[int, Span]) -> None:
+def find_fstring_spans(
+    tree: ast.AST, span_of: Callable[[ast.AST], Span], syntax: Syntax, places: dict[int, Span]
+) -> None:
     """Put the places of all nodes in f-strings into ``places``, by the node's ``id``."""
     strings = [node for node in ast.walk(tree) if isinstance(node, ast.JoinedStr)]
     inner = {id(child) for node in strings for child in ast.walk(node) if child is not node}

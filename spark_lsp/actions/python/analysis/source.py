@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from spark_lsp.actions.python.analysis.fstrings import mend
+from spark_lsp.actions.python.analysis.fstrings import find_fstring_spans
 from spark_lsp.actions.python.analysis.scopes import FUNCTIONS
 from spark_lsp.text.document import LineTable
 from spark_lsp.text.edit import Span
@@ -25,12 +25,12 @@ class Source:
     text: str
     tree: ast.Module
     lines: LineTable
-    mended: dict[int, Span] = field(default_factory=dict)
+    fstring_spans: dict[int, Span] = field(default_factory=dict)
     """The places of nodes that ``ast`` puts elsewhere, see ``fstrings``."""
 
     def span(self, node: ast.AST) -> Span:
         """Return where a node stands; a definition's decorators are part of it."""
-        kept = self.mended.get(id(node))
+        kept = self.fstring_spans.get(id(node))
         if kept is not None:
             return kept
         first = min([node, *getattr(node, "decorator_list", [])], key=lambda each: (each.lineno, each.col_offset))
@@ -128,5 +128,5 @@ def source_of(syntax: Syntax) -> Source | None:
         return None
     source = Source(text, tree, LineTable.of(text))
     if sys.version_info < (3, 12):
-        mend(source.tree, source.span, syntax, source.mended)
+        find_fstring_spans(source.tree, source.span, syntax, source.fstring_spans)
     return source

@@ -10,14 +10,14 @@ from hypothesis import strategies as st
 
 from scripts.prove_actions.generated import Program
 from scripts.prove_actions.trials import ACTIONS, functions, places, target_in
-from spark_lsp.actions.base import Foresees
+from spark_lsp.actions.base import Prechecks
 from spark_lsp.actions.catalog import CATALOG
 from spark_lsp.engine.fake import ScriptedEngine
 from spark_lsp.text.edit import Span
 from tests.actions.check import target_of
 from tests.support.workspace import TestWorkspace
 
-FORESEEING = {each.id: each for each in CATALOG if isinstance(each, Foresees)}
+PRECHECKED = {each.id: each for each in CATALOG if isinstance(each, Prechecks)}
 OWN = sorted((Path(__file__).parents[3] / "spark_lsp" / "actions" / "python").glob("*.py"))
 BREAK = "The selection holds a break of a loop around it."
 LOOP = "def f(xs):\n    for x in xs:\n$0        if x:\n            break\n$0"
@@ -25,21 +25,21 @@ IN_A_CLASS = "    def f(xs):\n        for x in xs:\n$0            if x:\n       
 
 
 def _hold_at(text: str, span: Span, action: str) -> str:
-    """The reason foreseen at a place; the action, asked for the whole document, refuses as well."""
-    said = FORESEEING[action].hindrance(target_in(text, span))
+    """The reason prechecked at a place; the action, asked for the whole document, refuses as well."""
+    said = PRECHECKED[action].disabled_reason(target_in(text, span))
     if said:
         assert isinstance(ACTIONS[action](text, span), str), (said, span.text(text))
     return said
 
 
 @settings(max_examples=150, deadline=None, derandomize=True)
-@given(seed=st.integers(0, 10**9), action=st.sampled_from(sorted(FORESEEING)))
+@given(seed=st.integers(0, 10**9), action=st.sampled_from(sorted(PRECHECKED)))
 def test_what_is_foreseen_is_refused(seed: int, action: str) -> None:
     dice = random.Random(seed)
     text = Program(dice).text()
     for function in functions(ast.parse(text))[-1:]:
         span = places(text, function, dice, action)
-        event("foreseen" if span is not None and _hold_at(text, span, action) else "silent")
+        event("prechecked" if span is not None and _hold_at(text, span, action) else "silent")
 
 
 @pytest.mark.parametrize("path", OWN, ids=lambda path: path.stem)
@@ -48,7 +48,7 @@ def test_what_is_foreseen_in_real_files_is_refused(path: Path) -> None:
     dice = random.Random(path.name)
     chosen = dice.sample(found, min(3, len(found))) if (found := functions(ast.parse(text))) else []
     for function in chosen:
-        for action in FORESEEING:
+        for action in PRECHECKED:
             span = places(text, function, dice, action)
             if span is not None:
                 _hold_at(text, span, action)
@@ -75,7 +75,7 @@ def test_what_is_foreseen_in_real_files_is_refused(path: Path) -> None:
 def test_reasons(before: str, action: str, said: str) -> None:
     engine = ScriptedEngine(["x"])
     runner, target = TestWorkspace(engine).actions, target_of(before)
-    told = [each.hindrance for each in runner.offers(target, foresee=True) if each.id == action]
+    told = [each.disabled_reason for each in runner.offers(target, precheck=True) if each.id == action]
     assert told == [said] or (not said and not any(told))
-    assert not any(each.hindrance for each in runner.offers(target)), "it is told only where it was asked for"
+    assert not any(each.disabled_reason for each in runner.offers(target)), "it is told only where it was asked for"
     assert (engine.starts, engine.requests) == (0, []), "listing asked the model"

@@ -41,7 +41,7 @@ _CERTAIN: Final = re.compile(
 """Reasons that lie in a function alone: ways through it, and the names that belong to it."""
 
 
-def foreseen(target: Target, made_at: Callable[[Target], object]) -> str:
+def prechecked(target: Target, made_at: Callable[[Target], object]) -> str:
     """Return the reason why an action would be refused here; empty where it would not, or where that is not certain."""
     inner = _inner(target)
     found = made_at(inner) if inner is not None else None
