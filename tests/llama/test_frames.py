@@ -41,10 +41,10 @@ async def read_all(sent: bytes, read: str) -> list[object]:
     reader = asyncio.StreamReader()
     reader.feed_data(sent)
     reader.feed_eof()
-    frames: list[object] = []
+    received: list[object] = []
     while (frame := await getattr(frames, read)(reader)) is not None:
-        frames.append(frame)
-    return frames
+        received.append(frame)
+    return received
 
 
 def test_frames_survive_the_journey() -> None:
