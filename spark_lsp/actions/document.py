@@ -7,6 +7,7 @@ import asyncio
 import re
 import textwrap
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Final
 
 from spark_lsp.actions import implement_body
@@ -25,13 +26,17 @@ from spark_lsp.text.syntax import Syntax, parse
 MAX_TOKENS: Final = 128
 LINE_COLUMNS: Final = 88
 MAX_LINES: Final = 12
-LINES_ABOVE: Final = 8
-"""Of the file, beside the definition itself: enough for the style of its comments."""
+LINES_ABOVE: Final = 0
+"""Of the file, beside the definition itself: a small model says again what the comment above says."""
 LANGUAGES: Final = frozenset(("python", "javascript", "typescript", "tsx", "go", "rust", "java", "c", "cpp"))
 """Those whose comments this module knows how to lay out."""
 MIN_PROSE: Final = 0.8
 """Of a first line; sentences that programmers write have more, statements have less."""
 _WORD = re.compile(r"[^\W\d_]{2,}")
+_SENTENCE = re.compile(r"(?P<said>[^\n]+[.!?])\s*\n[ \t*]*\w+,? \w")
+"""A first line that is a sentence and the beginning of another one, which was not asked for and nobody can check."""
+_CLAUSE = re.compile(r"[,;] | (?:and|by) ")
+MIN_WORDS: Final = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,12 +75,15 @@ class Document:
         usage, facts = Usage(), _facts(target, site)
         for sampling in (Sampling(), RETRY):
             request = await _request(target, tools, site, sampling)
-            answer = await stream(tools, request, lambda raw: _is_over(raw, site))
+            is_short = not request.stops  # it was asked for one sentence
+            answer = await stream(tools, request, partial(_is_over, site, is_short=is_short))
             usage = added(usage, answer.usage)
             if answer.stop == "cancelled":
                 message = "A newer choice in this document took over."
                 return Proposal(self.id, (), Reason.SUPERSEDED, message, usage)
-            words = words_of(answer.raw, site, is_cut=answer.stop == "max_tokens")
+            more = _SENTENCE.match(answer.raw) if is_short else None
+            raw = more["said"] if more else answer.raw
+            words = words_of(raw, site, is_cut=answer.stop == "max_tokens" and more is None)
             words = usable(words, facts) if facts is not None else words
             edit = _edit(target.snapshot.text, site, words) if words else None
             if edit is not None and await asyncio.to_thread(_is_comment, target.syntax, edit):
@@ -221,14 +229,16 @@ def _begun(target: Target, tools: Tools, site: Site, found: Definition) -> Begun
         text=text,
         start=start,
         at=site.offset + len(site.head),
-        said=f"Document {site.name}: say in one short sentence what it does. No examples.",
+        said=f"Document {site.name}: say in one short sentence of at most ten words what it does. No examples.",
         shown=found.whole.span.text(target.snapshot.text).replace("\r\n", "\n"),
         lines_above=LINES_ABOVE,
         lines_below=0,
     )
 
 
-def _is_over(raw: str, site: Site) -> bool:
+def _is_over(site: Site, raw: str, *, is_short: bool) -> bool:
+    if is_short and _SENTENCE.match(raw):
+        return True
     return bool(site.stop and site.stop in raw) or raw.count("\n") > MAX_LINES or "\n\n\n" in raw
 
 
@@ -236,6 +246,8 @@ def _edit(text: str, site: Site, words: list[str]) -> Edit:
     newline = newline_of(text)
     room = max(40, LINE_COLUMNS - len((site.head + site.tail).expandtabs(4)))
     lines = [part for line in words for part in (textwrap.wrap(line, room) or [""])]
+    if site.stop and site.stop != "*/" and words[0] != lines[0]:
+        lines = [*textwrap.wrap(shortened(words[0], room), room), *lines[len(textwrap.wrap(words[0], room)) :]]
     first, rest = lines[0], lines[1:]
     if not rest:
         return Edit(Span(site.offset, site.offset), f"{site.head}{first}{site.tail}{newline}")
@@ -248,6 +260,13 @@ def _edit(text: str, site: Site, words: list[str]) -> Edit:
     else:
         block = [site.head + first, *later]
     return Edit(Span(site.offset, site.offset), newline.join(block) + newline)
+
+
+def shortened(sentence: str, room: int) -> str:
+    """Return a summary that is too long for its line without its last clauses, where what stays says something."""
+    ends = [match.start() for match in _CLAUSE.finditer(sentence) if match.start() < room]
+    kept = sentence[: ends[-1]] if ends else ""
+    return f"{kept}." if len(kept.split()) >= MIN_WORDS else sentence
 
 
 def _is_comment(syntax: Syntax, edit: Edit) -> bool:

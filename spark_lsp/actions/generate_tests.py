@@ -15,10 +15,12 @@ from spark_lsp.actions.base import FileEdits, Needs, Proposal, Target, Tools
 from spark_lsp.actions.checks.completing import completed
 from spark_lsp.actions.checks.examples import assertions_of
 from spark_lsp.actions.checks.functions import Function, function_at, parsed
-from spark_lsp.actions.checks.generated_test import test_problem, without_repeats
+from spark_lsp.actions.checks.generated_test import has_enough, repaired, test_problem
+from spark_lsp.actions.checks.sure import sure_part
 from spark_lsp.actions.definition import CALLABLES, Definition, definition_at
 from spark_lsp.actions.implement_body import Wish, write_body
 from spark_lsp.actions.layout import newline_of
+from spark_lsp.actions.stream import Answer
 from spark_lsp.engine.base import Usage
 from spark_lsp.errors import Reason
 from spark_lsp.index.storage.view import IndexView
@@ -120,8 +122,17 @@ def _wish(target: Target, found: Definition) -> Wish:
         said,
         shown,
         check=lambda after: test_problem(after, name, found.name, function),
-        rewrite_body=without_repeats,
+        rewrite_body=lambda body: repaired(body, found.name, function),
+        is_enough=has_enough,
+        sifted=lambda answer: _sure(answer, found.name),
+        unsure=f"The model is not sure enough of what {found.name} gives.",
     )
+
+
+def _sure(answer: Answer, tested: str) -> str:
+    """Return what the model was sure of; nothing where no assertion is left."""
+    kept = sure_part(answer.pieces, tested)
+    return kept if kept == answer.raw or "assert" in kept or "raises" in kept else ""
 
 
 def plan_of(target: Target, found: Definition, path: str, view: IndexView) -> Plan | str:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from spark_lsp.actions.base import Needs, Proposal, Target, Tools
-from spark_lsp.actions.chat.begun import MAX_ELSEWHERE_TOKENS, Begun, Failed, prompt_to_finish
+from spark_lsp.actions.chat.begun import MAX_ELSEWHERE_TOKENS, Begun, prompt_to_finish
 from spark_lsp.actions.check import failure, node_where
 from spark_lsp.actions.checks.body import body_problem, head_of_stub
 from spark_lsp.actions.checks.calls import call_problem
@@ -41,7 +41,9 @@ class Wish:
     """What a body is written for: the task in words and more code that it is about.
 
     ``check`` says of the whole document after the edit why a body may not stand; empty where it may.
-    ``rewrite_body`` may change the body's text before it is looked at.
+    ``rewrite_body`` may change the body's text before it is checked. ``is_enough`` says that nothing more is wanted of
+    what a model has written so far. ``sifted`` returns what of an answer the model was sure of,
+    and ``unsure`` says that there is nothing.
     """
 
     action_id: str
@@ -49,6 +51,9 @@ class Wish:
     shown: str = ""
     check: Callable[[str], str] = lambda _after: ""
     rewrite_body: Callable[[str], str] = lambda body: body
+    is_enough: Callable[[str], bool] = lambda _raw: False
+    sifted: Callable[[Answer], str] = lambda answer: answer.raw
+    unsure: str = "The model is not sure of what it wrote."
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +106,7 @@ async def write_body(target: Target, tools: Tools, wish: Wish) -> Proposal:
     if site is None:
         return Proposal(wish.action_id, (), Reason.EMPTY, "There is no function without a body here.")
     verdict, usage = _Verdict(), Usage()
-    failures: list[Failed] = []
+    failures: list[str] = []
     for sampling in (Sampling(), RETRY):
         answer = await _ask(target, site.place, tools, sampling, wish, failures)
         usage = added(usage, answer.usage)
@@ -111,7 +116,9 @@ async def write_body(target: Target, tools: Tools, wish: Wish) -> Proposal:
         verdict = await asyncio.to_thread(_judge, target, tools, site, answer, wish)
         if verdict.edits:
             return Proposal(wish.action_id, verdict.edits, usage=usage)
-        failures = [Failed(answer.raw.split("```")[0], verdict.message)]
+        if verdict.message == wish.unsure:
+            break  # another draw is no surer, it only hides it better
+        failures = [verdict.message]
     return Proposal(wish.action_id, (), verdict.reason, verdict.message, usage)
 
 
@@ -152,7 +159,7 @@ def _site(target: Target) -> _Site | None:
 
 
 async def _ask(
-    target: Target, place: Place, tools: Tools, sampling: Sampling, wish: Wish, failures: list[Failed]
+    target: Target, place: Place, tools: Tools, sampling: Sampling, wish: Wish, failures: list[str]
 ) -> Answer:
     """Stream the body's text; stop as soon as it leaves the body."""
     model = await tools.engine.start()
@@ -169,7 +176,7 @@ async def _ask(
         priority=ACTION_PRIORITY,
         key=key_of(target),
     )
-    return await stream(tools, request, lambda raw: written(place, raw, finished=False).ended)
+    return await stream(tools, request, lambda raw: written(place, raw, finished=False).ended or wish.is_enough(raw))
 
 
 async def _prompt_to_fill(target: Target, place: Place, tools: Tools) -> tuple[PromptPart, ...]:
@@ -198,7 +205,10 @@ async def _begun(target: Target, place: Place, tools: Tools, wish: Wish) -> Begu
 def _judge(target: Target, tools: Tools, site: _Site, answer: Answer, wish: Wish) -> _Verdict:
     """Return the longest beginning of the answer that passes every check."""
     place, name = site.place, site.place.function.name
-    lines = written(place, answer.raw, finished=True)
+    raw = wish.sifted(answer)
+    if answer.raw.strip() and not raw.strip():
+        return _Verdict((), Reason.trimmed("unsure"), wish.unsure)
+    lines = written(place, raw, finished=True)
     if lines.repeats:
         return _Verdict((), Reason.trimmed("cycle"), f"The model only repeated itself instead of writing {name}.")
     if answer.stop == "max_tokens" and not lines.ended:

@@ -28,6 +28,8 @@ class Answer:
     usage: Usage
     probability: float = 1.0
     """The smallest probability that the model gave a token of the answer."""
+    pieces: tuple[tuple[str, float], ...] = ()
+    """The answer as it came, with the probability of each part."""
 
 
 def key_of(target: Target) -> str:
@@ -42,14 +44,14 @@ async def stream(tools: Tools, request: Infill, is_over: Callable[[str], bool]) 
         EngineError, ModelError: the engine could not answer.
     """
     began, raw, tokens, usage = perf_counter(), "", 0, Usage()
-    probability = 1.0
+    pieces: list[tuple[str, float]] = []
     stop: StopCause | None = None
     probability = 1.0
     async with aclosing(tools.engine.infill(request)) as chunks:
         async for chunk in chunks:
             raw += chunk.text
             tokens += chunk.tokens
-            probability = min(probability, chunk.probability)
+            pieces.append((chunk.text, chunk.probability))
             usage, stop = chunk.usage or usage, chunk.stop
             probability = min(probability, chunk.probability)
             tools.progress(tokens, tokens / max(perf_counter() - began, 0.001))
@@ -58,7 +60,7 @@ async def stream(tools: Tools, request: Infill, is_over: Callable[[str], bool]) 
     if stop is None:  # the engine's own account came too early to know the end
         total_ms = (perf_counter() - began) * 1000
         usage = msgspec.structs.replace(usage, generated_tokens=tokens, total_ms=total_ms)
-    return Answer(raw, stop, usage, probability)
+    return Answer(raw, stop, usage, probability, tuple(pieces))
 
 
 def added(one: Usage, other: Usage) -> Usage:

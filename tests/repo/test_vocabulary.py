@@ -33,7 +33,7 @@ WORDS = (
     Word(r"\bcore room|\b(?:this|only|every|each|known|inner) room\b", "package"),
     Word(r"\bseams?\b", "interface"),
     Word(r"\brims?\b", "where it comes in, adapter"),
-    Word(r"\b[Mm]end(?:s|ed|ing)?\b", "fix", (r"actions/chat",)),
+    Word(r"\b[Mm]end(?:s|ed|ing)?\b", "fix", (r"actions/chat/fix.py",)),
     Word(r"\bwaver(?:s|ed|ing)?\b", "vary"),
     Word(r"\b(?:foresee\w*|foresight|hindrance)\b", "precheck, disabled reason"),
     Word(r"\bunheeded\b", "ignored reason"),

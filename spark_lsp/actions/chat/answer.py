@@ -10,7 +10,8 @@ from typing import Final
 from spark_lsp.actions.layout import columns, white_space
 from spark_lsp.actions.scan import scan
 
-_FENCES: Final = re.compile(r"`{3,}")
+_FENCES: Final = re.compile(r"^[ \t]*(`{3,})", re.MULTILINE)
+_INNER: Final = re.compile(r"[ \t]*```([\w+-]*)[ \t]*")
 _FIRST_FENCE: Final = re.compile(r"\s*`{3,}[\w+-]*[ \t]*\n")
 _PROMPT: Final = re.compile(r"(?:>>>|\.\.\.)(?: |$)")
 _LEFT_OUT: Final = re.compile(
@@ -30,24 +31,47 @@ class Lines:
 
 
 def fence_for(*texts: str) -> str:
-    """Return a fence that is longer than any in the texts it encloses."""
+    """Return a fence that is longer than any in the texts it encloses; within a line backticks are no fence."""
     longest = max((len(run) for text in texts for run in _FENCES.findall(text)), default=0)
     return "`" * max(3, longest + 1)
 
 
-def lines_of(raw: str, fence: str) -> Lines:
-    """Read an answer that was begun behind an opening fence; one that opens another fence at once is understood."""
+def lines_of(raw: str, fence: str, begun: str = "") -> Lines:
+    """Read an answer that was begun behind an opening fence; one that opens another fence at once is understood.
+
+    ``begun`` is what was written for the model at its beginning, where no fence closes it.
+    """
     raw = raw.replace("\r\n", "\n").replace("\r", "\n")
     again = _FIRST_FENCE.match(raw)
     raw = raw[again.end() :] if again else raw
     end = re.search(rf"^[ \t]*{fence}`*[ \t]*$", raw, re.MULTILINE)
-    text = raw[: end.start()] if end else raw
+    own = len(begun) if raw.startswith(begun) else 0
+    closed = _closed_short(raw[own : end.start()] if end else raw[own:]) if len(fence) > 3 else None
+    closed = closed + own if closed is not None else None
+    text = raw[: closed if closed is not None else end.start() if end else len(raw)]
     lines = _without_prompts(text.split("\n"))
     while lines and not lines[-1].strip():
         lines.pop()
     while lines and not lines[0].strip():
         lines.pop(0)
-    return Lines("\n".join(line.rstrip() if not line.strip() else line for line in lines), end is not None)
+    is_over = end is not None or closed is not None
+    return Lines("\n".join(line.rstrip() if not line.strip() else line for line in lines), is_over)
+
+
+def _closed_short(raw: str) -> int | None:
+    """Return where a line of three backticks closes an answer that was opened with more: it opens and closes nothing.
+
+    Small models close with three whatever they were shown.
+    """
+    at, is_inside = 0, False
+    for line in raw.split("\n"):
+        fence = _INNER.fullmatch(line)
+        if fence and not fence[1] and not is_inside:
+            return at
+        if fence:
+            is_inside = bool(fence[1])
+        at += len(line) + 1
+    return None
 
 
 def _without_prompts(lines: list[str]) -> list[str]:

@@ -56,24 +56,16 @@ class Begun:
         return f"{self.fence}{self.language}\n" + (begun.rstrip(" \t") if begun.endswith(_BLANKS) else begun)
 
 
-@dataclass(frozen=True, slots=True)
-class Failed:
-    """An answer that could not be used, and why."""
-
-    answer: str
-    problem: str
-
-
-def prompt_to_finish(model: ModelInfo, begun: Begun, failures: Sequence[Failed] = ()) -> tuple[PromptPart, ...]:
+def prompt_to_finish(model: ModelInfo, begun: Begun, failures: Sequence[str] = ()) -> tuple[PromptPart, ...]:
     """Return the prompt behind which the model goes on with the begun code.
+
+    ``failures`` say why earlier answers could not be used; a small model that sees such an answer writes it again.
 
     Raises:
         ModelUnusable: the model has no chat template, or one that cannot be used.
     """
-    messages = [Message("system", SYSTEM), Message("user", _task(begun))]
-    for each in failures:
-        messages.append(Message("assistant", f"{begun.opening}{each.answer.rstrip()}\n{begun.fence}"))
-        messages.append(Message("user", f"This cannot be used: {each.problem} Write it again, without this mistake."))
+    told = [_task(begun), *(f"An earlier answer could not be used: {each} Avoid this mistake." for each in failures)]
+    messages = [Message("system", SYSTEM), Message("user", "\n\n".join(told))]
     return prompt_of(model, messages, begun.opening)
 
 
@@ -95,8 +87,8 @@ def _task(begun: Begun) -> str:
 def _above(begun: Begun) -> str:
     """Return what is shown of the file above: imports, the class around with how its objects are made, lines near."""
     lines = begun.text[: begun.start].replace("\r\n", "\n").rstrip().split("\n")
-    near = lines[-begun.lines_above :]
-    far = lines[: -begun.lines_above]
+    cut = max(0, len(lines) - begun.lines_above)
+    near, far = lines[cut:], lines[:cut]
     imports = [line for line in far if _IMPORT.match(line)][:MAX_IMPORT_LINES]
     around: list[str] = []
     is_inside = begun.text[begun.start : begun.start + 1] in {" ", "\t"}

@@ -1,11 +1,13 @@
 """What is said to a chat-capable model: the task, the lines, what stands around them, and how to answer. Pure."""
 
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from spark_lsp.actions.chat.answer import fence_for
 from spark_lsp.actions.chat.template import Message
+from spark_lsp.actions.scan import scan
 from spark_lsp.prompt.segment import Segment
 from spark_lsp.text.edit import Span
 
@@ -15,9 +17,20 @@ SYSTEM: Final = (
     "with the same indentation, and nothing else. Change only what the task asks for and keep all other code, "
     "comments and names as they are."
 )
+BRIEF: Final = "You rewrite lines of code. Answer with the new lines in one fenced block and nothing else."
 LINES_BEFORE: Final = 30
 LINES_AFTER: Final = 10
 """Of the file around, besides its imports; what lies further off is told by signatures."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A task that the model is shown as done before it does its own: small ones need to see that lines change."""
+
+    told: str
+    before: str
+    said: str
+    after: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +51,12 @@ class Subject:
     def old(self) -> str:
         """The lines themselves."""
         return self.region.text(self.text).replace("\r\n", "\n")
+
+    @property
+    def dedented(self) -> str:
+        """The lines without the indentation that they have in common; as they are where a string goes over lines."""
+        has_string = any(line.in_string for line in scan(self.old, self.language).lines)
+        return self.old if has_string else textwrap.dedent(self.old)
 
     @property
     def fence(self) -> str:
@@ -64,15 +83,38 @@ def messages_of(subject: Subject, task: str) -> tuple[Message, ...]:
     return Message("system", SYSTEM), Message("user", "\n\n".join(parts))
 
 
-def with_failure(messages: Sequence[Message], subject: Subject, answer: str, problem: str) -> tuple[Message, ...]:
-    """Return the conversation after an answer that could not be used, with the failure stated."""
-    told = f"This cannot be used: {problem} Answer again with the whole new text of the lines in one fenced block."
-    return *messages, Message("assistant", _fenced(subject, answer)), Message("user", told)
+def brief_messages(subject: Subject, told: str, task: str, shown: Shown) -> tuple[Message, ...]:
+    """Return a conversation about the lines alone, behind one about an example.
+
+    A small model that is shown the file around gives the lines back as they were. Lines whose beginning is written
+    for it stand where they stand in the file.
+    """
+    own = subject.old if subject.begun[:1] in {" ", "\t"} else subject.dedented
+    lines = ((shown.told, shown.before, shown.said), (told, own, task))
+    asked = [
+        "\n".join([*([one] if one else []), f"The lines to rewrite:\n{_fenced(subject, old)}\nTask: {said}"])
+        for one, old, said in lines
+    ]
+    answered = Message("assistant", _fenced(subject, shown.after))
+    return Message("system", BRIEF), Message("user", asked[0]), answered, Message("user", asked[1])
+
+
+def with_problem(messages: Sequence[Message], problem: str) -> tuple[Message, ...]:
+    """Return the conversation told anew, with what may not come again; a small model repeats an answer that it sees."""
+    *earlier, asked = messages
+    return *earlier, Message("user", f"{asked.text}\n\nAn answer was given already. This cannot be used: {problem}")
 
 
 def opening_of(subject: Subject) -> str:
     """Return the beginning of the answer: what follows it is code."""
     return f"{subject.fence}{subject.language}\n{subject.begun}"
+
+
+def whole_answer(subject: Subject, raw: str) -> str:
+    """Return an answer with the beginning that was written for it, unless the model has written that again."""
+    first = subject.begun.split("\n")[0].strip()
+    is_again = bool(first) and any(line.strip().startswith(first) for line in raw.split("\n")[:2])
+    return raw if is_again else subject.begun + raw
 
 
 def _fenced(subject: Subject, text: str) -> str:

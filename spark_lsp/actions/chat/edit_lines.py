@@ -7,15 +7,20 @@ import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
+import msgspec
+
 from spark_lsp.actions.base import Proposal, Target, Tools
 from spark_lsp.actions.chat.answer import Lines, is_over, left_out, lines_of, placed
 from spark_lsp.actions.chat.conversation import (
     LINES_AFTER,
     LINES_BEFORE,
+    Shown,
     Subject,
+    brief_messages,
     messages_of,
     opening_of,
-    with_failure,
+    whole_answer,
+    with_problem,
 )
 from spark_lsp.actions.chat.surface import problem_of
 from spark_lsp.actions.chat.template import Message, prompt_of
@@ -44,7 +49,8 @@ class Task:
 
     ``check`` says of the whole file before and after, in Python, why an edit may not stand; empty where it may.
     ``unchanged`` is what the model is told when it has changed nothing; ``begun`` is how the old lines begin and the
-    answer does too.
+    answer does too. With ``shown`` the model sees nothing but that example, ``told`` and the lines; ``grammar`` is what
+    it may write behind ``begun``. ``again`` is such an example for the second attempt, after lines that did not change.
     """
 
     action_id: str
@@ -55,6 +61,10 @@ class Task:
     unchanged: str = "the lines are the same as before, and the task is not done."
     attempts: int = 2
     begun: str = ""
+    told: str = ""
+    shown: Shown | None = None
+    grammar: str = ""
+    again: Shown | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,30 +85,34 @@ async def edit_lines(target: Target, tools: Tools, region: Span, task: Task) -> 
     """
     model = await tools.engine.start()
     usage = Usage()
-    subject = await _fitting(target, tools, model, region, task.begun)
+    subject = await _fitting(target, tools, model, region, task)
     if subject is None:
         return Proposal(task.action_id, (), Reason.gate("too_large"), _too_long(target, region, model))
-    messages = messages_of(subject, task.said)
+    messages = _messages(subject, task)
     verdict = _Verdict()
     for sampling in (Sampling(), RETRY)[: task.attempts]:
-        answer = await _ask(target, tools, model, subject, messages, sampling)
+        drawn = msgspec.structs.replace(sampling, grammar=task.grammar)
+        answer = await _ask(target, tools, model, subject, messages, drawn)
         usage = added(usage, answer.usage)
         if answer.stop == "cancelled":
             message = "A newer choice in this document took over."
             return Proposal(task.action_id, (), Reason.SUPERSEDED, message, usage)
-        lines = lines_of(subject.begun + answer.raw, subject.fence)
+        lines = lines_of(whole_answer(subject, answer.raw), subject.fence, subject.begun)
         verdict = await asyncio.to_thread(_judge, target, tools, subject, task, answer, lines)
         if verdict.edits:
             return Proposal(task.action_id, verdict.edits, usage=usage, asks=task.asks)
-        messages = with_failure(messages, subject, lines.text, verdict.hint or verdict.message)
+        problem = verdict.hint or verdict.message
+        if verdict.reason == Reason.EMPTY and task.again is not None:
+            messages = brief_messages(subject, task.told, task.said, task.again)
+        messages = with_problem(messages, problem)
     return Proposal(task.action_id, (), verdict.reason, verdict.message, usage)
 
 
-async def _fitting(target: Target, tools: Tools, model: ModelInfo, region: Span, begun: str) -> Subject | None:
+async def _fitting(target: Target, tools: Tools, model: ModelInfo, region: Span, task: Task) -> Subject | None:
     """Return the lines with as much around them as the model's context holds; None when not even they fit."""
     snapshot = target.snapshot
     language = target.syntax.language.name if target.syntax else snapshot.language
-    subject = Subject(tools.context.path_of(snapshot), language, snapshot.text, region, begun=begun)
+    subject = Subject(tools.context.path_of(snapshot), language, snapshot.text, region, begun=task.begun)
     room = model.context_tokens - FRAME_TOKENS
     most = min(ELSEWHERE_TOKENS, room // 6)
     elsewhere = await tools.context.definitions_for(snapshot, region.start, most)
@@ -110,11 +124,17 @@ async def _fitting(target: Target, tools: Tools, model: ModelInfo, region: Span,
         (0, 0, ()),
     ):
         tried = replace(subject, elsewhere=known, lines_before=lines_before, lines_after=lines_after)
-        texts = [message.text for message in messages_of(tried, "")]
+        texts = [message.text for message in _messages(tried, task)]
         # A second try carries the first answer too.
         if sum(await tools.engine.count_tokens(texts)) + own + 2 * _answer_tokens(own) <= room:
             return tried
     return None
+
+
+def _messages(subject: Subject, task: Task) -> tuple[Message, ...]:
+    if task.shown is not None:
+        return brief_messages(subject, task.told, task.said, task.shown)
+    return messages_of(subject, task.said)
 
 
 async def _ask(

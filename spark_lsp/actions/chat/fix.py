@@ -1,4 +1,4 @@
-"""``fix.diagnostic`` with a chat-capable model: what another server says is wrong, mended in its function or statement.
+"""``fix.diagnostic`` with a chat-capable model: what another server says is wrong, fixed in its function or statement.
 
 The diagnostics come with the request; nothing here runs a linter.
 """
@@ -7,12 +7,16 @@ from dataclasses import replace
 from typing import Final
 
 from spark_lsp.actions.base import QUICK_FIX, Diagnostic, Needs, Proposal, Target, Tools
+from spark_lsp.actions.chat.conversation import Shown
 from spark_lsp.actions.chat.edit_lines import Task, edit_lines
-from spark_lsp.actions.chat.region import lines_to_fix, regions_to_fix
+from spark_lsp.actions.chat.lint_examples import BEGINS_OTHERWISE, Example, example_of
+from spark_lsp.actions.chat.region import head_of, lines_to_fix, regions_to_fix
+from spark_lsp.actions.checks.kept import instead_problem, kept_problem, still_there
 from spark_lsp.actions.checks.rejudge import fix_problem
-from spark_lsp.actions.checks.rewritten import lost_problem
+from spark_lsp.actions.checks.rewritten import argument_problem, lost_problem
 from spark_lsp.actions.stream import added
 from spark_lsp.errors import Reason
+from spark_lsp.text.edit import Span
 
 MAX_TITLE: Final = 70
 
@@ -31,18 +35,74 @@ class FixDiagnostic:
         return title_of(target.diagnostics[0])
 
     async def propose(self, target: Target, tools: Tools) -> Proposal:
-        """Have the model mend it."""
+        """Have the model fix it."""
         regions = regions_to_fix(target, target.diagnostics[0].span) if target.diagnostics else []
         if not regions:
             return Proposal(self.id, (), Reason.EMPTY, "There is no diagnostic here.")
         task = _task(target, target.diagnostics[0])
+        example = example_of(target.diagnostics[0])
+        if example is not None:
+            return await _by_example(target, tools, regions[0 if example.is_one_statement else -1], task, example)
         if len(regions) == 1:
             return await edit_lines(target, tools, regions[0], task)
         first = await edit_lines(target, tools, regions[0], replace(task, attempts=1))
         if first.edits or first.reason == Reason.SUPERSEDED:
             return first
-        second = await edit_lines(target, tools, regions[1], replace(task, attempts=1))
+        head = head_of(target, regions[1])
+        above = target.snapshot.text.count("\n", regions[1].start, target.diagnostics[0].span.start)
+        is_below = above >= head.count("\n")
+        whole = replace(task, attempts=1, begun=head if is_below else "")
+        second = await edit_lines(target, tools, regions[1], whole)
         return replace(second, usage=added(first.usage, second.usage))
+
+
+async def _by_example(target: Target, tools: Tools, region: Span, task: Task, example: Example) -> Proposal:
+    """Have the model fix a finding of a well-known rule as an example of it was fixed.
+
+    Where the fixed text has to begin otherwise than the old one, the second answer is made to, from there on.
+    """
+    diagnostic, text = target.diagnostics[0], target.snapshot.text
+    told = said_by(diagnostic)
+
+    def check(before: str, after: str) -> str:
+        words = example.words_that_go
+        left = still_there(before, after, diagnostic, words) if diagnostic.code in BEGINS_OTHERWISE else ""
+        return left or task.check(before, after) or kept_problem(before, after, diagnostic, words)
+
+    line = target.snapshot.lines.span(target.snapshot.lines.line_of(min(diagnostic.span.start, len(text)))).text(text)
+    shown = Shown(told, example.before, _mend(diagnostic, example.before.split("\n")[0]), example.after)
+    brief = replace(task, said=_mend(diagnostic, line.strip()), told=told, shown=shown, check=check)
+    place = diagnostic.span.start
+    if diagnostic.code not in BEGINS_OTHERWISE or not region.start <= place < region.end:
+        return await edit_lines(target, tools, region, brief)
+    first = await edit_lines(target, tools, region, replace(brief, attempts=1))
+    if first.edits or first.reason == Reason.SUPERSEDED:
+        return first
+    begun, blanks = _up_to(text, region, place)
+    again = replace(brief, attempts=1, begun=begun, grammar=grammar_without(blanks, text[place]))
+    second = await edit_lines(target, tools, region, again)
+    return replace(second, usage=added(first.usage, second.usage))
+
+
+def _mend(diagnostic: Diagnostic, line: str) -> str:
+    return f"mend {diagnostic.code} in the line `{line}`."
+
+
+def _up_to(text: str, region: Span, place: int) -> tuple[str, str]:
+    """Return the lines up to a place, without their common indentation, and the blanks right before it."""
+    old = region.text(text).replace("\r\n", "\n")
+    margin = len(old) - len(old.lstrip(" \t"))
+    least = min((len(line) - len(line.lstrip(" \t")) for line in old.split("\n") if line.strip()), default=margin)
+    before = text[region.start : place].replace("\r\n", "\n")
+    begun = "\n".join(line[least:] for line in before.split("\n"))
+    kept = begun.rstrip(" \t")
+    return kept, begun[len(kept) :]
+
+
+def grammar_without(blanks: str, first: str) -> str:
+    """Return the grammar of a text that begins with some blanks and then with another character than one (GBNF)."""
+    said = blanks.replace("\t", "\\t")
+    return f'root ::= "{said}" [^\\x{ord(first):02X}] [^\\x00]*' if first.isascii() else ""
 
 
 def title_of(diagnostic: Diagnostic) -> str:
@@ -74,6 +134,8 @@ def _task(target: Target, diagnostic: Diagnostic) -> Task:
     told = f"{diagnostic.message} {line}"
 
     def check(before: str, after: str) -> str:
-        return fix_problem(before, after, diagnostic) or lost_problem(before, after, told)
+        problem = fix_problem(before, after, diagnostic) or instead_problem(before, after, diagnostic)
+        problem = problem or argument_problem(before, after, diagnostic.message)
+        return problem or lost_problem(before, after, told)
 
     return Task(FixDiagnostic.id, said, may_remove=True, check=check, unchanged=unchanged)

@@ -40,7 +40,7 @@ def lines_to_rewrite(target: Target) -> Span | None:
 
 
 def lines_to_fix(target: Target, place: Span) -> Span | None:
-    """Return the lines in which something at a place may be mended: its function unless long, else its statement."""
+    """Return the lines in which something at a place may be fixed: its function unless long, else its statement."""
     text, syntax = target.snapshot.text, target.syntax
     place = Span(min(place.start, len(text)), min(place.end, len(text)))
     own = Span(line_start(text, place.start), line_end(text, max(place.start, place.end - 1)))
@@ -72,7 +72,7 @@ def head_of(target: Target, region: Span) -> str:
 
 
 def regions_to_fix(target: Target, place: Span) -> list[Span]:
-    """Return where something may be mended, to be tried in turn: its statement, then its function."""
+    """Return where something may be fixed, to be tried in turn: its statement, then its function."""
     whole = lines_to_fix(target, place)
     if whole is None or target.syntax is None:
         return [] if whole is None else [whole]

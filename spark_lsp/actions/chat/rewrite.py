@@ -7,9 +7,10 @@ import re
 from typing import Final
 
 from spark_lsp.actions.base import Needs, Proposal, Target, Tools
+from spark_lsp.actions.chat.conversation import Shown
 from spark_lsp.actions.chat.edit_lines import Task, edit_lines
 from spark_lsp.actions.chat.region import head_of, lines_to_rewrite
-from spark_lsp.actions.checks.rewritten import lost_problem, size_problem
+from spark_lsp.actions.checks.rewritten import asked_problem, lost_problem, size_problem
 from spark_lsp.actions.layout import line_end, line_start
 from spark_lsp.errors import Reason
 from spark_lsp.text.edit import Span
@@ -23,6 +24,13 @@ _MAY_CHANGE_HEAD = re.compile(
     re.IGNORECASE,
 )
 """An instruction with such a word may be about the head or the docstring, which are then written anew."""
+_EXAMPLE: Final = Shown(
+    "",
+    "def size_of(box):\n    return box.width * box.height",
+    "Return 0 for a box that is empty.",
+    "def size_of(box):\n    if box.is_empty:\n        return 0\n    return box.width * box.height",
+)
+"""Something small that an instruction asks for, and how it is done: all else stays."""
 _SIMPLER: Final = (
     "Make this code simpler and easier to read without changing what it does: same results, same errors, "
     "same names and signatures for what other code uses."
@@ -51,7 +59,12 @@ class Rewrite:
             return Proposal(self.id, (), Reason.EMPTY, "There is nothing to rewrite here.")
         begun = "" if _MAY_CHANGE_HEAD.search(said) else head_of(target, region)
         task = Task(
-            self.id, said, asks=True, begun=begun, check=lambda before, after: lost_problem(before, after, said)
+            self.id,
+            said,
+            asks=True,
+            begun=begun,
+            check=lambda before, after: _as_asked(before, after, said),
+            again=_EXAMPLE if target.syntax is not None and target.syntax.language.name == "python" else None,
         )
         return await edit_lines(target, tools, region, task)
 
@@ -78,6 +91,10 @@ class Simplify:
         begun = head_of(target, region)
         task = Task(self.id, _SIMPLER, begun=begun, check=_simpler, unchanged=unchanged)
         return await edit_lines(target, tools, region, task)
+
+
+def _as_asked(before: str, after: str, said: str) -> str:
+    return lost_problem(before, after, said) or asked_problem(before, after, said)
 
 
 def _simpler(before: str, after: str) -> str:

@@ -1,6 +1,7 @@
 """Whether a body that a model wrote for a Python function can be meant: what it uses, returns and calls. Pure."""
 
 import ast
+from collections import Counter
 from typing import Final
 
 from spark_lsp.actions.checks.functions import (
@@ -15,13 +16,16 @@ from spark_lsp.actions.checks.functions import (
     parsed,
 )
 from spark_lsp.actions.checks.kinds import attributes_of, classes_of, kinds_of
-from spark_lsp.actions.checks.returns import return_problem
+from spark_lsp.actions.checks.returns import always_leaves, return_problem
 
 _GIVEN_ANYWAY: Final = frozenset(
     ("__aexit__", "__class_getitem__", "__deepcopy__", "__exit__", "__format__", "__get__", "__getattr__",
      "__init_subclass__", "__missing__", "__prepare__", "__reduce_ex__", "__set_name__", "__sizeof__")
 )  # fmt: skip
 """Methods that Python hands more than many of them need."""
+_LONG: Final = 6
+_NEAR: Final = 0.85
+"""A body of so many statements, so many of which another function has, was copied with small changes."""
 _MANY_STATEMENTS: Final = 3
 """A body of so many statements that another function has as well was copied and not written."""
 
@@ -38,8 +42,10 @@ def body_problem(after: str, line: int) -> str:
         _nothing(function, body),
         _unused(function, body, is_method=owner is not None),
         _endless(function, body, is_method=owner is not None),
-        return_problem(function, body, _classes(tree), kinds_of(tree, function, owner)),
+        return_problem(function, body, plain_classes(tree), kinds_of(tree, function, owner)),
         _copied(tree, function, body),
+        _same_twice(function, body),
+        _ends_without(function, body),
         _unknown_attribute(tree, function, owner),
     )
     return next((each for each in checks if each), "")
@@ -79,7 +85,28 @@ def _nothing(function: Function, body: list[ast.stmt]) -> str:
     return f"The body of {function.name} does nothing." if idle or said == "NotImplementedError" else ""
 
 
-def _classes(tree: ast.Module) -> set[str]:
+def _same_twice(function: Function, body: list[ast.stmt]) -> str:
+    """Refuse a condition that makes no difference: what follows it is the same either way."""
+    for node in (each for statement in body for each in ast.walk(statement)):
+        if isinstance(node, ast.If | ast.IfExp) and node.orelse:
+            ways = [node.body, node.orelse] if isinstance(node, ast.If) else [[node.body], [node.orelse]]
+            one, other = ([ast.dump(each) for each in way] for way in ways)
+            if one == other:
+                return f"A condition in the body of {function.name} makes no difference."
+    return ""
+
+
+def _ends_without(function: Function, body: list[ast.stmt]) -> str:
+    """Refuse a body that gives something back on some ways, and on another one comes to its end."""
+    returns = [each for each in own_nodes(body) if isinstance(each, ast.Return)]
+    is_generator = any(isinstance(each, ast.Yield | ast.YieldFrom) for each in own_nodes(body))
+    gives = bool(returns) and all(each.value is not None and not _is_none(each.value) for each in returns)
+    if is_generator or not gives or function.returns is not None or always_leaves(body):
+        return ""
+    return f"{function.name} may end without a value, and gives one on other ways."
+
+
+def plain_classes(tree: ast.Module) -> set[str]:
     """Return the classes of a file whose objects are no plain values."""
     return {each.name for each in tree.body if isinstance(each, ast.ClassDef) and not each.bases}
 
@@ -139,12 +166,26 @@ def _copied(tree: ast.Module, function: Function, body: list[ast.stmt]) -> str:
     if count < _MANY_STATEMENTS:
         return ""
     said = [ast.dump(each) for each in body]
+    own = _simple(body)
     for other in ast.walk(tree):
-        if not isinstance(other, FUNCTION_TYPES) or other.name == function.name:
+        if not isinstance(other, FUNCTION_TYPES) or other.name == function.name or _holds(function, other):
             continue
-        if [ast.dump(each) for each in body_of(other)] == said:
+        same = (own & _simple(body_of(other))).total()
+        is_near = own.total() >= _LONG and same >= own.total() * _NEAR
+        if [ast.dump(each) for each in body_of(other)] == said or is_near:
             return f"The body of {function.name} is that of {other.name}."
     return ""
+
+
+def _holds(one: Function, other: Function) -> bool:
+    """Whether one of two functions stands in the other."""
+    return any(each is other for each in ast.walk(one)) or any(each is one for each in ast.walk(other))
+
+
+def _simple(body: list[ast.stmt]) -> Counter[str]:
+    """Return the statements of a body that hold no others."""
+    nodes = [each for statement in body for each in ast.walk(statement) if isinstance(each, ast.stmt)]
+    return Counter(ast.dump(each) for each in nodes if not hasattr(each, "body"))
 
 
 def _unknown_attribute(tree: ast.Module, function: Function, owner: ast.ClassDef | None) -> str:

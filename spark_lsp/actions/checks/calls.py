@@ -86,13 +86,16 @@ def _of_class(node: ast.ClassDef) -> dict[str, Function]:
 
 
 def _defined(name: str, view: IndexView) -> Function | None:
-    """Return the one function of a name that the workspace defines at the top of a file."""
+    """Return the one function of a name that the workspace defines at the top of a file; of a class its beginning."""
     places = [(path, each) for path, each in view.definitions.get(name, ()) if not each.container]
-    if len(places) != 1 or places[0][1].kind != "function":
+    if len(places) != 1 or places[0][1].kind not in {"function", "class"}:
         return None
     path = places[0][0]
     tree = parsed(view.files[path].text) if path in view.files else None
     body = tree.body if tree is not None else []
+    classes = [each for each in body if isinstance(each, ast.ClassDef) and each.name == name]
+    if classes:
+        return None if classes[0].decorator_list else _of_class(classes[0]).get(name)
     named = [each for each in body if isinstance(each, FUNCTION_TYPES) and each.name == name]
     return named[0] if len(named) == 1 and not named[0].decorator_list else None
 

@@ -22,6 +22,7 @@ _SECTION = re.compile(
 _ENTRY = re.compile(r"^[-*]?\s*`{0,2}\*{0,2}(\w+)`{0,2}\s*(?:\([^)]*\))?\s*:")
 _UNDERLINE = re.compile(r"^[-=]{3,}$")
 _SECTION_OF_PARAMETERS: Final = frozenset(("Args", "Arguments", "Parameters", "Params", "Keyword Args"))
+_FIRST_LINE = re.compile(r"^\s*[rR]?(?:\"\"\"|''')\s*([^\n\"]+)", re.MULTILINE)
 _STYLE = re.compile(r"^\s*(?::param |:return|Args:|Parameters\s*$|Returns:)", re.MULTILINE)
 _WORD = re.compile(r"[A-Za-z]{3,}")
 MIN_WORDS: Final = 3
@@ -41,6 +42,8 @@ class Documented:
     errors: Collection[str]
     words: Collection[str]
     """Words of the names in the code, to see that the text is about it."""
+    others: Collection[str]
+    """What other docstrings of the file begin with."""
     has_style: bool
     """Whether docstrings of the file have sections or fields; where others have none, sentences are enough."""
 
@@ -58,13 +61,14 @@ def facts_of(function: Function, text: str) -> Documented:
     words = {part.lower() for name in names for part in re.findall(r"[A-Z]?[a-z]{2,}|[A-Z]{2,}", name)}
     has_others = len(re.findall(r"^\s*[rR]?(?:\"\"\"|''')", text, re.MULTILINE)) > 1
     style = not has_others or bool(_STYLE.search(text))
-    return Documented({each.arg for each in parameters(function)}, gives, errors, words, style)
+    others = {match[1].strip() for match in _FIRST_LINE.finditer(text)}
+    return Documented({each.arg for each in parameters(function)}, gives, errors, words, others, style)
 
 
 def usable(lines: list[str], facts: Documented) -> list[str]:
     """Return the lines that can stand, laid out with an empty one behind the summary; none where the summary cannot."""
     summary, rest = _summary(lines)
-    if not summary or not _is_about(summary, facts):
+    if not summary or not _is_about(summary, facts) or _bare(summary[0]) in map(_bare, facts.others):
         return []
     kept = _kept(rest, facts)
     while kept and not kept[-1].strip():
@@ -72,6 +76,10 @@ def usable(lines: list[str], facts: Documented) -> list[str]:
     while kept and not kept[0].strip():
         kept.pop(0)
     return [*summary, "", *kept] if kept else summary
+
+
+def _bare(sentence: str) -> str:
+    return sentence.strip().rstrip(".").lower()
 
 
 def _summary(lines: list[str]) -> tuple[list[str], list[str]]:

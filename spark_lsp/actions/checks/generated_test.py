@@ -4,10 +4,12 @@ Nothing is run: what a model wrote is run by the user alone, who has seen it.
 """
 
 import ast
+import re
+import textwrap
 from typing import Final
 
 from spark_lsp.actions.checks.calls import misfit
-from spark_lsp.actions.checks.functions import FUNCTION_TYPES, Function, called_name, dotted, parsed
+from spark_lsp.actions.checks.functions import FUNCTION_TYPES, Function, called_name, dotted, own_nodes, parsed
 
 _HARMFUL: Final = frozenset(
     ("eval", "exec", "input", "os.kill", "os.remove", "os.removedirs", "os.rmdir", "os.system", "os.unlink",
@@ -15,6 +17,9 @@ _HARMFUL: Final = frozenset(
      "subprocess.check_output", "subprocess.run", "sys.exit", "exit", "quit")
 )  # fmt: skip
 """Calls that a test of one function has no business with."""
+MAX_ASSERTIONS: Final = 3
+"""A small model goes on for ever, and each further assertion makes it likelier that the test fails."""
+_ASSERTION = re.compile(r"[ \t]*(?:assert |self\.assert|with pytest\.raises)")
 
 
 def test_problem(after: str, name: str, tested: str, function: Function | None) -> str:
@@ -36,6 +41,7 @@ def test_problem(after: str, name: str, tested: str, function: Function | None) 
         f"{name} calls {harmful}." if harmful else "",
         "" if _asserts(test, tested) else f"{name} asserts nothing about {tested}.",
         _contradiction(test),
+        _of_nothing(test, tested, function),
         _misfit(test, own, function),
     )
     return next((each for each in checks if each), "")
@@ -133,6 +139,43 @@ def _contradiction(test: Function) -> str:
     return ""
 
 
+def _of_nothing(test: Function, tested: str, function: Function | None) -> str:
+    """Refuse a test that asserts a value of a function which gives none, or nothing of a generator."""
+    nodes = list(own_nodes(function.body)) if function is not None else []
+    is_generator = any(isinstance(each, ast.Yield | ast.YieldFrom) for each in nodes)
+    gives = any(map(_gives, nodes))
+    is_manager = function is not None and any(
+        dotted(each).endswith("contextmanager") for each in function.decorator_list
+    )
+    if function is None or (not is_generator and (function.decorator_list or gives)):
+        return ""
+    names = {
+        target.id
+        for each in ast.walk(test)
+        if isinstance(each, ast.Assign) and isinstance(each.value, ast.Call) and called_name(each.value) == tested
+        for target in each.targets
+        if isinstance(target, ast.Name)
+    }
+    for each in ast.walk(test):
+        if isinstance(each, ast.Compare) and isinstance(each.ops[0], ast.Eq | ast.Is):
+            side = each.left
+            is_own = isinstance(side, ast.Call) and called_name(side) == tested
+            is_own = is_own or (isinstance(side, ast.Name) and side.id in names)
+            value = each.comparators[0]
+            is_none = isinstance(value, ast.Constant) and value.value is None
+            if is_own and not is_none and not is_generator:
+                return f"{tested} gives nothing back, and {test.name} asserts a value of it."
+            if is_own and is_none and is_generator:
+                return f"{tested} gives something back, and {test.name} asserts that it does not."
+            if is_own and is_manager:
+                return f"{tested} is for a with statement, and {test.name} compares what it gives."
+    return ""
+
+
+def _gives(node: ast.AST) -> bool:
+    return isinstance(node, ast.Yield | ast.YieldFrom) or (isinstance(node, ast.Return) and node.value is not None)
+
+
 def without_repeats(body: str) -> str:
     """Return the lines of a test's body without those statements that it says again."""
     lines, seen = [], set()
@@ -143,3 +186,65 @@ def without_repeats(body: str) -> str:
             lines.append(line)
         seen.add(said)
     return "\n".join(lines)
+
+
+def has_enough(raw: str) -> bool:
+    """Whether a model has written the first lines of more assertions than are kept."""
+    return len({line.strip() for line in raw.split("\n")[:-1] if _ASSERTION.match(line)}) > MAX_ASSERTIONS
+
+
+def repaired(body: str, tested: str, function: Function) -> str:
+    """Return a test's body with its first assertions only, none twice, and with what a generator yields in a list."""
+    return _first(_in_lists(without_repeats(body), tested, function))
+
+
+def _first(body: str) -> str:
+    """Return the statements up to the last assertion that is kept, in lines; a body that does not parse as it is."""
+    tree = parsed(textwrap.dedent(body))
+    lines = body.split("\n")
+    count = end = 0
+    for node in tree.body if tree is not None else []:
+        is_call = isinstance(node, ast.Expr) and isinstance(node.value, ast.Call) and _is_assertion(node.value)
+        is_with = isinstance(node, ast.With) and any(_is_raises(item.context_expr) for item in node.items)
+        count += isinstance(node, ast.Assert) or is_call or is_with
+        if count == MAX_ASSERTIONS and not end:
+            end = node.end_lineno or 0
+    return "\n".join(lines[:end]) if end else body
+
+
+def _in_lists(body: str, tested: str, function: Function) -> str:
+    """Return a test of a generator whose calls that are compared with a list are lists as well."""
+    tree = parsed(textwrap.dedent(body))
+    is_generator = any(isinstance(each, ast.Yield | ast.YieldFrom) for each in own_nodes(function.body))
+    if tree is None or not is_generator or function.decorator_list or isinstance(function, ast.AsyncFunctionDef):
+        return body
+    lines = body.split("\n")
+    indents = [len(old) - len(new) for old, new in zip(lines, textwrap.dedent(body).split("\n"), strict=True)]
+    for call in reversed(_compared_calls(tree, tested)):
+        for number, offset, text in (
+            (call.end_lineno, call.end_col_offset, ")"),
+            (call.lineno, call.col_offset, "list("),
+        ):
+            if number is not None and offset is not None:
+                line = lines[number - 1].encode()
+                at = offset + indents[number - 1]
+                lines[number - 1] = (line[:at] + text.encode() + line[at:]).decode()
+    return "\n".join(lines)
+
+
+def _compared_calls(tree: ast.Module, tested: str) -> list[ast.Call]:
+    """Return the calls of a function, in order, that are asserted to equal a list, themselves or by a variable."""
+    compares = [each.test for each in ast.walk(tree) if isinstance(each, ast.Assert)]
+    sides = [
+        each.left
+        for each in compares
+        if isinstance(each, ast.Compare)
+        and isinstance(each.ops[0], ast.Eq)
+        and isinstance(each.comparators[0], ast.List | ast.ListComp)
+    ]
+    names = {each.id for each in sides if isinstance(each, ast.Name)}
+    calls: list[ast.expr] = [each for each in sides if isinstance(each, ast.Call)]
+    assigned = [each for each in ast.walk(tree) if isinstance(each, ast.Assign)]
+    calls += [each.value for each in assigned if isinstance(each.targets[0], ast.Name) and each.targets[0].id in names]
+    own = [each for each in calls if isinstance(each, ast.Call) and called_name(each) == tested]
+    return sorted(own, key=lambda each: (each.lineno, each.col_offset))

@@ -30,7 +30,7 @@ def return_problem(function: Function, body: list[ast.stmt], classes: AbstractSe
     yields = any(isinstance(each, ast.Yield | ast.YieldFrom) for each in nodes)
     if function.returns is None:
         promised = _OFTEN_PROMISED.search(ast.get_docstring(function) or "")
-        is_silent = not gives and not yields and not _always_leaves(body) and not _is_setter(function)
+        is_silent = not gives and not yields and not always_leaves(body) and not _is_setter(function)
         says = f"{function.name} returns nothing, and its docstring says that it does."
         return says if promised and is_silent else ""
     names = _alternatives(function.returns)
@@ -40,7 +40,7 @@ def return_problem(function: Function, body: list[ast.stmt], classes: AbstractSe
     head = f"and its head says {ast.unparse(function.returns)}."
     if unlike:
         return f"{function.name} returns {_article(unlike)}, {head}"
-    ends = "None" not in names and not _always_leaves(body)
+    ends = "None" not in names and not always_leaves(body)
     return f"{function.name} may end without a value, {head}" if ends else ""
 
 
@@ -48,6 +48,12 @@ def _unlike(values: list[ast.expr | None], names: set[str], classes: AbstractSet
     """Return the type of the first value that is another than an annotation says."""
     found = ("None" if value is None else kind_of(value, kinds) for value in values)
     return next((kind for kind in found if kind and not _fits(kind, names, classes)), "")
+
+
+def fits(value: ast.expr, annotation: ast.expr, classes: AbstractSet[str], kinds: Kinds) -> bool:
+    """Whether a value can be what an annotation says; so it is where one of them is not known."""
+    names = _alternatives(annotation)
+    return names is None or bool(names & _ANYTHING) or not _unlike([value], names, classes, kinds)
 
 
 def _is_setter(function: Function) -> bool:
@@ -106,7 +112,7 @@ def _is_none(node: ast.AST | None) -> bool:
     return isinstance(node, ast.Constant) and node.value is None
 
 
-def _always_leaves(body: list[ast.stmt]) -> bool:
+def always_leaves(body: list[ast.stmt]) -> bool:
     """Whether control never comes out at the end of some statements."""
     return any(_leaves(each) for each in body)
 
@@ -114,16 +120,16 @@ def _always_leaves(body: list[ast.stmt]) -> bool:
 def _leaves(node: ast.stmt) -> bool:
     leaves = isinstance(node, ast.Return | ast.Raise | ast.Continue)
     if isinstance(node, ast.If):
-        leaves = _always_leaves(node.body) and _always_leaves(node.orelse)
+        leaves = always_leaves(node.body) and always_leaves(node.orelse)
     elif isinstance(node, ast.With | ast.AsyncWith):
-        leaves = _always_leaves(node.body)
+        leaves = always_leaves(node.body)
     elif isinstance(node, ast.While):
         is_endless = isinstance(node.test, ast.Constant) and bool(node.test.value)
         leaves = is_endless and not any(isinstance(each, ast.Break) for each in ast.walk(node))
     elif isinstance(node, ast.Try):
-        tried = _always_leaves([*node.body, *node.orelse])
-        leaves = _always_leaves(node.finalbody) or (tried and all(_always_leaves(each.body) for each in node.handlers))
+        tried = always_leaves([*node.body, *node.orelse])
+        leaves = always_leaves(node.finalbody) or (tried and all(always_leaves(each.body) for each in node.handlers))
     elif isinstance(node, ast.Match):
         rest = any(isinstance(each.pattern, ast.MatchAs) and each.pattern.pattern is None for each in node.cases)
-        leaves = rest and all(_always_leaves(each.body) for each in node.cases)
+        leaves = rest and all(always_leaves(each.body) for each in node.cases)
     return leaves

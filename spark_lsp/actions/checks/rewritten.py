@@ -12,15 +12,25 @@ from typing import Final
 from spark_lsp.actions.checks.functions import FUNCTION_TYPES, Function, called_name, parameters, parsed
 from spark_lsp.actions.checks.lint import new_findings
 
-_WITHOUT_EFFECT: Final = frozenset(dir(builtins)) | frozenset(
-    ("append", "copy", "count", "decode", "encode", "endswith", "extend", "find", "format", "from_iterable", "get",
+_ERRORS: Final = frozenset(name for name in dir(builtins) if name.endswith(("Error", "Exception", "Warning")))
+_WITHOUT_EFFECT: Final = _ERRORS | frozenset(
+    ("all", "any", "bool", "dict", "enumerate", "frozenset", "iter", "len", "list", "map", "next", "range", "repr",
+     "set", "str", "tuple", "zip",
+     "append", "copy", "count", "decode", "encode", "endswith", "extend", "find", "format", "from_iterable", "get",
      "index", "insert", "isdigit", "isinstance", "items", "join", "keys", "ljust", "lower", "lstrip", "partition",
      "replace", "rjust", "rpartition", "rsplit", "rstrip", "setdefault", "split", "splitlines", "startswith", "strip",
      "title", "union", "update", "upper", "values", "zfill")
 )  # fmt: skip
-"""Calls that a simpler text may do without: what they do stays within the function's own values."""
+"""Calls that a simpler text may do without: what they do stays within the function's own values, and is no question."""
 _REORDERS: Final = re.compile(r"\b(?:renam|remov|delet|inlin|split|extract|mov|drop)\w*", re.IGNORECASE)
 """What a user asks for who wants a function to go."""
+_ADDS: Final = re.compile(
+    r"\s*(?:please\s+)?(?:add|log|print|raise|check|validate|guard|assert|insert|warn|rename)\b", re.IGNORECASE
+)
+"""How an instruction begins that wants one thing more, and all else as it is."""
+_QUOTED: Final = re.compile(r"\"([^\"\n]{2,})\"")
+_JOINED: Final = re.compile(r"\b[a-z]+(?:_[a-z0-9]+)+\b")
+_NAMED: Final = re.compile(r"\b([A-Z]\w*(?:Error|Exception|Warning))\b|\b([a-z]\w*) module\b")
 _SERIOUS: Final = frozenset(("F523", "F522", "F524", "F632", "F634", "F822", "F823", "F631", "F402"))
 
 
@@ -37,8 +47,17 @@ def lost_problem(before: str, after: str, told: str = "") -> str:
         _gone(old, new, told),
         _other_head(old, new, told),
         _silenced(old, new, told),
+        _shorter_call(old, new, told),
     )
     return next((each for each in checks if each), "")
+
+
+def asked_problem(before: str, after: str, told: str) -> str:
+    """Return in one sentence in what an edit is not what the user asked for; empty where that cannot be seen."""
+    old, new = parsed(before), parsed(after)
+    if old is None or new is None:
+        return ""
+    return _not_added(old, new, told) or _not_asked(old, new, told)
 
 
 def _new_problem(before: str, after: str) -> str:
@@ -48,9 +67,8 @@ def _new_problem(before: str, after: str) -> str:
 
 def _gone(old: ast.Module, new: ast.Module, told: str) -> str:
     """Refuse when a call is dropped, a function is gone or is there twice."""
-    gone = sorted(
-        name for name in _called(old) - _called(new) if name not in _WITHOUT_EFFECT and not _names(told, name)
-    )
+    lost = _lost_calls(old, new)
+    gone = sorted(name for name in lost if name not in _WITHOUT_EFFECT and not _names(told, name))
     if gone:
         return f"The call of {gone[0]} would be gone."
     counts = _counts(new)
@@ -82,9 +100,64 @@ def _silenced(old: ast.Module, new: ast.Module, told: str) -> str:
         unset = {word for word in unset if word in _read(functions[name]) and not _names(told, word)}
         if unset:
             return f"{min(unset)} would not be set any more."
+    if _causes(new) < _causes(old) and "from" not in told:
+        return "The cause of an error would be another."
     lost = _raised(old) - _raised(new)
     is_meant = any(_names(told, each) for each in lost) or "rais" in told.lower()
     return f"{min(lost)} would not be raised any more." if lost and not is_meant else ""
+
+
+def argument_problem(before: str, after: str, told: str) -> str:
+    """Return in one sentence which argument a call lost that is still there; empty where none did."""
+    old, new = parsed(before), parsed(after)
+    return "" if old is None or new is None else _shorter_call(old, new, told)
+
+
+def _shorter_call(old: ast.Module, new: ast.Module, told: str) -> str:
+    """Refuse when a call is still there and has lost an argument that it was given by name."""
+    kept, called = _keywords(new), _called(new)
+    lost = sorted(each for each in _keywords(old) - kept if each[0] in called and not _names(told, each[1]))
+    lost = [(name, word) for name, word in lost if not any(each[0] == name for each in kept - _keywords(old))]
+    return f"The argument {lost[0][1]} of {lost[0][0]} would be gone." if lost else ""
+
+
+def _keywords(tree: ast.AST) -> set[tuple[str, str]]:
+    calls = [each for each in ast.walk(tree) if isinstance(each, ast.Call)]
+    return {(called_name(each), word.arg) for each in calls for word in each.keywords if word.arg}
+
+
+def _not_added(old: ast.Module, new: ast.Module, told: str) -> str:
+    """Refuse when something is gone though only something more was asked for."""
+    if not _ADDS.match(told):
+        return ""
+    gone = sorted(name for name in _lost_calls(old, new) if not _names(told, name))
+    if gone:
+        return f"The call of {gone[0]} would be gone."
+    for name, function in _functions(new).items():
+        before = _functions(old).get(name)
+        words = {each.arg for each in parameters(before)} & _read(before) if before else set()
+        unread = sorted(each for each in words - _read(function) if not _names(told, each))
+        if unread:
+            return f"{unread[0]} would not be used any more."
+    for kind, said in ((ast.Return, "return"), (ast.If, "condition"), (ast.Yield, "yield")):
+        if _count(new, kind) < _count(old, kind):
+            return f"A {said} would be gone."
+    return ""
+
+
+def _count(tree: ast.AST, kind: type[ast.AST]) -> int:
+    return sum(isinstance(each, kind) for each in ast.walk(tree))
+
+
+def _not_asked(old: ast.Module, new: ast.Module, told: str) -> str:
+    """Refuse when what the user has put in quotes, a name, an error or a module that they named is not there."""
+    was, now = ast.unparse(old), ast.unparse(new)
+    quoted = [match[1] for match in _QUOTED.finditer(told)]
+    quoted += _JOINED.findall(_QUOTED.sub("", told))
+    named = [match[1] or match[2] for match in _NAMED.finditer(told)]
+    missing = [each for each in quoted if each not in was + now]
+    missing += [each for each in named if not _names(was, each) and not _names(now, each)]
+    return f"{missing[0]} is not there, and it was asked for." if missing else ""
 
 
 def _set_parameters(function: Function) -> set[str]:
@@ -107,6 +180,34 @@ def size_problem(before: str, after: str) -> str:
 
 def _size(tree: ast.AST) -> int:
     return sum(1 for each in ast.walk(tree) if not isinstance(each, ast.expr_context))
+
+
+def _lost_calls(old: ast.Module, new: ast.Module) -> set[str]:
+    """Return what is called no more: in the whole text, or in a function that is still there."""
+    lost = _called(old) - _called(new)
+    kept = _by_path(new)
+    for path, function in _by_path(old).items():
+        if path in kept:
+            lost |= _called(function) - _called(kept[path]) - _moved(old, new)
+    return lost
+
+
+def _moved(old: ast.Module, new: ast.Module) -> set[str]:
+    """Return what functions call that were not there before: they took it over."""
+    fresh = _by_path(new).keys() - _by_path(old).keys()
+    return {name for path in fresh for name in _called(_by_path(new)[path])}
+
+
+def _by_path(tree: ast.AST, above: str = "") -> dict[str, Function]:
+    """Return the functions of a text by their dotted names."""
+    found: dict[str, Function] = {}
+    for node in ast.iter_child_nodes(tree):
+        name = getattr(node, "name", "") if isinstance(node, (*FUNCTION_TYPES, ast.ClassDef)) else ""
+        path = f"{above}.{name}" if name else above
+        if isinstance(node, FUNCTION_TYPES):
+            found[path] = node
+        found |= _by_path(node, path)
+    return found
 
 
 def _called(tree: ast.AST) -> set[str]:
@@ -151,6 +252,10 @@ def _speaks_of_head(told: str, head: str) -> bool:
 
 def _docstrings(tree: ast.AST) -> dict[str, str]:
     return {name: ast.get_docstring(each) or "" for name, each in _functions(tree).items()}
+
+
+def _causes(tree: ast.AST) -> int:
+    return sum(isinstance(each, ast.Raise) and each.cause is not None for each in ast.walk(tree))
 
 
 def _raised(tree: ast.AST) -> set[str]:

@@ -6,15 +6,22 @@ one place after the other, under a grammar of types whose names are there; where
 
 import ast
 import asyncio
+import re
 from dataclasses import replace
 
 import tree_sitter
 
 from spark_lsp.actions.base import Needs, Proposal, Target, Tools, refused
+from spark_lsp.actions.checks.body import plain_classes
+from spark_lsp.actions.checks.functions import body_of, function_at, parsed
+from spark_lsp.actions.checks.kinds import kinds_of
+from spark_lsp.actions.checks.returns import fits, return_problem
+from spark_lsp.actions.checks.usage import usage_problem
 from spark_lsp.actions.python.analysis.quick_checks import is_python
 from spark_lsp.actions.python.analysis.refusal import NOT_READ
 from spark_lsp.actions.python.analysis.source import Source, source_of
 from spark_lsp.actions.python.holes import (
+    RETURNS,
     Function,
     TypeHole,
     grammar_of,
@@ -31,6 +38,7 @@ from spark_lsp.text.edit import Edit, Span, apply_edits
 
 MAX_TYPE_TOKENS = 24
 TYPE_DEADLINE_MS = 2500
+_NAME = re.compile(r"\w+\Z")
 _UNTYPED = frozenset({"identifier", "default_parameter", "list_splat_pattern", "dictionary_splat_pattern"})
 
 
@@ -63,6 +71,8 @@ class AnnotateTypes:
             if not text:
                 text, cost = await _asked(target, tools, hole, edits, names)
                 usage = added(usage, cost)
+                problem = await asyncio.to_thread(_problem, source, function, hole, text) if text else ""
+                text = "" if problem else text
             if text:
                 edits.append(hole.edit(text))
         if not edits:
@@ -70,6 +80,36 @@ class AnnotateTypes:
         if not await asyncio.to_thread(is_faithful, source, edits):
             return refused(self.id, "The types would change more than annotations.")
         return Proposal(self.id, tuple(edits), usage=usage)
+
+
+def _problem(source: Source, function: Function, hole: TypeHole, text: str) -> str:
+    """Return in one sentence why the function's own code speaks against a type; empty where it does not."""
+    tree = parsed(apply_edits(source.text, [hole.edit(text)]))
+    found = function_at(tree, function.lineno) if tree is not None else None
+    if tree is None or found is None:
+        return ""
+    if hole.lead == RETURNS:
+        return return_problem(found[0], body_of(found[0]), plain_classes(tree), kinds_of(tree, *found))
+    name = _NAME.search(source.text, 0, hole.at)
+    if name is None:
+        return ""
+    if text == "None":
+        return f"Nothing can be handed over as {name[0]}."
+    default, annotation = _default_of(found[0], name[0])
+    if default is not None and annotation is not None:
+        is_right = fits(default, annotation, plain_classes(tree), kinds_of(tree, *found))
+        return usage_problem(found[0], name[0], text) if is_right else f"The default of {name[0]} is none of {text}."
+    return usage_problem(found[0], name[0], text)
+
+
+def _default_of(function: Function, name: str) -> tuple[ast.expr | None, ast.expr | None]:
+    """Return the default of a parameter and what it is annotated with."""
+    args = function.args
+    given = [*args.posonlyargs, *args.args]
+    pairs = list(zip(reversed(given), reversed(args.defaults), strict=False))
+    named = zip(args.kwonlyargs, args.kw_defaults, strict=True)
+    found = [(value, each.annotation) for each, value in [*pairs, *named] if each.arg == name]
+    return found[0] if found else (None, None)
 
 
 def _function_at(target: Target) -> tree_sitter.Node | None:

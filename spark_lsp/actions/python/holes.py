@@ -14,6 +14,8 @@ from spark_lsp.text.edit import Edit, Span, apply_edits
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 PLAIN_TYPES: Final = ("int", "str", "float", "bool", "bytes", "object", "list", "dict", "set", "tuple", "frozenset")
+RETURNS: Final = " -> "
+"""What stands before the type of what comes back."""
 _CONSTANTS: Final = {int: "int", str: "str", float: "float", bool: "bool", bytes: "bytes"}
 
 
@@ -64,7 +66,7 @@ def holes_of(source: Source, function: Function, end: int) -> list[TypeHole]:
             holes.append(TypeHole(at, ": ", known, is_none, opens))
     holes.sort(key=lambda hole: hole.at)
     if function.returns is None:
-        holes.append(TypeHole(end, " -> ", _returned(function)))
+        holes.append(TypeHole(end, RETURNS, _returned(function)))
     return holes
 
 

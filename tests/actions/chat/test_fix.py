@@ -78,7 +78,7 @@ async def test_the_model_is_told_what_and_where(diagnostic: Diagnostic) -> None:
     line = LINES.span(LINES.line_of(diagnostic.span.start)).text(TEXT).strip()
     assert f"in the line `{line}`" in said
     assert " ".join(diagnostic.message.split()) in said
-    assert line in said.split("The lines to rewrite:")[1].split("Task:")[0]
+    assert line in said.split("The lines to rewrite:")[-1].split("Task:")[0]
 
 
 ANSWERS = {
@@ -157,3 +157,42 @@ async def test_a_removed_line_leaves_no_empty_one() -> None:
     proposal, after = await chosen("fix.diagnostic", target, talking(["```"]))
     assert after == "import sys\nimport re\n"
     assert apply_edits(target.snapshot.text, proposal.edits) == after
+
+
+EXAMPLE_BEFORE = "def joined(args, value):\n    if value:\n        args = $0args + (value,)$0\n    return args\n"
+
+
+def _concatenation() -> Target:
+    said = "Consider `(*args, value)` instead of concatenation"
+    return aimed(EXAMPLE_BEFORE, message=said, code="RUF005", source="Ruff")
+
+
+async def test_a_known_rule_is_shown_by_an_example_and_with_the_lines_alone() -> None:
+    engine = talking(["args = (*args, value)\n```"])
+    _, after = await chosen("fix.diagnostic", _concatenation(), engine)
+    assert after == "def joined(args, value):\n    if value:\n        args = (*args, value)\n    return args\n"
+    (request,) = engine.requests
+    said = told(request)
+    assert "```python\nnames = names + [name]\n```" in said
+    assert "⟩assistant\n```python\nnames = [*names, name]\n```" in said
+    assert "The lines to rewrite:\n```python\nargs = args + (value,)\n```" in said
+    assert "def joined" not in said
+
+
+async def test_the_second_answer_has_to_begin_otherwise_at_the_place_of_the_finding() -> None:
+    engine = talking(["args = args + (value,)\n```", " (*args, value)\n```"])
+    _, after = await chosen("fix.diagnostic", _concatenation(), engine)
+    assert after == "def joined(args, value):\n    if value:\n        args = (*args, value)\n    return args\n"
+    first, second = engine.requests
+    assert first.sampling.grammar == ""
+    assert second.sampling.grammar == 'root ::= " " [^\\x61] [^\\x00]*'
+    assert told(second).endswith("assistant\n```python\nargs =")
+
+
+async def test_a_rule_that_may_begin_as_before_is_asked_again_with_the_reason() -> None:
+    target = aimed("def pairs(a, b):\n    return $0zip(a, b)$0\n", message="`zip()` without `strict=`", code="B905")
+    engine = talking(["return zip(a, b)\n```", "return zip(a, b, strict=True)\n```"])
+    _, after = await chosen("fix.diagnostic", target, engine)
+    assert after == "def pairs(a, b):\n    return zip(a, b, strict=True)\n"
+    assert "This cannot be used: the lines are the same as before" in told(engine.requests[1])
+    assert all(request.sampling.grammar == "" for request in engine.requests)

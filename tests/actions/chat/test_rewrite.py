@@ -237,3 +237,22 @@ async def test_progress_counts_tokens_and_the_model_is_stopped_behind_its_fence(
     assert seen[-1][0] == proposal.usage.generated_tokens < 30
     assert all(rate > 0 for tokens, rate in seen if tokens)
     assert engine.stopped == [None]
+
+
+async def test_lines_that_did_not_change_are_asked_for_again_by_an_example() -> None:
+    engine = talking(["    result = w * h\n    return result\n```", "    return w * h\n```"])
+    _, after = await chosen("rewrite", aimed(BEFORE, instruction="Make it one line."), engine)
+    assert after == AFTER
+    first, second = (told(request) for request in engine.requests)
+    assert "Task: Return 0 for a box that is empty." in second
+    assert "box.is_empty" not in first
+    assert "print(area(1, 2))" in first
+    assert "print(area(1, 2))" not in second
+    assert "The lines to rewrite:\n```python\nresult = w * h\nreturn result\n```" in second
+
+
+async def test_an_answer_that_cannot_be_used_is_not_shown_again() -> None:
+    engine = talking(["    return w * (\n```", "    return w * h\n```"])
+    _, after = await chosen("rewrite", aimed(BEFORE, instruction="x"), engine)
+    assert after == AFTER
+    assert "return w * (" not in told(engine.requests[1])

@@ -7,8 +7,8 @@ import pytest
 
 from spark_lsp.actions.checks.examples import assertions_of
 from spark_lsp.actions.checks.functions import FUNCTION_TYPES
+from spark_lsp.actions.checks.generated_test import has_enough, repaired, without_repeats
 from spark_lsp.actions.checks.generated_test import test_problem as problem_of
-from spark_lsp.actions.checks.generated_test import without_repeats
 
 AREA = "def area(w, h, *, unit=1):\n    return w * h * unit\n"
 IN_A_CLASS = (
@@ -95,3 +95,38 @@ EXAMPLES = {
 def test_examples(said: str, statements: list[str]) -> None:
     text = f'def area(w, h):\n    """Return it.\n\n    {said}    """\n    return w * h\n'
     assert assertions_of(_function(text)) == statements
+
+
+DAYS = "def days(first, last):\n    while first < last:\n        yield first\n        first += 1\n"
+REPAIRED = {
+    "a call that is compared": ("    assert days(1, 3) == [1, 2]\n", "    assert list(days(1, 3)) == [1, 2]\n"),
+    "a variable that is compared": (
+        "    found = days(1, 3)\n    assert found == [1, 2]\n",
+        "    found = list(days(1, 3))\n    assert found == [1, 2]\n",
+    ),
+    "over several lines": (
+        "    assert days(\n        1, 3\n    ) == [1, 2]\n",
+        "    assert list(days(\n        1, 3\n    )) == [1, 2]\n",
+    ),
+    "behind other letters": ("    assert days('ä', 'ö') == ['ä']\n", "    assert list(days('ä', 'ö')) == ['ä']\n"),
+    "a list already": ("    assert list(days(1, 3)) == [1, 2]\n", "    assert list(days(1, 3)) == [1, 2]\n"),
+    "another value": ("    assert days(1, 3) is not None\n", "    assert days(1, 3) is not None\n"),
+}
+
+
+@pytest.mark.parametrize(("body", "after"), REPAIRED.values(), ids=REPAIRED)
+def test_what_a_generator_yields_is_made_a_list(body: str, after: str) -> None:
+    assert repaired(body, "days", _function(DAYS)) == after
+
+
+def test_calls_of_plain_functions_stay() -> None:
+    assert repaired("    assert area(1, 2) == [2]\n", "area", _function(AREA)) == "    assert area(1, 2) == [2]\n"
+
+
+def test_only_the_first_assertions_stay() -> None:
+    lines = [
+        f"    # Test {number}\n    assert area({number}, 2) == (\n        {2 * number}\n    )\n" for number in range(9)
+    ]
+    assert repaired("".join(lines), "area", _function(AREA)) == "".join(lines[:3]).rstrip("\n")
+    assert not has_enough("".join(lines[:3]))
+    assert has_enough("".join(lines[:4]))

@@ -1,0 +1,59 @@
+"""How lines look before and after a finding of a well-known linter rule is fixed. Pure.
+
+Told in words alone a small model gives the lines back as they were. The rules are ruff's; the tests hold each example
+to what ruff itself says of both texts.
+"""
+
+import ast
+import re
+from dataclasses import dataclass
+from typing import Final
+
+from spark_lsp.actions.base import Diagnostic
+from spark_lsp.actions.chat import examples_flake8, examples_newer
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """Lines with a finding of a rule, and the same lines without it."""
+
+    before: str
+    after: str
+
+    @property
+    def words_that_go(self) -> frozenset[str]:
+        """The names that only the lines before have: those that the rule is about."""
+        before, after = (frozenset(re.findall(r"\w+", text)) for text in (self.before, self.after))
+        return before - after
+
+    @property
+    def is_one_statement(self) -> bool:
+        """Whether a statement alone can be fixed; otherwise the rule is about the function around it."""
+        statements = ast.parse(self.before).body
+        return len(statements) == 1 and not isinstance(statements[0], ast.FunctionDef | ast.ClassDef)
+
+
+def _read(text: str) -> dict[str, Example]:
+    found = {}
+    for block in text.strip("\n").split("\n\n"):
+        code, lines = block.split("\n", 1)
+        before, after = lines.split("\n->\n")
+        found[code] = Example(before, after)
+    return found
+
+
+EXAMPLES: Final = _read(examples_flake8.TEXT) | _read(examples_newer.TEXT)
+"""By the code of the rule."""
+
+
+BEGINS_OTHERWISE: Final = frozenset(
+    ("C400", "C401", "C402", "C403", "C404", "C405", "C406", "C408", "C409", "C410", "C411", "C413", "C416", "C417",
+     "F541", "FURB118", "FURB136", "PIE810", "RET505", "RET506", "RET507", "RET508", "RUF005", "RUF015", "SIM108",
+     "SIM210", "SIM211", "SIM300", "UP006", "UP007", "UP012", "UP018", "UP025", "UP031", "UP032", "UP034", "UP045")
+)  # fmt: skip
+"""Rules whose fixed text cannot begin with the character that the place of the finding begins with."""
+
+
+def example_of(diagnostic: Diagnostic) -> Example | None:
+    """Return the example of a diagnostic's rule; None for a rule that has none."""
+    return EXAMPLES.get(diagnostic.code)

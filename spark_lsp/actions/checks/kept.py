@@ -1,0 +1,144 @@
+"""What the fixing of one finding must keep: names that its lines read, statements, conversions of text. Pure.
+
+A rule that a linter fixes by itself changes how something is said and nothing else, so what is gone was forgotten.
+"""
+
+import ast
+import builtins
+import re
+from collections.abc import Set as AbstractSet
+from typing import Final
+
+from spark_lsp.actions.base import Diagnostic
+from spark_lsp.actions.checks.differences import edits_between
+from spark_lsp.actions.checks.functions import parsed
+
+_SAME_STATEMENTS: Final = frozenset(("RET505", "RET506", "RET507", "RET508", "SIM102", "SIM114", "PLR5501"))
+"""Rules of layout: statements that are no branches stay as they are."""
+_CONVERSION: Final = re.compile(r"%r|![ra]\b|\brepr\(")
+_SPECIFICATION: Final = re.compile(r"%[-+ #0]*(?:\d+(?:\.\d+)?|\.\d+)[a-zA-Z]|\{[^{}]*:[^{}]+\}")
+_FIELD: Final = re.compile(r"\{[^{}]*\}|%(?:\(\w+\))?[-+ #0]*[\d.*]*[a-zA-Z]")
+_WORD: Final = re.compile(r"[^\W_]+")
+_WANTED: Final = re.compile(r"(?:Consider|Use|Replace with|Rewrite as) `([^`]*)`")
+_INSTEAD: Final = re.compile(r"Use `(\w+)` instead of `(\w+)`")
+
+
+def kept_problem(before: str, after: str, diagnostic: Diagnostic, may_go: AbstractSet[str] = frozenset()) -> str:
+    """Return in one sentence what the fixing of a finding lost; empty where nothing was.
+
+    ``may_go`` are names that the rule itself is about.
+    """
+    old, new = parsed(before), parsed(after)
+    if old is None or new is None:
+        return ""
+    was, now = _changed(before, after)
+    if diagnostic.code in _SAME_STATEMENTS and _plain(old) != _plain(new):
+        return "The edit changes more than how the lines are laid out."
+    lost = sorted(
+        _read(old, was) - _read(new, now) - _own(old, was) - _named_in(diagnostic) - set(dir(builtins)) - may_go
+    )
+    if lost:
+        return f"{lost[0]} would not be used any more."
+    if diagnostic.code.startswith("UP03"):
+        for pattern in (_CONVERSION, _SPECIFICATION):
+            if _count(pattern, before, was) > _count(pattern, after, now):
+                return "A conversion of the formatted text would be gone."
+        said = " ".join(_strings(new, now))
+        gone = [
+            word for each in _strings(old, was) for word in _WORD.findall(_FIELD.sub(" ", each)) if word not in said
+        ]
+        if gone:
+            return f"{gone[0]} would be gone from the formatted text."
+    return ""
+
+
+def instead_problem(before: str, after: str, diagnostic: Diagnostic) -> str:
+    """Return that a word is not replaced by the other one that a diagnostic wants; empty where it is."""
+    instead = _INSTEAD.search(diagnostic.message)
+    if instead is None or diagnostic.span.text(before) != instead[2]:
+        return ""
+    was, now = _changed(before, after)
+    is_done = _is_replaced(before, after, was, now, instead[1], instead[2])
+    return "" if is_done else "The problem is still there."
+
+
+def still_there(before: str, after: str, diagnostic: Diagnostic, words: AbstractSet[str]) -> str:
+    """Return that the text of a finding is there as often as before, for one that cannot stay as it is.
+
+    ``words`` are those that the rule does away with: each that the text has must be there less often.
+    """
+    said = diagnostic.span.text(before)
+    own = words & set(re.findall(r"\w+", said))
+    was, now = _changed(before, after)
+    patterns = [re.compile(rf"\b{word}\b") for word in sorted(own)]
+    is_there = any(_count(each, after, now) >= _count(each, before, was) for each in patterns)
+    is_same = bool(said) and after.count(said) >= before.count(said)
+    return "The problem is still there." if is_same or is_there else ""
+
+
+Lines = set[int]
+
+
+def _changed(before: str, after: str) -> tuple[Lines, Lines]:
+    """Return the numbers of the lines that an edit takes away, and of those that it brings."""
+    was: Lines = set()
+    now: Lines = set()
+    grown = 0
+    for edit in edits_between(before, after):
+        first = before.count("\n", 0, edit.span.start) + 1
+        count, added = edit.span.text(before).count("\n"), edit.new_text.count("\n")
+        was |= set(range(first, first + max(count, 1)))
+        now |= set(range(first + grown, first + grown + added))
+        grown += added - count
+    return was, now
+
+
+def _inside(tree: ast.AST, lines: Lines) -> list[ast.AST]:
+    return [each for each in ast.walk(tree) if getattr(each, "lineno", 0) in lines]
+
+
+def _read(tree: ast.AST, lines: Lines) -> set[str]:
+    nodes = _inside(tree, lines)
+    names = {each.id for each in nodes if isinstance(each, ast.Name) and isinstance(each.ctx, ast.Load)}
+    return names | {each.attr for each in nodes if isinstance(each, ast.Attribute)}
+
+
+def _strings(tree: ast.AST, lines: Lines) -> list[str]:
+    nodes = _inside(tree, lines)
+    return [each.value for each in nodes if isinstance(each, ast.Constant) and isinstance(each.value, str)]
+
+
+def _own(tree: ast.AST, lines: Lines) -> set[str]:
+    """Return the names that the lines themselves give a value: another way to say it may do without them.
+
+    So are methods that the other ways to say it replace.
+    """
+    nodes = _inside(tree, lines)
+    stored = {each.id for each in nodes if isinstance(each, ast.Name) and isinstance(each.ctx, ast.Store)}
+    stored |= {each.arg for each in nodes if isinstance(each, ast.arg)}
+    called = {id(each.func) for each in nodes if isinstance(each, ast.Call)}
+    return stored | {each.attr for each in nodes if isinstance(each, ast.Attribute) and id(each) in called}
+
+
+def _named_in(diagnostic: Diagnostic) -> set[str]:
+    """Return the words that a diagnostic speaks of, but for those of what it wants in their place."""
+    wanted = _WANTED.match(diagnostic.message)
+    kept = set(re.findall(r"\w+", wanted[1])) if wanted else set()
+    return set(re.findall(r"\w+", diagnostic.message)) - kept
+
+
+def _plain(tree: ast.AST) -> list[str]:
+    """Return the statements that hold no others."""
+    found = [each for each in ast.walk(tree) if isinstance(each, ast.stmt) and not hasattr(each, "body")]
+    return sorted(ast.dump(each) for each in found)
+
+
+def _count(pattern: re.Pattern[str], text: str, lines: Lines) -> int:
+    return sum(len(pattern.findall(line)) for number, line in enumerate(text.split("\n"), 1) if number in lines)
+
+
+def _is_replaced(before: str, after: str, was: Lines, now: Lines, new: str, old: str) -> bool:
+    """Whether the changed lines say one word more often than before, and the other one less often."""
+    word = {name: re.compile(rf"\b{name}\b") for name in (new, old)}
+    fewer = _count(word[old], after, now) < _count(word[old], before, was)
+    return fewer and _count(word[new], after, now) > _count(word[new], before, was)

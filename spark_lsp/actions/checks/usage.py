@@ -1,0 +1,56 @@
+"""Whether a function uses a parameter as a value of a plain type can be used. Pure."""
+
+import ast
+import builtins
+from typing import Final
+
+from spark_lsp.actions.checks.functions import Function
+
+_PLAIN: Final = ("int", "str", "float", "bool", "bytes", "list", "dict", "set", "tuple", "frozenset")
+
+
+def usage_problem(function: Function, name: str, annotation: str) -> str:
+    """Return in one sentence why a parameter cannot be of a type; empty where it can, or the type is not plain.
+
+    Where a function asks for the type of a value, or gives the name another value, nothing is said.
+    """
+    kinds = [each.strip().partition("[")[0] for each in annotation.split("|")]
+    kinds = [each for each in kinds if each != "None"]
+    nodes = [each for statement in function.body for each in ast.walk(statement)]
+    if not kinds or any(each not in _PLAIN for each in kinds) or _is_asked_for(nodes, name):
+        return ""
+    for node in nodes:
+        wanted = _wanted(node, name)
+        if wanted and not any(wanted in dir(getattr(builtins, kind)) for kind in kinds):
+            return f"{name} is used as {' or '.join(kinds)} cannot be."
+    return ""
+
+
+def _is_asked_for(nodes: list[ast.AST], name: str) -> bool:
+    """Whether a function finds out itself what a parameter is, or stores something else under its name."""
+    for node in nodes:
+        if isinstance(node, ast.Name) and node.id == name and isinstance(node.ctx, ast.Store):
+            return True
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+            first = node.args[0] if node.args else None
+            asks = node.func.id in {"isinstance", "hasattr", "type", "callable", "getattr"}
+            if asks and isinstance(first, ast.Name) and first.id == name:
+                return True
+    return False
+
+
+def _wanted(node: ast.AST, name: str) -> str:
+    """Return the attribute that a value has to have for what a node does with a parameter."""
+    held: ast.AST | None = None
+    wanted = ""
+    if isinstance(node, ast.Attribute):
+        held, wanted = node.value, node.attr
+    elif isinstance(node, ast.Subscript):
+        held, wanted = node.value, "__setitem__" if isinstance(node.ctx, ast.Store) else "__getitem__"
+    elif isinstance(node, ast.For | ast.comprehension):
+        held, wanted = node.iter, "__iter__"
+    elif isinstance(node, ast.Call):
+        held, wanted = node.func, "__call__"
+    elif isinstance(node, ast.Starred):
+        held, wanted = node.value, "__iter__"
+    return wanted if isinstance(held, ast.Name) and held.id == name else ""

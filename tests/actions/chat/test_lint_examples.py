@@ -1,0 +1,54 @@
+"""The examples that a model is shown of a rule: what ruff says of both texts."""
+
+import ast
+import textwrap
+
+import pytest
+
+from scripts.judge_actions.linters import ruff_codes
+from spark_lsp.actions.chat.lint_examples import BEGINS_OTHERWISE, EXAMPLES, Example
+
+HEAD = """\
+import warnings
+from typing import List, Optional, Union
+
+def example(text: str, path: str, a, b, boxes: list[str], unit):
+    names: list[str] = []
+    sizes: dict[str, int] = {}
+    known: set[str] = set()
+    with open(path) as file:
+        use(names, sizes, known, file)
+"""
+IN_A_METHOD = "class Box(Case):\n    def close(self):\n"
+PLAIN_HEAD = "def example(boxes, pairs):\n"
+MAKE_IT_THEMSELVES = {"PERF401": "names", "PERF402": "names", "PERF403": "sizes"}
+"""Rules that look at where a list was made, with the name that it has in their examples."""
+
+
+def _whole(code: str, text: str) -> str:
+    """Put an example where its rule looks for it."""
+    if code == "UP008":
+        return IN_A_METHOD + textwrap.indent(text, "        ") + "\n"
+    if text.startswith(("def ", "class ")):
+        return text + "\n"
+    if code in MAKE_IT_THEMSELVES:
+        return PLAIN_HEAD + textwrap.indent(text, "    ") + f"\n    return {MAKE_IT_THEMSELVES[code]}\n"
+    return HEAD + textwrap.indent(text, "    ") + "\n    use(a)\n"
+
+
+@pytest.mark.parametrize(("code", "example"), EXAMPLES.items(), ids=EXAMPLES)
+def test_ruff_finds_it_before_and_not_after(code: str, example: Example) -> None:
+    before, after = (ruff_codes(_whole(code, text), code) for text in (example.before, example.after))
+    assert before.count(code) >= 1
+    assert after == []
+
+
+@pytest.mark.parametrize(("code", "example"), EXAMPLES.items(), ids=EXAMPLES)
+def test_both_texts_parse(code: str, example: Example) -> None:
+    ast.parse(_whole(code, example.before))
+    ast.parse(_whole(code, example.after))
+
+
+def test_rules_that_begin_otherwise_have_an_example() -> None:
+    assert EXAMPLES.keys() >= BEGINS_OTHERWISE
+    assert all(EXAMPLES[code].is_one_statement for code in BEGINS_OTHERWISE)
