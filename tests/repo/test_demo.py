@@ -35,6 +35,7 @@ def test_the_demo() -> None:
     shown = done.stdout.split("What the model was shown")[1]
     context, action = shown.split("A code action")
     assert "ledger/entry.py" in context, "no definition of another file in the prompt"
-    assert re.search(r"^\+def _\w+\(lines, account, entries\)", action, re.MULTILINE), "no function of its own"
+    # The name is the model's where it is sure of one, which a rounding decides here.
+    assert re.search(r"^\+def \w+\(lines, account, entries\)", action, re.MULTILINE), "no function of its own"
     assert "The model is spark-nano. It is part of spark-lsp" in done.stdout
     assert shown.count(" s\n") >= 2, "the time of each step"
