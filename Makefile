@@ -28,6 +28,12 @@ check: setup ## Lint, formatting, types, and whether generated files are fresh
 	@$(RUN)mypy
 	@$(RUN)python scripts/generate.py --check
 
+lint-editors: editors/vscode/node_modules/.package-lock.json ## Types, lint and formatting of the VS Code extension and the Neovim plugin; needs Node 20.19 or newer
+	@cd editors/vscode && npm run --silent check && npm run --silent lint && npm run --silent format:check
+
+editors/vscode/node_modules/.package-lock.json: editors/vscode/package-lock.json
+	@cd editors/vscode && npm ci --no-progress --loglevel=error
+
 generate: setup ## Write the generated files anew from the settings
 	@$(RUN)python scripts/generate.py
 
@@ -50,4 +56,4 @@ clean: ## Remove .venv and everything that can be made again
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-weights test-editors check generate bench compare fuzz setup clean
+.PHONY: help demo test test-weights test-editors check lint-editors generate bench compare fuzz setup clean

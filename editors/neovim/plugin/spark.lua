@@ -1,3 +1,5 @@
-if vim.g.loaded_spark then return end
+if vim.g.loaded_spark then
+  return
+end
 vim.g.loaded_spark = true
 require("spark.startup").load()

@@ -4,7 +4,16 @@
 
 import * as vscode from "vscode";
 import { Pages, diagnosisText, logText } from "./pages";
-import { COMMAND, CONTEXT, LOG, type ContextParams, type ContextResult, type Diagnosis, type LogEntry, type Model } from "./protocol";
+import {
+  COMMAND,
+  CONTEXT,
+  LOG,
+  type ContextParams,
+  type ContextResult,
+  type Diagnosis,
+  type LogEntry,
+  type Model,
+} from "./protocol";
 import type { Session } from "./session";
 import type { StatusItem } from "./status";
 
@@ -101,14 +110,23 @@ function rows(session: Session, pages: Pages, status: StatusItem): Row[] {
   const paused = () => status.paused;
   const running = () => !status.paused;
   return [
-    { id: "pause", label: "$(debug-pause) Pause suggestions", when: running, run: () => session.execute(COMMAND.pause) },
+    {
+      id: "pause",
+      label: "$(debug-pause) Pause suggestions",
+      when: running,
+      run: () => session.execute(COMMAND.pause),
+    },
     { id: "resume", label: "$(play) Resume suggestions", when: paused, run: () => session.execute(COMMAND.resume) },
     { id: "showContext", label: "$(list-tree) Show context at cursor", run: () => showContext(session, pages) },
     { id: "showLog", label: "$(history) Show request log", run: () => showLog(session, pages) },
     { id: "copyLog", run: () => copyLog(session) },
     { id: "pickModel", label: "$(package) Choose model", run: () => pickModel(session) },
     { id: "unloadModel", label: "$(trash) Unload model", run: () => session.execute(COMMAND.unloadModel) },
-    { id: "restartEngine", label: "$(debug-restart) Restart engine", run: () => session.execute(COMMAND.restartEngine) },
+    {
+      id: "restartEngine",
+      label: "$(debug-restart) Restart engine",
+      run: () => session.execute(COMMAND.restartEngine),
+    },
     { id: "restartServer", label: "$(refresh) Restart server", run: () => session.restart() },
     { id: "reindex", label: "$(database) Index the workspace anew", run: () => session.execute(COMMAND.reindex) },
     { id: "doctor", label: "$(pulse) Run doctor", run: () => showDiagnosis(session, pages) },
@@ -120,7 +138,7 @@ function rows(session: Session, pages: Pages, status: StatusItem): Row[] {
 }
 
 /** Each code action by its own command: VS Code asks the server what applies here and takes that one. */
-function actionRows(manifest: { readonly sparkActions?: { readonly [id: string]: string } }): Row[] {
+function actionRows(manifest: { readonly sparkActions?: Readonly<Record<string, string>> }): Row[] {
   return Object.entries(manifest.sparkActions ?? {}).map(([id, kind]) => ({
     id: `action.${id}`,
     run: async () => vscode.commands.executeCommand("editor.action.codeAction", { kind, apply: "ifSingle" }),
@@ -150,7 +168,7 @@ export function registerCommands(
   status: StatusItem,
 ): vscode.Disposable[] {
   const table = rows(session, pages, status);
-  const actions = actionRows(extension.packageJSON as { sparkActions?: { [id: string]: string } });
+  const actions = actionRows(extension.packageJSON as { sparkActions?: Record<string, string> });
   const all: Row[] = [...table, ...actions, { id: "menu", run: () => menu(table) }];
   return all.map(({ id, run }) => vscode.commands.registerCommand(`sparkLsp.${id}`, () => guarded(run)));
 }

@@ -116,6 +116,7 @@ export class GhostText implements vscode.Disposable {
     }
     const items = await this.answer(document, position, token);
     // The first question to a server without streams ends here, and gets the standard answer.
+    // eslint-disable-next-line @typescript-eslint/no-unnecessary-condition -- the wait above may have changed it
     return this.hasStreams ? items : this.standard(document, position, context, token);
   }
 

@@ -46,7 +46,10 @@ async function findPython(): Promise<string> {
     }
   }
   const hint = process.platform === "linux" ? " On Debian and Ubuntu: sudo apt-get install python3 python3-venv." : "";
-  throw new Obstacle(`Python 3.11 to 3.14 with the module venv is needed, and none is on PATH.${hint}`, "spark.server.python");
+  throw new Obstacle(
+    `Python 3.11 to 3.14 with the module venv is needed, and none is on PATH.${hint}`,
+    "spark.server.python",
+  );
 }
 
 async function works(python: string): Promise<boolean> {
@@ -59,7 +62,8 @@ async function checkCompiler(): Promise<void> {
   if (WINDOWS || configured || (await findProgram(COMPILERS, pathFolders())) !== undefined) {
     return;
   }
-  const how = process.platform === "darwin" ? "xcode-select --install" : "sudo apt-get install g++, or your system's like";
+  const how =
+    process.platform === "darwin" ? "xcode-select --install" : "sudo apt-get install g++, or your system's like";
   throw new Obstacle(`A C++ compiler is needed to build llama.cpp, and none is on PATH: ${how}.`);
 }
 
@@ -77,7 +81,10 @@ function run(
     const stop = token.onCancellationRequested(() => child.kill());
     let last = "";
     const read = (data: Buffer) => {
-      for (const text of data.toString().split(/\r?\n/).filter((part) => part.trim() !== "")) {
+      for (const text of data
+        .toString()
+        .split(/\r?\n/)
+        .filter((part) => part.trim() !== "")) {
         last = text.trim();
         log.debug(text);
         line(text);
@@ -93,7 +100,7 @@ function run(
       } else if (code === 0) {
         resolve();
       } else {
-        reject(new Error(last || `${path.basename(program)} ended with code ${code}`));
+        reject(new Error(last || `${path.basename(program)} ended with code ${String(code)}`));
       }
     });
   });

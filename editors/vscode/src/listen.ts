@@ -32,7 +32,9 @@ export function listenFromTheFirstKey(selector: vscode.DocumentSelector, typing:
       // as it should
     }
     // All keys that the editor could not hear are known here by now: VS Code tells of them before it refuses.
-    const wanted = vscode.workspace.getConfiguration("editor", editor.document).get("inlineSuggest.enabled", true);
+    const wanted = vscode.workspace
+      .getConfiguration("editor", editor.document)
+      .get<boolean>("inlineSuggest.enabled", true);
     if (wanted && typing.isUnheard) {
       await vscode.commands.executeCommand(TRIGGER, AS_A_KEY);
     }

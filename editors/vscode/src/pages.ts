@@ -4,10 +4,11 @@ import * as vscode from "vscode";
 import type { Diagnosis, LogEntry } from "./protocol";
 
 const SCHEME = "spark-page";
-const MARK: { readonly [status: string]: string } = { ok: "ok  ", warn: "warn", fail: "FAIL" };
+const MARK: Readonly<Record<string, string>> = { ok: "ok  ", warn: "warn", fail: "FAIL" };
 
 /** Only our own style sheets, no script, nothing from any network. */
-const POLICY = '<meta http-equiv="Content-Security-Policy" content="default-src \'none\'; style-src \'unsafe-inline\'">';
+const POLICY =
+  "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">";
 /** The server's page knows light and dark; here it follows the user's theme. */
 const THEME = `<style>
 body { --ink: var(--vscode-editor-foreground); --paper: var(--vscode-editor-background); }

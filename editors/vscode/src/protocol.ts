@@ -44,7 +44,7 @@ export interface StreamValue {
 }
 
 /** One request in the log. The fields beside `reason` are shown as they come. */
-export type LogEntry = { readonly reason?: string } & { readonly [field: string]: unknown };
+export type LogEntry = { readonly reason?: string } & Readonly<Record<string, unknown>>;
 
 export interface ContextParams {
   readonly textDocument: TextDocumentIdentifier;
@@ -62,7 +62,12 @@ export interface ContextResult {
 /** What `spark-lsp doctor --json` says. */
 export interface Diagnosis {
   readonly ok: boolean;
-  readonly checks: readonly { readonly name: string; readonly status: string; readonly detail: string; readonly fix: string }[];
+  readonly checks: readonly {
+    readonly name: string;
+    readonly status: string;
+    readonly detail: string;
+    readonly fix: string;
+  }[];
 }
 
 /** A row of `spark-lsp models list --json`. */

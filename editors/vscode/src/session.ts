@@ -184,7 +184,7 @@ export class Session implements vscode.Disposable {
       // A command that this server does not have is not offered.
       await vscode.commands.executeCommand("setContext", "sparkLsp.canRewrite", this.has(COMMAND.rewrite));
     } catch (error) {
-      const message = `Spark LSP: ${server.program} did not start: ${error instanceof Error ? error.message : error}`;
+      const message = `Spark LSP: ${server.program} did not start: ${error instanceof Error ? error.message : String(error)}`;
       this.status.show({ kind: "Error", message });
       void this.offer(message, this.openSettings("spark.server.path"), this.tryAgain, this.showOutput);
     }
@@ -213,7 +213,9 @@ export class Session implements vscode.Disposable {
             if (!Array.isArray(values)) {
               return values;
             }
-            return values.map((value, index) => (params.items[index]?.section === SECTION ? this.settings() : value));
+            return (values as unknown[]).map((value, index) =>
+              params.items[index]?.section === SECTION ? this.settings() : value,
+            );
           },
         },
       },
@@ -262,7 +264,9 @@ export class Session implements vscode.Disposable {
 
 /** How fast the last answer of the model was. */
 function speed(entries: readonly LogEntry[]): string {
-  const last = [...entries].reverse().find(({ facts }) => (facts as Record<string, unknown>)?.["generated_tokens"]);
+  const last = [...entries]
+    .reverse()
+    .find(({ facts }) => (facts as Record<string, unknown> | undefined)?.["generated_tokens"]);
   if (!last) {
     return "";
   }

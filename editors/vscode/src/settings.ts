@@ -8,7 +8,7 @@ export const SECTION = "spark";
 /** Settings of the extension itself: how to start the server. They are not sent to it. */
 const OWN_PREFIX = "spark.server.";
 
-type Nested = { [key: string]: unknown };
+type Nested = Record<string, unknown>;
 
 /** Turn `{"completion.maxLines": 3}` into `{completion: {maxLines: 3}}`. */
 function nest(flat: Map<string, unknown>): Nested {

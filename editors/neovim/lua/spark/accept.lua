@@ -40,10 +40,8 @@ local function partly(next_part)
     return false
   end
   local _, _, end_row, end_col = suggestion:range()
-  local after = table.concat(
-    vim.api.nvim_buf_get_text(suggestion.bufnr, view.row, view.col, end_row, end_col, {}),
-    "\n"
-  )
+  local after =
+    table.concat(vim.api.nvim_buf_get_text(suggestion.bufnr, view.row, view.col, end_row, end_col, {}), "\n")
   local part = next_part(view.rest)
   local left = view.rest:sub(#part + 1)
   if left == "" or left == after then

@@ -30,7 +30,13 @@ local rows = {
   { name = "dismiss", run = "dismiss" },
   { name = "next", run = "next" },
   { name = "previous", run = "previous" },
-  { name = "request", run = "request", when = function() return true end },
+  {
+    name = "request",
+    run = "request",
+    when = function()
+      return true
+    end,
+  },
 }
 
 ---@param row spark.KeyRow

@@ -50,9 +50,12 @@ function M.component()
   if status.busy then
     table.insert(parts, "…")
   end
-  local text = table.concat(vim.tbl_filter(function(part)
-    return part ~= ""
-  end, parts), " ")
+  local text = table.concat(
+    vim.tbl_filter(function(part)
+      return part ~= ""
+    end, parts),
+    " "
+  )
   -- A statusline expands what follows a percent sign.
   return (text:gsub("%%", "%%%%"))
 end

@@ -51,6 +51,7 @@ function Suggestion:range()
     return nil, 0, 0, 0
   end
   local details = mark[3] --[[@as vim.api.keyset.extmark_details]]
+  -- stylua: ignore
   return mark[1], mark[2], details.end_row --[[@as integer]], details.end_col --[[@as integer]]
 end
 
