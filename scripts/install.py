@@ -1,8 +1,8 @@
 """Installs the project into the Python that runs this, with progress, and only when something changed.
 
 Plain standard library: it runs before anything is installed. ``scripts/setup.sh`` calls it; arguments name dependency
-groups, and ``--model NAME`` a model that is downloaded at the same time. A stamp beside the environment says what was
-installed last.
+groups, and ``--model NAME`` a model that is downloaded at the same time. ``--light`` installs what the quick tests need
+and leaves out llama.cpp, which has to be compiled. A stamp beside the environment says what was installed last.
 """
 
 from __future__ import annotations
@@ -30,10 +30,16 @@ STAMP = Path(sys.prefix) / "spark-lsp-install.json"
 LOG = Path(sys.prefix) / "spark-lsp-install.log"
 GROUPS_PIP = (25, 1)
 """The first pip that installs dependency groups."""
+OLD_PIP = "pip could not be brought to a version that knows dependency groups"
 COMPILE_CORE_MINUTES = 14
 """Compiling llama-cpp-python 0.3.36 took 6.6 minutes on two cores."""
 REBUILD = ("--force-reinstall", "--no-cache-dir", "--no-deps", "--no-binary=llama-cpp-python")
 EMBEDDED = "spark-nano"
+BINDING = "llama-cpp-python"
+"""The one dependency that is compiled."""
+LIGHT = " without llama.cpp"
+"""Ends the fingerprint of an installation without the binding."""
+LIGHT_GROUP = "quick"
 SMALL_MODEL = ROOT / "models" / "spark-nano" / "spark-nano.gguf"
 PHASES = (
     (re.compile(r"^\s*\[\s*(\d+)/(\d+)\]"), "compiling llama.cpp, step {0} of {1}"),
@@ -57,6 +63,33 @@ def main(groups: list[str], model: str = "") -> int:
     return 0
 
 
+def main_light() -> int:
+    """Install the project without llama.cpp, with what the quick tests need; return the exit code."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+    wanted = _fingerprint(project)
+    present, groups = _read_stamp()
+    if present == wanted + LIGHT or (present == wanted and {"dev", LIGHT_GROUP} & set(groups)):
+        return 0
+    _say("Installing Spark LSP into .venv, without llama.cpp.")
+    started = time.monotonic()
+    LOG.write_bytes(b"")
+    if _pip_version() < GROUPS_PIP and _pip(["--upgrade", "pip"]):
+        return _fail_with_log(OLD_PIP)
+    if _pip([*_light(project), "--group", LIGHT_GROUP]) or _pip(["--no-deps", "--editable", "."]):
+        return _fail_with_log("Installing failed")
+    if present == wanted:
+        _write_stamp(wanted, sorted({*groups, LIGHT_GROUP}))
+    else:
+        _write_stamp(wanted + LIGHT, [])
+    _say(f"Installed in {clock(time.monotonic() - started)}.")
+    return 0
+
+
+def _light(project: dict[str, Any]) -> list[str]:
+    """Return the dependencies that need no compiler."""
+    return [name for name in project["project"]["dependencies"] if not name.startswith(BINDING)]
+
+
 def _install(project: dict[str, Any], wanted: str, groups: list[str], model: str) -> int:
     compiles = not _installed("llama-cpp-python")
     missing = _missing_compiler() if compiles else ""
@@ -68,12 +101,11 @@ def _install(project: dict[str, Any], wanted: str, groups: list[str], model: str
     started = time.monotonic()
     LOG.write_bytes(b"")
     if groups and _pip_version() < GROUPS_PIP and _pip(["--upgrade", "pip"]):
-        return _fail_with_log("pip could not be brought to a version that knows dependency groups")
+        return _fail_with_log(OLD_PIP)
     download = None
     if model:
         # The download needs a few small packages; with them in place it runs while llama.cpp compiles.
-        light = [name for name in project["project"]["dependencies"] if not name.startswith("llama-cpp-python")]
-        if compiles and _pip(light):
+        if compiles and _pip(_light(project)):
             return _fail_with_log("Installing failed")
         download = ModelDownload(model)
     arguments = ["--editable", ".", *(argument for group in groups for argument in ("--group", group))]
@@ -85,7 +117,7 @@ def _install(project: dict[str, Any], wanted: str, groups: list[str], model: str
         if download is not None:
             download.stop()
         return _fail_with_log("Compiling llama.cpp again failed")
-    STAMP.write_text(json.dumps({"fingerprint": wanted, "groups": groups}) + "\n", "utf-8")
+    _write_stamp(wanted, groups)
     _say(f"Installed in {clock(time.monotonic() - started)}.")
     if download is not None:
         _finish(download)
@@ -140,6 +172,10 @@ def _read_stamp() -> tuple[str, list[str]]:
         return str(stamp["fingerprint"]), [str(group) for group in stamp["groups"]]
     except (OSError, ValueError, KeyError, TypeError):
         return "", []
+
+
+def _write_stamp(fingerprint: str, groups: list[str]) -> None:
+    STAMP.write_text(json.dumps({"fingerprint": fingerprint, "groups": groups}) + "\n", "utf-8")
 
 
 def _installed(package: str) -> bool:
@@ -276,4 +312,4 @@ def _arguments(arguments: list[str]) -> tuple[list[str], str]:
 
 
 if __name__ == "__main__":
-    sys.exit(main(*_arguments(sys.argv[1:])))
+    sys.exit(main_light() if "--light" in sys.argv[1:] else main(*_arguments(sys.argv[1:])))

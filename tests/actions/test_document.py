@@ -82,6 +82,7 @@ async def _documented(path: str, before: str, answer: str, chunk_chars: int = 4)
     return after, proposal.message
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("chunk_chars", [1, 1000])
 @pytest.mark.parametrize(("path", "before", "after"), CASES.values(), ids=CASES)
 async def test_laid_out_as_the_language_does(path: str, before: str, after: str, chunk_chars: int) -> None:
@@ -171,6 +172,7 @@ PIECES = [
 PIECES += ["`", "//", "."]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CASES)
 @settings(max_examples=25, deadline=None, derandomize=True)
 @given(answer=st.lists(st.sampled_from(PIECES), max_size=9).map("".join))

@@ -66,6 +66,7 @@ CASES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("path", "before", "others", "said", "place", "after"), CASES.values(), ids=CASES)
 async def test_written(
     path: str, before: str, others: dict[str, str], said: str, place: str, after: str, tmp_path: Path

@@ -12,6 +12,8 @@ from spark_lsp.text.edit import Span, apply_edits
 from spark_lsp.text.syntax import parse
 from tests.actions.check import proposed, target_of
 
+pytestmark = pytest.mark.slow
+
 DOCUMENTS = {
     "main.py": 'import os\n\n\nclass A:\n    def f(self, a):\n        """Doc."""\n        pass$0  # note\n\n    x = 1',
     "one.py": "def f(a, *, b=(1, 2)): ...$0\n\n\nif f:\n    print(1)\n",

@@ -132,6 +132,7 @@ def test_without_a_pulled_model_nothing_is_measured(pulled: Pull, tmp_path: Path
     assert not (tmp_path / "cache").exists()
 
 
+@pytest.mark.slow
 def test_all_that_resolve_an_empty_name_agree(pulled: Pull, monkeypatch: pytest.MonkeyPatch) -> None:
     pulled(SMALL)
     store_machine(TWO_CORES)
@@ -184,6 +185,7 @@ def test_a_damaged_measurement_is_none(pulled: Pull, tmp_path: Path) -> None:
     assert stored_machine() is not None
 
 
+@pytest.mark.slow
 def test_the_first_choice_measures_in_a_process_of_its_own(pulled: Pull) -> None:
     pulled(SMALL)
     default_model()

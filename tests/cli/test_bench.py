@@ -136,6 +136,7 @@ def test_figures_of_nothing_are_nothing() -> None:
     assert [percentile(range(1, 21), share) for share in (0.05, 0.95, 1)] == [1, 19, 20]
 
 
+@pytest.mark.slow
 def test_the_index_is_measured_beside_a_bare_parse(tmp_path: Path, place: str) -> None:
     for number in range(12):
         (tmp_path / f"m{number}.py").write_text(f"def f{number}(): return {number}\n" * 40)

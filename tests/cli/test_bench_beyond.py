@@ -8,6 +8,8 @@ import pytest
 from spark_lsp.cli.bench.beyond import ROOM_TOKENS, long_enough
 from tests.llama.gguf_files import rewrite
 
+pytestmark = pytest.mark.slow
+
 LENGTH = "qwen3.context_length"
 
 

@@ -269,6 +269,7 @@ def test_pulled_models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "optimize" not in check.detail
 
 
+@pytest.mark.slow
 def test_a_model_that_is_not_there(tmp_path: Path) -> None:
     done = doctor(tmp_path, "--json", "--model", "qwen2.5-coder-7b", SPARK_LSP_MODELS_DIR=str(tmp_path))
     assert done.returncode == 1
@@ -276,6 +277,7 @@ def test_a_model_that_is_not_there(tmp_path: Path) -> None:
     assert (check["status"], check["fix"]) == ("fail", "spark-lsp models pull qwen2.5-coder-7b")
 
 
+@pytest.mark.slow
 def test_a_remote_host_that_was_not_allowed(tmp_path: Path) -> None:
     told = {"SPARK_LSP_BACKEND_URLS": "https://models.invalid", "SPARK_LSP_CONFIG_DIR": str(tmp_path)}
     done = doctor(tmp_path, "--json", **told)

@@ -16,6 +16,7 @@ from spark_lsp.errors import EngineFailed
 from spark_lsp.llama.loading.build import Build, Device
 from tests.engine.conftest import private_runtime
 from tests.llama.gguf_files import SHIPPED
+from tests.support.marks import needs_llama_cpp
 
 GIB = 1024**3
 CPU = Device(name="CPU", description="A processor", kind="cpu", backend="CPU", free_bytes=GIB, total_bytes=GIB)
@@ -108,6 +109,7 @@ def test_signs_of_cards(tmp_path: Path) -> None:
     assert card_sign(which=nothing, root=tmp_path, system="darwin", machine="arm64") == Sign("Metal", "Apple silicon")
 
 
+@needs_llama_cpp
 def test_the_command_installs_what_is_installed_with_this_python() -> None:
     words = shlex.split(install_command("-DGGML_CUDA=on", system="posix"))
     assert words[:2] == ["CMAKE_ARGS=-DGGML_CUDA=on", sys.executable]

@@ -5,6 +5,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
+pytestmark = pytest.mark.slow
+
 LINE = {
     "at": 1_700_000_000.0, "event": "accepted", "suggestion": "1-1", "language": "python", "model": "nano",
     "characters": 10, "accepted_characters": 10, "latency_ms": 120.0,

@@ -165,6 +165,7 @@ FRAGMENTS = st.sampled_from(
 TEXTS = st.lists(FRAGMENTS, max_size=12).map("".join)
 
 
+@pytest.mark.slow
 @given(
     st.lists(TEXTS, min_size=1, max_size=6),
     st.lists(st.booleans(), min_size=1, max_size=8),

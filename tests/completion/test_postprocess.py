@@ -1,5 +1,6 @@
 """What is shown: the same however the stream was sliced, never taken back, and never worse for the document."""
 
+import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -8,6 +9,8 @@ from spark_lsp.completion.postprocess.pipeline import Judged, Terms, judge
 from spark_lsp.text.edit import Edit, Span, apply_edits
 from spark_lsp.text.tree import plant
 from tests.completion.check import hole_of
+
+pytestmark = pytest.mark.slow
 
 HOLES = [
     ("main.py", "def f(x):\n    $0\n    return x\n"),

@@ -348,6 +348,7 @@ PLAIN_QUESTION, TAKEN = "", "taken"
 STEPS = st.lists(st.sampled_from([*ENTRIES, PLAIN_QUESTION, TAKEN, "type e", "type a", "type ("]), max_size=8)
 
 
+@pytest.mark.slow
 @given(st.sampled_from(HOLES), SAID, STEPS, st.lists(SAID, min_size=1, max_size=4), st.booleans())
 @settings(max_examples=150, deadline=None)
 @example(HOLES[0], "ea(1, 2)", [PLAIN_QUESTION, "area", "ar", TAKEN, PLAIN_QUESTION], ["s"], False)

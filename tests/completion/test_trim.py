@@ -1,5 +1,6 @@
 """Trimming: the result never depends on how the stream was sliced, and only ever cuts."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -30,6 +31,7 @@ def _streamed(hole: Hole, text: str, cuts: list[int]) -> Trimmed:
     return trim(hole, text, max_lines=4, finished=True)
 
 
+@pytest.mark.slow
 @given(
     st.sampled_from(HOLES),
     st.lists(FRAGMENTS, max_size=40).map("".join),

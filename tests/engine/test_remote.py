@@ -195,6 +195,7 @@ async def test_the_deadline_keeps_what_is_there() -> None:
         assert chunks[-1].stop == "deadline"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("script", [["429"], ["503", "drop"], ["429:0", "502"], ["drop"]])
 async def test_what_may_pass_is_tried_again(script: list[str]) -> None:
     endpoint = Endpoint(script=script)
@@ -206,6 +207,7 @@ async def test_what_may_pass_is_tried_again(script: list[str]) -> None:
         assert model.warnings == (), "it answers again"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("script", "said"),
     [
@@ -297,6 +299,7 @@ async def test_each_workspace_keeps_to_its_endpoint() -> None:
         await engine.start()
 
 
+@pytest.mark.slow
 async def test_an_endpoint_that_fails_is_left_alone_and_found_again() -> None:
     row = {"max_model_len": 16_384}
     one, two = Endpoint(words=["one"], row=row), Endpoint(words=["two"], row=row)

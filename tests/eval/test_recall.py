@@ -80,6 +80,7 @@ async def _own_rooms() -> TestWorkspace:
     return workspace
 
 
+@pytest.mark.slow
 async def test_our_own_sources_are_found() -> None:
     """A floor far under docs/evaluation.md, for twenty cursors: a broken signal shows, a changed file does not."""
     workspace = await _own_rooms()
@@ -96,6 +97,7 @@ async def test_our_own_sources_are_found() -> None:
     assert tally.share("all") >= 0.85
 
 
+@pytest.mark.slow
 async def test_a_prompt_of_32k_tokens_stays_cached_while_typing() -> None:
     workspace = await _own_rooms()
     assert workspace.index is not None

@@ -53,6 +53,7 @@ def test_typing_in_one_place_is_one_edit() -> None:
 changes = st.lists(st.dictionaries(st.integers(0, 30), st.none() | st.integers(0, 9), max_size=6), max_size=20)
 
 
+@pytest.mark.slow
 @given(st.dictionaries(st.integers(0, 30), st.integers(0, 9)), changes)
 def test_layers_behave_like_one_dictionary(base: dict[int, int], steps: list[dict[int, int | None]]) -> None:
     layered: Mapping[int, int] = Layered(base)

@@ -187,6 +187,7 @@ def test_a_secret_is_suspected_among_other_texts(text: str) -> None:
     assert any(has_secret(f"x = 1\n{text}\n", [shape]) for shape in suspected(["x = 1\n", text, ""]))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("literal", "shape"), [each for each in SHAPES if each[0] != "-us"])
 @settings(max_examples=15, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
 @given(data=st.data())

@@ -14,6 +14,8 @@ from spark_lsp.index.gc_freeze import set_apart, set_apart_when_laid_out
 from spark_lsp.index.storage.view import EMPTY_VIEW, IndexView
 from spark_lsp.index.store import Index
 
+pytestmark = pytest.mark.slow
+
 FILES = 200
 
 

@@ -20,6 +20,8 @@ from spark_lsp.index.workers.worker import Look, ParseText
 from spark_lsp.text.document import content_hash
 from tests.support.marks import posix_only
 
+pytestmark = pytest.mark.slow
+
 LONG_S = 60.0  # far beyond what any machine needs; reached only by a failure
 FILLER = "# " + "x" * 90 + "\n"
 

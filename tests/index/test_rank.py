@@ -300,6 +300,7 @@ def test_a_file_that_changed_with_this_one_comes_before_its_like(tmp_path: Path,
 _VIEWS: dict[str, IndexView] = {}
 
 
+@pytest.mark.slow
 @given(st.lists(st.lists(st.sampled_from(["a.py", "b.py", ".env", "gone.py"]), max_size=4)))
 def test_without_a_history_of_its_own_a_file_ranks_as_without_any(
     tmp_path_factory: pytest.TempPathFactory, commits: list[list[str]]
@@ -332,6 +333,7 @@ def test_rank_spreads_from_the_open_file_to_what_it_uses(tmp_path: Path) -> None
     assert sorted(order) == sorted(view.files)
 
 
+@pytest.mark.slow
 def test_ranking_does_not_grow_with_the_workspace(tmp_path: Path) -> None:
     """A guard against work per file, in calls and not in seconds: a loop over ten times the files would show."""
     chosen = random.Random(7)

@@ -288,6 +288,7 @@ def test_the_cache_knows_a_content_under_another_name_and_forgets_what_is_gone(r
     assert paths == {"app/main.py", "app/moved.py", "notes.txt", "web/box.ts"}
 
 
+@pytest.mark.slow
 def test_one_content_in_two_languages(tmp_path: Path, cache_path: Path) -> None:
     write_workspace(
         parse_fixture("#- a.c\nint f(void) { return 1; }\n#- a.cpp\nint f(void) { return 1; }\n"), tmp_path / "w"
@@ -414,6 +415,7 @@ steps = st.lists(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(steps)
 def test_an_index_after_any_updates_equals_one_built_from_scratch(

@@ -35,6 +35,7 @@ def check_symbols(source: str, expected: str, path: str = "main.py") -> None:
     expect(listing(extract(language_of_path(fixture.path), fixture.text), fixture.text), expected)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", LANGUAGES)
 def test_every_language_against_its_sample(name: str) -> None:
     samples = list(SAMPLES.glob(f"{name}.[a-z]*"))
@@ -204,6 +205,7 @@ def test_any_text_yields_spans_inside_it(name: str, pieces: list[str]) -> None:
     assert all(count > 0 for count in symbols.references.values())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", LANGUAGES)
 def test_ten_thousand_brackets_are_survived(name: str) -> None:
     extract(LANGUAGES[name], "(" * 10_000 + "x" + ")" * 10_000)

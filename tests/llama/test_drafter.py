@@ -142,6 +142,7 @@ def rewrites(draw: st.DrawFn) -> tuple[list[int], list[int]]:
     ]
 
 
+@pytest.mark.slow
 @given(rewrite=rewrites(), most=st.integers(0, 9))
 def test_any_rewrite_is_written_and_drafts_stay_honest(rewrite: tuple[list[int], list[int]], most: int) -> None:
     region, answer = (np.array(text, np.int32) for text in rewrite)
@@ -373,6 +374,7 @@ def test_a_name_every_five_tokens_stops_no_draft(old: int, new: int, most: int) 
     assert len(answer) / len(steps) >= {4: 4.5, 16: 12.0, 32: 20.0}[most]
 
 
+@pytest.mark.slow
 def test_a_call_over_a_full_trunk_is_fast() -> None:
     """Seen on two shared cores: 40 us in the middle and 100 us at p95; the bound leaves room for a busy machine."""
     folder = Path(spark_lsp.__file__).parent

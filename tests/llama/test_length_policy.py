@@ -228,6 +228,7 @@ def test_a_promise_below_the_least_gain_is_no_reason_to_draft() -> None:
     assert payoff.length(1_000, 16) <= 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("cost", [graphics, kernels])
 @pytest.mark.parametrize("machine", [{}, {"noise": 0.1, "hiccups": 0.02}, {"noise": 0.3, "hiccups": 0.05}])
 def test_a_rename_is_several_times_as_fast_where_rows_are_cheap(cost: Cost, machine: dict[str, float]) -> None:
@@ -273,6 +274,7 @@ def test_a_rename_before_does_not_make_new_code_slower() -> None:
     assert run.speed >= 0.97, run
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("cost", [graphics, processor, no_amortisation])
 @pytest.mark.parametrize(("before", "after"), [(1.0, 3.0), (3.0, 1.0)])
 def test_a_load_that_comes_or_goes_does_not_make_drafts_lose(cost: Cost, before: float, after: float) -> None:

@@ -63,6 +63,7 @@ async def test_nothing_of_a_file_becomes_markup_and_nothing_is_fetched(tmp_path:
     assert not re.search(r"<(?:link|img|iframe|object|embed)\b|url\(|@import", page)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")
 async def test_a_click_on_a_tile_shows_its_code(tmp_path: Path) -> None:
     packed = await packed_for(SHOP, tmp_path / "w", trunk=False)

@@ -120,6 +120,7 @@ LINES = st.one_of(
 FILES = st.lists(LINES, min_size=1, max_size=30).map("\n".join)
 
 
+@pytest.mark.slow
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(FILES, min_size=1, max_size=5), st.integers(64, 3000), st.integers(0, 10_000), st.data())
 async def test_a_budget_is_never_exceeded(files: list[str], tokens: int, where: int, data: st.DataObject) -> None:

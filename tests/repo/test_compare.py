@@ -24,6 +24,7 @@ from scripts.compare.their_side import PREFIX_LINES, SUFFIX_LINES, ServerFailed,
 from scripts.compare.trace import Trace, Visit, record, source_files, windows
 from spark_lsp.catalog.catalog import resolve_model
 from tests.repo.source import ROOT
+from tests.support.marks import needs_llama_cpp
 
 FAKE_SERVER = """\
 import json, sys
@@ -158,6 +159,7 @@ def test_similarity_counts_common_words() -> None:
     assert similarity(["a b"], ["c d"]) == 0.0
 
 
+@pytest.mark.slow
 @settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 400), st.integers(0, 150), st.booleans()), max_size=40), st.integers(1, 5))
 def test_ring_and_queue_never_outgrow_their_limits(picks: list[tuple[int, int, bool]], capacity: int) -> None:
@@ -353,6 +355,7 @@ def test_a_much_shorter_prompt_is_noticed() -> None:
 # The server's build
 
 
+@needs_llama_cpp
 def test_without_a_compiler_one_sentence_says_so(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -363,6 +366,7 @@ def test_without_a_compiler_one_sentence_says_so(
     assert capsys.readouterr().out == build_server.NO_COMPILER + "\n"
 
 
+@needs_llama_cpp
 def test_a_context_too_small_for_their_side_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         program._options(["--context-tokens", "8192", "1024"])

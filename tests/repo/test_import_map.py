@@ -1,8 +1,11 @@
 """No folder imports another one in a circle, and the script that draws the imports sees one when there is one."""
 
+import pytest
+
 from scripts.import_map import Import, circles, folder_circles, graph_of, imports_of, levels, svg_of
 
 
+@pytest.mark.slow
 def test_no_folder_is_in_a_circle() -> None:
     assert folder_circles(imports_of()) == []
 

@@ -16,6 +16,7 @@ import pytest
 
 from spark_lsp import __version__
 from tests.repo.source import ROOT
+from tests.support.marks import needs_llama_cpp
 
 MAX_SDIST_BYTES = 30_000_000  # the models are 7 MB, the tests' vocabularies 2.4 MB
 
@@ -31,6 +32,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> zipfile.ZipFile:
     return zipfile.ZipFile(path)
 
 
+@pytest.mark.slow
 def test_it_carries_the_model(wheel: zipfile.ZipFile) -> None:
     assert wheel.read("spark_lsp/models/spark-nano.gguf")[:4] == b"GGUF"
 
@@ -85,6 +87,7 @@ def test_one_version() -> None:
     assert shown.stdout.strip() == f"spark-lsp {__version__}"
 
 
+@pytest.mark.slow
 def test_it_runs_from_the_wheel(wheel: zipfile.ZipFile, tmp_path: Path) -> None:
     """Unpacked elsewhere, with the libraries of this environment: the code and the model are the wheel's own."""
     wheel.extractall(tmp_path)
@@ -95,6 +98,7 @@ def test_it_runs_from_the_wheel(wheel: zipfile.ZipFile, tmp_path: Path) -> None:
     assert json.loads(done.stdout)["path"] == str((tmp_path / "spark_lsp" / "models" / "spark-nano.gguf").resolve())
 
 
+@pytest.mark.slow
 def test_the_source_distribution_builds_the_same_wheel(wheel: zipfile.ZipFile, tmp_path: Path) -> None:
     build = [sys.executable, "-m", "hatchling", "build", "--directory", str(tmp_path), "--target"]
     made = subprocess.run([*build, "sdist"], cwd=ROOT, capture_output=True, text=True, check=False)
@@ -115,6 +119,7 @@ def test_the_source_distribution_builds_the_same_wheel(wheel: zipfile.ZipFile, t
         assert sorted(rebuilt.namelist()) == sorted(wheel.namelist())
 
 
+@needs_llama_cpp
 def test_licences_of_what_is_installed() -> None:
     """Packages under the GPL or AGPL would bind this project; NOTICE.md names the ones that bind themselves."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]

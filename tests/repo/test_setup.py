@@ -168,6 +168,7 @@ runpy.run_path("scripts/install.py", run_name="__main__")
     return done.returncode, shown.read_text("utf-8")
 
 
+@pytest.mark.slow
 def test_the_model_is_downloaded_while_llama_cpp_compiles(checkout: Path, bare_path: Path) -> None:
     """Each waits for a word of the other, so one after the other would never end well."""
     _checkout_with_pip(checkout, bare_path, PULL.format(end='pathlib.Path("pip-calls/model").touch()'))
@@ -178,6 +179,28 @@ def test_the_model_is_downloaded_while_llama_cpp_compiles(checkout: Path, bare_p
     light = (checkout / "pip-calls" / "light").read_text("utf-8")
     assert "msgspec" in light
     assert "llama-cpp-python" not in light
+
+
+@pytest.mark.slow
+def test_the_light_set_up_compiles_nothing(checkout: Path, bare_path: Path) -> None:
+    _checkout_with_pip(checkout, bare_path, PULL)
+    (packages,) = (checkout / ".venv" / "lib").glob("python*/site-packages")
+    (packages / "pip" / "__main__.py").write_text(
+        "import pathlib, sys\nwith pathlib.Path('pip-calls').open('a') as f: f.write(' '.join(sys.argv[1:]) + '\\n')\n",
+        "utf-8",
+    )
+    (packages / "pip-99.dist-info").mkdir()
+    (packages / "pip-99.dist-info" / "METADATA").write_text(
+        "Metadata-Version: 2.1\nName: pip\nVersion: 99.0\n", "utf-8"
+    )
+    for _ in range(2):
+        code, shown = _set_up(checkout, bare_path, "--light")
+        assert code == 0, shown
+    dependencies, project = (checkout / "pip-calls").read_text("utf-8").splitlines()
+    assert "msgspec" in dependencies
+    assert "llama-cpp-python" not in dependencies
+    assert dependencies.endswith("--group quick")
+    assert project.endswith("--no-deps --editable .")
 
 
 def test_a_download_that_fails_costs_nothing_else(checkout: Path, bare_path: Path) -> None:
@@ -191,6 +214,7 @@ def test_a_download_that_fails_costs_nothing_else(checkout: Path, bare_path: Pat
     assert (code, shown) == (0, ""), "the second time, without a download"
 
 
+@pytest.mark.slow
 def test_an_installation_that_is_there_is_left_alone(checkout: Path, bare_path: Path) -> None:
     """The second run does nothing: no pip, no compiler, no network."""
     venv.create(checkout / ".venv", with_pip=False, symlinks=True)

@@ -11,6 +11,8 @@ import pytest
 
 from scripts.speed_model import CONTEXT_TOKENS, SHAPES, SHIPPED, Architecture, Storage, main, write_speed_model
 
+pytestmark = pytest.mark.slow
+
 TINY = SHAPES["tiny"]
 DECODE = """
 import json, sys

@@ -116,7 +116,7 @@ def test_no_path_of_somebodys_machine() -> None:
 
 def test_lock_files_hold_no_addresses() -> None:
     """Whose mirror an install came from is nobody's business; npm adds them again, so see editors/vscode/README.md."""
-    names = ("package-lock.json", "npm-shrinkwrap.json", "uv.lock", "poetry.lock")
+    names = ("package-lock.json", "npm-shrinkwrap.json", "uv.lock", "poetry.lock", "requirements/dev.txt")
     found = [path for name in names for path in ROOT.rglob(name) if "node_modules" not in path.parts]
     assert [str(path.relative_to(ROOT)) for path in found if "://" in path.read_text("utf-8")] == []
 

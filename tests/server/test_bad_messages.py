@@ -11,6 +11,8 @@ import pytest
 
 from scripts.harness.editor import PATIENCE_S
 
+pytestmark = pytest.mark.slow
+
 
 def _framed(message: Any) -> bytes:
     body = json.dumps(message).encode()

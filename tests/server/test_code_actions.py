@@ -12,6 +12,8 @@ from pygls.exceptions import JsonRpcException
 from scripts.harness.editor import SCRIPTED, Editor, _listen, capabilities, editor
 from spark_lsp.server.convert import changed
 
+pytestmark = pytest.mark.slow
+
 WORKSPACE = "#- a.py\ndef alpha(x):\n    return x\n"
 BEFORE = 'def area(w, h):\n    """Größe 🦎."""\n    pass$0\n\n\nprint(area(1, 2))\n'
 AFTER = 'def area(w, h):\n    """Größe 🦎."""\n    return w * h\n\n\nprint(area(1, 2))\n'

@@ -7,6 +7,8 @@ import pytest
 from scripts.harness.editor import REAL, editor
 from spark_lsp.engine.remote.consent import CONFIG_VARIABLE, allowed_origins
 
+pytestmark = pytest.mark.slow
+
 WORKSPACE = "#- a.py\nx = 1\n"
 SETTINGS = {"backend": {"urls": ["https://models.invalid/v1"], "model": "qwen2.5-coder-7b"}}
 

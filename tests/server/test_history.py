@@ -15,7 +15,7 @@ from tests.index.test_history import commit
 
 TWINS = "#- a.py\ndef one(): ...\n#- b.py\ndef one(): ...\n#- c.py\none()\n"
 
-pytestmark = pytest.mark.skipif(shutil.which("git") is None, reason="there is no git here")
+pytestmark = [pytest.mark.skipif(shutil.which("git") is None, reason="there is no git here"), pytest.mark.slow]
 
 
 async def first_of(workspace: Workspace, root: Path) -> str:

@@ -12,6 +12,8 @@ from pygls.exceptions import JsonRpcException
 from scripts.harness.editor import SCRIPTED, Editor, capabilities, editor
 from spark_lsp.completion.recording import read_recording
 
+pytestmark = pytest.mark.slow
+
 WORKSPACE = "#- a.py\ndef alpha(x):\n    return x\n"
 CALL = "from a import alpha\n\nvalue = alpha($0)\n"
 

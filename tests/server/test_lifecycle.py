@@ -7,6 +7,8 @@ from lsprotocol import types
 
 from scripts.harness.editor import capabilities, editor
 
+pytestmark = pytest.mark.slow
+
 WORKSPACE = "#- a.py\ndef alpha(x):\n    return x\n"
 
 

@@ -8,6 +8,8 @@ from lsprotocol import types
 
 from scripts.harness.editor import SCRIPTED, Editor, editor
 
+pytestmark = pytest.mark.slow
+
 CODE = "def alpha(x):\n    return x\n\n\nvalue = alpha($0)\n"
 OTHER = "#- a.py\ndef alpha(x):\n    return x\n"
 OFF_IN_FILE = "#- a.py\nx = 1\n#- .spark-lsp.toml\n[completion]\nenabled = false\n"

@@ -10,6 +10,8 @@ from lsprotocol import types
 from scripts.harness.editor import Editor, editor
 from tests.server.offering_server import QUESTION
 
+pytestmark = pytest.mark.slow
+
 WORKSPACE = "#- a.py\nx = 1\n"
 CODE = "def double(x):\n    return $0\n"
 

@@ -3,6 +3,7 @@
 import asyncio
 from pathlib import Path
 
+import pytest
 from lsprotocol import types
 
 from scripts.harness.editor import PATIENCE_S, SCRIPTED, Editor, editor
@@ -73,6 +74,7 @@ async def _apply(window: Editor, edits: dict[str, tuple[int, int, int, str]]) ->
     await window.reasons()
 
 
+@pytest.mark.slow
 async def test_a_changed_head_has_its_calls_changed_in_all_files(tmp_path: Path) -> None:
     async with editor(WORKSPACE, tmp_path, (*SCRIPTED, "x")) as window:
         await window.ready()

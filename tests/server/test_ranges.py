@@ -14,6 +14,8 @@ from spark_lsp.server.convert import to_offset, to_range
 from spark_lsp.text.edit import Span
 from tests.support.workspace import snapshot_of
 
+pytestmark = pytest.mark.slow
+
 PIECES = st.sampled_from(
     ["x = call(", ")", "]", '"', "a, b)", "\n", "\r\n", "\r", "\t", "    ", "\U0001f600", "e\u0301", "日本", "\u200d",
      "def f():", "value", " ", "\u2028", "\x0c"]

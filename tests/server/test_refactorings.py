@@ -2,10 +2,13 @@
 
 from pathlib import Path
 
+import pytest
 from lsprotocol import types
 
 from scripts.harness.editor import SCRIPTED, Editor, capabilities, editor
 from spark_lsp.server.convert import changed
+
+pytestmark = pytest.mark.slow
 
 WORKSPACE = "#- a.py\ndef alpha(x):\n    return x\n"
 BEFORE = (

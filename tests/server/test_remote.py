@@ -3,10 +3,13 @@
 from contextlib import AsyncExitStack
 from pathlib import Path
 
+import pytest
 from lsprotocol import types
 
 from scripts.harness.editor import REAL, editor
 from tests.engine.endpoint import Endpoint, running
+
+pytestmark = pytest.mark.slow
 
 WORKSPACE = "#- shapes.py\ndef area_of(width, height):\n    return width * height\n"
 WORDS = ["width", " * ", "height", "\n"]

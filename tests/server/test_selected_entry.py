@@ -8,6 +8,8 @@ from lsprotocol import types
 
 from scripts.harness.editor import SCRIPTED, Editor, capabilities, editor
 
+pytestmark = pytest.mark.slow
+
 WORKSPACE = "#- a.py\ndef alpha(x):\n    return x\n"
 CALL = "from a import alpha\n\nvalue = (al$0)\n"
 

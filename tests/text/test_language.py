@@ -23,6 +23,7 @@ def test_every_row_has_a_grammar_and_names_that_find_it(language: Language) -> N
     assert all(language_of_id(name) is language for name in (language.name, *language.client_ids))
 
 
+@pytest.mark.slow
 @rows
 @pytest.mark.parametrize("section", ["definitions", "references", "imports", "scopes", "comments"])
 def test_every_section_of_every_query_compiles(language: Language, section: str) -> None:

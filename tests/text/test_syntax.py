@@ -81,6 +81,7 @@ def test_errors_are_counted() -> None:
     assert syntax_of("def f(:\n    return )\n").error_count > 0
 
 
+@pytest.mark.slow
 def test_ten_thousand_brackets_neither_hang_nor_overflow() -> None:
     text = "x = " + "[" * 10_000 + "]" * 10_000
     syntax = syntax_of(text)

@@ -74,6 +74,7 @@ def test_each_piece_is_tokenised_alone() -> None:
     assert seen == [*pieces, *([prompt.middle] if prompt.middle else [])] or seen == [*pieces, prompt.middle]
 
 
+@pytest.mark.slow
 def test_samples_are_the_same_each_time_and_differ_from_each_other() -> None:
     again = Sampler(small_corpus(), ByteEncoder())
     for number in range(30):
@@ -82,6 +83,7 @@ def test_samples_are_the_same_each_time_and_differ_from_each_other() -> None:
     assert SAMPLER.sample(1, 0, 0.5) != SAMPLER.sample(2, 0, 0.5)
 
 
+@pytest.mark.slow
 def test_samples_keep_their_length_and_end_with_the_end_token() -> None:
     for progress in (0.0, 0.5, 1.0):
         _, longest = length_limits(progress, 4096)
@@ -190,6 +192,7 @@ def test_blocks_are_those_of_the_packer(tmp_path: Path) -> None:
     index.close()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("layout", ["rows", "packed"])
 def test_batches_hold_samples_with_weights(layout: str) -> None:
     made = pool(SAMPLER, seed=1, number=0, progress=0.0, layout=layout, row_tokens=2048, batch_tokens=4096)

@@ -70,6 +70,7 @@ async def test_each_is_offered_once_with_what_it_says() -> None:
     assert engine.requests == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("diagnostic", DIAGNOSTICS.values(), ids=DIAGNOSTICS)
 async def test_the_model_is_told_what_and_where(diagnostic: Diagnostic) -> None:
     engine = talking(["x = (\n```"])

@@ -61,6 +61,7 @@ def _nodes(language: str, syntax: Syntax) -> Iterator[Node]:
         stack += reversed(node.named_children)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("language", MAX_BUILDS)
 def test_programs_print_the_same(language: str, tmp_path: Path) -> None:
     if not has_compiler(language):
@@ -74,6 +75,7 @@ def test_programs_print_the_same(language: str, tmp_path: Path) -> None:
         assert outcome(language, program, tmp_path) == expected, program
 
 
+@pytest.mark.slow
 def test_java_prints_the_same(tmp_path: Path) -> None:
     """All variants are built at once and run in one machine: a start of either takes a second."""
     if not has_compiler("java"):

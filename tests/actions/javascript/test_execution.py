@@ -20,7 +20,7 @@ from tests.actions.javascript.execute import (
 )
 from tests.actions.javascript.programs_made import PROGRAMS_MADE
 
-pytestmark = needs_node
+pytestmark = [needs_node, pytest.mark.slow]
 
 Edits = tuple[Edit, ...]
 

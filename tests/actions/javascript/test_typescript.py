@@ -12,6 +12,8 @@ from spark_lsp.text.edit import apply_edits
 from tests.actions.javascript.execute import HERE, expression_selections, parsed, statement_selections
 from tests.actions.javascript.test_execution import inlinings
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[3]
 OWN = ROOT / "editors" / "vscode" / "node_modules" / ".bin" / "tsc"
 TSC = str(OWN) if OWN.exists() else shutil.which("tsc")

@@ -84,6 +84,7 @@ def listers(draw: st.DrawFn) -> str:
     return f"import inspect\n{imports}\n{draw(st.sampled_from(LOOPS)).format(**parts)}\n"
 
 
+@pytest.mark.slow
 @given(listers(), st.sampled_from([*PLACES]), st.sampled_from([None, "show"]))
 @settings(max_examples=150, deadline=None)
 def test_lists_of_names_stay_as_they_are(lister: str, action: str, model: str | None) -> None:

@@ -41,6 +41,7 @@ HOLDS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_a_change_is_what_it_says(name: str) -> None:
     syntax = parse(LANGUAGES["python"], TEXT)

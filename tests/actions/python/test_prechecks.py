@@ -17,6 +17,8 @@ from spark_lsp.text.edit import Span
 from tests.actions.check import target_of
 from tests.support.workspace import TestWorkspace
 
+pytestmark = pytest.mark.slow
+
 PRECHECKED = {each.id: each for each in CATALOG if isinstance(each, Prechecks)}
 OWN = sorted((Path(__file__).parents[3] / "spark_lsp" / "actions" / "python").glob("*.py"))
 BREAK = "The selection holds a break of a loop around it."

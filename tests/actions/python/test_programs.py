@@ -1,11 +1,14 @@
 """Always: a program does the same after an edit as before. ``scripts/prove_actions`` runs many more of them."""
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scripts.prove_actions.made import prove_one
 from scripts.prove_actions.real import Tally
 from scripts.prove_actions.trials import ACTIONS
+
+pytestmark = pytest.mark.slow
 
 
 @settings(max_examples=60, deadline=None, derandomize=True)

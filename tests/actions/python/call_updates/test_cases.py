@@ -12,6 +12,7 @@ from tests.actions.python.call_updates.check import read_cases, run_case, target
 CASES = read_cases(Path(__file__).parent / "cases.txt")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CASES)
 async def test_case(name: str, tmp_path: Path) -> None:
     message, after, wanted = await run_case(CASES[name], tmp_path)

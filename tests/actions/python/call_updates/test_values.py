@@ -3,11 +3,14 @@
 import asyncio
 from typing import Any
 
+import pytest
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
 from spark_lsp.engine.fake import ScriptedEngine
 from tests.actions.python.call_updates.check import target_in, updated
+
+pytestmark = pytest.mark.slow
 
 NAMES = ("a", "b", "c", "d")
 """The parameters; each has another default, so that no change of the head can pass for a new name without being one."""
