@@ -3,7 +3,8 @@
 
 RUN := .venv/bin/
 CHECK := $(RUN)ruff check . && $(RUN)ruff format --check . && $(RUN)mypy && $(RUN)python scripts/generate.py --check
-QUICK := not model and not e2e and not editor and not weights and not slow
+QUICK := -m pytest -n logical --dist loadfile --ignore=tests/editors --ignore=tests/e2e --ignore=tests/weights \
+	-m "not model and not e2e and not editor and not weights and not slow"
 DEMO_MODEL := qwen2.5-coder-0.5b-instruct
 
 help: ## List the targets
@@ -18,11 +19,11 @@ test: check ## Set up for development, check the code, run all tests but those i
 
 quick: ## The tests that need no llama.cpp, no engine and no editor, in parallel; installs only what they need
 	@sh scripts/setup.sh --light
-	@$(RUN)python -m pytest -n logical -m "$(QUICK)"
+	@$(RUN)python $(QUICK)
 
 coverage: ## Measure how much of the package the quick tests run; the pages are in htmlcov/
 	@sh scripts/setup.sh --light
-	@$(RUN)python -m pytest -n logical -m "$(QUICK)" --cov --cov-report=html --cov-report=term
+	@$(RUN)python $(QUICK) --cov --cov-report=html --cov-report=term
 
 test-weights: setup ## Pull the 0.5B model once (491 MB, Apache-2.0) and run the tests that need a real model
 	@$(RUN)python -m pytest -m weights --durations=5

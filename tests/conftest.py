@@ -10,6 +10,7 @@ import os
 import shutil
 import tempfile
 
+import hypothesis
 import pytest
 
 from spark_lsp.catalog.folder import FOLDER_VARIABLE
@@ -23,6 +24,10 @@ os.environ["SPARK_LSP_OFFER_MODEL"] = "false"  # no question in the middle of a 
 keep_own_folder()
 os.environ[FOLDER_VARIABLE] = tempfile.mkdtemp(prefix="spark-no-models-")
 atexit.register(shutil.rmtree, os.environ[FOLDER_VARIABLE], ignore_errors=True)
+
+# A busy machine makes an example late, not wrong; the timeout of pyproject.toml ends what hangs.
+hypothesis.settings.register_profile("spark", deadline=None)
+hypothesis.settings.load_profile("spark")
 
 HAS_LLAMA_CPP = importlib.util.find_spec("llama_cpp") is not None
 NEED_LLAMA_CPP = (

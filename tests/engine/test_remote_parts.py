@@ -1,7 +1,7 @@
 """The pure pieces of the remote engine: addresses, ranking, texts, streams."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from spark_lsp.actions.chat.template import Message, prompt_of
@@ -126,7 +126,6 @@ def remote_model() -> ModelInfo:
     )  # fmt: skip
 
 
-@settings(deadline=None)  # the first example compiles the template
 @given(
     st.lists(
         st.tuples(st.sampled_from(["user", "assistant"]), st.text("ab<|>\n {}%", max_size=30)), min_size=1, max_size=5

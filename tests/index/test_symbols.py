@@ -44,6 +44,7 @@ def test_every_language_against_its_sample(name: str) -> None:
     expect_file(listing(extract(LANGUAGES[name], text), text), SAMPLES / f"{name}.expected")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", LANGUAGES)
 def test_uses_hold_what_the_references_query_finds(name: str) -> None:
     """Uses are counted by words, for speed; the query says what they have to be."""

@@ -47,6 +47,7 @@ def test_uses_are_counted_in_code_without_reserved_words_and_what_the_file_defin
     assert words.uses() == {word: count for word, count in counts.items() if count > 0 and word not in blank}
 
 
+@pytest.mark.slow
 @given(st.lists(st.tuples(texts, st.sampled_from([b"if", b"ab"]), st.lists(pieces, max_size=3)), max_size=6))
 def test_many_texts_at_once_are_counted_as_each_alone(several: list[tuple[str, bytes, list[str]]]) -> None:
     wanted = [Wanted(text.encode(), text.encode(), frozenset([word]), own) for text, word, own in several]

@@ -186,6 +186,7 @@ def test_a_region_that_is_written_again_unchanged_takes_full_drafts(region: list
     assert len(steps) == -(-len(region) // (most + 1))
 
 
+@pytest.mark.slow
 @given(source=SOURCE.filter(bool), most=st.integers(1, 5))
 def test_a_draft_is_the_callers_own(source: list[int], most: int) -> None:
     region = np.array(source, np.int32)

@@ -142,6 +142,7 @@ def taught(cost: Cost, depths: tuple[int, ...], drafted: int = 0, accepted: int 
     return payoff
 
 
+@pytest.mark.slow
 @given(
     steps=st.lists(
         st.tuples(
@@ -168,6 +169,7 @@ def test_any_lesson_leaves_a_length_in_bounds(steps: list[tuple[int, float, int,
 PART = st.one_of(st.just(0.0), st.floats(1e-4, 0.1))
 
 
+@pytest.mark.slow
 @settings(max_examples=60)
 @given(
     base=st.floats(1e-3, 0.1),

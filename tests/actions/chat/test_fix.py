@@ -106,6 +106,7 @@ ANSWERS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("code", ANSWERS)
 async def test_the_answer_mends_it_and_nothing_else(code: str) -> None:
     answer, old, new = ANSWERS[code]
