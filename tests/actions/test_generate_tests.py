@@ -95,6 +95,13 @@ async def test_a_test_that_is_there_is_not_written_again(tmp_path: Path) -> None
     assert proposal.message == "area is tested already in tests/test_box.py."
 
 
+async def test_an_expected_value_that_the_model_guesses_is_no_test() -> None:
+    engine = ScriptedEngine(["assert area(2, 3) == 6"], probability=0.5)
+    target = target_of(PYTHON, "shapes/box.py")
+    proposal = await TestWorkspace(engine).actions.propose("generate.tests", target)
+    assert (proposal.reason, proposal.edits, proposal.files) == ("trimmed.unsure", (), ())
+
+
 async def test_the_model_is_shown_the_test_file() -> None:
     def answer(request: Infill) -> str:
         shown = "".join(part.text for part in request.prompt if isinstance(part, Piece))

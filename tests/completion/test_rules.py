@@ -34,7 +34,7 @@ EXAMPLES: Final[dict[str, tuple[str, str, CompletionSettings, Moment]]] = {
 }
 BY_PIPELINE: Final = {"confidence", "rejected"}
 """Rules that need more than what the model says; the case files name the first, test_reuse.py holds the second."""
-OF_ACTIONS: Final = {"check"}
+OF_ACTIONS: Final = {"check", "unsure"}
 
 
 def _documented(heading: str) -> list[str]:
