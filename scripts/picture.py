@@ -1,4 +1,4 @@
-"""Draws docs/pictures/demo.svg from what ``scripts/demo.py`` really prints, in a terminal of its own.
+"""Writes docs/demo.md and draws docs/pictures/demo.svg from what ``scripts/demo.py`` prints in a terminal.
 
 python scripts/picture.py
 """
@@ -16,6 +16,17 @@ from rich.text import Text
 
 ROOT = Path(__file__).resolve().parent.parent
 PICTURE = ROOT / "docs" / "pictures" / "demo.svg"
+PAGE = ROOT / "docs" / "demo.md"
+PAGE_TEXT = """\
+# The demo
+
+`make demo` prints this on a sample workspace, with the model that suits the machine.
+You can repeat each command by hand; `python scripts/picture.py` writes this page and [the picture](pictures/demo.svg).
+
+```text
+{transcript}
+```
+"""
 COLUMNS = 100
 SPINNER = re.compile(r"\s*[\u2800-\u28ff] ")
 BAR = re.compile(r"Indexing\s+[\u2500-\u257f]")
@@ -28,7 +39,8 @@ def main() -> int:
     if code == 0:
         PICTURE.parent.mkdir(parents=True, exist_ok=True)
         PICTURE.write_text(_draw(output), "utf-8")
-        sys.stdout.write(f"wrote {PICTURE.relative_to(ROOT)}\n")
+        PAGE.write_text(_page(output), "utf-8")
+        sys.stdout.write(f"wrote {PICTURE.relative_to(ROOT)} and {PAGE.relative_to(ROOT)}\n")
     return code
 
 
@@ -56,6 +68,13 @@ def _draw(output: str) -> str:
     console.print(Text.from_ansi(_settle(output).replace(str(ROOT), "~/spark-lsp")))
     drawing = console.export_svg(title="make demo", unique_id="demo")
     return re.sub(r"\s*@font-face \{.*?\}\n", "\n", drawing, flags=re.DOTALL)  # no fonts from the network
+
+
+def _page(output: str) -> str:
+    """Return the page with the transcript: plain text, no trailing blanks."""
+    plain = re.sub(r"\x1b\[[\d;?]*[A-Za-z]", "", _settle(output)).replace(str(ROOT), "~/spark-lsp")
+    transcript = "\n".join(line.rstrip() for line in plain.strip().splitlines())
+    return PAGE_TEXT.format(transcript=transcript)
 
 
 def _settle(output: str) -> str:
