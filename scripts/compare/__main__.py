@@ -24,8 +24,8 @@ from scripts.compare.our_side import OurSide, our_side
 from scripts.compare.table import Comparison, as_text, is_uneven, side
 from scripts.compare.their_side import MIN_CONTEXT_TOKENS, ServerFailed, TheirSide
 from scripts.compare.trace import Trace, Visit, record, source_files
+from spark_lsp.bench.beyond import long_enough
 from spark_lsp.catalog.catalog import EMBEDDED_NAME, resolve_model
-from spark_lsp.cli.bench.beyond import long_enough
 from spark_lsp.engine.local.process import describe_model
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -139,7 +139,7 @@ async def _run(
 ) -> None:
     """Start all sides anew and let them take turns: the machine's other work then meets them alike."""
     # A copy under another name: what the catalogue knows of the embedded model does not hold for a user's own file.
-    with long_enough(str(_model(options)), context_tokens) as path:
+    with long_enough(str(_model(options)), context_tokens, _warn) as path:
         model = Path(shutil.copy(path, folder / "compared.gguf"))
     is_suffix_first = describe_model(model).fim_order == "spm"
     with ExitStack() as stack:
@@ -210,6 +210,10 @@ def _circumstances(options: argparse.Namespace, trace: Trace) -> dict[str, Any]:
 def _say(text: str) -> None:
     sys.stdout.write(text + "\n")
     sys.stdout.flush()
+
+
+def _warn(message: str) -> None:
+    sys.stderr.write(f"{message}\n")
 
 
 if __name__ == "__main__":

@@ -67,7 +67,7 @@ def requantize() -> None:
 @app.command("bare", hidden=True)
 def bare(launch: str) -> None:
     """Be the yardstick of ``bench``: orders come and answers go line by line, as JSON."""
-    from spark_lsp.cli.bench.yardstick import serve  # noqa: PLC0415  what no engine process needs
+    from spark_lsp.bench.yardstick import serve  # noqa: PLC0415  what no engine process needs
 
     serve(msgspec.json.decode(launch, type=frames.EngineLaunch), sys.stdin.buffer, sys.stdout.buffer)
 

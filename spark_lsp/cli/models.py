@@ -220,7 +220,7 @@ def recommend_model(*, json: _Json = False) -> None:
 
 def _card() -> tuple[str, int]:
     """Return name and memory of the card that llama.cpp would use; ("", 0) where there is none."""
-    from spark_lsp.cli.graphics import read_build  # noqa: PLC0415
+    from spark_lsp.doctor.graphics import read_build  # noqa: PLC0415
     from spark_lsp.llama.loading.build import offload_devices  # noqa: PLC0415
 
     try:

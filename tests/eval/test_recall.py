@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from scripts.harness.fixture import parse_fixture, write_workspace
-from spark_lsp.cli.bench.recall import Tally, choose_cases, lines_of, table
-from spark_lsp.cli.bench.rivals import Bm25Chunks, ImportedBodies, JaccardWindows, RepositoryMap
-from spark_lsp.cli.bench.session import measure_session, recorded
+from spark_lsp.bench.recall import Tally, choose_cases, lines_of, table
+from spark_lsp.bench.recorded_session import measure_session, recorded
+from spark_lsp.bench.rivals import Bm25Chunks, ImportedBodies, JaccardWindows, RepositoryMap
 from spark_lsp.engine.fake import ScriptedEngine
 from spark_lsp.index.store import Index
 from spark_lsp.prompt.token_counts import TokenCounter

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from spark_lsp.cli.graphics import kernel_check
+from spark_lsp.doctor.graphics import kernel_check
 from spark_lsp.llama.compute_check import MIN_AGREEMENT, agreement
 from spark_lsp.llama.loading import kernel_check as kept
 from spark_lsp.llama.loading.build import SLOW_KERNELS

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from scripts.compiler_flags import KEEP_STORES, build_environment, has_amx, is_gcc
-from spark_lsp.cli import graphics
+from spark_lsp.doctor import graphics
 
 AMX = "processor\t: 0\nflags\t\t: fpu sse2 avx512f amx_bf16 amx_tile amx_int8\n"
 NO_AMX = "processor\t: 0\nflags\t\t: fpu sse2 avx512f\n"

@@ -13,9 +13,24 @@ TEXT = LEAVES | {"text"}
 
 ALLOWED: dict[str, frozenset[str]] = {
     "cli": frozenset(
-        {"app", "workspace", "server", "completion", "actions", "prompt", "index", "engine", "llama", "catalog"}
+        {
+            "bench",
+            "doctor",
+            "app",
+            "workspace",
+            "server",
+            "completion",
+            "actions",
+            "prompt",
+            "index",
+            "engine",
+            "llama",
+            "catalog",
+        }
     )
     | TEXT,
+    "bench": frozenset({"completion", "prompt", "index", "engine", "llama", "catalog"}) | TEXT,
+    "doctor": frozenset({"app", "server", "completion", "engine", "llama", "catalog"}) | TEXT,
     "app": frozenset({"workspace", "server", "completion", "actions", "prompt", "index", "engine", "catalog"}) | TEXT,
     "workspace": frozenset({"completion", "actions", "prompt", "index", "engine.base"}) | TEXT,
     "server": frozenset({"workspace", "completion", "actions", "prompt", "index", "engine.base"}) | TEXT,
@@ -36,7 +51,7 @@ ALLOWED: dict[str, frozenset[str]] = {
 
 ONLY_IN = {"pygls": "server", "lsprotocol": "server", "llama_cpp": "llama"}
 CONCRETE_ENGINES = ("engine.local", "engine.remote", "engine.fake")
-ENGINES_NAMED_BY = frozenset({"app", "cli", "engine"})
+ENGINES_NAMED_BY = frozenset({"app", "bench", "cli", "doctor", "engine"})
 WIRE = "spark_lsp.engine.wire"
 
 
@@ -56,7 +71,7 @@ def _faults(module: Module) -> list[str]:
             faults.append(f"{module.place}:{line}: {module.package} may not import {inner}")
         engine = next((engine for engine in CONCRETE_ENGINES if f"{inner}.".startswith(f"{engine}.")), None)
         if engine and module.package not in ENGINES_NAMED_BY:
-            faults.append(f"{module.place}:{line}: names {engine}; only app.py and cli/ may")
+            faults.append(f"{module.place}:{line}: names {engine}; only app.py, cli/, bench/ and doctor/ may")
     return faults
 
 
@@ -84,7 +99,7 @@ def test_the_llama_package_is_reached_by_process_only() -> None:
         [
             f"{module.place}:{line}: imports {name}; start the engine process instead"
             for module in modules()
-            if module.package not in {"llama", "cli"}
+            if module.package not in {"llama", "cli", "bench", "doctor"}
             for name, line in imports(module)
             if name.startswith(f"{PACKAGE}.llama")
         ]

@@ -19,8 +19,8 @@ import msgspec
 import psutil
 
 from spark_lsp import __version__
-from spark_lsp.cli.graphics import Check
 from spark_lsp.config import Settings
+from spark_lsp.doctor.check_result import Check
 from spark_lsp.engine.local.address import log_folder
 from spark_lsp.errors import SettingsError, SparkError
 

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import psutil
 
-from spark_lsp.cli.bench.asking import (
+from spark_lsp.bench.asking import (
     REPLY_CELLS,
     Answer,
     Measure,
@@ -26,9 +26,9 @@ from spark_lsp.cli.bench.asking import (
     private_place,
     ratio,
 )
-from spark_lsp.cli.bench.busy import LONG_TOKENS, measure_busy
-from spark_lsp.cli.bench.throughput import ANSWER_TOKENS, decode_speeds
-from spark_lsp.cli.bench.yardstick import Bare, Describe
+from spark_lsp.bench.busy import LONG_TOKENS, measure_busy
+from spark_lsp.bench.throughput import ANSWER_TOKENS, decode_speeds
+from spark_lsp.bench.yardstick import Bare, Describe
 from spark_lsp.engine.base import Engine, Infill, PromptPart
 from spark_lsp.engine.local.client import LocalEngine
 from spark_lsp.llama.kv.block_store import count_files

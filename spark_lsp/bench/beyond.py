@@ -5,12 +5,10 @@ Only measurements of speed may use this: what a model writes behind more than it
 
 import re
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
-
-from spark_lsp.cli.oneshot import errors
 
 MAX_BYTES: Final = 64_000_000
 """Larger models know enough positions, and are not copied for a measurement."""
@@ -22,8 +20,11 @@ _LENGTH = re.compile(rb"[a-z0-9_-]+\.context_length\x04\x00\x00\x00(....)", re.D
 
 
 @contextmanager
-def long_enough(path: str, context_tokens: int) -> Iterator[str]:
-    """Yield the model's path, or for the block that of a copy that says it knows so many positions, and say so."""
+def long_enough(path: str, context_tokens: int, warn: Callable[[str], None]) -> Iterator[str]:
+    """Yield the model's path, or for the block the path of a copy whose metadata claims enough positions.
+
+    ``warn`` gets a sentence when the measurement goes beyond what the model was trained for.
+    """
     file = Path(path)
     content = bytearray(file.read_bytes()) if file.stat().st_size <= MAX_BYTES else bytearray()
     found = _LENGTH.search(content)
@@ -32,7 +33,7 @@ def long_enough(path: str, context_tokens: int) -> Iterator[str]:
         yield path
         return
     if trained < context_tokens:
-        errors.print(f"{file.name} was trained for {trained:,} tokens: beyond, only its speed means something.")
+        warn(f"{file.name} was trained for {trained:,} tokens; beyond them only its speed is meaningful.")
     content[slice(*found.span(1))] = (context_tokens + ROOM_TOKENS).to_bytes(4, "little")
     with tempfile.TemporaryDirectory(prefix="spark-bench-") as folder:
         copy = Path(folder) / file.name

@@ -13,13 +13,13 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from spark_lsp.bench.asking import Measure
+from spark_lsp.bench.beyond import long_enough
+from spark_lsp.bench.indexing import Sizes, measure_index
+from spark_lsp.bench.latency import measure_latency
+from spark_lsp.bench.quality import BUDGETS, Quality, measure_recall
+from spark_lsp.bench.throughput import ANSWER_TOKENS, measure_throughput
 from spark_lsp.catalog.catalog import model_path
-from spark_lsp.cli.bench.asking import Measure
-from spark_lsp.cli.bench.beyond import long_enough
-from spark_lsp.cli.bench.indexing import Sizes, measure_index
-from spark_lsp.cli.bench.latency import measure_latency
-from spark_lsp.cli.bench.quality import BUDGETS, Quality, measure_recall
-from spark_lsp.cli.bench.throughput import ANSWER_TOKENS, measure_throughput
 from spark_lsp.cli.oneshot import errors, settings_of
 
 app = typer.Typer(help="Measure the engine on this machine.", no_args_is_help=True)
@@ -46,7 +46,7 @@ def latency(
 ) -> None:
     """Measure cold and warm first tokens beside a bare loop, a killed engine, a busy one, and its memory."""
     with (
-        long_enough(str(model_path(settings_of(None, model))), context_tokens) as path,
+        long_enough(str(model_path(settings_of(None, model))), context_tokens, errors.print) as path,
         errors.status(f"Reading {context_tokens} tokens, cold and warm …"),
     ):
         measure = Measure(path=path, context_tokens=context_tokens, threads=threads, rounds=rounds)
@@ -66,7 +66,7 @@ def throughput(
 ) -> None:
     """Measure how fast answers are written: beside a bare loop, rewrites with drafts, new code with and without."""
     with (
-        long_enough(str(model_path(settings_of(None, model))), context_tokens) as path,
+        long_enough(str(model_path(settings_of(None, model))), context_tokens, errors.print) as path,
         errors.status(f"Writing behind {context_tokens} tokens …"),
     ):
         measure = Measure(path=path, context_tokens=context_tokens, threads=threads, rounds=rounds)

@@ -14,10 +14,10 @@ from typing import Any
 
 from msgspec import structs
 
-from spark_lsp.cli.bench.asking import engine_of, launch_of, private_place
-from spark_lsp.cli.bench.recall import Case, Shown, Tally, choose_cases, lines_of, table
-from spark_lsp.cli.bench.rivals import Bm25Chunks, ImportedBodies, JaccardWindows, RepositoryMap, Rival
-from spark_lsp.cli.bench.session import BUDGET_TOKENS, measure_session
+from spark_lsp.bench.asking import engine_of, launch_of, private_place
+from spark_lsp.bench.recall import Case, Shown, Tally, choose_cases, lines_of, table
+from spark_lsp.bench.recorded_session import BUDGET_TOKENS, measure_session
+from spark_lsp.bench.rivals import Bm25Chunks, ImportedBodies, JaccardWindows, RepositoryMap, Rival
 from spark_lsp.engine.base import Engine, ModelInfo
 from spark_lsp.engine.fim import FimFamily, family_named
 from spark_lsp.engine.local.client import LocalEngine

@@ -13,8 +13,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from spark_lsp.cli.graphics import Check
 from spark_lsp.config import Source, environment_source, resolve, settings_keys
+from spark_lsp.doctor.check_result import Check
 from spark_lsp.server.settings import WORKSPACE_FILE, read_settings
 
 REPOSITORY: Final = Path(__file__).resolve().parents[2]

@@ -11,7 +11,8 @@ import pytest
 from typer.testing import CliRunner
 
 from spark_lsp.cli import build as command_line
-from spark_lsp.cli.graphics import Check, Sign, card_sign, install_command, read_answer, read_build, report
+from spark_lsp.doctor.check_result import Check
+from spark_lsp.doctor.graphics import Sign, card_sign, install_command, read_answer, read_build, report
 from spark_lsp.errors import EngineFailed
 from spark_lsp.llama.loading.build import Build, Device
 from tests.engine.conftest import private_runtime

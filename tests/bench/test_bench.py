@@ -11,9 +11,9 @@ import psutil
 import pytest
 from typer.testing import CliRunner
 
+from spark_lsp.bench.asking import Words, middle, percentile, private_place, ratio
+from spark_lsp.bench.throughput import RENAMES, Rename, longest_drafts
 from spark_lsp.cli import build as command_line
-from spark_lsp.cli.bench.asking import Words, middle, percentile, private_place, ratio
-from spark_lsp.cli.bench.throughput import RENAMES, Rename, longest_drafts
 from spark_lsp.engine.base import Piece
 from spark_lsp.engine.local.address import RUNTIME_VARIABLE
 

@@ -8,7 +8,7 @@ from contextlib import aclosing
 from itertools import pairwise
 from typing import Any, Final
 
-from spark_lsp.cli.bench.asking import Words, ask, code, first_token, middle, percentile
+from spark_lsp.bench.asking import Words, ask, code, first_token, middle, percentile
 from spark_lsp.engine.base import Engine, Infill, PromptPart
 
 LONG_TOKENS: Final = 4096

@@ -15,7 +15,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from spark_lsp.cli.bench.asking import (
+from spark_lsp.bench.asking import (
     REPLY_CELLS,
     Answer,
     Measure,
@@ -29,7 +29,7 @@ from spark_lsp.cli.bench.asking import (
     private_place,
     ratio,
 )
-from spark_lsp.cli.bench.yardstick import Bare
+from spark_lsp.bench.yardstick import Bare
 from spark_lsp.engine.base import Engine, Infill, Piece, PromptPart, Sampling
 from spark_lsp.llama.speculative.drafter import Drafter
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import psutil
 
-from spark_lsp.cli.bench.asking import percentile
+from spark_lsp.bench.asking import percentile
 
 ASK_EVERY_S = 0.02
 LIMIT_S = 1200.0

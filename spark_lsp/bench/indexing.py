@@ -19,8 +19,8 @@ from typing import Any
 
 import psutil
 
-from spark_lsp.cli.bench.asking import percentile
-from spark_lsp.cli.bench.window import measure_window
+from spark_lsp.bench.asking import percentile
+from spark_lsp.bench.server_start import measure_window
 from spark_lsp.index.scan.crawl import crawl
 from spark_lsp.index.scan.ignore import Rules
 from spark_lsp.index.store import Index

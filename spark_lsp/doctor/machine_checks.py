@@ -15,7 +15,8 @@ from typing import Final
 
 import psutil
 
-from spark_lsp.cli.graphics import Check, install_command
+from spark_lsp.doctor.check_result import Check
+from spark_lsp.doctor.graphics import install_command
 from spark_lsp.errors import SparkError
 
 MIN_WATCHES: Final = 65_536  # a JavaScript project easily holds 50,000 folders and files

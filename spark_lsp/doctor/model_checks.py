@@ -6,8 +6,8 @@ from spark_lsp.catalog.catalog import MODELS, default_model, known_model
 from spark_lsp.catalog.measured import this_machine
 from spark_lsp.catalog.optimized import optimize_hint
 from spark_lsp.catalog.recommend import Machine, fits, recommend
-from spark_lsp.cli.graphics import Check
 from spark_lsp.config import Settings
+from spark_lsp.doctor.check_result import Check
 
 
 def pulled_models(settings: Settings, machine: Callable[[], Machine | None] = this_machine) -> list[Check]:

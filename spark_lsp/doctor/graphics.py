@@ -17,6 +17,7 @@ from typing import Literal
 
 import msgspec
 
+from spark_lsp.doctor.check_result import Check
 from spark_lsp.errors import EngineFailed
 from spark_lsp.llama.loading.build import SLOW_KERNELS, Build, Device, offload_devices
 
@@ -30,16 +31,6 @@ KEEP_STORES = "-fno-tree-dse -fno-dse"
 
 _ANSWER_S = 60.0  # the first call of a driver may compile its kernels
 _BINDING = "llama-cpp-python"
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """One line of the report. ``fix`` is empty when there is nothing to fix."""
-
-    name: str
-    status: Literal["ok", "warn", "fail"]
-    detail: str
-    fix: str = ""
 
 
 @dataclass(frozen=True, slots=True)

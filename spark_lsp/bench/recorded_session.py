@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from itertools import takewhile
 from os.path import commonprefix
 
-from spark_lsp.cli.bench.asking import percentile
+from spark_lsp.bench.asking import percentile
 from spark_lsp.engine.base import Piece, PromptPart
 from spark_lsp.index.store import Index
 from spark_lsp.prompt.context import WorkspaceContext

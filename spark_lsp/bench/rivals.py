@@ -14,7 +14,7 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from spark_lsp.cli.bench.recall import Case
+from spark_lsp.bench.recall import Case
 from spark_lsp.index.parse.windows import WORD
 from spark_lsp.index.ranking.import_graph import seen_files
 from spark_lsp.index.storage.view import FileEntry, IndexView

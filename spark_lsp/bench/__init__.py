@@ -1,0 +1,1 @@
+"""What ``spark-lsp bench`` measures: the engine, the index and prompts. Prints nothing."""

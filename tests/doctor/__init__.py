@@ -1,0 +1,1 @@
+"""The checks of ``spark-lsp doctor``, and the support file."""
