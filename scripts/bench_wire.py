@@ -2,9 +2,10 @@
 
     python scripts/bench_wire.py [--pieces 450] [--keys 200]
 
-A prompt of stable pieces of 1,000 characters, each behind a control token, and a tail of 2,000 characters that grows by
-one character a key. Prints the bytes of a request's frame and the processor time of client and host, the median over
-the keys: sent whole, and sent by number as the engine does; the latter also where the caller makes every text anew.
+A prompt of stable pieces of 1,000 characters, each behind a control token, and a volatile part of 2,000 characters that
+grows by one character a key. Prints the bytes of a request's frame and the processor time of client and host, the
+median over the keys: sent whole, and sent by number as the engine does; the latter also where the caller makes every
+text anew.
 """
 
 import argparse
@@ -23,11 +24,11 @@ from spark_lsp.engine.wire.prompt_parts import SentParts
 from spark_lsp.llama.parts import KeptParts
 
 PIECE_CHARS = 1_000
-TAIL_CHARS = 2_000
+VOLATILE_CHARS = 2_000
 SEPARATOR = Control("<|file_sep|>")
 
 
-def trunk(count: int) -> list[PromptPart]:
+def cached_prefix(count: int) -> list[PromptPart]:
     """Return stable pieces with a control token ahead of each."""
     parts: list[PromptPart] = []
     for number in range(count):
@@ -38,13 +39,13 @@ def trunk(count: int) -> list[PromptPart]:
 
 def requests(count: int, keys: int, *, anew: bool) -> Iterator[Infill]:
     """Yield a request for each key; ``anew`` with texts that are equal to the last ones and no longer the same."""
-    before = trunk(count)
+    before = cached_prefix(count)
     for key in range(keys):
         if anew:
             before = [
                 Piece("".join(list(part.text)), stable=True) if isinstance(part, Piece) else part for part in before
             ]
-        yield Infill((*before, SEPARATOR, Piece("x = 1\n" * (TAIL_CHARS // 6) + "y" * key)), 64, key="document")
+        yield Infill((*before, SEPARATOR, Piece("x = 1\n" * (VOLATILE_CHARS // 6) + "y" * key)), 64, key="document")
 
 
 async def read(frame: bytes) -> frames.Ask:

@@ -25,14 +25,14 @@ from spark_lsp.engine.base import Infill
 from spark_lsp.engine.fim import Order, build_prompt, family_named
 from spark_lsp.engine.wire.frames import EngineLaunch
 from spark_lsp.llama import healing, prompt
-from spark_lsp.llama.healing import Tail
+from spark_lsp.llama.healing import LastWord
 from spark_lsp.llama.loading.model import TokenCache, Vocabulary
 from spark_lsp.llama.runtime import Bench
 
 LINES_BEFORE, LINES_AFTER = 4, 1
 MAX_TOKENS: Final = 16
 MIN_LINE, MAX_LINE = 12, 100
-TailOf = Callable[[Vocabulary, str, "healing.Tokens"], Tail | None]
+LastWordOf = Callable[[Vocabulary, str, "healing.Tokens"], LastWord | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,16 +46,16 @@ class Hole:
     suffix: str
 
 
-def _no_tail(_vocabulary: Vocabulary, _text: str, _tokens: "healing.Tokens") -> Tail | None:
+def _no_last_word(_vocabulary: Vocabulary, _text: str, _tokens: "healing.Tokens") -> LastWord | None:
     return None
 
 
-def _last_token(vocabulary: Vocabulary, _text: str, tokens: "healing.Tokens") -> Tail | None:
+def _last_token(vocabulary: Vocabulary, _text: str, tokens: "healing.Tokens") -> LastWord | None:
     end = tokens[-1:]
-    return Tail(vocabulary.piece(int(end[0])), end, 1) if len(end) else None
+    return LastWord(vocabulary.piece(int(end[0])), end, 1) if len(end) else None
 
 
-WAYS: Final[dict[str, TailOf]] = {"none": _no_tail, "token": _last_token, "word": healing.tail_of}
+WAYS: Final[dict[str, LastWordOf]] = {"none": _no_last_word, "token": _last_token, "word": healing.last_word_of}
 
 
 def holes_of(folder: Path, wanted: int, seed: int) -> list[Hole]:
@@ -124,11 +124,11 @@ def answer(bench: Bench, hole: Hole, order: Order | None) -> str:
     return text.split("\n")[0]
 
 
-def _ending(bench: Bench, hole: Hole, tail_of: TailOf) -> str:
+def _ending(bench: Bench, hole: Hole, last_word_of: LastWordOf) -> str:
     """Name what is chosen again, which is all that an answer depends on: two ways often choose the same again."""
     assert bench.vocabulary is not None, "loaded"
-    tail = tail_of(bench.vocabulary, hole.prefix, bench.vocabulary.tokenize(hole.prefix))
-    return f"{tail.dropped} {tail.tokens.tolist()}" if tail else ""
+    last_word = last_word_of(bench.vocabulary, hole.prefix, bench.vocabulary.tokenize(hole.prefix))
+    return f"{last_word.dropped} {last_word.tokens.tolist()}" if last_word else ""
 
 
 def summary(rows: list[dict[str, object]]) -> dict[str, object]:
@@ -152,8 +152,8 @@ def summary(rows: list[dict[str, object]]) -> dict[str, object]:
 def _sign_test(gained: int, lost: int) -> float:
     """Return how likely so uneven a split is when both are alike, two-sided."""
     count, least = gained + lost, min(gained, lost)
-    tail = sum(math.comb(count, number) for number in range(least + 1)) / 2**count
-    return round(min(1.0, 2 * tail), 4)
+    last_word = sum(math.comb(count, number) for number in range(least + 1)) / 2**count
+    return round(min(1.0, 2 * last_word), 4)
 
 
 def main() -> None:
@@ -172,9 +172,9 @@ def main() -> None:
     for hole in holes_of(options.folder, options.holes, options.seed):
         row: dict[str, object] = {"kind": hole.kind, "path": hole.path, "before": hole.prefix[-40:], "rest": hole.rest}
         known: dict[str, str] = {}
-        for way, tail_of in WAYS.items():
-            prompt.tail_of = tail_of  # the one thing that differs
-            same = _ending(bench, hole, tail_of)
+        for way, last_word_of in WAYS.items():
+            prompt.last_word_of = last_word_of  # the one thing that differs
+            same = _ending(bench, hole, last_word_of)
             text = known[same] = known[same] if same in known else answer(bench, hole, options.order)
             row |= {way: text, f"{way}_exact": text.rstrip() == hole.rest.rstrip(),
                     f"{way}_similarity": round(Levenshtein.normalized_similarity(text, hole.rest), 4)}  # fmt: skip

@@ -104,7 +104,7 @@ def index_cache_path(root: Path) -> Path:
 
 
 def kv_cache_folder() -> Path:
-    """Return where engines keep the KV files of their models' trunks."""
+    """Return where engines keep the KV files of their models' cached prefixes."""
     return Path(platformdirs.user_cache_dir("spark-lsp")) / "kv"
 
 

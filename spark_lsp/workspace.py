@@ -82,10 +82,10 @@ class Workspace:
             reading = asyncio.to_thread(self.index.history.refresh)
             self._reading_history = asyncio.create_task(reading, name="history")
 
-    async def rebuild_trunk(self, open_paths: Collection[str], warmed: Progress) -> asyncio.Task[None] | None:
-        """Choose the trunk anew and read it in the background; return that work when it was begun here.
+    async def rebuild_cached_prefix(self, open_paths: Collection[str], warmed: Progress) -> asyncio.Task[None] | None:
+        """Choose the cached prefix anew and read it in the background; return that work when it was begun here.
 
-        A reading that goes on takes the new trunk over. Without a model there is nothing to do yet.
+        A reading that goes on takes the new cached prefix over. Without a model there is nothing to do yet.
         """
         with contextlib.suppress(SparkError):
             await self.context.rebuild(open_paths)
@@ -96,7 +96,7 @@ class Workspace:
         return None
 
     def _following(self, warmed: Progress) -> Progress:
-        """Tell how far the trunk is, and read ahead anew each time when prompts show another part of it."""
+        """Tell how far the cached prefix is, and read ahead anew each time when prompts show another part of it."""
         digest = self.context.digest
 
         def tell(done: int, of: int) -> None:
@@ -125,10 +125,10 @@ class Workspace:
         if not warming.cancelled():
             self.ahead.again()
             if self._showing is None or self._showing.done():
-                self._showing = asyncio.create_task(self._show_all(), name="show the trunk")
+                self._showing = asyncio.create_task(self._show_all(), name="show the cached prefix")
 
     async def _show_all(self) -> None:
-        """Wait for a pause in typing where prompts do not show all of the trunk yet; then read ahead behind it."""
+        """Wait for a pause in typing while prompts show a part of the cached prefix only; then read ahead behind it."""
         before = self.context.digest
         await self.context.show_all()
         if self.context.digest != before:

@@ -1,8 +1,8 @@
 """What of a package is shown in front of a hole: sheets, whole files, single definitions, recent lines.
 
 Stands in for the packer, without an index: a definition is wanted when its name stands in the missing text or near it.
-The blocks have the packer's form and order: the trunk (``spark_lsp/prompt/cached_prefix.py``), then the tail
-(``spark_lsp/prompt/sources.py``).
+The blocks have the packer's form and order: the cached prefix (``spark_lsp/prompt/cached_prefix.py``), then the
+snippets (``spark_lsp/prompt/sources.py``).
 """
 
 import random
@@ -18,11 +18,11 @@ from spark_lsp.engine.fim import FileBlock
 
 IDENTIFIER = re.compile(r"[A-Za-z_]\w{2,}")
 FEW_PLACES = 3  # a name defined in more places than this says nothing about any of them
-TAIL_SHARE = 0.4
+SNIPPET_SHARE = 0.4
 KNOWN_SHARE = 0.85  # how often the packer shows a definition that the next lines need (design: .74 to .99)
 NEAR_CHARACTERS = 1200  # around the cursor; whose names the packer looks up
 RECENT_LINES = 12
-SHEET_SHARE = 0.6  # of trunk blocks; the others are whole files
+SHEET_SHARE = 0.6  # of cached prefix blocks; the others are whole files
 MIN_TWIN_CHARACTERS, MAX_TWINS = 16, 4  # a line says something from here on, and is no boilerplate up to there
 TWIN_SHARE = 0.5  # how often a line that stands in another file too is shown there
 
@@ -97,7 +97,7 @@ def definition(file: SourceFile, first: int, last: int) -> FileBlock:
 def choose_blocks(
     chance: random.Random, library: Library, file: SourceFile, hole: Hole, prefix: str, suffix: str, characters: int
 ) -> tuple[FileBlock, ...]:
-    """Return blocks of other files of the package within a number of characters: trunk first, best last."""
+    """Return blocks of other files of the package within a number of characters: cached prefix first, best last."""
     others = [number for number in library.packages[file.package] if library.files[number].path != file.path]
     if not others or characters <= 0:
         return ()
@@ -105,13 +105,13 @@ def choose_blocks(
     needed = [place for place in library.wanted(file, hole.of(file.text)) if chance.random() < KNOWN_SHARE]
     related = library.wanted(file, near)
     twin = _twin(chance, library, file, hole)
-    tail = _tail(chance, library, others, twin, needed, related, int(characters * TAIL_SHARE))
-    left = characters - sum(map(_size, tail))
+    snippets = _snippets(chance, library, others, twin, needed, related, int(characters * SNIPPET_SHARE))
+    left = characters - sum(map(_size, snippets))
     named = [number for number, _, _ in [*needed, *related]]
-    return (*_trunk(chance, library, others, named, left), *tail)
+    return (*_cached_prefix(chance, library, others, named, left), *snippets)
 
 
-def _tail(
+def _snippets(
     chance: random.Random,
     library: Library,
     others: Sequence[int],
@@ -161,7 +161,7 @@ def _recent_from(file: SourceFile, first: int) -> FileBlock:
     return FileBlock(file.path, "\n".join(lines[first : first + RECENT_LINES]), stable=False)
 
 
-def _trunk(
+def _cached_prefix(
     chance: random.Random, library: Library, others: Sequence[int], named: Sequence[int], characters: int
 ) -> list[FileBlock]:
     """Choose sheets, then whole files, those that are named near the hole more often than others."""

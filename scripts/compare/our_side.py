@@ -25,7 +25,7 @@ _PRIVATE: Final = "SPARK_LSP_RUNTIME_DIR"  # where the test editor puts the engi
 _READY_S: Final = 180.0
 _READ_S: Final = 1800.0
 _STEADY_S: Final = 4.0
-"""Time without a change of the trunk after which none is expected: background reading pauses for less."""
+"""Time without a change of the cached prefix after which none is expected: background reading pauses for less."""
 _STREAM: Final = "spark/inlineCompletionStream"
 
 
@@ -39,7 +39,7 @@ class OurSide:
         self._token = 0
 
     async def prepare(self, trace: Trace) -> None:
-        """Look at a file that no visit goes to, until index and trunk are there.
+        """Look at a file that no visit goes to, until index and cached prefix are there.
 
         Raises:
             TimeoutError: the index or the model did not become ready.
@@ -60,7 +60,7 @@ class OurSide:
 
     @property
     def resident_tokens(self) -> int:
-        """Tokens of the trunk that the model has read, as the server tells its editor."""
+        """Tokens of the cached prefix that the model has read, as the server tells its editor."""
         return int(self._window.statuses[-1].resident_tokens)
 
     def _is_ready(self) -> bool:

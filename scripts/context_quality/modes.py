@@ -9,7 +9,7 @@ from spark_lsp.engine.fim import FimFamily
 from spark_lsp.index.ranking.import_graph import seen_files
 from spark_lsp.index.ranking.rank import frozen_order
 from spark_lsp.prompt.budget import Budget
-from spark_lsp.prompt.cached_prefix import build_trunk, count_segments, whole_file
+from spark_lsp.prompt.cached_prefix import build_cached_prefix, count_segments, whole_file
 from spark_lsp.prompt.layout_style import PLAIN, RICH, Style, pieces_alike_for
 from spark_lsp.prompt.pack import Layout, pack
 from spark_lsp.prompt.segment import Segment
@@ -27,28 +27,30 @@ async def nothing(_case: Case, _family: FimFamily) -> list[Segment]:
     return []
 
 
-async def packer(case: Case, family: FimFamily, trunk_share: float = 0.0, style: Style = PLAIN) -> list[Segment]:
+async def packer(
+    case: Case, family: FimFamily, cached_prefix_share: float = 0.0, style: Style = PLAIN
+) -> list[Segment]:
     """Show what the product's own packer shows, with signatures alone."""
     sizes = case.sizes
-    trunk_tokens = int(sizes.context * trunk_share)
+    cached_prefix_tokens = int(sizes.context * cached_prefix_share)
     total = sizes.before + sizes.after + sizes.context + 40  # names and control tokens are no context
-    budget = Budget(total, trunk_tokens, sizes.context - trunk_tokens, sizes.before, sizes.after)
-    trunk: Sequence[Segment] = ()
-    if trunk_tokens:
+    budget = Budget(total, cached_prefix_tokens, sizes.context - cached_prefix_tokens, sizes.before, sizes.after)
+    cached_prefix: Sequence[Segment] = ()
+    if cached_prefix_tokens:
         order = frozen_order(case.view)
-        trunk = await build_trunk(
-            case.view, case.counter, family, budget_tokens=trunk_tokens, whole_tokens=0, order=order, frozen=order,
-            leave_out=[case.hole.path],
+        cached_prefix = await build_cached_prefix(
+            case.view, case.counter, family, budget_tokens=cached_prefix_tokens, whole_tokens=0, order=order,
+            frozen=order, leave_out=[case.hole.path],
         )  # fmt: skip
-    cursor = replace(case.cursor, alike=pieces_alike_for(budget.tail_tokens, style))
+    cursor = replace(case.cursor, alike=pieces_alike_for(budget.snippet_tokens, style))
     found = await count_candidates(gather(cursor), case.counter)
     layout = Layout(family, "psm", case.hole.package, style)
-    packed = await pack(cursor, layout, case.counter, budget, trunk=trunk, found=found)
+    packed = await pack(cursor, layout, case.counter, budget, cached_prefix=cached_prefix, found=found)
     return [each for each in packed.segments if each.kind not in {"header", "prefix", "suffix"}]
 
 
-async def with_trunk(case: Case, family: FimFamily) -> list[Segment]:
-    """Show what the packer shows, half of it the trunk."""
+async def with_cached_prefix(case: Case, family: FimFamily) -> list[Segment]:
+    """Show what the packer shows, half of it the cached prefix."""
     return await packer(case, family, 0.5)
 
 
@@ -145,7 +147,7 @@ async def within(
 SELECT: dict[str, Select] = {
     "none": nothing,
     "packer": packer,
-    "packer-trunk": with_trunk,
+    "packer-cached prefix": with_cached_prefix,
     "product": product,
     "foreign": foreign,
     "imported": imported,

@@ -62,7 +62,7 @@ async def _rooms(root: Path, options: argparse.Namespace) -> AsyncIterator[tuple
     try:
         await workspace.refresh_index(lambda _done, _of: None)
         await workspace.engine.start()
-        reading = await workspace.rebuild_trunk([], lambda _done, _of: None)
+        reading = await workspace.rebuild_cached_prefix([], lambda _done, _of: None)
         if reading and options.impatient:
             await asyncio.wait([reading])
         yield workspace, engine

@@ -27,7 +27,7 @@ class WatchedEngine:
 
     engine: Engine
     asks: list[Ask] = field(default_factory=list)
-    """What was asked for a cursor; what is only read, as the trunk is, does not count."""
+    """What was asked for a cursor; what is only read, as the cached prefix is, does not count."""
 
     @property
     def model(self) -> ModelInfo | None:

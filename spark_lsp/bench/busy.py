@@ -1,4 +1,4 @@
-"""How long a completion waits for an engine that is busy: with a trunk in the background, or with an older prompt."""
+"""How long a completion waits for a busy engine: one that prefills a cached prefix, or an older prompt."""
 
 import asyncio
 import random
@@ -28,14 +28,14 @@ async def measure_busy(engine: Engine, prompt: Sequence[PromptPart], words: Word
     chunks_ms = await _chunks_ms(engine, prompt)
     chunk_ms = middle(chunks_ms)
     chance = random.Random(_SEED)  # noqa: S311  no secret: a moment within a chunk
-    trunk = await _behind_trunk(engine, prompt, words, tries, chance, chunk_ms)
+    cached_prefix = await _behind_cached_prefix(engine, prompt, words, tries, chance, chunk_ms)
     typed = await _behind_typing(engine, prompt, words, tries, chance)
     return {
         "tries": tries,
         "background_chunk_ms": chunk_ms,
         "background_chunk_p95_ms": percentile(chunks_ms, 0.95),
-        "wait_behind_trunk_ms": middle(trunk),
-        "wait_behind_trunk_p95_ms": percentile(trunk, 0.95),
+        "wait_behind_trunk_ms": middle(cached_prefix),
+        "wait_behind_trunk_p95_ms": percentile(cached_prefix, 0.95),
         "wait_behind_typing_ms": middle(typed),
         "wait_behind_typing_p95_ms": percentile(typed, 0.95),
         "tries_behind_typing": len(typed),
@@ -43,7 +43,7 @@ async def measure_busy(engine: Engine, prompt: Sequence[PromptPart], words: Word
 
 
 class _Background:
-    """A trunk that is being read as long as this is open; tells when it gets on."""
+    """A cached prefix that is being read as long as this is open; tells when it gets on."""
 
     def __init__(self, engine: Engine, prompt: Sequence[PromptPart]) -> None:
         self._engine = engine
@@ -92,7 +92,7 @@ async def _chunks_ms(engine: Engine, prompt: Sequence[PromptPart]) -> list[float
     return [later - earlier for earlier, later in pairwise(times)]
 
 
-async def _behind_trunk(
+async def _behind_cached_prefix(
     engine: Engine, prompt: Sequence[PromptPart], words: Words, tries: int, chance: random.Random, chunk_ms: float
 ) -> list[float]:
     waits: list[float] = []

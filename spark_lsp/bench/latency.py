@@ -34,7 +34,7 @@ from spark_lsp.engine.local.client import LocalEngine
 from spark_lsp.llama.kv.block_store import count_files
 
 SERIES: Final = (1, 16, 64, 256, 512)
-"""Volatile tokens: a key, a word, a line, a function, and the tail that a prompt is packed with."""
+"""Volatile tokens: a key, a word, a line, a function, and all that a packed prompt has behind its cached prefix."""
 
 _SAVED_S: Final = 60.0  # the engine waits ten seconds before it saves
 _QUIET_S: Final = 2.0
@@ -114,7 +114,7 @@ def _row(count: int, answers: Sequence[Answer], bare: Sequence[float]) -> dict[s
 
 
 async def _saved(cache: Path) -> int:
-    """Wait until the engine has saved its trunk, and return the number of files."""
+    """Wait until the engine has saved its cached prefix, and return the number of files."""
     began = changed = time.monotonic()
     files = 0
     while time.monotonic() - began < _SAVED_S and not (files and time.monotonic() - changed > _QUIET_S):

@@ -172,7 +172,7 @@ class _Ours:
         whole = replace(
             split,
             total_tokens=budget_tokens,
-            tail_tokens=split.tail_tokens + split.prefix_tokens + split.suffix_tokens,
+            snippet_tokens=split.snippet_tokens + split.prefix_tokens + split.suffix_tokens,
             prefix_tokens=0,
             suffix_tokens=0,
         )
@@ -180,7 +180,9 @@ class _Ours:
             case.snapshot, case.path, case.offset, self._index.view(), self._recent, definitions_for(whole), self._heads
         )
         found = await count_candidates(gather(cursor), self._counter)
-        packed = await pack(cursor, self._layout, self._counter, whole, trunk=self._context.trunk, found=found)
+        packed = await pack(
+            cursor, self._layout, self._counter, whole, cached_prefix=self._context.cached_prefix, found=found
+        )
         return lines_of(packed.segments)
 
 

@@ -40,7 +40,7 @@ MIN_SHARE: Final = 0.25
 """An answer that ends before so much of what it may have says too little of speed."""
 
 MAX_DRAFT: Final = 32  # the engine's own bound
-TAIL_TOKENS: Final = 16
+LOOKUP_TOKENS: Final = 16
 
 _STARTS: Final = ("def total(", "    return ", "class Entry:\n", "for each in ", "    if a > ", "result = ")
 _SPARE_TOKENS: Final = 64
@@ -170,7 +170,7 @@ def longest_drafts(region: Sequence[int], answer: Sequence[int]) -> float:
     drafter = Drafter([np.array(region, np.int32)])
     at, steps = 1, 0  # the prompt's own decode gives the first token
     while at < len(text):
-        draft = drafter.draft(text[max(0, at - TAIL_TOKENS) : at], min(MAX_DRAFT, len(text) - at - 1))
+        draft = drafter.draft(text[max(0, at - LOOKUP_TOKENS) : at], min(MAX_DRAFT, len(text) - at - 1))
         wrong = np.flatnonzero(draft != text[at : at + len(draft)])
         accepted = int(wrong[0]) if len(wrong) else len(draft)
         drafter.accepted(len(draft), accepted)

@@ -53,7 +53,7 @@ async def _bound_cold_prompt(workspace: Workspace) -> None:
 async def workspace_for(
     root: Path, settings: Settings, place: Place | None, *, prompt_tokens: int | None = None, is_report: bool = False
 ) -> AsyncIterator[Workspace]:
-    """Open the workspace, bring its index up to date, start the engine and choose the trunk.
+    """Open the workspace, bring its index up to date, start the engine and choose the cached prefix.
 
     The engine is the one that an editor with the same settings uses, unless the user named a size of ``prompt_tokens``
     that it does not hold. A report only shows a prompt, which may then be longer than any engine holds.

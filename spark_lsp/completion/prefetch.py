@@ -21,7 +21,7 @@ SETTLE_S = 0.15
 REST_S = MAX_KEY_GAP_MS / 1000
 """A user who has not typed for so long thinks or reads."""
 PRIORITY = 1
-"""Behind completions, before the trunk: the user is here now."""
+"""Behind completions, before the cached prefix: the user is here now."""
 
 
 @dataclass
@@ -41,7 +41,7 @@ class ReadAhead:
     _typed_s: float = -inf
 
     def __post_init__(self) -> None:
-        """Let the context know when more of a trunk may be shown at no cost to a key."""
+        """Let the context know when more of a cached prefix may be shown at no cost to a key."""
         self.context.is_resting = self.is_resting
 
     def is_resting(self) -> bool:
@@ -57,7 +57,7 @@ class ReadAhead:
         self.again()
 
     def again(self) -> None:
-        """Read the last place once more, where the user has not begun to type: the trunk in front of it is another."""
+        """Prefill the last place again, unless the user has begun to type: the cached prefix in front of it changed."""
         if self._task:
             self._task.cancel()
         hole = self._hole
@@ -65,7 +65,7 @@ class ReadAhead:
             self._task = asyncio.create_task(self._read(hole), name="read ahead")
 
     def stay(self, hole: Hole) -> None:
-        """Notice where the user stopped typing: that place has been read, until the trunk in front of it is another."""
+        """Notice where the user stopped typing: that place is prefilled until the prefix in front of it changes."""
         self._hole = hole
 
     def stop(self) -> None:

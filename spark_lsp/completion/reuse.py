@@ -25,7 +25,7 @@ class Result:
     text: str
     replaced: int
     settings_key: str
-    """Names the model, the trunk and the settings that the text depends on."""
+    """Names the model, the cached prefix and the settings that the text depends on."""
     id: int = 0
     """The suggestion that it was offered as, so that its rest is the same one to the feedback; 0: not offered yet."""
     behind_entry: bool = False

@@ -19,7 +19,7 @@ from spark_lsp.llama.kv.block_cache import Shelf
 from spark_lsp.llama.kv.block_store import ChunkStore, fingerprint_of
 from spark_lsp.llama.kv.cells import Tokens
 from spark_lsp.llama.kv.context import Batch, Context
-from spark_lsp.llama.kv.sequences import TAILS, Pool
+from spark_lsp.llama.kv.sequences import REQUEST_SLOTS, Pool
 from spark_lsp.llama.loading.dry_run import compute_bytes, native_layers
 from spark_lsp.llama.loading.fit import BATCH_TOKENS, ContextPlan, compute_threads
 from spark_lsp.llama.loading.load import open_model, shape_of
@@ -29,7 +29,7 @@ from spark_lsp.llama.loading.threads import CoreShare
 from spark_lsp.llama.prompt import prompt_tokens
 
 _SEED: Final = 7
-_SEQUENCE: Final = TAILS[0]
+_SEQUENCE: Final = REQUEST_SLOTS[0]
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,13 +29,13 @@ BACKGROUND: int = 2
 """The priority from which on nobody waits for the answer."""
 CLOSE_LOGITS = 0.25
 """Two tokens nearer than this can change places by rounding: by up to 0.11 each, measured with Q8_0 weights."""
-_TAIL_TOKENS = 16  # of what was written last: what drafts are looked up by
+_LOOKUP_TOKENS = 16  # of what was written last: what drafts are looked up by
 _NO_DRAFT = np.empty(0, np.int32)
 
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """What answers are made with. ``shelf`` is None where trunks are not kept on disk."""
+    """What answers are made with. ``shelf`` is None where cached prefixes are not kept on disk."""
 
     pool: Pool
     vocabulary: Vocabulary
@@ -70,7 +70,7 @@ class Generation:
         heals = self._context.can_truncate and not request.sampling.grammar
         self._prompt = prompt_tokens(desk.vocabulary, desk.cache, request.prompt, heals=heals)
         self._run = self._prompt.run
-        self._tail = self._prompt.tail
+        self._last_word = self._prompt.last_word
         """The end of the prompt, until it is known in which tokens it is written."""
         self._prior = 1.0
         """The probability of those tokens, where the next one to be chosen is the first."""
@@ -79,7 +79,7 @@ class Generation:
             raise EngineFailed("The prompt is empty.")
         if size >= capacity:
             raise EngineFailed(f"The prompt has {size:,} tokens and the context holds {capacity:,}.")
-        self._is_trunk = self._prompt.is_stable and request.max_tokens == 0
+        self._is_cached_prefix = self._prompt.is_stable and request.max_tokens == 0
         self._most_tokens = max(0, min(request.max_tokens, capacity - size))
         controls = (desk.vocabulary.control(text) for text in request.stops)
         self._stops = frozenset(token for token in controls if token is not None)
@@ -125,10 +125,10 @@ class Generation:
     def take(self) -> Chunk | None:
         """Return what was generated since the last call, None when that is nothing. The first chunk tells the cost.
 
-        While a trunk is read, what is resident by now.
+        While a cached prefix is read, what is resident by now.
         """
         if not self._scores:
-            return Chunk("", 0, usage=self._usage()) if self._is_trunk else None
+            return Chunk("", 0, usage=self._usage()) if self._is_cached_prefix else None
         first = len(self._scores) == len(self._generated)
         smallest = min(probability for _, probability in self._scores)
         chunk = Chunk(
@@ -143,9 +143,9 @@ class Generation:
 
     def last_chunk(self, stop: StopCause) -> Chunk:
         """Return the rest of the answer with its stop and what it cost."""
-        tail = self._decoder.decode(b"", final=True)
+        last_word = self._decoder.decode(b"", final=True)
         rest = self.take() or Chunk("", 0)
-        return Chunk(rest.text + tail, rest.tokens, rest.probability, stop, self._usage(), rest.scores)
+        return Chunk(rest.text + last_word, rest.tokens, rest.probability, stop, self._usage(), rest.scores)
 
     def _step(self) -> StopCause | None:
         self._sit()
@@ -179,15 +179,15 @@ class Generation:
         """Take a sequence that begins with what is resident of ours, unless we still have one."""
         if self._seat >= 0 and self._pool.holds(self, self._seat):
             return
-        if self._is_trunk:
-            self._seat = self._pool.trunk(self, self._run)
+        if self._is_cached_prefix:
+            self._seat = self._pool.prefix_slot(self, self._run)
             if self._cached is not None:  # what was read before is gone: who counts what is resident must not count it
                 self._cached, self._counts["prefill"], self._counts["restored"] = None, 0, 0
         else:
             run = self._run
             if self._generated:  # another answer took our sequence: what we wrote has to be read
                 run = TokenRun([Segment(b"", self._run.tokens), Segment(b"", self._answer())])
-            self._seat = self._pool.tail(self, run, len(run) - self._rows)
+            self._seat = self._pool.request_slot(self, run, len(run) - self._rows)
         mirror = self._context.mirrors[self._seat]
         mirror.name(self._run)
         if self._cached is None:
@@ -221,14 +221,14 @@ class Generation:
         mirror.name(self._run)
         if outcome == "aborted" or len(mirror) < len(self._run):
             return None
-        if not self._is_trunk:
+        if not self._is_cached_prefix:
             self._pool.promote(self._seat, self._run)
         return self._choose_first() if is_last else None
 
     @property
     def _rows(self) -> int:
         """How many of the prompt's last tokens have to be decoded at once to choose the first token of the answer."""
-        return len(self._tail.tokens) + 1 if self._tail else 1
+        return len(self._last_word.tokens) + 1 if self._last_word else 1
 
     def _batch_end(self, resident: int, limit: int) -> int:
         """Return up to where to read next; the rows that are chosen from stay together."""
@@ -243,7 +243,7 @@ class Generation:
         """Forget so much of the end that the rest fills a tile, where that is quicker; return what is left."""
         context = self._context
         missing = len(self._run) - resident
-        if self._is_trunk or not (
+        if self._is_cached_prefix or not (
             context.has_tiles and context.can_truncate and context.rates.fills_tile(missing, resident)
         ):
             return resident
@@ -252,14 +252,14 @@ class Generation:
         return kept
 
     def _restore(self, resident: int) -> int:
-        """Take the next chunk of the trunk from disk; return by how many tokens the sequence grew."""
+        """Take the next chunk of the cached prefix from disk; return by how many tokens the sequence grew."""
         shelf = self._desk.shelf
         if shelf is None or resident >= self._run.stable_tokens:
             return 0
-        trunk = self._run.tokens[: self._run.stable_tokens]
+        cached_prefix = self._run.tokens[: self._run.stable_tokens]
         if self._chunks is None:
-            self._chunks = shelf.chunks(trunk)
-        return shelf.restore(self._seat, trunk, self._chunks)
+            self._chunks = shelf.chunks(cached_prefix)
+        return shelf.restore(self._seat, cached_prefix, self._chunks)
 
     def _write(self, resident: int) -> StopCause | None:
         """Decode what was written last with a guess of what follows, and choose as long as the guess was right."""
@@ -323,7 +323,7 @@ class Generation:
             return _NO_DRAFT
         room = min(MAX_DRAFT_TOKENS, self._most_tokens - len(self._generated))
         length = self._payoff.length(depth, max(room, 0))
-        if length:  # only a draft that pays is worth another document's tail
+        if length:  # only a draft that pays is worth another document's request slot
             length = min(length, self._pool.spare(length + 1) - 1)
         if length <= 0:
             return _NO_DRAFT
@@ -335,7 +335,7 @@ class Generation:
         return draft
 
     def _make_drafter(self) -> Drafter:
-        """Look for drafts in what is being rewritten, then near the cursor, then in the trunk."""
+        """Look for drafts in what is being rewritten, then near the cursor, then in the cached prefix."""
         desk, stable = self._desk, self._run.stable_tokens
         texts = self._request.drafts or ("",)
         regions = [desk.cache.tokens(desk.vocabulary, text)[1] if text else _NO_DRAFT for text in texts]
@@ -349,8 +349,8 @@ class Generation:
         self._counts["accepted"] += accepted
 
     def _last_tokens(self) -> Tokens:
-        answer = np.array(self._generated[-_TAIL_TOKENS:], np.int32)
-        missing = _TAIL_TOKENS - len(answer)
+        answer = np.array(self._generated[-_LOOKUP_TOKENS:], np.int32)
+        missing = _LOOKUP_TOKENS - len(answer)
         return np.concatenate([self._run.tokens[-missing:], answer]) if missing else answer
 
     def _answer(self) -> Tokens:
@@ -358,16 +358,16 @@ class Generation:
 
     def _choose_first(self) -> StopCause | None:
         """Choose the first token, and with it the tokens in which the end of the prompt is written."""
-        tail, self._tail = self._tail, None
-        if tail is None:
+        last_word, self._last_word = self._last_word, None
+        if last_word is None:
             return self._choose()
         vocabulary = self._desk.vocabulary
-        path = choose_path(vocabulary, tail, self._context.logits, self._request.sampling, self._chooser.scratch)
+        path = choose_path(vocabulary, last_word, self._context.logits, self._request.sampling, self._chooser.scratch)
         self._prior = path.probability
         if path.token is None:
             return self._choose()
-        length = len(self._run) - len(tail.tokens) + path.kept
-        self._run = self._prompt.ending_in(tail.tokens[: path.kept])
+        length = len(self._run) - len(last_word.tokens) + path.kept
+        self._run = self._prompt.ending_in(last_word.tokens[: path.kept])
         self._context.truncate(self._seat, length)
         self._context.mirrors[self._seat].name(self._run)
         self._first_token_ms = self._elapsed_ms()

@@ -17,8 +17,8 @@ from spark_lsp.engine.base import Sampling
 from spark_lsp.llama.kv.cells import Tokens
 from spark_lsp.llama.loading.model import Vocabulary
 
-MAX_TAIL_TOKENS: Final = 16
-MAX_TAIL_BYTES: Final = 64
+MAX_LAST_WORD_TOKENS: Final = 16
+MAX_LAST_WORD_BYTES: Final = 64
 
 _WORD = r"(?:[^\r\n\w]|_)?[^\W\d_]+"
 _DIGITS = r"\d{1,3}"
@@ -34,7 +34,7 @@ Logits = np.ndarray[Any, np.dtype[np.float32]]
 
 
 @dataclass(frozen=True, slots=True)
-class Tail:
+class LastWord:
     """The end of a text that is chosen again: its bytes, and the tokens that they are usually written in.
 
     The last of many blanks is in no token, because what follows brings it along. ``dropped`` is by how many tokens the
@@ -48,7 +48,7 @@ class Tail:
 
 @dataclass(frozen=True, slots=True)
 class Path:
-    """How a tail is written: by the first ``kept`` of its tokens, then by ``token``, None where all of them stay.
+    """How a last word is written: by the first ``kept`` of its tokens, then by ``token``, None where all of them stay.
 
     ``typed`` bytes of that token are text that is there already. ``probability`` is that of this path among all.
     """
@@ -59,44 +59,44 @@ class Path:
     probability: float
 
 
-def tail_of(vocabulary: Vocabulary, text: str, tokens: Tokens) -> Tail | None:
+def last_word_of(vocabulary: Vocabulary, text: str, tokens: Tokens) -> LastWord | None:
     """Return what of a text's end is chosen again; None where nothing is, or too much would be."""
-    word = _LAST_WORD.search(text[-MAX_TAIL_BYTES:])
+    word = _LAST_WORD.search(text[-MAX_LAST_WORD_BYTES:])
     if word is None:
         return None
     wanted = len(word[0].encode("utf-8", "replace"))
     pieces: list[bytes] = []
     size = 0
-    for token in tokens[: -MAX_TAIL_TOKENS - 1 : -1]:
+    for token in tokens[: -MAX_LAST_WORD_TOKENS - 1 : -1]:
         pieces.append(vocabulary.piece(int(token)))
         size += len(pieces[-1])
         if size >= wanted and not _is_inside_character(pieces[-1]):
             break
     end = b"".join(reversed(pieces))
     # Not every tokenizer gives back what it was given.
-    if not wanted <= size <= MAX_TAIL_BYTES or not text[-size:].encode("utf-8", "replace").endswith(end):
+    if not wanted <= size <= MAX_LAST_WORD_BYTES or not text[-size:].encode("utf-8", "replace").endswith(end):
         return None
-    return Tail(end, _before_more(vocabulary, end, tokens[len(tokens) - len(pieces) :]), len(pieces))
+    return LastWord(end, _before_more(vocabulary, end, tokens[len(tokens) - len(pieces) :]), len(pieces))
 
 
 def choose_path(
-    vocabulary: Vocabulary, tail: Tail, logits: Callable[[int], Logits], sampling: Sampling, scratch: Logits
+    vocabulary: Vocabulary, last_word: LastWord, logits: Callable[[int], Logits], sampling: Sampling, scratch: Logits
 ) -> Path:
-    """Return the likeliest way to write a tail, or above temperature 0 one by chance.
+    """Return the likeliest way to write a last word, or above temperature 0 one by chance.
 
-    ``logits(row)`` are those of the token that follows the prompt and ``row`` tokens of the tail. Each way is another
-    run of tokens, so their probabilities add up, and one of them divided by the sum is its probability given what was
-    typed. ``scratch`` has room for a row, and is written over.
+    ``logits(row)`` are those of the token that follows the prompt and ``row`` tokens of the last word. Each way is
+    another run of tokens, so their probabilities add up, and one of them divided by the sum is its probability given
+    what was typed. ``scratch`` has room for a row, and is written over.
     """
-    ends = np.cumsum([0, *(len(vocabulary.piece(int(token))) for token in tail.tokens)]).tolist()
+    ends = np.cumsum([0, *(len(vocabulary.piece(int(token))) for token in last_word.tokens)]).tolist()
     ways: list[_Ways] = []
     before = 0.0
     for row, end in enumerate(ends):
-        if end == len(tail.text):
+        if end == len(last_word.text):
             ways.append(_Ways(row, None, np.ones(1, np.float32), before))
             break
-        token = int(tail.tokens[row]) if row < len(tail.tokens) else None
-        covering = vocabulary.beginning_with(tail.text[end:])
+        token = int(last_word.tokens[row]) if row < len(last_word.tokens) else None
+        covering = vocabulary.beginning_with(last_word.text[end:])
         if token is not None:
             covering = covering[covering != token]
         scores = logits(row)
@@ -109,12 +109,12 @@ def choose_path(
     best, at, probability = _drawn(ways, sampling) if sampling.temperature > 0 else _likeliest(ways)
     if best.tokens is None:
         return Path(best.kept, None, 0, probability)
-    return Path(best.kept, int(best.tokens[at]), len(tail.text) - ends[best.kept], probability)
+    return Path(best.kept, int(best.tokens[at]), len(last_word.text) - ends[best.kept], probability)
 
 
 @dataclass(frozen=True, slots=True)
 class _Ways:
-    """The ways that keep the same tokens of a tail: by which token each goes on, and the share of each.
+    """The ways that keep the same tokens of a last word: by which token each goes on, and the share of each.
 
     ``before`` is the logarithm of the kept tokens' probability.
     """

@@ -11,29 +11,29 @@ import numpy as np
 
 from spark_lsp.engine.base import Control, Infill, Piece, PromptPart
 from spark_lsp.errors import ModelNoFim
-from spark_lsp.llama.healing import Tail, tail_of
+from spark_lsp.llama.healing import LastWord, last_word_of
 from spark_lsp.llama.kv.cells import Segment, TokenRun, Tokens
 from spark_lsp.llama.loading.model import TokenCache, Vocabulary
 
 
 @dataclass(frozen=True)
 class PromptTokens:
-    """The tokens of a prompt. With a ``tail`` the segments lack it: it follows all of them, as a begun answer does."""
+    """The tokens of a prompt. The segments lack its ``last_word``: it follows them, as a begun answer does."""
 
     segments: tuple[Segment, ...]
     stable: int
-    """How many leading segments hold the trunk."""
+    """How many leading segments hold the cached prefix."""
     is_stable: bool
     """Whether every piece is stable."""
-    tail: Tail | None = None
+    last_word: LastWord | None = None
 
     @cached_property
     def run(self) -> TokenRun:
-        """The whole prompt, the tail as its text is usually written."""
-        return self.ending_in(self.tail.tokens) if self.tail else TokenRun(self.segments, stable=self.stable)
+        """The whole prompt, the last word as its text is usually written."""
+        return self.ending_in(self.last_word.tokens) if self.last_word else TokenRun(self.segments, stable=self.stable)
 
     def ending_in(self, tokens: Tokens) -> TokenRun:
-        """Return the prompt with other tokens at the end in place of the tail's."""
+        """Return the prompt with other tokens at the end in place of the last word's."""
         end = [Segment(b"\1" + tokens.tobytes(), tokens)] if len(tokens) else []
         return TokenRun([*self.segments, *end], stable=self.stable)
 
@@ -41,13 +41,13 @@ class PromptTokens:
 def prompt_tokens(
     vocabulary: Vocabulary, cache: TokenCache, prompt: Sequence[PromptPart], *, heals: bool = False
 ) -> PromptTokens:
-    """Turn a prompt into tokens. With ``heals`` the end of the piece that is marked for it is set apart as the tail.
+    """Turn a prompt into tokens. With ``heals`` the end of the piece marked for it is set apart as the last word.
 
     Raises:
         ModelNoFim: a control token is not in the vocabulary.
     """
     segments: list[Segment] = []
-    stable, tail = 0, None
+    stable, last_word = 0, None
     if vocabulary.begin is not None:
         segments.append(_control_segment(vocabulary.begin))
     for part in prompt:
@@ -62,17 +62,17 @@ def prompt_tokens(
         elif part.text:
             key, tokens = cache.tokens(vocabulary, part.text)
             if heals and part.heal:
-                tail = tail_of(vocabulary, part.text, tokens)
-            if tail and part.heal:
-                tokens, key = tokens[: len(tokens) - tail.dropped], key + b"\1" + bytes([tail.dropped])
+                last_word = last_word_of(vocabulary, part.text, tokens)
+            if last_word and part.heal:
+                tokens, key = tokens[: len(tokens) - last_word.dropped], key + b"\1" + bytes([last_word.dropped])
             if len(tokens):
                 segments.append(Segment(key, tokens))
             stable = len(segments) if part.stable else stable
     is_stable = all(part.stable for part in prompt if isinstance(part, Piece))
-    return PromptTokens(tuple(segments), stable, is_stable, tail)
+    return PromptTokens(tuple(segments), stable, is_stable, last_word)
 
 
-def has_trunk(request: Infill) -> bool:
+def has_cached_prefix(request: Infill) -> bool:
     """Whether a prompt shows anything of a workspace."""
     return any(part.stable for part in request.prompt if isinstance(part, Piece))
 

@@ -23,7 +23,7 @@ from spark_lsp.llama.loading.memory import available_bytes
 from spark_lsp.llama.loading.model import KV_BYTES, GgufModel, TokenCache, Vocabulary
 from spark_lsp.llama.loading.native import BufferSizes, give_back, quiet
 from spark_lsp.llama.loading.threads import CoreShare
-from spark_lsp.llama.prompt import has_trunk, prompt_tokens
+from spark_lsp.llama.prompt import has_cached_prefix, prompt_tokens
 from spark_lsp.llama.speculative.length_policy import Payoff, rewrite_payoff
 
 CROWDED_TOKENS: Final = 8192
@@ -44,7 +44,7 @@ class Bench:
         self._desk: Desk | None = None
         self._plan: ContextPlan | None = None
         self._side_desk: Desk | None = None
-        """For short prompts without a workspace, which would pay for each cell of the trunks they are not about."""
+        """For short prompts without a workspace, which would pay for each cell of prefixes that they are not about."""
         self._abort: AbortFlag | None = None
         self.info: ModelInfo | None = None
         self.device_bytes = 0
@@ -77,7 +77,7 @@ class Bench:
         return desk.pool.context.cells.capacity - desk.pool.context.cells.free if desk is not None else 0
 
     def tidy(self) -> bool:
-        """Save a chunk of a trunk to disk; whether there may be more of them."""
+        """Save a chunk of a cached prefix to disk; whether there may be more of them."""
         return self._desk is not None and self._desk.shelf is not None and self._desk.shelf.save_next()
 
     def load(self) -> ModelInfo:
@@ -134,7 +134,7 @@ class Bench:
         It is made when it is first needed, if memory has plenty.
         """
         model, plan = self._model, self._plan
-        if model is None or plan is None or has_trunk(request) or self.resident_tokens() <= CROWDED_TOKENS:
+        if model is None or plan is None or has_cached_prefix(request) or self.resident_tokens() <= CROWDED_TOKENS:
             return None
         prompt = prompt_tokens(model.vocabulary, self._tokens, request.prompt).run
         side = sized(plan, min(SIDE_TOKENS, plan.prompt_tokens))
@@ -159,7 +159,7 @@ class Bench:
         return Desk(pool, model.vocabulary, self._tokens, Payoff(), rewrite_payoff(), shelf)
 
     def _shelf_of(self, model: GgufModel, pool: Pool) -> Shelf | None:
-        """Open the trunks on disk, where they may lie there and the model's state can be taken in parts."""
+        """Open the cached prefixes on disk, where they may lie there and the model's state can be taken in parts."""
         if not self._launch.cache_folder or not self._launch.cache_bytes or not pool.context.can_truncate:
             return None
         fingerprint = fingerprint_of(pool.context.setup(model))

@@ -26,7 +26,7 @@ UNATTENDED_S: Final = 2.0
 is away: then it takes all cores and whole micro-batches, which read two to four times as many tokens a second. A key
 that comes after all aborts the batch."""
 IDLE_S: Final = 10.0
-"""Time without any work after which trunks are saved to disk."""
+"""Time without any work after which cached prefixes are saved to disk."""
 
 _COALESCE_S: Final = 0.015  # tokens that come faster than this share a frame
 

@@ -1,8 +1,8 @@
 """How many tokens a prompt may have, from measured speed. Pure.
 
-The volatile part (window and tail) is re-read at nearly every request, so it is bounded by what the machine reads
-within the first-token target. The trunk is read once and stays resident; it is bounded by patience, by memory, and by
-what it costs each later token: attention over a longer trunk takes longer.
+The volatile part (window and snippets) is prefilled at nearly every request, so it is bounded by what the machine reads
+within the first-token target. The cached prefix is read once and stays resident; it is bounded by time, by memory, and
+by what it costs each later token: attention over a longer cached prefix takes longer.
 """
 
 from dataclasses import dataclass
@@ -17,31 +17,31 @@ PREFILL_SHARE = 0.8
 """The rest of the first-token target goes to gathering, packing and the first decode step."""
 
 MAX_VOLATILE_TOKENS = 4096  # engine.md section 10: above some 700 the warm/cold ratio falls, above 4k it is gone
-TRUNK_PATIENCE_S = 300.0
-"""Longest background prefill of a trunk: it pauses while the user types, and what was prefilled is kept on disk."""
+MAX_PREFILL_S = 300.0
+"""Longest background prefill of a cached prefix: it pauses while the user types, and its result is kept on disk."""
 
 MIN_MS = 1e-4  # for a token; no machine is faster, and what is less would overflow
 
 LINE_TOKENS = 128
-"""What is read at most keys, and when a word or a line is finished: behind a trunk that must come within the target.
-The whole window is read only when its edges move or another file is opened."""
+"""What is read at most keys, and when a word or a line is finished: behind a cached prefix that must come within the
+target. The whole window is read only when its edges move or another file is opened."""
 BEARABLE = 1.25
-"""How much dearer a trunk may make each token where the machine misses the target even without one."""
+"""How much dearer a cached prefix may make each token where the machine misses the target even without one."""
 STEADY = 1.3
 """By how much the measured cost must change for another budget: other programs move it by a tenth from one read to the
-next, and each change of a window or a tail makes all of it be read again."""
+next, and each change of a window or a snippet makes all of it be read again."""
 KEEP = 2.0
-"""How far over the target a line may be behind a trunk that is resident: reading another one costs far more."""
+"""How far over the target a line may be behind a cached prefix that is resident: reading another one costs far more."""
 
-NAMED_PREFIX_SHARE, NAMED_SUFFIX_SHARE, NAMED_TAIL_SHARE = 0.22, 0.08, 0.7
+NAMED_PREFIX_SHARE, NAMED_SUFFIX_SHARE, NAMED_SNIPPET_SHARE = 0.22, 0.08, 0.7
 """Of a size that a user names. Who asks for a size wants the workspace in it: docs/evaluation.md has what it finds."""
 MIN_PREFIX_TOKENS = 160  # some ten lines
-MAX_PREFIX_TOKENS, MAX_SUFFIX_TOKENS, MAX_TAIL_TOKENS = 1536, 512, 3072
+MAX_PREFIX_TOKENS, MAX_SUFFIX_TOKENS, MAX_SNIPPET_TOKENS = 1536, 512, 3072
 
 
 @dataclass(frozen=True, slots=True)
 class Split:
-    """How the volatile part is split, and its least size, whatever the machine's speed. Shares of it; the rest is tail.
+    """How the volatile part is split, and its least size at any speed. Shares of it; the rest is snippets.
 
     A window that is cached costs a key only what was typed, so a small machine pays for the size at a new place alone.
     """
@@ -63,14 +63,14 @@ class Budget:
     """Token limits of one prompt. ``total_tokens`` is the limit of the whole; the others are its parts."""
 
     total_tokens: int
-    trunk_tokens: int
-    tail_tokens: int
+    cached_prefix_tokens: int
+    snippet_tokens: int
     prefix_tokens: int
     suffix_tokens: int
 
     @property
     def shared_tokens(self) -> int:
-        """What other files may have altogether, trunk and tail."""
+        """What other files may have altogether, cached prefix and snippets."""
         return self.total_tokens - self.prefix_tokens - self.suffix_tokens
 
 
@@ -85,28 +85,28 @@ def budget_for(
     is_patient: bool = False,
     split: Split = WINDOW_FIRST,
 ) -> Budget:
-    """Split what fits into trunk, tail and window.
+    """Split what fits into cached prefix, snippets and window.
 
     ``ceiling_tokens`` is the user's limit, ``context_tokens`` the cells that the engine has, ``reply_tokens`` what must
-    stay free for the answer. A cost of 0 means that nothing was measured yet. A trunk of ``resident_tokens`` has been
-    read and is not given up for a machine that is busy now. A patient user has named the size and takes the time that
-    reading it needs.
+    stay free for the answer. A cost of 0 means that nothing was measured yet. A cached prefix of ``resident_tokens``
+    has been read and is not given up for a machine that is busy now. A patient user has named the size and takes the
+    time that reading it needs.
     """
     cost = ReadCost(max(read_cost.base_ms, MIN_MS), read_cost.depth_ms) if read_cost.base_ms > 0 else FIRST_GUESS
     total = max(64, min(ceiling_tokens, context_tokens - reply_tokens))
     target_ms = first_token_target_ms * PREFILL_SHARE
     if is_patient:
         return _named(total)
-    most = _power_of_two(_trunk_within(cost, target_ms))
+    most = _power_of_two(_cached_prefix_within(cost, target_ms))
     if cost.at(resident_tokens) * LINE_TOKENS <= target_ms * KEEP:
         most = max(most, resident_tokens)
-    trunk = min(total - min(total, split.min_volatile_tokens), most)
+    cached_prefix = min(total - min(total, split.min_volatile_tokens), most)
     # Steps of 64 keep the window's edges where they are while the measured cost varies.
-    affordable = int(target_ms / cost.at(trunk)) // 64 * 64
+    affordable = int(target_ms / cost.at(cached_prefix)) // 64 * 64
     volatile = min(total, MAX_VOLATILE_TOKENS, max(split.min_volatile_tokens, affordable))
-    trunk = min(trunk, total - volatile)
+    cached_prefix = min(cached_prefix, total - volatile)
     prefix, suffix = int(volatile * split.prefix_share), int(volatile * split.suffix_share)
-    return Budget(trunk + volatile, trunk, volatile - prefix - suffix, prefix, suffix)
+    return Budget(cached_prefix + volatile, cached_prefix, volatile - prefix - suffix, prefix, suffix)
 
 
 def steady_cost(used: ReadCost, measured: ReadCost, resident_tokens: int) -> ReadCost:
@@ -116,17 +116,17 @@ def steady_cost(used: ReadCost, measured: ReadCost, resident_tokens: int) -> Rea
 
 
 def _named(total: int) -> Budget:
-    """Split a size that the user named: the window and the tail grow to their limits, then the trunk takes the rest."""
+    """Split a size that the user named: window and snippets grow to their limits, the cached prefix takes the rest."""
     prefix = min(max(int(total * NAMED_PREFIX_SHARE), min(total // 2, MIN_PREFIX_TOKENS)), MAX_PREFIX_TOKENS)
     suffix = min(int(total * NAMED_SUFFIX_SHARE), MAX_SUFFIX_TOKENS)
-    tail = min(int(total * NAMED_TAIL_SHARE), total - prefix - suffix, MAX_TAIL_TOKENS)
-    return Budget(total, total - prefix - suffix - tail, tail, prefix, suffix)
+    snippets = min(int(total * NAMED_SNIPPET_SHARE), total - prefix - suffix, MAX_SNIPPET_TOKENS)
+    return Budget(total, total - prefix - suffix - snippets, snippets, prefix, suffix)
 
 
-def _trunk_within(cost: ReadCost, target_ms: float) -> int:
-    """Return the longest trunk that is read with patience and leaves a window within the target behind it."""
+def _cached_prefix_within(cost: ReadCost, target_ms: float) -> int:
+    """Return the longest cached prefix that is read with patience and leaves a window within the target behind it."""
     slope_ms = cost.depth_ms / 1000
-    patience_ms = TRUNK_PATIENCE_S * 1000
+    patience_ms = MAX_PREFILL_S * 1000
     if slope_ms * patience_ms < cost.base_ms:  # next to none: the formula below would lose all its digits
         return int(patience_ms / cost.base_ms)
     read = (sqrt(cost.base_ms**2 + 2 * slope_ms * patience_ms) - cost.base_ms) / slope_ms
@@ -135,5 +135,5 @@ def _trunk_within(cost: ReadCost, target_ms: float) -> int:
 
 
 def _power_of_two(number: int) -> int:
-    """Round down to a power of two, so that a varying cost does not choose another trunk each time."""
+    """Round down to a power of two, so that a varying cost does not choose another cached prefix each time."""
     return 1 << number.bit_length() - 1 if number > 0 else 0

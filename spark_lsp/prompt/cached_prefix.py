@@ -1,9 +1,10 @@
-"""The trunk: the stable part of a prompt that stays resident in the KV cache.
+"""The cached prefix: the stable part of a prompt that stays resident in the KV cache.
 
 First a sheet of every file's signatures in a frozen order, then whole files while the budget lasts; where all files
 fit, the files alone. Segments that are still right keep their place, new ones are appended, a changed one moves to the
 end; nothing is re-ordered for a better ranking, because each token after a change has to be read again. Where not all
-fit, what would be chosen otherwise at another file makes way at the end only, and a part of the trunk at a time.
+fit, what would be chosen otherwise at another file makes way at the end only, and a part of the cached prefix at a
+time.
 """
 
 import asyncio
@@ -51,7 +52,7 @@ def whole_file(path: str, entry: FileEntry) -> Segment | None:
     return Segment(path, text, "file", reason, stable=True, start_line=1, end_line=text.count("\n") + 1)
 
 
-async def build_trunk(
+async def build_cached_prefix(
     view: IndexView,
     counter: TokenCounter,
     family: FimFamily,
@@ -63,11 +64,11 @@ async def build_trunk(
     leave_out: Collection[str],
     previous: Sequence[Segment] = (),
 ) -> tuple[Segment, ...]:
-    """Return the trunk's segments, in prompt order, within the budget.
+    """Return the cached prefix's segments, in prompt order, within the budget.
 
-    A workspace whose files altogether fit ``whole_tokens`` is shown whole: nothing is left for a tail to add.
+    A workspace whose files altogether fit ``whole_tokens`` is shown whole: nothing is left for a snippet to add.
     ``frozen`` are all files in an order that never changes; ``order`` are the same, the most useful here and now first.
-    ``leave_out`` are paths of open documents: their text changes with each key and belongs to the window and the tail.
+    ``leave_out`` are paths of open documents: their text changes with each key and belongs to the volatile part.
     """
     files_shown = [path for path in frozen if path in view.files and path not in leave_out]
     room_tokens = max(budget_tokens, whole_tokens)
@@ -120,7 +121,7 @@ def _still_right(view: IndexView, previous: Sequence[Segment], leave_out: Collec
 def keep_what_is_read(
     previous: Sequence[Segment], right: Sequence[Segment], chosen: Sequence[Segment], budget_tokens: int
 ) -> tuple[Segment, ...]:
-    """Put what is chosen behind as much of the previous trunk as can stay, in the order of its use here.
+    """Put what is chosen behind as much of the previous cached prefix as can stay, in the order of its use here.
 
     Before the first segment that is no longer right all may stay, chosen or not. Where the choice does not fit behind
     that, it is cut from its end on, by ``MAX_READ_AGAIN`` at most.

@@ -1,7 +1,7 @@
-"""The context of one workspace: owns the trunk's state and answers "what is the model shown here".
+"""The context of one workspace: owns the cached prefix's state and answers "what is the model shown here".
 
-Rebuilds and warms the trunk in the background, so that a completion only ever reads what is already resident plus its
-own tail. Never blocks the event loop: index questions run in a thread.
+Rebuilds and warms the cached prefix in the background, so that a completion only ever reads what is already resident
+plus its own volatile part. Never blocks the event loop: index questions run in a thread.
 """
 
 import asyncio
@@ -20,7 +20,7 @@ from spark_lsp.index.ranking.recent import Recent
 from spark_lsp.index.scan.history import NO_CHANGES, CoChanges
 from spark_lsp.index.storage.view import IndexView
 from spark_lsp.prompt.budget import PREFILL_SHARE, Budget, budget_for, steady_cost
-from spark_lsp.prompt.cached_prefix import block_of, build_trunk, is_same
+from spark_lsp.prompt.cached_prefix import block_of, build_cached_prefix, is_same
 from spark_lsp.prompt.layout_style import PLAIN, Style, pieces_alike_for, style_of
 from spark_lsp.prompt.pack import Layout, Packed, pack, worth_reading
 from spark_lsp.prompt.segment import Segment
@@ -33,14 +33,14 @@ from spark_lsp.text.document import Snapshot, content_hash
 REPLY_TOKENS = 512  # cells kept free for the answer
 FRAME_TOKENS = 32  # repository name, path line and control tokens
 MIN_TOKENS_FOR_A_RATE = 64  # a shorter read measures the overhead, not the rate
-SPARE_CELLS = 0.25  # what an engine has more than a prompt may take: for tails, and for the next trunk beside the old
-TRUNK_PRIORITY = 2
+SPARE_CELLS = 0.25  # of a prompt's cells: what an engine has beyond them for other requests and the next prefix
+CACHED_PREFIX_PRIORITY = 2
 GROWTH = 2.0
-"""How much longer a trunk must have become before prompts show more of it, while it is read: each time the window and
-the tail behind it are read again, and a key that is typed meanwhile would wait for that."""
-LOOK_AGAIN_S = 0.5  # how often it is looked whether the user rests, while more of a trunk is resident than is shown
-STARTS = 8  # files lately looked at whose surroundings come first in a trunk
-TAIL_KINDS = frozenset({"definition", "recent", "similar"})
+"""How much longer a cached prefix must have become before prompts show more of it, while it is read: each time the
+volatile part behind it is read again, and a key that is typed meanwhile would wait for that."""
+LOOK_AGAIN_S = 0.5  # between checks whether the user rests, while more of a prefix is resident than is shown
+STARTS = 8  # files lately looked at whose surroundings come first in a cached prefix
+SNIPPET_KINDS = frozenset({"definition", "recent", "similar"})
 
 
 class WorkspaceContext:
@@ -72,12 +72,12 @@ class WorkspaceContext:
         self._history = history
         self._is_whole = is_whole
         self._counter = TokenCounter(engine)
-        self._trunk: tuple[Segment, ...] = ()
+        self._cached_prefix: tuple[Segment, ...] = ()
         self._resident = 0
         self._settled = 0
         """How many of the resident segments prompts show."""
         self._replaced: tuple[Segment, ...] = ()
-        """The trunk of before, as far as it is still right: shown until more of the new one is resident."""
+        """The cached prefix of before, as far as it is still right: shown until more of the new one is resident."""
         self._read_cost = self._steady_cost = ReadCost()
         self._residents: tuple[Segment, ...] = ()
         self._digest = ""
@@ -87,33 +87,33 @@ class WorkspaceContext:
         self._graph = FileGraph()
         self._frozen: tuple[object, list[str]] = (None, [])
         self.is_resting: Callable[[], bool] = lambda: True
-        """Whether nobody types just now: then it may be read anew what stands behind a trunk."""
+        """Whether nobody types just now: then it may be read anew what stands behind a cached prefix."""
         self.look_again_s = LOOK_AGAIN_S
         self._shown_for: object = None
-        self._shown_tail: tuple[Segment, ...] = ()
+        self._shown_snippets: tuple[Segment, ...] = ()
         self.fixed_tokens: int | None = None
         """A prompt size that the user has named, however long reading it takes; None for the budget of the moment."""
         self.is_report = False
         """Whether prompts are shown to the user alone: a size that is named may then be more than the engine holds."""
 
     @property
-    def trunk(self) -> tuple[Segment, ...]:
-        """The trunk's segments, those that the model has read first and marked ``cached``."""
-        return tuple(replace(each, cached=number < self._resident) for number, each in enumerate(self._trunk))
+    def cached_prefix(self) -> tuple[Segment, ...]:
+        """The cached prefix's segments, those that the model has read first and marked ``cached``."""
+        return tuple(replace(each, cached=number < self._resident) for number, each in enumerate(self._cached_prefix))
 
     @property
     def resident_tokens(self) -> int:
-        """Tokens of the trunk that the model has read."""
-        return sum(segment.tokens for segment in self._trunk[: self._resident])
+        """Tokens of the cached prefix that the model has read."""
+        return sum(segment.tokens for segment in self._cached_prefix[: self._resident])
 
     @property
     def unread_tokens(self) -> int:
-        """Tokens of the trunk that the model has still to read."""
-        return sum(segment.tokens for segment in self._trunk[self._resident :])
+        """Tokens of the cached prefix that the model has still to read."""
+        return sum(segment.tokens for segment in self._cached_prefix[self._resident :])
 
     @property
     def digest(self) -> str:
-        """Names what of the trunk is shown; answers depend on it."""
+        """Names what of the cached prefix is shown; answers depend on it."""
         self._notice_residents()
         return self._digest
 
@@ -200,52 +200,62 @@ class WorkspaceContext:
         began = perf_counter()
         found = await asyncio.shield(self._finder.begin(cursor))
         gathered = perf_counter()
-        shown = self._shown_tail if self._shown_for == (snapshot.uri, self._digest) else ()
-        volatile_ms = self._steady_cost.at(self.resident_tokens) * (budget.total_tokens - budget.trunk_tokens)
+        shown = self._shown_snippets if self._shown_for == (snapshot.uri, self._digest) else ()
+        volatile_ms = self._steady_cost.at(self.resident_tokens) * (budget.total_tokens - budget.cached_prefix_tokens)
         worth = worth_reading(volatile_ms, self._limits()[1] * PREFILL_SHARE)
-        layout, trunk = self._layout(), self._residents
+        layout, cached_prefix = self._layout(), self._residents
         packed = await pack(
-            cursor, layout, self._counter, budget, trunk=trunk, found=found, shown=shown, worth_reading=worth
+            cursor,
+            layout,
+            self._counter,
+            budget,
+            cached_prefix=cached_prefix,
+            found=found,
+            shown=shown,
+            worth_reading=worth,
         )
         self._shown_for = (snapshot.uri, self._digest)
-        self._shown_tail = tuple(each for each in packed.segments if each.kind in TAIL_KINDS and not each.stable)
+        self._shown_snippets = tuple(each for each in packed.segments if each.kind in SNIPPET_KINDS and not each.stable)
         spent_ms = (perf_counter() - gathered) * 1000
         return replace(packed, gather_ms=(gathered - began) * 1000, pack_ms=spent_ms)
 
     def _cursor(self, snapshot: Snapshot, offset: int, budget: Budget | None = None) -> Cursor:
         path, view = self._relative(snapshot), self._view()
         most = definitions_for(budget) if budget else RANKED_DEFINITIONS
-        alike = pieces_alike_for(budget.tail_tokens, self._style) if budget else 0
+        alike = pieces_alike_for(budget.snippet_tokens, self._style) if budget else 0
         return Cursor(snapshot, path, offset, view, self._recent, most, self._heads, self._history(), alike)
 
     async def rebuild(self, open_paths: Collection[str]) -> None:
-        """Choose the trunk anew from the index; what is unchanged keeps its place and stays resident."""
+        """Choose the cached prefix anew from the index; what is unchanged keeps its place and stays resident."""
         await self.learn_cost()
         budget = self.budget()
         view = self._view()
         order = await asyncio.to_thread(self._order, view, tuple(open_paths))
-        trunk = await build_trunk(
+        cached_prefix = await build_cached_prefix(
             view,
             self._counter,
             self._family(self._loaded()),
-            budget_tokens=budget.trunk_tokens,
+            budget_tokens=budget.cached_prefix_tokens,
             whole_tokens=budget.shared_tokens - FRAME_TOKENS,
             leave_out=open_paths,
-            previous=self._trunk,
+            previous=self._cached_prefix,
             order=order,
             frozen=self._frozen[1],
         )
         same = 0
-        while same < min(len(trunk), self._resident) and is_same(trunk[same], self._trunk[same]):
+        while same < min(len(cached_prefix), self._resident) and is_same(
+            cached_prefix[same], self._cached_prefix[same]
+        ):
             same += 1
         shown = takewhile(lambda each: each.path in view.files and each.path not in open_paths, self._shown())
-        self._replaced = self._worth_keeping(tuple(shown), trunk, budget)
-        self._trunk, self._resident, self._settled = trunk, same, min(same, self._settled)
+        self._replaced = self._worth_keeping(tuple(shown), cached_prefix, budget)
+        self._cached_prefix, self._resident, self._settled = cached_prefix, same, min(same, self._settled)
 
     def _order(self, view: IndexView, open_paths: Sequence[str]) -> list[str]:
         """Return all files: those that the open and the recent ones use first, those looked at lately last.
 
-        What was looked at lately is likely to be opened again and leaves the trunk then; at its end that costs least.
+        What was looked at lately is likely to be opened again and leaves the cached prefix then; at its end that costs
+        least.
         """
         starts = dict.fromkeys([*open_paths, *self._recent.paths()[:STARTS]])
         if self._frozen[0] is not view.postings:  # between builds of the tables the order stays as it is
@@ -257,24 +267,24 @@ class WorkspaceContext:
         return [*(path for path in order if path not in starts), *(path for path in order if path in starts)]
 
     def assume_resident(self) -> None:
-        """Use the whole trunk at once, read or not: for a single request from the command line."""
-        self._resident = self._settled = len(self._trunk)
+        """Use the whole cached prefix at once, read or not: for a single request from the command line."""
+        self._resident = self._settled = len(self._cached_prefix)
         self._replaced = ()
 
     async def warm(self, progress: Callable[[int, int], None] = lambda _done, _of: None) -> None:
-        """Read the trunk in the background; the engine lets every completion go first.
+        """Read the cached prefix in the background; the engine lets every completion go first.
 
         Ends early, without an error, when the engine goes away, and when reading turns out to cost so much that the
         rest is not worth having; the next rebuild takes it up again.
         """
-        while self._resident < len(self._trunk):
-            trunk = self._trunk
+        while self._resident < len(self._cached_prefix):
+            cached_prefix = self._cached_prefix
             try:
-                await self._read(trunk, progress)
+                await self._read(cached_prefix, progress)
             except SparkError:
                 return
-            if self._trunk is trunk and self._resident < len(trunk):
-                self._trunk = trunk[: self._resident]
+            if self._cached_prefix is cached_prefix and self._resident < len(cached_prefix):
+                self._cached_prefix = cached_prefix[: self._resident]
 
     async def show_all(self) -> None:
         """Return when prompts show all that is resident, which waits for a pause in typing."""
@@ -284,27 +294,27 @@ class WorkspaceContext:
     def engine_lost(self) -> None:
         """Forget what was resident: a new engine has read nothing."""
         self._resident, self._settled, self._replaced, self._noticed = 0, 0, (), None
-        self._shown_for, self._shown_tail = None, ()
+        self._shown_for, self._shown_snippets = None, ()
 
     def _shown(self) -> tuple[Segment, ...]:
-        """Return the stable segments that prompts show now: the new trunk's, or the old one's while they are more.
+        """Return the stable segments that prompts show now: the new prefix's, or the previous one's while it is longer.
 
-        A trunk that is being read is shown in few steps, not with each piece that is done, and in none while the user
-        types and would wait for what stands behind it to be read again.
+        A cached prefix that is being read is shown in few steps, not with each piece that is done, and in none while
+        the user types and would wait for what stands behind it to be read again.
         """
-        resident = self._trunk[: self._resident]
+        resident = self._cached_prefix[: self._resident]
         if not self._may_show_more():
-            return self._replaced or self._trunk[: self._settled]
+            return self._replaced or self._cached_prefix[: self._settled]
         if _tokens(self._replaced) > _tokens(resident):
             return self._replaced
         self._replaced = ()
-        settled = self._trunk[: self._settled]
-        if self._resident == len(self._trunk) or _tokens(resident) >= GROWTH * _tokens(settled):
+        settled = self._cached_prefix[: self._settled]
+        if self._resident == len(self._cached_prefix) or _tokens(resident) >= GROWTH * _tokens(settled):
             self._settled, settled = self._resident, resident
         return settled
 
     def _may_show_more(self) -> bool:
-        """Whether a key may find the window and the tail unread: nobody types, or reading them takes no time."""
+        """Whether a key may find the volatile part unread: nobody types, or reading them takes no time."""
         if self.is_resting() or not (self._settled or self._replaced):
             return True
         _, target_ms = self._limits()
@@ -315,59 +325,64 @@ class WorkspaceContext:
 
     def _is_all_shown(self) -> bool:
         self._notice_residents()
-        return self._resident < len(self._trunk) or (self._settled == self._resident and not self._replaced)
+        return self._resident < len(self._cached_prefix) or (self._settled == self._resident and not self._replaced)
 
     def _worth_keeping(
-        self, shown: tuple[Segment, ...], trunk: Sequence[Segment], budget: Budget
+        self, shown: tuple[Segment, ...], cached_prefix: Sequence[Segment], budget: Budget
     ) -> tuple[Segment, ...]:
-        """Return what was shown, if the engine has cells for it beside the new trunk."""
-        same = sum(1 for _ in takewhile(lambda pair: is_same(*pair), zip(shown, trunk, strict=False)))
-        volatile = budget.total_tokens - budget.trunk_tokens
-        needed = _tokens(shown) + _tokens(trunk[same:]) + 2 * volatile
+        """Return what was shown, if the engine has cells for it beside the new cached prefix."""
+        same = sum(1 for _ in takewhile(lambda pair: is_same(*pair), zip(shown, cached_prefix, strict=False)))
+        volatile = budget.total_tokens - budget.cached_prefix_tokens
+        needed = _tokens(shown) + _tokens(cached_prefix[same:]) + 2 * volatile
         return shown if needed <= self._loaded().context_tokens * (1 + SPARE_CELLS) else ()
 
     def _notice_residents(self) -> None:
-        """Work out what the resident segments are, once for each change: a key must not cost the trunk's length."""
+        """Work out what the resident segments are, once for each change: a key must not cost the prefix's length."""
         may_show_more = self._may_show_more()
         known = self._noticed
-        if known is None or known[0] is not self._trunk or known[1] != self._resident or may_show_more > known[2]:
-            self._noticed = (self._trunk, self._resident, may_show_more)
+        if (
+            known is None
+            or known[0] is not self._cached_prefix
+            or known[1] != self._resident
+            or may_show_more > known[2]
+        ):
+            self._noticed = (self._cached_prefix, self._resident, may_show_more)
             self._residents = tuple(replace(each, cached=True) for each in self._shown())
             self._digest = content_hash("\0".join(segment.text for segment in self._residents))
 
-    async def _read(self, trunk: tuple[Segment, ...], progress: Callable[[int, int], None]) -> None:
+    async def _read(self, cached_prefix: tuple[Segment, ...], progress: Callable[[int, int], None]) -> None:
         """Let the engine read the header and these segments, and note how far it is."""
         layout = self._layout()
         parts = build_prompt(
             layout.family,
             layout.order,
             repository=layout.repository,
-            blocks=[block_of(segment) for segment in trunk],
+            blocks=[block_of(segment) for segment in cached_prefix],
             current_path="",
             prefix="",
             suffix="",
         )
         last = max((number for number, part in enumerate(parts) if getattr(part, "stable", False)), default=-1)
-        request = Infill(prompt=parts[: last + 1], max_tokens=0, priority=TRUNK_PRIORITY, key="trunk")
-        whole = _tokens(trunk)
+        request = Infill(prompt=parts[: last + 1], max_tokens=0, priority=CACHED_PREFIX_PRIORITY, key="cached prefix")
+        whole = _tokens(cached_prefix)
         async with aclosing(self._engine.infill(request)) as chunks:
             async for chunk in chunks:
                 usage = chunk.usage
                 if usage is None:
                     continue
                 self.learn(usage)
-                if self._trunk is not trunk:  # chosen anew meanwhile
+                if self._cached_prefix is not cached_prefix:  # chosen anew meanwhile
                     return
                 is_whole = chunk.stop in ("end", "max_tokens")
-                self._resident = len(trunk) if is_whole else self._held(usage)
+                self._resident = len(cached_prefix) if is_whole else self._held(usage)
                 progress(self.resident_tokens, whole)
                 if self.resident_tokens > self.budget().shared_tokens and not is_whole:
                     return
 
     def _held(self, usage: Usage) -> int:
-        """Return how many segments of the trunk are resident for certain."""
+        """Return how many segments of the cached prefix are resident for certain."""
         tokens = usage.cached_tokens + usage.prefill_tokens - FRAME_TOKENS
-        ends = accumulate(segment.tokens for segment in self._trunk)
+        ends = accumulate(segment.tokens for segment in self._cached_prefix)
         return max(self._resident, sum(1 for _ in takewhile(lambda end: end <= tokens, ends)))
 
     def _loaded(self) -> ModelInfo:

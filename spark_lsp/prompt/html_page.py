@@ -43,7 +43,7 @@ def as_html(packed: Packed, title: str, requests: Sequence[TraceRecord] = ()) ->
 
 
 def _first_shown(segments: Sequence[Segment]) -> int:
-    """Choose the piece that is open at first: the likeliest one of the tail, else the text before the cursor."""
+    """Choose the piece that is open at first: the likeliest one of the snippets, else the text before the cursor."""
     volatile = [number for number, segment in enumerate(segments) if segment.kind == "definition"]
     prefix = [number for number, segment in enumerate(segments) if segment.kind == "prefix"]
     return (volatile or prefix or [0])[-1]

@@ -37,7 +37,7 @@ def style_of(model: ModelInfo) -> Style:
     return next((style for word, style in _BY_NAME if word in name), RICH)
 
 
-def pieces_alike_for(tail_tokens: int, style: Style) -> int:
-    """Return how many pieces alike to look for: what a tail of this size holds of them, and some to choose from."""
-    tokens = int(tail_tokens * style.alike_share)
+def pieces_alike_for(snippet_tokens: int, style: Style) -> int:
+    """Return how many pieces alike to look for: what so many tokens hold of them, and some to choose from."""
+    tokens = int(snippet_tokens * style.alike_share)
     return -(-tokens // TOKENS_PER_PIECE_ALIKE) + 2 if tokens else 0

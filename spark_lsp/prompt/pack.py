@@ -1,7 +1,8 @@
 """Packing: from segments and a window to a prompt that keeps an exact token budget.
 
-Order is stable first: header, trunk, then the tail with its best segment nearest to the cursor. Deterministic: the same
-inputs give the same prompt. Never cuts the trunk from the front and never shows the current file twice.
+Order is stable first: header, cached prefix, then the snippets with the best one nearest to the cursor. Deterministic:
+the same inputs give the same prompt. Never cuts the cached prefix from the front and never shows the current file
+twice.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -27,7 +28,7 @@ from spark_lsp.prompt.window import Window, choose_window
 SPARE_STEP_TOKENS = 64  # some ten lines of typing
 SIZE_PENALTY = 0.5  # per factor e of tokens; between ranking by score and by score per token
 WORTH_READING = 0.05
-"""Needed names that a new tail has to show more for the window behind it to be prefilled again, where that takes no
+"""Needed names that new snippets have to show more for the window behind it to be prefilled again, where that takes no
 longer than the first-token target; ``worth_reading`` is more on a slower machine."""
 MAX_WORTH_READING = 0.75
 """A name that is needed for certain counts 1, so even the slowest machine takes up a definition that it lacks."""
@@ -70,16 +71,17 @@ async def pack(
     counter: TokenCounter,
     budget: Budget,
     *,
-    trunk: Sequence[Segment],
+    cached_prefix: Sequence[Segment],
     found: Sequence[Candidate],
     shown: Sequence[Segment] = (),
     worth_reading: float = WORTH_READING,
 ) -> Packed:
-    """Choose the window and the tail, and build the prompt.
+    """Choose the window and the snippets, and build the prompt.
 
-    ``found`` are counted candidates for the tail. ``trunk`` are the stable segments that may be used, in order; those
-    of the current file are left out (it is never shown twice). ``shown`` is the tail of the last prompt, which stays
-    as long as a new one would not show ``worth_reading`` needed names more. Raises what ``TokenCounter.count`` raises.
+    ``found`` are counted candidates for the snippets. ``cached_prefix`` are the stable segments that may be used, in
+    order; those of the current file are left out (it is never shown twice). ``shown`` are the snippets of the last
+    prompt, which stay as long as new ones would not show ``worth_reading`` needed names more. Raises what
+    ``TokenCounter.count`` raises.
     """
     snapshot = cursor.snapshot
     window = await choose_window(
@@ -92,8 +94,8 @@ async def pack(
     )
     frame = await _frame_tokens(cursor, layout, counter, window)
     most = budget.total_tokens - frame - window.prefix_tokens - window.suffix_tokens
-    stable = _within(_until_path(trunk, cursor.path), min(_trunk_limit(trunk, budget), most))
-    limit = min(_tail_tokens(budget, window, stable), most - sum(segment.tokens for segment in stable))
+    stable = _within(_until_path(cached_prefix, cursor.path), min(_cached_prefix_limit(cached_prefix, budget), most))
+    limit = min(_snippet_tokens(budget, window, stable), most - sum(segment.tokens for segment in stable))
     opening = await opening_of(cursor, window.prefix, counter, int(limit * layout.style.opening_share))
     alike_limit = int(limit * layout.style.alike_share)
     limit -= opening.tokens if opening else 0
@@ -101,38 +103,38 @@ async def pack(
     fresh = [piece for piece in found if not known.has(piece.segment)]
     alike = await _alike(fresh, min(alike_limit, limit), counter, layout.family)
     chosen = _chosen(_not_in(fresh, alike), limit - sum(segment.tokens for segment in alike))
-    tail = [*await count_segments(laid_together(chosen), counter, layout.family), *alike]
-    while chosen and sum(segment.tokens for segment in tail) > limit:
+    snippets = [*await count_segments(laid_together(chosen), counter, layout.family), *alike]
+    while chosen and sum(segment.tokens for segment in snippets) > limit:
         # Pieces were counted apart; grouped they take a token more here and there.
         chosen.remove(min(chosen, key=lambda segment: segment.score))
-        tail = [*await count_segments(laid_together(chosen), counter, layout.family), *alike]
-    if _is_enough(shown, tail, fresh, limit, worth_reading):
-        tail = list(shown)
-    return _lay_out(cursor, layout, window, [*stable, *tail], opening, budget, frame)
+        snippets = [*await count_segments(laid_together(chosen), counter, layout.family), *alike]
+    if _is_enough(shown, snippets, fresh, limit, worth_reading):
+        snippets = list(shown)
+    return _lay_out(cursor, layout, window, [*stable, *snippets], opening, budget, frame)
 
 
-def _tail_tokens(budget: Budget, window: Window, trunk: Sequence[Segment]) -> int:
-    """Return the tail's limit: its own, and what a short file leaves of the window's, in steps that outlast a key."""
+def _snippet_tokens(budget: Budget, window: Window, cached_prefix: Sequence[Segment]) -> int:
+    """Return the snippets' limit: their own part, and what a short file leaves of the window's, in coarse steps."""
     spare = budget.prefix_tokens - window.prefix_tokens + budget.suffix_tokens - window.suffix_tokens
-    own = budget.tail_tokens + spare // SPARE_STEP_TOKENS * SPARE_STEP_TOKENS
-    return min(own, budget.shared_tokens + spare - sum(segment.tokens for segment in trunk))
+    own = budget.snippet_tokens + spare // SPARE_STEP_TOKENS * SPARE_STEP_TOKENS
+    return min(own, budget.shared_tokens + spare - sum(segment.tokens for segment in cached_prefix))
 
 
-def _trunk_limit(trunk: Sequence[Segment], budget: Budget) -> int:
-    """Return what the trunk may take: all that other files may have where it fits whole, else no more than its part."""
-    whole = sum(segment.tokens for segment in trunk)
-    return budget.shared_tokens if whole <= budget.shared_tokens else budget.trunk_tokens
+def _cached_prefix_limit(cached_prefix: Sequence[Segment], budget: Budget) -> int:
+    """Return what the cached prefix may take: all that other files may have where it fits whole, else its part."""
+    whole = sum(segment.tokens for segment in cached_prefix)
+    return budget.shared_tokens if whole <= budget.shared_tokens else budget.cached_prefix_tokens
 
 
-def _until_path(trunk: Sequence[Segment], path: str) -> Iterator[Segment]:
+def _until_path(cached_prefix: Sequence[Segment], path: str) -> Iterator[Segment]:
     """Yield what stands before the current file; what follows would be prefilled again, see ``cached_prefix.py``."""
-    return takewhile(lambda segment: segment.path != path, trunk)
+    return takewhile(lambda segment: segment.path != path, cached_prefix)
 
 
-def _within(trunk: Iterable[Segment], budget_tokens: int) -> list[Segment]:
+def _within(cached_prefix: Iterable[Segment], budget_tokens: int) -> list[Segment]:
     """Return the leading segments that fit; a gap would make everything behind it be read again."""
     kept, used = [], 0
-    for segment in trunk:
+    for segment in cached_prefix:
         used += segment.tokens
         if used > budget_tokens:
             break
@@ -197,13 +199,13 @@ def _worth(piece: Candidate, tokens: int) -> float:
 
 
 def _is_enough(
-    shown: Sequence[Segment], tail: Sequence[Segment], found: Sequence[Candidate], limit: int, worth_reading: float
+    shown: Sequence[Segment], snippets: Sequence[Segment], found: Sequence[Candidate], limit: int, worth_reading: float
 ) -> bool:
-    """Whether the tail that the model has read already shows nearly as much of what is needed as a new one would."""
+    """Whether the snippets in the model's memory show nearly as much of what is needed as new ones would."""
     if not shown or sum(segment.tokens for segment in shown) > limit:
         return False
     held = {(segment.path, line) for segment in shown for line in segment.text.split("\n")}
-    fresh = {(segment.path, line) for segment in tail for line in segment.text.split("\n")}
+    fresh = {(segment.path, line) for segment in snippets for line in segment.text.split("\n")}
     gained = lost = 0.0
     for piece in found:
         key = (piece.segment.path, piece.segment.text.split("\n")[0])
@@ -213,7 +215,7 @@ def _is_enough(
 
 
 def worth_reading(volatile_ms: float, target_ms: float) -> float:
-    """Return by how many needed names a new tail has to be better, where prefilling all behind it takes so long."""
+    """Return by how many needed names new snippets have to be better, where prefilling all behind it takes so long."""
     return min(MAX_WORTH_READING, WORTH_READING * max(1.0, volatile_ms / max(target_ms, 1.0)))
 
 
@@ -224,15 +226,15 @@ def _likelihood(score: float) -> float:
 class _Shown:
     """Lines that a prompt shows already, by path, so that no piece is given twice."""
 
-    def __init__(self, trunk: Iterable[Segment], window: Window, text: str) -> None:
+    def __init__(self, cached_prefix: Iterable[Segment], window: Window, text: str) -> None:
         self._texts: dict[str, list[str]] = {}
-        for segment in trunk:
+        for segment in cached_prefix:
             self._texts.setdefault(segment.path, []).append(segment.text)
         near = text[window.prefix.start : window.suffix.end]
         self._near = {line.strip() for line in near.splitlines() if line.strip()}
 
     def has(self, segment: Segment) -> bool:
-        """Whether the trunk holds this very text (what was edited since is stale there), or the window most of it."""
+        """Whether the prefix holds this text (what was edited since is stale there), or the window most of it."""
         texts = self._texts.get(segment.path)
         if texts is not None and any(segment.text in text for text in texts):
             return True

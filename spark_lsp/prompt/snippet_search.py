@@ -1,4 +1,4 @@
-"""Candidates for the tail at a cursor: looked for once for each place, and before they are needed where that can be.
+"""Candidates for the snippets at a cursor: searched once for each place, before they are needed if possible.
 
 Ranking takes longer than a key may. So it is begun as soon as a request comes in, while that still waits whether the
 user types on, and packing takes up what was begun. Belongs to one event loop.
@@ -28,7 +28,7 @@ class Finder:
         """Return what is found for a cursor, or is being looked for; wait for it behind a shield: others may too."""
         place = _place(cursor)
         if self._found is None or place != self._place or _has_failed(self._found):
-            self._place, self._found = place, asyncio.create_task(self._find(cursor), name="look for a tail")
+            self._place, self._found = place, asyncio.create_task(self._find(cursor), name="find snippets")
             self._found.add_done_callback(_has_failed)  # whoever waits is told; where nobody does, nothing is wrong
         return self._found
 
@@ -40,7 +40,7 @@ class Finder:
 def _place(cursor: Cursor) -> object:
     """Return what candidates are looked for anew for.
 
-    That is another line or a finished name that the workspace defines, not each key: a tail that changes has to be
+    That is another line or a finished name that the workspace defines, not each key: a snippet that changes has to be
     read again.
     """
     lines, text = cursor.snapshot.lines, cursor.snapshot.text

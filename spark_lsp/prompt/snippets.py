@@ -1,4 +1,4 @@
-"""Candidates for the tail: single definitions cut out of their files, counted, and grouped by file.
+"""Candidates for the snippets: single definitions cut out of their files, counted, and grouped by file.
 
 What is shown of a definition is its head, from the line of its name on; lines before it (decorators, attributes) and
 the rest of a long head stay out: at small budgets a line for a definition finds the most, docs/evaluation.md. Cut and
@@ -23,7 +23,7 @@ HEADS_KEPT = 20_000  # some 300 bytes each
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A segment that may go into the tail, with the tokens of its text and those of its path line."""
+    """A segment that may be shown as a snippet, with the tokens of its text and those of its path line."""
 
     segment: Segment
     text_tokens: int

@@ -1,4 +1,4 @@
-"""The ordered table of snippet sources: where the tail of a prompt comes from.
+"""The ordered table of snippet sources: where a prompt's snippets come from.
 
 A source is a plain function from a cursor to segments, best first. To add a signal, add a function and a row. One that
 fails is reported and left out; it never spoils the others. No source may return lines of the current file.
@@ -38,7 +38,7 @@ class Cursor:
     view: IndexView
     recent: Recent
     definitions: int = RANKED_DEFINITIONS
-    """How many ranked definitions are asked for: more than the tail holds."""
+    """How many ranked definitions are asked for: more than a prompt shows."""
     heads: Heads = field(default_factory=Heads)
     history: CoChanges = NO_CHANGES
     alike: int = 0
@@ -129,5 +129,5 @@ def gather(cursor: Cursor) -> list[Segment]:
 
 
 def definitions_for(budget: Budget) -> int:
-    """Return how many definitions to rank for a tail: more than it holds, for some are shown already."""
-    return max(RANKED_DEFINITIONS, min(MAX_DEFINITIONS, budget.tail_tokens // TOKENS_PER_DEFINITION))
+    """Return how many definitions to rank: more than a prompt shows, for some are shown already."""
+    return max(RANKED_DEFINITIONS, min(MAX_DEFINITIONS, budget.snippet_tokens // TOKENS_PER_DEFINITION))

@@ -28,7 +28,7 @@ from spark_lsp.trace import Trace, TraceLog
 from spark_lsp.workspace import OpenWorkspace, Workspace
 
 OPEN_TIMEOUT_S = 10.0  # a client that never answers for its settings must not keep requests waiting
-LONG_READ_TOKENS = 4096  # a shorter trunk is read within a second or two; progress would only flicker
+LONG_READ_TOKENS = 4096  # a shorter cached prefix is read within a second or two; progress would only flicker
 ALLOW = "Allow"
 BUSY_S = 0.2
 REINDEX_DELAY_S = 0.3  # a pause in the typing; parsing one file takes a few milliseconds in a thread
@@ -232,12 +232,12 @@ class Session:
         self._index_soon(path, snapshot.uri)
 
     def opened(self, snapshot: Snapshot) -> None:
-        """Notice that a document was opened: its text leaves the trunk, since it changes with each key."""
+        """Notice that a document was opened: its text leaves the cached prefix, since it changes with each key."""
         path = self.relative(snapshot)
         if path is None or self.workspace is None:
             return
         self.workspace.recent.viewed(path, asyncio.get_running_loop().time())
-        self.spawn(self._rebuild_trunk(), "trunk")
+        self.spawn(self._rebuild_cached_prefix(), "cached prefix")
 
     def files_changed(self, paths: list[Path]) -> None:
         """Notice changes on disk; what comes in one burst is looked at together."""
@@ -260,7 +260,7 @@ class Session:
             await self._index_files(sorted(paths))
 
     async def _index_files(self, paths: list[str]) -> None:
-        """Read some files again. The trunk stays: what is stale in it, the tail tells afresh."""
+        """Read some files again. The cached prefix stays: what is stale in it is shown afresh in the volatile part."""
         if self.workspace is None or self.workspace.index is None:
             return
         for path in paths:
@@ -310,7 +310,7 @@ class Session:
                 self.client.log(note)
             self.problem = None
             self.tell_status()
-            await self._rebuild_trunk()
+            await self._rebuild_cached_prefix()
         except SparkError as error:
             if self.workspace is workspace:  # else it is of an engine that was left meanwhile
                 self._report_start(error)
@@ -370,9 +370,9 @@ class Session:
             path = self.relative(snapshot)
             if path:
                 await workspace.update_index(path, snapshot.text)
-        await self._rebuild_trunk()
+        await self._rebuild_cached_prefix()
 
-    async def _rebuild_trunk(self) -> None:
+    async def _rebuild_cached_prefix(self) -> None:
         workspace = self.workspace
         if workspace is None or workspace.engine.model is None or workspace.completer.paused:
             return
@@ -384,7 +384,7 @@ class Session:
                 report(done, total, f"{done} of {total} tokens")
             self.tell_status()
 
-        reading = await workspace.rebuild_trunk(self.open_paths(), warmed)
+        reading = await workspace.rebuild_cached_prefix(self.open_paths(), warmed)
         if reading is None or workspace.context.unread_tokens < LONG_READ_TOKENS:
             return
         async with self.client.progress("Reading the workspace") as told:

@@ -67,7 +67,7 @@ async def test_a_key_makes_it_stop() -> None:
     workspace.ahead.stop()
     await _read(workspace)
     assert engine.stopped == [None]
-    workspace.ahead.again()  # a trunk that was read meanwhile brings nothing back
+    workspace.ahead.again()  # a cached prefix that was read meanwhile brings nothing back
     await _read(workspace)
     assert len(engine.requests) == 1
 

@@ -132,7 +132,7 @@ def test_a_kept_answer_is_found_under_everything_it_depends_on_only(
     assert reuse.look_up(_hole(prefix, suffix, path), settings_key) is None
 
 
-def test_model_trunk_and_settings_are_in_the_key_of_an_answer() -> None:
+def test_model_cached_prefix_and_settings_are_in_the_key_of_an_answer() -> None:
     engine = ScriptedEngine(["x"])
     workspace = TestWorkspace(engine)
     writer, terms = workspace.completer.writer, Terms(4, 0.2)

@@ -107,7 +107,7 @@ async def test_ghost_text_with_code_of_another_file_in_the_prompt(tmp_path: Path
 
 
 async def test_second_request_reads_only_what_was_typed(tmp_path: Path) -> None:
-    # A copy, because the embedded model's prompts are kept too short for a trunk.
+    # A copy, because the embedded model's prompts are kept too short for a cached prefix.
     model = shutil.copy(resolve_model(), tmp_path / "copy.gguf")
     async with window_on(tmp_path, {**PATIENT, "model": str(model)}) as window:
         await window.ready()

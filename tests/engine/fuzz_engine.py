@@ -41,10 +41,10 @@ from tests.llama.walk import (  # noqa: E402
     Scene,
     SmallBench,
     Walk,
+    cached_prefix_of,
     hole,
     launch_of,
     small_and_exact,
-    trunk_of,
     wide,
 )
 
@@ -116,7 +116,7 @@ class Windows:
         ways = {
             "ask": (50, self._ask),
             "wait": (50, self._wait),
-            "change trunk": (8, self._change_trunk),
+            "change cached prefix": (8, self._change_cached_prefix),
             "count and status": (4, self._inquire),
             "unload": (2, self._unload),
             "stop for a while": (2, self._stop_for_a_while),
@@ -230,8 +230,8 @@ class Windows:
         while self._running:
             await self._wait()
 
-    async def _change_trunk(self) -> None:
-        self._scene.change_trunk()
+    async def _change_cached_prefix(self) -> None:
+        self._scene.change_cached_prefix()
 
     async def _inquire(self) -> None:
         with suppress(EngineStarting, EngineFailed):
@@ -334,13 +334,13 @@ def _is_ours(process: psutil.Process, folder: str) -> bool:
 
 
 async def be_client(launch: EngineLaunch) -> None:
-    """Hold a trunk and be answered without end; whoever started this process kills it."""
+    """Hold a cached prefix and be answered without end; whoever started this process kills it."""
     engine = LocalEngine(launch)
     await engine.start()
-    trunk = trunk_of("killed", ((5, 1), (4, 1)))
-    async for _ in engine.infill(Infill(trunk, 0, priority=2)):
+    cached_prefix = cached_prefix_of("killed", ((5, 1), (4, 1)))
+    async for _ in engine.infill(Infill(cached_prefix, 0, priority=2)):
         pass
-    async for _ in engine.infill(Infill(trunk + hole("x", ""), 1500, sampling=ENDLESS, priority=1)):
+    async for _ in engine.infill(Infill(cached_prefix + hole("x", ""), 1500, sampling=ENDLESS, priority=1)):
         sys.stdout.write("begun\n")
         sys.stdout.flush()
     await asyncio.Event().wait()

@@ -1,4 +1,4 @@
-"""A client of the engine in a process of its own, there to be killed: it holds a trunk and is answered without end."""
+"""A client process that the tests kill: it holds a cached prefix and receives an endless answer."""
 
 import asyncio
 import sys
@@ -9,7 +9,7 @@ from spark_lsp.engine.base import Control, Infill, Piece, PromptPart, Sampling
 from spark_lsp.engine.local.client import EngineLaunch, LocalEngine
 
 BEGUN = b"begun"
-TRUNK: tuple[PromptPart, ...] = (
+CACHED_PREFIX: tuple[PromptPart, ...] = (
     Control("<|repo_name|>"),
     Piece("killed\n", stable=True),
     Control("<|file_sep|>"),
@@ -21,10 +21,16 @@ async def be_answered(launch: EngineLaunch) -> None:
     """Ask until somebody ends this process, and say so at each piece of the answer."""
     engine = LocalEngine(launch)
     await engine.start()
-    async for _ in engine.infill(Infill(TRUNK, 0, priority=2)):
+    async for _ in engine.infill(Infill(CACHED_PREFIX, 0, priority=2)):
         pass
     endless = Sampling(grammar='root ::= "a" root')
-    prompt = (*TRUNK, Control("<|fim_prefix|>"), Control("<|fim_suffix|>"), Control("<|fim_middle|>"), Piece("x"))
+    prompt = (
+        *CACHED_PREFIX,
+        Control("<|fim_prefix|>"),
+        Control("<|fim_suffix|>"),
+        Control("<|fim_middle|>"),
+        Piece("x"),
+    )
     while True:
         async for _ in engine.infill(Infill(prompt, 3000, sampling=endless, priority=1)):
             sys.stdout.buffer.write(BEGUN + b"\n")

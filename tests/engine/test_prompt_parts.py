@@ -61,10 +61,10 @@ def test_the_host_resolves_what_the_client_was_asked(asked: list[tuple[list[Prom
 
 def test_a_text_travels_once_and_stays_the_same_object() -> None:
     sent, kept = SentParts(), KeptParts()
-    trunk = [Piece(f"{number} " * 300, stable=True) for number in range(50)]
-    first = journey(sent.ask(1, Infill((Control("<|a|>"), *trunk, Piece("def f")), 4)))
+    cached_prefix = [Piece(f"{number} " * 300, stable=True) for number in range(50)]
+    first = journey(sent.ask(1, Infill((Control("<|a|>"), *cached_prefix, Piece("def f")), 4)))
     before = kept.request(first).prompt
-    second = sent.ask(2, Infill((Control("<|a|>"), *map(again, trunk), Piece("def fo")), 4))
+    second = sent.ask(2, Infill((Control("<|a|>"), *map(again, cached_prefix), Piece("def fo")), 4))
     assert all(isinstance(part, int) for part in second.parts[:-1])
     assert len(frames.encode(second)) < 600
     after = kept.request(journey(second)).prompt

@@ -35,8 +35,8 @@ def wide_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return wide(tmp_path_factory.mktemp("models") / "wide.gguf")
 
 
-def trunk(name: str) -> tuple[PromptPart, ...]:
-    """A client's own trunk, some 300 tokens."""
+def cached_prefix(name: str) -> tuple[PromptPart, ...]:
+    """A client's own cached prefix, some 300 tokens."""
     text = "".join(f"def {name}_{line}(a, b):\n    return a + {line}\n" for line in range(20))
     head = (Control("<|repo_name|>"), Piece(f"{name}\n", stable=True), Control("<|file_sep|>"))
     return (*head, Piece(f"{name}.py\n{text}", stable=True))
@@ -53,8 +53,8 @@ def usage_of(chunks: list[Chunk]) -> Usage:
 
 
 async def read(engine: LocalEngine, name: str) -> int:
-    """Make a client's trunk resident and return its tokens."""
-    return usage_of(await collect(engine, Infill(trunk(name), 0, priority=2))).prompt_tokens
+    """Make a client's cached prefix resident and return its tokens."""
+    return usage_of(await collect(engine, Infill(cached_prefix(name), 0, priority=2))).prompt_tokens
 
 
 async def settled(engine: LocalEngine, clients: int) -> EngineStatus:
@@ -88,7 +88,7 @@ async def test_a_killed_client_takes_nothing_of_the_others_with_it(wide_model: P
     launch = shipped(model_path=str(wide_model))
     engine = await started(launch)
     tokens = await read(engine, "mine")
-    request = Infill(trunk("mine") + hole("value = "), 40)
+    request = Infill(cached_prefix("mine") + hole("value = "), 40)
     alone = text_of(await collect(engine, request))
     async with victim(launch) as client:
         stream = engine.infill(request)
@@ -100,10 +100,10 @@ async def test_a_killed_client_takes_nothing_of_the_others_with_it(wide_model: P
     assert text_of(chunks) == alone
     assert usage_of(chunks).cached_tokens >= tokens
     await settled(engine, clients=1)
-    again = await collect(engine, Infill(trunk("mine") + hole("other = "), 4))
+    again = await collect(engine, Infill(cached_prefix("mine") + hole("other = "), 4))
     assert usage_of(again).cached_tokens >= tokens
-    left = await collect(engine, Infill(killed_client.TRUNK, 0, priority=2))
-    assert usage_of(left).prefill_tokens == 0, "its trunk stays too, for when its window comes back"
+    left = await collect(engine, Infill(killed_client.CACHED_PREFIX, 0, priority=2))
+    assert usage_of(left).prefill_tokens == 0, "its cached prefix stays too, for when its window comes back"
     await engine.close()
 
 
@@ -115,7 +115,7 @@ async def test_a_killed_engine_answers_all_its_clients_again_and_reads_nothing_t
     tokens = [await read(engine, name) for engine, name in zip(engines, names, strict=True)]
     await engines[0].unload()  # which saves what is resident
     pid = await pid_of(engines[1])
-    endless = [Infill(trunk(name) + hole("x"), 3000, sampling=ENDLESS) for name in names]
+    endless = [Infill(cached_prefix(name) + hole("x"), 3000, sampling=ENDLESS) for name in names]
     await engines[0].start()
     streams = [engine.infill(request) for engine, request in zip(engines, endless, strict=True)]
     first = await anext(streams[0])
@@ -133,7 +133,7 @@ async def test_a_killed_engine_answers_all_its_clients_again_and_reads_nothing_t
         await asyncio.gather(*(engine.start() for engine in engines))
     assert len({await pid_of(engine) for engine in engines}) == 1
     for engine, name, count in zip(engines, names, tokens, strict=True):
-        usage = usage_of(await collect(engine, Infill(trunk(name) + hole("x"), 4)))
+        usage = usage_of(await collect(engine, Infill(cached_prefix(name) + hole("x"), 4)))
         assert usage.restored_tokens >= count - 1
         assert usage.prefill_tokens <= 8
     for engine in engines:
@@ -148,7 +148,9 @@ async def test_unloading_gives_back_weights_and_context_every_time(context_token
     weights = sum(int(tensor.n_bytes) for tensor in gguf.GGUFReader(SHIPPED).tensors)
     context = cells_for(engine.model.context_tokens) * engine.model.kv_bytes_per_token
     for _ in range(3):  # the C library keeps for itself what is freed a second time
-        assert usage_of(await collect(other, Infill(trunk("mine") + hole("x"), 2))).generated_tokens, "loaded by itself"
+        assert usage_of(await collect(other, Infill(cached_prefix("mine") + hole("x"), 2))).generated_tokens, (
+            "loaded by itself"
+        )
         before = await settled(engine, clients=2)
         assert before.model is not None
         await engine.unload()

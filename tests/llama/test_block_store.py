@@ -83,7 +83,7 @@ def content_of(store: ChunkStore, name: bytes, token_count: int = 2048) -> bytes
 
 
 def chain(store: ChunkStore, count: int, salt: int = 0) -> list[bytes]:
-    """Name the chunks of one trunk."""
+    """Name the chunks of one cached prefix."""
     names = [b""]
     for number in range(count):
         names.append(store.name(names[-1], TOKENS + 10_000 * salt + number))
@@ -237,19 +237,19 @@ def test_the_least_recently_used_go_first(tmp_path: Path) -> None:
 
 def test_a_chunk_goes_before_those_in_front_of_it(tmp_path: Path) -> None:
     store = store_at(tmp_path, quota_bytes=4 * (1000 + FOOTER_BYTES))
-    trunk = chain(store, 3)
-    assert all(keep(store, name, bytes(1000)) for name in trunk)
-    assert all(store.verified(name, 2048) for name in trunk)
+    cached_prefix = chain(store, 3)
+    assert all(keep(store, name, bytes(1000)) for name in cached_prefix)
+    assert all(store.verified(name, 2048) for name in cached_prefix)
     for salt in (1, 2):
         assert keep(store, chain(store, 1, salt)[0], bytes(1000))
-    assert [store.has(name) for name in trunk] == [True, True, False]
+    assert [store.has(name) for name in cached_prefix] == [True, True, False]
 
 
-def test_a_chunk_without_room_beside_its_own_trunk_is_refused(tmp_path: Path) -> None:
+def test_a_chunk_without_room_beside_its_own_cached_prefix_is_refused(tmp_path: Path) -> None:
     store = store_at(tmp_path, quota_bytes=2 * (1000 + FOOTER_BYTES))
-    trunk = chain(store, 3)
-    assert [keep(store, name, bytes(1000)) for name in trunk] == [True, True, False]
-    assert [store.has(name) for name in trunk] == [True, True, False]
+    cached_prefix = chain(store, 3)
+    assert [keep(store, name, bytes(1000)) for name in cached_prefix] == [True, True, False]
+    assert [store.has(name) for name in cached_prefix] == [True, True, False]
     assert not keep(store, chain(store, 1, 1)[0], bytes(3000)), "larger than the quota"
     assert len(files_in(tmp_path)) == 2
 

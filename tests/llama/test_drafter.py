@@ -118,14 +118,14 @@ def test_every_draft_is_a_run_of_a_source_with_what_was_replaced_and_never_too_l
 @given(
     region=SOURCE,
     file=SOURCE,
-    trunk=SOURCE,
+    cached_prefix=SOURCE,
     answer=st.lists(st.integers(0, 3), min_size=1, max_size=40),
     most=st.integers(0, 9),
 )
 def test_any_answer_is_written_with_any_sources(
-    region: list[int], file: list[int], trunk: list[int], answer: list[int], most: int
+    region: list[int], file: list[int], cached_prefix: list[int], answer: list[int], most: int
 ) -> None:
-    sources = [np.array(source, np.int32) for source in (region, file, trunk)]
+    sources = [np.array(source, np.int32) for source in (region, file, cached_prefix)]
     drafter = Watched(sources)
     assert len(write(sources, some(1, 2), np.array(answer, np.int32), most, drafter)) <= len(answer)
 
@@ -376,24 +376,24 @@ def test_a_name_every_five_tokens_stops_no_draft(old: int, new: int, most: int) 
 
 
 @pytest.mark.slow
-def test_a_call_over_a_full_trunk_is_fast() -> None:
+def test_a_call_over_a_full_cached_prefix_is_fast() -> None:
     """Seen on two shared cores: 40 us in the middle and 100 us at p95; the bound leaves room for a busy machine."""
     folder = Path(spark_lsp.__file__).parent
     known: dict[str, int] = {}
     package = np.concatenate(
         [tokens_of(path.read_text("utf-8"), PIECES, known) for path in sorted(folder.rglob("*.py"))]
     )
-    trunk = np.resize(package, 128_000)
+    cached_prefix = np.resize(package, 128_000)
     foreign = tokens_of(Path(__file__).read_text("utf-8"), PIECES, known)[:1500]
     noise = np.random.default_rng(1).integers(0, 2, len(foreign)).astype(np.int32)
-    renamed = np.where(trunk[:8000] == trunk[10], len(known), trunk[:8000])
+    renamed = np.where(cached_prefix[:8000] == cached_prefix[10], len(known), cached_prefix[:8000])
     for region, answer in (
         (NOTHING, foreign),
-        (trunk, foreign),
-        (trunk, renamed),
+        (cached_prefix, foreign),
+        (cached_prefix, renamed),
         (np.tile(some(0, 1), 64_000), noise),
     ):
-        drafter = Drafter([region, trunk, trunk])
+        drafter = Drafter([region, cached_prefix, cached_prefix])
         seconds = []
         for at in range(len(answer)):
             began = time.perf_counter()

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from spark_lsp.engine.base import Chunk, Control, Infill, Piece, PromptPart, Sampling
 from spark_lsp.engine.fim import Order, build_prompt, family_named
-from spark_lsp.llama.healing import MAX_TAIL_TOKENS, Tail, choose_path, tail_of
+from spark_lsp.llama.healing import MAX_LAST_WORD_TOKENS, LastWord, choose_path, last_word_of
 from spark_lsp.llama.loading.model import TokenCache, Vocabulary
 from spark_lsp.llama.runtime import Bench
 from tests.llama.test_generation import LAUNCH, check, context_of, run
@@ -73,30 +73,30 @@ def answer(bench: Bench, prefix: str, order: Order = "spm", tokens: int = 8) -> 
         ("", ""),
         ("x = '漢字", "'漢字"),
         ("é", "é"),
-        ("x" * 100, ""),  # longer than any tail
+        ("x" * 100, ""),  # longer than any last word
     ],
 )
-def test_the_last_word_is_the_tail(vocabulary: Vocabulary, text: str, end: str) -> None:
-    tail = tail_of(vocabulary, text, vocabulary.tokenize(text))
-    found = tail.text.decode("utf-8", "replace") if tail else ""
-    # A token may hold more than the word, so the tail may begin before it.
+def test_the_last_word_is_set_apart(vocabulary: Vocabulary, text: str, end: str) -> None:
+    last_word = last_word_of(vocabulary, text, vocabulary.tokenize(text))
+    found = last_word.text.decode("utf-8", "replace") if last_word else ""
+    # A token may hold more than the word, so the last word may begin before it.
     assert found.endswith(end)
     assert bool(found) == bool(end)
     assert text.endswith(found)
 
 
 @given(st.text("ab._( \n\té漢🦎", max_size=40))
-def test_the_kept_tokens_and_the_tail_give_the_text_back(vocabulary: Vocabulary, text: str) -> None:
+def test_the_kept_tokens_and_the_last_word_give_the_text_back(vocabulary: Vocabulary, text: str) -> None:
     tokens = vocabulary.tokenize(text)
-    tail = tail_of(vocabulary, text, tokens)
-    if tail is None:
+    last_word = last_word_of(vocabulary, text, tokens)
+    if last_word is None:
         return
-    kept = b"".join(vocabulary.piece(int(token)) for token in tokens[: len(tokens) - tail.dropped])
-    assert kept + tail.text == text.encode()
-    usual = b"".join(vocabulary.piece(int(token)) for token in tail.tokens)
-    assert usual in (tail.text, tail.text[:-1])
-    assert len(tail.tokens) <= MAX_TAIL_TOKENS
-    assert kept.decode() + tail.text.decode() == text  # neither begins in the middle of a character
+    kept = b"".join(vocabulary.piece(int(token)) for token in tokens[: len(tokens) - last_word.dropped])
+    assert kept + last_word.text == text.encode()
+    usual = b"".join(vocabulary.piece(int(token)) for token in last_word.tokens)
+    assert usual in (last_word.text, last_word.text[:-1])
+    assert len(last_word.tokens) <= MAX_LAST_WORD_TOKENS
+    assert kept.decode() + last_word.text.decode() == text  # neither begins in the middle of a character
 
 
 @pytest.mark.parametrize(
@@ -111,33 +111,33 @@ def test_beginning_with_finds_all_tokens_of_text(vocabulary: Vocabulary, prefix:
 @settings(max_examples=30, deadline=None)
 @given(text=st.sampled_from(["entry.am", "return ", "x:\n        ", "_acc", "'漢"]), seed=st.integers(0, 1000))
 def test_the_likeliest_path_counts(vocabulary: Vocabulary, text: str, seed: int) -> None:
-    tail = tail_of(vocabulary, text, vocabulary.tokenize(text))
-    assert tail is not None
-    rows = np.random.default_rng(seed).normal(0, 4, (len(tail.tokens) + 1, vocabulary.size)).astype(np.float32)
+    last_word = last_word_of(vocabulary, text, vocabulary.tokenize(text))
+    assert last_word is not None
+    rows = np.random.default_rng(seed).normal(0, 4, (len(last_word.tokens) + 1, vocabulary.size)).astype(np.float32)
     scratch = np.empty(vocabulary.size, np.float32)
-    path = choose_path(vocabulary, tail, lambda row: rows[row], Sampling(), scratch)
-    every = paths(vocabulary, tail, rows)
+    path = choose_path(vocabulary, last_word, lambda row: rows[row], Sampling(), scratch)
+    every = paths(vocabulary, last_word, rows)
     best = max(every, key=lambda key: every[key])
     assert (path.kept, path.token) == best
     assert path.probability == pytest.approx(every[best] / sum(every.values()), rel=1e-3)
     if path.token is not None:
         piece = vocabulary.piece(path.token)
-        before = b"".join(vocabulary.piece(int(token)) for token in tail.tokens[: path.kept])
-        assert len(before) + path.typed == len(tail.text)
-        assert before + piece[: path.typed] == tail.text
+        before = b"".join(vocabulary.piece(int(token)) for token in last_word.tokens[: path.kept])
+        assert len(before) + path.typed == len(last_word.text)
+        assert before + piece[: path.typed] == last_word.text
     hot = Sampling(temperature=1.0, seed=seed)
-    drawn = choose_path(vocabulary, tail, lambda row: rows[row], hot, scratch)
+    drawn = choose_path(vocabulary, last_word, lambda row: rows[row], hot, scratch)
     assert (drawn.kept, drawn.token) in every
-    assert drawn == choose_path(vocabulary, tail, lambda row: rows[row], hot, scratch)
+    assert drawn == choose_path(vocabulary, last_word, lambda row: rows[row], hot, scratch)
 
 
-def paths(vocabulary: Vocabulary, tail: Tail, rows: np.ndarray) -> dict[tuple[int, int | None], float]:
-    """Every way to write a tail and its probability, by looking at each token."""
+def paths(vocabulary: Vocabulary, last_word: LastWord, rows: np.ndarray) -> dict[tuple[int, int | None], float]:
+    """Every way to write a last word and its probability, by looking at each token."""
     shares = np.exp(rows.astype(np.float64))
     shares /= shares.sum(axis=1, keepdims=True)
-    before, rest = 1.0, tail.text
+    before, rest = 1.0, last_word.text
     found: dict[tuple[int, int | None], float] = {}
-    for kept, token in enumerate([*tail.tokens.tolist(), -1]):
+    for kept, token in enumerate([*last_word.tokens.tolist(), -1]):
         if not rest:
             found[kept, None] = before
             break
@@ -165,9 +165,9 @@ def test_a_cut_in_what_the_model_writes_changes_nothing(
     if not typed.strip() or not typed.isalpha():
         return
     prefix = PREFIX + whole[:cut]
-    tail = tail_of(vocabulary, prefix, vocabulary.tokenize(prefix))
-    if tail is None or tail.text.decode() != typed:
-        return  # the tail holds more than the token, so other ways to write it may be likelier
+    last_word = last_word_of(vocabulary, prefix, vocabulary.tokenize(prefix))
+    if last_word is None or last_word.text.decode() != typed:
+        return  # the last word holds more than the token, so other ways to write it may be likelier
     said = answer(bench, prefix, order, 12)
     expected = whole[cut:]
     assert said[: len(pieces[begun]) - len(typed)] == expected[: len(pieces[begun]) - len(typed)]
@@ -218,8 +218,8 @@ def test_answers_in_turns_are_as_alone(bench: Bench, order: Order) -> None:
     running = set(range(len(turns)))
     while running:
         for at in sorted(running):
-            for tail in range(1, 5):
-                context.truncate(tail, 0)  # as when other answers need the cells
+            for last_word in range(1, 5):
+                context.truncate(last_word, 0)  # as when other answers need the cells
             stop = turns[at].step()
             check(context)
             if stop is not None:
@@ -287,5 +287,5 @@ def test_candidates_go_on_behind_the_typed_text(bench: Bench) -> None:
 def test_only_text_that_is_marked_is_healed(bench: Bench) -> None:
     run(bench.generation(Infill((Control("<|fim_prefix|>"), Piece("retu")), 2), time.perf_counter()), context_of(bench))
     generation = bench.generation(Infill((Piece("retu"),), 2), time.perf_counter())
-    assert generation._tail is None
+    assert generation._last_word is None
     generation.close()

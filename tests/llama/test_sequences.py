@@ -1,4 +1,4 @@
-"""Trunks and tails with the shipped model: what is shared, what is kept, what goes first, and trunks on disk."""
+"""Prefix and request slots with the shipped model: what is shared, kept, evicted first, and saved to disk."""
 
 import dataclasses
 import math
@@ -17,7 +17,7 @@ from spark_lsp.llama.generation import Generation
 from spark_lsp.llama.kv import sequences as pool_module
 from spark_lsp.llama.kv.block_cache import CHUNK_TOKENS
 from spark_lsp.llama.kv.context import MAX_DRAFT_TOKENS, SEQUENCES, Context
-from spark_lsp.llama.kv.sequences import TAILS, TRUNKS
+from spark_lsp.llama.kv.sequences import PREFIX_SLOTS, REQUEST_SLOTS
 from spark_lsp.llama.loading.model import TokenCache
 from spark_lsp.llama.runtime import CROWDED_TOKENS, Bench
 from spark_lsp.llama.speculative.length_policy import Payoff
@@ -46,12 +46,12 @@ def context_of(bench: Bench) -> Context:
 
 
 def file(number: int, lines: int = 20) -> list[PromptPart]:
-    """A file of the trunk, some 17 tokens a line."""
+    """A file of the cached prefix, some 17 tokens a line."""
     text = "".join(f"def f_{number}_{line}(a, b):\n    return a + {line}\n" for line in range(lines))
     return [Control("<|file_sep|>"), Piece(f"file_{number}.py\n{text}", stable=True)]
 
 
-def trunk(*numbers: int, lines: int = 20) -> tuple[PromptPart, ...]:
+def cached_prefix(*numbers: int, lines: int = 20) -> tuple[PromptPart, ...]:
     return (Control("<|repo_name|>"), Piece("r\n", stable=True), *(part for n in numbers for part in file(n, lines)))
 
 
@@ -76,7 +76,7 @@ def finish(generation: Generation, context: Context) -> Usage:
 
 
 def read(bench: Bench, prompt: tuple[PromptPart, ...]) -> Usage:
-    """Make a trunk resident."""
+    """Make a cached prefix resident."""
     return ask(bench, prompt, 0, priority=2)
 
 
@@ -85,142 +85,148 @@ def lengths(context: Context, which: range) -> list[int]:
 
 
 @pytest.mark.parametrize(("pays_for_all", "kept"), [(True, 2), (False, 4)])
-def test_old_trunks_go_where_each_decode_pays_for_them(
+def test_old_cached_prefixes_go_where_each_decode_pays_for_them(
     bench: Bench, monkeypatch: pytest.MonkeyPatch, *, pays_for_all: bool, kept: int
 ) -> None:
     """With plain attention. The one that serves until the new one is read stays: coming back to it costs nothing."""
     context = context_of(bench)
     monkeypatch.setattr(context, "pays_for_all", pays_for_all)
-    monkeypatch.setattr(pool_module, "MAX_RESIDENT_TAILS", 0)
+    monkeypatch.setattr(pool_module, "MAX_RESIDENT_REQUEST_TOKENS", 0)
     for number in range(4):
-        read(bench, trunk(number))
-        assert context.cells.capacity - context.cells.free == sum(lengths(context, TRUNKS)) - sharing(context)
-    assert len(lengths(context, TRUNKS)) == kept
-    assert read(bench, trunk(2)).prefill_tokens == 0
+        read(bench, cached_prefix(number))
+        assert context.cells.capacity - context.cells.free == sum(lengths(context, PREFIX_SLOTS)) - sharing(context)
+    assert len(lengths(context, PREFIX_SLOTS)) == kept
+    assert read(bench, cached_prefix(2)).prefill_tokens == 0
 
 
 @pytest.mark.parametrize(("pays_for_all", "kept"), [(True, 2), (False, 4)])
-def test_old_tails_go_where_each_decode_pays_for_them(
+def test_old_request_slots_go_where_each_decode_pays_for_them(
     bench: Bench, monkeypatch: pytest.MonkeyPatch, *, pays_for_all: bool, kept: int
 ) -> None:
-    """The document before the current one keeps its tail: people go to and fro between two files."""
+    """The document before the current one keeps its slot: people go to and fro between two files."""
     context = context_of(bench)
     monkeypatch.setattr(context, "pays_for_all", pays_for_all)
-    whole = read(bench, trunk(1, 2)).prompt_tokens
+    whole = read(bench, cached_prefix(1, 2)).prompt_tokens
     texts = ["".join(f"{name}_{n} = {n}\n" for n in range(40)) for name in "abcd"]
     for text in texts:
-        assert ask(bench, trunk(1, 2) + hole(text)).prefill_tokens > 100
-    assert len(lengths(context, TAILS)) == kept
-    assert ask(bench, trunk(1, 2) + hole(texts[-2])).prefill_tokens <= 8
+        assert ask(bench, cached_prefix(1, 2) + hole(text)).prefill_tokens > 100
+    assert len(lengths(context, REQUEST_SLOTS)) == kept
+    assert ask(bench, cached_prefix(1, 2) + hole(texts[-2])).prefill_tokens <= 8
     if pays_for_all:
-        longest = max(lengths(context, TAILS))
-        assert context.capacity - context.cells.free <= longest + (longest - whole), "the trunk and two tails"
+        longest = max(lengths(context, REQUEST_SLOTS))
+        assert context.capacity - context.cells.free <= longest + (longest - whole), (
+            "the cached prefix and two requests"
+        )
 
 
-def test_short_idle_tails_may_stay(bench: Bench) -> None:
-    read(bench, trunk(1, 2, 3))
+def test_short_idle_request_slots_may_stay(bench: Bench) -> None:
+    read(bench, cached_prefix(1, 2, 3))
     for name in "abcd":
-        ask(bench, trunk(1, 2, 3) + hole(f"{name} = "), 2)
-    assert len(lengths(context_of(bench), TAILS)) == 4
+        ask(bench, cached_prefix(1, 2, 3) + hole(f"{name} = "), 2)
+    assert len(lengths(context_of(bench), REQUEST_SLOTS)) == 4
 
 
 def sharing(context: Context) -> int:
-    """Return how many cells are counted once more for each further trunk that they belong to."""
-    places = np.concatenate([context.mirrors[each].places for each in TRUNKS])
+    """Return how many cells are counted once more for each further cached prefix that they belong to."""
+    places = np.concatenate([context.mirrors[each].places for each in PREFIX_SLOTS])
     return len(places) - len(np.unique(places))
 
 
-def test_a_tail_shares_the_trunk_and_typing_costs_the_key(bench: Bench) -> None:
-    whole = read(bench, trunk(1, 2))
+def test_a_request_slot_shares_the_cached_prefix_and_typing_costs_the_key(bench: Bench) -> None:
+    whole = read(bench, cached_prefix(1, 2))
     assert whole.prefill_tokens == whole.prompt_tokens
-    first = ask(bench, trunk(1, 2) + hole("x = "))
+    first = ask(bench, cached_prefix(1, 2) + hole("x = "))
     assert first.cached_tokens == whole.prompt_tokens
-    typed = ask(bench, trunk(1, 2) + hole("x = f_1_2"))
+    typed = ask(bench, cached_prefix(1, 2) + hole("x = f_1_2"))
     assert typed.prefill_tokens <= 8
     context = context_of(bench)
-    assert lengths(context, TRUNKS) == [whole.prompt_tokens]
+    assert lengths(context, PREFIX_SLOTS) == [whole.prompt_tokens]
     used = context.capacity - context.cells.free
-    assert used < whole.prompt_tokens + 40, "the trunk's cells are there once"
+    assert used < whole.prompt_tokens + 40, "the cached prefix's cells are there once"
 
 
-def test_two_documents_in_turn_keep_a_tail_each(bench: Bench) -> None:
-    read(bench, trunk(1))
+def test_two_documents_in_turn_keep_a_request_slot_each(bench: Bench) -> None:
+    read(bench, cached_prefix(1))
     long_a, long_b = ("".join(f"{name}_{n} = {n}\n" for n in range(40)) for name in "ab")
     for text in (long_a, long_b):
-        assert ask(bench, trunk(1) + hole(text)).prefill_tokens > 100
+        assert ask(bench, cached_prefix(1) + hole(text)).prefill_tokens > 100
     for text in (long_a, long_b, long_a):
-        assert ask(bench, trunk(1) + hole(text + "c")).prefill_tokens <= 8
-        assert ask(bench, trunk(1) + hole(text)).prefill_tokens <= 8
+        assert ask(bench, cached_prefix(1) + hole(text + "c")).prefill_tokens <= 8
+        assert ask(bench, cached_prefix(1) + hole(text)).prefill_tokens <= 8
 
 
-def test_a_completion_without_a_trunk_leaves_its_stable_part_as_one(bench: Bench) -> None:
-    ask(bench, trunk(1, 2) + hole("x"))
-    grown = read(bench, trunk(1, 2, 3))
+def test_a_completion_without_a_cached_prefix_leaves_its_stable_part_as_one(bench: Bench) -> None:
+    ask(bench, cached_prefix(1, 2) + hole("x"))
+    grown = read(bench, cached_prefix(1, 2, 3))
     assert grown.prefill_tokens < grown.prompt_tokens / 2
-    assert lengths(context_of(bench), TRUNKS) == [grown.prompt_tokens]
+    assert lengths(context_of(bench), PREFIX_SLOTS) == [grown.prompt_tokens]
 
 
-def test_another_trunk_is_read_while_the_old_one_serves(bench: Bench) -> None:
-    old = read(bench, trunk(1, 2, 3))
-    request = Infill(trunk(1, 4, 5), 0, priority=2)
+def test_another_cached_prefix_is_read_while_the_old_one_serves(bench: Bench) -> None:
+    old = read(bench, cached_prefix(1, 2, 3))
+    request = Infill(cached_prefix(1, 4, 5), 0, priority=2)
     generation = bench.generation(request, time.perf_counter())
     assert generation.step() is None
-    assert ask(bench, trunk(1, 2, 3) + hole("y")).cached_tokens == old.prompt_tokens
+    assert ask(bench, cached_prefix(1, 2, 3) + hole("y")).cached_tokens == old.prompt_tokens
     new = finish(generation, context_of(bench))
     assert new.cached_tokens > new.prompt_tokens / 4, "what both have in common is not read again"
-    assert ask(bench, trunk(1, 4, 5) + hole("y")).cached_tokens == new.prompt_tokens
-    assert ask(bench, trunk(1, 2, 3) + hole("z")).cached_tokens >= old.prompt_tokens
+    assert ask(bench, cached_prefix(1, 4, 5) + hole("y")).cached_tokens == new.prompt_tokens
+    assert ask(bench, cached_prefix(1, 2, 3) + hole("z")).cached_tokens >= old.prompt_tokens
 
 
-def test_when_cells_run_out_tails_go_first_and_then_the_oldest_trunk(
+def test_when_cells_run_out_request_slots_go_first_and_then_the_oldest_cached_prefix(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(context_of(bench), "pays_for_all", False)  # else old trunks go before cells run out
-    first, second = (read(bench, trunk(n, lines=75)) for n in (1, 2))
-    ask(bench, trunk(1, lines=75) + hole("x = 1\n" * 30))
+    monkeypatch.setattr(context_of(bench), "pays_for_all", False)  # else old cached prefixes go before cells run out
+    first, second = (read(bench, cached_prefix(n, lines=75)) for n in (1, 2))
+    ask(bench, cached_prefix(1, lines=75) + hole("x = 1\n" * 30))
     context = context_of(bench)
-    assert lengths(context, TAILS)
-    third = read(bench, trunk(3, lines=75))
-    assert len(lengths(context, TRUNKS)) == 3, "there was room for it"
-    fourth = read(bench, trunk(4, lines=75))
-    assert not lengths(context, TAILS)
-    assert lengths(context, TRUNKS) == sorted(each.prompt_tokens for each in (first, third, fourth))
-    assert ask(bench, trunk(1, lines=75) + hole("x")).cached_tokens == first.prompt_tokens, "used after the second"
-    assert ask(bench, trunk(2, lines=75) + hole("x")).cached_tokens < second.prompt_tokens / 2
+    assert lengths(context, REQUEST_SLOTS)
+    third = read(bench, cached_prefix(3, lines=75))
+    assert len(lengths(context, PREFIX_SLOTS)) == 3, "there was room for it"
+    fourth = read(bench, cached_prefix(4, lines=75))
+    assert not lengths(context, REQUEST_SLOTS)
+    assert lengths(context, PREFIX_SLOTS) == sorted(each.prompt_tokens for each in (first, third, fourth))
+    assert ask(bench, cached_prefix(1, lines=75) + hole("x")).cached_tokens == first.prompt_tokens, (
+        "used after the second"
+    )
+    assert ask(bench, cached_prefix(2, lines=75) + hole("x")).cached_tokens < second.prompt_tokens / 2
 
 
-def test_of_a_trunk_that_is_being_replaced_stays_what_prompts_show(bench: Bench) -> None:
-    old = read(bench, trunk(1, 2, 3, lines=45))
-    shown = ask(bench, trunk(1, 2, lines=45) + hole("x"))
-    assert old.prompt_tokens - shown.prompt_tokens > 600, "a file that was opened cuts the old trunk there"
-    new = read(bench, trunk(4, 5, 6, 7, lines=45))
+def test_of_a_cached_prefix_that_is_being_replaced_stays_what_prompts_show(bench: Bench) -> None:
+    old = read(bench, cached_prefix(1, 2, 3, lines=45))
+    shown = ask(bench, cached_prefix(1, 2, lines=45) + hole("x"))
+    assert old.prompt_tokens - shown.prompt_tokens > 600, "a file that was opened cuts the old cached prefix there"
+    new = read(bench, cached_prefix(4, 5, 6, 7, lines=45))
     context = context_of(bench)
     assert new.prompt_tokens + old.prompt_tokens > context.capacity, "only one of them would fit beside the other"
-    assert ask(bench, trunk(1, 2, lines=45) + hole("xy")).prefill_tokens <= 8
-    assert ask(bench, trunk(4, 5, 6, 7, lines=45) + hole("x")).cached_tokens == new.prompt_tokens
+    assert ask(bench, cached_prefix(1, 2, lines=45) + hole("xy")).prefill_tokens <= 8
+    assert ask(bench, cached_prefix(4, 5, 6, 7, lines=45) + hole("x")).cached_tokens == new.prompt_tokens
 
 
-def test_the_end_of_a_trunk_that_is_being_replaced_goes_where_each_decode_pays_for_it(
+def test_the_end_of_a_cached_prefix_that_is_being_replaced_goes_where_each_decode_pays_for_it(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     context = context_of(bench)
     monkeypatch.setattr(context, "pays_for_all", True)
-    old = read(bench, trunk(1, 2, 3, 4, lines=30))
-    ask(bench, trunk(1, 2, 3, 4, lines=30) + hole("before = 1"))
-    request = Infill(trunk(1, 3, 4, 5, lines=30), 0, priority=2)
+    old = read(bench, cached_prefix(1, 2, 3, 4, lines=30))
+    ask(bench, cached_prefix(1, 2, 3, 4, lines=30) + hole("before = 1"))
+    request = Infill(cached_prefix(1, 3, 4, 5, lines=30), 0, priority=2)
     generation = bench.generation(request, time.perf_counter())
     assert generation.step() is None
-    ask(bench, trunk(1, lines=30) + hole("x"))
-    assert context.capacity - context.cells.free < old.prompt_tokens, "file 1 is shared, 2 to 4 are gone with the tail"
+    ask(bench, cached_prefix(1, lines=30) + hole("x"))
+    assert context.capacity - context.cells.free < old.prompt_tokens, (
+        "file 1 is shared, 2 to 4 are gone with the request slot"
+    )
     new = finish(generation, context)
     assert new.cached_tokens >= old.prompt_tokens / 5
-    assert ask(bench, trunk(1, lines=30) + hole("xy")).prefill_tokens <= 8
-    assert ask(bench, trunk(1, 3, 4, 5, lines=30) + hole("x")).cached_tokens == new.prompt_tokens
+    assert ask(bench, cached_prefix(1, lines=30) + hole("xy")).prefill_tokens <= 8
+    assert ask(bench, cached_prefix(1, 3, 4, 5, lines=30) + hole("x")).cached_tokens == new.prompt_tokens
 
 
-def test_a_trunk_that_was_lost_while_it_was_read_is_not_counted_twice(bench: Bench) -> None:
+def test_a_cached_prefix_that_was_lost_while_it_was_read_is_not_counted_twice(bench: Bench) -> None:
     context = context_of(bench)
-    generation = bench.generation(Infill(trunk(1, 2, 3, lines=40), 0, priority=2), time.perf_counter())
+    generation = bench.generation(Infill(cached_prefix(1, 2, 3, lines=40), 0, priority=2), time.perf_counter())
     generation.step()
     generation.step()
     context.clear()
@@ -230,15 +236,15 @@ def test_a_trunk_that_was_lost_while_it_was_read_is_not_counted_twice(bench: Ben
     assert usage.cached_tokens + usage.prefill_tokens == usage.prompt_tokens
 
 
-def test_the_trunk_of_another_workspace_is_not_trimmed(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_cached_prefix_of_another_workspace_is_not_trimmed(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     context = context_of(bench)
     monkeypatch.setattr(context, "pays_for_all", True)
-    other = read(bench, trunk(8, 9, lines=30))
-    generation = bench.generation(Infill(trunk(1, 2, lines=30), 0, priority=2), time.perf_counter())
+    other = read(bench, cached_prefix(8, 9, lines=30))
+    generation = bench.generation(Infill(cached_prefix(1, 2, lines=30), 0, priority=2), time.perf_counter())
     assert generation.step() is None
-    ask(bench, trunk(1, lines=30) + hole("x"))
+    ask(bench, cached_prefix(1, lines=30) + hole("x"))
     finish(generation, context)
-    assert ask(bench, trunk(8, 9, lines=30) + hole("x")).cached_tokens == other.prompt_tokens
+    assert ask(bench, cached_prefix(8, 9, lines=30) + hole("x")).cached_tokens == other.prompt_tokens
 
 
 @pytest.mark.parametrize(("depth_ms", "stays"), [(0.1, True), (2.0, False)])
@@ -250,9 +256,9 @@ def test_foreign_cells_go_where_a_long_prompt_would_be_read_over_them(
     monkeypatch.setattr(context.rates, "learn", lambda *_: None)
     monkeypatch.setattr(context.rates, "read_cost", ReadCost(1.0, depth_ms))
     monkeypatch.setattr(pool_module, "MIN_FOREIGN_MS", 100.0)
-    other = trunk(8, 9, lines=30)
+    other = cached_prefix(8, 9, lines=30)
     told = read(bench, other)
-    ask(bench, trunk(1, 2, lines=30) + hole("x"))
+    ask(bench, cached_prefix(1, 2, lines=30) + hole("x"))
     again = ask(bench, other + hole("x"))
     assert (again.cached_tokens >= told.prompt_tokens) == stays
     ask(bench, other + hole("xy"))
@@ -266,13 +272,13 @@ class AlwaysLong(Payoff):
         return most
 
 
-def test_old_tails_make_way_for_drafts(bench: Bench) -> None:
+def test_old_request_slots_make_way_for_drafts(bench: Bench) -> None:
     assert bench._desk is not None
     bench._desk = dataclasses.replace(bench._desk, rewrite_payoff=AlwaysLong())
-    told = trunk(1, 2, 3, lines=50)
+    told = cached_prefix(1, 2, 3, lines=50)
     read(bench, told)
     region = "def area(width, height):\n    return width * height\n" * 4
-    for number in range(4):  # tails that fill the rest of the cells
+    for number in range(4):  # request slots that fill the rest of the cells
         ask(bench, told + hole(f"x_{number} = 1\n" * 100))
     context = context_of(bench)
     read(bench, (Control("<|repo_name|>"), Piece(" the" * (context.cells.free - 80), stable=True)))
@@ -287,7 +293,7 @@ def test_a_prompt_without_a_workspace_leaves_a_full_context_alone() -> None:
     bench = Bench(msgspec.structs.replace(LAUNCH, context_tokens=10_000), TokenCache())
     bench.load()
     alone = ask_text(bench, hole("def area(width, height):\n    return "))
-    read(bench, trunk(*range(1, 13), lines=40))
+    read(bench, cached_prefix(*range(1, 13), lines=40))
     context = context_of(bench)
     held = [len(mirror) for mirror in context.mirrors]
     assert sum(held) > CROWDED_TOKENS
@@ -297,14 +303,14 @@ def test_a_prompt_without_a_workspace_leaves_a_full_context_alone() -> None:
 
 
 def test_a_prompt_larger_than_the_context_is_refused_and_costs_nobody_anything(bench: Bench) -> None:
-    kept = read(bench, trunk(1))
+    kept = read(bench, cached_prefix(1))
     with pytest.raises(EngineFailed, match="context holds"):
-        ask(bench, trunk(2, lines=1000))
-    assert ask(bench, trunk(1) + hole("x")).cached_tokens == kept.prompt_tokens
+        ask(bench, cached_prefix(2, lines=1000))
+    assert ask(bench, cached_prefix(1) + hole("x")).cached_tokens == kept.prompt_tokens
 
 
-def test_more_answers_than_tails_all_end_as_alone(bench: Bench) -> None:
-    prompts = [hole(f"value_{n} = ") for n in range(len(TAILS) + 2)]
+def test_more_answers_than_request_slots_all_end_as_alone(bench: Bench) -> None:
+    prompts = [hole(f"value_{n} = ") for n in range(len(REQUEST_SLOTS) + 2)]
     alone = [ask_text(bench, prompt) for prompt in prompts]
     context = context_of(bench)
     context.clear()
@@ -332,14 +338,14 @@ def ask_text(bench: Bench, prompt: tuple[PromptPart, ...], tokens: int = 6) -> s
 
 
 class TestDisk:
-    """Trunks that outlive the engine."""
+    """Cached prefixes that outlive the engine."""
 
     @pytest.fixture
     def launch(self, tmp_path: Path) -> EngineLaunch:
         return msgspec.structs.replace(LAUNCH, cache_folder=str(tmp_path / "kv"), cache_bytes=1 << 30)
 
-    def test_a_trunk_comes_back_from_disk_and_gives_the_same_logits(self, launch: EngineLaunch) -> None:
-        told = trunk(1, 2, lines=75)
+    def test_a_cached_prefix_comes_back_from_disk_and_gives_the_same_logits(self, launch: EngineLaunch) -> None:
+        told = cached_prefix(1, 2, lines=75)
         before = Bench(launch, TokenCache())
         before.load()
         whole = read(before, told)
@@ -356,8 +362,8 @@ class TestDisk:
         assert np.abs(context_of(after).logits() - logits).max() <= 0.1
         after.unload()
 
-    def test_a_completion_takes_its_trunk_from_disk_too(self, launch: EngineLaunch) -> None:
-        told = trunk(1, 2, lines=75)
+    def test_a_completion_takes_its_cached_prefix_from_disk_too(self, launch: EngineLaunch) -> None:
+        told = cached_prefix(1, 2, lines=75)
         for expected in (0, 2000):
             bench = Bench(launch, TokenCache())
             bench.load()
@@ -367,7 +373,7 @@ class TestDisk:
             bench.unload()
 
     def test_a_damaged_file_is_read_as_nothing(self, launch: EngineLaunch) -> None:
-        told = trunk(1, 2, lines=75)
+        told = cached_prefix(1, 2, lines=75)
         bench = Bench(launch, TokenCache())
         bench.load()
         read(bench, told)
@@ -383,29 +389,29 @@ class TestDisk:
         assert usage.prefill_tokens == usage.prompt_tokens
         bench.unload()
 
-    def test_a_trunk_that_has_to_go_is_saved_before(self, launch: EngineLaunch) -> None:
+    def test_a_cached_prefix_that_has_to_go_is_saved_before(self, launch: EngineLaunch) -> None:
         bench = Bench(launch, TokenCache())
         bench.load()
-        first = read(bench, trunk(1, lines=75))
+        first = read(bench, cached_prefix(1, lines=75))
         for number in (2, 3, 4):
-            read(bench, trunk(number, lines=75))
-        again = read(bench, trunk(1, lines=75))
+            read(bench, cached_prefix(number, lines=75))
+        again = read(bench, cached_prefix(1, lines=75))
         assert again.restored_tokens > first.prompt_tokens / 2
         assert again.prefill_tokens == 0
         bench.unload()
 
-    def test_a_trunk_whose_sequence_is_taken_is_saved_before(self, launch: EngineLaunch) -> None:
+    def test_a_cached_prefix_whose_sequence_is_taken_is_saved_before(self, launch: EngineLaunch) -> None:
         bench = Bench(launch, TokenCache())
         bench.load()
-        first = read(bench, trunk(0))
-        for number in range(1, len(TRUNKS) + 1):
-            read(bench, trunk(number))
-        assert len(lengths(context_of(bench), TRUNKS)) == len(TRUNKS)
-        again = read(bench, trunk(0))
+        first = read(bench, cached_prefix(0))
+        for number in range(1, len(PREFIX_SLOTS) + 1):
+            read(bench, cached_prefix(number))
+        assert len(lengths(context_of(bench), PREFIX_SLOTS)) == len(PREFIX_SLOTS)
+        again = read(bench, cached_prefix(0))
         assert again.restored_tokens == first.prompt_tokens - (again.cached_tokens - again.restored_tokens) > 300
         bench.unload()
 
 
 def test_there_are_sequences_for_all_roles() -> None:
-    assert {*TAILS} & {*TRUNKS} == set()
-    assert max(*TAILS, *TRUNKS) == SEQUENCES - 1
+    assert {*REQUEST_SLOTS} & {*PREFIX_SLOTS} == set()
+    assert max(*REQUEST_SLOTS, *PREFIX_SLOTS) == SEQUENCES - 1

@@ -1,4 +1,4 @@
-"""A seeded random walk over the steps of a loaded model: clients that type, trunks that change, whatever goes wrong.
+"""A seeded random walk over the steps of a loaded model: clients type, cached prefixes change, anything fails.
 
 After each step all that can be known is looked at. Weights, cache and attention have 32 bits, so that batches of any
 shape give all but the same logits, and a token that is not what it should be cannot hide in rounding; how many tokens
@@ -29,7 +29,7 @@ from spark_lsp.llama.kv import block_cache as shelf_module
 from spark_lsp.llama.kv import context as context_module
 from spark_lsp.llama.kv.cells import TokenRun
 from spark_lsp.llama.kv.context import SCRATCH, SEQUENCES, Context
-from spark_lsp.llama.kv.sequences import TRUNKS, Victim
+from spark_lsp.llama.kv.sequences import PREFIX_SLOTS, Victim
 from spark_lsp.llama.kv.speed import Rates
 from spark_lsp.llama.loading.dry_run import context_params
 from spark_lsp.llama.loading.fit import BATCH_TOKENS, ContextPlan
@@ -49,7 +49,7 @@ that depends on where in the cache a token lies.
 PROMPT_TOKENS: Final = 768
 CELLS: Final = 1024
 DISK_BYTES: Final = 64 * 1024 * 1024
-MAX_RUNNING: Final = 7  # more than there are tails
+MAX_RUNNING: Final = 7  # more than there are request slots
 MAX_STEPS: Final = 400  # of one answer that nobody disturbs: it reads a few hundred tokens and writes some forty
 FILES: Final = 6
 WORDS: Final = ("value", " = ", "return ", "(a, b)", "\n    ", "é漢🦎", "f_1_0", "if x:", "# ", "0", "x", "\n")
@@ -151,7 +151,7 @@ def exact_params(plan: ContextPlan) -> Any:
 
 @contextmanager
 def small_and_exact() -> Iterator[None]:
-    """Let trunks of some hundred tokens be many chunks on disk, a few of them a crowd, and no number be rounded."""
+    """Let prefixes of some hundred tokens be many chunks on disk, a few of them a crowd, and no number be rounded."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(context_module, "context_params", exact_params)
         patch.setattr(shelf_module, "CHUNK_TOKENS", 128)
@@ -161,7 +161,7 @@ def small_and_exact() -> Iterator[None]:
 
 
 def launch_of(seed: int, model: Path, folder: Path) -> EngineLaunch:
-    """Return what a walk starts its model with: every other seed keeps trunks on disk. One thread, for equal sums."""
+    """Return what a walk starts its model with: every other seed saves to disk. One thread, for equal sums."""
     launch = EngineLaunch(model_path=str(model), context_tokens=2048, threads=1)
     if seed % 2 == 0:
         return launch
@@ -169,12 +169,12 @@ def launch_of(seed: int, model: Path, folder: Path) -> EngineLaunch:
 
 
 def file_text(number: int, version: int) -> str:
-    """Return a file of a trunk, some 20 to 100 tokens."""
+    """Return a file of a cached prefix, some 20 to 100 tokens."""
     lines = "".join(f"def f_{number}_{line}(a, b):\n    return a + {version}\n" for line in range(1 + number % 4))
     return f"file_{number}.py\n{lines}"
 
 
-def trunk_of(repository: str, files: tuple[tuple[int, int], ...]) -> tuple[PromptPart, ...]:
+def cached_prefix_of(repository: str, files: tuple[tuple[int, int], ...]) -> tuple[PromptPart, ...]:
     """Return the stable parts of a prompt."""
     head: list[PromptPart] = [Control("<|repo_name|>"), Piece(f"{repository}\n", stable=True)]
     for number, version in files:
@@ -189,11 +189,11 @@ def hole(before: str, after: str) -> tuple[PromptPart, ...]:
 
 
 class Scene:
-    """What clients have before them: trunks of repositories and documents, and how they change."""
+    """What clients have before them: cached prefixes of repositories and documents, and how they change."""
 
     def __init__(self, random: Random) -> None:
         self._random = random
-        self._trunks: dict[str, list[tuple[int, int]]] = {"one": [(0, 0), (1, 0)], "two": [(0, 0)], "": []}
+        self._cached_prefixes: dict[str, list[tuple[int, int]]] = {"one": [(0, 0), (1, 0)], "two": [(0, 0)], "": []}
         self._documents: dict[tuple[int, str], str] = {}
 
     def client(self) -> int:
@@ -208,13 +208,13 @@ class Scene:
         """Return the repository of a client: two share one. Now and then it shows nothing of it."""
         return "" if self._random.random() < 0.1 else ("one", "one", "two")[client]
 
-    def trunk(self, repository: str) -> tuple[PromptPart, ...]:
-        """Return a repository's trunk as it is now."""
-        return trunk_of(repository, tuple(self._trunks[repository])) if repository else ()
+    def cached_prefix(self, repository: str) -> tuple[PromptPart, ...]:
+        """Return a repository's cached prefix as it is now."""
+        return cached_prefix_of(repository, tuple(self._cached_prefixes[repository])) if repository else ()
 
-    def change_trunk(self) -> None:
-        """Let a trunk grow, shrink, or change somewhere."""
-        files = self._trunks[self._random.choice(("one", "two"))]
+    def change_cached_prefix(self) -> None:
+        """Let a cached prefix grow, shrink, or change somewhere."""
+        files = self._cached_prefixes[self._random.choice(("one", "two"))]
         kind = self._random.randrange(5)
         at = self._random.randrange(len(files)) if files else 0
         if kind <= 1 or not files:
@@ -248,22 +248,24 @@ class Scene:
         draw = self._random
         client, key = self.client(), self.key()
         text = self.type(client, key)
-        trunk = self.trunk(self.repository(client))
+        cached_prefix = self.cached_prefix(self.repository(client))
         kind = draw.randrange(12)
-        if kind <= 2 and trunk:
-            return client, Infill(trunk, 0, priority=2, key="trunk")
+        if kind <= 2 and cached_prefix:
+            return client, Infill(cached_prefix, 0, priority=2, key="cached prefix")
         if kind == 3:
-            prompt = trunk + hole(f"{text}\n# rewritten\n", "")
+            prompt = cached_prefix + hole(f"{text}\n# rewritten\n", "")
             return client, Infill(prompt, draw.randrange(8, 40), priority=1, drafts=(text, file_text(0, 0)), key=key)
         if kind == 4:
             grammar = Sampling(grammar=draw.choice(GRAMMARS))
-            return client, Infill(trunk + hole(text, ""), draw.randrange(1, 20), sampling=grammar, key=key)
+            return client, Infill(cached_prefix + hole(text, ""), draw.randrange(1, 20), sampling=grammar, key=key)
         if kind == 5:
             warm = Sampling(temperature=0.8, seed=draw.randrange(100), grammar=draw.choice(("", GRAMMARS[0])))
-            return client, Infill(trunk + hole(text, "\n"), draw.randrange(1, 10), sampling=warm, key=key)
+            return client, Infill(cached_prefix + hole(text, "\n"), draw.randrange(1, 10), sampling=warm, key=key)
         if kind == 6:
             return client, draw.choice(BAD)
-        return client, Infill(trunk + hole(text, draw.choice(("", "\nprint(x)\n"))), draw.randrange(1, 12), key=key)
+        return client, Infill(
+            cached_prefix + hole(text, draw.choice(("", "\nprint(x)\n"))), draw.randrange(1, 12), key=key
+        )
 
 
 BAD: Final = (
@@ -344,10 +346,10 @@ def said(generation: Generation, tokens: list[int]) -> list[bytes]:
     """Return what each token of an answer says beyond what was typed."""
     piece, prompt = generation._desk.vocabulary.piece, generation._prompt
     pieces = [piece(token) for token in tokens]
-    if prompt.tail is None or not tokens:
+    if prompt.last_word is None or not tokens:
         return pieces
     kept = generation._run.tokens[sum(len(segment.tokens) for segment in prompt.segments) :]
-    typed = prompt.tail.text.removeprefix(b"".join(piece(int(token)) for token in kept))
+    typed = prompt.last_word.text.removeprefix(b"".join(piece(int(token)) for token in kept))
     assert pieces[0].startswith(typed), "what was typed is written again"
     return [pieces[0][len(typed) :], *pieces[1:]]
 
@@ -368,7 +370,7 @@ class Walk:
         self._ways: dict[str, tuple[int, Callable[[], None]]] = {
             "ask": (40, self._ask),
             "go on": (100, self._go_on),
-            "change trunk": (16, self._scene.change_trunk),
+            "change cached prefix": (16, self._scene.change_cached_prefix),
             "finish": (8, self._finish_one),
             "abort before": (6, self._abort_before),
             "abort within": (12, self._abort_within),
@@ -591,7 +593,7 @@ class Walk:
                 whole = np.concatenate([generation._run.tokens, np.array(asked.tokens, np.int32)])
                 assert len(held) <= len(whole)
                 assert (held == whole[: len(held)]).all(), "a held sequence is the holder's own"
-                assert generation._seat not in TRUNKS or not asked.tokens
+                assert generation._seat not in PREFIX_SLOTS or not asked.tokens
 
     def _learn_keys(self, run: TokenRun) -> None:
         start = 0

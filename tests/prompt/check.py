@@ -9,7 +9,7 @@ from tests.support.workspace import TestWorkspace, indexed, snapshot_of
 
 
 async def packed_for(
-    text: str, folder: Path, *, tokens: int = 1000, family: str = "qwen2.5-coder", trunk: bool = True
+    text: str, folder: Path, *, tokens: int = 1000, family: str = "qwen2.5-coder", cached_prefix: bool = True
 ) -> Packed:
     """Pack the prompt at ``$0`` with a scripted engine's tokenizer."""
     fixture = parse_fixture(text)
@@ -17,7 +17,7 @@ async def packed_for(
     workspace = TestWorkspace(engine, index=indexed(fixture, folder))
     await engine.start()
     workspace.context.fixed_tokens = tokens
-    if trunk:
+    if cached_prefix:
         await workspace.context.rebuild([fixture.path])
         workspace.context.assume_resident()
     return await workspace.context.pack_for(snapshot_of(fixture.path, fixture.text), fixture.offset)

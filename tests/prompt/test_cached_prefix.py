@@ -1,4 +1,4 @@
-"""The trunk over time: resident segments keep their place, work goes on in the background, budgets follow the speed."""
+"""The cached prefix over time: resident segments stay, prefill goes on in the background, budgets follow the speed."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Sequence
@@ -16,7 +16,7 @@ from spark_lsp.engine.base import Chunk, Infill, ReadCost, Usage
 from spark_lsp.engine.fake import ScriptedEngine
 from spark_lsp.prompt.budget import CONTEXT_FIRST, WINDOW_FIRST, Budget, Split, budget_for
 from spark_lsp.prompt.cached_prefix import ELSEWHERE, MAX_READ_AGAIN, keep_what_is_read
-from spark_lsp.prompt.context import REPLY_TOKENS, TRUNK_PRIORITY
+from spark_lsp.prompt.context import CACHED_PREFIX_PRIORITY, REPLY_TOKENS
 from spark_lsp.prompt.segment import Segment
 from spark_lsp.prompt.token_counts import TokenCounter
 from spark_lsp.prompt.window import choose_window
@@ -40,21 +40,21 @@ async def _rooms(folder: Path) -> tuple[TestWorkspace, ScriptedEngine]:
 async def test_edited_file_moves_to_the_end(tmp_path: Path) -> None:
     workspace, _ = await _rooms(tmp_path)
     await workspace.context.rebuild(["main.py"])
-    before = [segment.path for segment in workspace.context.trunk]
+    before = [segment.path for segment in workspace.context.cached_prefix]
     assert workspace.index is not None
     workspace.index.update("m2.py", "def function_2(argument):\n    return 'changed'\n")
     await workspace.context.rebuild(["main.py"])
-    after = [segment.path for segment in workspace.context.trunk]
+    after = [segment.path for segment in workspace.context.cached_prefix]
     assert after == [path for path in before if path != "m2.py"] + ["m2.py"]
 
 
-async def test_opened_file_leaves_the_trunk(tmp_path: Path) -> None:
+async def test_opened_file_leaves_the_cached_prefix(tmp_path: Path) -> None:
     workspace, _ = await _rooms(tmp_path)
     await workspace.context.rebuild(["main.py", "m0.py"])
-    assert "m0.py" not in [segment.path for segment in workspace.context.trunk]
+    assert "m0.py" not in [segment.path for segment in workspace.context.cached_prefix]
 
 
-async def test_warming_reads_the_trunk_and_completions_use_what_is_read(tmp_path: Path) -> None:
+async def test_warming_reads_the_cached_prefix_and_completions_use_what_is_read(tmp_path: Path) -> None:
     workspace, engine = await _rooms(tmp_path)
     await workspace.context.rebuild(["main.py"])
     snapshot = snapshot_of("main.py", "x = function_1(\n")
@@ -71,12 +71,12 @@ async def test_warming_reads_the_trunk_and_completions_use_what_is_read(tmp_path
 
 
 class _InPieces(ScriptedEngine):
-    """Reads a trunk piece by piece, and tells after each how much of it is resident."""
+    """Reads a cached prefix piece by piece, and tells after each how much of it is resident."""
 
     piece_tokens = 40
 
     async def infill(self, request: Infill) -> AsyncGenerator[Chunk]:
-        if request.priority == TRUNK_PRIORITY:
+        if request.priority == CACHED_PREFIX_PRIORITY:
             whole = sum(await self.count_tokens([part.text for part in request.prompt]))
             for read in range(self.piece_tokens, whole, self.piece_tokens):
                 await asyncio.sleep(0)  # others take their turn, as they do beside a real engine
@@ -93,7 +93,7 @@ async def _rooms_in_pieces(folder: Path) -> TestWorkspace:
     return workspace
 
 
-async def test_a_trunk_that_is_being_read_is_shown_in_few_steps(tmp_path: Path) -> None:
+async def test_a_cached_prefix_that_is_being_read_is_shown_in_few_steps(tmp_path: Path) -> None:
     workspace = await _rooms_in_pieces(tmp_path)
     read, shown = [], []
 
@@ -121,7 +121,9 @@ class _Typist:
         return self.looks < 0
 
 
-async def test_while_the_user_types_no_key_has_to_read_its_window_behind_more_of_a_trunk(tmp_path: Path) -> None:
+async def test_while_the_user_types_no_key_has_to_read_its_window_behind_more_of_a_cached_prefix(
+    tmp_path: Path,
+) -> None:
     workspace = await _rooms_in_pieces(tmp_path)
     context, typist = workspace.context, _Typist(10_000)
     context.is_resting, context.look_again_s = typist.is_resting, 0.0
@@ -135,7 +137,7 @@ async def test_while_the_user_types_no_key_has_to_read_its_window_behind_more_of
     assert sum(segment.stable for segment in packed.segments) == 60
 
 
-async def test_where_reading_a_window_is_quick_more_of_a_trunk_is_shown_at_any_key(tmp_path: Path) -> None:
+async def test_where_reading_a_window_is_quick_more_of_a_cached_prefix_is_shown_at_any_key(tmp_path: Path) -> None:
     workspace = await _rooms_in_pieces(tmp_path)
     workspace.context.is_resting = lambda: False
     workspace.context.learn(Usage(read_cost=ReadCost(0.01, 0.0)))
@@ -144,7 +146,9 @@ async def test_where_reading_a_window_is_quick_more_of_a_trunk_is_shown_at_any_k
     assert sum(segment.stable for segment in packed.segments) == 60
 
 
-async def test_a_resting_cursor_is_read_for_anew_when_prompts_show_another_part_of_the_trunk(tmp_path: Path) -> None:
+async def test_a_resting_cursor_is_read_for_anew_when_prompts_show_another_part_of_the_cached_prefix(
+    tmp_path: Path,
+) -> None:
     workspace = await _rooms_in_pieces(tmp_path)
     engine, context, recent = workspace.engine, workspace.context, workspace.recent
     whole = Workspace(
@@ -169,7 +173,7 @@ async def test_a_resting_cursor_is_read_for_anew_when_prompts_show_another_part_
                 third.set()
 
     workspace.ahead.look(Hole(snapshot_of("main.py", "x = "), 4))
-    warming = await whole.rebuild_trunk(["main.py"], tell)
+    warming = await whole.rebuild_cached_prefix(["main.py"], tell)
     assert warming is not None
     before = workspace.ahead._task
     await third.wait()
@@ -197,7 +201,7 @@ def test_what_would_be_chosen_otherwise_makes_way_at_the_end_only() -> None:
     assert _names(keep_what_is_read(old, old, chosen, 100)) == "a b c d e f g h j x", "i lies near the end"
 
 
-def test_in_another_part_of_the_workspace_a_trunk_is_chosen_anew() -> None:
+def test_in_another_part_of_the_workspace_a_cached_prefix_is_chosen_anew() -> None:
     old = _segments(*((name, 10) for name in "abcdef"))
     chosen = _segments(*((name, 10) for name in "xbywzf"))
     assert _names(keep_what_is_read(old, old, chosen, 60)) == "b f x y w z"
@@ -282,13 +286,13 @@ def _budget_at(tokens_per_s: float, split: Split = WINDOW_FIRST) -> Budget:
 def test_budget_follows_measured_speed() -> None:
     slow, fast = _budget_at(100), _budget_at(1e5)
     assert slow.total_tokens < fast.total_tokens == 131_072 - 512
-    assert slow.total_tokens - slow.trunk_tokens == WINDOW_FIRST.min_volatile_tokens
+    assert slow.total_tokens - slow.cached_prefix_tokens == WINDOW_FIRST.min_volatile_tokens
 
 
 def test_a_model_that_gains_from_context_gets_it_on_a_slow_machine_too() -> None:
     slow, fast = _budget_at(100, CONTEXT_FIRST), _budget_at(1e5, CONTEXT_FIRST)
-    assert (slow.prefix_tokens, slow.suffix_tokens, slow.tail_tokens) == (192, 61, 515)
-    assert fast.tail_tokens > 0.6 * (fast.total_tokens - fast.trunk_tokens)
+    assert (slow.prefix_tokens, slow.suffix_tokens, slow.snippet_tokens) == (192, 61, 515)
+    assert fast.snippet_tokens > 0.6 * (fast.total_tokens - fast.cached_prefix_tokens)
 
 
 COSTS = st.floats(0, 1e3)
@@ -310,18 +314,18 @@ def test_budget_parts_never_exceed_the_whole(
         is_patient=is_patient,
         split=split,
     )
-    parts = (budget.trunk_tokens, budget.tail_tokens, budget.prefix_tokens, budget.suffix_tokens)
+    parts = (budget.cached_prefix_tokens, budget.snippet_tokens, budget.prefix_tokens, budget.suffix_tokens)
     assert min(parts) >= 0
     assert sum(parts) <= budget.total_tokens <= min(ceiling, cells - 512)
 
 
-def test_a_resident_trunk_outlives_a_busy_moment() -> None:
+def test_a_resident_cached_prefix_outlives_a_busy_moment() -> None:
     busy = {"ceiling_tokens": 131_072, "context_tokens": 131_072, "reply_tokens": 512, "first_token_target_ms": 300}
     fresh = budget_for(**busy, read_cost=ReadCost(1.0, 0.1))
     resident = budget_for(**busy, read_cost=ReadCost(1.0, 0.1), resident_tokens=20_000)
-    assert fresh.trunk_tokens < resident.trunk_tokens == 20_000
+    assert fresh.cached_prefix_tokens < resident.cached_prefix_tokens == 20_000
     hopeless = budget_for(**busy, read_cost=ReadCost(10.0, 1.0), resident_tokens=20_000)
-    assert hopeless.trunk_tokens < 4_096
+    assert hopeless.cached_prefix_tokens < 4_096
 
 
 async def test_window_edges_stay_while_typing() -> None:
@@ -357,7 +361,7 @@ async def test_a_rate_is_learnt_from_long_reads_only(tmp_path: Path) -> None:
     workspace.context.learn(Usage(prefill_tokens=10, first_token_ms=1000.0))
     assert workspace.context.budget() == guess
     workspace.context.learn(Usage(prefill_tokens=1000, first_token_ms=100.0))
-    assert workspace.context.budget().tail_tokens > guess.tail_tokens
+    assert workspace.context.budget().snippet_tokens > guess.snippet_tokens
 
 
 async def test_a_wavering_cost_does_not_change_the_prompt(tmp_path: Path) -> None:
@@ -377,4 +381,4 @@ async def test_empty_files_do_not_keep_a_small_workspace_from_being_shown_whole(
     workspace = TestWorkspace(engine, index=indexed(parse_fixture(files), tmp_path))
     await engine.start()
     await workspace.context.rebuild(["main.py"])
-    assert [(segment.path, segment.kind) for segment in workspace.context.trunk] == [("pkg/a.py", "file")]
+    assert [(segment.path, segment.kind) for segment in workspace.context.cached_prefix] == [("pkg/a.py", "file")]

@@ -46,7 +46,7 @@ document.title = JSON.stringify({seen, area, wide: document.documentElement.scro
 
 
 async def test_every_piece_is_on_the_page_with_its_reason(tmp_path: Path) -> None:
-    packed = await packed_for(SHOP, tmp_path, trunk=False)
+    packed = await packed_for(SHOP, tmp_path, cached_prefix=False)
     page = as_html(packed, "Context of <shop>", REQUESTS)
     told = unescape(re.sub(r"<[^>]+>", " ", page))
     for segment in packed.segments:
@@ -66,7 +66,7 @@ async def test_nothing_of_a_file_becomes_markup_and_nothing_is_fetched(tmp_path:
 @pytest.mark.slow
 @pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")
 async def test_a_click_on_a_tile_shows_its_code(tmp_path: Path) -> None:
-    packed = await packed_for(SHOP, tmp_path / "w", trunk=False)
+    packed = await packed_for(SHOP, tmp_path / "w", cached_prefix=False)
     place = tmp_path / "page.html"
     page = as_html(packed, "Context", REQUESTS)
     place.write_text(page.replace("</body>", PRESS_EVERY_LABEL + "</body>"), "utf-8")

@@ -35,8 +35,8 @@ def receive(request, stage):
 """
 
 
-async def _packed(folder: Path, tokens: int = 700, *, trunk: bool = False) -> Packed:
-    return await packed_for(SHOP, folder, tokens=tokens, trunk=trunk)
+async def _packed(folder: Path, tokens: int = 700, *, cached_prefix: bool = False) -> Packed:
+    return await packed_for(SHOP, folder, tokens=tokens, cached_prefix=cached_prefix)
 
 
 async def test_lines_that_go_on_from_code_like_this_come_right_before_the_window(tmp_path: Path) -> None:
@@ -79,8 +79,8 @@ async def test_a_definition_that_the_lines_alike_show_is_not_shown_twice(tmp_pat
     assert not any(line in alike.text for text in others for line in text.split("\n"))
 
 
-async def test_what_a_trunk_shows_whole_is_not_shown_again(tmp_path: Path) -> None:
-    packed = await _packed(tmp_path, tokens=2000, trunk=True)
+async def test_what_a_cached_prefix_shows_whole_is_not_shown_again(tmp_path: Path) -> None:
+    packed = await _packed(tmp_path, tokens=2000, cached_prefix=True)
     assert packed.text.count("close_ledger(stage)") == 1
 
 

@@ -67,8 +67,8 @@ async def test_small_budget_prefers_signatures(tmp_path: Path) -> None:
     assert packed.tokens <= 260
 
 
-async def test_without_a_trunk_the_tail_holds_what_the_cursor_needs(tmp_path: Path) -> None:
-    packed = await packed_for(SHOP, tmp_path, trunk=False)
+async def test_without_a_cached_prefix_the_snippets_hold_what_the_cursor_needs(tmp_path: Path) -> None:
+    packed = await packed_for(SHOP, tmp_path, cached_prefix=False)
     shown = "\n".join(segment.text for segment in packed.segments if segment.kind in {"definition", "similar"})
     assert "def add(self, item, count)" in shown
     assert "class Cart" in shown
@@ -140,5 +140,5 @@ async def test_a_budget_is_never_exceeded(files: list[str], tokens: int, where: 
 @pytest.mark.parametrize(
     ("volatile_ms", "worth"), [(0.0, WORTH_READING), (240.0, WORTH_READING), (480.0, 2 * WORTH_READING), (1e9, 0.75)]
 )
-def test_a_tail_changes_more_seldom_where_prefilling_it_takes_longer(volatile_ms: float, worth: float) -> None:
+def test_snippets_change_more_seldom_where_prefilling_it_takes_longer(volatile_ms: float, worth: float) -> None:
     assert worth_reading(volatile_ms, 240.0) == pytest.approx(worth)

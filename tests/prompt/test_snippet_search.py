@@ -1,4 +1,4 @@
-"""What a tail may show: looked for once for each place, ahead of the prompt, with the same result."""
+"""What the snippets may show: looked for once for each place, ahead of the prompt, with the same result."""
 
 import asyncio
 from collections.abc import Sequence

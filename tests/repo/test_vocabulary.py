@@ -38,6 +38,12 @@ WORDS = (
     Word(r"\b(?:foresee\w*|foresight|hindrance)\b", "precheck, disabled reason"),
     Word(r"\bunheeded\b", "ignored reason"),
     Word(r"\blaid together\b", "grouped by file"),
+    Word(r"[Tt]runks?(?![a-z])|TRUNK", "cached prefix", (r"wait_behind_trunk",)),
+    Word(
+        r"\bTAILS\b|tail_tokens|\b[Tt]ails? (?:of \d|that|is|are|share)|\b[Tt]he tails?\b",
+        "snippets, volatile part, request slot",
+        (r"replacements\.py", r"ends as a tail"),
+    ),
     Word(r"\bwalls?\b", "layer boundary", (r"wall[ -](?:clock|time)", r"Wall clock")),
 )
 

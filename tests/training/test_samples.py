@@ -173,7 +173,7 @@ def test_holes_have_their_shape(shape: str) -> None:
 
 
 def test_blocks_are_those_of_the_packer(tmp_path: Path) -> None:
-    """The sheet and the whole file are what the trunk shows of a file."""
+    """The sheet and the whole file are what the cached prefix shows of a file."""
     text = (
         "import os\n\n\nclass Thing(\n    dict,\n):\n    size: int = 3\n\n"
         "    def name(\n        self,\n    ) -> str:\n        return os.name\n"

@@ -50,7 +50,7 @@ class EngineLaunch(msgspec.Struct, frozen=True, kw_only=True):
     memory_limit_bytes: int = 0
     """Most memory for weights and context; 0 means what the machine has."""
     cache_folder: str = ""
-    """Where the model's memory of trunks is kept between runs; empty: nowhere."""
+    """Where the model's memory of cached prefixes is kept between runs; empty: nowhere."""
     cache_bytes: int = 0
     """Most disk that the folder may take; 0: nothing is kept."""
 

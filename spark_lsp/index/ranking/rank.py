@@ -29,7 +29,7 @@ from spark_lsp.index.scan.history import NO_CHANGES, CoChanges
 from spark_lsp.index.storage.postings import Postings
 from spark_lsp.index.storage.view import IndexView, Places
 
-# Fitted to what a tail of 2,048 tokens finds on the tuning projects, rounded: docs/decisions/ranking.md has how.
+# Fitted to what 2,048 tokens of snippets find on the tuning projects, rounded: docs/decisions/ranking.md has how.
 TOGETHER_WEIGHT = 0.9
 USED_WEIGHT = 1.1
 NEARER_WEIGHT = 0.09  # per factor e of nearness, of what the file uses
@@ -348,7 +348,8 @@ def _is_test(path: str) -> bool:
 def frozen_order(view: IndexView) -> list[str]:
     """Return all files, those whose definitions are used most by other files first; ties by path.
 
-    A use of a name that several files define counts in equal parts. Call it when a trunk is built, not with each key.
+    A use of a name that several files define counts in equal parts. Call it when a cached prefix is built, not with
+    each key.
     """
     scores = dict.fromkeys(view.files, 0.0)
     referencing = view.referencing

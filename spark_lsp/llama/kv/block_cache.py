@@ -1,7 +1,7 @@
-"""Trunks on disk, chunk by chunk: saved when nothing else is to do, taken back instead of reading them again.
+"""Cached prefixes on disk, chunk by chunk: saved when nothing else is to do, taken back instead of reading them again.
 
-A chunk is named after all tokens from the start of the trunk on, because its cells hold what was computed behind them.
-Everything but the writing to disk belongs to the thread of the context.
+A chunk is named after all tokens from the start of the cached prefix on, because its cells hold what was computed
+behind them. Everything but the writing to disk belongs to the thread of the context.
 """
 
 import logging
@@ -28,7 +28,7 @@ _log = logging.getLogger("spark_lsp.llama")
 
 @dataclass(frozen=True, slots=True)
 class SavedChunk:
-    """Tokens ``start`` to ``end`` of a trunk, under the name that their cells have on disk."""
+    """Tokens ``start`` to ``end`` of a cached prefix, under the name that their cells have on disk."""
 
     name: bytes
     start: int
@@ -36,7 +36,7 @@ class SavedChunk:
 
 
 class Shelf:
-    """The trunks of one context on disk."""
+    """The cached prefixes of one context on disk."""
 
     def __init__(self, pool: Pool, store: ChunkStore) -> None:
         self._pool = pool
@@ -55,7 +55,7 @@ class Shelf:
         self._writer.shutdown()
 
     def chunks(self, tokens: Tokens) -> tuple[SavedChunk, ...]:
-        """Return the chunks of a trunk; the last one may be short."""
+        """Return the chunks of a cached prefix; the last one may be short."""
         found: list[SavedChunk] = []
         for start in range(0, len(tokens), CHUNK_TOKENS):
             end = min(start + CHUNK_TOKENS, len(tokens))
@@ -65,9 +65,9 @@ class Shelf:
         return tuple(found)
 
     def restore(self, sequence: int, tokens: Tokens, chunks: Sequence[SavedChunk]) -> int:
-        """Take the next chunk of a trunk from disk to the end of a sequence; return by how many tokens that grew.
+        """Append the next chunk of a cached prefix from disk to a sequence; return by how many tokens that grew.
 
-        ``tokens`` are the whole trunk's, of which the sequence holds a beginning.
+        ``tokens`` are the whole cached prefix's, of which the sequence holds a beginning.
         """
         context = self._pool.context
         resident = len(context.mirrors[sequence])
@@ -90,21 +90,21 @@ class Shelf:
         return 0
 
     def save_next(self) -> bool:
-        """Save one chunk that is not on disk yet, the most recent trunk's first; whether there may be more."""
+        """Save one chunk that is not on disk yet, the most recent cached prefix's first; whether there may be more."""
         if self._written is not None:
             self._written.result()  # one at a time: memory holds a copy of what is being written
-        return any(self._save_one(trunk) for trunk in self._pool.trunks())
+        return any(self._save_one(cached_prefix) for cached_prefix in self._pool.prefix_slots())
 
-    def save_all(self, trunk: int) -> None:
-        """Save what is missing of a trunk that is about to be forgotten."""
-        while self._save_one(trunk):
+    def save_all(self, cached_prefix: int) -> None:
+        """Save what is missing of a cached prefix that is about to be forgotten."""
+        while self._save_one(cached_prefix):
             if self._written is not None:
                 self._written.result()
 
-    def _save_one(self, trunk: int) -> bool:
+    def _save_one(self, cached_prefix: int) -> bool:
         context = self._pool.context
         with self._lock:
-            chunks = self.chunks(context.mirrors[trunk].tokens)
+            chunks = self.chunks(context.mirrors[cached_prefix].tokens)
             missing = (each for each in chunks if each.name not in self._refused and not self._store.has(each.name))
             chunk = next(missing, None)
             path = self._store.writing(chunk.name) if chunk else None
@@ -113,7 +113,7 @@ class Shelf:
         if path is None:  # nothing can be written there
             self._refused.add(chunk.name)
             return False
-        size = context.save(trunk, chunk.start, chunk.end, path)
+        size = context.save(cached_prefix, chunk.start, chunk.end, path)
         self._written = self._writer.submit(self._commit, chunk, path, size)
         return True
 

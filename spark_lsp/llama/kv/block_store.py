@@ -1,4 +1,4 @@
-"""KV files: what the model remembers of trunks, kept on disk between runs of the engine, a trunk chunk in each.
+"""KV files: chunks of cached prefixes with their KV cells, kept on disk between runs of the engine.
 
 llama.cpp ends the process over a file that is cut short and compares neither weights nor RoPE, so it is given only what
 ``ChunkStore.verified`` returned. A file is llama.cpp's own bytes and a footer whose checksum covers both: whatever was
@@ -124,7 +124,7 @@ class ChunkStore:
             self._keep_quota(())
 
     def name(self, parent: bytes, tokens: Tokens) -> bytes:
-        """Return the name of a chunk: parent of the next one. ``parent`` is empty for the first chunk of a trunk."""
+        """Return the name of a chunk, the parent of the next one. ``parent`` is empty for the first chunk."""
         told = hashlib.blake2b(parent, digest_size=NAME_BYTES)
         told.update(tokens.astype("<i4", copy=False).tobytes())
         told.update(self._fingerprint)

@@ -26,7 +26,7 @@ class TokenRun:
     """A run of tokens made of segments, as prompts are: two runs are compared by keys first, by tokens after that."""
 
     def __init__(self, segments: Sequence[Segment], *, stable: int = 0) -> None:
-        """``stable`` is the number of leading segments that are the trunk's."""
+        """``stable`` is the number of leading segments that are the cached prefix's."""
         self.keys = [segment.key for segment in segments]
         self.ends = list(accumulate(len(segment.tokens) for segment in segments))
         empty = np.empty(0, np.int32)

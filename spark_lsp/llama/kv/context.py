@@ -115,7 +115,7 @@ class Context:
         self.pays_for_all = plan.plain_attention
         """Whether a decode costs in proportion to all cells in use, not only to those of its own sequence."""
         self.prompt_tokens = plan.prompt_tokens
-        """Most tokens of one prompt with its answer; the other cells are for tails and for the next trunk."""
+        """Most tokens of one prompt with its answer; the other cells are for request slots and the next prefix."""
         self._share = share
         self._threads = share.threads()
         params = context_params(plan)

@@ -1,7 +1,8 @@
-"""Who uses which sequence of a context: trunks that stay, tails that share their cells, and who goes when it is full.
+"""The slots of a context: prefix slots keep cached prefixes, request slots share their cells; what is evicted first.
 
-A trunk holds stable tokens only and only grows; a prompt that begins otherwise gets another sequence, which shares
-what is the same, so that the old trunk serves until the new one is read. Never decodes and never adds positions.
+A cached prefix holds stable tokens only and only grows; a prompt that begins otherwise gets another sequence, which
+shares what is the same, so that the old cached prefix serves until the new one is read. Never decodes and never adds
+positions.
 """
 
 from collections.abc import Callable
@@ -11,22 +12,22 @@ from spark_lsp.errors import EngineFailed
 from spark_lsp.llama.kv.cells import TokenRun
 from spark_lsp.llama.kv.context import SCRATCH, SEQUENCES, Context
 
-TAILS: Final = range(SCRATCH + 1, 5)
+REQUEST_SLOTS: Final = range(SCRATCH + 1, 5)
 """One for each answer that runs at a time, and for each of the last documents: coming back to one costs nothing."""
-TRUNKS: Final = range(5, SEQUENCES)
+PREFIX_SLOTS: Final = range(5, SEQUENCES)
 
 MAX_RESIDENT: Final = 2.0
-"""How much a trunk and all others may hold together where each decode pays for all, in lengths of that trunk: with the
-one that serves until it is read."""
-MAX_RESIDENT_TAILS: Final = 2_048  # tokens of tails beside them
-MAX_IDLE_TAILS: Final = 1 / 16
-"""The same for tails that nobody writes in, beside the newest of them, as a share of the prompt that is read."""
+"""How much a cached prefix and all others may hold together where each decode pays for all, in lengths of that prefix:
+with the one that serves until it is read."""
+MAX_RESIDENT_REQUEST_TOKENS: Final = 2_048  # in request slots beside them
+MAX_IDLE_REQUEST_SHARE: Final = 1 / 16
+"""The same for idle request slots, beside the newest of them, as a share of the prompt that is prefilled."""
 MIN_FOREIGN_MS: Final = 1_000.0
 """What foreign cells may cost a prompt before any of them are given up for it."""
 RETURNS: Final = 0.3
 """Share of the documents and workspaces left behind that are taken to be returned to before their cells are needed."""
-_SHOWN: Final = 1 / 16  # of a trunk: all trunks share the few tokens that they begin with
-_WORTH_KEEPING: Final = 0.5  # share of a tail that must be of use for the tail to be taken over
+_SHOWN: Final = 1 / 16  # of a cached prefix: all cached prefixes share the few tokens that they begin with
+_WORTH_KEEPING: Final = 0.5  # share of a request slot that must be of use for it to be taken over
 
 
 class Victim(NamedTuple):
@@ -41,10 +42,10 @@ class Pool:
 
     def __init__(self, context: Context) -> None:
         self.context = context
-        self.before_eviction: Callable[[int], None] = lambda _trunk: None
-        """Called with a trunk that is about to be forgotten for want of cells."""
+        self.before_eviction: Callable[[int], None] = lambda _cached_prefix: None
+        """Called with a cached prefix that is about to be forgotten for want of cells."""
         self._holders: dict[int, object] = {}
-        self._last_use = dict.fromkeys((*TAILS, *TRUNKS), 0)
+        self._last_use = dict.fromkeys((*REQUEST_SLOTS, *PREFIX_SLOTS), 0)
         self._clock = 0
 
     def holds(self, holder: object, sequence: int) -> bool:
@@ -55,68 +56,68 @@ class Pool:
         """Give the holder's sequence back; what it holds stays until its cells are needed."""
         self._holders = {sequence: other for sequence, other in self._holders.items() if other is not holder}
 
-    def tail(self, holder: object, run: TokenRun, most: int) -> int:
-        """Return a tail that begins with as much of a run as is resident anywhere, at most ``most`` tokens of it."""
+    def request_slot(self, holder: object, run: TokenRun, most: int) -> int:
+        """Return a request slot that begins with as much of a run as is resident, at most ``most`` tokens of it."""
         common = self._common(run)
-        trunk = max((common[each] for each in TRUNKS), default=0)
-        spare = [each for each in TAILS if each not in self._holders] or [self._least_used(TAILS)]
+        prefixed = max((common[each] for each in PREFIX_SLOTS), default=0)
+        spare = [each for each in REQUEST_SLOTS if each not in self._holders] or [self._least_used(REQUEST_SLOTS)]
         best = max(spare, key=lambda each: common[each])
-        own = len(self.context.mirrors[best]) - trunk
-        if common[best] > trunk and common[best] - trunk >= own * _WORTH_KEEPING:
+        own = len(self.context.mirrors[best]) - prefixed
+        if common[best] > prefixed and common[best] - prefixed >= own * _WORTH_KEEPING:
             self.context.truncate(best, min(common[best], most))
             target = best
         else:
             target = min(spare, key=self._staleness)
             donor = self._begin(target, common, most)
-            if donor in TRUNKS:  # a tail that merely begins alike is not used for it
+            if donor in PREFIX_SLOTS:  # a request slot that merely begins alike is not used for it
                 self._touch(donor)
         self._hold(holder, target)
         if self.context.pays_for_all:
             self._trim_replaced(common)
-            self._shed_tails(int(MAX_IDLE_TAILS * len(run)))
+            self._shed_idle_requests(int(MAX_IDLE_REQUEST_SHARE * len(run)))
             self._shed_foreign(target, len(run) - len(self.context.mirrors[target]))
         return target
 
-    def trunk(self, holder: object, run: TokenRun) -> int:
-        """Return a trunk that begins with as much of a run as is resident anywhere, and holds nothing else."""
+    def prefix_slot(self, holder: object, run: TokenRun) -> int:
+        """Return a cached prefix that begins with as much of a run as is resident anywhere, and holds nothing else."""
         common = self._common(run)
-        grown = [each for each in TRUNKS if common[each] == len(self.context.mirrors[each]) > 0]
+        grown = [each for each in PREFIX_SLOTS if common[each] == len(self.context.mirrors[each]) > 0]
         if grown:
             target = max(grown, key=lambda each: common[each])
         else:
-            spare = [each for each in TRUNKS if each not in self._holders]
-            target = min(spare or TRUNKS, key=self._staleness)
+            spare = [each for each in PREFIX_SLOTS if each not in self._holders]
+            target = min(spare or PREFIX_SLOTS, key=self._staleness)
             if len(self.context.mirrors[target]):
                 self.before_eviction(target)
             self._begin(target, common, len(run))
         self._hold(holder, target)
         if self.context.pays_for_all:
             to_read = len(run) - len(self.context.mirrors[target])
-            self._shed(target, int(MAX_RESIDENT * len(run)) + MAX_RESIDENT_TAILS - to_read)
+            self._shed(target, int(MAX_RESIDENT * len(run)) + MAX_RESIDENT_REQUEST_TOKENS - to_read)
         return target
 
     def _shed(self, kept: int, most_tokens: int) -> None:
-        """Forget trunks that nobody reads until so much is resident; the one used last beside ``kept`` always stays."""
+        """Forget idle cached prefixes until so much is resident; the one last used beside ``kept`` stays."""
         cells = self.context.cells
-        idle = [each for each in self.trunks() if each != kept and each not in self._holders][1:]
+        idle = [each for each in self.prefix_slots() if each != kept and each not in self._holders][1:]
         while idle and cells.capacity - cells.free > most_tokens:
             victim = idle.pop()
             self.before_eviction(victim)
             self.context.truncate(victim, 0)
 
-    def _shed_tails(self, most_tokens: int) -> None:
-        """Forget tails that nobody writes in beyond so many tokens; the newest stays: its document is returned to."""
+    def _shed_idle_requests(self, most_tokens: int) -> None:
+        """Forget idle request slots beyond so many tokens; the newest stays: its document is returned to."""
         held = 0
-        for number, tail in enumerate(self._idle_tails()):
-            held += self.context.cells.own(self.context.mirrors[tail].places)
+        for number, request_slot in enumerate(self._idle_request_slots()):
+            held += self.context.cells.own(self.context.mirrors[request_slot].places)
             if number and held > most_tokens:
-                self.context.truncate(tail, 0)
+                self.context.truncate(request_slot, 0)
 
     def _shed_foreign(self, target: int, missing_tokens: int) -> None:
         """Forget what nobody uses and a prompt does not share, where reading the prompt over it costs more than it is.
 
         Each missing token is computed over each foreign cell. A cell that is forgotten has to be read again if its
-        document or workspace is returned to; trunks are on disk by then.
+        document or workspace is returned to; cached prefixes are on disk by then.
         """
         cost = self.context.rates.read_cost
         cells = self.context.cells
@@ -124,51 +125,51 @@ class Pool:
         over_foreign_ms = missing_tokens * cost.depth_ms / 1000  # for each foreign cell
         if over_foreign_ms * foreign < MIN_FOREIGN_MS or over_foreign_ms <= RETURNS * cost.base_ms:
             return
-        for tail in self._idle_tails():
-            if tail != target:
-                self.context.truncate(tail, 0)
-        for trunk in self.trunks():
-            own = self.context.cells.own(self.context.mirrors[trunk].places)
-            if trunk not in self._holders and own > len(self.context.mirrors[trunk]) * (1 - _SHOWN):
-                self.before_eviction(trunk)
-                self.context.truncate(trunk, 0)
+        for request_slot in self._idle_request_slots():
+            if request_slot != target:
+                self.context.truncate(request_slot, 0)
+        for prefix_slot in self.prefix_slots():
+            own = self.context.cells.own(self.context.mirrors[prefix_slot].places)
+            if prefix_slot not in self._holders and own > len(self.context.mirrors[prefix_slot]) * (1 - _SHOWN):
+                self.before_eviction(prefix_slot)
+                self.context.truncate(prefix_slot, 0)
 
     def _trim_replaced(self, shown: dict[int, int]) -> None:
-        """Forget the end of a trunk that another is read in place of, beyond what a prompt shows of it.
+        """Forget the end of a cached prefix that another is read in place of, beyond what a prompt shows of it.
 
-        It is no longer right, and until the other one is whole each of its tokens and each key would pay for it. Tails
+        It is no longer right, and until the other one is whole each of its tokens and each key would pay for it. Slots
         behind that end go with it. ``shown`` says how much of each sequence the prompt begins with.
         """
         mirrors = self.context.mirrors
-        read = [each for each in TRUNKS if each in self._holders]
-        for trunk in self.trunks() if read else []:
-            old = mirrors[trunk]
+        read = [each for each in PREFIX_SLOTS if each in self._holders]
+        for prefix_slot in self.prefix_slots() if read else []:
+            old = mirrors[prefix_slot]
             same = max(old.same_as(mirrors[each]) for each in read)
-            kept = max(same, shown[trunk])
-            if trunk in read or kept == len(old) or min(same, shown[trunk]) < _SHOWN * len(old):
+            kept = max(same, shown[prefix_slot])
+            if prefix_slot in read or kept == len(old) or min(same, shown[prefix_slot]) < _SHOWN * len(old):
                 continue
-            for tail in self._idle_tails():
-                if mirrors[tail].same_as(old) > kept:
-                    self.context.truncate(tail, 0)
-            self.context.truncate(trunk, kept)
+            for request_slot in self._idle_request_slots():
+                if mirrors[request_slot].same_as(old) > kept:
+                    self.context.truncate(request_slot, 0)
+            self.context.truncate(prefix_slot, kept)
 
-    def _idle_tails(self) -> list[int]:
-        """Return the tails that hold something and that nobody writes in, the one that was used last first."""
-        idle = [each for each in TAILS if each not in self._holders and len(self.context.mirrors[each])]
+    def _idle_request_slots(self) -> list[int]:
+        """Return the request slots that hold something and that nobody writes in, the last used first."""
+        idle = [each for each in REQUEST_SLOTS if each not in self._holders and len(self.context.mirrors[each])]
         return sorted(idle, key=lambda each: -self._last_use[each])
 
-    def promote(self, tail: int, run: TokenRun) -> None:
-        """Keep the stable part of a tail as a trunk, where one can grow to it or none is there yet."""
+    def promote(self, request_slot: int, run: TokenRun) -> None:
+        """Keep the stable part of a request slot as a cached prefix, where one can grow to it or none is there yet."""
         if not run.stable_tokens:
             return
         common = self._common(run)
-        if any(common[each] >= run.stable_tokens for each in TRUNKS):
+        if any(common[each] >= run.stable_tokens for each in PREFIX_SLOTS):
             return
-        free = [each for each in TRUNKS if each not in self._holders]  # who reads one counts on what it holds
+        free = [each for each in PREFIX_SLOTS if each not in self._holders]  # who reads one counts on what it holds
         grown = [each for each in free if common[each] == len(self.context.mirrors[each])]
         if grown and self.context.can_truncate:
             target = max(grown, key=lambda each: common[each])
-            self.context.share(tail, target, run.stable_tokens)
+            self.context.share(request_slot, target, run.stable_tokens)
             self._touch(target)
 
     def make_room(self, tokens: int, sequence: int) -> None:
@@ -182,54 +183,54 @@ class Pool:
             victim = self._victim(sequence)
             if victim is None:
                 raise EngineFailed(f"The context of {self.context.capacity:,} tokens is full.")
-            if victim.sequence in TRUNKS:
+            if victim.sequence in PREFIX_SLOTS:
                 self.before_eviction(victim.sequence)
             if not victim.kept_tokens:
                 self._holders.pop(victim.sequence, None)
             self.context.truncate(victim.sequence, victim.kept_tokens)
 
     def spare(self, tokens: int) -> int:
-        """Forget tails that nobody writes in until so many cells are free; return how many are."""
-        for tail in reversed(self._idle_tails()):
+        """Forget idle request slots until so many cells are free; return how many are."""
+        for request_slot in reversed(self._idle_request_slots()):
             if self.context.cells.free >= tokens:
                 break
-            self.context.truncate(tail, 0)
+            self.context.truncate(request_slot, 0)
         return self.context.cells.free
 
-    def trunks(self) -> list[int]:
-        """Return the trunks that hold something, the one that was used last first."""
-        held = [each for each in TRUNKS if len(self.context.mirrors[each])]
+    def prefix_slots(self) -> list[int]:
+        """Return the prefix slots that hold something, the one that was used last first."""
+        held = [each for each in PREFIX_SLOTS if len(self.context.mirrors[each])]
         return sorted(held, key=lambda each: -self._last_use[each])
 
     def _victim(self, sequence: int) -> Victim | None:
-        """Choose what is needed least: tails but the newest, what no prompt shows of a trunk, then all else.
+        """Choose what is needed least: request slots but the newest, what no prompt shows of a prefix, then all else.
 
-        A trunk that is being replaced serves until the new one is read, but only as far as it is still right: prompts
-        share that part of it, and the rest of it would fill the context for nothing.
+        A cached prefix that is being replaced serves until the new one is read, but only as far as it is still right:
+        prompts share that part of it, and the rest of it would fill the context for nothing.
         """
         full = [each for each in self._last_use if each != sequence and len(self.context.mirrors[each])]
         spare = {each for each in full if each not in self._holders}
-        tails = sorted(spare & set(TAILS), key=lambda each: -self._last_use[each])
-        if len(tails) > 1:
-            return Victim(tails[-1], 0)
-        for trunk in sorted(spare & set(TRUNKS), key=lambda each: self._last_use[each]):
-            size = len(self.context.mirrors[trunk])
-            own = self.context.cells.own(self.context.mirrors[trunk].places)
+        request_slots = sorted(spare & set(REQUEST_SLOTS), key=lambda each: -self._last_use[each])
+        if len(request_slots) > 1:
+            return Victim(request_slots[-1], 0)
+        for prefix_slot in sorted(spare & set(PREFIX_SLOTS), key=lambda each: self._last_use[each]):
+            size = len(self.context.mirrors[prefix_slot])
+            own = self.context.cells.own(self.context.mirrors[prefix_slot].places)
             if 0 < own <= size * (1 - _SHOWN):
-                return Victim(trunk, size - own)
-        for choice in (set(tails), spare, set(full)):
+                return Victim(prefix_slot, size - own)
+        for choice in (set(request_slots), spare, set(full)):
             if choice:
                 return Victim(self._least_used(choice), 0)
         return None
 
     def _begin(self, target: int, common: dict[int, int], most: int) -> int:
         """Make a sequence the longest known beginning of a run; return the sequence that this comes from."""
-        donor = max(common, key=lambda each: (common[each], each in TRUNKS))
+        donor = max(common, key=lambda each: (common[each], each in PREFIX_SLOTS))
         length = min(common[donor], most)
         if donor == target:
             self.context.truncate(target, length)
             return donor
-        if not self.context.can_truncate and (length < len(self.context.mirrors[donor]) or donor not in TRUNKS):
+        if not self.context.can_truncate and (length < len(self.context.mirrors[donor]) or donor not in PREFIX_SLOTS):
             length = 0
         if length:
             self.context.share(donor, target, length)

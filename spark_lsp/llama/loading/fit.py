@@ -53,7 +53,9 @@ YARN_ARCHITECTURES: Final = frozenset({"qwen2", "qwen3"})
 """Whose makers document YaRN (design/engine.md section 7); others are kept to what they were trained for."""
 MAX_YARN: Final = 4
 
-_SPARE: Final = 4  # a quarter more cells than one prompt: a new trunk is built beside the old (design/engine.md, 7)
+_SPARE: Final = (
+    4  # a quarter more cells than one prompt: a new cached prefix is built beside the old (design/engine.md, 7)
+)
 _Q_BLOCK: Final = 32  # quantised caches need heads that are a multiple of this
 
 

@@ -43,7 +43,7 @@ class Drafter:
     """
 
     def __init__(self, sources: Sequence[Tokens]) -> None:
-        """Take the sources, likeliest first: the region being rewritten, the file around the cursor, the trunk.
+        """Take the sources, likeliest first: the region being rewritten, the file around the cursor, the cached prefix.
 
         Any may be empty; without a rewrite the first one is. They must not change as long as the drafter lives.
         """
@@ -228,7 +228,7 @@ class _Source:
         self._ends: dict[int, _Places] = {}
 
     def matches(self, tail: list[int], first: int | None = None) -> tuple[_Places, _Places]:
-        """Return where the last two or more tokens of ``tail`` end, in order, and how many are equal, 8 at most.
+        """Return where the last two or more tokens of ``last_word`` end, in order, and how many are equal, 8 at most.
 
         With ``first``, only places from there on, the nearest where there are too many to compare; else the newest.
         """
