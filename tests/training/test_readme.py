@@ -1,4 +1,4 @@
-"""The commands of the page fit the lent machine and name options that exist."""
+"""The commands of the training page name options that exist, and no machine that only its authors have."""
 
 import re
 from pathlib import Path
@@ -10,8 +10,8 @@ FENCES = re.findall(r"```sh\n(.*?)```", PAGE, re.DOTALL)
 COMMANDS = [line for fence in FENCES for line in fence.replace("\\\n", " ").splitlines()]
 
 
-def test_commands_fit_one_call() -> None:
-    assert max(map(len, COMMANDS)) <= 2000
+def test_the_page_is_for_anyone_with_a_gpu() -> None:
+    assert not re.search(r"\b(?:lent|lease|calls?|\$OUT|carry|issue)\b", PAGE)
 
 
 def test_options_of_the_trainer_are_there() -> None:
