@@ -12,7 +12,7 @@ from scripts.judge_actions.corpus import Corpus
 from scripts.judge_actions.recorded import RecordedEngine, ReplayedEngine
 from scripts.judge_actions.tasks import Task
 from spark_lsp.actions import naming
-from spark_lsp.actions.base import ActionRunner, Earlier, Proposal, Target
+from spark_lsp.actions.base import ActionRunner, BaselineText, Proposal, Target
 from spark_lsp.actions.catalog import CATALOG
 from spark_lsp.actions.python import annotate_types, names
 from spark_lsp.config import ActionsSettings
@@ -77,8 +77,8 @@ class Workspace:
             snapshot = Snapshot(path.as_uri(), path, 1, language.name if language else "", text)
             diagnostics = (task.diagnostic,) if task.diagnostic else ()
             target = Target.of(snapshot, task.span, diagnostics, task.instruction)
-            if task.earlier:
-                target = replace(target, earlier=Earlier(task.earlier, _NOT_YET_NS))
+            if task.baseline:
+                target = replace(target, baseline=BaselineText(task.baseline, _NOT_YET_NS))
             self._engine.answers.clear()
             proposal = await self._actions.propose(task.action, target)
             return self._solution(task, text, proposal)

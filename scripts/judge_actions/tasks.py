@@ -31,7 +31,7 @@ class Task:
     texts: Mapping[str, str | None]
     instruction: str = ""
     diagnostic: Diagnostic | None = None
-    earlier: str = ""
+    baseline: str = ""
     facts: Mapping[str, Any] = field(default_factory=dict)
     """What the judge needs to know."""
 

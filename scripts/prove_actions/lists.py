@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from spark_lsp.actions.base import Diagnostic, Earlier, Prechecks, Target
+from spark_lsp.actions.base import BaselineText, Diagnostic, Prechecks, Target
 from spark_lsp.actions.catalog import CATALOG
 from spark_lsp.text.document import LineTable, Snapshot
 from spark_lsp.text.edit import Span
@@ -38,8 +38,8 @@ def _text_of(files: list[Path]) -> str:
 def _measured(text: str, name: str, language: str) -> str:
     dice = random.Random(1)  # noqa: S311 - chooses places, keeps no secret
 
-    def listed(text: str, earlier: str = "") -> float:
-        return _listed(_target(text, name, language, dice, earlier))
+    def listed(text: str, baseline: str = "") -> float:
+        return _listed(_target(text, name, language, dice, baseline))
 
     listed(text)
     same = [listed(text) for _ in range(TRIES)]
@@ -60,24 +60,24 @@ def _measured(text: str, name: str, language: str) -> str:
     )
 
 
-def _target(text: str, name: str, language: str, dice: random.Random, earlier: str) -> Callable[[], Target]:
-    """Return what makes the target at a random place; with an earlier text, one with all that a request may have."""
+def _target(text: str, name: str, language: str, dice: random.Random, baseline: str) -> Callable[[], Target]:
+    """Return what makes the target at a random place; with a baseline text, one with all that a request may have."""
     lines = LineTable.of(text)
     first = dice.randrange(len(lines) - 40)
     last = first + dice.choice((0, 0, 1, 3, 30))
     span = Span(lines.starts[first] if dice.random() < 0.6 else lines.ends[last], lines.ends[last])
     path = Path("/w") / name
     snapshot = Snapshot(path.as_uri(), path, 1, language, text)
-    told = (Diagnostic(span, "what is wrong", "X1", "a server"),) if earlier else ()
-    was = Earlier(earlier, 0) if earlier else None
-    return lambda: replace(Target.of(snapshot, span, told), earlier=was)
+    told = (Diagnostic(span, "what is wrong", "X1", "a server"),) if baseline else ()
+    was = BaselineText(baseline, 0) if baseline else None
+    return lambda: replace(Target.of(snapshot, span, told), baseline=was)
 
 
 def _listed(made: Callable[[], Target]) -> float:
     began = time.process_time()
     target = made()
     for action in CATALOG:
-        if action.applies(target) and target.earlier and isinstance(action, Prechecks):
+        if action.applies(target) and target.baseline and isinstance(action, Prechecks):
             action.disabled_reason(target)
     return (time.process_time() - began) * 1000
 

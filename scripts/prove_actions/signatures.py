@@ -19,7 +19,7 @@ from scripts.prove_actions.heads import NewHead, new_head
 from scripts.prove_actions.packaged import MAX_WRONG, names_run, tried
 from scripts.prove_actions.packages import Package, Reached, failing, modules
 from scripts.prove_actions.real import Tally, first_guilty
-from spark_lsp.actions.base import ActionRunner, Earlier, Proposal, Target
+from spark_lsp.actions.base import ActionRunner, BaselineText, Proposal, Target
 from spark_lsp.actions.python.call_updates.update import UpdateCalls
 from spark_lsp.config import ActionsSettings
 from spark_lsp.engine.fake import ScriptedEngine
@@ -82,7 +82,7 @@ class _Workspace:
         place = self.root / path
         snapshot = Snapshot(place.as_uri(), place, 2, "python", head.text)
         target = Target.of(snapshot, Span(head.at, head.at))
-        target = replace(target, earlier=Earlier(before, time.time_ns() + _NOT_YET_NS))
+        target = replace(target, baseline=BaselineText(before, time.time_ns() + _NOT_YET_NS))
         return asyncio.run(self._room.propose(UpdateCalls.id, target))
 
     def close(self) -> None:

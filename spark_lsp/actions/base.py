@@ -71,7 +71,7 @@ STILL_INDEXING = "The workspace is still being indexed, so calls may be missing;
 
 
 @dataclass(frozen=True, slots=True)
-class Earlier:
+class BaselineText:
     """A document's text as it was opened, and when it began to change, in nanoseconds of the files' clock."""
 
     text: str
@@ -83,7 +83,7 @@ class Target:
     """Where actions are asked for. ``span`` is the selection, empty for a cursor; ``syntax`` None for plain text.
 
     ``diagnostics`` are those that came with the request; ``instruction`` is what the user wants, in their own words.
-    ``earlier`` is the document before it was changed, None where that is not known.
+    ``baseline`` is the document before it was changed, None where that is not known.
     """
 
     snapshot: Snapshot
@@ -91,7 +91,7 @@ class Target:
     syntax: Syntax | None
     diagnostics: tuple[Diagnostic, ...] = ()
     instruction: str = ""
-    earlier: Earlier | None = None
+    baseline: BaselineText | None = None
 
     @classmethod
     def of(
@@ -103,15 +103,15 @@ class Target:
         return cls(snapshot, span, _trees.of(language, snapshot.text), diagnostics, instruction)
 
     @property
-    def earlier_syntax(self) -> Syntax | None:
+    def baseline_syntax(self) -> Syntax | None:
         """The tree of the document before it was changed."""
-        if self.earlier is None or self.syntax is None:
+        if self.baseline is None or self.syntax is None:
             return None
-        return _trees.of(self.syntax.language, self.earlier.text)
+        return _trees.of(self.syntax.language, self.baseline.text)
 
 
 @dataclass(frozen=True, slots=True)
-class Offer:
+class AvailableAction:
     """An action that applies at a target; ``diagnostic`` is what it would fix, None for any but a quick fix.
 
     ``disabled_reason`` says why it would be refused, where that was asked for and is known without making the edit.
@@ -209,14 +209,14 @@ class ActionRunner:
         self._settings = settings
         self._log = log
 
-    def offers(self, target: Target, *, precheck: bool = False) -> list[Offer]:
+    def available(self, target: Target, *, precheck: bool = False) -> list[AvailableAction]:
         """Return what applies, in the catalogue's order. No model is asked; an action that fails is left out.
 
         ``precheck`` has those that can say why they would be refused.
         """
         if not self._settings().enabled:
             return []
-        found: dict[tuple[str, Diagnostic | None], Offer] = {}
+        found: dict[tuple[str, Diagnostic | None], AvailableAction] = {}
         for action in self._catalog:
             if not self._model_can(action.needs):
                 continue
@@ -230,8 +230,8 @@ class ActionRunner:
                     bug("action failed to say whether it applies", action=action.id, error=repr(error))
                     continue
                 if title:
-                    offer = Offer(action.id, action.kind, title, action.needs, diagnostic, why)
-                    found.setdefault((action.id, diagnostic), offer)
+                    available = AvailableAction(action.id, action.kind, title, action.needs, diagnostic, why)
+                    found.setdefault((action.id, diagnostic), available)
         return list(found.values())
 
     async def propose(

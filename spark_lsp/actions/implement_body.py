@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from spark_lsp.actions.base import Needs, Proposal, Target, Tools
+from spark_lsp.actions.body_edit import body_edit_of
 from spark_lsp.actions.chat.begun import MAX_ELSEWHERE_TOKENS, Begun, prompt_to_finish
 from spark_lsp.actions.check import failure, node_where
 from spark_lsp.actions.checks.body import body_problem, head_of_stub
@@ -18,10 +19,9 @@ from spark_lsp.actions.checks.completing import completed
 from spark_lsp.actions.checks.differences import edits_between
 from spark_lsp.actions.checks.script import script_problem
 from spark_lsp.actions.empty_function import EmptyFunction, empty_function
-from spark_lsp.actions.frame import frame_of
 from spark_lsp.actions.layout import line_start
+from spark_lsp.actions.model_body import InsertionPoint, model_body, without_last_line
 from spark_lsp.actions.stream import ACTION_PRIORITY, RETRY, Answer, added, key_of, stream
-from spark_lsp.actions.written import Place, without_last_line, written
 from spark_lsp.engine.base import Infill, PromptPart, Sampling, Usage
 from spark_lsp.errors import Reason
 from spark_lsp.index.storage.view import IndexView
@@ -60,7 +60,7 @@ class Wish:
 class _Site:
     """A place to write at, and the document that its text is compared with."""
 
-    place: Place
+    point: InsertionPoint
     text: str
     syntax: Syntax
     edited: Span
@@ -108,7 +108,7 @@ async def write_body(target: Target, tools: Tools, wish: Wish) -> Proposal:
     verdict, usage = _Verdict(), Usage()
     failures: list[str] = []
     for sampling in (Sampling(), RETRY):
-        answer = await _ask(target, site.place, tools, sampling, wish, failures)
+        answer = await _ask(target, site.point, tools, sampling, wish, failures)
         usage = added(usage, answer.usage)
         if answer.stop == "cancelled":
             message = "A newer choice in this document took over."
@@ -147,27 +147,27 @@ def _site(target: Target) -> _Site | None:
     if function is None or syntax is None:
         return None
     text = target.snapshot.text
-    frame = frame_of(text, syntax.language, function)
-    place = Place(syntax.language.name, function, frame, text)
+    body_edit = body_edit_of(text, syntax.language, function)
+    point = InsertionPoint(syntax.language.name, function, body_edit, text)
     if function.in_braces or function.placeholder or function.has_docstring:
-        return _Site(place, text, syntax, frame.span)
-    stand_in = frame.edit("pass")
+        return _Site(point, text, syntax, body_edit.span)
+    stand_in = body_edit.edit("pass")
     text = apply_edits(text, [stand_in])
     parsed = parse(syntax.language, text)
-    start = frame.span.start
-    return _Site(place, text, parsed, Span(start, start + len(stand_in.new_text))) if parsed else None
+    start = body_edit.span.start
+    return _Site(point, text, parsed, Span(start, start + len(stand_in.new_text))) if parsed else None
 
 
 async def _ask(
-    target: Target, place: Place, tools: Tools, sampling: Sampling, wish: Wish, failures: list[str]
+    target: Target, point: InsertionPoint, tools: Tools, sampling: Sampling, wish: Wish, failures: list[str]
 ) -> Answer:
     """Stream the body's text; stop as soon as it leaves the body."""
     model = await tools.engine.start()
     if model.chat_template and ASKS_IN_WORDS:
-        prompt = prompt_to_finish(model, await _begun(target, place, tools, wish), failures)
+        prompt = prompt_to_finish(model, await _begun(target, point, tools, wish), failures)
         stops: tuple[str, ...] = ()
     else:
-        prompt, stops = await _prompt_to_fill(target, place, tools), tools.context.stops()
+        prompt, stops = await _prompt_to_fill(target, point, tools), tools.context.stops()
     request = Infill(
         prompt=prompt,
         max_tokens=MAX_BODY_TOKENS,
@@ -176,26 +176,26 @@ async def _ask(
         priority=ACTION_PRIORITY,
         key=key_of(target),
     )
-    return await stream(tools, request, lambda raw: written(place, raw, finished=False).ended or wish.is_enough(raw))
+    return await stream(tools, request, lambda raw: model_body(point, raw, finished=False).ended or wish.is_enough(raw))
 
 
-async def _prompt_to_fill(target: Target, place: Place, tools: Tools) -> tuple[PromptPart, ...]:
-    frame = place.frame
-    text = apply_edits(target.snapshot.text, [frame.edit("")])
-    at = frame.span.start + len(frame.head)
+async def _prompt_to_fill(target: Target, point: InsertionPoint, tools: Tools) -> tuple[PromptPart, ...]:
+    body_edit = point.body_edit
+    text = apply_edits(target.snapshot.text, [body_edit.edit("")])
+    at = body_edit.span.start + len(body_edit.head)
     return (await tools.context.pack_for(replace(target.snapshot, text=text), at)).parts
 
 
-async def _begun(target: Target, place: Place, tools: Tools, wish: Wish) -> Begun:
-    frame, start = place.frame, place.function.node.span.start
-    text = apply_edits(target.snapshot.text, [frame.edit("")])
+async def _begun(target: Target, point: InsertionPoint, tools: Tools, wish: Wish) -> Begun:
+    body_edit, start = point.body_edit, point.function.node.span.start
+    text = apply_edits(target.snapshot.text, [body_edit.edit("")])
     elsewhere = await tools.context.definitions_for(target.snapshot, start, MAX_ELSEWHERE_TOKENS)
     return Begun(
         path=tools.context.path_of(target.snapshot),
-        language=place.language,
+        language=point.language,
         text=text,
         start=line_start(text, start),
-        at=frame.span.start + len(frame.head),
+        at=body_edit.span.start + len(body_edit.head),
         said=wish.said,
         shown=wish.shown,
         elsewhere=elsewhere,
@@ -204,11 +204,11 @@ async def _begun(target: Target, place: Place, tools: Tools, wish: Wish) -> Begu
 
 def _judge(target: Target, tools: Tools, site: _Site, answer: Answer, wish: Wish) -> _Verdict:
     """Return the longest beginning of the answer that passes every check."""
-    place, name = site.place, site.place.function.name
+    point, name = site.point, site.point.function.name
     raw = wish.sifted(answer)
     if answer.raw.strip() and not raw.strip():
         return _Verdict((), Reason.trimmed("unsure"), wish.unsure)
-    lines = written(place, raw, finished=True)
+    lines = model_body(point, raw, finished=True)
     if lines.repeats:
         return _Verdict((), Reason.trimmed("cycle"), f"The model only repeated itself instead of writing {name}.")
     if answer.stop == "max_tokens" and not lines.ended:
@@ -219,7 +219,7 @@ def _judge(target: Target, tools: Tools, site: _Site, answer: Answer, wish: Wish
     for _ in range(MAX_LINES_DROPPED):
         if not lines.lines:
             break
-        edit = place.frame.edit(wish.rewrite_body(lines.text(place.frame.newline)))
+        edit = point.body_edit.edit(wish.rewrite_body(lines.text(point.body_edit.newline)))
         told = _problem(site, edit)
         if not told:
             return _checked(target, edit, wish, tools.context.view, tools.context.path_of(target.snapshot))
@@ -247,7 +247,7 @@ def _checked(target: Target, edit: Edit, wish: Wish, view: IndexView, path: str)
 def _problem(site: _Site, edit: Edit) -> str:
     """Return in one sentence why a body may not be shown; empty when it may."""
     moved = replace(edit, span=site.edited)
-    name, node = site.place.function.name, site.place.function.node
+    name, node = site.point.function.name, site.point.function.node
     if edit.new_text == site.edited.text(site.text):
         return _still_empty(name)
     problem = failure(site.text, site.syntax, [moved])

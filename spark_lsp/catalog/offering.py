@@ -36,7 +36,7 @@ class _Decision(msgspec.Struct, frozen=True):
 
 
 @dataclass(frozen=True, slots=True)
-class Offer:
+class ModelOffer:
     """A model to offer, and what the answers do."""
 
     name: str
@@ -66,14 +66,14 @@ class ModelChoice:
             return ""
         return str(model_path(settings))
 
-    def offer(self, settings: Settings) -> Offer | None:
+    def offer(self, settings: Settings) -> ModelOffer | None:
         """Return what to offer, for this process alone to ask; None for nothing. May block for some seconds."""
         if not self._may_offer(settings):
             return None
         model = _recommended(settings)
         if model is None or not self._is_first_today():
             return None
-        return Offer(model.name, _message(model), lambda progress: _pull(model, progress), self._decline)
+        return ModelOffer(model.name, _message(model), lambda progress: _pull(model, progress), self._decline)
 
     def _may_offer(self, settings: Settings) -> bool:
         """Whether something might be offered: no model named, the embedded one serves, and the user has not refused."""

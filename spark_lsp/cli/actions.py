@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.syntax import Syntax as Highlighted
 from rich.table import Table
 
-from spark_lsp.actions.base import Offer, Proposal, Target
+from spark_lsp.actions.base import AvailableAction, Proposal, Target
 from spark_lsp.cli.oneshot import settings_of, workspace_for
 from spark_lsp.cli.place import Place, read_place, workspace_of
 from spark_lsp.errors import WorkspaceError
@@ -43,26 +43,26 @@ def actions(
     settings = settings_of(root, model)
     target = Target.of(where.snapshot, where.span, (), instruction)
 
-    async def run() -> list[Offer] | Proposal:
+    async def run() -> list[AvailableAction] | Proposal:
         async with workspace_for(root, settings, where if apply else None) as opened:
-            return await opened.actions.propose(apply, target) if apply else opened.actions.offers(target)
+            return await opened.actions.propose(apply, target) if apply else opened.actions.available(target)
 
     answer = asyncio.run(run())
     if isinstance(answer, Proposal):
         _show_proposal(answer, where, root, write=write, as_json=as_json)
     else:
-        _show_offers(answer, as_json=as_json)
+        _show_available(answer, as_json=as_json)
 
 
-def _show_offers(offers: list[Offer], *, as_json: bool) -> None:
+def _show_available(available: list[AvailableAction], *, as_json: bool) -> None:
     if as_json:
-        rows = [{"id": each.id, "kind": each.kind, "title": each.title, "needs": each.needs} for each in offers]
+        rows = [{"id": each.id, "kind": each.kind, "title": each.title, "needs": each.needs} for each in available]
         sys.stdout.write(json.dumps(rows) + "\n")
         return
     table = Table("id", "title", "needs", box=None, pad_edge=False)
-    for each in offers:
+    for each in available:
         table.add_row(each.id, each.title, each.needs)
-    Console().print(table if offers else "No code action applies here.")
+    Console().print(table if available else "No code action applies here.")
 
 
 def _show_proposal(proposal: Proposal, where: Place, root: Path, *, write: bool, as_json: bool) -> None:

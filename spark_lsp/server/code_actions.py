@@ -10,7 +10,7 @@ from typing import Any
 
 from lsprotocol import types
 
-from spark_lsp.actions.base import ActionRunner, Diagnostic, Earlier, Offer, Proposal, Target
+from spark_lsp.actions.base import ActionRunner, AvailableAction, BaselineText, Diagnostic, Proposal, Target
 from spark_lsp.actions.chat.update_references import UpdateReferences
 from spark_lsp.server.convert import to_range, to_span
 from spark_lsp.server.session import Session
@@ -34,7 +34,7 @@ class ListRequest:
     snapshot: Snapshot
     span: Span
     diagnostics: tuple[tuple[Diagnostic, types.Diagnostic], ...]
-    earlier: Earlier | None
+    baseline: BaselineText | None
     kinds: tuple[str, ...]
     shows_reasons: bool
     can_resolve: bool
@@ -57,7 +57,7 @@ def _list_request(session: Session, params: types.CodeActionParams) -> ListReque
         diagnostics=tuple(
             (_diagnostic(session, snapshot, diagnostic), diagnostic) for diagnostic in params.context.diagnostics
         ),
-        earlier=session.openings.of(snapshot.uri),
+        baseline=session.baselines.of(snapshot.uri),
         kinds=tuple(params.context.only or ()),
         shows_reasons=_shows_reasons(session, params.context),
         can_resolve=_can_resolve_edits(session),
@@ -67,11 +67,11 @@ def _list_request(session: Session, params: types.CodeActionParams) -> ListReque
 def _list(request: ListRequest) -> list[types.CodeAction]:
     """Parse the snapshot and list what applies; knows nothing of the session, which goes on meanwhile."""
     target = Target.of(request.snapshot, request.span, tuple(dict.fromkeys(ours for ours, _ in request.diagnostics)))
-    target = replace(target, earlier=request.earlier)
+    target = replace(target, baseline=request.baseline)
     return [
-        _offered(request, offer)
-        for offer in request.runner.offers(target, precheck=request.shows_reasons)
-        if not request.kinds or any(f"{offer.kind}.".startswith(f"{kind}.") for kind in request.kinds)
+        _code_action(request, available)
+        for available in request.runner.available(target, precheck=request.shows_reasons)
+        if not request.kinds or any(f"{available.kind}.".startswith(f"{kind}.") for kind in request.kinds)
     ]
 
 
@@ -90,11 +90,11 @@ async def propose(session: Session, data: dict[str, Any]) -> types.WorkspaceEdit
     if snapshot.version != data.get("version"):
         session.client.answer("Spark: the document has changed since the action was offered; please choose it again.")
         return None
-    workspace, earlier = session.workspace, session.openings.of(snapshot.uri)
+    workspace, earlier = session.workspace, session.baselines.of(snapshot.uri)
     found = _diagnostic_of(data.get("diagnostic"))
     span, instruction = Span(int(data["start"]), int(data["end"])), str(data.get("instruction", ""))
     target = await asyncio.to_thread(Target.of, snapshot, span, (found,) if found else (), instruction)
-    return await _proposed(session, workspace, replace(target, earlier=earlier), data)
+    return await _proposed(session, workspace, replace(target, baseline=earlier), data)
 
 
 async def rewrite(session: Session, uri: str, place: types.Range, instruction: str) -> types.WorkspaceEdit | None:
@@ -137,7 +137,7 @@ async def _proposed(
         session.client.answer("Spark: another document has changed meanwhile; nothing was edited.")
         return None
     if proposal.id == UpdateReferences.id:
-        session.openings.handed(snapshot, _texts_after(session, snapshot, proposal))
+        session.baselines.applied(snapshot, _texts_after(session, snapshot, proposal))
     return workspace_edit(session, snapshot, proposal, str(data.get("title", "")))
 
 
@@ -201,33 +201,33 @@ def _diagnostic(session: Session, snapshot: Snapshot, told: types.Diagnostic) ->
 
 
 def _diagnostic_of(told: Any) -> Diagnostic | None:
-    """Read a diagnostic from an action's data, as ``_offered`` wrote it."""
+    """Read a diagnostic from an action's data, as ``_code_action`` wrote it."""
     if not isinstance(told, dict):
         return None
     span = Span(int(told["start"]), int(told["end"]))
     return Diagnostic(span, str(told["message"]), str(told["code"]), str(told["source"]))
 
 
-def _offered(request: ListRequest, offer: Offer) -> types.CodeAction:
+def _code_action(request: ListRequest, available: AvailableAction) -> types.CodeAction:
     data: dict[str, Any] = {
-        "id": offer.id,
-        "title": offer.title,
+        "id": available.id,
+        "title": available.title,
         "uri": request.snapshot.uri,
         "version": request.snapshot.version,
         "start": request.span.start,
         "end": request.span.end,
     }
-    diagnostics = [theirs for ours, theirs in request.diagnostics if ours == offer.diagnostic]
-    if (fixed := offer.diagnostic) is not None:
+    diagnostics = [theirs for ours, theirs in request.diagnostics if ours == available.diagnostic]
+    if (fixed := available.diagnostic) is not None:
         told = {"message": fixed.message, "code": fixed.code, "source": fixed.source}
         data["diagnostic"] = {"start": fixed.span.start, "end": fixed.span.end, **told}
-    action = types.CodeAction(title=offer.title, kind=offer.kind, diagnostics=diagnostics or None)
-    if offer.disabled_reason:
-        action.disabled = types.CodeActionDisabled(offer.disabled_reason)
+    action = types.CodeAction(title=available.title, kind=available.kind, diagnostics=diagnostics or None)
+    if available.disabled_reason:
+        action.disabled = types.CodeActionDisabled(available.disabled_reason)
     elif request.can_resolve:
         action.data = data
     else:
-        action.command = types.Command(title=offer.title, command=APPLY_COMMAND, arguments=[data])
+        action.command = types.Command(title=available.title, command=APPLY_COMMAND, arguments=[data])
     return action
 
 

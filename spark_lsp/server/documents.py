@@ -24,9 +24,9 @@ def did_open(session: Session, params: types.DidOpenTextDocumentParams) -> None:
     language = item.language_id or (known.name if known else "")
     snapshot = Snapshot(item.uri, path, item.version, language, item.text)
     session.put(snapshot)
-    session.openings.opened(snapshot)
+    session.baselines.opened(snapshot)
     session.opened(snapshot)
-    session.offers.look_soon()
+    session.model_offers.look_soon()
 
 
 def did_change(session: Session, params: types.DidChangeTextDocumentParams) -> None:
@@ -37,10 +37,10 @@ def did_change(session: Session, params: types.DidChangeTextDocumentParams) -> N
     text = changed(old.text, list(params.content_changes), session.encoding)
     new = Snapshot(old.uri, old.path, params.text_document.version, old.language, text)
     session.put(new)
-    session.openings.changed(new)
+    session.baselines.changed(new)
     span = _last_edit(session, new, list(params.content_changes))
     session.edited(new, span)
-    session.offers.typed()
+    session.model_offers.typed()
     if session.workspace:
         session.workspace.ahead.stop()
     if session.workspace and span:
@@ -51,7 +51,7 @@ def did_change(session: Session, params: types.DidChangeTextDocumentParams) -> N
 
 def did_save(session: Session, params: types.DidSaveTextDocumentParams) -> None:
     """Bring the saved file's entry in the index up to date."""
-    session.offers.look_soon()
+    session.model_offers.look_soon()
     snapshot = session.snapshot(params.text_document.uri)
     if snapshot:
         session.edited(snapshot, None)
@@ -60,7 +60,7 @@ def did_save(session: Session, params: types.DidSaveTextDocumentParams) -> None:
 def did_close(session: Session, params: types.DidCloseTextDocumentParams) -> None:
     """Forget a document; its text on disk counts again."""
     snapshot = session.drop(params.text_document.uri)
-    session.openings.closed(params.text_document.uri)
+    session.baselines.closed(params.text_document.uri)
     if snapshot is None:
         return
     session.edited(snapshot, None)

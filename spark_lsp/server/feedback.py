@@ -38,7 +38,7 @@ def did_dismiss(session: Session, params: dict[str, Any]) -> None:
 
 def did_focus(session: Session, params: dict[str, Any]) -> None:
     """Remember which document the user looks at; where the cursor's ``position`` is told, the model reads around it."""
-    session.offers.look_soon()
+    session.model_offers.look_soon()
     snapshot = session.snapshot(uri_in(params))
     if snapshot is None or session.workspace is None:
         return

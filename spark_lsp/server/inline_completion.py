@@ -93,7 +93,7 @@ async def completion(session: Session, params: types.CompletionParams) -> types.
     answer = await _complete(session, params.text_document.uri, hole, manual=False)
     if answer is None or answer.suggestion is None:
         return none
-    session.offers.shown()
+    session.model_offers.shown()
     # Menus show what begins like the word before the cursor and insert over that word, so the item has it too.
     word = _WORD.search(hole.line_prefix)
     begun = word.group() if word else ""
@@ -132,7 +132,7 @@ async def _complete(
 def _items(session: Session, hole: Hole | None, answer: Answer | None) -> list[types.InlineCompletionItem]:
     if hole is None or answer is None or answer.suggestion is None:
         return []
-    session.offers.shown()
+    session.model_offers.shown()
     return [_item(session, hole, suggestion) for suggestion in (answer.suggestion, *answer.others)]
 
 

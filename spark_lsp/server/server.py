@@ -15,7 +15,7 @@ from spark_lsp.server.client import Client
 from spark_lsp.server.commands import COMMANDS
 from spark_lsp.server.convert import path_of
 from spark_lsp.server.guard import as_dict, guarded
-from spark_lsp.server.offers import ModelChoice, OfferTimes
+from spark_lsp.server.model_offers import ModelChoice, ModelOfferTimes
 from spark_lsp.server.protocol import SparkProtocol, plain_converter
 from spark_lsp.server.session import Session
 from spark_lsp.server.watching import watch_files
@@ -30,7 +30,7 @@ class SparkServer(LanguageServer):
     """A pygls server with one session."""
 
     def __init__(
-        self, open_workspace: OpenWorkspace, choice: ModelChoice | None = None, times: OfferTimes | None = None
+        self, open_workspace: OpenWorkspace, choice: ModelChoice | None = None, times: ModelOfferTimes | None = None
     ) -> None:
         super().__init__(
             "spark-lsp", __version__, protocol_cls=SparkProtocol, converter_factory=plain_converter, max_workers=2

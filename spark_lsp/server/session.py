@@ -16,10 +16,10 @@ from spark_lsp.config import Settings
 from spark_lsp.errors import ConsentNeeded, ModelNotPulled, Reason, SparkError
 from spark_lsp.index.change_policy import matters, wants_refresh
 from spark_lsp.index.watch import Watcher
+from spark_lsp.server.baseline_texts import BaselineTexts
 from spark_lsp.server.changes import Changes
 from spark_lsp.server.client import Client, Report
-from spark_lsp.server.offers import ModelChoice, Offers, OfferTimes
-from spark_lsp.server.openings import Openings
+from spark_lsp.server.model_offers import ModelChoice, ModelOffers, ModelOfferTimes
 from spark_lsp.server.pulling import pull_missing
 from spark_lsp.server.status import Status, status_of
 from spark_lsp.text.document import Snapshot
@@ -44,7 +44,7 @@ class Session:
         client: Client,
         open_workspace: OpenWorkspace,
         choice: ModelChoice | None = None,
-        times: OfferTimes | None = None,
+        times: ModelOfferTimes | None = None,
     ) -> None:
         self.client = client
         self.encoding: types.PositionEncodingKind | str = types.PositionEncodingKind.Utf16
@@ -60,8 +60,8 @@ class Session:
         self._index_again = False
         self._open_rooms = open_workspace
         self._documents: dict[str, Snapshot] = {}
-        self.openings = Openings()
-        self.offers = Offers(self, choice, times or OfferTimes())
+        self.baselines = BaselineTexts()
+        self.model_offers = ModelOffers(self, choice, times or ModelOfferTimes())
         self._oversized: set[str] = set()
         self._opened = asyncio.Event()
         self._opening = asyncio.Lock()
@@ -144,7 +144,7 @@ class Session:
         self.settings = settings
         previous = self.workspace
         try:
-            await self.offers.prepare(settings)
+            await self.model_offers.prepare(settings)
             self.workspace = self._open_rooms(self.root, settings, previous, log=self.log)
             self.problem = None
             if self.workspace.problem:
@@ -187,7 +187,7 @@ class Session:
 
     async def _close(self) -> None:
         self._changes.close()
-        self.offers.close()
+        self.model_offers.close()
         for handle in self._reindex.values():
             handle.cancel()
         for task in self._tasks:

@@ -23,9 +23,9 @@ def target_of(before: str, path: str = "main.py") -> Target:
 def titles(before: str, path: str = "main.py", action: str = ACTION) -> list[str]:
     """The titles of an action offered there; the engine must not hear of it."""
     engine = ScriptedEngine(["x"])
-    offers = TestWorkspace(engine).actions.offers(target_of(before, path))
+    available = TestWorkspace(engine).actions.available(target_of(before, path))
     assert (engine.starts, engine.requests) == (0, []), "listing asked the model"
-    return [offer.title for offer in offers if offer.id == action]
+    return [listed.title for listed in available if listed.id == action]
 
 
 async def proposed(target: Target, model: Sequence[str], *, chunk_chars: int = 4) -> Proposal:

@@ -68,8 +68,8 @@ def _line(account: Path) -> int:
 def test_list_and_apply_with_the_shipped_model(account: Path, variables: dict[str, str]) -> None:
     place = f"{account}:{_line(account)}:9"
     before = account.read_bytes()
-    offers = json.loads(_spark(variables, "actions", place, "--json"))
-    assert offers == [
+    available = json.loads(_spark(variables, "actions", place, "--json"))
+    assert available == [
         {"id": "implement.body", "kind": "refactor.rewrite.implement", "title": "Implement is_open", "needs": "fim"}
     ]
     answer = json.loads(_spark(variables, "actions", place, "--apply", "implement.body", "--json"))
@@ -122,8 +122,8 @@ def test_a_model_with_a_chat_template_is_talked_to(account: Path, variables: dic
     """The shipped model made to say that it can be talked to: all but its judgement is real."""
     model = str(with_chat(tmp_path / "chat.gguf", TEMPLATE))
     place = f"{account}:{_line(account)}:9"
-    offers = json.loads(_spark(variables, "actions", place, "--json", "--model", model, "--instruction", "be brief"))
-    assert {"rewrite", "simplify"} <= {offer["id"] for offer in offers if offer["needs"] == "chat"}
+    available = json.loads(_spark(variables, "actions", place, "--json", "--model", model, "--instruction", "be brief"))
+    assert {"rewrite", "simplify"} <= {action["id"] for action in available if action["needs"] == "chat"}
     arguments = ("--apply", "rewrite", "--instruction", "be brief", "--json", "--model", model)
     answer = json.loads(_spark(variables, "actions", place, *arguments))
     assert answer["stats"]["prompt_tokens"] > 100

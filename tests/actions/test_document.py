@@ -123,7 +123,7 @@ OFFERED = {
 
 
 @pytest.mark.parametrize(("path", "before", "wanted"), OFFERED.values(), ids=OFFERED)
-def test_offered(path: str, before: str, wanted: list[str]) -> None:
+def test_available(path: str, before: str, wanted: list[str]) -> None:
     assert titles(before, path, "document") == wanted
 
 

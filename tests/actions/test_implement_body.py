@@ -106,5 +106,5 @@ async def test_document_too_large_to_parse_is_left_alone() -> None:
     text = "x = 1  # " + "-" * 2_000_000 + "\n" + BEFORE
     target: Target = target_of(text)
     engine = ScriptedEngine(["return w * h"])
-    assert TestWorkspace(engine).actions.offers(target) == []
+    assert TestWorkspace(engine).actions.available(target) == []
     assert engine.requests == []

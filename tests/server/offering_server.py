@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from spark_lsp.app import open_workspace
-from spark_lsp.catalog.offering import Offer
+from spark_lsp.catalog.offering import ModelOffer
 from spark_lsp.config import Settings
 from spark_lsp.engine.fake import ScriptedEngine
 from spark_lsp.errors import ModelMissing
-from spark_lsp.server.offers import OfferTimes
+from spark_lsp.server.model_offers import ModelOfferTimes
 from spark_lsp.server.server import SparkServer
 from spark_lsp.workspace import Workspace
 
@@ -33,10 +33,10 @@ class FolderChoice:
         """Return what serves now."""
         return str(self.folder / (self.folder / "serving").read_text("utf-8"))
 
-    def offer(self, settings: Settings) -> Offer | None:
+    def offer(self, settings: Settings) -> ModelOffer | None:
         """Offer always; write down that it was asked for."""
         (self.folder / "asked").touch()
-        return Offer("better", QUESTION, self._pull, self._decline) if settings.offer_model else None
+        return ModelOffer("better", QUESTION, self._pull, self._decline) if settings.offer_model else None
 
     def _pull(self, progress: Callable[[str, int, int], None]) -> object:
         for done in range(0, 101, 10):
@@ -63,7 +63,7 @@ def main() -> None:
         workspace.model_path, workspace.model_reason = Path(choice.model_path(Settings())), f"{name} suits"
         return workspace
 
-    times = OfferTimes(rest_s=0.05, person_s=float(os.environ.get("OFFER_PERSON_S", "0")), look_s=0.0)
+    times = ModelOfferTimes(rest_s=0.05, person_s=float(os.environ.get("OFFER_PERSON_S", "0")), look_s=0.0)
     SparkServer(opened, choice, times).start_io()
 
 

@@ -22,7 +22,7 @@ HELD = ("-m", "tests.actions.held_server")
 
 
 async def _list(window: Editor, at: types.Position, only: Sequence[str] | None = None) -> list[types.CodeAction]:
-    """The offers to implement a body; others have tests of their own."""
+    """The available to implement a body; others have tests of their own."""
     return [each for each in await _whole_list(window, at, only) if each.title.startswith("Implement")]
 
 

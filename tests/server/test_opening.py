@@ -17,7 +17,7 @@ from spark_lsp.config import Settings
 from spark_lsp.engine.base import ModelInfo
 from spark_lsp.engine.fake import ScriptedEngine
 from spark_lsp.server.client import Client
-from spark_lsp.server.offers import Offer
+from spark_lsp.server.model_offers import ModelOffer
 from spark_lsp.server.session import Session
 from spark_lsp.workspace import Workspace
 
@@ -56,7 +56,7 @@ class HeldChoice:
         self.released.wait()
         return ""
 
-    def offer(self, settings: Settings) -> Offer | None:
+    def offer(self, settings: Settings) -> ModelOffer | None:
         return None
 
 

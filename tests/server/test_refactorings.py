@@ -21,7 +21,7 @@ AFTER = (
 )
 
 
-async def _offers(
+async def _available(
     window: Editor, place: types.Range, trigger: types.CodeActionTriggerKind | None = None
 ) -> list[types.CodeAction]:
     converter = window.client.protocol._converter
@@ -46,9 +46,9 @@ async def test_a_function_is_extracted_in_one_edit(tmp_path: Path) -> None:
     async with editor(WORKSPACE, tmp_path, (*SCRIPTED, "sum_sizes")) as window:
         await window.ready()
         window.open("b.py", BEFORE)
-        offers = await _offers(window, _lines(3, 5))
+        available = await _available(window, _lines(3, 5))
         assert await window.reasons() == [], "listing asked the model"
-        (action,) = [each for each in offers if each.kind == "refactor.extract.function"]
+        (action,) = [each for each in available if each.kind == "refactor.extract.function"]
         edit = (await window.client.code_action_resolve_async(action)).edit
         assert edit is not None
         assert edit.document_changes is not None
@@ -65,7 +65,7 @@ async def test_an_older_version_is_refused(tmp_path: Path) -> None:
     async with editor(WORKSPACE, tmp_path, (*SCRIPTED, "sum_sizes")) as window:
         await window.ready()
         window.open("b.py", BEFORE)
-        (action,) = [each for each in await _offers(window, _lines(3, 5)) if each.title == "Extract function"]
+        (action,) = [each for each in await _available(window, _lines(3, 5)) if each.title == "Extract function"]
         window.type("b.py", types.Position(0, 0), "# ")
         assert (await window.client.code_action_resolve_async(action)).edit is None
         await window.until(lambda w: w.messages)
@@ -76,7 +76,7 @@ async def test_what_is_unsafe_is_refused_with_the_reason(tmp_path: Path) -> None
     async with editor(WORKSPACE, tmp_path, (*SCRIPTED, "sum_sizes")) as window:
         await window.ready()
         window.open("b.py", "def f(xs):\n    for x in xs:\n        if x:\n            break\n")
-        (action,) = [each for each in await _offers(window, _lines(2, 3, 17)) if each.title == "Extract function"]
+        (action,) = [each for each in await _available(window, _lines(2, 3, 17)) if each.title == "Extract function"]
         assert (await window.client.code_action_resolve_async(action)).edit is None
         await window.until(lambda w: w.messages)
         assert window.messages == ["Spark: The selection holds a break of a loop around it."]
@@ -96,8 +96,8 @@ async def test_a_list_that_was_asked_for_says_what_would_be_refused(tmp_path: Pa
             (kinds.Invoked, "The selection holds a break of a loop around it."),
             (kinds.Automatic, ""),
         ):
-            offers = await _offers(window, _lines(2, 3, 17), trigger)
-            (action,) = [each for each in offers if each.title == "Extract function"]
+            available = await _available(window, _lines(2, 3, 17), trigger)
+            (action,) = [each for each in available if each.title == "Extract function"]
             assert (action.disabled.reason if action.disabled else "") == reason
             assert (action.data is None) == bool(reason)
         assert await window.reasons() == []

@@ -10,7 +10,7 @@ from typing import Any
 
 from lsprotocol import types
 
-from spark_lsp.actions.base import Earlier, Target
+from spark_lsp.actions.base import BaselineText, Target
 from spark_lsp.server import code_actions
 from spark_lsp.text.document import Snapshot
 from spark_lsp.text.edit import Span
@@ -87,10 +87,10 @@ def test_one_cache_of_trees_serves_many_threads() -> None:
 
     def parse(text: str) -> bool:
         snapshot = Snapshot(path.as_uri(), path, 1, "python", text)
-        target = replace(Target.of(snapshot, Span(0, 0)), earlier=Earlier(text[:-1], 0))
+        target = replace(Target.of(snapshot, Span(0, 0)), baseline=BaselineText(text[:-1], 0))
         assert target.syntax is not None
-        assert target.earlier_syntax is not None
-        return target.syntax.text == text and target.earlier_syntax.text == text[:-1]
+        assert target.baseline_syntax is not None
+        return target.syntax.text == text and target.baseline_syntax.text == text[:-1]
 
     with ThreadPoolExecutor(8) as threads:
         assert all(threads.map(parse, texts * 10))

@@ -10,7 +10,7 @@ from typing import Final
 from tree_sitter import Node
 
 from spark_lsp.actions.base import STILL_INDEXING, FileEdits, Needs, Proposal, Target, Tools, refused
-from spark_lsp.actions.changed_head import HeadAt, head_at
+from spark_lsp.actions.changed_signature import SignatureAt, signature_at
 from spark_lsp.actions.chat.edit_lines import Task, edit_lines
 from spark_lsp.actions.chat.region import statement_lines
 from spark_lsp.actions.definition import Definition
@@ -76,9 +76,9 @@ class UpdateReferences:
         return Proposal(self.id, tuple(own), usage=usage, files=files, asks=True)
 
 
-def _head(target: Target) -> HeadAt | None:
+def _head(target: Target) -> SignatureAt | None:
     """Return the function on whose head a cursor stands, unless its calls fit or can be made to fit without a model."""
-    head = head_at(target)
+    head = signature_at(target)
     if head is None or head.is_unchanged:
         return None
     changed = changed_at(target, head)
@@ -137,7 +137,7 @@ def _called(call: Node) -> str:
     return called.text.decode("utf-8", "replace") if called is not None and called.text else ""
 
 
-def _task(head: HeadAt) -> str:
+def _task(head: SignatureAt) -> str:
     name = head.found.name
     was = f"was declared as `{head.was}` when its calls were written, and " if head.was else ""
     return (

@@ -14,7 +14,7 @@ from spark_lsp.actions.python.analysis.scopes import FUNCTIONS, arguments, given
 from spark_lsp.actions.python.analysis.selection import Piece, loop_names
 from spark_lsp.actions.python.analysis.source import Scope, Source
 from spark_lsp.actions.python.analysis.walks import first_parameter, looks_at_frames, nodes_of, said_by, waits
-from spark_lsp.actions.python.host import Form, form_of
+from spark_lsp.actions.python.target_scope import Form, form_of
 
 _LOOKS_AT_NAMES: Final = frozenset({"locals", "vars", "dir", "eval", "exec"})
 """Builtins that see the variables of the function that calls them."""

@@ -71,4 +71,4 @@ def _inner(target: Target) -> Target | None:
     inner = f"{text[first : whole.end]}\n"
     shifted = Span(max(0, span.start - first), min(len(inner), max(0, span.end - first)))
     snapshot = Snapshot(target.snapshot.uri, Path("inner.py"), 0, "python", inner)
-    return replace(target, snapshot=snapshot, span=shifted, syntax=parse(syntax.language, inner), earlier=None)
+    return replace(target, snapshot=snapshot, span=shifted, syntax=parse(syntax.language, inner), baseline=None)

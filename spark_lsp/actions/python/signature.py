@@ -103,9 +103,9 @@ class _Visible:
                 self._hidden |= names_of(scope).local
         before = source.tree.body[: source.tree.body.index(top)]
         self._known = set(dir(builtins)) | set(_bound_by(before))
-        host = source.parent(piece.scope)
-        if plan.form != "function" and isinstance(host, ast.ClassDef):
-            self._known |= set(_bound_by(host.body))
+        owner = source.parent(piece.scope)
+        if plan.form != "function" and isinstance(owner, ast.ClassDef):
+            self._known |= set(_bound_by(owner.body))
         self._is_lazy = any(
             isinstance(each, ast.ImportFrom) and each.module == "__future__" and each.names[0].name == "annotations"
             for each in before

@@ -61,12 +61,12 @@ def test_there_is_something_of_both() -> None:
 async def test_each_is_offered_once_with_what_it_says() -> None:
     engine = talking(["x"])
     await engine.start()
-    offers = TestWorkspace(engine).actions.offers(_target(*DIAGNOSTICS.values()))
-    fixes = [offer for offer in offers if offer.id == "fix.diagnostic"]
-    assert [offer.diagnostic for offer in fixes] == list(DIAGNOSTICS.values())
-    assert {(offer.kind, offer.needs) for offer in fixes} == {("quickfix", "chat")}
+    available = TestWorkspace(engine).actions.available(_target(*DIAGNOSTICS.values()))
+    fixes = [action for action in available if action.id == "fix.diagnostic"]
+    assert [action.diagnostic for action in fixes] == list(DIAGNOSTICS.values())
+    assert {(action.kind, action.needs) for action in fixes} == {("quickfix", "chat")}
     assert fixes[0].title == "Fix: `os` imported but unused (F401)"
-    assert all(len(offer.title) <= 76 and "\n" not in offer.title for offer in fixes)
+    assert all(len(action.title) <= 76 and "\n" not in action.title for action in fixes)
     assert engine.requests == []
 
 
@@ -149,7 +149,7 @@ async def test_a_diagnostic_of_several_lines_needs_a_template() -> None:
     engine = ScriptedEngine(["x"])
     await engine.start()
     target = aimed(before, message="Function is too complex")
-    assert not [offer for offer in TestWorkspace(engine).actions.offers(target) if offer.id == "fix.diagnostic"]
+    assert not [action for action in TestWorkspace(engine).actions.available(target) if action.id == "fix.diagnostic"]
     _, after = await chosen("fix.diagnostic", target, talking(["def f(x):\n    return +x\n```"]))
     assert after == "def f(x):\n    return +x\n"
 

@@ -135,15 +135,15 @@ async def test_a_comment_above_can_ask() -> None:
     engine = talking(["def area(w, h):\n    return w * h\n```"])
     target = aimed(before)
     await engine.start()
-    offers = TestWorkspace(engine).actions.offers(target)
-    assert "Rewrite: make it shorter" in [offer.title for offer in offers]
+    available = TestWorkspace(engine).actions.available(target)
+    assert "Rewrite: make it shorter" in [action.title for action in available]
     _, after = await chosen("rewrite", target, engine)
     assert after == "x = 1\n\ndef area(w, h):\n    return w * h\n"
 
 
 def test_rewrite_is_not_listed_without_an_instruction() -> None:
-    offers = TestWorkspace(talking(["x"])).actions.offers(aimed(BEFORE))
-    assert [offer.id for offer in offers if offer.needs == "chat"] == ["simplify"]
+    available = TestWorkspace(talking(["x"])).actions.available(aimed(BEFORE))
+    assert [action.id for action in available if action.needs == "chat"] == ["simplify"]
 
 
 async def test_simplify_asks_for_the_same_behaviour() -> None:
@@ -186,7 +186,9 @@ async def test_a_model_without_a_template_is_not_asked() -> None:
     engine = ScriptedEngine(["x"])
     await engine.start()
     workspace = TestWorkspace(engine)
-    assert not [offer for offer in workspace.actions.offers(aimed(BEFORE, instruction="x")) if offer.needs == "chat"]
+    assert not [
+        action for action in workspace.actions.available(aimed(BEFORE, instruction="x")) if action.needs == "chat"
+    ]
     proposal = await workspace.actions.propose("rewrite", aimed(BEFORE, instruction="x"))
     assert (proposal.reason, proposal.message) == (
         "empty",

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from scripts.harness.fixture import parse_fixture
-from spark_lsp.actions.base import Earlier, Proposal
+from spark_lsp.actions.base import BaselineText, Proposal
 from spark_lsp.engine.base import Infill
 from spark_lsp.engine.fake import ScriptedEngine
 from spark_lsp.text.edit import apply_edits
@@ -71,15 +71,15 @@ OFFERED = {
 
 
 @pytest.mark.parametrize(("before", "wanted"), OFFERED.values(), ids=OFFERED)
-def test_offered_on_the_head_of_a_function(before: str, wanted: list[str]) -> None:
-    offers = TestWorkspace(talking(["x"])).actions.offers(aimed(before))
-    assert [offer.title for offer in offers if offer.id == "update.references"] == wanted
+def test_available_on_the_head_of_a_function(before: str, wanted: list[str]) -> None:
+    available = TestWorkspace(talking(["x"])).actions.available(aimed(before))
+    assert [action.title for action in available if action.id == "update.references"] == wanted
 
 
 async def test_the_head_as_it_was_is_told(tmp_path: Path) -> None:
     engine = talking(_answer)
     index = indexed(parse_fixture("".join(f"#- {name}\n{text}" for name, text in FILES.items()) + "$0"), tmp_path)
-    target = replace(aimed(BEFORE), earlier=Earlier(OPENED, 0))
+    target = replace(aimed(BEFORE), baseline=BaselineText(OPENED, 0))
     try:
         proposal, after = await chosen("update.references", target, engine, index)
     finally:
@@ -106,9 +106,9 @@ CHANGES = {
 
 @pytest.mark.parametrize(("before", "opened", "needs"), CHANGES.values(), ids=CHANGES)
 def test_what_it_needs(before: str, opened: str, needs: str) -> None:
-    target = replace(aimed(before), earlier=Earlier(opened, 0))
-    offers = TestWorkspace(talking(["x"])).actions.offers(target)
-    assert [offer.needs for offer in offers if offer.id == "update.references"] == ([needs] if needs else [])
+    target = replace(aimed(before), baseline=BaselineText(opened, 0))
+    available = TestWorkspace(talking(["x"])).actions.available(target)
+    assert [action.needs for action in available if action.id == "update.references"] == ([needs] if needs else [])
 
 
 OTHERS = {
@@ -122,5 +122,5 @@ OTHERS = {
 def test_other_languages_are_compared_by_their_text(before: str) -> None:
     runner = TestWorkspace(talking(["x"])).actions
     for opened, wanted in ((OTHERS[before], ["chat"]), (before.replace("$0", ""), [])):
-        target = replace(aimed(before, "main.js"), earlier=Earlier(opened, 0))
-        assert [each.needs for each in runner.offers(target) if each.id == "update.references"] == wanted
+        target = replace(aimed(before, "main.js"), baseline=BaselineText(opened, 0))
+        assert [each.needs for each in runner.available(target) if each.id == "update.references"] == wanted

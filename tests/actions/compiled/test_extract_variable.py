@@ -214,5 +214,5 @@ NOT_OFFERED = {
 
 
 @pytest.mark.parametrize(("path", "before"), NOT_OFFERED.values(), ids=NOT_OFFERED)
-def test_not_offered(path: str, before: str) -> None:
+def test_not_available(path: str, before: str) -> None:
     assert titles(before, path, VARIABLE) == []

@@ -127,5 +127,5 @@ OFFERED = {
 
 
 @pytest.mark.parametrize(("path", "before", "action", "wanted"), OFFERED.values(), ids=OFFERED)
-def test_offered(path: str, before: str, action: str, wanted: list[str]) -> None:
+def test_available(path: str, before: str, action: str, wanted: list[str]) -> None:
     assert titles(before, path, action) == wanted

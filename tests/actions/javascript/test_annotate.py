@@ -99,5 +99,5 @@ OFFERED = {
 
 
 @pytest.mark.parametrize(("path", "before", "wanted"), OFFERED.values(), ids=OFFERED)
-def test_offered(path: str, before: str, wanted: list[str]) -> None:
+def test_available(path: str, before: str, wanted: list[str]) -> None:
     assert titles(before, path, "annotate.types") == wanted

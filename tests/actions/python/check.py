@@ -35,8 +35,8 @@ async def propose(
     if model is None:
         engine.start_error = EngineFailed("There is no model.")
     target = target_of(before, path)
-    offers = TestWorkspace(engine, index=index).actions.offers(target)
-    assert action in [offer.id for offer in offers], "it was not offered"
+    available = TestWorkspace(engine, index=index).actions.available(target)
+    assert action in [listed.id for listed in available], "it was not available"
     proposal = await TestWorkspace(engine, index=index).actions.propose(action, target)
     return apply_edits(target.snapshot.text, proposal.edits) if proposal.edits else None, proposal
 

@@ -77,7 +77,7 @@ def test_what_is_foreseen_in_real_files_is_refused(path: Path) -> None:
 def test_reasons(before: str, action: str, said: str) -> None:
     engine = ScriptedEngine(["x"])
     runner, target = TestWorkspace(engine).actions, target_of(before)
-    told = [each.disabled_reason for each in runner.offers(target, precheck=True) if each.id == action]
+    told = [each.disabled_reason for each in runner.available(target, precheck=True) if each.id == action]
     assert told == [said] or (not said and not any(told))
-    assert not any(each.disabled_reason for each in runner.offers(target)), "it is told only where it was asked for"
+    assert not any(each.disabled_reason for each in runner.available(target)), "it is told only where it was asked for"
     assert (engine.starts, engine.requests) == (0, []), "listing asked the model"

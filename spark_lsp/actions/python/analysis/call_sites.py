@@ -15,14 +15,14 @@ _BY_TEXT: Final = frozenset({"attrgetter", "delattr", "getattr", "methodcaller",
 
 
 @dataclass(frozen=True, slots=True)
-class Trouble:
+class CallIssue:
     """What keeps the calls from being known for certain, and the line of it, counted from 1."""
 
     line: int
     message: str
 
 
-Calls = list[ast.Call] | Trouble
+Calls = list[ast.Call] | CallIssue
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,16 +68,16 @@ def calls_through_imports(source: Source, name: str, found: Imports) -> Calls:
         known = {id(each) for each in found.aliases}
         scopes = [source.scope_of(source.statement_of(each)) for each in found.aliases]
         named = _by_name(source, name, scopes, lambda node: id(node) in known)
-        if isinstance(named, Trouble):
+        if isinstance(named, CallIssue):
             return named
         calls += named
     elif found.star is not None and any(_reads(node, name) for node in ast.walk(source.tree)):
-        return Trouble(found.star.lineno, f"{name} comes by an import of everything")
+        return CallIssue(found.star.lineno, f"{name} comes by an import of everything")
     for node in called_as(source, name):
         if dotted(node.value) in found.vague - found.modules:
-            return Trouble(node.lineno, f"{name} may be another function here")
+            return CallIssue(node.lineno, f"{name} may be another function here")
     through = _by_module(source, name, found.modules)
-    return through if isinstance(through, Trouble) else in_order_of_text([*calls, *through])
+    return through if isinstance(through, CallIssue) else in_order_of_text([*calls, *through])
 
 
 def passes_on(source: Source, known: Known) -> bool:
@@ -90,17 +90,17 @@ def passes_on(source: Source, known: Known) -> bool:
     )
 
 
-def imports_of(source: Source, known: Known) -> Imports | Trouble:
+def imports_of(source: Source, known: Known) -> Imports | CallIssue:
     """Return how a file comes to a function."""
     found = Imports()
     for node in ast.walk(source.tree):
-        trouble = None
+        issue = None
         if isinstance(node, ast.Import):
-            trouble = _take_import(node, found, known)
+            issue = _take_import(node, found, known)
         elif isinstance(node, ast.ImportFrom):
-            trouble = _take_from(node, found, known)
-        if trouble is not None:
-            return trouble
+            issue = _take_from(node, found, known)
+        if issue is not None:
+            return issue
     return found
 
 
@@ -115,19 +115,19 @@ def inner_module(node: ast.ImportFrom, name: str) -> str:
     return f"{module}{'' if module.endswith('.') else '.'}{name}"
 
 
-def _take_import(node: ast.Import, found: Imports, known: Known) -> Trouble | None:
+def _take_import(node: ast.Import, found: Imports, known: Known) -> CallIssue | None:
     for alias in node.names:
         parts = alias.name.split(".")
         for end in (len(parts),) if alias.asname else range(1, len(parts) + 1):
-            if trouble := _take_module(node, ".".join(parts[:end]), alias.asname, found, known):
-                return trouble
+            if issue := _take_module(node, ".".join(parts[:end]), alias.asname, found, known):
+                return issue
     return None
 
 
-def _take_module(node: ast.stmt, module: str, name: str | None, found: Imports, known: Known) -> Trouble | None:
+def _take_module(node: ast.stmt, module: str, name: str | None, found: Imports, known: Known) -> CallIssue | None:
     means = known.means(module)
     if means == "several":
-        return Trouble(node.lineno, f"{module} may be several files")
+        return CallIssue(node.lineno, f"{module} may be several files")
     if means == "home":
         found.modules.add(name or module)
     elif means == "vague":
@@ -135,43 +135,43 @@ def _take_module(node: ast.stmt, module: str, name: str | None, found: Imports, 
     return None
 
 
-def _take_from(node: ast.ImportFrom, found: Imports, known: Known) -> Trouble | None:
+def _take_from(node: ast.ImportFrom, found: Imports, known: Known) -> CallIssue | None:
     for alias in node.names:
         if alias.name not in {known.name, "*"}:
             inner = inner_module(node, alias.name)
-            if trouble := _take_module(node, inner, alias.asname or alias.name, found, known):
-                return trouble
+            if issue := _take_module(node, inner, alias.asname or alias.name, found, known):
+                return issue
             continue
         means = known.means(module_of(node))
         if means == "several" or (means == "vague" and alias.name == known.name):
-            return Trouble(node.lineno, f"{known.name} may be another function here")
+            return CallIssue(node.lineno, f"{known.name} may be another function here")
         if means == "other":
             continue
         if alias.name == "*":
             found.star = node
         elif alias.asname not in {None, known.name}:
-            return Trouble(node.lineno, f"{known.name} has another name here")
+            return CallIssue(node.lineno, f"{known.name} has another name here")
         else:
             found.aliases.append(alias)
     return None
 
 
 def _by_name(source: Source, name: str, scopes: Sequence[ast.AST], is_it: Callable[[ast.AST], bool]) -> Calls:
-    """Return the calls by name; a name that means something else anywhere in the file is trouble."""
+    """Return the calls by name; a name that means something else anywhere in the file is issue."""
     for node in ast.walk(source.tree):
         if not binds(node, name) or is_it(node):
             continue
         around = source.parent(node)
         is_method = isinstance(around, ast.ClassDef) and not isinstance(node, ast.Name | ast.arg)
         if not is_method or name in names_of(around or node).used:
-            return Trouble(_line(source, node), f"{name} means something else here as well")
+            return CallIssue(_line(source, node), f"{name} means something else here as well")
     calls: list[ast.Call] = []
     inside = {id(node): node for scope in scopes for node in ast.walk(scope)}
     for node in inside.values():
         if _reads(node, name):
             call = _called(source, node)
             if call is None:
-                return Trouble(_line(source, node), f"{name} is passed on without being called")
+                return CallIssue(_line(source, node), f"{name} is passed on without being called")
             calls.append(call)
     return in_order_of_text(calls)
 
@@ -185,16 +185,16 @@ def _by_module(source: Source, name: str, modules: Collection[str]) -> Calls:
     for node in ast.walk(source.tree):
         root = next((each for each in roots if binds(node, each)), None)
         if root is not None and not isinstance(node, ast.alias):
-            return Trouble(_line(source, node), f"{root} means something else here as well")
+            return CallIssue(_line(source, node), f"{root} means something else here as well")
         if not isinstance(node, ast.Attribute | ast.Name):
             continue
         parent = source.parent(node)
         if dotted(node) in modules and not isinstance(parent, ast.Attribute):
-            return Trouble(_line(source, node), "the module is passed on")
+            return CallIssue(_line(source, node), "the module is passed on")
         if isinstance(node, ast.Attribute) and node.attr == name and dotted(node.value) in modules:
             call = _called(source, node)
             if call is None:
-                return Trouble(_line(source, node), f"{name} is passed on without being called")
+                return CallIssue(_line(source, node), f"{name} is passed on without being called")
             calls.append(call)
     return calls
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from spark_lsp.actions.python.analysis.call_sites import Calls, Trouble, dotted, in_order_of_text
+from spark_lsp.actions.python.analysis.call_sites import CallIssue, Calls, dotted, in_order_of_text
 from spark_lsp.actions.python.analysis.classes import ClassAt, Classes
 from spark_lsp.actions.python.analysis.hierarchy import Family, judged
 from spark_lsp.actions.python.analysis.receivers import Receivers
@@ -79,13 +79,13 @@ def constructor_calls(classes: Classes, path: str, source: Source, makers: Maker
     calls: list[ast.Call] = []
     for way in (_by_name, _by_super, _by_own_class):
         for found in way(classes, path, source, makers):
-            if isinstance(found, Trouble):
+            if isinstance(found, CallIssue):
                 return found
             calls.append(found)
     return in_order_of_text(calls)
 
 
-Found = Iterator[ast.Call | Trouble]
+Found = Iterator[ast.Call | CallIssue]
 
 
 def _by_name(classes: Classes, path: str, source: Source, makers: Makers) -> Found:
@@ -93,7 +93,7 @@ def _by_name(classes: Classes, path: str, source: Source, makers: Makers) -> Fou
     names = {each.name for each in makers.heirs}
     for node in ast.walk(source.tree):
         if isinstance(node, ast.alias) and node.name in names and node.asname not in {None, node.name}:
-            yield Trouble(node.lineno, f"{node.name} has another name here")
+            yield CallIssue(node.lineno, f"{node.name} has another name here")
         is_name = isinstance(node, ast.Name) and node.id in names and isinstance(node.ctx, ast.Load)
         if not is_name and not (isinstance(node, ast.Attribute) and node.attr in names):
             continue
@@ -101,7 +101,7 @@ def _by_name(classes: Classes, path: str, source: Source, makers: Makers) -> Fou
         meant = classes.meaning(path, node)
         line = getattr(node, "lineno", 0)
         if meant is None:
-            yield Trouble(line, f"{said} may be another class here")
+            yield CallIssue(line, f"{said} may be another class here")
         elif meant in makers.heirs:
             yield from _used(source, node, said)
 
@@ -112,7 +112,7 @@ def _used(source: Source, node: ast.AST, said: str) -> Found:
     if isinstance(parent, ast.Call) and parent.func is node:
         yield parent
     elif not _is_harmless(source, node):
-        yield Trouble(getattr(node, "lineno", 0), f"{said} is passed on without being called")
+        yield CallIssue(getattr(node, "lineno", 0), f"{said} is passed on without being called")
 
 
 def _is_harmless(source: Source, node: ast.AST) -> bool:
@@ -156,7 +156,7 @@ def _by_super(classes: Classes, path: str, source: Source, makers: Makers) -> Fo
         else:
             is_other = judged(classes, makers.family, receivers.classes_of(asked), INIT) == "other"
         if not is_other:
-            yield Trouble(node.lineno, f"it is not certain which {INIT} this is")
+            yield CallIssue(node.lineno, f"it is not certain which {INIT} this is")
 
 
 def _super_runs_it(classes: Classes, path: str, source: Source, node: ast.AST, makers: Makers) -> bool | None:
@@ -184,10 +184,10 @@ def _by_own_class(classes: Classes, path: str, source: Source, makers: Makers) -
             if not runs_it or not _says_own_class(source, node, body):
                 continue
             for found in _used(source, node, "its own class"):
-                if isinstance(found, Trouble) or derived <= makers.heirs:
+                if isinstance(found, CallIssue) or derived <= makers.heirs:
                     yield found
                 else:
-                    yield Trouble(found.lineno, "this may make an object of another class")
+                    yield CallIssue(found.lineno, "this may make an object of another class")
 
 
 def _says_own_class(source: Source, node: ast.AST, body: ast.ClassDef) -> bool:

@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Final
 
-from spark_lsp.actions.python.analysis.call_sites import Trouble, dotted
+from spark_lsp.actions.python.analysis.call_sites import CallIssue, dotted
 from spark_lsp.actions.python.analysis.source import Source
 from spark_lsp.actions.python.analysis.walks import said_by
 
@@ -34,7 +34,7 @@ Pieces = tuple[str, ...]
 _ANY: Final[Pieces] = ("", "")
 
 
-def asked_for(source: Source, names: Collection[str], is_home: Callable[[ast.expr | None], bool]) -> Trouble | None:
+def asked_for(source: Source, names: Collection[str], is_home: Callable[[ast.expr | None], bool]) -> CallIssue | None:
     """Return where one of the names may be asked for by a text that is put together.
 
     ``is_home`` tells whether an object may have the function; None stands for the names of the file itself.
@@ -48,7 +48,7 @@ def asked_for(source: Source, names: Collection[str], is_home: Callable[[ast.exp
             else:
                 is_it = any(_fits(pieces, name) for name in names) and is_home(holder) and _goes_on(source, site)
             if is_it:
-                return Trouble(site.lineno, f"{_name_for(pieces, names)} may be looked up by the text of its name")
+                return CallIssue(site.lineno, f"{_name_for(pieces, names)} may be looked up by the text of its name")
     return None
 
 

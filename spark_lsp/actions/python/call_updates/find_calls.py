@@ -14,10 +14,10 @@ from typing import Final, Literal
 
 from spark_lsp.actions.base import Target
 from spark_lsp.actions.python.analysis.call_sites import (
+    CallIssue,
     Calls,
     Imports,
     Known,
-    Trouble,
     binds,
     calls_through_imports,
     imports_of,
@@ -43,13 +43,13 @@ MAX_FILES: Final = 400
 
 @dataclass(frozen=True, slots=True)
 class CalledIn:
-    """The calls in one file; ``in_doubt`` when they may have been written for the head as it is now."""
+    """The calls in one file; ``is_uncertain`` when they may have been written for the head as it is now."""
 
     path: str
     source: Source
     syntax: Syntax
     calls: Sequence[ast.Call]
-    in_doubt: bool
+    is_uncertain: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +76,7 @@ def called_in(target: Target, view: IndexView, wanted: Wanted) -> list[CalledIn]
         return _made_in(target, view, wanted, wanted.owner)
     scope = source.scope_of(wanted.function)
     if wanted.owner is None and not isinstance(scope, ast.Module):
-        own = CalledIn(wanted.path, source, target.syntax, (), _own_doubt(target, source, {name}))
+        own = CalledIn(wanted.path, source, target.syntax, (), _own_uncertainty(target, source, {name}))
         return _filled([own], [own_calls(source, wanted.function, name)])
     files = _files_read(target, view, wanted, saying(view, name), {name})
     if isinstance(files, str):
@@ -90,7 +90,7 @@ def _files_read(
 ) -> list[CalledIn] | str:
     """Read the document and the files that say the names, unless one asks for a name by its text."""
     assert target.syntax is not None, "the caller has read it"
-    files = [CalledIn(wanted.path, wanted.source, target.syntax, (), _own_doubt(target, wanted.source, names))]
+    files = [CalledIn(wanted.path, wanted.source, target.syntax, (), _own_uncertainty(target, wanted.source, names))]
     others = sorted(paths - {wanted.path})
     if others and wanted.path not in view.files:
         return f"{wanted.path} is not in the index, so its importers are not known."
@@ -127,15 +127,15 @@ def _made_in(target: Target, view: IndexView, wanted: Wanted, owner: ast.ClassDe
     if isinstance(files, str):
         return files
     known = classes_of({each.path: each.source for each in files}, view)
-    doubt = _own_doubt(target, wanted.source, names | {INIT, "cls", "type"})
-    files[0] = replace(files[0], in_doubt=doubt)
+    uncertainty = _own_uncertainty(target, wanted.source, names | {INIT, "cls", "type"})
+    files[0] = replace(files[0], is_uncertain=uncertainty)
     return _filled(files, [constructor_calls(known, each.path, each.source, makers) for each in files])
 
 
 def _filled(files: Sequence[CalledIn], found: Sequence[Calls]) -> list[CalledIn] | str:
     made = []
     for each, calls in zip(files, found, strict=False):
-        if isinstance(calls, Trouble):
+        if isinstance(calls, CallIssue):
             return f"{each.path}:{calls.line}: {calls.message}."
         made.append(replace(each, calls=calls))
     return made
@@ -166,14 +166,14 @@ def _of_method(files: Sequence[CalledIn], wanted: Wanted, view: IndexView) -> li
     name, owner = wanted.function.name, wanted.owner
     assert owner is not None, "the caller has looked"
     if name in names_of(owner).used:
-        return [Trouble(wanted.function.lineno, f"{name} is passed on in its class")]
+        return [CallIssue(wanted.function.lineno, f"{name} is passed on in its class")]
     classes = classes_of({each.path: each.source for each in files}, view)
     found = classes.meaning(wanted.path, ast.Name(owner.name, ast.Load()))
     is_clear = found is not None and classes.body(found) is owner
     family = family_of(classes, found, partial(saying, view)) if is_clear and found is not None else None
     family = family if isinstance(family, Family) else None
     rival = rival_of(classes, view, wanted.path, wanted.function, family)
-    if isinstance(rival, Trouble):
+    if isinstance(rival, CallIssue):
         return [rival]
     method = Method(name, owner.name, wanted.is_plain, partial(_is_class, view), rival)
     return [
@@ -204,8 +204,8 @@ def _read(entry: FileEntry, target: Target, own_path: str) -> CalledIn | str:
     source = source_of(syntax) if syntax is not None and text else None
     if syntax is None or source is None:
         return f"{entry.path} does not compile, or has changed on disk."
-    assert target.earlier is not None, "there is no change without it"
-    return CalledIn(entry.path, source, syntax, (), _written_ns(entry, target, own_path) >= target.earlier.since_ns)
+    assert target.baseline is not None, "there is no change without it"
+    return CalledIn(entry.path, source, syntax, (), _written_ns(entry, target, own_path) >= target.baseline.since_ns)
 
 
 def _written_ns(entry: FileEntry, target: Target, own_path: str) -> int:
@@ -225,9 +225,9 @@ def _written_ns(entry: FileEntry, target: Target, own_path: str) -> int:
         return sys.maxsize
 
 
-def _own_doubt(target: Target, source: Source, names: AbstractSet[str]) -> bool:
+def _own_uncertainty(target: Target, source: Source, names: AbstractSet[str]) -> bool:
     """Whether the calls of the document are others than when it was opened."""
-    before = target.earlier_syntax
+    before = target.baseline_syntax
     earlier = source_of(before) if before is not None else None
     return earlier is None or list(_said(earlier, names)) != list(_said(source, names))
 

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 from spark_lsp.actions.python.analysis.call_sites import (
+    CallIssue,
     Calls,
     Modules,
-    Trouble,
     binds,
     called_as,
     in_order_of_text,
@@ -58,15 +58,15 @@ def method_calls(
             continue
         call = source.parent(node)
         if not isinstance(call, ast.Call) or call.func is not node:
-            return Trouble(node.lineno, f"{method.name} is passed on without being called")
+            return CallIssue(node.lineno, f"{method.name} is passed on without being called")
         if kind == "class":
-            return Trouble(node.lineno, f"{method.name} is called on a class")
+            return CallIssue(node.lineno, f"{method.name} is called on a class")
         if kind == "unknown" and method.rival:
-            return Trouble(node.lineno, f"{method.name} may be that of {method.rival}")
+            return CallIssue(node.lineno, f"{method.name} may be that of {method.rival}")
         if kind == "unknown" and method.name in of_python():
-            return Trouble(node.lineno, f"Python has methods {method.name} of its own")
+            return CallIssue(node.lineno, f"Python has methods {method.name} of its own")
         if kind == "unknown" and (outside := _from_outside(source, modules)):
-            return Trouble(node.lineno, f"what {method.name} is asked of may come from {outside}")
+            return CallIssue(node.lineno, f"what {method.name} is asked of may come from {outside}")
         calls.append(call)
     return in_order_of_text(calls)
 

@@ -39,10 +39,10 @@ class _Slot:
     name: str
 
 
-def fitted(syntax: Syntax, call: Span, change: Change, *, in_doubt: bool) -> tuple[Edit, ...] | str:
+def fitted(syntax: Syntax, call: Span, change: Change, *, is_uncertain: bool) -> tuple[Edit, ...] | str:
     """Return the edits of one call, none where it fits already, or why it cannot be made to fit.
 
-    A call ``in_doubt`` may have been written for either head.
+    A call ``is_uncertain`` may have been written for either head.
     """
     raw = _call_at(syntax, call)
     listed = raw.child_by_field_name("arguments") if raw is not None else None
@@ -58,7 +58,7 @@ def fitted(syntax: Syntax, call: Span, change: Change, *, in_doubt: bool) -> tup
     wanted = carried(was, change.difference)
     if now == wanted:
         return ()
-    if now is not None and in_doubt:
+    if now is not None and is_uncertain:
         return EITHER
     made = _arguments(slots, arguments, wanted, change.new)
     return made if isinstance(made, str) else _edits(syntax, listed, slots, made)

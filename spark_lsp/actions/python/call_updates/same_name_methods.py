@@ -4,7 +4,7 @@ import ast
 from collections.abc import Iterator
 from typing import Final
 
-from spark_lsp.actions.python.analysis.call_sites import Trouble, binds
+from spark_lsp.actions.python.analysis.call_sites import CallIssue, binds
 from spark_lsp.actions.python.analysis.classes import Classes
 from spark_lsp.actions.python.analysis.hierarchy import Family
 from spark_lsp.actions.python.analysis.source import Source
@@ -16,10 +16,10 @@ _SEVERAL: Final = frozenset({"class", "field", "function", "method"})
 
 def rival_of(
     classes: Classes, view: IndexView, own_path: str, function: ast.AST, family: Family | None
-) -> str | Trouble:
+) -> str | CallIssue:
     """Return a file that defines the name of a method too, empty for none.
 
-    One in a class whose objects may be those of the method's class is trouble: no call of it is certain.
+    One in a class whose objects may be those of the method's class is issue: no call of it is certain.
     """
     name, line = getattr(function, "name", ""), getattr(function, "lineno", 0)
     found = ""
@@ -30,7 +30,7 @@ def rival_of(
         assert source is not None, "it has definitions"
         statement = source.statement_of(node)
         if family is None or _is_related(classes, own_path, source, statement, family):
-            return Trouble(statement.lineno, f"{name} is defined here as well")
+            return CallIssue(statement.lineno, f"{name} is defined here as well")
         found = own_path
     for path in dict.fromkeys(path for path, each in view.definitions.get(name, ()) if each.kind in _SEVERAL):
         if path == own_path:
@@ -39,9 +39,9 @@ def rival_of(
         nodes = list(_definitions(source, name)) if source is not None else []
         fields = [node for node in ast.walk(source.tree) if _sets(node, name)] if source is not None else []
         if source is None or not (nodes or fields) or family is None:
-            return Trouble(line, f"{name} is defined in {path} as well")
+            return CallIssue(line, f"{name} is defined in {path} as well")
         if any(_is_related(classes, path, source, source.statement_of(node), family) for node in (*nodes, *fields)):
-            return Trouble(line, f"{name} is defined in {path} as well")
+            return CallIssue(line, f"{name} is defined in {path} as well")
         found = found or path
     return found
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from spark_lsp.actions.base import Target
-from spark_lsp.actions.changed_head import HeadAt, head_at
+from spark_lsp.actions.changed_signature import SignatureAt, signature_at
 from spark_lsp.actions.definition import Definition, head_text
 from spark_lsp.actions.python.analysis.quick_checks import is_python
 from spark_lsp.actions.python.call_updates.rewrite_call import Change
@@ -43,20 +43,20 @@ class Changed:
         return _class_name(self.found) if self.found.name == "__init__" else self.found.name
 
 
-def changed_at(target: Target, head: HeadAt | None = None) -> Changed | None:
+def changed_at(target: Target, head: SignatureAt | None = None) -> Changed | None:
     """Return the change of the function on whose head the cursor stands; None where it cannot be told."""
     if not is_python(target):
         return None
-    head = head or head_at(target)
-    before, now = target.earlier_syntax, target.syntax
-    if head is None or head.earlier is None or before is None or now is None:
+    head = head or signature_at(target)
+    before, now = target.baseline_syntax, target.syntax
+    if head is None or head.baseline is None or before is None or now is None:
         return None
     decorators = _decorators(head.found)
-    if decorators != _decorators(head.earlier):
+    if decorators != _decorators(head.baseline):
         return None
     is_method = bool(_class_name(head.found))
     takes_object = is_method and "@staticmethod" not in decorators
-    old = head_of(_undecorated(before, head.earlier), is_method=takes_object)
+    old = head_of(_undecorated(before, head.baseline), is_method=takes_object)
     new = head_of(_undecorated(now, head.found), is_method=takes_object)
     if old is None or new is None:
         return None

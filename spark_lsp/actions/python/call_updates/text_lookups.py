@@ -31,9 +31,9 @@ def looked_up_in(view: IndexView, wanted: Wanted) -> str:
     name = wanted.owner.name if wanted.owner is not None and is_made else wanted.function.name
     home = _of_module(wanted, view) if wanted.owner is None or is_made else _of_class(wanted, wanted.owner, view)
     for path, source in _asking(view, wanted, name):
-        trouble = asked_for(source, {name}, home(path, source))
-        if trouble is not None:
-            return f"{path}:{trouble.line}: {trouble.message}."
+        issue = asked_for(source, {name}, home(path, source))
+        if issue is not None:
+            return f"{path}:{issue.line}: {issue.message}."
     return ""
 
 

@@ -97,7 +97,7 @@ def _edits_of(file: CalledIn, change: Change) -> tuple[Edit, ...] | str:
     """Return the edits of one file's calls."""
     made: list[Edit] = []
     for call in file.calls:
-        edits = fitted(file.syntax, file.source.span(call), change, in_doubt=file.in_doubt)
+        edits = fitted(file.syntax, file.source.span(call), change, is_uncertain=file.is_uncertain)
         if not isinstance(edits, str) and edits and any(_is_text(parent) for _, parent in file.source.around(call)):
             edits = "it stands within a string"
         if isinstance(edits, str):

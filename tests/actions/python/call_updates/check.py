@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from scripts.harness.fixture import parse_fixture
-from spark_lsp.actions.base import Earlier, Proposal, Target
+from spark_lsp.actions.base import BaselineText, Proposal, Target
 from spark_lsp.engine.base import Engine
 from spark_lsp.engine.fake import ScriptedEngine
 from spark_lsp.index.store import Index
@@ -53,7 +53,7 @@ def opened_text(now: str, was: str) -> str:
 def target_in(text: str, opened: str, *, later: bool = False) -> Target:
     """The cursor in ``main.py``, and how it was opened; ``later`` when all other files were written since."""
     target = Target.of(snapshot_of("main.py", text.replace("$0", "")), Span(text.index("$0"), text.index("$0")))
-    return replace(target, earlier=Earlier(opened, 0 if later else time.time_ns() + A_SECOND_NS))
+    return replace(target, baseline=BaselineText(opened, 0 if later else time.time_ns() + A_SECOND_NS))
 
 
 async def updated(target: Target, engine: Engine, index: Index | None = None) -> tuple[Proposal, dict[str, str]]:

@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Final
 
+from spark_lsp.actions.body_edit import BodyEdit
 from spark_lsp.actions.empty_function import EmptyFunction
-from spark_lsp.actions.frame import Frame
 from spark_lsp.actions.layout import TAB_COLUMNS, columns, line_start, white_space
 from spark_lsp.actions.scan import Line, Scan, scan
 
@@ -30,18 +30,18 @@ _LEAVES = re.compile(r"(?:return|raise|throw)\b")
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class InsertionPoint:
     """The body that is being written: its language, what it replaces and what already stands around it."""
 
     language: str
     function: EmptyFunction
-    frame: Frame
+    body_edit: BodyEdit
     text: str
     """The document."""
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
+class ModelBody:
     """Lines of a body, each with its place's indentation; ``ended`` when nothing that follows could belong to them."""
 
     lines: tuple[str, ...]
@@ -49,7 +49,7 @@ class Written:
     repeats: bool = False
 
     def text(self, newline: str) -> str:
-        """Return the lines as one text; the first without its indentation, which the frame brings."""
+        """Return the lines as one text; the first without its indentation, which the body_edit brings."""
         return newline.join(self.lines).lstrip(" \t")
 
 
@@ -65,35 +65,35 @@ class _Row:
         return self.line.text.strip()
 
 
-def written(place: Place, raw: str, *, finished: bool) -> Written:
+def model_body(point: InsertionPoint, raw: str, *, finished: bool) -> ModelBody:
     """Read what the model has said so far; unfinished, its last line may still grow and is judged by what is there."""
     raw = raw.replace("\r\n", "\n").replace("\r", "\n")
     leak = _LEAK.search(raw)
     raw = raw[: leak.start()] if leak else raw
-    raw, has_echo = _without_echo(place, raw)
-    scanned = scan(raw, place.language)
-    rows, has_left = _level(place, scanned, lenient=has_echo)
-    rows, is_over = _until_it_returns(place, rows)
+    raw, has_echo = _without_echo(point, raw)
+    scanned = scan(raw, point.language)
+    rows, has_left = _level(point, scanned, lenient=has_echo)
+    rows, is_over = _until_it_returns(point, rows)
     ended = bool(leak) or scanned.closed or has_left or is_over
     if _repeats(rows, whole=finished or ended):
-        return Written((), ended=True, repeats=True)
-    return Written(tuple(_laid_out(place, _without_ends(place, rows))), ended)
+        return ModelBody((), ended=True, repeats=True)
+    return ModelBody(tuple(_laid_out(point, _without_ends(point, rows))), ended)
 
 
-def _without_echo(place: Place, raw: str) -> tuple[str, bool]:
+def _without_echo(point: InsertionPoint, raw: str) -> tuple[str, bool]:
     """Drop a signature and a docstring that the model says again."""
-    start = place.function.node.span.start
-    opening = place.function.interior.start
+    start = point.function.node.span.start
+    opening = point.function.interior.start
     has_echo = False
-    for begin in (line_start(place.text, start), start):
-        rest = _after(raw, place.text[begin:opening])
+    for begin in (line_start(point.text, start), start):
+        rest = _after(raw, point.text[begin:opening])
         if rest is not None:
             raw, has_echo = rest, True
             break
-    if place.function.has_docstring and (match := _DOCSTRING.match(raw.lstrip())):
+    if point.function.has_docstring and (match := _DOCSTRING.match(raw.lstrip())):
         rest = raw.lstrip()[match.end() :]
         raw = rest if rest.strip(" \t").startswith("\n") else rest.lstrip()
-    kept = {line.strip() for each in place.function.kept for line in each.text(place.text).split("\n")}
+    kept = {line.strip() for each in point.function.kept for line in each.text(point.text).split("\n")}
     lines = raw.split("\n")
     said = [number for number, line in enumerate(lines) if line.strip() and line.strip() not in kept]
     first = said[0] if said else len(lines)
@@ -117,7 +117,7 @@ def _after(raw: str, header: str) -> str | None:
     return "" if at == len(wanted) else None
 
 
-def _level(place: Place, scanned: Scan, *, lenient: bool) -> tuple[list[_Row], bool]:
+def _level(point: InsertionPoint, scanned: Scan, *, lenient: bool) -> tuple[list[_Row], bool]:
     """Measure each line from the body's level, up to the first one that is further out; whether there was one."""
     lines = list(scanned.lines)
     while lines and not lines[0].text.strip():
@@ -125,33 +125,33 @@ def _level(place: Place, scanned: Scan, *, lenient: bool) -> tuple[list[_Row], b
     if not lines:
         return [], False
     is_cut = len(lines) < len(scanned.lines)
-    base = _base(place, lines, starts_anew=is_cut, lenient=lenient)
+    base = _base(point, lines, starts_anew=is_cut, lenient=lenient)
     if base is None:
         return [], True
     rows: list[_Row] = []
     for number, line in enumerate(lines):
         width = base if number == 0 and not is_cut else _width(line)
         is_outside = line.text.strip() and not line.in_string and not line.depth and width < base
-        if is_outside and not place.function.in_braces:
+        if is_outside and not point.function.in_braces:
             return rows, True
         rows.append(_Row(line, None if line.in_string else max(0, width - base)))
     return rows, False
 
 
-def _base(place: Place, lines: list[Line], *, starts_anew: bool, lenient: bool) -> int | None:
+def _base(point: InsertionPoint, lines: list[Line], *, starts_anew: bool, lenient: bool) -> int | None:
     """Return the column of the body's level in the model's text; None when it starts outside the body."""
-    inner = columns(place.frame.indent)
+    inner = columns(point.body_edit.indent)
     first = _width(lines[0])
     below = [line for line in lines[1:] if line.text.strip() and not line.in_string and not _depth(line)]
     least = min((_width(line) for line in below), default=inner)
     if starts_anew:
-        return first if first >= inner or lenient or place.function.in_braces else None
-    if place.function.in_braces and least < inner:
+        return first if first >= inner or lenient or point.function.in_braces else None
+    if point.function.in_braces and least < inner:
         return least
     if not first or least < inner + first or not below:
         return inner
     # Blanks before the first word: the model indents anew what the cursor has indented already, or it only seems so.
-    return inner if _opens(place, lines[0].text) and _width(below[0]) <= inner + first else inner + first
+    return inner if _opens(point, lines[0].text) and _width(below[0]) <= inner + first else inner + first
 
 
 def _depth(line: Line) -> int:
@@ -163,18 +163,18 @@ def _width(line: Line) -> int:
     return columns(line.text[: len(line.text) - len(line.text.lstrip(" \t"))])
 
 
-def _opens(place: Place, line: str) -> bool:
-    return line.rstrip().endswith(tuple("{([") if place.function.in_braces else (":", "{", "(", "["))
+def _opens(point: InsertionPoint, line: str) -> bool:
+    return line.rstrip().endswith(tuple("{([") if point.function.in_braces else (":", "{", "(", "["))
 
 
-def _until_it_returns(place: Place, rows: list[_Row]) -> tuple[list[_Row], bool]:
+def _until_it_returns(point: InsertionPoint, rows: list[_Row]) -> tuple[list[_Row], bool]:
     """Cut behind a return at the body's own level: nothing that follows it is ever run."""
     is_leaving = False
     for number, (row, after) in enumerate(pairwise(rows)):
         if row.within == 0 and not row.line.depth:
             is_leaving = bool(_LEAVES.match(row.said))
         is_whole = not after.line.depth and not after.line.in_string
-        ends = row.said.endswith(";") if place.function.in_braces else not row.said.endswith("\\")
+        ends = row.said.endswith(";") if point.function.in_braces else not row.said.endswith("\\")
         if is_leaving and is_whole and ends and row.said:
             return rows[: number + 1], True
     return rows, False
@@ -194,41 +194,41 @@ def _repeats(rows: list[_Row], *, whole: bool) -> bool:
     return any(not _RULER.fullmatch(match[1]) for match in _STUTTER.finditer("\n".join(said)))
 
 
-def _without_ends(place: Place, rows: list[_Row]) -> list[_Row]:
+def _without_ends(point: InsertionPoint, rows: list[_Row]) -> list[_Row]:
     """Drop empty lines and trailing comments: they say something of what would have come next."""
-    mark = "#" if not place.function.in_braces else "//"
+    mark = "#" if not point.function.in_braces else "//"
     while rows and (not rows[-1].said or (rows[-1].within is not None and rows[-1].said.startswith(mark))):
         rows = rows[:-1]
     return rows
 
 
-def _laid_out(place: Place, rows: list[_Row]) -> list[str]:
+def _laid_out(point: InsertionPoint, rows: list[_Row]) -> list[str]:
     """Return the lines in the document's indentation."""
-    frame = place.frame
-    unit = TAB_COLUMNS if frame.unit == "\t" else len(frame.unit)
-    step = _step(place, rows) or unit
+    body_edit = point.body_edit
+    unit = TAB_COLUMNS if body_edit.unit == "\t" else len(body_edit.unit)
+    step = _step(point, rows) or unit
     laid = []
     for row in rows:
         if row.within is None:
             laid.append(row.line.text)
         elif row.said:
             width = row.within // step * unit + row.within % step
-            laid.append(frame.indent + white_space(width, frame.unit) + row.line.text.strip(" \t"))
+            laid.append(body_edit.indent + white_space(width, body_edit.unit) + row.line.text.strip(" \t"))
         else:
             laid.append("")
     return laid
 
 
-def _step(place: Place, rows: list[_Row]) -> int:
+def _step(point: InsertionPoint, rows: list[_Row]) -> int:
     """Return by how many columns the model's first block goes in; 0 when there is none."""
     told = [row for row in rows if row.said and row.within is not None]
     for above, below in pairwise(told):
-        if _opens(place, above.said) and below.within is not None and above.within is not None:
+        if _opens(point, above.said) and below.within is not None and above.within is not None:
             return max(0, below.within - above.within)
     return 0
 
 
-def without_last_line(lines: Written) -> Written:
+def without_last_line(lines: ModelBody) -> ModelBody:
     """Return a text one line shorter, without empty lines at its end."""
     kept = lines.lines[:-1]
     while kept and not kept[-1].strip():

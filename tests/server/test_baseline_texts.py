@@ -7,8 +7,8 @@ import pytest
 from lsprotocol import types
 
 from scripts.harness.editor import PATIENCE_S, SCRIPTED, Editor, editor
-from spark_lsp.actions.base import Earlier
-from spark_lsp.server.openings import Openings
+from spark_lsp.actions.base import BaselineText
+from spark_lsp.server.baseline_texts import BaselineTexts
 from tests.support.workspace import snapshot_of
 
 CALLS = "from b import area\n\nprint(area(1, h=2))\n"
@@ -19,41 +19,41 @@ HEAD = types.Range(types.Position(0, 4), types.Position(0, 4))
 
 def test_a_document_changes_once_until_it_is_as_it_was() -> None:
     ticks = iter([5, 7])
-    openings = Openings(lambda: next(ticks))
+    baselines = BaselineTexts(lambda: next(ticks))
     first, second = snapshot_of("b.py", "a"), snapshot_of("b.py", "ab", 2)
-    openings.changed(first)
-    assert openings.of(first.uri) is None
-    openings.opened(first)
-    unchanged = openings.of(first.uri)
+    baselines.changed(first)
+    assert baselines.of(first.uri) is None
+    baselines.opened(first)
+    unchanged = baselines.of(first.uri)
     assert unchanged is not None
     assert unchanged.text == "a"
-    openings.changed(second)
-    openings.changed(snapshot_of("b.py", "abc", 3))
-    assert openings.of(first.uri) == Earlier("a", 5)
-    openings.changed(first)
-    assert openings.of(first.uri) == unchanged
-    openings.changed(second)
-    assert openings.of(first.uri) == Earlier("a", 7)
-    openings.closed(first.uri)
-    assert openings.of(first.uri) is None
+    baselines.changed(second)
+    baselines.changed(snapshot_of("b.py", "abc", 3))
+    assert baselines.of(first.uri) == BaselineText("a", 5)
+    baselines.changed(first)
+    assert baselines.of(first.uri) == unchanged
+    baselines.changed(second)
+    assert baselines.of(first.uri) == BaselineText("a", 7)
+    baselines.closed(first.uri)
+    assert baselines.of(first.uri) is None
 
 
 def test_calls_that_were_changed_as_proposed_begin_anew() -> None:
-    openings = Openings(lambda: 5)
+    baselines = BaselineTexts(lambda: 5)
     own, other = snapshot_of("b.py", "old"), snapshot_of("a.py", "old calls")
-    openings.opened(own)
-    openings.changed(snapshot_of("b.py", "new", 2))
-    openings.handed(snapshot_of("b.py", "new", 2), {own.uri: "new, called", other.uri: "new calls"})
-    openings.changed(snapshot_of("b.py", "new, called", 3))
-    assert openings.of(own.uri) == Earlier("old", 5), "the other one has not come"
-    openings.opened(other)
-    openings.changed(snapshot_of("a.py", "new calls", 2))
-    assert openings.of(own.uri) == Earlier("new, called", 5)
-    openings.changed(snapshot_of("b.py", "old", 4))
-    assert openings.of(own.uri) == Earlier("new, called", 5), "taken back, it is another one again"
+    baselines.opened(own)
+    baselines.changed(snapshot_of("b.py", "new", 2))
+    baselines.applied(snapshot_of("b.py", "new", 2), {own.uri: "new, called", other.uri: "new calls"})
+    baselines.changed(snapshot_of("b.py", "new, called", 3))
+    assert baselines.of(own.uri) == BaselineText("old", 5), "the other one has not come"
+    baselines.opened(other)
+    baselines.changed(snapshot_of("a.py", "new calls", 2))
+    assert baselines.of(own.uri) == BaselineText("new, called", 5)
+    baselines.changed(snapshot_of("b.py", "old", 4))
+    assert baselines.of(own.uri) == BaselineText("new, called", 5), "taken back, it is another one again"
 
 
-async def _offered(window: Editor) -> list[types.CodeAction]:
+async def _available(window: Editor) -> list[types.CodeAction]:
     converter = window.client.protocol._converter
     converter.register_structure_hook(
         types.Command | types.CodeAction, lambda action, _type: converter.structure(action, types.CodeAction)
@@ -79,9 +79,9 @@ async def test_a_changed_head_has_its_calls_changed_in_all_files(tmp_path: Path)
     async with editor(WORKSPACE, tmp_path, (*SCRIPTED, "x")) as window:
         await window.ready()
         window.open("b.py", OPENED)
-        assert await _offered(window) == []
+        assert await _available(window) == []
         window.change("b.py", types.Range(types.Position(0, 12), types.Position(0, 13)), "height")
-        (action,) = await _offered(window)
+        (action,) = await _available(window)
         assert action.title == "Update the calls of area"
         edit = (await window.client.code_action_resolve_async(action)).edit
         assert edit is not None, window.messages
@@ -97,9 +97,9 @@ async def test_a_changed_head_has_its_calls_changed_in_all_files(tmp_path: Path)
         }
         assert await window.reasons() == ["ok"]
         await _apply(window, {"b.py": (4, 10, 12, "height="), "a.py": (2, 14, 16, "height=")})
-        assert await _offered(window) == [], "its calls fit"
+        assert await _available(window) == [], "its calls fit"
         window.change("b.py", types.Range(types.Position(0, 12), types.Position(0, 18)), "up")
-        (action,) = await _offered(window)
+        (action,) = await _available(window)
         async with asyncio.timeout(PATIENCE_S):  # the index reads the other document when its typing pauses
             while (edit := (await window.client.code_action_resolve_async(action)).edit) is None:
                 pass

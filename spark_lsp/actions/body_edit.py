@@ -20,7 +20,7 @@ from spark_lsp.text.language import Language
 
 
 @dataclass(frozen=True, slots=True)
-class Frame:
+class BodyEdit:
     """``head`` + the body's text + ``tail`` replaces ``span``; ``indent`` starts each of the body's lines."""
 
     span: Span
@@ -35,8 +35,8 @@ class Frame:
         return Edit(self.span, self.head + body + self.tail)
 
 
-def frame_of(text: str, language: Language, function: EmptyFunction) -> Frame:
-    """Return the frame of an empty body."""
+def body_edit_of(text: str, language: Language, function: EmptyFunction) -> BodyEdit:
+    """Return the body_edit of an empty body."""
     newline, unit = newline_of(text), indent_unit(text, language.name)
     outer = _outer_indent(text, function)
     inner = _inner_indent(text, function) or outer + unit
@@ -44,7 +44,7 @@ def frame_of(text: str, language: Language, function: EmptyFunction) -> Frame:
         span, head, tail = _after_what_is_kept(text, function, newline, inner, outer)
     else:
         span, head, tail = _in_place_of(text, language, function, newline, inner, outer)
-    return Frame(span, head, tail, inner, unit, newline)
+    return BodyEdit(span, head, tail, inner, unit, newline)
 
 
 def _outer_indent(text: str, function: EmptyFunction) -> str:

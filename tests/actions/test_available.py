@@ -126,17 +126,17 @@ BRACES_NOT_EMPTY = {
 
 
 @pytest.mark.parametrize("before", EMPTY.values(), ids=EMPTY)
-def test_offered_in_python(before: str) -> None:
+def test_available_in_python(before: str) -> None:
     assert titles(before) == ["Implement f"]
 
 
 @pytest.mark.parametrize("before", NOT_EMPTY.values(), ids=NOT_EMPTY)
-def test_not_offered_in_python(before: str) -> None:
+def test_not_available_in_python(before: str) -> None:
     assert titles(before) == []
 
 
 @pytest.mark.parametrize(("path", "before"), BRACES_EMPTY.values(), ids=BRACES_EMPTY)
-def test_offered_in_braces(path: str, before: str) -> None:
+def test_available_in_braces(path: str, before: str) -> None:
     names = {"constructor": "constructor", "exports": "exports.f", "callback": "function"}
     known = {key for key, value in BRACES_EMPTY.items() if value == (path, before)}
     title = "Implement " + next((names[key] for key in known if key in names), "f")
@@ -144,11 +144,11 @@ def test_offered_in_braces(path: str, before: str) -> None:
 
 
 @pytest.mark.parametrize(("path", "before"), BRACES_NOT_EMPTY.values(), ids=BRACES_NOT_EMPTY)
-def test_not_offered_in_braces(path: str, before: str) -> None:
+def test_not_available_in_braces(path: str, before: str) -> None:
     assert titles(before, path) == []
 
 
-def test_not_offered_in_a_stub_file() -> None:
+def test_not_available_in_a_stub_file() -> None:
     assert titles("def f(): ...$0\n", "main.pyi") == []
 
 
@@ -198,23 +198,23 @@ def test_a_broken_action_does_not_spoil_the_list(monkeypatch: pytest.MonkeyPatch
     target = target_of("def f():\n    pass$0")
     runner = _runner(ScriptedEngine(["x"]), [_Broken(), ImplementBody(), _Always("none")])
     with pytest.raises(AssertionError, match=r"broken"):
-        runner.offers(target)
+        runner.available(target)
     monkeypatch.setenv("SPARK_LSP_STRICT", "0")  # as it is at the user's, where a bug is logged
-    assert [offer.id for offer in runner.offers(target)] == ["implement.body", "always.none"]
+    assert [action.id for action in runner.available(target)] == ["implement.body", "always.none"]
 
 
 async def test_what_the_model_cannot_do_is_not_offered() -> None:
     target = target_of("def f():\n    pass$0")
     engine = ScriptedEngine(["x"], family="")
     runner = _runner(engine, [ImplementBody(), _Always("none"), _Always("chat")])
-    assert [offer.id for offer in runner.offers(target)] == ["implement.body", "always.none", "always.chat"]
+    assert [action.id for action in runner.available(target)] == ["implement.body", "always.none", "always.chat"]
     await engine.start()
-    assert [offer.id for offer in runner.offers(target)] == ["always.none"]
+    assert [action.id for action in runner.available(target)] == ["always.none"]
 
 
 def test_switched_off_offers_nothing() -> None:
     runner = _runner(ScriptedEngine(["x"]), CATALOG, ActionsSettings(enabled=False))
-    assert runner.offers(target_of("def f():\n    pass$0")) == []
+    assert runner.available(target_of("def f():\n    pass$0")) == []
 
 
 async def test_chosen_where_it_does_not_apply() -> None:

@@ -17,12 +17,12 @@ _NO_NEW_METHODS: Final = ("Protocol", "TypedDict", "NamedTuple")
 def form_of(source: Source, piece: Piece, parameters: set[str], bound: set[str]) -> Form | None:
     """Return what the new function should be; None when it would have to be a method and cannot."""
     scope = piece.scope
-    host = source.parent(scope)
+    owner = source.parent(scope)
     around = [scope, *source.scopes_around(scope)]
     is_in_class = any(isinstance(each, ast.ClassDef) for each in around)
     needs_class = is_in_class and any(is_bound_to_class(node) for node in deep_nodes(piece.nodes))
     method: Form | None = None
-    if isinstance(host, ast.ClassDef) and _may_hold_methods(host) and first_parameter(scope) not in bound:
+    if isinstance(owner, ast.ClassDef) and _may_hold_methods(owner) and first_parameter(scope) not in bound:
         method = _method_form(scope)
     if method and (first_parameter(scope) in parameters or needs_class):
         return method
@@ -41,7 +41,7 @@ def _method_form(scope: Scope) -> Form | None:
     return "class method" if first == "cls" and "classmethod" in decorators else None
 
 
-def _may_hold_methods(host: ast.ClassDef) -> bool:
-    bases = " ".join(ast.unparse(each) for each in [*host.bases, *(each.value for each in host.keywords)])
-    has_own_access = any(isinstance(each, ast.FunctionDef) and each.name == "__getattribute__" for each in host.body)
+def _may_hold_methods(owner: ast.ClassDef) -> bool:
+    bases = " ".join(ast.unparse(each) for each in [*owner.bases, *(each.value for each in owner.keywords)])
+    has_own_access = any(isinstance(each, ast.FunctionDef) and each.name == "__getattribute__" for each in owner.body)
     return not has_own_access and not any(each in bases for each in _NO_NEW_METHODS)

@@ -24,7 +24,7 @@ NOT_NOW: Final = "Not now"
 NEVER: Final = "Never"
 
 
-class Offer(Protocol):
+class ModelOffer(Protocol):
     """A model to offer; ``decline`` is told whether the user never wants to be asked again."""
 
     @property
@@ -55,13 +55,13 @@ class ModelChoice(Protocol):
         """Return the file that the settings lead to now; empty where no local model serves."""
         ...
 
-    def offer(self, settings: Settings) -> Offer | None:
+    def offer(self, settings: Settings) -> ModelOffer | None:
         """Return what to offer, for this process alone to ask."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
-class OfferTimes:
+class ModelOfferTimes:
     """When the question comes, in seconds."""
 
     rest_s: float = 5.0
@@ -73,12 +73,12 @@ class OfferTimes:
 
 
 @dataclass(slots=True)
-class Offers:
+class ModelOffers:
     """The offer and the choice of one window. ``choice`` is None in a server that has none."""
 
     session: "Session"
     choice: ModelChoice | None
-    times: OfferTimes = field(default_factory=OfferTimes)
+    times: ModelOfferTimes = field(default_factory=ModelOfferTimes)
     _is_wanted: bool = False
     _is_done: bool = False
     _rest: asyncio.TimerHandle | None = None
@@ -150,7 +150,7 @@ class Offers:
         elif answer in {NOT_NOW, NEVER}:
             await asyncio.to_thread(offer.decline, answer == NEVER)
 
-    async def _download(self, offer: Offer) -> None:
+    async def _download(self, offer: ModelOffer) -> None:
         session = self.session
         try:
             if await pull_with_progress(session.client, f"Downloading {offer.name}", offer.pull):

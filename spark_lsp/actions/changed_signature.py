@@ -7,12 +7,12 @@ from spark_lsp.actions.definition import CALLABLES, Definition, definition_at, h
 
 
 @dataclass(frozen=True, slots=True)
-class HeadAt:
-    """``found`` is the function now, ``earlier`` as the document was opened; None where that is not known."""
+class SignatureAt:
+    """``found`` is the function now, ``baseline`` as the document was opened; None where that is not known."""
 
     found: Definition
     now: str
-    earlier: Definition | None = None
+    baseline: Definition | None = None
     was: str = ""
     """The head of then, decorators included, as ``now``; blanks are folded. Empty where it is not known."""
 
@@ -22,7 +22,7 @@ class HeadAt:
         return self.was == self.now
 
 
-def head_at(target: Target) -> HeadAt | None:
+def signature_at(target: Target) -> SignatureAt | None:
     """Return the function on whose head the cursor stands."""
     if target.syntax is None:
         return None
@@ -30,11 +30,11 @@ def head_at(target: Target) -> HeadAt | None:
     head = head_text(target.syntax, found) if found is not None else ""
     if found is None or not head or target.span.start > found.whole.span.start + len(head.rstrip()):
         return None
-    before = target.earlier_syntax
+    before = target.baseline_syntax
     earlier = same_definition(found, target.syntax, before) if before is not None else None
     if before is None or earlier is None:
-        return HeadAt(found, _folded(head))
-    return HeadAt(found, _folded(head), earlier, _folded(head_text(before, earlier)))
+        return SignatureAt(found, _folded(head))
+    return SignatureAt(found, _folded(head), earlier, _folded(head_text(before, earlier)))
 
 
 def _folded(head: str) -> str:
