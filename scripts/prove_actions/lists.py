@@ -78,7 +78,7 @@ def _listed(made: Callable[[], Target]) -> float:
     target = made()
     for action in CATALOG:
         if action.applies(target) and target.baseline and isinstance(action, Prechecks):
-            action.disabled_reason(target)
+            action.precheck(target)
     return (time.process_time() - began) * 1000
 
 

@@ -10,19 +10,20 @@ from typing import Final
 
 from spark_lsp.actions.base import Target
 from spark_lsp.actions.check import failure
-from spark_lsp.actions.python.extract_function import extraction_at, plain_name
+from spark_lsp.actions.python.extract_function import UNFAITHFUL, extraction_at, plain_name
 from spark_lsp.actions.python.extract_function import unseen as function_unseen
 from spark_lsp.actions.python.extract_variable import unseen as variable_unseen
 from spark_lsp.actions.python.extract_variable import variable_at
 from spark_lsp.actions.python.inline_variable import inlining_at
 from spark_lsp.actions.python.names import free_name, words_of
 from spark_lsp.actions.python.suggest_name import renaming_at
+from spark_lsp.actions.refusal import Refusal
 from spark_lsp.index.storage.view import EMPTY_VIEW, IndexView
 from spark_lsp.text.document import LineTable, Snapshot
 from spark_lsp.text.edit import Edit, Span, apply_edits
 
 Edits = tuple[Edit, ...]
-Makers = Mapping[str, Callable[[str, Span], Edits | str]]
+Makers = Mapping[str, Callable[[str, Span], Edits | Refusal]]
 """What makes the edits of an action at a selection, or says why not."""
 
 
@@ -42,44 +43,44 @@ def target_in(text: str, span: Span) -> Target:
     return Target.of(Snapshot("file:///w/main.py", path, 1, "python", text), span)
 
 
-def extract_function(text: str, span: Span, path: str = "main.py", view: IndexView = EMPTY_VIEW) -> Edits | str:
+def extract_function(text: str, span: Span, path: str = "main.py", view: IndexView = EMPTY_VIEW) -> Edits | Refusal:
     """Extract a function by the plain rule's name."""
     made = extraction_at(target_in(text, span))
-    made = made if isinstance(made, str) else function_unseen(made, path, view)
-    if isinstance(made, str):
+    made = made if isinstance(made, Refusal) else function_unseen(made, path, view)
+    if isinstance(made, Refusal):
         return made
     name = free_name(made.suited(plain_name(made)), words_of(text))
-    return made.edits(name) if made.is_faithful(name) else "The selection cannot be moved without a change."
+    return made.edits(name) if made.is_faithful(name) else UNFAITHFUL
 
 
-def extract_variable(text: str, span: Span, path: str = "main.py", view: IndexView = EMPTY_VIEW) -> Edits | str:
+def extract_variable(text: str, span: Span, path: str = "main.py", view: IndexView = EMPTY_VIEW) -> Edits | Refusal:
     """Extract a variable."""
     made = variable_at(target_in(text, span))
-    made = made if isinstance(made, str) else variable_unseen(made, path, view)
-    if isinstance(made, str):
+    made = made if isinstance(made, Refusal) else variable_unseen(made, path, view)
+    if isinstance(made, Refusal):
         return made
     name = free_name(made.suited("found"), words_of(text))
-    return made.edits(name) if made.is_faithful(name) else "The selection cannot be moved without a change."
+    return made.edits(name) if made.is_faithful(name) else UNFAITHFUL
 
 
-def inline_variable(text: str, span: Span) -> Edits | str:
+def inline_variable(text: str, span: Span) -> Edits | Refusal:
     """Inline the variable at a place."""
     made = inlining_at(target_in(text, span))
-    if isinstance(made, str):
+    if isinstance(made, Refusal):
         return made
-    return made.edits() if made.is_faithful() else "The value cannot stand where the name stands."
+    return made.edits() if made.is_faithful() else UNFAITHFUL
 
 
-def suggest_name(text: str, span: Span) -> Edits | str:
+def suggest_name(text: str, span: Span) -> Edits | Refusal:
     """Rename the variable at a place."""
     made = renaming_at(target_in(text, span))
-    if isinstance(made, str):
+    if isinstance(made, Refusal):
         return made
     name = free_name("renamed", words_of(text))
-    return made.edits(name) if made.is_faithful(name) else "The name cannot be changed everywhere."
+    return made.edits(name) if made.is_faithful(name) else UNFAITHFUL
 
 
-ACTIONS: Final[dict[str, Callable[[str, Span], Edits | str]]] = {
+ACTIONS: Final[dict[str, Callable[[str, Span], Edits | Refusal]]] = {
     "extract.function": extract_function,
     "extract.variable": extract_variable,
     "inline.variable": inline_variable,
@@ -101,8 +102,8 @@ def attempt(action: str, text: str, span: Span, makers: Makers = ACTIONS) -> Out
     made = makers[action](text, span)
     line = text.count("\n", 0, span.start) + 1
     place = f"line {line}: {span.text(text)[:60]!r}"
-    if isinstance(made, str):
-        return Outcome(action, None, made, place)
+    if isinstance(made, Refusal):
+        return Outcome(action, None, made.message, place)
     problem = failure(text, target_in(text, span).syntax, made)
     if problem:
         return Outcome(action, None, f"check: {problem}", place)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Literal, Protocol, runtime_checkable
 
 from spark_lsp.actions.check import failure
+from spark_lsp.actions.refusal import Refusal, RefusalCode
 from spark_lsp.config import ActionsSettings
 from spark_lsp.engine.base import Engine, Usage
 from spark_lsp.errors import Reason, SparkError
@@ -67,9 +68,6 @@ class Diagnostic:
     source: str = ""
 
 
-STILL_INDEXING = "The workspace is still being indexed, so calls may be missing; choose it again when that is done."
-
-
 @dataclass(frozen=True, slots=True)
 class BaselineText:
     """A document's text as it was opened, and when it began to change, in nanoseconds of the files' clock."""
@@ -114,7 +112,7 @@ class Target:
 class AvailableAction:
     """An action that applies at a target; ``diagnostic`` is what it would fix, None for any but a quick fix.
 
-    ``disabled_reason`` says why it would be refused, where that was asked for and is known without making the edit.
+    ``disabled`` says why it would be refused, where that was asked for and is known without making the edit.
     """
 
     id: str
@@ -122,7 +120,7 @@ class AvailableAction:
     title: str
     needs: Needs
     diagnostic: Diagnostic | None = None
-    disabled_reason: str = ""
+    disabled: Refusal | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,8 +139,8 @@ class FileEdits:
 class Proposal:
     """The edits of an action, all in offsets of the target's snapshot; none when ``reason`` is not ``ok``.
 
-    ``message`` says in one sentence why there are none. ``files`` are edits of other files, made together with these.
-    ``asks`` wants the client to have the user confirm them.
+    ``message`` says in one sentence why there are none; ``refusal`` is the code where program analysis refused.
+    ``files`` are edits of other files, made together with these. ``asks`` makes the client have the user confirm them.
     """
 
     id: str
@@ -152,11 +150,13 @@ class Proposal:
     usage: Usage = Usage()
     files: tuple[FileEdits, ...] = ()
     asks: bool = False
+    refusal: RefusalCode | None = None
 
 
-def refused(action_id: str, message: str) -> Proposal:
-    """Return what an action answers that program analysis has found unsafe here; the message is the reason why."""
-    return Proposal(action_id, (), Reason.gate("unsafe"), message)
+def refused(action_id: str, refusal: Refusal | str) -> Proposal:
+    """Return the answer of an action that program analysis found unsafe here."""
+    why = Refusal("unfaithful", refusal) if isinstance(refusal, str) else refusal
+    return Proposal(action_id, (), Reason.gate("unsafe"), why.message, refusal=why.code)
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,8 +188,8 @@ class Action(Protocol):
 class Prechecks(Protocol):
     """An action that can tell at once why it would be refused."""
 
-    def disabled_reason(self, target: Target) -> str:
-        """Return the reason, empty where there is none or it is not certain; as cheap as ``applies``."""
+    def precheck(self, target: Target) -> Refusal | None:
+        """Return the refusal, None where there is none or it is not certain; as cheap as ``applies``."""
         ...
 
 
@@ -225,7 +225,7 @@ class ActionRunner:
                 try:
                     title = action.applies(narrowed)
                     tells = precheck and bool(title)
-                    why = action.disabled_reason(narrowed) if tells and isinstance(action, Prechecks) else ""
+                    why = action.precheck(narrowed) if tells and isinstance(action, Prechecks) else None
                 except Exception as error:  # noqa: BLE001 - one action's failure must not spoil the list
                     bug("action failed to say whether it applies", action=action.id, error=repr(error))
                     continue

@@ -111,5 +111,6 @@ def _proposal_json(proposal: Proposal, where: Place, name: str, diff: str) -> di
         "diff": diff,
         "reason": proposal.reason,
         "message": proposal.message,
+        "refusal": proposal.refusal,
         "stats": {name: value for name, value in msgspec.to_builtins(proposal.usage).items() if name != "read_cost"},
     }

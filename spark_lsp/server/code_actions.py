@@ -222,8 +222,8 @@ def _code_action(request: ListRequest, available: AvailableAction) -> types.Code
         told = {"message": fixed.message, "code": fixed.code, "source": fixed.source}
         data["diagnostic"] = {"start": fixed.span.start, "end": fixed.span.end, **told}
     action = types.CodeAction(title=available.title, kind=available.kind, diagnostics=diagnostics or None)
-    if available.disabled_reason:
-        action.disabled = types.CodeActionDisabled(available.disabled_reason)
+    if available.disabled is not None:
+        action.disabled = types.CodeActionDisabled(available.disabled.message)
     elif request.can_resolve:
         action.data = data
     else:

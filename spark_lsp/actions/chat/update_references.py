@@ -9,12 +9,13 @@ from typing import Final
 
 from tree_sitter import Node
 
-from spark_lsp.actions.base import STILL_INDEXING, FileEdits, Needs, Proposal, Target, Tools, refused
+from spark_lsp.actions.base import FileEdits, Needs, Proposal, Target, Tools, refused
 from spark_lsp.actions.changed_signature import SignatureAt, signature_at
 from spark_lsp.actions.chat.edit_lines import Task, edit_lines
 from spark_lsp.actions.chat.region import statement_lines
 from spark_lsp.actions.definition import Definition
 from spark_lsp.actions.python.call_updates.signature_change import changed_at
+from spark_lsp.actions.refusal import STILL_INDEXING
 from spark_lsp.actions.stream import added
 from spark_lsp.engine.base import Usage
 from spark_lsp.errors import Reason

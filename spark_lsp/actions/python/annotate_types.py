@@ -18,7 +18,6 @@ from spark_lsp.actions.checks.kinds import kinds_of
 from spark_lsp.actions.checks.returns import fits, return_problem
 from spark_lsp.actions.checks.usage import usage_problem
 from spark_lsp.actions.python.analysis.quick_checks import is_python
-from spark_lsp.actions.python.analysis.refusal import NOT_READ
 from spark_lsp.actions.python.analysis.source import Source, source_of
 from spark_lsp.actions.python.holes import (
     RETURNS,
@@ -31,6 +30,7 @@ from spark_lsp.actions.python.holes import (
     names_for_types,
 )
 from spark_lsp.actions.python.names import MIN_SURE
+from spark_lsp.actions.refusal import NOT_READ, Refusal
 from spark_lsp.actions.stream import ACTION_PRIORITY, added, key_of, stream
 from spark_lsp.engine.base import Infill, Sampling, Usage
 from spark_lsp.errors import Reason, SparkError
@@ -60,7 +60,7 @@ class AnnotateTypes:
     async def propose(self, target: Target, tools: Tools) -> Proposal:
         """Fill each place in turn; what was said before is in front of the model for the next one."""
         found = await asyncio.to_thread(_find, target)
-        if isinstance(found, str):
+        if isinstance(found, Refusal):
             return refused(self.id, found)
         source, function, end = found
         holes, names = holes_of(source, function, end), names_for_types(source, function)
@@ -78,7 +78,7 @@ class AnnotateTypes:
         if not edits:
             return Proposal(self.id, (), Reason.EMPTY, f"Nothing is certain about the types of {function.name}.", usage)
         if not await asyncio.to_thread(is_faithful, source, edits):
-            return refused(self.id, "The types would change more than annotations.")
+            return refused(self.id, Refusal("unfaithful", "The types would change more than annotations."))
         return Proposal(self.id, tuple(edits), usage=usage)
 
 
@@ -133,7 +133,7 @@ def _lacks_type(node: tree_sitter.Node) -> bool:
     return node.child_by_field_name("return_type") is None or any(each.type in _UNTYPED for each in holds)
 
 
-def _find(target: Target) -> tuple[Source, Function, int] | str:
+def _find(target: Target) -> tuple[Source, Function, int] | Refusal:
     """Return the function at the cursor, and where its parameters end."""
     assert target.syntax is not None, "the caller has looked"
     raw = _function_at(target)

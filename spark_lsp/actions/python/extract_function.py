@@ -8,12 +8,12 @@ import asyncio
 import re
 from collections.abc import Container
 from dataclasses import replace
+from typing import Final
 
 from spark_lsp.actions.base import Needs, Proposal, Target, Tools, refused
 from spark_lsp.actions.python.analysis.class_introspection import seen_methods
 from spark_lsp.actions.python.analysis.module_introspection import seen_names
 from spark_lsp.actions.python.analysis.quick_checks import is_python, selected_expression, selected_statements
-from spark_lsp.actions.python.analysis.refusal import NOT_READ, NOTHING, TOO_SMALL, UNFAITHFUL
 from spark_lsp.actions.python.analysis.selection import expression_at, statements_at
 from spark_lsp.actions.python.analysis.source import source_of
 from spark_lsp.actions.python.extraction import plan
@@ -21,8 +21,13 @@ from spark_lsp.actions.python.function_text import Extraction
 from spark_lsp.actions.python.names import Hole, Taken, free_name, named, names_in_use, words_of
 from spark_lsp.actions.python.plain_names import name_of_comment, name_of_value
 from spark_lsp.actions.python.prechecks import prechecked
+from spark_lsp.actions.refusal import NOT_READ, TOO_DEEP, Refusal
 from spark_lsp.index.storage.view import IndexView
 from spark_lsp.text.edit import Edit, apply_edits
+
+TOO_SMALL: Final = frozenset({"identifier", "integer", "float", "string", "true", "false", "none"})
+NO_SELECTION: Final = Refusal("selection", "The selection is neither whole statements nor one expression.")
+UNFAITHFUL: Final = Refusal("unfaithful", "The selection cannot be moved without a change of what it does.")
 
 
 class ExtractFunction:
@@ -41,16 +46,16 @@ class ExtractFunction:
         node = selected_expression(target)
         return "Extract function" if node is not None and node.type not in TOO_SMALL else ""
 
-    def disabled_reason(self, target: Target) -> str:
-        """Say why it would be refused, as far as the function or class around tells."""
+    def precheck(self, target: Target) -> Refusal | None:
+        """Return the refusal that the enclosing function or class alone decides."""
         return prechecked(target, extraction_at)
 
     async def propose(self, target: Target, tools: Tools) -> Proposal:
         """Compute the function, ask for its name, and prove that the edit says the same."""
         path, view = tools.context.path_of(target.snapshot), tools.context.view
         made = await asyncio.to_thread(extraction_at, target)
-        made = made if isinstance(made, str) else await asyncio.to_thread(unseen, made, path, view)
-        if isinstance(made, str):
+        made = made if isinstance(made, Refusal) else await asyncio.to_thread(unseen, made, path, view)
+        if isinstance(made, Refusal):
             return refused(self.id, made)
         taken = await asyncio.to_thread(_taken, made, tools)
         plain = free_name(made.suited(plain_name(made)), taken)
@@ -63,7 +68,7 @@ class ExtractFunction:
         return Proposal(self.id, made.edits(name), usage=usage)
 
 
-def extraction_at(target: Target) -> Extraction | str:
+def extraction_at(target: Target) -> Extraction | Refusal:
     """Return what the selection becomes, or in one sentence why it cannot."""
     assert target.syntax is not None, "the caller has looked"
     try:
@@ -72,14 +77,14 @@ def extraction_at(target: Target) -> Extraction | str:
             return NOT_READ
         piece = statements_at(source, target.span) or expression_at(source, target.span)
         if piece is None:
-            return NOTHING
+            return NO_SELECTION
         found = plan(source, piece)
     except RecursionError:
-        return "The code is nested too deep."
-    return found if isinstance(found, str) else Extraction(source, target.syntax, piece, found)
+        return TOO_DEEP
+    return found if isinstance(found, Refusal) else Extraction(source, target.syntax, piece, found)
 
 
-def unseen(made: Extraction, path: str, view: IndexView) -> Extraction | str:
+def unseen(made: Extraction, path: str, view: IndexView) -> Extraction | Refusal:
     """Return the function with a name that nothing in the workspace notices, or where any would be noticed."""
     owner = made.source.parent(made.piece.scope)
     if made.plan.form == "function":

@@ -6,13 +6,14 @@ from dataclasses import replace
 from spark_lsp.actions.base import Needs, Proposal, Target, Tools, refused
 from spark_lsp.actions.python.analysis.module_introspection import seen_names
 from spark_lsp.actions.python.analysis.quick_checks import is_python, selected_expression
-from spark_lsp.actions.python.analysis.refusal import NOT_READ, UNFAITHFUL
 from spark_lsp.actions.python.analysis.selection import expression_at
 from spark_lsp.actions.python.analysis.source import source_of
+from spark_lsp.actions.python.extract_function import UNFAITHFUL
 from spark_lsp.actions.python.names import Hole, free_name, named, names_in_use
 from spark_lsp.actions.python.plain_names import name_of_value
 from spark_lsp.actions.python.prechecks import prechecked
 from spark_lsp.actions.python.variable import Variable, variable_for
+from spark_lsp.actions.refusal import NOT_READ, TOO_DEEP, Refusal
 from spark_lsp.index.storage.view import IndexView
 from spark_lsp.text.edit import apply_edits
 
@@ -29,16 +30,16 @@ class ExtractVariable:
         node = selected_expression(target) if is_python(target) else None
         return "Extract variable" if node is not None and node.type != "identifier" else ""
 
-    def disabled_reason(self, target: Target) -> str:
-        """Say why it would be refused, as far as the function or class around tells."""
+    def precheck(self, target: Target) -> Refusal | None:
+        """Return the refusal that the enclosing function or class alone decides."""
         return prechecked(target, variable_at)
 
     async def propose(self, target: Target, tools: Tools) -> Proposal:
         """Compute the edits, ask for the name, and prove that they say the same."""
         path, view = tools.context.path_of(target.snapshot), tools.context.view
         made = await asyncio.to_thread(variable_at, target)
-        made = made if isinstance(made, str) else await asyncio.to_thread(unseen, made, path, view)
-        if isinstance(made, str):
+        made = made if isinstance(made, Refusal) else await asyncio.to_thread(unseen, made, path, view)
+        if isinstance(made, Refusal):
             return refused(self.id, made)
         taken = names_in_use(made.source.tree)
         plain = free_name(made.suited(name_of_value(made.node)), taken)
@@ -52,7 +53,7 @@ class ExtractVariable:
         return Proposal(self.id, made.edits(name), usage=usage)
 
 
-def variable_at(target: Target) -> Variable | str:
+def variable_at(target: Target) -> Variable | Refusal:
     """Return the variable for the selection, or in one sentence why there can be none."""
     assert target.syntax is not None, "the caller has looked"
     try:
@@ -60,12 +61,12 @@ def variable_at(target: Target) -> Variable | str:
         if source is None:
             return NOT_READ
         piece = expression_at(source, target.span)
-        return variable_for(source, piece) if piece else "The selection is not one expression."
+        return variable_for(source, piece) if piece else Refusal("selection", "The selection is not one expression.")
     except RecursionError:
-        return "The code is nested too deep."
+        return TOO_DEEP
 
 
-def unseen(made: Variable, path: str, view: IndexView) -> Variable | str:
+def unseen(made: Variable, path: str, view: IndexView) -> Variable | Refusal:
     """Return the variable with a name that nothing in the workspace notices, or where any would be noticed."""
     if not made.is_global:
         return made

@@ -15,6 +15,7 @@ from spark_lsp.actions.python.analysis.selection import Piece, loop_names
 from spark_lsp.actions.python.analysis.source import Scope, Source
 from spark_lsp.actions.python.analysis.walks import first_parameter, looks_at_frames, nodes_of, said_by, waits
 from spark_lsp.actions.python.target_scope import Form, form_of
+from spark_lsp.actions.refusal import Refusal
 
 _LOOKS_AT_NAMES: Final = frozenset({"locals", "vars", "dir", "eval", "exec"})
 """Builtins that see the variables of the function that calls them."""
@@ -35,10 +36,12 @@ class Plan:
     """The parameter before the others that a method gets from the call: ``self`` or ``cls``."""
 
 
-def plan(source: Source, piece: Piece) -> Plan | str:
+def plan(source: Source, piece: Piece) -> Plan | Refusal:
     """Return how a piece can become a function, or in one sentence why it cannot."""
     if isinstance(piece.scope, ast.ClassDef):
-        return "The selection is in the body of a class, where a name becomes an attribute."
+        return Refusal(
+            "placement", "The selection is in the body of a class, where a name becomes an attribute.", is_local=True
+        )
     return _Planner(source, piece).plan()
 
 
@@ -60,7 +63,7 @@ class _Planner:
         self._bound = {points[n].name for n in self._inside if points[n].kind in {"bind", "unbind"}}
         self._read = {points[n].name for n in self._inside if points[n].kind in {"use", "capture"}}
 
-    def plan(self) -> Plan | str:
+    def plan(self) -> Plan | Refusal:
         """Ask each rule in turn; the first that refuses has the word."""
         for refusal in self._refusals():
             if refusal:
@@ -74,7 +77,9 @@ class _Planner:
                 return refusal
         form = form_of(self._source, self._piece, set(parameters), self._bound)
         if form is None:
-            return "The selection uses super() or a private name of its class, and cannot become a method here."
+            return Refusal(
+                "scope", "The selection uses super() or a private name of its class, and cannot become a method here."
+            )
         receiver = first_parameter(self._scope) if form != "function" else ""
         return Plan(
             form=form,
@@ -130,7 +135,7 @@ class _Planner:
 
     # Reasons against it
 
-    def _refusals(self) -> Iterator[str]:
+    def _refusals(self) -> Iterator[Refusal | None]:
         yield self._unreached()
         yield self._statement_kinds()
         yield self._jumps()
@@ -141,38 +146,44 @@ class _Planner:
         yield self._closures()
         yield self._left_behind()
 
-    def _unreached(self) -> str:
+    def _unreached(self) -> Refusal | None:
         if not self._before:
-            return "The selection runs later than the code around it, or never."
+            return Refusal("paths", "The selection runs later than the code around it, or never.", is_local=True)
         if not self._inside:
-            return "The selection does nothing that could be a function."
-        return ""
+            return Refusal("selection", "The selection does nothing that could be a function.")
+        return None
 
-    def _statement_kinds(self) -> str:
+    def _statement_kinds(self) -> Refusal | None:
         for node in self._walk():
             if isinstance(node, ast.ImportFrom) and any(each.name == "*" for each in node.names):
-                return "The selection imports every name of a module."
+                return Refusal("scope", "The selection imports every name of a module.")
             if self._is_module and isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-                return f"The selection defines {node.name}, which belongs to the module."
+                return Refusal("owner", f"The selection defines {node.name}, which belongs to the module.")
             if self._is_module and isinstance(node, ast.AnnAssign):
-                return "The selection annotates a name of the module."
+                return Refusal("owner", "The selection annotates a name of the module.")
             if isinstance(node, ast.Yield | ast.YieldFrom) and isinstance(self._scope, ast.AsyncFunctionDef):
-                return "The selection yields in an asynchronous function, which no call can pass on."
+                return Refusal(
+                    "jump",
+                    "The selection yields in an asynchronous function, which no call can pass on.",
+                    is_local=True,
+                )
         body = getattr(self._scope, "body", None)
         first = body[0] if isinstance(body, list) and body else None
         if first is self._piece.nodes[0] and isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant):
-            return "The selection holds the documentation of the function around it."
-        return ""
+            return Refusal(
+                "placement", "The selection holds the documentation of the function around it.", is_local=True
+            )
+        return None
 
-    def _jumps(self) -> str:
+    def _jumps(self) -> Refusal | None:
         own = list(self._walk())
         for node in own:
             if isinstance(node, ast.Break | ast.Continue) and not self._has_loop(node):
                 word = "break" if isinstance(node, ast.Break) else "continue"
-                return f"The selection holds a {word} of a loop around it."
+                return Refusal("jump", f"The selection holds a {word} of a loop around it.", is_local=True)
         if not self._has_return() or not self._ends or self._is_last():
-            return ""
-        return "The selection returns on some ways and goes on behind it on others."
+            return None
+        return Refusal("jump", "The selection returns on some ways and goes on behind it on others.", is_local=True)
 
     def _has_loop(self, node: ast.AST) -> bool:
         """Whether the loop that a break or continue belongs to is selected as well."""
@@ -200,48 +211,54 @@ class _Planner:
                     todo.append(after)
         return True
 
-    def _looks_at_frames(self) -> str:
+    def _looks_at_frames(self) -> Refusal | None:
         own = {id(each) for each in self._walk()}
         frames = looks_at_frames(self._source.tree)
         for node in nodes_of(self._scope):
             name = said_by(node)
             if isinstance(node, ast.Name) and name in _LOOKS_AT_NAMES and name not in self._names.local:
-                return f"The function around uses {name}, which sees its variables."
+                return Refusal("reflection", f"The function around uses {name}, which sees its variables.")
             if id(node) in own and name in frames:
-                return f"The selection uses {name}, which sees where it is called."
+                return Refusal("reflection", f"The selection uses {name}, which sees where it is called.")
             if id(node) in own and isinstance(node, ast.keyword) and node.arg == "stacklevel":
-                return "The selection uses stacklevel, which counts the calls around it."
-        return ""
+                return Refusal("reflection", "The selection uses stacklevel, which counts the calls around it.")
+        return None
 
-    def _declared(self) -> str:
+    def _declared(self) -> Refusal | None:
         for node in self._walk():
             if isinstance(node, ast.Global | ast.Nonlocal):
-                return f"The selection declares {node.names[0]} for the whole function."
+                return Refusal(
+                    "scope", f"The selection declares {node.names[0]} for the whole function.", is_local=True
+                )
         for name in sorted(self._bound & self._names.nonlocals):
-            return f"The selection assigns {name}, which belongs to a function around."
+            return Refusal("scope", f"The selection assigns {name}, which belongs to a function around.", is_local=True)
         touched = self._bound | self._read
         for name, owner in [*((name, self._scope) for name in sorted(self._names.local)), *self._outer_names()]:
             if name in touched and name in names_of(owner).written:
-                return f"{name} is changed by a function within, which a copy would not see."
+                return Refusal(
+                    "closure", f"{name} is changed by a function within, which a copy would not see.", is_local=True
+                )
         if self._is_module:
             for name in sorted(self._bound & self._names.written_globals):
-                return f"{name} is changed by a function of the module while the selection runs."
+                return Refusal("closure", f"{name} is changed by a function of the module while the selection runs.")
             for name in sorted(self._bound):
                 if name.startswith("__") and name.endswith("__"):
-                    return f"The selection assigns {name}, which others read from the module."
-        return ""
+                    return Refusal("owner", f"The selection assigns {name}, which others read from the module.")
+        return None
 
-    def _taken_away(self) -> str:
+    def _taken_away(self) -> Refusal | None:
         own = self._facts.certain_inside
         for number in self._inside:
             point = self._facts.points[number]
             if point.kind == "unbind" and isinstance(point.node, ast.Name) and point.name not in own([number]):
-                return f"The selection deletes {point.name}, which is assigned before it."
+                return Refusal(
+                    "unbound", f"The selection deletes {point.name}, which is assigned before it.", is_local=True
+                )
             if point.kind == "unbind" and point.name in self._names.globals:
-                return f"The selection deletes the global name {point.name}."
-        return ""
+                return Refusal("scope", f"The selection deletes the global name {point.name}.")
+        return None
 
-    def _lost_on_the_way_out(self) -> str:
+    def _lost_on_the_way_out(self) -> Refusal | None:
         """Names that a handler, or what runs on the way out, would read with the value of before."""
         points = self._facts.points
         outside = {
@@ -252,10 +269,12 @@ class _Planner:
         }
         lost = (self._bound - self._names.globals) & self._facts.live(outside)
         for name in sorted(lost):
-            return f"{name} is read where an error or return in the selection leads, and would be lost there."
-        return ""
+            return Refusal(
+                "changed", f"{name} is read where an error or return in the selection leads, and would be lost there."
+            )
+        return None
 
-    def _closures(self) -> str:
+    def _closures(self) -> Refusal | None:
         points = self._facts.points
         later = self._facts.reached(self._ends)
         rebound = {points[number].name for number in later if points[number].kind in {"bind", "unbind"}}
@@ -263,25 +282,39 @@ class _Planner:
         for number, point in enumerate(points):
             is_loop_name = point.inside and point.kind == "inner" and not isinstance(point.node, ast.Name)
             if is_loop_name and point.name in self._loop_names():
-                return f"A function made in the selection reads {point.name} of the loop around."
+                return Refusal(
+                    "closure", f"A function made in the selection reads {point.name} of the loop around.", is_local=True
+                )
             if point.kind != "capture":
                 continue
             if point.inside and point.name in outer and self._may_change(point.name, outer[point.name]):
-                return f"A function made in the selection reads {point.name}, which a function around may change."
+                return Refusal(
+                    "closure",
+                    f"A function made in the selection reads {point.name}, which a function around may change.",
+                    is_local=True,
+                )
             if point.inside and point.name in rebound and point.name in self._names.local:
-                return f"A function made in the selection reads {point.name}, which is assigned again behind it."
+                return Refusal(
+                    "closure",
+                    f"A function made in the selection reads {point.name}, which is assigned again behind it.",
+                    is_local=True,
+                )
             if (
                 not point.inside
                 and point.name in self._bound
                 and not set(self._inside).isdisjoint(self._facts.reached([number]))
             ):
-                return f"A function made before the selection reads {point.name}, which the selection assigns."
-        return ""
+                return Refusal(
+                    "closure",
+                    f"A function made before the selection reads {point.name}, which the selection assigns.",
+                    is_local=True,
+                )
+        return None
 
-    def _left_behind(self) -> str:
+    def _left_behind(self) -> Refusal | None:
         """A name that only the selection assigns must not be read elsewhere, where it would become a global one."""
         if self._is_module:
-            return ""
+            return None
         points = self._facts.points
         results = self._results()
         elsewhere = [point for point in points if not point.inside]
@@ -289,30 +322,32 @@ class _Planner:
             is_bound = any(point.name == name and point.kind == "bind" for point in elsewhere)
             is_read = any(point.name == name and point.kind in {"use", "capture"} for point in elsewhere)
             if is_read and not is_bound and name not in given_names(self._scope):
-                return f"{name} is read outside the selection, and only assigned in it."
-        return ""
+                return Refusal("scope", f"{name} is read outside the selection, and only assigned in it.")
+        return None
 
-    def _doubts(self, parameters: set[str], needed: set[str], results: set[str]) -> Iterator[str]:
+    def _doubts(self, parameters: set[str], needed: set[str], results: set[str]) -> Iterator[Refusal | None]:
         """Yield what cannot be told for certain of the names that would be passed."""
         certain = self._facts.certain(self._before) | self._loop_names()
         outer = dict(self._outer_names())
         for name in sorted(parameters):
             if name in outer:
                 if not self._is_set(name, outer[name]):
-                    yield f"{name} may have no value when the selection starts."
+                    yield Refusal("unbound", f"{name} may have no value when the selection starts.")
             elif name not in certain:
-                yield f"{name} may have no value when the selection {'starts' if name in needed else 'ends'}."
+                yield Refusal(
+                    "unbound", f"{name} may have no value when the selection {'starts' if name in needed else 'ends'}."
+                )
         own = self._facts.certain_inside(self._ends)
         unbound = {self._facts.points[n].name for n in self._inside if self._facts.points[n].kind == "unbind"}
         for name in sorted(results - own):
             if name in unbound:
-                yield f"{name} may have no value when the selection ends."
+                yield Refusal("unbound", f"{name} may have no value when the selection ends.")
         if results and self._piece.is_expression:
-            yield f"The selection assigns {min(results)}, which is read behind it."
+            yield Refusal("scope", f"The selection assigns {min(results)}, which is read behind it.")
         is_interrupted = any(waits(node) or isinstance(node, ast.Yield | ast.YieldFrom) for node in self._walk())
         for name in sorted(parameters & outer.keys()):
             if is_interrupted and self._may_change(name, outer[name]):
-                yield f"{name} may be changed by the function around while the selection waits."
+                yield Refusal("changed", f"{name} may be changed by the function around while the selection waits.")
 
     def _is_set(self, name: str, owner: Scope) -> bool:
         """Whether a name of a function around has a value whenever this function runs."""

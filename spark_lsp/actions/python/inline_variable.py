@@ -2,14 +2,18 @@
 
 import ast
 import asyncio
+from typing import Final
 
 from spark_lsp.actions.base import Needs, Proposal, Target, Tools, refused
 from spark_lsp.actions.python.analysis.quick_checks import function_around, identifier_at, is_assigned, is_python
-from spark_lsp.actions.python.analysis.refusal import NOT_READ
 from spark_lsp.actions.python.analysis.source import Source, source_of
 from spark_lsp.actions.python.inlining import Inlining, inlining_of
 from spark_lsp.actions.python.prechecks import prechecked
+from spark_lsp.actions.refusal import NOT_READ, TOO_DEEP, Refusal
 from spark_lsp.text.syntax import Node
+
+NO_VARIABLE: Final = Refusal("selection", "There is no variable here.")
+UNFAITHFUL: Final = Refusal("unfaithful", "The value cannot stand where the name stands.")
 
 
 class InlineVariable:
@@ -27,33 +31,33 @@ class InlineVariable:
             return ""
         return f"Inline {raw.text.decode()}" if is_assigned(function, raw.text) else ""
 
-    def disabled_reason(self, target: Target) -> str:
-        """Say why it would be refused, as far as the function or class around tells."""
+    def precheck(self, target: Target) -> Refusal | None:
+        """Return the refusal that the enclosing function or class alone decides."""
         return prechecked(target, inlining_at)
 
     async def propose(self, target: Target, tools: Tools) -> Proposal:  # noqa: ARG002 - the protocol hands them to every action
         """Compute the edits and prove that they say the same."""
         made = await asyncio.to_thread(inlining_at, target)
-        if isinstance(made, str):
+        if isinstance(made, Refusal):
             return refused(self.id, made)
         if not await asyncio.to_thread(made.is_faithful):
-            return refused(self.id, "The value cannot stand where the name stands.")
+            return refused(self.id, UNFAITHFUL)
         return Proposal(self.id, made.edits())
 
 
-def inlining_at(target: Target) -> Inlining | str:
+def inlining_at(target: Target) -> Inlining | Refusal:
     """Return what inlining the name at the cursor takes, or in one sentence why it cannot be."""
     raw = identifier_at(target)
     if raw is None or target.syntax is None:
-        return "There is no variable here."
+        return NO_VARIABLE
     try:
         source = source_of(target.syntax)
         if source is None:
             return NOT_READ
         name = name_with(source, target.syntax.wrap(raw))
-        return inlining_of(source, name) if name else "There is no variable here."
+        return inlining_of(source, name) if name else NO_VARIABLE
     except RecursionError:
-        return "The code is nested too deep."
+        return TOO_DEEP
 
 
 def name_with(source: Source, node: Node) -> ast.Name | None:

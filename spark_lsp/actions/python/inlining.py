@@ -19,6 +19,7 @@ from spark_lsp.actions.python.analysis.scopes import Names, given_names, names_o
 from spark_lsp.actions.python.analysis.selection import loop_names
 from spark_lsp.actions.python.analysis.source import Scope, Source
 from spark_lsp.actions.python.renaming import owner_of
+from spark_lsp.actions.refusal import Refusal
 from spark_lsp.text.edit import Edit, Span, apply_edits
 
 _ATOMS: Final = (
@@ -85,17 +86,17 @@ class Inlining:
         return Edit(Span(start, len(text) if after < 0 else after + 1), "")
 
 
-def inlining_of(source: Source, name: ast.Name) -> Inlining | str:
+def inlining_of(source: Source, name: ast.Name) -> Inlining | Refusal:
     """Return how the variable that a name stands for can be inlined, or in one sentence why it cannot."""
     scope = owner_of(source, name)
     if not isinstance(scope, ast.FunctionDef | ast.AsyncFunctionDef):
-        return f"{name.id} belongs to no function, so others may read it."
+        return Refusal("owner", f"{name.id} belongs to no function, so others may read it.")
     names = names_of(scope)
     given = given_names(scope)
     facts = Facts(flow_of(scope), given)
     binds = [n for n, point in enumerate(facts.points) if point.name == name.id and point.kind in {"bind", "unbind"}]
     statement = _assignment(source, name.id, [facts.points[n].node for n in binds], given)
-    if isinstance(statement, str):
+    if isinstance(statement, Refusal):
         return statement
     assert statement.value is not None, "an assignment has a value"
     uses = [n for n, point in enumerate(facts.points) if point.name == name.id and point.kind in {"use", "capture"}]
@@ -110,19 +111,19 @@ def inlining_of(source: Source, name: ast.Name) -> Inlining | str:
 
 def _assignment(
     source: Source, name: str, binders: list[ast.AST | None], given: set[str]
-) -> ast.Assign | ast.AnnAssign | str:
+) -> ast.Assign | ast.AnnAssign | Refusal:
     """Return the one statement that assigns a name, or why there is none."""
     if name in given:
-        return f"{name} is a parameter."
+        return Refusal("owner", f"{name} is a parameter.", is_local=True)
     nodes = {id(each): each for each in binders}
     if len(nodes) > 1:
-        return f"{name} is assigned more than once."
+        return Refusal("assignment", f"{name} is assigned more than once.", is_local=True)
     target = next(iter(nodes.values()), None)
     found = source.parent(target) if isinstance(target, ast.Name) else None
     is_plain = isinstance(found, ast.AnnAssign) or (isinstance(found, ast.Assign) and len(found.targets) == 1)
     if isinstance(found, ast.Assign | ast.AnnAssign) and is_plain and found.value is not None:
         return found
-    return f"{name} is not assigned by a statement of its own."
+    return Refusal("assignment", f"{name} is not assigned by a statement of its own.", is_local=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,33 +138,33 @@ class _Way:
     uses: list[int]
     value: Value
 
-    def refusal(self, name: str, statement: ast.stmt) -> str:
+    def refusal(self, name: str, statement: ast.stmt) -> Refusal | None:
         """Ask each rule in turn; the first that refuses has the word."""
         starts = [n for n, each in enumerate(self.facts.points) if each.node is statement and each.kind == "join"]
         rules = (self._unreadable(name), self._changed(name, starts), self._several(name, starts))
-        return next((each for each in rules if each), "") or self._elsewhere(name, starts)
+        return next((each for each in rules if each), None) or self._elsewhere(name, starts)
 
-    def _unreadable(self, name: str) -> str:
+    def _unreadable(self, name: str) -> Refusal | None:
         """Refuse when a use is not one, or the value would not mean the same there."""
         if not self.uses:
-            return f"{name} is never read."
-        return next((told for told in (self._misread(name, number) for number in self.uses) if told), "")
+            return Refusal("paths", f"{name} is never read.", is_local=True)
+        return next(filter(None, (self._misread(name, number) for number in self.uses)), None)
 
-    def _misread(self, name: str, number: int) -> str:
+    def _misread(self, name: str, number: int) -> Refusal | None:
         point = self.facts.points[number]
         if point.kind == "capture":
-            return f"{name} is read by a function within, which runs later."
+            return Refusal("closure", f"{name} is read by a function within, which runs later.", is_local=True)
         if not isinstance(point.node, ast.Name) or not len(self.source.span(point.node)):
-            return f"{name} is read in a place that cannot be told."
+            return Refusal("placement", f"{name} is read in a place that cannot be told.")
         if name not in self.facts.certain([number]):
-            return f"{name} may have no value where it is read."
+            return Refusal("unbound", f"{name} may have no value where it is read.")
         is_in_text = any(isinstance(parent, ast.JoinedStr) for _child, parent in self.source.around(point.node))
         if is_in_text and not _NOT_IN_FSTRINGS.isdisjoint(self.source.said(self.value.node)):
-            return f"{name} is read in an f-string, where its value cannot stand in every version of Python."
+            return Refusal("placement", f"{name} is read in an f-string, where not every Python takes its value.")
         hidden = loop_names(self.source, point.node, self.scope) & self.value.reads
-        return f"{min(hidden)} means something else where {name} is read." if hidden else ""
+        return Refusal("scope", f"{min(hidden)} means something else where {name} is read.") if hidden else None
 
-    def _changed(self, name: str, starts: list[int]) -> str:
+    def _changed(self, name: str, starts: list[int]) -> Refusal | None:
         """Refuse when something between the assignment and a use changes the value, or could tell the difference."""
         between = self.facts.reached(self.binds, without=starts) & self.facts.reaching(self.uses, without=starts)
         passed = self._foreign(between - set(self.uses))
@@ -171,29 +172,29 @@ class _Way:
             return disturbed(self.value, (self.facts.points[n] for n in passed), self.names)
         is_single = len({id(self.facts.points[n].node) for n in self.uses}) == 1 and not self._is_repeated(starts)
         if not is_single:
-            return f"The value of {name} has an effect, and would be evaluated more than once."
+            return Refusal("paths", f"The value of {name} has an effect, and would be evaluated more than once.")
         return overtakes(self.value, passed, self.facts, self.source, self.names)
 
-    def _several(self, name: str, starts: list[int]) -> str:
+    def _several(self, name: str, starts: list[int]) -> Refusal | None:
         """Refuse when one object would become several that could be told apart."""
         nodes = {id(self.facts.points[n].node): self.facts.points[n].node for n in self.uses}
         seen = [each for each in nodes.values() if isinstance(each, ast.expr) and escapes(self.source, each)]
         if self.value.is_fresh and (len(seen) > 1 or (seen and self._is_repeated(starts))):
-            return f"The value of {name} is one object, and would become several."
-        return ""
+            return Refusal("identity", f"The value of {name} is one object, and would become several.")
+        return None
 
-    def _elsewhere(self, name: str, starts: list[int]) -> str:
+    def _elsewhere(self, name: str, starts: list[int]) -> Refusal | None:
         """Refuse when the value may fail, or has an effect, and would do so on other ways or under other handlers."""
         points = self.facts.points
         if not (self.value.has_effect or self.value.may_fail):
-            return ""
+            return None
         passed = onwards(self.facts, self.binds[0], self.uses)
         if EXIT in passed or not passed.isdisjoint(starts):
-            return f"The value of {name} would not be evaluated on every way."
+            return Refusal("paths", f"The value of {name} would not be evaluated on every way.")
         blocked = {*self.uses, *starts}
         first = [n for n in self.uses if n in self.facts.reached(self.binds, without=blocked - {n})]
         if {points[n].guard for n in first} != {points[n].guard for n in self.binds}:
-            return f"{name} is read where errors are handled in another way."
+            return Refusal("order", f"{name} is read where errors are handled in another way.")
         before = self.facts.reached(self.binds, without=blocked) & self.facts.reaching(first, without=starts)
         return overtakes(self.value, self._foreign(before), self.facts, self.source, self.names)
 
@@ -207,22 +208,22 @@ class _Way:
         return [n for n in numbers if id(points[n].node) not in own]
 
 
-def _unfit(source: Source, scope: ast.AST, statement: ast.stmt, names: Names, name: str) -> str:
+def _unfit(source: Source, scope: ast.AST, statement: ast.stmt, names: Names, name: str) -> Refusal | None:
     """Return why an assignment cannot go, by its form alone."""
     text, span = source.text, source.span(statement)
     rest = text[span.end : line_end(text, span.end)].strip().removeprefix(";").strip()
     value = getattr(statement, "value", None)
     inner = list(ast.walk(value)) if isinstance(value, ast.expr) else []
     if name in names.written:
-        return f"{name} is assigned by a function within."
+        return Refusal("closure", f"{name} is assigned by a function within.", is_local=True)
     if not starts_line(text, span.start) or (rest and not rest.startswith("#")):
-        return f"The assignment of {name} shares its line with another statement."
+        return Refusal("placement", f"The assignment of {name} shares its line with another statement.")
     if any(isinstance(each, ast.Yield | ast.YieldFrom | ast.NamedExpr) for each in inner):
-        return f"The value of {name} does more than be a value."
+        return Refusal("paths", f"The value of {name} does more than be a value.")
     for each in ast.walk(scope):
         if isinstance(each, ast.Name) and each.id in _LOOKS_AT_NAMES:
-            return f"The function uses {each.id}, which sees its variables."
-    return ""
+            return Refusal("reflection", f"The function uses {each.id}, which sees its variables.")
+    return None
 
 
 def _is_plain_constant(value: ast.expr, parent: ast.AST | None) -> bool:

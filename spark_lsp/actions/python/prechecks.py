@@ -4,13 +4,13 @@ Reading a whole document takes too long for a list. What is asked here is whethe
 would be refused by itself, for a reason that no other part of the document can do away with.
 """
 
-import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
 from spark_lsp.actions.base import Target
+from spark_lsp.actions.refusal import Refusal
 from spark_lsp.text.document import Snapshot
 from spark_lsp.text.edit import Span
 from spark_lsp.text.syntax import parse
@@ -18,34 +18,13 @@ from spark_lsp.text.syntax import parse
 MAX_LINES: Final = 60
 """A longer statement would take more of the list's time than a reason is worth."""
 _DEFINITIONS: Final = frozenset({"class_definition", "decorated_definition", "function_definition"})
-_CERTAIN: Final = re.compile(
-    r"""The\ selection\ (?:
-        holds\ a\ (?:break|continue)\ of\ a\ loop\ around\ it
-        |returns\ on\ some\ ways\ and\ goes\ on\ behind\ it\ on\ others
-        |yields\ in\ an\ asynchronous\ function,\ which\ no\ call\ can\ pass\ on
-        |holds\ the\ documentation\ of\ the\ function\ around\ it
-        |declares\ \w+\ for\ the\ whole\ function
-        |assigns\ \w+,\ which\ belongs\ to\ a\ function\ around
-        |deletes\ \w+,\ which\ is\ assigned\ before\ it
-        |is\ in\ the\ body\ of\ a\ class,\ where\ a\ name\ becomes\ an\ attribute
-        |runs\ later\ than\ the\ code\ around\ it,\ or\ never
-        |is\ evaluated\ (?:on\ some\ ways\ only|again\ and\ again\ in\ its\ statement)
-        |reads\ a\ name\ of\ the\ comprehension\ around\ it
-        )\.
-    |\w+\ is\ (?:a\ parameter|assigned\ more\ than\ once|never\ read|not\ assigned\ by\ a\ statement\ of\ its\ own)\.
-    |\w+\ is\ (?:assigned\ by|read\ by)\ a\ function\ within.*
-    |\w+\ is\ changed\ by\ a\ function\ within,\ which\ a\ copy\ would\ not\ see\.
-    |A\ function\ made\ (?:in|before)\ the\ selection\ reads\ .*""",
-    re.VERBOSE,
-)
-"""Reasons that lie in a function alone: ways through it, and the names that belong to it."""
 
 
-def prechecked(target: Target, made_at: Callable[[Target], object]) -> str:
-    """Return the reason why an action would be refused here; empty where it would not, or where that is not certain."""
+def prechecked(target: Target, made_at: Callable[[Target], object]) -> Refusal | None:
+    """Return why an action would be refused here; None where it would not, or where that is not certain."""
     inner = _inner(target)
-    found = made_at(inner) if inner is not None else None
-    return found if isinstance(found, str) and _CERTAIN.fullmatch(found) else ""
+    outcome = made_at(inner) if inner is not None else None
+    return outcome if isinstance(outcome, Refusal) and outcome.is_local else None
 
 
 def _inner(target: Target) -> Target | None:

@@ -7,6 +7,7 @@ from typing import Final
 from spark_lsp.actions.python.analysis.flow import flow_of
 from spark_lsp.actions.python.analysis.scopes import FUNCTIONS, arguments, names_of
 from spark_lsp.actions.python.analysis.source import Scope, Source
+from spark_lsp.actions.refusal import Refusal
 from spark_lsp.text.edit import Edit, Span, apply_edits
 
 _LOOKS_AT_NAMES: Final = frozenset({"locals", "vars", "dir", "eval", "exec"})
@@ -37,23 +38,23 @@ class Renaming:
         return ast.dump(after) == ast.dump(self.source.tree)
 
 
-def renaming_of(source: Source, name: ast.Name) -> Renaming | str:
+def renaming_of(source: Source, name: ast.Name) -> Renaming | Refusal:
     """Return every place of a local variable, or in one sentence why it cannot be renamed here."""
     scope = owner_of(source, name)
     if not isinstance(scope, ast.FunctionDef | ast.AsyncFunctionDef):
-        return f"{name.id} belongs to no function, so others may use it."
+        return Refusal("owner", f"{name.id} belongs to no function, so others may use it.")
     if any(each.arg == name.id for each in arguments(scope.args)):
-        return f"{name.id} is a parameter, so callers may use it."
+        return Refusal("owner", f"{name.id} is a parameter, so callers may use it.")
     points = [point for point in flow_of(scope).points if point.name == name.id and point.kind in {"bind", "unbind"}]
     if not all(isinstance(point.node, ast.Name) for point in points) or name.id in names_of(scope).written:
-        return f"{name.id} is not only assigned by statements."
+        return Refusal("assignment", f"{name.id} is not only assigned by statements.")
     if any(isinstance(each, ast.Name) and each.id in _LOOKS_AT_NAMES for each in ast.walk(scope)):
-        return "The function looks at its variables by their names."
+        return Refusal("reflection", "The function looks its variables up by their names.")
     found = [each for each in ast.walk(scope) if isinstance(each, ast.Name) and each.id == name.id]
     mine = [each for each in found if owner_of(source, each) is scope and not _is_loop_name(source, each, scope)]
     places = tuple(sorted({source.span(each) for each in mine}))
     if not all(len(place) for place in places) or len(places) != len(mine):
-        return f"{name.id} stands in a place that cannot be told."
+        return Refusal("placement", f"{name.id} is used where its place is not known.")
     return Renaming(source, name.id, places, _first_value(source, mine))
 
 

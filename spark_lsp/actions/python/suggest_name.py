@@ -4,12 +4,12 @@ import asyncio
 
 from spark_lsp.actions.base import Needs, Proposal, Target, Tools, refused
 from spark_lsp.actions.python.analysis.quick_checks import function_around, identifier_at, is_assigned, is_python
-from spark_lsp.actions.python.analysis.refusal import NOT_READ
 from spark_lsp.actions.python.analysis.source import source_of
-from spark_lsp.actions.python.inline_variable import name_with
+from spark_lsp.actions.python.inline_variable import NO_VARIABLE, name_with
 from spark_lsp.actions.python.names import Hole, free_name, named, names_in_use
 from spark_lsp.actions.python.plain_names import name_of_value
 from spark_lsp.actions.python.renaming import Renaming, renaming_of
+from spark_lsp.actions.refusal import NOT_READ, TOO_DEEP, Refusal
 
 NO_BETTER_NAME = "value"
 DULL_NAMES = frozenset({NO_BETTER_NAME, "number", "text", "data", "flag", "condition", "items", "mapping", "function"})
@@ -34,7 +34,7 @@ class SuggestName:
     async def propose(self, target: Target, tools: Tools) -> Proposal:
         """Find every place, ask for the name, and prove that nothing else changed."""
         made = await asyncio.to_thread(renaming_at, target)
-        if isinstance(made, str):
+        if isinstance(made, Refusal):
             return refused(self.id, made)
         taken = names_in_use(made.source.tree)
         told = name_of_value(made.value) if made.value is not None else NO_BETTER_NAME
@@ -42,25 +42,28 @@ class SuggestName:
         plain = told if is_better else free_name(NO_BETTER_NAME, taken)
         name, usage = await named(target, tools, _hole(made), taken, plain)
         if name == plain and not is_better:
-            return refused(self.id, f"Nothing says a better name than {made.old}.")
+            return refused(self.id, Refusal("name", f"No better name than {made.old} was found."))
         if not await asyncio.to_thread(made.is_faithful, name):
-            return refused(self.id, f"{made.old} cannot be renamed without a change of what the function does.")
+            return refused(
+                self.id,
+                Refusal("unfaithful", f"{made.old} cannot be renamed without a change of what the function does."),
+            )
         return Proposal(self.id, made.edits(name), usage=usage)
 
 
-def renaming_at(target: Target) -> Renaming | str:
+def renaming_at(target: Target) -> Renaming | Refusal:
     """Return what a new name for the variable at the cursor takes, or in one sentence why there can be none."""
     raw = identifier_at(target)
     if raw is None or target.syntax is None:
-        return "There is no variable here."
+        return NO_VARIABLE
     try:
         source = source_of(target.syntax)
         if source is None:
             return NOT_READ
         name = name_with(source, target.syntax.wrap(raw))
-        return renaming_of(source, name) if name else "There is no variable here."
+        return renaming_of(source, name) if name else NO_VARIABLE
     except RecursionError:
-        return "The code is nested too deep."
+        return TOO_DEEP
 
 
 def _hole(made: Renaming) -> Hole:

@@ -16,6 +16,7 @@ from spark_lsp.actions.python.analysis.scopes import FUNCTIONS, Names, given_nam
 from spark_lsp.actions.python.analysis.selection import Piece
 from spark_lsp.actions.python.analysis.source import Source
 from spark_lsp.actions.python.analysis.walks import nodes_of
+from spark_lsp.actions.refusal import Refusal
 from spark_lsp.text.edit import Edit, Span, apply_edits
 
 
@@ -93,7 +94,7 @@ class _PutBack(ast.NodeTransformer):
         return self._value
 
 
-def variable_for(source: Source, piece: Piece) -> Variable | str:
+def variable_for(source: Source, piece: Piece) -> Variable | Refusal:
     """Return the variable for a selected expression, or in one sentence why there can be none."""
     node = piece.nodes[0]
     assert isinstance(node, ast.expr), "the caller has looked"
@@ -118,7 +119,7 @@ def variable_for(source: Source, piece: Piece) -> Variable | str:
     return Variable(source, node, source.span(statement).start, uses, is_statement, is_module_name)
 
 
-def _unfit(source: Source, piece: Piece, node: ast.expr) -> str:
+def _unfit(source: Source, piece: Piece, node: ast.expr) -> Refusal | None:
     """Return why no statement can stand before the expression, by its place alone."""
     statement = source.statement_of(node)
     start = source.span(statement).start
@@ -133,7 +134,8 @@ def _unfit(source: Source, piece: Piece, node: ast.expr) -> str:
         (is_alone, "is a statement of its own"),
         (not starts_line(source.text, start), "shares its line with another statement"),
     )
-    return next((f"The selection {said}." for holds, said in rules if holds), "")
+    messages = (f"The selection {message}." for holds, message in rules if holds)
+    return next((Refusal("placement", each, is_local="class" in each) for each in messages), None)
 
 
 def is_in_annotation(source: Source, node: ast.AST) -> bool:
@@ -146,25 +148,27 @@ def is_in_annotation(source: Source, node: ast.AST) -> bool:
     return False
 
 
-def _misplaced(facts: Facts, starts: list[int], goals: list[int], value: Value, source: Source, names: Names) -> str:
+def _misplaced(
+    facts: Facts, starts: list[int], goals: list[int], value: Value, source: Source, names: Names
+) -> Refusal | None:
     """Return why evaluating the expression before its statement would be another thing."""
     if not goals or not starts:
-        return "The selection runs later than the code around it, or never."
+        return Refusal("paths", "The selection runs later than the code around it, or never.", is_local=True)
     for start in starts:
         if misses(facts, start, goals):
-            return "The selection is evaluated on some ways only."
+            return Refusal("paths", "The selection is evaluated on some ways only.", is_local=True)
         between = onwards(facts, start, goals) & facts.reaching(goals, without=starts)
         refusal = overtakes(value, between, facts, source, names)
         if refusal:
-            return f"The selection cannot be evaluated before its statement. {refusal}"
+            return Refusal(refusal.code, f"The selection cannot be evaluated before its statement. {refusal.message}")
     again = facts.reached(goals, without=starts)
     if not again.isdisjoint(goals):
-        return "The selection is evaluated again and again in its statement."
+        return Refusal("paths", "The selection is evaluated again and again in its statement.", is_local=True)
     loops = {id(point.node): point.name for point in facts.points if point.kind == "inner"}
     own = {loops[id(each)] for each in ast.walk(value.node) if id(each) in loops}
     if own - loop_variables(value.node):
-        return "The selection reads a name of the comprehension around it."
-    return ""
+        return Refusal("scope", "The selection reads a name of the comprehension around it.", is_local=True)
+    return None
 
 
 def loop_variables(node: ast.AST) -> set[str]:

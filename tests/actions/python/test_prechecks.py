@@ -12,6 +12,7 @@ from scripts.prove_actions.generated import Program
 from scripts.prove_actions.trials import ACTIONS, functions, places, target_in
 from spark_lsp.actions.base import Prechecks
 from spark_lsp.actions.catalog import CATALOG
+from spark_lsp.actions.refusal import Refusal
 from spark_lsp.engine.fake import ScriptedEngine
 from spark_lsp.text.edit import Span
 from tests.actions.check import target_of
@@ -28,10 +29,11 @@ IN_A_CLASS = "    def f(xs):\n        for x in xs:\n$0            if x:\n       
 
 def _hold_at(text: str, span: Span, action: str) -> str:
     """The reason prechecked at a place; the action, asked for the whole document, refuses as well."""
-    said = PRECHECKED[action].disabled_reason(target_in(text, span))
-    if said:
-        assert isinstance(ACTIONS[action](text, span), str), (said, span.text(text))
-    return said
+    refusal = PRECHECKED[action].precheck(target_in(text, span))
+    if refusal is None:
+        return ""
+    assert isinstance(ACTIONS[action](text, span), Refusal), (refusal, span.text(text))
+    return refusal.message
 
 
 @settings(max_examples=150, deadline=None, derandomize=True)
@@ -57,7 +59,7 @@ def test_what_is_foreseen_in_real_files_is_refused(path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("before", "action", "said"),
+    ("before", "action", "message"),
     [
         (LOOP, "extract.function", BREAK),
         (f"import os\n\n\nclass A:\n{IN_A_CLASS}", "extract.function", BREAK),
@@ -74,10 +76,12 @@ def test_what_is_foreseen_in_real_files_is_refused(path: Path) -> None:
         ("def f(a):\n    for x in a:\n$0        break\n$0    return (\n", "extract.function", ""),
     ],
 )
-def test_reasons(before: str, action: str, said: str) -> None:
+def test_reasons(before: str, action: str, message: str) -> None:
     engine = ScriptedEngine(["x"])
     runner, target = TestWorkspace(engine).actions, target_of(before)
-    told = [each.disabled_reason for each in runner.available(target, precheck=True) if each.id == action]
-    assert told == [said] or (not said and not any(told))
-    assert not any(each.disabled_reason for each in runner.available(target)), "it is told only where it was asked for"
+    refusals = [available.disabled for available in runner.available(target, precheck=True) if available.id == action]
+    assert [refusal.message for refusal in refusals if refusal] == ([message] if message else [])
+    assert not any(available.disabled for available in runner.available(target)), (
+        "it is there only where it was asked for"
+    )
     assert (engine.starts, engine.requests) == (0, []), "listing asked the model"

@@ -33,7 +33,7 @@ def seen_methods(source: Source, path: str, owner: ast.ClassDef, view: IndexView
         if read is not None:
             known = relatives.known(name, read)
             seen.append(seen_in(name, read, known.is_it, "class", is_own=False, is_function=True))
-    return Seen(next((each.refusal for each in seen if each.refusal), ""), any(each.public for each in seen))
+    return Seen(next((each.refusal for each in seen if each.refusal), None), any(each.public for each in seen))
 
 
 def _deriving(view: IndexView, name: str) -> frozenset[str]:

@@ -8,6 +8,7 @@ from typing import Final, Literal
 from spark_lsp.actions.python.analysis.call_sites import dotted
 from spark_lsp.actions.python.analysis.classes import ClassAt, Classes, says_nothing
 from spark_lsp.actions.python.analysis.scopes import names_of
+from spark_lsp.actions.refusal import Refusal
 
 Files = Callable[[str], frozenset[str]]
 """Returns the Python files of the workspace that say a name."""
@@ -27,7 +28,7 @@ class Family:
     """For each that derives, the one of ``own`` that it names as its base; the last where it names several."""
 
 
-def family_of(classes: Classes, owner: ClassAt, files: Files) -> Family | str:
+def family_of(classes: Classes, owner: ClassAt, files: Files) -> Family | Refusal:
     """Return the family of a class, or why it is not certain who belongs to it."""
     own = {owner}
     parents: dict[ClassAt, ClassAt] = {}
@@ -35,7 +36,7 @@ def family_of(classes: Classes, owner: ClassAt, files: Files) -> Family | str:
     while todo:
         each = todo.pop()
         for found in _derived(classes, each, files):
-            if isinstance(found, str):
+            if isinstance(found, Refusal):
                 return found
             parents[found] = each
             if found not in own:
@@ -45,20 +46,20 @@ def family_of(classes: Classes, owner: ClassAt, files: Files) -> Family | str:
     for each in own:
         for base in classes.ancestors(each):
             if base is None:
-                return f"what {each.name} in {each.path} derives from is not known"
+                return Refusal("calls", f"The base classes of {each.name} in {each.path} are not known.")
             above.add(base)
     return Family(owner, frozenset(own), frozenset(above - own), parents)
 
 
-def _derived(classes: Classes, parent: ClassAt, files: Files) -> Iterator[ClassAt | str]:
+def _derived(classes: Classes, parent: ClassAt, files: Files) -> Iterator[ClassAt | Refusal]:
     for path in sorted(files(parent.name) | {parent.path}):
         source = classes.read(path)
         if source is None:
-            yield f"{path} does not compile, or has changed on disk"
+            yield Refusal("unreadable", f"{path} does not compile, or has changed on disk.")
             continue
         for node in ast.walk(source.tree):
             if isinstance(node, ast.alias) and node.name == parent.name and node.asname not in {None, parent.name}:
-                yield f"{path}:{node.lineno}: {parent.name} has another name here"
+                yield Refusal("calls", f"{path}:{node.lineno}: {parent.name} has another name here.")
             if not isinstance(node, ast.ClassDef):
                 continue
             here = classes.meaning(path, ast.Name(node.name, ast.Load()))
@@ -70,7 +71,8 @@ def _derived(classes: Classes, parent: ClassAt, files: Files) -> Iterator[ClassA
                 if meant not in {parent, None}:
                     continue
                 if meant is None or here is None or classes.body(here) is not node:
-                    yield f"{path}:{node.lineno}: it is not certain that {node.name} derives from {parent.name}"
+                    message = f"{path}:{node.lineno}: it is not certain that {node.name} derives from {parent.name}."
+                    yield Refusal("calls", message)
                 else:
                     yield here
 

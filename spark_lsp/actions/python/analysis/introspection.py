@@ -11,6 +11,7 @@ from typing import Final
 
 from spark_lsp.actions.python.analysis.source import Source
 from spark_lsp.actions.python.analysis.walks import said_by
+from spark_lsp.actions.refusal import Refusal
 
 LISTERS: Final = ("__dict__", "dir", "getmembers", "getmembers_static", "vars")
 """What lists the names of the object that it is given."""
@@ -27,7 +28,7 @@ _KEEPS_ALL: Final = frozenset({"copy", "dict", "items", "iter", "keys", "list", 
 class Seen:
     """What sees a new name. ``refusal`` says where any would be seen, ``public`` whether one without ``_`` would be."""
 
-    refusal: str = ""
+    refusal: Refusal | None = None
     public: bool = False
 
 
@@ -40,7 +41,8 @@ def seen_in(
         if is_function and not each.functions:
             continue
         if each.private:
-            return Seen(f"{path}:{each.line} lists the names of the {what}, where a new one would be seen.")
+            message = f"{path}:{each.line} lists the names of the {what}, where a new one would be seen."
+            return Seen(Refusal("reflection", message))
         public = True
     return Seen(public=public)
 

@@ -13,6 +13,7 @@ from typing import Final
 from spark_lsp.actions.python.analysis.introspection import LISTERS, Seen, seen_in
 from spark_lsp.actions.python.analysis.module_aliases import KnownModule
 from spark_lsp.actions.python.analysis.source import MAX_CHARACTERS, Source
+from spark_lsp.actions.refusal import TOO_DEEP
 from spark_lsp.index.parse.imports import resolve
 from spark_lsp.index.storage.view import IndexView
 from spark_lsp.text.document import LineTable
@@ -33,7 +34,7 @@ def seen_names(source: Source, path: str, view: IndexView, *, is_function: bool)
     try:
         return _seen(source, path, view, is_function=is_function)
     except RecursionError:
-        return Seen("The code is nested too deep.")
+        return Seen(TOO_DEEP)
 
 
 def _seen(source: Source, path: str, view: IndexView, *, is_function: bool) -> Seen:
@@ -42,7 +43,7 @@ def _seen(source: Source, path: str, view: IndexView, *, is_function: bool) -> S
     for other, read in [(path, source), *_others(path, name, view)]:
         known = KnownModule(read, other, path, cache(partial(resolve, view.files, other, "python")))
         found.append(seen_in(other, read, known.is_it, "module", is_own=other == path, is_function=is_function))
-    refusal = next((each.refusal for each in found if each.refusal), "")
+    refusal = next((each.refusal for each in found if each.refusal), None)
     return Seen(refusal, any(each.public for each in found))
 
 

@@ -12,6 +12,7 @@ from spark_lsp.actions.python.analysis.dataflow import Facts
 from spark_lsp.actions.python.analysis.flow_graph import EXIT, Point
 from spark_lsp.actions.python.analysis.scopes import FUNCTIONS, Names, arguments
 from spark_lsp.actions.python.analysis.source import Source
+from spark_lsp.actions.refusal import Refusal
 
 _SAFE_PARENTS: Final = (ast.BinOp, ast.UnaryOp, ast.BoolOp, ast.FormattedValue, ast.If, ast.While, ast.Assert)
 
@@ -103,41 +104,42 @@ def escapes(source: Source, node: ast.expr) -> bool:
     return not isinstance(parent, _SAFE_PARENTS)
 
 
-def disturbed(value: Value, between: Iterable[Point], names: Names) -> str:
-    """Return what may change a value between two moments, empty when nothing can. For values without effect."""
+def disturbed(value: Value, between: Iterable[Point], names: Names) -> Refusal | None:
+    """Return what may change a value between two moments, None when nothing can. For values without effect."""
     shared = value.reads - names.private
     is_of_objects = ((value.may_fail or value.asks) and not value.is_steady) or bool(shared)
     for point in between:
         if point.kind in {"bind", "unbind"} and point.name in value.reads:
-            return f"{point.name} is assigned in between."
+            return Refusal("changed", f"{point.name} is assigned in between.")
         if point.kind == "effect" and is_of_objects:
-            return "Something in between may change the value."
-    return ""
+            return Refusal("changed", "Something in between may change the value.")
+    return None
 
 
-def overtakes(value: Value, passed: Iterable[int], facts: Facts, source: Source, names: Names) -> str:
-    """Return why a value must not be evaluated before (or after) these points; empty when it may."""
+def overtakes(value: Value, passed: Iterable[int], facts: Facts, source: Source, names: Names) -> Refusal | None:
+    """Return why a value must not be evaluated before (or after) these points; None when it may."""
     unsure = facts.unsure(names.local)
     for number in passed:
-        point = facts.points[number]
-        if point.kind in {"bind", "unbind"}:
-            told = _assigned(point, value, facts, names)
-        elif point.kind == "effect":
-            told = "Something with an effect is evaluated in between."
-        elif not (value.has_effect or value.may_fail):
-            told = ""
-        elif point.kind == "load":
-            is_harmless = _is_harmless(point, value, source)
-            told = "" if is_harmless else "Something is evaluated in between that may fail or depend on it."
-        elif point.kind == "use" and number in unsure:
-            told = f"{point.name} may have no value where it is read in between."
-        elif value.has_effect and not _is_stable(point, source, names):
-            told = f"{point.name} is read in between, and may be changed."
-        else:
-            told = ""
-        if told:
-            return told
-    return ""
+        if message := _passed(value, number, facts, source, names, is_unsure=number in unsure):
+            return Refusal("order", message)
+    return None
+
+
+def _passed(value: Value, number: int, facts: Facts, source: Source, names: Names, *, is_unsure: bool) -> str:
+    """Return why a value must not pass one point; empty when it may."""
+    point = facts.points[number]
+    if point.kind in {"bind", "unbind"}:
+        return _assigned(point, value, facts, names)
+    if point.kind == "effect":
+        return "Something with an effect is evaluated in between."
+    if not (value.has_effect or value.may_fail) or (point.kind == "load" and _is_harmless(point, value, source)):
+        return ""
+    if point.kind == "load":
+        return "Something is evaluated in between that may fail or depend on it."
+    if point.kind == "use" and is_unsure:
+        return f"{point.name} may have no value where it is read in between."
+    is_stale = value.has_effect and not _is_stable(point, source, names)
+    return f"{point.name} is read in between, and may be changed." if is_stale else ""
 
 
 def _assigned(point: Point, value: Value, facts: Facts, names: Names) -> str:

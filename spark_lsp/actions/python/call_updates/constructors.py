@@ -16,6 +16,7 @@ from spark_lsp.actions.python.analysis.receivers import Receivers
 from spark_lsp.actions.python.analysis.scopes import names_of
 from spark_lsp.actions.python.analysis.source import Source
 from spark_lsp.actions.python.analysis.walks import first_parameter
+from spark_lsp.actions.refusal import Refusal
 
 INIT: Final = "__init__"
 _HARMLESS_BASES: Final = frozenset({"ABC", "Generic", "object"})
@@ -35,11 +36,11 @@ class Makers:
     callers: frozenset[ClassAt]
 
 
-def makers_of(classes: Classes, family: Family) -> Makers | str:
+def makers_of(classes: Classes, family: Family) -> Makers | Refusal:
     """Return which classes of a family are made by its owner's ``__init__``, or why that is not certain."""
     for each in (*family.own, *(each for each in family.above if each.origin == "workspace")):
         if why := _is_special(classes, each, is_owner=each not in family.parents):
-            return f"{each.path}: what a call of {each.name} does is not known: {why}"
+            return Refusal("calls", f"{each.path}: what a call of {each.name} does is not known: {why}.")
     heirs = {family.owner}
     while more := {
         each

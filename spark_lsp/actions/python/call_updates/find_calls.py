@@ -33,6 +33,7 @@ from spark_lsp.actions.python.analysis.source import Source, source_of
 from spark_lsp.actions.python.call_updates.constructors import INIT, constructor_calls, makers_of
 from spark_lsp.actions.python.call_updates.methods import Method, method_calls
 from spark_lsp.actions.python.call_updates.same_name_methods import rival_of
+from spark_lsp.actions.refusal import Refusal
 from spark_lsp.index.storage.view import FileEntry, IndexView
 from spark_lsp.text.language import LANGUAGES
 from spark_lsp.text.syntax import Syntax, parse
@@ -68,7 +69,7 @@ class Wanted:
         return around if isinstance(around, ast.ClassDef) else None
 
 
-def called_in(target: Target, view: IndexView, wanted: Wanted) -> list[CalledIn] | str:
+def called_in(target: Target, view: IndexView, wanted: Wanted) -> list[CalledIn] | Refusal:
     """Return the calls of a function by file, its own first."""
     assert target.syntax is not None, "the caller has read it"
     name, source = wanted.function.name, wanted.source
@@ -79,7 +80,7 @@ def called_in(target: Target, view: IndexView, wanted: Wanted) -> list[CalledIn]
         own = CalledIn(wanted.path, source, target.syntax, (), _own_uncertainty(target, source, {name}))
         return _filled([own], [own_calls(source, wanted.function, name)])
     files = _files_read(target, view, wanted, saying(view, name), {name})
-    if isinstance(files, str):
+    if isinstance(files, Refusal):
         return files
     found = _of_method(files, wanted, view) if wanted.owner is not None else _of_function(files, wanted, view)
     return _filled(files, found)
@@ -87,44 +88,44 @@ def called_in(target: Target, view: IndexView, wanted: Wanted) -> list[CalledIn]
 
 def _files_read(
     target: Target, view: IndexView, wanted: Wanted, paths: frozenset[str], names: AbstractSet[str]
-) -> list[CalledIn] | str:
+) -> list[CalledIn] | Refusal:
     """Read the document and the files that say the names, unless one asks for a name by its text."""
     assert target.syntax is not None, "the caller has read it"
     files = [CalledIn(wanted.path, wanted.source, target.syntax, (), _own_uncertainty(target, wanted.source, names))]
     others = sorted(paths - {wanted.path})
     if others and wanted.path not in view.files:
-        return f"{wanted.path} is not in the index, so its importers are not known."
+        return Refusal("calls", f"{wanted.path} is not in the index, so its importers are not known.")
     if len(others) > MAX_FILES:
-        return f"{min(names)} stands in {len(others)} files, {MAX_FILES} at most can be looked at."
+        return Refusal("calls", f"{min(names)} is in {len(others)} files; at most {MAX_FILES} can be searched.")
     for path in others:
         read = _read(view.files[path], target, wanted.path)
-        if isinstance(read, str):
+        if isinstance(read, Refusal):
             return read
         files.append(read)
     for each in files:
         for name in sorted(names):
             if line := looked_up(each.source, name):
-                return f"{each.path}:{line}: {name} is looked up by the text of its name."
+                return Refusal("reflection", f"{each.path}:{line}: {name} is looked up by the text of its name.")
     return files
 
 
-def _made_in(target: Target, view: IndexView, wanted: Wanted, owner: ast.ClassDef) -> list[CalledIn] | str:
+def _made_in(target: Target, view: IndexView, wanted: Wanted, owner: ast.ClassDef) -> list[CalledIn] | Refusal:
     """Return the calls by which a class makes its objects."""
     assert target.syntax is not None, "the caller has read it"
     known = classes_of({wanted.path: wanted.source}, view)
     found = known.meaning(wanted.path, ast.Name(owner.name, ast.Load()))
     inits = [node for node in ast.walk(owner) if binds(node, INIT) and wanted.source.scope_of(node) is owner]
     if found is None or known.body(found) is not owner or len(inits) > 1 or INIT in names_of(owner).used:
-        return f"{wanted.path}:{owner.lineno}: {owner.name} may be another class as well."
+        return Refusal("calls", f"{wanted.path}:{owner.lineno}: {owner.name} may be another class as well.")
     family = family_of(known, found, partial(saying, view))
     makers = makers_of(known, family) if isinstance(family, Family) else family
-    if isinstance(makers, str):
-        return f"{makers}."
+    if isinstance(makers, Refusal):
+        return makers
     names = {each.name for each in makers.heirs}
     paths = {each.path for each in (*makers.family.own, *makers.family.above) if each.origin == "workspace"}
     paths = paths.union(*(saying(view, each) for each in names))
     files = _files_read(target, view, wanted, frozenset(paths), names)
-    if isinstance(files, str):
+    if isinstance(files, Refusal):
         return files
     known = classes_of({each.path: each.source for each in files}, view)
     uncertainty = _own_uncertainty(target, wanted.source, names | {INIT, "cls", "type"})
@@ -132,11 +133,11 @@ def _made_in(target: Target, view: IndexView, wanted: Wanted, owner: ast.ClassDe
     return _filled(files, [constructor_calls(known, each.path, each.source, makers) for each in files])
 
 
-def _filled(files: Sequence[CalledIn], found: Sequence[Calls]) -> list[CalledIn] | str:
+def _filled(files: Sequence[CalledIn], found: Sequence[Calls]) -> list[CalledIn] | Refusal:
     made = []
     for each, calls in zip(files, found, strict=False):
         if isinstance(calls, CallIssue):
-            return f"{each.path}:{calls.line}: {calls.message}."
+            return Refusal("calls", f"{each.path}:{calls.line}: {calls.message}.")
         made.append(replace(each, calls=calls))
     return made
 
@@ -198,12 +199,12 @@ def _is_class(view: IndexView, name: str) -> bool:
     return any(definition.kind == "class" for _, definition in view.definitions.get(name, ()))
 
 
-def _read(entry: FileEntry, target: Target, own_path: str) -> CalledIn | str:
+def _read(entry: FileEntry, target: Target, own_path: str) -> CalledIn | Refusal:
     text = entry.text
     syntax = parse(LANGUAGES["python"], text)
     source = source_of(syntax) if syntax is not None and text else None
     if syntax is None or source is None:
-        return f"{entry.path} does not compile, or has changed on disk."
+        return Refusal("unreadable", f"{entry.path} does not compile, or has changed on disk.")
     assert target.baseline is not None, "there is no change without it"
     return CalledIn(entry.path, source, syntax, (), _written_ns(entry, target, own_path) >= target.baseline.since_ns)
 

@@ -8,6 +8,7 @@ import tree_sitter
 
 from spark_lsp.actions.python.call_updates.binding import Argument, Bound, bound, by_place, carried, in_order
 from spark_lsp.actions.python.call_updates.signature_diff import Difference, Head
+from spark_lsp.actions.refusal import Refusal
 from spark_lsp.text.edit import Edit, Span
 from spark_lsp.text.syntax import Syntax
 
@@ -15,10 +16,14 @@ _ATOMS: Final = frozenset({"ellipsis", "false", "float", "integer", "none", "tru
 _HOLDERS: Final = frozenset({"concatenated_string", "list", "parenthesized_expression", "tuple", "unary_operator"})
 _STARS: Final = frozenset({"dictionary_splat", "list_splat"})
 _NEEDS_BRACKETS: Final = frozenset({"generator_expression", "named_expression", "yield"})
-NO_PLACE: Final = "its arguments cannot be told apart"
-NO_FIT: Final = "it does not fit the function as it was"
-STARS: Final = "it hands over arguments with * or **"
-EITHER: Final = "it was written after the head began to change, and fits both heads"
+NO_PLACE: Final = Refusal("calls", "Its arguments are not known.")
+NO_FIT: Final = Refusal("calls", "It does not fit the function as it was.")
+STARS: Final = Refusal("calls", "It passes arguments with * or **.")
+EITHER: Final = Refusal("calls", "It was written after the signature began to change, and fits both signatures.")
+EFFECT: Final = Refusal("order", "The argument that would go may have an effect.")
+NO_ORDER: Final = Refusal("order", "Its arguments cannot be passed in the order in which they are evaluated.")
+COMMENTS: Final = Refusal("placement", "There are comments between its arguments.")
+NO_BRACKETS: Final = Refusal("placement", "An argument would need brackets to have a name.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +44,7 @@ class _Slot:
     name: str
 
 
-def fitted(syntax: Syntax, call: Span, change: Change, *, is_uncertain: bool) -> tuple[Edit, ...] | str:
+def fitted(syntax: Syntax, call: Span, change: Change, *, is_uncertain: bool) -> tuple[Edit, ...] | Refusal:
     """Return the edits of one call, none where it fits already, or why it cannot be made to fit.
 
     A call ``is_uncertain`` may have been written for either head.
@@ -61,21 +66,21 @@ def fitted(syntax: Syntax, call: Span, change: Change, *, is_uncertain: bool) ->
     if now is not None and is_uncertain:
         return EITHER
     made = _arguments(slots, arguments, wanted, change.new)
-    return made if isinstance(made, str) else _edits(syntax, listed, slots, made)
+    return made if isinstance(made, Refusal) else _edits(syntax, listed, slots, made)
 
 
 def _arguments(
     slots: Sequence[_Slot], arguments: Sequence[Argument], wanted: Bound, head: Head
-) -> list[Argument] | str:
+) -> list[Argument] | Refusal:
     """Return the arguments that hand over what is wanted, or why there are none that certainly do."""
     handed = {number for _, number in (*wanted.named, *wanted.named_rest)} | set(wanted.rest)
     dropped = [slot for number, slot in enumerate(slots) if number not in handed]
     if any(not _is_plain(slot.value, names=True) for slot in dropped):
-        return "the argument that would go may have an effect"
+        return EFFECT
     made = by_place(arguments, wanted, head)
     if made is None or not _may_swap([slots[each.number] for each in made], made):
         made = in_order(arguments, wanted, head)
-    return made if made is not None else "its arguments cannot be handed over in the order they are evaluated in"
+    return made if made is not None else NO_ORDER
 
 
 def _call_at(syntax: Syntax, span: Span) -> tree_sitter.Node | None:
@@ -122,17 +127,17 @@ def _may_swap(slots: Sequence[_Slot], made: Sequence[Argument]) -> bool:
 
 def _edits(
     syntax: Syntax, listed: tree_sitter.Node, slots: Sequence[_Slot], made: Sequence[Argument]
-) -> tuple[Edit, ...] | str:
+) -> tuple[Edit, ...] | Refusal:
     """Put arguments where those that stay stood, in their order, and take the others out."""
     places = sorted(each.number for each in made)
     moves = [each for each, place in zip(made, places, strict=True) if each.number != place]
     if (moves or len(places) < len(slots)) and any(child.type == "comment" for child in listed.children):
-        return "there are comments between its arguments"
+        return COMMENTS
     edits: list[Edit] = []
     for each, place in zip(made, places, strict=True):
         source = slots[each.number]
         if each.name and source.name != each.name and source.value.type in _NEEDS_BRACKETS:
-            return "an argument would need brackets to have a name"
+            return NO_BRACKETS
         lead = f"{each.name}=" if each.name else ""
         if each.number != place:
             edits.append(Edit(syntax.wrap(slots[place].node).span, lead + _said(syntax, source.value)))

@@ -15,6 +15,7 @@ from spark_lsp.actions.python.analysis.module_aliases import KnownModule
 from spark_lsp.actions.python.analysis.source import Source, source_of
 from spark_lsp.actions.python.call_updates.dynamic_lookups import MAY_ASK, asked_for
 from spark_lsp.actions.python.call_updates.find_calls import Wanted
+from spark_lsp.actions.refusal import Refusal
 from spark_lsp.index.parse.imports import resolve
 from spark_lsp.index.storage.view import IndexView
 from spark_lsp.text.language import LANGUAGES
@@ -25,7 +26,7 @@ _Home = Callable[[str, Source], Callable[[ast.expr | None], bool]]
 """Returns, for a file, what tells whether an object of it may have the function."""
 
 
-def looked_up_in(view: IndexView, wanted: Wanted) -> str:
+def looked_up_in(view: IndexView, wanted: Wanted) -> Refusal | None:
     """Return in one sentence where a function, or the class that its ``__init__`` belongs to, may be looked up."""
     is_made = wanted.owner is not None and wanted.function.name == "__init__"
     name = wanted.owner.name if wanted.owner is not None and is_made else wanted.function.name
@@ -33,8 +34,8 @@ def looked_up_in(view: IndexView, wanted: Wanted) -> str:
     for path, source in _asking(view, wanted, name):
         issue = asked_for(source, {name}, home(path, source))
         if issue is not None:
-            return f"{path}:{issue.line}: {issue.message}."
-    return ""
+            return Refusal("reflection", f"{path}:{issue.line}: {issue.message}.")
+    return None
 
 
 def _asking(view: IndexView, wanted: Wanted, name: str) -> Iterator[tuple[str, Source]]:

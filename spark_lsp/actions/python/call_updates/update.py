@@ -5,16 +5,17 @@ Offered where what the calls have to pass follows from what they pass. Needs no 
 
 import ast
 import asyncio
+from dataclasses import replace
 from itertools import pairwise
 
-from spark_lsp.actions.base import STILL_INDEXING, FileEdits, Needs, Proposal, Target, Tools, refused
+from spark_lsp.actions.base import FileEdits, Needs, Proposal, Target, Tools, refused
 from spark_lsp.actions.check import failure
-from spark_lsp.actions.python.analysis.refusal import NOT_READ
 from spark_lsp.actions.python.analysis.source import Source, source_of
 from spark_lsp.actions.python.call_updates.find_calls import CalledIn, Wanted, called_in
 from spark_lsp.actions.python.call_updates.rewrite_call import Change, fitted
 from spark_lsp.actions.python.call_updates.signature_change import Changed, changed_at
 from spark_lsp.actions.python.call_updates.text_lookups import looked_up_in
+from spark_lsp.actions.refusal import NOT_READ, STILL_INDEXING, TOO_DEEP, Refusal
 from spark_lsp.errors import Reason
 from spark_lsp.index.storage.view import IndexView
 from spark_lsp.text.edit import Edit
@@ -39,7 +40,7 @@ class UpdateCalls:
             return refused(self.id, STILL_INDEXING)
         view, path = tools.context.view, tools.context.path_of(target.snapshot)
         made = await asyncio.to_thread(_updated, target, view, path)
-        if isinstance(made, str):
+        if isinstance(made, Refusal):
             return refused(self.id, made)
         own = made.pop(path, ())
         texts = {other: view.files[other].text for other in made}
@@ -49,19 +50,19 @@ class UpdateCalls:
         return Proposal(self.id, own, files=files, asks=True)
 
 
-def _updated(target: Target, view: IndexView, path: str) -> dict[str, tuple[Edit, ...]] | str:
+def _updated(target: Target, view: IndexView, path: str) -> dict[str, tuple[Edit, ...]] | Refusal:
     """Return the edits by file, or in one sentence why there are none."""
     changed = changed_at(target)
     if changed is None or not changed.is_certain:
-        return "What the calls of this function have to pass cannot be computed."
+        return Refusal("calls", "What the calls of this function have to pass cannot be computed.")
     try:
         found = _called(target, changed, view, path)
-        return found if isinstance(found, str) else _edits(found, changed.change)
+        return found if isinstance(found, Refusal) else _edits(found, changed.change)
     except RecursionError:
-        return "The code is nested too deep."
+        return TOO_DEEP
 
 
-def _called(target: Target, changed: Changed, view: IndexView, path: str) -> list[CalledIn] | str:
+def _called(target: Target, changed: Changed, view: IndexView, path: str) -> list[CalledIn] | Refusal:
     """Return the calls of the function by file."""
     source = source_of(target.syntax) if target.syntax is not None else None
     function = _function(source, changed) if source is not None else None
@@ -71,14 +72,14 @@ def _called(target: Target, changed: Changed, view: IndexView, path: str) -> lis
     wanted = Wanted(path, source, function, is_plain)
     found = called_in(target, view, wanted)
     is_local = wanted.owner is None and not isinstance(source.scope_of(function), ast.Module)
-    return found if isinstance(found, str) or is_local else looked_up_in(view, wanted) or found
+    return found if isinstance(found, Refusal) or is_local else looked_up_in(view, wanted) or found
 
 
-def _edits(found: list[CalledIn], change: Change) -> dict[str, tuple[Edit, ...]] | str:
+def _edits(found: list[CalledIn], change: Change) -> dict[str, tuple[Edit, ...]] | Refusal:
     made: dict[str, tuple[Edit, ...]] = {}
     for file in found:
         edits = _edits_of(file, change)
-        if isinstance(edits, str):
+        if isinstance(edits, Refusal):
             return edits
         if edits:
             made[file.path] = edits
@@ -93,21 +94,22 @@ def _function(source: Source, changed: Changed) -> ast.FunctionDef | ast.AsyncFu
     return None
 
 
-def _edits_of(file: CalledIn, change: Change) -> tuple[Edit, ...] | str:
+def _edits_of(file: CalledIn, change: Change) -> tuple[Edit, ...] | Refusal:
     """Return the edits of one file's calls."""
     made: list[Edit] = []
     for call in file.calls:
         edits = fitted(file.syntax, file.source.span(call), change, is_uncertain=file.is_uncertain)
-        if not isinstance(edits, str) and edits and any(_is_text(parent) for _, parent in file.source.around(call)):
-            edits = "it stands within a string"
-        if isinstance(edits, str):
-            return f"{file.path}:{call.lineno}: the call is left as it is: {edits}."
+        if isinstance(edits, Refusal):
+            return replace(edits, message=f"{file.path}:{call.lineno}: this call cannot be updated. {edits.message}")
+        if edits and any(_is_text(parent) for _, parent in file.source.around(call)):
+            message = f"{file.path}:{call.lineno}: this call cannot be updated. It is within a string."
+            return Refusal("placement", message)
         made += edits
     made.sort(key=lambda each: each.span)
     if any(first.span.end > second.span.start for first, second in pairwise(made)):
-        return f"{file.path}: a call stands within another one that changes around it."
+        return Refusal("placement", f"{file.path}: a call is within another one that changes around it.")
     problem = failure(file.source.text, file.syntax, made) if made else ""
-    return f"{file.path}: {problem}" if problem else tuple(made)
+    return Refusal("unfaithful", f"{file.path}: {problem}") if problem else tuple(made)
 
 
 def _is_text(node: ast.AST) -> bool:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from spark_lsp.actions.base import STILL_INDEXING
+from spark_lsp.actions.refusal import STILL_INDEXING
 from spark_lsp.engine.fake import ScriptedEngine
 from spark_lsp.index.store import Index
 from tests.actions.python.call_updates.check import read_cases, run_case, target_in, updated
@@ -25,4 +25,4 @@ async def test_while_the_workspace_is_indexed_calls_may_be_missing(tmp_path: Pat
     index = Index(tmp_path)
     proposal, files = await updated(target, ScriptedEngine(["x"]), index)
     index.close()
-    assert (proposal.message, files) == (STILL_INDEXING, {})
+    assert (proposal.message, files) == (STILL_INDEXING.message, {})

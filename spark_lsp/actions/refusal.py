@@ -1,0 +1,48 @@
+"""Why an edit cannot be made: a code of a closed list, and a sentence for the user. Plain values.
+
+Code asks for the code and never reads the sentence.
+"""
+
+from dataclasses import dataclass
+from typing import Final, Literal, get_args
+
+RefusalCode = Literal[
+    "assignment",
+    "calls",
+    "changed",
+    "closure",
+    "identity",
+    "indexing",
+    "jump",
+    "name",
+    "order",
+    "owner",
+    "paths",
+    "placement",
+    "reflection",
+    "scope",
+    "selection",
+    "type",
+    "unbound",
+    "unfaithful",
+    "unreadable",
+]
+"""What stands in the way. docs/protocol.md describes each; a test compares."""
+
+REFUSAL_CODES: Final[tuple[RefusalCode, ...]] = get_args(RefusalCode)
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why an edit cannot be made. ``is_local`` if the function or class around the place is enough to know it."""
+
+    code: RefusalCode
+    message: str
+    is_local: bool = False
+
+
+NOT_READ: Final = Refusal("unreadable", "The document does not compile, so its names are not known.")
+TOO_DEEP: Final = Refusal("unreadable", "The code is nested too deep.")
+STILL_INDEXING: Final = Refusal(
+    "indexing", "The workspace is still being indexed, so calls may be missing; choose it again when that is done."
+)
