@@ -153,10 +153,9 @@ class Proposal:
     refusal: RefusalCode | None = None
 
 
-def refused(action_id: str, refusal: Refusal | str) -> Proposal:
+def refused(action_id: str, refusal: Refusal) -> Proposal:
     """Return the answer of an action that program analysis found unsafe here."""
-    why = Refusal("unfaithful", refusal) if isinstance(refusal, str) else refusal
-    return Proposal(action_id, (), Reason.gate("unsafe"), why.message, refusal=why.code)
+    return Proposal(action_id, (), Reason.gate("unsafe"), refusal.message, refusal=refusal.code)
 
 
 @dataclass(frozen=True, slots=True)

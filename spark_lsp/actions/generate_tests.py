@@ -20,6 +20,7 @@ from spark_lsp.actions.checks.sure import sure_part
 from spark_lsp.actions.definition import CALLABLES, Definition, definition_at
 from spark_lsp.actions.implement_body import Wish, write_body
 from spark_lsp.actions.layout import newline_of
+from spark_lsp.actions.refusal import Refusal
 from spark_lsp.actions.stream import Answer
 from spark_lsp.engine.base import Usage
 from spark_lsp.errors import Reason
@@ -63,8 +64,8 @@ class GenerateTests:
             return Proposal(self.id, (), Reason.EMPTY, "There is no function here that a test could call.")
         path = tools.context.path_of(target.snapshot)
         plan = plan_of(target, found, path, tools.context.view)
-        if isinstance(plan, str):
-            return Proposal(self.id, (), Reason.EMPTY, plan)
+        if isinstance(plan, Refusal):
+            return Proposal(self.id, (), Reason.EMPTY, plan.message)
         snapshot = replace(target.snapshot, path=_sibling(target, path, plan.path), text=plan.text)
         empty = Target.of(snapshot, Span(plan.offset, plan.offset))
         known = await asyncio.to_thread(_from_examples, target, found, plan, tools)
@@ -135,7 +136,7 @@ def _sure(answer: Answer, tested: str) -> str:
     return kept if kept == answer.raw or "assert" in kept or "raises" in kept else ""
 
 
-def plan_of(target: Target, found: Definition, path: str, view: IndexView) -> Plan | str:
+def plan_of(target: Target, found: Definition, path: str, view: IndexView) -> Plan | Refusal:
     """Return the test to write, or in one sentence why there is none to write."""
     assert target.syntax is not None, "the caller has looked"
     language = target.syntax.language
@@ -143,7 +144,7 @@ def plan_of(target: Target, found: Definition, path: str, view: IndexView) -> Pl
     entry = view.files.get(place)
     before = entry.text if entry is not None else None
     if entry is not None and not before and entry.size:
-        return f"{place} has changed since it was read; please try again in a moment."
+        return Refusal("unreadable", f"{place} has changed since it was read; please try again in a moment.")
     newline = newline_of(before or target.snapshot.text)
     if language.name == "python":
         imports, test = _python(found, path)
@@ -153,7 +154,7 @@ def plan_of(target: Target, found: Definition, path: str, view: IndexView) -> Pl
         imports, test = _script(found, path, place, before, view)
     old = (before or "").replace("\r\n", "\n")
     if test.split("\n")[0] in old:
-        return f"{found.name} is tested already in {place}."
+        return Refusal("calls", f"{found.name} is tested already in {place}.")
     gap = "\n\n" if language.name == "python" else "\n"
     head = _with_import(language, old, imports[-1], found.name) if old.strip() else "\n".join(imports) + "\n"
     text = (head.rstrip() + "\n" + gap + test).replace("\n", newline)

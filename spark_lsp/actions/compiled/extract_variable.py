@@ -16,6 +16,7 @@ from spark_lsp.actions.compiled.ctypes_of import type_of
 from spark_lsp.actions.compiled.rules import ALL, RULES, Rules
 from spark_lsp.actions.layout import indent_of, newline_of, starts_line
 from spark_lsp.actions.naming import Case, Hole, free_name, named, plain_name, words_of
+from spark_lsp.actions.refusal import Refusal
 from spark_lsp.errors import Reason
 from spark_lsp.text.edit import Edit, Span
 from spark_lsp.text.syntax import Syntax
@@ -69,7 +70,7 @@ class ExtractVariable:
         if syntax is None or node is None:
             return Proposal(self.id, (), Reason.EMPTY, "Select one expression.")
         place = await asyncio.to_thread(place_of, syntax, node)
-        if isinstance(place, str):
+        if isinstance(place, Refusal):
             return refused(self.id, place)
         text, case = target.snapshot.text, _CASES[syntax.language.name]
         taken = words_of(text)
@@ -88,27 +89,27 @@ def edits_of(syntax: Syntax, place: Place, name: str) -> tuple[Edit, ...]:
     return Edit(Span(place.statement.start, place.statement.start), said), Edit(place.span, name)
 
 
-def place_of(syntax: Syntax, node: Node) -> Place | str:  # noqa: PLR0911 - a list of reasons
+def place_of(syntax: Syntax, node: Node) -> Place | Refusal:  # noqa: PLR0911 - a list of reasons
     """Return where an expression gets its name, or in one sentence why that cannot be done right."""
     language = syntax.language.name
     rules = RULES[language]
     statement = _statement(node, rules)
-    if isinstance(statement, str):
+    if isinstance(statement, Refusal):
         return statement
     if node.has_error or statement.has_error:
-        return "The statement does not parse."
+        return Refusal("unreadable", "The statement does not parse.")
     if not starts_line(syntax.text, syntax.wrap(statement).span.start):
-        return "The statement does not begin its line."
+        return Refusal("placement", "The statement does not begin its line.")
     said = syntax.wrap(node).span.text(syntax.text)
     names = {_text(each) for each in _every(node) if each.type == "identifier"}
     if names & _declared(statement, node.start_byte):
-        return "It uses what its own statement declares."
+        return Refusal("scope", "It uses what its own statement declares.")
     problem = _general_problem(node, rules) or _PROBLEMS[language](node, statement, rules, said)
     if problem:
         return problem
     head, tail = _declaration(language, node, rules)
     if not tail:
-        return "Its type is not written down here."
+        return Refusal("type", "Its type is not written down here.")
     bare = said[1:-1].strip() if node.type == "parenthesized_expression" else said
     return Place(node, syntax.wrap(node).span, syntax.wrap(statement).span, head, tail.replace("{value}", bare))
 
@@ -137,123 +138,127 @@ def _brings_brackets(parent: Node) -> bool:
     return parent.type == "switch_expression" or (parent.type.endswith("_statement") and parent.type not in plain)
 
 
-def _statement(node: Node, rules: Rules) -> Node | str:
+def _statement(node: Node, rules: Rules) -> Node | Refusal:
     """Return the statement in a block that an expression belongs to, if it evaluates it always and once."""
     each = node
     while each.parent is not None:
         parent = each.parent
         if parent.type in rules.blocks:
-            return each if each.id != node.id else "This is a statement of its own."
+            return each if each.id != node.id else Refusal("placement", "This is a statement of its own.")
         fields = rules.through.get(parent.type)
         is_short = parent.type == "binary_expression" and _operator(parent) in _SHORT
         if fields is None or not (ALL in fields or any(_is(parent, field, each) for field in fields)):
-            return "It is not certain that this is evaluated in its statement, always and once."
+            return Refusal("paths", "It is not certain that this is evaluated in its statement, always and once.")
         if is_short and not _is(parent, "left", each):
-            return "It is not certain that this is evaluated in its statement, always and once."
+            return Refusal("paths", "It is not certain that this is evaluated in its statement, always and once.")
         if _declares_first(parent) or any(
             _may_differ(node, earlier, rules) for earlier in _others(parent, each, rules)
         ):
-            return "Something is evaluated before it in its statement."
+            return Refusal("order", "Something is evaluated before it in its statement.")
         each = parent
-    return "There is no statement in front of which it could be evaluated."
+    return Refusal("placement", "There is no statement in front of which it could be evaluated.")
 
 
-def _general_problem(node: Node, rules: Rules) -> str:  # noqa: PLR0911 - a list of reasons
+def _general_problem(node: Node, rules: Rules) -> Refusal | None:  # noqa: PLR0911 - a list of reasons
     """Return what holds in every language: a place is not its value."""
     parent = node.parent
     if parent is None:
-        return "There is nothing to name."
+        return Refusal("selection", "There is nothing to name.")
     if parent.type == "expression_statement":
-        return "This is a statement of its own."
+        return Refusal("placement", "This is a statement of its own.")
     fields = ("function", "left", "name", "type", "macro", "constructor", "declarator", "field")
     if any(_is(parent, field, node) for field in fields) and parent.type != "binary_expression":
-        return "This is no value of its own."
+        return Refusal("placement", "This is no value of its own.")
     is_address = parent.type in {"pointer_expression", "unary_expression", "reference_expression"} and any(
         child.type in {"&", "&mut", "mutable_specifier"} for child in parent.children
     )
     if is_address and node.type not in _CALLS:
-        return "Its address is taken, which would be another one."
+        return Refusal("identity", "Its address is taken, which would be another one.")
     if node.type in {"update_expression", "assignment_expression"}:
-        return "It changes something."
+        return Refusal("changed", "It changes something.")
     part = (
         parent.type
         in {"selector_expression", "field_expression", "index_expression", "slice_expression"} | rules.places
     )
     if part and node.type in rules.places and not _is(parent, "index", node):
-        return "A part of it is used, and a name of its own may be a copy."
-    return ""
+        return Refusal("identity", "A part of it is used, and a name of its own may be a copy.")
+    return None
 
 
-def _go_problem(node: Node, _statement: Node, rules: Rules, said: str) -> str:
+def _go_problem(node: Node, _statement: Node, rules: Rules, said: str) -> Refusal | None:
     parent = node.parent
     if parent is None:
-        return ""
+        return None
     only = len(parent.named_children) == 1
     alone = node.type == "call_expression" and (
         (parent.type == "argument_list" and only)
         or (parent.type == "expression_list" and only)
     )  # fmt: skip
     if alone:
-        return "The call may return more than one value."
+        return Refusal("type", "The call may return more than one value.")
     if _operator(node) in {"<<", ">>"} or said == "nil":
-        return "Its type depends on what is around it."
+        return Refusal("type", "Its type depends on what is around it.")
     is_constant = _is_constant(node, rules)
     names = any(each.type == "identifier" for each in _every(node))
-    return "Its type depends on what is around it." if is_constant and names else ""
+    return Refusal("type", "Its type depends on what is around it.") if is_constant and names else None
 
 
 def _rust_problem(  # noqa: PLR0911 - a list of reasons
     node: Node, statement: Node, rules: Rules, said: str
-) -> str:
+) -> Refusal | None:
     parent = node.parent
     if parent is None:
-        return ""
+        return None
     if any(each.type == "mutable_specifier" for each in node.children):
-        return "It lends something to change, which nothing else may be read beside."
+        return Refusal("identity", "It lends something to change, which nothing else may be read beside.")
     if _GUARDS.search(said):
-        return "It may hold a lock or a borrow, which would be held until the end of the block."
+        return Refusal("identity", "It may hold a lock or a borrow, which would be held until the end of the block.")
     if node.type in rules.places and parent.type not in {"arguments", "let_declaration", "field_initializer"}:
-        return "It names a place, and giving it a name may move it."
+        return Refusal("identity", "It names a place, and giving it a name may move it.")
     called = node.child_by_field_name("function")
     receiver = called.child_by_field_name("value") if called is not None and called.type == "field_expression" else None
     method = called.child_by_field_name("field") if called is not None and receiver is not None else None
     lends = method is None or not _OWNED.fullmatch(_text(method))
     if receiver is not None and any(each.type in _CALLS for each in _every(receiver)) and lends:
-        return "It may borrow from a value that lives only in this statement."
+        return Refusal("identity", "It may borrow from a value that lives only in this statement.")
     if node.type in rules.literals and parent.type != "arguments":
-        return "Its type depends on what is around it."
+        return Refusal("type", "Its type depends on what is around it.")
     if any(each.type in {"match_pattern", "closure_expression"} for each in _every(node)):
-        return "Its type depends on what is around it."
-    return "The condition also binds names." if any(each.type == "let_condition" for each in statement.children) else ""
+        return Refusal("type", "Its type depends on what is around it.")
+    return (
+        Refusal("scope", "The condition also binds names.")
+        if any(each.type == "let_condition" for each in statement.children)
+        else None
+    )
 
 
-def _java_problem(node: Node, statement: Node, rules: Rules, said: str) -> str:
+def _java_problem(node: Node, statement: Node, rules: Rules, said: str) -> Refusal | None:
     parent = node.parent
     if statement.type == "explicit_constructor_invocation":
-        return "Nothing can stand in front of a call of this() or super()."
+        return Refusal("placement", "Nothing can stand in front of a call of this() or super().")
     if "<>" in said:
-        return "Its type depends on what is around it."
+        return Refusal("type", "Its type depends on what is around it.")
     takes_type = parent is not None and parent.type in {
         "variable_declarator",
         "assignment_expression",
         "return_statement",
     }
     if takes_type and _is_constant(node, rules):
-        return "A constant fits smaller types, and a variable does not."
+        return Refusal("type", "A constant fits smaller types, and a variable does not.")
     is_generic = any(each.type == "method_invocation" and _takes_nothing(each) for each in _every(node))
     if is_generic and (takes_type or (parent is not None and parent.type == "argument_list")):
-        return "Its type may depend on what is around it."
-    return ""
+        return Refusal("type", "Its type may depend on what is around it.")
+    return None
 
 
-def _c_problem(_node: Node, statement: Node, _rules: Rules, said: str) -> str:
+def _c_problem(_node: Node, statement: Node, _rules: Rules, said: str) -> Refusal | None:
     is_static = any(each.type == "storage_class_specifier" for each in statement.children)
     if statement.type == "case_statement" or "#" in said or is_static:
-        return "There is no place for a declaration in front of it."
-    return ""
+        return Refusal("placement", "There is no place for a declaration in front of it.")
+    return None
 
 
-def _cpp_problem(node: Node, statement: Node, rules: Rules, said: str) -> str:
+def _cpp_problem(node: Node, statement: Node, rules: Rules, said: str) -> Refusal | None:
     problem = _c_problem(node, statement, rules, said)
     parent = node.parent
     if problem or parent is None:
@@ -261,19 +266,19 @@ def _cpp_problem(node: Node, statement: Node, rules: Rules, said: str) -> str:
     if _operator(node) in _STREAMS or any(
         each.type in {"lambda_expression", "initializer_list"} for each in _every(node)
     ):
-        return "Its type depends on what is around it."
+        return Refusal("type", "Its type depends on what is around it.")
     called = node.child_by_field_name("function")
     receiver = (
         called.child_by_field_name("argument") if called is not None and called.type == "field_expression" else None
     )
     if receiver is not None and any(each.type in _CALLS for each in _every(receiver)):
-        return "It may refer into a value that lives only in this statement."
+        return Refusal("identity", "It may refer into a value that lives only in this statement.")
     if parent.type == "field_expression":
-        return "It would live on to the end of the block."
+        return Refusal("identity", "It would live on to the end of the block.")
     is_joined = parent.type in {"binary_expression", "unary_expression", "condition_clause", "parenthesized_expression"}
     if node.type == "call_expression" and not is_joined:
-        return "Its value may be moved from, and a name cannot be."
-    return ""
+        return Refusal("identity", "Its value may be moved from, and a name cannot be.")
+    return None
 
 
 _PROBLEMS = {"go": _go_problem, "rust": _rust_problem, "java": _java_problem, "c": _c_problem, "cpp": _cpp_problem}

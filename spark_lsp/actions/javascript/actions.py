@@ -9,6 +9,7 @@ from spark_lsp.actions.javascript.extract_variable import Naming
 from spark_lsp.actions.javascript.piece import Piece, piece_at
 from spark_lsp.actions.javascript.rename import Renaming
 from spark_lsp.actions.naming import Hole, free_name, named, plain_name, words_of
+from spark_lsp.actions.refusal import Refusal
 from spark_lsp.errors import Reason
 
 
@@ -86,7 +87,7 @@ class InlineVariable:
         if target.syntax is None:
             return Proposal(self.id, (), Reason.EMPTY, "There is no variable here.")
         found = await asyncio.to_thread(inline.inlining_of, target.syntax, target.span.start)
-        if isinstance(found, str):
+        if isinstance(found, Refusal):
             return refused(self.id, found)
         return Proposal(self.id, inline.edits_of(found))
 

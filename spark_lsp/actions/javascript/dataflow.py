@@ -12,6 +12,7 @@ from tree_sitter import Node
 from spark_lsp.actions.javascript.flow import ancestors, loops_around
 from spark_lsp.actions.javascript.piece import Piece
 from spark_lsp.actions.javascript.scopes import HOISTED, Binding, Scope, Use
+from spark_lsp.actions.refusal import Refusal
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -19,7 +20,7 @@ class Given:
     """What the piece declares that is used behind it, in order; or why that cannot be."""
 
     declared: tuple[Binding, ...] = ()
-    problem: str = ""
+    problem: Refusal | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -32,7 +33,7 @@ class Taken:
     parameters: tuple[Binding, ...] = ()
     fresh: tuple[Binding, ...] = ()
     changed: tuple[Binding, ...] = ()
-    problem: str = ""
+    problem: Refusal | None = None
 
 
 def given(piece: Piece, bindings: Sequence[Binding], body: Scope) -> Given:
@@ -50,26 +51,26 @@ def given(piece: Piece, bindings: Sequence[Binding], body: Scope) -> Given:
     return Given(tuple(sorted(found, key=lambda binding: binding.declarations[0].node.start_byte)))
 
 
-def _declaration_problem(piece: Piece, binding: Binding, body: Scope) -> str:  # noqa: PLR0911 - a list of reasons
-    """Return why a name that the piece declares cannot be handed back; empty when it can."""
+def _declaration_problem(piece: Piece, binding: Binding, body: Scope) -> Refusal | None:  # noqa: PLR0911 - a list of reasons
+    """Return why a name that the piece declares cannot be handed back; None when it can."""
     name = binding.name
     outside = [use for use in binding.uses if not piece.holds(use.node)]
     if any(use.access == "declare" for use in outside):
-        return f"{name} is declared both in the selection and outside."
+        return Refusal("scope", f"{name} is declared both in the selection and outside.")
     if binding.kind == "var" and loops_around(piece.nodes[0], body.node) and not _is_set_first(piece, binding):
-        return f"{name} is a var that keeps its value from one round of the loop to the next."
+        return Refusal("changed", f"{name} is a var that keeps its value from one round of the loop to the next.")
     if not outside:
-        return ""
+        return None
     if binding.kind not in {"var", "let", "const"}:
-        return f"{name} is declared in the selection and used outside."
+        return Refusal("scope", f"{name} is declared in the selection and used outside.")
     if any(use.node.start_byte < piece.start for use in outside):
-        return f"{name} is declared in the selection and named before it."
+        return Refusal("scope", f"{name} is declared in the selection and named before it.")
     if any(_is_hoisted(use, binding.scope) for use in outside):
-        return f"{name} is used by a function that the selection may call before {name} is handed back."
+        return Refusal("closure", f"{name} is used by a function that the selection may call before it ends.")
     is_captured = any(use.scope.body is not binding.scope.body for use in binding.uses)
     if is_captured and not binding.is_constant:
-        return f"{name} is declared in the selection, changed, and seen by a closure."
-    return ""
+        return Refusal("closure", f"{name} is declared in the selection, changed, and seen by a closure.")
+    return None
 
 
 def taken(piece: Piece, used: Sequence[Binding], body: Scope, home: Scope) -> Taken:
@@ -91,34 +92,35 @@ def taken(piece: Piece, used: Sequence[Binding], body: Scope, home: Scope) -> Ta
         (fresh if is_set_first else parameters).append(binding)
         if any(use.writes for use in inside) and _is_read_later(piece, binding, body):
             if _is_in_try(piece, body):
-                return Taken(problem=f"{binding.name} is changed in a try, and may be read after an error.")
+                message = f"{binding.name} is changed in a try, and may be read after an error."
+                return Taken(problem=Refusal("changed", message))
             changed.append(binding)
     return Taken(tuple(parameters), tuple(fresh), tuple(changed))
 
 
-def _passing_problem(piece: Piece, binding: Binding, body: Scope) -> str:  # noqa: PLR0911 - a list of reasons
-    """Return why a variable cannot be handed over by value; empty when it can."""
+def _passing_problem(piece: Piece, binding: Binding, body: Scope) -> Refusal | None:  # noqa: PLR0911 - a list of reasons
+    """Return why a variable cannot be handed over by value; None when it can."""
     name, is_constant = binding.name, binding.is_constant
     if binding.kind in {"type", "module"}:
-        return f"The type {name} is known in its function only."
+        return Refusal("type", f"The type {name} is known in its function only.")
     first = min((use.node.start_byte for use in binding.declarations), default=0)
     needs_order = binding.kind in {"let", "const", "class"}
     if needs_order and (first >= piece.start or binding.scope.node.type == "switch_body"):
-        return f"{name} may not have its value yet where the selection begins."
+        return Refusal("unbound", f"{name} may not have its value yet where the selection begins.")
     if binding.scope.body is not body:
         if not is_constant or binding.kind == "var":
-            return f"{name} belongs to an outer function and may change meanwhile."
+            return Refusal("changed", f"{name} belongs to an outer function and may change meanwhile.")
         between = _functions_up_to(body, binding.scope)
         if needs_order and (first >= between[-1].start_byte or any(each.type in HOISTED for each in between)):
-            return f"{name} may not have its value yet where the selection begins."
-        return ""
+            return Refusal("unbound", f"{name} may not have its value yet where the selection begins.")
+        return None
     is_captured = any(use.scope.body is not body for use in binding.uses)
     is_kept = any(use.scope.body is not body and piece.holds(use.node) for use in binding.uses)
     if is_captured and (not is_constant or (is_kept and binding.kind == "var")):
-        return f"{name} changes and is seen by a closure."
+        return Refusal("closure", f"{name} changes and is seen by a closure.")
     if binding.kind == "const" and any(use.writes for use in binding.uses):
-        return f"{name} is a const that is assigned to."
-    return ""
+        return Refusal("assignment", f"{name} is a const that is assigned to.")
+    return None
 
 
 def _functions_up_to(body: Scope, scope: Scope) -> list[Node]:

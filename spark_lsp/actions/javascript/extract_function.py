@@ -18,6 +18,7 @@ from spark_lsp.actions.javascript.piece import TYPED, Piece, analysed, scope_of
 from spark_lsp.actions.javascript.scopes import CLASSES, HOISTED, Binding, Names, Scope, Use
 from spark_lsp.actions.javascript.types import type_of
 from spark_lsp.actions.layout import indent_unit
+from spark_lsp.actions.refusal import Refusal
 from spark_lsp.text.edit import Edit, Span
 
 Form = Literal["function", "method", "arrow"]
@@ -45,7 +46,7 @@ class Plan:
     is_static: bool = False
 
 
-def plan_of(piece: Piece) -> Plan | str:
+def plan_of(piece: Piece) -> Plan | Refusal:
     """Return how a piece can be extracted, or in one sentence why it cannot be done right."""
     names, body = analysed(piece)
     facts = facts_of(piece.nodes)
@@ -61,7 +62,7 @@ def plan_of(piece: Piece) -> Plan | str:
     if isinstance(outer, Plan):
         return outer
     inner = _arrow_plan(piece, names, facts, body, used, out.declared, leaves=is_leaving)
-    return inner if isinstance(inner, Plan) else f"{outer} {inner}"
+    return inner if isinstance(inner, Plan) else Refusal(outer.code, f"{outer.message} {inner.message}")
 
 
 def edits_of(plan: Plan, name: str) -> tuple[Edit, ...]:
@@ -89,48 +90,48 @@ def _bindings(uses: Iterable[Use]) -> Iterable[Binding]:
 
 def _general_problem(  # noqa: PLR0911 - a list of reasons
     piece: Piece, names: Names, facts: Facts, body: Scope, *, leaves: bool, gives: bool
-) -> str:
+) -> Refusal | None:
     """Return why a piece can become no function at all."""
     if any(node.has_error for node in piece.nodes):
-        return "The selection does not parse."
+        return Refusal("unreadable", "The selection does not parse.")
     if any(each.type == "with_statement" for each in ancestors(piece.nodes[0])) or facts.has_eval:
-        return "With eval or with, no one can know what a name means."
+        return Refusal("scope", "With eval or with, no one can know what a name means.")
     if any(node.type in {"import_statement", "export_statement"} for node in piece.nodes):
-        return "Imports and exports can only stand at the top of a file."
+        return Refusal("placement", "Imports and exports can only stand at the top of a file.")
     if facts.jumps_out:
-        return "A break or continue in the selection leaves a loop around it."
+        return Refusal("jump", "A break or continue in the selection leaves a loop around it.")
     if facts.returns and not leaves:
-        return "Some ways through the selection return and others go on behind it."
+        return Refusal("jump", "Some ways through the selection return and others go on behind it.")
     if facts.returns and gives:
-        return "The selection both returns and declares what is used behind it."
+        return Refusal("jump", "The selection both returns and declares what is used behind it.")
     if any(each.type in {"formal_parameters", "decorator"} for each in _up_to(piece.nodes[0], body.node)):
-        return "A parameter's default value is evaluated before the function's body."
+        return Refusal("placement", "A parameter's default value is evaluated before the function's body.")
     if not piece.is_expression and body is names.program and _is_script(names):
-        return "Names at the top of a script belong to all scripts of the page."
+        return Refusal("owner", "Names at the top of a script belong to all scripts of the page.")
     lost = [use.name for use in names.uses if use.binding is None and use.name in _block_functions(piece)]
-    return f"{lost[0]} is declared in a block of the selection and used outside it." if lost else ""
+    return Refusal("scope", f"{lost[0]} is declared in a block of the selection and used outside it.") if lost else None
 
 
 def _outer_plan(  # noqa: PLR0911 - a list of reasons
     piece: Piece, names: Names, facts: Facts, body: Scope, used: Sequence[Binding], declared: tuple[Binding, ...], *,
     leaves: bool,
-) -> Plan | str:  # fmt: skip
+) -> Plan | Refusal:  # fmt: skip
     """Plan a function of the file, or a method where the piece says ``this``."""
     form: Form = "function"
     home, anchor, is_static = names.program, _top(piece.nodes[-1]), False
     if facts.fixed:
-        return f"The selection uses {', '.join(sorted(facts.fixed))}."
+        return Refusal("scope", f"The selection uses {', '.join(sorted(facts.fixed))}.")
     if facts.this or facts.has_private_names:
         method = _method_around(body)
         if method is None or method.parent is None or method.parent.parent is None:
-            return "The selection uses this, which is not known to be an instance of a class here."
+            return Refusal("scope", "The selection uses this, which may be no instance of a class here.")
         form, anchor = "method", method
         is_static = any(child.type == "static" for child in method.children)
         home = names.scopes[method.parent.parent.id]
     if facts.yields and _is_async(body.node):
-        return "An async generator hands its values on in its own time."
+        return Refusal("jump", "An async generator hands its values on in its own time.")
     if any(node.type == "expression_statement" and _is_directive(node) for node in _first_statements(body)):
-        return "The function has a directive of its own."
+        return Refusal("placement", "The function has a directive of its own.")
     into = taken(piece, used, body, home)
     problem = into.problem or _outer_problem(piece, into, declared, leaves=leaves)
     if problem:
@@ -139,29 +140,29 @@ def _outer_plan(  # noqa: PLR0911 - a list of reasons
     types = tuple(type_of(binding, names.program) for binding in into.parameters) if is_typed else ()
     if is_typed and (not all(types) or into.fresh):
         missing = next((b.name for b, t in zip(into.parameters, types, strict=True) if not t), "")
-        return f"The type of {missing or into.fresh[0].name} is not written down."
+        return Refusal("type", f"The type of {missing or into.fresh[0].name} is not written down.")
     return Plan(piece, names, facts, form, anchor, into, types, declared, leaves, is_static)
 
 
-def _outer_problem(piece: Piece, into: Taken, declared: tuple[Binding, ...], *, leaves: bool) -> str:
+def _outer_problem(piece: Piece, into: Taken, declared: tuple[Binding, ...], *, leaves: bool) -> Refusal | None:
     if into.changed and piece.is_expression:
-        return f"The expression changes {into.changed[0].name}."
+        return Refusal("changed", f"The expression changes {into.changed[0].name}.")
     if into.changed and leaves:
-        return f"The selection returns, and changes {into.changed[0].name}."
+        return Refusal("jump", f"The selection returns, and changes {into.changed[0].name}.")
     is_typed = piece.syntax.language.name in TYPED
     kept = any(use.scope.body is not binding.scope.body for binding in declared for use in binding.uses)
     if into.changed and declared and (is_typed or kept or any(binding.kind == "var" for binding in declared)):
-        return f"The selection changes {into.changed[0].name} and declares {declared[0].name}."
+        return Refusal("changed", f"The selection changes {into.changed[0].name} and declares {declared[0].name}.")
     return _mixed(declared)
 
 
 def _arrow_plan(
     piece: Piece, names: Names, facts: Facts, body: Scope, used: Sequence[Binding], declared: tuple[Binding, ...], *,
     leaves: bool,
-) -> Plan | str:  # fmt: skip
+) -> Plan | Refusal:  # fmt: skip
     """Plan an arrow function in front of the statement, which sees every variable that the piece saw."""
     if facts.yields:
-        return "A yield cannot stand in an arrow function."
+        return Refusal("jump", "A yield cannot stand in an arrow function.")
     anchor = next(
         (
             each
@@ -173,24 +174,24 @@ def _arrow_plan(
         None,
     )
     if anchor is None or anchor.type == "import_statement":
-        return "There is no place for an arrow function in front of it."
+        return Refusal("placement", "There is no place for an arrow function in front of it.")
     place = scope_of(names, anchor)
     reachable = set(map(id, place.around()))
     if place.body is not body:
-        return "There is no statement in front of it in its own function."
+        return Refusal("placement", "There is no statement in front of it in its own function.")
     hidden = [binding.name for binding in used if id(binding.scope) not in reachable]
     if hidden:
-        return f"{hidden[0]} is not known in front of the statement."
+        return Refusal("scope", f"{hidden[0]} is not known in front of the statement.")
     if not piece.is_expression and anchor.id != piece.nodes[0].id and declared:
-        return f"{declared[0].name} is declared here and used outside."
+        return Refusal("scope", f"{declared[0].name} is declared here and used outside.")
     return _mixed(declared) or Plan(piece, names, facts, "arrow", anchor, Taken(), (), declared, leaves)
 
 
-def _mixed(declared: tuple[Binding, ...]) -> str:
+def _mixed(declared: tuple[Binding, ...]) -> Refusal | None:
     kinds = {binding.kind for binding in declared}
-    return "The selection declares names with var and with let that are used behind it." if (
+    return Refusal("placement", "The selection declares names with var and with let that are used behind it.") if (
         "var" in kinds and len(kinds) > 1
-    ) else ""  # fmt: skip
+    ) else None  # fmt: skip
 
 
 def _call(plan: Plan, name: str) -> str:  # noqa: PLR0911 - one for each thing a piece can give

@@ -23,6 +23,7 @@ from spark_lsp.actions.javascript.purity import (
 )
 from spark_lsp.actions.javascript.scopes import FUNCTIONS, Names, Use
 from spark_lsp.actions.layout import indent_unit
+from spark_lsp.actions.refusal import Refusal
 from spark_lsp.text.edit import Edit, Span
 
 _ALONE = frozenset(("identifier", "this", "undefined", "spread_element", "assignment_expression", "yield_expression"))
@@ -42,20 +43,24 @@ class Naming:
     statement: Node
 
 
-def naming_of(piece: Piece) -> Naming | str:  # noqa: PLR0911 - a list of reasons
+def naming_of(piece: Piece) -> Naming | Refusal:  # noqa: PLR0911 - a list of reasons
     """Return how an expression can be given a name, or in one sentence why it cannot be done right."""
     node = piece.nodes[0]
     if node.has_error:
-        return "The selection does not parse."
+        return Refusal("unreadable", "The selection does not parse.")
     if node.type in _ALONE:
-        return "This is a name already." if node.type == "identifier" else "This cannot be evaluated earlier."
+        return (
+            Refusal("selection", "This is a name already.")
+            if node.type == "identifier"
+            else Refusal("order", "This cannot be evaluated earlier.")
+        )
     names, body = analysed(piece)
     problem = type_problem(piece, body.node)
     if problem:
         return problem
     uses = uses_by_node(names)
     if any(each.type == "with_statement" for each in ancestors(node)):
-        return "Within with, no one can know what a name means."
+        return Refusal("scope", "Within with, no one can know what a name means.")
     level = level_of(node, uses)
     statement = statement_of(node)
     if level == Level.FIXED and not makes_something(node):
@@ -63,7 +68,7 @@ def naming_of(piece: Piece) -> Naming | str:  # noqa: PLR0911 - a list of reason
         if everywhere is not None:
             return everywhere
     if statement is None:
-        return "There is no statement in front of which it could be evaluated."
+        return Refusal("placement", "There is no statement in front of which it could be evaluated.")
     problem = _problem(node, statement, names, uses)
     if problem:
         return problem
@@ -124,22 +129,22 @@ def _unwrapped(node: Node, value: str) -> str:
     return f"({value})" if node.type == "sequence_expression" else value
 
 
-def _problem(node: Node, statement: Node, names: Names, uses: dict[int, Use]) -> str:
-    """Return why an expression cannot be evaluated in front of its statement; empty when it can."""
+def _problem(node: Node, statement: Node, names: Names, uses: dict[int, Use]) -> Refusal | None:
+    """Return why an expression cannot be evaluated in front of its statement; None when it can."""
     if not comes_first(node, statement, uses):
-        return "It is not certain that this is evaluated first in its statement, always and once."
+        return Refusal("order", "It is not certain that this is evaluated first in its statement, always and once.")
     return _unknown_at(node, statement, names, uses)
 
 
-def _unknown_at(node: Node, statement: Node, names: Names, uses: dict[int, Use]) -> str:
+def _unknown_at(node: Node, statement: Node, names: Names, uses: dict[int, Use]) -> Refusal | None:
     """Return why the names of an expression do not mean the same in front of a statement; empty when they do."""
     reachable = set(map(id, scope_of(names, statement).around()))
     for binding in bindings_in(node, uses):
         first = min((use.node.start_byte for use in binding.declarations), default=0)
         is_late = binding.kind in {"let", "const", "class"} and first >= statement.start_byte
         if id(binding.scope) not in reachable or is_late or binding.scope.node.type == "switch_body":
-            return f"{binding.name} is not known in front of the statement."
-    return ""
+            return Refusal("scope", f"{binding.name} is not known in front of the statement.")
+    return None
 
 
 def _everywhere(piece: Piece, names: Names, uses: dict[int, Use]) -> Naming | None:

@@ -15,6 +15,7 @@ from spark_lsp.actions.javascript.piece import LANGUAGES
 from spark_lsp.actions.javascript.purity import EFFECTS, Level, evaluated, level_of, makes_something, uses_by_node
 from spark_lsp.actions.javascript.scopes import Binding, Names, Use, names_of, text_of
 from spark_lsp.actions.layout import line_end, line_start
+from spark_lsp.actions.refusal import Refusal
 from spark_lsp.text.edit import Edit, Span
 from spark_lsp.text.syntax import Syntax
 
@@ -62,13 +63,13 @@ def use_at(syntax: Syntax, names: Names, offset: int) -> Use | None:
     return around[0] if around else None
 
 
-def inlining_of(syntax: Syntax, offset: int) -> Inlining | str:
+def inlining_of(syntax: Syntax, offset: int) -> Inlining | Refusal:
     """Return how the variable under a cursor can be inlined, or in one sentence why it cannot be done right."""
     names = names_of(syntax.tree.root_node)
     use = use_at(syntax, names, offset)
     binding = use.binding if use is not None else None
     if binding is None:
-        return "There is no variable of this file here."
+        return Refusal("selection", "There is no variable of this file here.")
     name = binding.name
     declared = binding.declarations
     declarator = declared[0].node.parent if len(declared) == 1 else None
@@ -76,7 +77,7 @@ def inlining_of(syntax: Syntax, offset: int) -> Inlining | str:
     value = declarator.child_by_field_name("value") if declarator is not None and is_plain else None
     statement = declarator.parent if declarator is not None else None
     if declarator is None or value is None or statement is None or binding.kind not in {"const", "let", "var"}:
-        return f"{name} is not declared with one value."
+        return Refusal("selection", f"{name} is not declared with one value.")
     found = Inlining(syntax, binding, value, statement)
     problem = _declaration_problem(found, declarator) or _use_problem(found, names)
     return problem or found
@@ -95,67 +96,71 @@ def edits_of(inlining: Inlining) -> tuple[Edit, ...]:
     return (*edits, Edit(_whole_lines(text, syntax.wrap(inlining.statement).span), ""))
 
 
-def _declaration_problem(inlining: Inlining, declarator: Node) -> str:  # noqa: PLR0911 - a list of reasons
+def _declaration_problem(inlining: Inlining, declarator: Node) -> Refusal | None:  # noqa: PLR0911 - a list of reasons
     binding, value, statement = inlining.binding, inlining.value, inlining.statement
     name = binding.name
     if not binding.is_constant:
-        return f"{name} is assigned to more than once."
+        return Refusal("assignment", f"{name} is assigned to more than once.")
     if len([child for child in statement.named_children if child.type == "variable_declarator"]) > 1:
-        return f"{name} is declared together with others."
+        return Refusal("assignment", f"{name} is declared together with others.")
     if statement.parent is None or statement.parent.type not in BLOCKS:
-        return f"{name} is exported, or declared in the head of a loop."
+        return Refusal("owner", f"{name} is exported, or declared in the head of a loop.")
     if statement.has_error:
-        return "The declaration does not parse."
+        return Refusal("unreadable", "The declaration does not parse.")
     told = declarator.child_by_field_name("type")
     if told is not None and text_of(told).lstrip(": ") != _SAYS_TYPE.get(value.type, ""):
-        return f"The type that {name} is given would be lost."
+        return Refusal("type", f"The type that {name} is given would be lost.")
     reads = [use for use in binding.uses if use.access != "declare"]
     if not reads:
-        return f"{name} is never used."
+        return Refusal("paths", f"{name} is never used.")
     if any(_is_within(use.node, value) for use in reads):
-        return f"{name} is used in its own value."
+        return Refusal("scope", f"{name} is used in its own value.")
     if any(use.node.start_byte < statement.start_byte for use in reads):
-        return f"{name} is named before its declaration."
-    return ""
+        return Refusal("scope", f"{name} is named before its declaration.")
+    return None
 
 
-def _use_problem(inlining: Inlining, names: Names) -> str:
+def _use_problem(inlining: Inlining, names: Names) -> Refusal | None:
     binding, value = inlining.binding, inlining.value
     name, uses = binding.name, uses_by_node(names)
     reads = [use for use in binding.uses if use.access != "declare"]
-    problem = next((told for use in reads if (told := _place_problem(inlining, use, uses))), "")
+    problem = next((told for use in reads if (told := _place_problem(inlining, use, uses))), None)
     if problem:
         return problem
     level = level_of(value, uses)
     own = any(use.scope.body is not binding.scope.body for use in reads)
     if level == Level.FIXED and not makes_something(value) and binding.kind != "var":
         is_bound = any(node.type in _OWN for node in _every(value))
-        return f"{name} is used in another function, which has its own this." if own and is_bound else ""
+        return (
+            Refusal("scope", f"{name} is used in another function, which has its own this.")
+            if own and is_bound
+            else None
+        )
     following = inlining.statement.next_named_sibling
     while following is not None and following.type == "comment":
         following = following.next_named_sibling
     nodes = sorted((use.node for use in reads), key=lambda node: node.start_byte)
     if len(nodes) > 1 and (level == Level.EFFECT or makes_something(value) or following is None or _acts(following)):
-        return f"{name} is used {len(nodes)} times, and its value may not be the same each time."
+        return Refusal("identity", f"{name} is used {len(nodes)} times, and its value may not be the same each time.")
     is_next = following is not None and all(_is_within(node, following) for node in nodes)
     if own or following is None or not is_next or not comes_first(nodes[0], following, uses, level):
-        return f"Something may happen between the declaration of {name} and its use."
-    return ""
+        return Refusal("order", f"Something may happen between the declaration of {name} and its use.")
+    return None
 
 
-def _place_problem(inlining: Inlining, use: Use, uses: dict[int, Use]) -> str:
-    """Return why the value cannot stand in the place of one use; empty when it can."""
+def _place_problem(inlining: Inlining, use: Use, uses: dict[int, Use]) -> Refusal | None:
+    """Return why the value cannot stand in the place of one use; None when it can."""
     name, value, parent = inlining.binding.name, inlining.value, use.node.parent
     if parent is None or parent.type.startswith(("jsx_opening", "jsx_closing", "jsx_self")):
-        return f"{name} names an element."
+        return Refusal("placement", f"{name} names an element.")
     if parent.type in {"export_specifier", "type_query", "nested_type_identifier", "nested_identifier"}:
-        return f"{name} is exported, or used in a type."
+        return Refusal("type", f"{name} is exported, or used in a type.")
     if value.type in {"member_expression", "subscript_expression"} and _is_called(parent, use.node):
-        return f"{name} is called, and as a method it would be called on another object."
+        return Refusal("placement", f"{name} is called, and as a method it would be called on another object.")
     if parent.type == "unary_expression" and any(child.type == "delete" for child in parent.children):
-        return f"{name} is deleted."
+        return Refusal("placement", f"{name} is deleted.")
     hidden = _hidden(inlining, use, uses)
-    return f"{hidden} means something else where {name} is used." if hidden else ""
+    return Refusal("scope", f"{hidden} means something else where {name} is used.") if hidden else None
 
 
 def _acts(statement: Node) -> bool:

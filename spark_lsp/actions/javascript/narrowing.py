@@ -11,30 +11,31 @@ from tree_sitter import Node
 from spark_lsp.actions.javascript.flow import ancestors, ends, facts_of
 from spark_lsp.actions.javascript.piece import TYPED, Piece
 from spark_lsp.actions.javascript.scopes import FUNCTIONS, text_of
+from spark_lsp.actions.refusal import Refusal
 
 _JOINED: Final = frozenset(("&&", "||", "??"))
 _TELLS: Final = frozenset(("===", "!==", "==", "!=", "instanceof", "in"))
 _CHAINS: Final = frozenset(("member_expression", "subscript_expression"))
 
 
-def type_problem(piece: Piece, body: Node) -> str:
+def type_problem(piece: Piece, body: Node) -> Refusal | None:
     """Return why a piece of TypeScript would no longer type-check elsewhere; empty when nothing speaks for it."""
     if piece.syntax.language.name not in TYPED:
-        return ""
+        return None
     if piece.is_expression and _is_in_guard(piece.nodes[0]):
-        return "The condition narrows a type, which it would not do from elsewhere."
+        return Refusal("type", "The condition narrows a type, which it would not do from elsewhere.")
     if piece.is_expression and any(_lacks_types(each) for each in _made(piece.nodes[0])):
-        return "The types of its parameters come from what takes the function."
+        return Refusal("type", "The types of its parameters come from what takes the function.")
     if not piece.is_expression and ends(piece.nodes) and not facts_of(piece.nodes).returns:
-        return "What comes behind it is never reached, which would no longer be seen."
+        return Refusal("type", "What comes behind it is never reached, which would no longer be seen.")
     said = "\n".join(text_of(node) for node in piece.nodes)
     alone = set(_words(piece.nodes)) if piece.is_expression else set(_written(piece.nodes))
     for guard in _guards(body):
         told = (*_chains(guard), *(word for word in _words((guard,)) if word in alone))
         chain = next((text for text in told if text in said and (text in alone or not piece.holds(guard))), "")
         if chain:
-            return f"The type of {chain} may be narrowed by a condition around it."
-    return ""
+            return Refusal("type", f"The type of {chain} may be narrowed by a condition around it.")
+    return None
 
 
 def _guards(body: Node) -> Iterator[Node]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from spark_lsp.actions.base import Target
 from spark_lsp.actions.javascript.inline import use_at
 from spark_lsp.actions.javascript.scopes import FUNCTIONS, Binding, names_of
+from spark_lsp.actions.refusal import Refusal
 from spark_lsp.text.edit import Edit
 from spark_lsp.text.syntax import Syntax
 
@@ -23,17 +24,17 @@ def is_inner(target: Target) -> bool:
     return any(node.kind in FUNCTIONS for node in target.syntax.ancestors_at(target.span.start))
 
 
-def renaming_of(syntax: Syntax, offset: int) -> Renaming | str:
+def renaming_of(syntax: Syntax, offset: int) -> Renaming | Refusal:
     """Return the local under a cursor, or in one sentence why it cannot be renamed safely."""
     names = names_of(syntax.tree.root_node)
     use = use_at(syntax, names, offset)
     binding = use.binding if use is not None else None
     if binding is None:
-        return "There is no name of this file here."
+        return Refusal("selection", "There is no name of this file here.")
     if binding.scope is names.program or binding.kind in {"import", "type", "module"}:
-        return f"{binding.name} is no local: other files may use it."
+        return Refusal("owner", f"{binding.name} is no local: other files may use it.")
     if any(each.name == "eval" and each.binding is None for each in names.uses):
-        return "With eval, no one can know what a name means."
+        return Refusal("scope", "With eval, no one can know what a name means.")
     return Renaming(syntax, binding)
 
 

@@ -11,6 +11,7 @@ from tree_sitter import Node
 
 from spark_lsp.actions.compiled.extract_variable import edits_of, place_of
 from spark_lsp.actions.compiled.rules import RULES
+from spark_lsp.actions.refusal import Refusal
 from spark_lsp.engine.fake import ScriptedEngine
 from spark_lsp.text.edit import Span, apply_edits
 from spark_lsp.text.language import LANGUAGES
@@ -38,7 +39,7 @@ def variants(language: str) -> tuple[list[str], list[str]]:
             continue
         node = next(each for each in _nodes(language, syntax) if syntax.wrap(each).span == span)
         place = place_of(syntax, node)
-        if isinstance(place, str):
+        if isinstance(place, Refusal):
             refused.append(place)
         else:
             done.append(apply_edits(text, edits_of(syntax, place, "extracted")))

@@ -26,13 +26,14 @@ from hypothesis import Phase, given, settings
 from spark_lsp.actions.javascript import extract_function, extract_variable, inline
 from spark_lsp.actions.javascript.piece import piece_at
 from spark_lsp.actions.javascript.scopes import names_of
+from spark_lsp.actions.refusal import Refusal
 from spark_lsp.text.edit import Edit, Span, apply_edits
 from spark_lsp.text.syntax import Syntax
 from tests.actions.javascript.execute import PROGRAMS, expression_selections, outcomes, parsed, statement_selections
 from tests.actions.javascript.programs_made import PROGRAMS_MADE
 
 Edits = tuple[Edit, ...]
-Finder = Callable[[Syntax, Span], "Edits | str | None"]
+Finder = Callable[[Syntax, Span], "Edits | Refusal | None"]
 
 DRIVERS = {
     "acorn": (
@@ -65,26 +66,26 @@ DOCUMENT = (
 )
 
 
-def functions(syntax: Syntax, span: Span) -> Edits | str | None:
+def functions(syntax: Syntax, span: Span) -> Edits | Refusal | None:
     """What extracting a selection to a function does."""
     piece = piece_at(syntax, span)
     plan = extract_function.plan_of(piece) if piece is not None else None
     return extract_function.edits_of(plan, "extracted") if isinstance(plan, extract_function.Plan) else plan
 
 
-def variables(syntax: Syntax, span: Span) -> Edits | str | None:
+def variables(syntax: Syntax, span: Span) -> Edits | Refusal | None:
     """What naming an expression does."""
     piece = piece_at(syntax, span)
     if piece is None or not piece.is_expression:
         return None
     naming = extract_variable.naming_of(piece)
-    return naming if isinstance(naming, str) else extract_variable.edits_of(naming, "extracted")
+    return naming if isinstance(naming, Refusal) else extract_variable.edits_of(naming, "extracted")
 
 
-def inlinings(syntax: Syntax, span: Span) -> Edits | str | None:
+def inlinings(syntax: Syntax, span: Span) -> Edits | Refusal | None:
     """What inlining a variable does."""
     found = inline.inlining_of(syntax, span.start)
-    return found if isinstance(found, str) else inline.edits_of(found)
+    return found if isinstance(found, Refusal) else inline.edits_of(found)
 
 
 def declarations(syntax: Syntax) -> Iterator[Span]:
@@ -137,9 +138,9 @@ def prove(text: str, driver: str, edits: int, chance: random.Random, tally: Coun
             if len(programs) >= edits or inner is None or not inner[2] or len(span) > 2000:
                 continue
             found = finder(syntax, span)
-            if isinstance(found, str):
+            if isinstance(found, Refusal):
                 tally[f"{name}: refused"] += 1
-                why[NAMED.sub("… ", found)] += 1
+                why[NAMED.sub("… ", found.message)] += 1
             elif found is not None:
                 programs.append(apply_edits(text, found) + tail)
         expected, *told = outcomes([text + tail, *programs])
@@ -159,9 +160,9 @@ def prove_programs(made: int, tally: Counter[str], why: Counter[str]) -> None:
         for name, (finder, places) in ACTIONS.items():
             for span in list(places(syntax))[: None if number < len(PROGRAMS) else 40]:
                 found = None if syntax.error_count else finder(syntax, span)
-                if isinstance(found, str):
+                if isinstance(found, Refusal):
                     tally[f"{name}: refused"] += 1
-                    why[NAMED.sub("… ", found)] += 1
+                    why[NAMED.sub("… ", found.message)] += 1
                 elif found is not None:
                     edited.append((name, apply_edits(text, found)))
         compare(text, edited, tally)

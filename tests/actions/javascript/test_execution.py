@@ -8,6 +8,7 @@ from hypothesis import HealthCheck, assume, given, settings
 from spark_lsp.actions.javascript import extract_function, extract_variable, inline
 from spark_lsp.actions.javascript.piece import piece_at
 from spark_lsp.actions.javascript.scopes import names_of
+from spark_lsp.actions.refusal import Refusal
 from spark_lsp.text.edit import Edit, Span, apply_edits
 from spark_lsp.text.syntax import Syntax
 from tests.actions.javascript.execute import (
@@ -25,35 +26,35 @@ pytestmark = [needs_node, pytest.mark.slow]
 Edits = tuple[Edit, ...]
 
 
-def functions(syntax: Syntax, selections: Iterable[Span]) -> Iterable[Edits | str]:
+def functions(syntax: Syntax, selections: Iterable[Span]) -> Iterable[Edits | Refusal]:
     """What extracting each selection to a function would do."""
     for span in selections:
         piece = piece_at(syntax, span)
         if piece is not None:
             plan = extract_function.plan_of(piece)
-            yield plan if isinstance(plan, str) else extract_function.edits_of(plan, "extracted")
+            yield plan if isinstance(plan, Refusal) else extract_function.edits_of(plan, "extracted")
 
 
-def variables(syntax: Syntax) -> Iterable[Edits | str]:
+def variables(syntax: Syntax) -> Iterable[Edits | Refusal]:
     """What naming each expression would do."""
     for span in expression_selections(syntax):
         piece = piece_at(syntax, span)
         if piece is not None and piece.is_expression:
             naming = extract_variable.naming_of(piece)
-            yield naming if isinstance(naming, str) else extract_variable.edits_of(naming, "extracted")
+            yield naming if isinstance(naming, Refusal) else extract_variable.edits_of(naming, "extracted")
 
 
-def inlinings(syntax: Syntax) -> Iterable[Edits | str]:
+def inlinings(syntax: Syntax) -> Iterable[Edits | Refusal]:
     """What inlining each variable would do."""
     for use in names_of(syntax.tree.root_node).uses:
         if use.access == "declare":
             found = inline.inlining_of(syntax, syntax.wrap(use.node).span.start)
-            yield found if isinstance(found, str) else inline.edits_of(found)
+            yield found if isinstance(found, Refusal) else inline.edits_of(found)
 
 
-def check(text: str, made: Iterable[Edits | str], *, fewest: int) -> None:
+def check(text: str, made: Iterable[Edits | Refusal], *, fewest: int) -> None:
     """Each edited program says what the program says; at least so many edits there must be."""
-    edited = [apply_edits(text, edits) for edits in made if not isinstance(edits, str)]
+    edited = [apply_edits(text, edits) for edits in made if not isinstance(edits, Refusal)]
     assert len(edited) >= fewest
     expected, *told = outcomes([text, *edited])
     assert not any(line.startswith('"!!"') for line in expected), expected
@@ -81,7 +82,7 @@ def test_variables_are_inlined(name: str) -> None:
 @pytest.mark.parametrize("what", [functions, variables, inlinings], ids=lambda what: what.__name__)
 @settings(max_examples=12, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 @given(text=PROGRAMS_MADE)
-def test_made_programs_do_the_same_before_and_after(what: Callable[..., Iterable[Edits | str]], text: str) -> None:
+def test_made_programs_do_the_same_before_and_after(what: Callable[..., Iterable[Edits | Refusal]], text: str) -> None:
     syntax = parsed(text)
     assume(not syntax.error_count)
     before = outcomes([text])[0]

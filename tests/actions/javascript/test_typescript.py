@@ -8,6 +8,7 @@ import pytest
 
 from spark_lsp.actions.javascript import extract_function, extract_variable
 from spark_lsp.actions.javascript.piece import piece_at
+from spark_lsp.actions.refusal import Refusal
 from spark_lsp.text.edit import apply_edits
 from tests.actions.javascript.execute import HERE, expression_selections, parsed, statement_selections
 from tests.actions.javascript.test_execution import inlinings
@@ -24,7 +25,7 @@ OPTIONS = ("--noEmit", "--strict", "--target", "es2022", "--moduleDetection", "f
 def edited() -> list[str]:
     """The program after each edit that is made."""
     syntax = parsed(PROGRAM, "typescript")
-    found = [edits for edits in inlinings(syntax) if not isinstance(edits, str)]
+    found = [edits for edits in inlinings(syntax) if not isinstance(edits, Refusal)]
     for span in [*statement_selections(syntax), *expression_selections(syntax)]:
         piece = piece_at(syntax, span)
         plan = extract_function.plan_of(piece) if piece is not None else None
