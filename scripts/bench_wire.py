@@ -2,7 +2,7 @@
 
     python scripts/bench_wire.py [--pieces 450] [--keys 200]
 
-A prompt of stable pieces of 1,000 characters, each behind a control token, and a volatile part of 2,000 characters that
+A prompt of stable pieces of 1,000 characters, each behind a special token, and a volatile part of 2,000 characters that
 grows by one character a key. Prints the bytes of a request's frame and the processor time of client and host, the
 median over the keys: sent whole, and sent by number as the engine does; the latter also where the caller makes every
 text anew.
@@ -18,53 +18,58 @@ from collections.abc import Callable, Iterator
 
 import msgspec
 
-from spark_lsp.engine.base import Control, Infill, Piece, PromptPart
+from spark_lsp.engine.base import CompletionRequest, PromptPart, SpecialToken, TextPart
 from spark_lsp.engine.wire import frames
 from spark_lsp.engine.wire.prompt_parts import SentParts
 from spark_lsp.llama.parts import KeptParts
 
 PIECE_CHARS = 1_000
 VOLATILE_CHARS = 2_000
-SEPARATOR = Control("<|file_sep|>")
+SEPARATOR = SpecialToken("<|file_sep|>")
 
 
 def cached_prefix(count: int) -> list[PromptPart]:
-    """Return stable pieces with a control token ahead of each."""
+    """Return stable pieces with a special token ahead of each."""
     parts: list[PromptPart] = []
     for number in range(count):
         line = f"def function_{number}(left, right): return left + {number} * right\n"
-        parts += [SEPARATOR, Piece((line * 40)[:PIECE_CHARS], stable=True)]
+        parts += [SEPARATOR, TextPart((line * 40)[:PIECE_CHARS], stable=True)]
     return parts
 
 
-def requests(count: int, keys: int, *, anew: bool) -> Iterator[Infill]:
+def requests(count: int, keys: int, *, anew: bool) -> Iterator[CompletionRequest]:
     """Yield a request for each key; ``anew`` with texts that are equal to the last ones and no longer the same."""
     before = cached_prefix(count)
     for key in range(keys):
         if anew:
             before = [
-                Piece("".join(list(part.text)), stable=True) if isinstance(part, Piece) else part for part in before
+                TextPart("".join(list(part.text)), stable=True) if isinstance(part, TextPart) else part
+                for part in before
             ]
-        yield Infill((*before, SEPARATOR, Piece("x = 1\n" * (VOLATILE_CHARS // 6) + "y" * key)), 64, key="document")
+        yield CompletionRequest(
+            (*before, SEPARATOR, TextPart("x = 1\n" * (VOLATILE_CHARS // 6) + "y" * key)), 64, key="document"
+        )
 
 
-async def read(frame: bytes) -> frames.Ask:
+async def read(frame: bytes) -> frames.Generate:
     """Return what a host reads."""
     reader = asyncio.StreamReader()
     reader.feed_data(frame)
     ask = await frames.read_client_frame(reader)
-    assert isinstance(ask, frames.Ask)
+    assert isinstance(ask, frames.Generate)
     return ask
 
 
-def whole(request: Infill) -> bytes:
+def whole(request: CompletionRequest) -> bytes:
     """Return the frame of a request with its prompt inside, and hash the prompt, which tells fatal requests apart."""
     hashlib.blake2b(msgspec.msgpack.encode(request.prompt), digest_size=16).digest()
-    return frames.encode(frames.Ask(1, request))
+    return frames.encode(frames.Generate(1, request))
 
 
 def measure(
-    asked: Iterator[Infill], encode: Callable[[Infill], bytes], resolve: Callable[[frames.Ask], Infill]
+    asked: Iterator[CompletionRequest],
+    encode: Callable[[CompletionRequest], bytes],
+    resolve: Callable[[frames.Generate], CompletionRequest],
 ) -> tuple[float, float, float]:
     """Return bytes, client milliseconds and host milliseconds of a key, medians without the first one."""
     rows = []
@@ -82,7 +87,7 @@ def measure(
 
 def _loop_ms() -> float:
     """Return what an event loop costs that reads next to nothing."""
-    frame = frames.encode(frames.Ask(1, Infill((), 1)))
+    frame = frames.encode(frames.Generate(1, CompletionRequest((), 1)))
     times = []
     for _ in range(50):
         began = time.process_time_ns()

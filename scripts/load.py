@@ -25,7 +25,7 @@ from pathlib import Path
 from time import perf_counter
 
 from spark_lsp.catalog.catalog import resolve_model
-from spark_lsp.engine.base import Engine, Infill, ModelInfo
+from spark_lsp.engine.base import CompletionRequest, Engine, ModelInfo
 from spark_lsp.engine.fim import FileBlock, build_prompt, family_named
 from spark_lsp.engine.local.client import EngineLaunch, LocalEngine, stop_engines
 from spark_lsp.engine.remote.client import RemoteEngine, RemoteLaunch
@@ -93,11 +93,11 @@ class Typist:
             prefix=self._text[max(0, self._at - self._window) : self._at],
             suffix=self._text[self._at : self._at + 300],
         )
-        request = Infill(prompt, MAX_TOKENS, stops=family.stops, key=self._path)
+        request = CompletionRequest(prompt, MAX_TOKENS, stops=family.stops, key=self._path)
         began = perf_counter()
         first = 0.0
         try:
-            async with aclosing(self._engine.infill(request)) as chunks:
+            async with aclosing(self._engine.generate(request)) as chunks:
                 async for chunk in chunks:
                     first = first or perf_counter() - began
                     if chunk.stop is not None:

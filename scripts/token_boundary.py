@@ -21,7 +21,7 @@ from typing import Final
 
 from rapidfuzz.distance import Levenshtein
 
-from spark_lsp.engine.base import Infill
+from spark_lsp.engine.base import CompletionRequest
 from spark_lsp.engine.fim import Order, build_prompt, family_named
 from spark_lsp.engine.wire.frames import EngineLaunch
 from spark_lsp.llama import healing, prompt
@@ -113,7 +113,7 @@ def answer(bench: Bench, hole: Hole, order: Order | None) -> str:
     assert family is not None, "a model that can complete"
     parts = build_prompt(family, order or bench.info.fim_order, repository="", blocks=(), current_path=hole.path,
                          prefix=hole.prefix, suffix=hole.suffix)  # fmt: skip
-    generation = bench.generation(Infill(parts, MAX_TOKENS), time.perf_counter())
+    generation = bench.generation(CompletionRequest(parts, MAX_TOKENS), time.perf_counter())
     text, stop = "", None
     while stop is None and "\n" not in text:
         stop = generation.step()

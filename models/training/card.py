@@ -36,7 +36,7 @@ For writing code day by day choose a larger model with `spark.model`.
 |---|---|
 | file | `spark-nano.gguf`, {megabytes} MB, Q8_0 |
 | architecture | qwen3: width 256, 6 layers, 4 heads, 2 key-value heads, tied embeddings, norms on queries and keys |
-| vocabulary | 8,192 tokens, byte-level BPE, with Qwen2.5-Coder's control tokens |
+| vocabulary | 8,192 tokens, byte-level BPE, with Qwen2.5-Coder's special tokens |
 | order | suffix, prefix, middle (metadata key `spark.fim_order` = `spm`); the other order was not trained |
 | context | {context_tokens} tokens, the longest sample it was trained on |
 | languages | Python |

@@ -24,7 +24,7 @@ from rapidfuzz.distance import Levenshtein
 from models.training.corpus_file import HELD_OUT, SourceFile, read_corpus
 from models.training.holes import Hole, Shape, hole_of_shape
 from models.training.scores import Outcome, loss_table, table
-from spark_lsp.engine.base import Infill, PromptPart, Sampling
+from spark_lsp.engine.base import CompletionRequest, PromptPart, Sampling
 from spark_lsp.engine.fim import FileBlock, build_prompt, family_named
 from spark_lsp.engine.local.address import RUNTIME_VARIABLE
 from spark_lsp.engine.local.client import EngineLaunch, LocalEngine, stop_engines
@@ -169,7 +169,7 @@ def prompts(task: Task, foreign: Sequence[FileBlock], order: str) -> dict[str, t
 async def ask(engine: LocalEngine, parts: tuple[PromptPart, ...], most_tokens: int) -> tuple[str, bool]:
     """Return the greedy answer and whether it ended by itself."""
     text, ends = "", False
-    async with aclosing(engine.infill(Infill(prompt=parts, max_tokens=most_tokens))) as chunks:
+    async with aclosing(engine.generate(CompletionRequest(prompt=parts, max_tokens=most_tokens))) as chunks:
         async for chunk in chunks:
             text += chunk.text
             ends = chunk.stop in ("end", "stop_token")
@@ -182,9 +182,11 @@ async def cost_of(engine: LocalEngine, parts: tuple[PromptPart, ...], tokens: Se
     A grammar forbids tokens and leaves probabilities as they are, so those of the answer are the model's own.
     """
     grammar = "root ::= " + " ".join(f"<[{token}]>" for token in tokens)
-    request = Infill(prompt=parts, max_tokens=len(tokens), sampling=Sampling(grammar=grammar), speculate=False)
+    request = CompletionRequest(
+        prompt=parts, max_tokens=len(tokens), sampling=Sampling(grammar=grammar), speculate=False
+    )
     scores: list[float] = []
-    async with aclosing(engine.infill(request)) as chunks:
+    async with aclosing(engine.generate(request)) as chunks:
         async for chunk in chunks:
             scores += [probability for _, probability in chunk.scores]
     assert len(scores) == len(tokens), "a forced answer has the tokens that it is forced to"

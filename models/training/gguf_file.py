@@ -1,6 +1,6 @@
 """The model as a GGUF file that llama.cpp loads as it is, and back. Needs no torch.
 
-Architecture qwen3 with tied embeddings; the control tokens' ids and the order that was trained stand in the metadata.
+Architecture qwen3 with tied embeddings; the special tokens' ids and the order that was trained stand in the metadata.
 """
 
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ from gguf import GGMLQuantizationType
 from numpy.typing import NDArray
 
 from models.training.shape import ModelShape
-from models.training.tokenizer import CONTROLS, END, FIM_PAD, Vocabulary
+from models.training.tokenizer import END, FIM_PAD, SPECIAL_TOKENS, Vocabulary
 
 ARCHITECTURE = "qwen3"
 StorageType = Literal["q8_0", "f16", "f32"]
@@ -148,21 +148,22 @@ def _add_shape(writer: gguf.GGUFWriter, shape: ModelShape, context_tokens: int) 
 
 
 def _add_vocabulary(writer: gguf.GGUFWriter, vocabulary: Vocabulary) -> None:
-    controls = {vocabulary.control(text) for text in CONTROLS}
+    special_tokens = {vocabulary.special_token(text) for text in SPECIAL_TOKENS}
     kinds = [
-        gguf.TokenType.CONTROL if number in controls else gguf.TokenType.NORMAL for number in range(vocabulary.size)
+        gguf.TokenType.CONTROL if number in special_tokens else gguf.TokenType.NORMAL
+        for number in range(vocabulary.size)
     ]
     writer.add_tokenizer_model("gpt2")
     writer.add_tokenizer_pre("qwen2")
     writer.add_token_list(vocabulary.tokens)
     writer.add_token_types(kinds)
     writer.add_token_merges(vocabulary.merges)
-    writer.add_bos_token_id(vocabulary.control(END))
-    writer.add_eos_token_id(vocabulary.control(END))
-    writer.add_pad_token_id(vocabulary.control(FIM_PAD))
+    writer.add_bos_token_id(vocabulary.special_token(END))
+    writer.add_eos_token_id(vocabulary.special_token(END))
+    writer.add_pad_token_id(vocabulary.special_token(FIM_PAD))
     writer.add_add_bos_token(False)
     for key, text in _FIM_KEYS.items():
-        writer.add_uint32(f"tokenizer.ggml.{key}_token_id", vocabulary.control(text))
+        writer.add_uint32(f"tokenizer.ggml.{key}_token_id", vocabulary.special_token(text))
 
 
 def _finish(writer: gguf.GGUFWriter) -> None:

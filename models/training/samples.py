@@ -17,7 +17,7 @@ from models.training.prompt import Order, Prompt
 from models.training.renaming import fresh_name, may_be_renamed, parts_of, renamed
 from models.training.siblings import IDENTIFIER, Library, choose_blocks
 from models.training.tokenizer import END, Encoder
-from spark_lsp.engine.base import Control
+from spark_lsp.engine.base import SpecialToken
 from spark_lsp.engine.fim import FimFamily, family_named
 from spark_lsp.text.document import LineTable
 
@@ -57,7 +57,7 @@ class Sample:
 
 
 def family() -> FimFamily:
-    """Return the family whose control tokens the tokenizer has."""
+    """Return the family whose special tokens the tokenizer has."""
     found = family_named("qwen2.5-coder")
     assert found, "the engine knows the family of its own model"
     return found
@@ -172,7 +172,7 @@ class Sampler:
                 prompt.repository, prompt.blocks[1:], prompt.path, prompt.prefix, prompt.suffix, prompt.middle
             )
             ids, last = self._laid_out(prompt)
-        answer = [*self.vocabulary.encode(prompt.middle), self.vocabulary.control(END)]
+        answer = [*self.vocabulary.encode(prompt.middle), self.vocabulary.special_token(END)]
         if len(ids) + len(answer) > limit:
             return None
         prefix = range(last, len(ids)) if self.order == "spm" else ()  # elsewhere a mark tells that the answer begins
@@ -180,7 +180,7 @@ class Sampler:
         return Sample(ids + answer, len(ids), line_ends)
 
     def prompt_ids(self, prompt: Prompt) -> list[int]:
-        """Return the tokens of a prompt: control tokens by text, each piece in isolation."""
+        """Return the tokens of a prompt: special tokens by text, each piece in isolation."""
         return self._laid_out(prompt)[0]
 
     def _laid_out(self, prompt: Prompt) -> tuple[list[int], int]:
@@ -189,8 +189,8 @@ class Sampler:
         last = 0
         for part in prompt.parts(family(), self.order):
             last = len(ids)
-            if isinstance(part, Control):
-                ids.append(self.vocabulary.control(part.text))
+            if isinstance(part, SpecialToken):
+                ids.append(self.vocabulary.special_token(part.text))
             else:
                 ids += self.vocabulary.encode(part.text)
         return ids, last

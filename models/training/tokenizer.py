@@ -1,4 +1,4 @@
-"""The tokenizer: byte-level BPE with Qwen2.5-Coder's control tokens, cut the way llama.cpp's "qwen2" cuts."""
+"""The tokenizer: byte-level BPE with Qwen2.5-Coder's special tokens, cut the way llama.cpp's "qwen2" cuts."""
 
 import json
 import random
@@ -21,7 +21,7 @@ TRAINING_CHARACTERS = 60_000_000  # more text moves the merges no more, and take
 END = "<|endoftext|>"
 FIM_PREFIX, FIM_MIDDLE, FIM_SUFFIX, FIM_PAD = "<|fim_prefix|>", "<|fim_middle|>", "<|fim_suffix|>", "<|fim_pad|>"
 REPOSITORY, FILE_SEPARATOR = "<|repo_name|>", "<|file_sep|>"
-CONTROLS = (
+SPECIAL_TOKENS = (
     *(END, FIM_PREFIX, FIM_MIDDLE, FIM_SUFFIX, FIM_PAD, REPOSITORY, FILE_SEPARATOR),
     *("<|im_start|>", "<|im_end|>"),
 )
@@ -37,8 +37,8 @@ PRE_TOKENIZER = (
 class Encoder(Protocol):
     """What makes token ids of text."""
 
-    def control(self, text: str) -> int:
-        """Return the id of a control token."""
+    def special_token(self, text: str) -> int:
+        """Return the id of a special token."""
         ...
 
     def encode(self, text: str) -> list[int]:
@@ -53,7 +53,7 @@ class Encoder(Protocol):
 
 @dataclass(frozen=True)
 class Vocabulary:
-    """A trained tokenizer. Plain text never becomes a control token."""
+    """A trained tokenizer. Plain text never becomes a special token."""
 
     path: Path
 
@@ -67,16 +67,16 @@ class Vocabulary:
 
     @property
     def size(self) -> int:
-        """Number of tokens, control tokens included."""
+        """Number of tokens, special tokens included."""
         return self._tokenizer.get_vocab_size(with_added_tokens=True)
 
-    def control(self, text: str) -> int:
-        """Return the id of a control token.
+    def special_token(self, text: str) -> int:
+        """Return the id of a special token.
 
         Raises:
             KeyError: there is none of that text.
         """
-        if text not in CONTROLS or (number := self._tokenizer.token_to_id(text)) is None:
+        if text not in SPECIAL_TOKENS or (number := self._tokenizer.token_to_id(text)) is None:
             raise KeyError(text)
         return number
 
@@ -85,7 +85,7 @@ class Vocabulary:
         return self._tokenizer.encode(text, add_special_tokens=False).ids if text else []
 
     def decode(self, ids: Sequence[int]) -> str:
-        """Return the text of ids, control tokens included."""
+        """Return the text of ids, special tokens included."""
         return self._tokenizer.decode(list(ids), skip_special_tokens=False)
 
     @cached_property
@@ -121,7 +121,7 @@ def train(texts: Iterator[str], vocabulary: int) -> "Tokenizer":
     tokenizer.decoder = decoders.ByteLevel()
     trainer = trainers.BpeTrainer(
         vocab_size=vocabulary,
-        special_tokens=list(CONTROLS),
+        special_tokens=list(SPECIAL_TOKENS),
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         show_progress=False,
     )
@@ -149,11 +149,11 @@ def characters_per_token(vocabulary: Vocabulary, files: Sequence[SourceFile]) ->
 HARD_TEXTS = (
     "x = 12345.678e-9\n\n\n    return\t\tx  # ü ß é 漢字 \U0001f600\r\n",
     "don't WE'LL I'M it'S 'tis 'REal",
-    "<|fim_prefix|>not a control token<|endoftext|>",
+    "<|fim_prefix|>not a special token<|endoftext|>",
     "a  b   c\n \n  \n\t\n   d",
     "\u00a0\u2003wide\u3000spaces\u200b٣٤٥ ½ Ⅷ",
     "----====////\n\n!!!\r\r\n",
     "   ",
     "\n",
 )
-"""Places where cuts differ easily: digits, runs of blanks, contractions, text that looks like a control token."""
+"""Places where cuts differ easily: digits, runs of blanks, contractions, text that looks like a special token."""

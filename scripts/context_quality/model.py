@@ -86,7 +86,7 @@ class Model:
     def _step(self, row: npt.NDArray[np.float32], token: int) -> Step:
         best = int(row.argmax())
         vocabulary = self.gguf.vocabulary
-        is_end = vocabulary.ends_generation(best) or vocabulary.is_control(best)
+        is_end = vocabulary.ends_generation(best) or vocabulary.is_special(best)
         return Step(vocabulary.piece(token), _nats(row, token), best == token, is_end)
 
     def write(self, prompt: Tokens, max_tokens: int, *, lines: int) -> str:
@@ -94,7 +94,7 @@ class Model:
         row, said = self._read(prompt), b""
         for _ in range(max_tokens):
             token = int(row.argmax())
-            if self.gguf.vocabulary.ends_generation(token) or self.gguf.vocabulary.is_control(token):
+            if self.gguf.vocabulary.ends_generation(token) or self.gguf.vocabulary.is_special(token):
                 break
             said += self.gguf.vocabulary.piece(token)
             if said.lstrip(b"\n").count(b"\n") >= lines:

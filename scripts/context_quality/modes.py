@@ -33,7 +33,7 @@ async def packer(
     """Show what the product's own packer shows, with signatures alone."""
     sizes = case.sizes
     cached_prefix_tokens = int(sizes.context * cached_prefix_share)
-    total = sizes.before + sizes.after + sizes.context + 40  # names and control tokens are no context
+    total = sizes.before + sizes.after + sizes.context + 40  # names and special tokens are no context
     budget = Budget(total, cached_prefix_tokens, sizes.context - cached_prefix_tokens, sizes.before, sizes.after)
     cached_prefix: Sequence[Segment] = ()
     if cached_prefix_tokens:

@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from spark_lsp.engine.base import Chunk, Engine, EngineStatus, Infill, ModelInfo, Usage
+from spark_lsp.engine.base import Chunk, CompletionRequest, Engine, EngineStatus, ModelInfo, Usage
 
 
 class RecordedEngine:
@@ -53,7 +53,7 @@ class RecordedEngine:
         """Close the engine behind."""
         await self._engine.close()
 
-    async def infill(self, request: Infill) -> AsyncGenerator[Chunk]:
+    async def generate(self, request: CompletionRequest) -> AsyncGenerator[Chunk]:
         """Answer from the file, or ask and keep the answer. Deadlines do not count: the machine is shared."""
         request = msgspec.structs.replace(request, deadline_ms=0)
         plain = msgspec.structs.replace(request, key="", drafts=(), priority=0)
@@ -69,12 +69,12 @@ class RecordedEngine:
             async for chunk in self._asked(request, key, given):
                 yield chunk
 
-    async def _asked(self, request: Infill, key: str, given: int) -> AsyncGenerator[Chunk]:
+    async def _asked(self, request: CompletionRequest, key: str, given: int) -> AsyncGenerator[Chunk]:
         """Ask the engine behind, without the first characters, which were given already."""
         chunks: list[tuple[str, int, float, str | None]] = []
         ended = False
         try:
-            async with aclosing(self._engine.infill(request)) as stream:
+            async with aclosing(self._engine.generate(request)) as stream:
                 async for chunk in stream:
                     chunks.append((chunk.text, chunk.tokens, chunk.probability, chunk.stop))
                     ended = chunk.stop is not None
@@ -125,7 +125,7 @@ class ReplayedEngine:
     async def close(self) -> None:
         """Do nothing."""
 
-    async def infill(self, _request: Infill) -> AsyncGenerator[Chunk]:
+    async def generate(self, _request: CompletionRequest) -> AsyncGenerator[Chunk]:
         """Give the next answer, ended."""
         said = self.left.pop(0) if len(self.left) > 1 else "".join(self.left)
         self.answers.append(said)

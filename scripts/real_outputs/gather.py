@@ -10,7 +10,7 @@ from scripts.real_outputs.cursors import Cursor
 from spark_lsp.completion.cursor_context import Hole
 from spark_lsp.completion.postprocess.pipeline import Terms, judge
 from spark_lsp.completion.writer import SINGLE_LINE_TOKENS, TOKENS_PER_LINE
-from spark_lsp.engine.base import Infill
+from spark_lsp.engine.base import CompletionRequest
 from spark_lsp.engine.fim import build_prompt, family_named
 from spark_lsp.engine.wire.frames import EngineLaunch
 from spark_lsp.llama.loading.model import TokenCache
@@ -59,7 +59,9 @@ def _output(bench: Bench, cursor: Cursor) -> Output:
     prompt = build_prompt(family, bench.info.fim_order, repository="sample", blocks=(), current_path=cursor.path,
                           prefix=cursor.shown_before, suffix=cursor.shown_after)  # fmt: skip
     lines = MAX_LINES if hole.multi_line else 1
-    request = Infill(prompt, SINGLE_LINE_TOKENS if lines == 1 else TOKENS_PER_LINE * lines, stops=family.stops)
+    request = CompletionRequest(
+        prompt, SINGLE_LINE_TOKENS if lines == 1 else TOKENS_PER_LINE * lines, stops=family.stops
+    )
     generation = bench.generation(request, time.perf_counter())
     raw, scores, stop, is_done = "", [], None, False
     terms = Terms(MAX_LINES)

@@ -6,7 +6,7 @@ from contextlib import aclosing
 from dataclasses import dataclass, field
 
 from spark_lsp.completion.writer import NEXT_PRIORITY
-from spark_lsp.engine.base import Chunk, Engine, EngineStatus, Infill, ModelInfo
+from spark_lsp.engine.base import Chunk, CompletionRequest, Engine, EngineStatus, ModelInfo
 
 
 @dataclass(slots=True)
@@ -34,13 +34,13 @@ class WatchedEngine:
         """The other engine's model."""
         return self.engine.model
 
-    async def infill(self, request: Infill) -> AsyncGenerator[Chunk]:
+    async def generate(self, request: CompletionRequest) -> AsyncGenerator[Chunk]:
         """Pass an answer on."""
         ask = Ask(request.priority == NEXT_PRIORITY)
         if request.max_tokens:
             self.asks.append(ask)
         try:
-            async with aclosing(self.engine.infill(request)) as chunks:
+            async with aclosing(self.engine.generate(request)) as chunks:
                 async for chunk in chunks:
                     ask.said += chunk.text
                     yield chunk

@@ -18,7 +18,7 @@ from spark_lsp.actions.checks.functions import function_at, parsed
 from spark_lsp.actions.definition import Definition, definition_at
 from spark_lsp.actions.layout import indent_of, line_end, line_start, newline_of, starts_line
 from spark_lsp.actions.stream import ACTION_PRIORITY, RETRY, added, key_of, stream
-from spark_lsp.engine.base import Infill, PromptPart, Sampling, Usage
+from spark_lsp.engine.base import CompletionRequest, PromptPart, Sampling, Usage
 from spark_lsp.errors import Reason
 from spark_lsp.text.edit import Edit, Span, apply_edits
 from spark_lsp.text.syntax import Syntax, parse
@@ -195,7 +195,7 @@ def _literal(text: str) -> str:
     return f'"{escaped}"'
 
 
-async def _request(target: Target, tools: Tools, site: Site, sampling: Sampling) -> Infill:
+async def _request(target: Target, tools: Tools, site: Site, sampling: Sampling) -> CompletionRequest:
     text = target.snapshot.text
     newline = newline_of(text)
     shown = apply_edits(text, [Edit(Span(site.offset, site.offset), site.head + site.tail + newline)])
@@ -208,7 +208,7 @@ async def _request(target: Target, tools: Tools, site: Site, sampling: Sampling)
     else:
         prompt = (await tools.context.pack_for(replace(target.snapshot, text=shown), at)).parts
         stops = tools.context.stops()
-    return Infill(
+    return CompletionRequest(
         prompt=prompt,
         max_tokens=MAX_TOKENS,
         stops=stops,

@@ -15,7 +15,7 @@ from spark_lsp.actions.chat.fix import said_by, title_of
 from spark_lsp.actions.chat.surface import problem_of
 from spark_lsp.actions.layout import indent_of, line_end, line_start
 from spark_lsp.actions.stream import ACTION_PRIORITY, RETRY, added, key_of, stream
-from spark_lsp.engine.base import Infill, Sampling, Usage
+from spark_lsp.engine.base import CompletionRequest, Sampling, Usage
 from spark_lsp.errors import Reason
 from spark_lsp.text.edit import Edit, Span, apply_edits
 
@@ -74,7 +74,7 @@ def _hole(target: Target) -> Span | None:
     return Span(start + len(line) - len(line.lstrip()), start + len(line.rstrip()))
 
 
-async def _request(target: Target, tools: Tools, hole: Span, diagnostic: Diagnostic) -> Infill:
+async def _request(target: Target, tools: Tools, hole: Span, diagnostic: Diagnostic) -> CompletionRequest:
     """Return the request: the document with the problem told above the hole."""
     assert target.syntax is not None, "the caller has looked"
     text, mark = target.snapshot.text, target.syntax.language.line_comment
@@ -83,7 +83,7 @@ async def _request(target: Target, tools: Tools, hole: Span, diagnostic: Diagnos
     shown = apply_edits(text, [Edit(hole, told)])
     await tools.engine.start()
     packed = await tools.context.pack_for(replace(target.snapshot, text=shown), hole.start + len(told))
-    return Infill(
+    return CompletionRequest(
         prompt=packed.parts,
         max_tokens=MAX_LINE_TOKENS,
         stops=tools.context.stops(),

@@ -22,7 +22,7 @@ from spark_lsp.actions.empty_function import EmptyFunction, empty_function
 from spark_lsp.actions.layout import line_start
 from spark_lsp.actions.model_body import InsertionPoint, model_body, without_last_line
 from spark_lsp.actions.stream import ACTION_PRIORITY, RETRY, Answer, added, key_of, stream
-from spark_lsp.engine.base import Infill, PromptPart, Sampling, Usage
+from spark_lsp.engine.base import CompletionRequest, PromptPart, Sampling, Usage
 from spark_lsp.errors import Reason
 from spark_lsp.index.storage.view import IndexView
 from spark_lsp.text.edit import Edit, Span, apply_edits
@@ -168,7 +168,7 @@ async def _ask(
         stops: tuple[str, ...] = ()
     else:
         prompt, stops = await _prompt_to_fill(target, point, tools), tools.context.stops()
-    request = Infill(
+    request = CompletionRequest(
         prompt=prompt,
         max_tokens=MAX_BODY_TOKENS,
         stops=stops,

@@ -9,7 +9,7 @@ from typing import Final, Literal
 
 from spark_lsp.actions.base import Target, Tools
 from spark_lsp.actions.stream import ACTION_PRIORITY, key_of, stream
-from spark_lsp.engine.base import Infill, Sampling, Usage
+from spark_lsp.engine.base import CompletionRequest, Sampling, Usage
 from spark_lsp.errors import SparkError
 from spark_lsp.text.edit import Edit, apply_edits
 
@@ -72,7 +72,7 @@ async def named(target: Target, tools: Tools, hole: Hole, case: Case, taken: set
     try:
         await tools.engine.start()
         packed = await tools.context.pack_for(replace(target.snapshot, text=shown), at)
-        request = Infill(
+        request = CompletionRequest(
             prompt=packed.parts,
             max_tokens=MAX_NAME_TOKENS,
             stops=tools.context.stops(),

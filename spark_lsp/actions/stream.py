@@ -12,7 +12,7 @@ from typing import Final
 import msgspec
 
 from spark_lsp.actions.base import Target, Tools
-from spark_lsp.engine.base import Infill, Sampling, StopCause, Usage
+from spark_lsp.engine.base import CompletionRequest, Sampling, StopCause, Usage
 
 ACTION_PRIORITY = 1
 RETRY: Final = Sampling(temperature=0.5, seed=1)
@@ -37,7 +37,7 @@ def key_of(target: Target) -> str:
     return f"action:{target.snapshot.uri}"
 
 
-async def stream(tools: Tools, request: Infill, is_over: Callable[[str], bool]) -> Answer:
+async def stream(tools: Tools, request: CompletionRequest, is_over: Callable[[str], bool]) -> Answer:
     """Read an answer until it ends or ``is_over`` says of the text so far that nothing more can count.
 
     Raises:
@@ -47,7 +47,7 @@ async def stream(tools: Tools, request: Infill, is_over: Callable[[str], bool]) 
     pieces: list[tuple[str, float]] = []
     stop: StopCause | None = None
     probability = 1.0
-    async with aclosing(tools.engine.infill(request)) as chunks:
+    async with aclosing(tools.engine.generate(request)) as chunks:
         async for chunk in chunks:
             raw += chunk.text
             tokens += chunk.tokens
@@ -65,6 +65,8 @@ async def stream(tools: Tools, request: Infill, is_over: Callable[[str], bool]) 
 
 def added(one: Usage, other: Usage) -> Usage:
     """Add up what two requests cost; the first token is the first one's."""
-    counted = (name for name in Usage.__struct_fields__ if name != "read_cost")
+    counted = (name for name in Usage.__struct_fields__ if name != "prefill_cost")
     told = {name: getattr(one, name) + getattr(other, name) for name in counted}
-    return Usage(**{**told, "first_token_ms": one.first_token_ms or other.first_token_ms, "read_cost": other.read_cost})
+    return Usage(
+        **{**told, "first_token_ms": one.first_token_ms or other.first_token_ms, "prefill_cost": other.prefill_cost}
+    )

@@ -17,7 +17,7 @@ from typing import Final
 
 import psutil
 
-from spark_lsp.engine.base import Engine, Infill, Piece, PromptPart, StopCause, Usage
+from spark_lsp.engine.base import CompletionRequest, Engine, PromptPart, StopCause, TextPart, Usage
 from spark_lsp.engine.local.address import RUNTIME_VARIABLE, endpoint_of
 from spark_lsp.engine.local.client import EngineLaunch, LocalEngine
 from spark_lsp.engine.local.process import end
@@ -105,13 +105,13 @@ async def engine_of(launch: EngineLaunch) -> AsyncIterator[LocalEngine]:
         await asyncio.to_thread(end, endpoint_of(launch))  # all that an orderly end would save is temporary
 
 
-async def ask(engine: Engine, request: Infill) -> Answer:
+async def ask(engine: Engine, request: CompletionRequest) -> Answer:
     """Ask once and read the answer to its end."""
     texts: list[str] = []
     usage, first, stop = Usage(), Usage(), None
     first_ms = 0.0
     began = time.perf_counter()
-    async with aclosing(engine.infill(request)) as chunks:
+    async with aclosing(engine.generate(request)) as chunks:
         async for chunk in chunks:
             if not first_ms:
                 first_ms, first = (time.perf_counter() - began) * 1000, chunk.usage or first
@@ -122,7 +122,7 @@ async def ask(engine: Engine, request: Infill) -> Answer:
 
 async def first_token(engine: Engine, prompt: Sequence[PromptPart], *, key: str = "") -> Answer:
     """Ask for one token."""
-    return await ask(engine, Infill(prompt=tuple(prompt), max_tokens=1, key=key))
+    return await ask(engine, CompletionRequest(prompt=tuple(prompt), max_tokens=1, key=key))
 
 
 async def code(engine: Engine, tokens: int, *, stable: bool = True) -> tuple[PromptPart, ...]:
@@ -136,7 +136,7 @@ async def code(engine: Engine, tokens: int, *, stable: bool = True) -> tuple[Pro
         (count,) = await engine.count_tokens([text])
         if parts and used + count > tokens:
             return tuple(parts)
-        parts.append(Piece(text, stable=stable))
+        parts.append(TextPart(text, stable=stable))
         used += count
 
 
@@ -154,10 +154,10 @@ class Words:
         counts = await engine.count_tokens(words)
         return cls([word for word, count in zip(words, counts, strict=True) if count == 1])
 
-    def take(self, count: int) -> Piece:
+    def take(self, count: int) -> TextPart:
         """Return a text of ``count`` tokens."""
         self._next += 1
-        return Piece("".join(self._words[(self._next + n) % len(self._words)] for n in range(count)))
+        return TextPart("".join(self._words[(self._next + n) % len(self._words)] for n in range(count)))
 
 
 def middle(values: Sequence[float]) -> float:

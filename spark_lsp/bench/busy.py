@@ -9,7 +9,7 @@ from itertools import pairwise
 from typing import Any, Final
 
 from spark_lsp.bench.asking import Words, ask, code, first_token, middle, percentile
-from spark_lsp.engine.base import Engine, Infill, PromptPart
+from spark_lsp.engine.base import CompletionRequest, Engine, PromptPart
 
 LONG_TOKENS: Final = 4096
 """What the engine is busy with, behind the resident prompt."""
@@ -73,8 +73,8 @@ class _Background:
 
     async def _read(self) -> None:
         extra = await code(self._engine, LONG_TOKENS)
-        request = Infill(prompt=(*self._prompt, *extra), max_tokens=0, priority=_BACKGROUND)
-        async with aclosing(self._engine.infill(request)) as chunks:
+        request = CompletionRequest(prompt=(*self._prompt, *extra), max_tokens=0, priority=_BACKGROUND)
+        async with aclosing(self._engine.generate(request)) as chunks:
             async for chunk in chunks:
                 read = chunk.usage.prefill_tokens if chunk.usage is not None else 0
                 if chunk.usage is not None and read > (self.times_ms[-1][0] if self.times_ms else 0):
@@ -116,7 +116,7 @@ async def _behind_typing(
     waits: list[float] = []
     for _ in range(tries):
         extra = await code(engine, LONG_TOKENS, stable=False)
-        request = Infill(prompt=(*prompt, *extra), max_tokens=1, key="typed")
+        request = CompletionRequest(prompt=(*prompt, *extra), max_tokens=1, key="typed")
         older = asyncio.create_task(ask(engine, request))
         await asyncio.sleep(0.02 + chance.random() * 0.2)
         wait_ms = await _wait_ms(engine, prompt, words, key="typed")

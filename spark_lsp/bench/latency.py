@@ -29,7 +29,7 @@ from spark_lsp.bench.asking import (
 from spark_lsp.bench.busy import LONG_TOKENS, measure_busy
 from spark_lsp.bench.throughput import ANSWER_TOKENS, decode_speeds
 from spark_lsp.bench.yardstick import Bare, Describe
-from spark_lsp.engine.base import Engine, Infill, PromptPart
+from spark_lsp.engine.base import CompletionRequest, Engine, PromptPart
 from spark_lsp.engine.local.client import LocalEngine
 from spark_lsp.llama.kv.block_store import count_files
 
@@ -134,7 +134,7 @@ async def _restart(engine: LocalEngine, prompt: Sequence[PromptPart], cold_ms: f
         await asyncio.sleep(0.001)
     await engine.start()
     ready_ms = (time.perf_counter() - began) * 1000
-    answer = await ask(engine, Infill(prompt=tuple(prompt), max_tokens=0))
+    answer = await ask(engine, CompletionRequest(prompt=tuple(prompt), max_tokens=0))
     resident_ms = (time.perf_counter() - began) * 1000
     return {
         "ready_ms": round(ready_ms, 1),

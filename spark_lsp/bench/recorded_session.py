@@ -14,7 +14,7 @@ from itertools import takewhile
 from os.path import commonprefix
 
 from spark_lsp.bench.asking import percentile
-from spark_lsp.engine.base import Piece, PromptPart
+from spark_lsp.engine.base import PromptPart, TextPart
 from spark_lsp.index.store import Index
 from spark_lsp.prompt.context import WorkspaceContext
 from spark_lsp.prompt.token_counts import TokenCounter
@@ -131,9 +131,9 @@ async def measure_session(
 async def _tokens_in_common(counter: TokenCounter, one: Sequence[PromptPart], other: Sequence[PromptPart]) -> int:
     """Return how many tokens two prompts begin with alike; of the first piece that differs, one less than it may be."""
     same = len(list(takewhile(lambda pair: pair[0] == pair[1], zip(one, other, strict=False))))
-    pieces = [part.text for part in other[:same] if isinstance(part, Piece)]
+    pieces = [part.text for part in other[:same] if isinstance(part, TextPart)]
     tokens = same - len(pieces) + sum(await counter.count(pieces))
-    if same < min(len(one), len(other)) and isinstance(one[same], Piece) and isinstance(other[same], Piece):
+    if same < min(len(one), len(other)) and isinstance(one[same], TextPart) and isinstance(other[same], TextPart):
         begin = commonprefix([one[same].text, other[same].text])  # noqa: RUF071 - of characters is what is meant
         (alike,) = await counter.count([begin])
         tokens += max(0, alike - 1)

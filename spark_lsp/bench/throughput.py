@@ -30,7 +30,7 @@ from spark_lsp.bench.asking import (
     ratio,
 )
 from spark_lsp.bench.yardstick import Bare
-from spark_lsp.engine.base import Engine, Infill, Piece, PromptPart, Sampling
+from spark_lsp.engine.base import CompletionRequest, Engine, PromptPart, Sampling, TextPart
 from spark_lsp.llama.speculative.drafter import Drafter
 
 ANSWER_TOKENS: Final = 128
@@ -124,8 +124,8 @@ async def decode_speeds(
     ours: list[Answer] = []
     theirs: list[float] = []
     for number in range(rounds):
-        start = Piece(f"{_STARTS[number % len(_STARTS)]}run_{number}")
-        request = Infill(prompt=(*prompt, start), max_tokens=answer_tokens, speculate=False)
+        start = TextPart(f"{_STARTS[number % len(_STARTS)]}run_{number}")
+        request = CompletionRequest(prompt=(*prompt, start), max_tokens=answer_tokens, speculate=False)
         ours.append(await ask(engine, request))
         theirs.append(await bare.tokens_per_s(answer_tokens))
     long = [answer for answer in ours if answer.usage.generated_tokens >= MIN_SHARE * answer_tokens] or ours
@@ -142,8 +142,8 @@ async def _rename(engine: Engine, bare: Bare, prompt: Sequence[PromptPart], case
     """Write the renamed code with drafts and without; the first time only teaches the engine what drafts cost."""
     before, after = case.texts()
     tokens = await bare.tokenize(after)
-    order = Piece(f"{before}\n# The same with {case.new} for {case.old}:\n")
-    request = Infill(
+    order = TextPart(f"{before}\n# The same with {case.new} for {case.old}:\n")
+    request = CompletionRequest(
         prompt=(*prompt, order),
         max_tokens=len(tokens),
         sampling=Sampling(grammar="root ::= " + " ".join(f"<[{token}]>" for token in tokens)),
@@ -182,7 +182,9 @@ async def _copy(engine: Engine, prompt: Sequence[PromptPart], case: Rename, answ
     """Offer code as a draft to a model that is free to write what it likes."""
     before, _ = case.texts()
     half = before[: len(before) // 2]
-    request = Infill(prompt=(*prompt, Piece(before), Piece(half)), max_tokens=answer_tokens, drafts=(before,))
+    request = CompletionRequest(
+        prompt=(*prompt, TextPart(before), TextPart(half)), max_tokens=answer_tokens, drafts=(before,)
+    )
     drafted, plain = await _both(engine, request)
     is_copy = bool(drafted.text) and before[len(half) :].startswith(drafted.text[:40])
     return {
@@ -199,7 +201,7 @@ async def _new_code(engine: Engine, prompt: Sequence[PromptPart], answer_tokens:
     pairs: list[tuple[Answer, Answer]] = []
     for number in range(rounds):
         for start in _STARTS:
-            request = Infill(prompt=(*prompt, Piece(f"{start}new_{number}")), max_tokens=answer_tokens)
+            request = CompletionRequest(prompt=(*prompt, TextPart(f"{start}new_{number}")), max_tokens=answer_tokens)
             pairs.append(await _both(engine, request, drafts_first=len(pairs) % 2 == 0))
     long = [pair for pair in pairs if pair[1].usage.generated_tokens >= MIN_SHARE * answer_tokens] or pairs
     ratios = [ratio(drafted.tokens_per_s, plain.tokens_per_s) for drafted, plain in long]
@@ -212,7 +214,7 @@ async def _new_code(engine: Engine, prompt: Sequence[PromptPart], answer_tokens:
     }
 
 
-async def _both(engine: Engine, request: Infill, *, drafts_first: bool = True) -> tuple[Answer, Answer]:
+async def _both(engine: Engine, request: CompletionRequest, *, drafts_first: bool = True) -> tuple[Answer, Answer]:
     """Ask with drafts and without; the prompt is resident for both.
 
     Where the two are about as fast, who comes first has to change: the second answer of a pair finds warmer caches.
@@ -225,8 +227,8 @@ async def _both(engine: Engine, request: Infill, *, drafts_first: bool = True) -
     return drafted, await ask(engine, _without_drafts(request))
 
 
-def _without_drafts(request: Infill) -> Infill:
-    return Infill(request.prompt, request.max_tokens, sampling=request.sampling, speculate=False)
+def _without_drafts(request: CompletionRequest) -> CompletionRequest:
+    return CompletionRequest(request.prompt, request.max_tokens, sampling=request.sampling, speculate=False)
 
 
 def _steps(answer: Answer) -> dict[str, Any]:

@@ -112,5 +112,5 @@ def _proposal_json(proposal: Proposal, where: Place, name: str, diff: str) -> di
         "reason": proposal.reason,
         "message": proposal.message,
         "refusal": proposal.refusal,
-        "stats": {name: value for name, value in msgspec.to_builtins(proposal.usage).items() if name != "read_cost"},
+        "stats": {name: value for name, value in msgspec.to_builtins(proposal.usage).items() if name != "prefill_cost"},
     }

@@ -12,7 +12,7 @@ from rich.console import Console
 from spark_lsp.app import open_engine, open_workspace
 from spark_lsp.cli.place import Place
 from spark_lsp.config import Settings
-from spark_lsp.engine.base import ReadCost
+from spark_lsp.engine.base import PrefillCost
 from spark_lsp.server.settings import read_settings
 from spark_lsp.workspace import Workspace
 
@@ -36,14 +36,14 @@ def settings_of(root: Path | None, model: str, max_lines: int | None = None) -> 
     return base
 
 
-def cold_tokens(cost: ReadCost) -> int | None:
+def cold_tokens(cost: PrefillCost) -> int | None:
     """Return how long a prompt may be of which nothing is cached; None where nothing was measured."""
     return max(MIN_COLD_TOKENS, int(COLD_PREFILL_MS / cost.base_ms)) if cost.base_ms > 0 else None
 
 
 async def _bound_cold_prompt(workspace: Workspace) -> None:
     """Keep the prompt to what is prefilled within seconds: a single request finds nothing cached."""
-    most = cold_tokens((await workspace.engine.status()).read_cost)
+    most = cold_tokens((await workspace.engine.status()).prefill_cost)
     await workspace.context.learn_cost()
     if most is not None and most < workspace.context.budget().total_tokens:
         workspace.context.fixed_tokens = most

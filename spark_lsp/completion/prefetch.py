@@ -11,7 +11,7 @@ from math import inf
 from time import monotonic
 
 from spark_lsp.completion.cursor_context import Hole
-from spark_lsp.engine.base import Engine, Infill
+from spark_lsp.engine.base import CompletionRequest, Engine
 from spark_lsp.errors import SparkError
 from spark_lsp.pacing import MAX_KEY_GAP_MS
 from spark_lsp.prompt.context import WorkspaceContext
@@ -86,8 +86,10 @@ class ReadAhead:
             if (await self.engine.status()).model is None:
                 return
             packed = await self.context.pack_for(hole.snapshot, hole.offset)
-            request = Infill(prompt=packed.parts, max_tokens=0, priority=PRIORITY, key=f"ahead:{hole.snapshot.uri}")
-            async with aclosing(self.engine.infill(request)) as chunks:
+            request = CompletionRequest(
+                prompt=packed.parts, max_tokens=0, priority=PRIORITY, key=f"ahead:{hole.snapshot.uri}"
+            )
+            async with aclosing(self.engine.generate(request)) as chunks:
                 async for chunk in chunks:
                     if chunk.usage:
                         self.context.learn(chunk.usage)

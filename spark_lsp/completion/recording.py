@@ -13,7 +13,7 @@ import msgspec
 
 from spark_lsp.completion.cursor_context import Entry, Hole
 from spark_lsp.completion.postprocess.pipeline import Terms, judge
-from spark_lsp.engine.base import Infill, ModelInfo, Usage
+from spark_lsp.engine.base import CompletionRequest, ModelInfo, Usage
 from spark_lsp.errors import WorkspaceError
 from spark_lsp.prompt.pack import Packed
 from spark_lsp.prompt.window import Window
@@ -41,7 +41,7 @@ class Recording(msgspec.Struct, frozen=True, kw_only=True):
     manual: bool
     max_lines: int
     confidence: float
-    request: Infill
+    request: CompletionRequest
     model: ModelInfo
     raw: str
     """What the model wrote."""
@@ -55,7 +55,7 @@ class Recording(msgspec.Struct, frozen=True, kw_only=True):
     """Names in the answer that the workspace did not have."""
 
     @classmethod
-    def of(cls, run: "Run", request: Infill, model: ModelInfo) -> "Recording":
+    def of(cls, run: "Run", request: CompletionRequest, model: ModelInfo) -> "Recording":
         """Record a run that has ended."""
         snapshot = run.hole.snapshot
         return cls(

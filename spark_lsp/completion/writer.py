@@ -13,7 +13,7 @@ from spark_lsp.completion.generation import Run
 from spark_lsp.completion.postprocess.pipeline import Terms
 from spark_lsp.completion.recording import Recording
 from spark_lsp.completion.reuse import Result, Reuse
-from spark_lsp.engine.base import Engine, Infill, Sampling, Usage
+from spark_lsp.engine.base import CompletionRequest, Engine, Sampling, Usage
 from spark_lsp.errors import ModelNoFim, Reason, SparkError
 from spark_lsp.pacing import RunningMean
 from spark_lsp.prompt.pack import Packed
@@ -47,7 +47,7 @@ class Prompts(Protocol):
         ...
 
     def stops(self) -> tuple[str, ...]:
-        """Return the control tokens that end an answer."""
+        """Return the special tokens that end an answer."""
         ...
 
     def learn(self, usage: Usage) -> None:
@@ -125,7 +125,7 @@ class Writer:
         loop = asyncio.get_running_loop()
         assert run.packed is not None, "a prompt comes before its answer"
         lines = run.terms.max_lines if run.hole.multi_line else 1
-        request = Infill(
+        request = CompletionRequest(
             prompt=run.packed.parts,
             max_tokens=SINGLE_LINE_TOKENS if lines == 1 else TOKENS_PER_LINE * lines,
             stops=self._prompts.stops(),
@@ -134,7 +134,7 @@ class Writer:
             priority=NEXT_PRIORITY if run.is_next else 0,
             key=key,
         )
-        async with aclosing(self._engine.infill(request)) as chunks:
+        async with aclosing(self._engine.generate(request)) as chunks:
             async for chunk in chunks:
                 if not run.first_token_ms and chunk.text and run.began_s:
                     run.first_token_ms = (loop.time() - run.began_s) * 1000

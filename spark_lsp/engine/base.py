@@ -1,7 +1,7 @@
 """The engine protocol and its frozen values: what every model backend must honour, the fake included.
 
-A prompt travels as parts: control tokens by their text, and pieces of plain text that are tokenised in isolation with
-control tokens off, so that file content can never inject one. Parts that stay equal between two requests cost nothing.
+A prompt travels as parts: special tokens by their text, and pieces of plain text that are tokenised in isolation with
+special tokens off, so that file content can never inject one. Parts that stay equal between two requests cost nothing.
 """
 
 from collections.abc import AsyncGenerator, Sequence
@@ -10,14 +10,14 @@ from typing import Literal, Protocol
 import msgspec
 
 
-class Control(msgspec.Struct, frozen=True, tag="c"):
-    """One control token, named by its text, which must resolve to exactly one token of the vocabulary."""
+class SpecialToken(msgspec.Struct, frozen=True, tag="c"):
+    """One special token, named by its text, which must resolve to exactly one token of the vocabulary."""
 
     text: str
 
 
-class Piece(msgspec.Struct, frozen=True, tag="t"):
-    """Plain text, tokenised in isolation, control tokens off. ``stable`` pieces lie before all volatile ones."""
+class TextPart(msgspec.Struct, frozen=True, tag="t"):
+    """Plain text, tokenised in isolation, special tokens off. ``stable`` pieces lie before all volatile ones."""
 
     text: str
     stable: bool = False
@@ -27,7 +27,7 @@ class Piece(msgspec.Struct, frozen=True, tag="t"):
     One piece of a prompt at most."""
 
 
-PromptPart = Control | Piece
+PromptPart = SpecialToken | TextPart
 
 StopCause = Literal["end", "stop_token", "max_tokens", "deadline", "cancelled"]
 
@@ -42,7 +42,7 @@ class Sampling(msgspec.Struct, frozen=True):
     grammar: str = ""
 
 
-class Infill(msgspec.Struct, frozen=True):
+class CompletionRequest(msgspec.Struct, frozen=True):
     """One request for text: the prompt, when to stop, how to sample, and how urgent it is.
 
     ``deadline_ms`` counts from the engine's receipt; what is there by then is kept. 0 means none.
@@ -53,7 +53,7 @@ class Infill(msgspec.Struct, frozen=True):
     prompt: tuple[PromptPart, ...]
     max_tokens: int
     stops: tuple[str, ...] = ()
-    """Control tokens by text that end the answer besides the model's own end-of-generation tokens."""
+    """Special tokens by text that end the answer besides the model's own end-of-generation tokens."""
     sampling: Sampling = Sampling()
     deadline_ms: int = 0
     priority: int = 0
@@ -65,18 +65,18 @@ class Infill(msgspec.Struct, frozen=True):
     """Whether the engine may try drafts, its own included; off to measure what they bring."""
 
 
-class ReadCost(msgspec.Struct, frozen=True):
+class PrefillCost(msgspec.Struct, frozen=True):
     """What reading one prompt token costs, learned from every decode; 0.0 before anything was measured.
 
-    ``base_ms``, and ``depth_ms`` more for each 1,000 tokens before it.
+    ``base_ms``, and ``slope_ms`` more for each 1,000 tokens before it.
     """
 
     base_ms: float = 0.0
-    depth_ms: float = 0.0
+    slope_ms: float = 0.0
 
     def at(self, depth_tokens: int) -> float:
         """Return the milliseconds that a token takes behind so many others."""
-        return self.base_ms + self.depth_ms * depth_tokens / 1000
+        return self.base_ms + self.slope_ms * depth_tokens / 1000
 
 
 class Usage(msgspec.Struct, frozen=True):
@@ -96,7 +96,7 @@ class Usage(msgspec.Struct, frozen=True):
     total_ms: float = 0.0
     compute_ms: float = 0.0
     """Of the total, the time inside the model library's decodes."""
-    read_cost: ReadCost = ReadCost()
+    prefill_cost: PrefillCost = PrefillCost()
     """What the engine has learned of reading by now."""
 
 
@@ -141,10 +141,10 @@ class ModelInfo(msgspec.Struct, frozen=True, kw_only=True):
     """What is wrong just now and may pass, such as a remote endpoint that does not answer."""
     chat_template: str = ""
     """The model's own template (Jinja) that turns a conversation into a prompt; empty when it has none."""
-    control_texts: tuple[str, ...] = ()
-    """The control tokens that a template may name, by their texts; only of a model with a template."""
+    special_token_texts: tuple[str, ...] = ()
+    """The special tokens that a template may name, by their texts; only of a model with a template."""
     begin_text: str = ""
-    """The control token that a template puts in front; empty where the engine puts it there by itself."""
+    """The special token that a template puts in front; empty where the engine puts it there by itself."""
     end_text: str = ""
 
 
@@ -162,7 +162,7 @@ class EngineStatus(msgspec.Struct, frozen=True, kw_only=True):
     busy: bool = False
     prefill_tokens_per_s: float = 0.0
     decode_tokens_per_s: float = 0.0
-    read_cost: ReadCost = ReadCost()
+    prefill_cost: PrefillCost = PrefillCost()
 
 
 class Engine(Protocol):
@@ -186,20 +186,20 @@ class Engine(Protocol):
         ...
 
     async def count_tokens(self, texts: Sequence[str]) -> list[int]:
-        """Return the exact number of tokens of each text, tokenised in isolation with control tokens off.
+        """Return the exact number of tokens of each text, tokenised in isolation with special tokens off.
 
         Raises:
             EngineStarting, EngineFailed: there is no tokenizer to ask.
         """
         ...
 
-    def infill(self, request: Infill) -> AsyncGenerator[Chunk]:
+    def generate(self, request: CompletionRequest) -> AsyncGenerator[Chunk]:
         """Stream an answer. Closing the iterator (``aclose``) stops the model; the last chunk carries ``stop``.
 
         The first chunk carries the usage so far. With ``max_tokens`` 0 the prompt is only read: one final chunk.
 
         Raises:
-            ModelNoFim: a control token of the prompt is not in the vocabulary.
+            ModelNoFim: a special token of the prompt is not in the vocabulary.
             EngineStarting, EngineFailed: nothing can answer; the engine restarts itself in the background.
         """
         ...

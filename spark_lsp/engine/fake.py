@@ -14,10 +14,10 @@ import msgspec
 
 from spark_lsp.engine.base import (
     Chunk,
-    Control,
+    CompletionRequest,
     EngineStatus,
-    Infill,
     ModelInfo,
+    SpecialToken,
     StopCause,
     Usage,
 )
@@ -37,7 +37,7 @@ def fake_tokens(text: str) -> list[str]:
 class _Stream:
     """One running answer."""
 
-    request: Infill
+    request: CompletionRequest
     started: float
     superseded: bool = False
     wake: asyncio.Event = field(default_factory=asyncio.Event)
@@ -52,7 +52,7 @@ class ScriptedEngine:
 
     def __init__(
         self,
-        answers: Sequence[str] | Callable[[Infill], str],
+        answers: Sequence[str] | Callable[[CompletionRequest], str],
         chunk_chars: int = 4,
         family: str = "qwen2.5-coder",
         fim_order: Order = "spm",
@@ -60,7 +60,7 @@ class ScriptedEngine:
         context_tokens: int = 32_768,
         probability: float | Callable[[str], float] = 1.0,
         chat_template: str = "",
-        control_texts: Sequence[str] = (),
+        special_token_texts: Sequence[str] = (),
     ) -> None:
         assert chunk_chars > 0, "chunks hold something"
         self._answers = answers
@@ -79,7 +79,7 @@ class ScriptedEngine:
             size_bytes=0,
             fingerprint="scripted",
             chat_template=chat_template,
-            control_texts=tuple(control_texts),
+            special_token_texts=tuple(special_token_texts),
         )
         self._probability_of = probability if callable(probability) else lambda _token: probability
         self._model: ModelInfo | None = None
@@ -93,7 +93,7 @@ class ScriptedEngine:
         self.closed = False
         self.start_error: SparkError | None = None
         """Raised by every ``start`` while it is set."""
-        self.requests: list[Infill] = []
+        self.requests: list[CompletionRequest] = []
         self.stopped: list[StopCause | None] = []
         """How each stream ended, in the order of their ends; None for one that died or was closed."""
         self.arrived = asyncio.Event()
@@ -141,7 +141,7 @@ class ScriptedEngine:
             raise EngineStarting("The engine is not running yet.")
         return [len(fake_tokens(text)) for text in texts]
 
-    async def infill(self, request: Infill) -> AsyncGenerator[Chunk]:
+    async def generate(self, request: CompletionRequest) -> AsyncGenerator[Chunk]:
         """Stream the scripted answer."""
         prompt = self._checked(request)
         stream = self._arrive(request)
@@ -194,7 +194,7 @@ class ScriptedEngine:
         self._model = None
         self.closed = True
 
-    def _checked(self, request: Infill) -> list[str]:
+    def _checked(self, request: CompletionRequest) -> list[str]:
         """Return the prompt's tokens, or raise what the test or the prompt asks for."""
         if self._model is None:
             raise EngineStarting("The engine is not running yet.")
@@ -202,18 +202,18 @@ class ScriptedEngine:
             error, self._failure = self._failure, None
             raise error
         family = () if self._family is None else (*self._family.required, *self._family.stops)
-        known = (*family, *self._info.control_texts)
+        known = (*family, *self._info.special_token_texts)
         tokens: list[str] = []
         for part in request.prompt:
-            if not isinstance(part, Control):
+            if not isinstance(part, SpecialToken):
                 tokens += fake_tokens(part.text)
             elif part.text in known:
                 tokens.append(f"\0{part.text}")
             else:
-                raise ModelNoFim(f"The model has no control token {part.text}.")
+                raise ModelNoFim(f"The model has no special token {part.text}.")
         return tokens
 
-    def _arrive(self, request: Infill) -> _Stream:
+    def _arrive(self, request: CompletionRequest) -> _Stream:
         for other in self._streams:
             if request.key and other.request.key == request.key:
                 other.superseded = True
@@ -224,7 +224,7 @@ class ScriptedEngine:
         self.arrived.set()
         return stream
 
-    def _answer(self, request: Infill) -> str:
+    def _answer(self, request: CompletionRequest) -> str:
         if callable(self._answers):
             return self._answers(request)
         return self._answers[min(len(self.requests), len(self._answers)) - 1] if self._answers else ""

@@ -1,7 +1,7 @@
-"""Fill-in-the-middle families: which control tokens a model was trained on, and the prompt they make. Pure.
+"""Fill-in-the-middle families: which special tokens a model was trained on, and the prompt they make. Pure.
 
-A family is known by its control tokens alone (and, where two share a vocabulary, by the model's name); ids are never
-hard-coded. A prompt is made of parts, so file text can never become a control token. The engine adds a
+A family is known by its special tokens alone (and, where two share a vocabulary, by the model's name); ids are never
+hard-coded. A prompt is made of parts, so file text can never become a special token. The engine adds a
 begin-of-text token itself where the model's metadata asks for one. Never guesses: an unknown vocabulary has no family.
 """
 
@@ -9,14 +9,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from spark_lsp.engine.base import Control, Piece, PromptPart
+from spark_lsp.engine.base import PromptPart, SpecialToken, TextPart
 
 Order = Literal["psm", "spm"]
 
 
 @dataclass(frozen=True, slots=True)
 class FimFamily:
-    """The control tokens of one family of models and the layout they were trained on."""
+    """The special tokens of one family of models and the layout they were trained on."""
 
     name: str
     prefix: str
@@ -26,11 +26,11 @@ class FimFamily:
     order: Order
     """The order used when the model's own metadata names none."""
     repository: str = ""
-    """Control token before the repository's name; empty for none."""
+    """SpecialToken token before the repository's name; empty for none."""
     file_separator: str = ""
-    """Control token before each file; empty means that files are told apart by ``path_mark`` in plain text."""
+    """SpecialToken token before each file; empty means that files are told apart by ``path_mark`` in plain text."""
     stops: tuple[str, ...] = ()
-    """Control tokens that end an answer besides the model's own end-of-generation tokens; some may be missing."""
+    """Special tokens that end an answer besides the model's own end-of-generation tokens; some may be missing."""
     repository_end: str = ""
     """Text that follows the repository's name."""
     path_mark: str = ""
@@ -49,7 +49,7 @@ class FimFamily:
 
     @property
     def required(self) -> tuple[str, ...]:
-        """The control tokens without which a model is not of this family."""
+        """The special tokens without which a model is not of this family."""
         every = (self.prefix, self.suffix, self.middle, self.repository, self.file_separator)
         return tuple(text for text in every if text)
 
@@ -158,9 +158,9 @@ FAMILIES: Final[tuple[FimFamily, ...]] = (
 
 
 def family_of(resolves: Callable[[str], bool], model_name: str = "") -> FimFamily | None:
-    """Return the first family whose every required control token resolves, or None.
+    """Return the first family whose every required special token resolves, or None.
 
-    ``resolves(text)`` says whether the text is exactly one control token of the vocabulary.
+    ``resolves(text)`` says whether the text is exactly one special token of the vocabulary.
     """
     name = model_name.casefold()
     for family in FAMILIES:
@@ -235,27 +235,27 @@ def build_prompt(
     stands behind it can move without it.
     """
     context = bool(repository or blocks)
-    above = [Piece(opening)] if opening else []
+    above = [TextPart(opening)] if opening else []
     parts: list[PromptPart]
     if family.path_mark:
         before = _marked_blocks(family, blocks) if context else []
-        path = [Piece(f"{family.path_mark}{current_path}\n")] if context else []
+        path = [TextPart(f"{family.path_mark}{current_path}\n")] if context else []
         lead = family.lead if prefix and not context else ""
-        parts = _hole(family, order, [*before, *path, *above, Piece(lead + prefix, heal=True)], suffix)
+        parts = _hole(family, order, [*before, *path, *above, TextPart(lead + prefix, heal=True)], suffix)
     elif family.path_inside:
-        path = [Piece(f"{current_path}\n")] if context else []
-        head: list[PromptPart] = [Control(family.file_separator)] if context else []
+        path = [TextPart(f"{current_path}\n")] if context else []
+        head: list[PromptPart] = [SpecialToken(family.file_separator)] if context else []
         parts = [
             *_separated_blocks(family, repository, blocks),
             *head,
-            *_hole(family, order, [*path, *above, Piece(prefix, heal=True)], suffix),
+            *_hole(family, order, [*path, *above, TextPart(prefix, heal=True)], suffix),
         ]
     else:
-        head = [Control(family.file_separator), Piece(f"{current_path}\n")] if context else []
+        head = [SpecialToken(family.file_separator), TextPart(f"{current_path}\n")] if context else []
         parts = [
             *_separated_blocks(family, repository, blocks),
             *head,
-            *_hole(family, order, [*above, Piece(prefix, heal=True)], suffix),
+            *_hole(family, order, [*above, TextPart(prefix, heal=True)], suffix),
         ]
     return tuple(_settled(parts))
 
@@ -266,30 +266,30 @@ def block_parts(family: FimFamily, block: FileBlock) -> list[PromptPart]:
 
 
 def prompt_tokens(parts: Sequence[PromptPart], counts: Sequence[int]) -> int:
-    """Return the tokens of a prompt: one for each control token, and the given counts of its pieces in order."""
-    controls = sum(isinstance(part, Control) for part in parts)
-    assert len(counts) == len(parts) - controls, "one count for each piece"
-    return controls + sum(counts)
+    """Return the tokens of a prompt: one for each special token, and the given counts of its pieces in order."""
+    special_tokens = sum(isinstance(part, SpecialToken) for part in parts)
+    assert len(counts) == len(parts) - special_tokens, "one count for each piece"
+    return special_tokens + sum(counts)
 
 
 def pieces(parts: Sequence[PromptPart]) -> list[str]:
     """Return the texts of the pieces in order, as ``Engine.count_tokens`` wants them."""
-    return [part.text for part in parts if isinstance(part, Piece)]
+    return [part.text for part in parts if isinstance(part, TextPart)]
 
 
 def _separated_blocks(family: FimFamily, repository: str, blocks: Sequence[FileBlock]) -> list[PromptPart]:
     parts: list[PromptPart] = []
     if family.repository and repository:
-        parts += [Control(family.repository), Piece(repository + family.repository_end, stable=True)]
+        parts += [SpecialToken(family.repository), TextPart(repository + family.repository_end, stable=True)]
     for block in blocks:
         text = f"{block.path}\n{_ended(block.text, family.file_end)}"
-        parts += [Control(family.file_separator), Piece(text, stable=block.stable)]
+        parts += [SpecialToken(family.file_separator), TextPart(text, stable=block.stable)]
     return parts
 
 
-def _marked_blocks(family: FimFamily, blocks: Sequence[FileBlock]) -> list[Piece]:
+def _marked_blocks(family: FimFamily, blocks: Sequence[FileBlock]) -> list[TextPart]:
     return [
-        Piece(
+        TextPart(
             f"{family.path_mark}{block.path}\n{_ended(block.text, family.file_end)}",
             stable=block.stable,
         )
@@ -297,15 +297,15 @@ def _marked_blocks(family: FimFamily, blocks: Sequence[FileBlock]) -> list[Piece
     ]
 
 
-def _hole(family: FimFamily, order: Order, before: Sequence[Piece], suffix: str) -> list[PromptPart]:
+def _hole(family: FimFamily, order: Order, before: Sequence[TextPart], suffix: str) -> list[PromptPart]:
     """The hole itself. The answer follows the last part, so a family without a middle token has the suffix first."""
-    middle = [Control(family.middle)] if family.middle else []
-    after = Piece(suffix)
+    middle = [SpecialToken(family.middle)] if family.middle else []
+    after = TextPart(suffix)
     if order == "psm" and middle:
-        return [Control(family.prefix), *before, Control(family.suffix), after, *middle]
+        return [SpecialToken(family.prefix), *before, SpecialToken(family.suffix), after, *middle]
     if family.fused:
-        return [Control(family.prefix), Control(family.suffix), after, *middle, *before]
-    return [Control(family.suffix), after, Control(family.prefix), *before, *middle]
+        return [SpecialToken(family.prefix), SpecialToken(family.suffix), after, *middle, *before]
+    return [SpecialToken(family.suffix), after, SpecialToken(family.prefix), *before, *middle]
 
 
 def _ended(text: str, end: str) -> str:
@@ -318,9 +318,9 @@ def _settled(parts: Sequence[PromptPart]) -> list[PromptPart]:
     settled: list[PromptPart] = []
     stable = True
     for part in parts:
-        if isinstance(part, Control):
+        if isinstance(part, SpecialToken):
             settled.append(part)
         elif part.text:
             stable = stable and part.stable
-            settled.append(Piece(part.text, stable=stable, heal=part.heal))
+            settled.append(TextPart(part.text, stable=stable, heal=part.heal))
     return settled

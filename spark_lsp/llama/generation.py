@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from spark_lsp.engine.base import Chunk, Infill, StopCause, Usage
+from spark_lsp.engine.base import Chunk, CompletionRequest, StopCause, Usage
 from spark_lsp.errors import EngineFailed, EngineStarting
 from spark_lsp.llama.healing import choose_path
 from spark_lsp.llama.kv.block_cache import SavedChunk, Shelf
@@ -55,11 +55,11 @@ def fair_share(tokens: int, limit: int) -> int:
 class Generation:
     """The running state of one answer. ``received`` is the ``perf_counter`` at which the request came in."""
 
-    def __init__(self, desk: Desk, request: Infill, received: float) -> None:
+    def __init__(self, desk: Desk, request: CompletionRequest, received: float) -> None:
         """Tokenise the prompt and see that it fits.
 
         Raises:
-            ModelNoFim: a control token is not in the vocabulary.
+            ModelNoFim: a special token is not in the vocabulary.
             EngineFailed: the prompt is empty or does not fit, or the grammar cannot be read.
         """
         self._desk = desk
@@ -81,8 +81,8 @@ class Generation:
             raise EngineFailed(f"The prompt has {size:,} tokens and the context holds {capacity:,}.")
         self._is_cached_prefix = self._prompt.is_stable and request.max_tokens == 0
         self._most_tokens = max(0, min(request.max_tokens, capacity - size))
-        controls = (desk.vocabulary.control(text) for text in request.stops)
-        self._stops = frozenset(token for token in controls if token is not None)
+        special_tokens = (desk.vocabulary.special_token(text) for text in request.stops)
+        self._stops = frozenset(token for token in special_tokens if token is not None)
         self._chooser = Chooser(desk.vocabulary, request.sampling)
         self._decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
         self._drafter: Drafter | None = None
@@ -169,7 +169,7 @@ class Generation:
             first_token_ms=self._first_token_ms,
             total_ms=self._elapsed_ms(),
             compute_ms=self._computed_s * 1000,
-            read_cost=self._context.rates.read_cost,
+            prefill_cost=self._context.rates.prefill_cost,
         )
 
     def _elapsed_ms(self) -> float:
@@ -383,7 +383,7 @@ class Generation:
         vocabulary = self._desk.vocabulary
         if vocabulary.ends_generation(token):
             return "end" if token not in self._stops else "stop_token"
-        if token in self._stops or vocabulary.is_control(token):
+        if token in self._stops or vocabulary.is_special(token):
             return "stop_token"
         return self._take(token, probability, vocabulary.piece(token))
 

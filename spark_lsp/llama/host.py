@@ -16,7 +16,7 @@ from typing import Any, Final
 
 import psutil
 
-from spark_lsp.engine.base import Chunk, EngineStatus, Infill
+from spark_lsp.engine.base import Chunk, CompletionRequest, EngineStatus
 from spark_lsp.engine.wire import frames
 from spark_lsp.errors import EngineFailed, EngineProtocolError, SparkError
 from spark_lsp.llama.listener import hold_lock, leave, listen
@@ -94,7 +94,7 @@ class Host:
             leave(self._order.endpoint)
             server.close()
             for client in self._clients.values():
-                client.send(frames.Bye())
+                client.send(frames.Goodbye())
             await self._end_scheduler()
             await asyncio.sleep(0)  # what the last jobs told goes out
             self._counter.shutdown(cancel_futures=True)
@@ -164,7 +164,7 @@ class Host:
 
     def _handle(self, client: _Client, frame: frames.ClientFrame) -> None:
         match frame:
-            case frames.Ask(id=number):
+            case frames.Generate(id=number):
                 self._ask(client, number, client.kept.request(frame))
             case frames.Cancel(id=number):
                 if number in client.jobs:
@@ -179,13 +179,13 @@ class Host:
                 self._spawn(self._unload(client, number))
             case frames.Ping():
                 progress = self._scheduler.progress()
-                client.send(frames.Beat(progress.turns, progress.busy, progress.turn_s))
+                client.send(frames.Heartbeat(progress.turns, progress.busy, progress.turn_s))
             case frames.Stop():
                 self._over.set()
             case _:
                 raise EngineProtocolError("A second hello is one too many.")
 
-    def _ask(self, client: _Client, number: int, request: Infill) -> None:
+    def _ask(self, client: _Client, number: int, request: CompletionRequest) -> None:
         if number in client.jobs:
             raise EngineProtocolError(f"Request {number} is asked twice.")
 
@@ -206,7 +206,7 @@ class Host:
     def _told(self, client: _Client, number: int, chunk: Chunk) -> None:
         if chunk.stop is not None:
             self._ended(client, number)
-        client.send(frames.Part(number, chunk))
+        client.send(frames.AnswerChunk(number, chunk))
 
     def _failed(self, client: _Client, number: int, error: SparkError) -> None:
         self._ended(client, number)
@@ -253,7 +253,7 @@ class Host:
             busy=self._scheduler.busy,
             prefill_tokens_per_s=prefill,
             decode_tokens_per_s=decode,
-            read_cost=self._bench.read_cost(),
+            prefill_cost=self._bench.prefill_cost(),
         )
 
     def _client_count(self) -> int:

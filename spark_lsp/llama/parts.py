@@ -2,7 +2,7 @@
 
 import msgspec
 
-from spark_lsp.engine.base import Control, Infill, Piece, PromptPart
+from spark_lsp.engine.base import CompletionRequest, PromptPart, SpecialToken, TextPart
 from spark_lsp.engine.wire import frames
 from spark_lsp.errors import EngineProtocolError
 
@@ -14,7 +14,7 @@ class KeptParts:
         self._most_chars = most_chars
         self._kept = frames.KnownParts(most_chars)
 
-    def request(self, ask: frames.Ask) -> Infill:
+    def request(self, ask: frames.Generate) -> CompletionRequest:
         """Return what was asked, whole. To be called for every ask, in order.
 
         Raises:
@@ -26,7 +26,7 @@ class KeptParts:
         self._kept.shrink()
         return msgspec.structs.replace(ask.request, prompt=prompt)
 
-    def _whole(self, part: int | Control | Piece) -> PromptPart:
+    def _whole(self, part: int | SpecialToken | TextPart) -> PromptPart:
         if not isinstance(part, int):
             self._kept.add(part)
             return part

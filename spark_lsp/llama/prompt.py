@@ -1,6 +1,6 @@
 """A prompt as tokens: part by part, so that equal parts have equal tokens, with the end at the cursor set apart.
 
-Control tokens are only ever taken by their own name. Never decodes.
+Special tokens are only ever taken by their own name. Never decodes.
 """
 
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ from functools import cached_property
 
 import numpy as np
 
-from spark_lsp.engine.base import Control, Infill, Piece, PromptPart
+from spark_lsp.engine.base import CompletionRequest, PromptPart, SpecialToken, TextPart
 from spark_lsp.errors import ModelNoFim
 from spark_lsp.llama.healing import LastWord, last_word_of
 from spark_lsp.llama.kv.cells import Segment, TokenRun, Tokens
@@ -44,18 +44,18 @@ def prompt_tokens(
     """Turn a prompt into tokens. With ``heals`` the end of the piece marked for it is set apart as the last word.
 
     Raises:
-        ModelNoFim: a control token is not in the vocabulary.
+        ModelNoFim: a special token is not in the vocabulary.
     """
     segments: list[Segment] = []
     stable, last_word = 0, None
     if vocabulary.begin is not None:
         segments.append(_control_segment(vocabulary.begin))
     for part in prompt:
-        if isinstance(part, Control):
-            token = vocabulary.control(part.text)
+        if isinstance(part, SpecialToken):
+            token = vocabulary.special_token(part.text)
             if token is None:
                 raise ModelNoFim(
-                    f"The model has no control token {part.text}.",
+                    f"The model has no special token {part.text}.",
                     fix="Choose a model that was trained to fill in the middle, such as Qwen2.5-Coder.",
                 )
             segments.append(_control_segment(token))
@@ -68,13 +68,13 @@ def prompt_tokens(
             if len(tokens):
                 segments.append(Segment(key, tokens))
             stable = len(segments) if part.stable else stable
-    is_stable = all(part.stable for part in prompt if isinstance(part, Piece))
+    is_stable = all(part.stable for part in prompt if isinstance(part, TextPart))
     return PromptTokens(tuple(segments), stable, is_stable, last_word)
 
 
-def has_cached_prefix(request: Infill) -> bool:
+def has_cached_prefix(request: CompletionRequest) -> bool:
     """Whether a prompt shows anything of a workspace."""
-    return any(part.stable for part in request.prompt if isinstance(part, Piece))
+    return any(part.stable for part in request.prompt if isinstance(part, TextPart))
 
 
 def _control_segment(token: int) -> Segment:

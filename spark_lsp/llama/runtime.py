@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 from typing import Final
 
-from spark_lsp.engine.base import Infill, ModelInfo, ReadCost
+from spark_lsp.engine.base import CompletionRequest, ModelInfo, PrefillCost
 from spark_lsp.engine.wire.frames import EngineLaunch
 from spark_lsp.errors import ModelUnusable
 from spark_lsp.llama.generation import Desk, Generation
@@ -66,10 +66,10 @@ class Bench:
         rates = desk.pool.context.rates
         return rates.prefill_tokens_per_s, rates.decode_tokens_per_s
 
-    def read_cost(self) -> ReadCost:
+    def prefill_cost(self) -> PrefillCost:
         """Return what reading a token costs, as far as that is known."""
         desk = self._desk
-        return desk.pool.context.rates.read_cost if desk is not None else ReadCost()
+        return desk.pool.context.rates.prefill_cost if desk is not None else PrefillCost()
 
     def resident_tokens(self) -> int:
         """Return how many cells of the cache hold a token."""
@@ -118,7 +118,7 @@ class Bench:
             model.close()
             give_back()
 
-    def generation(self, request: Infill, received: float) -> Generation:
+    def generation(self, request: CompletionRequest, received: float) -> Generation:
         """Begin an answer.
 
         Raises:
@@ -128,7 +128,7 @@ class Bench:
         assert self._desk is not None, "loaded"
         return Generation(self._side(request) or self._desk, request, received)
 
-    def _side(self, request: Infill) -> Desk | None:
+    def _side(self, request: CompletionRequest) -> Desk | None:
         """Return the desk for a short prompt without a workspace, while there is much else in the first one's cells.
 
         It is made when it is first needed, if memory has plenty.

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from threading import Condition, Thread
 from typing import Final, Protocol, TypeVar
 
-from spark_lsp.engine.base import Chunk, Infill, ReadCost, StopCause, Usage
+from spark_lsp.engine.base import Chunk, CompletionRequest, PrefillCost, StopCause, Usage
 from spark_lsp.errors import EngineFailed, EngineStarting, SparkError
 from spark_lsp.llama.generation import BACKGROUND, Generation
 from spark_lsp.llama.kv.context import AbortFlag
@@ -41,11 +41,11 @@ class Workbench(Protocol):
         """Return the flag that stops a running decode; None while no model is loaded."""
         ...
 
-    def generation(self, request: Infill, received: float) -> Generation:
+    def generation(self, request: CompletionRequest, received: float) -> Generation:
         """Begin an answer, loading the model first if need be."""
         ...
 
-    def read_cost(self) -> ReadCost:
+    def prefill_cost(self) -> PrefillCost:
         """Return what reading a token costs, as far as that is known."""
         ...
 
@@ -76,7 +76,7 @@ class Job:
     def __init__(
         self,
         client: int,
-        request: Infill,
+        request: CompletionRequest,
         tell: Callable[[Chunk], None],
         fail: Callable[[SparkError], None],
     ) -> None:
@@ -252,7 +252,7 @@ class Scheduler:
 
     def _predicted_s(self) -> float:
         """Return how long one step may take: that of a whole batch behind all that is resident."""
-        cost_ms = self._bench.read_cost().at(self._bench.resident_tokens())
+        cost_ms = self._bench.prefill_cost().at(self._bench.resident_tokens())
         return BATCH_TOKENS * cost_ms / 1000 if cost_ms else math.inf
 
     def _is_unattended(self) -> bool:

@@ -8,9 +8,9 @@ by what it costs each later token: attention over a longer cached prefix takes l
 from dataclasses import dataclass
 from math import sqrt
 
-from spark_lsp.engine.base import ReadCost
+from spark_lsp.engine.base import PrefillCost
 
-FIRST_GUESS = ReadCost(base_ms=0.7, depth_ms=0.1)
+FIRST_GUESS = PrefillCost(base_ms=0.7, slope_ms=0.1)
 """Until a cost is measured: the shipped model reads 3,000 to 5,000 tokens/s on two cores, a 1.5B one about 100."""
 
 PREFILL_SHARE = 0.8
@@ -79,7 +79,7 @@ def budget_for(
     ceiling_tokens: int,
     context_tokens: int,
     reply_tokens: int,
-    read_cost: ReadCost,
+    prefill_cost: PrefillCost,
     first_token_target_ms: int,
     resident_tokens: int = 0,
     is_patient: bool = False,
@@ -92,7 +92,11 @@ def budget_for(
     has been read and is not given up for a machine that is busy now. A patient user has named the size and takes the
     time that reading it needs.
     """
-    cost = ReadCost(max(read_cost.base_ms, MIN_MS), read_cost.depth_ms) if read_cost.base_ms > 0 else FIRST_GUESS
+    cost = (
+        PrefillCost(max(prefill_cost.base_ms, MIN_MS), prefill_cost.slope_ms)
+        if prefill_cost.base_ms > 0
+        else FIRST_GUESS
+    )
     total = max(64, min(ceiling_tokens, context_tokens - reply_tokens))
     target_ms = first_token_target_ms * PREFILL_SHARE
     if is_patient:
@@ -109,7 +113,7 @@ def budget_for(
     return Budget(cached_prefix + volatile, cached_prefix, volatile - prefix - suffix, prefix, suffix)
 
 
-def steady_cost(used: ReadCost, measured: ReadCost, resident_tokens: int) -> ReadCost:
+def steady_cost(used: PrefillCost, measured: PrefillCost, resident_tokens: int) -> PrefillCost:
     """Return the cost that budgets go by: the one in use, until the measured one is clearly another there."""
     before, now = used.at(resident_tokens), measured.at(resident_tokens)
     return used if 0 < before <= now * STEADY and now <= before * STEADY else measured
@@ -123,9 +127,9 @@ def _named(total: int) -> Budget:
     return Budget(total, total - prefix - suffix - snippets, snippets, prefix, suffix)
 
 
-def _cached_prefix_within(cost: ReadCost, target_ms: float) -> int:
+def _cached_prefix_within(cost: PrefillCost, target_ms: float) -> int:
     """Return the longest cached prefix that is read with patience and leaves a window within the target behind it."""
-    slope_ms = cost.depth_ms / 1000
+    slope_ms = cost.slope_ms / 1000
     patience_ms = MAX_PREFILL_S * 1000
     if slope_ms * patience_ms < cost.base_ms:  # next to none: the formula below would lose all its digits
         return int(patience_ms / cost.base_ms)

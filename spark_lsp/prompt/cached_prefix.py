@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from itertools import islice, takewhile
 
-from spark_lsp.engine.base import Control
+from spark_lsp.engine.base import SpecialToken
 from spark_lsp.engine.fim import FileBlock, FimFamily, block_parts, pieces
 from spark_lsp.index.storage.view import FileEntry, IndexView
 from spark_lsp.prompt.segment import Segment
@@ -177,7 +177,7 @@ async def count_segments(segments: Sequence[Segment], counter: TokenCounter, fam
     parts = [block_parts(family, block_of(segment)) for segment in segments]
     counts = iter(await counter.count([text for part in parts for text in pieces(part)]))
     return [
-        replace(segment, tokens=sum(1 if isinstance(each, Control) else next(counts) for each in part))
+        replace(segment, tokens=sum(1 if isinstance(each, SpecialToken) else next(counts) for each in part))
         for segment, part in zip(segments, parts, strict=True)
     ]
 

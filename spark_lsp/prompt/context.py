@@ -11,7 +11,7 @@ from dataclasses import replace
 from itertools import accumulate, takewhile
 from time import perf_counter
 
-from spark_lsp.engine.base import Engine, Infill, ModelInfo, ReadCost, Usage
+from spark_lsp.engine.base import CompletionRequest, Engine, ModelInfo, PrefillCost, Usage
 from spark_lsp.engine.fim import FimFamily, build_prompt, family_named
 from spark_lsp.errors import EngineStarting, ModelNoFim, SparkError
 from spark_lsp.index.ranking.file_order import FileGraph, order_from
@@ -31,7 +31,7 @@ from spark_lsp.prompt.token_counts import TokenCounter
 from spark_lsp.text.document import Snapshot, content_hash
 
 REPLY_TOKENS = 512  # cells kept free for the answer
-FRAME_TOKENS = 32  # repository name, path line and control tokens
+FRAME_TOKENS = 32  # repository name, path line and special tokens
 MIN_TOKENS_FOR_A_RATE = 64  # a shorter read measures the overhead, not the rate
 SPARE_CELLS = 0.25  # of a prompt's cells: what an engine has beyond them for other requests and the next prefix
 CACHED_PREFIX_PRIORITY = 2
@@ -78,7 +78,7 @@ class WorkspaceContext:
         """How many of the resident segments prompts show."""
         self._replaced: tuple[Segment, ...] = ()
         """The cached prefix of before, as far as it is still right: shown until more of the new one is resident."""
-        self._read_cost = self._steady_cost = ReadCost()
+        self._read_cost = self._steady_cost = PrefillCost()
         self._residents: tuple[Segment, ...] = ()
         self._digest = ""
         self._noticed: tuple[tuple[Segment, ...], int, bool] | None = None
@@ -119,22 +119,22 @@ class WorkspaceContext:
 
     def learn(self, usage: Usage) -> None:
         """Take what a request tells of the cost of reading into account for the next budgets."""
-        if usage.read_cost.base_ms > 0:
-            self._read_cost = usage.read_cost
+        if usage.prefill_cost.base_ms > 0:
+            self._read_cost = usage.prefill_cost
         elif usage.prefill_tokens >= MIN_TOKENS_FOR_A_RATE and usage.first_token_ms > 0:
-            self._read_cost = ReadCost(usage.first_token_ms / usage.prefill_tokens)  # of an engine that does not say
+            self._read_cost = PrefillCost(usage.first_token_ms / usage.prefill_tokens)  # of an engine that does not say
 
     async def learn_cost(self) -> None:
         """Take the engine's own measurement as a first guess, unless something is known already."""
         if not self._read_cost.base_ms:
-            self._read_cost = (await self._engine.status()).read_cost
+            self._read_cost = (await self._engine.status()).prefill_cost
 
     def path_of(self, snapshot: Snapshot) -> str:
         """Return a document's path within the workspace, as prompts show it."""
         return self._relative(snapshot)
 
     def stops(self) -> tuple[str, ...]:
-        """Return the control tokens that end an answer of the loaded model."""
+        """Return the special tokens that end an answer of the loaded model."""
         return self._family(self._loaded()).stops
 
     def budget(self, ceiling_tokens: int | None = None) -> Budget:
@@ -149,7 +149,7 @@ class WorkspaceContext:
             ceiling_tokens=named or configured,
             context_tokens=cells,
             reply_tokens=REPLY_TOKENS,
-            read_cost=self._steady_cost,
+            prefill_cost=self._steady_cost,
             first_token_target_ms=target_ms,
             resident_tokens=self.resident_tokens,
             is_patient=named is not None,
@@ -363,9 +363,11 @@ class WorkspaceContext:
             suffix="",
         )
         last = max((number for number, part in enumerate(parts) if getattr(part, "stable", False)), default=-1)
-        request = Infill(prompt=parts[: last + 1], max_tokens=0, priority=CACHED_PREFIX_PRIORITY, key="cached prefix")
+        request = CompletionRequest(
+            prompt=parts[: last + 1], max_tokens=0, priority=CACHED_PREFIX_PRIORITY, key="cached prefix"
+        )
         whole = _tokens(cached_prefix)
-        async with aclosing(self._engine.infill(request)) as chunks:
+        async with aclosing(self._engine.generate(request)) as chunks:
             async for chunk in chunks:
                 usage = chunk.usage
                 if usage is None:

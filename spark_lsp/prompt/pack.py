@@ -51,7 +51,7 @@ class Packed:
 
     @property
     def text(self) -> str:
-        """The whole prompt as the model sees it, control tokens by their text."""
+        """The whole prompt as the model sees it, special tokens by their text."""
         return "".join(part.text for part in self.parts)
 
 
@@ -248,7 +248,7 @@ def _similarity(segment: Segment, near: set[str]) -> float:
 
 
 async def _frame_tokens(cursor: Cursor, layout: Layout, counter: TokenCounter, window: Window) -> int:
-    """Count what belongs to no file: the repository's name, the current file's path line, the control tokens.
+    """Count what belongs to no file: the repository's name, the current file's path line, the special tokens.
 
     A piece is always tokenised by itself, so these are the same whatever other files are shown.
     """
@@ -284,7 +284,7 @@ def _lay_out(
 ) -> Packed:
     """Build the prompt; its tokens are the sum of what its parts were counted to."""
     local = (*((opening,) if opening else ()), *_local_segments(cursor, window))
-    header = Segment("", layout.repository, "header", "repository name, path line and control tokens", tokens=frame)
+    header = Segment("", layout.repository, "header", "repository name, path line and special tokens", tokens=frame)
     told = (header, *segments, *local)
     tokens = sum(segment.tokens for segment in told)
     return Packed(_parts(cursor, layout, window, segments, opening), told, window, tokens, budget.total_tokens)

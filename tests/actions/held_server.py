@@ -6,7 +6,7 @@ Its second answer is code only if the first one's stream was closed by then.
 from functools import partial
 
 from spark_lsp.app import open_workspace
-from spark_lsp.engine.base import Infill
+from spark_lsp.engine.base import CompletionRequest
 from spark_lsp.engine.fake import ScriptedEngine
 from spark_lsp.server.server import SparkServer
 
@@ -14,7 +14,7 @@ from spark_lsp.server.server import SparkServer
 def main() -> None:
     """Serve over standard input and output."""
 
-    def answer(_request: Infill) -> str:
+    def answer(_request: CompletionRequest) -> str:
         if sum(request.key.startswith("action:") for request in engine.requests) < 2:
             engine.step(3)
             return "return w * h"

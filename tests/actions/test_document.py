@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spark_lsp.actions.document import grammar_of, site_of
-from spark_lsp.engine.base import Piece
+from spark_lsp.engine.base import TextPart
 from spark_lsp.engine.fake import ScriptedEngine
 from spark_lsp.text.edit import apply_edits
 from spark_lsp.text.syntax import parse
@@ -140,7 +140,7 @@ async def test_nothing_to_say_is_explained_after_one_retry() -> None:
 async def test_the_hole_is_between_the_marks() -> None:
     engine = ScriptedEngine([SHORT])
     await TestWorkspace(engine).actions.propose("document", target_of("def f():\n    return 1$0\n"))
-    shown = "".join(part.text for part in engine.requests[0].prompt if isinstance(part, Piece))
+    shown = "".join(part.text for part in engine.requests[0].prompt if isinstance(part, TextPart))
     assert 'def f():\n    """' in shown
     assert '"""\n    return 1' in shown
 

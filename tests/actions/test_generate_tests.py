@@ -6,7 +6,7 @@ import pytest
 
 from scripts.harness.fixture import parse_fixture
 from spark_lsp.actions.generate_tests import test_path as path_of_tests
-from spark_lsp.engine.base import Infill, Piece
+from spark_lsp.engine.base import CompletionRequest, TextPart
 from spark_lsp.engine.fake import ScriptedEngine
 from spark_lsp.text.edit import apply_edits
 from tests.actions.check import target_of, titles
@@ -103,8 +103,8 @@ async def test_an_expected_value_that_the_model_guesses_is_no_test() -> None:
 
 
 async def test_the_model_is_shown_the_test_file() -> None:
-    def answer(request: Infill) -> str:
-        shown = "".join(part.text for part in request.prompt if isinstance(part, Piece))
+    def answer(request: CompletionRequest) -> str:
+        shown = "".join(part.text for part in request.prompt if isinstance(part, TextPart))
         assert "tests/test_box.py" in shown
         assert "def test_area() -> None:" in shown
         return "pass"

@@ -7,7 +7,7 @@ import pytest
 from spark_lsp.actions.base import Target
 from spark_lsp.actions.implement_body import MAX_BODY_TOKENS
 from spark_lsp.actions.stream import ACTION_PRIORITY
-from spark_lsp.engine.base import Infill, Piece
+from spark_lsp.engine.base import CompletionRequest, TextPart
 from spark_lsp.engine.fake import ScriptedEngine
 from spark_lsp.errors import EngineFailed, ModelNoFim
 from tests.actions.check import ACTION, target_of
@@ -16,8 +16,8 @@ from tests.support.workspace import TestWorkspace
 BEFORE = "def area(w, h):\n    # how\n    pass$0  # soon\n\n\nprint(area(1, 2))\n"
 
 
-def _prompt(request: Infill) -> str:
-    return "".join(part.text for part in request.prompt if isinstance(part, Piece))
+def _prompt(request: CompletionRequest) -> str:
+    return "".join(part.text for part in request.prompt if isinstance(part, TextPart))
 
 
 async def test_prompt_holds_the_comments_and_not_the_placeholder() -> None:

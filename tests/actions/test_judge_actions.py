@@ -5,7 +5,7 @@ from pathlib import Path
 from scripts.judge_actions.mutants import mutants_of
 from scripts.judge_actions.recorded import RecordedEngine
 from scripts.judge_actions.table import table
-from spark_lsp.engine.base import Infill, Piece
+from spark_lsp.engine.base import CompletionRequest, TextPart
 from spark_lsp.engine.fake import ScriptedEngine
 
 
@@ -22,7 +22,7 @@ def test_a_function_is_changed_in_each_of_its_operators() -> None:
 
 async def _answer(engine: RecordedEngine, most: int | None = None) -> str:
     said = ""
-    async for chunk in engine.infill(Infill((Piece("x"),), 99)):
+    async for chunk in engine.generate(CompletionRequest((TextPart("x"),), 99)):
         said += chunk.text
         if most is not None and len(said) >= most:
             break

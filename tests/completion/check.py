@@ -14,7 +14,7 @@ from spark_lsp.completion.cursor_context import Hole
 from spark_lsp.completion.postprocess.confidence import Scores
 from spark_lsp.completion.selected_item import behind_entry
 from spark_lsp.config import CompletionSettings
-from spark_lsp.engine.base import Chunk, Infill
+from spark_lsp.engine.base import Chunk, CompletionRequest
 from spark_lsp.engine.fake import ScriptedEngine
 from spark_lsp.text.edit import apply_edits
 from tests.support.workspace import FAST, TestWorkspace, snapshot_of
@@ -30,9 +30,9 @@ class ScoredEngine(ScriptedEngine):
         ends = [end for end, _ in scores]
         self._scores = tuple((end - start, chance) for start, (end, chance) in zip([0, *ends], scores, strict=False))
 
-    async def infill(self, request: Infill) -> AsyncGenerator[Chunk]:
+    async def generate(self, request: CompletionRequest) -> AsyncGenerator[Chunk]:
         """Stream the answer."""
-        async with aclosing(super().infill(request)) as chunks:
+        async with aclosing(super().generate(request)) as chunks:
             async for chunk in chunks:
                 yield msgspec.structs.replace(chunk, scores=self._scores) if self._scores and chunk.text else chunk
 

@@ -16,7 +16,7 @@ from scripts.typing_trace.impatient import Account, Screen, Typist
 from scripts.typing_trace.pace import BEFORE_LINE, IN_WORD, pauses_ms
 from scripts.typing_trace.watched import WatchedEngine
 from spark_lsp.config import CompletionSettings
-from spark_lsp.engine.base import Chunk, Infill
+from spark_lsp.engine.base import Chunk, CompletionRequest
 from spark_lsp.engine.fake import ScriptedEngine
 from tests.completion.check import hole_of
 from tests.support.clock import run_at_once
@@ -30,24 +30,24 @@ AUTO = CompletionSettings()
 class SlowEngine(ScriptedEngine):
     """Takes its time for the first token and for every other."""
 
-    def __init__(self, answers: Callable[[Infill], str], first_ms: float, next_ms: float) -> None:
+    def __init__(self, answers: Callable[[CompletionRequest], str], first_ms: float, next_ms: float) -> None:
         super().__init__(answers, 4)
         self._first_s, self._next_s = first_ms / 1000, next_ms / 1000
 
-    async def infill(self, request: Infill) -> AsyncGenerator[Chunk]:
+    async def generate(self, request: CompletionRequest) -> AsyncGenerator[Chunk]:
         """Stream the scripted answer, each chunk in its time."""
         await asyncio.sleep(self._first_s)
-        async with aclosing(super().infill(request)) as chunks:
+        async with aclosing(super().generate(request)) as chunks:
             async for chunk in chunks:
                 yield chunk
                 await asyncio.sleep(self._next_s)
 
 
-def knowing(function: Function) -> Callable[[Infill], str]:
+def knowing(function: Function) -> Callable[[CompletionRequest], str]:
     """A model that knows what will be typed."""
     texts = [function.before, *_beginnings(function)]
 
-    def answer(request: Infill) -> str:
+    def answer(request: CompletionRequest) -> str:
         prompt = "".join(part.text for part in request.prompt)
         typed = max((text for text in texts if text in prompt), key=len)
         return (function.before + function.body)[len(typed) :]
@@ -64,7 +64,7 @@ def _beginnings(function: Function) -> list[str]:
 
 
 def typed(
-    answers: Callable[[Infill], str],
+    answers: Callable[[CompletionRequest], str],
     *,
     first_ms: float = 60,
     next_ms: float = 8,
@@ -181,7 +181,7 @@ def test_nothing_on_the_screen_is_ever_replaced_by_anything_but_its_extension(
     right = knowing(AREA)
     count = 0
 
-    def answer(request: Infill) -> str:
+    def answer(request: CompletionRequest) -> str:
         nonlocal count
         count += 1
         is_right = knows[count % len(knows)]

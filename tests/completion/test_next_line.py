@@ -7,7 +7,7 @@ import pytest
 from spark_lsp.completion.cursor_context import Hole
 from spark_lsp.completion.next_line import accepted, next_line
 from spark_lsp.completion.writer import NEXT_PRIORITY
-from spark_lsp.engine.base import Infill
+from spark_lsp.engine.base import CompletionRequest
 from spark_lsp.engine.fake import ScriptedEngine
 from tests.completion.check import hole_of
 from tests.support.workspace import TestWorkspace, snapshot_of
@@ -21,7 +21,7 @@ def _typed(hole: Hole, text: str) -> Hole:
     return Hole(snapshot_of("main.py", new, hole.snapshot.version + 1), hole.offset + len(text))
 
 
-def _answers(request: Infill) -> str:
+def _answers(request: CompletionRequest) -> str:
     return "return first" if request.priority == NEXT_PRIORITY else "area(w, w)"
 
 

@@ -16,7 +16,7 @@ from spark_lsp.completion.next_line import accepted
 from spark_lsp.completion.recording import Recording
 from spark_lsp.completion.selected_item import behind_entry, may_be_taken
 from spark_lsp.config import CompletionSettings
-from spark_lsp.engine.base import Infill
+from spark_lsp.engine.base import CompletionRequest
 from spark_lsp.engine.fake import ScriptedEngine
 from spark_lsp.text.edit import Edit, apply_edits
 from spark_lsp.text.tree import plant
@@ -41,11 +41,11 @@ def _taken(hole: Hole) -> Hole:
     return Hole(hole.snapshot, hole.offset)
 
 
-def _prompt(request: Infill) -> str:
+def _prompt(request: CompletionRequest) -> str:
     return "".join(part.text for part in request.prompt)
 
 
-def _knowing(request: Infill) -> str:
+def _knowing(request: CompletionRequest) -> str:
     """A model that goes on from the name before the hole."""
     prompt = _prompt(request)
     continues = {"area": "(1, 2)", "arg": ".name", "array": "[0]", "ar": "ea(1, 2)", "are": "a(1, 2)"}

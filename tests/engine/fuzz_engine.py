@@ -28,7 +28,7 @@ import psutil
 ROOT = Path(__file__).resolve().parent.parent.parent
 sys.path.insert(0, str(ROOT))
 
-from spark_lsp.engine.base import Chunk, Infill, Sampling  # noqa: E402
+from spark_lsp.engine.base import Chunk, CompletionRequest, Sampling  # noqa: E402
 from spark_lsp.engine.local.address import RUNTIME_VARIABLE  # noqa: E402 - needs the checkout on the path
 from spark_lsp.engine.local.client import EngineLaunch, LocalEngine, stop_engines  # noqa: E402
 from spark_lsp.errors import EngineFailed, EngineStarting, ModelNoFim  # noqa: E402
@@ -153,7 +153,9 @@ class Windows:
         """Unload when nothing else is done; return by how much the process shrinks, and by how much it has to."""
         engine = self._engines[0]
         info = await engine.start()
-        await collect(engine, Infill(hole("x", ""), 1))  # one that another client unloaded is loaded by a request
+        await collect(
+            engine, CompletionRequest(hole("x", ""), 1)
+        )  # one that another client unloaded is loaded by a request
         before = await engine.status()
         while before.busy:
             before = await engine.status()
@@ -176,11 +178,11 @@ class Windows:
         answer = self._answer(self._engines[client], request, chunks_wanted)
         self._running.add(asyncio.create_task(answer))
 
-    async def _answer(self, engine: LocalEngine, request: Infill, chunks_wanted: int) -> None:
+    async def _answer(self, engine: LocalEngine, request: CompletionRequest, chunks_wanted: int) -> None:
         """Ask and see that the answer ends once and is the one to this request; leave it early where told."""
         self.requests += 1
         chunks: list[Chunk] = []
-        stream = engine.infill(request)
+        stream = engine.generate(request)
         try:
             async for chunk in stream:
                 assert not chunks or chunks[-1].stop is None, "nothing follows the end"
@@ -203,7 +205,7 @@ class Windows:
         if request.sampling.temperature == 0 and (text or chunks[-1].tokens or stop not in EARLY):
             self._compare(request, text, is_whole=stop not in EARLY)
 
-    def _compare(self, request: Infill, text: str, *, is_whole: bool) -> None:
+    def _compare(self, request: CompletionRequest, text: str, *, is_whole: bool) -> None:
         """Compare with the answer of a lone context; only where two tokens were as good as equal they may part."""
         run, tokens, pieces = self._alone.written(request)
         alone = b"".join(pieces).decode(errors="replace")
@@ -338,9 +340,11 @@ async def be_client(launch: EngineLaunch) -> None:
     engine = LocalEngine(launch)
     await engine.start()
     cached_prefix = cached_prefix_of("killed", ((5, 1), (4, 1)))
-    async for _ in engine.infill(Infill(cached_prefix, 0, priority=2)):
+    async for _ in engine.generate(CompletionRequest(cached_prefix, 0, priority=2)):
         pass
-    async for _ in engine.infill(Infill(cached_prefix + hole("x", ""), 1500, sampling=ENDLESS, priority=1)):
+    async for _ in engine.generate(
+        CompletionRequest(cached_prefix + hole("x", ""), 1500, sampling=ENDLESS, priority=1)
+    ):
         sys.stdout.write("begun\n")
         sys.stdout.flush()
     await asyncio.Event().wait()

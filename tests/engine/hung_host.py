@@ -6,7 +6,7 @@ import threading
 
 import msgspec
 
-from spark_lsp.engine.base import Infill
+from spark_lsp.engine.base import CompletionRequest
 from spark_lsp.engine.wire import frames
 from spark_lsp.llama import host
 from spark_lsp.llama.generation import Generation
@@ -19,7 +19,7 @@ TOLD = "the thread of the model hangs from here on"
 _answer = Bench.generation
 
 
-def _hang(bench: Bench, request: Infill, received: float) -> Generation:
+def _hang(bench: Bench, request: CompletionRequest, received: float) -> Generation:
     if request.key == KEY:
         logging.getLogger("spark_lsp.llama").warning(TOLD)
         threading.Event().wait()

@@ -5,15 +5,15 @@ import sys
 
 import msgspec
 
-from spark_lsp.engine.base import Control, Infill, Piece, PromptPart, Sampling
+from spark_lsp.engine.base import CompletionRequest, PromptPart, Sampling, SpecialToken, TextPart
 from spark_lsp.engine.local.client import EngineLaunch, LocalEngine
 
 BEGUN = b"begun"
 CACHED_PREFIX: tuple[PromptPart, ...] = (
-    Control("<|repo_name|>"),
-    Piece("killed\n", stable=True),
-    Control("<|file_sep|>"),
-    Piece("gone.py\n" + "".join(f"gone_{number} = {number}\n" for number in range(40)), stable=True),
+    SpecialToken("<|repo_name|>"),
+    TextPart("killed\n", stable=True),
+    SpecialToken("<|file_sep|>"),
+    TextPart("gone.py\n" + "".join(f"gone_{number} = {number}\n" for number in range(40)), stable=True),
 )
 
 
@@ -21,18 +21,18 @@ async def be_answered(launch: EngineLaunch) -> None:
     """Ask until somebody ends this process, and say so at each piece of the answer."""
     engine = LocalEngine(launch)
     await engine.start()
-    async for _ in engine.infill(Infill(CACHED_PREFIX, 0, priority=2)):
+    async for _ in engine.generate(CompletionRequest(CACHED_PREFIX, 0, priority=2)):
         pass
     endless = Sampling(grammar='root ::= "a" root')
     prompt = (
         *CACHED_PREFIX,
-        Control("<|fim_prefix|>"),
-        Control("<|fim_suffix|>"),
-        Control("<|fim_middle|>"),
-        Piece("x"),
+        SpecialToken("<|fim_prefix|>"),
+        SpecialToken("<|fim_suffix|>"),
+        SpecialToken("<|fim_middle|>"),
+        TextPart("x"),
     )
     while True:
-        async for _ in engine.infill(Infill(prompt, 3000, sampling=endless, priority=1)):
+        async for _ in engine.generate(CompletionRequest(prompt, 3000, sampling=endless, priority=1)):
             sys.stdout.buffer.write(BEGUN + b"\n")
             sys.stdout.flush()
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from spark_lsp.engine.base import Chunk, Control, Engine, Infill, Piece, PromptPart, Sampling
+from spark_lsp.engine.base import Chunk, CompletionRequest, Engine, PromptPart, Sampling, SpecialToken, TextPart
 from spark_lsp.engine.fake import ScriptedEngine
 from spark_lsp.engine.fim import FileBlock, build_prompt, family_named, pieces, prompt_tokens
 from spark_lsp.engine.local.client import LocalEngine
@@ -28,7 +28,7 @@ LAST_WORD_TOKENS = 2
 """What is read again before the cursor, so that its tokens can be chosen together with the answer's."""
 
 
-def _answer(request: Infill) -> str:
+def _answer(request: CompletionRequest) -> str:
     return "a" * 200_000 if request.sampling.grammar else "return left + right\n"
 
 
@@ -66,8 +66,8 @@ def prompt(prefix: str = "def add(left, right):\n    ", suffix: str = "\n\n\nadd
     )
 
 
-async def collect(engine: Engine, request: Infill) -> list[Chunk]:
-    return [chunk async for chunk in engine.infill(request)]
+async def collect(engine: Engine, request: CompletionRequest) -> list[Chunk]:
+    return [chunk async for chunk in engine.generate(request)]
 
 
 def text_of(chunks: list[Chunk]) -> str:
@@ -122,7 +122,7 @@ async def test_a_started_engine_describes_its_model(engine: Engine) -> None:
 
 async def test_one_final_chunk_carries_stop_and_usage(engine: Engine) -> None:
     parts = prompt()
-    chunks = await collect(engine, Infill(parts, 24))
+    chunks = await collect(engine, CompletionRequest(parts, 24))
     *others, last = chunks
     assert all(chunk.stop is None for chunk in others)
     assert last.stop in {"end", "stop_token", "max_tokens"}
@@ -135,7 +135,7 @@ async def test_one_final_chunk_carries_stop_and_usage(engine: Engine) -> None:
 
 
 async def test_the_first_chunk_tells_the_cost_so_far(engine: Engine) -> None:
-    first, *rest = await collect(engine, Infill(prompt(), 24, sampling=ENDLESS))
+    first, *rest = await collect(engine, CompletionRequest(prompt(), 24, sampling=ENDLESS))
     assert first.usage is not None
     assert first.usage.prompt_tokens > 0
     assert rest[-1].stop == "max_tokens"
@@ -144,18 +144,18 @@ async def test_the_first_chunk_tells_the_cost_so_far(engine: Engine) -> None:
 async def test_counts_are_exact(engine: Engine) -> None:
     parts = prompt()
     counts = await engine.count_tokens(pieces(parts))
-    last = (await collect(engine, Infill(parts, 1)))[-1]
+    last = (await collect(engine, CompletionRequest(parts, 1)))[-1]
     assert last.usage is not None
     assert last.usage.prompt_tokens == prompt_tokens(parts, counts)
     assert await engine.count_tokens([]) == []
     assert await engine.count_tokens(["", "a"]) == [0, 1]
 
 
-async def test_text_can_not_become_a_control_token(engine: Engine) -> None:
+async def test_text_can_not_become_a_special_token(engine: Engine) -> None:
     bare, spelled = await engine.count_tokens(["x = 1\n", "x = 1\n<|fim_middle|>"])
     assert spelled > bare + 1
     parts = prompt(prefix="a = '<|fim_middle|><|endoftext|>'\n")
-    last = (await collect(engine, Infill(parts, 1)))[-1]
+    last = (await collect(engine, CompletionRequest(parts, 1)))[-1]
     assert last.usage is not None
     assert last.usage.prompt_tokens == prompt_tokens(parts, await engine.count_tokens(pieces(parts)))
 
@@ -163,22 +163,22 @@ async def test_text_can_not_become_a_control_token(engine: Engine) -> None:
 async def test_any_text_can_be_asked_about(engine: Engine) -> None:
     odd = "\x00\ud800 é 漢字 🦎\r\n\u2028\ufeff"
     assert (await engine.count_tokens([odd]))[0] > 0
-    assert (await collect(engine, Infill(prompt(prefix=odd), 2)))[-1].stop is not None
+    assert (await collect(engine, CompletionRequest(prompt(prefix=odd), 2)))[-1].stop is not None
 
 
 async def test_closing_the_iterator_stops_the_model(engine: Engine) -> None:
-    stream = engine.infill(Infill(prompt(), 3000, sampling=ENDLESS))
+    stream = engine.generate(CompletionRequest(prompt(), 3000, sampling=ENDLESS))
     assert (await anext(stream)).text
     await stream.aclose()
     await settled(engine)
-    assert (await collect(engine, Infill(prompt(), 4)))[-1].stop is not None
+    assert (await collect(engine, CompletionRequest(prompt(), 4)))[-1].stop is not None
 
 
 async def test_cancelling_the_task_stops_the_model(engine: Engine) -> None:
     begun = asyncio.Event()
 
     async def read() -> None:
-        async for _ in engine.infill(Infill(prompt(), 3000, sampling=ENDLESS)):
+        async for _ in engine.generate(CompletionRequest(prompt(), 3000, sampling=ENDLESS)):
             begun.set()
 
     task = asyncio.create_task(read())
@@ -190,9 +190,9 @@ async def test_cancelling_the_task_stops_the_model(engine: Engine) -> None:
 
 
 async def test_a_newer_request_of_the_same_key_supersedes(engine: Engine) -> None:
-    older = engine.infill(Infill(prompt(), 3000, sampling=ENDLESS, key="main.py"))
+    older = engine.generate(CompletionRequest(prompt(), 3000, sampling=ENDLESS, key="main.py"))
     await anext(older)
-    newer = await collect(engine, Infill(prompt("def add("), 4, key="main.py"))
+    newer = await collect(engine, CompletionRequest(prompt("def add("), 4, key="main.py"))
     assert newer[-1].stop in {"end", "stop_token", "max_tokens"}
     rest = [chunk async for chunk in older]
     assert rest[-1].stop == "cancelled"
@@ -200,17 +200,17 @@ async def test_a_newer_request_of_the_same_key_supersedes(engine: Engine) -> Non
 
 
 async def test_another_key_does_not_supersede(engine: Engine) -> None:
-    one = engine.infill(Infill(prompt(), 40, sampling=ENDLESS, key="one.py"))
+    one = engine.generate(CompletionRequest(prompt(), 40, sampling=ENDLESS, key="one.py"))
     await anext(one)
-    two = await collect(engine, Infill(prompt("def add("), 4, key="two.py"))
+    two = await collect(engine, CompletionRequest(prompt("def add("), 4, key="two.py"))
     assert two[-1].stop != "cancelled"
     assert [chunk async for chunk in one][-1].stop == "max_tokens"
 
 
 async def test_an_urgent_request_overtakes(engine: Engine) -> None:
-    background = engine.infill(Infill(prompt(), 60, sampling=ENDLESS, priority=2))
+    background = engine.generate(CompletionRequest(prompt(), 60, sampling=ENDLESS, priority=2))
     begun = await anext(background)
-    urgent = await collect(engine, Infill(prompt("def add("), 4))
+    urgent = await collect(engine, CompletionRequest(prompt("def add("), 4))
     assert urgent[-1].stop is not None
     rest = [chunk async for chunk in background]
     assert rest[-1].stop == "max_tokens"
@@ -221,7 +221,7 @@ async def test_the_deadline_keeps_what_is_there(engine: Engine) -> None:
     if isinstance(engine, ScriptedEngine):
         engine.hold()
         engine.step(3)
-    chunks = await collect(engine, Infill(prompt(), 3500, sampling=ENDLESS, deadline_ms=250))
+    chunks = await collect(engine, CompletionRequest(prompt(), 3500, sampling=ENDLESS, deadline_ms=250))
     assert chunks[-1].stop == "deadline"
     assert text_of(chunks).startswith("a")
 
@@ -229,8 +229,8 @@ async def test_the_deadline_keeps_what_is_there(engine: Engine) -> None:
 async def test_max_tokens_zero_only_reads_the_prompt(engine: Engine) -> None:
     tells_what_is_resident(engine)
     parts = prompt("def read_only(")
-    assert [chunk.stop for chunk in await collect(engine, Infill(parts, 0))] == ["max_tokens"]
-    last = (await collect(engine, Infill(parts, 1)))[-1]
+    assert [chunk.stop for chunk in await collect(engine, CompletionRequest(parts, 0))] == ["max_tokens"]
+    last = (await collect(engine, CompletionRequest(parts, 1)))[-1]
     assert last.usage is not None
     assert last.usage.prefill_tokens <= 1 + LAST_WORD_TOKENS
 
@@ -239,31 +239,31 @@ async def test_what_is_resident_is_not_read_again(engine: Engine) -> None:
     tells_what_is_resident(engine)
     await engine.unload()
     await engine.start()
-    request = Infill(prompt("def add(left, right):\n    ret"), 16)
+    request = CompletionRequest(prompt("def add(left, right):\n    ret"), 16)
     cold = await collect(engine, request)
     warm = await collect(engine, request)
     assert cold[-1].usage is not None
     assert warm[-1].usage is not None
     assert cold[-1].usage.cached_tokens == 0
     assert warm[-1].usage.cached_tokens >= warm[-1].usage.prompt_tokens - 1 - LAST_WORD_TOKENS
-    typed = (await collect(engine, Infill(prompt("def add(left, right):\n    return"), 16)))[-1]
+    typed = (await collect(engine, CompletionRequest(prompt("def add(left, right):\n    return"), 16)))[-1]
     assert typed.usage is not None
     assert typed.usage.prefill_tokens < 8
     assert text_of(warm) == text_of(cold)
 
 
-async def test_an_unknown_control_token_is_no_fim(engine: Engine) -> None:
+async def test_an_unknown_special_token_is_no_fim(engine: Engine) -> None:
     with pytest.raises(ModelNoFim, match=r"<\|nope\|>"):
-        await collect(engine, Infill((Control("<|nope|>"), Piece("a")), 4))
+        await collect(engine, CompletionRequest((SpecialToken("<|nope|>"), TextPart("a")), 4))
     with pytest.raises(ModelNoFim):
-        await collect(engine, Infill((Control("def"), Piece("a")), 4))
+        await collect(engine, CompletionRequest((SpecialToken("def"), TextPart("a")), 4))
 
 
 async def test_unload_gives_back_and_start_loads_again(engine: Engine) -> None:
     await engine.unload()
     assert engine.model is None
     assert (await engine.start()).family == "qwen2.5-coder"
-    assert (await collect(engine, Infill(prompt(), 2)))[-1].stop is not None
+    assert (await collect(engine, CompletionRequest(prompt(), 2)))[-1].stop is not None
 
 
 async def test_a_closed_engine_says_that_it_is_starting(engine: Engine) -> None:
@@ -273,6 +273,6 @@ async def test_a_closed_engine_says_that_it_is_starting(engine: Engine) -> None:
     with pytest.raises(EngineStarting):
         await engine.count_tokens(["a"])
     with pytest.raises(EngineStarting):
-        await collect(engine, Infill(prompt(), 2))
+        await collect(engine, CompletionRequest(prompt(), 2))
     await engine.start()
-    assert (await collect(engine, Infill(prompt(), 2)))[-1].stop is not None
+    assert (await collect(engine, CompletionRequest(prompt(), 2)))[-1].stop is not None

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spark_lsp.engine.base import Control, Piece, PromptPart
+from spark_lsp.engine.base import PromptPart, SpecialToken, TextPart
 from spark_lsp.engine.fim import (
     FAMILIES,
     FileBlock,
@@ -21,10 +21,10 @@ BLOCKS = (FileBlock("lib/a.py", "A = 1\n\n", stable=True), FileBlock("lib/b.py",
 
 
 def show(parts: tuple[PromptPart, ...]) -> str:
-    """Write parts as text: controls as they are, pieces in ‹› (stable ones in «»)."""
+    """Write parts as text: special_tokens as they are, pieces in ‹› (stable ones in «»)."""
     shown = []
     for part in parts:
-        if isinstance(part, Control):
+        if isinstance(part, SpecialToken):
             shown.append(part.text)
         else:
             shown.append(f"«{part.text}»" if part.stable else f"‹{part.text}›")
@@ -209,7 +209,7 @@ def test_text_stays_text(
     assert not prefix or prefix in texts or family.lead + prefix in texts
     assert not prefix or prefix in texts or family.lead + prefix in texts
     assert not suffix or suffix in texts
-    assert {part.text for part in parts if isinstance(part, Control)} <= set(family.required)
-    stability = [part.stable for part in parts if isinstance(part, Piece)]
+    assert {part.text for part in parts if isinstance(part, SpecialToken)} <= set(family.required)
+    stability = [part.stable for part in parts if isinstance(part, TextPart)]
     assert stability == sorted(stability, reverse=True)
     assert prompt_tokens(parts, [len(text) for text in texts]) == len(parts) - len(texts) + sum(map(len, texts))

@@ -31,11 +31,11 @@ def made(name: str, folder: Path) -> Path:
     """Make the vocabulary of a family that has no real one here."""
     family = family_named({"qwen3-coder": "qwen2.5-coder"}.get(name, name))
     assert family is not None
-    controls = tuple(dict.fromkeys((*family.required, *family.stops)))
+    special_tokens = tuple(dict.fromkeys((*family.required, *family.stops)))
     path = folder / f"{name}.gguf"
     if name in {"codellama", "codestral"}:
-        return sentence_piece(path, name=f"{name} vocabulary", controls=controls)
-    return byte_level(path, name=f"{name} vocabulary", controls=controls, begin=BEGIN.get(name, ""))
+        return sentence_piece(path, name=f"{name} vocabulary", special_tokens=special_tokens)
+    return byte_level(path, name=f"{name} vocabulary", special_tokens=special_tokens, begin=BEGIN.get(name, ""))
 
 
 @contextmanager
@@ -63,7 +63,7 @@ def test_the_tokens_of_a_prompt(name: str, tmp_path: Path) -> None:
 
 
 def _tokens(model: GgufModel, family: FimFamily, order: Order, blocks: tuple[FileBlock, ...]) -> list[str]:
-    """Write each token with its number: control tokens by their spelling, text in quotes."""
+    """Write each token with its number: special tokens by their spelling, text in quotes."""
     prompt = build_prompt(
         family,
         order,
@@ -76,7 +76,7 @@ def _tokens(model: GgufModel, family: FimFamily, order: Order, blocks: tuple[Fil
     run = prompt_tokens(model.vocabulary, TokenCache(), prompt).run
     tokens = run.tokens.tolist()
     spelled = {
-        model.vocabulary.control(text): text
+        model.vocabulary.special_token(text): text
         for text in (*family.required, *family.stops, "<s>", "<｜begin▁of▁sentence｜>", *BEGIN.values())
     }
     return [f"{token:>6} {spelled[token] if token in spelled else _quoted(model, token)}" for token in tokens]
@@ -96,11 +96,11 @@ def test_an_ordinary_token_that_is_spelled_like_an_end_is_text(tmp_path: Path) -
     with vocabulary("qwen2.5-coder", tmp_path) as model:
         words = model.vocabulary
         assert words.piece(128_247) == b"</s>"
-        assert not words.is_control(128_247)
+        assert not words.is_special(128_247)
         assert not words.ends_generation(128_247)
-        assert words.control("</s>") is None
+        assert words.special_token("</s>") is None
         for end in ("<|endoftext|>", "<|im_end|>", "<|fim_pad|>", "<|file_sep|>", "<|repo_name|>"):
-            token = words.control(end)
+            token = words.special_token(end)
             assert token is not None, end
             assert words.ends_generation(token), end
             assert words.piece(token) == b""
@@ -108,7 +108,7 @@ def test_an_ordinary_token_that_is_spelled_like_an_end_is_text(tmp_path: Path) -
 
 def test_the_end_that_a_model_names_itself_stays_one(tmp_path: Path) -> None:
     with vocabulary("codellama", tmp_path) as model:
-        token = model.vocabulary.control("</s>")
+        token = model.vocabulary.special_token("</s>")
         assert token is not None
         assert model.vocabulary.ends_generation(token)
 
@@ -117,15 +117,15 @@ def test_the_numbers_of_qwens_tokens_are_not_written_anywhere(tmp_path: Path) ->
     """Qwen3-Coder gives the same spellings other numbers, so numbers come from the vocabulary alone."""
     with vocabulary("qwen2.5-coder", tmp_path) as one, vocabulary("qwen3-coder", tmp_path) as other:
         assert one.family() == other.family()
-        assert one.vocabulary.control("<|fim_middle|>") == 151_660
-        assert other.vocabulary.control("<|fim_middle|>") not in {None, 151_660}
+        assert one.vocabulary.special_token("<|fim_middle|>") == 151_660
+        assert other.vocabulary.special_token("<|fim_middle|>") not in {None, 151_660}
 
 
 @pytest.mark.parametrize("space_prefix", [None, True, False])
 def test_a_blank_that_a_vocabulary_puts_before_texts_comes_from_us_alone(
     space_prefix: bool | None, tmp_path: Path
 ) -> None:
-    path = sentence_piece(tmp_path / "sp.gguf", name="sp", controls=(), space_prefix=space_prefix)
+    path = sentence_piece(tmp_path / "sp.gguf", name="sp", special_tokens=(), space_prefix=space_prefix)
     model = GgufModel(str(path), gpu_layers=0, vocab_only=True)
     pieces = [model.vocabulary.piece(int(token)) for token in model.vocabulary.tokenize("def f")]
     assert b"".join(pieces) == b"def f"

@@ -13,7 +13,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from spark_lsp.engine.base import Infill
+from spark_lsp.engine.base import CompletionRequest
 from spark_lsp.engine.local.address import endpoint_of
 from spark_lsp.engine.local.client import EngineLaunch, LocalEngine, stop_engines
 from spark_lsp.engine.local.liveness import Patience
@@ -62,11 +62,11 @@ async def test_a_stopped_process_is_killed_and_another_one_answers(engine: Local
     pid = await pid_of(engine)
     os.kill(pid, signal.SIGSTOP)
     with pytest.raises(EngineFailed, match="no sign of life"):
-        await collect(engine, Infill(prompt(), 4))
+        await collect(engine, CompletionRequest(prompt(), 4))
     await engine.start()
     await gone(pid)
     assert await pid_of(engine) != pid
-    assert (await collect(engine, Infill(prompt(), 4)))[-1].stop is not None
+    assert (await collect(engine, CompletionRequest(prompt(), 4)))[-1].stop is not None
 
 
 @posix_only
@@ -88,8 +88,8 @@ async def test_a_model_that_hangs_is_killed_with_its_process(engine: LocalEngine
         await listening(shipped())
         await engine.start()
         assert await pid_of(engine) == pid
-        assert (await collect(engine, Infill(prompt(), 4)))[-1].stop is not None
-        fatal = Infill(prompt("import fatal\n"), 4, key=hung_host.KEY)
+        assert (await collect(engine, CompletionRequest(prompt(), 4)))[-1].stop is not None
+        fatal = CompletionRequest(prompt("import fatal\n"), 4, key=hung_host.KEY)
         answer = asyncio.create_task(collect(engine, fatal))
         while hung_host.TOLD not in log_of(shipped()):
             assert await engine.count_tokens(["def"]) == [1]
@@ -106,7 +106,7 @@ async def test_a_model_that_hangs_does_not_keep_its_process() -> None:
         await listening(shipped())
         engine = LocalEngine(shipped())
         await engine.start()
-        answer = asyncio.create_task(collect(engine, Infill(prompt(), 4, key=hung_host.KEY)))
+        answer = asyncio.create_task(collect(engine, CompletionRequest(prompt(), 4, key=hung_host.KEY)))
         async with asyncio.timeout(PATIENCE_S):
             while hung_host.TOLD not in log_of(shipped()):
                 await engine.status()
@@ -135,7 +135,7 @@ async def test_three_hangs_are_enough_and_the_last_process_is_killed_as_well(eng
         pid = await pid_of(engine)
         os.kill(pid, signal.SIGSTOP)
         with pytest.raises(EngineFailed, match="no sign of life"):
-            await collect(engine, Infill(prompt(f"death = {death}\n"), 4))
+            await collect(engine, CompletionRequest(prompt(f"death = {death}\n"), 4))
         with suppress(EngineFailed):
             await engine.start()
         await gone(pid)
@@ -158,7 +158,9 @@ async def test_long_answers_and_waiting_behind_them_are_no_hang() -> None:
     hasty = Patience(look_s=0.01, least_s=1.0, times=10.0, loading_s=20.0)
     engine = LocalEngine(shipped(), hasty)
     await engine.start()
-    streams = [collect(engine, Infill(prompt(), 500, sampling=ENDLESS, key=str(number))) for number in range(2)]
+    streams = [
+        collect(engine, CompletionRequest(prompt(), 500, sampling=ENDLESS, key=str(number))) for number in range(2)
+    ]
     async with asyncio.timeout(PATIENCE_S):
         answers = await asyncio.gather(*streams)
     assert [chunks[-1].stop for chunks in answers] == ["max_tokens"] * 2
@@ -173,5 +175,5 @@ async def test_an_idle_engine_is_left_alone(engine: LocalEngine) -> None:
     link._look.cancel()
     link._look_after()
     assert link._look is None
-    assert (await collect(engine, Infill(prompt(), 1)))[-1].stop is not None
+    assert (await collect(engine, CompletionRequest(prompt(), 1)))[-1].stop is not None
     assert link._look is not None

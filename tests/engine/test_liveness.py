@@ -10,11 +10,11 @@ from spark_lsp.engine.wire import frames
 
 PATIENCE = Patience(look_s=1.0, least_s=5.0, times=10.0, loading_s=30.0)
 LOADED = frames.Welcome(0, 1, None)
-PART = frames.Part(1, Chunk("a", 1))
+PART = frames.AnswerChunk(1, Chunk("a", 1))
 
 
-def beat(turns: int, *, busy: bool = True, turn_s: float = 0.1) -> frames.Beat:
-    return frames.Beat(turns, busy, turn_s)
+def beat(turns: int, *, busy: bool = True, turn_s: float = 0.1) -> frames.Heartbeat:
+    return frames.Heartbeat(turns, busy, turn_s)
 
 
 def hung_after(watch: Watch, frames: list[frames.HostFrame], *, step_s: float = 1.0) -> int:

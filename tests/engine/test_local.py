@@ -15,7 +15,7 @@ import msgspec
 import psutil
 import pytest
 
-from spark_lsp.engine.base import Chunk, Infill, Sampling
+from spark_lsp.engine.base import Chunk, CompletionRequest, Sampling
 from spark_lsp.engine.local.address import TRANSPORT_VARIABLE, endpoint_of
 from spark_lsp.engine.local.client import EngineLaunch, LocalEngine, describe_model, list_engines, stop_engines
 from spark_lsp.engine.local.link import connect
@@ -103,7 +103,7 @@ async def test_a_bad_model_is_one_clear_sentence(
     assert "\n" not in str(caught.value)
     assert caught.value.fix
     with pytest.raises(error, match=message):  # and every request says the same, until there is a model
-        await collect(engine, Infill(prompt(), 1))
+        await collect(engine, CompletionRequest(prompt(), 1))
     await engine.close()
     with pytest.raises(error, match=message):
         await asyncio.to_thread(describe_model, path)
@@ -126,7 +126,7 @@ async def test_a_model_without_fim_loads_and_says_no_fim(fimless: Path) -> None:
     assert info.family == ""
     assert any("fill-in-the-middle" in note for note in info.notes)
     with pytest.raises(ModelNoFim):
-        await collect(engine, Infill(prompt(), 4))
+        await collect(engine, CompletionRequest(prompt(), 4))
     assert await engine.count_tokens(["def"]) == [1]
     await engine.close()
 
@@ -147,7 +147,7 @@ async def test_two_windows_that_start_at_once_share_one_process() -> None:
     assert len({await pid_of(engine) for engine in engines}) == 1
     (status,) = await list_engines()
     assert status.clients == 3
-    answers = await asyncio.gather(*(collect(engine, Infill(prompt(), 8)) for engine in engines))
+    answers = await asyncio.gather(*(collect(engine, CompletionRequest(prompt(), 8)) for engine in engines))
     assert all(chunks[-1].stop is not None for chunks in answers)
     for engine in engines:
         await engine.close()
@@ -168,7 +168,7 @@ async def test_other_parameters_are_another_process() -> None:
 async def test_a_killed_process_fails_the_answer_and_comes_back() -> None:
     engine = await started(shipped())
     before = await pid_of(engine)
-    stream = engine.infill(Infill(prompt(), 3500, sampling=ENDLESS))
+    stream = engine.generate(CompletionRequest(prompt(), 3500, sampling=ENDLESS))
     await anext(stream)
     os.kill(before, signal.SIGKILL)
     with pytest.raises(EngineFailed, match="stopped in the middle"):
@@ -176,19 +176,19 @@ async def test_a_killed_process_fails_the_answer_and_comes_back() -> None:
             pass
     assert engine.model is None
     with pytest.raises(EngineStarting):
-        await collect(engine, Infill(prompt(), 2))
+        await collect(engine, CompletionRequest(prompt(), 2))
     async with asyncio.timeout(PATIENCE_S):
         await engine.start()
     assert await pid_of(engine) != before
-    assert (await collect(engine, Infill(prompt(), 2)))[-1].stop is not None
+    assert (await collect(engine, CompletionRequest(prompt(), 2)))[-1].stop is not None
     await engine.close()
 
 
 async def test_a_request_that_was_there_at_two_deaths_is_refused() -> None:
     engine = await started(shipped())
-    fatal = Infill(prompt("import fatal\n"), 3500, sampling=ENDLESS)
+    fatal = CompletionRequest(prompt("import fatal\n"), 3500, sampling=ENDLESS)
     for _ in range(2):
-        stream = engine.infill(fatal)
+        stream = engine.generate(fatal)
         await anext(stream)
         os.kill(await pid_of(engine), signal.SIGKILL)
         with pytest.raises(EngineFailed):
@@ -198,7 +198,7 @@ async def test_a_request_that_was_there_at_two_deaths_is_refused() -> None:
             await engine.start()
     with pytest.raises(EngineFailed, match="twice at this very request"):
         await collect(engine, fatal)
-    assert (await collect(engine, Infill(prompt(), 2)))[-1].stop is not None
+    assert (await collect(engine, CompletionRequest(prompt(), 2)))[-1].stop is not None
     await engine.close()
 
 
@@ -283,13 +283,13 @@ async def test_a_client_that_vanishes_leaves_its_work_behind_only() -> None:
     vanishing = await connect(endpoint_of(shipped()))
     assert vanishing is not None
     number, answers = vanishing.open()
-    vanishing.ask(number, Infill(prompt(), 3500, sampling=ENDLESS))
-    assert isinstance(await answers.get(), frames.Part)
+    vanishing.ask(number, CompletionRequest(prompt(), 3500, sampling=ENDLESS))
+    assert isinstance(await answers.get(), frames.AnswerChunk)
     vanishing._writer.transport.abort()
     async with asyncio.timeout(PATIENCE_S):
         while (await engine.status()).busy or (await engine.status()).clients > 1:
             pass
-    assert (await collect(engine, Infill(prompt(), 2)))[-1].stop is not None
+    assert (await collect(engine, CompletionRequest(prompt(), 2)))[-1].stop is not None
     await vanishing.close()
     await engine.close()
 
@@ -298,13 +298,13 @@ async def test_a_request_that_is_too_large_costs_nobody_anything(monkeypatch: py
     engine = await started(shipped())
     pid = await pid_of(engine)
     texts = ["first = 1\n" * 20, "second = 2\n" * 20]
-    await collect(engine, Infill(prompt(texts[0]), 2))
+    await collect(engine, CompletionRequest(prompt(texts[0]), 2))
     with monkeypatch.context() as patch:
         patch.setattr(frames, "MAX_FRAME_BYTES", 100)
         with pytest.raises(EngineProtocolError, match="over the limit"):
-            await collect(engine, Infill(prompt(texts[1]), 2))
+            await collect(engine, CompletionRequest(prompt(texts[1]), 2))
     for text in reversed(texts):  # what could not be sent does not count as sent
-        (*_, last) = await collect(engine, Infill(prompt(text), 2))
+        (*_, last) = await collect(engine, CompletionRequest(prompt(text), 2))
         assert last.stop is not None
     assert await pid_of(engine) == pid
     await engine.close()
@@ -315,9 +315,9 @@ async def test_a_number_without_a_text_ends_the_connection() -> None:
     stranger = await connect(endpoint_of(shipped()))
     assert stranger is not None
     number, answers = stranger.open()
-    stranger.send(frames.Ask(number, Infill((), 1), (12,)))
+    stranger.send(frames.Generate(number, CompletionRequest((), 1), (12,)))
     assert isinstance(await answers.get(), EngineFailed)
-    assert (await collect(engine, Infill(prompt(), 2)))[-1].stop is not None
+    assert (await collect(engine, CompletionRequest(prompt(), 2)))[-1].stop is not None
     await stranger.close()
     await engine.close()
 
@@ -353,7 +353,7 @@ async def test_garbage_costs_only_its_own_connection() -> None:
                 pass
         writer.close()
         await writer.wait_closed()
-    assert (await collect(engine, Infill(prompt(), 2)))[-1].stop is not None
+    assert (await collect(engine, CompletionRequest(prompt(), 2)))[-1].stop is not None
     assert await pid_of(engine) == pid
     await engine.close()
     assert log_of(shipped()).count("is disconnected") == len(BAD_BYTES) - 1  # half a frame is only an early end
@@ -374,7 +374,7 @@ def told_by(file: str) -> frames.TcpAddress:
 async def test_loopback_with_a_token(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(TRANSPORT_VARIABLE, "tcp")
     engine = await started(shipped())
-    assert (await collect(engine, Infill(prompt(), 4)))[-1].stop is not None
+    assert (await collect(engine, CompletionRequest(prompt(), 4)))[-1].stop is not None
     if sys.platform != "win32":
         assert mode_of(endpoint_of(shipped()).address) == 0o600
     address = told_by(endpoint_of(shipped()).address)
@@ -400,7 +400,7 @@ def test_nothing_is_written_to_standard_output() -> None:
                 while await connect_briefly(launch) is None:
                     assert process.poll() is None
             await engine.start()
-            await collect(engine, Infill(prompt(), 8))
+            await collect(engine, CompletionRequest(prompt(), 8))
             await engine.close()
 
         asyncio.run(use())
@@ -424,7 +424,7 @@ async def test_a_memory_limit_makes_the_context_smaller_and_says_so() -> None:
     assert engine.model is not None
     assert 2048 <= engine.model.context_tokens < 8192
     assert any("engine.memoryLimitBytes" in note for note in engine.model.notes)
-    assert (await collect(engine, Infill(prompt(), 2)))[-1].stop is not None
+    assert (await collect(engine, CompletionRequest(prompt(), 2)))[-1].stop is not None
     await engine.close()
 
 
@@ -440,7 +440,7 @@ async def test_modules_in_the_workspace_stay_out_of_the_engine(tmp_path: Path, m
         (tmp_path / f"{name}.py").write_text("raise SystemExit(3)\n", "utf-8")
     monkeypatch.chdir(tmp_path)
     engine = await started(shipped(context_tokens=2048))
-    assert (await collect(engine, Infill(prompt(), 2)))[-1].stop is not None
+    assert (await collect(engine, CompletionRequest(prompt(), 2)))[-1].stop is not None
     assert (await asyncio.to_thread(describe_model, SHIPPED)).name == "spark-nano"
     await engine.close()
 
@@ -448,8 +448,8 @@ async def test_modules_in_the_workspace_stay_out_of_the_engine(tmp_path: Path, m
 async def test_a_prompt_that_does_not_fit_is_said() -> None:
     engine = await started(shipped(context_tokens=2048))
     with pytest.raises(EngineFailed, match="the context holds 2,048"):
-        await collect(engine, Infill(prompt("word " * 4000), 2))
-    full: list[Chunk] = await collect(engine, Infill(prompt(), 100_000, sampling=ENDLESS))
+        await collect(engine, CompletionRequest(prompt("word " * 4000), 2))
+    full: list[Chunk] = await collect(engine, CompletionRequest(prompt(), 100_000, sampling=ENDLESS))
     assert full[-1].stop == "max_tokens"
     await engine.close()
 
@@ -457,22 +457,22 @@ async def test_a_prompt_that_does_not_fit_is_said() -> None:
 async def test_sampling_and_grammars() -> None:
     engine = await started(shipped())
     warm = Sampling(temperature=0.8, seed=7)
-    one, two = [await collect(engine, Infill(prompt(), 16, sampling=warm)) for _ in range(2)]
+    one, two = [await collect(engine, CompletionRequest(prompt(), 16, sampling=warm)) for _ in range(2)]
     assert one[-1].stop == two[-1].stop
     yes = Sampling(grammar='root ::= "yes" | "no"')
     for sampling in (yes, msgspec.structs.replace(yes, temperature=1.0)):
-        chunks = await collect(engine, Infill(prompt(), 16, sampling=sampling))
+        chunks = await collect(engine, CompletionRequest(prompt(), 16, sampling=sampling))
         assert "".join(chunk.text for chunk in chunks) in {"yes", "no"}
         assert chunks[-1].stop in {"end", "stop_token"}
     with pytest.raises(EngineFailed, match="grammar"):
-        await collect(engine, Infill(prompt(), 4, sampling=Sampling(grammar="root ::= (")))
+        await collect(engine, CompletionRequest(prompt(), 4, sampling=Sampling(grammar="root ::= (")))
     await engine.close()
 
 
 async def test_counting_does_not_wait_for_the_model() -> None:
     engine = await started(shipped())
     await engine.count_tokens(["warm"])
-    stream = engine.infill(Infill(prompt(), 3500, sampling=ENDLESS))
+    stream = engine.generate(CompletionRequest(prompt(), 3500, sampling=ENDLESS))
     await anext(stream)
     began = time.perf_counter()
     await engine.count_tokens(["text that was never seen"])

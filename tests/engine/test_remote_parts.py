@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spark_lsp.actions.chat.template import Message, prompt_of
-from spark_lsp.engine.base import Control, ModelInfo, Piece
+from spark_lsp.engine.base import ModelInfo, SpecialToken, TextPart
 from spark_lsp.engine.fim import FAMILIES, family_for_model, family_named
 from spark_lsp.engine.remote.answer import Lines, StopScanner
 from spark_lsp.engine.remote.hosts import FIRST_REST_S, MAX_REST_S, Health, address_of, ranked, to_ask
@@ -96,7 +96,7 @@ def test_an_endpoint_is_never_left_alone_for_long_and_never_given_up(outcomes: l
 
 
 @given(st.text(st.characters(), max_size=80) | st.text("<|>fim_sep[PREFIX]▁｜\n", max_size=80))
-def test_harmless_text_holds_no_control_token_and_all_else(text: str) -> None:
+def test_harmless_text_holds_no_special_token_and_all_else(text: str) -> None:
     shown = harmless(text)
     shown.encode()  # nothing in it has no place in UTF-8
     assert shown.replace(" ", "") == text.encode("utf-8", "replace").decode().replace(" ", "")
@@ -113,7 +113,13 @@ def test_code_stays_as_it_is() -> None:
 
 
 def test_a_prompt_is_its_parts_in_order() -> None:
-    parts = (Control("<|fim_prefix|>"), Piece("a"), Control("<|fim_suffix|>"), Piece("b"), Control("<|fim_middle|>"))
+    parts = (
+        SpecialToken("<|fim_prefix|>"),
+        TextPart("a"),
+        SpecialToken("<|fim_suffix|>"),
+        TextPart("b"),
+        SpecialToken("<|fim_middle|>"),
+    )
     assert as_text(parts) == "<|fim_prefix|>a<|fim_suffix|>b<|fim_middle|>"
 
 
@@ -122,7 +128,7 @@ def remote_model() -> ModelInfo:
     return ModelInfo(
         name="m", path="", family="", fim_order="psm", architecture="remote", vocabulary_size=0,
         trained_context_tokens=0, context_tokens=0, has_chat_template=True, size_bytes=0, fingerprint="",
-        chat_template=CHAT_TEMPLATE, control_texts=(MESSAGE, END),
+        chat_template=CHAT_TEMPLATE, special_token_texts=(MESSAGE, END),
     )  # fmt: skip
 
 

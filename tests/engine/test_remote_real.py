@@ -11,7 +11,7 @@ import pytest
 from spark_lsp.app import open_workspace
 from spark_lsp.completion.cursor_context import Hole
 from spark_lsp.config import BackendSettings, Settings
-from spark_lsp.engine.base import Chunk, Infill, Piece
+from spark_lsp.engine.base import Chunk, CompletionRequest, TextPart
 from spark_lsp.engine.fim import build_prompt, family_named
 from spark_lsp.engine.local.client import LocalEngine
 from spark_lsp.engine.remote.client import RemoteEngine
@@ -42,21 +42,21 @@ async def engine(url: str) -> AsyncIterator[RemoteEngine]:
         await made.close()
 
 
-def request(prefix: str = PREFIX, max_tokens: int = 16, **changes: object) -> Infill:
+def request(prefix: str = PREFIX, max_tokens: int = 16, **changes: object) -> CompletionRequest:
     family = family_named("qwen2.5-coder")
     assert family is not None
     prompt = build_prompt(family, "spm", repository="", blocks=(), current_path="main.py", prefix=prefix, suffix=SUFFIX)
-    return Infill(prompt, max_tokens, stops=family.stops, **changes)  # type: ignore[arg-type]
+    return CompletionRequest(prompt, max_tokens, stops=family.stops, **changes)  # type: ignore[arg-type]
 
 
-def unhealed(asked: Infill) -> Infill:
+def unhealed(asked: CompletionRequest) -> CompletionRequest:
     """The same request without the mark of the cursor's word, which a remote endpoint is sent as text."""
-    parts = [msgspec.structs.replace(part, heal=False) if isinstance(part, Piece) else part for part in asked.prompt]
+    parts = [msgspec.structs.replace(part, heal=False) if isinstance(part, TextPart) else part for part in asked.prompt]
     return msgspec.structs.replace(asked, prompt=tuple(parts))
 
 
-async def collect(engine: RemoteEngine | LocalEngine, asked: Infill) -> list[Chunk]:
-    async with aclosing(engine.infill(asked)) as chunks:
+async def collect(engine: RemoteEngine | LocalEngine, asked: CompletionRequest) -> list[Chunk]:
+    async with aclosing(engine.generate(asked)) as chunks:
         return [chunk async for chunk in chunks]
 
 
@@ -85,7 +85,7 @@ async def test_it_writes_what_the_local_engine_writes(engine: RemoteEngine, shar
 
 
 async def test_closing_frees_the_server_for_the_next(engine: RemoteEngine) -> None:
-    stream = engine.infill(request(max_tokens=1500))
+    stream = engine.generate(request(max_tokens=1500))
     await anext(stream)
     await stream.aclose()
     assert text_of(await collect(engine, request()))

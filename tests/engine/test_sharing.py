@@ -14,7 +14,7 @@ import msgspec
 import psutil
 import pytest
 
-from spark_lsp.engine.base import Chunk, Control, EngineStatus, Infill, Piece, PromptPart, Usage
+from spark_lsp.engine.base import Chunk, CompletionRequest, EngineStatus, PromptPart, SpecialToken, TextPart, Usage
 from spark_lsp.engine.local.client import EngineLaunch, LocalEngine
 from spark_lsp.errors import EngineFailed
 from spark_lsp.llama.loading.fit import cells_for
@@ -38,12 +38,17 @@ def wide_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def cached_prefix(name: str) -> tuple[PromptPart, ...]:
     """A client's own cached prefix, some 300 tokens."""
     text = "".join(f"def {name}_{line}(a, b):\n    return a + {line}\n" for line in range(20))
-    head = (Control("<|repo_name|>"), Piece(f"{name}\n", stable=True), Control("<|file_sep|>"))
-    return (*head, Piece(f"{name}.py\n{text}", stable=True))
+    head = (SpecialToken("<|repo_name|>"), TextPart(f"{name}\n", stable=True), SpecialToken("<|file_sep|>"))
+    return (*head, TextPart(f"{name}.py\n{text}", stable=True))
 
 
 def hole(text: str) -> tuple[PromptPart, ...]:
-    return (Control("<|fim_prefix|>"), Control("<|fim_suffix|>"), Control("<|fim_middle|>"), Piece(text))
+    return (
+        SpecialToken("<|fim_prefix|>"),
+        SpecialToken("<|fim_suffix|>"),
+        SpecialToken("<|fim_middle|>"),
+        TextPart(text),
+    )
 
 
 def usage_of(chunks: list[Chunk]) -> Usage:
@@ -54,7 +59,7 @@ def usage_of(chunks: list[Chunk]) -> Usage:
 
 async def read(engine: LocalEngine, name: str) -> int:
     """Make a client's cached prefix resident and return its tokens."""
-    return usage_of(await collect(engine, Infill(cached_prefix(name), 0, priority=2))).prompt_tokens
+    return usage_of(await collect(engine, CompletionRequest(cached_prefix(name), 0, priority=2))).prompt_tokens
 
 
 async def settled(engine: LocalEngine, clients: int) -> EngineStatus:
@@ -88,10 +93,10 @@ async def test_a_killed_client_takes_nothing_of_the_others_with_it(wide_model: P
     launch = shipped(model_path=str(wide_model))
     engine = await started(launch)
     tokens = await read(engine, "mine")
-    request = Infill(cached_prefix("mine") + hole("value = "), 40)
+    request = CompletionRequest(cached_prefix("mine") + hole("value = "), 40)
     alone = text_of(await collect(engine, request))
     async with victim(launch) as client:
-        stream = engine.infill(request)
+        stream = engine.generate(request)
         chunks = [await anext(stream)]
         if is_held:  # it does not read any more, and then it dies
             client.send_signal(signal.SIGSTOP)
@@ -100,9 +105,9 @@ async def test_a_killed_client_takes_nothing_of_the_others_with_it(wide_model: P
     assert text_of(chunks) == alone
     assert usage_of(chunks).cached_tokens >= tokens
     await settled(engine, clients=1)
-    again = await collect(engine, Infill(cached_prefix("mine") + hole("other = "), 4))
+    again = await collect(engine, CompletionRequest(cached_prefix("mine") + hole("other = "), 4))
     assert usage_of(again).cached_tokens >= tokens
-    left = await collect(engine, Infill(killed_client.CACHED_PREFIX, 0, priority=2))
+    left = await collect(engine, CompletionRequest(killed_client.CACHED_PREFIX, 0, priority=2))
     assert usage_of(left).prefill_tokens == 0, "its cached prefix stays too, for when its window comes back"
     await engine.close()
 
@@ -115,9 +120,9 @@ async def test_a_killed_engine_answers_all_its_clients_again_and_reads_nothing_t
     tokens = [await read(engine, name) for engine, name in zip(engines, names, strict=True)]
     await engines[0].unload()  # which saves what is resident
     pid = await pid_of(engines[1])
-    endless = [Infill(cached_prefix(name) + hole("x"), 3000, sampling=ENDLESS) for name in names]
+    endless = [CompletionRequest(cached_prefix(name) + hole("x"), 3000, sampling=ENDLESS) for name in names]
     await engines[0].start()
-    streams = [engine.infill(request) for engine, request in zip(engines, endless, strict=True)]
+    streams = [engine.generate(request) for engine, request in zip(engines, endless, strict=True)]
     first = await anext(streams[0])
     assert first.stop is None
     waiting = asyncio.create_task(anext(streams[1]))  # behind the other one
@@ -133,7 +138,7 @@ async def test_a_killed_engine_answers_all_its_clients_again_and_reads_nothing_t
         await asyncio.gather(*(engine.start() for engine in engines))
     assert len({await pid_of(engine) for engine in engines}) == 1
     for engine, name, count in zip(engines, names, tokens, strict=True):
-        usage = usage_of(await collect(engine, Infill(cached_prefix(name) + hole("x"), 4)))
+        usage = usage_of(await collect(engine, CompletionRequest(cached_prefix(name) + hole("x"), 4)))
         assert usage.restored_tokens >= count - 1
         assert usage.prefill_tokens <= 8
     for engine in engines:
@@ -148,9 +153,9 @@ async def test_unloading_gives_back_weights_and_context_every_time(context_token
     weights = sum(int(tensor.n_bytes) for tensor in gguf.GGUFReader(SHIPPED).tensors)
     context = cells_for(engine.model.context_tokens) * engine.model.kv_bytes_per_token
     for _ in range(3):  # the C library keeps for itself what is freed a second time
-        assert usage_of(await collect(other, Infill(cached_prefix("mine") + hole("x"), 2))).generated_tokens, (
-            "loaded by itself"
-        )
+        assert usage_of(
+            await collect(other, CompletionRequest(cached_prefix("mine") + hole("x"), 2))
+        ).generated_tokens, "loaded by itself"
         before = await settled(engine, clients=2)
         assert before.model is not None
         await engine.unload()

@@ -24,11 +24,17 @@ def real(name: str, folder: Path) -> Path:
     return path
 
 
-def byte_level(path: Path, *, name: str, controls: tuple[str, ...], begin: str = "") -> Path:
-    """Make a vocabulary of GPT-2's kind: every byte, and some control tokens behind them."""
+def byte_level(path: Path, *, name: str, special_tokens: tuple[str, ...], begin: str = "") -> Path:
+    """Make a vocabulary of GPT-2's kind: every byte, and some special tokens behind them."""
     letters = list(_byte_letters())
     pairs = [("d", "e"), ("de", "f"), ("Ġ", "Ġ"), ("ĠĠ", "ĠĠ")]
-    texts = [*letters, *("".join(pair) for pair in pairs), "<|endoftext|>", *([begin] if begin else []), *controls]
+    texts = [
+        *letters,
+        *("".join(pair) for pair in pairs),
+        "<|endoftext|>",
+        *([begin] if begin else []),
+        *special_tokens,
+    ]
     writer = _writer(path, name, "gpt2", texts, begin)
     plain = len(letters) + len(pairs)
     writer.add_token_types([_NORMAL] * plain + [_CONTROL] * (len(texts) - plain))
@@ -38,15 +44,15 @@ def byte_level(path: Path, *, name: str, controls: tuple[str, ...], begin: str =
     return _written(writer, path)
 
 
-def sentence_piece(path: Path, *, name: str, controls: tuple[str, ...], space_prefix: bool | None = None) -> Path:
+def sentence_piece(path: Path, *, name: str, special_tokens: tuple[str, ...], space_prefix: bool | None = None) -> Path:
     """Make a vocabulary of SentencePiece's kind, which begins texts with ``<s>`` and, unless told not to, a blank."""
     letters = sorted({letter for word in _WORDS for letter in word} | set("_▁\n"))
     grown = [word[:length] for word in _WORDS for length in range(2, len(word) + 1)]
     pieces = [*dict.fromkeys([*letters, *grown, *(f"▁{word}" for word in ["", *grown, *letters])])]
-    texts = ["<unk>", "<s>", "</s>", *(f"<0x{byte:02X}>" for byte in range(256)), *pieces, *controls]
+    texts = ["<unk>", "<s>", "</s>", *(f"<0x{byte:02X}>" for byte in range(256)), *pieces, *special_tokens]
     texts = list(dict.fromkeys(texts))
     writer = _writer(path, name, "llama", texts, "<s>")
-    kinds = {"<unk>": _UNKNOWN, "<s>": _CONTROL, "</s>": _CONTROL, **dict.fromkeys(controls, _CONTROL)}
+    kinds = {"<unk>": _UNKNOWN, "<s>": _CONTROL, "</s>": _CONTROL, **dict.fromkeys(special_tokens, _CONTROL)}
     writer.add_token_types([kinds.get(text, _BYTE if text.startswith("<0x") else _NORMAL) for text in texts])
     writer.add_token_scores([float(len(text)) if text in pieces else 0.0 for text in texts])
     writer.add_eos_token_id(texts.index("</s>"))

@@ -15,7 +15,7 @@ import pytest
 from models.training.card import page
 from models.training.holes import hole_of_shape
 from models.training.samples import window
-from spark_lsp.engine.base import Infill
+from spark_lsp.engine.base import CompletionRequest
 from spark_lsp.engine.fim import build_prompt, family_named
 from spark_lsp.engine.local.client import LocalEngine
 from spark_lsp.llama.loading.model import GgufModel
@@ -93,7 +93,7 @@ async def ends_by_itself(engine: LocalEngine, chance: random.Random, texts: list
         family, "spm", repository="", blocks=(), current_path="module.py", prefix=prefix, suffix=suffix
     )
     stop = None
-    async with aclosing(engine.infill(Infill(prompt, 64))) as chunks:
+    async with aclosing(engine.generate(CompletionRequest(prompt, 64))) as chunks:
         async for chunk in chunks:
             stop = chunk.stop
     return stop in {"end", "stop_token"}

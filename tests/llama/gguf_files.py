@@ -57,11 +57,11 @@ def long_context() -> Path:
 
 def without_fim(target: Path) -> Path:
     """Make a model that runs but knows no fill-in-the-middle tokens."""
-    controls = ("fim_prefix", "fim_middle", "fim_suffix", "fim_pad", "repo_name", "file_sep")
+    special_tokens = ("fim_prefix", "fim_middle", "fim_suffix", "fim_pad", "repo_name", "file_sep")
     keys = ("pre", "suf", "mid", "pad", "rep", "sep")
     return rewrite(
         target,
-        rename={f"<|{name}|>": f"<|unused_{name}|>" for name in controls},
+        rename={f"<|{name}|>": f"<|unused_{name}|>" for name in special_tokens},
         drop=("spark.fim_order", *(f"tokenizer.ggml.fim_{key}_token_id" for key in keys)),
     )
 

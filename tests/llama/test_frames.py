@@ -9,15 +9,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from spark_lsp.engine.base import Chunk, Control, EngineStatus, Infill, Piece, Sampling, Usage
+from spark_lsp.engine.base import Chunk, CompletionRequest, EngineStatus, Sampling, SpecialToken, TextPart, Usage
 from spark_lsp.engine.wire import frames
 from spark_lsp.errors import EngineFailed, EngineProtocolError, ModelNoFim, SettingsError
 
 CLIENT_FRAMES: list[frames.ClientFrame] = [
     frames.Hello(frames.PROTOCOL, "token", 1, observer=True),
     frames.Load(1),
-    frames.Ask(
-        2, Infill((), 3, sampling=Sampling(grammar="g"), key="k"), (Control("<|a|>"), 7, Piece("é\x00")), anew=True
+    frames.Generate(
+        2,
+        CompletionRequest((), 3, sampling=Sampling(grammar="g"), key="k"),
+        (SpecialToken("<|a|>"), 7, TextPart("é\x00")),
+        anew=True,
     ),
     frames.Cancel(2),
     frames.Count(3, ("a", "")),
@@ -28,12 +31,12 @@ CLIENT_FRAMES: list[frames.ClientFrame] = [
 ]
 HOST_FRAMES: list[frames.HostFrame] = [
     frames.Welcome(0, 1, None),
-    frames.Part(2, Chunk("é", 1, 0.5, "end", Usage(prompt_tokens=3))),
+    frames.AnswerChunk(2, Chunk("é", 1, 0.5, "end", Usage(prompt_tokens=3))),
     frames.Counts(3, (1, 2)),
     frames.Report(4, EngineStatus(running=True)),
-    frames.Beat(7, busy=True, turn_s=math.inf),
+    frames.Heartbeat(7, busy=True, turn_s=math.inf),
     frames.Failed(5, "ModelNoFim", "no", "fix"),
-    frames.Bye(),
+    frames.Goodbye(),
 ]
 
 

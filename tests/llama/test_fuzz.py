@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from spark_lsp.engine.base import Infill
+from spark_lsp.engine.base import CompletionRequest
 from spark_lsp.errors import EngineStarting
 from spark_lsp.llama.kv.context import Context
 from spark_lsp.llama.loading.model import TokenCache
@@ -48,7 +48,7 @@ def test_whatever_happens_the_cache_is_what_it_says(seed: int, wide_model: Path,
 
 @pytest.mark.parametrize("steps", [0, 1, 3])
 def test_an_answer_whose_model_is_unloaded_ends_with_an_error(bench: Bench, steps: int) -> None:
-    generation = bench.generation(Infill(cached_prefix(1) + hole("x"), 40), time.perf_counter())
+    generation = bench.generation(CompletionRequest(cached_prefix(1) + hole("x"), 40), time.perf_counter())
     for _ in range(steps):
         assert generation.step() is None
     bench.unload()
@@ -63,7 +63,7 @@ def test_an_answer_whose_model_is_unloaded_ends_with_an_error(bench: Bench, step
 
 
 def test_a_cached_prefix_that_is_being_read_is_not_grown_into_another_one(bench: Bench) -> None:
-    generation = bench.generation(Infill(cached_prefix(1, 2, 3), 0, priority=2), time.perf_counter())
+    generation = bench.generation(CompletionRequest(cached_prefix(1, 2, 3), 0, priority=2), time.perf_counter())
     assert generation.step() is None
     ask(bench, cached_prefix(1, 2, 5) + hole("x"))
     usage = finish(generation, context_of(bench))
@@ -84,7 +84,7 @@ def test_a_file_that_cannot_be_taken_back_costs_reading_only(tmp_path: Path, mon
         known = read(second, part).prompt_tokens
         with monkeypatch.context() as patch:
             patch.setattr(Context, "load", lambda *_: False)
-            generation = second.generation(Infill(whole, 0, priority=2), time.perf_counter())
+            generation = second.generation(CompletionRequest(whole, 0, priority=2), time.perf_counter())
             usage = finish(generation, context_of(second))
         assert usage.restored_tokens == 0
         assert 0 < usage.cached_tokens < known, "what was there of a chunk is lost with it"
@@ -94,7 +94,7 @@ def test_a_file_that_cannot_be_taken_back_costs_reading_only(tmp_path: Path, mon
 
 
 def test_an_aborted_decode_is_no_error_of_the_library(bench: Bench) -> None:
-    generation = bench.generation(Infill(cached_prefix(1) + hole("x"), 4), time.perf_counter())
+    generation = bench.generation(CompletionRequest(cached_prefix(1) + hole("x"), 4), time.perf_counter())
     last_errors()
     context_of(bench).abort.set()
     assert generation.step() is None

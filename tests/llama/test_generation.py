@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from spark_lsp.engine.base import Chunk, Control, Infill, Piece, ReadCost, Sampling
+from spark_lsp.engine.base import Chunk, CompletionRequest, PrefillCost, Sampling, SpecialToken, TextPart
 from spark_lsp.engine.wire.frames import EngineLaunch
 from spark_lsp.errors import EngineFailed, SparkError
 from spark_lsp.llama.generation import BACKGROUND, Generation
@@ -46,19 +46,19 @@ def bench() -> Iterator[Bench]:
     made.unload()
 
 
-def request_of(before: int, after: int, cut: int, max_tokens: int = 6) -> Infill:
+def request_of(before: int, after: int, cut: int, max_tokens: int = 6) -> CompletionRequest:
     text = TEXTS[after]
     prompt = (
-        Control("<|repo_name|>"),
-        Piece("sample\n", stable=True),
-        Control("<|file_sep|>"),
-        Piece(TEXTS[before], stable=True),
-        Control("<|fim_prefix|>"),
-        Control("<|fim_suffix|>"),
-        Control("<|fim_middle|>"),
-        Piece(text[: max(1, len(text) - cut)]),
+        SpecialToken("<|repo_name|>"),
+        TextPart("sample\n", stable=True),
+        SpecialToken("<|file_sep|>"),
+        TextPart(TEXTS[before], stable=True),
+        SpecialToken("<|fim_prefix|>"),
+        SpecialToken("<|fim_suffix|>"),
+        SpecialToken("<|fim_middle|>"),
+        TextPart(text[: max(1, len(text) - cut)]),
     )
-    return Infill(prompt, max_tokens)
+    return CompletionRequest(prompt, max_tokens)
 
 
 def context_of(bench: Bench) -> Context:
@@ -104,7 +104,7 @@ def test_warm_equals_cold_after_any_history(
     assert np.abs(logits_after(bench, request_of(*last)) - warm).max() <= 0.3
 
 
-def logits_after(bench: Bench, request: Infill) -> np.ndarray:
+def logits_after(bench: Bench, request: CompletionRequest) -> np.ndarray:
     """Read a prompt and return the logits behind it."""
     context = context_of(bench)
     run(bench.generation(msgspec.structs.replace(request, max_tokens=1), time.perf_counter()), context)
@@ -119,16 +119,16 @@ def test_a_few_tokens_are_read_as_a_whole_tile_where_that_is_quicker(
     context.clear()
     monkeypatch.setattr(context, "has_tiles", True)  # as with fused attention
     monkeypatch.setattr(context.rates, "learn", lambda *_: None)
-    monkeypatch.setattr(context.rates, "read_cost", ReadCost(0.1, attention_ms))
-    words = [Piece(" a" * 300), Piece(" b" * 44)]
-    run(bench.generation(Infill((words[0],), 1), time.perf_counter()), context)
-    generation = bench.generation(Infill(tuple(words), 1), time.perf_counter())
+    monkeypatch.setattr(context.rates, "prefill_cost", PrefillCost(0.1, attention_ms))
+    words = [TextPart(" a" * 300), TextPart(" b" * 44)]
+    run(bench.generation(CompletionRequest((words[0],), 1), time.perf_counter()), context)
+    generation = bench.generation(CompletionRequest(tuple(words), 1), time.perf_counter())
     warm = run(generation, context)
     usage = generation.last_chunk("max_tokens").usage
     assert usage is not None
     assert (usage.prefill_tokens, usage.cached_tokens) == (read_tokens, 344 - read_tokens)
     context.clear()
-    assert run(bench.generation(Infill(tuple(words), 1), time.perf_counter()), context) == warm
+    assert run(bench.generation(CompletionRequest(tuple(words), 1), time.perf_counter()), context) == warm
 
 
 @pytest.mark.parametrize(("is_idle", "share"), [(True, 1.0), (False, 0.5)])
@@ -139,8 +139,10 @@ def test_background_reading_takes_the_whole_machine_while_nobody_waits(
     context.clear()
     monkeypatch.setattr(context, "_share", CoreShare(2, fixed=True))
     monkeypatch.setattr(context.rates, "learn", lambda *_: None)
-    monkeypatch.setattr(context.rates, "read_cost", ReadCost(CHUNK_MS / TILE_TOKENS, 0.0))  # a tile takes a whole chunk
-    request = Infill((Piece(" a" * 1000, stable=True),), 0, priority=BACKGROUND)
+    monkeypatch.setattr(
+        context.rates, "prefill_cost", PrefillCost(CHUNK_MS / TILE_TOKENS, 0.0)
+    )  # a tile takes a whole chunk
+    request = CompletionRequest((TextPart(" a" * 1000, stable=True),), 0, priority=BACKGROUND)
     generation = bench.generation(request, time.perf_counter())
     assert generation.step(is_idle=is_idle) is None
     assert len(context.mirrors[generation._seat]) == (context.ubatch_tokens if is_idle else TILE_TOKENS)
@@ -204,14 +206,14 @@ def test_every_misuse_is_refused_before_the_library_sees_it(bench: Bench) -> Non
     context.close()
     context.close()
     model.close()
-    for prompt in ((), (Piece(""),)):
+    for prompt in ((), (TextPart(""),)):
         with pytest.raises(EngineFailed, match="empty"):
-            bench.generation(Infill(prompt, 1), time.perf_counter())
+            bench.generation(CompletionRequest(prompt, 1), time.perf_counter())
 
 
 def test_half_a_character_waits_for_its_other_half(bench: Bench) -> None:
     grammar = Sampling(grammar='root ::= "漢🦎é漢🦎é"')
-    request = Infill((Control("<|fim_prefix|>"), Piece("x")), 60, sampling=grammar)
+    request = CompletionRequest((SpecialToken("<|fim_prefix|>"), TextPart("x")), 60, sampling=grammar)
     generation = bench.generation(request, time.perf_counter())
     pieces = []
     while (stop := generation.step()) is None:
@@ -230,7 +232,7 @@ class Heard:
         self.begun = threading.Event()
         self.ended = threading.Event()
 
-    def job(self, client: int, request: Infill) -> Job:
+    def job(self, client: int, request: CompletionRequest) -> Job:
         return Job(client, request, self._tell, self._fail)
 
     def _tell(self, chunk: Chunk) -> None:
@@ -251,12 +253,12 @@ def test_the_scheduler_ends_every_job_exactly_once() -> None:
     endless = Sampling(grammar='root ::= "a" root')
     plans = [
         request_of(0, 1, 0),
-        Infill(request_of(0, 2, 0).prompt, 500, sampling=endless, key="k"),
-        Infill(request_of(1, 2, 0).prompt, 3, key="k"),
-        Infill(request_of(1, 0, 0).prompt, 5, priority=2),
-        Infill((Control("<|no|>"),), 5),
-        Infill((Piece("a" * 100_000),), 5),
-        Infill(request_of(2, 0, 0).prompt, 500, sampling=endless, priority=1),
+        CompletionRequest(request_of(0, 2, 0).prompt, 500, sampling=endless, key="k"),
+        CompletionRequest(request_of(1, 2, 0).prompt, 3, key="k"),
+        CompletionRequest(request_of(1, 0, 0).prompt, 5, priority=2),
+        CompletionRequest((SpecialToken("<|no|>"),), 5),
+        CompletionRequest((TextPart("a" * 100_000),), 5),
+        CompletionRequest(request_of(2, 0, 0).prompt, 500, sampling=endless, priority=1),
     ]
     heard = [Heard() for _ in plans]
     jobs = [one.job(1, plan) for one, plan in zip(heard, plans, strict=True)]

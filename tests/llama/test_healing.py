@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from spark_lsp.engine.base import Chunk, Control, Infill, Piece, PromptPart, Sampling
+from spark_lsp.engine.base import Chunk, CompletionRequest, PromptPart, Sampling, SpecialToken, TextPart
 from spark_lsp.engine.fim import Order, build_prompt, family_named
 from spark_lsp.llama.healing import MAX_LAST_WORD_TOKENS, LastWord, choose_path, last_word_of
 from spark_lsp.llama.loading.model import TokenCache, Vocabulary
@@ -40,10 +40,10 @@ def prompt_of(prefix: str, order: Order = "spm", *, heals: bool = True) -> tuple
     family = family_named("qwen2.5-coder")
     assert family is not None
     parts = build_prompt(family, order, repository="", blocks=(), current_path="a.py", prefix=prefix, suffix=SUFFIX)
-    return parts if heals else tuple(Piece(part.text) if isinstance(part, Piece) else part for part in parts)
+    return parts if heals else tuple(TextPart(part.text) if isinstance(part, TextPart) else part for part in parts)
 
 
-def chunks_of(bench: Bench, request: Infill) -> list[Chunk]:
+def chunks_of(bench: Bench, request: CompletionRequest) -> list[Chunk]:
     """Every chunk of an answer, one for each step that brought one."""
     generation = bench.generation(request, time.perf_counter())
     chunks = []
@@ -57,7 +57,7 @@ def chunks_of(bench: Bench, request: Infill) -> list[Chunk]:
 
 
 def answer(bench: Bench, prefix: str, order: Order = "spm", tokens: int = 8) -> str:
-    return "".join(chunk.text for chunk in chunks_of(bench, Infill(prompt_of(prefix, order), tokens)))
+    return "".join(chunk.text for chunk in chunks_of(bench, CompletionRequest(prompt_of(prefix, order), tokens)))
 
 
 @pytest.mark.parametrize(
@@ -105,7 +105,7 @@ def test_the_kept_tokens_and_the_last_word_give_the_text_back(vocabulary: Vocabu
 def test_beginning_with_finds_all_tokens_of_text(vocabulary: Vocabulary, prefix: bytes) -> None:
     expected = [token for token in range(vocabulary.size) if vocabulary.piece(token).startswith(prefix)]
     assert sorted(vocabulary.beginning_with(prefix).tolist()) == expected
-    assert not any(vocabulary.is_control(token) for token in expected)
+    assert not any(vocabulary.is_special(token) for token in expected)
 
 
 @settings(max_examples=30, deadline=None)
@@ -155,7 +155,7 @@ def test_a_cut_in_what_the_model_writes_changes_nothing(
     bench: Bench, vocabulary: Vocabulary, cut: int, order: Order
 ) -> None:
     """Where the model writes the typed part in one token itself, it says the same behind any cut of that token."""
-    chunks = chunks_of(bench, Infill(prompt_of(PREFIX, order), 12))
+    chunks = chunks_of(bench, CompletionRequest(prompt_of(PREFIX, order), 12))
     pieces = [chunk.text for chunk in chunks if chunk.text]
     whole = "".join(pieces)
     cut %= len(whole)
@@ -176,7 +176,7 @@ def test_a_cut_in_what_the_model_writes_changes_nothing(
 @pytest.mark.parametrize("order", ["psm", "spm"])
 @pytest.mark.parametrize("typed", ["title", "ti", "t", "", "title = ", "title =", "title\n        "])
 def test_the_typed_text_is_never_said_again(bench: Bench, order: Order, typed: str) -> None:
-    chunks = chunks_of(bench, Infill(prompt_of(PREFIX + typed, order), 8))
+    chunks = chunks_of(bench, CompletionRequest(prompt_of(PREFIX + typed, order), 8))
     text = "".join(chunk.text for chunk in chunks)
     scores = [score for chunk in chunks for score in chunk.scores]
     assert sum(length for length, _ in scores) == len(text)
@@ -196,13 +196,13 @@ def test_characters_of_many_bytes_stay_whole(bench: Bench, order: Order, typed: 
 @pytest.mark.parametrize("prefix", ["", "\n", " ", "x"])
 def test_hardly_any_prefix(bench: Bench, prefix: str) -> None:
     for order in ("psm", "spm"):
-        run(bench.generation(Infill(prompt_of(prefix, order), 4), time.perf_counter()), context_of(bench))
+        run(bench.generation(CompletionRequest(prompt_of(prefix, order), 4), time.perf_counter()), context_of(bench))
 
 
 @pytest.mark.parametrize("order", ["psm", "spm"])
 @pytest.mark.parametrize("typed", ["", "au", "author = a", "author = author\n        "])
 def test_drafts_change_nothing(bench: Bench, order: Order, typed: str) -> None:
-    request = Infill(prompt_of(PREFIX + typed, order), 16)
+    request = CompletionRequest(prompt_of(PREFIX + typed, order), 16)
     plain = "".join(chunk.text for chunk in chunks_of(bench, msgspec.structs.replace(request, speculate=False)))
     assert "".join(chunk.text for chunk in chunks_of(bench, request)) == plain
 
@@ -210,7 +210,7 @@ def test_drafts_change_nothing(bench: Bench, order: Order, typed: str) -> None:
 @pytest.mark.parametrize("order", ["psm", "spm"])
 def test_answers_in_turns_are_as_alone(bench: Bench, order: Order) -> None:
     context = context_of(bench)
-    requests = [Infill(prompt_of(PREFIX + typed, order), 8) for typed in ("ti", "author = ", "title\n    ")]
+    requests = [CompletionRequest(prompt_of(PREFIX + typed, order), 8) for typed in ("ti", "author = ", "title\n    ")]
     context.clear()
     alone = [run(bench.generation(request, time.perf_counter()), context) for request in requests]
     turns = [bench.generation(request, time.perf_counter()) for request in requests]
@@ -237,7 +237,7 @@ def test_answers_in_turns_are_as_alone(bench: Bench, order: Order) -> None:
 @pytest.mark.parametrize("order", ["psm", "spm"])
 def test_an_aborted_decode_goes_on(bench: Bench, order: Order) -> None:
     context = context_of(bench)
-    request = Infill(prompt_of(PREFIX + "auth", order), 6)
+    request = CompletionRequest(prompt_of(PREFIX + "auth", order), 6)
     context.clear()
     whole = run(bench.generation(request, time.perf_counter()), context)
     context.clear()
@@ -254,7 +254,7 @@ def test_a_key_in_a_word_reads_only_the_word(bench: Bench, order: Order) -> None
     context_of(bench).clear()
     word = "author"
     for cut in range(1, len(word)):
-        usage = chunks_of(bench, Infill(prompt_of(PREFIX + word[:cut], order), 2))[-1].usage
+        usage = chunks_of(bench, CompletionRequest(prompt_of(PREFIX + word[:cut], order), 2))[-1].usage
         assert usage is not None
         assert cut == 1 or usage.prefill_tokens <= 5
 
@@ -263,14 +263,14 @@ def test_a_prompt_that_was_only_read_is_cached(bench: Bench) -> None:
     context_of(bench).clear()
     for order in ("psm", "spm"):
         prompt = prompt_of(PREFIX + "autho", order)
-        chunks_of(bench, Infill(prompt, 0))
-        usage = chunks_of(bench, Infill(prompt, 2))[-1].usage
+        chunks_of(bench, CompletionRequest(prompt, 0))
+        usage = chunks_of(bench, CompletionRequest(prompt, 2))[-1].usage
         assert usage is not None
         assert usage.prefill_tokens <= 4
 
 
 def test_a_grammar_is_not_healed(bench: Bench) -> None:
-    request = Infill(prompt_of(PREFIX + "auth"), 8, sampling=Sampling(grammar='root ::= "or!"'))
+    request = CompletionRequest(prompt_of(PREFIX + "auth"), 8, sampling=Sampling(grammar='root ::= "or!"'))
     assert "".join(chunk.text for chunk in chunks_of(bench, request)) == "or!"
 
 
@@ -278,14 +278,17 @@ def test_candidates_go_on_behind_the_typed_text(bench: Bench) -> None:
     prompt = prompt_of(PREFIX + "auth")
     texts = set()
     for seed in range(6):
-        chunks = chunks_of(bench, Infill(prompt, 6, sampling=Sampling(temperature=0.8, seed=seed)))
+        chunks = chunks_of(bench, CompletionRequest(prompt, 6, sampling=Sampling(temperature=0.8, seed=seed)))
         texts.add("".join(chunk.text for chunk in chunks))
     assert len(texts) > 1
     assert any(text.startswith("or") for text in texts)
 
 
 def test_only_text_that_is_marked_is_healed(bench: Bench) -> None:
-    run(bench.generation(Infill((Control("<|fim_prefix|>"), Piece("retu")), 2), time.perf_counter()), context_of(bench))
-    generation = bench.generation(Infill((Piece("retu"),), 2), time.perf_counter())
+    run(
+        bench.generation(CompletionRequest((SpecialToken("<|fim_prefix|>"), TextPart("retu")), 2), time.perf_counter()),
+        context_of(bench),
+    )
+    generation = bench.generation(CompletionRequest((TextPart("retu"),), 2), time.perf_counter())
     assert generation._last_word is None
     generation.close()

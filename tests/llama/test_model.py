@@ -36,15 +36,15 @@ def test_the_shipped_model_describes_itself(model: GgufModel) -> None:
     assert model.number("no_such_key", 7) == 7
 
 
-def test_control_tokens_are_taken_by_name_only(model: GgufModel) -> None:
+def test_special_tokens_are_taken_by_name_only(model: GgufModel) -> None:
     vocabulary = model.vocabulary
-    middle = vocabulary.control("<|fim_middle|>")
+    middle = vocabulary.special_token("<|fim_middle|>")
     assert middle is not None
-    assert vocabulary.is_control(middle)
+    assert vocabulary.is_special(middle)
     assert vocabulary.piece(middle) == b""
     for text in ("def", "<|fim_middle|> ", "<|fim_middle|><|fim_middle|>", "", "<|no|>"):
-        assert vocabulary.control(text) is None
-    end = vocabulary.control("<|endoftext|>")
+        assert vocabulary.special_token(text) is None
+    end = vocabulary.special_token("<|endoftext|>")
     assert end is not None
     assert vocabulary.ends_generation(end)
     assert vocabulary.piece(-1) == vocabulary.piece(vocabulary.size) == b""
@@ -54,7 +54,7 @@ def test_control_tokens_are_taken_by_name_only(model: GgufModel) -> None:
 def test_tokens_give_their_text_back_and_hold_no_control(model: GgufModel, text: str) -> None:
     tokens = model.vocabulary.tokenize(text)
     assert b"".join(model.vocabulary.piece(int(token)) for token in tokens).decode() == text
-    assert not any(model.vocabulary.is_control(int(token)) for token in tokens)
+    assert not any(model.vocabulary.is_special(int(token)) for token in tokens)
 
 
 def test_the_cache_forgets_the_oldest(model: GgufModel) -> None:
@@ -87,12 +87,12 @@ def test_other_spellings_are_other_families(tmp_path: Path) -> None:
     model.close()
 
 
-def test_chat_template_is_told_whole_with_the_control_tokens_that_it_may_name(tmp_path: Path) -> None:
+def test_chat_template_is_told_whole_with_the_special_tokens_that_it_may_name(tmp_path: Path) -> None:
     template = "{{ bos_token }}" + "{# a template longer than a kilobyte #}" * 50 + "<|fim_prefix|>"
     told = probe(str(with_chat(tmp_path / "chat.gguf", template)))
     assert told.has_chat_template
     assert told.chat_template == template
-    assert "<|fim_prefix|>" in told.control_texts
-    assert all("\n" not in text and text for text in told.control_texts)
+    assert "<|fim_prefix|>" in told.special_token_texts
+    assert all("\n" not in text and text for text in told.special_token_texts)
     shipped = probe(str(SHIPPED))
-    assert (shipped.has_chat_template, shipped.chat_template, shipped.control_texts) == (False, "", ())
+    assert (shipped.has_chat_template, shipped.chat_template, shipped.special_token_texts) == (False, "", ())

@@ -10,7 +10,7 @@ import msgspec
 import numpy as np
 import pytest
 
-from spark_lsp.engine.base import Control, Infill, Piece, PromptPart, ReadCost, Sampling, Usage
+from spark_lsp.engine.base import CompletionRequest, PrefillCost, PromptPart, Sampling, SpecialToken, TextPart, Usage
 from spark_lsp.engine.wire.frames import EngineLaunch
 from spark_lsp.errors import EngineFailed
 from spark_lsp.llama.generation import Generation
@@ -48,20 +48,29 @@ def context_of(bench: Bench) -> Context:
 def file(number: int, lines: int = 20) -> list[PromptPart]:
     """A file of the cached prefix, some 17 tokens a line."""
     text = "".join(f"def f_{number}_{line}(a, b):\n    return a + {line}\n" for line in range(lines))
-    return [Control("<|file_sep|>"), Piece(f"file_{number}.py\n{text}", stable=True)]
+    return [SpecialToken("<|file_sep|>"), TextPart(f"file_{number}.py\n{text}", stable=True)]
 
 
 def cached_prefix(*numbers: int, lines: int = 20) -> tuple[PromptPart, ...]:
-    return (Control("<|repo_name|>"), Piece("r\n", stable=True), *(part for n in numbers for part in file(n, lines)))
+    return (
+        SpecialToken("<|repo_name|>"),
+        TextPart("r\n", stable=True),
+        *(part for n in numbers for part in file(n, lines)),
+    )
 
 
 def hole(text: str) -> tuple[PromptPart, ...]:
-    return (Control("<|fim_prefix|>"), Control("<|fim_suffix|>"), Control("<|fim_middle|>"), Piece(text))
+    return (
+        SpecialToken("<|fim_prefix|>"),
+        SpecialToken("<|fim_suffix|>"),
+        SpecialToken("<|fim_middle|>"),
+        TextPart(text),
+    )
 
 
 def ask(bench: Bench, prompt: tuple[PromptPart, ...], tokens: int = 4, **more: object) -> Usage:
     """Answer to the end, checking the mirrors after each step."""
-    request = Infill(prompt, tokens, **more)  # type: ignore[arg-type]
+    request = CompletionRequest(prompt, tokens, **more)  # type: ignore[arg-type]
     return finish(bench.generation(request, time.perf_counter()), context_of(bench))
 
 
@@ -164,7 +173,7 @@ def test_a_completion_without_a_cached_prefix_leaves_its_stable_part_as_one(benc
 
 def test_another_cached_prefix_is_read_while_the_old_one_serves(bench: Bench) -> None:
     old = read(bench, cached_prefix(1, 2, 3))
-    request = Infill(cached_prefix(1, 4, 5), 0, priority=2)
+    request = CompletionRequest(cached_prefix(1, 4, 5), 0, priority=2)
     generation = bench.generation(request, time.perf_counter())
     assert generation.step() is None
     assert ask(bench, cached_prefix(1, 2, 3) + hole("y")).cached_tokens == old.prompt_tokens
@@ -211,7 +220,7 @@ def test_the_end_of_a_cached_prefix_that_is_being_replaced_goes_where_each_decod
     monkeypatch.setattr(context, "pays_for_all", True)
     old = read(bench, cached_prefix(1, 2, 3, 4, lines=30))
     ask(bench, cached_prefix(1, 2, 3, 4, lines=30) + hole("before = 1"))
-    request = Infill(cached_prefix(1, 3, 4, 5, lines=30), 0, priority=2)
+    request = CompletionRequest(cached_prefix(1, 3, 4, 5, lines=30), 0, priority=2)
     generation = bench.generation(request, time.perf_counter())
     assert generation.step() is None
     ask(bench, cached_prefix(1, lines=30) + hole("x"))
@@ -226,7 +235,9 @@ def test_the_end_of_a_cached_prefix_that_is_being_replaced_goes_where_each_decod
 
 def test_a_cached_prefix_that_was_lost_while_it_was_read_is_not_counted_twice(bench: Bench) -> None:
     context = context_of(bench)
-    generation = bench.generation(Infill(cached_prefix(1, 2, 3, lines=40), 0, priority=2), time.perf_counter())
+    generation = bench.generation(
+        CompletionRequest(cached_prefix(1, 2, 3, lines=40), 0, priority=2), time.perf_counter()
+    )
     generation.step()
     generation.step()
     context.clear()
@@ -240,21 +251,21 @@ def test_the_cached_prefix_of_another_workspace_is_not_trimmed(bench: Bench, mon
     context = context_of(bench)
     monkeypatch.setattr(context, "pays_for_all", True)
     other = read(bench, cached_prefix(8, 9, lines=30))
-    generation = bench.generation(Infill(cached_prefix(1, 2, lines=30), 0, priority=2), time.perf_counter())
+    generation = bench.generation(CompletionRequest(cached_prefix(1, 2, lines=30), 0, priority=2), time.perf_counter())
     assert generation.step() is None
     ask(bench, cached_prefix(1, lines=30) + hole("x"))
     finish(generation, context)
     assert ask(bench, cached_prefix(8, 9, lines=30) + hole("x")).cached_tokens == other.prompt_tokens
 
 
-@pytest.mark.parametrize(("depth_ms", "stays"), [(0.1, True), (2.0, False)])
+@pytest.mark.parametrize(("slope_ms", "stays"), [(0.1, True), (2.0, False)])
 def test_foreign_cells_go_where_a_long_prompt_would_be_read_over_them(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch, *, depth_ms: float, stays: bool
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, *, slope_ms: float, stays: bool
 ) -> None:
     context = context_of(bench)
     monkeypatch.setattr(context, "pays_for_all", True)
     monkeypatch.setattr(context.rates, "learn", lambda *_: None)
-    monkeypatch.setattr(context.rates, "read_cost", ReadCost(1.0, depth_ms))
+    monkeypatch.setattr(context.rates, "prefill_cost", PrefillCost(1.0, slope_ms))
     monkeypatch.setattr(pool_module, "MIN_FOREIGN_MS", 100.0)
     other = cached_prefix(8, 9, lines=30)
     told = read(bench, other)
@@ -281,7 +292,7 @@ def test_old_request_slots_make_way_for_drafts(bench: Bench) -> None:
     for number in range(4):  # request slots that fill the rest of the cells
         ask(bench, told + hole(f"x_{number} = 1\n" * 100))
     context = context_of(bench)
-    read(bench, (Control("<|repo_name|>"), Piece(" the" * (context.cells.free - 80), stable=True)))
+    read(bench, (SpecialToken("<|repo_name|>"), TextPart(" the" * (context.cells.free - 80), stable=True)))
     assert context.cells.free < MAX_DRAFT_TOKENS + 57, "the prompt takes 56 of them, and drafts need a row more"
     grammar = Sampling(grammar=f'root ::= "{region}"'.replace("\n", "\\n"))
     usage = ask(bench, told + hole(region), 60, drafts=(region,), sampling=grammar)
@@ -314,7 +325,7 @@ def test_more_answers_than_request_slots_all_end_as_alone(bench: Bench) -> None:
     alone = [ask_text(bench, prompt) for prompt in prompts]
     context = context_of(bench)
     context.clear()
-    begun = [bench.generation(Infill(prompt, 6), time.perf_counter()) for prompt in prompts]
+    begun = [bench.generation(CompletionRequest(prompt, 6), time.perf_counter()) for prompt in prompts]
     for generation in begun:  # each preempts the one before
         for _ in range(2):
             assert generation.step() is None
@@ -329,7 +340,7 @@ def test_more_answers_than_request_slots_all_end_as_alone(bench: Bench) -> None:
 
 
 def ask_text(bench: Bench, prompt: tuple[PromptPart, ...], tokens: int = 6) -> str:
-    generation = bench.generation(Infill(prompt, tokens), time.perf_counter())
+    generation = bench.generation(CompletionRequest(prompt, tokens), time.perf_counter())
     while (stop := generation.step()) is None:
         pass
     text = generation.last_chunk(stop).text

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spark_lsp.engine.base import ReadCost
+from spark_lsp.engine.base import PrefillCost
 from spark_lsp.llama.kv.speed import CHUNK_MS, TILE_TOKENS, UNTILED, Rates
 
 
@@ -19,7 +19,7 @@ def test_a_background_chunk_is_always_whole_tiles_and_short_where_that_can_be(
     chunk = rates.chunk_tokens(depth, most, is_background=True)
     assert 0 < chunk <= most
     assert chunk == most or chunk % TILE_TOKENS == 0
-    assert chunk <= TILE_TOKENS or chunk * rates.read_cost.at(depth) <= CHUNK_MS
+    assert chunk <= TILE_TOKENS or chunk * rates.prefill_cost.at(depth) <= CHUNK_MS
 
 
 def test_without_a_measured_cost_a_chunk_is_as_large_as_can_be() -> None:
@@ -33,7 +33,7 @@ def test_a_whole_tile_never_replaces_a_batch_that_is_cheaper_by_what_was_measure
     cost_ms: float, slope_ms: float, tokens: int, depth: int
 ) -> None:
     rates = Rates()
-    rates.read_cost = ReadCost(cost_ms, slope_ms)
+    rates.prefill_cost = PrefillCost(cost_ms, slope_ms)
     if not rates.fills_tile(tokens, depth):
         return
     attention_ms = slope_ms * depth / 1000
@@ -43,7 +43,7 @@ def test_a_whole_tile_never_replaces_a_batch_that_is_cheaper_by_what_was_measure
 
 def test_a_third_of_a_tile_is_read_as_it_is_and_most_of_one_whole() -> None:
     rates = Rates()
-    rates.read_cost = ReadCost(0.2, 0.1)
+    rates.prefill_cost = PrefillCost(0.2, 0.1)
     assert [rates.fills_tile(tokens, 16_384) for tokens in (1, 21, 40, 63, 64)] == [False, False, True, True, False]
     assert not rates.fills_tile(40, 100)
 
@@ -61,15 +61,15 @@ def test_reading_deep_for_long_does_not_forget_what_a_token_costs_without_depth(
     rates = Rates()
     cost_after(rates, base_ms=0.1, slope_ms=0.08, depths=range(0, 2048, TILE_TOKENS), noise=0.5, seed=seed)
     cost_after(rates, base_ms=0.1, slope_ms=0.08, depths=range(20_000, 28_000, TILE_TOKENS), noise=0.5, seed=seed)
-    assert 0.05 <= rates.read_cost.base_ms <= 0.3
-    assert 0.9 <= rates.read_cost.at(27_000) / (0.1 + 0.08 * 27) <= 1.6
+    assert 0.05 <= rates.prefill_cost.base_ms <= 0.3
+    assert 0.9 <= rates.prefill_cost.at(27_000) / (0.1 + 0.08 * 27) <= 1.6
 
 
 def test_a_machine_that_became_twice_as_slow_is_believed_where_it_was_measured() -> None:
     rates = Rates()
     cost_after(rates, base_ms=0.1, slope_ms=0.08, depths=range(0, 28_000, TILE_TOKENS), noise=0.1, seed=1)
     cost_after(rates, base_ms=0.2, slope_ms=0.16, depths=range(20_000, 26_000, TILE_TOKENS), noise=0.1, seed=1)
-    assert 1.6 <= rates.read_cost.at(24_000) / (0.1 + 0.08 * 24) <= 2.3
+    assert 1.6 <= rates.prefill_cost.at(24_000) / (0.1 + 0.08 * 24) <= 2.3
 
 
 SAMPLE = st.tuples(st.integers(TILE_TOKENS, 2048), st.floats(1e-6, 100), st.integers(0, 131_072))
@@ -80,6 +80,6 @@ def test_a_measured_cost_is_never_negative(samples: list[tuple[int, float, int]]
     rates = Rates()
     for tokens, seconds, depth in samples:
         rates.learn(tokens, seconds, depth)
-        assert rates.read_cost.base_ms >= -1e-9
-        assert rates.read_cost.depth_ms >= 0
-        assert rates.read_cost.at(depth) > 0
+        assert rates.prefill_cost.base_ms >= -1e-9
+        assert rates.prefill_cost.slope_ms >= 0
+        assert rates.prefill_cost.at(depth) > 0

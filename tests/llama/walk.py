@@ -20,7 +20,7 @@ import msgspec
 import numpy as np
 import pytest
 
-from spark_lsp.engine.base import Control, Infill, Piece, PromptPart, Sampling, StopCause
+from spark_lsp.engine.base import CompletionRequest, PromptPart, Sampling, SpecialToken, StopCause, TextPart
 from spark_lsp.engine.wire.frames import EngineLaunch
 from spark_lsp.errors import EngineFailed, EngineStarting, ModelNoFim
 from spark_lsp.llama import runtime as bench_module
@@ -176,16 +176,16 @@ def file_text(number: int, version: int) -> str:
 
 def cached_prefix_of(repository: str, files: tuple[tuple[int, int], ...]) -> tuple[PromptPart, ...]:
     """Return the stable parts of a prompt."""
-    head: list[PromptPart] = [Control("<|repo_name|>"), Piece(f"{repository}\n", stable=True)]
+    head: list[PromptPart] = [SpecialToken("<|repo_name|>"), TextPart(f"{repository}\n", stable=True)]
     for number, version in files:
-        head += [Control("<|file_sep|>"), Piece(file_text(number, version), stable=True)]
+        head += [SpecialToken("<|file_sep|>"), TextPart(file_text(number, version), stable=True)]
     return tuple(head)
 
 
 def hole(before: str, after: str) -> tuple[PromptPart, ...]:
     """Return the volatile parts of a prompt, suffix first."""
-    suffix = (Control("<|fim_prefix|>"), Control("<|fim_suffix|>"), Piece(after))
-    return (*suffix, Control("<|fim_middle|>"), Piece(before, heal=True))
+    suffix = (SpecialToken("<|fim_prefix|>"), SpecialToken("<|fim_suffix|>"), TextPart(after))
+    return (*suffix, SpecialToken("<|fim_middle|>"), TextPart(before, heal=True))
 
 
 class Scene:
@@ -243,7 +243,7 @@ class Scene:
         self._documents[client, key] = text[-400:]
         return self._documents[client, key]
 
-    def request(self) -> tuple[int, Infill]:
+    def request(self) -> tuple[int, CompletionRequest]:
         """Draw a client and a request of it."""
         draw = self._random
         client, key = self.client(), self.key()
@@ -251,28 +251,34 @@ class Scene:
         cached_prefix = self.cached_prefix(self.repository(client))
         kind = draw.randrange(12)
         if kind <= 2 and cached_prefix:
-            return client, Infill(cached_prefix, 0, priority=2, key="cached prefix")
+            return client, CompletionRequest(cached_prefix, 0, priority=2, key="cached prefix")
         if kind == 3:
             prompt = cached_prefix + hole(f"{text}\n# rewritten\n", "")
-            return client, Infill(prompt, draw.randrange(8, 40), priority=1, drafts=(text, file_text(0, 0)), key=key)
+            return client, CompletionRequest(
+                prompt, draw.randrange(8, 40), priority=1, drafts=(text, file_text(0, 0)), key=key
+            )
         if kind == 4:
             grammar = Sampling(grammar=draw.choice(GRAMMARS))
-            return client, Infill(cached_prefix + hole(text, ""), draw.randrange(1, 20), sampling=grammar, key=key)
+            return client, CompletionRequest(
+                cached_prefix + hole(text, ""), draw.randrange(1, 20), sampling=grammar, key=key
+            )
         if kind == 5:
             warm = Sampling(temperature=0.8, seed=draw.randrange(100), grammar=draw.choice(("", GRAMMARS[0])))
-            return client, Infill(cached_prefix + hole(text, "\n"), draw.randrange(1, 10), sampling=warm, key=key)
+            return client, CompletionRequest(
+                cached_prefix + hole(text, "\n"), draw.randrange(1, 10), sampling=warm, key=key
+            )
         if kind == 6:
             return client, draw.choice(BAD)
-        return client, Infill(
+        return client, CompletionRequest(
             cached_prefix + hole(text, draw.choice(("", "\nprint(x)\n"))), draw.randrange(1, 12), key=key
         )
 
 
 BAD: Final = (
-    Infill((Control("<|no|>"), Piece("x")), 5),
-    Infill((), 5),
-    Infill((Piece("word " * 4000),), 5),
-    Infill((Piece("x"),), 5, sampling=Sampling(grammar=GRAMMARS[3])),
+    CompletionRequest((SpecialToken("<|no|>"), TextPart("x")), 5),
+    CompletionRequest((), 5),
+    CompletionRequest((TextPart("word " * 4000),), 5),
+    CompletionRequest((TextPart("x"),), 5, sampling=Sampling(grammar=GRAMMARS[3])),
 )
 
 
@@ -297,7 +303,7 @@ class Asked:
     """A request on its way."""
 
     client: int
-    request: Infill
+    request: CompletionRequest
     generation: Generation
     tokens: list[int]
     """What it has written: the generation's own list."""
@@ -323,7 +329,7 @@ class Alone:
             context.close()
         return self._logits[key]
 
-    def written(self, request: Infill) -> tuple[np.ndarray[Any, Any], list[int], list[bytes]]:
+    def written(self, request: CompletionRequest) -> tuple[np.ndarray[Any, Any], list[int], list[bytes]]:
         """Return the tokens of a prompt, those of its greedy answer, and what each of these says."""
         context = self._bench.fresh()
         desk = self._bench._desk

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from scripts.harness.fixture import parse_fixture
 from spark_lsp.completion.cursor_context import Hole
 from spark_lsp.config import Settings
-from spark_lsp.engine.base import Chunk, Infill, ReadCost, Usage
+from spark_lsp.engine.base import Chunk, CompletionRequest, PrefillCost, Usage
 from spark_lsp.engine.fake import ScriptedEngine
 from spark_lsp.prompt.budget import CONTEXT_FIRST, WINDOW_FIRST, Budget, Split, budget_for
 from spark_lsp.prompt.cached_prefix import ELSEWHERE, MAX_READ_AGAIN, keep_what_is_read
@@ -75,13 +75,13 @@ class _InPieces(ScriptedEngine):
 
     piece_tokens = 40
 
-    async def infill(self, request: Infill) -> AsyncGenerator[Chunk]:
+    async def generate(self, request: CompletionRequest) -> AsyncGenerator[Chunk]:
         if request.priority == CACHED_PREFIX_PRIORITY:
             whole = sum(await self.count_tokens([part.text for part in request.prompt]))
             for read in range(self.piece_tokens, whole, self.piece_tokens):
                 await asyncio.sleep(0)  # others take their turn, as they do beside a real engine
                 yield Chunk("", 0, usage=Usage(prompt_tokens=whole, prefill_tokens=read))
-        async for chunk in super().infill(request):
+        async for chunk in super().generate(request):
             yield chunk
 
 
@@ -127,7 +127,7 @@ async def test_while_the_user_types_no_key_has_to_read_its_window_behind_more_of
     workspace = await _rooms_in_pieces(tmp_path)
     context, typist = workspace.context, _Typist(10_000)
     context.is_resting, context.look_again_s = typist.is_resting, 0.0
-    context.learn(Usage(read_cost=ReadCost(5.0, 0.1)))  # a window takes two seconds
+    context.learn(Usage(prefill_cost=PrefillCost(5.0, 0.1)))  # a window takes two seconds
     shown: list[str] = []
     await context.warm(lambda _done, _of: shown.append(context.digest))
     assert len(set(shown)) == 2, "nothing, and the first piece"
@@ -140,7 +140,7 @@ async def test_while_the_user_types_no_key_has_to_read_its_window_behind_more_of
 async def test_where_reading_a_window_is_quick_more_of_a_cached_prefix_is_shown_at_any_key(tmp_path: Path) -> None:
     workspace = await _rooms_in_pieces(tmp_path)
     workspace.context.is_resting = lambda: False
-    workspace.context.learn(Usage(read_cost=ReadCost(0.01, 0.0)))
+    workspace.context.learn(Usage(prefill_cost=PrefillCost(0.01, 0.0)))
     await workspace.context.warm()
     packed = await workspace.context.pack_for(snapshot_of("main.py", "x = "), 4)
     assert sum(segment.stable for segment in packed.segments) == 60
@@ -277,7 +277,7 @@ def _budget_at(tokens_per_s: float, split: Split = WINDOW_FIRST) -> Budget:
         ceiling_tokens=131_072,
         context_tokens=131_072,
         reply_tokens=512,
-        read_cost=ReadCost(1000 / tokens_per_s, 10 / tokens_per_s),
+        prefill_cost=PrefillCost(1000 / tokens_per_s, 10 / tokens_per_s),
         first_token_target_ms=300,
         split=split,
     )
@@ -303,13 +303,13 @@ SPLITS = st.sampled_from([WINDOW_FIRST, CONTEXT_FIRST])
     st.integers(64, 200_000), st.integers(2048, 200_000), COSTS, COSTS, st.integers(20, 10_000), st.booleans(), SPLITS
 )
 def test_budget_parts_never_exceed_the_whole(
-    ceiling: int, cells: int, base_ms: float, depth_ms: float, target_ms: int, is_patient: bool, split: Split
+    ceiling: int, cells: int, base_ms: float, slope_ms: float, target_ms: int, is_patient: bool, split: Split
 ) -> None:
     budget = budget_for(
         ceiling_tokens=ceiling,
         context_tokens=cells,
         reply_tokens=512,
-        read_cost=ReadCost(base_ms, depth_ms),
+        prefill_cost=PrefillCost(base_ms, slope_ms),
         first_token_target_ms=target_ms,
         is_patient=is_patient,
         split=split,
@@ -321,10 +321,10 @@ def test_budget_parts_never_exceed_the_whole(
 
 def test_a_resident_cached_prefix_outlives_a_busy_moment() -> None:
     busy = {"ceiling_tokens": 131_072, "context_tokens": 131_072, "reply_tokens": 512, "first_token_target_ms": 300}
-    fresh = budget_for(**busy, read_cost=ReadCost(1.0, 0.1))
-    resident = budget_for(**busy, read_cost=ReadCost(1.0, 0.1), resident_tokens=20_000)
+    fresh = budget_for(**busy, prefill_cost=PrefillCost(1.0, 0.1))
+    resident = budget_for(**busy, prefill_cost=PrefillCost(1.0, 0.1), resident_tokens=20_000)
     assert fresh.cached_prefix_tokens < resident.cached_prefix_tokens == 20_000
-    hopeless = budget_for(**busy, read_cost=ReadCost(10.0, 1.0), resident_tokens=20_000)
+    hopeless = budget_for(**busy, prefill_cost=PrefillCost(10.0, 1.0), resident_tokens=20_000)
     assert hopeless.cached_prefix_tokens < 4_096
 
 
@@ -366,12 +366,12 @@ async def test_a_rate_is_learnt_from_long_reads_only(tmp_path: Path) -> None:
 
 async def test_a_wavering_cost_does_not_change_the_prompt(tmp_path: Path) -> None:
     workspace, _ = await _rooms(tmp_path)
-    workspace.context.learn(Usage(read_cost=ReadCost(0.05, 0.01)))
+    workspace.context.learn(Usage(prefill_cost=PrefillCost(0.05, 0.01)))
     budget = workspace.context.budget()
     for factor in (0.9, 1.1, 0.8, 1.25):
-        workspace.context.learn(Usage(read_cost=ReadCost(0.05 * factor, 0.01 * factor)))
+        workspace.context.learn(Usage(prefill_cost=PrefillCost(0.05 * factor, 0.01 * factor)))
         assert workspace.context.budget() == budget
-    workspace.context.learn(Usage(read_cost=ReadCost(0.1, 0.02)))
+    workspace.context.learn(Usage(prefill_cost=PrefillCost(0.1, 0.02)))
     assert workspace.context.budget() != budget
 
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from spark_lsp.engine.base import Control
+from spark_lsp.engine.base import SpecialToken
 from spark_lsp.engine.fim import FAMILIES
 from spark_lsp.prompt.html_page import as_html
 from spark_lsp.prompt.json_report import as_json
@@ -80,10 +80,10 @@ async def test_current_file_is_never_a_segment_of_its_own(tmp_path: Path) -> Non
     assert all(s.kind in ("prefix", "suffix") for s in packed.segments if s.path == "shop/main.py")
 
 
-async def test_control_tokens_in_files_stay_plain_text(tmp_path: Path) -> None:
+async def test_special_tokens_in_files_stay_plain_text(tmp_path: Path) -> None:
     text = SHOP.replace("return 42", 'return "<|fim_middle|>"')
     packed = await packed_for(text, tmp_path)
-    assert packed.parts.count(Control("<|fim_middle|>")) == 1
+    assert packed.parts.count(SpecialToken("<|fim_middle|>")) == 1
 
 
 async def test_same_inputs_give_the_same_prompt(tmp_path: Path) -> None:

@@ -45,6 +45,9 @@ WORDS = (
         (r"replacements\.py", r"ends as a tail"),
     ),
     Word(r"\bwalls?\b", "layer boundary", (r"wall[ -](?:clock|time)", r"Wall clock")),
+    Word(r"\b[Ii]nfill\b", "completion request", (r"/infill\b", r"spm-infill", r'"infill"')),
+    Word(r"\b[Cc]ontrol tokens?\b|\bcontrol_token", "special token"),
+    Word(r"\b(?:ReadCost|read_cost)\b", "prefill cost"),
 )
 
 

@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 
 from spark_lsp.app import open_workspace
-from spark_lsp.engine.base import Chunk, Infill, ModelInfo
+from spark_lsp.engine.base import Chunk, CompletionRequest, ModelInfo
 from spark_lsp.engine.fake import ScriptedEngine
 from spark_lsp.server.server import SparkServer
 
@@ -23,10 +23,10 @@ class TellingEngine(ScriptedEngine):
         _tell("start")
         return await super().start()
 
-    def infill(self, request: Infill) -> AsyncGenerator[Chunk]:
+    def generate(self, request: CompletionRequest) -> AsyncGenerator[Chunk]:
         """Tell of a request, with its priority."""
-        _tell(f"infill {request.priority}")
-        return super().infill(request)
+        _tell(f"generate {request.priority}")
+        return super().generate(request)
 
 
 def _tell(what: str) -> None:

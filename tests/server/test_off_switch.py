@@ -66,8 +66,8 @@ async def test_switched_off_for_some_files_nothing_is_asked_for_them(settings: d
         at = window.open("c.go", "package main\n\nfunc f() {\n\tx := $0\n}\n", "go")
         assert await window.complete("c.go", at)
     # The rest of the workspace is read (2), and the other file's completion asked (0); nothing for this file.
-    assert [line for line in _reached(tmp_path) if line == "infill 0"] == ["infill 0"]
-    assert "infill 1" not in _reached(tmp_path)
+    assert [line for line in _reached(tmp_path) if line == "generate 0"] == ["generate 0"]
+    assert "generate 1" not in _reached(tmp_path)
 
 
 async def test_paused_nothing_reaches_the_engine_until_resumed(tmp_path: Path) -> None:
@@ -85,4 +85,4 @@ async def test_paused_nothing_reaches_the_engine_until_resumed(tmp_path: Path) -
         assert _reached(tmp_path) == before
         await window.client.workspace_execute_command_async(types.ExecuteCommandParams("spark.resume"))
         assert await window.complete("b.py", types.Position(4, 15))
-    assert "infill 0" in _reached(tmp_path)[len(before) :]
+    assert "generate 0" in _reached(tmp_path)[len(before) :]

@@ -1,27 +1,31 @@
 """A small corpus and an encoder that need nothing installed."""
 
 from models.training.corpus_file import SourceFile
-from models.training.tokenizer import CONTROLS
+from models.training.tokenizer import SPECIAL_TOKENS
 
 
 class ByteEncoder:
-    """One token a byte, after the control tokens."""
+    """One token a byte, after the special tokens."""
 
-    def control(self, text: str) -> int:
-        return CONTROLS.index(text)
+    def special_token(self, text: str) -> int:
+        return SPECIAL_TOKENS.index(text)
 
     def encode(self, text: str) -> list[int]:
-        return [len(CONTROLS) + byte for byte in text.encode()]
+        return [len(SPECIAL_TOKENS) + byte for byte in text.encode()]
 
     @property
     def line_ends(self) -> frozenset[int]:
-        return frozenset({len(CONTROLS) + ord("\n")})
+        return frozenset({len(SPECIAL_TOKENS) + ord("\n")})
 
     def decode(self, ids: list[int]) -> str:
-        """Return the text, control tokens by their own."""
+        """Return the text, special tokens by their own."""
         text = b""
         for number in ids:
-            text += CONTROLS[number].encode() if number < len(CONTROLS) else bytes([number - len(CONTROLS)])
+            text += (
+                SPECIAL_TOKENS[number].encode()
+                if number < len(SPECIAL_TOKENS)
+                else bytes([number - len(SPECIAL_TOKENS)])
+            )
         return text.decode()
 
 

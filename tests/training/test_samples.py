@@ -15,8 +15,8 @@ from models.training.manifest import Package
 from models.training.prompt import Prompt
 from models.training.samples import NOVEL_BEFORE_CHARACTERS, TOLD, Sampler, family, length_limits, window
 from models.training.siblings import IDENTIFIER, Library, choose_blocks, signature_sheet, whole_file
-from models.training.tokenizer import CONTROLS
-from spark_lsp.engine.base import Control, Piece
+from models.training.tokenizer import SPECIAL_TOKENS
+from spark_lsp.engine.base import SpecialToken, TextPart
 from spark_lsp.engine.fim import FileBlock, build_prompt
 from spark_lsp.index.store import Index
 from spark_lsp.prompt import cached_prefix
@@ -42,7 +42,7 @@ def test_the_layout_is_build_prompt_token_for_token(order: str) -> None:
     )
     expected: list[int] = []
     for part in parts:
-        expected += [ENCODER.control(part.text)] if isinstance(part, Control) else ENCODER.encode(part.text)
+        expected += [ENCODER.special_token(part.text)] if isinstance(part, SpecialToken) else ENCODER.encode(part.text)
     sample = Sampler(SAMPLER.files, ENCODER, order=order).encode(prompt, 1000)
     assert sample is not None
     assert sample.ids[: sample.prompt_tokens] == expected
@@ -70,7 +70,7 @@ def test_each_piece_is_tokenised_alone() -> None:
     sampler = Sampler(SAMPLER.files, Listening())
     prompt = sampler.prompt(random.Random(3), 2000)
     sampler.encode(prompt, 10_000)
-    pieces = [part.text for part in prompt.parts(family(), "spm") if isinstance(part, Piece)]
+    pieces = [part.text for part in prompt.parts(family(), "spm") if isinstance(part, TextPart)]
     assert seen == [*pieces, *([prompt.middle] if prompt.middle else [])] or seen == [*pieces, prompt.middle]
 
 
@@ -90,7 +90,7 @@ def test_samples_keep_their_length_and_end_with_the_end_token() -> None:
         for number in range(60):
             sample = SAMPLER.sample(5, number, progress)
             assert len(sample.ids) <= longest * 2  # of bytes, as long as tokens of three characters would be
-            assert sample.ids[-1] == CONTROLS.index("<|endoftext|>")
+            assert sample.ids[-1] == SPECIAL_TOKENS.index("<|endoftext|>")
             assert sample.ids.count(sample.ids[-1]) == 1
 
 
@@ -198,7 +198,7 @@ def test_batches_hold_samples_with_weights(layout: str) -> None:
     made = pool(SAMPLER, seed=1, number=0, progress=0.0, layout=layout, row_tokens=2048, batch_tokens=4096)
     again = pool(SAMPLER, seed=1, number=0, progress=0.0, layout=layout, row_tokens=2048, batch_tokens=4096)
     assert len(made) > 3
-    end = CONTROLS.index("<|endoftext|>")
+    end = SPECIAL_TOKENS.index("<|endoftext|>")
     for batch, other in zip(made, again, strict=True):
         assert (batch.ids == other.ids).all()
         assert batch.ids.shape == batch.targets.shape == batch.weights.shape == batch.documents.shape

@@ -31,7 +31,7 @@ from spark_lsp.actions.checks.differences import edits_between
 from spark_lsp.actions.checks.script import script_problem
 from spark_lsp.actions.layout import indent_unit, newline_of
 from spark_lsp.actions.stream import ACTION_PRIORITY, RETRY, Answer, added, key_of, stream
-from spark_lsp.engine.base import Infill, ModelInfo, Sampling, Usage
+from spark_lsp.engine.base import CompletionRequest, ModelInfo, Sampling, Usage
 from spark_lsp.errors import Reason
 from spark_lsp.text.edit import Edit, Span, apply_edits
 
@@ -40,7 +40,7 @@ ELSEWHERE_TOKENS = 400
 SPARE_TOKENS = 256
 """What an answer may be longer than one and a half times the old lines."""
 FRAME_TOKENS = 64
-"""Control tokens and the opening fence, which are not counted with the messages."""
+"""Special tokens and the opening fence, which are not counted with the messages."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +146,7 @@ async def _ask(
     sampling: Sampling,
 ) -> Answer:
     (own,) = await tools.engine.count_tokens([subject.old])
-    request = Infill(
+    request = CompletionRequest(
         prompt=prompt_of(model, messages, opening_of(subject)),
         max_tokens=_answer_tokens(own),
         sampling=sampling,

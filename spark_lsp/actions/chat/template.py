@@ -1,7 +1,7 @@
 """From a conversation to a prompt, by the model's own chat template (Jinja, from the GGUF file).
 
 The template is rendered with marks in place of what is said, so that no file and no instruction can speak to the
-model in the template's own control tokens. The template runs in Jinja's sandbox: it comes out of a downloaded file.
+model in the template's own special tokens. The template runs in Jinja's sandbox: it comes out of a downloaded file.
 """
 
 import re
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, Literal, NoReturn
 
-from spark_lsp.engine.base import Control, ModelInfo, Piece, PromptPart
+from spark_lsp.engine.base import ModelInfo, PromptPart, SpecialToken, TextPart
 from spark_lsp.errors import ModelUnusable
 
 if TYPE_CHECKING:
@@ -52,8 +52,8 @@ def prompt_of(model: ModelInfo, messages: Sequence[Message], opening: str) -> tu
         rendered = _CLOSING_BLANKS.sub("", rendered) + _THOUGHT
     parts: list[PromptPart] = []
     for number, piece in enumerate(_MARKED.split(rendered)):
-        parts += [Piece(texts[int(piece)])] if number % 2 else _own_text(model, piece)
-    return (*parts, *([Piece(opening)] if opening else []))
+        parts += [TextPart(texts[int(piece)])] if number % 2 else _own_text(model, piece)
+    return (*parts, *([TextPart(opening)] if opening else []))
 
 
 def _rendered(model: ModelInfo, messages: Sequence[Message]) -> str:
@@ -115,19 +115,19 @@ def _raise(message: Any) -> NoReturn:
 
 
 def _own_text(model: ModelInfo, text: str) -> Iterator[PromptPart]:
-    """Cut a template's own text at the control tokens in it."""
+    """Cut a template's own text at the special tokens in it."""
     if not text:
         return
-    names = sorted(model.control_texts, key=len, reverse=True)
+    names = sorted(model.special_token_texts, key=len, reverse=True)
     pattern = "|".join(re.escape(name) for name in names) or "(?!)"
     at = 0
     for match in re.finditer(pattern, text):
         if match.start() > at:
-            yield Piece(text[at : match.start()])
-        yield Control(match[0])
+            yield TextPart(text[at : match.start()])
+        yield SpecialToken(match[0])
         at = match.end()
     if at < len(text):
-        yield Piece(text[at:])
+        yield TextPart(text[at:])
 
 
 def _unusable(model: ModelInfo, why: str) -> ModelUnusable:

@@ -17,7 +17,7 @@ from spark_lsp.actions.javascript.piece import TYPED
 from spark_lsp.actions.javascript.scopes import names_of
 from spark_lsp.actions.naming import MIN_PROBABILITY
 from spark_lsp.actions.stream import ACTION_PRIORITY, added, key_of, stream
-from spark_lsp.engine.base import Infill, Sampling, Usage
+from spark_lsp.engine.base import CompletionRequest, Sampling, Usage
 from spark_lsp.errors import Reason
 from spark_lsp.text.edit import Edit, Span, apply_edits
 from spark_lsp.text.syntax import Syntax
@@ -150,7 +150,7 @@ async def _asked(
     at = hole.offset + sum(len(edit.new_text) for edit in before) + len(": ")
     await tools.engine.start()
     packed = await tools.context.pack_for(replace(target.snapshot, text=text), at)
-    request = Infill(
+    request = CompletionRequest(
         prompt=packed.parts,
         max_tokens=MAX_TYPE_TOKENS,
         stops=tools.context.stops(),

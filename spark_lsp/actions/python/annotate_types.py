@@ -32,7 +32,7 @@ from spark_lsp.actions.python.holes import (
 from spark_lsp.actions.python.names import MIN_SURE
 from spark_lsp.actions.refusal import NOT_READ, Refusal
 from spark_lsp.actions.stream import ACTION_PRIORITY, added, key_of, stream
-from spark_lsp.engine.base import Infill, Sampling, Usage
+from spark_lsp.engine.base import CompletionRequest, Sampling, Usage
 from spark_lsp.errors import Reason, SparkError
 from spark_lsp.text.edit import Edit, Span, apply_edits
 
@@ -166,7 +166,7 @@ async def _asked(
     try:
         await tools.engine.start()
         packed = await tools.context.pack_for(replace(target.snapshot, text=text), offset)
-        request = Infill(
+        request = CompletionRequest(
             prompt=packed.parts,
             max_tokens=MAX_TYPE_TOKENS,
             stops=tools.context.stops(),

@@ -11,7 +11,7 @@ from typing import Final
 
 from spark_lsp.actions.base import Target, Tools
 from spark_lsp.actions.stream import ACTION_PRIORITY, key_of, stream
-from spark_lsp.engine.base import Infill, Sampling, Usage
+from spark_lsp.engine.base import CompletionRequest, Sampling, Usage
 from spark_lsp.errors import SparkError
 
 MAX_NAME_TOKENS: Final = 16
@@ -60,7 +60,7 @@ async def named(target: Target, tools: Tools, hole: Hole, taken: Container[str],
 async def _ask(target: Target, tools: Tools, hole: Hole) -> tuple[str, Usage]:
     await tools.engine.start()
     packed = await tools.context.pack_for(replace(target.snapshot, text=hole.text), hole.offset)
-    request = Infill(
+    request = CompletionRequest(
         prompt=packed.parts,
         max_tokens=MAX_NAME_TOKENS,
         stops=tools.context.stops(),

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import msgspec
 
-from spark_lsp.engine.base import Chunk, Control, EngineStatus, Infill, ModelInfo, Piece
+from spark_lsp.engine.base import Chunk, CompletionRequest, EngineStatus, ModelInfo, SpecialToken, TextPart
 from spark_lsp.engine.local.address import endpoint_of
 from spark_lsp.engine.local.link import Link, connect
 from spark_lsp.engine.local.liveness import Patience
@@ -49,7 +49,7 @@ class LocalEngine:
         self._failed_at = 0.0
         self._crashes: deque[float] = deque(maxlen=_CRASHES)
         self._killing: asyncio.Task[list[int]] | None = None
-        self._in_flight: list[Infill] = []
+        self._in_flight: list[CompletionRequest] = []
         self._suspects: dict[bytes, list[float]] = {}
         """Prompts that were being answered when the process died, and when that was."""
 
@@ -76,7 +76,7 @@ class LocalEngine:
             raise EngineProtocolError("The engine answered a count with something else.")
         return list(answer.counts)
 
-    async def infill(self, request: Infill) -> AsyncGenerator[Chunk]:
+    async def generate(self, request: CompletionRequest) -> AsyncGenerator[Chunk]:
         """Stream an answer; closing the iterator stops the model."""
         link = self._reached()
         self._refuse_suspect(request)
@@ -87,7 +87,7 @@ class LocalEngine:
             link.ask(number, request)
             while not ended:
                 answer = await answers.get()
-                ended = not isinstance(answer, frames.Part) or answer.chunk.stop is not None
+                ended = not isinstance(answer, frames.AnswerChunk) or answer.chunk.stop is not None
                 yield _chunk_of(answer)
         finally:
             self._in_flight = [other for other in self._in_flight if other is not request]
@@ -210,7 +210,7 @@ class LocalEngine:
                 fix="Run spark-lsp doctor, then restart the engine.",
             )
 
-    def _refuse_suspect(self, request: Infill) -> None:
+    def _refuse_suspect(self, request: CompletionRequest) -> None:
         since = asyncio.get_running_loop().time() - _CRASH_WINDOW_S
         fatal = {digest for digest, deaths in self._suspects.items() if sum(died > since for died in deaths) > 1}
         if fatal and _digest(request) in fatal:
@@ -238,8 +238,8 @@ def _chunk_of(answer: frames.HostFrame | SparkError) -> Chunk:
         raise answer
     if isinstance(answer, frames.Failed):
         raise frames.error_of(answer)
-    if not isinstance(answer, frames.Part):
-        raise EngineProtocolError("The engine answered an infill with something else.")
+    if not isinstance(answer, frames.AnswerChunk):
+        raise EngineProtocolError("The engine answered a request with something else.")
     return answer.chunk
 
 
@@ -264,10 +264,10 @@ def _looked_at(task: "asyncio.Task[Any]") -> None:
         task.exception()
 
 
-def _digest(request: Infill) -> bytes:
+def _digest(request: CompletionRequest) -> bytes:
     """Name a prompt. Only worked out for requests that saw a death, and while one is known that saw two."""
     prompt = [
-        part if isinstance(part, Control) else Piece(clean(part.text), stable=part.stable, heal=part.heal)
+        part if isinstance(part, SpecialToken) else TextPart(clean(part.text), stable=part.stable, heal=part.heal)
         for part in request.prompt
     ]
     return hashlib.blake2b(msgspec.msgpack.encode(prompt), digest_size=16).digest()

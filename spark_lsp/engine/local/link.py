@@ -13,7 +13,7 @@ from typing import Final
 
 import msgspec
 
-from spark_lsp.engine.base import Infill, ModelInfo
+from spark_lsp.engine.base import CompletionRequest, ModelInfo
 from spark_lsp.engine.local.liveness import Patience, Watch
 from spark_lsp.engine.wire import frames
 from spark_lsp.engine.wire.prompt_parts import SentParts
@@ -99,8 +99,8 @@ class Link:
         if not self._writer.is_closing():
             self._writer.write(frames.encode(frame))
 
-    def ask(self, request_id: int, request: Infill) -> None:
-        """Send an infill; of its prompt only what is new on this connection.
+    def ask(self, request_id: int, request: CompletionRequest) -> None:
+        """Send a request; of its prompt only what is new on this connection.
 
         Raises:
             EngineProtocolError: the request is too large.
@@ -196,9 +196,9 @@ class Link:
         try:
             while (frame := await frames.read_host_frame(self._reader)) is not None:
                 self._watch.heard(frame)
-                if isinstance(frame, frames.Bye):
+                if isinstance(frame, frames.Goodbye):
                     self.orderly = True
-                elif isinstance(frame, frames.Beat):
+                elif isinstance(frame, frames.Heartbeat):
                     continue
                 elif frame.id in self._waiting:
                     self._waiting[frame.id].put_nowait(frame)

@@ -45,12 +45,12 @@ class Watch:
         """Take note of a frame."""
         self._silent_s = 0.0
         match frame:
-            case frames.Beat(turns=turns, busy=busy, turn_s=turn_s):
+            case frames.Heartbeat(turns=turns, busy=busy, turn_s=turn_s):
                 if not busy or turns != self._turns:
                     self._still_s = 0.0
                 self._turns = turns
                 self._turn_s = turn_s if busy else 0.0
-            case frames.Part() | frames.Welcome():
+            case frames.AnswerChunk() | frames.Welcome():
                 self._still_s = 0.0
                 if math.isinf(self._turn_s):
                     self._turn_s = 0.0  # the model is loaded

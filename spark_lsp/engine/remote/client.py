@@ -12,7 +12,7 @@ from typing import Final
 
 import msgspec
 
-from spark_lsp.engine.base import Chunk, Control, EngineStatus, Infill, ModelInfo, ReadCost
+from spark_lsp.engine.base import Chunk, CompletionRequest, EngineStatus, ModelInfo, PrefillCost, SpecialToken
 from spark_lsp.engine.fim import FimFamily
 from spark_lsp.engine.remote.answer import Event
 from spark_lsp.engine.remote.hosts import Health, address_of, ranked, to_ask
@@ -58,7 +58,7 @@ class RemoteEngine:
         self._failed_at = 0.0
         self._by_key: dict[str, asyncio.Queue[Event | Trouble | None]] = {}
         self._running = 0
-        self._cost = ReadCost(_FIRST_COST_MS)
+        self._cost = PrefillCost(_FIRST_COST_MS)
         self._floor_ms = 0.0
         """What an answer takes that nothing is read for, as far as the question for the model showed."""
         self._shown: tuple[tuple[str, ...], ModelInfo] | None = None
@@ -84,7 +84,7 @@ class RemoteEngine:
         self._reached()
         return estimated_tokens(texts)
 
-    async def infill(self, request: Infill) -> AsyncGenerator[Chunk]:
+    async def generate(self, request: CompletionRequest) -> AsyncGenerator[Chunk]:
         """Stream an answer; closing the iterator closes the connection."""
         self._reached()
         self._refuse_unknown_controls(request)
@@ -119,7 +119,7 @@ class RemoteEngine:
             model=model,
             clients=int(model is not None),
             busy=self._running > 0,
-            read_cost=self._cost,
+            prefill_cost=self._cost,
         )
 
     async def unload(self) -> None:
@@ -234,17 +234,17 @@ class RemoteEngine:
             fingerprint=hashlib.blake2b(told, digest_size=16).hexdigest(),
             notes=tuple(notes),
             chat_template=CHAT_TEMPLATE,
-            control_texts=(MESSAGE, END),
+            special_token_texts=(MESSAGE, END),
         )
 
     # -- one answer --------------------------------------------------------------------------------------------------
 
-    def _refuse_unknown_controls(self, request: Infill) -> None:
+    def _refuse_unknown_controls(self, request: CompletionRequest) -> None:
         family = (*self._family.required, *self._family.stops) if self._family else ()
         for part in request.prompt:
-            if isinstance(part, Control) and part.text not in {*family, MESSAGE, END}:
+            if isinstance(part, SpecialToken) and part.text not in {*family, MESSAGE, END}:
                 raise ModelNoFim(
-                    f"The model {self._served} has no control token {part.text}, as far as its name tells.",
+                    f"The model {self._served} has no special token {part.text}, as far as its name tells.",
                     fix="Name its family in spark.backend.template.",
                 )
 
@@ -258,7 +258,7 @@ class RemoteEngine:
             self._by_key[key] = queue
         return queue
 
-    async def _feed(self, request: Infill, queue: "asyncio.Queue[Event | Trouble | None]") -> None:
+    async def _feed(self, request: CompletionRequest, queue: "asyncio.Queue[Event | Trouble | None]") -> None:
         """Fill the queue, and whatever happens put an end into it: somebody waits there."""
         try:
             await self._ask_all(request, queue)
@@ -268,7 +268,7 @@ class RemoteEngine:
             queue.put_nowait(Trouble("The remote endpoints could not be asked"))
             bug("asking remote endpoints failed", error=type(error).__name__)
 
-    async def _ask_all(self, request: Infill, queue: "asyncio.Queue[Event | Trouble | None]") -> None:
+    async def _ask_all(self, request: CompletionRequest, queue: "asyncio.Queue[Event | Trouble | None]") -> None:
         """Put the events of one answer into the queue, from whichever endpoint gives them, and at last the trouble."""
         trouble = Trouble("cannot be reached")
         host = ""
@@ -287,7 +287,7 @@ class RemoteEngine:
         queue.put_nowait(_named(trouble, host))
 
     async def _ask(
-        self, endpoint: Health, request: Infill, queue: "asyncio.Queue[Event | Trouble | None]"
+        self, endpoint: Health, request: CompletionRequest, queue: "asyncio.Queue[Event | Trouble | None]"
     ) -> Trouble | None:
         """Ask one endpoint; return its trouble when it gave no text, else None: the answer is in the queue."""
         link = self._links[endpoint.address.url]
@@ -326,8 +326,8 @@ class RemoteEngine:
             self._floor_ms = min(self._floor_ms, usage.first_token_ms)
             sample = max(_MIN_COST_MS, (usage.first_token_ms - self._floor_ms) / usage.prefill_tokens)
             cost = self._cost.base_ms * (1 - _SLOW_WEIGHT) + sample * _SLOW_WEIGHT
-            self._cost = ReadCost(cost)
-        return msgspec.structs.replace(chunk, usage=msgspec.structs.replace(usage, read_cost=self._cost))
+            self._cost = PrefillCost(cost)
+        return msgspec.structs.replace(chunk, usage=msgspec.structs.replace(usage, prefill_cost=self._cost))
 
 
 def _named(trouble: Trouble, host: str) -> Trouble:

@@ -1,7 +1,7 @@
 """What is sent to a remote endpoint: a prompt's parts as one text, or as the messages of a conversation. Pure.
 
-A local prompt is made of token numbers, so no file can speak in control tokens. A remote one is a text that the server
-cuts into tokens itself, so whatever in a file is spelled like a control token is written with a gap.
+A local prompt is made of token numbers, so no file can speak in special tokens. A remote one is a text that the server
+cuts into tokens itself, so whatever in a file is spelled like a special token is written with a gap.
 """
 
 import re
@@ -10,7 +10,7 @@ from typing import Final
 
 import msgspec
 
-from spark_lsp.engine.base import Control, Piece, PromptPart
+from spark_lsp.engine.base import PromptPart, SpecialToken, TextPart
 from spark_lsp.engine.fim import FAMILIES
 from spark_lsp.engine.wire.prompt_parts import clean
 
@@ -47,7 +47,7 @@ class ChatMessage(msgspec.Struct, frozen=True):
 
 
 def harmless(text: str) -> str:
-    """Return a file's text with a gap in whatever is spelled like a control token, and nothing else changed.
+    """Return a file's text with a gap in whatever is spelled like a special token, and nothing else changed.
 
     A lone surrogate, which has no place in UTF-8, becomes a question mark.
     """
@@ -60,12 +60,12 @@ def harmless(text: str) -> str:
 
 def as_text(parts: Sequence[PromptPart]) -> str:
     """Return a prompt as the text that the server's tokenizer turns into its tokens."""
-    return "".join(part.text if isinstance(part, Control) else harmless(part.text) for part in parts)
+    return "".join(part.text if isinstance(part, SpecialToken) else harmless(part.text) for part in parts)
 
 
 def is_conversation(parts: Sequence[PromptPart]) -> bool:
     """Whether a prompt came out of ``CHAT_TEMPLATE``."""
-    return bool(parts) and parts[0] == Control(MESSAGE)
+    return bool(parts) and parts[0] == SpecialToken(MESSAGE)
 
 
 def as_messages(parts: Sequence[PromptPart]) -> tuple[tuple[ChatMessage, ...], str]:
@@ -73,11 +73,11 @@ def as_messages(parts: Sequence[PromptPart]) -> tuple[tuple[ChatMessage, ...], s
     messages: list[ChatMessage] = []
     role, said = "", ""
     for part in parts:
-        if part == Control(MESSAGE):
+        if part == SpecialToken(MESSAGE):
             role, said = "", ""
-        elif part == Control(END):
+        elif part == SpecialToken(END):
             messages.append(ChatMessage(role, said))
-        elif isinstance(part, Piece):
+        elif isinstance(part, TextPart):
             if role:
                 said += harmless(part.text)
             else:

@@ -6,7 +6,7 @@ they do not know.
 
 from typing import Any, Final
 
-from spark_lsp.engine.base import Infill
+from spark_lsp.engine.base import CompletionRequest
 from spark_lsp.engine.remote.prompt import as_messages, as_text, is_conversation
 
 COMPLETIONS: Final = "/completions"
@@ -15,7 +15,7 @@ CHAT: Final = "/chat/completions"
 _PLAIN_STOPS: Final = 4  # OpenAI's own limit
 
 
-def body_of(request: Infill, model: str, *, plain: bool) -> tuple[str, dict[str, Any]]:
+def body_of(request: CompletionRequest, model: str, *, plain: bool) -> tuple[str, dict[str, Any]]:
     """Return path and body. The prompt keeps its order, so that what servers cached of its beginning stays of use."""
     sampling = request.sampling
     stops = list(request.stops)
@@ -28,7 +28,7 @@ def body_of(request: Infill, model: str, *, plain: bool) -> tuple[str, dict[str,
     if sampling.temperature > 0:
         body |= {"top_p": sampling.top_p, "seed": sampling.seed}
     if not plain:
-        # Control tokens must be spelled out, or a stop that is one is never seen.
+        # Special tokens must be spelled out, or a stop that is one is never seen.
         body |= {"stream_options": {"include_usage": True}, "skip_special_tokens": False}
         if sampling.temperature > 0:
             body["top_k"] = sampling.top_k

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable, Iterator
 from typing import Final
 
-from spark_lsp.engine.base import Chunk, Infill, StopCause, Usage
+from spark_lsp.engine.base import Chunk, CompletionRequest, StopCause, Usage
 from spark_lsp.engine.fim import pieces, prompt_tokens
 from spark_lsp.engine.remote.answer import Event, OpeningSkipper, ReportedUsage, StopScanner
 from spark_lsp.engine.remote.http import Trouble
@@ -16,7 +16,7 @@ Item = Event | Trouble | None
 
 _CAUSES: Final[dict[str, StopCause]] = {"length": "max_tokens", "stop": "end"}
 _SPELLED_ENDS: Final = ("<|endoftext|>", "<|im_end|>", "<｜end▁of▁sentence｜>", "<|end_of_text|>")
-"""Ends of answers that a server spells out, because it was asked to spell out control tokens."""
+"""Ends of answers that a server spells out, because it was asked to spell out special tokens."""
 
 
 async def next_item(queue: "asyncio.Queue[Item]", seconds_left: float | None) -> Item | StopCause:
@@ -31,7 +31,7 @@ async def next_item(queue: "asyncio.Queue[Item]", seconds_left: float | None) ->
 class AnswerReader:
     """Reads one answer. ``now`` is the event loop's clock, in seconds."""
 
-    def __init__(self, request: Infill, now: Callable[[], float]) -> None:
+    def __init__(self, request: CompletionRequest, now: Callable[[], float]) -> None:
         self._request = request
         self._now = now
         self._started = now()

@@ -12,10 +12,10 @@ from typing import Final, Literal
 import msgspec
 
 from spark_lsp import errors
-from spark_lsp.engine.base import Chunk, Control, EngineStatus, Infill, ModelInfo, Piece, PromptPart
+from spark_lsp.engine.base import Chunk, CompletionRequest, EngineStatus, ModelInfo, PromptPart, SpecialToken, TextPart
 from spark_lsp.errors import EngineProtocolError, SparkError
 
-PROTOCOL: Final = 3
+PROTOCOL: Final = 4
 """Raised with every change of a frame's meaning; part of the socket's name, so versions never meet by accident."""
 
 MAX_FRAME_BYTES: Final = 64 * 1024 * 1024
@@ -96,21 +96,21 @@ class Load(msgspec.Struct, frozen=True, tag="load"):
     id: int
 
 
-class Ask(msgspec.Struct, frozen=True, tag="ask"):
-    """An infill; answered by Parts, of which the last one carries a stop, or by one Failed.
+class Generate(msgspec.Struct, frozen=True, tag="generate"):
+    """A completion request; answered by AnswerChunks, of which the last one carries a stop, or by one Failed.
 
     The prompt travels beside the request: a part that was sent before goes by its number, see ``KnownParts``.
     """
 
     id: int
-    request: Infill
-    parts: tuple[int | Control | Piece, ...] = ()
+    request: CompletionRequest
+    parts: tuple[int | SpecialToken | TextPart, ...] = ()
     anew: bool = False
     """Whether the parts that were sent before are to be forgotten first."""
 
 
 class Cancel(msgspec.Struct, frozen=True, tag="cancel"):
-    """Stop an infill. The answer still ends in its one final frame."""
+    """Stop a completion request. The answer still ends in its one final frame."""
 
     id: int
 
@@ -135,11 +135,11 @@ class Unload(msgspec.Struct, frozen=True, tag="unload"):
 
 
 class Ping(msgspec.Struct, frozen=True, tag="ping"):
-    """Ask for a sign of life; answered by Beat, also while the model is loaded or computes."""
+    """Ask for a sign of life; answered by Heartbeat, also while the model is loaded or computes."""
 
 
 class Stop(msgspec.Struct, frozen=True, tag="stop"):
-    """End the process; every client hears Bye."""
+    """End the process; every client hears Goodbye."""
 
 
 class Welcome(msgspec.Struct, frozen=True, tag="welcome"):
@@ -150,7 +150,7 @@ class Welcome(msgspec.Struct, frozen=True, tag="welcome"):
     model: ModelInfo | None
 
 
-class Part(msgspec.Struct, frozen=True, tag="part"):
+class AnswerChunk(msgspec.Struct, frozen=True, tag="chunk"):
     """One chunk of an answer."""
 
     id: int
@@ -171,7 +171,7 @@ class Report(msgspec.Struct, frozen=True, tag="report"):
     status: EngineStatus
 
 
-class Beat(msgspec.Struct, frozen=True, tag="beat"):
+class Heartbeat(msgspec.Struct, frozen=True, tag="heartbeat"):
     """A sign of life, with what the thread of the model does."""
 
     turns: int
@@ -234,12 +234,12 @@ class ProbeAnswer(msgspec.Struct, frozen=True, kw_only=True):
     error: Failed | None = None
 
 
-class Bye(msgspec.Struct, frozen=True, tag="bye"):
+class Goodbye(msgspec.Struct, frozen=True, tag="goodbye"):
     """The process leaves in order; what was asked of it will not be answered."""
 
 
-ClientFrame = Hello | Load | Ask | Cancel | Count | Query | Unload | Ping | Stop
-HostFrame = Welcome | Part | Counts | Report | Beat | Failed | Bye
+ClientFrame = Hello | Load | Generate | Cancel | Count | Query | Unload | Ping | Stop
+HostFrame = Welcome | AnswerChunk | Counts | Report | Heartbeat | Failed | Goodbye
 
 _WORTH_CHARS: Final = 64  # shorter texts are sent each time
 
@@ -334,7 +334,7 @@ class KnownParts:
 
     def add(self, part: PromptPart) -> int | None:
         """Number a part that was sent; None where its text is as short as a number."""
-        if isinstance(part, Piece) and len(part.text) < _WORTH_CHARS:
+        if isinstance(part, TextPart) and len(part.text) < _WORTH_CHARS:
             return None
         self._last += 1
         self._parts[self._last] = part

@@ -5,7 +5,7 @@ So a keystroke costs what is new in the prompt, however much of the workspace li
 
 import msgspec
 
-from spark_lsp.engine.base import Control, Infill, Piece, PromptPart
+from spark_lsp.engine.base import CompletionRequest, PromptPart, SpecialToken, TextPart
 from spark_lsp.engine.wire import frames
 
 
@@ -17,16 +17,16 @@ class SentParts:
         self._numbers: dict[PromptPart, int] = {}
         self._anew = True
 
-    def ask(self, request_id: int, request: Infill) -> frames.Ask:
+    def ask(self, request_id: int, request: CompletionRequest) -> frames.Generate:
         """Return the frame of a request, with only those texts of its prompt that are new."""
         parts = tuple([self._sent(part) for part in request.prompt])
         for part in self._kept.shrink():
             del self._numbers[part]
         anew, self._anew = self._anew, False
         drafts = tuple([clean(text) for text in request.drafts])
-        return frames.Ask(request_id, msgspec.structs.replace(request, prompt=(), drafts=drafts), parts, anew)
+        return frames.Generate(request_id, msgspec.structs.replace(request, prompt=(), drafts=drafts), parts, anew)
 
-    def _sent(self, part: PromptPart) -> int | Control | Piece:
+    def _sent(self, part: PromptPart) -> int | SpecialToken | TextPart:
         number = self._numbers.get(part)
         if number is not None:
             self._kept.use(number)
@@ -34,7 +34,9 @@ class SentParts:
         number = self._kept.add(part)
         if number is not None:
             self._numbers[part] = number
-        return part if isinstance(part, Control) else Piece(clean(part.text), stable=part.stable, heal=part.heal)
+        return (
+            part if isinstance(part, SpecialToken) else TextPart(clean(part.text), stable=part.stable, heal=part.heal)
+        )
 
 
 def clean(text: str) -> str:

@@ -119,10 +119,10 @@ class Pool:
         Each missing token is computed over each foreign cell. A cell that is forgotten has to be read again if its
         document or workspace is returned to; cached prefixes are on disk by then.
         """
-        cost = self.context.rates.read_cost
+        cost = self.context.rates.prefill_cost
         cells = self.context.cells
         foreign = cells.capacity - cells.free - len(self.context.mirrors[target])
-        over_foreign_ms = missing_tokens * cost.depth_ms / 1000  # for each foreign cell
+        over_foreign_ms = missing_tokens * cost.slope_ms / 1000  # for each foreign cell
         if over_foreign_ms * foreign < MIN_FOREIGN_MS or over_foreign_ms <= RETURNS * cost.base_ms:
             return
         for request_slot in self._idle_request_slots():

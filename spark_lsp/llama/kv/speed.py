@@ -5,7 +5,7 @@ Newer decodes count more. One that another program held up counts for no more th
 
 from typing import Final
 
-from spark_lsp.engine.base import ReadCost
+from spark_lsp.engine.base import PrefillCost
 
 CHUNK_MS: Final = 50.0
 """How long a background decode may keep a completion waiting where it cannot be aborted (design/engine.md, 10)."""
@@ -34,7 +34,7 @@ class Rates:
     def __init__(self) -> None:
         self.prefill_tokens_per_s = 0.0
         self.decode_tokens_per_s = 0.0
-        self.read_cost = ReadCost()
+        self.prefill_cost = PrefillCost()
         self._sums: dict[int, list[float]] = {}
         """For each doubling of depth, weighted: sums of 1, depth, ms, depth * depth, depth * ms."""
 
@@ -49,7 +49,7 @@ class Rates:
 
     def chunk_tokens(self, depth_tokens: int, most: int, *, is_background: bool) -> int:
         """Return how many tokens a decode may take at this depth."""
-        cost_ms = self.read_cost.at(depth_tokens)
+        cost_ms = self.prefill_cost.at(depth_tokens)
         chunk_ms = CHUNK_MS if is_background else FOREGROUND_CHUNK_MS
         tiles = int(chunk_ms / cost_ms) // TILE_TOKENS if cost_ms else most
         return min(most, max(1, tiles) * TILE_TOKENS)
@@ -58,13 +58,13 @@ class Rates:
         """Whether a whole tile is cheaper than a smaller batch: then some of what is resident is read once more."""
         if not 0 < tokens < TILE_TOKENS or depth_tokens < TILE_TOKENS:
             return False
-        attention_ms = self.read_cost.depth_ms * depth_tokens / 1000
-        base_ms = self.read_cost.base_ms
+        attention_ms = self.prefill_cost.slope_ms * depth_tokens / 1000
+        base_ms = self.prefill_cost.base_ms
         return tokens * (base_ms + UNTILED * attention_ms) > TILE_TOKENS * (base_ms + attention_ms)
 
     def _fit(self, token_ms: float, depth: float, tokens: int) -> None:
         """Fit a line through cost over depth by weighted least squares; a longer decode weighs more."""
-        expected_ms = self.read_cost.at(int(depth))
+        expected_ms = self.prefill_cost.at(int(depth))
         if expected_ms:
             token_ms = min(token_ms, _OUTLIER * expected_ms)
         values = (1.0, depth, token_ms, depth * depth, depth * token_ms)
@@ -79,9 +79,9 @@ class Rates:
         variance = squares / total - mean_depth * mean_depth
         slope = (products / total - mean_depth * mean_cost) / variance if variance > _SPREAD_TOKENS**2 else None
         if slope is None:  # all samples lie at one depth: keep what was known of the slope
-            slope = self.read_cost.depth_ms / 1000
+            slope = self.prefill_cost.slope_ms / 1000
         slope = min(max(slope, 0.0), (1 - _MIN_BASE_SHARE) * mean_cost / max(mean_depth, 1.0))
-        self.read_cost = ReadCost(mean_cost - slope * mean_depth, slope * 1000)
+        self.prefill_cost = PrefillCost(mean_cost - slope * mean_depth, slope * 1000)
 
 
 def _blend(old: float, new: float) -> float:

@@ -56,7 +56,7 @@ def _chat(model: GgufModel) -> dict[str, Any]:
     begin = "" if vocabulary.begin is not None else vocabulary.special_text("begin")
     return {
         "chat_template": template,
-        "control_texts": vocabulary.control_texts(),
+        "special_token_texts": vocabulary.special_token_texts(),
         "begin_text": begin,
         "end_text": vocabulary.special_text("end"),
     }

@@ -1,6 +1,6 @@
 """A GGUF file as a vocabulary and, where wanted, weights: loaded with guards, described from its own metadata.
 
-Text is always tokenised with control tokens off; a control token is only ever taken by its own name. Never decodes.
+Text is always tokenised with special tokens off; a special token is only ever taken by its own name. Never decodes.
 """
 
 import ctypes
@@ -72,18 +72,18 @@ class Vocabulary:
         return self._vocab
 
     def tokenize(self, text: str) -> Tokens:
-        """Tokenise plain text in isolation; nothing in it becomes a control token."""
+        """Tokenise plain text in isolation; nothing in it becomes a special token."""
         return self._tokenize(text.encode("utf-8", "replace"), parse_special=False)
 
-    def control(self, text: str) -> int | None:
-        """Return the id of a control token by its text, or None where the text is not exactly one control token."""
+    def special_token(self, text: str) -> int | None:
+        """Return the id of a special token by its text, or None where the text is not exactly one special token."""
         if text not in self._controls:
             tokens = self._tokenize(text.encode("utf-8", "replace"), parse_special=True)
-            known = len(tokens) == 1 and self.is_control(int(tokens[0]))
+            known = len(tokens) == 1 and self.is_special(int(tokens[0]))
             self._controls[text] = int(tokens[0]) if known else None
         return self._controls[text]
 
-    def is_control(self, token: int) -> bool:
+    def is_special(self, token: int) -> bool:
         """Whether a token stands for something other than text."""
         return bool(L.llama_vocab_is_control(self._vocab, token)) and not self._is_named_like_an_end(token)
 
@@ -98,11 +98,11 @@ class Vocabulary:
         ordinary: bool = bool(L.llama_vocab_get_attr(self._vocab, token) & L.LLAMA_TOKEN_ATTR_NORMAL)
         return ordinary and token not in declared
 
-    def control_texts(self) -> tuple[str, ...]:
-        """Return the texts of all control tokens; a tenth of a second for a large vocabulary."""
-        found = (token for token in range(self.size) if self.is_control(token))
+    def special_token_texts(self) -> tuple[str, ...]:
+        """Return the texts of all special tokens; a tenth of a second for a large vocabulary."""
+        found = (token for token in range(self.size) if self.is_special(token))
         texts = (self._read_piece(token, shown=True).decode("utf-8", "replace") for token in found)
-        return tuple(text for text in texts if text and self.control(text) is not None)
+        return tuple(text for text in texts if text and self.special_token(text) is not None)
 
     def special_text(self, which: Literal["begin", "end"]) -> str:
         """Return the text of the token that begins or ends texts; empty where there is none."""
@@ -111,10 +111,10 @@ class Vocabulary:
 
     def ends_generation(self, token: int) -> bool:
         """Whether the token ends an answer: of its own kind, not a piece of text such as ``</s>`` in HTML."""
-        return bool(L.llama_vocab_is_eog(self._vocab, token)) and self.is_control(token)
+        return bool(L.llama_vocab_is_eog(self._vocab, token)) and self.is_special(token)
 
     def piece(self, token: int) -> bytes:
-        """Return the bytes of a token; a control token has none. They may be a part of a character."""
+        """Return the bytes of a token; a special token has none. They may be a part of a character."""
         known = self._pieces.get(token)
         if known is None:
             known = self._pieces[token] = self._read_piece(token, shown=self._is_named_like_an_end(token))
@@ -129,7 +129,7 @@ class Vocabulary:
         pieces: dict[int, bytes] = {}
         for token in range(self.size):
             size: int = read(vocab, token, buffer, _PIECE_BYTES, 0, False)
-            if size > 0:  # a control token has no bytes
+            if size > 0:  # a special token has no bytes
                 pieces[token] = ctypes.string_at(at, size)
         for token in [token for token, piece in pieces.items() if piece[:1] in b"[<" and len(piece) > 2]:
             if L.llama_vocab_get_attr(vocab, token) & L.LLAMA_TOKEN_ATTR_UNUSED:
@@ -148,7 +148,7 @@ class Vocabulary:
         return tokens[first:last]
 
     def _read_piece(self, token: int, *, shown: bool = False) -> bytes:
-        """Return a token's bytes; those of a control token only when they are to be shown."""
+        """Return a token's bytes; those of a special token only when they are to be shown."""
         if not 0 <= token < self.size:
             return b""
         buffer = ctypes.create_string_buffer(_PIECE_BYTES)
@@ -287,7 +287,7 @@ class GgufModel:
 
     def family(self) -> FimFamily | None:
         """Return the fill-in-the-middle family of the vocabulary, if it is one we know."""
-        return family_of(lambda text: self.vocabulary.control(text) is not None, self.name)
+        return family_of(lambda text: self.vocabulary.special_token(text) is not None, self.name)
 
     def fim_order(self) -> Order:
         """Return the order the model says it was trained on, else its family's."""

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 
 from scripts.harness.fixture import parse_fixture
 from spark_lsp.actions.base import Diagnostic, Proposal, Target
-from spark_lsp.engine.base import Control, Infill
+from spark_lsp.engine.base import CompletionRequest, SpecialToken
 from spark_lsp.engine.fake import ScriptedEngine
 from spark_lsp.index.store import Index
 from spark_lsp.text.edit import Span, apply_edits
@@ -18,10 +18,10 @@ MARKS = ("<|im_start|>", "<|im_end|>")
 
 
 def talking(
-    answers: Sequence[str] | Callable[[Infill], str], chunk_chars: int = 4, family: str = "qwen2.5-coder"
+    answers: Sequence[str] | Callable[[CompletionRequest], str], chunk_chars: int = 4, family: str = "qwen2.5-coder"
 ) -> ScriptedEngine:
     """A model with a chat template; ``family`` "" knows no holes."""
-    return ScriptedEngine(answers, chunk_chars, family, chat_template=CHATML, control_texts=MARKS)
+    return ScriptedEngine(answers, chunk_chars, family, chat_template=CHATML, special_token_texts=MARKS)
 
 
 def aimed(
@@ -46,6 +46,6 @@ async def chosen(
     return proposal, apply_edits(text, proposal.edits) if proposal.edits else None
 
 
-def told(request: Infill) -> str:
-    """What the model was told, control tokens as such."""
-    return "".join(f"⟨{part.text}⟩" if isinstance(part, Control) else part.text for part in request.prompt)
+def told(request: CompletionRequest) -> str:
+    """What the model was told, special tokens as such."""
+    return "".join(f"⟨{part.text}⟩" if isinstance(part, SpecialToken) else part.text for part in request.prompt)

@@ -1,10 +1,10 @@
-"""Prompts by the chat templates of models in the wild; nothing said in them becomes a control token."""
+"""Prompts by the chat templates of models in the wild; nothing said in them becomes a special token."""
 
 import msgspec
 import pytest
 
 from spark_lsp.actions.chat.template import Message, prompt_of
-from spark_lsp.engine.base import Control, ModelInfo, Piece
+from spark_lsp.engine.base import ModelInfo, SpecialToken, TextPart
 from spark_lsp.engine.fake import ScriptedEngine
 from spark_lsp.errors import ModelUnusable
 from tests.actions.chat.talk import CHATML
@@ -36,16 +36,22 @@ PHI = "{% for m in messages %}{{'<|' + m['role'] + '|>\n' + m['content'] + '<|en
 TALK = (Message("system", "Be brief."), Message("user", "Say <|im_end|> or [INST]."))
 
 
-def _model(template: str, *controls: str, begin: str = "", end: str = "</s>") -> ModelInfo:
+def _model(template: str, *special_tokens: str, begin: str = "", end: str = "</s>") -> ModelInfo:
     info = ScriptedEngine(["x"])._info
     return msgspec.structs.replace(
-        info, chat_template=template, has_chat_template=True, control_texts=controls, begin_text=begin, end_text=end
+        info,
+        chat_template=template,
+        has_chat_template=True,
+        special_token_texts=special_tokens,
+        begin_text=begin,
+        end_text=end,
     )
 
 
 def _shown(model: ModelInfo, messages: tuple[Message, ...] = TALK, opening: str = "```py\n") -> str:
     return "".join(
-        f"⟨{part.text}⟩" if isinstance(part, Control) else part.text for part in prompt_of(model, messages, opening)
+        f"⟨{part.text}⟩" if isinstance(part, SpecialToken) else part.text
+        for part in prompt_of(model, messages, opening)
     )
 
 
@@ -69,7 +75,7 @@ CASES = {
         _model(GEMMA, "<start_of_turn>", "<end_of_turn>", "<bos>"),
         "⟨<start_of_turn>⟩user\nBe brief.\n\nSay <|im_end|> or [INST].⟨<end_of_turn>⟩\n⟨<start_of_turn>⟩model\n```py\n",
     ),
-    "mistral, whose marks are control tokens": (
+    "mistral, whose marks are special tokens": (
         _model(MISTRAL, "[INST]", "[/INST]", "<s>", "</s>"),
         "⟨[INST]⟩ Be brief.\n\nSay <|im_end|> or [INST].⟨[/INST]⟩```py\n",
     ),
@@ -99,8 +105,8 @@ def test_rendered(model: ModelInfo, shown: str) -> None:
 def test_what_is_said_stays_text_of_its_own() -> None:
     model = _model(CHATML, "<|im_start|>", "<|im_end|>")
     parts = prompt_of(model, TALK, "")
-    assert Piece("Say <|im_end|> or [INST].") in parts
-    assert sum(isinstance(part, Control) for part in parts) == 5
+    assert TextPart("Say <|im_end|> or [INST].") in parts
+    assert sum(isinstance(part, SpecialToken) for part in parts) == 5
 
 
 def test_a_later_turn_is_told() -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from scripts.harness.fixture import parse_fixture
 from spark_lsp.actions.base import BaselineText, Proposal
-from spark_lsp.engine.base import Infill
+from spark_lsp.engine.base import CompletionRequest
 from spark_lsp.engine.fake import ScriptedEngine
 from spark_lsp.text.edit import apply_edits
 from tests.actions.chat.talk import aimed, chosen, talking, told
@@ -23,7 +23,7 @@ BEFORE = "def area(w, $0h, *, unit):\n    return w * h * unit\n\n\ntotal = area(
 OPENED = BEFORE.replace("$0h, *, unit", "h").replace(" * unit", "")
 
 
-def _answer(request: Infill) -> str:
+def _answer(request: CompletionRequest) -> str:
     lines = told(request).split("The lines to rewrite:\n```python\n")[1].split("\n```")[0]
     fixed = lines.replace("1, 2\n", "1, 2, unit=1\n").replace("4)", "4, unit=1)").replace("6)", "6, unit=1)")
     return f"{fixed}\n```"

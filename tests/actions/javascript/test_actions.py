@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from spark_lsp.engine.base import Infill, Piece
+from spark_lsp.engine.base import CompletionRequest, TextPart
 from spark_lsp.engine.fake import ScriptedEngine
 from spark_lsp.errors import EngineFailed
 from spark_lsp.text.edit import apply_edits
@@ -55,7 +55,7 @@ async def test_the_model_fills_the_name_under_a_grammar() -> None:
     (request,) = engine.requests
     assert request.sampling.grammar == "root ::= [a-z] [a-zA-Z0-9]*"
     assert request.max_tokens <= 16
-    shown = "".join(part.text for part in request.prompt if isinstance(part, Piece))
+    shown = "".join(part.text for part in request.prompt if isinstance(part, TextPart))
     assert "(list) {\n  const first" in shown
     assert "function \n" in shown or shown.endswith("function ")
     assert "greetFirst(list)" in "".join(edit.new_text for edit in proposal.edits)
@@ -95,8 +95,8 @@ async def test_inlining_needs_no_model() -> None:
 async def test_a_local_gets_a_better_name_in_all_its_places() -> None:
     before = "function f({ a }) {\n  const x$0 = a.size;\n  g({ x }, () => x + o.x);\n}\n"
 
-    def answer(request: Infill) -> str:
-        shown = "".join(part.text for part in request.prompt if isinstance(part, Piece))
+    def answer(request: CompletionRequest) -> str:
+        shown = "".join(part.text for part in request.prompt if isinstance(part, TextPart))
         assert "() =>" not in shown, "the old name's uses would give it away"
         return "size1 = a"
 

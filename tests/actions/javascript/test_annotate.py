@@ -3,7 +3,7 @@
 import pytest
 
 from spark_lsp.actions.javascript.annotate import grammar_of, said_type, type_names
-from spark_lsp.engine.base import Infill, Piece
+from spark_lsp.engine.base import CompletionRequest, TextPart
 from spark_lsp.engine.fake import ScriptedEngine
 from spark_lsp.text.edit import apply_edits
 from tests.actions.check import target_of, titles
@@ -50,8 +50,8 @@ async def test_annotated(before: str, said: list[str], after: str) -> None:
 
 
 async def test_each_hole_sees_the_types_before_it() -> None:
-    def answer(request: Infill) -> str:
-        shown = "".join(part.text for part in request.prompt if isinstance(part, Piece))
+    def answer(request: CompletionRequest) -> str:
+        shown = "".join(part.text for part in request.prompt if isinstance(part, TextPart))
         return "Box" if "a: Box" not in shown else "string"
 
     target = target_of(HEAD + "function f(a, b) {\n  say($0a);\n}\n", "a.ts")
