@@ -159,7 +159,7 @@ def open_workspace(
         log.add,
         feedback,
         knows=lambda name: index is None or in_index(index.view(), name),
-        is_excluded=lambda hole: excluded.match_file(_relative(hole.snapshot, root)),
+        is_excluded=lambda cursor: excluded.match_file(_relative(cursor.snapshot, root)),
     )
     completer.paused = previous is not None and previous.completer.paused
     completer.writer.record = recorder(record) if record else None

@@ -27,7 +27,7 @@ PAGE = """\
 
 <!-- Written by models/training/card.py from evaluation.json beside it; `make generate` writes it anew. -->
 
-A language model of {parameters} parameters that fills holes in Python code.
+A language model of {parameters} parameters that fills in the middle of Python code.
 It is the embedded default of Spark LSP, so that completions come right after the installation, without a download.
 It is very small: it continues a line it has seen the like of, and it does not understand a program.
 For writing code day by day choose a larger model with `spark.model`.

@@ -53,7 +53,7 @@ def main() -> int:
     run.add_argument("--pyright", type=Path, help="the program that judges annotations")
     run.add_argument("--actions", default=",".join(MAKERS), help="actions by id, with commas")
     run.add_argument("--tasks", type=int, default=40, help="tasks of each action")
-    run.add_argument("--holes", action="store_true", help="fill holes in place of telling a chat model what to write")
+    run.add_argument("--holes", action="store_true", help="fill in the middle; a chat model is told nothing")
     run.add_argument("--replay", type=Path, help="results whose answers are given again, to holes and whole lines")
     run.add_argument("--seed", type=int, default=1, help="where the dice start")
     run.add_argument("--names", default="", help="packages by name, with commas; all without")

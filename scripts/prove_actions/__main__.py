@@ -18,7 +18,7 @@ from scripts.prove_actions.lists import measure
 from scripts.prove_actions.made import prove_made
 from scripts.prove_actions.packaged import prove_package
 from scripts.prove_actions.packages import load
-from scripts.prove_actions.real import Tally, prove
+from scripts.prove_actions.real import ProofCounts, prove
 from scripts.prove_actions.signatures import prove_signatures
 from scripts.prove_actions.trials import ACTIONS
 from scripts.prove_actions.with_rope import ROPE_ACTIONS
@@ -46,62 +46,62 @@ def main() -> int:
         return 0
     wanted = set(told.modules.split(",")) - {""}
     actions = tuple(told.actions.split(","))
-    tally = Tally()
+    counts = ProofCounts()
     if told.programs:
         makers = ROPE_ACTIONS if told.library == "rope" else ACTIONS
-        count = prove_made(told.seed, told.programs, told.limit, makers, actions, tally)
-        sys.stdout.write(f"programs: {count}\n{report(tally)}")
-        return 1 if tally.wrong else 0
+        count = prove_made(told.seed, told.programs, told.limit, makers, actions, counts)
+        sys.stdout.write(f"programs: {count}\n{report(counts)}")
+        return 1 if counts.wrong else 0
     if told.packages:
-        _packages(told, wanted, actions, tally)
+        _packages(told, wanted, actions, counts)
     else:
-        _modules(told, wanted, actions, tally)
-    sys.stdout.write(report(tally))
-    return 1 if tally.wrong else 0
+        _modules(told, wanted, actions, counts)
+    sys.stdout.write(report(counts))
+    return 1 if counts.wrong else 0
 
 
-def _packages(told: argparse.Namespace, wanted: set[str], actions: tuple[str, ...], tally: Tally) -> None:
+def _packages(told: argparse.Namespace, wanted: set[str], actions: tuple[str, ...], counts: ProofCounts) -> None:
     began = time.monotonic()
     for package in load():
         if (wanted and package.name not in wanted) or time.monotonic() - began > told.limit:
             continue
         seeds = range(told.seed, told.seed + told.rounds)
         if told.signatures:
-            prove_signatures(package, told.packages, seeds, told.most, tally)
+            prove_signatures(package, told.packages, seeds, told.most, counts)
         else:
-            prove_package(package, told.packages, seeds, told.most, actions, tally)
-        _tell(package.name, tally)
+            prove_package(package, told.packages, seeds, told.most, actions, counts)
+        _tell(package.name, counts)
 
 
-def _modules(told: argparse.Namespace, wanted: set[str], actions: tuple[str, ...], tally: Tally) -> None:
+def _modules(told: argparse.Namespace, wanted: set[str], actions: tuple[str, ...], counts: ProofCounts) -> None:
     began = time.monotonic()
     for number in range(told.rounds):
         for subject in SUBJECTS:
             if (wanted and subject.module not in wanted) or time.monotonic() - began > told.limit:
                 continue
-            prove(subject, told.seed + number, actions, tally)
-            _tell(subject.module, tally)
+            prove(subject, told.seed + number, actions, counts)
+            _tell(subject.module, counts)
 
 
-def _tell(name: str, tally: Tally) -> None:
-    applied = sum(tally.applied.values())
-    sys.stderr.write(f"{name}: {applied} applied so far, {len(tally.wrong)} wrong\n")
-    sys.stderr.writelines(f"WRONG {each}\n" for each in tally.wrong if each.startswith(name))
+def _tell(name: str, counts: ProofCounts) -> None:
+    applied = sum(counts.applied.values())
+    sys.stderr.write(f"{name}: {applied} applied so far, {len(counts.wrong)} wrong\n")
+    sys.stderr.writelines(f"WRONG {each}\n" for each in counts.wrong if each.startswith(name))
 
 
-def report(tally: Tally) -> str:
+def report(counts: ProofCounts) -> str:
     """Return the counts as text."""
-    lines = [f"modules with their tests: {len(tally.modules)}"] if tally.modules else []
-    lines += [f"left out, {each}" for each in tally.skipped]
-    for action in sorted({*tally.applied, *(action for action, _message in tally.refused)}):
+    lines = [f"modules with their tests: {len(counts.modules)}"] if counts.modules else []
+    lines += [f"left out, {each}" for each in counts.skipped]
+    for action in sorted({*counts.applied, *(action for action, _message in counts.refused)}):
         reasons: Counter[str] = Counter()
-        for (kind, message), count in tally.refused.items():
+        for (kind, message), count in counts.refused.items():
             if kind == action:
                 reasons[_general(message)] += count
-        lines.append(f"{action}: applied {tally.applied[action]}, refused {sum(reasons.values())}")
+        lines.append(f"{action}: applied {counts.applied[action]}, refused {sum(reasons.values())}")
         lines += [f"  {count} {message}" for message, count in reasons.most_common()]
-    lines += [f"WRONG {each}" for each in tally.wrong]
-    lines.append(f"wrong: {len(tally.wrong)}")
+    lines += [f"WRONG {each}" for each in counts.wrong]
+    lines.append(f"wrong: {len(counts.wrong)}")
     return "\n".join(lines) + "\n"
 
 

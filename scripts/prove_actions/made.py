@@ -6,21 +6,23 @@ import random
 import time
 
 from scripts.prove_actions.generated import outcome, program
-from scripts.prove_actions.real import Tally
+from scripts.prove_actions.real import ProofCounts
 from scripts.prove_actions.trials import ACTIONS, Makers, attempt, functions, places
 
 
-def prove_made(seed: int, count: int, limit_s: float, makers: Makers, actions: tuple[str, ...], tally: Tally) -> int:
+def prove_made(
+    seed: int, count: int, limit_s: float, makers: Makers, actions: tuple[str, ...], counts: ProofCounts
+) -> int:
     """Try each action once in each of so many programs, at most so long; return how many there were."""
     began = time.monotonic()
     for number in range(count):
         if time.monotonic() - began > limit_s:
             return number
-        prove_one(seed + number, actions, tally, makers)
+        prove_one(seed + number, actions, counts, makers)
     return count
 
 
-def prove_one(seed: int, actions: tuple[str, ...], tally: Tally, makers: Makers = ACTIONS) -> None:
+def prove_one(seed: int, actions: tuple[str, ...], counts: ProofCounts, makers: Makers = ACTIONS) -> None:
     """Try each action at one place of the program that a seed makes."""
     dice = random.Random(seed)  # noqa: S311 - chooses programs, keeps no secret
     text = program(dice)
@@ -32,10 +34,10 @@ def prove_one(seed: int, actions: tuple[str, ...], tally: Tally, makers: Makers 
             continue
         made = attempt(action, text, span, makers)
         if made.text is None:
-            tally.refused[action, made.message] += 1
+            counts.refused[action, made.message] += 1
             continue
-        tally.applied[action] += 1
+        counts.applied[action] += 1
         if outcome(made.text) != before:
             lines, edited = text.splitlines(keepends=True), made.text.splitlines(keepends=True)
             shown = "".join(difflib.unified_diff(lines, edited, n=99))
-            tally.wrong.append(f"program {seed}: {action} at {made.place}\n{shown}")
+            counts.wrong.append(f"program {seed}: {action} at {made.place}\n{shown}")

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from scripts.prove_actions.packages import Package, Reached, failing, modules, reached, unpacked
-from scripts.prove_actions.real import Tally, first_guilty
+from scripts.prove_actions.real import ProofCounts, first_guilty
 from scripts.prove_actions.trials import Outcome, attempt, functions, makers_in, places
 from spark_lsp.index.storage.view import IndexView
 from spark_lsp.index.store import Index
@@ -40,26 +40,26 @@ class _Step:
     outcome: Outcome
 
 
-def tried(package: Package, folder: Path, tally: Tally) -> tuple[Path, Reached, dict[str, str]] | None:
+def tried(package: Package, folder: Path, counts: ProofCounts) -> tuple[Path, Reached, dict[str, str]] | None:
     """Unpack a package and run its tests untouched: its folder, what they reach, its modules; None where they fail."""
     root = unpacked(package, folder)
     if root is None:
-        tally.skipped.append(f"{package.name}: cannot be had")
+        counts.skipped.append(f"{package.name}: cannot be had")
         return None
     run = reached(package, root)
     if isinstance(run, str):
-        tally.skipped.append(f"{package.name}: its tests fail untouched: {run.strip().splitlines()[-1]}")
+        counts.skipped.append(f"{package.name}: its tests fail untouched: {run.strip().splitlines()[-1]}")
         return None
     texts = modules(package, root)
-    tally.modules |= {f"{package.name} {path}" for path, _line, _name in run if path in texts}
+    counts.modules |= {f"{package.name} {path}" for path, _line, _name in run if path in texts}
     return root, run, texts
 
 
 def prove_package(
-    package: Package, folder: Path, seeds: Iterable[int], most: int, actions: tuple[str, ...], tally: Tally
+    package: Package, folder: Path, seeds: Iterable[int], most: int, actions: tuple[str, ...], counts: ProofCounts
 ) -> None:
-    """Run a round for each seed, of ``most`` edits or less, and add to the tally."""
-    known = tried(package, folder, tally)
+    """Run a round for each seed, of ``most`` edits or less, and add to the counts."""
+    known = tried(package, folder, counts)
     if known is None:
         return
     root, run, texts = known
@@ -68,7 +68,7 @@ def prove_package(
     subject = _Subject(package, root, texts, run, index.view())
     for seed in seeds:
         wrong: set[tuple[str, str]] = set()
-        while (found := _round(subject, f"{seed} {package.name}", most, actions, wrong, tally)) and (
+        while (found := _round(subject, f"{seed} {package.name}", most, actions, wrong, counts)) and (
             len(wrong) < MAX_WRONG
         ):
             wrong.add(found)
@@ -81,13 +81,13 @@ def _round(
     most: int,
     actions: tuple[str, ...],
     wrong: AbstractSet[tuple[str, str]],
-    tally: Tally,
+    counts: ProofCounts,
 ) -> tuple[str, str] | None:
     """Run one round without the functions in which an edit was wrong; return the next such function.
 
     Only a round that the tests pass is counted: what stands behind a wrong edit was not judged.
     """
-    package, tried = subject.package, Tally()
+    package, tried = subject.package, ProofCounts()
     dice = random.Random(seed)  # noqa: S311 - chooses places, keeps no secret
     left = [each for each in _places(subject.texts, subject.run) if each not in wrong]
     steps = _edited(subject, left, dice, most, actions, tried)
@@ -98,12 +98,12 @@ def _round(
 
     found = first_guilty(len(steps), failing_at) if steps and failing_at(len(steps) - 1) else None
     if found is None:
-        tally.applied += tried.applied
-        tally.refused += tried.refused
+        counts.applied += tried.applied
+        counts.refused += tried.refused
         return None
     step = steps[found[0]]
-    tally.applied[step.outcome.action] += 1
-    tally.wrong.append(f"{package.name}: {step.outcome.action} in {step.path} at {step.outcome.place}: {found[1]}")
+    counts.applied[step.outcome.action] += 1
+    counts.wrong.append(f"{package.name}: {step.outcome.action} in {step.path} at {step.outcome.place}: {found[1]}")
     return step.path, step.name
 
 
@@ -117,7 +117,7 @@ def _edited(
     dice: random.Random,
     most: int,
     actions: tuple[str, ...],
-    tally: Tally,
+    counts: ProofCounts,
 ) -> list[_Step]:
     """Try one action in each of some functions, each on the text that the one before has left."""
     now = dict(subject.texts)
@@ -133,9 +133,9 @@ def _edited(
             continue
         outcome = attempt(action, now[path], span, makers_in(subject.view, path))
         if outcome.text is None:
-            tally.refused[action, outcome.message] += 1
+            counts.refused[action, outcome.message] += 1
             continue
-        tally.applied[action] += 1
+        counts.applied[action] += 1
         steps.append(_Step(path, name, outcome))
         now[path] = outcome.text
     return steps

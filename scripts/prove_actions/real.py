@@ -15,7 +15,7 @@ from scripts.prove_actions.trials import Outcome, attempt, functions, places
 
 
 @dataclass
-class Tally:
+class ProofCounts:
     """What came of all trials. ``wrong`` describes each edit that made a test fail."""
 
     applied: Counter[str] = field(default_factory=Counter)
@@ -25,29 +25,29 @@ class Tally:
     modules: set[str] = field(default_factory=set)
 
 
-def prove(subject: Subject, seed: int, actions: tuple[str, ...], tally: Tally) -> None:
-    """Run one round on a module and add to the tally."""
+def prove(subject: Subject, seed: int, actions: tuple[str, ...], counts: ProofCounts) -> None:
+    """Run one round on a module and add to the counts."""
     path = path_of(subject)
     if path is None:
-        tally.skipped.append(f"{subject.module}: not in this Python")
+        counts.skipped.append(f"{subject.module}: not in this Python")
         return
     text = path.read_text("utf-8")
     problem = failing(subject, text)
     if problem:
-        tally.skipped.append(f"{subject.module}: its tests fail untouched: {problem.strip().splitlines()[-1]}")
+        counts.skipped.append(f"{subject.module}: its tests fail untouched: {problem.strip().splitlines()[-1]}")
         return
-    tally.modules.add(subject.module)
+    counts.modules.add(subject.module)
     dice = random.Random(f"{seed} {subject.module}")  # noqa: S311 - chooses places, keeps no secret
-    steps = _edited(text, dice, actions, tally)
+    steps = _edited(text, dice, actions, counts)
     texts = [step.text or "" for step in steps]
     if steps and failing(subject, texts[-1]):
         found = first_guilty(len(steps), lambda number: failing(subject, texts[number]))
         if found is not None:
             number, problem = found
-            tally.wrong.append(f"{subject.module}: {steps[number].action} at {steps[number].place}: {problem}")
+            counts.wrong.append(f"{subject.module}: {steps[number].action} at {steps[number].place}: {problem}")
 
 
-def _edited(text: str, dice: random.Random, actions: tuple[str, ...], tally: Tally) -> list[Outcome]:
+def _edited(text: str, dice: random.Random, actions: tuple[str, ...], counts: ProofCounts) -> list[Outcome]:
     """Try one action in each function, each on the text that the one before has left; return what was applied."""
     names = [function.name for function in functions(ast.parse(text))]
     steps: list[Outcome] = []
@@ -61,9 +61,9 @@ def _edited(text: str, dice: random.Random, actions: tuple[str, ...], tally: Tal
             continue
         outcome = attempt(action, text, span)
         if outcome.text is None:
-            tally.refused[action, outcome.message] += 1
+            counts.refused[action, outcome.message] += 1
             continue
-        tally.applied[action] += 1
+        counts.applied[action] += 1
         steps.append(outcome)
         text = outcome.text
     return steps

@@ -18,7 +18,7 @@ from typing import Final
 from scripts.prove_actions.heads import NewHead, new_head
 from scripts.prove_actions.packaged import MAX_WRONG, names_run, tried
 from scripts.prove_actions.packages import Package, Reached, failing, modules
-from scripts.prove_actions.real import Tally, first_guilty
+from scripts.prove_actions.real import ProofCounts, first_guilty
 from spark_lsp.actions.base import ActionRunner, BaselineText, Proposal, Target
 from spark_lsp.actions.python.call_updates.update import UpdateCalls
 from spark_lsp.config import ActionsSettings
@@ -90,15 +90,15 @@ class _Workspace:
         self._index.close()
 
 
-def prove_signatures(package: Package, folder: Path, seeds: Iterable[int], most: int, tally: Tally) -> None:
-    """Run a round for each seed, of ``most`` changes or less, and add to the tally."""
-    known = tried(package, folder, tally)
+def prove_signatures(package: Package, folder: Path, seeds: Iterable[int], most: int, counts: ProofCounts) -> None:
+    """Run a round for each seed, of ``most`` changes or less, and add to the counts."""
+    known = tried(package, folder, counts)
     if known is None:
         return
     root, run, _texts = known
     for seed in seeds:
         wrong: set[tuple[str, str]] = set()
-        while (found := _round(package, root, run, f"{seed} {package.name}", most, wrong, tally)) and (
+        while (found := _round(package, root, run, f"{seed} {package.name}", most, wrong, counts)) and (
             len(wrong) < MAX_WRONG
         ):
             wrong.add(found)
@@ -111,10 +111,10 @@ def _round(
     seed: str,
     most: int,
     wrong: AbstractSet[tuple[str, str]],
-    tally: Tally,
+    counts: ProofCounts,
 ) -> tuple[str, str] | None:
     """Run one round without the functions whose change went wrong; return the next such function."""
-    tried = Tally()
+    tried = ProofCounts()
     dice = random.Random(seed)  # noqa: S311 - chooses places, keeps no secret
     texts = modules(package, root)
     named = [(path, name) for path, text in sorted(texts.items()) for name in names_run(path, text, run)]
@@ -130,16 +130,16 @@ def _round(
 
     found = first_guilty(len(steps), failing_at) if steps and failing_at(len(steps) - 1) else None
     if found is None:
-        tally.applied += tried.applied
-        tally.refused += tried.refused
+        counts.applied += tried.applied
+        counts.refused += tried.refused
         return None
     step = steps[found[0]]
-    tally.wrong.append(f"{package.name}: {step.said} of {step.name} in {step.path}: {found[1]}")
+    counts.wrong.append(f"{package.name}: {step.said} of {step.name} in {step.path}: {found[1]}")
     return step.path, step.name
 
 
 def _changed(
-    workspace: _Workspace, left: list[tuple[str, str]], dice: random.Random, most: int, tally: Tally
+    workspace: _Workspace, left: list[tuple[str, str]], dice: random.Random, most: int, counts: ProofCounts
 ) -> list[_Step]:
     """Change the heads of some functions, with all calls, one after the other."""
     steps: list[_Step] = []
@@ -161,11 +161,11 @@ def _changed(
             workspace.write(more)
             texts |= more
             said = f"{head.kind}, {'calls changed' if is_edit else 'no call to change'}"
-            tally.applied[said] += 1
+            counts.applied[said] += 1
             steps.append(_Step(path, name, said, dict(texts)))
             continue
         workspace.write({path: before})
-        tally.refused[head.kind, _general(proposal.message)] += 1
+        counts.refused[head.kind, _general(proposal.message)] += 1
     return steps
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path, PurePath
 from typing import Final
 
-from scripts.real_outputs.gather import MAX_LINES, Output, hole_of
+from scripts.real_outputs.gather import MAX_LINES, Output, cursor_of
 from spark_lsp.completion.postprocess.known_names import unknown_names
 from spark_lsp.completion.postprocess.pipeline import Judged, Terms, judge
 from spark_lsp.text.language import language_of_path
@@ -16,9 +16,9 @@ THRESHOLDS: Final = (0.0, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.7)
 
 def judged_of(output: Output, confidence: float) -> Judged:
     """Judge an output as the pipeline would in a workspace that knows every name."""
-    hole = hole_of(output.path, output.before, output.after)
+    cursor = cursor_of(output.path, output.before, output.after)
     terms = Terms(MAX_LINES, confidence)
-    return judge(hole, output.raw, output.scores, terms, finished=True, whole=output.is_whole)
+    return judge(cursor, output.raw, output.scores, terms, finished=True, whole=output.is_whole)
 
 
 def is_right(output: Output, text: str) -> bool:
@@ -96,7 +96,7 @@ def names(outputs: Sequence[Output], folder: Path) -> dict[str, int]:
         def knows(name: str, output: Output = output, project: str = project) -> bool:
             return bool(words[project].get(name, frozenset()) - {output.path})
 
-        is_doubted = any(unknown_names(hole_of(output.path, output.before, output.after), text, knows))
+        is_doubted = any(unknown_names(cursor_of(output.path, output.before, output.after), text, knows))
         found[f"{'right' if is_right(output, text) else 'wrong'} {'doubted' if is_doubted else 'known'}"] += 1
     return dict(sorted(found.items()))
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 
 from scripts.real_outputs.cursors import Cursor
-from spark_lsp.completion.cursor_context import Hole
+from spark_lsp.completion.cursor_context import CursorContext
 from spark_lsp.completion.postprocess.pipeline import Terms, judge
 from spark_lsp.completion.writer import SINGLE_LINE_TOKENS, TOKENS_PER_LINE
 from spark_lsp.engine.base import CompletionRequest
@@ -34,12 +34,12 @@ class Output(msgspec.Struct, frozen=True, kw_only=True):
     is_whole: bool
 
 
-def hole_of(path: str, before: str, after: str) -> Hole:
-    """Return the hole between two texts of a document."""
+def cursor_of(path: str, before: str, after: str) -> CursorContext:
+    """Return the cursor between two texts of a document."""
     language = language_of_path(Path(path))
     snapshot = Snapshot(f"file:///{path}", Path("/") / path, 1, language.name if language else "plaintext",
                         before + after)  # fmt: skip
-    return Hole(snapshot, len(before))
+    return CursorContext(snapshot, len(before))
 
 
 def outputs(model: str, cursors: Sequence[Cursor]) -> Iterator[Output]:
@@ -55,10 +55,10 @@ def _output(bench: Bench, cursor: Cursor) -> Output:
     assert bench.info is not None, "loaded"
     family = family_named(bench.info.family)
     assert family is not None, "a model that can complete"
-    hole = hole_of(cursor.path, cursor.before, cursor.after)
+    place = cursor_of(cursor.path, cursor.before, cursor.after)
     prompt = build_prompt(family, bench.info.fim_order, repository="sample", blocks=(), current_path=cursor.path,
                           prefix=cursor.shown_before, suffix=cursor.shown_after)  # fmt: skip
-    lines = MAX_LINES if hole.multi_line else 1
+    lines = MAX_LINES if place.multi_line else 1
     request = CompletionRequest(
         prompt, SINGLE_LINE_TOKENS if lines == 1 else TOKENS_PER_LINE * lines, stops=family.stops
     )
@@ -75,7 +75,7 @@ def _output(bench: Bench, cursor: Cursor) -> Output:
             end += length
             scores.append((end, round(probability, 4)))
         raw += chunk.text
-        is_done = judge(hole, raw, scores, terms, finished=False).done
+        is_done = judge(place, raw, scores, terms, finished=False).done
     generation.close()
     is_whole = is_done or stop not in {"max_tokens", "deadline", "cancelled"}
     return Output(path=cursor.path, kind=cursor.kind, before=cursor.before, after=cursor.after, coming=cursor.coming,

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-from scripts.real_outputs.gather import MAX_LINES, Output, hole_of
+from scripts.real_outputs.gather import MAX_LINES, Output, cursor_of
 from spark_lsp.completion.postprocess.pipeline import Terms, judge
 
 MAX_LINES_BEFORE, LINES_AFTER = 30, 8
@@ -34,10 +34,10 @@ class Kept(msgspec.Struct, frozen=True, omit_defaults=True):
 
 def judged_again(kept: Kept) -> Kept:
     """Return an output with the verdicts of today."""
-    hole = hole_of(kept.path, kept.before, kept.after)
+    cursor = cursor_of(kept.path, kept.before, kept.after)
     scores = [(end, percent / 100) for end, percent in kept.chances]
     plain, sure = (
-        judge(hole, kept.raw, scores, Terms(MAX_LINES, threshold), finished=True, whole=kept.is_whole)
+        judge(cursor, kept.raw, scores, Terms(MAX_LINES, threshold), finished=True, whole=kept.is_whole)
         for threshold in (0.0, kept.threshold)
     )
     return msgspec.structs.replace(

@@ -21,7 +21,7 @@ from scripts.typing_trace.pace import BEFORE_LINE, pauses_ms
 from scripts.typing_trace.sight import percentile, repeats, unbalances
 from scripts.typing_trace.watched import WatchedEngine
 from spark_lsp.completion.answer import Answer, Suggestion
-from spark_lsp.completion.cursor_context import Hole
+from spark_lsp.completion.cursor_context import CursorContext
 from spark_lsp.completion.pipeline import Completer
 from spark_lsp.text.document import Snapshot
 
@@ -101,7 +101,7 @@ class Screen:
         self.account.continued += self._was_continued
         self._look()
 
-    def put(self, hole: Hole, text: str, replaced: int) -> None:
+    def put(self, cursor: CursorContext, text: str, replaced: int) -> None:
         """Show what the answer says is left at the cursor; empty: it says that there is nothing."""
         now_s = asyncio.get_running_loop().time()
         if text == self.text:
@@ -109,14 +109,14 @@ class Screen:
         if not text.startswith(self.text):
             self.account.flicker += 1
             self._is_faultless = False
-            sys.stderr.write(f"flicker {hole.snapshot.uri} {hole.line_prefix!r} {self.text!r} {text!r}\n")
+            sys.stderr.write(f"flicker {cursor.snapshot.uri} {cursor.line_prefix!r} {self.text!r} {text!r}\n")
         elif not self.text:
             self.account.appeared_ms.append((now_s - self._key_s) * 1000)
         self.text = text
         if text:
             self.engine.seen(text)
-            self.account.unbalanced += unbalances(hole, text, replaced)
-            self.account.duplicated_suffix += repeats(hole, text, replaced)
+            self.account.unbalanced += unbalances(cursor, text, replaced)
+            self.account.duplicated_suffix += repeats(cursor, text, replaced)
         self._look()
 
     def close(self) -> None:
@@ -134,7 +134,7 @@ class Screen:
 class Editor(Protocol):
     """How an editor asks while its user types."""
 
-    def key(self, hole: Hole) -> None:
+    def key(self, cursor: CursorContext) -> None:
         """Notice that a key was typed; ask if there is something to ask."""
         ...
 
@@ -151,11 +151,11 @@ class Standard:
     screen: Screen
     _asking: list[asyncio.Task[None]] = field(default_factory=list)
 
-    def key(self, hole: Hole) -> None:
+    def key(self, cursor: CursorContext) -> None:
         """Ask anew."""
         self._take_back()
         self.screen.account.editor_requests += 1
-        self._asking.append(asyncio.create_task(self._ask(hole)))
+        self._asking.append(asyncio.create_task(self._ask(cursor)))
 
     async def close(self) -> None:
         """Take the last question back."""
@@ -168,35 +168,35 @@ class Standard:
             self.screen.account.cancelled += 1
             self._asking[-1].cancel()
 
-    async def _ask(self, hole: Hole) -> None:
-        answer = await self.completer.complete(hole, manual=False)
+    async def _ask(self, cursor: CursorContext) -> None:
+        answer = await self.completer.complete(cursor, manual=False)
         self.screen.account.answered(answer)
         told = answer.suggestion
-        self.screen.put(hole, told.text if told else "", told.replaced if told else 0)
+        self.screen.put(cursor, told.text if told else "", told.replaced if told else 0)
 
 
 @dataclass
 class _Stream:
     """One stream, and the place that it writes at."""
 
-    hole: Hole
+    cursor: CursorContext
     told: Suggestion | None = None
     is_ended: bool = False
     task: asyncio.Task[None] | None = None
 
-    def rest(self, hole: Hole) -> str:
+    def rest(self, cursor: CursorContext) -> str:
         """Return what is left of the text at a later cursor; empty when something else was typed."""
-        typed, text = self._typed(hole), self.told.text if self.told else ""
+        typed, text = self._typed(cursor), self.told.text if self.told else ""
         return text[len(typed) :] if text.startswith(typed) else ""
 
-    def fits(self, hole: Hole) -> bool:
+    def fits(self, cursor: CursorContext) -> bool:
         """Whether a key was one of this text, or one behind what it says so far."""
         text = self.told.text if self.told else ""
-        is_ahead = not self.is_ended and text != "" and self._typed(hole).startswith(text)
-        return self.rest(hole) != "" or is_ahead
+        is_ahead = not self.is_ended and text != "" and self._typed(cursor).startswith(text)
+        return self.rest(cursor) != "" or is_ahead
 
-    def _typed(self, hole: Hole) -> str:
-        return hole.prefix[len(self.hole.prefix) :]
+    def _typed(self, cursor: CursorContext) -> str:
+        return cursor.prefix[len(self.cursor.prefix) :]
 
 
 @dataclass
@@ -205,18 +205,18 @@ class Streaming:
 
     completer: Completer
     screen: Screen
-    _hole: Hole | None = None
+    _cursor: CursorContext | None = None
     _stream: _Stream | None = None
     _tasks: list[asyncio.Task[None]] = field(default_factory=list)
 
-    def key(self, hole: Hole) -> None:
+    def key(self, cursor: CursorContext) -> None:
         """Ask, unless the stream goes on."""
-        self._hole = hole
-        if self._stream and self._stream.fits(hole):
+        self._cursor = cursor
+        if self._stream and self._stream.fits(cursor):
             return
         self._take_back()
         self.screen.account.editor_requests += 1
-        stream = self._stream = _Stream(hole)
+        stream = self._stream = _Stream(cursor)
         stream.task = asyncio.create_task(self._ask(stream))
         self._tasks.append(stream.task)
 
@@ -233,18 +233,18 @@ class Streaming:
             stream.task.cancel()
 
     async def _ask(self, stream: _Stream) -> None:
-        async with aclosing(self.completer.stream(stream.hole, manual=False)) as answers:
+        async with aclosing(self.completer.stream(stream.cursor, manual=False)) as answers:
             async for answer in answers:
                 if answer.final:
                     self.screen.account.answered(answer)
-                if stream is self._stream and self._hole:
-                    self._take(stream, self._hole, answer)
+                if stream is self._stream and self._cursor:
+                    self._take(stream, self._cursor, answer)
 
-    def _take(self, stream: _Stream, hole: Hole, answer: Answer) -> None:
+    def _take(self, stream: _Stream, cursor: CursorContext, answer: Answer) -> None:
         stream.told, stream.is_ended = answer.suggestion, answer.final
-        if not (stream.fits(hole) or answer.final):
+        if not (stream.fits(cursor) or answer.final):
             self._take_back()
-        self.screen.put(hole, stream.rest(hole), stream.told.replaced if stream.told else 0)
+        self.screen.put(cursor, stream.rest(cursor), stream.told.replaced if stream.told else 0)
 
 
 class Typist:
@@ -266,10 +266,10 @@ class Typist:
             typed += key
             before = function.before + typed
             snapshot = Snapshot(function.path.as_uri(), function.path, version, "python", before + function.after)
-            hole = Hole(snapshot, len(before))
+            cursor = CursorContext(snapshot, len(before))
             self._screen.key(key, function.body[len(typed) :], now_s())
-            self._completer.changed(hole)
-            self._editor.key(hole)
+            self._completer.changed(cursor)
+            self._editor.key(cursor)
         await asyncio.sleep(BEFORE_LINE.median_ms / 1000)
         self._screen.close()
         self._screen.text = ""

@@ -11,7 +11,7 @@ from typing import Final
 from scripts.typing_trace.functions import Function, keys_of
 from scripts.typing_trace.sight import percentile, repeats, unbalances
 from spark_lsp.completion.answer import Answer
-from spark_lsp.completion.cursor_context import Hole
+from spark_lsp.completion.cursor_context import CursorContext
 from spark_lsp.completion.postprocess.pipeline import judge
 from spark_lsp.completion.recording import Recording
 from spark_lsp.text.document import Snapshot
@@ -78,14 +78,14 @@ class Typist:
         for version, key in enumerate(keys_of(function.body), 1):
             typed += key
             text = function.before + typed + function.after
-            hole = Hole(
+            cursor = CursorContext(
                 Snapshot(function.path.as_uri(), function.path, version, "python", text), len(function.before + typed)
             )
             self._coming = function.body[len(typed) :]
-            self.workspace.completer.changed(hole)
-            answer = await self.workspace.completer.complete(hole, manual=False)
+            self.workspace.completer.changed(cursor)
+            answer = await self.workspace.completer.complete(cursor, manual=False)
             new = answer.suggestion.text if answer.suggestion else ""
-            self._note(hole, answer, new)
+            self._note(cursor, answer, new)
             if shown.startswith(key) and len(shown) > len(key):
                 self.report.continued += 1
                 if not new.startswith(shown[len(key) :]):
@@ -94,7 +94,7 @@ class Typist:
             shown = new
         self.workspace.completer.forget(function.path.as_uri())
 
-    def _note(self, hole: Hole, answer: Answer, new: str) -> None:
+    def _note(self, cursor: CursorContext, answer: Answer, new: str) -> None:
         report = self.report
         report.keys += 1
         report.reasons[answer.reason] = report.reasons.get(answer.reason, 0) + 1
@@ -110,8 +110,8 @@ class Typist:
         if self._coming.startswith(new):
             report.right += 1
             report.characters_right += len(new)
-        report.unbalanced += unbalances(hole, new, answer.suggestion.replaced)
-        report.duplicated_suffix += repeats(hole, new, answer.suggestion.replaced)
+        report.unbalanced += unbalances(cursor, new, answer.suggestion.replaced)
+        report.duplicated_suffix += repeats(cursor, new, answer.suggestion.replaced)
 
 
 def thresholds(recordings: list[tuple[Recording, str]]) -> list[dict[str, float]]:
@@ -121,7 +121,7 @@ def thresholds(recordings: list[tuple[Recording, str]]) -> list[dict[str, float]
         shown = right = characters = wrong_characters = 0
         for recording, coming in recordings:
             terms = replace(recording.terms, confidence=threshold)
-            text = judge(recording.hole, recording.raw, recording.scores, terms, finished=True).text
+            text = judge(recording.cursor, recording.raw, recording.scores, terms, finished=True).text
             shown += bool(text)
             right += bool(text) and coming.startswith(text)
             common = next(

@@ -4,24 +4,24 @@ import statistics
 from collections.abc import Sequence
 from typing import Final
 
-from spark_lsp.completion.cursor_context import Hole, imbalance
+from spark_lsp.completion.cursor_context import CursorContext, imbalance
 
 MIN_TELLING: Final = 3
 """Letters and digits of a line that a reader would know again."""
 
 
-def repeats(hole: Hole, text: str, replaced: int) -> bool:
+def repeats(cursor: CursorContext, text: str, replaced: int) -> bool:
     """Whether a text says again what stands after the cursor."""
-    rest = hole.around[1][replaced:]
-    lines = [(hole.line_prefix + text).splitlines()[0].strip(), *(line.strip() for line in text.splitlines()[1:])]
+    rest = cursor.around[1][replaced:]
+    lines = [(cursor.line_prefix + text).splitlines()[0].strip(), *(line.strip() for line in text.splitlines()[1:])]
     said = [line for line in lines if sum(map(str.isalnum, line)) >= MIN_TELLING]
     tail = rest.lstrip().split("\n", 1)[0].strip()
-    return hole.next_line.strip() in said or (len(tail) >= MIN_TELLING and text.rstrip().endswith(tail))
+    return cursor.next_line.strip() in said or (len(tail) >= MIN_TELLING and text.rstrip().endswith(tail))
 
 
-def unbalances(hole: Hole, text: str, replaced: int) -> bool:
+def unbalances(cursor: CursorContext, text: str, replaced: int) -> bool:
     """Whether a text leaves a bracket open or over."""
-    before, after = hole.around
+    before, after = cursor.around
     return imbalance(before + text + after[replaced:]) > imbalance(before + after)
 
 

@@ -1,6 +1,6 @@
 """``document``: a docstring, JSDoc or doc comment for the definition around the cursor, in the file's style.
 
-The model fills the hole between the marks of the comment under a grammar that cannot leave it; code is never written.
+The model writes between the marks of the comment, under a grammar that cannot leave it; it never writes code.
 """
 
 import asyncio

@@ -1,6 +1,6 @@
 """``fix.diagnostic`` without a chat template: one line is written anew by a fill-in-the-middle model.
 
-The model sees the problem as a comment above the hole; the comment is in the prompt only, never in the document.
+The model sees the problem as a comment above the broken line; the comment is in the prompt only, never in the document.
 """
 
 import asyncio
@@ -32,16 +32,16 @@ class FixLine:
 
     def applies(self, target: Target) -> str:
         """Offer for a diagnostic within one line of a language whose comments we know."""
-        return title_of(target.diagnostics[0]) if _hole(target) is not None else ""
+        return title_of(target.diagnostics[0]) if _broken_line(target) is not None else ""
 
     async def propose(self, target: Target, tools: Tools) -> Proposal:
         """Have the model write the line; once more with another draw when the first text does not pass."""
-        hole = _hole(target)
-        if hole is None or target.syntax is None:
+        broken = _broken_line(target)
+        if broken is None or target.syntax is None:
             return Proposal(self.id, (), Reason.EMPTY, "There is no diagnostic within one line here.")
         text, usage, problem = target.snapshot.text, Usage(), ""
         path = tools.context.path_of(target.snapshot)
-        request = await _request(target, tools, hole, target.diagnostics[0])
+        request = await _request(target, tools, broken, target.diagnostics[0])
         for sampling in (Sampling(), RETRY):
             answer = await stream(
                 tools, msgspec.structs.replace(request, sampling=sampling), lambda raw: "\n" in raw.lstrip()
@@ -51,17 +51,17 @@ class FixLine:
                 message = "A newer choice in this document took over."
                 return Proposal(self.id, (), Reason.SUPERSEDED, message, usage)
             line = answer.raw.strip().split("\n")[0].rstrip()
-            if not line or line == hole.text(text).strip() or _LEAK.search(line):
+            if not line or line == broken.text(text).strip() or _LEAK.search(line):
                 problem = "The model had no other text for this line."
                 continue
-            edit = Edit(hole, line)
+            edit = Edit(broken, line)
             problem = await asyncio.to_thread(problem_of, text, target.syntax, edit, tools.context.view, path)
             if not problem:
                 return Proposal(self.id, (edit,), usage=usage)
         return Proposal(self.id, (), Reason.trimmed("check"), problem, usage)
 
 
-def _hole(target: Target) -> Span | None:
+def _broken_line(target: Target) -> Span | None:
     """Return the line that a diagnostic lies in, without its indentation; None when it lies in several."""
     text = target.snapshot.text
     if not target.diagnostics or target.syntax is None or target.diagnostics[0].span.end > len(text):
@@ -74,20 +74,20 @@ def _hole(target: Target) -> Span | None:
     return Span(start + len(line) - len(line.lstrip()), start + len(line.rstrip()))
 
 
-async def _request(target: Target, tools: Tools, hole: Span, diagnostic: Diagnostic) -> CompletionRequest:
-    """Return the request: the document with the problem told above the hole."""
+async def _request(target: Target, tools: Tools, broken: Span, diagnostic: Diagnostic) -> CompletionRequest:
+    """Return the request: the document with the problem told above the broken line."""
     assert target.syntax is not None, "the caller has looked"
     text, mark = target.snapshot.text, target.syntax.language.line_comment
-    indent = indent_of(text, hole.start)
-    told = f"{mark} {said_by(diagnostic)}\n{indent}{mark} {hole.text(text)}\n{indent}{mark} Fixed:\n{indent}"
-    shown = apply_edits(text, [Edit(hole, told)])
+    indent = indent_of(text, broken.start)
+    told = f"{mark} {said_by(diagnostic)}\n{indent}{mark} {broken.text(text)}\n{indent}{mark} Fixed:\n{indent}"
+    shown = apply_edits(text, [Edit(broken, told)])
     await tools.engine.start()
-    packed = await tools.context.pack_for(replace(target.snapshot, text=shown), hole.start + len(told))
+    packed = await tools.context.pack_for(replace(target.snapshot, text=shown), broken.start + len(told))
     return CompletionRequest(
         prompt=packed.parts,
         max_tokens=MAX_LINE_TOKENS,
         stops=tools.context.stops(),
         priority=ACTION_PRIORITY,
         key=key_of(target),
-        drafts=(hole.text(text),),
+        drafts=(broken.text(text),),
     )

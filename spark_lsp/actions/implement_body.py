@@ -33,7 +33,7 @@ MAX_LINES_DROPPED = 8
 """A text that needs more than its last lines cut to parse is no body; each try costs two parses."""
 STUB_SUFFIX = ".pyi"
 ASKS_IN_WORDS = True
-"""Whether a model with a chat template is told what to write; otherwise it fills the hole (docs/evaluation.md)."""
+"""Whether a model with a chat template is told what to write; otherwise it fills in the middle (docs/evaluation.md)."""
 
 
 @dataclass(frozen=True, slots=True)

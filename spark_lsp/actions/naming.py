@@ -1,6 +1,6 @@
 """Names for what an action makes: asked of the model under a grammar, or told by a plain rule. Never one in use.
 
-The model fills the one hole where the name is declared; it can say nothing but a name.
+The model fills in the name where it is declared; it can say nothing but a name.
 """
 
 import re
@@ -47,8 +47,8 @@ _RESERVED: Final = frozenset(re.findall(r"\w+", _KEYWORDS))
 
 
 @dataclass(frozen=True, slots=True)
-class Hole:
-    """Where a name is missing: the edits with ``name`` for it, and ``head``, the text in front of it where declared.
+class UnnamedEdit:
+    """Edits with the placeholder ``name``; ``head`` is the text before the name where it is declared.
 
     ``is_last`` shows the model nothing behind the line, where the name in use now would be told.
     """
@@ -59,16 +59,16 @@ class Hole:
     is_last: bool = False
 
 
-async def named(target: Target, tools: Tools, hole: Hole, case: Case, taken: set[str]) -> tuple[str, Usage]:
-    """Return a name that is not taken: the model's, or the hole's own where the model has none. Never fails."""
-    text = apply_edits(target.snapshot.text, hole.edits)
-    at = text.find(hole.head + hole.name)
+async def named(target: Target, tools: Tools, unnamed: UnnamedEdit, case: Case, taken: set[str]) -> tuple[str, Usage]:
+    """Return a name that is not taken: the model's, or the plain one where the model has none. Never fails."""
+    text = apply_edits(target.snapshot.text, unnamed.edits)
+    at = text.find(unnamed.head + unnamed.name)
     if at < 0:
-        return hole.name, Usage()
-    at += len(hole.head)
-    shown = text[:at] + text[at + len(hole.name) :]
+        return unnamed.name, Usage()
+    at += len(unnamed.head)
+    shown = text[:at] + text[at + len(unnamed.name) :]
     end = shown.find("\n", at)
-    shown = shown[:end] if hole.is_last and end >= 0 else shown
+    shown = shown[:end] if unnamed.is_last and end >= 0 else shown
     try:
         await tools.engine.start()
         packed = await tools.context.pack_for(replace(target.snapshot, text=shown), at)
@@ -83,11 +83,11 @@ async def named(target: Target, tools: Tools, hole: Hole, case: Case, taken: set
         )
         answer = await stream(tools, request, lambda raw: _said(raw) != raw.strip())
     except SparkError:
-        return hole.name, Usage()
+        return unnamed.name, Usage()
     name = _said(answer.raw)
     is_good = _NAMES[case].fullmatch(name) and 1 < len(name) <= MAX_NAME and name not in _RESERVED
     is_meant = answer.probability >= MIN_PROBABILITY
-    return (name if is_good and is_meant and name not in taken else hole.name), answer.usage
+    return (name if is_good and is_meant and name not in taken else unnamed.name), answer.usage
 
 
 def plain_name(value: str, case: Case, otherwise: str) -> str:

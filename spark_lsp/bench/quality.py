@@ -15,7 +15,7 @@ from typing import Any
 from msgspec import structs
 
 from spark_lsp.bench.asking import engine_of, launch_of, private_place
-from spark_lsp.bench.recall import Case, Shown, Tally, choose_cases, lines_of, table
+from spark_lsp.bench.recall import Case, RecallCounts, Shown, choose_cases, lines_of, table
 from spark_lsp.bench.recorded_session import BUDGET_TOKENS, measure_session
 from spark_lsp.bench.rivals import Bm25Chunks, ImportedBodies, JaccardWindows, RepositoryMap, Rival
 from spark_lsp.engine.base import Engine, ModelInfo
@@ -42,7 +42,7 @@ RIVALS: tuple[tuple[str, Callable[[Any], Rival]], ...] = (
 )
 COUNTED_AT_ONCE = 32
 
-Tallies = dict[str, dict[int, Tally]]
+CountsByBudget = dict[str, dict[int, RecallCounts]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,7 @@ class Quality:
 
 async def measure_recall(quality: Quality, model: str, told: Callable[[str], None]) -> dict[str, Any]:
     """Measure every project; returns a table of all of them together and one for each."""
-    together: Tallies = {}
+    together: CountsByBudget = {}
     projects: dict[str, Any] = {}
     session: dict[str, float] = {}
     async with _counting(model, max(*quality.budgets, BUDGET_TOKENS)) as engine:
@@ -69,12 +69,12 @@ async def measure_recall(quality: Quality, model: str, told: Callable[[str], Non
             session = await _session(quality, engine)
         for folder in quality.folders:
             told(folder.name)
-            tallies, cases = await _project(quality, folder, engine)
-            rows = list(table(tallies, quality.budgets))
+            counts_by_packer, cases = await _project(quality, folder, engine)
+            rows = list(table(counts_by_packer, quality.budgets))
             projects[folder.name] = {"cursors": cases, "recall": rows}
-            for packer, by_budget in tallies.items():
-                for budget, tally in by_budget.items():
-                    together.setdefault(packer, {}).setdefault(budget, Tally()).join(tally)
+            for packer, by_budget in counts_by_packer.items():
+                for budget, counts in by_budget.items():
+                    together.setdefault(packer, {}).setdefault(budget, RecallCounts()).join(counts)
     return {
         "projects": len(projects),
         "seed": quality.seed,
@@ -99,7 +99,7 @@ async def _session(quality: Quality, engine: Engine) -> dict[str, float]:
     return await measure_session(context, index, TokenCounter(engine), quality.keys)
 
 
-async def _project(quality: Quality, folder: Path, engine: Engine) -> tuple[Tallies, int]:
+async def _project(quality: Quality, folder: Path, engine: Engine) -> tuple[CountsByBudget, int]:
     index = Index(folder)
     index.refresh()
     cases = choose_cases(index.view(), quality.cursors, quality.seed)
@@ -107,10 +107,10 @@ async def _project(quality: Quality, folder: Path, engine: Engine) -> tuple[Tall
     rivals = [(name, make(index.view())) for name, make in RIVALS] if quality.with_rivals else []
     family = _family(engine)
     counter = TokenCounter(engine)
-    tallies: Tallies = {}
+    counts_by_packer: CountsByBudget = {}
 
     def count(packer: str, budget: int, case: Case, shown: Shown) -> None:
-        tallies.setdefault(packer, {}).setdefault(budget, Tally()).add(case, shown)
+        counts_by_packer.setdefault(packer, {}).setdefault(budget, RecallCounts()).add(case, shown)
 
     for case in cases:
         index.update(case.path, case.text)
@@ -122,7 +122,7 @@ async def _project(quality: Quality, folder: Path, engine: Engine) -> tuple[Tall
             filled = await _fill(rival(case), counter, family, quality.budgets)
             for budget, shown in filled.items():
                 count(name, budget, case, shown)
-    return tallies, len(cases)
+    return counts_by_packer, len(cases)
 
 
 async def _fill(

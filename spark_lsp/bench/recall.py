@@ -50,7 +50,7 @@ class Case:
 
 
 @dataclass(slots=True)
-class Tally:
+class RecallCounts:
     """Names found and names needed."""
 
     found: Counter[str] = field(default_factory=Counter)
@@ -64,7 +64,7 @@ class Tally:
                 self.needed[group] += 1
                 self.found[group] += not lines.isdisjoint(shown)
 
-    def join(self, other: "Tally") -> None:
+    def join(self, other: "RecallCounts") -> None:
         """Add what another one counted."""
         self.found.update(other.found)
         self.needed.update(other.needed)
@@ -151,9 +151,11 @@ def lines_of(segments: Iterable[Segment]) -> Shown:
     )
 
 
-def table(tallies: Mapping[str, Mapping[int, Tally]], budgets: Sequence[int]) -> Iterator[dict[str, object]]:
+def table(
+    counts_by_packer: Mapping[str, Mapping[int, RecallCounts]], budgets: Sequence[int]
+) -> Iterator[dict[str, object]]:
     """Yield a row for each packer and group of names, a column for each budget."""
     for group in GROUPS:
-        for packer, by_budget in tallies.items():
+        for packer, by_budget in counts_by_packer.items():
             shares = {str(each): by_budget[each].share(group) for each in budgets}
             yield {"names": group, "count": by_budget[budgets[0]].needed[group], "packer": packer} | shares

@@ -187,7 +187,7 @@ HUB_MODELS: Final[tuple[KnownModel, ...]] = (
     ),
     KnownModel(
         "qwen3-coder-30b-a3b",
-        "Mixture of experts: a large model's memory, a small one's speed; fills holes and follows instructions.",
+        "Mixture of experts: a large model's memory, a small one's speed; fills in the middle, follows instructions.",
         _APACHE,
         30_500_000_000,
         _MANY,

@@ -14,7 +14,7 @@ from spark_lsp.cli.oneshot import errors, settings_of, workspace_for
 from spark_lsp.cli.place import Place, read_place, workspace_of
 from spark_lsp.cli.replay import replay_request
 from spark_lsp.completion.answer import Answer
-from spark_lsp.completion.cursor_context import Hole
+from spark_lsp.completion.cursor_context import CursorContext
 from spark_lsp.completion.recording import recorder
 from spark_lsp.engine.base import ModelInfo
 from spark_lsp.errors import EngineFailed, ModelMissing, ModelNoFim, Reason
@@ -77,13 +77,13 @@ def complete(
 
 async def _stream(opened: Workspace, where: Place, *, quiet: bool) -> Answer:
     console = Console(highlight=False)
-    hole = Hole(where.snapshot, where.span.start)
+    cursor = CursorContext(where.snapshot, where.span.start)
     if not quiet:
-        before = hole.prefix.split("\n")[-SHOWN_LINES:]
+        before = cursor.prefix.split("\n")[-SHOWN_LINES:]
         console.print("\n".join(before), style="dim", end="", markup=False, soft_wrap=True)
     shown = ""
     last = Answer(None, Reason.EMPTY, final=True)
-    async with aclosing(opened.completer.stream(hole, manual=True)) as answers:
+    async with aclosing(opened.completer.stream(cursor, manual=True)) as answers:
         async for last in answers:
             text = last.suggestion.text if last.suggestion else shown
             if not quiet and text.startswith(shown):
@@ -91,7 +91,7 @@ async def _stream(opened: Workspace, where: Place, *, quiet: bool) -> Answer:
                 shown = text
     if not quiet:
         replaced = last.suggestion.replaced if last.suggestion else 0
-        console.print(hole.line_suffix[replaced:], style="dim", markup=False, soft_wrap=True)
+        console.print(cursor.line_suffix[replaced:], style="dim", markup=False, soft_wrap=True)
         usage = last.usage
         errors.print(
             f"{usage.prompt_tokens} prompt tokens, {usage.cached_tokens} of them resident; first token after "

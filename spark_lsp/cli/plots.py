@@ -12,7 +12,7 @@ import pygal
 from pygal.style import CleanStyle
 
 from spark_lsp.cli.stats_table import COLUMNS, TEXT_COLUMNS, cells, table_rows
-from spark_lsp.completion.statistics import DAY_S, Row, Tally
+from spark_lsp.completion.statistics import DAY_S, FeedbackStatistics, StatsRow
 
 # The library finds its chart plugins by a hook of a kind that Python no longer knows; we have none, and importing
 # anything else would warn of it.
@@ -46,23 +46,23 @@ tr.total td {{ font-weight: bold; border-bottom: none; }}
 """
 
 
-def page(tally: Tally, path: str) -> str:
+def page(statistics: FeedbackStatistics, path: str) -> str:
     """Return the whole page."""
-    if not tally.rows:
+    if not statistics.rows:
         return _PAGE.format(path=html.escape(path), content="<p>No suggestion has been shown yet.</p>")
-    charts = (_fates(tally), _kept(tally), _latencies(tally), _days(tally))
-    content = [_table(tally), *(f"<figure>{_svg(chart)}</figure>" for chart in charts)]
+    charts = (_fates(statistics), _kept(statistics), _latencies(statistics), _days(statistics))
+    content = [_table(statistics), *(f"<figure>{_svg(chart)}</figure>" for chart in charts)]
     return _PAGE.format(path=html.escape(path), content="\n".join(content))
 
 
-def _table(tally: Tally) -> str:
+def _table(statistics: FeedbackStatistics) -> str:
     def line(values: Sequence[str], tag: str, kind: str = "") -> str:
         classes = [' class="text"' if number < TEXT_COLUMNS else "" for number in range(len(values))]
         made = (f"<{tag}{each}>{html.escape(value)}</{tag}>" for each, value in zip(classes, values, strict=True))
         return f"<tr{kind}>{''.join(made)}</tr>"
 
-    rows = table_rows(tally)
-    kinds = [' class="total"' if row is tally.total else "" for row in rows]
+    rows = table_rows(statistics)
+    kinds = [' class="total"' if row is statistics.total else "" for row in rows]
     body = "".join(line(cells(row), "td", kind) for row, kind in zip(rows, kinds, strict=True))
     return f'<div class="wide"><table>{line(COLUMNS, "th")}{body}</table></div>'
 
@@ -76,7 +76,7 @@ def _chart(kind: Any, title: str, colors: tuple[str, ...], **options: Any) -> An
     return kind(title=title, js=[], style=style, width=WIDTH, no_data_text="nothing yet", **options)
 
 
-def _bars(kind: Any, title: str, rows: Sequence[Row], colors: tuple[str, ...], **options: Any) -> Any:
+def _bars(kind: Any, title: str, rows: Sequence[StatsRow], colors: tuple[str, ...], **options: Any) -> Any:
     """Return bars that lie, a group for each row, the first on top, so that names of any length are read whole."""
     height = max(MIN_HEIGHT, 110 + ROW_HEIGHT * len(rows))
     chart = _chart(kind, title, colors, height=height, **options)
@@ -89,8 +89,8 @@ def _svg(chart: Any) -> str:
     return _NOT_DRAWN.sub("", chart.render(is_unicode=True, disable_xml_declaration=True))
 
 
-def _fates(tally: Tally) -> Any:
-    rows = tally.rows[::-1]
+def _fates(statistics: FeedbackStatistics) -> Any:
+    rows = statistics.rows[::-1]
     colors = (ACCEPTED, PARTLY, REJECTED, NEITHER)
     chart = _bars(pygal.HorizontalStackedBar, "What became of them", rows, colors)
     chart.add("accepted", [row.accepted for row in rows])
@@ -100,8 +100,8 @@ def _fates(tally: Tally) -> Any:
     return chart
 
 
-def _kept(tally: Tally) -> Any:
-    rows = tally.rows[::-1]
+def _kept(statistics: FeedbackStatistics) -> Any:
+    rows = statistics.rows[::-1]
     title = "Accepted characters that are kept, percent"
     chart = _bars(pygal.HorizontalBar, title, rows, (ACCEPTED, PARTLY), range=(0, 100))
     chart.add("after 30 s", [None if row.kept_30s is None else 100 * row.kept_30s for row in rows])
@@ -109,15 +109,15 @@ def _kept(tally: Tally) -> Any:
     return chart
 
 
-def _latencies(tally: Tally) -> Any:
+def _latencies(statistics: FeedbackStatistics) -> Any:
     drawn: list[float] = []
-    if tally.latencies_ms:
-        most = np.percentile(tally.latencies_ms, LATENCY_DRAWN)
-        drawn = [each for each in tally.latencies_ms if each <= most]
-    left_out = len(tally.latencies_ms) - len(drawn)
+    if statistics.latencies_ms:
+        most = np.percentile(statistics.latencies_ms, LATENCY_DRAWN)
+        drawn = [each for each in statistics.latencies_ms if each <= most]
+    left_out = len(statistics.latencies_ms) - len(drawn)
     title = "Milliseconds from the request to the answer"
     if left_out:
-        title += f" (without the slowest {left_out} of {len(tally.latencies_ms)})"
+        title += f" (without the slowest {left_out} of {len(statistics.latencies_ms)})"
     chart = _chart(pygal.Histogram, title, (ACCEPTED,), show_legend=False)
     if drawn:
         counts, edges = np.histogram(drawn, bins=LATENCY_BINS)
@@ -126,8 +126,8 @@ def _latencies(tally: Tally) -> Any:
     return chart
 
 
-def _days(tally: Tally) -> Any:
-    counts = {day: (accepted, rejected) for day, accepted, rejected in tally.days}
+def _days(statistics: FeedbackStatistics) -> Any:
+    counts = {day: (accepted, rejected) for day, accepted, rejected in statistics.days}
     last = max(counts)
     days = range(max(min(counts), last - MAX_DAYS + 1), last + 1)  # those without a suggestion too
     every = -(-len(days) // MAX_DAY_LABELS)

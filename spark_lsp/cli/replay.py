@@ -10,9 +10,9 @@ import msgspec
 from spark_lsp.app import open_engine
 from spark_lsp.catalog.catalog import resolve_model
 from spark_lsp.cli.oneshot import errors, settings_of
-from spark_lsp.completion.generation import Run
 from spark_lsp.completion.recording import RecordedPrompts, Recording, read_recording
 from spark_lsp.completion.reuse import Reuse
+from spark_lsp.completion.shared_generation import SharedGeneration
 from spark_lsp.completion.writer import Writer
 from spark_lsp.config import Settings
 from spark_lsp.engine.base import Engine
@@ -44,7 +44,7 @@ async def replay(engine: Engine, recording: Recording) -> Recording:
     """Ask an engine a recorded request; return what became of it this time.
 
     Raises:
-        EngineError, ModelError: the engine cannot answer; the run's reason says so.
+        EngineError, ModelError: the engine cannot answer; the generation's reason says so.
     """
     await engine.start()
     writer = Writer(engine, RecordedPrompts(recording), Reuse())
@@ -55,11 +55,13 @@ async def replay(engine: Engine, recording: Recording) -> Recording:
         return ""
 
     writer.record = keep
-    run = writer.begin(Run(recording.hole, "", recording.terms, recording.manual))
-    if run.task is not None:
-        await run.task
+    generation = writer.begin(SharedGeneration(recording.cursor, "", recording.terms, recording.manual))
+    if generation.task is not None:
+        await generation.task
     if not found:
-        raise WorkspaceError(f"The model gave no answer ({run.reason}).", fix="Run spark-lsp doctor for the reason.")
+        raise WorkspaceError(
+            f"The model gave no answer ({generation.reason}).", fix="Run spark-lsp doctor for the reason."
+        )
     return found[0]
 
 
@@ -97,9 +99,9 @@ def _reason(recording: Recording) -> str:
 def _as_json(recording: Recording, *, is_same: bool) -> dict[str, object]:
     items = []
     if recording.shown:
-        hole = recording.hole
-        edit = hole.edit(recording.shown, recording.replaced)
-        place = range_as_json(hole.document.text, hole.document.lines, edit.span)
+        cursor = recording.cursor
+        edit = cursor.edit(recording.shown, recording.replaced)
+        place = range_as_json(cursor.document.text, cursor.document.lines, edit.span)
         items = [{"insertText": edit.new_text, "range": place}]
     model = recording.model
     return {

@@ -12,7 +12,7 @@ from rich.table import Table
 
 from spark_lsp.app import feedback_path
 from spark_lsp.cli.stats_table import COLUMNS, TEXT_COLUMNS, cells, table_rows
-from spark_lsp.completion.statistics import Tally, read_tally
+from spark_lsp.completion.statistics import FeedbackStatistics, read_statistics
 from spark_lsp.errors import WorkspaceError
 
 _WIDTH = 132  # of tables, also where the terminal has no width of its own
@@ -33,36 +33,36 @@ def stats(
     path = feedback_path()
     if delete:
         path.unlink(missing_ok=True)
-    tally = read_tally(path)
+    statistics = read_statistics(path)
     if html is not None:
         from spark_lsp.cli.plots import page  # noqa: PLC0415 - the plotting library takes a third of a second
 
         try:
-            html.write_text(page(tally, str(path)), "utf-8")
+            html.write_text(page(statistics, str(path)), "utf-8")
         except OSError as error:
             raise WorkspaceError(f"{html} cannot be written: {error.strerror}.", fix="Name another place.") from error
     if as_json:
-        sys.stdout.write(json.dumps(_as_json(tally, path)) + "\n")
+        sys.stdout.write(json.dumps(_as_json(statistics, path)) + "\n")
         return
-    _print(tally, path)
+    _print(statistics, path)
     if html is not None:
         sys.stdout.write(f"Wrote {html}\n")
 
 
-def _as_json(tally: Tally, path: Path) -> dict[str, object]:
+def _as_json(statistics: FeedbackStatistics, path: Path) -> dict[str, object]:
     return {
         "file": str(path),
-        "suggestions": sum(row.suggestions for row in tally.rows),
-        "rows": [asdict(row) for row in tally.rows],
-        "total": asdict(tally.total),
-        "unreadable_lines": tally.unreadable_lines,
+        "suggestions": sum(row.suggestions for row in statistics.rows),
+        "rows": [asdict(row) for row in statistics.rows],
+        "total": asdict(statistics.total),
+        "unreadable_lines": statistics.unreadable_lines,
     }
 
 
-def _print(tally: Tally, path: Path) -> None:
+def _print(statistics: FeedbackStatistics, path: Path) -> None:
     console = Console(highlight=False)
     console.width = max(console.width, _WIDTH)
-    if not tally.rows:
+    if not statistics.rows:
         console.print(f"No suggestion has been shown yet; {path} is empty.", markup=False)
         return
     table = Table(box=None, pad_edge=False)
@@ -70,9 +70,9 @@ def _print(tally: Tally, path: Path) -> None:
     table.add_column(COLUMNS[1], overflow="fold")  # two models may differ at the end of their names alone
     for name in COLUMNS[TEXT_COLUMNS:]:
         table.add_column(name, justify="right", no_wrap=True)
-    for row in table_rows(tally):
-        table.add_row(*cells(row), style="bold" if row is tally.total else None)
+    for row in table_rows(statistics):
+        table.add_row(*cells(row), style="bold" if row is statistics.total else None)
     console.print(table)
     console.print(f"Times are milliseconds. The file: {path}", style="dim", markup=False)
-    if tally.unreadable_lines:
-        console.print(f"{tally.unreadable_lines} lines of it cannot be read and are left out.", style="dim")
+    if statistics.unreadable_lines:
+        console.print(f"{statistics.unreadable_lines} lines of it cannot be read and are left out.", style="dim")

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from spark_lsp.completion.statistics import ALL, Row, Tally
+from spark_lsp.completion.statistics import ALL, FeedbackStatistics, StatsRow
 
 TEXT_COLUMNS: Final = 2
 COLUMNS: Final = (
@@ -11,12 +11,12 @@ COLUMNS: Final = (
 )  # fmt: skip
 
 
-def table_rows(tally: Tally) -> tuple[Row, ...]:
-    """Return the rows of the table: those of the tally, and below several of them their sum."""
-    return (*tally.rows, tally.total) if len(tally.rows) > 1 else tally.rows
+def table_rows(statistics: FeedbackStatistics) -> tuple[StatsRow, ...]:
+    """Return the rows of the table: those of the statistics, and below several of them their sum."""
+    return (*statistics.rows, statistics.total) if len(statistics.rows) > 1 else statistics.rows
 
 
-def cells(row: Row) -> tuple[str, ...]:
+def cells(row: StatsRow) -> tuple[str, ...]:
     """Return what the table says of a row, in the order of ``COLUMNS``."""
     return (
         row.language or "unknown",

@@ -8,8 +8,8 @@ from typing import Final
 
 from rapidfuzz import fuzz
 
-from spark_lsp.completion.generation import Run
 from spark_lsp.completion.postprocess.pipeline import Judged
+from spark_lsp.completion.shared_generation import SharedGeneration
 from spark_lsp.completion.writer import Writer
 
 NEARLY_SAME: Final = 90.0
@@ -17,13 +17,15 @@ NEARLY_SAME: Final = 90.0
 TRIES_PER_CANDIDATE: Final = 2
 
 
-async def other_candidates(writer: Writer, run: Run, shown: str, wanted: int, deadline: float) -> list[Judged]:
-    """Return up to ``wanted`` other texts for a run's hole; ``deadline`` is on the event loop's clock."""
+async def other_candidates(
+    writer: Writer, generation: SharedGeneration, shown: str, wanted: int, deadline: float
+) -> list[Judged]:
+    """Return up to ``wanted`` other texts for a generation's cursor; ``deadline`` is on the event loop's clock."""
     found: list[Judged] = []
     try:
         async with asyncio.timeout_at(deadline):
             for seed in range(1, wanted * TRIES_PER_CANDIDATE + 1):
-                judged = (await writer.candidate(run, seed)).judged
+                judged = (await writer.candidate(generation, seed)).judged
                 texts = [shown, *(each.text for each in found)]
                 if judged.text and all(fuzz.ratio(judged.text, text) < NEARLY_SAME for text in texts):
                     found.append(judged)

@@ -1,4 +1,4 @@
-"""The hole: what stands around the cursor, worked out once per request. Frozen; every later stage reads it."""
+"""The cursor: what stands around the cursor, worked out once per request. Frozen; every later stage reads it."""
 
 import asyncio
 import re
@@ -40,7 +40,7 @@ class Entry:
 
 
 @dataclass(frozen=True)
-class Hole:
+class CursorContext:
     """A cursor in a snapshot. ``offset`` is the cursor in code points.
 
     With an ``entry`` both are as if that had been taken, and the cursor stands behind it; see ``selected_item.py``.

@@ -1,4 +1,4 @@
-"""Gates: when not to ask the model. An ordered table of named, pure questions over the hole and the settings.
+"""Gates: when not to ask the model. An ordered table of named, pure questions over the cursor and the settings.
 
 The first that refuses names the reason code ``gate.<name>``. Invoked by hand, only the hard gates hold.
 """
@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from spark_lsp.completion.cursor_context import MAX_PARSED_CHARACTERS, Hole
+from spark_lsp.completion.cursor_context import MAX_PARSED_CHARACTERS, CursorContext
 from spark_lsp.config import CompletionSettings
 from spark_lsp.index.scan.secrets import is_secret_name
 from spark_lsp.text.syntax import parse
@@ -38,55 +38,55 @@ class Gate:
     """A named refusal. ``hard`` gates hold even when the user asks by hand."""
 
     name: str
-    refuses: Callable[[Hole, CompletionSettings, Moment], bool]
+    refuses: Callable[[CursorContext, CompletionSettings, Moment], bool]
     hard: bool = False
 
 
-def _too_large(hole: Hole, _: CompletionSettings, __: Moment) -> bool:
-    return len(hole.snapshot.text) > MAX_DOCUMENT_CHARACTERS
+def _too_large(cursor: CursorContext, _: CompletionSettings, __: Moment) -> bool:
+    return len(cursor.snapshot.text) > MAX_DOCUMENT_CHARACTERS
 
 
-def _binary(hole: Hole, _: CompletionSettings, __: Moment) -> bool:
-    return "\0" in hole.snapshot.text[:100_000]
+def _binary(cursor: CursorContext, _: CompletionSettings, __: Moment) -> bool:
+    return "\0" in cursor.snapshot.text[:100_000]
 
 
-def _secret(hole: Hole, _: CompletionSettings, __: Moment) -> bool:
-    return hole.snapshot.path is not None and is_secret_name(hole.snapshot.path.name)
+def _secret(cursor: CursorContext, _: CompletionSettings, __: Moment) -> bool:
+    return cursor.snapshot.path is not None and is_secret_name(cursor.snapshot.path.name)
 
 
-def _generated(hole: Hole, _: CompletionSettings, __: Moment) -> bool:
-    return _GENERATED.search(hole.snapshot.text[:GENERATED_MARK_CHARACTERS]) is not None
+def _generated(cursor: CursorContext, _: CompletionSettings, __: Moment) -> bool:
+    return _GENERATED.search(cursor.snapshot.text[:GENERATED_MARK_CHARACTERS]) is not None
 
 
-def _too_little(hole: Hole, _: CompletionSettings, __: Moment) -> bool:
-    return len(hole.snapshot.text.strip()) < MIN_CHARACTERS
+def _too_little(cursor: CursorContext, _: CompletionSettings, __: Moment) -> bool:
+    return len(cursor.snapshot.text.strip()) < MIN_CHARACTERS
 
 
-def _mid_word(hole: Hole, _: CompletionSettings, __: Moment) -> bool:
-    return bool(hole.line_suffix) and (hole.line_suffix[0].isalnum() or hole.line_suffix[0] == "_")
+def _mid_word(cursor: CursorContext, _: CompletionSettings, __: Moment) -> bool:
+    return bool(cursor.line_suffix) and (cursor.line_suffix[0].isalnum() or cursor.line_suffix[0] == "_")
 
 
-def _mid_line(hole: Hole, _: CompletionSettings, __: Moment) -> bool:
-    return not _ONLY_CLOSERS.match(hole.line_suffix)
+def _mid_line(cursor: CursorContext, _: CompletionSettings, __: Moment) -> bool:
+    return not _ONLY_CLOSERS.match(cursor.line_suffix)
 
 
-def _finished(hole: Hole, _: CompletionSettings, __: Moment) -> bool:
-    return not hole.line_suffix.strip() and bool(_FINISHED.search(hole.line_prefix)) and not hole.opens_block
+def _finished(cursor: CursorContext, _: CompletionSettings, __: Moment) -> bool:
+    return not cursor.line_suffix.strip() and bool(_FINISHED.search(cursor.line_prefix)) and not cursor.opens_block
 
 
-def _several_cursors(_: Hole, __: CompletionSettings, moment: Moment) -> bool:
+def _several_cursors(_: CursorContext, __: CompletionSettings, moment: Moment) -> bool:
     return moment.several_cursors
 
 
-def _accepted(hole: Hole, _: CompletionSettings, moment: Moment) -> bool:
-    return moment.just_accepted and not hole.line_suffix.strip()
+def _accepted(cursor: CursorContext, _: CompletionSettings, moment: Moment) -> bool:
+    return moment.just_accepted and not cursor.line_suffix.strip()
 
 
-def _comment(hole: Hole, settings: CompletionSettings, __: Moment) -> bool:
-    if settings.in_comments or len(hole.snapshot.text) > MAX_PARSED_CHARACTERS:
+def _comment(cursor: CursorContext, settings: CompletionSettings, __: Moment) -> bool:
+    if settings.in_comments or len(cursor.snapshot.text) > MAX_PARSED_CHARACTERS:
         return False
-    syntax = parse(hole.language, hole.snapshot.text)
-    return syntax is not None and syntax.region_at(hole.offset) != "code"
+    syntax = parse(cursor.language, cursor.snapshot.text)
+    return syntax is not None and syntax.region_at(cursor.offset) != "code"
 
 
 GATES: tuple[Gate, ...] = (
@@ -107,9 +107,9 @@ GATES: tuple[Gate, ...] = (
 _NOTHING = Moment()
 
 
-def gate(hole: Hole, settings: CompletionSettings, *, manual: bool, moment: Moment = _NOTHING) -> str:
+def gate(cursor: CursorContext, settings: CompletionSettings, *, manual: bool, moment: Moment = _NOTHING) -> str:
     """Return the name of the first gate that refuses, or an empty string."""
     for each in GATES:
-        if (each.hard or not manual) and each.refuses(hole, settings, moment):
+        if (each.hard or not manual) and each.refuses(cursor, settings, moment):
             return each.name
     return ""

@@ -8,9 +8,9 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from spark_lsp.completion.cursor_context import Hole
-from spark_lsp.completion.generation import Run
+from spark_lsp.completion.cursor_context import CursorContext
 from spark_lsp.completion.postprocess.indent import uses_tabs
+from spark_lsp.completion.shared_generation import SharedGeneration
 
 STANDS_S = 0.2
 """A suggestion that is typed over sooner was not going to be accepted."""
@@ -18,28 +18,28 @@ STANDS_S = 0.2
 
 @dataclass
 class _Prepared:
-    """A suggestion that may be accepted; ``handle`` until it has stood, then ``run``."""
+    """A suggestion that may be accepted; ``handle`` until it has stood, then ``generation``."""
 
     after: str
     """The document up to the suggestion's end."""
     rest: str
     """The document behind it, once it is accepted."""
     handle: asyncio.TimerHandle | None = None
-    run: Run | None = None
+    generation: SharedGeneration | None = None
 
 
 class Following:
-    """One prepared run for each document. ``begin`` starts a run in the background."""
+    """One prepared generation for each document. ``begin`` starts a generation in the background."""
 
-    def __init__(self, begin: Callable[[Hole], Run], *, stands_s: float = STANDS_S) -> None:
+    def __init__(self, begin: Callable[[CursorContext], SharedGeneration], *, stands_s: float = STANDS_S) -> None:
         self._begin = begin
         self._stands_s = stands_s
         self._prepared: dict[str, _Prepared] = {}
 
-    def expect(self, hole: Hole, text: str, replaced: int) -> None:
+    def expect(self, cursor: CursorContext, text: str, replaced: int) -> None:
         """Prepare what follows when this suggestion is accepted."""
-        uri = hole.snapshot.uri
-        prepared = _Prepared(hole.prefix + text, hole.suffix[replaced:])
+        uri = cursor.snapshot.uri
+        prepared = _Prepared(cursor.prefix + text, cursor.suffix[replaced:])
         known = self._prepared.get(uri)
         if known and (known.after, known.rest) == (prepared.after, prepared.rest):
             return
@@ -48,60 +48,60 @@ class Following:
 
         def start() -> None:
             prepared.handle = None
-            below = next_line(hole, text, replaced)
+            below = next_line(cursor, text, replaced)
             if below is not None:
-                prepared.run = self._begin(below)
+                prepared.generation = self._begin(below)
 
         prepared.handle = asyncio.get_running_loop().call_later(self._stands_s, start)
 
-    def take(self, hole: Hole) -> Run | None:
-        """Return the prepared run for a hole that it fits; it is somebody's answer from now on."""
-        prepared = self._prepared.get(hole.snapshot.uri)
-        if prepared is None or prepared.run is None or not prepared.run.continues(hole):
+    def take(self, cursor: CursorContext) -> SharedGeneration | None:
+        """Return the prepared generation for a cursor that it fits; it is somebody's answer from now on."""
+        prepared = self._prepared.get(cursor.snapshot.uri)
+        if prepared is None or prepared.generation is None or not prepared.generation.continues(cursor):
             return None
-        del self._prepared[hole.snapshot.uri]
-        prepared.run.is_next = False
-        return prepared.run
+        del self._prepared[cursor.snapshot.uri]
+        prepared.generation.is_next = False
+        return prepared.generation
 
-    def changed(self, hole: Hole) -> None:
+    def changed(self, cursor: CursorContext) -> None:
         """Notice a change: what is prepared stays only while the document is on its way there."""
-        prepared = self._prepared.get(hole.snapshot.uri)
+        prepared = self._prepared.get(cursor.snapshot.uri)
         if prepared is None:
             return
-        is_on_its_way = prepared.after.startswith(hole.prefix) and hole.suffix.endswith(prepared.rest)
-        fits = prepared.run is not None and prepared.run.continues(hole)
+        is_on_its_way = prepared.after.startswith(cursor.prefix) and cursor.suffix.endswith(prepared.rest)
+        fits = prepared.generation is not None and prepared.generation.continues(cursor)
         if not (is_on_its_way or fits):
-            self.drop(hole.snapshot.uri)
+            self.drop(cursor.snapshot.uri)
 
     def drop(self, uri: str) -> None:
         """Give up what is prepared for a document."""
         prepared = self._prepared.pop(uri, None)
         if prepared and prepared.handle:
             prepared.handle.cancel()
-        if prepared and prepared.run:
-            prepared.run.stop()
+        if prepared and prepared.generation:
+            prepared.generation.stop()
 
     def close(self) -> list[asyncio.Task[None]]:
         """Give everything up; return the tasks that are on their way out."""
-        tasks = [each.run.task for each in self._prepared.values() if each.run and each.run.task]
+        tasks = [each.generation.task for each in self._prepared.values() if each.generation and each.generation.task]
         for uri in list(self._prepared):
             self.drop(uri)
         return tasks
 
 
-def accepted(hole: Hole, text: str, replaced: int) -> Hole:
+def accepted(cursor: CursorContext, text: str, replaced: int) -> CursorContext:
     """Return the document after a suggestion was accepted, with the cursor behind it."""
-    snapshot = replace(hole.snapshot, text=hole.prefix + text + hole.suffix[replaced:])
-    return Hole(snapshot, hole.offset + len(text))
+    snapshot = replace(cursor.snapshot, text=cursor.prefix + text + cursor.suffix[replaced:])
+    return CursorContext(snapshot, cursor.offset + len(text))
 
 
-def next_line(hole: Hole, text: str, replaced: int) -> Hole | None:
+def next_line(cursor: CursorContext, text: str, replaced: int) -> CursorContext | None:
     """Return the document after the suggestion and a new line, indented as editors do; None in the middle of a line."""
-    after = accepted(hole, text, replaced)
+    after = accepted(cursor, text, replaced)
     if after.line_suffix.strip():
         return None
     line = after.line_prefix
     indent = line[: len(line) - len(line.lstrip(" \t"))]
     if after.opens_block:
-        indent += "\t" if uses_tabs(hole) else " " * (hole.indent_unit or 4)
-    return accepted(after, ("\r\n" if "\r\n" in hole.snapshot.text else "\n") + indent, 0)
+        indent += "\t" if uses_tabs(cursor) else " " * (cursor.indent_unit or 4)
+    return accepted(after, ("\r\n" if "\r\n" in cursor.snapshot.text else "\n") + indent, 0)

@@ -11,17 +11,17 @@ from dataclasses import replace
 
 from spark_lsp.completion.answer import Answer, Suggestion
 from spark_lsp.completion.candidates import other_candidates
-from spark_lsp.completion.cursor_context import Hole
+from spark_lsp.completion.cursor_context import CursorContext
 from spark_lsp.completion.feedback import Feedback
 from spark_lsp.completion.gate import gate
-from spark_lsp.completion.generation import Run
-from spark_lsp.completion.generations import Runs
+from spark_lsp.completion.generations import Generations
 from spark_lsp.completion.next_line import Following
 from spark_lsp.completion.postprocess.confidence import usual_threshold
 from spark_lsp.completion.postprocess.known_names import Knows
 from spark_lsp.completion.postprocess.pipeline import Terms
 from spark_lsp.completion.rejection_backoff import threshold
 from spark_lsp.completion.reuse import Result, Reuse, typed_through
+from spark_lsp.completion.shared_generation import SharedGeneration
 from spark_lsp.completion.shown import Screens
 from spark_lsp.completion.writer import Prompts, Writer
 from spark_lsp.config import CompletionSettings
@@ -54,7 +54,7 @@ class Completer:
         feedback: Feedback,
         *,
         knows: Knows = _any_name,
-        is_excluded: Callable[[Hole], bool] = lambda _hole: False,
+        is_excluded: Callable[[CursorContext], bool] = lambda _cursor: False,
     ) -> None:
         self._settings = settings
         self._log = log
@@ -66,7 +66,7 @@ class Completer:
         self.reuse = Reuse()
         self.writer = Writer(engine, context, self.reuse)
         self.following = Following(self._begin_next)
-        self.runs = Runs(self.writer, self.following)
+        self.generations = Generations(self.writer, self.following)
         self.screens = Screens(self.reuse, feedback)
         self.feedback = feedback
         self.paused = False
@@ -74,61 +74,61 @@ class Completer:
     @property
     def busy(self) -> bool:
         """Whether a generation is running."""
-        return self.runs.busy
+        return self.generations.busy
 
-    async def complete(self, hole: Hole, *, manual: bool, candidates: int = 1) -> Answer:
+    async def complete(self, cursor: CursorContext, *, manual: bool, candidates: int = 1) -> Answer:
         """Answer by the deadline with what is whole by then; the generation goes on for the next requests."""
-        trace = _trace("completion", hole, manual=manual)
+        trace = _trace("completion", cursor, manual=manual)
         loop = asyncio.get_running_loop()
         deadline_ms = self._settings().deadline_ms * (BY_HAND_DEADLINE if manual else 1)
         deadline = loop.time() + deadline_ms / 1000
         last = Answer(None, Reason.TIMEOUT, final=True)
         try:
-            async with aclosing(self._answers(hole, trace, deadline, manual=manual)) as answers:
+            async with aclosing(self._answers(cursor, trace, deadline, manual=manual)) as answers:
                 async for answer in answers:
                     last = answer
             if manual:
-                last = await self._with_others(hole, trace, last, candidates, deadline)
+                last = await self._with_others(cursor, trace, last, candidates, deadline)
         except asyncio.CancelledError:
             self._log(trace.finish(Reason.CANCELLED))
             raise
-        return self._finished(trace, hole, last, manual=manual)
+        return self._finished(trace, cursor, last, manual=manual)
 
-    async def stream(self, hole: Hole, *, manual: bool, candidates: int = 1) -> AsyncGenerator[Answer]:
+    async def stream(self, cursor: CursorContext, *, manual: bool, candidates: int = 1) -> AsyncGenerator[Answer]:
         """Yield cumulative answers as the model speaks; the last one is final and carries the record.
 
         Further candidates come with the last one alone; the text that is there by then does not wait for them.
         """
-        trace = _trace("completion.stream", hole, manual=manual)
+        trace = _trace("completion.stream", cursor, manual=manual)
         wanted = candidates if manual else 1
         last, shown = Answer(None, Reason.TIMEOUT, final=True), ""
         try:
-            async with aclosing(self._answers(hole, trace, None, manual=manual)) as answers:
+            async with aclosing(self._answers(cursor, trace, None, manual=manual)) as answers:
                 async for last in answers:
                     is_early = not last.final or wanted > 1
                     if is_early and last.suggestion and _extends(last.suggestion.text, shown):
                         shown = last.suggestion.text
-                        self._offer(trace, hole, last.suggestion)
+                        self._offer(trace, cursor, last.suggestion)
                         yield replace(last, final=False)
-            last = await self._with_others(hole, trace, last, wanted)
-            yield self._finished(trace, hole, last, manual=manual, shown=shown)
+            last = await self._with_others(cursor, trace, last, wanted)
+            yield self._finished(trace, cursor, last, manual=manual, shown=shown)
         except asyncio.CancelledError:
             self._log(trace.finish(Reason.CANCELLED))
             raise
 
-    def refuses(self, hole: Hole) -> str:
-        """Return why no completion would be given at a hole even by hand, or nothing."""
-        return self._switched_off(hole) or self._gate(hole, manual=True)
+    def refuses(self, cursor: CursorContext) -> str:
+        """Return why no completion would be given at a cursor even by hand, or nothing."""
+        return self._switched_off(cursor) or self._gate(cursor, manual=True)
 
-    def changed(self, hole: Hole, *, cursors: int = 1) -> None:
+    def changed(self, cursor: CursorContext, *, cursors: int = 1) -> None:
         """Take a change in: a generation that no longer fits is stopped, an erased suggestion is remembered.
 
         ``cursors``: at how many places the user typed at once.
         """
         self._rhythm.key(asyncio.get_running_loop().time())
-        self.screens.changed(hole, cursors)
-        self.reuse.changed(hole)
-        self.runs.changed(hole)
+        self.screens.changed(cursor, cursors)
+        self.reuse.changed(cursor)
+        self.generations.changed(cursor)
 
     def accepted(self, suggestion_id: int) -> None:
         """Note that a suggestion was taken whole."""
@@ -136,80 +136,86 @@ class Completer:
 
     def dismissed(self, suggestion_id: int) -> None:
         """Note that the user took a suggestion away: it is not offered there again, and what writes it is stopped."""
-        hole = self.screens.dismissed(suggestion_id)
-        if hole is not None:
-            self.runs.dismissed(hole)
+        cursor = self.screens.dismissed(suggestion_id)
+        if cursor is not None:
+            self.generations.dismissed(cursor)
 
     def forget(self, uri: str) -> None:
         """Drop what belongs to a document that was closed."""
         self.reuse.forget(uri)
         self.screens.forget(uri)
         self._latest.forget(uri)
-        self.runs.forget(uri)
+        self.generations.forget(uri)
 
     async def close(self) -> None:
         """Stop every generation and wait until they are gone."""
-        await self.runs.close()
+        await self.generations.close()
 
     async def _answers(
-        self, hole: Hole, trace: Trace, deadline: float | None, *, manual: bool
+        self, cursor: CursorContext, trace: Trace, deadline: float | None, *, manual: bool
     ) -> AsyncGenerator[Answer]:
-        self.screens.asked(hole)
+        self.screens.asked(cursor)
         with trace.stage("gate"):
-            refusal = self.refuses(hole)
+            refusal = self.refuses(cursor)
         if refusal:
             yield Answer(None, refusal, final=True)
             return
-        terms = self._terms(hole, trace, manual=manual)
+        terms = self._terms(cursor, trace, manual=manual)
         with trace.stage("reuse"):
-            kept = self.reuse.look_up(hole, self.writer.settings_key(terms), exact=manual)
-        if kept and not self.reuse.is_rejected(hole, kept.text, exactly=manual):
+            kept = self.reuse.look_up(cursor, self.writer.settings_key(terms), exact=manual)
+        if kept and not self.reuse.is_rejected(cursor, kept.text, exactly=manual):
             trace.note(reuse="typed_through_or_same")
             number = kept.id or self._number()
-            yield self._answer_of_text(number, hole, kept.text, kept.replaced, final=True, manual=manual)
+            yield self._answer_of_text(number, cursor, kept.text, kept.replaced, final=True, manual=manual)
             return
         with trace.stage("gate"):
-            refusal = self._gate(hole, manual=manual)
+            refusal = self._gate(cursor, manual=manual)
         if refusal:
             yield Answer(None, refusal, final=True)
             return
-        said = None if manual else self._said_before(hole, terms)
+        said = None if manual else self._said_before(cursor, terms)
         if said:
             trace.note(reuse="said_before")
             yield said
             return
-        run = self.runs.fitting(hole, manual=manual)
-        if run is None:
-            self.writer.prepare(hole)
+        generation = self.generations.matching(cursor, manual=manual)
+        if generation is None:
+            self.writer.prepare(cursor)
             with trace.stage("pace"):
-                is_wanted = await self._pace(hole.snapshot.uri, manual=manual)
+                is_wanted = await self._pace(cursor.snapshot.uri, manual=manual)
             if not is_wanted:
                 yield Answer(None, Reason.SUPERSEDED, final=True)
                 return
-            run = self.runs.fitting(hole, manual=manual) or self.runs.begin(hole, terms, manual=manual)
+            generation = self.generations.matching(cursor, manual=manual) or self.generations.begin(
+                cursor, terms, manual=manual
+            )
         else:
             trace.note(reuse="adopted")
         while True:
-            async with aclosing(self._follow(run, hole, trace, deadline)) as answers:
+            async with aclosing(self._follow(generation, cursor, trace, deadline)) as answers:
                 async for answer in answers:
                     yield answer
                     if answer.final:
                         return
             trace.note(reuse="diverged")
-            run = self.runs.begin(hole, terms, manual=manual)
+            generation = self.generations.begin(cursor, terms, manual=manual)
 
     # -- whether -----------------------------------------------------------------------------------------------------
 
-    def _switched_off(self, hole: Hole) -> str:
+    def _switched_off(self, cursor: CursorContext) -> str:
         settings = self._settings()
         if self.paused:
             return Reason.PAUSED
-        if not settings.enabled or not settings.languages.get(hole.snapshot.language, True) or self._is_excluded(hole):
+        if (
+            not settings.enabled
+            or not settings.languages.get(cursor.snapshot.language, True)
+            or self._is_excluded(cursor)
+        ):
             return Reason.DISABLED
         return ""
 
-    def _gate(self, hole: Hole, *, manual: bool) -> str:
-        name = gate(hole, self._settings(), manual=manual, moment=self.screens.moment(hole))
+    def _gate(self, cursor: CursorContext, *, manual: bool) -> str:
+        name = gate(cursor, self._settings(), manual=manual, moment=self.screens.moment(cursor))
         return Reason.gate(name) if name else ""
 
     async def _pace(self, uri: str, *, manual: bool) -> bool:
@@ -221,11 +227,11 @@ class Completer:
         await asyncio.sleep(wait_ms / 1000)
         return self._latest.is_newest(uri, ticket)
 
-    # -- runs --------------------------------------------------------------------------------------------------------
+    # -- generations -------------------------------------------------------------------------------------------------
 
-    def _terms(self, hole: Hole, trace: Trace, *, manual: bool) -> Terms:
+    def _terms(self, cursor: CursorContext, trace: Trace, *, manual: bool) -> Terms:
         settings = self._settings()
-        streak = self.screens.streak(hole.snapshot.uri)
+        streak = self.screens.streak(cursor.snapshot.uri)
         plain = self._least_confidence(settings)
         confidence = threshold(plain, streak, manual=manual)
         if confidence > plain:
@@ -236,38 +242,44 @@ class Completer:
         wanted = settings.min_confidence
         return usual_threshold(self.writer.model_name) if wanted == "auto" else wanted
 
-    def _said_before(self, hole: Hole, terms: Terms) -> Answer | None:
+    def _said_before(self, cursor: CursorContext, terms: Terms) -> Answer | None:
         """Answer with what the last generation said beyond what was typed of it; None when that says nothing."""
-        uri = hole.snapshot.uri
-        run = self.runs.of(uri)
-        judged = run.rest(hole, terms) if run and run.settings_key == self.writer.settings_key(terms) else None
+        uri = cursor.snapshot.uri
+        generation = self.generations.of(uri)
+        judged = (
+            generation.rest(cursor, terms)
+            if generation and generation.settings_key == self.writer.settings_key(terms)
+            else None
+        )
         if judged is None:
             return None
         if not judged.text:
             return Answer(None, Reason.trimmed(judged.rule), final=True)
-        text, key, is_chosen = judged.text, self.writer.settings_key(terms), hole.entry is not None
-        self.reuse.store(Result(uri, hole.prefix, hole.suffix, text, judged.replaced, key, behind_entry=is_chosen))
-        return self._answer_of_text(self._number(), hole, judged.text, judged.replaced, final=True, manual=False)
+        text, key, is_chosen = judged.text, self.writer.settings_key(terms), cursor.entry is not None
+        self.reuse.store(Result(uri, cursor.prefix, cursor.suffix, text, judged.replaced, key, behind_item=is_chosen))
+        return self._answer_of_text(self._number(), cursor, judged.text, judged.replaced, final=True, manual=False)
 
-    def _begin_next(self, hole: Hole) -> Run:
+    def _begin_next(self, cursor: CursorContext) -> SharedGeneration:
         settings = self._settings()  # as they are after an acceptance, which ends every back-off
         terms = Terms(settings.max_lines, self._least_confidence(settings), self._knows)
-        return self.writer.begin(Run(hole, self.writer.settings_key(terms), terms, is_next=True))
+        return self.writer.begin(SharedGeneration(cursor, self.writer.settings_key(terms), terms, is_next=True))
 
-    async def _follow(self, run: Run, hole: Hole, trace: Trace, deadline: float | None) -> AsyncGenerator[Answer]:
-        """Yield an answer for the hole at each change of the run; at the deadline what is whole, and end.
+    async def _follow(
+        self, generation: SharedGeneration, cursor: CursorContext, trace: Trace, deadline: float | None
+    ) -> AsyncGenerator[Answer]:
+        """Yield an answer for the cursor at each change of the generation; at the deadline what is whole, and end.
 
-        Ends without a final answer when an adopted run turns out to say something else than the user typed.
+        Ends without a final answer when an adopted generation turns out to say something else than the user typed.
         ``deadline`` is on the event loop's clock. Cancellation fails the request; the deadline only ends the waiting.
         """
         number = self._number()
-        event = run.watch()
-        answer = Answer(None, run.reason, final=False)
+        event = generation.watch()
+        answer = Answer(None, generation.reason, final=False)
         try:
-            while not run.done:
-                if not run.continues(hole):
+            while not generation.done:
+                if not generation.continues(cursor):
                     return
-                answer = self._of_run(number, run, hole, final=False)
+                answer = self._of_generation(number, generation, cursor, final=False)
                 if answer.suggestion:
                     yield answer
                 try:
@@ -275,37 +287,39 @@ class Completer:
                         async with asyncio.timeout_at(deadline):
                             await event.wait()
                 except TimeoutError:
-                    trace.note(**run.facts())
-                    yield replace(answer, reason=Reason.OK if answer.suggestion else run.reason, final=True)
+                    trace.note(**generation.facts())
+                    yield replace(answer, reason=Reason.OK if answer.suggestion else generation.reason, final=True)
                     return
                 event.clear()
-            if (run.reason == Reason.OK or run.hole.entry != hole.entry) and not run.continues(hole):
+            if (generation.reason == Reason.OK or generation.cursor.entry != cursor.entry) and not generation.continues(
+                cursor
+            ):
                 return
-            trace.note(**run.facts())
-            yield self._final(number, run, hole)
+            trace.note(**generation.facts())
+            yield self._final(number, generation, cursor)
         except asyncio.CancelledError:
-            self.runs.stop_after_grace(run)
+            self.generations.stop_after_grace(generation)
             raise
         finally:
-            run.unwatch(event)
+            generation.unwatch(event)
 
     async def _with_others(
-        self, hole: Hole, trace: Trace, answer: Answer, wanted: int, deadline: float = math.inf
+        self, cursor: CursorContext, trace: Trace, answer: Answer, wanted: int, deadline: float = math.inf
     ) -> Answer:
         """Add further candidates, as many as come by the deadline and before the patience is over."""
-        run = self.runs.of(hole.snapshot.uri)
-        if wanted < 2 or run is None or answer.suggestion is None:
+        generation = self.generations.of(cursor.snapshot.uri)
+        if wanted < 2 or generation is None or answer.suggestion is None:
             return answer
-        if run.packed is None or run.hole.prefix != hole.prefix:
+        if generation.packed is None or generation.cursor.prefix != cursor.prefix:
             return answer
         patience = asyncio.get_running_loop().time() + self._settings().deadline_ms / 1000
         with trace.stage("candidates"):
             text, until = answer.suggestion.text, min(deadline, patience)
-            found = await other_candidates(self.writer, run, text, wanted - 1, until)
+            found = await other_candidates(self.writer, generation, text, wanted - 1, until)
         others = tuple(
             Suggestion(judged.text, judged.replaced, self._number())
             for judged in found
-            if not self.reuse.is_rejected(hole, judged.text, exactly=True)
+            if not self.reuse.is_rejected(cursor, judged.text, exactly=True)
         )
         return replace(answer, others=others)
 
@@ -315,55 +329,61 @@ class Completer:
         self._suggestions += 1
         return self._suggestions
 
-    def _of_run(self, number: int, run: Run, hole: Hole, *, final: bool) -> Answer:
-        judged = run.judged
-        rest, replaced = typed_through(run.hole.prefix, run.hole.suffix, judged.text, judged.replaced, hole)
-        return self._answer_of_text(number, hole, rest, replaced, final=final, manual=run.manual)
+    def _of_generation(
+        self, number: int, generation: SharedGeneration, cursor: CursorContext, *, final: bool
+    ) -> Answer:
+        judged = generation.judged
+        rest, replaced = typed_through(
+            generation.cursor.prefix, generation.cursor.suffix, judged.text, judged.replaced, cursor
+        )
+        return self._answer_of_text(number, cursor, rest, replaced, final=final, manual=generation.manual)
 
-    def _final(self, number: int, run: Run, hole: Hole) -> Answer:
-        if run.reason != Reason.OK:
-            return Answer(None, run.reason, final=True, usage=run.usage)
-        return replace(self._of_run(number, run, hole, final=True), usage=run.usage)
+    def _final(self, number: int, generation: SharedGeneration, cursor: CursorContext) -> Answer:
+        if generation.reason != Reason.OK:
+            return Answer(None, generation.reason, final=True, usage=generation.usage)
+        return replace(self._of_generation(number, generation, cursor, final=True), usage=generation.usage)
 
     def _answer_of_text(
-        self, number: int, hole: Hole, text: str, replaced: int, *, final: bool, manual: bool
+        self, number: int, cursor: CursorContext, text: str, replaced: int, *, final: bool, manual: bool
     ) -> Answer:
         if not text.strip():
             return Answer(None, Reason.EMPTY if final else Reason.TIMEOUT, final)
-        if self.reuse.is_rejected(hole, text, exactly=final and manual):
+        if self.reuse.is_rejected(cursor, text, exactly=final and manual):
             return Answer(None, Reason.trimmed("rejected"), final)
         return Answer(Suggestion(text, replaced, number), Reason.OK, final)
 
-    def _finished(self, trace: Trace, hole: Hole, answer: Answer, *, manual: bool, shown: str = "") -> Answer:
+    def _finished(
+        self, trace: Trace, cursor: CursorContext, answer: Answer, *, manual: bool, shown: str = ""
+    ) -> Answer:
         suggestion = answer.suggestion
         if suggestion:
             trace.note(characters=len(suggestion.text), lines=suggestion.text.count("\n") + 1)
             if suggestion.text != shown:  # else it may have been accepted by now
-                self._offer(trace, hole, suggestion)
+                self._offer(trace, cursor, suggestion)
             for each in answer.others:
-                self._offer(trace, hole, each, is_shown=False)
-            self.reuse.offered(hole, suggestion.id)
-            if not (manual or hole.ignored_reason):
-                self.following.expect(hole, suggestion.text, suggestion.replaced)
+                self._offer(trace, cursor, each, is_shown=False)
+            self.reuse.offered(cursor, suggestion.id)
+            if not (manual or cursor.ignored_reason):
+                self.following.expect(cursor, suggestion.text, suggestion.replaced)
         record = trace.finish(answer.reason)
         self._log(record)
         return replace(answer, final=True, record=record)
 
-    def _offer(self, trace: Trace, hole: Hole, told: Suggestion, *, is_shown: bool = True) -> None:
+    def _offer(self, trace: Trace, cursor: CursorContext, told: Suggestion, *, is_shown: bool = True) -> None:
         """Note what goes to the editor: on the screen, or a candidate that the user can turn to."""
-        language, model, is_hidden = hole.snapshot.language, self.writer.model_name, bool(hole.ignored_reason)
+        language, model, is_hidden = cursor.snapshot.language, self.writer.model_name, bool(cursor.ignored_reason)
         latency_ms = trace.elapsed_ms
         self.feedback.offered(told.id, language, len(told.text), model, latency_ms, is_hidden=is_hidden)
         note = self.screens.show if is_shown and not is_hidden else self.screens.offer
-        note(hole, told.id, told.text, told.replaced)
+        note(cursor, told.id, told.text, told.replaced)
 
 
-def _trace(name: str, hole: Hole, *, manual: bool) -> Trace:
-    trace = Trace(name, path=str(hole.snapshot.path or hole.snapshot.uri), manual=manual)
-    if hole.entry:
+def _trace(name: str, cursor: CursorContext, *, manual: bool) -> Trace:
+    trace = Trace(name, path=str(cursor.snapshot.path or cursor.snapshot.uri), manual=manual)
+    if cursor.entry:
         trace.note(selected="continued")
-    elif hole.ignored_reason:
-        trace.note(selected=f"ignored.{hole.ignored_reason}")
+    elif cursor.ignored_reason:
+        trace.note(selected=f"ignored.{cursor.ignored_reason}")
     return trace
 
 

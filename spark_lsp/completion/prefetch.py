@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from math import inf
 from time import monotonic
 
-from spark_lsp.completion.cursor_context import Hole
+from spark_lsp.completion.cursor_context import CursorContext
 from spark_lsp.engine.base import CompletionRequest, Engine
 from spark_lsp.errors import SparkError
 from spark_lsp.pacing import MAX_KEY_GAP_MS
@@ -28,15 +28,15 @@ PRIORITY = 1
 class ReadAhead:
     """What is read for the place that the user looks at. Belongs to one event loop.
 
-    ``refuses`` returns why no completion would be given at a hole, or nothing.
+    ``refuses`` returns why no completion would be given at a cursor, or nothing.
     """
 
     engine: Engine
     context: WorkspaceContext
-    refuses: Callable[[Hole], str]
+    refuses: Callable[[CursorContext], str]
     settle_s: float = SETTLE_S
     now: Callable[[], float] = monotonic
-    _hole: Hole | None = None
+    _cursor: CursorContext | None = None
     _task: asyncio.Task[None] | None = None
     _typed_s: float = -inf
 
@@ -48,29 +48,29 @@ class ReadAhead:
         """Whether nothing was typed for a while."""
         return self.now() - self._typed_s >= REST_S
 
-    def look(self, hole: Hole) -> None:
+    def look(self, cursor: CursorContext) -> None:
         """Notice that the user has come to a place."""
-        known = self._hole
-        if known and known.snapshot is hole.snapshot and known.offset == hole.offset:
+        known = self._cursor
+        if known and known.snapshot is cursor.snapshot and known.offset == cursor.offset:
             return
-        self._hole = hole
+        self._cursor = cursor
         self.again()
 
     def again(self) -> None:
         """Prefill the last place again, unless the user has begun to type: the cached prefix in front of it changed."""
         if self._task:
             self._task.cancel()
-        hole = self._hole
-        if hole is not None and not self.refuses(hole):
-            self._task = asyncio.create_task(self._read(hole), name="read ahead")
+        cursor = self._cursor
+        if cursor is not None and not self.refuses(cursor):
+            self._task = asyncio.create_task(self._read(cursor), name="read ahead")
 
-    def stay(self, hole: Hole) -> None:
+    def stay(self, cursor: CursorContext) -> None:
         """Notice where the user stopped typing: that place is prefilled until the prefix in front of it changes."""
-        self._hole = hole
+        self._cursor = cursor
 
     def stop(self) -> None:
         """Make way: the user types or waits for an answer."""
-        self._hole, self._typed_s = None, self.now()
+        self._cursor, self._typed_s = None, self.now()
         if self._task:
             self._task.cancel()
 
@@ -80,14 +80,14 @@ class ReadAhead:
         if self._task:
             await asyncio.gather(self._task, return_exceptions=True)
 
-    async def _read(self, hole: Hole) -> None:
+    async def _read(self, cursor: CursorContext) -> None:
         await asyncio.sleep(self.settle_s)
         try:
             if (await self.engine.status()).model is None:
                 return
-            packed = await self.context.pack_for(hole.snapshot, hole.offset)
+            packed = await self.context.pack_for(cursor.snapshot, cursor.offset)
             request = CompletionRequest(
-                prompt=packed.parts, max_tokens=0, priority=PRIORITY, key=f"ahead:{hole.snapshot.uri}"
+                prompt=packed.parts, max_tokens=0, priority=PRIORITY, key=f"ahead:{cursor.snapshot.uri}"
             )
             async with aclosing(self.engine.generate(request)) as chunks:
                 async for chunk in chunks:

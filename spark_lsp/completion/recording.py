@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from spark_lsp.completion.cursor_context import Entry, Hole
+from spark_lsp.completion.cursor_context import CursorContext, Entry
 from spark_lsp.completion.postprocess.pipeline import Terms, judge
 from spark_lsp.engine.base import CompletionRequest, ModelInfo, Usage
 from spark_lsp.errors import WorkspaceError
@@ -21,7 +21,7 @@ from spark_lsp.text.document import Snapshot
 from spark_lsp.text.edit import Span, apply_edits
 
 if TYPE_CHECKING:
-    from spark_lsp.completion.generation import Run
+    from spark_lsp.completion.shared_generation import SharedGeneration
 
 FORMAT = 1
 
@@ -55,35 +55,35 @@ class Recording(msgspec.Struct, frozen=True, kw_only=True):
     """Names in the answer that the workspace did not have."""
 
     @classmethod
-    def of(cls, run: "Run", request: CompletionRequest, model: ModelInfo) -> "Recording":
-        """Record a run that has ended."""
-        snapshot = run.hole.snapshot
+    def of(cls, generation: "SharedGeneration", request: CompletionRequest, model: ModelInfo) -> "Recording":
+        """Record a generation that has ended."""
+        snapshot = generation.cursor.snapshot
         return cls(
             format=FORMAT,
             uri=snapshot.uri,
             path=snapshot.path.as_posix() if snapshot.path else "",
             language=snapshot.language,
             text=snapshot.text,
-            offset=run.hole.offset,
-            manual=run.manual,
-            max_lines=run.terms.max_lines,
-            confidence=run.terms.confidence,
+            offset=generation.cursor.offset,
+            manual=generation.manual,
+            max_lines=generation.terms.max_lines,
+            confidence=generation.terms.confidence,
             request=request,
             model=model,
-            raw=run.raw,
-            scores=tuple(run.scores),
-            shown=run.judged.text,
-            replaced=run.judged.replaced,
-            rule=run.judged.rule,
-            entry=run.hole.entry,
-            unknown=_unknown_names(run),
+            raw=generation.raw,
+            scores=tuple(generation.scores),
+            shown=generation.judged.text,
+            replaced=generation.judged.replaced,
+            rule=generation.judged.rule,
+            entry=generation.cursor.entry,
+            unknown=_unknown_names(generation),
         )
 
     @property
-    def hole(self) -> Hole:
+    def cursor(self) -> CursorContext:
         """The cursor as it was."""
         path = Path(self.path) if self.path else None
-        return Hole(Snapshot(self.uri, path, 0, self.language, self.text), self.offset, self.entry)
+        return CursorContext(Snapshot(self.uri, path, 0, self.language, self.text), self.offset, self.entry)
 
     @property
     def terms(self) -> Terms:
@@ -92,12 +92,12 @@ class Recording(msgspec.Struct, frozen=True, kw_only=True):
 
     def as_case(self) -> str:
         """Return the case file of this request: before, what the model said, and what was shown; for the tests."""
-        hole, entry = self.hole, self.entry
-        before = after = hole.document.text
-        cursor = hole.offset - len(entry.text) + len(entry.typed) if entry else hole.offset
+        cursor, entry = self.cursor, self.entry
+        before = after = cursor.document.text
+        at = cursor.offset - len(entry.text) + len(entry.typed) if entry else cursor.offset
         if self.shown:
-            after = apply_edits(before, [hole.edit(self.shown, self.replaced)])
-        sections = {"path": Path(self.path).name or "untitled", "before": f"{before[:cursor]}$0{before[cursor:]}"}
+            after = apply_edits(before, [cursor.edit(self.shown, self.replaced)])
+        sections = {"path": Path(self.path).name or "untitled", "before": f"{before[:at]}$0{before[at:]}"}
         if entry:
             sections |= {"entry": entry.text, "over": entry.typed, "behind": entry.behind}
         sections |= {"model": self.raw, "after": after}
@@ -113,17 +113,17 @@ class Recording(msgspec.Struct, frozen=True, kw_only=True):
         return "".join(f"=== {name}\n{body}\n" for name, body in sections.items())
 
 
-def _unknown_names(run: "Run") -> tuple[str, ...]:
+def _unknown_names(generation: "SharedGeneration") -> tuple[str, ...]:
     """Return what the workspace did not know of the names that the judgement of an answer asks for."""
     unknown: dict[str, None] = {}
 
     def knows(name: str) -> bool:
-        is_known = run.terms.knows(name)
+        is_known = generation.terms.knows(name)
         if not is_known:
             unknown[name] = None
         return is_known
 
-    judge(run.hole, run.raw, run.scores, replace(run.terms, knows=knows), finished=True)
+    judge(generation.cursor, generation.raw, generation.scores, replace(generation.terms, knows=knows), finished=True)
     return tuple(unknown)
 
 

@@ -6,7 +6,7 @@ Pure. White space is not compared, as editors indent what is typed; the place is
 from dataclasses import dataclass
 from typing import Final
 
-from spark_lsp.completion.cursor_context import Hole
+from spark_lsp.completion.cursor_context import CursorContext
 
 ABOVE_CHARACTERS: Final = 400  # enough to tell one place from another, few enough that edits farther up change nothing
 LONGEST: Final = 1_000
@@ -28,13 +28,13 @@ class Rejection:
         above = prefix[max(0, line_start - ABOVE_CHARACTERS) : line_start]
         return Rejection(uri, above, _words(prefix[line_start:] + text))
 
-    def covers(self, hole: Hole, text: str, *, exactly: bool = False) -> bool:
-        """Whether a text at a hole is the rejected one, or what is left of it.
+    def covers(self, cursor: CursorContext, text: str, *, exactly: bool = False) -> bool:
+        """Whether a text at a cursor is the rejected one, or what is left of it.
 
         Unless ``exactly``, also what begins it, as a text that is still being written does, and what goes on from it.
         Never once the user has typed past it.
         """
-        typed = self._typed_since(hole)
+        typed = self._typed_since(cursor)
         if typed is None:
             return False
         made, before = _words(typed + text), _words(typed)
@@ -42,15 +42,15 @@ class Rejection:
             return False
         return made == self.made or (not exactly and (self.made.startswith(made) or made.startswith(self.made)))
 
-    def _typed_since(self, hole: Hole) -> str | None:
+    def _typed_since(self, cursor: CursorContext) -> str | None:
         """Return what stands between the lines above and the cursor; None where those lines are not above."""
-        if hole.snapshot.uri != self.uri:
+        if cursor.snapshot.uri != self.uri:
             return None
         if len(self.above) < ABOVE_CHARACTERS:  # the document begins with it
-            is_here = hole.prefix.startswith(self.above) and hole.offset - len(self.above) <= LONGEST
-            return hole.prefix[len(self.above) :] if is_here else None
-        start = hole.prefix.rfind(self.above, max(0, hole.offset - LONGEST - ABOVE_CHARACTERS))
-        return hole.prefix[start + ABOVE_CHARACTERS :] if start >= 0 else None
+            is_here = cursor.prefix.startswith(self.above) and cursor.offset - len(self.above) <= LONGEST
+            return cursor.prefix[len(self.above) :] if is_here else None
+        start = cursor.prefix.rfind(self.above, max(0, cursor.offset - LONGEST - ABOVE_CHARACTERS))
+        return cursor.prefix[start + ABOVE_CHARACTERS :] if start >= 0 else None
 
 
 def _words(text: str) -> str:

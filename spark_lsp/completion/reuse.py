@@ -7,7 +7,7 @@ unless asked by hand, a shorter or longer form of it.
 from collections import OrderedDict
 from dataclasses import dataclass, replace
 
-from spark_lsp.completion.cursor_context import Hole, growth_behind
+from spark_lsp.completion.cursor_context import CursorContext, growth_behind
 from spark_lsp.completion.rejection import Rejection
 from spark_lsp.text.document import content_hash
 
@@ -17,7 +17,7 @@ KEPT_REJECTIONS = 200
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """A finished answer: the hole's text around it, what to insert and how much after the cursor that replaces."""
+    """A finished answer: the cursor's text around it, what to insert and how much after the cursor that replaces."""
 
     uri: str
     prefix: str
@@ -28,13 +28,13 @@ class Result:
     """Names the model, the cached prefix and the settings that the text depends on."""
     id: int = 0
     """The suggestion that it was offered as, so that its rest is the same one to the feedback; 0: not offered yet."""
-    behind_entry: bool = False
-    """Whether the text around the hole holds an entry that is only chosen in the editor's menu."""
+    behind_item: bool = False
+    """Whether the text around the cursor holds an entry that is only chosen in the editor's menu."""
 
-    def rest(self, hole: Hole) -> tuple[str, int]:
-        """Return what is left of it at a hole, and how much after the cursor that replaces; empty where it is none."""
-        rest, replaced = typed_through(self.prefix, self.suffix, self.text, self.replaced, hole)
-        return ("", 0) if hole.renames(rest) else (rest, replaced)
+    def rest(self, cursor: CursorContext) -> tuple[str, int]:
+        """Return its rest at a cursor, and how much after the cursor the rest replaces; empty without one."""
+        rest, replaced = typed_through(self.prefix, self.suffix, self.text, self.replaced, cursor)
+        return ("", 0) if cursor.renames(rest) else (rest, replaced)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,7 @@ class Reuse:
 
     def store(self, result: Result) -> None:
         """Keep a result."""
-        (self._chosen if result.behind_entry else self._newest)[result.uri] = result
+        (self._chosen if result.behind_item else self._newest)[result.uri] = result
         self._keep(result)
 
     def store_next(self, result: Result) -> None:
@@ -68,40 +68,40 @@ class Reuse:
         self._next[result.uri] = result
         self._keep(result)
 
-    def look_up(self, hole: Hole, settings_key: str, *, exact: bool = False) -> Result | None:
+    def look_up(self, cursor: CursorContext, settings_key: str, *, exact: bool = False) -> Result | None:
         """Return what can be shown without asking: the rest of the newest suggestion, or the same question's answer.
 
         ``exact``: only what was made under these very settings.
         """
-        uri = hole.snapshot.uri
+        uri = cursor.snapshot.uri
         for held in (self._newest, self._next, self._chosen):
             result = held.get(uri)
             if result is None or (exact and result.settings_key != settings_key):
                 continue
-            rest, replaced = result.rest(hole)
+            rest, replaced = result.rest(cursor)
             if rest:
-                if held is not self._newest and hole.entry is None:  # what it stands behind has come true
-                    self._newest[uri] = replace(held.pop(uri), behind_entry=False)
-                return replace(result, prefix=hole.prefix, suffix=hole.suffix, text=rest, replaced=replaced)
-        kept = self._results.get(_key(uri, hole.prefix, hole.suffix, settings_key))
-        if kept is None or hole.renames(kept.text):
+                if held is not self._newest and cursor.entry is None:  # what it stands behind has come true
+                    self._newest[uri] = replace(held.pop(uri), behind_item=False)
+                return replace(result, prefix=cursor.prefix, suffix=cursor.suffix, text=rest, replaced=replaced)
+        kept = self._results.get(_key(uri, cursor.prefix, cursor.suffix, settings_key))
+        if kept is None or cursor.renames(kept.text):
             return None
-        return Result(uri, hole.prefix, hole.suffix, kept.text, kept.replaced, settings_key)
+        return Result(uri, cursor.prefix, cursor.suffix, kept.text, kept.replaced, settings_key)
 
-    def offered(self, hole: Hole, suggestion_id: int) -> None:
+    def offered(self, cursor: CursorContext, suggestion_id: int) -> None:
         """Note under which number the newest result is on the screen."""
-        uri = hole.snapshot.uri
-        held = self._chosen if hole.entry else self._newest
+        uri = cursor.snapshot.uri
+        held = self._chosen if cursor.entry else self._newest
         newest = held.get(uri)
-        if newest and not newest.id and newest.rest(hole)[0]:
+        if newest and not newest.id and newest.rest(cursor)[0]:
             held[uri] = replace(newest, id=suggestion_id)
 
-    def changed(self, hole: Hole) -> None:
+    def changed(self, cursor: CursorContext) -> None:
         """Notice a change: a suggestion that is being erased is not wanted, and is not offered there again."""
-        newest = self._newest.get(hole.snapshot.uri)
-        if newest is None or len(hole.prefix) >= len(newest.prefix) or not newest.prefix.startswith(hole.prefix):
+        newest = self._newest.get(cursor.snapshot.uri)
+        if newest is None or len(cursor.prefix) >= len(newest.prefix) or not newest.prefix.startswith(cursor.prefix):
             return
-        if "\n" not in newest.prefix[len(hole.prefix) :]:  # an edit farther up has nothing to do with it
+        if "\n" not in newest.prefix[len(cursor.prefix) :]:  # an edit farther up has nothing to do with it
             self.reject(newest)
 
     def reject(self, result: Result) -> None:
@@ -113,9 +113,9 @@ class Reuse:
         while len(self._rejected) > KEPT_REJECTIONS:
             self._rejected.popitem(last=False)
 
-    def is_rejected(self, hole: Hole, text: str, *, exactly: bool = False) -> bool:
+    def is_rejected(self, cursor: CursorContext, text: str, *, exactly: bool = False) -> bool:
         """Whether the user has rejected this text here; unless ``exactly``, also a shorter or longer form of it."""
-        return any(rejection.covers(hole, text, exactly=exactly) for rejection in self._rejected)
+        return any(rejection.covers(cursor, text, exactly=exactly) for rejection in self._rejected)
 
     def forget(self, uri: str) -> None:
         """Drop what belongs to a document that was closed."""
@@ -132,26 +132,26 @@ class Reuse:
             self._results.popitem(last=False)
 
 
-def typed_through(prefix: str, suffix: str, text: str, replaced: int, hole: Hole) -> tuple[str, int]:
+def typed_through(prefix: str, suffix: str, text: str, replaced: int, cursor: CursorContext) -> tuple[str, int]:
     """Return the rest of a suggestion whose start was typed since, and how much after the cursor that replaces.
 
     The rest is empty when they typed something else. White space at the start may differ: editors re-indent the line
     while it is typed. Then the lines below follow it. They also close brackets; then the rest replaces what they put.
     """
     base = prefix.rstrip(" \t")
-    if hole.prefix.startswith(prefix):
-        typed = hole.prefix[len(prefix) :]
-    elif base.endswith("\n") and hole.prefix.startswith(base):
-        typed = hole.prefix[len(base) :].lstrip(" \t")
-        text = _indented(text, prefix[len(base) :], hole.prefix[len(base) : len(hole.prefix) - len(typed)])
+    if cursor.prefix.startswith(prefix):
+        typed = cursor.prefix[len(prefix) :]
+    elif base.endswith("\n") and cursor.prefix.startswith(base):
+        typed = cursor.prefix[len(base) :].lstrip(" \t")
+        text = _indented(text, prefix[len(base) :], cursor.prefix[len(base) : len(cursor.prefix) - len(typed)])
     else:
         return "", 0
     rest = text[len(typed) :] if text.startswith(typed) else ""
-    grown = growth_behind(typed, suffix, hole.suffix) if rest and replaced <= len(suffix) else None
+    grown = growth_behind(typed, suffix, cursor.suffix) if rest and replaced <= len(suffix) else None
     if grown is None or replaced + grown < 0:
         return "", 0
     letters = iter(rest)
-    if grown and not all(char in letters for char in hole.suffix[: replaced + grown]):
+    if grown and not all(char in letters for char in cursor.suffix[: replaced + grown]):
         return "", 0  # it does not close what was closed for it
     return rest, replaced + grown
 

@@ -1,4 +1,4 @@
-"""What the local feedback file says: suggestions and their fate, by language and model. Pure but for reading the file.
+"""Statistics of the local feedback file: suggestions and their outcomes, by language and model.
 
 A line that cannot be read is skipped and counted, so a file that somebody edited still tells the rest.
 """
@@ -19,7 +19,7 @@ ALL = "all"
 
 
 @dataclass(slots=True)
-class _Life:
+class _History:
     """One suggestion, as its events told."""
 
     language: str
@@ -36,7 +36,7 @@ class _Life:
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class StatsRow:
     """What became of the suggestions of one language and model.
 
     Shares are of the accepted characters; None while nothing is known.
@@ -59,97 +59,99 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
-class Tally:
+class FeedbackStatistics:
     """The whole file: a row for each language and model, and for each day how many were accepted and rejected."""
 
-    rows: tuple[Row, ...]
-    total: Row
+    rows: tuple[StatsRow, ...]
+    total: StatsRow
     days: tuple[tuple[int, int, int], ...]
     """Days since the epoch, with how many suggestions were accepted and how many rejected."""
     latencies_ms: tuple[float, ...]
     unreadable_lines: int
 
 
-def read_tally(path: Path) -> Tally:
+def read_statistics(path: Path) -> FeedbackStatistics:
     """Read the file; one that is not there is an empty one."""
     try:
         lines = path.read_text("utf-8", "replace").splitlines()
     except FileNotFoundError:
         lines = []
-    return tally_of(lines)
+    return statistics_of(lines)
 
 
-def tally_of(lines: Iterable[str]) -> Tally:
+def statistics_of(lines: Iterable[str]) -> FeedbackStatistics:
     """Add up the events of a file."""
-    lives: dict[str, _Life] = {}
+    histories: dict[str, _History] = {}
     unreadable = 0
     for number, line in enumerate(lines):
         try:
             event = json.loads(line)
-            _take(lives, event, number)
+            _take(histories, event, number)
         except (ValueError, TypeError, KeyError, AttributeError):
             unreadable += 1
-    groups: dict[tuple[str, str], list[_Life]] = {}
-    for life in lives.values():
-        groups.setdefault((life.language, life.model), []).append(life)
+    groups: dict[tuple[str, str], list[_History]] = {}
+    for history in histories.values():
+        groups.setdefault((history.language, history.model), []).append(history)
     rows = tuple(_row(language, model, group) for (language, model), group in sorted(groups.items()))
-    every = list(lives.values())
-    return Tally(rows, _row(ALL, "", every), _days(every), tuple(_latencies(every)), unreadable)
+    every = list(histories.values())
+    return FeedbackStatistics(rows, _row(ALL, "", every), _days(every), tuple(_latencies(every)), unreadable)
 
 
-def _take(lives: dict[str, _Life], event: dict[str, Any], number: int) -> None:
+def _take(histories: dict[str, _History], event: dict[str, Any], number: int) -> None:
     name, at = str(event["event"]), float(event["at"])
     if not 0 <= at < END_S:
         raise ValueError("no time of a suggestion")
     key = str(event.get("suggestion", f"line {number}"))
-    life = lives.get(key)
-    if life is None:
-        life = lives[key] = _Life(str(event.get("language", "")), str(event.get("model", "")), int(at // DAY_S))
-    life.characters = int(event.get("characters", 0))
-    life.latency_ms = float(event.get("latency_ms", 0.0))
-    life.accepted_characters = max(life.accepted_characters, int(event.get("accepted_characters", 0)))
-    life.shown |= name == "shown"
-    life.partly |= name == "partly_accepted"
-    life.accepted |= name == "accepted"
-    life.rejected |= name == "rejected"
+    history = histories.get(key)
+    if history is None:
+        history = histories[key] = _History(
+            str(event.get("language", "")), str(event.get("model", "")), int(at // DAY_S)
+        )
+    history.characters = int(event.get("characters", 0))
+    history.latency_ms = float(event.get("latency_ms", 0.0))
+    history.accepted_characters = max(history.accepted_characters, int(event.get("accepted_characters", 0)))
+    history.shown |= name == "shown"
+    history.partly |= name == "partly_accepted"
+    history.accepted |= name == "accepted"
+    history.rejected |= name == "rejected"
     if name == "kept":
-        life.kept_characters[int(event["after_s"])] = int(event["kept_characters"])
+        history.kept_characters[int(event["after_s"])] = int(event["kept_characters"])
 
 
-def _row(language: str, model: str, lives: Sequence[_Life]) -> Row:
-    latencies = _latencies(lives)
+def _row(language: str, model: str, histories: Sequence[_History]) -> StatsRow:
+    latencies = _latencies(histories)
     p50, p95, p99 = np.percentile(latencies, (50, 95, 99)).round(1).tolist() if latencies else (0.0, 0.0, 0.0)
-    return Row(
+    return StatsRow(
         language,
         model,
-        suggestions=len(lives),
-        shown=sum(life.shown or life.accepted or life.partly for life in lives),
-        accepted=sum(life.accepted for life in lives),
-        partly_accepted=sum(life.partly and not life.accepted for life in lives),
-        rejected=sum(life.rejected for life in lives),
-        accepted_characters=sum(life.accepted_characters for life in lives),
-        kept_30s=_kept(lives, 30),
-        kept_5min=_kept(lives, 300),
+        suggestions=len(histories),
+        shown=sum(history.shown or history.accepted or history.partly for history in histories),
+        accepted=sum(history.accepted for history in histories),
+        partly_accepted=sum(history.partly and not history.accepted for history in histories),
+        rejected=sum(history.rejected for history in histories),
+        accepted_characters=sum(history.accepted_characters for history in histories),
+        kept_30s=_kept(histories, 30),
+        kept_5min=_kept(histories, 300),
         latency_p50_ms=p50,
         latency_p95_ms=p95,
         latency_p99_ms=p99,
     )
 
 
-def _kept(lives: Iterable[_Life], after_s: int) -> float | None:
-    looked_at = [life for life in lives if after_s in life.kept_characters]
-    accepted = sum(life.accepted_characters for life in looked_at)
-    return round(sum(life.kept_characters[after_s] for life in looked_at) / accepted, 3) if accepted else None
+def _kept(histories: Iterable[_History], after_s: int) -> float | None:
+    looked_at = [history for history in histories if after_s in history.kept_characters]
+    accepted = sum(history.accepted_characters for history in looked_at)
+    return round(sum(history.kept_characters[after_s] for history in looked_at) / accepted, 3) if accepted else None
 
 
-def _days(lives: Iterable[_Life]) -> tuple[tuple[int, int, int], ...]:
+def _days(histories: Iterable[_History]) -> tuple[tuple[int, int, int], ...]:
     counts: dict[int, list[int]] = {}
-    for life in lives:
-        day = counts.setdefault(life.day, [0, 0])
-        day[0] += life.accepted
-        day[1] += life.rejected
+    for history in histories:
+        day = counts.setdefault(history.day, [0, 0])
+        day[0] += history.accepted
+        day[1] += history.rejected
     return tuple((day, accepted, rejected) for day, (accepted, rejected) in sorted(counts.items()))
 
 
-def _latencies(lives: Iterable[_Life]) -> list[float]:
-    return sorted(life.latency_ms for life in lives if life.latency_ms > 0)
+def _latencies(histories: Iterable[_History]) -> list[float]:
+    return sorted(history.latency_ms for history in histories if history.latency_ms > 0)

@@ -1,6 +1,6 @@
 """Runs generations: packs the prompt, streams the model's answer into a Run, stops it, keeps the result.
 
-A run ends done whatever happens, with a reason. Never decides what is asked for, nor when.
+a generation ends done whatever happens, with a reason. Never decides what is asked for, nor when.
 """
 
 import asyncio
@@ -8,11 +8,11 @@ from collections.abc import Callable
 from contextlib import aclosing
 from typing import Protocol
 
-from spark_lsp.completion.cursor_context import Hole
-from spark_lsp.completion.generation import Run
+from spark_lsp.completion.cursor_context import CursorContext
 from spark_lsp.completion.postprocess.pipeline import Terms
 from spark_lsp.completion.recording import Recording
 from spark_lsp.completion.reuse import Result, Reuse
+from spark_lsp.completion.shared_generation import SharedGeneration
 from spark_lsp.engine.base import CompletionRequest, Engine, Sampling, Usage
 from spark_lsp.errors import ModelNoFim, Reason, SparkError
 from spark_lsp.pacing import RunningMean
@@ -75,90 +75,94 @@ class Writer:
         fingerprint = self._engine.model.fingerprint if self._engine.model else ""
         return f"{fingerprint}:{terms.max_lines}:{terms.confidence}:{self._prompts.digest}"
 
-    def prepare(self, hole: Hole) -> None:
+    def prepare(self, cursor: CursorContext) -> None:
         """Begin what a prompt needs: it is there by the time that the wait for the next key is over."""
-        self._prompts.prepare(hole.snapshot, hole.offset)
+        self._prompts.prepare(cursor.snapshot, cursor.offset)
 
-    def begin(self, run: Run) -> Run:
+    def begin(self, generation: SharedGeneration) -> SharedGeneration:
         """Start to generate."""
-        run.task = asyncio.create_task(self._generate(run))
-        return run
+        generation.task = asyncio.create_task(self._generate(generation))
+        return generation
 
-    async def candidate(self, base: Run, seed: int) -> Run:
+    async def candidate(self, base: SharedGeneration, seed: int) -> SharedGeneration:
         """Write another answer to the same prompt; it is not kept for reuse."""
-        run = Run(base.hole, base.settings_key, base.terms, manual=True)
-        run.packed = base.packed
+        generation = SharedGeneration(base.cursor, base.settings_key, base.terms, manual=True)
+        generation.packed = base.packed
         sampling = Sampling(temperature=CANDIDATE_TEMPERATURE, seed=seed)
-        await self._stream(run, sampling, key=f"{base.hole.snapshot.uri}#candidate{seed}")
-        return run
+        await self._stream(generation, sampling, key=f"{base.cursor.snapshot.uri}#candidate{seed}")
+        return generation
 
-    async def _generate(self, run: Run) -> None:
+    async def _generate(self, generation: SharedGeneration) -> None:
         try:
-            await self._ask(run)
+            await self._ask(generation)
         except SparkError as error:
-            run.reason = error.reason
+            generation.reason = error.reason
         except asyncio.CancelledError:
-            run.reason = Reason.SUPERSEDED
+            generation.reason = Reason.SUPERSEDED
             raise
         except Exception as error:  # noqa: BLE001 - a broken request must still be answered
-            run.reason = Reason.ENGINE_FAILED
+            generation.reason = Reason.ENGINE_FAILED
             bug("generation failed", error=repr(error))
         finally:
-            run.done = True
-            run.changed()
+            generation.done = True
+            generation.changed()
 
-    async def _ask(self, run: Run) -> None:
+    async def _ask(self, generation: SharedGeneration) -> None:
         model = await self._engine.start()
         if not model.family:
             raise ModelNoFim(f"The model {model.name} has no fill-in-the-middle tokens that we know.")
-        run.settings_key = self.settings_key(run.terms)  # which model it is was not known before it was started
-        run.reason = Reason.TIMEOUT
-        run.began_s = asyncio.get_running_loop().time()
-        await run.hole.grow()
-        run.packed = await self._prompts.pack_for(run.hole.snapshot, run.hole.offset)
-        await self._stream(run, Sampling(), key=run.hole.snapshot.uri + ("#next" if run.is_next else ""))
-        self._prompts.learn(run.usage)
-        self._keep(run)
+        generation.settings_key = self.settings_key(
+            generation.terms
+        )  # which model it is was not known before it was started
+        generation.reason = Reason.TIMEOUT
+        generation.began_s = asyncio.get_running_loop().time()
+        await generation.cursor.grow()
+        generation.packed = await self._prompts.pack_for(generation.cursor.snapshot, generation.cursor.offset)
+        await self._stream(
+            generation, Sampling(), key=generation.cursor.snapshot.uri + ("#next" if generation.is_next else "")
+        )
+        self._prompts.learn(generation.usage)
+        self._keep(generation)
 
-    async def _stream(self, run: Run, sampling: Sampling, *, key: str) -> None:
+    async def _stream(self, generation: SharedGeneration, sampling: Sampling, *, key: str) -> None:
         """Let the model speak until it or a rule says stop."""
         loop = asyncio.get_running_loop()
-        assert run.packed is not None, "a prompt comes before its answer"
-        lines = run.terms.max_lines if run.hole.multi_line else 1
+        assert generation.packed is not None, "a prompt comes before its answer"
+        lines = generation.terms.max_lines if generation.cursor.multi_line else 1
         request = CompletionRequest(
-            prompt=run.packed.parts,
+            prompt=generation.packed.parts,
             max_tokens=SINGLE_LINE_TOKENS if lines == 1 else TOKENS_PER_LINE * lines,
             stops=self._prompts.stops(),
             sampling=sampling,
-            deadline_ms=0 if run.manual else BACKGROUND_LIMIT_MS,
-            priority=NEXT_PRIORITY if run.is_next else 0,
+            deadline_ms=0 if generation.manual else BACKGROUND_LIMIT_MS,
+            priority=NEXT_PRIORITY if generation.is_next else 0,
             key=key,
         )
         async with aclosing(self._engine.generate(request)) as chunks:
             async for chunk in chunks:
-                if not run.first_token_ms and chunk.text and run.began_s:
-                    run.first_token_ms = (loop.time() - run.began_s) * 1000
-                    if not run.is_next:
-                        self.latency_ms.add(run.first_token_ms)
-                run.take(chunk)
-                run.changed()
-                if run.judged.done:
+                if not generation.first_token_ms and chunk.text and generation.began_s:
+                    generation.first_token_ms = (loop.time() - generation.began_s) * 1000
+                    if not generation.is_next:
+                        self.latency_ms.add(generation.first_token_ms)
+                generation.take(chunk)
+                generation.changed()
+                if generation.judged.done:
                     break
         if self.record is not None and self._engine.model is not None:
-            run.recorded = self.record(Recording.of(run, request, self._engine.model))
+            generation.recorded = self.record(Recording.of(generation, request, self._engine.model))
 
-    def _keep(self, run: Run) -> None:
-        judged, hole = run.judged, run.hole
+    def _keep(self, generation: SharedGeneration) -> None:
+        judged, cursor = generation.judged, generation.cursor
         if judged.text:
-            run.reason = Reason.OK
-            uri, key = hole.snapshot.uri, run.settings_key
-            text, is_chosen = judged.text, hole.entry is not None
-            result = Result(uri, hole.prefix, hole.suffix, text, judged.replaced, key, behind_entry=is_chosen)
-            if run.is_next:
+            generation.reason = Reason.OK
+            uri, key = cursor.snapshot.uri, generation.settings_key
+            text, is_chosen = judged.text, cursor.entry is not None
+            result = Result(uri, cursor.prefix, cursor.suffix, text, judged.replaced, key, behind_item=is_chosen)
+            if generation.is_next:
                 self._reuse.store_next(result)
             else:
                 self._reuse.store(result)
-        elif not run.raw.strip():
-            run.reason = Reason.TIMEOUT if run.stop_cause == "deadline" else Reason.EMPTY
+        elif not generation.raw.strip():
+            generation.reason = Reason.TIMEOUT if generation.stop_cause == "deadline" else Reason.EMPTY
         else:
-            run.reason = Reason.trimmed(judged.rule)
+            generation.reason = Reason.trimmed(judged.rule)

@@ -6,7 +6,7 @@ from typing import Final
 
 from spark_lsp.app import open_engine, open_workspace, usual_context_tokens
 from spark_lsp.catalog.catalog import model_path, model_reason, useful_tokens
-from spark_lsp.completion.cursor_context import Hole
+from spark_lsp.completion.cursor_context import CursorContext
 from spark_lsp.config import Settings
 from spark_lsp.doctor.check_result import Check
 from spark_lsp.doctor.graphics import kernel_check
@@ -18,7 +18,7 @@ from spark_lsp.text.document import Snapshot
 
 MIN_CONTEXT_TOKENS: Final = 8192  # with less, little more than the open file is shown to the model
 BUFFERS_BYTES: Final = 400 * 1024**2  # compute buffers and the process itself
-KNOWN_HOLE: Final = """\
+KNOWN_TEXT: Final = """\
 WEEKDAYS = ["monday", "tuesday", "wednesday", "thursday", "friday"]
 
 
@@ -38,7 +38,7 @@ OTHER_MODEL: Final = "spark-lsp models recommend"
 
 
 async def model_checks(settings: Settings) -> list[Check]:
-    """Look at the model as an editor would use it: find, measure, load, fill a hole with a known answer."""
+    """Look at the model as an editor would use it: find, measure, load, complete a text with a known answer."""
     try:
         path = model_path(settings)
         need = _memory(path, settings)
@@ -60,16 +60,16 @@ async def model_checks(settings: Settings) -> list[Check]:
         ]
         checks.append(_family(info, OTHER_MODEL))
         if info.family:
-            hole = Hole(Snapshot("untitled:doctor.py", None, 0, "python", KNOWN_HOLE), len(KNOWN_HOLE))
-            answer = await workspace.completer.complete(hole, manual=True)
-            checks.append(_known_hole(answer.suggestion.text if answer.suggestion else "", answer.reason))
+            cursor = CursorContext(Snapshot("untitled:doctor.py", None, 0, "python", KNOWN_TEXT), len(KNOWN_TEXT))
+            answer = await workspace.completer.complete(cursor, manual=True)
+            checks.append(_known_answer(answer.suggestion.text if answer.suggestion else "", answer.reason))
         return checks
     finally:
         await workspace.close()
 
 
 async def remote_checks(settings: Settings) -> list[Check]:
-    """Look at remote endpoints as an editor would use them: consent, key, reachability, family, a known hole."""
+    """Look at remote endpoints as an editor would use them: consent, key, reachability, family, a known answer."""
     engine = open_engine(settings)
     try:
         info = await engine.start()
@@ -87,9 +87,9 @@ async def remote_checks(settings: Settings) -> list[Check]:
         more = f"export SPARK_LSP_BACKEND_CONTEXT_TOKENS={MIN_CONTEXT_TOKENS}  # and start the server with as much"
         checks += [_fit(info, more), _family(info, family_fix)]
         if info.family:
-            hole = Hole(Snapshot("untitled:doctor.py", None, 0, "python", KNOWN_HOLE), len(KNOWN_HOLE))
-            answer = await workspace.completer.complete(hole, manual=True)
-            checks.append(_known_hole(answer.suggestion.text if answer.suggestion else "", answer.reason))
+            cursor = CursorContext(Snapshot("untitled:doctor.py", None, 0, "python", KNOWN_TEXT), len(KNOWN_TEXT))
+            answer = await workspace.completer.complete(cursor, manual=True)
+            checks.append(_known_answer(answer.suggestion.text if answer.suggestion else "", answer.reason))
         return checks
     finally:
         await workspace.close()
@@ -129,7 +129,7 @@ def _family(info: ModelInfo, fix: str) -> Check:
     return Check("fim tokens", "fail", f"{info.name} has no fill-in-the-middle tokens that we know.", fix)
 
 
-def _known_hole(text: str, reason: str) -> Check:
+def _known_answer(text: str, reason: str) -> Check:
     if text.startswith(KNOWN_ANSWER):
         return Check("known hole", "ok", f"last_week -> last_week{text.splitlines()[0]}")
     detail = f"Expected {KNOWN_ANSWER!r} after last_week, the model wrote {text!r} ({reason})."

@@ -229,8 +229,8 @@ def build_prompt(
 ) -> tuple[PromptPart, ...]:
     """Lay out a prompt as the family was trained on it. Empty pieces are left out.
 
-    With neither a repository nor blocks the prompt is the bare hole. A piece stays ``stable`` only while all pieces
-    before it are. The prefix is marked ``heal``: it ends at the cursor, which may be in the middle of a token.
+    With neither a repository nor blocks the prompt is the middle part alone. A piece stays ``stable`` only while all
+    pieces before it are. The prefix is marked ``heal``: it ends at the cursor, which may be in the middle of a token.
     ``opening`` is text of the current file from above the prefix, such as its imports: a piece of its own, so that what
     stands behind it can move without it.
     """
@@ -241,21 +241,21 @@ def build_prompt(
         before = _marked_blocks(family, blocks) if context else []
         path = [TextPart(f"{family.path_mark}{current_path}\n")] if context else []
         lead = family.lead if prefix and not context else ""
-        parts = _hole(family, order, [*before, *path, *above, TextPart(lead + prefix, heal=True)], suffix)
+        parts = _middle(family, order, [*before, *path, *above, TextPart(lead + prefix, heal=True)], suffix)
     elif family.path_inside:
         path = [TextPart(f"{current_path}\n")] if context else []
         head: list[PromptPart] = [SpecialToken(family.file_separator)] if context else []
         parts = [
             *_separated_blocks(family, repository, blocks),
             *head,
-            *_hole(family, order, [*path, *above, TextPart(prefix, heal=True)], suffix),
+            *_middle(family, order, [*path, *above, TextPart(prefix, heal=True)], suffix),
         ]
     else:
         head = [SpecialToken(family.file_separator), TextPart(f"{current_path}\n")] if context else []
         parts = [
             *_separated_blocks(family, repository, blocks),
             *head,
-            *_hole(family, order, [*above, TextPart(prefix, heal=True)], suffix),
+            *_middle(family, order, [*above, TextPart(prefix, heal=True)], suffix),
         ]
     return tuple(_settled(parts))
 
@@ -297,8 +297,8 @@ def _marked_blocks(family: FimFamily, blocks: Sequence[FileBlock]) -> list[TextP
     ]
 
 
-def _hole(family: FimFamily, order: Order, before: Sequence[TextPart], suffix: str) -> list[PromptPart]:
-    """The hole itself. The answer follows the last part, so a family without a middle token has the suffix first."""
+def _middle(family: FimFamily, order: Order, before: Sequence[TextPart], suffix: str) -> list[PromptPart]:
+    """The middle part. The answer follows the last part, so a family without a middle token has the suffix first."""
     middle = [SpecialToken(family.middle)] if family.middle else []
     after = TextPart(suffix)
     if order == "psm" and middle:

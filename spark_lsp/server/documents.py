@@ -2,7 +2,7 @@
 
 from lsprotocol import types
 
-from spark_lsp.completion.cursor_context import Hole
+from spark_lsp.completion.cursor_context import CursorContext
 from spark_lsp.completion.gate import MAX_DOCUMENT_CHARACTERS
 from spark_lsp.server.convert import changed, path_of, to_offset
 from spark_lsp.server.session import Session
@@ -46,7 +46,7 @@ def did_change(session: Session, params: types.DidChangeTextDocumentParams) -> N
     if session.workspace and span:
         cursors = _cursors(list(params.content_changes))
         between = span.text(new.text) in _PAIRS  # typed is the first, and the editor puts the second
-        session.workspace.completer.changed(Hole(new, span.end - between), cursors=cursors)
+        session.workspace.completer.changed(CursorContext(new, span.end - between), cursors=cursors)
 
 
 def did_save(session: Session, params: types.DidSaveTextDocumentParams) -> None:

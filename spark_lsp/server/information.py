@@ -7,7 +7,7 @@ import msgspec
 from spark_lsp.prompt.html_page import as_html
 from spark_lsp.prompt.json_report import as_json
 from spark_lsp.server.convert import position_in, uri_in
-from spark_lsp.server.inline_completion import hole_at
+from spark_lsp.server.inline_completion import cursor_at
 from spark_lsp.server.session import Session
 
 
@@ -18,15 +18,15 @@ def log(session: Session) -> dict[str, Any]:
 
 async def context(session: Session, params: dict[str, Any]) -> dict[str, Any] | None:
     """Return the ``context`` object for a position; None for a document that is not open."""
-    hole = hole_at(session, uri_in(params), position_in(params))
+    cursor = cursor_at(session, uri_in(params), position_in(params))
     await session.wait_until_open()
-    if hole is None or session.workspace is None:
+    if cursor is None or session.workspace is None:
         return None
     await session.workspace.engine.start()
     budget = params.get("budget")
     ceiling_tokens = budget if isinstance(budget, int) and budget > 0 else None
-    packed = await session.workspace.context.pack_for(hole.snapshot, hole.offset, ceiling_tokens)
+    packed = await session.workspace.context.pack_for(cursor.snapshot, cursor.offset, ceiling_tokens)
     report = as_json(packed, with_prompt=params.get("prompt") is True)
     if params.get("html") is True:
-        report["html"] = as_html(packed, f"Context of {hole.snapshot.uri.rpartition('/')[2]}", session.log.records())
+        report["html"] = as_html(packed, f"Context of {cursor.snapshot.uri.rpartition('/')[2]}", session.log.records())
     return report

@@ -10,8 +10,8 @@ from typing import Any
 from lsprotocol import types
 
 from spark_lsp.completion.answer import Answer, Suggestion
-from spark_lsp.completion.cursor_context import Hole
-from spark_lsp.completion.selected_item import behind_entry
+from spark_lsp.completion.cursor_context import CursorContext
+from spark_lsp.completion.selected_item import behind_item
 from spark_lsp.errors import Reason
 from spark_lsp.server.convert import position_in, selected_in, to_offset, to_range, uri_in
 from spark_lsp.server.guard import as_dict
@@ -23,55 +23,55 @@ CANDIDATES_BY_HAND = 3
 _WORD = re.compile(r"\w+\Z")
 
 
-def hole_at(session: Session, uri: str, position: types.Position) -> Hole | None:
-    """Return the hole at a position of an open document; None for a document never opened."""
+def cursor_at(session: Session, uri: str, position: types.Position) -> CursorContext | None:
+    """Return the cursor at a position of an open document; None for a document never opened."""
     snapshot = session.snapshot(uri)
     if snapshot is None:
         return None
-    return Hole(snapshot, to_offset(snapshot.text, snapshot.lines, position, session.encoding))
+    return CursorContext(snapshot, to_offset(snapshot.text, snapshot.lines, position, session.encoding))
 
 
 def _asked(
     session: Session, uri: str, position: types.Position, selected: types.SelectedCompletionInfo | None
-) -> Hole | None:
-    """Return the hole that is asked for: behind the entry that is chosen in the completion menu, if one is."""
-    hole = hole_at(session, uri, position)
-    if hole is None or selected is None:
-        return hole
-    text, lines = hole.snapshot.text, hole.snapshot.lines
+) -> CursorContext | None:
+    """Return the cursor that is asked for: behind the entry that is chosen in the completion menu, if one is."""
+    cursor = cursor_at(session, uri, position)
+    if cursor is None or selected is None:
+        return cursor
+    text, lines = cursor.snapshot.text, cursor.snapshot.lines
     place = selected.range
     start, end = (to_offset(text, lines, each, session.encoding) for each in (place.start, place.end))
-    return behind_entry(hole, start, end, selected.text)
+    return behind_item(cursor, start, end, selected.text)
 
 
 async def inline_completion(session: Session, params: types.InlineCompletionParams) -> types.InlineCompletionList:
     """Answer once, by the deadline."""
     selected = params.context.selected_completion_info
-    hole = _asked(session, params.text_document.uri, params.position, selected)
+    cursor = _asked(session, params.text_document.uri, params.position, selected)
     manual = params.context.trigger_kind == types.InlineCompletionTriggerKind.Invoked
-    answer = await _complete(session, params.text_document.uri, hole, manual=manual, candidates=CANDIDATES_BY_HAND)
-    return types.InlineCompletionList(items=_items(session, hole, answer))
+    answer = await _complete(session, params.text_document.uri, cursor, manual=manual, candidates=CANDIDATES_BY_HAND)
+    return types.InlineCompletionList(items=_items(session, cursor, answer))
 
 
 async def stream(session: Session, params: dict[str, Any]) -> dict[str, Any]:
     """Send cumulative partial results to ``partialResultToken``; the result equals the last of them."""
     uri = uri_in(params)
     context = as_dict(params.get("context"))
-    hole = _asked(session, uri, position_in(params), selected_in(context))
+    cursor = _asked(session, uri, position_in(params), selected_in(context))
     manual = context.get("triggerKind") == types.InlineCompletionTriggerKind.Invoked.value
     token = params.get("partialResultToken")
     await session.wait_until_open()
-    if hole is None or session.workspace is None:
+    if cursor is None or session.workspace is None:
         session.note_refusal("completion.stream", uri)
         return {"items": []}
     session.workspace.ahead.stop()
     last: list[types.InlineCompletionItem] = []
     sequence = 0
     async with aclosing(
-        session.workspace.completer.stream(hole, manual=manual, candidates=CANDIDATES_BY_HAND)
+        session.workspace.completer.stream(cursor, manual=manual, candidates=CANDIDATES_BY_HAND)
     ) as answers:
         async for answer in answers:
-            items = _items(session, hole, answer)
+            items = _items(session, cursor, answer)
             if token is not None and items and items != last:
                 sequence += 1
                 value = {"sequence": sequence, "items": items}
@@ -79,7 +79,7 @@ async def stream(session: Session, params: dict[str, Any]) -> dict[str, Any]:
             last = items
             if answer.reason == Reason.ENGINE_FAILED:
                 session.engine_lost()
-    session.workspace.ahead.stay(hole)
+    session.workspace.ahead.stay(cursor)
     session.tell_status()
     return {"items": last}
 
@@ -87,63 +87,63 @@ async def stream(session: Session, params: dict[str, Any]) -> dict[str, Any]:
 async def completion(session: Session, params: types.CompletionParams) -> types.CompletionList:
     """Offer the text as one completion item, for clients without ghost text. Off by default."""
     none = types.CompletionList(is_incomplete=True, items=[])
-    hole = hole_at(session, params.text_document.uri, params.position)
-    if hole is None or not session.settings.completion.as_completion_item:
+    cursor = cursor_at(session, params.text_document.uri, params.position)
+    if cursor is None or not session.settings.completion.as_completion_item:
         return none
-    answer = await _complete(session, params.text_document.uri, hole, manual=False)
+    answer = await _complete(session, params.text_document.uri, cursor, manual=False)
     if answer is None or answer.suggestion is None:
         return none
     session.model_offers.shown()
     # Menus show what begins like the word before the cursor and insert over that word, so the item has it too.
-    word = _WORD.search(hole.line_prefix)
+    word = _WORD.search(cursor.line_prefix)
     begun = word.group() if word else ""
     text = begun + answer.suggestion.text
-    span = Span(hole.offset - len(begun), hole.offset + answer.suggestion.replaced)
+    span = Span(cursor.offset - len(begun), cursor.offset + answer.suggestion.replaced)
     item = types.CompletionItem(
         label=text.strip().splitlines()[0][:80],
         kind=types.CompletionItemKind.Text,
         detail="Spark",
         sort_text="~spark",
-        text_edit=types.TextEdit(_range(session, hole, span), text),
-        filter_text=begun + hole.line_suffix[: answer.suggestion.replaced] + answer.suggestion.text,
+        text_edit=types.TextEdit(_range(session, cursor, span), text),
+        filter_text=begun + cursor.line_suffix[: answer.suggestion.replaced] + answer.suggestion.text,
         command=_accept(answer.suggestion),
     )
     return types.CompletionList(is_incomplete=True, items=[item])
 
 
 async def _complete(
-    session: Session, uri: str, hole: Hole | None, *, manual: bool, candidates: int = 1
+    session: Session, uri: str, cursor: CursorContext | None, *, manual: bool, candidates: int = 1
 ) -> Answer | None:
     await session.wait_until_open()
-    if hole is None or session.workspace is None:
+    if cursor is None or session.workspace is None:
         session.note_refusal("completion", uri)
         return None
     session.workspace.ahead.stop()
     try:
-        answer = await session.workspace.completer.complete(hole, manual=manual, candidates=candidates)
+        answer = await session.workspace.completer.complete(cursor, manual=manual, candidates=candidates)
     finally:
         session.tell_status()
     if answer.reason == Reason.ENGINE_FAILED:
         session.engine_lost()
-    session.workspace.ahead.stay(hole)
+    session.workspace.ahead.stay(cursor)
     return answer
 
 
-def _items(session: Session, hole: Hole | None, answer: Answer | None) -> list[types.InlineCompletionItem]:
-    if hole is None or answer is None or answer.suggestion is None:
+def _items(session: Session, cursor: CursorContext | None, answer: Answer | None) -> list[types.InlineCompletionItem]:
+    if cursor is None or answer is None or answer.suggestion is None:
         return []
     session.model_offers.shown()
-    return [_item(session, hole, suggestion) for suggestion in (answer.suggestion, *answer.others)]
+    return [_item(session, cursor, suggestion) for suggestion in (answer.suggestion, *answer.others)]
 
 
-def _item(session: Session, hole: Hole, suggestion: Suggestion) -> types.InlineCompletionItem:
-    edit = hole.edit(suggestion.text, suggestion.replaced)
-    place = _range(session, hole, edit.span)
+def _item(session: Session, cursor: CursorContext, suggestion: Suggestion) -> types.InlineCompletionItem:
+    edit = cursor.edit(suggestion.text, suggestion.replaced)
+    place = _range(session, cursor, edit.span)
     return types.InlineCompletionItem(edit.new_text, range=place, command=_accept(suggestion))
 
 
-def _range(session: Session, hole: Hole, span: Span) -> types.Range:
-    return to_range(hole.document.text, hole.document.lines, span, session.encoding)
+def _range(session: Session, cursor: CursorContext, span: Span) -> types.Range:
+    return to_range(cursor.document.text, cursor.document.lines, span, session.encoding)
 
 
 def _accept(suggestion: Suggestion) -> types.Command:

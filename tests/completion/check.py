@@ -10,9 +10,9 @@ import msgspec
 
 from scripts.harness.fixture import parse_fixture
 from spark_lsp.completion.answer import Answer
-from spark_lsp.completion.cursor_context import Hole
+from spark_lsp.completion.cursor_context import CursorContext
 from spark_lsp.completion.postprocess.confidence import Scores
-from spark_lsp.completion.selected_item import behind_entry
+from spark_lsp.completion.selected_item import behind_item
 from spark_lsp.config import CompletionSettings
 from spark_lsp.engine.base import Chunk, CompletionRequest
 from spark_lsp.engine.fake import ScriptedEngine
@@ -37,26 +37,26 @@ class ScoredEngine(ScriptedEngine):
                 yield msgspec.structs.replace(chunk, scores=self._scores) if self._scores and chunk.text else chunk
 
 
-def hole_of(text: str, path: str = "main.py") -> Hole:
-    """The hole at ``$0``."""
+def cursor_of(text: str, path: str = "main.py") -> CursorContext:
+    """The cursor at ``$0``."""
     fixture = parse_fixture(text, default_path=path)
-    return Hole(snapshot_of(fixture.path, fixture.text), fixture.offset)
+    return CursorContext(snapshot_of(fixture.path, fixture.text), fixture.offset)
 
 
-def chosen(before: str, entry: str, over: str | None = None, behind: str = "", path: str = "main.py") -> Hole:
-    """The hole at ``$0`` with an entry chosen in the menu that replaces the begun word, or ``over`` and ``behind``."""
-    hole = hole_of(before, path)
-    begun = re.search(r"\w*$", hole.line_prefix)
+def chosen(before: str, entry: str, over: str | None = None, behind: str = "", path: str = "main.py") -> CursorContext:
+    """The cursor at ``$0`` with a selected item that replaces the begun word, or ``over`` and ``behind``."""
+    cursor = cursor_of(before, path)
+    begun = re.search(r"\w*$", cursor.line_prefix)
     over = over if over is not None else begun[0] if begun else ""
-    assert hole.prefix.endswith(over)
-    assert hole.suffix.startswith(behind)
-    return behind_entry(hole, hole.offset - len(over), hole.offset + len(behind), entry)
+    assert cursor.prefix.endswith(over)
+    assert cursor.suffix.startswith(behind)
+    return behind_item(cursor, cursor.offset - len(over), cursor.offset + len(behind), entry)
 
 
-def inserted(hole: Hole, answer: Answer) -> str:
+def inserted(cursor: CursorContext, answer: Answer) -> str:
     """The document after accepting."""
     told = answer.suggestion
-    return apply_edits(hole.document.text, [hole.edit(told.text, told.replaced)] if told else [])
+    return apply_edits(cursor.document.text, [cursor.edit(told.text, told.replaced)] if told else [])
 
 
 async def completed(
@@ -73,17 +73,17 @@ async def completed(
     over: str | None = None,
     behind: str = "",
     scores: Scores = (),
-) -> tuple[Hole, Answer]:
+) -> tuple[CursorContext, Answer]:
     """Run the whole pipeline with a model that says ``model``, unsure of some tokens, where nobody knows some names."""
     workspace = TestWorkspace(
         ScoredEngine(model, chunk_chars, scores, unsure),
         settings=settings,
         knows=lambda name: name not in unknown,
     )
-    hole = chosen(before, entry, over, behind, path) if entry else hole_of(before, path)
-    answer = await workspace.completer.complete(hole, manual=manual)
+    cursor = chosen(before, entry, over, behind, path) if entry else cursor_of(before, path)
+    answer = await workspace.completer.complete(cursor, manual=manual)
     await workspace.completer.close()
-    return hole, answer
+    return cursor, answer
 
 
 async def check_completion(
@@ -107,7 +107,7 @@ async def check_completion(
     Who names unsure tokens or scores gets the whole answer at once: tokens that chunks cut apart are others.
     """
     for chunk_chars in (1000,) if unsure or scores else (1, 3, 1000):
-        hole, answer = await completed(
+        cursor, answer = await completed(
             before,
             model,
             path=path,
@@ -121,7 +121,7 @@ async def check_completion(
             behind=behind,
             scores=scores,
         )
-        assert (inserted(hole, answer), answer.reason) == (after.replace("$0", ""), reason)
+        assert (inserted(cursor, answer), answer.reason) == (after.replace("$0", ""), reason)
 
 
 def read_case(path: Path) -> dict[str, str]:

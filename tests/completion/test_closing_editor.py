@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spark_lsp.completion.cursor_context import OPENERS, Hole, growth_behind
+from spark_lsp.completion.cursor_context import OPENERS, CursorContext, growth_behind
 from spark_lsp.completion.feedback import Feedback
 from spark_lsp.completion.reuse import typed_through
 from spark_lsp.engine.fake import ScriptedEngine
-from tests.completion.check import hole_of
+from tests.completion.check import cursor_of
 from tests.support.workspace import TestWorkspace
 
 HEAD = "def area(w, h):\n    return w * h\n\n\n"
@@ -22,21 +22,21 @@ PAIRS = OPENERS | {'"': '"', "'": "'"}
 class ClosingEditor:
     """A document and its cursor, typed into as VS Code does."""
 
-    hole: Hole
+    cursor: CursorContext
     closed: int = 0
     """How many characters behind the cursor the editor has put there."""
 
-    def key(self, char: str) -> Hole:
+    def key(self, char: str) -> CursorContext:
         """Type a character."""
-        hole = self.hole
-        behind = hole.suffix
+        cursor = self.cursor
+        behind = cursor.suffix
         if behind.startswith(char) and self.closed and char in PAIRS.values():
             behind, self.closed = behind[1:], self.closed - 1
-        elif char in PAIRS and not behind[:1].isalnum() and not (char in "\"'" and hole.prefix[-1:].isalnum()):
+        elif char in PAIRS and not behind[:1].isalnum() and not (char in "\"'" and cursor.prefix[-1:].isalnum()):
             behind, self.closed = PAIRS[char] + behind, self.closed + 1
-        text = hole.prefix + char + behind
-        self.hole = Hole(replace(hole.snapshot, text=text), hole.offset + 1)
-        return self.hole
+        text = cursor.prefix + char + behind
+        self.cursor = CursorContext(replace(cursor.snapshot, text=text), cursor.offset + 1)
+        return self.cursor
 
 
 @pytest.mark.parametrize(
@@ -53,14 +53,14 @@ class ClosingEditor:
 def test_each_key_leaves_the_rest_that_makes_the_same_document(
     before: str, text: str, replaced: int, closed: int
 ) -> None:
-    origin = hole_of(HEAD + before)
+    origin = cursor_of(HEAD + before)
     editor = ClosingEditor(origin, closed)
     made = origin.prefix + text + origin.suffix[replaced:]
     for typed in range(1, len(text)):
-        hole = editor.key(text[typed - 1])
-        rest, left = typed_through(origin.prefix, origin.suffix, text, replaced, hole)
+        cursor = editor.key(text[typed - 1])
+        rest, left = typed_through(origin.prefix, origin.suffix, text, replaced, cursor)
         assert rest == text[typed:]
-        assert hole.prefix + rest + hole.suffix[left:] == made
+        assert cursor.prefix + rest + cursor.suffix[left:] == made
 
 
 TEXTS = st.text("ab([{}])\"', \n", max_size=12)
@@ -70,14 +70,16 @@ TEXTS = st.text("ab([{}])\"', \n", max_size=12)
 def test_what_is_left_always_makes_the_document_that_was_suggested(
     text: str, suffix: str, typed: int, gone: int
 ) -> None:
-    origin = hole_of(f"value = $0{suffix}\nprint(value)\n")
+    origin = cursor_of(f"value = $0{suffix}\nprint(value)\n")
     for added in ("", ")", "])", '"', "x"):
         behind = added + origin.suffix[gone if not added else 0 :]
-        hole = Hole(replace(origin.snapshot, text=origin.prefix + text[:typed] + behind), origin.offset + typed)
+        cursor = CursorContext(
+            replace(origin.snapshot, text=origin.prefix + text[:typed] + behind), origin.offset + typed
+        )
         for replaced in range(len(suffix) + 1):
-            rest, left = typed_through(origin.prefix, origin.suffix, text, replaced, hole)
+            rest, left = typed_through(origin.prefix, origin.suffix, text, replaced, cursor)
             made = origin.prefix + text + origin.suffix[replaced:]
-            assert not rest or hole.prefix + rest + hole.suffix[left:] == made
+            assert not rest or cursor.prefix + rest + cursor.suffix[left:] == made
 
 
 @pytest.mark.parametrize(
@@ -98,16 +100,18 @@ async def test_a_suggestion_typed_with_closing_brackets_costs_one_request_and_is
     engine, feedback = ScriptedEngine(["area(1, [2]) + area(3, 4)"]), Feedback()
     workspace = TestWorkspace(engine, feedback=feedback)
     workspace.completer.screens._read_ms = 0.0
-    editor = ClosingEditor(hole_of(HEAD + "value = $0\n"))
-    answer = await workspace.completer.complete(editor.hole, manual=False)
+    editor = ClosingEditor(cursor_of(HEAD + "value = $0\n"))
+    answer = await workspace.completer.complete(editor.cursor, manual=False)
     for char in "area(1, [2]) + area(3, 4":
         assert answer.suggestion is not None
-        hole = editor.key(char)
-        workspace.completer.changed(hole)
-        answer = await workspace.completer.complete(hole, manual=False)
+        cursor = editor.key(char)
+        workspace.completer.changed(cursor)
+        answer = await workspace.completer.complete(cursor, manual=False)
         told = answer.suggestion
         assert told is not None
-        assert hole.prefix + told.text + hole.suffix[told.replaced :] == HEAD + "value = area(1, [2]) + area(3, 4)\n"
+        assert (
+            cursor.prefix + told.text + cursor.suffix[told.replaced :] == HEAD + "value = area(1, [2]) + area(3, 4)\n"
+        )
     assert (len([each for each in engine.requests if not each.priority]), feedback.rejected_count) == (1, 0)
     await workspace.completer.close()
 
@@ -116,14 +120,14 @@ async def test_a_running_stream_is_adopted_behind_a_bracket_that_the_editor_clos
     engine = ScriptedEngine(["area(1, 2)"], chunk_chars=2)
     engine.hold()
     workspace = TestWorkspace(engine)
-    editor = ClosingEditor(hole_of(HEAD + "value = $0\n"))
-    first = asyncio.create_task(workspace.completer.complete(editor.hole, manual=False))
+    editor = ClosingEditor(cursor_of(HEAD + "value = $0\n"))
+    first = asyncio.create_task(workspace.completer.complete(editor.cursor, manual=False))
     await engine.arrived.wait()
     engine.step(1)
     first.cancel()
     for char in "area(":
         workspace.completer.changed(editor.key(char))
-    second = asyncio.create_task(workspace.completer.complete(editor.hole, manual=False))
+    second = asyncio.create_task(workspace.completer.complete(editor.cursor, manual=False))
     engine.release()
     answer = await second
     assert answer.suggestion is not None

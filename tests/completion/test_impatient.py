@@ -18,7 +18,7 @@ from scripts.typing_trace.watched import WatchedEngine
 from spark_lsp.config import CompletionSettings
 from spark_lsp.engine.base import Chunk, CompletionRequest
 from spark_lsp.engine.fake import ScriptedEngine
-from tests.completion.check import hole_of
+from tests.completion.check import cursor_of
 from tests.support.clock import run_at_once
 from tests.support.workspace import TestWorkspace
 
@@ -128,33 +128,33 @@ def _screen() -> Screen:
 
 
 async def test_what_is_typed_over_is_no_flicker_and_what_is_replaced_is() -> None:
-    hole, screen = hole_of("value = $0\nprint(1)\n"), _screen()
+    cursor, screen = cursor_of("value = $0\nprint(1)\n"), _screen()
     screen.key("=", "area(1)", 0.0)
-    screen.put(hole, "area", 0)
-    screen.put(hole, "area(1)", 0)
+    screen.put(cursor, "area", 0)
+    screen.put(cursor, "area(1)", 0)
     screen.key("x", "", 0.0)
     assert (screen.text, screen.account.flicker, screen.account.right) == ("", 0, 1)
-    screen.put(hole, "yz", 0)
+    screen.put(cursor, "yz", 0)
     screen.key("y", "z", 0.0)
-    screen.put(hole, "w", 0)
+    screen.put(cursor, "w", 0)
     screen.close()
     account = screen.account
     assert (account.keys, account.shown, account.continued, account.stable, account.flicker) == (3, 3, 1, 0, 1)
 
 
 async def test_what_is_taken_away_while_it_is_typed_is_a_flicker() -> None:
-    hole, screen = hole_of("value = $0\nprint(1)\n"), _screen()
+    cursor, screen = cursor_of("value = $0\nprint(1)\n"), _screen()
     screen.key("=", "", 0.0)
-    screen.put(hole, "area", 0)
+    screen.put(cursor, "area", 0)
     screen.key("a", "", 0.0)
-    screen.put(hole, "", 0)
+    screen.put(cursor, "", 0)
     assert screen.account.flicker == 1
 
 
 async def test_a_repeat_of_what_follows_and_an_open_bracket_are_counted() -> None:
-    hole, screen = hole_of("value = $0\nprint(1)\n"), _screen()
+    cursor, screen = cursor_of("value = $0\nprint(1)\n"), _screen()
     screen.key("=", "", 0.0)
-    screen.put(hole, "area(\nprint(1)", 0)
+    screen.put(cursor, "area(\nprint(1)", 0)
     assert (screen.account.unbalanced, screen.account.duplicated_suffix) == (1, 1)
 
 

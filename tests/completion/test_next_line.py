@@ -4,30 +4,30 @@ import asyncio
 
 import pytest
 
-from spark_lsp.completion.cursor_context import Hole
+from spark_lsp.completion.cursor_context import CursorContext
 from spark_lsp.completion.next_line import accepted, next_line
 from spark_lsp.completion.writer import NEXT_PRIORITY
 from spark_lsp.engine.base import CompletionRequest
 from spark_lsp.engine.fake import ScriptedEngine
-from tests.completion.check import hole_of
+from tests.completion.check import cursor_of
 from tests.support.workspace import TestWorkspace, snapshot_of
 
 BEFORE = "def area(w, h):\n    return w * h\n\n\ndef show(w):\n    first = $0\n"
 PATIENCE_S = 5.0
 
 
-def _typed(hole: Hole, text: str) -> Hole:
-    new = hole.prefix + text + hole.suffix
-    return Hole(snapshot_of("main.py", new, hole.snapshot.version + 1), hole.offset + len(text))
+def _typed(cursor: CursorContext, text: str) -> CursorContext:
+    new = cursor.prefix + text + cursor.suffix
+    return CursorContext(snapshot_of("main.py", new, cursor.snapshot.version + 1), cursor.offset + len(text))
 
 
 def _answers(request: CompletionRequest) -> str:
     return "return first" if request.priority == NEXT_PRIORITY else "area(w, w)"
 
 
-async def _prepared(engine: ScriptedEngine, workspace: TestWorkspace, hole: Hole) -> None:
+async def _prepared(engine: ScriptedEngine, workspace: TestWorkspace, cursor: CursorContext) -> None:
     """Ask, and wait until what follows has been asked for."""
-    await workspace.completer.complete(hole, manual=False)
+    await workspace.completer.complete(cursor, manual=False)
     engine.arrived.clear()
     async with asyncio.timeout(PATIENCE_S):
         await engine.arrived.wait()
@@ -36,10 +36,10 @@ async def _prepared(engine: ScriptedEngine, workspace: TestWorkspace, hole: Hole
 async def test_what_follows_is_there_when_the_suggestion_is_taken() -> None:
     engine = ScriptedEngine(_answers)
     workspace = TestWorkspace(engine)
-    hole = hole_of(BEFORE)
-    await _prepared(engine, workspace, hole)
+    cursor = cursor_of(BEFORE)
+    await _prepared(engine, workspace, cursor)
     assert [request.priority for request in engine.requests] == [0, NEXT_PRIORITY]
-    after = accepted(hole, "area(w, w)", 0)
+    after = accepted(cursor, "area(w, w)", 0)
     workspace.completer.changed(after)
     workspace.completer.accepted(1)
     assert (await workspace.completer.complete(after, manual=False)).reason == "gate.accepted"
@@ -55,17 +55,17 @@ async def test_what_follows_is_there_when_the_suggestion_is_taken() -> None:
 async def test_what_follows_is_dropped_when_something_else_is_typed() -> None:
     engine = ScriptedEngine(_answers)
     workspace = TestWorkspace(engine)
-    hole = hole_of(BEFORE)
-    await workspace.completer.complete(hole, manual=False)
+    cursor = cursor_of(BEFORE)
+    await workspace.completer.complete(cursor, manual=False)
     engine.hold()
     engine.arrived.clear()
     async with asyncio.timeout(PATIENCE_S):
         await engine.arrived.wait()
-    run = workspace.completer.following._prepared[hole.snapshot.uri].run
-    assert run is not None
-    assert run.task is not None
-    workspace.completer.changed(_typed(hole, "max("))
-    await asyncio.wait([run.task])
+    generation = workspace.completer.following._prepared[cursor.snapshot.uri].generation
+    assert generation is not None
+    assert generation.task is not None
+    workspace.completer.changed(_typed(cursor, "max("))
+    await asyncio.wait([generation.task])
     assert engine.stopped == ["end", None]
     await workspace.completer.close()
 
@@ -73,9 +73,9 @@ async def test_what_follows_is_dropped_when_something_else_is_typed() -> None:
 async def test_typing_the_suggestion_keeps_what_follows() -> None:
     engine = ScriptedEngine(_answers)
     workspace = TestWorkspace(engine)
-    hole = hole_of(BEFORE)
-    await _prepared(engine, workspace, hole)
-    here = hole
+    cursor = cursor_of(BEFORE)
+    await _prepared(engine, workspace, cursor)
+    here = cursor
     for char in "area(w, w)":
         here = _typed(here, char)
         workspace.completer.changed(here)
@@ -99,15 +99,15 @@ async def test_typing_the_suggestion_keeps_what_follows() -> None:
     ],
 )
 def test_the_next_line_is_indented_as_editors_do(before: str, text: str, after: str) -> None:
-    hole = next_line(hole_of(before), text, 0)
-    assert (f"{hole.prefix}$0{hole.suffix}" if hole else "") == after
+    cursor = next_line(cursor_of(before), text, 0)
+    assert (f"{cursor.prefix}$0{cursor.suffix}" if cursor else "") == after
 
 
 async def test_nothing_is_prepared_for_a_suggestion_that_was_typed_over_at_once() -> None:
     engine = ScriptedEngine(_answers)
     workspace = TestWorkspace(engine)
-    hole = hole_of(BEFORE)
-    await workspace.completer.complete(hole, manual=False)
-    workspace.completer.changed(_typed(hole, "x"))
+    cursor = cursor_of(BEFORE)
+    await workspace.completer.complete(cursor, manual=False)
+    workspace.completer.changed(_typed(cursor, "x"))
     assert workspace.completer.following._prepared == {}
     await workspace.completer.close()

@@ -8,7 +8,7 @@ import pytest
 from spark_lsp.config import CompletionSettings
 from spark_lsp.engine.fake import ScriptedEngine
 from spark_lsp.pacing import MIN_DEBOUNCE_MS, MIN_KEYS, DebouncePolicy, Rhythm
-from tests.completion.check import hole_of
+from tests.completion.check import cursor_of
 from tests.support.clock import run_at_once
 from tests.support.workspace import TestWorkspace
 
@@ -45,15 +45,15 @@ def test_rhythm_is_the_usual_gap_and_thinking_is_no_typing() -> None:
 
 
 def test_who_asks_by_hand_and_what_is_known_already_never_wait() -> None:
-    before, typed = hole_of("value = call($0)\n"), hole_of("value = call(o$0)\n")
-    elsewhere = hole_of("value = call($0)\n", "elsewhere.py")
+    before, typed = cursor_of("value = call($0)\n"), cursor_of("value = call(o$0)\n")
+    elsewhere = cursor_of("value = call($0)\n", "elsewhere.py")
 
     async def waited_ms() -> list[float]:
         workspace = TestWorkspace(ScriptedEngine(["other"]), settings=CompletionSettings())
         now_s = asyncio.get_running_loop().time
         times = [now_s()]
-        for hole, manual in ((elsewhere, True), (before, False), (typed, False)):
-            await workspace.completer.complete(hole, manual=manual)
+        for cursor, manual in ((elsewhere, True), (before, False), (typed, False)):
+            await workspace.completer.complete(cursor, manual=manual)
             times.append(now_s())
         await workspace.completer.close()
         return [(end - start) * 1000 for start, end in pairwise(times)]

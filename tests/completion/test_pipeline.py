@@ -6,30 +6,30 @@ import itertools
 import msgspec
 import pytest
 
-from spark_lsp.completion.cursor_context import Hole
+from spark_lsp.completion.cursor_context import CursorContext
 from spark_lsp.completion.feedback import Feedback
 from spark_lsp.completion.generations import CANCEL_GRACE_MS
 from spark_lsp.config import CompletionSettings
 from spark_lsp.engine.fake import ScriptedEngine
 from spark_lsp.errors import EngineFailed, ModelMissing
-from tests.completion.check import hole_of
+from tests.completion.check import cursor_of
 from tests.support.workspace import FAST, TestWorkspace, snapshot_of
 
 BEFORE = "def area(w, h):\n    return w * h\n\n\nprint($0)\n"
 
 
-def _typed(hole: Hole, text: str) -> Hole:
+def _typed(cursor: CursorContext, text: str) -> CursorContext:
     """The same document after typing at the cursor."""
-    new = hole.prefix + text + hole.suffix
-    return Hole(snapshot_of("main.py", new, hole.snapshot.version + 1), hole.offset + len(text))
+    new = cursor.prefix + text + cursor.suffix
+    return CursorContext(snapshot_of("main.py", new, cursor.snapshot.version + 1), cursor.offset + len(text))
 
 
 async def test_typed_through_needs_no_request() -> None:
     engine = ScriptedEngine(["area(1, 2)"])
     workspace = TestWorkspace(engine)
-    hole = hole_of(BEFORE)
-    first = await workspace.completer.complete(hole, manual=False)
-    second = await workspace.completer.complete(_typed(hole, "area("), manual=False)
+    cursor = cursor_of(BEFORE)
+    first = await workspace.completer.complete(cursor, manual=False)
+    second = await workspace.completer.complete(_typed(cursor, "area("), manual=False)
     assert first.suggestion is not None
     assert second.suggestion is not None
     assert first.suggestion.text == "area(1, 2)"
@@ -40,15 +40,15 @@ async def test_typed_through_needs_no_request() -> None:
 async def test_what_was_not_sure_is_shown_once_its_doubtful_part_is_typed() -> None:
     engine = ScriptedEngine(["area(1, 2)"], probability=lambda token: 0.05 if token == "area" else 0.99)
     workspace = TestWorkspace(engine)
-    hole = hole_of(BEFORE)
-    assert (await workspace.completer.complete(hole, manual=False)).reason == "trimmed.confidence"
-    assert (await workspace.completer.complete(_typed(hole, "a"), manual=False)).reason == "trimmed.confidence"
-    answer = await workspace.completer.complete(_typed(hole, "area"), manual=False)
+    cursor = cursor_of(BEFORE)
+    assert (await workspace.completer.complete(cursor, manual=False)).reason == "trimmed.confidence"
+    assert (await workspace.completer.complete(_typed(cursor, "a"), manual=False)).reason == "trimmed.confidence"
+    answer = await workspace.completer.complete(_typed(cursor, "area"), manual=False)
     assert answer.suggestion is not None
     assert answer.suggestion.text == "(1, 2)"
     assert len(engine.requests) == 1
     assert workspace.log[-1].facts["reuse"] == "said_before"
-    await workspace.completer.complete(_typed(hole, "b"), manual=False)
+    await workspace.completer.complete(_typed(cursor, "b"), manual=False)
     assert len(engine.requests) == 2
     await workspace.completer.close()
 
@@ -57,13 +57,13 @@ async def test_running_stream_is_adopted_by_the_next_key() -> None:
     engine = ScriptedEngine(["area(1, 2)"], chunk_chars=2)
     engine.hold()
     workspace = TestWorkspace(engine)
-    hole = hole_of(BEFORE)
-    first = asyncio.create_task(workspace.completer.complete(hole, manual=False))
+    cursor = cursor_of(BEFORE)
+    first = asyncio.create_task(workspace.completer.complete(cursor, manual=False))
     await engine.arrived.wait()
     engine.step(2)
     first.cancel()
-    workspace.completer.changed(_typed(hole, "ar"))
-    second = asyncio.create_task(workspace.completer.complete(_typed(hole, "ar"), manual=False))
+    workspace.completer.changed(_typed(cursor, "ar"))
+    second = asyncio.create_task(workspace.completer.complete(_typed(cursor, "ar"), manual=False))
     engine.release()
     answer = await second
     assert answer.suggestion is not None
@@ -76,11 +76,11 @@ async def test_diverging_text_stops_the_stream() -> None:
     engine = ScriptedEngine(["area(1, 2)", "max(1)"], chunk_chars=2)
     engine.hold()
     workspace = TestWorkspace(engine)
-    hole = hole_of(BEFORE)
+    cursor = cursor_of(BEFORE)
     engine.step(3)
-    first = workspace.completer.stream(hole, manual=False)
+    first = workspace.completer.stream(cursor, manual=False)
     assert not (await anext(first)).final
-    other = _typed(hole, "m")
+    other = _typed(cursor, "m")
     workspace.completer.changed(other)
     assert (await anext(first)).reason == "superseded"
     engine.release()
@@ -93,11 +93,11 @@ async def test_adopted_stream_that_says_something_else_is_replaced() -> None:
     engine = ScriptedEngine(["area(1, 2)", "max(1)"], chunk_chars=2)
     engine.hold()
     workspace = TestWorkspace(engine)
-    hole = hole_of(BEFORE)
-    first = asyncio.create_task(workspace.completer.complete(hole, manual=False))
+    cursor = cursor_of(BEFORE)
+    first = asyncio.create_task(workspace.completer.complete(cursor, manual=False))
     await engine.arrived.wait()
     first.cancel()
-    second = asyncio.create_task(workspace.completer.complete(_typed(hole, "m"), manual=False))
+    second = asyncio.create_task(workspace.completer.complete(_typed(cursor, "m"), manual=False))
     engine.release()
     answer = await second
     assert answer.suggestion is not None
@@ -109,16 +109,16 @@ async def test_cancelled_and_not_asked_again_stops_the_model() -> None:
     engine = ScriptedEngine(["area(1, 2)"], chunk_chars=2)
     engine.hold()
     workspace = TestWorkspace(engine)
-    request = asyncio.create_task(workspace.completer.complete(hole_of(BEFORE), manual=False))
+    request = asyncio.create_task(workspace.completer.complete(cursor_of(BEFORE), manual=False))
     await engine.arrived.wait()
     request.cancel()
     with pytest.raises(asyncio.CancelledError):
         await request
-    run = workspace.completer.runs.of(hole_of(BEFORE).snapshot.uri)
-    assert run is not None
-    assert run.task is not None
+    generation = workspace.completer.generations.of(cursor_of(BEFORE).snapshot.uri)
+    assert generation is not None
+    assert generation.task is not None
     async with asyncio.timeout(CANCEL_GRACE_MS / 1000 * 20):
-        await asyncio.wait([run.task])
+        await asyncio.wait([generation.task])
     assert not workspace.completer.busy
     assert engine.stopped == [None]
     assert workspace.reasons == ["cancelled"]
@@ -128,15 +128,15 @@ async def test_deadline_answers_with_what_is_whole_and_the_rest_follows() -> Non
     engine = ScriptedEngine(["first = w * h\n    second = first + 1\n    return second"], chunk_chars=20)
     engine.hold()
     workspace = TestWorkspace(engine, settings=CompletionSettings(debounce=0, deadline_ms=300))
-    hole = hole_of("def area(w, h):\n    $0\n")
-    request = asyncio.create_task(workspace.completer.complete(hole, manual=False))
+    cursor = cursor_of("def area(w, h):\n    $0\n")
+    request = asyncio.create_task(workspace.completer.complete(cursor, manual=False))
     await engine.arrived.wait()
     engine.step(1)
     answer = await request
     assert answer.suggestion is not None
     assert answer.suggestion.text == "first = w * h"
     engine.release()
-    rest = await workspace.completer.complete(_typed(hole, "first = w * h"), manual=False)
+    rest = await workspace.completer.complete(_typed(cursor, "first = w * h"), manual=False)
     assert rest.suggestion is not None
     assert rest.suggestion.text == "\n    second = first + 1\n    return second"
     assert len(engine.requests) == 1
@@ -146,14 +146,14 @@ async def test_nothing_by_the_deadline_is_a_timeout() -> None:
     engine = ScriptedEngine(["x"])
     engine.hold()
     workspace = TestWorkspace(engine, settings=CompletionSettings(debounce=0, deadline_ms=50))
-    answer = await workspace.completer.complete(hole_of(BEFORE), manual=False)
+    answer = await workspace.completer.complete(cursor_of(BEFORE), manual=False)
     assert (answer.suggestion, answer.reason) == (None, "timeout")
     await workspace.completer.close()
 
 
 async def test_stream_is_cumulative_and_ends_with_the_final_text() -> None:
     workspace = TestWorkspace(ScriptedEngine(["area(1, 2)"], chunk_chars=3))
-    answers = [answer async for answer in workspace.completer.stream(hole_of(BEFORE), manual=False)]
+    answers = [answer async for answer in workspace.completer.stream(cursor_of(BEFORE), manual=False)]
     texts = [answer.suggestion.text for answer in answers if answer.suggestion]
     assert texts[-1] == "area(1, 2)"
     assert all(later.startswith(earlier) for earlier, later in itertools.pairwise(texts))
@@ -163,9 +163,9 @@ async def test_stream_is_cumulative_and_ends_with_the_final_text() -> None:
 
 async def test_erased_suggestion_is_not_offered_there_again() -> None:
     workspace = TestWorkspace(ScriptedEngine(["area(1, 2)"]))
-    hole = _typed(hole_of(BEFORE), "a")
-    await workspace.completer.complete(hole, manual=False)
-    shorter = hole_of(BEFORE)
+    cursor = _typed(cursor_of(BEFORE), "a")
+    await workspace.completer.complete(cursor, manual=False)
+    shorter = cursor_of(BEFORE)
     workspace.completer.changed(shorter)
     answer = await workspace.completer.complete(_typed(shorter, "a"), manual=False)
     assert answer.suggestion is None or answer.suggestion.text != "area(1, 2)"
@@ -173,10 +173,10 @@ async def test_erased_suggestion_is_not_offered_there_again() -> None:
 
 async def test_newer_request_supersedes_one_that_waits_for_the_typing() -> None:
     workspace = TestWorkspace(ScriptedEngine(["x"]), settings=CompletionSettings(debounce=50, deadline_ms=5000))
-    hole = hole_of(BEFORE)
-    first = asyncio.create_task(workspace.completer.complete(hole, manual=False))
+    cursor = cursor_of(BEFORE)
+    first = asyncio.create_task(workspace.completer.complete(cursor, manual=False))
     await asyncio.sleep(0)
-    second = await workspace.completer.complete(_typed(hole, "w"), manual=False)
+    second = await workspace.completer.complete(_typed(cursor, "w"), manual=False)
     assert (await first).reason == "superseded"
     assert second.reason == "ok"
 
@@ -189,20 +189,20 @@ async def test_errors_become_reasons(error: Exception, reason: str) -> None:
     engine = ScriptedEngine(["x"])
     engine.start_error = error  # type: ignore[assignment]
     workspace = TestWorkspace(engine)
-    assert (await workspace.completer.complete(hole_of(BEFORE), manual=False)).reason == reason
+    assert (await workspace.completer.complete(cursor_of(BEFORE), manual=False)).reason == reason
 
 
 async def test_death_while_streaming_is_a_reason() -> None:
     engine = ScriptedEngine(["area(1, 2)"], chunk_chars=2)
     engine.die_after(1)
     workspace = TestWorkspace(engine)
-    assert (await workspace.completer.complete(hole_of(BEFORE), manual=False)).reason == "engine.failed"
-    assert (await workspace.completer.complete(hole_of(BEFORE), manual=False)).reason == "ok"
+    assert (await workspace.completer.complete(cursor_of(BEFORE), manual=False)).reason == "engine.failed"
+    assert (await workspace.completer.complete(cursor_of(BEFORE), manual=False)).reason == "ok"
 
 
 async def test_model_without_fim_says_so() -> None:
     workspace = TestWorkspace(ScriptedEngine(["x"], family=""))
-    assert (await workspace.completer.complete(hole_of(BEFORE), manual=False)).reason == "model.no_fim"
+    assert (await workspace.completer.complete(cursor_of(BEFORE), manual=False)).reason == "model.no_fim"
 
 
 @pytest.mark.parametrize(
@@ -218,39 +218,41 @@ async def test_model_without_fim_says_so() -> None:
 async def test_gates(before: str, reason: str) -> None:
     engine = ScriptedEngine(["x"])
     workspace = TestWorkspace(engine)
-    assert (await workspace.completer.complete(hole_of(before), manual=False)).reason == reason
+    assert (await workspace.completer.complete(cursor_of(before), manual=False)).reason == reason
     assert engine.requests == []
 
 
 async def test_soft_gates_open_by_hand() -> None:
     workspace = TestWorkspace(ScriptedEngine(["1"]))
-    assert (await workspace.completer.complete(hole_of("value = $0 + other\nprint(value)"), manual=True)).reason == "ok"
+    assert (
+        await workspace.completer.complete(cursor_of("value = $0 + other\nprint(value)"), manual=True)
+    ).reason == "ok"
 
 
 async def test_comment_gate_follows_the_setting() -> None:
-    hole = hole_of("def f(x):\n    # the value of $0\n    return x\n")
+    cursor = cursor_of("def f(x):\n    # the value of $0\n    return x\n")
     off = TestWorkspace(ScriptedEngine(["x"]), settings=msgspec.structs.replace(FAST, in_comments=False))
     on = TestWorkspace(ScriptedEngine(["x"]))
-    assert (await off.completer.complete(hole, manual=False)).reason == "gate.comment"
-    assert (await on.completer.complete(hole, manual=False)).reason == "ok"
+    assert (await off.completer.complete(cursor, manual=False)).reason == "gate.comment"
+    assert (await on.completer.complete(cursor, manual=False)).reason == "ok"
 
 
 async def test_off_is_off() -> None:
     engine = ScriptedEngine(["x"])
     workspace = TestWorkspace(engine, settings=CompletionSettings(enabled=False))
-    assert (await workspace.completer.complete(hole_of(BEFORE), manual=True)).reason == "disabled"
+    assert (await workspace.completer.complete(cursor_of(BEFORE), manual=True)).reason == "disabled"
     workspace.settings = CompletionSettings(languages={"python": False})
-    assert (await workspace.completer.complete(hole_of(BEFORE), manual=True)).reason == "disabled"
+    assert (await workspace.completer.complete(cursor_of(BEFORE), manual=True)).reason == "disabled"
     workspace.settings = FAST
     workspace.completer.paused = True
-    assert (await workspace.completer.complete(hole_of(BEFORE), manual=True)).reason == "paused"
+    assert (await workspace.completer.complete(cursor_of(BEFORE), manual=True)).reason == "paused"
     assert (engine.starts, engine.requests) == (0, [])
 
 
 async def test_feedback_counts_what_became_of_a_suggestion(tmp_path) -> None:
     feedback = Feedback(tmp_path / "feedback.jsonl")
     workspace = TestWorkspace(ScriptedEngine(["area(1, 2)"]), feedback=feedback)
-    answer = await workspace.completer.complete(hole_of(BEFORE), manual=False)
+    answer = await workspace.completer.complete(cursor_of(BEFORE), manual=False)
     assert answer.suggestion is not None
     feedback.shown(answer.suggestion.id)
     feedback.partly_accepted(answer.suggestion.id, 4)
@@ -265,7 +267,7 @@ async def test_feedback_counts_what_became_of_a_suggestion(tmp_path) -> None:
 async def test_a_large_document_is_parsed_beside_the_loop_and_still_checked() -> None:
     workspace = TestWorkspace(ScriptedEngine(["area(1, (2"]))
     before = "".join(f"def f{number}(x):\n    return x\n\n\n" for number in range(400)) + BEFORE
-    answer = await workspace.completer.complete(hole_of(before, "large.py"), manual=False)
+    answer = await workspace.completer.complete(cursor_of(before, "large.py"), manual=False)
     assert answer.suggestion is not None
     assert answer.suggestion.text == "area"
     await workspace.completer.close()

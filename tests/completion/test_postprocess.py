@@ -4,11 +4,11 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from spark_lsp.completion.cursor_context import Hole, imbalance
+from spark_lsp.completion.cursor_context import CursorContext, imbalance
 from spark_lsp.completion.postprocess.pipeline import Judged, Terms, judge
 from spark_lsp.text.edit import Edit, Span, apply_edits
 from spark_lsp.text.tree import plant
-from tests.completion.check import hole_of
+from tests.completion.check import cursor_of
 
 pytestmark = pytest.mark.slow
 
@@ -40,16 +40,16 @@ def scored(text: str, chances: list[float]) -> list[tuple[int, float]]:
     return [(min(at + 3, len(text)), chances[at % len(chances)]) for at in range(0, len(text), 3)]
 
 
-def streamed(hole: Hole, text: str, chances: list[float], cuts: list[int], terms: Terms) -> list[Judged]:
+def streamed(cursor: CursorContext, text: str, chances: list[float], cuts: list[int], terms: Terms) -> list[Judged]:
     """Judge as the pipeline does: after each slice of whole tokens, until the model can stop."""
     scores = scored(text, chances)
     answers = []
     for end in sorted({cut - cut % 3 for cut in cuts if cut < len(text)}):
         known = [(at, chance) for at, chance in scores if at <= end]
-        answers.append(judge(hole, text[:end], known, terms, finished=False))
+        answers.append(judge(cursor, text[:end], known, terms, finished=False))
         if answers[-1].done:
             return answers
-    return [*answers, judge(hole, text, scores, terms, finished=True)]
+    return [*answers, judge(cursor, text, scores, terms, finished=True)]
 
 
 def doubting(name: str) -> bool:
@@ -59,9 +59,9 @@ def doubting(name: str) -> bool:
 @given(st.sampled_from(HOLES), TEXTS, CHANCES, st.lists(st.integers(0, 200), max_size=20), st.booleans())
 @settings(max_examples=300, deadline=None)
 def test_slicing_never_changes_the_result(
-    hole: tuple[str, str], text: str, chances: list[float], cuts: list[int], is_sure: bool
+    cursor: tuple[str, str], text: str, chances: list[float], cuts: list[int], is_sure: bool
 ) -> None:
-    place = hole_of(hole[1], hole[0])
+    place = cursor_of(cursor[1], cursor[0])
     terms = Terms(4, 0.0 if is_sure else 0.3, doubting)
     one = streamed(place, text, chances, cuts, terms)[-1]
     other = streamed(place, text, chances, list(range(len(text))), terms)[-1]
@@ -72,8 +72,10 @@ def test_slicing_never_changes_the_result(
 @settings(max_examples=300, deadline=None)
 @example(HOLES[0], "x[a(b, c)x```a(b, c)xreturn x)a(b, c)let c = let c = ", [1.0], True)
 @example(HOLES[0], "\n    ```\n    ", [1.0], True)
-def test_what_is_shown_is_only_extended(hole: tuple[str, str], text: str, chances: list[float], is_sure: bool) -> None:
-    place = hole_of(hole[1], hole[0])
+def test_what_is_shown_is_only_extended(
+    cursor: tuple[str, str], text: str, chances: list[float], is_sure: bool
+) -> None:
+    place = cursor_of(cursor[1], cursor[0])
     terms = Terms(4, 0.0 if is_sure else 0.3, doubting)
     shown = ""
     *partial, final = streamed(place, text, chances, list(range(len(text))), terms)
@@ -88,9 +90,9 @@ def test_what_is_shown_is_only_extended(hole: tuple[str, str], text: str, chance
 @example(HOLES[1], "a, b)", 200, True)
 @example(HOLES[2], "a])", 200, True)
 def test_applying_never_leaves_the_document_worse(
-    hole: tuple[str, str], text: str, length: int, is_finished: bool
+    cursor: tuple[str, str], text: str, length: int, is_finished: bool
 ) -> None:
-    place = hole_of(hole[1], hole[0])
+    place = cursor_of(cursor[1], cursor[0])
     answer = judge(place, text[:length], [], Terms(4), finished=is_finished)
     if not answer.text:
         return

@@ -4,7 +4,7 @@ import asyncio
 
 from spark_lsp.config import CompletionSettings
 from spark_lsp.engine.fake import ScriptedEngine
-from tests.completion.check import hole_of
+from tests.completion.check import cursor_of
 from tests.support.workspace import TestWorkspace
 
 HERE = "def area(w, h):\n    return w * h\n\n\nprint($0)\n"
@@ -21,9 +21,9 @@ async def test_the_prompt_of_a_resting_cursor_is_read_and_nothing_is_written() -
     engine = ScriptedEngine(["area(1, 2)"])
     workspace = TestWorkspace(engine)
     await engine.start()
-    workspace.ahead.look(hole_of(HERE))
+    workspace.ahead.look(cursor_of(HERE))
     await _read(workspace)
-    await workspace.completer.complete(hole_of(HERE), manual=False)
+    await workspace.completer.complete(cursor_of(HERE), manual=False)
     ahead, asked = engine.requests
     assert ahead.max_tokens == 0
     assert ahead.prompt == asked.prompt
@@ -35,10 +35,10 @@ async def test_the_same_place_is_read_once() -> None:
     engine = ScriptedEngine([""])
     workspace = TestWorkspace(engine)
     await engine.start()
-    hole = hole_of(HERE)
-    workspace.ahead.look(hole)
+    cursor = cursor_of(HERE)
+    workspace.ahead.look(cursor)
     await _read(workspace)
-    workspace.ahead.look(hole)
+    workspace.ahead.look(cursor)
     await _read(workspace)
     assert len(engine.requests) == 1
     workspace.ahead.again()
@@ -50,8 +50,8 @@ async def test_a_place_that_is_passed_is_not_read() -> None:
     engine = ScriptedEngine([""])
     workspace = TestWorkspace(engine)
     await engine.start()
-    workspace.ahead.look(hole_of(HERE))
-    workspace.ahead.look(hole_of(THERE))
+    workspace.ahead.look(cursor_of(HERE))
+    workspace.ahead.look(cursor_of(THERE))
     await _read(workspace)
     (request,) = engine.requests
     assert "print()" in "".join(part.text for part in request.prompt)
@@ -62,7 +62,7 @@ async def test_a_key_makes_it_stop() -> None:
     engine.hold()
     workspace = TestWorkspace(engine)
     await engine.start()
-    workspace.ahead.look(hole_of(HERE))
+    workspace.ahead.look(cursor_of(HERE))
     await engine.arrived.wait()
     workspace.ahead.stop()
     await _read(workspace)
@@ -75,7 +75,7 @@ async def test_a_key_makes_it_stop() -> None:
 async def test_no_model_is_started_for_it() -> None:
     engine = ScriptedEngine([""])
     workspace = TestWorkspace(engine)
-    workspace.ahead.look(hole_of(HERE))
+    workspace.ahead.look(cursor_of(HERE))
     await _read(workspace)
     assert engine.requests == []
     assert (await engine.status()).model is None
@@ -86,7 +86,7 @@ async def test_switched_off_means_that_nothing_is_read() -> None:
         engine = ScriptedEngine([""])
         workspace = TestWorkspace(engine, settings=off)
         await engine.start()
-        workspace.ahead.look(hole_of(HERE))
+        workspace.ahead.look(cursor_of(HERE))
         assert workspace.ahead._task is None
         assert engine.requests == []
 
@@ -99,7 +99,7 @@ async def test_a_user_rests_a_second_after_the_last_key_and_is_read_for_where_th
     workspace.ahead.now = lambda: now_s
     assert workspace.context.is_resting()
     workspace.ahead.stop()
-    workspace.ahead.stay(hole_of(THERE))
+    workspace.ahead.stay(cursor_of(THERE))
     assert engine.requests == []
     now_s = 0.9
     assert not workspace.context.is_resting()

@@ -12,7 +12,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from scripts.real_outputs.gather import hole_of
+from scripts.real_outputs.gather import cursor_of
 from scripts.real_outputs.keep import Kept, judged_again
 from spark_lsp.completion.cursor_context import imbalance
 from spark_lsp.text.tree import plant
@@ -39,14 +39,14 @@ def test_what_is_shown_keeps_the_rules(number: int, threshold: str) -> None:
     if not text:
         return
     rest = output.after[replaced:]
-    hole = hole_of(output.path, output.before, output.after)
+    cursor = cursor_of(output.path, output.before, output.after)
     # Nothing but white space, and none at the end, which no reader sees.
     assert text.strip()
     assert text == text.rstrip()
     # Neither marks of the prompt nor fences of a chat.
     assert not MARKS.search(text) or "`" in output.before
     # No line that stands right below the cursor, nor the same line three times in a row.
-    lines = [hole.line_prefix.strip() + text.split("\n")[0].strip(), *(line.strip() for line in text.split("\n")[1:])]
+    lines = [cursor.line_prefix.strip() + text.split("\n")[0].strip(), *(line.strip() for line in text.split("\n")[1:])]
     told = [line for line in lines if sum(map(str.isalnum, line)) > 2]
     following = next((line.strip() for line in rest.split("\n")[1:] if line.strip()), "")
     assert sum(map(str.isalnum, following)) < 3 or following not in told
@@ -56,6 +56,8 @@ def test_what_is_shown_keeps_the_rules(number: int, threshold: str) -> None:
     # It leaves no bracket open, closes none that it did not open, and the document parses no worse.
     whole = imbalance(output.before + text + rest)
     assert whole <= imbalance(output.before + output.after)
-    if hole.language is not None:
-        old, new = (plant(hole.language, document) for document in (hole.snapshot.text, output.before + text + rest))
+    if cursor.language is not None:
+        old, new = (
+            plant(cursor.language, document) for document in (cursor.snapshot.text, output.before + text + rest)
+        )
         assert new.error_count <= old.error_count

@@ -7,21 +7,21 @@ import msgspec
 import pytest
 
 from spark_lsp.cli.replay import replay
-from spark_lsp.completion.cursor_context import Hole
+from spark_lsp.completion.cursor_context import CursorContext
 from spark_lsp.completion.recording import Recording, read_recording, recorder
 from spark_lsp.engine.fake import ScriptedEngine
 from spark_lsp.errors import WorkspaceError
-from tests.completion.check import check_case, chosen, hole_of
+from tests.completion.check import check_case, chosen, cursor_of
 from tests.support.marks import posix_only
 from tests.support.workspace import TestWorkspace
 
 BEFORE = "def area(w, h):\n    return w * h\n\n\nvalue = ($0)\n"
 
 
-async def _recorded(folder: Path, said: str, *, unknown: str = "", hole: Hole | None = None) -> Path:
+async def _recorded(folder: Path, said: str, *, unknown: str = "", cursor: CursorContext | None = None) -> Path:
     workspace = TestWorkspace(ScriptedEngine([said], chunk_chars=len(said)), knows=lambda name: name != unknown)
     workspace.completer.writer.record = recorder(folder)
-    answer = await workspace.completer.complete(hole or hole_of(BEFORE), manual=False)
+    answer = await workspace.completer.complete(cursor or cursor_of(BEFORE), manual=False)
     await workspace.completer.close()
     assert answer.record is not None
     return Path(str(answer.record.facts["recorded"]))
@@ -50,18 +50,20 @@ async def test_names_that_nobody_knew_are_not_known_when_it_is_asked_again(tmp_p
 
 
 @pytest.mark.parametrize(
-    ("said", "unknown", "hole"),
+    ("said", "unknown", "cursor"),
     [
         ("area(1, 2)))", "", None),
         ("<|fim_middle|>", "", None),
         ("  ", "", None),
-        ("area(1) + nobody + other", "nobody", hole_of(BEFORE.replace("($0)", "$0"))),
+        ("area(1) + nobody + other", "nobody", cursor_of(BEFORE.replace("($0)", "$0"))),
         (".clip(3))", "", chosen(BEFORE.replace("$0", "ar$0"), "area")),
         ("s(3)", "", chosen(BEFORE.replace("$0", "ar$0"), "area")),
     ],
 )
-async def test_a_recording_becomes_a_case_file(said: str, unknown: str, hole: Hole | None, tmp_path: Path) -> None:
-    recording = read_recording(await _recorded(tmp_path, said, unknown=unknown, hole=hole))
+async def test_a_recording_becomes_a_case_file(
+    said: str, unknown: str, cursor: CursorContext | None, tmp_path: Path
+) -> None:
+    recording = read_recording(await _recorded(tmp_path, said, unknown=unknown, cursor=cursor))
     assert recording.unknown == ((unknown,) if unknown else ())
     await _is_its_case(recording, tmp_path)
 
@@ -88,7 +90,7 @@ async def test_recordings_are_for_their_owner_alone(tmp_path: Path) -> None:
 
 async def test_nothing_is_recorded_unasked() -> None:
     workspace = TestWorkspace(ScriptedEngine(["area(1, 2)"]))
-    answer = await workspace.completer.complete(hole_of(BEFORE), manual=False)
+    answer = await workspace.completer.complete(cursor_of(BEFORE), manual=False)
     assert answer.record is not None
     assert "recorded" not in answer.record.facts
     await workspace.completer.close()

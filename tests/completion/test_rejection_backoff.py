@@ -14,7 +14,7 @@ from spark_lsp.completion.rejection_backoff import (
     threshold,
 )
 from spark_lsp.engine.fake import ScriptedEngine
-from tests.completion.check import hole_of
+from tests.completion.check import cursor_of
 from tests.support.workspace import TestWorkspace
 
 CHANCES = st.floats(0, 1)
@@ -62,22 +62,22 @@ async def test_rejections_in_a_row_make_suggestions_pickier_until_one_is_accepte
         lambda request: f"area({len(engine.requests)}, 2)", probability=lambda token: 0.4 if token == "area" else 1.0
     )
     workspace = TestWorkspace(engine)
-    holes = [hole_of(f"def area(w, h):\n    return w * h\n\n\nvalue{number} = $0\n") for number in range(5)]
+    cursors = [cursor_of(f"def area(w, h):\n    return w * h\n\n\nvalue{number} = $0\n") for number in range(5)]
     asked_for = []
-    for hole in holes[:4]:
-        answer = await workspace.completer.complete(hole, manual=False)
+    for cursor in cursors[:4]:
+        answer = await workspace.completer.complete(cursor, manual=False)
         assert answer.suggestion is not None
         asked_for.append(workspace.log[-1].facts.get("min_confidence", 0.2))
         workspace.completer.dismissed(answer.suggestion.id)
         workspace.completer.dismissed(answer.suggestion.id)  # told twice, counted once
     assert asked_for == [0.2, 0.2, 0.3, 0.4]
-    assert (await workspace.completer.complete(holes[4], manual=False)).reason == "trimmed.confidence"
+    assert (await workspace.completer.complete(cursors[4], manual=False)).reason == "trimmed.confidence"
     facts = workspace.log[-1].facts
     assert (facts["rejections_in_a_row"], facts["min_confidence"]) == (4, 0.5)
-    by_hand = await workspace.completer.complete(holes[4], manual=True)
+    by_hand = await workspace.completer.complete(cursors[4], manual=True)
     assert by_hand.suggestion is not None
     workspace.completer.accepted(by_hand.suggestion.id)
-    after = accepted(holes[4], by_hand.suggestion.text + "\nother = ", 0)
+    after = accepted(cursors[4], by_hand.suggestion.text + "\nother = ", 0)
     assert (await workspace.completer.complete(after, manual=False)).reason == "ok"
     assert "min_confidence" not in workspace.log[-1].facts
     await workspace.completer.close()

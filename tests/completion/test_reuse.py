@@ -9,11 +9,11 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from spark_lsp.completion.cursor_context import Hole
+from spark_lsp.completion.cursor_context import CursorContext
 from spark_lsp.completion.postprocess.pipeline import Terms
 from spark_lsp.completion.reuse import Result, Reuse
 from spark_lsp.engine.fake import ScriptedEngine
-from tests.completion.check import hole_of
+from tests.completion.check import cursor_of
 from tests.support.workspace import TestWorkspace, snapshot_of
 
 HOLES = st.sampled_from(
@@ -29,45 +29,45 @@ HOLES = st.sampled_from(
 TEXTS = st.text(st.sampled_from("ab (,\n\t1é"), min_size=1, max_size=20).filter(str.strip)
 
 
-def _rejected(hole: Hole, text: str) -> Reuse:
+def _rejected(cursor: CursorContext, text: str) -> Reuse:
     reuse = Reuse()
-    reuse.reject(Result(hole.snapshot.uri, hole.prefix, hole.suffix, text, 0, ""))
+    reuse.reject(Result(cursor.snapshot.uri, cursor.prefix, cursor.suffix, text, 0, ""))
     return reuse
 
 
-def _typed(hole: Hole, text: str) -> Hole:
-    return Hole(snapshot_of("main.py", hole.prefix + text + hole.suffix), hole.offset + len(text))
+def _typed(cursor: CursorContext, text: str) -> CursorContext:
+    return CursorContext(snapshot_of("main.py", cursor.prefix + text + cursor.suffix), cursor.offset + len(text))
 
 
 @given(HOLES, TEXTS, st.integers(0, 20), st.booleans())
 def test_the_same_text_is_never_offered_in_its_place_again(before: str, text: str, typed: int, exactly: bool) -> None:
-    hole = hole_of(before)
+    cursor = cursor_of(before)
     rest = text[typed:]
     assume(rest.strip())
-    assert _rejected(hole, text).is_rejected(_typed(hole, text[:typed]), rest, exactly=exactly)
+    assert _rejected(cursor, text).is_rejected(_typed(cursor, text[:typed]), rest, exactly=exactly)
 
 
 @given(HOLES, TEXTS, st.integers(1, 20), TEXTS)
 def test_nor_what_begins_it_or_goes_on_from_it(before: str, text: str, written: int, more: str) -> None:
-    hole = hole_of(before)
-    reuse = _rejected(hole, text)
+    cursor = cursor_of(before)
+    reuse = _rejected(cursor, text)
     assume(text[:written].strip())
-    assert reuse.is_rejected(hole, text[:written])
-    assert reuse.is_rejected(hole, text.rstrip() + more)
+    assert reuse.is_rejected(cursor, text[:written])
+    assert reuse.is_rejected(cursor, text.rstrip() + more)
 
 
 @given(HOLES, TEXTS, TEXTS)
 def test_by_hand_only_the_very_text_is_withheld(before: str, text: str, other: str) -> None:
-    hole = hole_of(before)
-    assert _rejected(hole, text).is_rejected(hole, other, exactly=True) == (
-        (hole.line_prefix + text).split() == (hole.line_prefix + other).split()
+    cursor = cursor_of(before)
+    assert _rejected(cursor, text).is_rejected(cursor, other, exactly=True) == (
+        (cursor.line_prefix + text).split() == (cursor.line_prefix + other).split()
     )
 
 
 def test_a_body_is_not_offered_below_the_line_either() -> None:
-    hole = hole_of("import os\n" * 50 + "def f():$0\n")
-    reuse = _rejected(hole, "\n    total = 1\n    return total")
-    below = _typed(hole, "\n        ")  # indented by an editor that knows better
+    cursor = cursor_of("import os\n" * 50 + "def f():$0\n")
+    reuse = _rejected(cursor, "\n    total = 1\n    return total")
+    below = _typed(cursor, "\n        ")  # indented by an editor that knows better
     assert reuse.is_rejected(below, "total = 1\n        return total")
     assert reuse.is_rejected(below, "total = 1")
     assert not reuse.is_rejected(below, "pass")
@@ -75,19 +75,19 @@ def test_a_body_is_not_offered_below_the_line_either() -> None:
 
 
 def test_who_types_past_it_is_somewhere_else() -> None:
-    hole = hole_of("x = 1\n$0\n")
-    reuse = _rejected(hole, "y")
-    assert reuse.is_rejected(hole, "y = 2")
-    assert not reuse.is_rejected(_typed(hole, "y = "), "2")
-    assert not reuse.is_rejected(_typed(hole, "z"), " = y")
-    assert not reuse.is_rejected(hole_of("x = 2\n$0\n"), "y")
+    cursor = cursor_of("x = 1\n$0\n")
+    reuse = _rejected(cursor, "y")
+    assert reuse.is_rejected(cursor, "y = 2")
+    assert not reuse.is_rejected(_typed(cursor, "y = "), "2")
+    assert not reuse.is_rejected(_typed(cursor, "z"), " = y")
+    assert not reuse.is_rejected(cursor_of("x = 2\n$0\n"), "y")
 
 
 FIRST = Result("file:///w/main.py", "def f(x):\n    ", "\n", "total = x\n    return total", 0, "model:digest:settings")
 
 
-def _hole(prefix: str, suffix: str, path: str = "main.py") -> Hole:
-    return Hole(snapshot_of(path, prefix + suffix), len(prefix))
+def _cursor(prefix: str, suffix: str, path: str = "main.py") -> CursorContext:
+    return CursorContext(snapshot_of(path, prefix + suffix), len(prefix))
 
 
 def _kept(result: Result = FIRST) -> Reuse:
@@ -101,7 +101,7 @@ def test_what_is_typed_of_a_suggestion_always_leaves_its_rest_even_on_a_line_tha
     typed: int, indent: str
 ) -> None:
     text = FIRST.text.replace("    ", indent)
-    found = _kept().look_up(_hole(f"def f(x):\n{indent}{text[:typed]}", "\n"), "")
+    found = _kept().look_up(_cursor(f"def f(x):\n{indent}{text[:typed]}", "\n"), "")
     assert (found and found.text) == (text[typed:] or None)
 
 
@@ -109,7 +109,7 @@ def test_what_is_typed_of_a_suggestion_always_leaves_its_rest_even_on_a_line_tha
 def test_something_else_that_is_typed_never_shows_it(typed: str) -> None:
     assume(not FIRST.text.startswith(typed))
     assume(not FIRST.text.startswith(typed.lstrip(" \t")))
-    assert _kept().look_up(_hole(FIRST.prefix + typed, FIRST.suffix), FIRST.settings_key) is None
+    assert _kept().look_up(_cursor(FIRST.prefix + typed, FIRST.suffix), FIRST.settings_key) is None
 
 
 @pytest.mark.parametrize(
@@ -126,10 +126,10 @@ def test_a_kept_answer_is_found_under_everything_it_depends_on_only(
 ) -> None:
     reuse = _kept()
     reuse.store(Result("file:///w/main.py", "newer", "", "x", 0, ""))  # so that only what is kept can answer
-    found = reuse.look_up(_hole(FIRST.prefix, FIRST.suffix), FIRST.settings_key)
+    found = reuse.look_up(_cursor(FIRST.prefix, FIRST.suffix), FIRST.settings_key)
     assert found is not None
     assert found.text == FIRST.text
-    assert reuse.look_up(_hole(prefix, suffix, path), settings_key) is None
+    assert reuse.look_up(_cursor(prefix, suffix, path), settings_key) is None
 
 
 def test_model_cached_prefix_and_settings_are_in_the_key_of_an_answer() -> None:

@@ -6,12 +6,12 @@ from typing import Final
 import msgspec
 import pytest
 
-from spark_lsp.completion.cursor_context import Hole
+from spark_lsp.completion.cursor_context import CursorContext
 from spark_lsp.completion.gate import GATES, MAX_DOCUMENT_CHARACTERS, Moment, gate
 from spark_lsp.completion.postprocess.pipeline import Terms, judge
 from spark_lsp.config import CompletionSettings
 from spark_lsp.engine.fake import ScriptedEngine
-from tests.completion.check import chosen, hole_of, read_case
+from tests.completion.check import chosen, cursor_of, read_case
 from tests.completion.test_cases import CASES
 from tests.repo.source import ROOT
 from tests.support.workspace import FAST, TestWorkspace
@@ -50,25 +50,25 @@ def test_every_gate_is_documented_and_has_an_example() -> None:
 @pytest.mark.parametrize("name", EXAMPLES)
 async def test_a_gate_refuses_its_example_and_by_hand_only_if_it_is_a_hard_one(name: str) -> None:
     path, before, settings, moment = EXAMPLES[name]
-    hole = hole_of(before, path)
+    cursor = cursor_of(before, path)
     is_hard = next(each.hard for each in GATES if each.name == name)
-    assert gate(hole, settings, manual=False, moment=moment) == name
-    assert gate(hole, settings, manual=True, moment=moment) == (name if is_hard else "")
+    assert gate(cursor, settings, manual=False, moment=moment) == name
+    assert gate(cursor, settings, manual=True, moment=moment) == (name if is_hard else "")
 
 
 @pytest.mark.parametrize("name", ["too_large", "binary", "secret"])
 async def test_what_a_hard_gate_refuses_never_reaches_the_engine(name: str) -> None:
     path, before, settings, _ = EXAMPLES[name]
     engine = ScriptedEngine(["x"])
-    answer = await TestWorkspace(engine, settings=settings).completer.complete(hole_of(before, path), manual=True)
+    answer = await TestWorkspace(engine, settings=settings).completer.complete(cursor_of(before, path), manual=True)
     assert (answer.reason, engine.starts, engine.requests) == (f"gate.{name}", 0, [])
 
 
 @pytest.mark.parametrize("region", ['text = "the value of $0"\n', "text = '''\nthe value $0\n'''\n"])
 def test_strings_are_left_alone_when_told_so(region: str) -> None:
-    hole = hole_of(f"value = call(other)\n{region}")
+    cursor = cursor_of(f"value = call(other)\n{region}")
     settings = [("", FAST), ("comment", NO_COMMENTS)]
-    assert [name for name, each in settings if gate(hole, each, manual=False) != name] == []
+    assert [name for name, each in settings if gate(cursor, each, manual=False) != name] == []
 
 
 def test_every_documented_rule_fires_in_a_case_file() -> None:
@@ -76,10 +76,10 @@ def test_every_documented_rule_fires_in_a_case_file() -> None:
     for file in CASES:
         case = read_case(file)
         path = case.get("path", "main.py")
-        hole: Hole = hole_of(case["before"], path)
+        cursor: CursorContext = cursor_of(case["before"], path)
         if "entry" in case:
-            hole = chosen(case["before"], case["entry"], case.get("over"), case.get("behind", ""), path)
-        fired.add(judge(hole, case["model"], [], Terms(FAST.max_lines), finished=True).rule)
+            cursor = chosen(case["before"], case["entry"], case.get("over"), case.get("behind", ""), path)
+        fired.add(judge(cursor, case["model"], [], Terms(FAST.max_lines), finished=True).rule)
         fired.add(case.get("reason", "").removeprefix("trimmed."))
     assert set(_documented("Rules")) - fired - OF_ACTIONS <= BY_PIPELINE
     assert fired - {"", "ok", "empty"} <= set(_documented("Rules"))

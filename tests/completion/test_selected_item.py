@@ -10,35 +10,35 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from spark_lsp.completion.answer import Answer
-from spark_lsp.completion.cursor_context import Hole
+from spark_lsp.completion.cursor_context import CursorContext
 from spark_lsp.completion.feedback import Feedback
 from spark_lsp.completion.next_line import accepted
 from spark_lsp.completion.recording import Recording
-from spark_lsp.completion.selected_item import behind_entry, may_be_taken
+from spark_lsp.completion.selected_item import behind_item, may_be_taken
 from spark_lsp.config import CompletionSettings
 from spark_lsp.engine.base import CompletionRequest
 from spark_lsp.engine.fake import ScriptedEngine
 from spark_lsp.text.edit import Edit, apply_edits
 from spark_lsp.text.tree import plant
-from tests.completion.check import chosen, hole_of
+from tests.completion.check import chosen, cursor_of
 from tests.support.workspace import TestWorkspace
 
 HEAD = "def area(w, h):\n    return w * h\n\n\n"
 BEFORE = HEAD + "value = ar$0\nprint(value)\n"
-PLAIN = hole_of(BEFORE)
+PLAIN = cursor_of(BEFORE)
 AREA = chosen(BEFORE, "area")
 
 
-def _typed(hole: Hole, text: str) -> Hole:
+def _typed(cursor: CursorContext, text: str) -> CursorContext:
     """The document as it is after typing at the cursor; an entry that was chosen there is not."""
-    document = hole.document
-    at = hole.offset if hole.entry is None else hole.offset - len(hole.entry.text) + len(hole.entry.typed)
-    return Hole(replace(document, text=document.text[:at] + text + document.text[at:]), at + len(text))
+    document = cursor.document
+    at = cursor.offset if cursor.entry is None else cursor.offset - len(cursor.entry.text) + len(cursor.entry.typed)
+    return CursorContext(replace(document, text=document.text[:at] + text + document.text[at:]), at + len(text))
 
 
-def _taken(hole: Hole) -> Hole:
+def _taken(cursor: CursorContext) -> CursorContext:
     """The document once the entry is taken."""
-    return Hole(hole.snapshot, hole.offset)
+    return CursorContext(cursor.snapshot, cursor.offset)
 
 
 def _prompt(request: CompletionRequest) -> str:
@@ -46,7 +46,7 @@ def _prompt(request: CompletionRequest) -> str:
 
 
 def _knowing(request: CompletionRequest) -> str:
-    """A model that goes on from the name before the hole."""
+    """A model that goes on from the name before the cursor."""
     prompt = _prompt(request)
     continues = {"area": "(1, 2)", "arg": ".name", "array": "[0]", "ar": "ea(1, 2)", "are": "a(1, 2)"}
     return next((said for word, said in continues.items() if f"value = {word}\n" in prompt or
@@ -60,11 +60,11 @@ def _text(answer: Answer) -> str | None:
 async def test_the_model_is_asked_with_the_entry_in_place_and_accepting_replaces_what_the_entry_would() -> None:
     engine = ScriptedEngine(["(1, 2)"])
     workspace = TestWorkspace(engine)
-    hole = chosen(HEAD + "value = wi$0dth\nprint(value)\n", "Area", "wi", "dth")
-    answer = await workspace.completer.complete(hole, manual=False)
+    cursor = chosen(HEAD + "value = wi$0dth\nprint(value)\n", "Area", "wi", "dth")
+    answer = await workspace.completer.complete(cursor, manual=False)
     assert answer.suggestion is not None
-    edit = hole.edit(answer.suggestion.text, answer.suggestion.replaced)
-    assert (edit.new_text, edit.span.text(hole.document.text)) == ("Area(1, 2)", "width")
+    edit = cursor.edit(answer.suggestion.text, answer.suggestion.replaced)
+    assert (edit.new_text, edit.span.text(cursor.document.text)) == ("Area(1, 2)", "width")
     assert "value = Area" in _prompt(engine.requests[0])
     assert "width" not in _prompt(engine.requests[0])
     assert workspace.log[-1].facts["selected"] == "continued"
@@ -86,10 +86,10 @@ async def test_a_bad_range_leaves_a_plain_question_and_is_named_in_the_log(
     start: int, end: int, text: str, why: str
 ) -> None:
     workspace = TestWorkspace(ScriptedEngine(["ea(1, 2)"]))
-    hole = behind_entry(PLAIN, PLAIN.offset + start, PLAIN.offset + end, text)
-    answer = await workspace.completer.complete(hole, manual=False)
+    cursor = behind_item(PLAIN, PLAIN.offset + start, PLAIN.offset + end, text)
+    answer = await workspace.completer.complete(cursor, manual=False)
     assert (_text(answer), answer.reason) == ("ea(1, 2)", "ok")
-    assert (hole.document, hole.edit("x", 0).new_text) == (PLAIN.snapshot, "x")
+    assert (cursor.document, cursor.edit("x", 0).new_text) == (PLAIN.snapshot, "x")
     assert workspace.log[-1].facts["selected"] == f"ignored.{why}"
     await workspace.completer.close()
 
@@ -99,13 +99,13 @@ async def test_what_is_hidden_behind_the_menu_is_neither_shown_nor_rejected(tmp_
     workspace = TestWorkspace(ScriptedEngine(["ea(1, 2)", "y"]), feedback=Feedback(path))
     workspace.completer.screens._read_ms = 0.0
     first = await workspace.completer.complete(PLAIN, manual=False)
-    hidden = behind_entry(PLAIN, PLAIN.offset, PLAIN.offset - 1, "area")
+    hidden = behind_item(PLAIN, PLAIN.offset, PLAIN.offset - 1, "area")
     second = await workspace.completer.complete(hidden, manual=False)
     assert first.suggestion is not None
     assert second.suggestion is not None
     workspace.completer.changed(_typed(PLAIN, "x"))
     other = _typed(PLAIN, "xx")
-    hidden = behind_entry(other, other.offset, other.offset - 1, "area")
+    hidden = behind_item(other, other.offset, other.offset - 1, "area")
     third = await workspace.completer.complete(hidden, manual=False)
     assert third.suggestion is not None
     workspace.completer.feedback.shown(third.suggestion.id)
@@ -138,9 +138,9 @@ async def test_deadline_and_stream_hold_behind_an_entry() -> None:
 async def test_each_entry_and_none_have_answers_of_their_own() -> None:
     engine = ScriptedEngine(_knowing)
     workspace = TestWorkspace(engine)
-    holes = [PLAIN, AREA, chosen(BEFORE, "arg"), chosen(BEFORE, "array")]
+    cursors = [PLAIN, AREA, chosen(BEFORE, "arg"), chosen(BEFORE, "array")]
     for _ in range(2):
-        answers = [_text(await workspace.completer.complete(hole, manual=False)) for hole in holes]
+        answers = [_text(await workspace.completer.complete(cursor, manual=False)) for cursor in cursors]
         assert answers == ["ea(1, 2)", "(1, 2)", ".name", "[0]"]
     assert len(engine.requests) == 3  # what was said for the plain one goes on from the first entry
     await workspace.completer.close()
@@ -171,7 +171,7 @@ async def test_a_stream_behind_an_entry_goes_on_while_it_is_typed_and_once_it_is
     first.cancel()
     longer = _typed(AREA, "e")
     workspace.completer.changed(longer)
-    again = behind_entry(longer, longer.offset - 3, longer.offset, "area")
+    again = behind_item(longer, longer.offset - 3, longer.offset, "area")
     second = asyncio.create_task(workspace.completer.complete(again, manual=False))
     await asyncio.sleep(0)
     second.cancel()
@@ -216,7 +216,7 @@ async def test_a_stream_that_goes_on_to_another_name_is_not_taken_for_the_entry(
 async def test_what_would_make_another_name_is_kept_for_the_document_as_it_is() -> None:
     engine = ScriptedEngine(["s_of(1, 2)"])
     workspace = TestWorkspace(engine)
-    plain = hole_of(HEAD + "value = area$0\nprint(value)\n")
+    plain = cursor_of(HEAD + "value = area$0\nprint(value)\n")
     behind = chosen(HEAD + "value = area$0\nprint(value)\n", "area")
     assert behind.snapshot.text == plain.snapshot.text
     for _ in range(2):
@@ -242,12 +242,12 @@ async def test_what_follows_is_prepared_for_the_line_with_the_entry() -> None:
     taken = "value = area(1, 2)\n"
     engine = ScriptedEngine(lambda request: "print(area(1, 2))" if taken in _prompt(request) else "(1, 2)")
     workspace = TestWorkspace(engine)
-    hole = chosen(HEAD + "value = ar$0", "area")
-    await workspace.completer.complete(hole, manual=False)
+    cursor = chosen(HEAD + "value = ar$0", "area")
+    await workspace.completer.complete(cursor, manual=False)
     engine.arrived.clear()
     async with asyncio.timeout(5):
         await engine.arrived.wait()
-    below = _typed(Hole(accepted(hole, "(1, 2)", 0).snapshot, hole.offset + 6), "\n")
+    below = _typed(CursorContext(accepted(cursor, "(1, 2)", 0).snapshot, cursor.offset + 6), "\n")
     workspace.completer.changed(below)
     assert _text(await workspace.completer.complete(below, manual=False)) == "print(area(1, 2))"
     assert len(engine.requests) == 2
@@ -263,8 +263,8 @@ async def test_a_rejected_text_is_not_offered_behind_the_entry_nor_without_it() 
         answer = await workspace.completer.complete(one, manual=False)
         assert answer.suggestion is not None
         workspace.completer.dismissed(answer.suggestion.id)
-        for hole in (one, other):
-            assert (await workspace.completer.complete(hole, manual=False)).reason == "trimmed.rejected"
+        for cursor in (one, other):
+            assert (await workspace.completer.complete(cursor, manual=False)).reason == "trimmed.rejected"
         assert _text(await workspace.completer.complete(chosen(BEFORE, "arg"), manual=False)) == ".name"
         await workspace.completer.close()
 
@@ -321,8 +321,8 @@ async def test_a_recorded_request_keeps_its_entry() -> None:
     recordings: list[Recording] = []
     workspace.completer.writer.record = lambda recording: str(recordings.append(recording) or "")
     await workspace.completer.complete(AREA, manual=False)
-    assert recordings[0].hole.entry == AREA.entry
-    assert recordings[0].hole.document.text == PLAIN.snapshot.text
+    assert recordings[0].cursor.entry == AREA.entry
+    assert recordings[0].cursor.document.text == PLAIN.snapshot.text
     case = recordings[0].as_case()
     assert f"=== before\n{BEFORE}\n" in case
     assert "=== entry\narea\n" in case
@@ -357,37 +357,37 @@ def test_an_item_for_a_chosen_entry_always_begins_with_it_over_its_range(
 ) -> None:
     async def work() -> None:
         workspace = TestWorkspace(ScriptedEngine([first, *others], chunk_chars=3))
-        plain = hole = hole_of(place[1], place[0])
+        plain = cursor = cursor_of(place[1], place[0])
         begun = 2
         for step in steps:
             if step == TAKEN or step.startswith("type "):
                 begun = 0 if step == TAKEN else begun + 1
-                plain = _taken(hole) if step == TAKEN else _typed(plain, step[-1])
+                plain = _taken(cursor) if step == TAKEN else _typed(plain, step[-1])
                 workspace.completer.changed(plain)
                 continue
-            hole = behind_entry(plain, plain.offset - begun, plain.offset, step) if step else plain
-            answer = await workspace.completer.complete(hole, manual=manual, candidates=2)
+            cursor = behind_item(plain, plain.offset - begun, plain.offset, step) if step else plain
+            answer = await workspace.completer.complete(cursor, manual=manual, candidates=2)
             for told in (answer.suggestion, *answer.others):
                 if told is not None:
-                    _check(plain, hole, begun if step else 0, hole.edit(told.text, told.replaced))
+                    _check(plain, cursor, begun if step else 0, cursor.edit(told.text, told.replaced))
         await workspace.completer.close()
 
-    asyncio.run(work())
+    asyncio.generation(work())
 
 
-def _check(plain: Hole, hole: Hole, begun: int, edit: Edit) -> None:
+def _check(plain: CursorContext, cursor: CursorContext, begun: int, edit: Edit) -> None:
     """What VS Code asks of an item beside its menu, and what everybody asks of any."""
-    entry = hole.entry.text if hole.entry else ""
+    entry = cursor.entry.text if cursor.entry else ""
     assert edit.new_text.startswith(entry)
     assert edit.new_text != entry
     assert edit.span.start == plain.offset - begun
     assert edit.span.end >= plain.offset
-    assert hole.document.text == plain.snapshot.text
+    assert cursor.document.text == plain.snapshot.text
     if entry[-1:].isalnum():
         assert not edit.new_text[len(entry)].isalnum()
-    if hole.language:
-        before, after = hole.snapshot.text, apply_edits(plain.snapshot.text, [edit])
-        assert plant(hole.language, after).error_count <= plant(hole.language, before).error_count
+    if cursor.language:
+        before, after = cursor.snapshot.text, apply_edits(plain.snapshot.text, [edit])
+        assert plant(cursor.language, after).error_count <= plant(cursor.language, before).error_count
 
 
 @pytest.mark.parametrize(
@@ -398,7 +398,7 @@ def _check(plain: Hole, hole: Hole, begun: int, edit: Edit) -> None:
     ],
 )  # fmt: skip
 def test_an_entry_may_be_taken_while_what_is_typed_occurs_in_it(text: str, may: bool) -> None:
-    assert may_be_taken(hole_of(HEAD + f"{text}$0\nprint(value)\n"), AREA) is may
-    assert not may_be_taken(hole_of(HEAD + f"{text}$0\nprint(value)\n", "other.py"), AREA)
-    assert not may_be_taken(hole_of(HEAD + f"{text}$0\nprint(values)\n"), AREA)
+    assert may_be_taken(cursor_of(HEAD + f"{text}$0\nprint(value)\n"), AREA) is may
+    assert not may_be_taken(cursor_of(HEAD + f"{text}$0\nprint(value)\n", "other.py"), AREA)
+    assert not may_be_taken(cursor_of(HEAD + f"{text}$0\nprint(values)\n"), AREA)
     assert not may_be_taken(PLAIN, PLAIN)

@@ -5,21 +5,21 @@ from pathlib import Path
 
 import pytest
 
-from spark_lsp.completion.cursor_context import Hole
+from spark_lsp.completion.cursor_context import CursorContext
 from spark_lsp.completion.feedback import Feedback, kept_characters
 from spark_lsp.completion.next_line import accepted
 from spark_lsp.completion.reuse import Reuse
 from spark_lsp.completion.shown import Screens
 from spark_lsp.engine.fake import ScriptedEngine
-from tests.completion.check import hole_of
+from tests.completion.check import cursor_of
 from tests.support.workspace import TestWorkspace, snapshot_of
 
 BEFORE = "def area(w, h):\n    return w * h\n\n\nvalue = $0\n"
 
 
-def _typed(hole: Hole, text: str) -> Hole:
-    new = hole.prefix + text + hole.suffix
-    return Hole(snapshot_of("main.py", new, hole.snapshot.version + 1), hole.offset + len(text))
+def _typed(cursor: CursorContext, text: str) -> CursorContext:
+    new = cursor.prefix + text + cursor.suffix
+    return CursorContext(snapshot_of("main.py", new, cursor.snapshot.version + 1), cursor.offset + len(text))
 
 
 def _events(path: Path) -> list[dict[str, object]]:
@@ -28,10 +28,10 @@ def _events(path: Path) -> list[dict[str, object]]:
 
 async def test_after_accepting_a_line_nothing_is_shown_until_the_next_key() -> None:
     workspace = TestWorkspace(ScriptedEngine(["area(1, 2)", "\nprint(value)"]))
-    hole = hole_of(BEFORE)
-    answer = await workspace.completer.complete(hole, manual=False)
+    cursor = cursor_of(BEFORE)
+    answer = await workspace.completer.complete(cursor, manual=False)
     assert answer.suggestion is not None
-    after = accepted(hole, answer.suggestion.text, 0)
+    after = accepted(cursor, answer.suggestion.text, 0)
     workspace.completer.accepted(answer.suggestion.id)
     workspace.completer.changed(after)  # in this order or the other
     assert (await workspace.completer.complete(after, manual=False)).reason == "gate.accepted"
@@ -45,11 +45,11 @@ async def test_after_accepting_a_line_nothing_is_shown_until_the_next_key() -> N
 async def test_several_cursors_are_left_alone() -> None:
     engine = ScriptedEngine(["area(1, 2)"])
     workspace = TestWorkspace(engine)
-    hole = _typed(hole_of(BEFORE), "a")
-    workspace.completer.changed(hole, cursors=3)
-    assert (await workspace.completer.complete(hole, manual=False)).reason == "gate.several_cursors"
+    cursor = _typed(cursor_of(BEFORE), "a")
+    workspace.completer.changed(cursor, cursors=3)
+    assert (await workspace.completer.complete(cursor, manual=False)).reason == "gate.several_cursors"
     assert engine.requests == []
-    one = _typed(hole, "r")
+    one = _typed(cursor, "r")
     workspace.completer.changed(one)
     assert (await workspace.completer.complete(one, manual=False)).reason == "ok"
     await workspace.completer.close()
@@ -58,10 +58,10 @@ async def test_several_cursors_are_left_alone() -> None:
 async def test_gates_of_asking_do_not_hide_what_is_shown_already() -> None:
     engine = ScriptedEngine(["area(1, 2) + area(3, 4)"])
     workspace = TestWorkspace(engine)
-    hole = hole_of(BEFORE)
-    await workspace.completer.complete(hole, manual=False)
+    cursor = cursor_of(BEFORE)
+    await workspace.completer.complete(cursor, manual=False)
     answer = await workspace.completer.complete(
-        _typed(hole, "area(1, 2)"), manual=False
+        _typed(cursor, "area(1, 2)"), manual=False
     )  # gate.finished, were it fresh
     assert answer.suggestion is not None
     assert answer.suggestion.text == " + area(3, 4)"
@@ -71,27 +71,27 @@ async def test_gates_of_asking_do_not_hide_what_is_shown_already() -> None:
 
 async def test_a_suggestion_that_was_read_and_typed_over_is_not_shown_there_again() -> None:
     reuse, feedback = Reuse(), Feedback()
-    hole = hole_of(BEFORE)
+    cursor = cursor_of(BEFORE)
     feedback.offered(1, "python", 10)
     for read_ms, is_rejected in ((10_000.0, False), (0.0, True)):
         screens = Screens(reuse, feedback, read_ms=read_ms)
-        screens.show(hole, 1, "area(1, 2)", 0)
-        screens.changed(_typed(hole, "max"), 1)
-        assert reuse.is_rejected(hole, "area(1, 2)") is is_rejected
+        screens.show(cursor, 1, "area(1, 2)", 0)
+        screens.changed(_typed(cursor, "max"), 1)
+        assert reuse.is_rejected(cursor, "area(1, 2)") is is_rejected
     assert feedback.rejected_count == 1
 
 
 async def test_a_dismissed_suggestion_is_counted_and_not_offered_there_again(tmp_path: Path) -> None:
     feedback = Feedback(tmp_path / "feedback.jsonl")
     workspace = TestWorkspace(ScriptedEngine(["area(1, 2)"]), feedback=feedback)
-    hole = hole_of(BEFORE)
-    answer = await workspace.completer.complete(hole, manual=False)
+    cursor = cursor_of(BEFORE)
+    answer = await workspace.completer.complete(cursor, manual=False)
     assert answer.suggestion is not None
     workspace.completer.dismissed(answer.suggestion.id)
-    workspace.completer.changed(_typed(hole, "max"))  # counted already
+    workspace.completer.changed(_typed(cursor, "max"))  # counted already
     workspace.completer.accepted(answer.suggestion.id)
     workspace.completer.dismissed(12345)
-    for place, manual in ((hole, False), (_typed(hole, "ar"), False), (hole, True)):
+    for place, manual in ((cursor, False), (_typed(cursor, "ar"), False), (cursor, True)):
         assert (await workspace.completer.complete(place, manual=manual)).reason == "trimmed.rejected"
     assert [event["event"] for event in _events(tmp_path / "feedback.jsonl")] == ["rejected"]
     await workspace.completer.close()
@@ -101,18 +101,18 @@ async def test_dismissed_while_it_grows_it_is_stopped_and_does_not_come_back_lon
     engine = ScriptedEngine(["area(1, 2) + area(3, 4)"], chunk_chars=8)
     engine.hold()
     workspace = TestWorkspace(engine)
-    hole = hole_of(BEFORE)
+    cursor = cursor_of(BEFORE)
     engine.step(2)
-    stream = workspace.completer.stream(hole, manual=False)
+    stream = workspace.completer.stream(cursor, manual=False)
     first = await anext(stream)
     assert first.suggestion is not None
     workspace.completer.feedback.shown(first.suggestion.id)
     workspace.completer.dismissed(first.suggestion.id)
     assert [answer.suggestion async for answer in stream] == [None]
     engine.release()
-    again = [answer async for answer in workspace.completer.stream(hole, manual=False)]
+    again = [answer async for answer in workspace.completer.stream(cursor, manual=False)]
     assert [(answer.suggestion, answer.reason) for answer in again] == [(None, "trimmed.rejected")]
-    by_hand = await workspace.completer.complete(hole, manual=True)
+    by_hand = await workspace.completer.complete(cursor, manual=True)
     assert by_hand.suggestion is not None
     assert (workspace.completer.feedback.shown_count, workspace.completer.feedback.rejected_count) == (1, 1)
     await workspace.completer.close()
@@ -121,12 +121,12 @@ async def test_dismissed_while_it_grows_it_is_stopped_and_does_not_come_back_lon
 async def test_a_rejected_text_does_not_show_while_it_is_written_again() -> None:
     engine = ScriptedEngine(["area(1, 2)", "area(1, 2)", "area(1, 3)"], chunk_chars=2)
     workspace = TestWorkspace(engine)
-    hole = hole_of(BEFORE)
-    answer = await workspace.completer.complete(hole, manual=False)
+    cursor = cursor_of(BEFORE)
+    answer = await workspace.completer.complete(cursor, manual=False)
     assert answer.suggestion is not None
     workspace.completer.dismissed(answer.suggestion.id)
     for final, manual in ((None, False), ("area(1, 3)", True)):
-        shown = [each.suggestion async for each in workspace.completer.stream(hole, manual=manual)]
+        shown = [each.suggestion async for each in workspace.completer.stream(cursor, manual=manual)]
         assert {each.text if each else None for each in shown} == {final}
     await workspace.completer.close()
 
@@ -134,7 +134,7 @@ async def test_a_rejected_text_does_not_show_while_it_is_written_again() -> None
 async def test_another_candidate_can_be_accepted_and_dismissed() -> None:
     said = ["area(1, 2)", "max(value, 3)", "min(value)"]
     workspace = TestWorkspace(ScriptedEngine(said))
-    answer = await workspace.completer.complete(hole_of(BEFORE), manual=True, candidates=3)
+    answer = await workspace.completer.complete(cursor_of(BEFORE), manual=True, candidates=3)
     second, third = answer.others
     workspace.completer.dismissed(second.id)
     workspace.completer.accepted(third.id)
@@ -145,14 +145,14 @@ async def test_another_candidate_can_be_accepted_and_dismissed() -> None:
 async def test_accepting_and_typing_through_are_no_rejections(tmp_path: Path) -> None:
     feedback = Feedback(tmp_path / "feedback.jsonl")
     workspace = TestWorkspace(ScriptedEngine(["area(1, 2)"]), feedback=feedback)
-    hole = hole_of("def area(w, h):\n    return w * h\n\n\nvalue = ($0)\n")
-    answer = await workspace.completer.complete(hole, manual=False)
+    cursor = cursor_of("def area(w, h):\n    return w * h\n\n\nvalue = ($0)\n")
+    answer = await workspace.completer.complete(cursor, manual=False)
     assert answer.suggestion is not None
-    workspace.completer.changed(_typed(hole, "area("))
-    workspace.completer.changed(accepted(hole, "area(1, 2)", 0))
+    workspace.completer.changed(_typed(cursor, "area("))
+    workspace.completer.changed(accepted(cursor, "area(1, 2)", 0))
     workspace.completer.accepted(answer.suggestion.id)
     feedback.look(answer.suggestion.id, 30)
-    workspace.completer.changed(_typed(hole, "area(1, 22)"))
+    workspace.completer.changed(_typed(cursor, "area(1, 22)"))
     feedback.look(answer.suggestion.id, 300)
     events = _events(tmp_path / "feedback.jsonl")
     assert [event["event"] for event in events] == ["accepted", "kept", "kept"]
@@ -202,7 +202,7 @@ async def test_by_hand_there_are_candidates_that_differ() -> None:
     said = iter(["area(1, 2)", "area(1, 2)", "area(1, 3) ", "max(value, 3)"])
     engine = ScriptedEngine(lambda _request: next(said, ""))
     workspace = TestWorkspace(engine)
-    answer = await workspace.completer.complete(hole_of(BEFORE), manual=True, candidates=3)
+    answer = await workspace.completer.complete(cursor_of(BEFORE), manual=True, candidates=3)
     assert answer.suggestion is not None
     assert [answer.suggestion.text, *(each.text for each in answer.others)] == ["area(1, 2)", "max(value, 3)"]
     first, *others = engine.requests
@@ -216,7 +216,7 @@ async def test_by_hand_a_stream_ends_with_further_candidates_and_its_own_text_do
     said = ["area(1, 2)", "max(value, 3)", "min(value)"]
     for manual, wanted in ((True, 3), (False, 3), (True, 1)):
         workspace = TestWorkspace(ScriptedEngine(said, chunk_chars=3))
-        stream = workspace.completer.stream(hole_of(BEFORE), manual=manual, candidates=wanted)
+        stream = workspace.completer.stream(cursor_of(BEFORE), manual=manual, candidates=wanted)
         *partial, final = [answer async for answer in stream]
         assert final.suggestion is not None
         assert final.suggestion.text == "area(1, 2)"
@@ -230,15 +230,15 @@ async def test_by_hand_a_stream_ends_with_further_candidates_and_its_own_text_do
 
 async def test_accepted_while_further_candidates_are_written_it_is_not_on_the_screen_again() -> None:
     workspace = TestWorkspace(ScriptedEngine(["area(1, 2)", "max(value, 3)", "min(value)"]))
-    hole = hole_of(BEFORE)
-    stream = workspace.completer.stream(hole, manual=True, candidates=3)
+    cursor = cursor_of(BEFORE)
+    stream = workspace.completer.stream(cursor, manual=True, candidates=3)
     async for answer in stream:
         if answer.suggestion and answer.suggestion.text == "area(1, 2)" and not answer.final:
-            workspace.completer.changed(accepted(hole, "area(1, 2)", 0))
+            workspace.completer.changed(accepted(cursor, "area(1, 2)", 0))
             workspace.completer.accepted(answer.suggestion.id)
     workspace.completer.screens._read_ms = 0.0
-    workspace.completer.changed(_typed(hole, "area(1, 2) + 1"))
-    assert not workspace.completer.reuse.is_rejected(hole, "area(1, 2)")
+    workspace.completer.changed(_typed(cursor, "area(1, 2) + 1"))
+    assert not workspace.completer.reuse.is_rejected(cursor, "area(1, 2)")
     assert (workspace.completer.feedback.accepted_count, workspace.completer.feedback.rejected_count) == (1, 0)
     await workspace.completer.close()
 
@@ -246,5 +246,5 @@ async def test_accepted_while_further_candidates_are_written_it_is_not_on_the_sc
 async def test_switched_off_for_a_file() -> None:
     engine = ScriptedEngine(["area(1, 2)"])
     workspace = TestWorkspace(engine, exclude=["main.py"])
-    assert (await workspace.completer.complete(hole_of(BEFORE), manual=True)).reason == "disabled"
+    assert (await workspace.completer.complete(cursor_of(BEFORE), manual=True)).reason == "disabled"
     assert (engine.starts, engine.requests) == (0, [])

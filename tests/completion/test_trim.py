@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spark_lsp.completion.cursor_context import Hole
+from spark_lsp.completion.cursor_context import CursorContext
 from spark_lsp.completion.postprocess.trim import Trimmed, trim
-from tests.completion.check import hole_of
+from tests.completion.check import cursor_of
 
 HOLES = [
     "def f(x):\n    $0\n    return x\n",
@@ -21,14 +21,14 @@ FRAGMENTS = st.sampled_from(
 )  # fmt: skip
 
 
-def _streamed(hole: Hole, text: str, cuts: list[int]) -> Trimmed:
+def _streamed(cursor: CursorContext, text: str, cuts: list[int]) -> Trimmed:
     """Trim as the pipeline does: after each slice, until a rule says stop."""
     ends = sorted({cut for cut in cuts if cut < len(text)} | {len(text)})
     for end in ends:
-        trimmed = trim(hole, text[:end], max_lines=4, finished=False)
+        trimmed = trim(cursor, text[:end], max_lines=4, finished=False)
         if trimmed.done:
             return trimmed
-    return trim(hole, text, max_lines=4, finished=True)
+    return trim(cursor, text, max_lines=4, finished=True)
 
 
 @pytest.mark.slow
@@ -39,13 +39,13 @@ def _streamed(hole: Hole, text: str, cuts: list[int]) -> Trimmed:
     st.lists(st.integers(0, 200), max_size=20),
 )
 def test_slicing_never_changes_the_result(before: str, text: str, one: list[int], other: list[int]) -> None:
-    hole = hole_of(before)
+    cursor = cursor_of(before)
     every = list(range(len(text)))
-    assert _streamed(hole, text, one) == _streamed(hole, text, other) == _streamed(hole, text, every)
+    assert _streamed(cursor, text, one) == _streamed(cursor, text, other) == _streamed(cursor, text, every)
 
 
 @given(st.sampled_from(HOLES), st.lists(FRAGMENTS, max_size=40).map("".join), st.booleans())
 def test_trim_only_cuts_from_the_end(before: str, text: str, finished: bool) -> None:
-    trimmed = trim(hole_of(before), text, max_lines=4, finished=finished)
+    trimmed = trim(cursor_of(before), text, max_lines=4, finished=finished)
     assert text.startswith(trimmed.text)
     assert trimmed.text.count("\n") < 4 + (not trimmed.done)

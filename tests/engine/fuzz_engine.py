@@ -42,7 +42,7 @@ from tests.llama.walk import (  # noqa: E402
     SmallBench,
     Walk,
     cached_prefix_of,
-    hole,
+    fim_prompt,
     launch_of,
     small_and_exact,
     wide,
@@ -154,7 +154,7 @@ class Windows:
         engine = self._engines[0]
         info = await engine.start()
         await collect(
-            engine, CompletionRequest(hole("x", ""), 1)
+            engine, CompletionRequest(fim_prompt("x", ""), 1)
         )  # one that another client unloaded is loaded by a request
         before = await engine.status()
         while before.busy:
@@ -343,7 +343,7 @@ async def be_client(launch: EngineLaunch) -> None:
     async for _ in engine.generate(CompletionRequest(cached_prefix, 0, priority=2)):
         pass
     async for _ in engine.generate(
-        CompletionRequest(cached_prefix + hole("x", ""), 1500, sampling=ENDLESS, priority=1)
+        CompletionRequest(cached_prefix + fim_prompt("x", ""), 1500, sampling=ENDLESS, priority=1)
     ):
         sys.stdout.write("begun\n")
         sys.stdout.flush()

@@ -65,7 +65,7 @@ def test_qwen_suffix_first_ends_in_the_prefix() -> None:
     )
 
 
-def test_without_context_there_is_only_the_hole() -> None:
+def test_without_context_there_is_only_the_middle() -> None:
     check(
         "qwen2.5-coder",
         "psm",

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from spark_lsp.app import open_workspace
-from spark_lsp.completion.cursor_context import Hole
+from spark_lsp.completion.cursor_context import CursorContext
 from spark_lsp.config import BackendSettings, Settings
 from spark_lsp.engine.base import Chunk, CompletionRequest, TextPart
 from spark_lsp.engine.fim import build_prompt, family_named
@@ -108,8 +108,8 @@ async def test_the_rooms_complete_with_it(url: str, tmp_path: Path, monkeypatch:
         try:
             await workspace.engine.start()
             text = "from shapes import area_of\n\n\ndef double(width, height):\n    return 2 * are"
-            hole = Hole(Snapshot("file:///w/a.py", tmp_path / "w" / "a.py", 0, "python", text), len(text))
-            answer = await workspace.completer.complete(hole, manual=True)
+            cursor = CursorContext(Snapshot("file:///w/a.py", tmp_path / "w" / "a.py", 0, "python", text), len(text))
+            answer = await workspace.completer.complete(cursor, manual=True)
             assert answer.reason in {"ok", "empty"} or answer.reason.startswith("trimmed.")
         finally:
             await workspace.close()

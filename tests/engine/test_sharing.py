@@ -42,7 +42,7 @@ def cached_prefix(name: str) -> tuple[PromptPart, ...]:
     return (*head, TextPart(f"{name}.py\n{text}", stable=True))
 
 
-def hole(text: str) -> tuple[PromptPart, ...]:
+def fim_prompt(text: str) -> tuple[PromptPart, ...]:
     return (
         SpecialToken("<|fim_prefix|>"),
         SpecialToken("<|fim_suffix|>"),
@@ -93,7 +93,7 @@ async def test_a_killed_client_takes_nothing_of_the_others_with_it(wide_model: P
     launch = shipped(model_path=str(wide_model))
     engine = await started(launch)
     tokens = await read(engine, "mine")
-    request = CompletionRequest(cached_prefix("mine") + hole("value = "), 40)
+    request = CompletionRequest(cached_prefix("mine") + fim_prompt("value = "), 40)
     alone = text_of(await collect(engine, request))
     async with victim(launch) as client:
         stream = engine.generate(request)
@@ -105,7 +105,7 @@ async def test_a_killed_client_takes_nothing_of_the_others_with_it(wide_model: P
     assert text_of(chunks) == alone
     assert usage_of(chunks).cached_tokens >= tokens
     await settled(engine, clients=1)
-    again = await collect(engine, CompletionRequest(cached_prefix("mine") + hole("other = "), 4))
+    again = await collect(engine, CompletionRequest(cached_prefix("mine") + fim_prompt("other = "), 4))
     assert usage_of(again).cached_tokens >= tokens
     left = await collect(engine, CompletionRequest(killed_client.CACHED_PREFIX, 0, priority=2))
     assert usage_of(left).prefill_tokens == 0, "its cached prefix stays too, for when its window comes back"
@@ -120,7 +120,7 @@ async def test_a_killed_engine_answers_all_its_clients_again_and_reads_nothing_t
     tokens = [await read(engine, name) for engine, name in zip(engines, names, strict=True)]
     await engines[0].unload()  # which saves what is resident
     pid = await pid_of(engines[1])
-    endless = [CompletionRequest(cached_prefix(name) + hole("x"), 3000, sampling=ENDLESS) for name in names]
+    endless = [CompletionRequest(cached_prefix(name) + fim_prompt("x"), 3000, sampling=ENDLESS) for name in names]
     await engines[0].start()
     streams = [engine.generate(request) for engine, request in zip(engines, endless, strict=True)]
     first = await anext(streams[0])
@@ -138,7 +138,7 @@ async def test_a_killed_engine_answers_all_its_clients_again_and_reads_nothing_t
         await asyncio.gather(*(engine.start() for engine in engines))
     assert len({await pid_of(engine) for engine in engines}) == 1
     for engine, name, count in zip(engines, names, tokens, strict=True):
-        usage = usage_of(await collect(engine, CompletionRequest(cached_prefix(name) + hole("x"), 4)))
+        usage = usage_of(await collect(engine, CompletionRequest(cached_prefix(name) + fim_prompt("x"), 4)))
         assert usage.restored_tokens >= count - 1
         assert usage.prefill_tokens <= 8
     for engine in engines:
@@ -154,7 +154,7 @@ async def test_unloading_gives_back_weights_and_context_every_time(context_token
     context = cells_for(engine.model.context_tokens) * engine.model.kv_bytes_per_token
     for _ in range(3):  # the C library keeps for itself what is freed a second time
         assert usage_of(
-            await collect(other, CompletionRequest(cached_prefix("mine") + hole("x"), 2))
+            await collect(other, CompletionRequest(cached_prefix("mine") + fim_prompt("x"), 2))
         ).generated_tokens, "loaded by itself"
         before = await settled(engine, clients=2)
         assert before.model is not None

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from scripts.harness.fixture import parse_fixture, write_workspace
-from spark_lsp.bench.recall import Tally, choose_cases, lines_of, table
+from spark_lsp.bench.recall import RecallCounts, choose_cases, lines_of, table
 from spark_lsp.bench.recorded_session import measure_session, recorded
 from spark_lsp.bench.rivals import Bm25Chunks, ImportedBodies, JaccardWindows, RepositoryMap
 from spark_lsp.engine.fake import ScriptedEngine
@@ -51,22 +51,22 @@ def test_a_case_needs_what_other_files_define(tmp_path: Path) -> None:
 def test_rivals_show_other_files_and_find_something(packer: type, tmp_path: Path) -> None:
     index = shop(tmp_path)
     rival = packer(index.view())
-    tally = Tally()
+    counts = RecallCounts()
     for case in choose_cases(index.view(), 10, seed=2):
         pieces = list(rival(case))
         assert case.path not in {piece.path for piece in pieces}
         assert len({(piece.path, piece.start_line, piece.end_line) for piece in pieces}) == len(pieces)
-        tally.add(case, lines_of(pieces))
-    assert tally.share("all") > 0
+        counts.add(case, lines_of(pieces))
+    assert counts.share("all") > 0
 
 
 def test_a_name_is_found_where_its_line_is_shown(tmp_path: Path) -> None:
     case = next(case for case in choose_cases(shop(tmp_path).view(), 30, seed=1) if "vat" in case.needed)
-    tally = Tally()
-    tally.add(case, frozenset())
-    tally.add(case, frozenset(line for lines in case.needed.values() for line in lines))
-    assert tally.share("all") == 0.5
-    rows = list(table({"ours": {100: tally}}, [100]))
+    counts = RecallCounts()
+    counts.add(case, frozenset())
+    counts.add(case, frozenset(line for lines in case.needed.values() for line in lines))
+    assert counts.share("all") == 0.5
+    rows = list(table({"ours": {100: counts}}, [100]))
     assert [row["names"] for row in rows] == ["all", "novel", "fields"]
     assert rows[0] == {"names": "all", "count": 2 * len(case.needed), "packer": "ours", "100": 0.5}
 
@@ -85,16 +85,16 @@ async def test_our_own_sources_are_found() -> None:
     """A floor far under docs/evaluation.md, for twenty cursors: a broken signal shows, a changed file does not."""
     workspace = await _own_rooms()
     assert workspace.index is not None
-    tally = Tally()
+    counts = RecallCounts()
     workspace.context.fixed_tokens = 4096
     for case in choose_cases(workspace.index.view(), 20, seed=5):
         workspace.index.update(case.path, case.text)
         workspace.context.engine_lost()
         packed = await workspace.context.pack_for(case.snapshot, case.offset)
         assert packed.tokens <= 4096
-        tally.add(case, lines_of(packed.segments))
+        counts.add(case, lines_of(packed.segments))
         workspace.index.update(case.path, None)
-    assert tally.share("all") >= 0.85
+    assert counts.share("all") >= 0.85
 
 
 @pytest.mark.slow

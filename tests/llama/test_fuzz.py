@@ -13,7 +13,7 @@ from spark_lsp.llama.kv.context import Context
 from spark_lsp.llama.loading.model import TokenCache
 from spark_lsp.llama.loading.native import last_errors
 from spark_lsp.llama.runtime import Bench
-from tests.llama.test_sequences import LAUNCH, ask, cached_prefix, context_of, finish, hole, read
+from tests.llama.test_sequences import LAUNCH, ask, cached_prefix, context_of, fim_prompt, finish, read
 from tests.llama.walk import BOUND, Walk, launch_of, small_and_exact, wide
 
 pytestmark = pytest.mark.model
@@ -48,7 +48,7 @@ def test_whatever_happens_the_cache_is_what_it_says(seed: int, wide_model: Path,
 
 @pytest.mark.parametrize("steps", [0, 1, 3])
 def test_an_answer_whose_model_is_unloaded_ends_with_an_error(bench: Bench, steps: int) -> None:
-    generation = bench.generation(CompletionRequest(cached_prefix(1) + hole("x"), 40), time.perf_counter())
+    generation = bench.generation(CompletionRequest(cached_prefix(1) + fim_prompt("x"), 40), time.perf_counter())
     for _ in range(steps):
         assert generation.step() is None
     bench.unload()
@@ -59,16 +59,16 @@ def test_an_answer_whose_model_is_unloaded_ends_with_an_error(bench: Bench, step
         generation.step()
     assert generation.last_chunk("cancelled").usage is not None
     generation.close()
-    assert ask(bench, cached_prefix(1) + hole("x")).cached_tokens == 0
+    assert ask(bench, cached_prefix(1) + fim_prompt("x")).cached_tokens == 0
 
 
 def test_a_cached_prefix_that_is_being_read_is_not_grown_into_another_one(bench: Bench) -> None:
     generation = bench.generation(CompletionRequest(cached_prefix(1, 2, 3), 0, priority=2), time.perf_counter())
     assert generation.step() is None
-    ask(bench, cached_prefix(1, 2, 5) + hole("x"))
+    ask(bench, cached_prefix(1, 2, 5) + fim_prompt("x"))
     usage = finish(generation, context_of(bench))
     assert usage.cached_tokens + usage.prefill_tokens == usage.prompt_tokens
-    assert ask(bench, cached_prefix(1, 2, 3) + hole("x")).cached_tokens == usage.prompt_tokens
+    assert ask(bench, cached_prefix(1, 2, 3) + fim_prompt("x")).cached_tokens == usage.prompt_tokens
 
 
 def test_a_file_that_cannot_be_taken_back_costs_reading_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -94,7 +94,7 @@ def test_a_file_that_cannot_be_taken_back_costs_reading_only(tmp_path: Path, mon
 
 
 def test_an_aborted_decode_is_no_error_of_the_library(bench: Bench) -> None:
-    generation = bench.generation(CompletionRequest(cached_prefix(1) + hole("x"), 4), time.perf_counter())
+    generation = bench.generation(CompletionRequest(cached_prefix(1) + fim_prompt("x"), 4), time.perf_counter())
     last_errors()
     context_of(bench).abort.set()
     assert generation.step() is None

@@ -59,7 +59,7 @@ def cached_prefix(*numbers: int, lines: int = 20) -> tuple[PromptPart, ...]:
     )
 
 
-def hole(text: str) -> tuple[PromptPart, ...]:
+def fim_prompt(text: str) -> tuple[PromptPart, ...]:
     return (
         SpecialToken("<|fim_prefix|>"),
         SpecialToken("<|fim_suffix|>"),
@@ -118,9 +118,9 @@ def test_old_request_slots_go_where_each_decode_pays_for_them(
     whole = read(bench, cached_prefix(1, 2)).prompt_tokens
     texts = ["".join(f"{name}_{n} = {n}\n" for n in range(40)) for name in "abcd"]
     for text in texts:
-        assert ask(bench, cached_prefix(1, 2) + hole(text)).prefill_tokens > 100
+        assert ask(bench, cached_prefix(1, 2) + fim_prompt(text)).prefill_tokens > 100
     assert len(lengths(context, REQUEST_SLOTS)) == kept
-    assert ask(bench, cached_prefix(1, 2) + hole(texts[-2])).prefill_tokens <= 8
+    assert ask(bench, cached_prefix(1, 2) + fim_prompt(texts[-2])).prefill_tokens <= 8
     if pays_for_all:
         longest = max(lengths(context, REQUEST_SLOTS))
         assert context.capacity - context.cells.free <= longest + (longest - whole), (
@@ -131,7 +131,7 @@ def test_old_request_slots_go_where_each_decode_pays_for_them(
 def test_short_idle_request_slots_may_stay(bench: Bench) -> None:
     read(bench, cached_prefix(1, 2, 3))
     for name in "abcd":
-        ask(bench, cached_prefix(1, 2, 3) + hole(f"{name} = "), 2)
+        ask(bench, cached_prefix(1, 2, 3) + fim_prompt(f"{name} = "), 2)
     assert len(lengths(context_of(bench), REQUEST_SLOTS)) == 4
 
 
@@ -144,9 +144,9 @@ def sharing(context: Context) -> int:
 def test_a_request_slot_shares_the_cached_prefix_and_typing_costs_the_key(bench: Bench) -> None:
     whole = read(bench, cached_prefix(1, 2))
     assert whole.prefill_tokens == whole.prompt_tokens
-    first = ask(bench, cached_prefix(1, 2) + hole("x = "))
+    first = ask(bench, cached_prefix(1, 2) + fim_prompt("x = "))
     assert first.cached_tokens == whole.prompt_tokens
-    typed = ask(bench, cached_prefix(1, 2) + hole("x = f_1_2"))
+    typed = ask(bench, cached_prefix(1, 2) + fim_prompt("x = f_1_2"))
     assert typed.prefill_tokens <= 8
     context = context_of(bench)
     assert lengths(context, PREFIX_SLOTS) == [whole.prompt_tokens]
@@ -158,14 +158,14 @@ def test_two_documents_in_turn_keep_a_request_slot_each(bench: Bench) -> None:
     read(bench, cached_prefix(1))
     long_a, long_b = ("".join(f"{name}_{n} = {n}\n" for n in range(40)) for name in "ab")
     for text in (long_a, long_b):
-        assert ask(bench, cached_prefix(1) + hole(text)).prefill_tokens > 100
+        assert ask(bench, cached_prefix(1) + fim_prompt(text)).prefill_tokens > 100
     for text in (long_a, long_b, long_a):
-        assert ask(bench, cached_prefix(1) + hole(text + "c")).prefill_tokens <= 8
-        assert ask(bench, cached_prefix(1) + hole(text)).prefill_tokens <= 8
+        assert ask(bench, cached_prefix(1) + fim_prompt(text + "c")).prefill_tokens <= 8
+        assert ask(bench, cached_prefix(1) + fim_prompt(text)).prefill_tokens <= 8
 
 
 def test_a_completion_without_a_cached_prefix_leaves_its_stable_part_as_one(bench: Bench) -> None:
-    ask(bench, cached_prefix(1, 2) + hole("x"))
+    ask(bench, cached_prefix(1, 2) + fim_prompt("x"))
     grown = read(bench, cached_prefix(1, 2, 3))
     assert grown.prefill_tokens < grown.prompt_tokens / 2
     assert lengths(context_of(bench), PREFIX_SLOTS) == [grown.prompt_tokens]
@@ -176,11 +176,11 @@ def test_another_cached_prefix_is_read_while_the_old_one_serves(bench: Bench) ->
     request = CompletionRequest(cached_prefix(1, 4, 5), 0, priority=2)
     generation = bench.generation(request, time.perf_counter())
     assert generation.step() is None
-    assert ask(bench, cached_prefix(1, 2, 3) + hole("y")).cached_tokens == old.prompt_tokens
+    assert ask(bench, cached_prefix(1, 2, 3) + fim_prompt("y")).cached_tokens == old.prompt_tokens
     new = finish(generation, context_of(bench))
     assert new.cached_tokens > new.prompt_tokens / 4, "what both have in common is not read again"
-    assert ask(bench, cached_prefix(1, 4, 5) + hole("y")).cached_tokens == new.prompt_tokens
-    assert ask(bench, cached_prefix(1, 2, 3) + hole("z")).cached_tokens >= old.prompt_tokens
+    assert ask(bench, cached_prefix(1, 4, 5) + fim_prompt("y")).cached_tokens == new.prompt_tokens
+    assert ask(bench, cached_prefix(1, 2, 3) + fim_prompt("z")).cached_tokens >= old.prompt_tokens
 
 
 def test_when_cells_run_out_request_slots_go_first_and_then_the_oldest_cached_prefix(
@@ -188,7 +188,7 @@ def test_when_cells_run_out_request_slots_go_first_and_then_the_oldest_cached_pr
 ) -> None:
     monkeypatch.setattr(context_of(bench), "pays_for_all", False)  # else old cached prefixes go before cells run out
     first, second = (read(bench, cached_prefix(n, lines=75)) for n in (1, 2))
-    ask(bench, cached_prefix(1, lines=75) + hole("x = 1\n" * 30))
+    ask(bench, cached_prefix(1, lines=75) + fim_prompt("x = 1\n" * 30))
     context = context_of(bench)
     assert lengths(context, REQUEST_SLOTS)
     third = read(bench, cached_prefix(3, lines=75))
@@ -196,21 +196,21 @@ def test_when_cells_run_out_request_slots_go_first_and_then_the_oldest_cached_pr
     fourth = read(bench, cached_prefix(4, lines=75))
     assert not lengths(context, REQUEST_SLOTS)
     assert lengths(context, PREFIX_SLOTS) == sorted(each.prompt_tokens for each in (first, third, fourth))
-    assert ask(bench, cached_prefix(1, lines=75) + hole("x")).cached_tokens == first.prompt_tokens, (
+    assert ask(bench, cached_prefix(1, lines=75) + fim_prompt("x")).cached_tokens == first.prompt_tokens, (
         "used after the second"
     )
-    assert ask(bench, cached_prefix(2, lines=75) + hole("x")).cached_tokens < second.prompt_tokens / 2
+    assert ask(bench, cached_prefix(2, lines=75) + fim_prompt("x")).cached_tokens < second.prompt_tokens / 2
 
 
 def test_of_a_cached_prefix_that_is_being_replaced_stays_what_prompts_show(bench: Bench) -> None:
     old = read(bench, cached_prefix(1, 2, 3, lines=45))
-    shown = ask(bench, cached_prefix(1, 2, lines=45) + hole("x"))
+    shown = ask(bench, cached_prefix(1, 2, lines=45) + fim_prompt("x"))
     assert old.prompt_tokens - shown.prompt_tokens > 600, "a file that was opened cuts the old cached prefix there"
     new = read(bench, cached_prefix(4, 5, 6, 7, lines=45))
     context = context_of(bench)
     assert new.prompt_tokens + old.prompt_tokens > context.capacity, "only one of them would fit beside the other"
-    assert ask(bench, cached_prefix(1, 2, lines=45) + hole("xy")).prefill_tokens <= 8
-    assert ask(bench, cached_prefix(4, 5, 6, 7, lines=45) + hole("x")).cached_tokens == new.prompt_tokens
+    assert ask(bench, cached_prefix(1, 2, lines=45) + fim_prompt("xy")).prefill_tokens <= 8
+    assert ask(bench, cached_prefix(4, 5, 6, 7, lines=45) + fim_prompt("x")).cached_tokens == new.prompt_tokens
 
 
 def test_the_end_of_a_cached_prefix_that_is_being_replaced_goes_where_each_decode_pays_for_it(
@@ -219,18 +219,18 @@ def test_the_end_of_a_cached_prefix_that_is_being_replaced_goes_where_each_decod
     context = context_of(bench)
     monkeypatch.setattr(context, "pays_for_all", True)
     old = read(bench, cached_prefix(1, 2, 3, 4, lines=30))
-    ask(bench, cached_prefix(1, 2, 3, 4, lines=30) + hole("before = 1"))
+    ask(bench, cached_prefix(1, 2, 3, 4, lines=30) + fim_prompt("before = 1"))
     request = CompletionRequest(cached_prefix(1, 3, 4, 5, lines=30), 0, priority=2)
     generation = bench.generation(request, time.perf_counter())
     assert generation.step() is None
-    ask(bench, cached_prefix(1, lines=30) + hole("x"))
+    ask(bench, cached_prefix(1, lines=30) + fim_prompt("x"))
     assert context.capacity - context.cells.free < old.prompt_tokens, (
         "file 1 is shared, 2 to 4 are gone with the request slot"
     )
     new = finish(generation, context)
     assert new.cached_tokens >= old.prompt_tokens / 5
-    assert ask(bench, cached_prefix(1, lines=30) + hole("xy")).prefill_tokens <= 8
-    assert ask(bench, cached_prefix(1, 3, 4, 5, lines=30) + hole("x")).cached_tokens == new.prompt_tokens
+    assert ask(bench, cached_prefix(1, lines=30) + fim_prompt("xy")).prefill_tokens <= 8
+    assert ask(bench, cached_prefix(1, 3, 4, 5, lines=30) + fim_prompt("x")).cached_tokens == new.prompt_tokens
 
 
 def test_a_cached_prefix_that_was_lost_while_it_was_read_is_not_counted_twice(bench: Bench) -> None:
@@ -253,9 +253,9 @@ def test_the_cached_prefix_of_another_workspace_is_not_trimmed(bench: Bench, mon
     other = read(bench, cached_prefix(8, 9, lines=30))
     generation = bench.generation(CompletionRequest(cached_prefix(1, 2, lines=30), 0, priority=2), time.perf_counter())
     assert generation.step() is None
-    ask(bench, cached_prefix(1, lines=30) + hole("x"))
+    ask(bench, cached_prefix(1, lines=30) + fim_prompt("x"))
     finish(generation, context)
-    assert ask(bench, cached_prefix(8, 9, lines=30) + hole("x")).cached_tokens == other.prompt_tokens
+    assert ask(bench, cached_prefix(8, 9, lines=30) + fim_prompt("x")).cached_tokens == other.prompt_tokens
 
 
 @pytest.mark.parametrize(("slope_ms", "stays"), [(0.1, True), (2.0, False)])
@@ -269,10 +269,10 @@ def test_foreign_cells_go_where_a_long_prompt_would_be_read_over_them(
     monkeypatch.setattr(pool_module, "MIN_FOREIGN_MS", 100.0)
     other = cached_prefix(8, 9, lines=30)
     told = read(bench, other)
-    ask(bench, cached_prefix(1, 2, lines=30) + hole("x"))
-    again = ask(bench, other + hole("x"))
+    ask(bench, cached_prefix(1, 2, lines=30) + fim_prompt("x"))
+    again = ask(bench, other + fim_prompt("x"))
     assert (again.cached_tokens >= told.prompt_tokens) == stays
-    ask(bench, other + hole("xy"))
+    ask(bench, other + fim_prompt("xy"))
     assert context.cells.capacity - context.cells.free < again.prompt_tokens * (3 if stays else 1.1)
 
 
@@ -290,12 +290,12 @@ def test_old_request_slots_make_way_for_drafts(bench: Bench) -> None:
     read(bench, told)
     region = "def area(width, height):\n    return width * height\n" * 4
     for number in range(4):  # request slots that fill the rest of the cells
-        ask(bench, told + hole(f"x_{number} = 1\n" * 100))
+        ask(bench, told + fim_prompt(f"x_{number} = 1\n" * 100))
     context = context_of(bench)
     read(bench, (SpecialToken("<|repo_name|>"), TextPart(" the" * (context.cells.free - 80), stable=True)))
     assert context.cells.free < MAX_DRAFT_TOKENS + 57, "the prompt takes 56 of them, and drafts need a row more"
     grammar = Sampling(grammar=f'root ::= "{region}"'.replace("\n", "\\n"))
-    usage = ask(bench, told + hole(region), 60, drafts=(region,), sampling=grammar)
+    usage = ask(bench, told + fim_prompt(region), 60, drafts=(region,), sampling=grammar)
     assert usage.accepted_draft_tokens > usage.generated_tokens / 2
     assert usage.decode_steps < usage.generated_tokens / 2
 
@@ -303,12 +303,12 @@ def test_old_request_slots_make_way_for_drafts(bench: Bench) -> None:
 def test_a_prompt_without_a_workspace_leaves_a_full_context_alone() -> None:
     bench = Bench(msgspec.structs.replace(LAUNCH, context_tokens=10_000), TokenCache())
     bench.load()
-    alone = ask_text(bench, hole("def area(width, height):\n    return "))
+    alone = ask_text(bench, fim_prompt("def area(width, height):\n    return "))
     read(bench, cached_prefix(*range(1, 13), lines=40))
     context = context_of(bench)
     held = [len(mirror) for mirror in context.mirrors]
     assert sum(held) > CROWDED_TOKENS
-    assert ask_text(bench, hole("def area(width, height):\n    return ")) == alone
+    assert ask_text(bench, fim_prompt("def area(width, height):\n    return ")) == alone
     assert [len(mirror) for mirror in context.mirrors] == held
     bench.unload()
 
@@ -317,11 +317,11 @@ def test_a_prompt_larger_than_the_context_is_refused_and_costs_nobody_anything(b
     kept = read(bench, cached_prefix(1))
     with pytest.raises(EngineFailed, match="context holds"):
         ask(bench, cached_prefix(2, lines=1000))
-    assert ask(bench, cached_prefix(1) + hole("x")).cached_tokens == kept.prompt_tokens
+    assert ask(bench, cached_prefix(1) + fim_prompt("x")).cached_tokens == kept.prompt_tokens
 
 
 def test_more_answers_than_request_slots_all_end_as_alone(bench: Bench) -> None:
-    prompts = [hole(f"value_{n} = ") for n in range(len(REQUEST_SLOTS) + 2)]
+    prompts = [fim_prompt(f"value_{n} = ") for n in range(len(REQUEST_SLOTS) + 2)]
     alone = [ask_text(bench, prompt) for prompt in prompts]
     context = context_of(bench)
     context.clear()
@@ -361,7 +361,7 @@ class TestDisk:
         before.load()
         whole = read(before, told)
         assert whole.prompt_tokens > CHUNK_TOKENS, "more than one chunk"
-        ask(before, told + hole("x"), 1)
+        ask(before, told + fim_prompt("x"), 1)
         logits = context_of(before).logits().copy()
         before.unload()
         after = Bench(launch, TokenCache())
@@ -369,7 +369,7 @@ class TestDisk:
         again = read(after, told)
         assert again.restored_tokens == again.prompt_tokens
         assert again.prefill_tokens == 0
-        ask(after, told + hole("x"), 1)
+        ask(after, told + fim_prompt("x"), 1)
         assert np.abs(context_of(after).logits() - logits).max() <= 0.1
         after.unload()
 
@@ -378,7 +378,7 @@ class TestDisk:
         for expected in (0, 2000):
             bench = Bench(launch, TokenCache())
             bench.load()
-            usage = ask(bench, told + hole("x"))
+            usage = ask(bench, told + fim_prompt("x"))
             assert usage.restored_tokens >= expected
             assert usage.cached_tokens + usage.prefill_tokens == usage.prompt_tokens
             bench.unload()

@@ -182,7 +182,7 @@ def cached_prefix_of(repository: str, files: tuple[tuple[int, int], ...]) -> tup
     return tuple(head)
 
 
-def hole(before: str, after: str) -> tuple[PromptPart, ...]:
+def fim_prompt(before: str, after: str) -> tuple[PromptPart, ...]:
     """Return the volatile parts of a prompt, suffix first."""
     suffix = (SpecialToken("<|fim_prefix|>"), SpecialToken("<|fim_suffix|>"), TextPart(after))
     return (*suffix, SpecialToken("<|fim_middle|>"), TextPart(before, heal=True))
@@ -253,24 +253,24 @@ class Scene:
         if kind <= 2 and cached_prefix:
             return client, CompletionRequest(cached_prefix, 0, priority=2, key="cached prefix")
         if kind == 3:
-            prompt = cached_prefix + hole(f"{text}\n# rewritten\n", "")
+            prompt = cached_prefix + fim_prompt(f"{text}\n# rewritten\n", "")
             return client, CompletionRequest(
                 prompt, draw.randrange(8, 40), priority=1, drafts=(text, file_text(0, 0)), key=key
             )
         if kind == 4:
             grammar = Sampling(grammar=draw.choice(GRAMMARS))
             return client, CompletionRequest(
-                cached_prefix + hole(text, ""), draw.randrange(1, 20), sampling=grammar, key=key
+                cached_prefix + fim_prompt(text, ""), draw.randrange(1, 20), sampling=grammar, key=key
             )
         if kind == 5:
             warm = Sampling(temperature=0.8, seed=draw.randrange(100), grammar=draw.choice(("", GRAMMARS[0])))
             return client, CompletionRequest(
-                cached_prefix + hole(text, "\n"), draw.randrange(1, 10), sampling=warm, key=key
+                cached_prefix + fim_prompt(text, "\n"), draw.randrange(1, 10), sampling=warm, key=key
             )
         if kind == 6:
             return client, draw.choice(BAD)
         return client, CompletionRequest(
-            cached_prefix + hole(text, draw.choice(("", "\nprint(x)\n"))), draw.randrange(1, 12), key=key
+            cached_prefix + fim_prompt(text, draw.choice(("", "\nprint(x)\n"))), draw.randrange(1, 12), key=key
         )
 
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scripts.harness.fixture import parse_fixture
-from spark_lsp.completion.cursor_context import Hole
+from spark_lsp.completion.cursor_context import CursorContext
 from spark_lsp.config import Settings
 from spark_lsp.engine.base import Chunk, CompletionRequest, PrefillCost, Usage
 from spark_lsp.engine.fake import ScriptedEngine
@@ -172,7 +172,7 @@ async def test_a_resting_cursor_is_read_for_anew_when_prompts_show_another_part_
             if len(steps) == 3:
                 third.set()
 
-    workspace.ahead.look(Hole(snapshot_of("main.py", "x = "), 4))
+    workspace.ahead.look(CursorContext(snapshot_of("main.py", "x = "), 4))
     warming = await whole.rebuild_cached_prefix(["main.py"], tell)
     assert warming is not None
     before = workspace.ahead._task

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from scripts.harness.fixture import parse_fixture
-from spark_lsp.completion.cursor_context import Hole
+from spark_lsp.completion.cursor_context import CursorContext
 from spark_lsp.config import CompletionSettings
 from spark_lsp.engine.fake import ScriptedEngine
 from spark_lsp.errors import EngineFailed
@@ -73,7 +73,9 @@ async def test_a_request_begins_it_and_then_waits_for_the_next_key(
     settings = CompletionSettings(debounce=60_000, deadline_ms=60_000)
     workspace = TestWorkspace(engine, index=indexed(parse_fixture(WORKSPACE), tmp_path), settings=settings)
     await engine.start()
-    request = asyncio.create_task(workspace.completer.complete(Hole(snapshot_of("main.py", TEXT), 17), manual=False))
+    request = asyncio.create_task(
+        workspace.completer.complete(CursorContext(snapshot_of("main.py", TEXT), 17), manual=False)
+    )
     await begun.wait()
     assert not request.done()
     assert not engine.requests

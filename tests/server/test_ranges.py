@@ -7,9 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from lsprotocol import types
 
-from spark_lsp.completion.cursor_context import Hole
+from spark_lsp.completion.cursor_context import CursorContext
 from spark_lsp.completion.postprocess.pipeline import Terms, judge
-from spark_lsp.completion.selected_item import behind_entry
+from spark_lsp.completion.selected_item import behind_item
 from spark_lsp.server.convert import to_offset, to_range
 from spark_lsp.text.edit import Span
 from tests.support.workspace import snapshot_of
@@ -46,13 +46,13 @@ def test_an_editor_of_any_encoding_makes_the_same_document(encoding: str, before
     if before.endswith("\r") and after.startswith("\n"):
         after = after[1:]  # no cursor stands within a line end
     snapshot = snapshot_of("main.py", before + after)
-    hole = Hole(snapshot, len(before))
-    judged = judge(hole, said, [], Terms(4), finished=True)
-    assert 0 <= judged.replaced <= len(hole.line_suffix)
-    place = to_range(snapshot.text, snapshot.lines, Span(hole.offset, hole.offset + judged.replaced), encoding)
+    cursor = CursorContext(snapshot, len(before))
+    judged = judge(cursor, said, [], Terms(4), finished=True)
+    assert 0 <= judged.replaced <= len(cursor.line_suffix)
+    place = to_range(snapshot.text, snapshot.lines, Span(cursor.offset, cursor.offset + judged.replaced), encoding)
     made = _as_editor(snapshot.text, place, encoding, judged.text)
     assert made == before + judged.text + after[judged.replaced :]
-    assert to_offset(snapshot.text, snapshot.lines, place.start, encoding) == hole.offset
+    assert to_offset(snapshot.text, snapshot.lines, place.start, encoding) == cursor.offset
 
 
 @pytest.mark.parametrize("encoding", ENCODINGS)
@@ -63,17 +63,17 @@ def test_nor_does_an_entry_of_the_menu_change_that(
 ) -> None:
     before, typed, behind = (part.removesuffix("\r") for part in (before, typed, behind))  # no range ends within CRLF
     snapshot = snapshot_of("main.py", before + typed + behind + after)
-    plain = Hole(snapshot, len(before + typed))
+    plain = CursorContext(snapshot, len(before + typed))
     chosen = to_range(snapshot.text, snapshot.lines, Span(len(before), len(before + typed + behind)), encoding)
     start, end = (to_offset(snapshot.text, snapshot.lines, each, encoding) for each in (chosen.start, chosen.end))
-    hole = behind_entry(plain, start, end, entry)
-    judged = judge(hole, said, [], Terms(4), finished=True)
-    edit = hole.edit(judged.text, judged.replaced)
-    place = to_range(hole.document.text, hole.document.lines, edit.span, encoding)
+    cursor = behind_item(plain, start, end, entry)
+    judged = judge(cursor, said, [], Terms(4), finished=True)
+    edit = cursor.edit(judged.text, judged.replaced)
+    place = to_range(cursor.document.text, cursor.document.lines, edit.span, encoding)
     made = _as_editor(snapshot.text, place, encoding, edit.new_text)
-    assert made == hole.prefix + judged.text + hole.suffix[judged.replaced :]
-    if hole.entry is None:
-        assert (bool(hole.ignored_reason), hole.snapshot) == (True, snapshot)
+    assert made == cursor.prefix + judged.text + cursor.suffix[judged.replaced :]
+    if cursor.entry is None:
+        assert (bool(cursor.ignored_reason), cursor.snapshot) == (True, snapshot)
         return
     assert place.start == chosen.start
     assert (place.end.line, place.end.character) >= (chosen.end.line, chosen.end.character)

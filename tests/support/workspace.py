@@ -66,7 +66,7 @@ class TestWorkspace:
             self.log.append,
             feedback or Feedback(),
             knows=knows,
-            is_excluded=lambda hole: bool(hole.snapshot.path) and hole.snapshot.path.name in exclude,
+            is_excluded=lambda cursor: bool(cursor.snapshot.path) and cursor.snapshot.path.name in exclude,
         )
         self.ahead = ReadAhead(engine, self.context, self.completer.refuses, settle_s=0.0)
         self.actions = ActionRunner(CATALOG, engine, self.context, ActionsSettings, self.log.append)

@@ -110,7 +110,7 @@ def test_a_written_body_passes_its_test(private: Path) -> None:
     assert done.returncode == 0, f"{written.removeprefix(text.removesuffix(MISSING_BODY))}\n{done.stderr}"
 
 
-HOLE = """\
+UNFINISHED = """\
 WEEKDAYS = ["monday", "tuesday", "wednesday", "thursday", "friday"]
 
 
@@ -134,12 +134,12 @@ async def window_on(folder: Path, weights: Path) -> AsyncIterator[Editor]:
 async def test_a_known_hole_through_the_server_and_after_the_engine_was_killed(private: Path, weights: Path) -> None:
     async with window_on(private, weights) as window:
         async with asyncio.timeout(PATIENCE_S):
-            at = window.open("days.py", HOLE)
+            at = window.open("days.py", UNFINISHED)
             item = await _answer(window, at)
             assert item.insert_text == "names[-1]"
             pid = json.loads(await asyncio.to_thread(_spark, "engine", "status", "--json"))["pid"]
             os.kill(pid, 9)
-            at = window.open("again.py", HOLE.replace("last_weekday", "last_day"))
+            at = window.open("again.py", UNFINISHED.replace("last_weekday", "last_day"))
             item = await _answer(window, at, "again.py")
             assert item.insert_text == "names[-1]", "the engine is back"
 

@@ -15,7 +15,7 @@ from spark_lsp.actions.base import Needs, Proposal, Target, Tools, refused
 from spark_lsp.actions.compiled.ctypes_of import type_of
 from spark_lsp.actions.compiled.rules import ALL, RULES, Rules
 from spark_lsp.actions.layout import indent_of, newline_of, starts_line
-from spark_lsp.actions.naming import Case, Hole, free_name, named, plain_name, words_of
+from spark_lsp.actions.naming import Case, UnnamedEdit, free_name, named, plain_name, words_of
 from spark_lsp.actions.refusal import Refusal
 from spark_lsp.errors import Reason
 from spark_lsp.text.edit import Edit, Span
@@ -75,7 +75,9 @@ class ExtractVariable:
         text, case = target.snapshot.text, _CASES[syntax.language.name]
         taken = words_of(text)
         plain = free_name(plain_name(place.span.text(text), case, "value"), taken)
-        name, usage = await named(target, tools, Hole(edits_of(syntax, place, plain), plain, place.head), case, taken)
+        name, usage = await named(
+            target, tools, UnnamedEdit(edits_of(syntax, place, plain), plain, place.head), case, taken
+        )
         return Proposal(self.id, edits_of(syntax, place, name), usage=usage)
 
 

@@ -8,7 +8,7 @@ from spark_lsp.actions.javascript.extract_function import Plan
 from spark_lsp.actions.javascript.extract_variable import Naming
 from spark_lsp.actions.javascript.piece import Piece, piece_at
 from spark_lsp.actions.javascript.rename import Renaming
-from spark_lsp.actions.naming import Hole, free_name, named, plain_name, words_of
+from spark_lsp.actions.naming import UnnamedEdit, free_name, named, plain_name, words_of
 from spark_lsp.actions.refusal import Refusal
 from spark_lsp.errors import Reason
 
@@ -36,9 +36,9 @@ class ExtractFunction:
         taken = words_of(target.snapshot.text)
         plain = free_name("extracted", taken)
         edits = extract_function.edits_of(plan, plain)
-        # A method stands behind its use, so the use is the hole.
+        # A method stands behind its use, so the model names the use.
         heads = {"function": "function* " if plan.facts.yields else "function ", "arrow": "const ", "method": "this."}
-        name, usage = await named(target, tools, Hole(edits, plain, heads[plan.form]), "camel", taken)
+        name, usage = await named(target, tools, UnnamedEdit(edits, plain, heads[plan.form]), "camel", taken)
         return Proposal(self.id, extract_function.edits_of(plan, name), usage=usage)
 
 
@@ -65,8 +65,8 @@ class ExtractVariable:
         text = target.snapshot.text
         taken = words_of(text)
         plain = free_name(plain_name(piece.span.text(text), "camel", "value"), taken)
-        hole = Hole(extract_variable.edits_of(naming, plain), plain, "const ")
-        name, usage = await named(target, tools, hole, "camel", taken)
+        unnamed = UnnamedEdit(extract_variable.edits_of(naming, plain), plain, "const ")
+        name, usage = await named(target, tools, unnamed, "camel", taken)
         return Proposal(self.id, extract_variable.edits_of(naming, name), usage=usage)
 
 
@@ -116,7 +116,7 @@ class RenameSuggest:
         edits = rename.edits_of(found, mark)
         head = rename.head_of(found)
         taken = words_of(target.snapshot.text) | {mark}
-        name, usage = await named(target, tools, Hole(edits, mark, head, is_last=True), "camel", taken)
+        name, usage = await named(target, tools, UnnamedEdit(edits, mark, head, is_last=True), "camel", taken)
         if name == mark:
             return Proposal(self.id, (), Reason.EMPTY, f"The model has no better name for {old}.", usage)
         return Proposal(self.id, rename.edits_of(found, name), usage=usage)

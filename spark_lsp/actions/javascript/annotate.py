@@ -1,6 +1,6 @@
 """``annotate.types`` for TypeScript: the parameters and the result of a function that say no type get one.
 
-What is certain is computed; the rest is asked of the model one hole at a time, under a grammar of types that the file
+What is certain is computed; the model writes the rest one type at a time, under a grammar of types that the file
 knows. A type that the model is unsure of is left out.
 """
 
@@ -44,7 +44,7 @@ _SHAPE: Final = re.compile(r"[\w$<>\[\], |]+")
 
 
 @dataclass(frozen=True, slots=True)
-class Hole:
+class MissingType:
     """Where a type is missing, in code points; ``certain`` is the type where it needs no model."""
 
     offset: int
@@ -61,30 +61,30 @@ class AnnotateTypes:
 
     def applies(self, target: Target) -> str:
         """Offer in a function of TypeScript that leaves types out."""
-        found = holes_of(target.syntax, target.span.start)
+        found = missing_annotations(target.syntax, target.span.start)
         return f"Annotate the types of {found[0]}" if found[1] else ""
 
     async def propose(self, target: Target, tools: Tools) -> Proposal:
-        """Fill the holes one after the other; what is filled is shown to the model for the next."""
-        name, holes = holes_of(target.syntax, target.span.start)
-        if target.syntax is None or not holes:
+        """Write the missing types one after the other; the model sees each when it writes the next."""
+        name, all_missing = missing_annotations(target.syntax, target.span.start)
+        if target.syntax is None or not all_missing:
             return Proposal(self.id, (), Reason.EMPTY, "There is no function here that leaves types out.")
         known = type_names(target.syntax)
         edits: list[Edit] = []
         usage = Usage()
-        for hole in holes:
-            said = hole.certain
+        for missing in all_missing:
+            said = missing.certain
             if not said:
-                said, cost = await _asked(target, tools, hole, edits, known)
+                said, cost = await _asked(target, tools, missing, edits, known)
                 usage = added(usage, cost)
             if said:
-                edits.append(Edit(Span(hole.offset, hole.offset), f": {said}"))
+                edits.append(Edit(Span(missing.offset, missing.offset), f": {said}"))
         if not edits:
             return Proposal(self.id, (), Reason.EMPTY, f"The model is not sure of any type of {name}.", usage)
         return Proposal(self.id, tuple(edits), usage=usage)
 
 
-def holes_of(syntax: Syntax | None, offset: int) -> tuple[str, list[Hole]]:
+def missing_annotations(syntax: Syntax | None, offset: int) -> tuple[str, list[MissingType]]:
     """Return the name of the function around an offset and where types are missing in its head."""
     if syntax is None or syntax.language.name not in TYPED:
         return "", []
@@ -92,15 +92,15 @@ def holes_of(syntax: Syntax | None, offset: int) -> tuple[str, list[Hole]]:
     parameters = found.inner.child_by_field_name("parameters") if found is not None else None
     if found is None or parameters is None:
         return "", []
-    holes = [Hole(syntax.wrap(each).span.end) for each in parameters.named_children if _lacks_type(each)]
+    all_missing = [MissingType(syntax.wrap(each).span.end) for each in parameters.named_children if _lacks_type(each)]
     words = {child.type for child in found.inner.children}
     has_result = found.inner.child_by_field_name("return_type") is not None
     is_special = (
         "set" in words or "*" in words or found.name == "constructor" or found.inner.type.startswith("generator")
     )
     if not has_result and not is_special:
-        holes.append(_result(syntax, found.inner, parameters, is_async="async" in words))
-    return found.name, holes
+        all_missing.append(_result(syntax, found.inner, parameters, is_async="async" in words))
+    return found.name, all_missing
 
 
 def grammar_of(names: tuple[str, ...], *, is_async_result: bool = False) -> str:
@@ -131,30 +131,30 @@ def _lacks_type(parameter: Node) -> bool:
     )  # fmt: skip
 
 
-def _result(syntax: Syntax, function: Node, parameters: Node, *, is_async: bool) -> Hole:
-    """Return the hole for a function's result; one that returns nothing and can come to its end gives nothing."""
+def _result(syntax: Syntax, function: Node, parameters: Node, *, is_async: bool) -> MissingType:
+    """Return a function's missing result type; one that returns no value and can reach its end is void."""
     body = function.child_by_field_name("body")
     certain = ""
     if body is not None and body.type == "statement_block":
         facts = facts_of(body.named_children)
         throws = any(each.type == "throw_statement" for each in body.named_children)
         certain = "" if facts.returns or throws else "Promise<void>" if is_async else "void"
-    return Hole(syntax.wrap(parameters).span.end, is_async, certain)
+    return MissingType(syntax.wrap(parameters).span.end, is_async, certain)
 
 
 async def _asked(
-    target: Target, tools: Tools, hole: Hole, before: list[Edit], known: tuple[str, ...]
+    target: Target, tools: Tools, missing: MissingType, before: list[Edit], known: tuple[str, ...]
 ) -> tuple[str, Usage]:
-    """Return the type that the model puts in a hole; empty when it is not sure."""
-    text = apply_edits(target.snapshot.text, [*before, Edit(Span(hole.offset, hole.offset), ": ")])
-    at = hole.offset + sum(len(edit.new_text) for edit in before) + len(": ")
+    """Return the type that the model puts in an annotation; empty when it is not sure."""
+    text = apply_edits(target.snapshot.text, [*before, Edit(Span(missing.offset, missing.offset), ": ")])
+    at = missing.offset + sum(len(edit.new_text) for edit in before) + len(": ")
     await tools.engine.start()
     packed = await tools.context.pack_for(replace(target.snapshot, text=text), at)
     request = CompletionRequest(
         prompt=packed.parts,
         max_tokens=MAX_TYPE_TOKENS,
         stops=tools.context.stops(),
-        sampling=Sampling(grammar=grammar_of(known, is_async_result=hole.is_async_result)),
+        sampling=Sampling(grammar=grammar_of(known, is_async_result=missing.is_async_result)),
         priority=ACTION_PRIORITY,
         key=key_of(target),
     )
@@ -163,7 +163,7 @@ async def _asked(
     words = _WORD.findall(said)
     is_type = bool(words) and _SHAPE.fullmatch(said) and set(words) <= {*PLAIN, *_GENERIC, *known}
     is_whole = said.count("<") == said.count(">") and not said.endswith(("|", ",", "<"))
-    is_promise = not hole.is_async_result or said.startswith("Promise<")
+    is_promise = not missing.is_async_result or said.startswith("Promise<")
     is_sure = answer.probability >= MIN_PROBABILITY
     return (said if is_type and is_whole and is_promise and is_sure else ""), answer.usage
 

@@ -19,14 +19,14 @@ from spark_lsp.actions.checks.returns import fits, return_problem
 from spark_lsp.actions.checks.usage import usage_problem
 from spark_lsp.actions.python.analysis.quick_checks import is_python
 from spark_lsp.actions.python.analysis.source import Source, source_of
-from spark_lsp.actions.python.holes import (
+from spark_lsp.actions.python.missing_annotations import (
     RETURNS,
     Function,
-    TypeHole,
+    MissingAnnotation,
     grammar_of,
-    holes_of,
     is_a_type,
     is_faithful,
+    missing_annotations,
     names_for_types,
 )
 from spark_lsp.actions.python.names import MIN_SURE
@@ -63,18 +63,18 @@ class AnnotateTypes:
         if isinstance(found, Refusal):
             return refused(self.id, found)
         source, function, end = found
-        holes, names = holes_of(source, function, end), names_for_types(source, function)
+        all_missing, names = missing_annotations(source, function, end), names_for_types(source, function)
         edits: list[Edit] = []
         usage = Usage()
-        for hole in holes:
-            text = hole.known
+        for missing in all_missing:
+            text = missing.known
             if not text:
-                text, cost = await _asked(target, tools, hole, edits, names)
+                text, cost = await _asked(target, tools, missing, edits, names)
                 usage = added(usage, cost)
-                problem = await asyncio.to_thread(_problem, source, function, hole, text) if text else ""
+                problem = await asyncio.to_thread(_problem, source, function, missing, text) if text else ""
                 text = "" if problem else text
             if text:
-                edits.append(hole.edit(text))
+                edits.append(missing.edit(text))
         if not edits:
             return Proposal(self.id, (), Reason.EMPTY, f"Nothing is certain about the types of {function.name}.", usage)
         if not await asyncio.to_thread(is_faithful, source, edits):
@@ -82,15 +82,15 @@ class AnnotateTypes:
         return Proposal(self.id, tuple(edits), usage=usage)
 
 
-def _problem(source: Source, function: Function, hole: TypeHole, text: str) -> str:
+def _problem(source: Source, function: Function, missing: MissingAnnotation, text: str) -> str:
     """Return in one sentence why the function's own code speaks against a type; empty where it does not."""
-    tree = parsed(apply_edits(source.text, [hole.edit(text)]))
+    tree = parsed(apply_edits(source.text, [missing.edit(text)]))
     found = function_at(tree, function.lineno) if tree is not None else None
     if tree is None or found is None:
         return ""
-    if hole.lead == RETURNS:
+    if missing.lead == RETURNS:
         return return_problem(found[0], body_of(found[0]), plain_classes(tree), kinds_of(tree, *found))
-    name = _NAME.search(source.text, 0, hole.at)
+    name = _NAME.search(source.text, 0, missing.at)
     if name is None:
         return ""
     if text == "None":
@@ -157,12 +157,12 @@ def _after(source: Source, node: Function) -> int:
 
 
 async def _asked(
-    target: Target, tools: Tools, hole: TypeHole, edits: list[Edit], names: list[str]
+    target: Target, tools: Tools, missing: MissingAnnotation, edits: list[Edit], names: list[str]
 ) -> tuple[str, Usage]:
     """Return the model's type for a place; empty when there is no model, or it is unsure or wrong."""
-    shown = [*edits, Edit(Span(hole.at, hole.at), hole.lead)]
+    shown = [*edits, Edit(Span(missing.at, missing.at), missing.lead)]
     text = apply_edits(target.snapshot.text, shown)
-    offset = hole.at + sum(len(each.new_text) - len(each.span) for each in shown)
+    offset = missing.at + sum(len(each.new_text) - len(each.span) for each in shown)
     try:
         await tools.engine.start()
         packed = await tools.context.pack_for(replace(target.snapshot, text=text), offset)

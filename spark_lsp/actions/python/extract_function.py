@@ -18,7 +18,7 @@ from spark_lsp.actions.python.analysis.selection import expression_at, statement
 from spark_lsp.actions.python.analysis.source import source_of
 from spark_lsp.actions.python.extraction import plan
 from spark_lsp.actions.python.function_text import Extraction
-from spark_lsp.actions.python.names import Hole, Taken, free_name, named, names_in_use, words_of
+from spark_lsp.actions.python.names import NamePlace, Taken, free_name, named, names_in_use, words_of
 from spark_lsp.actions.python.plain_names import name_of_comment, name_of_value
 from spark_lsp.actions.python.prechecks import prechecked
 from spark_lsp.actions.refusal import NOT_READ, TOO_DEEP, Refusal
@@ -59,8 +59,8 @@ class ExtractFunction:
             return refused(self.id, made)
         taken = await asyncio.to_thread(_taken, made, tools)
         plain = free_name(made.suited(plain_name(made)), taken)
-        hole = await asyncio.to_thread(_hole, made, plain)
-        name, usage = await named(target, tools, hole, taken, plain)
+        place = await asyncio.to_thread(_name_place, made, plain)
+        name, usage = await named(target, tools, place, taken, plain)
         if name != made.suited(name):
             name = free_name(made.suited(name), taken)
         if not await asyncio.to_thread(made.is_faithful, name):
@@ -117,11 +117,11 @@ def _taken(made: Extraction, tools: Tools) -> Container[str]:
     return Taken(words_of(made.source.text), tools.context.view.definitions)
 
 
-def _hole(made: Extraction, name: str) -> Hole:
+def _name_place(made: Extraction, name: str) -> NamePlace:
     """Return the document without the function's name, at its definition."""
     definition, call = made.edits(name)
     at = definition.new_text.index(f"def {name}") + len("def ")
     without = Edit(definition.span, definition.new_text[:at] + definition.new_text[at + len(name) :])
     text = apply_edits(made.source.text, [without, Edit(call.span, call.new_text)])
     grown = len(call.new_text) - len(call.span) if call.span.start < definition.span.start else 0
-    return Hole(text, definition.span.start + grown + at)
+    return NamePlace(text, definition.span.start + grown + at)

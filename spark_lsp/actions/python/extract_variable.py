@@ -9,7 +9,7 @@ from spark_lsp.actions.python.analysis.quick_checks import is_python, selected_e
 from spark_lsp.actions.python.analysis.selection import expression_at
 from spark_lsp.actions.python.analysis.source import source_of
 from spark_lsp.actions.python.extract_function import UNFAITHFUL
-from spark_lsp.actions.python.names import Hole, free_name, named, names_in_use
+from spark_lsp.actions.python.names import NamePlace, free_name, named, names_in_use
 from spark_lsp.actions.python.plain_names import name_of_value
 from spark_lsp.actions.python.prechecks import prechecked
 from spark_lsp.actions.python.variable import Variable, variable_for
@@ -43,8 +43,8 @@ class ExtractVariable:
             return refused(self.id, made)
         taken = names_in_use(made.source.tree)
         plain = free_name(made.suited(name_of_value(made.node)), taken)
-        hole = Hole(apply_edits(target.snapshot.text, made.edits(plain)), made.at)
-        without = Hole(hole.text[: made.at] + hole.text[made.at + len(plain) :], made.at)
+        place = NamePlace(apply_edits(target.snapshot.text, made.edits(plain)), made.at)
+        without = NamePlace(place.text[: made.at] + place.text[made.at + len(plain) :], made.at)
         name, usage = await named(target, tools, without, taken, plain)
         if name != made.suited(name):
             name = free_name(made.suited(name), taken)

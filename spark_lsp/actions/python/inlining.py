@@ -65,8 +65,8 @@ class Inlining:
         said = self.source.said(self.value)
         parent = self.source.parent(use)
         if isinstance(self.value, _ATOMS) or _is_plain_constant(self.value, parent):
-            starts_hole = isinstance(parent, ast.FormattedValue) and said.startswith("{")
-            return f"({said})" if starts_hole else said
+            starts_field = isinstance(parent, ast.FormattedValue) and said.startswith("{")
+            return f"({said})" if starts_field else said
         has_brackets = said.startswith("(") and _is_bracketed(said)
         if isinstance(self.value, ast.GeneratorExp) or (isinstance(self.value, ast.Tuple) and has_brackets):
             return said

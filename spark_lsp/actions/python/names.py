@@ -26,7 +26,7 @@ _WORD = re.compile(r"[A-Za-z_]\w*")
 
 
 @dataclass(frozen=True, slots=True)
-class Hole:
+class NamePlace:
     """Where a name is missing: the document with the edit made but for the name, and the offset of it."""
 
     text: str
@@ -44,10 +44,10 @@ class Taken:
         return name in self.words or name in self.defined
 
 
-async def named(target: Target, tools: Tools, hole: Hole, taken: Container[str], plain: str) -> tuple[str, Usage]:
+async def named(target: Target, tools: Tools, place: NamePlace, taken: Container[str], plain: str) -> tuple[str, Usage]:
     """Return the model's name, or the plain one when there is no model or its answer cannot be used."""
     try:
-        answer, usage = await asyncio.wait_for(_ask(target, tools, hole), NAME_DEADLINE_MS * 4 / 1000)
+        answer, usage = await asyncio.wait_for(_ask(target, tools, place), NAME_DEADLINE_MS * 4 / 1000)
     except (SparkError, TimeoutError):
         return free_name(plain, taken), Usage()
     found = _NAME.match(answer)
@@ -57,9 +57,9 @@ async def named(target: Target, tools: Tools, hole: Hole, taken: Container[str],
     return (name if is_good else free_name(plain, taken)), usage
 
 
-async def _ask(target: Target, tools: Tools, hole: Hole) -> tuple[str, Usage]:
+async def _ask(target: Target, tools: Tools, place: NamePlace) -> tuple[str, Usage]:
     await tools.engine.start()
-    packed = await tools.context.pack_for(replace(target.snapshot, text=hole.text), hole.offset)
+    packed = await tools.context.pack_for(replace(target.snapshot, text=place.text), place.offset)
     request = CompletionRequest(
         prompt=packed.parts,
         max_tokens=MAX_NAME_TOKENS,

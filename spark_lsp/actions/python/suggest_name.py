@@ -6,7 +6,7 @@ from spark_lsp.actions.base import Needs, Proposal, Target, Tools, refused
 from spark_lsp.actions.python.analysis.quick_checks import function_around, identifier_at, is_assigned, is_python
 from spark_lsp.actions.python.analysis.source import source_of
 from spark_lsp.actions.python.inline_variable import NO_VARIABLE, name_with
-from spark_lsp.actions.python.names import Hole, free_name, named, names_in_use
+from spark_lsp.actions.python.names import NamePlace, free_name, named, names_in_use
 from spark_lsp.actions.python.plain_names import name_of_value
 from spark_lsp.actions.python.renaming import Renaming, renaming_of
 from spark_lsp.actions.refusal import NOT_READ, TOO_DEEP, Refusal
@@ -40,7 +40,7 @@ class SuggestName:
         told = name_of_value(made.value) if made.value is not None else NO_BETTER_NAME
         is_better = told not in DULL_NAMES and told != made.old and told not in taken
         plain = told if is_better else free_name(NO_BETTER_NAME, taken)
-        name, usage = await named(target, tools, _hole(made), taken, plain)
+        name, usage = await named(target, tools, _name_place(made), taken, plain)
         if name == plain and not is_better:
             return refused(self.id, Refusal("name", f"No better name than {made.old} was found."))
         if not await asyncio.to_thread(made.is_faithful, name):
@@ -66,8 +66,8 @@ def renaming_at(target: Target) -> Renaming | Refusal:
         return TOO_DEEP
 
 
-def _hole(made: Renaming) -> Hole:
+def _name_place(made: Renaming) -> NamePlace:
     """Return the document with the name missing where it stands first."""
     first = made.places[0]
     text = made.source.text
-    return Hole(text[: first.start] + text[first.end :], first.start)
+    return NamePlace(text[: first.start] + text[first.end :], first.start)

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
 
-from spark_lsp.completion.cursor_context import Hole, imbalance, unclosed, unopened_at
+from spark_lsp.completion.cursor_context import CursorContext, imbalance, unclosed, unopened_at
 from spark_lsp.completion.postprocess.indent import fix_indentation
 from spark_lsp.text.edit import Span
 
@@ -26,43 +26,43 @@ class Cleaned:
     rule: str
 
 
-def clean(hole: Hole, text: str, *, whole: bool = True, tries: int | None = None) -> Cleaned:
+def clean(cursor: CursorContext, text: str, *, whole: bool = True, tries: int | None = None) -> Cleaned:
     """Return what may be shown; an empty text names its rule.
 
     A text that is not ``whole`` was cut somewhere, so it ends at its last word at most. ``tries`` bounds the ends that
     are looked at: while the model still speaks another word is soon there.
     """
-    text = fix_indentation(hole, text).rstrip()
+    text = fix_indentation(cursor, text).rstrip()
     if not text.strip():
         return Cleaned("", 0, "blank")
-    if repeats_neighbour(hole, text):
+    if repeats_neighbour(cursor, text):
         return Cleaned("", 0, "duplicate")
     is_there_already = False
     for end in islice(_ends(text, whole=whole), tries):
-        cut, replaced = fit_rest_of_line(hole, text[:end].rstrip())
+        cut, replaced = fit_rest_of_line(cursor, text[:end].rstrip())
         if not cut.strip():
             continue
-        if cut == hole.line_suffix[:replaced]:
+        if cut == cursor.line_suffix[:replaced]:
             is_there_already = True
-        elif is_fit(hole, cut, replaced):
+        elif is_fit(cursor, cut, replaced):
             return Cleaned(cut, replaced, "")
     return Cleaned("", 0, "suffix") if is_there_already else Cleaned("", 0, "syntax")
 
 
-def repeats_neighbour(hole: Hole, text: str) -> bool:
+def repeats_neighbour(cursor: CursorContext, text: str) -> bool:
     """Whether the first line says again what the next or the previous line says."""
-    first = (hole.line_prefix + text.split("\n", 1)[0]).strip()
+    first = (cursor.line_prefix + text.split("\n", 1)[0]).strip()
     is_telling = sum(char.isalnum() for char in first) >= 3
-    return is_telling and first in (hole.next_line.strip(), hole.previous_line.strip())
+    return is_telling and first in (cursor.next_line.strip(), cursor.previous_line.strip())
 
 
-def fit_rest_of_line(hole: Hole, text: str) -> tuple[str, int]:
+def fit_rest_of_line(cursor: CursorContext, text: str) -> tuple[str, int]:
     """Replace what the line already has after the cursor and the text brings itself.
 
     ``foo(|)`` with ``a, b)`` replaces the ``)``; ``foo(|):`` with ``a):`` replaces ``):``. Blanks before a closer stay,
     ``foo( | )`` with ``a)`` becomes ``foo( a )``: an editor hides a text that lacks what it replaces.
     """
-    rest = hole.line_suffix.rstrip()
+    rest = cursor.line_suffix.rstrip()
     if not rest.strip():
         return text, 0
     first_line = text.split("\n", 1)[0]
@@ -88,22 +88,22 @@ def cuts_string(text: str, end: int) -> bool:
     return text[end : end + 1] in {'"', "'"} and _STRING_PREFIX.search(text[:end]) is not None
 
 
-def is_fit(hole: Hole, text: str, replaced: int) -> bool:
+def is_fit(cursor: CursorContext, text: str, replaced: int) -> bool:
     """Whether a text leaves no bracket open or over, no expression half, and the document parses no worse with it."""
-    if any(text.count(quote) % 2 and hole.snapshot.text.count(quote) % 2 == 0 for quote in _LONG_QUOTES):
+    if any(text.count(quote) % 2 and cursor.snapshot.text.count(quote) % 2 == 0 for quote in _LONG_QUOTES):
         return False  # as the parse would tell, but for the rest of the file it is costly
-    opened, closed = hole.imbalance_with(text, replaced)
-    opened_before, closed_before = hole.imbalance_with()
+    opened, closed = cursor.imbalance_with(text, replaced)
+    opened_before, closed_before = cursor.imbalance_with()
     if opened > opened_before or closed > closed_before:
         return False
     if unclosed(text) and closed == closed_before:  # it closes one bracket and leaves another one open
         return False
-    if hole.tree is None:
+    if cursor.tree is None:
         return True
-    edited = hole.tree.edited(Span(hole.offset, hole.offset + replaced), text)
-    if edited.dangles_at(hole.offset + len(text)) and not hole.line_suffix.strip():
+    edited = cursor.tree.edited(Span(cursor.offset, cursor.offset + replaced), text)
+    if edited.dangles_at(cursor.offset + len(text)) and not cursor.line_suffix.strip():
         return False
-    return edited.error_count <= hole.tree.error_count
+    return edited.error_count <= cursor.tree.error_count
 
 
 def _ends(text: str, *, whole: bool) -> Iterator[int]:

@@ -7,7 +7,7 @@ Pure: the same text and scores give the same end, however they were streamed.
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from spark_lsp.completion.cursor_context import Hole
+from spark_lsp.completion.cursor_context import CursorContext
 from spark_lsp.completion.postprocess.known_names import Knows, unknown_names
 
 Scores = Sequence[tuple[int, float]]
@@ -29,9 +29,9 @@ def usual_threshold(model_name: str) -> float:
     return EMBEDDED_THRESHOLD if model_name == EMBEDDED_MODEL else USUAL_THRESHOLD
 
 
-def confident_end(hole: Hole, text: str, scores: Scores, threshold: float, knows: Knows) -> int:
+def confident_end(cursor: CursorContext, text: str, scores: Scores, threshold: float, knows: Knows) -> int:
     """Return up to where the text is sure enough; its length when all of it is."""
-    doubts = [*_within(scores, len(text)), *((end, UNKNOWN_NAME) for end in unknown_names(hole, text, knows))]
+    doubts = [*_within(scores, len(text)), *((end, UNKNOWN_NAME) for end in unknown_names(cursor, text, knows))]
     chance, sure = 1.0, 0
     for end, probability in sorted(doubts, key=lambda doubt: doubt[0]):
         chance *= probability

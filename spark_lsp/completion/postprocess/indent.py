@@ -3,43 +3,43 @@
 Pure, line by line from the top: a longer text never changes what a shorter one became.
 """
 
-from spark_lsp.completion.cursor_context import Hole, columns, unclosed
+from spark_lsp.completion.cursor_context import CursorContext, columns, unclosed
 
 _JUDGED_LINES = 500
 _USUAL_UNIT = 4
 
 
-def fix_indentation(hole: Hole, text: str) -> str:
+def fix_indentation(cursor: CursorContext, text: str) -> str:
     """Return the text as the document would indent it."""
     head, *rest = text.split("\n")
-    head = _once(hole, head)
+    head = _once(cursor, head)
     if not rest:
         return head
-    rest = _scaled(hole, head, rest)
-    if uses_tabs(hole):
+    rest = _scaled(cursor, head, rest)
+    if uses_tabs(cursor):
         rest = [_with_tabs(line) for line in rest]
     return "\n".join([head, *rest])
 
 
-def uses_tabs(hole: Hole) -> bool:
+def uses_tabs(cursor: CursorContext) -> bool:
     """Whether the document indents with tabs."""
-    lines = hole.snapshot.text[: _JUDGED_LINES * 80].splitlines()[:_JUDGED_LINES]
+    lines = cursor.snapshot.text[: _JUDGED_LINES * 80].splitlines()[:_JUDGED_LINES]
     return sum(line.startswith("\t") for line in lines) > sum(line.startswith("  ") for line in lines)
 
 
-def _once(hole: Hole, head: str) -> str:
+def _once(cursor: CursorContext, head: str) -> str:
     """Drop what the cursor's line is indented by already; what completes a half-typed indentation stays."""
-    if not hole.line_prefix or hole.line_prefix.strip():
+    if not cursor.line_prefix or cursor.line_prefix.strip():
         return head
-    typed, brought = columns(hole.line_prefix), columns(head)
-    unit = hole.indent_unit or _USUAL_UNIT
+    typed, brought = columns(cursor.line_prefix), columns(head)
+    unit = cursor.indent_unit or _USUAL_UNIT
     is_completed = typed % unit and (typed + brought) % unit == 0
     return head if is_completed else head.lstrip(" \t")
 
 
-def _scaled(hole: Hole, head: str, rest: list[str]) -> list[str]:
+def _scaled(cursor: CursorContext, head: str, rest: list[str]) -> list[str]:
     """Give deeper lines the document's step, and put odd ones on it; what lies in brackets is aligned by hand."""
-    base, unit = hole.indent_columns, hole.indent_unit
+    base, unit = cursor.indent_columns, cursor.indent_unit
     if not unit:
         return rest
     step, done, said = 0, [], head

@@ -11,7 +11,7 @@ from functools import cache
 
 import tree_sitter
 
-from spark_lsp.completion.cursor_context import Hole
+from spark_lsp.completion.cursor_context import CursorContext
 from spark_lsp.index.storage.view import IndexView
 from spark_lsp.text.edit import Span
 
@@ -91,34 +91,34 @@ def language_words(language: str) -> frozenset[str]:
     return frozenset({*dir(builtins), *keyword.kwlist, *keyword.softkwlist, *members, "self", "cls"})
 
 
-def unknown_names(hole: Hole, text: str, knows: Knows) -> Iterator[int]:
+def unknown_names(cursor: CursorContext, text: str, knows: Knows) -> Iterator[int]:
     """Yield where names end that nobody knows, as offsets of the text, in order.
 
     Of a language whose own names are not listed here nothing is known, so nothing is doubted.
     """
-    if hole.tree is None or hole.language is None or hole.language.name not in {"python", *_WORDS}:
+    if cursor.tree is None or cursor.language is None or cursor.language.name not in {"python", *_WORDS}:
         return
-    tree = hole.tree.edited(Span(hole.offset, hole.offset), text)
-    typed = _TYPED.search(hole.line_prefix)
+    tree = cursor.tree.edited(Span(cursor.offset, cursor.offset), text)
+    typed = _TYPED.search(cursor.line_prefix)
     begun = len(typed[0]) if typed else 0
-    known = language_words(hole.language.name)
+    known = language_words(cursor.language.name)
     bound: set[str] = set()
-    for leaf in tree.nodes_within(Span(hole.offset - begun, hole.offset + len(text))):
+    for leaf in tree.nodes_within(Span(cursor.offset - begun, cursor.offset + len(text))):
         if not leaf.type.endswith("identifier") or leaf.text is None:
             continue
         name = leaf.text.decode("utf-8", "replace")
         if _binds(leaf):
             bound.add(name)
         elif len(name) >= MIN_NAME and not (
-            name in bound or name in known or name.startswith("__") or knows(name) or _stands_in(hole, name)
+            name in bound or name in known or name.startswith("__") or knows(name) or _stands_in(cursor, name)
         ):
-            end = len(tree.source[: leaf.end_byte].decode("utf-8", "replace")) - hole.offset
+            end = len(tree.source[: leaf.end_byte].decode("utf-8", "replace")) - cursor.offset
             if end > 0:
                 yield end
 
 
-def _stands_in(hole: Hole, name: str) -> bool:
-    return re.search(rf"\b{re.escape(name)}\b", hole.snapshot.text) is not None
+def _stands_in(cursor: CursorContext, name: str) -> bool:
+    return re.search(rf"\b{re.escape(name)}\b", cursor.snapshot.text) is not None
 
 
 def _binds(leaf: tree_sitter.Node) -> bool:

@@ -8,7 +8,7 @@ import re
 from dataclasses import dataclass, field
 from functools import lru_cache
 
-from spark_lsp.completion.cursor_context import Hole
+from spark_lsp.completion.cursor_context import CursorContext
 from spark_lsp.completion.postprocess.clean import Cleaned, clean, cuts_string
 from spark_lsp.completion.postprocess.confidence import Scores, confidence_of, confident_end
 from spark_lsp.completion.postprocess.known_names import Knows
@@ -45,21 +45,23 @@ class Judged:
     confidence: float = 1.0
 
 
-def judge(hole: Hole, raw: str, scores: Scores, terms: Terms, *, finished: bool, whole: bool = True) -> Judged:
+def judge(
+    cursor: CursorContext, raw: str, scores: Scores, terms: Terms, *, finished: bool, whole: bool = True
+) -> Judged:
     """Judge what the model has said by now.
 
     ``finished``: it says no more. ``whole``: it ended by itself, rather than at a limit in the middle of a word.
     """
-    trimmed = trim(hole, raw, max_lines=terms.max_lines, finished=finished)
+    trimmed = trim(cursor, raw, max_lines=terms.max_lines, finished=finished)
     is_whole = trimmed.done and (whole or bool(trimmed.rule)) and trimmed.rule != "cycle"
-    text = trimmed.text if is_whole else settled(hole, trimmed.text)
+    text = trimmed.text if is_whole else settled(cursor, trimmed.text)
     rule = trimmed.rule
     if terms.confidence and text.strip():
-        sure = confident_end(hole, text, scores, terms.confidence, terms.knows)
+        sure = confident_end(cursor, text, scores, terms.confidence, terms.knows)
         if sure < len(text):
             sure_part = Cleaned(_whole_words(text, sure), 0, "confidence")
             text, rule, is_whole = sure_part.text, sure_part.rule, False
-    cleaned = _clean(hole, text, whole=is_whole, tries=None if trimmed.done else TRIES_WHILE_SPEAKING)
+    cleaned = _clean(cursor, text, whole=is_whole, tries=None if trimmed.done else TRIES_WHILE_SPEAKING)
     is_little = sum(not char.isspace() for char in cleaned.text) < MIN_SURE_CHARACTERS
     if not cleaned.text or (terms.confidence and not is_whole and is_little):
         return Judged("", 0, rule or cleaned.rule, trimmed.done)

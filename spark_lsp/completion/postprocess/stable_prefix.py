@@ -8,7 +8,7 @@ from typing import Final
 
 from rapidfuzz.distance import Levenshtein
 
-from spark_lsp.completion.cursor_context import Hole
+from spark_lsp.completion.cursor_context import CursorContext
 from spark_lsp.completion.postprocess.trim import CYCLE_MAX_CHARACTERS
 
 SHARE_OF_NEIGHBOUR: Final = 2 / 9
@@ -19,11 +19,11 @@ _MAYBE_LEAK = re.compile(r"(?:<\S{0,15}|(?:\n|^)[ \t]*`{1,2})$")
 _OPEN_WORD = re.compile(r"\w+$")
 
 
-def settled(hole: Hole, text: str) -> str:
+def settled(cursor: CursorContext, text: str) -> str:
     """Return the beginning that stands whatever comes next."""
     if "\n" not in text:
         text = _before_cycle(_before_leak(_OPEN_WORD.sub("", text)))
-        return "" if _may_become_neighbour(hole, text) else _OPEN_WORD.sub("", text)
+        return "" if _may_become_neighbour(cursor, text) else _OPEN_WORD.sub("", text)
     lines = text[: text.rfind("\n")].split("\n")
     while len(lines) > 1 and lines[-1].strip() == lines[-2].strip():
         lines.pop()  # a third one would take them back
@@ -32,10 +32,10 @@ def settled(hole: Hole, text: str) -> str:
     return kept if kept == whole else kept[: max(0, kept.rfind("\n"))]
 
 
-def _may_become_neighbour(hole: Hole, head: str) -> bool:
+def _may_become_neighbour(cursor: CursorContext, head: str) -> bool:
     """Whether the first line may yet turn out to say what the line above or below says."""
-    ours = (hole.line_prefix + head).strip()
-    for neighbour in (hole.next_line.strip(), hole.previous_line.strip()):
+    ours = (cursor.line_prefix + head).strip()
+    for neighbour in (cursor.next_line.strip(), cursor.previous_line.strip()):
         allowed = int(len(neighbour) * SHARE_OF_NEIGHBOUR)
         if neighbour and Levenshtein.distance(ours, neighbour[: len(ours)], score_cutoff=allowed) <= allowed:
             return True

@@ -13,7 +13,7 @@ from typing import Final
 import numpy as np
 from rapidfuzz.distance import Levenshtein
 
-from spark_lsp.completion.cursor_context import CLOSERS, OPENERS, Hole, columns, unclosed
+from spark_lsp.completion.cursor_context import CLOSERS, OPENERS, CursorContext, columns, unclosed
 from spark_lsp.text.edit import Span
 
 SIMILAR_LINE = 0.10
@@ -56,23 +56,23 @@ class _Cut:
     rule: str
 
 
-def trim(hole: Hole, raw: str, *, max_lines: int, finished: bool) -> Trimmed:
+def trim(cursor: CursorContext, raw: str, *, max_lines: int, finished: bool) -> Trimmed:
     """Apply every rule to what the model has said so far."""
-    first = min([*_character_cuts(hole, raw), *_line_cuts(hole, raw, max_lines)], default=None)
+    first = min([*_character_cuts(cursor, raw), *_line_cuts(cursor, raw, max_lines)], default=None)
     text, rule = (raw[: first.position], first.rule) if first else (raw, "")
     if not (finished or first):
         return Trimmed(text, "", done=False)
     # The last line ends here, so it can be judged as a whole.
-    last = min(_line_cuts(hole, text + "\n", max_lines), default=None)
+    last = min(_line_cuts(cursor, text + "\n", max_lines), default=None)
     if last and last.position < len(text):
         text, rule = text[: last.position], last.rule
     return Trimmed(text, rule, done=True)
 
 
-def _character_cuts(hole: Hole, raw: str) -> Iterator[_Cut]:
-    if hole.renames(raw):
+def _character_cuts(cursor: CursorContext, raw: str) -> Iterator[_Cut]:
+    if cursor.renames(raw):
         yield _Cut(1, 0, "entry")
-    leak = (_LEAK_IN_PROSE if hole.has_fences else _LEAK).search(raw)
+    leak = (_LEAK_IN_PROSE if cursor.has_fences else _LEAK).search(raw)
     if leak:
         begun = _KNOWN_AT_ONCE.match(raw, leak.start())
         yield _Cut(begun.end() if begun else leak.end(), leak.start(), "leak")
@@ -80,9 +80,9 @@ def _character_cuts(hole: Hole, raw: str) -> Iterator[_Cut]:
     if blank:
         yield _Cut(blank.end(), blank.start(), "blank_lines")
     paragraph = next((found for found in _BLANK_LINE.finditer(raw) if raw[: found.start()].strip()), None)
-    if paragraph and not hole.wants_body:
+    if paragraph and not cursor.wants_body:
         yield _Cut(paragraph.end(), paragraph.start(), "paragraph")
-    closer = _first_unopened(hole.open_brackets, raw)
+    closer = _first_unopened(cursor.open_brackets, raw)
     if closer is not None:
         yield _Cut(closer + 1, closer, "closer")
     cycle = _first_cycle(raw)
@@ -128,38 +128,38 @@ def _first_unopened(open_before: str, raw: str) -> int | None:
     return None
 
 
-def _line_cuts(hole: Hole, text: str, max_lines: int) -> Iterator[_Cut]:
+def _line_cuts(cursor: CursorContext, text: str, max_lines: int) -> Iterator[_Cut]:
     """Yield the cuts that complete lines call for; a line is complete once its line end is there."""
     ends = [match.start() for match in re.finditer("\n", text)]
     starts = [0, *(end + 1 for end in ends)]
-    if not hole.multi_line:
-        yield from _single_line(hole, text, ends)
+    if not cursor.multi_line:
+        yield from _single_line(cursor, text, ends)
     if len(ends) >= max_lines:
         yield _Cut(ends[max_lines - 1] + 1, ends[max_lines - 1], "max_lines")
     lines = [text[start : after - 1] for start, after in pairwise(starts)]
-    yield from _repeats(hole, ends, lines)
+    yield from _repeats(cursor, ends, lines)
     for number, line in enumerate(lines):
-        whole = hole.line_prefix + line if number == 0 else line
-        if _is_same_line(whole, hole.next_line) and not _ends_inner_block(whole, hole.next_line):
+        whole = cursor.line_prefix + line if number == 0 else line
+        if _is_same_line(whole, cursor.next_line) and not _ends_inner_block(whole, cursor.next_line):
             yield _Cut(ends[number] + 1, max(0, starts[number] - 1), "next_line")
             break
-    if hole.multi_line:
-        yield from _dedent(hole, text, starts)
-        yield from _bracket(hole, text)
-        yield from _block(hole, text, starts)
+    if cursor.multi_line:
+        yield from _dedent(cursor, text, starts)
+        yield from _bracket(cursor, text)
+        yield from _block(cursor, text, starts)
 
 
-def _single_line(hole: Hole, text: str, ends: list[int]) -> Iterator[_Cut]:
+def _single_line(cursor: CursorContext, text: str, ends: list[int]) -> Iterator[_Cut]:
     """End the line, or what lies in the brackets that it opens: the rest of a call is part of it."""
     for end in ends:
-        if hole.line_suffix.strip() or not unclosed(text[:end]):
+        if cursor.line_suffix.strip() or not unclosed(text[:end]):
             yield _Cut(end + 1, end, "single_line")
             return
 
 
-def _bracket(hole: Hole, text: str) -> Iterator[_Cut]:
+def _bracket(cursor: CursorContext, text: str) -> Iterator[_Cut]:
     """Stop at the end of the line that closes the bracket with which the cursor's line ends."""
-    if hole.line_prefix.rstrip()[-1:] not in OPENERS:
+    if cursor.line_prefix.rstrip()[-1:] not in OPENERS:
         return
     closer = _first_unopened("", text)
     end = -1 if closer is None else text.find("\n", closer)
@@ -167,22 +167,22 @@ def _bracket(hole: Hole, text: str) -> Iterator[_Cut]:
         yield _Cut(end + 1, end, "block_end")
 
 
-def _block(hole: Hole, text: str, starts: list[int]) -> Iterator[_Cut]:
+def _block(cursor: CursorContext, text: str, starts: list[int]) -> Iterator[_Cut]:
     """Stop where the statement that the text begins with is complete, by the syntax tree, and another one begins.
 
     Where a body is still to be written, all of its statements are wanted.
     """
-    if hole.wants_body or hole.tree is None:
+    if cursor.wants_body or cursor.tree is None:
         return
     for start, after in pairwise(starts[1:]):
         line = text[start : after - 1]
-        is_deeper = any(columns(each) > hole.indent_columns for each in text[:start].split("\n")[1:])
-        if not line.strip() or columns(line) != hole.indent_columns or not is_deeper:
+        is_deeper = any(columns(each) > cursor.indent_columns for each in text[:start].split("\n")[1:])
+        if not line.strip() or columns(line) != cursor.indent_columns or not is_deeper:
             continue
-        tree = hole.tree.edited(Span(hole.offset, hole.offset), text[:after])
-        node = tree.outermost_from(hole.offset + start + len(line) - len(line.lstrip()))
+        tree = cursor.tree.edited(Span(cursor.offset, cursor.offset), text[:after])
+        node = tree.outermost_from(cursor.offset + start + len(line) - len(line.lstrip()))
         before = node.prev_named_sibling if node is not None and node.is_named else None
-        begins = tree.to_byte(hole.offset)
+        begins = tree.to_byte(cursor.offset)
         if node is None or before is None or before.start_byte < begins:
             continue
         is_first = tree.source.count(b"\n", begins, before.start_byte) == 0
@@ -191,9 +191,9 @@ def _block(hole: Hole, text: str, starts: list[int]) -> Iterator[_Cut]:
             return
 
 
-def _repeats(hole: Hole, ends: list[int], lines: list[str]) -> Iterator[_Cut]:
+def _repeats(cursor: CursorContext, ends: list[int], lines: list[str]) -> Iterator[_Cut]:
     """Yield where a line is said again and again. Closers of nested blocks are not: each is indented less."""
-    indent = "" if hole.line_prefix.strip() else hole.line_prefix
+    indent = "" if cursor.line_prefix.strip() else cursor.line_prefix
     said = [(indent + line if number == 0 else line).rstrip() for number, line in enumerate(lines)]
     run = 1
     for number in range(1, len(said)):
@@ -203,16 +203,16 @@ def _repeats(hole: Hole, ends: list[int], lines: list[str]) -> Iterator[_Cut]:
             return
 
 
-def _dedent(hole: Hole, text: str, starts: list[int]) -> Iterator[_Cut]:
+def _dedent(cursor: CursorContext, text: str, starts: list[int]) -> Iterator[_Cut]:
     """Stop where the block of the cursor ends: a line indented less than the block, its closing line included."""
-    floor = hole.indent_columns + 1 if hole.opens_block else hole.indent_columns
+    floor = cursor.indent_columns + 1 if cursor.opens_block else cursor.indent_columns
     for start in starts[1:]:
         end = text.find("\n", start)
         line = text[start : end if end >= 0 else len(text)]
         indent = len(line) - len(line.lstrip())
         if not line.strip() or columns(line) >= floor:
             continue
-        closes = line.strip()[0] in CLOSERS and columns(line) == hole.indent_columns and hole.opens_block
+        closes = line.strip()[0] in CLOSERS and columns(line) == cursor.indent_columns and cursor.opens_block
         if not closes:
             yield _Cut(start + indent + 1, start - 1, "dedent")
         elif end >= 0:

@@ -80,7 +80,7 @@ def family_of(template: str, name: str) -> tuple[FimFamily | None, Order, list[s
         return family, "spm" if (order or family.order) == "spm" else "psm", []
     found = family_for_model(name)
     if found is None:
-        note = f"The name {name} does not tell how the model fills holes; name its family in spark.backend.template."
+        note = f"No model family is known for the name {name}; set it in spark.backend.template."
         return None, "psm", [note]
     return *found, []
 

@@ -20,7 +20,7 @@ MARKS = ("<|im_start|>", "<|im_end|>")
 def talking(
     answers: Sequence[str] | Callable[[CompletionRequest], str], chunk_chars: int = 4, family: str = "qwen2.5-coder"
 ) -> ScriptedEngine:
-    """A model with a chat template; ``family`` "" knows no holes."""
+    """A model with a chat template; ``family`` "" has no fill-in-the-middle tokens."""
     return ScriptedEngine(answers, chunk_chars, family, chat_template=CHATML, special_token_texts=MARKS)
 
 

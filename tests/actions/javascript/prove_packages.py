@@ -121,7 +121,7 @@ def reached(program: str) -> list[tuple[int, int, int]]:
     ]
 
 
-def prove(text: str, driver: str, edits: int, chance: random.Random, tally: Counter[str], why: Counter[str]) -> None:
+def prove(text: str, driver: str, edits: int, chance: random.Random, counts: Counter[str], why: Counter[str]) -> None:
     """Try each action at random places of one package."""
     values = f"const TEXT = {json.dumps(text)}; const DOC = {json.dumps(DOCUMENT)};"
     tail = (
@@ -139,20 +139,20 @@ def prove(text: str, driver: str, edits: int, chance: random.Random, tally: Coun
                 continue
             found = finder(syntax, span)
             if isinstance(found, Refusal):
-                tally[f"{name}: refused"] += 1
+                counts[f"{name}: refused"] += 1
                 why[NAMED.sub("… ", found.message)] += 1
             elif found is not None:
                 programs.append(apply_edits(text, found) + tail)
         expected, *told = outcomes([text + tail, *programs])
         assert expected[-1].startswith('"=>"'), expected[-1][:300]
         for program, outcome in zip(programs, told, strict=True):
-            tally[f"{name}: applied"] += 1
+            counts[f"{name}: applied"] += 1
             if outcome != expected:
-                tally[f"{name}: wrong"] += 1
+                counts[f"{name}: wrong"] += 1
                 Path(tempfile.gettempdir(), "wrong.js").write_text(program, "utf-8")
 
 
-def prove_programs(made: int, tally: Counter[str], why: Counter[str]) -> None:
+def prove_programs(made: int, counts: Counter[str], why: Counter[str]) -> None:
     """Try each action at every place of the programs kept for the tests, and at some of programs made by dice."""
     for number, text in enumerate([*PROGRAMS.values(), *dice(made)]):
         syntax = parsed(text)
@@ -161,11 +161,11 @@ def prove_programs(made: int, tally: Counter[str], why: Counter[str]) -> None:
             for span in list(places(syntax))[: None if number < len(PROGRAMS) else 40]:
                 found = None if syntax.error_count else finder(syntax, span)
                 if isinstance(found, Refusal):
-                    tally[f"{name}: refused"] += 1
+                    counts[f"{name}: refused"] += 1
                     why[NAMED.sub("… ", found.message)] += 1
                 elif found is not None:
                     edited.append((name, apply_edits(text, found)))
-        compare(text, edited, tally)
+        compare(text, edited, counts)
 
 
 def dice(made: int) -> list[str]:
@@ -181,15 +181,15 @@ def dice(made: int) -> list[str]:
     return programs[:made]
 
 
-def compare(text: str, edited: list[tuple[str, str]], tally: Counter[str]) -> None:
+def compare(text: str, edited: list[tuple[str, str]], counts: Counter[str]) -> None:
     """Run a program and its edited forms; one that does not run by itself was no throw of the dice."""
     expected, *told = outcomes([text, *(program for _, program in edited)])
     if any(line.startswith('"!!"') for line in expected):
         return
     for (name, program), outcome in zip(edited, told, strict=True):
-        tally[f"{name}: applied"] += 1
+        counts[f"{name}: applied"] += 1
         if outcome != expected:
-            tally[f"{name}: wrong"] += 1
+            counts[f"{name}: wrong"] += 1
             Path(tempfile.gettempdir(), "wrong.js").write_text(program, "utf-8")
 
 
@@ -203,23 +203,23 @@ def main() -> int:
     parser.add_argument("--made", type=int, default=0, help="without a folder: so many programs made by dice as well")
     parser.add_argument("--seed", type=int, default=1, help="where the dice start")
     told = parser.parse_args()
-    tally: Counter[str] = Counter()
+    counts: Counter[str] = Counter()
     why: Counter[str] = Counter()
     if told.folder is None:
-        prove_programs(told.made, tally, why)
+        prove_programs(told.made, counts, why)
     for name, (file, driver) in DRIVERS.items() if told.folder is not None else ():
         found = next(iter(sorted(told.folder.glob(f"{name}-[0-9]*/package/{file}"))), None)
         if found is None:
             sys.stdout.write(f"{name}: not there\n")
             continue
-        prove(found.read_text("utf-8"), driver, told.edits, random.Random(told.seed), tally, why)
+        prove(found.read_text("utf-8"), driver, told.edits, random.Random(told.seed), counts, why)
         sys.stdout.write(f"{name}: done\n")
         sys.stdout.flush()
-    for line, count in sorted(tally.items()):
+    for line, count in sorted(counts.items()):
         sys.stdout.write(f"{count:6} {line}\n")
     for line, count in why.most_common(25):
         sys.stdout.write(f"{count:6} refused: {line}\n")
-    return 1 if any(line.endswith("wrong") for line in tally) else 0
+    return 1 if any(line.endswith("wrong") for line in counts) else 0
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""``annotate.types`` in TypeScript: which holes there are, what is certain, what the model may say of the others."""
+"""``annotate.types`` in TypeScript: which types are missing, which are certain, what the model may say of the others."""
 
 import pytest
 
@@ -49,7 +49,7 @@ async def test_annotated(before: str, said: list[str], after: str) -> None:
     assert len(engine.requests) == len(said)
 
 
-async def test_each_hole_sees_the_types_before_it() -> None:
+async def test_each_request_shows_the_types_before_it() -> None:
     def answer(request: CompletionRequest) -> str:
         shown = "".join(part.text for part in request.prompt if isinstance(part, TextPart))
         return "Box" if "a: Box" not in shown else "string"

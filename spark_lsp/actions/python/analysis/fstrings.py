@@ -31,25 +31,25 @@ def _mend_string(node: ast.JoinedStr, span: Span, syntax: Syntax, places: dict[i
     places[id(node)] = span
     byte = syntax.bytes_map.to_bytes
     raw = syntax.tree.root_node.descendant_for_byte_range(byte(span.start), byte(span.end))
-    holes = list(_holes(raw)) if raw is not None else []
+    fields = list(_replacement_fields(raw)) if raw is not None else []
     values = list(_values(node))
-    if len(holes) == len(values):
-        for hole, value in zip(holes, values, strict=True):
-            expression = hole.child_by_field_name("expression")
+    if len(fields) == len(values):
+        for field, value in zip(fields, values, strict=True):
+            expression = field.child_by_field_name("expression")
             if expression is not None:
                 _place(value.value, syntax.wrap(expression).span, syntax, places)
 
 
-def _holes(raw: tree_sitter.Node) -> Iterator[tree_sitter.Node]:
-    """Yield the holes of a string, each before those of its format; not those of strings within an expression."""
+def _replacement_fields(raw: tree_sitter.Node) -> Iterator[tree_sitter.Node]:
+    """Yield a string's replacement fields, each before those of its format; none of strings within an expression."""
     for child in raw.children:
         if child.type in {"interpolation", "format_expression"}:
             yield child
             for part in child.children:
                 if part.type == "format_specifier":
-                    yield from _holes(part)
+                    yield from _replacement_fields(part)
         else:
-            yield from _holes(child)
+            yield from _replacement_fields(child)
 
 
 def _values(node: ast.JoinedStr) -> Iterator[ast.FormattedValue]:

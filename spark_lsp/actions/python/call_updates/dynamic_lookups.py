@@ -136,7 +136,7 @@ def _summands(node: ast.expr) -> list[ast.expr]:
 
 
 def _joined(parts: Sequence[ast.expr]) -> Pieces:
-    """Return the pieces of a text that is put together; what is no text of its own is a hole."""
+    """Return the pieces of a text that is put together; what is no text of its own is a gap."""
     pieces = [""]
     for each in parts:
         if isinstance(each, ast.Constant) and isinstance(each.value, str):

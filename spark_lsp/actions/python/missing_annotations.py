@@ -20,7 +20,7 @@ _CONSTANTS: Final = {int: "int", str: "str", float: "float", bool: "bool", bytes
 
 
 @dataclass(frozen=True, slots=True)
-class TypeHole:
+class MissingAnnotation:
     """A place where a type is missing: ``lead`` + the type goes to ``at``. ``known`` is the type where it is certain.
 
     ``is_optional`` when the parameter's default is None.
@@ -41,7 +41,7 @@ class TypeHole:
         return Edit(span, f"{self.lead}{text}{'' if has_none else ' | None'}{tail}")
 
 
-def holes_of(source: Source, function: Function, end: int) -> list[TypeHole]:
+def missing_annotations(source: Source, function: Function, end: int) -> list[MissingAnnotation]:
     """Return the missing types of a function in order, the return type last; the parameters end at ``end``."""
     args = function.args
     is_method = isinstance(source.parent(function), ast.ClassDef)
@@ -54,7 +54,7 @@ def holes_of(source: Source, function: Function, end: int) -> list[TypeHole]:
     if is_method and not is_static:
         given = given[1:]
     wanted = [*given, *args.kwonlyargs, *(each for each in (args.vararg, args.kwarg) if each)]
-    holes = []
+    all_missing = []
     for argument in wanted:
         if argument.annotation is None:
             default = defaults.get(id(argument))
@@ -63,11 +63,11 @@ def holes_of(source: Source, function: Function, end: int) -> list[TypeHole]:
             known = "" if is_count else _type_of(default)
             at = source.span(argument).end
             opens = source.text[at : at + 1] == "=" and not source.text[at + 1 : at + 2].isspace()
-            holes.append(TypeHole(at, ": ", known, is_none, opens))
-    holes.sort(key=lambda hole: hole.at)
+            all_missing.append(MissingAnnotation(at, ": ", known, is_none, opens))
+    all_missing.sort(key=lambda missing: missing.at)
     if function.returns is None:
-        holes.append(TypeHole(end, RETURNS, _returned(function)))
-    return holes
+        all_missing.append(MissingAnnotation(end, RETURNS, _returned(function)))
+    return all_missing
 
 
 def _type_of(node: ast.expr | None) -> str:

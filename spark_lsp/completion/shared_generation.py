@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from spark_lsp.completion.cursor_context import Hole, growth_behind
+from spark_lsp.completion.cursor_context import CursorContext, growth_behind
 from spark_lsp.completion.postprocess.confidence import Scores
 from spark_lsp.completion.postprocess.indent import fix_indentation
 from spark_lsp.completion.postprocess.pipeline import Judged, Terms, judge
@@ -22,10 +22,10 @@ _CUT_SHORT: frozenset[StopCause] = frozenset({"max_tokens", "deadline", "cancell
 
 
 @dataclass(eq=False)
-class Run:
-    """A generation for a hole. ``settings_key`` names what the answer depends on besides the hole."""
+class SharedGeneration:
+    """A generation for a cursor. ``settings_key`` names what the answer depends on besides the cursor."""
 
-    hole: Hole
+    cursor: CursorContext
     settings_key: str
     terms: Terms
     manual: bool = False
@@ -46,7 +46,7 @@ class Run:
     first_token_ms: float = 0.0
     recorded: str = ""
     """The file that its request was recorded in."""
-    waiters: int = 0
+    subscribers: int = 0
     task: asyncio.Task[None] | None = None
     _updates: list[asyncio.Event] = field(default_factory=list)
 
@@ -63,7 +63,7 @@ class Run:
         self.stop_cause = chunk.stop
         self.usage = msgspec.structs.replace(chunk.usage or self.usage, generated_tokens=self.tokens)
         judged = judge(
-            self.hole,
+            self.cursor,
             self.raw,
             self.scores,
             self.terms,
@@ -77,45 +77,50 @@ class Run:
         """Begin to wait; pair with ``unwatch``."""
         event = asyncio.Event()
         self._updates.append(event)
-        self.waiters += 1
+        self.subscribers += 1
         return event
 
     def unwatch(self, event: asyncio.Event) -> None:
         """Stop waiting."""
         self._updates.remove(event)
-        self.waiters -= 1
+        self.subscribers -= 1
 
-    def continues(self, hole: Hole) -> bool:
+    def continues(self, cursor: CursorContext) -> bool:
         """Whether this generation still fits a document in which its first characters have been typed since."""
-        if hole.snapshot.uri != self.hole.snapshot.uri or not hole.prefix.startswith(self.hole.prefix):
+        if cursor.snapshot.uri != self.cursor.snapshot.uri or not cursor.prefix.startswith(self.cursor.prefix):
             return False
-        typed = hole.prefix[len(self.hole.prefix) :]
-        if growth_behind(typed, self.hole.suffix, hole.suffix) is None:
+        typed = cursor.prefix[len(self.cursor.prefix) :]
+        if growth_behind(typed, self.cursor.suffix, cursor.suffix) is None:
             return False
-        said = self.judged.text if self.done else fix_indentation(self.hole, self.raw)
+        said = self.judged.text if self.done else fix_indentation(self.cursor, self.raw)
         if not said.startswith(typed) and (self.done or not typed.startswith(said)):
             return False
-        if hole.entry is None:
-            return self.hole.entry is None or self.judged.rule != "entry"
-        return self.hole.entry is not None or not hole.renames(said[len(typed) :])
+        if cursor.entry is None:
+            return self.cursor.entry is None or self.judged.rule != "entry"
+        return self.cursor.entry is not None or not cursor.renames(said[len(typed) :])
 
-    def may_fit(self, hole: Hole) -> bool:
+    def may_fit(self, cursor: CursorContext) -> bool:
         """Whether it fits a document as it is now, or will once the entry that it continues is taken."""
-        return self.continues(hole) or may_be_taken(hole, self.hole)
+        return self.continues(cursor) or may_be_taken(cursor, self.cursor)
 
-    def rest(self, hole: Hole, terms: Terms) -> Judged | None:
+    def rest(self, cursor: CursorContext, terms: Terms) -> Judged | None:
         """Judge what the model said beyond what was typed of it since; None when it has nothing more to say.
 
         The model is greedy: asked anew it would say the same, so what it was not sure of need not be asked again.
         """
-        typed = hole.prefix[len(self.hole.prefix) :]
-        if not self.done or not typed or hole.suffix != self.hole.suffix or hole.snapshot.uri != self.hole.snapshot.uri:
+        typed = cursor.prefix[len(self.cursor.prefix) :]
+        if (
+            not self.done
+            or not typed
+            or cursor.suffix != self.cursor.suffix
+            or cursor.snapshot.uri != self.cursor.snapshot.uri
+        ):
             return None
         said = self.raw[len(typed) :]
-        if not hole.prefix.startswith(self.hole.prefix) or not self.raw.startswith(typed) or not said:
+        if not cursor.prefix.startswith(self.cursor.prefix) or not self.raw.startswith(typed) or not said:
             return None
         is_whole = self.stop_cause is not None and self.stop_cause not in _CUT_SHORT
-        judged = judge(hole, said, _shifted(self.scores, len(typed)), terms, finished=True, whole=is_whole)
+        judged = judge(cursor, said, _shifted(self.scores, len(typed)), terms, finished=True, whole=is_whole)
         return judged if judged.text or judged.rule not in {"", "blank", "entry"} else None
 
     def facts(self) -> dict[str, Fact]:
