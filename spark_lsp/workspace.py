@@ -17,7 +17,7 @@ from spark_lsp.completion.prefetch import ReadAhead
 from spark_lsp.config import Settings
 from spark_lsp.engine.base import Engine
 from spark_lsp.errors import SparkError
-from spark_lsp.index.gc_freeze import set_apart, set_apart_when_laid_out
+from spark_lsp.index.gc_freeze import freeze_after_rebuild, freeze_survivors
 from spark_lsp.index.ranking.recent import Recent
 from spark_lsp.index.storage.report import IndexReport
 from spark_lsp.index.store import Index
@@ -59,9 +59,9 @@ class Workspace:
             return None
         before = self.index.view()
         if not before.tables.files.paths:
-            set_apart()  # the program itself, or a full round goes through it while the first view is made
+            freeze_survivors()  # the program itself, or a full round goes through it while the first view is made
         report = await asyncio.to_thread(self.index.refresh, progress, cancel=self._stop_indexing)
-        set_apart_when_laid_out(before, self.index.view())
+        freeze_after_rebuild(before, self.index.view())
         self._read_history_soon()
         return report
 

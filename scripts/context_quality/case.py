@@ -11,7 +11,7 @@ from scripts.context_quality.packages import Package, unpack
 from spark_lsp.index.ranking.recent import Recent
 from spark_lsp.index.storage.view import IndexView
 from spark_lsp.index.store import Index
-from spark_lsp.prompt.snippets import Heads
+from spark_lsp.prompt.snippets import Signatures
 from spark_lsp.prompt.sources import Cursor
 from spark_lsp.prompt.token_counts import TokenCounter
 from spark_lsp.prompt.window import Window, choose_window
@@ -76,7 +76,7 @@ class Workspace:
     counter: TokenCounter
     model: Model
     recent: Recent = field(default_factory=Recent)
-    heads: Heads = field(default_factory=Heads)
+    signatures: Signatures = field(default_factory=Signatures)
 
     @classmethod
     def of(cls, package: Package, folder: Path, model: Model) -> "Workspace":
@@ -105,7 +105,7 @@ class Workspace:
             prefix_tokens=sizes.before,
             suffix_tokens=sizes.after,
         )
-        cursor = Cursor(snapshot, hole.path, hole.start, self.index.view(), self.recent, heads=self.heads)
+        cursor = Cursor(snapshot, hole.path, hole.start, self.index.view(), self.recent, signatures=self.signatures)
         line = snapshot.text[snapshot.text.rfind("\n", 0, hole.start) + 1 : hole.start]
         begun = self.model.begun(line, missing)
         return Case(hole, missing, snapshot, window, cursor, sizes, self.counter, begun)

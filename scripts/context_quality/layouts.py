@@ -10,7 +10,7 @@ from spark_lsp.index.parse.symbols import Definition
 from spark_lsp.index.ranking.rank import RankedDefinition, rank_definitions
 from spark_lsp.index.storage.view import FileEntry
 from spark_lsp.prompt.segment import Segment
-from spark_lsp.prompt.similar_lines import lines_alike
+from spark_lsp.prompt.similar_lines import similar_lines
 from spark_lsp.text.document import LineTable
 
 CLASS_LIKE = frozenset({"class", "interface", "enum", "type"})
@@ -108,7 +108,7 @@ async def outlines_and_windows(case: Case, family: FimFamily) -> list[Segment]:
 async def windows(case: Case, family: FimFamily, tokens: int | None = None) -> list[Segment]:
     """Show lines of other files that are like those before the cursor, and how they go on."""
     cursor = case.cursor
-    found = lines_alike(cursor.view, cursor.snapshot, cursor.path, cursor.offset, 12)
+    found = similar_lines(cursor.view, cursor.snapshot, cursor.path, cursor.offset, 12)
     return (await within(case, family, found, tokens=tokens))[::-1]
 
 

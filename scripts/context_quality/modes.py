@@ -6,11 +6,11 @@ from dataclasses import replace
 
 from scripts.context_quality.case import Case
 from spark_lsp.engine.fim import FimFamily
-from spark_lsp.index.ranking.import_graph import seen_files
-from spark_lsp.index.ranking.rank import frozen_order
+from spark_lsp.index.ranking.import_graph import visible_files
+from spark_lsp.index.ranking.rank import stable_order
 from spark_lsp.prompt.budget import Budget
 from spark_lsp.prompt.cached_prefix import build_cached_prefix, count_segments, whole_file
-from spark_lsp.prompt.layout_style import PLAIN, RICH, Style, pieces_alike_for
+from spark_lsp.prompt.layout_style import PLAIN, RICH, Style, similar_snippets_for
 from spark_lsp.prompt.pack import Layout, pack
 from spark_lsp.prompt.segment import Segment
 from spark_lsp.prompt.snippets import count_candidates
@@ -37,12 +37,12 @@ async def packer(
     budget = Budget(total, cached_prefix_tokens, sizes.context - cached_prefix_tokens, sizes.before, sizes.after)
     cached_prefix: Sequence[Segment] = ()
     if cached_prefix_tokens:
-        order = frozen_order(case.view)
+        order = stable_order(case.view)
         cached_prefix = await build_cached_prefix(
             case.view, case.counter, family, budget_tokens=cached_prefix_tokens, whole_tokens=0, order=order,
             frozen=order, leave_out=[case.hole.path],
         )  # fmt: skip
-    cursor = replace(case.cursor, alike=pieces_alike_for(budget.snippet_tokens, style))
+    cursor = replace(case.cursor, similar=similar_snippets_for(budget.snippet_tokens, style))
     found = await count_candidates(gather(cursor), case.counter)
     layout = Layout(family, "psm", case.hole.package, style)
     packed = await pack(cursor, layout, case.counter, budget, cached_prefix=cached_prefix, found=found)
@@ -73,7 +73,7 @@ async def foreign(case: Case, _family: FimFamily) -> list[Segment]:
 
 async def imported(case: Case, family: FimFamily) -> list[Segment]:
     """Show the files that this one imports, whole, the last one cut where the room ends."""
-    paths = seen_files(case.view, case.hole.path, case.hole.language)
+    paths = visible_files(case.view, case.hole.path, case.hole.language)
     files = [whole for path in paths if (whole := whole_file(path, case.view.files[path]))]
     return (await within(case, family, files, is_cut=True))[::-1]
 

@@ -25,7 +25,7 @@ from spark_lsp.index.scan.crawl import crawl
 from spark_lsp.index.scan.ignore import Rules
 from spark_lsp.index.store import Index
 from spark_lsp.index.workers.pool import Workers
-from spark_lsp.index.workers.worker import Job, Look, ParseBare
+from spark_lsp.index.workers.worker import Job, ParseBare, ScanFiles
 from spark_lsp.text.language import language_of_path
 
 SLICE_FILES = 20
@@ -136,7 +136,7 @@ def _warmed(count: int, root: Path, paths: Sequence[str]) -> Workers:
     """Start workers and let them load grammars and queries, which is not what is measured."""
     workers = Workers(count, idle_s=600)
     kinds = tuple({Path(path).suffix: path for path in paths}.values())
-    jobs: list[Job] = [ParseBare(str(root), kinds), Look(str(root), kinds, Rules().max_file_bytes, None)]
+    jobs: list[Job] = [ParseBare(str(root), kinds), ScanFiles(str(root), kinds, Rules().max_file_bytes, None)]
     for future in [workers.submit(job) for job in jobs * 2 * workers.count]:
         future.result()
     return workers

@@ -28,7 +28,7 @@ from spark_lsp.prompt.cached_prefix import count_segments
 from spark_lsp.prompt.context import REPLY_TOKENS, WorkspaceContext
 from spark_lsp.prompt.pack import Layout, pack
 from spark_lsp.prompt.segment import Segment
-from spark_lsp.prompt.snippets import Heads, count_candidates
+from spark_lsp.prompt.snippets import Signatures, count_candidates
 from spark_lsp.prompt.sources import Cursor, definitions_for, gather
 from spark_lsp.prompt.token_counts import TokenCounter
 
@@ -151,7 +151,7 @@ class _Ours:
         self._engine = engine
         self._index = index
         self._recent = Recent()
-        self._heads = Heads()
+        self._signatures = Signatures()
         self._counter = TokenCounter(engine)
         self._layout = Layout(_family(engine), "spm", name)
         self._context = _context(engine, index, self._recent, name)
@@ -177,7 +177,13 @@ class _Ours:
             suffix_tokens=0,
         )
         cursor = Cursor(
-            case.snapshot, case.path, case.offset, self._index.view(), self._recent, definitions_for(whole), self._heads
+            case.snapshot,
+            case.path,
+            case.offset,
+            self._index.view(),
+            self._recent,
+            definitions_for(whole),
+            self._signatures,
         )
         found = await count_candidates(gather(cursor), self._counter)
         packed = await pack(

@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from spark_lsp.bench.recall import Case
 from spark_lsp.index.parse.windows import WORD
-from spark_lsp.index.ranking.import_graph import seen_files
+from spark_lsp.index.ranking.import_graph import visible_files
 from spark_lsp.index.storage.view import FileEntry, IndexView
 from spark_lsp.prompt.segment import Segment, segment_of
 from spark_lsp.text.document import LineTable
@@ -126,7 +126,7 @@ class ImportedBodies:
     def __call__(self, case: Case) -> Iterator[Segment]:
         """Yield definitions with their bodies."""
         view = self._view
-        imported = set(seen_files(view, case.path, case.language))
+        imported = set(visible_files(view, case.path, case.language))
         named = list(dict.fromkeys(reversed(WORD.findall(case.text, 0, case.offset))))
         places = [
             (path not in imported, place, path, definition)

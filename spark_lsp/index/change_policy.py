@@ -1,4 +1,4 @@
-"""What changes on disk mean for the index: which of them matter, and when looking at files one by one is not enough."""
+"""What changes on disk mean for the index: which of them matter, and when updating files one by one is not enough."""
 
 from collections.abc import Collection
 from pathlib import Path
@@ -6,11 +6,11 @@ from pathlib import Path
 from spark_lsp.index.scan.ignore import IGNORE_FILES, folder_reason
 from spark_lsp.index.storage.view import IndexView
 
-FEW_FILES = 20  # beyond that one walk over the workspace is cheaper, and it sees what was not told
+FEW_FILES = 20  # beyond that one walk over the workspace is cheaper, and it sees changes that were not reported
 
 
 def matters(path: str) -> bool:
-    """Whether a path (relative, with ``/``) lies where the walk looks at all; told from its name alone."""
+    """Whether a path (relative, with ``/``) is where the walk goes; decided by its name alone."""
     parts = path.split("/")
     return not any(folder_reason("/".join(parts[:depth])) for depth in range(1, len(parts) + 1))
 
@@ -18,7 +18,7 @@ def matters(path: str) -> bool:
 def wants_refresh(view: IndexView, root: Path, paths: Collection[str]) -> bool:
     """Whether changed paths call for a refresh: many of them, a folder that came or went, other rules.
 
-    Looks at the disk; meant for a worker thread.
+    Reads the disk; meant for a worker thread.
     """
     if len(paths) > FEW_FILES or any(path.endswith(IGNORE_FILES) for path in paths):
         return True

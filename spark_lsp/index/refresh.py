@@ -6,7 +6,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from spark_lsp.index.parse.facts import Looked
+from spark_lsp.index.parse.facts import ScanResult
 from spark_lsp.index.scan.ignore import SkipReason
 from spark_lsp.index.storage.symbol_cache import LeftOut
 from spark_lsp.index.storage.tables import FileRow
@@ -15,7 +15,7 @@ from spark_lsp.index.workers.worker import Answer
 
 
 @dataclass(slots=True)
-class Run:
+class RefreshState:
     """One refresh while it runs."""
 
     ticket: int
@@ -29,10 +29,10 @@ class Run:
     gone: list[str] = field(default_factory=list)
     left_out: dict[str, LeftOut] = field(default_factory=dict)
     unwritten: list[FileRow] = field(default_factory=list)
-    facts: list[Looked] = field(default_factory=list)
+    facts: list[ScanResult] = field(default_factory=list)
     seen: set[str] = field(default_factory=set)
     bulk: bool = False
     """Whether files come to light with the next tables alone: so many at once would hold up the rest of the program."""
     waiting: int = 0
-    """Files that lie in the cache file and in no table yet."""
+    """Files that the cache has and no table holds yet."""
     layout: "tuple[Path, Future[Answer]] | None" = None

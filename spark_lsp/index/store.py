@@ -11,25 +11,25 @@ from collections.abc import Callable, Iterable, MutableMapping
 from concurrent.futures import Future
 from pathlib import Path
 
-from spark_lsp.index.parse.facts import Looked, language_name, look_at, nothing_known
-from spark_lsp.index.refresh import Run
+from spark_lsp.index.parse.facts import ScanResult, language_name, nothing_known, scan_file
+from spark_lsp.index.refresh import RefreshState
 from spark_lsp.index.scan.crawl import CrawledFile, check_root, content_reason, crawl, skip_reason
 from spark_lsp.index.scan.history import History
 from spark_lsp.index.scan.ignore import IGNORE_FILES, Rules, SkipReason
 from spark_lsp.index.storage.report import IndexReport, report_of
 from spark_lsp.index.storage.symbol_cache import LeftOut, SymbolCache, extractor_digest
 from spark_lsp.index.storage.tables import FileRow
-from spark_lsp.index.storage.view import EMPTY_VIEW, FileEntry, IndexView, laid_over, rebuilt, view_of, with_changes
+from spark_lsp.index.storage.view import EMPTY_VIEW, FileEntry, IndexView, overlaid, rebuilt, view_of, with_changes
 from spark_lsp.index.workers.entries import Entries
 from spark_lsp.index.workers.pool import URGENT, Workers
 from spark_lsp.index.workers.reader import Reader
-from spark_lsp.index.workers.worker import Answer, Freeze, done
+from spark_lsp.index.workers.worker import Answer, BuildTables, done
 
 BULK_FILES = 1_000
-FEW_FILES = 300  # so few are laid out in this process in less time than a worker takes to start
+FEW_FILES = 300  # tables of so few are built in this process in less time than a worker takes to start
 CONTENT_REASONS = frozenset({"secret", "generated", "binary", "not_utf8"})
 BATCH_FILES = 200  # published and written together: the index is usable while it grows
-REBUILD_AT_LEAST = 500  # files laid over the tables before a refresh lays out new ones on its way
+REBUILD_AT_LEAST = 500  # files overlaid on the tables before a refresh builds new ones on its way
 GROWTH = 3  # times as many files as the last tables hold: all tables of a first index cost a third more than the last
 REBUILD_SHARE = 50  # at the end of a refresh one file in fifty is enough
 
@@ -111,7 +111,7 @@ class Index:
         return reason
 
     def forget(self, path: str) -> None:
-        """Drop a file that was deleted; unlike ``update`` this never looks at the disk."""
+        """Drop a file that was deleted; unlike ``update`` this never reads the disk."""
         with self._lock:
             self._tickets += 1
             self._published[path] = self._tickets
@@ -121,9 +121,9 @@ class Index:
     def refresh(
         self, progress: Progress | None = None, *, cancel: threading.Event | None = None, rebuild: bool = False
     ) -> IndexReport:
-        """Bring the index up to what lies on disk: parse what is new or changed, keep what is not, drop what is gone.
+        """Bring the index up to date with the disk: parse what is new or changed, keep what is not, drop what is gone.
 
-        ``rebuild`` parses everything anew. ``progress`` receives files done and files in all. A second refresh waits
+        ``rebuild`` parses everything again. ``progress`` receives files done and files in all. A second refresh waits
         for the first. Meant for a worker thread.
 
         Raises:
@@ -141,15 +141,15 @@ class Index:
         if rebuild and self._cache is not None:
             self._cache.clear()
         self._open_tables(rebuild=rebuild)
-        run = Run(self._take_ticket())
+        run = RefreshState(self._take_ticket())
         found = list(crawl(self.root, self.rules, run.skipped, cancelled=cancel.is_set))
         changed = self._keep_known(run, found, rebuild=rebuild)
         run.bulk = self._cache is not None and self._workers is not None and len(changed) > BULK_FILES
         total, finished = len(found), len(found) - len(changed)
         progress(finished, total)
         reader = self._reader(rebuild=rebuild)
-        for file, looked in reader.read(changed, cancelled=cancel.is_set):
-            self._take_in(run, file, looked)
+        for file, result in reader.read(changed, cancelled=cancel.is_set):
+            self._take_in(run, file, result)
             finished += 1
             if finished % BATCH_FILES == 0:
                 self._publish(run, left=total - finished)
@@ -182,7 +182,7 @@ class Index:
         cache_path = cache.path if cache else None
         return Reader(self.root, self.rules.max_file_bytes, self._workers, cache_path, None if rebuild else known)
 
-    def _keep_known(self, run: Run, found: Iterable[CrawledFile], *, rebuild: bool) -> list[CrawledFile]:
+    def _keep_known(self, run: RefreshState, found: Iterable[CrawledFile], *, rebuild: bool) -> list[CrawledFile]:
         """Keep the entries of files that look as they did; return those that have to be read."""
         entries, left_out = self._view.files, self._left_out
         changed: list[CrawledFile] = []
@@ -203,7 +203,7 @@ class Index:
         run.rows = self._cache.rows()
         return [file for file in changed if not self._keep_row(run, file)]
 
-    def _keep_row(self, run: Run, file: CrawledFile) -> bool:
+    def _keep_row(self, run: RefreshState, file: CrawledFile) -> bool:
         """Take the cache's word for a file that has not changed since the cache last saw it."""
         row = run.rows.get(file.path)
         if row is None or (row.size, row.mtime_ns) != (file.size, file.mtime_ns):
@@ -214,33 +214,33 @@ class Index:
         run.reused += 1
         return True
 
-    def _take_in(self, run: Run, file: CrawledFile, looked: Looked) -> None:
+    def _take_in(self, run: RefreshState, file: CrawledFile, result: ScanResult) -> None:
         """Take in what was found in one file that had to be read."""
-        looked, entry = self._with_entry(file, looked)
-        if looked.reason is not None or entry is None:
-            reason = looked.reason or "unreadable"
+        result, entry = self._with_entry(file, result)
+        if result.reason is not None or entry is None:
+            reason = result.reason or "unreadable"
             run.skipped[reason] += 1
             run.seen.discard(file.path)
             if reason in CONTENT_REASONS:
                 run.left_out[file.path] = LeftOut(file.path, file.size, file.mtime_ns, reason)
             return
-        run.parsed += bool(looked.payload)
-        run.reused += not looked.payload
+        run.parsed += bool(result.payload)
+        run.reused += not result.payload
         run.batch[file.path] = entry
         if self._cache is not None:
             run.unwritten.append(entry.row)
-            if looked.payload:
-                run.facts.append(looked)
+            if result.payload:
+                run.facts.append(result)
 
-    def _with_entry(self, file: CrawledFile, looked: Looked) -> tuple[Looked, FileEntry | None]:
-        """Make the entry of a file; read it again where its facts were taken for known and are gone by now."""
-        if looked.reason is not None:
-            return looked, None
-        entry = self._entries.of_looked(file, looked, self._view)
+    def _with_entry(self, file: CrawledFile, result: ScanResult) -> tuple[ScanResult, FileEntry | None]:
+        """Make the entry of a file; read it again where its facts were known and have been dropped since."""
+        if result.reason is not None:
+            return result, None
+        entry = self._entries.of_scan_result(file, result, self._view)
         if entry is None:
-            looked = look_at(self.root, file.path, max_bytes=self.rules.max_file_bytes, known=nothing_known)
-            entry = self._entries.of_looked(file, looked, self._view) if looked.reason is None else None
-        return looked, entry
+            result = scan_file(self.root, file.path, max_bytes=self.rules.max_file_bytes, known=nothing_known)
+            entry = self._entries.of_scan_result(file, result, self._view) if result.reason is None else None
+        return result, entry
 
     def _entry_of_file(self, path: str) -> tuple[FileEntry | None, SkipReason | None]:
         """Read one file; return its entry, or why it has none."""
@@ -249,23 +249,23 @@ class Index:
         except (OSError, ValueError):
             return None, "unreadable"
         file = CrawledFile(path, status.st_size, status.st_mtime_ns)
-        looked, entry = self._with_entry(file, self._reader(rebuild=False).here(path))
+        result, entry = self._with_entry(file, self._reader(rebuild=False).here(path))
         if entry is None:
-            return None, looked.reason or "unreadable"
+            return None, result.reason or "unreadable"
         batch = {path: entry}
-        self._keep([entry.row], [looked] if looked.payload else [], batch)
+        self._keep([entry.row], [result] if result.payload else [], batch)
         return batch[path], None
 
     # -- publishing --------------------------------------------------------------------------------------------------
 
-    def _remove_others(self, run: Run) -> None:
+    def _remove_others(self, run: RefreshState) -> None:
         """Drop what the crawl no longer finds; open documents stay for as long as they are open."""
         run.gone = [path for path in self._view.files if path not in run.seen and path not in self._open]
         run.removed = len(run.gone)
         if self._cache is not None:
             self._cache.drop({*run.gone, *(path for path in run.rows if path not in run.seen)})
 
-    def _publish(self, run: Run, *, left: int = 0) -> None:
+    def _publish(self, run: RefreshState, *, left: int = 0) -> None:
         """Write a batch down and make it visible. A document that changed since the run began wins over its file."""
         if self._keep(run.unwritten, run.facts, run.batch) and run.bulk:
             run.waiting += len(run.batch)
@@ -284,13 +284,13 @@ class Index:
         elif len(self._view.stale) > max(REBUILD_AT_LEAST, len(self._view.tables.files.paths)):
             self._rebuild_tables()
 
-    def _keep(self, rows: list[FileRow], facts: list[Looked], batch: MutableMapping[str, FileEntry]) -> bool:
-        """Write files down; where that fails, their entries hold their facts themselves."""
+    def _keep(self, rows: list[FileRow], facts: list[ScanResult], batch: MutableMapping[str, FileEntry]) -> bool:
+        """Store files in the cache; where that fails, their entries hold their facts themselves."""
         if self._cache is None or not rows or self._cache.keep(rows, facts):
             return True
-        for looked in facts:
-            if entry := batch.get(looked.path):
-                batch[looked.path] = self._entries.holding(entry, looked.payload)
+        for result in facts:
+            if entry := batch.get(result.path):
+                batch[result.path] = self._entries.holding(entry, result.payload)
         return False
 
     # -- tables ------------------------------------------------------------------------------------------------------
@@ -309,8 +309,8 @@ class Index:
             with self._lock:
                 self._view = with_changes(view, self._view.stale)
 
-    def _advance_tables(self, run: Run, left: int) -> None:
-        """Have tables laid out when there are many more files than in those before, and take them when they are.
+    def _advance_tables(self, run: RefreshState, left: int) -> None:
+        """Have tables built when there are many more files than in the last ones, and publish them when they are ready.
 
         Not when most files are through: the last tables come soon, and would cost the same again.
         """
@@ -320,10 +320,10 @@ class Index:
         if run.layout is None and left > held + run.waiting and run.waiting > max(REBUILD_AT_LEAST, GROWTH * held):
             self._order_tables(run, self._workers)
 
-    def _order_tables(self, run: Run, workers: Workers | None) -> None:
+    def _order_tables(self, run: RefreshState, workers: Workers | None) -> None:
         assert self._cache is not None
         path = self._cache.new_tables_path()
-        job = Freeze(str(self._cache.path), str(path), extractor_digest())
+        job = BuildTables(str(self._cache.path), str(path), extractor_digest())
         run.waiting = 0
         if workers is not None and workers.usable:
             run.layout = path, workers.submit(job, urgency=URGENT)
@@ -332,7 +332,7 @@ class Index:
         here.set_result(done(job))
         run.layout = path, here
 
-    def _take_tables(self, run: Run) -> bool:
+    def _take_tables(self, run: RefreshState) -> bool:
         """Wait for the tables that were ordered and make them the view's; False when there are none."""
         assert self._cache is not None
         assert run.layout is not None
@@ -343,7 +343,7 @@ class Index:
         tables = None if fault else self._cache.tables()
         if tables is None:
             log.warning(
-                "The index could not be laid out anew (%s); it goes on with older tables.", fault or "unreadable"
+                "The tables of the index could not be rebuilt (%s); the older ones stay in use.", fault or "unreadable"
             )
             return False
         before = self._view.files
@@ -357,8 +357,8 @@ class Index:
             self._view = with_changes(built, {path: self._view.files.get(path) for path in later})
         return True
 
-    def _finish_tables(self, run: Run) -> None:
-        """Lay out tables of everything, where what has changed since the last ones is worth it."""
+    def _finish_tables(self, run: RefreshState) -> None:
+        """Build tables of everything, where enough has changed since the last ones."""
         if run.layout is not None:
             self._take_tables(run)
         stale, files = len(self._view.stale) + run.waiting, len(self._view.files) + run.waiting
@@ -373,7 +373,7 @@ class Index:
     def _rebuild_tables(self) -> None:
         built = rebuilt(self._view)
         with self._lock:
-            self._view = laid_over(built, self._view)
+            self._view = overlaid(built, self._view)
 
     # -- order -------------------------------------------------------------------------------------------------------
 

@@ -122,7 +122,7 @@ class _Handler(FileSystemEventHandler):
 
 
 def _relative(root: Path, path: str) -> str:
-    """Return a path relative to the root; empty when it lies elsewhere or where the crawl never looks."""
+    """Return a path relative to the root; empty when it is elsewhere or where the crawl never goes."""
     try:
         relative = Path(path).relative_to(root).as_posix()
     except ValueError:

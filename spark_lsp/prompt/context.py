@@ -15,17 +15,17 @@ from spark_lsp.engine.base import CompletionRequest, Engine, ModelInfo, PrefillC
 from spark_lsp.engine.fim import FimFamily, build_prompt, family_named
 from spark_lsp.errors import EngineStarting, ModelNoFim, SparkError
 from spark_lsp.index.ranking.file_order import FileGraph, order_from
-from spark_lsp.index.ranking.rank import frozen_order
+from spark_lsp.index.ranking.rank import stable_order
 from spark_lsp.index.ranking.recent import Recent
 from spark_lsp.index.scan.history import NO_CHANGES, CoChanges
 from spark_lsp.index.storage.view import IndexView
 from spark_lsp.prompt.budget import PREFILL_SHARE, Budget, budget_for, steady_cost
 from spark_lsp.prompt.cached_prefix import block_of, build_cached_prefix, is_same
-from spark_lsp.prompt.layout_style import PLAIN, Style, pieces_alike_for, style_of
+from spark_lsp.prompt.layout_style import PLAIN, Style, similar_snippets_for, style_of
 from spark_lsp.prompt.pack import Layout, Packed, pack, worth_reading
 from spark_lsp.prompt.segment import Segment
-from spark_lsp.prompt.snippet_search import Finder, Found
-from spark_lsp.prompt.snippets import Heads
+from spark_lsp.prompt.snippet_search import PendingSnippets, SnippetFinder
+from spark_lsp.prompt.snippets import Signatures
 from spark_lsp.prompt.sources import RANKED_DEFINITIONS, Cursor, definitions_for, gather
 from spark_lsp.prompt.token_counts import TokenCounter
 from spark_lsp.text.document import Snapshot, content_hash
@@ -82,8 +82,8 @@ class WorkspaceContext:
         self._residents: tuple[Segment, ...] = ()
         self._digest = ""
         self._noticed: tuple[tuple[Segment, ...], int, bool] | None = None
-        self._finder = Finder(self._counter)
-        self._heads = Heads()
+        self._finder = SnippetFinder(self._counter)
+        self._signatures = Signatures()
         self._graph = FileGraph()
         self._frozen: tuple[object, list[str]] = (None, [])
         self.is_resting: Callable[[], bool] = lambda: True
@@ -182,7 +182,7 @@ class WorkspaceContext:
                 left -= tokens
         return chosen
 
-    def prepare(self, snapshot: Snapshot, offset: int) -> Found | None:
+    def prepare(self, snapshot: Snapshot, offset: int) -> PendingSnippets | None:
         """Begin to look for what a prompt for a cursor may show, which ``pack_for`` takes up; None without a model."""
         if self._engine.model is None:
             return None
@@ -222,8 +222,8 @@ class WorkspaceContext:
     def _cursor(self, snapshot: Snapshot, offset: int, budget: Budget | None = None) -> Cursor:
         path, view = self._relative(snapshot), self._view()
         most = definitions_for(budget) if budget else RANKED_DEFINITIONS
-        alike = pieces_alike_for(budget.snippet_tokens, self._style) if budget else 0
-        return Cursor(snapshot, path, offset, view, self._recent, most, self._heads, self._history(), alike)
+        similar = similar_snippets_for(budget.snippet_tokens, self._style) if budget else 0
+        return Cursor(snapshot, path, offset, view, self._recent, most, self._signatures, self._history(), similar)
 
     async def rebuild(self, open_paths: Collection[str]) -> None:
         """Choose the cached prefix anew from the index; what is unchanged keeps its place and stays resident."""
@@ -259,7 +259,7 @@ class WorkspaceContext:
         """
         starts = dict.fromkeys([*open_paths, *self._recent.paths()[:STARTS]])
         if self._frozen[0] is not view.postings:  # between builds of the tables the order stays as it is
-            self._frozen = (view.postings, frozen_order(view))
+            self._frozen = (view.postings, stable_order(view))
         known = frozenset(self._frozen[1])
         frozen = [*self._frozen[1], *sorted(path for path in view.files if path not in known)]
         self._frozen = (view.postings, frozen)

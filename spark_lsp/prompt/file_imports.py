@@ -13,7 +13,7 @@ from spark_lsp.text.edit import Span
 from spark_lsp.text.language import LANGUAGES
 from spark_lsp.text.syntax import parse
 
-LOOKED_AT_CHARACTERS = 8_000  # of the top of a file; parsing as much takes some 3 ms, on the event loop
+MAX_CHARACTERS = 8_000  # of the top of a file; parsing as much takes some 3 ms, on the event loop
 OPENINGS_KEPT = 64
 
 _IMPORT = re.compile(r"import|^use_declaration$|^namespace_use|^using_directive$|^preproc_include$")
@@ -30,7 +30,7 @@ async def opening_of(cursor: Cursor, window: Span, counter: TokenCounter, most_t
     """
     text, language = cursor.snapshot.text, cursor.snapshot.language
     known = cursor.view.definitions
-    spans = _imports(language, text[: min(window.start, LOOKED_AT_CHARACTERS)])  # which no key in the window changes
+    spans = _imports(language, text[: min(window.start, MAX_CHARACTERS)])  # which no key in the window changes
     kept = [span for span in spans if any(word in known for word in _WORD.findall(text, span.start, span.end))]
     while kept:
         shown = "\n".join(span.text(text) for span in kept) + "\n\n"

@@ -1,7 +1,7 @@
-"""One page that shows a prompt: where its budget went, every piece with its text, and how long requests took.
+"""One page that shows a prompt: where its budget went, every segment with its text, and how long requests took.
 
-Self-contained and without scripts, so that it opens from disk, in an editor's panel and under a strict policy alike;
-a tile is the label of a radio button, and the checked one shows its piece. Every text is escaped.
+Self-contained and without scripts, so that it opens from disk, in an editor's panel and under a strict policy;
+a tile is the label of a radio button, and the checked one shows its segment. Every text is escaped.
 """
 
 from collections.abc import Iterator, Sequence
@@ -43,7 +43,7 @@ def as_html(packed: Packed, title: str, requests: Sequence[TraceRecord] = ()) ->
 
 
 def _first_shown(segments: Sequence[Segment]) -> int:
-    """Choose the piece that is open at first: the likeliest one of the snippets, else the text before the cursor."""
+    """Choose the segment that is open at first: the likeliest snippet, else the text before the cursor."""
     volatile = [number for number, segment in enumerate(segments) if segment.kind == "definition"]
     prefix = [number for number, segment in enumerate(segments) if segment.kind == "prefix"]
     return (volatile or prefix or [0])[-1]
@@ -88,7 +88,7 @@ def _legend() -> str:
 
 
 def _map(segments: Sequence[Segment]) -> str:
-    """Draw a box for each file and in it a tile for each of its pieces, by tokens."""
+    """Draw a box for each file and in it a tile for each of its segments, by tokens."""
     files: dict[str, list[int]] = {}
     for number, segment in enumerate(segments):
         if segment.tokens:

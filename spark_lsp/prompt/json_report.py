@@ -1,4 +1,4 @@
-"""The account of a prompt as data: the ``context`` JSON of the contract. ``html_page.py`` is the same to look at.
+"""The report of a prompt as the ``context`` JSON of docs/protocol.md; ``html_page.py`` draws the same.
 
 Shows what was sent and why. Never adds or drops anything.
 """

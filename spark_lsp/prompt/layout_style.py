@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from spark_lsp.engine.base import ModelInfo
 from spark_lsp.prompt.budget import CONTEXT_FIRST, WINDOW_FIRST, Split
 
-TOKENS_PER_PIECE_ALIKE = 100  # eighteen lines take 100 to 270
+TOKENS_PER_SIMILAR_SNIPPET = 100  # eighteen lines take 100 to 270
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,7 +15,7 @@ class Style:
     The rest of it are signature lines of the definitions that the cursor is likely to need.
     """
 
-    alike_share: float = 0.0
+    similar_share: float = 0.0
     """How much of it may go to lines of other files that are like those around the cursor."""
     opening_share: float = 0.0
     """How much of it may go to the current file's own imports of the workspace, where they stand above the window."""
@@ -25,7 +25,7 @@ class Style:
 
 PLAIN = Style()
 """Signatures alone, which is what the embedded model was trained on."""
-RICH = Style(alike_share=0.5, opening_share=0.3, split=CONTEXT_FIRST)
+RICH = Style(similar_share=0.5, opening_share=0.3, split=CONTEXT_FIRST)
 
 _BY_NAME: tuple[tuple[str, Style], ...] = (("spark-nano", PLAIN),)
 """What a model's name holds, in lower case -> its style; all others get ``RICH``."""
@@ -37,7 +37,7 @@ def style_of(model: ModelInfo) -> Style:
     return next((style for word, style in _BY_NAME if word in name), RICH)
 
 
-def pieces_alike_for(snippet_tokens: int, style: Style) -> int:
-    """Return how many pieces alike to look for: what so many tokens hold of them, and some to choose from."""
-    tokens = int(snippet_tokens * style.alike_share)
-    return -(-tokens // TOKENS_PER_PIECE_ALIKE) + 2 if tokens else 0
+def similar_snippets_for(snippet_tokens: int, style: Style) -> int:
+    """Return how many similar snippets to search for: as many as the tokens hold, and some to choose from."""
+    tokens = int(snippet_tokens * style.similar_share)
+    return -(-tokens // TOKENS_PER_SIMILAR_SNIPPET) + 2 if tokens else 0

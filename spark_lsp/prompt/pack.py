@@ -20,7 +20,7 @@ from spark_lsp.prompt.file_imports import opening_of
 from spark_lsp.prompt.layout_style import PLAIN, Style
 from spark_lsp.prompt.segment import Segment
 from spark_lsp.prompt.similar_lines import LIKELY_SCORE
-from spark_lsp.prompt.snippets import Candidate, laid_together
+from spark_lsp.prompt.snippets import Candidate, grouped_by_file
 from spark_lsp.prompt.sources import Cursor
 from spark_lsp.prompt.token_counts import TokenCounter
 from spark_lsp.prompt.window import Window, choose_window
@@ -57,7 +57,7 @@ class Packed:
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """What a prompt is laid out for: the model's family, order and style, and the repository's name."""
+    """The form of a prompt: the model's family, order and style, and the repository's name."""
 
     family: FimFamily
     order: Literal["psm", "spm"]
@@ -97,17 +97,17 @@ async def pack(
     stable = _within(_until_path(cached_prefix, cursor.path), min(_cached_prefix_limit(cached_prefix, budget), most))
     limit = min(_snippet_tokens(budget, window, stable), most - sum(segment.tokens for segment in stable))
     opening = await opening_of(cursor, window.prefix, counter, int(limit * layout.style.opening_share))
-    alike_limit = int(limit * layout.style.alike_share)
+    similar_limit = int(limit * layout.style.similar_share)
     limit -= opening.tokens if opening else 0
     known = _Shown(stable, window, snapshot.text)
     fresh = [piece for piece in found if not known.has(piece.segment)]
-    alike = await _alike(fresh, min(alike_limit, limit), counter, layout.family)
-    chosen = _chosen(_not_in(fresh, alike), limit - sum(segment.tokens for segment in alike))
-    snippets = [*await count_segments(laid_together(chosen), counter, layout.family), *alike]
+    similar = await _similar(fresh, min(similar_limit, limit), counter, layout.family)
+    chosen = _chosen(_not_in(fresh, similar), limit - sum(segment.tokens for segment in similar))
+    snippets = [*await count_segments(grouped_by_file(chosen), counter, layout.family), *similar]
     while chosen and sum(segment.tokens for segment in snippets) > limit:
-        # Pieces were counted apart; grouped they take a token more here and there.
+        # Snippets were counted apart; grouped they take a token more here and there.
         chosen.remove(min(chosen, key=lambda segment: segment.score))
-        snippets = [*await count_segments(laid_together(chosen), counter, layout.family), *alike]
+        snippets = [*await count_segments(grouped_by_file(chosen), counter, layout.family), *similar]
     if _is_enough(shown, snippets, fresh, limit, worth_reading):
         snippets = list(shown)
     return _lay_out(cursor, layout, window, [*stable, *snippets], opening, budget, frame)
@@ -143,7 +143,7 @@ def _within(cached_prefix: Iterable[Segment], budget_tokens: int) -> list[Segmen
 
 
 def _chosen(pieces: Sequence[Candidate], budget_tokens: int) -> list[Segment]:
-    """Take pieces that fit, best first by score and size; a path line is paid once for all pieces of its file."""
+    """Take snippets that fit, best first by score and size; a path line is paid once for all snippets of its file."""
     by_path: dict[str, list[tuple[float, int]]] = {}
     waiting: list[tuple[float, int]] = []
     for number, piece in enumerate(pieces):
@@ -171,7 +171,7 @@ def _chosen(pieces: Sequence[Candidate], budget_tokens: int) -> list[Segment]:
     return chosen
 
 
-async def _alike(
+async def _similar(
     pieces: Sequence[Candidate], budget_tokens: int, counter: TokenCounter, family: FimFamily
 ) -> list[Segment]:
     """Take the lines that are most like those at the cursor while they fit; the best come last, next to the window."""
@@ -185,7 +185,7 @@ async def _alike(
 
 
 def _not_in(pieces: Sequence[Candidate], shown: Sequence[Segment]) -> list[Candidate]:
-    """Return the pieces that are no lines alike and stand in none of them."""
+    """Return the snippets that are not similar lines and overlap none."""
     return [
         piece
         for piece in pieces
@@ -224,7 +224,7 @@ def _likelihood(score: float) -> float:
 
 
 class _Shown:
-    """Lines that a prompt shows already, by path, so that no piece is given twice."""
+    """Lines that a prompt shows already, by path, so that no snippet is shown twice."""
 
     def __init__(self, cached_prefix: Iterable[Segment], window: Window, text: str) -> None:
         self._texts: dict[str, list[str]] = {}
@@ -250,7 +250,7 @@ def _similarity(segment: Segment, near: set[str]) -> float:
 async def _frame_tokens(cursor: Cursor, layout: Layout, counter: TokenCounter, window: Window) -> int:
     """Count what belongs to no file: the repository's name, the current file's path line, the special tokens.
 
-    A piece is always tokenised by itself, so these are the same whatever other files are shown.
+    A text part is always tokenised by itself, so these are the same whatever other files are shown.
     """
     parts = _parts(cursor, layout, window, (), None)
     whole = prompt_tokens(parts, await counter.count(pieces(parts)))

@@ -1,4 +1,4 @@
-"""The segment: one piece of the workspace in a prompt, with where it comes from and why it is there. Frozen values."""
+"""The segment: one part of a prompt, with where it comes from and why it is there. Frozen values."""
 
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -11,10 +11,10 @@ Kind = Literal["file", "definition", "signature", "recent", "similar", "imports"
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """A piece of text in a prompt.
+    """A part of a prompt's text.
 
-    ``start_line`` and ``end_line`` are 1-based and inclusive, 0 for a piece that lies in no file. ``path`` is relative
-    to the workspace with ``/``. ``tokens`` counts the piece with what frames it (path line, separator token).
+    ``start_line`` and ``end_line`` are 1-based and inclusive, 0 for one that is in no file. ``path`` is relative
+    to the workspace with ``/``. ``tokens`` counts the text with what frames it (path line, separator token).
     """
 
     path: str

@@ -1,29 +1,29 @@
-"""The source of lines that are like those before the cursor: where else the workspace goes on from code like this."""
+"""The source of similar lines: where else the workspace has code like that before the cursor, and what follows it."""
 
 from math import log
 
-from spark_lsp.index.ranking.line_similarity import likeness_end, weigh_words, windows_alike
-from spark_lsp.index.ranking.near import words_around
+from spark_lsp.index.ranking.line_similarity import likeness_end, similar_windows, weigh_words
+from spark_lsp.index.ranking.nearby_words import words_around
 from spark_lsp.index.storage.view import IndexView
 from spark_lsp.prompt.segment import Segment
 from spark_lsp.text.document import Snapshot
 
 LIKELY_SCORE = 5.0  # at which a definition is needed as likely as not, see index/ranking/rank.py
-LOOKED_AT = 3  # windows looked at for each piece that is asked for
+WINDOWS_PER_SNIPPET = 3  # windows searched for each snippet that is asked for
 LINES_BEFORE, LINES_AFTER = 8, 10
-"""What is shown around the end of the likeness: enough to see that it is alike, and how it goes on."""
-WORTH = 0.25  # a piece that holds all of the cursor's words shows what comes next so often; set by hand
+"""What is shown around the end of the likeness: enough to see that it is similar, and what follows."""
+WORTH = 0.25  # a snippet that holds all of the cursor's words shows what comes next so often; set by hand
 
 
-def lines_alike(view: IndexView, snapshot: Snapshot, path: str, offset: int, most: int) -> list[Segment]:
+def similar_lines(view: IndexView, snapshot: Snapshot, path: str, offset: int, most: int) -> list[Segment]:
     """Return lines of other files in the same language that share the rarest words with those before the cursor.
 
-    Files changed since the tables were built are left out: their windows lie elsewhere by now.
+    Files changed since the tables were built are left out: their windows have moved.
     """
     weights = weigh_words(view.postings, words_around(snapshot.text[:offset], offset).near)
     found: list[Segment] = []
     shown: set[tuple[str, int]] = set()
-    for each in windows_alike(view.postings, weights, path, most * LOOKED_AT) if most else ():
+    for each in similar_windows(view.postings, weights, path, most * WINDOWS_PER_SNIPPET) if most else ():
         entry = view.files.get(each.path)
         if entry is None or entry.language != snapshot.language or each.path in view.stale:
             continue
@@ -41,9 +41,9 @@ def lines_alike(view: IndexView, snapshot: Snapshot, path: str, offset: int, mos
 
 
 def _score(share: float) -> float:
-    """Return a score on the scale of definitions, so that a piece is exchanged only for one that is clearly more alike.
+    """Return a score on the scale of definitions, so that a snippet is replaced only by a clearly more similar one.
 
-    ``share`` is how much of what the cursor's words weigh stands in the piece.
+    ``share`` is how much of what the cursor's words weigh is in the snippet.
     """
     likelihood = min(max(share * WORTH, 0.001), 0.999)
     return LIKELY_SCORE + log(likelihood / (1 - likelihood))

@@ -13,23 +13,23 @@ from spark_lsp.prompt.token_counts import TokenCounter
 
 _WORD = re.compile(r"\w+(?=\W)")  # a finished word; the one being typed changes with each key
 
-Found = asyncio.Task[list[Candidate]]
+PendingSnippets = asyncio.Task[list[Candidate]]
 
 
-class Finder:
-    """Looks for candidates, and remembers those of the last place."""
+class SnippetFinder:
+    """Finds candidates and keeps those of the last place."""
 
     def __init__(self, counter: TokenCounter) -> None:
         self._counter = counter
         self._place: object = None
-        self._found: Found | None = None
+        self._found: PendingSnippets | None = None
 
-    def begin(self, cursor: Cursor) -> Found:
-        """Return what is found for a cursor, or is being looked for; wait for it behind a shield: others may too."""
+    def begin(self, cursor: Cursor) -> PendingSnippets:
+        """Return the search for a cursor, begun or done; await it behind ``asyncio.shield``, others may too."""
         place = _place(cursor)
         if self._found is None or place != self._place or _has_failed(self._found):
             self._place, self._found = place, asyncio.create_task(self._find(cursor), name="find snippets")
-            self._found.add_done_callback(_has_failed)  # whoever waits is told; where nobody does, nothing is wrong
+            self._found.add_done_callback(_has_failed)  # whoever awaits it gets the error; nobody else needs it
         return self._found
 
     async def _find(self, cursor: Cursor) -> list[Candidate]:
@@ -38,7 +38,7 @@ class Finder:
 
 
 def _place(cursor: Cursor) -> object:
-    """Return what candidates are looked for anew for.
+    """Return the key of a search; another key begins a new one.
 
     That is another line or a finished name that the workspace defines, not each key: a snippet that changes has to be
     read again.
@@ -51,5 +51,5 @@ def _place(cursor: Cursor) -> object:
     return cursor.snapshot.uri, line, words, len(cursor.view.files), elsewhere, cursor.definitions, cursor.history
 
 
-def _has_failed(found: Found) -> bool:
+def _has_failed(found: PendingSnippets) -> bool:
     return found.done() and (found.cancelled() or found.exception() is not None)

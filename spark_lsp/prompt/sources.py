@@ -13,16 +13,16 @@ from spark_lsp.index.scan.history import NO_CHANGES, CoChanges
 from spark_lsp.index.storage.view import IndexView
 from spark_lsp.prompt.budget import Budget
 from spark_lsp.prompt.segment import Segment
-from spark_lsp.prompt.similar_lines import lines_alike
-from spark_lsp.prompt.snippets import HEADED, Heads
+from spark_lsp.prompt.similar_lines import similar_lines
+from spark_lsp.prompt.snippets import WITH_SIGNATURE, Signatures
 from spark_lsp.text.document import LineTable, Snapshot
 from spark_lsp.trace import bug
 
-TOKENS_PER_DEFINITION, MAX_DEFINITIONS = 10, 200  # heads take 10 to 40 tokens; ranking more costs time
+TOKENS_PER_DEFINITION, MAX_DEFINITIONS = 10, 200  # signatures take 10 to 40 tokens; ranking more costs time
 RANKED_DEFINITIONS = 60
 BODIES = 8
 REST_PENALTY, BODY_PENALTY = 1.5, 5.0
-"""The rest of a long head, and a body, come in where the first lines left over are this much less likely."""
+"""The rest of a long signature, and a body, come in where the first lines left over are this much less likely."""
 RECENT_FILES = 3
 RECENT_LINES = 12  # what fits the eye around an edit
 RECENT_SCORE = 3.0  # as a definition that the file uses nearby: what was just edited elsewhere is often needed here
@@ -39,17 +39,17 @@ class Cursor:
     recent: Recent
     definitions: int = RANKED_DEFINITIONS
     """How many ranked definitions are asked for: more than a prompt shows."""
-    heads: Heads = field(default_factory=Heads)
+    signatures: Signatures = field(default_factory=Signatures)
     history: CoChanges = NO_CHANGES
-    alike: int = 0
-    """How many pieces are asked for that are like the lines around the cursor."""
+    similar: int = 0
+    """How many similar snippets are asked for."""
 
 
 Source = Callable[[Cursor], list[Segment]]
 
 
 def ranked_definitions(cursor: Cursor) -> list[Segment]:
-    """Heads of the definitions that the next lines are likely to need, and bodies of the likeliest."""
+    """Signatures of the definitions that the next lines are likely to need, and bodies of the likeliest."""
     found = []
     ranked = rank_definitions(
         cursor.view,
@@ -63,16 +63,16 @@ def ranked_definitions(cursor: Cursor) -> list[Segment]:
     )
     for place, each in enumerate(ranked):
         entry = cursor.view.files[each.path]
-        head = cursor.heads.of(entry, each.definition)
-        if head is None:  # the file has changed on disk since it was indexed
+        signature = cursor.signatures.of(entry, each.definition)
+        if signature is None:  # the file has changed on disk since it was indexed
             continue
-        text, line = head
+        text, line = signature
         first, _, rest = text.partition("\n")
         found.append(_definition(each, first, line, each.score))
         if rest:
             found.append(_definition(each, rest, line + 1, each.score - REST_PENALTY))
-        if place < BODIES and each.definition.kind in HEADED:
-            body = cursor.heads.whole(entry, each.definition)
+        if place < BODIES and each.definition.kind in WITH_SIGNATURE:
+            body = cursor.signatures.whole(entry, each.definition)
             if body is not None and body[0] != text:
                 found.append(_definition(each, *body, each.score - BODY_PENALTY))
     return found
@@ -103,15 +103,15 @@ def recent_edits(cursor: Cursor) -> list[Segment]:
     return found
 
 
-def alike(cursor: Cursor) -> list[Segment]:
-    """Lines of other files that are like those before the cursor, and how they go on."""
-    return lines_alike(cursor.view, cursor.snapshot, cursor.path, cursor.offset, cursor.alike)
+def similar(cursor: Cursor) -> list[Segment]:
+    """Lines of other files that are similar to those before the cursor, and what follows them."""
+    return similar_lines(cursor.view, cursor.snapshot, cursor.path, cursor.offset, cursor.similar)
 
 
 SOURCES: tuple[tuple[str, Source], ...] = (
     ("ranked_definitions", ranked_definitions),
     ("recent_edits", recent_edits),
-    ("similar", alike),
+    ("similar", similar),
 )
 
 

@@ -1,6 +1,6 @@
 """The window of the current file: how much before and after the cursor goes into the prompt.
 
-Its edges lie on line boundaries and move in steps, never with each key, so that what the model has read stays valid.
+Its edges are on line boundaries and move in steps, never with each key, so that what the model has read stays valid.
 """
 
 from dataclasses import dataclass
@@ -59,8 +59,8 @@ def _suffix_edges(text: str, lines: LineTable, offset: int, step_lines: int) -> 
 async def _widen(counter: TokenCounter, text: str, edges: list[int], offset: int, limit: int) -> tuple[int, int]:
     """Return the farthest edge whose text towards the cursor fits the limit, and its exact tokens.
 
-    The pieces between neighbouring edges are counted first: all but the nearest are the same as at the last key, so
-    their counts are cached. Their sum is within a token or two a piece of the whole, which is then counted exactly.
+    The texts between neighbouring edges are counted first: all but the nearest are the same as at the last key, so
+    their counts are cached. Their sum is within a token or two for each of the whole, which is then counted exactly.
     """
     reachable = [edge for edge in edges if abs(edge - offset) <= limit * MAX_TOKEN_CHARACTERS]
     pieces = [_between(text, edge, nearer) for nearer, edge in pairwise([offset, *reachable])]

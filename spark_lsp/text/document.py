@@ -48,7 +48,7 @@ class LineTable:
         return len(self.starts)
 
     def line_of(self, offset: int) -> int:
-        """Return the 0-based line on which an offset lies."""
+        """Return the 0-based line of an offset."""
         return max(0, bisect_right(self.starts, offset) - 1)
 
     def span(self, line: int) -> Span:
@@ -60,7 +60,7 @@ class LineTable:
 class Snapshot:
     """One document at one version.
 
-    ``path`` is absolute; a document that lies in no file (untitled) has ``path`` None.
+    ``path`` is absolute; a document without a file (untitled) has ``path`` None.
     ``language`` is a key of ``text.language.LANGUAGES`` or any other client language id.
     """
 

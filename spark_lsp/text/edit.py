@@ -22,7 +22,7 @@ class Span:
         return True
 
     def contains(self, offset: int) -> bool:
-        """Whether the offset lies in the span, its end included (a cursor may stand there)."""
+        """Whether the offset is in the span, its end included (a cursor may stand there)."""
         return self.start <= offset <= self.end
 
     def text(self, source: str) -> str:

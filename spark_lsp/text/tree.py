@@ -63,7 +63,7 @@ class Tree:
         return offset if len(self.source) == len(self.text) else len(_bytes(self.text[:offset]))
 
     def nodes_within(self, span: Span) -> Iterator[tree_sitter.Node]:
-        """Yield the leaves that lie within a span, in order."""
+        """Yield the leaves within a span, in order."""
         start, end = self.to_byte(span.start), self.to_byte(span.end)
         stack = [self.tree.root_node]
         while stack:

@@ -10,7 +10,7 @@ import pytest
 from spark_lsp.app import open_workspace
 from spark_lsp.config import Settings
 from spark_lsp.engine.fake import ScriptedEngine
-from spark_lsp.index.gc_freeze import set_apart, set_apart_when_laid_out
+from spark_lsp.index.gc_freeze import freeze_after_rebuild, freeze_survivors
 from spark_lsp.index.storage.view import EMPTY_VIEW, IndexView
 from spark_lsp.index.store import Index
 
@@ -50,34 +50,34 @@ def index(root: Path) -> Iterator[Index]:
 
 
 def looked_through(view: IndexView) -> int:
-    """How many entries of a view a full round would look at."""
+    """How many entries of a view a full collection would visit."""
     entries = {id(entry) for entry in view.files.values()}
     return sum(1 for each in gc.get_objects() if id(each) in entries)
 
 
-def test_a_view_laid_out_anew_is_set_apart_when_laid_out(index: Index) -> None:
+def test_a_view_laid_out_anew_is_freeze_after_rebuild(index: Index) -> None:
     index.refresh()
     assert looked_through(index.view()) == FILES
-    assert set_apart_when_laid_out(EMPTY_VIEW, index.view())
+    assert freeze_after_rebuild(EMPTY_VIEW, index.view())
     assert looked_through(index.view()) == 0
 
 
 def test_edits_and_refreshes_that_find_nothing_set_nothing_apart(index: Index) -> None:
     index.refresh()
     before = index.view()
-    set_apart_when_laid_out(EMPTY_VIEW, before)
+    freeze_after_rebuild(EMPTY_VIEW, before)
     index.update("m0.py", "def other(): ...\n")
-    assert not set_apart_when_laid_out(before, index.view())
+    assert not freeze_after_rebuild(before, index.view())
     assert looked_through(index.view()) == 1
     index.refresh()
     before = index.view()
     index.refresh()
-    assert not set_apart_when_laid_out(before, index.view())
+    assert not freeze_after_rebuild(before, index.view())
 
 
 def test_what_is_replaced_is_freed_without_the_collector(index: Index) -> None:
     index.refresh()
-    set_apart_when_laid_out(EMPTY_VIEW, index.view())
+    freeze_after_rebuild(EMPTY_VIEW, index.view())
     counts = []
     gc.disable()
     try:
@@ -85,7 +85,7 @@ def test_what_is_replaced_is_freed_without_the_collector(index: Index) -> None:
             before = index.view()
             old = weakref.ref(before)
             index.refresh(rebuild=True)
-            set_apart_when_laid_out(before, index.view())
+            freeze_after_rebuild(before, index.view())
             del before
             assert old() is None
             counts.append(gc.get_freeze_count())
@@ -94,16 +94,16 @@ def test_what_is_replaced_is_freed_without_the_collector(index: Index) -> None:
     assert counts[-1] - counts[0] < FILES  # each view alone is several objects a file
 
 
-def test_young_garbage_is_freed_before_the_rest_is_set_apart() -> None:
+def test_young_garbage_is_freed_before_the_rest_is_freeze_survivors() -> None:
     loop = Loop()
     loop.self = loop
     gone = weakref.ref(loop)
     del loop
-    set_apart()
+    freeze_survivors()
     assert gone() is None
 
 
-async def test_a_workspaces_index_is_set_apart_when_it_is_refreshed(
+async def test_a_workspaces_index_is_freeze_survivors_when_it_is_refreshed(
     root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from scripts.harness.fixture import parse_fixture
-from spark_lsp.index.ranking.line_similarity import Alike, likeness_end, weigh_words, windows_alike
+from spark_lsp.index.ranking.line_similarity import SimilarWindow, likeness_end, similar_windows, weigh_words
 from tests.support.workspace import indexed
 
 FILES = """
@@ -23,43 +23,43 @@ request = emit_change = notify_listeners = None
 """
 
 
-def _alike(folder: Path, near: list[str], path: str = "d.py", most: int = 4) -> list[Alike]:
+def _similar(folder: Path, near: list[str], path: str = "d.py", most: int = 4) -> list[SimilarWindow]:
     postings = indexed(parse_fixture(FILES), folder).view().postings
-    return windows_alike(postings, weigh_words(postings, near), path, most)
+    return similar_windows(postings, weigh_words(postings, near), path, most)
 
 
 def test_windows_that_share_words_are_found_and_others_not(tmp_path: Path) -> None:
-    found = _alike(tmp_path, ["request", "emit_change", "notify_listeners"])
+    found = _similar(tmp_path, ["request", "emit_change", "notify_listeners"])
     assert [(each.path, each.window) for each in found] == [("a.py", 0), ("b.py", 0)]
 
 
 def test_more_in_common_comes_first(tmp_path: Path) -> None:
-    found = _alike(tmp_path, ["request", "emit_change", "notify_listeners", "received"])
+    found = _similar(tmp_path, ["request", "emit_change", "notify_listeners", "received"])
     assert [each.path for each in found] == ["b.py", "a.py"]
     assert found[0].score > found[1].score
 
 
 def test_the_own_file_is_never_found(tmp_path: Path) -> None:
-    assert {each.path for each in _alike(tmp_path, ["request", "emit_change", "notify_listeners"], "a.py")} == {
+    assert {each.path for each in _similar(tmp_path, ["request", "emit_change", "notify_listeners"], "a.py")} == {
         "b.py",
         "d.py",
     }
 
 
 def test_a_word_or_two_in_common_are_chance(tmp_path: Path) -> None:
-    assert _alike(tmp_path, ["request", "emit_change"]) == []
+    assert _similar(tmp_path, ["request", "emit_change"]) == []
 
 
 def test_the_second_twenty_lines_are_a_window_of_their_own(tmp_path: Path) -> None:
     text = "#- far.py\n" + "x = 1\n" * 25 + "alpha_one(beta_two, gamma_three)\n#- at.py\npass\n"
     postings = indexed(parse_fixture(text), tmp_path).view().postings
-    found = windows_alike(postings, weigh_words(postings, ["alpha_one", "beta_two", "gamma_three"]), "at.py", 3)
+    found = similar_windows(postings, weigh_words(postings, ["alpha_one", "beta_two", "gamma_three"]), "at.py", 3)
     assert [(each.path, each.window) for each in found] == [("far.py", 1)]
 
 
 def test_nothing_is_found_in_an_empty_workspace(tmp_path: Path) -> None:
     postings = indexed(parse_fixture("#- a.py\n"), tmp_path).view().postings
-    assert windows_alike(postings, weigh_words(postings, ["alpha_one"]), "b.py", 3) == []
+    assert similar_windows(postings, weigh_words(postings, ["alpha_one"]), "b.py", 3) == []
 
 
 LINES = ["alpha = beta", "gamma(alpha)", "delta = 1", "", "other()", "more()"]

@@ -12,11 +12,11 @@ import psutil
 import pytest
 
 from scripts.harness.fixture import parse_fixture, write_workspace
-from spark_lsp.index.parse.facts import decoded, facts_of
+from spark_lsp.index.parse.facts import decoded, file_facts
 from spark_lsp.index.storage.view import IndexView
 from spark_lsp.index.store import BULK_FILES, Index
 from spark_lsp.index.workers.pool import ATTEMPTS, WorkerLostError, Workers
-from spark_lsp.index.workers.worker import Look, ParseText
+from spark_lsp.index.workers.worker import ParseText, ScanFiles
 from spark_lsp.text.document import content_hash
 from tests.support.marks import posix_only
 
@@ -65,7 +65,7 @@ def test_an_index_made_by_workers_equals_one_made_here(
 
 
 def test_so_many_files_that_they_come_with_the_tables(tmp_path: Path, workers: Workers) -> None:
-    """Also the next session begins with these tables, with an unsaved document laid over them."""
+    """Also the next session begins with these tables, with overlaid with an unsaved document."""
     count = BULK_FILES + 50
     for n in range(count):
         folder = tmp_path / "w" / f"p{n % 7}"
@@ -94,7 +94,7 @@ def test_so_many_files_that_they_come_with_the_tables(tmp_path: Path, workers: W
 
 
 def test_a_worker_that_dies_costs_one_job(root: Path, workers: Workers) -> None:
-    job = Look(str(root), ("web/a.ts",), 1000, None)
+    job = ScanFiles(str(root), ("web/a.ts",), 1000, None)
     assert workers.submit(job).result(LONG_S).files[0].definitions == 1
     (pid,) = workers.pids()
     psutil.Process(pid).kill()
@@ -136,7 +136,7 @@ def test_where_no_worker_can_be_had_all_is_parsed_here(
 
 def test_what_goes_wrong_in_a_job_is_told(workers: Workers) -> None:
     for _ in range(2 * ATTEMPTS):
-        answer = workers.submit(Look("\0", ("a.py",), -1, None)).result(LONG_S)
+        answer = workers.submit(ScanFiles("\0", ("a.py",), -1, None)).result(LONG_S)
         assert answer.fault or answer.files[0].reason == "unreadable"
     assert workers.usable
 
@@ -147,23 +147,23 @@ def test_a_long_text_in_an_editor_is_parsed_by_a_worker(root: Path, workers: Wor
     assert index.update("typed.py", text) is None
     assert workers.pids() != []
     entry = index.view().files["typed.py"]
-    assert (entry.text, entry.facts()) == (text, facts_of("typed.py", text))
-    looked = workers.submit(ParseText("typed.py", text)).result(LONG_S).files[0]
-    assert (looked.content_hash, decoded(looked.payload)) == (content_hash(text), entry.facts())
+    assert (entry.text, entry.facts()) == (text, file_facts("typed.py", text))
+    result = workers.submit(ParseText("typed.py", text)).result(LONG_S).files[0]
+    assert (result.content_hash, decoded(result.payload)) == (content_hash(text), entry.facts())
 
 
 def test_workers_without_work_leave(root: Path) -> None:
     workers = Workers(1, idle_s=0.01)
-    workers.submit(Look(str(root), ("web/a.ts",), 1000, None)).result(LONG_S)
+    workers.submit(ScanFiles(str(root), ("web/a.ts",), 1000, None)).result(LONG_S)
     gone = [psutil.Process(pid) for pid in workers.pids() if psutil.pid_exists(pid)]
     assert psutil.wait_procs(gone, timeout=LONG_S)[1] == []
-    assert workers.submit(Look(str(root), ("web/a.ts",), 1000, None)).result(LONG_S).files
+    assert workers.submit(ScanFiles(str(root), ("web/a.ts",), 1000, None)).result(LONG_S).files
     workers.close()
 
 
 @posix_only
 def test_a_worker_is_of_low_priority_and_its_output_goes_nowhere(root: Path, workers: Workers) -> None:
-    workers.submit(Look(str(root), ("web/a.ts",), 1000, None)).result(LONG_S)
+    workers.submit(ScanFiles(str(root), ("web/a.ts",), 1000, None)).result(LONG_S)
     (pid,) = workers.pids()
     assert psutil.Process(pid).nice() == 19
     if Path("/proc/self/fd").is_dir():
@@ -174,10 +174,10 @@ def test_a_worker_is_of_low_priority_and_its_output_goes_nowhere(root: Path, wor
 def test_a_killed_server_leaves_no_worker(root: Path) -> None:
     script = f"""
         import sys
-        from spark_lsp.index.workers.worker import Look
+        from spark_lsp.index.workers.worker import ScanFiles
         from spark_lsp.index.workers.pool import Workers
         workers = Workers(2)
-        for job in [workers.submit(Look({str(root)!r}, ("web/a.ts",), 1000, None)) for _ in range(4)]:
+        for job in [workers.submit(ScanFiles({str(root)!r}, ("web/a.ts",), 1000, None)) for _ in range(4)]:
             job.result()
         print(*workers.pids(), flush=True)
         sys.stdin.read()

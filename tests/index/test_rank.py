@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from scripts.harness.fixture import parse_fixture, write_workspace
 from spark_lsp.index.parse.imports import resolve
 from spark_lsp.index.ranking.file_order import FileGraph, order_from
-from spark_lsp.index.ranking.near import words_around
-from spark_lsp.index.ranking.rank import RankedDefinition, frozen_order, rank_definitions
+from spark_lsp.index.ranking.nearby_words import words_around
+from spark_lsp.index.ranking.rank import RankedDefinition, rank_definitions, stable_order
 from spark_lsp.index.scan.history import NO_CHANGES, co_changes
 from spark_lsp.index.storage.view import EMPTY_VIEW, IndexView
 from spark_lsp.index.store import Index
@@ -152,7 +152,7 @@ def test_words_tell_how_many_lines_away_they_stand() -> None:
 
 
 def test_words_keep_their_order_in_every_process() -> None:
-    """The order decides which names of a long file are looked at; that of a set differs from process to process."""
+    """The order decides which names of a long file are scored; that of a set differs from process to process."""
     words = [f"word_{number}" for number in range(2_000)]
     text = "\n".join(f"{word} = {word}" for word in words)
     assert [word for word in words_around(text, 0).distance if word != words[0]] == words[1:]
@@ -161,7 +161,7 @@ def test_words_keep_their_order_in_every_process() -> None:
 @pytest.mark.parametrize("offset", [0, 3])
 def test_an_empty_index_and_an_unknown_file_rank_nothing(offset: int) -> None:
     assert rank_definitions(EMPTY_VIEW, path="x.py", text="abc", offset=offset, language="klingon") == []
-    assert frozen_order(EMPTY_VIEW) == []
+    assert stable_order(EMPTY_VIEW) == []
 
 
 def test_the_order_does_not_depend_on_how_the_index_came_about(tmp_path: Path) -> None:
@@ -178,7 +178,7 @@ def test_the_order_does_not_depend_on_how_the_index_came_about(tmp_path: Path) -
             for view in (straight, index.view())
         )
         assert one == other
-    assert frozen_order(straight) == frozen_order(index.view())
+    assert stable_order(straight) == stable_order(index.view())
 
 
 def test_the_frozen_order_puts_the_most_used_first_and_ties_by_path(tmp_path: Path) -> None:
@@ -188,7 +188,7 @@ def test_the_frozen_order_puts_the_most_used_first_and_ties_by_path(tmp_path: Pa
         ),
         tmp_path,
     )
-    assert frozen_order(view_of(tmp_path)) == ["z.py", "m.py", "a.py", "b.py"]
+    assert stable_order(view_of(tmp_path)) == ["z.py", "m.py", "a.py", "b.py"]
 
 
 @pytest.mark.parametrize(
@@ -328,7 +328,7 @@ def test_rank_spreads_from_the_open_file_to_what_it_uses(tmp_path: Path) -> None
     rank = FileGraph().rank(view, ["m2.py"])
     assert sorted(rank, key=lambda path: -rank[path]) == ["m2.py", "m3.py", "m4.py", "m5.py", "m6.py"]
     assert sum(rank.values()) <= 1.0 + 1e-9
-    order = order_from(FileGraph(), view, ["m2.py"], frozen_order(view))
+    order = order_from(FileGraph(), view, ["m2.py"], stable_order(view))
     assert order[:3] == ["m2.py", "m3.py", "m4.py"]
     assert sorted(order) == sorted(view.files)
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spark_lsp.index.parse.facts import facts_of, looked_of, packed_of
+from spark_lsp.index.parse.facts import file_facts, packed_of, scan_result
 from spark_lsp.index.storage import mapped_file
 from spark_lsp.index.storage.string_table import Names, NumberOf
 from spark_lsp.index.storage.tables import FileRow, Tables, build_tables
@@ -41,8 +41,8 @@ SOURCES = {
 def tables_of(sources: dict[str, str]) -> Tables:
     rows = []
     for path, text in sorted(sources.items()):
-        looked = looked_of(path, f"{len(text):032x}", packed_of(path, text))
-        row = FileRow(path, looked.content_hash, looked.language, len(text), 7, looked.definitions, looked.uses)
+        result = scan_result(path, f"{len(text):032x}", packed_of(path, text))
+        row = FileRow(path, result.content_hash, result.language, len(text), 7, result.definitions, result.uses)
         rows.append((row, packed_of(path, text)))
     return build_tables(rows)
 
@@ -89,7 +89,7 @@ def test_names_beyond_a_limit_stay_packed(tmp_path: Path, monkeypatch: pytest.Mo
     assert list(back.files.rows()) == list(tables.files.rows())
     assert list(back.definitions.names) == list(tables.definitions.names)
     (row,) = back.definitions.rows("A")
-    assert back.definitions.definition(row, "A") == facts_of("a.py", SOURCES["a.py"]).symbols.definitions[1]
+    assert back.definitions.definition(row, "A") == file_facts("a.py", SOURCES["a.py"]).symbols.definitions[1]
 
 
 def test_what_is_damaged_cut_short_or_of_other_code_is_refused(tmp_path: Path) -> None:

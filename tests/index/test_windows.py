@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spark_lsp.index.parse import windows
-from spark_lsp.index.parse.windows import WINDOW_LINES, FileWords, Wanted, words_of, words_of_all
+from spark_lsp.index.parse.windows import WINDOW_LINES, FileWords, WordInput, words_of, words_of_all
 from spark_lsp.index.parse.words import sorted_places
 
 pieces = st.sampled_from(["ab", "abc", "long_name", "if", "x", "größe", "é", "12", "3d", "“q”", " ", ".", "\n", "\n\n"])
@@ -50,7 +50,7 @@ def test_uses_are_counted_in_code_without_reserved_words_and_what_the_file_defin
 @pytest.mark.slow
 @given(st.lists(st.tuples(texts, st.sampled_from([b"if", b"ab"]), st.lists(pieces, max_size=3)), max_size=6))
 def test_many_texts_at_once_are_counted_as_each_alone(several: list[tuple[str, bytes, list[str]]]) -> None:
-    wanted = [Wanted(text.encode(), text.encode(), frozenset([word]), own) for text, word, own in several]
+    wanted = [WordInput(text.encode(), text.encode(), frozenset([word]), own) for text, word, own in several]
     assert words_of_all(wanted) == [words_of_all([each])[0] for each in wanted]
 
 

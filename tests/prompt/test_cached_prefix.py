@@ -71,7 +71,7 @@ async def test_warming_reads_the_cached_prefix_and_completions_use_what_is_read(
 
 
 class _InPieces(ScriptedEngine):
-    """Reads a cached prefix piece by piece, and tells after each how much of it is resident."""
+    """Prefills a cached prefix step by step, and reports after each how much is resident."""
 
     piece_tokens = 40
 

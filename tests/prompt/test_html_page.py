@@ -1,4 +1,4 @@
-"""The page of a prompt: every piece is on it, a click shows its code, and it needs nothing from outside."""
+"""The page of a prompt: every segment is on it, a click shows its code, and it needs nothing from outside."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""What a real model is shown besides signatures: lines that are alike, and the file's own imports above the window."""
+"""What a real model is shown besides signatures: similar lines, and the file's own imports above the window."""
 
 from pathlib import Path
 
@@ -6,7 +6,7 @@ import pytest
 from msgspec import structs
 
 from spark_lsp.engine.fake import ScriptedEngine
-from spark_lsp.prompt.layout_style import PLAIN, RICH, pieces_alike_for, style_of
+from spark_lsp.prompt.layout_style import PLAIN, RICH, similar_snippets_for, style_of
 from spark_lsp.prompt.pack import Packed
 from tests.prompt.check import packed_for
 
@@ -43,9 +43,9 @@ async def test_lines_that_go_on_from_code_like_this_come_right_before_the_window
     packed = await _packed(tmp_path)
     kinds = [segment.kind for segment in packed.segments]
     assert kinds[-4:] == ["similar", "imports", "prefix", "suffix"]
-    alike = packed.segments[-4]
-    assert alike.path == "shop/sending.py"
-    assert "close_ledger(stage)" in alike.text, "what follows is why it is shown"
+    similar = packed.segments[-4]
+    assert similar.path == "shop/sending.py"
+    assert "close_ledger(stage)" in similar.text, "what follows is why it is shown"
 
 
 async def test_imports_of_the_workspace_above_the_window_are_shown_and_others_not(tmp_path: Path) -> None:
@@ -72,11 +72,11 @@ async def test_the_budget_is_kept_with_all_of_it(tmp_path: Path, tokens: int) ->
 
 async def test_a_definition_that_the_lines_alike_show_is_not_shown_twice(tmp_path: Path) -> None:
     packed = await _packed(tmp_path)
-    alike = packed.segments[-4]
+    similar = packed.segments[-4]
     others = [
-        segment.text for segment in packed.segments if segment.kind == "definition" and segment.path == alike.path
+        segment.text for segment in packed.segments if segment.kind == "definition" and segment.path == similar.path
     ]
-    assert not any(line in alike.text for text in others for line in text.split("\n"))
+    assert not any(line in similar.text for text in others for line in text.split("\n"))
 
 
 async def test_what_a_cached_prefix_shows_whole_is_not_shown_again(tmp_path: Path) -> None:
@@ -92,5 +92,5 @@ async def test_the_embedded_model_keeps_the_signatures_that_it_was_trained_on() 
 
 
 def test_no_pieces_are_looked_for_where_none_are_shown() -> None:
-    assert pieces_alike_for(1000, PLAIN) == 0
-    assert pieces_alike_for(1000, RICH) > 1
+    assert similar_snippets_for(1000, PLAIN) == 0
+    assert similar_snippets_for(1000, RICH) > 1

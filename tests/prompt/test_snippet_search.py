@@ -1,4 +1,4 @@
-"""What the snippets may show: looked for once for each place, ahead of the prompt, with the same result."""
+"""What the snippets may show: searched once for each place, ahead of the prompt, with the same result."""
 
 import asyncio
 from collections.abc import Sequence
@@ -23,8 +23,8 @@ TEXT = "total = price_of(\n"
 
 
 @pytest.fixture
-def looked(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """Offsets of the cursors that candidates were looked for at."""
+def result(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Offsets of the cursors that were searched."""
     offsets: list[int] = []
 
     def noted(cursor: Cursor) -> list[Segment]:
@@ -41,23 +41,23 @@ async def rooms_in(folder: Path) -> TestWorkspace:
     return workspace
 
 
-async def test_what_was_begun_is_taken_up_and_shows_the_same(tmp_path: Path, looked: list[int]) -> None:
+async def test_what_was_begun_is_taken_up_and_shows_the_same(tmp_path: Path, result: list[int]) -> None:
     workspace, other = await rooms_in(tmp_path / "one"), await rooms_in(tmp_path / "other")
     snapshot = snapshot_of("main.py", TEXT)
     workspace.context.prepare(snapshot, 17)
     packed = await workspace.context.pack_for(snapshot, 17)
-    assert looked == [17]
+    assert result == [17]
     assert any(segment.kind == "definition" for segment in packed.segments)
     assert packed.parts == (await other.context.pack_for(snapshot, 17)).parts
 
 
 async def test_a_name_that_is_finished_is_looked_for_and_the_next_keys_are_not(
-    tmp_path: Path, looked: list[int]
+    tmp_path: Path, result: list[int]
 ) -> None:
     workspace = await rooms_in(tmp_path)
     for offset in range(1, 18):
         await workspace.context.pack_for(snapshot_of("main.py", TEXT[:offset]), offset)
-    assert looked == [1, 17]
+    assert result == [1, 17]
 
 
 async def test_a_request_begins_it_and_then_waits_for_the_next_key(

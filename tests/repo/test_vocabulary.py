@@ -40,6 +40,18 @@ WORDS = (
     Word(r"\blaid together\b", "grouped by file"),
     Word(r"[Tt]runks?(?![a-z])|TRUNK", "cached prefix", (r"wait_behind_trunk",)),
     Word(
+        r"\blaid (?:over|out anew)\b|\blaid_over\b|\b[Ss]et apart from the garbage|\bset_apart(?:_when_laid_out)?\b",
+        "overlaid, rebuilt, frozen",
+    ),
+    Word(r"\blooked_of\b|\blook_at_all\b|\bFactsSource\b", "scan result, file facts"),
+    Word(
+        r"\bstand_together\b|\bhomes?_of\b|\bseen_files\b|\bstandings?\(",
+        "co-occurrence, definition sites, visible files",
+    ),
+    Word(
+        r"\bHeads\b|\bHEADED\b|\b(?:pieces|lines|windows)_alike|\b(?:pieces|lines) alike\b", "signatures, similar lines"
+    ),
+    Word(
         r"\bTAILS\b|tail_tokens|\b[Tt]ails? (?:of \d|that|is|are|share)|\b[Tt]he tails?\b",
         "snippets, volatile part, request slot",
         (r"replacements\.py", r"ends as a tail"),

@@ -1,4 +1,4 @@
-"""A tree that was brought up to date says the same as one made anew."""
+"""A tree that was updated by edits answers as a fresh one does."""
 
 import pytest
 from hypothesis import given

@@ -1,6 +1,6 @@
-"""What is kept of one content: its symbols and its words, how they are found, and how they are written down.
+"""File facts: the symbols and words of one content, how they are found and how they are stored.
 
-Pure but for ``look_at``, which reads files. Never fails because of a file: what cannot be read has a reason.
+Pure but for ``scan_file``, which reads files. Never fails because of a file: what cannot be read has a reason.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -11,7 +11,7 @@ import msgspec
 import numpy as np
 
 from spark_lsp.index.parse.symbols import EMPTY, DefinitionRow, FileSymbols, ImportRow, Rows, of_rows, rows_of
-from spark_lsp.index.parse.windows import NO_WORDS, FileWords, Wanted, words_of_all
+from spark_lsp.index.parse.windows import NO_WORDS, FileWords, WordInput, words_of_all
 from spark_lsp.index.scan.crawl import Skipped, read_sources
 from spark_lsp.index.scan.ignore import SkipReason
 from spark_lsp.text.document import content_hash
@@ -22,26 +22,26 @@ PLAIN_TEXT = "text"  # the ``language`` of files of no known one
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
+class FileFacts:
     """What is kept of one content in one language."""
 
     symbols: FileSymbols
     words: FileWords
 
 
-class Packed(msgspec.Struct, array_like=True, frozen=True):
-    """``Facts`` as they are found and written down: plain values, of which tables can be laid out at once."""
+class FactRows(msgspec.Struct, array_like=True, frozen=True):
+    """``FileFacts`` as they are found and stored: plain values, from which tables are built directly."""
 
     definitions: list[DefinitionRow]
     imports: list[ImportRow]
     words: FileWords
 
 
-NO_FACTS = Facts(EMPTY, NO_WORDS)
-NOTHING = Packed([], [], NO_WORDS)
+NO_FILE_FACTS = FileFacts(EMPTY, NO_WORDS)
+NO_ROWS = FactRows([], [], NO_WORDS)
 
 
-class Looked(msgspec.Struct, array_like=True, frozen=True):
+class ScanResult(msgspec.Struct, array_like=True, frozen=True):
     """One file that was read: why it is left out, or the name of its content and what was found in it.
 
     ``payload`` holds what was found, for ``unpacked`` to read; it is empty where that was not asked for, being known.
@@ -56,7 +56,7 @@ class Looked(msgspec.Struct, array_like=True, frozen=True):
     uses: int = 0
 
 
-_decoder = msgspec.msgpack.Decoder(Packed)
+_decoder = msgspec.msgpack.Decoder(FactRows)
 _encoder = msgspec.msgpack.Encoder()
 
 
@@ -66,16 +66,16 @@ def language_name(path: str) -> str:
     return language.name if language else PLAIN_TEXT
 
 
-def packed_of(path: str, text: str) -> Packed:
+def packed_of(path: str, text: str) -> FactRows:
     """Parse one text."""
     return packed_of_all([(path, text)])[0]
 
 
-def packed_of_all(texts: Iterable[tuple[str, str]]) -> list[Packed]:
+def packed_of_all(texts: Iterable[tuple[str, str]]) -> list[FactRows]:
     """Parse texts, each with its path. Plain text has no symbols, and its words would only dilute those of code."""
     rows = [_rows_of(path, text) for path, text in texts]
     words = iter(words_of_all([each.wanted for each in rows if each]))
-    return [Packed(each.definitions, each.imports, next(words)) if each else NOTHING for each in rows]
+    return [FactRows(each.definitions, each.imports, next(words)) if each else NO_ROWS for each in rows]
 
 
 def _rows_of(path: str, text: str) -> Rows | None:
@@ -85,17 +85,17 @@ def _rows_of(path: str, text: str) -> Rows | None:
     syntax = parse(language, text)
     if syntax is None:  # too large to parse; its words are known all the same
         source = text.encode("utf-8", "replace")
-        return Rows([], [], Wanted(source, b" " * len(source)))
+        return Rows([], [], WordInput(source, b" " * len(source)))
     return rows_of(syntax)
 
 
-def facts_of(path: str, text: str) -> Facts:
+def file_facts(path: str, text: str) -> FileFacts:
     """Parse one text for questions about it."""
     return _facts(packed_of(path, text))
 
 
 IsKnown = Callable[[str, str], bool]
-"""Whether the facts of a content hash in a language are kept already."""
+"""Whether the facts of a content hash in a language are stored already."""
 
 
 def nothing_known(_name: str, _language: str) -> bool:
@@ -103,62 +103,62 @@ def nothing_known(_name: str, _language: str) -> bool:
     return False
 
 
-def look_at(root: Path, path: str, *, max_bytes: int, known: IsKnown) -> Looked:
+def scan_file(root: Path, path: str, *, max_bytes: int, known: IsKnown) -> ScanResult:
     """Read one file and find its facts, unless they are ``known``."""
-    return look_at_all(root, [path], max_bytes=max_bytes, known=known)[0]
+    return scan_files(root, [path], max_bytes=max_bytes, known=known)[0]
 
 
-def look_at_all(root: Path, paths: Sequence[str], *, max_bytes: int, known: IsKnown) -> list[Looked]:
+def scan_files(root: Path, paths: Sequence[str], *, max_bytes: int, known: IsKnown) -> list[ScanResult]:
     """Read a few files and find their facts, unless they are ``known``."""
-    looked: list[Looked] = []
+    result: list[ScanResult] = []
     new: list[tuple[int, str, str]] = []
     for path, text in zip(paths, read_sources(root, paths, max_bytes=max_bytes), strict=True):
         if isinstance(text, Skipped):
-            looked.append(Looked(path, text.reason))
+            result.append(ScanResult(path, text.reason))
             continue
         name, language = content_hash(text), language_name(path)
         if not known(name, language):
-            new.append((len(looked), path, text))
-        looked.append(Looked(path, None, name, language))
+            new.append((len(result), path, text))
+        result.append(ScanResult(path, None, name, language))
     found = packed_of_all((path, text) for _, path, text in new)
     for (number, path, _), each in zip(new, found, strict=True):
-        looked[number] = looked_of(path, looked[number].content_hash, each)
-    return looked
+        result[number] = scan_result(path, result[number].content_hash, each)
+    return result
 
 
-def looked_of(path: str, name: str, found: Packed) -> Looked:
+def scan_result(path: str, name: str, found: FactRows) -> ScanResult:
     """Return what was found in a content as it travels and as it is kept."""
     uses = int(np.frombuffer(found.words.counts, np.uint32).sum())
-    return Looked(path, None, name, language_name(path), _encoder.encode(found), len(found.definitions), uses)
+    return ScanResult(path, None, name, language_name(path), _encoder.encode(found), len(found.definitions), uses)
 
 
-def unpacked(raw: bytes) -> Packed:
-    """Return what the payload of ``looked_of`` holds.
+def unpacked(raw: bytes) -> FactRows:
+    """Return what the payload of ``scan_result`` holds.
 
     Raises:
-        msgspec.MsgspecError: these bytes are nothing of ours.
+        msgspec.MsgspecError: these bytes hold something else.
     """
     return _decoder.decode(raw)
 
 
-def decoded(raw: bytes) -> Facts:
+def decoded(raw: bytes) -> FileFacts:
     """Return the facts that a payload holds.
 
     Raises:
-        msgspec.MsgspecError, ValueError: these bytes are nothing of ours.
+        msgspec.MsgspecError, ValueError: these bytes hold something else.
     """
     return _facts(unpacked(raw))
 
 
-def packed(facts: Facts) -> Packed:
-    """Return facts as they are written down."""
+def packed(facts: FileFacts) -> FactRows:
+    """Return facts as they are stored."""
     symbols = facts.symbols
-    return Packed(
+    return FactRows(
         [(d.name, d.kind, d.span.start, d.span.end, d.signature_span.end, d.container) for d in symbols.definitions],
         [(each.module, each.names) for each in symbols.imports],
         facts.words,
     )
 
 
-def _facts(found: Packed) -> Facts:
-    return Facts(of_rows(found.definitions, found.imports, found.words), found.words)
+def _facts(found: FactRows) -> FileFacts:
+    return FileFacts(of_rows(found.definitions, found.imports, found.words), found.words)

@@ -1,7 +1,7 @@
 """Which files an import names: by path conventions of each language, asked of the set of indexed files. Pure.
 
 A module that no indexed file answers to resolves to nothing; third-party packages are not guessed at. Names alone are
-asked for, so no build file is read: a package of a monorepo is found where such packages lie by custom.
+asked for, so no build file is read: a package of a monorepo is found where such packages are by custom.
 """
 
 from collections.abc import Callable, Container, Iterable, Iterator, Sequence
@@ -72,7 +72,7 @@ def _above(path: str) -> Iterator[str]:
 
 
 def _python(_files: Container[str], path: str, module: str, _folder: Folder) -> Iterator[str]:
-    """``a.b`` lies in a/b.py or a/b/__init__.py under the importing file's folder or any folder above it."""
+    """``a.b`` is a/b.py or a/b/__init__.py under the importing file's folder or any folder above it."""
     name = module.lstrip(".")
     dots = len(module) - len(name)
     tail = name.replace(".", "/")
@@ -94,7 +94,7 @@ def _python_file(folder: str, tail: str) -> Iterator[str]:
 
 
 def _script(_files: Container[str], path: str, module: str, _folder: Folder) -> Iterator[str]:
-    """``./x`` lies in x.ts or x/index.ts beside the importing file; a bare name is a package of the workspace."""
+    """``./x`` is x.ts or x/index.ts beside the importing file; a bare name is a package of the workspace."""
     if module.startswith("."):
         yield from _script_file(normpath(join(dirname(path), module)))
         return
@@ -126,14 +126,14 @@ def _script_file(base: str) -> Iterator[str]:
 
 
 def _include(_files: Container[str], path: str, module: str, _folder: Folder) -> Iterator[str]:
-    """An included header lies beside the including file, under a folder above it, or in ``include``."""
+    """An included header is beside the including file, under a folder above it, or in ``include``."""
     for folder in _above(path):
         yield normpath(join(folder, module))
         yield normpath(join(folder, "include", module))
 
 
 def _java(_files: Container[str], path: str, module: str, folder: Folder) -> Iterator[str]:
-    """``a.b.C`` lies in a/b/C.java under a source root; ``a.b`` is a package, wanted whole where it ends in ``*``."""
+    """``a.b.C`` is a/b/C.java under a source root; ``a.b`` is a package, wanted whole where it ends in ``*``."""
     name = module.removesuffix(".*")
     inner = name.replace(".", "/")
     for above in _above(path):
@@ -159,7 +159,7 @@ def _is_go_test(path: str) -> bool:
 
 
 def _rust(files: Container[str], path: str, module: str, _folder: Folder) -> Iterator[str]:
-    """``crate::a::b`` lies in a/b.rs or a/b/mod.rs under the crate's root, ``super`` and ``self`` go by the file.
+    """``crate::a::b`` is a/b.rs or a/b/mod.rs under the crate's root, ``super`` and ``self`` go by the file.
 
     The last part may be an item and not a module: then it is its parent that is meant.
     """
@@ -185,7 +185,7 @@ def _rust(files: Container[str], path: str, module: str, _folder: Folder) -> Ite
 
 
 def _rust_module_folder(path: str) -> str:
-    """Return where the submodules of a file lie."""
+    """Return the folder of a file's submodules."""
     name = basename(path)
     return dirname(path) if name in {"mod.rs", *_CRATE_ROOTS} else path.removesuffix(".rs")
 

@@ -11,7 +11,7 @@ from typing import Any, Literal, get_args
 import msgspec
 import tree_sitter
 
-from spark_lsp.index.parse.windows import FileWords, Wanted, words_of_all
+from spark_lsp.index.parse.windows import FileWords, WordInput, words_of_all
 from spark_lsp.text.edit import Span
 from spark_lsp.text.language import Language, Section, query
 from spark_lsp.text.reserved import RESERVED
@@ -86,7 +86,7 @@ class Rows:
 
     definitions: list[DefinitionRow]
     imports: list[ImportRow]
-    wanted: Wanted
+    wanted: WordInput
     """The words, which are counted for many texts at once."""
 
 
@@ -102,7 +102,7 @@ class _Found(msgspec.Struct, gc=False):
     kind: str
     pattern: int
     owner: str
-    """The type that a Go or C++ method names in its head, where it does not stand inside that type."""
+    """The type that a Go or C++ method names in its signature, where it does not stand inside that type."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +154,7 @@ def rows_of(syntax: Syntax) -> Rows:
         else:
             comments.append(match)
     rows = _definitions(syntax, definitions, plan.roles)
-    wanted = Wanted(syntax.source, syntax.code_only(comments), plan.reserved, [row[0] for row in rows])
+    wanted = WordInput(syntax.source, syntax.code_only(comments), plan.reserved, [row[0] for row in rows])
     return Rows(rows, _imports(syntax, imports), wanted)
 
 

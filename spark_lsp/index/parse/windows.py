@@ -21,9 +21,9 @@ WORDS_LIMIT = 65_535  # per file; places in ``names`` are 16 bits wide
 WORD_LENGTH = 3  # shorter names (i, x, fn) stand everywhere and tell nothing
 USES_LIMIT = 5_000  # names per file; above lie word lists and fixtures, which say nothing about use
 
-WORD = re.compile(r"[^\W\d]\w{2,}")  # what the windows take for a word, for texts that are searched piece by piece
+WORD = re.compile(r"[^\W\d]\w{2,}")  # what the windows take for a word, for texts that are searched part by part
 
-_LAST_DIGIT = ord("9")  # all that can begin a name lies above it
+_LAST_DIGIT = ord("9")  # all that can begin a name is above it
 _BEYOND_ASCII = 0x80
 _WINDOW_SHIFT = 32  # a window and the number of a word in one integer
 
@@ -64,7 +64,7 @@ NO_WORDS = FileWords()
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class WordInput:
     """A text (UTF-8) whose words are wanted.
 
     ``code`` is the same with blanks in the place of comments and strings, for what it uses is counted there: all but
@@ -79,17 +79,17 @@ class Wanted:
 
 def words_of(source: bytes, code: bytes, *, reserved: Iterable[bytes] = (), own: Iterable[str] = ()) -> FileWords:
     """Count the words of a text and cut it into windows; see ``Wanted``."""
-    return words_of_all([Wanted(source, code, frozenset(reserved), tuple(own))])[0]
+    return words_of_all([WordInput(source, code, frozenset(reserved), tuple(own))])[0]
 
 
-def words_of_all(texts: Sequence[Wanted]) -> list[FileWords]:
+def words_of_all(texts: Sequence[WordInput]) -> list[FileWords]:
     """Do so with many texts at once: with short ones most of the time would go into calls, not into words."""
     begins = np.cumsum([0, *(len(each.source) + 1 for each in texts)])
     words = words_in([each.source for each in texts], begins)
     if not len(words.firsts):
         return [NO_WORDS] * len(texts)
-    heads = words.text[words.starts[words.firsts]]
-    is_name = heads > _LAST_DIGIT
+    signatures = words.text[words.starts[words.firsts]]
+    is_name = signatures > _LAST_DIGIT
     is_long = (words.ends - words.starts)[words.firsts] >= WORD_LENGTH
     if not words.blanked.isascii():
         _look_at_text(words, is_name, is_long)
@@ -100,7 +100,7 @@ def words_of_all(texts: Sequence[Wanted]) -> list[FileWords]:
     return _packed(words, windows, used, uses)
 
 
-def _uses(words: Words, texts: Sequence[Wanted]) -> Numbers:
+def _uses(words: Words, texts: Sequence[WordInput]) -> Numbers:
     """Return how often each word stands in code, where it uses something."""
     code = np.frombuffer(b" ".join([each.code for each in texts]), np.uint8)
     uses = np.bincount(words.numbers[code[words.starts] != SPACE], minlength=len(words.firsts))

@@ -1,6 +1,6 @@
 """Numbers the words of texts, many texts at once, without an object of Python for each place where one stands.
 
-Pure. Words are told apart by 64 bits of their bytes: two of one batch that share these are less likely than a fault of
+Pure. Words are identified by a 64-bit hash: two of one batch that share it are less likely than a fault of
 the memory, and would then count as one.
 """
 
@@ -92,7 +92,7 @@ def words_in(sources: Sequence[bytes], begins: Numbers) -> Words:
 
 
 def keys_of(words: Sequence[bytes]) -> Keys:
-    """Return what words are told apart by; anything else than a word is told apart from all words."""
+    """Return the keys of words; anything else has a key that no word has."""
     lengths = np.array([len(word) for word in words], np.int64)
     return _keys(b"".join(words) + bytes(_CHUNK), np.cumsum(lengths) - lengths, lengths)
 
@@ -121,7 +121,7 @@ def _edges(text: Bytes) -> tuple[Numbers, Numbers]:
 
 
 def _keys(raw: bytes, starts: Numbers, lengths: Numbers) -> Keys:
-    """Return 64 bits for each of some pieces; eight bytes more must lie behind the last."""
+    """Return a 64-bit key for each range; eight more bytes must follow the last one."""
     chunks = np.ndarray((len(raw) - _CHUNK + 1,), "<u8", raw, strides=(1,))  # the eight bytes from each place on
     keys = _mixed(chunks[starts] & _MASKS[np.minimum(lengths, _CHUNK)])
     at = _CHUNK
@@ -144,5 +144,5 @@ def _mixed(keys: Keys) -> Keys:
 
 
 def _in_text(keys: Keys, texts: npt.NDArray[Any]) -> Keys:
-    """Tell the same word in different texts apart."""
+    """Give the same word another key in each text."""
     return _mixed(keys + texts.astype(np.uint64) * _ODD)

@@ -20,7 +20,7 @@ NAMES_MOST = 500
 
 
 @dataclass(frozen=True, slots=True)
-class Together:
+class Cooccurrence:
     """Names with their scores, and what they were added up from: pairs of a given word and a name."""
 
     scores: Mapping[str, float]
@@ -30,12 +30,12 @@ class Together:
     words: tuple[str, ...]
 
 
-NOTHING = Together({}, np.zeros(0, np.int64), np.zeros(0, np.int32), np.zeros(0), ())
+NO_COOCCURRENCE = Cooccurrence({}, np.zeros(0, np.int64), np.zeros(0, np.int32), np.zeros(0), ())
 
 
-def stand_together(
+def cooccurring_names(
     postings: Postings, near: Iterable[str], path: str, names_most: int = NAMES_MOST, also: Iterable[str] = ()
-) -> Together:
+) -> Cooccurrence:
     """Score the names that some file defines by the windows of other files that they share with words of ``path``.
 
     For each name: the sum over words of idf(word) · P(name in a window | word in it). ``near`` are the words, the
@@ -45,7 +45,7 @@ def stand_together(
     own = postings.file_ids.get(path, -1)
     rare = sorted(_rare_words(postings, near, own))[:WORDS_MOST]
     if not rare:
-        return NOTHING
+        return NO_COOCCURRENCE
     rows = [_sampled(postings.windows_of[word]) for _, _, word in rare]
     windows = np.concatenate(rows)
     weights = [math.log(window_count / count) / len(row) for (count, _, _), row in zip(rare, rows, strict=True)]
@@ -63,24 +63,26 @@ def stand_together(
     asked = asked[asked >= 0]
     best = np.union1d(best, asked[totals[asked] > 0])
     scores = {postings.words[number]: score for number, score in zip(best.tolist(), totals[best].tolist(), strict=True)}
-    return Together(scores, pair_words, names, pair_weights, tuple(postings.words[word] for _, _, word in rare))
+    return Cooccurrence(scores, pair_words, names, pair_weights, tuple(postings.words[word] for _, _, word in rare))
 
 
-def strongest_words(postings: Postings, together: Together, names: set[str]) -> dict[str, str]:
+def strongest_words(postings: Postings, cooccurrence: Cooccurrence, names: set[str]) -> dict[str, str]:
     """Name for each of these names the word that did most for it."""
-    if not len(together.pair_names):
+    if not len(cooccurrence.pair_names):
         return {}
     chosen = sorted(postings.word_ids[name] for name in names if name in postings.word_ids)[: np.iinfo(np.int16).max]
     places = np.full(len(postings.words), -1, np.int16)  # small, for it is as long as the workspace has words
     places[chosen] = np.arange(len(chosen))
-    rows = places[together.pair_names].astype(np.int64)
+    rows = places[cooccurrence.pair_names].astype(np.int64)
     kept = rows >= 0
-    width = len(together.words)
+    width = len(cooccurrence.words)
     table = np.bincount(
-        rows[kept] * width + together.pair_words[kept], together.pair_weights[kept], minlength=len(chosen) * width
+        rows[kept] * width + cooccurrence.pair_words[kept],
+        cooccurrence.pair_weights[kept],
+        minlength=len(chosen) * width,
     ).reshape(len(chosen), width)
     return {
-        postings.words[number]: together.words[int(table[place].argmax())]
+        postings.words[number]: cooccurrence.words[int(table[place].argmax())]
         for place, number in enumerate(chosen)
         if table[place].any()
     }
@@ -94,7 +96,7 @@ def _sampled(windows: npt.NDArray[np.int32]) -> npt.NDArray[np.int32]:
 
 
 def _rare_words(postings: Postings, near: Iterable[str], own: int) -> Iterator[tuple[int, int, int]]:
-    """Yield how often a word near the cursor occurs, its place in the order of nearness, and its number."""
+    """Yield how often a word near the cursor occurs, its place in the order of distance, and its number."""
     most = max(COMMON_AT_LEAST, COMMON_SHARE * len(postings.window_file))
     for place, name in enumerate(near):
         word = postings.word_ids.get(name)
@@ -103,6 +105,6 @@ def _rare_words(postings: Postings, near: Iterable[str], own: int) -> Iterator[t
         windows = postings.windows_of[word]
         if not 0 < len(windows) <= most:
             continue
-        # A row is in order of files, so one that begins and ends in this file lies in it altogether.
+        # A row is in order of files, so one that begins and ends in this file lies in it whole.
         if postings.window_file[windows[0]] != own or postings.window_file[windows[-1]] != own:
             yield len(windows), place, word

@@ -9,7 +9,7 @@ import math
 from collections import deque
 from collections.abc import Mapping, Sequence
 
-from spark_lsp.index.ranking.import_graph import seen_files
+from spark_lsp.index.ranking.import_graph import visible_files
 from spark_lsp.index.storage.view import FileEntry, IndexView
 
 RESTART = 0.15
@@ -63,7 +63,7 @@ class FileGraph:
 def _edges(view: IndexView, entry: FileEntry) -> Mapping[str, float]:
     """Weigh the files that define what a file uses: each name by its rarity and the root of its uses."""
     symbols = entry.symbols
-    imported = set(seen_files(view, entry.path, entry.language))
+    imported = set(visible_files(view, entry.path, entry.language))
     weights = dict.fromkeys(sorted(imported), IMPORT_FACTOR)
     uses = sorted(symbols.references.items(), key=lambda use: (-use[1], use[0]))[:NAMES_PER_FILE]
     for name, count in uses:

@@ -9,7 +9,7 @@ from spark_lsp.index.storage.view import IndexView
 KEPT = 4096
 
 
-class _Seen:
+class _VisibleFiles:
     """The last answers, by path."""
 
     def __init__(self) -> None:
@@ -30,9 +30,9 @@ class _Seen:
         return files
 
 
-def seen_files(view: IndexView, path: str, language: str) -> tuple[str, ...]:
+def visible_files(view: IndexView, path: str, language: str) -> tuple[str, ...]:
     """Return the files that a file's imports name, and those of its package; at most ``resolve.FILES_MOST``."""
-    return _SEEN.of(view, path, language)
+    return _VISIBLE.of(view, path, language)
 
 
 class _Folders:
@@ -47,4 +47,4 @@ class _Folders:
         return [] if numbers is None else [self._postings.paths[number] for number in numbers.tolist()]
 
 
-_SEEN = _Seen()
+_VISIBLE = _VisibleFiles()

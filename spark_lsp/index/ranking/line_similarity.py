@@ -1,7 +1,7 @@
 """Which lines of other files are most like the lines before a cursor, by the tables of ``postings.py``.
 
 Code that uses the same names elsewhere often shows what comes next here. The tables find windows of twenty lines that
-share rare words; where in them the likeness ends is then looked for in the text. Pure. Costs what the given words
+share rare words; the text then shows where in them the likeness ends. Pure. Costs what the given words
 cost, never what the workspace holds.
 """
 
@@ -20,10 +20,10 @@ WORDS_MOST = 60  # the nearest to the cursor
 WINDOWS_PER_WORD = 4_096  # bounds the time of a keystroke in a huge workspace
 WORDS_IN_COMMON = 3  # fewer are chance
 ALIGNED_LINES = 12
-"""How many lines are laid beside those before the cursor to find where the likeness ends."""
+"""How many lines are compared with those before the cursor to find where the likeness ends."""
 
 
-class Alike(NamedTuple):
+class SimilarWindow(NamedTuple):
     """Twenty lines of another file; ``score`` is the share of the given words' weight that stands in them."""
 
     score: float
@@ -49,7 +49,7 @@ def weigh_words(postings: Postings, near: Iterable[str]) -> dict[str, float]:
     return weights
 
 
-def windows_alike(postings: Postings, weights: Mapping[str, float], path: str, most: int) -> list[Alike]:
+def similar_windows(postings: Postings, weights: Mapping[str, float], path: str, most: int) -> list[SimilarWindow]:
     """Return the windows of other files that share most with the weighed words of ``path``, the best first."""
     window_count = len(postings.window_file)
     own = postings.file_ids.get(path, -1)
@@ -65,7 +65,7 @@ def windows_alike(postings: Postings, weights: Mapping[str, float], path: str, m
     firsts = np.searchsorted(postings.window_file, postings.window_file[best])
     whole = sum(weights.values())
     return [
-        Alike(float(totals[window]) / whole, postings.paths[postings.window_file[window]], int(window - first))
+        SimilarWindow(float(totals[window]) / whole, postings.paths[postings.window_file[window]], int(window - first))
         for window, first in zip(best.tolist(), firsts.tolist(), strict=True)
     ]
 
@@ -73,7 +73,7 @@ def windows_alike(postings: Postings, weights: Mapping[str, float], path: str, m
 def likeness_end(lines: Sequence[str], window: int, weights: Mapping[str, float]) -> tuple[int, float]:
     """Return behind which line of a file the likeness ends, and the share of the words' weight in the lines before it.
 
-    Looks at the window and the lines that touch it. Of equal places the last one counts, so that all that is alike
+    Looks at the window and the lines that touch it. Of equal places the last one counts, so that all that is similar
     stands before it.
     """
     first = max(0, window * WINDOW_LINES - ALIGNED_LINES)

@@ -1,7 +1,7 @@
 """What a name gains by how its own file uses it, and by the words it is put together from. Pure.
 
 A name that stands a few lines away is likelier to come next than one that stands in the same file. Of the parts that
-names share (``parse_reply`` and ``ReplyParser`` share two) rare ones count more, by the names that are looked at, so
+names share (``parse_reply`` and ``ReplyParser`` share two) rare ones count more, by the names that are compared, so
 that nothing has to be counted for the workspace.
 """
 
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from posixpath import basename
 
 from spark_lsp.index.parse.symbols import CLASS_LIKE, Definition
-from spark_lsp.index.ranking.near import Nearby, identifier_parts
+from spark_lsp.index.ranking.nearby_words import Nearby, identifier_parts
 
 # Fitted with the weights of rank.py.
 BEFORE_WEIGHT, AFTER_WEIGHT = 0.17, 0.27  # per factor e that its last use above, its first use below, is nearer
@@ -43,7 +43,7 @@ def surroundings_of(path: str, definitions: Iterable[Definition], offset: int) -
     return Surroundings(frozenset({function}), frozenset({inside, basename(path).partition(".")[0]}))
 
 
-def standings(names: Collection[str], words: Nearby, surroundings: Surroundings) -> Iterator[float]:
+def similarity_gains(names: Collection[str], words: Nearby, surroundings: Surroundings) -> Iterator[float]:
     """Yield what each name gains, in their order."""
     likeness = Likeness(names)
     by_near, by_beside = likeness.to(words.near), likeness.to(words.beside)

@@ -20,24 +20,24 @@ import numpy as np
 import numpy.typing as npt
 
 from spark_lsp.index.parse.symbols import Definition, Import
-from spark_lsp.index.ranking.cooccurrence import Together, stand_together, strongest_words
-from spark_lsp.index.ranking.definition_sites import Homes, homes_of
-from spark_lsp.index.ranking.import_graph import seen_files
-from spark_lsp.index.ranking.name_similarity import Surroundings, standings, surroundings_of
-from spark_lsp.index.ranking.near import FAR, Nearby, words_around
+from spark_lsp.index.ranking.cooccurrence import Cooccurrence, cooccurring_names, strongest_words
+from spark_lsp.index.ranking.definition_sites import DefinitionSites, sites_of
+from spark_lsp.index.ranking.import_graph import visible_files
+from spark_lsp.index.ranking.name_similarity import Surroundings, similarity_gains, surroundings_of
+from spark_lsp.index.ranking.nearby_words import FAR, Nearby, words_around
 from spark_lsp.index.scan.history import NO_CHANGES, CoChanges
 from spark_lsp.index.storage.postings import Postings
 from spark_lsp.index.storage.view import IndexView, Places
 
 # Fitted to what 2,048 tokens of snippets find on the tuning projects, rounded: docs/decisions/ranking.md has how.
-TOGETHER_WEIGHT = 0.9
+COOCCURRENCE_WEIGHT = 0.9
 USED_WEIGHT = 1.1
-NEARER_WEIGHT = 0.09  # per factor e of nearness, of what the file uses
+DISTANCE_WEIGHT = 0.09  # per factor e of distance, of what the file uses
 SIBLINGS_WEIGHT = 1.9
-HOME_WEIGHT = 0.4  # that names near the cursor are defined in the same file
+SAME_FILE_WEIGHT = 0.4  # that names near the cursor are defined in the same file
 BESIDE_WEIGHT = 1.3  # right beside one of them
 IMPORTED_WEIGHT = 0.3
-NEARNESS_WEIGHT = 0.1
+PROXIMITY_WEIGHT = 0.1
 RECENT_WEIGHT = 0.5  # set by hand: packages have no editing history to measure it on
 RECENT_FILES = 8
 CHANGED_WEIGHT = 0.5  # by the share of the file's commits; set by hand: docs/decisions/ranking.md
@@ -50,7 +50,7 @@ UNIMPORTED_PENALTY = 2.6  # for places of a name that an import resolves to anot
 
 CANDIDATES = 400  # names taken from the file itself, the nearest first
 IMPORTED_FILES, NAMES_OF_FILE = 12, 100  # looked into for names that stand nowhere near yet
-PLACES_LOOKED_AT = 8  # a name that more places define (``__init__``) is no use to rank
+MAX_PLACES = 8  # a name that more places define (``__init__``) is no use to rank
 PLACES_PER_NAME = 3
 SHORT_NAME, SHORT_NAME_WORDS = 3, 160  # ``windows.WORD`` leaves shorter ones out; taken to stand a window away
 FRESH_WORDS = 24  # so near to the cursor a word counts as used even where the syntax of the last look does not say so
@@ -78,22 +78,22 @@ class _Cursor:
     uses: Container[str]
     """Identifiers of the file when it was last indexed: other words of it stand in comments and strings."""
     short_names: Sequence[str]
-    """Identifiers of the file too short to tell anything of their company, but needed like others."""
+    """Identifiers of the file too short to say anything about their neighbours, but needed like others."""
     imported_names: frozenset[str]
     imported_files: frozenset[str]
     siblings: npt.NDArray[np.bool_]
-    """Marks the files of the last build that lie in the same folder."""
+    """Marks the files of the last build in the same folder."""
     sibling_count: int
     """With this file itself, if it is indexed."""
     recent: frozenset[str]
-    homes: Homes
+    sites: DefinitionSites
     surroundings: Surroundings
     changed: Mapping[str, float]
     """Files that often changed together with this one, with the share of its commits."""
 
 
 class _Name(NamedTuple):
-    """A name that may be needed, with its score before its places are looked at."""
+    """A name that may be needed, with its score before its places are scored."""
 
     score: float
     name: str
@@ -145,13 +145,13 @@ def rank_definitions(
     words = words_around(text, offset)
     cursor = _cursor(view, path, offset, words, language, frozenset(recent[:RECENT_FILES]), history)
     used = _used(view, cursor)
-    together = stand_together(view.postings, words.near, path, max(limit * 2, CANDIDATES), used)
-    names = _best_names(view, cursor, together, used, limit)
+    cooccurrence = cooccurring_names(view.postings, words.near, path, max(limit * 2, CANDIDATES), used)
+    names = _best_names(view, cursor, cooccurrence, used, limit)
     ranked = [each for name in names for each in _places(cursor, name)]
     ranked.sort(key=lambda each: each.order)
     lifted = _lifted(ranked)
     top = ranked[:limit]
-    causes = strongest_words(view.postings, together, {each.name.name for each in top if not each.reason})
+    causes = strongest_words(view.postings, cooccurrence, {each.name.name for each in top if not each.reason})
     found = []
     for place, each in enumerate(top):
         reason = each.reason or _cause(causes.get(each.name.name))
@@ -188,7 +188,7 @@ def _cursor(
 ) -> _Cursor:
     entry = view.files.get(path)
     imports: tuple[Import, ...] = entry.symbols.imports if entry else ()
-    files = seen_files(view, path, language)
+    files = visible_files(view, path, language)
     return _Cursor(
         path,
         words,
@@ -200,7 +200,7 @@ def _cursor(
         _siblings(view.postings, path),
         len(view.postings.folders.get(dirname(path), ())),
         recent,
-        homes_of(view, path, words.near),
+        sites_of(view, path, words.near),
         surroundings_of(path, entry.symbols.definitions if entry else (), offset),
         history.beside(path, view.files),
     )
@@ -225,18 +225,20 @@ def _used(view: IndexView, cursor: _Cursor) -> list[str]:
     return list(islice(known, CANDIDATES))
 
 
-def _best_names(view: IndexView, cursor: _Cursor, together: Together, used: Sequence[str], limit: int) -> list[_Name]:
+def _best_names(
+    view: IndexView, cursor: _Cursor, cooccurrence: Cooccurrence, used: Sequence[str], limit: int
+) -> list[_Name]:
     """Score names without looking at their places; return the best, and those that this file imports."""
-    scores = {name: TOGETHER_WEIGHT * math.log1p(score) for name, score in together.scores.items()}
+    scores = {name: COOCCURRENCE_WEIGHT * math.log1p(score) for name, score in cooccurrence.scores.items()}
     distance = cursor.words.distance
     for name in used:
         away = math.log1p(min(distance.get(name, SHORT_NAME_WORDS), FAR))
-        scores[name] = scores.get(name, 0.0) + USED_WEIGHT + NEARER_WEIGHT * (math.log1p(FAR) - away)
+        scores[name] = scores.get(name, 0.0) + USED_WEIGHT + DISTANCE_WEIGHT * (math.log1p(FAR) - away)
     for path in sorted(cursor.imported_files)[:IMPORTED_FILES]:
         tops = (each.name for each in view.files[path].symbols.definitions if not each.container)
         for name in islice(tops, NAMES_OF_FILE):
             scores.setdefault(name, 0.0)
-    gains = standings(scores, cursor.words, cursor.surroundings)
+    gains = similarity_gains(scores, cursor.words, cursor.surroundings)
     scored = [
         (score + gain - OWN_PENALTY * (name in cursor.own_names), name)
         for (name, score), gain in zip(scores.items(), gains, strict=True)
@@ -290,7 +292,7 @@ def _shares_of_siblings(postings: Postings, cursor: _Cursor, names: Sequence[str
 
 def _places(cursor: _Cursor, name: _Name) -> Iterator[_Placed]:
     """Score the places that define a name."""
-    paths = name.known.paths(PLACES_LOOKED_AT)
+    paths = name.known.paths(MAX_PLACES)
     others = [(number, path) for number, path in enumerate(paths) if path != cursor.path]
     if not others:
         return
@@ -306,7 +308,7 @@ def _places(cursor: _Cursor, name: _Name) -> Iterator[_Placed]:
         imported = path in cursor.imported_files
         kind, start = name.known.kind_and_start(number)
         total = score - loss - OTHER_PLACE_PENALTY * place - UNIMPORTED_PENALTY * (resolved and not imported)
-        total += BESIDE_WEIGHT * cursor.homes.beside(path, start) - FIELD_PENALTY * (kind in FIELDS)
+        total += BESIDE_WEIGHT * cursor.sites.beside(path, start) - FIELD_PENALTY * (kind in FIELDS)
         without = total - _changed(cursor, path)
         if weighed is not bare:
             without += OTHER_PLACE_PENALTY * (place - [each[2] for each in bare].index(number))
@@ -320,14 +322,14 @@ def _changed(cursor: _Cursor, path: str) -> float:
 
 
 def _place_score(cursor: _Cursor, path: str) -> float:
-    score = IMPORTED_WEIGHT * (path in cursor.imported_files) + NEARNESS_WEIGHT * _nearness(cursor.path, path)
+    score = IMPORTED_WEIGHT * (path in cursor.imported_files) + PROXIMITY_WEIGHT * _proximity(cursor.path, path)
     score += RECENT_WEIGHT * (path in cursor.recent)
-    score += HOME_WEIGHT * math.log1p(cursor.homes.share(path))
+    score += SAME_FILE_WEIGHT * math.log1p(cursor.sites.share(path))
     return score - TEST_PENALTY * (_is_test(path) and not _is_test(cursor.path))
 
 
 @lru_cache(maxsize=65_536)
-def _nearness(one: str, other: str) -> float:
+def _proximity(one: str, other: str) -> float:
     """Return the share of folders that two paths have in common, 1 within one folder."""
     ours, theirs = one.split("/")[:-1], other.split("/")[:-1]
     common = 0
@@ -345,7 +347,7 @@ def _is_test(path: str) -> bool:
     return "test/" in path or "tests/" in path or name.startswith("test_") or "_test." in name or ".test." in name
 
 
-def frozen_order(view: IndexView) -> list[str]:
+def stable_order(view: IndexView) -> list[str]:
     """Return all files, those whose definitions are used most by other files first; ties by path.
 
     A use of a name that several files define counts in equal parts. Call it when a cached prefix is built, not with

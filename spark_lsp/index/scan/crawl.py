@@ -280,9 +280,9 @@ def _read_bytes(path: str, max_bytes: int) -> bytes | None:
         raw = os.read(handle, min(status.st_size, max_bytes) + 1)  # a whole file in one call, as a rule
         if len(raw) == status.st_size:
             return raw
-        pieces = [raw]
-        while pieces[-1] and sum(map(len, pieces)) <= max_bytes:
-            pieces.append(os.read(handle, max_bytes + 1))
-        return b"".join(pieces)
+        chunks = [raw]
+        while chunks[-1] and sum(map(len, chunks)) <= max_bytes:
+            chunks.append(os.read(handle, max_bytes + 1))
+        return b"".join(chunks)
     finally:
         os.close(handle)

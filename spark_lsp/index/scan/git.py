@@ -98,7 +98,7 @@ def changed_files(
 
 
 def git_program(root: Path) -> str | None:
-    """Return git's path; None for one that lies in the workspace, or is found by a relative path, which may lead there.
+    """Return git's path; None for one inside the workspace, or is found by a relative path, which may lead there.
 
     Windows looks into the working folder before the PATH.
     """

@@ -1,4 +1,4 @@
-"""Which paths may be indexed, told from names alone: ignore files, the user's globs, vendored, generated, secret.
+"""Which paths may be indexed, by their names alone: ignore files, the user's globs, vendored, generated, secret.
 
 Never opens a file other than the ignore files themselves. What a path's contents forbid is told by ``secrets.py`` and
 ``crawl.py``.
@@ -79,7 +79,7 @@ class Scope:
 
 
 def folder_reason(path: str) -> SkipReason | None:
-    """Return why a folder is never entered, told by its name; None when it is."""
+    """Return why a folder is never entered, by its name; None when it is."""
     name = path.rpartition("/")[2]
     if name in _REPOSITORY_FOLDERS:
         return "ignored"
@@ -93,7 +93,7 @@ def folder_reason(path: str) -> SkipReason | None:
 
 
 def file_reason(path: str, rules: Rules) -> SkipReason | None:
-    """Return why a file is left out, told by its name and the user's globs; None when it is not."""
+    """Return why a file is left out, by its name and the user's globs; None when it is not."""
     name = path.rpartition("/")[2]
     if is_secret_name(name):
         return "secret"
@@ -136,7 +136,7 @@ def root_scopes(root: Path) -> tuple[Scope, ...]:
     lead = ""
     while not (folder / ".git").exists():
         if folder.parent == folder:
-            outer.clear()  # no repository: what lies above the workspace has no say
+            outer.clear()  # no repository: folders above the workspace do not count
             folder, lead = root, ""
             break
         lead = f"{folder.name}/{lead}"

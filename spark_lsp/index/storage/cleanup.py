@@ -1,6 +1,6 @@
 """Index files that nobody has opened for long go, so that workspaces which are gone leave nothing behind.
 
-Looks at names and times alone, never into a file; what cannot be removed stays. Never touches another folder.
+Reads names and times, never a file; what cannot be removed stays. Never touches another folder.
 """
 
 import contextlib

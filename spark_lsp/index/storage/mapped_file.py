@@ -22,7 +22,7 @@ Table = TypeVar("Table")
 MAGIC = b"spark-tables-1\n\0"
 ALIGNED_BYTES = 64
 EAGER_NAMES = 50_000  # as strings and dictionaries these take a few MB, and are ten times faster to ask
-_PIECE_BYTES = 1 << 20
+_CHUNK_BYTES = 1 << 20
 
 
 class _Header(msgspec.Struct, frozen=True):
@@ -104,10 +104,10 @@ def write(path: Path, table: Any, *, maker: str) -> None:
                 raw = memoryview(array).cast("B") if array.size else b""
                 places.append((array.dtype.str, size, len(raw)))
                 padding = bytes(-len(raw) % ALIGNED_BYTES)
-                for piece in (raw, padding):
-                    file.write(piece)
-                    checksum = zlib.crc32(piece, checksum)
-                    size += len(piece)
+                for chunk in (raw, padding):
+                    file.write(chunk)
+                    checksum = zlib.crc32(chunk, checksum)
+                    size += len(chunk)
             header = msgspec.msgpack.encode(_Header(maker, tree, places, size, checksum))
             file.write(header)
             file.seek(0)
@@ -132,15 +132,15 @@ def read(path: Path, kind: type[Table], *, maker: str) -> Table | None:
 
 
 def _checked_header(file: Any, maker: str) -> _Header | None:
-    """Read the header and check all that lies before it, in pieces: mapped pages would count as our memory."""
+    """Read the header and check everything before it, in chunks: mapped pages would count as our memory."""
     first = file.read(ALIGNED_BYTES)
     if not first.startswith(MAGIC):
         return None
     size = int.from_bytes(first[len(MAGIC) : len(MAGIC) + 8], "little")
     checksum, left = 0, size
-    while left and (piece := file.read(min(left, _PIECE_BYTES))):
-        checksum = zlib.crc32(piece, checksum)
-        left -= len(piece)
+    while left and (chunk := file.read(min(left, _CHUNK_BYTES))):
+        checksum = zlib.crc32(chunk, checksum)
+        left -= len(chunk)
     raw = file.read()
     if left or zlib.crc32(raw) != int.from_bytes(first[len(MAGIC) + 8 : len(MAGIC) + 12], "little"):
         return None
@@ -149,7 +149,7 @@ def _checked_header(file: Any, maker: str) -> _Header | None:
 
 
 class _Reader:
-    """Makes a value of its tree again; arrays lie in the mapped file."""
+    """Makes a value of its tree again; arrays stay in the mapped file."""
 
     def __init__(self, mapped: Any, places: list[tuple[str, int, int]], classes: Mapping[str, type]) -> None:
         self._mapped = mapped

@@ -1,6 +1,6 @@
 """Who uses which word, and which definitions stand in which windows: flat arrays over the whole workspace.
 
-Immutable. Built at once in the background after a refresh; between builds ``view.py`` lays changed files over it.
+Immutable. Built at once in the background after a refresh; between builds ``view.py`` overlays changed files.
 All that ranking sums is a slice of an array here: a keystroke costs what the cursor's words cost, not the workspace.
 """
 
@@ -30,7 +30,7 @@ class Rows:
         return self.columns[self.ends[row] : self.ends[row + 1]]
 
     def slice(self, row: int) -> slice:
-        """Return where a row lies, for arrays that run beside ``columns``."""
+        """Return the slice of a row, for arrays parallel to ``columns``."""
         return slice(int(self.ends[row]), int(self.ends[row + 1]))
 
     def joined(self, rows: npt.NDArray[Any]) -> tuple[Ints, npt.NDArray[np.int64]]:
@@ -58,7 +58,7 @@ class Postings:
 
 
 def build_postings(files: Iterable[tuple[str, FileWords]], defined: Iterable[str]) -> Postings:
-    """Number the words of the files and lay out the tables; ``defined`` are the names that some file defines."""
+    """Number the words of the files and build the tables; ``defined`` are the names that some file defines."""
     numbers: defaultdict[bytes, int] = defaultdict(count().__next__)
     paths: list[str] = []
     own: list[Ints] = []  # of each file the numbers of its words

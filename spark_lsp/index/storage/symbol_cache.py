@@ -21,7 +21,7 @@ from typing import TypeVar
 import msgspec
 
 from spark_lsp import __version__
-from spark_lsp.index.parse.facts import Facts, Looked, decoded
+from spark_lsp.index.parse.facts import FileFacts, ScanResult, decoded
 from spark_lsp.index.scan.ignore import SkipReason
 from spark_lsp.index.storage import mapped_file
 from spark_lsp.index.storage.tables import FileRow, Tables
@@ -73,7 +73,7 @@ class SymbolCache:
 
     @property
     def path(self) -> Path:
-        """Where the file lies."""
+        """The path of the cache file."""
         return self._path
 
     def rows(self) -> dict[str, FileRow]:
@@ -108,10 +108,10 @@ class SymbolCache:
         if rows:
             self._run(work, None)
 
-    def facts(self, content_hash: str, language: str) -> Facts | None:
+    def facts(self, content_hash: str, language: str) -> FileFacts | None:
         """Return the facts of a content, or None when they are not kept."""
 
-        def work(connection: sqlite3.Connection) -> Facts | None:
+        def work(connection: sqlite3.Connection) -> FileFacts | None:
             row = connection.execute(
                 "SELECT payload FROM symbols WHERE content_hash = ? AND language = ?", (content_hash, language)
             ).fetchone()
@@ -131,7 +131,7 @@ class SymbolCache:
 
         return self._run(work, None)
 
-    def keep(self, files: Iterable[FileRow], facts: Iterable[Looked]) -> bool:
+    def keep(self, files: Iterable[FileRow], facts: Iterable[ScanResult]) -> bool:
         """Write files, and facts of contents, in one transaction; False when they could not be written."""
         rows = [(each.path, each.size, each.mtime_ns, each.content_hash, each.language) for each in files]
         payloads = [(each.content_hash, each.language, each.definitions, each.uses, each.payload) for each in facts]
@@ -145,7 +145,7 @@ class SymbolCache:
         return self._run(work, False)
 
     def tables(self) -> Tables | None:
-        """Return the tables that were laid out last, mapped into memory; None when there are none that fit."""
+        """Return the tables that were built last, mapped into memory; None when there are none that fit."""
 
         def work(connection: sqlite3.Connection) -> str:
             row = connection.execute("SELECT value FROM meta WHERE key = 'tables'").fetchone()
@@ -155,7 +155,7 @@ class SymbolCache:
         return mapped_file.read(self._path.with_name(name), Tables, maker=extractor_digest()) if name else None
 
     def new_tables_path(self) -> Path:
-        """Return a name for tables to come; a file that is mapped into memory cannot be written anew everywhere."""
+        """Return a name for tables to come; a file that is mapped into memory cannot be overwritten on every system."""
         return self._path.with_name(f"{self._path.stem}.{secrets.token_hex(6)}.tables")
 
     def put_tables(self, path: Path) -> None:
@@ -300,7 +300,7 @@ def read_only(path: Path) -> sqlite3.Connection | None:
 
 @cache
 def extractor_digest() -> str:
-    """Name the version of everything that decides what a text's symbols are and how tables are laid out."""
+    """Name the version of everything that decides what a text's symbols are and how tables are built."""
     digest = hashlib.blake2b(__version__.encode(), digest_size=16)
     for language in LANGUAGES.values():
         digest.update(query_source(language).encode())

@@ -1,6 +1,6 @@
 """What is known of all files at one moment, as flat arrays: which files there are, what they define, who uses what.
 
-Immutable. Built from facts in one go, in a worker process where there is one; ``view.py`` lays changed files over them.
+Immutable. Built from file facts in one go, in a worker process where there is one; ``view.py`` overlays changed files.
 """
 
 from collections import defaultdict
@@ -11,7 +11,7 @@ from itertools import chain, count
 import numpy as np
 import numpy.typing as npt
 
-from spark_lsp.index.parse.facts import Packed
+from spark_lsp.index.parse.facts import FactRows
 from spark_lsp.index.parse.symbols import KINDS, Definition
 from spark_lsp.index.parse.windows import FileWords
 from spark_lsp.index.storage.postings import Postings, build_postings
@@ -111,7 +111,7 @@ class Tables:
     postings: Postings
 
 
-def build_tables(files: Iterable[tuple[FileRow, Packed]]) -> Tables:
+def build_tables(files: Iterable[tuple[FileRow, FactRows]]) -> Tables:
     """Lay out the tables of files given in order of path."""
     rows: list[FileRow] = []
     found = _Definitions()
@@ -148,7 +148,7 @@ class _Definitions:
         self._containers: defaultdict[str, int] = defaultdict(count(1).__next__, {"": 0})
         self._rows: list[tuple[int, int, int, int, int, int, int]] = []
 
-    def add(self, file: int, found: Packed) -> None:
+    def add(self, file: int, found: FactRows) -> None:
         names, containers, kinds = self.names, self._containers, _KIND_NUMBERS
         self._rows += [
             (names[name], file, kinds[kind], start, end, signature_end, containers[container])

@@ -1,6 +1,6 @@
 """What is known of the workspace at one moment: immutable, shared by requests without locks.
 
-A view is the tables of the last full build (``tables.py``) with the files changed since laid over them.
+A view is the tables of the last full build (``tables.py``) overlaid with the files changed since.
 """
 
 from bisect import bisect_left, bisect_right
@@ -12,7 +12,7 @@ from typing import Any, overload
 
 import numpy as np
 
-from spark_lsp.index.parse.facts import NO_FACTS, PLAIN_TEXT, Facts, packed
+from spark_lsp.index.parse.facts import NO_FILE_FACTS, PLAIN_TEXT, FileFacts, packed
 from spark_lsp.index.parse.symbols import KINDS, Definition, FileSymbols, Kind
 from spark_lsp.index.storage.layered_map import Layered
 from spark_lsp.index.storage.postings import Postings
@@ -23,8 +23,8 @@ __all__ = ["EMPTY_VIEW", "PLAIN_TEXT", "FileEntry", "IndexView"]
 Place = tuple[str, Definition]
 
 
-def _no_facts() -> Facts:
-    return NO_FACTS
+def _no_facts() -> FileFacts:
+    return NO_FILE_FACTS
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ class FileEntry:
     """0 for an unsaved document."""
     definition_count: int = field(default=0, compare=False)
     use_count: int = field(default=0, compare=False)
-    facts: Callable[[], Facts] = field(default=_no_facts, compare=False, repr=False)
+    facts: Callable[[], FileFacts] = field(default=_no_facts, compare=False, repr=False)
     read: Callable[[], str] = field(default=str, compare=False, repr=False)
 
     @property
@@ -316,8 +316,8 @@ def rebuilt(view: IndexView) -> IndexView:
     return view_of(tables, view.files)
 
 
-def laid_over(built: IndexView, now: IndexView) -> IndexView:
-    """Return tables built from an older view with all laid over them that differs by now."""
+def overlaid(built: IndexView, now: IndexView) -> IndexView:
+    """Return tables built from an older view, overlaid with everything that has changed since."""
     changes: dict[str, FileEntry | None] = {path: None for path in built.files if path not in now.files}
     changes |= {path: entry for path, entry in now.files.items() if built.files.get(path) != entry}
     return with_changes(built, changes)

@@ -1,6 +1,6 @@
 """Makes the entries of files: from a row of the cache, from what a worker found, from the text in an editor.
 
-An entry knows how to get its facts and its text when somebody asks for them, and holds neither where a file does.
+An entry loads its facts and its text on demand and holds neither where a file does.
 """
 
 from contextlib import suppress
@@ -8,13 +8,13 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from spark_lsp.index.parse.facts import Looked, looked_of, packed_of
+from spark_lsp.index.parse.facts import ScanResult, packed_of, scan_result
 from spark_lsp.index.scan.crawl import CrawledFile
 from spark_lsp.index.scan.texts import Texts
 from spark_lsp.index.storage.symbol_cache import SymbolCache
 from spark_lsp.index.storage.tables import FileRow
 from spark_lsp.index.storage.view import FileEntry, IndexView
-from spark_lsp.index.workers.fetching import FactsSource
+from spark_lsp.index.workers.fact_source import FileFactsSource
 from spark_lsp.index.workers.pool import URGENT, WorkerLostError, Workers
 from spark_lsp.index.workers.worker import ParseText
 from spark_lsp.text.document import content_hash
@@ -29,10 +29,10 @@ class Entries:
         self._cache = cache
         self._workers = workers
         self._texts = Texts(root)
-        self._facts = FactsSource(cache)
+        self._facts = FileFactsSource(cache)
 
     def of_row(self, row: FileRow) -> FileEntry:
-        """Make the entry of a file whose facts the cache keeps."""
+        """Make the entry of a file whose facts are in the cache."""
         read = partial(self._texts.read, row.path, row.content_hash)
         return FileEntry(
             row.path,
@@ -46,46 +46,46 @@ class Entries:
             read=read,
         )
 
-    def of_looked(self, file: CrawledFile, looked: Looked, view: IndexView) -> FileEntry | None:
+    def of_scan_result(self, file: CrawledFile, result: ScanResult, view: IndexView) -> FileEntry | None:
         """Make the entry of a file that was read; None when it was not parsed and its facts are not known either."""
-        key = (looked.content_hash, looked.language)
-        counts: tuple[int, int] | None = (looked.definitions, looked.uses)
-        if not looked.payload:
+        key = (result.content_hash, result.language)
+        counts: tuple[int, int] | None = (result.definitions, result.uses)
+        if not result.payload:
             own = view.files.get(file.path)
             known = (own, *view.files.values()) if self._cache is None else (own,)
             same = next((each for each in known if each and (each.content_hash, each.language) == key), None)
             if same is not None:
-                read = partial(self._texts.read, file.path, looked.content_hash)
+                read = partial(self._texts.read, file.path, result.content_hash)
                 return replace(same, path=file.path, size=file.size, mtime_ns=file.mtime_ns, read=read)
             counts = self._cache.counts(*key) if self._cache else None
         if counts is None:
             return None
         entry = self.of_row(FileRow(file.path, *key, file.size, file.mtime_ns, *counts))
-        return entry if self._cache else self.holding(entry, looked.payload)
+        return entry if self._cache else self.holding(entry, result.payload)
 
     def of_text(self, path: str, text: str) -> FileEntry:
-        """Make the entry of a document that lies in an editor."""
-        looked = self._parsed(path, text)
+        """Make the entry of an open document."""
+        result = self._parsed(path, text)
         entry = FileEntry(
             path,
-            looked.content_hash,
-            looked.language,
+            result.content_hash,
+            result.language,
             size=len(text),
-            definition_count=looked.definitions,
-            use_count=looked.uses,
+            definition_count=result.definitions,
+            use_count=result.uses,
             read=partial(str, text),
         )
-        return self.holding(entry, looked.payload)
+        return self.holding(entry, result.payload)
 
     def holding(self, entry: FileEntry, payload: bytes) -> FileEntry:
         """Return an entry that holds its facts itself, packed."""
         return replace(entry, facts=partial(self._facts.unpack, entry.content_hash, entry.language, payload))
 
-    def _parsed(self, path: str, text: str) -> Looked:
+    def _parsed(self, path: str, text: str) -> ScanResult:
         """Parse a text: a long one in a worker, for parsing stops every other thread of this process."""
         if len(text) > PARSED_HERE_CHARS and self._workers is not None:
             with suppress(WorkerLostError):
                 answer = self._workers.submit(ParseText(path, text), urgency=URGENT).result()
                 if answer.files:
                     return answer.files[0]
-        return looked_of(path, content_hash(text), packed_of(path, text))
+        return scan_result(path, content_hash(text), packed_of(path, text))

@@ -137,7 +137,7 @@ class Workers:
         return process
 
     def _start(self) -> "subprocess.Popen[bytes]":
-        # -P keeps modules that lie in the working folder, which is the user's workspace, out of our process.
+        # -P keeps modules of the working folder, which is the user's workspace, out of our process.
         command = [sys.executable, "-P", "-m", "spark_lsp.index.workers.worker"]
         with self._lock:
             if self._closed:

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from spark_lsp.index.parse.facts import NOTHING, IsKnown, Looked, look_at, looked_of, nothing_known
+from spark_lsp.index.parse.facts import NO_ROWS, IsKnown, ScanResult, nothing_known, scan_file, scan_result
 from spark_lsp.index.scan.crawl import CrawledFile, Skipped, read_source
 from spark_lsp.index.workers.pool import Workers
-from spark_lsp.index.workers.worker import Answer, Look
+from spark_lsp.index.workers.worker import Answer, ScanFiles
 from spark_lsp.text.document import content_hash
 
 SLICE_FILES = 32
@@ -25,7 +25,7 @@ SLICES_AHEAD = 2  # for each worker, so that it never waits for us
 
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """Where files lie and who parses them. ``known`` tells which contents need no parse; None: parse everything."""
+    """Where files are and who parses them. ``known`` tells which contents need no parse; None: parse everything."""
 
     root: Path
     max_bytes: int
@@ -35,7 +35,7 @@ class Reader:
 
     def read(
         self, files: Sequence[CrawledFile], *, cancelled: Callable[[], bool]
-    ) -> Iterator[tuple[CrawledFile, Looked]]:
+    ) -> Iterator[tuple[CrawledFile, ScanResult]]:
         """Yield each file with what was found in it, until ``cancelled()``."""
         if self.workers and self.workers.usable and sum(file.size for file in files) > WORTH_A_WORKER_BYTES:
             yield from self._in_workers(self.workers, files, cancelled)
@@ -45,61 +45,61 @@ class Reader:
                 return
             yield file, self.here(file.path)
 
-    def here(self, path: str) -> Looked:
+    def here(self, path: str) -> ScanResult:
         """Read and parse one file in this process."""
-        return look_at(self.root, path, max_bytes=self.max_bytes, known=self.known or nothing_known)
+        return scan_file(self.root, path, max_bytes=self.max_bytes, known=self.known or nothing_known)
 
     def _in_workers(
         self, workers: Workers, files: Sequence[CrawledFile], cancelled: Callable[[], bool]
-    ) -> Iterator[tuple[CrawledFile, Looked]]:
+    ) -> Iterator[tuple[CrawledFile, ScanResult]]:
         slices = deque(_slices(files))
         done: queue.SimpleQueue[tuple[list[CrawledFile], Future[Answer]]] = queue.SimpleQueue()
         ahead = 0
         while (slices or ahead) and not cancelled():
             while slices and ahead < SLICES_AHEAD * workers.count:
-                piece = slices.popleft()
-                workers.submit(self._job(piece)).add_done_callback(partial(_hand_over, done, piece))
+                batch = slices.popleft()
+                workers.submit(self._job(batch)).add_done_callback(partial(_hand_over, done, batch))
                 ahead += 1
-            piece, future = done.get()
+            batch, future = done.get()
             ahead -= 1
             answer = None if future.cancelled() or future.exception() else future.result()
             if answer and not answer.fault:
-                yield from zip(piece, answer.files, strict=True)
-            elif len(piece) > 1:
-                slices.extend([file] for file in piece)  # one of them is to blame; the others are read
+                yield from zip(batch, answer.files, strict=True)
+            elif len(batch) > 1:
+                slices.extend([file] for file in batch)  # one of them is to blame; the others are read
             elif workers.usable:
-                yield piece[0], self._plain(piece[0].path)
+                yield batch[0], self._plain(batch[0].path)
             else:
-                yield piece[0], self.here(piece[0].path)
+                yield batch[0], self.here(batch[0].path)
 
-    def _job(self, piece: Sequence[CrawledFile]) -> Look:
+    def _job(self, batch: Sequence[CrawledFile]) -> ScanFiles:
         cache_path = str(self.cache_path) if self.cache_path and self.known else None
-        return Look(str(self.root), tuple(file.path for file in piece), self.max_bytes, cache_path)
+        return ScanFiles(str(self.root), tuple(file.path for file in batch), self.max_bytes, cache_path)
 
-    def _plain(self, path: str) -> Looked:
+    def _plain(self, path: str) -> ScanResult:
         """Take a file that no worker survives as text without symbols."""
         text = read_source(self.root, path, max_bytes=self.max_bytes)
         if isinstance(text, Skipped):
-            return Looked(path, text.reason)
-        return looked_of(path, content_hash(text), NOTHING)
+            return ScanResult(path, text.reason)
+        return scan_result(path, content_hash(text), NO_ROWS)
 
 
 def _hand_over(
     done: "queue.SimpleQueue[tuple[list[CrawledFile], Future[Answer]]]",
-    piece: list[CrawledFile],
+    batch: list[CrawledFile],
     future: Future[Answer],
 ) -> None:
-    done.put((piece, future))
+    done.put((batch, future))
 
 
 def _slices(files: Sequence[CrawledFile]) -> Iterator[list[CrawledFile]]:
-    piece: list[CrawledFile] = []
+    batch: list[CrawledFile] = []
     size = 0
     for file in files:
-        if piece and (len(piece) == SLICE_FILES or size + file.size > SLICE_BYTES):
-            yield piece
-            piece, size = [], 0
-        piece.append(file)
+        if batch and (len(batch) == SLICE_FILES or size + file.size > SLICE_BYTES):
+            yield batch
+            batch, size = [], 0
+        batch.append(file)
         size += file.size
-    if piece:
-        yield piece
+    if batch:
+        yield batch

@@ -1,4 +1,4 @@
-"""What runs in a worker process of the index: reads files, parses them, lays out tables, ends with its client.
+"""A worker process of the index: reads and parses files, builds tables, ends with its client.
 
 Speaks frames over its own standard streams; nothing that it prints can reach another stream. A job that takes longer
 than it may ends the process, whatever it is busy with.
@@ -20,7 +20,7 @@ from typing import Any, BinaryIO
 import msgspec
 import psutil
 
-from spark_lsp.index.parse.facts import IsKnown, Looked, Packed, look_at_all, looked_of, packed_of, unpacked
+from spark_lsp.index.parse.facts import FactRows, IsKnown, ScanResult, packed_of, scan_files, scan_result, unpacked
 from spark_lsp.index.storage.mapped_file import write
 from spark_lsp.index.storage.symbol_cache import read_only
 from spark_lsp.index.storage.tables import FileRow, build_tables
@@ -37,7 +37,7 @@ FRAME_LIMIT_BYTES = 1 << 30
 JOBS_PER_COLLECTION = 64
 
 
-class Look(msgspec.Struct, frozen=True, tag=True):
+class ScanFiles(msgspec.Struct, frozen=True, tag=True):
     """Read and parse files. Contents that the cache file knows are not parsed."""
 
     root: str
@@ -47,7 +47,7 @@ class Look(msgspec.Struct, frozen=True, tag=True):
 
 
 class ParseText(msgspec.Struct, frozen=True, tag=True):
-    """Parse one text that lies in an editor."""
+    """Parse the text of one open document."""
 
     path: str
     text: str
@@ -60,21 +60,21 @@ class ParseBare(msgspec.Struct, frozen=True, tag=True):
     paths: tuple[str, ...]
 
 
-class Freeze(msgspec.Struct, frozen=True, tag=True):
-    """Lay out the tables of all files in the cache file and write them to a file."""
+class BuildTables(msgspec.Struct, frozen=True, tag=True):
+    """Build the tables of all files in the cache file and write them to a file."""
 
     cache_path: str
     out_path: str
     maker: str
 
 
-Job = Look | ParseText | ParseBare | Freeze
+Job = ScanFiles | ParseText | ParseBare | BuildTables
 
 
 class Answer(msgspec.Struct, frozen=True):
-    """What came of a job: the files looked at, or why it could not be done."""
+    """The result of a job: the scanned files, or why it failed."""
 
-    files: tuple[Looked, ...] = ()
+    files: tuple[ScanResult, ...] = ()
     fault: str = ""
 
 
@@ -104,7 +104,7 @@ def receive(stream: BinaryIO) -> bytes:
 
 
 def done(job: Job) -> Answer:
-    """Do one job. Never raises: what goes wrong is told."""
+    """Do one job. Never raises: failures are part of the answer."""
     try:
         return _done(job)
     except Exception as error:  # noqa: BLE001 - a worker outlives whatever a file does to it
@@ -113,8 +113,8 @@ def done(job: Job) -> Answer:
 
 def _done(job: Job) -> Answer:
     if isinstance(job, ParseText):
-        return Answer((looked_of(job.path, content_hash(job.text), packed_of(job.path, job.text)),))
-    if isinstance(job, Freeze):
+        return Answer((scan_result(job.path, content_hash(job.text), packed_of(job.path, job.text)),))
+    if isinstance(job, BuildTables):
         tables = build_tables(_kept(Path(job.cache_path)))
         write(Path(job.out_path), tables, maker=job.maker)
         return Answer()
@@ -123,7 +123,7 @@ def _done(job: Job) -> Answer:
         return Answer()
     known, connection = _known(job.cache_path)
     try:
-        return Answer(tuple(look_at_all(Path(job.root), job.paths, max_bytes=job.max_bytes, known=known)))
+        return Answer(tuple(scan_files(Path(job.root), job.paths, max_bytes=job.max_bytes, known=known)))
     finally:
         if connection is not None:
             connection.close()
@@ -161,7 +161,7 @@ def _known(cache_path: str | None) -> tuple[IsKnown, sqlite3.Connection | None]:
     return known, connection
 
 
-def _kept(cache_path: Path) -> Iterator[tuple[FileRow, Packed]]:
+def _kept(cache_path: Path) -> Iterator[tuple[FileRow, FactRows]]:
     """Read all files of a cache in order of path."""
     connection = read_only(cache_path)
     if connection is None:

@@ -1,4 +1,4 @@
-"""What a text names, and how near to the cursor: the words of a document counted in pieces that are remembered.
+"""The words around a cursor and their distance from it, found block by block; blocks are cached.
 
 Works on words and not on syntax: code that is being typed is broken half of the time. Pure but for the memory.
 """
@@ -11,8 +11,8 @@ from functools import lru_cache
 from spark_lsp.index.parse.windows import WINDOW_LINES, WORD
 
 LINES_AFTER = 5  # the code below tells where the code at the cursor leads
-PIECE_LINES = 40
-PIECES_EACH_WAY = 50  # 2,000 lines; what is farther tells little, and a file may have a million lines
+BLOCK_LINES = 40
+BLOCKS_EACH_WAY = 50  # 2,000 lines; what is farther tells little, and a file may have a million lines
 FAR = 20_000
 WORDS_A_LINE = 8  # so that places by lines compare with places by words
 
@@ -46,17 +46,17 @@ def words_around(text: str, offset: int) -> Nearby:
     above, below = _lines_of(text[start:offset])[::-1], _lines_of(text[offset:end])
     ways: list[dict[str, int]] = []
     for lines, pieces, first in (
-        (above, _pieces_back(text, start), WINDOW_LINES),
-        (below, _pieces_on(text, end), LINES_AFTER),
+        (above, _blocks_back(text, start), WINDOW_LINES),
+        (below, _blocks_on(text, end), LINES_AFTER),
     ):
         found: dict[str, int] = {}
         for number, piece in enumerate(pieces):
-            away = (WINDOW_LINES + number * PIECE_LINES) * WORDS_A_LINE
+            away = (WINDOW_LINES + number * BLOCK_LINES) * WORDS_A_LINE
             for word in _words_of(piece):
                 if distance.get(word, FAR) > away:
                     distance[word] = away
         for number in range(len(pieces) - 1, -1, -1):  # the farthest first, so that the nearest stays
-            found.update(dict.fromkeys(_names_of(pieces[number]), first + number * PIECE_LINES))
+            found.update(dict.fromkeys(_names_of(pieces[number]), first + number * BLOCK_LINES))
         for number in range(len(lines) - 1, -1, -1):
             found.update(dict.fromkeys(_NAME.findall(lines[number]), number))
         ways.append(found)
@@ -76,45 +76,45 @@ def identifier_parts(name: str) -> frozenset[str]:
 
 @lru_cache(maxsize=4096)
 def _names_of(piece: str) -> tuple[str, ...]:
-    """Return all names of a piece, those of one and two letters too."""
+    """Return all names of a block, those of one and two letters too."""
     return tuple(dict.fromkeys(_NAME.findall(piece)))
 
 
 @lru_cache(maxsize=4096)
 def _words_of(piece: str) -> tuple[str, ...]:
-    """Return the words of a piece in their order: that of a set would be another one in every process."""
+    """Return the words of a block in their order, which for a set would differ from process to process."""
     return tuple(dict.fromkeys(WORD.findall(piece)))
 
 
-def _pieces_back(text: str, end: int) -> list[str]:
-    """Cut what lies before into pieces whose edges lie at the same lines for every cursor."""
+def _blocks_back(text: str, end: int) -> list[str]:
+    """Cut the text before into blocks whose edges are at the same lines for every cursor."""
     pieces = []
-    lines = text.count("\n", 0, end) % PIECE_LINES or PIECE_LINES
-    for _ in range(PIECES_EACH_WAY):
+    lines = text.count("\n", 0, end) % BLOCK_LINES or BLOCK_LINES
+    for _ in range(BLOCKS_EACH_WAY):
         if end <= 0:
             break
         start = _lines_back(text, end, lines)
-        lines = PIECE_LINES
+        lines = BLOCK_LINES
         pieces.append(text[start:end])
         end = start
     return pieces
 
 
-def _pieces_on(text: str, start: int) -> list[str]:
+def _blocks_on(text: str, start: int) -> list[str]:
     pieces = []
-    lines = PIECE_LINES - text.count("\n", 0, start) % PIECE_LINES
-    for _ in range(PIECES_EACH_WAY):
+    lines = BLOCK_LINES - text.count("\n", 0, start) % BLOCK_LINES
+    for _ in range(BLOCKS_EACH_WAY):
         if start >= len(text):
             break
         end = _lines_on(text, start, lines)
-        lines = PIECE_LINES
+        lines = BLOCK_LINES
         pieces.append(text[start:end])
         start = end
     return pieces
 
 
 def _lines_back(text: str, offset: int, lines: int) -> int:
-    """Return the start of the line that lies so many lines back."""
+    """Return the start of the line so many lines back."""
     for _ in range(lines):
         offset = text.rfind("\n", 0, offset)
         if offset < 0:
