@@ -46,7 +46,7 @@ lint-editors: editors/vscode/node_modules/.package-lock.json ## Types, lint and 
 editors/vscode/node_modules/.package-lock.json: editors/vscode/package-lock.json
 	@cd editors/vscode && npm ci --no-progress --loglevel=error
 
-generate: setup ## Write the generated files anew from the settings
+generate: setup ## Write the generated files again from the settings
 	@$(RUN)python scripts/generate.py
 
 docs: ## Build the documentation site in site/; a broken link fails

@@ -1,11 +1,11 @@
-"""What a keystroke costs at the engine's process boundary, by the size of the prompt that lies before it.
+"""What a keystroke costs at the engine's process boundary, by the size of the prompt that is before it.
 
     python scripts/bench_wire.py [--pieces 450] [--keys 200]
 
 A prompt of stable pieces of 1,000 characters, each behind a special token, and a volatile part of 2,000 characters that
 grows by one character a key. Prints the bytes of a request's frame and the processor time of client and host, the
 median over the keys: sent whole, and sent by number as the engine does; the latter also where the caller makes every
-text anew.
+text again.
 """
 
 import argparse
@@ -37,11 +37,11 @@ def cached_prefix(count: int) -> list[PromptPart]:
     return parts
 
 
-def requests(count: int, keys: int, *, anew: bool) -> Iterator[CompletionRequest]:
-    """Yield a request for each key; ``anew`` with texts that are equal to the last ones and no longer the same."""
+def requests(count: int, keys: int, *, copied: bool) -> Iterator[CompletionRequest]:
+    """Yield a request for each key; ``copied`` with texts that are equal to the last ones and no longer the same."""
     before = cached_prefix(count)
     for key in range(keys):
-        if anew:
+        if copied:
             before = [
                 TextPart("".join(list(part.text)), stable=True) if isinstance(part, TextPart) else part
                 for part in before
@@ -107,12 +107,12 @@ def main() -> None:
     )
     sent, kept = SentParts(), KeptParts()
     fresh, known = SentParts(), KeptParts()
-    for name, anew, encode, resolve in (
+    for name, copied, encode, resolve in (
         ("whole", False, whole, lambda ask: ask.request),
         ("by number", False, lambda request: frames.encode(sent.ask(1, request)), kept.request),
-        ("by number, texts made anew", True, lambda request: frames.encode(fresh.ask(1, request)), known.request),
+        ("by number, texts made again", True, lambda request: frames.encode(fresh.ask(1, request)), known.request),
     ):
-        size, client_ms, host_ms = measure(requests(told.pieces, told.keys, anew=anew), encode, resolve)
+        size, client_ms, host_ms = measure(requests(told.pieces, told.keys, copied=copied), encode, resolve)
         sys.stdout.write(f"{name:<30}{size:>10,.0f}{client_ms:>11.3f}{host_ms:>9.3f}\n")
 
 

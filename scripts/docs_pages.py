@@ -29,7 +29,7 @@ LIST_ITEM = re.compile(r"^(?:[-*]|\d+\.) ")
 
 
 def main() -> None:
-    """Write all pages and pictures anew."""
+    """Write all pages and pictures again."""
     shutil.rmtree(PAGES, ignore_errors=True)
     docs = [path.relative_to(ROOT).as_posix() for path in (ROOT / "docs").rglob("*") if path.is_file()]
     names = sorted({START, *OTHER_PAGES, *PICTURES, *docs})

@@ -89,7 +89,7 @@ def circles(graph: Graph) -> list[list[str]]:
 
 
 def folder_circles(imports: frozenset[Import]) -> list[tuple[str, list[str]]]:
-    """Return every circle with at least one folder in it, with the folder that it lies in."""
+    """Return every circle with at least one folder in it, with the folder that it is in."""
     folders = sorted({parent.as_posix() for each in imports for parent in Path(each.source).parents})
     return [
         (folder, circle)

@@ -94,7 +94,7 @@ def _holes(path: Path, folder: Path, chance: random.Random) -> Iterator[Hole]:
 
 
 def _code_lines(text: str) -> list[int]:
-    """Return the numbers of lines that begin no string and lie in none, and that are no comment."""
+    """Return the numbers of lines that begin no string and are in none, and that are no comment."""
     try:
         tokens = list(tokenize.generate_tokens(io.StringIO(text).readline))
     except (tokenize.TokenError, SyntaxError):

@@ -83,7 +83,7 @@ class Workspace:
             self._reading_history = asyncio.create_task(reading, name="history")
 
     async def rebuild_cached_prefix(self, open_paths: Collection[str], warmed: Progress) -> asyncio.Task[None] | None:
-        """Choose the cached prefix anew and read it in the background; return that work when it was begun here.
+        """Choose the cached prefix again and read it in the background; return that work when it was begun here.
 
         A reading that goes on takes the new cached prefix over. Without a model there is nothing to do yet.
         """
@@ -96,7 +96,7 @@ class Workspace:
         return None
 
     def _following(self, warmed: Progress) -> Progress:
-        """Tell how far the cached prefix is, and read ahead anew each time when prompts show another part of it."""
+        """Tell how far the cached prefix is, and read ahead again each time when prompts show another part of it."""
         digest = self.context.digest
 
         def tell(done: int, of: int) -> None:

@@ -25,7 +25,7 @@ WORDS = {
 PAGE = """\
 # Model card: spark-nano
 
-<!-- Written by models/training/card.py from evaluation.json beside it; `make generate` writes it anew. -->
+<!-- Written by models/training/card.py from evaluation.json beside it; `make generate` writes it again. -->
 
 A language model of {parameters} parameters that fills in the middle of Python code.
 It is the embedded default of Spark LSP, so that completions come right after the installation, without a download.

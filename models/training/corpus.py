@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 LANGUAGES = frozenset({"python", "javascript", "typescript", "tsx"})
 MIN_CHARACTERS, MAX_CHARACTERS = 200, 200_000
-MAX_MEAN_LINE = 120  # characters; hand-written code lies between 25 and 60
+MAX_MEAN_LINE = 120  # characters; hand-written code is between 25 and 60
 MIN_LETTERS = 0.35  # share of letters; tables of numbers and of escapes have fewer
 TESTS_SHARE = 0.15  # tests say the same thing over and over; users write more of the rest
 MAX_PACKAGE_CHARACTERS = 12_000_000  # so that no package is more than a tenth of the text
@@ -45,7 +45,7 @@ _TEST_PATH = re.compile(
     r"(^|/)(tests?|testing|__tests__|spec)/|(^|/)(test_[^/]*|conftest|[^/]*_test)\.py$|\.(test|spec)\."
 )
 
-NEAR = 0.75  # Jaccard similarity of shingles; copies with an edit or two lie above, siblings of one style below
+NEAR = 0.75  # Jaccard similarity of shingles; copies with an edit or two are above, siblings of one style below
 PERMUTATIONS = 64
 SHINGLE_WORDS = 6
 _WORD = re.compile(r"\w+|[^\w\s]")

@@ -235,7 +235,7 @@ async def evaluate(options: argparse.Namespace) -> list[Outcome]:
 
 
 def _foreign(tasks: Sequence[Task], place: int) -> list[FileBlock]:
-    """Return the blocks of the task of another package that lies half a round away."""
+    """Return the blocks of the task of another package that is half a round away."""
     turned = [*tasks[place + len(tasks) // 2 :], *tasks[: place + len(tasks) // 2]]
     own = tasks[place].file.package
     return next((task.blocks for task in turned if task.file.package != own), [])

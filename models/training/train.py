@@ -1,6 +1,6 @@
 """Trains the model for a number of minutes, from nothing, from where it stopped, or from a shipped GGUF.
 
-Warm-up, then a steady rate, so that it can go on from any point; with ``--decay`` the last share of the sitting lowers
+Warm-up, then a steady rate, so that it can go on from any point; with ``--decay`` the last share of the run lowers
 the rate and writes a checkpoint of its own, while the one to go on from stays. Survives being killed: a run with the
 same ``--out`` goes on from the last checkpoint. usage: python -m models.training.train --minutes 60
 """
@@ -43,7 +43,7 @@ VALIDATION_SAMPLES, VALIDATION_SEED, VALIDATION_LONGEST = 48, 20_251, 2048
 
 @dataclass
 class Progress:
-    """How far a run is, over all its sittings."""
+    """How far training is, over all its runs."""
 
     steps: int = 0
     tokens: int = 0
@@ -130,7 +130,7 @@ def validate(model: SparkModel, batches: Sequence[Batch], device: torch.device) 
     return {"validation": round(whole, 4), "validation_middle": round(middle, 4)}
 
 
-class Sitting:
+class TrainingRun:
     """One run of the program: trains until its time is over or it is told to stop, and keeps checkpoints."""
 
     def __init__(self, options: argparse.Namespace, trainer: Trainer, stream: BatchStream, progress: Progress) -> None:
@@ -155,7 +155,7 @@ class Sitting:
             if share >= 1 or stopped:
                 break
             if options.decay and share > 1 - options.decay and name == STEADY:
-                self.keep(STEADY)  # what a later sitting goes on from
+                self.keep(STEADY)  # what a later run continues from
                 name = DECAYED
             self.stream.progress = min(1.0, progress.minutes / plan)
             rate = rate_at(progress.steps - first_step, share, options.decay)
@@ -267,9 +267,9 @@ def prepare(options: argparse.Namespace, team: Team) -> tuple[Trainer, BatchStre
 def read_options(arguments: Sequence[str] | None) -> argparse.Namespace:
     """Read the command line; what depends on the device is filled in."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--minutes", type=float, default=60.0, help="wall-clock budget of this sitting")
-    parser.add_argument("--plan-minutes", type=float, help="of all sittings together; sets how soon samples grow long")
-    parser.add_argument("--decay", type=float, default=0.0, help="last share of the sitting in which the rate falls")
+    parser.add_argument("--minutes", type=float, default=60.0, help="wall-clock budget of this run")
+    parser.add_argument("--plan-minutes", type=float, help="of all runs together; sets how soon samples grow long")
+    parser.add_argument("--decay", type=float, default=0.0, help="last share of the run in which the rate falls")
     parser.add_argument("--dry-run", action="store_true", help="some steps, then tokens/s, memory and loss")
     parser.add_argument("--shape", choices=SHAPES, default="nano")
     parser.add_argument("--from", dest="start", type=Path, help="a GGUF or a checkpoint folder to start from")
@@ -299,27 +299,27 @@ def read_options(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a sitting or a dry run."""
+    """Train, or do a dry run."""
     options = read_options(arguments)
     train_together(options.processes, partial(take_part, options))
     return 0
 
 
 def take_part(options: argparse.Namespace, team: Team) -> None:
-    """Run a sitting or a dry run as one of a team."""
+    """Train, or do a dry run, as one process of a team."""
     trainer, stream, progress = prepare(options, team)
     if options.dry_run:
         dry_run(trainer, stream, options)
         return
-    sitting = Sitting(options, trainer, stream, progress)
+    run = TrainingRun(options, trainer, stream, progress)
 
     def stop(_signal: int, _frame: object) -> None:
-        sitting.stopped = True
+        run.stopped = True
 
     for each in (signal.SIGTERM, signal.SIGINT):
         with contextlib.suppress(ValueError):  # not on the main thread, as in tests
             signal.signal(each, stop)
-    sitting.run()
+    run.run()
 
 
 if __name__ == "__main__":

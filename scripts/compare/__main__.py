@@ -48,7 +48,7 @@ class Account:
 def _options(words: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m scripts.compare", description=__doc__)
     parser.add_argument("--context-tokens", type=int, nargs="+", default=[8192, 32768], metavar="TOKENS")
-    parser.add_argument("--repeats", type=int, default=1, help="how often each size is run, both sides started anew")
+    parser.add_argument("--repeats", type=int, default=1, help="how often each size is run, both sides started again")
     parser.add_argument("--pause", type=float, default=3.0, metavar="SECONDS", help="looking around after a switch")
     parser.add_argument("--visits", type=int, default=None, help="how many of the trace's visits; default: all")
     parser.add_argument("--model", default="", metavar="NAME_OR_PATH", help="default: the embedded model")
@@ -137,7 +137,7 @@ async def _run(
     folder: Path,
     accounts: list[Account],
 ) -> None:
-    """Start all sides anew and let them take turns: the machine's other work then meets them alike."""
+    """Start all sides again and let them take turns: the machine's other work then meets them alike."""
     # A copy under another name: what the catalogue knows of the embedded model does not hold for a user's own file.
     with long_enough(str(_model(options)), context_tokens, _warn) as path:
         model = Path(shutil.copy(path, folder / "compared.gguf"))

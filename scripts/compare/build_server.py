@@ -1,7 +1,7 @@
 """llama.cpp's own server, built from the source that the installed llama-cpp-python brings along. Nothing is committed.
 
 Same library version and same compiler flags as the library our engine runs on, so that the two differ in what is around
-it. Everything lies in one folder of the user's cache and can be deleted.
+it. Everything is in one folder of the user's cache and can be deleted.
 """
 
 import os
@@ -22,7 +22,7 @@ from scripts.compiler_flags import build_environment
 LIBRARY: Final = "llama-cpp-python"
 PROGRAM: Final = "llama-server"
 NO_COMPILER: Final = "There is no C++ compiler and no finished llama.cpp server here, so only Spark LSP is measured."
-_INNER: Final = ("vendor", "llama.cpp")  # where llama.cpp lies in the archive's one folder
+_INNER: Final = ("vendor", "llama.cpp")  # where llama.cpp is in the archive's one folder
 _COMPILERS: Final = ("c++", "g++", "clang++", "cl")
 
 _OPTIONS: Final = (

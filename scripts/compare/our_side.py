@@ -144,7 +144,7 @@ class OurSide:
 async def our_side(
     folder: Path, trace: Trace, model: Path, context_tokens: int, threads: int
 ) -> AsyncIterator[OurSide]:
-    """Open a window on the trace's workspace, written anew into a folder of its own."""
+    """Open a window on the trace's workspace, written again into a folder of its own."""
     root = folder / "workspace"
     for path, text in trace.files.items():
         (root / path).parent.mkdir(parents=True, exist_ok=True)

@@ -112,7 +112,7 @@ _ROWS = (
 )
 _SIZES = (
     ("tokens in the prompt, median", "prompt_tokens"),
-    ("tokens read anew, median", "read_tokens"),
+    ("tokens read again, median", "read_tokens"),
     ("tokens written, median", "written_tokens"),
     ("keys", "keys"),
 )

@@ -50,7 +50,7 @@ class ServerFailed(Exception):
 class TheirSide:
     """One server process and one llama.vim. Use as a context manager; ``prepare`` fills the ring and the cache.
 
-    ``cache_reuse`` is the server's option: 0 reads anew all that stands behind the first difference, as its default
+    ``cache_reuse`` is the server's option: 0 reads again all that stands behind the first difference, as its default
     does, and is exact. 256 is what llama.vim's documentation recommends: what is equal further on is moved to its new
     place although it was computed behind other text, which is fast and changes the answers.
     ``is_suffix_first`` is the order that the model was trained on, which our side follows too.

@@ -43,7 +43,7 @@ class Trace:
 
     visits: tuple[Visit, ...]
     files: Mapping[str, str]
-    """What lies on disk at the start: path within the workspace, text."""
+    """What is on disk at the start: path within the workspace, text."""
 
     @property
     def keys(self) -> int:

@@ -36,7 +36,7 @@ def _parser() -> argparse.ArgumentParser:
     measure.add_argument("--write", action="store_true", help="let the model write answers too; slower")
     measure.add_argument("--out", type=Path, required=True)
     for command in (holes, measure, show):
-        command.add_argument("--folder", type=Path, required=True, help="where the packages lie")
+        command.add_argument("--folder", type=Path, required=True, help="where the packages are")
         command.add_argument("--holes", type=Path, required=True)
         command.add_argument("--model", type=Path, required=True)
     tables = commands.add_parser("table", help="print tables of results")

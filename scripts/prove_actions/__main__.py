@@ -30,7 +30,9 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=1, help="how often each module is gone through")
     parser.add_argument("--seed", type=int, default=1, help="where the dice start")
     parser.add_argument("--modules", default="", help="modules or packages by name, with commas; all without")
-    parser.add_argument("--packages", type=Path, help="try published packages instead, which lie or come to lie there")
+    parser.add_argument(
+        "--packages", type=Path, help="try published packages instead, which are or will be downloaded there"
+    )
     parser.add_argument("--signatures", action="store_true", help="change heads of the packages' functions instead")
     parser.add_argument("--most", type=int, default=60, help="edits of a package in a round")
     parser.add_argument("--actions", default=",".join(ACTIONS), help="actions by id, with commas")

@@ -16,7 +16,7 @@ from spark_lsp.text.edit import Edit, Span, apply_edits
 from spark_lsp.text.syntax import Syntax
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
-FRESH: Final = "told_anew"
+FRESH: Final = "fresh_value"
 """The name of what is added, or gets another name; no package has it."""
 
 

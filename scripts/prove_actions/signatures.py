@@ -72,7 +72,7 @@ class _Workspace:
         return (self.root / path).read_text("utf-8")
 
     def write(self, texts: Mapping[str, str]) -> None:
-        """Write files, and look at them anew."""
+        """Write files, and look at them again."""
         for path, text in texts.items():
             (self.root / path).write_text(text, "utf-8", newline="")
         self._index.refresh()

@@ -38,7 +38,7 @@ class Outcome:
 
 
 def target_in(text: str, span: Span) -> Target:
-    """Return a selection in a Python document that lies nowhere."""
+    """Return a selection in a Python document that belongs to no file."""
     path = Path("/w/main.py")
     return Target.of(Snapshot("file:///w/main.py", path, 1, "python", text), span)
 

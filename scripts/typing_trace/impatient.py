@@ -152,7 +152,7 @@ class Standard:
     _asking: list[asyncio.Task[None]] = field(default_factory=list)
 
     def key(self, cursor: CursorContext) -> None:
-        """Ask anew."""
+        """Ask again."""
         self._take_back()
         self.screen.account.editor_requests += 1
         self._asking.append(asyncio.create_task(self._ask(cursor)))

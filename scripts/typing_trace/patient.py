@@ -115,7 +115,7 @@ class Typist:
 
 
 def thresholds(recordings: list[tuple[Recording, str]]) -> list[dict[str, float]]:
-    """Judge every answer of the model anew with other thresholds."""
+    """Judge every answer of the model again with other thresholds."""
     rows = []
     for threshold in THRESHOLDS:
         shown = right = characters = wrong_characters = 0

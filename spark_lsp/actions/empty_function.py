@@ -114,7 +114,7 @@ def _innermost(syntax: Syntax, span: Span) -> tree_sitter.Node | None:
 
 
 def _anchor(syntax: Syntax, span: Span) -> tuple[int, int, int | None]:
-    """Return the part that must lie in the function, and the column of a cursor below its last statement."""
+    """Return the part that must be in the function, and the column of a cursor below its last statement."""
     text, at = syntax.text, span.start
     chosen = span.text(text)
     if chosen.strip():

@@ -1,4 +1,4 @@
-"""``fix.diagnostic`` without a chat template: one line is written anew by a fill-in-the-middle model.
+"""``fix.diagnostic`` without a chat template: one line is written again by a fill-in-the-middle model.
 
 The model sees the problem as a comment above the broken line; the comment is in the prompt only, never in the document.
 """
@@ -24,7 +24,7 @@ _LEAK = re.compile(r"<\|\w{2,}|```|<｜")
 
 
 class FixLine:
-    """The action, once for each diagnostic that lies within one line."""
+    """The action, once for each diagnostic that is within one line."""
 
     id = "fix.diagnostic"
     kind = QUICK_FIX
@@ -62,7 +62,7 @@ class FixLine:
 
 
 def _broken_line(target: Target) -> Span | None:
-    """Return the line that a diagnostic lies in, without its indentation; None when it lies in several."""
+    """Return the line that a diagnostic is in, without its indentation; None when it is in several."""
     text = target.snapshot.text
     if not target.diagnostics or target.syntax is None or target.diagnostics[0].span.end > len(text):
         return None

@@ -125,7 +125,7 @@ def _level(point: InsertionPoint, scanned: Scan, *, lenient: bool) -> tuple[list
     if not lines:
         return [], False
     is_cut = len(lines) < len(scanned.lines)
-    base = _base(point, lines, starts_anew=is_cut, lenient=lenient)
+    base = _base(point, lines, starts_again=is_cut, lenient=lenient)
     if base is None:
         return [], True
     rows: list[_Row] = []
@@ -138,19 +138,19 @@ def _level(point: InsertionPoint, scanned: Scan, *, lenient: bool) -> tuple[list
     return rows, False
 
 
-def _base(point: InsertionPoint, lines: list[Line], *, starts_anew: bool, lenient: bool) -> int | None:
+def _base(point: InsertionPoint, lines: list[Line], *, starts_again: bool, lenient: bool) -> int | None:
     """Return the column of the body's level in the model's text; None when it starts outside the body."""
     inner = columns(point.body_edit.indent)
     first = _width(lines[0])
     below = [line for line in lines[1:] if line.text.strip() and not line.in_string and not _depth(line)]
     least = min((_width(line) for line in below), default=inner)
-    if starts_anew:
+    if starts_again:
         return first if first >= inner or lenient or point.function.in_braces else None
     if point.function.in_braces and least < inner:
         return least
     if not first or least < inner + first or not below:
         return inner
-    # Blanks before the first word: the model indents anew what the cursor has indented already, or it only seems so.
+    # Blanks before the first word: the model indents again what the cursor has indented already, or it only seems so.
     return inner if _opens(point, lines[0].text) and _width(below[0]) <= inner + first else inner + first
 
 

@@ -1,9 +1,9 @@
 """A recorded editing session: how much of each prompt is read already at the next key, and how long packing takes.
 
 Made by rule from a project: lines are taken out of the middle of its longest files and typed back key by key, file by
-file and back again, with the cached prefix chosen anew at each switch and the index brought up to date after each line,
-as the server does. Ranking is measured apart: it goes on while a request waits whether the user types on. The same
-project always gives the same session.
+file and back again. The cached prefix is chosen again at each switch and the index is brought up to date after each
+line, as the server does. Ranking is measured apart: it goes on while a request waits whether the user types on. The
+same project always gives the same session.
 """
 
 import time

@@ -119,7 +119,7 @@ async def decode_speeds(
     """Return tokens per second behind a resident prompt without drafts, the engine's and the bare loop's, in turns.
 
     And the share of the engine's time that went into the library: two contexts of one size differ by up to a quarter
-    with where their memory happens to lie, and this compares within one.
+    with where their memory happens to be, and this compares within one.
     """
     ours: list[Answer] = []
     theirs: list[float] = []

@@ -1,4 +1,4 @@
-"""The known models and where their files lie.
+"""The known models and where their files are.
 
 A model is named by a name of this list, by a name that the user gave a file, or by the path of a GGUF file. Nothing
 means the best pulled model that suits the machine, else the embedded one: ``default_model`` is the only place that
@@ -39,7 +39,7 @@ EMBEDDED_PATHS = (
     _PACKAGE / "models" / "spark-nano.gguf",
     _PACKAGE.parent / "models" / "spark-nano" / "spark-nano.gguf",
 )
-"""Where the embedded model lies in an installed wheel, and in a checkout; the first that exists is it."""
+"""Where the embedded model is in an installed wheel, and in a checkout; the first that exists is it."""
 
 MODELS = (
     KnownModel(

@@ -22,7 +22,7 @@ _MAGIC: Final = b"GGUF"
 
 
 def models_folder() -> Path:
-    """Return where pulled models lie; it may not exist yet."""
+    """Return where pulled models are; it may not exist yet."""
     told = os.environ.get(FOLDER_VARIABLE)
     if told:
         return Path(told).expanduser().absolute()

@@ -88,7 +88,7 @@ class KnownModel:
     parameters: int
     languages: tuple[str, ...]
     paths: tuple[Path, ...] = ()
-    """Where the file may lie, besides the models folder."""
+    """Where the file may be, besides the models folder."""
     useful_tokens: int = 0
     """Longest prompt that it makes good use of, where that is less than what it accepts; 0 for no such limit."""
     family: str = ""
@@ -112,7 +112,7 @@ class KnownModel:
 
     @property
     def places(self) -> tuple[Path, ...]:
-        """Every place where the file may lie, the likeliest first."""
+        """Every place where the file may be, the likeliest first."""
         return (*self.paths, models_folder() / self.file.name) if self.file else self.paths
 
     @property

@@ -62,7 +62,7 @@ def optimize_hint(name: str, original: Path | None, card: str) -> str:
 
 
 def target_for(original: Path) -> Path:
-    """Return where the file for an original is to lie."""
+    """Return where the file for an original is to be."""
     return models_folder() / f"{original.stem}.optimized.gguf"
 
 

@@ -38,7 +38,7 @@ def latency(
     *,
     model: _Model = "",
     context_tokens: _Context = 8192,
-    volatile: Annotated[int, typer.Option(min=1, max=2048, help="Tokens that a warm prompt brings anew.")] = 512,
+    volatile: Annotated[int, typer.Option(min=1, max=2048, help="Tokens that a warm prompt brings again.")] = 512,
     threads: _Threads = 0,
     rounds: _Rounds = 5,
     tries: Annotated[int, typer.Option(min=1, help="Completions that meet a busy engine.")] = 24,

@@ -26,7 +26,7 @@ def index(
         Path | None, typer.Argument(metavar="DIR", help="The workspace; default: the project around this folder.")
     ] = None,
     *,
-    rebuild: Annotated[bool, typer.Option("--rebuild", help="Parse every file anew.")] = False,
+    rebuild: Annotated[bool, typer.Option("--rebuild", help="Parse every file again.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Build or refresh the index and print statistics.

@@ -47,7 +47,7 @@ from spark_lsp.config import Settings, environment_source, resolve
 from spark_lsp.engine.local.client import describe_model
 from spark_lsp.errors import EngineFailed, ModelMissing, SettingsError
 
-app = typer.Typer(help="Models: which there are, what each is, where it lies.", no_args_is_help=True)
+app = typer.Typer(help="Models: which there are, what each is, where it is.", no_args_is_help=True)
 
 _Json = Annotated[bool, typer.Option("--json", help="Print JSON on standard output.")]
 _Model = Annotated[str, typer.Argument(help="Name of the list or path of a GGUF file; empty: the one that serves.")]

@@ -25,7 +25,7 @@ CHECK_FILES: Final = ("text/document.py", "completion/postprocess/trim.py", "ind
 CHECK_CHARACTERS: Final = 1_000
 """Of each file: some 250 tokens. Code that no published model has been trained on in this form."""
 SPACE_PER_BYTE: Final = 3.0
-"""Disk space needed for each byte of the original while all candidates lie there."""
+"""Disk space needed for each byte of the original while all candidates are there."""
 
 _COLUMNS: Final = ("weights", "size", "prefill", "decode", "nats a token", "same token")
 

@@ -30,7 +30,7 @@ def read_place(text: str, *, from_stdin: bool = False) -> Place:
     """Read a place and the file that it names; with ``from_stdin`` the text comes from standard input instead.
 
     Raises:
-        WorkspaceError: no such file, not text, or the place lies outside it.
+        WorkspaceError: no such file, not text, or the place is outside it.
     """
     match = _PLACE.match(text)
     if match is None:

@@ -77,7 +77,7 @@ def _chart(kind: Any, title: str, colors: tuple[str, ...], **options: Any) -> An
 
 
 def _bars(kind: Any, title: str, rows: Sequence[StatsRow], colors: tuple[str, ...], **options: Any) -> Any:
-    """Return bars that lie, a group for each row, the first on top, so that names of any length are read whole."""
+    """Return bars that are, a group for each row, the first on top, so that names of any length are read whole."""
     height = max(MIN_HEIGHT, 110 + ROW_HEIGHT * len(rows))
     chart = _chart(kind, title, colors, height=height, **options)
     chart.x_labels = [f"{cells(row)[0]} / {cells(row)[1]}" for row in rows]

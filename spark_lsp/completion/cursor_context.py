@@ -196,7 +196,7 @@ class CursorContext:
     def imbalance_with(self, text: str = "", replaced: int = 0) -> tuple[int, int]:
         """Return how many brackets stay open, and how many close nothing, with a text at the cursor.
 
-        Only the cursor's line is looked through anew: a quote ends with its line at the latest.
+        Only the cursor's line is looked through again: a quote ends with its line at the latest.
         """
         before, after = self._brackets_around
         line = self.line_prefix + text + self.line_suffix[replaced:]

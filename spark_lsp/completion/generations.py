@@ -12,7 +12,7 @@ from spark_lsp.completion.shared_generation import SharedGeneration
 from spark_lsp.completion.writer import Writer
 
 CANCEL_GRACE_MS = 150.0
-"""How long a cancelled generation waits for the next key's request to adopt it: clients cancel, then ask anew."""
+"""How long a cancelled generation waits for the next key's request to adopt it: clients cancel, then ask again."""
 
 
 class Generations:

@@ -41,7 +41,7 @@ def _any_name(_name: str) -> bool:
 class Completer:
     """Serves inline completions for one workspace. Belongs to one event loop.
 
-    ``settings`` is asked anew for each request; ``log`` receives the trace record of every finished request; ``knows``
+    ``settings`` is asked again for each request; ``log`` receives the trace record of every finished request; ``knows``
     tells whether the workspace has a name; ``is_excluded`` whether the user's globs switch a document off.
     """
 

@@ -13,7 +13,7 @@ _LINE_END = re.compile(r"[\r\n]")
 
 
 def behind_item(cursor: CursorContext, start: int, end: int, text: str) -> CursorContext:
-    """Return the cursor behind an entry that would replace what lies from ``start`` to ``end``, in code points."""
+    """Return the cursor behind an entry that would replace what is from ``start`` to ``end``, in code points."""
     source = cursor.snapshot.text
     if not text:
         return ignored_reason(cursor, "empty")

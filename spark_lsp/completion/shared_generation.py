@@ -106,7 +106,7 @@ class SharedGeneration:
     def rest(self, cursor: CursorContext, terms: Terms) -> Judged | None:
         """Judge what the model said beyond what was typed of it since; None when it has nothing more to say.
 
-        The model is greedy: asked anew it would say the same, so what it was not sure of need not be asked again.
+        The model is greedy: asked again it would say the same, so what it was not sure of need not be asked again.
         """
         typed = cursor.prefix[len(self.cursor.prefix) :]
         if (

@@ -117,7 +117,7 @@ def kernel_check(notes: Sequence[str]) -> list[Check]:
 
 
 def install_command(switch: str, *, system: str = os.name) -> str:
-    """Return the command that compiles llama.cpp anew, with a switch of SWITCHES or without one."""
+    """Return the command that compiles llama.cpp again, with a switch of SWITCHES or without one."""
     try:
         wanted = f"{_BINDING}=={version(_BINDING)}"
     except PackageNotFoundError:

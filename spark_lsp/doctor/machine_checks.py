@@ -155,7 +155,7 @@ def writable(name: str, folder: Path) -> Check:
         return Check(name, "fail", f"{there} cannot be written, so nothing is remembered between runs.", fix)
     free = shutil.disk_usage(there).free
     if free < MIN_FREE_BYTES:
-        said = f"Only {free / 1e9:.1f} GB are free for {folder}; prompts are read anew after each restart."
+        said = f"Only {free / 1e9:.1f} GB are free for {folder}; prompts are read again after each restart."
         return Check(name, "warn", said, "spark-lsp engine purge")
     return Check(name, "ok", f"{folder}, {free / 1e9:.0f} GB free")
 

@@ -17,7 +17,7 @@ class SpecialToken(msgspec.Struct, frozen=True, tag="c"):
 
 
 class TextPart(msgspec.Struct, frozen=True, tag="t"):
-    """Plain text, tokenised in isolation, special tokens off. ``stable`` pieces lie before all volatile ones."""
+    """Plain text, tokenised in isolation, special tokens off. ``stable`` pieces are before all volatile ones."""
 
     text: str
     stable: bool = False

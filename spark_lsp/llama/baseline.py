@@ -78,7 +78,7 @@ class Yardstick:
         return tokens
 
     def hold(self, prompt: tuple[PromptPart, ...]) -> int:
-        """Make a prompt resident, from the engine's own disk cache as far as it lies there; return its tokens.
+        """Make a prompt resident, from the engine's own disk cache as far as it is there; return its tokens.
 
         Raises:
             ModelNoFim, EngineFailed: the prompt cannot be read.

@@ -194,7 +194,7 @@ class Generation:
             self._cached = min(len(mirror), len(self._run))
 
     def _read(self, resident: int) -> StopCause | None:
-        """Read a part of the prompt, from disk where it lies there, and begin to write when it was the last one."""
+        """Read a part of the prompt, from disk where it is there, and begin to write when it was the last one."""
         context = self._context
         mirror = context.mirrors[self._seat]
         restored = self._restore(resident)

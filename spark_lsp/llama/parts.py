@@ -20,7 +20,7 @@ class KeptParts:
         Raises:
             EngineProtocolError: a number stands for nothing.
         """
-        if ask.anew:
+        if ask.forgets_parts:
             self._kept = frames.KnownParts(self._most_chars)
         prompt = tuple([self._whole(part) for part in ask.parts])
         self._kept.shrink()

@@ -159,7 +159,7 @@ class Bench:
         return Desk(pool, model.vocabulary, self._tokens, Payoff(), rewrite_payoff(), shelf)
 
     def _shelf_of(self, model: GgufModel, pool: Pool) -> Shelf | None:
-        """Open the cached prefixes on disk, where they may lie there and the model's state can be taken in parts."""
+        """Open the cached prefixes on disk, where they may be there and the model's state can be taken in parts."""
         if not self._launch.cache_folder or not self._launch.cache_bytes or not pool.context.can_truncate:
             return None
         fingerprint = fingerprint_of(pool.context.setup(model))

@@ -70,7 +70,7 @@ class Chooser:
         return token, self._probability(logits, token)
 
     def _probability(self, logits: Logits, token: int) -> float:
-        """Return the softmax at a token. In place: a vocabulary of 150,000 is 600 kB anew for each token otherwise."""
+        """Return the softmax at a token. In place: a vocabulary of 150,000 is 600 kB again for each token otherwise."""
         top = logits[token] if self._is_greedy else logits.max()
         weights = np.subtract(logits, top, out=self._weights)
         chosen = float(weights[token])

@@ -87,7 +87,7 @@ class WorkspaceContext:
         self._graph = FileGraph()
         self._frozen: tuple[object, list[str]] = (None, [])
         self.is_resting: Callable[[], bool] = lambda: True
-        """Whether nobody types just now: then it may be read anew what stands behind a cached prefix."""
+        """Whether nobody types just now: then it may be read again what stands behind a cached prefix."""
         self.look_again_s = LOOK_AGAIN_S
         self._shown_for: object = None
         self._shown_snippets: tuple[Segment, ...] = ()
@@ -226,7 +226,7 @@ class WorkspaceContext:
         return Cursor(snapshot, path, offset, view, self._recent, most, self._signatures, self._history(), similar)
 
     async def rebuild(self, open_paths: Collection[str]) -> None:
-        """Choose the cached prefix anew from the index; what is unchanged keeps its place and stays resident."""
+        """Choose the cached prefix again from the index; what is unchanged keeps its place and stays resident."""
         await self.learn_cost()
         budget = self.budget()
         view = self._view()
@@ -373,7 +373,7 @@ class WorkspaceContext:
                 if usage is None:
                     continue
                 self.learn(usage)
-                if self._cached_prefix is not cached_prefix:  # chosen anew meanwhile
+                if self._cached_prefix is not cached_prefix:  # chosen again meanwhile
                     return
                 is_whole = chunk.stop in ("end", "max_tokens")
                 self._resident = len(cached_prefix) if is_whole else self._held(usage)

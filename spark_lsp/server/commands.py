@@ -61,7 +61,7 @@ async def resume(session: Session, _arguments: list[Any]) -> None:
 
 
 async def restart_engine(session: Session, _arguments: list[Any]) -> None:
-    """Leave the engine and start it anew."""
+    """Leave the engine and start it again."""
     await session.restart_engine()
 
 

@@ -136,7 +136,7 @@ class Session:
                 await self._open(settings)
 
     async def open(self, settings: Settings) -> None:
-        """Open the workspace anew: the model or the files may be others now."""
+        """Open the workspace again: the model or the files may be others now."""
         async with self._opening:
             await self._open(settings)
 
@@ -206,7 +206,7 @@ class Session:
         await self._index()
 
     async def restart_engine(self) -> None:
-        """Leave the engine and start it anew."""
+        """Leave the engine and start it again."""
         if self.workspace:
             await self.workspace.engine.unload()
             self.workspace.context.engine_lost()

@@ -42,13 +42,13 @@ def apply_edits(source: str, edits: Iterable[Edit]) -> str:
     """Apply edits, all given in offsets of the source.
 
     Raises:
-        ValueError: two edits overlap or one lies outside the source.
+        ValueError: two edits overlap or one is outside the source.
     """
     pieces: list[str] = []
     done = 0
     for edit in sorted(edits, key=lambda e: (e.span.start, e.span.end)):
         if edit.span.start < done or edit.span.end > len(source):
-            raise ValueError(f"edit {edit.span} overlaps another or lies outside {len(source)} characters")
+            raise ValueError(f"edit {edit.span} overlaps another or is outside {len(source)} characters")
         pieces += [source[done : edit.span.start], edit.new_text]
         done = edit.span.end
     return "".join([*pieces, source[done:]])

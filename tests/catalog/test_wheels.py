@@ -77,7 +77,7 @@ def refused(index: Index, model: KnownModel | None = None) -> ModelMissing:
 
 
 def files(folder: Path) -> list[str]:
-    """Name all that lies in the models folder, besides the lock."""
+    """Name all that is in the models folder, besides the lock."""
     paths = (path for path in folder.rglob("*") if path.is_file() and path.suffix != ".lock")
     return sorted(path.relative_to(folder).as_posix().split(".")[-1] for path in paths)
 

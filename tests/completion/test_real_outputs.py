@@ -1,7 +1,7 @@
 """What a real model wrote at many cursors, and what the pipeline shows of it.
 
 The data holds outputs of Qwen2.5-Coder-0.5B-Instruct at cursors of this repository's files and of texts written for
-it, gathered and kept by ``scripts/real_outputs``. ``UPDATE_EXPECT=1`` writes the verdicts anew; the rules below hold
+it, gathered and kept by ``scripts/real_outputs``. ``UPDATE_EXPECT=1`` writes the verdicts again; the rules below hold
 for every one of them, so that a verdict is not merely what the code said once.
 """
 

@@ -97,7 +97,7 @@ def _kept(result: Result = FIRST) -> Reuse:
 
 
 @given(st.integers(0, len(FIRST.text) - 1), st.sampled_from(["", "\t", "  ", "    "]))
-def test_what_is_typed_of_a_suggestion_always_leaves_its_rest_even_on_a_line_that_is_indented_anew(
+def test_what_is_typed_of_a_suggestion_always_leaves_its_rest_even_on_a_line_that_is_indented_again(
     typed: int, indent: str
 ) -> None:
     text = FIRST.text.replace("    ", indent)

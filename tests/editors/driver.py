@@ -45,7 +45,7 @@ class Neovim:
     """One editor with the plugin loaded and the Spark server of the test's choice."""
 
     def __init__(self, binary: Path, server: Sequence[str], *, setup: str | None = "{}") -> None:
-        # A socket has a short name or none at all, so it does not lie in the test's own folder.
+        # A socket has a short name or none at all, so it is not in the test's own folder.
         self.folder = tempfile.TemporaryDirectory(prefix="nvim")
         address = str(Path(self.folder.name) / "socket")
         # Opening a Python file looks for Neovim's own Python host, a second that no test is about.

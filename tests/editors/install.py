@@ -57,7 +57,7 @@ class Unavailable(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One thing to fetch. ``wanted`` changes when it has to be fetched anew."""
+    """One thing to fetch. ``wanted`` changes when it has to be fetched again."""
 
     name: str
     wanted: str

@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from spark_lsp.engine.remote.hosts import address_of
-from spark_lsp.engine.remote.http import RemoteLink, Trouble
+from spark_lsp.engine.remote.http import EndpointFailure, RemoteLink
 from tests.llama.gguf_files import SHIPPED
 
 START_S = 60
@@ -53,7 +53,7 @@ async def _until_it_answers(url: str, process: "subprocess.Popen[bytes]") -> Non
     link = RemoteLink(address_of(url), "", "")
     try:
         async with asyncio.timeout(START_S):
-            while isinstance(await link.models(), Trouble):
+            while isinstance(await link.models(), EndpointFailure):
                 assert process.poll() is None, "the server ended; see its log"
                 await asyncio.sleep(0.05)
     finally:

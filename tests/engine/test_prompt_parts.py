@@ -39,7 +39,7 @@ def cleaned(part: PromptPart) -> PromptPart:
 
 
 def again(part: PromptPart) -> PromptPart:
-    """Return an equal part of other objects, as a caller makes that builds its prompt anew."""
+    """Return an equal part of other objects, as a caller makes that builds its prompt again."""
     return msgspec.structs.replace(part, text="".join(list(part.text)))
 
 
@@ -75,10 +75,10 @@ def test_a_text_travels_once_and_stays_the_same_object() -> None:
 @pytest.mark.parametrize("number", [-1, 0, 1, 2**40])
 def test_a_number_that_stands_for_nothing_is_an_error(number: int) -> None:
     kept = KeptParts()
-    kept.request(frames.Generate(1, CompletionRequest((), 1), (TextPart("x" * 64),), anew=True))
+    kept.request(frames.Generate(1, CompletionRequest((), 1), (TextPart("x" * 64),), forgets_parts=True))
     assert kept.request(frames.Generate(2, CompletionRequest((), 1), (0,))).prompt == (TextPart("x" * 64),)
     with pytest.raises(EngineProtocolError, match="never sent"):
-        kept.request(frames.Generate(3, CompletionRequest((), 1), (number,), anew=number == 0))
+        kept.request(frames.Generate(3, CompletionRequest((), 1), (number,), forgets_parts=number == 0))
 
 
 def test_drafts_are_fit_to_travel() -> None:

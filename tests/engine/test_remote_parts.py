@@ -88,7 +88,7 @@ def test_an_endpoint_is_never_left_alone_for_long_and_never_given_up(outcomes: l
         if answered:
             endpoint.answered()
             assert not endpoint.rests(now)
-            assert not endpoint.trouble
+            assert not endpoint.failure
         else:
             endpoint.failed("cannot be reached", now)
             assert FIRST_REST_S <= endpoint.rests_until - now <= MAX_REST_S

@@ -1,4 +1,4 @@
-"""Vocabularies without weights: real ones that lie in tests/fixtures/vocabularies, and small ones made for a test."""
+"""Vocabularies without weights: real ones that are in tests/fixtures/vocabularies, and small ones made for a test."""
 
 import lzma
 from pathlib import Path

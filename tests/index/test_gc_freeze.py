@@ -55,7 +55,7 @@ def looked_through(view: IndexView) -> int:
     return sum(1 for each in gc.get_objects() if id(each) in entries)
 
 
-def test_a_view_laid_out_anew_is_freeze_after_rebuild(index: Index) -> None:
+def test_a_view_laid_out_again_is_freeze_after_rebuild(index: Index) -> None:
     index.refresh()
     assert looked_through(index.view()) == FILES
     assert freeze_after_rebuild(EMPTY_VIEW, index.view())

@@ -20,7 +20,7 @@ CLIENT_FRAMES: list[frames.ClientFrame] = [
         2,
         CompletionRequest((), 3, sampling=Sampling(grammar="g"), key="k"),
         (SpecialToken("<|a|>"), 7, TextPart("é\x00")),
-        anew=True,
+        forgets_parts=True,
     ),
     frames.Cancel(2),
     frames.Count(3, ("a", "")),

@@ -244,7 +244,7 @@ def test_what_worked_and_fails_now_is_forgotten(machine: Machine) -> None:
     assert machine.loads == [14]
 
 
-def test_with_much_more_room_all_is_planned_anew(machine: Machine) -> None:
+def test_with_much_more_room_all_is_planned_again(machine: Machine) -> None:
     machine.gpus = (card(1200),)
     assert not machine.open().plan.on_gpu
     machine.gpus = (card(1300),)
@@ -273,7 +273,7 @@ def test_a_damaged_file_is_forgotten(machine: Machine, content: bytes) -> None:
     assert [file.name for file in path.parent.iterdir()] == ["points.json"]
 
 
-def test_a_point_that_makes_no_sense_is_planned_anew(machine: Machine) -> None:
+def test_a_point_that_makes_no_sense_is_planned_again(machine: Machine) -> None:
     machine.gpus = (card(20_000),)
     machine.open()
     path = machine.folder / "cache" / "points.json"

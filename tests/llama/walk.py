@@ -43,7 +43,7 @@ BOUND: Final = 0.001
 """Largest difference of any logit from that of a fresh context; other batch shapes alone make some 0.00001.
 
 The product may differ by more (issue 4 allows 0.1): flash attention on the processor rounds to 16 bits, in an order
-that depends on where in the cache a token lies.
+that depends on where in the cache a token is.
 """
 
 PROMPT_TOKENS: Final = 768

@@ -146,7 +146,7 @@ async def test_where_reading_a_window_is_quick_more_of_a_cached_prefix_is_shown_
     assert sum(segment.stable for segment in packed.segments) == 60
 
 
-async def test_a_resting_cursor_is_read_for_anew_when_prompts_show_another_part_of_the_cached_prefix(
+async def test_a_resting_cursor_is_read_for_again_when_prompts_show_another_part_of_the_cached_prefix(
     tmp_path: Path,
 ) -> None:
     workspace = await _rooms_in_pieces(tmp_path)
@@ -198,10 +198,10 @@ def test_what_would_be_chosen_otherwise_makes_way_at_the_end_only() -> None:
     assert _names(keep_what_is_read(old, old, chosen, 120)) == "a b c d e f g h i j x y", "all fits"
     assert _names(keep_what_is_read(old, old, chosen, 110)) == "a b c d e f g h i j x", "nothing at the end makes way"
     chosen = _segments(*((name, 10) for name in "abcdefghjx"))
-    assert _names(keep_what_is_read(old, old, chosen, 100)) == "a b c d e f g h j x", "i lies near the end"
+    assert _names(keep_what_is_read(old, old, chosen, 100)) == "a b c d e f g h j x", "i is near the end"
 
 
-def test_in_another_part_of_the_workspace_a_cached_prefix_is_chosen_anew() -> None:
+def test_in_another_part_of_the_workspace_a_cached_prefix_is_chosen_again() -> None:
     old = _segments(*((name, 10) for name in "abcdef"))
     chosen = _segments(*((name, 10) for name in "xbywzf"))
     assert _names(keep_what_is_read(old, old, chosen, 60)) == "b f x y w z"

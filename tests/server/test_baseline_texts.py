@@ -38,7 +38,7 @@ def test_a_document_changes_once_until_it_is_as_it_was() -> None:
     assert baselines.of(first.uri) is None
 
 
-def test_calls_that_were_changed_as_proposed_begin_anew() -> None:
+def test_calls_that_were_changed_as_proposed_begin_again() -> None:
     baselines = BaselineTexts(lambda: 5)
     own, other = snapshot_of("b.py", "old"), snapshot_of("a.py", "old calls")
     baselines.opened(own)

@@ -1,4 +1,4 @@
-"""Compare with expected text. ``UPDATE_EXPECT=1`` rewrites snapshots that lie in files; then read the diff."""
+"""Compare with expected text. ``UPDATE_EXPECT=1`` rewrites snapshots that are in files; then read the diff."""
 
 import difflib
 import os

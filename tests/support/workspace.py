@@ -24,7 +24,7 @@ FAST = CompletionSettings(debounce=0, deadline_ms=5000, min_confidence=0.2)
 
 
 def snapshot_of(path: str, text: str, version: int = 1) -> Snapshot:
-    """An open document that lies nowhere."""
+    """An open document that belongs to no file."""
     language = language_of_path(path)
     return Snapshot(f"file:///w/{path}", Path("/w") / path, version, language.name if language else "plaintext", text)
 

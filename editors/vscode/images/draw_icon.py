@@ -17,14 +17,14 @@ Point = tuple[float, float]
 
 
 def in_square(x: float, y: float) -> bool:
-    """Whether a point lies in the rounded square that fills the picture."""
+    """Whether a point is in the rounded square that fills the picture."""
     dx = max(RADIUS - x, x - (SIZE - RADIUS), 0)
     dy = max(RADIUS - y, y - (SIZE - RADIUS), 0)
     return dx * dx + dy * dy <= RADIUS * RADIUS
 
 
 def in_polygon(x: float, y: float, corners: tuple[Point, ...]) -> bool:
-    """Whether a point lies inside, by counting the edges to its right."""
+    """Whether a point is inside, by counting the edges to its right."""
     inside = False
     for (x1, y1), (x2, y2) in zip(corners, corners[1:] + corners[:1], strict=True):
         if (y1 > y) != (y2 > y) and x < x1 + (y - y1) * (x2 - x1) / (y2 - y1):

@@ -128,7 +128,7 @@ function rows(session: Session, pages: Pages, status: StatusItem): Row[] {
       run: () => session.execute(COMMAND.restartEngine),
     },
     { id: "restartServer", label: "$(refresh) Restart server", run: () => session.restart() },
-    { id: "reindex", label: "$(database) Index the workspace anew", run: () => session.execute(COMMAND.reindex) },
+    { id: "reindex", label: "$(database) Rebuild index", run: () => session.execute(COMMAND.reindex) },
     { id: "doctor", label: "$(pulse) Run doctor", run: () => showDiagnosis(session, pages) },
     { id: "showOutput", label: "$(output) Show server output", run: async () => session.output.show() },
     { id: "installServer", run: () => session.install() },

@@ -1,7 +1,7 @@
 // Ghost text in the editor. The language client answers VS Code's question once, so the answer is what has been written
 // so far, and VS Code is made to look again when there is more. It looks again only at a provider that it has not asked
 // at this place yet, so each step is a new one; then it replaces what it shows by the longer text in one go. (To hide and
-// ask anew would flicker; a plain "trigger" keeps the shorter text on top.)
+// ask again would flicker; a plain "trigger" keeps the shorter text on top.)
 //
 // A look takes the place of whatever question is on its way, and it may reach VS Code after a key that the extension has
 // not heard of. So it is answered as that key's question would have been.

@@ -95,7 +95,7 @@ def is_over(raw: str, fence: str) -> bool:
 
 
 def placed(text: str, original: str, language: str, unit: str) -> str:
-    """Move lines to where the original's first line stands; what lies in a string of several lines stays as it is."""
+    """Move lines to where the original's first line stands; what is in a string of several lines stays as it is."""
     wanted = columns(_indent(original))
     found = columns(_indent(text))
     if not text or wanted == found:

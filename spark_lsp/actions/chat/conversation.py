@@ -20,7 +20,7 @@ SYSTEM: Final = (
 BRIEF: Final = "You rewrite lines of code. Answer with the new lines in one fenced block and nothing else."
 LINES_BEFORE: Final = 30
 LINES_AFTER: Final = 10
-"""Of the file around, besides its imports; what lies further off is told by signatures."""
+"""Of the file around, besides its imports; what is further off is told by signatures."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +100,7 @@ def brief_messages(subject: Subject, told: str, task: str, shown: Shown) -> tupl
 
 
 def with_problem(messages: Sequence[Message], problem: str) -> tuple[Message, ...]:
-    """Return the conversation told anew, with what may not come again; a small model repeats an answer that it sees."""
+    """Return the conversation with a note of what was wrong. The answer is left out: a small model would repeat it."""
     *earlier, asked = messages
     return *earlier, Message("user", f"{asked.text}\n\nAn answer was given already. This cannot be used: {problem}")
 

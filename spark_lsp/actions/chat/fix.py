@@ -29,7 +29,7 @@ class FixDiagnostic:
     needs: Needs = "chat"
 
     def applies(self, target: Target) -> str:
-        """Offer for a diagnostic that lies in lines of code."""
+        """Offer for a diagnostic that is in lines of code."""
         if not target.diagnostics or lines_to_fix(target, target.diagnostics[0].span) is None:
             return ""
         return title_of(target.diagnostics[0])

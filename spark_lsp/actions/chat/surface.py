@@ -45,7 +45,7 @@ def lost_names(before: Syntax, after: Syntax, edit: Edit, view: IndexView, path:
 
 
 def _defined(syntax: Syntax, span: Span) -> set[str]:
-    """Return the names of functions, classes and top-level values whose definitions lie in a span."""
+    """Return the names of functions, classes and top-level values whose definitions are in a span."""
     inside = (
         each for each in symbols_of(syntax).definitions if span.start <= each.span.start and each.span.end <= span.end
     )

@@ -135,7 +135,7 @@ def _functions_up_to(body: Scope, scope: Scope) -> list[Node]:
 
 
 def _is_hoisted(use: Use, scope: Scope) -> bool:
-    """Whether a use lies in a function declaration, which may run before its own line is reached."""
+    """Whether a use is in a function declaration, which may run before its own line is reached."""
     for each in use.scope.around():
         if each is scope:
             return False
@@ -160,7 +160,7 @@ def _is_within(node: Node, around: Node) -> bool:
 
 
 def _starts_inside(scope: Node, loop: Node) -> bool:
-    """Whether a scope is made anew in every round of a loop."""
+    """Whether a scope is made again in every round of a loop."""
     return loop.start_byte < scope.start_byte and scope.end_byte <= loop.end_byte
 
 

@@ -25,7 +25,7 @@ class Facts:
     awaits: bool
     yields: bool
     jumps_out: bool
-    """A break or continue whose loop or label lies outside."""
+    """A break or continue whose loop or label is outside."""
     this: bool
     fixed: frozenset[str]
     """Of ``super``, ``arguments``, ``new.target``: what means something only in its own function."""
@@ -113,7 +113,7 @@ def _ends(node: Node) -> bool:
 
 
 def _inside(nodes: Sequence[Node]) -> Iterator[tuple[Node, int, bool]]:
-    """Yield every node in a piece with how many functions lie between, and whether it shares the piece's ``this``."""
+    """Yield every node in a piece with how many functions are between, and whether it shares the piece's ``this``."""
     stack = [(node, 0, True) for node in nodes]
     while stack:
         node, depth, own = stack.pop()

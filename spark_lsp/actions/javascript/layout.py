@@ -16,7 +16,7 @@ _BARE = re.compile(r"[\w)\]'\"`][ \t]*$", re.MULTILINE)
 
 
 def moved(piece: Piece, indent: str) -> str:
-    """Return a piece's lines at another indentation; what lies in strings of several lines stays as it is."""
+    """Return a piece's lines at another indentation; what is in strings of several lines stays as it is."""
     syntax, span = piece.syntax, piece.span
     text = syntax.text
     base = indent_of(text, span.start)

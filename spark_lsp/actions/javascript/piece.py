@@ -63,7 +63,7 @@ class Piece:
         return Span(self.syntax.wrap(self.nodes[0]).span.start, self.syntax.wrap(self.nodes[-1]).span.end)
 
     def holds(self, node: Node) -> bool:
-        """Whether a node lies in the piece."""
+        """Whether a node is in the piece."""
         return self.start <= node.start_byte and node.end_byte <= self.end
 
 

@@ -82,7 +82,7 @@ def bindings_in(node: Node, uses: dict[int, Use]) -> list[Binding]:
 def is_steady(binding: Binding) -> bool:
     """Whether a variable has one value from its declaration on."""
     if binding.kind == "var":
-        return False  # undefined before, and set anew in each round of a loop
+        return False  # undefined before, and set again in each round of a loop
     return binding.is_constant and (binding.kind != "let" or all(use.has_value for use in binding.declarations))
 
 

@@ -145,7 +145,7 @@ class Extraction:
         return [f"{inner}return {first.lstrip()}", *rest]
 
     def _moved(self, inner: str) -> list[str]:
-        """Return the selection's lines with another indentation; what lies in a string stays as it is."""
+        """Return the selection's lines with another indentation; what is in a string stays as it is."""
         text, span = self.source.text, self.piece.span
         outer = indent_of(text, span.start)
         fixed = lines_in_strings(self.syntax, span)

@@ -221,7 +221,7 @@ def _evaluated_in(statement: ast.stmt) -> Iterator[ast.AST]:
 
 
 def _is_replaceable(source: Source, node: ast.expr) -> bool:
-    """Whether a name can stand in a node's place; what runs later, and what lies in an f-string or a type, cannot."""
+    """Whether a name can stand in a node's place; what runs later, and what is in an f-string or a type, cannot."""
     if is_in_annotation(source, node) or not isinstance(getattr(node, "ctx", ast.Load()), ast.Load):
         return False
     span = source.span(node)

@@ -38,7 +38,7 @@ def _once(cursor: CursorContext, head: str) -> str:
 
 
 def _scaled(cursor: CursorContext, head: str, rest: list[str]) -> list[str]:
-    """Give deeper lines the document's step, and put odd ones on it; what lies in brackets is aligned by hand."""
+    """Give deeper lines the document's step, and put odd ones on it; what is in brackets is aligned by hand."""
     base, unit = cursor.indent_columns, cursor.indent_unit
     if not unit:
         return rest

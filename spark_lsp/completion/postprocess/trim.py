@@ -150,7 +150,7 @@ def _line_cuts(cursor: CursorContext, text: str, max_lines: int) -> Iterator[_Cu
 
 
 def _single_line(cursor: CursorContext, text: str, ends: list[int]) -> Iterator[_Cut]:
-    """End the line, or what lies in the brackets that it opens: the rest of a call is part of it."""
+    """End the line, or what is in the brackets that it opens: the rest of a call is part of it."""
     for end in ends:
         if cursor.line_suffix.strip() or not unclosed(text[:end]):
             yield _Cut(end + 1, end, "single_line")

@@ -115,7 +115,7 @@ class LocalEngine:
         link.model = None
 
     async def close(self) -> None:
-        """Leave the process to its other clients. A later ``start`` begins anew, with the crashes forgiven."""
+        """Leave the process to its other clients. A later ``start`` begins over, with the crashes forgiven."""
         starting, self._starting = self._starting, None
         if starting is not None and not starting.done():
             starting.cancel()

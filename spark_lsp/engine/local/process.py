@@ -34,7 +34,7 @@ def spawn(order: frames.HostOrder) -> subprocess.Popen[bytes]:
     Raises:
         EngineFailed: the process cannot be started.
     """
-    # -P keeps modules that lie in the working folder, which is the user's workspace, out of our process.
+    # -P keeps modules that are in the working folder, which is the user's workspace, out of our process.
     command = [sys.executable, "-P", "-m", "spark_lsp", "engine", "run", msgspec.json.encode(order).decode()]
     try:
         _rotate(Path(order.endpoint.log))

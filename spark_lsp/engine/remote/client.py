@@ -16,7 +16,7 @@ from spark_lsp.engine.base import Chunk, CompletionRequest, EngineStatus, ModelI
 from spark_lsp.engine.fim import FimFamily
 from spark_lsp.engine.remote.answer import Event
 from spark_lsp.engine.remote.hosts import Health, address_of, ranked, to_ask
-from spark_lsp.engine.remote.http import RemoteLink, RemoteModelRow, Trouble
+from spark_lsp.engine.remote.http import EndpointFailure, RemoteLink, RemoteModelRow
 from spark_lsp.engine.remote.prompt import CHAT_TEMPLATE, END, MESSAGE, estimated_tokens
 from spark_lsp.engine.remote.request import body_of
 from spark_lsp.engine.remote.setup import RemoteLaunch, check_consent, family_of, health_notes, key_of
@@ -56,7 +56,7 @@ class RemoteEngine:
         self._starting: asyncio.Task[ModelInfo] | None = None
         self._failure: SparkError | None = None
         self._failed_at = 0.0
-        self._by_key: dict[str, asyncio.Queue[Event | Trouble | None]] = {}
+        self._by_key: dict[str, asyncio.Queue[Event | EndpointFailure | None]] = {}
         self._running = 0
         self._cost = PrefillCost(_FIRST_COST_MS)
         self._floor_ms = 0.0
@@ -127,7 +127,7 @@ class RemoteEngine:
         self._base = None
 
     async def close(self) -> None:
-        """Close all connections. A later ``start`` begins anew."""
+        """Close all connections. A later ``start`` begins over."""
         starting, self._starting = self._starting, None
         if starting is not None and not starting.done():
             starting.cancel()
@@ -189,7 +189,7 @@ class RemoteEngine:
             asked = asyncio.get_running_loop().time()
             rows = await self._links[endpoint.address.url].models()
             self._floor_ms = (asyncio.get_running_loop().time() - asked) * 1000
-            if isinstance(rows, Trouble):
+            if isinstance(rows, EndpointFailure):
                 endpoint.failed(rows.words, asyncio.get_running_loop().time())
                 told.append(f"{endpoint.address.host} {rows.words}")
                 fix = fix or rows.fix
@@ -248,9 +248,9 @@ class RemoteEngine:
                     fix="Name its family in spark.backend.template.",
                 )
 
-    def _supersede(self, key: str) -> "asyncio.Queue[Event | Trouble | None]":
+    def _supersede(self, key: str) -> "asyncio.Queue[Event | EndpointFailure | None]":
         """Return the queue of a new answer; an older one of the same key is told to end."""
-        queue: asyncio.Queue[Event | Trouble | None] = asyncio.Queue()
+        queue: asyncio.Queue[Event | EndpointFailure | None] = asyncio.Queue()
         if key:
             older = self._by_key.get(key)
             if older is not None:
@@ -258,19 +258,21 @@ class RemoteEngine:
             self._by_key[key] = queue
         return queue
 
-    async def _feed(self, request: CompletionRequest, queue: "asyncio.Queue[Event | Trouble | None]") -> None:
+    async def _feed(self, request: CompletionRequest, queue: "asyncio.Queue[Event | EndpointFailure | None]") -> None:
         """Fill the queue, and whatever happens put an end into it: somebody waits there."""
         try:
             await self._ask_all(request, queue)
         except SparkError as error:
-            queue.put_nowait(Trouble(str(error).rstrip("."), fix=error.fix))
+            queue.put_nowait(EndpointFailure(str(error).rstrip("."), fix=error.fix))
         except Exception as error:  # noqa: BLE001  somebody waits for the end, and the fault is reported
-            queue.put_nowait(Trouble("The remote endpoints could not be asked"))
+            queue.put_nowait(EndpointFailure("The remote endpoints could not be asked"))
             bug("asking remote endpoints failed", error=type(error).__name__)
 
-    async def _ask_all(self, request: CompletionRequest, queue: "asyncio.Queue[Event | Trouble | None]") -> None:
-        """Put the events of one answer into the queue, from whichever endpoint gives them, and at last the trouble."""
-        trouble = Trouble("cannot be reached")
+    async def _ask_all(
+        self, request: CompletionRequest, queue: "asyncio.Queue[Event | EndpointFailure | None]"
+    ) -> None:
+        """Put the events of one answer into the queue, from whichever endpoint gives them, and at last the failure."""
+        failure = EndpointFailure("cannot be reached")
         host = ""
         for number in range(_ROUNDS):
             again: list[float] = []
@@ -278,44 +280,44 @@ class RemoteEngine:
                 found = await self._ask(endpoint, request, queue)
                 if found is None:
                     return
-                trouble, host = found, endpoint.address.host
-                if trouble.again_s is not None:
-                    again.append(trouble.again_s)
+                failure, host = found, endpoint.address.host
+                if failure.again_s is not None:
+                    again.append(failure.again_s)
             if not again or number == _ROUNDS - 1:
                 break
             await asyncio.sleep(min(again) * _BACK_OFF**number)
-        queue.put_nowait(_named(trouble, host))
+        queue.put_nowait(_named(failure, host))
 
     async def _ask(
-        self, endpoint: Health, request: CompletionRequest, queue: "asyncio.Queue[Event | Trouble | None]"
-    ) -> Trouble | None:
-        """Ask one endpoint; return its trouble when it gave no text, else None: the answer is in the queue."""
+        self, endpoint: Health, request: CompletionRequest, queue: "asyncio.Queue[Event | EndpointFailure | None]"
+    ) -> EndpointFailure | None:
+        """Ask one endpoint; return its failure when it gave no text, else None: the answer is in the queue."""
         link = self._links[endpoint.address.url]
         plain = endpoint.plain
         while True:
             path, body = body_of(request, self._served, plain=plain)
             has_text = False
-            trouble: Trouble | None = None
+            failure: EndpointFailure | None = None
             async with aclosing(link.stream(path, body)) as events:
                 async for event in events:
-                    if isinstance(event, Trouble):
-                        trouble = event
+                    if isinstance(event, EndpointFailure):
+                        failure = event
                         break
                     endpoint.answered()
                     endpoint.plain = plain
                     has_text = has_text or bool(event.text)
                     queue.put_nowait(event)
-            if trouble is None:
+            if failure is None:
                 queue.put_nowait(Event(is_last=True))
                 return None
-            if trouble.refuses_fields and not plain and not has_text:
+            if failure.refuses_fields and not plain and not has_text:
                 plain = True  # remembered when it helps
                 continue
-            endpoint.failed(trouble.words, asyncio.get_running_loop().time())
+            endpoint.failed(failure.words, asyncio.get_running_loop().time())
             if has_text:
-                queue.put_nowait(_named(trouble, endpoint.address.host))
+                queue.put_nowait(_named(failure, endpoint.address.host))
                 return None
-            return trouble
+            return failure
 
     def _with_cost(self, chunk: Chunk) -> Chunk:
         """Learn from a final chunk what reading costs, and tell what is known."""
@@ -330,9 +332,9 @@ class RemoteEngine:
         return msgspec.structs.replace(chunk, usage=msgspec.structs.replace(usage, prefill_cost=self._cost))
 
 
-def _named(trouble: Trouble, host: str) -> Trouble:
-    """Put the host before a trouble's words."""
-    return Trouble(f"The remote endpoint {host} {trouble.words}".replace("  ", " "), fix=trouble.fix)
+def _named(failure: EndpointFailure, host: str) -> EndpointFailure:
+    """Put the host before a failure's words."""
+    return EndpointFailure(f"The remote endpoint {host} {failure.words}".replace("  ", " "), fix=failure.fix)
 
 
 def _looked_at(task: "asyncio.Task[ModelInfo]") -> None:

@@ -81,10 +81,10 @@ def ranked(addresses: Sequence[Address], workspace: str) -> list[Address]:
 
 @dataclass(slots=True)
 class Health:
-    """Whether an endpoint answers. ``trouble`` is "" while it does, else what was wrong in words without content."""
+    """Whether an endpoint answers. ``failure`` is "" while it does, else what was wrong in words without content."""
 
     address: Address
-    trouble: str = ""
+    failure: str = ""
     failures: int = 0
     rests_until: float = 0.0
     plain: bool = False
@@ -96,16 +96,16 @@ class Health:
         """Whether it is left alone for the moment."""
         return now < self.rests_until
 
-    def failed(self, trouble: str, now: float) -> None:
+    def failed(self, failure: str, now: float) -> None:
         """Note a failure and leave it alone for a while."""
-        self.trouble = trouble
+        self.failure = failure
         rest = min(MAX_REST_S, FIRST_REST_S * 2.0 ** min(self.failures, 10))
         self.failures += 1
         self.rests_until = now + rest
 
     def answered(self) -> None:
         """Note that it answers."""
-        self.trouble, self.failures, self.rests_until, self.known = "", 0, 0.0, True
+        self.failure, self.failures, self.rests_until, self.known = "", 0, 0.0, True
 
 
 def to_ask(endpoints: Sequence[Health], now: float) -> list[Health]:

@@ -34,7 +34,7 @@ for _name in ("httpx2", "httpcore2"):
 
 
 @dataclass(frozen=True, slots=True)
-class Trouble:
+class EndpointFailure:
     """Why an endpoint did not answer. ``words`` go behind its host: "cannot be reached"."""
 
     words: str
@@ -74,7 +74,7 @@ class RemoteLink:
         self._client: httpx2.AsyncClient | None = None
         self._opening = asyncio.Lock()
 
-    async def models(self) -> tuple[RemoteModelRow, ...] | Trouble:
+    async def models(self) -> tuple[RemoteModelRow, ...] | EndpointFailure:
         """Ask which models are served.
 
         Raises:
@@ -84,16 +84,16 @@ class RemoteLink:
         try:
             answer = await client.get(f"{self.address.url}/models", headers=self._headers())
         except httpx2.HTTPError as error:
-            return _trouble_of(error, self._answer_s)
+            return _failure_of(error, self._answer_s)
         if answer.status_code != httpx2.codes.OK:
             return _refusal(answer.status_code, answer.headers)
         try:
             return msgspec.json.decode(answer.content[:_MAX_BODY_BYTES], type=_Rows).data
         except msgspec.DecodeError:
-            return Trouble("answers, but not as an OpenAI-compatible endpoint does")
+            return EndpointFailure("answers, but not as an OpenAI-compatible endpoint does")
 
-    async def stream(self, path: str, body: Mapping[str, Any]) -> AsyncGenerator[Event | Trouble]:
-        """Ask for an answer; yield its events, and at the end the trouble if there was any."""
+    async def stream(self, path: str, body: Mapping[str, Any]) -> AsyncGenerator[Event | EndpointFailure]:
+        """Ask for an answer; yield its events, and at the end the failure if there was any."""
         client = await self._opened()
         try:
             async with client.stream(
@@ -106,9 +106,11 @@ class RemoteLink:
                     async for event in events:
                         yield event
         except httpx2.HTTPError as error:
-            yield _trouble_of(error, self._answer_s)
+            yield _failure_of(error, self._answer_s)
         except EngineProtocolError as error:
-            yield Trouble(f"does not keep to the protocol: {str(error).removeprefix('The endpoint ').rstrip('.')}")
+            yield EndpointFailure(
+                f"does not keep to the protocol: {str(error).removeprefix('The endpoint ').rstrip('.')}"
+            )
 
     async def close(self) -> None:
         """Close all connections. Idempotent."""
@@ -186,25 +188,27 @@ async def _beginning(answer: httpx2.Response) -> bytes:
     return data[:_LOOKED_AT_BYTES]
 
 
-def _too_long(body: bytes) -> Trouble | None:
+def _too_long(body: bytes) -> EndpointFailure | None:
     """Say so when an error is about the length of the prompt: in llama.cpp's words, or in vLLM's and OpenAI's."""
     if not any(words in body for words in (b"exceed_context_size", b"maximum context length", b"context window")):
         return None
     fix = "Set spark.backend.contextTokens to what the server was started with, or start it with more."
-    return Trouble("has a shorter context than the prompt needs", fix=fix)
+    return EndpointFailure("has a shorter context than the prompt needs", fix=fix)
 
 
-def _refusal(status: int, headers: httpx2.Headers) -> Trouble:
+def _refusal(status: int, headers: httpx2.Headers) -> EndpointFailure:
     if status in {401, 403}:
         fix = "Put the key into an environment variable and its name into spark.backend.apiKeyEnv."
-        return Trouble(f"refused the key (status {status})", fix=fix)
+        return EndpointFailure(f"refused the key (status {status})", fix=fix)
     if status == 404:
-        return Trouble("does not know the address or the model (status 404)", fix="Check spark.backend.urls and model.")
+        return EndpointFailure(
+            "does not know the address or the model (status 404)", fix="Check spark.backend.urls and model."
+        )
     if status in {400, 422}:
-        return Trouble(f"did not understand the request (status {status})", refuses_fields=True)
+        return EndpointFailure(f"did not understand the request (status {status})", refuses_fields=True)
     if status in _BUSY:
-        return Trouble(f"is too busy (status {status})", again_s=_retry_after(headers))
-    return Trouble(f"failed with status {status}")
+        return EndpointFailure(f"is too busy (status {status})", again_s=_retry_after(headers))
+    return EndpointFailure(f"failed with status {status}")
 
 
 def _retry_after(headers: httpx2.Headers) -> float | None:
@@ -216,12 +220,12 @@ def _retry_after(headers: httpx2.Headers) -> float | None:
     return wait if 0 <= wait <= _MAX_RETRY_S else None
 
 
-def _trouble_of(error: httpx2.HTTPError, answer_s: float) -> Trouble:
+def _failure_of(error: httpx2.HTTPError, answer_s: float) -> EndpointFailure:
     if isinstance(error, httpx2.ConnectError) and "CERTIFICATE_VERIFY_FAILED" in str(error):
         fix = "Name the certificate of your own authority in spark.backend.caFile; checks cannot be switched off."
-        return Trouble("shows a certificate that is not trusted", fix=fix)
+        return EndpointFailure("shows a certificate that is not trusted", fix=fix)
     if isinstance(error, httpx2.ConnectError | httpx2.ConnectTimeout):
-        return Trouble("cannot be reached", again_s=_BACK_OFF_S)
+        return EndpointFailure("cannot be reached", again_s=_BACK_OFF_S)
     if isinstance(error, httpx2.TimeoutException):
-        return Trouble(f"said nothing for {answer_s:g} s")
-    return Trouble("broke the connection off", again_s=_BACK_OFF_S)
+        return EndpointFailure(f"said nothing for {answer_s:g} s")
+    return EndpointFailure("broke the connection off", again_s=_BACK_OFF_S)

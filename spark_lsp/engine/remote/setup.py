@@ -87,4 +87,4 @@ def family_of(template: str, name: str) -> tuple[FimFamily | None, Order, list[s
 
 def health_notes(endpoints: Sequence[Health]) -> tuple[str, ...]:
     """Say which endpoints do not answer at the moment."""
-    return tuple(f"{endpoint.address.host} {endpoint.trouble}." for endpoint in endpoints if endpoint.trouble)
+    return tuple(f"{endpoint.address.host} {endpoint.failure}." for endpoint in endpoints if endpoint.failure)

@@ -7,11 +7,11 @@ from typing import Final
 from spark_lsp.engine.base import Chunk, CompletionRequest, StopCause, Usage
 from spark_lsp.engine.fim import pieces, prompt_tokens
 from spark_lsp.engine.remote.answer import Event, OpeningSkipper, ReportedUsage, StopScanner
-from spark_lsp.engine.remote.http import Trouble
+from spark_lsp.engine.remote.http import EndpointFailure
 from spark_lsp.engine.remote.prompt import as_messages, estimated_tokens, is_conversation
 from spark_lsp.errors import EngineFailed
 
-Item = Event | Trouble | None
+Item = Event | EndpointFailure | None
 """What is waited for: an event, why there is none, or None when a newer request of the same key came."""
 
 _CAUSES: Final[dict[str, StopCause]] = {"length": "max_tokens", "stop": "end"}
@@ -61,7 +61,7 @@ class AnswerReader:
             yield self._last("", "cancelled")
         elif isinstance(item, str):
             yield self._last(self._scanner.flush(), item)
-        elif isinstance(item, Trouble):
+        elif isinstance(item, EndpointFailure):
             raise EngineFailed(f"{item.words}.", fix=item.fix)
         else:
             yield from self._take_event(item)

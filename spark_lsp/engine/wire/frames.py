@@ -105,7 +105,7 @@ class Generate(msgspec.Struct, frozen=True, tag="generate"):
     id: int
     request: CompletionRequest
     parts: tuple[int | SpecialToken | TextPart, ...] = ()
-    anew: bool = False
+    forgets_parts: bool = False
     """Whether the parts that were sent before are to be forgotten first."""
 
 
@@ -192,7 +192,7 @@ class Failed(msgspec.Struct, frozen=True, tag="failed"):
 
 
 class RequantizeOrder(msgspec.Struct, frozen=True):
-    """What a process is to write in faster types: the file, where the best is to lie, and a text to compare answers."""
+    """What a process is to write in faster types: the file, where the best is to be, and a text to compare answers."""
 
     source: str
     target: str

@@ -1,6 +1,6 @@
 """The client's end of what both ends of a connection know of prompts: a part travels once, later by its number.
 
-So a keystroke costs what is new in the prompt, however much of the workspace lies before it. Pure.
+So a keystroke costs what is new in the prompt, however much of the workspace is before it. Pure.
 """
 
 import msgspec
@@ -15,16 +15,18 @@ class SentParts:
     def __init__(self, most_chars: int = frames.KEPT_CHARS) -> None:
         self._kept = frames.KnownParts(most_chars)
         self._numbers: dict[PromptPart, int] = {}
-        self._anew = True
+        self._forgets_parts = True
 
     def ask(self, request_id: int, request: CompletionRequest) -> frames.Generate:
         """Return the frame of a request, with only those texts of its prompt that are new."""
         parts = tuple([self._sent(part) for part in request.prompt])
         for part in self._kept.shrink():
             del self._numbers[part]
-        anew, self._anew = self._anew, False
+        forgets_parts, self._forgets_parts = self._forgets_parts, False
         drafts = tuple([clean(text) for text in request.drafts])
-        return frames.Generate(request_id, msgspec.structs.replace(request, prompt=(), drafts=drafts), parts, anew)
+        return frames.Generate(
+            request_id, msgspec.structs.replace(request, prompt=(), drafts=drafts), parts, forgets_parts
+        )
 
     def _sent(self, part: PromptPart) -> int | SpecialToken | TextPart:
         number = self._numbers.get(part)

@@ -19,7 +19,7 @@ WINDOW_LINES = 20  # measured on six projects, see docs/evaluation.md
 WINDOWS_LIMIT = 500  # per file; a file of more than ten thousand lines is data or generated
 WORDS_LIMIT = 65_535  # per file; places in ``names`` are 16 bits wide
 WORD_LENGTH = 3  # shorter names (i, x, fn) stand everywhere and tell nothing
-USES_LIMIT = 5_000  # names per file; above lie word lists and fixtures, which say nothing about use
+USES_LIMIT = 5_000  # names per file; above are word lists and fixtures, which say nothing about use
 
 WORD = re.compile(r"[^\W\d]\w{2,}")  # what the windows take for a word, for texts that are searched part by part
 

@@ -105,6 +105,6 @@ def _rare_words(postings: Postings, near: Iterable[str], own: int) -> Iterator[t
         windows = postings.windows_of[word]
         if not 0 < len(windows) <= most:
             continue
-        # A row is in order of files, so one that begins and ends in this file lies in it whole.
+        # A row is in order of files, so one that begins and ends in this file is in it whole.
         if postings.window_file[windows[0]] != own or postings.window_file[windows[-1]] != own:
             yield len(windows), place, word

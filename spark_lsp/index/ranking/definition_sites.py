@@ -27,7 +27,7 @@ class DefinitionSites:
         return self.shares.get(path, 0.0)
 
     def beside(self, path: str, start: int) -> float:
-        """Return how near a place in a file lies to a definition whose name stands near the cursor, from 0 to 1."""
+        """Return how near a place in a file is to a definition whose name stands near the cursor, from 0 to 1."""
         known = self.starts.get(path, ())
         return max((near / (1 + abs(each - start) / DECAY_CHARACTERS) for each, near in known), default=0.0)
 

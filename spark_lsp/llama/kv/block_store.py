@@ -2,7 +2,7 @@
 
 llama.cpp ends the process over a file that is cut short and compares neither weights nor RoPE, so it is given only what
 ``ChunkStore.verified`` returned. A file is llama.cpp's own bytes and a footer whose checksum covers both: whatever was
-torn or is not ours is found, a forgery by the same user is not. Trouble with the disk never raises, less is held then.
+torn or is not ours is found, a forgery by the same user is not. An error with the disk never raises, less is held then.
 """
 
 import contextlib

@@ -1,4 +1,4 @@
-"""What the model's memory holds, mirrored: which tokens lie in each sequence, and which cells they share.
+"""What the model's memory holds, mirrored: which tokens are in each sequence, and which cells they share.
 
 The mirror is authoritative for reuse and must always equal what llama.cpp holds. Pure: never calls the library.
 """
@@ -40,7 +40,7 @@ class TokenRun:
 class Cells:
     """The cells of a unified cache and how many sequences use each.
 
-    Which cell a token lies in is llama.cpp's own affair; what counts is how many are free, and that is the same.
+    Which cell a token is in is llama.cpp's own affair; what counts is how many are free, and that is the same.
     """
 
     def __init__(self, capacity: int) -> None:
@@ -95,7 +95,7 @@ class Named:
     count: int
 
     def within(self, length: int) -> "Named":
-        """Return those that lie wholly within so many tokens."""
+        """Return those that are wholly within so many tokens."""
         return Named(self.keys, self.ends, min(self.count, bisect_right(self.ends, length)))
 
     def same(self, keys: list[bytes]) -> int:
@@ -107,7 +107,7 @@ class Named:
 
 
 class Mirror:
-    """The tokens of one sequence, the cells they lie in, and where the segments of its last run ended."""
+    """The tokens of one sequence, the cells they are in, and where the segments of its last run ended."""
 
     def __init__(self, cells: Cells) -> None:
         self._cells = cells

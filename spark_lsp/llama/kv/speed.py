@@ -78,7 +78,7 @@ class Rates:
         mean_depth, mean_cost = depths / total, costs / total
         variance = squares / total - mean_depth * mean_depth
         slope = (products / total - mean_depth * mean_cost) / variance if variance > _SPREAD_TOKENS**2 else None
-        if slope is None:  # all samples lie at one depth: keep what was known of the slope
+        if slope is None:  # all samples are at one depth: keep what was known of the slope
             slope = self.prefill_cost.slope_ms / 1000
         slope = min(max(slope, 0.0), (1 - _MIN_BASE_SHARE) * mean_cost / max(mean_depth, 1.0))
         self.prefill_cost = PrefillCost(mean_cost - slope * mean_depth, slope * 1000)

@@ -18,7 +18,7 @@ from spark_lsp.llama.loading.memory import CacheType
 MAX_DEATHS: Final = 2
 """So many ends of the process with the same layers, one after the other, are no accident."""
 MORE_ROOM: Final = 1.25
-"""With this much more free memory than then, a working point is outgrown and all is planned anew."""
+"""With this much more free memory than then, a working point is outgrown and all is planned again."""
 
 _MAX_RECORDS: Final = 50
 

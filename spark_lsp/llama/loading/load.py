@@ -128,7 +128,7 @@ class _Loaded:
         self._layers = 0
 
     def with_layers(self, plan: ContextPlan, layers: int) -> GgufModel:
-        """Return the model with a plan's layers on the GPU, loading it anew where it has others."""
+        """Return the model with a plan's layers on the GPU, loading it again where it has others."""
         if self._model is not None and self._layers != plan.gpu_layers:
             self.close()
         if self._model is None:

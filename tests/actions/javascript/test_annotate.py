@@ -1,4 +1,4 @@
-"""``annotate.types`` in TypeScript: which types are missing, which are certain, what the model may say of the others."""
+"""``annotate.types`` in TypeScript: which types are missing, which are certain, what the model may write."""
 
 import pytest
 

@@ -42,7 +42,7 @@ async def propose(
 
 
 async def check_case(case_path: Path, folder: Path) -> None:
-    """Run a case file; the workspace of one with other files lies in the folder."""
+    """Run a case file; the workspace of one with other files is in the folder."""
     case = read_case(case_path)
     path = case.get("path", "main.py").strip()
     index = (

@@ -88,7 +88,7 @@ local subcommands = {
     end,
   },
   reindex = {
-    about = "read the workspace anew",
+    about = "rebuilds the index",
     run = function()
       client.execute("spark.reindex")
     end,

@@ -28,7 +28,7 @@ class Facts:
         self._order = self._reverse_postorder()
 
     def live(self, points: Collection[int]) -> set[str]:
-        """Return the names that may be read from one of these points on, before they are bound anew."""
+        """Return the names that may be read from one of these points on, before they are bound again."""
         held = self._live_before(lambda _point: True, self._lasting)
         return self._names(_union(held[number] for number in points))
 

@@ -102,7 +102,7 @@ def _own_span(source: Source, node: ast.expr, chosen: Span) -> Span:
 
 
 def _block_at(source: Source, block: list[ast.stmt], chosen: Span) -> list[ast.stmt]:
-    """Return the innermost list of statements in which the selection lies."""
+    """Return the innermost list of statements in which the selection is."""
     for statement in block:
         span = source.span(statement)
         if (
