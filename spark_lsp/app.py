@@ -15,10 +15,10 @@ from spark_lsp.actions.base import ActionRunner
 from spark_lsp.actions.catalog import CATALOG
 from spark_lsp.catalog.catalog import model_path, model_reason, useful_tokens
 from spark_lsp.catalog.offering import model_choice
+from spark_lsp.completion.completer import Completer
+from spark_lsp.completion.cursor_prefetch import CursorPrefetch
 from spark_lsp.completion.feedback import Feedback
-from spark_lsp.completion.pipeline import Completer
 from spark_lsp.completion.postprocess.known_names import in_index
-from spark_lsp.completion.prefetch import ReadAhead
 from spark_lsp.completion.recording import recorder
 from spark_lsp.config import Settings
 from spark_lsp.engine.base import Engine
@@ -158,14 +158,16 @@ def open_workspace(
         lambda: settings.completion,
         log.add,
         feedback,
-        knows=lambda name: index is None or in_index(index.view(), name),
+        is_known_name=lambda name: index is None or in_index(index.view(), name),
         is_excluded=lambda cursor: excluded.match_file(_relative(cursor.snapshot, root)),
     )
     completer.paused = previous is not None and previous.completer.paused
     completer.writer.record = recorder(record) if record else None
     actions = ActionRunner(CATALOG, engine, context, lambda: settings.actions, log.add)
-    ahead = ReadAhead(engine, context, completer.refuses)
-    workspace = Workspace(root, engine, index, recent, context, completer, ahead, actions, log, settings, problem)
+    cursor_prefetch = CursorPrefetch(engine, context, completer.refuses)
+    workspace = Workspace(
+        root, engine, index, recent, context, completer, cursor_prefetch, actions, log, settings, problem
+    )
     workspace.model_path, workspace.model_reason = path, model_reason(settings)
     return workspace
 

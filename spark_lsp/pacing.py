@@ -44,7 +44,7 @@ class DebouncePolicy:
 
 
 @dataclass(slots=True)
-class Rhythm:
+class TypingSpeed:
     """How fast somebody types: the usual time between two keys."""
 
     _gaps_ms: deque[float] = field(default_factory=lambda: deque(maxlen=RHYTHM_KEYS))

@@ -12,8 +12,8 @@ from threading import Event
 from typing import Protocol
 
 from spark_lsp.actions.base import ActionRunner
-from spark_lsp.completion.pipeline import Completer
-from spark_lsp.completion.prefetch import ReadAhead
+from spark_lsp.completion.completer import Completer
+from spark_lsp.completion.cursor_prefetch import CursorPrefetch
 from spark_lsp.config import Settings
 from spark_lsp.engine.base import Engine
 from spark_lsp.errors import SparkError
@@ -38,7 +38,7 @@ class Workspace:
     recent: Recent
     context: WorkspaceContext
     completer: Completer
-    ahead: ReadAhead
+    cursor_prefetch: CursorPrefetch
     actions: ActionRunner
     log: TraceLog
     settings: Settings
@@ -90,13 +90,13 @@ class Workspace:
         with contextlib.suppress(SparkError):
             await self.context.rebuild(open_paths)
             if self._warming is None or self._warming.done():
-                self._warming = asyncio.create_task(self.context.warm(self._following(warmed)))
+                self._warming = asyncio.create_task(self.context.warm(self._report_warming(warmed)))
                 self._warming.add_done_callback(self._warmed)
                 return self._warming
         return None
 
-    def _following(self, warmed: Progress) -> Progress:
-        """Tell how far the cached prefix is, and read ahead again each time when prompts show another part of it."""
+    def _report_warming(self, warmed: Progress) -> Progress:
+        """Report how much of the cached prefix is read; restart the cursor prefetch when prompts show more of it."""
         digest = self.context.digest
 
         def tell(done: int, of: int) -> None:
@@ -104,7 +104,7 @@ class Workspace:
             warmed(done, of)
             before, digest = digest, self.context.digest
             if digest != before:
-                self.ahead.again()
+                self.cursor_prefetch.restart()
 
         return tell
 
@@ -118,12 +118,12 @@ class Workspace:
         for task in begun:
             task.cancel()
         await asyncio.gather(*begun, return_exceptions=True)
-        await self.ahead.close()
+        await self.cursor_prefetch.close()
         await self.completer.close()
 
     def _warmed(self, warming: asyncio.Task[None]) -> None:
         if not warming.cancelled():
-            self.ahead.again()
+            self.cursor_prefetch.restart()
             if self._showing is None or self._showing.done():
                 self._showing = asyncio.create_task(self._show_all(), name="show the cached prefix")
 
@@ -132,7 +132,7 @@ class Workspace:
         before = self.context.digest
         await self.context.show_all()
         if self.context.digest != before:
-            self.ahead.again()
+            self.cursor_prefetch.restart()
 
     async def close(self) -> None:
         """Stop all background work and leave the engine."""

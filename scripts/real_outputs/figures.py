@@ -8,17 +8,17 @@ from typing import Final
 
 from scripts.real_outputs.gather import MAX_LINES, Output, cursor_of
 from spark_lsp.completion.postprocess.known_names import unknown_names
-from spark_lsp.completion.postprocess.pipeline import Judged, Terms, judge
+from spark_lsp.completion.postprocess.pipeline import PostprocessResult, Terms, postprocess
 from spark_lsp.text.language import language_of_path
 
 THRESHOLDS: Final = (0.0, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.7)
 
 
-def judged_of(output: Output, confidence: float) -> Judged:
+def processed_of(output: Output, confidence: float) -> PostprocessResult:
     """Judge an output as the pipeline would in a workspace that knows every name."""
     cursor = cursor_of(output.path, output.before, output.after)
     terms = Terms(MAX_LINES, confidence)
-    return judge(cursor, output.raw, output.scores, terms, finished=True, whole=output.is_whole)
+    return postprocess(cursor, output.raw, output.scores, terms, finished=True, whole=output.is_whole)
 
 
 def is_right(output: Output, text: str) -> bool:
@@ -33,7 +33,7 @@ def by_threshold(outputs: Sequence[Output]) -> list[dict[str, float]]:
     for threshold in THRESHOLDS:
         shown = right = characters = wrong = 0
         for output in outputs:
-            text = judged_of(output, threshold).text
+            text = processed_of(output, threshold).text
             shown += bool(text)
             same = common(text, output.coming)
             wrong += len(text) - same
@@ -60,17 +60,17 @@ def rules(outputs: Sequence[Output]) -> dict[str, dict[str, int]]:
     cut: Counter[str] = Counter()
     false: Counter[str] = Counter()
     for output in outputs:
-        judged = judged_of(output, 0.0)
-        if not judged.rule:
+        processed = processed_of(output, 0.0)
+        if not processed.rule:
             continue
-        cut[judged.rule] += 1
-        kept = len(judged.text)
+        cut[processed.rule] += 1
+        kept = len(processed.text)
         beyond = output.coming.rstrip()[kept:]
         told = output.raw[kept:]
-        if output.coming.startswith(judged.text) and common(told.lstrip("\n"), beyond.lstrip("\n")) >= min(
+        if output.coming.startswith(processed.text) and common(told.lstrip("\n"), beyond.lstrip("\n")) >= min(
             8, max(1, len(beyond.strip()))
         ):
-            false[judged.rule] += bool(beyond.strip())
+            false[processed.rule] += bool(beyond.strip())
     return {rule: {"cut": count, "cut_what_follows": false[rule]} for rule, count in cut.most_common()}
 
 
@@ -88,15 +88,15 @@ def names(outputs: Sequence[Output], folder: Path) -> dict[str, int]:
     words = _words(folder)
     found: Counter[str] = Counter()
     for output in outputs:
-        text = judged_of(output, 0.0).text
+        text = processed_of(output, 0.0).text
         project = output.path.split("/")[0]
         if not text:
             continue
 
-        def knows(name: str, output: Output = output, project: str = project) -> bool:
+        def is_known_name(name: str, output: Output = output, project: str = project) -> bool:
             return bool(words[project].get(name, frozenset()) - {output.path})
 
-        is_doubted = any(unknown_names(cursor_of(output.path, output.before, output.after), text, knows))
+        is_doubted = any(unknown_names(cursor_of(output.path, output.before, output.after), text, is_known_name))
         found[f"{'right' if is_right(output, text) else 'wrong'} {'doubted' if is_doubted else 'known'}"] += 1
     return dict(sorted(found.items()))
 

@@ -8,7 +8,7 @@ import msgspec
 
 from scripts.real_outputs.cursors import Cursor
 from spark_lsp.completion.cursor_context import CursorContext
-from spark_lsp.completion.postprocess.pipeline import Terms, judge
+from spark_lsp.completion.postprocess.pipeline import Terms, postprocess
 from spark_lsp.completion.writer import SINGLE_LINE_TOKENS, TOKENS_PER_LINE
 from spark_lsp.engine.base import CompletionRequest
 from spark_lsp.engine.fim import build_prompt, family_named
@@ -75,7 +75,7 @@ def _output(bench: Bench, cursor: Cursor) -> Output:
             end += length
             scores.append((end, round(probability, 4)))
         raw += chunk.text
-        is_done = judge(place, raw, scores, terms, finished=False).done
+        is_done = postprocess(place, raw, scores, terms, finished=False).done
     generation.close()
     is_whole = is_done or stop not in {"max_tokens", "deadline", "cancelled"}
     return Output(path=cursor.path, kind=cursor.kind, before=cursor.before, after=cursor.after, coming=cursor.coming,

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import msgspec
 
 from scripts.real_outputs.gather import MAX_LINES, Output, cursor_of
-from spark_lsp.completion.postprocess.pipeline import Terms, judge
+from spark_lsp.completion.postprocess.pipeline import Terms, postprocess
 
 MAX_LINES_BEFORE, LINES_AFTER = 30, 8
 
@@ -37,7 +37,7 @@ def judged_again(kept: Kept) -> Kept:
     cursor = cursor_of(kept.path, kept.before, kept.after)
     scores = [(end, percent / 100) for end, percent in kept.chances]
     plain, sure = (
-        judge(cursor, kept.raw, scores, Terms(MAX_LINES, threshold), finished=True, whole=kept.is_whole)
+        postprocess(cursor, kept.raw, scores, Terms(MAX_LINES, threshold), finished=True, whole=kept.is_whole)
         for threshold in (0.0, kept.threshold)
     )
     return msgspec.structs.replace(

@@ -21,8 +21,8 @@ from scripts.typing_trace.pace import BEFORE_LINE, pauses_ms
 from scripts.typing_trace.sight import percentile, repeats, unbalances
 from scripts.typing_trace.watched import WatchedEngine
 from spark_lsp.completion.answer import Answer, Suggestion
+from spark_lsp.completion.completer import Completer
 from spark_lsp.completion.cursor_context import CursorContext
-from spark_lsp.completion.pipeline import Completer
 from spark_lsp.text.document import Snapshot
 
 

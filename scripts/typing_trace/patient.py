@@ -12,7 +12,7 @@ from scripts.typing_trace.functions import Function, keys_of
 from scripts.typing_trace.sight import percentile, repeats, unbalances
 from spark_lsp.completion.answer import Answer
 from spark_lsp.completion.cursor_context import CursorContext
-from spark_lsp.completion.postprocess.pipeline import judge
+from spark_lsp.completion.postprocess.pipeline import postprocess
 from spark_lsp.completion.recording import Recording
 from spark_lsp.text.document import Snapshot
 from spark_lsp.workspace import Workspace
@@ -121,7 +121,7 @@ def thresholds(recordings: list[tuple[Recording, str]]) -> list[dict[str, float]
         shown = right = characters = wrong_characters = 0
         for recording, coming in recordings:
             terms = replace(recording.terms, confidence=threshold)
-            text = judge(recording.cursor, recording.raw, recording.scores, terms, finished=True).text
+            text = postprocess(recording.cursor, recording.raw, recording.scores, terms, finished=True).text
             shown += bool(text)
             right += bool(text) and coming.startswith(text)
             common = next(

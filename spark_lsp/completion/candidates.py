@@ -8,7 +8,7 @@ from typing import Final
 
 from rapidfuzz import fuzz
 
-from spark_lsp.completion.postprocess.pipeline import Judged
+from spark_lsp.completion.postprocess.pipeline import PostprocessResult
 from spark_lsp.completion.shared_generation import SharedGeneration
 from spark_lsp.completion.writer import Writer
 
@@ -19,16 +19,16 @@ TRIES_PER_CANDIDATE: Final = 2
 
 async def other_candidates(
     writer: Writer, generation: SharedGeneration, shown: str, wanted: int, deadline: float
-) -> list[Judged]:
+) -> list[PostprocessResult]:
     """Return up to ``wanted`` other texts for a generation's cursor; ``deadline`` is on the event loop's clock."""
-    found: list[Judged] = []
+    found: list[PostprocessResult] = []
     try:
         async with asyncio.timeout_at(deadline):
             for seed in range(1, wanted * TRIES_PER_CANDIDATE + 1):
-                judged = (await writer.candidate(generation, seed)).judged
+                processed = (await writer.candidate(generation, seed)).processed
                 texts = [shown, *(each.text for each in found)]
-                if judged.text and all(fuzz.ratio(judged.text, text) < NEARLY_SAME for text in texts):
-                    found.append(judged)
+                if processed.text and all(fuzz.ratio(processed.text, text) < NEARLY_SAME for text in texts):
+                    found.append(processed)
                 if len(found) == wanted:
                     break
     except TimeoutError:

@@ -31,8 +31,8 @@ _trees: OrderedDict[str, Tree] = OrderedDict()
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
-    """An entry that is chosen in the editor's completion menu, and what it replaces before and behind the cursor."""
+class SelectedItem:
+    """an item that is selected in the editor's completion menu, and what it replaces before and behind the cursor."""
 
     text: str
     typed: str
@@ -43,34 +43,34 @@ class Entry:
 class CursorContext:
     """A cursor in a snapshot. ``offset`` is the cursor in code points.
 
-    With an ``entry`` both are as if that had been taken, and the cursor stands behind it; see ``selected_item.py``.
+    With an ``selected`` both are as if that had been taken, and the cursor stands behind it; see ``selected_item.py``.
     """
 
     snapshot: Snapshot
     offset: int
-    entry: Entry | None = None
+    selected: SelectedItem | None = None
     ignored_reason: str = ""
-    """Why an entry that is chosen in the editor's menu is not continued; what is suggested stays hidden behind it."""
+    """Why the item selected in the editor's menu is not continued; the editor hides the suggestion behind it."""
 
     @cached_property
     def document(self) -> Snapshot:
-        """The document as it is, without the entry."""
-        if self.entry is None:
+        """The document as it is, without the item."""
+        if self.selected is None:
             return self.snapshot
-        before = self.prefix[: -len(self.entry.text)]
-        return replace(self.snapshot, text=before + self.entry.typed + self.entry.behind + self.suffix)
+        before = self.prefix[: -len(self.selected.text)]
+        return replace(self.snapshot, text=before + self.selected.typed + self.selected.behind + self.suffix)
 
     def edit(self, text: str, replaced: int) -> Edit:
-        """Return what accepting a suggestion does to the document as it is: it brings the entry along."""
-        if self.entry is None:
+        """Return what accepting a suggestion does to the document as it is: it brings the item along."""
+        if self.selected is None:
             return Edit(Span(self.offset, self.offset + replaced), text)
-        start = self.offset - len(self.entry.text)
-        covered = len(self.entry.typed) + len(self.entry.behind)
-        return Edit(Span(start, start + covered + replaced), self.entry.text + text)
+        start = self.offset - len(self.selected.text)
+        covered = len(self.selected.typed) + len(self.selected.behind)
+        return Edit(Span(start, start + covered + replaced), self.selected.text + text)
 
     def renames(self, text: str) -> bool:
-        """Whether a text at the cursor would make another name of the entry."""
-        return self.entry is not None and bool(_IN_NAME.match(self.entry.text[-1]) and _IN_NAME.match(text))
+        """Whether a text at the cursor would make another name of the item."""
+        return self.selected is not None and bool(_IN_NAME.match(self.selected.text[-1]) and _IN_NAME.match(text))
 
     @cached_property
     def language(self) -> Language | None:

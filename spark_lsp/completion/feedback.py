@@ -27,7 +27,7 @@ LOOKED_AT: Final = 2_000  # characters behind its place in which an accepted tex
 
 
 @dataclass(slots=True)
-class _Fate:
+class _Outcome:
     language: str
     characters: int
     model: str = ""
@@ -56,7 +56,7 @@ class Feedback:
     shown_count: int = 0
     accepted_count: int = 0
     rejected_count: int = 0
-    _fates: OrderedDict[int, _Fate] = field(default_factory=OrderedDict)
+    _outcomes: OrderedDict[int, _Outcome] = field(default_factory=OrderedDict)
     _watched: dict[int, _Watched] = field(default_factory=dict)
     _session: int = field(default_factory=lambda: int(time.time()))
 
@@ -75,47 +75,47 @@ class Feedback:
         It may grow, and its rest, once a part is typed, is the same suggestion. ``is_hidden``: the editor does not
         show it beside its menu, whatever is told of it.
         """
-        known = self._fates.get(suggestion_id)
+        known = self._outcomes.get(suggestion_id)
         if known:
             known.characters = max(known.characters, characters)
             known.hidden &= is_hidden
             return
-        self._fates[suggestion_id] = _Fate(language, characters, model, round(latency_ms, 1), is_hidden)
-        while len(self._fates) > REMEMBERED_SUGGESTIONS:
-            self._fates.popitem(last=False)
+        self._outcomes[suggestion_id] = _Outcome(language, characters, model, round(latency_ms, 1), is_hidden)
+        while len(self._outcomes) > REMEMBERED_SUGGESTIONS:
+            self._outcomes.popitem(last=False)
 
     def shown(self, suggestion_id: int) -> None:
         """Note that the editor has shown it."""
-        fate = self._fates.get(suggestion_id)
-        if fate and not (fate.shown or fate.hidden):
-            fate.shown = True
+        outcome = self._outcomes.get(suggestion_id)
+        if outcome and not (outcome.shown or outcome.hidden):
+            outcome.shown = True
             self.shown_count += 1
-            self._write("shown", suggestion_id, fate)
+            self._write("shown", suggestion_id, outcome)
 
     def partly_accepted(self, suggestion_id: int, characters: int) -> None:
         """Note how much of it was taken so far."""
-        fate = self._fates.get(suggestion_id)
-        if fate and not fate.ended:
-            fate.accepted_characters = max(fate.accepted_characters, characters)
-            self._write("partly_accepted", suggestion_id, fate)
+        outcome = self._outcomes.get(suggestion_id)
+        if outcome and not outcome.ended:
+            outcome.accepted_characters = max(outcome.accepted_characters, characters)
+            self._write("partly_accepted", suggestion_id, outcome)
 
     def accepted(self, suggestion_id: int) -> None:
         """Note that it was taken whole."""
-        fate = self._fates.get(suggestion_id)
-        if fate and not fate.ended:
-            fate.ended = True
-            fate.accepted_characters = fate.characters
+        outcome = self._outcomes.get(suggestion_id)
+        if outcome and not outcome.ended:
+            outcome.ended = True
+            outcome.accepted_characters = outcome.characters
             self.accepted_count += 1
-            self._write("accepted", suggestion_id, fate)
+            self._write("accepted", suggestion_id, outcome)
 
     def rejected(self, suggestion_id: int, seen_ms: float) -> bool:
         """Note that the user typed something else or took it away, and after how long; whether that is news."""
-        fate = self._fates.get(suggestion_id)
-        if fate is None or fate.ended:
+        outcome = self._outcomes.get(suggestion_id)
+        if outcome is None or outcome.ended:
             return False
-        fate.ended = True
+        outcome.ended = True
         self.rejected_count += 1
-        self._write("rejected", suggestion_id, fate, seen_ms=round(seen_ms))
+        self._write("rejected", suggestion_id, outcome, seen_ms=round(seen_ms))
         return True
 
     # -- what is kept ------------------------------------------------------------------------------------------------
@@ -139,11 +139,11 @@ class Feedback:
 
     def look(self, suggestion_id: int, after_s: int) -> None:
         """Note how much of an accepted text is still there."""
-        watched, fate = self._watched.get(suggestion_id), self._fates.get(suggestion_id)
-        if watched is None or fate is None:
+        watched, outcome = self._watched.get(suggestion_id), self._outcomes.get(suggestion_id)
+        if watched is None or outcome is None:
             return
         kept = kept_characters(watched.text, watched.document, watched.offset)
-        self._write("kept", suggestion_id, fate, after_s=after_s, kept_characters=kept)
+        self._write("kept", suggestion_id, outcome, after_s=after_s, kept_characters=kept)
         if after_s == KEPT_AFTER_S[-1]:
             del self._watched[suggestion_id]
 
@@ -151,18 +151,18 @@ class Feedback:
         """Forget what is watched in a document that was closed: nobody tells any more what becomes of it."""
         self._watched = {number: each for number, each in self._watched.items() if each.uri != uri}
 
-    def _write(self, event: str, suggestion_id: int, fate: _Fate, **more: Any) -> None:
+    def _write(self, event: str, suggestion_id: int, outcome: _Outcome, **more: Any) -> None:
         if self.path is None:
             return
         line = {
             "at": round(time.time(), 1),
             "event": event,
             "suggestion": f"{self._session}-{suggestion_id}",
-            "language": fate.language,
-            "model": fate.model,
-            "characters": fate.characters,
-            "accepted_characters": fate.accepted_characters,
-            "latency_ms": fate.latency_ms,
+            "language": outcome.language,
+            "model": outcome.model,
+            "characters": outcome.characters,
+            "accepted_characters": outcome.accepted_characters,
+            "latency_ms": outcome.latency_ms,
             **more,
         }
         try:

@@ -25,7 +25,7 @@ _FINISHED = re.compile(r"[);\]}]\s*$")
 
 
 @dataclass(frozen=True, slots=True)
-class Moment:
+class EditState:
     """What the user has just done in the document."""
 
     just_accepted: bool = False
@@ -38,51 +38,51 @@ class Gate:
     """A named refusal. ``hard`` gates hold even when the user asks by hand."""
 
     name: str
-    refuses: Callable[[CursorContext, CompletionSettings, Moment], bool]
+    refuses: Callable[[CursorContext, CompletionSettings, EditState], bool]
     hard: bool = False
 
 
-def _too_large(cursor: CursorContext, _: CompletionSettings, __: Moment) -> bool:
+def _too_large(cursor: CursorContext, _: CompletionSettings, __: EditState) -> bool:
     return len(cursor.snapshot.text) > MAX_DOCUMENT_CHARACTERS
 
 
-def _binary(cursor: CursorContext, _: CompletionSettings, __: Moment) -> bool:
+def _binary(cursor: CursorContext, _: CompletionSettings, __: EditState) -> bool:
     return "\0" in cursor.snapshot.text[:100_000]
 
 
-def _secret(cursor: CursorContext, _: CompletionSettings, __: Moment) -> bool:
+def _secret(cursor: CursorContext, _: CompletionSettings, __: EditState) -> bool:
     return cursor.snapshot.path is not None and is_secret_name(cursor.snapshot.path.name)
 
 
-def _generated(cursor: CursorContext, _: CompletionSettings, __: Moment) -> bool:
+def _generated(cursor: CursorContext, _: CompletionSettings, __: EditState) -> bool:
     return _GENERATED.search(cursor.snapshot.text[:GENERATED_MARK_CHARACTERS]) is not None
 
 
-def _too_little(cursor: CursorContext, _: CompletionSettings, __: Moment) -> bool:
+def _too_little(cursor: CursorContext, _: CompletionSettings, __: EditState) -> bool:
     return len(cursor.snapshot.text.strip()) < MIN_CHARACTERS
 
 
-def _mid_word(cursor: CursorContext, _: CompletionSettings, __: Moment) -> bool:
+def _mid_word(cursor: CursorContext, _: CompletionSettings, __: EditState) -> bool:
     return bool(cursor.line_suffix) and (cursor.line_suffix[0].isalnum() or cursor.line_suffix[0] == "_")
 
 
-def _mid_line(cursor: CursorContext, _: CompletionSettings, __: Moment) -> bool:
+def _mid_line(cursor: CursorContext, _: CompletionSettings, __: EditState) -> bool:
     return not _ONLY_CLOSERS.match(cursor.line_suffix)
 
 
-def _finished(cursor: CursorContext, _: CompletionSettings, __: Moment) -> bool:
+def _finished(cursor: CursorContext, _: CompletionSettings, __: EditState) -> bool:
     return not cursor.line_suffix.strip() and bool(_FINISHED.search(cursor.line_prefix)) and not cursor.opens_block
 
 
-def _several_cursors(_: CursorContext, __: CompletionSettings, moment: Moment) -> bool:
-    return moment.several_cursors
+def _several_cursors(_: CursorContext, __: CompletionSettings, edit_state: EditState) -> bool:
+    return edit_state.several_cursors
 
 
-def _accepted(cursor: CursorContext, _: CompletionSettings, moment: Moment) -> bool:
-    return moment.just_accepted and not cursor.line_suffix.strip()
+def _accepted(cursor: CursorContext, _: CompletionSettings, edit_state: EditState) -> bool:
+    return edit_state.just_accepted and not cursor.line_suffix.strip()
 
 
-def _comment(cursor: CursorContext, settings: CompletionSettings, __: Moment) -> bool:
+def _comment(cursor: CursorContext, settings: CompletionSettings, __: EditState) -> bool:
     if settings.in_comments or len(cursor.snapshot.text) > MAX_PARSED_CHARACTERS:
         return False
     syntax = parse(cursor.language, cursor.snapshot.text)
@@ -104,12 +104,12 @@ GATES: tuple[Gate, ...] = (
 )
 
 
-_NOTHING = Moment()
+_NOTHING = EditState()
 
 
-def gate(cursor: CursorContext, settings: CompletionSettings, *, manual: bool, moment: Moment = _NOTHING) -> str:
+def gate(cursor: CursorContext, settings: CompletionSettings, *, manual: bool, edit_state: EditState = _NOTHING) -> str:
     """Return the name of the first gate that refuses, or an empty string."""
     for each in GATES:
-        if (each.hard or not manual) and each.refuses(cursor, settings, moment):
+        if (each.hard or not manual) and each.refuses(cursor, settings, edit_state):
             return each.name
     return ""

@@ -6,7 +6,7 @@ Decides nothing about what is shown; that is the pipeline's. Belongs to one even
 import asyncio
 
 from spark_lsp.completion.cursor_context import CursorContext
-from spark_lsp.completion.next_line import Following
+from spark_lsp.completion.next_line_prefetch import NextLinePrefetch
 from spark_lsp.completion.postprocess.pipeline import Terms
 from spark_lsp.completion.shared_generation import SharedGeneration
 from spark_lsp.completion.writer import Writer
@@ -18,9 +18,9 @@ CANCEL_GRACE_MS = 150.0
 class Generations:
     """One generation for each document, and in ``following`` what is prepared behind it."""
 
-    def __init__(self, writer: Writer, following: Following) -> None:
+    def __init__(self, writer: Writer, next_line_prefetch: NextLinePrefetch) -> None:
         self._writer = writer
-        self._following = following
+        self._next_line_prefetch = next_line_prefetch
         self._generations: dict[str, SharedGeneration] = {}
 
     @property
@@ -44,21 +44,21 @@ class Generations:
         generation = self._generations.get(uri)
         if generation and not generation.done and generation.continues(cursor) and generation.manual >= manual:
             return generation
-        prepared = None if manual else self._following.take(cursor)
+        prepared = None if manual else self._next_line_prefetch.take(cursor)
         if prepared:
             self._replace(uri, prepared)
         return prepared
 
     def changed(self, cursor: CursorContext) -> None:
         """Notice a change: what no longer fits is stopped."""
-        self._following.changed(cursor)
+        self._next_line_prefetch.changed(cursor)
         generation = self._generations.get(cursor.snapshot.uri)
         if generation and not generation.done and not generation.may_fit(cursor):
             generation.stop()
 
     def dismissed(self, cursor: CursorContext) -> None:
         """Notice that what stood at a cursor is not wanted."""
-        self._following.drop(cursor.snapshot.uri)
+        self._next_line_prefetch.drop(cursor.snapshot.uri)
         generation = self._generations.get(cursor.snapshot.uri)
         if generation and not generation.done and generation.continues(cursor):
             generation.stop()
@@ -74,7 +74,7 @@ class Generations:
 
     def forget(self, uri: str) -> None:
         """Stop what belongs to a document that was closed."""
-        self._following.drop(uri)
+        self._next_line_prefetch.drop(uri)
         generation = self._generations.pop(uri, None)
         if generation:
             generation.stop()
@@ -83,7 +83,7 @@ class Generations:
         """Stop every generation and wait until they are gone."""
         tasks = [
             generation.task for generation in self._generations.values() if generation.task
-        ] + self._following.close()
+        ] + self._next_line_prefetch.close()
         for generation in self._generations.values():
             generation.stop()
         await asyncio.gather(*tasks, return_exceptions=True)

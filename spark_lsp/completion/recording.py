@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from spark_lsp.completion.cursor_context import CursorContext, Entry
-from spark_lsp.completion.postprocess.pipeline import Terms, judge
+from spark_lsp.completion.cursor_context import CursorContext, SelectedItem
+from spark_lsp.completion.postprocess.pipeline import Terms, postprocess
 from spark_lsp.engine.base import CompletionRequest, ModelInfo, Usage
 from spark_lsp.errors import WorkspaceError
 from spark_lsp.prompt.pack import Packed
@@ -29,7 +29,7 @@ FORMAT = 1
 class Recording(msgspec.Struct, frozen=True, kw_only=True):
     """What the model was asked and what became of its answer. ``offset`` is the cursor in code points.
 
-    With an ``entry`` that was chosen in the editor's menu ``text`` and ``offset`` are as if it had been taken.
+    With an ``selected`` that was chosen in the editor's menu ``text`` and ``offset`` are as if it had been taken.
     """
 
     format: int
@@ -50,7 +50,7 @@ class Recording(msgspec.Struct, frozen=True, kw_only=True):
     replaced: int
     rule: str
     """The rule that cut or emptied the answer; empty when none did."""
-    entry: Entry | None = None
+    selected: SelectedItem | None = msgspec.field(default=None, name="entry")
     unknown: tuple[str, ...] = ()
     """Names in the answer that the workspace did not have."""
 
@@ -72,10 +72,10 @@ class Recording(msgspec.Struct, frozen=True, kw_only=True):
             model=model,
             raw=generation.raw,
             scores=tuple(generation.scores),
-            shown=generation.judged.text,
-            replaced=generation.judged.replaced,
-            rule=generation.judged.rule,
-            entry=generation.cursor.entry,
+            shown=generation.processed.text,
+            replaced=generation.processed.replaced,
+            rule=generation.processed.rule,
+            selected=generation.cursor.selected,
             unknown=_unknown_names(generation),
         )
 
@@ -83,7 +83,7 @@ class Recording(msgspec.Struct, frozen=True, kw_only=True):
     def cursor(self) -> CursorContext:
         """The cursor as it was."""
         path = Path(self.path) if self.path else None
-        return CursorContext(Snapshot(self.uri, path, 0, self.language, self.text), self.offset, self.entry)
+        return CursorContext(Snapshot(self.uri, path, 0, self.language, self.text), self.offset, self.selected)
 
     @property
     def terms(self) -> Terms:
@@ -92,14 +92,14 @@ class Recording(msgspec.Struct, frozen=True, kw_only=True):
 
     def as_case(self) -> str:
         """Return the case file of this request: before, what the model said, and what was shown; for the tests."""
-        cursor, entry = self.cursor, self.entry
+        cursor, selected = self.cursor, self.selected
         before = after = cursor.document.text
-        at = cursor.offset - len(entry.text) + len(entry.typed) if entry else cursor.offset
+        at = cursor.offset - len(selected.text) + len(selected.typed) if selected else cursor.offset
         if self.shown:
             after = apply_edits(before, [cursor.edit(self.shown, self.replaced)])
         sections = {"path": Path(self.path).name or "untitled", "before": f"{before[:at]}$0{before[at:]}"}
-        if entry:
-            sections |= {"entry": entry.text, "over": entry.typed, "behind": entry.behind}
+        if selected:
+            sections |= {"entry": selected.text, "over": selected.typed, "behind": selected.behind}
         sections |= {"model": self.raw, "after": after}
         if not self.shown:
             sections["reason"] = f"trimmed.{self.rule}" if self.raw.strip() else "empty"
@@ -117,13 +117,19 @@ def _unknown_names(generation: "SharedGeneration") -> tuple[str, ...]:
     """Return what the workspace did not know of the names that the judgement of an answer asks for."""
     unknown: dict[str, None] = {}
 
-    def knows(name: str) -> bool:
-        is_known = generation.terms.knows(name)
+    def is_known_name(name: str) -> bool:
+        is_known = generation.terms.is_known_name(name)
         if not is_known:
             unknown[name] = None
         return is_known
 
-    judge(generation.cursor, generation.raw, generation.scores, replace(generation.terms, knows=knows), finished=True)
+    postprocess(
+        generation.cursor,
+        generation.raw,
+        generation.scores,
+        replace(generation.terms, is_known_name=is_known_name),
+        finished=True,
+    )
     return tuple(unknown)
 
 

@@ -21,25 +21,25 @@ FADES_S: Final = 600.0
 
 
 @dataclass(frozen=True, slots=True)
-class Streak:
+class RejectionStreak:
     """Rejections in a row in one document, and when the last one came, on any clock that does not go back."""
 
     rejections: int = 0
     last_s: float = 0.0
 
-    def rejected(self, now_s: float) -> "Streak":
+    def rejected(self, now_s: float) -> "RejectionStreak":
         """Return the streak with one rejection more."""
-        return Streak(self.now(now_s).rejections + 1, now_s)
+        return RejectionStreak(self.now(now_s).rejections + 1, now_s)
 
-    def now(self, now_s: float) -> "Streak":
+    def now(self, now_s: float) -> "RejectionStreak":
         """Return what is left of it at a moment."""
         return self if now_s - self.last_s < FADES_S else _NONE
 
 
-_NONE: Final = Streak()
+_NONE: Final = RejectionStreak()
 
 
-def threshold(plain: float, streak: Streak, *, manual: bool) -> float:
+def threshold(plain: float, streak: RejectionStreak, *, manual: bool) -> float:
     """Return the chance of being right that a suggestion has to meet; ``plain`` is what the user set.
 
     Never below ``plain`` while typing, and over it by MAX_RISE at most. 0, which shows everything, stays 0, and
@@ -55,9 +55,9 @@ class RejectionBackoff:
     """The streak of each document. Belongs to one event loop."""
 
     def __init__(self) -> None:
-        self._streaks: dict[str, Streak] = {}
+        self._streaks: dict[str, RejectionStreak] = {}
 
-    def streak(self, uri: str, now_s: float) -> Streak:
+    def streak(self, uri: str, now_s: float) -> RejectionStreak:
         """Return a document's streak at a moment."""
         return self._streaks.get(uri, _NONE).now(now_s)
 

@@ -1,19 +1,19 @@
-"""An entry that is chosen in the editor's completion menu: the cursor stands behind it, as if it had been taken.
+"""an item that is selected in the editor's completion menu: the cursor stands behind it, as if it had been taken.
 
-So a suggestion continues the entry, and every rule holds for the document as it would be. An entry that cannot be
+So a suggestion continues the item, and every rule holds for the document as it would be. An item that cannot be
 continued leaves a plain question that says why: the editor shows nothing beside its menu that does not continue it.
 """
 
 import re
 from dataclasses import replace
 
-from spark_lsp.completion.cursor_context import CursorContext, Entry
+from spark_lsp.completion.cursor_context import CursorContext, SelectedItem
 
 _LINE_END = re.compile(r"[\r\n]")
 
 
 def behind_item(cursor: CursorContext, start: int, end: int, text: str) -> CursorContext:
-    """Return the cursor behind an entry that would replace what is from ``start`` to ``end``, in code points."""
+    """Return the cursor behind an item that would replace what is from ``start`` to ``end``, in code points."""
     source = cursor.snapshot.text
     if not text:
         return ignored_reason(cursor, "empty")
@@ -23,9 +23,9 @@ def behind_item(cursor: CursorContext, start: int, end: int, text: str) -> Curso
         return ignored_reason(cursor, "outside")
     if _LINE_END.search(source[start:end]):
         return ignored_reason(cursor, "other_line")
-    entry = Entry(text, source[start : cursor.offset], source[cursor.offset : end])
+    selected = SelectedItem(text, source[start : cursor.offset], source[cursor.offset : end])
     snapshot = replace(cursor.snapshot, text=source[:start] + text + source[end:])
-    return CursorContext(snapshot, start + len(text), entry)
+    return CursorContext(snapshot, start + len(text), selected)
 
 
 def ignored_reason(cursor: CursorContext, why: str) -> CursorContext:
@@ -34,15 +34,15 @@ def ignored_reason(cursor: CursorContext, why: str) -> CursorContext:
 
 
 def may_be_taken(cursor: CursorContext, chosen: CursorContext) -> bool:
-    """Whether the entry of a cursor may still be the one that is chosen in a document as it is now.
+    """Whether the item of a cursor may still be the one that is chosen in a document as it is now.
 
-    Menus keep an entry while what is typed occurs in it in order, and nothing else has changed.
+    Menus keep an item while what is typed occurs in it in order, and nothing else has changed.
     """
-    entry = chosen.entry
-    if entry is None or cursor.snapshot.uri != chosen.snapshot.uri:
+    selected = chosen.selected
+    if selected is None or cursor.snapshot.uri != chosen.snapshot.uri:
         return False
-    before = chosen.prefix[: -len(entry.text)]
-    if not cursor.prefix.startswith(before) or cursor.suffix != entry.behind + chosen.suffix:
+    before = chosen.prefix[: -len(selected.text)]
+    if not cursor.prefix.startswith(before) or cursor.suffix != selected.behind + chosen.suffix:
         return False
-    letters = iter(entry.text.casefold())
+    letters = iter(selected.text.casefold())
     return all(char in letters for char in cursor.prefix[len(before) :].casefold())

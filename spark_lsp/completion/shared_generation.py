@@ -11,7 +11,7 @@ import msgspec
 from spark_lsp.completion.cursor_context import CursorContext, growth_behind
 from spark_lsp.completion.postprocess.confidence import Scores
 from spark_lsp.completion.postprocess.indent import fix_indentation
-from spark_lsp.completion.postprocess.pipeline import Judged, Terms, judge
+from spark_lsp.completion.postprocess.pipeline import PostprocessResult, Terms, postprocess
 from spark_lsp.completion.selected_item import may_be_taken
 from spark_lsp.engine.base import Chunk, StopCause, Usage
 from spark_lsp.errors import Reason
@@ -33,7 +33,7 @@ class SharedGeneration:
     """Whether it prepares what would follow a suggestion that is still on the screen."""
     raw: str = ""
     scores: list[tuple[int, float]] = field(default_factory=list)
-    judged: Judged = Judged()
+    processed: PostprocessResult = PostprocessResult()
     reason: str = Reason.ENGINE_STARTING
     """What an empty answer would be blamed on right now."""
     done: bool = False
@@ -62,7 +62,7 @@ class SharedGeneration:
         self.tokens += chunk.tokens
         self.stop_cause = chunk.stop
         self.usage = msgspec.structs.replace(chunk.usage or self.usage, generated_tokens=self.tokens)
-        judged = judge(
+        processed = postprocess(
             self.cursor,
             self.raw,
             self.scores,
@@ -70,8 +70,8 @@ class SharedGeneration:
             finished=chunk.stop is not None,
             whole=chunk.stop not in _CUT_SHORT,
         )
-        is_kept = not judged.text and not judged.done
-        self.judged = self.judged if is_kept else judged  # what may be shown stays so until there is more
+        is_kept = not processed.text and not processed.done
+        self.processed = self.processed if is_kept else processed  # what may be shown stays so until there is more
 
     def watch(self) -> asyncio.Event:
         """Begin to wait; pair with ``unwatch``."""
@@ -92,18 +92,18 @@ class SharedGeneration:
         typed = cursor.prefix[len(self.cursor.prefix) :]
         if growth_behind(typed, self.cursor.suffix, cursor.suffix) is None:
             return False
-        said = self.judged.text if self.done else fix_indentation(self.cursor, self.raw)
+        said = self.processed.text if self.done else fix_indentation(self.cursor, self.raw)
         if not said.startswith(typed) and (self.done or not typed.startswith(said)):
             return False
-        if cursor.entry is None:
-            return self.cursor.entry is None or self.judged.rule != "entry"
-        return self.cursor.entry is not None or not cursor.renames(said[len(typed) :])
+        if cursor.selected is None:
+            return self.cursor.selected is None or self.processed.rule != "entry"
+        return self.cursor.selected is not None or not cursor.renames(said[len(typed) :])
 
     def may_fit(self, cursor: CursorContext) -> bool:
-        """Whether it fits a document as it is now, or will once the entry that it continues is taken."""
+        """Whether it fits a document as it is now, or will once the item that it continues is taken."""
         return self.continues(cursor) or may_be_taken(cursor, self.cursor)
 
-    def rest(self, cursor: CursorContext, terms: Terms) -> Judged | None:
+    def rest(self, cursor: CursorContext, terms: Terms) -> PostprocessResult | None:
         """Judge what the model said beyond what was typed of it since; None when it has nothing more to say.
 
         The model is greedy: asked again it would say the same, so what it was not sure of need not be asked again.
@@ -120,8 +120,8 @@ class SharedGeneration:
         if not cursor.prefix.startswith(self.cursor.prefix) or not self.raw.startswith(typed) or not said:
             return None
         is_whole = self.stop_cause is not None and self.stop_cause not in _CUT_SHORT
-        judged = judge(cursor, said, _shifted(self.scores, len(typed)), terms, finished=True, whole=is_whole)
-        return judged if judged.text or judged.rule not in {"", "blank", "entry"} else None
+        processed = postprocess(cursor, said, _shifted(self.scores, len(typed)), terms, finished=True, whole=is_whole)
+        return processed if processed.text or processed.rule not in {"", "blank", "entry"} else None
 
     def facts(self) -> dict[str, Fact]:
         """Return what the log tells of it."""
@@ -136,8 +136,8 @@ class SharedGeneration:
             "generated_tokens": usage.generated_tokens,
             "drafted_tokens": usage.drafted_tokens,
             "accepted_draft_tokens": usage.accepted_draft_tokens,
-            "trim": self.judged.rule,
-            "confidence": round(self.judged.confidence, 3),
+            "trim": self.processed.rule,
+            "confidence": round(self.processed.confidence, 3),
         }
         return facts | {"recorded": self.recorded} if self.recorded else facts
 

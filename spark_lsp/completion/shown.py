@@ -10,9 +10,9 @@ from typing import Final
 
 from spark_lsp.completion.cursor_context import CursorContext
 from spark_lsp.completion.feedback import Feedback
-from spark_lsp.completion.gate import Moment
-from spark_lsp.completion.next_line import accepted
-from spark_lsp.completion.rejection_backoff import RejectionBackoff, Streak
+from spark_lsp.completion.gate import EditState
+from spark_lsp.completion.next_line_prefetch import accepted
+from spark_lsp.completion.rejection_backoff import RejectionBackoff, RejectionStreak
 from spark_lsp.completion.reuse import Result, Reuse, typed_through
 
 READ_MS: Final = 750.0
@@ -21,7 +21,7 @@ REMEMBERED: Final = 50
 
 
 @dataclass(frozen=True, slots=True)
-class _Screen:
+class _Shown:
     cursor: CursorContext
     id: int
     text: str
@@ -33,16 +33,16 @@ class _Screen:
         return typed_through(self.cursor.prefix, self.cursor.suffix, self.text, self.replaced, cursor)[0]
 
 
-class Screens:
+class ShownSuggestions:
     """One suggestion for each document. Belongs to one event loop."""
 
     def __init__(self, reuse: Reuse, feedback: Feedback, *, read_ms: float = READ_MS) -> None:
         self._read_ms = read_ms
         self._reuse = reuse
         self._feedback = feedback
-        self._restraint = RejectionBackoff()
-        self._on: dict[str, _Screen] = {}
-        self._offered: OrderedDict[int, _Screen] = OrderedDict()
+        self._backoff = RejectionBackoff()
+        self._on: dict[str, _Shown] = {}
+        self._offered: OrderedDict[int, _Shown] = OrderedDict()
         self._just_accepted: dict[str, str] = {}
         self._many_cursors: set[str] = set()
 
@@ -55,17 +55,17 @@ class Screens:
         """Note a candidate that the user can turn to."""
         old = self._on.get(cursor.snapshot.uri)
         since_s = old.since_s if old and old.id == suggestion_id else _now_s()
-        self._offered[suggestion_id] = _Screen(cursor, suggestion_id, text, replaced, since_s)
+        self._offered[suggestion_id] = _Shown(cursor, suggestion_id, text, replaced, since_s)
         while len(self._offered) > REMEMBERED:
             self._offered.popitem(last=False)
 
     def asked(self, cursor: CursorContext) -> None:
-        """Notice a question: beside a menu stands only what continues its entry, and that only while it is chosen."""
+        """Notice a question: beside a menu stands only what continues its item, and that only while it is chosen."""
         uri = cursor.snapshot.uri
-        screen = self._on.get(uri)
-        if screen is None or not (screen.cursor.entry or cursor.entry or cursor.ignored_reason):
+        shown = self._on.get(uri)
+        if shown is None or not (shown.cursor.selected or cursor.selected or cursor.ignored_reason):
             return
-        rest = screen.rest(cursor)
+        rest = shown.rest(cursor)
         if not rest or cursor.renames(rest) or cursor.ignored_reason:
             del self._on[uri]
 
@@ -80,82 +80,82 @@ class Screens:
         if cursors > 1:
             self._many_cursors.add(uri)
         self._feedback.edited(uri, cursor.snapshot.text)
-        screen = self._on.get(uri)
-        if screen is None or screen.rest(cursor):
+        shown = self._on.get(uri)
+        if shown is None or shown.rest(cursor):
             return
         del self._on[uri]
-        after = accepted(screen.cursor, screen.text, screen.replaced)
+        after = accepted(shown.cursor, shown.text, shown.replaced)
         if after.snapshot.text == cursor.snapshot.text:
-            self._restraint.accepted(uri)
+            self._backoff.accepted(uri)
             return  # all of it is there: taken, as the command will tell, or typed
-        if screen.cursor.entry and not cursor.prefix.startswith(screen.cursor.prefix):
-            return  # the entry was the menu's guess; that it was not taken says nothing of what continues it
-        self._reject(screen, is_read=False)
+        if shown.cursor.selected and not cursor.prefix.startswith(shown.cursor.prefix):
+            return  # the item was the menu's guess; that it was not taken says nothing of what continues it
+        self._reject(shown, is_read=False)
 
     def accepted(self, suggestion_id: int) -> None:
         """Note that a suggestion was taken whole; what is kept of it is looked at later."""
-        screen = self._offered.pop(suggestion_id, None)
-        if screen is None:
+        shown = self._offered.pop(suggestion_id, None)
+        if shown is None:
             return
-        uri = screen.cursor.snapshot.uri
+        uri = shown.cursor.snapshot.uri
         self._on.pop(uri, None)
-        self._restraint.accepted(uri)
+        self._backoff.accepted(uri)
         self._feedback.accepted(suggestion_id)
-        after = accepted(screen.cursor, screen.text, screen.replaced)
-        self._feedback.watch(suggestion_id, uri, screen.cursor.offset, screen.text, after.snapshot.text)
-        if "\n" not in screen.text:
+        after = accepted(shown.cursor, shown.text, shown.replaced)
+        self._feedback.watch(suggestion_id, uri, shown.cursor.offset, shown.text, after.snapshot.text)
+        if "\n" not in shown.text:
             self._just_accepted[uri] = after.prefix
 
     def partly_accepted(self, suggestion_id: int, characters: int) -> None:
-        """Note how much of a suggestion was taken so far, the entry of a menu that it continues included."""
-        screen = self._offered.get(suggestion_id)
-        if screen and screen.cursor.entry:
-            characters -= len(screen.cursor.entry.text)
+        """Note how much of a suggestion was taken so far, the item of a menu that it continues included."""
+        shown = self._offered.get(suggestion_id)
+        if shown and shown.cursor.selected:
+            characters -= len(shown.cursor.selected.text)
         if characters <= 0:
             return
         self._feedback.partly_accepted(suggestion_id, characters)
-        if screen:
-            self._restraint.accepted(screen.cursor.snapshot.uri)
+        if shown:
+            self._backoff.accepted(shown.cursor.snapshot.uri)
 
     def dismissed(self, suggestion_id: int) -> CursorContext | None:
         """Note that the user took a suggestion away; return where it stood, None for one that nobody knows."""
-        screen = self._offered.pop(suggestion_id, None)
-        if screen is None:
+        dismissed = self._offered.pop(suggestion_id, None)
+        if dismissed is None:
             return None
-        shown = self._on.get(screen.cursor.snapshot.uri)
+        shown = self._on.get(dismissed.cursor.snapshot.uri)
         if shown and shown.id == suggestion_id:
-            del self._on[screen.cursor.snapshot.uri]
-        self._reject(screen, is_read=True)
-        return screen.cursor
+            del self._on[dismissed.cursor.snapshot.uri]
+        self._reject(dismissed, is_read=True)
+        return dismissed.cursor
 
-    def streak(self, uri: str) -> Streak:
+    def streak(self, uri: str) -> RejectionStreak:
         """Return how many suggestions of a document were rejected in a row by now."""
-        return self._restraint.streak(uri, _now_s())
+        return self._backoff.streak(uri, _now_s())
 
-    def moment(self, cursor: CursorContext) -> Moment:
+    def edit_state(self, cursor: CursorContext) -> EditState:
         """Return what the user has just done here."""
         uri = cursor.snapshot.uri
-        return Moment(self._just_accepted.get(uri) == cursor.prefix, uri in self._many_cursors)
+        return EditState(self._just_accepted.get(uri) == cursor.prefix, uri in self._many_cursors)
 
     def forget(self, uri: str) -> None:
         """Drop what belongs to a document that was closed."""
         self._on.pop(uri, None)
         self._just_accepted.pop(uri, None)
         self._many_cursors.discard(uri)
-        self._restraint.forget(uri)
+        self._backoff.forget(uri)
         self._feedback.closed(uri)
 
-    def _reject(self, screen: _Screen, *, is_read: bool) -> None:
+    def _reject(self, shown: _Shown, *, is_read: bool) -> None:
         """Count a rejection; one of a suggestion that was read is remembered, and makes the next ones pickier."""
-        seen_ms = (_now_s() - screen.since_s) * 1000
-        is_news = self._feedback.rejected(screen.id, seen_ms)
+        seen_ms = (_now_s() - shown.since_s) * 1000
+        is_news = self._feedback.rejected(shown.id, seen_ms)
         if not (is_read or seen_ms >= self._read_ms):
             return
-        cursor = screen.cursor
+        cursor = shown.cursor
         uri = cursor.snapshot.uri
-        self._reuse.reject(Result(uri, cursor.prefix, cursor.suffix, screen.text, screen.replaced, ""))
+        self._reuse.reject(Result(uri, cursor.prefix, cursor.suffix, shown.text, shown.replaced, ""))
         if is_news:
-            self._restraint.rejected(uri, _now_s())
+            self._backoff.rejected(uri, _now_s())
 
 
 def _now_s() -> float:

@@ -146,18 +146,18 @@ class Writer:
                         self.latency_ms.add(generation.first_token_ms)
                 generation.take(chunk)
                 generation.changed()
-                if generation.judged.done:
+                if generation.processed.done:
                     break
         if self.record is not None and self._engine.model is not None:
             generation.recorded = self.record(Recording.of(generation, request, self._engine.model))
 
     def _keep(self, generation: SharedGeneration) -> None:
-        judged, cursor = generation.judged, generation.cursor
-        if judged.text:
+        processed, cursor = generation.processed, generation.cursor
+        if processed.text:
             generation.reason = Reason.OK
             uri, key = cursor.snapshot.uri, generation.settings_key
-            text, is_chosen = judged.text, cursor.entry is not None
-            result = Result(uri, cursor.prefix, cursor.suffix, text, judged.replaced, key, behind_item=is_chosen)
+            text, is_chosen = processed.text, cursor.selected is not None
+            result = Result(uri, cursor.prefix, cursor.suffix, text, processed.replaced, key, behind_item=is_chosen)
             if generation.is_next:
                 self._reuse.store_next(result)
             else:
@@ -165,4 +165,4 @@ class Writer:
         elif not generation.raw.strip():
             generation.reason = Reason.TIMEOUT if generation.stop_cause == "deadline" else Reason.EMPTY
         else:
-            generation.reason = Reason.trimmed(judged.rule)
+            generation.reason = Reason.trimmed(processed.rule)

@@ -42,7 +42,7 @@ def did_change(session: Session, params: types.DidChangeTextDocumentParams) -> N
     session.edited(new, span)
     session.model_offers.typed()
     if session.workspace:
-        session.workspace.ahead.stop()
+        session.workspace.cursor_prefetch.stop()
     if session.workspace and span:
         cursors = _cursors(list(params.content_changes))
         between = span.text(new.text) in _PAIRS  # typed is the first, and the editor puts the second
@@ -50,7 +50,7 @@ def did_change(session: Session, params: types.DidChangeTextDocumentParams) -> N
 
 
 def did_save(session: Session, params: types.DidSaveTextDocumentParams) -> None:
-    """Bring the saved file's entry in the index up to date."""
+    """Bring the saved file's item in the index up to date."""
     session.model_offers.look_soon()
     snapshot = session.snapshot(params.text_document.uri)
     if snapshot:

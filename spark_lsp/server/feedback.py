@@ -26,7 +26,7 @@ def did_partially_accept(session: Session, params: dict[str, Any]) -> None:
     suggestion_id = _suggestion_id(params)
     if session.workspace and suggestion_id and isinstance(units, int):
         taken = text.encode("utf-16-le", "surrogatepass")[: units * 2].decode("utf-16-le", "ignore")
-        session.workspace.completer.screens.partly_accepted(suggestion_id, len(taken))
+        session.workspace.completer.shown_suggestions.partly_accepted(suggestion_id, len(taken))
 
 
 def did_dismiss(session: Session, params: dict[str, Any]) -> None:
@@ -47,7 +47,7 @@ def did_focus(session: Session, params: dict[str, Any]) -> None:
         session.workspace.recent.viewed(path, asyncio.get_running_loop().time())
     if isinstance(params.get("position"), dict):
         offset = to_offset(snapshot.text, snapshot.lines, position_in(params), session.encoding)
-        session.workspace.ahead.look(CursorContext(snapshot, offset))
+        session.workspace.cursor_prefetch.look(CursorContext(snapshot, offset))
 
 
 def _suggestion_id(params: dict[str, Any]) -> int:

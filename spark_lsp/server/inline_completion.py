@@ -34,7 +34,7 @@ def cursor_at(session: Session, uri: str, position: types.Position) -> CursorCon
 def _asked(
     session: Session, uri: str, position: types.Position, selected: types.SelectedCompletionInfo | None
 ) -> CursorContext | None:
-    """Return the cursor that is asked for: behind the entry that is chosen in the completion menu, if one is."""
+    """Return the cursor that is asked for: behind the item that is chosen in the completion menu, if one is."""
     cursor = cursor_at(session, uri, position)
     if cursor is None or selected is None:
         return cursor
@@ -64,7 +64,7 @@ async def stream(session: Session, params: dict[str, Any]) -> dict[str, Any]:
     if cursor is None or session.workspace is None:
         session.note_refusal("completion.stream", uri)
         return {"items": []}
-    session.workspace.ahead.stop()
+    session.workspace.cursor_prefetch.stop()
     last: list[types.InlineCompletionItem] = []
     sequence = 0
     async with aclosing(
@@ -79,7 +79,7 @@ async def stream(session: Session, params: dict[str, Any]) -> dict[str, Any]:
             last = items
             if answer.reason == Reason.ENGINE_FAILED:
                 session.engine_lost()
-    session.workspace.ahead.stay(cursor)
+    session.workspace.cursor_prefetch.rest_at(cursor)
     session.tell_status()
     return {"items": last}
 
@@ -118,14 +118,14 @@ async def _complete(
     if cursor is None or session.workspace is None:
         session.note_refusal("completion", uri)
         return None
-    session.workspace.ahead.stop()
+    session.workspace.cursor_prefetch.stop()
     try:
         answer = await session.workspace.completer.complete(cursor, manual=manual, candidates=candidates)
     finally:
         session.tell_status()
     if answer.reason == Reason.ENGINE_FAILED:
         session.engine_lost()
-    session.workspace.ahead.stay(cursor)
+    session.workspace.cursor_prefetch.rest_at(cursor)
     return answer
 
 

@@ -43,14 +43,16 @@ def cursor_of(text: str, path: str = "main.py") -> CursorContext:
     return CursorContext(snapshot_of(fixture.path, fixture.text), fixture.offset)
 
 
-def chosen(before: str, entry: str, over: str | None = None, behind: str = "", path: str = "main.py") -> CursorContext:
+def chosen(
+    before: str, selected: str, over: str | None = None, behind: str = "", path: str = "main.py"
+) -> CursorContext:
     """The cursor at ``$0`` with a selected item that replaces the begun word, or ``over`` and ``behind``."""
     cursor = cursor_of(before, path)
     begun = re.search(r"\w*$", cursor.line_prefix)
     over = over if over is not None else begun[0] if begun else ""
     assert cursor.prefix.endswith(over)
     assert cursor.suffix.startswith(behind)
-    return behind_item(cursor, cursor.offset - len(over), cursor.offset + len(behind), entry)
+    return behind_item(cursor, cursor.offset - len(over), cursor.offset + len(behind), selected)
 
 
 def inserted(cursor: CursorContext, answer: Answer) -> str:
@@ -69,7 +71,7 @@ async def completed(
     settings: CompletionSettings = FAST,
     unsure: Collection[str] = (),
     unknown: Collection[str] = (),
-    entry: str = "",
+    selected: str = "",
     over: str | None = None,
     behind: str = "",
     scores: Scores = (),
@@ -78,9 +80,9 @@ async def completed(
     workspace = TestWorkspace(
         ScoredEngine(model, chunk_chars, scores, unsure),
         settings=settings,
-        knows=lambda name: name not in unknown,
+        is_known_name=lambda name: name not in unknown,
     )
-    cursor = chosen(before, entry, over, behind, path) if entry else cursor_of(before, path)
+    cursor = chosen(before, selected, over, behind, path) if selected else cursor_of(before, path)
     answer = await workspace.completer.complete(cursor, manual=manual)
     await workspace.completer.close()
     return cursor, answer
@@ -96,7 +98,7 @@ async def check_completion(
     manual: bool = False,
     unsure: Collection[str] = (),
     unknown: Collection[str] = (),
-    entry: str = "",
+    selected: str = "",
     over: str | None = None,
     behind: str = "",
     scores: Scores = (),
@@ -116,7 +118,7 @@ async def check_completion(
             unsure=unsure,
             unknown=unknown,
             settings=msgspec.structs.replace(FAST, min_confidence=confidence),
-            entry=entry,
+            selected=selected,
             over=over,
             behind=behind,
             scores=scores,
@@ -128,7 +130,7 @@ def read_case(path: Path) -> dict[str, str]:
     """Read a case file: sections ``=== name`` of before, model, after, and optionally path, reason and manual.
 
     ``unsure`` lists tokens of which the model is not sure, ``unknown`` names that the workspace does not have.
-    ``entry`` is chosen in the menu; it replaces the begun word, or ``over`` before the cursor and ``behind`` behind it.
+    ``selected`` is chosen in the menu; it replaces the begun word, or ``over`` before the cursor and ``behind`` after.
     ``scores`` lists where each token ends and its probability, ``confidence`` is the chance that is asked for.
     """
     sections: dict[str, str] = {}
@@ -150,7 +152,7 @@ async def check_case(path: Path) -> None:
         manual="manual" in case,
         unsure=case.get("unsure", "").split(),
         unknown=case.get("unknown", "").split(),
-        entry=case.get("entry", ""),
+        selected=case.get("entry", ""),
         over=case.get("over"),
         behind=case.get("behind", ""),
         scores=[(int(end), float(chance)) for end, chance in map(_pair, case.get("scores", "").split())],

@@ -128,34 +128,34 @@ def _screen() -> Screen:
 
 
 async def test_what_is_typed_over_is_no_flicker_and_what_is_replaced_is() -> None:
-    cursor, screen = cursor_of("value = $0\nprint(1)\n"), _screen()
-    screen.key("=", "area(1)", 0.0)
-    screen.put(cursor, "area", 0)
-    screen.put(cursor, "area(1)", 0)
-    screen.key("x", "", 0.0)
-    assert (screen.text, screen.account.flicker, screen.account.right) == ("", 0, 1)
-    screen.put(cursor, "yz", 0)
-    screen.key("y", "z", 0.0)
-    screen.put(cursor, "w", 0)
-    screen.close()
-    account = screen.account
+    cursor, shown = cursor_of("value = $0\nprint(1)\n"), _screen()
+    shown.key("=", "area(1)", 0.0)
+    shown.put(cursor, "area", 0)
+    shown.put(cursor, "area(1)", 0)
+    shown.key("x", "", 0.0)
+    assert (shown.text, shown.account.flicker, shown.account.right) == ("", 0, 1)
+    shown.put(cursor, "yz", 0)
+    shown.key("y", "z", 0.0)
+    shown.put(cursor, "w", 0)
+    shown.close()
+    account = shown.account
     assert (account.keys, account.shown, account.continued, account.stable, account.flicker) == (3, 3, 1, 0, 1)
 
 
 async def test_what_is_taken_away_while_it_is_typed_is_a_flicker() -> None:
-    cursor, screen = cursor_of("value = $0\nprint(1)\n"), _screen()
-    screen.key("=", "", 0.0)
-    screen.put(cursor, "area", 0)
-    screen.key("a", "", 0.0)
-    screen.put(cursor, "", 0)
-    assert screen.account.flicker == 1
+    cursor, shown = cursor_of("value = $0\nprint(1)\n"), _screen()
+    shown.key("=", "", 0.0)
+    shown.put(cursor, "area", 0)
+    shown.key("a", "", 0.0)
+    shown.put(cursor, "", 0)
+    assert shown.account.flicker == 1
 
 
 async def test_a_repeat_of_what_follows_and_an_open_bracket_are_counted() -> None:
-    cursor, screen = cursor_of("value = $0\nprint(1)\n"), _screen()
-    screen.key("=", "", 0.0)
-    screen.put(cursor, "area(\nprint(1)", 0)
-    assert (screen.account.unbalanced, screen.account.duplicated_suffix) == (1, 1)
+    cursor, shown = cursor_of("value = $0\nprint(1)\n"), _screen()
+    shown.key("=", "", 0.0)
+    shown.put(cursor, "area(\nprint(1)", 0)
+    assert (shown.account.unbalanced, shown.account.duplicated_suffix) == (1, 1)
 
 
 FRAGMENTS = st.sampled_from(
@@ -176,7 +176,7 @@ TEXTS = st.lists(FRAGMENTS, max_size=12).map("".join)
 )
 @settings(max_examples=60, deadline=None, phases=[Phase.generate])  # to shrink one takes minutes
 def test_nothing_on_the_screen_is_ever_replaced_by_anything_but_its_extension(
-    texts: list[str], knows: list[bool], first_ms: float, next_ms: float, seed: int, streams: bool
+    texts: list[str], is_known_name: list[bool], first_ms: float, next_ms: float, seed: int, streams: bool
 ) -> None:
     right = knowing(AREA)
     count = 0
@@ -184,7 +184,7 @@ def test_nothing_on_the_screen_is_ever_replaced_by_anything_but_its_extension(
     def answer(request: CompletionRequest) -> str:
         nonlocal count
         count += 1
-        is_right = knows[count % len(knows)]
+        is_right = is_known_name[count % len(is_known_name)]
         text = right(request)
         return text if is_right else text[: count % 7] + texts[count % len(texts)]
 

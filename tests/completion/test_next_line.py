@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from spark_lsp.completion.cursor_context import CursorContext
-from spark_lsp.completion.next_line import accepted, next_line
+from spark_lsp.completion.next_line_prefetch import accepted, next_line
 from spark_lsp.completion.writer import NEXT_PRIORITY
 from spark_lsp.engine.base import CompletionRequest
 from spark_lsp.engine.fake import ScriptedEngine
@@ -61,7 +61,7 @@ async def test_what_follows_is_dropped_when_something_else_is_typed() -> None:
     engine.arrived.clear()
     async with asyncio.timeout(PATIENCE_S):
         await engine.arrived.wait()
-    generation = workspace.completer.following._prepared[cursor.snapshot.uri].generation
+    generation = workspace.completer.next_line_prefetch._prepared[cursor.snapshot.uri].generation
     assert generation is not None
     assert generation.task is not None
     workspace.completer.changed(_typed(cursor, "max("))
@@ -109,5 +109,5 @@ async def test_nothing_is_prepared_for_a_suggestion_that_was_typed_over_at_once(
     cursor = cursor_of(BEFORE)
     await workspace.completer.complete(cursor, manual=False)
     workspace.completer.changed(_typed(cursor, "x"))
-    assert workspace.completer.following._prepared == {}
+    assert workspace.completer.next_line_prefetch._prepared == {}
     await workspace.completer.close()

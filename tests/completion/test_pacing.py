@@ -7,7 +7,7 @@ import pytest
 
 from spark_lsp.config import CompletionSettings
 from spark_lsp.engine.fake import ScriptedEngine
-from spark_lsp.pacing import MIN_DEBOUNCE_MS, MIN_KEYS, DebouncePolicy, Rhythm
+from spark_lsp.pacing import MIN_DEBOUNCE_MS, MIN_KEYS, DebouncePolicy, TypingSpeed
 from tests.completion.check import cursor_of
 from tests.support.clock import run_at_once
 from tests.support.workspace import TestWorkspace
@@ -32,7 +32,7 @@ def test_a_fixed_wait_is_what_the_user_said() -> None:
 
 
 def test_rhythm_is_the_usual_gap_and_thinking_is_no_typing() -> None:
-    rhythm = Rhythm()
+    rhythm = TypingSpeed()
     now_s = 0.0
     for gap_s in [0.1, 0.2, 5.0, 0.1, 0.2, 30.0, 0.2]:
         assert rhythm.gap_ms == 0.0

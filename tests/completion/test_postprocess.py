@@ -5,7 +5,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from spark_lsp.completion.cursor_context import CursorContext, imbalance
-from spark_lsp.completion.postprocess.pipeline import Judged, Terms, judge
+from spark_lsp.completion.postprocess.pipeline import PostprocessResult, Terms, postprocess
 from spark_lsp.text.edit import Edit, Span, apply_edits
 from spark_lsp.text.tree import plant
 from tests.completion.check import cursor_of
@@ -40,16 +40,18 @@ def scored(text: str, chances: list[float]) -> list[tuple[int, float]]:
     return [(min(at + 3, len(text)), chances[at % len(chances)]) for at in range(0, len(text), 3)]
 
 
-def streamed(cursor: CursorContext, text: str, chances: list[float], cuts: list[int], terms: Terms) -> list[Judged]:
+def streamed(
+    cursor: CursorContext, text: str, chances: list[float], cuts: list[int], terms: Terms
+) -> list[PostprocessResult]:
     """Judge as the pipeline does: after each slice of whole tokens, until the model can stop."""
     scores = scored(text, chances)
     answers = []
     for end in sorted({cut - cut % 3 for cut in cuts if cut < len(text)}):
         known = [(at, chance) for at, chance in scores if at <= end]
-        answers.append(judge(cursor, text[:end], known, terms, finished=False))
+        answers.append(postprocess(cursor, text[:end], known, terms, finished=False))
         if answers[-1].done:
             return answers
-    return [*answers, judge(cursor, text, scores, terms, finished=True)]
+    return [*answers, postprocess(cursor, text, scores, terms, finished=True)]
 
 
 def doubting(name: str) -> bool:
@@ -93,7 +95,7 @@ def test_applying_never_leaves_the_document_worse(
     cursor: tuple[str, str], text: str, length: int, is_finished: bool
 ) -> None:
     place = cursor_of(cursor[1], cursor[0])
-    answer = judge(place, text[:length], [], Terms(4), finished=is_finished)
+    answer = postprocess(place, text[:length], [], Terms(4), finished=is_finished)
     if not answer.text:
         return
     before, text = place.snapshot.text, iter(answer.text)

@@ -3,14 +3,14 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spark_lsp.completion.next_line import accepted
+from spark_lsp.completion.next_line_prefetch import accepted
 from spark_lsp.completion.rejection_backoff import (
     FADES_S,
     FREE,
     MAX_RAISED,
     MAX_RISE,
     RejectionBackoff,
-    Streak,
+    RejectionStreak,
     threshold,
 )
 from spark_lsp.engine.fake import ScriptedEngine
@@ -18,26 +18,26 @@ from tests.completion.check import cursor_of
 from tests.support.workspace import TestWorkspace
 
 CHANCES = st.floats(0, 1)
-STREAKS = st.builds(Streak, st.integers(0, 100), st.floats(0, 10_000))
+STREAKS = st.builds(RejectionStreak, st.integers(0, 100), st.floats(0, 10_000))
 DOCUMENTS = st.sampled_from(["a", "b"])
 EVENTS = st.lists(st.tuples(st.sampled_from(["rejected", "accepted", "forget"]), DOCUMENTS, st.integers(0, 900)))
 
 
 @given(CHANCES, STREAKS)
-def test_the_threshold_stays_between_the_setting_and_the_ceiling(plain: float, streak: Streak) -> None:
+def test_the_threshold_stays_between_the_setting_and_the_ceiling(plain: float, streak: RejectionStreak) -> None:
     raised = threshold(plain, streak, manual=False)
     assert plain <= raised <= max(plain, min(plain + MAX_RISE, MAX_RAISED))
-    assert raised <= threshold(plain, Streak(streak.rejections + 1), manual=False)
+    assert raised <= threshold(plain, RejectionStreak(streak.rejections + 1), manual=False)
     assert raised == plain or streak.rejections > FREE
 
 
 @given(CHANCES, STREAKS)
-def test_who_asks_by_hand_is_never_affected(plain: float, streak: Streak) -> None:
-    assert threshold(plain, streak, manual=True) == threshold(plain, Streak(), manual=True) == 0
+def test_who_asks_by_hand_is_never_affected(plain: float, streak: RejectionStreak) -> None:
+    assert threshold(plain, streak, manual=True) == threshold(plain, RejectionStreak(), manual=True) == 0
 
 
 @given(STREAKS)
-def test_who_wants_to_see_all_sees_all(streak: Streak) -> None:
+def test_who_wants_to_see_all_sees_all(streak: RejectionStreak) -> None:
     assert threshold(0, streak, manual=False) == 0
 
 
@@ -51,7 +51,7 @@ def test_an_acceptance_always_restores(events: list[tuple[str, str, int]], plain
         else:
             (backoff.accepted if event == "accepted" else backoff.forget)(document)
     others = {each: backoff.streak(each, now_s) for each in ("a", "b") if each != uri}
-    assert backoff.streak(uri, now_s + FADES_S) == Streak()
+    assert backoff.streak(uri, now_s + FADES_S) == RejectionStreak()
     backoff.accepted(uri)
     assert threshold(plain, backoff.streak(uri, now_s), manual=False) == plain
     assert {each: backoff.streak(each, now_s) for each in others} == others

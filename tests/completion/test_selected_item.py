@@ -1,4 +1,4 @@
-"""An entry is chosen in the completion menu: what is suggested continues it, and neither side mixes with the other."""
+"""An item is chosen in the completion menu: what is suggested continues it, and neither side mixes with the other."""
 
 import asyncio
 import json
@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from spark_lsp.completion.answer import Answer
 from spark_lsp.completion.cursor_context import CursorContext
 from spark_lsp.completion.feedback import Feedback
-from spark_lsp.completion.next_line import accepted
+from spark_lsp.completion.next_line_prefetch import accepted
 from spark_lsp.completion.recording import Recording
 from spark_lsp.completion.selected_item import behind_item, may_be_taken
 from spark_lsp.config import CompletionSettings
@@ -30,14 +30,18 @@ AREA = chosen(BEFORE, "area")
 
 
 def _typed(cursor: CursorContext, text: str) -> CursorContext:
-    """The document as it is after typing at the cursor; an entry that was chosen there is not."""
+    """The document as it is after typing at the cursor; an item that was chosen there is not."""
     document = cursor.document
-    at = cursor.offset if cursor.entry is None else cursor.offset - len(cursor.entry.text) + len(cursor.entry.typed)
+    at = (
+        cursor.offset
+        if cursor.selected is None
+        else cursor.offset - len(cursor.selected.text) + len(cursor.selected.typed)
+    )
     return CursorContext(replace(document, text=document.text[:at] + text + document.text[at:]), at + len(text))
 
 
 def _taken(cursor: CursorContext) -> CursorContext:
-    """The document once the entry is taken."""
+    """The document once the item is taken."""
     return CursorContext(cursor.snapshot, cursor.offset)
 
 
@@ -97,7 +101,7 @@ async def test_a_bad_range_leaves_a_plain_question_and_is_named_in_the_log(
 async def test_what_is_hidden_behind_the_menu_is_neither_shown_nor_rejected(tmp_path: Path) -> None:
     path = tmp_path / "feedback.jsonl"
     workspace = TestWorkspace(ScriptedEngine(["ea(1, 2)", "y"]), feedback=Feedback(path))
-    workspace.completer.screens._read_ms = 0.0
+    workspace.completer.shown_suggestions._read_ms = 0.0
     first = await workspace.completer.complete(PLAIN, manual=False)
     hidden = behind_item(PLAIN, PLAIN.offset, PLAIN.offset - 1, "area")
     second = await workspace.completer.complete(hidden, manual=False)
@@ -132,7 +136,7 @@ async def test_deadline_and_stream_hold_behind_an_entry() -> None:
     await workspace.completer.close()
 
 
-# -- with and without an entry ---------------------------------------------------------------------------------------
+# -- with and without an item ---------------------------------------------------------------------------------------
 
 
 async def test_each_entry_and_none_have_answers_of_their_own() -> None:
@@ -142,7 +146,7 @@ async def test_each_entry_and_none_have_answers_of_their_own() -> None:
     for _ in range(2):
         answers = [_text(await workspace.completer.complete(cursor, manual=False)) for cursor in cursors]
         assert answers == ["ea(1, 2)", "(1, 2)", ".name", "[0]"]
-    assert len(engine.requests) == 3  # what was said for the plain one goes on from the first entry
+    assert len(engine.requests) == 3  # what was said for the plain one goes on from the first item
     await workspace.completer.close()
 
 
@@ -230,7 +234,7 @@ async def test_what_was_written_for_an_entry_takes_nothing_from_the_plain_sugges
     workspace = TestWorkspace(engine)
     await workspace.completer.complete(PLAIN, manual=False)
     await workspace.completer.complete(chosen(BEFORE, "arg"), manual=False)
-    longer = _typed(PLAIN, "e")  # shorter than the document with the entry, yet nothing was erased
+    longer = _typed(PLAIN, "e")  # shorter than the document with the item, yet nothing was erased
     workspace.completer.changed(longer)
     assert _text(await workspace.completer.complete(longer, manual=False)) == "a(1, 2)"
     assert _text(await workspace.completer.complete(chosen(BEFORE, "arg"), manual=False)) == ".name"
@@ -272,7 +276,7 @@ async def test_a_rejected_text_is_not_offered_behind_the_entry_nor_without_it() 
 async def test_an_entry_that_is_not_taken_says_nothing_of_what_continued_it(tmp_path: Path) -> None:
     path = tmp_path / "feedback.jsonl"
     workspace = TestWorkspace(ScriptedEngine(_knowing), feedback=Feedback(path))
-    workspace.completer.screens._read_ms = 0.0
+    workspace.completer.shown_suggestions._read_ms = 0.0
     await workspace.completer.complete(AREA, manual=False)
     workspace.completer.changed(_typed(AREA, "r"))  # the menu goes on to "array"
     workspace.completer.changed(PLAIN)  # and back
@@ -289,7 +293,7 @@ async def test_an_entry_that_is_not_taken_says_nothing_of_what_continued_it(tmp_
 async def test_what_the_menu_hides_is_not_rejected_by_typing_on(tmp_path: Path) -> None:
     path = tmp_path / "feedback.jsonl"
     workspace = TestWorkspace(ScriptedEngine(["ea(1, 2)", ""]), feedback=Feedback(path))
-    workspace.completer.screens._read_ms = 0.0
+    workspace.completer.shown_suggestions._read_ms = 0.0
     await workspace.completer.complete(PLAIN, manual=False)
     assert (await workspace.completer.complete(chosen(BEFORE, "array"), manual=False)).reason == "empty"
     workspace.completer.changed(_typed(PLAIN, "r"))
@@ -304,7 +308,7 @@ async def test_only_what_goes_beyond_the_entry_counts_as_taken(tmp_path: Path) -
     answer = await workspace.completer.complete(AREA, manual=False)
     assert answer.suggestion is not None
     for length in (3, 4, 6):
-        workspace.completer.screens.partly_accepted(answer.suggestion.id, length)
+        workspace.completer.shown_suggestions.partly_accepted(answer.suggestion.id, length)
     workspace.completer.changed(accepted(AREA, "(1, 2)", 0))
     workspace.completer.accepted(answer.suggestion.id)
     workspace.completer.feedback.look(answer.suggestion.id, 30)
@@ -321,7 +325,7 @@ async def test_a_recorded_request_keeps_its_entry() -> None:
     recordings: list[Recording] = []
     workspace.completer.writer.record = lambda recording: str(recordings.append(recording) or "")
     await workspace.completer.complete(AREA, manual=False)
-    assert recordings[0].cursor.entry == AREA.entry
+    assert recordings[0].cursor.selected == AREA.selected
     assert recordings[0].cursor.document.text == PLAIN.snapshot.text
     case = recordings[0].as_case()
     assert f"=== before\n{BEFORE}\n" in case
@@ -332,7 +336,7 @@ async def test_a_recorded_request_keeps_its_entry() -> None:
 
 # -- properties ------------------------------------------------------------------------------------------------------
 
-HOLES = [
+CURSORS = [
     ("main.py", "def area(w):\n    ar$0\n    return w\n"),
     ("main.py", "value = call(ar$0)\n"),
     ("main.py", "first = 1\nvalue = [ar$0"),
@@ -349,9 +353,9 @@ STEPS = st.lists(st.sampled_from([*ENTRIES, PLAIN_QUESTION, TAKEN, "type e", "ty
 
 
 @pytest.mark.slow
-@given(st.sampled_from(HOLES), SAID, STEPS, st.lists(SAID, min_size=1, max_size=4), st.booleans())
+@given(st.sampled_from(CURSORS), SAID, STEPS, st.lists(SAID, min_size=1, max_size=4), st.booleans())
 @settings(max_examples=150, deadline=None)
-@example(HOLES[0], "ea(1, 2)", [PLAIN_QUESTION, "area", "ar", TAKEN, PLAIN_QUESTION], ["s"], False)
+@example(CURSORS[0], "ea(1, 2)", [PLAIN_QUESTION, "area", "ar", TAKEN, PLAIN_QUESTION], ["s"], False)
 def test_an_item_for_a_chosen_entry_always_begins_with_it_over_its_range(
     place: tuple[str, str], first: str, steps: list[str], others: list[str], manual: bool
 ) -> None:
@@ -372,19 +376,19 @@ def test_an_item_for_a_chosen_entry_always_begins_with_it_over_its_range(
                     _check(plain, cursor, begun if step else 0, cursor.edit(told.text, told.replaced))
         await workspace.completer.close()
 
-    asyncio.generation(work())
+    asyncio.run(work())
 
 
 def _check(plain: CursorContext, cursor: CursorContext, begun: int, edit: Edit) -> None:
     """What VS Code asks of an item beside its menu, and what everybody asks of any."""
-    entry = cursor.entry.text if cursor.entry else ""
-    assert edit.new_text.startswith(entry)
-    assert edit.new_text != entry
+    selected = cursor.selected.text if cursor.selected else ""
+    assert edit.new_text.startswith(selected)
+    assert edit.new_text != selected
     assert edit.span.start == plain.offset - begun
     assert edit.span.end >= plain.offset
     assert cursor.document.text == plain.snapshot.text
-    if entry[-1:].isalnum():
-        assert not edit.new_text[len(entry)].isalnum()
+    if selected[-1:].isalnum():
+        assert not edit.new_text[len(selected)].isalnum()
     if cursor.language:
         before, after = cursor.snapshot.text, apply_edits(plain.snapshot.text, [edit])
         assert plant(cursor.language, after).error_count <= plant(cursor.language, before).error_count

@@ -7,9 +7,9 @@ import pytest
 
 from spark_lsp.completion.cursor_context import CursorContext
 from spark_lsp.completion.feedback import Feedback, kept_characters
-from spark_lsp.completion.next_line import accepted
+from spark_lsp.completion.next_line_prefetch import accepted
 from spark_lsp.completion.reuse import Reuse
-from spark_lsp.completion.shown import Screens
+from spark_lsp.completion.shown import ShownSuggestions
 from spark_lsp.engine.fake import ScriptedEngine
 from tests.completion.check import cursor_of
 from tests.support.workspace import TestWorkspace, snapshot_of
@@ -74,9 +74,9 @@ async def test_a_suggestion_that_was_read_and_typed_over_is_not_shown_there_agai
     cursor = cursor_of(BEFORE)
     feedback.offered(1, "python", 10)
     for read_ms, is_rejected in ((10_000.0, False), (0.0, True)):
-        screens = Screens(reuse, feedback, read_ms=read_ms)
-        screens.show(cursor, 1, "area(1, 2)", 0)
-        screens.changed(_typed(cursor, "max"), 1)
+        shown_suggestions = ShownSuggestions(reuse, feedback, read_ms=read_ms)
+        shown_suggestions.show(cursor, 1, "area(1, 2)", 0)
+        shown_suggestions.changed(_typed(cursor, "max"), 1)
         assert reuse.is_rejected(cursor, "area(1, 2)") is is_rejected
     assert feedback.rejected_count == 1
 
@@ -236,7 +236,7 @@ async def test_accepted_while_further_candidates_are_written_it_is_not_on_the_sc
         if answer.suggestion and answer.suggestion.text == "area(1, 2)" and not answer.final:
             workspace.completer.changed(accepted(cursor, "area(1, 2)", 0))
             workspace.completer.accepted(answer.suggestion.id)
-    workspace.completer.screens._read_ms = 0.0
+    workspace.completer.shown_suggestions._read_ms = 0.0
     workspace.completer.changed(_typed(cursor, "area(1, 2) + 1"))
     assert not workspace.completer.reuse.is_rejected(cursor, "area(1, 2)")
     assert (workspace.completer.feedback.accepted_count, workspace.completer.feedback.rejected_count) == (1, 0)

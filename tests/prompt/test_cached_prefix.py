@@ -158,7 +158,7 @@ async def test_a_resting_cursor_is_read_for_again_when_prompts_show_another_part
         recent,
         context,
         workspace.completer,
-        workspace.ahead,
+        workspace.cursor_prefetch,
         workspace.actions,
         TraceLog(),
         Settings(),
@@ -172,14 +172,14 @@ async def test_a_resting_cursor_is_read_for_again_when_prompts_show_another_part
             if len(steps) == 3:
                 third.set()
 
-    workspace.ahead.look(CursorContext(snapshot_of("main.py", "x = "), 4))
+    workspace.cursor_prefetch.look(CursorContext(snapshot_of("main.py", "x = "), 4))
     warming = await whole.rebuild_cached_prefix(["main.py"], tell)
     assert warming is not None
-    before = workspace.ahead._task
+    before = workspace.cursor_prefetch._task
     await third.wait()
     await asyncio.sleep(0)  # the step is told before the new reading begins
     assert not warming.done()
-    assert workspace.ahead._task is not before
+    assert workspace.cursor_prefetch._task is not before
     await warming
     await whole.stop_generating()
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from lsprotocol import types
 
 from spark_lsp.completion.cursor_context import CursorContext
-from spark_lsp.completion.postprocess.pipeline import Terms, judge
+from spark_lsp.completion.postprocess.pipeline import Terms, postprocess
 from spark_lsp.completion.selected_item import behind_item
 from spark_lsp.server.convert import to_offset, to_range
 from spark_lsp.text.edit import Span
@@ -47,34 +47,34 @@ def test_an_editor_of_any_encoding_makes_the_same_document(encoding: str, before
         after = after[1:]  # no cursor stands within a line end
     snapshot = snapshot_of("main.py", before + after)
     cursor = CursorContext(snapshot, len(before))
-    judged = judge(cursor, said, [], Terms(4), finished=True)
-    assert 0 <= judged.replaced <= len(cursor.line_suffix)
-    place = to_range(snapshot.text, snapshot.lines, Span(cursor.offset, cursor.offset + judged.replaced), encoding)
-    made = _as_editor(snapshot.text, place, encoding, judged.text)
-    assert made == before + judged.text + after[judged.replaced :]
+    processed = postprocess(cursor, said, [], Terms(4), finished=True)
+    assert 0 <= processed.replaced <= len(cursor.line_suffix)
+    place = to_range(snapshot.text, snapshot.lines, Span(cursor.offset, cursor.offset + processed.replaced), encoding)
+    made = _as_editor(snapshot.text, place, encoding, processed.text)
+    assert made == before + processed.text + after[processed.replaced :]
     assert to_offset(snapshot.text, snapshot.lines, place.start, encoding) == cursor.offset
 
 
 @pytest.mark.parametrize("encoding", ENCODINGS)
-@given(before=TEXTS, typed=TEXTS, behind=TEXTS, after=TEXTS, entry=TEXTS, said=TEXTS)
+@given(before=TEXTS, typed=TEXTS, behind=TEXTS, after=TEXTS, selected=TEXTS, said=TEXTS)
 @settings(max_examples=150, deadline=None)
 def test_nor_does_an_entry_of_the_menu_change_that(
-    encoding: str, before: str, typed: str, behind: str, after: str, entry: str, said: str
+    encoding: str, before: str, typed: str, behind: str, after: str, selected: str, said: str
 ) -> None:
     before, typed, behind = (part.removesuffix("\r") for part in (before, typed, behind))  # no range ends within CRLF
     snapshot = snapshot_of("main.py", before + typed + behind + after)
     plain = CursorContext(snapshot, len(before + typed))
     chosen = to_range(snapshot.text, snapshot.lines, Span(len(before), len(before + typed + behind)), encoding)
     start, end = (to_offset(snapshot.text, snapshot.lines, each, encoding) for each in (chosen.start, chosen.end))
-    cursor = behind_item(plain, start, end, entry)
-    judged = judge(cursor, said, [], Terms(4), finished=True)
-    edit = cursor.edit(judged.text, judged.replaced)
+    cursor = behind_item(plain, start, end, selected)
+    processed = postprocess(cursor, said, [], Terms(4), finished=True)
+    edit = cursor.edit(processed.text, processed.replaced)
     place = to_range(cursor.document.text, cursor.document.lines, edit.span, encoding)
     made = _as_editor(snapshot.text, place, encoding, edit.new_text)
-    assert made == cursor.prefix + judged.text + cursor.suffix[judged.replaced :]
-    if cursor.entry is None:
+    assert made == cursor.prefix + processed.text + cursor.suffix[processed.replaced :]
+    if cursor.selected is None:
         assert (bool(cursor.ignored_reason), cursor.snapshot) == (True, snapshot)
         return
     assert place.start == chosen.start
     assert (place.end.line, place.end.character) >= (chosen.end.line, chosen.end.character)
-    assert edit.new_text.startswith(entry)
+    assert edit.new_text.startswith(selected)

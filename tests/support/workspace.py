@@ -6,10 +6,10 @@ from pathlib import Path
 from scripts.harness.fixture import Fixture, write_workspace
 from spark_lsp.actions.base import ActionRunner
 from spark_lsp.actions.catalog import CATALOG
+from spark_lsp.completion.completer import Completer
+from spark_lsp.completion.cursor_prefetch import CursorPrefetch
 from spark_lsp.completion.feedback import Feedback
-from spark_lsp.completion.pipeline import Completer
-from spark_lsp.completion.postprocess.known_names import Knows
-from spark_lsp.completion.prefetch import ReadAhead
+from spark_lsp.completion.postprocess.known_names import IsKnownName
 from spark_lsp.config import ActionsSettings, CompletionSettings
 from spark_lsp.engine.base import Engine
 from spark_lsp.index.ranking.recent import Recent
@@ -42,7 +42,7 @@ class TestWorkspace:
         settings: CompletionSettings = FAST,
         ceiling_tokens: int = 4096,
         feedback: Feedback | None = None,
-        knows: Knows = lambda _name: True,
+        is_known_name: IsKnownName = lambda _name: True,
         exclude: Collection[str] = (),
     ) -> None:
         self.engine = engine
@@ -65,10 +65,10 @@ class TestWorkspace:
             lambda: self.settings,
             self.log.append,
             feedback or Feedback(),
-            knows=knows,
+            is_known_name=is_known_name,
             is_excluded=lambda cursor: bool(cursor.snapshot.path) and cursor.snapshot.path.name in exclude,
         )
-        self.ahead = ReadAhead(engine, self.context, self.completer.refuses, settle_s=0.0)
+        self.cursor_prefetch = CursorPrefetch(engine, self.context, self.completer.refuses, settle_s=0.0)
         self.actions = ActionRunner(CATALOG, engine, self.context, ActionsSettings, self.log.append)
 
     @property

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from spark_lsp.completion.cursor_context import CursorContext
-from spark_lsp.completion.postprocess.known_names import Knows, unknown_names
+from spark_lsp.completion.postprocess.known_names import IsKnownName, unknown_names
 
 Scores = Sequence[tuple[int, float]]
 """For each token, in order, where it ends in the model's text and its probability."""
@@ -29,9 +29,11 @@ def usual_threshold(model_name: str) -> float:
     return EMBEDDED_THRESHOLD if model_name == EMBEDDED_MODEL else USUAL_THRESHOLD
 
 
-def confident_end(cursor: CursorContext, text: str, scores: Scores, threshold: float, knows: Knows) -> int:
+def confident_end(
+    cursor: CursorContext, text: str, scores: Scores, threshold: float, is_known_name: IsKnownName
+) -> int:
     """Return up to where the text is sure enough; its length when all of it is."""
-    doubts = [*_within(scores, len(text)), *((end, UNKNOWN_NAME) for end in unknown_names(cursor, text, knows))]
+    doubts = [*_within(scores, len(text)), *((end, UNKNOWN_NAME) for end in unknown_names(cursor, text, is_known_name))]
     chance, sure = 1.0, 0
     for end, probability in sorted(doubts, key=lambda doubt: doubt[0]):
         chance *= probability

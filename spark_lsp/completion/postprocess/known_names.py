@@ -15,7 +15,7 @@ from spark_lsp.completion.cursor_context import CursorContext
 from spark_lsp.index.storage.view import IndexView
 from spark_lsp.text.edit import Span
 
-Knows = Callable[[str], bool]
+IsKnownName = Callable[[str], bool]
 """Whether the workspace has a name; the index answers."""
 
 MIN_NAME = 3  # i, x, ok: local names that say nothing
@@ -91,7 +91,7 @@ def language_words(language: str) -> frozenset[str]:
     return frozenset({*dir(builtins), *keyword.kwlist, *keyword.softkwlist, *members, "self", "cls"})
 
 
-def unknown_names(cursor: CursorContext, text: str, knows: Knows) -> Iterator[int]:
+def unknown_names(cursor: CursorContext, text: str, is_known_name: IsKnownName) -> Iterator[int]:
     """Yield where names end that nobody knows, as offsets of the text, in order.
 
     Of a language whose own names are not listed here nothing is known, so nothing is doubted.
@@ -110,7 +110,7 @@ def unknown_names(cursor: CursorContext, text: str, knows: Knows) -> Iterator[in
         if _binds(leaf):
             bound.add(name)
         elif len(name) >= MIN_NAME and not (
-            name in bound or name in known or name.startswith("__") or knows(name) or _stands_in(cursor, name)
+            name in bound or name in known or name.startswith("__") or is_known_name(name) or _stands_in(cursor, name)
         ):
             end = len(tree.source[: leaf.end_byte].decode("utf-8", "replace")) - cursor.offset
             if end > 0:
@@ -149,4 +149,4 @@ def in_index(view: IndexView, name: str) -> bool:
         return True
     if name in view.definitions or name in view.postings.word_ids:
         return True
-    return any(entry is not None and name in entry.symbols.references for entry in view.stale.values())
+    return any(selected is not None and name in selected.symbols.references for selected in view.stale.values())

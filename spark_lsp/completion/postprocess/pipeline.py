@@ -9,17 +9,17 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 
 from spark_lsp.completion.cursor_context import CursorContext
-from spark_lsp.completion.postprocess.clean import Cleaned, clean, cuts_string
 from spark_lsp.completion.postprocess.confidence import Scores, confidence_of, confident_end
-from spark_lsp.completion.postprocess.known_names import Knows
-from spark_lsp.completion.postprocess.stable_prefix import settled
+from spark_lsp.completion.postprocess.known_names import IsKnownName
+from spark_lsp.completion.postprocess.sanitize import Sanitized, cuts_string, sanitize
+from spark_lsp.completion.postprocess.stable_prefix import stable_prefix
 from spark_lsp.completion.postprocess.trim import trim
 
 _OPEN_WORD = re.compile(r"\w+$")
 TRIES_WHILE_SPEAKING = 3
 MIN_SURE_CHARACTERS = 3  # a confident "(" or "x" is no help
 
-_clean = lru_cache(maxsize=8)(clean)  # most chunks settle nothing
+_sanitize = lru_cache(maxsize=8)(sanitize)  # most chunks settle nothing
 
 
 @dataclass(frozen=True)
@@ -28,11 +28,11 @@ class Terms:
 
     max_lines: int
     confidence: float = 0.0
-    knows: Knows = field(default=lambda _name: True)
+    is_known_name: IsKnownName = field(default=lambda _name: True)
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
+class PostprocessResult:
     """What may be shown, how much after the cursor it replaces, and the rule that cut or emptied it.
 
     ``done``: the model can stop. ``confidence``: the chance that the text is right, as the model sees it.
@@ -45,27 +45,29 @@ class Judged:
     confidence: float = 1.0
 
 
-def judge(
+def postprocess(
     cursor: CursorContext, raw: str, scores: Scores, terms: Terms, *, finished: bool, whole: bool = True
-) -> Judged:
+) -> PostprocessResult:
     """Judge what the model has said by now.
 
     ``finished``: it says no more. ``whole``: it ended by itself, rather than at a limit in the middle of a word.
     """
     trimmed = trim(cursor, raw, max_lines=terms.max_lines, finished=finished)
     is_whole = trimmed.done and (whole or bool(trimmed.rule)) and trimmed.rule != "cycle"
-    text = trimmed.text if is_whole else settled(cursor, trimmed.text)
+    text = trimmed.text if is_whole else stable_prefix(cursor, trimmed.text)
     rule = trimmed.rule
     if terms.confidence and text.strip():
-        sure = confident_end(cursor, text, scores, terms.confidence, terms.knows)
+        sure = confident_end(cursor, text, scores, terms.confidence, terms.is_known_name)
         if sure < len(text):
-            sure_part = Cleaned(_whole_words(text, sure), 0, "confidence")
+            sure_part = Sanitized(_whole_words(text, sure), 0, "confidence")
             text, rule, is_whole = sure_part.text, sure_part.rule, False
-    cleaned = _clean(cursor, text, whole=is_whole, tries=None if trimmed.done else TRIES_WHILE_SPEAKING)
-    is_little = sum(not char.isspace() for char in cleaned.text) < MIN_SURE_CHARACTERS
-    if not cleaned.text or (terms.confidence and not is_whole and is_little):
-        return Judged("", 0, rule or cleaned.rule, trimmed.done)
-    return Judged(cleaned.text, cleaned.replaced, rule, trimmed.done, confidence_of(scores, len(cleaned.text.rstrip())))
+    sanitized = _sanitize(cursor, text, whole=is_whole, tries=None if trimmed.done else TRIES_WHILE_SPEAKING)
+    is_little = sum(not char.isspace() for char in sanitized.text) < MIN_SURE_CHARACTERS
+    if not sanitized.text or (terms.confidence and not is_whole and is_little):
+        return PostprocessResult("", 0, rule or sanitized.rule, trimmed.done)
+    return PostprocessResult(
+        sanitized.text, sanitized.replaced, rule, trimmed.done, confidence_of(scores, len(sanitized.text.rstrip()))
+    )
 
 
 def _whole_words(text: str, end: int) -> str:

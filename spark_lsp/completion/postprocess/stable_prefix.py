@@ -1,6 +1,6 @@
 """What of a text that is still being written can no longer be taken back by a rule, so that it may be shown.
 
-Pure. Whatever trimming and cleaning make of the whole text later begins with it: nothing on the screen is replaced.
+Pure. Whatever trimming and sanitizing make of the whole text later begins with it: nothing on the screen is replaced.
 """
 
 import re
@@ -19,7 +19,7 @@ _MAYBE_LEAK = re.compile(r"(?:<\S{0,15}|(?:\n|^)[ \t]*`{1,2})$")
 _OPEN_WORD = re.compile(r"\w+$")
 
 
-def settled(cursor: CursorContext, text: str) -> str:
+def stable_prefix(cursor: CursorContext, text: str) -> str:
     """Return the beginning that stands whatever comes next."""
     if "\n" not in text:
         text = _before_cycle(_before_leak(_OPEN_WORD.sub("", text)))

@@ -1,4 +1,4 @@
-"""The inline-completion pipeline, top to bottom: hard gates, reuse, gates, adopt, pace, write, judge.
+"""The inline-completion pipeline, top to bottom: hard gates, reuse, gates, pace, generate, postprocess.
 
 Every answer carries a reason code. Never raises for what a user can meet: engine and model errors become their reason.
 """
@@ -15,19 +15,19 @@ from spark_lsp.completion.cursor_context import CursorContext
 from spark_lsp.completion.feedback import Feedback
 from spark_lsp.completion.gate import gate
 from spark_lsp.completion.generations import Generations
-from spark_lsp.completion.next_line import Following
+from spark_lsp.completion.next_line_prefetch import NextLinePrefetch
 from spark_lsp.completion.postprocess.confidence import usual_threshold
-from spark_lsp.completion.postprocess.known_names import Knows
+from spark_lsp.completion.postprocess.known_names import IsKnownName
 from spark_lsp.completion.postprocess.pipeline import Terms
 from spark_lsp.completion.rejection_backoff import threshold
 from spark_lsp.completion.reuse import Result, Reuse, typed_through
 from spark_lsp.completion.shared_generation import SharedGeneration
-from spark_lsp.completion.shown import Screens
+from spark_lsp.completion.shown import ShownSuggestions
 from spark_lsp.completion.writer import Prompts, Writer
 from spark_lsp.config import CompletionSettings
 from spark_lsp.engine.base import Engine
 from spark_lsp.errors import Reason
-from spark_lsp.pacing import DebouncePolicy, LatestWins, Rhythm
+from spark_lsp.pacing import DebouncePolicy, LatestWins, TypingSpeed
 from spark_lsp.trace import Trace, TraceRecord
 
 BY_HAND_DEADLINE = 10
@@ -41,8 +41,9 @@ def _any_name(_name: str) -> bool:
 class Completer:
     """Serves inline completions for one workspace. Belongs to one event loop.
 
-    ``settings`` is asked again for each request; ``log`` receives the trace record of every finished request; ``knows``
-    tells whether the workspace has a name; ``is_excluded`` whether the user's globs switch a document off.
+    ``settings`` is asked again for each request; ``log`` receives the trace record of every finished request;
+    ``is_known_name`` tells whether the workspace has a name; ``is_excluded`` whether the user's globs switch a document
+    off.
     """
 
     def __init__(
@@ -53,21 +54,21 @@ class Completer:
         log: Callable[[TraceRecord], None],
         feedback: Feedback,
         *,
-        knows: Knows = _any_name,
+        is_known_name: IsKnownName = _any_name,
         is_excluded: Callable[[CursorContext], bool] = lambda _cursor: False,
     ) -> None:
         self._settings = settings
         self._log = log
-        self._knows = knows
+        self._is_known_name = is_known_name
         self._is_excluded = is_excluded
         self._latest = LatestWins()
-        self._rhythm = Rhythm()
+        self._typing_speed = TypingSpeed()
         self._suggestions = 0
         self.reuse = Reuse()
         self.writer = Writer(engine, context, self.reuse)
-        self.following = Following(self._begin_next)
-        self.generations = Generations(self.writer, self.following)
-        self.screens = Screens(self.reuse, feedback)
+        self.next_line_prefetch = NextLinePrefetch(self._begin_next)
+        self.generations = Generations(self.writer, self.next_line_prefetch)
+        self.shown_suggestions = ShownSuggestions(self.reuse, feedback)
         self.feedback = feedback
         self.paused = False
 
@@ -125,25 +126,25 @@ class Completer:
 
         ``cursors``: at how many places the user typed at once.
         """
-        self._rhythm.key(asyncio.get_running_loop().time())
-        self.screens.changed(cursor, cursors)
+        self._typing_speed.key(asyncio.get_running_loop().time())
+        self.shown_suggestions.changed(cursor, cursors)
         self.reuse.changed(cursor)
         self.generations.changed(cursor)
 
     def accepted(self, suggestion_id: int) -> None:
         """Note that a suggestion was taken whole."""
-        self.screens.accepted(suggestion_id)
+        self.shown_suggestions.accepted(suggestion_id)
 
     def dismissed(self, suggestion_id: int) -> None:
         """Note that the user took a suggestion away: it is not offered there again, and what writes it is stopped."""
-        cursor = self.screens.dismissed(suggestion_id)
+        cursor = self.shown_suggestions.dismissed(suggestion_id)
         if cursor is not None:
             self.generations.dismissed(cursor)
 
     def forget(self, uri: str) -> None:
         """Drop what belongs to a document that was closed."""
         self.reuse.forget(uri)
-        self.screens.forget(uri)
+        self.shown_suggestions.forget(uri)
         self._latest.forget(uri)
         self.generations.forget(uri)
 
@@ -154,7 +155,7 @@ class Completer:
     async def _answers(
         self, cursor: CursorContext, trace: Trace, deadline: float | None, *, manual: bool
     ) -> AsyncGenerator[Answer]:
-        self.screens.asked(cursor)
+        self.shown_suggestions.asked(cursor)
         with trace.stage("gate"):
             refusal = self.refuses(cursor)
         if refusal:
@@ -215,14 +216,14 @@ class Completer:
         return ""
 
     def _gate(self, cursor: CursorContext, *, manual: bool) -> str:
-        name = gate(cursor, self._settings(), manual=manual, moment=self.screens.moment(cursor))
+        name = gate(cursor, self._settings(), manual=manual, edit_state=self.shown_suggestions.edit_state(cursor))
         return Reason.gate(name) if name else ""
 
     async def _pace(self, uri: str, *, manual: bool) -> bool:
         """Wait for the typing to pause; whether this request is still the newest of its document."""
         debounce = self._settings().debounce
         policy = DebouncePolicy(None if debounce == "auto" else float(debounce))
-        wait_ms = 0.0 if manual else policy.wait_ms(self.writer.latency_ms.value, self._rhythm.gap_ms)
+        wait_ms = 0.0 if manual else policy.wait_ms(self.writer.latency_ms.value, self._typing_speed.gap_ms)
         ticket = self._latest.take(uri)
         await asyncio.sleep(wait_ms / 1000)
         return self._latest.is_newest(uri, ticket)
@@ -231,12 +232,12 @@ class Completer:
 
     def _terms(self, cursor: CursorContext, trace: Trace, *, manual: bool) -> Terms:
         settings = self._settings()
-        streak = self.screens.streak(cursor.snapshot.uri)
+        streak = self.shown_suggestions.streak(cursor.snapshot.uri)
         plain = self._least_confidence(settings)
         confidence = threshold(plain, streak, manual=manual)
         if confidence > plain:
             trace.note(rejections_in_a_row=streak.rejections, min_confidence=round(confidence, 3))
-        return Terms(settings.max_lines, confidence, self._knows)
+        return Terms(settings.max_lines, confidence, self._is_known_name)
 
     def _least_confidence(self, settings: CompletionSettings) -> float:
         wanted = settings.min_confidence
@@ -246,22 +247,26 @@ class Completer:
         """Answer with what the last generation said beyond what was typed of it; None when that says nothing."""
         uri = cursor.snapshot.uri
         generation = self.generations.of(uri)
-        judged = (
+        processed = (
             generation.rest(cursor, terms)
             if generation and generation.settings_key == self.writer.settings_key(terms)
             else None
         )
-        if judged is None:
+        if processed is None:
             return None
-        if not judged.text:
-            return Answer(None, Reason.trimmed(judged.rule), final=True)
-        text, key, is_chosen = judged.text, self.writer.settings_key(terms), cursor.entry is not None
-        self.reuse.store(Result(uri, cursor.prefix, cursor.suffix, text, judged.replaced, key, behind_item=is_chosen))
-        return self._answer_of_text(self._number(), cursor, judged.text, judged.replaced, final=True, manual=False)
+        if not processed.text:
+            return Answer(None, Reason.trimmed(processed.rule), final=True)
+        text, key, is_chosen = processed.text, self.writer.settings_key(terms), cursor.selected is not None
+        self.reuse.store(
+            Result(uri, cursor.prefix, cursor.suffix, text, processed.replaced, key, behind_item=is_chosen)
+        )
+        return self._answer_of_text(
+            self._number(), cursor, processed.text, processed.replaced, final=True, manual=False
+        )
 
     def _begin_next(self, cursor: CursorContext) -> SharedGeneration:
         settings = self._settings()  # as they are after an acceptance, which ends every back-off
-        terms = Terms(settings.max_lines, self._least_confidence(settings), self._knows)
+        terms = Terms(settings.max_lines, self._least_confidence(settings), self._is_known_name)
         return self.writer.begin(SharedGeneration(cursor, self.writer.settings_key(terms), terms, is_next=True))
 
     async def _follow(
@@ -291,9 +296,9 @@ class Completer:
                     yield replace(answer, reason=Reason.OK if answer.suggestion else generation.reason, final=True)
                     return
                 event.clear()
-            if (generation.reason == Reason.OK or generation.cursor.entry != cursor.entry) and not generation.continues(
-                cursor
-            ):
+            if (
+                generation.reason == Reason.OK or generation.cursor.selected != cursor.selected
+            ) and not generation.continues(cursor):
                 return
             trace.note(**generation.facts())
             yield self._final(number, generation, cursor)
@@ -317,9 +322,9 @@ class Completer:
             text, until = answer.suggestion.text, min(deadline, patience)
             found = await other_candidates(self.writer, generation, text, wanted - 1, until)
         others = tuple(
-            Suggestion(judged.text, judged.replaced, self._number())
-            for judged in found
-            if not self.reuse.is_rejected(cursor, judged.text, exactly=True)
+            Suggestion(processed.text, processed.replaced, self._number())
+            for processed in found
+            if not self.reuse.is_rejected(cursor, processed.text, exactly=True)
         )
         return replace(answer, others=others)
 
@@ -332,9 +337,9 @@ class Completer:
     def _of_generation(
         self, number: int, generation: SharedGeneration, cursor: CursorContext, *, final: bool
     ) -> Answer:
-        judged = generation.judged
+        processed = generation.processed
         rest, replaced = typed_through(
-            generation.cursor.prefix, generation.cursor.suffix, judged.text, judged.replaced, cursor
+            generation.cursor.prefix, generation.cursor.suffix, processed.text, processed.replaced, cursor
         )
         return self._answer_of_text(number, cursor, rest, replaced, final=final, manual=generation.manual)
 
@@ -364,7 +369,7 @@ class Completer:
                 self._offer(trace, cursor, each, is_shown=False)
             self.reuse.offered(cursor, suggestion.id)
             if not (manual or cursor.ignored_reason):
-                self.following.expect(cursor, suggestion.text, suggestion.replaced)
+                self.next_line_prefetch.expect(cursor, suggestion.text, suggestion.replaced)
         record = trace.finish(answer.reason)
         self._log(record)
         return replace(answer, final=True, record=record)
@@ -374,13 +379,13 @@ class Completer:
         language, model, is_hidden = cursor.snapshot.language, self.writer.model_name, bool(cursor.ignored_reason)
         latency_ms = trace.elapsed_ms
         self.feedback.offered(told.id, language, len(told.text), model, latency_ms, is_hidden=is_hidden)
-        note = self.screens.show if is_shown and not is_hidden else self.screens.offer
+        note = self.shown_suggestions.show if is_shown and not is_hidden else self.shown_suggestions.offer
         note(cursor, told.id, told.text, told.replaced)
 
 
 def _trace(name: str, cursor: CursorContext, *, manual: bool) -> Trace:
     trace = Trace(name, path=str(cursor.snapshot.path or cursor.snapshot.uri), manual=manual)
-    if cursor.entry:
+    if cursor.selected:
         trace.note(selected="continued")
     elif cursor.ignored_reason:
         trace.note(selected=f"ignored.{cursor.ignored_reason}")

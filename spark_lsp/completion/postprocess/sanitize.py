@@ -18,7 +18,7 @@ _STRING_PREFIX = re.compile(r"(?<!\w)[rbfut]{1,2}\Z", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
-class Cleaned:
+class Sanitized:
     """The text to insert, how many characters right of the cursor it replaces, and the rule that emptied it."""
 
     text: str
@@ -26,7 +26,7 @@ class Cleaned:
     rule: str
 
 
-def clean(cursor: CursorContext, text: str, *, whole: bool = True, tries: int | None = None) -> Cleaned:
+def sanitize(cursor: CursorContext, text: str, *, whole: bool = True, tries: int | None = None) -> Sanitized:
     """Return what may be shown; an empty text names its rule.
 
     A text that is not ``whole`` was cut somewhere, so it ends at its last word at most. ``tries`` bounds the ends that
@@ -34,9 +34,9 @@ def clean(cursor: CursorContext, text: str, *, whole: bool = True, tries: int | 
     """
     text = fix_indentation(cursor, text).rstrip()
     if not text.strip():
-        return Cleaned("", 0, "blank")
+        return Sanitized("", 0, "blank")
     if repeats_neighbour(cursor, text):
-        return Cleaned("", 0, "duplicate")
+        return Sanitized("", 0, "duplicate")
     is_there_already = False
     for end in islice(_ends(text, whole=whole), tries):
         cut, replaced = fit_rest_of_line(cursor, text[:end].rstrip())
@@ -45,8 +45,8 @@ def clean(cursor: CursorContext, text: str, *, whole: bool = True, tries: int | 
         if cut == cursor.line_suffix[:replaced]:
             is_there_already = True
         elif is_fit(cursor, cut, replaced):
-            return Cleaned(cut, replaced, "")
-    return Cleaned("", 0, "suffix") if is_there_already else Cleaned("", 0, "syntax")
+            return Sanitized(cut, replaced, "")
+    return Sanitized("", 0, "suffix") if is_there_already else Sanitized("", 0, "syntax")
 
 
 def repeats_neighbour(cursor: CursorContext, text: str) -> bool:

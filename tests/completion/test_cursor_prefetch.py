@@ -12,7 +12,7 @@ THERE = "def area(w, h):\n    $0\n\n\nprint()\n"
 
 
 async def _read(workspace: TestWorkspace) -> None:
-    task = workspace.ahead._task
+    task = workspace.cursor_prefetch._task
     assert task is not None
     await asyncio.gather(task, return_exceptions=True)
 
@@ -21,14 +21,14 @@ async def test_the_prompt_of_a_resting_cursor_is_read_and_nothing_is_written() -
     engine = ScriptedEngine(["area(1, 2)"])
     workspace = TestWorkspace(engine)
     await engine.start()
-    workspace.ahead.look(cursor_of(HERE))
+    workspace.cursor_prefetch.look(cursor_of(HERE))
     await _read(workspace)
     await workspace.completer.complete(cursor_of(HERE), manual=False)
-    ahead, asked = engine.requests
-    assert ahead.max_tokens == 0
-    assert ahead.prompt == asked.prompt
-    assert ahead.priority > asked.priority
-    assert ahead.key != asked.key  # or it would end the completion that overtakes it
+    cursor_prefetch, asked = engine.requests
+    assert cursor_prefetch.max_tokens == 0
+    assert cursor_prefetch.prompt == asked.prompt
+    assert cursor_prefetch.priority > asked.priority
+    assert cursor_prefetch.key != asked.key  # or it would end the completion that overtakes it
 
 
 async def test_the_same_place_is_read_once() -> None:
@@ -36,12 +36,12 @@ async def test_the_same_place_is_read_once() -> None:
     workspace = TestWorkspace(engine)
     await engine.start()
     cursor = cursor_of(HERE)
-    workspace.ahead.look(cursor)
+    workspace.cursor_prefetch.look(cursor)
     await _read(workspace)
-    workspace.ahead.look(cursor)
+    workspace.cursor_prefetch.look(cursor)
     await _read(workspace)
     assert len(engine.requests) == 1
-    workspace.ahead.again()
+    workspace.cursor_prefetch.restart()
     await _read(workspace)
     assert len(engine.requests) == 2
 
@@ -50,8 +50,8 @@ async def test_a_place_that_is_passed_is_not_read() -> None:
     engine = ScriptedEngine([""])
     workspace = TestWorkspace(engine)
     await engine.start()
-    workspace.ahead.look(cursor_of(HERE))
-    workspace.ahead.look(cursor_of(THERE))
+    workspace.cursor_prefetch.look(cursor_of(HERE))
+    workspace.cursor_prefetch.look(cursor_of(THERE))
     await _read(workspace)
     (request,) = engine.requests
     assert "print()" in "".join(part.text for part in request.prompt)
@@ -62,12 +62,12 @@ async def test_a_key_makes_it_stop() -> None:
     engine.hold()
     workspace = TestWorkspace(engine)
     await engine.start()
-    workspace.ahead.look(cursor_of(HERE))
+    workspace.cursor_prefetch.look(cursor_of(HERE))
     await engine.arrived.wait()
-    workspace.ahead.stop()
+    workspace.cursor_prefetch.stop()
     await _read(workspace)
     assert engine.stopped == [None]
-    workspace.ahead.again()  # a cached prefix that was read meanwhile brings nothing back
+    workspace.cursor_prefetch.restart()  # a cached prefix that was read meanwhile brings nothing back
     await _read(workspace)
     assert len(engine.requests) == 1
 
@@ -75,7 +75,7 @@ async def test_a_key_makes_it_stop() -> None:
 async def test_no_model_is_started_for_it() -> None:
     engine = ScriptedEngine([""])
     workspace = TestWorkspace(engine)
-    workspace.ahead.look(cursor_of(HERE))
+    workspace.cursor_prefetch.look(cursor_of(HERE))
     await _read(workspace)
     assert engine.requests == []
     assert (await engine.status()).model is None
@@ -86,8 +86,8 @@ async def test_switched_off_means_that_nothing_is_read() -> None:
         engine = ScriptedEngine([""])
         workspace = TestWorkspace(engine, settings=off)
         await engine.start()
-        workspace.ahead.look(cursor_of(HERE))
-        assert workspace.ahead._task is None
+        workspace.cursor_prefetch.look(cursor_of(HERE))
+        assert workspace.cursor_prefetch._task is None
         assert engine.requests == []
 
 
@@ -96,16 +96,16 @@ async def test_a_user_rests_a_second_after_the_last_key_and_is_read_for_where_th
     workspace = TestWorkspace(engine)
     await engine.start()
     now_s = 0.0
-    workspace.ahead.now = lambda: now_s
+    workspace.cursor_prefetch.now = lambda: now_s
     assert workspace.context.is_resting()
-    workspace.ahead.stop()
-    workspace.ahead.stay(cursor_of(THERE))
+    workspace.cursor_prefetch.stop()
+    workspace.cursor_prefetch.rest_at(cursor_of(THERE))
     assert engine.requests == []
     now_s = 0.9
     assert not workspace.context.is_resting()
     now_s = 1.0
     assert workspace.context.is_resting()
-    workspace.ahead.again()
+    workspace.cursor_prefetch.restart()
     await _read(workspace)
     (request,) = engine.requests
     assert "print()" in "".join(part.text for part in request.prompt)

@@ -25,7 +25,7 @@ PRIORITY = 1
 
 
 @dataclass
-class ReadAhead:
+class CursorPrefetch:
     """What is read for the place that the user looks at. Belongs to one event loop.
 
     ``refuses`` returns why no completion would be given at a cursor, or nothing.
@@ -54,9 +54,9 @@ class ReadAhead:
         if known and known.snapshot is cursor.snapshot and known.offset == cursor.offset:
             return
         self._cursor = cursor
-        self.again()
+        self.restart()
 
-    def again(self) -> None:
+    def restart(self) -> None:
         """Prefill the last place again, unless the user has begun to type: the cached prefix in front of it changed."""
         if self._task:
             self._task.cancel()
@@ -64,7 +64,7 @@ class ReadAhead:
         if cursor is not None and not self.refuses(cursor):
             self._task = asyncio.create_task(self._read(cursor), name="read ahead")
 
-    def stay(self, cursor: CursorContext) -> None:
+    def rest_at(self, cursor: CursorContext) -> None:
         """Notice where the user stopped typing: that place is prefilled until the prefix in front of it changes."""
         self._cursor = cursor
 

@@ -28,7 +28,7 @@ class _Prepared:
     generation: SharedGeneration | None = None
 
 
-class Following:
+class NextLinePrefetch:
     """One prepared generation for each document. ``begin`` starts a generation in the background."""
 
     def __init__(self, begin: Callable[[CursorContext], SharedGeneration], *, stands_s: float = STANDS_S) -> None:
