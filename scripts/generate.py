@@ -25,7 +25,9 @@ CARD = "models/spark-nano/README.md"
 SECTION = "spark"
 ACTION_COMMAND = "sparkLsp.action."
 ASKING = ("rewrite",)
-"""Actions whose command asks the user for something first, so that the extension has its own."""
+"""Actions whose command asks the user for something first, so the extension has its own command for them."""
+TITLES = {"rename.suggest": "Suggest a Better Name", "document": "Write Documentation"}
+"""Titles of commands that an action's id does not give."""
 HAND_WRITTEN = (f"{SECTION}.server.", f"{SECTION}.trace.")
 """Settings of the extension itself, which the server never reads."""
 
@@ -34,20 +36,20 @@ INTRODUCTION = """\
 
 <!-- Written by scripts/generate.py from spark_lsp/config.py; change that and run `make generate`. -->
 
-No setting is needed: without any, [the best model on this machine](models.md#which-model-serves) serves.
+You need no settings: without any, [the best model on this machine](models.md#which-model-serves) is used.
 The keys below belong to the section `spark`.
 
-A key can be set in four places; where two hold the same key, the earlier place of this list wins.
+You can set a key in four places; the first place of this list that has it wins.
 
 1. The editor's settings: `"spark.completion.maxLines": 4` in VS Code, `settings = { completion = { maxLines = 4 } }` in the Neovim plugin.
 2. `initializationOptions` of the language client, nested in the same way, with or without the outer `spark`.
 3. `.spark-lsp.toml` in the workspace folder: `completion.maxLines = 4`.
-4. The environment: `SPARK_LSP_COMPLETION_MAX_LINES=4`; the members of a list are separated by commas.
+4. The environment: `SPARK_LSP_COMPLETION_MAX_LINES=4`; separate the items of a list by commas.
 
-An unknown key or a value that does not fit is replaced by the default, and one message says which key, what was found and what is allowed.
+An unknown key is ignored, and an invalid value is replaced by the default; one message names the key, the value and what is allowed.
 
-The workspace's own file comes from whoever wrote the repository.
-It can set the keys marked "yes" under "workspace file" and no others; the rest are ignored with a message.
+The workspace file comes from the author of the repository.
+So it can set only the keys marked "yes" under "workspace file"; others are ignored with a message.
 """  # noqa: E501
 
 
@@ -56,7 +58,7 @@ def main(arguments: list[str]) -> int:
     stale = [name for name, text in generated() if _current(name) != text]
     if "--check" in arguments:
         for name in stale:
-            sys.stderr.write(f"{name} is not what spark_lsp/config.py says; `make generate` writes it.\n")
+            sys.stderr.write(f"{name} is out of date; `make generate` writes it.\n")
         return 1 if stale else 0
     for name, text in generated():
         if name in stale:
@@ -84,7 +86,10 @@ def configuration_page(keys: Mapping[str, Setting]) -> str:
         if key.rpartition(".")[0] != section:
             section = key.rpartition(".")[0]
             lines += ["", f"## {_section_title(section)}", ""]
-            lines += ["| key | what | values | default | environment | workspace file |", "|---|---|---|---|---|---|"]
+            lines += [
+                "| key | description | values | default | environment | workspace file |",
+                "|---|---|---|---|---|---|",
+            ]
         schema = _schema(setting)
         cells = (
             f"`{SECTION}.{key}`",
@@ -103,7 +108,11 @@ def manifest(current: str, keys: Mapping[str, Setting], actions: Sequence[Action
     package = json.loads(current)
     commands = [row for row in package["contributes"]["commands"] if not row["command"].startswith(ACTION_COMMAND)]
     package["contributes"]["commands"] = commands + [
-        {"command": f"{ACTION_COMMAND}{name}", "category": "Spark", "title": name.replace(".", " ").title()}
+        {
+            "command": f"{ACTION_COMMAND}{name}",
+            "category": "Spark",
+            "title": TITLES.get(name, name.replace(".", " ").title()),
+        }
         for name in dict.fromkeys(action.id for action in actions)  # several rows of one name serve several languages
         if name not in ASKING
     ]

@@ -20,30 +20,29 @@ Chance = Annotated[float, Meta(ge=0, le=1)]
 class BackendSettings(msgspec.Struct, frozen=True, rename="camel"):
     """Remote endpoints."""
 
-    urls: Annotated[
-        tuple[str, ...], Meta(description="OpenAI-compatible endpoints; empty means the local engine.")
-    ] = ()
-    model: Annotated[str, Meta(description="Model name that is sent to the endpoints.")] = ""
-    api_key_env: Annotated[str, Meta(description="Name of the environment variable that holds the endpoints' key.")] = (
-        ""
-    )
+    urls: Annotated[tuple[str, ...], Meta(description="OpenAI-compatible endpoints; empty: the local engine.")] = ()
+    model: Annotated[str, Meta(description="The model's name on the endpoints.")] = ""
+    api_key_env: Annotated[
+        str, Meta(description="Name of the environment variable that holds the endpoints' API key.")
+    ] = ""
     template: Annotated[
-        str, Meta(description="FIM family of the endpoints' model; empty: its name tells. See docs/models.md.")
+        str, Meta(description="FIM family of the endpoints' model; empty: derived from its name. See docs/models.md.")
     ] = ""
     context_tokens: Annotated[
-        int, Meta(ge=0, le=1_048_576, description="Longest prompt for the endpoints; 0: what they say, 32,768 at most.")
+        int,
+        Meta(ge=0, le=1_048_576, description="Maximum prompt for the endpoints; 0: what they report, 32,768 at most."),
     ] = 0
-    ca_file: Annotated[str, Meta(description="File with your own authority's certificate, for the endpoints.")] = ""
+    ca_file: Annotated[str, Meta(description="Certificate file of your own authority, for the endpoints.")] = ""
 
 
 class ContextSettings(msgspec.Struct, frozen=True, rename="camel"):
-    """What may be shown to the model."""
+    """Prompts."""
 
     max_tokens: Annotated[
-        int, Meta(ge=512, le=1_048_576, description="Ceiling for the prompt; the measured speed decides below it.")
+        int, Meta(ge=512, le=1_048_576, description="Maximum tokens of a prompt; slower machines use fewer.")
     ] = 131_072
     include: Annotated[
-        tuple[str, ...], Meta(description="Globs of files to index; empty means all that is not ignored.")
+        tuple[str, ...], Meta(description="Globs of files to index; empty: every file that is not ignored.")
     ] = ()
     exclude: Annotated[tuple[str, ...], Meta(description="Globs of files that are never indexed.")] = ()
 
@@ -51,67 +50,75 @@ class ContextSettings(msgspec.Struct, frozen=True, rename="camel"):
 class CompletionSettings(msgspec.Struct, frozen=True, rename="camel"):
     """Inline completion."""
 
-    enabled: Annotated[bool, Meta(description="Off means that no request reaches the engine.")] = True
+    enabled: Annotated[bool, Meta(description="Show suggestions. Off: no request reaches the engine.")] = True
     languages: Annotated[
-        Mapping[str, bool], Meta(description="Language ids switched on or off; those not named are on.")
+        Mapping[str, bool], Meta(description="Languages to enable or disable, by language id; others are enabled.")
     ] = msgspec.field(default_factory=dict)
     exclude: Annotated[
-        tuple[str, ...], Meta(description="Globs of files in which nothing is completed, as in a .gitignore.")
+        tuple[str, ...], Meta(description="Globs of files without suggestions, as in a .gitignore.")
     ] = ()
-    max_lines: Annotated[int, Meta(ge=1, le=200, description="Longest suggestion in lines.")] = 12
+    max_lines: Annotated[int, Meta(ge=1, le=200, description="Maximum lines of a suggestion.")] = 12
     min_confidence: Annotated[
         Literal["auto"] | Chance,
         Meta(
-            description="Chance of being right, as the model sees it, below which a suggestion is shortened or not "
-            "shown; 0 shows all, auto is what suits the model."
+            description="Probability of being right, as the model estimates it, below which a suggestion is "
+            "shortened or hidden; 0 shows all, auto suits the model."
         ),
     ] = "auto"
     deadline_ms: Annotated[
-        int, Meta(ge=50, le=60_000, description="Answer time while typing; by hand ten times that.")
+        int,
+        Meta(
+            ge=50,
+            le=60_000,
+            description="Maximum time for an answer while you type, in ms; ten times that when triggered by hand.",
+        ),
     ] = 600
     first_token_target_ms: Annotated[
-        int, Meta(ge=20, le=60_000, description="First-token time that decides how much context is sent.")
+        int,
+        Meta(ge=20, le=60_000, description="Target time to the first token, in ms; decides the size of the prompt."),
     ] = 300
-    in_comments: Annotated[bool, Meta(description="Whether to complete inside comments and strings.")] = True
+    in_comments: Annotated[bool, Meta(description="Show suggestions inside comments and strings.")] = True
     debounce: Annotated[
-        Literal["auto"] | NaturalInt, Meta(description="Wait before asking the model, in ms; auto follows the latency.")
+        Literal["auto"] | NaturalInt,
+        Meta(description="Wait after a keystroke before asking the model, in ms; auto adapts to the latency."),
     ] = "auto"
     as_completion_item: Annotated[
-        bool, Meta(description="Also offer the text through textDocument/completion, for clients without ghost text.")
+        bool, Meta(description="Also offer suggestions in the completion menu, for editors without ghost text.")
     ] = False
 
 
 class EngineSettings(msgspec.Struct, frozen=True, rename="camel"):
-    """The process that runs the model."""
+    """The engine process."""
 
-    gpu_layers: Annotated[Literal["auto"] | NaturalInt, Meta(description="Layers on the GPU.")] = "auto"
-    threads: Annotated[Literal["auto"] | PositiveInt, Meta(description="Compute threads.")] = "auto"
+    gpu_layers: Annotated[Literal["auto"] | NaturalInt, Meta(description="Maximum layers on the GPU; 0: none.")] = (
+        "auto"
+    )
+    threads: Annotated[Literal["auto"] | PositiveInt, Meta(description="Threads for the model.")] = "auto"
     kv_type: Annotated[
-        Literal["auto", "f16", "q8_0", "q4_0"], Meta(description="Type of the KV cache; auto: f16 on CPU, q8_0 on GPU.")
+        Literal["auto", "f16", "q8_0", "q4_0"],
+        Meta(description="Type of the KV cache; auto: f16 on a CPU, q8_0 on a GPU."),
     ] = "auto"
     idle_minutes: Annotated[
-        float, Meta(ge=0, le=10_080, description="Idle time after which the engine gives its memory back.")
+        float, Meta(ge=0, le=10_080, description="Minutes without a client after which the engine frees its memory.")
     ] = 10.0
     memory_limit_bytes: Annotated[
-        int, Meta(ge=0, description="Most memory for the model and its context; 0: no limit.")
+        int, Meta(ge=0, description="Maximum memory for the model and its context; 0: no limit.")
     ] = 0
     cache_bytes: Annotated[
-        int, Meta(ge=0, description="Most disk for what the model remembers of your code between runs; 0: none.")
+        int, Meta(ge=0, description="Maximum disk space for KV cache files, which hold your code; 0: none.")
     ] = 4 * 1024**3
 
 
 class ActionsSettings(msgspec.Struct, frozen=True, rename="camel"):
     """Code actions."""
 
-    enabled: Annotated[bool, Meta(description="Whether refactor code actions are offered.")] = True
+    enabled: Annotated[bool, Meta(description="Offer code actions.")] = True
 
 
 class TelemetrySettings(msgspec.Struct, frozen=True, rename="camel"):
     """Statistics on this machine."""
 
-    local: Annotated[
-        bool, Meta(description="Keep accept statistics in a local file that you can read and delete. Nothing is sent.")
-    ] = True
+    local: Annotated[bool, Meta(description="Keep statistics of suggestions in a local file. Nothing is sent.")] = True
 
 
 class Settings(msgspec.Struct, frozen=True, rename="camel"):
@@ -120,12 +127,12 @@ class Settings(msgspec.Struct, frozen=True, rename="camel"):
     model: Annotated[
         str,
         Meta(
-            description="Model name or path of a GGUF file; empty: the best pulled model that suits the machine, else "
-            "the embedded one (spark-nano)."
+            description="Model name or path of a GGUF file; empty: the best pulled model for the machine, else the "
+            "embedded one (spark-nano)."
         ),
     ] = ""
     offer_model: Annotated[
-        bool, Meta(description="Whether an editor on the embedded model may offer to download a better one.")
+        bool, Meta(description="Let an editor that uses the embedded model offer to download a better one.")
     ] = True
     backend: BackendSettings = BackendSettings()
     context: ContextSettings = ContextSettings()

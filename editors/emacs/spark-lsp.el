@@ -1,12 +1,12 @@
-;;; spark-lsp.el --- Code by a model on your own machine  -*- lexical-binding: t; -*-
+;;; spark-lsp.el --- Code completion by a model on your own machine  -*- lexical-binding: t; -*-
 
 ;; SPDX-License-Identifier: MIT
 ;; Package-Requires: ((emacs "28.1"))
 
 ;;; Commentary:
 
-;; Teaches lsp-mode and eglot where the server is.  In lsp-mode 10 it shows ghost text beside whatever other server a
-;; file has; eglot has no ghost text and one server for each mode, so there it is code actions and completion items.
+;; Registers the server with lsp-mode and eglot.  lsp-mode 10 shows ghost text and runs several servers for a file;
+;; eglot has no ghost text and one server for each mode, so it offers code actions and completion items.
 ;;
 ;;   (add-to-list 'load-path "~/spark-lsp/editors/emacs")
 ;;   (require 'spark-lsp)
@@ -18,11 +18,11 @@
 ;;; Code:
 
 (defgroup spark-lsp nil
-  "Code by a model on your own machine."
+  "Code completion by a model on your own machine."
   :group 'tools)
 
 (defcustom spark-lsp-command '("spark-lsp" "serve" "--stdio")
-  "How the server is started."
+  "Command that starts the server."
   :type '(repeat string))
 
 (defcustom spark-lsp-settings nil
@@ -38,7 +38,7 @@
 (defvar eglot-server-programs)
 
 (defvar spark-lsp-status ""
-  "What the server last said of itself, for a mode line: (:eval spark-lsp-status).")
+  "The server's last status, for a mode line: (:eval spark-lsp-status).")
 
 (defun spark-lsp--status (_workspace status)
   "Keep STATUS, the parameters of spark/status."

@@ -1,7 +1,7 @@
-"""The command line: one file per command group, imported only when its command is asked for.
+"""The command line: one file for each command group, imported only when its command runs.
 
-Prints, never computes. With ``--json`` standard output holds JSON and nothing else; progress and logs go to standard
-error. Exit code 0 is done, 1 failed with one plain sentence, 2 wrong usage.
+Parses arguments and prints results; other packages compute them. With ``--json`` standard output holds only JSON;
+progress and logs go to standard error. Exit code 0 means done, 1 failed with one sentence, 2 wrong usage.
 """
 
 import sys
@@ -30,9 +30,9 @@ COMMANDS = {
 
 
 def build(names: list[str]) -> typer.Typer:
-    """Mount the named commands."""
+    """Return the program with the named commands."""
     root = typer.Typer(
-        help="Real-time, whole-repository AI coding from a model on this machine.",
+        help="Code completion and code actions by a model on this machine.",
         no_args_is_help=True,
         add_completion=False,
         pretty_exceptions_enable=False,
@@ -41,7 +41,7 @@ def build(names: list[str]) -> typer.Typer:
 
     @root.callback()
     def options(
-        *, version: Annotated[bool, typer.Option("--version", help="Print the version and leave.")] = False
+        *, version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False
     ) -> None:
         if version:
             typer.echo(f"spark-lsp {__version__}")
@@ -59,7 +59,7 @@ def build(names: list[str]) -> typer.Typer:
 
 
 def main() -> None:
-    """Run the command line and turn our errors into one sentence and exit code 1."""
+    """Run the command line; an error of ours becomes one sentence and exit code 1."""
     asked = sys.argv[1] if len(sys.argv) > 1 else ""
     if asked == "--version":
         typer.echo(f"spark-lsp {__version__}")

@@ -1,4 +1,4 @@
-"""``spark-lsp actions``: the code actions at a place; with ``--apply`` the diff, with ``--write`` the changed file."""
+"""``spark-lsp actions``: lists the code actions at a position, prints the diff of one, or changes the files."""
 
 import asyncio
 import difflib
@@ -24,17 +24,22 @@ from spark_lsp.text.edit import apply_edits
 
 def actions(
     place: Annotated[
-        str, typer.Argument(metavar="FILE:LINE:COL[-LINE:COL]", help="A cursor or a selection, counted from 1.")
+        str,
+        typer.Argument(
+            metavar="FILE:LINE:COL[-LINE:COL]", help="A cursor or a selection; lines and columns start at 1."
+        ),
     ],
     *,
-    apply: Annotated[str, typer.Option(metavar="ID", help="Make the edit of this action and print its diff.")] = "",
-    instruction: Annotated[str, typer.Option(metavar="TEXT", help="What to do, for the action rewrite.")] = "",
-    write: Annotated[bool, typer.Option("--write", help="Change the file as well.")] = False,
+    apply: Annotated[str, typer.Option(metavar="ID", help="Apply this action and print the diff.")] = "",
+    instruction: Annotated[str, typer.Option(metavar="TEXT", help="Instruction for the action rewrite.")] = "",
+    write: Annotated[bool, typer.Option("--write", help="Also write the changed files.")] = False,
     model: Annotated[str, typer.Option(help="Model name or path of a GGUF file.")] = "",
-    workspace: Annotated[Path | None, typer.Option(help="The folder whose code may be shown to the model.")] = None,
+    workspace: Annotated[
+        Path | None, typer.Option(help="The workspace folder; default: the nearest folder with a project marker.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """List the code actions at a place, or apply one.
+    """List the code actions at a position, or apply one.
 
     Example: spark-lsp actions src/main.py:12:5 --apply implement.body
     """
@@ -62,7 +67,7 @@ def _show_available(available: list[AvailableAction], *, as_json: bool) -> None:
     table = Table("id", "title", "needs", box=None, pad_edge=False)
     for each in available:
         table.add_row(each.id, each.title, each.needs)
-    Console().print(table if available else "No code action applies here.")
+    Console().print(table if available else "No code action is available here.")
 
 
 def _show_proposal(proposal: Proposal, where: Place, root: Path, *, write: bool, as_json: bool) -> None:
@@ -77,7 +82,7 @@ def _show_proposal(proposal: Proposal, where: Place, root: Path, *, write: bool,
     elif diff:
         Console().print(Highlighted(diff, "diff", background_color="default", word_wrap=True))
     if not diff and not as_json:
-        raise WorkspaceError(proposal.message or f"{proposal.id} has nothing to change here.")
+        raise WorkspaceError(proposal.message or f"{proposal.id} changes nothing here.")
     if write and proposal.edits:
         path.write_bytes(after.encode("utf-8"))
     for file, new in others if write else ():

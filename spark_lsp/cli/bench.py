@@ -1,6 +1,6 @@
-"""``spark-lsp bench``: the project's own measurements, as ratios within one run where they can be.
+"""``spark-lsp bench``: prints the project's own measurements.
 
-Measures the shared engine through its own client, and a bare loop of llama.cpp beside it in a process of its own.
+Where possible a figure is a ratio of two sides that take turns within one run.
 """
 
 import asyncio
@@ -27,9 +27,13 @@ app = typer.Typer(help="Measure the engine on this machine.", no_args_is_help=Tr
 _WIDTH = 120  # of tables, also where the terminal has no width of its own
 
 _Model = Annotated[str, typer.Option(help="Model name or path of a GGUF file.")]
-_Context = Annotated[int, typer.Option(min=256, help="Tokens of the prompt that stays resident.")]
-_Threads = Annotated[int, typer.Option(min=0, help="Threads of both sides; 0 takes the real cores.")]
-_Rounds = Annotated[int, typer.Option(min=1, help="How often both sides take turns; medians count.")]
+_Context = Annotated[int, typer.Option(min=256, help="Tokens of the cached prompt.")]
+_Threads = Annotated[
+    int, typer.Option(min=0, help="Threads of the engine and of the baseline; 0: one for each physical core.")
+]
+_Rounds = Annotated[
+    int, typer.Option(min=1, help="Rounds in which engine and baseline take turns; the medians are printed.")
+]
 _Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
@@ -38,16 +42,16 @@ def latency(
     *,
     model: _Model = "",
     context_tokens: _Context = 8192,
-    volatile: Annotated[int, typer.Option(min=1, max=2048, help="Tokens that a warm prompt brings again.")] = 512,
+    volatile: Annotated[int, typer.Option(min=1, max=2048, help="New tokens of a warm prompt.")] = 512,
     threads: _Threads = 0,
     rounds: _Rounds = 5,
-    tries: Annotated[int, typer.Option(min=1, help="Completions that meet a busy engine.")] = 24,
+    tries: Annotated[int, typer.Option(min=1, help="Completions requested while the engine is busy.")] = 24,
     as_json: _Json = False,
 ) -> None:
-    """Measure cold and warm first tokens beside a bare loop, a killed engine, a busy one, and its memory."""
+    """Measure the time to the first token, cold and warm, beside a plain llama.cpp loop; recovery; memory."""
     with (
         long_enough(str(model_path(settings_of(None, model))), context_tokens, errors.print) as path,
-        errors.status(f"Reading {context_tokens} tokens, cold and warm …"),
+        errors.status(f"Measuring prompts of {context_tokens} tokens …"),
     ):
         measure = Measure(path=path, context_tokens=context_tokens, threads=threads, rounds=rounds)
         report = asyncio.run(measure_latency(measure, volatile, tries))
@@ -59,15 +63,17 @@ def throughput(
     *,
     model: _Model = "",
     context_tokens: _Context = 4096,
-    answer_tokens: Annotated[int, typer.Option(min=8, help="Most tokens of an answer that is free.")] = ANSWER_TOKENS,
+    answer_tokens: Annotated[
+        int, typer.Option(min=8, help="Maximum tokens of an unconstrained answer.")
+    ] = ANSWER_TOKENS,
     threads: _Threads = 0,
     rounds: _Rounds = 5,
     as_json: _Json = False,
 ) -> None:
-    """Measure how fast answers are written: beside a bare loop, rewrites with drafts, new code with and without."""
+    """Measure decode speed beside a plain llama.cpp loop, and what speculative drafts gain."""
     with (
         long_enough(str(model_path(settings_of(None, model))), context_tokens, errors.print) as path,
-        errors.status(f"Writing behind {context_tokens} tokens …"),
+        errors.status(f"Measuring answers after {context_tokens} tokens …"),
     ):
         measure = Measure(path=path, context_tokens=context_tokens, threads=threads, rounds=rounds)
         report = asyncio.run(measure_throughput(measure, answer_tokens))
@@ -77,18 +83,22 @@ def throughput(
 @app.command("quality", epilog="Example: spark-lsp bench quality . --cursors 40")
 def quality(
     folders: Annotated[
-        list[Path] | None, typer.Argument(metavar="[DIR]...", help="Projects; else this folder.")
+        list[Path] | None, typer.Argument(metavar="[DIR]...", help="Projects; default: this folder.")
     ] = None,
     *,
     model: _Model = "",
-    context_tokens: Annotated[list[int] | None, typer.Option(min=64, help="Budgets; may be given often.")] = None,
+    context_tokens: Annotated[
+        list[int] | None, typer.Option(min=64, help="Prompt size; repeat the option for several.")
+    ] = None,
     cursors: Annotated[int, typer.Option(min=1, help="Cursors for each project.")] = 80,
-    seed: Annotated[int, typer.Option(help="Chooses the cursors.")] = 1,
-    rivals: Annotated[bool, typer.Option(help="Measure other packers beside ours.")] = True,
-    keys: Annotated[int, typer.Option(min=0, help="Keys of a recorded session in the first project.")] = 0,
+    seed: Annotated[int, typer.Option(help="Random seed for choosing the cursors.")] = 1,
+    rivals: Annotated[bool, typer.Option(help="Also measure prompts made by the methods of other tools.")] = True,
+    keys: Annotated[
+        int, typer.Option(min=0, help="Keystrokes of a simulated editing session in the first project.")
+    ] = 0,
     as_json: _Json = False,
 ) -> None:
-    """Measure how much of what the next lines need from other files a prompt shows, beside other packers."""
+    """Measure how many of the names that the next lines need from other files are in the prompt."""
     what = Quality(folders or [Path()], tuple(context_tokens or BUDGETS), cursors, seed, rivals, keys)
     with errors.status("Packing …") as status:
         path = str(model_path(settings_of(None, model)))
@@ -98,16 +108,18 @@ def quality(
 
 @app.command("index", epilog="Example: spark-lsp bench index . --files 10000")
 def index(
-    folder: Annotated[Path, typer.Argument(metavar="[DIR]", help="Whose files are taken.")] = Path(),
+    folder: Annotated[Path, typer.Argument(metavar="[DIR]", help="Folder whose files are used.")] = Path(),
     *,
-    files: Annotated[int, typer.Option(min=1, help="Files of the workspace; too few are repeated.")] = 10_000,
-    many: Annotated[int, typer.Option(min=0, help="Files of the large tree.")] = 200_000,
-    lines: Annotated[int, typer.Option(min=1, help="Lines of the long file.")] = 1_000_000,
-    edits: Annotated[int, typer.Option(min=1, help="Files that are typed into.")] = 200,
-    workers: Annotated[int, typer.Option(min=0, help="Worker processes; 0 as the server has.")] = 0,
+    files: Annotated[
+        int, typer.Option(min=1, help="Files of the workspace; files are repeated if there are too few.")
+    ] = 10_000,
+    many: Annotated[int, typer.Option(min=0, help="Files of the large workspace.")] = 200_000,
+    lines: Annotated[int, typer.Option(min=1, help="Lines of the longest file.")] = 1_000_000,
+    edits: Annotated[int, typer.Option(min=1, help="Files that are edited.")] = 200,
+    workers: Annotated[int, typer.Option(min=0, help="Worker processes; 0: as many as the server uses.")] = 0,
     as_json: _Json = False,
 ) -> None:
-    """Measure the index beside a bare parse of the same files: first, warm, edits, memory, and trees too large."""
+    """Measure the index beside parsing alone: first run, second run, edits, memory, very large workspaces."""
     sizes = Sizes(folder.resolve(), files, many, lines, edits, workers)
     with errors.status("Measuring …") as status:
         report = measure_index(sizes, status.update)

@@ -31,20 +31,22 @@ _FAILURES = {Reason.MODEL_NO_FIM: ModelNoFim, Reason.MODEL_MISSING: ModelMissing
 
 def complete(
     place: Annotated[
-        str, typer.Argument(metavar="FILE:LINE:COL", help="Where the cursor stands, counted from 1.")
+        str, typer.Argument(metavar="FILE:LINE:COL", help="Cursor position; lines and columns start at 1.")
     ] = "",
     *,
     stdin: Annotated[bool, typer.Option("--stdin", help="Read the buffer's text from standard input.")] = False,
     model: Annotated[str, typer.Option(help="Model name or path of a GGUF file.")] = "",
-    context_tokens: Annotated[int | None, typer.Option(min=64, help="Most tokens of the prompt.")] = None,
-    max_lines: Annotated[int | None, typer.Option(min=1, max=200, help="Longest completion in lines.")] = None,
-    workspace: Annotated[Path | None, typer.Option(help="The folder whose code may be shown to the model.")] = None,
-    record: Annotated[Path | None, typer.Option(help="Write the request to a file in this folder.")] = None,
-    replay: Annotated[Path | None, typer.Option(help="Ask a recorded request again, prompt and all.")] = None,
-    case: Annotated[Path | None, typer.Option(help="With --replay: write a test case of it there.")] = None,
+    context_tokens: Annotated[int | None, typer.Option(min=64, help="Maximum tokens of the prompt.")] = None,
+    max_lines: Annotated[int | None, typer.Option(min=1, max=200, help="Maximum lines of the completion.")] = None,
+    workspace: Annotated[
+        Path | None, typer.Option(help="The workspace folder; default: the nearest folder with a project marker.")
+    ] = None,
+    record: Annotated[Path | None, typer.Option(help="Record the request, with your code, in this folder.")] = None,
+    replay: Annotated[Path | None, typer.Option(help="Repeat a recorded request.")] = None,
+    case: Annotated[Path | None, typer.Option(help="With --replay: write a test case to this file.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Complete the code at a place.
+    """Complete the code at a position.
 
     Example: spark-lsp complete src/main.py:12:5
     """
@@ -52,7 +54,7 @@ def complete(
         replay_request(replay, model=model, case=case, as_json=as_json)
         return
     if not place:
-        raise typer.BadParameter("Say where: FILE:LINE:COL, or --replay FILE.")
+        raise typer.BadParameter("Give a position, FILE:LINE:COL, or --replay FILE.")
     where = read_place(place, from_stdin=stdin)
     root = workspace_of(where.snapshot.path or Path.cwd(), workspace)
     settings = settings_of(root, model, max_lines)
@@ -94,7 +96,7 @@ async def _stream(opened: Workspace, where: Place, *, quiet: bool) -> Answer:
         console.print(cursor.line_suffix[replaced:], style="dim", markup=False, soft_wrap=True)
         usage = last.usage
         errors.print(
-            f"{usage.prompt_tokens} prompt tokens, {usage.cached_tokens} of them resident; first token after "
+            f"{usage.prompt_tokens} prompt tokens, {usage.cached_tokens} of them cached; first token after "
             f"{usage.first_token_ms:.0f} ms, {usage.generated_tokens} tokens",
             style="dim",
         )

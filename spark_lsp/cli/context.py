@@ -1,4 +1,4 @@
-"""``spark-lsp context``: what the model would be shown at a place, and why."""
+"""``spark-lsp context``: prints the prompt for a position, segment by segment, with reasons."""
 
 import asyncio
 import json
@@ -20,15 +20,21 @@ from spark_lsp.trace import TraceRecord
 
 
 def context(
-    place: Annotated[str, typer.Argument(metavar="FILE:LINE:COL", help="Where the cursor stands, counted from 1.")],
+    place: Annotated[
+        str, typer.Argument(metavar="FILE:LINE:COL", help="Cursor position; lines and columns start at 1.")
+    ],
     *,
-    budget: Annotated[int | None, typer.Option(min=64, help="Most tokens of the prompt.")] = None,
-    html: Annotated[Path | None, typer.Option(metavar="OUT", help="Write a page that shows every piece.")] = None,
+    budget: Annotated[int | None, typer.Option(min=64, help="Maximum tokens of the prompt.")] = None,
+    html: Annotated[
+        Path | None, typer.Option(metavar="OUT", help="Write an HTML page with the text of every segment.")
+    ] = None,
     model: Annotated[str, typer.Option(help="Model name or path of a GGUF file.")] = "",
-    workspace: Annotated[Path | None, typer.Option(help="The folder whose code may be shown to the model.")] = None,
+    workspace: Annotated[
+        Path | None, typer.Option(help="The workspace folder; default: the nearest folder with a project marker.")
+    ] = None,
     json_output: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Show the prompt for a place: which pieces of which files, how many tokens, why.
+    """Show the prompt for a position: segments of files, their tokens, and why each is there.
 
     Example: spark-lsp context src/main.py:12:5 --budget 2000
     """
@@ -43,7 +49,7 @@ def context(
     packed = asyncio.run(run())
     if html:
         html.write_text(as_html(packed, f"Context of {place}", [_account(packed)]), "utf-8")
-        errors.print(f"Written to {html}.")
+        errors.print(f"Wrote {html}.")
     if json_output:
         sys.stdout.write(json.dumps(as_json(packed, with_prompt=True), ensure_ascii=False) + "\n")
         return
@@ -51,7 +57,7 @@ def context(
 
 
 def _account(packed: Packed) -> TraceRecord:
-    """Return what this very request cost; of other requests an editor's own page tells."""
+    """Return the cost of this request; an editor's page shows those of other requests."""
     stages_ms = {"gather": packed.gather_ms, "pack": packed.pack_ms}
     total_ms = sum(stages_ms.values())
     return TraceRecord(
@@ -60,11 +66,11 @@ def _account(packed: Packed) -> TraceRecord:
 
 
 def _print(packed: Packed) -> None:
-    table = Table("path", "lines", "tokens", "kind", "stays", "why", box=None, pad_edge=False)
+    table = Table("path", "lines", "tokens", "kind", "cached", "why", box=None, pad_edge=False)
     for segment in packed.segments:
         lines = f"{segment.start_line}-{segment.end_line}" if segment.start_line else ""
-        stays = "yes" if segment.stable else ""
-        table.add_row(segment.path, lines, str(segment.tokens), segment.kind, stays, segment.reason)
+        cached = "yes" if segment.stable else ""
+        table.add_row(segment.path, lines, str(segment.tokens), segment.kind, cached, segment.reason)
     console = Console()
     console.print(table)
-    console.print(f"{packed.tokens} of {packed.budget_tokens} tokens, in the order the model reads them.", style="dim")
+    console.print(f"{packed.tokens} of {packed.budget_tokens} tokens, in the order of the prompt.", style="dim")

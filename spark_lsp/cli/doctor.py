@@ -23,11 +23,11 @@ def doctor(
     model: Annotated[str, typer.Option(help="Model name or path of a GGUF file.")] = "",
     bundle: Annotated[
         Path | None,
-        typer.Option(help="Also write a support file (.zip): the report, versions, settings, logs; no code."),
+        typer.Option(help="Also write a support file (.zip) with the report, versions, settings and logs; no code."),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Check the installation, the model and the editor set-up. Each fix is a line to paste into a shell.
+    """Find common setup problems of installation, model and editors, and print the fix for each.
 
     Example: spark-lsp doctor --bundle support.zip
     """
@@ -40,9 +40,7 @@ def doctor(
         _print(checks)
     if bundle is not None:
         names = write_bundle(bundle, checks, settings)
-        sys.stderr.write(
-            f"Wrote {bundle}: {', '.join(names)}. It holds no source code; look through it before you send it.\n"
-        )
+        sys.stderr.write(f"Wrote {bundle}: {', '.join(names)}. It holds no source code; check it before you send it.\n")
     if not ok:
         raise typer.Exit(1)
 

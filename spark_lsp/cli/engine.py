@@ -15,7 +15,7 @@ from spark_lsp.engine.local.client import list_engines, stop_engines
 from spark_lsp.engine.wire import frames
 from spark_lsp.errors import EngineFailed, SparkError
 
-app = typer.Typer(help="The shared engine: models, clients, memory, speed.", no_args_is_help=True)
+app = typer.Typer(help="Show or stop the engine processes that run models.", no_args_is_help=True)
 
 _Json = Annotated[bool, typer.Option("--json", help="Print JSON on standard output.")]
 
@@ -74,7 +74,7 @@ def bare(launch: str) -> None:
 
 @app.command("status", epilog="Example: spark-lsp engine status")
 def status(*, json: _Json = False) -> None:
-    """Show the engines that run, their models, clients, memory and speed."""
+    """Show running engines: models, clients, memory and speed."""
     engines = asyncio.run(list_engines())
     if json:
         text = msgspec.json.format(msgspec.json.encode(_summary(engines)), indent=2)
@@ -89,7 +89,7 @@ def status(*, json: _Json = False) -> None:
 
 @app.command("stop", epilog="Example: spark-lsp engine stop")
 def stop(*, json: _Json = False) -> None:
-    """Stop every engine of this user; the next completion starts one again."""
+    """Stop all your engines; the next completion starts one again."""
     pids = asyncio.run(stop_engines())
     if json:
         sys.stdout.buffer.write(msgspec.json.encode({"stopped": pids}) + b"\n")
@@ -101,7 +101,7 @@ def stop(*, json: _Json = False) -> None:
 
 @app.command("purge", epilog="Example: spark-lsp engine purge")
 def purge(*, json: _Json = False) -> None:
-    """Remove the KV files: what models remember of your code between runs. An engine that runs may write new ones."""
+    """Delete the KV cache files, which hold your code as tokens. A running engine may write new ones."""
     from spark_lsp.app import kv_cache_folder  # noqa: PLC0415  the whole composition, which an engine process needs not
     from spark_lsp.llama.kv import block_store  # noqa: PLC0415  brings numpy, which no other command here needs
 
@@ -109,14 +109,14 @@ def purge(*, json: _Json = False) -> None:
     files, size_bytes = block_store.purge(folder)
     left = block_store.count_files(folder)
     if left:
-        raise EngineFailed(f"{left} KV files in {folder} could not be removed; {files} were.")
+        raise EngineFailed(f"{left} KV cache files in {folder} could not be deleted; {files} were.")
     if json:
         told = {"files": files, "bytes": size_bytes, "folder": str(folder)}
         sys.stdout.buffer.write(msgspec.json.encode(told) + b"\n")
     elif files:
-        typer.echo(f"Removed {files} KV files, {size_bytes / 1e6:,.1f} MB, from {folder}.")
+        typer.echo(f"Deleted {files} KV cache files, {size_bytes / 1e6:,.1f} MB, from {folder}.")
     else:
-        typer.echo(f"There were no KV files in {folder}.")
+        typer.echo(f"There are no KV cache files in {folder}.")
 
 
 def _summary(engines: list[EngineStatus]) -> dict[str, Any]:
@@ -154,6 +154,6 @@ def _lines(engine: EngineStatus) -> list[str]:
         return [*lines, "  no model is loaded"]
     lines.append(f"  model    {model.name} ({model.path})")
     lines.append(f"  context  {engine.resident_tokens:,} of {model.context_tokens:,} tokens in use")
-    speeds = f"{engine.prefill_tokens_per_s:,.0f} tokens/s read, {engine.decode_tokens_per_s:,.0f} tokens/s written"
+    speeds = f"{engine.prefill_tokens_per_s:,.0f} tokens/s prefill, {engine.decode_tokens_per_s:,.0f} tokens/s decode"
     lines.append(f"  speed    {speeds}")
     return lines + [f"  note     {note}" for note in model.notes]

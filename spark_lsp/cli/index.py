@@ -1,4 +1,4 @@
-"""``spark-lsp index``: build or refresh the index of a folder and say what is in it."""
+"""``spark-lsp index``: builds or refreshes the index of a folder and prints statistics."""
 
 import json
 import os
@@ -23,7 +23,8 @@ from spark_lsp.index.workers.pool import Workers
 
 def index(
     folder: Annotated[
-        Path | None, typer.Argument(metavar="DIR", help="The workspace; default: the project around this folder.")
+        Path | None,
+        typer.Argument(metavar="DIR", help="The workspace; default: the nearest folder with a project marker."),
     ] = None,
     *,
     rebuild: Annotated[bool, typer.Option("--rebuild", help="Parse every file again.")] = False,
@@ -69,7 +70,7 @@ def _show(report: IndexReport, root: Path) -> None:
         "symbols": f"{report.symbols:,}",
         "references": f"{report.references:,}",
         "size": f"{report.bytes / 1e6:.1f} MB",
-        "left out": _counts({str(reason): count for reason, count in report.skipped.items()}) or "nothing",
+        "skipped": _counts({str(reason): count for reason, count in report.skipped.items()}) or "none",
         "time": f"{report.seconds:.1f} s",
     }
     for name, value in rows.items():

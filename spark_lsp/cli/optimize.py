@@ -1,6 +1,6 @@
-"""``spark-lsp models optimize``: a pulled model's weights in the types that this processor is fastest with.
+"""``spark-lsp models optimize``: converts a pulled model to the weight types that this processor is fastest with.
 
-Prints what was measured and why a file was kept or not. Never changes or deletes the original.
+Prints the measurements and whether a file was kept. Never changes or deletes the original.
 """
 
 import shutil
@@ -27,18 +27,18 @@ CHECK_CHARACTERS: Final = 1_000
 SPACE_PER_BYTE: Final = 3.0
 """Disk space needed for each byte of the original while all candidates are there."""
 
-_COLUMNS: Final = ("weights", "size", "prefill", "decode", "nats a token", "same token")
+_COLUMNS: Final = ("weights", "size", "prefill", "decode", "loss", "same token")
 
 
 def optimize_model(
     name: Annotated[str, typer.Argument(help="Name from the list or path of a GGUF file.", show_default=False)],
     *,
-    undo: Annotated[bool, typer.Option("--undo", help="Delete the optimized file; the original serves again.")] = False,
+    undo: Annotated[bool, typer.Option("--undo", help="Delete the optimized file and use the original again.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print JSON on standard output.")] = False,
 ) -> None:
-    """Write a model's weights in the types that this processor has fast kernels for, and use them if that pays.
+    """Convert a model's weights to types with fast kernels on this processor, and use them if they are faster.
 
-    Measures each type's speed and how its predictions differ; the original file stays.
+    Measures the speed of each type and how much its predictions differ; the original file stays.
     """
     original = original_of(name)
     if undo:
@@ -50,7 +50,7 @@ def optimize_model(
         raise ModelMissing(
             f"The disk is too full to optimize {name}: {size * SPACE_PER_BYTE / 1e9:.1f} GB are needed in "
             f"{models_folder()}, {free / 1e9:.1f} GB are free.",
-            fix="Free some space, or let SPARK_LSP_MODELS_DIR name a folder on another disk.",
+            fix="Free some space, or set SPARK_LSP_MODELS_DIR to a folder on another disk.",
         )
     models_folder().mkdir(parents=True, exist_ok=True)
     with Console(stderr=True).status("starting …") as status:
@@ -75,7 +75,7 @@ def _undo(name: str, original: Path, *, json: bool) -> None:
     if json:
         print_json({"name": name, "removed": str(removed) if removed else None})
     elif removed:
-        sys.stdout.write(f"Deleted {removed}; {name} is {original} again.\n")
+        sys.stdout.write(f"Deleted {removed}; {name} uses {original} again.\n")
     else:
         sys.stdout.write(f"{name} has no optimized file.\n")
 
@@ -102,10 +102,10 @@ def _print(name: str, result: Requantized) -> None:
         table.add_row(*_row(each))
     Console().print(table)
     if result.kept:
-        sys.stdout.write(f"{name} uses {result.kept} from the next start of its engine on; the original stays.\n")
-        sys.stdout.write("Start it now: spark-lsp engine stop\n")
+        sys.stdout.write(f"{name} uses {result.kept} from the next engine start; the original stays.\n")
+        sys.stdout.write("To use it now, run: spark-lsp engine stop\n")
     else:
-        sys.stdout.write(f"{name} stays as it is: no other type is clearly faster here and answers as well.\n")
+        sys.stdout.write(f"{name} is unchanged: no other type is clearly faster here with the same predictions.\n")
 
 
 def _row(measured: Measured) -> tuple[str, ...]:

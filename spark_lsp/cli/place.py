@@ -1,4 +1,4 @@
-"""Places on the command line: ``FILE:LINE:COL``, 1-based, columns in code points, as compilers print them."""
+"""Positions on the command line: ``FILE:LINE:COL``, 1-based, columns in code points, as compilers print them."""
 
 import re
 import sys
@@ -34,7 +34,7 @@ def read_place(text: str, *, from_stdin: bool = False) -> Place:
     """
     match = _PLACE.match(text)
     if match is None:
-        raise WorkspaceError(f"{text!r} is no place.", fix="Write FILE:LINE:COL, both counted from 1.")
+        raise WorkspaceError(f"{text!r} is not a position.", fix="Write FILE:LINE:COL; lines and columns start at 1.")
     path = Path(match["file"]).expanduser().resolve()
     source = sys.stdin.buffer.read().decode("utf-8", "replace") if from_stdin else _read(path)
     language = language_of_path(path)
@@ -73,12 +73,12 @@ def _offset(snapshot: Snapshot, line: int, column: int) -> int:
     lines: LineTable = snapshot.lines
     if not 1 <= line <= len(lines):
         raise WorkspaceError(
-            f"Line {line} is outside {snapshot.path}, which has {len(lines)} lines.", fix="Lines are counted from 1."
+            f"Line {line} is outside {snapshot.path}, which has {len(lines)} lines.", fix="Lines start at 1."
         )
     span = lines.span(line - 1)
     if not 1 <= column <= len(span) + 1:
         raise WorkspaceError(
             f"Column {column} is outside line {line} of {snapshot.path}, which has {len(span)} characters.",
-            fix="Columns are counted from 1; one past the last character is the line's end.",
+            fix="Columns start at 1; the column after the last character is the end of the line.",
         )
     return span.start + column - 1

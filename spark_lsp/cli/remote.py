@@ -1,4 +1,4 @@
-"""``spark-lsp remote``: endpoints of a model on another machine, and the consent to send code there."""
+"""``spark-lsp remote``: shows remote endpoints, and gives or revokes consent to send code to them."""
 
 import asyncio
 import sys
@@ -13,7 +13,7 @@ from spark_lsp.engine.remote.consent import allow, allowed_origins, consent_path
 from spark_lsp.engine.remote.hosts import address_of
 from spark_lsp.errors import SettingsError, SparkError
 
-app = typer.Typer(help="Remote endpoints: which hosts may see code, and whether they answer.", no_args_is_help=True)
+app = typer.Typer(help="Remote endpoints: which hosts may receive code, and whether they answer.", no_args_is_help=True)
 
 _Json = Annotated[bool, typer.Option("--json", help="Print JSON on standard output.")]
 _Urls = Annotated[list[str], typer.Argument(help="Addresses, such as https://models.example.com.", show_default=False)]
@@ -21,7 +21,7 @@ _Urls = Annotated[list[str], typer.Argument(help="Addresses, such as https://mod
 
 @app.command("status", epilog="Example: spark-lsp remote status")
 def status(*, json: _Json = False) -> None:
-    """Say which endpoints are set, which hosts are allowed, and whether a model answers there."""
+    """Show the endpoints in the settings, the allowed hosts, and whether a model answers."""
     settings = settings_of(None, "")
     told: dict[str, Any] = {
         "urls": list(settings.backend.urls),
@@ -48,7 +48,7 @@ def status(*, json: _Json = False) -> None:
 
 @app.command("allow", epilog="Example: spark-lsp remote allow https://models.example.com")
 def allow_hosts(urls: _Urls, *, json: _Json = False) -> None:
-    """Let code go to these hosts: what stands around your cursor, and pieces of your workspace."""
+    """Allow sending code to these hosts: text around your cursor and snippets of your workspace."""
     origins = [address_of(url).origin for url in urls]
     allow(origins)
     _told("allowed", origins, json=json)
@@ -56,11 +56,11 @@ def allow_hosts(urls: _Urls, *, json: _Json = False) -> None:
 
 @app.command("forget", epilog="Example: spark-lsp remote forget https://models.example.com")
 def forget_hosts(urls: _Urls, *, json: _Json = False) -> None:
-    """Take the consent back: nothing goes to these hosts until they are allowed again."""
+    """Revoke the consent: nothing is sent to these hosts until you allow them again."""
     origins = [address_of(url).origin for url in urls]
     unknown = [origin for origin in origins if origin not in allowed_origins()]
     if unknown:
-        raise SettingsError(f"Nothing was allowed for {', '.join(unknown)}.", fix="See spark-lsp remote status.")
+        raise SettingsError(f"{', '.join(unknown)} was not allowed.", fix="See spark-lsp remote status.")
     forget(origins)
     _told("forgotten", origins, json=json)
 
@@ -85,4 +85,4 @@ def _told(what: str, origins: list[str], *, json: bool) -> None:
     if json:
         sys.stdout.buffer.write(msgspec.json.encode({what: origins, "file": str(consent_path())}) + b"\n")
     else:
-        typer.echo(f"{what.capitalize()}: {', '.join(origins)} (kept in {consent_path()}).")
+        typer.echo(f"{what.capitalize()}: {', '.join(origins)} (stored in {consent_path()}).")

@@ -1,4 +1,4 @@
-"""``spark-lsp complete --replay``: a recorded request asked again, so that a bad suggestion can be looked at."""
+"""``spark-lsp complete --replay``: repeats a recorded request, to examine a bad suggestion."""
 
 import asyncio
 import json
@@ -21,14 +21,14 @@ from spark_lsp.server.convert import range_as_json
 
 
 def replay_request(path: Path, *, model: str, case: Path | None, as_json: bool) -> None:
-    """Ask again, say whether the answer is the recorded one, and write the test case that was asked for."""
+    """Repeat the request, print whether the answer equals the recorded one, and write the test case if asked to."""
     recording = read_recording(path)
     settings = _settings_for(recording, model)
     again = asyncio.run(_replay(open_engine(settings), recording))
     # What the model had said beyond the end before it was stopped depends on the clock.
     is_same = (again.shown, again.replaced, again.rule) == (recording.shown, recording.replaced, recording.rule)
     if again.model.fingerprint != recording.model.fingerprint:
-        errors.print(f"Recorded with the model {recording.model.name}, asked {again.model.name}.", markup=False)
+        errors.print(f"Recorded with the model {recording.model.name}, repeated with {again.model.name}.", markup=False)
     if case is not None:
         _write(case, again.as_case())
     if as_json:
@@ -37,7 +37,9 @@ def replay_request(path: Path, *, model: str, case: Path | None, as_json: bool) 
     sys.stdout.write(f"{again.shown}\n" if again.shown else "")
     if not again.shown:
         sys.stderr.write(f"No completion: {_reason(again)}\n")
-    sys.stderr.write("The same as recorded.\n" if is_same else "Not what was recorded.\n")
+    sys.stderr.write(
+        "The answer equals the recorded one.\n" if is_same else "The answer differs from the recorded one.\n"
+    )
 
 
 async def replay(engine: Engine, recording: Recording) -> Recording:
@@ -79,7 +81,7 @@ def _settings_for(recording: Recording, model: str) -> Settings:
         try:
             settings = msgspec.structs.replace(settings, model=str(resolve_model(recording.model.path)))
         except ModelMissing:
-            errors.print(f"The recorded model {recording.model.name} is not here.", markup=False)
+            errors.print(f"The recorded model {recording.model.name} is not on this machine.", markup=False)
     return settings
 
 
@@ -87,7 +89,7 @@ def _write(path: Path, text: str) -> None:
     try:
         path.write_text(text, "utf-8", newline="")
     except OSError as error:
-        raise WorkspaceError(f"{path} cannot be written: {error.strerror}.", fix="Name another place.") from error
+        raise WorkspaceError(f"{path} cannot be written: {error.strerror}.", fix="Choose another path.") from error
 
 
 def _reason(recording: Recording) -> str:

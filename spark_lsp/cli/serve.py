@@ -1,4 +1,4 @@
-"""``spark-lsp serve``: the language server over standard input and output, or a loopback socket."""
+"""``spark-lsp serve``: runs the language server over standard input and output, or a loopback socket."""
 
 import logging
 import logging.handlers
@@ -17,12 +17,12 @@ LOG_LIMIT_BYTES = 5_000_000
 
 def serve(
     *,
-    stdio: Annotated[bool, typer.Option("--stdio", help="Speak over standard input and output (the default).")] = False,
-    tcp: Annotated[str, typer.Option(metavar="HOST:PORT", help="Listen there; a bare port means loopback.")] = "",
-    log_file: Annotated[Path | None, typer.Option(help="Write the server's log there.")] = None,
-    record: Annotated[
-        Path | None, typer.Option(help="Write every request, your code included, to a file in this folder.")
-    ] = None,
+    stdio: Annotated[bool, typer.Option("--stdio", help="Use standard input and output (the default).")] = False,
+    tcp: Annotated[
+        str, typer.Option(metavar="HOST:PORT", help="Listen on this address; a port alone means loopback.")
+    ] = "",
+    log_file: Annotated[Path | None, typer.Option(help="Write the server's log to this file.")] = None,
+    record: Annotated[Path | None, typer.Option(help="Record every request, with your code, in this folder.")] = None,
 ) -> None:
     """Run the language server.
 
@@ -30,7 +30,7 @@ def serve(
     """
     _log_to(log_file)
     if record:
-        logging.getLogger("spark_lsp").warning("Requests are recorded in %s, code included.", record)
+        logging.getLogger("spark_lsp").warning("Requests are recorded in %s, with your code.", record)
     server = open_server(record.expanduser().resolve() if record else None)
     if tcp and not stdio:
         host, port = _address(tcp)

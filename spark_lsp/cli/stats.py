@@ -1,4 +1,4 @@
-"""``spark-lsp stats``: what became of suggestions on this machine, as a table, as JSON or as a page with plots."""
+"""``spark-lsp stats``: prints statistics of your suggestions as a table or JSON, or writes a page with plots."""
 
 import json
 import sys
@@ -20,13 +20,15 @@ _WIDTH = 132  # of tables, also where the terminal has no width of its own
 
 def stats(
     *,
-    html: Annotated[Path | None, typer.Option(help="Write a page with plots there; it loads nothing.")] = None,
+    html: Annotated[
+        Path | None, typer.Option(help="Write a page with plots; it loads nothing from the network.")
+    ] = None,
     delete: Annotated[bool, typer.Option("--delete", help="Delete the local file.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Show what became of suggestions: shown, accepted, kept, rejected, and how long they took.
+    """Show how many suggestions were shown, accepted, kept and rejected, and how long they took.
 
-    All of it comes from one local file, which holds no code and is never sent; spark.telemetry.local switches it off.
+    The figures come from one local file, which holds no code and is never sent; spark.telemetry.local switches it off.
 
     Example: spark-lsp stats --html stats.html
     """
@@ -40,7 +42,7 @@ def stats(
         try:
             html.write_text(page(statistics, str(path)), "utf-8")
         except OSError as error:
-            raise WorkspaceError(f"{html} cannot be written: {error.strerror}.", fix="Name another place.") from error
+            raise WorkspaceError(f"{html} cannot be written: {error.strerror}.", fix="Choose another path.") from error
     if as_json:
         sys.stdout.write(json.dumps(_as_json(statistics, path)) + "\n")
         return
@@ -75,4 +77,4 @@ def _print(statistics: FeedbackStatistics, path: Path) -> None:
     console.print(table)
     console.print(f"Times are milliseconds. The file: {path}", style="dim", markup=False)
     if statistics.unreadable_lines:
-        console.print(f"{statistics.unreadable_lines} lines of it cannot be read and are left out.", style="dim")
+        console.print(f"{statistics.unreadable_lines} lines of it cannot be read and are skipped.", style="dim")

@@ -1,7 +1,7 @@
-"""The support file of ``doctor --bundle``: what helps to find a fault, and no source code.
+"""Writes the support file of ``doctor --bundle``: report, versions, settings and engine logs, but no source code.
 
-Holds the report, versions, settings and the engines' logs, which keep no content. Left out: index, KV files, recorded
-requests and every file of a workspace. The home folder is written as ``~`` and keys are never read.
+It never holds the index, KV cache files, recorded requests or files of a workspace. The home folder is written as
+``~``, and anything that looks like a key is removed.
 """
 
 import json
@@ -53,7 +53,7 @@ def write_bundle(target: Path, checks: Sequence[Check], settings: Settings) -> l
 
 
 def without_private(text: str, home: str = "", user: str = "") -> str:
-    """Write the home folder as ``~``, and anything that looks like a key as dots."""
+    """Return text with the home folder as ``~`` and anything that looks like a key as ``…``."""
     home = home or str(Path.home())
     if len(home) > 1:
         text = text.replace(home, "~").replace(home.replace("\\", "\\\\"), "~")
@@ -82,7 +82,7 @@ def _versions() -> dict[str, Any]:
 
 
 def _logs() -> dict[str, str]:
-    """Return the ends of the newest engines' logs."""
+    """Return the last part of the newest engine logs."""
     try:
         found = sorted(log_folder().glob("engine-*.log"), key=lambda path: path.stat().st_mtime, reverse=True)
     except (OSError, SparkError):

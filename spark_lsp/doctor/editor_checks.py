@@ -1,6 +1,6 @@
-"""What ``doctor`` looks at in editors and settings: which editors are set up, and values that nobody understands.
+"""Checks which editors are set up for Spark LSP, and finds unknown or invalid settings.
 
-Reads configuration files of editors and changes none.
+Reads configuration files of editors and never changes them.
 """
 
 import json
@@ -28,7 +28,7 @@ _CODE_FOLDERS: Final = {"code": "Code", "codium": "VSCodium", "code-insiders": "
 
 
 def editor_checks(home: Path | None = None, environment: Mapping[str, str] = os.environ) -> list[Check]:
-    """Look at the editors of this user, at the environment, and at the settings file of the workspace here."""
+    """Check the user's editors, the environment, and the settings file in the current folder."""
     home = home or Path.home()
     return [
         _editors(home, environment),
@@ -39,7 +39,7 @@ def editor_checks(home: Path | None = None, environment: Mapping[str, str] = os.
 
 
 def _editors(home: Path, environment: Mapping[str, str]) -> Check:
-    """Say which editors are there, and how the first of them is set up when none is."""
+    """Check that one of the installed editors is set up; else say how to set up the first."""
     found = [name for name in ("nvim", "code", "codium", "emacs", "hx") if shutil.which(name)]
     ready = []
     if _uses_spark(Path(environment.get("XDG_CONFIG_HOME") or home / ".config") / "nvim"):
@@ -50,14 +50,16 @@ def _editors(home: Path, environment: Mapping[str, str]) -> Check:
     if ready:
         return Check("editor", "ok", f"set up: {', '.join(ready)}" + (f"; found: {', '.join(found)}" if found else ""))
     if not found:
-        return Check("editor", "warn", "No known editor on the PATH.", "# See docs/editors.md for the set-up of yours.")
+        return Check(
+            "editor", "warn", "No known editor is on the PATH.", "# See docs/editors.md for how to set up your editor."
+        )
     return Check(
-        "editor", "warn", f"{', '.join(found)} is there, but not set up for Spark LSP.", set_up_command(found[0])
+        "editor", "warn", f"{', '.join(found)} is installed, but not set up for Spark LSP.", set_up_command(found[0])
     )
 
 
 def set_up_command(editor: str, repository: Path = REPOSITORY) -> str:
-    """Return the line that sets an editor up, out of this checkout; a comment where there is none."""
+    """Return the command that sets an editor up from this checkout, or a comment if there is none."""
     plugin, extension = repository / "editors" / "neovim", repository / "editors" / "vscode"
     server = Path(sys.executable).parent / "spark-lsp"
     if editor == "nvim" and plugin.is_dir():
@@ -69,7 +71,7 @@ def set_up_command(editor: str, repository: Path = REPOSITORY) -> str:
         folder = shlex.quote(str(extension))
         make = "" if built.exists() else f"(cd {folder} && npm install && npm run package) && "
         return f"{make}{editor} --install-extension {shlex.quote(str(built))}"
-    return "# See docs/editors.md for the set-up of yours."
+    return "# See docs/editors.md for how to set up your editor."
 
 
 def _uses_spark(folder: Path) -> bool:
@@ -82,7 +84,7 @@ def _has_extension(folder: Path) -> bool:
 
 
 def _code_settings(home: Path) -> list[Check]:
-    """Check what VS Code's user settings say to Spark LSP."""
+    """Check the ``spark`` settings in VS Code's user settings."""
     found = []
     for program, name in _CODE_FOLDERS.items():
         base = home / "Library" / "Application Support" if sys.platform == "darwin" else home / ".config"
@@ -91,7 +93,7 @@ def _code_settings(home: Path) -> list[Check]:
             continue
         values = _spark_values(file)
         if values is None:
-            said = f"{file} cannot be read as JSON, so {name} uses none of it."
+            said = f"{file} is not valid JSON, so {name} ignores it."
             found.append(Check("editor config", "fail", said, f"{program} {shlex.quote(str(file))}"))
         elif values:
             found.append(_judged(file, values, program))
@@ -101,7 +103,7 @@ def _code_settings(home: Path) -> list[Check]:
 def _judged(file: Path, values: dict[str, Any], program: str) -> Check:
     server = values.pop("server.path", None)
     if isinstance(server, str) and server and not shutil.which(Path(server).expanduser()):
-        said = f"spark.server.path in {file} names {server}, which is no program."
+        said = f"spark.server.path in {file} is {server}, which is not a program."
         return Check("editor config", "fail", said, f"{program} {shlex.quote(str(file))}")
     _, messages = resolve([Source(str(file), values)])
     if messages:
@@ -110,24 +112,24 @@ def _judged(file: Path, values: dict[str, Any], program: str) -> Check:
 
 
 def environment_check(environment: Mapping[str, str]) -> Check:
-    """Look for variables that nobody reads, and for values that do not fit."""
+    """Find unknown ``SPARK_LSP_`` variables and invalid values."""
     known = {_variable(key) for key in settings_keys()} | _OWN_VARIABLES
     unknown = sorted(name for name in environment if name.startswith(_PREFIX) and name not in known)
     _, messages = resolve([environment_source(environment)])
     if unknown:
-        said = f"Nobody reads {', '.join(unknown)}; docs/configuration.md has the names."
+        said = f"Unknown variables: {', '.join(unknown)}; docs/configuration.md lists the known ones."
         return Check("environment", "warn", " ".join([said, *messages]), f"unset {' '.join(unknown)}")
     if messages:
         wrong = sorted(name for name in environment if name.startswith(_PREFIX) and name not in _OWN_VARIABLES)
         return Check("environment", "warn", " ".join(messages), f"unset {' '.join(wrong)}")
     count = sum(name in environment for name in known)
-    return Check("environment", "ok", f"{count} variables of ours" if count else "no variables of ours")
+    return Check("environment", "ok", f"{count} SPARK_LSP_ variables" if count else "no SPARK_LSP_ variables")
 
 
 def _workspace_file(folder: Path) -> Check:
     file = folder / WORKSPACE_FILE
     if not file.is_file():
-        return Check("workspace file", "ok", f"no {WORKSPACE_FILE} here; none is needed")
+        return Check("workspace file", "ok", f"no {WORKSPACE_FILE} in this folder; none is needed")
     messages = [message for message in read_settings(folder, {}, {})[1] if WORKSPACE_FILE in message]
     if messages:
         return Check("workspace file", "warn", " ".join(messages), f'"${{EDITOR:-vi}}" {shlex.quote(str(file))}')
@@ -135,7 +137,7 @@ def _workspace_file(folder: Path) -> Check:
 
 
 def _spark_values(file: Path) -> dict[str, Any] | None:
-    """Return the values of our section in a file of JSON with comments; None when it is damaged."""
+    """Return the ``spark`` values of a JSON file with comments; None if it is invalid."""
     plain = _JSONC.sub(lambda found: found[1] or "", _text(file))
     try:
         told = json.loads(plain or "{}")

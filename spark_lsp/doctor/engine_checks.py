@@ -33,12 +33,12 @@ def last_weekday(names):
 print(first_weekday(WEEKDAYS))
 print(last_week"""
 KNOWN_ANSWER: Final = "day"
-"""What every code model writes after ``last_week`` there; less says that prompt and vocabulary do not fit."""
+"""What every code model writes after ``last_week``; another answer means that prompt and vocabulary do not match."""
 OTHER_MODEL: Final = "spark-lsp models recommend"
 
 
 async def model_checks(settings: Settings) -> list[Check]:
-    """Look at the model as an editor would use it: find, measure, load, complete a text with a known answer."""
+    """Find the model, compare its size with free memory, load it, and complete a line with a known answer."""
     try:
         path = model_path(settings)
         need = _memory(path, settings)
@@ -69,7 +69,7 @@ async def model_checks(settings: Settings) -> list[Check]:
 
 
 async def remote_checks(settings: Settings) -> list[Check]:
-    """Look at remote endpoints as an editor would use them: consent, key, reachability, family, a known answer."""
+    """Check consent, key and reachability of the remote endpoints, and complete a line with a known answer."""
     engine = open_engine(settings)
     try:
         info = await engine.start()
@@ -96,12 +96,12 @@ async def remote_checks(settings: Settings) -> list[Check]:
 
 
 def _why(settings: Settings) -> str:
-    """Say why this model serves."""
+    """Return why this model is used."""
     return model_reason(settings) or "Your settings name it."
 
 
 def _memory(path: Path, settings: Settings) -> Check:
-    """Compare what the model takes with what is free, before it is loaded."""
+    """Compare the memory that the model needs with what is free, before it is loaded."""
     info = describe_model(path)
     most = min(settings.context.max_tokens, info.trained_context_tokens or settings.context.max_tokens)
     tokens = min(most, usual_context_tokens(path, settings) if useful_tokens(path) else MIN_CONTEXT_TOKENS)
@@ -126,11 +126,11 @@ def _fit(info: ModelInfo, fix: str) -> Check:
 def _family(info: ModelInfo, fix: str) -> Check:
     if info.family:
         return Check("fim tokens", "ok", f"{info.family}, {'suffix' if info.fim_order == 'spm' else 'prefix'} first")
-    return Check("fim tokens", "fail", f"{info.name} has no fill-in-the-middle tokens that we know.", fix)
+    return Check("fim tokens", "fail", f"{info.name} has no known fill-in-the-middle tokens.", fix)
 
 
 def _known_answer(text: str, reason: str) -> Check:
     if text.startswith(KNOWN_ANSWER):
         return Check("known hole", "ok", f"last_week -> last_week{text.splitlines()[0]}")
-    detail = f"Expected {KNOWN_ANSWER!r} after last_week, the model wrote {text!r} ({reason})."
-    return Check("known hole", "warn", f"{detail} The model may be too weak or its file wrong.", OTHER_MODEL)
+    detail = f"Expected {KNOWN_ANSWER!r} after last_week, but the model wrote {text!r} ({reason})."
+    return Check("known hole", "warn", f"{detail} The model may be too small, or its file damaged.", OTHER_MODEL)

@@ -1,6 +1,6 @@
-"""What ``doctor`` says of graphics cards: what llama.cpp was built for, what it finds, what the machine seems to have.
+"""Checks graphics cards: what llama.cpp was built for, what it finds, and what the machine seems to have.
 
-The library is asked in a process of its own, because a driver may end the one that wakes it.
+llama.cpp runs in a separate process, because a driver may end the process that initialises it.
 """
 
 import os
@@ -42,7 +42,7 @@ class Sign:
 
 
 def read_build() -> Build:
-    """Ask llama.cpp what it was built for. Blocks for a second or so.
+    """Return what llama.cpp was built for. Blocks for about a second.
 
     Raises:
         EngineFailed: it cannot be loaded.
@@ -53,7 +53,7 @@ def read_build() -> Build:
             command, stdin=subprocess.DEVNULL, capture_output=True, timeout=_ANSWER_S, check=False
         )
     except subprocess.TimeoutExpired as error:
-        raise EngineFailed(f"llama.cpp did not say within {_ANSWER_S:.0f} s what it finds.") from error
+        raise EngineFailed(f"llama.cpp did not report its devices within {_ANSWER_S:.0f} s.") from error
     return read_answer(done.stdout, done.stderr)
 
 
@@ -67,12 +67,12 @@ def read_answer(output: bytes, errors: bytes) -> Build:
     try:
         return msgspec.json.decode(lines[-1] if lines else b"", type=Build)
     except msgspec.DecodeError as error:
-        told = errors.decode("utf-8", "replace").strip().splitlines() or ["it gave no reason"]
+        told = errors.decode("utf-8", "replace").strip().splitlines() or ["no reason given"]
         raise EngineFailed(f"llama.cpp cannot be loaded: {told[-1].rstrip('.')}.") from error
 
 
 def look_at_graphics() -> list[Check]:
-    """Ask the library and look at the machine."""
+    """Check the build of llama.cpp against the cards of the machine."""
     try:
         build = read_build()
     except EngineFailed as error:
@@ -81,7 +81,7 @@ def look_at_graphics() -> list[Check]:
 
 
 def report(build: Build, sign: Sign | None) -> list[Check]:
-    """Say what the build can use, with the fix where it misses a card."""
+    """Return what the build can use, with a fix if it cannot use a card."""
     return [_build(build, sign), *(_device(device, build) for device in build.devices)]
 
 
@@ -92,7 +92,7 @@ def card_sign(
     system: str = sys.platform,
     machine: str = "",
 ) -> Sign | None:
-    """Return a hint that the machine has a card that llama.cpp could use; None where nothing speaks for one."""
+    """Return a sign that the machine has a card that llama.cpp could use; None if there is none."""
     if system == "darwin":
         return Sign("Metal", "Apple silicon") if (machine or platform.machine()) == "arm64" else None
     found = which("nvidia-smi")
@@ -117,7 +117,7 @@ def kernel_check(notes: Sequence[str]) -> list[Check]:
 
 
 def install_command(switch: str, *, system: str = os.name) -> str:
-    """Return the command that compiles llama.cpp again, with a switch of SWITCHES or without one."""
+    """Return the command that compiles llama.cpp again, with or without a switch of SWITCHES."""
     try:
         wanted = f"{_BINDING}=={version(_BINDING)}"
     except PackageNotFoundError:
@@ -133,13 +133,11 @@ def install_command(switch: str, *, system: str = os.name) -> str:
 def _build(build: Build, sign: Sign | None) -> Check:
     cards = [name for name in build.backends if name != "CPU"]
     if not build.offloads and sign is not None:
-        said = (
-            f"llama.cpp is built for the processor alone, but {sign.seen} says that there is a GPU for {sign.backend}."
-        )
+        said = f"llama.cpp is built for the processor only, but {sign.seen} indicates a GPU for {sign.backend}."
         return Check("build", "warn", said, install_command(SWITCHES[sign.backend]))
     if build.offloads and not offload_devices(build.devices):
-        said = f"llama.cpp is built for {', '.join(cards) or 'a GPU'}, but finds none; the model runs on the processor."
-        return Check("build", "warn", said, "# Check the card's driver; docs/gpu.md says how.")
+        said = f"llama.cpp is built for {', '.join(cards) or 'a GPU'}, but found none; the model runs on the processor."
+        return Check("build", "warn", said, "# Check the card's driver; see docs/gpu.md.")
     return Check("build", "ok", _features(build.features) or ", ".join(build.backends))
 
 
@@ -157,9 +155,9 @@ def _device(device: Device, build: Build) -> Check:
     if device.kind not in {"gpu", "igpu"}:
         return Check("device", "ok", detail)
     if device.total_bytes == 0:
-        said = f"{detail} does not say how much memory it has, so the model runs on the processor."
-        return Check("device", "warn", said, "# Update the card's driver; docs/gpu.md says how.")
-    use = "" if device in offload_devices(build.devices) else ", not used beside the others"
+        said = f"{detail} does not report its memory, so the model runs on the processor."
+        return Check("device", "warn", said, "# Update the card's driver; see docs/gpu.md.")
+    use = "" if device in offload_devices(build.devices) else ", not used because another is"
     free, total = (size / 2**30 for size in (device.free_bytes, device.total_bytes))
     return Check("device", "ok", f"{detail}, {free:.1f} GiB free of {total:.1f} GiB{use}")
 

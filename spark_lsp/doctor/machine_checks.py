@@ -1,6 +1,6 @@
-"""What ``doctor`` looks at on the machine: installation, folders, memory, watches. Each check with a line to paste.
+"""Checks the machine: Python, compiler, llama.cpp, folders, memory and file watches.
 
-A fix is a command for the shell, or, where there is none, a comment (``# ...``): both can be pasted as they are.
+A fix is a shell command, or a comment (``# ...``) if there is none; both can be pasted into a shell.
 """
 
 import os
@@ -23,7 +23,7 @@ MIN_WATCHES: Final = 65_536  # a JavaScript project easily holds 50,000 folders 
 WATCHES: Final = 524_288
 OLDEST_BINDING: Final = "0.3.36"
 MIN_FREE_BYTES: Final = 1024**3
-"""Free space below which the cache of prompts is given up soon."""
+"""With less free space on disk, KV cache files are soon evicted."""
 
 _INSTALL: Final = (
     ("apt-get", "sudo apt-get install -y {apt}"),
@@ -38,17 +38,17 @@ Which = Callable[[str], str | None]
 
 
 def machine_checks() -> list[Check]:
-    """Look at what the machine allows: the command, watches, folders."""
+    """Check the command, file watches and folders."""
     return [_on_path(), watches(), *folders()]
 
 
 def build_checks() -> list[Check]:
-    """Look at what runs and builds the engine."""
+    """Check what runs and builds the engine."""
     return [_python(), compiler(), binding()]
 
 
 def pasteable(fix: str) -> str:
-    """Turn the advice of an error into something to paste: the command that it names, else a comment."""
+    """Turn an error's advice into a line to paste: the command that it names, or a comment."""
     if not fix:
         return ""
     _, _, rest = fix.partition("`")
@@ -78,7 +78,7 @@ def _python() -> Check:
 
 
 def compiler(which: Which = shutil.which) -> Check:
-    """Look for the compiler that llama.cpp is built with."""
+    """Check that there is a C++ compiler for llama.cpp."""
     found = next((path for name in ("c++", "g++", "clang++", "cl") if (path := which(name))), None)
     if found:
         return Check("compiler", "ok", found)
@@ -89,18 +89,18 @@ def compiler(which: Which = shutil.which) -> Check:
             which, apt="g++", dnf="gcc-c++", pacman="gcc", apk="g++ musl-dev", brew="gcc",
             winget="Microsoft.VisualStudio.2022.BuildTools",
         )  # fmt: skip
-    said = "No C++ compiler on the PATH: what is installed works, but llama.cpp cannot be rebuilt."
+    said = "No C++ compiler on the PATH, so llama.cpp cannot be rebuilt; the installed build works."
     return Check("compiler", "warn", said, fix)
 
 
 def binding(found: str | None = None) -> Check:
-    """Look at the version of llama-cpp-python; the one that is installed unless given."""
+    """Check the version of llama-cpp-python; default: the installed one."""
     try:
         found = found or version("llama-cpp-python")
     except PackageNotFoundError:
         return Check("llama.cpp", "fail", "llama-cpp-python is not installed.", install_command(""))
     if _numbers(found) < _numbers(OLDEST_BINDING):
-        said = f"llama-cpp-python {found} is older than {OLDEST_BINDING}, whose structures the engine was written for."
+        said = f"llama-cpp-python {found} is older than {OLDEST_BINDING}, which the engine needs."
         fix = f"{shlex.quote(sys.executable)} -m pip install --upgrade 'llama-cpp-python>={OLDEST_BINDING},<0.4'"
         return Check("llama.cpp", "fail", said, fix)
     return Check("llama.cpp", "ok", f"llama-cpp-python {found}")
@@ -115,13 +115,13 @@ def _on_path() -> Check:
     if found:
         return Check("command", "ok", found)
     here = Path(sys.executable).parent / "spark-lsp"
-    said = "spark-lsp is not on the PATH, so an editor finds it only by its whole path."
+    said = "spark-lsp is not on the PATH; editors need its full path."
     fix = f"mkdir -p ~/.local/bin && ln -sf {shlex.quote(str(here))} ~/.local/bin/spark-lsp"
-    return Check("command", "warn", said, fix if os.name == "posix" else f"# Give your editor the path {here}")
+    return Check("command", "warn", said, fix if os.name == "posix" else f"# Set the path in your editor: {here}")
 
 
 def watches(limit: Path = Path("/proc/sys/fs/inotify/max_user_watches")) -> Check:
-    """Look at the number of files whose changes can be watched."""
+    """Check how many files the system allows to be watched."""
     try:
         number = int(limit.read_text("ascii"))
     except (OSError, ValueError):
@@ -135,7 +135,7 @@ def watches(limit: Path = Path("/proc/sys/fs/inotify/max_user_watches")) -> Chec
 
 
 def folders() -> list[Check]:
-    """Look at the folders that are written to: the cache, and the private one of sockets."""
+    """Check that the cache folder and the folder of sockets can be written."""
     from spark_lsp.app import kv_cache_folder  # noqa: PLC0415
     from spark_lsp.engine.local.address import runtime_folder  # noqa: PLC0415
 
@@ -148,26 +148,26 @@ def folders() -> list[Check]:
 
 
 def writable(name: str, folder: Path) -> Check:
-    """Look whether a folder can be written and has room."""
+    """Check that a folder is writable and has free space."""
     there = next(path for path in (folder, *folder.parents) if path.exists())
     if not os.access(there, os.W_OK):
         fix = f'sudo chown -R "$USER" {shlex.quote(str(there))}'
-        return Check(name, "fail", f"{there} cannot be written, so nothing is remembered between runs.", fix)
+        return Check(name, "fail", f"{there} is not writable, so nothing can be cached between runs.", fix)
     free = shutil.disk_usage(there).free
     if free < MIN_FREE_BYTES:
-        said = f"Only {free / 1e9:.1f} GB are free for {folder}; prompts are read again after each restart."
+        said = f"Only {free / 1e9:.1f} GB are free for {folder}; prompts must be prefilled again after each restart."
         return Check(name, "warn", said, "spark-lsp engine purge")
     return Check(name, "ok", f"{folder}, {free / 1e9:.0f} GB free")
 
 
 def memory(needed_bytes: int, what: str, *, available_bytes: int | None = None) -> Check:
-    """Look whether a model with its context fits into the memory that is free."""
+    """Check that a model with its context fits into free memory."""
     told = psutil.virtual_memory()
     free = told.available if available_bytes is None else available_bytes
     detail = f"{free / 2**30:.1f} GiB free of {told.total / 2**30:.1f} GiB, {os.cpu_count()} cores"
     if needed_bytes <= free:
-        return Check("memory", "ok", f"{detail}; {what} takes some {needed_bytes / 2**30:.1f} GiB")
-    said = f"{detail}; {what} takes some {needed_bytes / 2**30:.1f} GiB, so it runs slowly or with less context."
+        return Check("memory", "ok", f"{detail}; {what} needs about {needed_bytes / 2**30:.1f} GiB")
+    said = f"{detail}; {what} needs about {needed_bytes / 2**30:.1f} GiB, so it runs slowly or with less context."
     return Check("memory", "warn", said, "spark-lsp models recommend")
 
 

@@ -1,4 +1,4 @@
-"""What ``doctor`` looks at of pulled models: which are here, which one serves, and what to pull where none is."""
+"""Checks which models are pulled, which one is used, and what to pull if there is none."""
 
 from collections.abc import Callable
 
@@ -11,7 +11,7 @@ from spark_lsp.doctor.check_result import Check
 
 
 def pulled_models(settings: Settings, machine: Callable[[], Machine | None] = this_machine) -> list[Check]:
-    """Look which models are pulled; nothing where the settings name a model or a remote endpoint."""
+    """Check which models are pulled; no check if the settings name a model or a remote endpoint."""
     if settings.model.strip() or settings.backend.urls:
         return []
     pulled = [model.name for model in MODELS if model.path and not model.is_embedded]
@@ -21,9 +21,9 @@ def pulled_models(settings: Settings, machine: Callable[[], Machine | None] = th
         known = known_model(chosen.name)
         hint = optimize_hint(chosen.name, known.path if known else None, measured.card if measured else "")
         faster = f" Run `{hint}` to see whether other weight types are faster here." if hint else ""
-        return [Check("models", "ok", f"{', '.join(pulled)}; {chosen.name} serves. {chosen.reason}{faster}")]
+        return [Check("models", "ok", f"{', '.join(pulled)}; {chosen.name} is used. {chosen.reason}{faster}")]
     measured = machine()
     named = recommend(fits(MODELS, measured), measured).name if measured else ""
     suits = next((model for model in MODELS if model.name == named and not model.is_embedded), None)
     fix = f"spark-lsp models pull {suits.name}" if suits else "spark-lsp models recommend"
-    return [Check("models", "warn", "None is pulled; the embedded model serves, which is very small.", fix)]
+    return [Check("models", "warn", "No model is pulled; the embedded one is used, which is very small.", fix)]

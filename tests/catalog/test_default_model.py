@@ -148,7 +148,7 @@ def test_all_that_resolve_an_empty_name_agree(pulled: Pull, monkeypatch: pytest.
     listed = json.loads(_run("models", "list", "--json"))
     assert [row["name"] for row in listed if row["serves"]] == [SMALL]
     assert _run("models", "path").strip() == str(expected)
-    assert f"{SMALL}-q4_k_m serves where no model is set." in " ".join(_run("models", "list").split())
+    assert f"{SMALL}-q4_k_m is used while no model is set." in " ".join(_run("models", "list").split())
     monkeypatch.setenv("SPARK_LSP_MODEL", EMBEDDED_NAME)
     assert _run("models", "path").strip().endswith("spark-nano.gguf")
 

@@ -77,7 +77,7 @@ def test_few_watches(tmp_path: Path) -> None:
 
 
 def test_too_little_memory() -> None:
-    bad(memory(8 * 2**30, "qwen", available_bytes=2 * 2**30), "warn", "qwen takes some 8.0 GiB")
+    bad(memory(8 * 2**30, "qwen", available_bytes=2 * 2**30), "warn", "qwen needs about 8.0 GiB")
     assert memory(1, "nano", available_bytes=2 * 2**30).status == "ok"
 
 
@@ -139,8 +139,8 @@ def test_vs_codes_settings_are_read_with_their_comments(tmp_path: Path) -> None:
     [
         ('{"spark.completion.maxLnes": 4}', "warn", "spark.completion.maxLnes"),
         ('{"spark.completion.maxLines": "four"}', "warn", "'four'"),
-        ('{"spark.server.path": "/no/such/spark-lsp"}', "fail", "which is no program"),
-        ('{"spark.model": ', "fail", "cannot be read as JSON"),
+        ('{"spark.server.path": "/no/such/spark-lsp"}', "fail", "which is not a program"),
+        ('{"spark.model": ', "fail", "is not valid JSON"),
     ],
 )
 def test_a_wrong_setting_of_vs_code(text: str, status: str, said: str, tmp_path: Path) -> None:
@@ -251,7 +251,7 @@ def test_pulled_models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(FOLDER_VARIABLE, str(tmp_path))
     laptop = Machine(16 * GIB, 8, 200 * GIB, 500e9, 40e9)
     (check,) = pulled_models(Settings(), lambda: laptop)
-    bad(check, "warn", "None is pulled", "embedded")
+    bad(check, "warn", "No model is pulled", "embedded")
     assert check.fix == "spark-lsp models pull qwen2.5-coder-1.5b-instruct"
     (check,) = pulled_models(Settings(), lambda: None)
     assert check.fix == "spark-lsp models recommend"
@@ -263,7 +263,7 @@ def test_pulled_models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("spark_lsp.catalog.catalog.this_machine", lambda: laptop)
     (check,) = pulled_models(Settings(), lambda: laptop)
     assert (check.status, check.fix) == ("ok", "")
-    assert check.detail.startswith(f"{known.name}; {known.name} serves. ")
+    assert check.detail.startswith(f"{known.name}; {known.name} is used. ")
     assert f"`spark-lsp models optimize {known.name}`" in check.detail
     (check,) = pulled_models(Settings(), lambda: replace(laptop, card="a card", vram_bytes=8 * GIB))
     assert "optimize" not in check.detail

@@ -77,13 +77,13 @@ def test_cards_are_shown_with_their_memory() -> None:
 def test_a_card_that_is_left_aside_is_told() -> None:
     integrated = msgspec.structs.replace(CUDA, name="Vulkan0", kind="igpu", backend="Vulkan")
     checks = report(msgspec.structs.replace(BUILT, devices=(CUDA, integrated, CPU)), None)
-    assert checks[2].detail.endswith("not used beside the others")
+    assert checks[2].detail.endswith("not used because another is")
 
 
 def test_a_build_that_finds_no_card_is_told() -> None:
     check = report(msgspec.structs.replace(BUILT, devices=(CPU,)), None)[0]
     assert check.status == "warn"
-    assert check.detail == "llama.cpp is built for CUDA, but finds none; the model runs on the processor."
+    assert check.detail == "llama.cpp is built for CUDA, but found none; the model runs on the processor."
     assert Path(__file__).parents[2].joinpath("docs", "gpu.md").is_file()
 
 
@@ -91,7 +91,7 @@ def test_a_card_that_hides_its_memory_is_told() -> None:
     silent = msgspec.structs.replace(CUDA, free_bytes=0, total_bytes=0)
     check = report(msgspec.structs.replace(BUILT, devices=(silent, CPU)), None)[1]
     assert check.status == "warn"
-    assert "does not say how much memory it has" in check.detail
+    assert "does not report its memory" in check.detail
 
 
 def test_signs_of_cards(tmp_path: Path) -> None:
@@ -124,7 +124,7 @@ def test_a_library_that_does_not_answer_is_an_error_with_its_last_word() -> None
     for output in (b"", b"CUDA error\n", b"{}\n"):
         with pytest.raises(EngineFailed, match=r"^llama\.cpp cannot be loaded: no such library\.$"):
             read_answer(output, b"Traceback\nno such library.\n")
-    with pytest.raises(EngineFailed, match="it gave no reason"):
+    with pytest.raises(EngineFailed, match="no reason given"):
         read_answer(b"", b"")
 
 

@@ -235,7 +235,7 @@ async def test_command_line_answers_with_the_contracts_json(tmp_path: Path) -> N
         (("complete", "nowhere.py:1:1"), "There is no file"),
         (("complete", "pyproject.toml:9999:1"), "is outside"),
         (("complete", "pyproject.toml:1:999"), "is outside"),
-        (("complete", "pyproject.toml"), "is no place"),
+        (("complete", "pyproject.toml"), "is not a position"),
         (("complete", "pyproject.toml:1:1", "--workspace", "/nowhere"), "There is no folder"),
         (("complete", "pyproject.toml:1:1", "--model", "/nowhere.gguf"), "/nowhere.gguf"),
         (("complete", "pyproject.toml:1:1", "--model", "README.md"), "GGUF"),

@@ -210,7 +210,9 @@ def test_a_rewrite_asks_for_an_instruction(fake_vscode: Fake) -> None:
     window.press("Shift+End")
     window.command("Spark: Rewrite Selection")
     box = window.page.locator(".quick-input-widget input[type=text]")
-    window.wait("the question", lambda: "What shall change?" in window.page.locator(".quick-input-widget").inner_text())
+    window.wait(
+        "the question", lambda: "What should change?" in window.page.locator(".quick-input-widget").inner_text()
+    )
     box.fill("say three")
     window.press("Enter")
     window.wait("the command", lambda: window.control.received("workspace/executeCommand"))

@@ -621,10 +621,10 @@ def test_purge_says_what_it_removed(cache: Path) -> None:
         assert keep(store, name, bytes(100_000))
     told = CliRunner().invoke(app, ["purge"])
     assert told.exit_code == 0
-    assert "2 KV files" in told.stdout
+    assert "2 KV cache files" in told.stdout
     assert "0.2 MB" in told.stdout
     again = CliRunner().invoke(app, ["purge"])
-    assert (again.exit_code, "There were no KV files" in again.stdout) == (0, True)
+    assert (again.exit_code, "There are no KV cache files" in again.stdout) == (0, True)
 
 
 @posix_only
@@ -648,7 +648,7 @@ def test_purge_of_what_cannot_be_removed_is_an_error(monkeypatch: pytest.MonkeyP
             result = CliRunner().invoke(app, ["purge"])
             folder.chmod(0o700)
         assert isinstance(result.exception, EngineFailed)
-        assert str(result.exception) == f"1 KV files in {folder} could not be removed; 0 were."
+        assert str(result.exception) == f"1 KV cache files in {folder} could not be deleted; 0 were."
 
 
 def _mode(path: Path) -> int:

@@ -45,7 +45,7 @@ async function showContext(session: Session, pages: Pages): Promise<void> {
   const editor = vscode.window.activeTextEditor;
   const place = editor && session.place(editor.document, editor.selection);
   if (!place) {
-    void vscode.window.showInformationMessage("Spark LSP: open a file first; the context is that of its cursor.");
+    void vscode.window.showInformationMessage("Spark LSP: open a file first; the prompt is shown for its cursor.");
     return;
   }
   const params: ContextParams = { textDocument: place.textDocument, position: place.range.end, html: true };
@@ -53,12 +53,12 @@ async function showContext(session: Session, pages: Pages): Promise<void> {
   if (context?.html) {
     pages.showHtml("Spark Context", context.html);
   } else if (context === null) {
-    void vscode.window.showInformationMessage("Spark LSP: the server does not know this document.");
+    void vscode.window.showInformationMessage("Spark LSP: the server has not opened this document.");
   }
 }
 
 async function showDiagnosis(session: Session, pages: Pages): Promise<void> {
-  const options = { location: vscode.ProgressLocation.Notification, title: "Spark LSP: looking at everything" };
+  const options = { location: vscode.ProgressLocation.Notification, title: "Spark LSP: running the doctor" };
   const diagnosis = await vscode.window.withProgress(options, () => session.tell<Diagnosis>("doctor"));
   if (diagnosis) {
     await pages.show("Spark Doctor", diagnosisText(diagnosis));
@@ -79,7 +79,7 @@ async function pickModel(session: Session): Promise<void> {
   }));
   const automatic = { label: "$(sparkle) The best one for this machine", description: current === "" ? "chosen" : "" };
   const file = { label: "$(folder-opened) A GGUF file…", description: "" };
-  const picked = await vscode.window.showQuickPick([automatic, ...choices, file], { title: "Model of Spark LSP" });
+  const picked = await vscode.window.showQuickPick([automatic, ...choices, file], { title: "Spark LSP: choose a model" });
   let name: string | undefined = picked === automatic ? "" : picked?.label;
   if (picked === file) {
     const chosen = await vscode.window.showOpenDialog({ filters: { "GGUF models": ["gguf"] }, openLabel: "Use Model" });
@@ -98,7 +98,7 @@ async function rewrite(session: Session): Promise<void> {
   }
   const instruction = await vscode.window.showInputBox({
     title: "Rewrite the selection",
-    prompt: "What shall change?",
+    prompt: "What should change?",
     placeHolder: "use a generator instead of the list",
   });
   if (instruction) {

@@ -63,7 +63,7 @@ async function checkCompiler(): Promise<void> {
     return;
   }
   const how =
-    process.platform === "darwin" ? "xcode-select --install" : "sudo apt-get install g++, or your system's like";
+    process.platform === "darwin" ? "xcode-select --install" : "sudo apt-get install g++, or your system's package";
   throw new Obstacle(`A C++ compiler is needed to build llama.cpp, and none is on PATH: ${how}.`);
 }
 
@@ -115,7 +115,7 @@ export async function installServer(storage: vscode.Uri, log: vscode.LogOutputCh
   const options = { location: vscode.ProgressLocation.Notification, title: "Installing Spark LSP", cancellable: true };
   await vscode.window.withProgress(options, async (progress, token) => {
     const tell = (message: string) => progress.report({ message });
-    tell("making an environment");
+    tell("creating the environment");
     await mkdir(storage.fsPath, { recursive: true });
     try {
       await run(python, ["-m", "venv", "--clear", folder], log, token, () => undefined);

@@ -82,7 +82,7 @@ export class Session implements vscode.Disposable {
       return undefined;
     } finally {
       if (said === undefined) {
-        void this.offer("Spark LSP: there is no server to ask.", this.tryAgain, this.showOutput);
+        void this.offer("Spark LSP: no server was found.", this.tryAgain, this.showOutput);
       }
     }
   }

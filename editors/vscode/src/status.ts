@@ -14,7 +14,7 @@ function facts(status: Status, speed: string): string[] {
     lines.push(`Model: ${status.model}${status.why ? `. ${status.why}` : ""}`);
   }
   if (status.resident_tokens) {
-    lines.push(`Context resident: ${status.resident_tokens.toLocaleString("en")} tokens`);
+    lines.push(`Cached: ${status.resident_tokens.toLocaleString("en")} tokens`);
   }
   if (status.indexed) {
     lines.push(`Indexed: ${status.indexed.files} of ${status.indexed.of} files`);

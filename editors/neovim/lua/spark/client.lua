@@ -23,7 +23,7 @@ end
 function M.execute(command, arguments, done)
   local client = M.get()
   if not client then
-    vim.notify("Spark is not running here. :checkhealth spark says why.", vim.log.levels.WARN)
+    vim.notify("Spark is not running here; see :checkhealth spark.", vim.log.levels.WARN)
     return
   end
   local params = { command = command, arguments = arguments or {} }

@@ -15,7 +15,7 @@ local M = {}
 local function ask(method, params, done)
   local running = client.get()
   if not running then
-    vim.notify("Spark is not running here. :checkhealth spark says why.", vim.log.levels.WARN)
+    vim.notify("Spark is not running here; see :checkhealth spark.", vim.log.levels.WARN)
     return
   end
   local value = params
@@ -58,13 +58,13 @@ local subcommands = {
     end,
   },
   pause = {
-    about = "no suggestions until resume",
+    about = "pause suggestions",
     run = function()
       client.execute("spark.pause")
     end,
   },
   resume = {
-    about = "suggestions again",
+    about = "resume suggestions",
     run = function()
       client.execute("spark.resume")
     end,
@@ -82,13 +82,13 @@ local subcommands = {
     end,
   },
   unload = {
-    about = "give the model's memory back until the next suggestion",
+    about = "free the model's memory until the next suggestion",
     run = function()
       client.execute("spark.unloadModel")
     end,
   },
   reindex = {
-    about = "rebuilds the index",
+    about = "rebuild the index",
     run = function()
       client.execute("spark.reindex")
     end,
@@ -107,14 +107,14 @@ local subcommands = {
     end,
   },
   rewrite = {
-    about = "rewrite the selected lines after an instruction",
+    about = "rewrite the selected lines by an instruction",
     run = function(_, call)
       local instruction = table.concat(call.fargs, " ", 2)
       if instruction ~= "" then
         rewrite(call, instruction)
         return
       end
-      vim.ui.input({ prompt = "What shall change? " }, function(text)
+      vim.ui.input({ prompt = "What should change? " }, function(text)
         if text and text ~= "" then
           rewrite(call, text)
         end
@@ -122,7 +122,7 @@ local subcommands = {
     end,
   },
   doctor = {
-    about = "look for whatever keeps Spark from working",
+    about = "find setup problems",
     run = function()
       local cmd = client.config().cmd
       local program = type(cmd) == "table" and cmd[1] or "spark-lsp"
@@ -145,7 +145,7 @@ local subcommands = {
     end,
   },
   context = {
-    about = "what the model would be shown here and why",
+    about = "the segments of the prompt here, with reasons",
     arguments = { "prompt" },
     run = function(argument)
       ask("spark/context", function(running)
@@ -158,7 +158,7 @@ local subcommands = {
     end,
   },
   toggle = {
-    about = "show suggestions or stop showing them",
+    about = "show or hide suggestions",
     arguments = { "on", "off" },
     run = function(argument)
       local wanted ---@type boolean?
@@ -194,7 +194,7 @@ function M.create()
     if not subcommand then
       local names = vim.tbl_keys(subcommands)
       table.sort(names)
-      vim.notify(("Spark: no command %q. There are: %s."):format(name, table.concat(names, ", ")), vim.log.levels.ERROR)
+      vim.notify(("Spark: unknown command %q. Commands: %s."):format(name, table.concat(names, ", ")), vim.log.levels.ERROR)
       return
     end
     subcommand.run(argument, call)

@@ -8,7 +8,7 @@ local function check_server(cmd)
   if program == "" then
     vim.health.error(("`%s` is not executable or not on PATH."):format(cmd[1]), {
       "Install the server: pip install spark-lsp",
-      'Or name it: require("spark").setup({ cmd = { "/path/to/spark-lsp", "serve", "--stdio" } })',
+      'Or set its path: require("spark").setup({ cmd = { "/path/to/spark-lsp", "serve", "--stdio" } })',
     })
     return
   end
@@ -39,7 +39,7 @@ local function check_keys()
       local taken = vim.fn.maparg(lhs, "i", false, true)
       local owner = taken.desc or taken.rhs
       if owner and not vim.startswith(owner, "Spark: ") then
-        local said = "%s (%s) is also mapped to: %s. It keeps that when no suggestion is visible."
+        local said = "%s (%s) is also mapped to: %s. That mapping applies when no suggestion is visible."
         vim.health.info(said:format(lhs, name, owner))
       end
     end
