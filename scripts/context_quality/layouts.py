@@ -38,7 +38,7 @@ def unit_of(entry: FileEntry, definition: Definition) -> Definition:
 
 
 def outline(entry: FileEntry, unit: Definition, *, body: bool) -> tuple[str, int]:
-    """Return a definition's outline and its first line: a class with the heads of its members, or a function's head."""
+    """Return an outline and its first line: a class with its members' signatures, or a function's."""
     text = entry.text
     lines = LineTable.of(text)
     first, last = lines.line_of(unit.span.start), lines.line_of(max(unit.span.start, unit.span.end - 1))

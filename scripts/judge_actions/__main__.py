@@ -115,7 +115,7 @@ async def _run(told: argparse.Namespace) -> None:
 
 
 async def _replay(told: argparse.Namespace) -> None:
-    """Judge the answers of an earlier run by the checks of now; they began with the lines and not with a head."""
+    """Judge the answers of an earlier run by the checks of now; they began with the lines and not with a signature."""
     implement_body.ASKS_IN_WORDS = False
     rewrite.head_of = lambda _target, _region: ""
     before = {row["id"]: row for row in _rows(told.replay)}

@@ -30,10 +30,10 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=1, help="how often each module is gone through")
     parser.add_argument("--seed", type=int, default=1, help="where the dice start")
     parser.add_argument("--modules", default="", help="modules or packages by name, with commas; all without")
+    parser.add_argument("--packages", type=Path, help="try published packages instead, downloaded to that folder")
     parser.add_argument(
-        "--packages", type=Path, help="try published packages instead, which are or will be downloaded there"
+        "--signatures", action="store_true", help="change signatures of the packages' functions instead"
     )
-    parser.add_argument("--signatures", action="store_true", help="change heads of the packages' functions instead")
     parser.add_argument("--most", type=int, default=60, help="edits of a package in a round")
     parser.add_argument("--actions", default=",".join(ACTIONS), help="actions by id, with commas")
     parser.add_argument("--programs", type=int, default=0, help="try this many programs made by dice instead")
@@ -50,8 +50,8 @@ def main() -> int:
     actions = tuple(told.actions.split(","))
     counts = ProofCounts()
     if told.programs:
-        makers = ROPE_ACTIONS if told.library == "rope" else ACTIONS
-        count = prove_made(told.seed, told.programs, told.limit, makers, actions, counts)
+        edit_functions = ROPE_ACTIONS if told.library == "rope" else ACTIONS
+        count = prove_made(told.seed, told.programs, told.limit, edit_functions, actions, counts)
         sys.stdout.write(f"programs: {count}\n{report(counts)}")
         return 1 if counts.wrong else 0
     if told.packages:

@@ -55,7 +55,7 @@ def _measured(text: str, name: str, language: str) -> str:
             after.append(listed(text))
     return (
         f"{language}, lists on {LINES} lines, {TRIES} places: {_told(same)}\n"
-        f"with a diagnostic, heads as they were, and reasons of what would be refused: {_told(reasons)}\n"
+        f"with a diagnostic, signatures as they were, and reasons of what would be refused: {_told(reasons)}\n"
         f"after each of {len(after)} keys: {_told(after)}\n"
     )
 

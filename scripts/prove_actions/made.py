@@ -7,22 +7,24 @@ import time
 
 from scripts.prove_actions.generated import outcome, program
 from scripts.prove_actions.real import ProofCounts
-from scripts.prove_actions.trials import ACTIONS, Makers, attempt, functions, places
+from scripts.prove_actions.trials import ACTIONS, EditFunctions, attempt, functions, places
 
 
 def prove_made(
-    seed: int, count: int, limit_s: float, makers: Makers, actions: tuple[str, ...], counts: ProofCounts
+    seed: int, count: int, limit_s: float, edit_functions: EditFunctions, actions: tuple[str, ...], counts: ProofCounts
 ) -> int:
     """Try each action once in each of so many programs, at most so long; return how many there were."""
     began = time.monotonic()
     for number in range(count):
         if time.monotonic() - began > limit_s:
             return number
-        prove_one(seed + number, actions, counts, makers)
+        prove_one(seed + number, actions, counts, edit_functions)
     return count
 
 
-def prove_one(seed: int, actions: tuple[str, ...], counts: ProofCounts, makers: Makers = ACTIONS) -> None:
+def prove_one(
+    seed: int, actions: tuple[str, ...], counts: ProofCounts, edit_functions: EditFunctions = ACTIONS
+) -> None:
     """Try each action at one place of the program that a seed makes."""
     dice = random.Random(seed)  # noqa: S311 - chooses programs, keeps no secret
     text = program(dice)
@@ -32,7 +34,7 @@ def prove_one(seed: int, actions: tuple[str, ...], counts: ProofCounts, makers: 
         span = places(text, function, dice, action)
         if span is None:
             continue
-        made = attempt(action, text, span, makers)
+        made = attempt(action, text, span, edit_functions)
         if made.text is None:
             counts.refused[action, made.message] += 1
             continue

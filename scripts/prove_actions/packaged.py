@@ -14,7 +14,7 @@ from typing import Final
 
 from scripts.prove_actions.packages import Package, Reached, failing, modules, reached, unpacked
 from scripts.prove_actions.real import ProofCounts, first_guilty
-from scripts.prove_actions.trials import Outcome, attempt, functions, makers_in, places
+from scripts.prove_actions.trials import Outcome, attempt, edit_functions_in, functions, places
 from spark_lsp.index.storage.view import IndexView
 from spark_lsp.index.store import Index
 
@@ -131,7 +131,7 @@ def _edited(
         span = places(now[path], found, dice, action) if found is not None else None
         if span is None:
             continue
-        outcome = attempt(action, now[path], span, makers_in(subject.view, path))
+        outcome = attempt(action, now[path], span, edit_functions_in(subject.view, path))
         if outcome.text is None:
             counts.refused[action, outcome.message] += 1
             continue

@@ -1,4 +1,4 @@
-"""``update.references`` over published packages: heads are changed, calls made to fit, the package's own tests run.
+"""``update.references`` over published packages: change signatures, update the calls, run the package's own tests.
 
 The workspace is a copy of the whole package, tests and all. Each change is made on what the one before has left, and
 one run of the tests judges them all; a failing run is taken apart.
@@ -15,10 +15,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
-from scripts.prove_actions.heads import NewHead, new_head
 from scripts.prove_actions.packaged import MAX_WRONG, names_run, tried
 from scripts.prove_actions.packages import Package, Reached, failing, modules
 from scripts.prove_actions.real import ProofCounts, first_guilty
+from scripts.prove_actions.signature_edits import SignatureEdit, edit_signature
 from spark_lsp.actions.base import ActionRunner, BaselineText, Proposal, Target
 from spark_lsp.actions.python.call_updates.update import UpdateCalls
 from spark_lsp.config import ActionsSettings
@@ -77,11 +77,11 @@ class _Workspace:
             (self.root / path).write_text(text, "utf-8", newline="")
         self._index.refresh()
 
-    def proposed(self, path: str, before: str, head: NewHead) -> Proposal:
-        """Choose the action on a changed head."""
+    def proposed(self, path: str, before: str, signature: SignatureEdit) -> Proposal:
+        """Choose the action on a changed signature."""
         place = self.root / path
-        snapshot = Snapshot(place.as_uri(), place, 2, "python", head.text)
-        target = Target.of(snapshot, Span(head.at, head.at))
+        snapshot = Snapshot(place.as_uri(), place, 2, "python", signature.text)
+        target = Target.of(snapshot, Span(signature.at, signature.at))
         target = replace(target, baseline=BaselineText(before, time.time_ns() + _NOT_YET_NS))
         return asyncio.run(self._room.propose(UpdateCalls.id, target))
 
@@ -141,7 +141,7 @@ def _round(
 def _changed(
     workspace: _Workspace, left: list[tuple[str, str]], dice: random.Random, most: int, counts: ProofCounts
 ) -> list[_Step]:
-    """Change the heads of some functions, with all calls, one after the other."""
+    """Change the signatures of some functions, with all calls, one after the other."""
     steps: list[_Step] = []
     texts: dict[str, str] = {}
     for path, name in left:
@@ -149,23 +149,23 @@ def _changed(
             break
         before = workspace.text(path)
         syntax = parse(LANGUAGES["python"], before)
-        head = new_head(syntax, name, dice) if syntax is not None else None
-        if head is None:
+        signature = edit_signature(syntax, name, dice) if syntax is not None else None
+        if signature is None:
             continue
-        workspace.write({path: head.text})
-        proposal = workspace.proposed(path, before, head)
+        workspace.write({path: signature.text})
+        proposal = workspace.proposed(path, before, signature)
         is_edit = bool(proposal.edits or proposal.files)
         if is_edit or (proposal.reason == Reason.EMPTY and "fits already" in proposal.message):
             more = {each.path: apply_edits(each.text or "", each.edits) for each in proposal.files}
-            more[path] = apply_edits(head.text, proposal.edits)
+            more[path] = apply_edits(signature.text, proposal.edits)
             workspace.write(more)
             texts |= more
-            said = f"{head.kind}, {'calls changed' if is_edit else 'no call to change'}"
+            said = f"{signature.kind}, {'calls changed' if is_edit else 'no call to change'}"
             counts.applied[said] += 1
             steps.append(_Step(path, name, said, dict(texts)))
             continue
         workspace.write({path: before})
-        counts.refused[head.kind, _general(proposal.message)] += 1
+        counts.refused[signature.kind, _general(proposal.message)] += 1
     return steps
 
 

@@ -23,7 +23,7 @@ from spark_lsp.text.document import LineTable, Snapshot
 from spark_lsp.text.edit import Edit, Span, apply_edits
 
 Edits = tuple[Edit, ...]
-Makers = Mapping[str, Callable[[str, Span], Edits | Refusal]]
+EditFunctions = Mapping[str, Callable[[str, Span], Edits | Refusal]]
 """What makes the edits of an action at a selection, or says why not."""
 
 
@@ -88,7 +88,7 @@ ACTIONS: Final[dict[str, Callable[[str, Span], Edits | Refusal]]] = {
 }
 
 
-def makers_in(view: IndexView, path: str) -> Makers:
+def edit_functions_in(view: IndexView, path: str) -> EditFunctions:
     """Return what makes the edits of a file of a workspace."""
     found = {"extract.function": extract_function, "extract.variable": extract_variable}
     return ACTIONS | {action: partial(make, path=path, view=view) for action, make in found.items()}
@@ -97,9 +97,9 @@ def makers_in(view: IndexView, path: str) -> Makers:
 NEEDS_A_NAME: Final = frozenset({"inline.variable", "rename.suggest"})
 
 
-def attempt(action: str, text: str, span: Span, makers: Makers = ACTIONS) -> Outcome:
+def attempt(action: str, text: str, span: Span, edit_functions: EditFunctions = ACTIONS) -> Outcome:
     """Try an action on a selection, with the checks that every edit has to pass."""
-    made = makers[action](text, span)
+    made = edit_functions[action](text, span)
     line = text.count("\n", 0, span.start) + 1
     place = f"line {line}: {span.text(text)[:60]!r}"
     if isinstance(made, Refusal):

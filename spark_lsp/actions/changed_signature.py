@@ -1,9 +1,9 @@
-"""The function on whose head a cursor stands, and its head as it was when the document was opened. Pure."""
+"""The function on whose signature a cursor stands, and its head as it was when the document was opened. Pure."""
 
 from dataclasses import dataclass
 
 from spark_lsp.actions.base import Target
-from spark_lsp.actions.definition import CALLABLES, Definition, definition_at, head_text, same_definition
+from spark_lsp.actions.definition import CALLABLES, Definition, definition_at, same_definition, signature_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,23 +18,23 @@ class SignatureAt:
 
     @property
     def is_unchanged(self) -> bool:
-        """Whether it is known that the head is as it was."""
+        """Whether it is known that the signature is as it was."""
         return self.was == self.now
 
 
 def signature_at(target: Target) -> SignatureAt | None:
-    """Return the function on whose head the cursor stands."""
+    """Return the function on whose signature the cursor stands."""
     if target.syntax is None:
         return None
     found = definition_at(target.syntax, target.span.start, CALLABLES)
-    head = head_text(target.syntax, found) if found is not None else ""
+    head = signature_text(target.syntax, found) if found is not None else ""
     if found is None or not head or target.span.start > found.whole.span.start + len(head.rstrip()):
         return None
     before = target.baseline_syntax
     earlier = same_definition(found, target.syntax, before) if before is not None else None
     if before is None or earlier is None:
         return SignatureAt(found, _folded(head))
-    return SignatureAt(found, _folded(head), earlier, _folded(head_text(before, earlier)))
+    return SignatureAt(found, _folded(head), earlier, _folded(signature_text(before, earlier)))
 
 
 def _folded(head: str) -> str:

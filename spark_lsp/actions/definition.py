@@ -58,7 +58,7 @@ def same_definition(found: Definition, of: Syntax, other: Syntax) -> Definition 
     return there[0] if len(here) == len(there) == 1 else None
 
 
-def head_text(syntax: Syntax, found: Definition, *, decorated: bool = True) -> str:
+def signature_text(syntax: Syntax, found: Definition, *, decorated: bool = True) -> str:
     """Return a function's text up to its body, empty for one without a body."""
     body = found.inner.child_by_field_name("body")
     start = found.whole.span.start if decorated else syntax.wrap(found.inner).span.start

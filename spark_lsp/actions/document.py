@@ -219,7 +219,7 @@ async def _request(target: Target, tools: Tools, site: Site, sampling: Sampling)
 
 
 def _begun(target: Target, tools: Tools, site: Site, found: Definition) -> Begun:
-    """Return the answer's beginning: the definition's head and the marks of its comment, or the marks alone."""
+    """Return the answer's beginning: the definition's signature and the marks of its comment, or the marks alone."""
     assert target.syntax is not None, "the caller has looked"
     text = apply_edits(target.snapshot.text, [Edit(Span(site.offset, site.offset), site.head)])
     start = min(line_start(text, found.whole.span.start), site.offset)

@@ -13,7 +13,7 @@ from spark_lsp.actions.base import Needs, Proposal, Target, Tools
 from spark_lsp.actions.body_edit import body_edit_of
 from spark_lsp.actions.chat.begun import MAX_ELSEWHERE_TOKENS, Begun, prompt_to_finish
 from spark_lsp.actions.check import failure, node_where
-from spark_lsp.actions.checks.body import body_problem, head_of_stub
+from spark_lsp.actions.checks.body import body_problem, signature_of_stub
 from spark_lsp.actions.checks.calls import call_problem
 from spark_lsp.actions.checks.completing import completed
 from spark_lsp.actions.checks.differences import edits_between
@@ -128,7 +128,7 @@ def _wish(target: Target, function: EmptyFunction) -> Wish:
     if target.syntax is None or target.syntax.language.name != "python":
         return Wish(ImplementBody.id, said)
     line = target.snapshot.text.count("\n", 0, function.node.span.start) + 1
-    given, returned = head_of_stub(target.snapshot.text, line)
+    given, returned = signature_of_stub(target.snapshot.text, line)
     said += f" Use {' and '.join(given)}." if given else ""
     said += f" Return {returned}." if returned else ""
     return Wish(ImplementBody.id, said, check=lambda after: body_problem(after, line))

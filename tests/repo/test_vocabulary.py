@@ -69,6 +69,15 @@ WORDS = (
     Word(r"\b[Ii]nfill\b", "completion request", (r"/infill\b", r"spm-infill", r'"infill"')),
     Word(r"\b[Cc]ontrol tokens?\b|\bcontrol_token", "special token"),
     Word(r"\b(?:ReadCost|read_cost)\b", "prefill cost"),
+    Word(
+        r"\b(?:heirs|rival_of|makers_of|certain_inside|lasting names|new_head|NewHead|TypeHole)\b"
+        r"|\bclass Track\b|\b_track\b|\bsaying\(",
+        "subclasses, same-name methods, class hierarchy, constructors, definitely assigned, live-out, signature",
+    ),
+    Word(
+        r"\bhead_text\b|\bhead_of_stub\b|\b(?:[Ff]unction|[Mm]ethod|[Dd]efinition|changed|new|old)(?:'s)? heads?\b",
+        "signature",
+    ),
 )
 
 

@@ -1,4 +1,4 @@
-"""How a document was when it was opened, and since when it is another one; over the wire, what this makes of a head."""
+"""How a document was when it was opened and since when it differs, and over the wire what this makes of a signature."""
 
 import asyncio
 from pathlib import Path

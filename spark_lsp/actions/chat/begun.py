@@ -1,4 +1,4 @@
-"""Having a model finish code that its answer was begun with: a function's head, say, behind which it writes the body.
+"""Let a model finish code that its answer begins with: after a function's signature, say, it writes the body.
 
 The model is told in words what to write and continues its own answer, so it cannot write another function instead.
 """

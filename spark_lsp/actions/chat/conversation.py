@@ -43,7 +43,7 @@ class Subject:
     region: Span
     elsewhere: Sequence[Segment] = ()
     begun: str = ""
-    """The beginning of the old lines that the answer begins with as well: a head that stays, its docstring too."""
+    """The beginning of the old lines that the answer begins with as well: a signature that stays, its docstring too."""
     lines_before: int = LINES_BEFORE
     lines_after: int = LINES_AFTER
 

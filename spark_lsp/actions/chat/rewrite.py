@@ -23,7 +23,7 @@ _MAY_CHANGE_HEAD = re.compile(
     r"|head|generator|property|static\w*|split|remov\w*|delet\w*)\b",
     re.IGNORECASE,
 )
-"""An instruction with such a word may be about the head or the docstring, which are then written again."""
+"""An instruction with such a word may be about the signature or the docstring, which are then written again."""
 _EXAMPLE: Final = Shown(
     "",
     "def size_of(box):\n    return box.width * box.height",

@@ -39,23 +39,23 @@ class UpdateReferences:
     needs: Needs = "chat"
 
     def applies(self, target: Target) -> str:
-        """Offer on the head of a function that may have changed; who calls it is looked up when it is chosen."""
-        head = _head(target)
-        return f"Update the calls of {head.found.name}" if head else ""
+        """Offer on the signature of a function that may have changed; who calls it is looked up when it is chosen."""
+        signature = _signature(target)
+        return f"Update the calls of {signature.found.name}" if signature else ""
 
     async def propose(self, target: Target, tools: Tools) -> Proposal:
         """Have each statement that calls the function rewritten, and check each as any rewrite."""
-        head = _head(target)
-        if head is None or target.syntax is None:
-            return Proposal(self.id, (), Reason.EMPTY, "There is no function's head here that has changed.")
+        signature = _signature(target)
+        if signature is None or target.syntax is None:
+            return Proposal(self.id, (), Reason.EMPTY, "No signature has changed here.")
         if not tools.context.is_whole:
             return refused(self.id, STILL_INDEXING)
-        found = head.found
+        found = signature.found
         places = list(_places(target, tools, found))
         if not places or len(places) > MAX_CALLS:
             told = f"{len(places)} statements call {found.name}, {MAX_CALLS} at most can be changed at once."
             return Proposal(self.id, (), Reason.EMPTY, told if places else f"Nothing calls {found.name}.")
-        task = Task(self.id, _task(head))
+        task = Task(self.id, _task(signature))
         usage = Usage()
         own: list[Edit] = []
         others: dict[str, tuple[Target, list[Edit]]] = {}
@@ -77,13 +77,13 @@ class UpdateReferences:
         return Proposal(self.id, tuple(own), usage=usage, files=files, asks=True)
 
 
-def _head(target: Target) -> SignatureAt | None:
-    """Return the function on whose head a cursor stands, unless its calls fit or can be made to fit without a model."""
-    head = signature_at(target)
-    if head is None or head.is_unchanged:
+def _signature(target: Target) -> SignatureAt | None:
+    """Return the function on whose signature the cursor is, unless its calls can be updated without a model."""
+    signature = signature_at(target)
+    if signature is None or signature.is_unchanged:
         return None
-    changed = changed_at(target, head)
-    return head if changed is None or (changed.change.difference and not changed.is_certain) else None
+    changed = changed_at(target, signature)
+    return signature if changed is None or (changed.change.difference and not changed.is_certain) else None
 
 
 def _places(target: Target, tools: Tools, found: Definition) -> Iterator[tuple[str, Target, Span]]:
@@ -138,10 +138,11 @@ def _called(call: Node) -> str:
     return called.text.decode("utf-8", "replace") if called is not None and called.text else ""
 
 
-def _task(head: SignatureAt) -> str:
-    name = head.found.name
-    was = f"was declared as `{head.was}` when its calls were written, and " if head.was else ""
+def _task(signature: SignatureAt) -> str:
+    name = signature.found.name
+    was = f"was declared as `{signature.was}` when its calls were written, and " if signature.was else ""
     return (
-        f"The function {name} {was}is now declared as `{head.now}`. Change its calls in these lines so that they fit. "
+        f"The function {name} {was}is now declared as `{signature.now}`. "
+        "Change its calls in these lines so that they fit. "
         "Leave everything else, and calls that fit already, exactly as they are."
     )

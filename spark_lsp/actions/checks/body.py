@@ -51,7 +51,7 @@ def body_problem(after: str, line: int) -> str:
     return next((each for each in checks if each), "")
 
 
-def head_of_stub(text: str, line: int) -> tuple[list[str], str]:
+def signature_of_stub(text: str, line: int) -> tuple[list[str], str]:
     """Return the parameters that a body of the function in a line has to use, and what it is to return."""
     tree = parsed(text)
     found = function_at(tree, line) if tree is not None else None

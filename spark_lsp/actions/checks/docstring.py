@@ -1,6 +1,6 @@
 """What of a docstring that a model wrote can stand: no parameter that is not there, no made-up output. Pure.
 
-Entries that say something false of the head are left out; examples are, for nobody has run them.
+Entries that say something false of the signature are left out; examples are, for nobody has run them.
 """
 
 import ast

@@ -1,4 +1,4 @@
-"""Whether what a Python function returns fits what its head and its docstring say, where that is plain to see. Pure."""
+"""Whether what a Python function returns fits its signature and its docstring, where that is plain to see. Pure."""
 
 import ast
 import re
@@ -37,7 +37,7 @@ def return_problem(function: Function, body: list[ast.stmt], classes: AbstractSe
     if yields or names is None or names & _ANYTHING:
         return ""
     unlike = _unlike(values, names, classes, kinds)
-    head = f"and its head says {ast.unparse(function.returns)}."
+    head = f"and its signature says {ast.unparse(function.returns)}."
     if unlike:
         return f"{function.name} returns {_article(unlike)}, {head}"
     ends = "None" not in names and not always_leaves(body)

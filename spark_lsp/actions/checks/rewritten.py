@@ -1,4 +1,4 @@
-"""What rewritten Python lines must keep: heads, docstrings and the calls that may have an effect. Pure.
+"""What rewritten Python lines must keep: signatures, docstrings and the calls that may have an effect. Pure.
 
 A simpler text must also be simpler: fewer parts than before.
 """
@@ -45,7 +45,7 @@ def lost_problem(before: str, after: str, told: str = "") -> str:
     checks = (
         _new_problem(before, after),
         _gone(old, new, told),
-        _other_head(old, new, told),
+        _other_signature(old, new, told),
         _silenced(old, new, told),
         _shorter_call(old, new, told),
     )
@@ -75,16 +75,16 @@ def _gone(old: ast.Module, new: ast.Module, told: str) -> str:
     doubled = [name for name, count in counts.items() if count > _counts(old)[name] > 0]
     if doubled:
         return f"{doubled[0]} would be defined once more."
-    missing = [name for name in _heads(old) if name not in counts and not _names(told, name)]
+    missing = [name for name in _signatures(old) if name not in counts and not _names(told, name)]
     missing = [] if _REORDERS.search(told) else missing
     return f"{missing[0]} would be gone." if missing else ""
 
 
-def _other_head(old: ast.Module, new: ast.Module, told: str) -> str:
-    kept = _heads(new)
-    for name, head in _heads(old).items():
-        if name in kept and kept[name] != head and not _speaks_of_head(told, head):
-            return f"The head of {name} would be another."
+def _other_signature(old: ast.Module, new: ast.Module, told: str) -> str:
+    kept = _signatures(new)
+    for name, signature in _signatures(old).items():
+        if name in kept and kept[name] != signature and not _mentions_signature(told, signature):
+            return f"The signature of {name} would change."
     return ""
 
 
@@ -229,9 +229,9 @@ def _counts(tree: ast.AST) -> Counter[str]:
     return Counter(each.name for each in ast.walk(tree) if isinstance(each, FUNCTION_TYPES))
 
 
-def _heads(tree: ast.AST) -> dict[str, str]:
+def _signatures(tree: ast.AST) -> dict[str, str]:
     """Return how each function is called: parameters and defaults, decorators, no annotations."""
-    heads = {}
+    signatures = {}
     for name, each in _functions(tree).items():
         args = each.args
         places = [argument.arg for argument in [*args.posonlyargs, *args.args]]
@@ -240,13 +240,13 @@ def _heads(tree: ast.AST) -> dict[str, str]:
         values = [ast.unparse(value) for value in [*args.defaults, *args.kw_defaults] if value is not None]
         decorators = [ast.unparse(decorator) for decorator in each.decorator_list]
         kind = type(each).__name__
-        heads[name] = f"{kind}({', '.join(places)}; {', '.join(named)}; {stars}; {values}; {decorators})"
-    return heads
+        signatures[name] = f"{kind}({', '.join(places)}; {', '.join(named)}; {stars}; {values}; {decorators})"
+    return signatures
 
 
-def _speaks_of_head(told: str, head: str) -> bool:
+def _mentions_signature(told: str, signature: str) -> bool:
     words = r"\b(?:parameters?|arguments?|signature|decorat\w*|async|default|keyword)\b"
-    named = any(_names(told, word) for word in re.findall(r"\w+", head) if len(word) > 2)
+    named = any(_names(told, word) for word in re.findall(r"\w+", signature) if len(word) > 2)
     return bool(re.search(words, told, re.IGNORECASE)) or named
 
 

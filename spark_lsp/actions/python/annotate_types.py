@@ -50,7 +50,7 @@ class AnnotateTypes:
     needs: Needs = "fim"
 
     def applies(self, target: Target) -> str:
-        """Offer in the head of a function that lacks a type."""
+        """Offer in the signature of a function that lacks a type."""
         node = _function_at(target) if is_python(target) else None
         name = node.child_by_field_name("name") if node is not None else None
         if node is None or name is None or name.text is None or not _lacks_type(node):
@@ -113,7 +113,7 @@ def _default_of(function: Function, name: str) -> tuple[ast.expr | None, ast.exp
 
 
 def _function_at(target: Target) -> tree_sitter.Node | None:
-    """Return the function in whose head the cursor or selection is."""
+    """Return the function in whose signature the cursor or selection is."""
     if target.syntax is None:
         return None
     byte = target.syntax.bytes_map.to_bytes

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from spark_lsp.actions.python.analysis.dataflow import Facts
-from spark_lsp.actions.python.analysis.flow import flow_of
+from spark_lsp.actions.python.analysis.control_flow import control_flow_of
+from spark_lsp.actions.python.analysis.dataflow import DataFlow
 from spark_lsp.actions.python.analysis.scopes import FUNCTIONS, arguments, given_names, names_of
 from spark_lsp.actions.python.analysis.selection import Piece, loop_names
 from spark_lsp.actions.python.analysis.source import Scope, Source
@@ -54,12 +54,12 @@ class _Planner:
         self._scope = piece.scope
         self._names = names_of(self._scope)
         self._is_module = isinstance(self._scope, ast.Module)
-        lasting = self._names.local if self._is_module else set()
-        self._facts = Facts(flow_of(self._scope, piece.nodes), given_names(self._scope), lasting)
-        points = self._facts.points
+        live_out = self._names.local if self._is_module else set()
+        self._flow = DataFlow(control_flow_of(self._scope, piece.nodes), given_names(self._scope), live_out)
+        points = self._flow.points
         self._inside = [number for number, point in enumerate(points) if point.inside]
-        self._before = self._facts.flow.where("before")
-        self._ends = self._facts.flow.where("after")
+        self._before = self._flow.graph.where("before")
+        self._ends = self._flow.graph.where("after")
         self._bound = {points[n].name for n in self._inside if points[n].kind in {"bind", "unbind"}}
         self._read = {points[n].name for n in self._inside if points[n].kind in {"use", "capture"}}
 
@@ -70,7 +70,7 @@ class _Planner:
                 return refusal
         needed = self._needed()
         results = self._results()
-        own = self._facts.certain_inside(self._ends)
+        own = self._flow.definitely_assigned_inside(self._ends)
         parameters = sorted((needed | (results - own)) - self._names.globals, key=self._order)
         for refusal in self._doubts(set(parameters), needed, results):
             if refusal:
@@ -97,9 +97,9 @@ class _Planner:
     def _needed(self) -> set[str]:
         """Return the names whose value of before the piece reads and that a function elsewhere does not see."""
         if self._is_module:
-            return {each for each in self._facts.needed() if each in self._bound} | self._loop_names()
+            return {each for each in self._flow.needed() if each in self._bound} | self._loop_names()
         visible = self._names.local | {name for name, _owner in self._outer_names()}
-        return {each for each in self._facts.needed() if each in visible} | self._loop_names()
+        return {each for each in self._flow.needed() if each in visible} | self._loop_names()
 
     def _loop_names(self) -> set[str]:
         """Return the names of comprehensions around an expression that it reads."""
@@ -122,7 +122,7 @@ class _Planner:
     def _results(self) -> set[str]:
         if self._has_return():
             return set()
-        return (self._bound & self._facts.live(self._ends)) - self._names.globals
+        return (self._bound & self._flow.live(self._ends)) - self._names.globals
 
     def _order(self, name: str) -> tuple[int, str]:
         """Sort parameters of the function around first, the others as they come up."""
@@ -130,7 +130,7 @@ class _Planner:
             given = [each.arg for each in arguments(self._scope.args)]
             if name in given:
                 return given.index(name), name
-        numbers = (n for n, point in enumerate(self._facts.points) if point.name == name)
+        numbers = (n for n, point in enumerate(self._flow.points) if point.name == name)
         return 1000 + next(numbers, 0), name
 
     # Reasons against it
@@ -198,7 +198,7 @@ class _Planner:
 
     def _is_last(self) -> bool:
         """Whether nothing runs between the selection's end and the function's."""
-        points = self._facts.points
+        points = self._flow.points
         todo, seen = list(self._ends), set(self._ends)
         while todo:
             for after in points[todo.pop()].after:
@@ -247,9 +247,9 @@ class _Planner:
         return None
 
     def _taken_away(self) -> Refusal | None:
-        own = self._facts.certain_inside
+        own = self._flow.definitely_assigned_inside
         for number in self._inside:
-            point = self._facts.points[number]
+            point = self._flow.points[number]
             if point.kind == "unbind" and isinstance(point.node, ast.Name) and point.name not in own([number]):
                 return Refusal(
                     "unbound", f"The selection deletes {point.name}, which is assigned before it.", is_local=True
@@ -260,14 +260,14 @@ class _Planner:
 
     def _lost_on_the_way_out(self) -> Refusal | None:
         """Names that a handler, or what runs on the way out, would read with the value of before."""
-        points = self._facts.points
+        points = self._flow.points
         outside = {
             after
             for number in self._inside
             for after in points[number].after
             if not points[after].inside and points[after].kind != "after"
         }
-        lost = (self._bound - self._names.globals) & self._facts.live(outside)
+        lost = (self._bound - self._names.globals) & self._flow.live(outside)
         for name in sorted(lost):
             return Refusal(
                 "changed", f"{name} is read where an error or return in the selection leads, and would be lost there."
@@ -275,15 +275,17 @@ class _Planner:
         return None
 
     def _closures(self) -> Refusal | None:
-        points = self._facts.points
-        later = self._facts.reached(self._ends)
+        points = self._flow.points
+        later = self._flow.reached(self._ends)
         rebound = {points[number].name for number in later if points[number].kind in {"bind", "unbind"}}
         outer = dict(self._outer_names())
         for number, point in enumerate(points):
             is_loop_name = point.inside and point.kind == "inner" and not isinstance(point.node, ast.Name)
             if is_loop_name and point.name in self._loop_names():
                 return Refusal(
-                    "closure", f"A function made in the selection reads {point.name} of the loop around.", is_local=True
+                    "closure",
+                    f"A function made in the selection reads {point.name} of the loop around.",
+                    is_local=True,
                 )
             if point.kind != "capture":
                 continue
@@ -302,7 +304,7 @@ class _Planner:
             if (
                 not point.inside
                 and point.name in self._bound
-                and not set(self._inside).isdisjoint(self._facts.reached([number]))
+                and not set(self._inside).isdisjoint(self._flow.reached([number]))
             ):
                 return Refusal(
                     "closure",
@@ -315,7 +317,7 @@ class _Planner:
         """A name that only the selection assigns must not be read elsewhere, where it would become a global one."""
         if self._is_module:
             return None
-        points = self._facts.points
+        points = self._flow.points
         results = self._results()
         elsewhere = [point for point in points if not point.inside]
         for name in sorted(self._bound - results - self._names.globals):
@@ -327,7 +329,7 @@ class _Planner:
 
     def _doubts(self, parameters: set[str], needed: set[str], results: set[str]) -> Iterator[Refusal | None]:
         """Yield what cannot be told for certain of the names that would be passed."""
-        certain = self._facts.certain(self._before) | self._loop_names()
+        certain = self._flow.definitely_assigned(self._before) | self._loop_names()
         outer = dict(self._outer_names())
         for name in sorted(parameters):
             if name in outer:
@@ -337,8 +339,8 @@ class _Planner:
                 yield Refusal(
                     "unbound", f"{name} may have no value when the selection {'starts' if name in needed else 'ends'}."
                 )
-        own = self._facts.certain_inside(self._ends)
-        unbound = {self._facts.points[n].name for n in self._inside if self._facts.points[n].kind == "unbind"}
+        own = self._flow.definitely_assigned_inside(self._ends)
+        unbound = {self._flow.points[n].name for n in self._inside if self._flow.points[n].kind == "unbind"}
         for name in sorted(results - own):
             if name in unbound:
                 yield Refusal("unbound", f"{name} may have no value when the selection ends.")
@@ -351,14 +353,14 @@ class _Planner:
 
     def _is_set(self, name: str, owner: Scope) -> bool:
         """Whether a name of a function around has a value whenever this function runs."""
-        facts = Facts(flow_of(owner, [self._statement_in(owner)]), given_names(owner))
-        starts = facts.flow.where("before")
-        return bool(starts) and name in facts.certain(starts) and not _takes_away(facts, name)
+        flow = DataFlow(control_flow_of(owner, [self._statement_in(owner)]), given_names(owner))
+        starts = flow.graph.where("before")
+        return bool(starts) and name in flow.definitely_assigned(starts) and not _takes_away(flow, name)
 
     def _may_change(self, name: str, owner: Scope) -> bool:
         """Whether a function around may assign a name again once this function is there."""
-        flow = flow_of(owner, [self._statement_in(owner)])
-        after = Facts(flow, given_names(owner)).reached(flow.where("before"))
+        flow = control_flow_of(owner, [self._statement_in(owner)])
+        after = DataFlow(flow, given_names(owner)).reached(flow.where("before"))
         return any(flow.points[number].kind == "bind" and flow.points[number].name == name for number in after)
 
     def _statement_in(self, owner: Scope) -> ast.stmt:
@@ -377,5 +379,5 @@ class _Planner:
             yield from nodes_of(node, itself=True)
 
 
-def _takes_away(facts: Facts, name: str) -> bool:
-    return any(point.kind == "unbind" and point.name == name for point in facts.points)
+def _takes_away(flow: DataFlow, name: str) -> bool:
+    return any(point.kind == "unbind" and point.name == name for point in flow.points)

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from spark_lsp.actions.layout import line_end, line_start, starts_line
-from spark_lsp.actions.python.analysis.dataflow import Facts
-from spark_lsp.actions.python.analysis.flow import flow_of
+from spark_lsp.actions.python.analysis.control_flow import control_flow_of
+from spark_lsp.actions.python.analysis.dataflow import DataFlow
 from spark_lsp.actions.python.analysis.flow_graph import EXIT
 from spark_lsp.actions.python.analysis.purity import Value, disturbed, escapes, onwards, overtakes, value_of
 from spark_lsp.actions.python.analysis.scopes import Names, given_names, names_of
@@ -93,18 +93,18 @@ def inlining_of(source: Source, name: ast.Name) -> Inlining | Refusal:
         return Refusal("owner", f"{name.id} belongs to no function, so others may read it.")
     names = names_of(scope)
     given = given_names(scope)
-    facts = Facts(flow_of(scope), given)
-    binds = [n for n, point in enumerate(facts.points) if point.name == name.id and point.kind in {"bind", "unbind"}]
-    statement = _assignment(source, name.id, [facts.points[n].node for n in binds], given)
+    flow = DataFlow(control_flow_of(scope), given)
+    binds = [n for n, point in enumerate(flow.points) if point.name == name.id and point.kind in {"bind", "unbind"}]
+    statement = _assignment(source, name.id, [flow.points[n].node for n in binds], given)
     if isinstance(statement, Refusal):
         return statement
     assert statement.value is not None, "an assignment has a value"
-    uses = [n for n, point in enumerate(facts.points) if point.name == name.id and point.kind in {"use", "capture"}]
-    way = _Way(source, scope, names, facts, binds, uses, value_of(statement.value, facts, names, scope))
+    uses = [n for n, point in enumerate(flow.points) if point.name == name.id and point.kind in {"use", "capture"}]
+    way = _Way(source, scope, names, flow, binds, uses, value_of(statement.value, flow, names, scope))
     refusal = _unfit(source, scope, statement, names, name.id) or way.refusal(name.id, statement)
     if refusal:
         return refusal
-    read = {id(facts.points[n].node): facts.points[n].node for n in uses}
+    read = {id(flow.points[n].node): flow.points[n].node for n in uses}
     taken = tuple(each for each in read.values() if isinstance(each, ast.Name))
     return Inlining(source, statement, statement.value, taken)
 
@@ -133,14 +133,14 @@ class _Way:
     source: Source
     scope: Scope
     names: Names
-    facts: Facts
+    flow: DataFlow
     binds: list[int]
     uses: list[int]
     value: Value
 
     def refusal(self, name: str, statement: ast.stmt) -> Refusal | None:
         """Ask each rule in turn; the first that refuses has the word."""
-        starts = [n for n, each in enumerate(self.facts.points) if each.node is statement and each.kind == "join"]
+        starts = [n for n, each in enumerate(self.flow.points) if each.node is statement and each.kind == "join"]
         rules = (self._unreadable(name), self._changed(name, starts), self._several(name, starts))
         return next((each for each in rules if each), None) or self._elsewhere(name, starts)
 
@@ -151,12 +151,12 @@ class _Way:
         return next(filter(None, (self._misread(name, number) for number in self.uses)), None)
 
     def _misread(self, name: str, number: int) -> Refusal | None:
-        point = self.facts.points[number]
+        point = self.flow.points[number]
         if point.kind == "capture":
             return Refusal("closure", f"{name} is read by a function within, which runs later.", is_local=True)
         if not isinstance(point.node, ast.Name) or not len(self.source.span(point.node)):
             return Refusal("placement", f"{name} is read in a place that cannot be told.")
-        if name not in self.facts.certain([number]):
+        if name not in self.flow.definitely_assigned([number]):
             return Refusal("unbound", f"{name} may have no value where it is read.")
         is_in_text = any(isinstance(parent, ast.JoinedStr) for _child, parent in self.source.around(point.node))
         if is_in_text and not _NOT_IN_FSTRINGS.isdisjoint(self.source.said(self.value.node)):
@@ -166,18 +166,18 @@ class _Way:
 
     def _changed(self, name: str, starts: list[int]) -> Refusal | None:
         """Refuse when something between the assignment and a use changes the value, or could tell the difference."""
-        between = self.facts.reached(self.binds, without=starts) & self.facts.reaching(self.uses, without=starts)
+        between = self.flow.reached(self.binds, without=starts) & self.flow.reaching(self.uses, without=starts)
         passed = self._foreign(between - set(self.uses))
         if not self.value.has_effect:
-            return disturbed(self.value, (self.facts.points[n] for n in passed), self.names)
-        is_single = len({id(self.facts.points[n].node) for n in self.uses}) == 1 and not self._is_repeated(starts)
+            return disturbed(self.value, (self.flow.points[n] for n in passed), self.names)
+        is_single = len({id(self.flow.points[n].node) for n in self.uses}) == 1 and not self._is_repeated(starts)
         if not is_single:
             return Refusal("paths", f"The value of {name} has an effect, and would be evaluated more than once.")
-        return overtakes(self.value, passed, self.facts, self.source, self.names)
+        return overtakes(self.value, passed, self.flow, self.source, self.names)
 
     def _several(self, name: str, starts: list[int]) -> Refusal | None:
         """Refuse when one object would become several that could be told apart."""
-        nodes = {id(self.facts.points[n].node): self.facts.points[n].node for n in self.uses}
+        nodes = {id(self.flow.points[n].node): self.flow.points[n].node for n in self.uses}
         seen = [each for each in nodes.values() if isinstance(each, ast.expr) and escapes(self.source, each)]
         if self.value.is_fresh and (len(seen) > 1 or (seen and self._is_repeated(starts))):
             return Refusal("identity", f"The value of {name} is one object, and would become several.")
@@ -185,26 +185,26 @@ class _Way:
 
     def _elsewhere(self, name: str, starts: list[int]) -> Refusal | None:
         """Refuse when the value may fail, or has an effect, and would do so on other ways or under other handlers."""
-        points = self.facts.points
+        points = self.flow.points
         if not (self.value.has_effect or self.value.may_fail):
             return None
-        passed = onwards(self.facts, self.binds[0], self.uses)
+        passed = onwards(self.flow, self.binds[0], self.uses)
         if EXIT in passed or not passed.isdisjoint(starts):
             return Refusal("paths", f"The value of {name} would not be evaluated on every way.")
         blocked = {*self.uses, *starts}
-        first = [n for n in self.uses if n in self.facts.reached(self.binds, without=blocked - {n})]
+        first = [n for n in self.uses if n in self.flow.reached(self.binds, without=blocked - {n})]
         if {points[n].guard for n in first} != {points[n].guard for n in self.binds}:
             return Refusal("order", f"{name} is read where errors are handled in another way.")
-        before = self.facts.reached(self.binds, without=blocked) & self.facts.reaching(first, without=starts)
-        return overtakes(self.value, self._foreign(before), self.facts, self.source, self.names)
+        before = self.flow.reached(self.binds, without=blocked) & self.flow.reaching(first, without=starts)
+        return overtakes(self.value, self._foreign(before), self.flow, self.source, self.names)
 
     def _is_repeated(self, starts: list[int]) -> bool:
-        return any(n in self.facts.reached([n], without=starts) for n in self.uses)
+        return any(n in self.flow.reached([n], without=starts) for n in self.uses)
 
     def _foreign(self, numbers: Iterable[int]) -> list[int]:
         """Return points that are not of the value itself."""
         own = {id(each) for each in ast.walk(self.value.node)}
-        points = self.facts.points
+        points = self.flow.points
         return [n for n in numbers if id(points[n].node) not in own]
 
 

@@ -4,7 +4,7 @@ import ast
 from dataclasses import dataclass
 from typing import Final
 
-from spark_lsp.actions.python.analysis.flow import flow_of
+from spark_lsp.actions.python.analysis.control_flow import control_flow_of
 from spark_lsp.actions.python.analysis.scopes import FUNCTIONS, arguments, names_of
 from spark_lsp.actions.python.analysis.source import Scope, Source
 from spark_lsp.actions.refusal import Refusal
@@ -45,7 +45,9 @@ def renaming_of(source: Source, name: ast.Name) -> Renaming | Refusal:
         return Refusal("owner", f"{name.id} belongs to no function, so others may use it.")
     if any(each.arg == name.id for each in arguments(scope.args)):
         return Refusal("owner", f"{name.id} is a parameter, so callers may use it.")
-    points = [point for point in flow_of(scope).points if point.name == name.id and point.kind in {"bind", "unbind"}]
+    points = [
+        point for point in control_flow_of(scope).points if point.name == name.id and point.kind in {"bind", "unbind"}
+    ]
     if not all(isinstance(point.node, ast.Name) for point in points) or name.id in names_of(scope).written:
         return Refusal("assignment", f"{name.id} is not only assigned by statements.")
     if any(isinstance(each, ast.Name) and each.id in _LOOKS_AT_NAMES for each in ast.walk(scope)):

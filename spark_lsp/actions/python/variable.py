@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from spark_lsp.actions.layout import indent_of, line_start, newline_of, starts_line
-from spark_lsp.actions.python.analysis.dataflow import Facts
-from spark_lsp.actions.python.analysis.flow import flow_of
+from spark_lsp.actions.python.analysis.control_flow import control_flow_of
+from spark_lsp.actions.python.analysis.dataflow import DataFlow
 from spark_lsp.actions.python.analysis.purity import Value, disturbed, escapes, misses, onwards, overtakes, value_of
 from spark_lsp.actions.python.analysis.scopes import FUNCTIONS, Names, given_names, names_of
 from spark_lsp.actions.python.analysis.selection import Piece
@@ -103,13 +103,13 @@ def variable_for(source: Source, piece: Piece) -> Variable | Refusal:
         return refusal
     statement = source.statement_of(node)
     names = names_of(piece.scope)
-    facts = Facts(flow_of(piece.scope, [node]), given_names(piece.scope))
-    starts = [n for n, point in enumerate(facts.points) if point.node is statement and point.kind == "join"]
-    goals = facts.flow.where("before")
-    refusal = _misplaced(facts, starts, goals, value_of(node, facts, names, piece.scope), source, names)
+    flow = DataFlow(control_flow_of(piece.scope, [node]), given_names(piece.scope))
+    starts = [n for n, point in enumerate(flow.points) if point.node is statement and point.kind == "join"]
+    goals = flow.graph.where("before")
+    refusal = _misplaced(flow, starts, goals, value_of(node, flow, names, piece.scope), source, names)
     if refusal:
         return refusal
-    found = list(_same_value(source, piece, statement, facts, starts, names))
+    found = list(_same_value(source, piece, statement, flow, starts, names))
     is_statement = isinstance(statement, ast.Expr) and statement.value is node
     own = [] if is_statement else [piece.replaced or piece.span]
     uses = (*own, *(source.span(each) for each in found))
@@ -149,22 +149,22 @@ def is_in_annotation(source: Source, node: ast.AST) -> bool:
 
 
 def _misplaced(
-    facts: Facts, starts: list[int], goals: list[int], value: Value, source: Source, names: Names
+    flow: DataFlow, starts: list[int], goals: list[int], value: Value, source: Source, names: Names
 ) -> Refusal | None:
     """Return why evaluating the expression before its statement would be another thing."""
     if not goals or not starts:
         return Refusal("paths", "The selection runs later than the code around it, or never.", is_local=True)
     for start in starts:
-        if misses(facts, start, goals):
+        if misses(flow, start, goals):
             return Refusal("paths", "The selection is evaluated on some ways only.", is_local=True)
-        between = onwards(facts, start, goals) & facts.reaching(goals, without=starts)
-        refusal = overtakes(value, between, facts, source, names)
+        between = onwards(flow, start, goals) & flow.reaching(goals, without=starts)
+        refusal = overtakes(value, between, flow, source, names)
         if refusal:
             return Refusal(refusal.code, f"The selection cannot be evaluated before its statement. {refusal.message}")
-    again = facts.reached(goals, without=starts)
+    again = flow.reached(goals, without=starts)
     if not again.isdisjoint(goals):
         return Refusal("paths", "The selection is evaluated again and again in its statement.", is_local=True)
-    loops = {id(point.node): point.name for point in facts.points if point.kind == "inner"}
+    loops = {id(point.node): point.name for point in flow.points if point.kind == "inner"}
     own = {loops[id(each)] for each in ast.walk(value.node) if id(each) in loops}
     if own - loop_variables(value.node):
         return Refusal("scope", "The selection reads a name of the comprehension around it.", is_local=True)
@@ -183,12 +183,12 @@ def loop_variables(node: ast.AST) -> set[str]:
 
 
 def _same_value(
-    source: Source, piece: Piece, statement: ast.stmt, facts: Facts, starts: list[int], names: Names
+    source: Source, piece: Piece, statement: ast.stmt, flow: DataFlow, starts: list[int], names: Names
 ) -> Iterator[ast.expr]:
     """Yield other expressions behind the statement's start that are equal and have the same value for certain."""
     node = piece.nodes[0]
     assert isinstance(node, ast.expr), "the caller has looked"
-    value = value_of(node, facts, names, piece.scope)
+    value = value_of(node, flow, names, piece.scope)
     if value.has_effect or isinstance(node, ast.Await | ast.Lambda | ast.GeneratorExp):
         return
     told, mine = ast.dump(node), {id(each) for each in ast.walk(node)}
@@ -199,15 +199,15 @@ def _same_value(
             if not isinstance(other, ast.expr) or other is node or ast.dump(other) != told:
                 continue
             own = {id(each) for each in ast.walk(other)}
-            goals = [n for n, point in enumerate(facts.points) if id(point.node) in own]
+            goals = [n for n, point in enumerate(flow.points) if id(point.node) in own]
             if not _is_replaceable(source, other) or (not goals and not value.is_constant):
                 continue
-            between = facts.reached(starts, without=starts) & facts.reaching(goals, without=starts)
-            passed = [facts.points[n] for n in between if id(facts.points[n].node) not in own | mine]
-            if disturbed(value, passed, names) or any(facts.points[n].kind == "inner" for n in goals):
+            between = flow.reached(starts, without=starts) & flow.reaching(goals, without=starts)
+            passed = [flow.points[n] for n in between if id(flow.points[n].node) not in own | mine]
+            if disturbed(value, passed, names) or any(flow.points[n].kind == "inner" for n in goals):
                 continue
             if value.is_fresh and escapes(source, other):
-                if escaped or not set(goals).isdisjoint(facts.reached(goals, without=starts) - set(goals)):
+                if escaped or not set(goals).isdisjoint(flow.reached(goals, without=starts) - set(goals)):
                     continue
                 escaped = True
             yield other

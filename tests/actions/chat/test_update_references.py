@@ -64,19 +64,19 @@ async def test_nothing_to_do_is_said(tmp_path: Path) -> None:
 
 
 OFFERED = {
-    "on the head": (BEFORE, ["Update the calls of area"]),
+    "on the signature": (BEFORE, ["Update the calls of area"]),
     "in the body": ("def f(a):\n    x = a\n    return $0x\n", []),
     "outside": ("x = $01\n", []),
 }
 
 
 @pytest.mark.parametrize(("before", "wanted"), OFFERED.values(), ids=OFFERED)
-def test_available_on_the_head_of_a_function(before: str, wanted: list[str]) -> None:
+def test_available_on_the_signature_of_a_function(before: str, wanted: list[str]) -> None:
     available = TestWorkspace(talking(["x"])).actions.available(aimed(before))
     assert [action.title for action in available if action.id == "update.references"] == wanted
 
 
-async def test_the_head_as_it_was_is_told(tmp_path: Path) -> None:
+async def test_the_old_signature_is_shown(tmp_path: Path) -> None:
     engine = talking(_answer)
     index = indexed(parse_fixture("".join(f"#- {name}\n{text}" for name, text in FILES.items()) + "$0"), tmp_path)
     target = replace(aimed(BEFORE), baseline=BaselineText(OPENED, 0))

@@ -37,22 +37,22 @@ REFUSED = {
     ),
     "a number for an object": (
         MONEY + '    def twice(self) -> "Money":\n        return 2\n',
-        "twice returns an int, and its head says 'Money'.",
+        "twice returns an int, and its signature says 'Money'.",
     ),
     "a text for a number": (
         "def f(a) -> int:\n    return f'{a}'\n",
-        "f returns a str, and its head says int.",
+        "f returns a str, and its signature says int.",
     ),
     "a list for a dict": (
         "def f(a) -> dict[str, int]:\n    return [a]\n",
-        "f returns a list, and its head says dict[str, int].",
+        "f returns a list, and its signature says dict[str, int].",
     ),
     "None for a text": ("def f(a) -> str:\n    return a or None\n\n", ""),
     "no value for a text": (
         "def f(a) -> str:\n    if a:\n        return 'x'\n",
-        "f may end without a value, and its head says str.",
+        "f may end without a value, and its signature says str.",
     ),
-    "a value for None": ("def f(a) -> None:\n    return [a]\n", "f returns a list, and its head says None."),
+    "a value for None": ("def f(a) -> None:\n    return [a]\n", "f returns a list, and its signature says None."),
     "no value though promised": (
         'def f(a):\n    """Return the name."""\n    a.name()\n',
         "f returns nothing, and its docstring says that it does.",
@@ -66,14 +66,14 @@ REFUSED = {
             "class Money:\n    cents: int\n\n    def __radd__(self, other: 'Money') -> 'Money':\n"
             "        return self.cents + other.cents\n"
         ),
-        "__radd__ returns an int, and its head says 'Money'.",
+        "__radd__ returns an int, and its signature says 'Money'.",
     ),
-    "a truth for bytes, by the head of another method": (
+    "a truth for bytes, by the signature of another method": (
         (
             "class A:\n    def check(self, value) -> bool:\n        return bool(value)\n\n"
             "    def sign(self, value) -> bytes:\n        return self.check(value)\n"
         ),
-        "sign returns a bool, and its head says bytes.",
+        "sign returns a bool, and its signature says bytes.",
     ),
     "calls itself on the other": (
         MONEY + "    def __radd__(self, other):\n"

@@ -18,7 +18,7 @@ LOST = {
         "ValueError would not be raised any more.",
     ),
     "the docstring": (BEFORE.replace('    """Add them up."""\n', ""), "The docstring of total would be gone."),
-    "a parameter": (BEFORE.replace("items, log", "items, log, more"), "The head of total would be another."),
+    "a parameter": (BEFORE.replace("items, log", "items, log, more"), "The signature of total would change."),
     "the function": (BEFORE.replace("def total", "def sum_up"), "total would be gone."),
     "there twice": (BEFORE + "\n\n" + BEFORE, "total would be defined once more."),
     "a value before it has one": (

@@ -1,1 +1,1 @@
-"""Facts about Python code that several actions need: scopes, control flow, purity, classes, calls. Pure."""
+"""DataFlow about Python code that several actions need: scopes, control flow, purity, classes, calls. Pure."""

@@ -9,8 +9,8 @@ import re
 from dataclasses import dataclass
 from functools import partial
 
-from spark_lsp.actions.python.analysis.classes import ClassAt, Classes, classes_of, saying
-from spark_lsp.actions.python.analysis.hierarchy import Family, family_of
+from spark_lsp.actions.python.analysis.class_hierarchy import ClassHierarchy, class_hierarchy_of
+from spark_lsp.actions.python.analysis.classes import ClassAt, Classes, classes_of, files_mentioning
 from spark_lsp.actions.python.analysis.introspection import LISTERS, Seen, seen_in
 from spark_lsp.actions.python.analysis.module_introspection import MAY_LIST
 from spark_lsp.actions.python.analysis.receivers import Receivers
@@ -25,7 +25,9 @@ _OF_THE_CLASS = frozenset({"__class_getitem__", "__init_subclass__", "__new__"})
 def seen_methods(source: Source, path: str, owner: ast.ClassDef, view: IndexView) -> Seen:
     """Return what sees the name of a method that a class of the file at ``path`` gets."""
     relatives = Relatives.of(source, path, owner, view)
-    lists = frozenset[str]().union(*(saying(view, each) for each in LISTERS)) & saying(view, owner.name)
+    lists = frozenset[str]().union(*(files_mentioning(view, each) for each in LISTERS)) & files_mentioning(
+        view, owner.name
+    )
     seen = []
     lists = frozenset(each for each in lists if MAY_LIST.search(view.files[each].text))
     for name in [path, *sorted((lists | relatives.paths) - {path})]:
@@ -39,7 +41,7 @@ def seen_methods(source: Source, path: str, owner: ast.ClassDef, view: IndexView
 def _deriving(view: IndexView, name: str) -> frozenset[str]:
     """Return the files in which something may derive from a class of that name."""
     may = re.compile(rf"\bclass\s+\w+\s*\([^)]*\b{re.escape(name)}\b|\b{re.escape(name)}\s+as\b")
-    return frozenset(each for each in saying(view, name) if may.search(view.files[each].text))
+    return frozenset(each for each in files_mentioning(view, name) if may.search(view.files[each].text))
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +60,8 @@ class Relatives:
         found = classes.meaning(path, ast.Name(owner.name, ast.Load()))
         if found is None or classes.body(found) is not owner:
             return cls(classes, frozenset(), frozenset({id(owner)}), frozenset({path}))
-        family = family_of(classes, found, partial(_deriving, view))
-        own = family.own if isinstance(family, Family) else frozenset({found})
+        hierarchy = class_hierarchy_of(classes, found, partial(_deriving, view))
+        own = hierarchy.own if isinstance(hierarchy, ClassHierarchy) else frozenset({found})
         above = {base for each in own for base in classes.ancestors(each) if base is not None}
         known = {each for each in own | above if each.origin == "workspace"}
         bodies = frozenset(id(classes.body(each)) for each in known)

@@ -168,7 +168,7 @@ def classes_of(read: dict[str, Source], view: IndexView) -> Classes:
     return Classes(source_at, partial(modules_of, view))
 
 
-def saying(view: IndexView, name: str) -> frozenset[str]:
+def files_mentioning(view: IndexView, name: str) -> frozenset[str]:
     """Return the Python files that say a name."""
     return frozenset(path for path in view.referencing.get(name, {}) if view.files[path].language == "python")
 

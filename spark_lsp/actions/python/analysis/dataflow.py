@@ -5,47 +5,47 @@ Plain data flow over sets kept as bits of a number; loops are followed until not
 
 from collections.abc import Callable, Collection, Iterable, Sequence
 
-from spark_lsp.actions.python.analysis.flow_graph import ERROR, EXIT, Flow, Point
+from spark_lsp.actions.python.analysis.flow_graph import ERROR, EXIT, ControlFlowGraph, ProgramPoint
 
 START = 2
 """The number of a flow's first point."""
 
 
-class Facts:
-    """Answers about one flow. ``lasting`` are names that are read once the scope has ended well, a module's."""
+class DataFlow:
+    """Answers about one flow. ``live_out`` are names that are read once the scope has ended well, a module's."""
 
-    def __init__(self, flow: Flow, given: Iterable[str], lasting: Iterable[str] = ()) -> None:
-        self.flow = flow
-        self.points = flow.points
-        names = {point.name for point in flow.points if point.name} | set(given) | set(lasting)
+    def __init__(self, graph: ControlFlowGraph, given: Iterable[str], live_out: Iterable[str] = ()) -> None:
+        self.graph = graph
+        self.points = graph.points
+        names = {point.name for point in graph.points if point.name} | set(given) | set(live_out)
         self._bits = {name: 1 << number for number, name in enumerate(sorted(names))}
         self._given = self._mask(given)
-        self._lasting = self._mask(lasting)
-        self._before: list[list[int]] = [[] for _ in flow.points]
-        for number, point in enumerate(flow.points):
+        self._live_out = self._mask(live_out)
+        self._before: list[list[int]] = [[] for _ in graph.points]
+        for number, point in enumerate(graph.points):
             for after in point.after:
                 self._before[after].append(number)
         self._order = self._reverse_postorder()
 
     def live(self, points: Collection[int]) -> set[str]:
         """Return the names that may be read from one of these points on, before they are bound again."""
-        held = self._live_before(lambda _point: True, self._lasting)
+        held = self._live_before(lambda _point: True, self._live_out)
         return self._names(_union(held[number] for number in points))
 
     def needed(self) -> set[str]:
         """Return the names that the marked piece may read before it has bound them."""
         held = self._live_before(lambda point: point.inside or point.kind == "before", 0)
-        return self._names(_union(held[number] for number in self.flow.where("before")))
+        return self._names(_union(held[number] for number in self.graph.where("before")))
 
-    def certain(self, points: Collection[int]) -> set[str]:
+    def definitely_assigned(self, points: Collection[int]) -> set[str]:
         """Return the names that have a value at each of these points, whichever way control came."""
         held = self._bound_before(START, self._given)
         return self._names(_intersection([held[number] for number in points], self._all))
 
-    def certain_inside(self, points: Collection[int]) -> set[str]:
+    def definitely_assigned_inside(self, points: Collection[int]) -> set[str]:
         """Return the names that the marked piece itself has bound for certain when control is at these points."""
         sets = []
-        for start in self.flow.where("before"):
+        for start in self.graph.where("before"):
             held = self._bound_before(start, 0, lambda point: point.inside or point.kind == "after")
             sets.append(_intersection([held[number] for number in points], self._all))
         return self._names(_intersection(sets, self._all))
@@ -77,9 +77,9 @@ class Facts:
     def _names(self, bits: int) -> set[str]:
         return {name for name, bit in self._bits.items() if bits & bit}
 
-    def _live_before(self, counts: Callable[[Point], bool], lasting: int) -> list[int]:
+    def _live_before(self, counts: Callable[[ProgramPoint], bool], live_out: int) -> list[int]:
         held = [0] * len(self.points)
-        held[EXIT] = lasting
+        held[EXIT] = live_out
         changed = True
         while changed:
             changed = False
@@ -97,7 +97,9 @@ class Facts:
                     held[number], changed = bits, True
         return held
 
-    def _bound_before(self, start: int, given: int, counts: Callable[[Point], bool] = lambda _point: True) -> list[int]:
+    def _bound_before(
+        self, start: int, given: int, counts: Callable[[ProgramPoint], bool] = lambda _point: True
+    ) -> list[int]:
         """Return for each point the names bound there on every way from the start; all of them where none leads."""
         held = [self._all] * len(self.points)
         held[start] = given

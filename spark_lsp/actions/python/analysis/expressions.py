@@ -1,10 +1,10 @@
-"""How an expression runs, as points of a track, in the order in which Python evaluates it. Pure."""
+"""How an expression runs, as points of a graph, in the order in which Python evaluates it. Pure."""
 
 import ast
 from collections.abc import Callable, Iterable
 from typing import Final
 
-from spark_lsp.actions.python.analysis.flow_graph import Track
+from spark_lsp.actions.python.analysis.flow_graph import GraphBuilder
 from spark_lsp.actions.python.analysis.scopes import (
     COMPREHENSIONS,
     Comprehension,
@@ -22,8 +22,8 @@ _TAKES_ALL: Final = frozenset(
 class Expressions:
     """Walks expressions and assignment targets; ``hidden`` are the loop names of the comprehensions around."""
 
-    def __init__(self, track: Track) -> None:
-        self._track = track
+    def __init__(self, graph: GraphBuilder) -> None:
+        self._graph = graph
         self.hidden: list[set[str]] = []
         self._how: dict[str, Callable[..., None]] = {
             "Name": self.use,
@@ -49,7 +49,7 @@ class Expressions:
 
     def expression(self, node: ast.AST) -> None:
         """Evaluate an expression."""
-        self._track.marking(node, self._evaluate)
+        self._graph.marking(node, self._evaluate)
 
     def _evaluate(self, node: ast.AST) -> None:
         handler = self._how.get(type(node).__name__)
@@ -60,14 +60,14 @@ class Expressions:
         else:
             self.children(node)
             if isinstance(node, ast.BinOp | ast.UnaryOp | ast.FormattedValue):
-                self._track.point("load", node)
+                self._graph.add("load", node)
 
     def test(self, node: ast.expr) -> None:
         """Evaluate an expression and ask whether it is true; what is not a name has made a point of its own."""
         self.expression(node)
         named = node.target if isinstance(node, ast.NamedExpr) else node
         if isinstance(named, ast.Name):
-            self._track.point("ask", named, named.id)
+            self._graph.add("ask", named, named.id)
 
     def children(self, node: ast.AST) -> None:
         """Evaluate what stands directly in a node."""
@@ -80,67 +80,67 @@ class Expressions:
             if key is not None:
                 self.expression(key)
             self.expression(value)
-        self._track.point("load", node)
+        self._graph.add("load", node)
 
     def effect(self, node: ast.AST) -> None:
         """Do anything at all."""
-        self._track.point("effect", node)
+        self._graph.add("effect", node)
 
     def use(self, node: ast.Name) -> None:
         """Read a name."""
         is_inner = any(node.id in hidden for hidden in self.hidden)
-        self._track.point("inner" if is_inner else "use", node, node.id)
+        self._graph.add("inner" if is_inner else "use", node, node.id)
 
     def _reading(self, node: ast.Attribute | ast.Subscript | ast.Starred) -> None:
         self.children(node)
-        self._track.point("load", node)
+        self._graph.add("load", node)
 
     def _waiting(self, node: ast.Await | ast.Yield | ast.YieldFrom) -> None:
         self.children(node)
-        self._track.point("effect", node)
+        self._graph.add("effect", node)
 
     def _call(self, node: ast.Call) -> None:
         self.expression(node.func)
         is_complete = _runs_at_once(node.func)
         for each in [*node.args, *(keyword.value for keyword in node.keywords)]:
             if is_complete and isinstance(each, ast.GeneratorExp):
-                self._track.marking(each, lambda child: self._comprehend(child, at_once=True))
+                self._graph.marking(each, lambda child: self._comprehend(child, at_once=True))
             elif is_complete and isinstance(each, ast.Lambda):
-                self._track.marking(each, self._called_at_once)
+                self._graph.marking(each, self._called_at_once)
             else:
                 self.expression(each)
-        self._track.point("effect", node)
+        self._graph.add("effect", node)
 
     def _called_at_once(self, node: ast.AST) -> None:
         assert isinstance(node, ast.Lambda), "the caller has looked"
         self.expressions(evaluated_at_definition(node))
         for name in sorted(captured_names(node)):
-            self._track.point("use", node, name)
+            self._graph.add("use", node, name)
 
     def _named(self, node: ast.NamedExpr) -> None:
         self.expression(node.value)
-        self._track.point("bind", node.target, node.target.id)
+        self._graph.add("bind", node.target, node.target.id)
 
     def _boolean(self, node: ast.BoolOp) -> None:
         self.test(node.values[0])
-        ends = list(self._track.frontier)
+        ends = list(self._graph.frontier)
         for value in node.values[1:]:
             self.test(value)
-            ends += self._track.frontier
-        self._track.frontier = ends
+            ends += self._graph.frontier
+        self._graph.frontier = ends
 
     def _conditional(self, node: ast.IfExp) -> None:
         self.test(node.test)
-        self._track.branch(lambda: self.expression(node.body), lambda: self.expression(node.orelse))
+        self._graph.branch(lambda: self.expression(node.body), lambda: self.expression(node.orelse))
 
     def _compare(self, node: ast.Compare) -> None:
         self.expression(node.left)
         ends: list[int] = []
         for number, each in enumerate(node.comparators):
             self.expression(each)
-            self._track.point("load", node)
-            ends = list(self._track.frontier) if number == 0 else [*ends, *self._track.frontier]
-        self._track.frontier = ends
+            self._graph.add("load", node)
+            ends = list(self._graph.frontier) if number == 0 else [*ends, *self._graph.frontier]
+        self._graph.frontier = ends
 
     def _later(self, node: ast.Lambda) -> None:
         self.expressions(evaluated_at_definition(node))
@@ -150,7 +150,7 @@ class Expressions:
         """Make a closure of the names that a node reads later."""
         for name in sorted(captured_names(node)):
             is_inner = any(name in hidden for hidden in self.hidden)
-            self._track.point("inner" if is_inner else "capture", node, name)
+            self._graph.add("inner" if is_inner else "capture", node, name)
 
     def _comprehend(self, node: ast.AST, *, at_once: bool = False) -> None:
         assert isinstance(node, COMPREHENSIONS), "the caller has looked"
@@ -166,35 +166,35 @@ class Expressions:
         generator = node.generators[number]
         if number:
             self.expression(generator.iter)
-        head = self._track.point("effect", generator)
-        ends = list(self._track.frontier)
+        head = self._graph.add("effect", generator)
+        ends = list(self._graph.frontier)
         for each in generator.ifs:
             self.test(each)
-            self._track.connect(head)
+            self._graph.connect(head)
         if number + 1 < len(node.generators):
             self._iterate(node, number + 1)
         else:
             self.expressions([node.key, node.value] if isinstance(node, ast.DictComp) else [node.elt])
-        self._track.connect(head)
-        self._track.frontier = ends
+        self._graph.connect(head)
+        self._graph.frontier = ends
 
     def target(self, node: ast.AST) -> None:
         """Assign to a target, or delete it."""
         if isinstance(node, ast.Name):
             if isinstance(node.ctx, ast.Del):
-                self._track.point("use", node, node.id)
-                self._track.point("unbind", node, node.id)
+                self._graph.add("use", node, node.id)
+                self._graph.add("unbind", node, node.id)
             elif not any(node.id in hidden for hidden in self.hidden):
-                self._track.point("bind", node, node.id)
+                self._graph.add("bind", node, node.id)
         elif isinstance(node, ast.Tuple | ast.List):
-            self._track.point("load", node)
+            self._graph.add("load", node)
             for each in node.elts:
                 self.target(each)
         elif isinstance(node, ast.Starred):
             self.target(node.value)
         else:
             self.children(node)
-            self._track.point("effect", node)
+            self._graph.add("effect", node)
 
 
 def _runs_at_once(function: ast.expr) -> bool:

@@ -23,7 +23,7 @@ EXIT, ERROR = 0, 1
 
 
 @dataclass(slots=True)
-class Point:
+class ProgramPoint:
     """One step. ``inside`` when it belongs to the marked piece; ``guards`` numbers the handlers around it."""
 
     kind: Kind
@@ -35,10 +35,10 @@ class Point:
 
 
 @dataclass(slots=True)
-class Flow:
+class ControlFlowGraph:
     """The points of a scope; 0 is its end by returning, 1 by an error, 2 its start."""
 
-    points: list[Point]
+    points: list[ProgramPoint]
 
     def where(self, kind: Kind) -> list[int]:
         """Return the numbers of the points of a kind."""
@@ -61,14 +61,14 @@ class Last:
     pending: dict[Leaving, list[int]] = field(default_factory=dict)
 
 
-class Track:
+class GraphBuilder:
     """The points made so far and where control stands: ``frontier``, empty where nothing can run.
 
     ``guard`` is the point that an error goes to; ``around`` holds the loops and last things that are open.
     """
 
     def __init__(self, marked: Sequence[ast.AST]) -> None:
-        self.points = [Point("exit", "", None, False, 1), Point("error", "", None, False, 1)]
+        self.points = [ProgramPoint("exit", "", None, False, 1), ProgramPoint("error", "", None, False, 1)]
         self.frontier: list[int] = []
         self.around: list[Loop | Last] = []
         self.guard = ERROR
@@ -76,10 +76,10 @@ class Track:
         self._last = id(marked[-1]) if marked else 0
         self._inside = False
 
-    def point(self, kind: Kind, node: ast.AST | None = None, name: str = "") -> int:
+    def add(self, kind: Kind, node: ast.AST | None = None, name: str = "") -> int:
         """Add a point where control stands and go on from it; return its number."""
         number = len(self.points)
-        self.points.append(Point(kind, name, node, self._inside, self.guard))
+        self.points.append(ProgramPoint(kind, name, node, self._inside, self.guard))
         self.connect(number)
         self.frontier = [number]
         if kind not in {"ask", "bind", "unbind", "join", "before", "after", "inner"}:
@@ -95,7 +95,7 @@ class Track:
     def loose(self) -> int:
         """Make a join that nothing leads to yet."""
         kept, self.frontier = self.frontier, []
-        number = self.point("join")
+        number = self.add("join")
         self.frontier = kept
         return number
 
@@ -151,10 +151,10 @@ class Track:
     def marking(self, node: ast.AST, visit: Callable[[ast.AST], None]) -> None:
         """Visit a node, with a point at each end of the marked piece."""
         if id(node) == self._first:
-            self.point("before", node)
+            self.add("before", node)
             self._inside = True
         visit(node)
         if id(node) == self._last:
             self._inside = False
             if self.frontier:
-                self.point("after", node)
+                self.add("after", node)

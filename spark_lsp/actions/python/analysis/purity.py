@@ -8,8 +8,8 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Final
 
-from spark_lsp.actions.python.analysis.dataflow import Facts
-from spark_lsp.actions.python.analysis.flow_graph import EXIT, Point
+from spark_lsp.actions.python.analysis.dataflow import DataFlow
+from spark_lsp.actions.python.analysis.flow_graph import EXIT, ProgramPoint
 from spark_lsp.actions.python.analysis.scopes import FUNCTIONS, Names, arguments
 from spark_lsp.actions.python.analysis.source import Source
 from spark_lsp.actions.refusal import Refusal
@@ -45,20 +45,19 @@ class Value:
         return not self.reads and not self.has_effect and not self.may_fail and not self.is_fresh
 
 
-def value_of(node: ast.expr, facts: Facts, names: Names, scope: ast.AST) -> Value:
-    """Read an expression; ``facts`` are those of a flow that holds it, ``names`` those of its scope."""
+def value_of(node: ast.expr, flow: DataFlow, names: Names, scope: ast.AST) -> Value:
+    """Read an expression; ``flow`` are those of a flow that holds it, ``names`` those of its scope."""
     own = {id(each) for each in ast.walk(node)}
-    mine = [number for number, point in enumerate(facts.points) if id(point.node) in own]
-    kinds = {facts.points[number].kind for number in mine}
+    mine = [number for number, point in enumerate(flow.points) if id(point.node) in own]
+    kinds = {flow.points[number].kind for number in mine}
     return Value(
         node,
-        frozenset(facts.points[number].name for number in mine if facts.points[number].kind in {"use", "inner"}),
+        frozenset(flow.points[number].name for number in mine if flow.points[number].kind in {"use", "inner"}),
         bool(kinds & {"effect", "bind", "unbind"}),
-        "load" in kinds or not facts.unsure(names.local).isdisjoint(mine),
+        "load" in kinds or not flow.unsure(names.local).isdisjoint(mine),
         _is_fresh(node) and not _is_steady(node, scope),
         any(
-            facts.points[number].kind == "ask" and not _is_number_or_text(facts.points[number], scope)
-            for number in mine
+            flow.points[number].kind == "ask" and not _is_number_or_text(flow.points[number], scope) for number in mine
         ),
         _is_steady(node, scope),
     )
@@ -76,7 +75,7 @@ def _is_steady(node: ast.expr, scope: ast.AST) -> bool:
     return {each.id for each in ast.walk(node) if isinstance(each, ast.Name)} <= plain
 
 
-def _is_number_or_text(point: Point, scope: ast.AST) -> bool:
+def _is_number_or_text(point: ProgramPoint, scope: ast.AST) -> bool:
     return isinstance(point.node, ast.Name) and _is_steady(point.node, scope)
 
 
@@ -104,7 +103,7 @@ def escapes(source: Source, node: ast.expr) -> bool:
     return not isinstance(parent, _SAFE_PARENTS)
 
 
-def disturbed(value: Value, between: Iterable[Point], names: Names) -> Refusal | None:
+def disturbed(value: Value, between: Iterable[ProgramPoint], names: Names) -> Refusal | None:
     """Return what may change a value between two moments, None when nothing can. For values without effect."""
     shared = value.reads - names.private
     is_of_objects = ((value.may_fail or value.asks) and not value.is_steady) or bool(shared)
@@ -116,20 +115,20 @@ def disturbed(value: Value, between: Iterable[Point], names: Names) -> Refusal |
     return None
 
 
-def overtakes(value: Value, passed: Iterable[int], facts: Facts, source: Source, names: Names) -> Refusal | None:
+def overtakes(value: Value, passed: Iterable[int], flow: DataFlow, source: Source, names: Names) -> Refusal | None:
     """Return why a value must not be evaluated before (or after) these points; None when it may."""
-    unsure = facts.unsure(names.local)
+    unsure = flow.unsure(names.local)
     for number in passed:
-        if message := _passed(value, number, facts, source, names, is_unsure=number in unsure):
+        if message := _passed(value, number, flow, source, names, is_unsure=number in unsure):
             return Refusal("order", message)
     return None
 
 
-def _passed(value: Value, number: int, facts: Facts, source: Source, names: Names, *, is_unsure: bool) -> str:
+def _passed(value: Value, number: int, flow: DataFlow, source: Source, names: Names, *, is_unsure: bool) -> str:
     """Return why a value must not pass one point; empty when it may."""
-    point = facts.points[number]
+    point = flow.points[number]
     if point.kind in {"bind", "unbind"}:
-        return _assigned(point, value, facts, names)
+        return _assigned(point, value, flow, names)
     if point.kind == "effect":
         return "Something with an effect is evaluated in between."
     if not (value.has_effect or value.may_fail) or (point.kind == "load" and _is_harmless(point, value, source)):
@@ -142,7 +141,7 @@ def _passed(value: Value, number: int, facts: Facts, source: Source, names: Name
     return f"{point.name} is read in between, and may be changed." if is_stale else ""
 
 
-def _assigned(point: Point, value: Value, facts: Facts, names: Names) -> str:
+def _assigned(point: ProgramPoint, value: Value, flow: DataFlow, names: Names) -> str:
     """Return why a value must not pass an assignment."""
     if point.name in value.reads:
         return f"{point.name} is assigned in between."
@@ -150,11 +149,11 @@ def _assigned(point: Point, value: Value, facts: Facts, names: Names) -> str:
         return ""
     if point.name not in names.private:
         return f"{point.name} is assigned in between."
-    is_read = point.name in facts.live({point.guard})
+    is_read = point.name in flow.live({point.guard})
     return f"{point.name} is assigned in between, and read where an error leads." if is_read else ""
 
 
-def _is_harmless(point: Point, value: Value, source: Source) -> bool:
+def _is_harmless(point: ProgramPoint, value: Value, source: Source) -> bool:
     """Whether reading an attribute here neither fails nor depends on the value; methods of a name do not."""
     if not isinstance(point.node, ast.Attribute):
         return False
@@ -165,7 +164,7 @@ def _is_harmless(point: Point, value: Value, source: Source) -> bool:
     return is_method and isinstance(point.node.value, ast.Name)
 
 
-def _is_stable(point: Point, source: Source, names: Names) -> bool:
+def _is_stable(point: ProgramPoint, source: Source, names: Names) -> bool:
     """Whether a name gives the same here whatever is called before it."""
     if point.kind == "ask":
         return point.node is not None and _is_number_or_text(point, source.scope_of(point.node))
@@ -177,9 +176,9 @@ def _is_stable(point: Point, source: Source, names: Names) -> bool:
     return isinstance(parent, ast.Call)
 
 
-def onwards(facts: Facts, start: int, without: Collection[int]) -> set[int]:
+def onwards(flow: DataFlow, start: int, without: Collection[int]) -> set[int]:
     """Return the points that run after a point when nothing fails, none of ``without`` having run."""
-    points = facts.points
+    points = flow.points
     seen: set[int] = set()
     todo = [start]
     while todo:
@@ -194,10 +193,10 @@ def onwards(facts: Facts, start: int, without: Collection[int]) -> set[int]:
     return seen
 
 
-def misses(facts: Facts, start: int, goals: Collection[int], within: Collection[int] = ()) -> bool:
+def misses(flow: DataFlow, start: int, goals: Collection[int], within: Collection[int] = ()) -> bool:
     """Whether control may go on from a point to another statement or the end without passing a goal."""
-    for number in onwards(facts, start, goals):
-        point = facts.points[number]
+    for number in onwards(flow, start, goals):
+        point = flow.points[number]
         if number == EXIT or (isinstance(point.node, ast.stmt) and point.kind == "join" and number not in within):
             return True
     return False

@@ -102,7 +102,7 @@ def _around(target: Target, span: Span) -> tree_sitter.Node | None:
 
 
 def _is_target(raw: tree_sitter.Node) -> bool:
-    """Whether an expression is assigned to, names a keyword, or is part of a definition's head."""
+    """Whether an expression is assigned to, names a keyword, or is part of a definition's signature."""
     parent = raw.parent
     if parent is None:
         return False

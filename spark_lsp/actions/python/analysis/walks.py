@@ -4,7 +4,7 @@ import ast
 from collections.abc import Iterator
 from typing import Final
 
-from spark_lsp.actions.python.analysis.flow import flow_of
+from spark_lsp.actions.python.analysis.control_flow import control_flow_of
 from spark_lsp.actions.python.analysis.scopes import COMPREHENSIONS, FUNCTIONS, arguments, evaluated_at_definition
 from spark_lsp.actions.python.analysis.source import Scope
 
@@ -49,7 +49,7 @@ def is_bound_to_class(node: ast.AST) -> bool:
 def binders(scope: ast.AST, name: str) -> list[ast.AST]:
     """Return what binds a name in a scope: nodes of assignments, and the parameter."""
     found: list[ast.AST] = []
-    flow = flow_of(scope)
+    flow = control_flow_of(scope)
     found += [
         point.node for point in flow.points if point.name == name and point.kind in {"bind", "unbind"} and point.node
     ]

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from spark_lsp.actions.python.analysis.call_sites import CallIssue, Calls, dotted, in_order_of_text
+from spark_lsp.actions.python.analysis.class_hierarchy import ClassHierarchy, judged
 from spark_lsp.actions.python.analysis.classes import ClassAt, Classes
-from spark_lsp.actions.python.analysis.hierarchy import Family, judged
 from spark_lsp.actions.python.analysis.receivers import Receivers
 from spark_lsp.actions.python.analysis.scopes import names_of
 from spark_lsp.actions.python.analysis.source import Source
@@ -28,28 +28,28 @@ _OF_THE_CLASS: Final = frozenset({"__class_getitem__", "__init_subclass__", "__n
 
 
 @dataclass(frozen=True, slots=True)
-class Makers:
-    """``heirs`` are the classes whose call runs the ``__init__``; ``callers`` those whose ``super().__init__`` does."""
+class Constructors:
+    """Calls of ``subclasses`` run the ``__init__``; so does ``super().__init__`` in ``callers``."""
 
-    family: Family
-    heirs: frozenset[ClassAt]
+    hierarchy: ClassHierarchy
+    subclasses: frozenset[ClassAt]
     callers: frozenset[ClassAt]
 
 
-def makers_of(classes: Classes, family: Family) -> Makers | Refusal:
-    """Return which classes of a family are made by its owner's ``__init__``, or why that is not certain."""
-    for each in (*family.own, *(each for each in family.above if each.origin == "workspace")):
-        if why := _is_special(classes, each, is_owner=each not in family.parents):
+def constructors_of(classes: Classes, hierarchy: ClassHierarchy) -> Constructors | Refusal:
+    """Return which classes of a hierarchy are made by its owner's ``__init__``, or why that is not certain."""
+    for each in (*hierarchy.own, *(each for each in hierarchy.above if each.origin == "workspace")):
+        if why := _is_special(classes, each, is_owner=each not in hierarchy.parents):
             return Refusal("calls", f"{each.path}: what a call of {each.name} does is not known: {why}.")
-    heirs = {family.owner}
+    subclasses = {hierarchy.owner}
     while more := {
         each
-        for each, parent in family.parents.items()
-        if parent in heirs and each not in heirs and not _has_own(classes, each)
+        for each, parent in hierarchy.parents.items()
+        if parent in subclasses and each not in subclasses and not _has_own(classes, each)
     }:
-        heirs |= more
-    callers = {each for each, parent in family.parents.items() if parent in heirs}
-    return Makers(family, frozenset(heirs), frozenset(callers))
+        subclasses |= more
+    callers = {each for each, parent in hierarchy.parents.items() if parent in subclasses}
+    return Constructors(hierarchy, frozenset(subclasses), frozenset(callers))
 
 
 def _has_own(classes: Classes, found: ClassAt) -> bool:
@@ -75,11 +75,11 @@ def _is_special(classes: Classes, found: ClassAt, *, is_owner: bool) -> str:
     return "" if is_owner or len(bases) <= 1 else "it derives from several classes"
 
 
-def constructor_calls(classes: Classes, path: str, source: Source, makers: Makers) -> Calls:
+def constructor_calls(classes: Classes, path: str, source: Source, constructors: Constructors) -> Calls:
     """Return the calls of the ``__init__`` in one file."""
     calls: list[ast.Call] = []
     for way in (_by_name, _by_super, _by_own_class):
-        for found in way(classes, path, source, makers):
+        for found in way(classes, path, source, constructors):
             if isinstance(found, CallIssue):
                 return found
             calls.append(found)
@@ -89,9 +89,9 @@ def constructor_calls(classes: Classes, path: str, source: Source, makers: Maker
 Found = Iterator[ast.Call | CallIssue]
 
 
-def _by_name(classes: Classes, path: str, source: Source, makers: Makers) -> Found:
+def _by_name(classes: Classes, path: str, source: Source, constructors: Constructors) -> Found:
     """Yield the calls of the classes by their names."""
-    names = {each.name for each in makers.heirs}
+    names = {each.name for each in constructors.subclasses}
     for node in ast.walk(source.tree):
         if isinstance(node, ast.alias) and node.name in names and node.asname not in {None, node.name}:
             yield CallIssue(node.lineno, f"{node.name} has another name here")
@@ -103,7 +103,7 @@ def _by_name(classes: Classes, path: str, source: Source, makers: Makers) -> Fou
         line = getattr(node, "lineno", 0)
         if meant is None:
             yield CallIssue(line, f"{said} may be another class here")
-        elif meant in makers.heirs:
+        elif meant in constructors.subclasses:
             yield from _used(source, node, said)
 
 
@@ -139,7 +139,7 @@ def _takes_harmlessly(child: ast.AST, around: ast.AST, *, is_itself: bool) -> bo
     return is_itself and isinstance(around, ast.Compare | ast.ExceptHandler | ast.MatchClass)
 
 
-def _by_super(classes: Classes, path: str, source: Source, makers: Makers) -> Found:
+def _by_super(classes: Classes, path: str, source: Source, constructors: Constructors) -> Found:
     """Yield the calls of ``__init__`` as an attribute."""
     receivers = Receivers(classes, path, source)
     for node in ast.walk(source.tree):
@@ -147,45 +147,47 @@ def _by_super(classes: Classes, path: str, source: Source, makers: Makers) -> Fo
             continue
         asked, parent = node.value, source.parent(node)
         if isinstance(asked, ast.Call) and dotted(asked.func) == "super":
-            runs_it = _super_runs_it(classes, path, source, node, makers)
+            runs_it = _super_runs_it(classes, path, source, node, constructors)
             if runs_it and not asked.args and isinstance(parent, ast.Call) and parent.func is node:
                 yield parent
                 continue
             is_other = runs_it is False
         elif meant := classes.meaning(path, asked):
-            is_other = meant not in makers.heirs
+            is_other = meant not in constructors.subclasses
         else:
-            is_other = judged(classes, makers.family, receivers.classes_of(asked), INIT) == "other"
+            is_other = judged(classes, constructors.hierarchy, receivers.classes_of(asked), INIT) == "other"
         if not is_other:
             yield CallIssue(node.lineno, f"it is not certain which {INIT} this is")
 
 
-def _super_runs_it(classes: Classes, path: str, source: Source, node: ast.AST, makers: Makers) -> bool | None:
+def _super_runs_it(
+    classes: Classes, path: str, source: Source, node: ast.AST, constructors: Constructors
+) -> bool | None:
     """Whether ``super().__init__`` at a node is the one that is looked for; None where that is not certain."""
     holder = next((parent for _, parent in source.around(node) if isinstance(parent, ast.ClassDef)), None)
     if holder is None:
         return None
     found = classes.meaning(path, ast.Name(holder.name, ast.Load()))
     if found is not None and classes.body(found) is holder:
-        return found in makers.callers
+        return found in constructors.callers
     bases = [classes.meaning(path, each) for each in holder.bases]
-    return False if all(each is not None and each not in makers.family.own for each in bases) else None
+    return False if all(each is not None and each not in constructors.hierarchy.own for each in bases) else None
 
 
-def _by_own_class(classes: Classes, path: str, source: Source, makers: Makers) -> Found:
+def _by_own_class(classes: Classes, path: str, source: Source, constructors: Constructors) -> Found:
     """Yield the calls of the class that an object, or a method of the class, is of: ``cls()``, ``type(self)()``."""
-    family = makers.family
-    for each in sorted((*family.own, *family.above), key=lambda one: one.name):
+    hierarchy = constructors.hierarchy
+    for each in sorted((*hierarchy.own, *hierarchy.above), key=lambda one: one.name):
         body = classes.body(each) if each.path == path else None
         if body is None:
             continue
-        derived = {each} | {one for one in family.own if each in classes.ancestors(one)}
-        runs_it = derived & makers.heirs
+        derived = {each} | {one for one in hierarchy.own if each in classes.ancestors(one)}
+        runs_it = derived & constructors.subclasses
         for node in ast.walk(body):
             if not runs_it or not _says_own_class(source, node, body):
                 continue
             for found in _used(source, node, "its own class"):
-                if isinstance(found, CallIssue) or derived <= makers.heirs:
+                if isinstance(found, CallIssue) or derived <= constructors.subclasses:
                     yield found
                 else:
                     yield CallIssue(found.lineno, "this may make an object of another class")

@@ -25,14 +25,14 @@ from spark_lsp.actions.python.analysis.call_sites import (
     own_calls,
     passes_on,
 )
-from spark_lsp.actions.python.analysis.classes import Classes, classes_of, modules_of, saying
-from spark_lsp.actions.python.analysis.hierarchy import Family, family_of, judged
+from spark_lsp.actions.python.analysis.class_hierarchy import ClassHierarchy, class_hierarchy_of, judged
+from spark_lsp.actions.python.analysis.classes import Classes, classes_of, files_mentioning, modules_of
 from spark_lsp.actions.python.analysis.receivers import Receivers
 from spark_lsp.actions.python.analysis.scopes import names_of
 from spark_lsp.actions.python.analysis.source import Source, source_of
-from spark_lsp.actions.python.call_updates.constructors import INIT, constructor_calls, makers_of
+from spark_lsp.actions.python.call_updates.constructors import INIT, constructor_calls, constructors_of
 from spark_lsp.actions.python.call_updates.methods import Method, method_calls
-from spark_lsp.actions.python.call_updates.same_name_methods import rival_of
+from spark_lsp.actions.python.call_updates.same_name_methods import same_name_method
 from spark_lsp.actions.refusal import Refusal
 from spark_lsp.index.storage.view import FileEntry, IndexView
 from spark_lsp.text.language import LANGUAGES
@@ -44,7 +44,7 @@ MAX_FILES: Final = 400
 
 @dataclass(frozen=True, slots=True)
 class CalledIn:
-    """The calls in one file; ``is_uncertain`` when they may have been written for the head as it is now."""
+    """The calls in one file; ``is_uncertain`` when they may have been written for the signature as it is now."""
 
     path: str
     source: Source
@@ -79,7 +79,7 @@ def called_in(target: Target, view: IndexView, wanted: Wanted) -> list[CalledIn]
     if wanted.owner is None and not isinstance(scope, ast.Module):
         own = CalledIn(wanted.path, source, target.syntax, (), _own_uncertainty(target, source, {name}))
         return _filled([own], [own_calls(source, wanted.function, name)])
-    files = _files_read(target, view, wanted, saying(view, name), {name})
+    files = _files_read(target, view, wanted, files_mentioning(view, name), {name})
     if isinstance(files, Refusal):
         return files
     found = _of_method(files, wanted, view) if wanted.owner is not None else _of_function(files, wanted, view)
@@ -117,20 +117,22 @@ def _made_in(target: Target, view: IndexView, wanted: Wanted, owner: ast.ClassDe
     inits = [node for node in ast.walk(owner) if binds(node, INIT) and wanted.source.scope_of(node) is owner]
     if found is None or known.body(found) is not owner or len(inits) > 1 or INIT in names_of(owner).used:
         return Refusal("calls", f"{wanted.path}:{owner.lineno}: {owner.name} may be another class as well.")
-    family = family_of(known, found, partial(saying, view))
-    makers = makers_of(known, family) if isinstance(family, Family) else family
-    if isinstance(makers, Refusal):
-        return makers
-    names = {each.name for each in makers.heirs}
-    paths = {each.path for each in (*makers.family.own, *makers.family.above) if each.origin == "workspace"}
-    paths = paths.union(*(saying(view, each) for each in names))
+    hierarchy = class_hierarchy_of(known, found, partial(files_mentioning, view))
+    constructors = constructors_of(known, hierarchy) if isinstance(hierarchy, ClassHierarchy) else hierarchy
+    if isinstance(constructors, Refusal):
+        return constructors
+    names = {each.name for each in constructors.subclasses}
+    paths = {
+        each.path for each in (*constructors.hierarchy.own, *constructors.hierarchy.above) if each.origin == "workspace"
+    }
+    paths = paths.union(*(files_mentioning(view, each) for each in names))
     files = _files_read(target, view, wanted, frozenset(paths), names)
     if isinstance(files, Refusal):
         return files
     known = classes_of({each.path: each.source for each in files}, view)
     uncertainty = _own_uncertainty(target, wanted.source, names | {INIT, "cls", "type"})
     files[0] = replace(files[0], is_uncertain=uncertainty)
-    return _filled(files, [constructor_calls(known, each.path, each.source, makers) for each in files])
+    return _filled(files, [constructor_calls(known, each.path, each.source, constructors) for each in files])
 
 
 def _filled(files: Sequence[CalledIn], found: Sequence[Calls]) -> list[CalledIn] | Refusal:
@@ -171,28 +173,30 @@ def _of_method(files: Sequence[CalledIn], wanted: Wanted, view: IndexView) -> li
     classes = classes_of({each.path: each.source for each in files}, view)
     found = classes.meaning(wanted.path, ast.Name(owner.name, ast.Load()))
     is_clear = found is not None and classes.body(found) is owner
-    family = family_of(classes, found, partial(saying, view)) if is_clear and found is not None else None
-    family = family if isinstance(family, Family) else None
-    rival = rival_of(classes, view, wanted.path, wanted.function, family)
-    if isinstance(rival, CallIssue):
-        return [rival]
-    method = Method(name, owner.name, wanted.is_plain, partial(_is_class, view), rival)
+    hierarchy = (
+        class_hierarchy_of(classes, found, partial(files_mentioning, view)) if is_clear and found is not None else None
+    )
+    hierarchy = hierarchy if isinstance(hierarchy, ClassHierarchy) else None
+    same_name_owner = same_name_method(classes, view, wanted.path, wanted.function, hierarchy)
+    if isinstance(same_name_owner, CallIssue):
+        return [same_name_owner]
+    method = Method(name, owner.name, wanted.is_plain, partial(_is_class, view), same_name_owner)
     return [
         method_calls(
             each.source,
             method,
             owner if each.path == wanted.path else None,
             modules_of(view, each.path),
-            partial(_judged, classes, family, Receivers(classes, each.path, each.source), name),
+            partial(_judged, classes, hierarchy, Receivers(classes, each.path, each.source), name),
         )
         for each in files
     ]
 
 
 def _judged(
-    classes: Classes, family: Family | None, receivers: Receivers, name: str, node: ast.expr
+    classes: Classes, hierarchy: ClassHierarchy | None, receivers: Receivers, name: str, node: ast.expr
 ) -> Literal["own", "other", "unknown"]:
-    return judged(classes, family, receivers.classes_of(node), name) if family is not None else "unknown"
+    return judged(classes, hierarchy, receivers.classes_of(node), name) if hierarchy is not None else "unknown"
 
 
 def _is_class(view: IndexView, name: str) -> bool:

@@ -42,7 +42,7 @@ class Method:
     is_plain: bool
     is_class: Callable[[str], bool]
     """Whether the workspace has a class of a name."""
-    rival: str = ""
+    same_name_owner: str = ""
     """A file that has another definition of the name, empty for none."""
 
 
@@ -61,8 +61,8 @@ def method_calls(
             return CallIssue(node.lineno, f"{method.name} is passed on without being called")
         if kind == "class":
             return CallIssue(node.lineno, f"{method.name} is called on a class")
-        if kind == "unknown" and method.rival:
-            return CallIssue(node.lineno, f"{method.name} may be that of {method.rival}")
+        if kind == "unknown" and method.same_name_owner:
+            return CallIssue(node.lineno, f"{method.name} may be that of {method.same_name_owner}")
         if kind == "unknown" and method.name in of_python():
             return CallIssue(node.lineno, f"Python has methods {method.name} of its own")
         if kind == "unknown" and (outside := _from_outside(source, modules)):

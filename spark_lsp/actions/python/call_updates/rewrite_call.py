@@ -1,4 +1,4 @@
-"""The edits that make one call fit another head of its function, or why they cannot be certain. Pure."""
+"""The edits that make one call fit another parameters of its function, or why they cannot be certain. Pure."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,8 +6,15 @@ from typing import Final
 
 import tree_sitter
 
-from spark_lsp.actions.python.call_updates.binding import Argument, Bound, bound, by_place, carried, in_order
-from spark_lsp.actions.python.call_updates.signature_diff import Difference, Head
+from spark_lsp.actions.python.call_updates.argument_binding import (
+    Argument,
+    BoundArguments,
+    bind,
+    by_place,
+    in_order,
+    remap,
+)
+from spark_lsp.actions.python.call_updates.signature_diff import Difference, Parameters
 from spark_lsp.actions.refusal import Refusal
 from spark_lsp.text.edit import Edit, Span
 from spark_lsp.text.syntax import Syntax
@@ -28,10 +35,10 @@ NO_BRACKETS: Final = Refusal("placement", "An argument would need brackets to ha
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """The head of a function as it was and as it is, and what differs."""
+    """The parameters of a function as it was and as it is, and what differs."""
 
-    old: Head
-    new: Head
+    old: Parameters
+    new: Parameters
     difference: Difference
 
 
@@ -44,10 +51,10 @@ class _Slot:
     name: str
 
 
-def fitted(syntax: Syntax, call: Span, change: Change, *, is_uncertain: bool) -> tuple[Edit, ...] | Refusal:
+def rewrite_call(syntax: Syntax, call: Span, change: Change, *, is_uncertain: bool) -> tuple[Edit, ...] | Refusal:
     """Return the edits of one call, none where it fits already, or why it cannot be made to fit.
 
-    A call ``is_uncertain`` may have been written for either head.
+    A call ``is_uncertain`` may have been written for either parameters.
     """
     raw = _call_at(syntax, call)
     listed = raw.child_by_field_name("arguments") if raw is not None else None
@@ -57,10 +64,10 @@ def fitted(syntax: Syntax, call: Span, change: Change, *, is_uncertain: bool) ->
     if any(slot.node.type in _STARS for slot in slots):
         return STARS
     arguments = [Argument(number, slot.name) for number, slot in enumerate(slots)]
-    was, now = bound(arguments, change.old), bound(arguments, change.new)
+    was, now = bind(arguments, change.old), bind(arguments, change.new)
     if was is None:
         return () if now is not None else NO_FIT
-    wanted = carried(was, change.difference)
+    wanted = remap(was, change.difference)
     if now == wanted:
         return ()
     if now is not None and is_uncertain:
@@ -70,16 +77,16 @@ def fitted(syntax: Syntax, call: Span, change: Change, *, is_uncertain: bool) ->
 
 
 def _arguments(
-    slots: Sequence[_Slot], arguments: Sequence[Argument], wanted: Bound, head: Head
+    slots: Sequence[_Slot], arguments: Sequence[Argument], wanted: BoundArguments, parameters: Parameters
 ) -> list[Argument] | Refusal:
     """Return the arguments that hand over what is wanted, or why there are none that certainly do."""
     handed = {number for _, number in (*wanted.named, *wanted.named_rest)} | set(wanted.rest)
     dropped = [slot for number, slot in enumerate(slots) if number not in handed]
     if any(not _is_plain(slot.value, names=True) for slot in dropped):
         return EFFECT
-    made = by_place(arguments, wanted, head)
+    made = by_place(arguments, wanted, parameters)
     if made is None or not _may_swap([slots[each.number] for each in made], made):
-        made = in_order(arguments, wanted, head)
+        made = in_order(arguments, wanted, parameters)
     return made if made is not None else NO_ORDER
 
 

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from typing import Final
 
 from spark_lsp.actions.python.analysis.call_sites import CallIssue, binds
+from spark_lsp.actions.python.analysis.class_hierarchy import ClassHierarchy
 from spark_lsp.actions.python.analysis.classes import Classes
-from spark_lsp.actions.python.analysis.hierarchy import Family
 from spark_lsp.actions.python.analysis.source import Source
 from spark_lsp.index.storage.view import IndexView
 
@@ -14,8 +14,8 @@ _DEFINITIONS: Final = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 _SEVERAL: Final = frozenset({"class", "field", "function", "method"})
 
 
-def rival_of(
-    classes: Classes, view: IndexView, own_path: str, function: ast.AST, family: Family | None
+def same_name_method(
+    classes: Classes, view: IndexView, own_path: str, function: ast.AST, hierarchy: ClassHierarchy | None
 ) -> str | CallIssue:
     """Return a file that defines the name of a method too, empty for none.
 
@@ -29,7 +29,7 @@ def rival_of(
             continue
         assert source is not None, "it has definitions"
         statement = source.statement_of(node)
-        if family is None or _is_related(classes, own_path, source, statement, family):
+        if hierarchy is None or _is_related(classes, own_path, source, statement, hierarchy):
             return CallIssue(statement.lineno, f"{name} is defined here as well")
         found = own_path
     for path in dict.fromkeys(path for path, each in view.definitions.get(name, ()) if each.kind in _SEVERAL):
@@ -38,9 +38,9 @@ def rival_of(
         source = classes.read(path)
         nodes = list(_definitions(source, name)) if source is not None else []
         fields = [node for node in ast.walk(source.tree) if _sets(node, name)] if source is not None else []
-        if source is None or not (nodes or fields) or family is None:
+        if source is None or not (nodes or fields) or hierarchy is None:
             return CallIssue(line, f"{name} is defined in {path} as well")
-        if any(_is_related(classes, path, source, source.statement_of(node), family) for node in (*nodes, *fields)):
+        if any(_is_related(classes, path, source, source.statement_of(node), hierarchy) for node in (*nodes, *fields)):
             return CallIssue(line, f"{name} is defined in {path} as well")
         found = found or path
     return found
@@ -59,12 +59,12 @@ def _sets(node: ast.AST, name: str) -> bool:
     return isinstance(node, ast.Attribute) and node.attr == name and not isinstance(node.ctx, ast.Load)
 
 
-def _is_related(classes: Classes, path: str, source: Source, statement: ast.stmt, family: Family) -> bool:
-    """Whether a definition stands in a class of a family or above it, or in one of which that is not known."""
+def _is_related(classes: Classes, path: str, source: Source, statement: ast.stmt, hierarchy: ClassHierarchy) -> bool:
+    """Whether a definition stands in a class of a hierarchy or above it, or in one of which that is not known."""
     holders = [parent for _, parent in source.around(statement) if isinstance(parent, ast.ClassDef)]
     for holder in holders:
         meant = classes.meaning(path, ast.Name(holder.name, ast.Load()))
         is_known = meant is not None and classes.body(meant) is holder
-        if not is_known or meant in family.own or meant in family.above:
+        if not is_known or meant in hierarchy.own or meant in hierarchy.above:
             return True
     return False

@@ -1,14 +1,14 @@
-"""What has changed in the head of a Python function since its document was opened. Pure."""
+"""What has changed in the signature of a Python function since its document was opened. Pure."""
 
 from dataclasses import dataclass
 from typing import Final
 
 from spark_lsp.actions.base import Target
 from spark_lsp.actions.changed_signature import SignatureAt, signature_at
-from spark_lsp.actions.definition import Definition, head_text
+from spark_lsp.actions.definition import Definition, signature_text
 from spark_lsp.actions.python.analysis.quick_checks import is_python
 from spark_lsp.actions.python.call_updates.rewrite_call import Change
-from spark_lsp.actions.python.call_updates.signature_diff import difference, head_of
+from spark_lsp.actions.python.call_updates.signature_diff import difference, parameters_of
 from spark_lsp.text.syntax import Syntax
 
 _TRANSPARENT: Final = frozenset(
@@ -43,24 +43,24 @@ class Changed:
         return _class_name(self.found) if self.found.name == "__init__" else self.found.name
 
 
-def changed_at(target: Target, head: SignatureAt | None = None) -> Changed | None:
-    """Return the change of the function on whose head the cursor stands; None where it cannot be told."""
+def changed_at(target: Target, signature: SignatureAt | None = None) -> Changed | None:
+    """Return the change of the function on whose signature the cursor stands; None where it cannot be told."""
     if not is_python(target):
         return None
-    head = head or signature_at(target)
+    signature = signature or signature_at(target)
     before, now = target.baseline_syntax, target.syntax
-    if head is None or head.baseline is None or before is None or now is None:
+    if signature is None or signature.baseline is None or before is None or now is None:
         return None
-    decorators = _decorators(head.found)
-    if decorators != _decorators(head.baseline):
+    decorators = _decorators(signature.found)
+    if decorators != _decorators(signature.baseline):
         return None
-    is_method = bool(_class_name(head.found))
+    is_method = bool(_class_name(signature.found))
     takes_object = is_method and "@staticmethod" not in decorators
-    old = head_of(_undecorated(before, head.baseline), is_method=takes_object)
-    new = head_of(_undecorated(now, head.found), is_method=takes_object)
+    old = parameters_of(_undecorated(before, signature.baseline), is_method=takes_object)
+    new = parameters_of(_undecorated(now, signature.found), is_method=takes_object)
     if old is None or new is None:
         return None
-    return Changed(head.found, Change(old, new, difference(old, new)), decorators)
+    return Changed(signature.found, Change(old, new, difference(old, new)), decorators)
 
 
 def _class_name(found: Definition) -> str:
@@ -72,7 +72,7 @@ def _class_name(found: Definition) -> str:
 
 
 def _undecorated(syntax: Syntax, found: Definition) -> str:
-    return head_text(syntax, found, decorated=False)
+    return signature_text(syntax, found, decorated=False)
 
 
 def _decorators(found: Definition) -> tuple[str, ...]:

@@ -34,12 +34,12 @@ class Parameter:
         return self.kind in {"rest", "named rest"}
 
 
-Head = tuple[Parameter, ...]
+Parameters = tuple[Parameter, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """What differs between a function's head as it was and as it is, by the names of its parameters."""
+    """What differs between a function's parameters as it was and as it is, by the names of its parameters."""
 
     renamed: tuple[tuple[str, str], ...] = ()
     """Name before and after of a parameter at the same place, with the same annotation and default."""
@@ -62,8 +62,8 @@ class Difference:
         return self != Difference()
 
 
-def head_of(text: str, *, is_method: bool) -> Head | None:
-    """Read a head from ``def`` to its colon; None when it does not parse. A method's own object is left out."""
+def parameters_of(text: str, *, is_method: bool) -> Parameters | None:
+    """Read a parameters from ``def`` to its colon; None when it does not parse. A method's own object is left out."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -79,7 +79,7 @@ def head_of(text: str, *, is_method: bool) -> Head | None:
     return parameters[1:] if parameters and parameters[0].by_place else None
 
 
-def _parameters(args: ast.arguments) -> Head:
+def _parameters(args: ast.arguments) -> Parameters:
     places = [*args.posonlyargs, *args.args]
     defaults: list[ast.expr | None] = [None] * (len(places) - len(args.defaults))
     found = [
@@ -99,8 +99,8 @@ def _parameter(argument: ast.arg, kind: Kind, default: ast.expr | None) -> Param
     return Parameter(argument.arg, kind, annotation, ast.unparse(default) if default is not None else "")
 
 
-def difference(old: Head, new: Head) -> Difference:
-    """Compare two heads."""
+def difference(old: Parameters, new: Parameters) -> Difference:
+    """Compare two parameter lists."""
     renamed = _renamed(old, new)
     now = {each.name: each for each in new}
     gone_as = dict(renamed)
@@ -121,7 +121,7 @@ def difference(old: Head, new: Head) -> Difference:
     )
 
 
-def _renamed(old: Head, new: Head) -> tuple[tuple[str, str], ...]:
+def _renamed(old: Parameters, new: Parameters) -> tuple[tuple[str, str], ...]:
     """Pair what is gone with what has come at the same place."""
     before, after = {each.name for each in old}, {each.name for each in new}
     return tuple(

@@ -10,7 +10,7 @@ from functools import cache, partial
 from typing import Final
 
 from spark_lsp.actions.python.analysis.class_introspection import Relatives
-from spark_lsp.actions.python.analysis.classes import saying
+from spark_lsp.actions.python.analysis.classes import files_mentioning
 from spark_lsp.actions.python.analysis.module_aliases import KnownModule
 from spark_lsp.actions.python.analysis.source import Source, source_of
 from spark_lsp.actions.python.call_updates.dynamic_lookups import MAY_ASK, asked_for
@@ -42,7 +42,7 @@ def _asking(view: IndexView, wanted: Wanted, name: str) -> Iterator[tuple[str, S
     """Yield the files that may ask for the name by its text."""
     yield wanted.path, wanted.source
     by_text = re.compile(rf"[\"'](?:[\w.]*\.)?{re.escape(name)}[\"']")
-    for path in sorted(frozenset[str]().union(*(saying(view, each) for each in _WORDS)) - {wanted.path}):
+    for path in sorted(frozenset[str]().union(*(files_mentioning(view, each) for each in _WORDS)) - {wanted.path}):
         text = view.files[path].text
         if not MAY_ASK.search(text) and not by_text.search(text):
             continue

@@ -1,4 +1,4 @@
-"""``update.references`` for Python by computation: all calls are made to fit the head as it is now, or none.
+"""``update.references`` for Python by computation: all calls are made to fit the signature as it is now, or none.
 
 Offered where what the calls have to pass follows from what they pass. Needs no model; the user is asked before.
 """
@@ -12,7 +12,7 @@ from spark_lsp.actions.base import FileEdits, Needs, Proposal, Target, Tools, re
 from spark_lsp.actions.check import failure
 from spark_lsp.actions.python.analysis.source import Source, source_of
 from spark_lsp.actions.python.call_updates.find_calls import CalledIn, Wanted, called_in
-from spark_lsp.actions.python.call_updates.rewrite_call import Change, fitted
+from spark_lsp.actions.python.call_updates.rewrite_call import Change, rewrite_call
 from spark_lsp.actions.python.call_updates.signature_change import Changed, changed_at
 from spark_lsp.actions.python.call_updates.text_lookups import looked_up_in
 from spark_lsp.actions.refusal import NOT_READ, STILL_INDEXING, TOO_DEEP, Refusal
@@ -29,7 +29,7 @@ class UpdateCalls:
     needs: Needs = "none"
 
     def applies(self, target: Target) -> str:
-        """Offer on a head that has changed so that nothing has to be thought of for its calls."""
+        """Offer on a signature that has changed so that nothing has to be thought of for its calls."""
         changed = changed_at(target)
         is_new = changed is not None and changed.change.difference and changed.is_certain
         return f"Update the calls of {changed.said}" if changed is not None and is_new else ""
@@ -98,7 +98,7 @@ def _edits_of(file: CalledIn, change: Change) -> tuple[Edit, ...] | Refusal:
     """Return the edits of one file's calls."""
     made: list[Edit] = []
     for call in file.calls:
-        edits = fitted(file.syntax, file.source.span(call), change, is_uncertain=file.is_uncertain)
+        edits = rewrite_call(file.syntax, file.source.span(call), change, is_uncertain=file.is_uncertain)
         if isinstance(edits, Refusal):
             return replace(edits, message=f"{file.path}:{call.lineno}: this call cannot be updated. {edits.message}")
         if edits and any(_is_text(parent) for _, parent in file.source.around(call)):

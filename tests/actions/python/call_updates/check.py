@@ -1,4 +1,4 @@
-"""The helper of this package: a head as it was, the workspace as it is, and what becomes of it or why not."""
+"""The helper of this package: a signature as it was, the workspace as it is, and what becomes of it or why not."""
 
 import re
 import time
@@ -25,7 +25,7 @@ _SECTION = re.compile(r"^--- (\w+)\n", re.MULTILINE)
 
 
 def read_cases(path: Path) -> dict[str, dict[str, str]]:
-    """Read the cases: sections was (the head) or opened (the document), now, and after or refused.
+    """Read the cases: sections was (the signature) or opened (the document), now, and after or refused.
 
     ``later`` writes the other files since the change, ``crlf`` all lines with other ends.
     """
@@ -43,7 +43,7 @@ def read_cases(path: Path) -> dict[str, dict[str, str]]:
 
 
 def opened_text(now: str, was: str) -> str:
-    """The document with the head that holds the cursor as it was."""
+    """The document with the signature that holds the cursor as it was."""
     start = [each.start() for each in _HEAD.finditer(now, 0, now.index("$0"))][-1]
     end = _HEAD_END.search(now, start)
     assert end is not None, now

@@ -1,4 +1,4 @@
-"""Every case: the head as it was, the workspace as it is, and its calls after or why not."""
+"""Every case: the signature as it was, the workspace as it is, and its calls after or why not."""
 
 from pathlib import Path
 

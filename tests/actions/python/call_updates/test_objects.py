@@ -1,4 +1,4 @@
-"""Calls of methods of objects, made by dice: only those of the class whose head has changed are made to fit."""
+"""Calls of methods of objects, made by dice: only those of the class whose signature has changed are made to fit."""
 
 import asyncio
 from typing import Any
@@ -17,7 +17,7 @@ class Shape:
     def __init__(self, a, b):
         self.a = (a, b)
 
-    def resize(self, {head}):{cursor}
+    def resize(self, {signature}):{cursor}
         log("shape", self.a, w, h)
         return self
 
@@ -102,8 +102,8 @@ def _log_of(text: str) -> list[Any]:
 @settings(max_examples=300, deadline=None, derandomize=True)
 @given(rest=programs())
 def test_every_object_is_told_the_same(rest: str) -> None:
-    opened = CLASSES.format(head="w, h", cursor="") + rest
-    now = CLASSES.format(head="h, w", cursor="$0") + rest
+    opened = CLASSES.format(signature="w, h", cursor="") + rest
+    now = CLASSES.format(signature="h, w", cursor="$0") + rest
     proposal, files = asyncio.run(updated(target_in(now, opened), ScriptedEngine(["x"])))
     event("fitted" if files else proposal.message.partition(": ")[2])
     if files:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from spark_lsp.actions.python.call_updates.signature_diff import Difference, Parameter, difference, head_of
+from spark_lsp.actions.python.call_updates.signature_diff import Difference, Parameter, difference, parameters_of
 
 DIFFERENCES = {
     "nothing": ("a, b=1, *r, c, **k", "a, b=1, *r, c, **k", Difference()),
@@ -29,7 +29,7 @@ MECHANICAL = {"no default any more": False, "another annotation": False}
 @pytest.mark.parametrize("name", DIFFERENCES)
 def test_difference(name: str) -> None:
     old, new, wanted = DIFFERENCES[name]
-    before, now = (head_of(f"def f({text}):", is_method=False) for text in (old, new))
+    before, now = (parameters_of(f"def f({text}):", is_method=False) for text in (old, new))
     assert before is not None
     assert now is not None
     found = difference(before, now)
@@ -39,6 +39,6 @@ def test_difference(name: str) -> None:
 
 
 def test_a_method_is_read_without_its_object() -> None:
-    assert head_of("async def f(self, a) -> int:  # so\n    ", is_method=True) == (Parameter("a", "either"),)
-    assert head_of("def f(*all):", is_method=True) is None
-    assert head_of("def f(a", is_method=False) is None
+    assert parameters_of("async def f(self, a) -> int:  # so\n    ", is_method=True) == (Parameter("a", "either"),)
+    assert parameters_of("def f(*all):", is_method=True) is None
+    assert parameters_of("def f(a", is_method=False) is None

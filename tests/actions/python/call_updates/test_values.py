@@ -13,13 +13,13 @@ from tests.actions.python.call_updates.check import target_in, updated
 pytestmark = pytest.mark.slow
 
 NAMES = ("a", "b", "c", "d")
-"""The parameters; each has another default, so that no change of the head can pass for a new name without being one."""
+"""The parameters. Each has another default, so that only a renaming looks like one."""
 NEW_NAMES = {"a": "w", "b": "x", "c": "y", "d": "z"}
 VALUES = ("1", "-2", "'é'", "g", "(3)", "[4, g]", "t(5)", "t(6)", "g + 7", "(t(8), 9)", "lambda: 0", "None")
 
 
 @st.composite
-def heads(draw: st.DrawFn, names: tuple[str, ...], required: frozenset[str], extra: str = "") -> tuple[str, ...]:
+def signatures(draw: st.DrawFn, names: tuple[str, ...], required: frozenset[str], extra: str = "") -> tuple[str, ...]:
     """The parts of a parameter list: positional-only ones, those by either way, and those by name only."""
     kinds = sorted(draw(st.integers(0, 2)) for _ in names)
     plain = [name for name in names if name in required]
@@ -34,11 +34,11 @@ def heads(draw: st.DrawFn, names: tuple[str, ...], required: frozenset[str], ext
 
 @st.composite
 def changes(draw: st.DrawFn) -> tuple[str, str, dict[str, str]]:
-    """Two heads of one function, and what the parameters of the new one are called in the old."""
+    """Two signatures of one function, and what the parameters of the new one are called in the old."""
     required = frozenset(draw(st.sets(st.sampled_from(NAMES), max_size=2)))
     extra = draw(st.sampled_from(["", "", "*r"]))
     was = draw(st.permutations(NAMES))
-    old = draw(heads(tuple(was), required, extra))
+    old = draw(signatures(tuple(was), required, extra))
     kept = [name for name in draw(st.permutations(NAMES)) if draw(st.integers(0, 4))]
     if draw(st.booleans()):
         new, called = [*old], {name: name for name in NAMES}
@@ -48,14 +48,14 @@ def changes(draw: st.DrawFn) -> tuple[str, str, dict[str, str]]:
             called = {(NEW_NAMES[name] if key == name else key): value for key, value in called.items()}
         return ", ".join(old), ", ".join(new), called
     more = draw(st.sampled_from([(), ("n",)]))
-    new_head = draw(heads((*draw(st.permutations((*kept, *more))),), required & set(kept), extra))
-    return ", ".join(old), ", ".join(new_head), {name: name for name in kept}
+    edit_signature = draw(signatures((*draw(st.permutations((*kept, *more))),), required & set(kept), extra))
+    return ", ".join(old), ", ".join(edit_signature), {name: name for name in kept}
 
 
 @st.composite
-def calls(draw: st.DrawFn, head: str) -> str:
-    """A call, which fits a head if it hands over all that has no default, as most do."""
-    parts = head.split(", ")
+def calls(draw: st.DrawFn, signature: str) -> str:
+    """A call, which fits a signature if it hands over all that has no default, as most do."""
+    parts = signature.split(", ")
     by_place_only = parts.index("/") if "/" in parts else 0
     starred = next((number for number, part in enumerate(parts) if part.startswith("*")), len(parts))
     places = [part for part in parts[:starred] if part != "/"]
@@ -73,16 +73,16 @@ def calls(draw: st.DrawFn, head: str) -> str:
 
 @st.composite
 def changes_and_calls(draw: st.DrawFn) -> tuple[str, str, dict[str, str], str]:
-    """A change of a head, and a call."""
+    """A change of a signature, and a call."""
     old, new, names = draw(changes())
     return old, new, names, draw(calls(old))
 
 
-def _document(head: str, called: str, *, is_class: bool = False) -> str:
+def _document(signature: str, called: str, *, is_class: bool = False) -> str:
     if is_class:
-        told = f"class f:\n    def __init__(self, {head}):$0\n        self.told = locals()\n"
+        told = f"class f:\n    def __init__(self, {signature}):$0\n        self.told = locals()\n"
         return f"{told}\n\nresult = {called}.told\ndel result['self']\n"
-    return f"def f({head}):$0\n    return locals()\n\n\nresult = {called}\n"
+    return f"def f({signature}):$0\n    return locals()\n\n\nresult = {called}\n"
 
 
 def _run(text: str) -> tuple[dict[str, Any], list[int]] | None:
@@ -115,7 +115,7 @@ def test_the_same_values_in_the_same_order(
     is_class: bool,
 ) -> None:
     old, new, names, called = changed
-    opened, now = (_document(head, called, is_class=is_class) for head in (old, new))
+    opened, now = (_document(signature, called, is_class=is_class) for signature in (old, new))
     opened = opened.replace("$0", "")
     before = _run(opened)
     proposal, files = asyncio.run(updated(target_in(now, opened), ScriptedEngine(["x"])))

@@ -18,7 +18,7 @@ _ASKS_ANOTHER: Final = frozenset({"__getattr__", "__getattribute__"})
 
 
 @dataclass(frozen=True, slots=True)
-class Family:
+class ClassHierarchy:
     """``own`` are a class and all that derive from it; ``above`` what any of these derives from."""
 
     owner: ClassAt
@@ -28,8 +28,8 @@ class Family:
     """For each that derives, the one of ``own`` that it names as its base; the last where it names several."""
 
 
-def family_of(classes: Classes, owner: ClassAt, files: Files) -> Family | Refusal:
-    """Return the family of a class, or why it is not certain who belongs to it."""
+def class_hierarchy_of(classes: Classes, owner: ClassAt, files: Files) -> ClassHierarchy | Refusal:
+    """Return the hierarchy of a class, or why it is not certain who belongs to it."""
     own = {owner}
     parents: dict[ClassAt, ClassAt] = {}
     todo = [owner]
@@ -48,7 +48,7 @@ def family_of(classes: Classes, owner: ClassAt, files: Files) -> Family | Refusa
             if base is None:
                 return Refusal("calls", f"The base classes of {each.name} in {each.path} are not known.")
             above.add(base)
-    return Family(owner, frozenset(own), frozenset(above - own), parents)
+    return ClassHierarchy(owner, frozenset(own), frozenset(above - own), parents)
 
 
 def _derived(classes: Classes, parent: ClassAt, files: Files) -> Iterator[ClassAt | Refusal]:
@@ -82,16 +82,16 @@ def _last_name(node: ast.AST) -> str:
 
 
 def judged(
-    classes: Classes, family: Family, found: frozenset[ClassAt], method: str
+    classes: Classes, hierarchy: ClassHierarchy, found: frozenset[ClassAt], method: str
 ) -> Literal["own", "other", "unknown"]:
-    """Tell whether a method of objects of some classes is that of the family, or certainly another or none."""
-    if found and found <= family.own:
+    """Tell whether a method of objects of some classes is that of the hierarchy, or certainly another or none."""
+    if found and found <= hierarchy.own:
         return "own"
-    return "other" if found and all(_has_another(classes, family, each, method) for each in found) else "unknown"
+    return "other" if found and all(_has_another(classes, hierarchy, each, method) for each in found) else "unknown"
 
 
-def _has_another(classes: Classes, family: Family, found: ClassAt, method: str) -> bool:
-    if found in family.own or found in family.above or found.origin == "outside" or says_nothing(found):
+def _has_another(classes: Classes, hierarchy: ClassHierarchy, found: ClassAt, method: str) -> bool:
+    if found in hierarchy.own or found in hierarchy.above or found.origin == "outside" or says_nothing(found):
         return False
     known = (found, *classes.ancestors(found))
     bodies = [body for each in known if each is not None and (body := classes.body(each)) is not None]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from spark_lsp.actions.checks.body import head_of_stub
+from spark_lsp.actions.checks.body import signature_of_stub
 
 HEADS = {
     "of a method": ("class A:\n    def f(self, a, *, b=1, **c) -> 'Money':\n        ...\n", 2, (["a", "b"], "Money")),
@@ -13,5 +13,5 @@ HEADS = {
 
 
 @pytest.mark.parametrize(("text", "line", "said"), HEADS.values(), ids=HEADS)
-def test_heads(text: str, line: int, said: tuple[list[str], str]) -> None:
-    assert head_of_stub(text, line) == said
+def test_signatures(text: str, line: int, said: tuple[list[str], str]) -> None:
+    assert signature_of_stub(text, line) == said

@@ -1,4 +1,4 @@
-"""Changes of a function's head as somebody may write them: the document after one, calls as they were.
+"""Changes of a function's signature as somebody may write them: the document after one, calls as they were.
 
 The function goes on doing the same with what it is given; a parameter with a new name is given its old one inside.
 """
@@ -21,16 +21,16 @@ FRESH: Final = "fresh_value"
 
 
 @dataclass(frozen=True, slots=True)
-class NewHead:
-    """``text`` is the document with the changed head, ``at`` an offset in that head."""
+class SignatureEdit:
+    """``text`` is the document with the changed signature, ``at`` an offset in that signature."""
 
     kind: str
     text: str
     at: int
 
 
-def new_head(syntax: Syntax, name: str, dice: random.Random) -> NewHead | None:
-    """Change the head of the one function of that full name; None where no change suits it."""
+def edit_signature(syntax: Syntax, name: str, dice: random.Random) -> SignatureEdit | None:
+    """Change the signature of the one function of that full name; None where no change suits it."""
     source = source_of(syntax)
     function = function_named(source, name) if source is not None else None
     if source is None or function is None or FRESH in source.said(function):
@@ -44,7 +44,7 @@ def new_head(syntax: Syntax, name: str, dice: random.Random) -> NewHead | None:
             continue
         made = _written(source, syntax, function, changed, old)
         if made is not None:
-            return NewHead(kind, *made)
+            return SignatureEdit(kind, *made)
     return None
 
 

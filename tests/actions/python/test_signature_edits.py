@@ -1,11 +1,11 @@
-"""The proof's changes of heads are what they say, and leave the function what it was for calls that fit."""
+"""The proof's changes of signatures are what they say, and leave the function what it was for calls that fit."""
 
 import random
 
 import pytest
 
-from scripts.prove_actions.heads import FRESH, new_head
-from spark_lsp.actions.python.call_updates.signature_diff import Difference, difference, head_of
+from scripts.prove_actions.signature_edits import FRESH, edit_signature
+from spark_lsp.actions.python.call_updates.signature_diff import Difference, difference, parameters_of
 from spark_lsp.text.language import LANGUAGES
 from spark_lsp.text.syntax import parse
 
@@ -48,7 +48,7 @@ def test_a_change_is_what_it_says(name: str) -> None:
     assert syntax is not None
     seen = set()
     for seed in range(60):
-        made = new_head(syntax, name, random.Random(seed))
+        made = edit_signature(syntax, name, random.Random(seed))
         assert made is not None
         compile(made.text, "made", "exec")
         assert made.text.startswith(name.rpartition(".")[2], made.at)
@@ -62,7 +62,7 @@ def test_a_change_is_what_it_says(name: str) -> None:
 def test_a_new_name_hands_its_value_to_the_old_one() -> None:
     syntax = parse(LANGUAGES["python"], TEXT)
     assert syntax is not None
-    made = [new_head(syntax, "area", random.Random(seed)) for seed in range(60)]
+    made = [edit_signature(syntax, "area", random.Random(seed)) for seed in range(60)]
     texts = [each.text for each in made if each is not None and each.kind == "another name"]
     assert texts
     for text in texts:
@@ -76,19 +76,19 @@ def test_no_change_where_there_are_several_or_none() -> None:
         LANGUAGES["python"], "def f(a): pass\ndef f(b): pass\ndef g(): pass\nclass A:\n    def m(self): pass\n"
     )
     assert syntax is not None
-    assert new_head(syntax, "f", random.Random(1)) is None
-    assert new_head(syntax, "A.other", random.Random(1)) is None
-    assert {new_head(syntax, "A.m", random.Random(seed)).kind for seed in range(9)} == {"one more with a default"}  # type: ignore[union-attr]
+    assert edit_signature(syntax, "f", random.Random(1)) is None
+    assert edit_signature(syntax, "A.other", random.Random(1)) is None
+    assert {edit_signature(syntax, "A.m", random.Random(seed)).kind for seed in range(9)} == {"one more with a default"}  # type: ignore[union-attr]
 
 
 def _difference(name: str, after: str) -> Difference:
     is_method = name in {"Box.__init__", "Box.wait"}
-    old, new = (head_of(_head(text, name), is_method=is_method) for text in (TEXT, after))
+    old, new = (parameters_of(_signature(text, name), is_method=is_method) for text in (TEXT, after))
     assert old is not None
     assert new is not None
     return difference(old, new)
 
 
-def _head(text: str, name: str) -> str:
+def _signature(text: str, name: str) -> str:
     start = text.index(f"def {name.rpartition('.')[2]}(")
     return text[start : text.index("):", start) + 2]
