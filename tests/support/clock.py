@@ -49,6 +49,14 @@ class JumpingLoop(asyncio.SelectorEventLoop):
         future.add_done_callback(self._worked)
         return future
 
+    async def shutdown_default_executor(self, timeout: float | None = None) -> None:  # noqa: ASYNC109  the signature
+        """Wait for the threads without a limit, which this clock would jump over while they work in real time."""
+        self._jumping.threads += 1
+        try:
+            await super().shutdown_default_executor()
+        finally:
+            self._jumping.threads -= 1
+
     def _worked(self, _future: "asyncio.Future[Any]") -> None:
         self._jumping.threads -= 1
 

@@ -8,6 +8,7 @@ import ast
 import re
 import sys
 from collections import Counter
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Final
@@ -41,7 +42,7 @@ def is_module(name: str) -> bool:
 def _table() -> dict[str, tuple[str, ...]]:
     found: dict[str, list[str]] = {}
     for module in sorted(filter(is_module, sys.stdlib_module_names)) + list(_SUBMODULES):
-        for name in _public(module):
+        for name in public_names(module, _source):
             found.setdefault(name, []).append(module)
     return {name: tuple(modules) for name, modules in found.items()}
 
@@ -56,18 +57,43 @@ def _votes() -> Counter[tuple[str, str]]:
     return votes
 
 
-def _public(module: str) -> list[str]:
-    source = _source(module)
+def public_names(module: str, source_of: Callable[[str], str]) -> list[str]:
+    """Return the names that a module offers: those of its ``__all__``, or what it defines at its top level."""
+    source = source_of(module)
     if not source:
         return _of_compiled(module)
-    listed = _ALL.search(source)
-    if listed is None:
+    if "__all__" not in source:
         return [name for name in _DEFINED.findall(source) if not name.startswith("_")]
+    listed = _ALL.search(source)
     try:
-        names = ast.literal_eval(listed[1])
-    except (SyntaxError, ValueError):
-        return []
+        names = ast.literal_eval(listed[1]) if listed else _computed_all(module, source, source_of)
+    except (SyntaxError, ValueError):  # put together from other lists, as pathlib's of Python 3.13
+        names = _computed_all(module, source, source_of)
     return [name for name in names if isinstance(name, str) and not name.startswith("_")]
+
+
+def _computed_all(module: str, source: str, source_of: Callable[[str], str]) -> list[str]:
+    """Return the names of an ``__all__`` that adds up lists, its own and those of submodules."""
+
+    def names_of(value: ast.expr) -> list[str]:
+        match value:
+            case ast.List(parts) | ast.Tuple(parts):
+                return [name for part in parts for name in names_of(part)]
+            case ast.Constant(str(name)):
+                return [name]
+            case ast.Starred(inner):
+                return names_of(inner)
+            case ast.BinOp(left, ast.Add(), right):
+                return [*names_of(left), *names_of(right)]
+            case ast.Attribute(ast.Name(submodule), "__all__"):
+                return public_names(f"{module}.{submodule}", source_of)
+        return []
+
+    for node in ast.parse(source).body:
+        match node:
+            case ast.Assign([ast.Name("__all__")], value):
+                return names_of(value)
+    return [name for name in _DEFINED.findall(source) if not name.startswith("_")]
 
 
 def _of_compiled(module: str) -> list[str]:

@@ -6,7 +6,7 @@ import pytest
 
 from scripts.harness.fixture import parse_fixture
 from spark_lsp.actions.checks.completing import completed
-from spark_lsp.actions.checks.stdlib import module_of
+from spark_lsp.actions.checks.stdlib import module_of, public_names
 from spark_lsp.index.storage.view import EMPTY_VIEW
 from tests.support.workspace import indexed
 
@@ -117,3 +117,17 @@ def test_from_the_workspace(files: str, line: str | None, tmp_path: Path) -> Non
 )  # fmt: skip
 def test_the_standard_library(name: str, module: str) -> None:
     assert module_of(name) == module
+
+
+def test_a_list_of_public_names_that_adds_up_others_is_read() -> None:
+    """Python 3.13 writes pathlib's like this."""
+    sources = {
+        "pathlib": "from pathlib._abc import *\nfrom pathlib._local import *\n\n"
+        "__all__ = (_abc.__all__ +\n           _local.__all__)\n",
+        "pathlib._abc": '__all__ = ["UnsupportedOperation"]\n\nclass PathBase: ...\n',
+        "pathlib._local": '__all__ = [\n    "PurePath",\n    "Path", "_hidden",\n]\n',
+        "mixed": '__all__ = ["one", *_parts.__all__] + ["two"]\n',
+        "mixed._parts": '__all__ = ("three",)\n',
+    }
+    assert public_names("pathlib", sources.__getitem__) == ["UnsupportedOperation", "PurePath", "Path"]
+    assert public_names("mixed", sources.__getitem__) == ["one", "three", "two"]
