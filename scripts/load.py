@@ -27,8 +27,8 @@ from time import perf_counter
 from spark_lsp.catalog.catalog import resolve_model
 from spark_lsp.engine.base import CompletionRequest, Engine, ModelInfo
 from spark_lsp.engine.fim import FileBlock, build_prompt, family_named
-from spark_lsp.engine.local.client import EngineLaunch, LocalEngine, stop_engines
-from spark_lsp.engine.remote.client import RemoteEngine, RemoteLaunch
+from spark_lsp.engine.local.local_engine import EngineLaunch, LocalEngine, stop_engines
+from spark_lsp.engine.remote.remote_engine import RemoteEngine, RemoteLaunch
 from spark_lsp.errors import SparkError
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -24,10 +24,10 @@ from rapidfuzz.distance import Levenshtein
 from spark_lsp.engine.base import CompletionRequest
 from spark_lsp.engine.fim import Order, build_prompt, family_named
 from spark_lsp.engine.wire.frames import EngineLaunch
-from spark_lsp.llama import healing, prompt
+from spark_lsp.llama import healing, prompt_tokens
 from spark_lsp.llama.healing import LastWord
-from spark_lsp.llama.loading.model import TokenCache, Vocabulary
-from spark_lsp.llama.runtime import Bench
+from spark_lsp.llama.loading.gguf_model import TokenCache, Vocabulary
+from spark_lsp.llama.runtime import ModelRuntime
 
 LINES_BEFORE, LINES_AFTER = 4, 1
 MAX_TOKENS: Final = 16
@@ -106,14 +106,14 @@ def _code_lines(text: str) -> list[int]:
             if number + 1 not in told and line.strip() and not line.strip().startswith(("#", '"', "'"))]  # fmt: skip
 
 
-def answer(bench: Bench, hole: Hole, order: Order | None) -> str:
+def answer(runtime: ModelRuntime, hole: Hole, order: Order | None) -> str:
     """Return the first line of the model's answer."""
-    assert bench.info is not None, "loaded"
-    family = family_named(bench.info.family)
+    assert runtime.info is not None, "loaded"
+    family = family_named(runtime.info.family)
     assert family is not None, "a model that can complete"
-    parts = build_prompt(family, order or bench.info.fim_order, repository="", blocks=(), current_path=hole.path,
+    parts = build_prompt(family, order or runtime.info.fim_order, repository="", blocks=(), current_path=hole.path,
                          prefix=hole.prefix, suffix=hole.suffix)  # fmt: skip
-    generation = bench.generation(CompletionRequest(parts, MAX_TOKENS), time.perf_counter())
+    generation = runtime.generation(CompletionRequest(parts, MAX_TOKENS), time.perf_counter())
     text, stop = "", None
     while stop is None and "\n" not in text:
         stop = generation.step()
@@ -124,10 +124,10 @@ def answer(bench: Bench, hole: Hole, order: Order | None) -> str:
     return text.split("\n")[0]
 
 
-def _ending(bench: Bench, hole: Hole, last_word_of: LastWordOf) -> str:
+def _ending(runtime: ModelRuntime, hole: Hole, last_word_of: LastWordOf) -> str:
     """Name what is chosen again, which is all that an answer depends on: two ways often choose the same again."""
-    assert bench.vocabulary is not None, "loaded"
-    last_word = last_word_of(bench.vocabulary, hole.prefix, bench.vocabulary.tokenize(hole.prefix))
+    assert runtime.vocabulary is not None, "loaded"
+    last_word = last_word_of(runtime.vocabulary, hole.prefix, runtime.vocabulary.tokenize(hole.prefix))
     return f"{last_word.dropped} {last_word.tokens.tolist()}" if last_word else ""
 
 
@@ -166,16 +166,16 @@ def main() -> None:
     parser.add_argument("--order", choices=("psm", "spm"), help="Instead of the model's own.")
     parser.add_argument("--rows", type=Path, help="Where the answers go, one hole a line.")
     options = parser.parse_args()
-    bench = Bench(EngineLaunch(model_path=options.model, context_tokens=2048, threads=1), TokenCache())
-    bench.load()
+    runtime = ModelRuntime(EngineLaunch(model_path=options.model, context_tokens=2048, threads=1), TokenCache())
+    runtime.load()
     rows: list[dict[str, object]] = []
     for hole in holes_of(options.folder, options.holes, options.seed):
         row: dict[str, object] = {"kind": hole.kind, "path": hole.path, "before": hole.prefix[-40:], "rest": hole.rest}
         known: dict[str, str] = {}
         for way, last_word_of in WAYS.items():
-            prompt.last_word_of = last_word_of  # the one thing that differs
-            same = _ending(bench, hole, last_word_of)
-            text = known[same] = known[same] if same in known else answer(bench, hole, options.order)
+            prompt_tokens.last_word_of = last_word_of  # the one thing that differs
+            same = _ending(runtime, hole, last_word_of)
+            text = known[same] = known[same] if same in known else answer(runtime, hole, options.order)
             row |= {way: text, f"{way}_exact": text.rstrip() == hole.rest.rstrip(),
                     f"{way}_similarity": round(Levenshtein.normalized_similarity(text, hole.rest), 4)}  # fmt: skip
         rows.append(row)

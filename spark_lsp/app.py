@@ -22,7 +22,7 @@ from spark_lsp.completion.postprocess.known_names import in_index
 from spark_lsp.completion.recording import recorder
 from spark_lsp.config import Settings
 from spark_lsp.engine.base import Engine
-from spark_lsp.engine.local.client import EngineLaunch, LocalEngine
+from spark_lsp.engine.local.local_engine import EngineLaunch, LocalEngine
 from spark_lsp.errors import WorkspaceError
 from spark_lsp.index.ranking.recent import Recent
 from spark_lsp.index.scan.history import NO_CHANGES
@@ -82,7 +82,7 @@ def usual_context_tokens(path: Path, settings: Settings) -> int:
 
 
 def _remote_engine(settings: Settings, root: Path | None) -> Engine:
-    from spark_lsp.engine.remote.client import RemoteEngine, RemoteLaunch  # noqa: PLC0415 - brings an HTTP client
+    from spark_lsp.engine.remote.remote_engine import RemoteEngine, RemoteLaunch  # noqa: PLC0415 - brings an HTTP client
 
     backend = settings.backend
     return RemoteEngine(

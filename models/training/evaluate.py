@@ -27,10 +27,10 @@ from models.training.scores import Outcome, loss_table, table
 from spark_lsp.engine.base import CompletionRequest, PromptPart, Sampling
 from spark_lsp.engine.fim import FileBlock, build_prompt, family_named
 from spark_lsp.engine.local.address import RUNTIME_VARIABLE
-from spark_lsp.engine.local.client import EngineLaunch, LocalEngine, stop_engines
+from spark_lsp.engine.local.local_engine import EngineLaunch, LocalEngine, stop_engines
 from spark_lsp.index.ranking.recent import Recent
 from spark_lsp.index.store import Index
-from spark_lsp.llama.loading.model import GgufModel
+from spark_lsp.llama.loading.gguf_model import GgufModel
 from spark_lsp.prompt.cached_prefix import block_of
 from spark_lsp.prompt.context import WorkspaceContext
 from spark_lsp.prompt.pack import Packed

@@ -21,13 +21,13 @@ from typing import Any
 import torch
 
 from models.training import checkpoint
+from models.training.batch_stream import BatchStream, StreamPlan, on_device, read
 from models.training.batches import Batch, batch_of
 from models.training.corpus_file import CORPUS, HELD_OUT, read_corpus
 from models.training.manifest import HERE
 from models.training.model import SparkModel, token_losses, weighted_loss
 from models.training.samples import Sampler
 from models.training.shape import SHAPES, ModelShape
-from models.training.stream import BatchStream, StreamPlan, on_device, read
 from models.training.team import Team, train_together
 from models.training.tokenizer import TOKENIZER, Vocabulary
 from models.training.weights import load_weights

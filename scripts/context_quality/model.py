@@ -11,10 +11,10 @@ import numpy as np
 import numpy.typing as npt
 
 from spark_lsp.engine.base import PromptPart
-from spark_lsp.llama.kv.context import Batch
-from spark_lsp.llama.loading.model import GgufModel, TokenCache
+from spark_lsp.llama.kv.context import DecodeBatch
+from spark_lsp.llama.loading.gguf_model import GgufModel, TokenCache
 from spark_lsp.llama.loading.native import L, quiet
-from spark_lsp.llama.prompt import prompt_tokens
+from spark_lsp.llama.prompt_tokens import prompt_tokens
 
 BATCH_TOKENS = 512
 Tokens = npt.NDArray[np.int32]
@@ -54,7 +54,7 @@ class Model:
         params.n_threads = params.n_threads_batch = threads
         self._context = L.llama_init_from_model(self.gguf.handle, params)
         self._memory = L.llama_get_memory(self._context)
-        self._batch = Batch()
+        self._batch = DecodeBatch()
 
     async def count_tokens(self, texts: Sequence[str]) -> list[int]:
         """Return the tokens of each text, tokenised in isolation."""

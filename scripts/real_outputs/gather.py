@@ -13,8 +13,8 @@ from spark_lsp.completion.writer import SINGLE_LINE_TOKENS, TOKENS_PER_LINE
 from spark_lsp.engine.base import CompletionRequest
 from spark_lsp.engine.fim import build_prompt, family_named
 from spark_lsp.engine.wire.frames import EngineLaunch
-from spark_lsp.llama.loading.model import TokenCache
-from spark_lsp.llama.runtime import Bench
+from spark_lsp.llama.loading.gguf_model import TokenCache
+from spark_lsp.llama.runtime import ModelRuntime
 from spark_lsp.text.document import Snapshot
 from spark_lsp.text.language import language_of_path
 
@@ -44,25 +44,25 @@ def cursor_of(path: str, before: str, after: str) -> CursorContext:
 
 def outputs(model: str, cursors: Sequence[Cursor]) -> Iterator[Output]:
     """Yield the model's output at each cursor, on one thread."""
-    bench = Bench(EngineLaunch(model_path=model, context_tokens=4096, threads=1), TokenCache())
-    bench.load()
+    runtime = ModelRuntime(EngineLaunch(model_path=model, context_tokens=4096, threads=1), TokenCache())
+    runtime.load()
     for cursor in cursors:
-        yield _output(bench, cursor)
-    bench.unload()
+        yield _output(runtime, cursor)
+    runtime.unload()
 
 
-def _output(bench: Bench, cursor: Cursor) -> Output:
-    assert bench.info is not None, "loaded"
-    family = family_named(bench.info.family)
+def _output(runtime: ModelRuntime, cursor: Cursor) -> Output:
+    assert runtime.info is not None, "loaded"
+    family = family_named(runtime.info.family)
     assert family is not None, "a model that can complete"
     place = cursor_of(cursor.path, cursor.before, cursor.after)
-    prompt = build_prompt(family, bench.info.fim_order, repository="sample", blocks=(), current_path=cursor.path,
+    prompt = build_prompt(family, runtime.info.fim_order, repository="sample", blocks=(), current_path=cursor.path,
                           prefix=cursor.shown_before, suffix=cursor.shown_after)  # fmt: skip
     lines = MAX_LINES if place.multi_line else 1
     request = CompletionRequest(
         prompt, SINGLE_LINE_TOKENS if lines == 1 else TOKENS_PER_LINE * lines, stops=family.stops
     )
-    generation = bench.generation(request, time.perf_counter())
+    generation = runtime.generation(request, time.perf_counter())
     raw, scores, stop, is_done = "", [], None, False
     terms = Terms(MAX_LINES)
     while stop is None and not is_done:

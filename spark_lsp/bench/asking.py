@@ -19,7 +19,7 @@ import psutil
 
 from spark_lsp.engine.base import CompletionRequest, Engine, PromptPart, StopCause, TextPart, Usage
 from spark_lsp.engine.local.address import RUNTIME_VARIABLE, endpoint_of
-from spark_lsp.engine.local.client import EngineLaunch, LocalEngine
+from spark_lsp.engine.local.local_engine import EngineLaunch, LocalEngine
 from spark_lsp.engine.local.process import end
 
 REPLY_CELLS: Final = 1024

@@ -1,6 +1,6 @@
 """What a user waits for: cold and warm first tokens, an engine that is killed, one that is busy; and its memory.
 
-The engine and the yardstick take turns within one run, so what another program takes from the machine hits both.
+The engine and the baseline take turns within one run, so what another program takes from the machine hits both.
 """
 
 import asyncio
@@ -26,11 +26,11 @@ from spark_lsp.bench.asking import (
     private_place,
     ratio,
 )
+from spark_lsp.bench.baseline import Baseline, Describe
 from spark_lsp.bench.busy import LONG_TOKENS, measure_busy
 from spark_lsp.bench.throughput import ANSWER_TOKENS, decode_speeds
-from spark_lsp.bench.yardstick import Bare, Describe
 from spark_lsp.engine.base import CompletionRequest, Engine, PromptPart
-from spark_lsp.engine.local.client import LocalEngine
+from spark_lsp.engine.local.local_engine import LocalEngine
 from spark_lsp.llama.kv.block_store import count_files
 
 SERIES: Final = (1, 16, 64, 256, 512)
@@ -54,19 +54,19 @@ async def measure_latency(measure: Measure, volatile_tokens: int, tries: int) ->
             info = await engine.start()
             prompt = await code(engine, measure.context_tokens)
             cold = await first_token(engine, prompt)
-            bare = await Bare.open(launch)
+            baseline = await Baseline.open(launch)
             try:
                 files = await _saved(place / "cache")
                 restart = await _restart(engine, prompt, cold.first_ms)
-                held = await bare.ask(Describe())
-                await bare.ask_to_hold(prompt)
+                held = await baseline.ask(Describe())
+                await baseline.ask_to_hold(prompt)
                 words = await Words.of(engine)
                 counts = sorted({*SERIES, volatile_tokens})
-                series = await _series(engine, bare, prompt, words, counts, measure.rounds)
-                decode = await decode_speeds(engine, bare, prompt, ANSWER_TOKENS, measure.rounds)
+                series = await _series(engine, baseline, prompt, words, counts, measure.rounds)
+                decode = await decode_speeds(engine, baseline, prompt, ANSWER_TOKENS, measure.rounds)
                 rss_bytes = (await engine.status()).ram_bytes
             finally:
-                await bare.close()
+                await baseline.close()
             busy = await measure_busy(engine, prompt, words, tries)
     warm = next(row for row in series if row["asked_tokens"] == volatile_tokens)
     return {
@@ -87,20 +87,20 @@ async def measure_latency(measure: Measure, volatile_tokens: int, tries: int) ->
 
 
 async def _series(
-    engine: Engine, bare: Bare, prompt: Sequence[PromptPart], words: Words, counts: Sequence[int], rounds: int
+    engine: Engine, baseline: Baseline, prompt: Sequence[PromptPart], words: Words, counts: Sequence[int], rounds: int
 ) -> list[dict[str, Any]]:
-    """Time first tokens behind the resident prompt, the engine's and the bare loop's in turns."""
+    """Time first tokens behind the resident prompt, the engine's and the baseline loop's in turns."""
     ours: dict[int, list[Answer]] = {count: [] for count in counts}
     theirs: dict[int, list[float]] = {count: [] for count in counts}
     for _ in range(rounds):
         for count in counts:
             ours[count].append(await first_token(engine, (*prompt, words.take(count))))
-            theirs[count].append(await bare.read_ms(count))
+            theirs[count].append(await baseline.read_ms(count))
     return [_row(count, ours[count], theirs[count]) for count in counts]
 
 
-def _row(count: int, answers: Sequence[Answer], bare: Sequence[float]) -> dict[str, Any]:
-    first_ms, bare_ms = middle([answer.first_ms for answer in answers]), middle(bare)
+def _row(count: int, answers: Sequence[Answer], baseline: Sequence[float]) -> dict[str, Any]:
+    first_ms, bare_ms = middle([answer.first_ms for answer in answers]), middle(baseline)
     return {
         "asked_tokens": count,
         "volatile_tokens": answers[0].usage.prefill_tokens,

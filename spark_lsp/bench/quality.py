@@ -20,7 +20,7 @@ from spark_lsp.bench.recorded_session import BUDGET_TOKENS, measure_session
 from spark_lsp.bench.rivals import Bm25Chunks, ImportedBodies, JaccardWindows, RepositoryMap, Rival
 from spark_lsp.engine.base import Engine, ModelInfo
 from spark_lsp.engine.fim import FimFamily, family_named
-from spark_lsp.engine.local.client import LocalEngine
+from spark_lsp.engine.local.local_engine import LocalEngine
 from spark_lsp.errors import ModelNoFim
 from spark_lsp.index.ranking.recent import Recent
 from spark_lsp.index.store import Index

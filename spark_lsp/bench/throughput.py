@@ -1,4 +1,4 @@
-"""How fast answers are written: plain ones beside a bare loop, rewrites with drafts, new code with and without them.
+"""Decode speed: plain answers beside a baseline loop, rewrites with drafts, new code with and without drafts.
 
 No small model can really rename. So a grammar that allows one text only forces it to write the renamed code, token by
 token as that is tokenised; then the tokens for each decode tell what drafts are worth when a model does its work well.
@@ -29,9 +29,9 @@ from spark_lsp.bench.asking import (
     private_place,
     ratio,
 )
-from spark_lsp.bench.yardstick import Bare
+from spark_lsp.bench.baseline import Baseline
 from spark_lsp.engine.base import CompletionRequest, Engine, PromptPart, Sampling, TextPart
-from spark_lsp.llama.speculative.drafter import Drafter
+from spark_lsp.llama.speculative.drafter import PromptLookupDrafter
 
 ANSWER_TOKENS: Final = 128
 REGION_LINES: Final = 24
@@ -88,13 +88,13 @@ async def measure_throughput(measure: Measure, answer_tokens: int) -> dict[str, 
             info = await engine.start()
             prompt = await code(engine, measure.context_tokens)
             read = await first_token(engine, prompt)
-            bare = await Bare.open(launch)
+            baseline = await Baseline.open(launch)
             try:
-                await bare.ask_to_hold(prompt)
-                decode = await decode_speeds(engine, bare, prompt, answer_tokens, measure.rounds)
-                renames = [await _rename(engine, bare, prompt, each) for each in RENAMES]
+                await baseline.ask_to_hold(prompt)
+                decode = await decode_speeds(engine, baseline, prompt, answer_tokens, measure.rounds)
+                renames = [await _rename(engine, baseline, prompt, each) for each in RENAMES]
             finally:
-                await bare.close()
+                await baseline.close()
             copies = [await _copy(engine, prompt, each, answer_tokens) for each in RENAMES]
             new_code = await _new_code(engine, prompt, answer_tokens, measure.rounds)
     return {
@@ -114,9 +114,9 @@ async def measure_throughput(measure: Measure, answer_tokens: int) -> dict[str, 
 
 
 async def decode_speeds(
-    engine: Engine, bare: Bare, prompt: Sequence[PromptPart], answer_tokens: int, rounds: int
+    engine: Engine, baseline: Baseline, prompt: Sequence[PromptPart], answer_tokens: int, rounds: int
 ) -> dict[str, float]:
-    """Return tokens per second behind a resident prompt without drafts, the engine's and the bare loop's, in turns.
+    """Return tokens per second behind a resident prompt without drafts, the engine's and the baseline loop's, in turns.
 
     And the share of the engine's time that went into the library: two contexts of one size differ by up to a quarter
     with where their memory happens to be, and this compares within one.
@@ -127,7 +127,7 @@ async def decode_speeds(
         start = TextPart(f"{_STARTS[number % len(_STARTS)]}run_{number}")
         request = CompletionRequest(prompt=(*prompt, start), max_tokens=answer_tokens, speculate=False)
         ours.append(await ask(engine, request))
-        theirs.append(await bare.tokens_per_s(answer_tokens))
+        theirs.append(await baseline.tokens_per_s(answer_tokens))
     long = [answer for answer in ours if answer.usage.generated_tokens >= MIN_SHARE * answer_tokens] or ours
     speed, bare_speed = middle([answer.tokens_per_s for answer in long]), middle(theirs)
     return {
@@ -138,10 +138,10 @@ async def decode_speeds(
     }
 
 
-async def _rename(engine: Engine, bare: Bare, prompt: Sequence[PromptPart], case: Rename) -> dict[str, Any]:
+async def _rename(engine: Engine, baseline: Baseline, prompt: Sequence[PromptPart], case: Rename) -> dict[str, Any]:
     """Write the renamed code with drafts and without; the first time only teaches the engine what drafts cost."""
     before, after = case.texts()
-    tokens = await bare.tokenize(after)
+    tokens = await baseline.tokenize(after)
     order = TextPart(f"{before}\n# The same with {case.new} for {case.old}:\n")
     request = CompletionRequest(
         prompt=(*prompt, order),
@@ -151,7 +151,7 @@ async def _rename(engine: Engine, bare: Bare, prompt: Sequence[PromptPart], case
     )
     await ask(engine, request)
     drafted, plain = await _both(engine, request)
-    most = longest_drafts(await bare.tokenize(before), tokens)
+    most = longest_drafts(await baseline.tokenize(before), tokens)
     return {
         "name": case.name,
         **_steps(drafted),
@@ -167,7 +167,7 @@ def longest_drafts(region: Sequence[int], answer: Sequence[int]) -> float:
     No model is asked: what it writes is known. A real machine's drafts are shorter, by what its rows cost.
     """
     text = np.array(answer, np.int32)
-    drafter = Drafter([np.array(region, np.int32)])
+    drafter = PromptLookupDrafter([np.array(region, np.int32)])
     at, steps = 1, 0  # the prompt's own decode gives the first token
     while at < len(text):
         draft = drafter.draft(text[max(0, at - LOOKUP_TOKENS) : at], min(MAX_DRAFT, len(text) - at - 1))

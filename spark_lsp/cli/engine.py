@@ -11,7 +11,7 @@ import msgspec
 import typer
 
 from spark_lsp.engine.base import EngineStatus
-from spark_lsp.engine.local.client import list_engines, stop_engines
+from spark_lsp.engine.local.local_engine import list_engines, stop_engines
 from spark_lsp.engine.wire import frames
 from spark_lsp.errors import EngineFailed, SparkError
 
@@ -66,8 +66,8 @@ def requantize() -> None:
 
 @app.command("bare", hidden=True)
 def bare(launch: str) -> None:
-    """Be the yardstick of ``bench``: orders come and answers go line by line, as JSON."""
-    from spark_lsp.bench.yardstick import serve  # noqa: PLC0415  what no engine process needs
+    """Be the baseline of ``bench``: orders come and answers go line by line, as JSON."""
+    from spark_lsp.bench.baseline import serve  # noqa: PLC0415  what no engine process needs
 
     serve(msgspec.json.decode(launch, type=frames.EngineLaunch), sys.stdin.buffer, sys.stdout.buffer)
 

@@ -44,7 +44,7 @@ from spark_lsp.cli.model_rows import (
 )
 from spark_lsp.cli.optimize import optimize_model, optimized_note
 from spark_lsp.config import Settings, environment_source, resolve
-from spark_lsp.engine.local.client import describe_model
+from spark_lsp.engine.local.local_engine import describe_model
 from spark_lsp.errors import EngineFailed, ModelMissing, SettingsError
 
 app = typer.Typer(help="List, download and manage models.", no_args_is_help=True)

@@ -17,7 +17,7 @@ from spark_lsp.catalog.catalog import known_model, original_of
 from spark_lsp.catalog.folder import models_folder
 from spark_lsp.catalog.optimized import Optimized, forget, record_of, remember, target_for
 from spark_lsp.cli.model_rows import bytes_text, print_json
-from spark_lsp.engine.local.requantize import requantize_model
+from spark_lsp.engine.local.requantize_process import requantize_model
 from spark_lsp.engine.wire.frames import Measured, Requantized
 from spark_lsp.errors import ModelMissing
 

@@ -12,7 +12,7 @@ from spark_lsp.doctor.check_result import Check
 from spark_lsp.doctor.graphics import kernel_check
 from spark_lsp.doctor.machine_checks import memory, pasteable
 from spark_lsp.engine.base import ModelInfo
-from spark_lsp.engine.local.client import describe_model
+from spark_lsp.engine.local.local_engine import describe_model
 from spark_lsp.errors import SparkError
 from spark_lsp.text.document import Snapshot
 

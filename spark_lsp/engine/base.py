@@ -74,9 +74,9 @@ class PrefillCost(msgspec.Struct, frozen=True):
     base_ms: float = 0.0
     slope_ms: float = 0.0
 
-    def at(self, depth_tokens: int) -> float:
+    def at(self, n_past: int) -> float:
         """Return the milliseconds that a token takes behind so many others."""
-        return self.base_ms + self.slope_ms * depth_tokens / 1000
+        return self.base_ms + self.slope_ms * n_past / 1000
 
 
 class Usage(msgspec.Struct, frozen=True):

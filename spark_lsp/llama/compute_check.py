@@ -8,11 +8,11 @@ from typing import Final
 import numpy as np
 
 from spark_lsp.llama.kv.context import Context
-from spark_lsp.llama.loading.fit import ladder
+from spark_lsp.llama.loading.fit import fallback_steps
+from spark_lsp.llama.loading.gguf_model import GgufModel
 from spark_lsp.llama.loading.load import shape_of
 from spark_lsp.llama.loading.memory import Asked, FreeMemory, available_bytes
-from spark_lsp.llama.loading.model import GgufModel
-from spark_lsp.llama.loading.threads import CoreShare
+from spark_lsp.llama.loading.threads import ThreadBudget
 
 MIN_AGREEMENT: Final = 0.99
 """Least correlation of the logits with and without the kernels. Rounding leaves 0.999 and more with 8-bit weights;
@@ -36,8 +36,8 @@ def _logits(model_path: str, *, extra_buffers: bool) -> np.ndarray[tuple[int], n
     model = GgufModel(model_path, gpu_layers=0, vocab_only=False, extra_buffers=extra_buffers)
     try:
         asked = Asked(512, 0, "auto", 0)
-        plan = ladder(shape_of(model), FreeMemory(available_bytes()), asked)[0].plan
-        context = Context(model, plan, CoreShare(1, fixed=True))
+        plan = fallback_steps(shape_of(model), FreeMemory(available_bytes()), asked)[0].plan
+        context = Context(model, plan, ThreadBudget(1, fixed=True))
         try:
             tokens = np.arange(CHECK_TOKENS, dtype=np.int32) % model.vocabulary.size
             context.decode(1, tokens, outputs=1)

@@ -13,17 +13,17 @@ import numpy as np
 from spark_lsp.engine.base import Chunk, CompletionRequest, StopCause, Usage
 from spark_lsp.errors import EngineFailed, EngineStarting
 from spark_lsp.llama.healing import choose_path
-from spark_lsp.llama.kv.block_cache import SavedChunk, Shelf
+from spark_lsp.llama.kv.block_cache import BlockCache, SavedBlock
 from spark_lsp.llama.kv.cells import Segment, TokenRun, Tokens
 from spark_lsp.llama.kv.context import MAX_DRAFT_TOKENS
-from spark_lsp.llama.kv.sequences import Pool
+from spark_lsp.llama.kv.sequences import SlotPool
 from spark_lsp.llama.kv.speed import TILE_TOKENS
 from spark_lsp.llama.loading.fit import BATCH_TOKENS
-from spark_lsp.llama.loading.model import TokenCache, Vocabulary
-from spark_lsp.llama.prompt import prompt_tokens
-from spark_lsp.llama.sample import Chooser, margin
-from spark_lsp.llama.speculative.drafter import Drafter
-from spark_lsp.llama.speculative.length_policy import Payoff
+from spark_lsp.llama.loading.gguf_model import TokenCache, Vocabulary
+from spark_lsp.llama.prompt_tokens import prompt_tokens
+from spark_lsp.llama.sample import TokenChooser, margin
+from spark_lsp.llama.speculative.drafter import PromptLookupDrafter
+from spark_lsp.llama.speculative.length_policy import LengthPolicy
 
 BACKGROUND: int = 2
 """The priority from which on nobody waits for the answer."""
@@ -34,15 +34,15 @@ _NO_DRAFT = np.empty(0, np.int32)
 
 
 @dataclass(frozen=True, slots=True)
-class Desk:
-    """What answers are made with. ``shelf`` is None where cached prefixes are not kept on disk."""
+class GenerationContext:
+    """What answers are made with. ``block_cache`` is None where cached prefixes are not kept on disk."""
 
-    pool: Pool
+    pool: SlotPool
     vocabulary: Vocabulary
     cache: TokenCache
-    completion_payoff: Payoff
-    rewrite_payoff: Payoff
-    shelf: Shelf | None = None
+    completion_length_policy: LengthPolicy
+    rewrite_length_policy: LengthPolicy
+    block_cache: BlockCache | None = None
 
 
 def fair_share(tokens: int, limit: int) -> int:
@@ -55,20 +55,24 @@ def fair_share(tokens: int, limit: int) -> int:
 class Generation:
     """The running state of one answer. ``received`` is the ``perf_counter`` at which the request came in."""
 
-    def __init__(self, desk: Desk, request: CompletionRequest, received: float) -> None:
+    def __init__(self, generation_context: GenerationContext, request: CompletionRequest, received: float) -> None:
         """Tokenise the prompt and see that it fits.
 
         Raises:
             ModelNoFim: a special token is not in the vocabulary.
             EngineFailed: the prompt is empty or does not fit, or the grammar cannot be read.
         """
-        self._desk = desk
-        self._pool, self._context = desk.pool, desk.pool.context
+        self._generation_context = generation_context
+        self._pool, self._context = generation_context.pool, generation_context.pool.context
         self._request = request
-        self._payoff = desk.rewrite_payoff if request.drafts else desk.completion_payoff
+        self._length_policy = (
+            generation_context.rewrite_length_policy if request.drafts else generation_context.completion_length_policy
+        )
         self._received = received
         heals = self._context.can_truncate and not request.sampling.grammar
-        self._prompt = prompt_tokens(desk.vocabulary, desk.cache, request.prompt, heals=heals)
+        self._prompt = prompt_tokens(
+            generation_context.vocabulary, generation_context.cache, request.prompt, heals=heals
+        )
         self._run = self._prompt.run
         self._last_word = self._prompt.last_word
         """The end of the prompt, until it is known in which tokens it is written."""
@@ -81,13 +85,13 @@ class Generation:
             raise EngineFailed(f"The prompt has {size:,} tokens and the context holds {capacity:,}.")
         self._is_cached_prefix = self._prompt.is_stable and request.max_tokens == 0
         self._most_tokens = max(0, min(request.max_tokens, capacity - size))
-        special_tokens = (desk.vocabulary.special_token(text) for text in request.stops)
+        special_tokens = (generation_context.vocabulary.special_token(text) for text in request.stops)
         self._stops = frozenset(token for token in special_tokens if token is not None)
-        self._chooser = Chooser(desk.vocabulary, request.sampling)
+        self._chooser = TokenChooser(generation_context.vocabulary, request.sampling)
         self._decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
-        self._drafter: Drafter | None = None
-        self._chunks: tuple[SavedChunk, ...] | None = None
-        self._seat = -1
+        self._drafter: PromptLookupDrafter | None = None
+        self._chunks: tuple[SavedBlock, ...] | None = None
+        self._slot = -1
         self._generated: list[int] = []
         self._written = np.empty(self._most_tokens, np.int32)
         self._is_close = False
@@ -148,8 +152,8 @@ class Generation:
         return Chunk(rest.text + last_word, rest.tokens, rest.probability, stop, self._usage(), rest.scores)
 
     def _step(self) -> StopCause | None:
-        self._sit()
-        resident = len(self._context.mirrors[self._seat])
+        self._take_slot()
+        resident = len(self._context.mirrors[self._slot])
         if resident < len(self._run):
             return self._read(resident)
         if self._most_tokens == 0:  # a prompt that was only to be made resident
@@ -175,20 +179,20 @@ class Generation:
     def _elapsed_ms(self) -> float:
         return (time.perf_counter() - self._received) * 1000
 
-    def _sit(self) -> None:
+    def _take_slot(self) -> None:
         """Take a sequence that begins with what is resident of ours, unless we still have one."""
-        if self._seat >= 0 and self._pool.holds(self, self._seat):
+        if self._slot >= 0 and self._pool.holds(self, self._slot):
             return
         if self._is_cached_prefix:
-            self._seat = self._pool.prefix_slot(self, self._run)
+            self._slot = self._pool.prefix_slot(self, self._run)
             if self._cached is not None:  # what was read before is gone: who counts what is resident must not count it
                 self._cached, self._counts["prefill"], self._counts["restored"] = None, 0, 0
         else:
             run = self._run
             if self._generated:  # another answer took our sequence: what we wrote has to be read
                 run = TokenRun([Segment(b"", self._run.tokens), Segment(b"", self._answer())])
-            self._seat = self._pool.request_slot(self, run, len(run) - self._rows)
-        mirror = self._context.mirrors[self._seat]
+            self._slot = self._pool.request_slot(self, run, len(run) - self._rows)
+        mirror = self._context.mirrors[self._slot]
         mirror.name(self._run)
         if self._cached is None:
             self._cached = min(len(mirror), len(self._run))
@@ -196,7 +200,7 @@ class Generation:
     def _read(self, resident: int) -> StopCause | None:
         """Read a part of the prompt, from disk where it is there, and begin to write when it was the last one."""
         context = self._context
-        mirror = context.mirrors[self._seat]
+        mirror = context.mirrors[self._slot]
         restored = self._restore(resident)
         if restored:
             mirror.name(self._run)
@@ -205,24 +209,24 @@ class Generation:
         if len(mirror) < resident:  # a chunk that could not be taken back has cost what was there of it
             resident = len(mirror)
             self._cached = min(self._cached or 0, resident)
-        resident = self._room_for_tile(resident)
+        resident = self._align_to_tile(resident)
         if self._most_tokens and not self._generated:  # all rows come of one decode
-            resident = context.truncate(self._seat, min(resident, len(self._run) - self._rows))
+            resident = context.truncate(self._slot, min(resident, len(self._run) - self._rows))
         is_background = self._request.priority >= BACKGROUND and not self._is_idle
-        depth = context.attended(self._seat)
-        limit = context.rates.chunk_tokens(depth, context.ubatch_tokens, is_background=is_background)
+        n_past = context.attended(self._slot)
+        limit = context.rates.chunk_tokens(n_past, context.ubatch_tokens, is_background=is_background)
         if self._request.priority >= BACKGROUND and not is_background and context.can_abort:
             limit = context.ubatch_tokens  # a key that comes after all waits for one node of its graph
         batch = self._run.tokens[resident : self._batch_end(resident, limit)]
         is_last = resident + len(batch) == len(self._run) and self._most_tokens > 0 and not self._generated
-        self._pool.make_room(len(batch), self._seat)
-        outcome = self._context.decode(self._seat, batch, outputs=self._rows * is_last, is_background=is_background)
+        self._pool.ensure_free(len(batch), self._slot)
+        outcome = self._context.decode(self._slot, batch, outputs=self._rows * is_last, is_background=is_background)
         self._counts["prefill"] += len(mirror) - resident
         mirror.name(self._run)
         if outcome == "aborted" or len(mirror) < len(self._run):
             return None
         if not self._is_cached_prefix:
-            self._pool.promote(self._seat, self._run)
+            self._pool.promote(self._slot, self._run)
         return self._choose_first() if is_last else None
 
     @property
@@ -239,7 +243,7 @@ class Generation:
             return end
         return first_row if resident < first_row else size
 
-    def _room_for_tile(self, resident: int) -> int:
+    def _align_to_tile(self, resident: int) -> int:
         """Forget so much of the end that the rest fills a tile, where that is quicker; return what is left."""
         context = self._context
         missing = len(self._run) - resident
@@ -247,49 +251,49 @@ class Generation:
             context.has_tiles and context.can_truncate and context.rates.fills_tile(missing, resident)
         ):
             return resident
-        kept = context.truncate(self._seat, len(self._run) - TILE_TOKENS)
+        kept = context.truncate(self._slot, len(self._run) - TILE_TOKENS)
         self._cached = min(self._cached or 0, kept)
         return kept
 
     def _restore(self, resident: int) -> int:
         """Take the next chunk of the cached prefix from disk; return by how many tokens the sequence grew."""
-        shelf = self._desk.shelf
-        if shelf is None or resident >= self._run.stable_tokens:
+        block_cache = self._generation_context.block_cache
+        if block_cache is None or resident >= self._run.stable_tokens:
             return 0
         cached_prefix = self._run.tokens[: self._run.stable_tokens]
         if self._chunks is None:
-            self._chunks = shelf.chunks(cached_prefix)
-        return shelf.restore(self._seat, cached_prefix, self._chunks)
+            self._chunks = block_cache.chunks(cached_prefix)
+        return block_cache.restore(self._slot, cached_prefix, self._chunks)
 
     def _write(self, resident: int) -> StopCause | None:
         """Decode what was written last with a guess of what follows, and choose as long as the guess was right."""
         pending = self._answer()[resident - len(self._run) :]
         if not len(pending):  # the prompt was resident to its end: its last token gives the logits
-            self._context.truncate(self._seat, len(self._run) - self._rows)
-            return self._read(len(self._context.mirrors[self._seat]))
+            self._context.truncate(self._slot, len(self._run) - self._rows)
+            return self._read(len(self._context.mirrors[self._slot]))
         if len(pending) > BATCH_TOKENS:  # lost while writing a long answer: what was written is read first
-            self._pool.make_room(BATCH_TOKENS, self._seat)
-            self._context.decode(self._seat, pending[:BATCH_TOKENS])
+            self._pool.ensure_free(BATCH_TOKENS, self._slot)
+            self._context.decode(self._slot, pending[:BATCH_TOKENS])
             return None
-        depth = self._context.attended(self._seat)
-        draft = self._draft(depth) if len(pending) == 1 else _NO_DRAFT
-        self._pool.make_room(len(pending) + len(draft), self._seat)
+        n_past = self._context.attended(self._slot)
+        draft = self._draft(n_past) if len(pending) == 1 else _NO_DRAFT
+        self._pool.ensure_free(len(pending) + len(draft), self._slot)
         began = time.perf_counter()
         batch = np.concatenate([pending, draft]) if len(draft) else pending
-        outcome = self._context.decode(self._seat, batch, outputs=len(draft) + 1)
+        outcome = self._context.decode(self._slot, batch, outputs=len(draft) + 1)
         if outcome == "aborted":
-            kept = min(len(self._context.mirrors[self._seat]), resident + len(pending) - 1)
-            self._context.truncate(self._seat, max(kept, resident))
+            kept = min(len(self._context.mirrors[self._slot]), resident + len(pending) - 1)
+            self._context.truncate(self._slot, max(kept, resident))
             return None
         self._counts["steps"] += 1
         if len(pending) == 1:
-            self._payoff.learn_cost(len(batch), time.perf_counter() - began, depth)
+            self._length_policy.learn_cost(len(batch), time.perf_counter() - began, n_past)
         stop, accepted = self._choose_along(draft)
         if len(draft):
             self._learn(accepted if self._is_close else len(draft), accepted)
-            self._payoff.charge(depth, decodes=int(self._is_close))
+            self._length_policy.record_cost(n_past, decodes=int(self._is_close))
             # The last token of a close call is decoded again, alone.
-            self._context.truncate(self._seat, resident + len(pending) + accepted - int(self._is_close))
+            self._context.truncate(self._slot, resident + len(pending) + accepted - int(self._is_close))
         return stop
 
     def _choose_along(self, draft: Tokens) -> tuple[StopCause | None, int]:
@@ -311,7 +315,7 @@ class Generation:
                 return stop, row
         raise AssertionError("the row behind the draft predicts nothing")
 
-    def _draft(self, depth: int) -> Tokens:
+    def _draft(self, n_past: int) -> Tokens:
         """Guess what follows, as far as that pays for tokens that are computed over so many others."""
         request = self._request
         if (
@@ -322,7 +326,7 @@ class Generation:
         ):
             return _NO_DRAFT
         room = min(MAX_DRAFT_TOKENS, self._most_tokens - len(self._generated))
-        length = self._payoff.length(depth, max(room, 0))
+        length = self._length_policy.length(n_past, max(room, 0))
         if length:  # only a draft that pays is worth another document's request slot
             length = min(length, self._pool.spare(length + 1) - 1)
         if length <= 0:
@@ -331,18 +335,21 @@ class Generation:
         if self._drafter is None:
             self._drafter = self._make_drafter()
         draft = self._drafter.draft(self._last_tokens(), length)
-        self._payoff.charge(depth, seconds=time.perf_counter() - began)
+        self._length_policy.record_cost(n_past, seconds=time.perf_counter() - began)
         return draft
 
-    def _make_drafter(self) -> Drafter:
+    def _make_drafter(self) -> PromptLookupDrafter:
         """Look for drafts in what is being rewritten, then near the cursor, then in the cached prefix."""
-        desk, stable = self._desk, self._run.stable_tokens
+        generation_context, stable = self._generation_context, self._run.stable_tokens
         texts = self._request.drafts or ("",)
-        regions = [desk.cache.tokens(desk.vocabulary, text)[1] if text else _NO_DRAFT for text in texts]
-        return Drafter([*regions, self._run.tokens[stable:], self._run.tokens[:stable]])
+        regions = [
+            generation_context.cache.tokens(generation_context.vocabulary, text)[1] if text else _NO_DRAFT
+            for text in texts
+        ]
+        return PromptLookupDrafter([*regions, self._run.tokens[stable:], self._run.tokens[:stable]])
 
     def _learn(self, drafted: int, accepted: int) -> None:
-        self._payoff.learn_outcome(drafted, accepted)
+        self._length_policy.learn_outcome(drafted, accepted)
         if self._drafter is not None:
             self._drafter.accepted(drafted, accepted)
         self._counts["drafted"] += drafted
@@ -361,15 +368,15 @@ class Generation:
         last_word, self._last_word = self._last_word, None
         if last_word is None:
             return self._choose()
-        vocabulary = self._desk.vocabulary
+        vocabulary = self._generation_context.vocabulary
         path = choose_path(vocabulary, last_word, self._context.logits, self._request.sampling, self._chooser.scratch)
         self._prior = path.probability
         if path.token is None:
             return self._choose()
         length = len(self._run) - len(last_word.tokens) + path.kept
         self._run = self._prompt.ending_in(last_word.tokens[: path.kept])
-        self._context.truncate(self._seat, length)
-        self._context.mirrors[self._seat].name(self._run)
+        self._context.truncate(self._slot, length)
+        self._context.mirrors[self._slot].name(self._run)
         self._first_token_ms = self._elapsed_ms()
         return self._take(path.token, 1.0, vocabulary.piece(path.token)[path.typed :])
 
@@ -380,7 +387,7 @@ class Generation:
         if chosen is None:
             return "end"
         token, probability = chosen
-        vocabulary = self._desk.vocabulary
+        vocabulary = self._generation_context.vocabulary
         if vocabulary.ends_generation(token):
             return "end" if token not in self._stops else "stop_token"
         if token in self._stops or vocabulary.is_special(token):

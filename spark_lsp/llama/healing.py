@@ -15,7 +15,7 @@ import numpy as np
 
 from spark_lsp.engine.base import Sampling
 from spark_lsp.llama.kv.cells import Tokens
-from spark_lsp.llama.loading.model import Vocabulary
+from spark_lsp.llama.loading.gguf_model import Vocabulary
 
 MAX_LAST_WORD_TOKENS: Final = 16
 MAX_LAST_WORD_BYTES: Final = 64

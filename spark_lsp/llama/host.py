@@ -20,9 +20,9 @@ from spark_lsp.engine.base import Chunk, CompletionRequest, EngineStatus
 from spark_lsp.engine.wire import frames
 from spark_lsp.errors import EngineFailed, EngineProtocolError, SparkError
 from spark_lsp.llama.listener import hold_lock, leave, listen
-from spark_lsp.llama.loading.model import GgufModel, TokenCache
+from spark_lsp.llama.loading.gguf_model import GgufModel, TokenCache
 from spark_lsp.llama.parts import KeptParts
-from spark_lsp.llama.runtime import Bench
+from spark_lsp.llama.runtime import ModelRuntime
 from spark_lsp.llama.scheduler import Job, Scheduler
 
 _SWITCH_S: Final = 0.0005
@@ -66,8 +66,8 @@ class Host:
     def __init__(self, order: frames.HostOrder) -> None:
         self._order = order
         self._tokens = TokenCache()
-        self._bench = Bench(order.launch, self._tokens)
-        self._scheduler = Scheduler(self._bench)
+        self._runtime = ModelRuntime(order.launch, self._tokens)
+        self._scheduler = Scheduler(self._runtime)
         self._counter = ThreadPoolExecutor(1, thread_name_prefix="count")
         self._counting: GgufModel | None = None
         self._clients: dict[int, _Client] = {}
@@ -86,7 +86,7 @@ class Host:
             for number in (signal.SIGTERM, signal.SIGHUP):
                 self._loop.add_signal_handler(number, self._over.set)
         self._scheduler.start()
-        self._scheduler.call(self._bench.load).add_done_callback(lambda done: done.exception())
+        self._scheduler.call(self._runtime.load).add_done_callback(lambda done: done.exception())
         self._leaving = self._loop.call_later(self._order.first_client_s, self._over.set)
         try:
             await self._over.wait()
@@ -104,7 +104,7 @@ class Host:
     async def _end_scheduler(self) -> None:
         try:
             async with asyncio.timeout(_END_S):
-                await asyncio.to_thread(self._scheduler.end, self._bench.unload)
+                await asyncio.to_thread(self._scheduler.end, self._runtime.unload)
         except TimeoutError:
             _log.error("the thread of the model hangs; the process leaves without it")
             logging.shutdown()
@@ -138,7 +138,7 @@ class Host:
         self._clients[client.number] = client
         self._reconsider()
         if frame.observer:
-            client.send(frames.Welcome(0, os.getpid(), self._bench.info))
+            client.send(frames.Welcome(0, os.getpid(), self._runtime.info))
         else:
             self._spawn(self._welcome(client))
 
@@ -148,7 +148,7 @@ class Host:
 
     async def _load(self, client: _Client, request_id: int) -> bool:
         try:
-            info = await asyncio.wrap_future(self._scheduler.call(self._bench.load))
+            info = await asyncio.wrap_future(self._scheduler.call(self._runtime.load))
         except SparkError as error:
             self._load_failed = True
             client.send(frames.failed(request_id, error))
@@ -236,24 +236,24 @@ class Host:
         await self._load(client, number)
 
     async def _unload(self, client: _Client, number: int) -> None:
-        await asyncio.wrap_future(self._scheduler.call(self._bench.unload))
+        await asyncio.wrap_future(self._scheduler.call(self._runtime.unload))
         client.send(frames.Report(number, self._status()))
 
     def _status(self) -> EngineStatus:
-        prefill, decode = self._bench.speeds()
+        prefill, decode = self._runtime.speeds()
         return EngineStatus(
             running=True,
             pid=os.getpid(),
             socket=self._order.endpoint.address,
-            model=self._bench.info,
-            resident_tokens=self._bench.resident_tokens(),
+            model=self._runtime.info,
+            resident_tokens=self._runtime.resident_tokens(),
             ram_bytes=int(psutil.Process().memory_info().rss),
-            vram_bytes=self._bench.device_bytes,
+            vram_bytes=self._runtime.device_bytes,
             clients=self._client_count(),
             busy=self._scheduler.busy,
             prefill_tokens_per_s=prefill,
             decode_tokens_per_s=decode,
-            prefill_cost=self._bench.prefill_cost(),
+            prefill_cost=self._runtime.prefill_cost(),
         )
 
     def _client_count(self) -> int:

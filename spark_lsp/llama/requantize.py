@@ -15,12 +15,12 @@ import numpy as np
 from spark_lsp.engine.wire.frames import Measured, Requantized, RequantizeOrder
 from spark_lsp.errors import ModelUnusable
 from spark_lsp.llama.kv.context import OUTPUTS, Context
-from spark_lsp.llama.loading.fit import compute_threads, ladder
+from spark_lsp.llama.loading.fit import compute_threads, fallback_steps
+from spark_lsp.llama.loading.gguf_model import GgufModel, check_file
 from spark_lsp.llama.loading.load import shape_of
 from spark_lsp.llama.loading.memory import Asked, FreeMemory, available_bytes
-from spark_lsp.llama.loading.model import GgufModel, check_file
 from spark_lsp.llama.loading.native import L, last_errors, quiet
-from spark_lsp.llama.loading.threads import CoreShare
+from spark_lsp.llama.loading.threads import ThreadBudget
 
 FILE_TYPES: Final = {"q8_0": 7, "q4_0": 2}
 """Types with kernels that rearrange the weights for the processor -> llama.h, LLAMA_FTYPE_MOSTLY_*. Q8_0 loses next
@@ -105,8 +105,8 @@ def _write(original: Path, path: Path, file_type: int) -> None:
 
 def _context_of(model: GgufModel) -> Context:
     asked = Asked(_CONTEXT_TOKENS, gpu_layers=0)
-    plan = ladder(shape_of(model), FreeMemory(available_bytes()), asked)[0].plan
-    return Context(model, plan, CoreShare(compute_threads(0), fixed=True))
+    plan = fallback_steps(shape_of(model), FreeMemory(available_bytes()), asked)[0].plan
+    return Context(model, plan, ThreadBudget(compute_threads(0), fixed=True))
 
 
 def _rates(path: Path) -> tuple[float, float]:

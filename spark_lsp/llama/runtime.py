@@ -11,20 +11,20 @@ from typing import Final
 from spark_lsp.engine.base import CompletionRequest, ModelInfo, PrefillCost
 from spark_lsp.engine.wire.frames import EngineLaunch
 from spark_lsp.errors import ModelUnusable
-from spark_lsp.llama.generation import Desk, Generation
-from spark_lsp.llama.kv.block_cache import Shelf
-from spark_lsp.llama.kv.block_store import ChunkStore, fingerprint_of
+from spark_lsp.llama.generation import Generation, GenerationContext
+from spark_lsp.llama.kv.block_cache import BlockCache
+from spark_lsp.llama.kv.block_store import BlockStore, fingerprint_of
 from spark_lsp.llama.kv.context import AbortFlag, Context
-from spark_lsp.llama.kv.sequences import Pool
+from spark_lsp.llama.kv.sequences import SlotPool
 from spark_lsp.llama.loading.describe import describe
 from spark_lsp.llama.loading.fit import ContextPlan, compute_threads, sized
+from spark_lsp.llama.loading.gguf_model import KV_BYTES, GgufModel, TokenCache, Vocabulary
 from spark_lsp.llama.loading.load import open_model
 from spark_lsp.llama.loading.memory import available_bytes
-from spark_lsp.llama.loading.model import KV_BYTES, GgufModel, TokenCache, Vocabulary
 from spark_lsp.llama.loading.native import BufferSizes, give_back, quiet
-from spark_lsp.llama.loading.threads import CoreShare
-from spark_lsp.llama.prompt import has_cached_prefix, prompt_tokens
-from spark_lsp.llama.speculative.length_policy import Payoff, rewrite_payoff
+from spark_lsp.llama.loading.threads import ThreadBudget
+from spark_lsp.llama.prompt_tokens import has_cached_prefix, prompt_tokens
+from spark_lsp.llama.speculative.length_policy import LengthPolicy, rewrite_length_policy
 
 CROWDED_TOKENS: Final = 8192
 """With fewer resident tokens a short prompt loses little beside them (design/engine.md section 2.3)."""
@@ -34,16 +34,16 @@ PLENTY: Final = 8  # what must be free for each byte of the second context
 _log = logging.getLogger("spark_lsp.llama")
 
 
-class Bench:
+class ModelRuntime:
     """A model that is loaded on first need. ``info`` and ``device_bytes`` may be read from anywhere."""
 
     def __init__(self, launch: EngineLaunch, tokens: TokenCache) -> None:
         self._launch = launch
         self._tokens = tokens
         self._model: GgufModel | None = None
-        self._desk: Desk | None = None
+        self._generation_context: GenerationContext | None = None
         self._plan: ContextPlan | None = None
-        self._side_desk: Desk | None = None
+        self._side_context: GenerationContext | None = None
         """For short prompts without a workspace, which would pay for each cell of prefixes that they are not about."""
         self._abort: AbortFlag | None = None
         self.info: ModelInfo | None = None
@@ -60,25 +60,33 @@ class Bench:
 
     def speeds(self) -> tuple[float, float]:
         """Return prefill and decode rates in tokens per second; 0.0 where nothing is known."""
-        desk = self._desk
-        if desk is None:
+        generation_context = self._generation_context
+        if generation_context is None:
             return 0.0, 0.0
-        rates = desk.pool.context.rates
+        rates = generation_context.pool.context.rates
         return rates.prefill_tokens_per_s, rates.decode_tokens_per_s
 
     def prefill_cost(self) -> PrefillCost:
         """Return what reading a token costs, as far as that is known."""
-        desk = self._desk
-        return desk.pool.context.rates.prefill_cost if desk is not None else PrefillCost()
+        generation_context = self._generation_context
+        return generation_context.pool.context.rates.prefill_cost if generation_context is not None else PrefillCost()
 
     def resident_tokens(self) -> int:
         """Return how many cells of the cache hold a token."""
-        desk = self._desk
-        return desk.pool.context.cells.capacity - desk.pool.context.cells.free if desk is not None else 0
+        generation_context = self._generation_context
+        return (
+            generation_context.pool.context.cells.capacity - generation_context.pool.context.cells.free
+            if generation_context is not None
+            else 0
+        )
 
     def tidy(self) -> bool:
         """Save a chunk of a cached prefix to disk; whether there may be more of them."""
-        return self._desk is not None and self._desk.shelf is not None and self._desk.shelf.save_next()
+        return (
+            self._generation_context is not None
+            and self._generation_context.block_cache is not None
+            and self._generation_context.block_cache.save_next()
+        )
 
     def load(self) -> ModelInfo:
         """Load model and context unless they are, warm up, and describe them.
@@ -93,7 +101,11 @@ class Bench:
         opened = open_model(self._launch, self._make)
         model, context = opened.model, opened.context
         model.vocabulary.sort_by_bytes()
-        self._model, self._desk, self._abort = model, self._desk_of(model, context), context.abort
+        self._model, self._generation_context, self._abort = (
+            model,
+            self._generation_context_of(model, context),
+            context.abort,
+        )
         self._plan = opened.plan
         self.device_bytes = BufferSizes.device_bytes
         self.info = describe(model, opened.plan.prompt_tokens, opened.notes)
@@ -102,18 +114,18 @@ class Bench:
 
     def unload(self) -> None:
         """Give the memory back. Idempotent; the next request loads again."""
-        desk, self._desk = self._desk, None
-        side_desk, self._side_desk = self._side_desk, None
+        generation_context, self._generation_context = self._generation_context, None
+        side_context, self._side_context = self._side_context, None
         model, self._model = self._model, None
         self._abort = None
         self.info = None
         self.device_bytes = 0
-        if desk is not None:
-            if desk.shelf is not None:
-                desk.shelf.close(save=True)
-            desk.pool.context.close()
-        if side_desk is not None:
-            side_desk.pool.context.close()
+        if generation_context is not None:
+            if generation_context.block_cache is not None:
+                generation_context.block_cache.close(save=True)
+            generation_context.pool.context.close()
+        if side_context is not None:
+            side_context.pool.context.close()
         if model is not None:
             model.close()
             give_back()
@@ -125,11 +137,11 @@ class Bench:
             ModelError, EngineFailed: the model cannot be loaded, or the request cannot be answered.
         """
         self.load()
-        assert self._desk is not None, "loaded"
-        return Generation(self._side(request) or self._desk, request, received)
+        assert self._generation_context is not None, "loaded"
+        return Generation(self._side(request) or self._generation_context, request, received)
 
-    def _side(self, request: CompletionRequest) -> Desk | None:
-        """Return the desk for a short prompt without a workspace, while there is much else in the first one's cells.
+    def _side(self, request: CompletionRequest) -> GenerationContext | None:
+        """Return the context for a short prompt without a workspace, while the main one holds many other tokens.
 
         It is made when it is first needed, if memory has plenty.
         """
@@ -140,7 +152,7 @@ class Bench:
         side = sized(plan, min(SIDE_TOKENS, plan.prompt_tokens))
         if len(prompt) + request.max_tokens > side.prompt_tokens:
             return None
-        if self._side_desk is None:
+        if self._side_context is None:
             cache_bytes = side.cells * model.kv_values_per_token() * KV_BYTES[side.kv_type]
             if self._launch.memory_limit_bytes or cache_bytes * PLENTY > available_bytes():
                 return None
@@ -148,27 +160,31 @@ class Bench:
                 context = self._make(model, side)
             except ModelUnusable:
                 return None
-            self._side_desk = Desk(Pool(context), model.vocabulary, self._tokens, Payoff(), rewrite_payoff())
-        return self._side_desk
+            self._side_context = GenerationContext(
+                SlotPool(context), model.vocabulary, self._tokens, LengthPolicy(), rewrite_length_policy()
+            )
+        return self._side_context
 
-    def _desk_of(self, model: GgufModel, context: Context) -> Desk:
-        pool = Pool(context)
-        shelf = self._shelf_of(model, pool)
-        if shelf is not None:
-            pool.before_eviction = shelf.save_all
-        return Desk(pool, model.vocabulary, self._tokens, Payoff(), rewrite_payoff(), shelf)
+    def _generation_context_of(self, model: GgufModel, context: Context) -> GenerationContext:
+        pool = SlotPool(context)
+        block_cache = self._block_cache_of(model, pool)
+        if block_cache is not None:
+            pool.before_eviction = block_cache.save_all
+        return GenerationContext(
+            pool, model.vocabulary, self._tokens, LengthPolicy(), rewrite_length_policy(), block_cache
+        )
 
-    def _shelf_of(self, model: GgufModel, pool: Pool) -> Shelf | None:
+    def _block_cache_of(self, model: GgufModel, pool: SlotPool) -> BlockCache | None:
         """Open the cached prefixes on disk, where they may be there and the model's state can be taken in parts."""
         if not self._launch.cache_folder or not self._launch.cache_bytes or not pool.context.can_truncate:
             return None
         fingerprint = fingerprint_of(pool.context.setup(model))
-        return Shelf(pool, ChunkStore(Path(self._launch.cache_folder), fingerprint, self._launch.cache_bytes))
+        return BlockCache(pool, BlockStore(Path(self._launch.cache_folder), fingerprint, self._launch.cache_bytes))
 
     def _make(self, model: GgufModel, plan: ContextPlan) -> Context:
         """Create a context and warm it up: a driver that ends the process does so at the first decode."""
         fixed = self._launch.threads > 0
-        share = CoreShare(compute_threads(self._launch.threads), fixed=fixed)
+        share = ThreadBudget(compute_threads(self._launch.threads), fixed=fixed)
         context = Context(model, plan, share, abort=self._abort)
         context.warm_up()
         return context

@@ -13,7 +13,7 @@ import numpy as np
 from spark_lsp.engine.base import Sampling
 from spark_lsp.errors import EngineFailed
 from spark_lsp.llama.kv.context import Context
-from spark_lsp.llama.loading.model import Vocabulary
+from spark_lsp.llama.loading.gguf_model import Vocabulary
 from spark_lsp.llama.loading.native import L
 
 _CANDIDATE: Final = np.dtype([("id", np.int32), ("logit", np.float32), ("p", np.float32)])
@@ -22,7 +22,7 @@ _ROOT: Final = b"root"
 Logits = np.ndarray[Any, np.dtype[np.float32]]
 
 
-class Chooser:
+class TokenChooser:
     """Chooses tokens for one answer. ``close`` frees what the library lent."""
 
     def __init__(self, vocabulary: Vocabulary, sampling: Sampling) -> None:

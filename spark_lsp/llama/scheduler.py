@@ -34,7 +34,7 @@ T = TypeVar("T")
 _log = logging.getLogger("spark_lsp.llama")
 
 
-class Workbench(Protocol):
+class Runtime(Protocol):
     """What the scheduler needs of the loaded model; all calls come from its thread."""
 
     def abort_flag(self) -> AbortFlag | None:
@@ -59,7 +59,7 @@ class Workbench(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
+class ThreadProgress:
     """Whether the model's thread gets on: the same turn for much longer than ``turn_s`` means that it hangs."""
 
     turns: int
@@ -94,8 +94,8 @@ class Job:
 class Scheduler:
     """The thread of the model and the queue in front of it."""
 
-    def __init__(self, bench: Workbench, *, idle_s: float = IDLE_S) -> None:
-        self._bench = bench
+    def __init__(self, runtime: Runtime, *, idle_s: float = IDLE_S) -> None:
+        self._runtime = runtime
         self._idle_s = idle_s
         self._worked_at = self._foreground_at = -math.inf
         self._is_tidy = True
@@ -121,9 +121,9 @@ class Scheduler:
         """Whether any request is being answered or waits."""
         return bool(self._jobs)
 
-    def progress(self) -> Progress:
+    def progress(self) -> ThreadProgress:
         """Tell whether the thread gets on. Takes no lock, so it answers whatever the thread does."""
-        return Progress(self._turns, bool(self._jobs or self._calls or self._running_call), self._turn_s)
+        return ThreadProgress(self._turns, bool(self._jobs or self._calls or self._running_call), self._turn_s)
 
     def submit(self, job: Job) -> None:
         """Queue a job. It supersedes an older one of the same client and key, and preempts a less urgent one."""
@@ -185,7 +185,7 @@ class Scheduler:
             self._abort()
 
     def _abort(self) -> None:
-        flag = self._bench.abort_flag()
+        flag = self._runtime.abort_flag()
         if flag is not None:
             flag.set()
 
@@ -204,7 +204,7 @@ class Scheduler:
             job = min(self._jobs, key=_urgency) if call is None else None
             self._running = job
             news = self._news
-            flag = self._bench.abort_flag()
+            flag = self._runtime.abort_flag()
             if flag is not None:
                 flag.clear()
             self._running_call = call is not None
@@ -240,10 +240,10 @@ class Scheduler:
         return True
 
     def _tidy(self) -> None:
-        """Let the bench tidy a little, with the lock free: requests come in meanwhile."""
+        """Let the runtime tidy a little, with the lock free: requests come in meanwhile."""
         self._changed.release()
         try:
-            self._is_tidy = not self._bench.tidy()
+            self._is_tidy = not self._runtime.tidy()
         except Exception:  # noqa: BLE001  what can wait must not end the thread of all
             _log.exception("what can wait failed")
             self._is_tidy = True
@@ -252,7 +252,7 @@ class Scheduler:
 
     def _predicted_s(self) -> float:
         """Return how long one step may take: that of a whole batch behind all that is resident."""
-        cost_ms = self._bench.prefill_cost().at(self._bench.resident_tokens())
+        cost_ms = self._runtime.prefill_cost().at(self._runtime.resident_tokens())
         return BATCH_TOKENS * cost_ms / 1000 if cost_ms else math.inf
 
     def _is_unattended(self) -> bool:
@@ -263,7 +263,7 @@ class Scheduler:
         """Make one step of a job and tell what it brought; whether it goes on."""
         try:
             if job.stop is None and job.generation is None:
-                job.generation = self._bench.generation(job.request, job.received)
+                job.generation = self._runtime.generation(job.request, job.received)
             stop = job.stop
             if stop is None and job.generation is not None:
                 stop = job.generation.step(is_idle=self._is_unattended())

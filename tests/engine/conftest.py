@@ -10,7 +10,7 @@ import psutil
 import pytest
 
 from spark_lsp.engine.local.address import RUNTIME_VARIABLE, TRANSPORT_VARIABLE
-from spark_lsp.engine.local.client import EngineLaunch, list_engines, stop_engines
+from spark_lsp.engine.local.local_engine import EngineLaunch, list_engines, stop_engines
 from tests.llama.gguf_files import SHIPPED, without_fim
 
 

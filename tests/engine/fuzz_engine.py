@@ -30,7 +30,7 @@ sys.path.insert(0, str(ROOT))
 
 from spark_lsp.engine.base import Chunk, CompletionRequest, Sampling  # noqa: E402
 from spark_lsp.engine.local.address import RUNTIME_VARIABLE  # noqa: E402 - needs the checkout on the path
-from spark_lsp.engine.local.client import EngineLaunch, LocalEngine, stop_engines  # noqa: E402
+from spark_lsp.engine.local.local_engine import EngineLaunch, LocalEngine, stop_engines  # noqa: E402
 from spark_lsp.errors import EngineFailed, EngineStarting, ModelNoFim  # noqa: E402
 from spark_lsp.llama.loading.fit import cells_for  # noqa: E402
 from tests.engine.test_contract import collect  # noqa: E402
@@ -39,7 +39,7 @@ from tests.llama.walk import (  # noqa: E402
     GRAMMARS,
     Alone,
     Scene,
-    SmallBench,
+    SmallRuntime,
     Walk,
     cached_prefix_of,
     fim_prompt,
@@ -299,9 +299,9 @@ async def processes(steps: int, seed: int, model: Path, folder: Path) -> dict[st
     began = time.perf_counter()
     launch = launch_of(1, model, folder / "kv")
     launch = msgspec.structs.replace(launch, idle_minutes=IDLE_MINUTES, cache_bytes=DISK_BYTES)
-    bench = SmallBench(launch_of(0, model, folder), random.Random(seed))
-    bench.load()
-    windows = Windows(seed, launch, Alone(bench))
+    runtime = SmallRuntime(launch_of(0, model, folder), random.Random(seed))
+    runtime.load()
+    windows = Windows(seed, launch, Alone(runtime))
     try:
         await windows.begin()
         for number in range(steps):
@@ -312,7 +312,7 @@ async def processes(steps: int, seed: int, model: Path, folder: Path) -> dict[st
     except BaseException:
         await stop_engines()
         raise
-    bench.unload()
+    runtime.unload()
     report["orphans"] = await orphans()
     report["wall_s"] = round(time.perf_counter() - began, 1)
     return report

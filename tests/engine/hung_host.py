@@ -10,23 +10,23 @@ from spark_lsp.engine.base import CompletionRequest
 from spark_lsp.engine.wire import frames
 from spark_lsp.llama import host
 from spark_lsp.llama.generation import Generation
-from spark_lsp.llama.runtime import Bench
+from spark_lsp.llama.runtime import ModelRuntime
 
 KEY = "hang"
 """The key of the request that is never answered."""
 TOLD = "the thread of the model hangs from here on"
 
-_answer = Bench.generation
+_answer = ModelRuntime.generation
 
 
-def _hang(bench: Bench, request: CompletionRequest, received: float) -> Generation:
+def _hang(runtime: ModelRuntime, request: CompletionRequest, received: float) -> Generation:
     if request.key == KEY:
         logging.getLogger("spark_lsp.llama").warning(TOLD)
         threading.Event().wait()
-    return _answer(bench, request, received)
+    return _answer(runtime, request, received)
 
 
 if __name__ == "__main__":
     host._END_S = 0.5  # type: ignore[misc]
-    Bench.generation = _hang  # type: ignore[method-assign]
+    ModelRuntime.generation = _hang  # type: ignore[method-assign]
     sys.exit(host.run_host(msgspec.json.decode(sys.argv[1], type=frames.HostOrder)))

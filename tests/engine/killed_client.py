@@ -6,7 +6,7 @@ import sys
 import msgspec
 
 from spark_lsp.engine.base import CompletionRequest, PromptPart, Sampling, SpecialToken, TextPart
-from spark_lsp.engine.local.client import EngineLaunch, LocalEngine
+from spark_lsp.engine.local.local_engine import EngineLaunch, LocalEngine
 
 BEGUN = b"begun"
 CACHED_PREFIX: tuple[PromptPart, ...] = (

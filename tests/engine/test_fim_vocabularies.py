@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from spark_lsp.engine.fim import FAMILIES, FileBlock, FimFamily, Order, build_prompt, family_named
-from spark_lsp.llama.loading.model import GgufModel, TokenCache
-from spark_lsp.llama.prompt import prompt_tokens
+from spark_lsp.llama.loading.gguf_model import GgufModel, TokenCache
+from spark_lsp.llama.prompt_tokens import prompt_tokens
 from tests.engine.vocabularies import REAL, byte_level, real, sentence_piece
 from tests.support.expect import expect_file
 

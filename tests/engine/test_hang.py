@@ -15,8 +15,8 @@ import pytest
 
 from spark_lsp.engine.base import CompletionRequest
 from spark_lsp.engine.local.address import endpoint_of
-from spark_lsp.engine.local.client import EngineLaunch, LocalEngine, stop_engines
-from spark_lsp.engine.local.liveness import Patience
+from spark_lsp.engine.local.liveness import HangTimeout
+from spark_lsp.engine.local.local_engine import EngineLaunch, LocalEngine, stop_engines
 from spark_lsp.engine.local.process import end
 from spark_lsp.engine.wire import frames
 from spark_lsp.errors import EngineFailed
@@ -28,7 +28,7 @@ from tests.support.marks import posix_only
 
 pytestmark = [pytest.mark.model, pytest.mark.usefixtures("runtime")]
 
-BRIEF = Patience(look_s=0.1, least_s=1.5, times=1.0, loading_s=6.0)
+BRIEF = HangTimeout(poll_s=0.1, min_s=1.5, times=1.0, loading_s=6.0)
 
 
 @pytest.fixture
@@ -155,7 +155,7 @@ async def test_only_the_process_with_that_order_is_ended(engine: LocalEngine) ->
 
 
 async def test_long_answers_and_waiting_behind_them_are_no_hang() -> None:
-    hasty = Patience(look_s=0.01, least_s=1.0, times=10.0, loading_s=20.0)
+    hasty = HangTimeout(poll_s=0.01, min_s=1.0, times=10.0, loading_s=20.0)
     engine = LocalEngine(shipped(), hasty)
     await engine.start()
     streams = [

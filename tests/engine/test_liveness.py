@@ -5,10 +5,10 @@ import math
 import pytest
 
 from spark_lsp.engine.base import Chunk
-from spark_lsp.engine.local.liveness import Patience, Watch
+from spark_lsp.engine.local.liveness import HangTimeout, LivenessMonitor
 from spark_lsp.engine.wire import frames
 
-PATIENCE = Patience(look_s=1.0, least_s=5.0, times=10.0, loading_s=30.0)
+PATIENCE = HangTimeout(poll_s=1.0, min_s=5.0, times=10.0, loading_s=30.0)
 LOADED = frames.Welcome(0, 1, None)
 PART = frames.AnswerChunk(1, Chunk("a", 1))
 
@@ -17,25 +17,25 @@ def beat(turns: int, *, busy: bool = True, turn_s: float = 0.1) -> frames.Heartb
     return frames.Heartbeat(turns, busy, turn_s)
 
 
-def hung_after(watch: Watch, frames: list[frames.HostFrame], *, step_s: float = 1.0) -> int:
+def hung_after(monitor: LivenessMonitor, frames: list[frames.HostFrame], *, step_s: float = 1.0) -> int:
     """Return the look at which a process counts as hung, the frame after each look given; 0 when it never does."""
-    watch.begin(0.0)
+    monitor.begin(0.0)
     for number, frame in enumerate(frames, 1):
-        if watch.look(number * step_s):
+        if monitor.poll(number * step_s):
             return number
-        watch.heard(frame)
+        monitor.received(frame)
     return 0
 
 
-def silence_after(watch: Watch) -> int:
-    watch.begin(0.0)
-    return next(look for look in range(1, 1000) if watch.look(float(look)))
+def silence_after(monitor: LivenessMonitor) -> int:
+    monitor.begin(0.0)
+    return next(look for look in range(1, 1000) if monitor.poll(float(look)))
 
 
-def welcomed() -> Watch:
-    watch = Watch(PATIENCE)
-    watch.heard(LOADED)
-    return watch
+def welcomed() -> LivenessMonitor:
+    monitor = LivenessMonitor(PATIENCE)
+    monitor.received(LOADED)
+    return monitor
 
 
 def test_silence_is_a_hang() -> None:
@@ -43,21 +43,21 @@ def test_silence_is_a_hang() -> None:
 
 
 def test_silence_may_be_longer_while_a_model_is_loaded() -> None:
-    assert silence_after(Watch(PATIENCE)) == 31
+    assert silence_after(LivenessMonitor(PATIENCE)) == 31
 
 
 def test_silence_after_a_load_is_a_hang_as_soon_as_any() -> None:
-    watch = Watch(PATIENCE)
-    watch.heard(beat(0, turn_s=math.inf))
-    watch.heard(beat(1, busy=False, turn_s=math.inf))  # rests since the load
-    assert silence_after(watch) == 6
+    monitor = LivenessMonitor(PATIENCE)
+    monitor.received(beat(0, turn_s=math.inf))
+    monitor.received(beat(1, busy=False, turn_s=math.inf))  # rests since the load
+    assert silence_after(monitor) == 6
 
 
 def test_silence_may_be_as_long_as_a_slow_turn_but_not_endless() -> None:
     for turn_s, look in [(1.0, 11), (60.0, 31)]:
-        watch = welcomed()
-        watch.heard(beat(1, turn_s=turn_s))
-        assert silence_after(watch) == look
+        monitor = welcomed()
+        monitor.received(beat(1, turn_s=turn_s))
+        assert silence_after(monitor) == look
 
 
 @pytest.mark.parametrize(("turn_s", "look"), [(0.1, 7), (1.0, 12), (60.0, 602)])
@@ -78,15 +78,15 @@ def test_other_answers_do_not_speak_for_the_thread_of_the_model() -> None:
 
 
 def test_time_that_jumps_is_one_look() -> None:
-    watch = welcomed()
-    watch.begin(0.0)
-    assert not watch.look(100_000.0)
-    assert not watch.look(200_000.0)
-    assert watch.look(300_000.0)  # three looks at two seconds each and not a sign: more than five
+    monitor = welcomed()
+    monitor.begin(0.0)
+    assert not monitor.poll(100_000.0)
+    assert not monitor.poll(200_000.0)
+    assert monitor.poll(300_000.0)  # three polls at two seconds each and not a sign: more than five
     assert hung_after(welcomed(), [beat(turns) for turns in range(100)], step_s=100_000.0) == 0
 
 
 def test_somebody_who_comes_later_has_patience_of_his_own() -> None:
-    watch = welcomed()
-    assert silence_after(watch) == 6
-    assert silence_after(watch) == 6
+    monitor = welcomed()
+    assert silence_after(monitor) == 6
+    assert silence_after(monitor) == 6

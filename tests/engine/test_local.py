@@ -17,8 +17,8 @@ import pytest
 
 from spark_lsp.engine.base import Chunk, CompletionRequest, Sampling
 from spark_lsp.engine.local.address import TRANSPORT_VARIABLE, endpoint_of
-from spark_lsp.engine.local.client import EngineLaunch, LocalEngine, describe_model, list_engines, stop_engines
 from spark_lsp.engine.local.link import connect
+from spark_lsp.engine.local.local_engine import EngineLaunch, LocalEngine, describe_model, list_engines, stop_engines
 from spark_lsp.engine.local.process import spawn
 from spark_lsp.engine.wire import frames
 from spark_lsp.errors import (

@@ -5,7 +5,7 @@ import pytest
 from spark_lsp.app import MIN_TOKENS, open_engine, usual_context_tokens
 from spark_lsp.catalog.catalog import resolve_model, useful_tokens
 from spark_lsp.config import ContextSettings, Settings
-from spark_lsp.engine.local.client import EngineLaunch, LocalEngine
+from spark_lsp.engine.local.local_engine import EngineLaunch, LocalEngine
 from spark_lsp.prompt.context import REPLY_TOKENS
 
 

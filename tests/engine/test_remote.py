@@ -13,10 +13,10 @@ import pytest
 
 from spark_lsp.engine.base import Chunk, CompletionRequest, PromptPart, Sampling, SpecialToken, TextPart
 from spark_lsp.engine.fim import build_prompt, family_named
-from spark_lsp.engine.remote.client import RemoteEngine
 from spark_lsp.engine.remote.consent import CONFIG_VARIABLE, allowed_origins, forget
 from spark_lsp.engine.remote.hosts import address_of, ranked
-from spark_lsp.engine.remote.prompt import CHAT_TEMPLATE, END, MESSAGE
+from spark_lsp.engine.remote.prompt_text import CHAT_TEMPLATE, END, MESSAGE
+from spark_lsp.engine.remote.remote_engine import RemoteEngine
 from spark_lsp.engine.remote.setup import RemoteLaunch
 from spark_lsp.errors import ConsentNeeded, EngineFailed, EngineStarting, ModelNoFim, SettingsError
 from tests.engine.endpoint import Endpoint, running

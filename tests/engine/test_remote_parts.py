@@ -7,9 +7,8 @@ from hypothesis import strategies as st
 from spark_lsp.actions.chat.template import Message, prompt_of
 from spark_lsp.engine.base import ModelInfo, SpecialToken, TextPart
 from spark_lsp.engine.fim import FAMILIES, family_for_model, family_named
-from spark_lsp.engine.remote.answer import Lines, StopScanner
 from spark_lsp.engine.remote.hosts import FIRST_REST_S, MAX_REST_S, Health, address_of, ranked, to_ask
-from spark_lsp.engine.remote.prompt import (
+from spark_lsp.engine.remote.prompt_text import (
     CHAT_TEMPLATE,
     END,
     MESSAGE,
@@ -20,6 +19,7 @@ from spark_lsp.engine.remote.prompt import (
     harmless,
     is_conversation,
 )
+from spark_lsp.engine.remote.response import Lines, StopScanner
 from spark_lsp.errors import EngineProtocolError, SettingsError
 
 STOPS = ("<|file_sep|>", "<|fim_pad|>", "\n\n\n")

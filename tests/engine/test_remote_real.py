@@ -13,8 +13,8 @@ from spark_lsp.completion.cursor_context import CursorContext
 from spark_lsp.config import BackendSettings, Settings
 from spark_lsp.engine.base import Chunk, CompletionRequest, TextPart
 from spark_lsp.engine.fim import build_prompt, family_named
-from spark_lsp.engine.local.client import LocalEngine
-from spark_lsp.engine.remote.client import RemoteEngine
+from spark_lsp.engine.local.local_engine import LocalEngine
+from spark_lsp.engine.remote.remote_engine import RemoteEngine
 from spark_lsp.engine.remote.setup import RemoteLaunch
 from spark_lsp.text.document import Snapshot
 from tests.engine.conftest import shipped

@@ -15,7 +15,7 @@ import psutil
 import pytest
 
 from spark_lsp.engine.base import Chunk, CompletionRequest, EngineStatus, PromptPart, SpecialToken, TextPart, Usage
-from spark_lsp.engine.local.client import EngineLaunch, LocalEngine
+from spark_lsp.engine.local.local_engine import EngineLaunch, LocalEngine
 from spark_lsp.errors import EngineFailed
 from spark_lsp.llama.loading.fit import cells_for
 from tests.engine import killed_client

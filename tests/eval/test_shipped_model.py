@@ -17,8 +17,8 @@ from models.training.holes import hole_of_shape
 from models.training.samples import window
 from spark_lsp.engine.base import CompletionRequest
 from spark_lsp.engine.fim import build_prompt, family_named
-from spark_lsp.engine.local.client import LocalEngine
-from spark_lsp.llama.loading.model import GgufModel
+from spark_lsp.engine.local.local_engine import LocalEngine
+from spark_lsp.llama.loading.gguf_model import GgufModel
 from spark_lsp.llama.loading.native import L, quiet
 from tests.engine.conftest import private_runtime, shipped
 from tests.llama.gguf_files import SHIPPED
@@ -72,7 +72,7 @@ def warnings_of_the_library() -> Iterator[list[str]]:
 
 
 def test_it_loads_without_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("spark_lsp.llama.loading.model.quiet", lambda: None)  # or loading takes the log back
+    monkeypatch.setattr("spark_lsp.llama.loading.gguf_model.quiet", lambda: None)  # or loading takes the log back
     with warnings_of_the_library() as lines:
         GgufModel(str(SHIPPED), gpu_layers=0, vocab_only=False).close()
     assert lines == []

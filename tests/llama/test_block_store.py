@@ -25,18 +25,18 @@ from spark_lsp.app import kv_cache_folder, open_engine
 from spark_lsp.cli.engine import app
 from spark_lsp.config import EngineSettings, Settings
 from spark_lsp.engine.local.address import endpoint_of
-from spark_lsp.engine.local.client import LocalEngine
+from spark_lsp.engine.local.local_engine import LocalEngine
 from spark_lsp.engine.wire.frames import EngineLaunch
 from spark_lsp.errors import EngineFailed, ModelUnusable
 from spark_lsp.llama.kv.block_store import (
     FOOTER_BYTES,
     LEFTOVER_AGE_S,
-    ChunkStore,
+    BlockStore,
     Setup,
     fingerprint_of,
     model_identity,
 )
-from spark_lsp.llama.loading.model import GgufModel
+from spark_lsp.llama.loading.gguf_model import GgufModel
 from spark_lsp.llama.loading.native import L
 from tests.llama.gguf_files import SHIPPED
 from tests.support.marks import posix_only
@@ -63,11 +63,11 @@ SETUP = Setup(
 )
 
 
-def store_at(folder: Path, quota_bytes: int = QUOTA, fingerprint: bytes = FINGERPRINT) -> ChunkStore:
-    return ChunkStore(folder, fingerprint, quota_bytes)
+def store_at(folder: Path, quota_bytes: int = QUOTA, fingerprint: bytes = FINGERPRINT) -> BlockStore:
+    return BlockStore(folder, fingerprint, quota_bytes)
 
 
-def keep(store: ChunkStore, name: bytes, content: bytes, token_count: int = 2048) -> bool:
+def keep(store: BlockStore, name: bytes, content: bytes, token_count: int = 2048) -> bool:
     """Write a chunk as the engine does."""
     tmp = store.writing(name)
     if tmp is None:
@@ -76,13 +76,13 @@ def keep(store: ChunkStore, name: bytes, content: bytes, token_count: int = 2048
     return store.commit(name, tmp, token_count, len(content))
 
 
-def content_of(store: ChunkStore, name: bytes, token_count: int = 2048) -> bytes | None:
+def content_of(store: BlockStore, name: bytes, token_count: int = 2048) -> bytes | None:
     """Read a chunk as llama.cpp does, which ignores what follows the state."""
     path = store.verified(name, token_count)
     return path.read_bytes()[:-FOOTER_BYTES] if path else None
 
 
-def chain(store: ChunkStore, count: int, salt: int = 0) -> list[bytes]:
+def chain(store: BlockStore, count: int, salt: int = 0) -> list[bytes]:
     """Name the chunks of one cached prefix."""
     names = [b""]
     for number in range(count):

@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spark_lsp.llama.kv.cells import Cells, Mirror, Segment, TokenRun
+from spark_lsp.llama.kv.cells import Cells, KvMirror, Segment, TokenRun
 
 SMALL = st.lists(st.lists(st.integers(0, 2), min_size=1, max_size=4), max_size=5)
 
@@ -28,7 +28,7 @@ def common(left: list[int], right: list[int]) -> int:
 def test_common_is_the_longest_common_prefix(
     first: list[list[int]], generated: list[int], second: list[list[int]], cut: int
 ) -> None:
-    mirror = Mirror(Cells(64))
+    mirror = KvMirror(Cells(64))
     run, other = TokenRun(segments_of(first)), TokenRun(segments_of(second))
     mirror.append(run.tokens)
     mirror.name(run)
@@ -42,7 +42,7 @@ def test_common_is_the_longest_common_prefix(
 
 
 def test_naming_a_prompt_that_is_not_all_resident_names_what_is() -> None:
-    mirror = Mirror(Cells(8))
+    mirror = KvMirror(Cells(8))
     mirror.append(np.array([1, 2, 3], np.int32))
     prompt = TokenRun(segments_of([[1, 2], [3, 4]]))
     mirror.name(prompt)
@@ -63,7 +63,7 @@ STEPS = st.lists(
 @given(steps=STEPS)
 def test_shared_cells_are_always_counted_once(steps: list[tuple[str, int, int]]) -> None:
     cells = Cells(200)
-    mirrors = [Mirror(cells) for _ in range(3)]
+    mirrors = [KvMirror(cells) for _ in range(3)]
     held: list[list[tuple[int, int]]] = [[], [], []]  # token, and a number of its own for each token that was decoded
     decoded = 0
     for kind, at, size in steps:

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 import spark_lsp
 from spark_lsp.llama.kv.cells import Tokens
-from spark_lsp.llama.speculative.drafter import NEAR_TOKENS, Drafter
-from spark_lsp.llama.speculative.replacements import MAX_REPLACEMENTS
+from spark_lsp.llama.speculative.drafter import NEAR_TOKENS, PromptLookupDrafter
+from spark_lsp.llama.speculative.rewrite_map import MAX_REPLACEMENTS
 
 NOTHING = np.empty(0, np.int32)
 WORDS = re.compile(r"\w+|\s+|[^\w\s]")
@@ -64,10 +64,10 @@ def is_honest(draft: list[int], sources: list[list[int]], replacements: list[tup
 
 
 def write(
-    sources: list[Tokens], prompt: Tokens, answer: Tokens, most: int, drafter: Drafter | None = None
+    sources: list[Tokens], prompt: Tokens, answer: Tokens, most: int, drafter: PromptLookupDrafter | None = None
 ) -> list[tuple[int, int]]:
     """Let a model that writes exactly ``answer`` decode with drafts; return drafted and accepted of each step."""
-    drafter = Drafter(sources) if drafter is None else drafter
+    drafter = PromptLookupDrafter(sources) if drafter is None else drafter
     text = np.concatenate([prompt, answer])
     at = len(prompt)
     steps = []
@@ -82,13 +82,13 @@ def write(
     return steps
 
 
-class Watched(Drafter):
+class Watched(PromptLookupDrafter):
     """A drafter whose every draft is checked, also against one that was told the same."""
 
     def __init__(self, sources: list[Tokens]) -> None:
         super().__init__(sources)
         self.texts = [source.tolist() for source in sources]
-        self.twin = Drafter(sources)
+        self.twin = PromptLookupDrafter(sources)
 
     def draft(self, answer_tail: Tokens, most: int) -> Tokens:
         before = self.replacements
@@ -160,7 +160,7 @@ def test_from_its_second_place_on_a_rename_is_guessed_whole(old: int, new: int, 
     texts = [[at * 10 + token for token in range(gap)] for at, gap in enumerate(gaps)]
     region = np.array([token for text in texts for token in text + old_name], np.int32)
     answer = np.array([token for text in texts for token in text + new_name], np.int32)
-    drafter = Drafter([region])
+    drafter = PromptLookupDrafter([region])
     first = len(texts[0]) + new + 2  # two known tokens behind the first new name
     steps = write([region], some(9), answer, most, drafter)
     assert (old_name, new_name) in drafter.replacements
@@ -175,7 +175,7 @@ def test_from_its_second_place_on_a_rename_is_guessed_whole(old: int, new: int, 
 
 @given(tail=SOURCE, most=st.integers(0, 20))
 def test_empty_sources_give_empty_drafts(tail: list[int], most: int) -> None:
-    for drafter in (Drafter([]), Drafter([NOTHING, NOTHING, NOTHING])):
+    for drafter in (PromptLookupDrafter([]), PromptLookupDrafter([NOTHING, NOTHING, NOTHING])):
         assert drafter.draft(np.array(tail, np.int32), most).tolist() == []
 
 
@@ -190,12 +190,12 @@ def test_a_region_that_is_written_again_unchanged_takes_full_drafts(region: list
 @given(source=SOURCE.filter(bool), most=st.integers(1, 5))
 def test_a_draft_is_the_callers_own(source: list[int], most: int) -> None:
     region = np.array(source, np.int32)
-    Drafter([region]).draft(NOTHING, most)[:] = 7
+    PromptLookupDrafter([region]).draft(NOTHING, most)[:] = 7
     assert region.tolist() == source
 
 
 def test_a_rewrite_goes_on_behind_a_token_that_was_replaced() -> None:
-    drafter = Drafter([some(1, 2, 3, 4, 5, 6)])
+    drafter = PromptLookupDrafter([some(1, 2, 3, 4, 5, 6)])
     assert drafter.draft(some(0), 4).tolist() == [1, 2, 3, 4]
     drafter.accepted(4, 2)
     assert drafter.draft(some(0, 1, 2, 99), 4).tolist() == [4, 5, 6]
@@ -205,16 +205,16 @@ def test_a_replacement_of_several_tokens_is_carried_out_the_second_time() -> Non
     old, new = [7, 8, 9], [50, 51]
     region = [1, 2, *old, 3, 4, 5, 6, *old, 11, 12, 13, 14]
     answer = [1, 2, *new, 3, 4, 5, 6, *new, 11, 12, 13, 14]
-    drafter = Drafter([np.array(region, np.int32)])
+    drafter = PromptLookupDrafter([np.array(region, np.int32)])
     steps = write([], some(0), np.array(answer, np.int32), 4, drafter)
     # the start; a guess behind one token; the rest of the first new name up to two known tokens; then across the second
     assert steps == [(4, 2), (4, 0), (0, 0), (0, 0), (4, 4), (3, 2)]
     assert drafter.replacements == [(old, new)]
 
 
-def learned(region: list[int]) -> Drafter:
+def learned(region: list[int]) -> PromptLookupDrafter:
     """A drafter that follows a rewrite of 1, 2, 7, 8, 9, 3, 4, 5, 6 and more, in which 7, 8, 9 became 50, 51, 52."""
-    drafter = Drafter([np.array([1, 2, 7, 8, 9, 3, 4, 5, 6, *region], np.int32)])
+    drafter = PromptLookupDrafter([np.array([1, 2, 7, 8, 9, 3, 4, 5, 6, *region], np.int32)])
     drafter.draft(some(0), 4)
     drafter.accepted(4, 2)
     drafter.draft(some(0, 1, 2, 50), 4)
@@ -280,7 +280,7 @@ def test_what_is_inserted_at_a_name_again_and_again_is_known_the_third_time() ->
         [1, 2, 7, 50, 51, 3, 4, 5, 7, 50, 51, 6, 11, 12, 7, 50, 51, 13, 14, 15, 7, 50, 51, 16],
     ):
         for source, text in ((region, answer), (answer, region)):
-            drafter = Drafter([np.array(source, np.int32)])
+            drafter = PromptLookupDrafter([np.array(source, np.int32)])
             steps = write([], some(0), np.array(text, np.int32), 16, drafter)
             assert sum(accepted + 1 for _, accepted in steps[-2:]) >= 6  # from the third place to the end
             assert any(sorted((len(old), len(new))) == [1, 3] for old, new in drafter.replacements)
@@ -288,7 +288,7 @@ def test_what_is_inserted_at_a_name_again_and_again_is_known_the_third_time() ->
 
 def test_an_answer_found_at_a_wrong_place_is_found_again_by_one_token_more() -> None:
     """The new name is written before the same two tokens that stand before the old one."""
-    drafter = Drafter([some(1, 2, 20, 30, 31, 20, 30, 40, 41, 42)])
+    drafter = PromptLookupDrafter([some(1, 2, 20, 30, 31, 20, 30, 40, 41, 42)])
     drafter.draft(some(0), 4)
     drafter.accepted(4, 2)
     drafter.draft(some(0, 1, 2, 50), 4)
@@ -303,7 +303,7 @@ def test_no_more_than_32_replacements_are_remembered() -> None:
     names = range(MAX_REPLACEMENTS + 8)
     region = [token for name in names for token in (1000 + name, 3 * name, 3 * name + 1, 3 * name + 2)]
     answer = [token - 1000 + 2000 if token >= 1000 else token for token in region]
-    drafter = Drafter([np.array([900, *region], np.int32)])
+    drafter = PromptLookupDrafter([np.array([900, *region], np.int32)])
     write([], some(0), np.array([900, *answer], np.int32), 4, drafter)
     assert drafter.replacements == [([1000 + name], [2000 + name]) for name in names][-MAX_REPLACEMENTS:]
 
@@ -311,7 +311,7 @@ def test_no_more_than_32_replacements_are_remembered() -> None:
 def test_dropped_text_is_skipped_from_two_tokens_near_and_three_far() -> None:
     def after_a_jump(gap: int, known: list[int]) -> list[int]:
         region = np.array([1, 2, 3, *range(100, 100 + gap), 21, 22, 23, 24, 25], np.int32)
-        drafter = Drafter([region])
+        drafter = PromptLookupDrafter([region])
         drafter.draft(some(0), 2)
         drafter.accepted(2, 2)
         return drafter.draft(np.array([1, 2, *known], np.int32), 2).tolist()
@@ -323,22 +323,22 @@ def test_dropped_text_is_skipped_from_two_tokens_near_and_three_far() -> None:
 
 def test_the_region_ahead_comes_before_longer_matches_elsewhere() -> None:
     region, file = some(1, 2, 3, 4, 5), some(9, 1, 2, 3, 7, 7)
-    drafter = Drafter([region, file])
+    drafter = PromptLookupDrafter([region, file])
     drafter.draft(some(0), 1)
     assert drafter.draft(some(9, 1, 2, 3), 2).tolist() == [4, 5]
 
 
 def test_elsewhere_the_longest_match_wins_and_then_the_newest() -> None:
     file = some(5, 1, 2, 3, 70, 6, 1, 2, 3, 80, 1, 2, 3, 90)
-    drafter = Drafter([NOTHING, file, some(1, 2, 3, 60, 60)])
+    drafter = PromptLookupDrafter([NOTHING, file, some(1, 2, 3, 60, 60)])
     assert drafter.draft(some(4, 1, 2, 3), 1).tolist() == [90]
-    assert Drafter([NOTHING, file]).draft(some(5, 1, 2, 3), 1).tolist() == [70]
-    assert Drafter([NOTHING, file]).draft(some(9, 2, 3), 1).tolist() == []
+    assert PromptLookupDrafter([NOTHING, file]).draft(some(5, 1, 2, 3), 1).tolist() == [70]
+    assert PromptLookupDrafter([NOTHING, file]).draft(some(9, 2, 3), 1).tolist() == []
 
 
 def test_a_wrong_jump_does_not_move_the_rewrite() -> None:
     region = some(1, 2, 3, 4, 30, 31, 32, 33, 1, 2, 40, 41)
-    drafter = Drafter([region])
+    drafter = PromptLookupDrafter([region])
     drafter.draft(some(0), 1)
     drafter.accepted(1, 0)
     assert drafter.draft(some(0, 30, 31), 2).tolist() == [32, 33]
@@ -393,7 +393,7 @@ def test_a_call_over_a_full_cached_prefix_is_fast() -> None:
         (cached_prefix, renamed),
         (np.tile(some(0, 1), 64_000), noise),
     ):
-        drafter = Drafter([region, cached_prefix, cached_prefix])
+        drafter = PromptLookupDrafter([region, cached_prefix, cached_prefix])
         seconds = []
         for at in range(len(answer)):
             began = time.perf_counter()

@@ -10,13 +10,13 @@ from hypothesis import strategies as st
 from spark_lsp.errors import ModelUnusable
 from spark_lsp.llama.loading.fit import (
     MIN_CONTEXT,
-    Rung,
-    again,
+    FallbackStep,
     ceiling,
     cells_for,
     compute_threads,
+    fallback_steps,
     halved,
-    ladder,
+    known_good_step,
     need_bytes,
     plan_of,
 )
@@ -42,14 +42,14 @@ ASKED = Asked(16_384)
 QWEN = replace(SHAPE, architecture="qwen2", trained_tokens=32_768)
 
 
-def first(shape: ModelShape = SHAPE, free: FreeMemory = PLENTY, asked: Asked = ASKED) -> Rung:
-    return ladder(shape, free, asked)[0]
+def first(shape: ModelShape = SHAPE, free: FreeMemory = PLENTY, asked: Asked = ASKED) -> FallbackStep:
+    return fallback_steps(shape, free, asked)[0]
 
 
 def test_what_fits_is_given_without_a_word() -> None:
-    rung = first()
-    assert (rung.plan.prompt_tokens, rung.plan.cells, rung.notes) == (16_384, 20_480, ())
-    assert (rung.plan.kv_type, rung.plan.on_gpu, rung.plan.gpu_layers) == ("f16", False, 0)
+    step = first()
+    assert (step.plan.prompt_tokens, step.plan.cells, step.notes) == (16_384, 20_480, ())
+    assert (step.plan.kv_type, step.plan.on_gpu, step.plan.gpu_layers) == ("f16", False, 0)
 
 
 def test_the_ceiling_is_given_on_a_processor_too() -> None:
@@ -58,18 +58,18 @@ def test_the_ceiling_is_given_on_a_processor_too() -> None:
 
 
 def test_the_trained_context_is_a_limit() -> None:
-    rung = first(replace(SHAPE, trained_tokens=8192))
-    assert rung.plan.prompt_tokens == 8192
-    assert rung.notes == ("The context is 8,192 tokens because the model was trained for no more.",)
+    step = first(replace(SHAPE, trained_tokens=8192))
+    assert step.plan.prompt_tokens == 8192
+    assert step.notes == ("The context is 8,192 tokens because the model was trained for no more.",)
 
 
 def test_half_of_the_free_memory_is_left_to_others() -> None:
-    rung = first(free=FreeMemory(3 * GIB), asked=Asked(131_072))
-    cache = rung.plan.cells * 28 * 1024
+    step = first(free=FreeMemory(3 * GIB), asked=Asked(131_072))
+    cache = step.plan.cells * 28 * 1024
     assert 0.7 * GIB < cache <= GIB
-    assert rung.plan.cells % 256 == 0
-    assert rung.notes == (
-        f"The context is {rung.plan.prompt_tokens:,} tokens because half of the free memory holds no more.",
+    assert step.plan.cells % 256 == 0
+    assert step.notes == (
+        f"The context is {step.plan.prompt_tokens:,} tokens because half of the free memory holds no more.",
     )
 
 
@@ -80,22 +80,22 @@ def test_half_is_no_reason_to_refuse() -> None:
 
 def test_the_users_limit_is_named_and_used_whole() -> None:
     asked = Asked(131_072, memory_limit_bytes=2 * GIB)
-    rung = first(free=FreeMemory(3 * GIB), asked=asked)
-    assert rung.plan.cells > first(free=FreeMemory(3 * GIB), asked=Asked(131_072)).plan.cells
-    assert "engine.memoryLimitBytes allows no more" in rung.notes[0]
-    assert sum(need_bytes(SHAPE, PLENTY, rung.plan)) <= 2 * GIB
+    step = first(free=FreeMemory(3 * GIB), asked=asked)
+    assert step.plan.cells > first(free=FreeMemory(3 * GIB), asked=Asked(131_072)).plan.cells
+    assert "engine.memoryLimitBytes allows no more" in step.notes[0]
+    assert sum(need_bytes(SHAPE, PLENTY, step.plan)) <= 2 * GIB
 
 
 def test_a_limit_above_what_is_free_does_not_bind() -> None:
-    rung = first(free=FreeMemory(2 * GIB), asked=Asked(131_072, memory_limit_bytes=64 * GIB))
-    assert rung.notes[0].endswith("because free memory holds no more.")
+    step = first(free=FreeMemory(2 * GIB), asked=Asked(131_072, memory_limit_bytes=64 * GIB))
+    assert step.notes[0].endswith("because free memory holds no more.")
 
 
 @pytest.mark.parametrize("limit", [0, 1], ids=["free", "limit"])
 def test_too_little_for_the_smallest_is_an_error_with_numbers(limit: int) -> None:
     free = FreeMemory(GIB if limit == 0 else 64 * GIB)
     with pytest.raises(ModelUnusable, match=r"needs at least 1,202 MiB, and [\d,]+ MiB are (free|allowed)") as error:
-        ladder(SHAPE, free, replace(ASKED, memory_limit_bytes=limit))
+        fallback_steps(SHAPE, free, replace(ASKED, memory_limit_bytes=limit))
     assert ("allowed" in str(error.value)) == bool(limit)
     assert error.value.fix
 
@@ -128,11 +128,11 @@ def test_a_model_that_does_not_say_is_believed() -> None:
 def test_positions_are_stretched_only_beyond_what_was_trained(
     asked: int, shape: ModelShape, tokens: int, factor: float
 ) -> None:
-    rung = first(shape, asked=Asked(asked))
-    assert (rung.plan.prompt_tokens, rung.plan.yarn_factor) == (tokens, factor)
-    assert rung.plan.native_tokens == 32_768
-    assert any("beyond the 32,768 tokens that it was trained for" in note for note in rung.notes) == (factor > 1)
-    assert ("yarn=1/0" in rung.plan.cache_identity) == (factor == 1.0)
+    step = first(shape, asked=Asked(asked))
+    assert (step.plan.prompt_tokens, step.plan.yarn_factor) == (tokens, factor)
+    assert step.plan.native_tokens == 32_768
+    assert any("beyond the 32,768 tokens that it was trained for" in note for note in step.notes) == (factor > 1)
+    assert ("yarn=1/0" in step.plan.cache_identity) == (factor == 1.0)
 
 
 def test_memory_that_is_short_leaves_positions_alone() -> None:
@@ -164,9 +164,9 @@ def test_a_processor_attends_in_the_plain_way_while_the_scores_are_affordable() 
 
 
 def test_a_gpu_takes_all_and_keeps_a_packed_cache() -> None:
-    rung = first(free=GPU)
-    assert (rung.plan.gpu_layers, rung.plan.kv_type, rung.plan.ubatch_tokens) == (28, "q8_0", 512)
-    assert rung.notes == ()
+    step = first(free=GPU)
+    assert (step.plan.gpu_layers, step.plan.kv_type, step.plan.ubatch_tokens) == (28, "q8_0", 512)
+    assert step.notes == ()
     odd = first(replace(SHAPE, head_values=80), GPU)
     assert odd.plan.kv_type == "f16"
     assert first(free=GPU, asked=replace(ASKED, gpu_layers=0)).plan.gpu_layers == 0
@@ -182,29 +182,29 @@ def test_first_the_precise_cache_is_given_up_then_context_then_layers() -> None:
         (2000, "q8_0", 28, False),
         (1100, "q8_0", 21, False),
     ):
-        rung = first(free=replace(GPU, gpu_bytes=gpu_mib * MIB), asked=asked)
-        plan = rung.plan
+        step = first(free=replace(GPU, gpu_bytes=gpu_mib * MIB), asked=asked)
+        plan = step.plan
         assert (plan.kv_type, plan.gpu_layers, plan.prompt_tokens == 65_536) == (kv_type, layers, whole), gpu_mib
-        assert any("kept as q8_0" in note for note in rung.notes) == (kv_type == "q8_0")
-        assert any("the GPU's free memory holds no more" in note for note in rung.notes) != whole
-        assert any(note.startswith("21 of 28 layers run on the GPU") for note in rung.notes) == (layers == 21)
+        assert any("kept as q8_0" in note for note in step.notes) == (kv_type == "q8_0")
+        assert any("the GPU's free memory holds no more" in note for note in step.notes) != whole
+        assert any(note.startswith("21 of 28 layers run on the GPU") for note in step.notes) == (layers == 21)
 
 
 def test_the_ladder_goes_down_by_layers_each_with_half_the_context() -> None:
-    rungs = ladder(SHAPE, GPU, ASKED)
-    steps = [(rung.plan.gpu_layers, rung.plan.prompt_tokens) for rung in rungs]
+    steps = fallback_steps(SHAPE, GPU, ASKED)
+    layers = [(step.plan.gpu_layers, step.plan.prompt_tokens) for step in steps]
     gpu = [(layers, tokens) for layers in (28, 21, 14) for tokens in (16_384, 8192)]
-    assert steps == [*gpu, (0, 16_384), (0, 8192), (0, 4096), (0, 2048)]
-    assert rungs[1].notes == ("The context is 8,192 tokens because the memory for 16,384 could not be had.",)
-    assert {rung.plan.kv_type for rung in rungs[6:]} == {"f16"}
+    assert layers == [*gpu, (0, 16_384), (0, 8192), (0, 4096), (0, 2048)]
+    assert steps[1].notes == ("The context is 8,192 tokens because the memory for 16,384 could not be had.",)
+    assert {step.plan.kv_type for step in steps[6:]} == {"f16"}
 
 
 def test_memory_that_is_shared_is_counted_once() -> None:
     apple = FreeMemory(2 * GIB, gpu_bytes=10 * GIB, has_gpu=True, is_shared=True)
-    rung = first(free=apple, asked=Asked(131_072))
-    assert rung.plan.on_gpu
-    assert sum(need_bytes(SHAPE, apple, rung.plan)) <= 2 * GIB
-    assert "because free memory holds no more" in rung.notes[0]
+    step = first(free=apple, asked=Asked(131_072))
+    assert step.plan.on_gpu
+    assert sum(need_bytes(SHAPE, apple, step.plan)) <= 2 * GIB
+    assert "because free memory holds no more" in step.notes[0]
 
 
 def test_what_a_dry_run_measured_is_believed() -> None:
@@ -218,10 +218,10 @@ def test_what_a_dry_run_measured_is_believed() -> None:
 
 def test_a_plan_that_worked_is_taken_again_while_it_fits() -> None:
     plan = plan_of(SHAPE, gpu_layers=21, kv_type="q8_0", prompt_tokens=8192)
-    rung = again(SHAPE, GPU, ASKED, plan)
-    assert rung is not None
-    assert rung.plan == plan
-    assert any("21 of 28" in note for note in rung.notes)
+    step = known_good_step(SHAPE, GPU, ASKED, plan)
+    assert step is not None
+    assert step.plan == plan
+    assert any("21 of 28" in note for note in step.notes)
     for free, asked, other in (
         (PLENTY, ASKED, plan),
         (replace(GPU, gpu_bytes=MIB), ASKED, plan),
@@ -231,7 +231,7 @@ def test_a_plan_that_worked_is_taken_again_while_it_fits() -> None:
         (GPU, ASKED, replace(plan, prompt_tokens=100)),
         (GPU, ASKED, replace(plan, gpu_layers=27)),
     ):
-        assert again(SHAPE, free, asked, other) is None
+        assert known_good_step(SHAPE, free, asked, other) is None
 
 
 SHAPES = st.builds(
@@ -263,22 +263,22 @@ WISHES = st.builds(
 )
 
 
-def planned(shape: ModelShape, free: FreeMemory, asked: Asked) -> tuple[tuple[Rung, ...], str]:
+def planned(shape: ModelShape, free: FreeMemory, asked: Asked) -> tuple[tuple[FallbackStep, ...], str]:
     """Plan, or say why not."""
     try:
-        return ladder(shape, free, asked), ""
+        return fallback_steps(shape, free, asked), ""
     except ModelUnusable as error:
         return (), str(error)
 
 
 @given(SHAPES, MEMORIES, WISHES)
 def test_no_plan_exceeds_memory_model_or_wish(shape: ModelShape, free: FreeMemory, asked: Asked) -> None:
-    rungs, refusal = planned(shape, free, asked)
-    assert (rungs, refusal) == planned(shape, free, asked)
-    assert len(re.findall(r"[\d,]+ MiB", refusal)) == (0 if rungs else 2)
-    assert len(rungs) <= 3 * 2 + 20
-    for rung in rungs:
-        plan = rung.plan
+    steps, refusal = planned(shape, free, asked)
+    assert (steps, refusal) == planned(shape, free, asked)
+    assert len(re.findall(r"[\d,]+ MiB", refusal)) == (0 if steps else 2)
+    assert len(steps) <= 3 * 2 + 20
+    for step in steps:
+        plan = step.plan
         gpu, ram = need_bytes(shape, free, plan)
         assert not gpu or gpu <= free.gpu_bytes
         assert ram <= free.ram_bytes
@@ -290,12 +290,12 @@ def test_no_plan_exceeds_memory_model_or_wish(shape: ModelShape, free: FreeMemor
         assert plan.cells == cells_for(plan.prompt_tokens) >= plan.prompt_tokens * 1.25
         assert 1.0 <= plan.yarn_factor <= 4.0
         assert plan.prompt_tokens <= (shape.trained_tokens or 1 << 30) * plan.yarn_factor
-        assert all(re.fullmatch(r"[A-Z0-9].*[^.]\.", note) for note in rung.notes)
-        assert again(shape, free, asked, plan) is not None
+        assert all(re.fullmatch(r"[A-Z0-9].*[^.]\.", note) for note in step.notes)
+        assert known_good_step(shape, free, asked, plan) is not None
         assert not plan.plain_attention or (plan.kv_type == "f16" and not plan.on_gpu)
-    steps = [rung.plan.gpu_layers for rung in rungs]
-    assert steps == sorted(steps, reverse=True)
-    assert len(set(rungs)) == len(rungs)
+    layers = [step.plan.gpu_layers for step in steps]
+    assert layers == sorted(layers, reverse=True)
+    assert len(set(steps)) == len(steps)
 
 
 def test_halving_ends() -> None:

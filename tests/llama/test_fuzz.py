@@ -10,9 +10,9 @@ import pytest
 from spark_lsp.engine.base import CompletionRequest
 from spark_lsp.errors import EngineStarting
 from spark_lsp.llama.kv.context import Context
-from spark_lsp.llama.loading.model import TokenCache
+from spark_lsp.llama.loading.gguf_model import TokenCache
 from spark_lsp.llama.loading.native import last_errors
-from spark_lsp.llama.runtime import Bench
+from spark_lsp.llama.runtime import ModelRuntime
 from tests.llama.test_sequences import LAUNCH, ask, cached_prefix, context_of, fim_prompt, finish, read
 from tests.llama.walk import BOUND, Walk, launch_of, small_and_exact, wide
 
@@ -20,8 +20,8 @@ pytestmark = pytest.mark.model
 
 
 @pytest.fixture
-def bench() -> Iterator[Bench]:
-    made = Bench(LAUNCH, TokenCache())
+def runtime() -> Iterator[ModelRuntime]:
+    made = ModelRuntime(LAUNCH, TokenCache())
     made.load()
     yield made
     made.unload()
@@ -47,39 +47,39 @@ def test_whatever_happens_the_cache_is_what_it_says(seed: int, wide_model: Path,
 
 
 @pytest.mark.parametrize("steps", [0, 1, 3])
-def test_an_answer_whose_model_is_unloaded_ends_with_an_error(bench: Bench, steps: int) -> None:
-    generation = bench.generation(CompletionRequest(cached_prefix(1) + fim_prompt("x"), 40), time.perf_counter())
+def test_an_answer_whose_model_is_unloaded_ends_with_an_error(runtime: ModelRuntime, steps: int) -> None:
+    generation = runtime.generation(CompletionRequest(cached_prefix(1) + fim_prompt("x"), 40), time.perf_counter())
     for _ in range(steps):
         assert generation.step() is None
-    bench.unload()
+    runtime.unload()
     with pytest.raises(EngineStarting, match="unloaded"):
         generation.step()
-    bench.load()
+    runtime.load()
     with pytest.raises(EngineStarting, match="unloaded"):
         generation.step()
     assert generation.last_chunk("cancelled").usage is not None
     generation.close()
-    assert ask(bench, cached_prefix(1) + fim_prompt("x")).cached_tokens == 0
+    assert ask(runtime, cached_prefix(1) + fim_prompt("x")).cached_tokens == 0
 
 
-def test_a_cached_prefix_that_is_being_read_is_not_grown_into_another_one(bench: Bench) -> None:
-    generation = bench.generation(CompletionRequest(cached_prefix(1, 2, 3), 0, priority=2), time.perf_counter())
+def test_a_cached_prefix_that_is_being_read_is_not_grown_into_another_one(runtime: ModelRuntime) -> None:
+    generation = runtime.generation(CompletionRequest(cached_prefix(1, 2, 3), 0, priority=2), time.perf_counter())
     assert generation.step() is None
-    ask(bench, cached_prefix(1, 2, 5) + fim_prompt("x"))
-    usage = finish(generation, context_of(bench))
+    ask(runtime, cached_prefix(1, 2, 5) + fim_prompt("x"))
+    usage = finish(generation, context_of(runtime))
     assert usage.cached_tokens + usage.prefill_tokens == usage.prompt_tokens
-    assert ask(bench, cached_prefix(1, 2, 3) + fim_prompt("x")).cached_tokens == usage.prompt_tokens
+    assert ask(runtime, cached_prefix(1, 2, 3) + fim_prompt("x")).cached_tokens == usage.prompt_tokens
 
 
 def test_a_file_that_cannot_be_taken_back_costs_reading_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     launch = msgspec.structs.replace(LAUNCH, cache_folder=str(tmp_path / "kv"), cache_bytes=1 << 30)
     whole, part = cached_prefix(1, 2, lines=15), cached_prefix(1, lines=15)
     with small_and_exact():
-        first = Bench(launch, TokenCache())
+        first = ModelRuntime(launch, TokenCache())
         first.load()
         read(first, whole)
         first.unload()
-        second = Bench(launch, TokenCache())
+        second = ModelRuntime(launch, TokenCache())
         second.load()
         known = read(second, part).prompt_tokens
         with monkeypatch.context() as patch:
@@ -89,15 +89,15 @@ def test_a_file_that_cannot_be_taken_back_costs_reading_only(tmp_path: Path, mon
         assert usage.restored_tokens == 0
         assert 0 < usage.cached_tokens < known, "what was there of a chunk is lost with it"
         assert usage.prefill_tokens >= usage.prompt_tokens - usage.cached_tokens
-        assert context_of(second).mirrors[generation._seat].tokens.tolist() == generation._run.tokens.tolist()
+        assert context_of(second).mirrors[generation._slot].tokens.tolist() == generation._run.tokens.tolist()
         second.unload()
 
 
-def test_an_aborted_decode_is_no_error_of_the_library(bench: Bench) -> None:
-    generation = bench.generation(CompletionRequest(cached_prefix(1) + fim_prompt("x"), 4), time.perf_counter())
+def test_an_aborted_decode_is_no_error_of_the_library(runtime: ModelRuntime) -> None:
+    generation = runtime.generation(CompletionRequest(cached_prefix(1) + fim_prompt("x"), 4), time.perf_counter())
     last_errors()
-    context_of(bench).abort.set()
+    context_of(runtime).abort.set()
     assert generation.step() is None
-    context_of(bench).abort.clear()
+    context_of(runtime).abort.clear()
     assert last_errors() == []
     generation.close()

@@ -17,10 +17,10 @@ from spark_lsp.llama.generation import BACKGROUND, Generation
 from spark_lsp.llama.kv.context import SCRATCH, SEQUENCES, Context
 from spark_lsp.llama.kv.speed import CHUNK_MS, TILE_TOKENS
 from spark_lsp.llama.loading.fit import BATCH_TOKENS, plan_of
+from spark_lsp.llama.loading.gguf_model import GgufModel, TokenCache
 from spark_lsp.llama.loading.load import shape_of
-from spark_lsp.llama.loading.model import GgufModel, TokenCache
-from spark_lsp.llama.loading.threads import CoreShare, threads_for
-from spark_lsp.llama.runtime import Bench
+from spark_lsp.llama.loading.threads import ThreadBudget, threads_for
+from spark_lsp.llama.runtime import ModelRuntime
 from spark_lsp.llama.scheduler import UNATTENDED_S, Job, Scheduler
 from tests.llama.gguf_files import SHIPPED
 
@@ -38,8 +38,8 @@ TEXTS = [
 
 
 @pytest.fixture(scope="module")
-def bench() -> Iterator[Bench]:
-    made = Bench(LAUNCH, TokenCache())
+def runtime() -> Iterator[ModelRuntime]:
+    made = ModelRuntime(LAUNCH, TokenCache())
     made.load()
     yield made
     made.unload()
@@ -61,9 +61,9 @@ def request_of(before: int, after: int, cut: int, max_tokens: int = 6) -> Comple
     return CompletionRequest(prompt, max_tokens)
 
 
-def context_of(bench: Bench) -> Context:
-    assert bench._desk is not None
-    return bench._desk.pool.context
+def context_of(runtime: ModelRuntime) -> Context:
+    assert runtime._generation_context is not None
+    return runtime._generation_context.pool.context
 
 
 def check(context: Context) -> None:
@@ -93,68 +93,68 @@ REQUESTS = st.tuples(st.integers(0, len(TEXTS) - 1), st.integers(0, len(TEXTS) -
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(steps=st.lists(st.tuples(REQUESTS, st.integers(1, 8)), min_size=1, max_size=4), last=REQUESTS)
 def test_warm_equals_cold_after_any_history(
-    bench: Bench, steps: list[tuple[tuple[int, int, int], int]], last: tuple[int, int, int]
+    runtime: ModelRuntime, steps: list[tuple[tuple[int, int, int], int]], last: tuple[int, int, int]
 ) -> None:
-    context = context_of(bench)
+    context = context_of(runtime)
     for told, most_steps in steps:  # answers that end, and answers that are left in the middle
-        run(bench.generation(request_of(*told), time.perf_counter()), context, most_steps)
-    warm = logits_after(bench, request_of(*last))
+        run(runtime.generation(request_of(*told), time.perf_counter()), context, most_steps)
+    warm = logits_after(runtime, request_of(*last))
     context.clear()
     # The same tokens in other batches round differently, by up to 0.2; a wrong cache differs by whole numbers.
-    assert np.abs(logits_after(bench, request_of(*last)) - warm).max() <= 0.3
+    assert np.abs(logits_after(runtime, request_of(*last)) - warm).max() <= 0.3
 
 
-def logits_after(bench: Bench, request: CompletionRequest) -> np.ndarray:
+def logits_after(runtime: ModelRuntime, request: CompletionRequest) -> np.ndarray:
     """Read a prompt and return the logits behind it."""
-    context = context_of(bench)
-    run(bench.generation(msgspec.structs.replace(request, max_tokens=1), time.perf_counter()), context)
+    context = context_of(runtime)
+    run(runtime.generation(msgspec.structs.replace(request, max_tokens=1), time.perf_counter()), context)
     return context.logits().copy()
 
 
 @pytest.mark.parametrize(("attention_ms", "read_tokens"), [(9.0, TILE_TOKENS), (0.0, 44)])
 def test_a_few_tokens_are_read_as_a_whole_tile_where_that_is_quicker(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch, attention_ms: float, read_tokens: int
+    runtime: ModelRuntime, monkeypatch: pytest.MonkeyPatch, attention_ms: float, read_tokens: int
 ) -> None:
-    context = context_of(bench)
+    context = context_of(runtime)
     context.clear()
     monkeypatch.setattr(context, "has_tiles", True)  # as with fused attention
     monkeypatch.setattr(context.rates, "learn", lambda *_: None)
     monkeypatch.setattr(context.rates, "prefill_cost", PrefillCost(0.1, attention_ms))
     words = [TextPart(" a" * 300), TextPart(" b" * 44)]
-    run(bench.generation(CompletionRequest((words[0],), 1), time.perf_counter()), context)
-    generation = bench.generation(CompletionRequest(tuple(words), 1), time.perf_counter())
+    run(runtime.generation(CompletionRequest((words[0],), 1), time.perf_counter()), context)
+    generation = runtime.generation(CompletionRequest(tuple(words), 1), time.perf_counter())
     warm = run(generation, context)
     usage = generation.last_chunk("max_tokens").usage
     assert usage is not None
     assert (usage.prefill_tokens, usage.cached_tokens) == (read_tokens, 344 - read_tokens)
     context.clear()
-    assert run(bench.generation(CompletionRequest(tuple(words), 1), time.perf_counter()), context) == warm
+    assert run(runtime.generation(CompletionRequest(tuple(words), 1), time.perf_counter()), context) == warm
 
 
 @pytest.mark.parametrize(("is_idle", "share"), [(True, 1.0), (False, 0.5)])
 def test_background_reading_takes_the_whole_machine_while_nobody_waits(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch, *, is_idle: bool, share: float
+    runtime: ModelRuntime, monkeypatch: pytest.MonkeyPatch, *, is_idle: bool, share: float
 ) -> None:
-    context = context_of(bench)
+    context = context_of(runtime)
     context.clear()
-    monkeypatch.setattr(context, "_share", CoreShare(2, fixed=True))
+    monkeypatch.setattr(context, "_share", ThreadBudget(2, fixed=True))
     monkeypatch.setattr(context.rates, "learn", lambda *_: None)
     monkeypatch.setattr(
         context.rates, "prefill_cost", PrefillCost(CHUNK_MS / TILE_TOKENS, 0.0)
     )  # a tile takes a whole chunk
     request = CompletionRequest((TextPart(" a" * 1000, stable=True),), 0, priority=BACKGROUND)
-    generation = bench.generation(request, time.perf_counter())
+    generation = runtime.generation(request, time.perf_counter())
     assert generation.step(is_idle=is_idle) is None
-    assert len(context.mirrors[generation._seat]) == (context.ubatch_tokens if is_idle else TILE_TOKENS)
+    assert len(context.mirrors[generation._slot]) == (context.ubatch_tokens if is_idle else TILE_TOKENS)
     assert context._threads == 2 * share
     generation.close()
     context.clear()
 
 
-def test_two_answers_taken_in_turns_are_as_alone(bench: Bench) -> None:
-    context = context_of(bench)
-    alone = [run(bench.generation(request_of(0, at, 0), time.perf_counter()), context) for at in (1, 2)]
-    turns = [bench.generation(request_of(0, at, 0), time.perf_counter()) for at in (1, 2)]
+def test_two_answers_taken_in_turns_are_as_alone(runtime: ModelRuntime) -> None:
+    context = context_of(runtime)
+    alone = [run(runtime.generation(request_of(0, at, 0), time.perf_counter()), context) for at in (1, 2)]
+    turns = [runtime.generation(request_of(0, at, 0), time.perf_counter()) for at in (1, 2)]
     texts = ["", ""]
     running = {0, 1}
     while running:
@@ -167,12 +167,12 @@ def test_two_answers_taken_in_turns_are_as_alone(bench: Bench) -> None:
     assert texts == alone
 
 
-def test_an_aborted_decode_keeps_what_was_finished_and_goes_on(bench: Bench) -> None:
-    context = context_of(bench)
+def test_an_aborted_decode_keeps_what_was_finished_and_goes_on(runtime: ModelRuntime) -> None:
+    context = context_of(runtime)
     request = request_of(5, 1, 0)
-    whole = run(bench.generation(request, time.perf_counter()), context)
+    whole = run(runtime.generation(request, time.perf_counter()), context)
     context.clear()
-    generation = bench.generation(request, time.perf_counter())
+    generation = runtime.generation(request, time.perf_counter())
     context.abort.set()
     assert generation.step() is None
     check(context)
@@ -181,10 +181,10 @@ def test_an_aborted_decode_keeps_what_was_finished_and_goes_on(bench: Bench) -> 
     assert run(generation, context) == whole
 
 
-def test_every_misuse_is_refused_before_the_library_sees_it(bench: Bench) -> None:
+def test_every_misuse_is_refused_before_the_library_sees_it(runtime: ModelRuntime) -> None:
     model = GgufModel(str(SHIPPED), gpu_layers=0, vocab_only=False)
     plan = plan_of(shape_of(model), gpu_layers=0, kv_type="f16", prompt_tokens=256)
-    context = Context(model, plan, CoreShare(2, fixed=True))
+    context = Context(model, plan, ThreadBudget(2, fixed=True))
     for bad in (
         np.empty(0, np.int32),
         np.zeros(BATCH_TOKENS + 1, np.int32),
@@ -208,13 +208,13 @@ def test_every_misuse_is_refused_before_the_library_sees_it(bench: Bench) -> Non
     model.close()
     for prompt in ((), (TextPart(""),)):
         with pytest.raises(EngineFailed, match="empty"):
-            bench.generation(CompletionRequest(prompt, 1), time.perf_counter())
+            runtime.generation(CompletionRequest(prompt, 1), time.perf_counter())
 
 
-def test_half_a_character_waits_for_its_other_half(bench: Bench) -> None:
+def test_half_a_character_waits_for_its_other_half(runtime: ModelRuntime) -> None:
     grammar = Sampling(grammar='root ::= "漢🦎é漢🦎é"')
     request = CompletionRequest((SpecialToken("<|fim_prefix|>"), TextPart("x")), 60, sampling=grammar)
-    generation = bench.generation(request, time.perf_counter())
+    generation = runtime.generation(request, time.perf_counter())
     pieces = []
     while (stop := generation.step()) is None:
         pieces.append((generation.take() or Chunk("", 0)).text)
@@ -247,8 +247,8 @@ class Heard:
 
 
 def test_the_scheduler_ends_every_job_exactly_once() -> None:
-    bench = Bench(LAUNCH, TokenCache())
-    scheduler = Scheduler(bench)
+    runtime = ModelRuntime(LAUNCH, TokenCache())
+    scheduler = Scheduler(runtime)
     scheduler.start()
     endless = Sampling(grammar='root ::= "a" root')
     plans = [
@@ -268,9 +268,9 @@ def test_the_scheduler_ends_every_job_exactly_once() -> None:
     scheduler.stop(jobs[-1], "deadline")
     scheduler.stop(jobs[-1], "cancelled")
     assert all(one.ended.wait(60) for one in heard)
-    resident = scheduler.call(bench.resident_tokens).result(60)
+    resident = scheduler.call(runtime.resident_tokens).result(60)
     assert resident > 0
-    scheduler.end(bench.unload)
+    scheduler.end(runtime.unload)
     late = Heard()
     scheduler.submit(late.job(1, plans[0]))
     assert late.errors
@@ -284,7 +284,7 @@ def test_the_scheduler_ends_every_job_exactly_once() -> None:
 
 
 def test_background_work_holds_back_for_a_while_after_an_answer() -> None:
-    scheduler = Scheduler(Bench(LAUNCH, TokenCache()))
+    scheduler = Scheduler(ModelRuntime(LAUNCH, TokenCache()))
     assert scheduler._is_unattended()
     scheduler._foreground_at = time.perf_counter()
     assert not scheduler._is_unattended()
@@ -294,8 +294,8 @@ def test_background_work_holds_back_for_a_while_after_an_answer() -> None:
 
 def test_threads_follow_what_others_leave() -> None:
     assert [threads_for(8, free) for free in (-1.0, 0.2, 1.4, 3.6, 20.0)] == [1, 1, 1, 4, 8]
-    assert CoreShare(3, fixed=True).threads() == 3
-    share = CoreShare(4, fixed=False)
+    assert ThreadBudget(3, fixed=True).threads() == 3
+    share = ThreadBudget(4, fixed=False)
     assert share.threads() == 4
     share._looked -= 1.0
     assert 1 <= share.threads() <= 4

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from spark_lsp.engine.base import Chunk, CompletionRequest, PromptPart, Sampling, SpecialToken, TextPart
 from spark_lsp.engine.fim import Order, build_prompt, family_named
 from spark_lsp.llama.healing import MAX_LAST_WORD_TOKENS, LastWord, choose_path, last_word_of
-from spark_lsp.llama.loading.model import TokenCache, Vocabulary
-from spark_lsp.llama.runtime import Bench
+from spark_lsp.llama.loading.gguf_model import TokenCache, Vocabulary
+from spark_lsp.llama.runtime import ModelRuntime
 from tests.llama.test_generation import LAUNCH, check, context_of, run
 
 pytestmark = pytest.mark.model
@@ -23,17 +23,17 @@ SUFFIX = "\n\n\ndef main():\n    pass\n"
 
 
 @pytest.fixture(scope="module")
-def bench() -> Iterator[Bench]:
-    made = Bench(LAUNCH, TokenCache())
+def runtime() -> Iterator[ModelRuntime]:
+    made = ModelRuntime(LAUNCH, TokenCache())
     made.load()
     yield made
     made.unload()
 
 
 @pytest.fixture(scope="module")
-def vocabulary(bench: Bench) -> Vocabulary:
-    assert bench.vocabulary is not None
-    return bench.vocabulary
+def vocabulary(runtime: ModelRuntime) -> Vocabulary:
+    assert runtime.vocabulary is not None
+    return runtime.vocabulary
 
 
 def prompt_of(prefix: str, order: Order = "spm", *, heals: bool = True) -> tuple[PromptPart, ...]:
@@ -43,12 +43,12 @@ def prompt_of(prefix: str, order: Order = "spm", *, heals: bool = True) -> tuple
     return parts if heals else tuple(TextPart(part.text) if isinstance(part, TextPart) else part for part in parts)
 
 
-def chunks_of(bench: Bench, request: CompletionRequest) -> list[Chunk]:
+def chunks_of(runtime: ModelRuntime, request: CompletionRequest) -> list[Chunk]:
     """Every chunk of an answer, one for each step that brought one."""
-    generation = bench.generation(request, time.perf_counter())
+    generation = runtime.generation(request, time.perf_counter())
     chunks = []
     while (stop := generation.step()) is None:
-        check(context_of(bench))
+        check(context_of(runtime))
         chunk = generation.take()
         chunks += [chunk] if chunk else []
     chunks.append(generation.last_chunk(stop))
@@ -56,8 +56,8 @@ def chunks_of(bench: Bench, request: CompletionRequest) -> list[Chunk]:
     return chunks
 
 
-def answer(bench: Bench, prefix: str, order: Order = "spm", tokens: int = 8) -> str:
-    return "".join(chunk.text for chunk in chunks_of(bench, CompletionRequest(prompt_of(prefix, order), tokens)))
+def answer(runtime: ModelRuntime, prefix: str, order: Order = "spm", tokens: int = 8) -> str:
+    return "".join(chunk.text for chunk in chunks_of(runtime, CompletionRequest(prompt_of(prefix, order), tokens)))
 
 
 @pytest.mark.parametrize(
@@ -152,10 +152,10 @@ def paths(vocabulary: Vocabulary, last_word: LastWord, rows: np.ndarray) -> dict
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(cut=st.integers(0, 40), order=st.sampled_from(["psm", "spm"]))
 def test_a_cut_in_what_the_model_writes_changes_nothing(
-    bench: Bench, vocabulary: Vocabulary, cut: int, order: Order
+    runtime: ModelRuntime, vocabulary: Vocabulary, cut: int, order: Order
 ) -> None:
     """Where the model writes the typed part in one token itself, it says the same behind any cut of that token."""
-    chunks = chunks_of(bench, CompletionRequest(prompt_of(PREFIX, order), 12))
+    chunks = chunks_of(runtime, CompletionRequest(prompt_of(PREFIX, order), 12))
     pieces = [chunk.text for chunk in chunks if chunk.text]
     whole = "".join(pieces)
     cut %= len(whole)
@@ -168,15 +168,15 @@ def test_a_cut_in_what_the_model_writes_changes_nothing(
     last_word = last_word_of(vocabulary, prefix, vocabulary.tokenize(prefix))
     if last_word is None or last_word.text.decode() != typed:
         return  # the last word holds more than the token, so other ways to write it may be likelier
-    said = answer(bench, prefix, order, 12)
+    said = answer(runtime, prefix, order, 12)
     expected = whole[cut:]
     assert said[: len(pieces[begun]) - len(typed)] == expected[: len(pieces[begun]) - len(typed)]
 
 
 @pytest.mark.parametrize("order", ["psm", "spm"])
 @pytest.mark.parametrize("typed", ["title", "ti", "t", "", "title = ", "title =", "title\n        "])
-def test_the_typed_text_is_never_said_again(bench: Bench, order: Order, typed: str) -> None:
-    chunks = chunks_of(bench, CompletionRequest(prompt_of(PREFIX + typed, order), 8))
+def test_the_typed_text_is_never_said_again(runtime: ModelRuntime, order: Order, typed: str) -> None:
+    chunks = chunks_of(runtime, CompletionRequest(prompt_of(PREFIX + typed, order), 8))
     text = "".join(chunk.text for chunk in chunks)
     scores = [score for chunk in chunks for score in chunk.scores]
     assert sum(length for length, _ in scores) == len(text)
@@ -189,31 +189,33 @@ def test_the_typed_text_is_never_said_again(bench: Bench, order: Order, typed: s
 
 @pytest.mark.parametrize("order", ["psm", "spm"])
 @pytest.mark.parametrize("typed", ["title = '漢", "# é", "# 🦎", "title = 'Žlu", "# naïve", "# 漢字 "])
-def test_characters_of_many_bytes_stay_whole(bench: Bench, order: Order, typed: str) -> None:
-    assert not answer(bench, PREFIX + typed, order).startswith("�")
+def test_characters_of_many_bytes_stay_whole(runtime: ModelRuntime, order: Order, typed: str) -> None:
+    assert not answer(runtime, PREFIX + typed, order).startswith("�")
 
 
 @pytest.mark.parametrize("prefix", ["", "\n", " ", "x"])
-def test_hardly_any_prefix(bench: Bench, prefix: str) -> None:
+def test_hardly_any_prefix(runtime: ModelRuntime, prefix: str) -> None:
     for order in ("psm", "spm"):
-        run(bench.generation(CompletionRequest(prompt_of(prefix, order), 4), time.perf_counter()), context_of(bench))
+        run(
+            runtime.generation(CompletionRequest(prompt_of(prefix, order), 4), time.perf_counter()), context_of(runtime)
+        )
 
 
 @pytest.mark.parametrize("order", ["psm", "spm"])
 @pytest.mark.parametrize("typed", ["", "au", "author = a", "author = author\n        "])
-def test_drafts_change_nothing(bench: Bench, order: Order, typed: str) -> None:
+def test_drafts_change_nothing(runtime: ModelRuntime, order: Order, typed: str) -> None:
     request = CompletionRequest(prompt_of(PREFIX + typed, order), 16)
-    plain = "".join(chunk.text for chunk in chunks_of(bench, msgspec.structs.replace(request, speculate=False)))
-    assert "".join(chunk.text for chunk in chunks_of(bench, request)) == plain
+    plain = "".join(chunk.text for chunk in chunks_of(runtime, msgspec.structs.replace(request, speculate=False)))
+    assert "".join(chunk.text for chunk in chunks_of(runtime, request)) == plain
 
 
 @pytest.mark.parametrize("order", ["psm", "spm"])
-def test_answers_in_turns_are_as_alone(bench: Bench, order: Order) -> None:
-    context = context_of(bench)
+def test_answers_in_turns_are_as_alone(runtime: ModelRuntime, order: Order) -> None:
+    context = context_of(runtime)
     requests = [CompletionRequest(prompt_of(PREFIX + typed, order), 8) for typed in ("ti", "author = ", "title\n    ")]
     context.clear()
-    alone = [run(bench.generation(request, time.perf_counter()), context) for request in requests]
-    turns = [bench.generation(request, time.perf_counter()) for request in requests]
+    alone = [run(runtime.generation(request, time.perf_counter()), context) for request in requests]
+    turns = [runtime.generation(request, time.perf_counter()) for request in requests]
     texts = [""] * len(turns)
     running = set(range(len(turns)))
     while running:
@@ -235,13 +237,13 @@ def test_answers_in_turns_are_as_alone(bench: Bench, order: Order) -> None:
 
 
 @pytest.mark.parametrize("order", ["psm", "spm"])
-def test_an_aborted_decode_goes_on(bench: Bench, order: Order) -> None:
-    context = context_of(bench)
+def test_an_aborted_decode_goes_on(runtime: ModelRuntime, order: Order) -> None:
+    context = context_of(runtime)
     request = CompletionRequest(prompt_of(PREFIX + "auth", order), 6)
     context.clear()
-    whole = run(bench.generation(request, time.perf_counter()), context)
+    whole = run(runtime.generation(request, time.perf_counter()), context)
     context.clear()
-    generation = bench.generation(request, time.perf_counter())
+    generation = runtime.generation(request, time.perf_counter())
     context.abort.set()
     assert generation.step() is None
     context.abort.clear()
@@ -249,46 +251,48 @@ def test_an_aborted_decode_goes_on(bench: Bench, order: Order) -> None:
 
 
 @pytest.mark.parametrize("order", ["psm", "spm"])
-def test_a_key_in_a_word_reads_only_the_word(bench: Bench, order: Order) -> None:
+def test_a_key_in_a_word_reads_only_the_word(runtime: ModelRuntime, order: Order) -> None:
     """All before the word, and in this order all behind it too, is what the last key read."""
-    context_of(bench).clear()
+    context_of(runtime).clear()
     word = "author"
     for cut in range(1, len(word)):
-        usage = chunks_of(bench, CompletionRequest(prompt_of(PREFIX + word[:cut], order), 2))[-1].usage
+        usage = chunks_of(runtime, CompletionRequest(prompt_of(PREFIX + word[:cut], order), 2))[-1].usage
         assert usage is not None
         assert cut == 1 or usage.prefill_tokens <= 5
 
 
-def test_a_prompt_that_was_only_read_is_cached(bench: Bench) -> None:
-    context_of(bench).clear()
+def test_a_prompt_that_was_only_read_is_cached(runtime: ModelRuntime) -> None:
+    context_of(runtime).clear()
     for order in ("psm", "spm"):
         prompt = prompt_of(PREFIX + "autho", order)
-        chunks_of(bench, CompletionRequest(prompt, 0))
-        usage = chunks_of(bench, CompletionRequest(prompt, 2))[-1].usage
+        chunks_of(runtime, CompletionRequest(prompt, 0))
+        usage = chunks_of(runtime, CompletionRequest(prompt, 2))[-1].usage
         assert usage is not None
         assert usage.prefill_tokens <= 4
 
 
-def test_a_grammar_is_not_healed(bench: Bench) -> None:
+def test_a_grammar_is_not_healed(runtime: ModelRuntime) -> None:
     request = CompletionRequest(prompt_of(PREFIX + "auth"), 8, sampling=Sampling(grammar='root ::= "or!"'))
-    assert "".join(chunk.text for chunk in chunks_of(bench, request)) == "or!"
+    assert "".join(chunk.text for chunk in chunks_of(runtime, request)) == "or!"
 
 
-def test_candidates_go_on_behind_the_typed_text(bench: Bench) -> None:
+def test_candidates_go_on_behind_the_typed_text(runtime: ModelRuntime) -> None:
     prompt = prompt_of(PREFIX + "auth")
     texts = set()
     for seed in range(6):
-        chunks = chunks_of(bench, CompletionRequest(prompt, 6, sampling=Sampling(temperature=0.8, seed=seed)))
+        chunks = chunks_of(runtime, CompletionRequest(prompt, 6, sampling=Sampling(temperature=0.8, seed=seed)))
         texts.add("".join(chunk.text for chunk in chunks))
     assert len(texts) > 1
     assert any(text.startswith("or") for text in texts)
 
 
-def test_only_text_that_is_marked_is_healed(bench: Bench) -> None:
+def test_only_text_that_is_marked_is_healed(runtime: ModelRuntime) -> None:
     run(
-        bench.generation(CompletionRequest((SpecialToken("<|fim_prefix|>"), TextPart("retu")), 2), time.perf_counter()),
-        context_of(bench),
+        runtime.generation(
+            CompletionRequest((SpecialToken("<|fim_prefix|>"), TextPart("retu")), 2), time.perf_counter()
+        ),
+        context_of(runtime),
     )
-    generation = bench.generation(CompletionRequest((TextPart("retu"),), 2), time.perf_counter())
+    generation = runtime.generation(CompletionRequest((TextPart("retu"),), 2), time.perf_counter())
     assert generation._last_word is None
     generation.close()

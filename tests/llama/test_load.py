@@ -1,4 +1,4 @@
-"""Down the ladder with fakes: what is tried, what is said, what is remembered; and once for real on the processor."""
+"""Opening a model on simulated devices: which fallback step is taken, what is remembered, what the user is told."""
 
 import ctypes
 import os
@@ -20,12 +20,12 @@ from hypothesis import strategies as st
 from spark_lsp.engine.wire.frames import EngineLaunch
 from spark_lsp.errors import ModelMissing, ModelUnusable
 from spark_lsp.llama.loading.build import Device
-from spark_lsp.llama.loading.dry_run import compute_bytes, context_params, native_layers
-from spark_lsp.llama.loading.fit import ContextPlan, ladder, plan_of
-from spark_lsp.llama.loading.known_good import WorkingPoint, WorkingPoints
+from spark_lsp.llama.loading.fit import ContextPlan, fallback_steps, plan_of
+from spark_lsp.llama.loading.gguf_model import GgufModel
+from spark_lsp.llama.loading.known_good import KnownGood, KnownGoodStore
 from spark_lsp.llama.loading.load import Opened, open_model, shape_of
 from spark_lsp.llama.loading.memory import Asked, FreeMemory
-from spark_lsp.llama.loading.model import GgufModel
+from spark_lsp.llama.loading.memory_estimate import compute_bytes, context_params, native_layers
 from spark_lsp.llama.loading.native import L
 from tests.llama.gguf_files import SHIPPED, long_context
 
@@ -79,8 +79,8 @@ class Machine:
     models: list[FakeModel] = field(default_factory=list)
 
     @property
-    def points(self) -> WorkingPoints:
-        return WorkingPoints(self.folder / "cache" / "points.json")
+    def points(self) -> KnownGoodStore:
+        return KnownGoodStore(self.folder / "cache" / "points.json")
 
     def load(self, path: str, *, gpu_layers: int, vocab_only: bool) -> GgufModel:
         if not vocab_only:
@@ -96,7 +96,7 @@ class Machine:
             raise ModelUnusable("llama.cpp says no.")
         return "context"
 
-    def dry_run(self, _path: str, _plan: ContextPlan, _layers: int) -> tuple[int, int] | None:
+    def estimate(self, _path: str, _plan: ContextPlan, _layers: int) -> tuple[int, int] | None:
         self.dry_runs += 1
         return self.measured
 
@@ -109,7 +109,7 @@ class Machine:
             devices=lambda: (CPU, *self.gpus),
             available=lambda: self.ram,
             load=self.load,
-            dry_run=self.dry_run,
+            estimate=self.estimate,
             points=self.points,
         )
         assert not opened.model.closed  # type: ignore[attr-defined]
@@ -207,7 +207,7 @@ def test_the_margin_stays_free_on_each_card(machine: Machine) -> None:
     plan = machine.open().plan
     asked = Asked(16_384)
     shape = shape_of(FakeModel(METADATA))
-    assert plan == ladder(shape, FreeMemory(32 * GIB, gpu_bytes=976 * MIB, has_gpu=True), asked)[0].plan
+    assert plan == fallback_steps(shape, FreeMemory(32 * GIB, gpu_bytes=976 * MIB, has_gpu=True), asked)[0].plan
 
 
 def test_the_dry_run_is_believed(machine: Machine) -> None:
@@ -229,7 +229,7 @@ def test_what_worked_is_tried_first_the_next_time(machine: Machine) -> None:
     assert machine.dry_runs == 1
     machine.open(msgspec.structs.replace(LAUNCH, idle_minutes=3.0, threads=2))
     assert machine.loads == [21]
-    with pytest.raises(ModelUnusable):  # other settings are another working point
+    with pytest.raises(ModelUnusable):  # other settings are another known-good configuration
         machine.open(msgspec.structs.replace(LAUNCH, context_tokens=5000))
 
 
@@ -323,7 +323,7 @@ def test_a_dry_run_that_ends_the_process_counts(machine: Machine) -> None:
 
     with pytest.raises(KeyboardInterrupt):
         open_model(
-            LAUNCH, machine.make, devices=lambda: machine.gpus, load=machine.load, dry_run=end, points=machine.points
+            LAUNCH, machine.make, devices=lambda: machine.gpus, load=machine.load, estimate=end, points=machine.points
         )
     kept = (machine.folder / "cache" / "points.json").read_text("utf-8")
     assert f'"trial":{{"gpu_layers":28,"pid":{os.getpid()}}}' in kept
@@ -349,19 +349,19 @@ def die_with(machine: Machine, layers: int) -> None:
 
 
 def test_a_process_that_is_still_at_it_is_not_dead(tmp_path: Path) -> None:
-    points = WorkingPoints(tmp_path / "points.json")
+    points = KnownGoodStore(tmp_path / "points.json")
     for _ in range(5):
         points.trying("k", 28)
     assert points.deadly("k") == frozenset()
-    points.keep("k", WorkingPoint(28, "q8_0", 4096, 1000))
-    assert points.recall("k", 1250) == WorkingPoint(28, "q8_0", 4096, 1000)
+    points.keep("k", KnownGood(28, "q8_0", 4096, 1000))
+    assert points.recall("k", 1250) == KnownGood(28, "q8_0", 4096, 1000)
     assert points.recall("k", 1251) is None
     assert points.recall("other", 1000) is None
 
 
 def test_the_file_stays_small(tmp_path: Path) -> None:
-    points = WorkingPoints(tmp_path / "points.json")
-    point = WorkingPoint(28, "q8_0", 4096, 1000)
+    points = KnownGoodStore(tmp_path / "points.json")
+    point = KnownGood(28, "q8_0", 4096, 1000)
     for number in range(60):
         points.keep(f"k{number}", point)
     kept = [number for number in range(60) if points.recall(f"k{number}", 1000)]
@@ -490,7 +490,7 @@ def test_the_shipped_model_opens_as_planned(shipped: GgufModel) -> None:
         EngineLaunch(model_path=str(long_context()), context_tokens=3000), native_context, devices=tuple
     )
     assert L.llama_n_ctx(opened.context) == opened.plan.cells == 3840
-    assert opened.plan == ladder(shape_of(shipped), FreeMemory(8 * GIB), Asked(3000))[0].plan
+    assert opened.plan == fallback_steps(shape_of(shipped), FreeMemory(8 * GIB), Asked(3000))[0].plan
     assert opened.notes == ()
     L.llama_free(opened.context)
     opened.model.close()

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spark_lsp.llama.loading.describe import probe
-from spark_lsp.llama.loading.model import GgufModel, TokenCache
+from spark_lsp.llama.loading.gguf_model import GgufModel, TokenCache
 from tests.llama.gguf_files import SHIPPED, rewrite, with_chat
 
 pytestmark = pytest.mark.model

@@ -16,7 +16,7 @@ from spark_lsp.catalog.optimized import (
     target_for,
 )
 from spark_lsp.cli.optimize import _record, check_text
-from spark_lsp.engine.local.requantize import requantize_model
+from spark_lsp.engine.local.requantize_process import requantize_model
 from spark_lsp.engine.wire.frames import Measured, Requantized
 from spark_lsp.errors import ModelMissing
 from spark_lsp.llama.requantize import MAX_LOSS, MIN_SAME, choose

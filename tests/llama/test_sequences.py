@@ -15,12 +15,12 @@ from spark_lsp.engine.wire.frames import EngineLaunch
 from spark_lsp.errors import EngineFailed
 from spark_lsp.llama.generation import Generation
 from spark_lsp.llama.kv import sequences as pool_module
-from spark_lsp.llama.kv.block_cache import CHUNK_TOKENS
+from spark_lsp.llama.kv.block_cache import BLOCK_TOKENS
 from spark_lsp.llama.kv.context import MAX_DRAFT_TOKENS, SEQUENCES, Context
 from spark_lsp.llama.kv.sequences import PREFIX_SLOTS, REQUEST_SLOTS
-from spark_lsp.llama.loading.model import TokenCache
-from spark_lsp.llama.runtime import CROWDED_TOKENS, Bench
-from spark_lsp.llama.speculative.length_policy import Payoff
+from spark_lsp.llama.loading.gguf_model import TokenCache
+from spark_lsp.llama.runtime import CROWDED_TOKENS, ModelRuntime
+from spark_lsp.llama.speculative.length_policy import LengthPolicy
 from tests.llama.gguf_files import long_context
 from tests.llama.test_generation import check
 
@@ -30,19 +30,19 @@ LAUNCH = EngineLaunch(model_path=str(long_context()), context_tokens=4096, threa
 
 
 @pytest.fixture
-def bench(monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
+def runtime(monkeypatch: pytest.MonkeyPatch) -> Iterator[ModelRuntime]:
     monkeypatch.setattr(
         pool_module, "MIN_FOREIGN_MS", math.inf
     )  # which cells stay must not hang on this machine's speed
-    made = Bench(LAUNCH, TokenCache())
+    made = ModelRuntime(LAUNCH, TokenCache())
     made.load()
     yield made
     made.unload()
 
 
-def context_of(bench: Bench) -> Context:
-    assert bench._desk is not None
-    return bench._desk.pool.context
+def context_of(runtime: ModelRuntime) -> Context:
+    assert runtime._generation_context is not None
+    return runtime._generation_context.pool.context
 
 
 def file(number: int, lines: int = 20) -> list[PromptPart]:
@@ -68,10 +68,10 @@ def fim_prompt(text: str) -> tuple[PromptPart, ...]:
     )
 
 
-def ask(bench: Bench, prompt: tuple[PromptPart, ...], tokens: int = 4, **more: object) -> Usage:
+def ask(runtime: ModelRuntime, prompt: tuple[PromptPart, ...], tokens: int = 4, **more: object) -> Usage:
     """Answer to the end, checking the mirrors after each step."""
     request = CompletionRequest(prompt, tokens, **more)  # type: ignore[arg-type]
-    return finish(bench.generation(request, time.perf_counter()), context_of(bench))
+    return finish(runtime.generation(request, time.perf_counter()), context_of(runtime))
 
 
 def finish(generation: Generation, context: Context) -> Usage:
@@ -84,9 +84,9 @@ def finish(generation: Generation, context: Context) -> Usage:
     return usage
 
 
-def read(bench: Bench, prompt: tuple[PromptPart, ...]) -> Usage:
+def read(runtime: ModelRuntime, prompt: tuple[PromptPart, ...]) -> Usage:
     """Make a cached prefix resident."""
-    return ask(bench, prompt, 0, priority=2)
+    return ask(runtime, prompt, 0, priority=2)
 
 
 def lengths(context: Context, which: range) -> list[int]:
@@ -95,32 +95,32 @@ def lengths(context: Context, which: range) -> list[int]:
 
 @pytest.mark.parametrize(("pays_for_all", "kept"), [(True, 2), (False, 4)])
 def test_old_cached_prefixes_go_where_each_decode_pays_for_them(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch, *, pays_for_all: bool, kept: int
+    runtime: ModelRuntime, monkeypatch: pytest.MonkeyPatch, *, pays_for_all: bool, kept: int
 ) -> None:
     """With plain attention. The one that serves until the new one is read stays: coming back to it costs nothing."""
-    context = context_of(bench)
+    context = context_of(runtime)
     monkeypatch.setattr(context, "pays_for_all", pays_for_all)
     monkeypatch.setattr(pool_module, "MAX_RESIDENT_REQUEST_TOKENS", 0)
     for number in range(4):
-        read(bench, cached_prefix(number))
+        read(runtime, cached_prefix(number))
         assert context.cells.capacity - context.cells.free == sum(lengths(context, PREFIX_SLOTS)) - sharing(context)
     assert len(lengths(context, PREFIX_SLOTS)) == kept
-    assert read(bench, cached_prefix(2)).prefill_tokens == 0
+    assert read(runtime, cached_prefix(2)).prefill_tokens == 0
 
 
 @pytest.mark.parametrize(("pays_for_all", "kept"), [(True, 2), (False, 4)])
 def test_old_request_slots_go_where_each_decode_pays_for_them(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch, *, pays_for_all: bool, kept: int
+    runtime: ModelRuntime, monkeypatch: pytest.MonkeyPatch, *, pays_for_all: bool, kept: int
 ) -> None:
     """The document before the current one keeps its slot: people go to and fro between two files."""
-    context = context_of(bench)
+    context = context_of(runtime)
     monkeypatch.setattr(context, "pays_for_all", pays_for_all)
-    whole = read(bench, cached_prefix(1, 2)).prompt_tokens
+    whole = read(runtime, cached_prefix(1, 2)).prompt_tokens
     texts = ["".join(f"{name}_{n} = {n}\n" for n in range(40)) for name in "abcd"]
     for text in texts:
-        assert ask(bench, cached_prefix(1, 2) + fim_prompt(text)).prefill_tokens > 100
+        assert ask(runtime, cached_prefix(1, 2) + fim_prompt(text)).prefill_tokens > 100
     assert len(lengths(context, REQUEST_SLOTS)) == kept
-    assert ask(bench, cached_prefix(1, 2) + fim_prompt(texts[-2])).prefill_tokens <= 8
+    assert ask(runtime, cached_prefix(1, 2) + fim_prompt(texts[-2])).prefill_tokens <= 8
     if pays_for_all:
         longest = max(lengths(context, REQUEST_SLOTS))
         assert context.capacity - context.cells.free <= longest + (longest - whole), (
@@ -128,11 +128,11 @@ def test_old_request_slots_go_where_each_decode_pays_for_them(
         )
 
 
-def test_short_idle_request_slots_may_stay(bench: Bench) -> None:
-    read(bench, cached_prefix(1, 2, 3))
+def test_short_idle_request_slots_may_stay(runtime: ModelRuntime) -> None:
+    read(runtime, cached_prefix(1, 2, 3))
     for name in "abcd":
-        ask(bench, cached_prefix(1, 2, 3) + fim_prompt(f"{name} = "), 2)
-    assert len(lengths(context_of(bench), REQUEST_SLOTS)) == 4
+        ask(runtime, cached_prefix(1, 2, 3) + fim_prompt(f"{name} = "), 2)
+    assert len(lengths(context_of(runtime), REQUEST_SLOTS)) == 4
 
 
 def sharing(context: Context) -> int:
@@ -141,191 +141,195 @@ def sharing(context: Context) -> int:
     return len(places) - len(np.unique(places))
 
 
-def test_a_request_slot_shares_the_cached_prefix_and_typing_costs_the_key(bench: Bench) -> None:
-    whole = read(bench, cached_prefix(1, 2))
+def test_a_request_slot_shares_the_cached_prefix_and_typing_costs_the_key(runtime: ModelRuntime) -> None:
+    whole = read(runtime, cached_prefix(1, 2))
     assert whole.prefill_tokens == whole.prompt_tokens
-    first = ask(bench, cached_prefix(1, 2) + fim_prompt("x = "))
+    first = ask(runtime, cached_prefix(1, 2) + fim_prompt("x = "))
     assert first.cached_tokens == whole.prompt_tokens
-    typed = ask(bench, cached_prefix(1, 2) + fim_prompt("x = f_1_2"))
+    typed = ask(runtime, cached_prefix(1, 2) + fim_prompt("x = f_1_2"))
     assert typed.prefill_tokens <= 8
-    context = context_of(bench)
+    context = context_of(runtime)
     assert lengths(context, PREFIX_SLOTS) == [whole.prompt_tokens]
     used = context.capacity - context.cells.free
     assert used < whole.prompt_tokens + 40, "the cached prefix's cells are there once"
 
 
-def test_two_documents_in_turn_keep_a_request_slot_each(bench: Bench) -> None:
-    read(bench, cached_prefix(1))
+def test_two_documents_in_turn_keep_a_request_slot_each(runtime: ModelRuntime) -> None:
+    read(runtime, cached_prefix(1))
     long_a, long_b = ("".join(f"{name}_{n} = {n}\n" for n in range(40)) for name in "ab")
     for text in (long_a, long_b):
-        assert ask(bench, cached_prefix(1) + fim_prompt(text)).prefill_tokens > 100
+        assert ask(runtime, cached_prefix(1) + fim_prompt(text)).prefill_tokens > 100
     for text in (long_a, long_b, long_a):
-        assert ask(bench, cached_prefix(1) + fim_prompt(text + "c")).prefill_tokens <= 8
-        assert ask(bench, cached_prefix(1) + fim_prompt(text)).prefill_tokens <= 8
+        assert ask(runtime, cached_prefix(1) + fim_prompt(text + "c")).prefill_tokens <= 8
+        assert ask(runtime, cached_prefix(1) + fim_prompt(text)).prefill_tokens <= 8
 
 
-def test_a_completion_without_a_cached_prefix_leaves_its_stable_part_as_one(bench: Bench) -> None:
-    ask(bench, cached_prefix(1, 2) + fim_prompt("x"))
-    grown = read(bench, cached_prefix(1, 2, 3))
+def test_a_completion_without_a_cached_prefix_leaves_its_stable_part_as_one(runtime: ModelRuntime) -> None:
+    ask(runtime, cached_prefix(1, 2) + fim_prompt("x"))
+    grown = read(runtime, cached_prefix(1, 2, 3))
     assert grown.prefill_tokens < grown.prompt_tokens / 2
-    assert lengths(context_of(bench), PREFIX_SLOTS) == [grown.prompt_tokens]
+    assert lengths(context_of(runtime), PREFIX_SLOTS) == [grown.prompt_tokens]
 
 
-def test_another_cached_prefix_is_read_while_the_old_one_serves(bench: Bench) -> None:
-    old = read(bench, cached_prefix(1, 2, 3))
+def test_another_cached_prefix_is_read_while_the_old_one_serves(runtime: ModelRuntime) -> None:
+    old = read(runtime, cached_prefix(1, 2, 3))
     request = CompletionRequest(cached_prefix(1, 4, 5), 0, priority=2)
-    generation = bench.generation(request, time.perf_counter())
+    generation = runtime.generation(request, time.perf_counter())
     assert generation.step() is None
-    assert ask(bench, cached_prefix(1, 2, 3) + fim_prompt("y")).cached_tokens == old.prompt_tokens
-    new = finish(generation, context_of(bench))
+    assert ask(runtime, cached_prefix(1, 2, 3) + fim_prompt("y")).cached_tokens == old.prompt_tokens
+    new = finish(generation, context_of(runtime))
     assert new.cached_tokens > new.prompt_tokens / 4, "what both have in common is not read again"
-    assert ask(bench, cached_prefix(1, 4, 5) + fim_prompt("y")).cached_tokens == new.prompt_tokens
-    assert ask(bench, cached_prefix(1, 2, 3) + fim_prompt("z")).cached_tokens >= old.prompt_tokens
+    assert ask(runtime, cached_prefix(1, 4, 5) + fim_prompt("y")).cached_tokens == new.prompt_tokens
+    assert ask(runtime, cached_prefix(1, 2, 3) + fim_prompt("z")).cached_tokens >= old.prompt_tokens
 
 
 def test_when_cells_run_out_request_slots_go_first_and_then_the_oldest_cached_prefix(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch
+    runtime: ModelRuntime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(context_of(bench), "pays_for_all", False)  # else old cached prefixes go before cells run out
-    first, second = (read(bench, cached_prefix(n, lines=75)) for n in (1, 2))
-    ask(bench, cached_prefix(1, lines=75) + fim_prompt("x = 1\n" * 30))
-    context = context_of(bench)
+    monkeypatch.setattr(context_of(runtime), "pays_for_all", False)  # else old cached prefixes go before cells run out
+    first, second = (read(runtime, cached_prefix(n, lines=75)) for n in (1, 2))
+    ask(runtime, cached_prefix(1, lines=75) + fim_prompt("x = 1\n" * 30))
+    context = context_of(runtime)
     assert lengths(context, REQUEST_SLOTS)
-    third = read(bench, cached_prefix(3, lines=75))
+    third = read(runtime, cached_prefix(3, lines=75))
     assert len(lengths(context, PREFIX_SLOTS)) == 3, "there was room for it"
-    fourth = read(bench, cached_prefix(4, lines=75))
+    fourth = read(runtime, cached_prefix(4, lines=75))
     assert not lengths(context, REQUEST_SLOTS)
     assert lengths(context, PREFIX_SLOTS) == sorted(each.prompt_tokens for each in (first, third, fourth))
-    assert ask(bench, cached_prefix(1, lines=75) + fim_prompt("x")).cached_tokens == first.prompt_tokens, (
+    assert ask(runtime, cached_prefix(1, lines=75) + fim_prompt("x")).cached_tokens == first.prompt_tokens, (
         "used after the second"
     )
-    assert ask(bench, cached_prefix(2, lines=75) + fim_prompt("x")).cached_tokens < second.prompt_tokens / 2
+    assert ask(runtime, cached_prefix(2, lines=75) + fim_prompt("x")).cached_tokens < second.prompt_tokens / 2
 
 
-def test_of_a_cached_prefix_that_is_being_replaced_stays_what_prompts_show(bench: Bench) -> None:
-    old = read(bench, cached_prefix(1, 2, 3, lines=45))
-    shown = ask(bench, cached_prefix(1, 2, lines=45) + fim_prompt("x"))
+def test_of_a_cached_prefix_that_is_being_replaced_stays_what_prompts_show(runtime: ModelRuntime) -> None:
+    old = read(runtime, cached_prefix(1, 2, 3, lines=45))
+    shown = ask(runtime, cached_prefix(1, 2, lines=45) + fim_prompt("x"))
     assert old.prompt_tokens - shown.prompt_tokens > 600, "a file that was opened cuts the old cached prefix there"
-    new = read(bench, cached_prefix(4, 5, 6, 7, lines=45))
-    context = context_of(bench)
+    new = read(runtime, cached_prefix(4, 5, 6, 7, lines=45))
+    context = context_of(runtime)
     assert new.prompt_tokens + old.prompt_tokens > context.capacity, "only one of them would fit beside the other"
-    assert ask(bench, cached_prefix(1, 2, lines=45) + fim_prompt("xy")).prefill_tokens <= 8
-    assert ask(bench, cached_prefix(4, 5, 6, 7, lines=45) + fim_prompt("x")).cached_tokens == new.prompt_tokens
+    assert ask(runtime, cached_prefix(1, 2, lines=45) + fim_prompt("xy")).prefill_tokens <= 8
+    assert ask(runtime, cached_prefix(4, 5, 6, 7, lines=45) + fim_prompt("x")).cached_tokens == new.prompt_tokens
 
 
 def test_the_end_of_a_cached_prefix_that_is_being_replaced_goes_where_each_decode_pays_for_it(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch
+    runtime: ModelRuntime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    context = context_of(bench)
+    context = context_of(runtime)
     monkeypatch.setattr(context, "pays_for_all", True)
-    old = read(bench, cached_prefix(1, 2, 3, 4, lines=30))
-    ask(bench, cached_prefix(1, 2, 3, 4, lines=30) + fim_prompt("before = 1"))
+    old = read(runtime, cached_prefix(1, 2, 3, 4, lines=30))
+    ask(runtime, cached_prefix(1, 2, 3, 4, lines=30) + fim_prompt("before = 1"))
     request = CompletionRequest(cached_prefix(1, 3, 4, 5, lines=30), 0, priority=2)
-    generation = bench.generation(request, time.perf_counter())
+    generation = runtime.generation(request, time.perf_counter())
     assert generation.step() is None
-    ask(bench, cached_prefix(1, lines=30) + fim_prompt("x"))
+    ask(runtime, cached_prefix(1, lines=30) + fim_prompt("x"))
     assert context.capacity - context.cells.free < old.prompt_tokens, (
         "file 1 is shared, 2 to 4 are gone with the request slot"
     )
     new = finish(generation, context)
     assert new.cached_tokens >= old.prompt_tokens / 5
-    assert ask(bench, cached_prefix(1, lines=30) + fim_prompt("xy")).prefill_tokens <= 8
-    assert ask(bench, cached_prefix(1, 3, 4, 5, lines=30) + fim_prompt("x")).cached_tokens == new.prompt_tokens
+    assert ask(runtime, cached_prefix(1, lines=30) + fim_prompt("xy")).prefill_tokens <= 8
+    assert ask(runtime, cached_prefix(1, 3, 4, 5, lines=30) + fim_prompt("x")).cached_tokens == new.prompt_tokens
 
 
-def test_a_cached_prefix_that_was_lost_while_it_was_read_is_not_counted_twice(bench: Bench) -> None:
-    context = context_of(bench)
-    generation = bench.generation(
+def test_a_cached_prefix_that_was_lost_while_it_was_read_is_not_counted_twice(runtime: ModelRuntime) -> None:
+    context = context_of(runtime)
+    generation = runtime.generation(
         CompletionRequest(cached_prefix(1, 2, 3, lines=40), 0, priority=2), time.perf_counter()
     )
     generation.step()
     generation.step()
     context.clear()
-    assert bench._desk is not None
-    bench._desk.pool.leave(generation)
+    assert runtime._generation_context is not None
+    runtime._generation_context.pool.leave(generation)
     usage = finish(generation, context)
     assert usage.cached_tokens + usage.prefill_tokens == usage.prompt_tokens
 
 
-def test_the_cached_prefix_of_another_workspace_is_not_trimmed(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    context = context_of(bench)
+def test_the_cached_prefix_of_another_workspace_is_not_trimmed(
+    runtime: ModelRuntime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    context = context_of(runtime)
     monkeypatch.setattr(context, "pays_for_all", True)
-    other = read(bench, cached_prefix(8, 9, lines=30))
-    generation = bench.generation(CompletionRequest(cached_prefix(1, 2, lines=30), 0, priority=2), time.perf_counter())
+    other = read(runtime, cached_prefix(8, 9, lines=30))
+    generation = runtime.generation(
+        CompletionRequest(cached_prefix(1, 2, lines=30), 0, priority=2), time.perf_counter()
+    )
     assert generation.step() is None
-    ask(bench, cached_prefix(1, lines=30) + fim_prompt("x"))
+    ask(runtime, cached_prefix(1, lines=30) + fim_prompt("x"))
     finish(generation, context)
-    assert ask(bench, cached_prefix(8, 9, lines=30) + fim_prompt("x")).cached_tokens == other.prompt_tokens
+    assert ask(runtime, cached_prefix(8, 9, lines=30) + fim_prompt("x")).cached_tokens == other.prompt_tokens
 
 
 @pytest.mark.parametrize(("slope_ms", "stays"), [(0.1, True), (2.0, False)])
 def test_foreign_cells_go_where_a_long_prompt_would_be_read_over_them(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch, *, slope_ms: float, stays: bool
+    runtime: ModelRuntime, monkeypatch: pytest.MonkeyPatch, *, slope_ms: float, stays: bool
 ) -> None:
-    context = context_of(bench)
+    context = context_of(runtime)
     monkeypatch.setattr(context, "pays_for_all", True)
     monkeypatch.setattr(context.rates, "learn", lambda *_: None)
     monkeypatch.setattr(context.rates, "prefill_cost", PrefillCost(1.0, slope_ms))
     monkeypatch.setattr(pool_module, "MIN_FOREIGN_MS", 100.0)
     other = cached_prefix(8, 9, lines=30)
-    told = read(bench, other)
-    ask(bench, cached_prefix(1, 2, lines=30) + fim_prompt("x"))
-    again = ask(bench, other + fim_prompt("x"))
+    told = read(runtime, other)
+    ask(runtime, cached_prefix(1, 2, lines=30) + fim_prompt("x"))
+    again = ask(runtime, other + fim_prompt("x"))
     assert (again.cached_tokens >= told.prompt_tokens) == stays
-    ask(bench, other + fim_prompt("xy"))
+    ask(runtime, other + fim_prompt("xy"))
     assert context.cells.capacity - context.cells.free < again.prompt_tokens * (3 if stays else 1.1)
 
 
-class AlwaysLong(Payoff):
+class AlwaysLong(LengthPolicy):
     """Drafts as long as there are cells for, whatever this machine's clock says."""
 
-    def length(self, depth_tokens: int, most: int) -> int:
+    def length(self, n_past: int, most: int) -> int:
         return most
 
 
-def test_old_request_slots_make_way_for_drafts(bench: Bench) -> None:
-    assert bench._desk is not None
-    bench._desk = dataclasses.replace(bench._desk, rewrite_payoff=AlwaysLong())
+def test_old_request_slots_make_way_for_drafts(runtime: ModelRuntime) -> None:
+    assert runtime._generation_context is not None
+    runtime._generation_context = dataclasses.replace(runtime._generation_context, rewrite_length_policy=AlwaysLong())
     told = cached_prefix(1, 2, 3, lines=50)
-    read(bench, told)
+    read(runtime, told)
     region = "def area(width, height):\n    return width * height\n" * 4
     for number in range(4):  # request slots that fill the rest of the cells
-        ask(bench, told + fim_prompt(f"x_{number} = 1\n" * 100))
-    context = context_of(bench)
-    read(bench, (SpecialToken("<|repo_name|>"), TextPart(" the" * (context.cells.free - 80), stable=True)))
+        ask(runtime, told + fim_prompt(f"x_{number} = 1\n" * 100))
+    context = context_of(runtime)
+    read(runtime, (SpecialToken("<|repo_name|>"), TextPart(" the" * (context.cells.free - 80), stable=True)))
     assert context.cells.free < MAX_DRAFT_TOKENS + 57, "the prompt takes 56 of them, and drafts need a row more"
     grammar = Sampling(grammar=f'root ::= "{region}"'.replace("\n", "\\n"))
-    usage = ask(bench, told + fim_prompt(region), 60, drafts=(region,), sampling=grammar)
+    usage = ask(runtime, told + fim_prompt(region), 60, drafts=(region,), sampling=grammar)
     assert usage.accepted_draft_tokens > usage.generated_tokens / 2
     assert usage.decode_steps < usage.generated_tokens / 2
 
 
 def test_a_prompt_without_a_workspace_leaves_a_full_context_alone() -> None:
-    bench = Bench(msgspec.structs.replace(LAUNCH, context_tokens=10_000), TokenCache())
-    bench.load()
-    alone = ask_text(bench, fim_prompt("def area(width, height):\n    return "))
-    read(bench, cached_prefix(*range(1, 13), lines=40))
-    context = context_of(bench)
+    runtime = ModelRuntime(msgspec.structs.replace(LAUNCH, context_tokens=10_000), TokenCache())
+    runtime.load()
+    alone = ask_text(runtime, fim_prompt("def area(width, height):\n    return "))
+    read(runtime, cached_prefix(*range(1, 13), lines=40))
+    context = context_of(runtime)
     held = [len(mirror) for mirror in context.mirrors]
     assert sum(held) > CROWDED_TOKENS
-    assert ask_text(bench, fim_prompt("def area(width, height):\n    return ")) == alone
+    assert ask_text(runtime, fim_prompt("def area(width, height):\n    return ")) == alone
     assert [len(mirror) for mirror in context.mirrors] == held
-    bench.unload()
+    runtime.unload()
 
 
-def test_a_prompt_larger_than_the_context_is_refused_and_costs_nobody_anything(bench: Bench) -> None:
-    kept = read(bench, cached_prefix(1))
+def test_a_prompt_larger_than_the_context_is_refused_and_costs_nobody_anything(runtime: ModelRuntime) -> None:
+    kept = read(runtime, cached_prefix(1))
     with pytest.raises(EngineFailed, match="context holds"):
-        ask(bench, cached_prefix(2, lines=1000))
-    assert ask(bench, cached_prefix(1) + fim_prompt("x")).cached_tokens == kept.prompt_tokens
+        ask(runtime, cached_prefix(2, lines=1000))
+    assert ask(runtime, cached_prefix(1) + fim_prompt("x")).cached_tokens == kept.prompt_tokens
 
 
-def test_more_answers_than_request_slots_all_end_as_alone(bench: Bench) -> None:
+def test_more_answers_than_request_slots_all_end_as_alone(runtime: ModelRuntime) -> None:
     prompts = [fim_prompt(f"value_{n} = ") for n in range(len(REQUEST_SLOTS) + 2)]
-    alone = [ask_text(bench, prompt) for prompt in prompts]
-    context = context_of(bench)
+    alone = [ask_text(runtime, prompt) for prompt in prompts]
+    context = context_of(runtime)
     context.clear()
-    begun = [bench.generation(CompletionRequest(prompt, 6), time.perf_counter()) for prompt in prompts]
+    begun = [runtime.generation(CompletionRequest(prompt, 6), time.perf_counter()) for prompt in prompts]
     for generation in begun:  # each preempts the one before
         for _ in range(2):
             assert generation.step() is None
@@ -339,8 +343,8 @@ def test_more_answers_than_request_slots_all_end_as_alone(bench: Bench) -> None:
     assert texts[::-1] == alone
 
 
-def ask_text(bench: Bench, prompt: tuple[PromptPart, ...], tokens: int = 6) -> str:
-    generation = bench.generation(CompletionRequest(prompt, tokens), time.perf_counter())
+def ask_text(runtime: ModelRuntime, prompt: tuple[PromptPart, ...], tokens: int = 6) -> str:
+    generation = runtime.generation(CompletionRequest(prompt, tokens), time.perf_counter())
     while (stop := generation.step()) is None:
         pass
     text = generation.last_chunk(stop).text
@@ -357,14 +361,14 @@ class TestDisk:
 
     def test_a_cached_prefix_comes_back_from_disk_and_gives_the_same_logits(self, launch: EngineLaunch) -> None:
         told = cached_prefix(1, 2, lines=75)
-        before = Bench(launch, TokenCache())
+        before = ModelRuntime(launch, TokenCache())
         before.load()
         whole = read(before, told)
-        assert whole.prompt_tokens > CHUNK_TOKENS, "more than one chunk"
+        assert whole.prompt_tokens > BLOCK_TOKENS, "more than one chunk"
         ask(before, told + fim_prompt("x"), 1)
         logits = context_of(before).logits().copy()
         before.unload()
-        after = Bench(launch, TokenCache())
+        after = ModelRuntime(launch, TokenCache())
         after.load()
         again = read(after, told)
         assert again.restored_tokens == again.prompt_tokens
@@ -376,51 +380,51 @@ class TestDisk:
     def test_a_completion_takes_its_cached_prefix_from_disk_too(self, launch: EngineLaunch) -> None:
         told = cached_prefix(1, 2, lines=75)
         for expected in (0, 2000):
-            bench = Bench(launch, TokenCache())
-            bench.load()
-            usage = ask(bench, told + fim_prompt("x"))
+            runtime = ModelRuntime(launch, TokenCache())
+            runtime.load()
+            usage = ask(runtime, told + fim_prompt("x"))
             assert usage.restored_tokens >= expected
             assert usage.cached_tokens + usage.prefill_tokens == usage.prompt_tokens
-            bench.unload()
+            runtime.unload()
 
     def test_a_damaged_file_is_read_as_nothing(self, launch: EngineLaunch) -> None:
         told = cached_prefix(1, 2, lines=75)
-        bench = Bench(launch, TokenCache())
-        bench.load()
-        read(bench, told)
-        bench.unload()
+        runtime = ModelRuntime(launch, TokenCache())
+        runtime.load()
+        read(runtime, told)
+        runtime.unload()
         files = [each for each in Path(launch.cache_folder).iterdir() if each.is_file()]
         assert len(files) == 2
         for each in files:
             each.write_bytes(each.read_bytes()[:-1000])
-        bench = Bench(launch, TokenCache())
-        bench.load()
-        usage = read(bench, told)
+        runtime = ModelRuntime(launch, TokenCache())
+        runtime.load()
+        usage = read(runtime, told)
         assert usage.restored_tokens == 0
         assert usage.prefill_tokens == usage.prompt_tokens
-        bench.unload()
+        runtime.unload()
 
     def test_a_cached_prefix_that_has_to_go_is_saved_before(self, launch: EngineLaunch) -> None:
-        bench = Bench(launch, TokenCache())
-        bench.load()
-        first = read(bench, cached_prefix(1, lines=75))
+        runtime = ModelRuntime(launch, TokenCache())
+        runtime.load()
+        first = read(runtime, cached_prefix(1, lines=75))
         for number in (2, 3, 4):
-            read(bench, cached_prefix(number, lines=75))
-        again = read(bench, cached_prefix(1, lines=75))
+            read(runtime, cached_prefix(number, lines=75))
+        again = read(runtime, cached_prefix(1, lines=75))
         assert again.restored_tokens > first.prompt_tokens / 2
         assert again.prefill_tokens == 0
-        bench.unload()
+        runtime.unload()
 
     def test_a_cached_prefix_whose_sequence_is_taken_is_saved_before(self, launch: EngineLaunch) -> None:
-        bench = Bench(launch, TokenCache())
-        bench.load()
-        first = read(bench, cached_prefix(0))
+        runtime = ModelRuntime(launch, TokenCache())
+        runtime.load()
+        first = read(runtime, cached_prefix(0))
         for number in range(1, len(PREFIX_SLOTS) + 1):
-            read(bench, cached_prefix(number))
-        assert len(lengths(context_of(bench), PREFIX_SLOTS)) == len(PREFIX_SLOTS)
-        again = read(bench, cached_prefix(0))
+            read(runtime, cached_prefix(number))
+        assert len(lengths(context_of(runtime), PREFIX_SLOTS)) == len(PREFIX_SLOTS)
+        again = read(runtime, cached_prefix(0))
         assert again.restored_tokens == first.prompt_tokens - (again.cached_tokens - again.restored_tokens) > 300
-        bench.unload()
+        runtime.unload()
 
 
 def test_there_are_sequences_for_all_roles() -> None:

@@ -24,19 +24,19 @@ from spark_lsp.engine.base import CompletionRequest, PromptPart, Sampling, Speci
 from spark_lsp.engine.wire.frames import EngineLaunch
 from spark_lsp.errors import EngineFailed, EngineStarting, ModelNoFim
 from spark_lsp.llama import runtime as bench_module
-from spark_lsp.llama.generation import Desk, Generation
+from spark_lsp.llama.generation import Generation, GenerationContext
 from spark_lsp.llama.kv import block_cache as shelf_module
 from spark_lsp.llama.kv import context as context_module
 from spark_lsp.llama.kv.cells import TokenRun
 from spark_lsp.llama.kv.context import SCRATCH, SEQUENCES, Context
-from spark_lsp.llama.kv.sequences import PREFIX_SLOTS, Victim
-from spark_lsp.llama.kv.speed import Rates
-from spark_lsp.llama.loading.dry_run import context_params
+from spark_lsp.llama.kv.sequences import PREFIX_SLOTS, EvictionCandidate
+from spark_lsp.llama.kv.speed import DecodeRates
 from spark_lsp.llama.loading.fit import BATCH_TOKENS, ContextPlan
-from spark_lsp.llama.loading.model import GgufModel, TokenCache
+from spark_lsp.llama.loading.gguf_model import GgufModel, TokenCache
+from spark_lsp.llama.loading.memory_estimate import context_params
 from spark_lsp.llama.loading.native import L
-from spark_lsp.llama.runtime import Bench
-from spark_lsp.llama.speculative.length_policy import Payoff
+from spark_lsp.llama.runtime import ModelRuntime
+from spark_lsp.llama.speculative.length_policy import LengthPolicy
 from tests.llama.gguf_files import SHIPPED
 
 BOUND: Final = 0.001
@@ -80,29 +80,29 @@ def wide(target: Path, source: Path = SHIPPED) -> Path:
     return target
 
 
-class DrawnPayoff(Payoff):
+class DrawnPayoff(LengthPolicy):
     """Draws how long drafts are, so that they come at all and never depend on time."""
 
     def __init__(self, random: Random) -> None:
         super().__init__()
         self._random = random
 
-    def length(self, depth_tokens: int, most: int) -> int:
+    def length(self, n_past: int, most: int) -> int:
         return min(most, self._random.choice((0, 0, 1, 2, 5, 13, 32)))
 
 
-class DrawnRates(Rates):
+class DrawnRates(DecodeRates):
     """Draws how much background work reads at once."""
 
     def __init__(self, random: Random) -> None:
         super().__init__()
         self._random = random
 
-    def chunk_tokens(self, depth_tokens: int, most: int, *, is_background: bool) -> int:
+    def chunk_tokens(self, n_past: int, most: int, *, is_background: bool) -> int:
         return min(most, self._random.choice((7, 32, 64, 200, most)))
 
 
-class SmallBench(Bench):
+class SmallRuntime(ModelRuntime):
     """A model in a context so small that cells run out all the time."""
 
     def __init__(self, launch: EngineLaunch, random: Random) -> None:
@@ -118,16 +118,20 @@ class SmallBench(Bench):
         context.load = lambda *told: self._random.random() < 0.8 and load(*told)  # type: ignore[method-assign]
         return context
 
-    def _desk_of(self, model: GgufModel, context: Context) -> Desk:
-        desk = super()._desk_of(model, context)
-        choose = desk.pool._victim
+    def _generation_context_of(self, model: GgufModel, context: Context) -> GenerationContext:
+        generation_context = super()._generation_context_of(model, context)
+        choose = generation_context.pool._eviction_candidate
 
-        def counted(sequence: int) -> Victim | None:
+        def counted(sequence: int) -> EvictionCandidate | None:
             self.evictions += 1
             return choose(sequence)
 
-        desk.pool._victim = counted  # type: ignore[method-assign]
-        return replace(desk, completion_payoff=DrawnPayoff(self._random), rewrite_payoff=DrawnPayoff(self._random))
+        generation_context.pool._eviction_candidate = counted  # type: ignore[method-assign]
+        return replace(
+            generation_context,
+            completion_length_policy=DrawnPayoff(self._random),
+            rewrite_length_policy=DrawnPayoff(self._random),
+        )
 
     def fresh(self) -> Context:
         """Make another context of the same model, which nothing has happened to."""
@@ -137,8 +141,8 @@ class SmallBench(Bench):
 
     def contexts(self) -> list[Context]:
         """Return what the model is used with now."""
-        desks = (self._desk, self._side_desk)
-        return [desk.pool.context for desk in desks if desk is not None]
+        desks = (self._generation_context, self._side_context)
+        return [generation_context.pool.context for generation_context in desks if generation_context is not None]
 
 
 def exact_params(plan: ContextPlan) -> Any:
@@ -154,8 +158,8 @@ def small_and_exact() -> Iterator[None]:
     """Let prefixes of some hundred tokens be many chunks on disk, a few of them a crowd, and no number be rounded."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(context_module, "context_params", exact_params)
-        patch.setattr(shelf_module, "CHUNK_TOKENS", 128)
-        patch.setattr(shelf_module, "MIN_CHUNK_TOKENS", 16)
+        patch.setattr(shelf_module, "BLOCK_TOKENS", 128)
+        patch.setattr(shelf_module, "MIN_BLOCK_TOKENS", 16)
         patch.setattr(bench_module, "CROWDED_TOKENS", 256)
         yield
 
@@ -313,15 +317,15 @@ class Asked:
 class Alone:
     """What a context says that nothing has happened to."""
 
-    def __init__(self, bench: SmallBench) -> None:
-        self._bench = bench
+    def __init__(self, runtime: SmallRuntime) -> None:
+        self._runtime = runtime
         self._logits: dict[bytes, np.ndarray[Any, Any]] = {}
 
     def logits(self, tokens: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
         """Return the logits behind some tokens."""
         key = tokens.tobytes()
         if key not in self._logits:
-            context = self._bench.fresh()
+            context = self._runtime.fresh()
             for start in range(0, len(tokens), BATCH_TOKENS):
                 part = tokens[start : start + BATCH_TOKENS]
                 context.decode(1, part, outputs=int(start + len(part) == len(tokens)))
@@ -331,13 +335,15 @@ class Alone:
 
     def written(self, request: CompletionRequest) -> tuple[np.ndarray[Any, Any], list[int], list[bytes]]:
         """Return the tokens of a prompt, those of its greedy answer, and what each of these says."""
-        context = self._bench.fresh()
-        desk = self._bench._desk
-        assert desk is not None
-        never = Payoff()
+        context = self._runtime.fresh()
+        generation_context = self._runtime._generation_context
+        assert generation_context is not None
+        never = LengthPolicy()
         never.length = lambda *_: 0  # type: ignore[method-assign]
-        lone = type(desk.pool)(context)
-        alone = replace(desk, pool=lone, completion_payoff=never, rewrite_payoff=never, shelf=None)
+        lone = type(generation_context.pool)(context)
+        alone = replace(
+            generation_context, pool=lone, completion_length_policy=never, rewrite_length_policy=never, block_cache=None
+        )
         generation = Generation(alone, msgspec.structs.replace(request, priority=0), time.perf_counter())
         while generation.step() is None:
             pass
@@ -350,7 +356,7 @@ class Alone:
 
 def said(generation: Generation, tokens: list[int]) -> list[bytes]:
     """Return what each token of an answer says beyond what was typed."""
-    piece, prompt = generation._desk.vocabulary.piece, generation._prompt
+    piece, prompt = generation._generation_context.vocabulary.piece, generation._prompt
     pieces = [piece(token) for token in tokens]
     if prompt.last_word is None or not tokens:
         return pieces
@@ -366,10 +372,10 @@ class Walk:
     def __init__(self, seed: int, launch: EngineLaunch) -> None:
         self.random = Random(seed)
         self.figures = Figures()
-        self.bench = SmallBench(launch, self.random)
-        self.bench.load()
+        self.runtime = SmallRuntime(launch, self.random)
+        self.runtime.load()
         self._folder = Path(launch.cache_folder) if launch.cache_folder else None
-        self._alone = Alone(self.bench)
+        self._alone = Alone(self.runtime)
         self._scene = Scene(self.random)
         self._running: list[Asked] = []
         self._known: dict[bytes, bytes] = {}
@@ -405,12 +411,12 @@ class Walk:
         while self._running:
             self._finish_one()
             self._look()
-        for context in self.bench.contexts():
+        for context in self.runtime.contexts():
             for sequence in range(SEQUENCES):
                 self._probe_sequence(context, sequence)
         self._look()
-        self.bench.unload()
-        self.figures.counts["evictions"] = self.bench.evictions
+        self.runtime.unload()
+        self.figures.counts["evictions"] = self.runtime.evictions
         assert self.figures.requests == sum(self.figures.ends.values()), "each request ends exactly once"
 
     def _ask(self) -> None:
@@ -422,7 +428,7 @@ class Walk:
                 self._close(other, "cancelled")
         self.figures.requests += 1
         try:
-            generation = self.bench.generation(request, time.perf_counter())
+            generation = self.runtime.generation(request, time.perf_counter())
         except (EngineFailed, ModelNoFim):
             assert request in BAD or request.sampling.grammar == GRAMMARS[3]
             self._end("refused")
@@ -475,7 +481,7 @@ class Walk:
             self._close(self.random.choice(self._running), cause)
 
     def _tidy(self) -> None:
-        self.bench.tidy()
+        self.runtime.tidy()
 
     def _damage(self) -> None:
         """Cut a file on disk short, change a byte of it, or take it away."""
@@ -495,12 +501,12 @@ class Walk:
 
     def _unload(self) -> None:
         """Unload under whoever is being answered; each is told so, and what comes next loads again."""
-        self.bench.unload()
+        self.runtime.unload()
         for asked in list(self._running):
             with pytest.raises(EngineStarting):
                 asked.generation.step()
             self._close(asked, "cancelled", as_what="unloaded")
-        self.bench.load()
+        self.runtime.load()
 
     def _advance(self, asked: Asked) -> None:
         """Make one step of an answer, as the scheduler does."""
@@ -564,7 +570,7 @@ class Walk:
 
     def _probe(self) -> None:
         """Ask a resident sequence what follows, without changing it."""
-        context = self.random.choice(self.bench.contexts())
+        context = self.random.choice(self.runtime.contexts())
         held = [each for each in range(SEQUENCES) if len(context.mirrors[each])]
         if held:
             self._probe_sequence(context, self.random.choice(held))
@@ -580,7 +586,7 @@ class Walk:
 
     def _look(self) -> None:
         """See that the mirrors hold what llama.cpp does and what their holders and the names of segments say."""
-        for context in self.bench.contexts():
+        for context in self.runtime.contexts():
             mirrors = context.mirrors
             assert [len(mirror) for mirror in mirrors] == [context.resident(each) for each in range(SEQUENCES)]
             places = np.concatenate([mirror.places for mirror in mirrors])
@@ -594,12 +600,12 @@ class Walk:
         for asked in self._running:
             generation = asked.generation
             self._learn_keys(generation._run)
-            if generation._seat >= 0 and generation._pool.holds(generation, generation._seat):
-                held = generation._context.mirrors[generation._seat].tokens
+            if generation._slot >= 0 and generation._pool.holds(generation, generation._slot):
+                held = generation._context.mirrors[generation._slot].tokens
                 whole = np.concatenate([generation._run.tokens, np.array(asked.tokens, np.int32)])
                 assert len(held) <= len(whole)
                 assert (held == whole[: len(held)]).all(), "a held sequence is the holder's own"
-                assert generation._seat not in PREFIX_SLOTS or not asked.tokens
+                assert generation._slot not in PREFIX_SLOTS or not asked.tokens
 
     def _learn_keys(self, run: TokenRun) -> None:
         start = 0

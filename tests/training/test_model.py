@@ -9,12 +9,12 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from models.training import checkpoint  # noqa: E402
+from models.training.batch_stream import on_device  # noqa: E402
 from models.training.batches import batch_of  # noqa: E402
 from models.training.corpus_file import write_corpus  # noqa: E402
 from models.training.model import SparkModel, attention, document_mask, token_losses  # noqa: E402
 from models.training.samples import Sample, Sampler  # noqa: E402
 from models.training.shape import SHAPES, ModelShape  # noqa: E402
-from models.training.stream import on_device  # noqa: E402
 from models.training.train import STEADY, main, rate_at  # noqa: E402
 from models.training.weights import load_weights  # noqa: E402
 from tests.training.support import ByteEncoder, small_corpus  # noqa: E402

@@ -6,8 +6,8 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
+from models.training.batch_stream import BatchStream, StreamPlan  # noqa: E402
 from models.training.model import plain_attention  # noqa: E402 - needs torch
-from models.training.stream import BatchStream, StreamPlan  # noqa: E402
 from models.training.team import Team, train_together  # noqa: E402
 
 

@@ -16,7 +16,7 @@ import pytest
 from lsprotocol import types
 
 from scripts.harness.editor import REAL, Editor, editor
-from spark_lsp.engine.local.client import describe_model
+from spark_lsp.engine.local.local_engine import describe_model
 from tests.repo.source import ROOT
 
 pytestmark = [pytest.mark.weights, pytest.mark.e2e]

@@ -1,7 +1,7 @@
 """One connection to an engine process: frames out, frames in, each answer to the one who asked.
 
 Knows nothing of processes and restarts; when the other side goes, everyone who waits is told once. While somebody
-waits it looks for signs of life now and then, and ends the connection where there are none.
+waits it polls for signs of life now and then, and ends the connection where there are none.
 """
 
 import asyncio
@@ -14,7 +14,7 @@ from typing import Final
 import msgspec
 
 from spark_lsp.engine.base import CompletionRequest, ModelInfo
-from spark_lsp.engine.local.liveness import Patience, Watch
+from spark_lsp.engine.local.liveness import HangTimeout, LivenessMonitor
 from spark_lsp.engine.wire import frames
 from spark_lsp.engine.wire.prompt_parts import SentParts
 from spark_lsp.errors import EngineFailed, EngineProtocolError, SparkError
@@ -23,11 +23,11 @@ Answer = frames.HostFrame | SparkError
 
 _GONE: Final = "The engine process stopped in the middle of its work."
 _HUNG: Final = "The engine process gave no sign of life any more."
-_PATIENCE: Final = Patience()
+_HANG_TIMEOUT: Final = HangTimeout()
 
 
 async def connect(
-    endpoint: frames.Endpoint, *, observer: bool = False, patience: Patience = _PATIENCE
+    endpoint: frames.Endpoint, *, observer: bool = False, hang_timeout: HangTimeout = _HANG_TIMEOUT
 ) -> "Link | None":
     """Reach an engine and wait until its model is loaded; None when nobody listens, or goes before it answers.
 
@@ -46,7 +46,7 @@ async def connect(
             reader, writer = await asyncio.open_connection("127.0.0.1", address.port)
     except (OSError, msgspec.DecodeError):
         return None
-    link = Link(endpoint, reader, writer, patience)
+    link = Link(endpoint, reader, writer, hang_timeout)
     greeted = False
     try:
         greeted = await link.greet(token, observer=observer)
@@ -64,7 +64,7 @@ class Link:
         endpoint: frames.Endpoint,
         reader: asyncio.StreamReader,
         writer: asyncio.StreamWriter,
-        patience: Patience,
+        hang_timeout: HangTimeout,
     ) -> None:
         self.endpoint = endpoint
         self.pid = 0
@@ -80,9 +80,9 @@ class Link:
         self._waiting: dict[int, asyncio.Queue[Answer]] = {}
         self._last_id = 0
         self._sent = SentParts()
-        self._patience = patience
-        self._watch = Watch(patience)
-        self._look: asyncio.TimerHandle | None = None
+        self._hang_timeout = hang_timeout
+        self._monitor = LivenessMonitor(hang_timeout)
+        self._poll: asyncio.TimerHandle | None = None
         self._listener = asyncio.create_task(self._listen())
 
     @property
@@ -163,8 +163,8 @@ class Link:
         """Leave. Idempotent."""
         self.orderly = True
         self._listener.cancel()
-        if self._look is not None:
-            self._look.cancel()
+        if self._poll is not None:
+            self._poll.cancel()
         await asyncio.wait([self._listener])
         self._writer.transport.abort()  # a process that hangs would never take what is still to be sent
         with suppress(OSError):  # it may have gone already
@@ -173,29 +173,29 @@ class Link:
     def _wait_for(self, request_id: int) -> "asyncio.Queue[Answer]":
         queue: asyncio.Queue[Answer] = asyncio.Queue()
         self._waiting[request_id] = queue
-        if self._look is None:
+        if self._poll is None:
             loop = asyncio.get_running_loop()
-            self._watch.begin(loop.time())
-            self._look = loop.call_later(self._patience.look_s, self._look_after)
+            self._monitor.begin(loop.time())
+            self._poll = loop.call_later(self._hang_timeout.poll_s, self._poll_liveness)
         return queue
 
-    def _look_after(self) -> None:
+    def _poll_liveness(self) -> None:
         """See whether the engine lives. Looks again only as long as somebody waits, so an idle engine is left alone."""
-        self._look = None
+        self._poll = None
         if not self._waiting or not self.alive:
             return
         loop = asyncio.get_running_loop()
-        if self._watch.look(loop.time()):
+        if self._monitor.poll(loop.time()):
             self.hung = True
             self._writer.transport.abort()
             return
         self.send(frames.Ping())
-        self._look = loop.call_later(self._patience.look_s, self._look_after)
+        self._poll = loop.call_later(self._hang_timeout.poll_s, self._poll_liveness)
 
     async def _listen(self) -> None:
         try:
             while (frame := await frames.read_host_frame(self._reader)) is not None:
-                self._watch.heard(frame)
+                self._monitor.received(frame)
                 if isinstance(frame, frames.Goodbye):
                     self.orderly = True
                 elif isinstance(frame, frames.Heartbeat):

@@ -15,8 +15,8 @@ from typing import Any, Final
 import httpx2
 import msgspec
 
-from spark_lsp.engine.remote.answer import Event, Lines, read_body, read_line
 from spark_lsp.engine.remote.hosts import Address
+from spark_lsp.engine.remote.response import Event, Lines, read_body, read_line
 from spark_lsp.errors import EngineProtocolError, SettingsError
 
 CONNECT_S: Final = 3.0

@@ -7,7 +7,7 @@ they do not know.
 from typing import Any, Final
 
 from spark_lsp.engine.base import CompletionRequest
-from spark_lsp.engine.remote.prompt import as_messages, as_text, is_conversation
+from spark_lsp.engine.remote.prompt_text import as_messages, as_text, is_conversation
 
 COMPLETIONS: Final = "/completions"
 CHAT: Final = "/chat/completions"

@@ -6,9 +6,9 @@ from typing import Final
 
 from spark_lsp.engine.base import Chunk, CompletionRequest, StopCause, Usage
 from spark_lsp.engine.fim import pieces, prompt_tokens
-from spark_lsp.engine.remote.answer import Event, OpeningSkipper, ReportedUsage, StopScanner
 from spark_lsp.engine.remote.http import EndpointFailure
-from spark_lsp.engine.remote.prompt import as_messages, estimated_tokens, is_conversation
+from spark_lsp.engine.remote.prompt_text import as_messages, estimated_tokens, is_conversation
+from spark_lsp.engine.remote.response import Event, OpeningSkipper, ReportedUsage, StopScanner
 from spark_lsp.errors import EngineFailed
 
 Item = Event | EndpointFailure | None

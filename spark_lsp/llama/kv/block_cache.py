@@ -13,21 +13,21 @@ from pathlib import Path
 from threading import Lock
 from typing import Final
 
-from spark_lsp.llama.kv.block_store import ChunkStore
+from spark_lsp.llama.kv.block_store import BlockStore
 from spark_lsp.llama.kv.cells import Tokens
-from spark_lsp.llama.kv.sequences import Pool
+from spark_lsp.llama.kv.sequences import SlotPool
 
-CHUNK_TOKENS: Final = 2048
+BLOCK_TOKENS: Final = 2048
 """Some ten files of source: small enough to be written between two keystrokes, large enough for few files."""
 
 MAX_CLOSING_S: Final = 3.0  # whoever unloads a model waits for it
-MIN_CHUNK_TOKENS: Final = 64  # fewer are read again in the time that a file takes
+MIN_BLOCK_TOKENS: Final = 64  # fewer are read again in the time that a file takes
 
 _log = logging.getLogger("spark_lsp.llama")
 
 
 @dataclass(frozen=True, slots=True)
-class SavedChunk:
+class SavedBlock:
     """Tokens ``start`` to ``end`` of a cached prefix, under the name that their cells have on disk."""
 
     name: bytes
@@ -35,13 +35,13 @@ class SavedChunk:
     end: int
 
 
-class Shelf:
+class BlockCache:
     """The cached prefixes of one context on disk."""
 
-    def __init__(self, pool: Pool, store: ChunkStore) -> None:
+    def __init__(self, pool: SlotPool, store: BlockStore) -> None:
         self._pool = pool
         self._store = store
-        self._writer = ThreadPoolExecutor(1, thread_name_prefix="shelf")
+        self._writer = ThreadPoolExecutor(1, thread_name_prefix="block_cache")
         self._lock = Lock()  # the store belongs to one thread at a time
         self._written: Future[None] | None = None
         self._refused: set[bytes] = set()
@@ -54,25 +54,25 @@ class Shelf:
             pass
         self._writer.shutdown()
 
-    def chunks(self, tokens: Tokens) -> tuple[SavedChunk, ...]:
+    def chunks(self, tokens: Tokens) -> tuple[SavedBlock, ...]:
         """Return the chunks of a cached prefix; the last one may be short."""
-        found: list[SavedChunk] = []
-        for start in range(0, len(tokens), CHUNK_TOKENS):
-            end = min(start + CHUNK_TOKENS, len(tokens))
-            if end - start >= MIN_CHUNK_TOKENS:
+        found: list[SavedBlock] = []
+        for start in range(0, len(tokens), BLOCK_TOKENS):
+            end = min(start + BLOCK_TOKENS, len(tokens))
+            if end - start >= MIN_BLOCK_TOKENS:
                 parent = found[-1].name if found else b""
-                found.append(SavedChunk(self._store.name(parent, tokens[start:end]), start, end))
+                found.append(SavedBlock(self._store.name(parent, tokens[start:end]), start, end))
         return tuple(found)
 
-    def restore(self, sequence: int, tokens: Tokens, chunks: Sequence[SavedChunk]) -> int:
+    def restore(self, sequence: int, tokens: Tokens, chunks: Sequence[SavedBlock]) -> int:
         """Append the next chunk of a cached prefix from disk to a sequence; return by how many tokens that grew.
 
         ``tokens`` are the whole cached prefix's, of which the sequence holds a beginning.
         """
         context = self._pool.context
         resident = len(context.mirrors[sequence])
-        number = resident // CHUNK_TOKENS
-        if number >= len(chunks) or chunks[number].end - resident < MIN_CHUNK_TOKENS:
+        number = resident // BLOCK_TOKENS
+        if number >= len(chunks) or chunks[number].end - resident < MIN_BLOCK_TOKENS:
             return 0
         chunk = chunks[number]
         with self._lock:
@@ -81,7 +81,7 @@ class Shelf:
         if path is None:
             return 0
         context.truncate(sequence, chunk.start)
-        self._pool.make_room(chunk.end - chunk.start, sequence)
+        self._pool.ensure_free(chunk.end - chunk.start, sequence)
         at_start = len(context.mirrors[sequence]) == chunk.start
         if at_start and context.load(sequence, path, tokens[chunk.start : chunk.end]):
             return chunk.end - resident
@@ -117,7 +117,7 @@ class Shelf:
         self._written = self._writer.submit(self._commit, chunk, path, size)
         return True
 
-    def _commit(self, chunk: SavedChunk, path: Path, size: int) -> None:
+    def _commit(self, chunk: SavedBlock, path: Path, size: int) -> None:
         with self._lock:
             if not self._store.commit(chunk.name, path, chunk.end - chunk.start, size):
                 self._refused.add(chunk.name)

@@ -1,7 +1,7 @@
 """KV files: chunks of cached prefixes with their KV cells, kept on disk between runs of the engine.
 
 llama.cpp ends the process over a file that is cut short and compares neither weights nor RoPE, so it is given only what
-``ChunkStore.verified`` returned. A file is llama.cpp's own bytes and a footer whose checksum covers both: whatever was
+``BlockStore.verified`` returned. A file is llama.cpp's own bytes and a footer whose checksum covers both: whatever was
 torn or is not ours is found, a forgery by the same user is not. An error with the disk never raises, less is held then.
 """
 
@@ -102,7 +102,7 @@ def model_identity(path: Path) -> bytes:
     return told.digest()
 
 
-class ChunkStore:
+class BlockStore:
     """The KV files of one fingerprint, in a folder that other engines use at the same time. Belongs to one thread.
 
     Whatever others can see is done by one rename or one removal, so no locks are needed.

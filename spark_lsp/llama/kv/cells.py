@@ -106,7 +106,7 @@ class Named:
         return next(number for number in range(most) if self.keys[number] != keys[number])
 
 
-class Mirror:
+class KvMirror:
     """The tokens of one sequence, the cells they are in, and where the segments of its last run ended."""
 
     def __init__(self, cells: Cells) -> None:
@@ -149,7 +149,7 @@ class Mirror:
         self._length = length
         self.named = self.named.within(length)
 
-    def extend_from(self, other: "Mirror", end: int) -> None:
+    def extend_from(self, other: "KvMirror", end: int) -> None:
         """Note that the tokens of another sequence, from this one's length to ``end``, are shared with it."""
         assert self._length <= end <= len(other), "can only share what is there"
         shared = slice(self._length, end)
@@ -160,7 +160,7 @@ class Mirror:
         if self.named.count <= other.named.count:
             self.named = other.named.within(end)
 
-    def same_as(self, other: "Mirror") -> int:
+    def same_as(self, other: "KvMirror") -> int:
         """Return how many tokens at the front two sequences have in common."""
         size = min(self._length, len(other))
         return _first_difference(self.tokens[:size], other.tokens[:size])

@@ -15,14 +15,14 @@ import numpy.typing as npt
 
 from spark_lsp.errors import EngineFailed, ModelUnusable
 from spark_lsp.llama.kv.block_store import Setup, model_identity
-from spark_lsp.llama.kv.cells import Cells, Mirror, Tokens
-from spark_lsp.llama.kv.speed import Rates
-from spark_lsp.llama.loading.dry_run import context_params
+from spark_lsp.llama.kv.cells import Cells, KvMirror, Tokens
+from spark_lsp.llama.kv.speed import DecodeRates
 from spark_lsp.llama.loading.fit import BATCH_TOKENS, ContextPlan
+from spark_lsp.llama.loading.gguf_model import GgufModel
 from spark_lsp.llama.loading.memory import CPU_UBATCH_TOKENS
-from spark_lsp.llama.loading.model import GgufModel
+from spark_lsp.llama.loading.memory_estimate import context_params
 from spark_lsp.llama.loading.native import L, last_errors, library_version
-from spark_lsp.llama.loading.threads import CoreShare
+from spark_lsp.llama.loading.threads import ThreadBudget
 from spark_lsp.trace import bug
 
 MAX_DRAFT_TOKENS: Final = 32
@@ -60,7 +60,7 @@ class AbortFlag:
         self._page[0] = 0
 
 
-class Batch:
+class DecodeBatch:
     """The arrays that a decode reads, written through numpy; all rows belong to one sequence."""
 
     def __init__(self) -> None:
@@ -98,7 +98,7 @@ class Context:
     """A context of ``capacity`` cells that all sequences share; ``mirrors`` tell what each of them holds."""
 
     def __init__(
-        self, model: GgufModel, plan: ContextPlan, share: CoreShare, *, abort: AbortFlag | None = None
+        self, model: GgufModel, plan: ContextPlan, share: ThreadBudget, *, abort: AbortFlag | None = None
     ) -> None:
         """Create the native context; contexts of one thread can have one flag.
 
@@ -134,13 +134,13 @@ class Context:
         self.capacity: int = L.llama_n_ctx(self._context)
         self.can_truncate = not (L.llama_model_is_recurrent(model.handle) or L.llama_model_is_hybrid(model.handle))
         """Whether a sequence can forget its end; recurrent and hybrid models can only forget all of it."""
-        self.rates = Rates()
+        self.rates = DecodeRates()
         self.computed_s = 0.0
         """Time inside the library's decodes, of all answers together."""
         self.cells = Cells(self.capacity)
-        self.mirrors = tuple(Mirror(self.cells) for _ in range(SEQUENCES))
+        self.mirrors = tuple(KvMirror(self.cells) for _ in range(SEQUENCES))
         self._vocabulary_size = model.vocabulary.size
-        self._batch = Batch()
+        self._batch = DecodeBatch()
         self._views: dict[int, npt.NDArray[np.float32]] = {}
         self._outputs = 0
 
@@ -194,7 +194,7 @@ class Context:
         start = len(mirror)
         self._batch.fill(sequence, tokens, start, outputs)
         self._outputs = 0
-        depth = self.attended(sequence)
+        n_past = self.attended(sequence)
         used = self._choose_threads(is_background=is_background)
         began = time.perf_counter()
         code: int = L.llama_decode(self._context, self._batch.native)
@@ -205,7 +205,7 @@ class Context:
         if code == 0:
             mirror.append(tokens)
             self._outputs = outputs
-            self.rates.learn(count, spent_s * used, depth)
+            self.rates.learn(count, spent_s * used, n_past)
             return "done"
         kept = self.resident(sequence) - start
         if not 0 <= kept <= count:

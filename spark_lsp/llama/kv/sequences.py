@@ -30,14 +30,14 @@ _SHOWN: Final = 1 / 16  # of a cached prefix: all cached prefixes share the few 
 _WORTH_KEEPING: Final = 0.5  # share of a request slot that must be of use for it to be taken over
 
 
-class Victim(NamedTuple):
+class EvictionCandidate(NamedTuple):
     """A sequence that has to give cells back, and how many of its tokens stay."""
 
     sequence: int
     kept_tokens: int
 
 
-class Pool:
+class SlotPool:
     """The sequences of one context. Belongs to the thread of the context."""
 
     def __init__(self, context: Context) -> None:
@@ -74,8 +74,8 @@ class Pool:
         self._hold(holder, target)
         if self.context.pays_for_all:
             self._trim_replaced(common)
-            self._shed_idle_requests(int(MAX_IDLE_REQUEST_SHARE * len(run)))
-            self._shed_foreign(target, len(run) - len(self.context.mirrors[target]))
+            self._evict_idle_requests(int(MAX_IDLE_REQUEST_SHARE * len(run)))
+            self._evict_foreign(target, len(run) - len(self.context.mirrors[target]))
         return target
 
     def prefix_slot(self, holder: object, run: TokenRun) -> int:
@@ -93,19 +93,19 @@ class Pool:
         self._hold(holder, target)
         if self.context.pays_for_all:
             to_read = len(run) - len(self.context.mirrors[target])
-            self._shed(target, int(MAX_RESIDENT * len(run)) + MAX_RESIDENT_REQUEST_TOKENS - to_read)
+            self._evict_prefixes(target, int(MAX_RESIDENT * len(run)) + MAX_RESIDENT_REQUEST_TOKENS - to_read)
         return target
 
-    def _shed(self, kept: int, most_tokens: int) -> None:
+    def _evict_prefixes(self, kept: int, most_tokens: int) -> None:
         """Forget idle cached prefixes until so much is resident; the one last used beside ``kept`` stays."""
         cells = self.context.cells
         idle = [each for each in self.prefix_slots() if each != kept and each not in self._holders][1:]
         while idle and cells.capacity - cells.free > most_tokens:
-            victim = idle.pop()
-            self.before_eviction(victim)
-            self.context.truncate(victim, 0)
+            candidate = idle.pop()
+            self.before_eviction(candidate)
+            self.context.truncate(candidate, 0)
 
-    def _shed_idle_requests(self, most_tokens: int) -> None:
+    def _evict_idle_requests(self, most_tokens: int) -> None:
         """Forget idle request slots beyond so many tokens; the newest stays: its document is returned to."""
         held = 0
         for number, request_slot in enumerate(self._idle_request_slots()):
@@ -113,7 +113,7 @@ class Pool:
             if number and held > most_tokens:
                 self.context.truncate(request_slot, 0)
 
-    def _shed_foreign(self, target: int, missing_tokens: int) -> None:
+    def _evict_foreign(self, target: int, missing_tokens: int) -> None:
         """Forget what nobody uses and a prompt does not share, where reading the prompt over it costs more than it is.
 
         Each missing token is computed over each foreign cell. A cell that is forgotten has to be read again if its
@@ -172,7 +172,7 @@ class Pool:
             self.context.share(request_slot, target, run.stable_tokens)
             self._touch(target)
 
-    def make_room(self, tokens: int, sequence: int) -> None:
+    def ensure_free(self, tokens: int, sequence: int) -> None:
         """Forget what is least needed until so many cells are free for a sequence.
 
         Raises:
@@ -180,14 +180,14 @@ class Pool:
         """
         cells = self.context.cells
         while cells.free < tokens:
-            victim = self._victim(sequence)
-            if victim is None:
+            candidate = self._eviction_candidate(sequence)
+            if candidate is None:
                 raise EngineFailed(f"The context of {self.context.capacity:,} tokens is full.")
-            if victim.sequence in PREFIX_SLOTS:
-                self.before_eviction(victim.sequence)
-            if not victim.kept_tokens:
-                self._holders.pop(victim.sequence, None)
-            self.context.truncate(victim.sequence, victim.kept_tokens)
+            if candidate.sequence in PREFIX_SLOTS:
+                self.before_eviction(candidate.sequence)
+            if not candidate.kept_tokens:
+                self._holders.pop(candidate.sequence, None)
+            self.context.truncate(candidate.sequence, candidate.kept_tokens)
 
     def spare(self, tokens: int) -> int:
         """Forget idle request slots until so many cells are free; return how many are."""
@@ -202,7 +202,7 @@ class Pool:
         held = [each for each in PREFIX_SLOTS if len(self.context.mirrors[each])]
         return sorted(held, key=lambda each: -self._last_use[each])
 
-    def _victim(self, sequence: int) -> Victim | None:
+    def _eviction_candidate(self, sequence: int) -> EvictionCandidate | None:
         """Choose what is needed least: request slots but the newest, what no prompt shows of a prefix, then all else.
 
         A cached prefix that is being replaced serves until the new one is read, but only as far as it is still right:
@@ -212,15 +212,15 @@ class Pool:
         spare = {each for each in full if each not in self._holders}
         request_slots = sorted(spare & set(REQUEST_SLOTS), key=lambda each: -self._last_use[each])
         if len(request_slots) > 1:
-            return Victim(request_slots[-1], 0)
+            return EvictionCandidate(request_slots[-1], 0)
         for prefix_slot in sorted(spare & set(PREFIX_SLOTS), key=lambda each: self._last_use[each]):
             size = len(self.context.mirrors[prefix_slot])
             own = self.context.cells.own(self.context.mirrors[prefix_slot].places)
             if 0 < own <= size * (1 - _SHOWN):
-                return Victim(prefix_slot, size - own)
+                return EvictionCandidate(prefix_slot, size - own)
         for choice in (set(request_slots), spare, set(full)):
             if choice:
-                return Victim(self._least_used(choice), 0)
+                return EvictionCandidate(self._least_used(choice), 0)
         return None
 
     def _begin(self, target: int, common: dict[int, int], most: int) -> int:

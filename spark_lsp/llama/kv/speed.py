@@ -1,4 +1,4 @@
-"""Speeds learned from every decode: what reading costs at a depth, how fast writing goes, what to read at once. Pure.
+"""Speeds learned from every decode: what reading costs at a n_past, how fast writing goes, what to read at once. Pure.
 
 Newer decodes count more. One that another program held up counts for no more than a slow one.
 """
@@ -19,16 +19,17 @@ UNTILED: Final = 2.5
 """How much dearer attention is for a row of a smaller batch: 2.3 to 3.4 times behind 4,096 and 16,384 tokens."""
 
 _WEIGHT: Final = 0.3
-_MEMORY: Final = 0.97  # what a sample still counts for when the next one at about its depth comes: some 30 decodes
+_MEMORY: Final = 0.97
+"""Weight that a sample keeps when the next one at about its position comes: some 30 decodes count."""
 _MEMORY_ELSEWHERE: Final = 0.997
-"""The same when one comes at another depth: reading deep for long must not forget what a token costs without depth."""
+"""The same when the next one comes at another position: a long prefill must not forget what a token costs at 0."""
 _OUTLIER: Final = 4.0
 _MIN_BASE_SHARE: Final = 0.01  # of the mean cost: a token behind nothing always costs something
 _FIRST_DOUBLING_TOKENS: Final = 1024
-_SPREAD_TOKENS: Final = 500.0  # depths that differ by less cannot tell the cost of depth from noise
+_SPREAD_TOKENS: Final = 500.0  # positions that differ by less cannot tell the cost of n_past from noise
 
 
-class Rates:
+class DecodeRates:
     """Learns from timed decodes. Tokens per second; 0.0 before the first."""
 
     def __init__(self) -> None:
@@ -36,49 +37,49 @@ class Rates:
         self.decode_tokens_per_s = 0.0
         self.prefill_cost = PrefillCost()
         self._sums: dict[int, list[float]] = {}
-        """For each doubling of depth, weighted: sums of 1, depth, ms, depth * depth, depth * ms."""
+        """For each doubling of n_past, weighted: sums of 1, n_past, ms, n_past * n_past, n_past * ms."""
 
-    def learn(self, tokens: int, seconds: float, depth_tokens: int) -> None:
-        """Take a finished decode of so many tokens, each computed over ``depth_tokens`` others, into account."""
+    def learn(self, tokens: int, seconds: float, n_past: int) -> None:
+        """Take a finished decode of so many tokens, each computed over ``n_past`` others, into account."""
         rate = tokens / max(seconds, 1e-6)
         if tokens == 1:
             self.decode_tokens_per_s = _blend(self.decode_tokens_per_s, rate)
         elif tokens >= TILE_TOKENS:
             self.prefill_tokens_per_s = _blend(self.prefill_tokens_per_s, rate)
-            self._fit(1000 / rate, depth_tokens + tokens / 2, tokens)
+            self._fit(1000 / rate, n_past + tokens / 2, tokens)
 
-    def chunk_tokens(self, depth_tokens: int, most: int, *, is_background: bool) -> int:
-        """Return how many tokens a decode may take at this depth."""
-        cost_ms = self.prefill_cost.at(depth_tokens)
+    def chunk_tokens(self, n_past: int, most: int, *, is_background: bool) -> int:
+        """Return how many tokens a decode may take at this n_past."""
+        cost_ms = self.prefill_cost.at(n_past)
         chunk_ms = CHUNK_MS if is_background else FOREGROUND_CHUNK_MS
         tiles = int(chunk_ms / cost_ms) // TILE_TOKENS if cost_ms else most
         return min(most, max(1, tiles) * TILE_TOKENS)
 
-    def fills_tile(self, tokens: int, depth_tokens: int) -> bool:
+    def fills_tile(self, tokens: int, n_past: int) -> bool:
         """Whether a whole tile is cheaper than a smaller batch: then some of what is resident is read once more."""
-        if not 0 < tokens < TILE_TOKENS or depth_tokens < TILE_TOKENS:
+        if not 0 < tokens < TILE_TOKENS or n_past < TILE_TOKENS:
             return False
-        attention_ms = self.prefill_cost.slope_ms * depth_tokens / 1000
+        attention_ms = self.prefill_cost.slope_ms * n_past / 1000
         base_ms = self.prefill_cost.base_ms
         return tokens * (base_ms + UNTILED * attention_ms) > TILE_TOKENS * (base_ms + attention_ms)
 
-    def _fit(self, token_ms: float, depth: float, tokens: int) -> None:
-        """Fit a line through cost over depth by weighted least squares; a longer decode weighs more."""
-        expected_ms = self.prefill_cost.at(int(depth))
+    def _fit(self, token_ms: float, n_past: float, tokens: int) -> None:
+        """Fit a line through cost over n_past by weighted least squares; a longer decode weighs more."""
+        expected_ms = self.prefill_cost.at(int(n_past))
         if expected_ms:
             token_ms = min(token_ms, _OUTLIER * expected_ms)
-        values = (1.0, depth, token_ms, depth * depth, depth * token_ms)
-        doubling = (int(depth) + _FIRST_DOUBLING_TOKENS).bit_length()
+        values = (1.0, n_past, token_ms, n_past * n_past, n_past * token_ms)
+        doubling = (int(n_past) + _FIRST_DOUBLING_TOKENS).bit_length()
         for other, sums in self._sums.items():
             memory = _MEMORY if other == doubling else _MEMORY_ELSEWHERE
             sums[:] = [memory * each for each in sums]
         own = self._sums.setdefault(doubling, [0.0] * len(values))
         own[:] = [old + tokens * new for old, new in zip(own, values, strict=True)]
-        total, depths, costs, squares, products = (sum(parts) for parts in zip(*self._sums.values(), strict=True))
-        mean_depth, mean_cost = depths / total, costs / total
+        total, positions, costs, squares, products = (sum(parts) for parts in zip(*self._sums.values(), strict=True))
+        mean_depth, mean_cost = positions / total, costs / total
         variance = squares / total - mean_depth * mean_depth
         slope = (products / total - mean_depth * mean_cost) / variance if variance > _SPREAD_TOKENS**2 else None
-        if slope is None:  # all samples are at one depth: keep what was known of the slope
+        if slope is None:  # all samples are at one n_past: keep what was known of the slope
             slope = self.prefill_cost.slope_ms / 1000
         slope = min(max(slope, 0.0), (1 - _MIN_BASE_SHARE) * mean_cost / max(mean_depth, 1.0))
         self.prefill_cost = PrefillCost(mean_cost - slope * mean_depth, slope * 1000)

@@ -24,7 +24,7 @@ _PLAIN_NAMES: Final = {"MTL": "Metal"}
 
 
 class Device(msgspec.Struct, frozen=True, kw_only=True):
-    """One device of ggml's registry. Sizes in bytes; 0 where the driver does not say."""
+    """One device of ggml's registry. BaselineSizes in bytes; 0 where the driver does not say."""
 
     name: str
     description: str

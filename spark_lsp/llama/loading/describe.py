@@ -6,7 +6,7 @@ A file is probed in a process of its own, because a damaged one can abort the pr
 from typing import Any
 
 from spark_lsp.engine.base import ModelInfo
-from spark_lsp.llama.loading.model import KV_BYTES, GgufModel
+from spark_lsp.llama.loading.gguf_model import KV_BYTES, GgufModel
 
 _NO_FAMILY = "The model has no fill-in-the-middle tokens that are known here; it cannot complete code."
 

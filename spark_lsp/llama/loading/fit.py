@@ -33,13 +33,13 @@ from spark_lsp.llama.loading.memory import (
 __all__ = [
     "BATCH_TOKENS",
     "ContextPlan",
-    "Rung",
-    "again",
+    "FallbackStep",
     "available_bytes",
     "cells_for",
     "compute_threads",
+    "fallback_steps",
     "halved",
-    "ladder",
+    "known_good_step",
     "plan_of",
 ]
 
@@ -86,14 +86,14 @@ class ContextPlan:
 
 
 @dataclass(frozen=True, slots=True)
-class Rung:
+class FallbackStep:
     """A plan, and whole sentences that say where it falls short of what was asked for."""
 
     plan: ContextPlan
     notes: tuple[str, ...]
 
 
-def ladder(shape: ModelShape, free: FreeMemory, asked: Asked) -> tuple[Rung, ...]:
+def fallback_steps(shape: ModelShape, free: FreeMemory, asked: Asked) -> tuple[FallbackStep, ...]:
     """Return the plans to try, best first: all layers on the GPU, 75 %, 50 %, none; each again with half the context.
 
     What is given up first is a cache of full precision, then context, then layers (design/engine.md section 9).
@@ -101,20 +101,20 @@ def ladder(shape: ModelShape, free: FreeMemory, asked: Asked) -> tuple[Rung, ...
     Raises:
         ModelUnusable: memory does not even hold the smallest context on the processor.
     """
-    rungs: list[Rung] = []
+    steps: list[FallbackStep] = []
     if free.has_gpu and asked.gpu_layers != 0:
         for layers in _layer_steps(shape, asked):
-            rungs += _gpu_rungs(shape, free, asked, layers)
-    tokens = _room_tokens(shape, free, asked, 0, _cpu_type(asked))
-    if tokens == 0 and not rungs:
+            steps += _gpu_steps(shape, free, asked, layers)
+    tokens = _fitting_tokens(shape, free, asked, 0, _cpu_type(asked))
+    if tokens == 0 and not steps:
         raise ModelUnusable(_too_small(shape, free, asked), fix="Close other programs or choose a smaller model.")
     if tokens > 0:
-        rungs += _with_halves(_rung(shape, free, asked, 0, _cpu_type(asked), tokens), shape, asked, most=None)
-    return tuple(replace(rung, plan=_attending(shape, free, asked, rung.plan)) for rung in rungs)
+        steps += _with_halves(_step(shape, free, asked, 0, _cpu_type(asked), tokens), shape, asked, most=None)
+    return tuple(replace(step, plan=_attending(shape, free, asked, step.plan)) for step in steps)
 
 
 def plan_of(shape: ModelShape, *, gpu_layers: int, kv_type: CacheType, prompt_tokens: int) -> ContextPlan:
-    """Return the plan of a working point."""
+    """Return the plan of a known-good configuration."""
     native = shape.trained_tokens
     is_long = 0 < native < prompt_tokens and _can_stretch(shape)
     return ContextPlan(
@@ -136,7 +136,7 @@ def sized(plan: ContextPlan, prompt_tokens: int) -> ContextPlan:
     return replace(plan, prompt_tokens=prompt_tokens, cells=cells_for(prompt_tokens))
 
 
-def again(shape: ModelShape, free: FreeMemory, asked: Asked, plan: ContextPlan) -> Rung | None:
+def known_good_step(shape: ModelShape, free: FreeMemory, asked: Asked, plan: ContextPlan) -> FallbackStep | None:
     """Return a plan that worked before with its notes; None when it is not what is asked for, or memory is short."""
     types = {_cpu_type(asked)}
     if plan.on_gpu:
@@ -145,10 +145,10 @@ def again(shape: ModelShape, free: FreeMemory, asked: Asked, plan: ContextPlan) 
     if plan.kv_type not in types or plan.gpu_layers not in {*steps, 0}:
         return None
     least = min(MIN_CONTEXT, ceiling(shape, asked))
-    if not least <= plan.prompt_tokens <= _room_tokens(shape, free, asked, plan.gpu_layers, plan.kv_type):
+    if not least <= plan.prompt_tokens <= _fitting_tokens(shape, free, asked, plan.gpu_layers, plan.kv_type):
         return None
-    rung = _rung(shape, free, asked, plan.gpu_layers, plan.kv_type, plan.prompt_tokens)
-    return replace(rung, plan=_attending(shape, free, asked, rung.plan))
+    step = _step(shape, free, asked, plan.gpu_layers, plan.kv_type, plan.prompt_tokens)
+    return replace(step, plan=_attending(shape, free, asked, step.plan))
 
 
 def ceiling(shape: ModelShape, asked: Asked) -> int:
@@ -190,30 +190,32 @@ def compute_threads(asked: int) -> int:
     return cores - 1 if cores > 2 else cores
 
 
-def _gpu_rungs(shape: ModelShape, free: FreeMemory, asked: Asked, layers: int) -> Iterator[Rung]:
+def _gpu_steps(shape: ModelShape, free: FreeMemory, asked: Asked, layers: int) -> Iterator[FallbackStep]:
     kv_type = _gpu_type(shape, asked)
-    tokens = _room_tokens(shape, free, asked, layers, kv_type)
+    tokens = _fitting_tokens(shape, free, asked, layers, kv_type)
     if kv_type == "f16" and tokens < ceiling(shape, asked) and _takes_quantised(shape):
-        packed = _room_tokens(shape, free, asked, layers, "q8_0")
+        packed = _fitting_tokens(shape, free, asked, layers, "q8_0")
         if packed > tokens:
             kv_type, tokens = "q8_0", packed
     if tokens >= min(MIN_GPU_CONTEXT, ceiling(shape, asked)):
-        yield from _with_halves(_rung(shape, free, asked, layers, kv_type, tokens), shape, asked, most=1)
+        yield from _with_halves(_step(shape, free, asked, layers, kv_type, tokens), shape, asked, most=1)
 
 
-def _with_halves(rung: Rung, shape: ModelShape, asked: Asked, *, most: int | None) -> Iterator[Rung]:
-    """Yield a rung, and it again with half the context, as often as there is a half or ``most`` times."""
-    yield rung
-    whole, count = rung.plan, 0
+def _with_halves(step: FallbackStep, shape: ModelShape, asked: Asked, *, most: int | None) -> Iterator[FallbackStep]:
+    """Yield a step, and it again with half the context, as often as there is a half or ``most`` times."""
+    yield step
+    whole, count = step.plan, 0
     tokens = halved(whole.prompt_tokens)
     while tokens and (most is None or count < most):
         plan = plan_of(shape, gpu_layers=whole.gpu_layers, kv_type=whole.kv_type, prompt_tokens=tokens)
         short = f"The context is {tokens:,} tokens because the memory for {whole.prompt_tokens:,} could not be had."
-        yield Rung(plan, (short, *_other_notes(shape, asked, plan)))
+        yield FallbackStep(plan, (short, *_other_notes(shape, asked, plan)))
         tokens, count = halved(tokens), count + 1
 
 
-def _rung(shape: ModelShape, free: FreeMemory, asked: Asked, layers: int, kv_type: CacheType, tokens: int) -> Rung:
+def _step(
+    shape: ModelShape, free: FreeMemory, asked: Asked, layers: int, kv_type: CacheType, tokens: int
+) -> FallbackStep:
     plan = plan_of(shape, gpu_layers=layers, kv_type=kv_type, prompt_tokens=tokens)
     notes: list[str] = []
     if tokens < ceiling(shape, asked):
@@ -221,7 +223,7 @@ def _rung(shape: ModelShape, free: FreeMemory, asked: Asked, layers: int, kv_typ
     elif tokens < asked.prompt_tokens:
         most = "the model was trained for" if plan.yarn_factor == 1.0 else "the model can be stretched to"
         notes.append(f"The context is {tokens:,} tokens because {most} no more.")
-    return Rung(plan, (*notes, *_other_notes(shape, asked, plan)))
+    return FallbackStep(plan, (*notes, *_other_notes(shape, asked, plan)))
 
 
 def _other_notes(shape: ModelShape, asked: Asked, plan: ContextPlan) -> Iterator[str]:
@@ -270,7 +272,7 @@ def _can_stretch(shape: ModelShape) -> bool:
     return shape.architecture in YARN_ARCHITECTURES and not shape.is_scaled
 
 
-def _room_tokens(shape: ModelShape, free: FreeMemory, asked: Asked, gpu_layers: int, kv_type: CacheType) -> int:
+def _fitting_tokens(shape: ModelShape, free: FreeMemory, asked: Asked, gpu_layers: int, kv_type: CacheType) -> int:
     """Return the longest prompt that memory holds, up to the ceiling; 0 where the smallest is too much.
 
     On the processor half of what the weights leave free is left to other programs, unless the user has set a limit.

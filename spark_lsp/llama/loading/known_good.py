@@ -18,12 +18,12 @@ from spark_lsp.llama.loading.memory import CacheType
 MAX_DEATHS: Final = 2
 """So many ends of the process with the same layers, one after the other, are no accident."""
 MORE_ROOM: Final = 1.25
-"""With this much more free memory than then, a working point is outgrown and all is planned again."""
+"""With this much more free memory than then, a known-good configuration is outgrown and all is planned again."""
 
 _MAX_RECORDS: Final = 50
 
 
-class WorkingPoint(msgspec.Struct, frozen=True):
+class KnownGood(msgspec.Struct, frozen=True):
     """A set-up that ran, and the GPU memory that was free before."""
 
     gpu_layers: int
@@ -40,29 +40,29 @@ class _Trial(msgspec.Struct, frozen=True):
 
 
 class _Record(msgspec.Struct):
-    point: WorkingPoint | None = None
+    point: KnownGood | None = None
     trial: _Trial | None = None
     deaths: dict[int, int] = msgspec.field(default_factory=dict)
 
 
-def points_path() -> Path:
-    """Return where working points are kept."""
+def known_good_path() -> Path:
+    """Return where known-good configuration are kept."""
     return Path(platformdirs.user_cache_dir("spark-lsp")) / "working-points.json"
 
 
-class WorkingPoints:
+class KnownGoodStore:
     """The file, read at every question: several engines share it, and the last one to write is right."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
 
-    def recall(self, key: str, free_bytes: int) -> WorkingPoint | None:
+    def recall(self, key: str, free_bytes: int) -> KnownGood | None:
         """Return what worked, unless there is much more room than then."""
         record = self._records().get(key)
         point = record.point if record is not None else None
         return point if point is not None and free_bytes <= point.free_bytes * MORE_ROOM else None
 
-    def keep(self, key: str, point: WorkingPoint) -> None:
+    def keep(self, key: str, point: KnownGood) -> None:
         """Remember what works."""
         record = self._settled(key)
         record.point, record.trial = point, None

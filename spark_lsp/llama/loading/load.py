@@ -1,4 +1,4 @@
-"""Opens a model with a context that fits: plans from free memory, then goes down the ladder until llama.cpp agrees.
+"""Opens a model with a context that fits: plans from free memory, then falls back step by step until llama.cpp agrees.
 
 What worked on a GPU is remembered and tried first. At the end stands the processor, with one plain sentence.
 """
@@ -19,12 +19,12 @@ from spark_lsp.engine.wire.frames import EngineLaunch
 from spark_lsp.errors import ModelUnusable
 from spark_lsp.llama.loading.build import SLOW_KERNELS, Device, offload_devices
 from spark_lsp.llama.loading.devices import list_devices
-from spark_lsp.llama.loading.dry_run import compute_bytes, native_layers
-from spark_lsp.llama.loading.fit import ContextPlan, Rung, again, ladder, plan_of
+from spark_lsp.llama.loading.fit import ContextPlan, FallbackStep, fallback_steps, known_good_step, plan_of
+from spark_lsp.llama.loading.gguf_model import GgufModel, check_file
 from spark_lsp.llama.loading.kernel_check import fast_kernels_work
-from spark_lsp.llama.loading.known_good import WorkingPoint, WorkingPoints, points_path
+from spark_lsp.llama.loading.known_good import KnownGood, KnownGoodStore, known_good_path
 from spark_lsp.llama.loading.memory import GPU_MARGIN_BYTES, Asked, FreeMemory, ModelShape, available_bytes
-from spark_lsp.llama.loading.model import GgufModel, check_file
+from spark_lsp.llama.loading.memory_estimate import compute_bytes, native_layers
 from spark_lsp.llama.loading.native import BufferSizes
 
 __all__ = ["ContextPlan", "Opened", "open_model", "shape_of"]
@@ -61,8 +61,8 @@ def open_model(
     devices: Callable[[], Sequence[Device]] = list_devices,
     available: Callable[[], int] = available_bytes,
     load: Load | None = None,
-    dry_run: Callable[[str, ContextPlan, int], tuple[int, int] | None] = compute_bytes,
-    points: WorkingPoints | None = None,
+    estimate: Callable[[str, ContextPlan, int], tuple[int, int] | None] = compute_bytes,
+    points: KnownGoodStore | None = None,
 ) -> Opened[C]:
     """Open the best set-up that the machine holds.
 
@@ -77,7 +77,7 @@ def open_model(
         is_fast = fast_kernels_work(launch.model_path)
         load = partial(GgufModel, extra_buffers=is_fast)
         opened = open_model(
-            launch, make, devices=devices, available=available, load=load, dry_run=dry_run, points=points
+            launch, make, devices=devices, available=available, load=load, estimate=estimate, points=points
         )
         return opened if is_fast else replace(opened, notes=(*opened.notes, SLOW_KERNELS))
     ram_bytes = available()  # before loading: weights that are copied count as used afterwards
@@ -85,14 +85,16 @@ def open_model(
     gpus = offload_devices(devices()) if launch.gpu_layers != 0 else ()
     path = launch.model_path
     if gpus:
-        gpu = _Gpu(launch, gpus, points or WorkingPoints(points_path()))
-        return _open_with_gpu(gpu, asked, ram_bytes, make, load, dry_run)
+        gpu = _Gpu(launch, gpus, points or KnownGoodStore(known_good_path()))
+        return _open_with_gpu(gpu, asked, ram_bytes, make, load, estimate)
     model = load(path, gpu_layers=0, vocab_only=False)
     try:
         shape = shape_of(model)
         if not launch.is_named_size and shape.trained_tokens > 0:  # a processor reads so far for nobody's pleasure
             asked = replace(asked, prompt_tokens=min(asked.prompt_tokens, shape.trained_tokens))
-        opened = _climb(ladder(shape, FreeMemory(ram_bytes), asked), shape, _Loaded(load, path, model), make)
+        opened = _open_first_fitting(
+            fallback_steps(shape, FreeMemory(ram_bytes), asked), shape, _Loaded(load, path, model), make
+        )
     except BaseException:
         model.close()
         raise
@@ -151,7 +153,7 @@ class _Gpu:
 
     launch: EngineLaunch
     devices: tuple[Device, ...]
-    points: WorkingPoints
+    points: KnownGoodStore
 
     @property
     def free_bytes(self) -> int:
@@ -181,7 +183,7 @@ def _open_with_gpu(
     ram_bytes: int,
     make: Callable[[GgufModel, ContextPlan], C],
     load: Load,
-    dry_run: Callable[[str, ContextPlan, int], tuple[int, int] | None],
+    estimate: Callable[[str, ContextPlan, int], tuple[int, int] | None],
 ) -> Opened[C]:
     path = gpu.launch.model_path
     model = load(path, gpu_layers=0, vocab_only=True)
@@ -191,21 +193,21 @@ def _open_with_gpu(
         model.close()
     free, points = gpu.memory(ram_bytes), gpu.points
     deadly = points.deadly(key)
-    planned = ladder(shape, free, asked)
-    rungs = _alive(planned, deadly)
+    planned = fallback_steps(shape, free, asked)
+    steps = _alive(planned, deadly)
     point = points.recall(key, gpu.free_bytes)
     known = _remembered(shape, free, asked, point) if point is not None else None
     if known is not None and known.plan.gpu_layers not in deadly:
-        rungs.insert(0, known)
-    elif rungs and rungs[0].plan.on_gpu:
-        plan = rungs[0].plan
+        steps.insert(0, known)
+    elif steps and steps[0].plan.on_gpu:
+        plan = steps[0].plan
         points.trying(key, plan.gpu_layers)  # the driver wakes here already
-        measured = dry_run(path, plan, native_layers(plan, shape.layers))
-        planned = ladder(shape, replace(free, gpu_work_bytes=measured[0] if measured is not None else 0), asked)
-        rungs = _alive(planned, deadly)
+        measured = estimate(path, plan, native_layers(plan, shape.layers))
+        planned = fallback_steps(shape, replace(free, gpu_work_bytes=measured[0] if measured is not None else 0), asked)
+        steps = _alive(planned, deadly)
     loaded = _Loaded(load, path)
     try:
-        opened = _climb(rungs, shape, loaded, make, partial(_note, gpu.points, key))
+        opened = _open_first_fitting(steps, shape, loaded, make, partial(_note, gpu.points, key))
     except BaseException as error:
         loaded.close()
         if isinstance(error, Exception):
@@ -216,21 +218,21 @@ def _open_with_gpu(
     return replace(opened, notes=(*opened.notes, note) if note else opened.notes)
 
 
-def _climb(
-    rungs: Sequence[Rung],
+def _open_first_fitting(
+    steps: Sequence[FallbackStep],
     shape: ModelShape,
     loaded: _Loaded,
     make: Callable[[GgufModel, ContextPlan], C],
     note: Callable[[int | None], None] = lambda _layers: None,
 ) -> Opened[C]:
-    """Try each rung until one holds. ``note`` is told the GPU layers before a try, and None when it has failed."""
+    """Try each step until one holds. ``note`` is told the GPU layers before a try, and None when it has failed."""
     error = ModelUnusable(
         "The GPU's driver has ended the engine before, and the processor has too little memory for the model.",
         fix="Set engine.gpuLayers to a smaller number, or choose a smaller model.",
     )
     refused: set[int] = set()
-    for rung in rungs:
-        plan = rung.plan
+    for step in steps:
+        plan = step.plan
         if plan.gpu_layers in refused:
             continue
         if plan.on_gpu:
@@ -238,7 +240,7 @@ def _climb(
         model: GgufModel | None = None
         try:
             model = loaded.with_layers(plan, shape.layers)
-            return Opened(model, make(model, plan), plan, rung.notes)
+            return Opened(model, make(model, plan), plan, step.notes)
         except ModelUnusable as failure:
             _log.warning("%s layers on the GPU, %s tokens: %s", plan.gpu_layers, plan.prompt_tokens, failure)
             error = failure
@@ -249,27 +251,27 @@ def _climb(
     raise error
 
 
-def _alive(rungs: Sequence[Rung], deadly: frozenset[int]) -> list[Rung]:
-    return [rung for rung in rungs if rung.plan.gpu_layers not in deadly]
+def _alive(steps: Sequence[FallbackStep], deadly: frozenset[int]) -> list[FallbackStep]:
+    return [step for step in steps if step.plan.gpu_layers not in deadly]
 
 
-def _note(points: WorkingPoints, key: str, gpu_layers: int | None) -> None:
+def _note(points: KnownGoodStore, key: str, gpu_layers: int | None) -> None:
     if gpu_layers is None:
         points.survived(key)
     else:
         points.trying(key, gpu_layers)
 
 
-def _remembered(shape: ModelShape, free: FreeMemory, asked: Asked, point: WorkingPoint) -> Rung | None:
+def _remembered(shape: ModelShape, free: FreeMemory, asked: Asked, point: KnownGood) -> FallbackStep | None:
     plan = plan_of(shape, gpu_layers=point.gpu_layers, kv_type=point.kv_type, prompt_tokens=point.prompt_tokens)
-    return again(shape, free, asked, plan)
+    return known_good_step(shape, free, asked, plan)
 
 
-def _point_of(plan: ContextPlan, free_bytes: int) -> WorkingPoint:
-    return WorkingPoint(plan.gpu_layers, plan.kv_type, plan.prompt_tokens, free_bytes)
+def _point_of(plan: ContextPlan, free_bytes: int) -> KnownGood:
+    return KnownGood(plan.gpu_layers, plan.kv_type, plan.prompt_tokens, free_bytes)
 
 
-def _gpu_note(gpu: _Gpu, plan: ContextPlan, planned: Sequence[Rung], deadly: frozenset[int]) -> str:
+def _gpu_note(gpu: _Gpu, plan: ContextPlan, planned: Sequence[FallbackStep], deadly: frozenset[int]) -> str:
     """Say why the GPU does less than it might; empty when it does not."""
     if plan.on_gpu:
         fewer = any(layers > plan.gpu_layers for layers in deadly)
@@ -277,7 +279,7 @@ def _gpu_note(gpu: _Gpu, plan: ContextPlan, planned: Sequence[Rung], deadly: fro
     free = f"{gpu.free_bytes // 1024**2:,} MiB"
     if deadly:
         return "The model runs on the processor because the GPU's driver ended the engine before."
-    if any(rung.plan.on_gpu for rung in planned):
+    if any(step.plan.on_gpu for step in planned):
         return f"The model runs on the processor because the GPU could not take it with {free} free."
     return f"The model runs on the processor because the GPU has too little free memory ({free})."
 

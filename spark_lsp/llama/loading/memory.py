@@ -10,7 +10,7 @@ from typing import Final, Literal
 import psutil
 
 from spark_lsp.engine.wire.frames import KvType
-from spark_lsp.llama.loading.model import KV_BYTES
+from spark_lsp.llama.loading.gguf_model import KV_BYTES
 
 CacheType = Literal["f16", "q8_0", "q4_0"]
 
@@ -29,7 +29,7 @@ MAX_SCORES_BYTES: Final = 512 * 1024**2
 """Plain attention is given up for longer contexts: its scores would take more than many models weigh."""
 
 GPU_MARGIN_BYTES: Final = 1024**3
-"""Left free on each GPU for the screen and the driver (design/engine.md section 9)."""
+"""Departure free on each GPU for the screen and the driver (design/engine.md section 9)."""
 
 FREE: Final = "free memory holds"
 ALLOWED: Final = "engine.memoryLimitBytes allows"
@@ -81,7 +81,7 @@ class FreeMemory:
     is_shared: bool = False
     """Whether the GPU's memory is the machine's own, as on Apple silicon."""
     gpu_work_bytes: int = 0
-    """The GPU's compute buffer as a dry run told it; 0 where it must be guessed."""
+    """The GPU's compute buffer as a memory estimate told it; 0 where it must be guessed."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ _LOOK_AGAIN_S: Final = 0.25
 _MIN_LOOK_S: Final = 0.05  # the kernel counts processor time in steps of 10 ms
 
 
-class CoreShare:
+class ThreadBudget:
     """Follows the load of the cores this process may use. Belongs to one thread."""
 
     def __init__(self, most: int, *, fixed: bool) -> None:

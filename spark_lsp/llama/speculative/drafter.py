@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from spark_lsp.llama.kv.cells import Tokens
-from spark_lsp.llama.speculative.replacements import MAX_REPLACED, Found, Left, Place, Replacements
+from spark_lsp.llama.speculative.rewrite_map import MAX_REPLACED_TOKENS, Departure, DraftPlace, Realignment, RewriteMap
 
 MAX_NGRAM: Final = 8
 """More equal tokens than this do not make a place likelier."""
@@ -30,7 +30,7 @@ _SAID_BEFORE: Final = 3  # tokens before a new name by which it is found in the 
 _Places = npt.NDArray[np.int64]
 
 
-class Drafter:
+class PromptLookupDrafter:
     """Guesses what comes next from texts that the answer is likely to repeat.
 
     In the first source, the region being rewritten, a cursor follows the answer.
@@ -48,20 +48,20 @@ class Drafter:
         Any may be empty; without a rewrite the first one is. They must not change as long as the drafter lives.
         """
         self._sources = tuple(_Source(tokens) for tokens in sources)
-        self._learned = Replacements(self._sources[0].tokens if sources else _nothing())
+        self._learned = RewriteMap(self._sources[0].tokens if sources else _nothing())
         self._cursor = 0
         """The token of the region that the rewrite has come to."""
-        self._awaited: Place | None = None
+        self._awaited: DraftPlace | None = None
         """What the newest token of the answer is if the last guess goes on."""
         self._newest: int | None = None
         """The token of the answer before that one."""
         self._drafted = _nothing()
-        self._runs: list[tuple[int, Place]] = []
+        self._runs: list[tuple[int, DraftPlace]] = []
         """Where each run of the last draft from the region begins: in the draft, and in the region."""
         self._started = False
-        self._left: Left | None = None
+        self._left: Departure | None = None
         """Set while the answer says something unknown instead of the region."""
-        self._found: Found | None = None
+        self._found: Realignment | None = None
         """Set from where it was found in the region again until it goes on there."""
 
     @property
@@ -112,7 +112,7 @@ class Drafter:
         self._cursor = self._awaited.at
         self._runs = []
 
-    def _start(self, tail: list[int]) -> Place | None:
+    def _start(self, tail: list[int]) -> DraftPlace | None:
         """The first guess: a rewrite begins as the region does, and may have done so by one token already."""
         if self._started:
             return None
@@ -120,10 +120,10 @@ class Drafter:
         region = self._sources[0].tokens
         if len(region) > 1 and tail and tail[-1] == region[0]:
             self._cursor = 1
-            return Place(0, 1)
-        return Place(0, 0) if len(region) else None
+            return DraftPlace(0, 1)
+        return DraftPlace(0, 0) if len(region) else None
 
-    def _going_on(self, tail: list[int], *, may_look_up: bool) -> Place | None:
+    def _going_on(self, tail: list[int], *, may_look_up: bool) -> DraftPlace | None:
         """Follow the last guess without looking anything up: it was right so far, or one thing was replaced."""
         place = self._awaited
         if place is None or not tail or (self._newest is not None and tail[-2:-1] != [self._newest]):
@@ -132,7 +132,7 @@ class Drafter:
         if place.at >= len(tokens):
             return None
         if place.source == 0 and place.replacement is None:
-            place = Place(0, place.at, self._learned.at(place.at))
+            place = DraftPlace(0, place.at, self._learned.at(place.at))
         replacement = place.replacement
         expected = int(tokens[place.at]) if replacement is None else replacement.new[place.written]
         if tail[-1] != expected:
@@ -146,19 +146,19 @@ class Drafter:
                 self._learned.remember(replacement.old, replacement.new, place.at)
         return self._if_any(place.after(1))
 
-    def _unexpected(self, tail: list[int], place: Place, *, may_look_up: bool) -> Place | None:
+    def _unexpected(self, tail: list[int], place: DraftPlace, *, may_look_up: bool) -> DraftPlace | None:
         """Where the region does not go on as followed: the answer was found at a wrong place, or it leaves here."""
         found, self._found = self._found, None
         if found is not None and found.at == place.at:
             self._left = found.left
             better = self._realigned(tail, found.same + 1) if may_look_up else None
-            if better is not None or found.at - found.same - found.left.at > MAX_REPLACED:
+            if better is not None or found.at - found.same - found.left.at > MAX_REPLACED_TOKENS:
                 self._learned.take_back(found.learned)
                 return better
             self._left = None
         return self._departed(tail, place)
 
-    def _departed(self, tail: list[int], place: Place) -> Place | None:
+    def _departed(self, tail: list[int], place: DraftPlace) -> DraftPlace | None:
         """Guess how it goes on where the answer has just said something else than the region, or than was learned."""
         at, replacement, written = place.at, place.replacement, place.written
         said = tail[-1:] if replacement is None else [*replacement.new[:written], tail[-1]]
@@ -167,28 +167,28 @@ class Drafter:
             self._learned.was_wrong(replacement, at)
             if self._sources[0].tokens[at : at + len(said)].tolist() == said:
                 self._cursor = at + len(said)
-                return self._if_any(Place(0, self._cursor))
+                return self._if_any(DraftPlace(0, self._cursor))
         other = self._learned.begun(at, said)
         if other is None and len(said) <= _MAX_FIRST and (replacement is None or not self._learned.has(replacement)):
             other = self._learned.alike(at, said)
         if other is not None:
-            behind = Place(0, at, other).after(len(said))
+            behind = DraftPlace(0, at, other).after(len(said))
             if behind.replacement is None:
                 self._learned.remember(other.old, other.new, at)
             return self._if_any(behind)
-        self._left = Left(at, tail[-len(said) - _SAID_BEFORE :], len(said))
-        return self._if_any(Place(0, at + 1)) if written == 0 else None
+        self._left = Departure(at, tail[-len(said) - _SAID_BEFORE :], len(said))
+        return self._if_any(DraftPlace(0, at + 1)) if written == 0 else None
 
-    def _if_any(self, place: Place) -> Place | None:
+    def _if_any(self, place: DraftPlace) -> DraftPlace | None:
         return place if place.at < len(self._sources[place.source].tokens) else None
 
-    def _found_again(self, place: Place) -> None:
+    def _found_again(self, place: DraftPlace) -> None:
         """The answer goes on in the region at a place; if that is behind one new token, this replaced the old one."""
         left, self._left, self._found = self._left, None, None
-        if left is not None and left.written == 1 and place == Place(0, left.at + 1):
+        if left is not None and left.written == 1 and place == DraftPlace(0, left.at + 1):
             self._learned.remember([int(self._sources[0].tokens[left.at])], left.tail[-1:], left.at)
 
-    def _realigned(self, tail: list[int], least: int = 0) -> Place | None:
+    def _realigned(self, tail: list[int], least: int = 0) -> DraftPlace | None:
         """Find the answer again in the region: nearest place at or after the cursor, of the longest n-gram."""
         region = self._sources[0]
         ends, lengths = region.matches(tail, first=self._cursor)
@@ -198,19 +198,19 @@ class Drafter:
                 longest = int(np.argmax(np.where(fits, lengths, 0)))  # the first of equals, so the nearest
                 at, length = int(ends[longest]), int(lengths[longest])
                 left, self._left = self._left, None
-                self._found = left and Found(left, at, length, self._learned.learn(left, tail, at, length))
-                return Place(0, at)
+                self._found = left and Realignment(left, at, length, self._learned.learn(left, tail, at, length))
+                return DraftPlace(0, at)
         return None
 
-    def _elsewhere(self, tail: list[int]) -> Place | None:
+    def _elsewhere(self, tail: list[int]) -> DraftPlace | None:
         """Find the newest place with the longest n-gram in any source; of equal ones the likelier source wins."""
-        best: Place | None = None
+        best: DraftPlace | None = None
         longest = MIN_NGRAM - 1
         for number, source in enumerate(self._sources):
             ends, lengths = source.matches(tail)
             if len(ends) and int(lengths.max()) > longest:
                 newest = len(ends) - 1 - int(np.argmax(lengths[::-1]))
-                best, longest = Place(number, int(ends[newest])), int(lengths[newest])
+                best, longest = DraftPlace(number, int(ends[newest])), int(lengths[newest])
                 if longest == MAX_NGRAM:
                     break
         return best

@@ -1,4 +1,4 @@
-"""The yardstick: llama.cpp's decode and an argmax, with nothing around them. For ``bench`` only.
+"""The baseline: llama.cpp's decode and an argmax, with nothing around them. For ``runtime`` only.
 
 Same library, same parameters, same threads and the same cells as the engine, so that the ratio of the two shows what
 the engine costs. Everything belongs to one thread.
@@ -15,25 +15,25 @@ import numpy as np
 from spark_lsp.engine.base import PromptPart
 from spark_lsp.engine.wire.frames import EngineLaunch
 from spark_lsp.errors import EngineFailed
-from spark_lsp.llama.kv.block_cache import Shelf
-from spark_lsp.llama.kv.block_store import ChunkStore, fingerprint_of
+from spark_lsp.llama.kv.block_cache import BlockCache
+from spark_lsp.llama.kv.block_store import BlockStore, fingerprint_of
 from spark_lsp.llama.kv.cells import Tokens
-from spark_lsp.llama.kv.context import Batch, Context
-from spark_lsp.llama.kv.sequences import REQUEST_SLOTS, Pool
-from spark_lsp.llama.loading.dry_run import compute_bytes, native_layers
+from spark_lsp.llama.kv.context import Context, DecodeBatch
+from spark_lsp.llama.kv.sequences import REQUEST_SLOTS, SlotPool
 from spark_lsp.llama.loading.fit import BATCH_TOKENS, ContextPlan, compute_threads
+from spark_lsp.llama.loading.gguf_model import KV_BYTES, GgufModel, TokenCache
 from spark_lsp.llama.loading.load import open_model, shape_of
-from spark_lsp.llama.loading.model import KV_BYTES, GgufModel, TokenCache
+from spark_lsp.llama.loading.memory_estimate import compute_bytes, native_layers
 from spark_lsp.llama.loading.native import L, quiet
-from spark_lsp.llama.loading.threads import CoreShare
-from spark_lsp.llama.prompt import prompt_tokens
+from spark_lsp.llama.loading.threads import ThreadBudget
+from spark_lsp.llama.prompt_tokens import prompt_tokens
 
 _SEED: Final = 7
 _SEQUENCE: Final = REQUEST_SLOTS[0]
 
 
 @dataclass(frozen=True, slots=True)
-class Sizes:
+class BaselineSizes:
     """What a model takes of the machine's own memory, in bytes, and for how many cells."""
 
     cells: int
@@ -42,7 +42,7 @@ class Sizes:
     compute_bytes: int
 
 
-class Yardstick:
+class DecodeBaseline:
     """A model with a prompt in its memory, behind which it reads and writes as fast as llama.cpp can."""
 
     def __init__(self, launch: EngineLaunch) -> None:
@@ -56,16 +56,16 @@ class Yardstick:
         opened = open_model(launch, self._make)
         self._model, self._context, self._plan = opened.model, opened.context, opened.plan
         self._memory = L.llama_get_memory(self._context.handle)
-        self._batch = Batch()
+        self._batch = DecodeBatch()
         self._random = np.random.default_rng(_SEED)
 
-    def sizes(self) -> Sizes:
+    def sizes(self) -> BaselineSizes:
         """Say what the engine's memory is made of."""
         plan, shape = self._plan, shape_of(self._model)
         layers = native_layers(plan, shape.layers) if plan.on_gpu else 0
         in_ram = 1 - plan.gpu_layers / max(shape.layers, 1)
         computed = compute_bytes(self._launch.model_path, plan, layers)
-        return Sizes(
+        return BaselineSizes(
             cells=plan.cells,
             weights_bytes=int(shape.weights_bytes * in_ram),
             kv_bytes=int(shape.kv_values_per_token * KV_BYTES[plan.kv_type] * plan.cells * in_ram),
@@ -129,7 +129,7 @@ class Yardstick:
 
     def _make(self, model: GgufModel, plan: ContextPlan) -> Context:
         threads = compute_threads(self._launch.threads)
-        context = Context(model, plan, CoreShare(threads, fixed=True))
+        context = Context(model, plan, ThreadBudget(threads, fixed=True))
         context.warm_up()
         return context
 
@@ -138,17 +138,19 @@ class Yardstick:
         if not (launch.cache_folder and launch.cache_bytes and context.can_truncate):
             return
         fingerprint = fingerprint_of(context.setup(self._model))
-        shelf = Shelf(Pool(context), ChunkStore(Path(launch.cache_folder), fingerprint, launch.cache_bytes))
-        chunks = shelf.chunks(tokens)
-        while shelf.restore(_SEQUENCE, tokens, chunks):
+        block_cache = BlockCache(
+            SlotPool(context), BlockStore(Path(launch.cache_folder), fingerprint, launch.cache_bytes)
+        )
+        chunks = block_cache.chunks(tokens)
+        while block_cache.restore(_SEQUENCE, tokens, chunks):
             pass
-        shelf.close(save=False)
+        block_cache.close(save=False)
 
     def _decode(self, tokens: Tokens, start: int, *, outputs: int) -> None:
         self._batch.fill(_SEQUENCE, tokens, start, outputs)
         code: int = L.llama_decode(self._context.handle, self._batch.native)
         if code:
-            raise EngineFailed(f"The bare loop failed with code {code}.")
+            raise EngineFailed(f"The baseline loop failed with code {code}.")
 
     def _argmax(self) -> int:
         pointer: Any = L.llama_get_logits_ith(self._context.handle, -1)

@@ -1,4 +1,4 @@
-"""Both ends of the yardstick: a process of its own with the bare loop, asked line by line in JSON.
+"""Both ends of the baseline: a process of its own with the baseline loop, asked line by line in JSON.
 
 Its process is of the engine's kind, so both take turns within one run and meet the same load of the machine.
 """
@@ -49,40 +49,40 @@ Order = Hold | Read | Write | Tokenize | Describe
 
 
 def serve(launch: EngineLaunch, orders: BinaryIO, answers: BinaryIO) -> None:
-    """Be the yardstick's process until the orders end. Loads llama.cpp.
+    """Be the baseline's process until the orders end. Loads llama.cpp.
 
     Raises:
         ModelMissing, ModelUnusable, EngineFailed: the model cannot be used.
     """
-    from spark_lsp.llama.baseline import Yardstick  # noqa: PLC0415  loads llama.cpp, which the asking side must not
+    from spark_lsp.llama.decode_baseline import DecodeBaseline  # noqa: PLC0415  loads llama.cpp, which the asking side must not
 
-    yardstick = Yardstick(launch)
+    baseline = DecodeBaseline(launch)
     for line in orders:
         told: Any
         match msgspec.json.decode(line, type=Order):
             case Hold(prompt):
-                told = yardstick.hold(prompt)
+                told = baseline.hold(prompt)
             case Read(tokens):
-                told = yardstick.read(tokens)
+                told = baseline.read(tokens)
             case Write(tokens):
-                told = yardstick.write(tokens)
+                told = baseline.write(tokens)
             case Tokenize(text):
-                told = yardstick.tokenize(text)
+                told = baseline.tokenize(text)
             case Describe():
-                told = yardstick.sizes()
+                told = baseline.sizes()
         answers.write(msgspec.json.encode(told) + b"\n")
         answers.flush()
-    yardstick.close()
+    baseline.close()
 
 
-class Bare:
+class Baseline:
     """The asking side. Belongs to one event loop."""
 
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         self._process = process
 
     @classmethod
-    async def open(cls, launch: EngineLaunch) -> "Bare":
+    async def open(cls, launch: EngineLaunch) -> "Baseline":
         """Start the process; it loads the model while nobody waits."""
         command = [sys.executable, "-P", "-m", "spark_lsp", "engine", "bare", msgspec.json.encode(launch).decode()]
         pipe = asyncio.subprocess.PIPE
@@ -105,7 +105,7 @@ class Bare:
         except OSError:
             line = b""
         if not line:
-            raise EngineFailed("The process of the bare loop ended early.")
+            raise EngineFailed("The process of the baseline loop ended early.")
         return msgspec.json.decode(line)
 
     async def ask_to_hold(self, prompt: Sequence[PromptPart]) -> int:

@@ -13,7 +13,7 @@ from spark_lsp.engine.base import CompletionRequest, PromptPart, SpecialToken, T
 from spark_lsp.errors import ModelNoFim
 from spark_lsp.llama.healing import LastWord, last_word_of
 from spark_lsp.llama.kv.cells import Segment, TokenRun, Tokens
-from spark_lsp.llama.loading.model import TokenCache, Vocabulary
+from spark_lsp.llama.loading.gguf_model import TokenCache, Vocabulary
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ import msgspec
 from spark_lsp.engine.base import Chunk, CompletionRequest, EngineStatus, ModelInfo, SpecialToken, TextPart
 from spark_lsp.engine.local.address import endpoint_of
 from spark_lsp.engine.local.link import Link, connect
-from spark_lsp.engine.local.liveness import Patience
+from spark_lsp.engine.local.liveness import HangTimeout
 from spark_lsp.engine.local.process import describe_model, end, last_log_line, list_engines, query, spawn, stop_engines
 from spark_lsp.engine.starting import joined
 from spark_lsp.engine.wire import frames
@@ -24,7 +24,7 @@ from spark_lsp.engine.wire.frames import Endpoint, EngineLaunch
 from spark_lsp.engine.wire.prompt_parts import clean
 from spark_lsp.errors import EngineFailed, EngineProtocolError, EngineStarting, SparkError
 
-__all__ = ["EngineLaunch", "LocalEngine", "Patience", "describe_model", "list_engines", "stop_engines"]
+__all__ = ["EngineLaunch", "HangTimeout", "LocalEngine", "describe_model", "list_engines", "stop_engines"]
 
 _APPEAR_S: Final = 60.0  # for a process to open its socket; loading the model comes after and has no limit
 _FIRST_WAIT_S: Final = 0.01
@@ -32,16 +32,16 @@ _MAX_WAIT_S: Final = 0.05
 _CRASHES: Final = 3
 _CRASH_WINDOW_S: Final = 600.0
 _RETRY_S: Final = 5.0  # a model that could not be used may be there now
-_SUSPECTS: Final = 64
+_MAX_SUSPECT_REQUESTS: Final = 64
 
 
 class LocalEngine:
     """The local model behind ``engine.base.Engine``; see there for the methods. Belongs to one event loop."""
 
-    def __init__(self, launch: EngineLaunch, patience: Patience | None = None) -> None:
-        """``patience`` says when a process counts as hung; the usual one unless given."""
+    def __init__(self, launch: EngineLaunch, hang_timeout: HangTimeout | None = None) -> None:
+        """``hang_timeout`` says when a process counts as hung; the usual one unless given."""
         self._launch = launch
-        self._patience = patience or Patience()
+        self._hang_timeout = hang_timeout or HangTimeout()
         self._link: Link | None = None
         self._starting: asyncio.Task[ModelInfo] | None = None
         self._failure: SparkError | None = None
@@ -50,7 +50,7 @@ class LocalEngine:
         self._crashes: deque[float] = deque(maxlen=_CRASHES)
         self._killing: asyncio.Task[list[int]] | None = None
         self._in_flight: list[CompletionRequest] = []
-        self._suspects: dict[bytes, list[float]] = {}
+        self._suspect_requests: dict[bytes, list[float]] = {}
         """Prompts that were being answered when the process died, and when that was."""
 
     async def start(self) -> ModelInfo:
@@ -79,7 +79,7 @@ class LocalEngine:
     async def generate(self, request: CompletionRequest) -> AsyncGenerator[Chunk]:
         """Stream an answer; closing the iterator stops the model."""
         link = self._reached()
-        self._refuse_suspect(request)
+        self._refuse_suspect_request(request)
         number, answers = link.open()
         self._in_flight.append(request)
         ended = False
@@ -127,7 +127,7 @@ class LocalEngine:
             await asyncio.wait([self._killing])
         self._failure = None
         self._crashes.clear()
-        self._suspects.clear()
+        self._suspect_requests.clear()
 
     def _reached(self) -> Link:
         """Return the connection, or see that there will be one and say why there is none now."""
@@ -180,7 +180,7 @@ class LocalEngine:
         wait_s = _FIRST_WAIT_S
         process = None
         while loop.time() < latest:
-            link = await _connected(endpoint, self._patience)
+            link = await _connected(endpoint, self._hang_timeout)
             if link is not None and not link.hung:
                 return link
             if link is not None:
@@ -210,9 +210,11 @@ class LocalEngine:
                 fix="Run spark-lsp doctor, then restart the engine.",
             )
 
-    def _refuse_suspect(self, request: CompletionRequest) -> None:
+    def _refuse_suspect_request(self, request: CompletionRequest) -> None:
         since = asyncio.get_running_loop().time() - _CRASH_WINDOW_S
-        fatal = {digest for digest, deaths in self._suspects.items() if sum(died > since for died in deaths) > 1}
+        fatal = {
+            digest for digest, deaths in self._suspect_requests.items() if sum(died > since for died in deaths) > 1
+        }
         if fatal and _digest(request) in fatal:
             raise EngineFailed("The engine process stopped twice at this very request, so it is not asked again.")
 
@@ -223,9 +225,9 @@ class LocalEngine:
         now = asyncio.get_running_loop().time()
         self._crashes.append(now)
         for digest in {_digest(request) for request in self._in_flight}:
-            self._suspects.setdefault(digest, []).append(now)
-        while len(self._suspects) > _SUSPECTS:
-            self._suspects.pop(next(iter(self._suspects)))
+            self._suspect_requests.setdefault(digest, []).append(now)
+        while len(self._suspect_requests) > _MAX_SUSPECT_REQUESTS:
+            self._suspect_requests.pop(next(iter(self._suspect_requests)))
         if link.hung:
             self._killing = asyncio.create_task(asyncio.to_thread(end, link.endpoint, link.pid))
             self._killing.add_done_callback(_looked_at)
@@ -243,9 +245,9 @@ def _chunk_of(answer: frames.HostFrame | SparkError) -> Chunk:
     return answer.chunk
 
 
-async def _connected(endpoint: Endpoint, patience: Patience) -> Link | None:
+async def _connected(endpoint: Endpoint, hang_timeout: HangTimeout) -> Link | None:
     try:
-        return await connect(endpoint, patience=patience)
+        return await connect(endpoint, hang_timeout=hang_timeout)
     except EngineStarting:
         return None  # it leaves just now; another one can be started in a moment
 

@@ -12,7 +12,7 @@ from spark_lsp.llama.kv.cells import Tokens
 
 MAX_REPLACEMENTS: Final = 32
 """A name has a handful of token runs, by what stands before it; a rewrite changes a handful of names."""
-MAX_REPLACED: Final = 8
+MAX_REPLACED_TOKENS: Final = 8
 """An old name of more tokens is not remembered as replaced."""
 
 
@@ -27,7 +27,7 @@ class Replacement:
     """Tokens before and behind the old ones where something else was said."""
 
 
-class Place(NamedTuple):
+class DraftPlace(NamedTuple):
     """What comes next: a token of a source, or of what is written instead of it."""
 
     source: int
@@ -37,17 +37,17 @@ class Place(NamedTuple):
     written: int = 0
     """How many of the new tokens were said already."""
 
-    def after(self, count: int) -> "Place":
+    def after(self, count: int) -> "DraftPlace":
         """Return the place behind ``count`` further tokens of the source, or of the new ones, which end it."""
         if self.replacement is None:
-            return Place(self.source, self.at + count)
+            return DraftPlace(self.source, self.at + count)
         written = self.written + count
         if written < len(self.replacement.new):
             return self._replace(written=written)
-        return Place(self.source, self.at + len(self.replacement.old))
+        return DraftPlace(self.source, self.at + len(self.replacement.old))
 
 
-class Left(NamedTuple):
+class Departure(NamedTuple):
     """Where the answer left the region for something unknown, until it is found again."""
 
     at: int
@@ -57,10 +57,10 @@ class Left(NamedTuple):
     """How many of them were said instead of the region's."""
 
 
-class Found(NamedTuple):
+class Realignment(NamedTuple):
     """Where the answer was found again that had left the region, until it goes on there."""
 
-    left: Left
+    left: Departure
     at: int
     same: int
     """How many tokens before this one are the last ones of the answer."""
@@ -68,7 +68,7 @@ class Found(NamedTuple):
     """What was replaced if the answer does go on there."""
 
 
-class Replacements:
+class RewriteMap:
     """What an answer put in place of what in the region, 32 at most: of those that fit a place the newest counts."""
 
     def __init__(self, region: Tokens) -> None:
@@ -77,7 +77,7 @@ class Replacements:
         self._by_first: dict[int, list[Replacement]] = {}
         """The same by the first old token."""
 
-    def carried_out(self, place: Place, most: int) -> tuple[Tokens, list[tuple[int, Place]]]:
+    def carried_out(self, place: DraftPlace, most: int) -> tuple[Tokens, list[tuple[int, DraftPlace]]]:
         """Return what follows at a place of the region, and where each run of it begins, here and in the region."""
         at, guess, runs = place.at, list[int](), [(0, place)]
         if place.replacement is not None:
@@ -92,11 +92,11 @@ class Replacements:
                 if token in self._by_first and (found := self.at(at + ahead)) is not None:
                     window = window[:ahead]
                     break
-            runs.append((len(guess), Place(0, at)))
+            runs.append((len(guess), DraftPlace(0, at)))
             guess += window
             at += len(window)
             if found is not None:
-                runs.append((len(guess), Place(0, at, found)))
+                runs.append((len(guess), DraftPlace(0, at, found)))
                 guess += found.new
                 at += len(found.old)
         return np.array(guess[:most], np.int32), runs
@@ -119,7 +119,7 @@ class Replacements:
         """Guess a replacement by another way to write the same name: only their first tokens differ as a rule."""
         for one in reversed(self.newest_last):
             if len(one.new) > 1:
-                old: list[int] = self._region[at : at + MAX_REPLACED].tolist()
+                old: list[int] = self._region[at : at + MAX_REPLACED_TOKENS].tolist()
                 if len(one.old) == 1:
                     return Replacement(old[:1], said + one.new[1:])
                 if one.old[-1] in old[1:]:
@@ -136,14 +136,14 @@ class Replacements:
         if len(one.wrong_between) >= one.right and self.has(one):
             self._forget(one)
 
-    def learn(self, left: Left, tail: list[int], at: int, same: int) -> Replacement | None:
+    def learn(self, left: Departure, tail: list[int], at: int, same: int) -> Replacement | None:
         """Note what the answer said from where it left the region to ``same`` tokens before it was found ``at``."""
         end = next((end for end in range(len(tail), left.written, -1) if _ends(tail[:end], left.tail)), None)
         if end is None:
             return None
         begin = end - left.written
         same = min(same, at - left.at, len(tail) - begin)
-        if same <= 0 or at - same - left.at > MAX_REPLACED:
+        if same <= 0 or at - same - left.at > MAX_REPLACED_TOKENS:
             return None
         old: list[int] = self._region[left.at : at - same].tolist()
         new = tail[begin : len(tail) - same]

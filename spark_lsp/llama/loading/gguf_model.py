@@ -173,7 +173,7 @@ class Vocabulary:
 class TokenCache:
     """Tokens of texts, the oldest unused forgotten first. Shared by threads.
 
-    Found by the text itself: a string that was seen before remembers its own hash, so a long one costs nothing.
+    Realignment by the text itself: a string that was seen before remembers its own hash, so a long one costs nothing.
     """
 
     def __init__(self, most_tokens: int = 4_000_000) -> None:  # 16 MB of ids
