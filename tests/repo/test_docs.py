@@ -171,13 +171,13 @@ def test_every_gate_and_rule_is_listed() -> None:
 
 
 def _rules() -> set[str]:
-    """Every name that a rule is given: last argument of a cut or a cleaned text, or argument of ``Reason.trimmed``."""
+    """Every name that a rule is given: last argument of a cut or a sanitized text, or argument of ``Reason.trimmed``."""
     return {
         str(node.args[-1].value)
         for module in modules()
         for node in ast.walk(module.tree)
         if isinstance(node, ast.Call)
-        and ast.unparse(node.func) in {"_Cut", "Cleaned", "Reason.trimmed"}
+        and ast.unparse(node.func) in {"_Cut", "Sanitized", "Reason.trimmed"}
         and isinstance(node.args[-1], ast.Constant)
         and node.args[-1].value
     }
