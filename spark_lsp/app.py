@@ -32,6 +32,7 @@ from spark_lsp.index.storage.view import EMPTY_VIEW
 from spark_lsp.index.store import Index
 from spark_lsp.index.workers.pool import Workers
 from spark_lsp.prompt.context import REPLY_TOKENS, WorkspaceContext
+from spark_lsp.prompt.typing_prompts import TypingPrompts
 from spark_lsp.text.document import Snapshot, content_hash
 from spark_lsp.trace import TraceLog
 from spark_lsp.workspace import Workspace
@@ -152,9 +153,10 @@ def open_workspace(
     feedback = previous.completer.feedback if previous else Feedback()
     feedback.path = feedback_path() if settings.telemetry.local else None
     excluded = GitIgnoreSpec.from_lines(settings.completion.exclude)
+    prompts = TypingPrompts(context)
     completer = Completer(
         engine,
-        context,
+        prompts,
         lambda: settings.completion,
         log.add,
         feedback,
@@ -164,7 +166,7 @@ def open_workspace(
     completer.paused = previous is not None and previous.completer.paused
     completer.writer.record = recorder(record) if record else None
     actions = ActionRunner(CATALOG, engine, context, lambda: settings.actions, log.add)
-    cursor_prefetch = CursorPrefetch(engine, context, completer.refuses)
+    cursor_prefetch = CursorPrefetch(engine, context, prompts, completer.refuses)
     workspace = Workspace(
         root, engine, index, recent, context, completer, cursor_prefetch, actions, log, settings, problem
     )

@@ -324,7 +324,7 @@ class Completer:
         others = tuple(
             Suggestion(processed.text, processed.replaced, self._number())
             for processed in found
-            if not self.reuse.is_rejected(cursor, processed.text, exactly=True)
+            if not cursor.renames(processed.text) and not self.reuse.is_rejected(cursor, processed.text, exactly=True)
         )
         return replace(answer, others=others)
 

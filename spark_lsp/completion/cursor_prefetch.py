@@ -1,4 +1,4 @@
-"""Reading ahead: the model reads around a cursor that has come to rest, so that the first key costs what was typed.
+"""Prefill at a cursor that rests: the model reads around it, so that the next key costs what was typed.
 
 Never starts a model, never asks where a completion would be refused, and always makes way for one.
 """
@@ -15,9 +15,13 @@ from spark_lsp.engine.base import CompletionRequest, Engine
 from spark_lsp.errors import SparkError
 from spark_lsp.pacing import MAX_KEY_GAP_MS
 from spark_lsp.prompt.context import WorkspaceContext
+from spark_lsp.prompt.typing_prompts import TypingPrompts
 
 SETTLE_S = 0.15
 """A cursor that moves on sooner is only passing."""
+PAUSE_S = 0.6
+"""A user who has not typed for so long after an answer looks at it: a better prompt than that of the last key can be
+prefilled now. The next key stops that."""
 REST_S = MAX_KEY_GAP_MS / 1000
 """A user who has not typed for so long thinks or reads."""
 PRIORITY = 1
@@ -33,8 +37,10 @@ class CursorPrefetch:
 
     engine: Engine
     context: WorkspaceContext
+    prompts: TypingPrompts
     refuses: Callable[[CursorContext], str]
     settle_s: float = SETTLE_S
+    pause_s: float = PAUSE_S
     now: Callable[[], float] = monotonic
     _cursor: CursorContext | None = None
     _task: asyncio.Task[None] | None = None
@@ -58,15 +64,13 @@ class CursorPrefetch:
 
     def restart(self) -> None:
         """Prefill the last place again, unless the user has begun to type: the cached prefix in front of it changed."""
-        if self._task:
-            self._task.cancel()
-        cursor = self._cursor
-        if cursor is not None and not self.refuses(cursor):
-            self._task = asyncio.create_task(self._read(cursor), name="read ahead")
+        self._begin(self.settle_s)
 
     def rest_at(self, cursor: CursorContext) -> None:
-        """Notice where the user stopped typing: that place is prefilled until the prefix in front of it changes."""
+        """Notice where the user stopped typing: that place is prefilled, unless there is a better prompt for it."""
         self._cursor = cursor
+        if self.prompts.is_behind(cursor.snapshot.uri):
+            self._begin(self.pause_s)
 
     def stop(self) -> None:
         """Make way: the user types or waits for an answer."""
@@ -80,18 +84,30 @@ class CursorPrefetch:
         if self._task:
             await asyncio.gather(self._task, return_exceptions=True)
 
-    async def _read(self, cursor: CursorContext) -> None:
-        await asyncio.sleep(self.settle_s)
+    def _begin(self, wait_s: float) -> None:
+        if self._task:
+            self._task.cancel()
+        cursor = self._cursor
+        if cursor is not None and not self.refuses(cursor):
+            self._task = asyncio.create_task(self._prefill(cursor, wait_s), name="prefill at the cursor")
+
+    async def _prefill(self, cursor: CursorContext, wait_s: float) -> None:
+        await asyncio.sleep(wait_s)
         try:
             if (await self.engine.status()).model is None:
                 return
-            packed = await self.context.pack_for(cursor.snapshot, cursor.offset)
-            request = CompletionRequest(
-                prompt=packed.parts, max_tokens=0, priority=PRIORITY, key=f"ahead:{cursor.snapshot.uri}"
-            )
-            async with aclosing(self.engine.generate(request)) as chunks:
-                async for chunk in chunks:
-                    if chunk.usage:
-                        self.context.learn(chunk.usage)
+            for packed in await self.prompts.to_prefill(cursor.snapshot, cursor.offset):
+                request = CompletionRequest(
+                    prompt=packed.parts, max_tokens=0, priority=PRIORITY, key=f"ahead:{cursor.snapshot.uri}"
+                )
+                is_whole = False
+                async with aclosing(self.engine.generate(request)) as chunks:
+                    async for chunk in chunks:
+                        is_whole = chunk.stop in ("end", "max_tokens")
+                        if chunk.usage:
+                            self.context.learn(chunk.usage)
+                if not is_whole:
+                    return
+                self.prompts.prefilled(cursor.snapshot, cursor.offset, packed)
         except SparkError:
             return  # the first completion tells what is wrong

@@ -15,6 +15,7 @@ from spark_lsp.completion.cursor_context import CursorContext, SelectedItem
 from spark_lsp.completion.postprocess.pipeline import Terms, postprocess
 from spark_lsp.engine.base import CompletionRequest, ModelInfo, Usage
 from spark_lsp.errors import WorkspaceError
+from spark_lsp.prompt.budget import Budget
 from spark_lsp.prompt.pack import Packed
 from spark_lsp.prompt.window import Window
 from spark_lsp.text.document import Snapshot
@@ -147,7 +148,7 @@ class RecordedPrompts:
     async def pack_for(self, _snapshot: Snapshot, offset: int) -> Packed:
         """Return the recorded prompt."""
         here = Span(offset, offset)
-        return Packed(self._recording.request.prompt, (), Window(here, here, 0, 0), 0, 0)
+        return Packed(self._recording.request.prompt, (), Window(here, here, 0, 0), 0, Budget(0, 0, 0, 0, 0))
 
     def stops(self) -> tuple[str, ...]:
         """Return what ended the recorded answer."""

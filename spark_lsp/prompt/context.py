@@ -9,10 +9,11 @@ from collections.abc import Callable, Collection, Sequence
 from contextlib import aclosing
 from dataclasses import replace
 from itertools import accumulate, takewhile
+from math import inf
 from time import perf_counter
 
 from spark_lsp.engine.base import CompletionRequest, Engine, ModelInfo, PrefillCost, Usage
-from spark_lsp.engine.fim import FimFamily, build_prompt, family_named
+from spark_lsp.engine.fim import FimFamily, Order, build_prompt, family_named
 from spark_lsp.errors import EngineStarting, ModelNoFim, SparkError
 from spark_lsp.index.ranking.file_order import FileGraph, order_from
 from spark_lsp.index.ranking.rank import stable_order
@@ -21,6 +22,7 @@ from spark_lsp.index.scan.history import NO_CHANGES, CoChanges
 from spark_lsp.index.storage.view import IndexView
 from spark_lsp.prompt.budget import PREFILL_SHARE, Budget, budget_for, steady_cost
 from spark_lsp.prompt.cached_prefix import block_of, build_cached_prefix, is_same
+from spark_lsp.prompt.continued import continued
 from spark_lsp.prompt.layout_style import PLAIN, Style, similar_snippets_for, style_of
 from spark_lsp.prompt.pack import Layout, Packed, pack, worth_reading
 from spark_lsp.prompt.segment import Segment
@@ -39,6 +41,8 @@ GROWTH = 2.0
 """How much longer a cached prefix must have become before prompts show more of it, while it is read: each time the
 volatile part behind it is read again, and a key that is typed meanwhile would wait for that."""
 LOOK_AGAIN_S = 0.5  # between checks whether the user rests, while more of a prefix is resident than is shown
+MIN_QUICK_TOKENS = 64
+"""What a key may always prefill: the lines that were typed since the last one, and the text behind the cursor."""
 STARTS = 8  # files lately looked at whose surroundings come first in a cached prefix
 SNIPPET_KINDS = frozenset({"definition", "recent", "similar"})
 
@@ -93,6 +97,8 @@ class WorkspaceContext:
         self._shown_snippets: tuple[Segment, ...] = ()
         self.fixed_tokens: int | None = None
         """A prompt size that the user has named, however long reading it takes; None for the budget of the moment."""
+        self.engines_lost = 0
+        """How often what an engine had prefilled was lost with it."""
         self.is_report = False
         """Whether prompts are shown to the user alone: a size that is named may then be more than the engine holds."""
 
@@ -187,6 +193,49 @@ class WorkspaceContext:
         if self._engine.model is None:
             return None
         return self._finder.begin(self._cursor(snapshot, offset, self.budget()))
+
+    @property
+    def max_prompt_tokens(self) -> int:
+        """The most tokens that a prompt may have: the user's limit, within what the engine holds beside an answer."""
+        return min(self._limits()[0], self._loaded().context_tokens - REPLY_TOKENS)
+
+    @property
+    def quick_tokens(self) -> float:
+        """How many tokens the machine prefills within the first-token target; infinite where that does not matter.
+
+        That is where nothing was measured yet, and where the user named a size and takes the time that it needs.
+        """
+        cost_ms = self._steady_cost.at(self.resident_tokens)
+        if self.fixed_tokens is not None or cost_ms <= 0:
+            return inf
+        return max(MIN_QUICK_TOKENS, self._limits()[1] * PREFILL_SHARE / cost_ms)
+
+    @property
+    def order(self) -> Order:
+        """The order in which the loaded model reads the window."""
+        return self._loaded().fim_order
+
+    async def continue_for(self, previous: Packed, old_text: str, snapshot: Snapshot, offset: int) -> Packed | None:
+        """Return a document's earlier prompt with what was typed since; None where it does not fit any more.
+
+        Raises:
+            EngineError, ModelError: there is no model to count tokens with, or it has no FIM family.
+        """
+        cursor, most = self._cursor(snapshot, offset), self.max_prompt_tokens
+        return await continued(previous, old_text, cursor, self._layout(), self._counter, max_tokens=most)
+
+    async def pack_window_for(self, snapshot: Snapshot, offset: int) -> Packed:
+        """Return a small prompt for a cursor: the cached prefix and the window, nothing else to prefill.
+
+        Raises:
+            EngineError, ModelError: there is no model to count tokens with, or it has no FIM family.
+        """
+        budget = self.budget()
+        cursor = self._cursor(snapshot, offset, budget)
+        self._notice_residents()
+        layout = replace(self._layout(), style=PLAIN)
+        window_alone = replace(budget, total_tokens=budget.total_tokens - budget.snippet_tokens, snippet_tokens=0)
+        return await pack(cursor, layout, self._counter, window_alone, cached_prefix=self._residents, found=())
 
     async def pack_for(self, snapshot: Snapshot, offset: int, ceiling_tokens: int | None = None) -> Packed:
         """Return the prompt for a cursor, from what is resident.
@@ -293,6 +342,7 @@ class WorkspaceContext:
 
     def engine_lost(self) -> None:
         """Forget what was resident: a new engine has read nothing."""
+        self.engines_lost += 1
         self._resident, self._settled, self._replaced, self._noticed = 0, 0, (), None
         self._shown_for, self._shown_snippets = None, ()
 

@@ -45,9 +45,14 @@ class Packed:
     segments: tuple[Segment, ...]
     window: Window
     tokens: int
-    budget_tokens: int
+    limits: Budget
     gather_ms: float = 0.0
     pack_ms: float = 0.0
+
+    @property
+    def budget_tokens(self) -> int:
+        """Most tokens that the prompt may have."""
+        return self.limits.total_tokens
 
     @property
     def text(self) -> str:
@@ -110,7 +115,7 @@ async def pack(
         snippets = [*await count_segments(grouped_by_file(chosen), counter, layout.family), *similar]
     if _is_enough(shown, snippets, fresh, limit, worth_reading):
         snippets = list(shown)
-    return _lay_out(cursor, layout, window, [*stable, *snippets], opening, budget, frame)
+    return lay_out(cursor, layout, window, [*stable, *snippets], opening, budget, frame)
 
 
 def _snippet_tokens(budget: Budget, window: Window, cached_prefix: Sequence[Segment]) -> int:
@@ -273,7 +278,7 @@ def _parts(
     )
 
 
-def _lay_out(
+def lay_out(
     cursor: Cursor,
     layout: Layout,
     window: Window,
@@ -287,7 +292,7 @@ def _lay_out(
     header = Segment("", layout.repository, "header", "repository name, path line and special tokens", tokens=frame)
     told = (header, *segments, *local)
     tokens = sum(segment.tokens for segment in told)
-    return Packed(_parts(cursor, layout, window, segments, opening), told, window, tokens, budget.total_tokens)
+    return Packed(_parts(cursor, layout, window, segments, opening), told, window, tokens, budget)
 
 
 def _local_segments(cursor: Cursor, window: Window) -> tuple[Segment, Segment]:

@@ -66,6 +66,7 @@ def did_close(session: Session, params: types.DidCloseTextDocumentParams) -> Non
     session.edited(snapshot, None)
     if session.workspace:
         session.workspace.completer.forget(snapshot.uri)
+        session.workspace.cursor_prefetch.prompts.forget(snapshot.uri)
 
 
 def did_change_watched_files(session: Session, params: types.DidChangeWatchedFilesParams) -> None:

@@ -25,7 +25,12 @@ async def context(session: Session, params: dict[str, Any]) -> dict[str, Any] | 
     await session.workspace.engine.start()
     budget = params.get("budget")
     ceiling_tokens = budget if isinstance(budget, int) and budget > 0 else None
-    packed = await session.workspace.context.pack_for(cursor.snapshot, cursor.offset, ceiling_tokens)
+    last = (
+        session.workspace.cursor_prefetch.prompts.shown(cursor.snapshot, cursor.offset)
+        if ceiling_tokens is None
+        else None
+    )
+    packed = last or await session.workspace.context.pack_for(cursor.snapshot, cursor.offset, ceiling_tokens)
     report = as_json(packed, with_prompt=params.get("prompt") is True)
     if params.get("html") is True:
         report["html"] = as_html(packed, f"Context of {cursor.snapshot.uri.rpartition('/')[2]}", session.log.records())

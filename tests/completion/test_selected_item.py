@@ -356,6 +356,7 @@ STEPS = st.lists(st.sampled_from([*ENTRIES, PLAIN_QUESTION, TAKEN, "type e", "ty
 @given(st.sampled_from(CURSORS), SAID, STEPS, st.lists(SAID, min_size=1, max_size=4), st.booleans())
 @settings(max_examples=150, deadline=None)
 @example(CURSORS[0], "ea(1, 2)", [PLAIN_QUESTION, "area", "ar", TAKEN, PLAIN_QUESTION], ["s"], False)
+@example(CURSORS[0], "(1, 2)", [PLAIN_QUESTION, "ar"], ["s"], True)
 def test_an_item_for_a_chosen_entry_always_begins_with_it_over_its_range(
     place: tuple[str, str], first: str, steps: list[str], others: list[str], manual: bool
 ) -> None:

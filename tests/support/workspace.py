@@ -16,6 +16,7 @@ from spark_lsp.index.ranking.recent import Recent
 from spark_lsp.index.storage.view import EMPTY_VIEW
 from spark_lsp.index.store import Index
 from spark_lsp.prompt.context import WorkspaceContext
+from spark_lsp.prompt.typing_prompts import TypingPrompts
 from spark_lsp.text.document import Snapshot
 from spark_lsp.text.language import language_of_path
 from spark_lsp.trace import TraceRecord
@@ -59,16 +60,17 @@ class TestWorkspace:
             limits=lambda: (ceiling_tokens, 300),
             is_whole=lambda: index is None or index.is_whole,
         )
+        self.prompts = TypingPrompts(self.context)
         self.completer = Completer(
             engine,
-            self.context,
+            self.prompts,
             lambda: self.settings,
             self.log.append,
             feedback or Feedback(),
             is_known_name=is_known_name,
             is_excluded=lambda cursor: bool(cursor.snapshot.path) and cursor.snapshot.path.name in exclude,
         )
-        self.cursor_prefetch = CursorPrefetch(engine, self.context, self.completer.refuses, settle_s=0.0)
+        self.cursor_prefetch = CursorPrefetch(engine, self.context, self.prompts, self.completer.refuses, settle_s=0.0)
         self.actions = ActionRunner(CATALOG, engine, self.context, ActionsSettings, self.log.append)
 
     @property
