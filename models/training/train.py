@@ -33,7 +33,7 @@ from models.training.tokenizer import TOKENIZER, Vocabulary
 from models.training.weights import load_weights
 
 STEADY, DECAYED = "train", "decayed"  # names of checkpoints
-MATRIX_RATE, OTHER_RATE = 0.02, 0.003  # measured for the 6.5M shape: design/training.md
+MATRIX_RATE, OTHER_RATE = 0.02, 0.003  # measured for the shape of 6.5M parameters
 WARM_UP_STEPS = 100
 LAST_RATE = 0.02  # share of the rate at the end of the decay
 LOG_STEPS = 20

@@ -22,7 +22,7 @@ from scripts.prove_actions.signature_edits import SignatureEdit, edit_signature
 from spark_lsp.actions.base import ActionRunner, BaselineText, Proposal, Target
 from spark_lsp.actions.python.call_updates.update import UpdateCalls
 from spark_lsp.config import ActionsSettings
-from spark_lsp.engine.fake import ScriptedEngine
+from spark_lsp.engine.testing import ScriptedEngine
 from spark_lsp.errors import Reason
 from spark_lsp.index.ranking.recent import Recent
 from spark_lsp.index.store import Index

@@ -37,7 +37,7 @@ _MIN_ROUNDS: Final = 3
 _ANSWER_S: Final = 60.0
 _THREAD_VARIABLES: Final = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
 _CARD_OPERATIONS: Final = ((20 * GIB, 60e12), (11 * GIB, 30e12), (0, 8e12))
-"""Assumed for a card by its memory (design/engine.md, section 7): what cannot be measured without running on it."""
+"""Operations a second assumed for a card by its memory; they cannot be measured without running on it."""
 _CARD_BYTES_PER_S: Final = ((20 * GIB, 700e9), (11 * GIB, 400e9), (0, 200e9))
 
 

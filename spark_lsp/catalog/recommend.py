@@ -1,7 +1,7 @@
 """Which model suits a machine: arithmetic over the rows' shapes and the machine's measured rates. Pure.
 
 Speeds are estimates. Reading a prompt is bound by arithmetic, writing by memory: a token costs two operations and one
-read of each weight that works on it (design/engine.md, section 7).
+read of each active weight (``docs/internals/engine-measurements.md``).
 """
 
 from collections.abc import Sequence

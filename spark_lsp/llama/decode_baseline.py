@@ -141,8 +141,8 @@ class DecodeBaseline:
         block_cache = BlockCache(
             SlotPool(context), BlockStore(Path(launch.cache_folder), fingerprint, launch.cache_bytes)
         )
-        chunks = block_cache.chunks(tokens)
-        while block_cache.restore(_SEQUENCE, tokens, chunks):
+        blocks = block_cache.blocks(tokens)
+        while block_cache.restore(_SEQUENCE, tokens, blocks):
             pass
         block_cache.close(save=False)
 

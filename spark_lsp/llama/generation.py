@@ -90,7 +90,7 @@ class Generation:
         self._chooser = TokenChooser(generation_context.vocabulary, request.sampling)
         self._decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
         self._drafter: PromptLookupDrafter | None = None
-        self._chunks: tuple[SavedBlock, ...] | None = None
+        self._blocks: tuple[SavedBlock, ...] | None = None
         self._slot = -1
         self._generated: list[int] = []
         self._written = np.empty(self._most_tokens, np.int32)
@@ -206,7 +206,7 @@ class Generation:
             mirror.name(self._run)
             self._counts["restored"] += restored
             return None
-        if len(mirror) < resident:  # a chunk that could not be taken back has cost what was there of it
+        if len(mirror) < resident:  # a block that could not be taken back has cost what was there of it
             resident = len(mirror)
             self._cached = min(self._cached or 0, resident)
         resident = self._align_to_tile(resident)
@@ -256,14 +256,14 @@ class Generation:
         return kept
 
     def _restore(self, resident: int) -> int:
-        """Take the next chunk of the cached prefix from disk; return by how many tokens the sequence grew."""
+        """Take the next block of the cached prefix from disk; return by how many tokens the sequence grew."""
         block_cache = self._generation_context.block_cache
         if block_cache is None or resident >= self._run.stable_tokens:
             return 0
         cached_prefix = self._run.tokens[: self._run.stable_tokens]
-        if self._chunks is None:
-            self._chunks = block_cache.chunks(cached_prefix)
-        return block_cache.restore(self._slot, cached_prefix, self._chunks)
+        if self._blocks is None:
+            self._blocks = block_cache.blocks(cached_prefix)
+        return block_cache.restore(self._slot, cached_prefix, self._blocks)
 
     def _write(self, resident: int) -> StopCause | None:
         """Decode what was written last with a guess of what follows, and choose as long as the guess was right."""

@@ -27,7 +27,7 @@ from spark_lsp.llama.prompt_tokens import has_cached_prefix, prompt_tokens
 from spark_lsp.llama.speculative.length_policy import LengthPolicy, rewrite_length_policy
 
 CROWDED_TOKENS: Final = 8192
-"""With fewer resident tokens a short prompt loses little beside them (design/engine.md section 2.3)."""
+"""A short prompt pays little for fewer foreign tokens than this (``docs/internals/engine-measurements.md``)."""
 SIDE_TOKENS: Final = 8192
 PLENTY: Final = 8  # what must be free for each byte of the second context
 

@@ -20,7 +20,7 @@ from spark_lsp.llama.kv.context import AbortFlag
 from spark_lsp.llama.loading.fit import BATCH_TOKENS
 
 QUIET_S: Final = 0.3
-"""Time after an answer in which background work leaves the cores alone: the next key is near (design/engine.md, 10)."""
+"""Time after an answer in which no background work runs: the next key usually comes within it."""
 UNATTENDED_S: Final = 2.0
 """Time after an answer in which background work keeps to half of the cores and short batches. Later the user reads or
 is away: then it takes all cores and whole micro-batches, which read two to four times as many tokens a second. A key

@@ -16,7 +16,7 @@ FIRST_GUESS = PrefillCost(base_ms=0.7, slope_ms=0.1)
 PREFILL_SHARE = 0.8
 """The rest of the first-token target goes to gathering, packing and the first decode step."""
 
-MAX_VOLATILE_TOKENS = 4096  # engine.md section 10: above some 700 the warm/cold ratio falls, above 4k it is gone
+MAX_VOLATILE_TOKENS = 4096  # above 700 the gain over a cold prompt falls: docs/internals/engine-measurements.md
 MAX_PREFILL_S = 300.0
 """Longest background prefill of a cached prefix: it pauses while the user types, and its result is kept on disk."""
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from scripts.harness.fixture import parse_fixture
 from spark_lsp.actions.base import Proposal, Target
-from spark_lsp.engine.fake import ScriptedEngine
+from spark_lsp.engine.testing import ScriptedEngine
 from spark_lsp.text.edit import Span, apply_edits
 from tests.support.workspace import TestWorkspace, snapshot_of
 

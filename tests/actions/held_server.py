@@ -7,7 +7,7 @@ from functools import partial
 
 from spark_lsp.app import open_workspace
 from spark_lsp.engine.base import CompletionRequest
-from spark_lsp.engine.fake import ScriptedEngine
+from spark_lsp.engine.testing import ScriptedEngine
 from spark_lsp.server.server import SparkServer
 
 

@@ -8,7 +8,7 @@ from spark_lsp.actions.base import Action, ActionRunner, Needs, Proposal, Target
 from spark_lsp.actions.catalog import CATALOG
 from spark_lsp.actions.implement_body import ImplementBody
 from spark_lsp.config import ActionsSettings
-from spark_lsp.engine.fake import ScriptedEngine
+from spark_lsp.engine.testing import ScriptedEngine
 from tests.actions.check import proposed, target_of, titles
 from tests.support.workspace import TestWorkspace
 

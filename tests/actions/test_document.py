@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from spark_lsp.actions.document import grammar_of, site_of
 from spark_lsp.engine.base import TextPart
-from spark_lsp.engine.fake import ScriptedEngine
+from spark_lsp.engine.testing import ScriptedEngine
 from spark_lsp.text.edit import apply_edits
 from spark_lsp.text.syntax import parse
 from tests.actions.check import target_of, titles

@@ -7,7 +7,7 @@ import pytest
 from scripts.harness.fixture import parse_fixture
 from spark_lsp.actions.generate_tests import test_path as path_of_tests
 from spark_lsp.engine.base import CompletionRequest, TextPart
-from spark_lsp.engine.fake import ScriptedEngine
+from spark_lsp.engine.testing import ScriptedEngine
 from spark_lsp.text.edit import apply_edits
 from tests.actions.check import target_of, titles
 from tests.support.workspace import TestWorkspace, indexed

@@ -6,7 +6,7 @@ from scripts.judge_actions.mutants import mutants_of
 from scripts.judge_actions.recorded import RecordedEngine
 from scripts.judge_actions.table import table
 from spark_lsp.engine.base import CompletionRequest, TextPart
-from spark_lsp.engine.fake import ScriptedEngine
+from spark_lsp.engine.testing import ScriptedEngine
 
 
 def test_a_function_is_changed_in_each_of_its_operators() -> None:

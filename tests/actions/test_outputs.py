@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from scripts.harness.fixture import parse_fixture
-from spark_lsp.engine.fake import ScriptedEngine
+from spark_lsp.engine.testing import ScriptedEngine
 from spark_lsp.text.edit import apply_edits
 from tests.actions.chat.talk import aimed, talking
 from tests.support.workspace import TestWorkspace, indexed

@@ -68,7 +68,7 @@ def test_latency_reports_every_part() -> None:
     memory = report["memory"]
     assert memory["cells"] >= report["context_tokens"]
     needed = memory["weights_bytes"] + memory["kv_bytes"] + memory["compute_bytes"]
-    assert 0 < memory["beyond_bytes"] == memory["rss_bytes"] - needed < 300e6, "issue 4's bound"
+    assert 0 < memory["beyond_bytes"] == memory["rss_bytes"] - needed < 300e6, "the promised bound of 300 MB"
 
 
 @pytest.mark.model
@@ -82,7 +82,7 @@ def test_throughput_writes_the_same_with_drafts_and_without() -> None:
         assert case["accepted_draft_tokens"] <= case["drafted_tokens"]
     assert report["rename_tokens_per_step"] >= 1
     assert report["rename_tokens_per_step_of_longest_drafts"] >= 4, (
-        "issue 4's bound, which no load of the machine moves"
+        "the promised bound, which no load of the machine moves"
     )
     assert report["new_code"]["identical"] == 1
     assert report["new_code"]["speed_ratio"] > 0

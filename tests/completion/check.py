@@ -15,7 +15,7 @@ from spark_lsp.completion.postprocess.confidence import Scores
 from spark_lsp.completion.selected_item import behind_item
 from spark_lsp.config import CompletionSettings
 from spark_lsp.engine.base import Chunk, CompletionRequest
-from spark_lsp.engine.fake import ScriptedEngine
+from spark_lsp.engine.testing import ScriptedEngine
 from spark_lsp.text.edit import apply_edits
 from tests.support.workspace import FAST, TestWorkspace, snapshot_of
 

@@ -3,7 +3,7 @@
 import asyncio
 
 from spark_lsp.config import CompletionSettings
-from spark_lsp.engine.fake import ScriptedEngine
+from spark_lsp.engine.testing import ScriptedEngine
 from tests.completion.check import cursor_of
 from tests.support.workspace import TestWorkspace
 

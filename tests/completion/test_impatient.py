@@ -17,7 +17,7 @@ from scripts.typing_trace.pace import BEFORE_LINE, IN_WORD, pauses_ms
 from scripts.typing_trace.watched import WatchedEngine
 from spark_lsp.config import CompletionSettings
 from spark_lsp.engine.base import Chunk, CompletionRequest
-from spark_lsp.engine.fake import ScriptedEngine
+from spark_lsp.engine.testing import ScriptedEngine
 from tests.completion.check import cursor_of
 from tests.support.clock import run_at_once
 from tests.support.workspace import TestWorkspace

@@ -8,7 +8,7 @@ from spark_lsp.completion.cursor_context import CursorContext
 from spark_lsp.completion.next_line_prefetch import accepted, next_line
 from spark_lsp.completion.writer import NEXT_PRIORITY
 from spark_lsp.engine.base import CompletionRequest
-from spark_lsp.engine.fake import ScriptedEngine
+from spark_lsp.engine.testing import ScriptedEngine
 from tests.completion.check import cursor_of
 from tests.support.workspace import TestWorkspace, snapshot_of
 

@@ -6,7 +6,7 @@ from itertools import pairwise
 import pytest
 
 from spark_lsp.config import CompletionSettings
-from spark_lsp.engine.fake import ScriptedEngine
+from spark_lsp.engine.testing import ScriptedEngine
 from spark_lsp.pacing import MIN_DEBOUNCE_MS, MIN_KEYS, DebouncePolicy, TypingSpeed
 from tests.completion.check import cursor_of
 from tests.support.clock import run_at_once

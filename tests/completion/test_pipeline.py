@@ -10,7 +10,7 @@ from spark_lsp.completion.cursor_context import CursorContext
 from spark_lsp.completion.feedback import Feedback
 from spark_lsp.completion.generations import CANCEL_GRACE_MS
 from spark_lsp.config import CompletionSettings
-from spark_lsp.engine.fake import ScriptedEngine
+from spark_lsp.engine.testing import ScriptedEngine
 from spark_lsp.errors import EngineFailed, ModelMissing
 from tests.completion.check import cursor_of
 from tests.support.workspace import FAST, TestWorkspace, snapshot_of

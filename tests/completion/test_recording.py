@@ -9,7 +9,7 @@ import pytest
 from spark_lsp.cli.replay import replay
 from spark_lsp.completion.cursor_context import CursorContext
 from spark_lsp.completion.recording import Recording, read_recording, recorder
-from spark_lsp.engine.fake import ScriptedEngine
+from spark_lsp.engine.testing import ScriptedEngine
 from spark_lsp.errors import WorkspaceError
 from tests.completion.check import check_case, chosen, cursor_of
 from tests.support.marks import posix_only

@@ -13,7 +13,7 @@ from spark_lsp.completion.rejection_backoff import (
     RejectionStreak,
     threshold,
 )
-from spark_lsp.engine.fake import ScriptedEngine
+from spark_lsp.engine.testing import ScriptedEngine
 from tests.completion.check import cursor_of
 from tests.support.workspace import TestWorkspace
 

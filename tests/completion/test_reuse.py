@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from spark_lsp.completion.cursor_context import CursorContext
 from spark_lsp.completion.postprocess.pipeline import Terms
 from spark_lsp.completion.reuse import Result, Reuse
-from spark_lsp.engine.fake import ScriptedEngine
+from spark_lsp.engine.testing import ScriptedEngine
 from tests.completion.check import cursor_of
 from tests.support.workspace import TestWorkspace, snapshot_of
 

@@ -10,7 +10,7 @@ from spark_lsp.completion.cursor_context import CursorContext
 from spark_lsp.completion.gate import GATES, MAX_DOCUMENT_CHARACTERS, EditState, gate
 from spark_lsp.completion.postprocess.pipeline import Terms, postprocess
 from spark_lsp.config import CompletionSettings
-from spark_lsp.engine.fake import ScriptedEngine
+from spark_lsp.engine.testing import ScriptedEngine
 from tests.completion.check import chosen, cursor_of, read_case
 from tests.completion.test_cases import CASES
 from tests.repo.source import ROOT

@@ -17,7 +17,7 @@ from spark_lsp.completion.recording import Recording
 from spark_lsp.completion.selected_item import behind_item, may_be_taken
 from spark_lsp.config import CompletionSettings
 from spark_lsp.engine.base import CompletionRequest
-from spark_lsp.engine.fake import ScriptedEngine
+from spark_lsp.engine.testing import ScriptedEngine
 from spark_lsp.text.edit import Edit, apply_edits
 from spark_lsp.text.tree import plant
 from tests.completion.check import chosen, cursor_of

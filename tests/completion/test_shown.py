@@ -10,7 +10,7 @@ from spark_lsp.completion.feedback import Feedback, kept_characters
 from spark_lsp.completion.next_line_prefetch import accepted
 from spark_lsp.completion.reuse import Reuse
 from spark_lsp.completion.shown import ShownSuggestions
-from spark_lsp.engine.fake import ScriptedEngine
+from spark_lsp.engine.testing import ScriptedEngine
 from tests.completion.check import cursor_of
 from tests.support.workspace import TestWorkspace, snapshot_of
 

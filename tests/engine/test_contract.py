@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from spark_lsp.engine.base import Chunk, CompletionRequest, Engine, PromptPart, Sampling, SpecialToken, TextPart
-from spark_lsp.engine.fake import ScriptedEngine
 from spark_lsp.engine.fim import FileBlock, build_prompt, family_named, pieces, prompt_tokens
 from spark_lsp.engine.local.local_engine import LocalEngine
 from spark_lsp.engine.remote.remote_engine import RemoteEngine
 from spark_lsp.engine.remote.setup import RemoteLaunch
+from spark_lsp.engine.testing import ScriptedEngine
 from spark_lsp.errors import EngineStarting, ModelNoFim
 from tests.engine.conftest import shipped
 from tests.engine.real_endpoint import real_endpoint

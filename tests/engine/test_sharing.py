@@ -72,7 +72,7 @@ async def settled(engine: LocalEngine, clients: int) -> EngineStatus:
 
 
 @asynccontextmanager
-async def victim(launch: EngineLaunch) -> AsyncIterator[asyncio.subprocess.Process]:
+async def killed(launch: EngineLaunch) -> AsyncIterator[asyncio.subprocess.Process]:
     """A client process that is being answered; gone at the end in any case."""
     command = [sys.executable, "-m", killed_client.__name__, msgspec.json.encode(launch).decode()]
     process = await asyncio.create_subprocess_exec(*command, stdout=subprocess.PIPE)
@@ -95,7 +95,7 @@ async def test_a_killed_client_takes_nothing_of_the_others_with_it(wide_model: P
     tokens = await read(engine, "mine")
     request = CompletionRequest(cached_prefix("mine") + fim_prompt("value = "), 40)
     alone = text_of(await collect(engine, request))
-    async with victim(launch) as client:
+    async with killed(launch) as client:
         stream = engine.generate(request)
         chunks = [await anext(stream)]
         if is_held:  # it does not read any more, and then it dies

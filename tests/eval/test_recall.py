@@ -8,7 +8,7 @@ from scripts.harness.fixture import parse_fixture, write_workspace
 from spark_lsp.bench.recall import RecallCounts, choose_cases, lines_of, table
 from spark_lsp.bench.recorded_session import measure_session, recorded
 from spark_lsp.bench.rivals import Bm25Chunks, ImportedBodies, JaccardWindows, RepositoryMap
-from spark_lsp.engine.fake import ScriptedEngine
+from spark_lsp.engine.testing import ScriptedEngine
 from spark_lsp.index.store import Index
 from spark_lsp.prompt.token_counts import TokenCounter
 from tests.eval.fetch import load

@@ -9,7 +9,7 @@ import pytest
 
 from spark_lsp.app import open_workspace
 from spark_lsp.config import Settings
-from spark_lsp.engine.fake import ScriptedEngine
+from spark_lsp.engine.testing import ScriptedEngine
 from spark_lsp.index.gc_freeze import freeze_after_rebuild, freeze_survivors
 from spark_lsp.index.storage.view import EMPTY_VIEW, IndexView
 from spark_lsp.index.store import Index

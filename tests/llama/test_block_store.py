@@ -68,7 +68,7 @@ def store_at(folder: Path, quota_bytes: int = QUOTA, fingerprint: bytes = FINGER
 
 
 def keep(store: BlockStore, name: bytes, content: bytes, token_count: int = 2048) -> bool:
-    """Write a chunk as the engine does."""
+    """Write a block as the engine does."""
     tmp = store.writing(name)
     if tmp is None:
         return False
@@ -77,13 +77,13 @@ def keep(store: BlockStore, name: bytes, content: bytes, token_count: int = 2048
 
 
 def content_of(store: BlockStore, name: bytes, token_count: int = 2048) -> bytes | None:
-    """Read a chunk as llama.cpp does, which ignores what follows the state."""
+    """Read a block as llama.cpp does, which ignores what follows the state."""
     path = store.verified(name, token_count)
     return path.read_bytes()[:-FOOTER_BYTES] if path else None
 
 
 def chain(store: BlockStore, count: int, salt: int = 0) -> list[bytes]:
-    """Name the chunks of one cached prefix."""
+    """Name the blocks of one cached prefix."""
     names = [b""]
     for number in range(count):
         names.append(store.name(names[-1], TOKENS + 10_000 * salt + number))
@@ -91,7 +91,7 @@ def chain(store: BlockStore, count: int, salt: int = 0) -> list[bytes]:
 
 
 def aged(folder: Path, *names: bytes) -> None:
-    """Make chunks look unused for ever longer: the first one longest."""
+    """Make blocks look unused for ever longer: the first one longest."""
     for number, name in enumerate(names):
         os.utime(folder / f"{name.hex()}.kv", (1000.0 + number, 1000.0 + number))
 

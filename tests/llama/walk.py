@@ -42,7 +42,7 @@ from tests.llama.gguf_files import SHIPPED
 BOUND: Final = 0.001
 """Largest difference of any logit from that of a fresh context; other batch shapes alone make some 0.00001.
 
-The product may differ by more (issue 4 allows 0.1): flash attention on the processor rounds to 16 bits, in an order
+The product may differ by more (up to 0.1): flash attention on the processor rounds to 16 bits, in an order
 that depends on where in the cache a token is.
 """
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from scripts.harness.fixture import parse_fixture
-from spark_lsp.engine.fake import ScriptedEngine
+from spark_lsp.engine.testing import ScriptedEngine
 from spark_lsp.prompt.pack import Packed
 from tests.support.workspace import TestWorkspace, indexed, snapshot_of
 

@@ -13,7 +13,7 @@ from scripts.harness.fixture import parse_fixture
 from spark_lsp.completion.cursor_context import CursorContext
 from spark_lsp.config import Settings
 from spark_lsp.engine.base import Chunk, CompletionRequest, PrefillCost, Usage
-from spark_lsp.engine.fake import ScriptedEngine
+from spark_lsp.engine.testing import ScriptedEngine
 from spark_lsp.prompt.budget import CONTEXT_FIRST, WINDOW_FIRST, Budget, Split, budget_for
 from spark_lsp.prompt.cached_prefix import ELSEWHERE, MAX_READ_AGAIN, keep_what_is_read
 from spark_lsp.prompt.context import CACHED_PREFIX_PRIORITY, REPLY_TOKENS

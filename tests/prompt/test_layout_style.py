@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from msgspec import structs
 
-from spark_lsp.engine.fake import ScriptedEngine
+from spark_lsp.engine.testing import ScriptedEngine
 from spark_lsp.prompt.layout_style import PLAIN, RICH, similar_snippets_for, style_of
 from spark_lsp.prompt.pack import Packed
 from tests.prompt.check import packed_for

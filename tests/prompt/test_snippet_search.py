@@ -9,7 +9,7 @@ import pytest
 from scripts.harness.fixture import parse_fixture
 from spark_lsp.completion.cursor_context import CursorContext
 from spark_lsp.config import CompletionSettings
-from spark_lsp.engine.fake import ScriptedEngine
+from spark_lsp.engine.testing import ScriptedEngine
 from spark_lsp.errors import EngineFailed
 from spark_lsp.prompt import snippet_search
 from spark_lsp.prompt.segment import Segment

@@ -50,7 +50,7 @@ ALLOWED: dict[str, frozenset[str]] = {
 """Package -> what it may import besides itself: packages, or single modules of one."""
 
 ONLY_IN = {"pygls": "server", "lsprotocol": "server", "llama_cpp": "llama"}
-CONCRETE_ENGINES = ("engine.local", "engine.remote", "engine.fake")
+CONCRETE_ENGINES = ("engine.local", "engine.remote", "engine.testing")
 ENGINES_NAMED_BY = frozenset({"app", "bench", "cli", "doctor", "engine"})
 WIRE = "spark_lsp.engine.wire"
 

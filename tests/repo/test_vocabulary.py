@@ -78,6 +78,31 @@ WORDS = (
         r"\bhead_text\b|\bhead_of_stub\b|\b(?:[Ff]unction|[Mm]ethod|[Dd]efinition|changed|new|old)(?:'s)? heads?\b",
         "signature",
     ),
+    Word(
+        r"\b(?:[Ww]orkbench|[Dd]esk|_desk|side_desk)\b", "model runtime, generation context", (r"^(?:tests/)?editors/",)
+    ),
+    Word(
+        r"\b_?[Ss]eats?\b|\b_?(?:shed|victim|make_room)\b|\bVictim\b|\b_shed_",
+        "slot, eviction candidate, evict, ensure free",
+    ),
+    Word(
+        r"\b_?[Ss]hel(?:f|ves)\b|\bChunkStore\b|\bSavedChunk\b",
+        "block cache, block store, KV block",
+        (r"^tests/repo/test_context_quality",),
+    ),
+    Word(r"\b_?[Pp]ayoffs?\b|_payoff\b|\bcredit_steps\b|CREDIT_", "length policy, budget"),
+    Word(r"\b[Yy]ardsticks?\b|\bbare loop\b", "baseline"),
+    Word(
+        r"\b_?[Rr]ungs?\b|\bladder\b|\b_climb\b|\bdry_run\b",
+        "fallback step, memory estimate",
+        (r"models/training", r"dry_run"),
+    ),
+    Word(
+        r"\b[Ww]orking points?\b|\bWorkingPoints?\b|\b[Cc]ore share\b|\bCoreShare\b",
+        "known-good configuration, thread budget",
+    ),
+    Word(r"\bPatience\b|\bhang_patience\b|\b_suspects\b", "hang timeout, suspect request"),
+    Word(r"\bdepth_tokens\b", "n_past"),
 )
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from spark_lsp.app import open_workspace
 from spark_lsp.catalog.offering import ModelOffer
 from spark_lsp.config import Settings
-from spark_lsp.engine.fake import ScriptedEngine
+from spark_lsp.engine.testing import ScriptedEngine
 from spark_lsp.errors import ModelMissing
 from spark_lsp.server.model_offers import ModelOfferTimes
 from spark_lsp.server.server import SparkServer

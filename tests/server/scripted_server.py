@@ -11,7 +11,7 @@ from pathlib import Path
 
 from spark_lsp.app import open_workspace
 from spark_lsp.engine.base import Chunk, CompletionRequest, ModelInfo
-from spark_lsp.engine.fake import ScriptedEngine
+from spark_lsp.engine.testing import ScriptedEngine
 from spark_lsp.server.server import SparkServer
 
 

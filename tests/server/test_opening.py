@@ -15,7 +15,7 @@ from scripts.harness.fixture import parse_fixture, write_workspace
 from spark_lsp.app import open_workspace
 from spark_lsp.config import Settings
 from spark_lsp.engine.base import ModelInfo
-from spark_lsp.engine.fake import ScriptedEngine
+from spark_lsp.engine.testing import ScriptedEngine
 from spark_lsp.server.client import Client
 from spark_lsp.server.model_offers import ModelOffer
 from spark_lsp.server.session import Session

@@ -9,7 +9,7 @@ import asyncio
 import hashlib
 from collections import deque
 from collections.abc import AsyncGenerator, Sequence
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
@@ -18,7 +18,7 @@ from spark_lsp.engine.local.address import endpoint_of
 from spark_lsp.engine.local.link import Link, connect
 from spark_lsp.engine.local.liveness import HangTimeout
 from spark_lsp.engine.local.process import describe_model, end, last_log_line, list_engines, query, spawn, stop_engines
-from spark_lsp.engine.starting import joined
+from spark_lsp.engine.starting import SharedStart, retrieve
 from spark_lsp.engine.wire import frames
 from spark_lsp.engine.wire.frames import Endpoint, EngineLaunch
 from spark_lsp.engine.wire.prompt_parts import clean
@@ -43,10 +43,7 @@ class LocalEngine:
         self._launch = launch
         self._hang_timeout = hang_timeout or HangTimeout()
         self._link: Link | None = None
-        self._starting: asyncio.Task[ModelInfo] | None = None
-        self._failure: SparkError | None = None
-        """Why the last start failed; None after one that did not."""
-        self._failed_at = 0.0
+        self._starting = SharedStart(self._start_once, retry_s=_RETRY_S, waiting="The engine is starting.")
         self._crashes: deque[float] = deque(maxlen=_CRASHES)
         self._killing: asyncio.Task[list[int]] | None = None
         self._in_flight: list[CompletionRequest] = []
@@ -58,7 +55,7 @@ class LocalEngine:
         known = self.model
         if known is not None:
             return known
-        return await joined(self._begin())
+        return await self._starting.join()
 
     @property
     def model(self) -> ModelInfo | None:
@@ -116,16 +113,12 @@ class LocalEngine:
 
     async def close(self) -> None:
         """Leave the process to its other clients. A later ``start`` begins over, with the crashes forgiven."""
-        starting, self._starting = self._starting, None
-        if starting is not None and not starting.done():
-            starting.cancel()
-            await asyncio.wait([starting])
+        await self._starting.cancel()
         link, self._link = self._link, None
         if link is not None:
             await link.close()
         if self._killing is not None:
             await asyncio.wait([self._killing])
-        self._failure = None
         self._crashes.clear()
         self._suspect_requests.clear()
 
@@ -134,39 +127,19 @@ class LocalEngine:
         link = self._link
         if link is not None and link.alive:
             return link
-        if self._starting is not None and not self._starting.done():
-            raise EngineStarting("The engine is starting.")
-        failure = self._failure
-        recent = asyncio.get_running_loop().time() - self._failed_at < _RETRY_S
-        if failure is None or not recent:
-            self._begin()
-        if failure is not None:
-            raise type(failure)(str(failure), fix=failure.fix)
-        raise EngineStarting("The engine is starting.")
-
-    def _begin(self) -> asyncio.Task[ModelInfo]:
-        if self._starting is None or self._starting.done():
-            self._starting = asyncio.create_task(self._start_once())
-            self._starting.add_done_callback(_looked_at)
-        return self._starting
+        raise self._starting.refusal()
 
     async def _start_once(self) -> ModelInfo:
-        try:
-            link = self._link
-            if link is None or not link.alive:
-                link = await self._reach()
-                link.on_end = lambda: self._on_end(link)
-                self._link = link
-            elif link.model is None:
-                answer = await link.call(frames.Load)
-                link.model = answer.model if isinstance(answer, frames.Welcome) else None
-            if link.model is None:
-                raise EngineFailed("The engine answered without a model.")
-        except SparkError as error:
-            self._failure = error
-            self._failed_at = asyncio.get_running_loop().time()
-            raise
-        self._failure = None
+        link = self._link
+        if link is None or not link.alive:
+            link = await self._reach()
+            link.on_end = lambda: self._on_end(link)
+            self._link = link
+        elif link.model is None:
+            answer = await link.call(frames.Load)
+            link.model = answer.model if isinstance(answer, frames.Welcome) else None
+        if link.model is None:
+            raise EngineFailed("The engine answered without a model.")
         return link.model
 
     async def _reach(self) -> Link:
@@ -230,9 +203,9 @@ class LocalEngine:
             self._suspect_requests.pop(next(iter(self._suspect_requests)))
         if link.hung:
             self._killing = asyncio.create_task(asyncio.to_thread(end, link.endpoint, link.pid))
-            self._killing.add_done_callback(_looked_at)
+            self._killing.add_done_callback(retrieve)
         if len(self._crashes) < _CRASHES:
-            self._begin()
+            self._starting.begin()
 
 
 def _chunk_of(answer: frames.HostFrame | SparkError) -> Chunk:
@@ -258,12 +231,6 @@ def _ended(status: int, endpoint: Endpoint) -> EngineFailed:
         f"The engine process ended with status {status} while it started{': ' + told if told else ''}.",
         fix=f"Try another model or a smaller context; the log is {endpoint.log}.",
     )
-
-
-def _looked_at(task: "asyncio.Task[Any]") -> None:
-    """Keep asyncio from complaining of a failure that nobody awaits: it is kept and told at the next request."""
-    if not task.cancelled():
-        task.exception()
 
 
 def _digest(request: CompletionRequest) -> bytes:

@@ -21,8 +21,8 @@ from spark_lsp.engine.remote.request import body_of
 from spark_lsp.engine.remote.response import Event
 from spark_lsp.engine.remote.setup import RemoteLaunch, check_consent, family_of, health_notes, key_of
 from spark_lsp.engine.remote.stream import AnswerReader, next_item
-from spark_lsp.engine.starting import joined
-from spark_lsp.errors import EngineFailed, EngineStarting, ModelNoFim, SettingsError, SparkError
+from spark_lsp.engine.starting import SharedStart
+from spark_lsp.errors import EngineFailed, ModelNoFim, SettingsError, SparkError
 from spark_lsp.trace import bug
 
 __all__ = ["RemoteEngine", "RemoteLaunch"]
@@ -53,9 +53,9 @@ class RemoteEngine:
         self._base: ModelInfo | None = None
         self._family: FimFamily | None = None
         self._served = ""
-        self._starting: asyncio.Task[ModelInfo] | None = None
-        self._failure: SparkError | None = None
-        self._failed_at = 0.0
+        self._starting = SharedStart(
+            self._start_once, retry_s=_RETRY_S, waiting="The remote endpoints are being asked."
+        )
         self._by_key: dict[str, asyncio.Queue[Event | EndpointFailure | None]] = {}
         self._running = 0
         self._cost = PrefillCost(_FIRST_COST_MS)
@@ -66,7 +66,7 @@ class RemoteEngine:
     async def start(self) -> ModelInfo:
         """Check settings and consent, find an endpoint that answers, describe its model."""
         known = self.model
-        return known if known is not None else await joined(self._begin())
+        return known if known is not None else await self._starting.join()
 
     @property
     def model(self) -> ModelInfo | None:
@@ -128,11 +128,8 @@ class RemoteEngine:
 
     async def close(self) -> None:
         """Close all connections. A later ``start`` begins over."""
-        starting, self._starting = self._starting, None
-        if starting is not None and not starting.done():
-            starting.cancel()
-            await asyncio.wait([starting])
-        self._base, self._failure = None, None
+        await self._starting.cancel()
+        self._base = None
         links, self._links = list(self._links.values()), {}
         for link in links:
             await link.close()
@@ -141,41 +138,21 @@ class RemoteEngine:
 
     def _reached(self) -> None:
         """See that there is a model, or that there will be one, and say why there is none now."""
-        if self._base is not None:
-            return
-        if self._starting is not None and not self._starting.done():
-            raise EngineStarting("The remote endpoints are being asked.")
-        failure = self._failure
-        if failure is None or asyncio.get_running_loop().time() - self._failed_at > _RETRY_S:
-            self._begin()
-        if failure is not None:
-            raise failure
-        raise EngineStarting("The remote endpoints are being asked.")
-
-    def _begin(self) -> asyncio.Task[ModelInfo]:
-        if self._starting is None or self._starting.done():
-            self._starting = asyncio.create_task(self._start_once())
-            self._starting.add_done_callback(_looked_at)
-        return self._starting
+        if self._base is None:
+            raise self._starting.refusal()
 
     async def _start_once(self) -> ModelInfo:
-        try:
-            addresses = ranked([address_of(url) for url in self._launch.urls], self._launch.workspace)
-            await asyncio.to_thread(check_consent, addresses)
-            key = key_of(self._launch.api_key_env)
-            known = {endpoint.address: endpoint for endpoint in self._endpoints}
-            self._endpoints = [known.get(address) or Health(address) for address in addresses]
-            for address in addresses:
-                old = self._links.pop(address.url, None)
-                if old is not None:
-                    await old.close()
-                self._links[address.url] = RemoteLink(address, key, self._launch.ca_file, self._launch.answer_s)
-            self._base, self._shown = self._described(await self._ask_for_model()), None
-        except SparkError as error:
-            self._failure = error
-            self._failed_at = asyncio.get_running_loop().time()
-            raise
-        self._failure = None
+        addresses = ranked([address_of(url) for url in self._launch.urls], self._launch.workspace)
+        await asyncio.to_thread(check_consent, addresses)
+        key = key_of(self._launch.api_key_env)
+        known = {endpoint.address: endpoint for endpoint in self._endpoints}
+        self._endpoints = [known.get(address) or Health(address) for address in addresses]
+        for address in addresses:
+            old = self._links.pop(address.url, None)
+            if old is not None:
+                await old.close()
+            self._links[address.url] = RemoteLink(address, key, self._launch.ca_file, self._launch.answer_s)
+        self._base, self._shown = self._described(await self._ask_for_model()), None
         model = self.model
         assert model is not None, "it was described just now"
         return model
@@ -335,9 +312,3 @@ class RemoteEngine:
 def _named(failure: EndpointFailure, host: str) -> EndpointFailure:
     """Put the host before a failure's words."""
     return EndpointFailure(f"The remote endpoint {host} {failure.words}".replace("  ", " "), fix=failure.fix)
-
-
-def _looked_at(task: "asyncio.Task[ModelInfo]") -> None:
-    """Keep asyncio from complaining of a failure that nobody awaits: it is kept and told at the next request."""
-    if not task.cancelled():
-        task.exception()

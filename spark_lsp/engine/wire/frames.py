@@ -7,7 +7,7 @@ Imports no llama_cpp: the clients' side of the wire lives in ``engine.local``.
 import asyncio
 import struct
 from collections import OrderedDict
-from typing import Final, Literal
+from typing import Final, Literal, TypeVar
 
 import msgspec
 
@@ -28,6 +28,8 @@ EXIT_LOCK_HELD: Final = 75
 
 EXIT_HUNG: Final = 70
 """Exit status of an engine process that had to leave while the thread of its model did not (EX_SOFTWARE)."""
+
+F = TypeVar("F")
 
 KvType = Literal["auto", "f16", "q8_0", "q4_0"]
 
@@ -274,44 +276,35 @@ def encode(frame: ClientFrame | HostFrame) -> bytes:
 
 
 async def read_client_frame(reader: asyncio.StreamReader) -> ClientFrame | None:
-    """Read what a client says; None at the end of the stream.
+    """Read a client's frame; None at the end of the stream.
 
     Raises:
-        EngineProtocolError: the bytes are not a frame of ours.
+        EngineProtocolError: the bytes are no such frame.
     """
-    body = await _read_body(reader)
-    if body is None:
-        return None
-    try:
-        return _client_frames.decode(body)
-    except (msgspec.DecodeError, RecursionError) as error:
-        raise EngineProtocolError(f"A frame cannot be read: {error}.") from error
+    return await _read(reader, _client_frames)
 
 
 async def read_host_frame(reader: asyncio.StreamReader) -> HostFrame | None:
-    """Read what the engine says; None at the end of the stream.
+    """Read a frame of the engine process; None at the end of the stream.
 
     Raises:
-        EngineProtocolError: the bytes are not a frame of ours.
+        EngineProtocolError: the bytes are no such frame.
     """
-    body = await _read_body(reader)
-    if body is None:
-        return None
-    try:
-        return _host_frames.decode(body)
-    except (msgspec.DecodeError, RecursionError) as error:
-        raise EngineProtocolError(f"A frame cannot be read: {error}.") from error
+    return await _read(reader, _host_frames)
 
 
-async def _read_body(reader: asyncio.StreamReader) -> bytes | None:
+async def _read(reader: asyncio.StreamReader, decoder: msgspec.msgpack.Decoder[F]) -> F | None:
     try:
-        head = await reader.readexactly(_length.size)
-        (size,) = _length.unpack(head)
+        (size,) = _length.unpack(await reader.readexactly(_length.size))
         if size > MAX_FRAME_BYTES:
             raise EngineProtocolError(f"A frame of {size:,} bytes is over the limit of {MAX_FRAME_BYTES:,}.")
-        return await reader.readexactly(size)
+        body = await reader.readexactly(size)
     except (asyncio.IncompleteReadError, ConnectionError):
         return None
+    try:
+        return decoder.decode(body)
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise EngineProtocolError(f"A frame cannot be read: {error}.") from error
 
 
 class KnownParts:

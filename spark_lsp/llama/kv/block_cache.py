@@ -1,6 +1,6 @@
-"""Cached prefixes on disk, chunk by chunk: saved when nothing else is to do, taken back instead of reading them again.
+"""Cached prefixes on disk, block by block: saved when nothing else is to do, taken back instead of reading them again.
 
-A chunk is named after all tokens from the start of the cached prefix on, because its cells hold what was computed
+A block is named after all tokens from the start of the cached prefix on, because its cells hold what was computed
 behind them. Everything but the writing to disk belongs to the thread of the context.
 """
 
@@ -54,8 +54,8 @@ class BlockCache:
             pass
         self._writer.shutdown()
 
-    def chunks(self, tokens: Tokens) -> tuple[SavedBlock, ...]:
-        """Return the chunks of a cached prefix; the last one may be short."""
+    def blocks(self, tokens: Tokens) -> tuple[SavedBlock, ...]:
+        """Return the blocks of a cached prefix; the last one may be short."""
         found: list[SavedBlock] = []
         for start in range(0, len(tokens), BLOCK_TOKENS):
             end = min(start + BLOCK_TOKENS, len(tokens))
@@ -64,33 +64,33 @@ class BlockCache:
                 found.append(SavedBlock(self._store.name(parent, tokens[start:end]), start, end))
         return tuple(found)
 
-    def restore(self, sequence: int, tokens: Tokens, chunks: Sequence[SavedBlock]) -> int:
-        """Append the next chunk of a cached prefix from disk to a sequence; return by how many tokens that grew.
+    def restore(self, sequence: int, tokens: Tokens, blocks: Sequence[SavedBlock]) -> int:
+        """Append the next block of a cached prefix from disk to a sequence; return by how many tokens that grew.
 
         ``tokens`` are the whole cached prefix's, of which the sequence holds a beginning.
         """
         context = self._pool.context
         resident = len(context.mirrors[sequence])
         number = resident // BLOCK_TOKENS
-        if number >= len(chunks) or chunks[number].end - resident < MIN_BLOCK_TOKENS:
+        if number >= len(blocks) or blocks[number].end - resident < MIN_BLOCK_TOKENS:
             return 0
-        chunk = chunks[number]
+        block = blocks[number]
         with self._lock:
-            is_there = chunk.name not in self._refused and self._store.has(chunk.name)
-            path = self._store.verified(chunk.name, chunk.end - chunk.start) if is_there else None
+            is_there = block.name not in self._refused and self._store.has(block.name)
+            path = self._store.verified(block.name, block.end - block.start) if is_there else None
         if path is None:
             return 0
-        context.truncate(sequence, chunk.start)
-        self._pool.ensure_free(chunk.end - chunk.start, sequence)
-        at_start = len(context.mirrors[sequence]) == chunk.start
-        if at_start and context.load(sequence, path, tokens[chunk.start : chunk.end]):
-            return chunk.end - resident
-        self._refused.add(chunk.name)
-        _log.warning("a chunk on disk could not be taken back")
+        context.truncate(sequence, block.start)
+        self._pool.ensure_free(block.end - block.start, sequence)
+        at_start = len(context.mirrors[sequence]) == block.start
+        if at_start and context.load(sequence, path, tokens[block.start : block.end]):
+            return block.end - resident
+        self._refused.add(block.name)
+        _log.warning("a block on disk could not be taken back")
         return 0
 
     def save_next(self) -> bool:
-        """Save one chunk that is not on disk yet, the most recent cached prefix's first; whether there may be more."""
+        """Save one block that is not on disk yet, the most recent cached prefix's first; whether there may be more."""
         if self._written is not None:
             self._written.result()  # one at a time: memory holds a copy of what is being written
         return any(self._save_one(cached_prefix) for cached_prefix in self._pool.prefix_slots())
@@ -104,20 +104,20 @@ class BlockCache:
     def _save_one(self, cached_prefix: int) -> bool:
         context = self._pool.context
         with self._lock:
-            chunks = self.chunks(context.mirrors[cached_prefix].tokens)
-            missing = (each for each in chunks if each.name not in self._refused and not self._store.has(each.name))
-            chunk = next(missing, None)
-            path = self._store.writing(chunk.name) if chunk else None
-        if chunk is None:
+            blocks = self.blocks(context.mirrors[cached_prefix].tokens)
+            missing = (each for each in blocks if each.name not in self._refused and not self._store.has(each.name))
+            block = next(missing, None)
+            path = self._store.writing(block.name) if block else None
+        if block is None:
             return False
         if path is None:  # nothing can be written there
-            self._refused.add(chunk.name)
+            self._refused.add(block.name)
             return False
-        size = context.save(cached_prefix, chunk.start, chunk.end, path)
-        self._written = self._writer.submit(self._commit, chunk, path, size)
+        size = context.save(cached_prefix, block.start, block.end, path)
+        self._written = self._writer.submit(self._commit, block, path, size)
         return True
 
-    def _commit(self, chunk: SavedBlock, path: Path, size: int) -> None:
+    def _commit(self, block: SavedBlock, path: Path, size: int) -> None:
         with self._lock:
-            if not self._store.commit(chunk.name, path, chunk.end - chunk.start, size):
-                self._refused.add(chunk.name)
+            if not self._store.commit(block.name, path, block.end - block.start, size):
+                self._refused.add(block.name)

@@ -1,4 +1,4 @@
-"""KV files: chunks of cached prefixes with their KV cells, kept on disk between runs of the engine.
+"""KV files: blocks of cached prefixes with their KV cells, kept on disk between runs of the engine.
 
 llama.cpp ends the process over a file that is cut short and compares neither weights nor RoPE, so it is given only what
 ``BlockStore.verified`` returned. A file is llama.cpp's own bytes and a footer whose checksum covers both: whatever was
@@ -106,7 +106,7 @@ class BlockStore:
     """The KV files of one fingerprint, in a folder that other engines use at the same time. Belongs to one thread.
 
     Whatever others can see is done by one rename or one removal, so no locks are needed.
-    The quota counts the files of all fingerprints. The least recently used ones go first, and a chunk goes before those
+    The quota counts the files of all fingerprints. The least recently used ones go first, and a block goes before those
     in front of it, without which it is of no use.
     """
 
@@ -124,7 +124,7 @@ class BlockStore:
             self._keep_quota(())
 
     def name(self, parent: bytes, tokens: Tokens) -> bytes:
-        """Return the name of a chunk, the parent of the next one. ``parent`` is empty for the first chunk."""
+        """Return the name of a block, the parent of the next one. ``parent`` is empty for the first block."""
         told = hashlib.blake2b(parent, digest_size=NAME_BYTES)
         told.update(tokens.astype("<i4", copy=False).tobytes())
         told.update(self._fingerprint)
@@ -136,12 +136,12 @@ class BlockStore:
         return name
 
     def has(self, name: bytes) -> bool:
-        """Whether a chunk is there. Costs one ``stat``, and a listing after the folder changed; reads no file."""
+        """Whether a block is there. Costs one ``stat``, and a listing after the folder changed; reads no file."""
         self._refresh()
         return name in self._known
 
     def writing(self, name: bytes) -> Path | None:
-        """Return an empty private file for llama.cpp to write a chunk to, or None where nothing can be written.
+        """Return an empty private file for llama.cpp to write a block to, or None where nothing can be written.
 
         Give it to ``commit`` in any case, which removes what came to nothing.
         """
@@ -175,7 +175,7 @@ class BlockStore:
         return True
 
     def verified(self, name: bytes, token_count: int) -> Path | None:
-        """Return a chunk's file, every byte checked, and note its use; None when it is not there or was not sound.
+        """Return a block's file, every byte checked, and note its use; None when it is not there or was not sound.
 
         A file that is not sound is removed.
         """
@@ -202,7 +202,7 @@ class BlockStore:
         return self._folder / f"{name.hex()}.kv"
 
     def _family(self, name: bytes) -> list[bytes]:
-        """Return a chunk and those in front of it, the nearest first, as far as they were named."""
+        """Return a block and those in front of it, the nearest first, as far as they were named."""
         family = []
         while name:
             family.append(name)
@@ -223,7 +223,7 @@ class BlockStore:
         self._known_at_ns = changed_ns if now_ns - changed_ns > _COARSEST_CLOCK_NS else _NEVER
 
     def _fits(self, family: Sequence[bytes], written_bytes: int) -> bool:
-        """Whether a chunk has room beside those in front of it; one that would push them out serves nobody."""
+        """Whether a block has room beside those in front of it; one that would push them out serves nobody."""
         if self.note or written_bytes <= 0:
             return False
         needed = written_bytes + FOOTER_BYTES

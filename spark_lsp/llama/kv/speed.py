@@ -1,4 +1,4 @@
-"""Speeds learned from every decode: what reading costs at a n_past, how fast writing goes, what to read at once. Pure.
+"""Speeds learned from every decode: prefill cost by position, decode speed, and the best batch size. Pure.
 
 Newer decodes count more. One that another program held up counts for no more than a slow one.
 """
@@ -8,7 +8,7 @@ from typing import Final
 from spark_lsp.engine.base import PrefillCost
 
 CHUNK_MS: Final = 50.0
-"""How long a background decode may keep a completion waiting where it cannot be aborted (design/engine.md, 10)."""
+"""How long a background decode may delay a completion where it cannot be aborted, as on a GPU."""
 FOREGROUND_CHUNK_MS: Final = 250.0
 """How long a decode that someone waits for may take: an abort takes effect after one node of its graph, some 2 %."""
 TILE_TOKENS: Final = 64
@@ -26,7 +26,7 @@ _MEMORY_ELSEWHERE: Final = 0.997
 _OUTLIER: Final = 4.0
 _MIN_BASE_SHARE: Final = 0.01  # of the mean cost: a token behind nothing always costs something
 _FIRST_DOUBLING_TOKENS: Final = 1024
-_SPREAD_TOKENS: Final = 500.0  # positions that differ by less cannot tell the cost of n_past from noise
+_SPREAD_TOKENS: Final = 500.0  # positions that differ by less cannot tell the slope from noise
 
 
 class DecodeRates:
@@ -40,7 +40,7 @@ class DecodeRates:
         """For each doubling of n_past, weighted: sums of 1, n_past, ms, n_past * n_past, n_past * ms."""
 
     def learn(self, tokens: int, seconds: float, n_past: int) -> None:
-        """Take a finished decode of so many tokens, each computed over ``n_past`` others, into account."""
+        """Record a finished decode of ``tokens`` tokens at position ``n_past``."""
         rate = tokens / max(seconds, 1e-6)
         if tokens == 1:
             self.decode_tokens_per_s = _blend(self.decode_tokens_per_s, rate)
@@ -49,7 +49,7 @@ class DecodeRates:
             self._fit(1000 / rate, n_past + tokens / 2, tokens)
 
     def chunk_tokens(self, n_past: int, most: int, *, is_background: bool) -> int:
-        """Return how many tokens a decode may take at this n_past."""
+        """Return how many tokens a decode may take at this position."""
         cost_ms = self.prefill_cost.at(n_past)
         chunk_ms = CHUNK_MS if is_background else FOREGROUND_CHUNK_MS
         tiles = int(chunk_ms / cost_ms) // TILE_TOKENS if cost_ms else most
@@ -64,7 +64,7 @@ class DecodeRates:
         return tokens * (base_ms + UNTILED * attention_ms) > TILE_TOKENS * (base_ms + attention_ms)
 
     def _fit(self, token_ms: float, n_past: float, tokens: int) -> None:
-        """Fit a line through cost over n_past by weighted least squares; a longer decode weighs more."""
+        """Fit a line through cost over position by weighted least squares; a longer decode weighs more."""
         expected_ms = self.prefill_cost.at(int(n_past))
         if expected_ms:
             token_ms = min(token_ms, _OUTLIER * expected_ms)

@@ -44,7 +44,7 @@ def describe_build() -> Build:
 
 
 class _Registry:
-    """ggml's device functions, which the binding does not declare (design/engine.md section 9)."""
+    """ggml's device functions, which the Python binding does not declare."""
 
     def __init__(self) -> None:
         from llama_cpp import _ctypes_extensions, _ggml  # noqa: PLC0415  after native has set the environment

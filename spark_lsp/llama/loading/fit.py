@@ -50,12 +50,11 @@ MIN_GPU_CONTEXT: Final = 4_096
 BATCH_TOKENS: Final = 512
 
 YARN_ARCHITECTURES: Final = frozenset({"qwen2", "qwen3"})
-"""Whose makers document YaRN (design/engine.md section 7); others are kept to what they were trained for."""
+"""Whose makers document YaRN (``docs/internals/engine-measurements.md``); others keep to their trained context."""
 MAX_YARN: Final = 4
 
-_SPARE: Final = (
-    4  # a quarter more cells than one prompt: a new cached prefix is built beside the old (design/engine.md, 7)
-)
+_SPARE: Final = 4
+"""A context has a quarter more cells than one prompt: a new cached prefix is built beside the old one."""
 _Q_BLOCK: Final = 32  # quantised caches need heads that are a multiple of this
 
 
@@ -96,7 +95,7 @@ class FallbackStep:
 def fallback_steps(shape: ModelShape, free: FreeMemory, asked: Asked) -> tuple[FallbackStep, ...]:
     """Return the plans to try, best first: all layers on the GPU, 75 %, 50 %, none; each again with half the context.
 
-    What is given up first is a cache of full precision, then context, then layers (design/engine.md section 9).
+    Given up first is a cache of full precision, then context, then layers.
 
     Raises:
         ModelUnusable: memory does not even hold the smallest context on the processor.

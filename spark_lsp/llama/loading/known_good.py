@@ -1,7 +1,7 @@
-"""What worked on a GPU before: layers, cache and context by model, devices and settings, in one small file.
+"""The configuration that worked on a GPU before: layers, cache and context by model, devices and settings.
 
-Also which number of layers ended the process that tried it, because many errors of a driver do (design/engine.md,
-section 8). A file that cannot be read or written is as good as none.
+Also which number of layers ended the process that tried it, because many driver errors do
+(``docs/internals/engine-measurements.md``). A file that cannot be read or written counts as none.
 """
 
 import contextlib

@@ -17,8 +17,8 @@ CacheType = Literal["f16", "q8_0", "q4_0"]
 CPU_UBATCH_TOKENS: Final = 256
 """Measured on two cores with the shipped model: 7,680 tokens in 4.4 s at 64, 3.0 at 128, 2.5 at 256, 3.4 at 512.
 
-An abort waits for one graph node of one micro-batch (design/engine.md section 2.4); behind a long prompt smaller ones
-are given to the library at once (``rates.chunk_tokens``).
+An abort waits for one graph node of one micro-batch (``docs/internals/engine-measurements.md``); at high positions
+smaller batches are given to the library at once (``rates.chunk_tokens``).
 """
 GPU_UBATCH_TOKENS: Final = 512
 PLAIN_UBATCH_TOKENS: Final = 128
@@ -29,7 +29,7 @@ MAX_SCORES_BYTES: Final = 512 * 1024**2
 """Plain attention is given up for longer contexts: its scores would take more than many models weigh."""
 
 GPU_MARGIN_BYTES: Final = 1024**3
-"""Departure free on each GPU for the screen and the driver (design/engine.md section 9)."""
+"""Left free on each GPU for the screen and the driver."""
 
 FREE: Final = "free memory holds"
 ALLOWED: Final = "engine.memoryLimitBytes allows"

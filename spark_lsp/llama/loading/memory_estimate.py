@@ -1,6 +1,6 @@
 """Makes a model and a context without their memory, to learn how large llama.cpp's compute buffers would be.
 
-A memory estimate takes a third of a second and reads no weights (design/engine.md section 9). Never decodes.
+An estimate takes a third of a second and reads no weights (``docs/internals/engine-measurements.md``). Never decodes.
 """
 
 import ctypes

@@ -325,7 +325,7 @@ def _least_absolute(parts: _Floats, weights: _Floats, solution: _Floats | None) 
 def _not_negative(square: _Floats, right: _Floats) -> _Floats:
     """Solve the normal equations, leaving out the most negative part until none is.
 
-    At a single n_past two parts cannot be told from the other two; a grain on the diagonal then shares evenly.
+    At one position two terms cannot be told from the other two; a small diagonal term then shares evenly.
     """
     sizes = np.sqrt(np.maximum(np.diag(square), 1e-300))
     square = square / np.outer(sizes, sizes) + 1e-6 * np.eye(4)
@@ -342,7 +342,7 @@ def _not_negative(square: _Floats, right: _Floats) -> _Floats:
 
 
 def _corrections(batch_size: _Floats, deviations: _Floats) -> tuple[float, ...]:
-    """Middle deviation of each doubling of batch_size, drawn towards 1 where timings are few; one alone is none."""
+    """Return the median deviation of each doubling of the batch size, drawn towards 1 where timings are few."""
     doublings = np.ceil(np.log2(batch_size)).astype(np.int64)
     corrections = list(_NO_CORRECTION)
     for doubling in np.unique(doublings):

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from scripts.harness.fixture import parse_fixture
 from spark_lsp.actions.base import Diagnostic, Proposal, Target
 from spark_lsp.engine.base import CompletionRequest, SpecialToken
-from spark_lsp.engine.fake import ScriptedEngine
+from spark_lsp.engine.testing import ScriptedEngine
 from spark_lsp.index.store import Index
 from spark_lsp.text.edit import Span, apply_edits
 from tests.support.workspace import TestWorkspace, snapshot_of

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from spark_lsp.actions.base import Diagnostic, Target
-from spark_lsp.engine.fake import ScriptedEngine
+from spark_lsp.engine.testing import ScriptedEngine
 from spark_lsp.text.document import LineTable
 from spark_lsp.text.edit import Span, apply_edits
 from tests.actions.chat.talk import aimed, chosen, talking, told

@@ -9,7 +9,7 @@ from scripts.harness.fixture import parse_fixture
 from spark_lsp.actions.base import ActionRunner
 from spark_lsp.actions.catalog import CATALOG
 from spark_lsp.config import ActionsSettings
-from spark_lsp.engine.fake import ScriptedEngine
+from spark_lsp.engine.testing import ScriptedEngine
 from spark_lsp.errors import ModelUnusable
 from tests.actions.chat.talk import aimed, chosen, talking, told
 from tests.support.workspace import TestWorkspace, indexed

@@ -5,7 +5,7 @@ import pytest
 
 from spark_lsp.actions.chat.template import Message, prompt_of
 from spark_lsp.engine.base import ModelInfo, SpecialToken, TextPart
-from spark_lsp.engine.fake import ScriptedEngine
+from spark_lsp.engine.testing import ScriptedEngine
 from spark_lsp.errors import ModelUnusable
 from tests.actions.chat.talk import CHATML
 

@@ -8,7 +8,7 @@ import pytest
 from scripts.harness.fixture import parse_fixture
 from spark_lsp.actions.base import BaselineText, Proposal
 from spark_lsp.engine.base import CompletionRequest
-from spark_lsp.engine.fake import ScriptedEngine
+from spark_lsp.engine.testing import ScriptedEngine
 from spark_lsp.text.edit import apply_edits
 from tests.actions.chat.talk import aimed, chosen, talking, told
 from tests.support.workspace import TestWorkspace, indexed

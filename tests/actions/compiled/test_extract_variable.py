@@ -12,7 +12,7 @@ from tree_sitter import Node
 from spark_lsp.actions.compiled.extract_variable import edits_of, place_of
 from spark_lsp.actions.compiled.rules import RULES
 from spark_lsp.actions.refusal import Refusal
-from spark_lsp.engine.fake import ScriptedEngine
+from spark_lsp.engine.testing import ScriptedEngine
 from spark_lsp.text.edit import Span, apply_edits
 from spark_lsp.text.language import LANGUAGES
 from spark_lsp.text.syntax import Syntax, parse

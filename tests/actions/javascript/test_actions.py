@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from spark_lsp.engine.base import CompletionRequest, TextPart
-from spark_lsp.engine.fake import ScriptedEngine
+from spark_lsp.engine.testing import ScriptedEngine
 from spark_lsp.errors import EngineFailed
 from spark_lsp.text.edit import apply_edits
 from spark_lsp.text.language import LANGUAGES

@@ -4,7 +4,7 @@ import pytest
 
 from spark_lsp.actions.javascript.annotate import grammar_of, said_type, type_names
 from spark_lsp.engine.base import CompletionRequest, TextPart
-from spark_lsp.engine.fake import ScriptedEngine
+from spark_lsp.engine.testing import ScriptedEngine
 from spark_lsp.text.edit import apply_edits
 from tests.actions.check import target_of, titles
 from tests.support.workspace import TestWorkspace

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from scripts.harness.fixture import parse_fixture
 from spark_lsp.actions.base import Proposal
-from spark_lsp.engine.fake import ScriptedEngine
+from spark_lsp.engine.testing import ScriptedEngine
 from spark_lsp.errors import EngineFailed
 from spark_lsp.index.store import Index
 from spark_lsp.text.edit import apply_edits

@@ -6,7 +6,7 @@ import pytest
 
 from spark_lsp.actions.python.names import free_name, names_in_use
 from spark_lsp.actions.python.plain_names import name_of_comment, name_of_value
-from spark_lsp.engine.fake import ScriptedEngine
+from spark_lsp.engine.testing import ScriptedEngine
 from spark_lsp.text.edit import apply_edits
 from tests.actions.check import target_of
 from tests.support.workspace import TestWorkspace

@@ -13,7 +13,7 @@ from scripts.prove_actions.trials import ACTIONS, functions, places, target_in
 from spark_lsp.actions.base import Prechecks
 from spark_lsp.actions.catalog import CATALOG
 from spark_lsp.actions.refusal import Refusal
-from spark_lsp.engine.fake import ScriptedEngine
+from spark_lsp.engine.testing import ScriptedEngine
 from spark_lsp.text.edit import Span
 from tests.actions.check import target_of
 from tests.support.workspace import TestWorkspace

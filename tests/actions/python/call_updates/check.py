@@ -9,7 +9,7 @@ from pathlib import Path
 from scripts.harness.fixture import parse_fixture
 from spark_lsp.actions.base import BaselineText, Proposal, Target
 from spark_lsp.engine.base import Engine
-from spark_lsp.engine.fake import ScriptedEngine
+from spark_lsp.engine.testing import ScriptedEngine
 from spark_lsp.index.store import Index
 from spark_lsp.text.edit import Span, apply_edits
 from tests.support.workspace import TestWorkspace, indexed, snapshot_of

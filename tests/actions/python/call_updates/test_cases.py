@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from spark_lsp.actions.refusal import STILL_INDEXING
-from spark_lsp.engine.fake import ScriptedEngine
+from spark_lsp.engine.testing import ScriptedEngine
 from spark_lsp.index.store import Index
 from tests.actions.python.call_updates.check import read_cases, run_case, target_in, updated
 

@@ -1,4 +1,4 @@
-"""A scripted engine that honours ``engine.base.Engine`` without a model: for tests of all packages above the engine.
+"""``ScriptedEngine``: an engine for tests, which honours ``engine.base.Engine`` without a model.
 
 Deterministic: it waits on events that the test sets, never on a clock of its own. It keeps the promises that the
 contract suite asks of a real engine (order, one final chunk, supersede, exact counts). Never used in production.
