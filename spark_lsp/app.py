@@ -150,28 +150,52 @@ def open_workspace(
         history=index.history.view if index else lambda: NO_CHANGES,
         is_whole=lambda: index is None or index.is_whole,
     )
-    feedback = previous.completer.feedback if previous else Feedback()
-    feedback.path = feedback_path() if settings.telemetry.local else None
-    excluded = GitIgnoreSpec.from_lines(settings.completion.exclude)
     prompts = TypingPrompts(context)
-    completer = Completer(
+    completer = _completer(engine, prompts, index, root, settings, previous, log, record)
+    actions = ActionRunner(CATALOG, engine, context, settings.actions, log.add)
+    cursor_prefetch = CursorPrefetch(engine, context, prompts, completer.refuses)
+    return Workspace(
+        root,
+        engine,
+        index,
+        recent,
+        context,
+        completer,
+        cursor_prefetch,
+        actions,
+        log,
+        settings,
+        problem,
+        model_path=path,
+        model_reason=model_reason(settings),
+    )
+
+
+def _completer(
+    engine: Engine,
+    prompts: TypingPrompts,
+    index: Index | None,
+    root: Path | None,
+    settings: Settings,
+    previous: Workspace | None,
+    log: TraceLog,
+    record: Path | None,
+) -> Completer:
+    """Return the completer; it counts on where the previous one stopped, and stays paused where that one was."""
+    feedback = previous.completer.feedback if previous else Feedback()
+    feedback.keep_in(feedback_path() if settings.telemetry.local else None)
+    excluded = GitIgnoreSpec.from_lines(settings.completion.exclude)
+    return Completer(
         engine,
         prompts,
-        lambda: settings.completion,
+        settings.completion,
         log.add,
         feedback,
         is_known_name=lambda name: index is None or in_index(index.view(), name),
         is_excluded=lambda cursor: excluded.match_file(_relative(cursor.snapshot, root)),
+        is_paused=previous is not None and previous.completer.is_paused,
+        record=recorder(record) if record else None,
     )
-    completer.paused = previous is not None and previous.completer.paused
-    completer.writer.record = recorder(record) if record else None
-    actions = ActionRunner(CATALOG, engine, context, lambda: settings.actions, log.add)
-    cursor_prefetch = CursorPrefetch(engine, context, prompts, completer.refuses)
-    workspace = Workspace(
-        root, engine, index, recent, context, completer, cursor_prefetch, actions, log, settings, problem
-    )
-    workspace.model_path, workspace.model_reason = path, model_reason(settings)
-    return workspace
 
 
 def open_server(record: Path | None = None) -> "SparkServer":

@@ -66,7 +66,7 @@ class Workspace:
             limits=lambda: (PROMPT_TOKENS, 300),
         )
         context.fixed_tokens = PROMPT_TOKENS
-        self._actions = ActionRunner(CATALOG, engine, context, ActionsSettings, lambda _record: None)
+        self._actions = ActionRunner(CATALOG, engine, context, ActionsSettings(), lambda _record: None)
 
     async def solve(self, task: Task) -> Solution:
         """Run the action of a task; the workspace is left as it was."""

@@ -65,7 +65,7 @@ class _Workspace:
             limits=lambda: (4096, 300),
             is_whole=lambda: self._index.is_whole,
         )
-        self._room = ActionRunner([UpdateCalls()], engine, context, ActionsSettings, lambda _record: None)
+        self._room = ActionRunner([UpdateCalls()], engine, context, ActionsSettings(), lambda _record: None)
 
     def text(self, path: str) -> str:
         """Return a file as it is."""

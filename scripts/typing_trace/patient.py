@@ -61,7 +61,7 @@ class Typist:
         self.report = Report()
         self.recordings: list[tuple[Recording, str]] = []
         self._coming = ""
-        workspace.completer.writer.record = self._record
+        workspace.completer.writer.record_with(self._record)
 
     def _record(self, recording: Recording) -> str:
         is_next = recording.request.priority > 0

@@ -200,7 +200,7 @@ class ActionRunner:
         catalog: Sequence[Action],
         engine: Engine,
         context: WorkspaceContext,
-        settings: Callable[[], ActionsSettings],
+        settings: ActionsSettings,
         log: Callable[[TraceRecord], None],
     ) -> None:
         self._catalog = catalog
@@ -213,7 +213,7 @@ class ActionRunner:
 
         ``precheck`` has those that can say why they would be refused.
         """
-        if not self._settings().enabled:
+        if not self._settings.enabled:
             return []
         found: dict[tuple[str, Diagnostic | None], AvailableAction] = {}
         for action in self._catalog:

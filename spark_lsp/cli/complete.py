@@ -61,7 +61,8 @@ def complete(
 
     async def run() -> tuple[Answer, ModelInfo | None]:
         async with workspace_for(root, settings, where, prompt_tokens=context_tokens) as opened:
-            opened.completer.writer.record = recorder(record) if record else None
+            if record:
+                opened.completer.writer.record_with(recorder(record))
             return await _stream(opened, where, quiet=as_json), opened.engine.model
 
     answer, model_info = asyncio.run(run())

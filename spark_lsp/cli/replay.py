@@ -49,14 +49,13 @@ async def replay(engine: Engine, recording: Recording) -> Recording:
         EngineError, ModelError: the engine cannot answer; the generation's reason says so.
     """
     await engine.start()
-    writer = Writer(engine, RecordedPrompts(recording), Reuse())
     found: list[Recording] = []
 
     def keep(again: Recording) -> str:
         found.append(again)
         return ""
 
-    writer.record = keep
+    writer = Writer(engine, RecordedPrompts(recording), Reuse(), keep)
     generation = writer.begin(SharedGeneration(recording.cursor, "", recording.terms, recording.manual))
     if generation.task is not None:
         await generation.task

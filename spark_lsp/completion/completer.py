@@ -1,6 +1,6 @@
-"""The inline-completion pipeline, top to bottom: hard gates, reuse, gates, pace, generate, postprocess.
+"""Serves inline completions for one workspace: requests, and what the user does with what is shown.
 
-Every answer carries a reason code. Never raises for what a user can meet: engine and model errors become their reason.
+Keeps the books around each answer; ``answering`` makes it.
 """
 
 import asyncio
@@ -10,24 +10,24 @@ from contextlib import aclosing
 from dataclasses import replace
 
 from spark_lsp.completion.answer import Answer, Suggestion
+from spark_lsp.completion.answering import Answering, Request
 from spark_lsp.completion.candidates import other_candidates
 from spark_lsp.completion.cursor_context import CursorContext
 from spark_lsp.completion.feedback import Feedback
-from spark_lsp.completion.gate import gate
+from spark_lsp.completion.gate import Gates
 from spark_lsp.completion.generations import Generations
 from spark_lsp.completion.next_line_prefetch import NextLinePrefetch
-from spark_lsp.completion.postprocess.confidence import usual_threshold
+from spark_lsp.completion.pace import Pace
 from spark_lsp.completion.postprocess.known_names import IsKnownName
-from spark_lsp.completion.postprocess.pipeline import Terms
-from spark_lsp.completion.rejection_backoff import threshold
-from spark_lsp.completion.reuse import Result, Reuse, typed_through
+from spark_lsp.completion.recording import Recording
+from spark_lsp.completion.rejection_backoff import RejectionStreak, terms_for
+from spark_lsp.completion.reuse import Reuse
 from spark_lsp.completion.shared_generation import SharedGeneration
-from spark_lsp.completion.shown import ShownSuggestions
+from spark_lsp.completion.shown import READ_MS, ShownSuggestions
 from spark_lsp.completion.writer import Prompts, Writer
 from spark_lsp.config import CompletionSettings
 from spark_lsp.engine.base import Engine
 from spark_lsp.errors import Reason
-from spark_lsp.pacing import DebouncePolicy, LatestWins, TypingSpeed
 from spark_lsp.trace import Trace, TraceRecord
 
 BY_HAND_DEADLINE = 10
@@ -39,53 +39,79 @@ def _any_name(_name: str) -> bool:
 
 
 class Completer:
-    """Serves inline completions for one workspace. Belongs to one event loop.
+    """Inline completions of one workspace. Belongs to one event loop.
 
-    ``settings`` is asked again for each request; ``log`` receives the trace record of every finished request;
-    ``is_known_name`` tells whether the workspace has a name; ``is_excluded`` whether the user's globs switch a document
-    off.
+    ``log`` receives the trace record of every finished request; ``is_known_name`` tells whether the workspace has a
+    name; ``is_excluded`` whether the user's globs switch a document off; ``record``, where set, receives every request
+    that the model answered.
     """
 
     def __init__(
         self,
         engine: Engine,
         context: Prompts,
-        settings: Callable[[], CompletionSettings],
+        settings: CompletionSettings,
         log: Callable[[TraceRecord], None],
         feedback: Feedback,
         *,
         is_known_name: IsKnownName = _any_name,
         is_excluded: Callable[[CursorContext], bool] = lambda _cursor: False,
+        is_paused: bool = False,
+        record: Callable[[Recording], str] | None = None,
+        read_ms: float = READ_MS,
     ) -> None:
         self._settings = settings
         self._log = log
         self._is_known_name = is_known_name
-        self._is_excluded = is_excluded
-        self._latest = LatestWins()
-        self._typing_speed = TypingSpeed()
-        self._suggestions = 0
+        self._pace = Pace(settings)
+        self.feedback = feedback
+        self.gates = Gates(settings, is_excluded, is_paused=is_paused)
         self.reuse = Reuse()
-        self.writer = Writer(engine, context, self.reuse)
+        self.writer = Writer(engine, context, self.reuse, record)
         self.next_line_prefetch = NextLinePrefetch(self._begin_next)
         self.generations = Generations(self.writer, self.next_line_prefetch)
-        self.shown_suggestions = ShownSuggestions(self.reuse, feedback)
-        self.feedback = feedback
-        self.paused = False
+        self.shown_suggestions = ShownSuggestions(self.reuse, feedback, read_ms=read_ms)
+        self._answering = Answering(
+            settings,
+            is_known_name,
+            self.gates,
+            self._pace,
+            self.shown_suggestions,
+            self.reuse,
+            self.writer,
+            self.generations,
+        )
 
     @property
     def busy(self) -> bool:
         """Whether a generation is running."""
         return self.generations.busy
 
+    @property
+    def is_paused(self) -> bool:
+        """Whether the user has paused completions."""
+        return self.gates.is_paused
+
+    def pause(self) -> None:
+        """Refuse every request until ``resume``."""
+        self.gates.is_paused = True
+
+    def resume(self) -> None:
+        """Answer requests again."""
+        self.gates.is_paused = False
+
+    def refuses(self, cursor: CursorContext) -> str:
+        """Return why no completion would be given at a cursor even by hand, or nothing."""
+        return self.gates.refuses_even_manual(cursor)
+
     async def complete(self, cursor: CursorContext, *, manual: bool, candidates: int = 1) -> Answer:
         """Answer by the deadline with what is whole by then; the generation goes on for the next requests."""
         trace = _trace("completion", cursor, manual=manual)
-        loop = asyncio.get_running_loop()
-        deadline_ms = self._settings().deadline_ms * (BY_HAND_DEADLINE if manual else 1)
-        deadline = loop.time() + deadline_ms / 1000
+        deadline_ms = self._settings.deadline_ms * (BY_HAND_DEADLINE if manual else 1)
+        deadline = asyncio.get_running_loop().time() + deadline_ms / 1000
         last = Answer(None, Reason.TIMEOUT, final=True)
         try:
-            async with aclosing(self._answers(cursor, trace, deadline, manual=manual)) as answers:
+            async with aclosing(self._answering.answers(Request(cursor, trace, deadline, manual))) as answers:
                 async for answer in answers:
                     last = answer
             if manual:
@@ -104,7 +130,7 @@ class Completer:
         wanted = candidates if manual else 1
         last, shown = Answer(None, Reason.TIMEOUT, final=True), ""
         try:
-            async with aclosing(self._answers(cursor, trace, None, manual=manual)) as answers:
+            async with aclosing(self._answering.answers(Request(cursor, trace, None, manual))) as answers:
                 async for last in answers:
                     is_early = not last.final or wanted > 1
                     if is_early and last.suggestion and _extends(last.suggestion.text, shown):
@@ -117,16 +143,12 @@ class Completer:
             self._log(trace.finish(Reason.CANCELLED))
             raise
 
-    def refuses(self, cursor: CursorContext) -> str:
-        """Return why no completion would be given at a cursor even by hand, or nothing."""
-        return self._switched_off(cursor) or self._gate(cursor, manual=True)
-
     def changed(self, cursor: CursorContext, *, cursors: int = 1) -> None:
         """Take a change in: a generation that no longer fits is stopped, an erased suggestion is remembered.
 
         ``cursors``: at how many places the user typed at once.
         """
-        self._typing_speed.key(asyncio.get_running_loop().time())
+        self._pace.key()
         self.shown_suggestions.changed(cursor, cursors)
         self.reuse.changed(cursor)
         self.generations.changed(cursor)
@@ -145,217 +167,38 @@ class Completer:
         """Drop what belongs to a document that was closed."""
         self.reuse.forget(uri)
         self.shown_suggestions.forget(uri)
-        self._latest.forget(uri)
+        self._pace.forget(uri)
         self.generations.forget(uri)
 
     async def close(self) -> None:
         """Stop every generation and wait until they are gone."""
         await self.generations.close()
 
-    async def _answers(
-        self, cursor: CursorContext, trace: Trace, deadline: float | None, *, manual: bool
-    ) -> AsyncGenerator[Answer]:
-        self.shown_suggestions.asked(cursor)
-        with trace.stage("gate"):
-            refusal = self.refuses(cursor)
-        if refusal:
-            yield Answer(None, refusal, final=True)
-            return
-        terms = self._terms(cursor, trace, manual=manual)
-        with trace.stage("reuse"):
-            kept = self.reuse.look_up(cursor, self.writer.settings_key(terms), exact=manual)
-        if kept and not self.reuse.is_rejected(cursor, kept.text, exactly=manual):
-            trace.note(reuse="typed_through_or_same")
-            number = kept.id or self._number()
-            yield self._answer_of_text(number, cursor, kept.text, kept.replaced, final=True, manual=manual)
-            return
-        with trace.stage("gate"):
-            refusal = self._gate(cursor, manual=manual)
-        if refusal:
-            yield Answer(None, refusal, final=True)
-            return
-        said = None if manual else self._said_before(cursor, terms)
-        if said:
-            trace.note(reuse="said_before")
-            yield said
-            return
-        generation = self.generations.matching(cursor, manual=manual)
-        if generation is None:
-            self.writer.prepare(cursor)
-            with trace.stage("pace"):
-                is_wanted = await self._pace(cursor.snapshot.uri, manual=manual)
-            if not is_wanted:
-                yield Answer(None, Reason.SUPERSEDED, final=True)
-                return
-            generation = self.generations.matching(cursor, manual=manual) or self.generations.begin(
-                cursor, terms, manual=manual
-            )
-        else:
-            trace.note(reuse="adopted")
-        while True:
-            async with aclosing(self._follow(generation, cursor, trace, deadline)) as answers:
-                async for answer in answers:
-                    yield answer
-                    if answer.final:
-                        return
-            trace.note(reuse="diverged")
-            generation = self.generations.begin(cursor, terms, manual=manual)
-
-    # -- whether -----------------------------------------------------------------------------------------------------
-
-    def _switched_off(self, cursor: CursorContext) -> str:
-        settings = self._settings()
-        if self.paused:
-            return Reason.PAUSED
-        if (
-            not settings.enabled
-            or not settings.languages.get(cursor.snapshot.language, True)
-            or self._is_excluded(cursor)
-        ):
-            return Reason.DISABLED
-        return ""
-
-    def _gate(self, cursor: CursorContext, *, manual: bool) -> str:
-        name = gate(cursor, self._settings(), manual=manual, edit_state=self.shown_suggestions.edit_state(cursor))
-        return Reason.gate(name) if name else ""
-
-    async def _pace(self, uri: str, *, manual: bool) -> bool:
-        """Wait for the typing to pause; whether this request is still the newest of its document."""
-        debounce = self._settings().debounce
-        policy = DebouncePolicy(None if debounce == "auto" else float(debounce))
-        wait_ms = 0.0 if manual else policy.wait_ms(self.writer.latency_ms.value, self._typing_speed.gap_ms)
-        ticket = self._latest.take(uri)
-        await asyncio.sleep(wait_ms / 1000)
-        return self._latest.is_newest(uri, ticket)
-
-    # -- generations -------------------------------------------------------------------------------------------------
-
-    def _terms(self, cursor: CursorContext, trace: Trace, *, manual: bool) -> Terms:
-        settings = self._settings()
-        streak = self.shown_suggestions.streak(cursor.snapshot.uri)
-        plain = self._least_confidence(settings)
-        confidence = threshold(plain, streak, manual=manual)
-        if confidence > plain:
-            trace.note(rejections_in_a_row=streak.rejections, min_confidence=round(confidence, 3))
-        return Terms(settings.max_lines, confidence, self._is_known_name)
-
-    def _least_confidence(self, settings: CompletionSettings) -> float:
-        wanted = settings.min_confidence
-        return usual_threshold(self.writer.model_name) if wanted == "auto" else wanted
-
-    def _said_before(self, cursor: CursorContext, terms: Terms) -> Answer | None:
-        """Answer with what the last generation said beyond what was typed of it; None when that says nothing."""
-        uri = cursor.snapshot.uri
-        generation = self.generations.of(uri)
-        processed = (
-            generation.rest(cursor, terms)
-            if generation and generation.settings_key == self.writer.settings_key(terms)
-            else None
-        )
-        if processed is None:
-            return None
-        if not processed.text:
-            return Answer(None, Reason.trimmed(processed.rule), final=True)
-        text, key, is_chosen = processed.text, self.writer.settings_key(terms), cursor.selected is not None
-        self.reuse.store(
-            Result(uri, cursor.prefix, cursor.suffix, text, processed.replaced, key, behind_item=is_chosen)
-        )
-        return self._answer_of_text(
-            self._number(), cursor, processed.text, processed.replaced, final=True, manual=False
-        )
-
     def _begin_next(self, cursor: CursorContext) -> SharedGeneration:
-        settings = self._settings()  # as they are after an acceptance, which ends every back-off
-        terms = Terms(settings.max_lines, self._least_confidence(settings), self._is_known_name)
+        """Begin the generation of the next line, on the terms after an acceptance, which ends every back-off."""
+        no_streak, model = RejectionStreak(), self.writer.model_name
+        terms = terms_for(self._settings, model, no_streak, self._is_known_name, manual=False)
         return self.writer.begin(SharedGeneration(cursor, self.writer.settings_key(terms), terms, is_next=True))
-
-    async def _follow(
-        self, generation: SharedGeneration, cursor: CursorContext, trace: Trace, deadline: float | None
-    ) -> AsyncGenerator[Answer]:
-        """Yield an answer for the cursor at each change of the generation; at the deadline what is whole, and end.
-
-        Ends without a final answer when an adopted generation turns out to say something else than the user typed.
-        ``deadline`` is on the event loop's clock. Cancellation fails the request; the deadline only ends the waiting.
-        """
-        number = self._number()
-        event = generation.watch()
-        answer = Answer(None, generation.reason, final=False)
-        try:
-            while not generation.done:
-                if not generation.continues(cursor):
-                    return
-                answer = self._of_generation(number, generation, cursor, final=False)
-                if answer.suggestion:
-                    yield answer
-                try:
-                    with trace.stage("stream"):
-                        async with asyncio.timeout_at(deadline):
-                            await event.wait()
-                except TimeoutError:
-                    trace.note(**generation.facts())
-                    yield replace(answer, reason=Reason.OK if answer.suggestion else generation.reason, final=True)
-                    return
-                event.clear()
-            if (
-                generation.reason == Reason.OK or generation.cursor.selected != cursor.selected
-            ) and not generation.continues(cursor):
-                return
-            trace.note(**generation.facts())
-            yield self._final(number, generation, cursor)
-        except asyncio.CancelledError:
-            self.generations.stop_after_grace(generation)
-            raise
-        finally:
-            generation.unwatch(event)
 
     async def _with_others(
         self, cursor: CursorContext, trace: Trace, answer: Answer, wanted: int, deadline: float = math.inf
     ) -> Answer:
-        """Add further candidates, as many as come by the deadline and before the patience is over."""
+        """Add further candidates, as many as come by the deadline and within the usual deadline."""
         generation = self.generations.of(cursor.snapshot.uri)
         if wanted < 2 or generation is None or answer.suggestion is None:
             return answer
         if generation.packed is None or generation.cursor.prefix != cursor.prefix:
             return answer
-        patience = asyncio.get_running_loop().time() + self._settings().deadline_ms / 1000
+        usual_deadline = asyncio.get_running_loop().time() + self._settings.deadline_ms / 1000
         with trace.stage("candidates"):
-            text, until = answer.suggestion.text, min(deadline, patience)
+            text, until = answer.suggestion.text, min(deadline, usual_deadline)
             found = await other_candidates(self.writer, generation, text, wanted - 1, until)
         others = tuple(
-            Suggestion(processed.text, processed.replaced, self._number())
+            Suggestion(processed.text, processed.replaced, self._answering.number())
             for processed in found
             if not cursor.renames(processed.text) and not self.reuse.is_rejected(cursor, processed.text, exactly=True)
         )
         return replace(answer, others=others)
-
-    # -- answers -----------------------------------------------------------------------------------------------------
-
-    def _number(self) -> int:
-        self._suggestions += 1
-        return self._suggestions
-
-    def _of_generation(
-        self, number: int, generation: SharedGeneration, cursor: CursorContext, *, final: bool
-    ) -> Answer:
-        processed = generation.processed
-        rest, replaced = typed_through(
-            generation.cursor.prefix, generation.cursor.suffix, processed.text, processed.replaced, cursor
-        )
-        return self._answer_of_text(number, cursor, rest, replaced, final=final, manual=generation.manual)
-
-    def _final(self, number: int, generation: SharedGeneration, cursor: CursorContext) -> Answer:
-        if generation.reason != Reason.OK:
-            return Answer(None, generation.reason, final=True, usage=generation.usage)
-        return replace(self._of_generation(number, generation, cursor, final=True), usage=generation.usage)
-
-    def _answer_of_text(
-        self, number: int, cursor: CursorContext, text: str, replaced: int, *, final: bool, manual: bool
-    ) -> Answer:
-        if not text.strip():
-            return Answer(None, Reason.EMPTY if final else Reason.TIMEOUT, final)
-        if self.reuse.is_rejected(cursor, text, exactly=final and manual):
-            return Answer(None, Reason.trimmed("rejected"), final)
-        return Answer(Suggestion(text, replaced, number), Reason.OK, final)
 
     def _finished(
         self, trace: Trace, cursor: CursorContext, answer: Answer, *, manual: bool, shown: str = ""

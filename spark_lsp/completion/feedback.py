@@ -60,6 +60,10 @@ class Feedback:
     _watched: dict[int, _Watched] = field(default_factory=dict)
     _session: int = field(default_factory=lambda: int(time.time()))
 
+    def keep_in(self, path: Path | None) -> None:
+        """Write events to another file from now on, or to none: the user has changed the setting."""
+        self.path = path
+
     def offered(
         self,
         suggestion_id: int,

@@ -8,7 +8,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from spark_lsp.completion.cursor_context import MAX_PARSED_CHARACTERS, CursorContext
+from spark_lsp.completion.rejection_backoff import RejectionStreak
 from spark_lsp.config import CompletionSettings
+from spark_lsp.errors import Reason
 from spark_lsp.index.scan.secrets import is_secret_name
 from spark_lsp.text.syntax import parse
 
@@ -31,6 +33,8 @@ class EditState:
     just_accepted: bool = False
     """A suggestion of one line, at whose end the cursor stands."""
     several_cursors: bool = False
+    streak: RejectionStreak = RejectionStreak()
+    """The suggestions that were rejected in a row in this document."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +109,32 @@ GATES: tuple[Gate, ...] = (
 
 
 _NOTHING = EditState()
+
+
+class Gates:
+    """Whether a completion is wanted: the switches of the user, then the table. ``is_paused`` may change any time."""
+
+    def __init__(
+        self, settings: CompletionSettings, is_excluded: Callable[[CursorContext], bool], *, is_paused: bool
+    ) -> None:
+        self._settings = settings
+        self._is_excluded = is_excluded
+        self.is_paused = is_paused
+
+    def refuses(self, cursor: CursorContext, edit_state: EditState, *, manual: bool) -> str:
+        """Return the reason code of the first gate that refuses, or an empty string."""
+        name = gate(cursor, self._settings, manual=manual, edit_state=edit_state)
+        return Reason.gate(name) if name else ""
+
+    def refuses_even_manual(self, cursor: CursorContext) -> str:
+        """Return why no completion would be given even by hand, or an empty string."""
+        settings = self._settings
+        is_on = settings.enabled and settings.languages.get(cursor.snapshot.language, True)
+        if self.is_paused:
+            return Reason.PAUSED
+        if not is_on or self._is_excluded(cursor):
+            return Reason.DISABLED
+        return self.refuses(cursor, _NOTHING, manual=True)
 
 
 def gate(cursor: CursorContext, settings: CompletionSettings, *, manual: bool, edit_state: EditState = _NOTHING) -> str:

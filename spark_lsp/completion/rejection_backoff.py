@@ -7,6 +7,11 @@ Asking by hand is never affected.
 from dataclasses import dataclass
 from typing import Final
 
+from spark_lsp.completion.postprocess.confidence import usual_threshold
+from spark_lsp.completion.postprocess.known_names import IsKnownName
+from spark_lsp.completion.postprocess.pipeline import Terms
+from spark_lsp.config import CompletionSettings
+
 FREE: Final = 1
 """So many rejections in a row change nothing: one miss says little."""
 STEP: Final = 0.1
@@ -49,6 +54,15 @@ def threshold(plain: float, streak: RejectionStreak, *, manual: bool) -> float:
         return 0.0
     raised = plain + STEP * max(0, streak.rejections - FREE)
     return max(plain, min(plain + MAX_RISE, MAX_RAISED, raised))
+
+
+def terms_for(
+    settings: CompletionSettings, model: str, streak: RejectionStreak, is_known_name: IsKnownName, *, manual: bool
+) -> Terms:
+    """Return what a suggestion of a model has to meet."""
+    plain = usual_threshold(model) if settings.min_confidence == "auto" else settings.min_confidence
+    confidence = threshold(plain, streak, manual=manual)
+    return Terms(settings.max_lines, confidence, is_known_name, streak.rejections if confidence > plain else 0)
 
 
 class RejectionBackoff:

@@ -12,6 +12,7 @@ from spark_lsp.completion.cursor_context import CursorContext, growth_behind
 from spark_lsp.completion.postprocess.confidence import Scores
 from spark_lsp.completion.postprocess.indent import fix_indentation
 from spark_lsp.completion.postprocess.pipeline import PostprocessResult, Terms, postprocess
+from spark_lsp.completion.reuse import typed_through
 from spark_lsp.completion.selected_item import may_be_taken
 from spark_lsp.engine.base import Chunk, StopCause, Usage
 from spark_lsp.errors import Reason
@@ -98,6 +99,16 @@ class SharedGeneration:
         if cursor.selected is None:
             return self.cursor.selected is None or self.processed.rule != "entry"
         return self.cursor.selected is not None or not cursor.renames(said[len(typed) :])
+
+    def answers(self, cursor: CursorContext) -> bool:
+        """Whether this generation, which has ended, answers a request: its failure does, and a text that fits."""
+        is_failure = self.reason != Reason.OK and self.cursor.selected == cursor.selected
+        return is_failure or self.continues(cursor)
+
+    def text_at(self, cursor: CursorContext) -> tuple[str, int]:
+        """Return the text so far without what was typed of it, and how much after the cursor it replaces."""
+        processed = self.processed
+        return typed_through(self.cursor.prefix, self.cursor.suffix, processed.text, processed.replaced, cursor)
 
     def may_fit(self, cursor: CursorContext) -> bool:
         """Whether it fits a document as it is now, or will once the item that it continues is taken."""

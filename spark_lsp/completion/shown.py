@@ -12,7 +12,7 @@ from spark_lsp.completion.cursor_context import CursorContext
 from spark_lsp.completion.feedback import Feedback
 from spark_lsp.completion.gate import EditState
 from spark_lsp.completion.next_line_prefetch import accepted
-from spark_lsp.completion.rejection_backoff import RejectionBackoff, RejectionStreak
+from spark_lsp.completion.rejection_backoff import RejectionBackoff
 from spark_lsp.completion.reuse import Result, Reuse, typed_through
 
 READ_MS: Final = 750.0
@@ -59,15 +59,19 @@ class ShownSuggestions:
         while len(self._offered) > REMEMBERED:
             self._offered.popitem(last=False)
 
-    def asked(self, cursor: CursorContext) -> None:
-        """Notice a question: beside a menu stands only what continues its item, and that only while it is chosen."""
+    def asked(self, cursor: CursorContext) -> EditState:
+        """Notice a request; return what the user has just done here.
+
+        Beside a menu only what continues its item is shown, and only while that is selected.
+        """
         uri = cursor.snapshot.uri
         shown = self._on.get(uri)
-        if shown is None or not (shown.cursor.selected or cursor.selected or cursor.ignored_reason):
-            return
-        rest = shown.rest(cursor)
-        if not rest or cursor.renames(rest) or cursor.ignored_reason:
-            del self._on[uri]
+        if shown is not None and (shown.cursor.selected or cursor.selected or cursor.ignored_reason):
+            rest = shown.rest(cursor)
+            if not rest or cursor.renames(rest) or cursor.ignored_reason:
+                del self._on[uri]
+        is_accepted = self._just_accepted.get(uri) == cursor.prefix
+        return EditState(is_accepted, uri in self._many_cursors, self._backoff.streak(uri, _now_s()))
 
     def changed(self, cursor: CursorContext, cursors: int) -> None:
         """Notice a change, and what it says of the suggestion on the screen."""
@@ -127,15 +131,6 @@ class ShownSuggestions:
             del self._on[dismissed.cursor.snapshot.uri]
         self._reject(dismissed, is_read=True)
         return dismissed.cursor
-
-    def streak(self, uri: str) -> RejectionStreak:
-        """Return how many suggestions of a document were rejected in a row by now."""
-        return self._backoff.streak(uri, _now_s())
-
-    def edit_state(self, cursor: CursorContext) -> EditState:
-        """Return what the user has just done here."""
-        uri = cursor.snapshot.uri
-        return EditState(self._just_accepted.get(uri) == cursor.prefix, uri in self._many_cursors)
 
     def forget(self, uri: str) -> None:
         """Drop what belongs to a document that was closed."""

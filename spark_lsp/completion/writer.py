@@ -58,12 +58,23 @@ class Prompts(Protocol):
 class Writer:
     """Asks one engine for one workspace. ``record``, where set, is given every request that the model answered."""
 
-    def __init__(self, engine: Engine, prompts: Prompts, reuse: Reuse) -> None:
+    def __init__(
+        self, engine: Engine, prompts: Prompts, reuse: Reuse, record: Callable[[Recording], str] | None = None
+    ) -> None:
         self._engine = engine
         self._prompts = prompts
         self._reuse = reuse
         self.latency_ms = RunningMean(FIRST_LATENCY_GUESS_MS)
-        self.record: Callable[[Recording], str] | None = None
+        self._record = record
+
+    @property
+    def is_recording(self) -> bool:
+        """Whether requests are recorded."""
+        return self._record is not None
+
+    def record_with(self, record: Callable[[Recording], str]) -> None:
+        """Give every request that the model answers from now on to a function."""
+        self._record = record
 
     @property
     def model_name(self) -> str:
@@ -148,8 +159,8 @@ class Writer:
                 generation.changed()
                 if generation.processed.done:
                     break
-        if self.record is not None and self._engine.model is not None:
-            generation.recorded = self.record(Recording.of(generation, request, self._engine.model))
+        if self._record is not None and self._engine.model is not None:
+            generation.recorded = self._record(Recording.of(generation, request, self._engine.model))
 
     def _keep(self, generation: SharedGeneration) -> None:
         processed, cursor = generation.processed, generation.cursor

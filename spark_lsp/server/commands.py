@@ -46,7 +46,7 @@ async def _applied(session: Session, edit: types.WorkspaceEdit | None) -> bool:
 async def pause(session: Session, _arguments: list[Any]) -> None:
     """Stop completing: no request reaches the engine until ``spark.resume``, and it may give its memory back."""
     if session.workspace:
-        session.workspace.completer.paused = True
+        session.workspace.completer.pause()
         await session.workspace.stop_generating()
         session.spawn(session.leave_engine(), "leave the engine")
     session.tell_status()
@@ -55,7 +55,7 @@ async def pause(session: Session, _arguments: list[Any]) -> None:
 async def resume(session: Session, _arguments: list[Any]) -> None:
     """Complete again."""
     if session.workspace:
-        session.workspace.completer.paused = False
+        session.workspace.completer.resume()
         session.engine_lost()
     session.tell_status()
 

@@ -214,7 +214,7 @@ class Session:
 
     async def leave_engine(self) -> None:
         """Leave the engine as soon as it has nothing to do for anyone, unless completions are resumed before."""
-        while (workspace := self.workspace) is not None and workspace.completer.paused:
+        while (workspace := self.workspace) is not None and workspace.completer.is_paused:
             if not (await workspace.engine.status()).busy:  # what was stopped is still ending, or a code action runs
                 await workspace.engine.close()
                 return
@@ -298,7 +298,7 @@ class Session:
         if (
             workspace is None
             or not workspace.settings.completion.enabled
-            or workspace.completer.paused
+            or workspace.completer.is_paused
             or self.starting
         ):
             return
@@ -374,7 +374,7 @@ class Session:
 
     async def _rebuild_cached_prefix(self) -> None:
         workspace = self.workspace
-        if workspace is None or workspace.engine.model is None or workspace.completer.paused:
+        if workspace is None or workspace.engine.model is None or workspace.completer.is_paused:
             return
 
         report: Report | None = None

@@ -46,7 +46,7 @@ def status_of(
     kind: StatusKind
     if problem:
         kind, message = "Error", f"{problem} {problem.fix}".strip()
-    elif workspace and workspace.completer.paused:
+    elif workspace and workspace.completer.is_paused:
         kind, message = "Inactive", "Paused. Run the command spark.resume to go on."
     elif workspace and not workspace.settings.completion.enabled:
         kind, message = "Inactive", "Completions are off (spark.completion.enabled)."
@@ -68,4 +68,4 @@ def status_of(
 
 
 def _is_recording(workspace: Workspace | None) -> bool:
-    return workspace is not None and workspace.completer.writer.record is not None
+    return workspace is not None and workspace.completer.writer.is_recording

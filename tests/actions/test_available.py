@@ -191,7 +191,7 @@ class _Always:
 
 def _runner(engine: ScriptedEngine, catalog: Sequence[Action], settings: ActionsSettings | None = None) -> ActionRunner:
     workspace = TestWorkspace(engine)
-    return ActionRunner(catalog, engine, workspace.context, lambda: settings or ActionsSettings(), workspace.log.append)
+    return ActionRunner(catalog, engine, workspace.context, settings or ActionsSettings(), workspace.log.append)
 
 
 def test_a_broken_action_does_not_spoil_the_list(monkeypatch: pytest.MonkeyPatch) -> None:

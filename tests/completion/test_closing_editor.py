@@ -98,8 +98,7 @@ def test_only_what_closes_what_was_typed_is_the_editors_own(
 
 async def test_a_suggestion_typed_with_closing_brackets_costs_one_request_and_is_no_rejection() -> None:
     engine, feedback = ScriptedEngine(["area(1, [2]) + area(3, 4)"]), Feedback()
-    workspace = TestWorkspace(engine, feedback=feedback)
-    workspace.completer.shown_suggestions._read_ms = 0.0
+    workspace = TestWorkspace(engine, feedback=feedback, read_ms=0.0)
     editor = ClosingEditor(cursor_of(HEAD + "value = $0\n"))
     answer = await workspace.completer.complete(editor.cursor, manual=False)
     for char in "area(1, [2]) + area(3, 4":

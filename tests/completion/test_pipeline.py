@@ -241,10 +241,10 @@ async def test_off_is_off() -> None:
     engine = ScriptedEngine(["x"])
     workspace = TestWorkspace(engine, settings=CompletionSettings(enabled=False))
     assert (await workspace.completer.complete(cursor_of(BEFORE), manual=True)).reason == "disabled"
-    workspace.settings = CompletionSettings(languages={"python": False})
+    workspace = TestWorkspace(engine, settings=CompletionSettings(languages={"python": False}))
     assert (await workspace.completer.complete(cursor_of(BEFORE), manual=True)).reason == "disabled"
-    workspace.settings = FAST
-    workspace.completer.paused = True
+    workspace = TestWorkspace(engine)
+    workspace.completer.pause()
     assert (await workspace.completer.complete(cursor_of(BEFORE), manual=True)).reason == "paused"
     assert (engine.starts, engine.requests) == (0, [])
 

@@ -20,7 +20,7 @@ BEFORE = "def area(w, h):\n    return w * h\n\n\nvalue = ($0)\n"
 
 async def _recorded(folder: Path, said: str, *, unknown: str = "", cursor: CursorContext | None = None) -> Path:
     workspace = TestWorkspace(ScriptedEngine([said], chunk_chars=len(said)), is_known_name=lambda name: name != unknown)
-    workspace.completer.writer.record = recorder(folder)
+    workspace.completer.writer.record_with(recorder(folder))
     answer = await workspace.completer.complete(cursor or cursor_of(BEFORE), manual=False)
     await workspace.completer.close()
     assert answer.record is not None

@@ -100,8 +100,7 @@ async def test_a_bad_range_leaves_a_plain_question_and_is_named_in_the_log(
 
 async def test_what_is_hidden_behind_the_menu_is_neither_shown_nor_rejected(tmp_path: Path) -> None:
     path = tmp_path / "feedback.jsonl"
-    workspace = TestWorkspace(ScriptedEngine(["ea(1, 2)", "y"]), feedback=Feedback(path))
-    workspace.completer.shown_suggestions._read_ms = 0.0
+    workspace = TestWorkspace(ScriptedEngine(["ea(1, 2)", "y"]), feedback=Feedback(path), read_ms=0.0)
     first = await workspace.completer.complete(PLAIN, manual=False)
     hidden = behind_item(PLAIN, PLAIN.offset, PLAIN.offset - 1, "area")
     second = await workspace.completer.complete(hidden, manual=False)
@@ -275,8 +274,7 @@ async def test_a_rejected_text_is_not_offered_behind_the_entry_nor_without_it() 
 
 async def test_an_entry_that_is_not_taken_says_nothing_of_what_continued_it(tmp_path: Path) -> None:
     path = tmp_path / "feedback.jsonl"
-    workspace = TestWorkspace(ScriptedEngine(_knowing), feedback=Feedback(path))
-    workspace.completer.shown_suggestions._read_ms = 0.0
+    workspace = TestWorkspace(ScriptedEngine(_knowing), feedback=Feedback(path), read_ms=0.0)
     await workspace.completer.complete(AREA, manual=False)
     workspace.completer.changed(_typed(AREA, "r"))  # the menu goes on to "array"
     workspace.completer.changed(PLAIN)  # and back
@@ -292,8 +290,7 @@ async def test_an_entry_that_is_not_taken_says_nothing_of_what_continued_it(tmp_
 
 async def test_what_the_menu_hides_is_not_rejected_by_typing_on(tmp_path: Path) -> None:
     path = tmp_path / "feedback.jsonl"
-    workspace = TestWorkspace(ScriptedEngine(["ea(1, 2)", ""]), feedback=Feedback(path))
-    workspace.completer.shown_suggestions._read_ms = 0.0
+    workspace = TestWorkspace(ScriptedEngine(["ea(1, 2)", ""]), feedback=Feedback(path), read_ms=0.0)
     await workspace.completer.complete(PLAIN, manual=False)
     assert (await workspace.completer.complete(chosen(BEFORE, "array"), manual=False)).reason == "empty"
     workspace.completer.changed(_typed(PLAIN, "r"))
@@ -323,7 +320,7 @@ async def test_only_what_goes_beyond_the_entry_counts_as_taken(tmp_path: Path) -
 async def test_a_recorded_request_keeps_its_entry() -> None:
     workspace = TestWorkspace(ScriptedEngine(["s_of(1, 2)"]))
     recordings: list[Recording] = []
-    workspace.completer.writer.record = lambda recording: str(recordings.append(recording) or "")
+    workspace.completer.writer.record_with(lambda recording: str(recordings.append(recording) or ""))
     await workspace.completer.complete(AREA, manual=False)
     assert recordings[0].cursor.selected == AREA.selected
     assert recordings[0].cursor.document.text == PLAIN.snapshot.text

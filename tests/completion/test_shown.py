@@ -229,14 +229,13 @@ async def test_by_hand_a_stream_ends_with_further_candidates_and_its_own_text_do
 
 
 async def test_accepted_while_further_candidates_are_written_it_is_not_on_the_screen_again() -> None:
-    workspace = TestWorkspace(ScriptedEngine(["area(1, 2)", "max(value, 3)", "min(value)"]))
+    workspace = TestWorkspace(ScriptedEngine(["area(1, 2)", "max(value, 3)", "min(value)"]), read_ms=0.0)
     cursor = cursor_of(BEFORE)
     stream = workspace.completer.stream(cursor, manual=True, candidates=3)
     async for answer in stream:
         if answer.suggestion and answer.suggestion.text == "area(1, 2)" and not answer.final:
             workspace.completer.changed(accepted(cursor, "area(1, 2)", 0))
             workspace.completer.accepted(answer.suggestion.id)
-    workspace.completer.shown_suggestions._read_ms = 0.0
     workspace.completer.changed(_typed(cursor, "area(1, 2) + 1"))
     assert not workspace.completer.reuse.is_rejected(cursor, "area(1, 2)")
     assert (workspace.completer.feedback.accepted_count, workspace.completer.feedback.rejected_count) == (1, 0)

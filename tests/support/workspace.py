@@ -10,6 +10,7 @@ from spark_lsp.completion.completer import Completer
 from spark_lsp.completion.cursor_prefetch import CursorPrefetch
 from spark_lsp.completion.feedback import Feedback
 from spark_lsp.completion.postprocess.known_names import IsKnownName
+from spark_lsp.completion.shown import READ_MS
 from spark_lsp.config import ActionsSettings, CompletionSettings
 from spark_lsp.engine.base import Engine
 from spark_lsp.index.ranking.recent import Recent
@@ -45,11 +46,11 @@ class TestWorkspace:
         feedback: Feedback | None = None,
         is_known_name: IsKnownName = lambda _name: True,
         exclude: Collection[str] = (),
+        read_ms: float = READ_MS,
     ) -> None:
         self.engine = engine
         self.index = index
         self.recent = Recent()
-        self.settings = settings
         self.log: list[TraceRecord] = []
         self.context = WorkspaceContext(
             engine,
@@ -64,14 +65,15 @@ class TestWorkspace:
         self.completer = Completer(
             engine,
             self.prompts,
-            lambda: self.settings,
+            settings,
             self.log.append,
             feedback or Feedback(),
             is_known_name=is_known_name,
             is_excluded=lambda cursor: bool(cursor.snapshot.path) and cursor.snapshot.path.name in exclude,
+            read_ms=read_ms,
         )
         self.cursor_prefetch = CursorPrefetch(engine, self.context, self.prompts, self.completer.refuses, settle_s=0.0)
-        self.actions = ActionRunner(CATALOG, engine, self.context, ActionsSettings, self.log.append)
+        self.actions = ActionRunner(CATALOG, engine, self.context, ActionsSettings(), self.log.append)
 
     @property
     def reasons(self) -> Sequence[str]:

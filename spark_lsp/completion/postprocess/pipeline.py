@@ -29,6 +29,8 @@ class Terms:
     max_lines: int
     confidence: float = 0.0
     is_known_name: IsKnownName = field(default=lambda _name: True)
+    raised_by: int = 0
+    """How many rejections in a row raised the confidence."""
 
 
 @dataclass(frozen=True, slots=True)

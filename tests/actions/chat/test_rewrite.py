@@ -198,7 +198,7 @@ async def test_a_model_without_a_template_is_not_asked() -> None:
 
 async def test_a_model_that_turns_out_to_have_no_template_says_so() -> None:
     workspace = TestWorkspace(ScriptedEngine(["x"]))
-    runner = ActionRunner(CATALOG, workspace.engine, workspace.context, ActionsSettings, workspace.log.append)
+    runner = ActionRunner(CATALOG, workspace.engine, workspace.context, ActionsSettings(), workspace.log.append)
     with pytest.raises(ModelUnusable, match="no chat template"):
         await runner.propose("rewrite", aimed(BEFORE, instruction="x"))
 

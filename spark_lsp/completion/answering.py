@@ -1,0 +1,179 @@
+"""How one request is answered: refuse, reuse, pace, generate, follow, in this order.
+
+Every answer carries a reason code. Never raises for what a user can meet: engine and model errors become their reason.
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from dataclasses import dataclass, replace
+
+from spark_lsp.completion.answer import Answer, Suggestion
+from spark_lsp.completion.cursor_context import CursorContext
+from spark_lsp.completion.gate import Gates
+from spark_lsp.completion.generations import Generations
+from spark_lsp.completion.pace import Pace
+from spark_lsp.completion.postprocess.known_names import IsKnownName
+from spark_lsp.completion.postprocess.pipeline import Terms
+from spark_lsp.completion.rejection_backoff import terms_for
+from spark_lsp.completion.reuse import Result, Reuse
+from spark_lsp.completion.shared_generation import SharedGeneration
+from spark_lsp.completion.shown import ShownSuggestions
+from spark_lsp.completion.writer import Writer
+from spark_lsp.config import CompletionSettings
+from spark_lsp.errors import Reason
+from spark_lsp.trace import Trace
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One request at a cursor. ``deadline`` is on the event loop's clock; None waits until the model has ended."""
+
+    cursor: CursorContext
+    trace: Trace
+    deadline: float | None
+    manual: bool
+
+
+@dataclass
+class Answering:
+    """The parts that an answer needs, and how they work together. Belongs to one event loop."""
+
+    settings: CompletionSettings
+    is_known_name: IsKnownName
+    gates: Gates
+    pace: Pace
+    shown: ShownSuggestions
+    reuse: Reuse
+    writer: Writer
+    generations: Generations
+    _suggestions: int = 0
+
+    async def answers(self, request: Request) -> AsyncGenerator[Answer]:
+        """Yield cumulative answers; the last one is final."""
+        terms = self._answer_at_once(request)
+        if isinstance(terms, Answer):
+            yield terms
+            return
+        generation = await self._generation(request, terms)
+        while generation is not None:
+            async with aclosing(self._follow(generation, request)) as answers:
+                async for answer in answers:
+                    yield answer
+                    if answer.final:
+                        return
+            request.trace.note(reuse="diverged")
+            generation = self.generations.begin(request.cursor, terms, manual=request.manual)
+        yield Answer(None, Reason.SUPERSEDED, final=True)
+
+    def _answer_at_once(self, request: Request) -> Answer | Terms:
+        """Return a refusal or an answer that is known already; otherwise what a generated one has to meet."""
+        cursor, trace, manual = request.cursor, request.trace, request.manual
+        edit_state = self.shown.asked(cursor)
+        with trace.stage("gate"):
+            refusal = self.gates.refuses_even_manual(cursor)
+        if refusal:
+            return Answer(None, refusal, final=True)
+        terms = terms_for(self.settings, self.writer.model_name, edit_state.streak, self.is_known_name, manual=manual)
+        if terms.raised_by:
+            trace.note(rejections_in_a_row=terms.raised_by, min_confidence=round(terms.confidence, 3))
+        with trace.stage("reuse"):
+            kept = self.reuse.look_up(cursor, self.writer.settings_key(terms), exact=manual)
+        if kept and not self.reuse.is_rejected(cursor, kept.text, exactly=manual):
+            trace.note(reuse="typed_through_or_same")
+            return self.of_text(kept.id or self.number(), cursor, kept.text, kept.replaced, manual=manual)
+        with trace.stage("gate"):
+            refusal = self.gates.refuses(cursor, edit_state, manual=manual)
+        if refusal:
+            return Answer(None, refusal, final=True)
+        generated = None if manual else self._generated_before(cursor, terms)
+        if generated:
+            trace.note(reuse="said_before")
+        return generated or terms
+
+    async def _generation(self, request: Request, terms: Terms) -> SharedGeneration | None:
+        """Return a generation that goes on or a new one; None when a newer request came during the wait."""
+        cursor, manual = request.cursor, request.manual
+        generation = self.generations.matching(cursor, manual=manual)
+        if generation is not None:
+            request.trace.note(reuse="adopted")
+            return generation
+        self.writer.prepare(cursor)
+        with request.trace.stage("pace"):
+            is_wanted = await self.pace.wait(cursor.snapshot.uri, self.writer.latency_ms.value, manual=manual)
+        if not is_wanted:
+            return None
+        generation = self.generations.matching(cursor, manual=manual)
+        return generation or self.generations.begin(cursor, terms, manual=manual)
+
+    async def _follow(self, generation: SharedGeneration, request: Request) -> AsyncGenerator[Answer]:
+        """Yield an answer for the cursor at each change of the generation; at the deadline what is whole, and end.
+
+        Ends without a final answer when a reused generation turns out to say something else than the user typed.
+        Cancellation fails the request; the deadline only ends the waiting.
+        """
+        cursor, trace, manual = request.cursor, request.trace, generation.manual
+        number = self.number()
+        event = generation.watch()
+        answer = Answer(None, generation.reason, final=False)
+        try:
+            while not generation.done:
+                if not generation.continues(cursor):
+                    return
+                text, replaced = generation.text_at(cursor)
+                answer = self.of_text(number, cursor, text, replaced, final=False, manual=manual)
+                if answer.suggestion:
+                    yield answer
+                try:
+                    with trace.stage("stream"):
+                        async with asyncio.timeout_at(request.deadline):
+                            await event.wait()
+                except TimeoutError:
+                    trace.note(**generation.facts())
+                    yield replace(answer, reason=Reason.OK if answer.suggestion else generation.reason, final=True)
+                    return
+                event.clear()
+            if not generation.answers(cursor):
+                return
+            trace.note(**generation.facts())
+            if generation.reason == Reason.OK:
+                text, replaced = generation.text_at(cursor)
+                answer = self.of_text(number, cursor, text, replaced, manual=manual)
+            else:
+                answer = Answer(None, generation.reason, final=True)
+            yield replace(answer, usage=generation.usage)
+        except asyncio.CancelledError:
+            self.generations.stop_after_grace(generation)
+            raise
+        finally:
+            generation.unwatch(event)
+
+    def _generated_before(self, cursor: CursorContext, terms: Terms) -> Answer | None:
+        """Answer with what the last generation wrote beyond what was typed of it; None when it wrote no more."""
+        uri, key = cursor.snapshot.uri, self.writer.settings_key(terms)
+        generation = self.generations.of(uri)
+        rest = generation.rest(cursor, terms) if generation and generation.settings_key == key else None
+        if rest is None:
+            return None
+        if not rest.text:
+            return Answer(None, Reason.trimmed(rest.rule), final=True)
+        is_chosen = cursor.selected is not None
+        self.reuse.store(
+            Result(uri, cursor.prefix, cursor.suffix, rest.text, rest.replaced, key, behind_item=is_chosen)
+        )
+        return self.of_text(self.number(), cursor, rest.text, rest.replaced, manual=False)
+
+    def number(self) -> int:
+        """Return a number for the next suggestion."""
+        self._suggestions += 1
+        return self._suggestions
+
+    def of_text(
+        self, number: int, cursor: CursorContext, text: str, replaced: int, *, final: bool = True, manual: bool
+    ) -> Answer:
+        """Return the answer that offers a text, or none where it is blank or was rejected here."""
+        if not text.strip():
+            return Answer(None, Reason.EMPTY if final else Reason.TIMEOUT, final)
+        if self.reuse.is_rejected(cursor, text, exactly=final and manual):
+            return Answer(None, Reason.trimmed("rejected"), final)
+        return Answer(Suggestion(text, replaced, number), Reason.OK, final)
