@@ -66,6 +66,18 @@ WORDS = (
         (r"replacements\.py", r"ends as a tail"),
     ),
     Word(r"\bwalls?\b", "layer boundary", (r"wall[ -](?:clock|time)", r"Wall clock")),
+    Word(
+        r"\bHole\b|\b(?:hole_of|hole_at|TypeHole|KNOWN_HOLE)\b",
+        "cursor context, missing annotation",
+        (r"^models/training/|^tests/training/|context_quality|token_boundary",),  # a benchmark's masked text
+    ),
+    Word(r"\b_?[Tt]all(?:y|ies)\b", "statistics, counts", (r"Tallies\.",)),
+    Word(
+        r"\b(?:ReadAhead|Screens|Rhythm|Cleaned|_Fate|_Life|_restraint|_rhythm|judged_of)\b"
+        r"|\bclass (?:Runs?|Streak|Following|Moment|Judged)\b|\bcompleter\.(?:runs|screens|following)\b|\bworkspace\.ahead\b",
+        "cursor prefetch, shown suggestions, typing speed, edit state, result, generation, outcome, rejection back-off",
+        (r"typing_trace|compare/|Judged by|^tests/editors/|index/refresh|test_length_policy",),
+    ),
     Word(r"\b[Ii]nfill\b", "completion request", (r"/infill\b", r"spm-infill", r'"infill"')),
     Word(r"\b[Cc]ontrol tokens?\b|\bcontrol_token", "special token"),
     Word(r"\b(?:ReadCost|read_cost)\b", "prefill cost"),
