@@ -7,8 +7,9 @@ from itertools import groupby
 from pathlib import Path
 from types import FrameType
 
-import spark_lsp.completion
 from spark_lsp.engine.fake import ScriptedEngine
+
+import spark_lsp.completion
 from tests.completion.check import cursor_of
 from tests.repo.source import ROOT
 from tests.support.workspace import TestWorkspace

@@ -74,7 +74,8 @@ WORDS = (
     Word(r"\b_?[Tt]all(?:y|ies)\b", "statistics, counts", (r"Tallies\.",)),
     Word(
         r"\b(?:ReadAhead|Screens|Rhythm|Cleaned|_Fate|_Life|_restraint|_rhythm|judged_of)\b"
-        r"|\bclass (?:Runs?|Streak|Following|Moment|Judged)\b|\bcompleter\.(?:runs|screens|following)\b|\bworkspace\.ahead\b",
+        r"|\bclass (?:Runs?|Streak|Following|Moment|Judged)\b"
+        r"|\bcompleter\.(?:runs|screens|following)\b|\bworkspace\.ahead\b",
         "cursor prefetch, shown suggestions, typing speed, edit state, result, generation, outcome, rejection back-off",
         (r"typing_trace|compare/|Judged by|^tests/editors/|index/refresh|test_length_policy",),
     ),

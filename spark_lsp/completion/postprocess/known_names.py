@@ -149,4 +149,4 @@ def in_index(view: IndexView, name: str) -> bool:
         return True
     if name in view.definitions or name in view.postings.word_ids:
         return True
-    return any(selected is not None and name in selected.symbols.references for selected in view.stale.values())
+    return any(entry is not None and name in entry.symbols.references for entry in view.stale.values())
