@@ -31,7 +31,9 @@ from spark_lsp.index.storage.cleanup import mark_used, remove_unused
 from spark_lsp.index.storage.view import EMPTY_VIEW
 from spark_lsp.index.store import Index
 from spark_lsp.index.workers.pool import Workers
-from spark_lsp.prompt.context import REPLY_TOKENS, WorkspaceContext
+from spark_lsp.pacing import TypingActivity
+from spark_lsp.prompt.budget_policy import REPLY_TOKENS, PromptLimits
+from spark_lsp.prompt.context import WorkspaceContext
 from spark_lsp.prompt.typing_prompts import TypingPrompts
 from spark_lsp.text.document import Snapshot, content_hash
 from spark_lsp.trace import TraceLog
@@ -140,20 +142,22 @@ def open_workspace(
         index, problem = _open_index(root, settings)
     path = None if settings.backend.urls else model_path(settings)
     useful = (useful_tokens(path) if path else 0) or settings.context.max_tokens
+    typing = TypingActivity()
     context = WorkspaceContext(
         engine,
         index.view if index else lambda: EMPTY_VIEW,
         recent,
         repository=root.name if root else "workspace",
         relative=lambda snapshot: _relative(snapshot, root),
-        limits=lambda: (min(useful, settings.context.max_tokens), settings.completion.first_token_target_ms),
+        limits=PromptLimits(min(useful, settings.context.max_tokens), settings.completion.first_token_target_ms),
         history=index.history.view if index else lambda: NO_CHANGES,
         is_whole=lambda: index is None or index.is_whole,
+        is_resting=typing.is_resting,
     )
     prompts = TypingPrompts(context)
     completer = _completer(engine, prompts, index, root, settings, previous, log, record)
     actions = ActionRunner(CATALOG, engine, context, settings.actions, log.add)
-    cursor_prefetch = CursorPrefetch(engine, context, prompts, completer.refuses)
+    cursor_prefetch = CursorPrefetch(engine, context, prompts, completer.refuses, typing)
     return Workspace(
         root,
         engine,

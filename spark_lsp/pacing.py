@@ -4,8 +4,11 @@ Never sleeps by itself: it says how long, the caller waits.
 """
 
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from math import inf
 from statistics import median
+from time import monotonic
 
 MIN_DEBOUNCE_MS = 20.0
 MAX_DEBOUNCE_MS = 300.0
@@ -16,6 +19,8 @@ PAUSE_SHARE = 1.3
 RHYTHM_KEYS = 20
 MAX_KEY_GAP_MS = 1000.0  # longer is thinking, not typing
 MIN_KEYS = 5
+REST_S = MAX_KEY_GAP_MS / 1000
+"""A user who has not typed for so long thinks or reads."""
 SMOOTHING = 0.3
 """Weight of the newest measurement in the running mean; about the last six answers count."""
 
@@ -41,6 +46,22 @@ class DebouncePolicy:
         if 0 < gap_ms < latency_ms:
             wait_ms = max(wait_ms, gap_ms * PAUSE_SHARE)
         return min(self.max_ms, wait_ms)
+
+
+@dataclass(slots=True)
+class TypingActivity:
+    """When somebody typed last. ``now`` is any clock that does not go back."""
+
+    now: Callable[[], float] = monotonic
+    _typed_s: float = -inf
+
+    def typed(self) -> None:
+        """Note a key."""
+        self._typed_s = self.now()
+
+    def is_resting(self) -> bool:
+        """Whether nothing was typed for a while."""
+        return self.now() - self._typed_s >= REST_S
 
 
 @dataclass(slots=True)

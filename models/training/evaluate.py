@@ -31,6 +31,7 @@ from spark_lsp.engine.local.local_engine import EngineLaunch, LocalEngine, stop_
 from spark_lsp.index.ranking.recent import Recent
 from spark_lsp.index.store import Index
 from spark_lsp.llama.loading.gguf_model import GgufModel
+from spark_lsp.prompt.budget_policy import PromptLimits
 from spark_lsp.prompt.cached_prefix import block_of
 from spark_lsp.prompt.context import WorkspaceContext
 from spark_lsp.prompt.pack import Packed
@@ -133,9 +134,8 @@ async def tasks_of_package(
             Recent(),
             repository=files[0].package,
             relative=lambda snapshot: snapshot.uri.removeprefix("file:///"),
-            limits=lambda: (tokens, 300),
+            limits=PromptLimits(tokens, 300, fixed_tokens=tokens),
         )
-        context.fixed_tokens = tokens
         for file, holes in chosen:
             await context.rebuild([file.path])
             context.assume_resident()

@@ -18,6 +18,7 @@ from spark_lsp.actions.python import annotate_types, names
 from spark_lsp.config import ActionsSettings
 from spark_lsp.index.ranking.recent import Recent
 from spark_lsp.index.store import Index
+from spark_lsp.prompt.budget_policy import PromptLimits
 from spark_lsp.prompt.context import WorkspaceContext
 from spark_lsp.text.document import Snapshot
 from spark_lsp.text.edit import apply_edits
@@ -63,9 +64,8 @@ class Workspace:
             Recent(),
             repository=corpus.package.name,
             relative=lambda snapshot: snapshot.path.relative_to(self.root).as_posix() if snapshot.path else "untitled",
-            limits=lambda: (PROMPT_TOKENS, 300),
+            limits=PromptLimits(PROMPT_TOKENS, 300, fixed_tokens=PROMPT_TOKENS),
         )
-        context.fixed_tokens = PROMPT_TOKENS
         self._actions = ActionRunner(CATALOG, engine, context, ActionsSettings(), lambda _record: None)
 
     async def solve(self, task: Task) -> Solution:

@@ -26,6 +26,7 @@ from spark_lsp.engine.testing import ScriptedEngine
 from spark_lsp.errors import Reason
 from spark_lsp.index.ranking.recent import Recent
 from spark_lsp.index.store import Index
+from spark_lsp.prompt.budget_policy import PromptLimits
 from spark_lsp.prompt.context import WorkspaceContext
 from spark_lsp.text.document import Snapshot
 from spark_lsp.text.edit import Span, apply_edits
@@ -62,7 +63,7 @@ class _Workspace:
             Recent(),
             repository="w",
             relative=lambda snapshot: snapshot.path.relative_to(self.root).as_posix() if snapshot.path else "",
-            limits=lambda: (4096, 300),
+            limits=PromptLimits(4096, 300),
             is_whole=lambda: self._index.is_whole,
         )
         self._room = ActionRunner([UpdateCalls()], engine, context, ActionsSettings(), lambda _record: None)

@@ -4,7 +4,6 @@ To add an action, add a file with an ``Action`` and a row in ``catalog``. Listin
 """
 
 import asyncio
-import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, Protocol, runtime_checkable
@@ -17,40 +16,10 @@ from spark_lsp.errors import Reason, SparkError
 from spark_lsp.prompt.context import WorkspaceContext
 from spark_lsp.text.document import Snapshot
 from spark_lsp.text.edit import Edit, Span
-from spark_lsp.text.language import Language, language_of_id, language_of_path
-from spark_lsp.text.syntax import Syntax, parse, reparse
+from spark_lsp.text.language import language_of_id, language_of_path
+from spark_lsp.text.syntax import Syntax, parse
+from spark_lsp.text.syntax_cache import SYNTAX_CACHE
 from spark_lsp.trace import Trace, TraceRecord, bug
-
-MAX_TREES_CACHED = 4
-
-
-class _TreeCache:
-    """The trees of the last texts. Editors ask at every cursor move, and after each key of a nearly equal text.
-
-    Threads share it. A lock guards the list; parsing happens outside it, so two threads may parse one text twice.
-    """
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._trees: tuple[Syntax, ...] = ()
-
-    def of(self, language: Language | None, text: str) -> Syntax | None:
-        """Return a text's tree: a cached one, the nearest in length brought up to date, or a new one."""
-        with self._lock:
-            trees = self._trees
-        same = [tree for tree in trees if tree.language is language]
-        found = next((tree for tree in same if tree.text == text), None)
-        if found is None:
-            near = min(same, key=lambda tree: abs(len(tree.text) - len(text)), default=None)
-            is_near = near is not None and abs(len(near.text) - len(text)) * 4 < len(text)
-            found = reparse(near, text) if near is not None and is_near else parse(language, text)
-        if found is not None:
-            with self._lock:
-                self._trees = (found, *(tree for tree in self._trees if tree is not found))[:MAX_TREES_CACHED]
-        return found
-
-
-_trees = _TreeCache()
 
 Needs = Literal["none", "fim", "chat"]
 
@@ -98,14 +67,14 @@ class Target:
         """Parse the snapshot: belongs on a worker thread, since 2 MB take a quarter of a second."""
         named = language_of_id(snapshot.language)
         language = named or (language_of_path(snapshot.path) if snapshot.path else None)
-        return cls(snapshot, span, _trees.of(language, snapshot.text), diagnostics, instruction)
+        return cls(snapshot, span, SYNTAX_CACHE.of(language, snapshot.text, snapshot.uri), diagnostics, instruction)
 
     @property
     def baseline_syntax(self) -> Syntax | None:
         """The tree of the document before it was changed."""
         if self.baseline is None or self.syntax is None:
             return None
-        return _trees.of(self.syntax.language, self.baseline.text)
+        return SYNTAX_CACHE.of(self.syntax.language, self.baseline.text, self.snapshot.uri)
 
 
 @dataclass(frozen=True, slots=True)

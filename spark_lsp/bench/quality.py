@@ -24,8 +24,9 @@ from spark_lsp.engine.local.local_engine import LocalEngine
 from spark_lsp.errors import ModelNoFim
 from spark_lsp.index.ranking.recent import Recent
 from spark_lsp.index.store import Index
+from spark_lsp.prompt.budget_policy import REPLY_TOKENS, PromptLimits
 from spark_lsp.prompt.cached_prefix import count_segments
-from spark_lsp.prompt.context import REPLY_TOKENS, WorkspaceContext
+from spark_lsp.prompt.context import WorkspaceContext
 from spark_lsp.prompt.pack import Layout, pack
 from spark_lsp.prompt.segment import Segment
 from spark_lsp.prompt.snippets import Signatures, count_candidates
@@ -158,7 +159,7 @@ class _Ours:
 
     async def shown(self, case: Case, budget_tokens: int) -> Shown:
         """Return what a prompt of the budget shows of other files."""
-        self._context.fixed_tokens = budget_tokens
+        self._context.fix_size(budget_tokens)
         self._context.engine_lost()  # every case begins with nothing shown yet
         await self._context.rebuild([case.path])
         self._context.assume_resident()
@@ -199,7 +200,7 @@ def _context(engine: Engine, index: Index, recent: Recent, name: str) -> Workspa
         recent,
         repository=name,
         relative=lambda snapshot: snapshot.uri.removeprefix("file:///"),
-        limits=lambda: (max(BUDGETS), 300),
+        limits=PromptLimits(max(BUDGETS), 300),
     )
 
 

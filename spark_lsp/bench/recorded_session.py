@@ -90,7 +90,7 @@ async def measure_session(
     context: WorkspaceContext, index: Index, counter: TokenCounter, keys: int
 ) -> dict[str, float]:
     """Type a session and return what share of the prompts' tokens the model had read already, all in percent."""
-    context.fixed_tokens = BUDGET_TOKENS
+    context.fix_size(BUDGET_TOKENS)
     shares: list[float] = []
     spent = Spent()
     ranking = Spent()

@@ -46,7 +46,7 @@ async def _bound_cold_prompt(workspace: Workspace) -> None:
     most = cold_tokens((await workspace.engine.status()).prefill_cost)
     await workspace.context.learn_cost()
     if most is not None and most < workspace.context.budget().total_tokens:
-        workspace.context.fixed_tokens = most
+        workspace.context.fix_size(most)
 
 
 @asynccontextmanager
@@ -60,8 +60,7 @@ async def workspace_for(
     """
     named_tokens = 0 if is_report else prompt_tokens or 0
     workspace = open_workspace(root, settings, engine=open_engine(settings, root, named_tokens=named_tokens))
-    workspace.context.fixed_tokens = prompt_tokens
-    workspace.context.is_report = is_report
+    workspace.context.fix_size(prompt_tokens, is_report=is_report)
     try:
         if workspace.problem:
             raise workspace.problem

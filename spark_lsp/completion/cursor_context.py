@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from collections import Counter, OrderedDict
+from collections import Counter
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Final
@@ -10,7 +10,8 @@ from typing import Final
 from spark_lsp.text.document import Snapshot
 from spark_lsp.text.edit import Edit, Span
 from spark_lsp.text.language import Language, language_of_id, language_of_path
-from spark_lsp.text.tree import Tree, plant, plant_in_thread, regrown
+from spark_lsp.text.syntax import Syntax, parse_in_steps
+from spark_lsp.text.syntax_cache import SYNTAX_CACHE
 
 OPENERS: Final = {"(": ")", "[": "]", "{": "}"}
 CLOSERS: Final = {closer: opener for opener, closer in OPENERS.items()}
@@ -21,13 +22,11 @@ MAX_PARSED_CHARACTERS = 100_000
 SMALL_CHARACTERS = 8_000
 """A first parse of as much takes some 3 ms, which may be done at once."""
 _INDENT_CHARACTERS = 20_000
-_KEPT_TREES = 8  # the documents that a user types into by turns
 
 _FENCED_LANGUAGES = frozenset({"markdown", "mdx", "quarto", "rmd"})
 _FENCED_SUFFIXES = frozenset({".md", ".markdown", ".mdx", ".qmd", ".Rmd"})
 _IN_NAME = re.compile(r"\w")
 _NO_BRACKET = re.compile(r"[^()\[\]{}]+")
-_trees: OrderedDict[str, Tree] = OrderedDict()
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,24 +207,19 @@ class CursorContext:
         return _brackets(before[: len(before) - len(self.line_prefix)]), _brackets(after[len(self.line_suffix) :])
 
     @cached_property
-    def tree(self) -> Tree | None:
+    def tree(self) -> Syntax | None:
         """The document's syntax tree; None for plain text and for documents that are too large."""
-        if self.language is None or len(self.snapshot.text) > MAX_PARSED_CHARACTERS:
+        if len(self.snapshot.text) > MAX_PARSED_CHARACTERS:
             return None
-        old = _trees.get(self.snapshot.uri)
-        is_known = old is not None and old.language is self.language
-        tree = regrown(old, self.snapshot.text) if old and is_known else plant(self.language, self.snapshot.text)
-        _remember(self.snapshot.uri, tree)
-        return tree
+        return SYNTAX_CACHE.of(self.language, self.snapshot.text, self.snapshot.uri)
 
     async def grow(self) -> None:
         """Parse a large document beside the event loop, the first time that it is met; later its tree only grows."""
         uri, text = self.snapshot.uri, self.snapshot.text
-        known = _trees.get(uri)
         if self.language is None or not SMALL_CHARACTERS < len(text) <= MAX_PARSED_CHARACTERS:
             return
-        if known is None or known.language is not self.language:
-            _remember(uri, await asyncio.to_thread(plant_in_thread, self.language, text))
+        if not SYNTAX_CACHE.has(self.language, uri):
+            SYNTAX_CACHE.keep(uri, await asyncio.to_thread(parse_in_steps, self.language, text))
 
     @cached_property
     def open_brackets(self) -> str:
@@ -267,13 +261,6 @@ def imbalance(text: str) -> tuple[int, int]:
 def _brackets(text: str) -> str:
     """Return the brackets of a text, those in quotes left out."""
     return _NO_BRACKET.sub("", _QUOTED.sub("", text))
-
-
-def _remember(uri: str, tree: Tree) -> None:
-    _trees.pop(uri, None)
-    _trees[uri] = tree
-    while len(_trees) > _KEPT_TREES:
-        _trees.popitem(last=False)
 
 
 def growth_behind(typed: str, before: str, now: str) -> int | None:

@@ -7,13 +7,11 @@ import asyncio
 from collections.abc import Callable
 from contextlib import aclosing
 from dataclasses import dataclass
-from math import inf
-from time import monotonic
 
 from spark_lsp.completion.cursor_context import CursorContext
 from spark_lsp.engine.base import CompletionRequest, Engine
 from spark_lsp.errors import SparkError
-from spark_lsp.pacing import MAX_KEY_GAP_MS
+from spark_lsp.pacing import TypingActivity
 from spark_lsp.prompt.context import WorkspaceContext
 from spark_lsp.prompt.typing_prompts import TypingPrompts
 
@@ -22,8 +20,6 @@ SETTLE_S = 0.15
 PAUSE_S = 0.6
 """A user who has not typed for so long after an answer looks at it: a better prompt than that of the last key can be
 prefilled now. The next key stops that."""
-REST_S = MAX_KEY_GAP_MS / 1000
-"""A user who has not typed for so long thinks or reads."""
 PRIORITY = 1
 """Behind completions, before the cached prefix: the user is here now."""
 
@@ -39,20 +35,11 @@ class CursorPrefetch:
     context: WorkspaceContext
     prompts: TypingPrompts
     refuses: Callable[[CursorContext], str]
+    typing: TypingActivity
     settle_s: float = SETTLE_S
     pause_s: float = PAUSE_S
-    now: Callable[[], float] = monotonic
     _cursor: CursorContext | None = None
     _task: asyncio.Task[None] | None = None
-    _typed_s: float = -inf
-
-    def __post_init__(self) -> None:
-        """Let the context know when more of a cached prefix may be shown at no cost to a key."""
-        self.context.is_resting = self.is_resting
-
-    def is_resting(self) -> bool:
-        """Whether nothing was typed for a while."""
-        return self.now() - self._typed_s >= REST_S
 
     def look(self, cursor: CursorContext) -> None:
         """Notice that the user has come to a place."""
@@ -74,7 +61,8 @@ class CursorPrefetch:
 
     def stop(self) -> None:
         """Make way: the user types or waits for an answer."""
-        self._cursor, self._typed_s = None, self.now()
+        self._cursor = None
+        self.typing.typed()
         if self._task:
             self._task.cancel()
 

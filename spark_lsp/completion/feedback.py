@@ -15,7 +15,7 @@ from typing import Any, Final
 from rapidfuzz import fuzz
 from rapidfuzz.distance import Levenshtein
 
-from spark_lsp.text.tree import common_beginning
+from spark_lsp.text.syntax import common_length
 
 REMEMBERED_SUGGESTIONS: Final = 500
 FILE_LIMIT_BYTES: Final = 5_000_000
@@ -136,7 +136,7 @@ class Feedback:
         for watched in self._watched.values():
             if watched.uri != uri or watched.document == document:
                 continue
-            begun = common_beginning(watched.document, document)
+            begun = common_length(watched.document, document)
             if begun < watched.offset:
                 watched.offset = max(begun, watched.offset + len(document) - len(watched.document))
             watched.document = document

@@ -7,12 +7,11 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from spark_lsp.completion.cursor_context import MAX_PARSED_CHARACTERS, CursorContext
+from spark_lsp.completion.cursor_context import CursorContext
 from spark_lsp.completion.rejection_backoff import RejectionStreak
 from spark_lsp.config import CompletionSettings
 from spark_lsp.errors import Reason
 from spark_lsp.index.scan.secrets import is_secret_name
-from spark_lsp.text.syntax import parse
 
 MAX_DOCUMENT_CHARACTERS = 2_000_000
 MIN_CHARACTERS = 10
@@ -87,10 +86,9 @@ def _accepted(cursor: CursorContext, _: CompletionSettings, edit_state: EditStat
 
 
 def _comment(cursor: CursorContext, settings: CompletionSettings, __: EditState) -> bool:
-    if settings.in_comments or len(cursor.snapshot.text) > MAX_PARSED_CHARACTERS:
+    if settings.in_comments or cursor.tree is None:
         return False
-    syntax = parse(cursor.language, cursor.snapshot.text)
-    return syntax is not None and syntax.region_at(cursor.offset) != "code"
+    return cursor.tree.region_at(cursor.offset) != "code"
 
 
 GATES: tuple[Gate, ...] = (

@@ -60,17 +60,17 @@ async def build_cached_prefix(
     budget_tokens: int,
     whole_tokens: int,
     order: Sequence[str],
-    frozen: Sequence[str],
+    stable_order: Sequence[str],
     leave_out: Collection[str],
     previous: Sequence[Segment] = (),
 ) -> tuple[Segment, ...]:
     """Return the cached prefix's segments, in prompt order, within the budget.
 
     A workspace whose files altogether fit ``whole_tokens`` is shown whole: nothing is left for a snippet to add.
-    ``frozen`` are all files in an order that never changes; ``order`` are the same, the most useful here and now first.
+    ``stable_order`` are all files in an order that never changes; ``order`` are the same, the most useful now first.
     ``leave_out`` are paths of open documents: their text changes with each key and belongs to the volatile part.
     """
-    files_shown = [path for path in frozen if path in view.files and path not in leave_out]
+    files_shown = [path for path in stable_order if path in view.files and path not in leave_out]
     room_tokens = max(budget_tokens, whole_tokens)
     has_long = any(view.files[path].size > WHOLE_FILE_LIMIT_CHARACTERS for path in files_shown)
     files = (whole for path in files_shown if (whole := whole_file(path, view.files[path])))
@@ -83,12 +83,12 @@ async def build_cached_prefix(
     files = (whole for path in order if (whole := whole_file(path, view.files[path])))
     left_tokens = budget_tokens - sum(sheet.tokens for sheet in counted)
     wholes = await _count_all(files, counter, family, left_tokens) if left_tokens > 0 else []
-    chosen = _within([*counted, *wholes], budget_tokens)
+    chosen = _all_that_fit([*counted, *wholes], budget_tokens)
     right = await asyncio.to_thread(_still_right, view, previous, leave_out)
     return keep_what_is_read(previous, right, chosen, budget_tokens)
 
 
-def _within(candidates: Sequence[Segment], budget_tokens: int) -> list[Segment]:
+def _all_that_fit(candidates: Sequence[Segment], budget_tokens: int) -> list[Segment]:
     """Take what still fits, in order."""
     chosen, used = [], 0
     for segment in candidates:
@@ -144,7 +144,7 @@ def keep_what_is_read(
         missing += last.tokens if (last.path, last.kind) in wanted else 0
     front = {(each.path, each.kind) for each in right[:kept]}
     behind = [each for each in chosen if (each.path, each.kind) not in front]
-    return (*right[:kept], *_within(behind, budget_tokens - used))
+    return (*right[:kept], *_all_that_fit(behind, budget_tokens - used))
 
 
 def _tokens(segments: Sequence[Segment]) -> int:

@@ -1,58 +1,62 @@
-"""The context of one workspace: owns the cached prefix's state and answers "what is the model shown here".
+"""The context of one workspace: chooses and prefills its cached prefix, and packs the prompt for a cursor.
 
-Rebuilds and warms the cached prefix in the background, so that a completion only ever reads what is already resident
-plus its own volatile part. Never blocks the event loop: index questions run in a thread.
+The prefix is prefilled in the background, so that a completion only waits for its own volatile part. Never blocks the
+event loop: index questions run in a thread.
 """
 
 import asyncio
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection
 from contextlib import aclosing
-from dataclasses import replace
-from itertools import accumulate, takewhile
+from dataclasses import dataclass, replace
 from math import inf
 from time import perf_counter
 
-from spark_lsp.engine.base import CompletionRequest, Engine, ModelInfo, PrefillCost, Usage
+from spark_lsp.engine.base import CompletionRequest, Engine, ModelInfo, Usage
 from spark_lsp.engine.fim import FimFamily, Order, build_prompt, family_named
 from spark_lsp.errors import EngineStarting, ModelNoFim, SparkError
-from spark_lsp.index.ranking.file_order import FileGraph, order_from
-from spark_lsp.index.ranking.rank import stable_order
+from spark_lsp.index.ranking.file_order import STARTS, FileOrder
 from spark_lsp.index.ranking.recent import Recent
 from spark_lsp.index.scan.history import NO_CHANGES, CoChanges
 from spark_lsp.index.storage.view import IndexView
-from spark_lsp.prompt.budget import PREFILL_SHARE, Budget, budget_for, steady_cost
-from spark_lsp.prompt.cached_prefix import block_of, build_cached_prefix, is_same
+from spark_lsp.prompt.budget import Budget
+from spark_lsp.prompt.budget_policy import REPLY_TOKENS, BudgetPolicy, PromptLimits
+from spark_lsp.prompt.cached_prefix import block_of, build_cached_prefix
 from spark_lsp.prompt.continued import continued
 from spark_lsp.prompt.layout_style import PLAIN, Style, similar_snippets_for, style_of
 from spark_lsp.prompt.pack import Layout, Packed, pack, worth_reading
-from spark_lsp.prompt.segment import Segment
+from spark_lsp.prompt.prefix_state import ActivePrefix, PrefixState
+from spark_lsp.prompt.segment import Segment, tokens_of
 from spark_lsp.prompt.snippet_search import PendingSnippets, SnippetFinder
 from spark_lsp.prompt.snippets import Signatures
 from spark_lsp.prompt.sources import RANKED_DEFINITIONS, Cursor, definitions_for, gather
 from spark_lsp.prompt.token_counts import TokenCounter
-from spark_lsp.text.document import Snapshot, content_hash
+from spark_lsp.text.document import Snapshot
 
-REPLY_TOKENS = 512  # cells kept free for the answer
 FRAME_TOKENS = 32  # repository name, path line and special tokens
-MIN_TOKENS_FOR_A_RATE = 64  # a shorter read measures the overhead, not the rate
 SPARE_CELLS = 0.25  # of a prompt's cells: what an engine has beyond them for other requests and the next prefix
 CACHED_PREFIX_PRIORITY = 2
-GROWTH = 2.0
-"""How much longer a cached prefix must have become before prompts show more of it, while it is read: each time the
-volatile part behind it is read again, and a key that is typed meanwhile would wait for that."""
 LOOK_AGAIN_S = 0.5  # between checks whether the user rests, while more of a prefix is resident than is shown
 MIN_QUICK_TOKENS = 64
 """What a key may always prefill: the lines that were typed since the last one, and the text behind the cursor."""
-STARTS = 8  # files lately looked at whose surroundings come first in a cached prefix
 SNIPPET_KINDS = frozenset({"definition", "recent", "similar"})
+
+
+@dataclass(frozen=True, slots=True)
+class _Shown:
+    """The snippets of the last prompt of a document, and the active prefix that they were chosen beside."""
+
+    uri: str = ""
+    digest: str = ""
+    snippets: tuple[Segment, ...] = ()
 
 
 class WorkspaceContext:
     """What the model is shown in one workspace. Belongs to one event loop.
 
     ``view`` returns the index of the moment, ``repository`` is the name in the prompt's header, ``relative`` turns a
-    document into its path within the workspace, ``limits`` returns (ceiling in tokens, first-token target in ms) from
-    the settings of the moment, ``history`` what is known by now of files that change together.
+    document into its path within the workspace, ``limits`` are the settings', ``history`` returns what is known by now
+    of files that change together, ``is_whole`` whether the index holds every file, ``is_resting`` whether nobody types
+    just now: only then a prompt may show another part of the cached prefix at the cost of a prefill behind it.
     """
 
     def __init__(
@@ -63,77 +67,63 @@ class WorkspaceContext:
         *,
         repository: str,
         relative: Callable[[Snapshot], str],
-        limits: Callable[[], tuple[int, int]],
+        limits: PromptLimits,
         history: Callable[[], CoChanges] = lambda: NO_CHANGES,
         is_whole: Callable[[], bool] = lambda: True,
+        is_resting: Callable[[], bool] = lambda: True,
+        look_again_s: float = LOOK_AGAIN_S,
     ) -> None:
         self._engine = engine
         self._view = view
         self._recent = recent
         self._repository = repository
         self._relative = relative
-        self._limits = limits
         self._history = history
         self._is_whole = is_whole
+        self._is_resting = is_resting
+        self._look_again_s = look_again_s
+        self._policy = BudgetPolicy(limits)
+        self._prefix = PrefixState()
+        self._file_order = FileOrder()
         self._counter = TokenCounter(engine)
-        self._cached_prefix: tuple[Segment, ...] = ()
-        self._resident = 0
-        self._settled = 0
-        """How many of the resident segments prompts show."""
-        self._replaced: tuple[Segment, ...] = ()
-        """The cached prefix of before, as far as it is still right: shown until more of the new one is resident."""
-        self._read_cost = self._steady_cost = PrefillCost()
-        self._residents: tuple[Segment, ...] = ()
-        self._digest = ""
-        self._noticed: tuple[tuple[Segment, ...], int, bool] | None = None
         self._finder = SnippetFinder(self._counter)
         self._signatures = Signatures()
-        self._graph = FileGraph()
-        self._frozen: tuple[object, list[str]] = (None, [])
-        self.is_resting: Callable[[], bool] = lambda: True
-        """Whether nobody types just now: then it may be read again what stands behind a cached prefix."""
-        self.look_again_s = LOOK_AGAIN_S
-        self._shown_for: object = None
-        self._shown_snippets: tuple[Segment, ...] = ()
-        self.fixed_tokens: int | None = None
-        """A prompt size that the user has named, however long reading it takes; None for the budget of the moment."""
+        self._shown = _Shown()
         self.engines_lost = 0
         """How often what an engine had prefilled was lost with it."""
-        self.is_report = False
-        """Whether prompts are shown to the user alone: a size that is named may then be more than the engine holds."""
 
     @property
     def cached_prefix(self) -> tuple[Segment, ...]:
-        """The cached prefix's segments, those that the model has read first and marked ``cached``."""
-        return tuple(replace(each, cached=number < self._resident) for number, each in enumerate(self._cached_prefix))
+        """The cached prefix's segments, those that the model has prefilled marked ``cached``."""
+        return self._prefix.marked()
 
     @property
     def resident_tokens(self) -> int:
-        """Tokens of the cached prefix that the model has read."""
-        return sum(segment.tokens for segment in self._cached_prefix[: self._resident])
+        """Tokens of the cached prefix that the model has prefilled."""
+        return self._prefix.prefilled_tokens
 
     @property
     def unread_tokens(self) -> int:
-        """Tokens of the cached prefix that the model has still to read."""
-        return sum(segment.tokens for segment in self._cached_prefix[self._resident :])
+        """Tokens of the cached prefix that the model has still to prefill."""
+        return self._prefix.missing_tokens
 
     @property
     def digest(self) -> str:
         """Names what of the cached prefix is shown; answers depend on it."""
-        self._notice_residents()
-        return self._digest
+        return self._active().digest
+
+    def fix_size(self, tokens: int | None, *, is_report: bool = False) -> None:
+        """Use a prompt size that the user names, see ``PromptLimits``."""
+        self._policy.limits = replace(self._policy.limits, fixed_tokens=tokens, is_report=is_report)
 
     def learn(self, usage: Usage) -> None:
-        """Take what a request tells of the cost of reading into account for the next budgets."""
-        if usage.prefill_cost.base_ms > 0:
-            self._read_cost = usage.prefill_cost
-        elif usage.prefill_tokens >= MIN_TOKENS_FOR_A_RATE and usage.first_token_ms > 0:
-            self._read_cost = PrefillCost(usage.first_token_ms / usage.prefill_tokens)  # of an engine that does not say
+        """Take what a request tells of the cost of prefill into account for the next budgets."""
+        self._policy.learn(usage)
 
     async def learn_cost(self) -> None:
         """Take the engine's own measurement as a first guess, unless something is known already."""
-        if not self._read_cost.base_ms:
-            self._read_cost = (await self._engine.status()).prefill_cost
+        if not self._policy.cost.base_ms:
+            self._policy.cost = (await self._engine.status()).prefill_cost
 
     def path_of(self, snapshot: Snapshot) -> str:
         """Return a document's path within the workspace, as prompts show it."""
@@ -145,22 +135,33 @@ class WorkspaceContext:
 
     def budget(self, ceiling_tokens: int | None = None) -> Budget:
         """Return the budget of the moment; an explicit ceiling, which a report names, replaces the user's."""
-        configured, target_ms = self._limits()
-        self._steady_cost = steady_cost(self._steady_cost, self._read_cost, self.resident_tokens)
-        named = ceiling_tokens or self.fixed_tokens
-        cells = self._loaded().context_tokens
-        if named and (ceiling_tokens or self.is_report):
-            cells = max(cells, named + REPLY_TOKENS)
-        return budget_for(
-            ceiling_tokens=named or configured,
-            context_tokens=cells,
-            reply_tokens=REPLY_TOKENS,
-            prefill_cost=self._steady_cost,
-            first_token_target_ms=target_ms,
-            resident_tokens=self.resident_tokens,
-            is_patient=named is not None,
+        return self._policy.budget(
+            context_tokens=self._loaded().context_tokens,
+            prefilled_tokens=self.resident_tokens,
             split=self._style.split,
+            ceiling_tokens=ceiling_tokens,
         )
+
+    @property
+    def max_prompt_tokens(self) -> int:
+        """The most tokens that a prompt may have: the user's limit, within what the engine holds beside an answer."""
+        return min(self._policy.limits.ceiling_tokens, self._loaded().context_tokens - REPLY_TOKENS)
+
+    @property
+    def quick_tokens(self) -> float:
+        """How many tokens the machine prefills within the first-token target; infinite where that does not matter.
+
+        That is where nothing was measured yet, and where the user named a size and takes the time that it needs.
+        """
+        cost_ms = self._policy.steady_cost.at(self.resident_tokens)
+        if self._policy.limits.fixed_tokens is not None or cost_ms <= 0:
+            return inf
+        return max(MIN_QUICK_TOKENS, self._policy.limits.prefill_target_ms / cost_ms)
+
+    @property
+    def order(self) -> Order:
+        """The order in which the loaded model reads the window."""
+        return self._loaded().fim_order
 
     @property
     def view(self) -> IndexView:
@@ -194,26 +195,35 @@ class WorkspaceContext:
             return None
         return self._finder.begin(self._cursor(snapshot, offset, self.budget()))
 
-    @property
-    def max_prompt_tokens(self) -> int:
-        """The most tokens that a prompt may have: the user's limit, within what the engine holds beside an answer."""
-        return min(self._limits()[0], self._loaded().context_tokens - REPLY_TOKENS)
+    async def pack_for(self, snapshot: Snapshot, offset: int, ceiling_tokens: int | None = None) -> Packed:
+        """Return the prompt for a cursor, beside the active prefix.
 
-    @property
-    def quick_tokens(self) -> float:
-        """How many tokens the machine prefills within the first-token target; infinite where that does not matter.
-
-        That is where nothing was measured yet, and where the user named a size and takes the time that it needs.
+        Raises:
+            EngineError, ModelError: there is no model to count tokens with, or it has no FIM family.
         """
-        cost_ms = self._steady_cost.at(self.resident_tokens)
-        if self.fixed_tokens is not None or cost_ms <= 0:
-            return inf
-        return max(MIN_QUICK_TOKENS, self._limits()[1] * PREFILL_SHARE / cost_ms)
-
-    @property
-    def order(self) -> Order:
-        """The order in which the loaded model reads the window."""
-        return self._loaded().fim_order
+        budget = self.budget(ceiling_tokens)
+        cursor = self._cursor(snapshot, offset, budget)
+        active = self._active()
+        began = perf_counter()
+        found = await asyncio.shield(self._finder.begin(cursor))
+        gathered = perf_counter()
+        is_same_place = (self._shown.uri, self._shown.digest) == (snapshot.uri, active.digest)
+        volatile_tokens = budget.total_tokens - budget.cached_prefix_tokens
+        volatile_ms = self._policy.steady_cost.at(self.resident_tokens) * volatile_tokens
+        packed = await pack(
+            cursor,
+            self._layout(),
+            self._counter,
+            budget,
+            cached_prefix=active.segments,
+            found=found,
+            shown=self._shown.snippets if is_same_place else (),
+            worth_reading=worth_reading(volatile_ms, self._policy.limits.prefill_target_ms),
+        )
+        snippets = tuple(segment for segment in packed.segments if segment.kind in SNIPPET_KINDS and not segment.stable)
+        self._shown = _Shown(snapshot.uri, active.digest, snippets)
+        spent_ms = (perf_counter() - gathered) * 1000
+        return replace(packed, gather_ms=(gathered - began) * 1000, pack_ms=spent_ms)
 
     async def continue_for(self, previous: Packed, old_text: str, snapshot: Snapshot, offset: int) -> Packed | None:
         """Return a document's earlier prompt with what was typed since; None where it does not fit any more.
@@ -232,41 +242,10 @@ class WorkspaceContext:
         """
         budget = self.budget()
         cursor = self._cursor(snapshot, offset, budget)
-        self._notice_residents()
         layout = replace(self._layout(), style=PLAIN)
         window_alone = replace(budget, total_tokens=budget.total_tokens - budget.snippet_tokens, snippet_tokens=0)
-        return await pack(cursor, layout, self._counter, window_alone, cached_prefix=self._residents, found=())
-
-    async def pack_for(self, snapshot: Snapshot, offset: int, ceiling_tokens: int | None = None) -> Packed:
-        """Return the prompt for a cursor, from what is resident.
-
-        Raises:
-            EngineError, ModelError: there is no model to count tokens with, or it has no FIM family.
-        """
-        budget = self.budget(ceiling_tokens)
-        cursor = self._cursor(snapshot, offset, budget)
-        self._notice_residents()
-        began = perf_counter()
-        found = await asyncio.shield(self._finder.begin(cursor))
-        gathered = perf_counter()
-        shown = self._shown_snippets if self._shown_for == (snapshot.uri, self._digest) else ()
-        volatile_ms = self._steady_cost.at(self.resident_tokens) * (budget.total_tokens - budget.cached_prefix_tokens)
-        worth = worth_reading(volatile_ms, self._limits()[1] * PREFILL_SHARE)
-        layout, cached_prefix = self._layout(), self._residents
-        packed = await pack(
-            cursor,
-            layout,
-            self._counter,
-            budget,
-            cached_prefix=cached_prefix,
-            found=found,
-            shown=shown,
-            worth_reading=worth,
-        )
-        self._shown_for = (snapshot.uri, self._digest)
-        self._shown_snippets = tuple(each for each in packed.segments if each.kind in SNIPPET_KINDS and not each.stable)
-        spent_ms = (perf_counter() - gathered) * 1000
-        return replace(packed, gather_ms=(gathered - began) * 1000, pack_ms=spent_ms)
+        segments = self._active().segments
+        return await pack(cursor, layout, self._counter, window_alone, cached_prefix=segments, found=())
 
     def _cursor(self, snapshot: Snapshot, offset: int, budget: Budget | None = None) -> Cursor:
         path, view = self._relative(snapshot), self._view()
@@ -275,139 +254,84 @@ class WorkspaceContext:
         return Cursor(snapshot, path, offset, view, self._recent, most, self._signatures, self._history(), similar)
 
     async def rebuild(self, open_paths: Collection[str]) -> None:
-        """Choose the cached prefix again from the index; what is unchanged keeps its place and stays resident."""
+        """Choose the cached prefix again from the index; what is unchanged keeps its place and stays prefilled."""
         await self.learn_cost()
         budget = self.budget()
         view = self._view()
-        order = await asyncio.to_thread(self._order, view, tuple(open_paths))
-        cached_prefix = await build_cached_prefix(
+        starts = [*open_paths, *self._recent.paths()]
+        order = await asyncio.to_thread(self._file_order.of, view, starts, len(open_paths) + STARTS)
+        segments = await build_cached_prefix(
             view,
             self._counter,
             self._family(self._loaded()),
             budget_tokens=budget.cached_prefix_tokens,
             whole_tokens=budget.shared_tokens - FRAME_TOKENS,
             leave_out=open_paths,
-            previous=self._cached_prefix,
-            order=order,
-            frozen=self._frozen[1],
+            previous=self._prefix.segments,
+            order=order.useful_first,
+            stable_order=order.stable,
         )
-        same = 0
-        while same < min(len(cached_prefix), self._resident) and is_same(
-            cached_prefix[same], self._cached_prefix[same]
-        ):
-            same += 1
-        shown = takewhile(lambda each: each.path in view.files and each.path not in open_paths, self._shown())
-        self._replaced = self._worth_keeping(tuple(shown), cached_prefix, budget)
-        self._cached_prefix, self._resident, self._settled = cached_prefix, same, min(same, self._settled)
-
-    def _order(self, view: IndexView, open_paths: Sequence[str]) -> list[str]:
-        """Return all files: those that the open and the recent ones use first, those looked at lately last.
-
-        What was looked at lately is likely to be opened again and leaves the cached prefix then; at its end that costs
-        least.
-        """
-        starts = dict.fromkeys([*open_paths, *self._recent.paths()[:STARTS]])
-        if self._frozen[0] is not view.postings:  # between builds of the tables the order stays as it is
-            self._frozen = (view.postings, stable_order(view))
-        known = frozenset(self._frozen[1])
-        frozen = [*self._frozen[1], *sorted(path for path in view.files if path not in known)]
-        self._frozen = (view.postings, frozen)
-        order = order_from(self._graph, view, list(starts), frozen)
-        return [*(path for path in order if path not in starts), *(path for path in order if path in starts)]
+        cells = self._loaded().context_tokens * (1 + SPARE_CELLS)
+        volatile_tokens = budget.total_tokens - budget.cached_prefix_tokens
+        self._prefix.replace(
+            segments,
+            still_right=lambda segment: segment.path in view.files and segment.path not in open_paths,
+            fits=lambda shown, new: tokens_of(shown) + tokens_of(new) + 2 * volatile_tokens <= cells,
+            may_grow=self._may_grow(),
+        )
 
     def assume_resident(self) -> None:
-        """Use the whole cached prefix at once, read or not: for a single request from the command line."""
-        self._resident = self._settled = len(self._cached_prefix)
-        self._replaced = ()
+        """Use the whole cached prefix at once, prefilled or not: for a single request from the command line."""
+        self._prefix.assume_prefilled()
 
     async def warm(self, progress: Callable[[int, int], None] = lambda _done, _of: None) -> None:
-        """Read the cached prefix in the background; the engine lets every completion go first.
+        """Prefill the cached prefix in the background; the engine lets every completion go first.
 
-        Ends early, without an error, when the engine goes away, and when reading turns out to cost so much that the
+        Ends early, without an error, when the engine goes away, and when prefill turns out to cost so much that the
         rest is not worth having; the next rebuild takes it up again.
         """
-        while self._resident < len(self._cached_prefix):
-            cached_prefix = self._cached_prefix
+        while not self._prefix.is_prefilled:
+            segments = self._prefix.segments
             try:
-                await self._read(cached_prefix, progress)
+                await self._prefill(segments, progress)
             except SparkError:
                 return
-            if self._cached_prefix is cached_prefix and self._resident < len(cached_prefix):
-                self._cached_prefix = cached_prefix[: self._resident]
+            if self._prefix.segments is segments:
+                self._prefix.cut()
 
     async def show_all(self) -> None:
-        """Return when prompts show all that is resident, which waits for a pause in typing."""
+        """Return when prompts show all that is prefilled, which waits for a pause in typing."""
         while not self._is_all_shown():  # noqa: ASYNC110 - nothing happens when no key has come for a while
-            await asyncio.sleep(self.look_again_s)
+            await asyncio.sleep(self._look_again_s)
 
     def engine_lost(self) -> None:
-        """Forget what was resident: a new engine has read nothing."""
+        """Forget what was prefilled: a new engine holds nothing."""
         self.engines_lost += 1
-        self._resident, self._settled, self._replaced, self._noticed = 0, 0, (), None
-        self._shown_for, self._shown_snippets = None, ()
+        self._prefix.forget()
+        self._shown = _Shown()
 
-    def _shown(self) -> tuple[Segment, ...]:
-        """Return the stable segments that prompts show now: the new prefix's, or the previous one's while it is longer.
+    def _active(self) -> ActivePrefix:
+        return self._prefix.active(may_grow=self._may_grow())
 
-        A cached prefix that is being read is shown in few steps, not with each piece that is done, and in none while
-        the user types and would wait for what stands behind it to be read again.
-        """
-        resident = self._cached_prefix[: self._resident]
-        if not self._may_show_more():
-            return self._replaced or self._cached_prefix[: self._settled]
-        if _tokens(self._replaced) > _tokens(resident):
-            return self._replaced
-        self._replaced = ()
-        settled = self._cached_prefix[: self._settled]
-        if self._resident == len(self._cached_prefix) or _tokens(resident) >= GROWTH * _tokens(settled):
-            self._settled, settled = self._resident, resident
-        return settled
-
-    def _may_show_more(self) -> bool:
-        """Whether a key may find the volatile part unread: nobody types, or reading them takes no time."""
-        if self.is_resting() or not (self._settled or self._replaced):
+    def _may_grow(self) -> bool:
+        """Whether a key may find the volatile part uncached: nobody types, or its prefill takes no time."""
+        if self._is_resting() or not self._prefix.is_shown:
             return True
-        _, target_ms = self._limits()
-        return (
-            self._read_cost.at(self.resident_tokens) * self._style.split.min_volatile_tokens
-            <= target_ms * PREFILL_SHARE
-        )
+        prefill_ms = self._policy.cost.at(self.resident_tokens) * self._style.split.min_volatile_tokens
+        return prefill_ms <= self._policy.limits.prefill_target_ms
 
     def _is_all_shown(self) -> bool:
-        self._notice_residents()
-        return self._resident < len(self._cached_prefix) or (self._settled == self._resident and not self._replaced)
+        self._active()
+        return self._prefix.is_all_shown()
 
-    def _worth_keeping(
-        self, shown: tuple[Segment, ...], cached_prefix: Sequence[Segment], budget: Budget
-    ) -> tuple[Segment, ...]:
-        """Return what was shown, if the engine has cells for it beside the new cached prefix."""
-        same = sum(1 for _ in takewhile(lambda pair: is_same(*pair), zip(shown, cached_prefix, strict=False)))
-        volatile = budget.total_tokens - budget.cached_prefix_tokens
-        needed = _tokens(shown) + _tokens(cached_prefix[same:]) + 2 * volatile
-        return shown if needed <= self._loaded().context_tokens * (1 + SPARE_CELLS) else ()
-
-    def _notice_residents(self) -> None:
-        """Work out what the resident segments are, once for each change: a key must not cost the prefix's length."""
-        may_show_more = self._may_show_more()
-        known = self._noticed
-        if (
-            known is None
-            or known[0] is not self._cached_prefix
-            or known[1] != self._resident
-            or may_show_more > known[2]
-        ):
-            self._noticed = (self._cached_prefix, self._resident, may_show_more)
-            self._residents = tuple(replace(each, cached=True) for each in self._shown())
-            self._digest = content_hash("\0".join(segment.text for segment in self._residents))
-
-    async def _read(self, cached_prefix: tuple[Segment, ...], progress: Callable[[int, int], None]) -> None:
-        """Let the engine read the header and these segments, and note how far it is."""
+    async def _prefill(self, segments: tuple[Segment, ...], progress: Callable[[int, int], None]) -> None:
+        """Let the engine prefill the header and these segments, and note how far it is."""
         layout = self._layout()
         parts = build_prompt(
             layout.family,
             layout.order,
             repository=layout.repository,
-            blocks=[block_of(segment) for segment in cached_prefix],
+            blocks=[block_of(segment) for segment in segments],
             current_path="",
             prefix="",
             suffix="",
@@ -416,26 +340,23 @@ class WorkspaceContext:
         request = CompletionRequest(
             prompt=parts[: last + 1], max_tokens=0, priority=CACHED_PREFIX_PRIORITY, key="cached prefix"
         )
-        whole = _tokens(cached_prefix)
+        whole = tokens_of(segments)
         async with aclosing(self._engine.generate(request)) as chunks:
             async for chunk in chunks:
                 usage = chunk.usage
                 if usage is None:
                     continue
                 self.learn(usage)
-                if self._cached_prefix is not cached_prefix:  # chosen again meanwhile
+                if self._prefix.segments is not segments:  # chosen again meanwhile
                     return
                 is_whole = chunk.stop in ("end", "max_tokens")
-                self._resident = len(cached_prefix) if is_whole else self._held(usage)
+                if is_whole:
+                    self._prefix.prefilled_whole()
+                else:
+                    self._prefix.prefilled_up_to(usage.cached_tokens + usage.prefill_tokens - FRAME_TOKENS)
                 progress(self.resident_tokens, whole)
                 if self.resident_tokens > self.budget().shared_tokens and not is_whole:
                     return
-
-    def _held(self, usage: Usage) -> int:
-        """Return how many segments of the cached prefix are resident for certain."""
-        tokens = usage.cached_tokens + usage.prefill_tokens - FRAME_TOKENS
-        ends = accumulate(segment.tokens for segment in self._cached_prefix)
-        return max(self._resident, sum(1 for _ in takewhile(lambda end: end <= tokens, ends)))
 
     def _loaded(self) -> ModelInfo:
         model = self._engine.model
@@ -459,7 +380,3 @@ class WorkspaceContext:
     def _layout(self) -> Layout:
         model = self._loaded()
         return Layout(self._family(model), model.fim_order, self._repository, style_of(model))
-
-
-def _tokens(segments: Sequence[Segment]) -> int:
-    return sum(segment.tokens for segment in segments)

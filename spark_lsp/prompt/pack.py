@@ -99,7 +99,8 @@ async def pack(
     )
     frame = await _frame_tokens(cursor, layout, counter, window)
     most = budget.total_tokens - frame - window.prefix_tokens - window.suffix_tokens
-    stable = _within(_until_path(cached_prefix, cursor.path), min(_cached_prefix_limit(cached_prefix, budget), most))
+    prefix_limit = min(_cached_prefix_limit(cached_prefix, budget), most)
+    stable = _leading_fit(_until_path(cached_prefix, cursor.path), prefix_limit)
     limit = min(_snippet_tokens(budget, window, stable), most - sum(segment.tokens for segment in stable))
     opening = await opening_of(cursor, window.prefix, counter, int(limit * layout.style.opening_share))
     similar_limit = int(limit * layout.style.similar_share)
@@ -136,7 +137,7 @@ def _until_path(cached_prefix: Sequence[Segment], path: str) -> Iterator[Segment
     return takewhile(lambda segment: segment.path != path, cached_prefix)
 
 
-def _within(cached_prefix: Iterable[Segment], budget_tokens: int) -> list[Segment]:
+def _leading_fit(cached_prefix: Iterable[Segment], budget_tokens: int) -> list[Segment]:
     """Return the leading segments that fit; a gap would make everything behind it be read again."""
     kept, used = [], 0
     for segment in cached_prefix:

@@ -1,5 +1,6 @@
 """The segment: one part of a prompt, with where it comes from and why it is there. Frozen values."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -31,6 +32,11 @@ class Segment:
     def counted(self, tokens: int) -> "Segment":
         """Return the same segment with its token count."""
         return replace(self, tokens=tokens)
+
+
+def tokens_of(segments: Iterable[Segment]) -> int:
+    """Return the tokens of several segments."""
+    return sum(segment.tokens for segment in segments)
 
 
 def segment_of(path: str, source: str, lines: LineTable, span: Span, kind: Kind, reason: str, score: float) -> Segment:

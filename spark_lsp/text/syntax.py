@@ -1,14 +1,16 @@
-"""Questions about the syntax of a text, answered by tree-sitter. Offsets in and out; bytes never leave this module.
+"""The syntax tree of a text, by tree-sitter: parsed once, then updated edit by edit. Offsets in and out.
 
-A text of no known language has no ``Syntax``; callers then work by lines.
+Parsing 30,000 characters takes 5 ms, an edit a few tenths of one. A text of no known language has no ``Syntax``;
+callers then work by lines.
 """
 
 import threading
+import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal
+from typing import AnyStr, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +22,12 @@ from spark_lsp.text.language import Language, grammar, query
 Region = Literal["code", "comment", "string"]
 
 PARSE_LIMIT_BYTES = 2_000_000  # a larger text would hold up the event loop for longer than a keystroke may
+
+_READ_BYTES = 2048
+_OPERATORS = frozenset(
+    ("=", "+", "-", "*", "/", "%", "|", "&", "^", "<", ">", "==", "!=", "<=", ">=", ".", "->", "=>", "&&", "||", "+=",
+     "-=", ":=", "::", "!", "~", "**", "//", "<<", ">>", "?.", "??", "*=", "/=", "|=", "&=", "===", "!==", "@", "<-")
+)  # fmt: skip
 
 _parsers = threading.local()
 
@@ -60,21 +68,56 @@ class Node:
 
 @dataclass(frozen=True)
 class Syntax:
-    """The syntax tree of one text. Built by ``parse``; immutable."""
+    """The syntax tree of one text. Built by ``parse``; immutable: an edit makes a new one."""
 
     language: Language
     text: str
     source: bytes
     """The text as the tree's bytes count it."""
     tree: tree_sitter.Tree
-    bytes_map: _ByteMap
+
+    @cached_property
+    def bytes_map(self) -> _ByteMap:
+        """Offsets to bytes and back."""
+        return _ByteMap(self.text)
 
     @cached_property
     def error_count(self) -> int:
         """How many ERROR and MISSING nodes the tree holds; 0 for a text that parses."""
-        if not self.tree.root_node.has_error:
-            return 0
-        return sum(1 for node in _walk(self.tree.root_node) if node.is_error or node.is_missing)
+        stack, count = [self.tree.root_node], 0
+        while stack:
+            node = stack.pop()
+            count += node.is_error or node.is_missing
+            stack.extend(child for child in node.children if child.has_error)
+        return count
+
+    def edited(self, span: Span, new_text: str) -> "Syntax":
+        """Return the syntax after an edit, at the cost of what the edit changes.
+
+        Where the text has errors, tree-sitter may recover otherwise than ``parse`` does.
+        """
+        start, old_end = self.to_byte(span.start), self.to_byte(span.end)
+        source = self.source[:start] + _encoded(new_text) + self.source[old_end:]
+        text = self.text[: span.start] + new_text + self.text[span.end :]
+        return self._updated(text, source, start, old_end)
+
+    def _updated(self, text: str, source: bytes, start: int, old_end: int) -> "Syntax":
+        """Return the syntax of a text whose bytes differ from ``start`` on, and are the same again at ``old_end``."""
+        new_end = old_end + len(source) - len(self.source)
+        tree = self.tree.copy()
+        tree.edit(
+            start,
+            old_end,
+            new_end,
+            _point(self.source, start),
+            _point(self.source, old_end),
+            _point(source, new_end),
+        )
+        return Syntax(self.language, text, source, _parser(self.language).parse(source, tree))
+
+    def to_byte(self, offset: int) -> int:
+        """Return the byte of an offset; cheaper than ``bytes_map`` for a few of them."""
+        return offset if len(self.source) == len(self.text) else len(_encoded(self.text[:offset]))
 
     def wrap(self, raw: tree_sitter.Node) -> Node:
         """Give a tree-sitter node its span in code points."""
@@ -114,6 +157,41 @@ class Syntax:
         begin = self.source[node.start_byte : node.start_byte + 2]
         return kind == "comment" and begin.decode("ascii", "replace").startswith((self.language.line_comment, "#"))
 
+    def nodes_within(self, span: Span) -> Iterator[tree_sitter.Node]:
+        """Yield the leaves within a span, in order."""
+        start, end = self.to_byte(span.start), self.to_byte(span.end)
+        stack = [self.tree.root_node]
+        while stack:
+            node = stack.pop()
+            if node.end_byte <= start or node.start_byte >= end:
+                continue
+            if node.child_count:
+                stack.extend(reversed(node.children))
+            elif node.start_byte >= start and node.end_byte <= end:
+                yield node
+
+    def dangles_at(self, offset: int) -> bool:
+        """Whether the text ends at an offset in half of something: an operator or a keyword that lacks its operand."""
+        byte = self.to_byte(offset)
+        node = self.tree.root_node.descendant_for_byte_range(byte - 1, byte)
+        if node is None or node.is_named or not (node.type.isalpha() or node.type in _OPERATORS):
+            return False
+        while node is not None and node.end_byte == byte:
+            if node.is_named and not node.has_error:
+                return False  # ``pass`` and ``return`` stand for themselves
+            node = node.parent
+        return True
+
+    def outermost_from(self, offset: int) -> tree_sitter.Node | None:
+        """Return the largest node that begins at an offset, the root aside."""
+        byte = self.to_byte(offset)
+        node = self.tree.root_node.descendant_for_byte_range(byte, byte + 1)
+        if node is None or node.start_byte != byte:
+            return None
+        while node.parent is not None and node.parent.parent is not None and node.parent.start_byte == byte:
+            node = node.parent
+        return node if node.parent is not None else None
+
     def matches(self, asked: tree_sitter.Query) -> list[tuple[int, dict[str, list[tree_sitter.Node]]]]:
         """Run a query over the whole tree; for each match the number of its pattern and its captures."""
         return tree_sitter.QueryCursor(asked).matches(self.tree.root_node)
@@ -143,8 +221,25 @@ def parse(language: Language | None, text: str) -> Syntax | None:
     """Parse a text; None for a language without grammar or a text over ``PARSE_LIMIT_BYTES``."""
     if language is None or len(text) > PARSE_LIMIT_BYTES:
         return None
-    source = text.encode("utf-8", "replace")
-    return Syntax(language, text, source, _parser(language).parse(source), _ByteMap(text))
+    source = _encoded(text)
+    return Syntax(language, text, source, _parser(language).parse(source))
+
+
+def parse_in_steps(language: Language, text: str) -> Syntax:
+    """Parse a text in a thread of its own, in small steps between which other threads run.
+
+    The parser keeps Python's lock while it parses a text that it is given whole: 20 ms for 50,000 characters.
+    """
+    source = _encoded(text)
+
+    def read(byte: int, _point: tree_sitter.Point) -> bytes:
+        return source[byte : byte + _READ_BYTES]
+
+    def progress(_byte: int, _has_error: bool) -> bool:
+        time.sleep(0)  # lets another thread have the lock
+        return False  # go on
+
+    return Syntax(language, text, source, tree_sitter.Parser(grammar(language)).parse(read, progress_callback=progress))
 
 
 def _parser(language: Language) -> tree_sitter.Parser:
@@ -162,42 +257,30 @@ def reparse(previous: Syntax, text: str) -> Syntax | None:
     """
     if len(text) > PARSE_LIMIT_BYTES:
         return None
-    before, after = previous.source, text.encode("utf-8", "replace")
-    start = _same_length(before, after)
+    if text == previous.text:
+        return previous
+    before, after = previous.source, _encoded(text)
+    start = common_length(before, after)
     rest = min(len(before), len(after)) - start
-    end = _same_length(before[::-1][:rest], after[::-1][:rest])
-    tree = previous.tree.copy()
-    tree.edit(
-        start,
-        len(before) - end,
-        len(after) - end,
-        _point(before, start),
-        _point(before, len(before) - end),
-        _point(after, len(after) - end),
-    )
-    return Syntax(previous.language, text, after, _parser(previous.language).parse(after, tree), _ByteMap(text))
+    end = common_length(before[::-1][:rest], after[::-1][:rest])
+    return previous._updated(text, after, start, len(before) - end)  # noqa: SLF001 - its own module
 
 
-def _same_length(one: bytes, other: bytes) -> int:
-    """Return how long the beginning is that two texts share, by halving."""
-    low, high = 0, min(len(one), len(other))
+def common_length(first: AnyStr, second: AnyStr) -> int:
+    """Return the length of the common beginning, by halving: comparing slices is faster than a loop."""
+    low, high = 0, min(len(first), len(second))
     while low < high:
         middle = (low + high + 1) // 2
-        if one[low:middle] == other[low:middle]:
+        if first[low:middle] == second[low:middle]:
             low = middle
         else:
             high = middle - 1
     return low
 
 
+def _encoded(text: str) -> bytes:
+    return text.encode("utf-8", "replace")
+
+
 def _point(source: bytes, at: int) -> tree_sitter.Point:
     return tree_sitter.Point(source.count(b"\n", 0, at), at - source.rfind(b"\n", 0, at) - 1)
-
-
-def _walk(root: tree_sitter.Node) -> Iterator[tree_sitter.Node]:
-    """Yield every node, without recursion: real files nest deeper than Python's stack."""
-    stack = [root]
-    while stack:
-        node = stack.pop()
-        yield node
-        stack.extend(node.children)

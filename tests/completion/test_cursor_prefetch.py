@@ -4,6 +4,7 @@ import asyncio
 
 from spark_lsp.config import CompletionSettings
 from spark_lsp.engine.testing import ScriptedEngine
+from spark_lsp.pacing import TypingActivity
 from tests.completion.check import cursor_of
 from tests.support.workspace import TestWorkspace
 
@@ -93,18 +94,18 @@ async def test_switched_off_means_that_nothing_is_read() -> None:
 
 async def test_a_user_rests_a_second_after_the_last_key_and_is_read_for_where_they_stopped() -> None:
     engine = ScriptedEngine([""])
-    workspace = TestWorkspace(engine)
-    await engine.start()
     now_s = 0.0
-    workspace.cursor_prefetch.now = lambda: now_s
-    assert workspace.context.is_resting()
+    typing = TypingActivity(now=lambda: now_s)
+    workspace = TestWorkspace(engine, typing=typing)
+    await engine.start()
+    assert typing.is_resting()
     workspace.cursor_prefetch.stop()
     workspace.cursor_prefetch.rest_at(cursor_of(THERE))
     assert engine.requests == []
     now_s = 0.9
-    assert not workspace.context.is_resting()
+    assert not typing.is_resting()
     now_s = 1.0
-    assert workspace.context.is_resting()
+    assert typing.is_resting()
     workspace.cursor_prefetch.restart()
     await _read(workspace)
     (request,) = engine.requests

@@ -7,7 +7,7 @@ from itertools import groupby
 from pathlib import Path
 from types import FrameType
 
-from spark_lsp.engine.fake import ScriptedEngine
+from spark_lsp.engine.testing import ScriptedEngine
 
 import spark_lsp.completion
 from tests.completion.check import cursor_of

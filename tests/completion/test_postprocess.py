@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from spark_lsp.completion.cursor_context import CursorContext, imbalance
 from spark_lsp.completion.postprocess.pipeline import PostprocessResult, Terms, postprocess
 from spark_lsp.text.edit import Edit, Span, apply_edits
-from spark_lsp.text.tree import plant
 from tests.completion.check import cursor_of
+from tests.support.syntax import parsed
 
 pytestmark = pytest.mark.slow
 
@@ -103,4 +103,4 @@ def test_applying_never_leaves_the_document_worse(
     after = apply_edits(before, [Edit(Span(place.offset, place.offset + answer.replaced), answer.text)])
     assert imbalance(after) <= imbalance(before) or imbalance(after)[1] <= imbalance(before)[1]
     if place.language:
-        assert plant(place.language, after).error_count <= plant(place.language, before).error_count
+        assert parsed(place.language, after).error_count <= parsed(place.language, before).error_count

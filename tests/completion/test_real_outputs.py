@@ -15,7 +15,7 @@ import pytest
 from scripts.real_outputs.gather import cursor_of
 from scripts.real_outputs.keep import Kept, judged_again
 from spark_lsp.completion.cursor_context import imbalance
-from spark_lsp.text.tree import plant
+from tests.support.syntax import parsed
 
 DATA = Path(__file__).with_name("real_outputs.jsonl")
 OUTPUTS = [msgspec.json.decode(line, type=Kept) for line in DATA.read_bytes().splitlines()]
@@ -58,6 +58,6 @@ def test_what_is_shown_keeps_the_rules(number: int, threshold: str) -> None:
     assert whole <= imbalance(output.before + output.after)
     if cursor.language is not None:
         old, new = (
-            plant(cursor.language, document) for document in (cursor.snapshot.text, output.before + text + rest)
+            parsed(cursor.language, document) for document in (cursor.snapshot.text, output.before + text + rest)
         )
         assert new.error_count <= old.error_count

@@ -19,8 +19,8 @@ from spark_lsp.config import CompletionSettings
 from spark_lsp.engine.base import CompletionRequest
 from spark_lsp.engine.testing import ScriptedEngine
 from spark_lsp.text.edit import Edit, apply_edits
-from spark_lsp.text.tree import plant
 from tests.completion.check import chosen, cursor_of
+from tests.support.syntax import parsed
 from tests.support.workspace import TestWorkspace
 
 HEAD = "def area(w, h):\n    return w * h\n\n\n"
@@ -389,7 +389,7 @@ def _check(plain: CursorContext, cursor: CursorContext, begun: int, edit: Edit) 
         assert not edit.new_text[len(selected)].isalnum()
     if cursor.language:
         before, after = cursor.snapshot.text, apply_edits(plain.snapshot.text, [edit])
-        assert plant(cursor.language, after).error_count <= plant(cursor.language, before).error_count
+        assert parsed(cursor.language, after).error_count <= parsed(cursor.language, before).error_count
 
 
 @pytest.mark.parametrize(

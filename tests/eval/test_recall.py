@@ -86,7 +86,7 @@ async def test_our_own_sources_are_found() -> None:
     workspace = await _own_rooms()
     assert workspace.index is not None
     counts = RecallCounts()
-    workspace.context.fixed_tokens = 4096
+    workspace.context.fix_size(4096)
     for case in choose_cases(workspace.index.view(), 20, seed=5):
         workspace.index.update(case.path, case.text)
         workspace.context.engine_lost()

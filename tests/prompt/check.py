@@ -16,7 +16,7 @@ async def packed_for(
     engine = ScriptedEngine(["x"], family=family, fim_order="spm" if family == "qwen2.5-coder" else "psm")
     workspace = TestWorkspace(engine, index=indexed(fixture, folder))
     await engine.start()
-    workspace.context.fixed_tokens = tokens
+    workspace.context.fix_size(tokens)
     if cached_prefix:
         await workspace.context.rebuild([fixture.path])
         workspace.context.assume_resident()

@@ -1,7 +1,7 @@
 """The cached prefix over time: resident segments stay, prefill goes on in the background, budgets follow the speed."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from itertools import takewhile
 from math import log2
 from pathlib import Path
@@ -15,8 +15,9 @@ from spark_lsp.config import Settings
 from spark_lsp.engine.base import Chunk, CompletionRequest, PrefillCost, Usage
 from spark_lsp.engine.testing import ScriptedEngine
 from spark_lsp.prompt.budget import CONTEXT_FIRST, WINDOW_FIRST, Budget, Split, budget_for
+from spark_lsp.prompt.budget_policy import REPLY_TOKENS
 from spark_lsp.prompt.cached_prefix import ELSEWHERE, MAX_READ_AGAIN, keep_what_is_read
-from spark_lsp.prompt.context import CACHED_PREFIX_PRIORITY, REPLY_TOKENS
+from spark_lsp.prompt.context import CACHED_PREFIX_PRIORITY
 from spark_lsp.prompt.segment import Segment
 from spark_lsp.prompt.token_counts import TokenCounter
 from spark_lsp.prompt.window import choose_window
@@ -85,9 +86,10 @@ class _InPieces(ScriptedEngine):
             yield chunk
 
 
-async def _rooms_in_pieces(folder: Path) -> TestWorkspace:
+async def _rooms_in_pieces(folder: Path, is_resting: Callable[[], bool] | None = None) -> TestWorkspace:
     files = "".join(f"#- m{n:02}.py\ndef function_{n}(argument):\n    return {n}\n" for n in range(60))
-    workspace = TestWorkspace(_InPieces([""]), index=indexed(parse_fixture(files + "#- main.py\nx = $0\n"), folder))
+    index = indexed(parse_fixture(files + "#- main.py\nx = $0\n"), folder)
+    workspace = TestWorkspace(_InPieces([""]), index=index, is_resting=is_resting, look_again_s=0.0)
     await workspace.engine.start()
     await workspace.context.rebuild(["main.py"])
     return workspace
@@ -124,9 +126,8 @@ class _Typist:
 async def test_while_the_user_types_no_key_has_to_read_its_window_behind_more_of_a_cached_prefix(
     tmp_path: Path,
 ) -> None:
-    workspace = await _rooms_in_pieces(tmp_path)
-    context, typist = workspace.context, _Typist(10_000)
-    context.is_resting, context.look_again_s = typist.is_resting, 0.0
+    typist = _Typist(10_000)
+    context = (await _rooms_in_pieces(tmp_path, typist.is_resting)).context
     context.learn(Usage(prefill_cost=PrefillCost(5.0, 0.1)))  # a window takes two seconds
     shown: list[str] = []
     await context.warm(lambda _done, _of: shown.append(context.digest))
@@ -138,8 +139,7 @@ async def test_while_the_user_types_no_key_has_to_read_its_window_behind_more_of
 
 
 async def test_where_reading_a_window_is_quick_more_of_a_cached_prefix_is_shown_at_any_key(tmp_path: Path) -> None:
-    workspace = await _rooms_in_pieces(tmp_path)
-    workspace.context.is_resting = lambda: False
+    workspace = await _rooms_in_pieces(tmp_path, lambda: False)
     workspace.context.learn(Usage(prefill_cost=PrefillCost(0.01, 0.0)))
     await workspace.context.warm()
     packed = await workspace.context.pack_for(snapshot_of("main.py", "x = "), 4)
@@ -254,7 +254,7 @@ async def test_another_file_makes_little_of_a_large_workspace_be_read_again(tmp_
     )
     await workspace.engine.start()
     context = workspace.context
-    context.fixed_tokens = 3000
+    context.fix_size(3000)
     await context.rebuild(["m010.py"])
     context.assume_resident()
     whole = context.resident_tokens
@@ -348,10 +348,10 @@ async def test_a_report_may_be_longer_than_the_engine_holds_and_a_prompt_may_not
     workspace, _ = await _rooms(tmp_path)
     assert workspace.engine.model is not None
     held = workspace.engine.model.context_tokens
-    workspace.context.fixed_tokens = 2 * held
+    workspace.context.fix_size(2 * held)
     assert workspace.context.budget().total_tokens == held - REPLY_TOKENS
     assert workspace.context.budget(3 * held).total_tokens == 3 * held
-    workspace.context.is_report = True
+    workspace.context.fix_size(2 * held, is_report=True)
     assert workspace.context.budget().total_tokens == 2 * held
 
 

@@ -1,6 +1,6 @@
 """A workspace over a fixture and a scripted engine, built as ``app`` builds a real one."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 
 from scripts.harness.fixture import Fixture, write_workspace
@@ -16,7 +16,9 @@ from spark_lsp.engine.base import Engine
 from spark_lsp.index.ranking.recent import Recent
 from spark_lsp.index.storage.view import EMPTY_VIEW
 from spark_lsp.index.store import Index
-from spark_lsp.prompt.context import WorkspaceContext
+from spark_lsp.pacing import TypingActivity
+from spark_lsp.prompt.budget_policy import PromptLimits
+from spark_lsp.prompt.context import LOOK_AGAIN_S, WorkspaceContext
 from spark_lsp.prompt.typing_prompts import TypingPrompts
 from spark_lsp.text.document import Snapshot
 from spark_lsp.text.language import language_of_path
@@ -47,19 +49,25 @@ class TestWorkspace:
         is_known_name: IsKnownName = lambda _name: True,
         exclude: Collection[str] = (),
         read_ms: float = READ_MS,
+        typing: TypingActivity | None = None,
+        is_resting: Callable[[], bool] | None = None,
+        look_again_s: float = LOOK_AGAIN_S,
     ) -> None:
         self.engine = engine
         self.index = index
         self.recent = Recent()
         self.log: list[TraceRecord] = []
+        self.typing = typing or TypingActivity()
         self.context = WorkspaceContext(
             engine,
             index.view if index else lambda: EMPTY_VIEW,
             self.recent,
             repository="w",
             relative=lambda snapshot: snapshot.path.relative_to("/w").as_posix() if snapshot.path else "untitled",
-            limits=lambda: (ceiling_tokens, 300),
+            limits=PromptLimits(ceiling_tokens, 300),
             is_whole=lambda: index is None or index.is_whole,
+            is_resting=is_resting or self.typing.is_resting,
+            look_again_s=look_again_s,
         )
         self.prompts = TypingPrompts(self.context)
         self.completer = Completer(
@@ -72,7 +80,9 @@ class TestWorkspace:
             is_excluded=lambda cursor: bool(cursor.snapshot.path) and cursor.snapshot.path.name in exclude,
             read_ms=read_ms,
         )
-        self.cursor_prefetch = CursorPrefetch(engine, self.context, self.prompts, self.completer.refuses, settle_s=0.0)
+        self.cursor_prefetch = CursorPrefetch(
+            engine, self.context, self.prompts, self.completer.refuses, self.typing, settle_s=0.0
+        )
         self.actions = ActionRunner(CATALOG, engine, self.context, ActionsSettings(), self.log.append)
 
     @property

@@ -8,8 +8,10 @@ their file stays the same; nothing is ever computed for the whole workspace.
 import math
 from collections import deque
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from spark_lsp.index.ranking.import_graph import visible_files
+from spark_lsp.index.ranking.rank import stable_order
 from spark_lsp.index.storage.view import FileEntry, IndexView
 
 RESTART = 0.15
@@ -19,6 +21,7 @@ IMPORT_FACTOR = 3.0  # an edge that an import resolves weighs more than one of t
 MANY_PLACES = 4  # a name that more files define tells nothing
 NAMES_PER_FILE = 400  # the most used; a file that uses more is data or generated
 FILES_KEPT = 20_000
+STARTS = 8  # files looked at lately from which rank spreads, besides the open ones
 
 
 class FileGraph:
@@ -86,3 +89,34 @@ def order_from(graph: FileGraph, view: IndexView, starts: Sequence[str], fallbac
     places = {path: number for number, path in enumerate(fallback)}
     reached = sorted(rank.keys() & places.keys(), key=lambda path: (-round(rank[path], 9), places[path]))
     return [*reached, *(path for path in fallback if path not in rank)]
+
+
+@dataclass(frozen=True, slots=True)
+class Ordered:
+    """All files in two orders: the most useful here and now first, and one that never changes between two builds."""
+
+    useful_first: list[str]
+    stable: list[str]
+
+
+class FileOrder:
+    """The order of files in a cached prefix. Belongs to one thread at a time."""
+
+    def __init__(self) -> None:
+        self._graph = FileGraph()
+        self._built_from: object = None
+        self._stable: list[str] = []
+
+    def of(self, view: IndexView, starts: Sequence[str], most_starts: int) -> Ordered:
+        """Order all files: those that the starts use first, the starts themselves last.
+
+        A file of the starts is likely to be opened again and leaves the prefix then; at its end that costs least.
+        """
+        chosen = dict.fromkeys(starts[:most_starts])
+        if self._built_from is not view.postings:
+            self._built_from, self._stable = view.postings, stable_order(view)
+        known = frozenset(self._stable)
+        self._stable = [*self._stable, *sorted(path for path in view.files if path not in known)]
+        order = order_from(self._graph, view, list(chosen), self._stable)
+        useful = [*(path for path in order if path not in chosen), *(path for path in order if path in chosen)]
+        return Ordered(useful, self._stable)

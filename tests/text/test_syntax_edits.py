@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 
 from spark_lsp.text.edit import Span
 from spark_lsp.text.language import LANGUAGES
-from spark_lsp.text.tree import Tree, plant, plant_in_thread, regrown
+from spark_lsp.text.syntax import Syntax, parse_in_steps, reparse
+from tests.support.syntax import parsed
 
 PYTHON = LANGUAGES["python"]
 PIECES = st.lists(
@@ -15,19 +16,21 @@ PIECES = st.lists(
 ).map("".join)  # fmt: skip
 
 
-def _outline(tree: Tree) -> str:
+def _outline(tree: Syntax) -> str:
     return str(tree.tree.root_node)
 
 
 @given(PIECES, PIECES, PIECES, PIECES)
 def test_an_edit_and_a_new_parse_count_the_same_errors(head: str, old: str, new: str, tail: str) -> None:
-    before = plant(PYTHON, head + old + tail)
+    before = parsed(PYTHON, head + old + tail)
     after = before.edited(Span(len(head), len(head + old)), new)
-    fresh = plant(PYTHON, head + new + tail)
+    fresh = parsed(PYTHON, head + new + tail)
     assert (after.text, after.source) == (fresh.text, fresh.source)
     if not fresh.error_count:
         assert _outline(after) == _outline(fresh)
-    assert regrown(before, fresh.text).text == fresh.text
+    again = reparse(before, fresh.text)
+    assert again is not None
+    assert again.text == fresh.text
 
 
 @pytest.mark.parametrize(
@@ -38,16 +41,16 @@ def test_an_edit_and_a_new_parse_count_the_same_errors(head: str, old: str, new:
     ],
 )  # fmt: skip
 def test_half_of_an_expression_dangles(text: str, dangles: bool) -> None:
-    assert plant(PYTHON, f"y = 1\n{text}").dangles_at(len(text) + 6) is dangles
+    assert parsed(PYTHON, f"y = 1\n{text}").dangles_at(len(text) + 6) is dangles
 
 
 @given(PIECES)
 def test_a_tree_made_in_steps_is_the_same(text: str) -> None:
-    assert _outline(plant_in_thread(PYTHON, text)) == _outline(plant(PYTHON, text))
+    assert _outline(parse_in_steps(PYTHON, text)) == _outline(parsed(PYTHON, text))
 
 
 def test_outermost_node_and_leaves() -> None:
-    tree = plant(PYTHON, "é = 1\nfor a in b:\n    a.c()\n")
+    tree = parsed(PYTHON, "é = 1\nfor a in b:\n    a.c()\n")
     start = tree.text.index("for")
     node = tree.outermost_from(start)
     assert node is not None
