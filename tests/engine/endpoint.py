@@ -2,10 +2,12 @@
 
 import asyncio
 import contextlib
+import gzip
 import json
 import ssl
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 MODEL = "qwen2.5-coder-test"
@@ -28,6 +30,8 @@ class Endpoint:
     words: list[str] = field(default_factory=lambda: ["return", " left", " + right", "\n"])
     script: list[str] = field(default_factory=list)
     """What the next answers do, one each: a status ("429", "429:1"), or one of the words of ``_misbehave``."""
+    models_script: list[str] = field(default_factory=list)
+    """What the next lists of models are, one each: a word of ``_hostile``."""
     model: str = MODEL
     row: dict[str, Any] = field(default_factory=dict)
     says: Callable[[Any], list[str]] | None = None
@@ -85,6 +89,9 @@ async def _answers(endpoint: Endpoint, reader: asyncio.StreamReader, writer: asy
         body = await reader.readexactly(int(headers.get("content-length", 0)))
         endpoint.asked.append(Asked(method, path, headers, json.loads(body) if body else None))
         endpoint.arrived.set()
+        if method == "GET" and endpoint.models_script:
+            await _hostile(endpoint.models_script.pop(0), reader, writer)
+            return
         if method == "GET":
             rows = [{"id": endpoint.model, **endpoint.row}] if endpoint.model else []
             _send(writer, 200, json.dumps({"object": "list", "data": rows}).encode(), "application/json")
@@ -101,6 +108,33 @@ async def _answers(endpoint: Endpoint, reader: asyncio.StreamReader, writer: asy
         await writer.drain()
 
 
+@cache
+def packed_newlines() -> bytes:
+    """Return 100 kB that unpack to 100 MB."""
+    return gzip.compress(bytes([10]) * 100_000_000, 6)
+
+
+async def _hostile(what: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Send a body that is small on the wire and large in memory, or one without an end."""
+    kind = "application/json" if what.endswith("json") else "text/event-stream"
+    if what.startswith("packed"):
+        _send(writer, 200, packed_newlines(), kind, "Content-Encoding: gzip\r\n")
+        await writer.drain()
+        return
+    if what.startswith("deep"):
+        nested = b'{"choices":' + b"[" * 100_000
+        _send(writer, 200, nested if kind == "application/json" else b"data: " + nested + b"\n\n", kind)
+        await writer.drain()
+        return
+    writer.write(f"HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\nTransfer-Encoding: chunked\r\n\r\n".encode())
+    piece = {"endless": b" " * 65_536, "newlines": b"\n" * 65_536, "drip": b" "}[what.split(maxsplit=1)[0]]
+    with contextlib.suppress(ConnectionError):
+        while not reader.at_eof() and not writer.is_closing():
+            _chunk(writer, piece)
+            await writer.drain()
+            await asyncio.sleep(0.02 if piece == b" " else 0)
+
+
 async def _misbehave(endpoint: Endpoint, what: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
     """Play a fault out; tell whether the connection goes on."""
     status, _, wait = what.partition(":")
@@ -112,6 +146,9 @@ async def _misbehave(endpoint: Endpoint, what: str, reader: asyncio.StreamReader
         body = b'{"error":{"code":400,"type":"exceed_context_size_error","message":"a lot of your code"}}'
         _send(writer, 400, body, "application/json")
         return True
+    if what.split(maxsplit=1)[0] in {"packed", "deep", "endless-body", "newlines"}:
+        await _hostile(what.replace("endless-body", "endless"), reader, writer)
+        return False
     if what == "drop":
         return False
     begin = _event(endpoint.words[0])

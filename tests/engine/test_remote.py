@@ -19,7 +19,7 @@ from spark_lsp.engine.remote.prompt_text import CHAT_TEMPLATE, END, MESSAGE
 from spark_lsp.engine.remote.remote_engine import RemoteEngine
 from spark_lsp.engine.remote.setup import RemoteLaunch
 from spark_lsp.errors import ConsentNeeded, EngineFailed, EngineStarting, ModelNoFim, SettingsError
-from tests.engine.endpoint import Endpoint, running
+from tests.engine.endpoint import Endpoint, packed_newlines, running
 
 PATIENCE_S = 30
 ANSWER = "return left + right\n"
@@ -244,6 +244,76 @@ async def test_a_fault_is_one_sentence_without_content(script: list[str], said: 
         assert model is not None
         assert any(said.split(" with", maxsplit=1)[0] in warning for warning in model.warnings), model.warnings
         assert text_of(await collect(engine, completion_request())) == ANSWER, "the next request is answered again"
+
+
+HOSTILE_S = 5
+"""Within which a hostile answer must have ended; the event loop may not stand still for a fifth of that."""
+
+
+async def longest_pause_s(stop: asyncio.Event) -> float:
+    """Return how long the event loop stood still until ``stop`` was set."""
+    loop, longest_s = asyncio.get_running_loop(), 0.0
+    while not stop.is_set():
+        before_s = loop.time()
+        await asyncio.sleep(0.01)
+        longest_s = max(longest_s, loop.time() - before_s)
+    return longest_s
+
+
+@pytest.mark.parametrize(
+    ("fault", "said"),
+    [
+        ("packed json", "packed answer, which was not asked for"),
+        ("endless json", "more than 4,194,304 bytes"),
+        ("drip json", "did not list its models within 2 s"),
+        ("deep json", "not as an OpenAI-compatible endpoint does"),
+    ],
+)
+async def test_a_list_of_models_has_limits(fault: str, said: str) -> None:
+    packed_newlines()
+    async with engine_for(Endpoint(models_script=[fault]), answer_s=2.0) as engine, asyncio.timeout(HOSTILE_S):
+        with pytest.raises(EngineFailed, match=said):
+            await engine.start()
+
+
+@pytest.mark.parametrize(
+    ("fault", "said"),
+    [
+        ("packed stream", "packed answer, which was not asked for"),
+        ("packed json", "packed answer, which was not asked for"),
+        ("endless-body stream", "a line of more than 1,048,576 bytes"),
+        ("endless-body json", "more than 4,194,304 bytes"),
+        ("newlines stream", "too many lines"),
+        ("deep stream", "not the JSON of a completion"),
+        ("deep json", "not the JSON of a completion"),
+    ],
+)
+async def test_an_answer_has_limits_and_never_holds_up_the_event_loop(fault: str, said: str) -> None:
+    packed_newlines()
+    async with engine_for(Endpoint(script=[fault])) as engine:
+        await engine.start()
+        stop = asyncio.Event()
+        pause = asyncio.create_task(longest_pause_s(stop))
+        async with asyncio.timeout(HOSTILE_S):
+            with pytest.raises(EngineFailed, match=said):
+                await collect(engine, completion_request())
+        stop.set()
+        assert await pause < HOSTILE_S / 5
+        assert text_of(await collect(engine, completion_request())) == ANSWER
+
+
+async def test_no_packed_answer_is_asked_for() -> None:
+    endpoint = Endpoint()
+    async with engine_for(endpoint) as engine:
+        await engine.start()
+        await collect(engine, completion_request())
+        assert {asked.headers["accept-encoding"] for asked in endpoint.asked} == {"identity"}
+
+
+@pytest.mark.parametrize("tokens", [-5, 10**15])
+async def test_an_absurd_context_length_is_bounded(tokens: int) -> None:
+    async with engine_for(Endpoint(row={"max_model_len": tokens})) as engine:
+        assert 0 < (await engine.start()).context_tokens <= 200_000
 
 
 async def test_silence_ends() -> None:

@@ -171,7 +171,7 @@ def test_lines_do_not_hang_on_how_bytes_arrive(texts: list[str], size: int) -> N
     data = "".join(texts).encode()
     lines = Lines()
     found = [line for at in range(0, len(data), size) for line in lines.feed(data[at : at + size])]
-    assert found == [line.rstrip("\r") for line in data.decode().split("\n")[:-1]]
+    assert found == [text for line in data.decode().split("\n")[:-1] if (text := line.rstrip("\r"))]
     assert lines.rest == data.split(b"\n")[-1]
 
 
@@ -181,6 +181,13 @@ def test_a_line_without_an_end_is_not_kept_for_ever() -> None:
         assert lines.feed(b"a" * 65_536) == []
     with pytest.raises(EngineProtocolError, match="a line of more than"):
         lines.feed(b"a" * 131_072)
+
+
+def test_lines_have_a_limit_of_number() -> None:
+    lines = Lines(3)
+    assert lines.feed(b"a\n\nb\n") == ["a", "b"]
+    with pytest.raises(EngineProtocolError, match="too many lines"):
+        lines.feed(b"\n")
 
 
 @given(st.text(max_size=200))

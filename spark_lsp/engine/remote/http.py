@@ -1,7 +1,7 @@
 """HTTP to one endpoint: asks, streams events, and says in words what went wrong. Keeps no content and no key in words.
 
 Closing a stream closes its connection, which is how a server is told to stop. Redirects are not followed: they would
-carry code and key to a host that nobody allowed.
+carry code and key to a host that nobody allowed. Bodies are never unpacked, and each has a limit of bytes and time.
 """
 
 import asyncio
@@ -23,7 +23,16 @@ CONNECT_S: Final = 3.0
 ANSWER_S: Final = 30.0
 """Longest silence of an endpoint, before its first token and between two."""
 
-_MAX_BODY_BYTES: Final = 4 * 1024 * 1024
+MAX_BODY_BYTES: Final = 4 * 1024 * 1024
+"""Largest JSON document of an endpoint: a list of models, or an answer that does not stream."""
+MAX_STREAM_BYTES: Final = 16 * 1024 * 1024
+"""Largest stream: the events of 4,096 tokens take 1 to 2 MB."""
+MAX_STREAM_LINES: Final = 100_000
+MAX_ANSWER_S: Final = 600.0
+"""Longest that an answer may take, however lively its connection is."""
+_MAX_MODEL_NAME_CHARS: Final = 256
+_MAX_CONTEXT_TOKENS: Final = 16 * 1024 * 1024
+
 _LOOKED_AT_BYTES: Final = 8192
 _MAX_RETRY_S: Final = 2.0  # an editor does not wait for what a server asks for beyond that
 _BACK_OFF_S: Final = 0.1
@@ -56,7 +65,8 @@ class RemoteModelRow(msgspec.Struct, frozen=True):
     def context_tokens(self) -> int:
         """The context that the server was started with, as far as it says."""
         told = (self.meta or {}).get("n_ctx") or 0
-        return self.max_model_len or (told if isinstance(told, int) else 0)
+        tokens = self.max_model_len or (told if isinstance(told, int) else 0)
+        return min(max(0, tokens), _MAX_CONTEXT_TOKENS)
 
 
 class _Rows(msgspec.Struct, frozen=True):
@@ -82,15 +92,22 @@ class RemoteLink:
         """
         client = await self._opened()
         try:
-            answer = await client.get(f"{self.address.url}/models", headers=self._headers())
+            async with asyncio.timeout(self._answer_s):
+                async with client.stream("GET", f"{self.address.url}/models", headers=self._headers()) as answer:
+                    if answer.status_code != httpx2.codes.OK:
+                        return _refusal(answer.status_code, answer.headers)
+                    body = b"".join([data async for data in _received(answer, MAX_BODY_BYTES)])
+        except TimeoutError:
+            return EndpointFailure(f"did not list its models within {self._answer_s:g} s")
         except httpx2.HTTPError as error:
             return _failure_of(error, self._answer_s)
-        if answer.status_code != httpx2.codes.OK:
-            return _refusal(answer.status_code, answer.headers)
+        except EngineProtocolError as error:
+            return _violation(error)
         try:
-            return msgspec.json.decode(answer.content[:_MAX_BODY_BYTES], type=_Rows).data
-        except msgspec.DecodeError:
+            rows = (await asyncio.to_thread(msgspec.json.decode, body, type=_Rows)).data
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return EndpointFailure("answers, but not as an OpenAI-compatible endpoint does")
+        return tuple(row for row in rows if len(row.id) <= _MAX_MODEL_NAME_CHARS)
 
     async def stream(self, path: str, body: Mapping[str, Any]) -> AsyncGenerator[Event | EndpointFailure]:
         """Ask for an answer; yield its events, and at the end the failure if there was any."""
@@ -108,9 +125,7 @@ class RemoteLink:
         except httpx2.HTTPError as error:
             yield _failure_of(error, self._answer_s)
         except EngineProtocolError as error:
-            yield EndpointFailure(
-                f"does not keep to the protocol: {str(error).removeprefix('The endpoint ').rstrip('.')}"
-            )
+            yield _violation(error)
 
     async def close(self) -> None:
         """Close all connections. Idempotent."""
@@ -119,7 +134,11 @@ class RemoteLink:
             await client.aclose()
 
     def _headers(self) -> dict[str, str]:
-        headers = {"Content-Type": "application/json", "Accept": "text/event-stream, application/json"}
+        headers = {
+            "Content-Type": "application/json",
+            "Accept": "text/event-stream, application/json",
+            "Accept-Encoding": "identity",  # a packed body can be a thousand times as large as what arrives
+        }
         return {**headers, "Authorization": f"Bearer {self._key}"} if self._key else headers
 
     async def _opened(self) -> httpx2.AsyncClient:
@@ -148,28 +167,44 @@ def _client(address: Address, ca_file: str, answer_s: float) -> httpx2.AsyncClie
     )
 
 
+async def _received(answer: httpx2.Response, max_bytes: int) -> AsyncGenerator[bytes]:
+    """Yield a body as it arrives, packed never.
+
+    Raises:
+        EngineProtocolError: it is packed, too large, or takes too long.
+    """
+    if answer.headers.get("Content-Encoding", "identity").strip().lower() not in {"", "identity"}:
+        raise EngineProtocolError("The endpoint sent a packed answer, which was not asked for.")
+    loop = asyncio.get_running_loop()
+    until_s = loop.time() + MAX_ANSWER_S
+    size = 0
+    async with aclosing(answer.aiter_raw()) as pieces:
+        async for data in pieces:
+            size += len(data)
+            if size > max_bytes:
+                raise EngineProtocolError(f"The endpoint sent an answer of more than {max_bytes:,} bytes.")
+            if loop.time() > until_s:
+                raise EngineProtocolError(f"The endpoint did not end its answer within {MAX_ANSWER_S:.0f} seconds.")
+            yield data
+
+
 async def _events(answer: httpx2.Response) -> AsyncGenerator[Event]:
     """Read the events of an answer that streams, or the one of an answer that does not."""
-    lines = Lines()
-    is_whole = "application/json" in answer.headers.get("Content-Type", "")
-    body = b""
-    ended = False
-    async for data in answer.aiter_bytes():
-        if is_whole:
-            body += data
-            if len(body) > _MAX_BODY_BYTES:
-                raise EngineProtocolError("The endpoint sent an answer without an end.")
-            continue
-        for line in lines.feed(data):
-            event = read_line(line)
-            if event is not None:
-                ended = ended or bool(event.finish) or event.is_last
-                yield event
-            if event is not None and event.is_last:
-                return
-    if is_whole:
-        yield read_body(body)
+    if "application/json" in answer.headers.get("Content-Type", ""):
+        body = b"".join([data async for data in _received(answer, MAX_BODY_BYTES)])
+        yield await asyncio.to_thread(read_body, body)
         return
+    lines = Lines(MAX_STREAM_LINES)
+    ended = False
+    async with aclosing(_received(answer, MAX_STREAM_BYTES)) as pieces:
+        async for data in pieces:
+            for line in lines.feed(data):
+                event = read_line(line)
+                if event is not None:
+                    ended = ended or bool(event.finish) or event.is_last
+                    yield event
+                if event is not None and event.is_last:
+                    return
     rest = lines.rest.strip()
     if rest and not b"data:".startswith(rest[:5]):
         read_line(rest.decode("utf-8", "replace"))  # says that it is no event at all
@@ -180,12 +215,16 @@ async def _events(answer: httpx2.Response) -> AsyncGenerator[Event]:
 async def _beginning(answer: httpx2.Response) -> bytes:
     """Return the beginning of an error's body, which is looked at and never told: it may repeat the prompt."""
     data = b""
-    async with aclosing(answer.aiter_bytes()) as pieces:
+    async with aclosing(answer.aiter_raw()) as pieces:
         async for piece in pieces:
             data += piece
             if len(data) > _LOOKED_AT_BYTES:
                 break
     return data[:_LOOKED_AT_BYTES]
+
+
+def _violation(error: EngineProtocolError) -> EndpointFailure:
+    return EndpointFailure(f"does not keep to the protocol: {str(error).removeprefix('The endpoint ').rstrip('.')}")
 
 
 def _too_long(body: bytes) -> EndpointFailure | None:

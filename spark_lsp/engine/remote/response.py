@@ -88,7 +88,7 @@ def read_body(data: bytes) -> Event:
     """
     try:
         told = msgspec.json.decode(data, type=_Event)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise EngineProtocolError("The endpoint sent an answer that is not the JSON of a completion.") from error
     if bytes(told.error) not in {b"", b"null"}:
         raise EngineProtocolError("The endpoint broke its answer off with an error of its own.")
@@ -100,29 +100,40 @@ def read_body(data: bytes) -> Event:
 
 
 class Lines:
-    """Cuts bytes into lines; what is left at the end of a stream is half a frame."""
+    """Cuts bytes into lines, ``max_lines`` at most; what is left at the end of a stream is half a frame."""
 
-    def __init__(self) -> None:
-        self._rest = b""
+    def __init__(self, max_lines: int = 100_000) -> None:
+        self._left = max_lines
+        self._rest = bytearray()
 
     def feed(self, data: bytes) -> list[str]:
-        """Take bytes in and return the lines that are whole.
+        """Take bytes in and return the lines that are whole, without blank ones.
 
         Raises:
-            EngineProtocolError: a line has no end, or is no text.
+            EngineProtocolError: a line has no end, there are too many, or one is no text.
         """
-        *whole, self._rest = (self._rest + data).split(b"\n")
-        if len(self._rest) > MAX_LINE_BYTES:
+        count = data.count(b"\n")
+        self._left -= count
+        if self._left < 0:
+            raise EngineProtocolError("The endpoint sent too many lines.")
+        if not count:
+            whole: list[bytes] = []
+            self._rest += data  # searched once: a line that comes byte by byte costs no more than its length
+        else:
+            first, *whole, rest = data.split(b"\n")
+            whole.insert(0, bytes(self._rest) + first)
+            self._rest = bytearray(rest)
+        if len(self._rest) > MAX_LINE_BYTES or any(len(line) > MAX_LINE_BYTES for line in whole):
             raise EngineProtocolError(f"The endpoint sent a line of more than {MAX_LINE_BYTES:,} bytes.")
         try:
-            return [line.rstrip(b"\r").decode() for line in whole]
+            return [text for line in whole if line and (text := line.rstrip(b"\r").decode())]
         except UnicodeDecodeError as error:
             raise EngineProtocolError("The endpoint sent text that is not UTF-8.") from error
 
     @property
     def rest(self) -> bytes:
         """What came after the last line end."""
-        return self._rest
+        return bytes(self._rest)
 
 
 class StopScanner:
