@@ -50,11 +50,14 @@ def _address(text: str) -> tuple[str, int]:
 
 
 def _log_to(path: Path | None) -> None:
+    from spark_lsp.server.protocol import OneLineFilter  # noqa: PLC0415 - pygls takes half a second that only serve needs
+
     handler: logging.Handler = logging.StreamHandler(sys.stderr)
     if path:
         path.parent.mkdir(parents=True, exist_ok=True)
         handler = logging.handlers.RotatingFileHandler(path, maxBytes=LOG_LIMIT_BYTES, backupCount=1, encoding="utf-8")
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
+    handler.addFilter(OneLineFilter())
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
     logging.getLogger("spark_lsp").setLevel(logging.DEBUG if path else logging.WARNING)
     # pygls logs whole messages, file contents included, at its lower levels.

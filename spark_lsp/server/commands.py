@@ -6,6 +6,7 @@ from typing import Any
 from lsprotocol import types
 
 from spark_lsp.server.code_actions import propose, rewrite
+from spark_lsp.server.convert import clamped_position
 from spark_lsp.server.guard import as_dict
 from spark_lsp.server.session import Session
 
@@ -104,7 +105,7 @@ def _range(argument: Any) -> types.Range | None:
     if len(numbers) < 4:
         return None
     start_line, start_character, end_line, end_character = numbers
-    return types.Range(types.Position(start_line, start_character), types.Position(end_line, end_character))
+    return types.Range(clamped_position(start_line, start_character), clamped_position(end_line, end_character))
 
 
 def _id(argument: Any) -> int:

@@ -9,12 +9,15 @@ from typing import Any
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
+import numpy as np
 from lsprotocol import types
 
 from spark_lsp.text.document import LineTable, Snapshot
 from spark_lsp.text.edit import Edit, Span, apply_edits
 
 Encoding = types.PositionEncodingKind | str
+MAX_NUMBER = 2**31 - 1
+"""The largest number that LSP knows."""
 
 
 def path_of(uri: str) -> Path | None:
@@ -73,7 +76,12 @@ def selected_in(context: Mapping[str, Any]) -> types.SelectedCompletionInfo | No
 def _position(place: Any) -> types.Position:
     place = place if isinstance(place, Mapping) else {}
     line, character = (value if isinstance(value := place.get(name), int) else 0 for name in ("line", "character"))
-    return types.Position(line, character)
+    return clamped_position(line, character)
+
+
+def clamped_position(line: int, character: int) -> types.Position:
+    """Return a position of two numbers that a message holds; what LSP cannot express is the nearest that it can."""
+    return types.Position(*(min(max(number, 0), MAX_NUMBER) for number in (line, character)))
 
 
 def uri_in(params: Mapping[str, Any]) -> str:
@@ -115,6 +123,9 @@ def _code_points(line: str, count: int, encoding: Encoding) -> int:
     """Return how many code points of a line the first ``count`` units are; a unit inside one rounds down to it."""
     if encoding == types.PositionEncodingKind.Utf32 or line.isascii():
         return min(count, len(line))
+    # Counted, not decoded: a lone surrogate is a unit like any other, and decoders drop it.
+    points = np.frombuffer(line.encode("utf-32-le", "surrogatepass"), dtype=np.uint32)
+    widths = 1 + (points >= 0x10000).astype(np.int64)
     if encoding == types.PositionEncodingKind.Utf8:
-        return len(line.encode("utf-8", "surrogatepass")[:count].decode("utf-8", "ignore"))
-    return len(line.encode("utf-16-le", "surrogatepass")[: count * 2].decode("utf-16-le", "ignore"))
+        widths += (points >= 0x80).astype(np.int64) + (points >= 0x800)
+    return int(np.searchsorted(np.cumsum(widths), count, side="right"))

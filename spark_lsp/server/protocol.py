@@ -7,6 +7,7 @@ pygls keeps documents that mutate in place and cuts lines where LSP does not (fo
 kept.
 """
 
+import json
 import logging
 from collections.abc import Iterator
 from typing import Any
@@ -29,6 +30,10 @@ class SparkProtocol(LanguageServerProtocol):
     def structure_message(self, data: dict[str, Any]) -> Any:
         """Read a message; one that cannot be read is answered here if it was a request, and ``None`` is handed on."""
         is_request = "jsonrpc" in data and "id" in data and "method" in data
+        if is_request and _is_notification(data["method"]):
+            message = f"{data['method']} is a notification and takes no id."
+            self._send_response(data["id"], error=types.ResponseError(types.ErrorCodes.InvalidRequest.value, message))
+            return None
         if "jsonrpc" in data and "method" in data and self.get_message_type(data["method"]) is None:
             data.setdefault("params", None)
         try:
@@ -38,6 +43,17 @@ class SparkProtocol(LanguageServerProtocol):
             if is_request:
                 self._send_response(data["id"], error=error.to_response_error())
             return None
+
+    def _send_response(self, msg_id: Any, result: Any = None, error: types.ResponseError | None = None) -> None:
+        """Answer a request; a result that cannot be written is answered with an error."""
+        if error is None:
+            response_type = self._result_types.get(msg_id, JsonRPCResponseMessage)
+            try:
+                json.dumps(response_type(id=msg_id, result=result, jsonrpc="2.0"), default=self._serialize_message)
+            except (RecursionError, TypeError, ValueError) as problem:
+                _log.warning("An answer cannot be written: %s", problem)
+                error = types.ResponseError(types.ErrorCodes.InternalError.value, "The answer is nested too deep.")
+        super()._send_response(msg_id, result, error)
 
     def handle_message(self, message: Any) -> None:
         """Handle a message; what is none of JSON-RPC's is logged and left."""
@@ -70,6 +86,27 @@ class SparkProtocol(LanguageServerProtocol):
         handler = self.fm.features.get(method)
         if handler is not None:
             yield handler, (params,), None
+
+
+def _is_notification(method: object) -> bool:
+    """Whether a method of the specification takes no answer."""
+    kinds = types.METHOD_TO_TYPES.get(method) if isinstance(method, str) else None
+    return kinds is not None and kinds[1] is None
+
+
+class OneLineFilter(logging.Filter):
+    """Shortens what pygls logs to a line: a broken message is the client's fault, and a traceback helps nobody.
+
+    Drops what ``SparkProtocol`` says itself.
+    """
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Return whether to log a record, shortened."""
+        if not record.name.startswith("pygls"):
+            return True
+        record.msg, record.args = record.getMessage().split("\n", 1)[0], ()
+        record.exc_info = record.exc_text = None
+        return not record.msg.startswith("Unable to deserialize message")
 
 
 def plain_converter() -> Converter:

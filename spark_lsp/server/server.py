@@ -3,6 +3,7 @@
 One file per feature holds the work. Handlers are async only where they wait; plain ones must not take 5 ms.
 """
 
+import asyncio
 import logging
 from typing import Any
 
@@ -55,6 +56,8 @@ def _register_life(server: SparkServer, session: Session) -> None:
         folder = params.workspace_folders[0].uri if params.workspace_folders else params.root_uri
         session.root = path_of(folder) if folder else None
         server._initialization = params.initialization_options  # noqa: SLF001 - the registration is part of the class
+        if params.process_id is not None:
+            session.watch_editor(params.process_id)
 
     @server.feature(types.INITIALIZED)
     async def initialized(_params: types.InitializedParams) -> None:
@@ -65,11 +68,17 @@ def _register_life(server: SparkServer, session: Session) -> None:
     async def did_change_configuration(params: types.DidChangeConfigurationParams) -> None:
         await configure(params.settings)
 
+    configuring = asyncio.Lock()
+
     async def configure(pushed: Any) -> None:
+        async with configuring:  # what came last counts, whatever takes longer to read
+            await read_and_open(pushed)
+
+    async def read_and_open(pushed: Any) -> None:
         pulled = await settings.pull(session.client)
         editor = pulled if pulled is not None else settings.section(pushed)
         initialization = settings.section(server._initialization)  # noqa: SLF001
-        chosen, messages = settings.read_settings(session.root, editor, initialization)
+        chosen, messages = await asyncio.to_thread(settings.read_settings, session.root, editor, initialization)
         for message in messages:
             session.client.show(f"Spark: {message}")
         await session.configure(chosen)

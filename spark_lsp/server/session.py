@@ -6,6 +6,7 @@ Handlers take a Snapshot from here before their first await and never look at li
 import asyncio
 import contextlib
 import logging
+import os
 from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from spark_lsp.index.watch import Watcher
 from spark_lsp.server.baseline_texts import BaselineTexts
 from spark_lsp.server.changes import Changes
 from spark_lsp.server.client import Client, Report
+from spark_lsp.server.editor_process import EditorProcess
 from spark_lsp.server.model_offers import ModelChoice, ModelOffers, ModelOfferTimes
 from spark_lsp.server.pulling import pull_missing
 from spark_lsp.server.status import Status, status_of
@@ -31,6 +33,7 @@ OPEN_TIMEOUT_S = 10.0  # a client that never answers for its settings must not k
 LONG_READ_TOKENS = 4096  # a shorter cached prefix is read within a second or two; progress would only flicker
 ALLOW = "Allow"
 BUSY_S = 0.2
+LEAVE_S = 5.0  # for work that does not end by itself once the editor has gone
 REINDEX_DELAY_S = 0.3  # a pause in the typing; parsing one file takes a few milliseconds in a thread
 
 _log = logging.getLogger("spark_lsp.server")
@@ -70,6 +73,8 @@ class Session:
         self._reindex: dict[str, asyncio.TimerHandle] = {}
         self._told: Status | None = None
         self._closing: asyncio.Task[None] | None = None
+        self._leaving: asyncio.Task[None] | None = None
+        self._editor: EditorProcess | None = None
         self.watcher: Watcher | None = None
 
     # -- documents ---------------------------------------------------------------------------------------------------
@@ -185,7 +190,25 @@ class Session:
                 self.workspace.stop_indexing()
             self._closing = asyncio.create_task(self._close(), name="close")
 
+    def watch_editor(self, process_id: int) -> None:
+        """End with the editor's process, as the specification says, whoever holds its end of the pipe."""
+        editor = EditorProcess(process_id, self._editor_gone)
+        if editor.watch():
+            self._editor = editor
+
+    def _editor_gone(self) -> None:
+        _log.warning("The editor has ended.")
+        self._leaving = asyncio.create_task(self._leave(), name="leave")
+
+    async def _leave(self) -> None:
+        self.close()
+        if self._closing:
+            await asyncio.wait([self._closing], timeout=LEAVE_S)
+        os._exit(1)  # a thread may still read the pipe, which somebody else holds open
+
     async def _close(self) -> None:
+        if self._editor:
+            self._editor.close()
         self._changes.close()
         self.model_offers.close()
         for handle in self._reindex.values():

@@ -2,14 +2,18 @@
 
 import asyncio
 import json
+import logging
 import os
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+from lsprotocol import types
 
 from scripts.harness.editor import PATIENCE_S
+from spark_lsp.server.convert import position_in, selected_in
+from spark_lsp.server.protocol import OneLineFilter
 
 pytestmark = pytest.mark.slow
 
@@ -17,6 +21,13 @@ pytestmark = pytest.mark.slow
 def _framed(message: Any) -> bytes:
     body = json.dumps(message).encode()
     return b"Content-Length: %d\r\n\r\n%s" % (len(body), body)
+
+
+def _nested(depth: int) -> dict[str, Any]:
+    value: dict[str, Any] = {}
+    for _ in range(depth):
+        value = {"a": value}
+    return value
 
 
 def _request(number: int, method: str, params: Any = None) -> dict[str, Any]:
@@ -94,6 +105,14 @@ async def test_garbage_is_passed_over(name: str, server: asyncio.subprocess.Proc
         ("spark/context", {"textDocument": {"uri": "file:///x"}, "position": {"line": "a"}}, None),
         ("spark/inlineCompletionStream", {"position": {}}, None),
         ("codeAction/resolve", {"title": "x", "data": {"uri": 3}}, None),
+        ("codeAction/resolve", {"title": "x", "data": _nested(400)}, -32603),
+        ("$/cancelRequest", {"id": 1}, -32600),
+        ("$/setTrace", {"value": "off"}, -32600),
+        ("initialized", {}, -32600),
+        ("window/workDoneProgress/cancel", {"token": 1}, -32600),
+        ("workspace/didChangeConfiguration", {"settings": {}}, -32600),
+        ("textDocument/didClose", {"textDocument": {"uri": "file:///x"}}, -32600),
+        ("textDocument/didClose", None, -32600),
     ],
 )
 async def test_bad_requests_are_answered(
@@ -102,3 +121,28 @@ async def test_bad_requests_are_answered(
     server.stdin.write(_framed(_request(2, method, params)))
     answer = await _answer_to(server.stdout, 2)
     assert answer.get("error", {}).get("code") == code
+
+
+def test_what_pygls_logs_of_a_message_is_one_line() -> None:
+    seen = OneLineFilter()
+    try:
+        json.loads("{{")
+    except ValueError:
+        problem = sys.exc_info()
+    record = logging.LogRecord("pygls.protocol.json_rpc", logging.ERROR, "", 1, "Failed %s\nmore", ("x",), problem)
+    assert seen.filter(record)
+    assert logging.Formatter("%(message)s").format(record) == "Failed x"
+    known = logging.LogRecord(
+        "pygls.protocol.json_rpc", logging.ERROR, "", 1, "Unable to deserialize message\nTrace", (), None
+    )
+    assert not seen.filter(known), "the protocol has said it"
+    own = logging.LogRecord("spark_lsp.server", logging.ERROR, "", 1, "ours", (), problem)
+    assert seen.filter(own)
+    assert "Traceback" in logging.Formatter("%(message)s").format(own)
+
+
+@pytest.mark.parametrize("number", [-1, -(2**40), 2**31, 2**80, True])
+def test_positions_that_lsp_cannot_express_are_clamped(number: int) -> None:
+    place = {"line": number, "character": number}
+    assert position_in({"position": place}) == types.Position(*[min(max(number, 0), 2**31 - 1)] * 2)
+    assert selected_in({"selectedCompletionInfo": {"range": {"start": place, "end": place}, "text": "x"}}) is not None
