@@ -92,4 +92,30 @@ class _Imported(Case):
         return f"{self.imports}\n\n{window}" if self.imports else window
 
 
-LAY_OUT: dict[str, LayOut] = {"repo": in_repository, "comments": in_comments, "commented": as_comments}
+def begun(lines: int) -> LayOut:
+    """Return the family's own way with the last lines before the cursor behind the middle token, its own included."""
+
+    def lay_out(case: Case, family: FimFamily, order: Order, segments: Sequence[Segment]) -> tuple[PromptPart, ...]:
+        kept = case.prefix.split("\n")
+        above, last = kept[:-lines], kept[-lines:]
+        return build_prompt(
+            family,
+            order,
+            repository=case.hole.package,
+            blocks=[block_of(each) for each in segments if each.kind != "imports"],
+            current_path=case.hole.path,
+            prefix="".join(f"{line}\n" for line in above),
+            suffix=case.suffix,
+            opening="".join(each.text for each in segments if each.kind == "imports"),
+            begun="\n".join(last),
+        )
+
+    return lay_out
+
+
+LAY_OUT: dict[str, LayOut] = {
+    "repo": in_repository,
+    "comments": in_comments,
+    "commented": as_comments,
+    **{f"begun{lines}": begun(lines) for lines in (1, 5, 11, 1000)},
+}

@@ -44,6 +44,9 @@ class FimFamily:
     every text in training, and that the engine leaves out because it continues texts."""
     fused: bool = False
     """In suffix-first order, prefix and suffix token stand together in front (how Qwen-like models are trained)."""
+    begins_middle: bool = False
+    """In prefix-first order the last lines before the cursor stand behind the middle token, as a begun answer. Typing
+    then appends to the prompt, and Qwen2.5-Coder completes better: docs/decisions/begun-lines.md has the figures."""
     named: tuple[str, ...] = ()
     """Words of which the model's name must hold one; empty where the vocabulary alone is telling."""
 
@@ -69,6 +72,7 @@ FAMILIES: Final[tuple[FimFamily, ...]] = (
         stops=(*_PIPED, "<|fim_pad|>", "<|repo_name|>", "<|file_sep|>", "<|im_start|>", "<|im_end|>"),
         repository_end="\n",
         fused=True,
+        begins_middle=True,
     ),
     FimFamily(
         "deepseek-coder",
@@ -226,14 +230,18 @@ def build_prompt(
     prefix: str,
     suffix: str,
     opening: str = "",
+    begun: str = "",
 ) -> tuple[PromptPart, ...]:
     """Lay out a prompt as the family was trained on it. Empty pieces are left out.
 
     With neither a repository nor blocks the prompt is the middle part alone. A piece stays ``stable`` only while all
     pieces before it are. The prefix is marked ``heal``: it ends at the cursor, which may be in the middle of a token.
     ``opening`` is text of the current file from above the prefix, such as its imports: a piece of its own, so that what
-    stands behind it can move without it.
+    stands behind it can move without it. ``begun`` are lines between prefix and cursor that stand behind the middle
+    token where the order has one.
     """
+    if order != "psm" or not family.middle:
+        prefix, begun = prefix + begun, ""
     context = bool(repository or blocks)
     above = [TextPart(opening)] if opening else []
     parts: list[PromptPart]
@@ -241,21 +249,21 @@ def build_prompt(
         before = _marked_blocks(family, blocks) if context else []
         path = [TextPart(f"{family.path_mark}{current_path}\n")] if context else []
         lead = family.lead if prefix and not context else ""
-        parts = _middle(family, order, [*before, *path, *above, TextPart(lead + prefix, heal=True)], suffix)
+        parts = _middle(family, order, [*before, *path, *above, TextPart(lead + prefix, heal=True)], suffix, begun)
     elif family.path_inside:
         path = [TextPart(f"{current_path}\n")] if context else []
         head: list[PromptPart] = [SpecialToken(family.file_separator)] if context else []
         parts = [
             *_separated_blocks(family, repository, blocks),
             *head,
-            *_middle(family, order, [*path, *above, TextPart(prefix, heal=True)], suffix),
+            *_middle(family, order, [*path, *above, TextPart(prefix, heal=True)], suffix, begun),
         ]
     else:
         head = [SpecialToken(family.file_separator), TextPart(f"{current_path}\n")] if context else []
         parts = [
             *_separated_blocks(family, repository, blocks),
             *head,
-            *_middle(family, order, [*above, TextPart(prefix, heal=True)], suffix),
+            *_middle(family, order, [*above, TextPart(prefix, heal=True)], suffix, begun),
         ]
     return tuple(_settled(parts))
 
@@ -297,10 +305,20 @@ def _marked_blocks(family: FimFamily, blocks: Sequence[FileBlock]) -> list[TextP
     ]
 
 
-def _middle(family: FimFamily, order: Order, before: Sequence[TextPart], suffix: str) -> list[PromptPart]:
+def _middle(family: FimFamily, order: Order, before: Sequence[TextPart], suffix: str, begun: str) -> list[PromptPart]:
     """The middle part. The answer follows the last part, so a family without a middle token has the suffix first."""
     middle = [SpecialToken(family.middle)] if family.middle else []
     after = TextPart(suffix)
+    if begun:  # the cursor is behind it, so the prefix ends where its tokens do
+        above = [TextPart(part.text) for part in before]
+        return [
+            SpecialToken(family.prefix),
+            *above,
+            SpecialToken(family.suffix),
+            after,
+            *middle,
+            TextPart(begun, heal=True),
+        ]
     if order == "psm" and middle:
         return [SpecialToken(family.prefix), *before, SpecialToken(family.suffix), after, *middle]
     if family.fused:

@@ -8,11 +8,11 @@ better one is prefilled while nothing is typed. Pure, but for counting tokens.
 from collections.abc import Sequence
 
 from spark_lsp.engine.fim import Order
-from spark_lsp.prompt.pack import Layout, Packed, lay_out
+from spark_lsp.prompt.pack import Layout, Packed, frame_tokens, lay_out
 from spark_lsp.prompt.segment import Segment
 from spark_lsp.prompt.sources import Cursor
 from spark_lsp.prompt.token_counts import TokenCounter
-from spark_lsp.prompt.window import Window
+from spark_lsp.prompt.window import Window, begun_at
 from spark_lsp.text.edit import Span
 
 MAX_GROWTH = 2.0
@@ -39,10 +39,15 @@ async def continued(
     if prefix_tokens > MAX_GROWTH * limits.prefix_tokens or suffix_tokens > MAX_GROWTH * limits.suffix_tokens:
         return None
     window = Window(prefix, suffix, prefix_tokens, suffix_tokens)
-    header = previous.segments[0]
+    if previous.window.begun_from is not None:
+        begun_from = _begun_from(previous.window, old_text, text, prefix)
+        if begun_from is None:
+            return None
+        window = await begun_at(window, begun_from, text, counter)
     others = [segment for segment in previous.segments if segment.kind not in LOCAL_KINDS]
     opening = next((segment for segment in previous.segments if segment.kind == "imports"), None)
-    packed = lay_out(cursor, layout, window, others, opening, limits, header.tokens)
+    frame = await frame_tokens(cursor, layout, counter, window)
+    packed = lay_out(cursor, layout, window, others, opening, limits, frame)
     return packed if packed.tokens <= max_tokens else None
 
 
@@ -62,6 +67,13 @@ def continued_window(old: Window, old_text: str, text: str, offset: int) -> tupl
         if end < offset or not _is_alike(old_text[end:], text[end:]):
             return None
     return Span(start, offset), Span(offset, end)
+
+
+def _begun_from(old: Window, old_text: str, text: str, prefix: Span) -> int | None:
+    """Return where what stands behind the suffix begins now: all above it must be as it was, or it is read again."""
+    above = old.above.text(old_text)
+    begun_from = prefix.start + len(above)
+    return begun_from if begun_from <= prefix.end and text.startswith(above, prefix.start) else None
 
 
 def unread_tokens(packed: Packed, prefilled: Packed | None, order: Order) -> int:

@@ -6,7 +6,7 @@ twice.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from heapq import heapify, heappop, heappush
 from itertools import takewhile
 from math import exp, log
@@ -18,13 +18,16 @@ from spark_lsp.prompt.budget import Budget
 from spark_lsp.prompt.cached_prefix import block_of, count_segments
 from spark_lsp.prompt.file_imports import opening_of
 from spark_lsp.prompt.layout_style import PLAIN, Style
-from spark_lsp.prompt.segment import Segment
+from spark_lsp.prompt.segment import Kind, Segment
 from spark_lsp.prompt.similar_lines import LIKELY_SCORE
 from spark_lsp.prompt.snippets import Candidate, grouped_by_file
 from spark_lsp.prompt.sources import Cursor
 from spark_lsp.prompt.token_counts import TokenCounter
-from spark_lsp.prompt.window import Window, choose_window
+from spark_lsp.prompt.window import Window, begun_at, choose_window
+from spark_lsp.text.edit import Span
 
+BEGUN_LINES = 4
+"""How many lines above the cursor's own stand behind the middle token: docs/decisions/begun-lines.md."""
 SPARE_STEP_TOKENS = 64  # some ten lines of typing
 SIZE_PENALTY = 0.5  # per factor e of tokens; between ranking by score and by score per token
 WORTH_READING = 0.05
@@ -69,6 +72,11 @@ class Layout:
     repository: str
     style: Style = PLAIN
 
+    @property
+    def begins_middle(self) -> bool:
+        """Whether the last lines before the cursor stand behind the middle token."""
+        return self.order == "psm" and self.family.begins_middle
+
 
 async def pack(
     cursor: Cursor,
@@ -97,7 +105,11 @@ async def pack(
         prefix_tokens=budget.prefix_tokens,
         suffix_tokens=budget.suffix_tokens,
     )
-    frame = await _frame_tokens(cursor, layout, counter, window)
+    if layout.begins_middle:
+        first = max(0, snapshot.lines.line_of(cursor.offset) - BEGUN_LINES)
+        begun_from = max(window.prefix.start, snapshot.lines.starts[first])
+        window = await begun_at(window, begun_from, snapshot.text, counter)
+    frame = await frame_tokens(cursor, layout, counter, window)
     most = budget.total_tokens - frame - window.prefix_tokens - window.suffix_tokens
     prefix_limit = min(_cached_prefix_limit(cached_prefix, budget), most)
     stable = _leading_fit(_until_path(cached_prefix, cursor.path), prefix_limit)
@@ -253,7 +265,7 @@ def _similarity(segment: Segment, near: set[str]) -> float:
     return sum(line in near for line in lines) / len(lines) if lines else 1.0
 
 
-async def _frame_tokens(cursor: Cursor, layout: Layout, counter: TokenCounter, window: Window) -> int:
+async def frame_tokens(cursor: Cursor, layout: Layout, counter: TokenCounter, window: Window) -> int:
     """Count what belongs to no file: the repository's name, the current file's path line, the special tokens.
 
     A text part is always tokenised by itself, so these are the same whatever other files are shown.
@@ -273,9 +285,10 @@ def _parts(
         repository=layout.repository,
         blocks=[block_of(segment) for segment in segments],
         current_path=cursor.path,
-        prefix=window.prefix.text(text),
+        prefix=window.above.text(text),
         suffix=window.suffix.text(text),
         opening=opening.text if opening else "",
+        begun=window.begun.text(text),
     )
 
 
@@ -296,24 +309,21 @@ def lay_out(
     return Packed(_parts(cursor, layout, window, segments, opening), told, window, tokens, budget)
 
 
-def _local_segments(cursor: Cursor, window: Window) -> tuple[Segment, Segment]:
+def _local_segments(cursor: Cursor, window: Window) -> list[Segment]:
+    """Return the window's segments in prompt order."""
+    above = window.prefix_tokens - window.begun_tokens
+    segments = [
+        _local_segment(cursor, "prefix", window.above, "before the cursor", above),
+        _local_segment(cursor, "suffix", window.suffix, "after the cursor", window.suffix_tokens),
+    ]
+    if len(window.begun):
+        segments.append(
+            _local_segment(cursor, "prefix", window.begun, "lines begun at the cursor", window.begun_tokens)
+        )
+    return segments
+
+
+def _local_segment(cursor: Cursor, kind: Kind, span: Span, reason: str, tokens: int) -> Segment:
     lines, text = cursor.snapshot.lines, cursor.snapshot.text
-    base = Segment(cursor.path, "", "prefix", "")
-    prefix = replace(
-        base,
-        text=window.prefix.text(text),
-        reason="before the cursor",
-        start_line=lines.line_of(window.prefix.start) + 1,
-        end_line=lines.line_of(window.prefix.end) + 1,
-        tokens=window.prefix_tokens,
-    )
-    suffix = replace(
-        base,
-        kind="suffix",
-        text=window.suffix.text(text),
-        reason="after the cursor",
-        start_line=lines.line_of(window.suffix.start) + 1,
-        end_line=lines.line_of(max(window.suffix.start, window.suffix.end - 1)) + 1,
-        tokens=window.suffix_tokens,
-    )
-    return prefix, suffix
+    first, last = lines.line_of(span.start), lines.line_of(max(span.start, span.end - (kind == "suffix")))
+    return Segment(cursor.path, span.text(text), kind, reason, start_line=first + 1, end_line=last + 1, tokens=tokens)

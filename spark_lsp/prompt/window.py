@@ -3,7 +3,7 @@
 Its edges are on line boundaries and move in steps, never with each key, so that what the model has read stays valid.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from spark_lsp.prompt.token_counts import TokenCounter
@@ -19,12 +19,28 @@ MAX_TOKEN_CHARACTERS = 24  # mean over a window; single tokens of indentation ar
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """The spans around the cursor that are shown to the model, with their exact token counts."""
+    """The spans around the cursor that are shown to the model, with their exact token counts.
+
+    The end of the prefix from ``begun_from`` on, of ``begun_tokens``, stands behind the suffix where the layout has
+    that; ``prefix_tokens`` counts it too.
+    """
 
     prefix: Span
     suffix: Span
     prefix_tokens: int
     suffix_tokens: int
+    begun_from: int | None = None
+    begun_tokens: int = 0
+
+    @property
+    def above(self) -> Span:
+        """The prefix without what stands behind the suffix."""
+        return self.prefix if self.begun_from is None else Span(self.prefix.start, self.begun_from)
+
+    @property
+    def begun(self) -> Span:
+        """What of the prefix stands behind the suffix; empty for nothing."""
+        return Span(self.prefix.end if self.begun_from is None else self.begun_from, self.prefix.end)
 
 
 async def choose_window(
@@ -40,6 +56,14 @@ async def choose_window(
     start, used_before = await _widen(counter, text, _prefix_edges(lines, offset, before), offset, prefix_tokens)
     end, used_after = await _widen(counter, text, _suffix_edges(text, lines, offset, after), offset, suffix_tokens)
     return Window(Span(start, offset), Span(offset, end), used_before, used_after)
+
+
+async def begun_at(window: Window, begun_from: int, text: str, counter: TokenCounter) -> Window:
+    """Return a window whose prefix has its end from an offset on behind the suffix."""
+    above, begun = Span(window.prefix.start, begun_from), Span(begun_from, window.prefix.end)
+    above_tokens, begun_tokens = await counter.count([above.text(text), begun.text(text)])
+    total = above_tokens + begun_tokens
+    return replace(window, prefix_tokens=total, begun_from=begun_from, begun_tokens=begun_tokens)
 
 
 def _prefix_edges(lines: LineTable, offset: int, step_lines: int) -> list[int]:

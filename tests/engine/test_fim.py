@@ -57,6 +57,25 @@ def test_qwen_prefix_first() -> None:
     )
 
 
+def begun_parts(name: str, order: Order, prefix: str, begun: str) -> tuple[PromptPart, ...]:
+    family = family_named(name)
+    assert family is not None
+    place = {"repository": "", "blocks": (), "current_path": "a.py"}
+    return build_prompt(family, order, **place, prefix=prefix, suffix=")\n", begun=begun)  # type: ignore[arg-type]
+
+
+def test_qwen_prefix_first_with_begun_lines_behind_the_middle_token() -> None:
+    parts = begun_parts("qwen2.5-coder", "psm", "import os\n", "print(\n    os.")
+    assert show(parts) == "<|fim_prefix|>‹import os⏎›<|fim_suffix|>‹)⏎›<|fim_middle|>‹print(⏎    os.›"
+    assert [part.heal for part in parts if isinstance(part, TextPart)] == [False, False, True]
+
+
+def test_begun_lines_are_prefix_where_the_order_has_no_place_behind_the_middle_token() -> None:
+    for name, order in (("qwen2.5-coder", "spm"), ("codestral", "psm")):
+        whole = begun_parts(name, order, "import os\nprint(", "")  # type: ignore[arg-type]
+        assert begun_parts(name, order, "import os\n", "print(") == whole  # type: ignore[arg-type]
+
+
 def test_qwen_suffix_first_ends_in_the_prefix() -> None:
     check(
         "qwen2.5-coder",
