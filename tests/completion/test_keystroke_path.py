@@ -7,9 +7,8 @@ from itertools import groupby
 from pathlib import Path
 from types import FrameType
 
-from spark_lsp.engine.testing import ScriptedEngine
-
 import spark_lsp.completion
+from spark_lsp.engine.testing import ScriptedEngine
 from tests.completion.check import cursor_of
 from tests.repo.source import ROOT
 from tests.support.workspace import TestWorkspace
