@@ -228,7 +228,9 @@ def _refusal(source: Source, key: str, value: Any, known: Mapping[str, Setting])
         msgspec.convert(value, known[key].type, strict=source.name != "environment")
     except msgspec.ValidationError as error:
         reason = str(error).split(" - at ")[0]
-        return f"spark.{key} in {source.name} is {value!r}: {reason}; the default {known[key].default!r} is used."
+        # The value of a variable is not repeated: it may be a password that was meant for another one.
+        found = "does not fit" if source.name == "environment" else f"is {value!r}"
+        return f"spark.{key} in {source.name} {found}: {reason}; the default {known[key].default!r} is used."
     return ""
 
 

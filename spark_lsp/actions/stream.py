@@ -48,7 +48,8 @@ async def stream(tools: Tools, request: CompletionRequest, is_over: Callable[[st
     stop: StopCause | None = None
     probability = 1.0
     async with aclosing(tools.engine.generate(request)) as chunks:
-        async for chunk in chunks:
+        async for received in chunks:
+            chunk = received.without_controls()
             raw += chunk.text
             tokens += chunk.tokens
             pieces.append((chunk.text, chunk.probability))

@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from spark_lsp import __version__
+from spark_lsp.cli.terminal import err, out
 from spark_lsp.errors import SparkError
 
 COMMANDS = {
@@ -44,7 +45,7 @@ def build(names: list[str]) -> typer.Typer:
         *, version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False
     ) -> None:
         if version:
-            typer.echo(f"spark-lsp {__version__}")
+            out(f"spark-lsp {__version__}\n")
             raise typer.Exit
 
     options.__doc__ = root.info.help
@@ -62,12 +63,12 @@ def main() -> None:
     """Run the command line; an error of ours becomes one sentence and exit code 1."""
     asked = sys.argv[1] if len(sys.argv) > 1 else ""
     if asked == "--version":
-        typer.echo(f"spark-lsp {__version__}")
+        out(f"spark-lsp {__version__}\n")
         return
     try:
         build([asked] if asked in COMMANDS else list(COMMANDS))()
     except SparkError as error:
-        sys.stderr.write(f"spark-lsp: {error}\n" + (f"  {error.fix}\n" if error.fix else ""))
+        err(f"spark-lsp: {error}\n" + (f"  {error.fix}\n" if error.fix else ""))
         sys.exit(1)
     except KeyboardInterrupt:
         sys.exit(130)

@@ -2,20 +2,18 @@
 
 import asyncio
 import difflib
-import json
-import sys
 from pathlib import Path
 from typing import Annotated, Any
 
 import msgspec
 import typer
-from rich.console import Console
 from rich.syntax import Syntax as Highlighted
 from rich.table import Table
 
 from spark_lsp.actions.base import AvailableAction, Proposal, Target
 from spark_lsp.cli.oneshot import settings_of, workspace_for
-from spark_lsp.cli.place import Place, read_place, workspace_of
+from spark_lsp.cli.place import Place, decode, read_place, workspace_of
+from spark_lsp.cli.terminal import console, out_json
 from spark_lsp.errors import WorkspaceError
 from spark_lsp.server.convert import range_as_json
 from spark_lsp.text.document import LineTable
@@ -62,12 +60,12 @@ def actions(
 def _show_available(available: list[AvailableAction], *, as_json: bool) -> None:
     if as_json:
         rows = [{"id": each.id, "kind": each.kind, "title": each.title, "needs": each.needs} for each in available]
-        sys.stdout.write(json.dumps(rows) + "\n")
+        out_json(rows)
         return
     table = Table("id", "title", "needs", box=None, pad_edge=False)
     for each in available:
         table.add_row(each.id, each.title, each.needs)
-    Console().print(table if available else "No code action is available here.")
+    console().print(table if available else "No code action is available here.")
 
 
 def _show_proposal(proposal: Proposal, where: Place, root: Path, *, write: bool, as_json: bool) -> None:
@@ -78,16 +76,61 @@ def _show_proposal(proposal: Proposal, where: Place, root: Path, *, write: bool,
     others = [(file, apply_edits(file.text or "", file.edits)) for file in proposal.files]
     diff = _diff(name, text, after) + "".join(_diff(file.path, file.text or "", new) for file, new in others)
     if as_json:
-        sys.stdout.write(json.dumps(_proposal_json(proposal, where, name, diff), ensure_ascii=False) + "\n")
+        out_json(_proposal_json(proposal, where, name, diff))
     elif diff:
-        Console().print(Highlighted(diff, "diff", background_color="default", word_wrap=True))
+        console().print(Highlighted(diff, "diff", background_color="default", word_wrap=True))
     if not diff and not as_json:
         raise WorkspaceError(proposal.message or f"{proposal.id} changes nothing here.")
-    if write and proposal.edits:
-        path.write_bytes(after.encode("utf-8"))
-    for file, new in others if write else ():
-        (root / file.path).parent.mkdir(parents=True, exist_ok=True)
-        (root / file.path).write_bytes(new.encode("utf-8"))
+    if write:
+        edited = [(path, text, after, where.encoding)] if proposal.edits else []
+        _write([*edited, *(_other_file(root / file.path, file.text, new) for file, new in others)])
+
+
+_Written = tuple[Path, str, str, str]
+"""A file, its text now, its text then, and its encoding."""
+
+
+def _other_file(path: Path, expected: str | None, new: str) -> _Written:
+    """Return what to write into another file; an edit of a text that the file does not hold is refused.
+
+    Raises:
+        WorkspaceError: the file has changed, or is not there any more.
+    """
+    try:
+        text, encoding = decode(path.read_bytes(), path) if expected is not None or path.exists() else ("", "utf-8")
+    except OSError as error:
+        raise WorkspaceError(f"{path} cannot be read: {error.strerror}. No file was changed.") from error
+    if encoding and text != (expected or ""):
+        raise WorkspaceError(f"{path} has changed in the meantime. No file was changed.", fix="Run the command again.")
+    return path, text, new, encoding
+
+
+def _write(files: list[_Written]) -> None:
+    """Write all files or, where one could not keep its encoding, none.
+
+    Raises:
+        WorkspaceError: a file is in an unknown encoding, cannot hold the new text, or cannot be written.
+    """
+    contents = []
+    for path, _text, new, encoding in files:
+        if not encoding:
+            raise WorkspaceError(
+                f"{path} is not UTF-8 text, so writing it could damage it. No file was changed.",
+                fix="Convert the file to UTF-8, or apply the action in your editor.",
+            )
+        try:
+            contents.append((path, new.encode(encoding)))
+        except UnicodeEncodeError as error:
+            raise WorkspaceError(
+                f"{path} is in {encoding}, which has no {error.object[error.start]!r}. No file was changed.",
+                fix="Convert the file to UTF-8.",
+            ) from error
+    for path, content in contents:
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content)
+        except OSError as error:
+            raise WorkspaceError(f"{path} cannot be written: {error.strerror}.") from error
 
 
 def _diff(name: str, before: str, after: str) -> str:

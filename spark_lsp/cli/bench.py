@@ -4,8 +4,6 @@ Where possible a figure is a ratio of two sides that take turns within one run.
 """
 
 import asyncio
-import json
-import sys
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -21,6 +19,7 @@ from spark_lsp.bench.quality import BUDGETS, Quality, measure_recall
 from spark_lsp.bench.throughput import ANSWER_TOKENS, measure_throughput
 from spark_lsp.catalog.catalog import model_path
 from spark_lsp.cli.oneshot import errors, settings_of
+from spark_lsp.cli.terminal import console, out_json
 
 app = typer.Typer(help="Measure the engine on this machine.", no_args_is_help=True)
 
@@ -128,23 +127,23 @@ def index(
 
 def _show(report: dict[str, Any], *, as_json: bool) -> None:
     if as_json:
-        sys.stdout.write(json.dumps(report) + "\n")
+        out_json(report)
         return
-    console = Console(highlight=False)
-    console.width = max(console.width, _WIDTH)
+    terminal = console(highlight=False)
+    terminal.width = max(terminal.width, _WIDTH)
     for name, value in report.items():
         if isinstance(value, list):
-            console.print(_table(name, value))
+            terminal.print(_table(name, value))
         elif isinstance(value, dict):
-            console.print(f"\n{name}")
-            _print_pairs(console, value, indent="  ")
+            terminal.print(f"\n{name}")
+            _print_pairs(terminal, value, indent="  ")
         else:
-            _print_pairs(console, {name: value}, indent="")
+            _print_pairs(terminal, {name: value}, indent="")
 
 
-def _print_pairs(console: Console, pairs: dict[str, Any], *, indent: str) -> None:
+def _print_pairs(terminal: Console, pairs: dict[str, Any], *, indent: str) -> None:
     for name, value in pairs.items():
-        console.print(f"{indent}{name:<28} {value}")
+        terminal.print(f"{indent}{name:<28} {value}")
 
 
 def _table(name: str, rows: list[dict[str, Any]]) -> Table:

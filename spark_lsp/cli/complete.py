@@ -1,18 +1,16 @@
 """``spark-lsp complete``: one completion, streamed to the terminal as it is generated."""
 
 import asyncio
-import json
-import sys
 from contextlib import aclosing
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 
 from spark_lsp.cli.oneshot import errors, settings_of, workspace_for
 from spark_lsp.cli.place import Place, read_place, workspace_of
 from spark_lsp.cli.replay import replay_request
+from spark_lsp.cli.terminal import console, err, out_json
 from spark_lsp.completion.answer import Answer
 from spark_lsp.completion.cursor_context import CursorContext
 from spark_lsp.completion.recording import recorder
@@ -67,34 +65,34 @@ def complete(
 
     answer, model_info = asyncio.run(run())
     if answer.record and "recorded" in answer.record.facts:
-        sys.stderr.write(f"Recorded in {answer.record.facts['recorded']}\n")
+        err(f"Recorded in {answer.record.facts['recorded']}\n")
     if as_json:
-        sys.stdout.write(json.dumps(_as_json(answer, model_info, where), ensure_ascii=False) + "\n")
+        out_json(_as_json(answer, model_info, where))
         return
     if answer.suggestion is None:
-        sys.stderr.write(f"No completion: {answer.reason}\n")
+        err(f"No completion: {answer.reason}\n")
     failure = _FAILURES.get(answer.reason)
     if failure:
         raise failure(f"The model gave no answer ({answer.reason}).", fix="Run spark-lsp doctor for the reason.")
 
 
 async def _stream(opened: Workspace, where: Place, *, quiet: bool) -> Answer:
-    console = Console(highlight=False)
+    terminal = console(highlight=False)
     cursor = CursorContext(where.snapshot, where.span.start)
     if not quiet:
         before = cursor.prefix.split("\n")[-SHOWN_LINES:]
-        console.print("\n".join(before), style="dim", end="", markup=False, soft_wrap=True)
+        terminal.print("\n".join(before), style="dim", end="", markup=False, soft_wrap=True)
     shown = ""
     last = Answer(None, Reason.EMPTY, final=True)
     async with aclosing(opened.completer.stream(cursor, manual=True)) as answers:
         async for last in answers:
             text = last.suggestion.text if last.suggestion else shown
             if not quiet and text.startswith(shown):
-                console.print(text[len(shown) :], style="bold green", end="", markup=False, soft_wrap=True)
+                terminal.print(text[len(shown) :], style="bold green", end="", markup=False, soft_wrap=True)
                 shown = text
     if not quiet:
         replaced = last.suggestion.replaced if last.suggestion else 0
-        console.print(cursor.line_suffix[replaced:], style="dim", markup=False, soft_wrap=True)
+        terminal.print(cursor.line_suffix[replaced:], style="dim", markup=False, soft_wrap=True)
         usage = last.usage
         errors.print(
             f"{usage.prompt_tokens} prompt tokens, {usage.cached_tokens} of them cached; first token after "

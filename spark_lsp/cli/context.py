@@ -1,18 +1,17 @@
 """``spark-lsp context``: prints the prompt for a position, segment by segment, with reasons."""
 
 import asyncio
-import json
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from spark_lsp.cli.oneshot import errors, settings_of, workspace_for
 from spark_lsp.cli.place import read_place, workspace_of
-from spark_lsp.errors import Reason
+from spark_lsp.cli.terminal import console, out_json
+from spark_lsp.errors import Reason, WorkspaceError
+from spark_lsp.private_file import open_private
 from spark_lsp.prompt.html_page import as_html
 from spark_lsp.prompt.json_report import as_json
 from spark_lsp.prompt.pack import Packed
@@ -48,10 +47,14 @@ def context(
 
     packed = asyncio.run(run())
     if html:
-        html.write_text(as_html(packed, f"Context of {place}", [_account(packed)]), "utf-8")
+        try:
+            with open_private(html) as file:
+                file.write(as_html(packed, f"Context of {place}", [_account(packed)]))
+        except OSError as error:
+            raise WorkspaceError(f"{html} cannot be written: {error.strerror}.", fix="Choose another path.") from error
         errors.print(f"Wrote {html}.")
     if json_output:
-        sys.stdout.write(json.dumps(as_json(packed, with_prompt=True), ensure_ascii=False) + "\n")
+        out_json(as_json(packed, with_prompt=True))
         return
     _print(packed)
 
@@ -71,6 +74,6 @@ def _print(packed: Packed) -> None:
         lines = f"{segment.start_line}-{segment.end_line}" if segment.start_line else ""
         cached = "yes" if segment.stable else ""
         table.add_row(segment.path, lines, str(segment.tokens), segment.kind, cached, segment.reason)
-    console = Console()
-    console.print(table)
-    console.print(f"{packed.tokens} of {packed.budget_tokens} tokens, in the order of the prompt.", style="dim")
+    terminal = console()
+    terminal.print(table)
+    terminal.print(f"{packed.tokens} of {packed.budget_tokens} tokens, in the order of the prompt.", style="dim")

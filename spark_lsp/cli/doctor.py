@@ -1,21 +1,20 @@
 """``spark-lsp doctor``: finds common setup problems and prints the fix for each."""
 
 import asyncio
-import json
-import sys
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Final
 
 import typer
-from rich.console import Console
+from rich.text import Text
 
 from spark_lsp.cli.oneshot import settings_of
+from spark_lsp.cli.terminal import console, err, out_json
 from spark_lsp.doctor.all_checks import all_checks
 from spark_lsp.doctor.bundle import write_bundle
 from spark_lsp.doctor.check_result import Check
 
-_MARKS: Final = {"ok": "[green]ok  [/]", "warn": "[yellow]warn[/]", "fail": "[red]fail[/]"}
+_STYLES: Final = {"ok": "green", "warn": "yellow", "fail": "red"}
 
 
 def doctor(
@@ -35,19 +34,20 @@ def doctor(
     checks = asyncio.run(all_checks(settings))
     ok = all(check.status != "fail" for check in checks)
     if as_json:
-        sys.stdout.write(json.dumps({"ok": ok, "checks": [asdict(check) for check in checks]}) + "\n")
+        out_json({"ok": ok, "checks": [asdict(check) for check in checks]})
     else:
         _print(checks)
     if bundle is not None:
         names = write_bundle(bundle, checks, settings)
-        sys.stderr.write(f"Wrote {bundle}: {', '.join(names)}. It holds no source code; check it before you send it.\n")
+        err(f"Wrote {bundle}: {', '.join(names)}. It holds no source code; check it before you send it.\n")
     if not ok:
         raise typer.Exit(1)
 
 
 def _print(checks: list[Check]) -> None:
-    console = Console(highlight=False)
+    terminal = console(highlight=False)
     for check in checks:
-        console.print(f"{_MARKS[check.status]} {check.name:<14} {check.detail}", soft_wrap=True)
+        mark = (f"{check.status:<4}", _STYLES[check.status])
+        terminal.print(Text.assemble(mark, f" {check.name:<14} {check.detail}"), soft_wrap=True)
         if check.fix:
-            console.print(f"     {'':<14} [dim]{check.fix}[/]", soft_wrap=True)
+            terminal.print(f"     {'':<14} {check.fix}", style="dim", soft_wrap=True)

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import msgspec
 import typer
 
+from spark_lsp.cli.terminal import out, out_json
 from spark_lsp.engine.base import EngineStatus
 from spark_lsp.engine.local.local_engine import list_engines, stop_engines
 from spark_lsp.engine.wire import frames
@@ -77,14 +78,13 @@ def status(*, json: _Json = False) -> None:
     """Show running engines: models, clients, memory and speed."""
     engines = asyncio.run(list_engines())
     if json:
-        text = msgspec.json.format(msgspec.json.encode(_summary(engines)), indent=2)
-        sys.stdout.buffer.write(text + b"\n")
+        out_json(_summary(engines), indent=2)
         return
     if not engines:
-        typer.echo("No engine is running; the next completion starts one.")
+        out("No engine is running; the next completion starts one.\n")
     for engine in engines:
         for line in _lines(engine):
-            typer.echo(line)
+            out(f"{line}\n")
 
 
 @app.command("stop", epilog="Example: spark-lsp engine stop")
@@ -92,11 +92,11 @@ def stop(*, json: _Json = False) -> None:
     """Stop all your engines; the next completion starts one again."""
     pids = asyncio.run(stop_engines())
     if json:
-        sys.stdout.buffer.write(msgspec.json.encode({"stopped": pids}) + b"\n")
+        out_json({"stopped": pids})
     elif pids:
-        typer.echo(f"Stopped {', '.join(str(pid) for pid in pids)}.")
+        out(f"Stopped {', '.join(str(pid) for pid in pids)}.\n")
     else:
-        typer.echo("No engine was running.")
+        out("No engine was running.\n")
 
 
 @app.command("purge", epilog="Example: spark-lsp engine purge")
@@ -112,11 +112,11 @@ def purge(*, json: _Json = False) -> None:
         raise EngineFailed(f"{left} KV cache files in {folder} could not be deleted; {files} were.")
     if json:
         told = {"files": files, "bytes": size_bytes, "folder": str(folder)}
-        sys.stdout.buffer.write(msgspec.json.encode(told) + b"\n")
+        out_json(told)
     elif files:
-        typer.echo(f"Deleted {files} KV cache files, {size_bytes / 1e6:,.1f} MB, from {folder}.")
+        out(f"Deleted {files} KV cache files, {size_bytes / 1e6:,.1f} MB, from {folder}.\n")
     else:
-        typer.echo(f"There are no KV cache files in {folder}.")
+        out(f"There are no KV cache files in {folder}.\n")
 
 
 def _summary(engines: list[EngineStatus]) -> dict[str, Any]:

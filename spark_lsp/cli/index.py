@@ -1,19 +1,17 @@
 """``spark-lsp index``: builds or refreshes the index of a folder and prints statistics."""
 
-import json
 import os
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from spark_lsp.app import index_cache_path
 from spark_lsp.cli.place import workspace_of
+from spark_lsp.cli.terminal import console, err, out_json
 from spark_lsp.config import environment_source, resolve
 from spark_lsp.index.scan.ignore import Rules
 from spark_lsp.index.storage.report import IndexReport
@@ -45,18 +43,18 @@ def index(
     finally:
         opened.close()
     if as_json:
-        sys.stdout.write(json.dumps(report.as_json()) + "\n")
+        out_json(report.as_json())
     else:
         _show(report, root)
 
 
 def _say(message: str) -> None:
-    sys.stderr.write(f"spark-lsp: {message}\n")
+    err(f"spark-lsp: {message}\n")
 
 
 def _refresh(opened: Index, *, rebuild: bool) -> IndexReport:
     columns = (TextColumn("Indexing"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+    with Progress(*columns, console=console(stderr=True), transient=True) as progress:
         task = progress.add_task("index", total=None)
         return opened.refresh(lambda done, total: progress.update(task, completed=done, total=total), rebuild=rebuild)
 
@@ -75,7 +73,7 @@ def _show(report: IndexReport, root: Path) -> None:
     }
     for name, value in rows.items():
         table.add_row(name, value)
-    Console().print(table)
+    console().print(table)
 
 
 def _counts(counts: Mapping[str, int]) -> str:

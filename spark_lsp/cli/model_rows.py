@@ -1,6 +1,5 @@
 """Formats one model for ``spark-lsp models``: as a row of JSON, or as lines of label and value."""
 
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +7,7 @@ import msgspec
 
 from spark_lsp.catalog.known import HubSource, KnownModel, PublishedFile, Source
 from spark_lsp.catalog.recommend import CONTEXTS, Machine, fits
+from spark_lsp.cli.terminal import out_json
 from spark_lsp.engine.base import ModelInfo
 
 
@@ -177,4 +177,4 @@ def bytes_text(size_bytes: int) -> str:
 
 def print_json(value: Any) -> None:
     """Print JSON for a machine, indented for a person who looks."""
-    sys.stdout.buffer.write(msgspec.json.format(msgspec.json.encode(value), indent=2) + b"\n")
+    out_json(msgspec.to_builtins(value), indent=2)

@@ -1,7 +1,6 @@
 """``spark-lsp models``: the catalogue on the command line. Prints what the catalogue and the engine's probe know."""
 
 import os
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -10,10 +9,10 @@ from typing import Annotated, Any
 
 import msgspec
 import typer
-from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 from rich.progress import Progress as ProgressBar
 from rich.table import Column, Table
+from rich.text import Text
 
 from spark_lsp.catalog.catalog import (
     MODELS,
@@ -43,6 +42,7 @@ from spark_lsp.cli.model_rows import (
     size_of,
 )
 from spark_lsp.cli.optimize import optimize_model, optimized_note
+from spark_lsp.cli.terminal import console, err, out
 from spark_lsp.config import Settings, environment_source, resolve
 from spark_lsp.engine.local.local_engine import describe_model
 from spark_lsp.errors import EngineFailed, ModelMissing, SettingsError
@@ -89,9 +89,9 @@ def list_models(*, json: _Json = False) -> None:
         table.add_row(
             name, size, "", "", "", _here(path, serves) if here else "missing", f"Your file {short(str(path))}"
         )
-    Console().print(table)
+    console().print(table)
     if serves and reason:
-        Console().print(f"{serves.stem} is used while no model is set. {reason}", soft_wrap=True)
+        console().print(f"{serves.stem} is used while no model is set. {reason}", soft_wrap=True)
 
 
 @app.command("show", epilog="Example: spark-lsp models show spark-nano")
@@ -122,7 +122,7 @@ def path(name_or_path: _Model = "", *, json: _Json = False) -> None:
     if json:
         print_json({"path": str(found)})
     else:
-        sys.stdout.write(f"{found}\n")
+        out(f"{found}\n")
 
 
 @app.command("pull", epilog="Example: spark-lsp models pull qwen2.5-coder-1.5b-instruct")
@@ -146,21 +146,21 @@ def pull_model(
         with _progress() as (progress, notice):
             pulled = pull(model, progress, only=source, notice=notice)
     except KeyboardInterrupt:
-        sys.stderr.write("Stopped. Downloaded parts are kept; the same command continues.\n")
+        err("Stopped. Downloaded parts are kept; the same command continues.\n")
         raise
     if json:
         print_json({"name": name, **msgspec.to_builtins(pulled, enc_hook=str)})
         return
     if pulled.was_there:
-        sys.stdout.write(f"{name} is already downloaded: {pulled.path}\n")
+        out(f"{name} is already downloaded: {pulled.path}\n")
         return
     origin = SOURCE_TITLES[pulled.source] if pulled.source else ""
     checked = f"checksum {pulled.sha256[:12]}… matches" if pulled.sha256 else "no checksum is published"
-    sys.stdout.write(f"Downloaded {name}: {pulled.path} ({bytes_text(pulled.size_bytes)} from {origin}, {checked}).\n")
+    out(f"Downloaded {name}: {pulled.path} ({bytes_text(pulled.size_bytes)} from {origin}, {checked}).\n")
     if _serving()[0] == pulled.path:
-        sys.stdout.write("It is now the default model; open editors switch to it when you stop typing.\n")
+        out("It is now the default model; open editors switch to it when you stop typing.\n")
     else:
-        sys.stdout.write(f'Use it in every editor with the setting "spark.model": "{name}".\n')
+        out(f'Use it in every editor with the setting "spark.model": "{name}".\n')
 
 
 @app.command("remove", epilog="Example: spark-lsp models remove qwen2.5-coder-1.5b")
@@ -178,7 +178,7 @@ def remove_model(name: _Name, *, json: _Json = False) -> None:
     if json:
         print_json({"name": name, "path": str(removed) if removed else None, "deleted": deleted})
     else:
-        sys.stdout.write(f"Deleted {removed}.\n" if deleted else f"Removed the name {name}; its file stays.\n")
+        out(f"Deleted {removed}.\n" if deleted else f"Removed the name {name}; its file stays.\n")
 
 
 @app.command("add", epilog="Example: spark-lsp models add mine ~/models/some-model.gguf")
@@ -200,7 +200,7 @@ def add_model(
     family = (
         f"family {info.family}" if info.family else "no known fill-in-the-middle tokens, so it cannot complete code"
     )
-    sys.stdout.write(f"{name} is {short(str(place))} ({bytes_text(info.size_bytes)}, {family}).\n")
+    out(f"{name} is {short(str(place))} ({bytes_text(info.size_bytes)}, {family}).\n")
 
 
 app.command("optimize", epilog="Example: spark-lsp models optimize qwen2.5-coder-0.5b-instruct")(optimize_model)
@@ -264,7 +264,7 @@ def _known(name: str) -> KnownModel:
 def _progress() -> Iterator[tuple[Progress, Callable[[str], None]]]:
     """Show a bar on standard error; yield what receives the steps, and what shows a sentence above the bar."""
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
-    with ProgressBar(*columns, TimeRemainingColumn(), console=Console(stderr=True)) as bar:
+    with ProgressBar(*columns, TimeRemainingColumn(), console=console(stderr=True)) as bar:
         task = bar.add_task("connecting to the hub", total=None)
         current = ""
 
@@ -306,7 +306,7 @@ def _recommended(machine: Machine, found: tuple[Fit, ...], chosen: Recommendatio
 
 
 def _print_recommended(machine: Machine, found: tuple[Fit, ...], chosen: Recommendation) -> None:
-    console = Console()
+    terminal = console()
     titles = ("model", "fits", "at 8k", "32k", "128k", "context", "first", "decode")
     table = Table(*(Column(title, no_wrap=True) for title in titles), box=None, pad_edge=False, collapse_padding=True)
     for one in found:
@@ -318,28 +318,28 @@ def _print_recommended(machine: Machine, found: tuple[Fit, ...], chosen: Recomme
             _ms(one.first_token_ms),
             _rate(one.decode_tokens_per_s),
         )
-    console.print(table)
+    terminal.print(table)
     where = f"{machine.card}, {machine.vram_bytes / GIB:.0f} GiB free" if machine.card else f"{machine.cores} cores"
     rates = "measured now" if machine.is_measured else "assumed for a card of this size"
-    console.print(
+    terminal.print(
         f"Columns: memory for weights and a context of that size, longest context that fits, time to the first token "
         f"after a new line, decode speed. {where}, {machine.room_bytes / GIB:.1f} GiB for a model. "
         f"Speeds are estimates from rates {rates}.",
         soft_wrap=True,
     )
-    console.print(f"\n[bold]{chosen.name}[/]: {chosen.reason}", soft_wrap=True)
+    terminal.print(Text.assemble("\n", (chosen.name, "bold"), f": {chosen.reason}"), soft_wrap=True)
     model = known_model(chosen.name)
     if model and model.file and not model.path:
-        console.print(f"spark-lsp models pull {chosen.name}")
+        terminal.print(f"spark-lsp models pull {chosen.name}")
     elif model and (hint := optimize_hint(chosen.name, model.path, machine.card)):
-        console.print(f"{hint}  # see whether other weight types are faster on this processor", soft_wrap=True)
+        terminal.print(f"{hint}  # see whether other weight types are faster on this processor", soft_wrap=True)
 
 
 def _print_pairs(lines: list[tuple[str, str]]) -> None:
     table = Table(box=None, show_header=False, pad_edge=False)
     for label, value in lines:
         table.add_row(label, value)
-    Console().print(table)
+    console().print(table)
 
 
 def _rate(tokens_per_s: float) -> str:

@@ -1,22 +1,21 @@
 """One request from the command line: the same workspace as the server's, opened, indexed and closed again."""
 
-import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Final
 
 import msgspec
-from rich.console import Console
 
 from spark_lsp.app import open_engine, open_workspace
 from spark_lsp.cli.place import Place
+from spark_lsp.cli.terminal import console, err
 from spark_lsp.config import Settings
 from spark_lsp.engine.base import PrefillCost
 from spark_lsp.server.settings import read_settings
 from spark_lsp.workspace import Workspace
 
-errors = Console(stderr=True)
+errors = console(stderr=True)
 
 COLD_PREFILL_MS: Final = 4_000.0
 """What somebody at a terminal waits for the first token of a single request; ``--context-tokens`` asks for more."""
@@ -28,7 +27,7 @@ def settings_of(root: Path | None, model: str, max_lines: int | None = None) -> 
     """Return the settings of the workspace's file and the environment, with the request's own model and lines."""
     base, messages = read_settings(root, {}, {})
     for message in messages:
-        sys.stderr.write(f"spark-lsp: {message}\n")
+        err(f"spark-lsp: {message}\n")
     if model:
         base = msgspec.structs.replace(base, model=model)
     if max_lines is not None:

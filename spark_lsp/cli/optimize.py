@@ -4,19 +4,18 @@ Prints the measurements and whether a file was kept. Never changes or deletes th
 """
 
 import shutil
-import sys
 from pathlib import Path
 from typing import Annotated, Final
 
 import msgspec
 import typer
-from rich.console import Console
 from rich.table import Column, Table
 
 from spark_lsp.catalog.catalog import known_model, original_of
 from spark_lsp.catalog.folder import models_folder
 from spark_lsp.catalog.optimized import Optimized, forget, record_of, remember, target_for
 from spark_lsp.cli.model_rows import bytes_text, print_json
+from spark_lsp.cli.terminal import console, out
 from spark_lsp.engine.local.requantize_process import requantize_model
 from spark_lsp.engine.wire.frames import Measured, Requantized
 from spark_lsp.errors import ModelMissing
@@ -53,7 +52,7 @@ def optimize_model(
             fix="Free some space, or set SPARK_LSP_MODELS_DIR to a folder on another disk.",
         )
     models_folder().mkdir(parents=True, exist_ok=True)
-    with Console(stderr=True).status("starting …") as status:
+    with console(stderr=True).status("starting …") as status:
         result = requantize_model(
             original, target_for(original), check_text(), lambda step: status.update(f"{name}: {step} …")
         )
@@ -75,9 +74,9 @@ def _undo(name: str, original: Path, *, json: bool) -> None:
     if json:
         print_json({"name": name, "removed": str(removed) if removed else None})
     elif removed:
-        sys.stdout.write(f"Deleted {removed}; {name} uses {original} again.\n")
+        out(f"Deleted {removed}; {name} uses {original} again.\n")
     else:
-        sys.stdout.write(f"{name} has no optimized file.\n")
+        out(f"{name} has no optimized file.\n")
 
 
 def _record(name: str, original: Path, result: Requantized) -> Optimized:
@@ -100,12 +99,12 @@ def _print(name: str, result: Requantized) -> None:
     table = Table(*(Column(title, no_wrap=True) for title in _COLUMNS), box=None, pad_edge=False)
     for each in result.measured:
         table.add_row(*_row(each))
-    Console().print(table)
+    console().print(table)
     if result.kept:
-        sys.stdout.write(f"{name} uses {result.kept} from the next engine start; the original stays.\n")
-        sys.stdout.write("To use it now, run: spark-lsp engine stop\n")
+        out(f"{name} uses {result.kept} from the next engine start; the original stays.\n")
+        out("To use it now, run: spark-lsp engine stop\n")
     else:
-        sys.stdout.write(f"{name} is unchanged: no other type is clearly faster here with the same predictions.\n")
+        out(f"{name} is unchanged: no other type is clearly faster here with the same predictions.\n")
 
 
 def _row(measured: Measured) -> tuple[str, ...]:

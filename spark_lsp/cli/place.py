@@ -1,7 +1,9 @@
 """Positions on the command line: ``FILE:LINE:COL``, 1-based, columns in code points, as compilers print them."""
 
+import io
 import re
 import sys
+import tokenize
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,6 +26,8 @@ class Place:
 
     snapshot: Snapshot
     span: Span
+    encoding: str = "utf-8"
+    """Of the file on disk; empty where its bytes are no text in an encoding that is known, so it is not written."""
 
 
 def read_place(text: str, *, from_stdin: bool = False) -> Place:
@@ -36,12 +40,13 @@ def read_place(text: str, *, from_stdin: bool = False) -> Place:
     if match is None:
         raise WorkspaceError(f"{text!r} is not a position.", fix="Write FILE:LINE:COL; lines and columns start at 1.")
     path = Path(match["file"]).expanduser().resolve()
-    source = sys.stdin.buffer.read().decode("utf-8", "replace") if from_stdin else _read(path)
+    data = sys.stdin.buffer.read() if from_stdin else _read(path)
+    source, encoding = decode(data, path)
     language = language_of_path(path)
     snapshot = Snapshot(path.as_uri(), path, 0, language.name if language else "plaintext", source)
     start = _offset(snapshot, int(match["line"]), int(match["column"]))
     end = _offset(snapshot, int(match["end_line"]), int(match["end_column"])) if match["end_line"] else start
-    return Place(snapshot, Span(min(start, end), max(start, end)))
+    return Place(snapshot, Span(min(start, end), max(start, end)), encoding)
 
 
 def workspace_of(path: Path, given: Path | None) -> Path:
@@ -57,7 +62,25 @@ def workspace_of(path: Path, given: Path | None) -> Path:
     return start
 
 
-def _read(path: Path) -> str:
+def decode(data: bytes, path: Path) -> tuple[str, str]:
+    """Return a file's text and its encoding: UTF-8, or what a Python file declares (PEP 263).
+
+    The encoding is empty where the text would not give the same bytes again; such a text is only for reading.
+    """
+    encoding = "utf-8"
+    if path.suffix in {".py", ".pyi", ".pyw"} and not data.startswith(b"\xef\xbb\xbf"):
+        try:
+            encoding = tokenize.detect_encoding(io.BytesIO(data).readline)[0]
+        except SyntaxError:  # an encoding that nobody knows, or bytes that are none of UTF-8
+            return data.decode("utf-8", "replace"), ""
+    try:
+        text = data.decode(encoding)
+    except UnicodeDecodeError:
+        return data.decode("utf-8", "replace"), ""
+    return text, encoding if text.encode(encoding) == data else ""
+
+
+def _read(path: Path) -> bytes:
     try:
         data = path.read_bytes()
     except FileNotFoundError as error:
@@ -66,7 +89,7 @@ def _read(path: Path) -> str:
         raise WorkspaceError(f"{path} cannot be read: {error.strerror}.") from error
     if b"\0" in data[:100_000]:
         raise WorkspaceError(f"{path} is a binary file.", fix="Name a text file.")
-    return data.decode("utf-8", "replace")
+    return data
 
 
 def _offset(snapshot: Snapshot, line: int, column: int) -> int:

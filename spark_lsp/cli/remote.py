@@ -1,14 +1,13 @@
 """``spark-lsp remote``: shows remote endpoints, and gives or revokes consent to send code to them."""
 
 import asyncio
-import sys
 from typing import Annotated, Any
 
-import msgspec
 import typer
 
 from spark_lsp.app import open_engine
 from spark_lsp.cli.oneshot import settings_of
+from spark_lsp.cli.terminal import out, out_json
 from spark_lsp.engine.remote.consent import allow, allowed_origins, consent_path, forget
 from spark_lsp.engine.remote.hosts import address_of
 from spark_lsp.errors import SettingsError, SparkError
@@ -34,16 +33,16 @@ def status(*, json: _Json = False) -> None:
     if settings.backend.urls:
         told |= asyncio.run(_asked(settings.backend.urls))
     if json:
-        sys.stdout.buffer.write(msgspec.json.encode(told) + b"\n")
+        out_json(told)
         return
     for url in told["urls"] or ["none; spark.backend.urls is empty, so the model runs on this machine"]:
-        typer.echo(f"endpoint  {url}")
+        out(f"endpoint  {url}\n")
     for origin in told["allowed"] or ["none"]:
-        typer.echo(f"allowed   {origin}")
+        out(f"allowed   {origin}\n")
     if told["model"]:
-        typer.echo(f"model     {told['model']['name']}, family {told['model']['family'] or 'unknown'}")
+        out(f"model     {told['model']['name']}, family {told['model']['family'] or 'unknown'}\n")
     for note in [*told["notes"], *([told["problem"]] if told["problem"] else [])]:
-        typer.echo(f"note      {note}")
+        out(f"note      {note}\n")
 
 
 @app.command("allow", epilog="Example: spark-lsp remote allow https://models.example.com")
@@ -83,6 +82,6 @@ async def _asked(urls: tuple[str, ...]) -> dict[str, Any]:
 
 def _told(what: str, origins: list[str], *, json: bool) -> None:
     if json:
-        sys.stdout.buffer.write(msgspec.json.encode({what: origins, "file": str(consent_path())}) + b"\n")
+        out_json({what: origins, "file": str(consent_path())})
     else:
-        typer.echo(f"{what.capitalize()}: {', '.join(origins)} (stored in {consent_path()}).")
+        out(f"{what.capitalize()}: {', '.join(origins)} (stored in {consent_path()}).\n")

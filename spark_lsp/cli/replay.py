@@ -1,8 +1,6 @@
 """``spark-lsp complete --replay``: repeats a recorded request, to examine a bad suggestion."""
 
 import asyncio
-import json
-import sys
 from pathlib import Path
 
 import msgspec
@@ -10,6 +8,7 @@ import msgspec
 from spark_lsp.app import open_engine
 from spark_lsp.catalog.catalog import resolve_model
 from spark_lsp.cli.oneshot import errors, settings_of
+from spark_lsp.cli.terminal import err, out, out_json
 from spark_lsp.completion.recording import RecordedPrompts, Recording, read_recording
 from spark_lsp.completion.reuse import Reuse
 from spark_lsp.completion.shared_generation import SharedGeneration
@@ -32,14 +31,12 @@ def replay_request(path: Path, *, model: str, case: Path | None, as_json: bool) 
     if case is not None:
         _write(case, again.as_case())
     if as_json:
-        sys.stdout.write(json.dumps(_as_json(again, is_same=is_same), ensure_ascii=False) + "\n")
+        out_json(_as_json(again, is_same=is_same))
         return
-    sys.stdout.write(f"{again.shown}\n" if again.shown else "")
+    out(f"{again.shown}\n" if again.shown else "")
     if not again.shown:
-        sys.stderr.write(f"No completion: {_reason(again)}\n")
-    sys.stderr.write(
-        "The answer equals the recorded one.\n" if is_same else "The answer differs from the recorded one.\n"
-    )
+        err(f"No completion: {_reason(again)}\n")
+    err("The answer equals the recorded one.\n" if is_same else "The answer differs from the recorded one.\n")
 
 
 async def replay(engine: Engine, recording: Recording) -> Recording:

@@ -4,13 +4,16 @@ import logging
 import logging.handlers
 import os
 import sys
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from spark_lsp.app import open_server
+from spark_lsp.cli.terminal import SafeFormatter
 from spark_lsp.errors import SettingsError
+from spark_lsp.private_file import open_private
 
 LOG_LIMIT_BYTES = 5_000_000
 
@@ -42,6 +45,13 @@ def serve(
     server.start_io(sys.stdin.buffer, stream)
 
 
+class _PrivateFileHandler(logging.handlers.RotatingFileHandler):
+    """A rotating log file that only its owner may read."""
+
+    def _open(self) -> TextIOWrapper:
+        return open_private(self.baseFilename, self.mode, encoding=self.encoding)
+
+
 def _address(text: str) -> tuple[str, int]:
     host, _, port = text.rpartition(":")
     if not port.isdigit() or not 0 < int(port) < 65536:
@@ -55,8 +65,8 @@ def _log_to(path: Path | None) -> None:
     handler: logging.Handler = logging.StreamHandler(sys.stderr)
     if path:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handler = logging.handlers.RotatingFileHandler(path, maxBytes=LOG_LIMIT_BYTES, backupCount=1, encoding="utf-8")
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
+        handler = _PrivateFileHandler(path, maxBytes=LOG_LIMIT_BYTES, backupCount=1, encoding="utf-8")
+    handler.setFormatter(SafeFormatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
     handler.addFilter(OneLineFilter())
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
     logging.getLogger("spark_lsp").setLevel(logging.DEBUG if path else logging.WARNING)

@@ -1,19 +1,18 @@
 """``spark-lsp stats``: prints statistics of your suggestions as a table or JSON, or writes a page with plots."""
 
-import json
-import sys
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from spark_lsp.app import feedback_path
 from spark_lsp.cli.stats_table import COLUMNS, TEXT_COLUMNS, cells, table_rows
+from spark_lsp.cli.terminal import console, out, out_json
 from spark_lsp.completion.statistics import FeedbackStatistics, read_statistics
 from spark_lsp.errors import WorkspaceError
+from spark_lsp.private_file import open_private
 
 _WIDTH = 132  # of tables, also where the terminal has no width of its own
 
@@ -34,21 +33,29 @@ def stats(
     """
     path = feedback_path()
     if delete:
-        path.unlink(missing_ok=True)
+        _delete(path)
     statistics = read_statistics(path)
     if html is not None:
         from spark_lsp.cli.plots import page  # noqa: PLC0415 - the plotting library takes a third of a second
 
         try:
-            html.write_text(page(statistics, str(path)), "utf-8")
+            with open_private(html) as file:
+                file.write(page(statistics, str(path)))
         except OSError as error:
             raise WorkspaceError(f"{html} cannot be written: {error.strerror}.", fix="Choose another path.") from error
     if as_json:
-        sys.stdout.write(json.dumps(_as_json(statistics, path)) + "\n")
+        out_json(_as_json(statistics, path))
         return
     _print(statistics, path)
     if html is not None:
-        sys.stdout.write(f"Wrote {html}\n")
+        out(f"Wrote {html}\n")
+
+
+def _delete(path: Path) -> None:
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        raise WorkspaceError(f"{path} cannot be deleted: {error.strerror}.") from error
 
 
 def _as_json(statistics: FeedbackStatistics, path: Path) -> dict[str, object]:
@@ -62,10 +69,10 @@ def _as_json(statistics: FeedbackStatistics, path: Path) -> dict[str, object]:
 
 
 def _print(statistics: FeedbackStatistics, path: Path) -> None:
-    console = Console(highlight=False)
-    console.width = max(console.width, _WIDTH)
+    terminal = console(highlight=False)
+    terminal.width = max(terminal.width, _WIDTH)
     if not statistics.rows:
-        console.print(f"No suggestion has been shown yet; {path} is empty.", markup=False)
+        terminal.print(f"No suggestion has been shown yet; {path} is empty.", markup=False)
         return
     table = Table(box=None, pad_edge=False)
     table.add_column(COLUMNS[0], no_wrap=True)
@@ -74,7 +81,7 @@ def _print(statistics: FeedbackStatistics, path: Path) -> None:
         table.add_column(name, justify="right", no_wrap=True)
     for row in table_rows(statistics):
         table.add_row(*cells(row), style="bold" if row is statistics.total else None)
-    console.print(table)
-    console.print(f"Times are milliseconds. The file: {path}", style="dim", markup=False)
+    terminal.print(table)
+    terminal.print(f"Times are milliseconds. The file: {path}", style="dim", markup=False)
     if statistics.unreadable_lines:
-        console.print(f"{statistics.unreadable_lines} lines of it cannot be read and are skipped.", style="dim")
+        terminal.print(f"{statistics.unreadable_lines} lines of it cannot be read and are skipped.", style="dim")

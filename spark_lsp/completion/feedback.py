@@ -15,6 +15,7 @@ from typing import Any, Final
 from rapidfuzz import fuzz
 from rapidfuzz.distance import Levenshtein
 
+from spark_lsp.private_file import open_private
 from spark_lsp.text.syntax import common_length
 
 REMEMBERED_SUGGESTIONS: Final = 500
@@ -173,8 +174,9 @@ class Feedback:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             if self.path.exists() and self.path.stat().st_size > FILE_LIMIT_BYTES:
                 lines = self.path.read_text("utf-8", "replace").splitlines(keepends=True)
-                self.path.write_text("".join(lines[len(lines) // 2 :]), "utf-8")
-            with self.path.open("a", encoding="utf-8") as file:
+                with open_private(self.path) as file:
+                    file.writelines(lines[len(lines) // 2 :])
+            with open_private(self.path, "a") as file:
                 file.write(json.dumps(line) + "\n")
         except OSError:
             self.path = None  # a full or read-only disk costs the statistics, never the completion

@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from spark_lsp.errors import WorkspaceError
+
 DAY_S = 86_400
 END_S = 4e10
 """The year 3237: what says more is no time in seconds, and no day can be made of it."""
@@ -71,11 +73,17 @@ class FeedbackStatistics:
 
 
 def read_statistics(path: Path) -> FeedbackStatistics:
-    """Read the file; one that is not there is an empty one."""
+    """Read the file; one that is not there counts as empty.
+
+    Raises:
+        WorkspaceError: it cannot be read.
+    """
     try:
         lines = path.read_text("utf-8", "replace").splitlines()
     except FileNotFoundError:
         lines = []
+    except OSError as error:
+        raise WorkspaceError(f"{path} cannot be read: {error.strerror}.", fix="Move it out of the way.") from error
     return statistics_of(lines)
 
 
@@ -87,7 +95,7 @@ def statistics_of(lines: Iterable[str]) -> FeedbackStatistics:
         try:
             event = json.loads(line)
             _take(histories, event, number)
-        except (ValueError, TypeError, KeyError, AttributeError):
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
             unreadable += 1
     groups: dict[tuple[str, str], list[_History]] = {}
     for history in histories.values():

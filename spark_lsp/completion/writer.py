@@ -150,7 +150,8 @@ class Writer:
             key=key,
         )
         async with aclosing(self._engine.generate(request)) as chunks:
-            async for chunk in chunks:
+            async for received in chunks:
+                chunk = received.without_controls()
                 if not generation.first_token_ms and chunk.text and generation.began_s:
                     generation.first_token_ms = (loop.time() - generation.began_s) * 1000
                     if not generation.is_next:

@@ -21,14 +21,17 @@ import psutil
 from spark_lsp import __version__
 from spark_lsp.config import Settings
 from spark_lsp.doctor.check_result import Check
+from spark_lsp.doctor.redaction import without_private
 from spark_lsp.engine.local.address import log_folder
 from spark_lsp.errors import SettingsError, SparkError
+from spark_lsp.private_file import open_private_bytes
 
 MAX_LOG_BYTES: Final = 200_000
 """Of each log, its end."""
 MAX_LOGS: Final = 5
 
-_SECRET: Final = re.compile(r"(?i)(bearer\s+|api[_-]?key\s*[=:]\s*|token\s*[=:]\s*|hf_|sk-)[\w.-]{6,}")
+_VARIABLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,60}")
+_HEX: Final = re.compile(r"[0-9a-fA-F]{16,}")
 
 
 def write_bundle(target: Path, checks: Sequence[Check], settings: Settings) -> list[str]:
@@ -37,30 +40,42 @@ def write_bundle(target: Path, checks: Sequence[Check], settings: Settings) -> l
     Raises:
         SettingsError: it cannot be written.
     """
+    known = _known_secrets(settings)
     files = {
-        "report.json": _json([asdict(check) for check in checks]),
+        "report.json": _json(_redacted([asdict(check) for check in checks], known)),
         "versions.json": _json(_versions()),
-        "settings.json": _json(msgspec.to_builtins(settings)),
-        **_logs(),
+        "settings.json": _json(_redacted(msgspec.to_builtins(settings), known)),
+        **{name: without_private(text, known=known) for name, text in _logs().items()},
     }
     try:
-        with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
+        with (
+            open_private_bytes(target) as file,
+            zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive,
+        ):
             for name, text in files.items():
-                archive.writestr(name, without_private(text))
+                archive.writestr(name, text)
     except OSError as error:
         raise SettingsError(f"The support file {target} cannot be written: {error.strerror}.") from error
     return list(files)
 
 
-def without_private(text: str, home: str = "", user: str = "") -> str:
-    """Return text with the home folder as ``~`` and anything that looks like a key as ``…``."""
-    home = home or str(Path.home())
-    if len(home) > 1:
-        text = text.replace(home, "~").replace(home.replace("\\", "\\\\"), "~")
-    user = user or os.environ.get("USER", "") or os.environ.get("USERNAME", "")
-    if len(user) > 2 and user != "root":
-        text = re.sub(rf"(?<![\w]){re.escape(user)}(?![\w])", "<user>", text)
-    return _SECRET.sub(lambda found: f"{found[1]}…", text)
+def _redacted(value: Any, known: Sequence[str]) -> Any:
+    """Return a JSON value whose texts hold nothing private."""
+    match value:
+        case str():
+            return without_private(value, known=known)
+        case list() | tuple():
+            return [_redacted(item, known) for item in value]
+        case dict():
+            return {key: _redacted(item, known) for key, item in value.items()}
+    return value
+
+
+def _known_secrets(settings: Settings) -> list[str]:
+    """Return values that are secrets whatever they look like: the key, and a key put where its variable's name goes."""
+    name = settings.backend.api_key_env
+    is_name = _VARIABLE.fullmatch(name) and not _HEX.fullmatch(name)
+    return [value for value in (os.environ.get(name, "") if name else "", "" if is_name else name) if len(value) > 3]
 
 
 def _versions() -> dict[str, Any]:

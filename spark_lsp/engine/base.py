@@ -4,10 +4,13 @@ A prompt travels as parts: special tokens by their text, and pieces of plain tex
 special tokens off, so that file content can never inject one. Parts that stay equal between two requests cost nothing.
 """
 
+import re
 from collections.abc import AsyncGenerator, Sequence
 from typing import Literal, Protocol
 
 import msgspec
+
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 
 
 class SpecialToken(msgspec.Struct, frozen=True, tag="c"):
@@ -114,6 +117,16 @@ class Chunk(msgspec.Struct, frozen=True):
     usage: Usage | None = None
     scores: tuple[tuple[int, float], ...] = ()
     """For each token how many characters of ``text`` it brought, and its probability; empty where that is unknown."""
+
+    def without_controls(self) -> "Chunk":
+        """Return the chunk without control characters (C0, DEL, C1) but tabs and line ends: none belongs in code."""
+        if not _CONTROL.search(self.text):
+            return self
+        start, scores = 0, []
+        for characters, probability in self.scores:
+            scores.append((len(_CONTROL.sub("", self.text[start : start + characters])), probability))
+            start += characters
+        return msgspec.structs.replace(self, text=_CONTROL.sub("", self.text), scores=tuple(scores))
 
 
 class ModelInfo(msgspec.Struct, frozen=True, kw_only=True):

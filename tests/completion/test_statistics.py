@@ -11,6 +11,7 @@ import pytest
 from spark_lsp.cli.plots import MAX_DAYS, page
 from spark_lsp.cli.stats_table import COLUMNS, cells
 from spark_lsp.completion.statistics import FeedbackStatistics, read_statistics, statistics_of
+from spark_lsp.errors import WorkspaceError
 
 
 def _line(event: str, suggestion: str = "1-1", **more: Any) -> str:
@@ -93,3 +94,13 @@ def test_the_page_loads_and_runs_nothing(statistics: FeedbackStatistics) -> None
     for drawing in re.findall(r"<svg.*?</svg>", text, re.DOTALL):
         ET.fromstring(drawing)
     assert text.count("<figure>") == (4 if statistics.rows else 0)
+
+
+def test_a_line_that_nests_too_deep_counts_as_unreadable() -> None:
+    assert statistics_of(["[" * 100_000, '{"a":' * 100_000]).unreadable_lines == 2
+
+
+def test_a_folder_in_place_of_the_file_is_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "feedback.jsonl").mkdir()
+    with pytest.raises(WorkspaceError, match="cannot be read"):
+        read_statistics(tmp_path / "feedback.jsonl")

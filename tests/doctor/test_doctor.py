@@ -17,11 +17,12 @@ from spark_lsp.catalog.catalog import known_model
 from spark_lsp.catalog.folder import FOLDER_VARIABLE
 from spark_lsp.catalog.recommend import GIB, Machine
 from spark_lsp.config import BackendSettings, Settings
-from spark_lsp.doctor.bundle import without_private, write_bundle
+from spark_lsp.doctor.bundle import write_bundle
 from spark_lsp.doctor.check_result import Check
 from spark_lsp.doctor.editor_checks import editor_checks, environment_check, set_up_command
 from spark_lsp.doctor.machine_checks import binding, compiler, install, memory, pasteable, watches, worst, writable
 from spark_lsp.doctor.model_checks import pulled_models
+from spark_lsp.doctor.redaction import without_private
 from tests.support.marks import permissions_bind
 
 NAMES = {"apt": "g++", "dnf": "gcc-c++", "pacman": "gcc", "apk": "g++", "brew": "gcc", "winget": "X.Y"}

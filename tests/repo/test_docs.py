@@ -171,7 +171,7 @@ def test_every_gate_and_rule_is_listed() -> None:
 
 
 def _rules() -> set[str]:
-    """Every name that a rule is given: last argument of a cut or a sanitized text, or of ``Reason.trimmed``."""
+    """Return every rule name: last argument of a cut or of a sanitized text, or argument of ``Reason.trimmed``."""
     return {
         str(node.args[-1].value)
         for module in modules()
