@@ -45,6 +45,10 @@ class RecordedEngine:
         """Describe the engine behind."""
         return await self._engine.status()
 
+    async def restart(self) -> ModelInfo:
+        """Restart the engine behind."""
+        return await self._engine.restart()
+
     async def unload(self) -> None:
         """Unload the engine behind."""
         await self._engine.unload()
@@ -118,6 +122,10 @@ class ReplayedEngine:
     async def status(self) -> EngineStatus:
         """Describe nothing."""
         return EngineStatus(running=True)
+
+    async def restart(self) -> ModelInfo:
+        """Do nothing."""
+        return await self.start()
 
     async def unload(self) -> None:
         """Do nothing."""

@@ -68,6 +68,10 @@ class WatchedEngine:
         """Describe the other engine."""
         return await self.engine.status()
 
+    async def restart(self) -> ModelInfo:
+        """Restart the other engine."""
+        return await self.engine.restart()
+
     async def unload(self) -> None:
         """Unload the other engine."""
         await self.engine.unload()

@@ -221,6 +221,14 @@ class Engine(Protocol):
         """Describe the engine without starting it."""
         ...
 
+    async def restart(self) -> ModelInfo:
+        """End the engine, also where it failed or hangs, and start a new one. Earlier crashes no longer count.
+
+        Raises:
+            ModelMissing, ModelUnusable, EngineFailed: as ``start``.
+        """
+        ...
+
     async def unload(self) -> None:
         """Give the model's memory back. The next ``start`` loads again."""
         ...

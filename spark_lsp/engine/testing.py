@@ -184,6 +184,11 @@ class ScriptedEngine:
             busy=bool(self._streams),
         )
 
+    async def restart(self) -> ModelInfo:
+        """Forget the model and start again."""
+        await self.unload()
+        return await self.start()
+
     async def unload(self) -> None:
         """Forget the model until the next start."""
         self._model = None

@@ -18,6 +18,7 @@ import psutil
 
 from spark_lsp.engine.base import Chunk, CompletionRequest, EngineStatus
 from spark_lsp.engine.wire import frames
+from spark_lsp.engine.wire.peer import is_own_peer
 from spark_lsp.errors import EngineFailed, EngineProtocolError, SparkError
 from spark_lsp.llama.listener import hold_lock, leave, listen
 from spark_lsp.llama.loading.gguf_model import GgufModel, TokenCache
@@ -28,6 +29,10 @@ from spark_lsp.llama.scheduler import Job, Scheduler
 _SWITCH_S: Final = 0.0005
 """How long the thread that talks may hold the interpreter when a decode has ended; Python's own 5 ms are a token."""
 _HELLO_S: Final = 10.0
+MAX_CLIENTS: Final = 128
+"""Connections that may be open: more windows than anybody has."""
+MAX_STRANGERS: Final = 16
+"""Connections that may be open without a hello; one more ends the oldest of them."""
 _UNSENT_BYTES: Final = frames.MAX_FRAME_BYTES  # a client that reads so little is not there any more
 _END_S: Final = 30.0  # for the model's thread to come to an end
 _LOG_BYTES: Final = 4 * 1024 * 1024
@@ -71,7 +76,9 @@ class Host:
         self._counter = ThreadPoolExecutor(1, thread_name_prefix="count")
         self._counting: GgufModel | None = None
         self._clients: dict[int, _Client] = {}
-        self._greeted = 0
+        self._connections = 0
+        self._strangers: dict[int, _Client] = {}
+        """Connections that did not say hello yet, the oldest first."""
         self._tasks: set[asyncio.Task[None]] = set()
         self._token = ""
         self._over = asyncio.Event()
@@ -111,11 +118,12 @@ class Host:
             os._exit(frames.EXIT_HUNG)
 
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._greeted += 1
-        client = _Client(self._greeted, writer)
+        self._connections += 1
+        client = _Client(self._connections, writer)
         try:
+            self._admit(client, writer)
             async with asyncio.timeout(_HELLO_S):
-                hello = await frames.read_client_frame(reader)
+                hello = await frames.read_client_frame(reader, max_bytes=frames.MAX_HELLO_BYTES)
             if hello is None:
                 return
             self._greet(client, hello)
@@ -127,6 +135,18 @@ class Host:
             self._drop(client)
             writer.close()
 
+    def _admit(self, client: _Client, writer: asyncio.StreamWriter) -> None:
+        """Take a connection in that has not said hello; the oldest of too many of these ends."""
+        if not is_own_peer(writer.get_extra_info("socket")):
+            raise EngineProtocolError("It belongs to another user.")
+        if len(self._clients) >= MAX_CLIENTS:
+            raise EngineProtocolError(f"{MAX_CLIENTS} clients are connected already.")
+        self._strangers[client.number] = client
+        if len(self._strangers) > MAX_STRANGERS:
+            oldest = self._strangers.pop(next(iter(self._strangers)))
+            _log.warning("client %d is disconnected: others came and it has not said hello.", oldest.number)
+            oldest.close()
+
     def _greet(self, client: _Client, frame: frames.ClientFrame) -> None:
         if not isinstance(frame, frames.Hello):
             raise EngineProtocolError("The first frame is no hello.")
@@ -135,6 +155,7 @@ class Host:
         if not secrets.compare_digest(frame.token.encode(), self._token.encode()):
             raise EngineProtocolError("Its token is wrong.")
         client.observer = frame.observer
+        self._strangers.pop(client.number, None)
         self._clients[client.number] = client
         self._reconsider()
         if frame.observer:
@@ -264,6 +285,7 @@ class Host:
             self._scheduler.stop(job, "cancelled")
         for deadline in client.deadlines.values():
             deadline.cancel()
+        self._strangers.pop(client.number, None)
         if self._clients.pop(client.number, None) is not None and not client.observer:
             self._reconsider()
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from spark_lsp.engine.base import Sampling
 from spark_lsp.errors import EngineFailed
+from spark_lsp.llama.grammar import check_grammar
 from spark_lsp.llama.kv.context import Context
 from spark_lsp.llama.loading.gguf_model import Vocabulary
 from spark_lsp.llama.loading.native import L
@@ -36,6 +37,7 @@ class TokenChooser:
         self._chain: Any = None
         self._grammar: Any = None
         if sampling.grammar:
+            check_grammar(sampling.grammar)
             self._grammar = L.llama_sampler_init_grammar(vocabulary.handle, sampling.grammar.encode(), _ROOT)
             if not self._grammar:
                 self._grammar = None

@@ -68,6 +68,10 @@ class Client:
         answer = await self.request(types.WINDOW_SHOW_MESSAGE_REQUEST, params)
         return getattr(answer, "title", None)
 
+    def forget_shown(self) -> None:
+        """Show again what was shown before: the user acted on it and wants to know whether it holds."""
+        self._shown.clear()
+
     def show_error(self, error: SparkError) -> None:
         """Show an error with what the user can do about it."""
         self.show(f"Spark: {error} {error.fix}".strip(), types.MessageType.Error)

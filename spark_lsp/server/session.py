@@ -7,13 +7,14 @@ import asyncio
 import contextlib
 import logging
 import os
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
 from lsprotocol import types
 
 from spark_lsp.config import Settings
+from spark_lsp.engine.base import ModelInfo
 from spark_lsp.errors import ConsentNeeded, ModelNotPulled, Reason, SparkError
 from spark_lsp.index.change_policy import matters, wants_refresh
 from spark_lsp.index.watch import Watcher
@@ -60,6 +61,7 @@ class Session:
         self.indexed: tuple[int, int] = (0, 0)
         self.indexing = False
         self.starting = False
+        self._starts = 0
         self._index_again = False
         self._open_rooms = open_workspace
         self._documents: dict[str, Snapshot] = {}
@@ -229,11 +231,17 @@ class Session:
         await self._index()
 
     async def restart_engine(self) -> None:
-        """Leave the engine and start it again."""
-        if self.workspace:
-            await self.workspace.engine.unload()
-            self.workspace.context.engine_lost()
-        await self._start_engine()
+        """End the engine, whatever state it is in, and start a new one; a failure is shown."""
+        workspace = self.workspace
+        if workspace is None:
+            return
+        await workspace.stop_generating()
+        workspace.context.engine_lost()
+        self.client.forget_shown()
+        if not workspace.settings.completion.enabled or workspace.completer.is_paused:
+            await workspace.engine.close()  # what is switched off starts no engine; its crashes are forgiven
+            return
+        await self._run_start(workspace, workspace.engine.restart)
 
     async def leave_engine(self) -> None:
         """Leave the engine as soon as it has nothing to do for anyone, unless completions are resumed before."""
@@ -325,21 +333,28 @@ class Session:
             or self.starting
         ):
             return
+        await self._run_start(workspace, workspace.engine.start)
+
+    async def _run_start(self, workspace: Workspace, start: Callable[[], Awaitable[ModelInfo]]) -> None:
+        """Start the engine and tell what comes of it, unless a later start replaces this one."""
+        self._starts += 1
+        number = self._starts
         self.starting = True
         try:
             async with self.client.progress("Loading the model"):
-                model = await workspace.engine.start()
+                model = await start()
             for note in model.notes:
                 self.client.log(note)
             self.problem = None
             self.tell_status()
             await self._rebuild_cached_prefix()
         except SparkError as error:
-            if self.workspace is workspace:  # else it is of an engine that was left meanwhile
+            if self.workspace is workspace and number == self._starts:  # else of an engine that was left meanwhile
                 self._report_start(error)
         finally:
-            self.starting = False
-            self.tell_status()
+            if number == self._starts:
+                self.starting = False
+                self.tell_status()
         if self.workspace is not workspace:
             await self._start_engine()
 

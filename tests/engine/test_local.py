@@ -1,6 +1,7 @@
 """The engine process from outside: shared by windows, survives its clients, is survived by them."""
 
 import asyncio
+import contextlib
 import os
 import shutil
 import signal
@@ -21,6 +22,7 @@ from spark_lsp.engine.local.link import connect
 from spark_lsp.engine.local.local_engine import EngineLaunch, LocalEngine, describe_model, list_engines, stop_engines
 from spark_lsp.engine.local.process import spawn
 from spark_lsp.engine.wire import frames
+from spark_lsp.engine.wire.peer import peer_user
 from spark_lsp.errors import (
     EngineFailed,
     EngineProtocolError,
@@ -30,6 +32,7 @@ from spark_lsp.errors import (
     ModelUnusable,
     SparkError,
 )
+from spark_lsp.llama.host import MAX_STRANGERS
 from tests.engine.conftest import shipped
 from tests.engine.test_contract import ENDLESS, PATIENCE_S, collect, prompt
 from tests.llama.gguf_files import SHIPPED, long_context
@@ -222,6 +225,72 @@ async def test_three_deaths_are_enough() -> None:
     await engine.close()
 
 
+async def test_a_restart_ends_a_healthy_process_and_starts_another() -> None:
+    engine, other = await started(shipped()), await started(shipped())
+    before = await pid_of(engine)
+    async with asyncio.timeout(PATIENCE_S):
+        await engine.restart()
+        await gone(before)
+        assert await pid_of(engine) != before
+        assert (await collect(engine, CompletionRequest(prompt(), 2)))[-1].stop is not None
+        await other.start()  # another window goes over to the new process, and counts no crash
+    assert await pid_of(other) == await pid_of(engine)
+    assert not other._crashes
+    await engine.close()
+    await other.close()
+
+
+async def test_a_restart_forgives_three_deaths() -> None:
+    engine = LocalEngine(shipped())
+    now = asyncio.get_running_loop().time()
+    engine._crashes.extend([now] * 3)
+    with pytest.raises(EngineFailed, match="three times"):
+        await engine.start()
+    async with asyncio.timeout(PATIENCE_S):
+        assert (await engine.restart()).name == "spark-nano"
+    await engine.close()
+
+
+@posix_only
+async def test_a_restart_ends_a_stopped_process() -> None:
+    engine = await started(shipped())
+    before = await pid_of(engine)
+    os.kill(before, signal.SIGSTOP)
+    async with asyncio.timeout(PATIENCE_S):
+        await engine.restart()
+        await gone(before)
+    assert (await collect(engine, CompletionRequest(prompt(), 2)))[-1].stop is not None
+    await engine.close()
+
+
+@posix_only
+@pytest.mark.parametrize("obstacle", ["folder", "link", "pipe", "no folder"])
+async def test_an_engine_without_a_log_works_and_says_so(
+    obstacle: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    logs = tmp_path / "logs"
+    monkeypatch.setattr("spark_lsp.engine.local.address.log_folder", lambda: logs)
+    log = Path(endpoint_of(shipped()).log)
+    if obstacle == "no folder":
+        logs.write_text("a file where the folder should be")
+    else:
+        logs.mkdir()
+        make: dict[str, Callable[[], object]] = {
+            "folder": log.mkdir,
+            "link": lambda: log.symlink_to(tmp_path / "elsewhere"),
+            "pipe": lambda: os.mkfifo(log),
+        }
+        make[obstacle]()
+    engine = await started(shipped())
+    assert engine.model is not None
+    said = [note for note in engine.model.notes if "without a log" in note]
+    assert said == [next(iter(said))], "once"
+    assert str(log) in said[0]
+    assert (await collect(engine, CompletionRequest(prompt(), 2)))[-1].stop is not None
+    assert not (tmp_path / "elsewhere").exists()
+    await engine.close()
+
+
 async def _pid_if_any(engine: LocalEngine) -> int:
     return await pid_of(engine) if engine.model is not None else 0
 
@@ -357,6 +426,65 @@ async def test_garbage_costs_only_its_own_connection() -> None:
     assert await pid_of(engine) == pid
     await engine.close()
     assert log_of(shipped()).count("is disconnected") == len(BAD_BYTES) - 1  # half a frame is only an early end
+
+
+@posix_only
+async def test_strangers_cost_no_memory_and_keep_nobody_out() -> None:
+    engine = await started(shipped())
+    pid = await pid_of(engine)
+    before = psutil.Process(pid).memory_info().rss
+    address = endpoint_of(shipped()).address
+    writers = []
+    for _ in range(40):
+        reader, writer = await asyncio.open_unix_connection(address)
+        writer.write(frames._length.pack(frames.MAX_FRAME_BYTES) + bytes(1_000_000))
+        writers.append((reader, writer))
+    other = LocalEngine(shipped())
+    async with asyncio.timeout(PATIENCE_S):
+        await other.start()  # while all of them are still there
+        for reader, writer in writers:
+            with contextlib.suppress(ConnectionError):
+                assert await reader.read() == b""
+            writer.close()
+    assert await pid_of(engine) == pid
+    assert psutil.Process(pid).memory_info().rss - before < 20_000_000
+    await other.close()
+    await engine.close()
+
+
+@posix_only
+async def test_silent_strangers_are_only_a_few() -> None:
+    engine = await started(shipped())
+    address = endpoint_of(shipped()).address
+    silent = [await asyncio.open_unix_connection(address) for _ in range(MAX_STRANGERS + 5)]
+    async with asyncio.timeout(5):  # less than the time that one may stay silent
+        for reader, _ in silent[:5]:
+            assert await reader.read() == b""
+    assert not silent[-1][0].at_eof()
+    for _, writer in silent:
+        writer.close()
+    assert len(await list_engines()) == 1
+    await engine.close()
+
+
+@posix_only
+async def test_a_hello_of_another_user_is_not_heard(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The client asks the system who listens before it says anything."""
+    engine = await started(shipped())
+    monkeypatch.setattr("spark_lsp.engine.wire.peer.peer_user", lambda _socket: os.getuid() + 1)
+    with pytest.raises(EngineFailed, match="Another user's program listens"):
+        await connect(endpoint_of(shipped()))
+    monkeypatch.undo()
+    await engine.close()
+
+
+@posix_only
+async def test_the_system_says_whose_socket_it_is(tmp_path: Path) -> None:
+    server = await asyncio.start_unix_server(lambda _reader, writer: writer.close(), tmp_path / "s")
+    _, writer = await asyncio.open_unix_connection(tmp_path / "s")
+    assert peer_user(writer.get_extra_info("socket")) == os.getuid()
+    writer.close()
+    server.close()
 
 
 @posix_only

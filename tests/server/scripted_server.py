@@ -1,6 +1,7 @@
 """The real server with a scripted engine, as a process: ``python -m tests.server.scripted_server ANSWER...``.
 
 ``SCRIPTED_CHUNK`` is the characters a chunk; ``SCRIPTED_FAMILY`` the model's family; ``SCRIPTED_CHAT`` its template.
+``SCRIPTED_CRASHED`` makes each start fail until a restart (``restart``), or for ever (``for ever``).
 """
 
 import os
@@ -12,16 +13,28 @@ from pathlib import Path
 from spark_lsp.app import open_workspace
 from spark_lsp.engine.base import Chunk, CompletionRequest, ModelInfo
 from spark_lsp.engine.testing import ScriptedEngine
+from spark_lsp.errors import EngineFailed
 from spark_lsp.server.server import SparkServer
 
 
 class TellingEngine(ScriptedEngine):
     """Writes down what reaches it."""
 
+    crashed = os.environ.get("SCRIPTED_CRASHED", "")
+
     async def start(self) -> ModelInfo:
         """Tell of a start."""
         _tell("start")
+        if self.crashed:
+            raise EngineFailed("The engine process stopped three times.", fix="Run spark-lsp doctor.")
         return await super().start()
+
+    async def restart(self) -> ModelInfo:
+        """Tell of a restart."""
+        _tell("restart")
+        if self.crashed == "restart":
+            self.crashed = ""
+        return await super().restart()
 
     def generate(self, request: CompletionRequest) -> AsyncGenerator[Chunk]:
         """Tell of a request, with its priority."""

@@ -3,6 +3,7 @@
 Equal launches have equal endpoints, so two editor windows find the same process. Never opens a socket.
 """
 
+import contextlib
 import hashlib
 import os
 import sys
@@ -25,6 +26,7 @@ TRANSPORT_VARIABLE: Final = "SPARK_LSP_ENGINE_TRANSPORT"
 _APP: Final = "spark-lsp"
 _MAX_SOCKET_PATH: Final = 100  # Linux allows 107 bytes, macOS 103
 _NAME_CHARS: Final = 16
+_FOLDER_FIX: Final = "Set SPARK_LSP_RUNTIME_DIR to a folder of your own."
 
 
 def endpoint_of(launch: EngineLaunch) -> Endpoint:
@@ -40,8 +42,8 @@ def endpoint_of(launch: EngineLaunch) -> Endpoint:
     caches = int(bool(launch.cache_folder) and launch.cache_bytes > 0)
     shared = msgspec.structs.replace(launch, model_path=path, idle_minutes=0.0, cache_folder="", cache_bytes=caches)
     try:
-        stat = Path(path).stat()
-        version = f"{stat.st_size}:{stat.st_mtime_ns}"  # a replaced file is another model
+        facts = Path(path).stat()
+        version = f"{facts.st_size}:{facts.st_mtime_ns}"  # a replaced file is another model
     except OSError:
         version = ""
     told = msgspec.json.encode((PROTOCOL, version, shared))
@@ -79,30 +81,38 @@ def runtime_folder() -> Path:
 
 
 def log_folder() -> Path:
-    """Return the folder of the engines' logs."""
+    """Return the folder of the engines' logs. It may be impossible to write there: an engine works without a log."""
     told = os.environ.get(RUNTIME_VARIABLE)
     folder = Path(told) if told else Path(platformdirs.user_log_dir(_APP, appauthor=False))
-    return _private(folder)
+    with contextlib.suppress(EngineFailed):
+        return _private(folder)
+    return folder
 
 
 def _user_runtime_folder() -> Path:
     with warnings.catch_warnings():
         # Without a login session there is no XDG_RUNTIME_DIR; the fallback is private all the same, see _private.
         warnings.simplefilter("ignore")
-        return Path(platformdirs.user_runtime_dir(_APP, appauthor=False))
+        try:
+            return Path(platformdirs.user_runtime_dir(_APP, appauthor=False))
+        except OSError as error:  # its fallback in the folder for temporary files belongs to somebody else
+            raise EngineFailed(
+                f"There is no private folder for the engine's socket: {error}.", fix=_FOLDER_FIX
+            ) from error
 
 
 def _private(folder: Path) -> Path:
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         if sys.platform != "win32":
-            stat = folder.stat()
-            if stat.st_uid != os.getuid():
-                raise EngineFailed(f"The folder {folder} belongs to another user, so the engine does not use it.")
-            if stat.st_mode & 0o077:
+            facts = folder.stat()
+            if {folder.lstat().st_uid, facts.st_uid} != {os.getuid()}:  # a link is somebody's too
+                message = f"The folder {folder} belongs to another user, so the engine does not use it."
+                raise EngineFailed(message, fix=_FOLDER_FIX)
+            if facts.st_mode & 0o077:
                 folder.chmod(0o700)
     except OSError as error:
-        raise EngineFailed(f"The folder {folder} cannot be used: {error.strerror}.") from error
+        raise EngineFailed(f"The folder {folder} cannot be used: {error.strerror}.", fix=_FOLDER_FIX) from error
     return folder
 
 

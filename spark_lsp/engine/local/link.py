@@ -16,6 +16,7 @@ import msgspec
 from spark_lsp.engine.base import CompletionRequest, ModelInfo
 from spark_lsp.engine.local.liveness import HangTimeout, LivenessMonitor
 from spark_lsp.engine.wire import frames
+from spark_lsp.engine.wire.peer import is_own_peer
 from spark_lsp.engine.wire.prompt_parts import SentParts
 from spark_lsp.errors import EngineFailed, EngineProtocolError, SparkError
 
@@ -40,6 +41,9 @@ async def connect(
     try:
         if endpoint.transport == "unix":
             reader, writer = await asyncio.open_unix_connection(endpoint.address)
+            if not is_own_peer(writer.get_extra_info("socket")):
+                writer.transport.abort()
+                raise EngineFailed(f"Another user's program listens at {endpoint.address}, so it is not used.")
         else:
             address = await asyncio.to_thread(_tcp_address, endpoint.address)
             token = address.token

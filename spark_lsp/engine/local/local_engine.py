@@ -17,7 +17,17 @@ from spark_lsp.engine.base import Chunk, CompletionRequest, EngineStatus, ModelI
 from spark_lsp.engine.local.address import endpoint_of
 from spark_lsp.engine.local.link import Link, connect
 from spark_lsp.engine.local.liveness import HangTimeout
-from spark_lsp.engine.local.process import describe_model, end, last_log_line, list_engines, query, spawn, stop_engines
+from spark_lsp.engine.local.process import (
+    describe_model,
+    end,
+    last_log_line,
+    list_engines,
+    log_problem,
+    query,
+    spawn,
+    stop,
+    stop_engines,
+)
 from spark_lsp.engine.starting import SharedStart, retrieve
 from spark_lsp.engine.wire import frames
 from spark_lsp.engine.wire.frames import Endpoint, EngineLaunch
@@ -44,6 +54,8 @@ class LocalEngine:
         self._hang_timeout = hang_timeout or HangTimeout()
         self._link: Link | None = None
         self._starting = SharedStart(self._start_once, retry_s=_RETRY_S, waiting="The engine is starting.")
+        self._log_problem = ""
+        """Why the process that was started last has no log; "" where it has one."""
         self._crashes: deque[float] = deque(maxlen=_CRASHES)
         self._killing: asyncio.Task[list[int]] | None = None
         self._in_flight: list[CompletionRequest] = []
@@ -111,6 +123,14 @@ class LocalEngine:
         await link.call(frames.Unload)
         link.model = None
 
+    async def restart(self) -> ModelInfo:
+        """End the process, for its other clients too, and start another, with the crashes forgiven."""
+        await self.close()
+        endpoint = await asyncio.to_thread(endpoint_of, self._launch)
+        await stop(endpoint)
+        await asyncio.to_thread(end, endpoint)  # one that has not opened its socket yet
+        return await self.start()
+
     async def close(self) -> None:
         """Leave the process to its other clients. A later ``start`` begins over, with the crashes forgiven."""
         await self._starting.cancel()
@@ -121,6 +141,7 @@ class LocalEngine:
             await asyncio.wait([self._killing])
         self._crashes.clear()
         self._suspect_requests.clear()
+        self._log_problem = ""
 
     def _reached(self) -> Link:
         """Return the connection, or see that there will be one and say why there is none now."""
@@ -140,6 +161,8 @@ class LocalEngine:
             link.model = answer.model if isinstance(answer, frames.Welcome) else None
         if link.model is None:
             raise EngineFailed("The engine answered without a model.")
+        if self._log_problem and self._log_problem not in link.model.notes:
+            link.model = msgspec.structs.replace(link.model, notes=(*link.model.notes, self._log_problem))
         return link.model
 
     async def _reach(self) -> Link:
@@ -167,6 +190,7 @@ class LocalEngine:
                     raise _ended(process.returncode, endpoint)
                 order = frames.HostOrder(launch=self._launch, endpoint=endpoint)
                 process = await asyncio.to_thread(spawn, order)
+                self._log_problem = await asyncio.to_thread(log_problem, endpoint)
             await asyncio.sleep(wait_s)
             wait_s = min(wait_s * 1.5, _MAX_WAIT_S)
         self._crashes.append(loop.time())

@@ -9,7 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 from threading import Thread
-from typing import Final
+from typing import IO, Final
 
 import msgspec
 import psutil
@@ -21,6 +21,9 @@ from spark_lsp.engine.wire import frames
 from spark_lsp.errors import EngineFailed, SparkError
 
 _LOG_BYTES: Final = 1024 * 1024
+_OWNER_ONLY: Final = 0o600
+_NO_LINK: Final = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+"""A log that somebody replaced by a link or a pipe is not written to."""
 _ASK_S: Final = 2.0
 _STOP_S: Final = 10.0
 _LEAVE_S: Final = 40.0  # a process that hears us ends by itself in 30, also where its model hangs
@@ -37,8 +40,7 @@ def spawn(order: frames.HostOrder) -> subprocess.Popen[bytes]:
     # -P keeps modules that are in the working folder, which is the user's workspace, out of our process.
     command = [sys.executable, "-P", "-m", "spark_lsp", "engine", "run", msgspec.json.encode(order).decode()]
     try:
-        _rotate(Path(order.endpoint.log))
-        with Path(order.endpoint.log).open("ab") as log:
+        with _log_or_nothing(Path(order.endpoint.log)) as log:
             if sys.platform == "win32":
                 flags = subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.DETACHED_PROCESS
                 process = subprocess.Popen(  # noqa: S603  our own interpreter and module
@@ -84,6 +86,15 @@ def last_log_line(endpoint: frames.Endpoint) -> str:
     return next((line.strip() for line in reversed(lines) if line.strip()), "")
 
 
+def log_problem(endpoint: frames.Endpoint) -> str:
+    """Return one sentence where an engine has no log, "" where it has one."""
+    try:
+        _opened_log(Path(endpoint.log)).close()
+    except OSError as error:
+        return f"The engine runs without a log, because {endpoint.log} cannot be written: {error.strerror}."
+    return ""
+
+
 async def list_engines() -> list[EngineStatus]:
     """Return the status of every engine of this user that answers; stale addresses are passed over."""
     answers = await asyncio.gather(*(query(endpoint) for endpoint in endpoints()))
@@ -107,7 +118,7 @@ async def query(endpoint: frames.Endpoint) -> EngineStatus | None:
 
 async def stop_engines() -> list[int]:
     """Stop every engine of this user and return the process ids of those that went."""
-    stopped = await asyncio.gather(*(_stop(endpoint) for endpoint in endpoints()))
+    stopped = await asyncio.gather(*(stop(endpoint) for endpoint in endpoints()))
     return [pid for pid in stopped if pid is not None]
 
 
@@ -131,7 +142,8 @@ def describe_model(path: str | Path) -> ModelInfo:
     return answer.model
 
 
-async def _stop(endpoint: frames.Endpoint) -> int | None:
+async def stop(endpoint: frames.Endpoint) -> int | None:
+    """Stop the engine of an endpoint and return its process id; None where none answered. One that hangs is killed."""
     link = None
     try:
         async with asyncio.timeout(_STOP_S):
@@ -168,6 +180,16 @@ def _serves(command: list[str], endpoint: frames.Endpoint) -> bool:
         return False
 
 
-def _rotate(log: Path) -> None:
-    if log.exists() and log.stat().st_size > _LOG_BYTES:
-        log.replace(log.with_suffix(".old.log"))
+def _log_or_nothing(path: Path) -> IO[bytes]:
+    """Open an engine's log, or nothing where it cannot be written: an engine without a log is better than none."""
+    try:
+        if path.exists() and path.stat().st_size > _LOG_BYTES:
+            path.replace(path.with_suffix(".old.log"))
+        return _opened_log(path)
+    except OSError:
+        return Path(os.devnull).open("wb")
+
+
+def _opened_log(path: Path) -> IO[bytes]:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | _NO_LINK, _OWNER_ONLY)
+    return os.fdopen(descriptor, "ab")

@@ -122,6 +122,11 @@ class RemoteEngine:
             prefill_cost=self._cost,
         )
 
+    async def restart(self) -> ModelInfo:
+        """Close all connections and ask the endpoints again. Their servers run on."""
+        await self.close()
+        return await self.start()
+
     async def unload(self) -> None:
         """Forget what was learned of the endpoints; the next ``start`` asks again. Servers keep theirs."""
         self._base = None

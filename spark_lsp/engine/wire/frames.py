@@ -19,6 +19,8 @@ PROTOCOL: Final = 4
 """Raised with every change of a frame's meaning; part of the socket's name, so versions never meet by accident."""
 
 MAX_FRAME_BYTES: Final = 64 * 1024 * 1024
+MAX_HELLO_BYTES: Final = 4096
+"""Largest frame of a client that has not shown yet that it may connect."""
 
 KEPT_CHARS: Final = 8 * 1024 * 1024
 """Most characters of prompt parts that both ends of a connection keep: more than the largest prompt has."""
@@ -275,13 +277,13 @@ def encode(frame: ClientFrame | HostFrame) -> bytes:
     return _length.pack(len(body)) + body
 
 
-async def read_client_frame(reader: asyncio.StreamReader) -> ClientFrame | None:
+async def read_client_frame(reader: asyncio.StreamReader, *, max_bytes: int = MAX_FRAME_BYTES) -> ClientFrame | None:
     """Read a client's frame; None at the end of the stream.
 
     Raises:
-        EngineProtocolError: the bytes are no such frame.
+        EngineProtocolError: the bytes are no such frame, or more than ``max_bytes``.
     """
-    return await _read(reader, _client_frames)
+    return await _read(reader, _client_frames, max_bytes)
 
 
 async def read_host_frame(reader: asyncio.StreamReader) -> HostFrame | None:
@@ -290,14 +292,14 @@ async def read_host_frame(reader: asyncio.StreamReader) -> HostFrame | None:
     Raises:
         EngineProtocolError: the bytes are no such frame.
     """
-    return await _read(reader, _host_frames)
+    return await _read(reader, _host_frames, MAX_FRAME_BYTES)
 
 
-async def _read(reader: asyncio.StreamReader, decoder: msgspec.msgpack.Decoder[F]) -> F | None:
+async def _read(reader: asyncio.StreamReader, decoder: msgspec.msgpack.Decoder[F], max_bytes: int) -> F | None:
     try:
         (size,) = _length.unpack(await reader.readexactly(_length.size))
-        if size > MAX_FRAME_BYTES:
-            raise EngineProtocolError(f"A frame of {size:,} bytes is over the limit of {MAX_FRAME_BYTES:,}.")
+        if size > max_bytes:
+            raise EngineProtocolError(f"A frame of {size:,} bytes is over the limit of {max_bytes:,}.")
         body = await reader.readexactly(size)
     except (asyncio.IncompleteReadError, ConnectionError):
         return None
