@@ -6,10 +6,10 @@ from pathlib import Path
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from spark_lsp.engine.fake import ScriptedEngine
 
 from scripts.harness.fixture import parse_fixture
 from spark_lsp.engine.base import PrefillCost, Usage
+from spark_lsp.engine.testing import ScriptedEngine
 from spark_lsp.index.store import Index
 from spark_lsp.prompt.continued import continued_window, unread_tokens
 from spark_lsp.prompt.pack import Packed
