@@ -171,9 +171,9 @@ async def test_an_idle_engine_is_left_alone(engine: LocalEngine) -> None:
     await engine.start()
     link = engine._link
     assert link is not None
-    assert link._look is not None  # somebody waited for the welcome just now
-    link._look.cancel()
-    link._look_after()
-    assert link._look is None
+    assert link._poll is not None  # somebody waited for the welcome just now
+    link._poll.cancel()
+    link._poll_liveness()
+    assert link._poll is None
     assert (await collect(engine, CompletionRequest(prompt(), 1)))[-1].stop is not None
-    assert link._look is not None
+    assert link._poll is not None
