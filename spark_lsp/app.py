@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import platformdirs
-from pathspec import GitIgnoreSpec
 
 from spark_lsp.actions.base import ActionRunner
 from spark_lsp.actions.catalog import CATALOG
@@ -26,7 +25,7 @@ from spark_lsp.engine.local.local_engine import EngineLaunch, LocalEngine
 from spark_lsp.errors import WorkspaceError
 from spark_lsp.index.ranking.recent import Recent
 from spark_lsp.index.scan.history import NO_CHANGES
-from spark_lsp.index.scan.ignore import Rules
+from spark_lsp.index.scan.ignore import Rules, globs_of
 from spark_lsp.index.storage.cleanup import mark_used, remove_unused
 from spark_lsp.index.storage.view import EMPTY_VIEW
 from spark_lsp.index.store import Index
@@ -188,7 +187,7 @@ def _completer(
     """Return the completer; it counts on where the previous one stopped, and stays paused where that one was."""
     feedback = previous.completer.feedback if previous else Feedback()
     feedback.keep_in(feedback_path() if settings.telemetry.local else None)
-    excluded = GitIgnoreSpec.from_lines(settings.completion.exclude)
+    excluded = globs_of(settings.completion.exclude)
     return Completer(
         engine,
         prompts,
@@ -196,7 +195,7 @@ def _completer(
         log.add,
         feedback,
         is_known_name=lambda name: index is None or in_index(index.view(), name),
-        is_excluded=lambda cursor: excluded.match_file(_relative(cursor.snapshot, root)),
+        is_excluded=lambda cursor: excluded.matches(_relative(cursor.snapshot, root)),
         is_paused=previous is not None and previous.completer.is_paused,
         record=recorder(record) if record else None,
     )

@@ -74,6 +74,8 @@ def _show(report: IndexReport, root: Path) -> None:
     for name, value in rows.items():
         table.add_row(name, value)
     console().print(table)
+    for sentence in report.problems:
+        err(f"{sentence}\n")
 
 
 def _counts(counts: Mapping[str, int]) -> str:

@@ -31,6 +31,7 @@ class RefreshState:
     unwritten: list[FileRow] = field(default_factory=list)
     facts: list[ScanResult] = field(default_factory=list)
     seen: set[str] = field(default_factory=set)
+    problems: list[str] = field(default_factory=list)
     bulk: bool = False
     """Whether files come to light with the next tables alone: so many at once would hold up the rest of the program."""
     waiting: int = 0

@@ -13,7 +13,15 @@ from pathlib import Path
 
 from spark_lsp.index.parse.facts import ScanResult, language_name, nothing_known, scan_file
 from spark_lsp.index.refresh import RefreshState
-from spark_lsp.index.scan.crawl import CrawledFile, check_root, content_reason, crawl, skip_reason
+from spark_lsp.index.scan.crawl import (
+    CrawledFile,
+    check_root,
+    content_reason,
+    crawl,
+    private_reason,
+    skip_reason,
+    that_are_kept,
+)
 from spark_lsp.index.scan.history import History
 from spark_lsp.index.scan.ignore import IGNORE_FILES, Rules, SkipReason
 from spark_lsp.index.storage.report import IndexReport, report_of
@@ -30,6 +38,7 @@ FEW_FILES = 300  # tables of so few are built in this process in less time than 
 CONTENT_REASONS = frozenset({"secret", "generated", "binary", "not_utf8"})
 BATCH_FILES = 200  # published and written together: the index is usable while it grows
 REBUILD_AT_LEAST = 500  # files overlaid on the tables before a refresh builds new ones on its way
+MAX_REASONS = 20_000  # remembered paths; a program may write files under ever new names
 GROWTH = 3  # times as many files as the last tables hold: all tables of a first index cost a third more than the last
 REBUILD_SHARE = 50  # at the end of a refresh one file in fifty is enough
 
@@ -110,6 +119,19 @@ class Index:
             self._reasons.clear()
         return reason
 
+    def that_count(self, paths: Iterable[str]) -> set[str]:
+        """Return which changed paths may change the index: indexed ones, ignore files, and what is not ignored.
+
+        Reads the disk; meant for a worker thread.
+        """
+        known = self._view.files
+        count = {path for path in paths if path in known or path.endswith(IGNORE_FILES)}
+        return count | that_are_kept(self.root, set(paths) - count, self.rules)
+
+    def withheld(self, path: Path) -> SkipReason | None:
+        """Return why the text of a document must not leave this machine; None when it may. See ``private_reason``."""
+        return private_reason(self.root, path, self.rules)
+
     def forget(self, path: str) -> None:
         """Drop a file that was deleted; unlike ``update`` this never reads the disk."""
         with self._lock:
@@ -142,7 +164,7 @@ class Index:
             self._cache.clear()
         self._open_tables(rebuild=rebuild)
         run = RefreshState(self._take_ticket())
-        found = list(crawl(self.root, self.rules, run.skipped, cancelled=cancel.is_set))
+        found = list(crawl(self.root, self.rules, run.skipped, cancelled=cancel.is_set, problem=run.problems.append))
         changed = self._keep_known(run, found, rebuild=rebuild)
         run.bulk = self._cache is not None and self._workers is not None and len(changed) > BULK_FILES
         total, finished = len(found), len(found) - len(changed)
@@ -168,6 +190,7 @@ class Index:
             removed=run.removed,
             skipped=run.skipped,
             seconds=time.monotonic() - started,
+            problems=run.problems,
             complete=complete,
         )
 
@@ -386,6 +409,8 @@ class Index:
     def _reason(self, path: str) -> SkipReason | None:
         """Return why names and ignore files leave a path out; remembered, for each keystroke asks."""
         if path not in self._reasons:
+            if len(self._reasons) >= MAX_REASONS:
+                self._reasons.clear()
             self._reasons[path] = skip_reason(self.root, path, self.rules)
         return self._reasons[path]
 

@@ -285,10 +285,11 @@ class Session:
         if self.workspace is None or self.workspace.index is None or not paths:
             return
         index = self.workspace.index
-        if await asyncio.to_thread(wants_refresh, index.view(), index.root, paths):
+        kept = await asyncio.to_thread(index.that_count, paths)
+        if await asyncio.to_thread(wants_refresh, index.view(), index.root, kept):
             await self._index()
-        else:
-            await self._index_files(sorted(paths))
+        elif kept:
+            await self._index_files(sorted(kept))
 
     async def _index_files(self, paths: list[str]) -> None:
         """Read some files again. The cached prefix stays: what is stale in it is shown afresh in the volatile part."""
@@ -391,7 +392,9 @@ class Session:
                 def from_thread(done: int, total: int) -> None:
                     loop.call_soon_threadsafe(progress, done, total)
 
-                await workspace.refresh_index(from_thread)
+                result = await workspace.refresh_index(from_thread)
+            for sentence in result.problems if result else ():
+                self.client.show(f"Spark: {sentence}")
             files = len(workspace.index.view().files)
             self.indexed = (files, files)
         except SparkError as error:

@@ -1,6 +1,7 @@
 """Recent edits, layered mappings, the watcher, the index command."""
 
 import json
+import os
 import queue
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,6 +15,7 @@ from scripts.harness.fixture import parse_fixture, write_workspace
 from spark_lsp.cli import build
 from spark_lsp.index.change_policy import matters, wants_refresh
 from spark_lsp.index.ranking.recent import EDITS_KEPT, SAME_PLACE_CHARS, VIEWS_KEPT, Recent
+from spark_lsp.index.scan.ignore import Rules
 from spark_lsp.index.storage.layered_map import MERGE_AT_LEAST, Layered
 from spark_lsp.index.store import Index
 from spark_lsp.index.watch import Watcher
@@ -174,3 +176,52 @@ def test_changes_that_call_for_a_refresh(tmp_path: Path, changed: list[str], *, 
 )
 def test_changes_where_nobody_looks_do_not_matter(path: str, *, answer: bool) -> None:
     assert matters(path) == answer
+
+
+def test_changes_of_ignored_files_do_not_count(tmp_path: Path) -> None:
+    """A program that writes ignored files all the time starts no refresh and no status."""
+    write_workspace(
+        parse_fixture("#- .gitignore\nrun/\n*.trace.py\n#- a.py\nx = 1\n#- pkg/b.py\ny = 1\n#- run/log.py\nz = 1\n"),
+        tmp_path,
+    )
+    index = Index(tmp_path)
+    index.refresh()
+    churn = {f"run/logs/step{number}.py" for number in range(50)} | {
+        f"pkg/step{number}.trace.py" for number in range(50)
+    }
+    assert index.that_count(churn | {"run", "run/logs"}) == set()
+    assert not wants_refresh(index.view(), index.root, index.that_count(churn))
+    news = {"pkg/new.py", "a.py", "pkg", "pkg/.gitignore", ".gitignore"}
+    assert index.that_count(churn | news) == news
+
+
+@pytest.mark.parametrize(
+    ("path", "reason"),
+    [
+        ("a.py", None),
+        ("private/p.py", "ignored"),
+        ("spark_private.py", "ignored"),
+        ("excluded.py", "ignored"),
+        (".env", "secret"),
+        ("notes.txt", "secret"),
+        ("readme.txt", "secret"),
+        ("../outside/.ssh/config_key", "secret"),
+        ("../outside/plain.py", None),
+        ("vendor/lib.py", None),
+    ],
+)
+def test_a_document_that_must_not_leave_the_machine(tmp_path: Path, path: str, reason: str | None) -> None:
+    root = tmp_path / "w"
+    root.mkdir()
+    write_workspace(
+        parse_fixture(
+            "#- .gitignore\nprivate/\n#- .sparkignore\nspark_*.py\n#- a.py\n#- private/p.py\n#- spark_private.py\n"
+            "#- excluded.py\n#- .env\n#- vendor/lib.py\n"
+        ),
+        root,
+    )
+    write_workspace(parse_fixture("#- .ssh/config_key\n#- plain.py\n"), tmp_path / "outside")
+    (root / "notes.txt").symlink_to(root / ".env")
+    (root / "readme.txt").symlink_to(tmp_path / "outside/.ssh/config_key")
+    index = Index(root, rules=Rules(exclude=("excluded.py",)))
+    assert index.withheld(Path(os.path.normpath(index.root / path))) == reason

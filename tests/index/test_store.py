@@ -93,6 +93,7 @@ def test_a_first_refresh(index: Index) -> None:
         "references": 7,
         "languages": {"python": 2, "text": 1, "typescript": 1},
         "seconds": report.as_json()["seconds"],
+        "problems": [],
         "complete": True,
     }
     view = index.view()

@@ -5,6 +5,7 @@ workspace, never fails because a file vanished or may not be read. Only an unusa
 """
 
 import errno
+import logging
 import os
 import stat
 from collections import Counter
@@ -15,18 +16,21 @@ from typing import Literal
 
 from spark_lsp.errors import WorkspaceError
 from spark_lsp.index.scan.ignore import (
-    IGNORE_FILES,
     MAX_FILE_BYTES,
+    RULE_NAMES,
     Rules,
     Scope,
     SkipReason,
+    entered,
     file_reason,
     folder_reason,
     is_ignored,
     root_scopes,
-    scope_of,
 )
-from spark_lsp.index.scan.secrets import SHAPES, Shape, has_secret, suspected
+from spark_lsp.index.scan.plain_file import read_bytes
+from spark_lsp.index.scan.secrets import SHAPES, Shape, has_secret, is_secret_name, suspected
+
+log = logging.getLogger(__name__)
 
 MINIFIED_LINE_CHARS = 5_000  # nobody writes such a line by hand
 _HANDS_OFF = ("do not edit", "do not modify", "do not change")
@@ -73,24 +77,29 @@ def check_root(root: Path) -> Path:
 
 
 def crawl(
-    root: Path, rules: Rules, skipped: Counter[SkipReason], *, cancelled: Callable[[], bool] = lambda: False
+    root: Path,
+    rules: Rules,
+    skipped: Counter[SkipReason],
+    *,
+    cancelled: Callable[[], bool] = lambda: False,
+    problem: Callable[[str], None] = log.warning,
 ) -> Iterator[CrawledFile]:
     """Yield the files that may be indexed, folder by folder in order of name; count the others in ``skipped``.
 
-    A folder left out counts as one. The walk ends early when ``cancelled()``.
+    A folder left out counts as one. The walk ends early when ``cancelled()``. ``problem`` receives a sentence about
+    each ignore file that cannot be used.
 
     Raises:
         WorkspaceError: see ``check_root``.
     """
     root = check_root(root)
-    waiting: list[tuple[str, tuple[Scope, ...]]] = [("", root_scopes(root))]
+    waiting: list[tuple[str, tuple[Scope, ...]]] = [("", root_scopes(root, problem))]
     found = 0
     while waiting and not cancelled():
         folder, scopes = waiting.pop()
         entries = _entries(f"{root}/{folder}", skipped)
-        has_rules = any(entry.name.lower() in IGNORE_FILES for entry in entries)
-        if folder and has_rules and (scope := scope_of(root, folder)):
-            scopes = (*scopes, scope)
+        if folder and any(entry.name.lower() in RULE_NAMES for entry in entries):
+            scopes = entered(root, folder, scopes, problem)
         folders: list[str] = []
         for entry in entries:
             path = f"{folder}/{entry.name}" if folder else entry.name
@@ -126,16 +135,64 @@ def skip_reason(root: Path, path: str, rules: Rules) -> SkipReason | None:
 
 def _reason_on_the_way(root: Path, parts: Sequence[str]) -> SkipReason | None:
     """Walk from the root to a path, reading the ignore files on the way."""
-    scopes = root_scopes(root)
-    for depth in range(1, len(parts)):
-        folder = "/".join(parts[:depth])
-        if reason := folder_reason(folder):
-            return reason
-        if is_ignored(scopes, folder, folder=True):
-            return "ignored"
-        if scope := scope_of(root, folder):
-            scopes = (*scopes, scope)
+    scopes = _scopes_around(root, parts, {})
+    if isinstance(scopes, Skipped):
+        return scopes.reason
     return "ignored" if is_ignored(scopes, "/".join(parts), folder=False) else None
+
+
+_Walked = dict[str, "tuple[Scope, ...] | Skipped"]
+
+
+def _scopes_around(root: Path, parts: Sequence[str], walked: _Walked) -> "tuple[Scope, ...] | Skipped":
+    """Return the scopes of the folder that holds a path, or why it is never entered; ``walked`` are folders so far."""
+    folder = "/".join(parts[:-1])
+    if folder not in walked:
+        walked[folder] = _scopes_in(root, parts[:-1], walked)
+    return walked[folder]
+
+
+def _scopes_in(root: Path, parts: Sequence[str], walked: _Walked) -> "tuple[Scope, ...] | Skipped":
+    if not parts:
+        return root_scopes(root)
+    folder, scopes = "/".join(parts), _scopes_around(root, parts, walked)
+    if isinstance(scopes, Skipped):
+        return scopes
+    if reason := folder_reason(folder):
+        return Skipped(reason)
+    return Skipped("ignored") if is_ignored(scopes, folder, folder=True) else entered(root, folder, scopes)
+
+
+def that_are_kept(root: Path, paths: Iterable[str], rules: Rules) -> set[str]:
+    """Return which of many paths, files and folders, are not left out; each ignore file is read once."""
+    walked: _Walked = {}
+    return {path for path in paths if not _is_left_out(root, path, rules, walked)}
+
+
+def _is_left_out(root: Path, path: str, rules: Rules, walked: _Walked) -> bool:
+    scopes = _scopes_around(root, path.split("/"), walked)
+    if isinstance(scopes, Skipped):
+        return True
+    if (root / path).is_dir():
+        return folder_reason(path) is not None or is_ignored(scopes, path, folder=True)
+    return file_reason(path, rules) is not None or is_ignored(scopes, path, folder=False)
+
+
+def private_reason(root: Path | None, path: Path, rules: Rules) -> SkipReason | None:
+    """Return why the text of a file must not leave this machine, None when it may.
+
+    That is where it is ignored in its workspace, or it, or what a link leads to, has the name of a secret or is in a
+    folder of secrets.
+    """
+    try:
+        places = dict.fromkeys((path, path.resolve()))
+    except (OSError, RuntimeError):
+        return "unreadable"
+    if any(is_secret_name(place.name) or "secret" in map(folder_reason, place.parts[:-1]) for place in places):
+        return "secret"
+    inside = [place.relative_to(root).as_posix() for place in places if root and place.is_relative_to(root)]
+    reasons = [skip_reason(root, name, rules) for name in inside] if root else []
+    return next((reason for reason in reasons if reason in ("ignored", "secret")), None)
 
 
 def read_source(root: Path, path: str, *, max_bytes: int = MAX_FILE_BYTES) -> str | Skipped:
@@ -157,7 +214,7 @@ def read_sources(root: Path, paths: Iterable[str], *, max_bytes: int = MAX_FILE_
 
 def _read_text(root: Path, path: str, max_bytes: int) -> str | Skipped:
     try:
-        raw = _read_bytes(f"{root}/{path}", max_bytes)
+        raw = read_bytes(f"{root}/{path}", max_bytes)
     except (OSError, ValueError):
         return Skipped("unreadable")
     if raw is None or len(raw) > max_bytes:
@@ -268,21 +325,3 @@ def _target(root: Path, path: str) -> str | Skipped:
     if target.is_dir():
         return Skipped("symlink_loop" if link.parent.resolve().is_relative_to(target) else "ignored")
     return target.relative_to(root).as_posix() if target.is_relative_to(root) else Skipped("ignored")
-
-
-def _read_bytes(path: str, max_bytes: int) -> bytes | None:
-    """Read up to one byte more than allowed; None for what is no regular file (a pipe would block for ever)."""
-    handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
-    try:
-        status = os.fstat(handle)
-        if not stat.S_ISREG(status.st_mode):
-            return None
-        raw = os.read(handle, min(status.st_size, max_bytes) + 1)  # a whole file in one call, as a rule
-        if len(raw) == status.st_size:
-            return raw
-        chunks = [raw]
-        while chunks[-1] and sum(map(len, chunks)) <= max_bytes:
-            chunks.append(os.read(handle, max_bytes + 1))
-        return b"".join(chunks)
-    finally:
-        os.close(handle)

@@ -1,24 +1,23 @@
-"""The only module that runs git: which files the last commits changed, and where HEAD is.
+"""Runs git for its history: which files the last commits changed, and where HEAD is.
 
 The repository comes from whoever wrote it, so nothing in its configuration may run a program or reach a network: see
 docs/decisions/ranking.md. Never raises and never says anything: what cannot be read is nothing.
 """
 
 import os
-import shutil
 import subprocess
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-from spark_lsp.index.scan.crawl import read_source
+from spark_lsp.index.scan.plain_file import read_small_text
+from spark_lsp.index.scan.repository import SMALL_BYTES, common_folder, git_environment, git_folder_of, git_program
 
 COMMITS = 1_000
 LIMIT_S = 10.0  # it takes some 0.02 s here; a repository of very many files on a cold disk takes seconds
 MAX_BYTES = 4_000_000  # a thousand commits like those of this repository print a sixteenth of that
-SMALL_BYTES = 4_096  # what HEAD and a ref may hold
 NICENESS = 10
 
 _MARK: Final = b"\x01"  # for a commit; nobody names a file so
@@ -30,14 +29,6 @@ _LOG = (
     *("log", f"--max-count={COMMITS}", "--no-merges", "--relative", "--name-only", "-z", "--format=%x01"),
     *("--no-renames", "--no-ext-diff", "--no-textconv", "--no-show-signature", "--no-mailmap", "--no-color"),
 )
-_ENVIRONMENT: Mapping[str, str] = {
-    "GIT_ALLOW_PROTOCOL": "none",  # what a partial clone lacks is never fetched; wins over protocol.*.allow
-    "GIT_NO_LAZY_FETCH": "1",
-    "GIT_NO_REPLACE_OBJECTS": "1",
-    "GIT_OPTIONAL_LOCKS": "0",
-    "GIT_TERMINAL_PROMPT": "0",
-    "LC_ALL": "C",
-}
 _FLAGS: Final[int] = getattr(subprocess, "CREATE_NO_WINDOW", 0) | getattr(subprocess, "BELOW_NORMAL_PRIORITY_CLASS", 0)
 
 Started = Callable[["subprocess.Popen[bytes]"], None]
@@ -49,7 +40,7 @@ def head_of(root: Path) -> tuple[str, ...]:
     head = _small_text(folder, "HEAD") if folder else ""
     if folder is None or not head:
         return ()
-    common = folder / _small_text(folder, "commondir")
+    common = common_folder(folder)
     ref = head.removeprefix("ref:").strip()
     if not ref.startswith("refs/") or ".." in ref.split("/"):
         return (str(folder), head)
@@ -78,12 +69,11 @@ def changed_files(
         return []
     settings = [part for setting in _SETTINGS for part in ("-c", setting)]
     command = [program, "--no-pager", *settings, *_LOG]
-    own = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
     try:
         process = subprocess.Popen(  # noqa: S603 - git of the user's PATH, with nothing of the repository in the command
             command,
             cwd=root,
-            env={**own, **_ENVIRONMENT},
+            env=git_environment(),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -95,18 +85,6 @@ def changed_files(
         os.setpriority(os.PRIO_PROCESS, process.pid, NICENESS)
     started(process)
     return list(_commits(_output(process, limit_s, most_bytes)))
-
-
-def git_program(root: Path) -> str | None:
-    """Return git's path; None for one inside the workspace, or is found by a relative path, which may lead there.
-
-    Windows looks into the working folder before the PATH.
-    """
-    found = shutil.which("git")
-    if found is None or not Path(found).is_absolute():
-        return None
-    places = (Path(found), Path(found).resolve())
-    return None if any(place.is_relative_to(root) for place in places) else found
 
 
 def _output(process: "subprocess.Popen[bytes]", limit_s: float, most_bytes: int) -> bytes:
@@ -132,16 +110,9 @@ def _commits(raw: bytes) -> Iterator[list[str]]:
 
 
 def _repository_folder(root: Path) -> Path | None:
-    """Return the folder that holds HEAD; that of a linked working tree or a submodule is named in a file."""
-    for folder in (root, *root.parents):
-        place = folder / ".git"
-        if place.is_dir():
-            return place
-        if place.is_file():
-            return folder / _small_text(folder, ".git").removeprefix("gitdir:").strip()
-    return None
+    """Return the folder that holds HEAD."""
+    return next((place for folder in (root, *root.parents) if (place := git_folder_of(folder))), None)
 
 
 def _small_text(folder: Path, name: str) -> str:
-    text = read_source(folder, name, max_bytes=SMALL_BYTES)
-    return text.strip() if isinstance(text, str) else ""
+    return read_small_text(str(folder / name), SMALL_BYTES)

@@ -4,14 +4,15 @@ Never opens a file other than the ignore files themselves. What a path's content
 ``crawl.py``.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Literal
 
-from pathspec import GitIgnoreSpec
-
+from spark_lsp.index.scan.gitignore import MAX_PATTERNS, Patterns, TooManyPatternsError, patterns_of
+from spark_lsp.index.scan.plain_file import read_bytes
+from spark_lsp.index.scan.repository import IgnoreSettings, common_folder, git_folder_of, ignore_settings
 from spark_lsp.index.scan.secrets import any_of, is_secret_name
 
 SkipReason = Literal[
@@ -28,6 +29,10 @@ SkipReason = Literal[
 ]
 
 IGNORE_FILES = (".gitignore", ".sparkignore")
+RULE_NAMES = (*IGNORE_FILES, ".git")
+"""Names in a folder that change which rules hold there: ignore files, and a repository of its own."""
+MAX_IGNORE_BYTES = 1_000_000
+MAX_WILD_IN_EFFECT = 10_000  # patterns with wildcards that may be tried for one path
 MAX_FILE_BYTES = 1_000_000  # larger files are data; parsing one would hold up the rest
 
 _REPOSITORY_FOLDERS = frozenset({".git", ".hg", ".svn", ".jj", ".bzr", "CVS"})
@@ -74,8 +79,15 @@ class Scope:
 
     lead: str
     strip: int
-    git: GitIgnoreSpec | None
-    spark: GitIgnoreSpec | None
+    git: Patterns | None = None
+    spark: Patterns | None = None
+    begins_repository: bool = False
+    """Whether rules of git from farther out do not hold here: a repository has its own."""
+
+    @property
+    def wild_count(self) -> int:
+        """How many patterns may be tried for a path."""
+        return sum(patterns.wild_count for patterns in (self.git, self.spark) if patterns)
 
 
 def folder_reason(path: str) -> SkipReason | None:
@@ -97,9 +109,9 @@ def file_reason(path: str, rules: Rules) -> SkipReason | None:
     name = path.rpartition("/")[2]
     if is_secret_name(name):
         return "secret"
-    if (include := _spec(rules.include)) and not include.match_file(path):
+    if (include := _spec(rules.include)) and not include.matches(path):
         return "ignored"
-    if (exclude := _spec(rules.exclude)) and exclude.match_file(path):
+    if (exclude := _spec(rules.exclude)) and exclude.matches(path):
         return "ignored"
     if name.rpartition(".")[2].lower() in _BINARY_EXTENSIONS and "." in name:
         return "binary"
@@ -110,77 +122,123 @@ def file_reason(path: str, rules: Rules) -> SkipReason | None:
 
 def is_ignored(scopes: Sequence[Scope], path: str, *, folder: bool) -> bool:
     """Whether ignore files exclude a path. The deepest folder's last matching line decides, as in git."""
-    tail = "/" if folder else ""
-    for kind in ("git", "spark"):
+    for is_git in (True, False):
         for scope in reversed(scopes):
-            spec: GitIgnoreSpec | None = getattr(scope, kind)
-            if spec is None:
-                continue
-            decided = spec.check_file(scope.lead + path[scope.strip :] + tail).include
-            if decided is not None:
-                if decided:
-                    return True
+            patterns = scope.git if is_git else scope.spark
+            decided = patterns.decide(scope.lead + path[scope.strip :], folder=folder) if patterns else None
+            if decided:
+                return True
+            if decided is False or (is_git and scope.begins_repository):
                 break
     return False
 
 
-def scope_of(root: Path, folder: str) -> Scope | None:
-    """Read the ignore files of one folder of the workspace (``""`` is its root)."""
-    return _read_scope(root / folder, "", len(folder) + 1 if folder else 0)
+Problem = Callable[[str], None]
+"""Receives a sentence about an ignore file that cannot be used."""
 
 
-def root_scopes(root: Path) -> tuple[Scope, ...]:
+def _silent(_sentence: str) -> None:
+    """Report nothing: the crawl has done so."""
+
+
+def entered(root: Path, folder: str, scopes: tuple[Scope, ...], problem: Problem = _silent) -> tuple[Scope, ...]:
+    """Return the scopes that hold in a folder of the workspace, given those of the folder around it."""
+    return _bounded((*scopes, *_scopes_at(root / folder, "", len(folder) + 1, problem)), len(scopes), problem)
+
+
+def root_scopes(root: Path, problem: Problem = _silent) -> tuple[Scope, ...]:
     """Return the scopes that hold at the workspace's root: those of the repository around it, its own last."""
-    outer: list[Scope] = []
-    folder = root
-    lead = ""
-    while not (folder / ".git").exists():
-        if folder.parent == folder:
-            outer.clear()  # no repository: folders above the workspace do not count
-            folder, lead = root, ""
-            break
-        lead = f"{folder.name}/{lead}"
-        folder = folder.parent
-        if scope := _read_scope(folder, lead, 0):
-            outer.append(scope)
-    own = _read_scope(root, "", 0)
-    exclude = _read_spec(folder / ".git" / "info" / "exclude")
-    around = [*([Scope(lead, 0, exclude, None)] if exclude else []), *reversed(outer)]
-    if lead and is_ignored(around, "", folder=False):
-        around.clear()  # the user opened a folder that its repository ignores, and means it
-    return (*around, *([own] if own else []))
+    top = next((folder for folder in (root, *root.parents) if git_folder_of(folder)), root)
+    parts = root.relative_to(top).parts
+    scopes: list[Scope] = []
+    for depth in range(len(parts) + 1):
+        if depth and is_ignored(_seen_from_the_top(scopes), "/".join(parts[:depth]), folder=True):
+            # The user opened a folder that its repository ignores, and means it.
+            return tuple(_scopes_at(root, "", 0, problem))
+        lead = "".join(f"{part}/" for part in parts[depth:])
+        scopes += _scopes_at(top.joinpath(*parts[:depth]), lead, 0, problem)
+    return _bounded(tuple(scopes), 0, problem)
 
 
-def _read_scope(folder: Path, lead: str, strip: int) -> Scope | None:
-    git, spark = (_read_spec(folder / name) for name in IGNORE_FILES)
+def _seen_from_the_top(scopes: Sequence[Scope]) -> Sequence[Scope]:
+    """Return scopes for paths that are relative to the top of the repository."""
+    whole = max((len(scope.lead) for scope in scopes), default=0)
+    return [replace(scope, lead="", strip=whole - len(scope.lead)) for scope in scopes]
+
+
+def _bounded(scopes: tuple[Scope, ...], known: int, problem: Problem) -> tuple[Scope, ...]:
+    """Leave out the innermost scopes where there are more patterns than may be tried for each path."""
+    if sum(scope.wild_count for scope in scopes) <= MAX_WILD_IN_EFFECT or len(scopes) == known:
+        return scopes
+    problem(f"More than {MAX_WILD_IN_EFFECT:,} patterns with wildcards hold in one folder; the last are not used.")
+    return scopes[:known]
+
+
+def _scopes_at(folder: Path, lead: str, strip: int, problem: Problem) -> list[Scope]:
+    """Read the ignore files of one folder, and of the repository whose top it is."""
+    git_folder = git_folder_of(folder)
+    settings = ignore_settings(folder, common_folder(git_folder)) if git_folder else None
+    scopes = []
+    if git_folder and settings:
+        scopes = list(_repository_scopes(common_folder(git_folder), settings, lead, strip, problem))
+    own = _read_scope(folder, lead, strip, problem, ignores_case=settings.ignores_case if settings else None)
+    return [*scopes, *([own] if own else [])]
+
+
+def _repository_scopes(
+    common: Path, settings: IgnoreSettings, lead: str, strip: int, problem: Problem
+) -> Iterator[Scope]:
+    """Yield what the user told git to ignore beside the files in the tree, the weakest first."""
+    users = None
+    if settings.excludes_file:
+        users = _read_patterns(settings.excludes_file, problem, ignores_case=settings.ignores_case)
+    yield Scope(lead, strip, users, begins_repository=True)
+    exclude = _read_patterns(common / "info" / "exclude", problem, ignores_case=settings.ignores_case)
+    if exclude:
+        yield Scope(lead, strip, exclude)
+
+
+def _read_scope(
+    folder: Path, lead: str, strip: int, problem: Problem, *, ignores_case: bool | None = None
+) -> Scope | None:
+    """Read the ignore files of a folder. As in git, one that is a link is not followed: it may lead anywhere."""
+    git, spark = (
+        _read_patterns(folder / name, problem, follows_links=False, ignores_case=ignores_case) for name in IGNORE_FILES
+    )
     return Scope(lead, strip, git, spark) if git or spark else None
 
 
-def _read_spec(path: Path) -> GitIgnoreSpec | None:
+def _read_patterns(
+    path: Path, problem: Problem, *, follows_links: bool = True, ignores_case: bool | None = None
+) -> Patterns | None:
+    """Read one ignore file; None where there is none, or none that can be used."""
     try:
-        lines = path.read_text("utf-8", "replace").splitlines()
-    except OSError:
+        raw = read_bytes(str(path), MAX_IGNORE_BYTES, follows_links=follows_links)
+    except FileNotFoundError:
         return None
-    kept = [line for line in lines if line.strip() and not line.startswith("#")]
-    return _tolerant_spec(kept) if kept else None
-
-
-def _tolerant_spec(lines: Sequence[str]) -> GitIgnoreSpec | None:
-    """Compile patterns; one that git would not understand either is dropped alone."""
+    except (OSError, ValueError):
+        raw = None
+    if raw is None:
+        if path.is_dir() and not path.is_symlink():
+            return None  # a folder of that name is no ignore file, for git neither
+        problem(f"{path} is not a regular file that can be read; its patterns are not used.")
+        return None
+    if len(raw) > MAX_IGNORE_BYTES:
+        problem(f"{path} is larger than {MAX_IGNORE_BYTES:,} bytes; its patterns are not used.")
+        return None
     try:
-        return GitIgnoreSpec.from_lines(lines)
-    except ValueError:
-        return _tolerant_spec(sound) if (sound := [line for line in lines if _compiles(line)]) else None
-
-
-def _compiles(line: str) -> bool:
-    try:
-        GitIgnoreSpec.from_lines([line])
-    except ValueError:
-        return False
-    return True
+        patterns = patterns_of(raw) if ignores_case is None else patterns_of(raw, ignores_case=ignores_case)
+    except TooManyPatternsError as error:
+        problem(f"{path} holds {error}; they are not used.")
+        return None
+    return patterns if patterns.patterns else None
 
 
 @cache
-def _spec(globs: tuple[str, ...]) -> GitIgnoreSpec | None:
-    return _tolerant_spec(globs) if globs else None
+def _spec(globs: tuple[str, ...]) -> Patterns | None:
+    return globs_of(globs) if globs else None
+
+
+def globs_of(globs: Sequence[str]) -> Patterns:
+    """Return the patterns of a setting; those beyond the limit of one file are left out."""
+    return patterns_of("\n".join(globs[:MAX_PATTERNS]).encode("utf-8", "surrogateescape"))

@@ -22,6 +22,8 @@ class IndexReport:
     references: int
     languages: Mapping[str, int]
     seconds: float
+    problems: tuple[str, ...] = ()
+    """A sentence about each ignore file that could not be used."""
     complete: bool = True
     """False when the refresh was cancelled; nothing is removed then."""
 
@@ -38,6 +40,7 @@ class IndexReport:
             "references": self.references,
             "languages": dict(sorted(self.languages.items(), key=lambda item: (-item[1], item[0]))),
             "seconds": round(self.seconds, 3),
+            "problems": list(self.problems),
             "complete": self.complete,
         }
 
@@ -50,6 +53,7 @@ def report_of(
     removed: int,
     skipped: Mapping[SkipReason, int],
     seconds: float,
+    problems: Iterable[str],
     complete: bool,
 ) -> IndexReport:
     """Add up the entries of a view."""
@@ -65,5 +69,6 @@ def report_of(
         references=sum(entry.use_count for entry in held),
         languages=Counter(entry.language for entry in held),
         seconds=seconds,
+        problems=tuple(dict.fromkeys(problems)),
         complete=complete,
     )
