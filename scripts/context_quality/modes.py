@@ -40,7 +40,7 @@ async def packer(
         order = stable_order(case.view)
         cached_prefix = await build_cached_prefix(
             case.view, case.counter, family, budget_tokens=cached_prefix_tokens, whole_tokens=0, order=order,
-            frozen=order, leave_out=[case.hole.path],
+            stable_order=order, leave_out=[case.hole.path],
         )  # fmt: skip
     cursor = replace(case.cursor, similar=similar_snippets_for(budget.snippet_tokens, style))
     found = await count_candidates(gather(cursor), case.counter)
