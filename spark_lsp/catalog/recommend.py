@@ -134,12 +134,12 @@ def fits(models: Sequence[KnownModel], machine: Machine) -> tuple[Fit, ...]:
     return tuple(fit(model, model.shape, machine) for model in models if model.shape)
 
 
-def recommend(found: Sequence[Fit], machine: Machine) -> Recommendation:
+def recommend(candidates: Sequence[Fit], machine: Machine) -> Recommendation:
     """Choose one: the best of ``RANKED`` that fits and keeps up, else the quickest; the embedded one when none fits."""
     place = f"{machine.vram_bytes / GIB:.0f} GiB of {machine.card}" if machine.card else f"{machine.cores} cores"
-    by_name = {one.model.name: one for one in found if one.fits}
+    by_name = {candidate.model.name: candidate for candidate in candidates if candidate.fits}
     ranked = [by_name[name] for name in RANKED if name in by_name]
-    quick = [one for one in ranked if one.is_quick]
+    quick = [candidate for candidate in ranked if candidate.is_quick]
     if quick:
         best = quick[-1]
         said = f"The best of its line that keeps up with typing on {place}; its licence allows any use"
@@ -147,42 +147,42 @@ def recommend(found: Sequence[Fit], machine: Machine) -> Recommendation:
             said += f". {ranked[-1].model.name} would fit too, but be too slow"
         return Recommendation(best.model.name, f"{said}.")
     if ranked:
-        best = min(ranked, key=lambda one: one.first_token_ms)
+        best = min(ranked, key=lambda candidate: candidate.first_token_ms)
         return Recommendation(
             best.model.name,
             f"None keeps up with typing on {place}; this one is the quickest, with a first token after some "
             f"{best.first_token_ms / 1000:.1f} s. A team server or a graphics card would serve better.",
         )
-    embedded = next(one for one in found if one.model.file is None)
-    lacking = "memory" if any(one.fits_disk for one in found if one.model.file) else "disk space"
+    embedded = next(candidate for candidate in candidates if candidate.model.file is None)
+    lacking = "memory" if any(candidate.fits_disk for candidate in candidates if candidate.model.file) else "disk space"
     return Recommendation(
         embedded.model.name, f"There is too little free {lacking} for any other; free some and ask again."
     )
 
 
-def serving(found: Sequence[Fit], machine: Machine) -> Recommendation:
+def serving(candidates: Sequence[Fit], machine: Machine) -> Recommendation:
     """Choose the model that serves where the user named none: the best one on this machine that suits it.
 
     That is the best pulled one that fits and keeps up with typing. Where no model keeps up, it is the one that
     ``recommend`` names if that is pulled and answers within ``USABLE_FIRST_MS``; else the embedded one.
     """
-    here = [one for one in found if one.model.path and not one.model.is_embedded]
-    suitable = [one for one in here if one.fits and one.is_quick]
+    here = [candidate for candidate in candidates if candidate.model.path and not candidate.model.is_embedded]
+    suitable = [candidate for candidate in here if candidate.fits and candidate.is_quick]
     if suitable:
         best = max(suitable, key=_place)
         return Recommendation(best.model.name, "It is the best model on this machine that keeps up with typing.")
-    named = recommend(found, machine)
-    if any(one.model.name == named.name and one.is_usable for one in here):
+    named = recommend(candidates, machine)
+    if any(candidate.model.name == named.name and candidate.is_usable for candidate in here):
         return Recommendation(named.name, "No model keeps up with typing on this machine; it is the quickest one.")
-    embedded = next(one for one in found if one.model.is_embedded)
+    embedded = next(candidate for candidate in candidates if candidate.model.is_embedded)
     if not here:
         return Recommendation(embedded.model.name, "It is part of spark-lsp, and no other model is on this machine.")
-    lacking = "keeps up with typing on" if any(one.fits for one in here) else "fits into the memory of"
+    lacking = "keeps up with typing on" if any(candidate.fits for candidate in here) else "fits into the memory of"
     return Recommendation(embedded.model.name, f"No pulled model {lacking} this machine.")
 
 
-def _place(one: Fit) -> tuple[int, bool, int]:
+def _place(candidate: Fit) -> tuple[int, bool, int]:
     """Order models by quality: the recommended line first, an instruct model before its base, then by size."""
     line = [name.removesuffix(_INSTRUCT) for name in RANKED]
-    name = one.model.name.removesuffix(_INSTRUCT)
-    return line.index(name) if name in line else -1, one.model.is_chat, one.model.parameters
+    name = candidate.model.name.removesuffix(_INSTRUCT)
+    return line.index(name) if name in line else -1, candidate.model.is_chat, candidate.model.parameters

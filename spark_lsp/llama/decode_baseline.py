@@ -108,11 +108,11 @@ class DecodeBaseline:
         place = self._place
         self._decode(np.zeros(1, np.int32), place, outputs=1)
         token = self._argmax()
-        one = np.zeros(1, np.int32)
+        batch = np.zeros(1, np.int32)
         began = time.perf_counter()
         for step in range(1, count + 1):
-            one[0] = token
-            self._decode(one, place + step, outputs=1)
+            batch[0] = token
+            self._decode(batch, place + step, outputs=1)
             token = self._argmax()
         spent_ms = (time.perf_counter() - began) * 1000
         self._forget()

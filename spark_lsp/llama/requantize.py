@@ -58,19 +58,19 @@ def requantize(order: RequantizeOrder, progress: Callable[[str], None]) -> Requa
             progress(f"writing {name}")
             _write(original, path, FILE_TYPES[name])
         files = {"original": original, **candidates}
-        found = {name: Measured(name, path.stat().st_size) for name, path in files.items()}
+        measured = {name: Measured(name, path.stat().st_size) for name, path in files.items()}
         for number in range(_ROUNDS):
             for name, path in files.items():
                 progress(f"measuring {name}, {number + 1} of {_ROUNDS}")
-                found[name] = _better(found[name], _rates(path))
+                measured[name] = _better(measured[name], _rates(path))
         progress("comparing answers")
         truth = _predictions(original, order.text)
         for name, path in candidates.items():
-            found[name] = _compared(found[name], truth, _predictions(path, order.text))
-        best = choose(found["original"], [found[name] for name in candidates])
+            measured[name] = _compared(measured[name], truth, _predictions(path, order.text))
+        best = choose(measured["original"], [measured[name] for name in candidates])
         if best is not None:
             candidates[best.name].replace(target)
-        return Requantized(best.name if best else "", tuple(found.values()))
+        return Requantized(best.name if best else "", tuple(measured.values()))
     finally:
         for path in candidates.values():
             path.unlink(missing_ok=True)
@@ -79,9 +79,11 @@ def requantize(order: RequantizeOrder, progress: Callable[[str], None]) -> Requa
 def choose(original: Measured, candidates: Sequence[Measured]) -> Measured | None:
     """Return the cheapest candidate that answers nearly as the original does; None where none is worth it. Pure."""
     good = [
-        each
-        for each in candidates
-        if each.loss <= MAX_LOSS and each.same >= MIN_SAME and key_ms(each) <= (1 - MIN_GAIN) * key_ms(original)
+        candidate
+        for candidate in candidates
+        if candidate.loss <= MAX_LOSS
+        and candidate.same >= MIN_SAME
+        and key_ms(candidate) <= (1 - MIN_GAIN) * key_ms(original)
     ]
     return min(good, key=key_ms, default=None)
 
@@ -104,8 +106,8 @@ def _write(original: Path, path: Path, file_type: int) -> None:
 
 
 def _context_of(model: GgufModel) -> Context:
-    asked = Asked(_CONTEXT_TOKENS, gpu_layers=0)
-    plan = fallback_steps(shape_of(model), FreeMemory(available_bytes()), asked)[0].plan
+    wanted = Asked(_CONTEXT_TOKENS, gpu_layers=0)
+    plan = fallback_steps(shape_of(model), FreeMemory(available_bytes()), wanted)[0].plan
     return Context(model, plan, ThreadBudget(compute_threads(0), fixed=True))
 
 
@@ -160,10 +162,10 @@ def _predictions(path: Path, text: str) -> tuple[float, list[int]]:
         model.close()
 
 
-def _compared(measured: Measured, truth: tuple[float, list[int]], found: tuple[float, list[int]]) -> Measured:
-    same = sum(one == other for one, other in zip(truth[1], found[1], strict=True))
+def _compared(measured: Measured, truth: tuple[float, list[int]], predicted: tuple[float, list[int]]) -> Measured:
+    same = sum(expected == actual for expected, actual in zip(truth[1], predicted[1], strict=True))
     return msgspec.structs.replace(
         measured,
-        loss=round(found[0] / max(truth[0], 1e-6) - 1, 4),
+        loss=round(predicted[0] / max(truth[0], 1e-6) - 1, 4),
         same=round(same / max(len(truth[1]), 1), 4),
     )

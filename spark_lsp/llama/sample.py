@@ -83,11 +83,11 @@ class TokenChooser:
         return int(L.llama_sampler_sample(self._chain, context.handle, -1))
 
     def _allowed(self, token: int) -> bool:
-        one = np.zeros(1, _CANDIDATE)
-        one["id"] = token
-        one["logit"] = 1.0
-        L.llama_sampler_apply(self._grammar, ctypes.byref(_array_of(one)))
-        return bool(np.isfinite(one["logit"][0]))
+        candidate = np.zeros(1, _CANDIDATE)
+        candidate["id"] = token
+        candidate["logit"] = 1.0
+        L.llama_sampler_apply(self._grammar, ctypes.byref(_array_of(candidate)))
+        return bool(np.isfinite(candidate["logit"][0]))
 
     def _choose_allowed(self, logits: Logits) -> int | None:
         every = np.zeros(len(logits), _CANDIDATE)

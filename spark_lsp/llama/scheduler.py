@@ -132,9 +132,9 @@ class Scheduler:
                 job.fail(EngineFailed("The engine is stopping."))
                 return
             key = job.request.key
-            for other in self._jobs:
-                if key and other.client == job.client and other.request.key == key:
-                    self._stop(other, "cancelled")
+            for older in self._jobs:
+                if key and older.client == job.client and older.request.key == key:
+                    self._stop(older, "cancelled")
             if self._running is not None and job.request.priority < self._running.request.priority:
                 self._abort()
             self._jobs.append(job)

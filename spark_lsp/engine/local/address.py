@@ -46,8 +46,8 @@ def endpoint_of(launch: EngineLaunch) -> Endpoint:
         version = f"{facts.st_size}:{facts.st_mtime_ns}"  # a replaced file is another model
     except OSError:
         version = ""
-    told = msgspec.json.encode((PROTOCOL, version, shared))
-    name = hashlib.blake2b(told, digest_size=_NAME_CHARS // 2).hexdigest()
+    identity = msgspec.json.encode((PROTOCOL, version, shared))
+    name = hashlib.blake2b(identity, digest_size=_NAME_CHARS // 2).hexdigest()
     return _endpoint(runtime_folder(), log_folder(), name)
 
 
@@ -72,8 +72,8 @@ def runtime_folder() -> Path:
     Raises:
         EngineFailed: it belongs to someone else, or cannot be made.
     """
-    told = os.environ.get(RUNTIME_VARIABLE)
-    folder = Path(told) if told else _user_runtime_folder()
+    configured = os.environ.get(RUNTIME_VARIABLE)
+    folder = Path(configured) if configured else _user_runtime_folder()
     if len(os.fsencode(folder)) + len(f"/e-{'0' * _NAME_CHARS}.sock") > _MAX_SOCKET_PATH:
         digest = hashlib.blake2b(os.fsencode(folder), digest_size=4).hexdigest()
         folder = Path(tempfile.gettempdir()) / f"{_APP}-{_user()}-{digest}"
@@ -82,8 +82,8 @@ def runtime_folder() -> Path:
 
 def log_folder() -> Path:
     """Return the folder of the engines' logs. It may be impossible to write there: an engine works without a log."""
-    told = os.environ.get(RUNTIME_VARIABLE)
-    folder = Path(told) if told else Path(platformdirs.user_log_dir(_APP, appauthor=False))
+    configured = os.environ.get(RUNTIME_VARIABLE)
+    folder = Path(configured) if configured else Path(platformdirs.user_log_dir(_APP, appauthor=False))
     with contextlib.suppress(EngineFailed):
         return _private(folder)
     return folder

@@ -79,8 +79,8 @@ class LocalEngine:
         if not texts:
             return []
         link = self._reached()
-        asked = tuple(clean(text) for text in texts)
-        answer = await link.call(lambda number: frames.Count(number, asked))
+        cleaned = tuple(clean(text) for text in texts)
+        answer = await link.call(lambda number: frames.Count(number, cleaned))
         if not isinstance(answer, frames.Counts) or len(answer.counts) != len(texts):
             raise EngineProtocolError("The engine answered a count with something else.")
         return list(answer.counts)
@@ -99,7 +99,7 @@ class LocalEngine:
                 ended = not isinstance(answer, frames.AnswerChunk) or answer.chunk.stop is not None
                 yield _chunk_of(answer)
         finally:
-            self._in_flight = [other for other in self._in_flight if other is not request]
+            self._in_flight = [running for running in self._in_flight if running is not request]
             link.forget(number)
             if not ended:
                 link.send(frames.Cancel(number))
@@ -250,9 +250,9 @@ async def _connected(endpoint: Endpoint, hang_timeout: HangTimeout) -> Link | No
 
 
 def _ended(status: int, endpoint: Endpoint) -> EngineFailed:
-    told = last_log_line(endpoint)
+    last_line = last_log_line(endpoint)
     return EngineFailed(
-        f"The engine process ended with status {status} while it started{': ' + told if told else ''}.",
+        f"The engine process ended with status {status} while it started{': ' + last_line if last_line else ''}.",
         fix=f"Try another model or a smaller context; the log is {endpoint.log}.",
     )
 

@@ -22,8 +22,8 @@ _FILE: Final = "remote-hosts.json"
 
 def consent_path() -> Path:
     """Return the file; it may not exist yet."""
-    told = os.environ.get(CONFIG_VARIABLE)
-    folder = Path(told) if told else Path(platformdirs.user_config_dir("spark-lsp", appauthor=False))
+    configured = os.environ.get(CONFIG_VARIABLE)
+    folder = Path(configured) if configured else Path(platformdirs.user_config_dir("spark-lsp", appauthor=False))
     return folder / _FILE
 
 

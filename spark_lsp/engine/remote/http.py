@@ -64,8 +64,8 @@ class RemoteModelRow(msgspec.Struct, frozen=True):
     @property
     def context_tokens(self) -> int:
         """The context that the server was started with, as far as it says."""
-        told = (self.meta or {}).get("n_ctx") or 0
-        tokens = self.max_model_len or (told if isinstance(told, int) else 0)
+        n_ctx = (self.meta or {}).get("n_ctx") or 0
+        tokens = self.max_model_len or (n_ctx if isinstance(n_ctx, int) else 0)
         return min(max(0, tokens), _MAX_CONTEXT_TOKENS)
 
 
@@ -251,9 +251,9 @@ def _refusal(status: int, headers: httpx2.Headers) -> EndpointFailure:
 
 
 def _retry_after(headers: httpx2.Headers) -> float | None:
-    told = headers.get("Retry-After", "")
+    header = headers.get("Retry-After", "")
     try:
-        wait = float(told) if told else _BACK_OFF_S
+        wait = float(header) if header else _BACK_OFF_S
     except ValueError:
         wait = _BACK_OFF_S  # a date, which says nothing about the next second
     return wait if 0 <= wait <= _MAX_RETRY_S else None

@@ -71,18 +71,18 @@ def is_conversation(parts: Sequence[PromptPart]) -> bool:
 def as_messages(parts: Sequence[PromptPart]) -> tuple[tuple[ChatMessage, ...], str]:
     """Return a conversation's messages, and the text that the answer is to begin with."""
     messages: list[ChatMessage] = []
-    role, said = "", ""
+    role, content = "", ""
     for part in parts:
         if part == SpecialToken(MESSAGE):
-            role, said = "", ""
+            role, content = "", ""
         elif part == SpecialToken(END):
-            messages.append(ChatMessage(role, said))
+            messages.append(ChatMessage(role, content))
         elif isinstance(part, TextPart):
             if role:
-                said += harmless(part.text)
+                content += harmless(part.text)
             else:
-                role, _, said = part.text.partition("\n")
-    return tuple(messages), said
+                role, _, content = part.text.partition("\n")
+    return tuple(messages), content
 
 
 def estimated_tokens(texts: Iterable[str]) -> list[int]:

@@ -165,15 +165,15 @@ class RemoteEngine:
     async def _ask_for_model(self) -> RemoteModelRow:
         """Return the row of the wanted model, or of the first one that an endpoint serves."""
         now = asyncio.get_running_loop().time()
-        told: list[str] = []
+        problems: list[str] = []
         fix = ""
         for endpoint in to_ask(self._endpoints, now):
-            asked = asyncio.get_running_loop().time()
+            asked_at = asyncio.get_running_loop().time()
             rows = await self._links[endpoint.address.url].models()
-            self._floor_ms = (asyncio.get_running_loop().time() - asked) * 1000
+            self._floor_ms = (asyncio.get_running_loop().time() - asked_at) * 1000
             if isinstance(rows, EndpointFailure):
                 endpoint.failed(rows.words, asyncio.get_running_loop().time())
-                told.append(f"{endpoint.address.host} {rows.words}")
+                problems.append(f"{endpoint.address.host} {rows.words}")
                 fix = fix or rows.fix
                 continue
             endpoint.answered()
@@ -181,11 +181,12 @@ class RemoteEngine:
             row = next((row for row in rows if wanted in {"", row.id}), None)
             if row is not None or wanted:  # some servers list none, or list it by another name, and serve it
                 return row or RemoteModelRow(wanted)
-            told.append(f"{endpoint.address.host} serves no model")
-        if not told:
+            problems.append(f"{endpoint.address.host} serves no model")
+        if not problems:
             raise SettingsError("spark.backend.urls is empty.")
         raise EngineFailed(
-            f"No remote endpoint can be used: {'; '.join(told)}.", fix=fix or "Check spark.backend.urls and the server."
+            f"No remote endpoint can be used: {'; '.join(problems)}.",
+            fix=fix or "Check spark.backend.urls and the server.",
         )
 
     def _described(self, row: RemoteModelRow) -> ModelInfo:
@@ -201,7 +202,7 @@ class RemoteEngine:
             for endpoint in self._endpoints
             if not endpoint.address.is_encrypted and not endpoint.address.is_local
         ]
-        told = msgspec.json.encode((self._launch.urls, row.id, self._launch.template))
+        identity = msgspec.json.encode((self._launch.urls, row.id, self._launch.template))
         return ModelInfo(
             name=row.id,
             path=self._endpoints[0].address.url,
@@ -213,7 +214,7 @@ class RemoteEngine:
             context_tokens=int(context * _KEPT_SHARE),
             has_chat_template=True,
             size_bytes=0,
-            fingerprint=hashlib.blake2b(told, digest_size=16).hexdigest(),
+            fingerprint=hashlib.blake2b(identity, digest_size=16).hexdigest(),
             notes=tuple(notes),
             chat_template=CHAT_TEMPLATE,
             special_token_texts=(MESSAGE, END),
@@ -259,10 +260,10 @@ class RemoteEngine:
         for number in range(_ROUNDS):
             again: list[float] = []
             for endpoint in to_ask(self._endpoints, asyncio.get_running_loop().time()):
-                found = await self._ask(endpoint, request, queue)
-                if found is None:
+                problem = await self._ask(endpoint, request, queue)
+                if problem is None:
                     return
-                failure, host = found, endpoint.address.host
+                failure, host = problem, endpoint.address.host
                 if failure.again_s is not None:
                     again.append(failure.again_s)
             if not again or number == _ROUNDS - 1:

@@ -36,7 +36,7 @@ def body_of(request: CompletionRequest, model: str, *, plain: bool) -> tuple[str
             body["grammar"] = sampling.grammar
     if is_conversation(request.prompt):
         messages, _ = as_messages(request.prompt)
-        return CHAT, body | {"messages": [{"role": one.role, "content": one.content} for one in messages]}
+        return CHAT, body | {"messages": [{"role": message.role, "content": message.content} for message in messages]}
     if stops:
         body["stop"] = stops[-_PLAIN_STOPS:] if plain else stops
     return COMPLETIONS, body | {"prompt": as_text(request.prompt)}

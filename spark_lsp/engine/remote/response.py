@@ -87,16 +87,16 @@ def read_body(data: bytes) -> Event:
         EngineProtocolError: it is none.
     """
     try:
-        told = msgspec.json.decode(data, type=_Event)
+        event = msgspec.json.decode(data, type=_Event)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise EngineProtocolError("The endpoint sent an answer that is not the JSON of a completion.") from error
-    if bytes(told.error) not in {b"", b"null"}:
+    if bytes(event.error) not in {b"", b"null"}:
         raise EngineProtocolError("The endpoint broke its answer off with an error of its own.")
-    if not told.choices:
-        return Event(usage=told.usage)
-    choice = told.choices[0]
-    said = choice.delta or choice.message
-    return Event(choice.text or (said.content if said else "") or "", choice.finish_reason or "", told.usage)
+    if not event.choices:
+        return Event(usage=event.usage)
+    choice = event.choices[0]
+    message = choice.delta or choice.message
+    return Event(choice.text or (message.content if message else "") or "", choice.finish_reason or "", event.usage)
 
 
 class Lines:
@@ -146,10 +146,10 @@ class StopScanner:
     def feed(self, text: str) -> tuple[str, bool]:
         """Take a piece in; return what is sure to be shown, and whether a stop was met."""
         text = self._held + text
-        found = [at for stop in self._stops if (at := text.find(stop)) >= 0]
-        if found:
+        stops_at = [at for stop in self._stops if (at := text.find(stop)) >= 0]
+        if stops_at:
             self._held = ""
-            return text[: min(found)], True
+            return text[: min(stops_at)], True
         keep = max((_overlap(text, stop) for stop in self._stops), default=0)
         self._held = text[len(text) - keep :]
         return text[: len(text) - keep], False

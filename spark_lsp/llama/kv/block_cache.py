@@ -56,13 +56,13 @@ class BlockCache:
 
     def blocks(self, tokens: Tokens) -> tuple[SavedBlock, ...]:
         """Return the blocks of a cached prefix; the last one may be short."""
-        found: list[SavedBlock] = []
+        blocks: list[SavedBlock] = []
         for start in range(0, len(tokens), BLOCK_TOKENS):
             end = min(start + BLOCK_TOKENS, len(tokens))
             if end - start >= MIN_BLOCK_TOKENS:
-                parent = found[-1].name if found else b""
-                found.append(SavedBlock(self._store.name(parent, tokens[start:end]), start, end))
-        return tuple(found)
+                parent = blocks[-1].name if blocks else b""
+                blocks.append(SavedBlock(self._store.name(parent, tokens[start:end]), start, end))
+        return tuple(blocks)
 
     def restore(self, sequence: int, tokens: Tokens, blocks: Sequence[SavedBlock]) -> int:
         """Append the next block of a cached prefix from disk to a sequence; return by how many tokens that grew.
@@ -105,7 +105,11 @@ class BlockCache:
         context = self._pool.context
         with self._lock:
             blocks = self.blocks(context.mirrors[cached_prefix].tokens)
-            missing = (each for each in blocks if each.name not in self._refused and not self._store.has(each.name))
+            missing = (
+                candidate
+                for candidate in blocks
+                if candidate.name not in self._refused and not self._store.has(candidate.name)
+            )
             block = next(missing, None)
             path = self._store.writing(block.name) if block else None
         if block is None:

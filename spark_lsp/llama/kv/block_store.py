@@ -88,18 +88,18 @@ def model_identity(path: Path) -> bytes:
     Raises:
         ModelUnusable: the file cannot be read.
     """
-    told = hashlib.blake2b(digest_size=32)
+    digest = hashlib.blake2b(digest_size=32)
     try:
         with path.open("rb", buffering=0) as file:
             facts = os.fstat(file.fileno())
-            told.update(struct.pack("<Qq", facts.st_size, facts.st_mtime_ns))
-            told.update(file.read(_MODEL_HEAD_BYTES))
+            digest.update(struct.pack("<Qq", facts.st_size, facts.st_mtime_ns))
+            digest.update(file.read(_MODEL_HEAD_BYTES))
             for number in range(1, _MODEL_SAMPLES + 1):
                 file.seek(max(0, facts.st_size - _MODEL_SAMPLE_BYTES) * number // _MODEL_SAMPLES)
-                told.update(file.read(_MODEL_SAMPLE_BYTES))
+                digest.update(file.read(_MODEL_SAMPLE_BYTES))
     except OSError as error:
         raise ModelUnusable(f"The model file {path} cannot be read: {error.strerror}.") from error
-    return told.digest()
+    return digest.digest()
 
 
 class BlockStore:
@@ -125,10 +125,10 @@ class BlockStore:
 
     def name(self, parent: bytes, tokens: Tokens) -> bytes:
         """Return the name of a block, the parent of the next one. ``parent`` is empty for the first block."""
-        told = hashlib.blake2b(parent, digest_size=NAME_BYTES)
-        told.update(tokens.astype("<i4", copy=False).tobytes())
-        told.update(self._fingerprint)
-        name = told.digest()
+        digest = hashlib.blake2b(parent, digest_size=NAME_BYTES)
+        digest.update(tokens.astype("<i4", copy=False).tobytes())
+        digest.update(self._fingerprint)
+        name = digest.digest()
         self._parents.pop(name, None)
         self._parents[name] = parent
         if len(self._parents) > _MAX_PARENTS:

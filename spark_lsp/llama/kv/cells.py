@@ -149,16 +149,16 @@ class KvMirror:
         self._length = length
         self.named = self.named.within(length)
 
-    def extend_from(self, other: "KvMirror", end: int) -> None:
+    def extend_from(self, donor: "KvMirror", end: int) -> None:
         """Note that the tokens of another sequence, from this one's length to ``end``, are shared with it."""
-        assert self._length <= end <= len(other), "can only share what is there"
+        assert self._length <= end <= len(donor), "can only share what is there"
         shared = slice(self._length, end)
-        self._cells.share(other.places[shared])
-        self._tokens[shared] = other.tokens[shared]
-        self._places[shared] = other.places[shared]
+        self._cells.share(donor.places[shared])
+        self._tokens[shared] = donor.tokens[shared]
+        self._places[shared] = donor.places[shared]
         self._length = end
-        if self.named.count <= other.named.count:
-            self.named = other.named.within(end)
+        if self.named.count <= donor.named.count:
+            self.named = donor.named.within(end)
 
     def same_as(self, other: "KvMirror") -> int:
         """Return how many tokens at the front two sequences have in common."""
@@ -180,6 +180,6 @@ class KvMirror:
         self.named = Named(run.keys, run.ends, len(run.keys)).within(self._length)
 
 
-def _first_difference(one: Tokens, other: Tokens) -> int:
-    differing = np.flatnonzero(one != other)
-    return int(differing[0]) if len(differing) else len(one)
+def _first_difference(left: Tokens, right: Tokens) -> int:
+    differing = np.flatnonzero(left != right)
+    return int(differing[0]) if len(differing) else len(left)

@@ -128,8 +128,8 @@ class Context:
         last_errors()
         self._context = L.llama_init_from_model(model.handle, params)
         if not self._context:
-            told = next(iter(last_errors()), "llama.cpp gave no reason")
-            raise ModelUnusable(f"A context of {plan.cells:,} tokens cannot be made: {told}.")
+            reason = next(iter(last_errors()), "llama.cpp gave no reason")
+            raise ModelUnusable(f"A context of {plan.cells:,} tokens cannot be made: {reason}.")
         self._memory = L.llama_get_memory(self._context)
         self.capacity: int = L.llama_n_ctx(self._context)
         self.can_truncate = not (L.llama_model_is_recurrent(model.handle) or L.llama_model_is_hybrid(model.handle))
@@ -281,13 +281,13 @@ class Context:
         end = start + len(tokens)
         if self.cells.free < len(tokens):
             return False
-        found = np.zeros(len(tokens), np.int32)
+        loaded = np.zeros(len(tokens), np.int32)
         count = ctypes.c_size_t(0)
-        pointer = _pointer(found, L.llama_token)
+        pointer = _pointer(loaded, L.llama_token)
         size: int = L.llama_state_seq_load_file(
-            self._context, str(path).encode(), SCRATCH, pointer, len(found), ctypes.byref(count)
+            self._context, str(path).encode(), SCRATCH, pointer, len(loaded), ctypes.byref(count)
         )
-        is_right = size > 0 and count.value == len(tokens) and bool((found == tokens).all())
+        is_right = size > 0 and count.value == len(tokens) and bool((loaded == tokens).all())
         is_right = is_right and self.resident(SCRATCH) == end
         if is_right:
             L.llama_memory_seq_cp(self._memory, SCRATCH, sequence, start, end)
@@ -344,8 +344,8 @@ def _decode_failure(code: int) -> str:
         return "The context is full."
     if code == _INVALID:
         return "llama.cpp refused a batch as invalid."
-    told = next(iter(last_errors()), "no reason given")
-    return f"llama.cpp failed to compute (code {code}): {told}."
+    reason = next(iter(last_errors()), "no reason given")
+    return f"llama.cpp failed to compute (code {code}): {reason}."
 
 
 def _pointer(array: npt.NDArray[Any], kind: Any) -> Any:

@@ -54,14 +54,14 @@ class SlotPool:
 
     def leave(self, holder: object) -> None:
         """Give the holder's sequence back; what it holds stays until its cells are needed."""
-        self._holders = {sequence: other for sequence, other in self._holders.items() if other is not holder}
+        self._holders = {sequence: owner for sequence, owner in self._holders.items() if owner is not holder}
 
     def request_slot(self, holder: object, run: TokenRun, most: int) -> int:
         """Return a request slot that begins with as much of a run as is resident, at most ``most`` tokens of it."""
         common = self._common(run)
-        prefixed = max((common[each] for each in PREFIX_SLOTS), default=0)
-        spare = [each for each in REQUEST_SLOTS if each not in self._holders] or [self._least_used(REQUEST_SLOTS)]
-        best = max(spare, key=lambda each: common[each])
+        prefixed = max((common[slot] for slot in PREFIX_SLOTS), default=0)
+        spare = [slot for slot in REQUEST_SLOTS if slot not in self._holders] or [self._least_used(REQUEST_SLOTS)]
+        best = max(spare, key=lambda slot: common[slot])
         own = len(self.context.mirrors[best]) - prefixed
         if common[best] > prefixed and common[best] - prefixed >= own * _WORTH_KEEPING:
             self.context.truncate(best, min(common[best], most))
@@ -81,11 +81,11 @@ class SlotPool:
     def prefix_slot(self, holder: object, run: TokenRun) -> int:
         """Return a cached prefix that begins with as much of a run as is resident anywhere, and holds nothing else."""
         common = self._common(run)
-        grown = [each for each in PREFIX_SLOTS if common[each] == len(self.context.mirrors[each]) > 0]
+        grown = [slot for slot in PREFIX_SLOTS if common[slot] == len(self.context.mirrors[slot]) > 0]
         if grown:
-            target = max(grown, key=lambda each: common[each])
+            target = max(grown, key=lambda slot: common[slot])
         else:
-            spare = [each for each in PREFIX_SLOTS if each not in self._holders]
+            spare = [slot for slot in PREFIX_SLOTS if slot not in self._holders]
             target = min(spare or PREFIX_SLOTS, key=self._staleness)
             if len(self.context.mirrors[target]):
                 self.before_eviction(target)
@@ -99,7 +99,7 @@ class SlotPool:
     def _evict_prefixes(self, kept: int, most_tokens: int) -> None:
         """Forget idle cached prefixes until so much is resident; the one last used beside ``kept`` stays."""
         cells = self.context.cells
-        idle = [each for each in self.prefix_slots() if each != kept and each not in self._holders][1:]
+        idle = [slot for slot in self.prefix_slots() if slot != kept and slot not in self._holders][1:]
         while idle and cells.capacity - cells.free > most_tokens:
             candidate = idle.pop()
             self.before_eviction(candidate)
@@ -141,10 +141,10 @@ class SlotPool:
         behind that end go with it. ``shown`` says how much of each sequence the prompt begins with.
         """
         mirrors = self.context.mirrors
-        read = [each for each in PREFIX_SLOTS if each in self._holders]
+        read = [slot for slot in PREFIX_SLOTS if slot in self._holders]
         for prefix_slot in self.prefix_slots() if read else []:
             old = mirrors[prefix_slot]
-            same = max(old.same_as(mirrors[each]) for each in read)
+            same = max(old.same_as(mirrors[slot]) for slot in read)
             kept = max(same, shown[prefix_slot])
             if prefix_slot in read or kept == len(old) or min(same, shown[prefix_slot]) < _SHOWN * len(old):
                 continue
@@ -155,20 +155,20 @@ class SlotPool:
 
     def _idle_request_slots(self) -> list[int]:
         """Return the request slots that hold something and that nobody writes in, the last used first."""
-        idle = [each for each in REQUEST_SLOTS if each not in self._holders and len(self.context.mirrors[each])]
-        return sorted(idle, key=lambda each: -self._last_use[each])
+        idle = [slot for slot in REQUEST_SLOTS if slot not in self._holders and len(self.context.mirrors[slot])]
+        return sorted(idle, key=lambda slot: -self._last_use[slot])
 
     def promote(self, request_slot: int, run: TokenRun) -> None:
         """Keep the stable part of a request slot as a cached prefix, where one can grow to it or none is there yet."""
         if not run.stable_tokens:
             return
         common = self._common(run)
-        if any(common[each] >= run.stable_tokens for each in PREFIX_SLOTS):
+        if any(common[slot] >= run.stable_tokens for slot in PREFIX_SLOTS):
             return
-        free = [each for each in PREFIX_SLOTS if each not in self._holders]  # who reads one counts on what it holds
-        grown = [each for each in free if common[each] == len(self.context.mirrors[each])]
+        free = [slot for slot in PREFIX_SLOTS if slot not in self._holders]  # who reads one counts on what it holds
+        grown = [slot for slot in free if common[slot] == len(self.context.mirrors[slot])]
         if grown and self.context.can_truncate:
-            target = max(grown, key=lambda each: common[each])
+            target = max(grown, key=lambda slot: common[slot])
             self.context.share(request_slot, target, run.stable_tokens)
             self._touch(target)
 
@@ -199,8 +199,8 @@ class SlotPool:
 
     def prefix_slots(self) -> list[int]:
         """Return the prefix slots that hold something, the one that was used last first."""
-        held = [each for each in PREFIX_SLOTS if len(self.context.mirrors[each])]
-        return sorted(held, key=lambda each: -self._last_use[each])
+        held = [slot for slot in PREFIX_SLOTS if len(self.context.mirrors[slot])]
+        return sorted(held, key=lambda slot: -self._last_use[slot])
 
     def _eviction_candidate(self, sequence: int) -> EvictionCandidate | None:
         """Choose what is needed least: request slots but the newest, what no prompt shows of a prefix, then all else.
@@ -208,12 +208,12 @@ class SlotPool:
         A cached prefix that is being replaced serves until the new one is read, but only as far as it is still right:
         prompts share that part of it, and the rest of it would fill the context for nothing.
         """
-        full = [each for each in self._last_use if each != sequence and len(self.context.mirrors[each])]
-        spare = {each for each in full if each not in self._holders}
-        request_slots = sorted(spare & set(REQUEST_SLOTS), key=lambda each: -self._last_use[each])
+        full = [slot for slot in self._last_use if slot != sequence and len(self.context.mirrors[slot])]
+        spare = {slot for slot in full if slot not in self._holders}
+        request_slots = sorted(spare & set(REQUEST_SLOTS), key=lambda slot: -self._last_use[slot])
         if len(request_slots) > 1:
             return EvictionCandidate(request_slots[-1], 0)
-        for prefix_slot in sorted(spare & set(PREFIX_SLOTS), key=lambda each: self._last_use[each]):
+        for prefix_slot in sorted(spare & set(PREFIX_SLOTS), key=lambda slot: self._last_use[slot]):
             size = len(self.context.mirrors[prefix_slot])
             own = self.context.cells.own(self.context.mirrors[prefix_slot].places)
             if 0 < own <= size * (1 - _SHOWN):
@@ -225,7 +225,7 @@ class SlotPool:
 
     def _begin(self, target: int, common: dict[int, int], most: int) -> int:
         """Make a sequence the longest known beginning of a run; return the sequence that this comes from."""
-        donor = max(common, key=lambda each: (common[each], each in PREFIX_SLOTS))
+        donor = max(common, key=lambda slot: (common[slot], slot in PREFIX_SLOTS))
         length = min(common[donor], most)
         if donor == target:
             self.context.truncate(target, length)
@@ -239,13 +239,13 @@ class SlotPool:
         return donor if length else target
 
     def _common(self, run: TokenRun) -> dict[int, int]:
-        return {each: self.context.mirrors[each].common(run) for each in self._last_use}
+        return {slot: self.context.mirrors[slot].common(run) for slot in self._last_use}
 
     def _staleness(self, sequence: int) -> tuple[bool, int]:
         return len(self.context.mirrors[sequence]) > 0, self._last_use[sequence]
 
     def _least_used(self, choice: range | set[int]) -> int:
-        return min(choice, key=lambda each: self._last_use[each])
+        return min(choice, key=lambda slot: self._last_use[slot])
 
     def _hold(self, holder: object, sequence: int) -> None:
         self._holders[sequence] = holder

@@ -70,9 +70,9 @@ class DecodeRates:
             token_ms = min(token_ms, _OUTLIER * expected_ms)
         values = (1.0, n_past, token_ms, n_past * n_past, n_past * token_ms)
         doubling = (int(n_past) + _FIRST_DOUBLING_TOKENS).bit_length()
-        for other, sums in self._sums.items():
-            memory = _MEMORY if other == doubling else _MEMORY_ELSEWHERE
-            sums[:] = [memory * each for each in sums]
+        for group, sums in self._sums.items():
+            memory = _MEMORY if group == doubling else _MEMORY_ELSEWHERE
+            sums[:] = [memory * value for value in sums]
         own = self._sums.setdefault(doubling, [0.0] * len(values))
         own[:] = [old + tokens * new for old, new in zip(own, values, strict=True)]
         total, positions, costs, squares, products = (sum(parts) for parts in zip(*self._sums.values(), strict=True))

@@ -100,8 +100,8 @@ class Vocabulary:
 
     def special_token_texts(self) -> tuple[str, ...]:
         """Return the texts of all special tokens; a tenth of a second for a large vocabulary."""
-        found = (token for token in range(self.size) if self.is_special(token))
-        texts = (self._read_piece(token, shown=True).decode("utf-8", "replace") for token in found)
+        special = (token for token in range(self.size) if self.is_special(token))
+        texts = (self._read_piece(token, shown=True).decode("utf-8", "replace") for token in special)
         return tuple(text for text in texts if text and self.special_token(text) is not None)
 
     def special_text(self, which: Literal["begin", "end"]) -> str:
@@ -250,8 +250,8 @@ class GgufModel:
         """
         size = 1024
         buffer = ctypes.create_string_buffer(size)
-        found: int = L.llama_model_meta_val_str(self._model, key.encode(), buffer, size)
-        return buffer.value.decode("utf-8", "replace") if found >= 0 else ""
+        length: int = L.llama_model_meta_val_str(self._model, key.encode(), buffer, size)
+        return buffer.value.decode("utf-8", "replace") if length >= 0 else ""
 
     def number(self, key: str, default: int) -> int:
         """Return a metadata number of this architecture, such as ``block_count``; of a list its largest."""
@@ -282,8 +282,8 @@ class GgufModel:
     @property
     def chat_template(self) -> str:
         """The model's own template for conversations, whole; "" where it has none."""
-        told: bytes | None = L.llama_model_chat_template(self._model, None)
-        return told.decode("utf-8", "replace") if told and self.has_chat_template else ""
+        template: bytes | None = L.llama_model_chat_template(self._model, None)
+        return template.decode("utf-8", "replace") if template and self.has_chat_template else ""
 
     def family(self) -> FimFamily | None:
         """Return the fill-in-the-middle family of the vocabulary, if it is one we know."""
@@ -291,9 +291,9 @@ class GgufModel:
 
     def fim_order(self) -> Order:
         """Return the order the model says it was trained on, else its family's."""
-        told = _ORDERS.get(self.text(ORDER_KEY))
-        if told is not None:
-            return told
+        order = _ORDERS.get(self.text(ORDER_KEY))
+        if order is not None:
+            return order
         family = self.family()
         return family.order if family is not None else "psm"
 
@@ -312,8 +312,8 @@ class GgufModel:
         with Path(self.path).open("rb") as stream:
             head = stream.read(1 << 20)
         stat = Path(self.path).stat()
-        told = f"{stat.st_size}:{stat.st_mtime_ns}".encode()
-        return hashlib.blake2b(head + told, digest_size=16).hexdigest()
+        version = f"{stat.st_size}:{stat.st_mtime_ns}".encode()
+        return hashlib.blake2b(head + version, digest_size=16).hexdigest()
 
 
 def _no_space_prefix() -> Any:

@@ -164,8 +164,8 @@ class _Gpu:
         """Name a model, the devices, the settings and the build: what is remembered holds for equal ones."""
         machine = [(device.name, device.description, device.total_bytes) for device in self.devices]
         wanted = msgspec.structs.replace(self.launch, model_path="", threads=0, idle_minutes=0.0)
-        told = msgspec.json.encode((model.fingerprint(), machine, wanted, version("llama-cpp-python")))
-        return hashlib.blake2b(told, digest_size=16).hexdigest()
+        identity = msgspec.json.encode((model.fingerprint(), machine, wanted, version("llama-cpp-python")))
+        return hashlib.blake2b(identity, digest_size=16).hexdigest()
 
     def memory(self, ram_bytes: int) -> FreeMemory:
         """Return what is free, with a margin on each device."""

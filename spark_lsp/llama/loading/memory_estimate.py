@@ -59,10 +59,10 @@ def compute_bytes(path: str, plan: ContextPlan, gpu_layers: int) -> tuple[int, i
         is_made = _make(path, plan, gpu_layers)
     finally:
         quiet()  # takes the log back before ``callback`` goes
-    found = [told for line in lines if (told := _COMPUTE_LINE.search(line)) is not None]
-    if not is_made or not found:
+    matches = [match for line in lines if (match := _COMPUTE_LINE.search(line)) is not None]
+    if not is_made or not matches:
         return None
-    sizes = [(bool(_HOST.search(told[1])), int(float(told[2]) * 1024**2)) for told in found]
+    sizes = [(bool(_HOST.search(match[1])), int(float(match[2]) * 1024**2)) for match in matches]
     return sum(size for is_host, size in sizes if not is_host), sum(size for is_host, size in sizes if is_host)
 
 

@@ -49,9 +49,9 @@ def _on_line(level: int, text: bytes, _data: object) -> None:
     line = text.decode("utf-8", "replace").strip()
     if not line:
         return
-    told = _BUFFER_LINE.search(line)
-    if told is not None and not _HOST_BUFFERS.search(told[1]):
-        BufferSizes.device_bytes += int(float(told[2]) * 1024 * 1024)
+    match = _BUFFER_LINE.search(line)
+    if match is not None and not _HOST_BUFFERS.search(match[1]):
+        BufferSizes.device_bytes += int(float(match[2]) * 1024 * 1024)
     if level not in {_WARNING_LEVEL, _ERROR_LEVEL} or _ABORT_LINE.search(line):
         return
     _log.warning("llama.cpp: %s", line)

@@ -67,7 +67,7 @@ class PromptLookupDrafter:
     @property
     def replacements(self) -> list[tuple[list[int], list[int]]]:
         """Old tokens of the region and what the answer says instead, newest last."""
-        return [(list(one.old), list(one.new)) for one in self._learned.newest_last]
+        return [(list(replacement.old), list(replacement.new)) for replacement in self._learned.newest_last]
 
     def draft(self, answer_tail: Tokens, most: int) -> Tokens:
         """Return up to ``most`` tokens that are likely to come next; none when nothing is known.
@@ -161,22 +161,26 @@ class PromptLookupDrafter:
     def _departed(self, tail: list[int], place: DraftPlace) -> DraftPlace | None:
         """Guess how it goes on where the answer has just said something else than the region, or than was learned."""
         at, replacement, written = place.at, place.replacement, place.written
-        said = tail[-1:] if replacement is None else [*replacement.new[:written], tail[-1]]
+        answered = tail[-1:] if replacement is None else [*replacement.new[:written], tail[-1]]
         self._cursor = at
         if replacement is not None:
             self._learned.was_wrong(replacement, at)
-            if self._sources[0].tokens[at : at + len(said)].tolist() == said:
-                self._cursor = at + len(said)
+            if self._sources[0].tokens[at : at + len(answered)].tolist() == answered:
+                self._cursor = at + len(answered)
                 return self._if_any(DraftPlace(0, self._cursor))
-        other = self._learned.begun(at, said)
-        if other is None and len(said) <= _MAX_FIRST and (replacement is None or not self._learned.has(replacement)):
-            other = self._learned.alike(at, said)
-        if other is not None:
-            behind = DraftPlace(0, at, other).after(len(said))
+        guess = self._learned.begun(at, answered)
+        if (
+            guess is None
+            and len(answered) <= _MAX_FIRST
+            and (replacement is None or not self._learned.has(replacement))
+        ):
+            guess = self._learned.alike(at, answered)
+        if guess is not None:
+            behind = DraftPlace(0, at, guess).after(len(answered))
             if behind.replacement is None:
-                self._learned.remember(other.old, other.new, at)
+                self._learned.remember(guess.old, guess.new, at)
             return self._if_any(behind)
-        self._left = Departure(at, tail[-len(said) - _SAID_BEFORE :], len(said))
+        self._left = Departure(at, tail[-len(answered) - _SAID_BEFORE :], len(answered))
         return self._if_any(DraftPlace(0, at + 1)) if written == 0 else None
 
     def _if_any(self, place: DraftPlace) -> DraftPlace | None:

@@ -87,54 +87,54 @@ class RewriteMap:
             return self._region[at : at + most], runs
         while len(guess) < most and at < len(self._region):
             window: list[int] = self._region[at : at + most - len(guess)].tolist()
-            found = None
+            known = None
             for ahead, token in enumerate(window):
-                if token in self._by_first and (found := self.at(at + ahead)) is not None:
+                if token in self._by_first and (known := self.at(at + ahead)) is not None:
                     window = window[:ahead]
                     break
             runs.append((len(guess), DraftPlace(0, at)))
             guess += window
             at += len(window)
-            if found is not None:
-                runs.append((len(guess), DraftPlace(0, at, found)))
-                guess += found.new
-                at += len(found.old)
+            if known is not None:
+                runs.append((len(guess), DraftPlace(0, at, known)))
+                guess += known.new
+                at += len(known.old)
         return np.array(guess[:most], np.int32), runs
 
     def at(self, at: int) -> Replacement | None:
         """Return the newest replacement of what begins at a token, but for those that were wrong in such a place."""
-        for one in reversed(self._by_first.get(int(self._region[at]), ())):
-            if self._lies_at(one, at) and self._around(one, at) not in one.wrong_between:
-                return one
+        for rewrite in reversed(self._by_first.get(int(self._region[at]), ())):
+            if self._lies_at(rewrite, at) and self._around(rewrite, at) not in rewrite.wrong_between:
+                return rewrite
         return None
 
-    def begun(self, at: int, said: list[int]) -> Replacement | None:
+    def begun(self, at: int, answered: list[int]) -> Replacement | None:
         """Return the newest replacement of what begins at a token whose new tokens begin as was said."""
-        for one in reversed(self._by_first.get(int(self._region[at]), ())):
-            if one.new[: len(said)] == said and self._lies_at(one, at):
-                return one
+        for rewrite in reversed(self._by_first.get(int(self._region[at]), ())):
+            if rewrite.new[: len(answered)] == answered and self._lies_at(rewrite, at):
+                return rewrite
         return None
 
-    def alike(self, at: int, said: list[int]) -> Replacement | None:
+    def alike(self, at: int, answered: list[int]) -> Replacement | None:
         """Guess a replacement by another way to write the same name: only their first tokens differ as a rule."""
-        for one in reversed(self.newest_last):
-            if len(one.new) > 1:
+        for rewrite in reversed(self.newest_last):
+            if len(rewrite.new) > 1:
                 old: list[int] = self._region[at : at + MAX_REPLACED_TOKENS].tolist()
-                if len(one.old) == 1:
-                    return Replacement(old[:1], said + one.new[1:])
-                if one.old[-1] in old[1:]:
-                    return Replacement(old[: old.index(one.old[-1], 1) + 1], said + one.new[1:])
+                if len(rewrite.old) == 1:
+                    return Replacement(old[:1], answered + rewrite.new[1:])
+                if rewrite.old[-1] in old[1:]:
+                    return Replacement(old[: old.index(rewrite.old[-1], 1) + 1], answered + rewrite.new[1:])
         return None
 
-    def has(self, one: Replacement) -> bool:
+    def has(self, rewrite: Replacement) -> bool:
         """Return whether a replacement is remembered, not just a guess or forgotten."""
-        return one in self.newest_last
+        return rewrite in self.newest_last
 
-    def was_wrong(self, one: Replacement, at: int) -> None:
+    def was_wrong(self, rewrite: Replacement, at: int) -> None:
         """Do without a replacement in such places as where it was not said; forget it unless it was oftener right."""
-        one.wrong_between.add(self._around(one, at))
-        if len(one.wrong_between) >= one.right and self.has(one):
-            self._forget(one)
+        rewrite.wrong_between.add(self._around(rewrite, at))
+        if len(rewrite.wrong_between) >= rewrite.right and self.has(rewrite):
+            self._forget(rewrite)
 
     def learn(self, left: Departure, tail: list[int], at: int, same: int) -> Replacement | None:
         """Note what the answer said from where it left the region to ``same`` tokens before it was found ``at``."""
@@ -151,27 +151,27 @@ class RewriteMap:
             return self.remember(old, new, left.at)
         return self._remember_between(tail[begin - 1 : begin], old, new, tail[-same:][:1], left.at)
 
-    def take_back(self, one: Replacement | None) -> None:
+    def take_back(self, rewrite: Replacement | None) -> None:
         """Undo that a replacement was learned: the answer was found at a wrong place."""
-        if one is not None and self.has(one):
-            one.right -= 1
-            if one.right <= 0:
-                self._forget(one)
+        if rewrite is not None and self.has(rewrite):
+            rewrite.right -= 1
+            if rewrite.right <= 0:
+                self._forget(rewrite)
 
     def remember(self, old: list[int], new: list[int], at: int) -> Replacement:
         """Make a replacement that was said at a token the newest, and forget the oldest of too many."""
-        one = next((one for one in self.newest_last if (one.old, one.new) == (old, new)), None)
-        if one is None:
-            one = Replacement(old, new)
+        rewrite = next((rewrite for rewrite in self.newest_last if (rewrite.old, rewrite.new) == (old, new)), None)
+        if rewrite is None:
+            rewrite = Replacement(old, new)
         else:
-            self._forget(one)
-        one.right += 1
-        one.wrong_between.discard(self._around(one, at))
-        self.newest_last.append(one)
-        self._by_first.setdefault(old[0], []).append(one)
+            self._forget(rewrite)
+        rewrite.right += 1
+        rewrite.wrong_between.discard(self._around(rewrite, at))
+        self.newest_last.append(rewrite)
+        self._by_first.setdefault(old[0], []).append(rewrite)
         if len(self.newest_last) > MAX_REPLACEMENTS:
             self._forget(self.newest_last[0])
-        return one
+        return rewrite
 
     def _remember_between(
         self, before: list[int], old: list[int], new: list[int], behind: list[int], at: int
@@ -180,26 +180,26 @@ class RewriteMap:
         if (not old and not new) or int(self._region[at - 1]) != before[0]:
             return None
         ahead, after = (before + old, before + new), (old + behind, new + behind)
-        for one in self.newest_last:
-            if ahead in ((one.old, one.new), (one.old[:-1], one.new[:-1])):
+        for rewrite in self.newest_last:
+            if ahead in ((rewrite.old, rewrite.new), (rewrite.old[:-1], rewrite.new[:-1])):
                 return self.remember(*ahead, at - 1)
-            if after in ((one.old, one.new), (one.old[1:], one.new[1:])):
+            if after in ((rewrite.old, rewrite.new), (rewrite.old[1:], rewrite.new[1:])):
                 return self.remember(*after, at)
         return self.remember(before + old + behind, before + new + behind, at - 1)
 
-    def _forget(self, one: Replacement) -> None:
-        self.newest_last.remove(one)
-        alike = self._by_first[one.old[0]]
-        alike.remove(one)
+    def _forget(self, rewrite: Replacement) -> None:
+        self.newest_last.remove(rewrite)
+        alike = self._by_first[rewrite.old[0]]
+        alike.remove(rewrite)
         if not alike:
-            del self._by_first[one.old[0]]
+            del self._by_first[rewrite.old[0]]
 
-    def _lies_at(self, one: Replacement, at: int) -> bool:
-        return len(one.old) == 1 or self._region[at : at + len(one.old)].tolist() == one.old
+    def _lies_at(self, rewrite: Replacement, at: int) -> bool:
+        return len(rewrite.old) == 1 or self._region[at : at + len(rewrite.old)].tolist() == rewrite.old
 
-    def _around(self, one: Replacement, at: int) -> tuple[int, int]:
+    def _around(self, rewrite: Replacement, at: int) -> tuple[int, int]:
         """The tokens before and behind what is replaced at a token, -1 where there is none."""
-        end = at + len(one.old)
+        end = at + len(rewrite.old)
         return int(self._region[at - 1]) if at else -1, int(self._region[end]) if end < len(self._region) else -1
 
 
