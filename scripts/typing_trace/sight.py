@@ -4,7 +4,8 @@ import statistics
 from collections.abc import Sequence
 from typing import Final
 
-from spark_lsp.completion.cursor_context import CursorContext, imbalance
+from spark_lsp.completion.brackets import imbalance
+from spark_lsp.completion.cursor_context import CursorContext
 
 MIN_TELLING: Final = 3
 """Letters and digits of a line that a reader would know again."""

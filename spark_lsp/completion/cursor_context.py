@@ -5,17 +5,15 @@ import re
 from collections import Counter
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Final
 
+from spark_lsp.completion.brackets import brackets_of, imbalance, unclosed
 from spark_lsp.text.document import Snapshot
 from spark_lsp.text.edit import Edit, Span
 from spark_lsp.text.language import Language, language_of_id, language_of_path
+from spark_lsp.text.quotes import NEVER, Closer, Quotes, closer_at, quotes_of
 from spark_lsp.text.syntax import Syntax, parse_in_steps
 from spark_lsp.text.syntax_cache import SYNTAX_CACHE
 
-OPENERS: Final = {"(": ")", "[": "]", "{": "}"}
-CLOSERS: Final = {closer: opener for opener, closer in OPENERS.items()}
-_QUOTED = re.compile(r"""\"(?:\\.|[^"\\\n])*\"|'(?:\\.|[^'\\\n])*'|`(?:\\.|[^`\\\n])*`""")
 _BALANCE_LINES = 60  # a bracket left open farther up belongs to a block, which the indentation rules look after
 MAX_PARSED_CHARACTERS = 100_000
 """Each edit of more would hold up the event loop for some milliseconds; larger documents are judged by lines."""
@@ -25,13 +23,13 @@ _INDENT_CHARACTERS = 20_000
 
 _FENCED_LANGUAGES = frozenset({"markdown", "mdx", "quarto", "rmd"})
 _FENCED_SUFFIXES = frozenset({".md", ".markdown", ".mdx", ".qmd", ".Rmd"})
+_STRING_TYPES = ("string", "heredoc", "template")
 _IN_NAME = re.compile(r"\w")
-_NO_BRACKET = re.compile(r"[^()\[\]{}]+")
 
 
 @dataclass(frozen=True, slots=True)
 class SelectedItem:
-    """an item that is selected in the editor's completion menu, and what it replaces before and behind the cursor."""
+    """An item that is selected in the editor's completion menu, and what it replaces before and behind the cursor."""
 
     text: str
     typed: str
@@ -76,6 +74,35 @@ class CursorContext:
         """The row of the document's language, or None for plain text."""
         named = language_of_id(self.snapshot.language)
         return named or (language_of_path(self.snapshot.path) if self.snapshot.path else None)
+
+    @cached_property
+    def quotes(self) -> Quotes:
+        """How the document's language quotes."""
+        return quotes_of(self.language.name if self.language else self.snapshot.language)
+
+    @cached_property
+    def line_end(self) -> str:
+        """What ends the cursor's line, or, on the last line, the one before."""
+        lines, text = self.snapshot.lines, self.snapshot.text
+        here = lines.line_of(self.offset)
+        here = here if here + 1 < len(lines) else here - 1
+        return text[lines.ends[here] : lines.starts[here + 1]] if here >= 0 else "\n"
+
+    @cached_property
+    def string_closer(self) -> Closer | None:
+        """What closes the string of several lines that the cursor stands in; None in code."""
+        if self.tree is None or self.language is None:
+            return None
+        byte = self.tree.bytes_map.to_bytes(self.offset)
+        node = self.tree.tree.root_node.descendant_for_byte_range(max(0, byte - 1), byte)
+        string = None
+        while node is not None:
+            string = node if any(part in node.type for part in _STRING_TYPES) else string
+            node = node.parent
+        if string is None or not string.start_byte < byte < string.end_byte:
+            return None
+        start = self.tree.bytes_map.to_offset(string.start_byte)
+        return closer_at(self.language.name, self.snapshot.text, start) or NEVER
 
     @property
     def has_fences(self) -> bool:
@@ -199,12 +226,13 @@ class CursorContext:
         """
         before, after = self._brackets_around
         line = self.line_prefix + text + self.line_suffix[replaced:]
-        return imbalance(before + _brackets(line) + after)
+        return imbalance(before + brackets_of(line, self.quotes) + after, self.quotes)
 
     @cached_property
     def _brackets_around(self) -> tuple[str, str]:
         before, after = self.around
-        return _brackets(before[: len(before) - len(self.line_prefix)]), _brackets(after[len(self.line_suffix) :])
+        above, below = before[: len(before) - len(self.line_prefix)], after[len(self.line_suffix) :]
+        return brackets_of(above, self.quotes), brackets_of(below, self.quotes)
 
     @cached_property
     def tree(self) -> Syntax | None:
@@ -224,77 +252,10 @@ class CursorContext:
     @cached_property
     def open_brackets(self) -> str:
         """Brackets left open before the cursor, outermost first, counted over the last lines."""
-        return unclosed(self.around[0])
+        return unclosed(self.around[0], self.quotes)
 
 
 def columns(line: str) -> int:
     """Return the width of a line's indentation, a tab counted as four columns."""
     blank = line[: len(line) - len(line.lstrip(" \t"))]
     return len(blank.replace("\t", "    "))
-
-
-def unclosed(text: str) -> str:
-    """Return the brackets that a text leaves open, outermost first; quoted text on one line does not count."""
-    stack: list[str] = []
-    for char in _QUOTED.sub("", text):
-        if char in OPENERS:
-            stack.append(char)
-        elif char in CLOSERS and stack and stack[-1] == CLOSERS[char]:
-            stack.pop()
-    return "".join(stack)
-
-
-def imbalance(text: str) -> tuple[int, int]:
-    """Return how many brackets a text leaves open, and how many it closes that it did not open."""
-    stack: list[str] = []
-    over = 0
-    for char in _brackets(text):
-        if char in OPENERS:
-            stack.append(char)
-        elif stack and stack[-1] == CLOSERS[char]:
-            stack.pop()
-        else:
-            over += 1
-    return len(stack), over
-
-
-def _brackets(text: str) -> str:
-    """Return the brackets of a text, those in quotes left out."""
-    return _NO_BRACKET.sub("", _QUOTED.sub("", text))
-
-
-def growth_behind(typed: str, before: str, now: str) -> int | None:
-    """Return how much longer the text behind the cursor became while something was typed; None if by other edits.
-
-    Editors close brackets and quotes behind the cursor, and let closers that stand there be typed over.
-    """
-    if now == before:
-        return 0
-    if now.endswith(before):
-        added = now[: len(now) - len(before)]
-        return len(added) if _closers_behind(typed).startswith(added) else None
-    gone = before[: len(before) - len(now)]
-    closed = "".join(typed[at] for at in unopened_at(typed))
-    return -len(gone) if before.endswith(now) and closed.startswith(gone) else None
-
-
-def _closers_behind(typed: str) -> str:
-    """Return what would close the brackets, and the quote, that a text leaves open, the innermost first."""
-    bare = _QUOTED.sub("", typed)
-    quote = next((at for at, char in enumerate(bare) if char in "\"'`"), len(bare))
-    return bare[quote : quote + 1] + "".join(OPENERS[char] for char in reversed(unclosed(bare[:quote])))
-
-
-def unopened_at(text: str) -> list[int]:
-    """Return where the closers of a text stand that it did not open itself."""
-    stack: list[str] = []
-    found: list[int] = []
-    for at, char in enumerate(_QUOTED.sub(lambda quoted: " " * len(quoted[0]), text)):
-        if char in OPENERS:
-            stack.append(char)
-        elif char in CLOSERS:
-            if stack and stack[-1] == CLOSERS[char]:
-                stack.pop()
-            else:
-                found.append(at)
-    return found

@@ -104,4 +104,4 @@ def next_line(cursor: CursorContext, text: str, replaced: int) -> CursorContext 
     indent = line[: len(line) - len(line.lstrip(" \t"))]
     if after.opens_block:
         indent += "\t" if uses_tabs(cursor) else " " * (cursor.indent_unit or 4)
-    return accepted(after, ("\r\n" if "\r\n" in cursor.snapshot.text else "\n") + indent, 0)
+    return accepted(after, cursor.line_end + indent, 0)

@@ -7,7 +7,8 @@ unless asked by hand, a shorter or longer form of it.
 from collections import OrderedDict
 from dataclasses import dataclass, replace
 
-from spark_lsp.completion.cursor_context import CursorContext, growth_behind
+from spark_lsp.completion.brackets import growth_behind
+from spark_lsp.completion.cursor_context import CursorContext
 from spark_lsp.completion.rejection import Rejection
 from spark_lsp.text.document import content_hash
 
@@ -147,7 +148,7 @@ def typed_through(prefix: str, suffix: str, text: str, replaced: int, cursor: Cu
     else:
         return "", 0
     rest = text[len(typed) :] if text.startswith(typed) else ""
-    grown = growth_behind(typed, suffix, cursor.suffix) if rest and replaced <= len(suffix) else None
+    grown = growth_behind(typed, suffix, cursor.suffix, cursor.quotes) if rest and replaced <= len(suffix) else None
     if grown is None or replaced + grown < 0:
         return "", 0
     letters = iter(rest)

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from spark_lsp.completion.cursor_context import CursorContext, growth_behind
+from spark_lsp.completion.brackets import growth_behind
+from spark_lsp.completion.cursor_context import CursorContext
 from spark_lsp.completion.postprocess.confidence import Scores
 from spark_lsp.completion.postprocess.indent import fix_indentation
 from spark_lsp.completion.postprocess.pipeline import PostprocessResult, Terms, postprocess
@@ -17,6 +18,7 @@ from spark_lsp.completion.selected_item import may_be_taken
 from spark_lsp.engine.base import Chunk, StopCause, Usage
 from spark_lsp.errors import Reason
 from spark_lsp.prompt.pack import Packed
+from spark_lsp.text.document import with_line_feeds
 from spark_lsp.trace import Fact
 
 _CUT_SHORT: frozenset[StopCause] = frozenset({"max_tokens", "deadline", "cancelled"})
@@ -91,9 +93,10 @@ class SharedGeneration:
         if cursor.snapshot.uri != self.cursor.snapshot.uri or not cursor.prefix.startswith(self.cursor.prefix):
             return False
         typed = cursor.prefix[len(self.cursor.prefix) :]
-        if growth_behind(typed, self.cursor.suffix, cursor.suffix) is None:
+        if growth_behind(typed, self.cursor.suffix, cursor.suffix, cursor.quotes) is None:
             return False
-        said = self.processed.text if self.done else fix_indentation(self.cursor, self.raw)
+        raw = "" if self.done else fix_indentation(self.cursor, with_line_feeds(self.raw))
+        said = self.processed.text if self.done else raw.replace("\n", self.cursor.line_end)
         if not said.startswith(typed) and (self.done or not typed.startswith(said)):
             return False
         if cursor.selected is None:
@@ -127,12 +130,21 @@ class SharedGeneration:
             or cursor.snapshot.uri != self.cursor.snapshot.uri
         ):
             return None
-        said = self.raw[len(typed) :]
-        if not cursor.prefix.startswith(self.cursor.prefix) or not self.raw.startswith(typed) or not said:
+        typed, raw = with_line_feeds(typed), with_line_feeds(self.raw)
+        said = raw[len(typed) :]
+        if not cursor.prefix.startswith(self.cursor.prefix) or not raw.startswith(typed) or not said:
             return None
         is_whole = self.stop_cause is not None and self.stop_cause not in _CUT_SHORT
-        processed = postprocess(cursor, said, _shifted(self.scores, len(typed)), terms, finished=True, whole=is_whole)
+        processed = postprocess(
+            cursor, said, _shifted(self._line_feed_scores(), len(typed)), terms, finished=True, whole=is_whole
+        )
         return processed if processed.text or processed.rule not in {"", "blank", "entry"} else None
+
+    def _line_feed_scores(self) -> list[tuple[int, float]]:
+        """Return the scores by the offsets of the text whose lines end in line feeds."""
+        if "\r" not in self.raw:
+            return self.scores
+        return [(len(with_line_feeds(self.raw[:end])), probability) for end, probability in self.scores]
 
     def facts(self) -> dict[str, Fact]:
         """Return what the log tells of it."""

@@ -107,7 +107,7 @@ class ShownSuggestions:
         self._feedback.accepted(suggestion_id)
         after = accepted(shown.cursor, shown.text, shown.replaced)
         self._feedback.watch(suggestion_id, uri, shown.cursor.offset, shown.text, after.snapshot.text)
-        if "\n" not in shown.text:
+        if len(shown.text.splitlines()) < 2:
             self._just_accepted[uri] = after.prefix
 
     def partly_accepted(self, suggestion_id: int, characters: int) -> None:

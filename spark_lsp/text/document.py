@@ -24,6 +24,11 @@ def content_hash(text: str) -> str:
     return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
 
 
+def with_line_feeds(text: str) -> str:
+    """Return a text whose lines end in line feeds, whatever they ended in."""
+    return text.replace("\r\n", "\n").replace("\r", "\n") if "\r" in text else text
+
+
 @dataclass(frozen=True, slots=True)
 class LineTable:
     """Where each line of a text starts and where its content ends (before the line ending)."""

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spark_lsp.completion.cursor_context import OPENERS, CursorContext, growth_behind
+from spark_lsp.completion.brackets import OPENERS, growth_behind
+from spark_lsp.completion.cursor_context import CursorContext
 from spark_lsp.completion.feedback import Feedback
 from spark_lsp.completion.reuse import typed_through
 from spark_lsp.engine.testing import ScriptedEngine

@@ -39,7 +39,7 @@ async def _modules_on_the_path() -> list[str]:
     assert answer.suggestion is not None
     await workspace.completer.close()
     # Every module asks the cursor context, and nearly all of its parts are computed on first use.
-    steps = [module for module, _function in calls if module != "cursor_context.py"]
+    steps = [module for module, _function in calls if module not in {"cursor_context.py", "brackets.py"}]
     return [module for module, _ in groupby(steps)]
 
 

@@ -4,7 +4,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from spark_lsp.completion.cursor_context import CursorContext, imbalance
+from spark_lsp.completion.brackets import imbalance
+from spark_lsp.completion.cursor_context import CursorContext
 from spark_lsp.completion.postprocess.pipeline import PostprocessResult, Terms, postprocess
 from spark_lsp.text.edit import Edit, Span, apply_edits
 from tests.completion.check import cursor_of

@@ -14,7 +14,7 @@ import pytest
 
 from scripts.real_outputs.gather import cursor_of
 from scripts.real_outputs.keep import Kept, judged_again
-from spark_lsp.completion.cursor_context import imbalance
+from spark_lsp.completion.brackets import imbalance
 from tests.support.syntax import parsed
 
 DATA = Path(__file__).with_name("real_outputs.jsonl")

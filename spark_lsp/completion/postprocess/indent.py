@@ -3,22 +3,28 @@
 Pure, line by line from the top: a longer text never changes what a shorter one became.
 """
 
-from spark_lsp.completion.cursor_context import CursorContext, columns, unclosed
+from spark_lsp.completion.brackets import unclosed
+from spark_lsp.completion.cursor_context import CursorContext, columns
+from spark_lsp.text.quotes import lines_in_string
 
 _JUDGED_LINES = 500
 _USUAL_UNIT = 4
 
 
 def fix_indentation(cursor: CursorContext, text: str) -> str:
-    """Return the text as the document would indent it."""
+    """Return the text as the document would indent it; what is within a string stays as it is."""
     head, *rest = text.split("\n")
-    head = _once(cursor, head)
+    if cursor.string_closer is None:
+        head = _once(cursor, head)
     if not rest:
         return head
-    rest = _scaled(cursor, head, rest)
+    language = cursor.language.name if cursor.language else ""
+    is_quoted = lines_in_string(language, text, cursor.string_closer)[1:]
+    fixed = _scaled(cursor, head, rest)
     if uses_tabs(cursor):
-        rest = [_with_tabs(line) for line in rest]
-    return "\n".join([head, *rest])
+        fixed = [_with_tabs(line) for line in fixed]
+    lines = (before if quoted else after for before, after, quoted in zip(rest, fixed, is_quoted, strict=True))
+    return "\n".join([head, *lines])
 
 
 def uses_tabs(cursor: CursorContext) -> bool:
@@ -45,7 +51,7 @@ def _scaled(cursor: CursorContext, head: str, rest: list[str]) -> list[str]:
     step, done, said = 0, [], head
     for line in rest:
         deeper, body = columns(line) - base, line.lstrip(" \t")
-        if body and deeper > 0 and not unclosed(said):
+        if body and deeper > 0 and not unclosed(said, cursor.quotes):
             step = step or deeper
             is_narrow = unit % step == 0 and deeper % step == 0
             levels = deeper // step if is_narrow else max(1, round(deeper / unit))

@@ -14,6 +14,7 @@ from spark_lsp.completion.postprocess.known_names import IsKnownName
 from spark_lsp.completion.postprocess.sanitize import Sanitized, cuts_string, sanitize
 from spark_lsp.completion.postprocess.stable_prefix import stable_prefix
 from spark_lsp.completion.postprocess.trim import trim
+from spark_lsp.text.document import with_line_feeds
 
 _OPEN_WORD = re.compile(r"\w+$")
 TRIES_WHILE_SPEAKING = 3
@@ -52,8 +53,11 @@ def postprocess(
 ) -> PostprocessResult:
     """Judge what the model has said by now.
 
+    The model may end lines as it likes; what is shown has the document's line ends.
     ``finished``: it says no more. ``whole``: it ended by itself, rather than at a limit in the middle of a word.
     """
+    if "\r" in raw:
+        scores, raw = [(len(with_line_feeds(raw[:end])), chance) for end, chance in scores], with_line_feeds(raw)
     trimmed = trim(cursor, raw, max_lines=terms.max_lines, finished=finished)
     is_whole = trimmed.done and (whole or bool(trimmed.rule)) and trimmed.rule != "cycle"
     text = trimmed.text if is_whole else stable_prefix(cursor, trimmed.text)
@@ -67,9 +71,9 @@ def postprocess(
     is_little = sum(not char.isspace() for char in sanitized.text) < MIN_SURE_CHARACTERS
     if not sanitized.text or (terms.confidence and not is_whole and is_little):
         return PostprocessResult("", 0, rule or sanitized.rule, trimmed.done)
-    return PostprocessResult(
-        sanitized.text, sanitized.replaced, rule, trimmed.done, confidence_of(scores, len(sanitized.text.rstrip()))
-    )
+    shown = sanitized.text.replace("\n", cursor.line_end)
+    confidence = confidence_of(scores, len(sanitized.text.rstrip()))
+    return PostprocessResult(shown, sanitized.replaced, rule, trimmed.done, confidence)
 
 
 def _whole_words(text: str, end: int) -> str:

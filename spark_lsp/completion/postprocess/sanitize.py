@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
 
-from spark_lsp.completion.cursor_context import CursorContext, imbalance, unclosed, unopened_at
+from spark_lsp.completion.brackets import imbalance, unclosed, unopened_at
+from spark_lsp.completion.cursor_context import CursorContext
 from spark_lsp.completion.postprocess.indent import fix_indentation
 from spark_lsp.text.edit import Span
 
@@ -66,9 +67,9 @@ def fit_rest_of_line(cursor: CursorContext, text: str) -> tuple[str, int]:
     if not rest.strip():
         return text, 0
     first_line = text.split("\n", 1)[0]
-    if first_line.endswith(rest) and imbalance(first_line[: -len(rest)]) <= (0, 0):
+    if first_line.endswith(rest) and imbalance(first_line[: -len(rest)], cursor.quotes) <= (0, 0):
         return text, len(rest)
-    closers, blanks = iter(unopened_at(first_line)), ""
+    closers, blanks = iter(unopened_at(first_line, cursor.quotes)), ""
     made, taken, replaced = "", 0, 0
     for number, char in enumerate(rest, 1):
         if char.isspace():
@@ -96,7 +97,7 @@ def is_fit(cursor: CursorContext, text: str, replaced: int) -> bool:
     opened_before, closed_before = cursor.imbalance_with()
     if opened > opened_before or closed > closed_before:
         return False
-    if unclosed(text) and closed == closed_before:  # it closes one bracket and leaves another one open
+    if unclosed(text, cursor.quotes) and closed == closed_before:  # it closes one bracket and leaves another one open
         return False
     if cursor.tree is None:
         return True

@@ -13,8 +13,10 @@ from typing import Final
 import numpy as np
 from rapidfuzz.distance import Levenshtein
 
-from spark_lsp.completion.cursor_context import CLOSERS, OPENERS, CursorContext, columns, unclosed
+from spark_lsp.completion.brackets import CLOSERS, OPENERS, first_unopened, unclosed
+from spark_lsp.completion.cursor_context import CursorContext, columns
 from spark_lsp.text.edit import Span
+from spark_lsp.text.quotes import lines_in_string
 
 SIMILAR_LINE = 0.10
 """Two lines that differ in less than this share of their characters are the same line to a reader (Continue)."""
@@ -82,7 +84,7 @@ def _character_cuts(cursor: CursorContext, raw: str) -> Iterator[_Cut]:
     paragraph = next((found for found in _BLANK_LINE.finditer(raw) if raw[: found.start()].strip()), None)
     if paragraph and not cursor.wants_body:
         yield _Cut(paragraph.end(), paragraph.start(), "paragraph")
-    closer = _first_unopened(cursor.open_brackets, raw)
+    closer = first_unopened(cursor.open_brackets, raw, cursor.quotes)
     if closer is not None:
         yield _Cut(closer + 1, closer, "closer")
     cycle = _first_cycle(raw)
@@ -110,24 +112,6 @@ def _first_cycle(raw: str) -> _Cut | None:
     return min(found, default=None)
 
 
-def _first_unopened(open_before: str, raw: str) -> int | None:
-    """Return where a bracket is closed that neither the document nor the text has opened; quotes are respected."""
-    stack = list(open_before)
-    quote = ""
-    for index, char in enumerate(raw):
-        if quote:
-            quote = "" if char in (quote, "\n") and (index == 0 or raw[index - 1] != "\\") else quote
-        elif char in "\"'`":
-            quote = char
-        elif char in OPENERS:
-            stack.append(char)
-        elif char in CLOSERS:
-            if not stack or stack[-1] != CLOSERS[char]:
-                return index
-            stack.pop()
-    return None
-
-
 def _line_cuts(cursor: CursorContext, text: str, max_lines: int) -> Iterator[_Cut]:
     """Yield the cuts that complete lines call for; a line is complete once its line end is there."""
     ends = [match.start() for match in re.finditer("\n", text)]
@@ -152,7 +136,7 @@ def _line_cuts(cursor: CursorContext, text: str, max_lines: int) -> Iterator[_Cu
 def _single_line(cursor: CursorContext, text: str, ends: list[int]) -> Iterator[_Cut]:
     """End the line, or what is in the brackets that it opens: the rest of a call is part of it."""
     for end in ends:
-        if cursor.line_suffix.strip() or not unclosed(text[:end]):
+        if cursor.line_suffix.strip() or not unclosed(text[:end], cursor.quotes):
             yield _Cut(end + 1, end, "single_line")
             return
 
@@ -161,7 +145,7 @@ def _bracket(cursor: CursorContext, text: str) -> Iterator[_Cut]:
     """Stop at the end of the line that closes the bracket with which the cursor's line ends."""
     if cursor.line_prefix.rstrip()[-1:] not in OPENERS:
         return
-    closer = _first_unopened("", text)
+    closer = first_unopened("", text, cursor.quotes)
     end = -1 if closer is None else text.find("\n", closer)
     if end >= 0:
         yield _Cut(end + 1, end, "block_end")
@@ -206,7 +190,11 @@ def _repeats(cursor: CursorContext, ends: list[int], lines: list[str]) -> Iterat
 def _dedent(cursor: CursorContext, text: str, starts: list[int]) -> Iterator[_Cut]:
     """Stop where the block of the cursor ends: a line indented less than the block, its closing line included."""
     floor = cursor.indent_columns + 1 if cursor.opens_block else cursor.indent_columns
-    for start in starts[1:]:
+    language = cursor.language.name if cursor.language and cursor.string_closer is None else ""
+    is_quoted = lines_in_string(language, text)  # what a string of several lines holds ends no block
+    for number, start in enumerate(starts[1:], 1):
+        if is_quoted[number : number + 1] == [True]:
+            continue
         end = text.find("\n", start)
         line = text[start : end if end >= 0 else len(text)]
         indent = len(line) - len(line.lstrip())
