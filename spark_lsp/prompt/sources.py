@@ -16,6 +16,7 @@ from spark_lsp.prompt.segment import Segment
 from spark_lsp.prompt.similar_lines import similar_lines
 from spark_lsp.prompt.snippets import WITH_SIGNATURE, Signatures
 from spark_lsp.text.document import LineTable, Snapshot
+from spark_lsp.text.language import may_use
 from spark_lsp.trace import bug
 
 TOKENS_PER_DEFINITION, MAX_DEFINITIONS = 10, 200  # signatures take 10 to 40 tokens; ranking more costs time
@@ -63,6 +64,8 @@ def ranked_definitions(cursor: Cursor) -> list[Segment]:
     )
     for place, each in enumerate(ranked):
         entry = cursor.view.files[each.path]
+        if not may_use(cursor.snapshot.language, entry.language):
+            continue
         signature = cursor.signatures.of(entry, each.definition)
         if signature is None:  # the file has changed on disk since it was indexed
             continue

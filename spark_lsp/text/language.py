@@ -92,6 +92,19 @@ _BY_EXTENSION = {extension: row for row in _ROWS for extension in row.extensions
 _BY_CLIENT_ID = {client_id: row for row in _ROWS for client_id in (row.name, *row.client_ids)}
 
 
+_SHARED: tuple[frozenset[str], ...] = (
+    frozenset({"javascript", "typescript", "tsx"}),
+    frozenset({"c", "cpp"}),
+    frozenset({"java", "kotlin", "scala"}),
+)
+"""Languages whose files use each other's definitions."""
+
+
+def may_use(user: str, definer: str) -> bool:
+    """Whether code in one language can name a definition in another; a text of no known language can name any."""
+    return user == definer or user not in LANGUAGES or any({user, definer} <= group for group in _SHARED)
+
+
 def language_of_path(path: PurePath | str) -> Language | None:
     """Return the row that a file name belongs to, or None for plain text."""
     return _BY_EXTENSION.get(splitext(path)[1].lower())  # noqa: PTH122 - a path for each file of a workspace is slow

@@ -2,6 +2,7 @@
 
 import tempfile
 from pathlib import Path
+from textwrap import dedent
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -72,6 +73,24 @@ async def test_without_a_cached_prefix_the_snippets_hold_what_the_cursor_needs(t
     shown = "\n".join(segment.text for segment in packed.segments if segment.kind in {"definition", "similar"})
     assert "def add(self, item, count)" in shown
     assert "class Cart" in shown
+
+
+async def test_a_definition_in_a_language_that_the_cursor_cannot_use_is_not_shown(tmp_path: Path) -> None:
+    shop = """
+    #- web/cart.ts
+    export class Cart { addLine(item: string): void {} }
+    #- shop/cart.py
+    class Cart:
+        def add_line(self, item): ...
+    #- shop/main.py
+    from shop.cart import Cart
+    cart = Cart()
+    cart.addLine($0)
+    """
+    packed = await packed_for(dedent(shop), tmp_path, cached_prefix=False)
+    paths = {segment.path for segment in packed.segments}
+    assert "shop/cart.py" in paths
+    assert "web/cart.ts" not in paths
 
 
 async def test_current_file_is_never_a_segment_of_its_own(tmp_path: Path) -> None:
