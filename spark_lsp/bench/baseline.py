@@ -63,9 +63,9 @@ def serve(launch: EngineLaunch, orders: BinaryIO, answers: BinaryIO) -> None:
             case Hold(prompt):
                 told = baseline.hold(prompt)
             case Read(tokens):
-                told = baseline.read(tokens)
+                told = baseline.prefill_ms(tokens)
             case Write(tokens):
-                told = baseline.write(tokens)
+                told = baseline.decode_ms(tokens)
             case Tokenize(text):
                 told = baseline.tokenize(text)
             case Describe():

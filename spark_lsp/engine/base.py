@@ -1,6 +1,6 @@
 """The engine protocol and its frozen values: what every model backend must honour, the fake included.
 
-A prompt travels as parts: special tokens by their text, and pieces of plain text that are tokenised in isolation with
+A prompt travels as parts: special tokens by their text, and parts of plain text that are tokenised in isolation with
 special tokens off, so that file content can never inject one. Parts that stay equal between two requests cost nothing.
 """
 
@@ -20,14 +20,14 @@ class SpecialToken(msgspec.Struct, frozen=True, tag="c"):
 
 
 class TextPart(msgspec.Struct, frozen=True, tag="t"):
-    """Plain text, tokenised in isolation, special tokens off. ``stable`` pieces are before all volatile ones."""
+    """Plain text, tokenised in isolation, special tokens off. ``stable`` parts come before all volatile ones."""
 
     text: str
     stable: bool = False
     heal: bool = False
     """Whether the text ends at the cursor, perhaps in the middle of a token. An engine that knows its tokenizer may
     then choose the last tokens of the text again, together with the answer; the answer still holds only what follows.
-    One piece of a prompt at most."""
+    One part of a prompt at most."""
 
 
 PromptPart = SpecialToken | TextPart
@@ -69,21 +69,21 @@ class CompletionRequest(msgspec.Struct, frozen=True):
 
 
 class PrefillCost(msgspec.Struct, frozen=True):
-    """What reading one prompt token costs, learned from every decode; 0.0 before anything was measured.
+    """What one prompt token costs, learned from every decode; 0.0 before anything was measured.
 
-    ``base_ms``, and ``slope_ms`` more for each 1,000 tokens before it.
+    ``base_ms`` at the beginning of the context, and ``slope_ms`` more for each 1,000 tokens before it.
     """
 
     base_ms: float = 0.0
     slope_ms: float = 0.0
 
     def at(self, n_past: int) -> float:
-        """Return the milliseconds that a token takes behind so many others."""
+        """Return the milliseconds of a token at a context position."""
         return self.base_ms + self.slope_ms * n_past / 1000
 
 
 class Usage(msgspec.Struct, frozen=True):
-    """What a request cost, counted by the engine. Times in milliseconds since its receipt."""
+    """Tokens and times of a request, counted by the engine; times in milliseconds since it arrived."""
 
     prompt_tokens: int = 0
     cached_tokens: int = 0
@@ -92,19 +92,19 @@ class Usage(msgspec.Struct, frozen=True):
     drafted_tokens: int = 0
     accepted_draft_tokens: int = 0
     decode_steps: int = 0
-    """Decodes that wrote the answer; fewer than its tokens where drafts were accepted."""
+    """Decodes of the answer; fewer than its tokens where drafts were accepted."""
     restored_tokens: int = 0
-    """Tokens of the prompt that were read back from disk."""
+    """Tokens of the prompt that were loaded from disk."""
     first_token_ms: float = 0.0
     total_ms: float = 0.0
     compute_ms: float = 0.0
     """Of the total, the time inside the model library's decodes."""
     prefill_cost: PrefillCost = PrefillCost()
-    """What the engine has learned of reading by now."""
+    """The prefill cost that the engine has measured so far."""
 
 
 class Chunk(msgspec.Struct, frozen=True):
-    """A piece of a streamed answer, in order. The last one carries ``stop`` and ``usage``; its text may be empty.
+    """A part of a streamed answer, in order. The last one carries ``stop`` and ``usage``; its text may be empty.
 
     The first one carries the usage so far, for a reader who stops early.
     ``probability`` is the smallest token probability in this chunk (1.0 when there is no token).
@@ -130,7 +130,7 @@ class Chunk(msgspec.Struct, frozen=True):
 
 
 class ModelInfo(msgspec.Struct, frozen=True, kw_only=True):
-    """What is known of a loaded model. ``family`` is "" when no FIM family of ``engine.fim`` fits."""
+    """A description of a loaded model. ``family`` is "" when no FIM family of ``engine.fim`` fits."""
 
     name: str
     path: str
@@ -140,7 +140,7 @@ class ModelInfo(msgspec.Struct, frozen=True, kw_only=True):
     vocabulary_size: int
     trained_context_tokens: int
     context_tokens: int
-    """Cells of the context that was really created; smaller than asked for when memory was short; 0 when probed."""
+    """Tokens of the context that was created, fewer than requested when memory was short; 0 when probed."""
     has_chat_template: bool
     size_bytes: int
     fingerprint: str
@@ -151,7 +151,7 @@ class ModelInfo(msgspec.Struct, frozen=True, kw_only=True):
     notes: tuple[str, ...] = ()
     """Plain sentences for the user, such as a context that had to be made smaller."""
     warnings: tuple[str, ...] = ()
-    """What is wrong just now and may pass, such as a remote endpoint that does not answer."""
+    """Temporary problems, such as a remote endpoint that does not answer."""
     chat_template: str = ""
     """The model's own template (Jinja) that turns a conversation into a prompt; empty when it has none."""
     special_token_texts: tuple[str, ...] = ()

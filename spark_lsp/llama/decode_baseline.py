@@ -43,7 +43,7 @@ class BaselineSizes:
 
 
 class DecodeBaseline:
-    """A model with a prompt in its memory, behind which it reads and writes as fast as llama.cpp can."""
+    """A model with a cached prompt, after which it prefills and decodes as fast as llama.cpp can."""
 
     def __init__(self, launch: EngineLaunch) -> None:
         """Open the model as an engine with this launch does.
@@ -78,7 +78,7 @@ class DecodeBaseline:
         return tokens
 
     def hold(self, prompt: tuple[PromptPart, ...]) -> int:
-        """Make a prompt resident, from the engine's own disk cache as far as it is there; return its tokens.
+        """Prefill a prompt, with the engine's own blocks on disk where there are any; return its tokens.
 
         Raises:
             ModelNoFim, EngineFailed: the prompt cannot be read.
@@ -90,8 +90,8 @@ class DecodeBaseline:
             self._context.decode(_SEQUENCE, run.tokens[len(mirror) : len(mirror) + BATCH_TOKENS])
         return len(mirror)
 
-    def read(self, count: int) -> float:
-        """Return the milliseconds from having so many tokens behind the prompt to knowing the next one."""
+    def prefill_ms(self, count: int) -> float:
+        """Return the milliseconds to prefill ``count`` tokens after the prompt and choose the next one."""
         tokens = self._random.integers(0, self._model.vocabulary.size, count).astype(np.int32)
         place = self._place
         began = time.perf_counter()
@@ -103,8 +103,8 @@ class DecodeBaseline:
         self._forget()
         return spent_ms
 
-    def write(self, count: int) -> float:
-        """Return the milliseconds that it takes to write so many tokens behind the prompt, one by one."""
+    def decode_ms(self, count: int) -> float:
+        """Return the milliseconds to decode ``count`` tokens after the prompt, one by one."""
         place = self._place
         self._decode(np.zeros(1, np.int32), place, outputs=1)
         token = self._argmax()

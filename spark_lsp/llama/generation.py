@@ -1,7 +1,7 @@
-"""One answer, one decode at a time: read what is not resident, then write token by token, or several where drafts hold.
+"""One answer, one decode at a time: prefill the tokens that are not cached, then decode, several at once with drafts.
 
-Can be left after any step and taken up again, also when another answer has taken its sequence in between.
-Never waits and never looks at a queue: the scheduler decides when a step is made and whether another follows.
+An answer can pause after any step and resume, also when another answer has taken its slot meanwhile.
+Never waits and never looks at a queue: the scheduler decides which step is next.
 """
 
 import codecs
@@ -29,13 +29,13 @@ BACKGROUND: int = 2
 """The priority from which on nobody waits for the answer."""
 CLOSE_LOGITS = 0.25
 """Two tokens nearer than this can change places by rounding: by up to 0.11 each, measured with Q8_0 weights."""
-_LOOKUP_TOKENS = 16  # of what was written last: what drafts are looked up by
+_LOOKUP_TOKENS = 16  # the last tokens, by which drafts are looked up
 _NO_DRAFT = np.empty(0, np.int32)
 
 
 @dataclass(frozen=True, slots=True)
 class GenerationContext:
-    """What answers are made with. ``block_cache`` is None where cached prefixes are not kept on disk."""
+    """What all answers of a context share. ``block_cache`` is None where cached prefixes are not kept on disk."""
 
     pool: SlotPool
     vocabulary: Vocabulary
@@ -46,7 +46,7 @@ class GenerationContext:
 
 
 def fair_share(tokens: int, limit: int) -> int:
-    """Return how many of some tokens to read at once, so that none are left over for a batch of less than a tile."""
+    """Return how many tokens to prefill at once, so that no batch of less than a tile is left over."""
     if limit < tokens < limit + TILE_TOKENS and limit > TILE_TOKENS:
         return -(-tokens // 2)
     return min(tokens, limit)
@@ -109,7 +109,7 @@ class Generation:
         self._pool.leave(self)
 
     def step(self, *, is_idle: bool = False) -> StopCause | None:
-        """Make one decode and, when the whole prompt is in, choose what is certain. Return why the answer ends, if so.
+        """Make one decode and, once the prompt is prefilled, choose tokens. Return why the answer ends, or None.
 
         ``is_idle``: nobody has waited for an answer for a while, so background work may use the whole machine.
 
@@ -127,9 +127,9 @@ class Generation:
             self._computed_s += self._context.computed_s - before_s
 
     def take(self) -> Chunk | None:
-        """Return what was generated since the last call, None when that is nothing. The first chunk tells the cost.
+        """Return the tokens since the last call as a chunk, None without any. The first chunk has the usage so far.
 
-        While a cached prefix is read, what is resident by now.
+        While a cached prefix is prefilled, a chunk without text has its progress.
         """
         if not self._scores:
             return Chunk("", 0, usage=self._usage()) if self._is_cached_prefix else None
@@ -146,7 +146,7 @@ class Generation:
         return chunk
 
     def last_chunk(self, stop: StopCause) -> Chunk:
-        """Return the rest of the answer with its stop and what it cost."""
+        """Return the rest of the answer with its stop cause and usage."""
         last_word = self._decoder.decode(b"", final=True)
         rest = self.take() or Chunk("", 0)
         return Chunk(rest.text + last_word, rest.tokens, rest.probability, stop, self._usage(), rest.scores)
@@ -155,10 +155,10 @@ class Generation:
         self._take_slot()
         resident = len(self._context.mirrors[self._slot])
         if resident < len(self._run):
-            return self._read(resident)
+            return self._prefill(resident)
         if self._most_tokens == 0:  # a prompt that was only to be made resident
             return "max_tokens"
-        return self._write(resident)
+        return self._decode_answer(resident)
 
     def _usage(self) -> Usage:
         return Usage(
@@ -180,12 +180,12 @@ class Generation:
         return (time.perf_counter() - self._received) * 1000
 
     def _take_slot(self) -> None:
-        """Take a sequence that begins with what is resident of ours, unless we still have one."""
+        """Take the slot with the longest cached beginning of our tokens, unless we still hold one."""
         if self._slot >= 0 and self._pool.holds(self, self._slot):
             return
         if self._is_cached_prefix:
             self._slot = self._pool.prefix_slot(self, self._run)
-            if self._cached is not None:  # what was read before is gone: who counts what is resident must not count it
+            if self._cached is not None:  # earlier progress is lost and must not be counted twice
                 self._cached, self._counts["prefill"], self._counts["restored"] = None, 0, 0
         else:
             run = self._run
@@ -197,8 +197,8 @@ class Generation:
         if self._cached is None:
             self._cached = min(len(mirror), len(self._run))
 
-    def _read(self, resident: int) -> StopCause | None:
-        """Read a part of the prompt, from disk where it is there, and begin to write when it was the last one."""
+    def _prefill(self, resident: int) -> StopCause | None:
+        """Prefill a part of the prompt, from disk where possible; after the last part choose the first token."""
         context = self._context
         mirror = context.mirrors[self._slot]
         restored = self._restore(resident)
@@ -206,7 +206,7 @@ class Generation:
             mirror.name(self._run)
             self._counts["restored"] += restored
             return None
-        if len(mirror) < resident:  # a block that could not be taken back has cost what was there of it
+        if len(mirror) < resident:  # a block that could not be loaded cost the cells that it was to replace
             resident = len(mirror)
             self._cached = min(self._cached or 0, resident)
         resident = self._align_to_tile(resident)
@@ -244,7 +244,7 @@ class Generation:
         return first_row if resident < first_row else size
 
     def _align_to_tile(self, resident: int) -> int:
-        """Forget so much of the end that the rest fills a tile, where that is quicker; return what is left."""
+        """Drop so many cached tokens that the rest fills a tile, where that is quicker; return how many are left."""
         context = self._context
         missing = len(self._run) - resident
         if self._is_cached_prefix or not (
@@ -265,13 +265,13 @@ class Generation:
             self._blocks = block_cache.blocks(cached_prefix)
         return block_cache.restore(self._slot, cached_prefix, self._blocks)
 
-    def _write(self, resident: int) -> StopCause | None:
-        """Decode what was written last with a guess of what follows, and choose as long as the guess was right."""
+    def _decode_answer(self, resident: int) -> StopCause | None:
+        """Decode the last token with a draft, and choose tokens as long as the draft was right."""
         pending = self._answer()[resident - len(self._run) :]
         if not len(pending):  # the prompt was resident to its end: its last token gives the logits
             self._context.truncate(self._slot, len(self._run) - self._rows)
-            return self._read(len(self._context.mirrors[self._slot]))
-        if len(pending) > BATCH_TOKENS:  # lost while writing a long answer: what was written is read first
+            return self._prefill(len(self._context.mirrors[self._slot]))
+        if len(pending) > BATCH_TOKENS:  # the slot was lost during a long answer: prefill what was generated first
             self._pool.ensure_free(BATCH_TOKENS, self._slot)
             self._context.decode(self._slot, pending[:BATCH_TOKENS])
             return None
@@ -316,7 +316,7 @@ class Generation:
         raise AssertionError("the row behind the draft predicts nothing")
 
     def _draft(self, n_past: int) -> Tokens:
-        """Guess what follows, as far as that pays for tokens that are computed over so many others."""
+        """Return a draft, as long as pays at this position."""
         request = self._request
         if (
             self._is_close
@@ -339,7 +339,7 @@ class Generation:
         return draft
 
     def _make_drafter(self) -> PromptLookupDrafter:
-        """Look for drafts in what is being rewritten, then near the cursor, then in the cached prefix."""
+        """Make a drafter that searches the code being rewritten, the file at the cursor, then the cached prefix."""
         generation_context, stable = self._generation_context, self._run.stable_tokens
         texts = self._request.drafts or ("",)
         regions = [

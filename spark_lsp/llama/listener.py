@@ -1,4 +1,4 @@
-"""Where clients come in: one engine for an endpoint, a socket only this user can reach, no stale ones left behind.
+"""The engine process's listener: one process for an endpoint, on a socket that only this user can reach.
 
 Knows sockets and files and nothing of models or frames.
 """

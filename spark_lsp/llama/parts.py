@@ -1,4 +1,4 @@
-"""The host's end of what both ends of a connection know of prompts: numbers become the parts they stand for. Pure."""
+"""Resolves the numbers of prompt parts that a client sent before, in the engine process. Pure."""
 
 import msgspec
 
@@ -15,7 +15,7 @@ class KeptParts:
         self._kept = frames.KnownParts(most_chars)
 
     def request(self, ask: frames.Generate) -> CompletionRequest:
-        """Return what was asked, whole. To be called for every ask, in order.
+        """Return the request with its whole prompt. Call it for every ``Generate`` frame, in order.
 
         Raises:
             EngineProtocolError: a number stands for nothing.

@@ -1,4 +1,4 @@
-"""The loaded model with its context, as the scheduler's thread uses it: load, warm up, answer, give back.
+"""The loaded model with its context, as the scheduler's thread uses it: load, warm up, generate, unload.
 
 Everything here but ``abort_flag`` and the two plain values runs on that one thread.
 """
@@ -29,7 +29,7 @@ from spark_lsp.llama.speculative.length_policy import LengthPolicy, rewrite_leng
 CROWDED_TOKENS: Final = 8192
 """A short prompt pays little for fewer foreign tokens than this (``docs/internals/engine-measurements.md``)."""
 SIDE_TOKENS: Final = 8192
-PLENTY: Final = 8  # what must be free for each byte of the second context
+PLENTY: Final = 8  # bytes that must be free for each byte of the second context
 
 _log = logging.getLogger("spark_lsp.llama")
 
@@ -67,7 +67,7 @@ class ModelRuntime:
         return rates.prefill_tokens_per_s, rates.decode_tokens_per_s
 
     def prefill_cost(self) -> PrefillCost:
-        """Return what reading a token costs, as far as that is known."""
+        """Return the prefill cost of a token, zero before anything was measured."""
         generation_context = self._generation_context
         return generation_context.pool.context.rates.prefill_cost if generation_context is not None else PrefillCost()
 

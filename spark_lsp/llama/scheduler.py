@@ -1,7 +1,7 @@
-"""Who may use the model next: one thread, one decode at a time, the most urgent request first, the latest one wins.
+"""Schedules requests on the model's one thread: one decode at a time, by priority, and a newer request of a key wins.
 
-The thread owns every native object of the context. Others only put jobs in, mark them stopped, and raise the abort
-flag, always under the one lock; so a request that is no longer wanted never keeps one that is waiting.
+The thread owns every native object of the context. Other threads add jobs, mark them stopped and set the abort flag,
+always under one lock, so a request that nobody wants any more never delays one that waits.
 """
 
 import logging
@@ -46,7 +46,7 @@ class Runtime(Protocol):
         ...
 
     def prefill_cost(self) -> PrefillCost:
-        """Return what reading a token costs, as far as that is known."""
+        """Return the prefill cost of a token, zero before anything was measured."""
         ...
 
     def resident_tokens(self) -> int:
@@ -54,24 +54,24 @@ class Runtime(Protocol):
         ...
 
     def tidy(self) -> bool:
-        """Do a little of what can wait, such as saving to disk; whether there may be more of it."""
+        """Do a little background work, such as saving to disk; return whether more is left."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class ThreadProgress:
-    """Whether the model's thread gets on: the same turn for much longer than ``turn_s`` means that it hangs."""
+    """Whether the model's thread makes progress: one turn for much longer than ``turn_s`` means that it hangs."""
 
     turns: int
     """Turns that ended, ever."""
     busy: bool
     """Whether there is anything to do."""
     turn_s: float
-    """Seconds that a turn like the running one takes by what was measured; infinite where nothing can be said."""
+    """Expected seconds of a turn like the running one; infinite before anything was measured."""
 
 
 class Job:
-    """One request on its way. ``tell`` and ``fail`` are called on the scheduler's thread, exactly one ends it."""
+    """One request. ``tell`` and ``fail`` are called on the scheduler's thread; exactly one call ends the job."""
 
     def __init__(
         self,
@@ -142,7 +142,7 @@ class Scheduler:
             self._changed.notify()
 
     def stop(self, job: Job, cause: StopCause) -> None:
-        """End a job soon, with what it has; without effect on one that has ended."""
+        """End a job soon with the tokens that it has; no effect on one that has ended."""
         with self._changed:
             self._stop(job, cause)
 
@@ -251,7 +251,7 @@ class Scheduler:
             self._changed.acquire()
 
     def _predicted_s(self) -> float:
-        """Return how long one step may take: that of a whole batch behind all that is resident."""
+        """Return how long one step may take: a whole batch at the highest position."""
         cost_ms = self._runtime.prefill_cost().at(self._runtime.resident_tokens())
         return BATCH_TOKENS * cost_ms / 1000 if cost_ms else math.inf
 
@@ -260,7 +260,7 @@ class Scheduler:
         return time.perf_counter() - self._foreground_at >= UNATTENDED_S
 
     def _advance(self, job: Job) -> bool:
-        """Make one step of a job and tell what it brought; whether it goes on."""
+        """Make one step of a job and send its chunk; return whether the job goes on."""
         try:
             if job.stop is None and job.generation is None:
                 job.generation = self._runtime.generation(job.request, job.received)

@@ -1,4 +1,4 @@
-"""One connection to an engine process: frames out, frames in, each answer to the one who asked.
+"""One connection to an engine process: sends frames, and gives each answer to the caller that waits for it.
 
 Knows nothing of processes and restarts; when the other side goes, everyone who waits is told once. While somebody
 waits it polls for signs of life now and then, and ends the connection where there are none.

@@ -1,7 +1,7 @@
-"""When an engine process counts as hung: a pure account of the signs of life that it gave while somebody waited.
+"""Decides when an engine process hangs, by its heartbeats while somebody waits for it. Pure.
 
-Time is counted in polls, and a look counts for little more than the usual time between two. So neither a machine that
-slept nor a client that was held up makes a process look hung: it takes several polls in a row.
+Time counts in polls, and one poll counts for at most twice the usual interval. So a machine that slept or a client that
+was delayed does not make a process look hung: that takes several polls in a row.
 """
 
 import math
@@ -12,20 +12,20 @@ from spark_lsp.engine.wire import frames
 
 @dataclass(frozen=True, slots=True)
 class HangTimeout:
-    """How long a process may give no sign of life while somebody waits for it."""
+    """How long a process may send no heartbeat while somebody waits for it."""
 
     poll_s: float = 1.0
     """Time between two polls."""
     min_s: float = 5.0
-    """Nothing shorter than this counts as hung."""
+    """Shortest silence that counts as hung."""
     times: float = 10.0
-    """How many times as long as predicted a turn of the model's thread may take."""
+    """How many times its predicted duration a turn of the model's thread may take."""
     loading_s: float = 30.0
-    """How long a process may be wholly silent while it loads a model, which has no limit of its own."""
+    """How long a process may send nothing while it loads a model; loading itself has no limit."""
 
 
 class LivenessMonitor:
-    """What is known of one process since somebody waits for it."""
+    """The state of one process since somebody began to wait for it."""
 
     def __init__(self, hang_timeout: HangTimeout) -> None:
         self._hang_timeout = hang_timeout
@@ -36,13 +36,13 @@ class LivenessMonitor:
         self._turn_s = math.inf
 
     def begin(self, now_s: float) -> None:
-        """Somebody waits from now on, and nobody did before. ``now_s`` is of any clock that never goes back."""
+        """Begin: somebody waits from now on. ``now_s`` is of any monotonic clock."""
         self._polled_s = now_s
         self._silent_s = self._stuck_s = 0.0
         self._turns = -1
 
     def received(self, frame: frames.HostFrame) -> None:
-        """Take note of a frame."""
+        """Record a frame of the process."""
         self._silent_s = 0.0
         match frame:
             case frames.Heartbeat(turns=turns, busy=busy, turn_s=turn_s):
@@ -58,7 +58,7 @@ class LivenessMonitor:
                 pass
 
     def poll(self, now_s: float) -> bool:
-        """Return whether the process hangs: wholly, or the thread of its model."""
+        """Return whether the process hangs, or the thread of its model."""
         hang_timeout = self._hang_timeout
         passed_s = min(now_s - self._polled_s, 2 * hang_timeout.poll_s)
         self._polled_s = now_s

@@ -1,6 +1,6 @@
-"""The client's end of what both ends of a connection know of prompts: a part travels once, later by its number.
+"""Sends each prompt part once, and later by its number, from the client of an engine process.
 
-So a keystroke costs what is new in the prompt, however much of the workspace is before it. Pure.
+So a keystroke sends what is new in the prompt, however long its cached prefix is. Pure.
 """
 
 import msgspec

@@ -48,7 +48,7 @@ class BlockCache:
         """Chunks that could not be written or read; not tried again by this process."""
 
     def close(self, *, save: bool) -> None:
-        """Save what is not on disk yet, for some seconds at most, and wait for what is being written."""
+        """Save the blocks that are not on disk yet, for some seconds at most, and wait for the last write."""
         until = time.monotonic() + MAX_CLOSING_S
         while save and time.monotonic() < until and self.save_next():
             pass
@@ -96,7 +96,7 @@ class BlockCache:
         return any(self._save_one(cached_prefix) for cached_prefix in self._pool.prefix_slots())
 
     def save_all(self, cached_prefix: int) -> None:
-        """Save what is missing of a cached prefix that is about to be forgotten."""
+        """Save the missing blocks of a cached prefix that is about to be evicted."""
         while self._save_one(cached_prefix):
             if self._written is not None:
                 self._written.result()

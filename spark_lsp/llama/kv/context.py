@@ -29,7 +29,7 @@ MAX_DRAFT_TOKENS: Final = 32
 OUTPUTS: Final = MAX_DRAFT_TOKENS + 1  # rows of logits; the default is one for each token of a batch: hundreds of MiB
 
 SCRATCH: Final = 0
-"""The sequence through which chunks go to disk and come back."""
+"""The sequence through which blocks are saved to disk and loaded."""
 SEQUENCES: Final = 10
 
 _ABORTED: Final = 2
@@ -218,7 +218,7 @@ class Context:
         raise EngineFailed(_decode_failure(code))
 
     def attended(self, sequence: int) -> int:
-        """Return over how many cells a token behind a sequence is computed: its own, or all that are in use."""
+        """Return how many cells the next token of a sequence attends to: its own, or all that are in use."""
         return self.capacity - self.cells.free if self.pays_for_all else len(self.mirrors[sequence])
 
     def logits(self, row: int = -1) -> npt.NDArray[np.float32]:

@@ -25,13 +25,13 @@ MAX_IDLE_REQUEST_SHARE: Final = 1 / 16
 MIN_FOREIGN_MS: Final = 1_000.0
 """What foreign cells may cost a prompt before any of them are given up for it."""
 RETURNS: Final = 0.3
-"""Share of the documents and workspaces left behind that are taken to be returned to before their cells are needed."""
+"""Assumed share of left documents and workspaces that the user returns to before their cells are needed."""
 _SHOWN: Final = 1 / 16  # of a cached prefix: all cached prefixes share the few tokens that they begin with
 _WORTH_KEEPING: Final = 0.5  # share of a request slot that must be of use for it to be taken over
 
 
 class EvictionCandidate(NamedTuple):
-    """A sequence that has to give cells back, and how many of its tokens stay."""
+    """A slot that gives up cells, and how many of its tokens stay."""
 
     sequence: int
     kept_tokens: int
@@ -43,7 +43,7 @@ class SlotPool:
     def __init__(self, context: Context) -> None:
         self.context = context
         self.before_eviction: Callable[[int], None] = lambda _cached_prefix: None
-        """Called with a cached prefix that is about to be forgotten for want of cells."""
+        """Called with the slot of a cached prefix before it is evicted."""
         self._holders: dict[int, object] = {}
         self._last_use = dict.fromkeys((*REQUEST_SLOTS, *PREFIX_SLOTS), 0)
         self._clock = 0
@@ -53,7 +53,7 @@ class SlotPool:
         return self._holders.get(sequence) is holder
 
     def leave(self, holder: object) -> None:
-        """Give the holder's sequence back; what it holds stays until its cells are needed."""
+        """Release the holder's slot; its tokens stay until their cells are needed."""
         self._holders = {sequence: owner for sequence, owner in self._holders.items() if owner is not holder}
 
     def request_slot(self, holder: object, run: TokenRun, most: int) -> int:
@@ -106,7 +106,7 @@ class SlotPool:
             self.context.truncate(candidate, 0)
 
     def _evict_idle_requests(self, most_tokens: int) -> None:
-        """Forget idle request slots beyond so many tokens; the newest stays: its document is returned to."""
+        """Evict idle request slots beyond ``most_tokens``; the newest stays, as its document is probably used again."""
         held = 0
         for number, request_slot in enumerate(self._idle_request_slots()):
             held += self.context.cells.own(self.context.mirrors[request_slot].places)
@@ -173,7 +173,7 @@ class SlotPool:
             self._touch(target)
 
     def ensure_free(self, tokens: int, sequence: int) -> None:
-        """Forget what is least needed until so many cells are free for a sequence.
+        """Evict what is needed least until ``tokens`` cells are free for a sequence.
 
         Raises:
             EngineFailed: the sequence itself fills the context.
@@ -190,7 +190,7 @@ class SlotPool:
             self.context.truncate(candidate.sequence, candidate.kept_tokens)
 
     def spare(self, tokens: int) -> int:
-        """Forget idle request slots until so many cells are free; return how many are."""
+        """Evict idle request slots until ``tokens`` cells are free; return how many are free."""
         for request_slot in reversed(self._idle_request_slots()):
             if self.context.cells.free >= tokens:
                 break
@@ -203,7 +203,7 @@ class SlotPool:
         return sorted(held, key=lambda slot: -self._last_use[slot])
 
     def _eviction_candidate(self, sequence: int) -> EvictionCandidate | None:
-        """Choose what is needed least: request slots but the newest, what no prompt shows of a prefix, then all else.
+        """Choose what is needed least: request slots but the newest, then the unused end of a prefix, then all else.
 
         A cached prefix that is being replaced serves until the new one is read, but only as far as it is still right:
         prompts share that part of it, and the rest of it would fill the context for nothing.

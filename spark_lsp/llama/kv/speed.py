@@ -12,11 +12,11 @@ CHUNK_MS: Final = 50.0
 FOREGROUND_CHUNK_MS: Final = 250.0
 """How long a decode that someone waits for may take: an abort takes effect after one node of its graph, some 2 %."""
 TILE_TOKENS: Final = 64
-"""From so many rows on llama.cpp's processor backend computes attention in tiles: behind 16,384 tokens 63 rows take
-2.3 times as long as 64, so a smaller chunk keeps a completion waiting longer and reads less."""
+"""Batch size from which llama.cpp's processor backend computes attention in tiles: at position 16,384 a batch of 63
+takes 2.3 times as long as one of 64, so a smaller batch delays a completion longer and prefills less."""
 
 UNTILED: Final = 2.5
-"""How much dearer attention is for a row of a smaller batch: 2.3 to 3.4 times behind 4,096 and 16,384 tokens."""
+"""How many times as much attention costs in a smaller batch: 2.3 to 3.4, at positions 4,096 and 16,384."""
 
 _WEIGHT: Final = 0.3
 _MEMORY: Final = 0.97
@@ -24,7 +24,7 @@ _MEMORY: Final = 0.97
 _MEMORY_ELSEWHERE: Final = 0.997
 """The same when the next one comes at another position: a long prefill must not forget what a token costs at 0."""
 _OUTLIER: Final = 4.0
-_MIN_BASE_SHARE: Final = 0.01  # of the mean cost: a token behind nothing always costs something
+_MIN_BASE_SHARE: Final = 0.01  # of the mean cost: a token at position 0 always costs something
 _FIRST_DOUBLING_TOKENS: Final = 1024
 _SPREAD_TOKENS: Final = 500.0  # positions that differ by less cannot tell the slope from noise
 
@@ -56,7 +56,7 @@ class DecodeRates:
         return min(most, max(1, tiles) * TILE_TOKENS)
 
     def fills_tile(self, tokens: int, n_past: int) -> bool:
-        """Whether a whole tile is cheaper than a smaller batch: then some of what is resident is read once more."""
+        """Whether a whole tile is cheaper than a smaller batch, although some cached tokens are prefilled again."""
         if not 0 < tokens < TILE_TOKENS or n_past < TILE_TOKENS:
             return False
         attention_ms = self.prefill_cost.slope_ms * n_past / 1000
@@ -79,7 +79,7 @@ class DecodeRates:
         mean_depth, mean_cost = positions / total, costs / total
         variance = squares / total - mean_depth * mean_depth
         slope = (products / total - mean_depth * mean_cost) / variance if variance > _SPREAD_TOKENS**2 else None
-        if slope is None:  # all samples are at one n_past: keep what was known of the slope
+        if slope is None:  # all samples are at one position: keep the last slope
             slope = self.prefill_cost.slope_ms / 1000
         slope = min(max(slope, 0.0), (1 - _MIN_BASE_SHARE) * mean_cost / max(mean_depth, 1.0))
         self.prefill_cost = PrefillCost(mean_cost - slope * mean_depth, slope * 1000)

@@ -86,7 +86,7 @@ class ContextPlan:
 
 @dataclass(frozen=True, slots=True)
 class FallbackStep:
-    """A plan, and whole sentences that say where it falls short of what was asked for."""
+    """A plan, and sentences that say where it gives less than was requested."""
 
     plan: ContextPlan
     notes: tuple[str, ...]
@@ -136,7 +136,7 @@ def sized(plan: ContextPlan, prompt_tokens: int) -> ContextPlan:
 
 
 def known_good_step(shape: ModelShape, free: FreeMemory, asked: Asked, plan: ContextPlan) -> FallbackStep | None:
-    """Return a plan that worked before with its notes; None when it is not what is asked for, or memory is short."""
+    """Return a plan that worked before, with its notes; None when the request or the free memory changed."""
     types = {_cpu_type(asked)}
     if plan.on_gpu:
         types = {_gpu_type(shape, asked), *(("q8_0",) if asked.kv_type == "f16" else ())}

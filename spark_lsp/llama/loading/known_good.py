@@ -70,13 +70,13 @@ class KnownGoodStore:
         self._write(key, record)
 
     def trying(self, key: str, gpu_layers: int) -> None:
-        """Note what is tried, in case that the process does not live to tell."""
+        """Record an attempt before it is made: a driver may end the process."""
         record = self._settled(key)
         record.trial = _Trial(gpu_layers, os.getpid())
         self._write(key, record)
 
     def survived(self, key: str) -> None:
-        """Note that what was tried failed in good order."""
+        """Record that the attempt failed without ending the process."""
         record = self._settled(key)
         record.trial = None
         self._write(key, record)
@@ -103,7 +103,7 @@ class KnownGoodStore:
 
     def _write(self, key: str, record: _Record) -> None:
         records = self._records()
-        records.pop(key, None)  # what was used last stands last, and the first ones go
+        records.pop(key, None)  # most recently used last; the oldest are dropped
         records = dict([*records.items(), (key, record)][-_MAX_RECORDS:])
         fresh = self._path.with_suffix(f".{os.getpid()}")
         try:
