@@ -1,4 +1,4 @@
-"""Holes shaped like real completions: the rest of a line, a few lines, a block, a span. Pure."""
+"""Chooses holes that look like real completions: the rest of a line, a few lines, a block, a span. Pure."""
 
 import random
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""llama.cpp, to compare with: its tokens of a text, its logits of a prompt."""
+"""The reference of the export: llama.cpp's tokens of a text and its logits of a prompt."""
 
 import contextlib
 import tempfile

@@ -1,4 +1,4 @@
-"""What of a package is shown in front of a hole: sheets, whole files, single definitions, recent lines.
+"""Chooses what of a package a sample shows before a hole: signatures, whole files, definitions, recent lines.
 
 Stands in for the packer, without an index: a definition is wanted when its name stands in the missing text or near it.
 The blocks have the packer's form and order: the cached prefix (``spark_lsp/prompt/cached_prefix.py``), then the

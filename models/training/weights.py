@@ -1,4 +1,4 @@
-"""Weights from wherever they are: a checkpoint folder of the trainer, delivered halves, or a GGUF that was exported."""
+"""Loads weights from a checkpoint folder of the trainer, from delivered halves, or from an exported GGUF."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""What is known of a model before it runs: one frozen row. Pure but for looking whether a file is there."""
+"""A row of the catalogue: the facts of a model before it runs. Pure but for checking whether its file exists."""
 
 from dataclasses import dataclass
 from pathlib import Path

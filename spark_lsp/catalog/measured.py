@@ -1,4 +1,4 @@
-"""The measurement of this machine, kept on disk: every process chooses a model by the same numbers, at once.
+"""Keeps the measurement of this machine on disk, so that every process chooses a model by the same numbers.
 
 The first measurement of a machine is kept; a later one counts where it is faster, because other programs can only make
 a measurement slower. Losing the file costs a measurement and nothing else.

@@ -1,4 +1,4 @@
-"""Whether an editor should offer to download a model, which one, and what the user decided before.
+"""Decides whether an editor offers to download a model, which one, and keeps the user's decision.
 
 An editor whose settings name no model and which runs on the embedded one offers the model that ``recommend`` names.
 At most one editor asks on a day, "not now" keeps all quiet for a week, "never" for good: small files in the user's

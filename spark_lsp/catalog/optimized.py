@@ -1,4 +1,4 @@
-"""Files made from pulled models for this machine: which file stands in for which original, and what was measured.
+"""The list of optimized files: which file replaces which pulled model on this machine, and its measurements.
 
 Reads and writes one list in the models folder. An original stays where it is; a record whose original has changed, or
 whose file is gone, counts for nothing.

@@ -1,4 +1,4 @@
-"""The file that grows while a model is pulled: where it is, whether there is space for it, whether it is right.
+"""The partial file of a model that is being pulled: its path, the free space for it, and its final checks.
 
 It does not depend on the source: bytes that one source delivered are continued by another. Half a file is never a
 model.

@@ -1,4 +1,4 @@
-"""Brings a model's file into the models folder: from the first of its sources that delivers, resumed and checked.
+"""Pulls a model's file into the models folder from the first source that delivers it, with resume and checksum.
 
 A file grows under ``.pulling/`` and moves to its place when size, checksum and format are right, so half a file is
 never a model. The network is opened only from here, and only when the user asks for it.

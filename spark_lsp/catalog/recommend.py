@@ -1,6 +1,6 @@
 """Which model suits a machine: arithmetic over the rows' shapes and the machine's measured rates. Pure.
 
-Speeds are estimates. Reading a prompt is bound by arithmetic, writing by memory: a token costs two operations and one
+Speeds are estimates. Prefill is bound by arithmetic, decoding by memory: a token costs two operations and one
 read of each active weight (``docs/internals/engine-measurements.md``).
 """
 

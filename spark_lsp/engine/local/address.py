@@ -1,4 +1,4 @@
-"""Where engines live on this machine: the private runtime folder, and one endpoint for each model and parameters.
+"""The endpoints of engine processes: the private runtime folder, and one endpoint for each model and parameters.
 
 Equal launches have equal endpoints, so two editor windows find the same process. Never opens a socket.
 """

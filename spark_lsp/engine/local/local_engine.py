@@ -1,8 +1,8 @@
-"""The client of the engine process: finds or starts it, asks it, survives its death.
+"""The client of the engine process: finds or starts it, sends requests, and survives its death.
 
-A process that dies takes its running answers with it and is started again in the background, with limits: three deaths
-within ten minutes end that, and a request that was there at two of them is refused. One that hangs is killed, which is
-a death like any other. Never blocks the event loop.
+A process that dies fails its running answers and is started again in the background. After three deaths within ten
+minutes it is not, and a request that was running at two of them is refused. A process that hangs is killed, which is a
+death too. Never blocks the event loop.
 """
 
 import asyncio

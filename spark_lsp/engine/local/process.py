@@ -1,6 +1,6 @@
-"""Engine processes from outside: start one, ask or stop all that run, describe a model file without loading it here.
+"""Starts, queries and stops engine processes, and describes a model file in a process of its own.
 
-What blocks says so. Never imports llama_cpp and never waits without a limit.
+Functions that block say so. Never imports llama_cpp and never waits without a limit.
 """
 
 import asyncio

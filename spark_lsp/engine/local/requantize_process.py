@@ -1,4 +1,4 @@
-"""Has a process of its own write a model's weights in faster types, and reads its steps. Never loads a model itself."""
+"""Starts a process that writes a model's weights in faster types, and reads its progress. Never loads a model here."""
 
 import subprocess
 import sys

@@ -1,6 +1,6 @@
-"""To which hosts this user lets code go: asked once for each, kept in one file of the user's, never of a workspace.
+"""The hosts to which this user allows code to be sent: asked once for each, and kept in a file of the user.
 
-Hosts of this machine need none. A file that cannot be read counts as no consent at all.
+Hosts on this machine need no consent. A file that cannot be read counts as no consent.
 """
 
 import contextlib

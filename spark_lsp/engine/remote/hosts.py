@@ -1,7 +1,7 @@
-"""Endpoints of a remote model: their addresses, which one a workspace prefers, and which ones answer. Pure.
+"""The endpoints of a remote model: addresses, the one a workspace prefers, and which of them answer. Pure.
 
-Rendezvous hashing (Thaler and Ravishankar, 1998): each workspace ranks all endpoints by a hash of both, so it keeps its
-own, where its prompts are cached, and when one goes only its workspaces move.
+Rendezvous hashing (Thaler and Ravishankar, 1998): each workspace ranks all endpoints by a hash of both. So it keeps the
+endpoint that has its prompts in the cache, and when one is gone only its workspaces move.
 """
 
 import hashlib

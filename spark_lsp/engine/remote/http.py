@@ -1,7 +1,7 @@
-"""HTTP to one endpoint: asks, streams events, and says in words what went wrong. Keeps no content and no key in words.
+"""HTTP to one endpoint: sends requests, streams events, and describes failures without content or key.
 
-Closing a stream closes its connection, which is how a server is told to stop. Redirects are not followed: they would
-carry code and key to a host that nobody allowed. Bodies are never unpacked, and each has a limit of bytes and time.
+Closing a stream closes its connection, which tells the server to stop. Redirects are not followed: they would send
+code and key to a host that nobody allowed. Bodies are never unpacked, and each has a limit of bytes and time.
 """
 
 import asyncio

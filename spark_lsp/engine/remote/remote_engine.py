@@ -1,7 +1,7 @@
-"""A model behind OpenAI-compatible endpoints: llama.cpp's server, vLLM, Ollama, LM Studio, one or several of them.
+"""The engine of OpenAI-compatible endpoints: llama.cpp's server, vLLM, Ollama, LM Studio, one or several of them.
 
-Sends nothing before the user has allowed each host. Asks the endpoint that the workspace prefers, others while that
-one fails, and only such requests again that brought no text yet. Token counts are estimates that err upwards.
+Sends nothing before the user has allowed each host. Uses the endpoint that the workspace prefers, and others while it
+fails; a request is repeated only if no text of its answer has arrived. Token counts are estimates, rather too high.
 """
 
 import asyncio

@@ -1,7 +1,7 @@
-"""Reads what an OpenAI-compatible endpoint streams: events into pieces of text, cut where an answer ends. Pure.
+"""Reads the stream of an OpenAI-compatible endpoint: events become text, cut at the end of the answer. Pure.
 
-Every rule here is for a server that does not do what it should: frames that break off, lines without an end, control
-tokens that are spelled out, a conversation's answer that repeats how it was to begin.
+Each rule is for a server that misbehaves: events that break off, lines without an end, special tokens that are spelled
+out, a chat answer that repeats its given beginning.
 """
 
 from collections.abc import Iterable

@@ -1,4 +1,4 @@
-"""What must hold before a remote endpoint is asked: consent, key, and a family for its model."""
+"""Checks before a remote endpoint is used: the user's consent, the key, and the FIM family of its model."""
 
 import os
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""Turns the events of a remote answer into chunks: order, one final chunk, counts, a deadline. Pure but for a clock."""
+"""Turns the events of a remote answer into chunks with counts, a deadline and one final chunk. Pure but for a clock."""
 
 import asyncio
 from collections.abc import Callable, Iterator
