@@ -35,6 +35,7 @@ class TypingPrompts:
         self._context = context
         self._last: dict[str, _Last] = {}
         self._engines_lost = context.engines_lost
+        self._is_cost_asked = False
 
     @property
     def digest(self) -> str:
@@ -59,6 +60,7 @@ class TypingPrompts:
         Raises:
             EngineError, ModelError: there is no model to count tokens with, or it has no FIM family.
         """
+        await self._follow_engine()
         best = await self._context.pack_for(snapshot, offset)
         chosen, kind = await self._choose(best, snapshot, offset)
         self._last[snapshot.uri] = _Last(snapshot.text, offset, chosen, is_behind=kind != "best")
@@ -70,6 +72,7 @@ class TypingPrompts:
         Raises:
             EngineError, ModelError: there is no model to count tokens with, or it has no FIM family.
         """
+        await self._follow_engine()
         best = await self._context.pack_for(snapshot, offset)
         chosen, kind = await self._choose(best, snapshot, offset)
         return (chosen, best) if kind == "small" else (best,)
@@ -92,11 +95,18 @@ class TypingPrompts:
         """Drop what belongs to a document that was closed."""
         self._last.pop(uri, None)
 
-    async def _choose(self, best: Packed, snapshot: Snapshot, offset: int) -> tuple[Packed, _Kind]:
-        """Return the best prompt, or where too much of it is to be prefilled, the last one continued or a small one."""
+    async def _follow_engine(self) -> None:
+        """Forget what an engine that is gone had prefilled; ask a new one once what it measured when it was loaded."""
         if self._engines_lost != self._context.engines_lost:
             self._engines_lost = self._context.engines_lost
+            self._is_cost_asked = False
             self._last.clear()
+        if not self._is_cost_asked:
+            self._is_cost_asked = True
+            await self._context.learn_cost()
+
+    async def _choose(self, best: Packed, snapshot: Snapshot, offset: int) -> tuple[Packed, _Kind]:
+        """Return the best prompt, or where too much of it is to be prefilled, the last one continued or a small one."""
         order, last = self._context.order, self._last.get(snapshot.uri)
         prefilled = last.packed if last else None
         unread = unread_tokens(best, prefilled, order)

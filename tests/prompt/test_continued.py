@@ -4,11 +4,12 @@ import asyncio
 from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scripts.harness.fixture import parse_fixture
-from spark_lsp.engine.base import PrefillCost, Usage
+from spark_lsp.engine.base import EngineStatus, PrefillCost, Usage
 from spark_lsp.engine.testing import ScriptedEngine
 from spark_lsp.index.store import Index
 from spark_lsp.prompt.continued import continued_window, unread_tokens
@@ -74,15 +75,32 @@ async def test_the_better_prompt_is_prefilled_in_a_pause_and_used_from_then_on()
     assert unread_tokens(later, best, "psm") == 0
 
 
-async def test_a_new_place_gets_the_window_alone_before_the_rest_is_prefilled(tmp_path: Path) -> None:
+def _shapes(folder: Path) -> tuple[Index, str]:
+    """Return an index with much that a document uses, and the document."""
     shapes = "".join(f"def shape_{number}(width, height, depth):\n    return width\n\n\n" for number in range(40))
     uses = "".join(f"shape_{number}(1, 2, 3)\n" for number in range(40))
-    workspace = await _open(indexed(parse_fixture(f"#- shapes.py\n{shapes}#- box.py\n$0\n"), tmp_path))
-    text = f"from shapes import *\n{uses}"
+    return indexed(parse_fixture(f"#- shapes.py\n{shapes}#- box.py\n$0\n"), folder), f"from shapes import *\n{uses}"
+
+
+async def test_a_new_place_gets_the_window_alone_before_the_rest_is_prefilled(tmp_path: Path) -> None:
+    index, text = _shapes(tmp_path)
+    workspace = await _open(index)
     small, best = await workspace.prompts.to_prefill(snapshot_of("box.py", text), len(text))
     assert {segment.kind for segment in small.segments} <= {"header", "prefix", "suffix"}
     assert "definition" in {segment.kind for segment in best.segments}
     assert unread_tokens(small, None, "psm") < unread_tokens(best, None, "psm")
+
+
+async def test_the_first_prompt_is_small_where_the_engine_measured_that_prefill_is_slow(tmp_path: Path) -> None:
+    class SlowEngine(ScriptedEngine):
+        async def status(self) -> EngineStatus:
+            return msgspec.structs.replace(await super().status(), prefill_cost=SLOW)
+
+    index, text = _shapes(tmp_path)
+    workspace = TestWorkspace(SlowEngine(["x"], family="qwen2.5-coder", fim_order="psm"), index=index)
+    await workspace.engine.start()
+    packed = await workspace.prompts.pack_for(snapshot_of("box.py", text), len(text))
+    assert {segment.kind for segment in packed.segments} <= {"header", "prefix", "suffix"}
 
 
 async def test_an_engine_that_was_lost_has_prefilled_nothing() -> None:
