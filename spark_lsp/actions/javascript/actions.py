@@ -34,6 +34,7 @@ class ExtractFunction:
         if not isinstance(plan, Plan):
             return refused(self.id, plan)
         taken = words_of(target.snapshot.text)
+        taken |= plan.names.words() if plan.form == "method" else set()
         plain = free_name("extracted", taken)
         edits = extract_function.edits_of(plan, plain)
         # A method stands behind its use, so the model names the use.
@@ -117,9 +118,10 @@ class RenameSuggest:
         head = rename.head_of(found)
         taken = words_of(target.snapshot.text) | {mark}
         name, usage = await named(target, tools, UnnamedEdit(edits, mark, head, is_last=True), "camel", taken)
-        if name == mark:
+        suited = rename.suited(found, name)
+        if name == mark or suited in taken:
             return Proposal(self.id, (), Reason.EMPTY, f"The model has no better name for {old}.", usage)
-        return Proposal(self.id, rename.edits_of(found, name), usage=usage)
+        return Proposal(self.id, rename.edits_of(found, suited), usage=usage)
 
 
 def _is_trivial(piece: Piece) -> bool:

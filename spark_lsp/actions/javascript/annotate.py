@@ -12,9 +12,11 @@ from tree_sitter import Node
 
 from spark_lsp.actions.base import Needs, Proposal, Target, Tools
 from spark_lsp.actions.definition import CALLABLES, definition_at
-from spark_lsp.actions.javascript.flow import facts_of
+from spark_lsp.actions.javascript.context_types import results_of
+from spark_lsp.actions.javascript.file_uses import every
+from spark_lsp.actions.javascript.flow import ends, facts_of
 from spark_lsp.actions.javascript.piece import TYPED
-from spark_lsp.actions.javascript.scopes import names_of
+from spark_lsp.actions.javascript.scopes import FUNCTIONS, names_of, text_of
 from spark_lsp.actions.naming import MIN_PROBABILITY
 from spark_lsp.actions.stream import ACTION_PRIORITY, added, key_of, stream
 from spark_lsp.engine.base import CompletionRequest, Sampling, Usage
@@ -40,6 +42,7 @@ PLAIN: Final = (
 )
 _GENERIC: Final = ("Array", "Promise", "Map", "Set", "Record", "Iterable", "ReadonlyArray", "Partial")
 _WORD: Final = re.compile(r"[A-Za-z_$][\w$]*")
+_TELLING: Final = frozenset(("instanceof", "in", "typeof", "===", "!==", "==", "!="))
 _SHAPE: Final = re.compile(r"[\w$<>\[\], |]+")
 
 
@@ -50,6 +53,8 @@ class MissingType:
     offset: int
     is_async_result: bool = False
     certain: str = ""
+    tells_types: bool = False
+    """Whether ``boolean`` would say less than TypeScript infers."""
 
 
 class AnnotateTypes:
@@ -77,7 +82,7 @@ class AnnotateTypes:
             if not said:
                 said, cost = await _asked(target, tools, missing, edits, known)
                 usage = added(usage, cost)
-            if said:
+            if said and not (missing.tells_types and said == "boolean"):
                 edits.append(Edit(Span(missing.offset, missing.offset), f": {said}"))
         if not edits:
             return Proposal(self.id, (), Reason.EMPTY, f"The model is not sure of any type of {name}.", usage)
@@ -98,7 +103,7 @@ def missing_annotations(syntax: Syntax | None, offset: int) -> tuple[str, list[M
     is_special = (
         "set" in words or "*" in words or found.name == "constructor" or found.inner.type.startswith("generator")
     )
-    if not has_result and not is_special:
+    if not has_result and not is_special and not _never_returns(syntax, found.inner):
         all_missing.append(_result(syntax, found.inner, parameters, is_async="async" in words))
     return found.name, all_missing
 
@@ -131,15 +136,52 @@ def _lacks_type(parameter: Node) -> bool:
     )  # fmt: skip
 
 
+def _never_returns(syntax: Syntax, function: Node) -> bool:
+    """Whether no way through a function comes to its end, which TypeScript infers and ``void`` would hide."""
+    body = function.child_by_field_name("body")
+    if body is None or body.type != "statement_block":
+        return body is None
+    if facts_of(body.named_children).returns:
+        return False
+    last = body.named_children[-1] if body.named_children else None
+    call = last.named_children[0] if last is not None and last.type == "expression_statement" else None
+    called = call.child_by_field_name("function") if call is not None else None
+    return ends(body.named_children) or (called is not None and text_of(called) in _never_returning(syntax))
+
+
+def _never_returning(syntax: Syntax) -> set[str]:
+    """Return the functions of a file whose result is written down as ``never``."""
+    names = set()
+    for node in every(syntax.tree.root_node):
+        told = node.child_by_field_name("return_type") if node.type in FUNCTIONS else None
+        if told is not None and text_of(told).strip(": ") == "never":
+            own = node.child_by_field_name("name")
+            holder = node.parent if own is None else node
+            own = holder.child_by_field_name("name") if holder is not None else None
+            names |= {text_of(own)} if own is not None else set()
+    return names
+
+
+def _may_tell_types(function: Node) -> bool:
+    """Whether a function that gives true or false may tell one type from another, which TypeScript infers itself."""
+    results = results_of(function)
+    return len(results) == 1 and any(
+        (
+            node.type in {"binary_expression", "unary_expression"}
+            and any(child.type in _TELLING for child in node.children)
+        )
+        or node.type == "call_expression"
+        for node in every(results[0])
+    )
+
+
 def _result(syntax: Syntax, function: Node, parameters: Node, *, is_async: bool) -> MissingType:
     """Return a function's missing result type; one that returns no value and can reach its end is void."""
     body = function.child_by_field_name("body")
     certain = ""
     if body is not None and body.type == "statement_block":
-        facts = facts_of(body.named_children)
-        throws = any(each.type == "throw_statement" for each in body.named_children)
-        certain = "" if facts.returns or throws else "Promise<void>" if is_async else "void"
-    return MissingType(syntax.wrap(parameters).span.end, is_async, certain)
+        certain = "" if facts_of(body.named_children).returns else "Promise<void>" if is_async else "void"
+    return MissingType(syntax.wrap(parameters).span.end, is_async, certain, _may_tell_types(function))
 
 
 async def _asked(

@@ -10,12 +10,15 @@ from typing import Literal
 
 from tree_sitter import Node
 
+from spark_lsp.actions.javascript.context_types import results_of
 from spark_lsp.actions.javascript.dataflow import Taken, given, taken
+from spark_lsp.actions.javascript.file_uses import every, file_uses, property_of
 from spark_lsp.actions.javascript.flow import BLOCKS, Facts, ancestors, ends, facts_of, is_tail
-from spark_lsp.actions.javascript.layout import indent_at, moved, semicolon
-from spark_lsp.actions.javascript.narrowing import type_problem
+from spark_lsp.actions.javascript.function_types import closure_problem, result_problem
+from spark_lsp.actions.javascript.layout import continues, indent_at, is_closed, moved, semicolon
+from spark_lsp.actions.javascript.narrowing import narrowed_names, type_problem
 from spark_lsp.actions.javascript.piece import TYPED, Piece, analysed, scope_of
-from spark_lsp.actions.javascript.scopes import CLASSES, HOISTED, Binding, Names, Scope, Use
+from spark_lsp.actions.javascript.scopes import CLASSES, HOISTED, Binding, Names, Scope, Use, text_of
 from spark_lsp.actions.javascript.types import type_of
 from spark_lsp.actions.layout import indent_unit
 from spark_lsp.actions.refusal import Refusal
@@ -54,6 +57,8 @@ def plan_of(piece: Piece) -> Plan | Refusal:
     is_leaving = facts.returns and (ends(piece.nodes) or is_tail(piece.nodes[-1], body.node))
     problem = out.problem or _general_problem(piece, names, facts, body, leaves=is_leaving, gives=bool(out.declared))
     problem = problem or type_problem(piece, body.node)
+    if not problem and piece.syntax.language.name in TYPED:
+        problem = result_problem(piece, body.node, file_uses(names), out.declared, returns=is_leaving)
     if problem:
         return problem
     used = [binding for binding in _bindings(names.uses) if any(piece.holds(use.node) for use in binding.uses)]
@@ -99,9 +104,11 @@ def _general_problem(  # noqa: PLR0911 - a list of reasons
     if any(node.type in {"import_statement", "export_statement"} for node in piece.nodes):
         return Refusal("placement", "Imports and exports can only stand at the top of a file.")
     if facts.jumps_out:
-        return Refusal("jump", "A break or continue in the selection leaves a loop around it.")
+        return Refusal("jump", "A break or continue in the selection jumps out of it.")
     if facts.returns and not leaves:
-        return Refusal("jump", "Some ways through the selection return and others go on behind it.")
+        return Refusal("jump", "Some paths through the selection return and others continue.")
+    if facts.returns and facts.awaits and _is_caught(piece, body) and not _returns_values(piece):
+        return Refusal("jump", "The selection returns a promise in a try, which would then wait for it.")
     if facts.returns and gives:
         return Refusal("jump", "The selection both returns and declares what is used behind it.")
     if any(each.type in {"formal_parameters", "decorator"} for each in _up_to(piece.nodes[0], body.node)):
@@ -125,6 +132,9 @@ def _outer_plan(  # noqa: PLR0911 - a list of reasons
         method = _method_around(body)
         if method is None or method.parent is None or method.parent.parent is None:
             return Refusal("scope", "The selection uses this, which may be no instance of a class here.")
+        borrowed = _method_problem(method, names)
+        if borrowed:
+            return borrowed
         form, anchor = "method", method
         is_static = any(child.type == "static" for child in method.children)
         home = names.scopes[method.parent.parent.id]
@@ -137,10 +147,14 @@ def _outer_plan(  # noqa: PLR0911 - a list of reasons
     if problem:
         return problem
     is_typed = piece.syntax.language.name in TYPED
-    types = tuple(type_of(binding, names.program) for binding in into.parameters) if is_typed else ()
+    types = tuple(type_of(binding, names.program, piece) for binding in into.parameters) if is_typed else ()
     if is_typed and (not all(types) or into.fresh):
         missing = next((b.name for b, t in zip(into.parameters, types, strict=True) if not t), "")
         return Refusal("type", f"The type of {missing or into.fresh[0].name} is not written down.")
+    narrowed = narrowed_names(body.node, piece) if is_typed else set()
+    told = next((binding.name for binding in into.parameters if binding.name in narrowed), "")
+    if told:
+        return Refusal("type", f"The type of {told} may be narrowed where the selection stands.")
     return Plan(piece, names, facts, form, anchor, into, types, declared, leaves, is_static)
 
 
@@ -184,7 +198,8 @@ def _arrow_plan(
         return Refusal("scope", f"{hidden[0]} is not known in front of the statement.")
     if not piece.is_expression and anchor.id != piece.nodes[0].id and declared:
         return Refusal("scope", f"{declared[0].name} is declared here and used outside.")
-    return _mixed(declared) or Plan(piece, names, facts, "arrow", anchor, Taken(), (), declared, leaves)
+    problem = closure_problem(piece, used) if piece.syntax.language.name in TYPED else None
+    return problem or _mixed(declared) or Plan(piece, names, facts, "arrow", anchor, Taken(), (), declared, leaves)
 
 
 def _mixed(declared: tuple[Binding, ...]) -> Refusal | None:
@@ -209,8 +224,9 @@ def _call(plan: Plan, name: str) -> str:  # noqa: PLR0911 - one for each thing a
         return f"return {call}{end}"
     if plan.declared and plan.taken.changed:
         both = (*plan.taken.changed, *plan.declared)
-        early = f"let {_together(plan.declared, '', '')}{end}\n{indent_at(plan.piece.syntax, plan.piece.nodes[0])}"
-        return f"{early}{'' if end else ';'}({_together(both, '{ ', ' }')} = {call}){end}"
+        early = f"let {', '.join(binding.name for binding in plan.declared)};"
+        early += f"\n{indent_at(plan.piece.syntax, plan.piece.nodes[0])}"
+        return f"{early}({_together(both, '{ ', ' }')} = {call}){end}"
     if plan.declared:
         kinds = {binding.kind for binding in plan.declared}
         kind = "const" if kinds == {"const"} else "var" if kinds == {"var"} else "let"
@@ -220,7 +236,8 @@ def _call(plan: Plan, name: str) -> str:  # noqa: PLR0911 - one for each thing a
     if len(plan.taken.changed) == 1:
         return f"{plan.taken.changed[0].name} = {call}{end}"
     if plan.taken.changed:
-        return f"{'' if end else ';'}({_together(plan.taken.changed, '{ ', ' }')} = {call}){end}"
+        opening = "" if _is_apart(plan.piece.nodes[0]) else ";"
+        return f"{opening}({_together(plan.taken.changed, '{ ', ' }')} = {call}){end}"
     return f"{call}{end}"
 
 
@@ -250,12 +267,14 @@ def _definition(plan: Plan, name: str, indent: str) -> str:
         head = f"{private}{'static ' if plan.is_static else ''}{wait}{star}{name}({given_names}) {{"
     else:
         head = f"{wait}function{star} {name}({given_names}) {{"
-    lines = [f"{inner}let {', '.join(binding.name for binding in plan.taken.fresh)}{end}"] if plan.taken.fresh else []
+    lines = [f"{inner}let {', '.join(binding.name for binding in plan.taken.fresh)};"] if plan.taken.fresh else []
     lines += [_body(plan, inner, end)]
     back = (*plan.taken.changed, *plan.declared)
     if back:
         lines.append(f"{inner}return {_together(back, '{ ', ' }')}{end}")
-    return "\n".join([head, *lines, f"{indent}}}" + (end if plan.form == "arrow" else "")])
+    follows = syntax.text[syntax.wrap(plan.anchor).span.start :][:2]
+    is_open = plan.form == "arrow" and plan.anchor.id != piece.nodes[0].id and continues(follows)
+    return "\n".join([head, *lines, f"{indent}}}" + ((end or ";" * is_open) if plan.form == "arrow" else "")])
 
 
 def _body(plan: Plan, indent: str, end: str) -> str:
@@ -305,6 +324,61 @@ def _method_around(body: Scope) -> Node | None:
             return None
         return node if parent.parent.type in CLASSES else None
     return None
+
+
+def _is_apart(statement: Node) -> bool:
+    """Whether nothing in front of a statement could go on with it, so that it may begin with a parenthesis."""
+    before = statement.prev_named_sibling
+    while before is not None and before.type == "comment":
+        before = before.prev_named_sibling
+    is_first = before is None or (statement.parent is not None and before.parent is None)
+    return is_first or before is None or is_closed(before)
+
+
+def _is_caught(piece: Piece, body: Scope) -> bool:
+    """Whether a try of the same function stands around a piece."""
+    return any(each.type == "try_statement" for each in _up_to(piece.nodes[0], body.node))
+
+
+def _returns_values(piece: Piece) -> bool:
+    """Whether what a piece returns is certainly no promise, or waited for."""
+    plain = {"await_expression", "string", "number", "true", "false", "null", "template_string", "object", "array"}
+    results = [result for node in piece.nodes for result in results_of(node)]
+    return all(result.type in plain for result in results)
+
+
+def _method_problem(method: Node, names: Names) -> Refusal | None:
+    """Return why a method beside this one may not be there when it runs; None when it is."""
+    own = method.child_by_field_name("name")
+    holder = method.parent.parent if method.parent is not None else None
+    if own is None or holder is None:
+        return Refusal("scope", "The method has no name.")
+    name = text_of(own).strip("\"'")
+    heritage = [text_of(child) for each in holder.children if each.type == "class_heritage" for child in every(each)]
+    known = {key for key, binding in names.program.names.items() if binding.kind == "class"}
+    if heritage and not known & set(heritage):
+        return Refusal("owner", "The class may inherit a method of the same name.")
+    if any(child.type in {"get", "set"} for child in method.children):
+        return None
+    if any(_borrows(node, name) for node in every(names.program.node)):
+        return Refusal("owner", f"{name} may be called on an object that has no other method of the class.")
+    return None
+
+
+def _borrows(node: Node, name: str) -> bool:
+    """Whether a node takes a method without calling it, or copies all methods of a class."""
+    if node.type == "shorthand_property_identifier_pattern":
+        return text_of(node) == name
+    if node.type == "pair_pattern":
+        key = node.child_by_field_name("key")
+        return key is not None and text_of(key) == name
+    if node.type not in {"member_expression", "subscript_expression"}:
+        return False
+    parent = node.parent
+    called = parent.child_by_field_name("function") if parent is not None and parent.type == "call_expression" else None
+    if property_of(node) == "prototype":
+        return parent is None or parent.type not in {"member_expression", "subscript_expression"}
+    return property_of(node) == name and (called is None or called.id != node.id)
 
 
 def _is_async(function: Node) -> bool:

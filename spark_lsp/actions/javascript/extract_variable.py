@@ -7,30 +7,21 @@ from dataclasses import dataclass
 
 from tree_sitter import Node
 
+from spark_lsp.actions.javascript.context_types import PRIMITIVES, is_expected, keeps_type
+from spark_lsp.actions.javascript.file_uses import FileUses, file_uses
 from spark_lsp.actions.javascript.flow import BLOCKS, ancestors
-from spark_lsp.actions.javascript.layout import indent_at, semicolon
-from spark_lsp.actions.javascript.narrowing import type_problem
+from spark_lsp.actions.javascript.layout import continues, indent_at, semicolon
+from spark_lsp.actions.javascript.narrowing import expression_problem
+from spark_lsp.actions.javascript.node_kinds import VALUES, stands_in
 from spark_lsp.actions.javascript.order import comes_first, statement_of
-from spark_lsp.actions.javascript.piece import Piece, analysed, scope_of
-from spark_lsp.actions.javascript.purity import (
-    EFFECTS,
-    Level,
-    bindings_in,
-    evaluated,
-    level_of,
-    makes_something,
-    uses_by_node,
-)
-from spark_lsp.actions.javascript.scopes import FUNCTIONS, Names, Use
+from spark_lsp.actions.javascript.piece import TYPED, Piece, analysed, scope_of
+from spark_lsp.actions.javascript.purity import Level, acts, bindings_in, evaluated, level_of, makes_something
+from spark_lsp.actions.javascript.scopes import FUNCTIONS, Names
 from spark_lsp.actions.layout import indent_unit
 from spark_lsp.actions.refusal import Refusal
 from spark_lsp.text.edit import Edit, Span
 
 _ALONE = frozenset(("identifier", "this", "undefined", "spread_element", "assignment_expression", "yield_expression"))
-
-_NAMING_PARENTS = frozenset(
-    ("import_statement", "export_statement", "pair", "literal_type", "enum_assignment", "jsx_attribute")
-)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -54,17 +45,18 @@ def naming_of(piece: Piece) -> Naming | Refusal:  # noqa: PLR0911 - a list of re
             if node.type == "identifier"
             else Refusal("order", "This cannot be evaluated earlier.")
         )
-    names, body = analysed(piece)
-    problem = type_problem(piece, body.node)
+    names, _body = analysed(piece)
+    uses = file_uses(names)
+    is_typed = piece.syntax.language.name in TYPED
+    problem = _name_problem(node, uses) or (_type_problem(node, uses) if is_typed else None)
     if problem:
         return problem
-    uses = uses_by_node(names)
     if any(each.type == "with_statement" for each in ancestors(node)):
         return Refusal("scope", "Within with, no one can know what a name means.")
     level = level_of(node, uses)
     statement = statement_of(node)
-    if level == Level.FIXED and not makes_something(node):
-        everywhere = _everywhere(piece, names, uses)
+    if level == Level.FIXED and not makes_something(node) and (not is_typed or node.type in PRIMITIVES):
+        everywhere = _everywhere(piece, names, uses, is_alone=is_typed)
         if everywhere is not None:
             return everywhere
     if statement is None:
@@ -76,6 +68,45 @@ def naming_of(piece: Piece) -> Naming | Refusal:  # noqa: PLR0911 - a list of re
     if level == Level.QUIET and not makes_something(node):
         places = _until_something_happens(node, statement, uses)
     return Naming(piece, names, places, statement)
+
+
+def _name_problem(node: Node, uses: FileUses) -> Refusal | None:
+    """Return why a function or class would be called otherwise under another name; None where nobody asks for it."""
+    parent = node.parent
+    is_maker = node.type in FUNCTIONS or node.type == "class"
+    if not is_maker or node.child_by_field_name("name") is not None or parent is None or not uses.asks_for_names:
+        return None
+    places = {"variable_declarator", "pair", "assignment_expression", "field_definition", "public_field_definition"}
+    if parent.type in places or parent.type.endswith(("_pattern", "_parameter")):
+        return Refusal("name", "The function takes its name from where it stands, and the file reads such names.")
+    return None
+
+
+def _type_problem(node: Node, uses: FileUses) -> Refusal | None:
+    """Return why an expression of TypeScript would have another type under a name; None when it keeps its type."""
+    parent = node.parent
+    if parent is not None and parent.type == "as_expression" and any(each.type == "const" for each in parent.children):
+        return Refusal("type", "Only a literal can be taken as const.")
+    if node.type in PRIMITIVES and _is_read_by_the_compiler(node):
+        return Refusal("type", "TypeScript reads the literal here.")
+    problem = expression_problem(node)
+    if problem is not None or not is_expected(node) or keeps_type(node, uses):
+        return problem
+    return Refusal("type", "The expression takes its type from where it stands.")
+
+
+def _is_read_by_the_compiler(node: Node) -> bool:
+    """Whether a literal tells TypeScript which way a program runs, what a value is, or what a module is."""
+    parent = node.parent
+    if parent is None:
+        return True
+    if parent.type == "binary_expression":
+        return any(each.type == "unary_expression" for each in parent.named_children) or any(
+            each.type == "in" for each in parent.children
+        )
+    holder = parent.parent
+    is_loop = holder is not None and holder.type in {"while_statement", "do_statement"}
+    return (parent.type == "parenthesized_expression" and is_loop) or parent.type == "for_statement" or _is_word(parent)
 
 
 def edits_of(naming: Naming, name: str) -> tuple[Edit, ...]:
@@ -101,11 +132,16 @@ def edits_of(naming: Naming, name: str) -> tuple[Edit, ...]:
         edits.append(Edit(Span(where.start, where.start), f"{{{newline}{inner}{said}{end}{newline}{inner}"))
         edits.append(Edit(Span(where.end, where.end), f"{newline}{indent}}}"))
     else:
-        follows = text[where.start : where.start + 1]
-        edits.append(
-            Edit(Span(where.start, where.start), f"{said}{end or (';' if follows in '([`' else '')}{newline}{indent}")
-        )
+        end = end or (";" if continues(_first_text(naming, name, text)) else "")
+        edits.append(Edit(Span(where.start, where.start), f"{said}{end}{newline}{indent}"))
     return _merged(edits)
+
+
+def _first_text(naming: Naming, name: str, text: str) -> str:
+    """Return how the statement begins once the name is used in it."""
+    syntax = naming.piece.syntax
+    start = syntax.wrap(naming.statement).span.start
+    return name if any(syntax.wrap(place).span.start == start for place in naming.places) else text[start : start + 2]
 
 
 def _merged(edits: list[Edit]) -> tuple[Edit, ...]:
@@ -129,14 +165,14 @@ def _unwrapped(node: Node, value: str) -> str:
     return f"({value})" if node.type == "sequence_expression" else value
 
 
-def _problem(node: Node, statement: Node, names: Names, uses: dict[int, Use]) -> Refusal | None:
+def _problem(node: Node, statement: Node, names: Names, uses: FileUses) -> Refusal | None:
     """Return why an expression cannot be evaluated in front of its statement; None when it can."""
     if not comes_first(node, statement, uses):
         return Refusal("order", "It is not certain that this is evaluated first in its statement, always and once.")
     return _unknown_at(node, statement, names, uses)
 
 
-def _unknown_at(node: Node, statement: Node, names: Names, uses: dict[int, Use]) -> Refusal | None:
+def _unknown_at(node: Node, statement: Node, names: Names, uses: FileUses) -> Refusal | None:
     """Return why the names of an expression do not mean the same in front of a statement; empty when they do."""
     reachable = set(map(id, scope_of(names, statement).around()))
     for binding in bindings_in(node, uses):
@@ -147,7 +183,7 @@ def _unknown_at(node: Node, statement: Node, names: Names, uses: dict[int, Use])
     return None
 
 
-def _everywhere(piece: Piece, names: Names, uses: dict[int, Use]) -> Naming | None:
+def _everywhere(piece: Piece, names: Names, uses: FileUses, *, is_alone: bool) -> Naming | None:
     """Return all equal expressions of the function, for one that always has the same value; None where that fails."""
     node = piece.nodes[0]
     own = scope_of(names, node).body
@@ -156,7 +192,7 @@ def _everywhere(piece: Piece, names: Names, uses: dict[int, Use]) -> Naming | No
         for each in _equal(own.node, node, uses)
         if not any(parent.type in FUNCTIONS and parent.id != own.node.id for parent in _up_to(each, own.node))
     ]
-    for places in (tuple(equal), (node,)):
+    for places in ((node,),) if is_alone else (tuple(equal), (node,)):
         statement = _common_statement(places)
         if statement is not None and not _unknown_at(node, statement, names, uses):
             return Naming(piece, names, places, statement)
@@ -180,9 +216,9 @@ def _common_statement(places: tuple[Node, ...]) -> Node | None:
     return None
 
 
-def _until_something_happens(node: Node, statement: Node, uses: dict[int, Use]) -> tuple[Node, ...]:
+def _until_something_happens(node: Node, statement: Node, uses: FileUses) -> tuple[Node, ...]:
     """Return the expression and the equal ones behind it in its statement, if the statement changes nothing."""
-    if any(each.type in EFFECTS for each in evaluated(statement)):
+    if any(acts(each, uses) for each in evaluated(statement)):
         return (node,)
     inside = [
         each
@@ -193,7 +229,7 @@ def _until_something_happens(node: Node, statement: Node, uses: dict[int, Use]) 
     return tuple(inside) or (node,)
 
 
-def _equal(around: Node, node: Node, uses: dict[int, Use]) -> list[Node]:
+def _equal(around: Node, node: Node, uses: FileUses) -> list[Node]:
     """Return the expressions around that say the same with the same names, in order."""
     found, stack = [], [around]
     wanted = _said(node, uses)
@@ -206,7 +242,7 @@ def _equal(around: Node, node: Node, uses: dict[int, Use]) -> list[Node]:
     return found
 
 
-def _said(node: Node, uses: dict[int, Use]) -> tuple[object, ...]:
+def _said(node: Node, uses: FileUses) -> tuple[object, ...]:
     """Return the tokens of an expression, names by what they mean."""
     if not node.child_count:
         use = uses.get(node.id)
@@ -215,29 +251,22 @@ def _said(node: Node, uses: dict[int, Use]) -> tuple[object, ...]:
 
 
 def _is_left(node: Node) -> bool:
+    """Whether an equal expression stays: it stands where no value does, or is called, written or deleted there."""
     parent = node.parent
-    if parent is None:
-        return False
-    if parent.type in {
-        "import_statement",
-        "export_statement",
-        "pair",
-        "literal_type",
-        "enum_assignment",
-        "jsx_attribute",
-    }:
-        held = parent.child_by_field_name("value")
-        return held is None or held.id != node.id
-    if parent.type == "expression_statement":
-        return True  # a directive, or nothing that would need a name
-    target = parent.child_by_field_name("left") or parent.child_by_field_name("argument")
-    is_write = parent.type in {"assignment_expression", "augmented_assignment_expression", "update_expression"}
-    is_delete = parent.type == "unary_expression" and any(child.type == "delete" for child in parent.children)
+    if parent is None or not stands_in(VALUES, parent, node) or (node.type == "string" and _is_word(parent)):
+        return True
+    if parent.type == "unary_expression":
+        return any(child.type in {"delete", "typeof"} for child in parent.children)
     called = parent.child_by_field_name("function") if parent.type == "call_expression" else None
-    is_called = (
-        called is not None and called.id == node.id and node.type in {"member_expression", "subscript_expression"}
-    )
-    return is_called or ((is_write or is_delete) and target is not None and target.id == node.id)
+    is_called = called is not None and called.id == node.id
+    return is_called and node.type in {"member_expression", "subscript_expression"}
+
+
+def _is_word(parent: Node) -> bool:
+    """Whether a string there is read by tools before the program runs: ``import("x")``, ``require("x")``."""
+    call = parent.parent if parent.type == "arguments" else None
+    called = call.child_by_field_name("function") if call is not None else None
+    return called is not None and called.text in {b"import", b"require"}
 
 
 def _up_to(node: Node, around: Node) -> list[Node]:

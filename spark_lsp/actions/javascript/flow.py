@@ -93,7 +93,7 @@ def is_tail(last: Node, body: Node) -> bool:
     return False
 
 
-def _ends(node: Node) -> bool:
+def _ends(node: Node) -> bool:  # noqa: PLR0911 - one for each kind
     kind = node.type
     if kind in {"return_statement", "throw_statement"}:
         return True
@@ -102,6 +102,10 @@ def _ends(node: Node) -> bool:
     if kind == "if_statement":
         first, other = node.child_by_field_name("consequence"), node.child_by_field_name("alternative")
         return first is not None and other is not None and _ends(first) and ends(other.named_children)
+    if kind in {"while_statement", "for_statement", "do_statement"}:
+        return _runs_for_ever(node)
+    if kind == "labeled_statement":
+        return False
     if kind == "try_statement":
         body, handler = node.child_by_field_name("body"), node.child_by_field_name("handler")
         finalizer = node.child_by_field_name("finalizer")
@@ -110,6 +114,19 @@ def _ends(node: Node) -> bool:
         caught = handler.child_by_field_name("body") if handler is not None else None
         return body is not None and _ends(body) and (handler is None or (caught is not None and _ends(caught)))
     return False
+
+
+def _runs_for_ever(loop: Node) -> bool:
+    """Whether a loop has no end of its own: its condition is ``true`` or missing, and nothing breaks out of it."""
+    condition = loop.child_by_field_name("condition")
+    inner = condition
+    while inner is not None and inner.type == "parenthesized_expression" and inner.named_children:
+        inner = inner.named_children[0]
+    is_open = inner is not None and (inner.type == "true" or text_of(inner) == "1")
+    is_missing = loop.type == "for_statement" and (condition is None or condition.type == "empty_statement")
+    return (is_open or is_missing) and not any(
+        node.type == "break_statement" for node, _depth, _own in _inside((loop,))
+    )
 
 
 def _inside(nodes: Sequence[Node]) -> Iterator[tuple[Node, int, bool]]:

@@ -3,17 +3,20 @@
 Right where the value is always the same, or where the one use comes first in the very next statement.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from tree_sitter import Node
 
+from spark_lsp.actions.javascript.context_types import PRIMITIVES, is_expected
+from spark_lsp.actions.javascript.file_uses import FileUses, file_uses
 from spark_lsp.actions.javascript.flow import BLOCKS
-from spark_lsp.actions.javascript.layout import semicolon
+from spark_lsp.actions.javascript.layout import continues, is_closed
+from spark_lsp.actions.javascript.narrowing import is_in_condition
 from spark_lsp.actions.javascript.order import comes_first
-from spark_lsp.actions.javascript.piece import LANGUAGES
-from spark_lsp.actions.javascript.purity import EFFECTS, Level, evaluated, level_of, makes_something, uses_by_node
-from spark_lsp.actions.javascript.scopes import Binding, Names, Use, names_of, text_of
+from spark_lsp.actions.javascript.piece import LANGUAGES, TYPED
+from spark_lsp.actions.javascript.purity import Level, acts, bindings_in, evaluated, level_of, makes_something
+from spark_lsp.actions.javascript.scopes import FUNCTIONS, Binding, Names, Use, names_of, text_of
 from spark_lsp.actions.layout import line_end, line_start
 from spark_lsp.actions.refusal import Refusal
 from spark_lsp.text.edit import Edit, Span
@@ -28,6 +31,9 @@ _ROOMY: Final = frozenset(
      "parenthesized_expression", "jsx_expression", "throw_statement")
 )  # fmt: skip
 """Where any expression but a sequence can stand without parentheses."""
+_DECLARES: Final = ("{", "function", "class", "async function", "let [")
+"""What begins a statement of its own where an expression was meant."""
+_COMPARES: Final = frozenset(("===", "!==", "==", "!="))
 _SAYS_TYPE: Final = {"string": "string", "template_string": "string", "number": "number", "true": "boolean",
                      "false": "boolean"}  # fmt: skip
 _OWN: Final = frozenset(("this", "super", "await_expression", "yield_expression", "meta_property"))
@@ -88,12 +94,43 @@ def edits_of(inlining: Inlining) -> tuple[Edit, ...]:
     syntax, value = inlining.syntax, inlining.value
     text = syntax.text
     said = syntax.wrap(value).span.text(text)
+    removed = Edit(_whole_lines(text, syntax.wrap(inlining.statement).span), "")
     edits = [
         Edit(syntax.wrap(use.node).span, _written(inlining, use, said))
         for use in inlining.binding.uses
         if use.access != "declare"
     ]
-    return (*edits, Edit(_whole_lines(text, syntax.wrap(inlining.statement).span), ""))
+    return (*_separated(inlining, edits), removed)
+
+
+def _separated(inlining: Inlining, edits: list[Edit]) -> list[Edit]:
+    """Put a semicolon in front of a statement that would go on with the line above without one."""
+    statements = [each for each in _statements_from(inlining.statement) if each.id != inlining.statement.id]
+    before = inlining.statement.prev_named_sibling
+    while before is not None and before.type == "comment":
+        before = before.prev_named_sibling
+    for statement in statements:
+        start = inlining.syntax.wrap(statement).span.start
+        first = next((number for number, edit in enumerate(edits) if edit.span.start == start), None)
+        opening = edits[first].new_text if first is not None else inlining.syntax.text[start : start + 1]
+        if before is not None and continues(opening) and not is_closed(before):
+            if first is None:
+                edits.append(Edit(Span(start, start), ";"))
+            elif not opening.startswith(";"):
+                edits[first] = replace(edits[first], new_text=f";{opening}")
+        before = statement
+    return edits
+
+
+def _statements_from(statement: Node) -> list[Node]:
+    """Return a statement and those behind it in its block."""
+    found: list[Node] = []
+    each: Node | None = statement
+    while each is not None:
+        if each.type != "comment":
+            found.append(each)
+        each = each.next_named_sibling
+    return found
 
 
 def _declaration_problem(inlining: Inlining, declarator: Node) -> Refusal | None:  # noqa: PLR0911 - a list of reasons
@@ -122,7 +159,7 @@ def _declaration_problem(inlining: Inlining, declarator: Node) -> Refusal | None
 
 def _use_problem(inlining: Inlining, names: Names) -> Refusal | None:
     binding, value = inlining.binding, inlining.value
-    name, uses = binding.name, uses_by_node(names)
+    name, uses = binding.name, file_uses(names)
     reads = [use for use in binding.uses if use.access != "declare"]
     problem = next((told for use in reads if (told := _place_problem(inlining, use, uses))), None)
     if problem:
@@ -136,11 +173,10 @@ def _use_problem(inlining: Inlining, names: Names) -> Refusal | None:
             if own and is_bound
             else None
         )
-    following = inlining.statement.next_named_sibling
-    while following is not None and following.type == "comment":
-        following = following.next_named_sibling
     nodes = sorted((use.node for use in reads), key=lambda node: node.start_byte)
-    if len(nodes) > 1 and (level == Level.EFFECT or makes_something(value) or following is None or _acts(following)):
+    following = _first_use(inlining, nodes, level, uses)
+    is_acting = following is None or _acts(following, uses)
+    if len(nodes) > 1 and (level == Level.EFFECT or makes_something(value) or is_acting):
         return Refusal("identity", f"{name} is used {len(nodes)} times, and its value may not be the same each time.")
     is_next = following is not None and all(_is_within(node, following) for node in nodes)
     if own or following is None or not is_next or not comes_first(nodes[0], following, uses, level):
@@ -148,26 +184,89 @@ def _use_problem(inlining: Inlining, names: Names) -> Refusal | None:
     return None
 
 
-def _place_problem(inlining: Inlining, use: Use, uses: dict[int, Use]) -> Refusal | None:
+def _first_use(inlining: Inlining, nodes: list[Node], level: Level, uses: FileUses) -> Node | None:
+    """Return the statement with the first use, where all statements before it leave a value of that level as it is."""
+    needed = {id(binding) for binding in bindings_in(inlining.value, uses)}
+    for statement in _statements_from(inlining.statement)[1:]:
+        if _is_within(nodes[0], statement):
+            return statement
+        is_quiet = statement.type in {"lexical_declaration", "variable_declaration"} and (
+            level_of(statement, uses) < Level.EFFECT if level < Level.EFFECT else _is_fixed(statement, uses)
+        )
+        if not is_quiet or any(id(binding) in needed for binding in bindings_in(statement, uses) if _is_var(binding)):
+            return None
+    return None
+
+
+def _is_fixed(declaration: Node, uses: FileUses) -> bool:
+    values = [each.child_by_field_name("value") for each in declaration.named_children]
+    return all(value is None or level_of(value, uses) == Level.FIXED for value in values)
+
+
+def _is_var(binding: Binding) -> bool:
+    return binding.kind == "var"
+
+
+def _place_problem(  # noqa: PLR0911 - a list of reasons
+    inlining: Inlining, use: Use, uses: FileUses
+) -> Refusal | None:
     """Return why the value cannot stand in the place of one use; None when it can."""
     name, value, parent = inlining.binding.name, inlining.value, use.node.parent
     if parent is None or parent.type.startswith(("jsx_opening", "jsx_closing", "jsx_self")):
         return Refusal("placement", f"{name} names an element.")
     if parent.type in {"export_specifier", "type_query", "nested_type_identifier", "nested_identifier"}:
         return Refusal("type", f"{name} is exported, or used in a type.")
-    if value.type in {"member_expression", "subscript_expression"} and _is_called(parent, use.node):
-        return Refusal("placement", f"{name} is called, and as a method it would be called on another object.")
+    if _is_called(parent, use.node):
+        called = _unwrapped(value)
+        if called.type in {"member_expression", "subscript_expression"}:
+            return Refusal("placement", f"{name} is called, and as a method it would be called on another object.")
+        if text_of(called) == "eval":
+            return Refusal("scope", f"{name} is called, and eval by its own name sees the names around it.")
     if parent.type == "unary_expression" and any(child.type == "delete" for child in parent.children):
         return Refusal("placement", f"{name} is deleted.")
+    if inlining.syntax.language.name in TYPED:
+        problem = _type_problem(inlining, use)
+        if problem:
+            return problem
+    is_maker = value.type in FUNCTIONS or value.type == "class"
+    if is_maker and value.child_by_field_name("name") is None and uses.asks_for_names:
+        return Refusal("name", f"{name} gives its function its name, and the file reads such names.")
     hidden = _hidden(inlining, use, uses)
     return Refusal("scope", f"{hidden} means something else where {name} is used.") if hidden else None
 
 
-def _acts(statement: Node) -> bool:
-    return any(each.type in EFFECTS for each in evaluated(statement))
+def _type_problem(inlining: Inlining, use: Use) -> Refusal | None:
+    """Return why TypeScript would see another type where the value is written out; None when it sees the same."""
+    value, node, name = inlining.value, use.node, inlining.binding.name
+    parent = node.parent
+    inner = _unwrapped(value)
+    operator = parent.child_by_field_name("operator") if parent is not None else None
+    is_compared = operator is not None and operator.type in _COMPARES
+    is_chosen = parent is not None and parent.parent is not None and parent.parent.type == "switch_statement"
+    if inner.type in PRIMITIVES and (is_compared or is_chosen or parent is None or parent.type == "switch_case"):
+        return Refusal("type", f"{name} is compared, and TypeScript would compare the literals.")
+    if inner.type in {"object", "array"} and is_expected(node):
+        return Refusal("type", f"The value of {name} would take its type from where it is used.")
+    is_plain = inner.type in {"identifier", "this", *PRIMITIVES}
+    others = [each for each in inlining.binding.uses if each.access != "declare" and each is not use]
+    if others and not is_plain and is_in_condition(node):
+        return Refusal("type", f"A condition narrows the type of {name}, which it would not do for its value.")
+    return None
 
 
-def _hidden(inlining: Inlining, use: Use, uses: dict[int, Use]) -> str:
+def _unwrapped(node: Node) -> Node:
+    """Return an expression without parentheses and without what only TypeScript reads."""
+    wraps = {"parenthesized_expression", "non_null_expression", "as_expression", "satisfies_expression"}
+    while node.type in {*wraps, "type_assertion"} and node.named_children:
+        node = node.named_children[-1 if node.type == "type_assertion" else 0]
+    return node
+
+
+def _acts(statement: Node, uses: FileUses) -> bool:
+    return any(acts(each, uses) for each in evaluated(statement))
+
+
+def _hidden(inlining: Inlining, use: Use, uses: FileUses) -> str:
     """Return a name of the value that means something else at a use; empty when there is none."""
     value = inlining.value
     for node in _every(value):
@@ -192,14 +291,14 @@ def _written(inlining: Inlining, use: Use, said: str) -> str:
     constructor = parent.child_by_field_name("constructor") if parent.type == "new_expression" else None
     is_made = constructor is not None and constructor.id == node.id
     calls = any(child.type == "call_expression" for child in _every(value))
-    is_roomy = parent.type in _ROOMY and value.type != "sequence_expression"
+    has_in = any(child.type == "in" for child in _every(value))
+    is_roomy = parent.type in _ROOMY and value.type != "sequence_expression" and not has_in
     if not (is_roomy or (is_atom and not is_object and not (is_made and calls))):
         said = f"({said})"
     statement = parent
     while statement.parent is not None and statement.start_byte == node.start_byte and statement.type not in BLOCKS:
         if statement.type == "expression_statement":
-            is_open = said[:1] in "([`/+-" and not semicolon(inlining.syntax, len(inlining.syntax.text))
-            return f";{said}" if is_open else said
+            return f"({said})" if said.startswith(_DECLARES) else said
         statement = statement.parent
     return said
 

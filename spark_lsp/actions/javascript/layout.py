@@ -46,6 +46,29 @@ def semicolon(syntax: Syntax, following: int) -> str:
     return ";" if len(_ENDED.findall(sample)) * 4 >= len(_BARE.findall(sample)) else ""
 
 
+def continues(text: str) -> bool:
+    """Whether a statement's text would be read on with the line above it, if nothing ended that line."""
+    return text[:1] in _CONTINUES and bool(text) and not text.startswith(("//", "/*", "++", "--"))
+
+
+def is_closed(statement: Node) -> bool:
+    """Whether a statement's end is certain whatever line comes behind it: a semicolon, or a block's brace."""
+    last = statement
+    while last.child_count:
+        last = last.children[-1]
+    if last.type == "}" and last.parent is not None:
+        block = last.parent
+        holder = block.parent
+        return (
+            block.type in {"statement_block", "class_body", "switch_body", "enum_body", "interface_body"}
+            and (
+                holder is not None and not holder.type.endswith(("_expression", "_function")) and holder.type != "class"
+            )
+            and holder.type not in {"method_definition", "generator_function"}
+        )
+    return last.type == ";" and bool(last.end_byte - last.start_byte)
+
+
 def indent_at(syntax: Syntax, node: Node) -> str:
     """Return the indentation of the line on which a node begins."""
     text, start = syntax.text, syntax.wrap(node).span.start

@@ -3,6 +3,7 @@
 An extracted piece would lose that, and the file would no longer type-check. Pure; knows no types, so it refuses widely.
 """
 
+import re
 from collections.abc import Iterator, Sequence
 from typing import Final
 
@@ -10,47 +11,151 @@ from tree_sitter import Node
 
 from spark_lsp.actions.javascript.flow import ancestors, ends, facts_of
 from spark_lsp.actions.javascript.piece import TYPED, Piece
-from spark_lsp.actions.javascript.scopes import FUNCTIONS, text_of
+from spark_lsp.actions.javascript.scopes import FUNCTIONS, names_of, text_of
 from spark_lsp.actions.refusal import Refusal
 
 _JOINED: Final = frozenset(("&&", "||", "??"))
 _TELLS: Final = frozenset(("===", "!==", "==", "!=", "instanceof", "in"))
+_ASSERTS: Final = re.compile(r"assert|invariant|ensure|must|check|verify|guard|expect|require", re.IGNORECASE)
 _CHAINS: Final = frozenset(("member_expression", "subscript_expression"))
 
 
-def type_problem(piece: Piece, body: Node) -> Refusal | None:
-    """Return why a piece of TypeScript would no longer type-check elsewhere; empty when nothing speaks for it."""
-    if piece.syntax.language.name not in TYPED:
-        return None
-    if piece.is_expression and _is_in_guard(piece.nodes[0]):
+def expression_problem(node: Node) -> Refusal | None:
+    """Return why an expression of TypeScript could not be evaluated on its own, in front of its statement."""
+    if is_in_condition(node):
         return Refusal("type", "The condition narrows a type, which it would not do from elsewhere.")
-    if piece.is_expression and any(_lacks_types(each) for each in _made(piece.nodes[0])):
+    if any(_lacks_types(each) for each in _made(node)):
         return Refusal("type", "The types of its parameters come from what takes the function.")
-    if not piece.is_expression and ends(piece.nodes) and not facts_of(piece.nodes).returns:
-        return Refusal("type", "What comes behind it is never reached, which would no longer be seen.")
-    said = "\n".join(text_of(node) for node in piece.nodes)
-    alone = set(_words(piece.nodes)) if piece.is_expression else set(_written(piece.nodes))
-    for guard in _guards(body):
-        told = (*_chains(guard), *(word for word in _words((guard,)) if word in alone))
-        chain = next((text for text in told if text in said and (text in alone or not piece.holds(guard))), "")
-        if chain:
-            return Refusal("type", f"The type of {chain} may be narrowed by a condition around it.")
     return None
 
 
-def _guards(body: Node) -> Iterator[Node]:
-    """Yield the conditions in a function that may narrow a type."""
-    stack = [body]
+def type_problem(piece: Piece, body: Node) -> Refusal | None:
+    """Return why a piece of TypeScript would no longer type-check in a function; None when nothing speaks for it."""
+    if piece.syntax.language.name not in TYPED:
+        return None
+    problem = expression_problem(piece.nodes[0]) if piece.is_expression else _statements_problem(piece, body)
+    if problem:
+        return problem
+    said = "\n".join(text_of(node) for node in piece.nodes)
+    alone = set(_words(piece.nodes)) if piece.is_expression else set(_written(piece.nodes))
+    for guard in _guards(body, piece):
+        told = (*_chains(guard), *(word for word in _words((guard,)) if word in alone))
+        chain = next((text for text in told if text in said), "")
+        if chain:
+            return Refusal("type", f"The type of {chain} may be narrowed by a condition around it.")
+    for target in _assigned_chains(body):
+        if not piece.holds(target) and target.start_byte < piece.start and text_of(target) in said:
+            return Refusal("type", f"The type of {text_of(target)} may be narrowed by an assignment before it.")
+    return None
+
+
+def _statements_problem(piece: Piece, body: Node) -> Refusal | None:
+    """Return what statements tell TypeScript about the code behind them, which a call would not tell."""
+    if ends(piece.nodes) and not facts_of(piece.nodes).returns:
+        return Refusal("type", "What comes behind it is never reached, which would no longer be seen.")
+    behind = text_of(body)[piece.end - body.start_byte :] if text_of(body).isascii() else text_of(body)
+    for guard in (*_guards_that_leave(piece.nodes), *_asserted(piece.nodes, piece.syntax.tree.root_node)):
+        for text in (*_chains(guard), *_words((guard,))):
+            if re.search(rf"(?<![\w$.]){re.escape(text)}(?![\w$])", behind):
+                return Refusal("type", f"The selection narrows the type of {text}, which is used behind it.")
+    for target in _assigned_chains_in(piece.nodes):
+        if text_of(target) in behind:
+            return Refusal("type", f"The selection narrows the type of {text_of(target)}, which is used behind it.")
+    return None
+
+
+def narrowed_names(body: Node, piece: Piece) -> set[str]:
+    """Return the plain names whose types conditions, assertions or assignments around a piece may narrow."""
+    found = {word for guard in _guards(body, piece) for word in _words((guard,))}
+    found |= {word for call in _asserted((body,), piece.syntax.tree.root_node) for word in _words((call,))}
+    return found | set(_written((body,)))
+
+
+def _guards_that_leave(nodes: Sequence[Node]) -> Iterator[Node]:
+    """Yield the conditions of statements that go on behind them only where the condition told something."""
+    for node in _every(nodes):
+        condition = node.child_by_field_name("condition")
+        if condition is not None and node.type in {"if_statement", "while_statement", "for_statement"}:
+            yield condition
+
+
+def _asserted(nodes: Sequence[Node], program: Node) -> Iterator[Node]:
+    """Yield the arguments of calls that stand by themselves and may assert something of them."""
+    for node in _every(nodes):
+        only = node.named_children[0] if node.type == "expression_statement" and node.named_children else None
+        if only is None or only.type != "call_expression":
+            continue
+        arguments, called = only.child_by_field_name("arguments"), only.child_by_field_name("function")
+        if arguments is not None and called is not None and _may_assert(called, program):
+            yield arguments
+
+
+def _may_assert(called: Node, program: Node) -> bool:
+    """Whether a function may be declared as ``asserts``: it is in this file, or its name says so."""
+    if called.type == "identifier":
+        binding = names_of(program).program.names.get(text_of(called))
+        holders = [use.node.parent for use in binding.declarations] if binding is not None else []
+        if binding is not None and binding.kind != "import":
+            return any(holder is not None and "asserts" in text_of(holder) for holder in holders)
+    return bool(_ASSERTS.search(text_of(called)))
+
+
+def _assigned_chains(body: Node) -> Iterator[Node]:
+    yield from _assigned_chains_in((body,))
+
+
+def _assigned_chains_in(nodes: Sequence[Node]) -> Iterator[Node]:
+    """Yield the parts of objects that nodes assign to, which narrows their type."""
+    for node in _every(nodes):
+        left = node.child_by_field_name("left") if node.type == "assignment_expression" else None
+        if left is not None and left.type in _CHAINS:
+            yield left
+
+
+def _every(nodes: Sequence[Node]) -> Iterator[Node]:
+    stack = list(nodes)
     while stack:
         node = stack.pop()
-        held = node.child_by_field_name("condition")
-        if held is None and node.type == "binary_expression" and _operator(node) in _JOINED:
-            held = node.child_by_field_name("left")
-        if held is None and node.type == "switch_statement":
-            held = node.child_by_field_name("value")
-        if held is not None and _narrows(held):
-            yield held
+        yield node
         stack += node.named_children
+
+
+def _guards(body: Node, piece: Piece) -> Iterator[Node]:
+    """Yield the conditions of a function that may narrow a type in a piece, and what variables in them stand for."""
+    found = [held for node in _every((body,)) for held in _conditions(node) if _reaches(node, held, piece)]
+    words = set(_words(found))
+    yield from found
+    for node in _every((body,)):
+        own = node.child_by_field_name("name") if node.type == "variable_declarator" else None
+        value = node.child_by_field_name("value")
+        if own is not None and value is not None and words & set(_words((own,))):
+            yield value
+
+
+def _conditions(node: Node) -> Iterator[Node]:
+    """Yield what a node decides by, where that may narrow a type."""
+    held = node.child_by_field_name("condition")
+    if held is None and node.type == "binary_expression" and _operator(node) in _JOINED:
+        held = node.child_by_field_name("left")
+    if held is None and node.type == "switch_statement":
+        held = node.child_by_field_name("value")
+        yield from (child for child in _every((node,)) if child.type == "switch_case")
+    if held is not None and _narrows(held):
+        yield held
+
+
+def _reaches(owner: Node, held: Node, piece: Piece) -> bool:
+    """Whether a condition still tells something where a piece stands: around it, or before it by leaving."""
+    if piece.holds(held):
+        return False
+    if owner.start_byte <= piece.start and piece.end <= owner.end_byte:
+        return True
+    leaves = {"return_statement", "throw_statement", "break_statement", "continue_statement", "call_expression"}
+    is_left = owner.type in {"if_statement", "switch_statement"} and any(
+        each.type in leaves for each in _every((owner,))
+    )
+    is_loop = owner.type in {"while_statement", "do_statement", "for_statement"}
+    return owner.end_byte <= piece.start and (is_left or is_loop)
 
 
 def _chains(guard: Node) -> Iterator[str]:
@@ -68,7 +173,7 @@ def _words(nodes: Sequence[Node]) -> Iterator[str]:
     stack = list(nodes)
     while stack:
         node = stack.pop()
-        if node.type == "identifier":
+        if node.type in {"identifier", "shorthand_property_identifier_pattern"}:
             yield text_of(node)
         stack += node.named_children
 
@@ -84,7 +189,7 @@ def _written(nodes: Sequence[Node]) -> Iterator[str]:
         stack += node.named_children
 
 
-def _is_in_guard(node: Node) -> bool:
+def is_in_condition(node: Node) -> bool:
     """Whether an expression is a part of a condition that may narrow a type."""
     child = node
     for parent in ancestors(node):

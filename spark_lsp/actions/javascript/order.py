@@ -4,22 +4,12 @@ from typing import Final
 
 from tree_sitter import Node
 
+from spark_lsp.actions.javascript.file_uses import FileUses, property_of
 from spark_lsp.actions.javascript.flow import BLOCKS
-from spark_lsp.actions.javascript.purity import Level, is_steady, level_of
-from spark_lsp.actions.javascript.scopes import BODIES, FIELDS, Use
+from spark_lsp.actions.javascript.node_kinds import IN_ORDER, stands_in
+from spark_lsp.actions.javascript.purity import Level, bindings_in, keeps_its_value, level_of
+from spark_lsp.actions.javascript.scopes import BODIES, FIELDS
 
-_HEADS: Final = {
-    "if_statement": "condition",
-    "for_statement": "initializer",
-    "for_in_statement": "right",
-    "switch_statement": "value",
-    "with_statement": "",
-    "while_statement": "",
-    "do_statement": "",
-    "labeled_statement": "",
-    "ternary_expression": "condition",
-}
-"""Where only one part is evaluated first and once; "" where none is."""
 _CHAINS: Final = frozenset(("member_expression", "subscript_expression", "call_expression"))
 
 
@@ -39,7 +29,7 @@ def statement_of(node: Node) -> Node | None:
     return None
 
 
-def comes_first(node: Node, statement: Node, uses: dict[int, Use], level: Level | None = None) -> bool:
+def comes_first(node: Node, statement: Node, uses: FileUses, level: Level | None = None) -> bool:
     """Whether a statement evaluates an expression always, once, and before anything that could matter to it.
 
     ``level`` is that of what will stand in the expression's place, where that is something else.
@@ -53,24 +43,19 @@ def comes_first(node: Node, statement: Node, uses: dict[int, Use], level: Level 
         for earlier in parent.named_children:
             if earlier.start_byte >= each.start_byte or earlier.type == "comment":
                 continue
-            if not _may_come_later(parent, earlier, level, uses):
+            if not _may_come_later(parent, earlier, level, uses) or _gives_value(earlier, node, uses):
                 return False
         each = parent
     return True
 
 
-def _is_certain(parent: Node, child: Node) -> bool:  # noqa: PLR0911 - a list of places
+def _is_certain(parent: Node, child: Node) -> bool:
     """Whether a part is evaluated whenever the whole is, exactly once and at its beginning or in its turn."""
-    if parent.type in _HEADS:
-        return bool(_HEADS[parent.type]) and _is(parent, _HEADS[parent.type], child)
-    if parent.type in BODIES or parent.type in FIELDS or parent.type in {"class_body", "class", "switch_case"}:
+    if not stands_in(IN_ORDER, parent, child):
         return False
-    if parent.type.endswith("pattern") or parent.type in {"formal_parameters", "required_parameter"}:
-        return False
-    if parent.type == "binary_expression":
-        operator = parent.child_by_field_name("operator")
-        is_short = operator is not None and operator.type in {"&&", "||", "??"}
-        return not is_short or _is(parent, "left", child)
+    operator = parent.child_by_field_name("operator")
+    if parent.type == "binary_expression" and operator is not None and operator.type in {"&&", "||", "??"}:
+        return _is(parent, "left", child)
     if parent.type == "augmented_assignment_expression":
         return not any(each.type in {"&&=", "||=", "??="} for each in parent.children)
     if parent.type in _CHAINS:
@@ -79,7 +64,7 @@ def _is_certain(parent: Node, child: Node) -> bool:  # noqa: PLR0911 - a list of
     return True
 
 
-def _may_come_later(parent: Node, earlier: Node, level: Level, uses: dict[int, Use]) -> bool:
+def _may_come_later(parent: Node, earlier: Node, level: Level, uses: FileUses) -> bool:
     """Whether an expression may be evaluated before a part that stands in front of it."""
     if parent.type in {"variable_declarator", "assignment_expression"} and earlier.type in {
         "identifier", "type_annotation",
@@ -87,23 +72,37 @@ def _may_come_later(parent: Node, earlier: Node, level: Level, uses: dict[int, U
         return True  # a name is only written, afterwards
     if earlier.type.endswith("pattern") and parent.type in {"variable_declarator", "assignment_expression"}:
         return level < Level.EFFECT and level_of(earlier, uses) < Level.EFFECT
+    if parent.type == "labeled_statement" or earlier.type in {"type_arguments", "property_identifier"}:
+        return True
     own = level_of(earlier, uses)
     if level < Level.EFFECT:
         return own < Level.EFFECT
-    return own == Level.FIXED or (parent.type == "call_expression" and _is_plain_callee(earlier, uses))
+    return own == Level.FIXED or (
+        parent.type in {"call_expression", "new_expression"} and _is_plain_callee(earlier, uses)
+    )
 
 
-def _is_plain_callee(node: Node, uses: dict[int, Use]) -> bool:
-    """Whether what is called is only looked up, by names that keep their values: ``console.log``, ``items.push``."""
+def _gives_value(earlier: Node, node: Node, uses: FileUses) -> bool:
+    """Whether a declarator in front gives a value to a ``var`` that an expression reads."""
+    if earlier.type != "variable_declarator":
+        return False
+    read = {id(binding) for binding in bindings_in(node, uses)}
+    return any(id(binding) in read for binding in bindings_in(earlier, uses) if binding.kind == "var")
+
+
+def _is_plain_callee(node: Node, uses: FileUses) -> bool:
+    """Whether what is called is only looked up, and stays what it is: ``console.log``, ``items.push``, ``this.add``."""
     while node.type == "member_expression":
         inner = node.child_by_field_name("object")
-        if inner is None:
+        if inner is None or not uses.keeps(property_of(node)):
             return False
         node = inner
-    if node.type == "this":
+    if node.type in {"this", "super"}:
         return True
     use = uses.get(node.id)
-    return node.type == "identifier" and use is not None and (use.binding is None or is_steady(use.binding))
+    if node.type != "identifier" or use is None:
+        return False
+    return keeps_its_value(use.binding) if use.binding is not None else use.name not in uses.written_globals
 
 
 def _has_optional(node: Node) -> bool:
@@ -116,7 +115,8 @@ def _has_optional(node: Node) -> bool:
 
 
 def _is_lone(parent: Node, child: Node) -> bool:
-    return parent.type.endswith("_statement") and (_is(parent, "consequence", child) or _is(parent, "body", child))
+    is_branch = parent.type.endswith("_statement") and parent.type != "labeled_statement"
+    return is_branch and (_is(parent, "consequence", child) or _is(parent, "body", child))
 
 
 def _is(parent: Node, field: str, node: Node) -> bool:

@@ -5,6 +5,7 @@ from typing import Final
 
 from tree_sitter import Node
 
+from spark_lsp.actions.javascript.node_kinds import VALUES, stands_in
 from spark_lsp.actions.javascript.scopes import Names, Scope, names_of
 from spark_lsp.text.edit import Span
 from spark_lsp.text.syntax import Syntax
@@ -27,16 +28,6 @@ EXPRESSIONS: Final = frozenset(
 
 _HEADS: Final = frozenset(("if_statement", "while_statement", "do_statement", "switch_statement", "with_statement"))
 """Statements that bring the parentheses of their condition along."""
-_NO_VALUES: Final = frozenset(
-    (
-        "array_pattern", "assignment_pattern", "class_heritage", "decorator", "export_specifier", "export_statement",
-        "extends_clause", "import_clause", "import_specifier", "import_statement", "jsx_attribute",
-        "jsx_closing_element", "jsx_element", "jsx_opening_element", "jsx_self_closing_element", "literal_type",
-        "namespace_import", "nested_identifier", "object_pattern", "pair_pattern", "rest_pattern", "type_predicate",
-        "type_query", "update_expression",
-    )
-)  # fmt: skip
-"""Where what looks like an expression is none."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -135,28 +126,21 @@ def _is_lone_body(node: Node) -> bool:
     )  # fmt: skip
 
 
-def _may_be_expression(node: Node) -> bool:  # noqa: PLR0911 - a list of places
+def _may_be_expression(node: Node) -> bool:
     """Whether a node is evaluated for its value, and means the same when it is evaluated on its own."""
     parent = node.parent
-    if parent is None or parent.type in {"formal_parameters", "expression_statement", "computed_property_name"}:
-        return False
-    if parent.type == "new_expression" and _is(parent, "constructor", node):
+    if parent is None or not stands_in(VALUES, parent, node):
         return False
     if node.type == "parenthesized_expression" and parent.type in _HEADS:
         return False
     if parent.type == "call_expression" and _is(parent, "function", node):
-        return node.type not in {"member_expression", "subscript_expression"}  # it would be called on another object
+        # It would be called on another object; ``eval`` would no longer see the names around it.
+        return node.type not in {"member_expression", "subscript_expression", "import", "super"}
     if parent.type in {"member_expression", "subscript_expression", "call_expression"} and _is_in_chain(node):
         return False
-    if parent.type == "call_expression" and node.type == "template_string":
-        return False  # a tag's argument
-    if parent.type in {"assignment_expression", "augmented_assignment_expression", "for_in_statement"}:
-        return not _is(parent, "left", node)
     if parent.type == "unary_expression":
         return not any(child.type in {"delete", "typeof"} for child in parent.children)
-    names = ("name", "pattern", "parameter", "key", "label", "property", "type")
-    declares = any(_is(parent, field, node) for field in names)
-    return not declares and parent.type not in _NO_VALUES
+    return True
 
 
 def _is_in_chain(node: Node) -> bool:

@@ -10,22 +10,15 @@ from typing import Final
 
 from tree_sitter import Node
 
-from spark_lsp.actions.javascript.scopes import BODIES, FUNCTIONS, Binding, Names, Use
+from spark_lsp.actions.javascript.file_uses import FileUses, is_imported_live
+from spark_lsp.actions.javascript.node_kinds import EFFECTS, QUIET, UNEVALUATED
+from spark_lsp.actions.javascript.scopes import BODIES, FUNCTIONS, Binding
 
 _LITERALS: Final = frozenset(("string", "number", "true", "false", "null", "undefined", "this"))
 _MAKERS: Final = frozenset(
     ("array", "object", "regex", "class", "arrow_function", "function_expression", "generator_function", "jsx_element",
      "jsx_self_closing_element", "new_expression", "call_expression", "template_string")
 )  # fmt: skip
-EFFECTS: Final = frozenset(
-    (
-        "assignment_expression", "augmented_assignment_expression", "await_expression", "call_expression",
-        "class_declaration", "for_in_statement", "import_statement", "new_expression", "throw_statement",
-        "update_expression", "yield_expression", "class", "class_static_block", "spread_element", "jsx_element",
-        "jsx_self_closing_element",
-    )
-)  # fmt: skip
-"""What may run other code, or change something. Spreading runs an iterator."""
 _FIXED_OPERATORS: Final = frozenset(("===", "!==", "&&", "||", "??"))
 
 
@@ -39,11 +32,17 @@ class Level(IntEnum):
     EFFECT = 2
 
 
-def level_of(node: Node, uses: dict[int, Use]) -> Level:
-    """Return the level of an expression; ``uses`` are the file's, by the id of their node."""
-    if any(each.type in EFFECTS or _is_delete(each) or _is_tagged(each) for each in evaluated(node)):
+def level_of(node: Node, uses: FileUses) -> Level:
+    """Return the level of an expression. What no table knows counts as an effect."""
+    if any(acts(each, uses) for each in evaluated(node)):
         return Level.EFFECT
     return Level.FIXED if _is_fixed(node, uses) else Level.QUIET
+
+
+def acts(node: Node, uses: FileUses) -> bool:
+    """Whether a node by itself, its parts aside, may run other code or change something."""
+    is_known = node.type in QUIET and node.type not in EFFECTS
+    return not is_known or _is_delete(node) or _is_tagged(node) or uses.runs_code(node)
 
 
 def makes_something(node: Node) -> bool:
@@ -58,15 +57,10 @@ def evaluated(node: Node) -> Iterator[Node]:
         each = stack.pop()
         yield each
         if each.type not in FUNCTIONS:
-            stack += each.named_children
+            stack += [child for child in each.named_children if child.type not in UNEVALUATED]
 
 
-def uses_by_node(names: Names) -> dict[int, Use]:
-    """Return a file's uses by the id of their node."""
-    return {use.node.id: use for use in names.uses}
-
-
-def bindings_in(node: Node, uses: dict[int, Use]) -> list[Binding]:
+def bindings_in(node: Node, uses: FileUses) -> list[Binding]:
     """Return what the names in an expression mean, those of functions in it included, its own declarations aside."""
     found: dict[int, Binding] = {}
     stack = [node]
@@ -83,10 +77,17 @@ def is_steady(binding: Binding) -> bool:
     """Whether a variable has one value from its declaration on."""
     if binding.kind == "var":
         return False  # undefined before, and set again in each round of a loop
+    if binding.kind == "import":
+        return False  # an import is live: it changes with the variable of the other file
     return binding.is_constant and (binding.kind != "let" or all(use.has_value for use in binding.declarations))
 
 
-def _is_fixed(node: Node, uses: dict[int, Use]) -> bool:  # noqa: PLR0911 - one for each kind
+def keeps_its_value(binding: Binding) -> bool:
+    """Whether what a name calls stays the same: as ``is_steady``, but packages are taken to keep what they export."""
+    return is_steady(binding) or (binding.kind == "import" and not is_imported_live(binding))
+
+
+def _is_fixed(node: Node, uses: FileUses) -> bool:  # noqa: PLR0911 - one for each kind
     kind = node.type
     if kind in _LITERALS:
         return not any(child.type == "template_substitution" for child in node.named_children)

@@ -2,7 +2,10 @@
 
 from dataclasses import dataclass
 
+from tree_sitter import Node
+
 from spark_lsp.actions.base import Target
+from spark_lsp.actions.javascript.file_uses import file_uses
 from spark_lsp.actions.javascript.inline import use_at
 from spark_lsp.actions.javascript.scopes import FUNCTIONS, Binding, names_of
 from spark_lsp.actions.refusal import Refusal
@@ -35,7 +38,41 @@ def renaming_of(syntax: Syntax, offset: int) -> Renaming | Refusal:
         return Refusal("owner", f"{binding.name} is no local: other files may use it.")
     if any(each.name == "eval" and each.binding is None for each in names.uses):
         return Refusal("scope", "With eval, no one can know what a name means.")
+    if any(_is_property(use.node) for use in binding.declarations):
+        return Refusal("owner", f"{binding.name} is a property of the class as well.")
+    is_maker = binding.kind in {"function", "class", "self"} or any(
+        _names_function(use.node) for use in binding.declarations
+    )
+    if is_maker and file_uses(names).asks_for_names:
+        return Refusal("name", f"{binding.name} names a function or class, and the file reads such names.")
     return Renaming(syntax, binding)
+
+
+def suited(renaming: Renaming, name: str) -> str:
+    """Return a name as the uses need it: what stands in ``<…>`` is a component by its upper-case letter."""
+    is_element = any(
+        use.node.parent is not None and use.node.parent.type.startswith(("jsx_opening", "jsx_closing", "jsx_self"))
+        for use in renaming.binding.uses
+    )
+    return name[:1].upper() + name[1:] if is_element else name
+
+
+def _is_property(node: Node) -> bool:
+    """Whether a parameter of a constructor makes a property: ``private count: number``."""
+    holder = node.parent
+    marks = {"accessibility_modifier", "readonly", "override_modifier"}
+    return (
+        holder is not None
+        and holder.type.endswith("_parameter")
+        and any(child.type in marks for child in holder.children)
+    )
+
+
+def _names_function(node: Node) -> bool:
+    holder = node.parent
+    value = holder.child_by_field_name("value") if holder is not None and holder.type == "variable_declarator" else None
+    is_maker = value is not None and (value.type in FUNCTIONS or value.type == "class")
+    return is_maker and value is not None and value.child_by_field_name("name") is None
 
 
 def edits_of(renaming: Renaming, name: str) -> tuple[Edit, ...]:

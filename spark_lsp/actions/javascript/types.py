@@ -4,13 +4,16 @@ from typing import Final
 
 from tree_sitter import Node
 
+from spark_lsp.actions.javascript.context_types import PRIMITIVES, is_expected
+from spark_lsp.actions.javascript.piece import Piece
 from spark_lsp.actions.javascript.scopes import Binding, Scope, text_of
 
 _PLAIN: Final = {"string": ": string", "template_string": ": string", "number": ": number", "true": ": boolean",
                  "false": ": boolean"}  # fmt: skip
+_UNNARROWED: Final = frozenset(("string", "number", "boolean", "bigint", "symbol"))
 
 
-def type_of(binding: Binding, program: Scope) -> str:
+def type_of(binding: Binding, program: Scope, piece: Piece) -> str:  # noqa: PLR0911 - one for each way to declare
     """Return a variable's annotation with its colon; empty where none is written or it means something here only."""
     declarations = binding.declarations
     if len(declarations) != 1:
@@ -22,9 +25,16 @@ def type_of(binding: Binding, program: Scope) -> str:
     told = holder.child_by_field_name("type")
     if told is None:
         value = holder.child_by_field_name("value") if holder.type == "variable_declarator" else None
-        return _PLAIN.get(value.type, "") if value is not None else ""
+        if value is None:
+            return ""
+        is_expected_there = any(is_expected(use.node) for use in binding.uses if piece.holds(use.node))
+        is_literal = binding.kind == "const" and value.type in PRIMITIVES and is_expected_there
+        return f": {text_of(value)}" if is_literal else _PLAIN.get(value.type, "")
     if holder.type == "optional_parameter" or "|" in text_of(told) or not _is_known_above(told, binding, program):
         return ""  # what a check has narrowed it to would be lost
+    has_value = holder.type == "variable_declarator" and holder.child_by_field_name("value") is not None
+    if (has_value or not binding.is_constant) and text_of(told).lstrip(": ") not in _UNNARROWED:
+        return ""  # an assignment narrows a type that may be a union
     return text_of(told)
 
 

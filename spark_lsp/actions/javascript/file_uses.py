@@ -1,0 +1,268 @@
+"""What a whole file tells of its names and properties: which name stands where, and which property does more than hold.
+
+JavaScript runs code at getters, conversions and assignments to methods. A file that has such things says so in its
+text, and only there they are feared. Pure.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Final
+
+from tree_sitter import Node
+
+from spark_lsp.actions.javascript.scopes import Binding, Names, Use, text_of
+
+EVERY: Final = "*"
+_CONVERSIONS: Final = frozenset(("valueOf", "toString", "toJSON", "Symbol.toPrimitive", "Symbol.hasInstance"))
+_CHANGES: Final = frozenset(
+    ("assignment_expression", "augmented_assignment_expression", "update_expression", "yield_expression",
+     "await_expression", "new_expression", "for_in_statement", "spread_element")
+)  # fmt: skip
+QUIET_METHODS: Final = frozenset(
+    [
+        "add",
+        "at",
+        "charAt",
+        "charCodeAt",
+        "codePointAt",
+        "concat",
+        "debug",
+        "delete",
+        "endsWith",
+        "entries",
+        "error",
+        "every",
+        "exec",
+        "filter",
+        "find",
+        "findIndex",
+        "flat",
+        "flatMap",
+        "forEach",
+        "get",
+        "has",
+        "includes",
+        "indexOf",
+        "info",
+        "join",
+        "keys",
+        "lastIndexOf",
+        "log",
+        "map",
+        "match",
+        "matchAll",
+        "normalize",
+        "padEnd",
+        "padStart",
+        "pop",
+        "push",
+        "reduce",
+        "reduceRight",
+        "repeat",
+        "replace",
+        "replaceAll",
+        "reverse",
+        "set",
+        "shift",
+        "slice",
+        "some",
+        "sort",
+        "splice",
+        "split",
+        "startsWith",
+        "substr",
+        "substring",
+        "test",
+        "toFixed",
+        "toLocaleString",
+        "toLowerCase",
+        "toPrecision",
+        "toString",
+        "toUpperCase",
+        "trim",
+        "trimEnd",
+        "trimStart",
+        "unshift",
+        "values",
+        "warn",
+    ]
+)
+"""Methods of the language's own objects, which programs leave as they are."""
+_REBINDING: Final = frozenset(
+    ("Object.assign", "Object.defineProperties", "Object.setPrototypeOf", "Reflect.set", "Reflect.defineProperty")
+)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FileUses:
+    """A file's uses by the id of their node, and what it says of its properties.
+
+    ``accessors`` have a getter that does something, EVERY stands for all; ``rebound`` are assigned somewhere in it.
+    """
+
+    by_node: Mapping[int, Use]
+    accessors: frozenset[str]
+    rebound: frozenset[str]
+    rebinds_any: bool
+    converts: bool
+    """Whether a conversion to a number or text may run code of the file that does something."""
+    asks_for_names: bool
+    """Whether the file reads the name of a function or class."""
+    written_globals: frozenset[str]
+    """Names that the file assigns and does not declare."""
+
+    def get(self, node_id: int) -> Use | None:
+        """Return the use that a node is, None for any other node."""
+        return self.by_node.get(node_id)
+
+    def runs_code(self, node: Node) -> bool:
+        """Whether reading this member, or converting by this operator, runs code of the file."""
+        if node.type == "member_expression":
+            return bool(self.accessors) and (EVERY in self.accessors or property_of(node) in self.accessors)
+        if node.type == "subscript_expression":
+            return bool(self.accessors) and (EVERY in self.accessors or property_of(node) in {"", *self.accessors})
+        if node.type == "object_pattern":
+            return bool(self.accessors)
+        if not self.converts:
+            return False
+        if node.type == "binary_expression":
+            operator = node.child_by_field_name("operator")
+            return operator is not None and operator.type not in {"===", "!==", "&&", "||", "??", "in"}
+        return node.type in {"template_substitution", "unary_expression", "computed_property_name"}
+
+    def keeps(self, name: str) -> bool:
+        """Whether a property that holds a method keeps it, as far as the file tells."""
+        if name in self.accessors or EVERY in self.accessors or name in self.rebound:
+            return False
+        return name in QUIET_METHODS or not self.rebinds_any
+
+
+def property_of(node: Node) -> str:
+    """Return the property that a member or a subscript with a plain string names; empty for a computed one."""
+    own = node.child_by_field_name("property")
+    if own is not None:
+        return text_of(own)
+    index = node.child_by_field_name("index")
+    return text_of(index)[1:-1] if index is not None and index.type == "string" else ""
+
+
+@lru_cache(maxsize=2)
+def file_uses(names: Names) -> FileUses:
+    """Return what a file tells; kept, for a file is often asked about more than once."""
+    accessors: set[str] = set()
+    rebound: set[str] = set()
+    rebinds_any = converts = asks_for_names = False
+    for node in every(names.program.node):
+        if node.type in {"method_definition", "pair"}:
+            own = _key(node)
+            converts = converts or (own in _CONVERSIONS and _acts(node))
+            if any(child.type in {"get", "set"} for child in node.children) and _acts(node):
+                accessors.add(own or EVERY)
+        elif node.type in {"assignment_expression", "augmented_assignment_expression", "update_expression"}:
+            target = node.child_by_field_name("left") or node.child_by_field_name("argument")
+            changed = list(_members(target)) if target is not None else []
+            rebound |= {property_of(each) for each in changed}
+            rebinds_any = rebinds_any or any(_is_computed(each) for each in changed)
+            accessors |= {name for each in changed for name in _described(each)}
+            converts = converts or any(property_of(each) in _CONVERSIONS for each in changed)
+        elif node.type == "member_expression":
+            held = node.child_by_field_name("object")
+            asks_for_names = asks_for_names or (property_of(node) == "name" and held is not None and _is_named(held))
+        elif node.type == "unary_expression" and any(child.type == "delete" for child in node.children):
+            rebound |= {property_of(each) for each in _members(node)}
+        elif node.type in {"call_expression", "new_expression"}:
+            name, key = _called(node)
+            rebinds_any = rebinds_any or name in _REBINDING
+            if name == "Object.defineProperty":
+                accessors.add(key or EVERY)
+                rebound.add(key)
+            accessors |= {EVERY} if name == "Proxy" else set()
+    return FileUses(
+        by_node={use.node.id: use for use in names.uses},
+        accessors=frozenset(accessors),
+        rebound=frozenset(rebound),
+        rebinds_any=rebinds_any,
+        converts=converts,
+        asks_for_names=asks_for_names,
+        written_globals=frozenset(use.name for use in names.uses if use.binding is None and use.writes),
+    )
+
+
+def is_imported_live(binding: Binding) -> bool:
+    """Whether another file of the workspace may change what an imported name means: imports are live."""
+    declared = binding.declarations
+    node = declared[0].node if declared else None
+    if binding.kind != "import" or node is None:
+        return False
+    each: Node | None = node
+    while each is not None and each.type != "import_statement":
+        if each.type == "namespace_import":
+            return False  # the name itself stays; what is read of it is a property
+        each = each.parent
+    source = each.child_by_field_name("source") if each is not None else None
+    return source is None or text_of(source)[1:2] in {".", "/"}
+
+
+def every(node: Node) -> Iterator[Node]:
+    """Yield a node and all in it."""
+    stack = [node]
+    while stack:
+        each = stack.pop()
+        yield each
+        stack += each.named_children
+
+
+def _key(node: Node) -> str:
+    own = node.child_by_field_name("name") or node.child_by_field_name("key")
+    if own is None:
+        return ""
+    if own.type == "computed_property_name":
+        return text_of(own).strip("[] ")
+    return text_of(own).strip("\"'")
+
+
+def _acts(definition: Node) -> bool:
+    """Whether a method does anything but read and call what only reads."""
+    for node in every(definition):
+        if node.type in _CHANGES or (node.type == "unary_expression" and node.children[0].type == "delete"):
+            return True
+        called = node.child_by_field_name("function") if node.type == "call_expression" else None
+        if called is not None and not (called.type == "member_expression" and property_of(called) in QUIET_METHODS):
+            return True
+    return False
+
+
+def _members(target: Node) -> Iterator[Node]:
+    """Yield the members that an assignment's left side writes, those in a pattern included."""
+    if target.type in {"member_expression", "subscript_expression"}:
+        yield target
+    elif target.type.endswith("pattern") or target.type in {"unary_expression", "parenthesized_expression"}:
+        for child in target.named_children:
+            yield from _members(child)
+
+
+def _is_named(held: Node) -> bool:
+    """Whether an object may be a function or class: a name by itself, or what made an object."""
+    return held.type in {"identifier", "subscript_expression"} or property_of(held) == "constructor"
+
+
+def _is_computed(member: Node) -> bool:
+    index = member.child_by_field_name("index")
+    return index is not None and index.type not in {"string", "number"}
+
+
+def _described(member: Node) -> Iterator[str]:
+    """Yield the property that ``descriptors.name.get = …`` gives a getter."""
+    held = member.child_by_field_name("object")
+    if property_of(member) in {"get", "set"} and held is not None and held.type == "member_expression":
+        yield property_of(held)
+
+
+def _called(node: Node) -> tuple[str, str]:
+    """Return the name of what a call calls, and its second argument where that is a string."""
+    called = node.child_by_field_name("function") or node.child_by_field_name("constructor")
+    arguments = node.child_by_field_name("arguments")
+    given = arguments.named_children if arguments is not None else []
+    key = text_of(given[1])[1:-1] if len(given) > 1 and given[1].type == "string" else ""
+    return (text_of(called) if called is not None else ""), key
