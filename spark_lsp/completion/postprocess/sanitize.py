@@ -39,7 +39,7 @@ def sanitize(cursor: CursorContext, text: str, *, whole: bool = True, tries: int
     if repeats_neighbour(cursor, text):
         return Sanitized("", 0, "duplicate")
     is_there_already = False
-    for end in islice(_ends(text, whole=whole), tries):
+    for end in islice(_ends(cursor, text, whole=whole), tries):
         cut, replaced = fit_rest_of_line(cursor, text[:end].rstrip())
         if not cut.strip():
             continue
@@ -89,6 +89,16 @@ def cuts_string(text: str, end: int) -> bool:
     return text[end : end + 1] in {'"', "'"} and _STRING_PREFIX.search(text[:end]) is not None
 
 
+def leaves_string_open(cursor: CursorContext, text: str, end: int) -> bool:
+    """Whether a cut in the first line leaves a string open that was closed at the cursor: ``"he`` of ``"he"``."""
+    if cursor.language is None:
+        return False
+    line = cursor.quotes.blanked(cursor.line_prefix + text[:end])
+    code = line.partition(cursor.language.line_comment)[0] if cursor.language.line_comment else line
+    before = cursor.quotes.blanked(cursor.line_prefix)
+    return cursor.quotes.opener.search(code) is not None and cursor.quotes.opener.search(before) is None
+
+
 def is_fit(cursor: CursorContext, text: str, replaced: int) -> bool:
     """Whether a text leaves no bracket open or over, no expression half, and the document parses no worse with it."""
     if any(text.count(quote) % 2 and cursor.snapshot.text.count(quote) % 2 == 0 for quote in _LONG_QUOTES):
@@ -107,10 +117,10 @@ def is_fit(cursor: CursorContext, text: str, replaced: int) -> bool:
     return edited.error_count <= cursor.tree.error_count
 
 
-def _ends(text: str, *, whole: bool) -> Iterator[int]:
+def _ends(cursor: CursorContext, text: str, *, whole: bool) -> Iterator[int]:
     """Yield where the text may be cut, the latest first: its end, its lines' ends, and the words of its first line."""
     first = text.find("\n")
     ends = [match.start() for match in re.finditer("\n", text)]
     places = [match.start() for match in _WORD_ENDS.finditer(text[: first if first >= 0 else len(text)])]
-    words = [place for place in places if not cuts_string(text, place)]
+    words = [place for place in places if not (cuts_string(text, place) or leaves_string_open(cursor, text, place))]
     yield from sorted({*words, *ends, *([len(text)] if whole or ends else [])}, reverse=True)
