@@ -26,6 +26,7 @@ from spark_lsp.errors import WorkspaceError
 from spark_lsp.index.ranking.recent import Recent
 from spark_lsp.index.scan.history import NO_CHANGES
 from spark_lsp.index.scan.ignore import Rules, globs_of
+from spark_lsp.index.scan.places import shown_path
 from spark_lsp.index.storage.cleanup import mark_used, remove_unused
 from spark_lsp.index.storage.view import EMPTY_VIEW
 from spark_lsp.index.store import Index
@@ -227,6 +228,4 @@ def _open_index(root: Path | None, settings: Settings) -> tuple[Index | None, Wo
 def _relative(snapshot: Snapshot, root: Path | None) -> str:
     if snapshot.path is None:
         return snapshot.uri.rpartition("/")[2] or "untitled"
-    if root is not None and snapshot.path.is_relative_to(root):
-        return snapshot.path.relative_to(root).as_posix()
-    return snapshot.path.name
+    return shown_path(root, snapshot.path)

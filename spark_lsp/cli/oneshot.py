@@ -12,6 +12,7 @@ from spark_lsp.cli.place import Place
 from spark_lsp.cli.terminal import console, err
 from spark_lsp.config import Settings
 from spark_lsp.engine.base import PrefillCost
+from spark_lsp.index.scan.places import path_within
 from spark_lsp.server.settings import read_settings
 from spark_lsp.workspace import Workspace
 
@@ -66,8 +67,9 @@ async def workspace_for(
         with errors.status("Indexing …"):
             await workspace.refresh_index(lambda _done, _of: None)
             await workspace.history_read()
-        if place is not None and place.snapshot.path and place.snapshot.path.is_relative_to(root):
-            await workspace.update_index(place.snapshot.path.relative_to(root).as_posix(), place.snapshot.text)
+        name = path_within(root, place.snapshot.path) if place is not None else None
+        if place is not None and name:
+            await workspace.update_index(name, place.snapshot.text)
         with errors.status("Starting the engine …"):
             model = await workspace.engine.start()
         if place is not None and model.family:

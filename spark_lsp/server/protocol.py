@@ -9,7 +9,7 @@ kept.
 
 import json
 import logging
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from typing import Any
 
 from cattrs import Converter
@@ -66,6 +66,16 @@ class SparkProtocol(LanguageServerProtocol):
             self._send_response(message.id, error=refusal)
             return
         super().handle_message(message)
+
+    @lsp_method(types.INITIALIZE)
+    def lsp_initialize(self, params: types.InitializeParams) -> Generator[Any, Any, types.InitializeResult]:
+        """Say that one server serves one folder: pygls promises several, and nothing here would follow them."""
+        result = yield from super().lsp_initialize(params)
+        if result.capabilities.workspace:
+            result.capabilities.workspace.workspace_folders = types.WorkspaceFoldersServerCapabilities(
+                supported=False, change_notifications=False
+            )
+        return result
 
     @lsp_method(types.TEXT_DOCUMENT_DID_OPEN)
     def lsp_text_document__did_open(self, params: types.DidOpenTextDocumentParams) -> Iterator[Step]:

@@ -17,6 +17,7 @@ from spark_lsp.config import Settings
 from spark_lsp.engine.base import ModelInfo
 from spark_lsp.errors import ConsentNeeded, ModelNotPulled, Reason, SparkError
 from spark_lsp.index.change_policy import matters, wants_refresh
+from spark_lsp.index.scan.places import path_within
 from spark_lsp.index.watch import Watcher
 from spark_lsp.server.baseline_texts import BaselineTexts
 from spark_lsp.server.changes import Changes
@@ -104,9 +105,7 @@ class Session:
 
     def relative(self, snapshot: Snapshot) -> str | None:
         """Return a document's path within the workspace, or None for one outside it."""
-        if self.root is None or snapshot.path is None or not snapshot.path.is_relative_to(self.root):
-            return None
-        return snapshot.path.relative_to(self.root).as_posix()
+        return path_within(self.root, snapshot.path)
 
     def file(self, path: str, text: str | None) -> tuple[Snapshot, int | None] | None:
         """Return a file of the workspace with that text, and its version where it is open.
@@ -116,7 +115,7 @@ class Session:
         if self.root is None:
             return None
         place = self.root / path
-        opened = next((each for each in self._documents.values() if each.path == place), None)
+        opened = next((each for each in self._documents.values() if self.relative(each) == path), None)
         if opened is not None:
             return (opened, opened.version) if opened.text == text else None
         return Snapshot(place.as_uri(), place, 0, "", text or ""), None
@@ -272,10 +271,8 @@ class Session:
 
     def files_changed(self, paths: list[Path]) -> None:
         """Notice changes on disk; what comes in one burst is looked at together."""
-        root = self.root
-        if root is not None:
-            inside = (path.relative_to(root).as_posix() for path in paths if path.is_relative_to(root))
-            self._changes.add(path for path in inside if matters(path))
+        inside = (path_within(self.root, path) for path in paths)
+        self._changes.add(path for path in inside if path and matters(path))
 
     def _take_changes(self, paths: set[str]) -> None:
         self.spawn(self._index_changed(paths.difference(self.open_paths())), "index changed")
