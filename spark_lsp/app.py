@@ -4,9 +4,11 @@ Builds a workspace from settings. Never starts anything and never reads the work
 """
 
 import threading
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import unquote, urlsplit
 
 import platformdirs
 
@@ -17,6 +19,7 @@ from spark_lsp.catalog.offering import model_choice
 from spark_lsp.completion.completer import Completer
 from spark_lsp.completion.cursor_prefetch import CursorPrefetch
 from spark_lsp.completion.feedback import Feedback
+from spark_lsp.completion.open_texts import OpenTexts
 from spark_lsp.completion.postprocess.known_names import in_index
 from spark_lsp.completion.recording import recorder
 from spark_lsp.config import Settings
@@ -27,6 +30,7 @@ from spark_lsp.index.ranking.recent import Recent
 from spark_lsp.index.scan.history import NO_CHANGES
 from spark_lsp.index.scan.ignore import Rules, globs_of
 from spark_lsp.index.scan.places import shown_path
+from spark_lsp.index.scan.privacy import PrivateFiles
 from spark_lsp.index.storage.cleanup import mark_used, remove_unused
 from spark_lsp.index.storage.view import EMPTY_VIEW
 from spark_lsp.index.store import Index
@@ -35,7 +39,7 @@ from spark_lsp.pacing import TypingActivity
 from spark_lsp.prompt.budget_policy import REPLY_TOKENS, PromptLimits
 from spark_lsp.prompt.context import WorkspaceContext
 from spark_lsp.prompt.typing_prompts import TypingPrompts
-from spark_lsp.text.document import Snapshot, content_hash
+from spark_lsp.text.document import Snapshot, content_hash, notebook_of
 from spark_lsp.trace import TraceLog
 from spark_lsp.workspace import Workspace
 
@@ -155,8 +159,9 @@ def open_workspace(
         is_resting=typing.is_resting,
     )
     prompts = TypingPrompts(context)
-    completer = _completer(engine, prompts, index, root, settings, previous, log, record)
-    actions = ActionRunner(CATALOG, engine, context, settings.actions, log.add)
+    is_withheld = _withheld(root, settings)
+    completer = _completer(engine, prompts, index, root, settings, previous, log, record, is_withheld)
+    actions = ActionRunner(CATALOG, engine, context, settings.actions, log.add, is_withheld=is_withheld)
     cursor_prefetch = CursorPrefetch(engine, context, prompts, completer.refuses, typing)
     return Workspace(
         root,
@@ -184,22 +189,39 @@ def _completer(
     previous: Workspace | None,
     log: TraceLog,
     record: Path | None,
+    is_withheld: Callable[[Snapshot], bool],
 ) -> Completer:
     """Return the completer; it counts on where the previous one stopped, and stays paused where that one was."""
     feedback = previous.completer.feedback if previous else Feedback()
     feedback.keep_in(feedback_path() if settings.telemetry.local else None)
     excluded = globs_of(settings.completion.exclude)
+    open_texts = previous.completer.open_texts if previous else OpenTexts()
     return Completer(
         engine,
         prompts,
         settings.completion,
         log.add,
         feedback,
-        is_known_name=lambda name: index is None or in_index(index.view(), name),
+        is_known_name=lambda name: index is None or in_index(index.view(), name) or open_texts.has_name(name),
         is_excluded=lambda cursor: excluded.matches(_relative(cursor.snapshot, root)),
+        is_withheld=lambda cursor: is_withheld(cursor.snapshot),
         is_paused=previous is not None and previous.completer.is_paused,
         record=recorder(record) if record else None,
+        open_texts=open_texts,
     )
+
+
+def _withheld(root: Path | None, settings: Settings) -> Callable[[Snapshot], bool]:
+    """Return whether a document must not reach the engine: with a remote one, what the privacy page promises."""
+    if not settings.backend.urls:
+        return lambda _snapshot: False
+    private = PrivateFiles(root, Rules(include=settings.context.include, exclude=settings.context.exclude))
+
+    def is_withheld(snapshot: Snapshot) -> bool:
+        path = snapshot.path or notebook_of(snapshot.uri)
+        return path is not None and private.holds(path)
+
+    return is_withheld
 
 
 def open_server(record: Path | None = None) -> "SparkServer":
@@ -226,6 +248,8 @@ def _open_index(root: Path | None, settings: Settings) -> tuple[Index | None, Wo
 
 
 def _relative(snapshot: Snapshot, root: Path | None) -> str:
-    if snapshot.path is None:
-        return snapshot.uri.rpartition("/")[2] or "untitled"
-    return shown_path(root, snapshot.path)
+    """Return a document's name to the model: its path in the workspace, of a notebook's cell that of the notebook."""
+    path = snapshot.path or notebook_of(snapshot.uri)
+    if path is None:
+        return unquote(urlsplit(snapshot.uri).path).rpartition("/")[2] or "untitled"
+    return shown_path(root, path)

@@ -10,6 +10,7 @@ from typing import Literal, Protocol, runtime_checkable
 
 from spark_lsp.actions.check import failure
 from spark_lsp.actions.refusal import Refusal, RefusalCode
+from spark_lsp.actions.withheld import WithheldEngine
 from spark_lsp.config import ActionsSettings
 from spark_lsp.engine.base import Engine, Usage
 from spark_lsp.errors import Reason, SparkError
@@ -171,11 +172,14 @@ class ActionRunner:
         context: WorkspaceContext,
         settings: ActionsSettings,
         log: Callable[[TraceRecord], None],
+        *,
+        is_withheld: Callable[[Snapshot], bool] = lambda _snapshot: False,
     ) -> None:
         self._catalog = catalog
         self._tools = Tools(engine, context)
         self._settings = settings
         self._log = log
+        self._is_withheld = is_withheld
 
     def available(self, target: Target, *, precheck: bool = False) -> list[AvailableAction]:
         """Return what applies, in the catalogue's order. No model is asked; an action that fails is left out.
@@ -222,7 +226,8 @@ class ActionRunner:
         if action is None:
             self._log(trace.finish(Reason.EMPTY))
             return Proposal(action_id, (), Reason.EMPTY, self._why_not(action_id, target))
-        tools = Tools(self._tools.engine, self._tools.context, progress or self._tools.progress)
+        engine = WithheldEngine(self._tools.engine) if self._is_withheld(target.snapshot) else self._tools.engine
+        tools = Tools(engine, self._tools.context, progress or self._tools.progress)
         reason = Reason.CANCELLED
         try:
             proposal = await _checked(await action.propose(target, tools), target)

@@ -17,6 +17,7 @@ from spark_lsp.completion.feedback import Feedback
 from spark_lsp.completion.gate import Gates
 from spark_lsp.completion.generations import Generations
 from spark_lsp.completion.next_line_prefetch import NextLinePrefetch
+from spark_lsp.completion.open_texts import OpenTexts
 from spark_lsp.completion.pace import Pace
 from spark_lsp.completion.postprocess.known_names import IsKnownName
 from spark_lsp.completion.recording import Recording
@@ -42,7 +43,8 @@ class Completer:
     """Inline completions of one workspace. Belongs to one event loop.
 
     ``log`` receives the trace record of every finished request; ``is_known_name`` tells whether the workspace has a
-    name; ``is_excluded`` whether the user's globs switch a document off; ``record``, where set, receives every request
+    name; ``is_excluded`` whether the user's globs switch a document off; ``is_withheld`` whether a document must not
+    reach the engine; ``record``, where set, receives every request
     that the model answered.
     """
 
@@ -56,16 +58,19 @@ class Completer:
         *,
         is_known_name: IsKnownName = _any_name,
         is_excluded: Callable[[CursorContext], bool] = lambda _cursor: False,
+        is_withheld: Callable[[CursorContext], bool] = lambda _cursor: False,
         is_paused: bool = False,
         record: Callable[[Recording], str] | None = None,
         read_ms: float = READ_MS,
+        open_texts: OpenTexts | None = None,
     ) -> None:
         self._settings = settings
         self._log = log
         self._is_known_name = is_known_name
         self._pace = Pace(settings)
         self.feedback = feedback
-        self.gates = Gates(settings, is_excluded, is_paused=is_paused)
+        self.open_texts = open_texts or OpenTexts()
+        self.gates = Gates(settings, is_excluded, is_withheld, is_paused=is_paused)
         self.reuse = Reuse()
         self.writer = Writer(engine, context, self.reuse, record)
         self.next_line_prefetch = NextLinePrefetch(self._begin_next)

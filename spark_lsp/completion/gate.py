@@ -17,6 +17,8 @@ MAX_DOCUMENT_CHARACTERS = 2_000_000
 MIN_CHARACTERS = 10
 """A document with less says nothing to go on from (Copilot's ghost text has the same floor)."""
 
+WITHHELD = "withheld"
+"""The gate of files that are not sent to a remote endpoint."""
 GENERATED_MARK_CHARACTERS = 600
 """Where generators put their mark: the first few lines."""
 
@@ -113,10 +115,16 @@ class Gates:
     """Whether a completion is wanted: the switches of the user, then the table. ``is_paused`` may change any time."""
 
     def __init__(
-        self, settings: CompletionSettings, is_excluded: Callable[[CursorContext], bool], *, is_paused: bool
+        self,
+        settings: CompletionSettings,
+        is_excluded: Callable[[CursorContext], bool],
+        is_withheld: Callable[[CursorContext], bool],
+        *,
+        is_paused: bool,
     ) -> None:
         self._settings = settings
         self._is_excluded = is_excluded
+        self._is_withheld = is_withheld
         self.is_paused = is_paused
 
     def refuses(self, cursor: CursorContext, edit_state: EditState, *, manual: bool) -> str:
@@ -132,6 +140,8 @@ class Gates:
             return Reason.PAUSED
         if not is_on or self._is_excluded(cursor):
             return Reason.DISABLED
+        if self._is_withheld(cursor):
+            return Reason.gate(WITHHELD)
         return self.refuses(cursor, _NOTHING, manual=True)
 
 

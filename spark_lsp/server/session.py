@@ -97,10 +97,14 @@ class Session:
     def put(self, snapshot: Snapshot) -> None:
         """Take in a document's new version."""
         self._documents[snapshot.uri] = snapshot
+        if snapshot.path is None and self.workspace:
+            self.workspace.completer.open_texts.put(snapshot.uri, snapshot.text)
 
     def drop(self, uri: str) -> Snapshot | None:
         """Forget a document that was closed."""
         self._oversized.discard(uri)
+        if self.workspace:
+            self.workspace.completer.open_texts.drop(uri)
         return self._documents.pop(uri, None)
 
     def relative(self, snapshot: Snapshot) -> str | None:
@@ -153,6 +157,9 @@ class Session:
             await self.model_offers.prepare(settings)
             self.workspace = self._open_rooms(self.root, settings, previous, log=self.log)
             self.problem = None
+            for snapshot in self._documents.values():
+                if snapshot.path is None:
+                    self.workspace.completer.open_texts.put(snapshot.uri, snapshot.text)
             if self.workspace.problem:
                 self.client.show_error(self.workspace.problem)
         except ModelNotPulled as error:

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 import numpy as np
 
@@ -27,6 +28,12 @@ def content_hash(text: str) -> str:
 def with_line_feeds(text: str) -> str:
     """Return a text whose lines end in line feeds, whatever they ended in."""
     return text.replace("\r\n", "\n").replace("\r", "\n") if "\r" in text else text
+
+
+def notebook_of(uri: str) -> Path | None:
+    """Return the notebook's file of a cell, by the URI that VS Code gives to it; None for any other document."""
+    parts = urlsplit(uri)
+    return Path(unquote(parts.path)) if parts.scheme == "vscode-notebook-cell" and parts.path else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -78,3 +78,26 @@ async def test_an_instruction_goes_to_the_chat_endpoint(tmp_path: Path) -> None:
         assert "width * 2" in str(edit.document_changes)
         asked = next(one for one in endpoint.asked if one.path == "/v1/chat/completions")
         assert "use a product" in asked.body["messages"][-1]["content"]
+
+
+async def test_what_is_ignored_or_secret_is_never_sent(tmp_path: Path) -> None:
+    files = WORKSPACE + "#- .gitignore\nprivate/\n#- .sparkignore\nhidden.py\n#- .git/HEAD\nref: refs/heads/main\n"
+    async with (
+        running(Endpoint(words=WORDS, row=ROW)) as endpoint,
+        editor(files, tmp_path, REAL, settings=settings(endpoint)) as window,
+    ):
+        await window.ready()
+        (window.root / "notes.txt").symlink_to(".env")
+        for path in ("private/p.py", "hidden.py", ".ssh/config", "notes.txt"):
+            at = window.open(path, "def quokka(width, height):\n    return $0\n")
+            at = window.type(path, at, "w")
+            assert await window.complete(path, at, by_hand=True) is None
+            assert (await window.reasons())[-1] == "gate.withheld"
+            place = {"start": {"line": 1, "character": 0}, "end": {"line": 1, "character": 8}}
+            command = types.ExecuteCommandParams("spark.rewrite", [window.uri(path), place, "use a product"])
+            assert not await window.client.workspace_execute_command_async(command)
+        assert any("is not sent to a remote endpoint" in message for message in window.messages)
+        assert await window.complete(
+            "a.py", window.open("a.py", "def f(width, height):\n    return $0\n"), by_hand=True
+        )
+        assert not any("quokka" in str(one.body) for one in endpoint.asked)
