@@ -33,9 +33,8 @@ async def test_a_completion_from_an_endpoint(tmp_path: Path) -> None:
         assert item is not None
         assert item.insert_text == "width * height"
         prompt = endpoint.bodies[-1]["prompt"]
-        assert "def twice(width, height):\n    return <|fim_suffix|>" in prompt
         assert "def area_of(width, height)" in prompt, "the workspace is in front of the remote model too"
-        assert prompt.endswith("<|fim_middle|>")
+        assert prompt.endswith("<|fim_middle|>from shapes import area_of\n\n\ndef twice(width, height):\n    return ")
 
 
 async def test_the_status_tells_of_an_endpoint_that_fails_and_of_its_return(tmp_path: Path) -> None:
