@@ -166,13 +166,16 @@ class ModelRuntime:
         return self._side_context
 
     def _generation_context_of(self, model: GgufModel, context: Context) -> GenerationContext:
-        pool = SlotPool(context)
+        pool = SlotPool(context, self._save_prefix)
         block_cache = self._block_cache_of(model, pool)
-        if block_cache is not None:
-            pool.before_eviction = block_cache.save_all
         return GenerationContext(
             pool, model.vocabulary, self._tokens, LengthPolicy(), rewrite_length_policy(), block_cache
         )
+
+    def _save_prefix(self, slot: int) -> None:
+        """Save the blocks of a cached prefix to disk, where there is a block cache."""
+        if self._generation_context is not None and self._generation_context.block_cache is not None:
+            self._generation_context.block_cache.save_all(slot)
 
     def _block_cache_of(self, model: GgufModel, pool: SlotPool) -> BlockCache | None:
         """Open the cached prefixes on disk, where they may be there and the model's state can be taken in parts."""

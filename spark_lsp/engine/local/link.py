@@ -28,11 +28,16 @@ _HANG_TIMEOUT: Final = HangTimeout()
 
 
 async def connect(
-    endpoint: frames.Endpoint, *, observer: bool = False, hang_timeout: HangTimeout = _HANG_TIMEOUT
+    endpoint: frames.Endpoint,
+    *,
+    observer: bool = False,
+    hang_timeout: HangTimeout = _HANG_TIMEOUT,
+    on_end: "Callable[[Link], None] | None" = None,
 ) -> "Link | None":
     """Reach an engine and wait until its model is loaded; None when nobody listens, or goes before it answers.
 
-    A link that is ``hung`` has ended already: somebody listens there and never answers.
+    A link that is ``hung`` has ended already: somebody listens there and never answers. ``on_end`` is called once when
+    the connection has ended, whoever ended it.
 
     Raises:
         ModelError, EngineError: the engine says why it cannot serve.
@@ -50,7 +55,7 @@ async def connect(
             reader, writer = await asyncio.open_connection("127.0.0.1", address.port)
     except (OSError, msgspec.DecodeError):
         return None
-    link = Link(endpoint, reader, writer, hang_timeout)
+    link = Link(endpoint, reader, writer, hang_timeout, on_end)
     greeted = False
     try:
         greeted = await link.greet(token, observer=observer)
@@ -69,6 +74,7 @@ class Link:
         reader: asyncio.StreamReader,
         writer: asyncio.StreamWriter,
         hang_timeout: HangTimeout,
+        on_end: "Callable[[Link], None] | None" = None,
     ) -> None:
         self.endpoint = endpoint
         self.pid = 0
@@ -77,14 +83,13 @@ class Link:
         """Whether the engine said that it leaves, or we did."""
         self.hung = False
         """Whether we ended the connection because the engine gave no sign of life."""
-        self.on_end: Callable[[], None] | None = None
-        """Called once when the connection has ended, whoever ended it."""
         self._reader = reader
         self._writer = writer
         self._waiting: dict[int, asyncio.Queue[Answer]] = {}
         self._last_id = 0
         self._sent = SentParts()
         self._hang_timeout = hang_timeout
+        self._on_end = on_end
         self._monitor = LivenessMonitor(hang_timeout)
         self._poll: asyncio.TimerHandle | None = None
         self._listener = asyncio.create_task(self._listen())
@@ -212,8 +217,8 @@ class Link:
             self._writer.close()
             for queue in self._waiting.values():
                 queue.put_nowait(EngineFailed(_HUNG if self.hung else _GONE))
-            if self.on_end is not None:
-                self.on_end()
+            if self._on_end is not None:
+                self._on_end(self)
 
 
 def _told(answer: Answer) -> frames.HostFrame:

@@ -154,7 +154,6 @@ class LocalEngine:
         link = self._link
         if link is None or not link.alive:
             link = await self._reach()
-            link.on_end = lambda: self._on_end(link)
             self._link = link
         elif link.model is None:
             answer = await link.call(frames.Load)
@@ -176,7 +175,7 @@ class LocalEngine:
         wait_s = _FIRST_WAIT_S
         process = None
         while loop.time() < latest:
-            link = await _connected(endpoint, self._hang_timeout)
+            link = await self._connected(endpoint)
             if link is not None and not link.hung:
                 return link
             if link is not None:
@@ -196,6 +195,12 @@ class LocalEngine:
         self._crashes.append(loop.time())
         await asyncio.to_thread(end, endpoint)
         raise EngineFailed(f"The engine process did not answer within {_APPEAR_S:.0f} seconds; see {endpoint.log}.")
+
+    async def _connected(self, endpoint: Endpoint) -> Link | None:
+        try:
+            return await connect(endpoint, hang_timeout=self._hang_timeout, on_end=self._on_end)
+        except EngineStarting:
+            return None  # it leaves just now; another one can be started in a moment
 
     def _refuse_crash_loop(self) -> None:
         now = asyncio.get_running_loop().time()
@@ -240,13 +245,6 @@ def _chunk_of(answer: frames.HostFrame | SparkError) -> Chunk:
     if not isinstance(answer, frames.AnswerChunk):
         raise EngineProtocolError("The engine answered a request with something else.")
     return answer.chunk
-
-
-async def _connected(endpoint: Endpoint, hang_timeout: HangTimeout) -> Link | None:
-    try:
-        return await connect(endpoint, hang_timeout=hang_timeout)
-    except EngineStarting:
-        return None  # it leaves just now; another one can be started in a moment
 
 
 def _ended(status: int, endpoint: Endpoint) -> EngineFailed:

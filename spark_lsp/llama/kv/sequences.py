@@ -40,10 +40,10 @@ class EvictionCandidate(NamedTuple):
 class SlotPool:
     """The sequences of one context. Belongs to the thread of the context."""
 
-    def __init__(self, context: Context) -> None:
+    def __init__(self, context: Context, before_eviction: Callable[[int], None] = lambda _slot: None) -> None:
+        """``before_eviction`` is called with the slot of a cached prefix before it is evicted."""
         self.context = context
-        self.before_eviction: Callable[[int], None] = lambda _cached_prefix: None
-        """Called with the slot of a cached prefix before it is evicted."""
+        self._before_eviction = before_eviction
         self._holders: dict[int, object] = {}
         self._last_use = dict.fromkeys((*REQUEST_SLOTS, *PREFIX_SLOTS), 0)
         self._clock = 0
@@ -88,7 +88,7 @@ class SlotPool:
             spare = [slot for slot in PREFIX_SLOTS if slot not in self._holders]
             target = min(spare or PREFIX_SLOTS, key=self._staleness)
             if len(self.context.mirrors[target]):
-                self.before_eviction(target)
+                self._before_eviction(target)
             self._begin(target, common, len(run))
         self._hold(holder, target)
         if self.context.pays_for_all:
@@ -102,7 +102,7 @@ class SlotPool:
         idle = [slot for slot in self.prefix_slots() if slot != kept and slot not in self._holders][1:]
         while idle and cells.capacity - cells.free > most_tokens:
             candidate = idle.pop()
-            self.before_eviction(candidate)
+            self._before_eviction(candidate)
             self.context.truncate(candidate, 0)
 
     def _evict_idle_requests(self, most_tokens: int) -> None:
@@ -131,7 +131,7 @@ class SlotPool:
         for prefix_slot in self.prefix_slots():
             own = self.context.cells.own(self.context.mirrors[prefix_slot].places)
             if prefix_slot not in self._holders and own > len(self.context.mirrors[prefix_slot]) * (1 - _SHOWN):
-                self.before_eviction(prefix_slot)
+                self._before_eviction(prefix_slot)
                 self.context.truncate(prefix_slot, 0)
 
     def _trim_replaced(self, shown: dict[int, int]) -> None:
@@ -184,7 +184,7 @@ class SlotPool:
             if candidate is None:
                 raise EngineFailed(f"The context of {self.context.capacity:,} tokens is full.")
             if candidate.sequence in PREFIX_SLOTS:
-                self.before_eviction(candidate.sequence)
+                self._before_eviction(candidate.sequence)
             if not candidate.kept_tokens:
                 self._holders.pop(candidate.sequence, None)
             self.context.truncate(candidate.sequence, candidate.kept_tokens)
