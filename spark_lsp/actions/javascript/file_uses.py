@@ -131,11 +131,25 @@ class FileUses:
             return operator is not None and operator.type not in {"===", "!==", "&&", "||", "??", "in"}
         return node.type in {"template_substitution", "unary_expression", "computed_property_name"}
 
-    def keeps(self, name: str) -> bool:
-        """Whether a property that holds a method keeps it, as far as the file tells."""
+    def keeps(self, name: str, holder: Node) -> bool:
+        """Whether a property of an object that holds a method keeps it, as far as the file tells."""
         if name in self.accessors or EVERY in self.accessors or name in self.rebound:
             return False
-        return name in QUIET_METHODS or not self.rebinds_any
+        return name in QUIET_METHODS or not self.rebinds_any or self._is_module(holder)
+
+    def _is_module(self, node: Node) -> bool:
+        """Whether a name stands for a global object or a required module, whose methods a program leaves alone."""
+        use = self.get(node.id)
+        if use is None:
+            return False
+        if use.binding is None:
+            return use.name not in self.written_globals
+        holder = (
+            use.binding.declarations[0].node.parent if use.binding.is_constant and use.binding.declarations else None
+        )
+        value = holder.child_by_field_name("value") if holder is not None else None
+        called = value.child_by_field_name("function") if value is not None else None
+        return called is not None and called.text == b"require"
 
 
 def property_of(node: Node) -> str:
@@ -152,13 +166,15 @@ def file_uses(names: Names) -> FileUses:
     """Return what a file tells; kept, for a file is often asked about more than once."""
     accessors: set[str] = set()
     rebound: set[str] = set()
-    rebinds_any = converts = asks_for_names = False
+    described: set[str] = set()
+    rebinds_any = converts = asks_for_names = has_acting_getter = False
     for node in every(names.program.node):
         if node.type in {"method_definition", "pair"}:
             own = _key(node)
             converts = converts or (own in _CONVERSIONS and _acts(node))
             if any(child.type in {"get", "set"} for child in node.children) and _acts(node):
                 accessors.add(own or EVERY)
+            has_acting_getter = has_acting_getter or (own in {"get", "set"} and _acts(node))
         elif node.type in {"assignment_expression", "augmented_assignment_expression", "update_expression"}:
             target = node.child_by_field_name("left") or node.child_by_field_name("argument")
             changed = list(_members(target)) if target is not None else []
@@ -175,12 +191,12 @@ def file_uses(names: Names) -> FileUses:
             name, key = _called(node)
             rebinds_any = rebinds_any or name in _REBINDING
             if name == "Object.defineProperty":
-                accessors.add(key or EVERY)
                 rebound.add(key)
+                described.add(key or EVERY)
             accessors |= {EVERY} if name == "Proxy" else set()
     return FileUses(
         by_node={use.node.id: use for use in names.uses},
-        accessors=frozenset(accessors),
+        accessors=frozenset(accessors | described if has_acting_getter else accessors),
         rebound=frozenset(rebound),
         rebinds_any=rebinds_any,
         converts=converts,

@@ -94,7 +94,7 @@ def _is_plain_callee(node: Node, uses: FileUses) -> bool:
     """Whether what is called is only looked up, and stays what it is: ``console.log``, ``items.push``, ``this.add``."""
     while node.type == "member_expression":
         inner = node.child_by_field_name("object")
-        if inner is None or not uses.keeps(property_of(node)):
+        if inner is None or not uses.keeps(property_of(node), inner):
             return False
         node = inner
     if node.type in {"this", "super"}:
