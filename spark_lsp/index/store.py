@@ -18,7 +18,6 @@ from spark_lsp.index.scan.crawl import (
     check_root,
     content_reason,
     crawl,
-    private_reason,
     skip_reason,
     that_are_kept,
 )
@@ -127,10 +126,6 @@ class Index:
         known = self._view.files
         count = {path for path in paths if path in known or path.endswith(IGNORE_FILES)}
         return count | that_are_kept(self.root, set(paths) - count, self.rules)
-
-    def withheld(self, path: Path) -> SkipReason | None:
-        """Return why the text of a document must not leave this machine; None when it may. See ``private_reason``."""
-        return private_reason(self.root, path, self.rules)
 
     def forget(self, path: str) -> None:
         """Drop a file that was deleted; unlike ``update`` this never reads the disk."""

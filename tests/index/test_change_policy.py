@@ -1,7 +1,6 @@
 """Recent edits, layered mappings, the watcher, the index command."""
 
 import json
-import os
 import queue
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,7 +14,6 @@ from scripts.harness.fixture import parse_fixture, write_workspace
 from spark_lsp.cli import build
 from spark_lsp.index.change_policy import matters, wants_refresh
 from spark_lsp.index.ranking.recent import EDITS_KEPT, SAME_PLACE_CHARS, VIEWS_KEPT, Recent
-from spark_lsp.index.scan.ignore import Rules
 from spark_lsp.index.storage.layered_map import MERGE_AT_LEAST, Layered
 from spark_lsp.index.store import Index
 from spark_lsp.index.watch import Watcher
@@ -193,35 +191,3 @@ def test_changes_of_ignored_files_do_not_count(tmp_path: Path) -> None:
     assert not wants_refresh(index.view(), index.root, index.that_count(churn))
     news = {"pkg/new.py", "a.py", "pkg", "pkg/.gitignore", ".gitignore"}
     assert index.that_count(churn | news) == news
-
-
-@pytest.mark.parametrize(
-    ("path", "reason"),
-    [
-        ("a.py", None),
-        ("private/p.py", "ignored"),
-        ("spark_private.py", "ignored"),
-        ("excluded.py", "ignored"),
-        (".env", "secret"),
-        ("notes.txt", "secret"),
-        ("readme.txt", "secret"),
-        ("../outside/.ssh/config_key", "secret"),
-        ("../outside/plain.py", None),
-        ("vendor/lib.py", None),
-    ],
-)
-def test_a_document_that_must_not_leave_the_machine(tmp_path: Path, path: str, reason: str | None) -> None:
-    root = tmp_path / "w"
-    root.mkdir()
-    write_workspace(
-        parse_fixture(
-            "#- .gitignore\nprivate/\n#- .sparkignore\nspark_*.py\n#- a.py\n#- private/p.py\n#- spark_private.py\n"
-            "#- excluded.py\n#- .env\n#- vendor/lib.py\n"
-        ),
-        root,
-    )
-    write_workspace(parse_fixture("#- .ssh/config_key\n#- plain.py\n"), tmp_path / "outside")
-    (root / "notes.txt").symlink_to(root / ".env")
-    (root / "readme.txt").symlink_to(tmp_path / "outside/.ssh/config_key")
-    index = Index(root, rules=Rules(exclude=("excluded.py",)))
-    assert index.withheld(Path(os.path.normpath(index.root / path))) == reason

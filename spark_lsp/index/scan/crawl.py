@@ -28,7 +28,7 @@ from spark_lsp.index.scan.ignore import (
     root_scopes,
 )
 from spark_lsp.index.scan.plain_file import read_bytes
-from spark_lsp.index.scan.secrets import SHAPES, Shape, has_secret, is_secret_name, suspected
+from spark_lsp.index.scan.secrets import SHAPES, Shape, has_secret, suspected
 
 log = logging.getLogger(__name__)
 
@@ -176,23 +176,6 @@ def _is_left_out(root: Path, path: str, rules: Rules, walked: _Walked) -> bool:
     if (root / path).is_dir():
         return folder_reason(path) is not None or is_ignored(scopes, path, folder=True)
     return file_reason(path, rules) is not None or is_ignored(scopes, path, folder=False)
-
-
-def private_reason(root: Path | None, path: Path, rules: Rules) -> SkipReason | None:
-    """Return why the text of a file must not leave this machine, None when it may.
-
-    That is where it is ignored in its workspace, or it, or what a link leads to, has the name of a secret or is in a
-    folder of secrets.
-    """
-    try:
-        places = dict.fromkeys((path, path.resolve()))
-    except (OSError, RuntimeError):
-        return "unreadable"
-    if any(is_secret_name(place.name) or "secret" in map(folder_reason, place.parts[:-1]) for place in places):
-        return "secret"
-    inside = [place.relative_to(root).as_posix() for place in places if root and place.is_relative_to(root)]
-    reasons = [skip_reason(root, name, rules) for name in inside] if root else []
-    return next((reason for reason in reasons if reason in ("ignored", "secret")), None)
 
 
 def read_source(root: Path, path: str, *, max_bytes: int = MAX_FILE_BYTES) -> str | Skipped:
