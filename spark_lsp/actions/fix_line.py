@@ -11,7 +11,7 @@ from typing import Final
 import msgspec
 
 from spark_lsp.actions.base import QUICK_FIX, Diagnostic, Needs, Proposal, Target, Tools
-from spark_lsp.actions.chat.fix import said_by, title_of
+from spark_lsp.actions.chat.fix import named_by, title_of
 from spark_lsp.actions.chat.surface import problem_of
 from spark_lsp.actions.layout import indent_of, line_end, line_start
 from spark_lsp.actions.stream import ACTION_PRIORITY, RETRY, added, key_of, stream
@@ -79,7 +79,7 @@ async def _request(target: Target, tools: Tools, broken: Span, diagnostic: Diagn
     assert target.syntax is not None, "the caller has looked"
     text, mark = target.snapshot.text, target.syntax.language.line_comment
     indent = indent_of(text, broken.start)
-    told = f"{mark} {said_by(diagnostic)}\n{indent}{mark} {broken.text(text)}\n{indent}{mark} Fixed:\n{indent}"
+    told = f"{mark} {named_by(diagnostic)}\n{indent}{mark} {broken.text(text)}\n{indent}{mark} Fixed:\n{indent}"
     shown = apply_edits(text, [Edit(broken, told)])
     await tools.engine.start()
     packed = await tools.context.pack_for(replace(target.snapshot, text=shown), broken.start + len(told))

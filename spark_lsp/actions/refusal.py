@@ -14,6 +14,7 @@ RefusalCode = Literal[
     "identity",
     "indexing",
     "jump",
+    "lifetime",
     "name",
     "order",
     "owner",

@@ -62,7 +62,7 @@ async def _by_example(target: Target, tools: Tools, region: Span, task: Task, ex
     Where the fixed text has to begin otherwise than the old one, the second answer is made to, from there on.
     """
     diagnostic, text = target.diagnostics[0], target.snapshot.text
-    told = said_by(diagnostic)
+    told = named_by(diagnostic)
 
     def check(before: str, after: str) -> str:
         words = example.words_that_go
@@ -113,7 +113,7 @@ def title_of(diagnostic: Diagnostic) -> str:
     return f"Fix: {shown}{code}"
 
 
-def said_by(diagnostic: Diagnostic) -> str:
+def named_by(diagnostic: Diagnostic) -> str:
     """Return who says what is wrong, in one line."""
     who = " ".join(part for part in (diagnostic.source, diagnostic.code) if part)
     said = " ".join(diagnostic.message.split())
@@ -127,10 +127,10 @@ def _task(target: Target, diagnostic: Diagnostic) -> Task:
     at = place.text(text).split("\n")[0].strip()
     where = f" It is about `{at}`." if at and at != line else ""
     said = (
-        f"Mend this problem, with the smallest change that mends it, in the line `{line}`: {said_by(diagnostic)}."
+        f"Mend this problem, with the smallest change that mends it, in the line `{line}`: {named_by(diagnostic)}."
         f"{where} If the lines are only to be removed, answer with an empty block."
     )
-    unchanged = f"the lines are the same as before, and the problem is still there: {said_by(diagnostic)}."
+    unchanged = f"the lines are the same as before, and the problem is still there: {named_by(diagnostic)}."
     told = f"{diagnostic.message} {line}"
 
     def check(before: str, after: str) -> str:

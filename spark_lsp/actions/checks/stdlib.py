@@ -42,7 +42,7 @@ def is_module(name: str) -> bool:
 def _table() -> dict[str, tuple[str, ...]]:
     found: dict[str, list[str]] = {}
     for module in sorted(filter(is_module, sys.stdlib_module_names)) + list(_SUBMODULES):
-        for name in public_names(module, _source):
+        for name in public_names(module, source_of_module):
             found.setdefault(name, []).append(module)
     return {name: tuple(modules) for name, modules in found.items()}
 
@@ -52,7 +52,7 @@ def _votes() -> Counter[tuple[str, str]]:
     """Count how often the standard library imports a name from a module."""
     votes: Counter[tuple[str, str]] = Counter()
     for module in sorted(sys.stdlib_module_names - _SKIPPED):
-        for said in _FROM.finditer(_source(module)):
+        for said in _FROM.finditer(source_of_module(module)):
             votes.update((said[1], name) for name in _WORD.findall(said[2].split("#")[0].strip("()")))
     return votes
 
@@ -103,7 +103,7 @@ def _of_compiled(module: str) -> list[str]:
     return [name for name in dir(held) if not name.startswith("_")] if held is not None and not has_source else []
 
 
-def _source(module: str) -> str:
+def source_of_module(module: str) -> str:
     """Return the text of a module, empty for one that is compiled or too long."""
     base = Path(re.__file__).parent.parent
     actual = "_collections_abc" if module == "collections.abc" else module

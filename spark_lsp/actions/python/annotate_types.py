@@ -30,6 +30,7 @@ from spark_lsp.actions.python.missing_annotations import (
     names_for_types,
 )
 from spark_lsp.actions.python.names import MIN_SURE
+from spark_lsp.actions.python.parameter_values import calls_pass, holds_only
 from spark_lsp.actions.refusal import NOT_READ, Refusal
 from spark_lsp.actions.stream import ACTION_PRIORITY, added, key_of, stream
 from spark_lsp.engine.base import CompletionRequest, Sampling, Usage
@@ -39,6 +40,7 @@ from spark_lsp.text.edit import Edit, Span, apply_edits
 MAX_TYPE_TOKENS = 24
 TYPE_DEADLINE_MS = 2500
 _NAME = re.compile(r"\w+\Z")
+_WORD = re.compile(r"[A-Za-z_]\w*")
 _UNTYPED = frozenset({"identifier", "default_parameter", "list_splat_pattern", "dictionary_splat_pattern"})
 
 
@@ -60,6 +62,7 @@ class AnnotateTypes:
     async def propose(self, target: Target, tools: Tools) -> Proposal:
         """Fill each place in turn; what was said before is in front of the model for the next one."""
         found = await asyncio.to_thread(_find, target)
+        path = tools.context.path_of(target.snapshot)
         if isinstance(found, Refusal):
             return refused(self.id, found)
         source, function, end = found
@@ -67,12 +70,15 @@ class AnnotateTypes:
         edits: list[Edit] = []
         usage = Usage()
         for missing in all_missing:
-            text = missing.known
+            text = missing.known if set(_WORD.findall(missing.known)) <= {*names, "None"} else ""
             if not text:
                 text, cost = await _asked(target, tools, missing, edits, names)
                 usage = added(usage, cost)
                 problem = await asyncio.to_thread(_problem, source, function, missing, text) if text else ""
                 text = "" if problem else text
+            if text and missing.lead != RETURNS:
+                is_kept = await asyncio.to_thread(_is_kept, source, function, missing, text, tools, path)
+                text = text if is_kept else ""
             if text:
                 edits.append(missing.edit(text))
         if not edits:
@@ -80,6 +86,19 @@ class AnnotateTypes:
         if not await asyncio.to_thread(is_faithful, source, edits):
             return refused(self.id, Refusal("unfaithful", "The types would change more than annotations."))
         return Proposal(self.id, tuple(edits), usage=usage)
+
+
+def _is_kept(
+    source: Source, function: Function, missing: MissingAnnotation, text: str, tools: Tools, path: str
+) -> bool:
+    """Whether a parameter is nowhere seen to hold another type: in the function, or by a call of the workspace."""
+    name = _NAME.search(source.text, 0, missing.at)
+    if name is None:
+        return False
+    types = {each.strip() for each in text.split("|")} | ({"None"} if missing.is_optional else set())
+    return holds_only(function, name[0], types) and calls_pass(
+        source, function, name[0], types, path, tools.context.view
+    )
 
 
 def _problem(source: Source, function: Function, missing: MissingAnnotation, text: str) -> str:

@@ -16,9 +16,11 @@ from spark_lsp.actions.python.analysis.module_introspection import seen_names
 from spark_lsp.actions.python.analysis.quick_checks import is_python, selected_expression, selected_statements
 from spark_lsp.actions.python.analysis.selection import expression_at, statements_at
 from spark_lsp.actions.python.analysis.source import source_of
+from spark_lsp.actions.python.analysis.variable_readers import code_reader
 from spark_lsp.actions.python.extraction import plan
 from spark_lsp.actions.python.function_text import Extraction
-from spark_lsp.actions.python.names import NamePlace, Taken, free_name, named, names_in_use, words_of
+from spark_lsp.actions.python.name_collisions import GivenNames, borrowed_method, inherited_names
+from spark_lsp.actions.python.names import NamePlace, Taken, free_name, named, words_of
 from spark_lsp.actions.python.plain_names import name_of_comment, name_of_value
 from spark_lsp.actions.python.prechecks import prechecked
 from spark_lsp.actions.refusal import NOT_READ, TOO_DEEP, Refusal
@@ -57,7 +59,7 @@ class ExtractFunction:
         made = made if isinstance(made, Refusal) else await asyncio.to_thread(unseen, made, path, view)
         if isinstance(made, Refusal):
             return refused(self.id, made)
-        taken = await asyncio.to_thread(_taken, made, tools)
+        taken = await asyncio.to_thread(_taken, made, path, view)
         plain = free_name(made.suited(plain_name(made)), taken)
         place = await asyncio.to_thread(_name_place, made, plain)
         name, usage = await named(target, tools, place, taken, plain)
@@ -87,12 +89,18 @@ def extraction_at(target: Target) -> Extraction | Refusal:
 def unseen(made: Extraction, path: str, view: IndexView) -> Extraction | Refusal:
     """Return the function with a name that nothing in the workspace notices, or where any would be noticed."""
     owner = made.source.parent(made.piece.scope)
+    reader = code_reader(made.source, made.piece.scope, path, view)
+    if reader is not None:
+        return reader
     if made.plan.form == "function":
         seen = seen_names(made.source, path, view, is_function=True)
-    else:
-        assert isinstance(owner, ast.ClassDef), "a method stands in a class"
-        seen = seen_methods(made.source, path, owner, view)
-    return seen.refusal or replace(made, is_private=seen.public)
+        return seen.refusal or replace(made, is_private=seen.public)
+    assert isinstance(owner, ast.ClassDef), "a method stands in a class"
+    method = getattr(made.piece.scope, "name", "")
+    seen = seen_methods(made.source, path, owner, view)
+    _names, is_whole = inherited_names(made.source, path, owner, view)
+    suited = replace(made, is_private=seen.public, lead="" if is_whole else f"_{method.strip('_').lower()}")
+    return seen.refusal or borrowed_method(made.source, path, owner, method, view) or suited
 
 
 def plain_name(made: Extraction) -> str:
@@ -110,11 +118,14 @@ def plain_name(made: Extraction) -> str:
     return f"_{around}_part"
 
 
-def _taken(made: Extraction, tools: Tools) -> Container[str]:
-    """Return names that are in use; for a method every word of the document, and what the workspace defines."""
+def _taken(made: Extraction, path: str, view: IndexView) -> Container[str]:
+    """Return names that are in use: words of the document, names that others give, and for a method inherited ones."""
+    words = words_of(made.source.text)
     if made.plan.form == "function":
-        return names_in_use(made.source.tree)
-    return Taken(words_of(made.source.text), tools.context.view.definitions)
+        return Taken(words, GivenNames(path, view))
+    owner = made.source.parent(made.piece.scope)
+    inherited = inherited_names(made.source, path, owner, view)[0] if isinstance(owner, ast.ClassDef) else frozenset()
+    return Taken(words | inherited, view.definitions)
 
 
 def _name_place(made: Extraction, name: str) -> NamePlace:

@@ -10,15 +10,25 @@ from typing import Final
 
 from spark_lsp.actions.python.analysis.control_flow import control_flow_of
 from spark_lsp.actions.python.analysis.dataflow import DataFlow
-from spark_lsp.actions.python.analysis.scopes import FUNCTIONS, arguments, given_names, names_of
+from spark_lsp.actions.python.analysis.decorators import unknown_decorator
+from spark_lsp.actions.python.analysis.lifetimes import has_lifetime
+from spark_lsp.actions.python.analysis.scopes import FUNCTIONS, arguments, given_names, names_of, target_names
 from spark_lsp.actions.python.analysis.selection import Piece, loop_names
 from spark_lsp.actions.python.analysis.source import Scope, Source
-from spark_lsp.actions.python.analysis.walks import first_parameter, looks_at_frames, nodes_of, said_by, waits
+from spark_lsp.actions.python.analysis.variable_readers import code_reader, variable_reader
+from spark_lsp.actions.python.analysis.walks import first_parameter, looks_at_frames, named_by, nodes_of, waits
 from spark_lsp.actions.python.target_scope import Form, form_of
 from spark_lsp.actions.refusal import Refusal
 
-_LOOKS_AT_NAMES: Final = frozenset({"locals", "vars", "dir", "eval", "exec"})
-"""Builtins that see the variables of the function that calls them."""
+_PLAIN_CALLS: Final = frozenset(
+    {
+        *("abs", "all", "any", "bool", "bytes", "dict", "divmod", "enumerate", "float", "format", "frozenset", "hash"),
+        *("int", "isinstance", "len", "list", "max", "min", "ord", "pow", "print", "range", "repr", "reversed"),
+        *("round", "set", "sorted", "str", "sum", "tuple", "type", "zip"),
+    }
+)
+"""Builtins that look up no name of a module."""
+_CLOSERS: Final = frozenset({"aclose", "cleanup", "close", "shutdown", "terminate"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +65,9 @@ class _Planner:
         self._names = names_of(self._scope)
         self._is_module = isinstance(self._scope, ast.Module)
         live_out = self._names.local if self._is_module else set()
-        self._flow = DataFlow(control_flow_of(self._scope, piece.nodes), given_names(self._scope), live_out)
+        self._flow = DataFlow(
+            control_flow_of(self._scope, piece.nodes, source.managers), given_names(self._scope), live_out
+        )
         points = self._flow.points
         self._inside = [number for number, point in enumerate(points) if point.inside]
         self._before = self._flow.graph.where("before")
@@ -140,11 +152,14 @@ class _Planner:
         yield self._statement_kinds()
         yield self._jumps()
         yield self._looks_at_frames()
+        yield self._reads_code()
         yield self._declared()
         yield self._taken_away()
         yield self._lost_on_the_way_out()
         yield self._closures()
         yield self._left_behind()
+        yield self._looked_up()
+        yield self._outlived()
 
     def _unreached(self) -> Refusal | None:
         if not self._before:
@@ -155,24 +170,29 @@ class _Planner:
 
     def _statement_kinds(self) -> Refusal | None:
         for node in self._walk():
-            if isinstance(node, ast.ImportFrom) and any(each.name == "*" for each in node.names):
-                return Refusal("scope", "The selection imports every name of a module.")
-            if self._is_module and isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-                return Refusal("owner", f"The selection defines {node.name}, which belongs to the module.")
-            if self._is_module and isinstance(node, ast.AnnAssign):
-                return Refusal("owner", "The selection annotates a name of the module.")
-            if isinstance(node, ast.Yield | ast.YieldFrom) and isinstance(self._scope, ast.AsyncFunctionDef):
-                return Refusal(
-                    "jump",
-                    "The selection yields in an asynchronous function, which no call can pass on.",
-                    is_local=True,
-                )
+            if refusal := self._statement_kind(node):
+                return refusal
         body = getattr(self._scope, "body", None)
         first = body[0] if isinstance(body, list) and body else None
         if first is self._piece.nodes[0] and isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant):
             return Refusal(
                 "placement", "The selection holds the documentation of the function around it.", is_local=True
             )
+        return None
+
+    def _statement_kind(self, node: ast.AST) -> Refusal | None:
+        """Refuse a statement that a function cannot hold, or not in the place of another."""
+        if isinstance(node, ast.ImportFrom) and node.module == "__future__":
+            return Refusal("placement", "The selection holds an import from __future__, which begins the file.")
+        if isinstance(node, ast.ImportFrom) and any(each.name == "*" for each in node.names):
+            return Refusal("scope", "The selection imports every name of a module.")
+        if self._is_module and isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            return Refusal("owner", f"The selection defines {node.name}, which belongs to the module.")
+        if self._is_module and isinstance(node, ast.AnnAssign):
+            return Refusal("owner", "The selection annotates a name of the module.")
+        if isinstance(node, ast.Yield | ast.YieldFrom) and isinstance(self._scope, ast.AsyncFunctionDef):
+            message = "The selection yields in an asynchronous function, which no call can pass on."
+            return Refusal("jump", message, is_local=True)
         return None
 
     def _jumps(self) -> Refusal | None:
@@ -215,13 +235,61 @@ class _Planner:
         own = {id(each) for each in self._walk()}
         frames = looks_at_frames(self._source.tree)
         for node in nodes_of(self._scope):
-            name = said_by(node)
-            if isinstance(node, ast.Name) and name in _LOOKS_AT_NAMES and name not in self._names.local:
-                return Refusal("reflection", f"The function around uses {name}, which sees its variables.")
+            name = named_by(node)
             if id(node) in own and name in frames:
                 return Refusal("reflection", f"The selection uses {name}, which sees where it is called.")
             if id(node) in own and isinstance(node, ast.keyword) and node.arg == "stacklevel":
                 return Refusal("reflection", "The selection uses stacklevel, which counts the calls around it.")
+        return None
+
+    def _reads_code(self) -> Refusal | None:
+        """Refuse where something reads the variables of the function around, or its code."""
+        if self._is_module:
+            return None
+        return (
+            variable_reader(self._source, self._scope, nodes_of(self._scope))
+            or code_reader(self._source, self._scope)
+            or unknown_decorator(self._source, self._scope)
+        )
+
+    def _looked_up(self) -> Refusal | None:
+        """Refuse where a name of the module that the selection binds may be looked up while the selection runs."""
+        if not self._is_module or not self._bound:
+            return None
+        points = self._flow.points
+        first = [n for n in self._inside if points[n].kind == "bind"]
+        later = self._flow.reached(first) & set(self._inside)
+        for number in sorted(later):
+            node = points[number].node
+            if points[number].kind == "effect" and not _is_plain_call(node):
+                called = named_by(node.func) if isinstance(node, ast.Call) else ""
+                what = called or "What runs in the selection"
+                return Refusal("reflection", f"{what} may look up {min(self._bound)} in the module.")
+        for node in self._walk():
+            is_main = isinstance(node, ast.Constant) and node.value == "__main__"
+            if is_main or named_by(node) in {"__name__", "modules"}:
+                return Refusal("reflection", f"{min(self._bound)} may be looked up in the module.")
+        return None
+
+    def _outlived(self) -> Refusal | None:
+        """Refuse where an object that does something when it dies would die with the new function."""
+        if self._is_module or self._is_last():
+            return None
+        closed = {
+            node.func.value.id
+            for node in self._walk()
+            if isinstance(node, ast.Call)
+            and isinstance(node.func, ast.Attribute)
+            and node.func.attr in _CLOSERS
+            and isinstance(node.func.value, ast.Name)
+        }
+        kept = self._results() | self._names.globals | closed
+        for node in self._walk():
+            targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
+            names = target_names([each for each in targets if each is not None]) - kept
+            is_assignment = isinstance(node, ast.Assign | ast.AnnAssign | ast.NamedExpr)
+            if names and is_assignment and has_lifetime(self._source, getattr(node, "value", None)):
+                return Refusal("lifetime", f"{min(names)} may hold something that is closed or removed when it dies.")
         return None
 
     def _declared(self) -> Refusal | None:
@@ -353,13 +421,13 @@ class _Planner:
 
     def _is_set(self, name: str, owner: Scope) -> bool:
         """Whether a name of a function around has a value whenever this function runs."""
-        flow = DataFlow(control_flow_of(owner, [self._statement_in(owner)]), given_names(owner))
+        flow = DataFlow(control_flow_of(owner, [self._statement_in(owner)], self._source.managers), given_names(owner))
         starts = flow.graph.where("before")
         return bool(starts) and name in flow.definitely_assigned(starts) and not _takes_away(flow, name)
 
     def _may_change(self, name: str, owner: Scope) -> bool:
         """Whether a function around may assign a name again once this function is there."""
-        flow = control_flow_of(owner, [self._statement_in(owner)])
+        flow = control_flow_of(owner, [self._statement_in(owner)], self._source.managers)
         after = DataFlow(flow, given_names(owner)).reached(flow.where("before"))
         return any(flow.points[number].kind == "bind" and flow.points[number].name == name for number in after)
 
@@ -377,6 +445,14 @@ class _Planner:
         """Yield the selection's nodes without those of functions and classes within it."""
         for node in self._piece.nodes:
             yield from nodes_of(node, itself=True)
+
+
+def _is_plain_call(node: ast.AST | None) -> bool:
+    """Whether a call is of a builtin that looks up no name; binding and looping are no calls."""
+    if isinstance(node, ast.Call):
+        is_of_literal = isinstance(node.func, ast.Attribute) and isinstance(node.func.value, ast.Constant)
+        return is_of_literal or (isinstance(node.func, ast.Name) and node.func.id in _PLAIN_CALLS)
+    return isinstance(node, ast.For | ast.AugAssign | ast.comprehension | ast.Raise | ast.Assert)
 
 
 def _takes_away(flow: DataFlow, name: str) -> bool:

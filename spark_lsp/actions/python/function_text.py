@@ -30,8 +30,13 @@ class Extraction:
     is_private: bool = False
     """Whether the name has to begin with ``_``, as something takes all public names of the module."""
 
+    lead: str = ""
+    """What the name has to begin with, as a base class that is not known may have a method of the shorter name."""
+
     def suited(self, name: str) -> str:
         """Return a name as it suits the place."""
+        if self.lead and not name.startswith(f"{self.lead}_"):
+            return f"{self.lead}_{name.strip('_')}"
         return f"_{name}" if self.is_private and not name.startswith("_") else name
 
     def edits(self, name: str) -> tuple[Edit, ...]:

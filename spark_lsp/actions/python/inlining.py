@@ -14,10 +14,12 @@ from spark_lsp.actions.layout import line_end, line_start, starts_line
 from spark_lsp.actions.python.analysis.control_flow import control_flow_of
 from spark_lsp.actions.python.analysis.dataflow import DataFlow
 from spark_lsp.actions.python.analysis.flow_graph import EXIT
+from spark_lsp.actions.python.analysis.lifetimes import has_lifetime
 from spark_lsp.actions.python.analysis.purity import Value, disturbed, escapes, onwards, overtakes, value_of
 from spark_lsp.actions.python.analysis.scopes import Names, given_names, names_of
 from spark_lsp.actions.python.analysis.selection import loop_names
 from spark_lsp.actions.python.analysis.source import Scope, Source
+from spark_lsp.actions.python.analysis.variable_readers import variable_reader
 from spark_lsp.actions.python.renaming import owner_of
 from spark_lsp.actions.refusal import Refusal
 from spark_lsp.text.edit import Edit, Span, apply_edits
@@ -36,7 +38,6 @@ _ATOMS: Final = (
 _WHOLE: Final = (ast.Assign, ast.AnnAssign, ast.AugAssign, ast.Return, ast.Expr, ast.keyword, ast.If, ast.While)
 _NOT_IN_FSTRINGS: Final = frozenset("'\"\\\n#")
 """What Python 3.11 forbids in the expression of an f-string, at least within its own quotes."""
-_LOOKS_AT_NAMES: Final = frozenset({"locals", "vars", "dir", "eval", "exec"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +94,7 @@ def inlining_of(source: Source, name: ast.Name) -> Inlining | Refusal:
         return Refusal("owner", f"{name.id} belongs to no function, so others may read it.")
     names = names_of(scope)
     given = given_names(scope)
-    flow = DataFlow(control_flow_of(scope), given)
+    flow = DataFlow(control_flow_of(scope, (), source.managers), given)
     binds = [n for n, point in enumerate(flow.points) if point.name == name.id and point.kind in {"bind", "unbind"}]
     statement = _assignment(source, name.id, [flow.points[n].node for n in binds], given)
     if isinstance(statement, Refusal):
@@ -101,7 +102,8 @@ def inlining_of(source: Source, name: ast.Name) -> Inlining | Refusal:
     assert statement.value is not None, "an assignment has a value"
     uses = [n for n, point in enumerate(flow.points) if point.name == name.id and point.kind in {"use", "capture"}]
     way = _Way(source, scope, names, flow, binds, uses, value_of(statement.value, flow, names, scope))
-    refusal = _unfit(source, scope, statement, names, name.id) or way.refusal(name.id, statement)
+    reader = variable_reader(source, scope, ast.walk(scope))
+    refusal = reader or _unfit(source, statement, names, name.id) or way.refusal(name.id, statement)
     if refusal:
         return refusal
     read = {id(flow.points[n].node): flow.points[n].node for n in uses}
@@ -141,7 +143,7 @@ class _Way:
     def refusal(self, name: str, statement: ast.stmt) -> Refusal | None:
         """Ask each rule in turn; the first that refuses has the word."""
         starts = [n for n, each in enumerate(self.flow.points) if each.node is statement and each.kind == "join"]
-        rules = (self._unreadable(name), self._changed(name, starts), self._several(name, starts))
+        rules = (self._unreadable(name), self._outlived(name), self._changed(name, starts), self._several(name, starts))
         return next((each for each in rules if each), None) or self._elsewhere(name, starts)
 
     def _unreadable(self, name: str) -> Refusal | None:
@@ -149,6 +151,15 @@ class _Way:
         if not self.uses:
             return Refusal("paths", f"{name} is never read.", is_local=True)
         return next(filter(None, (self._misread(name, number) for number in self.uses)), None)
+
+    def _outlived(self, name: str) -> Refusal | None:
+        """Refuse when an object that does something when it dies would die where its value is used."""
+        uses = {id(self.flow.points[n].node): self.flow.points[n].node for n in self.uses}
+        if all(isinstance(use, ast.Name) and _is_kept(self.source, use) for use in uses.values()):
+            return None
+        if not has_lifetime(self.source, self.value.node):
+            return None
+        return Refusal("lifetime", f"{name} may hold something that is closed or removed when it dies.")
 
     def _misread(self, name: str, number: int) -> Refusal | None:
         point = self.flow.points[number]
@@ -208,7 +219,16 @@ class _Way:
         return [n for n in numbers if id(points[n].node) not in own]
 
 
-def _unfit(source: Source, scope: ast.AST, statement: ast.stmt, names: Names, name: str) -> Refusal | None:
+def _is_kept(source: Source, use: ast.Name) -> bool:
+    """Whether what a name holds lives on as long when it stands there itself: it is returned, or kept elsewhere."""
+    parent = source.parent(use)
+    if isinstance(parent, ast.withitem | ast.Assign | ast.AnnAssign | ast.Return):
+        return True
+    is_argument = isinstance(parent, ast.Call) and any(each is use for each in parent.args)
+    return is_argument and parent is not None and isinstance(source.parent(parent), ast.Return)
+
+
+def _unfit(source: Source, statement: ast.stmt, names: Names, name: str) -> Refusal | None:
     """Return why an assignment cannot go, by its form alone."""
     text, span = source.text, source.span(statement)
     rest = text[span.end : line_end(text, span.end)].strip().removeprefix(";").strip()
@@ -220,9 +240,6 @@ def _unfit(source: Source, scope: ast.AST, statement: ast.stmt, names: Names, na
         return Refusal("placement", f"The assignment of {name} shares its line with another statement.")
     if any(isinstance(each, ast.Yield | ast.YieldFrom | ast.NamedExpr) for each in inner):
         return Refusal("paths", f"The value of {name} does more than be a value.")
-    for each in ast.walk(scope):
-        if isinstance(each, ast.Name) and each.id in _LOOKS_AT_NAMES:
-            return Refusal("reflection", f"The function uses {each.id}, which sees its variables.")
     return None
 
 

@@ -7,7 +7,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Final
 
-from spark_lsp.actions.python.analysis.scopes import names_of
+from spark_lsp.actions.python.analysis.scopes import FUNCTIONS, names_of
 from spark_lsp.actions.python.analysis.source import Source
 from spark_lsp.actions.python.analysis.walks import nodes_of
 from spark_lsp.text.edit import Edit, Span, apply_edits
@@ -60,7 +60,7 @@ def missing_annotations(source: Source, function: Function, end: int) -> list[Mi
             default = defaults.get(id(argument))
             is_none = isinstance(default, ast.Constant) and default.value is None
             is_count = isinstance(default, ast.Constant) and type(default.value) is int  # it may stand for a float
-            known = "" if is_count else _type_of(default)
+            known = "" if is_count else type_of(default)
             at = source.span(argument).end
             opens = source.text[at : at + 1] == "=" and not source.text[at + 1 : at + 2].isspace()
             all_missing.append(MissingAnnotation(at, ": ", known, is_none, opens))
@@ -70,14 +70,14 @@ def missing_annotations(source: Source, function: Function, end: int) -> list[Mi
     return all_missing
 
 
-def _type_of(node: ast.expr | None) -> str:
+def type_of(node: ast.expr | None) -> str:
     """Return the type that a value has for certain, empty when it is not that plain."""
     if isinstance(node, ast.Constant):
         return _CONSTANTS.get(type(node.value), "")
     if isinstance(node, ast.JoinedStr):
         return "str"
     if isinstance(node, ast.UnaryOp):
-        return "bool" if isinstance(node.op, ast.Not) else _type_of(node.operand)
+        return "bool" if isinstance(node.op, ast.Not) else type_of(node.operand)
     is_identity = isinstance(node, ast.Compare) and all(isinstance(each, ast.Is | ast.IsNot) for each in node.ops)
     return "bool" if is_identity else ""
 
@@ -90,7 +90,7 @@ def _returned(function: Function) -> str:
     values = [node.value for node in own if isinstance(node, ast.Return)]
     if all(value is None for value in values):
         return "" if all(_is_placeholder(each) for each in function.body) else "None"
-    kinds = {_type_of(value) for value in values}
+    kinds = {type_of(value) for value in values}
     ends = isinstance(function.body[-1], ast.Return)
     return kinds.pop() if len(kinds) == 1 and ends and None not in values else ""
 
@@ -105,7 +105,7 @@ def names_for_types(source: Source, function: Function) -> list[str]:
     """Return the names that a type may be made of: plain types, and classes that are there at the function."""
     top = source.top_statement_of(function)
     found = [*PLAIN_TYPES, "None"]
-    hidden = names_of(function).local
+    hidden = _hidden(source, function)
     for each in source.tree.body[: source.tree.body.index(top)]:
         if isinstance(each, ast.ClassDef):
             found.append(each.name)
@@ -115,6 +115,18 @@ def names_for_types(source: Source, function: Function) -> list[str]:
     return [
         each for each in dict.fromkeys(found) if each not in hidden and not (keyword.iskeyword(each) and each != "None")
     ]
+
+
+def _hidden(source: Source, function: Function) -> set[str]:
+    """Return the names that mean something else than usual where the function's annotations are evaluated."""
+    hidden = set(names_of(function).local)
+    around = source.scope_of(function)
+    if isinstance(around, ast.ClassDef):
+        hidden |= names_of(around).bound
+    for scope in (around, *source.scopes_around(around)):
+        if isinstance(scope, FUNCTIONS):
+            hidden |= names_of(scope).local
+    return hidden | (names_of(source.tree).bound & {*PLAIN_TYPES})
 
 
 def grammar_of(names: Collection[str]) -> str:
@@ -160,4 +172,4 @@ def is_a_type(text: str, names: Collection[str]) -> bool:
             parts = len(each.slice.elts) if isinstance(each.slice, ast.Tuple) else 1
             if sizes.get(each.value.id, parts) != parts or each.value.id in set(PLAIN_TYPES[:6]):
                 return False
-    return used <= {*names, *dir(builtins)}
+    return used <= {*names, *(set(dir(builtins)) - {*PLAIN_TYPES})}

@@ -2,15 +2,14 @@
 
 import ast
 from dataclasses import dataclass
-from typing import Final
 
+from spark_lsp.actions.python.analysis.bytecode import same_code
 from spark_lsp.actions.python.analysis.control_flow import control_flow_of
 from spark_lsp.actions.python.analysis.scopes import FUNCTIONS, arguments, names_of
 from spark_lsp.actions.python.analysis.source import Scope, Source
+from spark_lsp.actions.python.analysis.variable_readers import code_reader, variable_reader
 from spark_lsp.actions.refusal import Refusal
 from spark_lsp.text.edit import Edit, Span, apply_edits
-
-_LOOKS_AT_NAMES: Final = frozenset({"locals", "vars", "dir", "eval", "exec"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +34,8 @@ class Renaming:
         for node in ast.walk(after):
             if isinstance(node, ast.Name) and node.id == name:
                 node.id = self.old
-        return ast.dump(after) == ast.dump(self.source.tree)
+        same = ast.dump(after) == ast.dump(self.source.tree)
+        return same and same_code(self.source.text, apply_edits(self.source.text, self.edits(name)), self.old, name)
 
 
 def renaming_of(source: Source, name: ast.Name) -> Renaming | Refusal:
@@ -50,8 +50,9 @@ def renaming_of(source: Source, name: ast.Name) -> Renaming | Refusal:
     ]
     if not all(isinstance(point.node, ast.Name) for point in points) or name.id in names_of(scope).written:
         return Refusal("assignment", f"{name.id} is not only assigned by statements.")
-    if any(isinstance(each, ast.Name) and each.id in _LOOKS_AT_NAMES for each in ast.walk(scope)):
-        return Refusal("reflection", "The function looks its variables up by their names.")
+    reader = variable_reader(source, scope, ast.walk(scope)) or code_reader(source, scope)
+    if reader is not None:
+        return reader
     found = [each for each in ast.walk(scope) if isinstance(each, ast.Name) and each.id == name.id]
     mine = [each for each in found if owner_of(source, each) is scope and not _is_loop_name(source, each, scope)]
     places = tuple(sorted({source.span(each) for each in mine}))
@@ -72,12 +73,18 @@ def owner_of(source: Source, name: ast.Name) -> Scope:
 
 
 def _is_loop_name(source: Source, name: ast.Name, scope: Scope) -> bool:
-    """Whether a name is the loop name of a comprehension, which is another variable."""
-    for _child, parent in source.around(name):
+    """Whether a name is the loop name of a comprehension, which is another variable.
+
+    The first iterable of a comprehension is evaluated in the scope around it.
+    """
+    is_first_iterable = False
+    for child, parent in source.around(name):
         if parent is scope:
             return False
+        if isinstance(parent, ast.comprehension):
+            is_first_iterable = child is parent.iter
         generators = getattr(parent, "generators", None)
-        if isinstance(generators, list):
+        if isinstance(generators, list) and not (is_first_iterable and child is generators[0]):
             targets = {each.id for part in generators for each in ast.walk(part.target) if isinstance(each, ast.Name)}
             if name.id in targets:
                 return True

@@ -10,6 +10,7 @@ from spark_lsp.actions.python.analysis.selection import Piece
 from spark_lsp.actions.python.analysis.source import Source
 from spark_lsp.actions.python.analysis.walks import nodes_of
 from spark_lsp.actions.python.extraction import Plan
+from spark_lsp.actions.python.narrowing import may_be_narrowed, narrowed_type
 
 _PLAIN = (
     ast.Name,
@@ -40,7 +41,9 @@ def signature_of(source: Source, piece: Piece, plan: Plan) -> Signature:
     said = [each for each in [plan.receiver] if each]
     for name in plan.parameters:
         kind = types.get(name)
-        said.append(f"{name}: {kind.text}" if kind and can_say(kind.node) else name)
+        node = narrowed_type(source, piece, name, kind.node) if kind else None
+        text = kind.text if kind and node is kind.node else ast.unparse(node) if node is not None else ""
+        said.append(f"{name}: {text}" if node is not None and can_say(node) else name)
     return Signature(tuple(said), _arrow(source, piece, plan, types, can_say))
 
 
@@ -81,7 +84,11 @@ def _arrow(source: Source, piece: Piece, plan: Plan, types: dict[str, _Type], ca
         return f" -> {_one_line(source, scope.returns)}" if is_plain and scope.returns is not None else ""
     if not plan.results:
         return " -> None" if scope.returns is not None or types else ""
-    known = [types[name] for name in plan.results if name in types and can_say(types[name].node)]
+    known = [
+        types[name]
+        for name in plan.results
+        if name in types and can_say(types[name].node) and not may_be_narrowed(types[name].node)
+    ]
     if len(known) < len(plan.results):
         return ""
     texts = [each.text for each in known]

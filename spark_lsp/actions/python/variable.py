@@ -11,10 +11,12 @@ from dataclasses import dataclass
 from spark_lsp.actions.layout import indent_of, line_start, newline_of, starts_line
 from spark_lsp.actions.python.analysis.control_flow import control_flow_of
 from spark_lsp.actions.python.analysis.dataflow import DataFlow
+from spark_lsp.actions.python.analysis.lifetimes import has_lifetime
 from spark_lsp.actions.python.analysis.purity import Value, disturbed, escapes, misses, onwards, overtakes, value_of
 from spark_lsp.actions.python.analysis.scopes import FUNCTIONS, Names, given_names, names_of
 from spark_lsp.actions.python.analysis.selection import Piece
 from spark_lsp.actions.python.analysis.source import Source
+from spark_lsp.actions.python.analysis.variable_readers import code_reader, variable_reader
 from spark_lsp.actions.python.analysis.walks import nodes_of
 from spark_lsp.actions.refusal import Refusal
 from spark_lsp.text.edit import Edit, Span, apply_edits
@@ -103,10 +105,15 @@ def variable_for(source: Source, piece: Piece) -> Variable | Refusal:
         return refusal
     statement = source.statement_of(node)
     names = names_of(piece.scope)
-    flow = DataFlow(control_flow_of(piece.scope, [node]), given_names(piece.scope))
+    flow = DataFlow(control_flow_of(piece.scope, [node], source.managers), given_names(piece.scope))
     starts = [n for n, point in enumerate(flow.points) if point.node is statement and point.kind == "join"]
     goals = flow.graph.where("before")
     refusal = _misplaced(flow, starts, goals, value_of(node, flow, names, piece.scope), source, names)
+    if refusal:
+        return refusal
+    is_module = isinstance(piece.scope, ast.Module)
+    reader = None if is_module else variable_reader(source, piece.scope, nodes_of(piece.scope))
+    refusal = reader or code_reader(source, piece.scope) or _outlives(source, statement, flow, node, piece)
     if refusal:
         return refusal
     found = list(_same_value(source, piece, statement, flow, starts, names))
@@ -117,6 +124,21 @@ def variable_for(source: Source, piece: Piece) -> Variable | Refusal:
         isinstance(each, (*FUNCTIONS, ast.ClassDef)) for each in piece.scope.body
     )
     return Variable(source, node, source.span(statement).start, uses, is_statement, is_module_name)
+
+
+def _outlives(source: Source, statement: ast.stmt, flow: DataFlow, node: ast.expr, piece: Piece) -> Refusal | None:
+    """Return why an object must not live on until the end of the function: it does something when it dies."""
+    if isinstance(source.parent(node), ast.withitem | ast.Return | ast.Assign) or not has_lifetime(source, node):
+        return None
+    own = {id(each) for each in ast.walk(statement)}
+    later = flow.reached(flow.graph.where("after"))
+    is_last = all(
+        id(flow.points[number].node) in own or flow.points[number].kind in {"join", "exit", "error", "after"}
+        for number in later
+    )
+    if is_last and not isinstance(piece.scope, ast.Module):
+        return None
+    return Refusal("lifetime", "The selection may make something that is closed or removed when it dies.")
 
 
 def _unfit(source: Source, piece: Piece, node: ast.expr) -> Refusal | None:

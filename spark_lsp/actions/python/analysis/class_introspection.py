@@ -16,7 +16,7 @@ from spark_lsp.actions.python.analysis.module_introspection import MAY_LIST
 from spark_lsp.actions.python.analysis.receivers import Receivers
 from spark_lsp.actions.python.analysis.scopes import FUNCTIONS
 from spark_lsp.actions.python.analysis.source import Scope, Source
-from spark_lsp.actions.python.analysis.walks import first_parameter, said_by
+from spark_lsp.actions.python.analysis.walks import first_parameter, named_by
 from spark_lsp.index.storage.view import IndexView
 
 _OF_THE_CLASS = frozenset({"__class_getitem__", "__init_subclass__", "__new__"})
@@ -85,18 +85,18 @@ class KnownClass:
     def is_it(self, node: ast.expr) -> bool:
         """Whether an expression is the class, or an object of it that is asked for all that it has."""
         asked = self.source.parent(node)
-        lists_object = isinstance(asked, ast.Call) and said_by(asked.func) != "vars"
+        lists_object = isinstance(asked, ast.Call) and named_by(asked.func) != "vars"
         return self.is_class(node) or (lists_object and self.is_object(node))
 
     def is_class(self, node: ast.expr) -> bool:
         """Whether an expression is the class, or in a method of a relative the object's own."""
-        if isinstance(node, ast.Call) and said_by(node.func) == "type" and len(node.args) == 1:
+        if isinstance(node, ast.Call) and named_by(node.func) == "type" and len(node.args) == 1:
             return self.is_object(node.args[0])
         if isinstance(node, ast.Attribute) and node.attr == "__class__":
             return self.is_object(node.value)
         method = self._method_of(node)
         if method is not None:
-            is_class_method = any(said_by(each) == "classmethod" for each in getattr(method, "decorator_list", []))
+            is_class_method = any(named_by(each) == "classmethod" for each in getattr(method, "decorator_list", []))
             return is_class_method or getattr(method, "name", "") in _OF_THE_CLASS
         return self.classes.meaning(self.path, node) in self.own
 

@@ -1,37 +1,27 @@
 """How control runs through one Python scope, as points joined by edges. Pure; knows nothing of edits."""
 
 import ast
-import re
-from collections.abc import Callable, Iterable, Sequence
-from typing import Final
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
+from spark_lsp.actions.python.analysis.context_managers import NO_MANAGERS, may_suppress
 from spark_lsp.actions.python.analysis.expressions import Expressions
 from spark_lsp.actions.python.analysis.flow_graph import ControlFlowGraph, GraphBuilder, Last, Loop
 from spark_lsp.actions.python.analysis.scopes import annotations, evaluated_at_definition, names_of, type_parameters
 
-_NEVER_SUPPRESSES: Final = frozenset(
-    {
-        *("open", "closing", "nullcontext", "Lock", "RLock", "lock", "_lock", "TemporaryDirectory", "urlopen"),
-        *("NamedTemporaryFile", "TemporaryFile", "SpooledTemporaryFile", "catch_warnings", "redirect_stdout"),
-        *("redirect_stderr", "ThreadPoolExecutor", "ProcessPoolExecutor", "Pool", "popen", "Popen", "socket"),
-        *("ZipFile", "TarFile", "localcontext", "scandir", "memoryview", "StringIO", "BytesIO", "fdopen"),
-    }
-)
-_RESOURCES: Final = frozenset(
-    {"open", "opened", "lock", "locked", "connect", "connection", "session", "transaction", "cursor", "temp"}
-)
-"""Context managers that let every error pass, by name or a word of it; others may swallow one and go on behind."""
-_WORD: Final = re.compile(r"[A-Z]?[a-z]+")
 
+def control_flow_of(
+    scope: ast.AST, marked: Sequence[ast.AST] = (), managers: Mapping[str, bool] = NO_MANAGERS
+) -> ControlFlowGraph:
+    """Build the flow of a module, function or lambda; ``marked`` are statements in a row or one expression.
 
-def control_flow_of(scope: ast.AST, marked: Sequence[ast.AST] = ()) -> ControlFlowGraph:
-    """Build the flow of a module, function or lambda; ``marked`` are statements in a row or one expression."""
+    ``managers`` says of context managers of the document, by name, whether they may swallow an error.
+    """
     graph = GraphBuilder(marked)
     graph.add("join")
     if isinstance(scope, ast.Lambda):
         Expressions(graph).expression(scope.body)
     else:
-        _Statements(graph).block(getattr(scope, "body", []))
+        _Statements(graph, managers).block(getattr(scope, "body", []))
     graph.leave("return")
     return ControlFlowGraph(graph.points)
 
@@ -39,8 +29,9 @@ def control_flow_of(scope: ast.AST, marked: Sequence[ast.AST] = ()) -> ControlFl
 class _Statements:
     """Walks statements in the order in which they run."""
 
-    def __init__(self, graph: GraphBuilder) -> None:
+    def __init__(self, graph: GraphBuilder, managers: Mapping[str, bool]) -> None:
         self._graph = graph
+        self._managers = managers
         self._read = Expressions(graph)
         self._how: dict[str, Callable[..., None]] = {
             "Assign": self._assign,
@@ -183,7 +174,7 @@ class _Statements:
                 self.block(node.body)
 
         last = Last(lambda: self._read.effect(item))
-        self._graph.guarded(last, body, suppresses=_may_suppress(item.context_expr))
+        self._graph.guarded(last, body, suppresses=may_suppress(item.context_expr, self._managers))
 
     def _try(self, node: ast.Try) -> None:
         if node.finalbody:
@@ -285,10 +276,3 @@ class _Statements:
         for name in sorted(names_of(node).used):
             self._graph.add("capture", node, name)
         self._read.target(node.name)  # type: ignore[attr-defined]
-
-
-def _may_suppress(manager: ast.expr) -> bool:
-    called = manager.func if isinstance(manager, ast.Call) else manager
-    name = called.attr if isinstance(called, ast.Attribute) else getattr(called, "id", "")
-    words = {word.lower() for word in _WORD.findall(name)}
-    return name not in _NEVER_SUPPRESSES and not words & _RESOURCES

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from spark_lsp.actions.python.analysis.source import Source
-from spark_lsp.actions.python.analysis.walks import said_by
+from spark_lsp.actions.python.analysis.walks import named_by
 from spark_lsp.actions.refusal import Refusal
 
 LISTERS: Final = ("__dict__", "dir", "getmembers", "getmembers_static", "vars")
@@ -71,7 +71,7 @@ def subject(node: ast.AST) -> ast.expr | None:
     """Return whose names an expression lists, None when it lists none or those around it."""
     if isinstance(node, ast.Attribute):
         return node.value if node.attr == "__dict__" and isinstance(node.ctx, ast.Load) else None
-    if isinstance(node, ast.Call) and node.args and said_by(node.func) in LISTERS:
+    if isinstance(node, ast.Call) and node.args and named_by(node.func) in LISTERS:
         return node.args[0]
     return None
 
@@ -93,7 +93,7 @@ def _asks_for_one(source: Source, node: ast.expr) -> bool:
     if isinstance(around, ast.Compare):
         return around.left is not node and all(isinstance(each, ast.In | ast.NotIn) for each in around.ops)
     if isinstance(around, ast.Call):
-        return said_by(around.func) in _READS_BY_NAME
+        return named_by(around.func) in _READS_BY_NAME
     return isinstance(around, ast.Expr)
 
 
@@ -101,7 +101,7 @@ def _listing(source: Source, node: ast.Call | ast.Attribute) -> Listing:
     """Look at what becomes of a list: conditions of the loop that goes through it leave names out."""
     conditions, name = _loop(source, node)
     predicate = node.args[1] if isinstance(node, ast.Call) and len(node.args) > 1 else None
-    no_functions = (predicate is not None and said_by(predicate) == "isclass") or any(map(_is_of_others, conditions))
+    no_functions = (predicate is not None and named_by(predicate) == "isclass") or any(map(_is_of_others, conditions))
     return Listing(node.lineno, not any(_leaves_private(each, name) for each in conditions), not no_functions)
 
 
@@ -111,7 +111,7 @@ def _loop(source: Source, node: ast.AST) -> tuple[list[ast.expr], str]:
     for child, parent in source.around(node):
         if isinstance(parent, ast.Attribute) and parent.attr in {*_KEEPS_ALL, "values"}:
             gives_names = parent.attr != "values"
-        elif isinstance(parent, ast.Call) and (parent.func is child or said_by(parent.func) in _KEEPS_ALL):
+        elif isinstance(parent, ast.Call) and (parent.func is child or named_by(parent.func) in _KEEPS_ALL):
             continue
         elif isinstance(parent, ast.comprehension) and parent.iter is child:
             return [part for each in parent.ifs for part in _parts(each)], _name(parent.target, gives_names)
@@ -183,12 +183,12 @@ def _is_of_others(condition: ast.expr) -> bool:
     """Whether a condition holds of no function that is new: of a class alone, or of what has been marked."""
     if not isinstance(condition, ast.Call):
         return False
-    asked = said_by(condition.func)
+    asked = named_by(condition.func)
     if asked == "hasattr" and len(condition.args) == 2:
         mark = condition.args[1]
         return isinstance(mark, ast.Constant) and isinstance(mark.value, str) and not mark.value.startswith("__")
     if asked == "isinstance" and len(condition.args) == 2:
         kinds = condition.args[1]
-        names = [said_by(each) for each in (kinds.elts if isinstance(kinds, ast.Tuple) else [kinds])]
+        names = [named_by(each) for each in (kinds.elts if isinstance(kinds, ast.Tuple) else [kinds])]
         return all(name and name not in _FUNCTIONS_ARE for name in names)
     return asked == "isclass"

@@ -12,7 +12,7 @@ from typing import Final
 from spark_lsp.actions.python.analysis.call_sites import Modules, dotted, inner_module
 from spark_lsp.actions.python.analysis.scopes import COMPREHENSIONS, FUNCTIONS
 from spark_lsp.actions.python.analysis.source import Source
-from spark_lsp.actions.python.analysis.walks import said_by
+from spark_lsp.actions.python.analysis.walks import named_by
 
 _IMPORTERS: Final = frozenset({"__import__", "getmodule", "import_module", "importorskip", "reload"})
 _ONLY_ASKS: Final = frozenset(
@@ -59,7 +59,7 @@ class KnownModule:
         return any(self._holds(each, held) for each in parts)
 
     def _call_holds(self, node: ast.Call, held: set[tuple[str, str]]) -> bool:
-        called = said_by(node.func)
+        called = named_by(node.func)
         asked = node.args[0] if node.args else None
         if called in _ONLY_ASKS:
             return False
@@ -121,7 +121,7 @@ class KnownModule:
             if isinstance(node, ast.Name | ast.Attribute):
                 is_whole = id(node) not in inner
             elif isinstance(node, ast.Call):
-                is_whole = said_by(node.func) in _IMPORTERS or said_by(node.func) == "get"
+                is_whole = named_by(node.func) in _IMPORTERS or named_by(node.func) == "get"
             else:
                 is_whole = isinstance(node, ast.Constant | ast.Subscript)
             if is_whole:
@@ -132,7 +132,7 @@ class KnownModule:
         """Whether the file imports by names that are not written where it does."""
         return any(
             isinstance(node, ast.Call)
-            and said_by(node.func) in _IMPORTERS
+            and named_by(node.func) in _IMPORTERS
             and not (node.args and isinstance(node.args[0], ast.Constant))
             for node in self._nodes
         ) or any(
@@ -174,7 +174,7 @@ class KnownModule:
             if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
                 continue
             owner = self._source.parent(node)
-            is_static = any(said_by(each) == "staticmethod" for each in node.decorator_list)
+            is_static = any(named_by(each) == "staticmethod" for each in node.decorator_list)
             places = [each.arg for each in (*node.args.posonlyargs, *node.args.args)]
             places = places[1:] if isinstance(owner, ast.ClassDef) and not is_static else places
             rest = [each.arg for each in (node.args.vararg, node.args.kwarg) if each is not None]
@@ -209,7 +209,7 @@ class KnownModule:
         given = [*node.args, *(each.value for each in node.keywords)]
         if isinstance(node.func, ast.Attribute) and node.func.attr in _PUTS_IN:
             yield from (flow for each in given for flow in _into(node.func.value, each))
-        for places, others in self._parameters.get(said_by(node.func), ()):
+        for places, others in self._parameters.get(named_by(node.func), ()):
             is_spread = any(isinstance(each, ast.Starred) for each in node.args)
             for number, each in enumerate(node.args):
                 names = places if is_spread else places[number : number + 1] or others

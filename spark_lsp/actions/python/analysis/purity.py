@@ -10,8 +10,9 @@ from typing import Final
 
 from spark_lsp.actions.python.analysis.dataflow import DataFlow
 from spark_lsp.actions.python.analysis.flow_graph import EXIT, ProgramPoint
-from spark_lsp.actions.python.analysis.scopes import FUNCTIONS, Names, arguments
+from spark_lsp.actions.python.analysis.scopes import FUNCTIONS, Names, arguments, names_of, target_names
 from spark_lsp.actions.python.analysis.source import Source
+from spark_lsp.actions.python.analysis.walks import named_by
 from spark_lsp.actions.refusal import Refusal
 
 _SAFE_PARENTS: Final = (ast.BinOp, ast.UnaryOp, ast.BoolOp, ast.FormattedValue, ast.If, ast.While, ast.Assert)
@@ -147,7 +148,8 @@ def _assigned(point: ProgramPoint, value: Value, flow: DataFlow, names: Names) -
         return f"{point.name} is assigned in between."
     if not (value.has_effect or value.may_fail):
         return ""
-    if point.name not in names.private:
+    is_captured = value.has_effect and any(each.kind == "capture" and each.name == point.name for each in flow.points)
+    if point.name not in names.private or is_captured:
         return f"{point.name} is assigned in between."
     is_read = point.name in flow.live({point.guard})
     return f"{point.name} is assigned in between, and read where an error leads." if is_read else ""
@@ -161,19 +163,39 @@ def _is_harmless(point: ProgramPoint, value: Value, source: Source) -> bool:
         return True
     parent = source.parent(point.node)
     is_method = isinstance(parent, ast.Call) and parent.func is point.node
-    return is_method and isinstance(point.node.value, ast.Name)
+    return is_method and isinstance(point.node.value, ast.Name) and not is_rebound(source, point.node.attr)
+
+
+def is_rebound(source: Source, attribute: str) -> bool:
+    """Whether the document assigns an attribute of that name, so that what is called may be another in a moment."""
+    for node in ast.walk(source.tree):
+        if isinstance(node, ast.Attribute) and node.attr == attribute and not isinstance(node.ctx, ast.Load):
+            return True
+        if isinstance(node, ast.Call) and named_by(node.func) in {"setattr", "__setattr__", "delattr"}:
+            texts = [each.value for each in node.args if isinstance(each, ast.Constant)]
+            if attribute in texts:
+                return True
+        if isinstance(node, ast.Assign | ast.AnnAssign) and isinstance(source.parent(node), ast.ClassDef):
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            if attribute in target_names(targets):
+                return True
+    return False
 
 
 def _is_stable(point: ProgramPoint, source: Source, names: Names) -> bool:
-    """Whether a name gives the same here whatever is called before it."""
+    """Whether a name gives the same object here whatever is called before it."""
     if point.kind == "ask":
         return point.node is not None and _is_number_or_text(point, source.scope_of(point.node))
     if point.kind != "use" or point.name in names.private:
         return True
-    parent = source.parent(point.node) if point.node is not None else None
-    if isinstance(parent, ast.Attribute):  # a module's function, or a method of a global object
-        parent = source.parent(parent) if parent.value is point.node else None
-    return isinstance(parent, ast.Call)
+    if point.name in names.local or point.name in names.globals or point.node is None:
+        return False
+    return not any(
+        point.name in outer.written | outer.nonlocals | (outer.written_globals if is_module else set())
+        for outer, is_module in (
+            (names_of(each), isinstance(each, ast.Module)) for each in source.scopes_around(source.scope_of(point.node))
+        )
+    )
 
 
 def onwards(flow: DataFlow, start: int, without: Collection[int]) -> set[int]:

@@ -50,11 +50,11 @@ class Receivers:
             return self._of_attribute(node, steps)
         return self._of_name(node, steps) if isinstance(node, ast.Name) else NOTHING
 
-    def said_by(self, annotation: ast.AST | None) -> Found:
+    def named_by(self, annotation: ast.AST | None) -> Found:
         """Return the classes that an annotation names; nothing when it may be anything else too."""
         if isinstance(annotation, ast.Constant) and isinstance(annotation.value, str):
             try:
-                return self.said_by(ast.parse(annotation.value, mode="eval").body)
+                return self.named_by(ast.parse(annotation.value, mode="eval").body)
             except (SyntaxError, ValueError):
                 return NOTHING
         if isinstance(annotation, ast.BinOp) and isinstance(annotation.op, ast.BitOr):
@@ -65,13 +65,13 @@ class Receivers:
         return frozenset({found}) if found is not None and not says_nothing(found) else NOTHING
 
     def _any_of(self, annotations: list[ast.expr]) -> Found:
-        each = [self.said_by(one) for one in annotations if not (isinstance(one, ast.Constant) and one.value is None)]
+        each = [self.named_by(one) for one in annotations if not (isinstance(one, ast.Constant) and one.value is None)]
         return NOTHING.union(*each) if all(each) else NOTHING
 
     def _of_subscript(self, node: ast.Subscript) -> Found:
         name = node.value.attr if isinstance(node.value, ast.Attribute) else getattr(node.value, "id", "")
         if name not in _WRAPPED:
-            return self.said_by(node.value)
+            return self.named_by(node.value)
         inner = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
         return self._any_of(inner[:1] if name == "Annotated" else inner)
 
@@ -100,7 +100,7 @@ class Receivers:
         bound = list(_bindings(self._source, scope, node.id))
         annotated = [each.annotation for each in bound if isinstance(each, ast.AnnAssign | ast.arg) and each.annotation]
         if annotated:
-            found = [self.said_by(each) for each in annotated]
+            found = [self.named_by(each) for each in annotated]
         else:
             values = [each.value if isinstance(each, ast.Assign) else None for each in bound]
             found = [self.classes_of(each, steps - 1) if each is not None and steps else NOTHING for each in values]
@@ -148,7 +148,7 @@ class Receivers:
             said = [one.annotation for one in _declared(body, node.attr, source)]
             if said:
                 there = Receivers(self._classes, each.path, source)
-                found = [there.said_by(one) for one in said]
+                found = [there.named_by(one) for one in said]
                 return NOTHING.union(*found) if all(found) else NOTHING
         return NOTHING
 

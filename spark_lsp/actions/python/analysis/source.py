@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from spark_lsp.actions.python.analysis.context_managers import managers_of
 from spark_lsp.actions.python.analysis.fstrings import find_fstring_spans
 from spark_lsp.actions.python.analysis.scopes import FUNCTIONS
 from spark_lsp.text.document import LineTable
@@ -99,6 +100,11 @@ class Source:
             if isinstance(value, list) and any(each is statement for each in value):
                 return value
         return [statement]
+
+    @cached_property
+    def managers(self) -> dict[str, bool]:
+        """Context managers of the document, and whether they may swallow an error."""
+        return managers_of(self.tree)
 
     @cached_property
     def _parents(self) -> dict[int, ast.AST]:

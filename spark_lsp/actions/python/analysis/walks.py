@@ -58,7 +58,7 @@ def binders(scope: ast.AST, name: str) -> list[ast.AST]:
     return found
 
 
-def said_by(node: ast.AST) -> str:
+def named_by(node: ast.AST) -> str:
     """Return the name that a node says, of a variable or an attribute; ``inspect.stack`` counts as ``currentframe``."""
     if isinstance(node, ast.Attribute):
         is_stack = node.attr == "stack" and isinstance(node.value, ast.Name) and node.value.id == "inspect"
@@ -69,7 +69,7 @@ def said_by(node: ast.AST) -> str:
 def looks_at_frames(tree: ast.AST) -> set[str]:
     """Return the names of functions of a document that see where they are called, or call one that does."""
     bodies = {
-        node.name: {said_by(each) for each in ast.walk(node)}
+        node.name: {named_by(each) for each in ast.walk(node)}
         for node in ast.walk(tree)
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
     }

@@ -11,7 +11,7 @@ from typing import Final
 
 from spark_lsp.actions.python.analysis.call_sites import CallIssue, dotted
 from spark_lsp.actions.python.analysis.source import Source
-from spark_lsp.actions.python.analysis.walks import said_by
+from spark_lsp.actions.python.analysis.walks import named_by
 
 MAY_ASK: Final = re.compile(
     r"""\b(?:attrgetter|getattr|methodcaller)\s*\((?!\s*[^,()]+,\s*(?:"[^"]*"|'[^']*')\s*[,)])
@@ -64,7 +64,7 @@ def _sites(source: Source) -> Iterator[tuple[ast.expr, ast.expr | None, ast.expr
     """Yield what asks, whom it asks, and for which name."""
     for node in ast.walk(source.tree):
         if isinstance(node, ast.Call):
-            asked = said_by(node.func)
+            asked = named_by(node.func)
             if asked == "getattr" and len(node.args) > 1:
                 yield node, node.args[0], node.args[1]
             elif asked in {"attrgetter", "methodcaller"} and node.args:
@@ -156,7 +156,7 @@ def _goes_on(source: Source, site: ast.expr) -> bool:
     """Whether what is found may be called: it is, or it is handed on, and does not just take part as a value."""
     parent = source.parent(site)
     if isinstance(parent, ast.Call):
-        return parent.func is site or said_by(parent.func) not in _TAKES_VALUES
+        return parent.func is site or named_by(parent.func) not in _TAKES_VALUES
     if isinstance(parent, ast.Assign) and isinstance(parent.targets[0], ast.Name):
         name = parent.targets[0].id
         return any(

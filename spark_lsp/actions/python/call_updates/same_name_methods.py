@@ -1,16 +1,18 @@
 """Other definitions of a method's name in a workspace: those that its calls may mean as well. Pure."""
 
 import ast
+import re
 from collections.abc import Iterator
 from typing import Final
 
 from spark_lsp.actions.python.analysis.call_sites import CallIssue, binds
 from spark_lsp.actions.python.analysis.class_hierarchy import ClassHierarchy
-from spark_lsp.actions.python.analysis.classes import Classes
+from spark_lsp.actions.python.analysis.classes import Classes, files_mentioning
 from spark_lsp.actions.python.analysis.source import Source
 from spark_lsp.index.storage.view import IndexView
 
 _DEFINITIONS: Final = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+_ANSWERS_ANY: Final = ("__getattr__", "__getattribute__")
 _SEVERAL: Final = frozenset({"class", "field", "function", "method"})
 
 
@@ -43,7 +45,17 @@ def same_name_method(
         if any(_is_related(classes, path, source, source.statement_of(node), hierarchy) for node in (*nodes, *fields)):
             return CallIssue(line, f"{name} is defined in {path} as well")
         found = found or path
-    return found
+    return found or _answers_any(view, name)
+
+
+def _answers_any(view: IndexView, name: str) -> str:
+    """Return a file with objects that may have a method of any name, or of this one without a definition."""
+    for word in _ANSWERS_ANY:
+        if word in view.definitions:
+            return min(view.definitions[word].paths())
+    word = re.escape(name)
+    given = re.compile(rf"(?<![\w.]){word}\s*=(?!=)|\.{word}\s*=(?!=)|[\"']{word}[\"']\s*[:,)]")
+    return next((path for path in sorted(files_mentioning(view, name)) if given.search(view.files[path].text)), "")
 
 
 def _definitions(source: Source, name: str) -> Iterator[ast.AST]:

@@ -7,11 +7,13 @@ import ast
 import asyncio
 from dataclasses import replace
 from itertools import pairwise
+from pathlib import Path
 
 from spark_lsp.actions.base import FileEdits, Needs, Proposal, Target, Tools, refused
 from spark_lsp.actions.check import failure
 from spark_lsp.actions.python.analysis.source import Source, source_of
 from spark_lsp.actions.python.call_updates.find_calls import CalledIn, Wanted, called_in
+from spark_lsp.actions.python.call_updates.hidden_callers import hidden_caller
 from spark_lsp.actions.python.call_updates.rewrite_call import Change, rewrite_call
 from spark_lsp.actions.python.call_updates.signature_change import Changed, changed_at
 from spark_lsp.actions.python.call_updates.text_lookups import looked_up_in
@@ -72,7 +74,19 @@ def _called(target: Target, changed: Changed, view: IndexView, path: str) -> lis
     wanted = Wanted(path, source, function, is_plain)
     found = called_in(target, view, wanted)
     is_local = wanted.owner is None and not isinstance(source.scope_of(function), ast.Module)
-    return found if isinstance(found, Refusal) or is_local else looked_up_in(view, wanted) or found
+    if isinstance(found, Refusal) or is_local:
+        return found
+    name = wanted.owner.name if wanted.owner is not None and function.name == "__init__" else function.name
+    hidden = hidden_caller(root_of(target, path), view.files, name)
+    return hidden or looked_up_in(view, wanted) or found
+
+
+def root_of(target: Target, path: str) -> Path | None:
+    """Return the workspace's folder, from a document's place and its path within the workspace."""
+    root = target.snapshot.path
+    for _ in path.split("/"):
+        root = root.parent if root is not None else None
+    return root
 
 
 def _edits(found: list[CalledIn], change: Change) -> dict[str, tuple[Edit, ...]] | Refusal:

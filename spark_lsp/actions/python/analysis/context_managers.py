@@ -1,0 +1,75 @@
+"""Whether a context manager may swallow an error, so that control goes on behind its ``with``. Pure.
+
+One that the document defines is looked at; of others their names speak, and an unknown name may swallow.
+"""
+
+import ast
+import re
+from collections.abc import Mapping
+from typing import Final
+
+NO_MANAGERS: Final[Mapping[str, bool]] = {}
+_NEVER_SUPPRESSES: Final = frozenset(
+    {
+        *("open", "closing", "nullcontext", "Lock", "RLock", "lock", "_lock", "TemporaryDirectory", "urlopen"),
+        *("NamedTemporaryFile", "TemporaryFile", "SpooledTemporaryFile", "catch_warnings", "redirect_stdout"),
+        *("redirect_stderr", "ThreadPoolExecutor", "ProcessPoolExecutor", "Pool", "popen", "Popen", "socket"),
+        *("ZipFile", "TarFile", "localcontext", "scandir", "memoryview", "StringIO", "BytesIO", "fdopen"),
+    }
+)
+_RESOURCES: Final = frozenset(
+    {"open", "opened", "lock", "locked", "connect", "connection", "session", "transaction", "cursor", "temp"}
+)
+"""Words in the names of those that let every error pass."""
+_SUPPRESSORS: Final = frozenset(
+    {"catch", "handle", "ignore", "ignoring", "quiet", "quietly", "retry", "safe", "skip", "suppress", "swallow", "try"}
+)
+"""Words of those that do swallow errors, whatever else their names say."""
+_WORD: Final = re.compile(r"[A-Z]?[a-z]+")
+
+
+def may_suppress(manager: ast.expr, managers: Mapping[str, bool]) -> bool:
+    """Whether a context manager may swallow an error; ``managers`` says so of those of the document, by name."""
+    called = manager.func if isinstance(manager, ast.Call) else manager
+    name = called.attr if isinstance(called, ast.Attribute) else getattr(called, "id", "")
+    if name in managers:
+        return managers[name]
+    words = {word.lower() for word in _WORD.findall(name)}
+    return name not in _NEVER_SUPPRESSES and (not words & _RESOURCES or bool(words & _SUPPRESSORS))
+
+
+def managers_of(tree: ast.AST) -> dict[str, bool]:
+    """Return the context managers that a document defines, by name, and whether they may swallow an error."""
+    managers: dict[str, bool] = {}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            decorators = {getattr(each, "attr", getattr(each, "id", "")) for each in node.decorator_list}
+            if decorators & {"contextmanager", "asynccontextmanager"}:
+                managers[node.name] = managers.get(node.name, False) or _catches_at_yield(node)
+        elif isinstance(node, ast.ClassDef):
+            exits = [each for each in node.body if getattr(each, "name", "") in {"__exit__", "__aexit__"}]
+            if exits:
+                managers[node.name] = managers.get(node.name, False) or any(map(_may_return_true, exits))
+    return managers
+
+
+def _catches_at_yield(function: ast.AST) -> bool:
+    """Whether a generator may go on after an error at its ``yield``."""
+    for node in ast.walk(function):
+        if not isinstance(node, ast.Try | ast.With | ast.AsyncWith):
+            continue
+        if not any(isinstance(each, ast.Yield) for part in node.body for each in ast.walk(part)):
+            continue
+        if not isinstance(node, ast.Try):
+            catches = any(may_suppress(item.context_expr, NO_MANAGERS) for item in node.items)
+        else:
+            leaves = any(isinstance(each, ast.Return) for part in node.finalbody for each in ast.walk(part))
+            catches = leaves or any(not isinstance(each.body[-1], ast.Raise) for each in node.handlers)
+        if catches:
+            return True
+    return False
+
+
+def _may_return_true(method: ast.AST) -> bool:
+    values = [each.value for each in ast.walk(method) if isinstance(each, ast.Return)]
+    return any(value is not None and not (isinstance(value, ast.Constant) and not value.value) for value in values)

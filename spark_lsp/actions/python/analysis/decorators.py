@@ -1,0 +1,30 @@
+"""Whether the decorators of a function leave its code alone: some compile, translate or forbid what they find. Pure."""
+
+import ast
+from typing import Final
+
+from spark_lsp.actions.python.analysis.source import Scope, Source
+from spark_lsp.actions.python.analysis.walks import named_by
+from spark_lsp.actions.refusal import Refusal
+
+_CODE_COMPILERS: Final = frozenset(
+    {
+        *("autograph", "compile", "cfunc", "cuda", "function", "guvectorize", "jit", "jitclass", "kernel", "njit"),
+        *("numba", "parallel", "pjit", "pure", "script", "stencil", "taichi", "triton", "vectorize"),
+    }
+)
+"""Decorators of common packages that read the code of what they decorate, by their names or the module's."""
+
+
+def unknown_decorator(source: Source, scope: Scope) -> Refusal | None:
+    """Return which decorator may read a function's code; None when none does.
+
+    One that the document defines was looked at with the document; of others their names speak.
+    """
+    for decorator in getattr(scope, "decorator_list", []):
+        called = decorator.func if isinstance(decorator, ast.Call) else decorator
+        words = {named_by(each) for each in ast.walk(called)}
+        defined = {getattr(each, "name", "") for each in source.tree.body}
+        if words & _CODE_COMPILERS and not words & defined:
+            return Refusal("reflection", f"The decorator {ast.unparse(called)} may read the code of the function.")
+    return None

@@ -1,0 +1,134 @@
+"""Whether an object does something when it dies: a file, a temporary folder, a class with a finalizer. Pure.
+
+Such an object must not die earlier or later than it does now. What a function of elsewhere returns is taken for plain
+unless its name says otherwise; a class is taken for plain only when it is known.
+"""
+
+import ast
+import builtins
+import re
+from collections.abc import Iterator
+from typing import Final
+
+from spark_lsp.actions.python.analysis.scopes import FUNCTIONS, target_names
+from spark_lsp.actions.python.analysis.source import Source
+from spark_lsp.actions.python.analysis.walks import named_by, nodes_of
+
+_PLAIN_CLASSES: Final = frozenset(
+    {
+        *("ABC", "BytesIO", "ChainMap", "ConfigParser", "Counter", "Decimal", "Element", "Enum", "Flag", "Fraction"),
+        *("Generic", "IntEnum", "IntFlag", "Mock", "MagicMock", "NamedTuple", "Namespace", "Node", "OrderedDict"),
+        *("Path", "Protocol", "PurePath", "PurePosixPath", "PureWindowsPath", "PosixPath", "Random", "SimpleNamespace"),
+        *("StrEnum", "StringIO", "Struct", "Template", "TypedDict", "UUID", "UserDict", "UserList", "UserString"),
+        *("ArgumentParser", "Event", "Lock", "RLock", "Condition", "Semaphore", "Queue", "Logger", "Formatter"),
+        *("Message", "EmailMessage", "Charset", "Header", "Timer", "Thread", "Parameter", "Signature"),
+    }
+)
+"""Classes of the standard library whose objects do nothing when they die."""
+_RESOURCE_WORDS: Final = frozenset(
+    {
+        *("acquire", "client", "connect", "connection", "cursor", "fdopen", "finalize", "lock", "makefile", "mmap"),
+        *("open", "opened", "pipe", "popen", "proxy", "ref", "resource", "scandir", "session", "socket", "socketpair"),
+        *("spawn", "stream", "temp", "temporary", "temporaryfile", "transaction", "urlopen", "weak", "weakref"),
+    }
+)
+"""Words in the name of what is called that stand for something that is open, locked or watched."""
+_PLAIN_CALLS: Final = frozenset({"Lock", "RLock", "isopen"})
+_WORD: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
+_WATCHERS: Final = frozenset({"__del__", "finalize", "gc", "getrefcount", "weakref"})
+MAX_STEPS: Final = 4
+"""How many functions and classes of the document are followed."""
+
+
+def has_lifetime(source: Source, node: ast.AST | None, steps: int = MAX_STEPS) -> bool:
+    """Whether an expression may make an object that does something when it dies."""
+    if isinstance(node, ast.Call):
+        return steps == 0 or _makes(source, node, steps)
+    parts: list[ast.expr | None] = []
+    if isinstance(node, ast.Await | ast.NamedExpr | ast.Starred):
+        parts = [node.value]
+    elif isinstance(node, ast.IfExp):
+        parts = [node.body, node.orelse]
+    elif isinstance(node, ast.BoolOp | ast.Dict):
+        parts = [*node.values]
+    elif isinstance(node, ast.Tuple | ast.List | ast.Set):
+        parts = [*node.elts]
+    elif isinstance(node, ast.ListComp | ast.SetComp | ast.GeneratorExp):
+        parts = [node.elt]
+    return any(has_lifetime(source, each, steps) for each in parts)
+
+
+def _makes(source: Source, call: ast.Call, steps: int) -> bool:
+    name = named_by(call.func)
+    if not name or name in _PLAIN_CALLS:
+        return False
+    found = _definition(source, name)
+    if isinstance(found, ast.ClassDef):
+        return _class_has_lifetime(source, found, steps - 1)
+    if found is not None:
+        return _returns(source, found, steps - 1)
+    value = getattr(builtins, name, None)
+    if isinstance(call.func, ast.Name) and value is not None and name != "open":
+        return False
+    if {word.lower() for word in _WORD.findall(name)} & _RESOURCE_WORDS:
+        return True
+    is_class = name.lstrip("_")[:1].isupper() and not name.isupper()
+    return (is_class and not _is_plain_class(name)) or (is_class and _is_watched(source))
+
+
+def _is_plain_class(name: str) -> bool:
+    value = getattr(builtins, name, None)
+    return name in _PLAIN_CLASSES or isinstance(value, type) or name.endswith(("Error", "Exception", "Warning"))
+
+
+def _class_has_lifetime(source: Source, node: ast.ClassDef, steps: int) -> bool:
+    bound = {getattr(each, "name", "") for each in node.body}
+    if "__del__" in bound or _is_watched(source):
+        return True
+    for base in node.bases:
+        core = base.value if isinstance(base, ast.Subscript) else base
+        name = named_by(core)
+        found = _definition(source, name)
+        if isinstance(found, ast.ClassDef) and steps:
+            if found is not node and _class_has_lifetime(source, found, steps - 1):
+                return True
+        elif not _is_plain_class(name):
+            return True
+    return False
+
+
+def _returns(source: Source, function: ast.FunctionDef | ast.AsyncFunctionDef, steps: int) -> bool:
+    """Whether a function of the document may return such an object; a generator is one that cleans up at its end."""
+    own = list(nodes_of(function))
+    if any(isinstance(each, ast.Yield | ast.YieldFrom) for each in own):
+        return any(isinstance(each, ast.Try | ast.With | ast.AsyncWith) for each in own)
+    returned = [each.value for each in own if isinstance(each, ast.Return)]
+    named = {each.id for each in returned if isinstance(each, ast.Name)}
+    returned += [each.value for each in own if isinstance(each, ast.Assign) and target_names(each.targets) & named]
+    return any(has_lifetime(source, each, steps) for each in returned)
+
+
+def _definition(source: Source, name: str) -> ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef | None:
+    """Return what the document defines under a name; a class before a function."""
+    return next(_definitions(source, name), None)
+
+
+def _definitions(source: Source, name: str) -> Iterator[ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef]:
+    found = [
+        each
+        for each in ast.walk(source.tree)
+        if isinstance(each, (*FUNCTIONS, ast.ClassDef)) and getattr(each, "name", "") == name
+    ]
+    yield from (each for each in found if isinstance(each, ast.ClassDef))
+    yield from (each for each in found if isinstance(each, ast.FunctionDef | ast.AsyncFunctionDef))
+
+
+def _is_watched(source: Source) -> bool:
+    """Whether the document asks when objects die."""
+    for node in ast.walk(source.tree):
+        names = (
+            [each.name for each in node.names] if isinstance(node, ast.Import | ast.ImportFrom) else [named_by(node)]
+        )
+        if _WATCHERS & {*names, getattr(node, "module", None)}:
+            return True
+    return False

@@ -1,0 +1,87 @@
+"""What reads a function's variables by their names, or the function's own code, instead of by its statements. Pure.
+
+A new variable, another name or a moved statement shows there.
+"""
+
+import ast
+from collections.abc import Iterable
+from typing import Final
+
+from spark_lsp.actions.python.analysis.classes import files_mentioning
+from spark_lsp.actions.python.analysis.scopes import FUNCTIONS, names_of
+from spark_lsp.actions.python.analysis.source import Scope, Source
+from spark_lsp.actions.python.analysis.walks import FRAME_NAMES, looks_at_frames, named_by
+from spark_lsp.actions.refusal import Refusal
+from spark_lsp.index.storage.view import IndexView
+
+_NAMESPACES: Final = frozenset({"dir", "locals", "vars"})
+"""Builtins that give the variables of the function that calls them without an argument."""
+_EVALUATORS: Final = frozenset({"eval", "exec"})
+"""Builtins that read the variables of the function that calls them, unless they are given a namespace."""
+CODE_READERS: Final = frozenset(
+    {
+        *("__code__", "co_cellvars", "co_code", "co_consts", "co_freevars", "co_names", "co_varnames", "f_code"),
+        *("f_locals", "f_back", "findsource", "getclosurevars", "getsource", "getsourcelines", "get_instructions"),
+        *("disassemble", "distb", "dis", "settrace", "setprofile"),
+    }
+)
+"""Names of what reads the code, the source or the frames of a function."""
+
+
+def variable_reader(source: Source, scope: Scope, nodes: Iterable[ast.AST]) -> Refusal | None:
+    """Return what among the nodes of a function reads its variables by their names; None when nothing does."""
+    frames = looks_at_frames(source.tree) | FRAME_NAMES
+    for node in nodes:
+        name = named_by(node)
+        if isinstance(node, ast.Name) and name in _NAMESPACES | _EVALUATORS and _reads_variables(source, node):
+            return Refusal("reflection", f"{_title(scope)} uses {name}, which sees its variables.")
+        if isinstance(node, ast.Name | ast.Attribute) and name in frames:
+            return Refusal("reflection", f"{_title(scope)} uses {name}, which can see its variables.")
+    return None
+
+
+def code_reader(source: Source, scope: Scope, path: str = "", view: IndexView | None = None) -> Refusal | None:
+    """Return what may read a function's own code or source; None when nothing in the workspace does.
+
+    In the document any reader counts; in another file only beside the function's name.
+    """
+    name = getattr(scope, "name", "")
+    if not name:
+        return None
+    for node in ast.walk(source.tree):
+        reader = named_by(node)
+        if reader in CODE_READERS:
+            line = getattr(node, "lineno", 0)
+            return Refusal("reflection", f"{reader} in line {line} may read the code of {name}.")
+    if view is not None:
+        for reader in sorted(CODE_READERS):
+            for other in sorted((files_mentioning(view, reader) & files_mentioning(view, name)) - {path}):
+                return Refusal("reflection", f"{other} uses {reader}, which may read the code of {name}.")
+    return None
+
+
+def is_builtin(source: Source, node: ast.Name) -> bool:
+    """Whether a name is not bound in the document where it stands, so that it can only be a builtin."""
+    scope = source.scope_of(node)
+    if node.id in names_of(scope).bound:
+        return False
+    return not any(
+        node.id in names_of(each).bound
+        for each in source.scopes_around(scope)
+        if isinstance(each, (*FUNCTIONS, ast.Module))
+    )
+
+
+def _reads_variables(source: Source, node: ast.Name) -> bool:
+    if not is_builtin(source, node):
+        return False
+    call = source.parent(node)
+    if not isinstance(call, ast.Call) or call.func is not node:
+        return True
+    is_spread = any(isinstance(each, ast.Starred) for each in call.args) or any(not each.arg for each in call.keywords)
+    given = len(call.args) + len(call.keywords)
+    return is_spread or given < (1 if node.id in _NAMESPACES else 2)
+
+
+def _title(scope: Scope) -> str:
+    return "The function" if isinstance(scope, FUNCTIONS) else "The module"

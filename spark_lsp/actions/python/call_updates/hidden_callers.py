@@ -1,0 +1,57 @@
+"""Python files of a workspace that the index leaves out and that mention a name: callers that no edit would reach.
+
+Walks the workspace's folder and reads files; belongs on a worker thread.
+"""
+
+import os
+import re
+from collections.abc import Collection, Iterator
+from pathlib import Path
+from typing import Final
+
+from spark_lsp.actions.refusal import Refusal
+
+MAX_FILES: Final = 20_000
+MAX_BYTES: Final = 8_000_000
+"""A larger file is only searched in its first part."""
+_NOT_OURS: Final = frozenset({"__pycache__", "node_modules", "site-packages"})
+_PYTHON: Final = frozenset(
+    {"", ".cgi", ".in", ".ipynb", ".j2", ".jinja", ".py", ".pyi", ".pyw", ".pyx", ".rpy", ".tmpl", ".wsgi"}
+)
+"""Endings of files that hold Python; a file without one counts if its first line says so."""
+_SHEBANG: Final = re.compile(rb"#!.*\bpython")
+
+
+def hidden_caller(root: Path | None, indexed: Collection[str], name: str) -> Refusal | None:
+    """Return the first file outside the index that mentions a name; None where there is none."""
+    if root is None:
+        return None
+    word = re.compile(rb"\b" + name.encode() + rb"\b")
+    for number, path in enumerate(_files(root)):
+        if number >= MAX_FILES:
+            return Refusal("calls", f"The workspace has more than {MAX_FILES} files, so not all calls are known.")
+        relative = path.relative_to(root).as_posix()
+        if relative in indexed:
+            continue
+        try:
+            with path.open("rb") as file:
+                content = file.read(MAX_BYTES)
+        except OSError:
+            continue
+        is_script = path.suffix or _SHEBANG.match(content)
+        if is_script and word.search(content.replace(b"\0", b"")):
+            return Refusal("calls", f"{relative} mentions {name} and is not in the index, so its calls are not known.")
+    return None
+
+
+def _files(root: Path) -> Iterator[Path]:
+    """Yield the files that may hold Python, without hidden folders and installed packages."""
+    for folder, folders, names in os.walk(root):
+        folders[:] = sorted(
+            each
+            for each in folders
+            if each not in _NOT_OURS and not each.startswith(".") and not (Path(folder) / each / "pyvenv.cfg").exists()
+        )
+        for name in sorted(names):
+            if Path(name).suffix.lower() in _PYTHON:
+                yield Path(folder) / name
