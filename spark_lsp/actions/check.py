@@ -22,9 +22,9 @@ def failure(text: str, syntax: Syntax | None, edits: Iterable[Edit]) -> str:
         return ""
     after = parse(syntax.language, after_text)
     if after is None or after.error_count > syntax.error_count:
-        return "The model's text would add a syntax error."
+        return "The edit would add a syntax error."
     if syntax.language.name == "python" and not _compiles(after_text) and _compiles(text):
-        return "The model's text would no longer compile."
+        return "The edited text would no longer compile."
     return ""
 
 

@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, MutableMapping
 from concurrent.futures import Future
+from dataclasses import replace
 from pathlib import Path
 
 from spark_lsp.index.parse.facts import ScanResult, language_name, nothing_known, scan_file
@@ -76,7 +77,7 @@ class Index:
         """Whether the view holds every file: not before the first refresh has ended, and not while another goes on."""
         self._lock = threading.Lock()  # guards the fields below, for moments only; never held while parsing
         self._refreshing = threading.Lock()
-        self._view = EMPTY_VIEW
+        self._view = replace(EMPTY_VIEW, root=self.root)
         self._opened = False
         self._left_out: dict[str, LeftOut] = {}
         self._open: set[str] = set()
@@ -323,7 +324,7 @@ class Index:
         self._left_out = self._cache.left_out()
         tables = self._cache.tables()
         if tables is not None:
-            view = view_of(tables, {row.path: self._entries.of_row(row) for row in tables.files.rows()})
+            view = view_of(tables, {row.path: self._entries.of_row(row) for row in tables.files.rows()}, self.root)
             with self._lock:
                 self._view = with_changes(view, self._view.stale)
 
@@ -369,7 +370,7 @@ class Index:
         for row in tables.files.rows():
             known = before.get(row.path)
             entries[row.path] = known if known and known.row == row else self._entries.of_row(row)
-        built = view_of(tables, entries)
+        built = view_of(tables, entries, self.root)
         with self._lock:
             later = {path for path, ticket in self._published.items() if ticket > run.ticket} | self._open
             self._view = with_changes(built, {path: self._view.files.get(path) for path in later})

@@ -452,7 +452,7 @@ def _is_plain_call(node: ast.AST | None) -> bool:
     if isinstance(node, ast.Call):
         is_of_literal = isinstance(node.func, ast.Attribute) and isinstance(node.func.value, ast.Constant)
         return is_of_literal or (isinstance(node.func, ast.Name) and node.func.id in _PLAIN_CALLS)
-    return isinstance(node, ast.For | ast.AugAssign | ast.comprehension | ast.Raise | ast.Assert)
+    return isinstance(node, ast.For | ast.AugAssign | ast.comprehension | ast.Raise | ast.Assert | ast.Expr)
 
 
 def _takes_away(flow: DataFlow, name: str) -> bool:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from operator import itemgetter
+from pathlib import Path
 from typing import Any, overload
 
 import numpy as np
@@ -204,6 +205,8 @@ class IndexView:
     """Name to its places, in order of path and start."""
     tables: Tables
     stale: Mapping[str, FileEntry | None]
+    root: Path | None = None
+    """The workspace's folder, None for a view of no index."""
 
     @property
     def postings(self) -> Postings:
@@ -257,9 +260,9 @@ class Referencing(Mapping[str, Mapping[str, int]]):
         yield from sorted(fresh - known.keys())
 
 
-def view_of(tables: Tables, entries: Mapping[str, FileEntry]) -> IndexView:
+def view_of(tables: Tables, entries: Mapping[str, FileEntry], root: Path | None = None) -> IndexView:
     """Return the view of tables alone; ``entries`` are those of all their files."""
-    return IndexView(Layered(entries), Defining(tables, {}, {}, {}, frozenset()), tables, {})
+    return IndexView(Layered(entries), Defining(tables, {}, {}, {}, frozenset()), tables, {}, root)
 
 
 EMPTY_VIEW = view_of(build_tables(()), {})
@@ -287,7 +290,7 @@ def with_changes(view: IndexView, changes: Mapping[str, FileEntry | None]) -> In
     ids = view.postings.file_ids
     masked = frozenset(ids[path] for path in stale if path in ids)
     defining = Defining(view.tables, fresh, of_path, places, masked)
-    return IndexView(files.changed(changes), defining, view.tables, stale)
+    return IndexView(files.changed(changes), defining, view.tables, stale, view.root)
 
 
 def _replace(
@@ -313,7 +316,7 @@ def rebuilt(view: IndexView) -> IndexView:
         return view
     entries = [view.files[path] for path in sorted(view.files)]
     tables = build_tables((entry.row, packed(entry.facts())) for entry in entries)
-    return view_of(tables, view.files)
+    return view_of(tables, view.files, view.root)
 
 
 def overlaid(built: IndexView, now: IndexView) -> IndexView:

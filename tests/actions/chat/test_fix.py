@@ -130,7 +130,7 @@ ONE_LINE_REFUSED = {
     "the same line": ("return x + y", "The model had no other text for this line."),
     "no line": ("\n\n", "The model had no other text for this line."),
     "a fence": ("```python", "The model had no other text for this line."),
-    "a syntax error": ("return (x + y", "The model's text would add a syntax error."),
+    "a syntax error": ("return (x + y", "The edit would add a syntax error."),
 }
 
 

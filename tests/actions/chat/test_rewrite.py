@@ -78,8 +78,8 @@ async def test_line_ends_and_tabs_of_the_document_stay() -> None:
 
 
 REFUSED = {
-    "a syntax error": ("    return w *\n```", "trimmed.check", "The model's text would add a syntax error."),
-    "brackets left open": ("    return (w,\n```", "trimmed.check", "The model's text would add a syntax error."),
+    "a syntax error": ("    return w *\n```", "trimmed.check", "The edit would add a syntax error."),
+    "brackets left open": ("    return (w,\n```", "trimmed.check", "The edit would add a syntax error."),
     "a repeat": (
         "    result = w * h\n    return result\n```",
         "empty",

@@ -55,7 +55,7 @@ async def test_one_call_that_cannot_be_changed_leaves_all_as_they_are(tmp_path: 
     engine = talking(lambda request: _answer(request) if "third.py" not in told(request) else "print(main.area(\n```")
     proposal, after = await _updated(engine, tmp_path)
     assert (after, proposal.files) == (None, ())
-    assert proposal.message == "third.py:3: The model's text would add a syntax error."
+    assert proposal.message == "third.py:3: The edit would add a syntax error."
 
 
 async def test_nothing_to_do_is_said(tmp_path: Path) -> None:

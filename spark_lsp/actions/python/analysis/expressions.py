@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable
 from typing import Final
 
 from spark_lsp.actions.python.analysis.flow_graph import GraphBuilder
+from spark_lsp.actions.python.analysis.node_kinds import EXPRESSIONS
 from spark_lsp.actions.python.analysis.scopes import (
     COMPREHENSIONS,
     Comprehension,
@@ -59,8 +60,9 @@ class Expressions:
             self._comprehend(node)
         else:
             self.children(node)
-            if isinstance(node, ast.BinOp | ast.UnaryOp | ast.FormattedValue):
-                self._graph.add("load", node)
+            effect = EXPRESSIONS.get(type(node).__name__, "anything")
+            if effect != "nothing" and not isinstance(node, ast.keyword):
+                self._graph.add("load" if effect == "reads" else "effect", node)
 
     def test(self, node: ast.expr) -> None:
         """Evaluate an expression and ask whether it is true; what is not a name has made a point of its own."""

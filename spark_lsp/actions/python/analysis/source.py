@@ -9,6 +9,7 @@ from functools import cached_property
 
 from spark_lsp.actions.python.analysis.context_managers import managers_of
 from spark_lsp.actions.python.analysis.fstrings import find_fstring_spans
+from spark_lsp.actions.python.analysis.node_kinds import is_analysed
 from spark_lsp.actions.python.analysis.scopes import FUNCTIONS
 from spark_lsp.text.document import LineTable
 from spark_lsp.text.edit import Span
@@ -121,7 +122,7 @@ class Source:
 
 
 def source_of(syntax: Syntax) -> Source | None:
-    """Read a document; None when it does not compile or is too long."""
+    """Read a document; None when it does not compile, is too long, or holds a kind of node that is not analysed."""
     text = syntax.text
     if len(text) > MAX_CHARACTERS or "\0" in text:
         return None
@@ -131,6 +132,8 @@ def source_of(syntax: Syntax) -> Source | None:
             tree = ast.parse(text)
             compile(text, "document", "exec", dont_inherit=True)
     except (SyntaxError, ValueError, RecursionError, MemoryError, OverflowError):
+        return None
+    if not is_analysed(tree):
         return None
     source = Source(text, tree, LineTable.of(text))
     if sys.version_info < (3, 12):

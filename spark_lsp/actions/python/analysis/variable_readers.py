@@ -20,17 +20,27 @@ _EVALUATORS: Final = frozenset({"eval", "exec"})
 """Builtins that read the variables of the function that calls them, unless they are given a namespace."""
 CODE_READERS: Final = frozenset(
     {
-        *("__code__", "co_cellvars", "co_code", "co_consts", "co_freevars", "co_names", "co_varnames", "f_code"),
-        *("f_locals", "f_back", "findsource", "getclosurevars", "getsource", "getsourcelines", "get_instructions"),
-        *("disassemble", "distb", "dis", "settrace", "setprofile"),
+        *("__code__", "co_code", "co_consts", "co_freevars", "co_names", "co_varnames", "findsource"),
+        *("getclosurevars", "getsource", "getsourcelines", "get_instructions", "disassemble", "dis"),
     }
 )
-"""Names of what reads the code, the source or the frames of a function."""
+"""Names of what reads the code or the source of a function that it is given."""
+_FRAME_VARIABLES: Final = frozenset({"co_varnames", "f_locals", "formatargvalues", "getargvalues"})
+"""Names of what gives the variables of a frame."""
+HARMLESS_DECORATORS: Final = frozenset(
+    {
+        *("abstractmethod", "asynccontextmanager", "cache", "cached_property", "classmethod", "contextmanager"),
+        *("deleter", "final", "fixture", "getter", "lru_cache", "overload", "override", "property", "setter"),
+        *("singledispatch", "staticmethod", "total_ordering", "wraps"),
+    }
+)
 
 
 def variable_reader(source: Source, scope: Scope, nodes: Iterable[ast.AST]) -> Refusal | None:
     """Return what among the nodes of a function reads its variables by their names; None when nothing does."""
-    frames = looks_at_frames(source.tree) | FRAME_NAMES
+    frames: set[str] = set()
+    if any(named_by(each) in _FRAME_VARIABLES for each in ast.walk(source.tree)):
+        frames = looks_at_frames(source.tree) | FRAME_NAMES
     for node in nodes:
         name = named_by(node)
         if isinstance(node, ast.Name) and name in _NAMESPACES | _EVALUATORS and _reads_variables(source, node):
@@ -41,23 +51,46 @@ def variable_reader(source: Source, scope: Scope, nodes: Iterable[ast.AST]) -> R
 
 
 def code_reader(source: Source, scope: Scope, path: str = "", view: IndexView | None = None) -> Refusal | None:
-    """Return what may read a function's own code or source; None when nothing in the workspace does.
+    """Return what may read a function's own code or source; None when nothing does.
 
-    In the document any reader counts; in another file only beside the function's name.
+    In the document a reader counts where the function is decorated, or is passed on as a value. In another file it
+    counts beside the function's name, or where the file defines a decorator of the function.
     """
     name = getattr(scope, "name", "")
+    decorators = {named_by(each.func if isinstance(each, ast.Call) else each) for each in _decorators(scope)}
+    decorators -= HARMLESS_DECORATORS
     if not name:
         return None
-    for node in ast.walk(source.tree):
-        reader = named_by(node)
-        if reader in CODE_READERS:
-            line = getattr(node, "lineno", 0)
-            return Refusal("reflection", f"{reader} in line {line} may read the code of {name}.")
-    if view is not None:
-        for reader in sorted(CODE_READERS):
-            for other in sorted((files_mentioning(view, reader) & files_mentioning(view, name)) - {path}):
-                return Refusal("reflection", f"{other} uses {reader}, which may read the code of {name}.")
+    readers = [node for node in ast.walk(source.tree) if named_by(node) in CODE_READERS]
+    if readers and (decorators or _is_passed_on(source, name)):
+        line = getattr(readers[0], "lineno", 0)
+        return Refusal("reflection", f"{named_by(readers[0])} in line {line} may read the code of {name}.")
+    if view is None:
+        return None
+    defining = {each for word in decorators for each in _paths_of(view, word)}
+    for reader in sorted(CODE_READERS):
+        reading = files_mentioning(view, reader) - {path}
+        for other in sorted((reading & files_mentioning(view, name)) | (reading & defining)):
+            return Refusal("reflection", f"{other} uses {reader}, which may read the code of {name}.")
     return None
+
+
+def _decorators(scope: Scope) -> list[ast.expr]:
+    return list(getattr(scope, "decorator_list", []))
+
+
+def _paths_of(view: IndexView, name: str) -> Iterable[str]:
+    return view.definitions[name].paths() if name in view.definitions else ()
+
+
+def _is_passed_on(source: Source, name: str) -> bool:
+    """Whether a function is read as a value anywhere, not only called."""
+    for node in ast.walk(source.tree):
+        if isinstance(node, ast.Name | ast.Attribute) and named_by(node) == name and isinstance(node.ctx, ast.Load):
+            holder = source.parent(node)
+            if not isinstance(holder, ast.Call) or holder.func is not node:
+                return True
+    return False
 
 
 def is_builtin(source: Source, node: ast.Name) -> bool:

@@ -5,11 +5,12 @@ Walks the workspace's folder and reads files; belongs on a worker thread.
 
 import os
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
 from spark_lsp.actions.refusal import Refusal
+from spark_lsp.index.storage.view import IndexView
 
 MAX_FILES: Final = 20_000
 MAX_BYTES: Final = 8_000_000
@@ -22,8 +23,9 @@ _PYTHON: Final = frozenset(
 _SHEBANG: Final = re.compile(rb"#!.*\bpython")
 
 
-def hidden_caller(root: Path | None, indexed: Collection[str], name: str) -> Refusal | None:
-    """Return the first file outside the index that mentions a name; None where there is none."""
+def hidden_caller(view: IndexView, name: str) -> Refusal | None:
+    """Return the first file that mentions a name and is not known as Python; None where there is none."""
+    root = view.root
     if root is None:
         return None
     word = re.compile(rb"\b" + name.encode() + rb"\b")
@@ -31,7 +33,8 @@ def hidden_caller(root: Path | None, indexed: Collection[str], name: str) -> Ref
         if number >= MAX_FILES:
             return Refusal("calls", f"The workspace has more than {MAX_FILES} files, so not all calls are known.")
         relative = path.relative_to(root).as_posix()
-        if relative in indexed:
+        entry = view.files.get(relative)
+        if entry is not None and entry.language == "python":
             continue
         try:
             with path.open("rb") as file:
@@ -40,7 +43,7 @@ def hidden_caller(root: Path | None, indexed: Collection[str], name: str) -> Ref
             continue
         is_script = path.suffix or _SHEBANG.match(content)
         if is_script and word.search(content.replace(b"\0", b"")):
-            return Refusal("calls", f"{relative} mentions {name} and is not in the index, so its calls are not known.")
+            return Refusal("calls", f"{relative} mentions {name} and is not indexed as Python.")
     return None
 
 

@@ -7,7 +7,6 @@ import ast
 import asyncio
 from dataclasses import replace
 from itertools import pairwise
-from pathlib import Path
 
 from spark_lsp.actions.base import FileEdits, Needs, Proposal, Target, Tools, refused
 from spark_lsp.actions.check import failure
@@ -77,16 +76,8 @@ def _called(target: Target, changed: Changed, view: IndexView, path: str) -> lis
     if isinstance(found, Refusal) or is_local:
         return found
     name = wanted.owner.name if wanted.owner is not None and function.name == "__init__" else function.name
-    hidden = hidden_caller(root_of(target, path), view.files, name)
+    hidden = hidden_caller(view, name)
     return hidden or looked_up_in(view, wanted) or found
-
-
-def root_of(target: Target, path: str) -> Path | None:
-    """Return the workspace's folder, from a document's place and its path within the workspace."""
-    root = target.snapshot.path
-    for _ in path.split("/"):
-        root = root.parent if root is not None else None
-    return root
 
 
 def _edits(found: list[CalledIn], change: Change) -> dict[str, tuple[Edit, ...]] | Refusal:
