@@ -62,7 +62,8 @@ def code_reader(source: Source, scope: Scope, path: str = "", view: IndexView | 
     if not name:
         return None
     readers = [node for node in ast.walk(source.tree) if named_by(node) in CODE_READERS]
-    if readers and (decorators or _is_passed_on(source, name)):
+    within = {each.name for each in ast.walk(scope) if isinstance(each, ast.FunctionDef | ast.AsyncFunctionDef)}
+    if readers and (decorators or any(_is_passed_on(source, each) for each in {name, *within})):
         line = getattr(readers[0], "lineno", 0)
         return Refusal("reflection", f"{named_by(readers[0])} in line {line} may read the code of {name}.")
     if view is None:
