@@ -47,7 +47,7 @@ async def code_actions(session: Session, params: types.CodeActionParams) -> list
 
 
 def _list_request(session: Session, params: types.CodeActionParams) -> ListRequest | None:
-    snapshot = session.snapshot(params.text_document.uri)
+    snapshot = session.documents.snapshot(params.text_document.uri)
     if snapshot is None or session.workspace is None:
         return None
     return ListRequest(
@@ -84,7 +84,7 @@ async def resolve(session: Session, action: types.CodeAction) -> types.CodeActio
 
 async def propose(session: Session, data: dict[str, Any]) -> types.WorkspaceEdit | None:
     """Return the edit for an action's data, or None after a plain message why there is none."""
-    snapshot = session.snapshot(str(data.get("uri", "")))
+    snapshot = session.documents.snapshot(str(data.get("uri", "")))
     if snapshot is None or session.workspace is None:
         return None
     if snapshot.version != data.get("version"):
@@ -99,7 +99,7 @@ async def propose(session: Session, data: dict[str, Any]) -> types.WorkspaceEdit
 
 async def rewrite(session: Session, uri: str, place: types.Range, instruction: str) -> types.WorkspaceEdit | None:
     """Return the edit that an instruction makes of a range, or None after a plain message why there is none."""
-    snapshot = session.snapshot(uri)
+    snapshot = session.documents.snapshot(uri)
     if snapshot is None or session.workspace is None:
         session.client.answer("Spark: the document is not open, so it cannot be rewritten.")
         return None
@@ -123,7 +123,7 @@ async def _proposed(
             lambda tokens, rate: report(tokens, USUAL_TOKENS, f"{tokens} tokens, {rate:.0f}/s"),
         )
     session.tell_status()
-    current = session.snapshot(snapshot.uri)
+    current = session.documents.snapshot(snapshot.uri)
     if current is None or current.version != snapshot.version:
         session.client.answer("Spark: the document has changed meanwhile; nothing was edited.")
         return None
@@ -133,7 +133,7 @@ async def _proposed(
     if proposal.files and not _can_change_files(session, makes=any(file.text is None for file in proposal.files)):
         session.client.answer("Spark: this edit is in another file, and the editor cannot take such edits.")
         return None
-    if any(session.file(file.path, file.text) is None for file in proposal.files):
+    if any(session.documents.file(file.path, file.text) is None for file in proposal.files):
         session.client.answer("Spark: another document has changed meanwhile; nothing was edited.")
         return None
     if proposal.id == UpdateReferences.id:
@@ -145,7 +145,7 @@ def _texts_after(session: Session, snapshot: Snapshot, proposal: Proposal) -> di
     """Return the documents that a proposal changes as they are after it, by their URIs."""
     after = {snapshot.uri: apply_edits(snapshot.text, proposal.edits)} if proposal.edits else {}
     for file in proposal.files:
-        there = session.file(file.path, file.text)
+        there = session.documents.file(file.path, file.text)
         if there is not None:
             after[there[0].uri] = apply_edits(there[0].text, file.edits)
     return after
@@ -163,7 +163,7 @@ def workspace_edit(session: Session, snapshot: Snapshot, proposal: Proposal, tit
     changes = changes if proposal.edits else []
     creates: list[types.CreateFile] = []
     for file in proposal.files:
-        there = session.file(file.path, file.text)
+        there = session.documents.file(file.path, file.text)
         if there is None:
             continue
         other, version = there

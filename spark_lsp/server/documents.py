@@ -17,7 +17,7 @@ def did_open(session: Session, params: types.DidOpenTextDocumentParams) -> None:
     """Take a document in."""
     item = params.text_document
     if len(item.text) > MAX_DOCUMENT_CHARACTERS:
-        session.refuse(item.uri)
+        session.documents.refuse(item.uri)
         return
     path = path_of(item.uri)
     known = language_of_path(path) if path else None
@@ -31,7 +31,7 @@ def did_open(session: Session, params: types.DidOpenTextDocumentParams) -> None:
 
 def did_change(session: Session, params: types.DidChangeTextDocumentParams) -> None:
     """Apply changes; running work that no longer fits is dropped. Changes to an unknown document are ignored."""
-    old = session.snapshot(params.text_document.uri)
+    old = session.documents.snapshot(params.text_document.uri)
     if old is None:
         return
     text = changed(old.text, list(params.content_changes), session.encoding)
@@ -52,7 +52,7 @@ def did_change(session: Session, params: types.DidChangeTextDocumentParams) -> N
 def did_save(session: Session, params: types.DidSaveTextDocumentParams) -> None:
     """Bring the saved file's item in the index up to date."""
     session.model_offers.look_soon()
-    snapshot = session.snapshot(params.text_document.uri)
+    snapshot = session.documents.snapshot(params.text_document.uri)
     if snapshot:
         session.edited(snapshot, None)
 

@@ -39,10 +39,10 @@ def did_dismiss(session: Session, params: dict[str, Any]) -> None:
 def did_focus(session: Session, params: dict[str, Any]) -> None:
     """Remember which document the user looks at; where the cursor's ``position`` is told, the model reads around it."""
     session.model_offers.look_soon()
-    snapshot = session.snapshot(uri_in(params))
+    snapshot = session.documents.snapshot(uri_in(params))
     if snapshot is None or session.workspace is None:
         return
-    path = session.relative(snapshot)
+    path = session.documents.relative(snapshot)
     if path:
         session.workspace.recent.viewed(path, asyncio.get_running_loop().time())
     if isinstance(params.get("position"), dict):

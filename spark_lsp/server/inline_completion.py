@@ -25,7 +25,7 @@ _WORD = re.compile(r"\w+\Z")
 
 def cursor_at(session: Session, uri: str, position: types.Position) -> CursorContext | None:
     """Return the cursor at a position of an open document; None for a document never opened."""
-    snapshot = session.snapshot(uri)
+    snapshot = session.documents.snapshot(uri)
     if snapshot is None:
         return None
     return CursorContext(snapshot, to_offset(snapshot.text, snapshot.lines, position, session.encoding))

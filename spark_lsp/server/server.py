@@ -54,7 +54,7 @@ def _register_life(server: SparkServer, session: Session) -> None:
     def initialize(params: types.InitializeParams) -> None:
         session.encoding = server.workspace.position_encoding or types.PositionEncodingKind.Utf16
         folder = params.workspace_folders[0].uri if params.workspace_folders else params.root_uri
-        session.root = path_of(folder) if folder else None
+        session.documents.enter(path_of(folder) if folder else None)
         server._initialization = params.initialization_options  # noqa: SLF001 - the registration is part of the class
         if params.process_id is not None:
             session.watch_editor(params.process_id)

@@ -24,6 +24,7 @@ from spark_lsp.server.changes import Changes
 from spark_lsp.server.client import Client, Report
 from spark_lsp.server.editor_process import EditorProcess
 from spark_lsp.server.model_offers import ModelChoice, ModelOffers, ModelOfferTimes
+from spark_lsp.server.open_documents import OpenDocuments
 from spark_lsp.server.pulling import pull_missing
 from spark_lsp.server.status import Status, status_of
 from spark_lsp.text.document import Snapshot
@@ -54,7 +55,6 @@ class Session:
         self.client = client
         self.encoding: types.PositionEncodingKind | str = types.PositionEncodingKind.Utf16
         self.settings = Settings()
-        self.root: Path | None = None
         self.workspace: Workspace | None = None
         self.log = TraceLog()
         self.problem: SparkError | None = None
@@ -65,10 +65,9 @@ class Session:
         self._starts = 0
         self._index_again = False
         self._open_rooms = open_workspace
-        self._documents: dict[str, Snapshot] = {}
+        self.documents = OpenDocuments()
         self.baselines = BaselineTexts()
         self.model_offers = ModelOffers(self, choice, times or ModelOfferTimes())
-        self._oversized: set[str] = set()
         self._opened = asyncio.Event()
         self._opening = asyncio.Lock()
         self._tasks: set[asyncio.Task[Any]] = set()
@@ -80,53 +79,26 @@ class Session:
         self._editor: EditorProcess | None = None
         self.watcher: Watcher | None = None
 
-    # -- documents ---------------------------------------------------------------------------------------------------
-
-    def is_oversized(self, uri: str) -> bool:
-        """Whether a document is open that is too large to be kept; its changes are not followed."""
-        return uri in self._oversized
-
-    def refuse(self, uri: str) -> None:
-        """Remember an open document that is too large to be kept."""
-        self._oversized.add(uri)
-
-    def snapshot(self, uri: str) -> Snapshot | None:
-        """Return an open document at its version of this moment."""
-        return self._documents.get(uri)
+    @property
+    def root(self) -> Path | None:
+        """The workspace's folder."""
+        return self.documents.root
 
     def put(self, snapshot: Snapshot) -> None:
         """Take in a document's new version."""
-        self._documents[snapshot.uri] = snapshot
-        if snapshot.path is None and self.workspace:
-            self.workspace.completer.open_texts.put(snapshot.uri, snapshot.text)
+        self.documents.put(snapshot)
+        self._keep_open_text(snapshot)
 
     def drop(self, uri: str) -> Snapshot | None:
         """Forget a document that was closed."""
-        self._oversized.discard(uri)
         if self.workspace:
             self.workspace.completer.open_texts.drop(uri)
-        return self._documents.pop(uri, None)
+        return self.documents.drop(uri)
 
-    def relative(self, snapshot: Snapshot) -> str | None:
-        """Return a document's path within the workspace, or None for one outside it."""
-        return path_within(self.root, snapshot.path)
-
-    def file(self, path: str, text: str | None) -> tuple[Snapshot, int | None] | None:
-        """Return a file of the workspace with that text, and its version where it is open.
-
-        None without a folder, or when the open document says something else by now.
-        """
-        if self.root is None:
-            return None
-        place = self.root / path
-        opened = next((each for each in self._documents.values() if self.relative(each) == path), None)
-        if opened is not None:
-            return (opened, opened.version) if opened.text == text else None
-        return Snapshot(place.as_uri(), place, 0, "", text or ""), None
-
-    def open_paths(self) -> list[str]:
-        """Return the open documents' paths within the workspace."""
-        return [path for snapshot in self._documents.values() if (path := self.relative(snapshot))]
+    def _keep_open_text(self, snapshot: Snapshot) -> None:
+        """Let completions know the names of a document that the index does not have."""
+        if snapshot.path is None and self.workspace:
+            self.workspace.completer.open_texts.put(snapshot.uri, snapshot.text)
 
     # -- life --------------------------------------------------------------------------------------------------------
 
@@ -157,9 +129,8 @@ class Session:
             await self.model_offers.prepare(settings)
             self.workspace = self._open_rooms(self.root, settings, previous, log=self.log)
             self.problem = None
-            for snapshot in self._documents.values():
-                if snapshot.path is None:
-                    self.workspace.completer.open_texts.put(snapshot.uri, snapshot.text)
+            for snapshot in self.documents.all():
+                self._keep_open_text(snapshot)
             if self.workspace.problem:
                 self.client.show_error(self.workspace.problem)
         except ModelNotPulled as error:
@@ -261,7 +232,7 @@ class Session:
 
     def edited(self, snapshot: Snapshot, span: Span | None) -> None:
         """Notice an edit: remembered at once, indexed when the typing pauses."""
-        path = self.relative(snapshot)
+        path = self.documents.relative(snapshot)
         if path is None or self.workspace is None:
             return
         if span is not None:
@@ -270,7 +241,7 @@ class Session:
 
     def opened(self, snapshot: Snapshot) -> None:
         """Notice that a document was opened: its text leaves the cached prefix, since it changes with each key."""
-        path = self.relative(snapshot)
+        path = self.documents.relative(snapshot)
         if path is None or self.workspace is None:
             return
         self.workspace.recent.viewed(path, asyncio.get_running_loop().time())
@@ -282,7 +253,7 @@ class Session:
         self._changes.add(path for path in inside if path and matters(path))
 
     def _take_changes(self, paths: set[str]) -> None:
-        self.spawn(self._index_changed(paths.difference(self.open_paths())), "index changed")
+        self.spawn(self._index_changed(paths.difference(self.documents.paths())), "index changed")
 
     async def _index_changed(self, paths: set[str]) -> None:
         """Look at a few files one by one; many at once (a branch switch), folders and rules are one refresh."""
@@ -317,7 +288,7 @@ class Session:
 
     async def _index_document(self, path: str, uri: str) -> None:
         self._reindex.pop(uri, None)
-        snapshot = self._documents.get(uri)
+        snapshot = self.documents.snapshot(uri)
         if self.workspace:
             await self.workspace.update_index(path, snapshot.text if snapshot else None)
 
@@ -411,10 +382,11 @@ class Session:
             self._index_again = False
             await self._index()
             return
-        for snapshot in list(self._documents.values()):
-            path = self.relative(snapshot)
-            if path:
-                await workspace.update_index(path, snapshot.text)
+        for uri in [snapshot.uri for snapshot in self.documents.all()]:
+            current = self.documents.snapshot(uri)  # it may have changed while the ones before were taken in
+            path = self.documents.relative(current) if current else None
+            if current and path:
+                await workspace.update_index(path, current.text)
         await self._rebuild_cached_prefix()
 
     async def _rebuild_cached_prefix(self) -> None:
@@ -429,7 +401,7 @@ class Session:
                 report(done, total, f"{done} of {total} tokens")
             self.tell_status()
 
-        reading = await workspace.rebuild_cached_prefix(self.open_paths(), warmed)
+        reading = await workspace.rebuild_cached_prefix(self.documents.paths(), warmed)
         if reading is None or workspace.context.unread_tokens < LONG_READ_TOKENS:
             return
         async with self.client.progress("Reading the workspace") as told:
@@ -440,9 +412,9 @@ class Session:
 
     def note_refusal(self, name: str, uri: str) -> None:
         """Log a request that could not be served: its document is not open or too large, or there are no workspace."""
-        if self.is_oversized(uri):
+        if self.documents.is_oversized(uri):
             reason = Reason.gate("too_large")
-        elif uri in self._documents:
+        elif self.documents.snapshot(uri):
             reason = self.problem.reason if self.problem else Reason.ENGINE_STARTING
         else:
             reason = Reason.gate("not_open")

@@ -68,7 +68,7 @@ class Opened:
         self.engines: list[ScriptedEngine] = [ScriptedEngine(["x"]), ScriptedEngine(["x"])]
         self.hold_indexing = False
         self.session = Session(MuteClient(LanguageServer("test", "0")), self._open, choice)
-        self.session.root = root
+        self.session.documents.enter(root)
 
     def _open(self, *arguments: object, **named: object) -> Workspace:
         workspace = open_workspace(*arguments, **named, engine=self.engines.pop(0))  # type: ignore[arg-type]

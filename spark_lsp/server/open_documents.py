@@ -1,0 +1,69 @@
+"""The open documents of a window, each at its newest version, and which files of the workspace they are.
+
+Hands out frozen snapshots; knows nothing of the index, the engine or the editor.
+"""
+
+from pathlib import Path
+
+from spark_lsp.index.scan.places import path_within
+from spark_lsp.text.document import Snapshot
+
+
+class OpenDocuments:
+    """The documents by their URIs. Belongs to the server's event loop."""
+
+    def __init__(self) -> None:
+        self.root: Path | None = None
+        """The workspace's folder, as the editor names it; None before ``enter`` and for a window without one."""
+        self._documents: dict[str, Snapshot] = {}
+        self._oversized: set[str] = set()
+
+    def enter(self, root: Path | None) -> None:
+        """Take the folder that the editor has named."""
+        self.root = root
+
+    def is_oversized(self, uri: str) -> bool:
+        """Whether a document is open that is too large to be kept; its changes are not followed."""
+        return uri in self._oversized
+
+    def refuse(self, uri: str) -> None:
+        """Remember an open document that is too large to be kept."""
+        self._oversized.add(uri)
+
+    def all(self) -> list[Snapshot]:
+        """Return every open document at its version of this moment."""
+        return list(self._documents.values())
+
+    def snapshot(self, uri: str) -> Snapshot | None:
+        """Return an open document at its version of this moment."""
+        return self._documents.get(uri)
+
+    def put(self, snapshot: Snapshot) -> None:
+        """Take in a document's new version."""
+        self._documents[snapshot.uri] = snapshot
+
+    def drop(self, uri: str) -> Snapshot | None:
+        """Forget a document that was closed."""
+        self._oversized.discard(uri)
+        return self._documents.pop(uri, None)
+
+    def relative(self, snapshot: Snapshot) -> str | None:
+        """Return a document's path within the workspace, or None for one outside it."""
+        return path_within(self.root, snapshot.path)
+
+    def file(self, path: str, text: str | None) -> tuple[Snapshot, int | None] | None:
+        """Return a file of the workspace with that text, and its version where it is open.
+
+        None without a folder, or when the open document says something else by now.
+        """
+        if self.root is None:
+            return None
+        place = self.root / path
+        opened = next((snapshot for snapshot in self._documents.values() if self.relative(snapshot) == path), None)
+        if opened is not None:
+            return (opened, opened.version) if opened.text == text else None
+        return Snapshot(place.as_uri(), place, 0, "", text or ""), None
+
+    def paths(self) -> list[str]:
+        """Return the open documents' paths within the workspace."""
+        return [path for snapshot in self._documents.values() if (path := self.relative(snapshot))]
