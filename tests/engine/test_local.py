@@ -428,6 +428,13 @@ async def test_garbage_costs_only_its_own_connection() -> None:
     assert log_of(shipped()).count("is disconnected") == len(BAD_BYTES) - 1  # half a frame is only an early end
 
 
+async def ended(writer: asyncio.StreamWriter) -> None:
+    """Close a connection, and wait until it is."""
+    writer.close()
+    with contextlib.suppress(ConnectionError):
+        await writer.wait_closed()
+
+
 @posix_only
 async def test_strangers_cost_no_memory_and_keep_nobody_out() -> None:
     engine = await started(shipped())
@@ -445,7 +452,7 @@ async def test_strangers_cost_no_memory_and_keep_nobody_out() -> None:
         for reader, writer in writers:
             with contextlib.suppress(ConnectionError):
                 assert await reader.read() == b""
-            writer.close()
+            await ended(writer)
     assert await pid_of(engine) == pid
     assert psutil.Process(pid).memory_info().rss - before < 20_000_000
     await other.close()
@@ -462,7 +469,7 @@ async def test_silent_strangers_are_only_a_few() -> None:
             assert await reader.read() == b""
     assert not silent[-1][0].at_eof()
     for _, writer in silent:
-        writer.close()
+        await ended(writer)
     assert len(await list_engines()) == 1
     await engine.close()
 
@@ -481,10 +488,12 @@ async def test_a_hello_of_another_user_is_not_heard(monkeypatch: pytest.MonkeyPa
 @posix_only
 async def test_the_system_says_whose_socket_it_is(tmp_path: Path) -> None:
     server = await asyncio.start_unix_server(lambda _reader, writer: writer.close(), tmp_path / "s")
-    _, writer = await asyncio.open_unix_connection(tmp_path / "s")
+    reader, writer = await asyncio.open_unix_connection(tmp_path / "s")
     assert peer_user(writer.get_extra_info("socket")) == os.getuid()
-    writer.close()
+    assert await reader.read() == b""  # the other side has closed its own end
+    await ended(writer)
     server.close()
+    await server.wait_closed()
 
 
 @posix_only
