@@ -193,7 +193,7 @@ class Index:
     def _reader(self, *, rebuild: bool) -> Reader:
         cache = self._cache
         kept_here = () if cache else self._view.files.values()
-        contents = {(each.content_hash, each.language) for each in kept_here}
+        contents = {(entry.content_hash, entry.language) for entry in kept_here}
 
         def known(name: str, language: str) -> bool:
             return (name, language) in contents or (cache is not None and cache.counts(name, language) is not None)

@@ -131,8 +131,8 @@ def keep_what_is_read(
     while used > budget_tokens:
         kept -= 1
         used -= right[kept].tokens
-    wanted = {(each.path, each.kind) for each in chosen}
-    still = _tokens([each for each in right[:kept] if (each.path, each.kind) in wanted])
+    wanted = {(segment.path, segment.kind) for segment in chosen}
+    still = _tokens([segment for segment in right[:kept] if (segment.path, segment.kind) in wanted])
     if still < ELSEWHERE * used:
         return _keep_places(previous, chosen)
     missing = _tokens(chosen) - still
@@ -142,8 +142,8 @@ def keep_what_is_read(
         last = right[kept]
         used, may_go = used - last.tokens, may_go - last.tokens
         missing += last.tokens if (last.path, last.kind) in wanted else 0
-    front = {(each.path, each.kind) for each in right[:kept]}
-    behind = [each for each in chosen if (each.path, each.kind) not in front]
+    front = {(segment.path, segment.kind) for segment in right[:kept]}
+    behind = [segment for segment in chosen if (segment.path, segment.kind) not in front]
     return (*right[:kept], *_all_that_fit(behind, budget_tokens - used))
 
 
@@ -151,9 +151,9 @@ def _tokens(segments: Sequence[Segment]) -> int:
     return sum(segment.tokens for segment in segments)
 
 
-def is_same(one: Segment, other: Segment) -> bool:
+def is_same(first: Segment, second: Segment) -> bool:
     """Whether two segments are the same tokens of a prompt."""
-    return (one.path, one.kind, one.text) == (other.path, other.kind, other.text)
+    return (first.path, first.kind, first.text) == (second.path, second.kind, second.text)
 
 
 async def _count_all(
@@ -177,7 +177,7 @@ async def count_segments(segments: Sequence[Segment], counter: TokenCounter, fam
     parts = [block_parts(family, block_of(segment)) for segment in segments]
     counts = iter(await counter.count([text for part in parts for text in pieces(part)]))
     return [
-        replace(segment, tokens=sum(1 if isinstance(each, SpecialToken) else next(counts) for each in part))
+        replace(segment, tokens=sum(1 if isinstance(item, SpecialToken) else next(counts) for item in part))
         for segment, part in zip(segments, parts, strict=True)
     ]
 

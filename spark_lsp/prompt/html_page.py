@@ -35,7 +35,7 @@ def as_html(packed: Packed, title: str, requests: Sequence[TraceRecord] = ()) ->
         '<!doctype html><html lang=en><head><meta charset=utf-8><meta name=viewport content="width=device-width">'
         f"<title>{escape(title)}</title><style>{_STYLE}{chosen}</style></head><body>{radios}<main>"
         f"<h1>{escape(title)}</h1>{_summary(packed)}{_map(segments)}{_legend()}"
-        f"<section class=code aria-live=polite>{''.join(_detail(n, each) for n, each in enumerate(segments))}</section>"
+        f"<section class=code aria-live=polite>{''.join(_detail(n, part) for n, part in enumerate(segments))}</section>"
         f"{_table(segments)}{_requests(requests)}"
         f"<details><summary>The whole prompt, as the model reads it</summary><pre>{escape(packed.text)}</pre></details>"
         "</main></body></html>"

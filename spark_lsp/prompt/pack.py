@@ -193,7 +193,9 @@ async def _similar(
     pieces: Sequence[Candidate], budget_tokens: int, counter: TokenCounter, family: FimFamily
 ) -> list[Segment]:
     """Take the lines that are most like those at the cursor while they fit; the best come last, next to the window."""
-    best = sorted((piece.segment for piece in pieces if piece.segment.kind == "similar"), key=lambda each: -each.score)
+    best = sorted(
+        (piece.segment for piece in pieces if piece.segment.kind == "similar"), key=lambda segment: -segment.score
+    )
     taken: list[Segment] = []
     for segment in await count_segments(best, counter, family):
         if segment.tokens <= budget_tokens:
@@ -208,7 +210,7 @@ def _not_in(pieces: Sequence[Candidate], shown: Sequence[Segment]) -> list[Candi
         piece
         for piece in pieces
         if piece.segment.kind != "similar"
-        and not any(each.path == piece.segment.path and piece.segment.text in each.text for each in shown)
+        and not any(previous.path == piece.segment.path and piece.segment.text in previous.text for previous in shown)
     ]
 
 
@@ -304,9 +306,9 @@ def lay_out(
     """Build the prompt; its tokens are the sum of what its parts were counted to."""
     local = (*((opening,) if opening else ()), *_local_segments(cursor, window))
     header = Segment("", layout.repository, "header", "repository name, path line and special tokens", tokens=frame)
-    told = (header, *segments, *local)
-    tokens = sum(segment.tokens for segment in told)
-    return Packed(_parts(cursor, layout, window, segments, opening), told, window, tokens, budget)
+    shown = (header, *segments, *local)
+    tokens = sum(segment.tokens for segment in shown)
+    return Packed(_parts(cursor, layout, window, segments, opening), shown, window, tokens, budget)
 
 
 def _local_segments(cursor: Cursor, window: Window) -> list[Segment]:

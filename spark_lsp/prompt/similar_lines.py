@@ -23,20 +23,20 @@ def similar_lines(view: IndexView, snapshot: Snapshot, path: str, offset: int, m
     weights = weigh_words(view.postings, words_around(snapshot.text[:offset], offset).near)
     found: list[Segment] = []
     shown: set[tuple[str, int]] = set()
-    for each in similar_windows(view.postings, weights, path, most * WINDOWS_PER_SNIPPET) if most else ():
-        entry = view.files.get(each.path)
-        if entry is None or entry.language != snapshot.language or each.path in view.stale:
+    for match in similar_windows(view.postings, weights, path, most * WINDOWS_PER_SNIPPET) if most else ():
+        entry = view.files.get(match.path)
+        if entry is None or entry.language != snapshot.language or match.path in view.stale:
             continue
         lines = entry.text.rstrip("\n").split("\n")
-        end, share = likeness_end(lines, each.window, weights)
+        end, share = likeness_end(lines, match.window, weights)
         first, last = max(0, end - LINES_BEFORE), min(len(lines), end + LINES_AFTER)
-        if any((each.path, line) in shown for line in range(first, last)):
+        if any((match.path, line) in shown for line in range(first, last)):
             continue
-        shown.update((each.path, line) for line in range(first, last))
+        shown.update((match.path, line) for line in range(first, last))
         text = "\n".join(lines[first:last])
         if text.strip():
             reason = "goes on from lines like those before the cursor"
-            found.append(Segment(each.path, text, "similar", reason, _score(share), False, first + 1, last))
+            found.append(Segment(match.path, text, "similar", reason, _score(share), False, first + 1, last))
     return sorted(found, key=lambda segment: -segment.score)[:most]
 
 

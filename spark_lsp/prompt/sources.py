@@ -62,22 +62,22 @@ def ranked_definitions(cursor: Cursor) -> list[Segment]:
         recent=cursor.recent.paths(),
         history=cursor.history,
     )
-    for place, each in enumerate(ranked):
-        entry = cursor.view.files[each.path]
+    for place, candidate in enumerate(ranked):
+        entry = cursor.view.files[candidate.path]
         if not may_use(cursor.snapshot.language, entry.language):
             continue
-        signature = cursor.signatures.of(entry, each.definition)
+        signature = cursor.signatures.of(entry, candidate.definition)
         if signature is None:  # the file has changed on disk since it was indexed
             continue
         text, line = signature
         first, _, rest = text.partition("\n")
-        found.append(_definition(each, first, line, each.score))
+        found.append(_definition(candidate, first, line, candidate.score))
         if rest:
-            found.append(_definition(each, rest, line + 1, each.score - REST_PENALTY))
-        if place < BODIES and each.definition.kind in WITH_SIGNATURE:
-            body = cursor.signatures.whole(entry, each.definition)
+            found.append(_definition(candidate, rest, line + 1, candidate.score - REST_PENALTY))
+        if place < BODIES and candidate.definition.kind in WITH_SIGNATURE:
+            body = cursor.signatures.whole(entry, candidate.definition)
             if body is not None and body[0] != text:
-                found.append(_definition(each, *body, each.score - BODY_PENALTY))
+                found.append(_definition(candidate, *body, candidate.score - BODY_PENALTY))
     return found
 
 
@@ -91,7 +91,7 @@ def recent_edits(cursor: Cursor) -> list[Segment]:
     found: list[Segment] = []
     for edit in cursor.recent.edits():
         entry = cursor.view.files.get(edit.path)
-        if edit.path == cursor.path or entry is None or any(each.path == edit.path for each in found):
+        if edit.path == cursor.path or entry is None or any(segment.path == edit.path for segment in found):
             continue
         lines = LineTable.of(entry.text)
         middle = lines.line_of(min(edit.span.start, len(entry.text)))

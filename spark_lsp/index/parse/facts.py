@@ -74,8 +74,8 @@ def packed_of(path: str, text: str) -> FactRows:
 def packed_of_all(texts: Iterable[tuple[str, str]]) -> list[FactRows]:
     """Parse texts, each with its path. Plain text has no symbols, and its words would only dilute those of code."""
     rows = [_rows_of(path, text) for path, text in texts]
-    words = iter(words_of_all([each.wanted for each in rows if each]))
-    return [FactRows(each.definitions, each.imports, next(words)) if each else NO_ROWS for each in rows]
+    words = iter(words_of_all([row.wanted for row in rows if row]))
+    return [FactRows(row.definitions, row.imports, next(words)) if row else NO_ROWS for row in rows]
 
 
 def _rows_of(path: str, text: str) -> Rows | None:
@@ -121,8 +121,8 @@ def scan_files(root: Path, paths: Sequence[str], *, max_bytes: int, known: IsKno
             new.append((len(result), path, text))
         result.append(ScanResult(path, None, name, language))
     found = packed_of_all((path, text) for _, path, text in new)
-    for (number, path, _), each in zip(new, found, strict=True):
-        result[number] = scan_result(path, result[number].content_hash, each)
+    for (number, path, _), rows_found in zip(new, found, strict=True):
+        result[number] = scan_result(path, result[number].content_hash, rows_found)
     return result
 
 
@@ -155,7 +155,7 @@ def packed(facts: FileFacts) -> FactRows:
     symbols = facts.symbols
     return FactRows(
         [(d.name, d.kind, d.span.start, d.span.end, d.signature_span.end, d.container) for d in symbols.definitions],
-        [(each.module, each.names) for each in symbols.imports],
+        [(statement.module, statement.names) for statement in symbols.imports],
         facts.words,
     )
 

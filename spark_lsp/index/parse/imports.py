@@ -35,7 +35,9 @@ def resolve(
     candidates = _CONVENTIONS.get(language)
     if candidates is None:
         return ()
-    found = (each for each in candidates(files, path, module, folder) if each in files and each != path)
+    found = (
+        candidate for candidate in candidates(files, path, module, folder) if candidate in files and candidate != path
+    )
     return tuple(dict.fromkeys(found))
 
 
@@ -48,17 +50,21 @@ def imported_files(
     """
     found: dict[str, None] = {}
     separator = _SEPARATORS.get(language)
-    for each in imports:
-        modules = [each.module]
+    for statement in imports:
+        modules = [statement.module]
         if separator is not None:
-            inner = each.module.endswith(separator)
-            modules += [f"{each.module}{'' if inner else separator}{name}" for name in each.names]
+            inner = statement.module.endswith(separator)
+            modules += [f"{statement.module}{'' if inner else separator}{name}" for name in statement.names]
         for module in modules:
             found.update(dict.fromkeys(resolve(files, path, language, module, folder)))
         if len(found) > FILES_MOST:
             break
     if language in _PACKAGE_IS_FOLDER:
-        found.update(dict.fromkeys(each for each in folder(dirname(path)) if each != path and not _is_go_test(each)))
+        found.update(
+            dict.fromkeys(
+                neighbour for neighbour in folder(dirname(path)) if neighbour != path and not _is_go_test(neighbour)
+            )
+        )
     return tuple(islice(found, FILES_MOST))
 
 
@@ -98,7 +104,7 @@ def _script(_files: Container[str], path: str, module: str, _folder: Folder) -> 
     if module.startswith("."):
         yield from _script_file(normpath(join(dirname(path), module)))
         return
-    alias = next((each for each in _SCRIPT_ALIASES if module.startswith(each)), None)
+    alias = next((prefix for prefix in _SCRIPT_ALIASES if module.startswith(prefix)), None)
     if alias is not None:
         for folder in _above(path):
             yield from _script_file(join(folder, "src", module.removeprefix(alias)))
@@ -148,7 +154,7 @@ def _go(_files: Container[str], path: str, module: str, folder: Folder) -> Itera
     parts = module.split("/")
     for start in range(len(parts)):
         for above in _above(path):
-            inside = [each for each in folder(join(above, *parts[start:])) if not _is_go_test(each)]
+            inside = [member for member in folder(join(above, *parts[start:])) if not _is_go_test(member)]
             if inside:
                 yield from inside[:PACKAGE_FILES_MOST]
                 return
@@ -174,7 +180,7 @@ def _rust(files: Container[str], path: str, module: str, _folder: Folder) -> Ite
             folder, inner = dirname(folder), inner[1:]
         yield from _rust_file(folder, inner)
     elif first == "crate":
-        root = next((each for each in _above(path) if any(join(each, name) in files for name in _CRATE_ROOTS)), None)
+        root = next((above for above in _above(path) if any(join(above, name) in files for name in _CRATE_ROOTS)), None)
         if root is not None:
             yield from _rust_file(root, inner)
     else:  # a crate of the same workspace, whose folder may be written with hyphens

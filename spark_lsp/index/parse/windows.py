@@ -84,8 +84,8 @@ def words_of(source: bytes, code: bytes, *, reserved: Iterable[bytes] = (), own:
 
 def words_of_all(texts: Sequence[WordInput]) -> list[FileWords]:
     """Do so with many texts at once: with short ones most of the time would go into calls, not into words."""
-    begins = np.cumsum([0, *(len(each.source) + 1 for each in texts)])
-    words = words_in([each.source for each in texts], begins)
+    begins = np.cumsum([0, *(len(text.source) + 1 for text in texts)])
+    words = words_in([text.source for text in texts], begins)
     if not len(words.firsts):
         return [NO_WORDS] * len(texts)
     signatures = words.text[words.starts[words.firsts]]
@@ -102,13 +102,13 @@ def words_of_all(texts: Sequence[WordInput]) -> list[FileWords]:
 
 def _uses(words: Words, texts: Sequence[WordInput]) -> Numbers:
     """Return how often each word stands in code, where it uses something."""
-    code = np.frombuffer(b" ".join([each.code for each in texts]), np.uint8)
+    code = np.frombuffer(b" ".join([text.code for text in texts]), np.uint8)
     uses = np.bincount(words.numbers[code[words.starts] != SPACE], minlength=len(words.firsts))
-    reserved = [_keys_of_reserved(each.reserved) for each in texts]
-    uses[words.find(np.concatenate(reserved), np.repeat(np.arange(len(texts)), [len(each) for each in reserved]))] = 0
-    own = [name.encode("utf-8", "replace") for each in texts for name in each.own]
+    reserved = [_keys_of_reserved(text.reserved) for text in texts]
+    uses[words.find(np.concatenate(reserved), np.repeat(np.arange(len(texts)), [len(keys) for keys in reserved]))] = 0
+    own = [name.encode("utf-8", "replace") for text in texts for name in text.own]
     if own:
-        found = words.find(keys_of(own), np.repeat(np.arange(len(texts)), [len(each.own) for each in texts]))
+        found = words.find(keys_of(own), np.repeat(np.arange(len(texts)), [len(text.own) for text in texts]))
         uses -= np.bincount(found, minlength=len(uses))
     return uses
 

@@ -29,7 +29,7 @@ class DefinitionSites:
     def beside(self, path: str, start: int) -> float:
         """Return how near a place in a file is to a definition whose name stands near the cursor, from 0 to 1."""
         known = self.starts.get(path, ())
-        return max((near / (1 + abs(each - start) / DECAY_CHARACTERS) for each, near in known), default=0.0)
+        return max((near / (1 + abs(site - start) / DECAY_CHARACTERS) for site, near in known), default=0.0)
 
 
 def sites_of(view: IndexView, path: str, near: Mapping[str, int]) -> DefinitionSites:

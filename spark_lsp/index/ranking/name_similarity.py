@@ -36,10 +36,10 @@ class Surroundings:
 def surroundings_of(path: str, definitions: Iterable[Definition], offset: int) -> Surroundings:
     """Find them; ``definitions`` are the file's own, in order of start."""
     function, inside = "", ""
-    for each in definitions:  # the last that holds the cursor is the innermost
-        if each.span.start <= offset <= each.span.end:
-            function = each.name if each.kind in ROUTINES else function
-            inside = each.name if each.kind in CLASS_LIKE else inside
+    for definition in definitions:  # the last that holds the cursor is the innermost
+        if definition.span.start <= offset <= definition.span.end:
+            function = definition.name if definition.kind in ROUTINES else function
+            inside = definition.name if definition.kind in CLASS_LIKE else inside
     return Surroundings(frozenset({function}), frozenset({inside, basename(path).partition(".")[0]}))
 
 

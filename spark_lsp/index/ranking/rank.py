@@ -147,17 +147,19 @@ def rank_definitions(
     used = _used(view, cursor)
     cooccurrence = cooccurring_names(view.postings, words.near, path, max(limit * 2, CANDIDATES), used)
     names = _best_names(view, cursor, cooccurrence, used, limit)
-    ranked = [each for name in names for each in _places(cursor, name)]
-    ranked.sort(key=lambda each: each.order)
+    ranked = [candidate for name in names for candidate in _places(cursor, name)]
+    ranked.sort(key=lambda candidate: candidate.order)
     lifted = _lifted(ranked)
     top = ranked[:limit]
-    causes = strongest_words(view.postings, cooccurrence, {each.name.name for each in top if not each.reason})
+    causes = strongest_words(
+        view.postings, cooccurrence, {candidate.name.name for candidate in top if not candidate.reason}
+    )
     found = []
-    for place, each in enumerate(top):
-        reason = each.reason or _cause(causes.get(each.name.name))
+    for place, candidate in enumerate(top):
+        reason = candidate.reason or _cause(causes.get(candidate.name.name))
         reason += ", often changed together" if place in lifted else ""
-        definition = each.name.known[each.number][1]
-        found.append(RankedDefinition(each.path, definition, round(each.score, 4), reason))
+        definition = candidate.name.known[candidate.number][1]
+        found.append(RankedDefinition(candidate.path, definition, round(candidate.score, 4), reason))
     return found
 
 
@@ -166,10 +168,10 @@ def _lifted(ranked: Sequence[_Placed]) -> frozenset[int]:
     lifted = set()
     first: tuple[float, str, int] | None = None
     for place in range(len(ranked) - 1, -1, -1):
-        each = ranked[place]
-        if first is not None and each.bare < each.score and first < each.bare_order:
+        candidate = ranked[place]
+        if first is not None and candidate.bare < candidate.score and first < candidate.bare_order:
             lifted.add(place)
-        first = each.bare_order if first is None else min(first, each.bare_order)
+        first = candidate.bare_order if first is None else min(first, candidate.bare_order)
     return frozenset(lifted)
 
 
@@ -192,10 +194,10 @@ def _cursor(
     return _Cursor(
         path,
         words,
-        frozenset(each.name for each in entry.symbols.definitions) if entry else frozenset(),
+        frozenset(definition.name for definition in entry.symbols.definitions) if entry else frozenset(),
         entry.symbols.references if entry and entry.symbols.references else words.distance,
         sorted(name for name in entry.symbols.references if len(name) < SHORT_NAME) if entry else (),
-        frozenset(name.rpartition(".")[2] for each in imports for name in each.names),
+        frozenset(name.rpartition(".")[2] for statement in imports for name in statement.names),
         frozenset(files),
         _siblings(view.postings, path),
         len(view.postings.folders.get(dirname(path), ())),
@@ -235,7 +237,7 @@ def _best_names(
         away = math.log1p(min(distance.get(name, SHORT_NAME_WORDS), FAR))
         scores[name] = scores.get(name, 0.0) + USED_WEIGHT + DISTANCE_WEIGHT * (math.log1p(FAR) - away)
     for path in sorted(cursor.imported_files)[:IMPORTED_FILES]:
-        tops = (each.name for each in view.files[path].symbols.definitions if not each.container)
+        tops = (definition.name for definition in view.files[path].symbols.definitions if not definition.container)
         for name in islice(tops, NAMES_OF_FILE):
             scores.setdefault(name, 0.0)
     gains = similarity_gains(scores, cursor.words, cursor.surroundings)
@@ -243,10 +245,10 @@ def _best_names(
         (score + gain - OWN_PENALTY * (name in cursor.own_names), name)
         for (name, score), gain in zip(scores.items(), gains, strict=True)
     ]
-    scored.sort(key=lambda each: (-each[0], each[1]))
+    scored.sort(key=lambda row: (-row[0], row[1]))
     kept = limit + NAMES_IN_RESERVE
     likely = scored[: kept + kept // 2]
-    likely += [each for each in scored[len(likely) :] if each[1] in cursor.imported_names]
+    likely += [row for row in scored[len(likely) :] if row[1] in cursor.imported_names]
     weighed = []
     shares = _shares_of_siblings(view.postings, cursor, [name for _, name in likely])
     for (score, name), share in zip(likely, shares, strict=True):
@@ -255,7 +257,7 @@ def _best_names(
             files = known.file_count()
             cost = HOMONYM_PENALTY * math.log2(files - 1) if files > 2 else 0.0  # one of them may be this file's own
             weighed.append(_Name(score + (SIBLINGS_WEIGHT * share - cost), name, known, files))
-    weighed.sort(key=lambda each: (-each.score, each.name))
+    weighed.sort(key=lambda name: (-name.score, name.name))
     return weighed[:kept]
 
 
@@ -311,7 +313,7 @@ def _places(cursor: _Cursor, name: _Name) -> Iterator[_Placed]:
         total += BESIDE_WEIGHT * cursor.sites.beside(path, start) - FIELD_PENALTY * (kind in FIELDS)
         without = total - _changed(cursor, path)
         if weighed is not bare:
-            without += OTHER_PLACE_PENALTY * (place - [each[2] for each in bare].index(number))
+            without += OTHER_PLACE_PENALTY * (place - [row[2] for row in bare].index(number))
         why = "imported" if imported and name.name in cursor.imported_names else reason
         why = why or ("in an imported file" if imported else "")
         yield _Placed(total, path, start, without, why, name, number)
@@ -329,9 +331,9 @@ def _place_score(cursor: _Cursor, path: str) -> float:
 
 
 @lru_cache(maxsize=65_536)
-def _proximity(one: str, other: str) -> float:
+def _proximity(first: str, second: str) -> float:
     """Return the share of folders that two paths have in common, 1 within one folder."""
-    ours, theirs = one.split("/")[:-1], other.split("/")[:-1]
+    ours, theirs = first.split("/")[:-1], second.split("/")[:-1]
     common = 0
     for left, right in zip(ours, theirs, strict=False):
         if left != right:

@@ -95,4 +95,4 @@ def suspected(texts: Sequence[str]) -> list[Shape]:
     long = 2 * np.flatnonzero(edges[1::2] - edges[::2] >= _MIN_RUN)
     places = zip(edges[long].tolist(), edges[long + 1].tolist(), strict=True)
     runs = b"\n".join({raw[max(0, start - _BEFORE) : end] for start, end in places}).decode("utf-8", "replace")
-    return [each for each in SHAPES if each[0] in (joined if each[0] in _IN_NO_RUN else runs)]
+    return [shape for shape in SHAPES if shape[0] in (joined if shape[0] in _IN_NO_RUN else runs)]

@@ -65,11 +65,11 @@ class _Writer:
             return [
                 "fields",
                 type(value).__name__,
-                {each.name: self.node(getattr(value, each.name)) for each in fields(value)},
+                {member.name: self.node(getattr(value, member.name)) for member in fields(value)},
             ]
         if isinstance(value, Names):
             return ["names", self.names(tuple(value))]
-        if isinstance(value, tuple | list) and all(isinstance(each, str) for each in value):
+        if isinstance(value, tuple | list) and all(isinstance(item, str) for item in value):
             return ["strings", self.names(tuple(value)) if len(set(value)) == len(value) else list(value)]
         if isinstance(value, Mapping):
             return self._mapping(value)
@@ -78,10 +78,10 @@ class _Writer:
     def _mapping(self, value: Mapping[str, Any]) -> Any:
         place = self.names(tuple(value))
         values = list(value.values())
-        if all(isinstance(each, int) for each in values):
+        if all(isinstance(item, int) for item in values):
             sequential = values == list(range(len(values)))
             return ["numbers", place, -1 if sequential else self.array(np.array(values, np.int64))]
-        lengths = [len(each) for each in values]
+        lengths = [len(item) for item in values]
         joined = np.concatenate(values) if values else np.zeros(0, np.int32)
         return ["rows", place, self.array(np.array(lengths, np.int64)), self.array(joined)]
 
@@ -207,9 +207,9 @@ def _classes(kind: type) -> dict[str, type]:
     found: dict[str, type] = {}
     waiting: list[Any] = [kind]
     while waiting:
-        each = waiting.pop()
-        waiting += get_args(each)
-        if isinstance(each, type) and is_dataclass(each) and each.__name__ not in found:
-            found[each.__name__] = each
-            waiting += get_type_hints(each).values()
+        annotation = waiting.pop()
+        waiting += get_args(annotation)
+        if isinstance(annotation, type) and is_dataclass(annotation) and annotation.__name__ not in found:
+            found[annotation.__name__] = annotation
+            waiting += get_type_hints(annotation).values()
     return found

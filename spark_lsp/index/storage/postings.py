@@ -68,12 +68,12 @@ def build_postings(files: Iterable[tuple[str, FileWords]], defined: Iterable[str
         raw = words.raw_names()
         own.append(np.fromiter(map(numbers.__getitem__, raw), np.int32, len(raw)))
         packed.append(words.without_names())
-    window_file = _file_of([len(each.sizes) // 2 for each in packed])
+    window_file = _file_of([len(file_words.sizes) // 2 for file_words in packed])
     of_file = _OfFiles(own)
-    used, using = of_file.numbers([each.used for each in packed])
-    use_counts = np.frombuffer(b"".join([each.counts for each in packed]), np.uint32)
-    members, _ = of_file.numbers([each.members for each in packed])
-    sizes = np.frombuffer(b"".join([each.sizes for each in packed]), np.uint16)
+    used, using = of_file.numbers([file_words.used for file_words in packed])
+    use_counts = np.frombuffer(b"".join([file_words.counts for file_words in packed]), np.uint32)
+    members, _ = of_file.numbers([file_words.members for file_words in packed])
+    sizes = np.frombuffer(b"".join([file_words.sizes for file_words in packed]), np.uint16)
     window_ids = np.repeat(np.arange(len(sizes), dtype=np.int32), sizes)
     ids = {raw.decode("utf-8"): number for raw, number in numbers.items()}
     is_defined = np.zeros(len(ids) + 1, bool)
@@ -107,13 +107,13 @@ class _OfFiles:
     """The words of all files: what places among a file's words mean, for all files at once."""
 
     def __init__(self, own: Sequence[Ints]) -> None:
-        lengths = np.array([len(each) for each in own], np.int32)
+        lengths = np.array([len(row) for row in own], np.int32)
         self._own = np.concatenate(own) if own else np.zeros(0, np.int32)
         self._firsts = (np.cumsum(lengths) - lengths).astype(np.int32)
 
     def numbers(self, packed: Sequence[bytes]) -> tuple[Ints, Ints]:
         """Return the words that stand at places of 16 bits, and beside each its file."""
-        file = _file_of([len(each) // 2 for each in packed])
+        file = _file_of([len(row) // 2 for row in packed])
         return self._own[np.frombuffer(b"".join(packed), np.uint16) + self._firsts[file]], file
 
 

@@ -30,7 +30,7 @@ class Names(Sequence[str]):
         """Pack names, which must differ from one another."""
         raw = [name.encode("utf-8", "surrogatepass") for name in names]
         ends = np.zeros(len(raw) + 1, np.int64)
-        np.cumsum([len(each) for each in raw], out=ends[1:])
+        np.cumsum([len(word) for word in raw], out=ends[1:])
         order = np.array(sorted(range(len(raw)), key=raw.__getitem__), np.int32)
         return cls(b"".join(raw), ends, order)
 
@@ -63,7 +63,7 @@ class Names(Sequence[str]):
 
     def __getitem__(self, number: int | slice) -> str | list[str]:
         if isinstance(number, slice):
-            return [self[each] for each in range(*number.indices(len(self)))]
+            return [self[place] for place in range(*number.indices(len(self)))]
         name = self.decoded.get(number)
         if name is None:
             if not -len(self) <= number < len(self):

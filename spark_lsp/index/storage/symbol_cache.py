@@ -99,7 +99,7 @@ class SymbolCache:
 
     def keep_left_out(self, files: Iterable[LeftOut]) -> None:
         """Write down which files were left out for what they hold."""
-        rows = [(each.path, each.size, each.mtime_ns, each.reason) for each in files]
+        rows = [(file.path, file.size, file.mtime_ns, file.reason) for file in files]
 
         def work(connection: sqlite3.Connection) -> None:
             with connection:
@@ -133,8 +133,10 @@ class SymbolCache:
 
     def keep(self, files: Iterable[FileRow], facts: Iterable[ScanResult]) -> bool:
         """Write files, and facts of contents, in one transaction; False when they could not be written."""
-        rows = [(each.path, each.size, each.mtime_ns, each.content_hash, each.language) for each in files]
-        payloads = [(each.content_hash, each.language, each.definitions, each.uses, each.payload) for each in facts]
+        rows = [(file.path, file.size, file.mtime_ns, file.content_hash, file.language) for file in files]
+        payloads = [
+            (result.content_hash, result.language, result.definitions, result.uses, result.payload) for result in facts
+        ]
 
         def work(connection: sqlite3.Connection) -> bool:
             with connection:

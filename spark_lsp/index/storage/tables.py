@@ -117,10 +117,10 @@ def build_tables(files: Iterable[tuple[FileRow, FactRows]]) -> Tables:
     found = _Definitions()
 
     def streamed() -> Iterator[tuple[str, FileWords]]:
-        for row, each in files:  # facts of ten thousand files at once would fill the memory
-            found.add(len(rows), each)
+        for row, facts in files:  # facts of ten thousand files at once would fill the memory
+            found.add(len(rows), facts)
             rows.append(row)
-            yield row.path, each.words
+            yield row.path, facts.words
 
     postings = build_postings(streamed(), found.names)  # the names are complete when the files are through
     return Tables(_file_columns(rows), found.columns(), postings)

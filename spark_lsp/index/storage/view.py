@@ -79,11 +79,11 @@ class Places(Sequence[Place]):
         self._own = own  # rows of the tables; ~n stands for the n-th place in files changed since
         self._fresh = fresh
 
-    def _place(self, each: int) -> Place:
-        if each < 0:
-            return self._fresh[~each]
+    def _place(self, place_number: int) -> Place:
+        if place_number < 0:
+            return self._fresh[~place_number]
         columns = self._tables.definitions
-        return self._tables.files.paths[columns.file[each]], columns.definition(each, self._name)
+        return self._tables.files.paths[columns.file[place_number]], columns.definition(place_number, self._name)
 
     @overload
     def __getitem__(self, number: int) -> Place: ...
@@ -93,7 +93,7 @@ class Places(Sequence[Place]):
 
     def __getitem__(self, number: int | slice) -> Place | list[Place]:
         if isinstance(number, slice):
-            return [self._place(each) for each in self._own[number]]
+            return [self._place(place_number) for place_number in self._own[number]]
         return self._place(self._own[number])
 
     def __iter__(self) -> Iterator[Place]:
@@ -110,7 +110,10 @@ class Places(Sequence[Place]):
     def paths(self, most: int | None = None) -> list[str]:
         """Return the files alone, which costs no definitions; a file stands here once for each of its places."""
         files, paths = self._tables.definitions.file, self._tables.files.paths
-        return [self._fresh[~each][0] if each < 0 else paths[files[each]] for each in self._own[:most]]
+        return [
+            self._fresh[~place_number][0] if place_number < 0 else paths[files[place_number]]
+            for place_number in self._own[:most]
+        ]
 
     def file_count(self) -> int:
         """Return how many files there are, which costs no list of them: thousands define a name like ``get``."""
@@ -126,12 +129,12 @@ class Places(Sequence[Place]):
 
     def kind_and_start(self, number: int) -> tuple[Kind, int]:
         """Return what a place's definition is and where it starts, which costs no definition."""
-        each = self._own[number]
-        if each < 0:
-            definition = self._fresh[~each][1]
+        place_number = self._own[number]
+        if place_number < 0:
+            definition = self._fresh[~place_number][1]
             return definition.kind, definition.span.start
         columns = self._tables.definitions
-        return KINDS[columns.kind[each]], int(columns.start[each])
+        return KINDS[columns.kind[place_number]], int(columns.start[place_number])
 
 
 class Defining(Mapping[str, Places]):
@@ -297,9 +300,9 @@ def _replace(
     fresh: dict[str, tuple[Place, ...]], path: str, before: Sequence[Definition], after: Sequence[Definition]
 ) -> None:
     """Put one file's places in the place of those it had, in order of path."""
-    own: dict[str, list[Place]] = {each.name: [] for each in before}
-    for each in after:
-        own.setdefault(each.name, []).append((path, each))
+    own: dict[str, list[Place]] = {definition.name: [] for definition in before}
+    for definition in after:
+        own.setdefault(definition.name, []).append((path, definition))
     for name, places in own.items():
         known = fresh.get(name, ())
         start = bisect_left(known, path, key=itemgetter(0))

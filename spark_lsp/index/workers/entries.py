@@ -53,7 +53,7 @@ class Entries:
         if not result.payload:
             own = view.files.get(file.path)
             known = (own, *view.files.values()) if self._cache is None else (own,)
-            same = next((each for each in known if each and (each.content_hash, each.language) == key), None)
+            same = next((entry for entry in known if entry and (entry.content_hash, entry.language) == key), None)
             if same is not None:
                 read = partial(self._texts.read, file.path, result.content_hash)
                 return replace(same, path=file.path, size=file.size, mtime_ns=file.mtime_ns, read=read)
