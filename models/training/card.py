@@ -28,9 +28,9 @@ PAGE = """\
 <!-- Written by models/training/card.py from evaluation.json beside it; `make generate` writes it again. -->
 
 A language model of {parameters} parameters that fills in the middle of Python code.
-It is the embedded default of Spark LSP, so that completions come right after the installation, without a download.
-It is very small: it continues a line it has seen the like of, and it does not understand a program.
-For writing code day by day choose a larger model with `spark.model`.
+It is the embedded default of Spark LSP, so that completion works right after the installation, without a download.
+It is very small: it completes familiar Python lines, but it does not understand a program.
+For daily work choose a larger model with `spark.model`.
 
 | | |
 |---|---|
@@ -41,18 +41,18 @@ For writing code day by day choose a larger model with `spark.model`.
 | context | {context_tokens} tokens, the longest sample it was trained on |
 | languages | Python |
 | licence | MIT, see `LICENSE` |
-| speed on two cores | {read_speed} tokens/s read, {write_speed} tokens/s written |
+| speed on two cores | {read_speed} tokens/s prefill, {write_speed} tokens/s decode |
 
 ## What it can do
 
 Holes in {package_count} packages that no training sample comes from ({packages}), prompts of up to {prompt_tokens} tokens, greedy.
-Of a line, all of its rest is the hole, and only the first line of the answer counts.
+For a line, the hole is the rest of the line, and only the first line of the answer counts.
 
 | hole | prompt with | holes | exact match [95 %] | similarity | ends by itself |
 |---|---|---|---|---|---|
 {rows}
 
-What context is worth, on the same holes (exact matches more, with half of the 95 % interval):
+The effect of context on the same holes (difference in exact matches, with half of the 95 % interval):
 
 {worth}
 {before}
@@ -61,16 +61,16 @@ Greedy text is the same in PyTorch and in llama.cpp for 200 tokens behind 20 hel
 
 ## How it was made
 
-{tokens} million tokens in {minutes} minutes on two processor cores beside other work.
-The text: the Python files of the packages in [manifest.toml](../training/manifest.toml), by name, version and licence; all are permissive.
+It was trained on {tokens} million tokens in {minutes} minutes on two cores of a shared machine.
+The text is the Python files of the packages in [manifest.toml](../training/manifest.toml), by name, version and licence; all are permissive.
 Generated and vendored files, copies, near copies and secrets are left out, and a check fails on any overlap with the held-out packages.
-How to make it again: [models/training](../training/README.md).
+[models/training](../training/README.md) explains how to train it.
 
 ## Limits
 
-It repeats itself and invents names; the trim rules of Spark LSP cut what they can.
-It may write text that occurs in its training data.
-It has no notion of whether code is safe or right: read what it writes before you keep it.
+It repeats itself and invents names; the trim rules of Spark LSP remove some of that.
+It may reproduce text of its training data.
+It does not know whether code is safe or correct: read a suggestion before you keep it.
 """  # noqa: E501
 
 

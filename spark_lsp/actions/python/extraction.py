@@ -203,7 +203,7 @@ class _Planner:
                 return Refusal("jump", f"The selection holds a {word} of a loop around it.", is_local=True)
         if not self._has_return() or not self._ends or self._is_last():
             return None
-        return Refusal("jump", "The selection returns on some ways and goes on behind it on others.", is_local=True)
+        return Refusal("jump", "Some paths through the selection return and others continue.", is_local=True)
 
     def _has_loop(self, node: ast.AST) -> bool:
         """Whether the loop that a break or continue belongs to is selected as well."""

@@ -185,7 +185,7 @@ def _misplaced(
             return Refusal(refusal.code, f"The selection cannot be evaluated before its statement. {refusal.message}")
     again = flow.reached(goals, without=starts)
     if not again.isdisjoint(goals):
-        return Refusal("paths", "The selection is evaluated again and again in its statement.", is_local=True)
+        return Refusal("paths", "The expression runs more than once in this statement.", is_local=True)
     loops = {id(point.node): point.name for point in flow.points if point.kind == "inner"}
     own = {loops[id(each)] for each in ast.walk(value.node) if id(each) in loops}
     if own - loop_variables(value.node):

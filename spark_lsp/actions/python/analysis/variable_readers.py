@@ -44,7 +44,7 @@ def variable_reader(source: Source, scope: Scope, nodes: Iterable[ast.AST]) -> R
     for node in nodes:
         name = named_by(node)
         if isinstance(node, ast.Name) and name in _NAMESPACES | _EVALUATORS and _reads_variables(source, node):
-            return Refusal("reflection", f"{_title(scope)} uses {name}, which sees its variables.")
+            return Refusal("reflection", f"{_title(scope)} calls {name}, which can see its local variables.")
         if isinstance(node, ast.Name | ast.Attribute) and name in frames:
             return Refusal("reflection", f"{_title(scope)} uses {name}, which can see its variables.")
     return None
