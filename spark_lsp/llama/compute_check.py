@@ -11,7 +11,7 @@ from spark_lsp.llama.kv.context import Context
 from spark_lsp.llama.loading.fit import fallback_steps
 from spark_lsp.llama.loading.gguf_model import GgufModel
 from spark_lsp.llama.loading.load import shape_of
-from spark_lsp.llama.loading.memory import Asked, FreeMemory, available_bytes
+from spark_lsp.llama.loading.memory import FreeMemory, Requested, available_bytes
 from spark_lsp.llama.loading.threads import ThreadBudget
 
 MIN_AGREEMENT: Final = 0.99
@@ -35,7 +35,7 @@ def _logits(model_path: str, *, extra_buffers: bool) -> np.ndarray[tuple[int], n
 
     model = GgufModel(model_path, gpu_layers=0, vocab_only=False, extra_buffers=extra_buffers)
     try:
-        asked = Asked(512, 0, "auto", 0)
+        asked = Requested(512, 0, "auto", 0)
         plan = fallback_steps(shape_of(model), FreeMemory(available_bytes()), asked)[0].plan
         context = Context(model, plan, ThreadBudget(1, fixed=True))
         try:

@@ -14,7 +14,7 @@ from spark_lsp.engine.base import Chunk, CompletionRequest, StopCause, Usage
 from spark_lsp.errors import EngineFailed, EngineStarting
 from spark_lsp.llama.healing import choose_path
 from spark_lsp.llama.kv.block_cache import BlockCache, SavedBlock
-from spark_lsp.llama.kv.cells import Segment, TokenRun, Tokens
+from spark_lsp.llama.kv.cells import TokenRun, Tokens, TokenSegment
 from spark_lsp.llama.kv.context import MAX_DRAFT_TOKENS
 from spark_lsp.llama.kv.sequences import SlotPool
 from spark_lsp.llama.kv.speed import TILE_TOKENS
@@ -190,7 +190,7 @@ class Generation:
         else:
             run = self._run
             if self._generated:  # another answer took our sequence: what we wrote has to be read
-                run = TokenRun([Segment(b"", self._run.tokens), Segment(b"", self._answer())])
+                run = TokenRun([TokenSegment(b"", self._run.tokens), TokenSegment(b"", self._answer())])
             self._slot = self._pool.request_slot(self, run, len(run) - self._rows)
         mirror = self._context.mirrors[self._slot]
         mirror.name(self._run)

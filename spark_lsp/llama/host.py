@@ -193,7 +193,7 @@ class Host:
             case frames.Count():
                 self._spawn(self._count(client, frame))
             case frames.Query(id=number):
-                client.send(frames.Report(number, self._status()))
+                client.send(frames.StatusReport(number, self._status()))
             case frames.Load(id=number):
                 self._spawn(self._load_again(client, number))
             case frames.Unload(id=number):
@@ -258,7 +258,7 @@ class Host:
 
     async def _unload(self, client: _Client, number: int) -> None:
         await asyncio.wrap_future(self._scheduler.call(self._runtime.unload))
-        client.send(frames.Report(number, self._status()))
+        client.send(frames.StatusReport(number, self._status()))
 
     def _status(self) -> EngineStatus:
         prefill, decode = self._runtime.speeds()

@@ -12,7 +12,7 @@ import numpy as np
 from spark_lsp.engine.base import CompletionRequest, PromptPart, SpecialToken, TextPart
 from spark_lsp.errors import ModelNoFim
 from spark_lsp.llama.healing import LastWord, last_word_of
-from spark_lsp.llama.kv.cells import Segment, TokenRun, Tokens
+from spark_lsp.llama.kv.cells import TokenRun, Tokens, TokenSegment
 from spark_lsp.llama.loading.gguf_model import TokenCache, Vocabulary
 
 
@@ -20,7 +20,7 @@ from spark_lsp.llama.loading.gguf_model import TokenCache, Vocabulary
 class PromptTokens:
     """The tokens of a prompt. The segments lack its ``last_word``: it follows them, as a begun answer does."""
 
-    segments: tuple[Segment, ...]
+    segments: tuple[TokenSegment, ...]
     stable: int
     """How many leading segments hold the cached prefix."""
     is_stable: bool
@@ -34,7 +34,7 @@ class PromptTokens:
 
     def ending_in(self, tokens: Tokens) -> TokenRun:
         """Return the prompt with other tokens at the end in place of the last word's."""
-        end = [Segment(b"\1" + tokens.tobytes(), tokens)] if len(tokens) else []
+        end = [TokenSegment(b"\1" + tokens.tobytes(), tokens)] if len(tokens) else []
         return TokenRun([*self.segments, *end], stable=self.stable)
 
 
@@ -46,7 +46,7 @@ def prompt_tokens(
     Raises:
         ModelNoFim: a special token is not in the vocabulary.
     """
-    segments: list[Segment] = []
+    segments: list[TokenSegment] = []
     stable, last_word = 0, None
     if vocabulary.begin is not None:
         segments.append(_control_segment(vocabulary.begin))
@@ -66,7 +66,7 @@ def prompt_tokens(
             if last_word and part.heal:
                 tokens, key = tokens[: len(tokens) - last_word.dropped], key + b"\1" + bytes([last_word.dropped])
             if len(tokens):
-                segments.append(Segment(key, tokens))
+                segments.append(TokenSegment(key, tokens))
             stable = len(segments) if part.stable else stable
     is_stable = all(part.stable for part in prompt if isinstance(part, TextPart))
     return PromptTokens(tuple(segments), stable, is_stable, last_word)
@@ -77,5 +77,5 @@ def has_cached_prefix(request: CompletionRequest) -> bool:
     return any(part.stable for part in request.prompt if isinstance(part, TextPart))
 
 
-def _control_segment(token: int) -> Segment:
-    return Segment(b"\0" + token.to_bytes(4, "big"), np.array([token], np.int32))
+def _control_segment(token: int) -> TokenSegment:
+    return TokenSegment(b"\0" + token.to_bytes(4, "big"), np.array([token], np.int32))

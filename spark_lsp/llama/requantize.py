@@ -18,7 +18,7 @@ from spark_lsp.llama.kv.context import OUTPUTS, Context
 from spark_lsp.llama.loading.fit import compute_threads, fallback_steps
 from spark_lsp.llama.loading.gguf_model import GgufModel, check_file
 from spark_lsp.llama.loading.load import shape_of
-from spark_lsp.llama.loading.memory import Asked, FreeMemory, available_bytes
+from spark_lsp.llama.loading.memory import FreeMemory, Requested, available_bytes
 from spark_lsp.llama.loading.native import L, last_errors, quiet
 from spark_lsp.llama.loading.threads import ThreadBudget
 
@@ -106,7 +106,7 @@ def _write(original: Path, path: Path, file_type: int) -> None:
 
 
 def _context_of(model: GgufModel) -> Context:
-    wanted = Asked(_CONTEXT_TOKENS, gpu_layers=0)
+    wanted = Requested(_CONTEXT_TOKENS, gpu_layers=0)
     plan = fallback_steps(shape_of(model), FreeMemory(available_bytes()), wanted)[0].plan
     return Context(model, plan, ThreadBudget(compute_threads(0), fixed=True))
 

@@ -19,7 +19,7 @@ from spark_lsp.engine.remote.prompt_text import (
     harmless,
     is_conversation,
 )
-from spark_lsp.engine.remote.response import Lines, StopScanner
+from spark_lsp.engine.remote.response import EventLines, StopScanner
 from spark_lsp.errors import EngineProtocolError, SettingsError
 
 STOPS = ("<|file_sep|>", "<|fim_pad|>", "\n\n\n")
@@ -169,14 +169,14 @@ def test_how_a_stream_is_cut_changes_nothing(pieces: list[str]) -> None:
 @given(st.lists(st.text("ab:é\n\r", max_size=8), max_size=8), st.integers(1, 7))
 def test_lines_do_not_hang_on_how_bytes_arrive(texts: list[str], size: int) -> None:
     data = "".join(texts).encode()
-    lines = Lines()
+    lines = EventLines()
     found = [line for at in range(0, len(data), size) for line in lines.feed(data[at : at + size])]
     assert found == [text for line in data.decode().split("\n")[:-1] if (text := line.rstrip("\r"))]
     assert lines.rest == data.split(b"\n")[-1]
 
 
 def test_a_line_without_an_end_is_not_kept_for_ever() -> None:
-    lines = Lines()
+    lines = EventLines()
     for _ in range(15):
         assert lines.feed(b"a" * 65_536) == []
     with pytest.raises(EngineProtocolError, match="a line of more than"):
@@ -184,7 +184,7 @@ def test_a_line_without_an_end_is_not_kept_for_ever() -> None:
 
 
 def test_lines_have_a_limit_of_number() -> None:
-    lines = Lines(3)
+    lines = EventLines(3)
     assert lines.feed(b"a\n\nb\n") == ["a", "b"]
     with pytest.raises(EngineProtocolError, match="too many lines"):
         lines.feed(b"\n")

@@ -4,13 +4,13 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spark_lsp.llama.kv.cells import Cells, KvMirror, Segment, TokenRun
+from spark_lsp.llama.kv.cells import Cells, KvMirror, TokenRun, TokenSegment
 
 SMALL = st.lists(st.lists(st.integers(0, 2), min_size=1, max_size=4), max_size=5)
 
 
-def segments_of(parts: list[list[int]]) -> list[Segment]:
-    return [Segment(repr(part).encode(), np.array(part, np.int32)) for part in parts]
+def segments_of(parts: list[list[int]]) -> list[TokenSegment]:
+    return [TokenSegment(repr(part).encode(), np.array(part, np.int32)) for part in parts]
 
 
 def flat(parts: list[list[int]]) -> list[int]:

@@ -20,7 +20,7 @@ from spark_lsp.llama.loading.fit import (
     need_bytes,
     plan_of,
 )
-from spark_lsp.llama.loading.memory import Asked, FreeMemory, ModelShape, available_bytes
+from spark_lsp.llama.loading.memory import FreeMemory, ModelShape, Requested, available_bytes
 
 MIB = 1024**2
 GIB = 1024**3
@@ -38,11 +38,11 @@ SHAPE = ModelShape(  # a 1.5B Qwen2.5-Coder: 28 KiB of f16 cache for a token
 )
 PLENTY = FreeMemory(64 * GIB)
 GPU = FreeMemory(64 * GIB, gpu_bytes=80 * GIB, has_gpu=True)
-ASKED = Asked(16_384)
+ASKED = Requested(16_384)
 QWEN = replace(SHAPE, architecture="qwen2", trained_tokens=32_768)
 
 
-def first(shape: ModelShape = SHAPE, free: FreeMemory = PLENTY, asked: Asked = ASKED) -> FallbackStep:
+def first(shape: ModelShape = SHAPE, free: FreeMemory = PLENTY, asked: Requested = ASKED) -> FallbackStep:
     return fallback_steps(shape, free, asked)[0]
 
 
@@ -53,7 +53,7 @@ def test_what_fits_is_given_without_a_word() -> None:
 
 
 def test_the_ceiling_is_given_on_a_processor_too() -> None:
-    plan = first(asked=Asked(131_072)).plan
+    plan = first(asked=Requested(131_072)).plan
     assert (plan.prompt_tokens, plan.cells, plan.yarn_factor) == (131_072, 163_840, 1.0)
 
 
@@ -64,7 +64,7 @@ def test_the_trained_context_is_a_limit() -> None:
 
 
 def test_half_of_the_free_memory_is_left_to_others() -> None:
-    step = first(free=FreeMemory(3 * GIB), asked=Asked(131_072))
+    step = first(free=FreeMemory(3 * GIB), asked=Requested(131_072))
     cache = step.plan.cells * 28 * 1024
     assert 0.7 * GIB < cache <= GIB
     assert step.plan.cells % 256 == 0
@@ -79,15 +79,15 @@ def test_half_is_no_reason_to_refuse() -> None:
 
 
 def test_the_users_limit_is_named_and_used_whole() -> None:
-    asked = Asked(131_072, memory_limit_bytes=2 * GIB)
+    asked = Requested(131_072, memory_limit_bytes=2 * GIB)
     step = first(free=FreeMemory(3 * GIB), asked=asked)
-    assert step.plan.cells > first(free=FreeMemory(3 * GIB), asked=Asked(131_072)).plan.cells
+    assert step.plan.cells > first(free=FreeMemory(3 * GIB), asked=Requested(131_072)).plan.cells
     assert "engine.memoryLimitBytes allows no more" in step.notes[0]
     assert sum(need_bytes(SHAPE, PLENTY, step.plan)) <= 2 * GIB
 
 
 def test_a_limit_above_what_is_free_does_not_bind() -> None:
-    step = first(free=FreeMemory(2 * GIB), asked=Asked(131_072, memory_limit_bytes=64 * GIB))
+    step = first(free=FreeMemory(2 * GIB), asked=Requested(131_072, memory_limit_bytes=64 * GIB))
     assert step.notes[0].endswith("because free memory holds no more.")
 
 
@@ -108,7 +108,7 @@ def test_a_model_of_a_tiny_context_is_taken_as_it_is() -> None:
 
 
 def test_a_model_that_does_not_say_is_believed() -> None:
-    plan = first(replace(SHAPE, trained_tokens=0), asked=Asked(500_000), free=FreeMemory(1024 * GIB)).plan
+    plan = first(replace(SHAPE, trained_tokens=0), asked=Requested(500_000), free=FreeMemory(1024 * GIB)).plan
     assert (plan.prompt_tokens, plan.yarn_factor) == (500_000, 1.0)
 
 
@@ -128,7 +128,7 @@ def test_a_model_that_does_not_say_is_believed() -> None:
 def test_positions_are_stretched_only_beyond_what_was_trained(
     asked: int, shape: ModelShape, tokens: int, factor: float
 ) -> None:
-    step = first(shape, asked=Asked(asked))
+    step = first(shape, asked=Requested(asked))
     assert (step.plan.prompt_tokens, step.plan.yarn_factor) == (tokens, factor)
     assert step.plan.native_tokens == 32_768
     assert any("beyond the 32,768 tokens that it was trained for" in note for note in step.notes) == (factor > 1)
@@ -136,7 +136,7 @@ def test_positions_are_stretched_only_beyond_what_was_trained(
 
 
 def test_memory_that_is_short_leaves_positions_alone() -> None:
-    plan = first(QWEN, FreeMemory(3 * GIB), Asked(131_072)).plan
+    plan = first(QWEN, FreeMemory(3 * GIB), Requested(131_072)).plan
     assert plan.prompt_tokens < 32_768
     assert plan.yarn_factor == 1.0
 
@@ -151,15 +151,15 @@ def test_what_the_cache_means_is_told_apart() -> None:
 
 
 def test_a_processor_attends_in_the_plain_way_while_the_scores_are_affordable() -> None:
-    short, long = first(asked=Asked(16_384)).plan, first(asked=Asked(131_072)).plan
+    short, long = first(asked=Requested(16_384)).plan, first(asked=Requested(131_072)).plan
     assert (short.plain_attention, short.ubatch_tokens) == (True, 128)
     assert (long.plain_attention, long.ubatch_tokens) == (False, 256)
     flash = need_bytes(SHAPE, PLENTY, replace(short, plain_attention=False))[1]
     assert need_bytes(SHAPE, PLENTY, short)[1] - flash == 4 * 12 * short.cells * 128
     assert not first(free=GPU).plan.plain_attention
-    assert not first(asked=Asked(16_384, kv_type="q8_0")).plan.plain_attention
+    assert not first(asked=Requested(16_384, kv_type="q8_0")).plan.plain_attention
     assert not first(replace(SHAPE, heads=0)).plan.plain_attention
-    tight = first(asked=Asked(16_384, memory_limit_bytes=flash + 50 * MIB)).plan
+    tight = first(asked=Requested(16_384, memory_limit_bytes=flash + 50 * MIB)).plan
     assert (tight.prompt_tokens, tight.plain_attention) == (16_384, False)
 
 
@@ -175,7 +175,7 @@ def test_a_gpu_takes_all_and_keeps_a_packed_cache() -> None:
 
 
 def test_first_the_precise_cache_is_given_up_then_context_then_layers() -> None:
-    asked = Asked(65_536, kv_type="f16")
+    asked = Requested(65_536, kv_type="f16")
     for gpu_mib, kv_type, layers, whole in (
         (4000, "f16", 28, True),
         (3200, "q8_0", 28, True),
@@ -201,7 +201,7 @@ def test_the_ladder_goes_down_by_layers_each_with_half_the_context() -> None:
 
 def test_memory_that_is_shared_is_counted_once() -> None:
     apple = FreeMemory(2 * GIB, gpu_bytes=10 * GIB, has_gpu=True, is_shared=True)
-    step = first(free=apple, asked=Asked(131_072))
+    step = first(free=apple, asked=Requested(131_072))
     assert step.plan.on_gpu
     assert sum(need_bytes(SHAPE, apple, step.plan)) <= 2 * GIB
     assert "because free memory holds no more" in step.notes[0]
@@ -210,7 +210,7 @@ def test_memory_that_is_shared_is_counted_once() -> None:
 def test_what_a_dry_run_measured_is_believed() -> None:
     small = replace(GPU, gpu_bytes=3 * GIB)
     guessed, measured = (
-        first(free=free, asked=Asked(131_072)).plan.prompt_tokens
+        first(free=free, asked=Requested(131_072)).plan.prompt_tokens
         for free in (small, replace(small, gpu_work_bytes=1536 * MIB))
     )
     assert measured < guessed
@@ -225,7 +225,7 @@ def test_a_plan_that_worked_is_taken_again_while_it_fits() -> None:
     for free, asked, other in (
         (PLENTY, ASKED, plan),
         (replace(GPU, gpu_bytes=MIB), ASKED, plan),
-        (GPU, Asked(4096), plan),
+        (GPU, Requested(4096), plan),
         (GPU, replace(ASKED, kv_type="q4_0"), plan),
         (GPU, replace(ASKED, gpu_layers=4), plan),
         (GPU, ASKED, replace(plan, prompt_tokens=100)),
@@ -255,7 +255,7 @@ MEMORIES = st.builds(
     gpu_work_bytes=st.integers(0, 2 * GIB),
 )
 WISHES = st.builds(
-    Asked,
+    Requested,
     prompt_tokens=st.integers(1, 1_048_576),
     gpu_layers=st.integers(-1, 120),
     kv_type=st.sampled_from(["auto", "f16", "q8_0", "q4_0"]),
@@ -263,7 +263,7 @@ WISHES = st.builds(
 )
 
 
-def planned(shape: ModelShape, free: FreeMemory, asked: Asked) -> tuple[tuple[FallbackStep, ...], str]:
+def planned(shape: ModelShape, free: FreeMemory, asked: Requested) -> tuple[tuple[FallbackStep, ...], str]:
     """Plan, or say why not."""
     try:
         return fallback_steps(shape, free, asked), ""
@@ -272,7 +272,7 @@ def planned(shape: ModelShape, free: FreeMemory, asked: Asked) -> tuple[tuple[Fa
 
 
 @given(SHAPES, MEMORIES, WISHES)
-def test_no_plan_exceeds_memory_model_or_wish(shape: ModelShape, free: FreeMemory, asked: Asked) -> None:
+def test_no_plan_exceeds_memory_model_or_wish(shape: ModelShape, free: FreeMemory, asked: Requested) -> None:
     steps, refusal = planned(shape, free, asked)
     assert (steps, refusal) == planned(shape, free, asked)
     assert len(re.findall(r"[\d,]+ MiB", refusal)) == (0 if steps else 2)

@@ -33,7 +33,7 @@ HOST_FRAMES: list[frames.HostFrame] = [
     frames.Welcome(0, 1, None),
     frames.AnswerChunk(2, Chunk("é", 1, 0.5, "end", Usage(prompt_tokens=3))),
     frames.Counts(3, (1, 2)),
-    frames.Report(4, EngineStatus(running=True)),
+    frames.StatusReport(4, EngineStatus(running=True)),
     frames.Heartbeat(7, busy=True, turn_s=math.inf),
     frames.Failed(5, "ModelNoFim", "no", "fix"),
     frames.Goodbye(),

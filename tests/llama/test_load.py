@@ -24,7 +24,7 @@ from spark_lsp.llama.loading.fit import ContextPlan, fallback_steps, plan_of
 from spark_lsp.llama.loading.gguf_model import GgufModel
 from spark_lsp.llama.loading.known_good import KnownGood, KnownGoodStore
 from spark_lsp.llama.loading.load import Opened, open_model, shape_of
-from spark_lsp.llama.loading.memory import Asked, FreeMemory
+from spark_lsp.llama.loading.memory import FreeMemory, Requested
 from spark_lsp.llama.loading.memory_estimate import compute_bytes, context_params, native_layers
 from spark_lsp.llama.loading.native import L
 from tests.llama.gguf_files import SHIPPED, long_context
@@ -205,7 +205,7 @@ def test_a_gpu_without_room_is_said_plainly(machine: Machine) -> None:
 def test_the_margin_stays_free_on_each_card(machine: Machine) -> None:
     machine.gpus = (card(2000), card(900, number=1))
     plan = machine.open().plan
-    asked = Asked(16_384)
+    asked = Requested(16_384)
     shape = shape_of(FakeModel(METADATA))
     assert plan == fallback_steps(shape, FreeMemory(32 * GIB, gpu_bytes=976 * MIB, has_gpu=True), asked)[0].plan
 
@@ -490,7 +490,7 @@ def test_the_shipped_model_opens_as_planned(shipped: GgufModel) -> None:
         EngineLaunch(model_path=str(long_context()), context_tokens=3000), native_context, devices=tuple
     )
     assert L.llama_n_ctx(opened.context) == opened.plan.cells == 3840
-    assert opened.plan == fallback_steps(shape_of(shipped), FreeMemory(8 * GIB), Asked(3000))[0].plan
+    assert opened.plan == fallback_steps(shape_of(shipped), FreeMemory(8 * GIB), Requested(3000))[0].plan
     assert opened.notes == ()
     L.llama_free(opened.context)
     opened.model.close()

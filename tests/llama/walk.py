@@ -303,7 +303,7 @@ class Figures:
 
 
 @dataclass(slots=True)
-class Asked:
+class Requested:
     """A request on its way."""
 
     client: int
@@ -377,7 +377,7 @@ class Walk:
         self._folder = Path(launch.cache_folder) if launch.cache_folder else None
         self._alone = Alone(self.runtime)
         self._scene = Scene(self.random)
-        self._running: list[Asked] = []
+        self._running: list[Requested] = []
         self._known: dict[bytes, bytes] = {}
         self._ways: dict[str, tuple[int, Callable[[], None]]] = {
             "ask": (40, self._ask),
@@ -434,7 +434,7 @@ class Walk:
             self._end("refused")
             return
         self._learn_keys(generation._run)
-        self._running.append(Asked(client, request, generation, generation._generated))
+        self._running.append(Requested(client, request, generation, generation._generated))
 
     def _go_on(self) -> None:
         if self._running:
@@ -508,7 +508,7 @@ class Walk:
             self._close(asked, "cancelled", as_what="unloaded")
         self.runtime.load()
 
-    def _advance(self, asked: Asked) -> None:
+    def _advance(self, asked: Requested) -> None:
         """Make one step of an answer, as the scheduler does."""
         generation = asked.generation
         stop = generation.step()
@@ -520,7 +520,7 @@ class Walk:
             chunk = generation.take()
             asked.text += chunk.text if chunk is not None else ""
 
-    def _close(self, asked: Asked, stop: StopCause, *, as_what: str = "") -> None:
+    def _close(self, asked: Requested, stop: StopCause, *, as_what: str = "") -> None:
         """End an answer and compare it with what it is alone."""
         self._running.remove(asked)
         last = asked.generation.last_chunk(stop)
@@ -539,7 +539,7 @@ class Walk:
         if asked.request.sampling.temperature == 0 and not as_what:
             self._compare_answer(asked, is_whole=stop not in {"cancelled", "deadline"})
 
-    def _compare_answer(self, asked: Asked, *, is_whole: bool) -> None:
+    def _compare_answer(self, asked: Requested, *, is_whole: bool) -> None:
         prompt, alone, _ = self._alone.written(asked.request)
         told = asked.tokens
         if told:
@@ -555,7 +555,7 @@ class Walk:
         assert abs(logits[told[same]] - logits[alone[same]]) <= 2 * BOUND, "another answer than alone"
         self.figures.near_ties += 1
 
-    def _compare_logits(self, asked: Asked, stop: StopCause) -> None:
+    def _compare_logits(self, asked: Requested, stop: StopCause) -> None:
         """Compare the logits behind an answer's first token with those of a fresh context, now and then."""
         context = asked.generation._context
         is_read = len(asked.generation._run) == len(asked.generation._prompt.run)  # else its end was chosen otherwise

@@ -113,7 +113,7 @@ class LocalEngine:
             answer = await link.call(frames.Query)
         except SparkError:
             return EngineStatus(running=False)
-        return answer.status if isinstance(answer, frames.Report) else EngineStatus(running=False)
+        return answer.status if isinstance(answer, frames.StatusReport) else EngineStatus(running=False)
 
     async def unload(self) -> None:
         """Give the model's memory back, for all clients; the next request of any of them loads it again."""

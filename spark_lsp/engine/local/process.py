@@ -113,7 +113,7 @@ async def query(endpoint: frames.Endpoint) -> EngineStatus | None:
         return None
     finally:
         await link.close()
-    return answer.status if isinstance(answer, frames.Report) else None
+    return answer.status if isinstance(answer, frames.StatusReport) else None
 
 
 async def stop_engines() -> list[int]:

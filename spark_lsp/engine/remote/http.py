@@ -16,7 +16,7 @@ import httpx2
 import msgspec
 
 from spark_lsp.engine.remote.hosts import Address
-from spark_lsp.engine.remote.response import Event, Lines, read_body, read_line
+from spark_lsp.engine.remote.response import Event, EventLines, read_body, read_line
 from spark_lsp.errors import EngineProtocolError, SettingsError
 
 CONNECT_S: Final = 3.0
@@ -194,7 +194,7 @@ async def _events(answer: httpx2.Response) -> AsyncGenerator[Event]:
         body = b"".join([data async for data in _received(answer, MAX_BODY_BYTES)])
         yield await asyncio.to_thread(read_body, body)
         return
-    lines = Lines(MAX_STREAM_LINES)
+    lines = EventLines(MAX_STREAM_LINES)
     ended = False
     async with aclosing(_received(answer, MAX_STREAM_BYTES)) as pieces:
         async for data in pieces:

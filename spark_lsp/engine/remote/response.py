@@ -99,7 +99,7 @@ def read_body(data: bytes) -> Event:
     return Event(choice.text or (message.content if message else "") or "", choice.finish_reason or "", event.usage)
 
 
-class Lines:
+class EventLines:
     """Cuts bytes into lines, ``max_lines`` at most; what is left at the end of a stream is half a frame."""
 
     def __init__(self, max_lines: int = 100_000) -> None:

@@ -127,13 +127,13 @@ class Count(msgspec.Struct, frozen=True, tag="count"):
 
 
 class Query(msgspec.Struct, frozen=True, tag="query"):
-    """Ask for the status; answered by Report."""
+    """Ask for the status; answered by StatusReport."""
 
     id: int
 
 
 class Unload(msgspec.Struct, frozen=True, tag="unload"):
-    """Give the model's memory back; answered by Report."""
+    """Give the model's memory back; answered by StatusReport."""
 
     id: int
 
@@ -168,7 +168,7 @@ class Counts(msgspec.Struct, frozen=True, tag="counts"):
     counts: tuple[int, ...]
 
 
-class Report(msgspec.Struct, frozen=True, tag="report"):
+class StatusReport(msgspec.Struct, frozen=True, tag="report"):
     """The status."""
 
     id: int
@@ -243,7 +243,7 @@ class Goodbye(msgspec.Struct, frozen=True, tag="goodbye"):
 
 
 ClientFrame = Hello | Load | Generate | Cancel | Count | Query | Unload | Ping | Stop
-HostFrame = Welcome | AnswerChunk | Counts | Report | Heartbeat | Failed | Goodbye
+HostFrame = Welcome | AnswerChunk | Counts | StatusReport | Heartbeat | Failed | Goodbye
 
 _WORTH_CHARS: Final = 64  # shorter texts are sent each time
 

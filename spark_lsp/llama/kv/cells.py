@@ -15,7 +15,7 @@ Tokens = npt.NDArray[np.int32]
 
 
 @dataclass(frozen=True, slots=True)
-class Segment:
+class TokenSegment:
     """A part of a prompt: its tokens and a hash that equals only that of equal tokens."""
 
     key: bytes
@@ -25,7 +25,7 @@ class Segment:
 class TokenRun:
     """A run of tokens made of segments, as prompts are: two runs are compared by keys first, by tokens after that."""
 
-    def __init__(self, segments: Sequence[Segment], *, stable: int = 0) -> None:
+    def __init__(self, segments: Sequence[TokenSegment], *, stable: int = 0) -> None:
         """``stable`` is the number of leading segments that are the cached prefix's."""
         self.keys = [segment.key for segment in segments]
         self.ends = list(accumulate(len(segment.tokens) for segment in segments))

@@ -18,11 +18,11 @@ from spark_lsp.llama.loading.memory import (
     GPU_UBATCH_TOKENS,
     MAX_SCORES_BYTES,
     PLAIN_UBATCH_TOKENS,
-    Asked,
     CacheType,
     FreeMemory,
     ModelShape,
     Need,
+    Requested,
     available_bytes,
     limits,
     needs,
@@ -92,7 +92,7 @@ class FallbackStep:
     notes: tuple[str, ...]
 
 
-def fallback_steps(shape: ModelShape, free: FreeMemory, asked: Asked) -> tuple[FallbackStep, ...]:
+def fallback_steps(shape: ModelShape, free: FreeMemory, asked: Requested) -> tuple[FallbackStep, ...]:
     """Return the plans to try, best first: all layers on the GPU, 75 %, 50 %, none; each again with half the context.
 
     Given up first is a cache of full precision, then context, then layers.
@@ -135,7 +135,7 @@ def sized(plan: ContextPlan, prompt_tokens: int) -> ContextPlan:
     return replace(plan, prompt_tokens=prompt_tokens, cells=cells_for(prompt_tokens))
 
 
-def known_good_step(shape: ModelShape, free: FreeMemory, asked: Asked, plan: ContextPlan) -> FallbackStep | None:
+def known_good_step(shape: ModelShape, free: FreeMemory, asked: Requested, plan: ContextPlan) -> FallbackStep | None:
     """Return a plan that worked before, with its notes; None when the request or the free memory changed."""
     types = {_cpu_type(asked)}
     if plan.on_gpu:
@@ -150,7 +150,7 @@ def known_good_step(shape: ModelShape, free: FreeMemory, asked: Asked, plan: Con
     return replace(step, plan=_attending(shape, free, asked, step.plan))
 
 
-def ceiling(shape: ModelShape, asked: Asked) -> int:
+def ceiling(shape: ModelShape, asked: Requested) -> int:
     """Return the longest prompt that the settings ask for and the model can take, whatever memory says."""
     tokens = max(asked.prompt_tokens, MIN_CONTEXT)
     if shape.trained_tokens <= 0:
@@ -189,7 +189,7 @@ def compute_threads(asked: int) -> int:
     return cores - 1 if cores > 2 else cores
 
 
-def _gpu_steps(shape: ModelShape, free: FreeMemory, asked: Asked, layers: int) -> Iterator[FallbackStep]:
+def _gpu_steps(shape: ModelShape, free: FreeMemory, asked: Requested, layers: int) -> Iterator[FallbackStep]:
     kv_type = _gpu_type(shape, asked)
     tokens = _fitting_tokens(shape, free, asked, layers, kv_type)
     if kv_type == "f16" and tokens < ceiling(shape, asked) and _takes_quantised(shape):
@@ -200,7 +200,9 @@ def _gpu_steps(shape: ModelShape, free: FreeMemory, asked: Asked, layers: int) -
         yield from _with_halves(_step(shape, free, asked, layers, kv_type, tokens), shape, asked, most=1)
 
 
-def _with_halves(step: FallbackStep, shape: ModelShape, asked: Asked, *, most: int | None) -> Iterator[FallbackStep]:
+def _with_halves(
+    step: FallbackStep, shape: ModelShape, asked: Requested, *, most: int | None
+) -> Iterator[FallbackStep]:
     """Yield a step, and it again with half the context, as often as there is a half or ``most`` times."""
     yield step
     whole, count = step.plan, 0
@@ -213,7 +215,7 @@ def _with_halves(step: FallbackStep, shape: ModelShape, asked: Asked, *, most: i
 
 
 def _step(
-    shape: ModelShape, free: FreeMemory, asked: Asked, layers: int, kv_type: CacheType, tokens: int
+    shape: ModelShape, free: FreeMemory, asked: Requested, layers: int, kv_type: CacheType, tokens: int
 ) -> FallbackStep:
     plan = plan_of(shape, gpu_layers=layers, kv_type=kv_type, prompt_tokens=tokens)
     notes: list[str] = []
@@ -225,7 +227,7 @@ def _step(
     return FallbackStep(plan, (*notes, *_other_notes(shape, asked, plan)))
 
 
-def _other_notes(shape: ModelShape, asked: Asked, plan: ContextPlan) -> Iterator[str]:
+def _other_notes(shape: ModelShape, asked: Requested, plan: ContextPlan) -> Iterator[str]:
     if plan.yarn_factor > 1.0:
         yield (
             f"The model reads beyond the {plan.native_tokens:,} tokens that it was trained for, which can make its "
@@ -237,7 +239,7 @@ def _other_notes(shape: ModelShape, asked: Asked, plan: ContextPlan) -> Iterator
         yield "The cache is kept as q8_0 because the GPU's free memory does not hold it as f16."
 
 
-def _attending(shape: ModelShape, free: FreeMemory, asked: Asked, plan: ContextPlan) -> ContextPlan:
+def _attending(shape: ModelShape, free: FreeMemory, asked: Requested, plan: ContextPlan) -> ContextPlan:
     """Return a plan with plain attention where it runs on the processor and memory is left for its scores."""
     scores = scores_bytes(shape, plan.cells)
     if plan.on_gpu or plan.kv_type != "f16" or not 0 < scores <= MAX_SCORES_BYTES:
@@ -246,20 +248,20 @@ def _attending(shape: ModelShape, free: FreeMemory, asked: Asked, plan: ContextP
     return replace(plan, plain_attention=True, ubatch_tokens=PLAIN_UBATCH_TOKENS) if scores <= left else plan
 
 
-def _layer_steps(shape: ModelShape, asked: Asked) -> list[int]:
+def _layer_steps(shape: ModelShape, asked: Requested) -> list[int]:
     """Numbers of layers on the GPU to try, most first."""
     layers = max(shape.layers, 1)
     top = layers if asked.gpu_layers < 0 else min(asked.gpu_layers, layers)
     return sorted({top, top * 3 // 4, top // 2} - {0}, reverse=True)
 
 
-def _gpu_type(shape: ModelShape, asked: Asked) -> CacheType:
+def _gpu_type(shape: ModelShape, asked: Requested) -> CacheType:
     if asked.kv_type != "auto":
         return asked.kv_type
     return "q8_0" if _takes_quantised(shape) else "f16"
 
 
-def _cpu_type(asked: Asked) -> CacheType:
+def _cpu_type(asked: Requested) -> CacheType:
     return "f16" if asked.kv_type == "auto" else asked.kv_type  # on the processor only f16 has fast attention
 
 
@@ -271,7 +273,7 @@ def _can_stretch(shape: ModelShape) -> bool:
     return shape.architecture in YARN_ARCHITECTURES and not shape.is_scaled
 
 
-def _fitting_tokens(shape: ModelShape, free: FreeMemory, asked: Asked, gpu_layers: int, kv_type: CacheType) -> int:
+def _fitting_tokens(shape: ModelShape, free: FreeMemory, asked: Requested, gpu_layers: int, kv_type: CacheType) -> int:
     """Return the longest prompt that memory holds, up to the ceiling; 0 where the smallest is too much.
 
     On the processor half of what the weights leave free is left to other programs, unless the user has set a limit.
@@ -291,14 +293,14 @@ def _fitting_tokens(shape: ModelShape, free: FreeMemory, asked: Asked, gpu_layer
     return least if cells_for(least) <= held else 0
 
 
-def _why_short(shape: ModelShape, free: FreeMemory, asked: Asked, plan: ContextPlan) -> str:
+def _why_short(shape: ModelShape, free: FreeMemory, asked: Requested, plan: ContextPlan) -> str:
     if not plan.on_gpu and asked.memory_limit_bytes <= 0:
         return "half of the free memory holds"
     bounds = limits(shape, free, asked, plan.gpu_layers, plan.kv_type)
     return min(bounds, key=lambda bound: bound.cells).why
 
 
-def _too_small(shape: ModelShape, free: FreeMemory, asked: Asked) -> str:
+def _too_small(shape: ModelShape, free: FreeMemory, asked: Requested) -> str:
     kv_type = _cpu_type(asked)
     limit = min(limits(shape, free, asked, 0, kv_type), key=lambda limit: limit.budget)
     least = limit.need.at(cells_for(min(MIN_CONTEXT, ceiling(shape, asked))))

@@ -23,7 +23,7 @@ from spark_lsp.llama.loading.fit import ContextPlan, FallbackStep, fallback_step
 from spark_lsp.llama.loading.gguf_model import GgufModel, check_file
 from spark_lsp.llama.loading.kernel_check import fast_kernels_work
 from spark_lsp.llama.loading.known_good import KnownGood, KnownGoodStore, known_good_path
-from spark_lsp.llama.loading.memory import GPU_MARGIN_BYTES, Asked, FreeMemory, ModelShape, available_bytes
+from spark_lsp.llama.loading.memory import GPU_MARGIN_BYTES, FreeMemory, ModelShape, Requested, available_bytes
 from spark_lsp.llama.loading.memory_estimate import compute_bytes, native_layers
 from spark_lsp.llama.loading.native import BufferSizes
 
@@ -46,7 +46,7 @@ class Opened(Generic[C]):
     notes: tuple[str, ...]
 
 
-class Load(Protocol):
+class ModelLoader(Protocol):
     """How a model is loaded; ``GgufModel`` itself, or a stand-in."""
 
     def __call__(self, path: str, *, gpu_layers: int, vocab_only: bool) -> GgufModel:
@@ -60,7 +60,7 @@ def open_model(
     *,
     devices: Callable[[], Sequence[Device]] = list_devices,
     available: Callable[[], int] = available_bytes,
-    load: Load | None = None,
+    load: ModelLoader | None = None,
     estimate: Callable[[str, ContextPlan, int], tuple[int, int] | None] = compute_bytes,
     points: KnownGoodStore | None = None,
 ) -> Opened[C]:
@@ -81,7 +81,7 @@ def open_model(
         )
         return opened if is_fast else replace(opened, notes=(*opened.notes, SLOW_KERNELS))
     ram_bytes = available()  # before loading: weights that are copied count as used afterwards
-    asked = Asked(launch.context_tokens, launch.gpu_layers, launch.kv_type, launch.memory_limit_bytes)
+    asked = Requested(launch.context_tokens, launch.gpu_layers, launch.kv_type, launch.memory_limit_bytes)
     gpus = offload_devices(devices()) if launch.gpu_layers != 0 else ()
     path = launch.model_path
     if gpus:
@@ -123,7 +123,7 @@ def shape_of(model: GgufModel) -> ModelShape:
 class _Loaded:
     """The model that is in memory now, and how many of its layers are on the GPU."""
 
-    def __init__(self, load: Load, path: str, model: GgufModel | None = None) -> None:
+    def __init__(self, load: ModelLoader, path: str, model: GgufModel | None = None) -> None:
         self._load = load
         self._path = path
         self._model = model
@@ -179,10 +179,10 @@ class _Gpu:
 
 def _open_with_gpu(
     gpu: _Gpu,
-    asked: Asked,
+    asked: Requested,
     ram_bytes: int,
     make: Callable[[GgufModel, ContextPlan], C],
-    load: Load,
+    load: ModelLoader,
     estimate: Callable[[str, ContextPlan, int], tuple[int, int] | None],
 ) -> Opened[C]:
     path = gpu.launch.model_path
@@ -262,7 +262,7 @@ def _note(points: KnownGoodStore, key: str, gpu_layers: int | None) -> None:
         points.trying(key, gpu_layers)
 
 
-def _remembered(shape: ModelShape, free: FreeMemory, asked: Asked, point: KnownGood) -> FallbackStep | None:
+def _remembered(shape: ModelShape, free: FreeMemory, asked: Requested, point: KnownGood) -> FallbackStep | None:
     plan = plan_of(shape, gpu_layers=point.gpu_layers, kv_type=point.kv_type, prompt_tokens=point.prompt_tokens)
     return known_good_step(shape, free, asked, plan)
 

@@ -85,7 +85,7 @@ class FreeMemory:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class Requested:
     """What the settings ask for. ``prompt_tokens`` is the budget of one prompt with its answer."""
 
     prompt_tokens: int
@@ -146,7 +146,7 @@ def scores_bytes(shape: ModelShape, cells: int) -> int:
     return 4 * shape.heads * cells * PLAIN_UBATCH_TOKENS
 
 
-def limits(shape: ModelShape, free: FreeMemory, asked: Asked, gpu_layers: int, kv_type: CacheType) -> list[Limit]:
+def limits(shape: ModelShape, free: FreeMemory, asked: Requested, gpu_layers: int, kv_type: CacheType) -> list[Limit]:
     """Return every memory that bounds a context, with what the context needs of it."""
     gpu, ram = needs(shape, free, gpu_layers, kv_type)
     limits = [Limit(free.ram_bytes - _SYSTEM_RESERVE_BYTES, gpu.plus(ram) if free.is_shared else ram, FREE)]
