@@ -125,7 +125,7 @@ def _taken(made: Extraction, path: str, view: IndexView) -> Container[str]:
         return Taken(words, GivenNames(path, view))
     owner = made.source.parent(made.piece.scope)
     inherited = inherited_names(made.source, path, owner, view)[0] if isinstance(owner, ast.ClassDef) else frozenset()
-    return Taken(words | inherited, view.definitions)
+    return Taken(words | inherited, Taken(view.definitions, GivenNames(path, view)))
 
 
 def _name_place(made: Extraction, name: str) -> NamePlace:
