@@ -106,6 +106,43 @@ def keeps_type(node: Node, uses: FileUses, *, is_inner: bool = False) -> bool:  
     return False
 
 
+def is_module_name(parent: Node) -> bool:
+    """Whether a string there is read by tools before the program runs: ``import("x")``, ``require("x")``."""
+    call = parent.parent if parent.type == "arguments" else None
+    called = call.child_by_field_name("function") if call is not None else None
+    return called is not None and called.text in {b"import", b"require"}
+
+
+def is_read_by_the_compiler(node: Node) -> bool:
+    """Whether a literal tells TypeScript which way a program runs, what a value is, or what a module is."""
+    parent = node.parent
+    if parent is None or node.type not in PRIMITIVES:
+        return False
+    if parent.type == "binary_expression":
+        return any(each.type == "unary_expression" for each in parent.named_children) or any(
+            each.type == "in" for each in parent.children
+        )
+    holder = parent.parent
+    is_loop = holder is not None and holder.type in {"while_statement", "do_statement"}
+    is_condition = parent.type == "parenthesized_expression" and is_loop
+    return is_condition or parent.type == "for_statement" or is_module_name(parent)
+
+
+def tells_a_type(node: Node) -> bool:
+    """Whether an expression tells one type from another: ``typeof``, ``instanceof``, ``in``, a comparison."""
+    stack = [node]
+    while stack:
+        each = stack.pop()
+        if each.type in {"binary_expression", "unary_expression"} and any(
+            child.type in {"typeof", "instanceof", "in", "===", "!==", "==", "!="} for child in each.children
+        ):
+            return True
+        if each.type in {"binary_expression", "unary_expression", "parenthesized_expression", "ternary_expression"}:
+            condition = each.child_by_field_name("condition")
+            stack += [child for child in each.named_children if condition is None or child.id != condition.id]
+    return False
+
+
 def results_of(function: Node) -> list[Node]:
     """Return the expressions that a function, or a list of statements, returns."""
     body = function.child_by_field_name("body")

@@ -27,7 +27,9 @@ from spark_lsp.text.edit import Edit, Span
 Form = Literal["function", "method", "arrow"]
 
 
-_STATEMENTS = ("statement", "declaration", "comment")
+_AT_THE_TOP = frozenset(
+    ("import_statement", "export_statement", "import_alias", "internal_module", "module", "ambient_declaration")
+)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -101,8 +103,8 @@ def _general_problem(  # noqa: PLR0911 - a list of reasons
         return Refusal("unreadable", "The selection does not parse.")
     if any(each.type == "with_statement" for each in ancestors(piece.nodes[0])) or facts.has_eval:
         return Refusal("scope", "With eval or with, no one can know what a name means.")
-    if any(node.type in {"import_statement", "export_statement"} for node in piece.nodes):
-        return Refusal("placement", "Imports and exports can only stand at the top of a file.")
+    if any(each.type in _AT_THE_TOP for node in piece.nodes for each in every(node)):
+        return Refusal("placement", "Imports, exports and namespaces can only stand at the top of a file.")
     if facts.jumps_out:
         return Refusal("jump", "A break or continue in the selection jumps out of it.")
     if facts.returns and not leaves:

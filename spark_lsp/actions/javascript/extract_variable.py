@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from tree_sitter import Node
 
-from spark_lsp.actions.javascript.context_types import PRIMITIVES, is_expected, keeps_type
+from spark_lsp.actions.javascript.context_types import PRIMITIVES, is_expected, is_module_name, keeps_type
 from spark_lsp.actions.javascript.file_uses import FileUses, file_uses
 from spark_lsp.actions.javascript.flow import BLOCKS, ancestors
 from spark_lsp.actions.javascript.layout import continues, indent_at, semicolon
@@ -87,26 +87,10 @@ def _type_problem(node: Node, uses: FileUses) -> Refusal | None:
     parent = node.parent
     if parent is not None and parent.type == "as_expression" and any(each.type == "const" for each in parent.children):
         return Refusal("type", "Only a literal can be taken as const.")
-    if node.type in PRIMITIVES and _is_read_by_the_compiler(node):
-        return Refusal("type", "TypeScript reads the literal here.")
     problem = expression_problem(node)
     if problem is not None or not is_expected(node) or keeps_type(node, uses):
         return problem
     return Refusal("type", "The expression takes its type from where it stands.")
-
-
-def _is_read_by_the_compiler(node: Node) -> bool:
-    """Whether a literal tells TypeScript which way a program runs, what a value is, or what a module is."""
-    parent = node.parent
-    if parent is None:
-        return True
-    if parent.type == "binary_expression":
-        return any(each.type == "unary_expression" for each in parent.named_children) or any(
-            each.type == "in" for each in parent.children
-        )
-    holder = parent.parent
-    is_loop = holder is not None and holder.type in {"while_statement", "do_statement"}
-    return (parent.type == "parenthesized_expression" and is_loop) or parent.type == "for_statement" or _is_word(parent)
 
 
 def edits_of(naming: Naming, name: str) -> tuple[Edit, ...]:
@@ -253,20 +237,13 @@ def _said(node: Node, uses: FileUses) -> tuple[object, ...]:
 def _is_left(node: Node) -> bool:
     """Whether an equal expression stays: it stands where no value does, or is called, written or deleted there."""
     parent = node.parent
-    if parent is None or not stands_in(VALUES, parent, node) or (node.type == "string" and _is_word(parent)):
+    if parent is None or not stands_in(VALUES, parent, node) or (node.type == "string" and is_module_name(parent)):
         return True
     if parent.type == "unary_expression":
         return any(child.type in {"delete", "typeof"} for child in parent.children)
     called = parent.child_by_field_name("function") if parent.type == "call_expression" else None
     is_called = called is not None and called.id == node.id
     return is_called and node.type in {"member_expression", "subscript_expression"}
-
-
-def _is_word(parent: Node) -> bool:
-    """Whether a string there is read by tools before the program runs: ``import("x")``, ``require("x")``."""
-    call = parent.parent if parent.type == "arguments" else None
-    called = call.child_by_field_name("function") if call is not None else None
-    return called is not None and called.text in {b"import", b"require"}
 
 
 def _up_to(node: Node, around: Node) -> list[Node]:

@@ -8,8 +8,16 @@ from typing import Final
 
 from tree_sitter import Node
 
-from spark_lsp.actions.javascript.context_types import PRIMITIVES, has_literal, is_expected, keeps_type, results_of
+from spark_lsp.actions.javascript.context_types import (
+    PRIMITIVES,
+    has_literal,
+    is_expected,
+    keeps_type,
+    results_of,
+    tells_a_type,
+)
 from spark_lsp.actions.javascript.file_uses import FileUses, every
+from spark_lsp.actions.javascript.narrowing import is_in_condition
 from spark_lsp.actions.javascript.piece import Piece
 from spark_lsp.actions.javascript.scopes import Binding, text_of
 from spark_lsp.actions.refusal import Refusal
@@ -24,6 +32,8 @@ def result_problem(
     if _calls_itself(piece, body):
         return Refusal("type", "The function calls itself and says no type for its result.")
     if piece.is_expression:
+        if _is_alias_of_a_check(piece.nodes[0], uses):
+            return Refusal("type", "The expression tells a type, which the result of a function would not.")
         return _value_problem(piece.nodes[0], uses, is_expected=is_expected(piece.nodes[0]))
     if returns:
         told = body.child_by_field_name("return_type")
@@ -33,16 +43,24 @@ def result_problem(
         results = [result for node in piece.nodes for result in results_of(node)]
         problems = (_value_problem(each, uses, is_expected=is_wanted) for each in results)
         return next((problem for problem in problems if problem), None)
-    problems = (_declared_problem(binding) for binding in declared)
+    problems = (_declared_problem(binding, piece) for binding in declared)
     return next((problem for problem in problems if problem), None)
 
 
-def _declared_problem(binding: Binding) -> Refusal | None:
+def _declared_problem(binding: Binding, piece: Piece) -> Refusal | None:  # noqa: PLR0911 - a list of reasons
     """Return why a variable would have another type as a result of a function; None when it keeps it."""
     holder = binding.declarations[0].node.parent
-    if holder is None or holder.child_by_field_name("type") is not None:
+    if holder is None:
         return None
+    told = holder.child_by_field_name("type")
+    if told is not None:
+        own = _types_declared_in(piece)
+        inner = next((text_of(node) for node in every(told) if text_of(node) in own), "")
+        return Refusal("type", f"The type {inner} is declared in the selection.") if inner else None
     value = holder.child_by_field_name("value")
+    checked = any(is_in_condition(use.node) for use in binding.uses if not piece.holds(use.node))
+    if checked and (holder.type != "variable_declarator" or (value is not None and tells_a_type(value))):
+        return Refusal("type", f"{binding.name} tells the type of something else, which a result would not.")
     if binding.kind == "const":
         if value is not None and has_literal(value):
             return Refusal("type", f"{binding.name} has the type of its literal, which a function would not return.")
@@ -51,6 +69,25 @@ def _declared_problem(binding: Binding) -> Refusal | None:
     if value is not None and value.type == "array" and not value.named_child_count:
         return Refusal("type", f"The type of {binding.name} follows from what is put into it later.")
     return None
+
+
+def _types_declared_in(piece: Piece) -> set[str]:
+    kinds = {"type_alias_declaration", "interface_declaration", "class_declaration", "enum_declaration"}
+    own = (node.child_by_field_name("name") for top in piece.nodes for node in every(top) if node.type in kinds)
+    return {text_of(name) for name in own if name is not None}
+
+
+def _is_alias_of_a_check(node: Node, uses: FileUses) -> bool:
+    """Whether TypeScript narrows a type by a variable or function that holds what an expression tells."""
+    parent = node.parent
+    if parent is None or not tells_a_type(node):
+        return False
+    if parent.type in {"return_statement", "arrow_function"}:
+        return True
+    own = parent.child_by_field_name("name") if parent.type == "variable_declarator" else None
+    use = uses.get(own.id) if own is not None else None
+    binding = use.binding if use is not None else None
+    return binding is not None and any(is_in_condition(each.node) for each in binding.uses)
 
 
 def closure_problem(piece: Piece, used: Sequence[Binding]) -> Refusal | None:

@@ -9,6 +9,7 @@ from typing import Final
 
 from tree_sitter import Node
 
+from spark_lsp.actions.javascript.context_types import is_read_by_the_compiler
 from spark_lsp.actions.javascript.flow import ancestors, ends, facts_of
 from spark_lsp.actions.javascript.piece import TYPED, Piece
 from spark_lsp.actions.javascript.scopes import FUNCTIONS, names_of, text_of
@@ -22,7 +23,10 @@ _CHAINS: Final = frozenset(("member_expression", "subscript_expression"))
 
 def expression_problem(node: Node) -> Refusal | None:
     """Return why an expression of TypeScript could not be evaluated on its own, in front of its statement."""
-    if is_in_condition(node):
+    if is_read_by_the_compiler(node):
+        return Refusal("type", "TypeScript reads the literal here.")
+    is_typeof = node.type == "unary_expression" and any(child.type == "typeof" for child in node.children)
+    if is_in_condition(node) or (is_typeof and node.parent is not None and node.parent.type == "binary_expression"):
         return Refusal("type", "The condition narrows a type, which it would not do from elsewhere.")
     if any(_lacks_types(each) for each in _made(node)):
         return Refusal("type", "The types of its parameters come from what takes the function.")
