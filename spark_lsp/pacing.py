@@ -1,6 +1,6 @@
-"""How long to wait before asking the model, and which request is still wanted. Pure policy and one small latch.
+"""Decides how long to wait before asking the model, and which request is the newest.
 
-Never sleeps by itself: it says how long, the caller waits.
+Never sleeps: the caller waits.
 """
 
 from collections import deque

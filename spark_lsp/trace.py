@@ -1,6 +1,6 @@
-"""What happened to a request and how long each stage took; a ring of the last ones; reports of broken invariants.
+"""Records what happened to a request and how long each stage took; keeps the last ones; reports broken invariants.
 
-A leaf: imports nothing of ours. Facts are names, numbers and codes; file content never enters a trace.
+Imports nothing of ours. Facts are names, numbers and codes; file content never enters a trace.
 """
 
 import logging

@@ -1,4 +1,4 @@
-"""What the pipeline answers: a suggestion or none, why, and what it took."""
+"""The answer to a request: a suggestion or none, the reason, and the tokens and times that it took."""
 
 from dataclasses import dataclass
 

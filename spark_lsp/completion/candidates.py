@@ -1,6 +1,6 @@
-"""Further candidates for a user who asked by hand: sampled answers to the same prompt, none nearly the same as another.
+"""Samples further candidates for a request made by hand, none of them nearly equal to another.
 
-Waits no longer than it was told; what has not come by then is stopped.
+Waits until its deadline at most, and stops what has not finished by then.
 """
 
 import asyncio

@@ -1,6 +1,6 @@
-"""Serves inline completions for one workspace: requests, and what the user does with what is shown.
+"""Serves inline completions for one workspace: requests, edits, and what the user does with a suggestion.
 
-Keeps the books around each answer; ``answering`` makes it.
+Records every answer; ``answering`` makes it.
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"""The cursor: what stands around the cursor, worked out once per request. Frozen; every later stage reads it."""
+"""The text around the cursor, computed once per request. Frozen; every later stage reads it."""
 
 import asyncio
 import re

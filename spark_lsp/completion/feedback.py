@@ -1,7 +1,7 @@
-"""What became of suggestions: shown, partly accepted, accepted, kept, rejected.
+"""Counts what became of suggestions: shown, partly accepted, accepted, kept, rejected.
 
-Counted in memory and, if allowed, in a local file of one JSON object a line. Never holds the suggested text on disk,
-and nothing is ever sent: the file is for the user to read, plot and delete.
+Counts in memory and, if allowed, in a local file of one JSON object a line. Never writes the suggested text to disk and
+never sends anything: the file is for the user to read, plot and delete.
 """
 
 import asyncio

@@ -1,6 +1,6 @@
-"""Gates: when not to ask the model. An ordered table of named, pure questions over the cursor and the settings.
+"""Decides when not to ask the model: an ordered table of named, pure questions about the cursor and the settings.
 
-The first that refuses names the reason code ``gate.<name>``. Invoked by hand, only the hard gates hold.
+The first gate that refuses gives the reason code ``gate.<name>``. A request made by hand passes all but the hard gates.
 """
 
 import re

@@ -1,6 +1,6 @@
-"""The generation of each document: begun, adopted by the next keys, stopped once it says something else.
+"""Keeps the generation of each document: begins it, hands it to the next keys, stops it when it no longer matches.
 
-Decides nothing about what is shown; that is the pipeline's. Belongs to one event loop.
+Never decides what is shown. Belongs to one event loop.
 """
 
 import asyncio

@@ -1,7 +1,7 @@
-"""What would follow a suggestion once it is accepted, prepared while the suggestion is on the screen.
+"""Generates the next line while a suggestion is on the screen, for a user who accepts it and types on below.
 
-That is the next line: whoever accepts the end of a line goes on below it. Waits until the suggestion has stood for a
-moment, asks behind everything else, and gives up as soon as the user types something else. Belongs to one event loop.
+Waits until the suggestion has been shown for a moment, runs with the lowest priority, and stops as soon as the user
+types something else. Belongs to one event loop.
 """
 
 import asyncio

@@ -1,6 +1,6 @@
-"""A text that the user rejected, and where: so that it is not offered there again, however much of it was typed since.
+"""A rejected text and its place, so that it is not offered there again, however much of it was typed since.
 
-Pure. White space is not compared, as editors indent what is typed; the place is known by the lines above it.
+Pure. Ignores white space, since editors indent what is typed; recognises the place by the lines above it.
 """
 
 from dataclasses import dataclass

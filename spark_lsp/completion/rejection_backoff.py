@@ -1,7 +1,7 @@
-"""How sure a suggestion has to be: more so in a document whose user keeps rejecting what is shown.
+"""Raises the confidence that a suggestion needs in a document whose user keeps rejecting suggestions.
 
-The threshold is a pure function of what became of the last suggestions; what is kept is one streak for each document.
-Asking by hand is never affected.
+The threshold is a pure function of the last outcomes; the state is one streak per document. Requests made by hand are
+never affected.
 """
 
 from dataclasses import dataclass

@@ -1,7 +1,7 @@
-"""Answers that need no model: typed-through suggestions, the same question again, texts that were rejected.
+"""Answers without the model: the rest of a suggestion that was typed through, or the same request again.
 
-A result is kept under everything it depends on. Never offers a text at a place where the user has rejected it, nor,
-unless asked by hand, a shorter or longer form of it.
+A result is kept under everything it depends on. Never offers a text where the user has rejected it, nor, unless asked
+by hand, a shorter or longer form of it.
 """
 
 from collections import OrderedDict

@@ -1,7 +1,7 @@
-"""an item that is selected in the editor's completion menu: the cursor stands behind it, as if it had been taken.
+"""Continues the item that is selected in the editor's completion menu, as if it had been accepted.
 
-So a suggestion continues the item, and every rule holds for the document as it would be. An item that cannot be
-continued leaves a plain question that says why: the editor shows nothing beside its menu that does not continue it.
+Every rule then holds for the document as it would be. A request whose item cannot be continued is a plain one with the
+reason: the editor shows nothing beside its menu that does not continue the item.
 """
 
 import re

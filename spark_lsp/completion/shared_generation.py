@@ -1,6 +1,6 @@
-"""One generation and those who wait for it: it may outlive the request that began it, and serve the next ones.
+"""A generation and its subscribers: it may outlive the request that began it, and answer the next ones.
 
-Holds what the model has said so far and what of it may be shown; asks nobody.
+Holds the model's output and what of it may be shown; asks nobody.
 """
 
 import asyncio

@@ -1,6 +1,6 @@
-"""What is on the screen of each document, and what becomes of it: typed through, accepted, dismissed, typed over.
+"""Follows the suggestion on each document's screen: typed through, accepted, dismissed, or replaced by other text.
 
-Tells the feedback and the rejection back-off, remembers what was rejected, and knows what the user has just done.
+Reports to the feedback and the rejection back-off, and remembers rejected texts.
 """
 
 import asyncio

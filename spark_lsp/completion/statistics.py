@@ -1,6 +1,6 @@
 """Statistics of the local feedback file: suggestions and their outcomes, by language and model.
 
-A line that cannot be read is skipped and counted, so a file that somebody edited still tells the rest.
+Skips and counts lines that it cannot read, so a file that somebody edited still gives the rest.
 """
 
 import json

@@ -1,6 +1,6 @@
-"""Runs generations: packs the prompt, streams the model's answer into a Run, stops it, keeps the result.
+"""Runs generations: packs the prompt, streams the model's output into a SharedGeneration, keeps the result.
 
-a generation ends done whatever happens, with a reason. Never decides what is asked for, nor when.
+A generation always ends done, with a reason. Never decides what is asked for, nor when.
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"""Gathers changed paths until it is quiet: a branch switch comes in many messages and is one event."""
+"""Collects changed paths until no more come: a branch switch sends many messages and is one event."""
 
 import asyncio
 from collections.abc import Callable, Iterable

@@ -1,6 +1,6 @@
-"""What the server says to the editor: notifications, messages, log lines, work-done progress.
+"""Sends to the editor: notifications, messages, log lines and work-done progress.
 
-Says each message once, and nothing that the client did not say it understands.
+Shows each message once, and uses only what the client says it supports.
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"""Document notifications: plain functions, no model, no reading; each makes a new Snapshot."""
+"""Handles the document notifications: each makes a new Snapshot. Asks no model and reads no file."""
 
 from lsprotocol import types
 

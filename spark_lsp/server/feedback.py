@@ -1,6 +1,6 @@
-"""``didShowCompletion``, ``didPartiallyAcceptCompletion``, ``didFocus``: what other AI servers know too.
+"""Handles ``didShowCompletion``, ``didPartiallyAcceptCompletion`` and ``didFocus``, which other AI servers also have.
 
-And ``didDismissCompletion``, which is ours.
+``didDismissCompletion`` is our own.
 """
 
 import asyncio

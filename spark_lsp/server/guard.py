@@ -1,6 +1,6 @@
-"""What the user sees of an error: one plain message a cause, a log line, and an answer all the same.
+"""Turns an error of a handler into one message for the user, one log line and an answer.
 
-CancelledError passes untouched: pygls answers a cancelled request itself.
+CancelledError passes through: pygls answers a cancelled request itself.
 """
 
 import functools

@@ -1,7 +1,7 @@
-"""Offers a better model to a user of the embedded one, and changes the model when another one suits.
+"""Offers a better model to a user of the embedded one, and switches when another model suits the machine better.
 
-The question comes once somebody works with completions: after the first suggestion, when the keys rest. Belongs to the
-server's event loop; what blocks runs in threads.
+Asks after the first suggestion, in a pause of the typing. Belongs to the server's event loop; blocking work runs in
+threads.
 """
 
 import asyncio

@@ -1,6 +1,6 @@
-"""Downloads a model for an editor: asked for first, with progress and cancel, in a thread that ends with the server.
+"""Downloads a model for an editor, with the user's consent, progress and cancel, in a thread that ends with the server.
 
-What has arrived is kept, so a server that ends in the middle loses nothing.
+What was downloaded is kept, so the next attempt resumes.
 """
 
 import asyncio

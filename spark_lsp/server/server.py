@@ -1,6 +1,6 @@
-"""The language server: which LSP method goes to which function. Registers, and nothing else.
+"""Registers which LSP method goes to which function, and nothing else.
 
-One file per feature holds the work. Handlers are async only where they wait; plain ones must not take 5 ms.
+One file per feature has the work. Handlers are async only where they wait; plain ones must not take 5 ms.
 """
 
 import asyncio

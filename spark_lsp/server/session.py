@@ -1,6 +1,6 @@
-"""The state of one editor window: open documents, settings, its workspace, and what the user is told.
+"""The state of one editor window: settings, workspace, background work, and what the user is told.
 
-Handlers take a Snapshot from here before their first await and never look at live state afterwards.
+Handlers take a Snapshot before their first await and never read live documents afterwards.
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"""``spark/status``: what the server is doing and what the user can do about it. Pure; other AI servers' shape."""
+"""Builds ``spark/status``: what the server is doing and what the user can do. Pure; the shape is other AI servers'."""
 
 from dataclasses import dataclass
 from typing import Any, Literal

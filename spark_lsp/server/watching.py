@@ -1,4 +1,4 @@
-"""Changes on disk: the client watches where it can, our own watcher otherwise."""
+"""Watches files for changes on disk, with the client's watcher where it has one, else with our own."""
 
 import asyncio
 from pathlib import Path

@@ -1,6 +1,6 @@
-"""How much of a text the model is sure of: as far as the chance that all of it is right stays over a threshold.
+"""Decides how much of a text the model is sure of: the beginning whose chance of being right stays over a threshold.
 
-The chance is the product of the tokens' probabilities; a name that nobody knows counts as a token that is likely wrong.
+The chance is the product of the tokens' probabilities; an unknown name counts as a token that is likely wrong.
 Pure: the same text and scores give the same end, however they were streamed.
 """
 

@@ -1,6 +1,6 @@
-"""Indentation of a suggestion made the document's: tabs or spaces, its width, and the first line indented once.
+"""Gives a suggestion the document's indentation: tabs or spaces, its width, and the first line indented once.
 
-Pure, line by line from the top: a longer text never changes what a shorter one became.
+Pure, line by line from the top: a longer text never changes the result for a shorter one.
 """
 
 from spark_lsp.completion.brackets import unclosed

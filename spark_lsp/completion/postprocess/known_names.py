@@ -1,6 +1,6 @@
-"""The identifier check: names that a suggestion uses and that exist neither in the file, the index nor the language.
+"""Finds names that a suggestion uses and that exist neither in the file, the index nor the language.
 
-Pure. A name that the suggestion binds itself (assigns, declares, takes as a parameter, imports) is its own.
+Pure. A name that the suggestion binds itself (assigns, declares, takes as a parameter, imports) is known.
 """
 
 import builtins

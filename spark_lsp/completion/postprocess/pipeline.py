@@ -1,7 +1,7 @@
-"""From what the model has said to what may be shown: trim, settle, confidence, clean, in this order.
+"""From the model's output to what may be shown: trim, stable prefix, confidence, sanitize, in this order.
 
-A pure function of the text and its scores: how the stream was sliced never matters, and what it returns for an
-unfinished text, if anything, is a beginning of what it returns for any longer one.
+A pure function of the text and its scores: the slices of the stream never matter, and the result for an unfinished
+text, if any, is a beginning of the result for every longer one.
 """
 
 import re

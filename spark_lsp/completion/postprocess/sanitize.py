@@ -1,6 +1,6 @@
-"""Cleaning: from what was trimmed the longest beginning that is fit to stand in the document. Pure, named steps.
+"""Keeps the longest beginning of a trimmed text that fits into the document. Pure, in named steps.
 
-Never adds text of its own beyond indentation; what it cannot fix it cuts or drops, with the rule's name.
+Adds nothing but indentation; cuts or drops what it cannot fix, and names the rule.
 """
 
 import re

@@ -1,6 +1,6 @@
-"""What of a text that is still being written can no longer be taken back by a rule, so that it may be shown.
+"""Finds the beginning of an unfinished text that no rule can take back later, so that it may be shown.
 
-Pure. Whatever trimming and sanitizing make of the whole text later begins with it: nothing on the screen is replaced.
+Pure. The result for the whole text begins with it, so nothing on the screen is replaced.
 """
 
 import re

@@ -1,7 +1,7 @@
-"""Trimming while the model streams: named rules that cut the text and stop the model at once. Pure.
+"""Trims the output while the model streams: named rules cut the text and stop the model. Pure.
 
-The result depends on the text alone, never on how the stream was sliced: each rule knows after how many characters it
-fires, and the one that fires first wins, however many characters came at once.
+The result depends on the text alone, never on the slices of the stream: each rule knows after how many characters it
+fires, and the earliest one wins.
 """
 
 import re
