@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from spark_lsp.completion.cursor_context import CursorContext
-from spark_lsp.completion.gate import GATES, MAX_DOCUMENT_CHARACTERS, EditState, gate
+from spark_lsp.completion.gate import GATES, MAX_DOCUMENT_CHARACTERS, WITHHELD, EditState, gate
 from spark_lsp.completion.postprocess.pipeline import Terms, postprocess
 from spark_lsp.config import CompletionSettings
 from spark_lsp.engine.testing import ScriptedEngine
@@ -44,7 +44,9 @@ def _documented(heading: str) -> list[str]:
 
 
 def test_every_gate_is_documented_and_has_an_example() -> None:
-    assert [each.name for each in GATES] == _documented("Gates") == list(EXAMPLES)
+    documented = _documented("Gates")
+    documented.remove(WITHHELD)  # depends on the engine, not on the document: tests/index/test_privacy.py
+    assert [each.name for each in GATES] == documented == list(EXAMPLES)
 
 
 @pytest.mark.parametrize("name", EXAMPLES)

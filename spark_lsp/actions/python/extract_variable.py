@@ -11,7 +11,7 @@ from spark_lsp.actions.python.analysis.selection import expression_at
 from spark_lsp.actions.python.analysis.source import source_of
 from spark_lsp.actions.python.extract_function import UNFAITHFUL
 from spark_lsp.actions.python.name_collisions import GivenNames
-from spark_lsp.actions.python.names import NamePlace, Taken, free_name, named, names_in_use, words_of
+from spark_lsp.actions.python.names import NamePlace, Taken, free_name, named, names_in_use
 from spark_lsp.actions.python.plain_names import name_of_value
 from spark_lsp.actions.python.prechecks import prechecked
 from spark_lsp.actions.python.variable import Variable, variable_for
@@ -45,7 +45,7 @@ class ExtractVariable:
             return refused(self.id, made)
         taken: Container[str] = names_in_use(made.source.tree)
         if made.is_global:
-            taken = Taken(words_of(made.source.text), GivenNames(path, view))
+            taken = Taken(names_in_use(made.source.tree), GivenNames(path, view))
         plain = free_name(made.suited(name_of_value(made.node)), taken)
         place = NamePlace(apply_edits(target.snapshot.text, made.edits(plain)), made.at)
         without = NamePlace(place.text[: made.at] + place.text[made.at + len(plain) :], made.at)
