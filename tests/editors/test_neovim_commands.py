@@ -72,7 +72,7 @@ def test_subcommands_complete(fake: Fake) -> None:
 def test_an_unknown_subcommand_names_the_known_ones(fake: Fake) -> None:
     editor = fake("$0")
     editor.lua("vim.notify = function(text) vim.g.said = text end; vim.cmd('Spark nonsense')")
-    assert editor.api.vars["said"].startswith('Spark: no command "nonsense". There are: action, context, doctor, log,')
+    assert editor.api.vars["said"].startswith('Spark: unknown command "nonsense". Commands: action, context, doctor,')
 
 
 def test_the_log_opens_as_a_page(fake: Fake) -> None:

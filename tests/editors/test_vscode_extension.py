@@ -142,7 +142,7 @@ def test_the_status_bar_tells_model_context_files_and_speed(fake_vscode: Fake) -
     window.wait_status("Spark 3/9")
     window.control.send("fake/status", **STATUS, indexed={"files": 9, "of": 9})
     window.wait_status("Last answer: first token after 35 ms, 16 tokens in 120 ms")
-    for fact in ("Ready.", "Model: nano", "Context resident: 1,834 tokens", "Indexed: 9 of 9 files"):
+    for fact in ("Ready.", "Model: nano", "Cached: 1,834 tokens", "Indexed: 9 of 9 files"):
         assert fact in window.status()
     window.control.send("fake/status", kind="Error", message="The engine died.")
     window.wait_status("The engine died.")

@@ -478,10 +478,10 @@ async def test_silent_strangers_are_only_a_few() -> None:
 async def test_a_hello_of_another_user_is_not_heard(monkeypatch: pytest.MonkeyPatch) -> None:
     """The client asks the system who listens before it says anything."""
     engine = await started(shipped())
-    monkeypatch.setattr("spark_lsp.engine.wire.peer.peer_user", lambda _socket: os.getuid() + 1)
-    with pytest.raises(EngineFailed, match="Another user's program listens"):
-        await connect(endpoint_of(shipped()))
-    monkeypatch.undo()
+    with monkeypatch.context() as patched:  # undone alone: the folder of the socket stays as it is
+        patched.setattr("spark_lsp.engine.wire.peer.peer_user", lambda _socket: os.getuid() + 1)
+        with pytest.raises(EngineFailed, match="Another user's program listens"):
+            await connect(endpoint_of(shipped()))
     await engine.close()
 
 

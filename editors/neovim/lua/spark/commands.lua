@@ -194,7 +194,8 @@ function M.create()
     if not subcommand then
       local names = vim.tbl_keys(subcommands)
       table.sort(names)
-      vim.notify(("Spark: unknown command %q. Commands: %s."):format(name, table.concat(names, ", ")), vim.log.levels.ERROR)
+      local known = table.concat(names, ", ")
+      vim.notify(("Spark: unknown command %q. Commands: %s."):format(name, known), vim.log.levels.ERROR)
       return
     end
     subcommand.run(argument, call)
