@@ -37,7 +37,9 @@ class Place:
 
 PLACES = (
     Place("ledger/account.py", "self.balance() + entry.", "amount", "An attribute that ledger/entry.py defines."),
-    Place("ledger/account.py", "if self.limit is not None and ", "balance < self.limit:", "The rest of a condition."),
+    Place(
+        "ledger/book.py", "(target).post(", "Entry(day, amount, text))", "A call that makes an object of another file."
+    ),
 )
 """Right with the model that ``make demo`` downloads; tests/weights looks."""
 FAMILIAR = (
