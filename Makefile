@@ -60,7 +60,7 @@ lock: ## Write requirements/dev.txt: exact versions with checksums, no addresses
 	@sh scripts/setup.sh --light
 	@$(RUN)python -m pip install --quiet --disable-pip-version-check "uv>=0.9"
 	@$(RUN)python -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \
-		--no-emit-index-url --no-emit-find-links $(if $(UPGRADE),--upgrade) --group dev pyproject.toml -o requirements/dev.txt
+		--no-emit-index-url --no-emit-find-links --all-extras $(if $(UPGRADE),--upgrade) --group dev pyproject.toml -o requirements/dev.txt
 
 bench: setup ## Measure first tokens, writing, drafts, what a keystroke costs, and recovery after kill -9
 	@$(RUN)spark-lsp bench latency

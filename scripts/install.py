@@ -2,7 +2,8 @@
 
 Plain standard library: it runs before anything is installed. ``scripts/setup.sh`` calls it; arguments name dependency
 groups, and ``--model NAME`` a model that is downloaded at the same time. ``--light`` installs what the quick tests need
-and leaves out llama.cpp, which has to be compiled. A stamp beside the environment says what was installed last.
+and leaves out llama.cpp, which is compiled where pip finds no wheel of it. A stamp beside the environment says what was
+installed last.
 """
 
 from __future__ import annotations
@@ -36,7 +37,9 @@ COMPILE_CORE_MINUTES = 14
 REBUILD = ("--force-reinstall", "--no-cache-dir", "--no-deps", "--no-binary=llama-cpp-python")
 EMBEDDED = "spark-nano"
 BINDING = "llama-cpp-python"
-"""The one dependency that is compiled."""
+"""The one dependency that is compiled, where pip finds no wheel for this machine."""
+EXTRA = "local"
+"""The extra of the project that holds it."""
 LIGHT = " without llama.cpp"
 """Ends the fingerprint of an installation without the binding."""
 LIGHT_GROUP = "quick"
@@ -87,11 +90,12 @@ def main_light() -> int:
 
 def _light(project: dict[str, Any]) -> list[str]:
     """Return the dependencies that need no compiler."""
-    return [name for name in project["project"]["dependencies"] if not name.startswith(BINDING)]
+    return list(project["project"]["dependencies"])
 
 
 def _install(project: dict[str, Any], wanted: str, groups: list[str], model: str) -> int:
-    compiles = not _installed("llama-cpp-python")
+    is_new = not _installed(BINDING)
+    compiles = is_new and not _has_wheel(project)
     missing = _missing_compiler() if compiles else ""
     if missing:
         return _fail(
@@ -105,10 +109,15 @@ def _install(project: dict[str, Any], wanted: str, groups: list[str], model: str
     download = None
     if model:
         # The download needs a few small packages; with them in place it runs while llama.cpp compiles.
-        if compiles and _pip(_light(project)):
+        if is_new and _pip(_light(project)):
             return _fail_with_log("Installing failed")
         download = ModelDownload(model)
-    arguments = ["--editable", ".", *(argument for group in groups for argument in ("--group", group))]
+    arguments = [
+        "--prefer-binary",
+        "--editable",
+        f".[{EXTRA}]",
+        *(argument for group in groups for argument in ("--group", group)),
+    ]
     if _pip(arguments, download):
         if download is not None:
             download.stop()
@@ -122,6 +131,15 @@ def _install(project: dict[str, Any], wanted: str, groups: list[str], model: str
     if download is not None:
         _finish(download)
     return 0
+
+
+def _has_wheel(project: dict[str, Any]) -> bool:
+    """Whether pip finds a wheel of the binding, on an index that the user added for example, so nothing is compiled."""
+    wanted = project["project"]["optional-dependencies"][EXTRA]
+    command = [sys.executable, "-m", "pip", "install", "--dry-run", "--no-deps", "--no-input", "--quiet"]
+    options = ["--disable-pip-version-check", f"--only-binary={BINDING}"]
+    done = subprocess.run([*command, *options, *wanted], stdin=subprocess.DEVNULL, capture_output=True, check=False)
+    return done.returncode == 0
 
 
 def _finish(download: ModelDownload) -> None:
@@ -195,7 +213,7 @@ def _computes() -> bool:
 def _recompiled(download: ModelDownload | None) -> bool:
     """Compile llama.cpp again, whatever pip's cache holds; whether that succeeded."""
     _say("The compiled llama.cpp fails on this processor, as an older build in pip's cache may; it is compiled again.")
-    return not _pip([*REBUILD, f"llama-cpp-python=={metadata.version('llama-cpp-python')}"], download)
+    return not _pip([*REBUILD, f"{BINDING}=={metadata.version(BINDING)}"], download)
 
 
 def _missing_compiler() -> str:

@@ -11,6 +11,7 @@ from typing import Any, BinaryIO, Final
 import msgspec
 
 from spark_lsp.engine.base import PromptPart
+from spark_lsp.engine.local.binding import require_binding
 from spark_lsp.engine.wire.frames import EngineLaunch
 from spark_lsp.errors import EngineFailed
 
@@ -83,7 +84,12 @@ class Baseline:
 
     @classmethod
     async def open(cls, launch: EngineLaunch) -> "Baseline":
-        """Start the process; it loads the model while nobody waits."""
+        """Start the process; it loads the model while nobody waits.
+
+        Raises:
+            EngineFailed: llama-cpp-python is not installed.
+        """
+        require_binding()
         command = [sys.executable, "-P", "-m", "spark_lsp", "engine", "bare", msgspec.json.encode(launch).decode()]
         pipe = asyncio.subprocess.PIPE
         process = await asyncio.create_subprocess_exec(*command, stdin=pipe, stdout=pipe, limit=_MAX_LINE_BYTES)

@@ -18,6 +18,7 @@ from typing import Literal
 import msgspec
 
 from spark_lsp.doctor.check_result import Check
+from spark_lsp.engine.local.binding import how_to_install, is_installed, require_binding
 from spark_lsp.errors import EngineFailed
 from spark_lsp.llama.loading.build import SLOW_KERNELS, Build, Device, offload_devices
 
@@ -45,8 +46,9 @@ def read_build() -> Build:
     """Return what llama.cpp was built for. Blocks for about a second.
 
     Raises:
-        EngineFailed: it cannot be loaded.
+        EngineFailed: it is not installed, or cannot be loaded.
     """
+    require_binding()
     command = [sys.executable, "-P", "-m", "spark_lsp.llama.loading.devices"]
     try:
         done = subprocess.run(  # noqa: S603  our own interpreter and module
@@ -76,7 +78,7 @@ def look_at_graphics() -> list[Check]:
     try:
         build = read_build()
     except EngineFailed as error:
-        return [Check("build", "fail", str(error), install_command(""))]
+        return [Check("build", "fail", str(error), install_command("") if is_installed() else how_to_install())]
     return report(build, card_sign())
 
 

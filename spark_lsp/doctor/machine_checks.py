@@ -16,7 +16,7 @@ from typing import Final
 import psutil
 
 from spark_lsp.doctor.check_result import Check
-from spark_lsp.doctor.graphics import install_command
+from spark_lsp.engine.local.binding import how_to_install
 from spark_lsp.errors import SparkError
 
 MIN_WATCHES: Final = 65_536  # a JavaScript project easily holds 50,000 folders and files
@@ -42,9 +42,14 @@ def machine_checks() -> list[Check]:
     return [_on_path(), watches(), *folders()]
 
 
+def python_checks() -> list[Check]:
+    """Check the Python that runs this."""
+    return [_python()]
+
+
 def build_checks() -> list[Check]:
-    """Check what runs and builds the engine."""
-    return [_python(), compiler(), binding()]
+    """Check what runs a model on this machine, and what could build it again."""
+    return [compiler(), binding()]
 
 
 def pasteable(fix: str) -> str:
@@ -98,7 +103,7 @@ def binding(found: str | None = None) -> Check:
     try:
         found = found or version("llama-cpp-python")
     except PackageNotFoundError:
-        return Check("llama.cpp", "fail", "llama-cpp-python is not installed.", install_command(""))
+        return Check("llama.cpp", "fail", "llama-cpp-python is not installed.", how_to_install())
     if _numbers(found) < _numbers(OLDEST_BINDING):
         said = f"llama-cpp-python {found} is older than {OLDEST_BINDING}, which the engine needs."
         fix = f"{shlex.quote(sys.executable)} -m pip install --upgrade 'llama-cpp-python>={OLDEST_BINDING},<0.4'"

@@ -1,6 +1,7 @@
 """The flags that llama.cpp is compiled with: added where a processor has AMX and the compiler is GCC, nowhere else."""
 
 import platform
+import shlex
 import shutil
 import stat
 from pathlib import Path
@@ -47,6 +48,15 @@ def test_own_flags_stay_and_are_added_to_once(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("info", "version"), [(NO_AMX, GCC), (AMX, CLANG), ("", GCC)])
 def test_nothing_is_added_elsewhere(tmp_path: Path, info: str, version: str) -> None:
     assert "CXXFLAGS" not in environment(tmp_path, info, version)
+
+
+def test_only_the_library_is_compiled_unless_the_user_says_otherwise(tmp_path: Path) -> None:
+    own = environment(tmp_path, NO_AMX, GCC, CMAKE_ARGS="-DLLAVA_BUILD=ON")["CMAKE_ARGS"]
+    first, included, last = shlex.split(own)
+    assert (first, last) == ("-DLLAVA_BUILD=OFF", "-DLLAVA_BUILD=ON"), "CMake takes the last one"
+    name, _, path = included.partition("=")
+    assert name == "-DCMAKE_PROJECT_llama.cpp_INCLUDE"
+    assert "set(LLAMA_BUILD_COMMON OFF)" in Path(path).read_text("utf-8")
 
 
 def test_another_architecture_has_no_amx(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

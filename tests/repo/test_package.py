@@ -68,11 +68,15 @@ def test_its_metadata(wheel: zipfile.ZipFile) -> None:
 def test_every_dependency_has_a_reason() -> None:
     """docs/decisions/dependencies.md has one row for each runtime dependency, and none for what is gone."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
-    wanted = {dependency.split(">")[0].split("<")[0].split("=")[0] for dependency in project["dependencies"]}
+    extras = project["optional-dependencies"]
+    every = [*project["dependencies"], *(name for extra in extras.values() for name in extra)]
+    wanted = {dependency.split(">")[0].split("<")[0].split("=")[0] for dependency in every}
     page = (ROOT / "docs" / "decisions" / "dependencies.md").read_text("utf-8")
-    rows = {line.split("|")[1].strip().strip("`") for line in page.splitlines() if line.startswith("| `")}
-    named = {name for row in rows for name in row.replace("`", "").split(", ")}
+    rows = {line.split("|")[1].strip() for line in page.splitlines() if line.startswith("| `")}
+    extra_of = {row.partition(", extra ")[2].strip("`") for row in rows} - {""}
+    named = {name for row in rows for name in row.partition(", extra ")[0].replace("`", "").split(", ")}
     assert wanted == named
+    assert extra_of == set(extras)
 
 
 def test_one_version() -> None:
@@ -124,7 +128,7 @@ def test_licences_of_what_is_installed() -> None:
     """Packages under the GPL or AGPL would bind this project; NOTICE.md names the ones that bind themselves."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
     notice = (ROOT / "NOTICE.md").read_text("utf-8")
-    for dependency in project["dependencies"]:
+    for dependency in [*project["dependencies"], *project["optional-dependencies"]["local"]]:
         name = re.split(r"[<>=\[]", dependency)[0]
         told = metadata(name)
         classes = [line.rpartition("::")[2] for line in told.get_all("Classifier", []) if line.startswith("License")]

@@ -105,6 +105,8 @@ def test_a_failed_installation_shows_the_end_of_the_log(checkout: Path, bare_pat
 
 SLOW_PIP = """
 import pathlib, sys, time
+if "--dry-run" in sys.argv:
+    raise SystemExit(1)  # there is no wheel
 here = pathlib.Path("pip-calls")
 here.mkdir(exist_ok=True)
 if "--editable" not in sys.argv:
@@ -201,6 +203,24 @@ def test_the_light_set_up_compiles_nothing(checkout: Path, bare_path: Path) -> N
     assert "llama-cpp-python" not in dependencies
     assert dependencies.endswith("--group quick")
     assert project.endswith("--no-deps --editable .")
+
+
+def test_a_wheel_of_llama_cpp_needs_no_compiler(checkout: Path, bare_path: Path) -> None:
+    _checkout_with_pip(checkout, bare_path, PULL)
+    for name in ("c++", "cc"):
+        (bare_path / name).unlink()
+    (packages,) = (checkout / ".venv" / "lib").glob("python*/site-packages")
+    (packages / "pip" / "__main__.py").write_text(
+        "import pathlib, sys\nwith pathlib.Path('calls').open('a') as f: f.write(' '.join(sys.argv[1:]) + '\\n')\n",
+        "utf-8",
+    )
+    code, shown = _set_up(checkout, bare_path)
+    assert code == 0, shown
+    assert "compiled" not in shown
+    probe, installed = (checkout / "calls").read_text("utf-8").splitlines()
+    assert "--dry-run" in probe
+    assert "--only-binary=llama-cpp-python llama-cpp-python>=" in probe
+    assert installed.endswith("--prefer-binary --editable .[local]")
 
 
 def test_a_download_that_fails_costs_nothing_else(checkout: Path, bare_path: Path) -> None:

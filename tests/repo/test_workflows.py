@@ -96,5 +96,6 @@ def test_the_lock_file_is_exact_and_complete() -> None:
     groups = project["dependency-groups"]
     named = [name for name in groups["dev"] + groups["quick"] if isinstance(name, str)]
     named += project["project"]["dependencies"]
+    named += [name for extra in project["project"]["optional-dependencies"].values() for name in extra]
     wanted = {re.split(r"[<>=\[ ]", name)[0].replace("_", "-") for name in named}
     assert wanted <= {line.split("==")[0] for line in lines if "==" in line}

@@ -67,6 +67,15 @@ async function checkCompiler(): Promise<void> {
   throw new Obstacle(`A C++ compiler is needed to build llama.cpp, and none is on PATH: ${how}.`);
 }
 
+/** What pip installs: with the extra that holds llama.cpp, which only a remote endpoint does without. */
+export function requirement(source: string, isRemote: boolean): string {
+  if (isRemote || source.includes("[")) {
+    return source;
+  }
+  const isPath = /[\\/]|\.whl$/.test(source);
+  return isPath ? `${source}[local]` : source.replace(/^[\w.-]+/, "$&[local]");
+}
+
 /** Run a program, every line to the log; reject when it fails or the user stops it. */
 function run(
   program: string,
@@ -77,7 +86,7 @@ function run(
 ): Promise<void> {
   return new Promise((resolve, reject) => {
     log.info([program, ...args].join(" "));
-    const child = spawn(program, [...args], { windowsHide: true, env: { ...process.env, PYTHONUNBUFFERED: "1" } });
+    const child = spawn(program, [...args], { windowsHide: true, env: { CMAKE_ARGS: "-DLLAVA_BUILD=OFF", ...process.env, PYTHONUNBUFFERED: "1" } });
     const stop = token.onCancellationRequested(() => child.kill());
     let last = "";
     const read = (data: Buffer) => {
@@ -109,7 +118,10 @@ function run(
 /** Install or renew the server. A half-made environment does not stay. */
 export async function installServer(storage: vscode.Uri, log: vscode.LogOutputChannel): Promise<void> {
   const python = await findPython();
-  await checkCompiler();
+  const isRemote = vscode.workspace.getConfiguration("spark.backend").get<string[]>("urls", []).length > 0;
+  if (!isRemote) {
+    await checkCompiler();
+  }
   const source = vscode.workspace.getConfiguration("spark.server").get<string>("package", "spark-lsp").trim();
   const folder = ownEnvironment(storage);
   const options = { location: vscode.ProgressLocation.Notification, title: "Installing Spark LSP", cancellable: true };
@@ -119,8 +131,9 @@ export async function installServer(storage: vscode.Uri, log: vscode.LogOutputCh
     await mkdir(storage.fsPath, { recursive: true });
     try {
       await run(python, ["-m", "venv", "--clear", folder], log, token, () => undefined);
-      const pip = ["-m", "pip", "install", "--verbose", "--no-input", "--disable-pip-version-check", source];
-      await run(path.join(folder, VENV_BIN, WINDOWS ? "python.exe" : "python"), pip, log, token, (text) => {
+      const pip = ["-m", "pip", "install", "--verbose", "--no-input", "--disable-pip-version-check"];
+      const wanted = ["--prefer-binary", requirement(source, isRemote)];
+      await run(path.join(folder, VENV_BIN, WINDOWS ? "python.exe" : "python"), [...pip, ...wanted], log, token, (text) => {
         for (const [pattern, words] of PHASES) {
           const match = pattern.exec(text);
           if (match) {

@@ -16,6 +16,7 @@ import psutil
 
 from spark_lsp.engine.base import EngineStatus, ModelInfo
 from spark_lsp.engine.local.address import endpoints
+from spark_lsp.engine.local.binding import require_binding
 from spark_lsp.engine.local.link import Link, connect
 from spark_lsp.engine.wire import frames
 from spark_lsp.errors import EngineFailed, SparkError
@@ -37,6 +38,7 @@ def spawn(order: frames.HostOrder) -> subprocess.Popen[bytes]:
     Raises:
         EngineFailed: the process cannot be started.
     """
+    require_binding()
     # -P keeps modules that are in the working folder, which is the user's workspace, out of our process.
     command = [sys.executable, "-P", "-m", "spark_lsp", "engine", "run", msgspec.json.encode(order).decode()]
     try:
@@ -129,6 +131,7 @@ def describe_model(path: str | Path) -> ModelInfo:
         ModelMissing, ModelUnusable: it is no usable model.
         EngineFailed: the process gave no answer.
     """
+    require_binding()
     command = [sys.executable, "-P", "-m", "spark_lsp", "engine", "probe", str(path)]
     try:
         done = subprocess.run(  # noqa: S603  our own interpreter and module

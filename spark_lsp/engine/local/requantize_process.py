@@ -7,6 +7,7 @@ from pathlib import Path
 
 import msgspec
 
+from spark_lsp.engine.local.binding import require_binding
 from spark_lsp.engine.wire import frames
 from spark_lsp.errors import EngineFailed
 
@@ -20,6 +21,7 @@ def requantize_model(source: Path, target: Path, text: str, progress: Callable[[
         ModelMissing, ModelUnusable: the original cannot be used.
         EngineFailed: the process ended without an answer.
     """
+    require_binding()
     order = msgspec.json.encode(frames.RequantizeOrder(str(source), str(target), text))
     command = [sys.executable, "-P", "-m", "spark_lsp", "engine", "requantize"]
     try:
