@@ -160,7 +160,7 @@ def _finish(download: ModelDownload) -> None:
 
 def _runs(download: ModelDownload, lines: ProgressLines) -> bool:
     """Show what a download says; return whether it still runs."""
-    is_running = download.poll()
+    is_running: bool = download.poll()
     if download.notices:
         lines.clear()
         for notice in download.notices:

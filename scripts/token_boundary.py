@@ -26,13 +26,14 @@ from spark_lsp.engine.fim import Order, build_prompt, family_named
 from spark_lsp.engine.wire.frames import EngineLaunch
 from spark_lsp.llama import healing, prompt_tokens
 from spark_lsp.llama.healing import LastWord
+from spark_lsp.llama.kv.cells import Tokens
 from spark_lsp.llama.loading.gguf_model import TokenCache, Vocabulary
 from spark_lsp.llama.runtime import ModelRuntime
 
 LINES_BEFORE, LINES_AFTER = 4, 1
 MAX_TOKENS: Final = 16
 MIN_LINE, MAX_LINE = 12, 100
-LastWordOf = Callable[[Vocabulary, str, "healing.Tokens"], LastWord | None]
+LastWordOf = Callable[[Vocabulary, str, Tokens], LastWord | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +47,11 @@ class Hole:
     suffix: str
 
 
-def _no_last_word(_vocabulary: Vocabulary, _text: str, _tokens: "healing.Tokens") -> LastWord | None:
+def _no_last_word(_vocabulary: Vocabulary, _text: str, _tokens: Tokens) -> LastWord | None:
     return None
 
 
-def _last_token(vocabulary: Vocabulary, _text: str, tokens: "healing.Tokens") -> LastWord | None:
+def _last_token(vocabulary: Vocabulary, _text: str, tokens: Tokens) -> LastWord | None:
     end = tokens[-1:]
     return LastWord(vocabulary.piece(int(end[0])), end, 1) if len(end) else None
 
@@ -152,8 +153,8 @@ def summary(rows: list[dict[str, object]]) -> dict[str, object]:
 def _sign_test(gained: int, lost: int) -> float:
     """Return how likely so uneven a split is when both are alike, two-sided."""
     count, least = gained + lost, min(gained, lost)
-    last_word = sum(math.comb(count, number) for number in range(least + 1)) / 2**count
-    return round(min(1.0, 2 * last_word), 4)
+    tail: float = sum(math.comb(count, number) for number in range(least + 1)) / 2**count
+    return round(min(1.0, 2 * tail), 4)
 
 
 def main() -> None:
@@ -173,7 +174,7 @@ def main() -> None:
         row: dict[str, object] = {"kind": hole.kind, "path": hole.path, "before": hole.prefix[-40:], "rest": hole.rest}
         known: dict[str, str] = {}
         for way, last_word_of in WAYS.items():
-            prompt_tokens.last_word_of = last_word_of  # the one thing that differs
+            vars(prompt_tokens)["last_word_of"] = last_word_of  # the one thing that differs
             same = _ending(runtime, hole, last_word_of)
             text = known[same] = known[same] if same in known else answer(runtime, hole, options.order)
             row |= {way: text, f"{way}_exact": text.rstrip() == hole.rest.rstrip(),

@@ -113,7 +113,8 @@ class Model:
         for start in range(common, len(prompt), BATCH_TOKENS):
             rows = self._decode(prompt[start : start + BATCH_TOKENS], 1)
             self._held = prompt[: start + BATCH_TOKENS]
-        return rows[0]
+        last: npt.NDArray[np.float32] = rows[0]
+        return last
 
     def _decode(self, tokens: Tokens, outputs: int) -> npt.NDArray[np.float32]:
         """Decode behind what is held; return a copy of the logits of the last ``outputs`` tokens."""

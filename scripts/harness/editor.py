@@ -120,7 +120,7 @@ class Editor:
 
     async def send(self, method: str, params: dict[str, Any]) -> Any:
         """Send a request of our own; results come as plain objects."""
-        return await self.client.protocol.send_request_async(method, params)
+        return await self.client.protocol.send_request_async(method, params)  # type: ignore[no-untyped-call]
 
     async def reasons(self) -> list[str]:
         """Reason codes of the log, oldest first."""
@@ -205,4 +205,4 @@ async def editor(
         # The client waits for the server's end, which a failed test never asked for.
         if (server := client._server) is not None and server.returncode is None:  # noqa: SLF001 - as above
             server.kill()
-        await client.stop()
+        await client.stop()  # type: ignore[no-untyped-call]

@@ -117,7 +117,7 @@ async def _run(told: argparse.Namespace) -> None:
 async def _replay(told: argparse.Namespace) -> None:
     """Judge the answers of an earlier run by the checks of now; they began with the lines and not with a signature."""
     implement_body.ASKS_IN_WORDS = False
-    rewrite.head_of = lambda _target, _region: ""
+    vars(rewrite)["head_of"] = lambda _target, _region: ""
     before = {row["id"]: row for row in _rows(told.replay)}
     corpora = list(_corpora(told))
     tasks = [task for action in told.actions.split(",") for task in tasks_of(action, corpora, told.tasks, told.seed)]
@@ -155,7 +155,7 @@ async def _of_package(
                 solution = await workspace.solve(task)
             except SparkError as error:
                 solution = Solution(error.reason, str(error), {}, list(engine.answers), 0)
-            row = {
+            row: dict[str, Any] = {
                 "id": task.id,
                 "action": task.action,
                 "model": model,

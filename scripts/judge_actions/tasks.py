@@ -244,7 +244,7 @@ def update_references(corpus: Corpus, dice: random.Random) -> Iterator[Task]:
         task = Task(
             "update.references", corpus.package.name, place.path, place.full_name, Span(at, at), {place.path: text}
         )
-        yield replace(task, earlier=place.text)
+        yield replace(task, baseline=place.text)
 
 
 def _is_named_twice(corpus: Corpus, place: Place) -> bool:

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 NAMES: Final = ("a", "b", "c", "d")
 MAX_STEPS: Final = 400
-INPUTS: Final = ((0, 1, [1, 2, 3]), (2, 0, []), (3, 4, [0]))
+INPUTS: Final[tuple[tuple[int, int, list[int]], ...]] = ((0, 1, [1, 2, 3]), (2, 0, []), (3, 4, [0]))
 PRELUDE: Final = """\
 total = 0
 
@@ -82,7 +82,12 @@ class Program:
     def _value(self) -> str:
         name, other = self._name(), self._name()
         forms = (name, name, str(self._dice.randint(0, 5)), f"{name} + {other}", f"t({name})", f"boom({name})")
-        more = (f"t({name}) - {other}", f"{name} * 2", f"({name} if {other} else 3)", f"len(xs) + {name}")
+        more: tuple[str, ...] = (
+            f"t({name}) - {other}",
+            f"{name} * 2",
+            f"({name} if {other} else 3)",
+            f"len(xs) + {name}",
+        )
         more += ("take(xs)", f"({name} if xs else 3)", f"(xs and {name})")
         return self._dice.choice(forms + more)
 

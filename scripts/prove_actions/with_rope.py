@@ -6,6 +6,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 
+from spark_lsp.actions.refusal import Refusal
 from spark_lsp.text.edit import Edit, Span
 
 _NAME: Final = "found_by_rope"
@@ -19,7 +20,7 @@ def _project() -> Any:
     return Project(str(folder), ropefolder=None)
 
 
-def _changed(text: str, make: Any) -> tuple[Edit, ...] | str:
+def _changed(text: str, make: Any) -> tuple[Edit, ...] | Refusal:
     """Return the whole text as one edit, or why rope refused."""
     project = _project()
     file = Path(project.address) / "main.py"
@@ -30,13 +31,13 @@ def _changed(text: str, make: Any) -> tuple[Edit, ...] | str:
             warnings.simplefilter("ignore")
             changes = make(project, project.get_resource("main.py"))
     except Exception as error:  # noqa: BLE001 - what a library raises here is its way to refuse
-        return f"rope: {type(error).__name__}: {str(error)[:60]}"
+        return Refusal("selection", f"rope: {type(error).__name__}: {str(error)[:60]}")
     if not changes.changes:
-        return "rope: changed nothing"
+        return Refusal("selection", "rope: changed nothing")
     return (Edit(Span(0, len(text)), changes.changes[0].new_contents),)
 
 
-def extract_function(text: str, span: Span) -> tuple[Edit, ...] | str:
+def extract_function(text: str, span: Span) -> tuple[Edit, ...] | Refusal:
     """Let rope extract a function."""
     from rope.refactor.extract import ExtractMethod  # noqa: PLC0415
 
@@ -44,7 +45,7 @@ def extract_function(text: str, span: Span) -> tuple[Edit, ...] | str:
     return _changed(text, lambda project, file: ExtractMethod(project, file, start, span.end).get_changes(_NAME))
 
 
-def extract_variable(text: str, span: Span) -> tuple[Edit, ...] | str:
+def extract_variable(text: str, span: Span) -> tuple[Edit, ...] | Refusal:
     """Let rope extract a variable, and replace what is equal."""
     from rope.refactor.extract import ExtractVariable  # noqa: PLC0415
 
@@ -54,14 +55,14 @@ def extract_variable(text: str, span: Span) -> tuple[Edit, ...] | str:
     return _changed(text, make)
 
 
-def inline_variable(text: str, span: Span) -> tuple[Edit, ...] | str:
+def inline_variable(text: str, span: Span) -> tuple[Edit, ...] | Refusal:
     """Let rope inline a variable."""
     from rope.refactor.inline import create_inline  # noqa: PLC0415
 
     return _changed(text, lambda project, file: create_inline(project, file, span.start).get_changes())
 
 
-def suggest_name(text: str, span: Span) -> tuple[Edit, ...] | str:
+def suggest_name(text: str, span: Span) -> tuple[Edit, ...] | Refusal:
     """Let rope rename a variable."""
     from rope.refactor.rename import Rename  # noqa: PLC0415
 
