@@ -14,7 +14,6 @@ import msgspec
 from spark_lsp.actions.base import Target, Tools
 from spark_lsp.engine.base import CompletionRequest, Sampling, StopCause, Usage
 
-ACTION_PRIORITY = 1
 RETRY: Final = Sampling(temperature=0.5, seed=1)
 """How the one retry is sampled: a greedy model would say the same again."""
 

@@ -9,12 +9,11 @@ from itertools import pairwise
 from typing import Any, Final
 
 from spark_lsp.bench.asking import Words, ask, code, first_token, middle, percentile
-from spark_lsp.engine.base import CompletionRequest, Engine, PromptPart
+from spark_lsp.engine.base import BACKGROUND_PRIORITY, CompletionRequest, Engine, PromptPart
 
 LONG_TOKENS: Final = 4096
 """What the engine is busy with, behind the resident prompt."""
 
-_BACKGROUND: Final = 2
 _ALONE_CHUNKS: Final = 12
 _FIRST_PROGRESS_S: Final = 30.0
 _SEED: Final = 3
@@ -73,7 +72,7 @@ class _Background:
 
     async def _read(self) -> None:
         extra = await code(self._engine, LONG_TOKENS)
-        request = CompletionRequest(prompt=(*self._prompt, *extra), max_tokens=0, priority=_BACKGROUND)
+        request = CompletionRequest(prompt=(*self._prompt, *extra), max_tokens=0, priority=BACKGROUND_PRIORITY)
         async with aclosing(self._engine.generate(request)) as chunks:
             async for chunk in chunks:
                 read = chunk.usage.prefill_tokens if chunk.usage is not None else 0

@@ -13,7 +13,7 @@ from spark_lsp.completion.postprocess.pipeline import Terms
 from spark_lsp.completion.recording import Recording
 from spark_lsp.completion.reuse import Result, Reuse
 from spark_lsp.completion.shared_generation import SharedGeneration
-from spark_lsp.engine.base import CompletionRequest, Engine, Sampling, Usage
+from spark_lsp.engine.base import BACKGROUND_PRIORITY, CompletionRequest, Engine, Sampling, Usage
 from spark_lsp.errors import ModelNoFim, Reason, SparkError
 from spark_lsp.pacing import RunningMean
 from spark_lsp.prompt.pack import Packed
@@ -24,7 +24,7 @@ SINGLE_LINE_TOKENS = 64  # the longest single line worth showing; 95 % of accept
 TOKENS_PER_LINE = 20
 BACKGROUND_LIMIT_MS = 10_000  # a generation that nobody could wait for any more
 FIRST_LATENCY_GUESS_MS = 150.0
-NEXT_PRIORITY = 2
+NEXT_PRIORITY = BACKGROUND_PRIORITY
 """Of what is prepared: behind everything that somebody waits for."""
 CANDIDATE_TEMPERATURE = 0.8
 """Of further candidates: high enough to differ, the value that Tabby uses."""

@@ -6,7 +6,7 @@ special tokens off, so that file content can never inject one. Parts that stay e
 
 import re
 from collections.abc import AsyncGenerator, Sequence
-from typing import Literal, Protocol
+from typing import Final, Literal, Protocol
 
 import msgspec
 
@@ -32,6 +32,13 @@ class TextPart(msgspec.Struct, frozen=True, tag="t"):
 
 PromptPart = SpecialToken | TextPart
 
+COMPLETION_PRIORITY: Final = 0
+ACTION_PRIORITY: Final = 1
+TOOL_PRIORITY: Final = 2
+"""Of requests by other programs through the local endpoint; the editor never waits for them."""
+BACKGROUND_PRIORITY: Final = 3
+"""From here on nobody waits for the answer."""
+
 StopCause = Literal["end", "stop_token", "max_tokens", "deadline", "cancelled"]
 
 
@@ -49,7 +56,7 @@ class CompletionRequest(msgspec.Struct, frozen=True):
     """One request for text: the prompt, when to stop, how to sample, and how urgent it is.
 
     ``deadline_ms`` counts from the engine's receipt; what is there by then is kept. 0 means none.
-    ``priority`` 0 is completion, 1 refactor, 2 background; a lower number runs first.
+    ``priority`` is one of the constants above; a lower number runs first.
     ``key`` names the stream a request belongs to (a document): a newer request of the same key supersedes the older.
     """
 
@@ -59,7 +66,7 @@ class CompletionRequest(msgspec.Struct, frozen=True):
     """Special tokens by text that end the answer besides the model's own end-of-generation tokens."""
     sampling: Sampling = Sampling()
     deadline_ms: int = 0
-    priority: int = 0
+    priority: int = COMPLETION_PRIORITY
     key: str = ""
     drafts: tuple[str, ...] = ()
     """Texts that the answer is likely to repeat, likeliest first: the code that is being rewritten, say. They change

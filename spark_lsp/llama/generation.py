@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from spark_lsp.engine.base import Chunk, CompletionRequest, StopCause, Usage
+from spark_lsp.engine.base import BACKGROUND_PRIORITY, Chunk, CompletionRequest, StopCause, Usage
 from spark_lsp.errors import EngineFailed, EngineStarting
 from spark_lsp.llama.healing import choose_path
 from spark_lsp.llama.kv.block_cache import BlockCache, SavedBlock
@@ -25,8 +25,6 @@ from spark_lsp.llama.sample import TokenChooser, margin
 from spark_lsp.llama.speculative.drafter import PromptLookupDrafter
 from spark_lsp.llama.speculative.length_policy import LengthPolicy
 
-BACKGROUND: int = 2
-"""The priority from which on nobody waits for the answer."""
 CLOSE_LOGITS = 0.25
 """Two tokens nearer than this can change places by rounding: by up to 0.11 each, measured with Q8_0 weights."""
 _LOOKUP_TOKENS = 16  # the last tokens, by which drafts are looked up
@@ -212,10 +210,10 @@ class Generation:
         resident = self._align_to_tile(resident)
         if self._most_tokens and not self._generated:  # all rows come of one decode
             resident = context.truncate(self._slot, min(resident, len(self._run) - self._rows))
-        is_background = self._request.priority >= BACKGROUND and not self._is_idle
+        is_background = self._request.priority >= BACKGROUND_PRIORITY and not self._is_idle
         n_past = context.attended(self._slot)
         limit = context.rates.chunk_tokens(n_past, context.ubatch_tokens, is_background=is_background)
-        if self._request.priority >= BACKGROUND and not is_background and context.can_abort:
+        if self._request.priority >= BACKGROUND_PRIORITY and not is_background and context.can_abort:
             limit = context.ubatch_tokens  # a key that comes after all waits for one node of its graph
         batch = self._run.tokens[resident : self._batch_end(resident, limit)]
         is_last = resident + len(batch) == len(self._run) and self._most_tokens > 0 and not self._generated

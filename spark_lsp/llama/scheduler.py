@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from threading import Condition, Thread
 from typing import Final, Protocol, TypeVar
 
-from spark_lsp.engine.base import Chunk, CompletionRequest, PrefillCost, StopCause, Usage
+from spark_lsp.engine.base import BACKGROUND_PRIORITY, Chunk, CompletionRequest, PrefillCost, StopCause, Usage
 from spark_lsp.errors import EngineFailed, EngineStarting, SparkError
-from spark_lsp.llama.generation import BACKGROUND, Generation
+from spark_lsp.llama.generation import Generation
 from spark_lsp.llama.kv.context import AbortFlag
 from spark_lsp.llama.loading.fit import BATCH_TOKENS
 
@@ -310,7 +310,7 @@ def _urgency(job: Job) -> tuple[int, float]:
 
 
 def _is_background(job: Job) -> bool:
-    return job.request.priority >= BACKGROUND
+    return job.request.priority >= BACKGROUND_PRIORITY
 
 
 def _nothing() -> None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from math import inf
 from time import perf_counter
 
-from spark_lsp.engine.base import CompletionRequest, Engine, ModelInfo, Usage
+from spark_lsp.engine.base import BACKGROUND_PRIORITY, CompletionRequest, Engine, ModelInfo, Usage
 from spark_lsp.engine.fim import FimFamily, Order, build_prompt, family_named
 from spark_lsp.errors import EngineStarting, ModelNoFim, SparkError
 from spark_lsp.index.ranking.file_order import STARTS, FileOrder
@@ -34,7 +34,7 @@ from spark_lsp.text.document import Snapshot
 
 FRAME_TOKENS = 32  # repository name, path line and special tokens
 SPARE_CELLS = 0.25  # of a prompt's cells: what an engine has beyond them for other requests and the next prefix
-CACHED_PREFIX_PRIORITY = 2
+CACHED_PREFIX_PRIORITY = BACKGROUND_PRIORITY
 LOOK_AGAIN_S = 0.5  # between checks whether the user rests, while more of a prefix is resident than is shown
 MIN_QUICK_TOKENS = 64
 """What a key may always prefill: the lines that were typed since the last one, and the text behind the cursor."""

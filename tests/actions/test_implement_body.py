@@ -6,8 +6,7 @@ import pytest
 
 from spark_lsp.actions.base import Target
 from spark_lsp.actions.implement_body import MAX_BODY_TOKENS
-from spark_lsp.actions.stream import ACTION_PRIORITY
-from spark_lsp.engine.base import CompletionRequest, TextPart
+from spark_lsp.engine.base import ACTION_PRIORITY, CompletionRequest, TextPart
 from spark_lsp.engine.testing import ScriptedEngine
 from spark_lsp.errors import EngineFailed, ModelNoFim
 from tests.actions.check import ACTION, target_of

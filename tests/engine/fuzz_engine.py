@@ -28,7 +28,7 @@ import psutil
 ROOT = Path(__file__).resolve().parent.parent.parent
 sys.path.insert(0, str(ROOT))
 
-from spark_lsp.engine.base import Chunk, CompletionRequest, Sampling  # noqa: E402
+from spark_lsp.engine.base import BACKGROUND_PRIORITY, Chunk, CompletionRequest, Sampling  # noqa: E402
 from spark_lsp.engine.local.address import RUNTIME_VARIABLE  # noqa: E402 - needs the checkout on the path
 from spark_lsp.engine.local.local_engine import EngineLaunch, LocalEngine, stop_engines  # noqa: E402
 from spark_lsp.errors import EngineFailed, EngineStarting, ModelNoFim  # noqa: E402
@@ -340,7 +340,7 @@ async def be_client(launch: EngineLaunch) -> None:
     engine = LocalEngine(launch)
     await engine.start()
     cached_prefix = cached_prefix_of("killed", ((5, 1), (4, 1)))
-    async for _ in engine.generate(CompletionRequest(cached_prefix, 0, priority=2)):
+    async for _ in engine.generate(CompletionRequest(cached_prefix, 0, priority=BACKGROUND_PRIORITY)):
         pass
     async for _ in engine.generate(
         CompletionRequest(cached_prefix + fim_prompt("x", ""), 1500, sampling=ENDLESS, priority=1)

@@ -5,7 +5,7 @@ import sys
 
 import msgspec
 
-from spark_lsp.engine.base import CompletionRequest, PromptPart, Sampling, SpecialToken, TextPart
+from spark_lsp.engine.base import BACKGROUND_PRIORITY, CompletionRequest, PromptPart, Sampling, SpecialToken, TextPart
 from spark_lsp.engine.local.local_engine import EngineLaunch, LocalEngine
 
 BEGUN = b"begun"
@@ -21,7 +21,7 @@ async def be_answered(launch: EngineLaunch) -> None:
     """Ask until somebody ends this process, and say so at each piece of the answer."""
     engine = LocalEngine(launch)
     await engine.start()
-    async for _ in engine.generate(CompletionRequest(CACHED_PREFIX, 0, priority=2)):
+    async for _ in engine.generate(CompletionRequest(CACHED_PREFIX, 0, priority=BACKGROUND_PRIORITY)):
         pass
     endless = Sampling(grammar='root ::= "a" root')
     prompt = (

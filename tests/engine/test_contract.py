@@ -6,7 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from spark_lsp.engine.base import Chunk, CompletionRequest, Engine, PromptPart, Sampling, SpecialToken, TextPart
+from spark_lsp.engine.base import (
+    BACKGROUND_PRIORITY,
+    Chunk,
+    CompletionRequest,
+    Engine,
+    PromptPart,
+    Sampling,
+    SpecialToken,
+    TextPart,
+)
 from spark_lsp.engine.fim import FileBlock, build_prompt, family_named, pieces, prompt_tokens
 from spark_lsp.engine.local.local_engine import LocalEngine
 from spark_lsp.engine.remote.remote_engine import RemoteEngine
@@ -208,7 +217,7 @@ async def test_another_key_does_not_supersede(engine: Engine) -> None:
 
 
 async def test_an_urgent_request_overtakes(engine: Engine) -> None:
-    background = engine.generate(CompletionRequest(prompt(), 60, sampling=ENDLESS, priority=2))
+    background = engine.generate(CompletionRequest(prompt(), 60, sampling=ENDLESS, priority=BACKGROUND_PRIORITY))
     begun = await anext(background)
     urgent = await collect(engine, CompletionRequest(prompt("def add("), 4))
     assert urgent[-1].stop is not None

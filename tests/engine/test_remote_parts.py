@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spark_lsp.actions.chat.template import Message, prompt_of
 from spark_lsp.engine.base import ModelInfo, SpecialToken, TextPart
+from spark_lsp.engine.chat_template import Message, prompt_of
 from spark_lsp.engine.fim import FAMILIES, family_for_model, family_named
 from spark_lsp.engine.remote.hosts import FIRST_REST_S, MAX_REST_S, Health, address_of, ranked, to_ask
 from spark_lsp.engine.remote.prompt_text import (

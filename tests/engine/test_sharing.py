@@ -14,7 +14,16 @@ import msgspec
 import psutil
 import pytest
 
-from spark_lsp.engine.base import Chunk, CompletionRequest, EngineStatus, PromptPart, SpecialToken, TextPart, Usage
+from spark_lsp.engine.base import (
+    BACKGROUND_PRIORITY,
+    Chunk,
+    CompletionRequest,
+    EngineStatus,
+    PromptPart,
+    SpecialToken,
+    TextPart,
+    Usage,
+)
 from spark_lsp.engine.local.local_engine import EngineLaunch, LocalEngine
 from spark_lsp.errors import EngineFailed
 from spark_lsp.llama.loading.fit import cells_for
@@ -59,7 +68,9 @@ def usage_of(chunks: list[Chunk]) -> Usage:
 
 async def read(engine: LocalEngine, name: str) -> int:
     """Make a client's cached prefix resident and return its tokens."""
-    return usage_of(await collect(engine, CompletionRequest(cached_prefix(name), 0, priority=2))).prompt_tokens
+    return usage_of(
+        await collect(engine, CompletionRequest(cached_prefix(name), 0, priority=BACKGROUND_PRIORITY))
+    ).prompt_tokens
 
 
 async def settled(engine: LocalEngine, clients: int) -> EngineStatus:
@@ -107,7 +118,7 @@ async def test_a_killed_client_takes_nothing_of_the_others_with_it(wide_model: P
     await settled(engine, clients=1)
     again = await collect(engine, CompletionRequest(cached_prefix("mine") + fim_prompt("other = "), 4))
     assert usage_of(again).cached_tokens >= tokens
-    left = await collect(engine, CompletionRequest(killed_client.CACHED_PREFIX, 0, priority=2))
+    left = await collect(engine, CompletionRequest(killed_client.CACHED_PREFIX, 0, priority=BACKGROUND_PRIORITY))
     assert usage_of(left).prefill_tokens == 0, "its cached prefix stays too, for when its window comes back"
     await engine.close()
 

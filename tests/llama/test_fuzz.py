@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from spark_lsp.engine.base import CompletionRequest
+from spark_lsp.engine.base import BACKGROUND_PRIORITY, CompletionRequest
 from spark_lsp.errors import EngineStarting
 from spark_lsp.llama.kv.context import Context
 from spark_lsp.llama.loading.gguf_model import TokenCache
@@ -63,7 +63,9 @@ def test_an_answer_whose_model_is_unloaded_ends_with_an_error(runtime: ModelRunt
 
 
 def test_a_cached_prefix_that_is_being_read_is_not_grown_into_another_one(runtime: ModelRuntime) -> None:
-    generation = runtime.generation(CompletionRequest(cached_prefix(1, 2, 3), 0, priority=2), time.perf_counter())
+    generation = runtime.generation(
+        CompletionRequest(cached_prefix(1, 2, 3), 0, priority=BACKGROUND_PRIORITY), time.perf_counter()
+    )
     assert generation.step() is None
     ask(runtime, cached_prefix(1, 2, 5) + fim_prompt("x"))
     usage = finish(generation, context_of(runtime))
@@ -84,7 +86,9 @@ def test_a_file_that_cannot_be_taken_back_costs_reading_only(tmp_path: Path, mon
         known = read(second, part).prompt_tokens
         with monkeypatch.context() as patch:
             patch.setattr(Context, "load", lambda *_: False)
-            generation = second.generation(CompletionRequest(whole, 0, priority=2), time.perf_counter())
+            generation = second.generation(
+                CompletionRequest(whole, 0, priority=BACKGROUND_PRIORITY), time.perf_counter()
+            )
             usage = finish(generation, context_of(second))
         assert usage.restored_tokens == 0
         assert 0 < usage.cached_tokens < known, "what was there of a chunk is lost with it"

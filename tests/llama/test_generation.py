@@ -10,10 +10,18 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from spark_lsp.engine.base import Chunk, CompletionRequest, PrefillCost, Sampling, SpecialToken, TextPart
+from spark_lsp.engine.base import (
+    BACKGROUND_PRIORITY,
+    Chunk,
+    CompletionRequest,
+    PrefillCost,
+    Sampling,
+    SpecialToken,
+    TextPart,
+)
 from spark_lsp.engine.wire.frames import EngineLaunch
 from spark_lsp.errors import EngineFailed, SparkError
-from spark_lsp.llama.generation import BACKGROUND, Generation
+from spark_lsp.llama.generation import Generation
 from spark_lsp.llama.kv.context import SCRATCH, SEQUENCES, Context
 from spark_lsp.llama.kv.speed import CHUNK_MS, TILE_TOKENS
 from spark_lsp.llama.loading.fit import BATCH_TOKENS, plan_of
@@ -142,7 +150,7 @@ def test_background_reading_takes_the_whole_machine_while_nobody_waits(
     monkeypatch.setattr(
         context.rates, "prefill_cost", PrefillCost(CHUNK_MS / TILE_TOKENS, 0.0)
     )  # a tile takes a whole chunk
-    request = CompletionRequest((TextPart(" a" * 1000, stable=True),), 0, priority=BACKGROUND)
+    request = CompletionRequest((TextPart(" a" * 1000, stable=True),), 0, priority=BACKGROUND_PRIORITY)
     generation = runtime.generation(request, time.perf_counter())
     assert generation.step(is_idle=is_idle) is None
     assert len(context.mirrors[generation._slot]) == (context.ubatch_tokens if is_idle else TILE_TOKENS)
@@ -255,7 +263,7 @@ def test_the_scheduler_ends_every_job_exactly_once() -> None:
         request_of(0, 1, 0),
         CompletionRequest(request_of(0, 2, 0).prompt, 500, sampling=endless, key="k"),
         CompletionRequest(request_of(1, 2, 0).prompt, 3, key="k"),
-        CompletionRequest(request_of(1, 0, 0).prompt, 5, priority=2),
+        CompletionRequest(request_of(1, 0, 0).prompt, 5, priority=BACKGROUND_PRIORITY),
         CompletionRequest((SpecialToken("<|no|>"),), 5),
         CompletionRequest((TextPart("a" * 100_000),), 5),
         CompletionRequest(request_of(2, 0, 0).prompt, 500, sampling=endless, priority=1),

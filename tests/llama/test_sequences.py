@@ -10,7 +10,16 @@ import msgspec
 import numpy as np
 import pytest
 
-from spark_lsp.engine.base import CompletionRequest, PrefillCost, PromptPart, Sampling, SpecialToken, TextPart, Usage
+from spark_lsp.engine.base import (
+    BACKGROUND_PRIORITY,
+    CompletionRequest,
+    PrefillCost,
+    PromptPart,
+    Sampling,
+    SpecialToken,
+    TextPart,
+    Usage,
+)
 from spark_lsp.engine.wire.frames import EngineLaunch
 from spark_lsp.errors import EngineFailed
 from spark_lsp.llama.generation import Generation
@@ -86,7 +95,7 @@ def finish(generation: Generation, context: Context) -> Usage:
 
 def read(runtime: ModelRuntime, prompt: tuple[PromptPart, ...]) -> Usage:
     """Make a cached prefix resident."""
-    return ask(runtime, prompt, 0, priority=2)
+    return ask(runtime, prompt, 0, priority=BACKGROUND_PRIORITY)
 
 
 def lengths(context: Context, which: range) -> list[int]:
@@ -173,7 +182,7 @@ def test_a_completion_without_a_cached_prefix_leaves_its_stable_part_as_one(runt
 
 def test_another_cached_prefix_is_read_while_the_old_one_serves(runtime: ModelRuntime) -> None:
     old = read(runtime, cached_prefix(1, 2, 3))
-    request = CompletionRequest(cached_prefix(1, 4, 5), 0, priority=2)
+    request = CompletionRequest(cached_prefix(1, 4, 5), 0, priority=BACKGROUND_PRIORITY)
     generation = runtime.generation(request, time.perf_counter())
     assert generation.step() is None
     assert ask(runtime, cached_prefix(1, 2, 3) + fim_prompt("y")).cached_tokens == old.prompt_tokens
@@ -220,7 +229,7 @@ def test_the_end_of_a_cached_prefix_that_is_being_replaced_goes_where_each_decod
     monkeypatch.setattr(context, "pays_for_all", True)
     old = read(runtime, cached_prefix(1, 2, 3, 4, lines=30))
     ask(runtime, cached_prefix(1, 2, 3, 4, lines=30) + fim_prompt("before = 1"))
-    request = CompletionRequest(cached_prefix(1, 3, 4, 5, lines=30), 0, priority=2)
+    request = CompletionRequest(cached_prefix(1, 3, 4, 5, lines=30), 0, priority=BACKGROUND_PRIORITY)
     generation = runtime.generation(request, time.perf_counter())
     assert generation.step() is None
     ask(runtime, cached_prefix(1, lines=30) + fim_prompt("x"))
@@ -236,7 +245,7 @@ def test_the_end_of_a_cached_prefix_that_is_being_replaced_goes_where_each_decod
 def test_a_cached_prefix_that_was_lost_while_it_was_read_is_not_counted_twice(runtime: ModelRuntime) -> None:
     context = context_of(runtime)
     generation = runtime.generation(
-        CompletionRequest(cached_prefix(1, 2, 3, lines=40), 0, priority=2), time.perf_counter()
+        CompletionRequest(cached_prefix(1, 2, 3, lines=40), 0, priority=BACKGROUND_PRIORITY), time.perf_counter()
     )
     generation.step()
     generation.step()
@@ -254,7 +263,7 @@ def test_the_cached_prefix_of_another_workspace_is_not_trimmed(
     monkeypatch.setattr(context, "pays_for_all", True)
     other = read(runtime, cached_prefix(8, 9, lines=30))
     generation = runtime.generation(
-        CompletionRequest(cached_prefix(1, 2, lines=30), 0, priority=2), time.perf_counter()
+        CompletionRequest(cached_prefix(1, 2, lines=30), 0, priority=BACKGROUND_PRIORITY), time.perf_counter()
     )
     assert generation.step() is None
     ask(runtime, cached_prefix(1, lines=30) + fim_prompt("x"))

@@ -20,7 +20,15 @@ import msgspec
 import numpy as np
 import pytest
 
-from spark_lsp.engine.base import CompletionRequest, PromptPart, Sampling, SpecialToken, StopCause, TextPart
+from spark_lsp.engine.base import (
+    BACKGROUND_PRIORITY,
+    CompletionRequest,
+    PromptPart,
+    Sampling,
+    SpecialToken,
+    StopCause,
+    TextPart,
+)
 from spark_lsp.engine.wire.frames import EngineLaunch
 from spark_lsp.errors import EngineFailed, EngineStarting, ModelNoFim
 from spark_lsp.llama import runtime as bench_module
@@ -255,7 +263,7 @@ class Scene:
         cached_prefix = self.cached_prefix(self.repository(client))
         kind = draw.randrange(12)
         if kind <= 2 and cached_prefix:
-            return client, CompletionRequest(cached_prefix, 0, priority=2, key="cached prefix")
+            return client, CompletionRequest(cached_prefix, 0, priority=BACKGROUND_PRIORITY, key="cached prefix")
         if kind == 3:
             prompt = cached_prefix + fim_prompt(f"{text}\n# rewritten\n", "")
             return client, CompletionRequest(

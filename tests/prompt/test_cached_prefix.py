@@ -64,7 +64,7 @@ async def test_warming_reads_the_cached_prefix_and_completions_use_what_is_read(
     steps: list[tuple[int, int]] = []
     await workspace.context.warm(lambda done, total: steps.append((done, total)))
     assert steps[-1][0] == steps[-1][1] == workspace.context.resident_tokens > 0
-    assert all(request.max_tokens == 0 and request.priority == 2 for request in engine.requests)
+    assert all(request.max_tokens == 0 and request.priority == CACHED_PREFIX_PRIORITY for request in engine.requests)
     warm = await workspace.context.pack_for(snapshot, 15)
     assert sum(segment.stable and segment.cached for segment in warm.segments) == 6
     read = engine.requests[-1].prompt

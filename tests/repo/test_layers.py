@@ -8,7 +8,7 @@ import pytest
 from tests.repo.source import PACKAGE, Module, imports, modules, report
 
 LEAVES = frozenset({"config", "errors", "pacing", "private_file", "trace"})
-ENGINE_INTERFACE = frozenset({"engine.base", "engine.fim"})
+ENGINE_INTERFACE = frozenset({"engine.base", "engine.chat_template", "engine.fim"})
 TEXT = LEAVES | {"text"}
 
 ALLOWED: dict[str, frozenset[str]] = {

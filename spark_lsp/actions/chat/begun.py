@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from spark_lsp.actions.chat.answer import fence_for
-from spark_lsp.actions.chat.template import Message, prompt_of
 from spark_lsp.engine.base import ModelInfo, PromptPart
+from spark_lsp.engine.chat_template import Message, prompt_of
 from spark_lsp.prompt.segment import Segment
 
 SYSTEM: Final = "You are an expert programmer. Answer with code in one fenced block and nothing else."

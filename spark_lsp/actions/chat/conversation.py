@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from spark_lsp.actions.chat.answer import fence_for
-from spark_lsp.actions.chat.template import Message
 from spark_lsp.actions.scan import scan
+from spark_lsp.engine.chat_template import Message
 from spark_lsp.prompt.segment import Segment
 from spark_lsp.text.edit import Span
 

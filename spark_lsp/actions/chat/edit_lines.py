@@ -23,15 +23,15 @@ from spark_lsp.actions.chat.conversation import (
     with_problem,
 )
 from spark_lsp.actions.chat.surface import problem_of
-from spark_lsp.actions.chat.template import Message, prompt_of
 from spark_lsp.actions.check import failure
 from spark_lsp.actions.checks.calls import call_problem
 from spark_lsp.actions.checks.completing import completed
 from spark_lsp.actions.checks.differences import edits_between
 from spark_lsp.actions.checks.script import script_problem
 from spark_lsp.actions.layout import indent_unit, newline_of
-from spark_lsp.actions.stream import ACTION_PRIORITY, RETRY, Answer, added, key_of, stream
-from spark_lsp.engine.base import CompletionRequest, ModelInfo, Sampling, Usage
+from spark_lsp.actions.stream import RETRY, Answer, added, key_of, stream
+from spark_lsp.engine.base import ACTION_PRIORITY, CompletionRequest, ModelInfo, Sampling, Usage
+from spark_lsp.engine.chat_template import Message, prompt_of
 from spark_lsp.errors import Reason
 from spark_lsp.text.edit import Edit, Span, apply_edits
 

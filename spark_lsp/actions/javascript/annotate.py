@@ -18,8 +18,8 @@ from spark_lsp.actions.javascript.flow import ends, facts_of
 from spark_lsp.actions.javascript.piece import TYPED
 from spark_lsp.actions.javascript.scopes import FUNCTIONS, names_of, text_of
 from spark_lsp.actions.naming import MIN_PROBABILITY
-from spark_lsp.actions.stream import ACTION_PRIORITY, added, key_of, stream
-from spark_lsp.engine.base import CompletionRequest, Sampling, Usage
+from spark_lsp.actions.stream import added, key_of, stream
+from spark_lsp.engine.base import ACTION_PRIORITY, CompletionRequest, Sampling, Usage
 from spark_lsp.errors import Reason
 from spark_lsp.text.edit import Edit, Span, apply_edits
 from spark_lsp.text.syntax import Syntax

@@ -32,8 +32,8 @@ from spark_lsp.actions.python.missing_annotations import (
 from spark_lsp.actions.python.names import MIN_SURE
 from spark_lsp.actions.python.parameter_values import calls_pass, holds_only
 from spark_lsp.actions.refusal import NOT_READ, Refusal
-from spark_lsp.actions.stream import ACTION_PRIORITY, added, key_of, stream
-from spark_lsp.engine.base import CompletionRequest, Sampling, Usage
+from spark_lsp.actions.stream import added, key_of, stream
+from spark_lsp.engine.base import ACTION_PRIORITY, CompletionRequest, Sampling, Usage
 from spark_lsp.errors import Reason, SparkError
 from spark_lsp.text.edit import Edit, Span, apply_edits
 

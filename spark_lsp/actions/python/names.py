@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from spark_lsp.actions.base import Target, Tools
-from spark_lsp.actions.stream import ACTION_PRIORITY, key_of, stream
-from spark_lsp.engine.base import CompletionRequest, Sampling, Usage
+from spark_lsp.actions.stream import key_of, stream
+from spark_lsp.engine.base import ACTION_PRIORITY, CompletionRequest, Sampling, Usage
 from spark_lsp.errors import SparkError
 
 MAX_NAME_TOKENS: Final = 16

@@ -15,7 +15,7 @@ from spark_lsp import errors
 from spark_lsp.engine.base import Chunk, CompletionRequest, EngineStatus, ModelInfo, PromptPart, SpecialToken, TextPart
 from spark_lsp.errors import EngineProtocolError, SparkError
 
-PROTOCOL: Final = 4
+PROTOCOL: Final = 5
 """Raised with every change of a frame's meaning; part of the socket's name, so versions never meet by accident."""
 
 MAX_FRAME_BYTES: Final = 64 * 1024 * 1024

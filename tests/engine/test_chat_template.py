@@ -3,8 +3,8 @@
 import msgspec
 import pytest
 
-from spark_lsp.actions.chat.template import Message, prompt_of
 from spark_lsp.engine.base import ModelInfo, SpecialToken, TextPart
+from spark_lsp.engine.chat_template import Message, prompt_of
 from spark_lsp.engine.testing import ScriptedEngine
 from spark_lsp.errors import ModelUnusable
 from tests.actions.chat.talk import CHATML
