@@ -33,7 +33,7 @@ def edit_signature(syntax: Syntax, name: str, dice: random.Random) -> SignatureE
     """Change the signature of the one function of that full name; None where no change suits it."""
     source = source_of(syntax)
     function = function_named(source, name) if source is not None else None
-    if source is None or function is None or FRESH in source.said(function):
+    if source is None or function is None or FRESH in source.text_of(function):
         return None
     kinds = [*_CHANGES]
     dice.shuffle(kinds)

@@ -188,7 +188,7 @@ class ActionRunner:
         """
         if not self._settings.enabled:
             return []
-        found: dict[tuple[str, Diagnostic | None], AvailableAction] = {}
+        found_actions: dict[tuple[str, Diagnostic | None], AvailableAction] = {}
         for action in self._catalog:
             if not self._model_can(action.needs):
                 continue
@@ -203,8 +203,8 @@ class ActionRunner:
                     continue
                 if title:
                     available = AvailableAction(action.id, action.kind, title, action.needs, diagnostic, why)
-                    found.setdefault((action.id, diagnostic), available)
-        return list(found.values())
+                    found_actions.setdefault((action.id, diagnostic), available)
+        return list(found_actions.values())
 
     async def propose(
         self, action_id: str, target: Target, progress: Callable[[int, float], None] | None = None
@@ -220,9 +220,9 @@ class ActionRunner:
         ):  # an incremental tree may recover from errors otherwise
             whole = await asyncio.to_thread(parse, target.syntax.language, target.snapshot.text)
             target = replace(target, syntax=whole)
-        named = [each for each in self._catalog if each.id == action_id and self._model_can(each.needs)]
+        named = [entry for entry in self._catalog if entry.id == action_id and self._model_can(entry.needs)]
         # In a thread: an action may need the tree of the text as it was opened.
-        action = await asyncio.to_thread(lambda: next((each for each in named if each.applies(target)), None))
+        action = await asyncio.to_thread(lambda: next((entry for entry in named if entry.applies(target)), None))
         if action is None:
             self._log(trace.finish(Reason.EMPTY))
             return Proposal(action_id, (), Reason.EMPTY, self._why_not(action_id, target))
@@ -241,13 +241,13 @@ class ActionRunner:
 
     def _why_not(self, action_id: str, target: Target) -> str:
         """Return in one sentence why an action was not run: the loaded model cannot, or it does not apply."""
-        same = [each for each in self._catalog if each.id == action_id]
-        lacking = [each for each in same if not self._model_can(each.needs)]
+        same = [action for action in self._catalog if action.id == action_id]
+        lacking = [action for action in same if not self._model_can(action.needs)]
         model = self._tools.engine.model
-        applies = len(lacking) == len(same) or any(each.applies(target) for each in lacking)
+        applies = len(lacking) == len(same) or any(action.applies(target) for action in lacking)
         if not lacking or model is None or not applies:
             return f"{action_id} does not apply here."
-        wanted = "fill-in-the-middle tokens" if any(each.needs == "fim" for each in lacking) else "a chat template"
+        wanted = "fill-in-the-middle tokens" if any(action.needs == "fim" for action in lacking) else "a chat template"
         return f"{action_id} needs a model with {wanted}, and {model.name} has none."
 
     def _model_can(self, needs: Needs) -> bool:

@@ -59,7 +59,7 @@ def _outer_indent(text: str, function: EmptyFunction) -> str:
 def _inner_indent(text: str, function: EmptyFunction) -> str:
     """Return the indentation of what already stands on a line of its own in the body; empty for nothing."""
     standing = [*function.kept, *([function.placeholder] if function.placeholder else [])]
-    own = [each for each in sorted(standing) if starts_line(text, each.start) and each.start > function.interior.start]
+    own = [span for span in sorted(standing) if starts_line(text, span.start) and span.start > function.interior.start]
     return indent_of(text, own[0].start) if own else ""
 
 
@@ -87,7 +87,7 @@ def _in_place_of(
 def _after_what_is_kept(
     text: str, function: EmptyFunction, newline: str, inner: str, outer: str
 ) -> tuple[Span, str, str]:
-    start = max([function.interior.start, *(each.end for each in function.kept)])
+    start = max([function.interior.start, *(span.end for span in function.kept)])
     head = newline + inner
     if function.in_braces:
         rest = text[start : function.interior.end]
@@ -95,6 +95,6 @@ def _after_what_is_kept(
         tail = newline + (rest[last + 1 :] if last >= 0 else outer)
         return Span(start, function.interior.end), head, tail
     if function.has_docstring and not starts_line(text, function.kept[0].start):
-        said = text[function.interior.start : start].strip()
-        return Span(function.interior.start, start), head + said + newline + inner, ""
+        body_text = text[function.interior.start : start].strip()
+        return Span(function.interior.start, start), head + body_text + newline + inner, ""
     return Span(start, start), head, ""

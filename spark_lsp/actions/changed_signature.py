@@ -10,7 +10,7 @@ from spark_lsp.actions.definition import CALLABLES, Definition, definition_at, s
 class SignatureAt:
     """``found`` is the function now, ``baseline`` as the document was opened; None where that is not known."""
 
-    found: Definition
+    definition: Definition
     now: str
     baseline: Definition | None = None
     was: str = ""
@@ -26,15 +26,15 @@ def signature_at(target: Target) -> SignatureAt | None:
     """Return the function on whose signature the cursor stands."""
     if target.syntax is None:
         return None
-    found = definition_at(target.syntax, target.span.start, CALLABLES)
-    head = signature_text(target.syntax, found) if found is not None else ""
-    if found is None or not head or target.span.start > found.whole.span.start + len(head.rstrip()):
+    definition = definition_at(target.syntax, target.span.start, CALLABLES)
+    head = signature_text(target.syntax, definition) if definition is not None else ""
+    if definition is None or not head or target.span.start > definition.whole.span.start + len(head.rstrip()):
         return None
     before = target.baseline_syntax
-    earlier = same_definition(found, target.syntax, before) if before is not None else None
+    earlier = same_definition(definition, target.syntax, before) if before is not None else None
     if before is None or earlier is None:
-        return SignatureAt(found, _folded(head))
-    return SignatureAt(found, _folded(head), earlier, _folded(signature_text(before, earlier)))
+        return SignatureAt(definition, _folded(head))
+    return SignatureAt(definition, _folded(head), earlier, _folded(signature_text(before, earlier)))
 
 
 def _folded(head: str) -> str:

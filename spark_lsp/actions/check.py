@@ -30,8 +30,10 @@ def failure(text: str, syntax: Syntax | None, edits: Iterable[Edit]) -> str:
 
 def node_where(syntax: Syntax, node: Node) -> Node | None:
     """Return the node that starts where another text's node starts and is of its kind; None when there is none."""
-    same = (each for each in syntax.ancestors_at(node.span.start))
-    return next((each for each in same if each.kind == node.kind and each.span.start == node.span.start), None)
+    same = (ancestor for ancestor in syntax.ancestors_at(node.span.start))
+    return next(
+        (ancestor for ancestor in same if ancestor.kind == node.kind and ancestor.span.start == node.span.start), None
+    )
 
 
 def _compiles(text: str) -> bool:

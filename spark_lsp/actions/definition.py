@@ -39,29 +39,37 @@ class Definition:
 
 def definition_at(syntax: Syntax, offset: int, kinds: frozenset[str] = CALLABLES | CLASSES) -> Definition | None:
     """Return the innermost definition around an offset, its end included, that has a name."""
-    found = _around(syntax, offset, kinds)
+    definition = _around(syntax, offset, kinds)
     at_end = 0 < offset <= len(syntax.text) and not syntax.text[offset - 1].isspace()
     before = _around(syntax, offset - 1, kinds) if at_end else None
-    if found is None or (before is not None and len(before.whole.span) < len(found.whole.span)):
+    if definition is None or (before is not None and len(before.whole.span) < len(definition.whole.span)):
         return before
-    return found
+    return definition
 
 
-def same_definition(found: Definition, of: Syntax, other: Syntax) -> Definition | None:
+def same_definition(definition: Definition, of: Syntax, syntax: Syntax) -> Definition | None:
     """Return the function of that name within the same classes and functions of another text.
 
     None where there is none, or where either text has several.
     """
-    wanted = (found.name, _containers(found.whole.raw))
-    here = [each for each in _callables(of, found.name) if (each.name, _containers(each.whole.raw)) == wanted]
-    there = [each for each in _callables(other, found.name) if (each.name, _containers(each.whole.raw)) == wanted]
+    wanted = (definition.name, _containers(definition.whole.raw))
+    here = [
+        candidate
+        for candidate in _callables(of, definition.name)
+        if (candidate.name, _containers(candidate.whole.raw)) == wanted
+    ]
+    there = [
+        candidate
+        for candidate in _callables(syntax, definition.name)
+        if (candidate.name, _containers(candidate.whole.raw)) == wanted
+    ]
     return there[0] if len(here) == len(there) == 1 else None
 
 
-def signature_text(syntax: Syntax, found: Definition, *, decorated: bool = True) -> str:
+def signature_text(syntax: Syntax, definition: Definition, *, decorated: bool = True) -> str:
     """Return a function's text up to its body, empty for one without a body."""
-    body = found.inner.child_by_field_name("body")
-    start = found.whole.span.start if decorated else syntax.wrap(found.inner).span.start
+    body = definition.inner.child_by_field_name("body")
+    start = definition.whole.span.start if decorated else syntax.wrap(definition.inner).span.start
     return syntax.text[start : syntax.wrap(body).span.start] if body is not None else ""
 
 

@@ -93,28 +93,28 @@ class Document:
 
 def _facts(target: Target, site: Site) -> Documented | None:
     """Return what a Python docstring may speak of; None for other languages and for classes."""
-    found = definition_at(target.syntax, target.span.start) if target.syntax is not None else None
-    if target.syntax is None or found is None or not target.syntax.language.indents_blocks:
+    definition = definition_at(target.syntax, target.span.start) if target.syntax is not None else None
+    if target.syntax is None or definition is None or not target.syntax.language.indents_blocks:
         return None
     tree = parsed(target.snapshot.text)
-    line = target.snapshot.text.count("\n", 0, target.syntax.wrap(found.inner).span.start) + 1
+    line = target.snapshot.text.count("\n", 0, target.syntax.wrap(definition.inner).span.start) + 1
     at = function_at(tree, line) if tree is not None else None
     return facts_of(at[0], target.snapshot.text) if at is not None and at[0].name == site.name else None
 
 
 def site_of(syntax: Syntax | None, offset: int) -> Site | None:
     """Return where a comment for the definition around an offset goes; None where there is one already."""
-    found = definition_at(syntax, offset) if syntax is not None and syntax.language.name in LANGUAGES else None
-    if syntax is None or found is None:
+    definition = definition_at(syntax, offset) if syntax is not None and syntax.language.name in LANGUAGES else None
+    if syntax is None or definition is None:
         return None
-    return _inside(syntax, found) if syntax.language.indents_blocks else _above(syntax, found)
+    return _inside(syntax, definition) if syntax.language.indents_blocks else _above(syntax, definition)
 
 
-def _inside(syntax: Syntax, found: Definition) -> Site | None:
+def _inside(syntax: Syntax, definition: Definition) -> Site | None:
     """Return the place of a Python docstring: the first thing in the body."""
-    body = found.inner.child_by_field_name("body")
+    body = definition.inner.child_by_field_name("body")
     first = body.named_children[0] if body is not None and body.named_children else None
-    if body is None or first is None or first.start_point.row == found.inner.start_point.row:
+    if body is None or first is None or first.start_point.row == definition.inner.start_point.row:
         return None
     only = first.named_children[0].type if first.type == "expression_statement" and first.named_children else ""
     if only in {"string", "concatenated_string"}:
@@ -124,16 +124,16 @@ def _inside(syntax: Syntax, found: Definition) -> Site | None:
         return None
     indent = indent_of(text, start)
     quotes = "'''" if text.count("'''") > text.count('"""') else '"""'
-    colon = [child for child in found.inner.children if child.type == ":"][-1]
+    colon = [child for child in definition.inner.children if child.type == ":"][-1]
     below = line_end(text, syntax.wrap(colon).span.end)
     at = min(start, text.find("\n", below) + 1)  # above comments, which stand before the body in the tree
-    return Site(found.name, at, f"{indent}{quotes}", quotes, indent, stop=quotes)
+    return Site(definition.name, at, f"{indent}{quotes}", quotes, indent, stop=quotes)
 
 
-def _above(syntax: Syntax, found: Definition) -> Site | None:
+def _above(syntax: Syntax, definition: Definition) -> Site | None:
     """Return the place of a comment above a definition."""
-    text, start, language = syntax.text, found.whole.span.start, syntax.language.name
-    raw = found.whole.raw
+    text, start, language = syntax.text, definition.whole.span.start, syntax.language.name
+    raw = definition.whole.raw
     while (before := raw.prev_named_sibling) is not None and before.type in {"attribute_item", "decorator"}:
         raw, start = before, syntax.wrap(before).span.start
     above = raw.prev_named_sibling
@@ -142,10 +142,10 @@ def _above(syntax: Syntax, found: Definition) -> Site | None:
         return None
     at, indent = line_start(text, start), indent_of(text, start)
     if language == "go":
-        return Site(found.name, at, f"{indent}// {found.name} ", "", f"{indent}// ", start=found.name)
+        return Site(definition.name, at, f"{indent}// {definition.name} ", "", f"{indent}// ", start=definition.name)
     if language == "rust" or (language in {"c", "cpp"} and _count(text, r"///") > _count(text, r"/\*\*")):
-        return Site(found.name, at, f"{indent}/// ", "", f"{indent}/// ")
-    return Site(found.name, at, f"{indent}/** ", " */", f"{indent} * ", stop="*/")
+        return Site(definition.name, at, f"{indent}/// ", "", f"{indent}/// ")
+    return Site(definition.name, at, f"{indent}/** ", " */", f"{indent} * ", stop="*/")
 
 
 def words_of(raw: str, site: Site, *, is_cut: bool = False) -> list[str]:
@@ -154,13 +154,13 @@ def words_of(raw: str, site: Site, *, is_cut: bool = False) -> list[str]:
     mark = site.line.strip()
     lines: list[str] = []
     for number, line in enumerate(raw.split("\n")):
-        said = line.strip()
-        if number and mark and not said.startswith(mark):
+        stripped = line.strip()
+        if number and mark and not stripped.startswith(mark):
             break
-        said = said.removeprefix(mark).strip() if number and mark else said
-        if said and said in lines:
+        stripped = stripped.removeprefix(mark).strip() if number and mark else stripped
+        if stripped and stripped in lines:
             break  # it goes round in a circle
-        lines.append(said)
+        lines.append(stripped)
     if is_cut and lines and not lines[-1].endswith((".", "!", "?")):
         lines = lines[:-1] if len(lines) > 1 else []
     while lines and not lines[-1]:
@@ -201,9 +201,9 @@ async def _request(target: Target, tools: Tools, site: Site, sampling: Sampling)
     shown = apply_edits(text, [Edit(Span(site.offset, site.offset), site.head + site.tail + newline)])
     at = site.offset + len(site.head)
     model = await tools.engine.start()
-    found = definition_at(target.syntax, target.span.start) if target.syntax is not None else None
-    if model.chat_template and implement_body.ASKS_IN_WORDS and found is not None and site.stop:
-        prompt: tuple[PromptPart, ...] = prompt_to_finish(model, _begun(target, tools, site, found))
+    definition = definition_at(target.syntax, target.span.start) if target.syntax is not None else None
+    if model.chat_template and implement_body.ASKS_IN_WORDS and definition is not None and site.stop:
+        prompt: tuple[PromptPart, ...] = prompt_to_finish(model, _begun(target, tools, site, definition))
         stops: tuple[str, ...] = ()
     else:
         prompt = (await tools.context.pack_for(replace(target.snapshot, text=shown), at)).parts
@@ -218,19 +218,19 @@ async def _request(target: Target, tools: Tools, site: Site, sampling: Sampling)
     )
 
 
-def _begun(target: Target, tools: Tools, site: Site, found: Definition) -> Begun:
+def _begun(target: Target, tools: Tools, site: Site, definition: Definition) -> Begun:
     """Return the answer's beginning: the definition's signature and the marks of its comment, or the marks alone."""
     assert target.syntax is not None, "the caller has looked"
     text = apply_edits(target.snapshot.text, [Edit(Span(site.offset, site.offset), site.head)])
-    start = min(line_start(text, found.whole.span.start), site.offset)
+    start = min(line_start(text, definition.whole.span.start), site.offset)
     return Begun(
         path=tools.context.path_of(target.snapshot),
         language=target.syntax.language.name,
         text=text,
         start=start,
         at=site.offset + len(site.head),
-        said=f"Document {site.name}: say in one short sentence of at most ten words what it does. No examples.",
-        shown=found.whole.span.text(target.snapshot.text).replace("\r\n", "\n"),
+        task=f"Document {site.name}: say in one short sentence of at most ten words what it does. No examples.",
+        shown=definition.whole.span.text(target.snapshot.text).replace("\r\n", "\n"),
         lines_above=LINES_ABOVE,
         lines_below=0,
     )

@@ -98,7 +98,7 @@ def empty_function(syntax: Syntax, span: Span) -> EmptyFunction | None:
         start = syntax.wrap([child for child in raw.children if child.type == ":"][-1]).span.end
         if not parts:
             kept = list(_comments_below(syntax.text, start, columns(indent_of(syntax.text, function.span.start))))
-        interior = Span(start, max([start, *(part.span.end for part in parts), *(each.end for each in kept)]))
+        interior = Span(start, max([start, *(part.span.end for part in parts), *(comment.end for comment in kept)]))
     placeholder = statements[0].span if statements else None
     return EmptyFunction(_name(raw), function, interior, tuple(kept), placeholder, has_docstring, in_braces)
 
@@ -120,12 +120,12 @@ def _anchor(syntax: Syntax, span: Span) -> tuple[int, int, int | None]:
     if chosen.strip():
         return at + len(chosen) - len(chosen.lstrip()), at + len(chosen.rstrip()), None
     before, after = text[line_start(text, at) : at], text[at : line_end(text, at)]
-    said = (before + after).strip()
-    if syntax.language.indents_blocks and (not said or said.startswith("#")) and syntax.region_at(at) != "string":
-        column = columns(before) if not said else columns(indent_of(text, at + len(after)))
+    content = (before + after).strip()
+    if syntax.language.indents_blocks and (not content or content.startswith("#")) and syntax.region_at(at) != "string":
+        column = columns(before) if not content else columns(indent_of(text, at + len(after)))
         above = _end_of_code_above(text, line_start(text, at))
         return above, above, column
-    if said and not after[:1].strip():
+    if content and not after[:1].strip():
         at += len(after) - len(after.lstrip()) if not before.strip() else len(before.rstrip()) - len(before) - 1
     return at, at, None
 
@@ -165,7 +165,7 @@ def _is_complete(function: tree_sitter.Node) -> bool:
         return True
     parameters = function.child_by_field_name("parameters")
     takes_over = parameters and any(
-        child.type == "accessibility_modifier" for each in parameters.named_children for child in each.children
+        child.type == "accessibility_modifier" for node in parameters.named_children for child in node.children
     )
     return bool(takes_over) or any(child.type == "field_initializer_list" for child in function.children)
 
@@ -186,7 +186,7 @@ def _parts(body: tree_sitter.Node) -> Iterator[tree_sitter.Node]:
 
 def _is_docstring(node: Node) -> bool:
     children = node.raw.named_children
-    return node.kind == "expression_statement" and [each.type for each in children] in (
+    return node.kind == "expression_statement" and [child.type for child in children] in (
         ["string"],
         ["concatenated_string"],
     )
@@ -194,8 +194,8 @@ def _is_docstring(node: Node) -> bool:
 
 def _is_placeholder(syntax: Syntax, statement: Node) -> bool:
     pattern = _PLACEHOLDERS.get(syntax.language.name, "(?!)")
-    said = statement.span.text(syntax.text)
-    return bool(re.fullmatch(rf"(?:{pattern})\s*;?", said, re.DOTALL | re.IGNORECASE))
+    content = statement.span.text(syntax.text)
+    return bool(re.fullmatch(rf"(?:{pattern})\s*;?", content, re.DOTALL | re.IGNORECASE))
 
 
 def _comments_below(text: str, offset: int, column: int) -> Iterator[Span]:

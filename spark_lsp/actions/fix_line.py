@@ -79,10 +79,10 @@ async def _request(target: Target, tools: Tools, broken: Span, diagnostic: Diagn
     assert target.syntax is not None, "the caller has looked"
     text, mark = target.snapshot.text, target.syntax.language.line_comment
     indent = indent_of(text, broken.start)
-    told = f"{mark} {named_by(diagnostic)}\n{indent}{mark} {broken.text(text)}\n{indent}{mark} Fixed:\n{indent}"
-    shown = apply_edits(text, [Edit(broken, told)])
+    prompt = f"{mark} {named_by(diagnostic)}\n{indent}{mark} {broken.text(text)}\n{indent}{mark} Fixed:\n{indent}"
+    shown = apply_edits(text, [Edit(broken, prompt)])
     await tools.engine.start()
-    packed = await tools.context.pack_for(replace(target.snapshot, text=shown), broken.start + len(told))
+    packed = await tools.context.pack_for(replace(target.snapshot, text=shown), broken.start + len(prompt))
     return CompletionRequest(
         prompt=packed.parts,
         max_tokens=MAX_LINE_TOKENS,

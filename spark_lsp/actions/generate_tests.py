@@ -54,24 +54,24 @@ class GenerateTests:
 
     def applies(self, target: Target) -> str:
         """Offer in a function that other files can reach."""
-        found = _tested(target)
-        return f"Write a test of {found.name}" if found else ""
+        definition = _tested(target)
+        return f"Write a test of {definition.name}" if definition else ""
 
     async def propose(self, target: Target, tools: Tools) -> Proposal:
         """Lay out the test and have its body written."""
-        found = _tested(target)
-        if found is None:
+        definition = _tested(target)
+        if definition is None:
             return Proposal(self.id, (), Reason.EMPTY, "There is no function here that a test could call.")
         path = tools.context.path_of(target.snapshot)
-        plan = plan_of(target, found, path, tools.context.view)
+        plan = plan_of(target, definition, path, tools.context.view)
         if isinstance(plan, Refusal):
             return Proposal(self.id, (), Reason.EMPTY, plan.message)
         snapshot = replace(target.snapshot, path=_sibling(target, path, plan.path), text=plan.text)
         empty = Target.of(snapshot, Span(plan.offset, plan.offset))
-        known = await asyncio.to_thread(_from_examples, target, found, plan, tools)
+        known = await asyncio.to_thread(_from_examples, target, definition, plan, tools)
         if known:
             return _proposal(plan, known, Usage())
-        written = await write_body(empty, tools, _wish(target, found))
+        written = await write_body(empty, tools, _wish(target, definition))
         if not written.edits:
             return Proposal(self.id, (), written.reason, written.message, written.usage)
         return _proposal(plan, apply_edits(plan.text, written.edits), written.usage)
@@ -82,10 +82,10 @@ def _proposal(plan: Plan, text: str, usage: Usage) -> Proposal:
     return Proposal(GenerateTests.id, (), usage=usage, files=(FileEdits(plan.path, plan.before, (edit,)),))
 
 
-def _from_examples(target: Target, found: Definition, plan: Plan, tools: Tools) -> str:
+def _from_examples(target: Target, definition: Definition, plan: Plan, tools: Tools) -> str:
     """Return the test file with the examples of the function's docstring as its test; empty where there are none."""
     assert target.syntax is not None, "the caller has looked"
-    function = _function(target, found)
+    function = _function(target, definition)
     statements = assertions_of(function) if function is not None else []
     if not statements:
         return ""
@@ -94,39 +94,39 @@ def _from_examples(target: Target, found: Definition, plan: Plan, tools: Tools) 
     start = plan.text.index("    pass", plan.offset - len("    pass") - 2)
     text = plan.text[:start] + body + plan.text[start + len("    pass") :]
     whole = completed(plan.text, text, plan.path, tools.context.view)
-    problem = whole.problem or test_problem(whole.text, f"test_{found.name}", found.name, function)
+    problem = whole.problem or test_problem(whole.text, f"test_{definition.name}", definition.name, function)
     return "" if problem else whole.text
 
 
-def _function(target: Target, found: Definition) -> Function | None:
+def _function(target: Target, definition: Definition) -> Function | None:
     """Return a Python function as ``ast`` sees it."""
     assert target.syntax is not None, "the caller has looked"
     tree = parsed(target.snapshot.text) if target.syntax.language.name == "python" else None
-    line = target.snapshot.text.count("\n", 0, target.syntax.wrap(found.inner).span.start) + 1
+    line = target.snapshot.text.count("\n", 0, target.syntax.wrap(definition.inner).span.start) + 1
     at = function_at(tree, line) if tree is not None else None
     return at[0] if at is not None else None
 
 
-def _wish(target: Target, found: Definition) -> Wish:
+def _wish(target: Target, definition: Definition) -> Wish:
     """Return what the body of the test is asked for, and how it is checked."""
-    shown = found.whole.span.text(target.snapshot.text).replace("\r\n", "\n")
-    said = (
-        f"Write a test of {found.name}: call it with two or three simple inputs whose results you know for certain, "
-        "and assert each result. No classes, no prints, nothing else."
+    shown = definition.whole.span.text(target.snapshot.text).replace("\r\n", "\n")
+    wish = (
+        f"Write a test of {definition.name}: call it with two or three simple inputs whose results you know for "
+        "certain, and assert each result. No classes, no prints, nothing else."
     )
-    function = _function(target, found)
+    function = _function(target, definition)
     if function is None:
-        return Wish(GenerateTests.id, said, shown)
-    name = f"test_{found.name}"
+        return Wish(GenerateTests.id, wish, shown)
+    name = f"test_{definition.name}"
     return Wish(
         GenerateTests.id,
-        said,
+        wish,
         shown,
-        check=lambda after: test_problem(after, name, found.name, function),
-        rewrite_body=lambda body: repaired(body, found.name, function),
+        check=lambda after: test_problem(after, name, definition.name, function),
+        rewrite_body=lambda body: repaired(body, definition.name, function),
         is_enough=has_enough,
-        sifted=lambda answer: _sure(answer, found.name),
-        unsure=f"The model is not sure enough of what {found.name} gives.",
+        sifted=lambda answer: _sure(answer, definition.name),
+        unsure=f"The model is not sure enough of what {definition.name} gives.",
     )
 
 
@@ -136,7 +136,7 @@ def _sure(answer: Answer, tested: str) -> str:
     return kept if kept == answer.raw or "assert" in kept or "raises" in kept else ""
 
 
-def plan_of(target: Target, found: Definition, path: str, view: IndexView) -> Plan | Refusal:
+def plan_of(target: Target, definition: Definition, path: str, view: IndexView) -> Plan | Refusal:
     """Return the test to write, or in one sentence why there is none to write."""
     assert target.syntax is not None, "the caller has looked"
     language = target.syntax.language
@@ -147,16 +147,16 @@ def plan_of(target: Target, found: Definition, path: str, view: IndexView) -> Pl
         return Refusal("unreadable", f"{place} has changed since it was read; please try again in a moment.")
     newline = newline_of(before or target.snapshot.text)
     if language.name == "python":
-        imports, test = _python(found, path)
+        imports, test = _python(definition, path)
     elif language.name == "go":
-        imports, test = _go(target, found)
+        imports, test = _go(target, definition)
     else:
-        imports, test = _script(found, path, place, before, view)
+        imports, test = _script(definition, path, place, before, view)
     old = (before or "").replace("\r\n", "\n")
     if test.split("\n")[0] in old:
-        return Refusal("calls", f"{found.name} is tested already in {place}.")
+        return Refusal("calls", f"{definition.name} is tested already in {place}.")
     gap = "\n\n" if language.name == "python" else "\n"
-    head = _with_import(language, old, imports[-1], found.name) if old.strip() else "\n".join(imports) + "\n"
+    head = _with_import(language, old, imports[-1], definition.name) if old.strip() else "\n".join(imports) + "\n"
     text = (head.rstrip() + "\n" + gap + test).replace("\n", newline)
     offset = len(text) - len(test.split("\n", 1)[1].replace("\n", newline))
     return Plan(place, before, text, offset)
@@ -179,16 +179,16 @@ def test_path(path: str, language: str, files: Collection[str]) -> str:
         return str(own.with_name(f"{own.stem}_test.go"))
     if language == "python":
         wanted = f"test_{own.stem}.py"
-        there = next((each for each in files if PurePosixPath(each).name == wanted), None)
+        there = next((file for file in files if PurePosixPath(file).name == wanted), None)
         folders = sorted(
-            {str(PurePosixPath(each).parent) for each in files if PurePosixPath(each).name.startswith("test_")}
+            {str(PurePosixPath(file).parent) for file in files if PurePosixPath(file).name.startswith("test_")}
         )
         return there or (f"{folders[0]}/{wanted}" if folders and folders[0] != "." else f"tests/{wanted}")
     for mark in ("test", "spec"):
         there = str(own.with_name(f"{own.stem}.{mark}{own.suffix}"))
         if there in files:
             return there
-    uses_spec = any(".spec." in each for each in files) and not any(".test." in each for each in files)
+    uses_spec = any(".spec." in file for file in files) and not any(".test." in file for file in files)
     return str(own.with_name(f"{own.stem}.{'spec' if uses_spec else 'test'}{own.suffix}"))
 
 
@@ -199,28 +199,30 @@ def _tested(target: Target) -> Definition | None:
         return None
     if syntax.language.name not in {"python", "go", *_SCRIPTS}:
         return None
-    found = definition_at(syntax, target.span.start, CALLABLES)
-    if found is None or found.whole.raw.parent is None or found.whole.raw.parent.parent is not None:
+    definition = definition_at(syntax, target.span.start, CALLABLES)
+    if definition is None or definition.whole.raw.parent is None or definition.whole.raw.parent.parent is not None:
         return None
-    is_exported = found.whole.kind == "export_statement" or f"exports.{found.name}" in syntax.text
-    is_hidden = found.name.startswith("_") or (syntax.language.name in _SCRIPTS and not is_exported)
-    return None if is_hidden or found.inner.type == "method_declaration" else found
+    is_exported = definition.whole.kind == "export_statement" or f"exports.{definition.name}" in syntax.text
+    is_hidden = definition.name.startswith("_") or (syntax.language.name in _SCRIPTS and not is_exported)
+    return None if is_hidden or definition.inner.type == "method_declaration" else definition
 
 
-def _python(found: Definition, path: str) -> tuple[list[str], str]:
+def _python(definition: Definition, path: str) -> tuple[list[str], str]:
     module = ".".join(PurePosixPath(path).with_suffix("").parts).removeprefix("src.").removesuffix(".__init__")
-    test = f"def test_{found.name}() -> None:\n    pass\n"
-    return [f"from {module} import {found.name}"], test
+    test = f"def test_{definition.name}() -> None:\n    pass\n"
+    return [f"from {module} import {definition.name}"], test
 
 
-def _go(target: Target, found: Definition) -> tuple[list[str], str]:
+def _go(target: Target, definition: Definition) -> tuple[list[str], str]:
     package = re.search(r"^package (\w+)", target.snapshot.text, re.MULTILINE)
-    name = found.name[:1].upper() + found.name[1:]
+    name = definition.name[:1].upper() + definition.name[1:]
     head = [f"package {package[1] if package else 'main'}", "", 'import "testing"']
     return head, f"func Test{name}(t *testing.T) {{\n}}\n"
 
 
-def _script(found: Definition, path: str, place: str, before: str | None, view: IndexView) -> tuple[list[str], str]:
+def _script(
+    definition: Definition, path: str, place: str, before: str | None, view: IndexView
+) -> tuple[list[str], str]:
     own = PurePosixPath(path)
     others = (entry.text for name, entry in view.files.items() if name != place and _TEST_NAME.search(name))
     sample = before or next((text for text in others if re.search(r"^\s*(?:it|test)\(", text, re.MULTILINE)), "")
@@ -230,19 +232,19 @@ def _script(found: Definition, path: str, place: str, before: str | None, view: 
     if not sample:
         imports = ['import assert from "node:assert/strict";', 'import { test } from "node:test";', ""]
     suffix = "" if own.suffix in {".ts", ".tsx"} else own.suffix
-    line = f'import {{ {found.name} }} from "./{own.stem}{suffix}";'
-    title = " ".join(part.lower() for part in _PARTS.findall(found.name) if part.strip("_"))
+    line = f'import {{ {definition.name} }} from "./{own.stem}{suffix}";'
+    title = " ".join(part.lower() for part in _PARTS.findall(definition.name) if part.strip("_"))
     return [*imports, line], f'{says[1] if says else "test"}("{title}", () => {{\n}});\n'
 
 
-def _sibling(target: Target, path: str, other: str) -> Path:
+def _sibling(target: Target, path: str, other_path: str) -> Path:
     """Return the absolute path of another file of the workspace."""
     own = target.snapshot.path
     assert own is not None, "the caller has looked"
     root = own
     for _ in PurePosixPath(path).parts:
         root = root.parent
-    return root / other
+    return root / other_path
 
 
 def _difference(before: str, after: str) -> Edit:

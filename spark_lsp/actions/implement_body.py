@@ -47,7 +47,7 @@ class Wish:
     """
 
     action_id: str
-    said: str
+    task: str
     shown: str = ""
     check: Callable[[str], str] = lambda _after: ""
     rewrite_body: Callable[[str], str] = lambda body: body
@@ -124,14 +124,14 @@ async def write_body(target: Target, tools: Tools, wish: Wish) -> Proposal:
 
 def _wish(target: Target, function: EmptyFunction) -> Wish:
     """Return what a body is asked for; in Python the model is told what it is given, and the body is checked."""
-    said = f"Write the function {function.name} with its body, as its name and description say. Keep its head."
+    task = f"Write the function {function.name} with its body, as its name and description say. Keep its head."
     if target.syntax is None or target.syntax.language.name != "python":
-        return Wish(ImplementBody.id, said)
+        return Wish(ImplementBody.id, task)
     line = target.snapshot.text.count("\n", 0, function.node.span.start) + 1
     given, returned = signature_of_stub(target.snapshot.text, line)
-    said += f" Use {' and '.join(given)}." if given else ""
-    said += f" Return {returned}." if returned else ""
-    return Wish(ImplementBody.id, said, check=lambda after: body_problem(after, line))
+    task += f" Use {' and '.join(given)}." if given else ""
+    task += f" Return {returned}." if returned else ""
+    return Wish(ImplementBody.id, task, check=lambda after: body_problem(after, line))
 
 
 def _find(target: Target) -> EmptyFunction | None:
@@ -196,7 +196,7 @@ async def _begun(target: Target, point: InsertionPoint, tools: Tools, wish: Wish
         text=text,
         start=line_start(text, start),
         at=body_edit.span.start + len(body_edit.head),
-        said=wish.said,
+        task=wish.task,
         shown=wish.shown,
         elsewhere=elsewhere,
     )
@@ -220,10 +220,10 @@ def _judge(target: Target, tools: Tools, site: _Site, answer: Answer, wish: Wish
         if not lines.lines:
             break
         edit = point.body_edit.edit(wish.rewrite_body(lines.text(point.body_edit.newline)))
-        told = _problem(site, edit)
-        if not told:
+        message = _problem(site, edit)
+        if not message:
             return _checked(target, edit, wish, tools.context.view, tools.context.path_of(target.snapshot))
-        problem = problem or told
+        problem = problem or message
         lines = without_last_line(lines)
     if problem == _still_empty(name):
         return _Verdict((), Reason.EMPTY, problem)

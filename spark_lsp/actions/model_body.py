@@ -61,7 +61,7 @@ class _Row:
     within: int | None
 
     @property
-    def said(self) -> str:
+    def content(self) -> str:
         return self.line.text.strip()
 
 
@@ -93,10 +93,10 @@ def _without_echo(point: InsertionPoint, raw: str) -> tuple[str, bool]:
     if point.function.has_docstring and (match := _DOCSTRING.match(raw.lstrip())):
         rest = raw.lstrip()[match.end() :]
         raw = rest if rest.strip(" \t").startswith("\n") else rest.lstrip()
-    kept = {line.strip() for each in point.function.kept for line in each.text(point.text).split("\n")}
+    kept = {line.strip() for span in point.function.kept for line in span.text(point.text).split("\n")}
     lines = raw.split("\n")
-    said = [number for number, line in enumerate(lines) if line.strip() and line.strip() not in kept]
-    first = said[0] if said else len(lines)
+    filled = [number for number, line in enumerate(lines) if line.strip() and line.strip() not in kept]
+    first = filled[0] if filled else len(lines)
     if any(line.strip() for line in lines[:first]):
         raw = "\n" + "\n".join(lines[first:])
     return raw, has_echo
@@ -172,32 +172,32 @@ def _until_it_returns(point: InsertionPoint, rows: list[_Row]) -> tuple[list[_Ro
     is_leaving = False
     for number, (row, after) in enumerate(pairwise(rows)):
         if row.within == 0 and not row.line.depth:
-            is_leaving = bool(_LEAVES.match(row.said))
+            is_leaving = bool(_LEAVES.match(row.content))
         is_whole = not after.line.depth and not after.line.in_string
-        ends = row.said.endswith(";") if point.function.in_braces else not row.said.endswith("\\")
-        if is_leaving and is_whole and ends and row.said:
+        ends = row.content.endswith(";") if point.function.in_braces else not row.content.endswith("\\")
+        if is_leaving and is_whole and ends and row.content:
             return rows[: number + 1], True
     return rows, False
 
 
 def _repeats(rows: list[_Row], *, whole: bool) -> bool:
     """Whether the text runs in a circle: the same lines, or the same characters, again and again."""
-    said = [row.said for row in rows if row.said]
-    said = said if whole else said[:-1]
+    sentences = [row.content for row in rows if row.content]
+    sentences = sentences if whole else sentences[:-1]
     for block in range(1, MAX_BLOCK_LINES + 1):
         times = REPEATED_LINES if block == 1 else REPEATED_BLOCKS
-        for start in range(len(said) - block * times + 1):
-            pattern = said[start : start + block]
+        for start in range(len(sentences) - block * times + 1):
+            pattern = sentences[start : start + block]
             is_telling = sum(char.isalnum() for line in pattern for char in line) >= 3
-            if is_telling and said[start : start + block * times] == pattern * times:
+            if is_telling and sentences[start : start + block * times] == pattern * times:
                 return True
-    return any(not _RULER.fullmatch(match[1]) for match in _STUTTER.finditer("\n".join(said)))
+    return any(not _RULER.fullmatch(match[1]) for match in _STUTTER.finditer("\n".join(sentences)))
 
 
 def _without_ends(point: InsertionPoint, rows: list[_Row]) -> list[_Row]:
     """Drop empty lines and trailing comments: they say something of what would have come next."""
     mark = "#" if not point.function.in_braces else "//"
-    while rows and (not rows[-1].said or (rows[-1].within is not None and rows[-1].said.startswith(mark))):
+    while rows and (not rows[-1].content or (rows[-1].within is not None and rows[-1].content.startswith(mark))):
         rows = rows[:-1]
     return rows
 
@@ -211,7 +211,7 @@ def _laid_out(point: InsertionPoint, rows: list[_Row]) -> list[str]:
     for row in rows:
         if row.within is None:
             laid.append(row.line.text)
-        elif row.said:
+        elif row.content:
             width = row.within // step * unit + row.within % step
             laid.append(body_edit.indent + white_space(width, body_edit.unit) + row.line.text.strip(" \t"))
         else:
@@ -221,9 +221,9 @@ def _laid_out(point: InsertionPoint, rows: list[_Row]) -> list[str]:
 
 def _step(point: InsertionPoint, rows: list[_Row]) -> int:
     """Return by how many columns the model's first block goes in; 0 when there is none."""
-    told = [row for row in rows if row.said and row.within is not None]
-    for above, below in pairwise(told):
-        if _opens(point, above.said) and below.within is not None and above.within is not None:
+    written_rows = [row for row in rows if row.content and row.within is not None]
+    for above, below in pairwise(written_rows):
+        if _opens(point, above.content) and below.within is not None and above.within is not None:
             return max(0, below.within - above.within)
     return 0
 

@@ -92,10 +92,10 @@ async def named(target: Target, tools: Tools, unnamed: UnnamedEdit, case: Case, 
 
 def plain_name(value: str, case: Case, otherwise: str) -> str:
     """Return what a value would be called by its last word: ``user`` for ``getUser(id)``, ``size`` for ``a.size``."""
-    said, shorter = "", value.strip()
-    while said != shorter:
-        said, shorter = shorter, re.sub(r"\([^()]*\)|\[[^\[\]]*\]", "", shorter)
-    words = _WORDS.findall(said) if re.fullmatch(r"(?:new |await |\w|[$.?!:&*]|->)+", said) else []
+    longest, shorter = "", value.strip()
+    while longest != shorter:
+        longest, shorter = shorter, re.sub(r"\([^()]*\)|\[[^\[\]]*\]", "", shorter)
+    words = _WORDS.findall(longest) if re.fullmatch(r"(?:new |await |\w|[$.?!:&*]|->)+", longest) else []
     parts = [part.lower() for part in _PARTS.findall(words[-1])] if words else []
     if len(parts) > 1 and parts[0] in _VERBS:
         parts = parts[1:]

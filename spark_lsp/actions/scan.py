@@ -42,19 +42,19 @@ def scan(text: str, language: str) -> Scan:
     strings: list[tuple[int, int]] = []
     at, end = 0, len(text)
     while match := pattern.search(text, at):
-        found, at = match[0], match.end()
-        if found in _CLOSES:
-            close = _find_close(text, at, _CLOSES[found])
-            at = len(text) if close < 0 else close + len(_CLOSES[found])
-            if found != "/*":
+        word, at = match[0], match.end()
+        if word in _CLOSES:
+            close = _find_close(text, at, _CLOSES[word])
+            at = len(text) if close < 0 else close + len(_CLOSES[word])
+            if word != "/*":
                 strings.append((match.start(), at))
-        elif found in "([{":
-            stack.append(found)
-        elif found in _PAIRS:
-            if not stack or stack.pop() != _PAIRS[found]:
+        elif word in "([{":
+            stack.append(word)
+        elif word in _PAIRS:
+            if not stack or stack.pop() != _PAIRS[word]:
                 end = match.start()
                 break
-        elif "\n" in found:
+        elif "\n" in word:
             strings.append((match.start(), at))
         events.append((at, len(stack)))
     return Scan(_lines(text[:end], events, strings), end < len(text))
@@ -62,10 +62,10 @@ def scan(text: str, language: str) -> Scan:
 
 def _find_close(text: str, at: int, mark: str) -> int:
     """Return where a mark stands that no backslash escapes, or -1."""
-    found = text.find(mark, at)
-    while found > 0 and mark != "*/" and text[found - 1] == "\\" and text[found - 2 : found] != "\\\\":
-        found = text.find(mark, found + 1)
-    return found
+    end = text.find(mark, at)
+    while end > 0 and mark != "*/" and text[end - 1] == "\\" and text[end - 2 : end] != "\\\\":
+        end = text.find(mark, end + 1)
+    return end
 
 
 def _lines(text: str, events: list[tuple[int, int]], strings: list[tuple[int, int]]) -> tuple[Line, ...]:

@@ -63,10 +63,14 @@ async def stream(tools: Tools, request: CompletionRequest, is_over: Callable[[st
     return Answer(raw, stop, usage, probability, tuple(pieces))
 
 
-def added(one: Usage, other: Usage) -> Usage:
+def added(first: Usage, second: Usage) -> Usage:
     """Add up what two requests cost; the first token is the first one's."""
     counted = (name for name in Usage.__struct_fields__ if name != "prefill_cost")
-    told = {name: getattr(one, name) + getattr(other, name) for name in counted}
+    totals = {name: getattr(first, name) + getattr(second, name) for name in counted}
     return Usage(
-        **{**told, "first_token_ms": one.first_token_ms or other.first_token_ms, "prefill_cost": other.prefill_cost}
+        **{
+            **totals,
+            "first_token_ms": first.first_token_ms or second.first_token_ms,
+            "prefill_cost": second.prefill_cost,
+        }
     )

@@ -82,10 +82,10 @@ def _merged(messages: Sequence[Message]) -> Sequence[Message]:
 def _render(model: ModelInfo, messages: Sequence[Message]) -> str:
     import jinja2  # noqa: PLC0415 - a twentieth of a second that only chat-capable models need
 
-    told = [{"role": each.role, "content": _MARK.format(number)} for number, each in enumerate(messages)]
+    marked = [{"role": message.role, "content": _MARK.format(number)} for number, message in enumerate(messages)]
     try:
         return _compiled(model.chat_template).render(
-            messages=told,
+            messages=marked,
             add_generation_prompt=True,
             enable_thinking=False,
             bos_token=model.begin_text,

@@ -44,9 +44,9 @@ def variables(tmp_path: Path) -> Iterator[dict[str, str]]:
     """A world of its own, in which no engine is left running. Sockets need a short path."""
     with tempfile.TemporaryDirectory(prefix="spark-") as runtime:
         private = {name: str(tmp_path / name) for name in ("XDG_CACHE_HOME", "XDG_STATE_HOME")}
-        told = {**os.environ, **private, "SPARK_LSP_RUNTIME_DIR": runtime, "PYTHONIOENCODING": "utf-8"}
-        yield told
-        _spark(told, "engine", "stop")
+        environment = {**os.environ, **private, "SPARK_LSP_RUNTIME_DIR": runtime, "PYTHONIOENCODING": "utf-8"}
+        yield environment
+        _spark(environment, "engine", "stop")
 
 
 @pytest.fixture
@@ -109,9 +109,9 @@ def _check_edit(account: Path, answer: dict[str, Any]) -> None:
 @pytest.mark.model
 def test_nothing_to_apply_is_said_plainly(account: Path, variables: dict[str, str]) -> None:
     assert json.loads(_spark(variables, "actions", f"{account}:1:1", "--json")) == []
-    told = _spark(variables, "actions", f"{account}:1:1", "--apply", "implement.body", code=1)
-    assert "does not apply here" in told
-    assert "Traceback" not in told
+    output = _spark(variables, "actions", f"{account}:1:1", "--apply", "implement.body", code=1)
+    assert "does not apply here" in output
+    assert "Traceback" not in output
 
 
 TEMPLATE = "{% for m in messages %}<|file_sep|>{{ m.role }}\n{{ m.content }}\n{% endfor %}<|file_sep|>assistant\n"
@@ -134,5 +134,5 @@ def test_a_model_with_a_chat_template_is_talked_to(account: Path, variables: dic
 
 @pytest.mark.model
 def test_a_model_without_a_chat_template_says_what_it_lacks(account: Path, variables: dict[str, str]) -> None:
-    told = _spark(variables, "actions", f"{account}:{_line(account)}:9", "--apply", "simplify", code=1)
-    assert "simplify needs a model with a chat template" in told
+    output = _spark(variables, "actions", f"{account}:{_line(account)}:9", "--apply", "simplify", code=1)
+    assert "simplify needs a model with a chat template" in output

@@ -86,8 +86,8 @@ async def _documented(path: str, before: str, answer: str, chunk_chars: int = 4)
 @pytest.mark.parametrize("chunk_chars", [1, 1000])
 @pytest.mark.parametrize(("path", "before", "after"), CASES.values(), ids=CASES)
 async def test_laid_out_as_the_language_does(path: str, before: str, after: str, chunk_chars: int) -> None:
-    said = "returns it" if path.endswith(".go") else SHORT
-    assert await _documented(path, before, said, chunk_chars) == (after, "")
+    sentence = "returns it" if path.endswith(".go") else SHORT
+    assert await _documented(path, before, sentence, chunk_chars) == (after, "")
 
 
 async def test_several_lines() -> None:

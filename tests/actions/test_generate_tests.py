@@ -67,13 +67,13 @@ CASES = {
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("path", "before", "others", "said", "place", "after"), CASES.values(), ids=CASES)
+@pytest.mark.parametrize(("path", "before", "others", "answer", "place", "after"), CASES.values(), ids=CASES)
 async def test_written(
-    path: str, before: str, others: dict[str, str], said: str, place: str, after: str, tmp_path: Path
+    path: str, before: str, others: dict[str, str], answer: str, place: str, after: str, tmp_path: Path
 ) -> None:
     files = "".join(f"#- {name}\n{text}" for name, text in {**others, "x.py": "x = 1$0\n"}.items())
     index = indexed(parse_fixture(files), tmp_path)
-    engine = ScriptedEngine([said])
+    engine = ScriptedEngine([answer])
     target = target_of(before, path)
     proposal = await TestWorkspace(engine, index=index).actions.propose("generate.tests", target)
     index.close()

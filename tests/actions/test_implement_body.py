@@ -51,14 +51,14 @@ async def test_model_is_stopped_where_the_body_ends() -> None:
 
 
 async def test_progress_counts_tokens() -> None:
-    told: list[tuple[int, float]] = []
+    progress: list[tuple[int, float]] = []
     workspace = TestWorkspace(ScriptedEngine(["return w * h"]))
     proposal = await workspace.actions.propose(
-        ACTION, target_of(BEFORE), lambda tokens, rate: told.append((tokens, rate))
+        ACTION, target_of(BEFORE), lambda tokens, rate: progress.append((tokens, rate))
     )
-    assert [tokens for tokens, _rate in told] == sorted(tokens for tokens, _rate in told)
-    assert told[-1][0] == proposal.usage.generated_tokens > 0
-    assert all(rate > 0 for tokens, rate in told if tokens)
+    assert [tokens for tokens, _rate in progress] == sorted(tokens for tokens, _rate in progress)
+    assert progress[-1][0] == proposal.usage.generated_tokens > 0
+    assert all(rate > 0 for tokens, rate in progress if tokens)
 
 
 async def test_cancelling_stops_the_model() -> None:

@@ -11,7 +11,7 @@ from spark_lsp.engine.testing import ScriptedEngine
 
 def test_a_function_is_changed_in_each_of_its_operators() -> None:
     text = "def other():\n    return 1 + 1\n\n\ndef f(a, b):\n    return a + b if a < b and a else 0\n"
-    changed = [each.rpartition("\n    ")[2] for each in mutants_of(text, "f")]
+    changed = [mutant.rpartition("\n    ")[2] for mutant in mutants_of(text, "f")]
     assert changed == [
         "return None",
         "return a + b if a < b or a else 0",
@@ -21,12 +21,12 @@ def test_a_function_is_changed_in_each_of_its_operators() -> None:
 
 
 async def _answer(engine: RecordedEngine, most: int | None = None) -> str:
-    said = ""
+    reported = ""
     async for chunk in engine.generate(CompletionRequest((TextPart("x"),), 99)):
-        said += chunk.text
-        if most is not None and len(said) >= most:
+        reported += chunk.text
+        if most is not None and len(reported) >= most:
             break
-    return said
+    return reported
 
 
 async def test_an_answer_is_asked_for_once(tmp_path: Path) -> None:
@@ -43,6 +43,6 @@ async def test_an_answer_is_asked_for_once(tmp_path: Path) -> None:
 def test_the_table_counts_outcomes() -> None:
     row = {"action": "document", "model": "m", "reason": "ok", "message": ""}
     refused = {**row, "outcome": "refused", "reason": "empty", "message": "Nothing."}
-    said = table([{**row, "outcome": "right"}, {**row, "outcome": "wrong"}, refused])
-    assert "| `document` | m | 3 | 1 | 1 | 1 | 50% |" in said
-    assert said.endswith("1 × document m empty: Nothing.\n")
+    text = table([{**row, "outcome": "right"}, {**row, "outcome": "wrong"}, refused])
+    assert "| `document` | m | 3 | 1 | 1 | 1 | 50% |" in text
+    assert text.endswith("1 × document m empty: Nothing.\n")

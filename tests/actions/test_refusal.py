@@ -25,5 +25,5 @@ def test_every_code_is_used() -> None:
                 and node.args
             ):
                 code = node.args[0]
-                used |= {each.value for each in ast.walk(code) if isinstance(each, ast.Constant)}
+                used |= {descendant.value for descendant in ast.walk(code) if isinstance(descendant, ast.Constant)}
     assert used == set(REFUSAL_CODES)

@@ -76,8 +76,8 @@ def _closed_short(raw: str) -> int | None:
 
 def _without_prompts(lines: list[str]) -> list[str]:
     """Take the prompts of an interpreter from lines that all have one."""
-    said = [line for line in lines if line.strip()]
-    if said and said[0].startswith(">>>") and all(_PROMPT.match(line) for line in said):
+    filled = [line for line in lines if line.strip()]
+    if filled and filled[0].startswith(">>>") and all(_PROMPT.match(line) for line in filled):
         return [line[4:] for line in lines]
     return lines
 
@@ -97,8 +97,8 @@ def is_over(raw: str, fence: str) -> bool:
 def placed(text: str, original: str, language: str, unit: str) -> str:
     """Move lines to where the original's first line stands; what is in a string of several lines stays as it is."""
     wanted = columns(_indent(original))
-    found = columns(_indent(text))
-    if not text or wanted == found:
+    answer_width = columns(_indent(text))
+    if not text or wanted == answer_width:
         return text
     moved = []
     for line in scan(text, language).lines:
@@ -106,7 +106,7 @@ def placed(text: str, original: str, language: str, unit: str) -> str:
             moved.append(line.text if line.in_string else "")
         else:
             body = line.text.lstrip(" \t")
-            width = columns(line.text[: len(line.text) - len(body)]) + wanted - found
+            width = columns(line.text[: len(line.text) - len(body)]) + wanted - answer_width
             moved.append(white_space(max(0, width), unit) + body)
     return "\n".join(moved)
 

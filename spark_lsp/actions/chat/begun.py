@@ -30,7 +30,7 @@ class Begun:
     """What is to be finished.
 
     ``text`` is the document without what is written, ``start`` where the begun code starts and ``at`` where it ends;
-    ``said`` is the task and ``shown`` more code that it is about.
+    ``task`` is what to do and ``shown`` more code that it is about.
     """
 
     path: str
@@ -38,7 +38,7 @@ class Begun:
     text: str
     start: int
     at: int
-    said: str
+    task: str
     shown: str = ""
     elsewhere: Sequence[Segment] = ()
     lines_above: int = MAX_LINES_ABOVE
@@ -64,15 +64,20 @@ def prompt_to_finish(model: ModelInfo, begun: Begun, failures: Sequence[str] = (
     Raises:
         ModelUnusable: the model has no chat template, or one that cannot be used.
     """
-    told = [_task(begun), *(f"An earlier answer could not be used: {each} Avoid this mistake." for each in failures)]
-    messages = [Message("system", SYSTEM), Message("user", "\n\n".join(told))]
+    paragraphs = [
+        _task(begun),
+        *(f"An earlier answer could not be used: {failure} Avoid this mistake." for failure in failures),
+    ]
+    messages = [Message("system", SYSTEM), Message("user", "\n\n".join(paragraphs))]
     return prompt_of(model, messages, begun.opening)
 
 
 def _task(begun: Begun) -> str:
     parts = [f"The file is {begun.path}, written in {begun.language}."]
     if begun.elsewhere:
-        parts.append(_fenced(begun, "\n".join(f"# {each.path}\n{each.text.strip()}" for each in begun.elsewhere)))
+        parts.append(
+            _fenced(begun, "\n".join(f"# {segment.path}\n{segment.text.strip()}" for segment in begun.elsewhere))
+        )
     above, below = _above(begun), _below(begun)
     if above.strip():
         parts.append(f"It has this code above:\n{_fenced(begun, above)}")
@@ -80,7 +85,7 @@ def _task(begun: Begun) -> str:
         parts.append(f"And this below:\n{_fenced(begun, below)}")
     if begun.shown:
         parts.append(_fenced(begun, begun.shown))
-    parts.append(begun.said)
+    parts.append(begun.task)
     return "\n\n".join(parts)
 
 

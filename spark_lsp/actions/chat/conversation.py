@@ -27,9 +27,9 @@ LINES_AFTER: Final = 10
 class Shown:
     """A task that the model is shown as done before it does its own: small ones need to see that lines change."""
 
-    told: str
+    message: str
     before: str
-    said: str
+    instruction: str
     after: str
 
 
@@ -72,8 +72,8 @@ def messages_of(subject: Subject, task: str) -> tuple[Message, ...]:
     below = "\n".join(after[: subject.lines_after]) if subject.lines_after else ""
     parts = [f"The file is {subject.path}, written in {subject.language}."]
     if subject.elsewhere:
-        told = "\n".join(f"{segment.path}: {segment.text.strip()}" for segment in subject.elsewhere)
-        parts.append(f"Defined elsewhere in the workspace:\n{_fenced(subject, told)}")
+        context = "\n".join(f"{segment.path}: {segment.text.strip()}" for segment in subject.elsewhere)
+        parts.append(f"Defined elsewhere in the workspace:\n{_fenced(subject, context)}")
     if above.strip():
         parts.append(f"Above the lines stands:\n{_fenced(subject, above)}")
     if below.strip():
@@ -83,17 +83,19 @@ def messages_of(subject: Subject, task: str) -> tuple[Message, ...]:
     return Message("system", SYSTEM), Message("user", "\n\n".join(parts))
 
 
-def brief_messages(subject: Subject, told: str, task: str, shown: Shown) -> tuple[Message, ...]:
+def brief_messages(subject: Subject, message: str, instruction: str, shown: Shown) -> tuple[Message, ...]:
     """Return a conversation about the lines alone, behind one about an example.
 
     A small model that is shown the file around gives the lines back as they were. Lines whose beginning is written
     for it stand where they stand in the file.
     """
     own = subject.old if subject.begun[:1] in {" ", "\t"} else subject.dedented
-    lines = ((shown.told, shown.before, shown.said), (told, own, task))
+    lines = ((shown.message, shown.before, shown.instruction), (message, own, instruction))
     asked = [
-        "\n".join([*([one] if one else []), f"The lines to rewrite:\n{_fenced(subject, old)}\nTask: {said}"])
-        for one, old, said in lines
+        "\n".join(
+            [*([message] if message else []), f"The lines to rewrite:\n{_fenced(subject, old)}\nTask: {instruction}"]
+        )
+        for message, old, instruction in lines
     ]
     answered = Message("assistant", _fenced(subject, shown.after))
     return Message("system", BRIEF), Message("user", asked[0]), answered, Message("user", asked[1])

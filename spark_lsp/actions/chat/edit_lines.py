@@ -49,19 +49,20 @@ class Task:
 
     ``check`` says of the whole file before and after, in Python, why an edit may not stand; empty where it may.
     ``unchanged`` is what the model is told when it has changed nothing; ``begun`` is how the old lines begin and the
-    answer does too. With ``shown`` the model sees nothing but that example, ``told`` and the lines; ``grammar`` is what
-    it may write behind ``begun``. ``again`` is such an example for the second attempt, after lines that did not change.
+    answer does too. With ``shown`` the model sees nothing but that example, ``message`` and the lines; ``grammar`` is
+    what it may write behind ``begun``. ``again`` is the example for the second attempt, after lines that did not
+    change.
     """
 
     action_id: str
-    said: str
+    instruction: str
     may_remove: bool = False
     asks: bool = False
     check: Callable[[str, str], str] = lambda _before, _after: ""
     unchanged: str = "the lines are the same as before, and the task is not done."
     attempts: int = 2
     begun: str = ""
-    told: str = ""
+    message: str = ""
     shown: Shown | None = None
     grammar: str = ""
     again: Shown | None = None
@@ -103,7 +104,7 @@ async def edit_lines(target: Target, tools: Tools, region: Span, task: Task) -> 
             return Proposal(task.action_id, verdict.edits, usage=usage, asks=task.asks)
         problem = verdict.hint or verdict.message
         if verdict.reason == Reason.EMPTY and task.again is not None:
-            messages = brief_messages(subject, task.told, task.said, task.again)
+            messages = brief_messages(subject, task.message, task.instruction, task.again)
         messages = with_problem(messages, problem)
     return Proposal(task.action_id, (), verdict.reason, verdict.message, usage)
 
@@ -133,8 +134,8 @@ async def _fitting(target: Target, tools: Tools, model: ModelInfo, region: Span,
 
 def _messages(subject: Subject, task: Task) -> tuple[Message, ...]:
     if task.shown is not None:
-        return brief_messages(subject, task.told, task.said, task.shown)
-    return messages_of(subject, task.said)
+        return brief_messages(subject, task.message, task.instruction, task.shown)
+    return messages_of(subject, task.instruction)
 
 
 async def _ask(

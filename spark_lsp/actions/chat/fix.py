@@ -62,7 +62,7 @@ async def _by_example(target: Target, tools: Tools, region: Span, task: Task, ex
     Where the fixed text has to begin otherwise than the old one, the second answer is made to, from there on.
     """
     diagnostic, text = target.diagnostics[0], target.snapshot.text
-    told = named_by(diagnostic)
+    name = named_by(diagnostic)
 
     def check(before: str, after: str) -> str:
         words = example.words_that_go
@@ -70,8 +70,8 @@ async def _by_example(target: Target, tools: Tools, region: Span, task: Task, ex
         return left or task.check(before, after) or kept_problem(before, after, diagnostic, words)
 
     line = target.snapshot.lines.span(target.snapshot.lines.line_of(min(diagnostic.span.start, len(text)))).text(text)
-    shown = Shown(told, example.before, _mend(diagnostic, example.before.split("\n")[0]), example.after)
-    brief = replace(task, said=_mend(diagnostic, line.strip()), told=told, shown=shown, check=check)
+    shown = Shown(name, example.before, _mend(diagnostic, example.before.split("\n")[0]), example.after)
+    brief = replace(task, instruction=_mend(diagnostic, line.strip()), message=name, shown=shown, check=check)
     place = diagnostic.span.start
     if diagnostic.code not in BEGINS_OTHERWISE or not region.start <= place < region.end:
         return await edit_lines(target, tools, region, brief)
@@ -101,23 +101,23 @@ def _up_to(text: str, region: Span, place: int) -> tuple[str, str]:
 
 def grammar_without(blanks: str, first: str) -> str:
     """Return the grammar of a text that begins with some blanks and then with another character than one (GBNF)."""
-    said = blanks.replace("\t", "\\t")
-    return f'root ::= "{said}" [^\\x{ord(first):02X}] [^\\x00]*' if first.isascii() else ""
+    shown = blanks.replace("\t", "\\t")
+    return f'root ::= "{shown}" [^\\x{ord(first):02X}] [^\\x00]*' if first.isascii() else ""
 
 
 def title_of(diagnostic: Diagnostic) -> str:
     """Return how a fix is offered: the first line of what is wrong."""
-    said = " ".join(diagnostic.message.split("\n")[0].split())
+    message = " ".join(diagnostic.message.split("\n")[0].split())
     code = f" ({diagnostic.code})" if diagnostic.code else ""
-    shown = said if len(said) + len(code) <= MAX_TITLE else said[: MAX_TITLE - len(code) - 1].rstrip() + "…"
+    shown = message if len(message) + len(code) <= MAX_TITLE else message[: MAX_TITLE - len(code) - 1].rstrip() + "…"
     return f"Fix: {shown}{code}"
 
 
 def named_by(diagnostic: Diagnostic) -> str:
     """Return who says what is wrong, in one line."""
     who = " ".join(part for part in (diagnostic.source, diagnostic.code) if part)
-    said = " ".join(diagnostic.message.split())
-    return f"{who}: {said}" if who else said
+    message = " ".join(diagnostic.message.split())
+    return f"{who}: {message}" if who else message
 
 
 def _task(target: Target, diagnostic: Diagnostic) -> Task:
@@ -126,16 +126,16 @@ def _task(target: Target, diagnostic: Diagnostic) -> Task:
     line = lines.span(lines.line_of(min(place.start, len(text)))).text(text).strip()
     at = place.text(text).split("\n")[0].strip()
     where = f" It is about `{at}`." if at and at != line else ""
-    said = (
+    message = (
         f"Mend this problem, with the smallest change that mends it, in the line `{line}`: {named_by(diagnostic)}."
         f"{where} If the lines are only to be removed, answer with an empty block."
     )
     unchanged = f"the lines are the same as before, and the problem is still there: {named_by(diagnostic)}."
-    told = f"{diagnostic.message} {line}"
+    words = f"{diagnostic.message} {line}"
 
     def check(before: str, after: str) -> str:
         problem = fix_problem(before, after, diagnostic) or instead_problem(before, after, diagnostic)
         problem = problem or argument_problem(before, after, diagnostic.message)
-        return problem or lost_problem(before, after, told)
+        return problem or lost_problem(before, after, words)
 
-    return Task(FixDiagnostic.id, said, may_remove=True, check=check, unchanged=unchanged)
+    return Task(FixDiagnostic.id, message, may_remove=True, check=check, unchanged=unchanged)

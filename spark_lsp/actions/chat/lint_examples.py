@@ -34,12 +34,12 @@ class Example:
 
 
 def _read(text: str) -> dict[str, Example]:
-    found = {}
+    examples = {}
     for block in text.strip("\n").split("\n\n"):
         code, lines = block.split("\n", 1)
         before, after = lines.split("\n->\n")
-        found[code] = Example(before, after)
-    return found
+        examples[code] = Example(before, after)
+    return examples
 
 
 EXAMPLES: Final = _read(examples_flake8.TEXT) | _read(examples_newer.TEXT)

@@ -25,10 +25,10 @@ def function_lines(syntax: Syntax, offset: int) -> Span | None:
     text = syntax.text
     line = text[line_start(text, offset) : line_end(text, offset)]
     inside = offset + len(line) - len(line.lstrip()) if not text[line_start(text, offset) : offset].strip() else offset
-    found = definition_at(syntax, max(offset, min(inside, line_end(text, offset))), CALLABLES)
-    if found is None:
+    definition = definition_at(syntax, max(offset, min(inside, line_end(text, offset))), CALLABLES)
+    if definition is None:
         return None
-    return Span(line_start(text, found.whole.span.start), line_end(text, found.whole.span.end))
+    return Span(line_start(text, definition.whole.span.start), line_end(text, definition.whole.span.end))
 
 
 def lines_to_rewrite(target: Target) -> Span | None:
@@ -60,8 +60,8 @@ def head_of(target: Target, region: Span) -> str:
     text, syntax = target.snapshot.text, target.syntax
     if syntax is None or syntax.language.name != "python" or function_lines(syntax, region.start) != region:
         return ""
-    found = definition_at(syntax, line_end(text, region.start), CALLABLES)
-    body = found.inner.child_by_field_name("body") if found is not None else None
+    definition = definition_at(syntax, line_end(text, region.start), CALLABLES)
+    body = definition.inner.child_by_field_name("body") if definition is not None else None
     if body is None or not body.named_children:
         return ""
     first = body.named_children[0]

@@ -46,24 +46,24 @@ class Rewrite:
 
     def applies(self, target: Target) -> str:
         """Offer where there is an instruction and something to rewrite."""
-        said = _instruction(target)
-        if not said or _region(target) is None:
+        instruction = _instruction(target)
+        if not instruction or _region(target) is None:
             return ""
-        shown = said if len(said) <= MAX_TITLE else said[: MAX_TITLE - 1].rstrip() + "…"
+        shown = instruction if len(instruction) <= MAX_TITLE else instruction[: MAX_TITLE - 1].rstrip() + "…"
         return f"Rewrite: {shown}"
 
     async def propose(self, target: Target, tools: Tools) -> Proposal:
         """Have the model rewrite the lines; the user is asked before they are replaced."""
-        region, said = _region(target), _instruction(target)
-        if region is None or not said:
+        region, instruction = _region(target), _instruction(target)
+        if region is None or not instruction:
             return Proposal(self.id, (), Reason.EMPTY, "There is nothing to rewrite here.")
-        begun = "" if _MAY_CHANGE_HEAD.search(said) else head_of(target, region)
+        begun = "" if _MAY_CHANGE_HEAD.search(instruction) else head_of(target, region)
         task = Task(
             self.id,
-            said,
+            instruction,
             asks=True,
             begun=begun,
-            check=lambda before, after: _as_asked(before, after, said),
+            check=lambda before, after: _as_asked(before, after, instruction),
             again=_EXAMPLE if target.syntax is not None and target.syntax.language.name == "python" else None,
         )
         return await edit_lines(target, tools, region, task)
@@ -93,8 +93,8 @@ class Simplify:
         return await edit_lines(target, tools, region, task)
 
 
-def _as_asked(before: str, after: str, said: str) -> str:
-    return lost_problem(before, after, said) or asked_problem(before, after, said)
+def _as_asked(before: str, after: str, instruction: str) -> str:
+    return lost_problem(before, after, instruction) or asked_problem(before, after, instruction)
 
 
 def _simpler(before: str, after: str) -> str:
@@ -121,13 +121,13 @@ def _instruction(target: Target) -> str:
         return ""
     first, *rest = text[start : line_end(text, region.end)].split("\n")
     match = _REQUEST.fullmatch(first)
-    said = [match[1]] if match else []
+    names = [match[1]] if match else []
     for line in rest:
         more = _MORE.fullmatch(line)
         if more is None or not line.strip():
             break
-        said.append(more[1])
-    return " ".join(" ".join(said).split())
+        names.append(more[1])
+    return " ".join(" ".join(names).split())
 
 
 def _request_start(text: str, region: Span) -> int | None:

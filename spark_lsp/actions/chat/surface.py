@@ -47,9 +47,11 @@ def lost_names(before: Syntax, after: Syntax, edit: Edit, view: IndexView, path:
 def _defined(syntax: Syntax, span: Span) -> set[str]:
     """Return the names of functions, classes and top-level values whose definitions are in a span."""
     inside = (
-        each for each in symbols_of(syntax).definitions if span.start <= each.span.start and each.span.end <= span.end
+        definition
+        for definition in symbols_of(syntax).definitions
+        if span.start <= definition.span.start and definition.span.end <= span.end
     )
-    return {each.name for each in inside if each.kind != "variable" or not each.container}
+    return {definition.name for definition in inside if definition.kind != "variable" or not definition.container}
 
 
 def _words(syntax: Syntax, span: Span) -> Counter[str]:

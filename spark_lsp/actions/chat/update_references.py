@@ -41,7 +41,7 @@ class UpdateReferences:
     def applies(self, target: Target) -> str:
         """Offer on the signature of a function that may have changed; who calls it is looked up when it is chosen."""
         signature = _signature(target)
-        return f"Update the calls of {signature.found.name}" if signature else ""
+        return f"Update the calls of {signature.definition.name}" if signature else ""
 
     async def propose(self, target: Target, tools: Tools) -> Proposal:
         """Have each statement that calls the function rewritten, and check each as any rewrite."""
@@ -50,11 +50,11 @@ class UpdateReferences:
             return Proposal(self.id, (), Reason.EMPTY, "No signature has changed here.")
         if not tools.context.is_whole:
             return refused(self.id, STILL_INDEXING)
-        found = signature.found
-        places = list(_places(target, tools, found))
+        definition = signature.definition
+        places = list(_places(target, tools, definition))
         if not places or len(places) > MAX_CALLS:
-            told = f"{len(places)} statements call {found.name}, {MAX_CALLS} at most can be changed at once."
-            return Proposal(self.id, (), Reason.EMPTY, told if places else f"Nothing calls {found.name}.")
+            message = f"{len(places)} statements call {definition.name}, {MAX_CALLS} at most can be changed at once."
+            return Proposal(self.id, (), Reason.EMPTY, message if places else f"Nothing calls {definition.name}.")
         task = Task(self.id, _task(signature))
         usage = Usage()
         own: list[Edit] = []
@@ -72,8 +72,8 @@ class UpdateReferences:
             else:
                 others.setdefault(path, (place, []))[1].extend(answer.edits)
         if not own and not others:
-            return Proposal(self.id, (), Reason.EMPTY, f"Every call of {found.name} fits already.", usage)
-        files = tuple(FileEdits(path, each.snapshot.text, tuple(edits)) for path, (each, edits) in others.items())
+            return Proposal(self.id, (), Reason.EMPTY, f"Every call of {definition.name} fits already.", usage)
+        files = tuple(FileEdits(path, updated.snapshot.text, tuple(edits)) for path, (updated, edits) in others.items())
         return Proposal(self.id, tuple(own), usage=usage, files=files, asks=True)
 
 
@@ -86,14 +86,14 @@ def _signature(target: Target) -> SignatureAt | None:
     return signature if changed is None or (changed.change.difference and not changed.is_certain) else None
 
 
-def _places(target: Target, tools: Tools, found: Definition) -> Iterator[tuple[str, Target, Span]]:
+def _places(target: Target, tools: Tools, definition: Definition) -> Iterator[tuple[str, Target, Span]]:
     """Yield the statements that call a function: those of its own file, then those of the files that name it."""
     assert target.syntax is not None, "the caller has looked"
     own_path = tools.context.path_of(target.snapshot)
-    for region in _regions(target.syntax, found):
+    for region in _regions(target.syntax, definition):
         yield own_path, target, region
     view = tools.context.view
-    for path in sorted(view.referencing.get(found.name, ())):
+    for path in sorted(view.referencing.get(definition.name, ())):
         entry = view.files.get(path)
         language = language_of_path(path)
         if entry is None or path == own_path or language is not target.syntax.language:
@@ -107,21 +107,21 @@ def _places(target: Target, tools: Tools, found: Definition) -> Iterator[tuple[s
         place = root / path if root is not None else None
         uri = place.as_uri() if place is not None else path
         snapshot = Snapshot(uri, place, 0, target.snapshot.language, entry.text)
-        other = Target.of(snapshot, Span(0, 0))
-        for region in _regions(syntax, found):
-            yield path, other, region
+        user = Target.of(snapshot, Span(0, 0))
+        for region in _regions(syntax, definition):
+            yield path, user, region
 
 
-def _regions(syntax: Syntax, found: Definition) -> list[Span]:
+def _regions(syntax: Syntax, definition: Definition) -> list[Span]:
     """Return the statements of a file that call a function, each once; those in its own body are calls as well."""
     regions: list[Span] = []
     stack = [syntax.tree.root_node]
     while stack:
         node = stack.pop()
         stack += reversed(node.named_children)
-        if node.type in _CALLS and _called(node) == found.name:
+        if node.type in _CALLS and _called(node) == definition.name:
             region = statement_lines(syntax, syntax.wrap(node).span)
-            known = region is None or any(each.start <= region.start and region.end <= each.end for each in regions)
+            known = region is None or any(span.start <= region.start and region.end <= span.end for span in regions)
             if region is not None and not known:
                 regions.append(region)
     return regions
@@ -139,7 +139,7 @@ def _called(call: Node) -> str:
 
 
 def _task(signature: SignatureAt) -> str:
-    name = signature.found.name
+    name = signature.definition.name
     was = f"was declared as `{signature.was}` when its calls were written, and " if signature.was else ""
     return (
         f"The function {name} {was}is now declared as `{signature.now}`. "

@@ -33,10 +33,10 @@ _MANY_STATEMENTS: Final = 3
 def body_problem(after: str, line: int) -> str:
     """Return in one sentence why the body of the function whose ``def`` is in a line may not stand; empty if it may."""
     tree = parsed(after)
-    found = function_at(tree, line) if tree is not None else None
-    if tree is None or found is None:
+    body_function = function_at(tree, line) if tree is not None else None
+    if tree is None or body_function is None:
         return ""
-    function, owner = found
+    function, owner = body_function
     body = body_of(function)
     checks = (
         _nothing(function, body),
@@ -48,16 +48,16 @@ def body_problem(after: str, line: int) -> str:
         _ends_without(function, body),
         _unknown_attribute(tree, function, owner),
     )
-    return next((each for each in checks if each), "")
+    return next((check for check in checks if check), "")
 
 
 def signature_of_stub(text: str, line: int) -> tuple[list[str], str]:
     """Return the parameters that a body of the function in a line has to use, and what it is to return."""
     tree = parsed(text)
-    found = function_at(tree, line) if tree is not None else None
-    if found is None:
+    body_function = function_at(tree, line) if tree is not None else None
+    if body_function is None:
         return [], ""
-    function, owner = found
+    function, owner = body_function
     returned = ast.unparse(function.returns).strip("'") if function.returns is not None else ""
     return _wanted(function, is_method=owner is not None), "" if returned == "None" else returned
 
@@ -69,38 +69,42 @@ def _wanted(function: Function, *, is_method: bool) -> list[str]:
     given = parameters(function)
     if is_method and not is_static(function):
         given = given[1:]
-    return [each.arg for each in given if not each.arg.startswith("_") and each is not function.args.kwarg]
+    return [
+        parameter.arg
+        for parameter in given
+        if not parameter.arg.startswith("_") and parameter is not function.args.kwarg
+    ]
 
 
 def _nothing(function: Function, body: list[ast.stmt]) -> str:
     """Refuse a body that does nothing."""
     idle = all(
-        isinstance(each, ast.Pass)
-        or (isinstance(each, ast.Expr) and isinstance(each.value, ast.Constant | ast.Name))
-        or (isinstance(each, ast.Return) and (each.value is None or _is_none(each.value)))
-        for each in body
+        isinstance(statement, ast.Pass)
+        or (isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant | ast.Name))
+        or (isinstance(statement, ast.Return) and (statement.value is None or _is_none(statement.value)))
+        for statement in body
     )
     raised = body[0].exc if len(body) == 1 and isinstance(body[0], ast.Raise) else None
-    said = dotted(raised.func if isinstance(raised, ast.Call) else raised) if raised is not None else ""
-    return f"The body of {function.name} does nothing." if idle or said == "NotImplementedError" else ""
+    error_name = dotted(raised.func if isinstance(raised, ast.Call) else raised) if raised is not None else ""
+    return f"The body of {function.name} does nothing." if idle or error_name == "NotImplementedError" else ""
 
 
 def _same_twice(function: Function, body: list[ast.stmt]) -> str:
     """Refuse a condition that makes no difference: what follows it is the same either way."""
-    for node in (each for statement in body for each in ast.walk(statement)):
+    for node in (inner for statement in body for inner in ast.walk(statement)):
         if isinstance(node, ast.If | ast.IfExp) and node.orelse:
             ways = [node.body, node.orelse] if isinstance(node, ast.If) else [[node.body], [node.orelse]]
-            one, other = ([ast.dump(each) for each in way] for way in ways)
-            if one == other:
+            first, second = ([ast.dump(statement) for statement in way] for way in ways)
+            if first == second:
                 return f"A condition in the body of {function.name} makes no difference."
     return ""
 
 
 def _ends_without(function: Function, body: list[ast.stmt]) -> str:
     """Refuse a body that gives something back on some ways, and on another one comes to its end."""
-    returns = [each for each in own_nodes(body) if isinstance(each, ast.Return)]
-    is_generator = any(isinstance(each, ast.Yield | ast.YieldFrom) for each in own_nodes(body))
-    gives = bool(returns) and all(each.value is not None and not _is_none(each.value) for each in returns)
+    returns = [node for node in own_nodes(body) if isinstance(node, ast.Return)]
+    is_generator = any(isinstance(node, ast.Yield | ast.YieldFrom) for node in own_nodes(body))
+    gives = bool(returns) and all(return_.value is not None and not _is_none(return_.value) for return_ in returns)
     if is_generator or not gives or function.returns is not None or always_leaves(body):
         return ""
     return f"{function.name} may end without a value, and gives one on other ways."
@@ -108,7 +112,7 @@ def _ends_without(function: Function, body: list[ast.stmt]) -> str:
 
 def plain_classes(tree: ast.Module) -> set[str]:
     """Return the classes of a file whose objects are no plain values."""
-    return {each.name for each in tree.body if isinstance(each, ast.ClassDef) and not each.bases}
+    return {statement.name for statement in tree.body if isinstance(statement, ast.ClassDef) and not statement.bases}
 
 
 def _is_none(node: ast.AST | None) -> bool:
@@ -119,7 +123,7 @@ def _unused(function: Function, body: list[ast.stmt], *, is_method: bool) -> str
     """Refuse a body that ignores what it is given."""
     wanted = _wanted(function, is_method=is_method)
     nodes = [node for statement in body for node in ast.walk(statement)]
-    used = {each.id for each in nodes if isinstance(each, ast.Name)}
+    used = {node.id for node in nodes if isinstance(node, ast.Name)}
     if {"locals", "super", "vars"} & used:
         return ""
     ignored = [name for name in wanted if name not in used]
@@ -130,16 +134,16 @@ def _endless(function: Function, body: list[ast.stmt], *, is_method: bool) -> st
     """Refuse a body that calls its own function whatever happens."""
     own = {f"self.{function.name}", f"cls.{function.name}"} if is_method else {function.name}
     if is_method and function.name.startswith("__"):
-        own |= {f"{each.arg}.{function.name}" for each in parameters(function)}
+        own |= {f"{parameter.arg}.{function.name}" for parameter in parameters(function)}
     for statement in body:
         branches = isinstance(statement, ast.If | ast.For | ast.AsyncFor | ast.While | ast.Try | ast.Match)
         always: list[ast.AST] = [statement]
         if branches:
             parts = (getattr(statement, name, None) for name in ("test", "iter", "subject"))
-            always = [each for each in parts if isinstance(each, ast.expr)]
+            always = [part for part in parts if isinstance(part, ast.expr)]
         if any(_certainly_calls(part, own) for part in always):
             return f"The body of {function.name} always calls {function.name} again."
-        leaves = any(isinstance(each, ast.Return | ast.Raise) for each in own_nodes([statement]))
+        leaves = any(isinstance(node, ast.Return | ast.Raise) for node in own_nodes([statement]))
         if leaves:
             return ""
     return ""
@@ -162,30 +166,30 @@ def _certainly_calls(node: ast.AST, names: set[str]) -> bool:
 
 def _copied(tree: ast.Module, function: Function, body: list[ast.stmt]) -> str:
     """Refuse a long body that another function of the file has."""
-    count = sum(isinstance(each, ast.stmt) for statement in body for each in ast.walk(statement))
+    count = sum(isinstance(node, ast.stmt) for statement in body for node in ast.walk(statement))
     if count < _MANY_STATEMENTS:
         return ""
-    said = [ast.dump(each) for each in body]
+    dumps = [ast.dump(statement) for statement in body]
     own = _simple(body)
-    for other in ast.walk(tree):
-        if not isinstance(other, FUNCTION_TYPES) or other.name == function.name or _holds(function, other):
+    for node in ast.walk(tree):
+        if not isinstance(node, FUNCTION_TYPES) or node.name == function.name or _holds(function, node):
             continue
-        same = (own & _simple(body_of(other))).total()
+        same = (own & _simple(body_of(node))).total()
         is_near = own.total() >= _LONG and same >= own.total() * _NEAR
-        if [ast.dump(each) for each in body_of(other)] == said or is_near:
-            return f"The body of {function.name} is that of {other.name}."
+        if [ast.dump(statement) for statement in body_of(node)] == dumps or is_near:
+            return f"The body of {function.name} is that of {node.name}."
     return ""
 
 
-def _holds(one: Function, other: Function) -> bool:
+def _holds(outer: Function, inner: Function) -> bool:
     """Whether one of two functions stands in the other."""
-    return any(each is other for each in ast.walk(one)) or any(each is one for each in ast.walk(other))
+    return any(node is inner for node in ast.walk(outer)) or any(node is outer for node in ast.walk(inner))
 
 
 def _simple(body: list[ast.stmt]) -> Counter[str]:
     """Return the statements of a body that hold no others."""
-    nodes = [each for statement in body for each in ast.walk(statement) if isinstance(each, ast.stmt)]
-    return Counter(ast.dump(each) for each in nodes if not hasattr(each, "body"))
+    nodes = [node for statement in body for node in ast.walk(statement) if isinstance(node, ast.stmt)]
+    return Counter(ast.dump(statement) for statement in nodes if not hasattr(statement, "body"))
 
 
 def _unknown_attribute(tree: ast.Module, function: Function, owner: ast.ClassDef | None) -> str:

@@ -17,12 +17,12 @@ def call_problem(before: str, after: str, view: IndexView) -> str:
     old, tree = parsed(before), parsed(after)
     if tree is None:
         return ""
-    known = Counter(ast.dump(each) for each in ast.walk(old) if isinstance(each, ast.Call)) if old else Counter()
+    known = Counter(ast.dump(node) for node in ast.walk(old) if isinstance(node, ast.Call)) if old else Counter()
     functions = _functions(tree, view)
     for owner, call in _calls(tree):
-        said = ast.dump(call)
-        if known[said] > 0:
-            known[said] -= 1
+        dump = ast.dump(call)
+        if known[dump] > 0:
+            known[dump] -= 1
             continue
         function, bound = _called(call, owner, functions)
         problem = misfit(call, function, bound=bound) if function is not None else ""
@@ -33,22 +33,24 @@ def call_problem(before: str, after: str, view: IndexView) -> str:
 
 def misfit(call: ast.Call, function: Function, *, bound: bool) -> str:
     """Return in one sentence why a call does not fit a function's parameters; ``bound`` when the first is given."""
-    if any(isinstance(each, ast.Starred) for each in call.args) or any(each.arg is None for each in call.keywords):
+    if any(isinstance(argument, ast.Starred) for argument in call.args) or any(
+        keyword.arg is None for keyword in call.keywords
+    ):
         return ""
     args = function.args
     places = [*args.posonlyargs, *args.args][int(bound) :]
     name = dotted(call.func) or function.name
     if len(call.args) > len(places) and args.vararg is None:
         return f"{name} takes {len(places)} arguments by place and is given {len(call.args)}."
-    by_name = {each.arg for each in [*args.args, *args.kwonlyargs]}
+    by_name = {parameter.arg for parameter in [*args.args, *args.kwonlyargs]}
     for keyword in call.keywords:
         if keyword.arg not in by_name and args.kwarg is None:
             return f"{name} has no parameter {keyword.arg}."
-    taken = {each.arg for each in places[: len(call.args)]} | {each.arg for each in call.keywords}
-    optional = {each.arg for each in places[len(places) - len(args.defaults) :]} if args.defaults else set()
-    named = [each.arg for each, value in zip(args.kwonlyargs, args.kw_defaults, strict=True) if value is None]
-    missing = [each.arg for each in places if each.arg not in taken | optional]
-    missing += [each for each in named if each not in taken]
+    taken = {parameter.arg for parameter in places[: len(call.args)]} | {keyword.arg for keyword in call.keywords}
+    optional = {parameter.arg for parameter in places[len(places) - len(args.defaults) :]} if args.defaults else set()
+    named = [parameter.arg for parameter, value in zip(args.kwonlyargs, args.kw_defaults, strict=True) if value is None]
+    missing = [parameter.arg for parameter in places if parameter.arg not in taken | optional]
+    missing += [name for name in named if name not in taken]
     return f"{name} is called without {', '.join(missing)}." if missing else ""
 
 
@@ -57,28 +59,28 @@ Known = Mapping[str, Function]
 
 
 def _functions(tree: ast.Module, view: IndexView) -> Known:
-    found: dict[str, Function] = {}
+    functions: dict[str, Function] = {}
     for node in tree.body:
         if isinstance(node, FUNCTION_TYPES) and not node.decorator_list:
-            found[node.name] = node
+            functions[node.name] = node
         elif isinstance(node, ast.ClassDef):
-            found |= _of_class(node)
+            functions |= _of_class(node)
         elif isinstance(node, ast.ImportFrom):
-            for each in node.names:
-                imported = _defined(each.name, view)
+            for alias in node.names:
+                imported = _defined(alias.name, view)
                 if imported is not None:
-                    found[each.asname or each.name] = imported
-    stored = {each.id for each in ast.walk(tree) if isinstance(each, ast.Name) and isinstance(each.ctx, ast.Store)}
-    stored |= {each.arg for each in ast.walk(tree) if isinstance(each, ast.arg)}
-    return {name: function for name, function in found.items() if name not in stored}
+                    functions[alias.asname or alias.name] = imported
+    stored = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
+    stored |= {node.arg for node in ast.walk(tree) if isinstance(node, ast.arg)}
+    return {name: function for name, function in functions.items() if name not in stored}
 
 
 def _of_class(node: ast.ClassDef) -> dict[str, Function]:
-    own = {each.name: each for each in node.body if isinstance(each, FUNCTION_TYPES)}
+    own = {statement.name: statement for statement in node.body if isinstance(statement, FUNCTION_TYPES)}
     plain = {
-        f"{node.name}.{name}": each
-        for name, each in own.items()
-        if all(dotted(decorator) == "classmethod" for decorator in each.decorator_list)
+        f"{node.name}.{name}": method
+        for name, method in own.items()
+        if all(dotted(decorator) == "classmethod" for decorator in method.decorator_list)
     }
     if "__init__" in own and "__new__" not in own and not node.keywords:
         plain[node.name] = own["__init__"]
@@ -87,26 +89,26 @@ def _of_class(node: ast.ClassDef) -> dict[str, Function]:
 
 def _defined(name: str, view: IndexView) -> Function | None:
     """Return the one function of a name that the workspace defines at the top of a file; of a class its beginning."""
-    places = [(path, each) for path, each in view.definitions.get(name, ()) if not each.container]
+    places = [(path, definition) for path, definition in view.definitions.get(name, ()) if not definition.container]
     if len(places) != 1 or places[0][1].kind not in {"function", "class"}:
         return None
     path = places[0][0]
     tree = parsed(view.files[path].text) if path in view.files else None
     body = tree.body if tree is not None else []
-    classes = [each for each in body if isinstance(each, ast.ClassDef) and each.name == name]
+    classes = [statement for statement in body if isinstance(statement, ast.ClassDef) and statement.name == name]
     if classes:
         return None if classes[0].decorator_list else _of_class(classes[0]).get(name)
-    named = [each for each in body if isinstance(each, FUNCTION_TYPES) and each.name == name]
+    named = [statement for statement in body if isinstance(statement, FUNCTION_TYPES) and statement.name == name]
     return named[0] if len(named) == 1 and not named[0].decorator_list else None
 
 
 def _calls(tree: ast.Module) -> list[tuple[str, ast.Call]]:
     """Return all calls, each with the name of the class of the file that it stands in."""
-    found = []
+    calls = []
     for node in tree.body:
         name = node.name if isinstance(node, ast.ClassDef) else ""
-        found += [(name, each) for each in ast.walk(node) if isinstance(each, ast.Call)]
-    return found
+        calls += [(name, descendant) for descendant in ast.walk(node) if isinstance(descendant, ast.Call)]
+    return calls
 
 
 def _called(call: ast.Call, owner: str, functions: Known) -> tuple[Function | None, bool]:

@@ -40,20 +40,20 @@ def completed(before: str, after: str, path: str, view: IndexView) -> Completed:
     unknown = [name for name, needed in wanted.items() if needed is None]
     if unknown:
         return Completed(text, f"{_listed(unknown)} {'is' if len(unknown) == 1 else 'are'} not defined anywhere.")
-    text = with_imports(text, [each for each in wanted.values() if each is not None])
+    text = with_imports(text, [imported for imported in wanted.values() if imported is not None])
     return Completed(_without_unused(before, text))
 
 
 def _without_unused(before: str, text: str) -> str:
-    unused = [each.name for each in new_findings(before, text) if each.code == UNUSED_IMPORT]
+    unused = [finding.name for finding in new_findings(before, text) if finding.code == UNUSED_IMPORT]
     names = [_bound(name) for name in unused]
     return without_unused(before, text, names) if names else text
 
 
-def _bound(said: str) -> str:
+def _bound(statement: str) -> str:
     """Return the name that an unused import gives, as pyflakes writes it: ``a.b``, ``a.b as c``, ``from.name``."""
-    name = said.rpartition(" as ")[2]
-    return Needed(name).bound if " as " in said or "." not in said else said.rpartition(".")[2]
+    name = statement.rpartition(" as ")[2]
+    return Needed(name).bound if " as " in statement or "." not in statement else statement.rpartition(".")[2]
 
 
 def _listed(names: list[str]) -> str:

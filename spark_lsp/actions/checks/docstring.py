@@ -51,18 +51,18 @@ class Documented:
 def facts_of(function: Function, text: str) -> Documented:
     """Return what a function's docstring may speak of."""
     nodes = list(own_nodes(function.body))
-    raised = [each.exc for each in nodes if isinstance(each, ast.Raise) and each.exc is not None]
-    errors = {word for each in raised for word in re.findall(r"\w+", ast.unparse(each))}
-    gives = any(isinstance(each, ast.Yield | ast.YieldFrom) for each in nodes) or any(
-        isinstance(each, ast.Return) and each.value is not None for each in nodes
+    raised = [node.exc for node in nodes if isinstance(node, ast.Raise) and node.exc is not None]
+    errors = {word for expression in raised for word in re.findall(r"\w+", ast.unparse(expression))}
+    gives = any(isinstance(node, ast.Yield | ast.YieldFrom) for node in nodes) or any(
+        isinstance(node, ast.Return) and node.value is not None for node in nodes
     )
-    names = {each.arg for each in parameters(function)} | {function.name}
-    names |= {getattr(each, field) for each in ast.walk(function) for field in ("id", "attr") if hasattr(each, field)}
+    names = {parameter.arg for parameter in parameters(function)} | {function.name}
+    names |= {getattr(node, field) for node in ast.walk(function) for field in ("id", "attr") if hasattr(node, field)}
     words = {part.lower() for name in names for part in re.findall(r"[A-Z]?[a-z]{2,}|[A-Z]{2,}", name)}
     has_others = len(re.findall(r"^\s*[rR]?(?:\"\"\"|''')", text, re.MULTILINE)) > 1
     style = not has_others or bool(_STYLE.search(text))
     others = {match[1].strip() for match in _FIRST_LINE.finditer(text)}
-    return Documented({each.arg for each in parameters(function)}, gives, errors, words, others, style)
+    return Documented({parameter.arg for parameter in parameters(function)}, gives, errors, words, others, style)
 
 
 def usable(lines: list[str], facts: Documented) -> list[str]:
@@ -96,36 +96,41 @@ def _summary(lines: list[str]) -> tuple[list[str], list[str]]:
 
 
 def _goes_on(line: str) -> bool:
-    said = line.strip()
-    return bool(said) and not _FIELD.match(said) and not _SECTION.match(said) and not said.startswith((">>>", "-", "*"))
+    stripped = line.strip()
+    return (
+        bool(stripped)
+        and not _FIELD.match(stripped)
+        and not _SECTION.match(stripped)
+        and not stripped.startswith((">>>", "-", "*"))
+    )
 
 
 def _is_about(summary: list[str], facts: Documented) -> bool:
     """Whether a sentence has a word of the code in it, in any form, where the code has words."""
-    said = [word.lower() for word in _WORD.findall(" ".join(summary)) if word.lower() not in _SMALL]
+    words = [word.lower() for word in _WORD.findall(" ".join(summary)) if word.lower() not in _SMALL]
     stems = {word[:4] for word in facts.words if len(word) >= 4}
-    return len(stems) < MIN_WORDS or any(word[:4] in stems for word in said)
+    return len(stems) < MIN_WORDS or any(word[:4] in stems for word in words)
 
 
 def _kept(lines: list[str], facts: Documented) -> list[str]:
     kept: list[str] = []
     section, is_left = "", False
     for line in lines:
-        said = line.strip()
-        heading, field = _SECTION.match(said), _FIELD.match(said)
-        if said.startswith(">>>") or (heading and heading[1].startswith(("Example", "See", "Note"))):
+        stripped = line.strip()
+        heading, field = _SECTION.match(stripped), _FIELD.match(stripped)
+        if stripped.startswith(">>>") or (heading and heading[1].startswith(("Example", "See", "Note"))):
             break  # nobody has run it
         if heading:
             section, is_left = heading[1], not _may_have(heading[1], facts)
         elif field:
             section, is_left = "", not _is_true(field[1], field[2].split()[-1:] or [""], facts)
-        elif section and (entry := _ENTRY.match(said)):
+        elif section and (entry := _ENTRY.match(stripped)):
             is_left = not _may_have(section, facts) or not _is_known(section, entry[1], facts)
-        elif not said:
+        elif not stripped:
             is_left = False if not section else is_left
-        is_entry = bool(section) and not heading and bool(said) and not _UNDERLINE.match(said)
-        if not is_left or not said:
-            kept.append(f"    {said}" if is_entry and not line.startswith(" ") else line)
+        is_entry = bool(section) and not heading and bool(stripped) and not _UNDERLINE.match(stripped)
+        if not is_left or not stripped:
+            kept.append(f"    {stripped}" if is_entry and not line.startswith(" ") else line)
     return _without_empty_sections(kept)
 
 
@@ -154,7 +159,7 @@ def _is_true(field: str, name: list[str], facts: Documented) -> bool:
 def _without_empty_sections(lines: list[str]) -> list[str]:
     kept: list[str] = []
     for number, line in enumerate(lines):
-        following = next((each.strip() for each in lines[number + 1 :] if each.strip()), "")
+        following = next((later.strip() for later in lines[number + 1 :] if later.strip()), "")
         is_heading = bool(_SECTION.match(line.strip())) or bool(_UNDERLINE.match(line.strip()))
         if is_heading and (not following or _SECTION.match(following)):
             continue

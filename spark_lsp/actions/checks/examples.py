@@ -16,9 +16,9 @@ _ERROR = re.compile(r"^(\w*(?:Error|Exception))\b", re.MULTILINE)
 
 def assertions_of(function: Function) -> list[str]:
     """Return the statements of a test that says what a function's examples say; none where it has no usable ones."""
-    said = ast.get_docstring(function) or ""
+    docstring = ast.get_docstring(function) or ""
     try:
-        examples = doctest.DocTestParser().get_examples(said)
+        examples = doctest.DocTestParser().get_examples(docstring)
     except ValueError:
         return []
     statements: list[str] = []
@@ -28,14 +28,14 @@ def assertions_of(function: Function) -> list[str]:
         tree = _parsed(source)
         if tree is None or len(tree.body) != 1 or example.options:
             return statements if count else []
-        made = _assertion(tree.body[0], source, example)
-        if made is None:
+        assertion = _assertion(tree.body[0], source, example)
+        if assertion is None:
             return statements if count else []
         is_import = isinstance(tree.body[0], ast.Import | ast.ImportFrom)
         if not (is_import and function.name in source):
-            statements += made
-        calls = {called_name(each) for each in ast.walk(tree) if isinstance(each, ast.Call)}
-        count += function.name in calls and made != [source]
+            statements += assertion
+        calls = {called_name(node) for node in ast.walk(tree) if isinstance(node, ast.Call)}
+        count += function.name in calls and assertion != [source]
         if count == MAX_EXAMPLES:
             break
     return statements if count else []

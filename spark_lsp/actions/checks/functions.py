@@ -60,10 +60,10 @@ def dotted(node: ast.AST) -> str:
 def parameters(function: Function) -> list[ast.arg]:
     """Return all parameters in order, those with stars too."""
     args = function.args
-    stars = [each for each in (args.vararg, args.kwarg) if each is not None]
+    stars = [parameter for parameter in (args.vararg, args.kwarg) if parameter is not None]
     return [*args.posonlyargs, *args.args, *args.kwonlyargs, *stars]
 
 
 def is_static(function: Function) -> bool:
     """Whether a method has no first parameter of its own."""
-    return any(dotted(each) == "staticmethod" for each in function.decorator_list)
+    return any(dotted(decorator) == "staticmethod" for decorator in function.decorator_list)

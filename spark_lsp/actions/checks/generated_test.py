@@ -31,10 +31,10 @@ def test_problem(after: str, name: str, tested: str, function: Function | None) 
     test = _named(tree, name) if tree is not None else None
     if test is None:
         return "" if tree is None else f"{name} is not a test of the file any more."
-    calls = [each for each in ast.walk(test) if isinstance(each, ast.Call)]
-    own = [each for each in calls if called_name(each) == tested]
-    harmful = next((dotted(each.func) for each in calls if dotted(each.func) in _HARMFUL), "")
-    uses_self = any(isinstance(each, ast.Name) and each.id == "self" for each in ast.walk(test))
+    calls = [node for node in ast.walk(test) if isinstance(node, ast.Call)]
+    own = [call for call in calls if called_name(call) == tested]
+    harmful = next((dotted(call.func) for call in calls if dotted(call.func) in _HARMFUL), "")
+    uses_self = any(isinstance(node, ast.Name) and node.id == "self" for node in ast.walk(test))
     checks = (
         f"{name} uses self, and it is not a method." if uses_self and not _is_method(tree, test) else "",
         "" if own else f"{name} never calls {tested}.",
@@ -44,25 +44,27 @@ def test_problem(after: str, name: str, tested: str, function: Function | None) 
         _of_nothing(test, tested, function),
         _misfit(test, own, function),
     )
-    return next((each for each in checks if each), "")
+    return next((check for check in checks if check), "")
 
 
 def _misfit(test: Function, own: list[ast.Call], function: Function | None) -> str:
     if function is None or function.decorator_list:
         return ""
     expected = _expecting_errors(test)
-    problems = (misfit(each, function, bound=False) for each in own if id(each) not in expected)
-    return next((each for each in problems if each), "")
+    problems = (misfit(call, function, bound=False) for call in own if id(call) not in expected)
+    return next((problem for problem in problems if problem), "")
 
 
 def _named(tree: ast.AST | None, name: str) -> Function | None:
-    found = [each for each in ast.walk(tree) if isinstance(each, FUNCTION_TYPES) and each.name == name] if tree else []
-    return found[-1] if found else None
+    functions = (
+        [node for node in ast.walk(tree) if isinstance(node, FUNCTION_TYPES) and node.name == name] if tree else []
+    )
+    return functions[-1] if functions else None
 
 
 def _is_method(tree: ast.AST | None, test: Function) -> bool:
-    classes = [each for each in ast.walk(tree) if isinstance(each, ast.ClassDef)] if tree else []
-    return any(each is test for owner in classes for each in owner.body)
+    classes = [node for node in ast.walk(tree) if isinstance(node, ast.ClassDef)] if tree else []
+    return any(statement is test for owner in classes for statement in owner.body)
 
 
 def _asserts(test: Function, tested: str) -> bool:
@@ -72,10 +74,15 @@ def _asserts(test: Function, tested: str) -> bool:
         if isinstance(node, ast.Assign | ast.AnnAssign | ast.AugAssign) and node.value is not None:
             targets = node.targets if isinstance(node, ast.Assign) else [node.target]
             if _speaks_of(node.value, tested, tainted):
-                tainted |= {each.id for target in targets for each in ast.walk(target) if isinstance(each, ast.Name)}
+                tainted |= {
+                    descendant.id
+                    for target in targets
+                    for descendant in ast.walk(target)
+                    if isinstance(descendant, ast.Name)
+                }
         elif isinstance(node, ast.For | ast.comprehension) and _speaks_of(node.iter, tested, tainted):
-            tainted |= {each.id for each in ast.walk(node.target) if isinstance(each, ast.Name)}
-        elif any(_speaks_of(each, tested, tainted) for each in _asserted(node)):
+            tainted |= {descendant.id for descendant in ast.walk(node.target) if isinstance(descendant, ast.Name)}
+        elif any(_speaks_of(asserted, tested, tainted) for asserted in _asserted(node)):
             return True
     return False
 
@@ -92,15 +99,15 @@ def _asserted(node: ast.AST) -> list[ast.AST]:
 
 
 def _in_order(test: Function) -> list[ast.AST]:
-    placed = [each for each in ast.walk(test) if hasattr(each, "lineno")]
-    return sorted(placed, key=lambda each: (getattr(each, "lineno", 0), getattr(each, "col_offset", 0)))
+    placed = [node for node in ast.walk(test) if hasattr(node, "lineno")]
+    return sorted(placed, key=lambda node: (getattr(node, "lineno", 0), getattr(node, "col_offset", 0)))
 
 
 def _speaks_of(node: ast.AST, tested: str, tainted: set[str]) -> bool:
-    for each in ast.walk(node):
-        if isinstance(each, ast.Call) and called_name(each) == tested:
+    for descendant in ast.walk(node):
+        if isinstance(descendant, ast.Call) and called_name(descendant) == tested:
             return True
-        if isinstance(each, ast.Name) and each.id in tainted:
+        if isinstance(descendant, ast.Name) and descendant.id in tainted:
             return True
     return False
 
@@ -116,16 +123,16 @@ def _is_raises(node: ast.AST) -> bool:
 
 def _expecting_errors(test: Function) -> set[int]:
     """Return the calls that are meant to fail."""
-    blocks = [each for each in ast.walk(test) if isinstance(each, ast.With | ast.AsyncWith)]
+    blocks = [node for node in ast.walk(test) if isinstance(node, ast.With | ast.AsyncWith)]
     inside = [
-        body for each in blocks if any(_is_raises(item.context_expr) for item in each.items) for body in each.body
+        body for block in blocks if any(_is_raises(item.context_expr) for item in block.items) for body in block.body
     ]
-    return {id(each) for body in inside for each in ast.walk(body)}
+    return {id(node) for body in inside for node in ast.walk(body)}
 
 
 def _contradiction(test: Function) -> str:
     """Refuse a test that asserts of one call two different values."""
-    said: dict[str, str] = {}
+    spellings: dict[str, str] = {}
     for node in test.body:
         compare = node.test if isinstance(node, ast.Assert) else None
         if (
@@ -134,7 +141,7 @@ def _contradiction(test: Function) -> str:
             and isinstance(compare.left, ast.Call)
         ):
             call, value = ast.unparse(compare.left), ast.unparse(compare.comparators[0])
-            if said.setdefault(call, value) != value:
+            if spellings.setdefault(call, value) != value:
                 return f"{test.name} asserts two values of {call}."
     return ""
 
@@ -142,26 +149,26 @@ def _contradiction(test: Function) -> str:
 def _of_nothing(test: Function, tested: str, function: Function | None) -> str:
     """Refuse a test that asserts a value of a function which gives none, or nothing of a generator."""
     nodes = list(own_nodes(function.body)) if function is not None else []
-    is_generator = any(isinstance(each, ast.Yield | ast.YieldFrom) for each in nodes)
+    is_generator = any(isinstance(node, ast.Yield | ast.YieldFrom) for node in nodes)
     gives = any(map(_gives, nodes))
     is_manager = function is not None and any(
-        dotted(each).endswith("contextmanager") for each in function.decorator_list
+        dotted(decorator).endswith("contextmanager") for decorator in function.decorator_list
     )
     if function is None or (not is_generator and (function.decorator_list or gives)):
         return ""
     names = {
         target.id
-        for each in ast.walk(test)
-        if isinstance(each, ast.Assign) and isinstance(each.value, ast.Call) and called_name(each.value) == tested
-        for target in each.targets
+        for node in ast.walk(test)
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call) and called_name(node.value) == tested
+        for target in node.targets
         if isinstance(target, ast.Name)
     }
-    for each in ast.walk(test):
-        if isinstance(each, ast.Compare) and isinstance(each.ops[0], ast.Eq | ast.Is):
-            side = each.left
+    for node in ast.walk(test):
+        if isinstance(node, ast.Compare) and isinstance(node.ops[0], ast.Eq | ast.Is):
+            side = node.left
             is_own = isinstance(side, ast.Call) and called_name(side) == tested
             is_own = is_own or (isinstance(side, ast.Name) and side.id in names)
-            value = each.comparators[0]
+            value = node.comparators[0]
             is_none = isinstance(value, ast.Constant) and value.value is None
             if is_own and not is_none and not is_generator:
                 return f"{tested} gives nothing back, and {test.name} asserts a value of it."
@@ -180,11 +187,11 @@ def without_repeats(body: str) -> str:
     """Return the lines of a test's body without those statements that it says again."""
     lines, seen = [], set()
     for line in body.split("\n"):
-        said = line.strip()
-        is_assertion = said.startswith(("assert ", "self.assert")) and not said.endswith(("(", ",", "\\"))
-        if not (is_assertion and said in seen):
+        stripped = line.strip()
+        is_assertion = stripped.startswith(("assert ", "self.assert")) and not stripped.endswith(("(", ",", "\\"))
+        if not (is_assertion and stripped in seen):
             lines.append(line)
-        seen.add(said)
+        seen.add(stripped)
     return "\n".join(lines)
 
 
@@ -215,7 +222,7 @@ def _first(body: str) -> str:
 def _in_lists(body: str, tested: str, function: Function) -> str:
     """Return a test of a generator whose calls that are compared with a list are lists as well."""
     tree = parsed(textwrap.dedent(body))
-    is_generator = any(isinstance(each, ast.Yield | ast.YieldFrom) for each in own_nodes(function.body))
+    is_generator = any(isinstance(node, ast.Yield | ast.YieldFrom) for node in own_nodes(function.body))
     if tree is None or not is_generator or function.decorator_list or isinstance(function, ast.AsyncFunctionDef):
         return body
     lines = body.split("\n")
@@ -234,17 +241,21 @@ def _in_lists(body: str, tested: str, function: Function) -> str:
 
 def _compared_calls(tree: ast.Module, tested: str) -> list[ast.Call]:
     """Return the calls of a function, in order, that are asserted to equal a list, themselves or by a variable."""
-    compares = [each.test for each in ast.walk(tree) if isinstance(each, ast.Assert)]
+    compares = [node.test for node in ast.walk(tree) if isinstance(node, ast.Assert)]
     sides = [
-        each.left
-        for each in compares
-        if isinstance(each, ast.Compare)
-        and isinstance(each.ops[0], ast.Eq)
-        and isinstance(each.comparators[0], ast.List | ast.ListComp)
+        comparison.left
+        for comparison in compares
+        if isinstance(comparison, ast.Compare)
+        and isinstance(comparison.ops[0], ast.Eq)
+        and isinstance(comparison.comparators[0], ast.List | ast.ListComp)
     ]
-    names = {each.id for each in sides if isinstance(each, ast.Name)}
-    calls: list[ast.expr] = [each for each in sides if isinstance(each, ast.Call)]
-    assigned = [each for each in ast.walk(tree) if isinstance(each, ast.Assign)]
-    calls += [each.value for each in assigned if isinstance(each.targets[0], ast.Name) and each.targets[0].id in names]
-    own = [each for each in calls if isinstance(each, ast.Call) and called_name(each) == tested]
-    return sorted(own, key=lambda each: (each.lineno, each.col_offset))
+    names = {side.id for side in sides if isinstance(side, ast.Name)}
+    calls: list[ast.expr] = [side for side in sides if isinstance(side, ast.Call)]
+    assigned = [node for node in ast.walk(tree) if isinstance(node, ast.Assign)]
+    calls += [
+        assignment.value
+        for assignment in assigned
+        if isinstance(assignment.targets[0], ast.Name) and assignment.targets[0].id in names
+    ]
+    own = [call for call in calls if isinstance(call, ast.Call) and called_name(call) == tested]
+    return sorted(own, key=lambda call: (call.lineno, call.col_offset))

@@ -46,14 +46,14 @@ class Needed:
 def imports_of(node: ast.Import | ast.ImportFrom) -> list[Needed]:
     """Return the imports of one statement."""
     if isinstance(node, ast.Import):
-        return [Needed(each.name, "", each.asname or "") for each in node.names]
-    return [Needed(node.module or "", each.name, each.asname or "", node.level) for each in node.names]
+        return [Needed(alias.name, "", alias.asname or "") for alias in node.names]
+    return [Needed(node.module or "", alias.name, alias.asname or "", node.level) for alias in node.names]
 
 
 def with_imports(text: str, wanted: Sequence[Needed]) -> str:
     """Return a file that has these imports at its top; those that it has already are left."""
-    for each in sorted(set(wanted)):
-        text = _with_one(text, each)
+    for imported in sorted(set(wanted)):
+        text = _with_one(text, imported)
     return text
 
 
@@ -64,8 +64,10 @@ def _with_one(text: str, wanted: Needed) -> str:
         return text
     newline = newline_of(text)
     lines = text.split("\n")
-    same = [each for each in block if isinstance(each, ast.ImportFrom) and _path(each) == wanted.path]
-    same = [each for each in same if each.names[0].name != "*"]
+    same = [
+        statement for statement in block if isinstance(statement, ast.ImportFrom) and _path(statement) == wanted.path
+    ]
+    same = [statement for statement in same if statement.names[0].name != "*"]
     if wanted.name and same:
         node = same[-1]
         start, end = node.lineno - 1, node.end_lineno or node.lineno
@@ -91,24 +93,24 @@ def _with_one(text: str, wanted: Needed) -> str:
 def _joined(own: list[str], node: ast.ImportFrom, wanted: Needed, newline: str) -> list[str]:
     """Return the lines of a ``from`` import with one more name, in the layout that it has."""
     tail = "\r" if newline == "\r\n" else ""
-    said = f"{wanted.name} as {wanted.alias}" if wanted.alias else wanted.name
-    names = [f"{each.name} as {each.asname}" if each.asname else each.name for each in node.names]
+    clause = f"{wanted.name} as {wanted.alias}" if wanted.alias else wanted.name
+    names = [f"{alias.name} as {alias.asname}" if alias.asname else alias.name for alias in node.names]
     is_sorted = names == sorted(names, key=_sort_key) or names == sorted(names)
-    names = sorted({*names, said}, key=_sort_key) if is_sorted else [*names, said]
+    names = sorted({*names, clause}, key=_sort_key) if is_sorted else [*names, clause]
     comments = any("#" in line for line in own)
     if comments and len(own) == 1:
         return [*own, f"{wanted.line}{tail}"]
     if len(own) > 1:
-        at = next((n for n, line in enumerate(own) if n and _sort_key(line.strip()) > _sort_key(said)), len(own) - 1)
+        at = next((n for n, line in enumerate(own) if n and _sort_key(line.strip()) > _sort_key(clause)), len(own) - 1)
         if own[-1].strip().startswith(")") and all(line.rstrip("\r").rstrip().endswith(",") for line in own[1:-1]):
             indent = own[1][: len(own[1]) - len(own[1].lstrip())]
-            return [*own[:at], f"{indent}{said},{tail}", *own[at:]]
+            return [*own[:at], f"{indent}{clause},{tail}", *own[at:]]
         return [*own, f"{wanted.line}{tail}"]
     line = f"from {wanted.path} import {', '.join(names)}"
     limit = MAX_LINE_COLUMNS if len(own[0]) > _LONG_LINE else _LONG_LINE
     if len(line) <= limit:
         return [line + tail]
-    return [f"from {wanted.path} import ({tail}", *(f"    {each},{tail}" for each in names), f"){tail}"]
+    return [f"from {wanted.path} import ({tail}", *(f"    {name},{tail}" for name in names), f"){tail}"]
 
 
 def _sort_key(name: str) -> tuple[int, str]:
@@ -118,15 +120,15 @@ def _sort_key(name: str) -> tuple[int, str]:
 
 def _block(tree: ast.Module) -> list[ast.Import | ast.ImportFrom]:
     """Return the imports at the top of a file, before its first other statement; those in ``if`` are left out."""
-    found: list[ast.Import | ast.ImportFrom] = []
+    block: list[ast.Import | ast.ImportFrom] = []
     for number, node in enumerate(tree.body):
         if isinstance(node, ast.Import | ast.ImportFrom):
-            found.append(node)
+            block.append(node)
             continue
-        is_between = (number == 0 and _is_text(node)) or (found and isinstance(node, ast.If | ast.Try))
-        if not is_between and (found or not isinstance(node, ast.Assign | ast.Expr)):
+        is_between = (number == 0 and _is_text(node)) or (block and isinstance(node, ast.If | ast.Try))
+        if not is_between and (block or not isinstance(node, ast.Assign | ast.Expr)):
             break
-    return found
+    return block
 
 
 def _is_text(node: ast.stmt) -> bool:
@@ -139,12 +141,12 @@ def _line_for(block: Sequence[ast.Import | ast.ImportFrom], wanted: Needed, tree
         first = tree.body[0] if tree.body else None
         return (first.end_lineno or 0) if first is not None and _is_text(first) else 0
     key = _order(wanted)
-    plain = [each for each in block if _path(each) != "__future__"]
-    behind = next((each for each in plain if _order(_first_of(each)) > key), None)
+    plain = [node for node in block if _path(node) != "__future__"]
+    behind = next((node for node in plain if _order(_first_of(node)) > key), None)
     if behind is None or not _is_ordered(plain):
-        group = [each for each in block if _group(_first_of(each)) == _group(wanted)]
+        group = [node for node in block if _group(_first_of(node)) == _group(wanted)]
         return (group or list(block))[-1].end_lineno or 0
-    before = [each for each in plain if each.lineno < behind.lineno]
+    before = [node for node in plain if node.lineno < behind.lineno]
     if before and _group(_first_of(behind)) != _group(wanted):
         return before[-1].end_lineno or 0
     return behind.lineno - 1
@@ -152,12 +154,12 @@ def _line_for(block: Sequence[ast.Import | ast.ImportFrom], wanted: Needed, tree
 
 def _is_alone(block: Sequence[ast.Import | ast.ImportFrom], wanted: Needed) -> bool:
     """Whether an import is the first of its group, so that a blank line parts it from the others."""
-    groups = {_group(_first_of(each)) for each in block}
+    groups = {_group(_first_of(node)) for node in block}
     return _group(wanted) not in groups
 
 
 def _is_ordered(block: Sequence[ast.Import | ast.ImportFrom]) -> bool:
-    keys = [_order(_first_of(each)) for each in block]
+    keys = [_order(_first_of(node)) for node in block]
     return keys == sorted(keys)
 
 
@@ -194,19 +196,22 @@ def hoisted(before: str, after: str) -> Hoisted:
 
     An import in ``try`` or ``if`` depends on something, so it stays where it is.
     """
-    known = Counter(each for node in _all_imports(ast.parse(before)) for each in imports_of(node))
+    known = Counter(imported for node in _all_imports(ast.parse(before)) for imported in imports_of(node))
     tree = ast.parse(after)
-    counts = Counter(each for node in _all_imports(tree) for each in imports_of(node))
+    counts = Counter(imported for node in _all_imports(tree) for imported in imports_of(node))
     block = {id(node) for node in _block(tree)}
-    found = [
+    added = [
         node
         for node in _plain_imports(tree)
-        if any(not known[each] or (id(node) not in block and counts[each] > known[each]) for each in imports_of(node))
+        if any(
+            not known[imported] or (id(node) not in block and counts[imported] > known[imported])
+            for imported in imports_of(node)
+        )
     ]
-    if any(each.name == "*" for node in found for each in imports_of(node)):
+    if any(imported.name == "*" for node in added for imported in imports_of(node)):
         return Hoisted(after, (), "The model's text imports everything from a module.")
     lines = after.split("\n")
-    for node in sorted(found, key=lambda each: -each.lineno):
+    for node in sorted(added, key=lambda statement: -statement.lineno):
         start, end = node.lineno - 1, node.end_lineno or node.lineno
         text = "\n".join(lines[start:end]).strip()
         if not re.match(r"(?:from|import)\b", text) or ";" in text:
@@ -214,8 +219,8 @@ def hoisted(before: str, after: str) -> Hoisted:
         del lines[start:end]
         while start < len(lines) and not lines[start].strip() and (start == 0 or _opens(lines[start - 1])):
             del lines[start]
-    imports = tuple(dict.fromkeys(each for node in found for each in imports_of(node)))
-    taken = imports and _bound_otherwise(tree) & {each.bound for each in imports}
+    imports = tuple(dict.fromkeys(imported for node in added for imported in imports_of(node)))
+    taken = imports and _bound_otherwise(tree) & {imported.bound for imported in imports}
     if taken:
         return Hoisted(after, (), f"The model's text imports {', '.join(sorted(taken))}, which is a name of the file.")
     return Hoisted("\n".join(lines), imports)
@@ -241,26 +246,32 @@ def _plain_imports(node: ast.AST) -> Iterator[ast.Import | ast.ImportFrom]:
 
 def _bound_otherwise(tree: ast.Module) -> set[str]:
     """Return the names that a module binds by other means than imports."""
-    found = {each.name for each in tree.body if isinstance(each, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)}
+    names = {
+        statement.name
+        for statement in tree.body
+        if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
+    }
     for statement in tree.body:
         targets = statement.targets if isinstance(statement, ast.Assign) else []
-        found |= {each.id for target in targets for each in ast.walk(target) if isinstance(each, ast.Name)}
-    return found
+        names |= {node.id for target in targets for node in ast.walk(target) if isinstance(node, ast.Name)}
+    return names
 
 
 def without_unused(before: str, after: str, unused: Sequence[str]) -> str:
     """Return a text without the imports at its top that give these names and that the text of before did not have."""
-    old = {each for node in _all_imports(ast.parse(before)) for each in imports_of(node)}
+    old = {imported for node in _all_imports(ast.parse(before)) for imported in imports_of(node)}
     lines = after.split("\n")
     for node in reversed(_block(ast.parse(after))):
-        kept = [each for each in imports_of(node) if each in old or each.bound not in unused]
+        kept = [imported for imported in imports_of(node) if imported in old or imported.bound not in unused]
         if len(kept) == len(node.names):
             continue
         start, end = node.lineno - 1, node.end_lineno or node.lineno
         tail = "\r" if lines[start].endswith("\r") else ""
-        said = ", ".join(f"{each.name} as {each.alias}" if each.alias else each.name for each in kept)
+        clauses = ", ".join(
+            f"{imported.name} as {imported.alias}" if imported.alias else imported.name for imported in kept
+        )
         if isinstance(node, ast.Import):
-            lines[start:end] = [each.line + tail for each in kept]
+            lines[start:end] = [imported.line + tail for imported in kept]
         else:
-            lines[start:end] = [f"from {_path(node)} import {said}{tail}"] if kept else []
+            lines[start:end] = [f"from {_path(node)} import {clauses}{tail}"] if kept else []
     return "\n".join(lines)

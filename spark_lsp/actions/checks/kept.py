@@ -43,9 +43,12 @@ def kept_problem(before: str, after: str, diagnostic: Diagnostic, may_go: Abstra
         for pattern in (_CONVERSION, _SPECIFICATION):
             if _count(pattern, before, was) > _count(pattern, after, now):
                 return "A conversion of the formatted text would be gone."
-        said = " ".join(_strings(new, now))
+        new_text = " ".join(_strings(new, now))
         gone = [
-            word for each in _strings(old, was) for word in _WORD.findall(_FIELD.sub(" ", each)) if word not in said
+            word
+            for string in _strings(old, was)
+            for word in _WORD.findall(_FIELD.sub(" ", string))
+            if word not in new_text
         ]
         if gone:
             return f"{gone[0]} would be gone from the formatted text."
@@ -67,12 +70,12 @@ def still_there(before: str, after: str, diagnostic: Diagnostic, words: Abstract
 
     ``words`` are those that the rule does away with: each that the text has must be there less often.
     """
-    said = diagnostic.span.text(before)
-    own = words & set(re.findall(r"\w+", said))
+    reported = diagnostic.span.text(before)
+    own = words & set(re.findall(r"\w+", reported))
     was, now = _changed(before, after)
     patterns = [re.compile(rf"\b{word}\b") for word in sorted(own)]
-    is_there = any(_count(each, after, now) >= _count(each, before, was) for each in patterns)
-    is_same = bool(said) and after.count(said) >= before.count(said)
+    is_there = any(_count(pattern, after, now) >= _count(pattern, before, was) for pattern in patterns)
+    is_same = bool(reported) and after.count(reported) >= before.count(reported)
     return "The problem is still there." if is_same or is_there else ""
 
 
@@ -94,18 +97,18 @@ def _changed(before: str, after: str) -> tuple[Lines, Lines]:
 
 
 def _inside(tree: ast.AST, lines: Lines) -> list[ast.AST]:
-    return [each for each in ast.walk(tree) if getattr(each, "lineno", 0) in lines]
+    return [node for node in ast.walk(tree) if getattr(node, "lineno", 0) in lines]
 
 
 def _read(tree: ast.AST, lines: Lines) -> set[str]:
     nodes = _inside(tree, lines)
-    names = {each.id for each in nodes if isinstance(each, ast.Name) and isinstance(each.ctx, ast.Load)}
-    return names | {each.attr for each in nodes if isinstance(each, ast.Attribute)}
+    names = {node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)}
+    return names | {node.attr for node in nodes if isinstance(node, ast.Attribute)}
 
 
 def _strings(tree: ast.AST, lines: Lines) -> list[str]:
     nodes = _inside(tree, lines)
-    return [each.value for each in nodes if isinstance(each, ast.Constant) and isinstance(each.value, str)]
+    return [node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)]
 
 
 def _own(tree: ast.AST, lines: Lines) -> set[str]:
@@ -114,10 +117,10 @@ def _own(tree: ast.AST, lines: Lines) -> set[str]:
     So are methods that the other ways to say it replace.
     """
     nodes = _inside(tree, lines)
-    stored = {each.id for each in nodes if isinstance(each, ast.Name) and isinstance(each.ctx, ast.Store)}
-    stored |= {each.arg for each in nodes if isinstance(each, ast.arg)}
-    called = {id(each.func) for each in nodes if isinstance(each, ast.Call)}
-    return stored | {each.attr for each in nodes if isinstance(each, ast.Attribute) and id(each) in called}
+    stored = {node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
+    stored |= {node.arg for node in nodes if isinstance(node, ast.arg)}
+    called = {id(node.func) for node in nodes if isinstance(node, ast.Call)}
+    return stored | {node.attr for node in nodes if isinstance(node, ast.Attribute) and id(node) in called}
 
 
 def _named_in(diagnostic: Diagnostic) -> set[str]:
@@ -129,8 +132,8 @@ def _named_in(diagnostic: Diagnostic) -> set[str]:
 
 def _plain(tree: ast.AST) -> list[str]:
     """Return the statements that hold no others."""
-    found = [each for each in ast.walk(tree) if isinstance(each, ast.stmt) and not hasattr(each, "body")]
-    return sorted(ast.dump(each) for each in found)
+    statements = [node for node in ast.walk(tree) if isinstance(node, ast.stmt) and not hasattr(node, "body")]
+    return sorted(ast.dump(statement) for statement in statements)
 
 
 def _count(pattern: re.Pattern[str], text: str, lines: Lines) -> int:

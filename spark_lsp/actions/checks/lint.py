@@ -54,31 +54,31 @@ def findings(text: str) -> list[Finding]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             tree = ast.parse(text)
-        found = Checker(tree, "document").messages
+        reports = Checker(tree, "document").messages
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return []
     rows = []
-    for each in found:
-        code = _CODES.get(type(each), "")
-        name = str(each.message_args[0]) if each.message_args else ""
-        rows.append(Finding(code, name, each.lineno, each.message % each.message_args))
+    for report in reports:
+        code = _CODES.get(type(report), "")
+        name = str(report.message_args[0]) if report.message_args else ""
+        rows.append(Finding(code, name, report.lineno, report.message % report.message_args))
     return rows
 
 
 def new_findings(before: str, after: str) -> list[Finding]:
     """Return what is wrong after an edit and was not before."""
-    known = Counter((each.code, each.message) for each in findings(before))
+    known = Counter((finding.code, finding.message) for finding in findings(before))
     fresh = []
-    for each in findings(after):
-        if known[each.code, each.message] > 0:
-            known[each.code, each.message] -= 1
+    for finding in findings(after):
+        if known[finding.code, finding.message] > 0:
+            known[finding.code, finding.message] -= 1
         else:
-            fresh.append(each)
+            fresh.append(finding)
     return fresh
 
 
 def undefined_names(before: str, after: str) -> list[str]:
     """Return the names that an edit uses and nothing defines, in order; those that were undefined before are left."""
-    old = {each.name for each in findings(before) if each.code == UNDEFINED}
-    names = [each.name for each in findings(after) if each.code == UNDEFINED and each.name not in old]
-    return [each for each in dict.fromkeys(names) if not hasattr(builtins, each)]
+    old = {finding.name for finding in findings(before) if finding.code == UNDEFINED}
+    names = [finding.name for finding in findings(after) if finding.code == UNDEFINED and finding.name not in old]
+    return [name for name in dict.fromkeys(names) if not hasattr(builtins, name)]

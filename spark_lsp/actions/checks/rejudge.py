@@ -26,18 +26,20 @@ def fix_problem(before: str, after: str, diagnostic: Diagnostic) -> str:
     """Return in one sentence why an edit does not fix a diagnostic of a Python file; empty when it may."""
     code = _PYRIGHT.get(diagnostic.code, diagnostic.code)
     line = before.count("\n", 0, diagnostic.span.start) + 1
-    fresh = [each for each in new_findings(before, after) if each.code.startswith("F8") or each.code == "F632"]
-    fresh = [each for each in fresh if each.code != "F841"]
+    fresh = [
+        finding for finding in new_findings(before, after) if finding.code.startswith("F8") or finding.code == "F632"
+    ]
+    fresh = [finding for finding in fresh if finding.code != "F841"]
     if fresh:
         return f"The edit brings another problem: {fresh[0].message}."
     old, new = parsed(before), parsed(after)
     if old is None or new is None:
         return ""
-    wanted = [each for each in findings(before) if each.code == code]
+    wanted = [finding for finding in findings(before) if finding.code == code]
     if wanted:
         own = _nearest(wanted, line)
-        count = sum(each.message == own.message for each in wanted)
-        left = sum(each.code == code and each.message == own.message for each in findings(after))
+        count = sum(finding.message == own.message for finding in wanted)
+        left = sum(finding.code == code and finding.message == own.message for finding in findings(after))
         return "" if left < count else "The problem is still there."
     counted = _COUNTED.get(code)
     if counted is not None and counted(old):
@@ -45,8 +47,8 @@ def fix_problem(before: str, after: str, diagnostic: Diagnostic) -> str:
     return "" if _touches(before, after, diagnostic) else "The edit does not touch the place of the problem."
 
 
-def _nearest(found: list[Finding], line: int) -> Finding:
-    return min(found, key=lambda each: abs(each.line - line))
+def _nearest(candidates: list[Finding], line: int) -> Finding:
+    return min(candidates, key=lambda finding: abs(finding.line - line))
 
 
 def _touches(before: str, after: str, diagnostic: Diagnostic) -> bool:
@@ -61,52 +63,56 @@ def _touches(before: str, after: str, diagnostic: Diagnostic) -> bool:
 
 
 def _comparisons(tree: ast.AST, *values: object) -> int:
-    found = 0
+    count = 0
     for node in ast.walk(tree):
-        if isinstance(node, ast.Compare) and any(isinstance(each, ast.Eq | ast.NotEq) for each in node.ops):
+        if isinstance(node, ast.Compare) and any(isinstance(operator, ast.Eq | ast.NotEq) for operator in node.ops):
             sides = [node.left, *node.comparators]
-            found += any(
-                isinstance(each, ast.Constant) and any(each.value is value for value in values) for each in sides
+            count += any(
+                isinstance(side, ast.Constant) and any(side.value is value for value in values) for side in sides
             )
-    return found
+    return count
 
 
 def _bare_excepts(tree: ast.AST) -> int:
-    return sum(isinstance(each, ast.ExceptHandler) and each.type is None for each in ast.walk(tree))
+    return sum(isinstance(node, ast.ExceptHandler) and node.type is None for node in ast.walk(tree))
 
 
 def _mutable_defaults(tree: ast.AST) -> int:
-    functions = [each for each in ast.walk(tree) if isinstance(each, FUNCTION_TYPES)]
-    values = [value for each in functions for value in [*each.args.defaults, *each.args.kw_defaults] if value]
-    return sum(isinstance(each, ast.List | ast.Dict | ast.Set) for each in values)
+    functions = [node for node in ast.walk(tree) if isinstance(node, FUNCTION_TYPES)]
+    values = [
+        value for function in functions for value in [*function.args.defaults, *function.args.kw_defaults] if value
+    ]
+    return sum(isinstance(value, ast.List | ast.Dict | ast.Set) for value in values)
 
 
 def _bound_lambdas(tree: ast.AST) -> int:
-    return sum(isinstance(each, ast.Assign) and isinstance(each.value, ast.Lambda) for each in ast.walk(tree))
+    return sum(isinstance(node, ast.Assign) and isinstance(node.value, ast.Lambda) for node in ast.walk(tree))
 
 
 def _raises_without_cause(tree: ast.AST) -> int:
-    handlers = [each for each in ast.walk(tree) if isinstance(each, ast.ExceptHandler)]
-    raises = [each for handler in handlers for each in ast.walk(handler) if isinstance(each, ast.Raise)]
-    return sum(each.exc is not None and each.cause is None and not isinstance(each.exc, ast.Name) for each in raises)
+    handlers = [node for node in ast.walk(tree) if isinstance(node, ast.ExceptHandler)]
+    raises = [node for handler in handlers for node in ast.walk(handler) if isinstance(node, ast.Raise)]
+    return sum(
+        raise_.exc is not None and raise_.cause is None and not isinstance(raise_.exc, ast.Name) for raise_ in raises
+    )
 
 
 def _else_behind(kind: type[ast.stmt]) -> Callable[[ast.AST], int]:
     def count(tree: ast.AST) -> int:
-        branches = [each for each in ast.walk(tree) if isinstance(each, ast.If) and each.orelse]
-        return sum(isinstance(each.body[-1], kind) for each in branches)
+        branches = [node for node in ast.walk(tree) if isinstance(node, ast.If) and node.orelse]
+        return sum(isinstance(branch.body[-1], kind) for branch in branches)
 
     return count
 
 
 def _branches(tree: ast.AST) -> int:
-    return sum(isinstance(each, ast.If) for each in ast.walk(tree))
+    return sum(isinstance(node, ast.If) for node in ast.walk(tree))
 
 
 def _formats(tree: ast.AST) -> int:
-    calls = [each for each in ast.walk(tree) if isinstance(each, ast.Call) and isinstance(each.func, ast.Attribute)]
-    return sum(each.func.attr == "format" and isinstance(each.func.value, ast.Constant) for each in calls
-               if isinstance(each.func, ast.Attribute))  # fmt: skip
+    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)]
+    return sum(call.func.attr == "format" and isinstance(call.func.value, ast.Constant) for call in calls
+               if isinstance(call.func, ast.Attribute))  # fmt: skip
 
 
 def _assigned_returns(tree: ast.AST) -> int:
@@ -114,25 +120,25 @@ def _assigned_returns(tree: ast.AST) -> int:
     blocks = [
         value for node in ast.walk(tree) for value in (getattr(node, "body", None), getattr(node, "orelse", None))
     ]
-    found = 0
+    count = 0
     for block in blocks:
         if isinstance(block, list) and len(block) > 1 and isinstance(block[-1], ast.Return):
             value, above = block[-1].value, block[-2]
             is_same = isinstance(value, ast.Name) and isinstance(above, ast.Assign) and len(above.targets) == 1
             target = above.targets[0] if is_same and isinstance(above, ast.Assign) else None
-            found += isinstance(target, ast.Name) and isinstance(value, ast.Name) and target.id == value.id
-    return found
+            count += isinstance(target, ast.Name) and isinstance(value, ast.Name) and target.id == value.id
+    return count
 
 
 def _literal_calls(tree: ast.AST) -> int:
-    calls = [each for each in ast.walk(tree) if isinstance(each, ast.Call) and isinstance(each.func, ast.Name)]
-    return sum(each.func.id in {"dict", "list", "tuple"} and not each.args for each in calls
-               if isinstance(each.func, ast.Name))  # fmt: skip
+    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)]
+    return sum(call.func.id in {"dict", "list", "tuple"} and not call.args for call in calls
+               if isinstance(call.func, ast.Name))  # fmt: skip
 
 
 def _useless_passes(tree: ast.AST) -> int:
-    bodies = [each.body for each in ast.walk(tree) if isinstance(each, (*FUNCTION_TYPES, ast.ClassDef))]
-    return sum(isinstance(each, ast.Pass) for body in bodies if len(body) > 1 for each in body)
+    bodies = [node.body for node in ast.walk(tree) if isinstance(node, (*FUNCTION_TYPES, ast.ClassDef))]
+    return sum(isinstance(statement, ast.Pass) for body in bodies if len(body) > 1 for statement in body)
 
 
 _COUNTED: Final[Mapping[str, Callable[[ast.AST], int]]] = {

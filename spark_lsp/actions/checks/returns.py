@@ -25,9 +25,9 @@ def return_problem(function: Function, body: list[ast.stmt], classes: AbstractSe
     ``classes`` are those of the file whose objects are no plain values, ``kinds`` what is known of types.
     """
     nodes = list(own_nodes(body))
-    values = [each.value for each in nodes if isinstance(each, ast.Return)]
+    values = [node.value for node in nodes if isinstance(node, ast.Return)]
     gives = any(value is not None and not _is_none(value) for value in values)
-    yields = any(isinstance(each, ast.Yield | ast.YieldFrom) for each in nodes)
+    yields = any(isinstance(node, ast.Yield | ast.YieldFrom) for node in nodes)
     if function.returns is None:
         promised = _OFTEN_PROMISED.search(ast.get_docstring(function) or "")
         is_silent = not gives and not yields and not always_leaves(body) and not _is_setter(function)
@@ -46,8 +46,8 @@ def return_problem(function: Function, body: list[ast.stmt], classes: AbstractSe
 
 def _unlike(values: list[ast.expr | None], names: set[str], classes: AbstractSet[str], kinds: Kinds) -> str:
     """Return the type of the first value that is another than an annotation says."""
-    found = ("None" if value is None else kind_of(value, kinds) for value in values)
-    return next((kind for kind in found if kind and not _fits(kind, names, classes)), "")
+    kinds_of_values = ("None" if value is None else kind_of(value, kinds) for value in values)
+    return next((kind for kind in kinds_of_values if kind and not _fits(kind, names, classes)), "")
 
 
 def fits(value: ast.expr, annotation: ast.expr, classes: AbstractSet[str], kinds: Kinds) -> bool:
@@ -57,7 +57,9 @@ def fits(value: ast.expr, annotation: ast.expr, classes: AbstractSet[str], kinds
 
 
 def _is_setter(function: Function) -> bool:
-    return any(isinstance(each, ast.Attribute) and each.attr == "setter" for each in function.decorator_list)
+    return any(
+        isinstance(decorator, ast.Attribute) and decorator.attr == "setter" for decorator in function.decorator_list
+    )
 
 
 def _article(kind: str) -> str:
@@ -66,21 +68,21 @@ def _article(kind: str) -> str:
 
 def _alternatives(node: ast.expr) -> set[str] | None:
     """Return the names that an annotation is made of, ``None`` among them; None where it is not plain."""
-    found: set[str] | None = None
+    alternatives: set[str] | None = None
     if _is_none(node):
-        found = {"None"}
+        alternatives = {"None"}
     elif isinstance(node, ast.Constant) and isinstance(node.value, str):
         try:
-            found = _alternatives(ast.parse(node.value, mode="eval").body)
+            alternatives = _alternatives(ast.parse(node.value, mode="eval").body)
         except SyntaxError:
-            found = None
+            alternatives = None
     elif isinstance(node, ast.Name | ast.Attribute):
-        found = {node.id if isinstance(node, ast.Name) else node.attr}
+        alternatives = {node.id if isinstance(node, ast.Name) else node.attr}
     elif isinstance(node, ast.BinOp) and isinstance(node.op, ast.BitOr):
-        found = _together([node.left, node.right])
+        alternatives = _together([node.left, node.right])
     elif isinstance(node, ast.Subscript):
-        found = _of_subscript(node)
-    return found
+        alternatives = _of_subscript(node)
+    return alternatives
 
 
 def _of_subscript(node: ast.Subscript) -> set[str] | None:
@@ -93,7 +95,7 @@ def _of_subscript(node: ast.Subscript) -> set[str] | None:
 
 
 def _together(nodes: list[ast.expr]) -> set[str] | None:
-    parts = [_alternatives(each) for each in nodes]
+    parts = [_alternatives(node) for node in nodes]
     known = [part for part in parts if part is not None]
     return {name for part in known for name in part} if len(known) == len(parts) else None
 
@@ -114,7 +116,7 @@ def _is_none(node: ast.AST | None) -> bool:
 
 def always_leaves(body: list[ast.stmt]) -> bool:
     """Whether control never comes out at the end of some statements."""
-    return any(_leaves(each) for each in body)
+    return any(_leaves(statement) for statement in body)
 
 
 def _leaves(node: ast.stmt) -> bool:
@@ -125,11 +127,13 @@ def _leaves(node: ast.stmt) -> bool:
         leaves = always_leaves(node.body)
     elif isinstance(node, ast.While):
         is_endless = isinstance(node.test, ast.Constant) and bool(node.test.value)
-        leaves = is_endless and not any(isinstance(each, ast.Break) for each in ast.walk(node))
+        leaves = is_endless and not any(isinstance(descendant, ast.Break) for descendant in ast.walk(node))
     elif isinstance(node, ast.Try):
         tried = always_leaves([*node.body, *node.orelse])
-        leaves = always_leaves(node.finalbody) or (tried and all(always_leaves(each.body) for each in node.handlers))
+        leaves = always_leaves(node.finalbody) or (
+            tried and all(always_leaves(handler.body) for handler in node.handlers)
+        )
     elif isinstance(node, ast.Match):
-        rest = any(isinstance(each.pattern, ast.MatchAs) and each.pattern.pattern is None for each in node.cases)
-        leaves = rest and all(always_leaves(each.body) for each in node.cases)
+        rest = any(isinstance(case.pattern, ast.MatchAs) and case.pattern.pattern is None for case in node.cases)
+        leaves = rest and all(always_leaves(case.body) for case in node.cases)
     return leaves

@@ -34,7 +34,7 @@ _NAMED: Final = re.compile(r"\b([A-Z]\w*(?:Error|Exception|Warning))\b|\b([a-z]\
 _SERIOUS: Final = frozenset(("F523", "F522", "F524", "F632", "F634", "F822", "F823", "F631", "F402"))
 
 
-def lost_problem(before: str, after: str, told: str = "") -> str:
+def lost_problem(before: str, after: str, instruction: str = "") -> str:
     """Return in one sentence what an edit dropped without being told to; empty when nothing is.
 
     ``told`` is what the user asked for: what it names may go.
@@ -44,130 +44,132 @@ def lost_problem(before: str, after: str, told: str = "") -> str:
         return ""
     checks = (
         _new_problem(before, after),
-        _gone(old, new, told),
-        _other_signature(old, new, told),
-        _silenced(old, new, told),
-        _shorter_call(old, new, told),
+        _gone(old, new, instruction),
+        _other_signature(old, new, instruction),
+        _silenced(old, new, instruction),
+        _shorter_call(old, new, instruction),
     )
-    return next((each for each in checks if each), "")
+    return next((check for check in checks if check), "")
 
 
-def asked_problem(before: str, after: str, told: str) -> str:
+def asked_problem(before: str, after: str, instruction: str) -> str:
     """Return in one sentence in what an edit is not what the user asked for; empty where that cannot be seen."""
     old, new = parsed(before), parsed(after)
     if old is None or new is None:
         return ""
-    return _not_added(old, new, told) or _not_asked(old, new, told)
+    return _not_added(old, new, instruction) or _not_asked(old, new, instruction)
 
 
 def _new_problem(before: str, after: str) -> str:
-    wrong = [each for each in new_findings(before, after) if each.code in _SERIOUS]
+    wrong = [finding for finding in new_findings(before, after) if finding.code in _SERIOUS]
     return f"The edit brings a problem: {wrong[0].message}." if wrong else ""
 
 
-def _gone(old: ast.Module, new: ast.Module, told: str) -> str:
+def _gone(old: ast.Module, new: ast.Module, instruction: str) -> str:
     """Refuse when a call is dropped, a function is gone or is there twice."""
     lost = _lost_calls(old, new)
-    gone = sorted(name for name in lost if name not in _WITHOUT_EFFECT and not _names(told, name))
+    gone = sorted(name for name in lost if name not in _WITHOUT_EFFECT and not _names(instruction, name))
     if gone:
         return f"The call of {gone[0]} would be gone."
     counts = _counts(new)
     doubled = [name for name, count in counts.items() if count > _counts(old)[name] > 0]
     if doubled:
         return f"{doubled[0]} would be defined once more."
-    missing = [name for name in _signatures(old) if name not in counts and not _names(told, name)]
-    missing = [] if _REORDERS.search(told) else missing
+    missing = [name for name in _signatures(old) if name not in counts and not _names(instruction, name)]
+    missing = [] if _REORDERS.search(instruction) else missing
     return f"{missing[0]} would be gone." if missing else ""
 
 
-def _other_signature(old: ast.Module, new: ast.Module, told: str) -> str:
+def _other_signature(old: ast.Module, new: ast.Module, instruction: str) -> str:
     kept = _signatures(new)
     for name, signature in _signatures(old).items():
-        if name in kept and kept[name] != signature and not _mentions_signature(told, signature):
+        if name in kept and kept[name] != signature and not _mentions_signature(instruction, signature):
             return f"The signature of {name} would change."
     return ""
 
 
-def _silenced(old: ast.Module, new: ast.Module, told: str) -> str:
+def _silenced(old: ast.Module, new: ast.Module, instruction: str) -> str:
     """Refuse when a docstring is gone, a parameter is not set or an error is not raised any more."""
     kept = _docstrings(new)
-    for name, said in _docstrings(old).items():
-        if said and name in kept and not kept[name] and "doc" not in told.lower():
+    for name, docstring in _docstrings(old).items():
+        if docstring and name in kept and not kept[name] and "doc" not in instruction.lower():
             return f"The docstring of {name} would be gone."
     functions = _functions(new)
-    for name, each in _functions(old).items():
-        unset = _set_parameters(each) - _set_parameters(functions[name]) if name in functions else set()
-        unset = {word for word in unset if word in _read(functions[name]) and not _names(told, word)}
+    for name, function in _functions(old).items():
+        unset = _set_parameters(function) - _set_parameters(functions[name]) if name in functions else set()
+        unset = {word for word in unset if word in _read(functions[name]) and not _names(instruction, word)}
         if unset:
             return f"{min(unset)} would not be set any more."
-    if _causes(new) < _causes(old) and "from" not in told:
+    if _causes(new) < _causes(old) and "from" not in instruction:
         return "The cause of an error would be another."
     lost = _raised(old) - _raised(new)
-    is_meant = any(_names(told, each) for each in lost) or "rais" in told.lower()
+    is_meant = any(_names(instruction, error) for error in lost) or "rais" in instruction.lower()
     return f"{min(lost)} would not be raised any more." if lost and not is_meant else ""
 
 
-def argument_problem(before: str, after: str, told: str) -> str:
+def argument_problem(before: str, after: str, instruction: str) -> str:
     """Return in one sentence which argument a call lost that is still there; empty where none did."""
     old, new = parsed(before), parsed(after)
-    return "" if old is None or new is None else _shorter_call(old, new, told)
+    return "" if old is None or new is None else _shorter_call(old, new, instruction)
 
 
-def _shorter_call(old: ast.Module, new: ast.Module, told: str) -> str:
+def _shorter_call(old: ast.Module, new: ast.Module, instruction: str) -> str:
     """Refuse when a call is still there and has lost an argument that it was given by name."""
     kept, called = _keywords(new), _called(new)
-    lost = sorted(each for each in _keywords(old) - kept if each[0] in called and not _names(told, each[1]))
-    lost = [(name, word) for name, word in lost if not any(each[0] == name for each in kept - _keywords(old))]
+    lost = sorted(
+        keyword for keyword in _keywords(old) - kept if keyword[0] in called and not _names(instruction, keyword[1])
+    )
+    lost = [(name, word) for name, word in lost if not any(keyword[0] == name for keyword in kept - _keywords(old))]
     return f"The argument {lost[0][1]} of {lost[0][0]} would be gone." if lost else ""
 
 
 def _keywords(tree: ast.AST) -> set[tuple[str, str]]:
-    calls = [each for each in ast.walk(tree) if isinstance(each, ast.Call)]
-    return {(called_name(each), word.arg) for each in calls for word in each.keywords if word.arg}
+    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
+    return {(called_name(call), word.arg) for call in calls for word in call.keywords if word.arg}
 
 
-def _not_added(old: ast.Module, new: ast.Module, told: str) -> str:
+def _not_added(old: ast.Module, new: ast.Module, instruction: str) -> str:
     """Refuse when something is gone though only something more was asked for."""
-    if not _ADDS.match(told):
+    if not _ADDS.match(instruction):
         return ""
-    gone = sorted(name for name in _lost_calls(old, new) if not _names(told, name))
+    gone = sorted(name for name in _lost_calls(old, new) if not _names(instruction, name))
     if gone:
         return f"The call of {gone[0]} would be gone."
     for name, function in _functions(new).items():
         before = _functions(old).get(name)
-        words = {each.arg for each in parameters(before)} & _read(before) if before else set()
-        unread = sorted(each for each in words - _read(function) if not _names(told, each))
+        words = {parameter.arg for parameter in parameters(before)} & _read(before) if before else set()
+        unread = sorted(word for word in words - _read(function) if not _names(instruction, word))
         if unread:
             return f"{unread[0]} would not be used any more."
-    for kind, said in ((ast.Return, "return"), (ast.If, "condition"), (ast.Yield, "yield")):
+    for kind, word in ((ast.Return, "return"), (ast.If, "condition"), (ast.Yield, "yield")):
         if _count(new, kind) < _count(old, kind):
-            return f"A {said} would be gone."
+            return f"A {word} would be gone."
     return ""
 
 
 def _count(tree: ast.AST, kind: type[ast.AST]) -> int:
-    return sum(isinstance(each, kind) for each in ast.walk(tree))
+    return sum(isinstance(node, kind) for node in ast.walk(tree))
 
 
-def _not_asked(old: ast.Module, new: ast.Module, told: str) -> str:
+def _not_asked(old: ast.Module, new: ast.Module, instruction: str) -> str:
     """Refuse when what the user has put in quotes, a name, an error or a module that they named is not there."""
     was, now = ast.unparse(old), ast.unparse(new)
-    quoted = [match[1] for match in _QUOTED.finditer(told)]
-    quoted += _JOINED.findall(_QUOTED.sub("", told))
-    named = [match[1] or match[2] for match in _NAMED.finditer(told)]
-    missing = [each for each in quoted if each not in was + now]
-    missing += [each for each in named if not _names(was, each) and not _names(now, each)]
+    quoted = [match[1] for match in _QUOTED.finditer(instruction)]
+    quoted += _JOINED.findall(_QUOTED.sub("", instruction))
+    named = [match[1] or match[2] for match in _NAMED.finditer(instruction)]
+    missing = [name for name in quoted if name not in was + now]
+    missing += [name for name in named if not _names(was, name) and not _names(now, name)]
     return f"{missing[0]} is not there, and it was asked for." if missing else ""
 
 
 def _set_parameters(function: Function) -> set[str]:
     """Return the parameters that a function gives another value: a default for None, say."""
-    stored = {each.id for each in ast.walk(function) if isinstance(each, ast.Name) and isinstance(each.ctx, ast.Store)}
-    return stored & {each.arg for each in parameters(function)}
+    stored = {node.id for node in ast.walk(function) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
+    return stored & {parameter.arg for parameter in parameters(function)}
 
 
 def _read(function: Function) -> set[str]:
-    return {each.id for each in ast.walk(function) if isinstance(each, ast.Name) and isinstance(each.ctx, ast.Load)}
+    return {node.id for node in ast.walk(function) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)}
 
 
 def size_problem(before: str, after: str) -> str:
@@ -179,7 +181,7 @@ def size_problem(before: str, after: str) -> str:
 
 
 def _size(tree: ast.AST) -> int:
-    return sum(1 for each in ast.walk(tree) if not isinstance(each, ast.expr_context))
+    return sum(1 for node in ast.walk(tree) if not isinstance(node, ast.expr_context))
 
 
 def _lost_calls(old: ast.Module, new: ast.Module) -> set[str]:
@@ -200,64 +202,66 @@ def _moved(old: ast.Module, new: ast.Module) -> set[str]:
 
 def _by_path(tree: ast.AST, above: str = "") -> dict[str, Function]:
     """Return the functions of a text by their dotted names."""
-    found: dict[str, Function] = {}
+    functions: dict[str, Function] = {}
     for node in ast.iter_child_nodes(tree):
         name = getattr(node, "name", "") if isinstance(node, (*FUNCTION_TYPES, ast.ClassDef)) else ""
         path = f"{above}.{name}" if name else above
         if isinstance(node, FUNCTION_TYPES):
-            found[path] = node
-        found |= _by_path(node, path)
-    return found
+            functions[path] = node
+        functions |= _by_path(node, path)
+    return functions
 
 
 def _called(tree: ast.AST) -> set[str]:
-    return {name for each in ast.walk(tree) if isinstance(each, ast.Call) and (name := called_name(each))}
+    return {name for node in ast.walk(tree) if isinstance(node, ast.Call) and (name := called_name(node))}
 
 
-def _names(told: str, name: str) -> bool:
-    return bool(re.search(rf"\b{re.escape(name)}\b", told))
+def _names(instruction: str, name: str) -> bool:
+    return bool(re.search(rf"\b{re.escape(name)}\b", instruction))
 
 
 def _functions(tree: ast.AST) -> dict[str, Function]:
     """Return the functions of a text whose names are there once."""
-    found = [each for each in ast.walk(tree) if isinstance(each, FUNCTION_TYPES)]
+    functions = [node for node in ast.walk(tree) if isinstance(node, FUNCTION_TYPES)]
     counts = _counts(tree)
-    return {each.name: each for each in found if counts[each.name] == 1}
+    return {node.name: node for node in functions if counts[node.name] == 1}
 
 
 def _counts(tree: ast.AST) -> Counter[str]:
-    return Counter(each.name for each in ast.walk(tree) if isinstance(each, FUNCTION_TYPES))
+    return Counter(node.name for node in ast.walk(tree) if isinstance(node, FUNCTION_TYPES))
 
 
 def _signatures(tree: ast.AST) -> dict[str, str]:
     """Return how each function is called: parameters and defaults, decorators, no annotations."""
     signatures = {}
-    for name, each in _functions(tree).items():
-        args = each.args
+    for name, function in _functions(tree).items():
+        args = function.args
         places = [argument.arg for argument in [*args.posonlyargs, *args.args]]
         named = [argument.arg for argument in args.kwonlyargs]
         stars = [argument.arg for argument in (args.vararg, args.kwarg) if argument]
         values = [ast.unparse(value) for value in [*args.defaults, *args.kw_defaults] if value is not None]
-        decorators = [ast.unparse(decorator) for decorator in each.decorator_list]
-        kind = type(each).__name__
+        decorators = [ast.unparse(decorator) for decorator in function.decorator_list]
+        kind = type(function).__name__
         signatures[name] = f"{kind}({', '.join(places)}; {', '.join(named)}; {stars}; {values}; {decorators})"
     return signatures
 
 
-def _mentions_signature(told: str, signature: str) -> bool:
+def _mentions_signature(instruction: str, signature: str) -> bool:
     words = r"\b(?:parameters?|arguments?|signature|decorat\w*|async|default|keyword)\b"
-    named = any(_names(told, word) for word in re.findall(r"\w+", signature) if len(word) > 2)
-    return bool(re.search(words, told, re.IGNORECASE)) or named
+    named = any(_names(instruction, word) for word in re.findall(r"\w+", signature) if len(word) > 2)
+    return bool(re.search(words, instruction, re.IGNORECASE)) or named
 
 
 def _docstrings(tree: ast.AST) -> dict[str, str]:
-    return {name: ast.get_docstring(each) or "" for name, each in _functions(tree).items()}
+    return {name: ast.get_docstring(function) or "" for name, function in _functions(tree).items()}
 
 
 def _causes(tree: ast.AST) -> int:
-    return sum(isinstance(each, ast.Raise) and each.cause is not None for each in ast.walk(tree))
+    return sum(isinstance(node, ast.Raise) and node.cause is not None for node in ast.walk(tree))
 
 
 def _raised(tree: ast.AST) -> set[str]:
-    raised = [each.exc for each in ast.walk(tree) if isinstance(each, ast.Raise) and each.exc is not None]
-    return {name for each in raised if (name := called_name(each) if isinstance(each, ast.Call) else "")}
+    raised = [node.exc for node in ast.walk(tree) if isinstance(node, ast.Raise) and node.exc is not None]
+    return {
+        name for expression in raised if (name := called_name(expression) if isinstance(expression, ast.Call) else "")
+    }

@@ -40,11 +40,11 @@ def is_module(name: str) -> bool:
 
 @cache
 def _table() -> dict[str, tuple[str, ...]]:
-    found: dict[str, list[str]] = {}
+    modules: dict[str, list[str]] = {}
     for module in sorted(filter(is_module, sys.stdlib_module_names)) + list(_SUBMODULES):
         for name in public_names(module, source_of_module):
-            found.setdefault(name, []).append(module)
-    return {name: tuple(modules) for name, modules in found.items()}
+            modules.setdefault(name, []).append(module)
+    return {name: tuple(modules) for name, modules in modules.items()}
 
 
 @cache
@@ -52,8 +52,8 @@ def _votes() -> Counter[tuple[str, str]]:
     """Count how often the standard library imports a name from a module."""
     votes: Counter[tuple[str, str]] = Counter()
     for module in sorted(sys.stdlib_module_names - _SKIPPED):
-        for said in _FROM.finditer(source_of_module(module)):
-            votes.update((said[1], name) for name in _WORD.findall(said[2].split("#")[0].strip("()")))
+        for match in _FROM.finditer(source_of_module(module)):
+            votes.update((match[1], name) for name in _WORD.findall(match[2].split("#")[0].strip("()")))
     return votes
 
 

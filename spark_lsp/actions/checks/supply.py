@@ -26,9 +26,9 @@ def supplied(name: str, path: str, text: str, view: IndexView, edited: str) -> N
     ``edited`` is the text that uses it: a function of the standard library has to be called there, and of a module
     something has to be asked, for words like ``signature`` are rather variables that were forgotten.
     """
-    found = _as_others_do(name, path, view) or _from_workspace(name, path, text, view)
-    if found is not None:
-        return found
+    imported = _as_others_do(name, path, view) or _from_workspace(name, path, text, view)
+    if imported is not None:
+        return imported
     uses = _uses(name, edited)
     if is_module(name) and uses == {"asked"}:
         return Needed(name)
@@ -40,11 +40,11 @@ def supplied(name: str, path: str, text: str, view: IndexView, edited: str) -> N
 def _uses(name: str, text: str) -> set[str]:
     """Return how a text uses a name: it is called, asked for something, or neither."""
     tree = ast.parse(text)
-    called = {id(each.func) for each in ast.walk(tree) if isinstance(each, ast.Call)}
-    called |= {id(each) for node in ast.walk(tree) for each in getattr(node, "decorator_list", [])}
-    asked = {id(each.value) for each in ast.walk(tree) if isinstance(each, ast.Attribute)}
-    names = [each for each in ast.walk(tree) if isinstance(each, ast.Name) and each.id == name]
-    return {"called" if id(each) in called else "asked" if id(each) in asked else "read" for each in names}
+    called = {id(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)}
+    called |= {id(decorator) for node in ast.walk(tree) for decorator in getattr(node, "decorator_list", [])}
+    asked = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
+    names = [node for node in ast.walk(tree) if isinstance(node, ast.Name) and node.id == name]
+    return {"called" if id(node) in called else "asked" if id(node) in asked else "read" for node in names}
 
 
 def module_name(path: str) -> str:
@@ -55,8 +55,8 @@ def module_name(path: str) -> str:
 def _as_others_do(name: str, path: str, view: IndexView) -> Needed | None:
     """Return the import of a name that most other files have; a relative one from the same folder only."""
     folder = PurePosixPath(path).parent
-    users = [each for each in view.referencing.get(name, ()) if each != path and each.endswith(".py")]
-    users.sort(key=lambda each: (PurePosixPath(each).parent != folder, each))
+    users = [user for user in view.referencing.get(name, ()) if user != path and user.endswith(".py")]
+    users.sort(key=lambda user: (PurePosixPath(user).parent != folder, user))
     votes: Counter[Needed] = Counter()
     for user in users[:MAX_FILES_READ]:
         for needed in _imports_in(view.files[user].text if user in view.files else ""):
@@ -72,23 +72,31 @@ def _imports_in(text: str) -> list[Needed]:
         tree = ast.parse(text)
     except (SyntaxError, ValueError, RecursionError):
         return []
-    return [each for node in tree.body if isinstance(node, ast.Import | ast.ImportFrom) for each in imports_of(node)]
+    return [
+        imported for node in tree.body if isinstance(node, ast.Import | ast.ImportFrom) for imported in imports_of(node)
+    ]
 
 
 def _from_workspace(name: str, path: str, text: str, view: IndexView) -> Needed | None:
     """Return the import of a name that one file alone defines at its top, unless that file imports this one."""
     places = view.definitions.get(name, ())
-    top = {where for where, each in places if not each.container and each.kind in _KINDS and where.endswith(".py")}
-    top = {each for each in top if each != path and (not _TEST.search(each) or _TEST.search(path))}
+    top = {
+        where
+        for where, definition in places
+        if not definition.container and definition.kind in _KINDS and where.endswith(".py")
+    }
+    top = {where for where in top if where != path and (not _TEST.search(where) or _TEST.search(path))}
     if len(top) != 1:
         return None
     (where,) = top
     own = module_name(path)
     entry = view.files.get(where)
-    if entry is None or own.rpartition(".")[2] in {word for each in _imports_in(entry.text) for word in _words(each)}:
+    if entry is None or own.rpartition(".")[2] in {
+        word for imported in _imports_in(entry.text) for word in _words(imported)
+    }:
         return None
     same_folder = PurePosixPath(where).parent == PurePosixPath(path).parent
-    is_relative = any(each.level for each in _imports_in(text))
+    is_relative = any(imported.level for imported in _imports_in(text))
     if same_folder and is_relative:
         return Needed(PurePosixPath(where).stem, name, level=1)
     return Needed(module_name(where), name)

@@ -46,8 +46,8 @@ def _expected(node: ast.stmt, values: dict[str, ast.expr], tested: str) -> ast.e
     test = node.test if isinstance(node, ast.Assert) else None
     if not isinstance(test, ast.Compare):
         return None
-    calls = [each for each in ast.walk(test.comparators[0]) if isinstance(each, ast.Call)]
-    is_turned = any(called_name(each) == tested for each in calls)
+    calls = [descendant for descendant in ast.walk(test.comparators[0]) if isinstance(descendant, ast.Call)]
+    is_turned = any(called_name(call) == tested for call in calls)
     side = test.left if is_turned else test.comparators[0]
     return values.get(side.id, side) if isinstance(side, ast.Name) else side
 

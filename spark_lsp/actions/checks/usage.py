@@ -14,10 +14,10 @@ def usage_problem(function: Function, name: str, annotation: str) -> str:
 
     Where a function asks for the type of a value, or gives the name another value, nothing is said.
     """
-    kinds = [each.strip().partition("[")[0] for each in annotation.split("|")]
-    kinds = [each for each in kinds if each != "None"]
-    nodes = [each for statement in function.body for each in ast.walk(statement)]
-    if not kinds or any(each not in _PLAIN for each in kinds) or _is_asked_for(nodes, name):
+    kinds = [part.strip().partition("[")[0] for part in annotation.split("|")]
+    kinds = [kind for kind in kinds if kind != "None"]
+    nodes = [node for statement in function.body for node in ast.walk(statement)]
+    if not kinds or any(kind not in _PLAIN for kind in kinds) or _is_asked_for(nodes, name):
         return ""
     for node in nodes:
         wanted = _wanted(node, name)

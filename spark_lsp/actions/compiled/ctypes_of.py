@@ -14,28 +14,28 @@ _FLOAT: Final = re.compile(r"\d+\.\d*|\.\d+")
 
 def type_of(node: Node) -> str:  # noqa: PLR0911 - one for each kind
     """Return the type of an expression, empty where the file does not say it plainly."""
-    kind, said = node.type, _text(node)
+    kind, content = node.type, _text(node)
     if kind == "parenthesized_expression":
         return type_of(node.named_children[0]) if node.named_children else ""
     if kind == "number_literal":
-        small = _INTEGER.fullmatch(said) and int(said) < 2**31 and (said == "0" or not said.startswith("0"))
-        return "int" if small else "double" if _FLOAT.fullmatch(said) else ""
+        small = _INTEGER.fullmatch(content) and int(content) < 2**31 and (content == "0" or not content.startswith("0"))
+        return "int" if small else "double" if _FLOAT.fullmatch(content) else ""
     if kind == "string_literal":
         return "const char *"
     if kind == "sizeof_expression":
         return "size_t"
     if kind == "cast_expression":
-        told = node.child_by_field_name("type")
-        return _text(told) if told is not None else ""
+        annotation = node.child_by_field_name("type")
+        return _text(annotation) if annotation is not None else ""
     if kind == "identifier":
-        return _declared(node, said)
+        return _declared(node, content)
     if kind == "call_expression":
         called = node.child_by_field_name("function")
         return _returned(called) if called is not None and called.type == "identifier" else ""
     if kind == "binary_expression":
         return _joined(node)
     if kind == "unary_expression":
-        return "int" if said.startswith("!") else ""
+        return "int" if content.startswith("!") else ""
     return ""
 
 
@@ -45,8 +45,8 @@ def _joined(node: Node) -> str:
     sides = [node.child_by_field_name("left"), node.child_by_field_name("right")]
     if operator is not None and operator.type in _COMPARES:
         return "int"
-    found = {type_of(side) for side in sides if side is not None}
-    return next(iter(found)) if len(found) == 1 and found <= _WIDE else ""
+    types = {type_of(side) for side in sides if side is not None}
+    return next(iter(types)) if len(types) == 1 and types <= _WIDE else ""
 
 
 def _declared(node: Node, name: str) -> str:
@@ -54,15 +54,17 @@ def _declared(node: Node, name: str) -> str:
     function = node
     while function.parent is not None and function.type != "function_definition":
         function = function.parent
-    found = []
+    types = []
     stack = [function]
     while stack:
-        each = stack.pop()
-        if each.type in {"declaration", "parameter_declaration"}:
-            found += [_text(told) for child in each.children_by_field_name("declarator")
-                      if (told := each.child_by_field_name("type")) is not None and _declares(child, name)]  # fmt: skip
-        stack += each.named_children
-    own = found[0] if len(found) == 1 else ""
+        current = stack.pop()
+        if current.type in {"declaration", "parameter_declaration"}:
+            annotation = current.child_by_field_name("type")
+            if annotation is not None:
+                declarators = current.children_by_field_name("declarator")
+                types += [_text(annotation) for declarator in declarators if _declares(declarator, name)]
+        stack += current.named_children
+    own = types[0] if len(types) == 1 else ""
     return own if own in _WIDE else ""
 
 
@@ -79,15 +81,20 @@ def _returned(called: Node) -> str:
     root = called
     while root.parent is not None:
         root = root.parent
-    for each in root.named_children:
+    for child in root.named_children:
         declarator = (
-            each.child_by_field_name("declarator") if each.type in {"function_definition", "declaration"} else None
+            child.child_by_field_name("declarator") if child.type in {"function_definition", "declaration"} else None
         )
         if declarator is not None and declarator.type == "function_declarator":
             own = declarator.child_by_field_name("declarator")
-            told = each.child_by_field_name("type")
-            if own is not None and _text(own) == _text(called) and told is not None and _text(told) != "void":
-                return _text(told)
+            annotation = child.child_by_field_name("type")
+            if (
+                own is not None
+                and _text(own) == _text(called)
+                and annotation is not None
+                and _text(annotation) != "void"
+            ):
+                return _text(annotation)
     return ""
 
 

@@ -85,10 +85,10 @@ def edits_of(syntax: Syntax, place: Place, name: str) -> tuple[Edit, ...]:
     """Return the edits that declare the name and use it."""
     text = syntax.text
     indent = indent_of(text, place.statement.start)
-    said = f"{place.head}{name}{place.tail}{newline_of(text)}{indent}"
+    declaration = f"{place.head}{name}{place.tail}{newline_of(text)}{indent}"
     if place.span.start == place.statement.start:
-        return (Edit(place.span, said + name),)
-    return Edit(Span(place.statement.start, place.statement.start), said), Edit(place.span, name)
+        return (Edit(place.span, declaration + name),)
+    return Edit(Span(place.statement.start, place.statement.start), declaration), Edit(place.span, name)
 
 
 def place_of(syntax: Syntax, node: Node) -> Place | Refusal:  # noqa: PLR0911 - a list of reasons
@@ -102,17 +102,17 @@ def place_of(syntax: Syntax, node: Node) -> Place | Refusal:  # noqa: PLR0911 - 
         return Refusal("unreadable", "The statement does not parse.")
     if not starts_line(syntax.text, syntax.wrap(statement).span.start):
         return Refusal("placement", "The statement does not begin its line.")
-    said = syntax.wrap(node).span.text(syntax.text)
-    names = {_text(each) for each in _every(node) if each.type == "identifier"}
+    value = syntax.wrap(node).span.text(syntax.text)
+    names = {_text(descendant) for descendant in _every(node) if descendant.type == "identifier"}
     if names & _declared(statement, node.start_byte):
         return Refusal("scope", "It uses what its own statement declares.")
-    problem = _general_problem(node, rules) or _PROBLEMS[language](node, statement, rules, said)
+    problem = _general_problem(node, rules) or _PROBLEMS[language](node, statement, rules, value)
     if problem:
         return problem
     head, tail = _declaration(language, node, rules)
     if not tail:
         return Refusal("type", "Its type is not written down here.")
-    bare = said[1:-1].strip() if node.type == "parenthesized_expression" else said
+    bare = value[1:-1].strip() if node.type == "parenthesized_expression" else value
     return Place(node, syntax.wrap(node).span, syntax.wrap(statement).span, head, tail.replace("{value}", bare))
 
 
@@ -125,13 +125,13 @@ def _selected(syntax: Syntax | None, span: Span) -> Node | None:
     start = syntax.bytes_map.to_bytes(span.start + len(chosen) - len(chosen.lstrip()))
     end = syntax.bytes_map.to_bytes(span.start + len(chosen.rstrip()))
     node: Node | None = syntax.tree.root_node.descendant_for_byte_range(start, max(start, end - 1))
-    found = None
+    statement = None
     while node is not None and node.start_byte >= start and node.end_byte <= end:
         is_head = node.type == "parenthesized_expression" and node.parent is not None and _brings_brackets(node.parent)
         if node.start_byte == start and node.end_byte == end and node.type in rules.expressions and not is_head:
-            found = node
+            statement = node
         node = node.parent
-    return found if found is not None and isinstance(_statement(found, rules), Node) else None
+    return statement if statement is not None and isinstance(_statement(statement, rules), Node) else None
 
 
 def _brings_brackets(parent: Node) -> bool:
@@ -142,22 +142,22 @@ def _brings_brackets(parent: Node) -> bool:
 
 def _statement(node: Node, rules: Rules) -> Node | Refusal:
     """Return the statement in a block that an expression belongs to, if it evaluates it always and once."""
-    each = node
-    while each.parent is not None:
-        parent = each.parent
+    current = node
+    while current.parent is not None:
+        parent = current.parent
         if parent.type in rules.blocks:
-            return each if each.id != node.id else Refusal("placement", "This is a statement of its own.")
+            return current if current.id != node.id else Refusal("placement", "This is a statement of its own.")
         fields = rules.through.get(parent.type)
         is_short = parent.type == "binary_expression" and _operator(parent) in _SHORT
-        if fields is None or not (ALL in fields or any(_is(parent, field, each) for field in fields)):
+        if fields is None or not (ALL in fields or any(_is(parent, field, current) for field in fields)):
             return Refusal("paths", "It is not certain that this is evaluated in its statement, always and once.")
-        if is_short and not _is(parent, "left", each):
+        if is_short and not _is(parent, "left", current):
             return Refusal("paths", "It is not certain that this is evaluated in its statement, always and once.")
         if _declares_first(parent) or any(
-            _may_differ(node, earlier, rules) for earlier in _others(parent, each, rules)
+            _may_differ(node, earlier, rules) for earlier in _others(parent, current, rules)
         ):
             return Refusal("order", "Something is evaluated before it in its statement.")
-        each = parent
+        current = parent
     return Refusal("placement", "There is no statement in front of which it could be evaluated.")
 
 
@@ -187,7 +187,7 @@ def _general_problem(node: Node, rules: Rules) -> Refusal | None:  # noqa: PLR09
     return None
 
 
-def _go_problem(node: Node, _statement: Node, rules: Rules, said: str) -> Refusal | None:
+def _go_problem(node: Node, _statement: Node, rules: Rules, value: str) -> Refusal | None:
     parent = node.parent
     if parent is None:
         return None
@@ -198,22 +198,22 @@ def _go_problem(node: Node, _statement: Node, rules: Rules, said: str) -> Refusa
     )  # fmt: skip
     if alone:
         return Refusal("type", "The call may return more than one value.")
-    if _operator(node) in {"<<", ">>"} or said == "nil":
+    if _operator(node) in {"<<", ">>"} or value == "nil":
         return Refusal("type", "Its type depends on what is around it.")
     is_constant = _is_constant(node, rules)
-    names = any(each.type == "identifier" for each in _every(node))
+    names = any(descendant.type == "identifier" for descendant in _every(node))
     return Refusal("type", "Its type depends on what is around it.") if is_constant and names else None
 
 
 def _rust_problem(  # noqa: PLR0911 - a list of reasons
-    node: Node, statement: Node, rules: Rules, said: str
+    node: Node, statement: Node, rules: Rules, value: str
 ) -> Refusal | None:
     parent = node.parent
     if parent is None:
         return None
-    if any(each.type == "mutable_specifier" for each in node.children):
+    if any(child.type == "mutable_specifier" for child in node.children):
         return Refusal("identity", "It lends something to change, which nothing else may be read beside.")
-    if _GUARDS.search(said):
+    if _GUARDS.search(value):
         return Refusal("identity", "It may hold a lock or a borrow, which would be held until the end of the block.")
     if node.type in rules.places and parent.type not in {"arguments", "let_declaration", "field_initializer"}:
         return Refusal("identity", "It names a place, and giving it a name may move it.")
@@ -221,24 +221,24 @@ def _rust_problem(  # noqa: PLR0911 - a list of reasons
     receiver = called.child_by_field_name("value") if called is not None and called.type == "field_expression" else None
     method = called.child_by_field_name("field") if called is not None and receiver is not None else None
     lends = method is None or not _OWNED.fullmatch(_text(method))
-    if receiver is not None and any(each.type in _CALLS for each in _every(receiver)) and lends:
+    if receiver is not None and any(descendant.type in _CALLS for descendant in _every(receiver)) and lends:
         return Refusal("identity", "It may borrow from a value that lives only in this statement.")
     if node.type in rules.literals and parent.type != "arguments":
         return Refusal("type", "Its type depends on what is around it.")
-    if any(each.type in {"match_pattern", "closure_expression"} for each in _every(node)):
+    if any(descendant.type in {"match_pattern", "closure_expression"} for descendant in _every(node)):
         return Refusal("type", "Its type depends on what is around it.")
     return (
         Refusal("scope", "The condition also binds names.")
-        if any(each.type == "let_condition" for each in statement.children)
+        if any(child.type == "let_condition" for child in statement.children)
         else None
     )
 
 
-def _java_problem(node: Node, statement: Node, rules: Rules, said: str) -> Refusal | None:
+def _java_problem(node: Node, statement: Node, rules: Rules, value: str) -> Refusal | None:
     parent = node.parent
     if statement.type == "explicit_constructor_invocation":
         return Refusal("placement", "Nothing can stand in front of a call of this() or super().")
-    if "<>" in said:
+    if "<>" in value:
         return Refusal("type", "Its type depends on what is around it.")
     takes_type = parent is not None and parent.type in {
         "variable_declarator",
@@ -247,33 +247,35 @@ def _java_problem(node: Node, statement: Node, rules: Rules, said: str) -> Refus
     }
     if takes_type and _is_constant(node, rules):
         return Refusal("type", "A constant fits smaller types, and a variable does not.")
-    is_generic = any(each.type == "method_invocation" and _takes_nothing(each) for each in _every(node))
+    is_generic = any(
+        descendant.type == "method_invocation" and _takes_nothing(descendant) for descendant in _every(node)
+    )
     if is_generic and (takes_type or (parent is not None and parent.type == "argument_list")):
         return Refusal("type", "Its type may depend on what is around it.")
     return None
 
 
-def _c_problem(_node: Node, statement: Node, _rules: Rules, said: str) -> Refusal | None:
-    is_static = any(each.type == "storage_class_specifier" for each in statement.children)
-    if statement.type == "case_statement" or "#" in said or is_static:
+def _c_problem(_node: Node, statement: Node, _rules: Rules, value: str) -> Refusal | None:
+    is_static = any(child.type == "storage_class_specifier" for child in statement.children)
+    if statement.type == "case_statement" or "#" in value or is_static:
         return Refusal("placement", "There is no place for a declaration in front of it.")
     return None
 
 
-def _cpp_problem(node: Node, statement: Node, rules: Rules, said: str) -> Refusal | None:
-    problem = _c_problem(node, statement, rules, said)
+def _cpp_problem(node: Node, statement: Node, rules: Rules, value: str) -> Refusal | None:
+    problem = _c_problem(node, statement, rules, value)
     parent = node.parent
     if problem or parent is None:
         return problem
     if _operator(node) in _STREAMS or any(
-        each.type in {"lambda_expression", "initializer_list"} for each in _every(node)
+        descendant.type in {"lambda_expression", "initializer_list"} for descendant in _every(node)
     ):
         return Refusal("type", "Its type depends on what is around it.")
     called = node.child_by_field_name("function")
     receiver = (
         called.child_by_field_name("argument") if called is not None and called.type == "field_expression" else None
     )
-    if receiver is not None and any(each.type in _CALLS for each in _every(receiver)):
+    if receiver is not None and any(descendant.type in _CALLS for descendant in _every(receiver)):
         return Refusal("identity", "It may refer into a value that lives only in this statement.")
     if parent.type == "field_expression":
         return Refusal("identity", "It would live on to the end of the block.")
@@ -297,39 +299,39 @@ def _declaration(language: str, node: Node, rules: Rules) -> tuple[str, str]:
     if language == "cpp":
         kind = "auto& " if node.type in rules.places else "auto&& " if node.type == "call_expression" else "const auto "
         return kind, " = {value};"
-    told = type_of(node)
-    space = "" if told.endswith("*") else " "
-    return (f"{told}{space}", " = {value};") if told else ("", "")
+    known_type = type_of(node)
+    space = "" if known_type.endswith("*") else " "
+    return (f"{known_type}{space}", " = {value};") if known_type else ("", "")
 
 
 def _is_constant(node: Node, rules: Rules) -> bool:
     """Whether an expression is made of literals and operators alone."""
     return all(
-        each.type in rules.literals
-        or each.type in {"binary_expression", "unary_expression", "parenthesized_expression"}
-        or "content" in each.type or "fragment" in each.type or "escape" in each.type
-        for each in _every(node)
+        descendant.type in rules.literals
+        or descendant.type in {"binary_expression", "unary_expression", "parenthesized_expression"}
+        or "content" in descendant.type or "fragment" in descendant.type or "escape" in descendant.type
+        for descendant in _every(node)
     )  # fmt: skip
 
 
 def _others(parent: Node, child: Node, rules: Rules) -> list[Node]:
     """Return the parts that may be evaluated before one: those in front of it, and in C and Go those behind it."""
-    others = [each for each in parent.named_children if each.id != child.id and each.type != "comment"]
+    others = [node for node in parent.named_children if node.id != child.id and node.type != "comment"]
     if rules in {RULES["c"], RULES["go"]} and parent.type not in _HEADS:
         return others
-    return [each for each in others if each.start_byte < child.start_byte]
+    return [node for node in others if node.start_byte < child.start_byte]
 
 
-def _may_differ(node: Node, other: Node, rules: Rules) -> bool:
+def _may_differ(node: Node, earlier: Node, rules: Rules) -> bool:
     """Whether the order of an expression and of another part of its statement may matter."""
-    if _acts(other, rules):
+    if _acts(earlier, rules):
         return True
-    if not _acts(node, rules) or _is_callee(other):
+    if not _acts(node, rules) or _is_callee(earlier):
         return False
-    every = _every(other)
-    if any(each.type in rules.places or each.type in {"field_access", "array_access"} for each in every):
+    every = _every(earlier)
+    if any(part.type in rules.places or part.type in {"field_access", "array_access"} for part in every):
         return True
-    return any(not _is_safe_local(_text(each), other) for each in every if each.type == "identifier")
+    return any(not _is_safe_local(_text(part), earlier) for part in every if part.type == "identifier")
 
 
 def _is_callee(node: Node) -> bool:
@@ -346,19 +348,23 @@ def _is_safe_local(name: str, node: Node) -> bool:
     while function.parent is not None and function.type not in _FUNCTIONS:
         function = function.parent
     is_lent = re.search(rf"&\s*(?:mut\s+)?{re.escape(name)}\b", _text(function)) is not None
-    return not is_lent and name in _declared(function) and not any(each.type in _CLOSURES for each in _every(function))
+    return (
+        not is_lent
+        and name in _declared(function)
+        and not any(descendant.type in _CLOSURES for descendant in _every(function))
+    )
 
 
 def _declared(node: Node, before: int | None = None) -> set[str]:
     """Return the names declared in a node, up to a byte."""
     return {
-        _text(each)
+        _text(descendant)
         for declared in _every(node)
         if declared.type in _DECLARES and (before is None or declared.start_byte < before)
         for field in ("name", "declarator", "pattern", "left")
         for held in declared.children_by_field_name(field)
-        for each in _every(held)
-        if each.type == "identifier" and (before is None or each.end_byte <= before)
+        for descendant in _every(held)
+        if descendant.type == "identifier" and (before is None or descendant.end_byte <= before)
     }
 
 
@@ -366,10 +372,10 @@ def _acts(node: Node, rules: Rules) -> bool:
     """Whether a part may do something, so that nothing can be evaluated before it that was after it."""
     stack = [node]
     while stack:
-        each = stack.pop()
-        if each.type in rules.effects or (each.type == "binary_expression" and _operator(each) in _STREAMS):
+        current = stack.pop()
+        if current.type in rules.effects or (current.type == "binary_expression" and _operator(current) in _STREAMS):
             return True
-        stack += each.named_children
+        stack += current.named_children
     return False
 
 
@@ -384,21 +390,21 @@ def _takes_nothing(call: Node) -> bool:
 
 
 def _operator(node: Node) -> str:
-    found = node.child_by_field_name("operator") if node.type == "binary_expression" else None
-    return found.type if found is not None else ""
+    operator = node.child_by_field_name("operator") if node.type == "binary_expression" else None
+    return operator.type if operator is not None else ""
 
 
 def _every(node: Node) -> list[Node]:
-    found, stack = [], [node]
+    nodes, stack = [], [node]
     while stack:
-        each = stack.pop()
-        found.append(each)
-        stack += each.named_children
-    return found
+        current = stack.pop()
+        nodes.append(current)
+        stack += current.named_children
+    return nodes
 
 
 def _is(parent: Node, field: str, node: Node) -> bool:
-    return any(each.id == node.id for each in parent.children_by_field_name(field))
+    return any(child.id == node.id for child in parent.children_by_field_name(field))
 
 
 def _text(node: Node) -> str:

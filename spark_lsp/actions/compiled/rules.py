@@ -25,7 +25,7 @@ class Rules:
 
 
 def _through(*whole: str, **fields: str) -> dict[str, tuple[str, ...]]:
-    return {**dict.fromkeys(whole, (ALL,)), **{name: tuple(each.split()) for name, each in fields.items()}}
+    return {**dict.fromkeys(whole, (ALL,)), **{name: tuple(field.split()) for name, field in fields.items()}}
 
 
 _GO = Rules(

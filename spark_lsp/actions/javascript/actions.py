@@ -87,10 +87,10 @@ class InlineVariable:
         """Replace the uses and remove the declaration."""
         if target.syntax is None:
             return Proposal(self.id, (), Reason.EMPTY, "There is no variable here.")
-        found = await asyncio.to_thread(inline.inlining_of, target.syntax, target.span.start)
-        if isinstance(found, Refusal):
-            return refused(self.id, found)
-        return Proposal(self.id, inline.edits_of(found))
+        inlining = await asyncio.to_thread(inline.inlining_of, target.syntax, target.span.start)
+        if isinstance(inlining, Refusal):
+            return refused(self.id, inlining)
+        return Proposal(self.id, inline.edits_of(inlining))
 
 
 class RenameSuggest:
@@ -109,19 +109,19 @@ class RenameSuggest:
         """Ask for the name where it is declared, and change every use."""
         if target.syntax is None:
             return Proposal(self.id, (), Reason.EMPTY, "There is no name here.")
-        found = await asyncio.to_thread(rename.renaming_of, target.syntax, target.span.start)
-        if not isinstance(found, Renaming):
-            return refused(self.id, found)
-        old = found.binding.name
+        renaming = await asyncio.to_thread(rename.renaming_of, target.syntax, target.span.start)
+        if not isinstance(renaming, Renaming):
+            return refused(self.id, renaming)
+        old = renaming.binding.name
         mark = free_name("spark", words_of(target.snapshot.text))
-        edits = rename.edits_of(found, mark)
-        head = rename.head_of(found)
+        edits = rename.edits_of(renaming, mark)
+        head = rename.head_of(renaming)
         taken = words_of(target.snapshot.text) | {mark}
         name, usage = await named(target, tools, UnnamedEdit(edits, mark, head, is_last=True), "camel", taken)
-        suited = rename.suited(found, name)
+        suited = rename.suited(renaming, name)
         if name == mark or suited in taken:
             return Proposal(self.id, (), Reason.EMPTY, f"The model has no better name for {old}.", usage)
-        return Proposal(self.id, rename.edits_of(found, suited), usage=usage)
+        return Proposal(self.id, rename.edits_of(renaming, suited), usage=usage)
 
 
 def _is_trivial(piece: Piece) -> bool:

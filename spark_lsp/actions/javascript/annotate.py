@@ -66,8 +66,8 @@ class AnnotateTypes:
 
     def applies(self, target: Target) -> str:
         """Offer in a function of TypeScript that leaves types out."""
-        found = missing_annotations(target.syntax, target.span.start)
-        return f"Annotate the types of {found[0]}" if found[1] else ""
+        annotations = missing_annotations(target.syntax, target.span.start)
+        return f"Annotate the types of {annotations[0]}" if annotations[1] else ""
 
     async def propose(self, target: Target, tools: Tools) -> Proposal:
         """Write the missing types one after the other; the model sees each when it writes the next."""
@@ -78,12 +78,12 @@ class AnnotateTypes:
         edits: list[Edit] = []
         usage = Usage()
         for missing in all_missing:
-            said = missing.certain
-            if not said:
-                said, cost = await _asked(target, tools, missing, edits, known)
+            type_text = missing.certain
+            if not type_text:
+                type_text, cost = await _asked(target, tools, missing, edits, known)
                 usage = added(usage, cost)
-            if said and not (missing.tells_types and said == "boolean"):
-                edits.append(Edit(Span(missing.offset, missing.offset), f": {said}"))
+            if type_text and not (missing.tells_types and type_text == "boolean"):
+                edits.append(Edit(Span(missing.offset, missing.offset), f": {type_text}"))
         if not edits:
             return Proposal(self.id, (), Reason.EMPTY, f"The model is not sure of any type of {name}.", usage)
         return Proposal(self.id, tuple(edits), usage=usage)
@@ -93,29 +93,34 @@ def missing_annotations(syntax: Syntax | None, offset: int) -> tuple[str, list[M
     """Return the name of the function around an offset and where types are missing in its head."""
     if syntax is None or syntax.language.name not in TYPED:
         return "", []
-    found = definition_at(syntax, offset, CALLABLES)
-    parameters = found.inner.child_by_field_name("parameters") if found is not None else None
-    if found is None or parameters is None:
+    definition = definition_at(syntax, offset, CALLABLES)
+    parameters = definition.inner.child_by_field_name("parameters") if definition is not None else None
+    if definition is None or parameters is None:
         return "", []
-    all_missing = [MissingType(syntax.wrap(each).span.end) for each in parameters.named_children if _lacks_type(each)]
-    words = {child.type for child in found.inner.children}
-    has_result = found.inner.child_by_field_name("return_type") is not None
+    all_missing = [
+        MissingType(syntax.wrap(child).span.end) for child in parameters.named_children if _lacks_type(child)
+    ]
+    words = {child.type for child in definition.inner.children}
+    has_result = definition.inner.child_by_field_name("return_type") is not None
     is_special = (
-        "set" in words or "*" in words or found.name == "constructor" or found.inner.type.startswith("generator")
+        "set" in words
+        or "*" in words
+        or definition.name == "constructor"
+        or definition.inner.type.startswith("generator")
     )
-    if not has_result and not is_special and not _never_returns(syntax, found.inner):
-        all_missing.append(_result(syntax, found.inner, parameters, is_async="async" in words))
-    return found.name, all_missing
+    if not has_result and not is_special and not _never_returns(syntax, definition.inner):
+        all_missing.append(_result(syntax, definition.inner, parameters, is_async="async" in words))
+    return definition.name, all_missing
 
 
 def grammar_of(names: tuple[str, ...], *, is_async_result: bool = False) -> str:
     """Return the grammar of types that may be said (GBNF), and of what may stand behind one."""
     plain = " | ".join(f'"{name}"' for name in (*PLAIN, *names))
-    one = " | ".join(f'"{name}<" type ">"' for name in _GENERIC if name not in {"Map", "Record"})
+    generic = " | ".join(f'"{name}<" type ">"' for name in _GENERIC if name not in {"Map", "Record"})
     root = '"Promise<" type ">"' if is_async_result else "type"
     return (
         f'root ::= {root} end?\nend ::= "," | ")" | " {{" | " =>" | ";"\ntype ::= one (" | " one)?\n'
-        f'one ::= base "[]"?\nbase ::= {plain} | {one} | "Map<" type ", " type ">" | "Record<string, " type ">"'
+        f'one ::= base "[]"?\nbase ::= {plain} | {generic} | "Map<" type ", " type ">" | "Record<string, " type ">"'
     )
 
 
@@ -153,8 +158,8 @@ def _never_returning(syntax: Syntax) -> set[str]:
     """Return the functions of a file whose result is written down as ``never``."""
     names = set()
     for node in every(syntax.tree.root_node):
-        told = node.child_by_field_name("return_type") if node.type in FUNCTIONS else None
-        if told is not None and text_of(told).strip(": ") == "never":
+        return_type = node.child_by_field_name("return_type") if node.type in FUNCTIONS else None
+        if return_type is not None and text_of(return_type).strip(": ") == "never":
             own = node.child_by_field_name("name")
             holder = node.parent if own is None else node
             own = holder.child_by_field_name("name") if holder is not None else None
@@ -201,13 +206,13 @@ async def _asked(
         key=key_of(target),
     )
     answer = await stream(tools, request, lambda raw: said_type(raw) != raw.strip())
-    said = said_type(answer.raw)
-    words = _WORD.findall(said)
-    is_type = bool(words) and _SHAPE.fullmatch(said) and set(words) <= {*PLAIN, *_GENERIC, *known}
-    is_whole = said.count("<") == said.count(">") and not said.endswith(("|", ",", "<"))
-    is_promise = not missing.is_async_result or said.startswith("Promise<")
+    type_text = said_type(answer.raw)
+    words = _WORD.findall(type_text)
+    is_type = bool(words) and _SHAPE.fullmatch(type_text) and set(words) <= {*PLAIN, *_GENERIC, *known}
+    is_whole = type_text.count("<") == type_text.count(">") and not type_text.endswith(("|", ",", "<"))
+    is_promise = not missing.is_async_result or type_text.startswith("Promise<")
     is_sure = answer.probability >= MIN_PROBABILITY
-    return (said if is_type and is_whole and is_promise and is_sure else ""), answer.usage
+    return (type_text if is_type and is_whole and is_promise and is_sure else ""), answer.usage
 
 
 def said_type(raw: str) -> str:

@@ -119,8 +119,8 @@ def is_read_by_the_compiler(node: Node) -> bool:
     if parent is None or node.type not in PRIMITIVES:
         return False
     if parent.type == "binary_expression":
-        return any(each.type == "unary_expression" for each in parent.named_children) or any(
-            each.type == "in" for each in parent.children
+        return any(child.type == "unary_expression" for child in parent.named_children) or any(
+            child.type == "in" for child in parent.children
         )
     holder = parent.parent
     is_loop = holder is not None and holder.type in {"while_statement", "do_statement"}
@@ -132,14 +132,14 @@ def tells_a_type(node: Node) -> bool:
     """Whether an expression tells one type from another: ``typeof``, ``instanceof``, ``in``, a comparison."""
     stack = [node]
     while stack:
-        each = stack.pop()
-        if each.type in {"binary_expression", "unary_expression"} and any(
-            child.type in {"typeof", "instanceof", "in", "===", "!==", "==", "!="} for child in each.children
+        current = stack.pop()
+        if current.type in {"binary_expression", "unary_expression"} and any(
+            child.type in {"typeof", "instanceof", "in", "===", "!==", "==", "!="} for child in current.children
         ):
             return True
-        if each.type in {"binary_expression", "unary_expression", "parenthesized_expression", "ternary_expression"}:
-            condition = each.child_by_field_name("condition")
-            stack += [child for child in each.named_children if condition is None or child.id != condition.id]
+        if current.type in {"binary_expression", "unary_expression", "parenthesized_expression", "ternary_expression"}:
+            condition = current.child_by_field_name("condition")
+            stack += [child for child in current.named_children if condition is None or child.id != condition.id]
     return False
 
 
@@ -148,18 +148,18 @@ def results_of(function: Node) -> list[Node]:
     body = function.child_by_field_name("body")
     if function.type == "arrow_function" and body is not None and body.type != "statement_block":
         return [body]
-    return [each.named_children[0] for each in _returns(body or function) if each.named_children]
+    return [return_.named_children[0] for return_ in _returns(body or function) if return_.named_children]
 
 
 def _returns(node: Node) -> list[Node]:
-    found, stack = [], [node]
+    returns, stack = [], [node]
     while stack:
-        each = stack.pop()
-        if each.type == "return_statement":
-            found.append(each)
-        if each.id == node.id or each.type not in FUNCTIONS:
-            stack += each.named_children
-    return found
+        current = stack.pop()
+        if current.type == "return_statement":
+            returns.append(current)
+        if current.id == node.id or current.type not in FUNCTIONS:
+            stack += current.named_children
+    return returns
 
 
 def _side(node: Node, field: str, uses: FileUses, *, is_inner: bool) -> bool:
@@ -183,7 +183,7 @@ def _member_keeps(member: Node, uses: FileUses) -> bool:
 def _function_keeps(function: Node, uses: FileUses) -> bool:
     if function.child_by_field_name("return_type") is not None:
         return True
-    return all(keeps_type(each, uses, is_inner=True) for each in results_of(function))
+    return all(keeps_type(result, uses, is_inner=True) for result in results_of(function))
 
 
 def _call_keeps(call: Node, uses: FileUses) -> bool:  # noqa: PLR0911 - one for each kind
@@ -197,16 +197,18 @@ def _call_keeps(call: Node, uses: FileUses) -> bool:  # noqa: PLR0911 - one for 
         use = uses.get(called.id)
         if use is None or use.binding is None:
             return use is not None and use.name in _NOT_GENERIC
-        declared = [each.node.parent for each in use.binding.declarations]
+        declared = [declaration.node.parent for declaration in use.binding.declarations]
         if use.binding.kind in {"function", "class", "const"} and declared:
-            return all(each is not None and not _is_generic(each) for each in declared)
-    is_plain = all(keeps_type(each, uses, is_inner=True) and each.type not in {"null", "undefined"} for each in given)
+            return all(node is not None and not _is_generic(node) for node in declared)
+    is_plain = all(
+        keeps_type(argument, uses, is_inner=True) and argument.type not in {"null", "undefined"} for argument in given
+    )
     if call.type == "new_expression":
         return False
     if called.type == "member_expression":
         holder, name = called.child_by_field_name("object"), property_of(called)
         if name in _INFERRING_METHODS:
-            return all(keeps_type(each, uses) for each in given)
+            return all(keeps_type(argument, uses) for argument in given)
         if name in QUIET_METHODS:
             return True
         if holder is not None and holder.type == "identifier" and text_of(holder) in _NOT_GENERIC_HOLDERS:
@@ -241,10 +243,12 @@ def has_literal(value: Node) -> bool:
         if operator is not None and operator.type not in {"&&", "||", "??"}:
             return False
         condition = value.child_by_field_name("condition")
-        return any(has_literal(each) for each in value.named_children if condition is None or each.id != condition.id)
+        return any(
+            has_literal(child) for child in value.named_children if condition is None or child.id != condition.id
+        )
     return False
 
 
 def _is(parent: Node, field: str, node: Node) -> bool:
-    found = parent.child_by_field_name(field)
-    return found is not None and found.id == node.id
+    child = parent.child_by_field_name(field)
+    return child is not None and child.id == node.id

@@ -38,7 +38,7 @@ class Taken:
 
 def given(piece: Piece, bindings: Sequence[Binding], body: Scope) -> Given:
     """Return what of a piece's own declarations is used behind it."""
-    found = []
+    names = []
     for binding in bindings:
         inside = [use for use in binding.declarations if piece.holds(use.node)]
         if not inside or piece.holds(binding.scope.node):
@@ -47,8 +47,8 @@ def given(piece: Piece, bindings: Sequence[Binding], body: Scope) -> Given:
         if problem:
             return Given(problem=problem)
         if any(not piece.holds(use.node) for use in binding.uses):
-            found.append(binding)
-    return Given(tuple(sorted(found, key=lambda binding: binding.declarations[0].node.start_byte)))
+            names.append(binding)
+    return Given(tuple(sorted(names, key=lambda binding: binding.declarations[0].node.start_byte)))
 
 
 def _declaration_problem(piece: Piece, binding: Binding, body: Scope) -> Refusal | None:  # noqa: PLR0911 - a list of reasons
@@ -111,7 +111,7 @@ def _passing_problem(piece: Piece, binding: Binding, body: Scope) -> Refusal | N
         if not is_constant or binding.kind == "var":
             return Refusal("changed", f"{name} belongs to an outer function and may change meanwhile.")
         between = _functions_up_to(body, binding.scope)
-        if needs_order and (first >= between[-1].start_byte or any(each.type in HOISTED for each in between)):
+        if needs_order and (first >= between[-1].start_byte or any(node.type in HOISTED for node in between)):
             return Refusal("unbound", f"{name} may not have its value yet where the selection begins.")
         return None
     is_captured = any(use.scope.body is not body for use in binding.uses)
@@ -125,21 +125,21 @@ def _passing_problem(piece: Piece, binding: Binding, body: Scope) -> Refusal | N
 
 def _functions_up_to(body: Scope, scope: Scope) -> list[Node]:
     """Return the functions between a scope and the code of a function in it, innermost first."""
-    found = []
-    for each in body.around():
-        if each is scope:
+    names = []
+    for outer in body.around():
+        if outer is scope:
             break
-        if each.body is each:
-            found.append(each.node)
-    return found
+        if outer.body is outer:
+            names.append(outer.node)
+    return names
 
 
 def _is_hoisted(use: Use, scope: Scope) -> bool:
     """Whether a use is in a function declaration, which may run before its own line is reached."""
-    for each in use.scope.around():
-        if each is scope:
+    for outer in use.scope.around():
+        if outer is scope:
             return False
-        if each.node.type in HOISTED:
+        if outer.node.type in HOISTED:
             return True
     return False
 
@@ -165,10 +165,10 @@ def _starts_inside(scope: Node, loop: Node) -> bool:
 
 
 def _is_in_try(piece: Piece, body: Scope) -> bool:
-    for each in ancestors(piece.nodes[0]):
-        if each.id == body.node.id:
+    for ancestor in ancestors(piece.nodes[0]):
+        if ancestor.id == body.node.id:
             return False
-        if each.type == "try_statement":
+        if ancestor.type == "try_statement":
             return True
     return False
 

@@ -80,9 +80,9 @@ def edits_of(plan: Plan, name: str) -> tuple[Edit, ...]:
     anchor = syntax.wrap(plan.anchor).span
     if plan.form == "arrow":
         indent = indent_at(syntax, plan.anchor)
-        made = Edit(Span(anchor.start, anchor.start), _definition(plan, name, indent) + "\n" + indent)
+        edit = Edit(Span(anchor.start, anchor.start), _definition(plan, name, indent) + "\n" + indent)
         edits = (
-            (made, call) if made.span.start != call.span.start else (Edit(call.span, made.new_text + call.new_text),)
+            (edit, call) if edit.span.start != call.span.start else (Edit(call.span, edit.new_text + call.new_text),)
         )
     else:
         indent = indent_at(syntax, plan.anchor)
@@ -101,9 +101,9 @@ def _general_problem(  # noqa: PLR0911 - a list of reasons
     """Return why a piece can become no function at all."""
     if any(node.has_error for node in piece.nodes):
         return Refusal("unreadable", "The selection does not parse.")
-    if any(each.type == "with_statement" for each in ancestors(piece.nodes[0])) or facts.has_eval:
+    if any(ancestor.type == "with_statement" for ancestor in ancestors(piece.nodes[0])) or facts.has_eval:
         return Refusal("scope", "With eval or with, no one can know what a name means.")
-    if any(each.type in _AT_THE_TOP for node in piece.nodes for each in every(node)):
+    if any(descendant.type in _AT_THE_TOP for node in piece.nodes for descendant in every(node)):
         return Refusal("placement", "Imports, exports and namespaces can only stand at the top of a file.")
     if facts.jumps_out:
         return Refusal("jump", "A break or continue in the selection jumps out of it.")
@@ -113,7 +113,7 @@ def _general_problem(  # noqa: PLR0911 - a list of reasons
         return Refusal("jump", "The selection returns a promise in a try, which would then wait for it.")
     if facts.returns and gives:
         return Refusal("jump", "The selection both returns and declares what is used behind it.")
-    if any(each.type in {"formal_parameters", "decorator"} for each in _up_to(piece.nodes[0], body.node)):
+    if any(node.type in {"formal_parameters", "decorator"} for node in _up_to(piece.nodes[0], body.node)):
         return Refusal("placement", "A parameter's default value is evaluated before the function's body.")
     if not piece.is_expression and body is names.program and _is_script(names):
         return Refusal("owner", "Names at the top of a script belong to all scripts of the page.")
@@ -154,9 +154,9 @@ def _outer_plan(  # noqa: PLR0911 - a list of reasons
         missing = next((b.name for b, t in zip(into.parameters, types, strict=True) if not t), "")
         return Refusal("type", f"The type of {missing or into.fresh[0].name} is not written down.")
     narrowed = narrowed_names(body.node, piece) if is_typed else set()
-    told = next((binding.name for binding in into.parameters if binding.name in narrowed), "")
-    if told:
-        return Refusal("type", f"The type of {told} may be narrowed where the selection stands.")
+    name = next((binding.name for binding in into.parameters if binding.name in narrowed), "")
+    if name:
+        return Refusal("type", f"The type of {name} may be narrowed where the selection stands.")
     return Plan(piece, names, facts, form, anchor, into, types, declared, leaves, is_static)
 
 
@@ -181,11 +181,11 @@ def _arrow_plan(
         return Refusal("jump", "A yield cannot stand in an arrow function.")
     anchor = next(
         (
-            each
-            for each in (piece.nodes[0], *ancestors(piece.nodes[0]))
-            if each.parent
-            and each.parent.type in BLOCKS
-            and each.type.endswith(("statement", "declaration", "comment"))
+            node
+            for node in (piece.nodes[0], *ancestors(piece.nodes[0]))
+            if node.parent
+            and node.parent.type in BLOCKS
+            and node.type.endswith(("statement", "declaration", "comment"))
         ),
         None,
     )
@@ -246,8 +246,8 @@ def _call(plan: Plan, name: str) -> str:  # noqa: PLR0911 - one for each thing a
 def _annotation(plan: Plan) -> str:
     """Return the type that the one declared name was given, with its colon."""
     declarator = plan.declared[0].declarations[0].node.parent
-    told = declarator.child_by_field_name("type") if declarator is not None else None
-    return told.text.decode("utf-8", "replace") if told is not None and told.text else ""
+    annotation = declarator.child_by_field_name("type") if declarator is not None else None
+    return annotation.text.decode("utf-8", "replace") if annotation is not None and annotation.text else ""
 
 
 def _definition(plan: Plan, name: str, indent: str) -> str:
@@ -287,8 +287,8 @@ def _body(plan: Plan, indent: str, end: str) -> str:
             (";", "}")
         )
         return text + (end if is_open else "")
-    said = text[len(indent) :]
-    return f"{indent}return ({said}){end}" if "\n" in said else f"{indent}return {said}{end}"
+    content = text[len(indent) :]
+    return f"{indent}return ({content}){end}" if "\n" in content else f"{indent}return {content}{end}"
 
 
 def _together(bindings: Sequence[Binding], opening: str, closing: str) -> str:
@@ -297,10 +297,10 @@ def _together(bindings: Sequence[Binding], opening: str, closing: str) -> str:
 
 
 def _up_to(node: Node, body: Node) -> Iterable[Node]:
-    for each in ancestors(node):
-        if each.id == body.id:
+    for ancestor in ancestors(node):
+        if ancestor.id == body.id:
             return
-        yield each
+        yield ancestor
 
 
 def _top(node: Node) -> Node:
@@ -339,7 +339,7 @@ def _is_apart(statement: Node) -> bool:
 
 def _is_caught(piece: Piece, body: Scope) -> bool:
     """Whether a try of the same function stands around a piece."""
-    return any(each.type == "try_statement" for each in _up_to(piece.nodes[0], body.node))
+    return any(node.type == "try_statement" for node in _up_to(piece.nodes[0], body.node))
 
 
 def _returns_values(piece: Piece) -> bool:
@@ -356,7 +356,7 @@ def _method_problem(method: Node, names: Names) -> Refusal | None:
     if own is None or holder is None:
         return Refusal("scope", "The method has no name.")
     name = text_of(own).strip("\"'")
-    heritage = [text_of(child) for each in holder.children if each.type == "class_heritage" for child in every(each)]
+    heritage = [text_of(child) for node in holder.children if node.type == "class_heritage" for child in every(node)]
     known = {key for key, binding in names.program.names.items() if binding.kind == "class"}
     if heritage and not known & set(heritage):
         return Refusal("owner", "The class may inherit a method of the same name.")
@@ -406,12 +406,12 @@ def _is_script(names: Names) -> bool:
 
 def _block_functions(piece: Piece) -> set[str]:
     """Return the functions declared in inner blocks, which a sloppy script lifts out of them."""
-    found: set[str] = set()
+    names: set[str] = set()
     stack = list(piece.nodes)
     while stack:
         node = stack.pop()
         own = node.child_by_field_name("name") if node.type in HOISTED else None
         if own is not None and own.text is not None:
-            found.add(own.text.decode("utf-8", "replace"))
+            names.add(own.text.decode("utf-8", "replace"))
         stack += node.named_children
-    return found
+    return names

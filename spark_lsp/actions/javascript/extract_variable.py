@@ -51,7 +51,7 @@ def naming_of(piece: Piece) -> Naming | Refusal:  # noqa: PLR0911 - a list of re
     problem = _name_problem(node, uses) or (_type_problem(node, uses) if is_typed else None)
     if problem:
         return problem
-    if any(each.type == "with_statement" for each in ancestors(node)):
+    if any(ancestor.type == "with_statement" for ancestor in ancestors(node)):
         return Refusal("scope", "Within with, no one can know what a name means.")
     level = level_of(node, uses)
     statement = statement_of(node)
@@ -85,7 +85,11 @@ def _name_problem(node: Node, uses: FileUses) -> Refusal | None:
 def _type_problem(node: Node, uses: FileUses) -> Refusal | None:
     """Return why an expression of TypeScript would have another type under a name; None when it keeps its type."""
     parent = node.parent
-    if parent is not None and parent.type == "as_expression" and any(each.type == "const" for each in parent.children):
+    if (
+        parent is not None
+        and parent.type == "as_expression"
+        and any(child.type == "const" for child in parent.children)
+    ):
         return Refusal("type", "Only a literal can be taken as const.")
     problem = expression_problem(node)
     if problem is not None or not is_expected(node) or keeps_type(node, uses):
@@ -105,19 +109,21 @@ def edits_of(naming: Naming, name: str) -> tuple[Edit, ...]:
     indent = indent_at(syntax, statement)
     where = syntax.wrap(statement).span
     edits = [Edit(syntax.wrap(place).span, name) for place in naming.places]
-    said = f"const {name} = {_unwrapped(node, value)}"
+    declaration = f"const {name} = {_unwrapped(node, value)}"
     parent = statement.parent
     if parent is not None and parent.type == "arrow_function":
         inner = indent + unit
-        edits.append(Edit(Span(where.start, where.start), f"{{{newline}{inner}{said}{end}{newline}{inner}return "))
+        edits.append(
+            Edit(Span(where.start, where.start), f"{{{newline}{inner}{declaration}{end}{newline}{inner}return ")
+        )
         edits.append(Edit(Span(where.end, where.end), f"{end}{newline}{indent}}}"))
     elif parent is not None and parent.type not in BLOCKS:
         inner = indent + unit
-        edits.append(Edit(Span(where.start, where.start), f"{{{newline}{inner}{said}{end}{newline}{inner}"))
+        edits.append(Edit(Span(where.start, where.start), f"{{{newline}{inner}{declaration}{end}{newline}{inner}"))
         edits.append(Edit(Span(where.end, where.end), f"{newline}{indent}}}"))
     else:
         end = end or (";" if continues(_first_text(naming, name, text)) else "")
-        edits.append(Edit(Span(where.start, where.start), f"{said}{end}{newline}{indent}"))
+        edits.append(Edit(Span(where.start, where.start), f"{declaration}{end}{newline}{indent}"))
     return _merged(edits)
 
 
@@ -172,9 +178,9 @@ def _everywhere(piece: Piece, names: Names, uses: FileUses, *, is_alone: bool) -
     node = piece.nodes[0]
     own = scope_of(names, node).body
     equal = [
-        each
-        for each in _equal(own.node, node, uses)
-        if not any(parent.type in FUNCTIONS and parent.id != own.node.id for parent in _up_to(each, own.node))
+        equal
+        for equal in _equal(own.node, node, uses)
+        if not any(parent.type in FUNCTIONS and parent.id != own.node.id for parent in _up_to(equal, own.node))
     ]
     for places in ((node,),) if is_alone else (tuple(equal), (node,)):
         statement = _common_statement(places)
@@ -202,28 +208,28 @@ def _common_statement(places: tuple[Node, ...]) -> Node | None:
 
 def _until_something_happens(node: Node, statement: Node, uses: FileUses) -> tuple[Node, ...]:
     """Return the expression and the equal ones behind it in its statement, if the statement changes nothing."""
-    if any(acts(each, uses) for each in evaluated(statement)):
+    if any(acts(descendant, uses) for descendant in evaluated(statement)):
         return (node,)
     inside = [
-        each
-        for each in _equal(statement, node, uses)
-        if each.start_byte >= node.start_byte
-        and not any(parent.type in FUNCTIONS for parent in _up_to(each, statement))
+        equal
+        for equal in _equal(statement, node, uses)
+        if equal.start_byte >= node.start_byte
+        and not any(parent.type in FUNCTIONS for parent in _up_to(equal, statement))
     ]
     return tuple(inside) or (node,)
 
 
 def _equal(around: Node, node: Node, uses: FileUses) -> list[Node]:
     """Return the expressions around that say the same with the same names, in order."""
-    found, stack = [], [around]
+    nodes, stack = [], [around]
     wanted = _said(node, uses)
     while stack:
-        each = stack.pop()
-        if each.type == node.type and _said(each, uses) == wanted and not _is_left(each):
-            found.append(each)
+        current = stack.pop()
+        if current.type == node.type and _said(current, uses) == wanted and not _is_left(current):
+            nodes.append(current)
         else:
-            stack += reversed(each.named_children)
-    return found
+            stack += reversed(current.named_children)
+    return nodes
 
 
 def _said(node: Node, uses: FileUses) -> tuple[object, ...]:
@@ -247,9 +253,9 @@ def _is_left(node: Node) -> bool:
 
 
 def _up_to(node: Node, around: Node) -> list[Node]:
-    found = []
-    for each in ancestors(node):
-        if each.id == around.id:
+    names = []
+    for ancestor in ancestors(node):
+        if ancestor.id == around.id:
             break
-        found.append(each)
-    return found
+        names.append(ancestor)
+    return names

@@ -178,15 +178,15 @@ def file_uses(names: Names) -> FileUses:
         elif node.type in {"assignment_expression", "augmented_assignment_expression", "update_expression"}:
             target = node.child_by_field_name("left") or node.child_by_field_name("argument")
             changed = list(_members(target)) if target is not None else []
-            rebound |= {property_of(each) for each in changed}
-            rebinds_any = rebinds_any or any(_is_computed(each) for each in changed)
-            accessors |= {name for each in changed for name in _described(each)}
-            converts = converts or any(property_of(each) in _CONVERSIONS for each in changed)
+            rebound |= {property_of(place) for place in changed}
+            rebinds_any = rebinds_any or any(_is_computed(place) for place in changed)
+            accessors |= {name for place in changed for name in _described(place)}
+            converts = converts or any(property_of(place) in _CONVERSIONS for place in changed)
         elif node.type == "member_expression":
             held = node.child_by_field_name("object")
             asks_for_names = asks_for_names or (property_of(node) == "name" and held is not None and _is_named(held))
         elif node.type == "unary_expression" and any(child.type == "delete" for child in node.children):
-            rebound |= {property_of(each) for each in _members(node)}
+            rebound |= {property_of(member) for member in _members(node)}
         elif node.type in {"call_expression", "new_expression"}:
             name, key = _called(node)
             rebinds_any = rebinds_any or name in _REBINDING
@@ -211,12 +211,12 @@ def is_imported_live(binding: Binding) -> bool:
     node = declared[0].node if declared else None
     if binding.kind != "import" or node is None:
         return False
-    each: Node | None = node
-    while each is not None and each.type != "import_statement":
-        if each.type == "namespace_import":
+    current: Node | None = node
+    while current is not None and current.type != "import_statement":
+        if current.type == "namespace_import":
             return False  # the name itself stays; what is read of it is a property
-        each = each.parent
-    source = each.child_by_field_name("source") if each is not None else None
+        current = current.parent
+    source = current.child_by_field_name("source") if current is not None else None
     return source is None or text_of(source)[1:2] in {".", "/"}
 
 
@@ -224,9 +224,9 @@ def every(node: Node) -> Iterator[Node]:
     """Yield a node and all in it."""
     stack = [node]
     while stack:
-        each = stack.pop()
-        yield each
-        stack += each.named_children
+        current = stack.pop()
+        yield current
+        stack += current.named_children
 
 
 def _key(node: Node) -> str:

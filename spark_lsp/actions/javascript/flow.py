@@ -68,13 +68,13 @@ def ancestors(node: Node) -> Iterator[Node]:
 
 def loops_around(node: Node, body: Node) -> list[Node]:
     """Return the loops of the same function around a node."""
-    found = []
-    for each in ancestors(node):
-        if each.id == body.id:
+    loops = []
+    for ancestor in ancestors(node):
+        if ancestor.id == body.id:
             break
-        if each.type in LOOPS:
-            found.append(each)
-    return found
+        if ancestor.type in LOOPS:
+            loops.append(ancestor)
+    return loops
 
 
 def is_tail(last: Node, body: Node) -> bool:
@@ -100,8 +100,8 @@ def _ends(node: Node) -> bool:  # noqa: PLR0911 - one for each kind
     if kind == "statement_block":
         return ends(node.named_children)
     if kind == "if_statement":
-        first, other = node.child_by_field_name("consequence"), node.child_by_field_name("alternative")
-        return first is not None and other is not None and _ends(first) and ends(other.named_children)
+        first, second = node.child_by_field_name("consequence"), node.child_by_field_name("alternative")
+        return first is not None and second is not None and _ends(first) and ends(second.named_children)
     if kind in {"while_statement", "for_statement", "do_statement"}:
         return _runs_for_ever(node)
     if kind == "labeled_statement":
@@ -165,14 +165,14 @@ def _jumps_out(node: Node, piece: Sequence[Node]) -> bool:
     if node.type not in {"break_statement", "continue_statement"}:
         return False
     label = node.child_by_field_name("label")
-    tops = {each.id for each in piece}
+    tops = {top.id for top in piece}
     for parent in (node, *ancestors(node)):
         if label is not None:
             own = parent.child_by_field_name("label") if parent.type == "labeled_statement" else None
-            found = own is not None and own.text == label.text
+            is_found = own is not None and own.text == label.text
         else:
-            found = parent.type in LOOPS or (node.type == "break_statement" and parent.type == "switch_statement")
-        if found:
+            is_found = parent.type in LOOPS or (node.type == "break_statement" and parent.type == "switch_statement")
+        if is_found:
             return False
         if parent.id in tops:
             return True

@@ -36,12 +36,12 @@ def result_problem(
             return Refusal("type", "The expression tells a type, which the result of a function would not.")
         return _value_problem(piece.nodes[0], uses, is_expected=is_expected(piece.nodes[0]))
     if returns:
-        told = body.child_by_field_name("return_type")
-        if told is not None and text_of(told) in _WIDE:
+        return_type = body.child_by_field_name("return_type")
+        if return_type is not None and text_of(return_type) in _WIDE:
             return None
-        is_wanted = told is not None or body.type not in {"function_declaration", "method_definition"}
+        is_wanted = return_type is not None or body.type not in {"function_declaration", "method_definition"}
         results = [result for node in piece.nodes for result in results_of(node)]
-        problems = (_value_problem(each, uses, is_expected=is_wanted) for each in results)
+        problems = (_value_problem(result, uses, is_expected=is_wanted) for result in results)
         return next((problem for problem in problems if problem), None)
     problems = (_declared_problem(binding, piece) for binding in declared)
     return next((problem for problem in problems if problem), None)
@@ -52,10 +52,10 @@ def _declared_problem(binding: Binding, piece: Piece) -> Refusal | None:  # noqa
     holder = binding.declarations[0].node.parent
     if holder is None:
         return None
-    told = holder.child_by_field_name("type")
-    if told is not None:
+    annotation = holder.child_by_field_name("type")
+    if annotation is not None:
         own = _types_declared_in(piece)
-        inner = next((text_of(node) for node in every(told) if text_of(node) in own), "")
+        inner = next((text_of(node) for node in every(annotation) if text_of(node) in own), "")
         return Refusal("type", f"The type {inner} is declared in the selection.") if inner else None
     value = holder.child_by_field_name("value")
     checked = any(is_in_condition(use.node) for use in binding.uses if not piece.holds(use.node))
@@ -87,7 +87,7 @@ def _is_alias_of_a_check(node: Node, uses: FileUses) -> bool:
     own = parent.child_by_field_name("name") if parent.type == "variable_declarator" else None
     use = uses.get(own.id) if own is not None else None
     binding = use.binding if use is not None else None
-    return binding is not None and any(is_in_condition(each.node) for each in binding.uses)
+    return binding is not None and any(is_in_condition(read.node) for read in binding.uses)
 
 
 def closure_problem(piece: Piece, used: Sequence[Binding]) -> Refusal | None:
@@ -96,16 +96,16 @@ def closure_problem(piece: Piece, used: Sequence[Binding]) -> Refusal | None:
         holder = binding.declarations[0].node.parent if binding.declarations else None
         if holder is None or holder.type not in {"variable_declarator", "required_parameter", "optional_parameter"}:
             continue
-        value, told = holder.child_by_field_name("value"), holder.child_by_field_name("type")
+        value, node = holder.child_by_field_name("value"), holder.child_by_field_name("type")
         is_variable = holder.type == "variable_declarator"
         is_empty = value is not None and value.type == "array" and not value.named_child_count
-        is_open = is_variable and told is None and (value is None or value.type in {"null", "undefined"} or is_empty)
+        is_open = is_variable and node is None and (value is None or value.type in {"null", "undefined"} or is_empty)
         if is_open:
             return Refusal("type", f"The type of {binding.name} follows from what it is given later.")
         is_written = any(use.writes and piece.holds(use.node) for use in binding.uses)
         if is_written and is_variable and value is None:
             return Refusal("type", f"TypeScript would not see that {binding.name} gets its value.")
-        if not binding.is_constant and told is not None and text_of(told) not in _WIDE:
+        if not binding.is_constant and node is not None and text_of(node) not in _WIDE:
             return Refusal("type", f"The type of {binding.name} may be narrowed where the selection stands.")
     return None
 

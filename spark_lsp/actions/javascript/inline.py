@@ -84,19 +84,19 @@ def inlining_of(syntax: Syntax, offset: int) -> Inlining | Refusal:
     statement = declarator.parent if declarator is not None else None
     if declarator is None or value is None or statement is None or binding.kind not in {"const", "let", "var"}:
         return Refusal("selection", f"{name} is not declared with one value.")
-    found = Inlining(syntax, binding, value, statement)
-    problem = _declaration_problem(found, declarator) or _use_problem(found, names)
-    return problem or found
+    inlining = Inlining(syntax, binding, value, statement)
+    problem = _declaration_problem(inlining, declarator) or _use_problem(inlining, names)
+    return problem or inlining
 
 
 def edits_of(inlining: Inlining) -> tuple[Edit, ...]:
     """Return the edits that put the value in place of each use and remove the declaration."""
     syntax, value = inlining.syntax, inlining.value
     text = syntax.text
-    said = syntax.wrap(value).span.text(text)
+    content = syntax.wrap(value).span.text(text)
     removed = Edit(_whole_lines(text, syntax.wrap(inlining.statement).span), "")
     edits = [
-        Edit(syntax.wrap(use.node).span, _written(inlining, use, said))
+        Edit(syntax.wrap(use.node).span, _written(inlining, use, content))
         for use in inlining.binding.uses
         if use.access != "declare"
     ]
@@ -105,7 +105,9 @@ def edits_of(inlining: Inlining) -> tuple[Edit, ...]:
 
 def _separated(inlining: Inlining, edits: list[Edit]) -> list[Edit]:
     """Put a semicolon in front of a statement that would go on with the line above without one."""
-    statements = [each for each in _statements_from(inlining.statement) if each.id != inlining.statement.id]
+    statements = [
+        statement for statement in _statements_from(inlining.statement) if statement.id != inlining.statement.id
+    ]
     before = inlining.statement.prev_named_sibling
     while before is not None and before.type == "comment":
         before = before.prev_named_sibling
@@ -124,13 +126,13 @@ def _separated(inlining: Inlining, edits: list[Edit]) -> list[Edit]:
 
 def _statements_from(statement: Node) -> list[Node]:
     """Return a statement and those behind it in its block."""
-    found: list[Node] = []
-    each: Node | None = statement
-    while each is not None:
-        if each.type != "comment":
-            found.append(each)
-        each = each.next_named_sibling
-    return found
+    statements: list[Node] = []
+    current: Node | None = statement
+    while current is not None:
+        if current.type != "comment":
+            statements.append(current)
+        current = current.next_named_sibling
+    return statements
 
 
 def _declaration_problem(inlining: Inlining, declarator: Node) -> Refusal | None:  # noqa: PLR0911 - a list of reasons
@@ -144,8 +146,8 @@ def _declaration_problem(inlining: Inlining, declarator: Node) -> Refusal | None
         return Refusal("owner", f"{name} is exported, or declared in the head of a loop.")
     if statement.has_error:
         return Refusal("unreadable", "The declaration does not parse.")
-    told = declarator.child_by_field_name("type")
-    if told is not None and text_of(told).lstrip(": ") != _SAYS_TYPE.get(value.type, ""):
+    annotation = declarator.child_by_field_name("type")
+    if annotation is not None and text_of(annotation).lstrip(": ") != _SAYS_TYPE.get(value.type, ""):
         return Refusal("type", f"The type that {name} is given would be lost.")
     reads = [use for use in binding.uses if use.access != "declare"]
     if not reads:
@@ -161,7 +163,7 @@ def _use_problem(inlining: Inlining, names: Names) -> Refusal | None:
     binding, value = inlining.binding, inlining.value
     name, uses = binding.name, file_uses(names)
     reads = [use for use in binding.uses if use.access != "declare"]
-    problem = next((told for use in reads if (told := _place_problem(inlining, use, uses))), None)
+    problem = next((refusal for use in reads if (refusal := _place_problem(inlining, use, uses))), None)
     if problem:
         return problem
     level = level_of(value, uses)
@@ -199,7 +201,7 @@ def _first_use(inlining: Inlining, nodes: list[Node], level: Level, uses: FileUs
 
 
 def _is_fixed(declaration: Node, uses: FileUses) -> bool:
-    values = [each.child_by_field_name("value") for each in declaration.named_children]
+    values = [child.child_by_field_name("value") for child in declaration.named_children]
     return all(value is None or level_of(value, uses) == Level.FIXED for value in values)
 
 
@@ -248,7 +250,9 @@ def _type_problem(inlining: Inlining, use: Use) -> Refusal | None:
     if inner.type in {"object", "array"} and is_expected(node):
         return Refusal("type", f"The value of {name} would take its type from where it is used.")
     is_plain = inner.type in {"identifier", "this", *PRIMITIVES}
-    others = [each for each in inlining.binding.uses if each.access != "declare" and each is not use]
+    others = [
+        other_use for other_use in inlining.binding.uses if other_use.access != "declare" and other_use is not use
+    ]
     if others and not is_plain and is_in_condition(node):
         return Refusal("type", f"A condition narrows the type of {name}, which it would not do for its value.")
     return None
@@ -263,29 +267,29 @@ def _unwrapped(node: Node) -> Node:
 
 
 def _acts(statement: Node, uses: FileUses) -> bool:
-    return any(acts(each, uses) for each in evaluated(statement))
+    return any(acts(node, uses) for node in evaluated(statement))
 
 
 def _hidden(inlining: Inlining, use: Use, uses: FileUses) -> str:
     """Return a name of the value that means something else at a use; empty when there is none."""
     value = inlining.value
     for node in _every(value):
-        found = uses.get(node.id)
-        if found is None or (found.binding is not None and _is_within(found.binding.scope.node, value)):
+        target = uses.get(node.id)
+        if target is None or (target.binding is not None and _is_within(target.binding.scope.node, value)):
             continue
-        there = next((s.names[found.name] for s in use.scope.around() if found.name in s.names), None)
-        if there is not found.binding:
-            return found.name
+        there = next((s.names[target.name] for s in use.scope.around() if target.name in s.names), None)
+        if there is not target.binding:
+            return target.name
     return ""
 
 
-def _written(inlining: Inlining, use: Use, said: str) -> str:
+def _written(inlining: Inlining, use: Use, content: str) -> str:
     """Return the value as it must be written in the place of a use."""
     value, node = inlining.value, use.node
     parent = node.parent
     assert parent is not None, "a name is never the whole file"
     if node.type == "shorthand_property_identifier":
-        return f"{use.name}: {f'({said})' if value.type == 'sequence_expression' else said}"
+        return f"{use.name}: {f'({content})' if value.type == 'sequence_expression' else content}"
     is_atom = value.type in _ATOMS and not any(child.type in {"optional_chain", "?."} for child in _every(value))
     is_object = parent.type == "member_expression" and value.type == "number"
     constructor = parent.child_by_field_name("constructor") if parent.type == "new_expression" else None
@@ -294,13 +298,13 @@ def _written(inlining: Inlining, use: Use, said: str) -> str:
     has_in = any(child.type == "in" for child in _every(value))
     is_roomy = parent.type in _ROOMY and value.type != "sequence_expression" and not has_in
     if not (is_roomy or (is_atom and not is_object and not (is_made and calls))):
-        said = f"({said})"
+        content = f"({content})"
     statement = parent
     while statement.parent is not None and statement.start_byte == node.start_byte and statement.type not in BLOCKS:
         if statement.type == "expression_statement":
-            return f"({said})" if said.startswith(_DECLARES) else said
+            return f"({content})" if content.startswith(_DECLARES) else content
         statement = statement.parent
-    return said
+    return content
 
 
 def _is_called(parent: Node, node: Node) -> bool:
@@ -313,12 +317,12 @@ def _is_within(node: Node, around: Node) -> bool:
 
 
 def _every(node: Node) -> list[Node]:
-    found, stack = [], [node]
+    nodes, stack = [], [node]
     while stack:
-        each = stack.pop()
-        found.append(each)
-        stack += each.children
-    return found
+        current = stack.pop()
+        nodes.append(current)
+        stack += current.children
+    return nodes
 
 
 def _whole_lines(text: str, span: Span) -> Span:

@@ -78,13 +78,13 @@ def indent_at(syntax: Syntax, node: Node) -> str:
 
 def _starts_in_strings(syntax: Syntax, piece: Piece) -> set[int]:
     """Return the offsets of line starts within strings and templates of several lines."""
-    found: set[int] = set()
+    numbers: set[int] = set()
     stack = list(piece.nodes)
     while stack:
         node = stack.pop()
         if node.type in _FIXED and node.start_point.row != node.end_point.row:
             span = syntax.wrap(node).span
             inner = syntax.text[span.start : span.end]
-            found |= {span.start + match.end() for match in re.finditer("\n", inner)}
+            numbers |= {span.start + match.end() for match in re.finditer("\n", inner)}
         stack += node.named_children if node.type != "template_string" else []
-    return found
+    return numbers

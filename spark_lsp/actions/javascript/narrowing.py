@@ -28,7 +28,7 @@ def expression_problem(node: Node) -> Refusal | None:
     is_typeof = node.type == "unary_expression" and any(child.type == "typeof" for child in node.children)
     if is_in_condition(node) or (is_typeof and node.parent is not None and node.parent.type == "binary_expression"):
         return Refusal("type", "The condition narrows a type, which it would not do from elsewhere.")
-    if any(_lacks_types(each) for each in _made(node)):
+    if any(_lacks_types(maker) for maker in _made(node)):
         return Refusal("type", "The types of its parameters come from what takes the function.")
     return None
 
@@ -40,15 +40,15 @@ def type_problem(piece: Piece, body: Node) -> Refusal | None:
     problem = expression_problem(piece.nodes[0]) if piece.is_expression else _statements_problem(piece, body)
     if problem:
         return problem
-    said = "\n".join(text_of(node) for node in piece.nodes)
+    moved_text = "\n".join(text_of(node) for node in piece.nodes)
     alone = set(_words(piece.nodes)) if piece.is_expression else set(_written(piece.nodes))
     for guard in _guards(body, piece):
-        told = (*_chains(guard), *(word for word in _words((guard,)) if word in alone))
-        chain = next((text for text in told if text in said), "")
+        names = (*_chains(guard), *(word for word in _words((guard,)) if word in alone))
+        chain = next((text for text in names if text in moved_text), "")
         if chain:
             return Refusal("type", f"The type of {chain} may be narrowed by a condition around it.")
     for target in _assigned_chains(body):
-        if not piece.holds(target) and target.start_byte < piece.start and text_of(target) in said:
+        if not piece.holds(target) and target.start_byte < piece.start and text_of(target) in moved_text:
             return Refusal("type", f"The type of {text_of(target)} may be narrowed by an assignment before it.")
     return None
 
@@ -70,9 +70,9 @@ def _statements_problem(piece: Piece, body: Node) -> Refusal | None:
 
 def narrowed_names(body: Node, piece: Piece) -> set[str]:
     """Return the plain names whose types conditions, assertions or assignments around a piece may narrow."""
-    found = {word for guard in _guards(body, piece) for word in _words((guard,))}
-    found |= {word for call in _asserted((body,), piece.syntax.tree.root_node) for word in _words((call,))}
-    return found | set(_written((body,)))
+    guarded = {word for guard in _guards(body, piece) for word in _words((guard,))}
+    guarded |= {word for call in _asserted((body,), piece.syntax.tree.root_node) for word in _words((call,))}
+    return guarded | set(_written((body,)))
 
 
 def _guards_that_leave(nodes: Sequence[Node]) -> Iterator[Node]:
@@ -126,9 +126,9 @@ def _every(nodes: Sequence[Node]) -> Iterator[Node]:
 
 def _guards(body: Node, piece: Piece) -> Iterator[Node]:
     """Yield the conditions of a function that may narrow a type in a piece, and what variables in them stand for."""
-    found = [held for node in _every((body,)) for held in _conditions(node) if _reaches(node, held, piece)]
-    words = set(_words(found))
-    yield from found
+    conditions = [held for node in _every((body,)) for held in _conditions(node) if _reaches(node, held, piece)]
+    words = set(_words(conditions))
+    yield from conditions
     for node in _every((body,)):
         own = node.child_by_field_name("name") if node.type == "variable_declarator" else None
         value = node.child_by_field_name("value")
@@ -156,7 +156,7 @@ def _reaches(owner: Node, held: Node, piece: Piece) -> bool:
         return True
     leaves = {"return_statement", "throw_statement", "break_statement", "continue_statement", "call_expression"}
     is_left = owner.type in {"if_statement", "switch_statement"} and any(
-        each.type in leaves for each in _every((owner,))
+        node.type in leaves for node in _every((owner,))
     )
     is_loop = owner.type in {"while_statement", "do_statement", "for_statement"}
     return owner.end_byte <= piece.start and (is_left or is_loop)
@@ -225,11 +225,11 @@ def _made(node: Node) -> Iterator[Node]:
     """Yield the functions that an expression is or holds, those aside that a call in it takes."""
     stack = [node]
     while stack:
-        each = stack.pop()
-        if each.type in FUNCTIONS:
-            yield each
-        elif each.type != "arguments":
-            stack += each.named_children
+        current = stack.pop()
+        if current.type in FUNCTIONS:
+            yield current
+        elif current.type != "arguments":
+            stack += current.named_children
 
 
 def _lacks_types(function: Node) -> bool:
@@ -237,14 +237,14 @@ def _lacks_types(function: Node) -> bool:
         return True
     parameters = function.child_by_field_name("parameters")
     held = parameters.named_children if parameters is not None else ()
-    return any(each.child_by_field_name("type") is None and each.child_by_field_name("value") is None for each in held)
+    return any(node.child_by_field_name("type") is None and node.child_by_field_name("value") is None for node in held)
 
 
 def _operator(node: Node) -> str:
-    found = node.child_by_field_name("operator")
-    return found.type if found is not None else ""
+    operator = node.child_by_field_name("operator")
+    return operator.type if operator is not None else ""
 
 
 def _is(parent: Node, field: str, node: Node) -> bool:
-    found = parent.child_by_field_name(field)
-    return found is not None and found.id == node.id
+    child = parent.child_by_field_name(field)
+    return child is not None and child.id == node.id

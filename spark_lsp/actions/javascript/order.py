@@ -15,17 +15,17 @@ _CHAINS: Final = frozenset(("member_expression", "subscript_expression", "call_e
 
 def statement_of(node: Node) -> Node | None:
     """Return the statement, in a block or alone behind a head, or the arrow function's body, that a node is part of."""
-    each = node
-    while each.parent is not None:
-        parent = each.parent
-        is_statement = each.type.endswith(("_statement", "_declaration"))
-        if is_statement and (parent.type in BLOCKS or parent.type == "else_clause" or _is_lone(parent, each)):
-            return each
-        if parent.type == "arrow_function" and _is(parent, "body", each):
-            return each
+    current = node
+    while current.parent is not None:
+        parent = current.parent
+        is_statement = current.type.endswith(("_statement", "_declaration"))
+        if is_statement and (parent.type in BLOCKS or parent.type == "else_clause" or _is_lone(parent, current)):
+            return current
+        if parent.type == "arrow_function" and _is(parent, "body", current):
+            return current
         if parent.type in BODIES or parent.type in FIELDS or parent.type == "class_body":
             return None
-        each = parent
+        current = parent
     return None
 
 
@@ -35,17 +35,17 @@ def comes_first(node: Node, statement: Node, uses: FileUses, level: Level | None
     ``level`` is that of what will stand in the expression's place, where that is something else.
     """
     level = level_of(node, uses) if level is None else level
-    each = node
-    while each.id != statement.id:
-        parent = each.parent
-        if parent is None or not _is_certain(parent, each):
+    current = node
+    while current.id != statement.id:
+        parent = current.parent
+        if parent is None or not _is_certain(parent, current):
             return False
         for earlier in parent.named_children:
-            if earlier.start_byte >= each.start_byte or earlier.type == "comment":
+            if earlier.start_byte >= current.start_byte or earlier.type == "comment":
                 continue
             if not _may_come_later(parent, earlier, level, uses) or _gives_value(earlier, node, uses):
                 return False
-        each = parent
+        current = parent
     return True
 
 
@@ -57,7 +57,7 @@ def _is_certain(parent: Node, child: Node) -> bool:
     if parent.type == "binary_expression" and operator is not None and operator.type in {"&&", "||", "??"}:
         return _is(parent, "left", child)
     if parent.type == "augmented_assignment_expression":
-        return not any(each.type in {"&&=", "||=", "??="} for each in parent.children)
+        return not any(node.type in {"&&=", "||=", "??="} for node in parent.children)
     if parent.type in _CHAINS:
         is_head = _is(parent, "object", child) or _is(parent, "function", child)
         return is_head or not _has_optional(parent)
@@ -106,11 +106,11 @@ def _is_plain_callee(node: Node, uses: FileUses) -> bool:
 
 
 def _has_optional(node: Node) -> bool:
-    each: Node | None = node
-    while each is not None and each.type in _CHAINS:
-        if any(child.type in {"optional_chain", "?."} for child in each.children):
+    current: Node | None = node
+    while current is not None and current.type in _CHAINS:
+        if any(child.type in {"optional_chain", "?."} for child in current.children):
             return True
-        each = each.child_by_field_name("object") or each.child_by_field_name("function")
+        current = current.child_by_field_name("object") or current.child_by_field_name("function")
     return False
 
 
@@ -120,5 +120,5 @@ def _is_lone(parent: Node, child: Node) -> bool:
 
 
 def _is(parent: Node, field: str, node: Node) -> bool:
-    found = parent.child_by_field_name(field)
-    return found is not None and found.id == node.id
+    child = parent.child_by_field_name(field)
+    return child is not None and child.id == node.id

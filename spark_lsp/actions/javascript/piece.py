@@ -71,9 +71,9 @@ def piece_at(syntax: Syntax | None, span: Span) -> Piece | None:
     node: Node | None = root.descendant_for_byte_range(start, max(start, end - 1)) or root
     while node is not None:
         if node.type in _HOLDERS:
-            found = _statements(node, start, end)
-            if found or (node.start_byte <= start and end <= node.end_byte):
-                return Piece(syntax, found, is_expression=False) if found else None
+            statements = _statements(node, start, end)
+            if statements or (node.start_byte <= start and end <= node.end_byte):
+                return Piece(syntax, statements, is_expression=False) if statements else None
         parent = node.parent
         is_exact = node.start_byte == start and node.end_byte == end
         if is_exact and node.type in EXPRESSIONS and _may_be_expression(node):
@@ -94,11 +94,11 @@ def analysed(piece: Piece) -> tuple[Names, Scope]:
 
 def scope_of(names: Names, node: Node) -> Scope:
     """Return the scope in which a node stands."""
-    each = node.parent
-    while each is not None:
-        if each.id in names.scopes:
-            return names.scopes[each.id]
-        each = each.parent
+    parent = node.parent
+    while parent is not None:
+        if parent.id in names.scopes:
+            return names.scopes[parent.id]
+        parent = parent.parent
     return names.program
 
 
@@ -106,13 +106,13 @@ def _statements(holder: Node, start: int, end: int) -> tuple[Node, ...]:
     """Return the children of a block that a selection covers exactly."""
     value = holder.child_by_field_name("value") if holder.type == "switch_case" else None
     children = [child for child in holder.named_children if value is None or child.id != value.id]
-    found = [child for child in children if start <= child.start_byte and child.end_byte <= end]
-    if not found or found[0].start_byte != start or not any(child.type != "comment" for child in found):
+    nodes = [child for child in children if start <= child.start_byte and child.end_byte <= end]
+    if not nodes or nodes[0].start_byte != start or not any(child.type != "comment" for child in nodes):
         return ()
     between = [child for child in children if child.start_byte < end and child.end_byte > start]
-    if len(between) != len(found) or found[-1].end_byte != end:
+    if len(between) != len(nodes) or nodes[-1].end_byte != end:
         return ()
-    return tuple(found)
+    return tuple(nodes)
 
 
 def _is_lone_body(node: Node) -> bool:
@@ -145,14 +145,14 @@ def _may_be_expression(node: Node) -> bool:
 
 def _is_in_chain(node: Node) -> bool:
     """Whether a node is the head of a longer chain that ``?.`` in it may cut short."""
-    each: Node | None = node
-    while each is not None and each.type in {"member_expression", "subscript_expression", "call_expression"}:
-        if any(child.type in {"optional_chain", "?."} for child in each.children):
+    current: Node | None = node
+    while current is not None and current.type in {"member_expression", "subscript_expression", "call_expression"}:
+        if any(child.type in {"optional_chain", "?."} for child in current.children):
             return True
-        each = each.child_by_field_name("object") or each.child_by_field_name("function")
+        current = current.child_by_field_name("object") or current.child_by_field_name("function")
     return False
 
 
 def _is(parent: Node, field: str, node: Node) -> bool:
-    found = parent.child_by_field_name(field)
-    return found is not None and found.id == node.id
+    child = parent.child_by_field_name(field)
+    return child is not None and child.id == node.id

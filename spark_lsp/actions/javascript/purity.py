@@ -34,7 +34,7 @@ class Level(IntEnum):
 
 def level_of(node: Node, uses: FileUses) -> Level:
     """Return the level of an expression. What no table knows counts as an effect."""
-    if any(acts(each, uses) for each in evaluated(node)):
+    if any(acts(descendant, uses) for descendant in evaluated(node)):
         return Level.EFFECT
     return Level.FIXED if _is_fixed(node, uses) else Level.QUIET
 
@@ -47,30 +47,30 @@ def acts(node: Node, uses: FileUses) -> bool:
 
 def makes_something(node: Node) -> bool:
     """Whether each evaluation makes a new object, so that two of them are not the same."""
-    return any(each.type in _MAKERS - {"template_string"} for each in evaluated(node))
+    return any(descendant.type in _MAKERS - {"template_string"} for descendant in evaluated(node))
 
 
 def evaluated(node: Node) -> Iterator[Node]:
     """Yield what runs when a node is evaluated: functions in it are only made."""
     stack = [node]
     while stack:
-        each = stack.pop()
-        yield each
-        if each.type not in FUNCTIONS:
-            stack += [child for child in each.named_children if child.type not in UNEVALUATED]
+        current = stack.pop()
+        yield current
+        if current.type not in FUNCTIONS:
+            stack += [child for child in current.named_children if child.type not in UNEVALUATED]
 
 
 def bindings_in(node: Node, uses: FileUses) -> list[Binding]:
     """Return what the names in an expression mean, those of functions in it included, its own declarations aside."""
-    found: dict[int, Binding] = {}
+    bindings: dict[int, Binding] = {}
     stack = [node]
     while stack:
-        each = stack.pop()
-        use = uses.get(each.id)
+        current = stack.pop()
+        use = uses.get(current.id)
         if use is not None and use.binding is not None and not _holds(node, use.binding.scope.node):
-            found[id(use.binding)] = use.binding
-        stack += each.named_children
-    return list(found.values())
+            bindings[id(use.binding)] = use.binding
+        stack += current.named_children
+    return list(bindings.values())
 
 
 def is_steady(binding: Binding) -> bool:

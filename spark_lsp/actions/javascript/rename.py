@@ -36,7 +36,7 @@ def renaming_of(syntax: Syntax, offset: int) -> Renaming | Refusal:
         return Refusal("selection", "There is no name of this file here.")
     if binding.scope is names.program or binding.kind in {"import", "type", "module"}:
         return Refusal("owner", f"{binding.name} is no local: other files may use it.")
-    if any(each.name == "eval" and each.binding is None for each in names.uses):
+    if any(name_use.name == "eval" and name_use.binding is None for name_use in names.uses):
         return Refusal("scope", "With eval, no one can know what a name means.")
     if any(_is_property(use.node) for use in binding.declarations):
         return Refusal("owner", f"{binding.name} is a property of the class as well.")

@@ -239,8 +239,8 @@ class _Walk:
         if only is not None:
             self._pattern(only, "declare", "param", inner)
         parameters = node.child_by_field_name("parameters")
-        for each in parameters.named_children if parameters is not None else ():
-            held = each.child_by_field_name("pattern") if each.type.endswith("_parameter") else each
+        for child in parameters.named_children if parameters is not None else ():
+            held = child.child_by_field_name("pattern") if child.type.endswith("_parameter") else child
             if held is not None:
                 self._pattern(held, "declare", "param", inner)
 
@@ -248,10 +248,10 @@ class _Walk:
         word = node.children[0].type if node.children else "var"
         kind: BindingKind = "var" if node.type == "variable_declaration" else "let" if word == "let" else "const"
         home = scope.body if kind == "var" else scope
-        for each in node.named_children:
-            name = each.child_by_field_name("name") if each.type == "variable_declarator" else None
+        for child in node.named_children:
+            name = child.child_by_field_name("name") if child.type == "variable_declarator" else None
             if name is not None:
-                self._pattern(name, "declare", kind, home, has_value=each.child_by_field_name("value") is not None)
+                self._pattern(name, "declare", kind, home, has_value=child.child_by_field_name("value") is not None)
 
     def _head(self, node: Node, inner: Scope) -> None:
         """Note what a ``for … of`` or a ``catch`` declares or writes."""
@@ -278,17 +278,17 @@ class _Walk:
         """Note the names that a pattern binds; default values and computed keys in it are ordinary code."""
         stack = [node]
         while stack:
-            each = stack.pop()
-            if each.type in {"identifier", "shorthand_property_identifier_pattern"}:
-                self._roles[each.id] = (access, kind, home, has_value)
-            elif each.type in {"assignment_pattern", "object_assignment_pattern"}:
-                left = each.child_by_field_name("left")
+            current = stack.pop()
+            if current.type in {"identifier", "shorthand_property_identifier_pattern"}:
+                self._roles[current.id] = (access, kind, home, has_value)
+            elif current.type in {"assignment_pattern", "object_assignment_pattern"}:
+                left = current.child_by_field_name("left")
                 stack += [left] if left is not None else []
-            elif each.type == "pair_pattern":
-                value = each.child_by_field_name("value")
+            elif current.type == "pair_pattern":
+                value = current.child_by_field_name("value")
                 stack += [value] if value is not None else []
-            elif each.type in _PATTERNS:
-                stack += each.named_children
+            elif current.type in _PATTERNS:
+                stack += current.named_children
 
     def _import(self, node: Node, scope: Scope) -> None:
         if node.type == "import_specifier":
@@ -298,9 +298,9 @@ class _Walk:
             own: list[Node | None] = [alias if alias is not None else name]
         else:
             own = [next((child for child in node.named_children if child.type == "identifier"), None)]
-        for each in own:
-            if each is not None:
-                self._declare(each, "import", scope)
+        for child in own:
+            if child is not None:
+                self._declare(child, "import", scope)
 
     def _named(self, node: Node, scope: Scope) -> None:
         own = node.child_by_field_name("name")
@@ -324,11 +324,11 @@ class _Walk:
 def _evaluated_outside(node: Node) -> frozenset[int]:
     """Return the children of a scope's node that belong to the scope around it."""
     if node.type in FUNCTIONS or node.type in CLASSES or node.type in FIELDS:
-        found = [node.child_by_field_name("name"), node.child_by_field_name("property")]
-        found += [child for child in node.named_children if child.type in {"decorator", "class_heritage"}]
+        names = [node.child_by_field_name("name"), node.child_by_field_name("property")]
+        names += [child for child in node.named_children if child.type in {"decorator", "class_heritage"}]
         if node.type == "class" or node.type in {"function_expression", "generator_function"}:
-            found = [each for each in found if each is not None and each.type != "identifier"]
-        return frozenset(each.id for each in found if each is not None)
+            names = [name for name in names if name is not None and name.type != "identifier"]
+        return frozenset(name.id for name in names if name is not None)
     if node.type == "for_in_statement":
         right = node.child_by_field_name("right")
         return frozenset() if right is None or node.child_by_field_name("kind") else frozenset((right.id,))

@@ -22,29 +22,33 @@ def type_of(binding: Binding, program: Scope, piece: Piece) -> str:  # noqa: PLR
     holder = name.parent
     if holder is None:
         return ""
-    told = holder.child_by_field_name("type")
-    if told is None:
+    annotation = holder.child_by_field_name("type")
+    if annotation is None:
         value = holder.child_by_field_name("value") if holder.type == "variable_declarator" else None
         if value is None:
             return ""
         is_expected_there = any(is_expected(use.node) for use in binding.uses if piece.holds(use.node))
         is_literal = binding.kind == "const" and value.type in PRIMITIVES and is_expected_there
         return f": {text_of(value)}" if is_literal else _PLAIN.get(value.type, "")
-    if holder.type == "optional_parameter" or "|" in text_of(told) or not _is_known_above(told, binding, program):
+    if (
+        holder.type == "optional_parameter"
+        or "|" in text_of(annotation)
+        or not _is_known_above(annotation, binding, program)
+    ):
         return ""  # what a check has narrowed it to would be lost
     has_value = holder.type == "variable_declarator" and holder.child_by_field_name("value") is not None
-    if (has_value or not binding.is_constant) and text_of(told).lstrip(": ") not in _UNNARROWED:
+    if (has_value or not binding.is_constant) and text_of(annotation).lstrip(": ") not in _UNNARROWED:
         return ""  # an assignment narrows a type that may be a union
-    return text_of(told)
+    return text_of(annotation)
 
 
-def _is_known_above(told: Node, binding: Binding, program: Scope) -> bool:
+def _is_known_above(annotation: Node, binding: Binding, program: Scope) -> bool:
     """Whether every name in a type means the same at the top of the file."""
-    stack = [told]
+    stack = [annotation]
     while stack:
         node = stack.pop()
         if node.type in {"type_identifier", "identifier"}:
-            scope = next((each for each in binding.scope.around() if text_of(node) in each.names), None)
+            scope = next((outer for outer in binding.scope.around() if text_of(node) in outer.names), None)
             if scope is not None and scope is not program:
                 return False
         stack += node.named_children

@@ -61,11 +61,11 @@ class AnnotateTypes:
 
     async def propose(self, target: Target, tools: Tools) -> Proposal:
         """Fill each place in turn; what was said before is in front of the model for the next one."""
-        found = await asyncio.to_thread(_find, target)
+        plan_or_refusal = await asyncio.to_thread(_find, target)
         path = tools.context.path_of(target.snapshot)
-        if isinstance(found, Refusal):
-            return refused(self.id, found)
-        source, function, end = found
+        if isinstance(plan_or_refusal, Refusal):
+            return refused(self.id, plan_or_refusal)
+        source, function, end = plan_or_refusal
         all_missing, names = missing_annotations(source, function, end), names_for_types(source, function)
         edits: list[Edit] = []
         usage = Usage()
@@ -95,7 +95,7 @@ def _is_kept(
     name = _NAME.search(source.text, 0, missing.at)
     if name is None:
         return False
-    types = {each.strip() for each in text.split("|")} | ({"None"} if missing.is_optional else set())
+    types = {part.strip() for part in text.split("|")} | ({"None"} if missing.is_optional else set())
     return holds_only(function, name[0], types) and calls_pass(
         source, function, name[0], types, path, tools.context.view
     )
@@ -104,21 +104,27 @@ def _is_kept(
 def _problem(source: Source, function: Function, missing: MissingAnnotation, text: str) -> str:
     """Return in one sentence why the function's own code speaks against a type; empty where it does not."""
     tree = parsed(apply_edits(source.text, [missing.edit(text)]))
-    found = function_at(tree, function.lineno) if tree is not None else None
-    if tree is None or found is None:
+    begun_function = function_at(tree, function.lineno) if tree is not None else None
+    if tree is None or begun_function is None:
         return ""
     if missing.lead == RETURNS:
-        return return_problem(found[0], body_of(found[0]), plain_classes(tree), kinds_of(tree, *found))
+        return return_problem(
+            begun_function[0], body_of(begun_function[0]), plain_classes(tree), kinds_of(tree, *begun_function)
+        )
     name = _NAME.search(source.text, 0, missing.at)
     if name is None:
         return ""
     if text == "None":
         return f"Nothing can be handed over as {name[0]}."
-    default, annotation = _default_of(found[0], name[0])
+    default, annotation = _default_of(begun_function[0], name[0])
     if default is not None and annotation is not None:
-        is_right = fits(default, annotation, plain_classes(tree), kinds_of(tree, *found))
-        return usage_problem(found[0], name[0], text) if is_right else f"The default of {name[0]} is none of {text}."
-    return usage_problem(found[0], name[0], text)
+        is_right = fits(default, annotation, plain_classes(tree), kinds_of(tree, *begun_function))
+        return (
+            usage_problem(begun_function[0], name[0], text)
+            if is_right
+            else f"The default of {name[0]} is none of {text}."
+        )
+    return usage_problem(begun_function[0], name[0], text)
 
 
 def _default_of(function: Function, name: str) -> tuple[ast.expr | None, ast.expr | None]:
@@ -127,8 +133,8 @@ def _default_of(function: Function, name: str) -> tuple[ast.expr | None, ast.exp
     given = [*args.posonlyargs, *args.args]
     pairs = list(zip(reversed(given), reversed(args.defaults), strict=False))
     named = zip(args.kwonlyargs, args.kw_defaults, strict=True)
-    found = [(value, each.annotation) for each, value in [*pairs, *named] if each.arg == name]
-    return found[0] if found else (None, None)
+    matching = [(value, parameter.annotation) for parameter, value in [*pairs, *named] if parameter.arg == name]
+    return matching[0] if matching else (None, None)
 
 
 def _function_at(target: Target) -> tree_sitter.Node | None:
@@ -149,7 +155,7 @@ def _lacks_type(node: tree_sitter.Node) -> bool:
     own = [] if parameters is None else parameters.named_children
     first = own[0].text if own else None
     holds = own[1:] if first in {b"self", b"cls"} else own
-    return node.child_by_field_name("return_type") is None or any(each.type in _UNTYPED for each in holds)
+    return node.child_by_field_name("return_type") is None or any(child.type in _UNTYPED for child in holds)
 
 
 def _find(target: Target) -> tuple[Source, Function, int] | Refusal:
@@ -172,7 +178,7 @@ def _find(target: Target) -> tuple[Source, Function, int] | Refusal:
 
 def _after(source: Source, node: Function) -> int:
     """Return where a definition's own line starts, behind its decorators."""
-    return max([source.span(node).start, *(source.span(each).end for each in node.decorator_list)])
+    return max([source.span(node).start, *(source.span(decorator).end for decorator in node.decorator_list)])
 
 
 async def _asked(
@@ -181,7 +187,7 @@ async def _asked(
     """Return the model's type for a place; empty when there is no model, or it is unsure or wrong."""
     shown = [*edits, Edit(Span(missing.at, missing.at), missing.lead)]
     text = apply_edits(target.snapshot.text, shown)
-    offset = missing.at + sum(len(each.new_text) - len(each.span) for each in shown)
+    offset = missing.at + sum(len(edit.new_text) - len(edit.span) for edit in shown)
     try:
         await tools.engine.start()
         packed = await tools.context.pack_for(replace(target.snapshot, text=text), offset)
@@ -199,10 +205,10 @@ async def _asked(
         )
     except SparkError:
         return "", Usage()
-    said = answer.raw.rstrip(",): =").strip()
+    type_text = answer.raw.rstrip(",): =").strip()
     is_whole = answer.stop not in {"max_tokens", "deadline", "cancelled"}
-    is_good = is_whole and answer.probability >= MIN_SURE and is_a_type(said, names)
-    return (said if is_good else ""), answer.usage
+    is_good = is_whole and answer.probability >= MIN_SURE and is_a_type(type_text, names)
+    return (type_text if is_good else ""), answer.usage
 
 
 def _is_over(raw: str) -> bool:

@@ -55,19 +55,21 @@ class ExtractFunction:
     async def propose(self, target: Target, tools: Tools) -> Proposal:
         """Compute the function, ask for its name, and prove that the edit says the same."""
         path, view = tools.context.path_of(target.snapshot), tools.context.view
-        made = await asyncio.to_thread(extraction_at, target)
-        made = made if isinstance(made, Refusal) else await asyncio.to_thread(unseen, made, path, view)
-        if isinstance(made, Refusal):
-            return refused(self.id, made)
-        taken = await asyncio.to_thread(_taken, made, path, view)
-        plain = free_name(made.suited(plain_name(made)), taken)
-        place = await asyncio.to_thread(_name_place, made, plain)
+        extraction = await asyncio.to_thread(extraction_at, target)
+        extraction = (
+            extraction if isinstance(extraction, Refusal) else await asyncio.to_thread(unseen, extraction, path, view)
+        )
+        if isinstance(extraction, Refusal):
+            return refused(self.id, extraction)
+        taken = await asyncio.to_thread(_taken, extraction, path, view)
+        plain = free_name(extraction.suited(plain_name(extraction)), taken)
+        place = await asyncio.to_thread(_name_place, extraction, plain)
         name, usage = await named(target, tools, place, taken, plain)
-        if name != made.suited(name):
-            name = free_name(made.suited(name), taken)
-        if not await asyncio.to_thread(made.is_faithful, name):
+        if name != extraction.suited(name):
+            name = free_name(extraction.suited(name), taken)
+        if not await asyncio.to_thread(extraction.is_faithful, name):
             return refused(self.id, UNFAITHFUL)
-        return Proposal(self.id, made.edits(name), usage=usage)
+        return Proposal(self.id, extraction.edits(name), usage=usage)
 
 
 def extraction_at(target: Target) -> Extraction | Refusal:
@@ -80,59 +82,65 @@ def extraction_at(target: Target) -> Extraction | Refusal:
         piece = statements_at(source, target.span) or expression_at(source, target.span)
         if piece is None:
             return NO_SELECTION
-        found = plan(source, piece)
+        plan_or_refusal = plan(source, piece)
     except RecursionError:
         return TOO_DEEP
-    return found if isinstance(found, Refusal) else Extraction(source, target.syntax, piece, found)
+    return (
+        plan_or_refusal
+        if isinstance(plan_or_refusal, Refusal)
+        else Extraction(source, target.syntax, piece, plan_or_refusal)
+    )
 
 
-def unseen(made: Extraction, path: str, view: IndexView) -> Extraction | Refusal:
+def unseen(extraction: Extraction, path: str, view: IndexView) -> Extraction | Refusal:
     """Return the function with a name that nothing in the workspace notices, or where any would be noticed."""
-    owner = made.source.parent(made.piece.scope)
-    reader = code_reader(made.source, made.piece.scope, path, view)
+    owner = extraction.source.parent(extraction.piece.scope)
+    reader = code_reader(extraction.source, extraction.piece.scope, path, view)
     if reader is not None:
         return reader
-    if made.plan.form == "function":
-        seen = seen_names(made.source, path, view, is_function=True)
-        return seen.refusal or replace(made, is_private=seen.public)
+    if extraction.plan.form == "function":
+        seen = seen_names(extraction.source, path, view, is_function=True)
+        return seen.refusal or replace(extraction, is_private=seen.public)
     assert isinstance(owner, ast.ClassDef), "a method stands in a class"
-    method = getattr(made.piece.scope, "name", "")
-    seen = seen_methods(made.source, path, owner, view)
-    _names, is_whole = inherited_names(made.source, path, owner, view)
-    suited = replace(made, is_private=seen.public, lead="" if is_whole else f"_{method.strip('_').lower()}")
-    return seen.refusal or borrowed_method(made.source, path, owner, method, view) or suited
+    method = getattr(extraction.piece.scope, "name", "")
+    seen = seen_methods(extraction.source, path, owner, view)
+    _names, is_whole = inherited_names(extraction.source, path, owner, view)
+    suited = replace(extraction, is_private=seen.public, lead="" if is_whole else f"_{method.strip('_').lower()}")
+    return seen.refusal or borrowed_method(extraction.source, path, owner, method, view) or suited
 
 
-def plain_name(made: Extraction) -> str:
+def plain_name(extraction: Extraction) -> str:
     """Return a name without a model: what a comment says, what comes back, or what is done."""
-    first = made.piece.nodes[0]
+    first = extraction.piece.nodes[0]
     if isinstance(first, ast.expr):
         return f"_get_{name_of_value(first)}"
-    comment = re.match(r"#+\s*(.*)", made.piece.span.text(made.source.text))
-    said = name_of_comment(comment[1]) if comment else ""
-    if said:
-        return f"_{said}"
-    if made.plan.results and len(made.plan.results) <= 2:
-        return f"_compute_{'_and_'.join(each.strip('_') for each in made.plan.results)}".lower()
-    around = getattr(made.piece.scope, "name", "run").strip("_").lower() or "run"
+    comment = re.match(r"#+\s*(.*)", extraction.piece.span.text(extraction.source.text))
+    name = name_of_comment(comment[1]) if comment else ""
+    if name:
+        return f"_{name}"
+    if extraction.plan.results and len(extraction.plan.results) <= 2:
+        return f"_compute_{'_and_'.join(result.strip('_') for result in extraction.plan.results)}".lower()
+    around = getattr(extraction.piece.scope, "name", "run").strip("_").lower() or "run"
     return f"_{around}_part"
 
 
-def _taken(made: Extraction, path: str, view: IndexView) -> Container[str]:
+def _taken(extraction: Extraction, path: str, view: IndexView) -> Container[str]:
     """Return names that are in use: words of the document, names that others give, and for a method inherited ones."""
-    words = words_of(made.source.text)
-    if made.plan.form == "function":
+    words = words_of(extraction.source.text)
+    if extraction.plan.form == "function":
         return Taken(words, GivenNames(path, view))
-    owner = made.source.parent(made.piece.scope)
-    inherited = inherited_names(made.source, path, owner, view)[0] if isinstance(owner, ast.ClassDef) else frozenset()
+    owner = extraction.source.parent(extraction.piece.scope)
+    inherited = (
+        inherited_names(extraction.source, path, owner, view)[0] if isinstance(owner, ast.ClassDef) else frozenset()
+    )
     return Taken(words | inherited, Taken(view.definitions, GivenNames(path, view)))
 
 
-def _name_place(made: Extraction, name: str) -> NamePlace:
+def _name_place(extraction: Extraction, name: str) -> NamePlace:
     """Return the document without the function's name, at its definition."""
-    definition, call = made.edits(name)
+    definition, call = extraction.edits(name)
     at = definition.new_text.index(f"def {name}") + len("def ")
     without = Edit(definition.span, definition.new_text[:at] + definition.new_text[at + len(name) :])
-    text = apply_edits(made.source.text, [without, Edit(call.span, call.new_text)])
+    text = apply_edits(extraction.source.text, [without, Edit(call.span, call.new_text)])
     grown = len(call.new_text) - len(call.span) if call.span.start < definition.span.start else 0
     return NamePlace(text, definition.span.start + grown + at)

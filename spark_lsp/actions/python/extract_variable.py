@@ -39,22 +39,22 @@ class ExtractVariable:
     async def propose(self, target: Target, tools: Tools) -> Proposal:
         """Compute the edits, ask for the name, and prove that they say the same."""
         path, view = tools.context.path_of(target.snapshot), tools.context.view
-        made = await asyncio.to_thread(variable_at, target)
-        made = made if isinstance(made, Refusal) else await asyncio.to_thread(unseen, made, path, view)
-        if isinstance(made, Refusal):
-            return refused(self.id, made)
-        taken: Container[str] = names_in_use(made.source.tree)
-        if made.is_global:
-            taken = Taken(names_in_use(made.source.tree), GivenNames(path, view))
-        plain = free_name(made.suited(name_of_value(made.node)), taken)
-        place = NamePlace(apply_edits(target.snapshot.text, made.edits(plain)), made.at)
-        without = NamePlace(place.text[: made.at] + place.text[made.at + len(plain) :], made.at)
+        variable = await asyncio.to_thread(variable_at, target)
+        variable = variable if isinstance(variable, Refusal) else await asyncio.to_thread(unseen, variable, path, view)
+        if isinstance(variable, Refusal):
+            return refused(self.id, variable)
+        taken: Container[str] = names_in_use(variable.source.tree)
+        if variable.is_global:
+            taken = Taken(names_in_use(variable.source.tree), GivenNames(path, view))
+        plain = free_name(variable.suited(name_of_value(variable.node)), taken)
+        place = NamePlace(apply_edits(target.snapshot.text, variable.edits(plain)), variable.at)
+        without = NamePlace(place.text[: variable.at] + place.text[variable.at + len(plain) :], variable.at)
         name, usage = await named(target, tools, without, taken, plain)
-        if name != made.suited(name):
-            name = free_name(made.suited(name), taken)
-        if not await asyncio.to_thread(made.is_faithful, name):
+        if name != variable.suited(name):
+            name = free_name(variable.suited(name), taken)
+        if not await asyncio.to_thread(variable.is_faithful, name):
             return refused(self.id, UNFAITHFUL)
-        return Proposal(self.id, made.edits(name), usage=usage)
+        return Proposal(self.id, variable.edits(name), usage=usage)
 
 
 def variable_at(target: Target) -> Variable | Refusal:
@@ -70,9 +70,9 @@ def variable_at(target: Target) -> Variable | Refusal:
         return TOO_DEEP
 
 
-def unseen(made: Variable, path: str, view: IndexView) -> Variable | Refusal:
+def unseen(variable: Variable, path: str, view: IndexView) -> Variable | Refusal:
     """Return the variable with a name that nothing in the workspace notices, or where any would be noticed."""
-    if not made.is_global:
-        return made
-    seen = seen_names(made.source, path, view, is_function=False)
-    return seen.refusal or (replace(made, is_module_name=True) if seen.public else made)
+    if not variable.is_global:
+        return variable
+    seen = seen_names(variable.source, path, view, is_function=False)
+    return seen.refusal or (replace(variable, is_module_name=True) if seen.public else variable)

@@ -95,7 +95,7 @@ class _Planner:
         receiver = first_parameter(self._scope) if form != "function" else ""
         return Plan(
             form=form,
-            parameters=tuple(each for each in parameters if each != receiver),
+            parameters=tuple(parameter for parameter in parameters if parameter != receiver),
             results=tuple(sorted(results, key=self._order)),
             returns=self._has_return(),
             is_async=any(waits(node) for node in self._walk()),
@@ -109,9 +109,9 @@ class _Planner:
     def _needed(self) -> set[str]:
         """Return the names whose value of before the piece reads and that a function elsewhere does not see."""
         if self._is_module:
-            return {each for each in self._flow.needed() if each in self._bound} | self._loop_names()
+            return {name for name in self._flow.needed() if name in self._bound} | self._loop_names()
         visible = self._names.local | {name for name, _owner in self._outer_names()}
-        return {each for each in self._flow.needed() if each in visible} | self._loop_names()
+        return {name for name in self._flow.needed() if name in visible} | self._loop_names()
 
     def _loop_names(self) -> set[str]:
         """Return the names of comprehensions around an expression that it reads."""
@@ -139,7 +139,7 @@ class _Planner:
     def _order(self, name: str) -> tuple[int, str]:
         """Sort parameters of the function around first, the others as they come up."""
         if isinstance(self._scope, FUNCTIONS):
-            given = [each.arg for each in arguments(self._scope.args)]
+            given = [parameter.arg for parameter in arguments(self._scope.args)]
             if name in given:
                 return given.index(name), name
         numbers = (n for n, point in enumerate(self._flow.points) if point.name == name)
@@ -184,7 +184,7 @@ class _Planner:
         """Refuse a statement that a function cannot hold, or not in the place of another."""
         if isinstance(node, ast.ImportFrom) and node.module == "__future__":
             return Refusal("placement", "The selection holds an import from __future__, which begins the file.")
-        if isinstance(node, ast.ImportFrom) and any(each.name == "*" for each in node.names):
+        if isinstance(node, ast.ImportFrom) and any(alias.name == "*" for alias in node.names):
             return Refusal("scope", "The selection imports every name of a module.")
         if self._is_module and isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
             return Refusal("owner", f"The selection defines {node.name}, which belongs to the module.")
@@ -207,7 +207,7 @@ class _Planner:
 
     def _has_loop(self, node: ast.AST) -> bool:
         """Whether the loop that a break or continue belongs to is selected as well."""
-        chosen = {id(each) for each in self._piece.nodes}
+        chosen = {id(chosen_node) for chosen_node in self._piece.nodes}
         for child, parent in self._source.around(node):
             is_selected = id(child) in chosen
             if isinstance(parent, ast.For | ast.AsyncFor | ast.While) and not any(child is e for e in parent.orelse):
@@ -232,7 +232,7 @@ class _Planner:
         return True
 
     def _looks_at_frames(self) -> Refusal | None:
-        own = {id(each) for each in self._walk()}
+        own = {id(node) for node in self._walk()}
         frames = looks_at_frames(self._source.tree)
         for node in nodes_of(self._scope):
             name = named_by(node)
@@ -286,7 +286,7 @@ class _Planner:
         kept = self._results() | self._names.globals | closed
         for node in self._walk():
             targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
-            names = target_names([each for each in targets if each is not None]) - kept
+            names = target_names([target for target in targets if target is not None]) - kept
             is_assignment = isinstance(node, ast.Assign | ast.AnnAssign | ast.NamedExpr)
             if names and is_assignment and has_lifetime(self._source, getattr(node, "value", None)):
                 return Refusal("lifetime", f"{min(names)} may hold something that is closed or removed when it dies.")

@@ -50,20 +50,20 @@ class Extraction:
             after = ast.parse(apply_edits(self.source.text, self.edits(name)))
         except (SyntaxError, ValueError, RecursionError):
             return False
-        found = [node for node in ast.walk(after) if _is_function(node) and getattr(node, "name", "") == name]
-        if len(found) != 1:
+        functions = [node for node in ast.walk(after) if _is_function(node) and getattr(node, "name", "") == name]
+        if len(functions) != 1:
             return False
-        _take_out(after, found[0])
-        inner = list(getattr(found[0], "body", []))
+        _take_out(after, functions[0])
+        inner = list(getattr(functions[0], "body", []))
         if self.plan.globals:
             inner = inner[1:]
         if self.plan.results and not self.plan.returns:
             inner = inner[:-1]
         if self.piece.is_expression:
-            moved = [each.value for each in inner if isinstance(each, ast.Return) and each.value is not None]
+            moved = [node.value for node in inner if isinstance(node, ast.Return) and node.value is not None]
         else:
             moved = inner
-        same = [ast.dump(each) for each in moved] == [ast.dump(each) for each in self.piece.nodes]
+        same = [ast.dump(expression) for expression in moved] == [ast.dump(node) for node in self.piece.nodes]
         return same and self._rest_is_same(after, name)
 
     def _rest_is_same(self, after: ast.Module, name: str) -> bool:
@@ -140,9 +140,9 @@ class Extraction:
 
     def _returned(self, inner: str) -> list[str]:
         lines = self._moved(inner)
-        said = "\n".join(lines).strip()
+        content = "\n".join(lines).strip()
         try:
-            ast.parse(said, mode="eval")
+            ast.parse(content, mode="eval")
         except (SyntaxError, ValueError):
             lines = [f"{inner}({lines[0].lstrip()}", *lines[1:]]
             lines[-1] += f"\n{inner})" if "#" in lines[-1] else ")"
@@ -170,7 +170,7 @@ class Extraction:
 def lines_in_strings(syntax: Syntax, span: Span) -> set[int]:
     """Return where those lines of a piece start that start within a string."""
     byte = syntax.bytes_map.to_bytes
-    found: set[int] = set()
+    numbers: set[int] = set()
     raw = syntax.tree.root_node.descendant_for_byte_range(byte(span.start), byte(span.end))
     stack = [raw] if raw is not None else []
     while stack:
@@ -183,9 +183,9 @@ def lines_in_strings(syntax: Syntax, span: Span) -> set[int]:
         place = syntax.wrap(node).span
         at = syntax.text.find("\n", place.start)
         while 0 <= at < place.end:
-            found.add(at + 1)
+            numbers.add(at + 1)
             at = syntax.text.find("\n", at + 1)
-    return found
+    return numbers
 
 
 def _header(text: str, outer: str, unit: str, start: str, signature: Signature) -> list[str]:
@@ -243,8 +243,8 @@ def _place(node: ast.AST) -> tuple[int, int, int, int, str]:
 def _take_out(tree: ast.AST, gone: ast.AST) -> None:
     for node in ast.walk(tree):
         body = getattr(node, "body", None)
-        if isinstance(body, list) and any(each is gone for each in body):
-            body[:] = [each for each in body if each is not gone]
+        if isinstance(body, list) and any(member is gone for member in body):
+            body[:] = [member for member in body if member is not gone]
 
 
 def _blank(tree: ast.AST, is_gone: Callable[[ast.AST], bool]) -> None:
@@ -253,12 +253,12 @@ def _blank(tree: ast.AST, is_gone: Callable[[ast.AST], bool]) -> None:
         for name, value in ast.iter_fields(node):
             if isinstance(value, list):
                 kept: list[ast.AST] = []
-                for each in value:
-                    if isinstance(each, ast.AST) and is_gone(each):
-                        if not (kept and isinstance(kept[-1], ast.Pass) and isinstance(each, ast.stmt)):
+                for member in value:
+                    if isinstance(member, ast.AST) and is_gone(member):
+                        if not (kept and isinstance(kept[-1], ast.Pass) and isinstance(member, ast.stmt)):
                             kept.append(ast.Pass())
                     else:
-                        kept.append(each)
+                        kept.append(member)
                 setattr(node, name, kept)
             elif isinstance(value, ast.AST) and is_gone(value):
                 setattr(node, name, ast.Pass())

@@ -37,12 +37,12 @@ class InlineVariable:
 
     async def propose(self, target: Target, tools: Tools) -> Proposal:  # noqa: ARG002 - the protocol hands them to every action
         """Compute the edits and prove that they say the same."""
-        made = await asyncio.to_thread(inlining_at, target)
-        if isinstance(made, Refusal):
-            return refused(self.id, made)
-        if not await asyncio.to_thread(made.is_faithful):
+        inlining = await asyncio.to_thread(inlining_at, target)
+        if isinstance(inlining, Refusal):
+            return refused(self.id, inlining)
+        if not await asyncio.to_thread(inlining.is_faithful):
             return refused(self.id, UNFAITHFUL)
-        return Proposal(self.id, made.edits())
+        return Proposal(self.id, inlining.edits())
 
 
 def inlining_at(target: Target) -> Inlining | Refusal:
@@ -62,5 +62,5 @@ def inlining_at(target: Target) -> Inlining | Refusal:
 
 def name_with(source: Source, node: Node) -> ast.Name | None:
     """Return the name that stands where a syntax node does."""
-    names = (each for each in ast.walk(source.tree) if isinstance(each, ast.Name))
-    return next((each for each in names if source.span(each) == node.span), None)
+    names = (descendant for descendant in ast.walk(source.tree) if isinstance(descendant, ast.Name))
+    return next((name for name in names if source.span(name) == node.span), None)

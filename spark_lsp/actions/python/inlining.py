@@ -63,17 +63,17 @@ class Inlining:
         return ast.dump(after) == ast.dump(expected)
 
     def _text(self, use: ast.Name) -> str:
-        said = self.source.said(self.value)
+        value_text = self.source.text_of(self.value)
         parent = self.source.parent(use)
         if isinstance(self.value, _ATOMS) or _is_plain_constant(self.value, parent):
-            starts_field = isinstance(parent, ast.FormattedValue) and said.startswith("{")
-            return f"({said})" if starts_field else said
-        has_brackets = said.startswith("(") and _is_bracketed(said)
+            starts_field = isinstance(parent, ast.FormattedValue) and value_text.startswith("{")
+            return f"({value_text})" if starts_field else value_text
+        has_brackets = value_text.startswith("(") and _is_bracketed(value_text)
         if isinstance(self.value, ast.GeneratorExp) or (isinstance(self.value, ast.Tuple) and has_brackets):
-            return said
+            return value_text
         is_whole = isinstance(parent, _WHOLE) or (isinstance(parent, ast.Call) and use in parent.args)
-        needs_brackets = isinstance(self.value, ast.Tuple) or "\n" in said
-        return said if is_whole and not needs_brackets else f"({said})"
+        needs_brackets = isinstance(self.value, ast.Tuple) or "\n" in value_text
+        return value_text if is_whole and not needs_brackets else f"({value_text})"
 
     def _removal(self) -> Edit:
         text, span = self.source.text, self.source.span(self.statement)
@@ -107,7 +107,7 @@ def inlining_of(source: Source, name: ast.Name) -> Inlining | Refusal:
     if refusal:
         return refusal
     read = {id(flow.points[n].node): flow.points[n].node for n in uses}
-    taken = tuple(each for each in read.values() if isinstance(each, ast.Name))
+    taken = tuple(node for node in read.values() if isinstance(node, ast.Name))
     return Inlining(source, statement, statement.value, taken)
 
 
@@ -117,14 +117,14 @@ def _assignment(
     """Return the one statement that assigns a name, or why there is none."""
     if name in given:
         return Refusal("owner", f"{name} is a parameter.", is_local=True)
-    nodes = {id(each): each for each in binders}
+    nodes = {id(binder): binder for binder in binders}
     if len(nodes) > 1:
         return Refusal("assignment", f"{name} is assigned more than once.", is_local=True)
     target = next(iter(nodes.values()), None)
-    found = source.parent(target) if isinstance(target, ast.Name) else None
-    is_plain = isinstance(found, ast.AnnAssign) or (isinstance(found, ast.Assign) and len(found.targets) == 1)
-    if isinstance(found, ast.Assign | ast.AnnAssign) and is_plain and found.value is not None:
-        return found
+    parent = source.parent(target) if isinstance(target, ast.Name) else None
+    is_plain = isinstance(parent, ast.AnnAssign) or (isinstance(parent, ast.Assign) and len(parent.targets) == 1)
+    if isinstance(parent, ast.Assign | ast.AnnAssign) and is_plain and parent.value is not None:
+        return parent
     return Refusal("assignment", f"{name} is not assigned by a statement of its own.", is_local=True)
 
 
@@ -142,9 +142,9 @@ class _Way:
 
     def refusal(self, name: str, statement: ast.stmt) -> Refusal | None:
         """Ask each rule in turn; the first that refuses has the word."""
-        starts = [n for n, each in enumerate(self.flow.points) if each.node is statement and each.kind == "join"]
+        starts = [n for n, point in enumerate(self.flow.points) if point.node is statement and point.kind == "join"]
         rules = (self._unreadable(name), self._outlived(name), self._changed(name, starts), self._several(name, starts))
-        return next((each for each in rules if each), None) or self._elsewhere(name, starts)
+        return next((rule for rule in rules if rule), None) or self._elsewhere(name, starts)
 
     def _unreadable(self, name: str) -> Refusal | None:
         """Refuse when a use is not one, or the value would not mean the same there."""
@@ -170,7 +170,7 @@ class _Way:
         if name not in self.flow.definitely_assigned([number]):
             return Refusal("unbound", f"{name} may have no value where it is read.")
         is_in_text = any(isinstance(parent, ast.JoinedStr) for _child, parent in self.source.around(point.node))
-        if is_in_text and not _NOT_IN_FSTRINGS.isdisjoint(self.source.said(self.value.node)):
+        if is_in_text and not _NOT_IN_FSTRINGS.isdisjoint(self.source.text_of(self.value.node)):
             return Refusal("placement", f"{name} is read in an f-string, where not every Python takes its value.")
         hidden = loop_names(self.source, point.node, self.scope) & self.value.reads
         return Refusal("scope", f"{min(hidden)} means something else where {name} is read.") if hidden else None
@@ -189,7 +189,7 @@ class _Way:
     def _several(self, name: str, starts: list[int]) -> Refusal | None:
         """Refuse when one object would become several that could be told apart."""
         nodes = {id(self.flow.points[n].node): self.flow.points[n].node for n in self.uses}
-        seen = [each for each in nodes.values() if isinstance(each, ast.expr) and escapes(self.source, each)]
+        seen = [node for node in nodes.values() if isinstance(node, ast.expr) and escapes(self.source, node)]
         if self.value.is_fresh and (len(seen) > 1 or (seen and self._is_repeated(starts))):
             return Refusal("identity", f"The value of {name} is one object, and would become several.")
         return None
@@ -214,7 +214,7 @@ class _Way:
 
     def _foreign(self, numbers: Iterable[int]) -> list[int]:
         """Return points that are not of the value itself."""
-        own = {id(each) for each in ast.walk(self.value.node)}
+        own = {id(node) for node in ast.walk(self.value.node)}
         points = self.flow.points
         return [n for n in numbers if id(points[n].node) not in own]
 
@@ -224,7 +224,7 @@ def _is_kept(source: Source, use: ast.Name) -> bool:
     parent = source.parent(use)
     if isinstance(parent, ast.withitem | ast.Assign | ast.AnnAssign | ast.Return):
         return True
-    is_argument = isinstance(parent, ast.Call) and any(each is use for each in parent.args)
+    is_argument = isinstance(parent, ast.Call) and any(argument is use for argument in parent.args)
     return is_argument and parent is not None and isinstance(source.parent(parent), ast.Return)
 
 
@@ -238,7 +238,7 @@ def _unfit(source: Source, statement: ast.stmt, names: Names, name: str) -> Refu
         return Refusal("closure", f"{name} is assigned by a function within.", is_local=True)
     if not starts_line(text, span.start) or (rest and not rest.startswith("#")):
         return Refusal("placement", f"The assignment of {name} shares its line with another statement.")
-    if any(isinstance(each, ast.Yield | ast.YieldFrom | ast.NamedExpr) for each in inner):
+    if any(isinstance(node, ast.Yield | ast.YieldFrom | ast.NamedExpr) for node in inner):
         return Refusal("paths", f"The value of {name} does more than be a value.")
     return None
 
@@ -250,18 +250,18 @@ def _is_plain_constant(value: ast.expr, parent: ast.AST | None) -> bool:
     return not is_text and not isinstance(parent, ast.Attribute)
 
 
-def _is_bracketed(said: str) -> bool:
+def _is_bracketed(text: str) -> bool:
     try:
-        ast.parse(said[1:-1] + "\n", mode="eval")
+        ast.parse(text[1:-1] + "\n", mode="eval")
     except (SyntaxError, ValueError):
         return False
     return True
 
 
-def _expected(made: Inlining) -> ast.Module:
+def _expected(inlining: Inlining) -> ast.Module:
     """Return the document's tree with the value for the name."""
-    memo: dict[int, object] = {id(each): each for each in (*made.uses, made.statement, made.value)}
-    tree = _Put(made).visit(copy.deepcopy(made.source.tree, memo))
+    memo: dict[int, object] = {id(use): use for use in (*inlining.uses, inlining.statement, inlining.value)}
+    tree = _Put(inlining).visit(copy.deepcopy(inlining.source.tree, memo))
     assert isinstance(tree, ast.Module), "a module stays one"
     return tree
 
@@ -269,9 +269,9 @@ def _expected(made: Inlining) -> ast.Module:
 class _Put(ast.NodeTransformer):
     """Puts the value where the name is read, and takes the assignment away."""
 
-    def __init__(self, made: Inlining) -> None:
-        self._made = made
-        self._uses = {id(use) for use in made.uses}
+    def __init__(self, inlining: Inlining) -> None:
+        self._made = inlining
+        self._uses = {id(use) for use in inlining.uses}
 
     def visit_Name(self, node: ast.Name) -> ast.AST:
         return self._made.value if id(node) in self._uses else node

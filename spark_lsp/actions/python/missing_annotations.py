@@ -45,7 +45,9 @@ def missing_annotations(source: Source, function: Function, end: int) -> list[Mi
     """Return the missing types of a function in order, the return type last; the parameters end at ``end``."""
     args = function.args
     is_method = isinstance(source.parent(function), ast.ClassDef)
-    is_static = any(isinstance(each, ast.Name) and each.id == "staticmethod" for each in function.decorator_list)
+    is_static = any(
+        isinstance(decorator, ast.Name) and decorator.id == "staticmethod" for decorator in function.decorator_list
+    )
     given = [*args.posonlyargs, *args.args]
     last = zip(reversed(given), reversed(args.defaults), strict=False)
     defaults: dict[int, ast.expr] = {id(argument): value for argument, value in last}
@@ -53,7 +55,7 @@ def missing_annotations(source: Source, function: Function, end: int) -> list[Mi
     defaults |= {id(argument): value for argument, value in named if value is not None}
     if is_method and not is_static:
         given = given[1:]
-    wanted = [*given, *args.kwonlyargs, *(each for each in (args.vararg, args.kwarg) if each)]
+    wanted = [*given, *args.kwonlyargs, *(parameter for parameter in (args.vararg, args.kwarg) if parameter)]
     all_missing = []
     for argument in wanted:
         if argument.annotation is None:
@@ -78,18 +80,20 @@ def type_of(node: ast.expr | None) -> str:
         return "str"
     if isinstance(node, ast.UnaryOp):
         return "bool" if isinstance(node.op, ast.Not) else type_of(node.operand)
-    is_identity = isinstance(node, ast.Compare) and all(isinstance(each, ast.Is | ast.IsNot) for each in node.ops)
+    is_identity = isinstance(node, ast.Compare) and all(
+        isinstance(operator, ast.Is | ast.IsNot) for operator in node.ops
+    )
     return "bool" if is_identity else ""
 
 
 def _returned(function: Function) -> str:
     """Return what a function returns for certain; a generator's and a placeholder's is not said."""
-    own = [node for each in function.body for node in nodes_of(each, itself=True)]
+    own = [node for statement in function.body for node in nodes_of(statement, itself=True)]
     if any(isinstance(node, ast.Yield | ast.YieldFrom) for node in own):
         return ""
     values = [node.value for node in own if isinstance(node, ast.Return)]
     if all(value is None for value in values):
-        return "" if all(_is_placeholder(each) for each in function.body) else "None"
+        return "" if all(_is_placeholder(statement) for statement in function.body) else "None"
     kinds = {type_of(value) for value in values}
     ends = isinstance(function.body[-1], ast.Return)
     return kinds.pop() if len(kinds) == 1 and ends and None not in values else ""
@@ -104,16 +108,18 @@ def _is_placeholder(node: ast.stmt) -> bool:
 def names_for_types(source: Source, function: Function) -> list[str]:
     """Return the names that a type may be made of: plain types, and classes that are there at the function."""
     top = source.top_statement_of(function)
-    found = [*PLAIN_TYPES, "None"]
+    candidates = [*PLAIN_TYPES, "None"]
     hidden = _hidden(source, function)
-    for each in source.tree.body[: source.tree.body.index(top)]:
-        if isinstance(each, ast.ClassDef):
-            found.append(each.name)
-        elif isinstance(each, ast.ImportFrom) and each.module != "__future__":
-            names = [name.asname or name.name for name in each.names]
-            found += [name for name in names if name[:1].isupper() and not name.isupper()]
+    for statement in source.tree.body[: source.tree.body.index(top)]:
+        if isinstance(statement, ast.ClassDef):
+            candidates.append(statement.name)
+        elif isinstance(statement, ast.ImportFrom) and statement.module != "__future__":
+            names = [alias.asname or alias.name for alias in statement.names]
+            candidates += [name for name in names if name[:1].isupper() and not name.isupper()]
     return [
-        each for each in dict.fromkeys(found) if each not in hidden and not (keyword.iskeyword(each) and each != "None")
+        name
+        for name in dict.fromkeys(candidates)
+        if name not in hidden and not (keyword.iskeyword(name) and name != "None")
     ]
 
 
@@ -131,13 +137,13 @@ def _hidden(source: Source, function: Function) -> set[str]:
 
 def grammar_of(names: Collection[str]) -> str:
     """Return a grammar for a type made of these names, as Python writes it, and for what may stand behind it."""
-    said = " | ".join(f'"{name}"' for name in names)
+    alternatives = " | ".join(f'"{name}"' for name in names)
     return (
         'root ::= type ("," | ")" | " =" | ":")?\n'
         'type ::= one (" | " one)?\n'
         'one ::= name ("[" part (", " part)? "]")?\n'
         'part ::= name ("[" name (", " name)? "]")?\n'
-        f"name ::= {said}"
+        f"name ::= {alternatives}"
     )
 
 
@@ -165,11 +171,11 @@ def is_a_type(text: str, names: Collection[str]) -> bool:
         node = ast.parse(text, mode="eval").body
     except (SyntaxError, ValueError):
         return False
-    used = {each.id for each in ast.walk(node) if isinstance(each, ast.Name)}
+    used = {descendant.id for descendant in ast.walk(node) if isinstance(descendant, ast.Name)}
     sizes = {"list": 1, "set": 1, "frozenset": 1, "dict": 2}
-    for each in ast.walk(node):
-        if isinstance(each, ast.Subscript) and isinstance(each.value, ast.Name):
-            parts = len(each.slice.elts) if isinstance(each.slice, ast.Tuple) else 1
-            if sizes.get(each.value.id, parts) != parts or each.value.id in set(PLAIN_TYPES[:6]):
+    for descendant in ast.walk(node):
+        if isinstance(descendant, ast.Subscript) and isinstance(descendant.value, ast.Name):
+            parts = len(descendant.slice.elts) if isinstance(descendant.slice, ast.Tuple) else 1
+            if sizes.get(descendant.value.id, parts) != parts or descendant.value.id in set(PLAIN_TYPES[:6]):
                 return False
     return used <= {*names, *(set(dir(builtins)) - {*PLAIN_TYPES})}

@@ -33,9 +33,9 @@ def is_given(name: str, path: str, view: IndexView) -> bool:
             return True
     word = re.escape(name)
     given = re.compile(rf"\.{word}\s*(?::[^=\n]*)?=(?!=)|[\"'](?:[\w.]*\.)?{word}[\"']")
-    by_text = frozenset[str]().union(*(files_mentioning(view, each) for each in ("setattr", "patch", "__dict__")))
+    by_text = frozenset[str]().union(*(files_mentioning(view, word) for word in ("setattr", "patch", "__dict__")))
     others = (files_mentioning(view, name) | by_text) - {path}
-    return any(given.search(view.files[each].text) for each in others)
+    return any(given.search(view.files[other_path].text) for other_path in others)
 
 
 def inherited_names(source: Source, path: str, owner: ast.ClassDef, view: IndexView) -> tuple[frozenset[str], bool]:
@@ -44,19 +44,19 @@ def inherited_names(source: Source, path: str, owner: ast.ClassDef, view: IndexV
     Of a base in the standard library every word of its module counts.
     """
     classes = classes_of({path: source}, view)
-    found = classes.meaning(path, ast.Name(owner.name, ast.Load()))
+    meaning = classes.meaning(path, ast.Name(owner.name, ast.Load()))
     names: set[str] = set(dir(object))
-    if found is None or classes.body(found) is not owner:
+    if meaning is None or classes.body(meaning) is not owner:
         return frozenset(names), all(named_by(base) in _HARMLESS_BASES for base in owner.bases)
     is_whole = True
-    for each in (found, *(base for base in classes.ancestors(found) if base is not None)):
-        body = classes.body(each)
-        read = classes.read(each.path) if body is not None else None
+    for class_at in (meaning, *(base for base in classes.ancestors(meaning) if base is not None)):
+        body = classes.body(class_at)
+        read = classes.read(class_at.path) if body is not None else None
         if body is None or read is None:
             continue  # its name stands among the bases of another, where it is looked up
         names |= {name for node in ast.walk(body) for name in (named_by(node), getattr(node, "name", "")) if name}
         for base in body.bases:
-            is_whole = _add_names(base, read, classes, each, names) and is_whole
+            is_whole = _add_names(base, read, classes, class_at, names) and is_whole
     return frozenset(names), is_whole
 
 
@@ -100,9 +100,9 @@ def _words_of(module: str) -> frozenset[str]:
         return frozenset()
     text = source_of_module(module)
     words = set(_WORD.findall(text))
-    for other in _IMPORT.findall(text):
-        if is_module(other.partition(".")[0]):
-            words |= set(_WORD.findall(source_of_module(other)))
+    for imported in _IMPORT.findall(text):
+        if is_module(imported.partition(".")[0]):
+            words |= set(_WORD.findall(source_of_module(imported)))
     return frozenset(words)
 
 
@@ -120,9 +120,9 @@ class GivenNames:
 def borrowed_method(source: Source, path: str, owner: ast.ClassDef, method: str, view: IndexView) -> Refusal | None:
     """Return where a method is taken from its class, to be called on an object that may lack the class's methods."""
     files = {path: source.tree}
-    for other in sorted((files_mentioning(view, owner.name) & files_mentioning(view, method)) - {path}):
+    for other_path in sorted((files_mentioning(view, owner.name) & files_mentioning(view, method)) - {path}):
         try:
-            files[other] = ast.parse(view.files[other].text)
+            files[other_path] = ast.parse(view.files[other_path].text)
         except (SyntaxError, ValueError, RecursionError):
             continue
     for file, tree in files.items():
@@ -139,9 +139,9 @@ def _takes_method(node: ast.AST, owner: str, method: str, tree: ast.AST) -> bool
     """Whether a node takes a method from the class itself; ``Class.method(self, …)`` in a method is usual."""
     key = node.slice if isinstance(node, ast.Subscript) else None
     if isinstance(node, ast.Subscript) and isinstance(key, ast.Constant) and key.value == method:
-        return any(named_by(each) == owner for each in ast.walk(node.value))
+        return any(named_by(descendant) == owner for descendant in ast.walk(node.value))
     if isinstance(node, ast.Call) and named_by(node.func) in {"getattr", "attrgetter", "methodcaller"}:
-        return any(isinstance(each, ast.Constant) and each.value == method for each in node.args)
+        return any(isinstance(argument, ast.Constant) and argument.value == method for argument in node.args)
     if not isinstance(node, ast.Attribute) or node.attr != method or named_by(node.value) != owner:
         return False
     return not any(_only_asks(holder, node) for holder in ast.walk(tree))

@@ -50,8 +50,8 @@ async def named(target: Target, tools: Tools, place: NamePlace, taken: Container
         answer, usage = await asyncio.wait_for(_ask(target, tools, place), NAME_DEADLINE_MS * 4 / 1000)
     except (SparkError, TimeoutError):
         return free_name(plain, taken), Usage()
-    found = _NAME.match(answer)
-    name = found[0].rstrip("_") if found else ""
+    match = _NAME.match(answer)
+    name = match[0].rstrip("_") if match else ""
     is_good = 1 < len(name) <= MAX_NAME_CHARACTERS and name not in taken and is_usable(name)
     is_good = is_good and not name.startswith("test")  # a test runner would call it
     return (name if is_good else free_name(plain, taken)), usage
@@ -87,18 +87,18 @@ def words_of(text: str) -> set[str]:
 
 def names_in_use(tree: ast.AST) -> set[str]:
     """Return every name of a document that a new variable or function could be mistaken for; attributes are none."""
-    found: set[str] = set()
+    names: set[str] = set()
     for node in ast.walk(tree):
         for field in ("id", "arg", "name", "asname", "rest"):
-            said = getattr(node, field, None)
-            if isinstance(said, str) and not isinstance(node, ast.keyword):
-                found.add(said.split(".")[0])
+            value = getattr(node, field, None)
+            if isinstance(value, str) and not isinstance(node, ast.keyword):
+                names.add(value.split(".")[0])
         if isinstance(node, ast.Global | ast.Nonlocal):
-            found.update(node.names)
-    return found
+            names.update(node.names)
+    return names
 
 
 def free_name(name: str, taken: Container[str]) -> str:
     """Return the name, numbered when it is taken."""
     tries = [name, *(f"{name}_{number}" for number in range(2, 1000))]
-    return next(each for each in tries if each not in taken and is_usable(each))
+    return next(candidate for candidate in tries if candidate not in taken and is_usable(candidate))

@@ -23,11 +23,11 @@ def narrowed_type(source: Source, piece: Piece, name: str, annotation: ast.expr)
     """Return what a name's type is for certain where a selection starts; None where that is not plain."""
     if not may_be_narrowed(annotation):
         return annotation
-    own = {id(each) for node in piece.nodes for each in ast.walk(node)}
-    outside = [each for each in nodes_of(piece.scope) if id(each) not in own]
-    if any(_binds_again(source, each, name, annotation) for each in outside):
+    own = {id(descendant) for node in piece.nodes for descendant in ast.walk(node)}
+    outside = [node for node in nodes_of(piece.scope) if id(node) not in own]
+    if any(_binds_again(source, node, name, annotation) for node in outside):
         return None
-    tests = [test for each in outside for test in _tests(each) if _mentions(test, name)]
+    tests = [test for node in outside for test in _tests(node) if _mentions(test, name)]
     for test in tests:
         kind = _after(source, piece, test, name, annotation)
         if kind is None:
@@ -56,7 +56,7 @@ def _tests(node: ast.AST) -> Iterator[ast.expr]:
 
 
 def _mentions(test: ast.expr, name: str) -> bool:
-    return any(isinstance(each, ast.Name) and each.id == name for each in ast.walk(test))
+    return any(isinstance(node, ast.Name) and node.id == name for node in ast.walk(test))
 
 
 def _after(source: Source, piece: Piece, test: ast.expr, name: str, kind: ast.expr) -> ast.expr | None:
@@ -66,8 +66,8 @@ def _after(source: Source, piece: Piece, test: ast.expr, name: str, kind: ast.ex
         return None
     first = piece.nodes[0]
     around = {id(parent) for _child, parent in source.around(first)} | {id(first)}
-    in_body = any(id(each) in around for each in holder.body)
-    in_else = any(id(each) in around for each in holder.orelse)
+    in_body = any(id(statement) in around for statement in holder.body)
+    in_else = any(id(statement) in around for statement in holder.orelse)
     leaves = isinstance(holder.body[-1], _LEAVES)
     is_behind = not in_body and not in_else and first.lineno > (holder.end_lineno or holder.lineno)
     if first.lineno < holder.lineno and not in_body and not in_else:
@@ -85,7 +85,7 @@ def _kind_if(test: ast.expr, name: str, kind: ast.expr, *, holds: bool) -> ast.e
     if isinstance(test, ast.Compare) and len(test.ops) == 1 and _is_none(test.comparators[0]):
         is_none = isinstance(test.ops[0], ast.Is) == holds
         is_plain = isinstance(test.left, ast.Name) and isinstance(test.ops[0], ast.Is | ast.IsNot)
-        left = [each for each in parts if _is_none(each) == is_none]
+        left = [part for part in parts if _is_none(part) == is_none]
         return _union(left) if is_plain and left else None
     if isinstance(test, ast.Call) and isinstance(test.func, ast.Name) and test.func.id == "isinstance":
         return _kind_of_class(test, parts, holds=holds)
@@ -96,10 +96,10 @@ def _kind_of_class(test: ast.Call, parts: list[ast.expr], *, holds: bool) -> ast
     """Return what ``isinstance`` leaves of a union of plain types."""
     if len(test.args) != 2 or not isinstance(test.args[0], ast.Name):
         return None
-    asked = {each.id for each in ast.walk(test.args[1]) if isinstance(each, ast.Name)}
-    names = {each.id for each in parts if isinstance(each, ast.Name)}
-    is_plain = asked | names <= _FIXED and all(isinstance(each, ast.Name) or _is_none(each) for each in parts)
-    left = [each for each in parts if (isinstance(each, ast.Name) and each.id in asked) == holds]
+    asked = {node.id for node in ast.walk(test.args[1]) if isinstance(node, ast.Name)}
+    names = {part.id for part in parts if isinstance(part, ast.Name)}
+    is_plain = asked | names <= _FIXED and all(isinstance(part, ast.Name) or _is_none(part) for part in parts)
+    left = [part for part in parts if (isinstance(part, ast.Name) and part.id in asked) == holds]
     return _union(left) if is_plain and left else None
 
 

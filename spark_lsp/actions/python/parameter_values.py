@@ -25,7 +25,9 @@ def holds_only(function: Function, name: str, types: Collection[str]) -> bool:
     """Whether nothing in a function gives a parameter a value of another type, or one of an unknown type."""
     for node in nodes_of(function):
         if isinstance(node, ast.Compare) and isinstance(node.left, ast.Name) and node.left.id == name:
-            asks_none = any(isinstance(each, ast.Constant) and each.value is None for each in node.comparators)
+            asks_none = any(
+                isinstance(comparator, ast.Constant) and comparator.value is None for comparator in node.comparators
+            )
             if asks_none and "None" not in types:
                 return False
         if isinstance(node, ast.Name) and node.id == name and not isinstance(node.ctx, ast.Load):
@@ -43,9 +45,9 @@ def calls_pass(
     called = owner.name if isinstance(owner, ast.ClassDef) and function.name == "__init__" else function.name
     trees = [source.tree]
     others = sorted(files_mentioning(view, called) - {path})
-    for other in others[:MAX_FILES]:
+    for other_path in others[:MAX_FILES]:
         try:
-            trees.append(ast.parse(view.files[other].text))
+            trees.append(ast.parse(view.files[other_path].text))
         except (SyntaxError, ValueError, RecursionError):
             continue
     nodes = (node for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Call))
@@ -70,7 +72,7 @@ def _fits(value: ast.expr, types: Collection[str], *, unknown: bool = False) -> 
     kind = type_of(value) or _DISPLAYS.get(type(value), "")
     if not kind:
         return unknown
-    roots = {each.partition("[")[0] for each in types}
+    roots = {type_text.partition("[")[0] for type_text in types}
     wider = {"bool": {"int", "float"}, "int": {"float"}}.get(kind, set())
     return "object" in roots or kind in roots or bool(roots & wider) or not roots <= _KNOWN
 
@@ -80,7 +82,7 @@ _KNOWN = frozenset({"bool", "bytes", "dict", "float", "frozenset", "int", "list"
 
 def _passed(call: ast.Call, function: Function, name: str, owner: ast.AST | None) -> Iterator[ast.expr]:
     """Yield what a call passes for a parameter, as far as it can be told."""
-    places = [each.arg for each in (*function.args.posonlyargs, *function.args.args)]
+    places = [parameter.arg for parameter in (*function.args.posonlyargs, *function.args.args)]
     if isinstance(owner, ast.ClassDef) and named_by(call.func) and not _is_static(function):
         places = places[1:]
     for number, value in enumerate(call.args):
@@ -88,8 +90,8 @@ def _passed(call: ast.Call, function: Function, name: str, owner: ast.AST | None
             break
         if number < len(places) and places[number] == name:
             yield value
-    yield from (each.value for each in call.keywords if each.arg == name)
+    yield from (keyword.value for keyword in call.keywords if keyword.arg == name)
 
 
 def _is_static(function: Function) -> bool:
-    return any(named_by(each) == "staticmethod" for each in function.decorator_list)
+    return any(named_by(decorator) == "staticmethod" for decorator in function.decorator_list)

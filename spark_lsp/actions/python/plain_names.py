@@ -52,7 +52,7 @@ def _constant(node: ast.Constant) -> str:
 
 def name_of_comment(text: str) -> str:
     """Return the words of a comment as a name, empty when they make none."""
-    words = [each for each in re.findall(r"[a-z]+", text.lower()) if each not in _NO_USE]
+    words = [word for word in re.findall(r"[a-z]+", text.lower()) if word not in _NO_USE]
     return "_".join(words[:3]) if words and words[0].isidentifier() else ""
 
 

@@ -43,7 +43,7 @@ def renaming_of(source: Source, name: ast.Name) -> Renaming | Refusal:
     scope = owner_of(source, name)
     if not isinstance(scope, ast.FunctionDef | ast.AsyncFunctionDef):
         return Refusal("owner", f"{name.id} belongs to no function, so others may use it.")
-    if any(each.arg == name.id for each in arguments(scope.args)):
+    if any(parameter.arg == name.id for parameter in arguments(scope.args)):
         return Refusal("owner", f"{name.id} is a parameter, so callers may use it.")
     points = [
         point for point in control_flow_of(scope).points if point.name == name.id and point.kind in {"bind", "unbind"}
@@ -53,9 +53,9 @@ def renaming_of(source: Source, name: ast.Name) -> Renaming | Refusal:
     reader = variable_reader(source, scope, ast.walk(scope)) or code_reader(source, scope)
     if reader is not None:
         return reader
-    found = [each for each in ast.walk(scope) if isinstance(each, ast.Name) and each.id == name.id]
-    mine = [each for each in found if owner_of(source, each) is scope and not _is_loop_name(source, each, scope)]
-    places = tuple(sorted({source.span(each) for each in mine}))
+    uses = [node for node in ast.walk(scope) if isinstance(node, ast.Name) and node.id == name.id]
+    mine = [node for node in uses if owner_of(source, node) is scope and not _is_loop_name(source, node, scope)]
+    places = tuple(sorted({source.span(node) for node in mine}))
     if not all(len(place) for place in places) or len(places) != len(mine):
         return Refusal("placement", f"{name.id} is used where its place is not known.")
     return Renaming(source, name.id, places, _first_value(source, mine))
@@ -64,11 +64,11 @@ def renaming_of(source: Source, name: ast.Name) -> Renaming | Refusal:
 def owner_of(source: Source, name: ast.Name) -> Scope:
     """Return the scope that a name belongs to."""
     scope = source.scope_of(name)
-    for each in [scope, *source.scopes_around(scope)]:
-        if isinstance(each, ast.ClassDef) and each is scope and name.id in names_of(each).local:
-            return each
-        if isinstance(each, FUNCTIONS) and name.id in names_of(each).local:
-            return each
+    for node in [scope, *source.scopes_around(scope)]:
+        if isinstance(node, ast.ClassDef) and node is scope and name.id in names_of(node).local:
+            return node
+        if isinstance(node, FUNCTIONS) and name.id in names_of(node).local:
+            return node
     return source.tree
 
 
@@ -85,15 +85,15 @@ def _is_loop_name(source: Source, name: ast.Name, scope: Scope) -> bool:
             is_first_iterable = child is parent.iter
         generators = getattr(parent, "generators", None)
         if isinstance(generators, list) and not (is_first_iterable and child is generators[0]):
-            targets = {each.id for part in generators for each in ast.walk(part.target) if isinstance(each, ast.Name)}
+            targets = {node.id for part in generators for node in ast.walk(part.target) if isinstance(node, ast.Name)}
             if name.id in targets:
                 return True
     return False
 
 
 def _first_value(source: Source, names: list[ast.Name]) -> ast.expr | None:
-    for each in names:
-        parent = source.parent(each)
-        if isinstance(parent, ast.Assign | ast.AnnAssign) and isinstance(each.ctx, ast.Store):
+    for name in names:
+        parent = source.parent(name)
+        if isinstance(parent, ast.Assign | ast.AnnAssign) and isinstance(name.ctx, ast.Store):
             return parent.value
     return None

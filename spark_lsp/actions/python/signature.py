@@ -38,13 +38,13 @@ def signature_of(source: Source, piece: Piece, plan: Plan) -> Signature:
     """Return the new function's signature, with the types that the function around says."""
     types = _known_types(source, piece)
     can_say = _Visible(source, piece, plan)
-    said = [each for each in [plan.receiver] if each]
+    parts = [receiver for receiver in [plan.receiver] if receiver]
     for name in plan.parameters:
         kind = types.get(name)
         node = narrowed_type(source, piece, name, kind.node) if kind else None
         text = kind.text if kind and node is kind.node else ast.unparse(node) if node is not None else ""
-        said.append(f"{name}: {text}" if node is not None and can_say(node) else name)
-    return Signature(tuple(said), _arrow(source, piece, plan, types, can_say))
+        parts.append(f"{name}: {text}" if node is not None and can_say(node) else name)
+    return Signature(tuple(parts), _arrow(source, piece, plan, types, can_say))
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,22 +57,22 @@ def _known_types(source: Source, piece: Piece) -> dict[str, _Type]:
     scope = piece.scope
     if not isinstance(scope, ast.FunctionDef | ast.AsyncFunctionDef):
         return {}
-    found: dict[str, _Type] = {}
-    for each in [*scope.args.posonlyargs, *scope.args.args, *scope.args.kwonlyargs]:
-        if each.annotation is not None:
-            found[each.arg] = _Type(each.annotation, _one_line(source, each.annotation))
+    types: dict[str, _Type] = {}
+    for parameter in [*scope.args.posonlyargs, *scope.args.args, *scope.args.kwonlyargs]:
+        if parameter.annotation is not None:
+            types[parameter.arg] = _Type(parameter.annotation, _one_line(source, parameter.annotation))
     for more, form in ((scope.args.vararg, "tuple[{}, ...]"), (scope.args.kwarg, "dict[str, {}]")):
         if more is not None and more.annotation is not None:
-            found[more.arg] = _Type(more.annotation, form.format(_one_line(source, more.annotation)))
+            types[more.arg] = _Type(more.annotation, form.format(_one_line(source, more.annotation)))
     for node in nodes_of(scope):
         if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
-            found.setdefault(node.target.id, _Type(node.annotation, _one_line(source, node.annotation)))
-    return found
+            types.setdefault(node.target.id, _Type(node.annotation, _one_line(source, node.annotation)))
+    return types
 
 
 def _one_line(source: Source, node: ast.expr) -> str:
-    said = source.said(node)
-    return ast.unparse(node) if "\n" in said or "#" in said else said
+    text = source.text_of(node)
+    return ast.unparse(node) if "\n" in text or "#" in text else text
 
 
 def _arrow(source: Source, piece: Piece, plan: Plan, types: dict[str, _Type], can_say: "_Visible") -> str:
@@ -91,7 +91,7 @@ def _arrow(source: Source, piece: Piece, plan: Plan, types: dict[str, _Type], ca
     ]
     if len(known) < len(plan.results):
         return ""
-    texts = [each.text for each in known]
+    texts = [known_type.text for known_type in known]
     return f" -> {texts[0]}" if len(texts) == 1 else f" -> tuple[{', '.join(texts)}]"
 
 
@@ -114,25 +114,27 @@ class _Visible:
         if plan.form != "function" and isinstance(owner, ast.ClassDef):
             self._known |= set(_bound_by(owner.body))
         self._is_lazy = any(
-            isinstance(each, ast.ImportFrom) and each.module == "__future__" and each.names[0].name == "annotations"
-            for each in before
+            isinstance(statement, ast.ImportFrom)
+            and statement.module == "__future__"
+            and statement.names[0].name == "annotations"
+            for statement in before
         )
 
     def __call__(self, annotation: ast.expr) -> bool:
-        if not all(isinstance(each, _PLAIN) for each in ast.walk(annotation)):
+        if not all(isinstance(node, _PLAIN) for node in ast.walk(annotation)):
             return False
-        names = {each.id for each in ast.walk(annotation) if isinstance(each, ast.Name)}
+        names = {node.id for node in ast.walk(annotation) if isinstance(node, ast.Name)}
         return not names & self._hidden and (self._is_lazy or names <= self._known)
 
 
 def _bound_by(statements: Iterable[ast.stmt]) -> Iterator[str]:
     """Yield the names that statements bind for certain when they run one after the other."""
-    for each in statements:
-        if isinstance(each, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-            yield each.name
-        elif isinstance(each, ast.Import | ast.ImportFrom):
-            yield from (name.asname or name.name.split(".")[0] for name in each.names)
-        elif isinstance(each, ast.Assign):
-            yield from target_names(each.targets)
-        elif isinstance(each, ast.AnnAssign) and each.value is not None:
-            yield from target_names([each.target])
+    for statement in statements:
+        if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            yield statement.name
+        elif isinstance(statement, ast.Import | ast.ImportFrom):
+            yield from (alias.asname or alias.name.split(".")[0] for alias in statement.names)
+        elif isinstance(statement, ast.Assign):
+            yield from target_names(statement.targets)
+        elif isinstance(statement, ast.AnnAssign) and statement.value is not None:
+            yield from target_names([statement.target])

@@ -33,22 +33,22 @@ class SuggestName:
 
     async def propose(self, target: Target, tools: Tools) -> Proposal:
         """Find every place, ask for the name, and prove that nothing else changed."""
-        made = await asyncio.to_thread(renaming_at, target)
-        if isinstance(made, Refusal):
-            return refused(self.id, made)
-        taken = names_in_use(made.source.tree)
-        told = name_of_value(made.value) if made.value is not None else NO_BETTER_NAME
-        is_better = told not in DULL_NAMES and told != made.old and told not in taken
-        plain = told if is_better else free_name(NO_BETTER_NAME, taken)
-        name, usage = await named(target, tools, _name_place(made), taken, plain)
+        renaming = await asyncio.to_thread(renaming_at, target)
+        if isinstance(renaming, Refusal):
+            return refused(self.id, renaming)
+        taken = names_in_use(renaming.source.tree)
+        task = name_of_value(renaming.value) if renaming.value is not None else NO_BETTER_NAME
+        is_better = task not in DULL_NAMES and task != renaming.old and task not in taken
+        plain = task if is_better else free_name(NO_BETTER_NAME, taken)
+        name, usage = await named(target, tools, _name_place(renaming), taken, plain)
         if name == plain and not is_better:
-            return refused(self.id, Refusal("name", f"No better name than {made.old} was found."))
-        if not await asyncio.to_thread(made.is_faithful, name):
+            return refused(self.id, Refusal("name", f"No better name than {renaming.old} was found."))
+        if not await asyncio.to_thread(renaming.is_faithful, name):
             return refused(
                 self.id,
-                Refusal("unfaithful", f"{made.old} cannot be renamed without a change of what the function does."),
+                Refusal("unfaithful", f"{renaming.old} cannot be renamed without a change of what the function does."),
             )
-        return Proposal(self.id, made.edits(name), usage=usage)
+        return Proposal(self.id, renaming.edits(name), usage=usage)
 
 
 def renaming_at(target: Target) -> Renaming | Refusal:
@@ -66,8 +66,8 @@ def renaming_at(target: Target) -> Renaming | Refusal:
         return TOO_DEEP
 
 
-def _name_place(made: Renaming) -> NamePlace:
+def _name_place(renaming: Renaming) -> NamePlace:
     """Return the document with the name missing where it stands first."""
-    first = made.places[0]
-    text = made.source.text
+    first = renaming.places[0]
+    text = renaming.source.text
     return NamePlace(text[: first.start] + text[first.end :], first.start)

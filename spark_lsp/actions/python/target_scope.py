@@ -19,7 +19,7 @@ def form_of(source: Source, piece: Piece, parameters: set[str], bound: set[str])
     scope = piece.scope
     owner = source.parent(scope)
     around = [scope, *source.scopes_around(scope)]
-    is_in_class = any(isinstance(each, ast.ClassDef) for each in around)
+    is_in_class = any(isinstance(node, ast.ClassDef) for node in around)
     needs_class = is_in_class and any(is_bound_to_class(node) for node in deep_nodes(piece.nodes))
     method: Form | None = None
     if isinstance(owner, ast.ClassDef) and _may_hold_methods(owner) and first_parameter(scope) not in bound:
@@ -35,13 +35,15 @@ def _method_form(scope: Scope) -> Form | None:
         return None
     if len(binders(scope, first)) > 1:
         return None
-    decorators = {ast.unparse(each) for each in scope.decorator_list}
+    decorators = {ast.unparse(decorator) for decorator in scope.decorator_list}
     if first == "self" and not decorators & {"staticmethod", "classmethod"}:
         return "method"
     return "class method" if first == "cls" and "classmethod" in decorators else None
 
 
 def _may_hold_methods(owner: ast.ClassDef) -> bool:
-    bases = " ".join(ast.unparse(each) for each in [*owner.bases, *(each.value for each in owner.keywords)])
-    has_own_access = any(isinstance(each, ast.FunctionDef) and each.name == "__getattribute__" for each in owner.body)
-    return not has_own_access and not any(each in bases for each in _NO_NEW_METHODS)
+    bases = " ".join(ast.unparse(base) for base in [*owner.bases, *(keyword.value for keyword in owner.keywords)])
+    has_own_access = any(
+        isinstance(statement, ast.FunctionDef) and statement.name == "__getattribute__" for statement in owner.body
+    )
+    return not has_own_access and not any(method in bases for method in _NO_NEW_METHODS)

@@ -51,12 +51,12 @@ class Variable:
         text = self.source.text
         if self.is_statement:
             return (Edit(Span(self.at, self.at), f"{name} = "), *(Edit(use, name) for use in self.uses))
-        said = self.source.said(self.node)
+        value_text = self.source.text_of(self.node)
         try:
-            ast.parse(said, mode="eval")
+            ast.parse(value_text, mode="eval")
         except (SyntaxError, ValueError):
-            said = f"({said})"
-        line = f"{name} = {said}{newline_of(text)}{indent_of(text, self.at)}"
+            value_text = f"({value_text})"
+        line = f"{name} = {value_text}{newline_of(text)}{indent_of(text, self.at)}"
         return (Edit(Span(self.at, self.at), line), *(Edit(use, name) for use in self.uses))
 
     def is_faithful(self, name: str) -> bool:
@@ -116,12 +116,12 @@ def variable_for(source: Source, piece: Piece) -> Variable | Refusal:
     refusal = reader or code_reader(source, piece.scope) or _outlives(source, statement, flow, node, piece)
     if refusal:
         return refusal
-    found = list(_same_value(source, piece, statement, flow, starts, names))
+    same_values = list(_same_value(source, piece, statement, flow, starts, names))
     is_statement = isinstance(statement, ast.Expr) and statement.value is node
     own = [] if is_statement else [piece.replaced or piece.span]
-    uses = (*own, *(source.span(each) for each in found))
+    uses = (*own, *(source.span(expression) for expression in same_values))
     is_module_name = isinstance(piece.scope, ast.Module) and any(
-        isinstance(each, (*FUNCTIONS, ast.ClassDef)) for each in piece.scope.body
+        isinstance(inner, (*FUNCTIONS, ast.ClassDef)) for inner in piece.scope.body
     )
     return Variable(source, node, source.span(statement).start, uses, is_statement, is_module_name)
 
@@ -130,7 +130,7 @@ def _outlives(source: Source, statement: ast.stmt, flow: DataFlow, node: ast.exp
     """Return why an object must not live on until the end of the function: it does something when it dies."""
     if isinstance(source.parent(node), ast.withitem | ast.Return | ast.Assign) or not has_lifetime(source, node):
         return None
-    own = {id(each) for each in ast.walk(statement)}
+    own = {id(descendant) for descendant in ast.walk(statement)}
     later = flow.reached(flow.graph.where("after"))
     is_last = all(
         id(flow.points[number].node) in own or flow.points[number].kind in {"join", "exit", "error", "after"}
@@ -157,7 +157,7 @@ def _unfit(source: Source, piece: Piece, node: ast.expr) -> Refusal | None:
         (not starts_line(source.text, start), "shares its line with another statement"),
     )
     messages = (f"The selection {message}." for holds, message in rules if holds)
-    return next((Refusal("placement", each, is_local="class" in each) for each in messages), None)
+    return next((Refusal("placement", message, is_local="class" in message) for message in messages), None)
 
 
 def is_in_annotation(source: Source, node: ast.AST) -> bool:
@@ -187,7 +187,7 @@ def _misplaced(
     if not again.isdisjoint(goals):
         return Refusal("paths", "The expression runs more than once in this statement.", is_local=True)
     loops = {id(point.node): point.name for point in flow.points if point.kind == "inner"}
-    own = {loops[id(each)] for each in ast.walk(value.node) if id(each) in loops}
+    own = {loops[id(node)] for node in ast.walk(value.node) if id(node) in loops}
     if own - loop_variables(value.node):
         return Refusal("scope", "The selection reads a name of the comprehension around it.", is_local=True)
     return None
@@ -196,11 +196,11 @@ def _misplaced(
 def loop_variables(node: ast.AST) -> set[str]:
     """Return the loop names of the comprehensions within a node."""
     return {
-        each.id
+        descendant.id
         for holder in ast.walk(node)
         if isinstance(holder, ast.comprehension)
-        for each in ast.walk(holder.target)
-        if isinstance(each, ast.Name)
+        for descendant in ast.walk(holder.target)
+        if isinstance(descendant, ast.Name)
     }
 
 
@@ -213,33 +213,33 @@ def _same_value(
     value = value_of(node, flow, names, piece.scope)
     if value.has_effect or isinstance(node, ast.Await | ast.Lambda | ast.GeneratorExp):
         return
-    told, mine = ast.dump(node), {id(each) for each in ast.walk(node)}
+    dump, mine = ast.dump(node), {id(descendant) for descendant in ast.walk(node)}
     block = source.block_of(statement)
     escaped = escapes(source, node)
     for later in block[block.index(statement) :]:
-        for other in _evaluated_in(later):
-            if not isinstance(other, ast.expr) or other is node or ast.dump(other) != told:
+        for descendant in _evaluated_in(later):
+            if not isinstance(descendant, ast.expr) or descendant is node or ast.dump(descendant) != dump:
                 continue
-            own = {id(each) for each in ast.walk(other)}
+            own = {id(inner) for inner in ast.walk(descendant)}
             goals = [n for n, point in enumerate(flow.points) if id(point.node) in own]
-            if not _is_replaceable(source, other) or (not goals and not value.is_constant):
+            if not _is_replaceable(source, descendant) or (not goals and not value.is_constant):
                 continue
             between = flow.reached(starts, without=starts) & flow.reaching(goals, without=starts)
             passed = [flow.points[n] for n in between if id(flow.points[n].node) not in own | mine]
             if disturbed(value, passed, names) or any(flow.points[n].kind == "inner" for n in goals):
                 continue
-            if value.is_fresh and escapes(source, other):
+            if value.is_fresh and escapes(source, descendant):
                 if escaped or not set(goals).isdisjoint(flow.reached(goals, without=starts) - set(goals)):
                     continue
                 escaped = True
-            yield other
+            yield descendant
 
 
 def _evaluated_in(statement: ast.stmt) -> Iterator[ast.AST]:
     """Yield what runs in a statement; functions within are left out, and what a definition evaluates at once too."""
     yield statement
     if not isinstance(statement, (*FUNCTIONS, ast.ClassDef)):
-        yield from (each for each in nodes_of(statement))
+        yield from (node for node in nodes_of(statement))
 
 
 def _is_replaceable(source: Source, node: ast.expr) -> bool:

@@ -1,4 +1,4 @@
-"""A scripted model that can be talked to, and what it was told."""
+"""A scripted model that can be talked to, and what it was prompt_text."""
 
 from collections.abc import Callable, Sequence
 
@@ -30,9 +30,12 @@ def aimed(
     """The selection or cursor of a text; with a message, a diagnostic of the selection instead."""
     fixture = parse_fixture(before, default_path=path)
     span = fixture.selection or Span(fixture.offset, fixture.offset)
-    found = (Diagnostic(span, message, code, source),) if message else ()
+    diagnostics = (Diagnostic(span, message, code, source),) if message else ()
     return Target.of(
-        snapshot_of(fixture.path, fixture.text), Span(span.start, span.start) if found else span, found, instruction
+        snapshot_of(fixture.path, fixture.text),
+        Span(span.start, span.start) if diagnostics else span,
+        diagnostics,
+        instruction,
     )
 
 
@@ -46,6 +49,6 @@ async def chosen(
     return proposal, apply_edits(text, proposal.edits) if proposal.edits else None
 
 
-def told(request: CompletionRequest) -> str:
-    """What the model was told, special tokens as such."""
+def prompt_text(request: CompletionRequest) -> str:
+    """What the model is asked, special tokens as such."""
     return "".join(f"⟨{part.text}⟩" if isinstance(part, SpecialToken) else part.text for part in request.prompt)

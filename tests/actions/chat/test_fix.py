@@ -9,7 +9,7 @@ from spark_lsp.actions.base import Diagnostic, Target
 from spark_lsp.engine.testing import ScriptedEngine
 from spark_lsp.text.document import LineTable
 from spark_lsp.text.edit import Span, apply_edits
-from tests.actions.chat.talk import aimed, chosen, talking, told
+from tests.actions.chat.talk import aimed, chosen, prompt_text, talking
 from tests.support.workspace import TestWorkspace, snapshot_of
 
 FOLDER = Path(__file__).parents[2] / "fixtures" / "diagnostics"
@@ -19,28 +19,31 @@ LINES = LineTable.of(TEXT)
 
 def _ruff() -> list[Diagnostic]:
     """Ruff counts lines and columns from 1, in code points."""
-    found = []
-    for each in json.loads((FOLDER / "ruff.json").read_text("utf-8")):
-        start, end = (LINES.starts[at["row"] - 1] + at["column"] - 1 for at in (each["location"], each["end_location"]))
-        found.append(Diagnostic(Span(start, end), each["message"], each["code"], "Ruff"))
-    return found
+    diagnostics = []
+    for row in json.loads((FOLDER / "ruff.json").read_text("utf-8")):
+        start, end = (LINES.starts[at["row"] - 1] + at["column"] - 1 for at in (row["location"], row["end_location"]))
+        diagnostics.append(Diagnostic(Span(start, end), row["message"], row["code"], "Ruff"))
+    return diagnostics
 
 
 def _pyright() -> list[Diagnostic]:
     """Pyright counts from 0, in UTF-16 units; before the fault on its line the sample has one character of two."""
-    found = []
-    for each in json.loads((FOLDER / "pyright.json").read_text("utf-8"))["generalDiagnostics"]:
+    diagnostics = []
+    for row in json.loads((FOLDER / "pyright.json").read_text("utf-8"))["generalDiagnostics"]:
         ends = []
-        for at in (each["range"]["start"], each["range"]["end"]):
+        for at in (row["range"]["start"], row["range"]["end"]):
             line = LINES.span(at["line"]).text(TEXT)
             ends.append(
                 LINES.starts[at["line"]] + len(line.encode("utf-16-le")[: at["character"] * 2].decode("utf-16-le"))
             )
-        found.append(Diagnostic(Span(*ends), each["message"], each.get("rule", ""), "Pyright"))
-    return found
+        diagnostics.append(Diagnostic(Span(*ends), row["message"], row.get("rule", ""), "Pyright"))
+    return diagnostics
 
 
-DIAGNOSTICS = {f"{each.source} {each.code} {each.span.start}": each for each in (*_ruff(), *_pyright())}
+DIAGNOSTICS = {
+    f"{diagnostic.source} {diagnostic.code} {diagnostic.span.start}": diagnostic
+    for diagnostic in (*_ruff(), *_pyright())
+}
 
 
 def _target(*diagnostics: Diagnostic) -> Target:
@@ -48,13 +51,13 @@ def _target(*diagnostics: Diagnostic) -> Target:
 
 
 def _named(code: str) -> Diagnostic:
-    return next(each for each in DIAGNOSTICS.values() if each.code == code)
+    return next(diagnostic for diagnostic in DIAGNOSTICS.values() if diagnostic.code == code)
 
 
 def test_there_is_something_of_both() -> None:
-    assert {each.source for each in DIAGNOSTICS.values()} == {"Ruff", "Pyright"}
+    assert {diagnostic.source for diagnostic in DIAGNOSTICS.values()} == {"Ruff", "Pyright"}
     assert {"F401", "F841", "E722", "B006", "reportAttributeAccessIssue", "reportUndefinedVariable"} <= {
-        each.code for each in DIAGNOSTICS.values()
+        diagnostic.code for diagnostic in DIAGNOSTICS.values()
     }
 
 
@@ -75,11 +78,11 @@ async def test_each_is_offered_once_with_what_it_says() -> None:
 async def test_the_model_is_told_what_and_where(diagnostic: Diagnostic) -> None:
     engine = talking(["x = (\n```"])
     await chosen("fix.diagnostic", _target(diagnostic), engine)
-    said = told(engine.requests[0])
+    prompt = prompt_text(engine.requests[0])
     line = LINES.span(LINES.line_of(diagnostic.span.start)).text(TEXT).strip()
-    assert f"in the line `{line}`" in said
-    assert " ".join(diagnostic.message.split()) in said
-    assert line in said.split("The lines to rewrite:")[-1].split("Task:")[0]
+    assert f"in the line `{line}`" in prompt
+    assert " ".join(diagnostic.message.split()) in prompt
+    assert line in prompt.split("The lines to rewrite:")[-1].split("Task:")[0]
 
 
 ANSWERS = {
@@ -120,9 +123,9 @@ async def test_one_line_is_filled_by_a_model_without_a_template() -> None:
     proposal, after = await chosen("fix.diagnostic", _target(_named("reportAttributeAccessIssue")), engine)
     assert (after, proposal.reason) == (TEXT.replace("itmes", "items"), "ok")
     assert engine.stopped == [None]
-    said = told(engine.requests[0])
-    assert '# Pyright reportAttributeAccessIssue: Cannot access attribute "itmes"' in said
-    assert "# Fixed:" in said
+    prompt = prompt_text(engine.requests[0])
+    assert '# Pyright reportAttributeAccessIssue: Cannot access attribute "itmes"' in prompt
+    assert "# Fixed:" in prompt
     assert "Fixed" not in after
 
 
@@ -165,8 +168,8 @@ EXAMPLE_BEFORE = "def joined(args, value):\n    if value:\n        args = $0args
 
 
 def _concatenation() -> Target:
-    said = "Consider `(*args, value)` instead of concatenation"
-    return aimed(EXAMPLE_BEFORE, message=said, code="RUF005", source="Ruff")
+    message = "Consider `(*args, value)` instead of concatenation"
+    return aimed(EXAMPLE_BEFORE, message=message, code="RUF005", source="Ruff")
 
 
 async def test_a_known_rule_is_shown_by_an_example_and_with_the_lines_alone() -> None:
@@ -174,11 +177,11 @@ async def test_a_known_rule_is_shown_by_an_example_and_with_the_lines_alone() ->
     _, after = await chosen("fix.diagnostic", _concatenation(), engine)
     assert after == "def joined(args, value):\n    if value:\n        args = (*args, value)\n    return args\n"
     (request,) = engine.requests
-    said = told(request)
-    assert "```python\nnames = names + [name]\n```" in said
-    assert "⟩assistant\n```python\nnames = [*names, name]\n```" in said
-    assert "The lines to rewrite:\n```python\nargs = args + (value,)\n```" in said
-    assert "def joined" not in said
+    prompt = prompt_text(request)
+    assert "```python\nnames = names + [name]\n```" in prompt
+    assert "⟩assistant\n```python\nnames = [*names, name]\n```" in prompt
+    assert "The lines to rewrite:\n```python\nargs = args + (value,)\n```" in prompt
+    assert "def joined" not in prompt
 
 
 async def test_the_second_answer_has_to_begin_otherwise_at_the_place_of_the_finding() -> None:
@@ -188,7 +191,7 @@ async def test_the_second_answer_has_to_begin_otherwise_at_the_place_of_the_find
     first, second = engine.requests
     assert first.sampling.grammar == ""
     assert second.sampling.grammar == 'root ::= " " [^\\x61] [^\\x00]*'
-    assert told(second).endswith("assistant\n```python\nargs =")
+    assert prompt_text(second).endswith("assistant\n```python\nargs =")
 
 
 async def test_a_rule_that_may_begin_as_before_is_asked_again_with_the_reason() -> None:
@@ -196,5 +199,5 @@ async def test_a_rule_that_may_begin_as_before_is_asked_again_with_the_reason() 
     engine = talking(["return zip(a, b)\n```", "return zip(a, b, strict=True)\n```"])
     _, after = await chosen("fix.diagnostic", target, engine)
     assert after == "def pairs(a, b):\n    return zip(a, b, strict=True)\n"
-    assert "This cannot be used: the lines are the same as before" in told(engine.requests[1])
+    assert "This cannot be used: the lines are the same as before" in prompt_text(engine.requests[1])
     assert all(request.sampling.grammar == "" for request in engine.requests)

@@ -11,7 +11,7 @@ from spark_lsp.actions.catalog import CATALOG
 from spark_lsp.config import ActionsSettings
 from spark_lsp.engine.testing import ScriptedEngine
 from spark_lsp.errors import ModelUnusable
-from tests.actions.chat.talk import aimed, chosen, talking, told
+from tests.actions.chat.talk import aimed, chosen, prompt_text, talking
 from tests.support.workspace import TestWorkspace, indexed
 
 BEFORE = "import os\n\n\ndef area(w, h):\n    $0result = w * h\n    return result$0\n\n\nprint(area(1, 2))\n"
@@ -30,13 +30,13 @@ async def test_what_the_model_is_shown() -> None:
     engine = talking(["    return w * h\n```"])
     await chosen("rewrite", aimed(BEFORE, instruction="make  it\nshorter"), engine)
     (request,) = engine.requests
-    said = told(request)
-    assert said.startswith("⟨<|im_start|>⟩system\nYou edit source code.")
-    assert said.endswith("⟨<|im_start|>⟩assistant\n```python\n")
-    assert "The lines to rewrite:\n```python\n    result = w * h\n    return result\n```" in said
-    assert "Task: make it shorter⟨<|im_end|>⟩" in said
-    assert "import os" in said.split("Above the lines stands:")[1]
-    assert "print(area(1, 2))" in said.split("Below the lines stands:")[1]
+    prompt = prompt_text(request)
+    assert prompt.startswith("⟨<|im_start|>⟩system\nYou edit source code.")
+    assert prompt.endswith("⟨<|im_start|>⟩assistant\n```python\n")
+    assert "The lines to rewrite:\n```python\n    result = w * h\n    return result\n```" in prompt
+    assert "Task: make it shorter⟨<|im_end|>⟩" in prompt
+    assert "import os" in prompt.split("Above the lines stands:")[1]
+    assert "print(area(1, 2))" in prompt.split("Below the lines stands:")[1]
     assert request.drafts[0].startswith("    result = w * h\n    return result\n```")
     assert (request.priority, request.sampling.temperature, request.sampling.grammar) == (1, 0.0, "")
 
@@ -49,7 +49,7 @@ async def test_definitions_of_other_files_are_shown(tmp_path: Path) -> None:
     _, after = await chosen("rewrite", aimed(before, instruction="use square"), engine, index)
     index.close()
     assert after == "from shapes import square\n\n\ndef area(w):\n    return square(w)\n"
-    assert "shapes.py: def square(side):" in told(engine.requests[0])
+    assert "shapes.py: def square(side):" in prompt_text(engine.requests[0])
 
 
 CASES = {
@@ -95,9 +95,9 @@ async def test_a_bad_answer_is_asked_again_and_then_explained(answer: str, reaso
     proposal, after = await chosen("rewrite", aimed(BEFORE, instruction="x"), engine)
     assert (after, proposal.reason, proposal.message) == (None, reason, message)
     first, second = engine.requests
-    assert message not in told(first)
-    said = message if reason != "empty" or answer == "```" else "the lines are the same as before"
-    assert f"This cannot be used: {said}" in told(second)
+    assert message not in prompt_text(first)
+    expected = message if reason != "empty" or answer == "```" else "the lines are the same as before"
+    assert f"This cannot be used: {expected}" in prompt_text(second)
     assert first.sampling.temperature == 0.0 < second.sampling.temperature
 
 
@@ -150,7 +150,7 @@ async def test_simplify_asks_for_the_same_behaviour() -> None:
     engine = talking(["    return w * h\n```"])
     proposal, after = await chosen("simplify", aimed(BEFORE), engine)
     assert (after, proposal.asks) == (AFTER, False)
-    assert "without changing what it does" in told(engine.requests[0])
+    assert "without changing what it does" in prompt_text(engine.requests[0])
 
 
 async def test_the_edit_touches_changed_lines_only() -> None:
@@ -179,7 +179,7 @@ async def test_what_surrounds_gives_way_in_a_small_context() -> None:
     before = "# far away\n" * 500 + BEFORE
     _, after = await chosen("rewrite", aimed(before, instruction="x"), engine)
     assert after == "# far away\n" * 500 + AFTER
-    assert told(engine.requests[0]).count("# far away") < 60
+    assert prompt_text(engine.requests[0]).count("# far away") < 60
 
 
 async def test_a_model_without_a_template_is_not_asked() -> None:
@@ -227,7 +227,7 @@ async def test_a_second_choice_in_the_document_replaces_the_first() -> None:
     second = asyncio.create_task(workspace.actions.propose("simplify", aimed(BEFORE)))
     await engine.arrived.wait()
     engine.release()
-    assert [each.reason for each in await asyncio.gather(first, second)] == ["superseded", "ok"]
+    assert [proposal.reason for proposal in await asyncio.gather(first, second)] == ["superseded", "ok"]
 
 
 async def test_progress_counts_tokens_and_the_model_is_stopped_behind_its_fence() -> None:
@@ -245,7 +245,7 @@ async def test_lines_that_did_not_change_are_asked_for_again_by_an_example() -> 
     engine = talking(["    result = w * h\n    return result\n```", "    return w * h\n```"])
     _, after = await chosen("rewrite", aimed(BEFORE, instruction="Make it one line."), engine)
     assert after == AFTER
-    first, second = (told(request) for request in engine.requests)
+    first, second = (prompt_text(request) for request in engine.requests)
     assert "Task: Return 0 for a box that is empty." in second
     assert "box.is_empty" not in first
     assert "print(area(1, 2))" in first
@@ -257,4 +257,4 @@ async def test_an_answer_that_cannot_be_used_is_not_shown_again() -> None:
     engine = talking(["    return w * (\n```", "    return w * h\n```"])
     _, after = await chosen("rewrite", aimed(BEFORE, instruction="x"), engine)
     assert after == AFTER
-    assert "return w * (" not in told(engine.requests[1])
+    assert "return w * (" not in prompt_text(engine.requests[1])

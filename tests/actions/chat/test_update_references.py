@@ -10,7 +10,7 @@ from spark_lsp.actions.base import BaselineText, Proposal
 from spark_lsp.engine.base import CompletionRequest
 from spark_lsp.engine.testing import ScriptedEngine
 from spark_lsp.text.edit import apply_edits
-from tests.actions.chat.talk import aimed, chosen, talking, told
+from tests.actions.chat.talk import aimed, chosen, prompt_text, talking
 from tests.support.workspace import TestWorkspace, indexed
 
 FILES = {
@@ -24,7 +24,7 @@ OPENED = BEFORE.replace("$0h, *, unit", "h").replace(" * unit", "")
 
 
 def _answer(request: CompletionRequest) -> str:
-    lines = told(request).split("The lines to rewrite:\n```python\n")[1].split("\n```")[0]
+    lines = prompt_text(request).split("The lines to rewrite:\n```python\n")[1].split("\n```")[0]
     fixed = lines.replace("1, 2\n", "1, 2, unit=1\n").replace("4)", "4, unit=1)").replace("6)", "6, unit=1)")
     return f"{fixed}\n```"
 
@@ -48,11 +48,13 @@ async def test_every_call_is_changed_in_one_proposal(tmp_path: Path) -> None:
         "other.py": FILES["other.py"].replace("1, 2\n", "1, 2, unit=1\n"),
         "third.py": FILES["third.py"].replace("4)", "4, unit=1)"),
     }
-    assert all("`def area(w, h, *, unit):`" in told(request) for request in engine.requests)
+    assert all("`def area(w, h, *, unit):`" in prompt_text(request) for request in engine.requests)
 
 
 async def test_one_call_that_cannot_be_changed_leaves_all_as_they_are(tmp_path: Path) -> None:
-    engine = talking(lambda request: _answer(request) if "third.py" not in told(request) else "print(main.area(\n```")
+    engine = talking(
+        lambda request: _answer(request) if "third.py" not in prompt_text(request) else "print(main.area(\n```"
+    )
     proposal, after = await _updated(engine, tmp_path)
     assert (after, proposal.files) == (None, ())
     assert proposal.message == "third.py:3: The edit would add a syntax error."
@@ -86,8 +88,8 @@ async def test_the_old_signature_is_shown(tmp_path: Path) -> None:
         index.close()
     assert (proposal.reason, proposal.message) == ("ok", "")
     assert after is not None
-    said = "The function area was declared as `def area(w, h):` when its calls were written, and is now declared as"
-    assert all(said in told(request) for request in engine.requests)
+    sentence = "The function area was declared as `def area(w, h):` when its calls were written, and is now declared as"
+    assert all(sentence in prompt_text(request) for request in engine.requests)
 
 
 CHANGES = {
@@ -123,4 +125,4 @@ def test_other_languages_are_compared_by_their_text(before: str) -> None:
     runner = TestWorkspace(talking(["x"])).actions
     for opened, wanted in ((OTHERS[before], ["chat"]), (before.replace("$0", ""), [])):
         target = replace(aimed(before, "main.js"), baseline=BaselineText(opened, 0))
-        assert [each.needs for each in runner.available(target) if each.id == "update.references"] == wanted
+        assert [action.needs for action in runner.available(target) if action.id == "update.references"] == wanted

@@ -6,7 +6,7 @@ from spark_lsp.actions.checks.body import body_problem
 
 
 def _problem(text: str) -> str:
-    line = max(number for number, each in enumerate(text.split("\n"), 1) if each.lstrip().startswith(("def", "async")))
+    line = max(number for number, part in enumerate(text.split("\n"), 1) if part.lstrip().startswith(("def", "async")))
     return body_problem(text, line)
 
 

@@ -39,8 +39,8 @@ SUPPLIED = {
 
 @pytest.mark.parametrize(("body", "after"), SUPPLIED.values(), ids=SUPPLIED)
 def test_supplied(body: str, after: str) -> None:
-    found = completed(BEFORE, _edited(body), "main.py", EMPTY_VIEW)
-    assert (found.text, found.problem) == (after, "")
+    result = completed(BEFORE, _edited(body), "main.py", EMPTY_VIEW)
+    assert (result.text, result.problem) == (after, "")
 
 
 REFUSED = {
@@ -101,10 +101,10 @@ def test_from_the_workspace(files: str, line: str | None, tmp_path: Path) -> Non
     fixture = parse_fixture(files)
     index = indexed(fixture, tmp_path)
     text = fixture.text
-    found = completed(text, text + "\n\ndef g():\n    return Money()\n", fixture.path, index.view())
+    result = completed(text, text + "\n\ndef g():\n    return Money()\n", fixture.path, index.view())
     index.close()
-    assert found.problem == ("" if line else "Money is not defined anywhere.")
-    assert line is None or line in found.text.split("\n")
+    assert result.problem == ("" if line else "Money is not defined anywhere.")
+    assert line is None or line in result.text.split("\n")
 
 
 @pytest.mark.parametrize(

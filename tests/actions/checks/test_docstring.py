@@ -46,5 +46,5 @@ def test_a_file_without_sections_gets_none() -> None:
     (function,) = ast.parse(CODE).body
     assert isinstance(function, ast.FunctionDef)
     text = CODE + '\n\ndef f():\n    """Do it."""\n\n\ndef g():\n    """Do it too."""\n'
-    said = ["Load money.", ":param text: What is read."]
-    assert usable(said, facts_of(function, text)) == ["Load money."]
+    lines = ["Load money.", ":param text: What is read."]
+    assert usable(lines, facts_of(function, text)) == ["Load money."]

@@ -91,9 +91,9 @@ EXAMPLES = {
 }
 
 
-@pytest.mark.parametrize(("said", "statements"), EXAMPLES.values(), ids=EXAMPLES)
-def test_examples(said: str, statements: list[str]) -> None:
-    text = f'def area(w, h):\n    """Return it.\n\n    {said}    """\n    return w * h\n'
+@pytest.mark.parametrize(("docstring", "statements"), EXAMPLES.values(), ids=EXAMPLES)
+def test_examples(docstring: str, statements: list[str]) -> None:
+    text = f'def area(w, h):\n    """Return it.\n\n    {docstring}    """\n    return w * h\n'
     assert assertions_of(_function(text)) == statements
 
 

@@ -76,10 +76,10 @@ HOISTED = {
 
 @pytest.mark.parametrize(("after", "imports"), HOISTED.values(), ids=HOISTED)
 def test_hoisted(after: str, imports: tuple[Needed, ...]) -> None:
-    found = hoisted(BEFORE, after)
-    assert (found.imports, found.problem) == (imports, "")
+    result = hoisted(BEFORE, after)
+    assert (result.imports, result.problem) == (imports, "")
     body = "re.escape(os.sep)" if imports == (RE,) else "defaultdict, os.sep"
-    assert found.text == f"import os\n\n\ndef f():\n    return {body}\n"
+    assert result.text == f"import os\n\n\ndef f():\n    return {body}\n"
 
 
 STAYS = {
@@ -117,8 +117,8 @@ def test_refused(after: str, problem: str) -> None:
 
 def test_an_import_that_the_file_has_is_taken_out_of_the_middle() -> None:
     before = "import re\n\n\ndef f():\n    return re\n"
-    found = hoisted(before, before.replace("    return", "    import re\n\n    return"))
-    assert (found.text, found.problem) == (before, "")
+    result = hoisted(before, before.replace("    return", "    import re\n\n    return"))
+    assert (result.text, result.problem) == (before, "")
 
 
 def test_unused_imports_of_an_edit_are_left_out() -> None:

@@ -41,9 +41,9 @@ ASKED = {
 }
 
 
-@pytest.mark.parametrize(("after", "told"), ASKED.values(), ids=ASKED)
-def test_what_was_asked_for_may_go(after: str, told: str) -> None:
-    assert lost_problem(BEFORE, after, told) == ""
+@pytest.mark.parametrize(("after", "instruction"), ASKED.values(), ids=ASKED)
+def test_what_was_asked_for_may_go(after: str, instruction: str) -> None:
+    assert lost_problem(BEFORE, after, instruction) == ""
 
 
 def test_a_parameter_that_was_set_is_still_set() -> None:

@@ -12,6 +12,6 @@ HEADS = {
 }
 
 
-@pytest.mark.parametrize(("text", "line", "said"), HEADS.values(), ids=HEADS)
-def test_signatures(text: str, line: int, said: tuple[list[str], str]) -> None:
-    assert signature_of_stub(text, line) == said
+@pytest.mark.parametrize(("text", "line", "expected"), HEADS.values(), ids=HEADS)
+def test_signatures(text: str, line: int, expected: tuple[list[str], str]) -> None:
+    assert signature_of_stub(text, line) == expected

@@ -26,9 +26,9 @@ def outcome(language: str, program: str, folder: Path) -> str:
         "java": [compiler, "-nowarn", "-d", str(folder), str(source)],
         "go": [compiler, "build", "-o", str(built), str(source)],
     }[language]
-    made = subprocess.run(command, capture_output=True, text=True, encoding="utf-8", timeout=120, check=False)
-    if made.returncode:
-        return f"does not build: {made.stderr[:600]}"
+    build = subprocess.run(command, capture_output=True, text=True, encoding="utf-8", timeout=120, check=False)
+    if build.returncode:
+        return f"does not build: {build.stderr[:600]}"
     run = ["java", "-Xshare:auto", "-cp", str(folder), "Main"] if language == "java" else [str(built)]
-    told = subprocess.run(run, capture_output=True, text=True, encoding="utf-8", timeout=30, check=False)
-    return f"{told.returncode}\n{told.stdout}{told.stderr}"
+    output = subprocess.run(run, capture_output=True, text=True, encoding="utf-8", timeout=30, check=False)
+    return f"{output.returncode}\n{output.stdout}{output.stderr}"

@@ -37,7 +37,7 @@ def variants(language: str) -> tuple[list[str], list[str]]:
     for span in _expressions(language, syntax):
         if not titles(text[: span.start] + "$0" + span.text(text) + "$0" + text[span.end :], FILES[language], VARIABLE):
             continue
-        node = next(each for each in _nodes(language, syntax) if syntax.wrap(each).span == span)
+        node = next(candidate for candidate in _nodes(language, syntax) if syntax.wrap(candidate).span == span)
         place = place_of(syntax, node)
         if isinstance(place, Refusal):
             refused.append(place)
@@ -100,9 +100,9 @@ def test_java_prints_the_same(tmp_path: Path) -> None:
     )
     assert built.returncode == 0, built.stderr
     run = subprocess.run(["java", "-cp", str(tmp_path), "All"], capture_output=True, text=True, timeout=60, check=True)
-    _, expected, *told = run.stdout.split("#\n")
+    _, expected, *outputs = run.stdout.split("#\n")
     assert "loud" in expected
-    for program, printed in zip(done, told, strict=True):
+    for program, printed in zip(done, outputs, strict=True):
         assert printed == expected, program
 
 

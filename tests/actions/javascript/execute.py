@@ -48,7 +48,7 @@ def statement_selections(syntax: Syntax) -> Iterator[Span]:
     for node in nodes_of(syntax.tree.root_node):
         if node.type in _BLOCKS:
             value = node.child_by_field_name("value") if node.type == "switch_case" else None
-            children = [each for each in node.named_children if value is None or each.id != value.id]
+            children = [child for child in node.named_children if value is None or child.id != value.id]
             for first in range(len(children)):
                 for last in range(first, len(children)):
                     yield Span(syntax.wrap(children[first]).span.start, syntax.wrap(children[last]).span.end)

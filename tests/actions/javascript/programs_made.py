@@ -7,9 +7,9 @@ VALUES = st.one_of(
     st.sampled_from(NAMES),
     st.integers(0, 3).map(str),
     st.tuples(st.sampled_from(NAMES), st.sampled_from(("+", "-", "*")), st.integers(1, 3)).map(
-        lambda told: f"{told[0]} {told[1]} {told[2]}"
+        lambda parts: f"{parts[0]} {parts[1]} {parts[2]}"
     ),
-    st.tuples(st.sampled_from(NAMES), st.sampled_from(NAMES)).map(lambda told: f"peek({told[0]}, {told[1]})"),
+    st.tuples(st.sampled_from(NAMES), st.sampled_from(NAMES)).map(lambda names: f"peek({names[0]}, {names[1]})"),
     st.sampled_from(NAMES).map(lambda name: f"o.{name}"),
     st.sampled_from(NAMES).map(lambda name: f"(() => {name})()"),
     st.sampled_from(NAMES).map(lambda name: f"`<${{{name}}}>`.length"),
@@ -26,14 +26,14 @@ def _counted(number: int, body: list[str]) -> str:
 
 
 SIMPLE = st.one_of(
-    st.tuples(st.sampled_from(NAMES), VALUES).map(lambda told: f"{told[0]} = {told[1]};"),
-    st.tuples(st.sampled_from(NAMES), VALUES).map(lambda told: f"{told[0]} += {told[1]};"),
+    st.tuples(st.sampled_from(NAMES), VALUES).map(lambda parts: f"{parts[0]} = {parts[1]};"),
+    st.tuples(st.sampled_from(NAMES), VALUES).map(lambda parts: f"{parts[0]} += {parts[1]};"),
     st.sampled_from(NAMES).map(lambda name: f"{name}++;"),
-    st.tuples(st.integers(0, 9), VALUES).map(lambda told: f"var v{told[0]} = {told[1]}; say('v', v{told[0]});"),
+    st.tuples(st.integers(0, 9), VALUES).map(lambda parts: f"var v{parts[0]} = {parts[1]}; say('v', v{parts[0]});"),
     st.integers(0, 9).map(lambda number: f"say('late', typeof v{number});"),
-    st.tuples(st.sampled_from(NAMES), st.sampled_from(NAMES)).map(lambda told: f"[{told[0]}, {told[1]}] = [1, 2];"),
+    st.tuples(st.sampled_from(NAMES), st.sampled_from(NAMES)).map(lambda names: f"[{names[0]}, {names[1]}] = [1, 2];"),
     st.sampled_from(NAMES).map(lambda name: f"({{ {name} = 5 }} = o);"),
-    st.tuples(VALUES, VALUES).map(lambda told: f"say({told[0]}, {told[1]});"),
+    st.tuples(VALUES, VALUES).map(lambda values: f"say({values[0]}, {values[1]});"),
     st.sampled_from(NAMES).map(lambda name: f"fns.push(() => {name});"),
     st.sampled_from(NAMES).map(lambda name: f"fns.push(() => {{ {name} += 1; }});"),
     st.just("fns.forEach((f) => say('f', f()));"),
@@ -49,29 +49,29 @@ LEAVING = st.one_of(
 def _blocks(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
     bodies = st.lists(inner, min_size=1, max_size=3)
     return st.one_of(
-        st.tuples(CONDITIONS, bodies).map(lambda told: f"if ({told[0]}) {{\n{_indented(told[1])}\n}}"),
+        st.tuples(CONDITIONS, bodies).map(lambda parts: f"if ({parts[0]}) {{\n{_indented(parts[1])}\n}}"),
         st.tuples(CONDITIONS, bodies, bodies).map(
-            lambda told: f"if ({told[0]}) {{\n{_indented(told[1])}\n}} else {{\n{_indented(told[2])}\n}}"
+            lambda parts: f"if ({parts[0]}) {{\n{_indented(parts[1])}\n}} else {{\n{_indented(parts[2])}\n}}"
         ),
-        st.tuples(st.integers(0, 9), bodies).map(lambda told: _counted(*told)),
+        st.tuples(st.integers(0, 9), bodies).map(lambda parts: _counted(*parts)),
         st.tuples(bodies, bodies, bodies).map(
-            lambda told: (
-                f"try {{\n{_indented(told[0])}\n}} catch (e) {{\n  say(e.message);\n{_indented(told[1])}\n}}"
-                f" finally {{\n{_indented(told[2])}\n}}"
+            lambda parts: (
+                f"try {{\n{_indented(parts[0])}\n}} catch (e) {{\n  say(e.message);\n{_indented(parts[1])}\n}}"
+                f" finally {{\n{_indented(parts[2])}\n}}"
             )
         ),
         st.tuples(st.integers(0, 9), VALUES, bodies).map(
-            lambda told: f"{{\nlet n{told[0]} = {told[1]};\n{_indented(told[2])}\nsay('n', n{told[0]});\n}}"
+            lambda parts: f"{{\nlet n{parts[0]} = {parts[1]};\n{_indented(parts[2])}\nsay('n', n{parts[0]});\n}}"
         ),
         st.tuples(st.integers(0, 9), bodies).map(
-            lambda told: (
-                f"for (const [k{told[0]}, w{told[0]}] of Object.entries(o)) {{\n{_indented(told[1])}\n"
-                f"say(k{told[0]}, w{told[0]});\n}}"
+            lambda parts: (
+                f"for (const [k{parts[0]}, w{parts[0]}] of Object.entries(o)) {{\n{_indented(parts[1])}\n"
+                f"say(k{parts[0]}, w{parts[0]});\n}}"
             )
         ),
         st.tuples(VALUES, bodies, bodies).map(
-            lambda told: (
-                f"switch ({told[0]}) {{\ncase 1:\n{_indented(told[1])}\ncase 2: {{\n{_indented(told[2])}\n}}\n}}"
+            lambda parts: (
+                f"switch ({parts[0]}) {{\ncase 1:\n{_indented(parts[1])}\ncase 2: {{\n{_indented(parts[2])}\n}}\n}}"
             )
         ),
     )

@@ -84,8 +84,8 @@ def variables(syntax: Syntax, span: Span) -> Edits | Refusal | None:
 
 def inlinings(syntax: Syntax, span: Span) -> Edits | Refusal | None:
     """What inlining a variable does."""
-    found = inline.inlining_of(syntax, span.start)
-    return found if isinstance(found, Refusal) else inline.edits_of(found)
+    inlining = inline.inlining_of(syntax, span.start)
+    return inlining if isinstance(inlining, Refusal) else inline.edits_of(inlining)
 
 
 def declarations(syntax: Syntax) -> Iterator[Span]:
@@ -110,10 +110,10 @@ def reached(program: str) -> list[tuple[int, int, int]]:
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "program.js"
         file.write_text(program + "\nmodule.exports.run();\n", "utf-8")
-        told = {**os.environ, "NODE_V8_COVERAGE": str(Path(folder) / "coverage")}
-        subprocess.run([node, str(file)], env=told, check=True, capture_output=True, timeout=60)
+        variables = {**os.environ, "NODE_V8_COVERAGE": str(Path(folder) / "coverage")}
+        subprocess.run([node, str(file)], env=variables, check=True, capture_output=True, timeout=60)
         report = json.loads(next((Path(folder) / "coverage").glob("*.json")).read_text("utf-8"))
-        own = next(each for each in report["result"] if each["url"].endswith("program.js"))
+        own = next(script for script in report["result"] if script["url"].endswith("program.js"))
     return [
         (part["startOffset"], part["endOffset"], part["count"])
         for function in own["functions"]
@@ -137,56 +137,58 @@ def prove(text: str, driver: str, edits: int, chance: random.Random, counts: Cou
             inner = next((part for part in ranges if part[0] <= span.start and span.end <= part[1]), None)
             if len(programs) >= edits or inner is None or not inner[2] or len(span) > 2000:
                 continue
-            found = finder(syntax, span)
-            if isinstance(found, Refusal):
+            result = finder(syntax, span)
+            if isinstance(result, Refusal):
                 counts[f"{name}: refused"] += 1
-                why[NAMED.sub("… ", found.message)] += 1
-            elif found is not None:
-                programs.append(apply_edits(text, found) + tail)
-        expected, *told = outcomes([text + tail, *programs])
+                why[NAMED.sub("… ", result.message)] += 1
+            elif result is not None:
+                programs.append(apply_edits(text, result) + tail)
+        expected, *outputs = outcomes([text + tail, *programs])
         assert expected[-1].startswith('"=>"'), expected[-1][:300]
-        for program, outcome in zip(programs, told, strict=True):
+        for program, outcome in zip(programs, outputs, strict=True):
             counts[f"{name}: applied"] += 1
             if outcome != expected:
                 counts[f"{name}: wrong"] += 1
                 Path(tempfile.gettempdir(), "wrong.js").write_text(program, "utf-8")
 
 
-def prove_programs(made: int, counts: Counter[str], why: Counter[str]) -> None:
+def prove_programs(program_count: int, counts: Counter[str], why: Counter[str]) -> None:
     """Try each action at every place of the programs kept for the tests, and at some of programs made by dice."""
-    for number, text in enumerate([*PROGRAMS.values(), *dice(made)]):
+    for number, text in enumerate([*PROGRAMS.values(), *dice(program_count)]):
         syntax = parsed(text)
         edited: list[tuple[str, str]] = []
         for name, (finder, places) in ACTIONS.items():
             for span in list(places(syntax))[: None if number < len(PROGRAMS) else 40]:
-                found = None if syntax.error_count else finder(syntax, span)
-                if isinstance(found, Refusal):
+                result = None if syntax.error_count else finder(syntax, span)
+                if isinstance(result, Refusal):
                     counts[f"{name}: refused"] += 1
-                    why[NAMED.sub("… ", found.message)] += 1
-                elif found is not None:
-                    edited.append((name, apply_edits(text, found)))
+                    why[NAMED.sub("… ", result.message)] += 1
+                elif result is not None:
+                    edited.append((name, apply_edits(text, result)))
         compare(text, edited, counts)
 
 
-def dice(made: int) -> list[str]:
+def dice(program_count: int) -> list[str]:
     """Programs made at random, the same ones each time."""
     programs: list[str] = []
 
-    @settings(max_examples=max(made, 1), deadline=None, database=None, derandomize=True, phases=[Phase.generate])
+    @settings(
+        max_examples=max(program_count, 1), deadline=None, database=None, derandomize=True, phases=[Phase.generate]
+    )
     @given(text=PROGRAMS_MADE)
     def collect(text: str) -> None:
         programs.append(text)
 
     collect()
-    return programs[:made]
+    return programs[:program_count]
 
 
 def compare(text: str, edited: list[tuple[str, str]], counts: Counter[str]) -> None:
     """Run a program and its edited forms; one that does not run by itself was no throw of the dice."""
-    expected, *told = outcomes([text, *(program for _, program in edited)])
+    expected, *outputs = outcomes([text, *(program for _, program in edited)])
     if any(line.startswith('"!!"') for line in expected):
         return
-    for (name, program), outcome in zip(edited, told, strict=True):
+    for (name, program), outcome in zip(edited, outputs, strict=True):
         counts[f"{name}: applied"] += 1
         if outcome != expected:
             counts[f"{name}: wrong"] += 1
@@ -202,17 +204,17 @@ def main() -> int:
     parser.add_argument("--edits", type=int, default=60, help="edits of each action and package")
     parser.add_argument("--made", type=int, default=0, help="without a folder: so many programs made by dice as well")
     parser.add_argument("--seed", type=int, default=1, help="where the dice start")
-    told = parser.parse_args()
+    arguments = parser.parse_args()
     counts: Counter[str] = Counter()
     why: Counter[str] = Counter()
-    if told.folder is None:
-        prove_programs(told.made, counts, why)
-    for name, (file, driver) in DRIVERS.items() if told.folder is not None else ():
-        found = next(iter(sorted(told.folder.glob(f"{name}-[0-9]*/package/{file}"))), None)
-        if found is None:
+    if arguments.folder is None:
+        prove_programs(arguments.made, counts, why)
+    for name, (file, driver) in DRIVERS.items() if arguments.folder is not None else ():
+        path = next(iter(sorted(arguments.folder.glob(f"{name}-[0-9]*/package/{file}"))), None)
+        if path is None:
             sys.stdout.write(f"{name}: not there\n")
             continue
-        prove(found.read_text("utf-8"), driver, told.edits, random.Random(told.seed), counts, why)
+        prove(path.read_text("utf-8"), driver, arguments.edits, random.Random(arguments.seed), counts, why)
         sys.stdout.write(f"{name}: done\n")
         sys.stdout.flush()
     for line, count in sorted(counts.items()):

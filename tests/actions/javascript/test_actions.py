@@ -35,8 +35,8 @@ def _read(path: Path) -> tuple[str, str, str]:
 async def test_case(case: Path) -> None:
     action, name, both = _read(case)
     before, after = both.split("\0")
-    told = await _after(action, name, before, "chosen" if action != "inline.variable" else "")
-    assert told == ((None, after.strip().removeprefix("refused: ")) if after.startswith("refused: ") else (after, ""))
+    result = await _after(action, name, before, "chosen" if action != "inline.variable" else "")
+    assert result == ((None, after.strip().removeprefix("refused: ")) if after.startswith("refused: ") else (after, ""))
     language = LANGUAGES["typescript" if name.endswith(".ts") else "javascript"]
     syntax = parse(language, after)
     assert after.startswith("refused") or (syntax is not None and not syntax.error_count)
@@ -61,10 +61,10 @@ async def test_the_model_fills_the_name_under_a_grammar() -> None:
     assert "greetFirst(list)" in "".join(edit.new_text for edit in proposal.edits)
 
 
-@pytest.mark.parametrize("said", ["", "class", "list", "9x", "Nope", "x", "a" * 40])
-async def test_a_name_that_cannot_be_used_is_replaced_by_a_plain_one(said: str) -> None:
+@pytest.mark.parametrize("answer", ["", "class", "list", "9x", "Nope", "x", "a" * 40])
+async def test_a_name_that_cannot_be_used_is_replaced_by_a_plain_one(answer: str) -> None:
     after, _ = await _after(
-        "extract.variable", "a.js", "function f(list) {\n  return g($0list.getUser(0)$0);\n}\n", said
+        "extract.variable", "a.js", "function f(list) {\n  return g($0list.getUser(0)$0);\n}\n", answer
     )
     assert after == "function f(list) {\n  const user = list.getUser(0);\n  return g(user);\n}\n"
 

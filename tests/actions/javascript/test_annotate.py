@@ -40,13 +40,13 @@ CASES = {
 }
 
 
-@pytest.mark.parametrize(("before", "said", "after"), CASES.values(), ids=CASES)
-async def test_annotated(before: str, said: list[str], after: str) -> None:
+@pytest.mark.parametrize(("before", "answers", "after"), CASES.values(), ids=CASES)
+async def test_annotated(before: str, answers: list[str], after: str) -> None:
     target = target_of(HEAD + before, "a.ts")
-    engine = ScriptedEngine(said)
+    engine = ScriptedEngine(answers)
     proposal = await TestWorkspace(engine).actions.propose("annotate.types", target)
     assert (apply_edits(target.snapshot.text, proposal.edits), proposal.reason) == (HEAD + after, "ok")
-    assert len(engine.requests) == len(said)
+    assert len(engine.requests) == len(answers)
 
 
 async def test_each_request_shows_the_types_before_it() -> None:

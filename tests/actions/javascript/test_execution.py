@@ -48,17 +48,17 @@ def inlinings(syntax: Syntax) -> Iterable[Edits | Refusal]:
     """What inlining each variable would do."""
     for use in names_of(syntax.tree.root_node).uses:
         if use.access == "declare":
-            found = inline.inlining_of(syntax, syntax.wrap(use.node).span.start)
-            yield found if isinstance(found, Refusal) else inline.edits_of(found)
+            inlining = inline.inlining_of(syntax, syntax.wrap(use.node).span.start)
+            yield inlining if isinstance(inlining, Refusal) else inline.edits_of(inlining)
 
 
-def check(text: str, made: Iterable[Edits | Refusal], *, fewest: int) -> None:
+def check(text: str, results: Iterable[Edits | Refusal], *, fewest: int) -> None:
     """Each edited program says what the program says; at least so many edits there must be."""
-    edited = [apply_edits(text, edits) for edits in made if not isinstance(edits, Refusal)]
+    edited = [apply_edits(text, edits) for edits in results if not isinstance(edits, Refusal)]
     assert len(edited) >= fewest
-    expected, *told = outcomes([text, *edited])
+    expected, *outputs = outcomes([text, *edited])
     assert not any(line.startswith('"!!"') for line in expected), expected
-    for program, outcome in zip(edited, told, strict=True):
+    for program, outcome in zip(edited, outputs, strict=True):
         assert outcome == expected, program
 
 
@@ -87,5 +87,5 @@ def test_made_programs_do_the_same_before_and_after(what: Callable[..., Iterable
     assume(not syntax.error_count)
     before = outcomes([text])[0]
     assume(not any(line.startswith('"!!"') for line in before))
-    made = functions(syntax, statement_selections(syntax)) if what is functions else what(syntax)
-    check(text, list(made)[:80], fewest=0)
+    results = functions(syntax, statement_selections(syntax)) if what is functions else what(syntax)
+    check(text, list(results)[:80], fewest=0)

@@ -25,16 +25,16 @@ OPTIONS = ("--noEmit", "--strict", "--target", "es2022", "--moduleDetection", "f
 def edited() -> list[str]:
     """The program after each edit that is made."""
     syntax = parsed(PROGRAM, "typescript")
-    found = [edits for edits in inlinings(syntax) if not isinstance(edits, Refusal)]
+    all_edits = [edits for edits in inlinings(syntax) if not isinstance(edits, Refusal)]
     for span in [*statement_selections(syntax), *expression_selections(syntax)]:
         piece = piece_at(syntax, span)
         plan = extract_function.plan_of(piece) if piece is not None else None
         if isinstance(plan, extract_function.Plan):
-            found.append(extract_function.edits_of(plan, "extracted"))
+            all_edits.append(extract_function.edits_of(plan, "extracted"))
         naming = extract_variable.naming_of(piece) if piece is not None and piece.is_expression else None
         if isinstance(naming, extract_variable.Naming):
-            found.append(extract_variable.edits_of(naming, "extracted"))
-    return [apply_edits(PROGRAM, edits) for edits in found]
+            all_edits.append(extract_variable.edits_of(naming, "extracted"))
+    return [apply_edits(PROGRAM, edits) for edits in all_edits]
 
 
 @pytest.mark.skipif(TSC is None, reason="tsc is not installed")
@@ -44,8 +44,8 @@ def test_types_hold_after_every_edit(tmp_path: Path) -> None:
     names = [f"p{number}.ts" for number in range(len(programs))]
     for name, program in zip(names, programs, strict=True):
         (tmp_path / name).write_text(program, "utf-8")
-    told = subprocess.run(
+    process = subprocess.run(
         [str(TSC), *OPTIONS, *names], cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False
     )
-    assert told.stdout == ""
-    assert told.returncode == 0
+    assert process.stdout == ""
+    assert process.returncode == 0

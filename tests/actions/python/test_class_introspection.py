@@ -55,12 +55,12 @@ class Public:
 
 
 @pytest.mark.parametrize("model", [None, "show"])
-@pytest.mark.parametrize(("head", "bases", "body", "other", "is_seen"), LISTS.values(), ids=LISTS)
+@pytest.mark.parametrize(("head", "bases", "body", "other_class", "is_seen"), LISTS.values(), ids=LISTS)
 def test_lists_of_a_class(
-    head: str, bases: str, body: str, other: str, is_seen: bool, model: str | None, tmp_path: Path
+    head: str, bases: str, body: str, other_class: str, is_seen: bool, model: str | None, tmp_path: Path
 ) -> None:
     before = MODULE.format(head=head, bases=bases, body=body)
-    files = {"shapes.py": before, "base.py": BASE, "uses.py": f"from shapes import Shape\n\n\n{other}"}
+    files = {"shapes.py": before, "base.py": BASE, "uses.py": f"from shapes import Shape\n\n\n{other_class}"}
     index = indexed(parse_fixture("".join(f"#- {path}\n{text}" for path, text in files.items())), tmp_path)
     try:
         after, proposal = asyncio.run(propose("extract.function", before, model, "shapes.py", index))

@@ -88,9 +88,9 @@ def listers(draw: st.DrawFn) -> str:
 @given(listers(), st.sampled_from([*PLACES]), st.sampled_from([None, "show"]))
 @settings(max_examples=150, deadline=None)
 def test_lists_of_names_stay_as_they_are(lister: str, action: str, model: str | None) -> None:
-    said = _tried(action, {"lists.py": lister}, model)
-    event("refused" if said is None else "applied")
-    assert said is None or said[0] == said[1], lister
+    message = _tried(action, {"lists.py": lister}, model)
+    event("refused" if message is None else "applied")
+    assert message is None or message[0] == message[1], lister
 
 
 OWN = {
@@ -106,8 +106,8 @@ OWN = {
 @pytest.mark.parametrize("more", OWN)
 @pytest.mark.parametrize("action", PLACES)
 def test_lists_of_a_module_itself(more: str, action: str) -> None:
-    said = _tried(action, {"lists.py": "import kit.inner.shapes\nprint(1)\n"}, "show", f"\n\n{more}\n")
-    assert (said is None) == bool(OWN[more])
+    message = _tried(action, {"lists.py": "import kit.inner.shapes\nprint(1)\n"}, "show", f"\n\n{more}\n")
+    assert (message is None) == bool(OWN[more])
 
 
 OTHERS = (
@@ -121,10 +121,10 @@ OTHERS = (
 )
 
 
-@pytest.mark.parametrize("other", OTHERS)
-def test_what_lists_something_else_is_no_hindrance(other: str) -> None:
-    said = _tried("extract.function", {"lists.py": other, "shapes_of_others.py": "x = 1\n"}, "show")
-    assert said is not None
+@pytest.mark.parametrize("lister", OTHERS)
+def test_what_lists_something_else_is_no_hindrance(lister: str) -> None:
+    message = _tried("extract.function", {"lists.py": lister, "shapes_of_others.py": "x = 1\n"}, "show")
+    assert message is not None
 
 
 def _tried(action: str, others: dict[str, str], model: str | None, more: str = "") -> tuple[str, str] | None:
@@ -142,15 +142,15 @@ def _tried(action: str, others: dict[str, str], model: str | None, more: str = "
         if after is None:
             assert "lists the names of the module" in proposal.message
             return None
-        told = _run(folder)
+        output = _run(folder)
         (folder / MODULE).write_text(after, "utf-8")
-        return told, _run(folder)
+        return output, _run(folder)
 
 
 def _run(folder: Path) -> str:
-    with _importing(folder), contextlib.redirect_stdout(io.StringIO()) as said:
+    with _importing(folder), contextlib.redirect_stdout(io.StringIO()) as output:
         importlib.import_module("lists")
-    return said.getvalue()
+    return output.getvalue()
 
 
 @contextlib.contextmanager

@@ -24,8 +24,8 @@ def never():
 
 def test_the_manifest_names_packages_and_their_tests() -> None:
     packages = load()
-    assert len({each.name for each in packages}) == len(packages) >= 5
-    assert all(each.version and each.sources and each.tests for each in packages)
+    assert len({package.name for package in packages}) == len(packages) >= 5
+    assert all(package.version and package.sources and package.tests for package in packages)
 
 
 @pytest.mark.parametrize("guilty", range(5))

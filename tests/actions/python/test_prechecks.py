@@ -20,7 +20,7 @@ from tests.support.workspace import TestWorkspace
 
 pytestmark = pytest.mark.slow
 
-PRECHECKED = {each.id: each for each in CATALOG if isinstance(each, Prechecks)}
+PRECHECKED = {action.id: action for action in CATALOG if isinstance(action, Prechecks)}
 OWN = sorted((Path(__file__).parents[3] / "spark_lsp" / "actions" / "python").glob("*.py"))
 BREAK = "The selection holds a break of a loop around it."
 LOOP = "def f(xs):\n    for x in xs:\n$0        if x:\n            break\n$0"
@@ -50,7 +50,9 @@ def test_what_is_foreseen_is_refused(seed: int, action: str) -> None:
 def test_what_is_foreseen_in_real_files_is_refused(path: Path) -> None:
     text = path.read_text("utf-8")
     dice = random.Random(path.name)
-    chosen = dice.sample(found, min(3, len(found))) if (found := functions(ast.parse(text))) else []
+    chosen = (
+        dice.sample(all_functions, min(3, len(all_functions))) if (all_functions := functions(ast.parse(text))) else []
+    )
     for function in chosen:
         for action in PRECHECKED:
             span = places(text, function, dice, action)

@@ -33,7 +33,7 @@ class Edit:
 
     place: str
     action: str
-    said: str
+    answer: str
     outcome: str
 
 
@@ -68,8 +68,8 @@ def _program(body: str) -> Program:
     for name, text in zip(pieces[1::2], pieces[2::2], strict=True):
         if name == "edits":
             for line in text.split("\n"):
-                place, action, *said, outcome = line.split() if line else ["", "", ""]
-                edits += [Edit(place, action, " ".join(said), outcome)] if place else []
+                place, action, *answer, outcome = line.split() if line else ["", "", ""]
+                edits += [Edit(place, action, " ".join(answer), outcome)] if place else []
         elif name != "mypy":
             plain, spans = _unmarked(text)
             path = name.removeprefix("new ")
@@ -79,14 +79,14 @@ def _program(body: str) -> Program:
 
 
 def _programs() -> dict[str, tuple[Program, Edit]]:
-    found: dict[str, tuple[Program, Edit]] = {}
+    all_edits: dict[str, tuple[Program, Edit]] = {}
     for path in sorted(FOLDER.glob("*.txt")):
         pieces = _PROGRAM.split(path.read_text("utf-8"))
         for name, body in zip(pieces[1::2], pieces[2::2], strict=True):
             program = _program(body)
             for edit in program.edits:
-                found[f"{name}: {edit.place} {edit.action} {edit.said}".strip()] = program, edit
-    return found
+                all_edits[f"{name}: {edit.place} {edit.action} {edit.answer}".strip()] = program, edit
+    return all_edits
 
 
 PROGRAMS = _programs()
@@ -120,7 +120,7 @@ async def _proposal(program: Program, edit: Edit, folder: Path) -> tuple[Proposa
     index = Index(folder)
     try:
         index.refresh()
-        engine = ScriptedEngine([edit.said or "value"])
+        engine = ScriptedEngine([edit.answer or "value"])
         workspace = TestWorkspace(engine, index=index)
         target = Target.of(snapshot_of(path, text), span)
         if path in program.changed:
@@ -140,8 +140,8 @@ def test_a_program_does_the_same_after_an_edit(name: str, tmp_path: Path) -> Non
     program, edit = PROGRAMS[name]
     proposal, files = asyncio.run(_proposal(program, edit, tmp_path / "workspace"))
     if edit.outcome != "same":
-        told = proposal.refusal or str(proposal.reason)
-        assert (told, proposal.edits) == (edit.outcome, ()), proposal.message
+        refusal = proposal.refusal or str(proposal.reason)
+        assert (refusal, proposal.edits) == (edit.outcome, ()), proposal.message
         return
     assert proposal.edits or proposal.files, (proposal.refusal, proposal.message)
     before = _output(program.files, tmp_path / "before", is_typed=program.is_typed)

@@ -32,12 +32,12 @@ def area(w, h, unit=1, name="x"):
 '''
 NAMES = ("Box.__init__", "Box.of", "Box.of.inner", "Box.wait", "area")
 HOLDS = {
-    "another name": lambda told: [new for _, new in told.renamed] == [FRESH],
-    "another order": lambda told: bool(told.reordered),
-    "one more with a default": lambda told: [each.name for each in told.added] == [FRESH],
-    "by name only": lambda told: bool(told.keyword_only),
-    "by place only": lambda told: bool(told.positional_only),
-    "one less": lambda told: len(told.removed) == 1,
+    "another name": lambda change: [new for _, new in change.renamed] == [FRESH],
+    "another order": lambda change: bool(change.reordered),
+    "one more with a default": lambda change: [parameter.name for parameter in change.added] == [FRESH],
+    "by name only": lambda change: bool(change.keyword_only),
+    "by place only": lambda change: bool(change.positional_only),
+    "one less": lambda change: len(change.removed) == 1,
 }
 
 
@@ -48,22 +48,22 @@ def test_a_change_is_what_it_says(name: str) -> None:
     assert syntax is not None
     seen = set()
     for seed in range(60):
-        made = edit_signature(syntax, name, random.Random(seed))
-        assert made is not None
-        compile(made.text, "made", "exec")
-        assert made.text.startswith(name.rpartition(".")[2], made.at)
-        told = _difference(name, made.text)
-        assert told.is_mechanical
-        assert HOLDS[made.kind](told), (made.kind, told)
-        seen.add(made.kind)
+        edit = edit_signature(syntax, name, random.Random(seed))
+        assert edit is not None
+        compile(edit.text, "made", "exec")
+        assert edit.text.startswith(name.rpartition(".")[2], edit.at)
+        change = _difference(name, edit.text)
+        assert change.is_mechanical
+        assert HOLDS[edit.kind](change), (edit.kind, change)
+        seen.add(edit.kind)
     assert len(seen) >= 2
 
 
 def test_a_new_name_hands_its_value_to_the_old_one() -> None:
     syntax = parse(LANGUAGES["python"], TEXT)
     assert syntax is not None
-    made = [edit_signature(syntax, "area", random.Random(seed)) for seed in range(60)]
-    texts = [each.text for each in made if each is not None and each.kind == "another name"]
+    edits = [edit_signature(syntax, "area", random.Random(seed)) for seed in range(60)]
+    texts = [edit.text for edit in edits if edit is not None and edit.kind == "another name"]
     assert texts
     for text in texts:
         space: dict[str, object] = {"wrapped": lambda function: function}

@@ -28,12 +28,14 @@ def _is_same(before: CodeType, after: CodeType, old: str, new: str) -> bool:
         (code.co_name, code.co_flags, code.co_names, code.co_varnames[:parameters], len(_inner(code)))
         for code in (before, after)
     ]
-    is_alike = facts[0] == facts[1] and {names.get(each, each) for each in _variables(before)} == _variables(after)
+    is_alike = facts[0] == facts[1] and {
+        names.get(variable, variable) for variable in _variables(before)
+    } == _variables(after)
     first, second = list(_steps(before, names)), list(_steps(after, {}))
-    if [names.get(each, each) for each in before.co_freevars] != list(after.co_freevars):
+    if [names.get(name, name) for name in before.co_freevars] != list(after.co_freevars):
         first, second = sorted(first), sorted(second)  # closures are laid out by the alphabet
     inner = zip(_inner(before), _inner(after), strict=False)
-    return is_alike and first == second and all(_is_same(*each, old, new) for each in inner)
+    return is_alike and first == second and all(_is_same(*pair, old, new) for pair in inner)
 
 
 def _variables(code: CodeType) -> set[str]:
@@ -41,7 +43,7 @@ def _variables(code: CodeType) -> set[str]:
 
 
 def _inner(code: CodeType) -> list[CodeType]:
-    return [each for each in code.co_consts if isinstance(each, CodeType)]
+    return [constant for constant in code.co_consts if isinstance(constant, CodeType)]
 
 
 def _steps(code: CodeType, names: Mapping[str, str]) -> Iterator[tuple[str, str]]:
@@ -52,6 +54,6 @@ def _steps(code: CodeType, names: Mapping[str, str]) -> Iterator[tuple[str, str]
         value = step.argval
         if "_FAST" in step.opname or "DEREF" in step.opname:  # newer versions join two of them
             parts = value if isinstance(value, tuple) else (value,)
-            yield step.opname, repr([names.get(str(each), str(each)) for each in parts])
+            yield step.opname, repr([names.get(str(part), str(part)) for part in parts])
         else:
             yield step.opname, value.co_name if isinstance(value, CodeType) else repr(value)

@@ -36,12 +36,12 @@ class Known:
 
     def means(self, module: str) -> Literal["home", "several", "vague", "other"]:
         """Tell whether an import is of one of the function's modules."""
-        found = self.files(module)
-        if found and found[0] in self.homes:
+        files = self.files(module)
+        if files and files[0] in self.homes:
             return "home"
-        if any(each in self.homes for each in found):
+        if any(path in self.homes for path in files):
             return "several"
-        return "vague" if found and found[0] not in self.definers else "other"
+        return "vague" if files and files[0] not in self.definers else "other"
 
 
 @dataclass(slots=True)
@@ -61,22 +61,22 @@ def own_calls(source: Source, function: ast.AST, name: str) -> Calls:
     return _by_name(source, name, [scope], lambda node: node is function)
 
 
-def calls_through_imports(source: Source, name: str, found: Imports) -> Calls:
+def calls_through_imports(source: Source, name: str, imports: Imports) -> Calls:
     """Return the calls of a function in a file that imports it or its module."""
     calls: list[ast.Call] = []
-    if found.aliases:
-        known = {id(each) for each in found.aliases}
-        scopes = [source.scope_of(source.statement_of(each)) for each in found.aliases]
+    if imports.aliases:
+        known = {id(alias) for alias in imports.aliases}
+        scopes = [source.scope_of(source.statement_of(alias)) for alias in imports.aliases]
         named = _by_name(source, name, scopes, lambda node: id(node) in known)
         if isinstance(named, CallIssue):
             return named
         calls += named
-    elif found.star is not None and any(_reads(node, name) for node in ast.walk(source.tree)):
-        return CallIssue(found.star.lineno, f"{name} comes by an import of everything")
+    elif imports.star is not None and any(_reads(node, name) for node in ast.walk(source.tree)):
+        return CallIssue(imports.star.lineno, f"{name} comes by an import of everything")
     for node in called_as(source, name):
-        if dotted(node.value) in found.vague - found.modules:
+        if dotted(node.value) in imports.vague - imports.modules:
             return CallIssue(node.lineno, f"{name} may be another function here")
-    through = _by_module(source, name, found.modules)
+    through = _by_module(source, name, imports.modules)
     return through if isinstance(through, CallIssue) else in_order_of_text([*calls, *through])
 
 
@@ -92,16 +92,16 @@ def passes_on(source: Source, known: Known) -> bool:
 
 def imports_of(source: Source, known: Known) -> Imports | CallIssue:
     """Return how a file comes to a function."""
-    found = Imports()
+    imports = Imports()
     for node in ast.walk(source.tree):
         issue = None
         if isinstance(node, ast.Import):
-            issue = _take_import(node, found, known)
+            issue = _take_import(node, imports, known)
         elif isinstance(node, ast.ImportFrom):
-            issue = _take_from(node, found, known)
+            issue = _take_from(node, imports, known)
         if issue is not None:
             return issue
-    return found
+    return imports
 
 
 def module_of(node: ast.ImportFrom) -> str:
@@ -115,31 +115,31 @@ def inner_module(node: ast.ImportFrom, name: str) -> str:
     return f"{module}{'' if module.endswith('.') else '.'}{name}"
 
 
-def _take_import(node: ast.Import, found: Imports, known: Known) -> CallIssue | None:
+def _take_import(node: ast.Import, imports: Imports, known: Known) -> CallIssue | None:
     for alias in node.names:
         parts = alias.name.split(".")
         for end in (len(parts),) if alias.asname else range(1, len(parts) + 1):
-            if issue := _take_module(node, ".".join(parts[:end]), alias.asname, found, known):
+            if issue := _take_module(node, ".".join(parts[:end]), alias.asname, imports, known):
                 return issue
     return None
 
 
-def _take_module(node: ast.stmt, module: str, name: str | None, found: Imports, known: Known) -> CallIssue | None:
+def _take_module(node: ast.stmt, module: str, name: str | None, imports: Imports, known: Known) -> CallIssue | None:
     means = known.means(module)
     if means == "several":
         return CallIssue(node.lineno, f"{module} may be several files")
     if means == "home":
-        found.modules.add(name or module)
+        imports.modules.add(name or module)
     elif means == "vague":
-        found.vague.add(name or module)
+        imports.vague.add(name or module)
     return None
 
 
-def _take_from(node: ast.ImportFrom, found: Imports, known: Known) -> CallIssue | None:
+def _take_from(node: ast.ImportFrom, imports: Imports, known: Known) -> CallIssue | None:
     for alias in node.names:
         if alias.name not in {known.name, "*"}:
             inner = inner_module(node, alias.name)
-            if issue := _take_module(node, inner, alias.asname or alias.name, found, known):
+            if issue := _take_module(node, inner, alias.asname or alias.name, imports, known):
                 return issue
             continue
         means = known.means(module_of(node))
@@ -148,11 +148,11 @@ def _take_from(node: ast.ImportFrom, found: Imports, known: Known) -> CallIssue 
         if means == "other":
             continue
         if alias.name == "*":
-            found.star = node
+            imports.star = node
         elif alias.asname not in {None, known.name}:
             return CallIssue(node.lineno, f"{known.name} has another name here")
         else:
-            found.aliases.append(alias)
+            imports.aliases.append(alias)
     return None
 
 
@@ -180,10 +180,10 @@ def _by_module(source: Source, name: str, modules: Collection[str]) -> Calls:
     """Return the calls as an attribute of a module."""
     if not modules:
         return []
-    roots = {each.split(".")[0] for each in modules}
+    roots = {module.split(".")[0] for module in modules}
     calls: list[ast.Call] = []
     for node in ast.walk(source.tree):
-        root = next((each for each in roots if binds(node, each)), None)
+        root = next((candidate for candidate in roots if binds(node, candidate)), None)
         if root is not None and not isinstance(node, ast.alias):
             return CallIssue(_line(source, node), f"{root} means something else here as well")
         if not isinstance(node, ast.Attribute | ast.Name):
@@ -227,15 +227,19 @@ def looked_up(source: Source, name: str) -> int:
         if not isinstance(node, ast.Call):
             continue
         asked = node.func.attr if isinstance(node.func, ast.Attribute) else dotted(node.func)
-        texts = [each.value for each in node.args if isinstance(each, ast.Constant) and isinstance(each.value, str)]
-        if asked in _BY_TEXT and any(each.rpartition(".")[2] == name for each in texts):
+        texts = [
+            argument.value
+            for argument in node.args
+            if isinstance(argument, ast.Constant) and isinstance(argument.value, str)
+        ]
+        if asked in _BY_TEXT and any(text.rpartition(".")[2] == name for text in texts):
             return node.lineno
     return 0
 
 
 def in_order_of_text(calls: Iterable[ast.Call]) -> list[ast.Call]:
     """Return calls by where they begin."""
-    return sorted(calls, key=lambda each: (each.lineno, each.col_offset, -(each.end_lineno or 0)))
+    return sorted(calls, key=lambda call: (call.lineno, call.col_offset, -(call.end_lineno or 0)))
 
 
 def called_as(source: Source, name: str) -> Iterator[ast.Attribute]:

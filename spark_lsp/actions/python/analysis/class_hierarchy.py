@@ -34,19 +34,19 @@ def class_hierarchy_of(classes: Classes, owner: ClassAt, files: Files) -> ClassH
     parents: dict[ClassAt, ClassAt] = {}
     todo = [owner]
     while todo:
-        each = todo.pop()
-        for found in _derived(classes, each, files):
-            if isinstance(found, Refusal):
-                return found
-            parents[found] = each
-            if found not in own:
-                own.add(found)
-                todo.append(found)
+        current = todo.pop()
+        for subclass in _derived(classes, current, files):
+            if isinstance(subclass, Refusal):
+                return subclass
+            parents[subclass] = current
+            if subclass not in own:
+                own.add(subclass)
+                todo.append(subclass)
     above: set[ClassAt] = set()
-    for each in own:
-        for base in classes.ancestors(each):
+    for class_at in own:
+        for base in classes.ancestors(class_at):
             if base is None:
-                return Refusal("calls", f"The base classes of {each.name} in {each.path} are not known.")
+                return Refusal("calls", f"The base classes of {class_at.name} in {class_at.path} are not known.")
             above.add(base)
     return ClassHierarchy(owner, frozenset(own), frozenset(above - own), parents)
 
@@ -65,7 +65,7 @@ def _derived(classes: Classes, parent: ClassAt, files: Files) -> Iterator[ClassA
             here = classes.meaning(path, ast.Name(node.name, ast.Load()))
             for base in node.bases:
                 core = base.value if isinstance(base, ast.Subscript) else base
-                if not any(_last_name(each) == parent.name for each in ast.walk(core)):
+                if not any(_last_name(descendant) == parent.name for descendant in ast.walk(core)):
                     continue
                 meant = classes.meaning(path, core)
                 if meant not in {parent, None}:
@@ -82,25 +82,36 @@ def _last_name(node: ast.AST) -> str:
 
 
 def judged(
-    classes: Classes, hierarchy: ClassHierarchy, found: frozenset[ClassAt], method: str
+    classes: Classes, hierarchy: ClassHierarchy, classes_found: frozenset[ClassAt], method: str
 ) -> Literal["own", "other", "unknown"]:
     """Tell whether a method of objects of some classes is that of the hierarchy, or certainly another or none."""
-    if found and found <= hierarchy.own:
+    if classes_found and classes_found <= hierarchy.own:
         return "own"
-    return "other" if found and all(_has_another(classes, hierarchy, each, method) for each in found) else "unknown"
+    return (
+        "other"
+        if classes_found and all(_has_another(classes, hierarchy, class_at, method) for class_at in classes_found)
+        else "unknown"
+    )
 
 
-def _has_another(classes: Classes, hierarchy: ClassHierarchy, found: ClassAt, method: str) -> bool:
-    if found in hierarchy.own or found in hierarchy.above or found.origin == "outside" or says_nothing(found):
+def _has_another(classes: Classes, hierarchy: ClassHierarchy, class_at: ClassAt, method: str) -> bool:
+    if (
+        class_at in hierarchy.own
+        or class_at in hierarchy.above
+        or class_at.origin == "outside"
+        or says_nothing(class_at)
+    ):
         return False
-    known = (found, *classes.ancestors(found))
-    bodies = [body for each in known if each is not None and (body := classes.body(each)) is not None]
-    is_open = any(each is None or each.origin == "outside" for each in known)
-    if any(body.keywords for body in bodies) or any(each is not None and _takes_any(each) for each in known):
+    known = (class_at, *classes.ancestors(class_at))
+    bodies = [body for ancestor in known if ancestor is not None and (body := classes.body(ancestor)) is not None]
+    is_open = any(ancestor is None or ancestor.origin == "outside" for ancestor in known)
+    if any(body.keywords for body in bodies) or any(
+        ancestor is not None and _takes_any(ancestor) for ancestor in known
+    ):
         return False  # objects of other classes may count as its own
     bound = set[str]().union(*(names_of(body).bound for body in bodies))
     return method in bound or not (is_open or bound & _ASKS_ANOTHER)
 
 
-def _takes_any(found: ClassAt) -> bool:
-    return found.origin == "outside" and found.name in _TAKES_ANY_OBJECT
+def _takes_any(class_at: ClassAt) -> bool:
+    return class_at.origin == "outside" and class_at.name in _TAKES_ANY_OBJECT

@@ -25,23 +25,25 @@ _OF_THE_CLASS = frozenset({"__class_getitem__", "__init_subclass__", "__new__"})
 def seen_methods(source: Source, path: str, owner: ast.ClassDef, view: IndexView) -> Seen:
     """Return what sees the name of a method that a class of the file at ``path`` gets."""
     relatives = Relatives.of(source, path, owner, view)
-    lists = frozenset[str]().union(*(files_mentioning(view, each) for each in LISTERS)) & files_mentioning(
+    lists = frozenset[str]().union(*(files_mentioning(view, word) for word in LISTERS)) & files_mentioning(
         view, owner.name
     )
     seen = []
-    lists = frozenset(each for each in lists if MAY_LIST.search(view.files[each].text))
+    lists = frozenset(path for path in lists if MAY_LIST.search(view.files[path].text))
     for name in [path, *sorted((lists | relatives.paths) - {path})]:
         read = relatives.classes.read(name)
         if read is not None:
             known = relatives.known(name, read)
             seen.append(seen_in(name, read, known.is_it, "class", is_own=False, is_function=True))
-    return Seen(next((each.refusal for each in seen if each.refusal), None), any(each.public for each in seen))
+    return Seen(
+        next((result.refusal for result in seen if result.refusal), None), any(result.public for result in seen)
+    )
 
 
 def _deriving(view: IndexView, name: str) -> frozenset[str]:
     """Return the files in which something may derive from a class of that name."""
     may = re.compile(rf"\bclass\s+\w+\s*\([^)]*\b{re.escape(name)}\b|\b{re.escape(name)}\s+as\b")
-    return frozenset(each for each in files_mentioning(view, name) if may.search(view.files[each].text))
+    return frozenset(path for path in files_mentioning(view, name) if may.search(view.files[path].text))
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,15 +59,15 @@ class Relatives:
     def of(cls, source: Source, path: str, owner: ast.ClassDef, view: IndexView) -> "Relatives":
         """Return the relatives of a class as far as they are certain."""
         classes = classes_of({path: source}, view)
-        found = classes.meaning(path, ast.Name(owner.name, ast.Load()))
-        if found is None or classes.body(found) is not owner:
+        meaning = classes.meaning(path, ast.Name(owner.name, ast.Load()))
+        if meaning is None or classes.body(meaning) is not owner:
             return cls(classes, frozenset(), frozenset({id(owner)}), frozenset({path}))
-        hierarchy = class_hierarchy_of(classes, found, partial(_deriving, view))
-        own = hierarchy.own if isinstance(hierarchy, ClassHierarchy) else frozenset({found})
-        above = {base for each in own for base in classes.ancestors(each) if base is not None}
-        known = {each for each in own | above if each.origin == "workspace"}
-        bodies = frozenset(id(classes.body(each)) for each in known)
-        return cls(classes, own, bodies, frozenset(each.path for each in known))
+        hierarchy = class_hierarchy_of(classes, meaning, partial(_deriving, view))
+        own = hierarchy.own if isinstance(hierarchy, ClassHierarchy) else frozenset({meaning})
+        above = {base for class_at in own for base in classes.ancestors(class_at) if base is not None}
+        known = {class_at for class_at in own | above if class_at.origin == "workspace"}
+        bodies = frozenset(id(classes.body(class_at)) for class_at in known)
+        return cls(classes, own, bodies, frozenset(class_at.path for class_at in known))
 
     def known(self, path: str, source: Source) -> "KnownClass":
         """Return what a file knows of them."""
@@ -96,7 +98,9 @@ class KnownClass:
             return self.is_object(node.value)
         method = self._method_of(node)
         if method is not None:
-            is_class_method = any(named_by(each) == "classmethod" for each in getattr(method, "decorator_list", []))
+            is_class_method = any(
+                named_by(decorator) == "classmethod" for decorator in getattr(method, "decorator_list", [])
+            )
             return is_class_method or getattr(method, "name", "") in _OF_THE_CLASS
         return self.classes.meaning(self.path, node) in self.own
 
@@ -111,8 +115,8 @@ class KnownClass:
         if not isinstance(node, ast.Name):
             return None
         scope = self.source.scope_of(node)
-        for each in (scope, *self.source.scopes_around(scope)):
-            is_method = isinstance(each, FUNCTIONS) and id(self.source.parent(each)) in self.bodies
-            if is_method and first_parameter(each) == node.id:
-                return each
+        for enclosing in (scope, *self.source.scopes_around(scope)):
+            is_method = isinstance(enclosing, FUNCTIONS) and id(self.source.parent(enclosing)) in self.bodies
+            if is_method and first_parameter(enclosing) == node.id:
+                return enclosing
         return None

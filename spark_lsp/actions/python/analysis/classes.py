@@ -49,28 +49,28 @@ class Classes:
             return self._named(path, node.id, steps)
         if not isinstance(node, ast.Attribute) or not (module := dotted(node.value)):
             return None
-        found = {self._through(path, each, module, node.attr, steps) for each in self._binders(path, module)}
-        return found.pop() if len(found) == 1 else None
+        meanings = {self._through(path, binder, module, node.attr, steps) for binder in self._binders(path, module)}
+        return meanings.pop() if len(meanings) == 1 else None
 
-    def body(self, found: ClassAt) -> ast.ClassDef | None:
+    def body(self, class_at: ClassAt) -> ast.ClassDef | None:
         """Return the definition of a class of the workspace."""
-        bound = self._binders(found.path, found.name) if found.origin == "workspace" else []
-        return next((each for each in bound if isinstance(each, ast.ClassDef)), None)
+        bound = self._binders(class_at.path, class_at.name) if class_at.origin == "workspace" else []
+        return next((node for node in bound if isinstance(node, ast.ClassDef)), None)
 
-    def bases(self, found: ClassAt) -> list[ClassAt | None]:
+    def bases(self, class_at: ClassAt) -> list[ClassAt | None]:
         """Return what a class derives from as it is written; None for each that is not known."""
-        body = self.body(found)
-        return [self.meaning(found.path, _unsubscripted(each)) for each in body.bases] if body is not None else []
+        body = self.body(class_at)
+        return [self.meaning(class_at.path, _unsubscripted(base)) for base in body.bases] if body is not None else []
 
-    def ancestors(self, found: ClassAt) -> frozenset[ClassAt | None]:
+    def ancestors(self, class_at: ClassAt) -> frozenset[ClassAt | None]:
         """Return all classes that a class derives from; None among them for any that is not known."""
         seen: set[ClassAt | None] = set()
-        todo = self.bases(found)
+        todo = self.bases(class_at)
         while todo:
-            each = todo.pop()
-            if each not in seen:
-                seen.add(each)
-                todo += self.bases(each) if each is not None else []
+            current = todo.pop()
+            if current not in seen:
+                seen.add(current)
+                todo += self.bases(current) if current is not None else []
         return frozenset(seen)
 
     def _named(self, path: str, name: str, steps: int) -> ClassAt | None:
@@ -82,9 +82,9 @@ class Classes:
             kind = vars(builtins).get(name)
             is_known = isinstance(kind, type) and not self._binders(path, "*")
             return ClassAt(name, "", "python") if is_known else None
-        found = {self._bound_by(path, source, node, name, steps) for node in nodes}
-        is_clear = len(found) == 1 and sum(isinstance(each, ast.ClassDef) for each in nodes) <= 1
-        return found.pop() if is_clear else None
+        meanings = {self._bound_by(path, source, node, name, steps) for node in nodes}
+        is_clear = len(meanings) == 1 and sum(isinstance(node, ast.ClassDef) for node in nodes) <= 1
+        return meanings.pop() if is_clear else None
 
     def _bound_by(self, path: str, source: Source, node: ast.AST, name: str, steps: int) -> ClassAt | None:
         if isinstance(node, ast.ClassDef):
@@ -110,8 +110,8 @@ class Classes:
         files = self._modules(path)(module)
         if not files:
             return None if module.startswith(".") else ClassAt(name, module, "outside")
-        found = [self._exported(each, name, steps - 1) for each in files]
-        return found[0] if all(each in {None, found[0]} for each in found) else None
+        meanings = [self._exported(file, name, steps - 1) for file in files]
+        return meanings[0] if all(class_at in {None, meanings[0]} for class_at in meanings) else None
 
     def _exported(self, path: str, name: str, steps: int) -> ClassAt | None:
         return self._named(path, name, steps) if self._binders(path, name) else None
@@ -122,8 +122,8 @@ class Classes:
             source = self.read(path)
             bound: defaultdict[str, list[ast.AST]] = defaultdict(list)
             for node in ast.walk(source.tree) if source is not None else ():
-                for each in _names_bound(node):
-                    bound[each].append(node)
+                for bound_name in _names_bound(node):
+                    bound[bound_name].append(node)
             self._bound[path] = bound
         return self._bound[path].get(name.partition(".")[0], [])
 
@@ -147,9 +147,9 @@ def _unsubscripted(node: ast.expr) -> ast.expr:
     return node.value if isinstance(node, ast.Subscript) else node
 
 
-def says_nothing(found: ClassAt) -> bool:
+def says_nothing(class_at: ClassAt) -> bool:
     """Whether a built-in class is one that any object may be of."""
-    return found.origin == "python" and found.name in _NOT_AN_OBJECT_OF
+    return class_at.origin == "python" and class_at.name in _NOT_AN_OBJECT_OF
 
 
 def classes_of(read: dict[str, Source], view: IndexView) -> Classes:

@@ -43,11 +43,13 @@ def managers_of(tree: ast.AST) -> dict[str, bool]:
     managers: dict[str, bool] = {}
     for node in ast.walk(tree):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-            decorators = {getattr(each, "attr", getattr(each, "id", "")) for each in node.decorator_list}
+            decorators = {getattr(decorator, "attr", getattr(decorator, "id", "")) for decorator in node.decorator_list}
             if decorators & {"contextmanager", "asynccontextmanager"}:
                 managers[node.name] = managers.get(node.name, False) or _catches_at_yield(node)
         elif isinstance(node, ast.ClassDef):
-            exits = [each for each in node.body if getattr(each, "name", "") in {"__exit__", "__aexit__"}]
+            exits = [
+                statement for statement in node.body if getattr(statement, "name", "") in {"__exit__", "__aexit__"}
+            ]
             if exits:
                 managers[node.name] = managers.get(node.name, False) or any(map(_may_return_true, exits))
     return managers
@@ -58,18 +60,18 @@ def _catches_at_yield(function: ast.AST) -> bool:
     for node in ast.walk(function):
         if not isinstance(node, ast.Try | ast.With | ast.AsyncWith):
             continue
-        if not any(isinstance(each, ast.Yield) for part in node.body for each in ast.walk(part)):
+        if not any(isinstance(descendant, ast.Yield) for part in node.body for descendant in ast.walk(part)):
             continue
         if not isinstance(node, ast.Try):
             catches = any(may_suppress(item.context_expr, NO_MANAGERS) for item in node.items)
         else:
-            leaves = any(isinstance(each, ast.Return) for part in node.finalbody for each in ast.walk(part))
-            catches = leaves or any(not isinstance(each.body[-1], ast.Raise) for each in node.handlers)
+            leaves = any(isinstance(descendant, ast.Return) for part in node.finalbody for descendant in ast.walk(part))
+            catches = leaves or any(not isinstance(handler.body[-1], ast.Raise) for handler in node.handlers)
         if catches:
             return True
     return False
 
 
 def _may_return_true(method: ast.AST) -> bool:
-    values = [each.value for each in ast.walk(method) if isinstance(each, ast.Return)]
+    values = [node.value for node in ast.walk(method) if isinstance(node, ast.Return)]
     return any(value is not None and not (isinstance(value, ast.Constant) and not value.value) for value in values)

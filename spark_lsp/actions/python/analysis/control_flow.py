@@ -238,20 +238,20 @@ class _Statements:
         self._graph.frontier = [*ends, *self._graph.frontier]
 
     def _pattern(self, pattern: ast.pattern) -> None:
-        for each in ast.walk(pattern):
-            if isinstance(each, ast.expr):
-                if isinstance(each, ast.Name):
-                    self._read.use(each)
+        for node in ast.walk(pattern):
+            if isinstance(node, ast.expr):
+                if isinstance(node, ast.Name):
+                    self._read.use(node)
                 continue
-            name = getattr(each, "rest", None) if isinstance(each, ast.MatchMapping) else getattr(each, "name", None)
+            name = getattr(node, "rest", None) if isinstance(node, ast.MatchMapping) else getattr(node, "name", None)
             if name:
-                self._graph.add("bind", each, name)
+                self._graph.add("bind", node, name)
 
     def _import(self, node: ast.Import | ast.ImportFrom) -> None:
         self._graph.add("effect", node)
-        for each in node.names:
-            name = each.asname or (each.name.split(".")[0] if isinstance(node, ast.Import) else each.name)
-            self._graph.add("bind", each, name)
+        for alias in node.names:
+            name = alias.asname or (alias.name.split(".")[0] if isinstance(node, ast.Import) else alias.name)
+            self._graph.add("bind", alias, name)
 
     def _define(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> None:
         self._read.expressions(evaluated_at_definition(node))

@@ -109,7 +109,7 @@ class DataFlow:
             for number in self._order:
                 if number == start or not counts(self.points[number]):
                     continue
-                ways = [self._after(held, each) for each in self._before[number]]
+                ways = [self._after(held, source) for source in self._before[number]]
                 bits = _intersection(ways, self._all)
                 if bits != held[number]:
                     held[number], changed = bits, True
@@ -140,15 +140,15 @@ class DataFlow:
 
 def _union(sets: Iterable[int]) -> int:
     bits = 0
-    for each in sets:
-        bits |= each
+    for members in sets:
+        bits |= members
     return bits
 
 
 def _intersection(sets: Iterable[int], everything: int) -> int:
     bits = everything
-    for each in sets:
-        bits &= each
+    for members in sets:
+        bits &= members
     return bits
 
 

@@ -23,8 +23,8 @@ def unknown_decorator(source: Source, scope: Scope) -> Refusal | None:
     """
     for decorator in getattr(scope, "decorator_list", []):
         called = decorator.func if isinstance(decorator, ast.Call) else decorator
-        words = {named_by(each) for each in ast.walk(called)}
-        defined = {getattr(each, "name", "") for each in source.tree.body}
+        words = {named_by(node) for node in ast.walk(called)}
+        defined = {getattr(statement, "name", "") for statement in source.tree.body}
         if words & _CODE_COMPILERS and not words & defined:
             return Refusal("reflection", f"The decorator {ast.unparse(called)} may read the code of the function.")
     return None

@@ -104,13 +104,13 @@ class Expressions:
     def _call(self, node: ast.Call) -> None:
         self.expression(node.func)
         is_complete = _runs_at_once(node.func)
-        for each in [*node.args, *(keyword.value for keyword in node.keywords)]:
-            if is_complete and isinstance(each, ast.GeneratorExp):
-                self._graph.marking(each, lambda child: self._comprehend(child, at_once=True))
-            elif is_complete and isinstance(each, ast.Lambda):
-                self._graph.marking(each, self._called_at_once)
+        for argument in [*node.args, *(keyword.value for keyword in node.keywords)]:
+            if is_complete and isinstance(argument, ast.GeneratorExp):
+                self._graph.marking(argument, lambda child: self._comprehend(child, at_once=True))
+            elif is_complete and isinstance(argument, ast.Lambda):
+                self._graph.marking(argument, self._called_at_once)
             else:
-                self.expression(each)
+                self.expression(argument)
         self._graph.add("effect", node)
 
     def _called_at_once(self, node: ast.AST) -> None:
@@ -138,8 +138,8 @@ class Expressions:
     def _compare(self, node: ast.Compare) -> None:
         self.expression(node.left)
         ends: list[int] = []
-        for number, each in enumerate(node.comparators):
-            self.expression(each)
+        for number, comparator in enumerate(node.comparators):
+            self.expression(comparator)
             self._graph.add("load", node)
             ends = list(self._graph.frontier) if number == 0 else [*ends, *self._graph.frontier]
         self._graph.frontier = ends
@@ -160,7 +160,7 @@ class Expressions:
         if isinstance(node, ast.GeneratorExp) and not at_once:
             self.capture(node)
             return
-        self.hidden.append(target_names(each.target for each in node.generators))
+        self.hidden.append(target_names(generator.target for generator in node.generators))
         self._iterate(node, 0)
         self.hidden.pop()
 
@@ -170,8 +170,8 @@ class Expressions:
             self.expression(generator.iter)
         head = self._graph.add("effect", generator)
         ends = list(self._graph.frontier)
-        for each in generator.ifs:
-            self.test(each)
+        for condition in generator.ifs:
+            self.test(condition)
             self._graph.connect(head)
         if number + 1 < len(node.generators):
             self._iterate(node, number + 1)
@@ -190,8 +190,8 @@ class Expressions:
                 self._graph.add("bind", node, node.id)
         elif isinstance(node, ast.Tuple | ast.List):
             self._graph.add("load", node)
-            for each in node.elts:
-                self.target(each)
+            for element in node.elts:
+                self.target(element)
         elif isinstance(node, ast.Starred):
             self.target(node.value)
         else:

@@ -101,17 +101,17 @@ class GraphBuilder:
 
     def leave(self, how: Leaving) -> None:
         """Go where ``return``, ``break`` or ``continue`` leads, through what must run before."""
-        for each in reversed(self.around):
-            if isinstance(each, Last):
-                each.pending.setdefault(how, []).extend(self.frontier)
+        for ancestor in reversed(self.around):
+            if isinstance(ancestor, Last):
+                ancestor.pending.setdefault(how, []).extend(self.frontier)
                 self.frontier = []
                 return
             if how == "break":
-                each.broken.extend(self.frontier)
+                ancestor.broken.extend(self.frontier)
                 self.frontier = []
                 return
             if how == "continue":
-                self.connect(each.head)
+                self.connect(ancestor.head)
                 self.frontier = []
                 return
         self.connect(EXIT)
@@ -123,7 +123,7 @@ class GraphBuilder:
         for branch in branches:
             self.frontier = list(start)
             branch()
-            ends += [each for each in self.frontier if each not in ends]
+            ends += [number for number in self.frontier if number not in ends]
         self.frontier = ends
 
     def guarded(self, last: Last, body: Callable[[], None], *, suppresses: bool) -> None:

@@ -37,11 +37,11 @@ def seen_in(
 ) -> Seen:
     """Return what of a file sees a new name of a module or class, which ``is_it`` knows."""
     public = False
-    for each in listings(source, is_it, is_own=is_own):
-        if is_function and not each.functions:
+    for listing in listings(source, is_it, is_own=is_own):
+        if is_function and not listing.functions:
             continue
-        if each.private:
-            message = f"{path}:{each.line} lists the names of the {what}, where a new one would be seen."
+        if listing.private:
+            message = f"{path}:{listing.line} lists the names of the {what}, where a new one would be seen."
             return Seen(Refusal("reflection", message))
         public = True
     return Seen(public=public)
@@ -62,8 +62,8 @@ def listings(source: Source, is_it: Callable[[ast.expr], bool], *, is_own: bool)
         if not isinstance(node, ast.Call | ast.Attribute):
             continue
         listed = subject(node)
-        found = is_it(listed) if listed is not None else is_own and _lists_around(source, node)
-        if found and not _asks_for_one(source, node):
+        is_listed = is_it(listed) if listed is not None else is_own and _lists_around(source, node)
+        if is_listed and not _asks_for_one(source, node):
             yield _listing(source, node)
 
 
@@ -91,7 +91,7 @@ def _asks_for_one(source: Source, node: ast.expr) -> bool:
     if isinstance(around, ast.Attribute):
         return around.attr in _ASKS_FOR_ONE and isinstance(source.parent(around), ast.Call)
     if isinstance(around, ast.Compare):
-        return around.left is not node and all(isinstance(each, ast.In | ast.NotIn) for each in around.ops)
+        return around.left is not node and all(isinstance(operator, ast.In | ast.NotIn) for operator in around.ops)
     if isinstance(around, ast.Call):
         return named_by(around.func) in _READS_BY_NAME
     return isinstance(around, ast.Expr)
@@ -102,7 +102,7 @@ def _listing(source: Source, node: ast.Call | ast.Attribute) -> Listing:
     conditions, name = _loop(source, node)
     predicate = node.args[1] if isinstance(node, ast.Call) and len(node.args) > 1 else None
     no_functions = (predicate is not None and named_by(predicate) == "isclass") or any(map(_is_of_others, conditions))
-    return Listing(node.lineno, not any(_leaves_private(each, name) for each in conditions), not no_functions)
+    return Listing(node.lineno, not any(_leaves_private(condition, name) for condition in conditions), not no_functions)
 
 
 def _loop(source: Source, node: ast.AST) -> tuple[list[ast.expr], str]:
@@ -114,7 +114,7 @@ def _loop(source: Source, node: ast.AST) -> tuple[list[ast.expr], str]:
         elif isinstance(parent, ast.Call) and (parent.func is child or named_by(parent.func) in _KEEPS_ALL):
             continue
         elif isinstance(parent, ast.comprehension) and parent.iter is child:
-            return [part for each in parent.ifs for part in _parts(each)], _name(parent.target, gives_names)
+            return [part for condition in parent.ifs for part in _parts(condition)], _name(parent.target, gives_names)
         elif isinstance(parent, ast.For | ast.AsyncFor) and parent.iter is child:
             return _first_conditions(parent), _name(parent.target, gives_names)
         else:
@@ -130,31 +130,31 @@ def _name(target: ast.expr, gives_names: bool) -> str:
 
 def _first_conditions(loop: ast.For | ast.AsyncFor) -> list[ast.expr]:
     """Return what holds of an element with which a loop does anything."""
-    found: list[ast.expr] = []
+    conditions: list[ast.expr] = []
     for statement in loop.body:
         if not isinstance(statement, ast.If) or statement.orelse:
             break
         if isinstance(statement.body[0], ast.Continue):
-            found += _parts(ast.UnaryOp(ast.Not(), statement.test))
+            conditions += _parts(ast.UnaryOp(ast.Not(), statement.test))
             continue
         if statement is loop.body[-1]:
-            found += _parts(statement.test)
+            conditions += _parts(statement.test)
         break
-    return found
+    return conditions
 
 
 def _parts(condition: ast.expr) -> Iterator[ast.expr]:
     """Yield conditions that all have to hold: ``not (a or b)`` is ``not a`` and ``not b``."""
     if isinstance(condition, ast.BoolOp) and isinstance(condition.op, ast.And):
-        for each in condition.values:
-            yield from _parts(each)
+        for value in condition.values:
+            yield from _parts(value)
         return
     inner = condition.operand if isinstance(condition, ast.UnaryOp) and isinstance(condition.op, ast.Not) else None
     if isinstance(inner, ast.UnaryOp) and isinstance(inner.op, ast.Not):
         yield from _parts(inner.operand)
     elif isinstance(inner, ast.BoolOp) and isinstance(inner.op, ast.Or):
-        for each in inner.values:
-            yield from _parts(ast.UnaryOp(ast.Not(), each))
+        for value in inner.values:
+            yield from _parts(ast.UnaryOp(ast.Not(), value))
     else:
         yield condition
 
@@ -173,7 +173,11 @@ def _leaves_private(condition: ast.expr, name: str) -> bool:
         return False
     if not name or not isinstance(condition.func.value, ast.Name) or condition.func.value.id != name:
         return False
-    begins = [each.value for each in condition.args if isinstance(each, ast.Constant) and isinstance(each.value, str)]
+    begins = [
+        argument.value
+        for argument in condition.args
+        if isinstance(argument, ast.Constant) and isinstance(argument.value, str)
+    ]
     if condition.func.attr == "startswith" and len(begins) == 1 and len(condition.args) == 1:
         return begins[0] == "_" if is_not else not begins[0].startswith("_") and bool(begins[0])
     return condition.func.attr == "isupper" and not is_not
@@ -189,6 +193,6 @@ def _is_of_others(condition: ast.expr) -> bool:
         return isinstance(mark, ast.Constant) and isinstance(mark.value, str) and not mark.value.startswith("__")
     if asked == "isinstance" and len(condition.args) == 2:
         kinds = condition.args[1]
-        names = [named_by(each) for each in (kinds.elts if isinstance(kinds, ast.Tuple) else [kinds])]
+        names = [named_by(element) for element in (kinds.elts if isinstance(kinds, ast.Tuple) else [kinds])]
         return all(name and name not in _FUNCTIONS_ARE for name in names)
     return asked == "isclass"

@@ -55,18 +55,18 @@ def has_lifetime(source: Source, node: ast.AST | None, steps: int = MAX_STEPS) -
         parts = [*node.elts]
     elif isinstance(node, ast.ListComp | ast.SetComp | ast.GeneratorExp):
         parts = [node.elt]
-    return any(has_lifetime(source, each, steps) for each in parts)
+    return any(has_lifetime(source, part, steps) for part in parts)
 
 
 def _makes(source: Source, call: ast.Call, steps: int) -> bool:
     name = named_by(call.func)
     if not name or name in _PLAIN_CALLS:
         return False
-    found = _definition(source, name)
-    if isinstance(found, ast.ClassDef):
-        return _class_has_lifetime(source, found, steps - 1)
-    if found is not None:
-        return _returns(source, found, steps - 1)
+    definition = _definition(source, name)
+    if isinstance(definition, ast.ClassDef):
+        return _class_has_lifetime(source, definition, steps - 1)
+    if definition is not None:
+        return _returns(source, definition, steps - 1)
     value = getattr(builtins, name, None)
     if isinstance(call.func, ast.Name) and value is not None and name != "open":
         return False
@@ -82,15 +82,15 @@ def _is_plain_class(name: str) -> bool:
 
 
 def _class_has_lifetime(source: Source, node: ast.ClassDef, steps: int) -> bool:
-    bound = {getattr(each, "name", "") for each in node.body}
+    bound = {getattr(statement, "name", "") for statement in node.body}
     if "__del__" in bound or _is_watched(source):
         return True
     for base in node.bases:
         core = base.value if isinstance(base, ast.Subscript) else base
         name = named_by(core)
-        found = _definition(source, name)
-        if isinstance(found, ast.ClassDef) and steps:
-            if found is not node and _class_has_lifetime(source, found, steps - 1):
+        definition = _definition(source, name)
+        if isinstance(definition, ast.ClassDef) and steps:
+            if definition is not node and _class_has_lifetime(source, definition, steps - 1):
                 return True
         elif not _is_plain_class(name):
             return True
@@ -100,12 +100,12 @@ def _class_has_lifetime(source: Source, node: ast.ClassDef, steps: int) -> bool:
 def _returns(source: Source, function: ast.FunctionDef | ast.AsyncFunctionDef, steps: int) -> bool:
     """Whether a function of the document may return such an object; a generator is one that cleans up at its end."""
     own = list(nodes_of(function))
-    if any(isinstance(each, ast.Yield | ast.YieldFrom) for each in own):
-        return any(isinstance(each, ast.Try | ast.With | ast.AsyncWith) for each in own)
-    returned = [each.value for each in own if isinstance(each, ast.Return)]
-    named = {each.id for each in returned if isinstance(each, ast.Name)}
-    returned += [each.value for each in own if isinstance(each, ast.Assign) and target_names(each.targets) & named]
-    return any(has_lifetime(source, each, steps) for each in returned)
+    if any(isinstance(node, ast.Yield | ast.YieldFrom) for node in own):
+        return any(isinstance(node, ast.Try | ast.With | ast.AsyncWith) for node in own)
+    returned = [node.value for node in own if isinstance(node, ast.Return)]
+    named = {expression.id for expression in returned if isinstance(expression, ast.Name)}
+    returned += [node.value for node in own if isinstance(node, ast.Assign) and target_names(node.targets) & named]
+    return any(has_lifetime(source, expression, steps) for expression in returned)
 
 
 def _definition(source: Source, name: str) -> ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef | None:
@@ -114,20 +114,20 @@ def _definition(source: Source, name: str) -> ast.ClassDef | ast.FunctionDef | a
 
 
 def _definitions(source: Source, name: str) -> Iterator[ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef]:
-    found = [
-        each
-        for each in ast.walk(source.tree)
-        if isinstance(each, (*FUNCTIONS, ast.ClassDef)) and getattr(each, "name", "") == name
+    definitions = [
+        node
+        for node in ast.walk(source.tree)
+        if isinstance(node, (*FUNCTIONS, ast.ClassDef)) and getattr(node, "name", "") == name
     ]
-    yield from (each for each in found if isinstance(each, ast.ClassDef))
-    yield from (each for each in found if isinstance(each, ast.FunctionDef | ast.AsyncFunctionDef))
+    yield from (node for node in definitions if isinstance(node, ast.ClassDef))
+    yield from (node for node in definitions if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef))
 
 
 def _is_watched(source: Source) -> bool:
     """Whether the document asks when objects die."""
     for node in ast.walk(source.tree):
         names = (
-            [each.name for each in node.names] if isinstance(node, ast.Import | ast.ImportFrom) else [named_by(node)]
+            [alias.name for alias in node.names] if isinstance(node, ast.Import | ast.ImportFrom) else [named_by(node)]
         )
         if _WATCHERS & {*names, getattr(node, "module", None)}:
             return True

@@ -46,7 +46,7 @@ class KnownModule:
             key = ("name", node.id) if isinstance(node, ast.Name) else ("attribute", node.attr)
             modules = self._modules(node)
             is_held = key in held and (isinstance(node, ast.Name) or not modules)
-            return is_held or any(self._is_name(each) for each in modules)
+            return is_held or any(self._is_name(module) for module in modules)
         if isinstance(node, ast.Call):
             return self._call_holds(node, held)
         if isinstance(node, ast.Subscript):
@@ -56,7 +56,7 @@ class KnownModule:
         parts: Iterable[ast.AST] = ast.iter_child_nodes(node)
         if isinstance(node, COMPREHENSIONS):
             parts = [node.key, node.value] if isinstance(node, ast.DictComp) else [node.elt]
-        return any(self._holds(each, held) for each in parts)
+        return any(self._holds(part, held) for part in parts)
 
     def _call_holds(self, node: ast.Call, held: set[tuple[str, str]]) -> bool:
         called = named_by(node.func)
@@ -77,7 +77,9 @@ class KnownModule:
             and self._is_of_modules(receiver, asked, held)
         ):
             return True
-        return any(self._holds(each, held) for each in [*node.args, *(each.value for each in node.keywords)])
+        return any(
+            self._holds(argument, held) for argument in [*node.args, *(keyword.value for keyword in node.keywords)]
+        )
 
     def _is_of_modules(self, node: ast.expr, asked: ast.expr, held: set[tuple[str, str]]) -> bool:
         """Whether ``sys.modules`` is asked for the module by the text of its name."""
@@ -107,7 +109,7 @@ class KnownModule:
             return tuple(self._imports.get(node.id, ()))
         if not isinstance(node, ast.Attribute):
             return ()
-        return tuple(f"{each.removesuffix('.')}.{node.attr}" for each in self._modules(node.value))
+        return tuple(f"{module.removesuffix('.')}.{node.attr}" for module in self._modules(node.value))
 
     @cached_property
     def _nodes(self) -> list[ast.AST]:
@@ -142,24 +144,24 @@ class KnownModule:
 
     @cached_property
     def _imports(self) -> dict[str, list[str]]:
-        found: dict[str, list[str]] = {}
+        imports: dict[str, list[str]] = {}
         for node in self._nodes:
             if isinstance(node, ast.Import):
                 for alias in node.names:
                     root = alias.name.split(".")[0]
-                    found.setdefault(alias.asname or root, []).append(alias.name if alias.asname else root)
+                    imports.setdefault(alias.asname or root, []).append(alias.name if alias.asname else root)
             elif isinstance(node, ast.ImportFrom):
                 for alias in node.names:
-                    found.setdefault(alias.asname or alias.name, []).append(inner_module(node, alias.name))
-        return found
+                    imports.setdefault(alias.asname or alias.name, []).append(inner_module(node, alias.name))
+        return imports
 
     @cached_property
     def _held(self) -> set[tuple[str, str]]:
         """Return the names, attributes and functions that may hold the module."""
         held: set[tuple[str, str]] = set()
-        if not any(self._holds(each, held) for each in self._values):
+        if not any(self._holds(value, held) for value in self._values):
             return held
-        flows = [each for node in self._nodes for each in self._flows(node)]
+        flows = [flow for node in self._nodes for flow in self._flows(node)]
         while True:
             more = {flow[:2] for flow in flows if flow[:2] not in held and self._holds(flow[2], held)}
             if not more:
@@ -169,18 +171,20 @@ class KnownModule:
     @cached_property
     def _parameters(self) -> dict[str, list[tuple[list[str], list[str]]]]:
         """Return what functions of the file, and classes by their ``__init__``, are given: by place, and by name."""
-        found: dict[str, list[tuple[list[str], list[str]]]] = {}
+        parameters: dict[str, list[tuple[list[str], list[str]]]] = {}
         for node in self._nodes:
             if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
                 continue
             owner = self._source.parent(node)
-            is_static = any(named_by(each) == "staticmethod" for each in node.decorator_list)
-            places = [each.arg for each in (*node.args.posonlyargs, *node.args.args)]
+            is_static = any(named_by(decorator) == "staticmethod" for decorator in node.decorator_list)
+            places = [parameter.arg for parameter in (*node.args.posonlyargs, *node.args.args)]
             places = places[1:] if isinstance(owner, ast.ClassDef) and not is_static else places
-            rest = [each.arg for each in (node.args.vararg, node.args.kwarg) if each is not None]
+            rest = [parameter.arg for parameter in (node.args.vararg, node.args.kwarg) if parameter is not None]
             name = owner.name if isinstance(owner, ast.ClassDef) and node.name == "__init__" else node.name
-            found.setdefault(name, []).append((places, [*(each.arg for each in node.args.kwonlyargs), *rest]))
-        return found
+            parameters.setdefault(name, []).append(
+                (places, [*(parameter.arg for parameter in node.args.kwonlyargs), *rest])
+            )
+        return parameters
 
     def _flows(self, node: ast.AST) -> Iterator[_Flow]:
         """Yield where the values in a node go."""
@@ -198,22 +202,22 @@ class KnownModule:
             around = self._source.scope_of(node)
             yield "value", getattr(around, "name", ""), node.value
         elif isinstance(node, ast.Import | ast.ImportFrom) and is_in_class:
-            names = [each.asname or each.name.split(".")[0] for each in node.names]
-            yield from (("attribute", each, ast.Name(each, ast.Load())) for each in names)
+            names = [alias.asname or alias.name.split(".")[0] for alias in node.names]
+            yield from (("attribute", name, ast.Name(name, ast.Load())) for name in names)
         elif isinstance(node, FUNCTIONS):
             yield from _by_definition(node)
         elif isinstance(node, ast.Call):
             yield from self._by_call(node)
 
     def _by_call(self, node: ast.Call) -> Iterator[_Flow]:
-        given = [*node.args, *(each.value for each in node.keywords)]
+        given = [*node.args, *(keyword.value for keyword in node.keywords)]
         if isinstance(node.func, ast.Attribute) and node.func.attr in _PUTS_IN:
-            yield from (flow for each in given for flow in _into(node.func.value, each))
+            yield from (flow for argument in given for flow in _into(node.func.value, argument))
         for places, others in self._parameters.get(named_by(node.func), ()):
-            is_spread = any(isinstance(each, ast.Starred) for each in node.args)
-            for number, each in enumerate(node.args):
+            is_spread = any(isinstance(argument, ast.Starred) for argument in node.args)
+            for number, argument in enumerate(node.args):
                 names = places if is_spread else places[number : number + 1] or others
-                yield from (("name", name, each) for name in names)
+                yield from (("name", name, argument) for name in names)
             for keyword in node.keywords:
                 is_known = keyword.arg in {*places, *others}
                 names = [keyword.arg] if is_known and keyword.arg is not None else [*places, *others]
@@ -231,19 +235,19 @@ def _into(target: ast.expr, value: ast.expr, *, is_in_class: bool = False) -> It
     elif isinstance(target, ast.Subscript | ast.Starred):
         yield from _into(target.value, value)
     elif isinstance(target, ast.Tuple | ast.List):
-        for each in target.elts:
-            yield from _into(each, value, is_in_class=is_in_class)
+        for element in target.elts:
+            yield from _into(element, value, is_in_class=is_in_class)
 
 
 def _by_definition(node: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda) -> Iterator[_Flow]:
     """Yield the ways of defaults, and of what a decorator is given, into parameters."""
-    places = [each.arg for each in (*node.args.posonlyargs, *node.args.args)]
+    places = [parameter.arg for parameter in (*node.args.posonlyargs, *node.args.args)]
     for default in node.args.defaults:
         yield from (("name", name, default) for name in places)
-    for argument, value in zip(node.args.kwonlyargs, node.args.kw_defaults, strict=True):
+    for parameter, value in zip(node.args.kwonlyargs, node.args.kw_defaults, strict=True):
         if value is not None:
-            yield "name", argument.arg, value
+            yield "name", parameter.arg, value
     for decorator in getattr(node, "decorator_list", []):
         if isinstance(decorator, ast.Call):
-            for each in decorator.args:
-                yield from (("name", name, each) for name in places)
+            for argument in decorator.args:
+                yield from (("name", name, argument) for name in places)

@@ -39,12 +39,12 @@ def seen_names(source: Source, path: str, view: IndexView, *, is_function: bool)
 
 def _seen(source: Source, path: str, view: IndexView, *, is_function: bool) -> Seen:
     name = _stem(path)
-    found = [Seen(public=not name or _is_taken_whole(path, name, view))]
-    for other, read in [(path, source), *_others(path, name, view)]:
-        known = KnownModule(read, other, path, cache(partial(resolve, view.files, other, "python")))
-        found.append(seen_in(other, read, known.is_it, "module", is_own=other == path, is_function=is_function))
-    refusal = next((each.refusal for each in found if each.refusal), None)
-    return Seen(refusal, any(each.public for each in found))
+    results = [Seen(public=not name or _is_taken_whole(path, name, view))]
+    for reader, read in [(path, source), *_others(path, name, view)]:
+        known = KnownModule(read, reader, path, cache(partial(resolve, view.files, reader, "python")))
+        results.append(seen_in(reader, read, known.is_it, "module", is_own=reader == path, is_function=is_function))
+    refusal = next((result.refusal for result in results if result.refusal), None)
+    return Seen(refusal, any(result.public for result in results))
 
 
 def _stem(path: str) -> str:
@@ -55,13 +55,13 @@ def _stem(path: str) -> str:
 
 def _is_taken_whole(path: str, name: str, view: IndexView) -> bool:
     """Whether another file imports all public names of the module."""
-    for other in view.referencing.get(name, {}):
-        entry = view.files[other]
+    for reader in view.referencing.get(name, {}):
+        entry = view.files[reader]
         if entry.language != "python" or not any(
-            not each.names and each.module.rpartition(".")[2] == name for each in entry.symbols.imports
+            not imported.names and imported.module.rpartition(".")[2] == name for imported in entry.symbols.imports
         ):
             continue
-        if any(path in resolve(view.files, other, "python", each) for each in _STAR.findall(entry.text)):
+        if any(path in resolve(view.files, reader, "python", module) for module in _STAR.findall(entry.text)):
             return True
     return False
 
@@ -70,17 +70,19 @@ def _others(path: str, name: str, view: IndexView) -> Iterator[tuple[str, Source
     """Yield the other files that say more of the module than names that they import from it, and may list names."""
     by_text = re.compile(rf"[\"'][\w.]*\b{re.escape(name)}[\"']")
     uses = view.referencing.get(name, {})
-    for other in sorted({each for word in LISTERS for each in view.referencing.get(word, {})} - {path}):
-        entry = view.files[other]
+    for reader in sorted({mentioning for word in LISTERS for mentioning in view.referencing.get(word, {})} - {path}):
+        entry = view.files[reader]
         if entry.language != "python" or len(entry.text) > MAX_CHARACTERS:
             continue
-        taken = sum(bool(each.names) and each.module.rpartition(".")[2] == name for each in entry.symbols.imports)
+        taken = sum(
+            bool(imported.names) and imported.module.rpartition(".")[2] == name for imported in entry.symbols.imports
+        )
         text = entry.text
-        is_said = (uses.get(other, 0) > taken and _is_a_value(text, name)) or by_text.search(text)
+        is_said = (uses.get(reader, 0) > taken and _is_a_value(text, name)) or by_text.search(text)
         if is_said and MAY_LIST.search(text):
             read = _read(text)
             if read is not None:
-                yield other, read
+                yield reader, read
 
 
 def _is_a_value(text: str, name: str) -> bool:

@@ -48,7 +48,7 @@ class Value:
 
 def value_of(node: ast.expr, flow: DataFlow, names: Names, scope: ast.AST) -> Value:
     """Read an expression; ``flow`` are those of a flow that holds it, ``names`` those of its scope."""
-    own = {id(each) for each in ast.walk(node)}
+    own = {id(descendant) for descendant in ast.walk(node)}
     mine = [number for number, point in enumerate(flow.points) if id(point.node) in own]
     kinds = {flow.points[number].kind for number in mine}
     return Value(
@@ -66,14 +66,14 @@ def value_of(node: ast.expr, flow: DataFlow, names: Names, scope: ast.AST) -> Va
 
 def _is_steady(node: ast.expr, scope: ast.AST) -> bool:
     """Whether an expression computes with numbers and texts alone, by the types that the function says of them."""
-    if not all(isinstance(each, _COMPUTING) for each in ast.walk(node)):
+    if not all(isinstance(descendant, _COMPUTING) for descendant in ast.walk(node)):
         return False
     plain = {
-        each.arg
-        for each in (arguments(scope.args) if isinstance(scope, FUNCTIONS) else ())
-        if isinstance(each.annotation, ast.Name) and each.annotation.id in _UNCHANGING
+        parameter.arg
+        for parameter in (arguments(scope.args) if isinstance(scope, FUNCTIONS) else ())
+        if isinstance(parameter.annotation, ast.Name) and parameter.annotation.id in _UNCHANGING
     }
-    return {each.id for each in ast.walk(node) if isinstance(each, ast.Name)} <= plain
+    return {descendant.id for descendant in ast.walk(node) if isinstance(descendant, ast.Name)} <= plain
 
 
 def _is_number_or_text(point: ProgramPoint, scope: ast.AST) -> bool:
@@ -86,11 +86,11 @@ def _is_fresh(node: ast.expr) -> bool:
     if isinstance(node, ast.UnaryOp):
         return not isinstance(node.op, ast.Not) and not isinstance(node.operand, ast.Constant)
     if isinstance(node, ast.Tuple):
-        return any(_is_fresh(each) for each in node.elts)
+        return any(_is_fresh(element) for element in node.elts)
     if isinstance(node, ast.Subscript):
-        return any(isinstance(each, ast.Slice) for each in ast.walk(node.slice))
+        return any(isinstance(descendant, ast.Slice) for descendant in ast.walk(node.slice))
     if isinstance(node, ast.BoolOp | ast.IfExp):
-        return any(_is_fresh(each) for each in ast.iter_child_nodes(node) if isinstance(each, ast.expr))
+        return any(_is_fresh(child) for child in ast.iter_child_nodes(node) if isinstance(child, ast.expr))
     return True
 
 
@@ -98,7 +98,7 @@ def escapes(source: Source, node: ast.expr) -> bool:
     """Whether the object itself goes on from where it is used, instead of taking part in an operation."""
     parent = source.parent(node)
     if isinstance(parent, ast.Compare):
-        return any(isinstance(each, ast.Is | ast.IsNot) for each in parent.ops)
+        return any(isinstance(operator, ast.Is | ast.IsNot) for operator in parent.ops)
     if isinstance(parent, ast.BoolOp):
         return escapes(source, parent)
     return not isinstance(parent, _SAFE_PARENTS)
@@ -148,7 +148,9 @@ def _assigned(point: ProgramPoint, value: Value, flow: DataFlow, names: Names) -
         return f"{point.name} is assigned in between."
     if not (value.has_effect or value.may_fail):
         return ""
-    is_captured = value.has_effect and any(each.kind == "capture" and each.name == point.name for each in flow.points)
+    is_captured = value.has_effect and any(
+        later.kind == "capture" and later.name == point.name for later in flow.points
+    )
     if point.name not in names.private or is_captured:
         return f"{point.name} is assigned in between."
     is_read = point.name in flow.live({point.guard})
@@ -172,7 +174,7 @@ def is_rebound(source: Source, attribute: str) -> bool:
         if isinstance(node, ast.Attribute) and node.attr == attribute and not isinstance(node.ctx, ast.Load):
             return True
         if isinstance(node, ast.Call) and named_by(node.func) in {"setattr", "__setattr__", "delattr"}:
-            texts = [each.value for each in node.args if isinstance(each, ast.Constant)]
+            texts = [argument.value for argument in node.args if isinstance(argument, ast.Constant)]
             if attribute in texts:
                 return True
         if isinstance(node, ast.Assign | ast.AnnAssign) and isinstance(source.parent(node), ast.ClassDef):
@@ -193,7 +195,8 @@ def _is_stable(point: ProgramPoint, source: Source, names: Names) -> bool:
     return not any(
         point.name in outer.written | outer.nonlocals | (outer.written_globals if is_module else set())
         for outer, is_module in (
-            (names_of(each), isinstance(each, ast.Module)) for each in source.scopes_around(source.scope_of(point.node))
+            (names_of(scope), isinstance(scope, ast.Module))
+            for scope in source.scopes_around(source.scope_of(point.node))
         )
     )
 

@@ -34,8 +34,8 @@ def selected_statements(target: Target) -> bool:
     chosen = trimmed(target.snapshot.text, target.span)
     if target.syntax is None or chosen.start == chosen.end:
         return False
-    said = chosen.text(target.snapshot.text)
-    lead = _COMMENT_LINES.match(said)
+    content = chosen.text(target.snapshot.text)
+    lead = _COMMENT_LINES.match(content)
     start = chosen.start + (lead.end() if lead else 0)
     raw = _around(target, Span(start, max(start, chosen.end)))
     while raw is not None and raw.type not in {"block", "module"}:

@@ -61,12 +61,16 @@ class Receivers:
             return self._any_of([annotation.left, annotation.right])
         if isinstance(annotation, ast.Subscript):
             return self._of_subscript(annotation)
-        found = self._classes.meaning(self._path, annotation) if annotation is not None else None
-        return frozenset({found}) if found is not None and not says_nothing(found) else NOTHING
+        meaning = self._classes.meaning(self._path, annotation) if annotation is not None else None
+        return frozenset({meaning}) if meaning is not None and not says_nothing(meaning) else NOTHING
 
     def _any_of(self, annotations: list[ast.expr]) -> Found:
-        each = [self.named_by(one) for one in annotations if not (isinstance(one, ast.Constant) and one.value is None)]
-        return NOTHING.union(*each) if all(each) else NOTHING
+        receivers = [
+            self.named_by(annotation)
+            for annotation in annotations
+            if not (isinstance(annotation, ast.Constant) and annotation.value is None)
+        ]
+        return NOTHING.union(*receivers) if all(receivers) else NOTHING
 
     def _of_subscript(self, node: ast.Subscript) -> Found:
         name = node.value.attr if isinstance(node.value, ast.Attribute) else getattr(node.value, "id", "")
@@ -77,16 +81,16 @@ class Receivers:
 
     def _made(self, call: ast.Call) -> Found:
         """Return the class of an object that is made by calling its class."""
-        found = self._classes.meaning(self._path, call.func)
-        if found is None or found.origin == "outside" or says_nothing(found):
+        meaning = self._classes.meaning(self._path, call.func)
+        if meaning is None or meaning.origin == "outside" or says_nothing(meaning):
             return NOTHING
-        for each in (found, *self._classes.ancestors(found)):
-            if each is None or each.origin == "outside":
+        for class_at in (meaning, *self._classes.ancestors(meaning)):
+            if class_at is None or class_at.origin == "outside":
                 return NOTHING
-            body = self._classes.body(each)
+            body = self._classes.body(class_at)
             if body is not None and (body.keywords or body.decorator_list or "__new__" in names_of(body).bound):
                 return NOTHING
-        return frozenset({found})
+        return frozenset({meaning})
 
     def _of_name(self, node: ast.Name, steps: int) -> Found:
         scope = self._owner(node)
@@ -98,13 +102,17 @@ class Receivers:
         if node.id == first_parameter(scope) and isinstance(self._source.parent(scope), ast.ClassDef):
             return self._of_object(scope)
         bound = list(_bindings(self._source, scope, node.id))
-        annotated = [each.annotation for each in bound if isinstance(each, ast.AnnAssign | ast.arg) and each.annotation]
+        annotated = [
+            binder.annotation for binder in bound if isinstance(binder, ast.AnnAssign | ast.arg) and binder.annotation
+        ]
         if annotated:
-            found = [self.named_by(each) for each in annotated]
+            receivers = [self.named_by(annotation) for annotation in annotated]
         else:
-            values = [each.value if isinstance(each, ast.Assign) else None for each in bound]
-            found = [self.classes_of(each, steps - 1) if each is not None and steps else NOTHING for each in values]
-        return NOTHING.union(*found) if all(found) else NOTHING
+            values = [binder.value if isinstance(binder, ast.Assign) else None for binder in bound]
+            receivers = [
+                self.classes_of(value, steps - 1) if value is not None and steps else NOTHING for value in values
+            ]
+        return NOTHING.union(*receivers) if all(receivers) else NOTHING
 
     def _owner(self, node: ast.Name) -> Scope | None:
         """Return the function or module that a variable belongs to."""
@@ -112,12 +120,12 @@ class Receivers:
             if isinstance(parent, COMPREHENSIONS) and node.id in target_names(g.target for g in parent.generators):
                 return None
         scope: Scope = self._source.scope_of(node)
-        for each in (scope, *self._source.scopes_around(scope)):
-            names = names_of(each)
-            if node.id in names.globals or (isinstance(each, ast.ClassDef) and each is scope):
+        for enclosing in (scope, *self._source.scopes_around(scope)):
+            names = names_of(enclosing)
+            if node.id in names.globals or (isinstance(enclosing, ast.ClassDef) and enclosing is scope):
                 return None
-            if not isinstance(each, ast.ClassDef) and node.id in names.local:
-                return each
+            if not isinstance(enclosing, ast.ClassDef) and node.id in names.local:
+                return enclosing
         return None
 
     def _of_object(self, method: Scope) -> Found:
@@ -129,10 +137,10 @@ class Receivers:
         if named in {"__new__", "__init_subclass__", "__class_getitem__"} or not isinstance(holder, ast.ClassDef):
             return NOTHING
         name = first_parameter(method)
-        if any(isinstance(each, ast.Name) and each.id == name and _is_stored(each) for each in ast.walk(method)):
+        if any(isinstance(node, ast.Name) and node.id == name and _is_stored(node) for node in ast.walk(method)):
             return NOTHING
-        found = self._classes.meaning(self._path, ast.Name(holder.name, ast.Load()))
-        return frozenset({found}) if found is not None and self._classes.body(found) is holder else NOTHING
+        meaning = self._classes.meaning(self._path, ast.Name(holder.name, ast.Load()))
+        return frozenset({meaning}) if meaning is not None and self._classes.body(meaning) is holder else NOTHING
 
     def _of_attribute(self, node: ast.Attribute, steps: int) -> Found:
         """Return the classes that a class says an attribute of its objects to be of."""
@@ -140,16 +148,16 @@ class Receivers:
         if len(holders) != 1:
             return NOTHING
         holder = next(iter(holders))
-        for each in (holder, *self._classes.bases(holder)):
-            body = self._classes.body(each) if each is not None else None
-            source = self._classes.read(each.path) if each is not None and body is not None else None
-            if each is None or body is None or source is None:
+        for class_at in (holder, *self._classes.bases(holder)):
+            body = self._classes.body(class_at) if class_at is not None else None
+            source = self._classes.read(class_at.path) if class_at is not None and body is not None else None
+            if class_at is None or body is None or source is None:
                 return NOTHING
-            said = [one.annotation for one in _declared(body, node.attr, source)]
-            if said:
-                there = Receivers(self._classes, each.path, source)
-                found = [there.named_by(one) for one in said]
-                return NOTHING.union(*found) if all(found) else NOTHING
+            annotations = [declaration.annotation for declaration in _declared(body, node.attr, source)]
+            if annotations:
+                there = Receivers(self._classes, class_at.path, source)
+                receivers = [there.named_by(annotation) for annotation in annotations]
+                return NOTHING.union(*receivers) if all(receivers) else NOTHING
         return NOTHING
 
 
@@ -162,7 +170,7 @@ def _is_stored(node: ast.Name) -> bool:
 
 
 def _is_ordinary(method: ast.AST) -> bool:
-    names = {ast.unparse(each) for each in getattr(method, "decorator_list", [])}
+    names = {ast.unparse(decorator) for decorator in getattr(method, "decorator_list", [])}
     return names <= {"property", "override", "typing.override", "cache", "abstractmethod", "cached_property"}
 
 
@@ -173,10 +181,10 @@ def _bindings(source: Source, scope: Scope, name: str) -> Iterator[ast.AST]:
         if not binds(node, name) or isinstance(getattr(node, "ctx", None), ast.Del):
             continue
         parent = source.parent(node)
-        is_target = isinstance(parent, ast.Assign) and any(node is each for each in parent.targets)
+        is_target = isinstance(parent, ast.Assign) and any(node is target for target in parent.targets)
         if parent is not None and (is_target or (isinstance(parent, ast.AnnAssign) and parent.target is node)):
             yield parent
-        elif isinstance(node, ast.arg) and any(node is each for each in rest):
+        elif isinstance(node, ast.arg) and any(node is parameter for parameter in rest):
             yield scope
         else:
             yield node

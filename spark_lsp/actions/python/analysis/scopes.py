@@ -53,7 +53,7 @@ def names_of(node: ast.AST) -> Names:
     """Return the names of a module, a class body, a function, or of the part of a generator that runs late."""
     reader = _Reader()
     if isinstance(node, FUNCTIONS):
-        reader.names.bound |= {each.arg for each in arguments(node.args)}
+        reader.names.bound |= {parameter.arg for parameter in arguments(node.args)}
         reader.names.bound |= type_parameters(node)
         reader.read(node.body if isinstance(node.body, list) else [node.body])
     elif isinstance(node, COMPREHENSIONS):
@@ -83,21 +83,21 @@ def arguments(args: ast.arguments) -> Iterator[ast.arg]:
 
 def given_names(scope: ast.AST) -> set[str]:
     """Return the names of a scope's parameters; a module has none."""
-    return {each.arg for each in arguments(scope.args)} if isinstance(scope, FUNCTIONS) else set()
+    return {parameter.arg for parameter in arguments(scope.args)} if isinstance(scope, FUNCTIONS) else set()
 
 
 def type_parameters(node: ast.AST) -> set[str]:
     """Return the names of a definition's own type parameters (Python 3.12)."""
-    return {each.name for each in getattr(node, "type_params", [])}
+    return {type_param.name for type_param in getattr(node, "type_params", [])}
 
 
 def target_names(targets: Iterable[ast.AST]) -> set[str]:
     """Return the names that assignment targets bind."""
     return {
-        each.id
+        node.id
         for target in targets
-        for each in ast.walk(target)
-        if isinstance(each, ast.Name) and isinstance(each.ctx, ast.Store)
+        for node in ast.walk(target)
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
     }
 
 
@@ -106,15 +106,15 @@ def evaluated_at_definition(node: ast.AST) -> Iterator[ast.expr]:
     yield from getattr(node, "decorator_list", [])
     if isinstance(node, ast.ClassDef):
         yield from node.bases
-        yield from (each.value for each in node.keywords)
+        yield from (keyword.value for keyword in node.keywords)
     elif isinstance(node, FUNCTIONS):
         yield from node.args.defaults
-        yield from (each for each in node.args.kw_defaults if each is not None)
+        yield from (default for default in node.args.kw_defaults if default is not None)
 
 
 def annotations(node: Function) -> Iterator[ast.expr]:
     """Yield a function's annotations."""
-    yield from (each.annotation for each in arguments(node.args) if each.annotation)
+    yield from (parameter.annotation for parameter in arguments(node.args) if parameter.annotation)
     if not isinstance(node, ast.Lambda) and node.returns:
         yield node.returns
 
@@ -162,10 +162,10 @@ class _Reader(ast.NodeVisitor):
         self.names.nonlocals.update(node.names)
 
     def visit_Import(self, node: ast.Import) -> None:
-        self.names.bound.update(each.asname or each.name.split(".")[0] for each in node.names)
+        self.names.bound.update(alias.asname or alias.name.split(".")[0] for alias in node.names)
 
     def visit_ImportFrom(self, node: ast.ImportFrom) -> None:
-        self.names.bound.update(each.asname or each.name for each in node.names)
+        self.names.bound.update(alias.asname or alias.name for alias in node.names)
 
     def visit_ExceptHandler(self, node: ast.ExceptHandler) -> None:
         if node.name:
@@ -227,12 +227,12 @@ class _Reader(ast.NodeVisitor):
         self._inside(node)
 
     def _inside(self, node: Comprehension) -> None:
-        self._hidden.append(target_names(each.target for each in node.generators))
-        for number, each in enumerate(node.generators):
+        self._hidden.append(target_names(generator.target for generator in node.generators))
+        for number, generator in enumerate(node.generators):
             if number:
-                self.visit(each.iter)
-            self.visit(each.target)
-            self.read(each.ifs)
+                self.visit(generator.iter)
+            self.visit(generator.target)
+            self.read(generator.ifs)
         self.read([node.key, node.value] if isinstance(node, ast.DictComp) else [node.elt])
         self._hidden.pop()
 

@@ -33,9 +33,9 @@ class Piece:
 
 def trimmed(text: str, span: Span) -> Span:
     """Return a span without the white space at its ends."""
-    said = span.text(text)
-    start = span.start + len(said) - len(said.lstrip())
-    return Span(start, max(start, span.start + len(said.rstrip())))
+    content = span.text(text)
+    start = span.start + len(content) - len(content.lstrip())
+    return Span(start, max(start, span.start + len(content.rstrip())))
 
 
 def statements_at(source: Source, span: Span) -> Piece | None:
@@ -44,7 +44,11 @@ def statements_at(source: Source, span: Span) -> Piece | None:
     if chosen.start == chosen.end:
         return None
     block = _block_at(source, source.tree.body, chosen)
-    inside = [each for each in block if source.span(each).end > chosen.start and source.span(each).start < chosen.end]
+    inside = [
+        statement
+        for statement in block
+        if source.span(statement).end > chosen.start and source.span(statement).start < chosen.end
+    ]
     if not inside:
         return None
     first, last = source.span(inside[0]), source.span(inside[-1])
@@ -55,7 +59,7 @@ def statements_at(source: Source, span: Span) -> Piece | None:
     gaps = [Span(start, first.start), Span(last.end, end)]
     if not all(_ONLY_COMMENTS.fullmatch(gap.text(text).replace(";", "", 1)) for gap in gaps):
         return None
-    head = source.said(inside[0])
+    head = source.text_of(inside[0])
     if isinstance(inside[0], ast.If) and head.startswith("elif"):
         return None
     start += len(text[start:end]) - len(text[start:end].lstrip())
@@ -66,12 +70,12 @@ def expression_at(source: Source, span: Span) -> Piece | None:
     """Return the expression that a selection holds, with or without brackets around it; None when there is none."""
     chosen = trimmed(source.text, span)
     while True:
-        found = _expression_with(source, chosen)
-        if found is not None:
-            own = _own_span(source, found, chosen)
-            return Piece((found,), own, source.scope_of(found), _replaced(source.text, own, span))
-        said = chosen.text(source.text)
-        if not (said.startswith("(") and said.endswith(")")) or len(said) < 3:
+        expression = _expression_with(source, chosen)
+        if expression is not None:
+            own = _own_span(source, expression, chosen)
+            return Piece((expression,), own, source.scope_of(expression), _replaced(source.text, own, span))
+        content = chosen.text(source.text)
+        if not (content.startswith("(") and content.endswith(")")) or len(content) < 3:
             return None
         chosen = trimmed(source.text, Span(chosen.start + 1, chosen.end - 1))
 
@@ -121,8 +125,8 @@ def _block_at(source: Source, block: list[ast.stmt], chosen: Span) -> list[ast.s
 
 def _blocks(statement: ast.stmt) -> list[list[ast.stmt]]:
     holders = [statement, *getattr(statement, "handlers", []), *getattr(statement, "cases", [])]
-    found = [getattr(each, name, None) for each in holders for name in ("body", "orelse", "finalbody")]
-    return [each for each in found if isinstance(each, list) and each]
+    blocks = [getattr(holder, name, None) for holder in holders for name in ("body", "orelse", "finalbody")]
+    return [block for block in blocks if isinstance(block, list) and block]
 
 
 def _expression_with(source: Source, chosen: Span) -> ast.expr | None:
@@ -140,7 +144,7 @@ def _may_be(source: Source, node: ast.expr) -> bool:
         return False
     parent = source.parent(node)
     if isinstance(node, ast.Tuple) and isinstance(parent, ast.Subscript):
-        return not any(isinstance(each, ast.Slice | ast.Starred) for each in node.elts)
+        return not any(isinstance(element, ast.Slice | ast.Starred) for element in node.elts)
     if isinstance(parent, ast.JoinedStr | ast.pattern) or (
         isinstance(parent, ast.FormattedValue) and parent.value is not node
     ):
@@ -150,7 +154,7 @@ def _may_be(source: Source, node: ast.expr) -> bool:
 
 def loop_names(source: Source, node: ast.AST, scope: Scope) -> set[str]:
     """Return the names of the comprehensions around a node within its scope, as far as they are known at the node."""
-    found: set[str] = set()
+    names: set[str] = set()
     for child, parent in source.around(node):
         if parent is scope:
             break
@@ -163,13 +167,13 @@ def loop_names(source: Source, node: ast.AST, scope: Scope) -> set[str]:
                 is_first_iterable = child is parent.generators[0] and _is_within(source, node, child.iter)
                 if is_first_iterable:
                     continue
-            found |= {
-                each.id
+            names |= {
+                descendant.id
                 for generator in known
-                for each in ast.walk(generator.target)
-                if isinstance(each, ast.Name) and isinstance(each.ctx, ast.Store)
+                for descendant in ast.walk(generator.target)
+                if isinstance(descendant, ast.Name) and isinstance(descendant.ctx, ast.Store)
             }
-    return found
+    return names
 
 
 def _is_within(source: Source, node: ast.AST, holder: ast.AST) -> bool:

@@ -35,7 +35,7 @@ class Source:
         kept = self.fstring_spans.get(id(node))
         if kept is not None:
             return kept
-        first = min([node, *getattr(node, "decorator_list", [])], key=lambda each: (each.lineno, each.col_offset))
+        first = min([node, *getattr(node, "decorator_list", [])], key=lambda part: (part.lineno, part.col_offset))
         start = self._offset(first.lineno, first.col_offset)
         if first is not node:
             start = self.text.rindex("@", 0, start)
@@ -45,7 +45,7 @@ class Source:
         assert end_column is not None, "ast.parse places every node"
         return Span(start, self._offset(end_line, end_column))
 
-    def said(self, node: ast.AST) -> str:
+    def text_of(self, node: ast.AST) -> str:
         """Return the text of a node."""
         return self.span(node).text(self.text)
 
@@ -64,7 +64,7 @@ class Source:
         """Return the scope in which a node runs: decorators, defaults and bases run in the one further out."""
         for child, parent in self.around(node):
             body = getattr(parent, "body", None)
-            is_in_body = child is body or (isinstance(body, list) and any(child is each for each in body))
+            is_in_body = child is body or (isinstance(body, list) and any(child is statement for statement in body))
             if isinstance(parent, (*FUNCTIONS, ast.ClassDef)) and is_in_body:
                 return parent
             if isinstance(parent, ast.Module):
@@ -98,7 +98,7 @@ class Source:
         """Return the list of statements that a statement stands in."""
         parent = self.parent(statement)
         for _name, value in ast.iter_fields(parent) if parent else ():
-            if isinstance(value, list) and any(each is statement for each in value):
+            if isinstance(value, list) and any(member is statement for member in value):
                 return value
         return [statement]
 

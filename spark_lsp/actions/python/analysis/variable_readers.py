@@ -39,7 +39,7 @@ HARMLESS_DECORATORS: Final = frozenset(
 def variable_reader(source: Source, scope: Scope, nodes: Iterable[ast.AST]) -> Refusal | None:
     """Return what among the nodes of a function reads its variables by their names; None when nothing does."""
     frames: set[str] = set()
-    if any(named_by(each) in _FRAME_VARIABLES for each in ast.walk(source.tree)):
+    if any(named_by(node) in _FRAME_VARIABLES for node in ast.walk(source.tree)):
         frames = looks_at_frames(source.tree) | FRAME_NAMES
     for node in nodes:
         name = named_by(node)
@@ -57,22 +57,24 @@ def code_reader(source: Source, scope: Scope, path: str = "", view: IndexView | 
     counts beside the function's name, or where the file defines a decorator of the function.
     """
     name = getattr(scope, "name", "")
-    decorators = {named_by(each.func if isinstance(each, ast.Call) else each) for each in _decorators(scope)}
+    decorators = {
+        named_by(decorator.func if isinstance(decorator, ast.Call) else decorator) for decorator in _decorators(scope)
+    }
     decorators -= HARMLESS_DECORATORS
     if not name:
         return None
     readers = [node for node in ast.walk(source.tree) if named_by(node) in CODE_READERS]
-    within = {each.name for each in ast.walk(scope) if isinstance(each, ast.FunctionDef | ast.AsyncFunctionDef)}
-    if readers and (decorators or any(_is_passed_on(source, each) for each in {name, *within})):
+    within = {node.name for node in ast.walk(scope) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)}
+    if readers and (decorators or any(_is_passed_on(source, function) for function in {name, *within})):
         line = getattr(readers[0], "lineno", 0)
         return Refusal("reflection", f"{named_by(readers[0])} in line {line} may read the code of {name}.")
     if view is None:
         return None
-    defining = {each for word in decorators for each in _paths_of(view, word)}
+    defining = {definer for word in decorators for definer in _paths_of(view, word)}
     for reader in sorted(CODE_READERS):
         reading = files_mentioning(view, reader) - {path}
-        for other in sorted((reading & files_mentioning(view, name)) | (reading & defining)):
-            return Refusal("reflection", f"{other} uses {reader}, which may read the code of {name}.")
+        for other_path in sorted((reading & files_mentioning(view, name)) | (reading & defining)):
+            return Refusal("reflection", f"{other_path} uses {reader}, which may read the code of {name}.")
     return None
 
 
@@ -100,9 +102,9 @@ def is_builtin(source: Source, node: ast.Name) -> bool:
     if node.id in names_of(scope).bound:
         return False
     return not any(
-        node.id in names_of(each).bound
-        for each in source.scopes_around(scope)
-        if isinstance(each, (*FUNCTIONS, ast.Module))
+        node.id in names_of(enclosing).bound
+        for enclosing in source.scopes_around(scope)
+        if isinstance(enclosing, (*FUNCTIONS, ast.Module))
     )
 
 
@@ -112,7 +114,9 @@ def _reads_variables(source: Source, node: ast.Name) -> bool:
     call = source.parent(node)
     if not isinstance(call, ast.Call) or call.func is not node:
         return True
-    is_spread = any(isinstance(each, ast.Starred) for each in call.args) or any(not each.arg for each in call.keywords)
+    is_spread = any(isinstance(argument, ast.Starred) for argument in call.args) or any(
+        not keyword.arg for keyword in call.keywords
+    )
     given = len(call.args) + len(call.keywords)
     return is_spread or given < (1 if node.id in _NAMESPACES else 2)
 

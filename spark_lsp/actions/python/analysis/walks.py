@@ -26,13 +26,13 @@ def nodes_of(scope: ast.AST, *, itself: bool = False) -> Iterator[ast.AST]:
 
 def deep_nodes(nodes: tuple[ast.AST, ...]) -> Iterator[ast.AST]:
     """Yield all nodes, those of functions within too."""
-    return (each for node in nodes for each in ast.walk(node))
+    return (descendant for node in nodes for descendant in ast.walk(node))
 
 
 def waits(node: ast.AST) -> bool:
     """Whether a node makes the function around it wait."""
     if isinstance(node, COMPREHENSIONS) and not isinstance(node, ast.GeneratorExp):
-        return any(each.is_async for each in node.generators)
+        return any(generator.is_async for generator in node.generators)
     return isinstance(node, ast.Await | ast.AsyncFor | ast.AsyncWith)
 
 
@@ -48,14 +48,14 @@ def is_bound_to_class(node: ast.AST) -> bool:
 
 def binders(scope: ast.AST, name: str) -> list[ast.AST]:
     """Return what binds a name in a scope: nodes of assignments, and the parameter."""
-    found: list[ast.AST] = []
+    nodes: list[ast.AST] = []
     flow = control_flow_of(scope)
-    found += [
+    nodes += [
         point.node for point in flow.points if point.name == name and point.kind in {"bind", "unbind"} and point.node
     ]
     if isinstance(scope, FUNCTIONS):
-        found += [each for each in arguments(scope.args) if each.arg == name]
-    return found
+        nodes += [parameter for parameter in arguments(scope.args) if parameter.arg == name]
+    return nodes
 
 
 def named_by(node: ast.AST) -> str:
@@ -69,16 +69,16 @@ def named_by(node: ast.AST) -> str:
 def looks_at_frames(tree: ast.AST) -> set[str]:
     """Return the names of functions of a document that see where they are called, or call one that does."""
     bodies = {
-        node.name: {named_by(each) for each in ast.walk(node)}
+        node.name: {named_by(descendant) for descendant in ast.walk(node)}
         for node in ast.walk(tree)
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
     }
-    found = set(FRAME_NAMES)
+    names = set(FRAME_NAMES)
     while True:
-        more = {name for name, used in bodies.items() if name not in found and used & found}
+        more = {name for name, used in bodies.items() if name not in names and used & names}
         if not more:
-            return found
-        found |= more
+            return names
+        names |= more
 
 
 def first_parameter(scope: Scope) -> str:

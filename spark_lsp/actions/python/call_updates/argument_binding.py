@@ -27,34 +27,36 @@ class BoundArguments:
 
 def bind(arguments: Sequence[Argument], parameters: Parameters) -> BoundArguments | None:
     """Return what reaches which parameter, None when the call would fail."""
-    places = [each for each in parameters if each.by_place]
-    names = {each.name for each in parameters if each.by_name}
-    kinds = {each.kind for each in parameters}
-    given = [each.number for each in arguments if not each.name]
-    found = {each.name: number for each, number in zip(places, given, strict=False)}
+    places = [parameter for parameter in parameters if parameter.by_place]
+    names = {parameter.name for parameter in parameters if parameter.by_name}
+    kinds = {parameter.kind for parameter in parameters}
+    given = [argument.number for argument in arguments if not argument.name]
+    numbers = {parameter.name: number for parameter, number in zip(places, given, strict=False)}
     rest = tuple(given[len(places) :])
     more: list[tuple[str, int]] = []
-    for each in arguments:
-        if not each.name:
+    for argument in arguments:
+        if not argument.name:
             continue
-        if each.name in names:
-            if each.name in found:
+        if argument.name in names:
+            if argument.name in numbers:
                 return None
-            found[each.name] = each.number
+            numbers[argument.name] = argument.number
         elif "named rest" in kinds:
-            more.append((each.name, each.number))
+            more.append((argument.name, argument.number))
         else:
             return None
-    missing = any(not each.default and not each.is_rest and each.name not in found for each in parameters)
+    missing = any(
+        not parameter.default and not parameter.is_rest and parameter.name not in numbers for parameter in parameters
+    )
     if missing or (rest and "rest" not in kinds):
         return None
-    return BoundArguments(tuple(sorted(found.items())), rest, tuple(more))
+    return BoundArguments(tuple(sorted(numbers.items())), rest, tuple(more))
 
 
 def remap(was: BoundArguments, changed: Difference) -> BoundArguments:
     """Return what a call should hand over now: the same to the same parameters, nothing to those removed."""
     names = dict(changed.renamed)
-    gone = {each.name for each in changed.removed}
+    gone = {parameter.name for parameter in changed.removed}
     kept = sorted((names.get(name, name), number) for name, number in was.named if name not in gone)
     return BoundArguments(tuple(kept), was.rest, was.named_rest)
 
@@ -62,31 +64,31 @@ def remap(was: BoundArguments, changed: Difference) -> BoundArguments:
 def by_place(arguments: Sequence[Argument], wanted: BoundArguments, parameters: Parameters) -> list[Argument] | None:
     """Return arguments that hand over what is wanted, by place as far as they were; None when it cannot be said."""
     given = dict(wanted.named)
-    was_named = {each.number for each in arguments if each.name}
-    made: list[Argument] = []
-    for each in parameters:
-        if not each.by_place or each.name not in given:
+    was_named = {argument.number for argument in arguments if argument.name}
+    remapped: list[Argument] = []
+    for parameter in parameters:
+        if not parameter.by_place or parameter.name not in given:
             break
-        if each.kind != "positional" and given[each.name] in was_named:
+        if parameter.kind != "positional" and given[parameter.name] in was_named:
             break
-        made.append(Argument(given.pop(each.name)))
-    made += [Argument(number) for number in wanted.rest]
-    made += _by_name(given, wanted)
-    return made if bind(made, parameters) == wanted else None
+        remapped.append(Argument(given.pop(parameter.name)))
+    remapped += [Argument(number) for number in wanted.rest]
+    remapped += _by_name(given, wanted)
+    return remapped if bind(remapped, parameters) == wanted else None
 
 
 def in_order(arguments: Sequence[Argument], wanted: BoundArguments, parameters: Parameters) -> list[Argument] | None:
     """Return arguments that hand over what is wanted in the order they are written in; None when it cannot be said."""
     given = dict(wanted.named)
-    made: list[Argument] = []
-    for each, argument in zip((each for each in parameters if each.by_place), arguments, strict=False):
-        if given.get(each.name) != argument.number or (argument.name and each.kind != "positional"):
+    remapped: list[Argument] = []
+    for parameter, argument in zip((taking for taking in parameters if taking.by_place), arguments, strict=False):
+        if given.get(parameter.name) != argument.number or (argument.name and parameter.kind != "positional"):
             break
-        made.append(Argument(given.pop(each.name)))
-    made += [Argument(number) for number in wanted.rest]
-    made += _by_name(given, wanted)
-    numbers = [each.number for each in made]
-    return made if numbers == sorted(numbers) and bind(made, parameters) == wanted else None
+        remapped.append(Argument(given.pop(parameter.name)))
+    remapped += [Argument(number) for number in wanted.rest]
+    remapped += _by_name(given, wanted)
+    numbers = [argument.number for argument in remapped]
+    return remapped if numbers == sorted(numbers) and bind(remapped, parameters) == wanted else None
 
 
 def _by_name(given: dict[str, int], wanted: BoundArguments) -> list[Argument]:

@@ -37,5 +37,5 @@ _TYPES: Final[tuple[type, ...]] = (
 @cache
 def of_python() -> frozenset[str]:
     """Return the names of the methods of built-in types and of the library's most common ones."""
-    own = [each for each in vars(builtins).values() if isinstance(each, type)]
-    return frozenset(name for each in (*own, *_TYPES) for name in dir(each))
+    own = [value for value in vars(builtins).values() if isinstance(value, type)]
+    return frozenset(name for owner in (*own, *_TYPES) for name in dir(owner))

@@ -38,39 +38,43 @@ class Constructors:
 
 def constructors_of(classes: Classes, hierarchy: ClassHierarchy) -> Constructors | Refusal:
     """Return which classes of a hierarchy are made by its owner's ``__init__``, or why that is not certain."""
-    for each in (*hierarchy.own, *(each for each in hierarchy.above if each.origin == "workspace")):
-        if why := _is_special(classes, each, is_owner=each not in hierarchy.parents):
-            return Refusal("calls", f"{each.path}: what a call of {each.name} does is not known: {why}.")
+    for class_at in (*hierarchy.own, *(ancestor for ancestor in hierarchy.above if ancestor.origin == "workspace")):
+        if why := _is_special(classes, class_at, is_owner=class_at not in hierarchy.parents):
+            return Refusal("calls", f"{class_at.path}: what a call of {class_at.name} does is not known: {why}.")
     subclasses = {hierarchy.owner}
     while more := {
-        each
-        for each, parent in hierarchy.parents.items()
-        if parent in subclasses and each not in subclasses and not _has_own(classes, each)
+        class_at
+        for class_at, parent in hierarchy.parents.items()
+        if parent in subclasses and class_at not in subclasses and not _has_own(classes, class_at)
     }:
         subclasses |= more
-    callers = {each for each, parent in hierarchy.parents.items() if parent in subclasses}
+    callers = {class_at for class_at, parent in hierarchy.parents.items() if parent in subclasses}
     return Constructors(hierarchy, frozenset(subclasses), frozenset(callers))
 
 
-def _has_own(classes: Classes, found: ClassAt) -> bool:
-    body = classes.body(found)
+def _has_own(classes: Classes, class_at: ClassAt) -> bool:
+    body = classes.body(class_at)
     return body is not None and INIT in names_of(body).bound
 
 
-def _is_special(classes: Classes, found: ClassAt, *, is_owner: bool) -> str:
+def _is_special(classes: Classes, class_at: ClassAt, *, is_owner: bool) -> str:
     """Say what makes the call of a class more than that of its ``__init__``, empty for nothing."""
-    body = classes.body(found)
+    body = classes.body(class_at)
     if body is None:
         return "it is not read"
-    if any(each.arg != "metaclass" or dotted(each.value).rpartition(".")[2] != "ABCMeta" for each in body.keywords):
+    if any(
+        keyword.arg != "metaclass" or dotted(keyword.value).rpartition(".")[2] != "ABCMeta" for keyword in body.keywords
+    ):
         return "it has a metaclass or keywords"
-    names = {dotted(each.func if isinstance(each, ast.Call) else each) for each in body.decorator_list}
-    if unknown := {each for each in names if each.rpartition(".")[2] not in _HARMLESS_DECORATORS}:
+    names = {
+        dotted(decorator.func if isinstance(decorator, ast.Call) else decorator) for decorator in body.decorator_list
+    }
+    if unknown := {name for name in names if name.rpartition(".")[2] not in _HARMLESS_DECORATORS}:
         return f"it is decorated with {min(unknown) or 'something'}"
-    if made := sorted(names_of(body).bound & _OTHER_MAKERS):
-        return f"it has {made[0]}"
-    bases = [each for each in classes.bases(found) if each is None or each.name not in _HARMLESS_BASES]
-    if any(each is None or each.origin != "workspace" for each in bases):
+    if makers := sorted(names_of(body).bound & _OTHER_MAKERS):
+        return f"it has {makers[0]}"
+    bases = [base for base in classes.bases(class_at) if base is None or base.name not in _HARMLESS_BASES]
+    if any(base is None or base.origin != "workspace" for base in bases):
         return "it derives from a class that is not of the workspace"
     return "" if is_owner or len(bases) <= 1 else "it derives from several classes"
 
@@ -79,10 +83,10 @@ def constructor_calls(classes: Classes, path: str, source: Source, constructors:
     """Return the calls of the ``__init__`` in one file."""
     calls: list[ast.Call] = []
     for way in (_by_name, _by_super, _by_own_class):
-        for found in way(classes, path, source, constructors):
-            if isinstance(found, CallIssue):
-                return found
-            calls.append(found)
+        for found_calls in way(classes, path, source, constructors):
+            if isinstance(found_calls, CallIssue):
+                return found_calls
+            calls.append(found_calls)
     return in_order_of_text(calls)
 
 
@@ -91,29 +95,29 @@ Found = Iterator[ast.Call | CallIssue]
 
 def _by_name(classes: Classes, path: str, source: Source, constructors: Constructors) -> Found:
     """Yield the calls of the classes by their names."""
-    names = {each.name for each in constructors.subclasses}
+    names = {subclass.name for subclass in constructors.subclasses}
     for node in ast.walk(source.tree):
         if isinstance(node, ast.alias) and node.name in names and node.asname not in {None, node.name}:
             yield CallIssue(node.lineno, f"{node.name} has another name here")
         is_name = isinstance(node, ast.Name) and node.id in names and isinstance(node.ctx, ast.Load)
         if not is_name and not (isinstance(node, ast.Attribute) and node.attr in names):
             continue
-        said = node.id if isinstance(node, ast.Name) else node.attr if isinstance(node, ast.Attribute) else ""
+        name = node.id if isinstance(node, ast.Name) else node.attr if isinstance(node, ast.Attribute) else ""
         meant = classes.meaning(path, node)
         line = getattr(node, "lineno", 0)
         if meant is None:
-            yield CallIssue(line, f"{said} may be another class here")
+            yield CallIssue(line, f"{name} may be another class here")
         elif meant in constructors.subclasses:
-            yield from _used(source, node, said)
+            yield from _used(source, node, name)
 
 
-def _used(source: Source, node: ast.AST, said: str) -> Found:
+def _used(source: Source, node: ast.AST, name: str) -> Found:
     """Yield the call of a class, nothing for a use that hands it to no one, else what is wrong."""
     parent = source.parent(node)
     if isinstance(parent, ast.Call) and parent.func is node:
         yield parent
     elif not _is_harmless(source, node):
-        yield CallIssue(getattr(node, "lineno", 0), f"{said} is passed on without being called")
+        yield CallIssue(getattr(node, "lineno", 0), f"{name} is passed on without being called")
 
 
 def _is_harmless(source: Source, node: ast.AST) -> bool:
@@ -167,30 +171,30 @@ def _super_runs_it(
     holder = next((parent for _, parent in source.around(node) if isinstance(parent, ast.ClassDef)), None)
     if holder is None:
         return None
-    found = classes.meaning(path, ast.Name(holder.name, ast.Load()))
-    if found is not None and classes.body(found) is holder:
-        return found in constructors.callers
-    bases = [classes.meaning(path, each) for each in holder.bases]
-    return False if all(each is not None and each not in constructors.hierarchy.own for each in bases) else None
+    meaning = classes.meaning(path, ast.Name(holder.name, ast.Load()))
+    if meaning is not None and classes.body(meaning) is holder:
+        return meaning in constructors.callers
+    bases = [classes.meaning(path, base) for base in holder.bases]
+    return False if all(base is not None and base not in constructors.hierarchy.own for base in bases) else None
 
 
 def _by_own_class(classes: Classes, path: str, source: Source, constructors: Constructors) -> Found:
     """Yield the calls of the class that an object, or a method of the class, is of: ``cls()``, ``type(self)()``."""
     hierarchy = constructors.hierarchy
-    for each in sorted((*hierarchy.own, *hierarchy.above), key=lambda one: one.name):
-        body = classes.body(each) if each.path == path else None
+    for class_at in sorted((*hierarchy.own, *hierarchy.above), key=lambda owner: owner.name):
+        body = classes.body(class_at) if class_at.path == path else None
         if body is None:
             continue
-        derived = {each} | {one for one in hierarchy.own if each in classes.ancestors(one)}
+        derived = {class_at} | {subclass for subclass in hierarchy.own if class_at in classes.ancestors(subclass)}
         runs_it = derived & constructors.subclasses
         for node in ast.walk(body):
             if not runs_it or not _says_own_class(source, node, body):
                 continue
-            for found in _used(source, node, "its own class"):
-                if isinstance(found, CallIssue) or derived <= constructors.subclasses:
-                    yield found
+            for calls in _used(source, node, "its own class"):
+                if isinstance(calls, CallIssue) or derived <= constructors.subclasses:
+                    yield calls
                 else:
-                    yield CallIssue(found.lineno, "this may make an object of another class")
+                    yield CallIssue(calls.lineno, "this may make an object of another class")
 
 
 def _says_own_class(source: Source, node: ast.AST, body: ast.ClassDef) -> bool:
@@ -202,15 +206,15 @@ def _says_own_class(source: Source, node: ast.AST, body: ast.ClassDef) -> bool:
         asked = node.value
     elif isinstance(node, ast.Name) and node.id == "__class__":
         return True
-    methods = [each for each in source.scopes_around(source.scope_of(node)) if source.parent(each) is body]
+    methods = [scope for scope in source.scopes_around(source.scope_of(node)) if source.parent(scope) is body]
     methods += [scope for scope in [source.scope_of(node)] if source.parent(scope) is body]
     if asked is not None:
-        return any(dotted(asked) == first_parameter(each) != "" for each in methods)
+        return any(dotted(asked) == first_parameter(method) != "" for method in methods)
     if not isinstance(node, ast.Name) or not isinstance(node.ctx, ast.Load):
         return False
-    return any(node.id == first_parameter(each) for each in methods if _is_of_the_class(each))
+    return any(node.id == first_parameter(method) for method in methods if _is_of_the_class(method))
 
 
 def _is_of_the_class(method: ast.AST) -> bool:
-    decorators = {ast.unparse(each) for each in getattr(method, "decorator_list", [])}
+    decorators = {ast.unparse(decorator) for decorator in getattr(method, "decorator_list", [])}
     return "classmethod" in decorators or getattr(method, "name", "") in _OF_THE_CLASS

@@ -43,7 +43,7 @@ def asked_for(source: Source, names: Collection[str], is_home: Callable[[ast.exp
         for pieces in _texts(source, asked, _MAX_STEPS):
             if len(pieces) == 1:
                 is_it = pieces[0].rpartition(".")[2] in names
-            elif sum(len(re.sub(r"\W|_", "", each)) for each in pieces) >= _MIN_PIECE:
+            elif sum(len(re.sub(r"\W|_", "", piece)) for piece in pieces) >= _MIN_PIECE:
                 is_it = any(_fits(pieces, name) for name in names)
             else:
                 is_it = any(_fits(pieces, name) for name in names) and is_home(holder) and _goes_on(source, site)
@@ -53,7 +53,7 @@ def asked_for(source: Source, names: Collection[str], is_home: Callable[[ast.exp
 
 
 def _name_for(pieces: Pieces, names: Collection[str]) -> str:
-    return min(each for each in names if len(pieces) == 1 or _fits(pieces, each))
+    return min(name for name in names if len(pieces) == 1 or _fits(pieces, name))
 
 
 def _fits(pieces: Pieces, name: str) -> bool:
@@ -70,9 +70,9 @@ def _sites(source: Source) -> Iterator[tuple[ast.expr, ast.expr | None, ast.expr
             elif asked in {"attrgetter", "methodcaller"} and node.args:
                 yield node, ast.Constant(None), node.args[0]
             elif asked == "get" and node.args and isinstance(node.func, ast.Attribute):
-                yield from ((node, each, node.args[0]) for each in _space(node.func.value))
+                yield from ((node, expression, node.args[0]) for expression in _space(node.func.value))
         elif isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Load):
-            yield from ((node, each, node.slice) for each in _space(node.value))
+            yield from ((node, expression, node.slice) for expression in _space(node.value))
 
 
 def _space(node: ast.expr) -> Iterator[ast.expr | None]:
@@ -94,11 +94,11 @@ def _texts(source: Source, node: ast.expr, steps: int) -> Iterator[Pieces]:
         ways += _values(source, node.id)
     else:
         yield _written(node)
-    for each in ways:
-        if each is None:
+    for way in ways:
+        if way is None:
             yield _ANY
         else:
-            yield from _texts(source, each, steps - 1)
+            yield from _texts(source, way, steps - 1)
 
 
 def _written(node: ast.expr) -> Pieces:
@@ -138,9 +138,9 @@ def _summands(node: ast.expr) -> list[ast.expr]:
 def _joined(parts: Sequence[ast.expr]) -> Pieces:
     """Return the pieces of a text that is put together; what is no text of its own is a gap."""
     pieces = [""]
-    for each in parts:
-        if isinstance(each, ast.Constant) and isinstance(each.value, str):
-            pieces[-1] += each.value
+    for part in parts:
+        if isinstance(part, ast.Constant) and isinstance(part.value, str):
+            pieces[-1] += part.value
         else:
             pieces.append("")
     return tuple(pieces)
@@ -160,8 +160,8 @@ def _goes_on(source: Source, site: ast.expr) -> bool:
     if isinstance(parent, ast.Assign) and isinstance(parent.targets[0], ast.Name):
         name = parent.targets[0].id
         return any(
-            (isinstance(each, ast.Call) and dotted(each.func) == name)
-            or (isinstance(each, ast.Return) and each.value is not None and dotted(each.value) == name)
-            for each in ast.walk(source.tree)
+            (isinstance(node, ast.Call) and dotted(node.func) == name)
+            or (isinstance(node, ast.Return) and node.value is not None and dotted(node.value) == name)
+            for node in ast.walk(source.tree)
         )
     return isinstance(parent, ast.Return | ast.Yield | ast.Lambda | ast.DictComp | ast.keyword | ast.Dict)

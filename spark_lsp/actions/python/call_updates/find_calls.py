@@ -82,8 +82,10 @@ def called_in(target: Target, view: IndexView, wanted: Wanted) -> list[CalledIn]
     files = _files_read(target, view, wanted, files_mentioning(view, name), {name})
     if isinstance(files, Refusal):
         return files
-    found = _of_method(files, wanted, view) if wanted.owner is not None else _of_function(files, wanted, view)
-    return _filled(files, found)
+    files_with_calls = (
+        _of_method(files, wanted, view) if wanted.owner is not None else _of_function(files, wanted, view)
+    )
+    return _filled(files, files_with_calls)
 
 
 def _files_read(
@@ -102,10 +104,10 @@ def _files_read(
         if isinstance(read, Refusal):
             return read
         files.append(read)
-    for each in files:
+    for file in files:
         for name in sorted(names):
-            if line := looked_up(each.source, name):
-                return Refusal("reflection", f"{each.path}:{line}: {name} is looked up by the text of its name.")
+            if line := looked_up(file.source, name):
+                return Refusal("reflection", f"{file.path}:{line}: {name} is looked up by the text of its name.")
     return files
 
 
@@ -113,56 +115,58 @@ def _made_in(target: Target, view: IndexView, wanted: Wanted, owner: ast.ClassDe
     """Return the calls by which a class makes its objects."""
     assert target.syntax is not None, "the caller has read it"
     known = classes_of({wanted.path: wanted.source}, view)
-    found = known.meaning(wanted.path, ast.Name(owner.name, ast.Load()))
+    meaning = known.meaning(wanted.path, ast.Name(owner.name, ast.Load()))
     inits = [node for node in ast.walk(owner) if binds(node, INIT) and wanted.source.scope_of(node) is owner]
-    if found is None or known.body(found) is not owner or len(inits) > 1 or INIT in names_of(owner).used:
+    if meaning is None or known.body(meaning) is not owner or len(inits) > 1 or INIT in names_of(owner).used:
         return Refusal("calls", f"{wanted.path}:{owner.lineno}: {owner.name} may be another class as well.")
-    hierarchy = class_hierarchy_of(known, found, partial(files_mentioning, view))
+    hierarchy = class_hierarchy_of(known, meaning, partial(files_mentioning, view))
     constructors = constructors_of(known, hierarchy) if isinstance(hierarchy, ClassHierarchy) else hierarchy
     if isinstance(constructors, Refusal):
         return constructors
-    names = {each.name for each in constructors.subclasses}
+    names = {subclass.name for subclass in constructors.subclasses}
     paths = {
-        each.path for each in (*constructors.hierarchy.own, *constructors.hierarchy.above) if each.origin == "workspace"
+        class_at.path
+        for class_at in (*constructors.hierarchy.own, *constructors.hierarchy.above)
+        if class_at.origin == "workspace"
     }
-    paths = paths.union(*(files_mentioning(view, each) for each in names))
+    paths = paths.union(*(files_mentioning(view, name) for name in names))
     files = _files_read(target, view, wanted, frozenset(paths), names)
     if isinstance(files, Refusal):
         return files
-    known = classes_of({each.path: each.source for each in files}, view)
+    known = classes_of({file.path: file.source for file in files}, view)
     uncertainty = _own_uncertainty(target, wanted.source, names | {INIT, "cls", "type"})
     files[0] = replace(files[0], is_uncertain=uncertainty)
-    return _filled(files, [constructor_calls(known, each.path, each.source, constructors) for each in files])
+    return _filled(files, [constructor_calls(known, file.path, file.source, constructors) for file in files])
 
 
-def _filled(files: Sequence[CalledIn], found: Sequence[Calls]) -> list[CalledIn] | Refusal:
-    made = []
-    for each, calls in zip(files, found, strict=False):
+def _filled(files: Sequence[CalledIn], found_calls: Sequence[Calls]) -> list[CalledIn] | Refusal:
+    filled = []
+    for file, calls in zip(files, found_calls, strict=False):
         if isinstance(calls, CallIssue):
-            return Refusal("calls", f"{each.path}:{calls.line}: {calls.message}.")
-        made.append(replace(each, calls=calls))
-    return made
+            return Refusal("calls", f"{file.path}:{calls.line}: {calls.message}.")
+        filled.append(replace(file, calls=calls))
+    return filled
 
 
 def _of_function(files: Sequence[CalledIn], wanted: Wanted, view: IndexView) -> list[Calls]:
     name = wanted.function.name
     definers = frozenset(view.definitions[name].paths() if name in view.definitions else ())
-    ways = [Known(name, frozenset({wanted.path}), definers, modules_of(view, each.path)) for each in files[1:]]
+    ways = [Known(name, frozenset({wanted.path}), definers, modules_of(view, file.path)) for file in files[1:]]
     homes = frozenset({wanted.path})
     while True:
-        ways = [replace(each, homes=homes) for each in ways]
+        ways = [replace(way, homes=homes) for way in ways]
         more = homes | {file.path for file, way in zip(files[1:], ways, strict=True) if passes_on(file.source, way)}
         if more == homes:
             break
         homes = more
-    found: list[Calls] = [own_calls(wanted.source, wanted.function, name)]
+    calls: list[Calls] = [own_calls(wanted.source, wanted.function, name)]
     for file, way in zip(files[1:], ways, strict=True):
         ways_in = imports_of(file.source, way)
         if isinstance(ways_in, Imports):
-            found.append(calls_through_imports(file.source, name, ways_in))
+            calls.append(calls_through_imports(file.source, name, ways_in))
         else:
-            found.append(ways_in)
-    return found
+            calls.append(ways_in)
+    return calls
 
 
 def _of_method(files: Sequence[CalledIn], wanted: Wanted, view: IndexView) -> list[Calls]:
@@ -170,11 +174,13 @@ def _of_method(files: Sequence[CalledIn], wanted: Wanted, view: IndexView) -> li
     assert owner is not None, "the caller has looked"
     if name in names_of(owner).used:
         return [CallIssue(wanted.function.lineno, f"{name} is passed on in its class")]
-    classes = classes_of({each.path: each.source for each in files}, view)
-    found = classes.meaning(wanted.path, ast.Name(owner.name, ast.Load()))
-    is_clear = found is not None and classes.body(found) is owner
+    classes = classes_of({file.path: file.source for file in files}, view)
+    meaning = classes.meaning(wanted.path, ast.Name(owner.name, ast.Load()))
+    is_clear = meaning is not None and classes.body(meaning) is owner
     hierarchy = (
-        class_hierarchy_of(classes, found, partial(files_mentioning, view)) if is_clear and found is not None else None
+        class_hierarchy_of(classes, meaning, partial(files_mentioning, view))
+        if is_clear and meaning is not None
+        else None
     )
     hierarchy = hierarchy if isinstance(hierarchy, ClassHierarchy) else None
     same_name_owner = same_name_method(classes, view, wanted.path, wanted.function, hierarchy)
@@ -183,13 +189,13 @@ def _of_method(files: Sequence[CalledIn], wanted: Wanted, view: IndexView) -> li
     method = Method(name, owner.name, wanted.is_plain, partial(_is_class, view), same_name_owner)
     return [
         method_calls(
-            each.source,
+            file.source,
             method,
-            owner if each.path == wanted.path else None,
-            modules_of(view, each.path),
-            partial(_judged, classes, hierarchy, Receivers(classes, each.path, each.source), name),
+            owner if file.path == wanted.path else None,
+            modules_of(view, file.path),
+            partial(_judged, classes, hierarchy, Receivers(classes, file.path, file.source), name),
         )
-        for each in files
+        for file in files
     ]
 
 

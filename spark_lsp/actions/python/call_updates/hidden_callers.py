@@ -51,9 +51,11 @@ def _files(root: Path) -> Iterator[Path]:
     """Yield the files that may hold Python, without hidden folders and installed packages."""
     for folder, folders, names in os.walk(root):
         folders[:] = sorted(
-            each
-            for each in folders
-            if each not in _NOT_OURS and not each.startswith(".") and not (Path(folder) / each / "pyvenv.cfg").exists()
+            parent
+            for parent in folders
+            if parent not in _NOT_OURS
+            and not parent.startswith(".")
+            and not (Path(folder) / parent / "pyvenv.cfg").exists()
         )
         for name in sorted(names):
             if Path(name).suffix.lower() in _PYTHON:

@@ -73,10 +73,10 @@ def method_calls(
 
 def _receiver(source: Source, node: ast.expr, method: Method, owner: ast.ClassDef | None, modules: Modules) -> Receiver:
     if isinstance(node, ast.Call):
-        made = node.func.id if isinstance(node.func, ast.Name) else ""
-        if made in {"super", "type"}:
+        called = node.func.id if isinstance(node.func, ast.Name) else ""
+        if called in {"super", "type"}:
             return "class"
-        return "own" if owner is not None and made == owner.name == method.class_name else "unknown"
+        return "own" if owner is not None and called == owner.name == method.class_name else "unknown"
     if isinstance(node, ast.Attribute):
         root: ast.expr = node
         while isinstance(root, ast.Attribute):
@@ -101,7 +101,7 @@ def _of_object(source: Source, node: ast.Name, method: Method, owner: ast.ClassD
         scope = source.scope_of(scope)
     if isinstance(scope, ast.Module) or not isinstance(source.parent(scope), ast.ClassDef):
         return "unknown"
-    decorators = {ast.unparse(each) for each in getattr(scope, "decorator_list", [])}
+    decorators = {ast.unparse(decorator) for decorator in getattr(scope, "decorator_list", [])}
     if "classmethod" in decorators and method.is_plain:
         return "class"
     return "own" if source.parent(scope) is owner and "staticmethod" not in decorators else "unknown"
@@ -131,7 +131,7 @@ def _from_outside(source: Source, modules: Modules) -> str:
     for node in ast.walk(source.tree):
         named = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
         named += [module_of(node)] if isinstance(node, ast.ImportFrom) and not node.level else []
-        for each in named:
-            if each.split(".")[0] not in sys.stdlib_module_names and not modules(each):
-                return each
+        for name in named:
+            if name.split(".")[0] not in sys.stdlib_module_names and not modules(name):
+                return name
     return ""

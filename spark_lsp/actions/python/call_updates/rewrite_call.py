@@ -72,8 +72,8 @@ def rewrite_call(syntax: Syntax, call: Span, change: Change, *, is_uncertain: bo
         return ()
     if now is not None and is_uncertain:
         return EITHER
-    made = _arguments(slots, arguments, wanted, change.new)
-    return made if isinstance(made, Refusal) else _edits(syntax, listed, slots, made)
+    rewritten = _arguments(slots, arguments, wanted, change.new)
+    return rewritten if isinstance(rewritten, Refusal) else _edits(syntax, listed, slots, rewritten)
 
 
 def _arguments(
@@ -84,10 +84,10 @@ def _arguments(
     dropped = [slot for number, slot in enumerate(slots) if number not in handed]
     if any(not _is_plain(slot.value, names=True) for slot in dropped):
         return EFFECT
-    made = by_place(arguments, wanted, parameters)
-    if made is None or not _may_swap([slots[each.number] for each in made], made):
-        made = in_order(arguments, wanted, parameters)
-    return made if made is not None else NO_ORDER
+    remapped = by_place(arguments, wanted, parameters)
+    if remapped is None or not _may_swap([slots[argument.number] for argument in remapped], remapped):
+        remapped = in_order(arguments, wanted, parameters)
+    return remapped if remapped is not None else NO_ORDER
 
 
 def _call_at(syntax: Syntax, span: Span) -> tree_sitter.Node | None:
@@ -124,34 +124,34 @@ def _is_plain(node: tree_sitter.Node, *, names: bool) -> bool:
     )
 
 
-def _may_swap(slots: Sequence[_Slot], made: Sequence[Argument]) -> bool:
+def _may_swap(slots: Sequence[_Slot], remapped: Sequence[Argument]) -> bool:
     """Whether arguments may be evaluated in this order: it is their own, or no one can tell."""
-    numbers = [each.number for each in made]
+    numbers = [argument.number for argument in remapped]
     if numbers == sorted(numbers) or all(_is_plain(slot.value, names=True) for slot in slots):
         return True
     return sum(not _is_plain(slot.value, names=False) for slot in slots) <= 1
 
 
 def _edits(
-    syntax: Syntax, listed: tree_sitter.Node, slots: Sequence[_Slot], made: Sequence[Argument]
+    syntax: Syntax, listed: tree_sitter.Node, slots: Sequence[_Slot], remapped: Sequence[Argument]
 ) -> tuple[Edit, ...] | Refusal:
     """Put arguments where those that stay stood, in their order, and take the others out."""
-    places = sorted(each.number for each in made)
-    moves = [each for each, place in zip(made, places, strict=True) if each.number != place]
+    places = sorted(argument.number for argument in remapped)
+    moves = [argument for argument, place in zip(remapped, places, strict=True) if argument.number != place]
     if (moves or len(places) < len(slots)) and any(child.type == "comment" for child in listed.children):
         return COMMENTS
     edits: list[Edit] = []
-    for each, place in zip(made, places, strict=True):
-        source = slots[each.number]
-        if each.name and source.name != each.name and source.value.type in _NEEDS_BRACKETS:
+    for argument, place in zip(remapped, places, strict=True):
+        source = slots[argument.number]
+        if argument.name and source.name != argument.name and source.value.type in _NEEDS_BRACKETS:
             return NO_BRACKETS
-        lead = f"{each.name}=" if each.name else ""
-        if each.number != place:
+        lead = f"{argument.name}=" if argument.name else ""
+        if argument.number != place:
             edits.append(Edit(syntax.wrap(slots[place].node).span, lead + _said(syntax, source.value)))
-        elif each.name != source.name:
+        elif argument.name != source.name:
             start = syntax.wrap(source.node).span.start
             edits.append(Edit(Span(start, syntax.wrap(source.value).span.start), lead))
-    edits = [each for each in edits if each.new_text != each.span.text(syntax.text)]
+    edits = [edit for edit in edits if edit.new_text != edit.span.text(syntax.text)]
     return (*edits, *_removals(syntax, listed, slots, places))
 
 

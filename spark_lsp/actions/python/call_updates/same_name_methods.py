@@ -24,7 +24,7 @@ def same_name_method(
     One in a class whose objects may be those of the method's class is issue: no call of it is certain.
     """
     name, line = getattr(function, "name", ""), getattr(function, "lineno", 0)
-    found = ""
+    owner_path = ""
     source = classes.read(own_path)
     for node in _definitions(source, name) if source is not None else ():
         if node is function:
@@ -33,8 +33,10 @@ def same_name_method(
         statement = source.statement_of(node)
         if hierarchy is None or _is_related(classes, own_path, source, statement, hierarchy):
             return CallIssue(statement.lineno, f"{name} is defined here as well")
-        found = own_path
-    for path in dict.fromkeys(path for path, each in view.definitions.get(name, ()) if each.kind in _SEVERAL):
+        owner_path = own_path
+    for path in dict.fromkeys(
+        path for path, definition in view.definitions.get(name, ()) if definition.kind in _SEVERAL
+    ):
         if path == own_path:
             continue
         source = classes.read(path)
@@ -44,8 +46,8 @@ def same_name_method(
             return CallIssue(line, f"{name} is defined in {path} as well")
         if any(_is_related(classes, path, source, source.statement_of(node), hierarchy) for node in (*nodes, *fields)):
             return CallIssue(line, f"{name} is defined in {path} as well")
-        found = found or path
-    return found or _answers_any(view, name)
+        owner_path = owner_path or path
+    return owner_path or _answers_any(view, name)
 
 
 def _answers_any(view: IndexView, name: str) -> str:

@@ -24,23 +24,23 @@ _TRANSPARENT: Final = frozenset(
 class Changed:
     """A function and its change; ``decorators`` are the same before and after."""
 
-    found: Definition
+    definition: Definition
     change: Change
     decorators: tuple[str, ...]
 
     @property
     def is_certain(self) -> bool:
         """Whether what its calls have to pass follows from what they pass, and every call shows as one."""
-        name = self.found.name
+        name = self.definition.name
         is_special = name.startswith("__") and name.endswith("__")
-        known = all(each[1:].partition("(")[0].rpartition(".")[2] in _TRANSPARENT for each in self.decorators)
+        known = all(decorator[1:].partition("(")[0].rpartition(".")[2] in _TRANSPARENT for decorator in self.decorators)
         is_called = not is_special or (name == "__init__" and not self.decorators)
         return known and is_called and self.change.difference.is_mechanical
 
     @property
-    def said(self) -> str:
+    def callee(self) -> str:
         """What its calls name: a function, or the class that it makes objects of."""
-        return _class_name(self.found) if self.found.name == "__init__" else self.found.name
+        return _class_name(self.definition) if self.definition.name == "__init__" else self.definition.name
 
 
 def changed_at(target: Target, signature: SignatureAt | None = None) -> Changed | None:
@@ -51,32 +51,32 @@ def changed_at(target: Target, signature: SignatureAt | None = None) -> Changed 
     before, now = target.baseline_syntax, target.syntax
     if signature is None or signature.baseline is None or before is None or now is None:
         return None
-    decorators = _decorators(signature.found)
+    decorators = _decorators(signature.definition)
     if decorators != _decorators(signature.baseline):
         return None
-    is_method = bool(_class_name(signature.found))
+    is_method = bool(_class_name(signature.definition))
     takes_object = is_method and "@staticmethod" not in decorators
     old = parameters_of(_undecorated(before, signature.baseline), is_method=takes_object)
-    new = parameters_of(_undecorated(now, signature.found), is_method=takes_object)
+    new = parameters_of(_undecorated(now, signature.definition), is_method=takes_object)
     if old is None or new is None:
         return None
-    return Changed(signature.found, Change(old, new, difference(old, new)), decorators)
+    return Changed(signature.definition, Change(old, new, difference(old, new)), decorators)
 
 
-def _class_name(found: Definition) -> str:
+def _class_name(definition: Definition) -> str:
     """Return the class that a method stands in, empty for none."""
-    around = found.whole.raw.parent
+    around = definition.whole.raw.parent
     holder = around.parent if around is not None else None
     name = holder.child_by_field_name("name") if holder is not None and holder.type == "class_definition" else None
     return (name.text or b"").decode("utf-8", "replace") if name is not None else ""
 
 
-def _undecorated(syntax: Syntax, found: Definition) -> str:
-    return signature_text(syntax, found, decorated=False)
+def _undecorated(syntax: Syntax, definition: Definition) -> str:
+    return signature_text(syntax, definition, decorated=False)
 
 
-def _decorators(found: Definition) -> tuple[str, ...]:
-    held = found.whole.raw.children
+def _decorators(definition: Definition) -> tuple[str, ...]:
+    held = definition.whole.raw.children
     return tuple(
-        "".join((each.text or b"").decode("utf-8", "replace").split()) for each in held if each.type == "decorator"
+        "".join((node.text or b"").decode("utf-8", "replace").split()) for node in held if node.type == "decorator"
     )

@@ -56,7 +56,7 @@ class Difference:
     @property
     def is_mechanical(self) -> bool:
         """Whether what calls have to pass follows from what they pass."""
-        return not self.without_default and all(each.default or each.is_rest for each in self.added)
+        return not self.without_default and all(parameter.default or parameter.is_rest for parameter in self.added)
 
     def __bool__(self) -> bool:
         return self != Difference()
@@ -82,16 +82,17 @@ def parameters_of(text: str, *, is_method: bool) -> Parameters | None:
 def _parameters(args: ast.arguments) -> Parameters:
     places = [*args.posonlyargs, *args.args]
     defaults: list[ast.expr | None] = [None] * (len(places) - len(args.defaults))
-    found = [
-        _parameter(each, "positional" if number < len(args.posonlyargs) else "either", default)
-        for number, (each, default) in enumerate(zip(places, [*defaults, *args.defaults], strict=True))
+    parameters = [
+        _parameter(parameter, "positional" if number < len(args.posonlyargs) else "either", default)
+        for number, (parameter, default) in enumerate(zip(places, [*defaults, *args.defaults], strict=True))
     ]
-    found += [_parameter(args.vararg, "rest", None)] if args.vararg else []
-    found += [
-        _parameter(each, "keyword", default) for each, default in zip(args.kwonlyargs, args.kw_defaults, strict=True)
+    parameters += [_parameter(args.vararg, "rest", None)] if args.vararg else []
+    parameters += [
+        _parameter(parameter, "keyword", default)
+        for parameter, default in zip(args.kwonlyargs, args.kw_defaults, strict=True)
     ]
-    found += [_parameter(args.kwarg, "named rest", None)] if args.kwarg else []
-    return tuple(found)
+    parameters += [_parameter(args.kwarg, "named rest", None)] if args.kwarg else []
+    return tuple(parameters)
 
 
 def _parameter(argument: ast.arg, kind: Kind, default: ast.expr | None) -> Parameter:
@@ -102,28 +103,36 @@ def _parameter(argument: ast.arg, kind: Kind, default: ast.expr | None) -> Param
 def difference(old: Parameters, new: Parameters) -> Difference:
     """Compare two parameter lists."""
     renamed = _renamed(old, new)
-    now = {each.name: each for each in new}
+    now = {parameter.name: parameter for parameter in new}
     gone_as = dict(renamed)
     fresh = {name for _, name in renamed}
-    was = {gone_as.get(each.name, each.name): each for each in old}
-    kept = [each for each in new if each.name in was and not each.is_rest]
-    order = [gone_as.get(each.name, each.name) for each in old if each.by_place]
-    places = [each.name for each in kept if each.by_place and was[each.name].by_place]
+    was = {gone_as.get(parameter.name, parameter.name): parameter for parameter in old}
+    kept = [parameter for parameter in new if parameter.name in was and not parameter.is_rest]
+    order = [gone_as.get(parameter.name, parameter.name) for parameter in old if parameter.by_place]
+    places = [parameter.name for parameter in kept if parameter.by_place and was[parameter.name].by_place]
     before = [name for name in order if name in places]
     return Difference(
         renamed,
-        tuple(each for each in new if each.name not in was and each.name not in fresh),
-        tuple(each for each in old if gone_as.get(each.name, each.name) not in now),
-        tuple(name for name, other in zip(places, before, strict=True) if name != other),
-        tuple(each.name for each in kept if each.kind == "keyword" and was[each.name].kind != "keyword"),
-        tuple(each.name for each in kept if each.kind == "positional" and was[each.name].kind != "positional"),
-        tuple(each.name for each in kept if was[each.name].default and not each.default),
+        tuple(parameter for parameter in new if parameter.name not in was and parameter.name not in fresh),
+        tuple(parameter for parameter in old if gone_as.get(parameter.name, parameter.name) not in now),
+        tuple(name for name, old_name in zip(places, before, strict=True) if name != old_name),
+        tuple(
+            parameter.name
+            for parameter in kept
+            if parameter.kind == "keyword" and was[parameter.name].kind != "keyword"
+        ),
+        tuple(
+            parameter.name
+            for parameter in kept
+            if parameter.kind == "positional" and was[parameter.name].kind != "positional"
+        ),
+        tuple(parameter.name for parameter in kept if was[parameter.name].default and not parameter.default),
     )
 
 
 def _renamed(old: Parameters, new: Parameters) -> tuple[tuple[str, str], ...]:
     """Pair what is gone with what has come at the same place."""
-    before, after = {each.name for each in old}, {each.name for each in new}
+    before, after = {parameter.name for parameter in old}, {parameter.name for parameter in new}
     return tuple(
         (gone.name, come.name)
         for gone, come in zip(old, new, strict=False)

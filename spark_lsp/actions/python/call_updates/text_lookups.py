@@ -42,7 +42,7 @@ def _asking(view: IndexView, wanted: Wanted, name: str) -> Iterator[tuple[str, S
     """Yield the files that may ask for the name by its text."""
     yield wanted.path, wanted.source
     by_text = re.compile(rf"[\"'](?:[\w.]*\.)?{re.escape(name)}[\"']")
-    for path in sorted(frozenset[str]().union(*(files_mentioning(view, each) for each in _WORDS)) - {wanted.path}):
+    for path in sorted(frozenset[str]().union(*(files_mentioning(view, word) for word in _WORDS)) - {wanted.path}):
         text = view.files[path].text
         if not MAY_ASK.search(text) and not by_text.search(text):
             continue

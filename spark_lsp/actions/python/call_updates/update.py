@@ -33,19 +33,19 @@ class UpdateCalls:
         """Offer on a signature that has changed so that nothing has to be thought of for its calls."""
         changed = changed_at(target)
         is_new = changed is not None and changed.change.difference and changed.is_certain
-        return f"Update the calls of {changed.said}" if changed is not None and is_new else ""
+        return f"Update the calls of {changed.callee}" if changed is not None and is_new else ""
 
     async def propose(self, target: Target, tools: Tools) -> Proposal:
         """Compute the edits of all calls."""
         if not tools.context.is_whole:
             return refused(self.id, STILL_INDEXING)
         view, path = tools.context.view, tools.context.path_of(target.snapshot)
-        made = await asyncio.to_thread(_updated, target, view, path)
-        if isinstance(made, Refusal):
-            return refused(self.id, made)
-        own = made.pop(path, ())
-        texts = {other: view.files[other].text for other in made}
-        files = tuple(FileEdits(other, texts[other], edits) for other, edits in made.items())
+        edits = await asyncio.to_thread(_updated, target, view, path)
+        if isinstance(edits, Refusal):
+            return refused(self.id, edits)
+        own = edits.pop(path, ())
+        texts = {file: view.files[file].text for file in edits}
+        files = tuple(FileEdits(file, texts[file], edits) for file, edits in edits.items())
         if not own and not files:
             return Proposal(self.id, (), Reason.EMPTY, "Every call that the index knows fits already.")
         return Proposal(self.id, own, files=files, asks=True)
@@ -57,8 +57,8 @@ def _updated(target: Target, view: IndexView, path: str) -> dict[str, tuple[Edit
     if changed is None or not changed.is_certain:
         return Refusal("calls", "What the calls of this function have to pass cannot be computed.")
     try:
-        found = _called(target, changed, view, path)
-        return found if isinstance(found, Refusal) else _edits(found, changed.change)
+        files = _called(target, changed, view, path)
+        return files if isinstance(files, Refusal) else _edits(files, changed.change)
     except RecursionError:
         return TOO_DEEP
 
@@ -71,28 +71,28 @@ def _called(target: Target, changed: Changed, view: IndexView, path: str) -> lis
         return NOT_READ
     is_plain = not {"@staticmethod", "@classmethod"}.intersection(changed.decorators)
     wanted = Wanted(path, source, function, is_plain)
-    found = called_in(target, view, wanted)
+    files = called_in(target, view, wanted)
     is_local = wanted.owner is None and not isinstance(source.scope_of(function), ast.Module)
-    if isinstance(found, Refusal) or is_local:
-        return found
+    if isinstance(files, Refusal) or is_local:
+        return files
     name = wanted.owner.name if wanted.owner is not None and function.name == "__init__" else function.name
     hidden = hidden_caller(view, name)
-    return hidden or looked_up_in(view, wanted) or found
+    return hidden or looked_up_in(view, wanted) or files
 
 
-def _edits(found: list[CalledIn], change: Change) -> dict[str, tuple[Edit, ...]] | Refusal:
-    made: dict[str, tuple[Edit, ...]] = {}
-    for file in found:
+def _edits(files: list[CalledIn], change: Change) -> dict[str, tuple[Edit, ...]] | Refusal:
+    edits_by_file: dict[str, tuple[Edit, ...]] = {}
+    for file in files:
         edits = _edits_of(file, change)
         if isinstance(edits, Refusal):
             return edits
         if edits:
-            made[file.path] = edits
-    return made
+            edits_by_file[file.path] = edits
+    return edits_by_file
 
 
 def _function(source: Source, changed: Changed) -> ast.FunctionDef | ast.AsyncFunctionDef | None:
-    start = changed.found.whole.span.start
+    start = changed.definition.whole.span.start
     for node in ast.walk(source.tree):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and source.span(node).start == start:
             return node
@@ -101,7 +101,7 @@ def _function(source: Source, changed: Changed) -> ast.FunctionDef | ast.AsyncFu
 
 def _edits_of(file: CalledIn, change: Change) -> tuple[Edit, ...] | Refusal:
     """Return the edits of one file's calls."""
-    made: list[Edit] = []
+    changed: list[Edit] = []
     for call in file.calls:
         edits = rewrite_call(file.syntax, file.source.span(call), change, is_uncertain=file.is_uncertain)
         if isinstance(edits, Refusal):
@@ -109,12 +109,12 @@ def _edits_of(file: CalledIn, change: Change) -> tuple[Edit, ...] | Refusal:
         if edits and any(_is_text(parent) for _, parent in file.source.around(call)):
             message = f"{file.path}:{call.lineno}: this call cannot be updated. It is within a string."
             return Refusal("placement", message)
-        made += edits
-    made.sort(key=lambda each: each.span)
-    if any(first.span.end > second.span.start for first, second in pairwise(made)):
+        changed += edits
+    changed.sort(key=lambda edit: edit.span)
+    if any(first.span.end > second.span.start for first, second in pairwise(changed)):
         return Refusal("placement", f"{file.path}: a call is within another one that changes around it.")
-    problem = failure(file.source.text, file.syntax, made) if made else ""
-    return Refusal("unfaithful", f"{file.path}: {problem}") if problem else tuple(made)
+    problem = failure(file.source.text, file.syntax, changed) if changed else ""
+    return Refusal("unfaithful", f"{file.path}: {problem}") if problem else tuple(changed)
 
 
 def _is_text(node: ast.AST) -> bool:

@@ -44,7 +44,7 @@ def read_cases(path: Path) -> dict[str, dict[str, str]]:
 
 def opened_text(now: str, was: str) -> str:
     """The document with the signature that holds the cursor as it was."""
-    start = [each.start() for each in _HEAD.finditer(now, 0, now.index("$0"))][-1]
+    start = [match.start() for match in _HEAD.finditer(now, 0, now.index("$0"))][-1]
     end = _HEAD_END.search(now, start)
     assert end is not None, now
     return now[:start] + was.rstrip("\n") + now[end.end() :]
@@ -75,7 +75,9 @@ async def run_case(case: Mapping[str, str], folder: Path) -> tuple[str, dict[str
     files = dict(fixture.files)
     if "crlf" in case:
         own, opened = own.replace("\n", "\r\n"), opened.replace("\n", "\r\n")
-        files, wanted = ({path: text.replace("\n", "\r\n") for path, text in each.items()} for each in (files, wanted))
+        files, wanted = (
+            {path: text.replace("\n", "\r\n") for path, text in texts.items()} for texts in (files, wanted)
+        )
     index = indexed(replace(fixture, files=files), folder)
     try:
         target = target_in(own, opened, later="later" in case)

@@ -61,27 +61,27 @@ CALLS = ("{x}.resize(1, 2)", "{x}.resize(w=1, h=2)", "{x}.resize(3, h=4)", "{x}.
 def pieces(draw: st.DrawFn, number: int) -> str:
     """Some lines that make an object and ask it, in one of many ways; what they say of its class is true."""
     value = draw(st.sampled_from(MADE))
-    other = draw(st.sampled_from(MADE))
+    made_class = draw(st.sampled_from(MADE))
     kind = value.partition("(")[0]
-    said = draw(st.sampled_from(SAID[kind]))
-    made = f"x{number}"
-    asked = draw(st.sampled_from([made, made, f"{made}.shape"] if kind == "Room" else [made]))
+    form = draw(st.sampled_from(SAID[kind]))
+    name = f"x{number}"
+    asked = draw(st.sampled_from([name, name, f"{name}.shape"] if kind == "Room" else [name]))
     call = draw(st.sampled_from(CALLS)).format(x=asked)
-    asked_itself = call.replace(asked, made)
-    inner = f"    def g():\n        nonlocal {made}\n        {made} = {other}\n    {made} = {value}\n    g()\n"
-    method = f"    def go(self):\n        {call.replace(made, 'self.at', 1)}\n"
+    asked_itself = call.replace(asked, name)
+    inner = f"    def g():\n        nonlocal {name}\n        {name} = {made_class}\n    {name} = {value}\n    g()\n"
+    method = f"    def go(self):\n        {call.replace(name, 'self.at', 1)}\n"
     forms = (
-        f"{made} = {value}\n{call}\n",
-        f"{made}: {said} = {value}\n{call}\n",
-        f"def f{number}({made}: {said}):\n    {call}\n\n\nf{number}({value})\n",
-        f"def f{number}({made}):\n    {call}\n\n\nf{number}({value})\n",
-        f"def f{number}({made}: {said} = None):\n    {made} = {made} or {value}\n    {call}\n\n\nf{number}()\n",
-        f"def f{number}():\n    {made} = {value}\n    return lambda: {call}\n\n\nf{number}()()\n",
-        f"{made} = {value}\nif 1:\n    {made} = {other}\n{asked_itself}\n",
-        f"for {made} in [{value}, {other}]:\n    {asked_itself}\n",
-        f"{made} = Room(Shape(1, 2), 3)\n[{asked_itself} for {made} in [{value}]]\n",
+        f"{name} = {value}\n{call}\n",
+        f"{name}: {form} = {value}\n{call}\n",
+        f"def f{number}({name}: {form}):\n    {call}\n\n\nf{number}({value})\n",
+        f"def f{number}({name}):\n    {call}\n\n\nf{number}({value})\n",
+        f"def f{number}({name}: {form} = None):\n    {name} = {name} or {value}\n    {call}\n\n\nf{number}()\n",
+        f"def f{number}():\n    {name} = {value}\n    return lambda: {call}\n\n\nf{number}()()\n",
+        f"{name} = {value}\nif 1:\n    {name} = {made_class}\n{asked_itself}\n",
+        f"for {name} in [{value}, {made_class}]:\n    {asked_itself}\n",
+        f"{name} = Room(Shape(1, 2), 3)\n[{asked_itself} for {name} in [{value}]]\n",
         f"def f{number}():\n{inner}    {asked_itself}\n\n\nf{number}()\n",
-        f"class K{number}:\n    at: {said}\n\n{method}\n\nk = K{number}()\nk.at = {value}\nk.go()\n",
+        f"class K{number}:\n    at: {form}\n\n{method}\n\nk = K{number}()\nk.at = {value}\nk.go()\n",
         f"{value}.resize(1, 2)\n",
     )
     return draw(st.sampled_from(forms))
@@ -94,9 +94,9 @@ def programs(draw: st.DrawFn) -> str:
 
 
 def _log_of(text: str) -> list[Any]:
-    told: list[Any] = []
-    exec(text, {"log": lambda *values: told.append(values)})
-    return told
+    results: list[Any] = []
+    exec(text, {"log": lambda *values: results.append(values)})
+    return results
 
 
 @settings(max_examples=300, deadline=None, derandomize=True)

@@ -32,10 +32,10 @@ def test_difference(name: str) -> None:
     before, now = (parameters_of(f"def f({text}):", is_method=False) for text in (old, new))
     assert before is not None
     assert now is not None
-    found = difference(before, now)
-    assert found == wanted
-    assert bool(found) == (found != Difference())
-    assert found.is_mechanical == MECHANICAL.get(name, True)
+    changed = difference(before, now)
+    assert changed == wanted
+    assert bool(changed) == (changed != Difference())
+    assert changed.is_mechanical == MECHANICAL.get(name, True)
 
 
 def test_a_method_is_read_without_its_object() -> None:

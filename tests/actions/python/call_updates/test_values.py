@@ -80,8 +80,8 @@ def changes_and_calls(draw: st.DrawFn) -> tuple[str, str, dict[str, str], str]:
 
 def _document(signature: str, called: str, *, is_class: bool = False) -> str:
     if is_class:
-        told = f"class f:\n    def __init__(self, {signature}):$0\n        self.told = locals()\n"
-        return f"{told}\n\nresult = {called}.told\ndel result['self']\n"
+        class_text = f"class f:\n    def __init__(self, {signature}):$0\n        self.told = locals()\n"
+        return f"{class_text}\n\nresult = {called}.told\ndel result['self']\n"
     return f"def f({signature}):$0\n    return locals()\n\n\nresult = {called}\n"
 
 
@@ -104,7 +104,7 @@ def _run(text: str) -> tuple[dict[str, Any], list[int]] | None:
 def _plain(value: Any) -> Any:
     """A value that equals that of another run."""
     if isinstance(value, tuple):
-        return tuple(_plain(each) for each in value)
+        return tuple(_plain(member) for member in value)
     return "a function" if callable(value) else value
 
 
