@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from spark_lsp.index.scan.secrets import SHAPES
+from spark_lsp.secret_text import SHAPES
 
 GONE: Final = "…"
 

@@ -15,7 +15,7 @@ from itertools import islice, takewhile
 from spark_lsp.engine.base import SpecialToken
 from spark_lsp.engine.fim import FileBlock, FimFamily, block_parts, pieces
 from spark_lsp.index.storage.view import FileEntry, IndexView
-from spark_lsp.prompt.segment import Segment
+from spark_lsp.prompt.segment import Segment, without_secrets
 from spark_lsp.prompt.token_counts import TokenCounter
 from spark_lsp.text.document import LineTable
 from spark_lsp.text.edit import Span
@@ -37,10 +37,9 @@ def signature_sheet(path: str, entry: FileEntry) -> Segment | None:
     lines = LineTable.of(entry.text)
     picked = sorted({line for span in spans for line in _line_numbers(lines, span)})
     text = "\n".join(lines.span(line).text(entry.text) for line in picked)
-    return Segment(
-        path, text, "signature", "signatures of the workspace, most used first", stable=True,
-        start_line=picked[0] + 1, end_line=picked[-1] + 1,
-    )  # fmt: skip
+    reason = "signatures of the workspace, most used first"
+    first, last = picked[0] + 1, picked[-1] + 1
+    return without_secrets(Segment(path, text, "signature", reason, stable=True, start_line=first, end_line=last))
 
 
 def whole_file(path: str, entry: FileEntry) -> Segment | None:
@@ -49,7 +48,8 @@ def whole_file(path: str, entry: FileEntry) -> Segment | None:
         return None
     text = entry.text.rstrip("\n")
     reason = "whole file, most used first"
-    return Segment(path, text, "file", reason, stable=True, start_line=1, end_line=text.count("\n") + 1)
+    last = text.count("\n") + 1
+    return without_secrets(Segment(path, text, "file", reason, stable=True, start_line=1, end_line=last))
 
 
 async def build_cached_prefix(

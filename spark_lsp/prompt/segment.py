@@ -4,8 +4,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from spark_lsp.secret_text import masked
 from spark_lsp.text.document import LineTable
 from spark_lsp.text.edit import Span
+from spark_lsp.text.language import language_of_path
 
 Kind = Literal["file", "definition", "signature", "recent", "similar", "imports", "prefix", "suffix", "header"]
 
@@ -32,6 +34,12 @@ class Segment:
     def counted(self, tokens: int) -> "Segment":
         """Return the same segment with its token count."""
         return replace(self, tokens=tokens)
+
+
+def without_secrets(segment: Segment) -> Segment:
+    """Return a segment of another file with its secrets masked; as a rule it is the same."""
+    text = masked(segment.text, is_code=language_of_path(segment.path) is not None)
+    return segment if text == segment.text else replace(segment, text=text)
 
 
 def tokens_of(segments: Iterable[Segment]) -> int:

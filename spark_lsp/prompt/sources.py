@@ -12,7 +12,7 @@ from spark_lsp.index.ranking.recent import Recent
 from spark_lsp.index.scan.history import NO_CHANGES, CoChanges
 from spark_lsp.index.storage.view import IndexView
 from spark_lsp.prompt.budget import Budget
-from spark_lsp.prompt.segment import Segment
+from spark_lsp.prompt.segment import Segment, without_secrets
 from spark_lsp.prompt.similar_lines import similar_lines
 from spark_lsp.prompt.snippets import WITH_SIGNATURE, Signatures
 from spark_lsp.text.document import LineTable, Snapshot
@@ -119,7 +119,7 @@ SOURCES: tuple[tuple[str, Source], ...] = (
 
 
 def gather(cursor: Cursor) -> list[Segment]:
-    """Ask every source; best first within a source, sources in table order."""
+    """Ask every source; best first within a source, sources in table order. Secrets are masked."""
     segments: list[Segment] = []
     for name, source in SOURCES:
         try:
@@ -127,7 +127,7 @@ def gather(cursor: Cursor) -> list[Segment]:
         except Exception as error:  # noqa: BLE001 - a source is a plug-in: its failure costs its snippets, nothing else
             bug("context source failed", source=name, error=repr(error))
             continue
-        segments += [segment for segment in found if segment.path != cursor.path]
+        segments += [without_secrets(segment) for segment in found if segment.path != cursor.path]
     return segments
 
 

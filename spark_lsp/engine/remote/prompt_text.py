@@ -13,6 +13,7 @@ import msgspec
 from spark_lsp.engine.base import PromptPart, SpecialToken, TextPart
 from spark_lsp.engine.fim import FAMILIES
 from spark_lsp.engine.wire.prompt_parts import clean
+from spark_lsp.secret_text import masked
 
 MESSAGE: Final = "<|spark:message|>"
 END: Final = "<|spark:end|>"
@@ -59,8 +60,8 @@ def harmless(text: str) -> str:
 
 
 def as_text(parts: Sequence[PromptPart]) -> str:
-    """Return a prompt as the text that the server's tokenizer turns into its tokens."""
-    return "".join(part.text if isinstance(part, SpecialToken) else harmless(part.text) for part in parts)
+    """Return a prompt as the text that the server's tokenizer turns into its tokens, without the secrets of a file."""
+    return "".join(part.text if isinstance(part, SpecialToken) else harmless(masked(part.text)) for part in parts)
 
 
 def is_conversation(parts: Sequence[PromptPart]) -> bool:

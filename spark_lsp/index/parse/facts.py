@@ -14,6 +14,7 @@ from spark_lsp.index.parse.symbols import EMPTY, DefinitionRow, FileSymbols, Imp
 from spark_lsp.index.parse.windows import NO_WORDS, FileWords, WordInput, words_of_all
 from spark_lsp.index.scan.crawl import Skipped, read_sources
 from spark_lsp.index.scan.ignore import SkipReason
+from spark_lsp.secret_text import values_masked
 from spark_lsp.text.document import content_hash
 from spark_lsp.text.language import language_of_path
 from spark_lsp.text.syntax import parse
@@ -82,6 +83,7 @@ def _rows_of(path: str, text: str) -> Rows | None:
     language = language_of_path(path)
     if language is None:
         return None
+    text = values_masked(text)  # of the same length: no password is a word of the index
     syntax = parse(language, text)
     if syntax is None:  # too large to parse; its words are known all the same
         source = text.encode("utf-8", "replace")

@@ -28,7 +28,8 @@ from spark_lsp.index.scan.ignore import (
     root_scopes,
 )
 from spark_lsp.index.scan.plain_file import read_bytes
-from spark_lsp.index.scan.secrets import SHAPES, Shape, has_secret, suspected
+from spark_lsp.index.scan.secrets import suspected
+from spark_lsp.secret_text import SHAPES, Shape, has_secret
 
 log = logging.getLogger(__name__)
 

@@ -33,7 +33,7 @@ BUSY_TIMEOUT_S = 2.0
 PAGE_BYTES = 16_384  # what is kept of a file takes 3 KB: writing takes two thirds of the time of the usual 4 KB pages
 
 DECIDING_MODULES = (
-    *("scan/crawl.py", "scan/secrets.py"),
+    *("scan/crawl.py", "scan/secrets.py", "../secret_text.py"),
     *("parse/symbols.py", "parse/words.py", "parse/windows.py", "parse/facts.py"),
     *("storage/tables.py", "storage/postings.py", "storage/mapped_file.py"),
 )
