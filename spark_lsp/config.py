@@ -115,6 +115,16 @@ class ActionsSettings(msgspec.Struct, frozen=True, rename="camel"):
     enabled: Annotated[bool, Meta(description="Offer code actions.")] = True
 
 
+class EditsSettings(msgspec.Struct, frozen=True, rename="camel"):
+    """Next edits."""
+
+    enabled: Annotated[bool, Meta(description="Suggest the edit that follows from the one just made.")] = True
+    mode: Annotated[
+        Literal["on", "subtle", "off"],
+        Meta(description="How editors show next edits; subtle: a mark only, the edit itself on a key."),
+    ] = "on"
+
+
 class TelemetrySettings(msgspec.Struct, frozen=True, rename="camel"):
     """Statistics on this machine."""
 
@@ -139,6 +149,7 @@ class Settings(msgspec.Struct, frozen=True, rename="camel"):
     completion: CompletionSettings = msgspec.field(default_factory=CompletionSettings)
     engine: EngineSettings = EngineSettings()
     actions: ActionsSettings = ActionsSettings()
+    edits: EditsSettings = EditsSettings()
     telemetry: TelemetrySettings = TelemetrySettings()
 
 

@@ -44,6 +44,11 @@ class Reason:
         return f"gate.{name}"
 
     @staticmethod
+    def edit(name: str) -> str:
+        """Name why no next edit is shown."""
+        return f"edit.{name}"
+
+    @staticmethod
     def trimmed(rule: str) -> str:
         """Name the trim rule that left nothing of a model's output."""
         return f"trimmed.{rule}"

@@ -8,6 +8,7 @@ from lsprotocol import types
 from spark_lsp.server.code_actions import propose, rewrite
 from spark_lsp.server.convert import clamped_position
 from spark_lsp.server.guard import as_dict
+from spark_lsp.server.next_edits import ACCEPT_COMMAND, accept_next_edit
 from spark_lsp.server.session import Session
 
 Command = Callable[[Session, list[Any]], Awaitable[Any]]
@@ -46,6 +47,7 @@ async def _applied(session: Session, edit: types.WorkspaceEdit | None) -> bool:
 
 async def pause(session: Session, _arguments: list[Any]) -> None:
     """Stop completing: no request reaches the engine until ``spark.resume``, and it may give its memory back."""
+    session.next_edits.forget()
     if session.workspace:
         session.workspace.completer.pause()
         await session.workspace.stop_generating()
@@ -87,6 +89,7 @@ async def reindex(session: Session, _arguments: list[Any]) -> None:
 
 COMMANDS: dict[str, Command] = {
     "spark.acceptCompletion": accept_completion,
+    ACCEPT_COMMAND: accept_next_edit,
     "spark.applyAction": apply_action,
     "spark.rewrite": rewrite_range,
     "spark.restartEngine": restart_engine,

@@ -4,6 +4,7 @@ from lsprotocol import types
 
 from spark_lsp.completion.cursor_context import CursorContext
 from spark_lsp.completion.gate import MAX_DOCUMENT_CHARACTERS
+from spark_lsp.server import next_edits
 from spark_lsp.server.convert import changed, path_of, to_offset
 from spark_lsp.server.session import Session
 from spark_lsp.text.document import Snapshot
@@ -38,6 +39,7 @@ def did_change(session: Session, params: types.DidChangeTextDocumentParams) -> N
     new = Snapshot(old.uri, old.path, params.text_document.version, old.language, text)
     session.put(new)
     session.baselines.changed(new)
+    next_edits.changed(session, old, new)
     span = _last_edit(session, new, list(params.content_changes))
     session.edited(new, span)
     session.model_offers.typed()
@@ -63,6 +65,7 @@ def did_close(session: Session, params: types.DidCloseTextDocumentParams) -> Non
     session.baselines.closed(params.text_document.uri)
     if snapshot is None:
         return
+    next_edits.closed(session, snapshot)
     session.edited(snapshot, None)
     if session.workspace:
         session.workspace.completer.forget(snapshot.uri)
@@ -71,6 +74,7 @@ def did_close(session: Session, params: types.DidCloseTextDocumentParams) -> Non
 
 def did_change_watched_files(session: Session, params: types.DidChangeWatchedFilesParams) -> None:
     """Notice changes on disk."""
+    next_edits.files_changed(session, len(params.changes))
     session.files_changed([path for change in params.changes if (path := path_of(change.uri))])
 
 

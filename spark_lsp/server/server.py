@@ -11,7 +11,8 @@ from lsprotocol import types
 from pygls.lsp.server import LanguageServer
 
 from spark_lsp import __version__
-from spark_lsp.server import code_actions, documents, feedback, information, inline_completion, settings
+from spark_lsp.errors import Reason
+from spark_lsp.server import code_actions, documents, feedback, information, inline_completion, next_edits, settings
 from spark_lsp.server.client import Client
 from spark_lsp.server.commands import COMMANDS
 from spark_lsp.server.convert import path_of
@@ -41,6 +42,7 @@ class SparkServer(LanguageServer):
         _register_life(self, self.session)
         _register_documents(self, self.session)
         _register_completion(self, self.session)
+        _register_next_edits(self, self.session)
         _register_actions(self, self.session)
         _register_own(self, self.session)
 
@@ -129,6 +131,21 @@ def _register_completion(server: SparkServer, session: Session) -> None:
     @guarded(session.client.show_error, lambda: types.CompletionList(is_incomplete=True, items=[]))
     async def completion(params: types.CompletionParams) -> types.CompletionList:
         return await inline_completion.completion(session, params)
+
+
+def _register_next_edits(server: SparkServer, session: Session) -> None:
+    @server.feature("textDocument/copilotInlineEdit")
+    @guarded(session.client.show_error, lambda: {"edits": [], "reason": Reason.EMPTY})
+    async def inline_edit(params: Any) -> dict[str, Any]:
+        return await next_edits.inline_edit(session, as_dict(params))
+
+    @server.feature("textDocument/didShowInlineEdit")
+    def did_show(params: Any) -> None:
+        next_edits.did_show(session, as_dict(params))
+
+    @server.feature("textDocument/didDismissInlineEdit")
+    def did_dismiss(params: Any) -> None:
+        next_edits.did_dismiss(session, as_dict(params))
 
 
 def _register_actions(server: SparkServer, session: Session) -> None:

@@ -14,6 +14,7 @@ from typing import Any
 from lsprotocol import types
 
 from spark_lsp.config import Settings
+from spark_lsp.edits.next_edits import NextEdits
 from spark_lsp.engine.base import ModelInfo
 from spark_lsp.errors import ConsentNeeded, ModelNotPulled, Reason, SparkError
 from spark_lsp.index.change_policy import matters, wants_refresh
@@ -67,6 +68,7 @@ class Session:
         self._open_rooms = open_workspace
         self.documents = OpenDocuments()
         self.baselines = BaselineTexts()
+        self.next_edits = NextEdits()
         self.model_offers = ModelOffers(self, choice, times or ModelOfferTimes())
         self._opened = asyncio.Event()
         self._opening = asyncio.Lock()

@@ -14,6 +14,7 @@ import typer
 from spark_lsp.cli import COMMANDS, build
 from spark_lsp.completion.gate import GATES, WITHHELD
 from spark_lsp.config import CLIENT_SECTIONS, settings_keys
+from spark_lsp.edits.gate import GATES as EDIT_GATES
 from spark_lsp.errors import Reason
 from tests.repo.source import ROOT, modules, report
 
@@ -159,7 +160,7 @@ def test_the_reason_codes_are_the_closed_list() -> None:
     table = page.split("## Reason codes")[1].split("\n##")[0]
     listed = re.findall(r"^\| `([^`]+)` \|", table, re.MULTILINE)
     codes = [value for name, value in vars(Reason).items() if name.isupper()]
-    assert sorted(listed) == sorted([*codes, Reason.gate("<name>"), Reason.trimmed("<rule>")])
+    assert sorted(listed) == sorted([*codes, Reason.gate("<name>"), Reason.trimmed("<rule>"), Reason.edit("<name>")])
 
 
 def test_every_gate_and_rule_is_listed() -> None:
@@ -172,6 +173,21 @@ def test_every_gate_and_rule_is_listed() -> None:
         *(gate.name for gate in GATES[3:]),
     ]
     assert sorted(re.findall(r"^\| `([^`]+)` \|", rules, re.MULTILINE)) == sorted(_rules())
+
+
+def test_every_silence_of_next_edits_is_listed() -> None:
+    page = (ROOT / "docs" / "protocol.md").read_text("utf-8")
+    table = page.split("### Next edits\n")[1].split("\n### ")[0]
+    listed = re.findall(r"^\| `([^`]+)` \|", table, re.MULTILINE)
+    named = {
+        str(node.args[0].value)
+        for module in modules()
+        for node in ast.walk(module.tree)
+        if isinstance(node, ast.Call)
+        and ast.unparse(node.func) in {"Silence", "Reason.edit"}
+        and isinstance(node.args[0], ast.Constant)
+    }
+    assert sorted(listed) == sorted(named | {gate.name for gate in EDIT_GATES})
 
 
 def _rules() -> set[str]:

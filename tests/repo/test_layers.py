@@ -20,6 +20,7 @@ ALLOWED: dict[str, frozenset[str]] = {
             "workspace",
             "server",
             "completion",
+            "edits",
             "actions",
             "prompt",
             "index",
@@ -29,12 +30,13 @@ ALLOWED: dict[str, frozenset[str]] = {
         }
     )
     | TEXT,
-    "bench": frozenset({"completion", "prompt", "index", "engine", "llama", "catalog"}) | TEXT,
+    "bench": frozenset({"completion", "edits", "prompt", "index", "engine", "llama", "catalog"}) | TEXT,
     "doctor": frozenset({"app", "server", "completion", "engine", "llama", "catalog"}) | TEXT,
     "app": frozenset({"workspace", "server", "completion", "actions", "prompt", "index", "engine", "catalog"}) | TEXT,
     "workspace": frozenset({"completion", "actions", "prompt", "index", "engine.base"}) | TEXT,
-    "server": frozenset({"workspace", "completion", "actions", "prompt", "index", "engine.base"}) | TEXT,
+    "server": frozenset({"workspace", "completion", "edits", "actions", "prompt", "index", "engine.base"}) | TEXT,
     "completion": frozenset({"prompt", "index"}) | ENGINE_INTERFACE | TEXT,
+    "edits": frozenset({"actions", "index"}) | TEXT,
     "actions": frozenset({"prompt", "index"}) | ENGINE_INTERFACE | TEXT,
     "prompt": frozenset({"index"}) | ENGINE_INTERFACE | TEXT,
     "index": TEXT,

@@ -16,6 +16,7 @@ from spark_lsp.text.edit import Span
 from spark_lsp.text.syntax import Syntax
 
 Scope = ast.Module | ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda | ast.ClassDef
+_PLACED = ast.expr | ast.stmt | ast.excepthandler | ast.arg | ast.keyword | ast.alias | ast.pattern
 MAX_CHARACTERS = 1_500_000
 """A longer document would take seconds to be read by ``ast``."""
 
@@ -40,10 +41,14 @@ class Source:
         if first is not node:
             start = self.text.rindex("@", 0, start)
         end_line, end_column = getattr(node, "end_lineno", None), getattr(node, "end_col_offset", None)
-        assert isinstance(node, ast.expr | ast.stmt | ast.excepthandler | ast.arg | ast.keyword | ast.alias), "placed"
+        assert isinstance(node, _PLACED), "placed"
         assert end_line is not None, "ast.parse places every node"
         assert end_column is not None, "ast.parse places every node"
         return Span(start, self._offset(end_line, end_column))
+
+    def keyword_start(self, node: ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) -> int:
+        """Return where ``def`` or ``class`` begins, behind the decorators."""
+        return self._offset(node.lineno, node.col_offset)
 
     def text_of(self, node: ast.AST) -> str:
         """Return the text of a node."""

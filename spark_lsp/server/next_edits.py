@@ -1,0 +1,176 @@
+"""``textDocument/copilotInlineEdit`` and what editors tell of the edits that it gave; the protocol of sidekick.nvim.
+
+Converts, asks ``edits``, converts back. The snapshot is taken before the first await.
+"""
+
+import asyncio
+from dataclasses import dataclass
+from typing import Any
+
+from lsprotocol import types
+
+from spark_lsp.edits.next_edit import Silence, Situation, with_open_texts
+from spark_lsp.edits.next_edits import OfferedEdit
+from spark_lsp.errors import Reason
+from spark_lsp.index.scan.secrets import is_secret_name
+from spark_lsp.index.storage.view import EMPTY_VIEW
+from spark_lsp.server.convert import position_in, to_offset, to_range, uri_in
+from spark_lsp.server.guard import as_dict
+from spark_lsp.server.session import Session
+from spark_lsp.text.document import Snapshot
+from spark_lsp.text.language import language_of_id, language_of_path
+from spark_lsp.trace import Trace
+
+ACCEPT_COMMAND = "spark.acceptNextEdit"
+MAX_CHANGED_FILES = 8
+"""More that change on disk at once are a branch switch, after which nothing follows from the edits of before."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlacedEdit:
+    """A next edit and the document that it is in, with its version where it is open."""
+
+    offer: OfferedEdit
+    snapshot: Snapshot
+    version: int | None
+
+
+async def inline_edit(session: Session, params: dict[str, Any]) -> dict[str, Any]:
+    """Answer with the edit to make next, or with none and the reason."""
+    trace = Trace("next_edit")
+    position = position_in(params)
+    answer = await next_edit_at(session, uri_in(params), position, as_dict(params.get("textDocument")).get("version"))
+    if isinstance(answer, str):
+        session.log.add(trace.finish(answer))
+        return {"edits": [], "reason": answer}
+    offer = answer.offer
+    trace.note(source=offer.edit.source, remaining=offer.remaining, distance_lines=offer.distance_lines)
+    session.log.add(trace.finish(Reason.OK))
+    return {"edits": [_as_json(session, answer)], "reason": Reason.OK}
+
+
+async def next_edit_at(session: Session, uri: str, position: types.Position, version: Any = None) -> PlacedEdit | str:
+    """Return the edit that follows from the last ones, or the reason code why there is none."""
+    snapshot = session.documents.snapshot(uri)
+    await session.wait_until_open()
+    if snapshot is None:
+        return Reason.gate("not_open")
+    situation = _situation(session, snapshot)
+    refusal = _refusal(session) or ("" if version in {None, snapshot.version} else Reason.edit("stale"))
+    if refusal or situation is None:
+        return refusal or Reason.edit("language")
+    offset = to_offset(snapshot.text, snapshot.lines, position, session.encoding)
+    now_s = asyncio.get_running_loop().time()
+    found = await session.next_edits.next_edit(uri, situation, offset, now_s)
+    if isinstance(found, Silence):
+        return Reason.edit(found.name)
+    session.spawn(_prepare(session), "next edits")
+    return _offered(session, snapshot, found) or Reason.edit("stale")
+
+
+def _offered(session: Session, snapshot: Snapshot, offer: OfferedEdit) -> PlacedEdit | None:
+    """Return an edit with the document that it is in; None where either document has changed meanwhile."""
+    current = session.documents.snapshot(snapshot.uri)
+    if current is None or current.version != snapshot.version:
+        return None
+    if offer.edit.path == _path(session, snapshot):
+        return PlacedEdit(offer, snapshot, snapshot.version)
+    file = session.documents.file(offer.edit.path, offer.edit.text)
+    return PlacedEdit(offer, *file) if file is not None else None
+
+
+async def _prepare(session: Session) -> None:
+    """Find what follows in other files while the user looks at the edit that is shown."""
+    await session.next_edits.prepare()
+
+
+def changed(session: Session, before: Snapshot, after: Snapshot) -> None:
+    """Take in a change, before any await; nothing is kept of secrets, or while paused."""
+    name = after.path.name if after.path else ""
+    if _refusal(session) or is_secret_name(name):
+        return
+    now_s = asyncio.get_running_loop().time()
+    session.next_edits.changed(after.uri, _path(session, after), before.text, after.text, now_s)
+
+
+def closed(session: Session, snapshot: Snapshot) -> None:
+    """Forget a document."""
+    session.next_edits.closed(snapshot.uri)
+
+
+def files_changed(session: Session, count: int) -> None:
+    """Notice how many files changed on disk at once."""
+    if count > MAX_CHANGED_FILES:
+        session.next_edits.forget()
+
+
+def did_show(session: Session, params: dict[str, Any]) -> None:
+    """Count an edit as shown."""
+    session.next_edits.shown(_edit_id(as_dict(params.get("item"))))
+
+
+def did_dismiss(session: Session, params: dict[str, Any]) -> None:
+    """Count an edit as rejected; the change that it belongs to is not offered again."""
+    now_s = asyncio.get_running_loop().time()
+    session.next_edits.dismissed(_edit_id(as_dict(params.get("item"))), now_s)
+
+
+async def accept_next_edit(session: Session, arguments: list[Any]) -> None:
+    """Count an accepted edit, which the editor has made, and prepare the next."""
+    value = as_dict(arguments[0]).get("id") if arguments else None
+    if isinstance(value, int) and session.next_edits.accepted(value):
+        await session.next_edits.prepare()
+
+
+def _refusal(session: Session) -> str:
+    """Return why there are no next edits at all; empty where there may be some."""
+    edits = session.settings.edits
+    if not edits.enabled or edits.mode == "off":
+        return Reason.DISABLED
+    return Reason.PAUSED if session.workspace and session.workspace.completer.is_paused else ""
+
+
+def _situation(session: Session, snapshot: Snapshot) -> Situation | None:
+    language = language_of_id(snapshot.language) or (language_of_path(snapshot.path) if snapshot.path else None)
+    if language is None:
+        return None
+    opened = {_path(session, document): document.text for document in session.documents.all()}
+    view = session.workspace.context.view if session.workspace else EMPTY_VIEW
+    baseline = session.baselines.of(snapshot.uri)
+    return Situation(
+        path=_path(session, snapshot),
+        language=language,
+        text=snapshot.text,
+        texts_before=session.next_edits.texts_before(snapshot.uri, snapshot.text),
+        view=view,
+        is_whole=session.workspace is not None and session.workspace.context.is_whole,
+        read=with_open_texts(view, opened),
+        baseline=baseline.text if baseline else "",
+    )
+
+
+def _path(session: Session, snapshot: Snapshot) -> str:
+    return session.documents.relative(snapshot) or snapshot.uri
+
+
+def _as_json(session: Session, found: PlacedEdit) -> dict[str, Any]:
+    edit, snapshot = found.offer.edit, found.snapshot
+    return {
+        "text": edit.new_text,
+        "textDocument": {"uri": snapshot.uri, "version": found.version},
+        "range": to_range(snapshot.text, snapshot.lines, edit.span, session.encoding),
+        "command": types.Command(title=edit.title, command=ACCEPT_COMMAND, arguments=[{"id": found.offer.id}]),
+        "data": {
+            "reason": Reason.OK,
+            "source": edit.source,
+            "remaining": found.offer.remaining,
+            "distanceLines": found.offer.distance_lines,
+        },
+    }
+
+
+def _edit_id(item: dict[str, Any]) -> int:
+    arguments = as_dict(item.get("command")).get("arguments")
+    first = as_dict(arguments[0]) if isinstance(arguments, list | tuple) and arguments else {}
+    value = first.get("id")
+    return value if isinstance(value, int) else 0

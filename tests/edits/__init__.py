@@ -1,0 +1,1 @@
+"""Next edits: what follows from a change, and when nothing does."""

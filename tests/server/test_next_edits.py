@@ -1,0 +1,101 @@
+"""Next edits over the wire: the answer, acceptance, the step in another file, rejection, undo, and the off switch."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from lsprotocol import types
+
+from scripts.harness.editor import Editor, editor
+
+pytestmark = pytest.mark.slow
+
+MODULE = "(item):\n    return item\n\n\nx = price(1)\n"
+WORKSPACE = f"#- shop/price.py\ndef price{MODULE}#- shop/cart.py\nfrom shop.price import price\n"
+OPENED = f"def price$0{MODULE}"
+PATH = "shop/price.py"
+
+
+async def _ask(window: Editor, at: types.Position, version: int | None = None) -> tuple[list[Any], str]:
+    document = {"uri": window.uri(PATH), "version": window.versions[PATH] if version is None else version}
+    position = {"line": at.line, "character": at.character}
+    answer = await window.send("textDocument/copilotInlineEdit", {"textDocument": document, "position": position})
+    return list(answer.edits), answer.reason
+
+
+async def _renamed(window: Editor) -> types.Position:
+    """Type ``cost`` over the function's name."""
+    await window.ready()
+    at = window.open(PATH, OPENED)
+    start = types.Position(at.line, at.character - len("price"))
+    window.change(PATH, types.Range(start, at), "")
+    return window.type(PATH, start, "cost")
+
+
+def _place(edit: Any) -> tuple[int, int, int]:
+    start, end = edit.range.start, edit.range.end
+    assert start.line == end.line
+    return start.line, start.character, end.character
+
+
+def _accept(window: Editor, edit: Any) -> types.ExecuteCommandParams:
+    (argument,) = edit.command.arguments
+    return types.ExecuteCommandParams(command=edit.command.command, arguments=[{"id": argument.id}])
+
+
+async def test_a_renaming_is_followed_through_two_files(tmp_path: Path) -> None:
+    async with editor(WORKSPACE, tmp_path) as window:
+        at = await _renamed(window)
+        (edit,), reason = await _ask(window, at)
+        assert (reason, edit.text, _place(edit)) == ("ok", "cost", (4, 4, 9))
+        assert edit.textDocument.uri == window.uri(PATH)
+        assert edit.textDocument.version == window.versions[PATH]
+        assert (edit.data.source, edit.data.distanceLines) == ("rename", 4)
+        window.change(PATH, types.Range(types.Position(4, 4), types.Position(4, 9)), edit.text)
+        await window.client.workspace_execute_command_async(_accept(window, edit))
+        (edit,), _ = await _ask(window, types.Position(4, 8))
+        assert edit.textDocument.uri == window.uri("shop/cart.py")
+        assert edit.textDocument.version is None
+        assert (edit.text, _place(edit)) == ("cost", (0, 23, 28))
+
+
+async def test_a_dismissed_change_is_not_offered_again(tmp_path: Path) -> None:
+    async with editor(WORKSPACE, tmp_path) as window:
+        at = await _renamed(window)
+        (edit,), _ = await _ask(window, at)
+        item = {"command": {"arguments": [{"id": edit.command.arguments[0].id}]}}
+        window.client.protocol.notify("textDocument/didShowInlineEdit", {"item": item})
+        window.client.protocol.notify("textDocument/didDismissInlineEdit", {"item": item})
+        assert await _ask(window, at) == ([], "edit.rejected")
+
+
+async def test_an_undo_and_an_old_version_get_nothing(tmp_path: Path) -> None:
+    async with editor(WORKSPACE, tmp_path) as window:
+        at = await _renamed(window)
+        assert await _ask(window, at, version=1) == ([], "edit.stale")
+        window.change(PATH, types.Range(types.Position(0, 4), types.Position(0, 8)), "price")
+        assert await _ask(window, at) == ([], "edit.undo")
+        assert (await window.reasons())[-2:] == ["edit.stale", "edit.undo"]
+
+
+@pytest.mark.parametrize("edits", [{"enabled": False}, {"mode": "off"}])
+async def test_switched_off_there_is_none(edits: dict[str, Any], tmp_path: Path) -> None:
+    async with editor(WORKSPACE, tmp_path, settings={"edits": edits}) as window:
+        assert await _ask(window, await _renamed(window)) == ([], "disabled")
+
+
+async def test_paused_nothing_is_remembered(tmp_path: Path) -> None:
+    async with editor(WORKSPACE, tmp_path) as window:
+        await window.ready()
+        await window.client.workspace_execute_command_async(types.ExecuteCommandParams(command="spark.pause"))
+        at = await _renamed_while_paused(window)
+        assert await _ask(window, at) == ([], "paused")
+        await window.client.workspace_execute_command_async(types.ExecuteCommandParams(command="spark.resume"))
+        assert await _ask(window, at) == ([], "edit.nothing")
+
+
+async def _renamed_while_paused(window: Editor) -> types.Position:
+    at = window.open(PATH, OPENED)
+    start = types.Position(at.line, at.character - len("price"))
+    window.change(PATH, types.Range(start, at), "cost")
+    return start
