@@ -35,6 +35,11 @@ def _parser() -> argparse.ArgumentParser:
         )
     measure.add_argument("--write", action="store_true", help="let the model write answers too; slower")
     measure.add_argument("--out", type=Path, required=True)
+    measure.add_argument(
+        "--by-package", action="store_true", help="one package after the other: a long cached prefix is prefilled once"
+    )
+    measure.add_argument("--context-tokens", type=int, default=8192)
+    measure.add_argument("--threads", type=int, default=1)
     for command in (holes, measure, show):
         command.add_argument("--folder", type=Path, required=True, help="where the packages are")
         command.add_argument("--holes", type=Path, required=True)
@@ -75,7 +80,10 @@ def main() -> int:
     if options.command == "table":
         _say("\n".join(table(read(options.results), options.base, options.best, options.modes)))
         return 0
-    model = Model(str(options.model), vocab_only=options.command != "run")
+    if options.command == "run":
+        model = Model(str(options.model), context_tokens=options.context_tokens, threads=options.threads)
+    else:
+        model = Model(str(options.model), vocab_only=True)
     use = options.use if options.command == "holes" else None
     names = None if use else {hole.package for hole in _holes(options.holes, [0, 1])}
     packages = [each for each in load() if each.use == use or (names and each.folder_name in names)]
@@ -88,7 +96,12 @@ def main() -> int:
     elif options.command == "show":
         asyncio.run(_show(workspaces, _holes(options.holes, options.part), options))
     else:
+        for workspace in workspaces:
+            named = (hole for hole in _holes(options.holes, [0, 1]) if hole.package == workspace.package.folder_name)
+            workspace.open_paths = frozenset(hole.path for hole in named)
         holes = _holes(options.holes, options.part)
+        if options.by_package:
+            holes.sort(key=lambda hole: hole.package)
         asyncio.run(
             run(workspaces, holes, options.modes, Sizes(*options.sizes), model, options.out, writes=options.write)
         )

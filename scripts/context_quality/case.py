@@ -40,6 +40,8 @@ class Case:
     counter: TokenCounter
     begun: int
     """How many characters before the cursor belong to the first token of what is missing."""
+    open_paths: frozenset[str] = frozenset()
+    """The files of all holes of the package, which a long cached prefix leaves out, so that it is the same for all."""
 
     @property
     def view(self) -> IndexView:
@@ -77,6 +79,7 @@ class Workspace:
     model: Model
     recent: Recent = field(default_factory=Recent)
     signatures: Signatures = field(default_factory=Signatures)
+    open_paths: frozenset[str] = frozenset()
 
     @classmethod
     def of(cls, package: Package, folder: Path, model: Model) -> "Workspace":
@@ -108,4 +111,4 @@ class Workspace:
         cursor = Cursor(snapshot, hole.path, hole.start, self.index.view(), self.recent, signatures=self.signatures)
         line = snapshot.text[snapshot.text.rfind("\n", 0, hole.start) + 1 : hole.start]
         begun = self.model.begun(line, missing)
-        return Case(hole, missing, snapshot, window, cursor, sizes, self.counter, begun)
+        return Case(hole, missing, snapshot, window, cursor, sizes, self.counter, begun, self.open_paths)

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from scripts.context_quality.case import Case
 from spark_lsp.engine.fim import FimFamily
+from spark_lsp.index.ranking.file_order import FileOrder
 from spark_lsp.index.ranking.import_graph import visible_files
 from spark_lsp.index.ranking.rank import stable_order
 from spark_lsp.prompt.budget import Budget
@@ -52,6 +53,33 @@ async def packer(
 async def with_cached_prefix(case: Case, family: FimFamily) -> list[Segment]:
     """Show what the packer shows, half of it the cached prefix."""
     return await packer(case, family, 0.5)
+
+
+_LONG: dict[tuple[str, int], tuple[Segment, ...]] = {}
+"""Cached prefixes by package and size: they are the same for all of its holes, as for all keys of a session."""
+
+
+def long_prefix(prefix_tokens: int) -> Select:
+    """Return a mode that shows a cached prefix of so many tokens in front of what the product's packer shows."""
+
+    async def select(case: Case, family: FimFamily) -> list[Segment]:
+        key = case.hole.package, prefix_tokens
+        if key not in _LONG:
+            order = FileOrder().of(case.view, sorted(case.open_paths), len(case.open_paths))
+            _LONG[key] = await build_cached_prefix(
+                case.view, case.counter, family, budget_tokens=prefix_tokens, whole_tokens=prefix_tokens,
+                order=order.useful_first, stable_order=order.stable, leave_out=case.open_paths,
+            )  # fmt: skip
+        sizes = case.sizes
+        total = prefix_tokens + sizes.before + sizes.after + sizes.context + 40
+        budget = Budget(total, prefix_tokens, sizes.context, sizes.before, sizes.after)
+        cursor = replace(case.cursor, similar=similar_snippets_for(budget.snippet_tokens, RICH))
+        found = await count_candidates(gather(cursor), case.counter)
+        layout = Layout(family, "psm", case.hole.package, RICH)
+        packed = await pack(cursor, layout, case.counter, budget, cached_prefix=_LONG[key], found=found)
+        return [segment for segment in packed.segments if segment.kind not in {"header", "prefix", "suffix"}]
+
+    return select
 
 
 async def product(case: Case, family: FimFamily) -> list[Segment]:
@@ -149,6 +177,7 @@ SELECT: dict[str, Select] = {
     "packer": packer,
     "packer-cached prefix": with_cached_prefix,
     "product": product,
+    **{f"product-{tokens // 1024}k": long_prefix(tokens) for tokens in (2048, 8192, 32_768)},
     "foreign": foreign,
     "imported": imported,
     "jaccard": jaccard,
