@@ -31,7 +31,8 @@ STEADY = 1.3
 """By how much the measured cost must change for another budget: other programs move it by a tenth from one read to the
 next, and each change of a window or a snippet makes all of it be read again."""
 KEEP = 2.0
-"""How far over the target a line may be behind a cached prefix that is resident: reading another one costs far more."""
+"""How far over the limit for a new cached prefix a token may be behind a resident one: another prefix costs far more.
+Both limits follow the measured cost, so a machine that is busy for a while keeps what it has prefilled."""
 
 NAMED_PREFIX_SHARE, NAMED_SUFFIX_SHARE, NAMED_SNIPPET_SHARE = 0.22, 0.08, 0.7
 """Of a size that a user names. Who asks for a size wants the workspace in it: docs/evaluation.md has what it finds."""
@@ -102,7 +103,7 @@ def budget_for(
     if is_patient:
         return _named(total)
     most = _power_of_two(_cached_prefix_within(cost, target_ms))
-    if cost.at(resident_tokens) * LINE_TOKENS <= target_ms * KEEP:
+    if cost.at(resident_tokens) <= KEEP * max(target_ms / LINE_TOKENS, cost.base_ms * BEARABLE):
         most = max(most, resident_tokens)
     cached_prefix = min(total - min(total, split.min_volatile_tokens), most)
     # Steps of 64 keep the window's edges where they are while the measured cost varies.

@@ -328,6 +328,14 @@ def test_a_resident_cached_prefix_outlives_a_busy_moment() -> None:
     assert hopeless.cached_prefix_tokens < 4_096
 
 
+@given(base_ms=st.floats(2.0, 50.0), slope_ms=st.floats(0.01, 2.0), factor=st.floats(1.0, 50.0))
+def test_a_slow_machine_that_gets_busy_keeps_what_is_resident(base_ms: float, slope_ms: float, factor: float) -> None:
+    sizes = {"ceiling_tokens": 131_072, "context_tokens": 131_072, "reply_tokens": 512, "first_token_target_ms": 300}
+    resident = budget_for(**sizes, prefill_cost=PrefillCost(base_ms, slope_ms)).cached_prefix_tokens
+    busy_cost = PrefillCost(base_ms * factor, slope_ms * factor)
+    assert budget_for(**sizes, prefill_cost=busy_cost, resident_tokens=resident).cached_prefix_tokens >= resident
+
+
 async def test_window_edges_stay_while_typing() -> None:
     engine = ScriptedEngine([])
     await engine.start()

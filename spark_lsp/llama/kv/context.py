@@ -16,7 +16,7 @@ import numpy.typing as npt
 from spark_lsp.errors import EngineFailed, ModelUnusable
 from spark_lsp.llama.kv.block_store import Setup, model_identity
 from spark_lsp.llama.kv.cells import Cells, KvMirror, Tokens
-from spark_lsp.llama.kv.speed import DecodeRates
+from spark_lsp.llama.kv.speed import TILE_TOKENS, DecodeRates
 from spark_lsp.llama.loading.fit import BATCH_TOKENS, ContextPlan
 from spark_lsp.llama.loading.gguf_model import GgufModel
 from spark_lsp.llama.loading.memory import CPU_UBATCH_TOKENS
@@ -31,6 +31,9 @@ OUTPUTS: Final = MAX_DRAFT_TOKENS + 1  # rows of logits; the default is one for 
 SCRATCH: Final = 0
 """The sequence through which blocks are saved to disk and loaded."""
 SEQUENCES: Final = 10
+WARM_UP_MS: Final = 300.0
+"""How long two micro-batches may take that only make the first rates more exact: those of one tile are a quarter above
+them (``docs/internals/engine-measurements.md``)."""
 
 _ABORTED: Final = 2
 _NO_SLOT: Final = 1
@@ -309,10 +312,19 @@ class Context:
         self._outputs = 0
 
     def warm_up(self) -> None:
-        """Touch weights and buffers, and learn first rates, so that the first request pays for neither."""
-        for count in (CPU_UBATCH_TOKENS, CPU_UBATCH_TOKENS, 1, 1):
-            self.decode(SCRATCH, np.zeros(count, np.int32), outputs=1)
+        """Touch weights and buffers, and learn first rates, so that the first request pays for neither.
+
+        A machine that prefills whole micro-batches in no time learns its rate from them, any other from one tile:
+        a user waits for this before the first suggestion.
+        """
+        self._compute_zeros(TILE_TOKENS, 1)
+        if self.rates.prefill_cost.base_ms * 2 * CPU_UBATCH_TOKENS <= WARM_UP_MS:
+            self._compute_zeros(CPU_UBATCH_TOKENS, CPU_UBATCH_TOKENS, 1)
         self.clear()
+
+    def _compute_zeros(self, *counts: int) -> None:
+        for count in counts:
+            self.decode(SCRATCH, np.zeros(count, np.int32), outputs=1)
 
     def _choose_threads(self, *, is_background: bool) -> float:
         """Use the cores that are free, and for background work half of them: the editor needs some too.
