@@ -182,19 +182,19 @@ CLIENT_SECTIONS = frozenset({"server", "trace"})  # read by the editor's own ext
 
 def settings_keys() -> dict[str, Setting]:
     """List every setting by dotted key, in the order of the structs."""
-    found: dict[str, Setting] = {}
+    keys: dict[str, Setting] = {}
     hints = get_type_hints(Settings, include_extras=True)
     defaults = Settings()
     for field in msgspec.structs.fields(Settings):
         value = getattr(defaults, field.name)
         if not isinstance(value, msgspec.Struct):
-            found[field.encode_name] = Setting(field.encode_name, hints[field.name], value)
+            keys[field.encode_name] = Setting(field.encode_name, hints[field.name], value)
             continue
         section_hints = get_type_hints(type(value), include_extras=True)
         for leaf in msgspec.structs.fields(type(value)):
             key = f"{field.encode_name}.{leaf.encode_name}"
-            found[key] = Setting(key, section_hints[leaf.name], getattr(value, leaf.name))
-    return found
+            keys[key] = Setting(key, section_hints[leaf.name], getattr(value, leaf.name))
+    return keys
 
 
 def resolve(sources: Sequence[Source]) -> tuple[Settings, list[str]]:
@@ -240,8 +240,8 @@ def _refusal(source: Source, key: str, value: Any, known: Mapping[str, Setting])
     except msgspec.ValidationError as error:
         reason = str(error).split(" - at ")[0]
         # The value of a variable is not repeated: it may be a password that was meant for another one.
-        found = "does not fit" if source.name == "environment" else f"is {value!r}"
-        return f"spark.{key} in {source.name} {found}: {reason}; the default {known[key].default!r} is used."
+        problem = "does not fit" if source.name == "environment" else f"is {value!r}"
+        return f"spark.{key} in {source.name} {problem}: {reason}; the default {known[key].default!r} is used."
     return ""
 
 

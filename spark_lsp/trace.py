@@ -108,8 +108,8 @@ def bug(message: str, **facts: Fact) -> None:
 
     The caller goes on as best it can: a sidecar that the user cannot restart must not stop for what it can survive.
     """
-    told = " ".join(f"{name}={value}" for name, value in facts.items())
-    text = f"bug: {message} {told}".rstrip()
+    fields = " ".join(f"{name}={value}" for name, value in facts.items())
+    text = f"bug: {message} {fields}".rstrip()
     if os.environ.get("SPARK_LSP_STRICT") == "1":
         raise AssertionError(text)
     _log.error("%s", text, stack_info=True)

@@ -46,7 +46,7 @@ async def packer(
     cursor = replace(case.cursor, similar=similar_snippets_for(budget.snippet_tokens, style))
     found = await count_candidates(gather(cursor), case.counter)
     layout = Layout(family, "psm", case.hole.package, style)
-    packed = await pack(cursor, layout, case.counter, budget, cached_prefix=cached_prefix, found=found)
+    packed = await pack(cursor, layout, case.counter, budget, cached_prefix=cached_prefix, candidates=found)
     return [each for each in packed.segments if each.kind not in {"header", "prefix", "suffix"}]
 
 

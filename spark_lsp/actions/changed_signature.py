@@ -8,7 +8,7 @@ from spark_lsp.actions.definition import CALLABLES, Definition, definition_at, s
 
 @dataclass(frozen=True, slots=True)
 class SignatureAt:
-    """``found`` is the function now, ``baseline`` as the document was opened; None where that is not known."""
+    """``definition`` is the function now, ``baseline`` as the document was opened; None where that is not known."""
 
     definition: Definition
     now: str

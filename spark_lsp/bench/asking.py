@@ -170,9 +170,9 @@ def percentile(values: Sequence[float], share: float) -> float:
     return round(sorted(values)[max(0, ceil(len(values) * share) - 1)], 2) if values else 0.0
 
 
-def ratio(one: float, other: float) -> float:
+def ratio(numerator: float, denominator: float) -> float:
     """Return one over the other, to three places; 0.0 where the other is nothing."""
-    return round(one / other, 3) if other else 0.0
+    return round(numerator / denominator, 3) if denominator else 0.0
 
 
 def facts(launch: EngineLaunch) -> dict[str, int]:

@@ -59,19 +59,19 @@ def serve(launch: EngineLaunch, orders: BinaryIO, answers: BinaryIO) -> None:
 
     baseline = DecodeBaseline(launch)
     for line in orders:
-        told: Any
+        answer: Any
         match msgspec.json.decode(line, type=Order):
             case Hold(prompt):
-                told = baseline.hold(prompt)
+                answer = baseline.hold(prompt)
             case Read(tokens):
-                told = baseline.prefill_ms(tokens)
+                answer = baseline.prefill_ms(tokens)
             case Write(tokens):
-                told = baseline.decode_ms(tokens)
+                answer = baseline.decode_ms(tokens)
             case Tokenize(text):
-                told = baseline.tokenize(text)
+                answer = baseline.tokenize(text)
             case Describe():
-                told = baseline.sizes()
-        answers.write(msgspec.json.encode(told) + b"\n")
+                answer = baseline.sizes()
+        answers.write(msgspec.json.encode(answer) + b"\n")
         answers.flush()
     baseline.close()
 

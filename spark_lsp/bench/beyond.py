@@ -27,14 +27,14 @@ def long_enough(path: str, context_tokens: int, warn: Callable[[str], None]) -> 
     """
     file = Path(path)
     content = bytearray(file.read_bytes()) if file.stat().st_size <= MAX_BYTES else bytearray()
-    found = _LENGTH.search(content)
-    trained = int.from_bytes(found[1], "little") if found else 0
-    if found is None or trained >= context_tokens + ROOM_TOKENS:
+    match = _LENGTH.search(content)
+    trained = int.from_bytes(match[1], "little") if match else 0
+    if match is None or trained >= context_tokens + ROOM_TOKENS:
         yield path
         return
     if trained < context_tokens:
         warn(f"{file.name} was trained for {trained:,} tokens; beyond them only its speed is meaningful.")
-    content[slice(*found.span(1))] = (context_tokens + ROOM_TOKENS).to_bytes(4, "little")
+    content[slice(*match.span(1))] = (context_tokens + ROOM_TOKENS).to_bytes(4, "little")
     with tempfile.TemporaryDirectory(prefix="spark-bench-") as folder:
         copy = Path(folder) / file.name
         copy.write_bytes(content)

@@ -74,12 +74,12 @@ def measure_index(sizes: Sizes, tell: Tell) -> dict[str, Any]:
 
 def fill(folder: Path, root: Path, count: int) -> tuple[list[str], int]:
     """Copy files of known languages until there are enough; returns their paths and how many are repeated ones."""
-    found = [file for file in crawl(folder, Rules(max_files=10 * count), Counter()) if language_of_path(file.path)]
-    random.Random(1).shuffle(found)  # noqa: S311 - a sample, no secret
+    files = [file for file in crawl(folder, Rules(max_files=10 * count), Counter()) if language_of_path(file.path)]
+    random.Random(1).shuffle(files)  # noqa: S311 - a sample, no secret
     paths = []
-    for number in range(count if found else 0):
-        file = found[number % len(found)]
-        round_number = number // len(found)
+    for number in range(count if files else 0):
+        file = files[number % len(files)]
+        round_number = number // len(files)
         path = f"r{round_number}/{file.path}" if round_number else file.path
         (root / path).parent.mkdir(parents=True, exist_ok=True)
         text = (folder / file.path).read_bytes()
@@ -88,7 +88,7 @@ def fill(folder: Path, root: Path, count: int) -> tuple[list[str], int]:
             text = f"{language.line_comment} {round_number}\n".encode() + text  # another content, or nothing is parsed
         (root / path).write_bytes(text)
         paths.append(path)
-    return paths, max(0, count - len(found))
+    return paths, max(0, count - len(files))
 
 
 @dataclass(slots=True)
@@ -121,7 +121,9 @@ def beating() -> Iterator[Beats]:
         stop.set()
         thread.join()
         gaps = beats.gaps
-        beats.gaps = [round(each, 2) for each in (percentile(gaps, 0.5), percentile(gaps, 0.95), max(gaps, default=0))]
+        beats.gaps = [
+            round(gap_ms, 2) for gap_ms in (percentile(gaps, 0.5), percentile(gaps, 0.95), max(gaps, default=0))
+        ]
 
 
 def _worker_cpu_s(workers: Workers) -> float:
@@ -146,7 +148,7 @@ def _bare(workers: Workers, root: Path, paths: Sequence[str]) -> tuple[float, fl
     """Parse all files and nothing else; returns seconds by the clock and of processors."""
     cpu_s, started = _worker_cpu_s(workers), time.perf_counter()
     slices = [tuple(paths[start : start + SLICE_FILES]) for start in range(0, len(paths), SLICE_FILES)]
-    for future in [workers.submit(ParseBare(str(root), each)) for each in slices]:
+    for future in [workers.submit(ParseBare(str(root), paths)) for paths in slices]:
         future.result()
     return time.perf_counter() - started, _worker_cpu_s(workers) - cpu_s
 

@@ -119,9 +119,9 @@ async def _saved(cache: Path) -> int:
     files = 0
     while time.monotonic() - began < _SAVED_S and not (files and time.monotonic() - changed > _QUIET_S):
         await asyncio.sleep(0.1)
-        found = await asyncio.to_thread(count_files, cache)
-        if found != files:
-            files, changed = found, time.monotonic()
+        file_count = await asyncio.to_thread(count_files, cache)
+        if file_count != files:
+            files, changed = file_count, time.monotonic()
     return files
 
 

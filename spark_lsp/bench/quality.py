@@ -59,17 +59,17 @@ class Quality:
     """Keys of a recorded session in the first project; 0 for none."""
 
 
-async def measure_recall(quality: Quality, model: str, told: Callable[[str], None]) -> dict[str, Any]:
+async def measure_recall(quality: Quality, model: str, report: Callable[[str], None]) -> dict[str, Any]:
     """Measure every project; returns a table of all of them together and one for each."""
     together: CountsByBudget = {}
     projects: dict[str, Any] = {}
     session: dict[str, float] = {}
     async with _counting(model, max(*quality.budgets, BUDGET_TOKENS)) as engine:
         if quality.keys:
-            told("a recorded session")
+            report("a recorded session")
             session = await _session(quality, engine)
         for folder in quality.folders:
-            told(folder.name)
+            report(folder.name)
             counts_by_packer, cases = await _project(quality, folder, engine)
             rows = list(table(counts_by_packer, quality.budgets))
             projects[folder.name] = {"cursors": cases, "recall": rows}
@@ -186,9 +186,9 @@ class _Ours:
             definitions_for(whole),
             self._signatures,
         )
-        found = await count_candidates(gather(cursor), self._counter)
+        candidates = await count_candidates(gather(cursor), self._counter)
         packed = await pack(
-            cursor, self._layout, self._counter, whole, cached_prefix=self._context.cached_prefix, found=found
+            cursor, self._layout, self._counter, whole, cached_prefix=self._context.cached_prefix, candidates=candidates
         )
         return lines_of(packed.segments)
 

@@ -53,7 +53,7 @@ class Case:
 class RecallCounts:
     """Names found and names needed."""
 
-    found: Counter[str] = field(default_factory=Counter)
+    covered: Counter[str] = field(default_factory=Counter)
     needed: Counter[str] = field(default_factory=Counter)
 
     def add(self, case: Case, shown: Shown) -> None:
@@ -62,16 +62,16 @@ class RecallCounts:
             groups = ["fields"] if name in case.fields else ["all", "novel"] if name in case.novel else ["all"]
             for group in groups:
                 self.needed[group] += 1
-                self.found[group] += not lines.isdisjoint(shown)
+                self.covered[group] += not lines.isdisjoint(shown)
 
-    def join(self, other: "RecallCounts") -> None:
+    def join(self, counts: "RecallCounts") -> None:
         """Add what another one counted."""
-        self.found.update(other.found)
-        self.needed.update(other.needed)
+        self.covered.update(counts.covered)
+        self.needed.update(counts.needed)
 
     def share(self, group: str) -> float:
         """Return the share found, to three places; 0.0 of nothing."""
-        return round(self.found[group] / self.needed[group], 3) if self.needed[group] else 0.0
+        return round(self.covered[group] / self.needed[group], 3) if self.needed[group] else 0.0
 
 
 def choose_cases(view: IndexView, count: int, seed: int) -> list[Case]:
@@ -157,5 +157,5 @@ def table(
     """Yield a row for each packer and group of names, a column for each budget."""
     for group in GROUPS:
         for packer, by_budget in counts_by_packer.items():
-            shares = {str(each): by_budget[each].share(group) for each in budgets}
+            shares = {str(budget): by_budget[budget].share(group) for budget in budgets}
             yield {"names": group, "count": by_budget[budgets[0]].needed[group], "packer": packer} | shares

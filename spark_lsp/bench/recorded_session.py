@@ -79,7 +79,7 @@ class Spent:
         self.clock_ms.append((time.perf_counter() - began) * 1000)
         self.busy_ms.append((time.process_time() - worked) * 1000)
 
-    def told(self, step: str) -> dict[str, float]:
+    def figures(self, step: str) -> dict[str, float]:
         """Return the step's figures."""
         shares = {"median": 0.5, "p95": 0.95, "most": 1.0}
         clock = {f"{step}_{name}_ms": percentile(self.clock_ms, share) for name, share in shares.items()}
@@ -106,9 +106,9 @@ async def measure_session(
             if offset > visit.offset and snapshot.text[offset - 1] == "\n":
                 index.update(visit.path, snapshot.text)
             with (ranking if before else Spent()).measured():
-                found = context.prepare(snapshot, offset)
-                if found:
-                    await found
+                prepared = context.prepare(snapshot, offset)
+                if prepared:
+                    await prepared
             with (spent if before else Spent()).measured():
                 packed = await context.pack_for(snapshot, offset)
             if before:
@@ -123,18 +123,18 @@ async def measure_session(
         "median_percent": percentile(shares, 0.5),
         "p5_percent": percentile(shares, 0.05),
         "lowest_percent": percentile(shares, 0.0),
-        **spent.told("packing"),
-        **ranking.told("ranking"),
+        **spent.figures("packing"),
+        **ranking.figures("ranking"),
     }
 
 
-async def _tokens_in_common(counter: TokenCounter, one: Sequence[PromptPart], other: Sequence[PromptPart]) -> int:
+async def _tokens_in_common(counter: TokenCounter, first: Sequence[PromptPart], second: Sequence[PromptPart]) -> int:
     """Return how many tokens two prompts begin with alike; of the first piece that differs, one less than it may be."""
-    same = len(list(takewhile(lambda pair: pair[0] == pair[1], zip(one, other, strict=False))))
-    pieces = [part.text for part in other[:same] if isinstance(part, TextPart)]
+    same = len(list(takewhile(lambda pair: pair[0] == pair[1], zip(first, second, strict=False))))
+    pieces = [part.text for part in second[:same] if isinstance(part, TextPart)]
     tokens = same - len(pieces) + sum(await counter.count(pieces))
-    if same < min(len(one), len(other)) and isinstance(one[same], TextPart) and isinstance(other[same], TextPart):
-        begin = commonprefix([one[same].text, other[same].text])  # noqa: RUF071 - of characters is what is meant
+    if same < min(len(first), len(second)) and isinstance(first[same], TextPart) and isinstance(second[same], TextPart):
+        begin = commonprefix([first[same].text, second[same].text])  # noqa: RUF071 - of characters is what is meant
         (alike,) = await counter.count([begin])
         tokens += max(0, alike - 1)
     return tokens

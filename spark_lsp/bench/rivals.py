@@ -68,7 +68,9 @@ class _Chunks:
             word: (np.array([number for number, _ in row]), np.array([count for _, count in row], np.float64))
             for word, row in rows.items()
         }
-        return cls(segments, [each.path for each in segments], np.array([len(each) for each in counts], float), holds)
+        return cls(
+            segments, [segment.path for segment in segments], np.array([len(row) for row in counts], float), holds
+        )
 
 
 def _query(case: Case) -> list[str]:
@@ -134,7 +136,7 @@ class ImportedBodies:
             for path, definition in view.definitions.get(name, ())
             if path != case.path and len(view.definitions[name]) <= MANY_DEFINERS
         ]
-        for _, _, path, definition in sorted(places, key=lambda each: each[:3]):
+        for _, _, path, definition in sorted(places, key=lambda place: place[:3]):
             text = view.files[path].text
             yield segment_of(path, text, LineTable.of(text), definition.span, "definition", "", 0.0)
 
@@ -154,9 +156,9 @@ class RepositoryMap:
             weight *= (0.1 if name.startswith("_") else 1.0) * (0.1 if len(owners) > MANY_DEFINERS else 1.0)
             for path, count in view.referencing.get(name, {}).items():
                 edges += [(self._ids[path], owner, number, weight * math.sqrt(count)) for owner in owners]
-        rows = np.array([each[:3] for each in edges], np.int64).reshape(-1, 3)
+        rows = np.array([edge[:3] for edge in edges], np.int64).reshape(-1, 3)
         self._source, self._target, self._name = rows[:, 0], rows[:, 1], rows[:, 2]
-        self._weight = np.array([each[3] for each in edges], np.float64)
+        self._weight = np.array([edge[3] for edge in edges], np.float64)
 
     def __call__(self, case: Case) -> Iterator[Segment]:
         """Yield signature lines, best first."""
@@ -170,7 +172,7 @@ class RepositoryMap:
         source = np.concatenate([self._source, np.full(len(own_edges), own)])
         target = np.concatenate([self._target, [target for target, _, _ in own_edges]]).astype(np.int64)
         name = np.concatenate([self._name, [number for _, number, _ in own_edges]]).astype(np.int64)
-        weight = np.concatenate([weight, [each for _, _, each in own_edges]])
+        weight = np.concatenate([weight, [edge_weight for _, _, edge_weight in own_edges]])
         mass = self._rank(source, target, weight, own)[0]
         keys, where = np.unique(np.stack([target, name]), axis=1, return_inverse=True)
         scores = np.bincount(where.reshape(-1), mass)
@@ -204,7 +206,7 @@ class RepositoryMap:
 
 
 def _is_camel(name: str) -> bool:
-    return any(one.islower() and other.isupper() for one, other in pairwise(name))
+    return any(left.islower() and right.isupper() for left, right in pairwise(name))
 
 
 def _signatures(entry: FileEntry, name: str) -> Iterator[Segment]:

@@ -82,7 +82,7 @@ async def measure_throughput(measure: Measure, answer_tokens: int) -> dict[str, 
         ModelMissing, ModelUnusable, EngineFailed: the model cannot be used.
     """
     with private_place():
-        cells = measure.context_tokens + max(len(text) for each in RENAMES for text in each.texts()) + REPLY_CELLS
+        cells = measure.context_tokens + max(len(text) for rename in RENAMES for text in rename.texts()) + REPLY_CELLS
         launch = launch_of(measure.path, cells, measure.threads)
         async with engine_of(launch) as engine:
             info = await engine.start()
@@ -92,10 +92,10 @@ async def measure_throughput(measure: Measure, answer_tokens: int) -> dict[str, 
             try:
                 await baseline.ask_to_hold(prompt)
                 decode = await decode_speeds(engine, baseline, prompt, answer_tokens, measure.rounds)
-                renames = [await _rename(engine, baseline, prompt, each) for each in RENAMES]
+                renames = [await _rename(engine, baseline, prompt, rename) for rename in RENAMES]
             finally:
                 await baseline.close()
-            copies = [await _copy(engine, prompt, each, answer_tokens) for each in RENAMES]
+            copies = [await _copy(engine, prompt, rename, answer_tokens) for rename in RENAMES]
             new_code = await _new_code(engine, prompt, answer_tokens, measure.rounds)
     return {
         "model": info.name,
@@ -103,9 +103,9 @@ async def measure_throughput(measure: Measure, answer_tokens: int) -> dict[str, 
         "prompt_tokens": read.usage.prompt_tokens,
         **facts(launch),
         **decode,
-        "rename_tokens_per_step": middle([each["tokens_per_step"] for each in renames]),
+        "rename_tokens_per_step": middle([rename["tokens_per_step"] for rename in renames]),
         "rename_tokens_per_step_of_longest_drafts": middle(
-            [each["tokens_per_step_of_longest_drafts"] for each in renames]
+            [rename["tokens_per_step_of_longest_drafts"] for rename in renames]
         ),
         "renames": renames,
         "copies": copies,

@@ -37,7 +37,7 @@ def registered() -> dict[str, Path]:
     """
     file = models_folder() / _LIST
     try:
-        told = msgspec.json.decode(file.read_bytes(), type=dict[str, str])
+        serving = msgspec.json.decode(file.read_bytes(), type=dict[str, str])
     except FileNotFoundError:
         return {}
     except OSError as error:
@@ -47,7 +47,7 @@ def registered() -> dict[str, Path]:
             f"The list of your models, {file}, is damaged: {error}.",
             fix="Fix or delete the file; your models are kept.",
         ) from error
-    return {name: Path(path) for name, path in told.items()}
+    return {name: Path(path) for name, path in serving.items()}
 
 
 def register(name: str, path: Path) -> None:
@@ -80,7 +80,7 @@ def unregister(name: str) -> bool:
     known = registered()
     if name not in known:
         return False
-    _write({other: path for other, path in known.items() if other != name})
+    _write({known_name: path for known_name, path in known.items() if known_name != name})
     return True
 
 

@@ -142,10 +142,10 @@ def recommend(candidates: Sequence[Fit], machine: Machine) -> Recommendation:
     quick = [candidate for candidate in ranked if candidate.is_quick]
     if quick:
         best = quick[-1]
-        said = f"The best of its line that keeps up with typing on {place}; its licence allows any use"
+        sentence = f"The best of its line that keeps up with typing on {place}; its licence allows any use"
         if best is not ranked[-1]:
-            said += f". {ranked[-1].model.name} would fit too, but be too slow"
-        return Recommendation(best.model.name, f"{said}.")
+            sentence += f". {ranked[-1].model.name} would fit too, but be too slow"
+        return Recommendation(best.model.name, f"{sentence}.")
     if ranked:
         best = min(ranked, key=lambda candidate: candidate.first_token_ms)
         return Recommendation(

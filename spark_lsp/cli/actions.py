@@ -59,12 +59,14 @@ def actions(
 
 def _show_available(available: list[AvailableAction], *, as_json: bool) -> None:
     if as_json:
-        rows = [{"id": each.id, "kind": each.kind, "title": each.title, "needs": each.needs} for each in available]
+        rows = [
+            {"id": action.id, "kind": action.kind, "title": action.title, "needs": action.needs} for action in available
+        ]
         out_json(rows)
         return
     table = Table("id", "title", "needs", box=None, pad_edge=False)
-    for each in available:
-        table.add_row(each.id, each.title, each.needs)
+    for action in available:
+        table.add_row(action.id, action.title, action.needs)
     console().print(table if available else "No code action is available here.")
 
 

@@ -111,8 +111,8 @@ def purge(*, json: _Json = False) -> None:
     if left:
         raise EngineFailed(f"{left} KV cache files in {folder} could not be deleted; {files} were.")
     if json:
-        told = {"files": files, "bytes": size_bytes, "folder": str(folder)}
-        out_json(told)
+        cleared = {"files": files, "bytes": size_bytes, "folder": str(folder)}
+        out_json(cleared)
     elif files:
         out(f"Deleted {files} KV cache files, {size_bytes / 1e6:,.1f} MB, from {folder}.\n")
     else:

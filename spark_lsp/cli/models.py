@@ -60,7 +60,7 @@ def list_models(*, json: _Json = False) -> None:
     own, serves, reason = registered(), *_serving()
     if json:
         rows = [row(model) for model in MODELS] + [own_row(name, path) for name, path in own.items()]
-        print_json([{**each, "serves": each["path"] == str(serves)} for each in rows])
+        print_json([{**model_row, "serves": model_row["path"] == str(serves)} for model_row in rows])
         return
     table = Table(
         Column("name", no_wrap=True),
@@ -118,11 +118,11 @@ def show(name_or_path: _Model = "", *, json: _Json = False) -> None:
 @app.command("path", epilog="Example: spark-lsp models path spark-nano")
 def path(name_or_path: _Model = "", *, json: _Json = False) -> None:
     """Print the path of a model file; without a name, of the model in use."""
-    found = resolve_model(name_or_path) if name_or_path else model_path(_settings())
+    model = resolve_model(name_or_path) if name_or_path else model_path(_settings())
     if json:
-        print_json({"path": str(found)})
+        print_json({"path": str(model)})
     else:
-        out(f"{found}\n")
+        out(f"{model}\n")
 
 
 @app.command("pull", epilog="Example: spark-lsp models pull qwen2.5-coder-1.5b-instruct")
@@ -212,12 +212,12 @@ def recommend_model(*, json: _Json = False) -> None:
     from spark_lsp.catalog.machine import free_disk_bytes, measure  # noqa: PLC0415  brings numpy
 
     machine = replace(store_machine(measure(*_card())), disk_bytes=free_disk_bytes())
-    found = fits(MODELS, machine)
-    chosen = recommend(found, machine)
+    all_fits = fits(MODELS, machine)
+    chosen = recommend(all_fits, machine)
     if json:
-        print_json(_recommended(machine, found, chosen))
+        print_json(_recommended(machine, all_fits, chosen))
     else:
-        _print_recommended(machine, found, chosen)
+        _print_recommended(machine, all_fits, chosen)
 
 
 def _card() -> tuple[str, int]:
@@ -281,42 +281,42 @@ def _progress() -> Iterator[tuple[Progress, Callable[[str], None]]]:
         yield progress, notice
 
 
-def _recommended(machine: Machine, found: tuple[Fit, ...], chosen: Recommendation) -> dict[str, Any]:
+def _recommended(machine: Machine, all_fits: tuple[Fit, ...], chosen: Recommendation) -> dict[str, Any]:
     return {
         "machine": msgspec.to_builtins(machine) | {"room_bytes": machine.room_bytes},
         "models": [
             {
-                "name": one.model.name,
-                "fits": one.fits,
-                "fits_disk": one.fits_disk,
+                "name": fit.model.name,
+                "fits": fit.fits,
+                "fits_disk": fit.fits_disk,
                 "memory_bytes": {
-                    f"{tokens // 1024}k": size for tokens, size in zip(CONTEXTS, one.memory_bytes, strict=True) if size
+                    f"{tokens // 1024}k": size for tokens, size in zip(CONTEXTS, fit.memory_bytes, strict=True) if size
                 },
-                "context_tokens": one.context_tokens,
-                "first_token_ms": round(one.first_token_ms, 1),
-                "decode_tokens_per_s": round(one.decode_tokens_per_s, 1),
-                "keeps_up": one.is_quick,
-                "licence": one.model.licence,
+                "context_tokens": fit.context_tokens,
+                "first_token_ms": round(fit.first_token_ms, 1),
+                "decode_tokens_per_s": round(fit.decode_tokens_per_s, 1),
+                "keeps_up": fit.is_quick,
+                "licence": fit.model.licence,
             }
-            for one in found
+            for fit in all_fits
         ],
         "recommended": chosen.name,
         "reason": chosen.reason,
     }
 
 
-def _print_recommended(machine: Machine, found: tuple[Fit, ...], chosen: Recommendation) -> None:
+def _print_recommended(machine: Machine, all_fits: tuple[Fit, ...], chosen: Recommendation) -> None:
     terminal = console()
     titles = ("model", "fits", "at 8k", "32k", "128k", "context", "first", "decode")
     table = Table(*(Column(title, no_wrap=True) for title in titles), box=None, pad_edge=False, collapse_padding=True)
-    for one in found:
+    for fit in all_fits:
         table.add_row(
-            one.model.name,
-            "yes" if one.fits else "memory" if one.fits_disk else "disk",
-            *(bytes_text(size) if size else "-" for size in one.memory_bytes),
-            f"{one.context_tokens:,}",
-            _ms(one.first_token_ms),
-            _rate(one.decode_tokens_per_s),
+            fit.model.name,
+            "yes" if fit.fits else "memory" if fit.fits_disk else "disk",
+            *(bytes_text(size) if size else "-" for size in fit.memory_bytes),
+            f"{fit.context_tokens:,}",
+            _ms(fit.first_token_ms),
+            _rate(fit.decode_tokens_per_s),
         )
     terminal.print(table)
     where = f"{machine.card}, {machine.vram_bytes / GIB:.0f} GiB free" if machine.card else f"{machine.cores} cores"

@@ -81,7 +81,7 @@ def _undo(name: str, original: Path, *, json: bool) -> None:
 
 def _record(name: str, original: Path, result: Requantized) -> Optimized:
     before = result.measured[0]
-    after = next((each for each in result.measured if each.name == result.kept), before)
+    after = next((result_row for result_row in result.measured if result_row.name == result.kept), before)
     known = known_model(name)
     return Optimized(
         original=original.name if original.parent == models_folder() else str(original),
@@ -97,8 +97,8 @@ def _record(name: str, original: Path, result: Requantized) -> Optimized:
 
 def _print(name: str, result: Requantized) -> None:
     table = Table(*(Column(title, no_wrap=True) for title in _COLUMNS), box=None, pad_edge=False)
-    for each in result.measured:
-        table.add_row(*_row(each))
+    for measured in result.measured:
+        table.add_row(*_row(measured))
     console().print(table)
     if result.kept:
         out(f"{name} uses {result.kept} from the next engine start; the original stays.\n")

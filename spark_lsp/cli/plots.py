@@ -58,8 +58,10 @@ def page(statistics: FeedbackStatistics, path: str) -> str:
 def _table(statistics: FeedbackStatistics) -> str:
     def line(values: Sequence[str], tag: str, kind: str = "") -> str:
         classes = [' class="text"' if number < TEXT_COLUMNS else "" for number in range(len(values))]
-        made = (f"<{tag}{each}>{html.escape(value)}</{tag}>" for each, value in zip(classes, values, strict=True))
-        return f"<tr{kind}>{''.join(made)}</tr>"
+        cells = (
+            f"<{tag}{attribute}>{html.escape(value)}</{tag}>" for attribute, value in zip(classes, values, strict=True)
+        )
+        return f"<tr{kind}>{''.join(cells)}</tr>"
 
     rows = table_rows(statistics)
     kinds = [' class="total"' if row is statistics.total else "" for row in rows]
@@ -113,7 +115,7 @@ def _latencies(statistics: FeedbackStatistics) -> Any:
     drawn: list[float] = []
     if statistics.latencies_ms:
         most = np.percentile(statistics.latencies_ms, LATENCY_DRAWN)
-        drawn = [each for each in statistics.latencies_ms if each <= most]
+        drawn = [latency_ms for latency_ms in statistics.latencies_ms if latency_ms <= most]
     left_out = len(statistics.latencies_ms) - len(drawn)
     title = "Milliseconds from the request to the answer"
     if left_out:

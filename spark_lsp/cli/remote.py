@@ -22,7 +22,7 @@ _Urls = Annotated[list[str], typer.Argument(help="Addresses, such as https://mod
 def status(*, json: _Json = False) -> None:
     """Show the endpoints in the settings, the allowed hosts, and whether a model answers."""
     settings = settings_of(None, "")
-    told: dict[str, Any] = {
+    state: dict[str, Any] = {
         "urls": list(settings.backend.urls),
         "allowed": sorted(allowed_origins()),
         "consent_file": str(consent_path()),
@@ -31,17 +31,17 @@ def status(*, json: _Json = False) -> None:
         "problem": None,
     }
     if settings.backend.urls:
-        told |= asyncio.run(_asked(settings.backend.urls))
+        state |= asyncio.run(_asked(settings.backend.urls))
     if json:
-        out_json(told)
+        out_json(state)
         return
-    for url in told["urls"] or ["none; spark.backend.urls is empty, so the model runs on this machine"]:
+    for url in state["urls"] or ["none; spark.backend.urls is empty, so the model runs on this machine"]:
         out(f"endpoint  {url}\n")
-    for origin in told["allowed"] or ["none"]:
+    for origin in state["allowed"] or ["none"]:
         out(f"allowed   {origin}\n")
-    if told["model"]:
-        out(f"model     {told['model']['name']}, family {told['model']['family'] or 'unknown'}\n")
-    for note in [*told["notes"], *([told["problem"]] if told["problem"] else [])]:
+    if state["model"]:
+        out(f"model     {state['model']['name']}, family {state['model']['family'] or 'unknown'}\n")
+    for note in [*state["notes"], *([state["problem"]] if state["problem"] else [])]:
         out(f"note      {note}\n")
 
 

@@ -46,21 +46,21 @@ async def replay(engine: Engine, recording: Recording) -> Recording:
         EngineError, ModelError: the engine cannot answer; the generation's reason says so.
     """
     await engine.start()
-    found: list[Recording] = []
+    recordings: list[Recording] = []
 
     def keep(again: Recording) -> str:
-        found.append(again)
+        recordings.append(again)
         return ""
 
     writer = Writer(engine, RecordedPrompts(recording), Reuse(), keep)
     generation = writer.begin(SharedGeneration(recording.cursor, "", recording.terms, recording.manual))
     if generation.task is not None:
         await generation.task
-    if not found:
+    if not recordings:
         raise WorkspaceError(
             f"The model gave no answer ({generation.reason}).", fix="Run spark-lsp doctor for the reason."
         )
-    return found[0]
+    return recordings[0]
 
 
 async def _replay(engine: Engine, recording: Recording) -> Recording:

@@ -25,5 +25,5 @@ def cells(row: StatsRow) -> tuple[str, ...]:
         f"{row.accepted / row.shown:.0%}" if row.shown else "",
         *(str(count) for count in (row.partly_accepted, row.rejected, row.accepted_characters)),
         *("" if share is None else f"{share:.0%}" for share in (row.kept_30s, row.kept_5min)),
-        *(f"{each:.0f}" for each in (row.latency_p50_ms, row.latency_p95_ms, row.latency_p99_ms)),
+        *(f"{latency_ms:.0f}" for latency_ms in (row.latency_p50_ms, row.latency_p95_ms, row.latency_p99_ms)),
     )

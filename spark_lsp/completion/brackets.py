@@ -66,7 +66,7 @@ def _closers_behind(typed: str, quotes: Quotes) -> str:
 def unopened_at(text: str, quotes: Quotes = ANY_QUOTES) -> list[int]:
     """Return where the closers of a text stand that it did not open itself."""
     stack: list[str] = []
-    found: list[int] = []
+    numbers: list[int] = []
     for at, char in enumerate(quotes.blanked(text)):
         if char in OPENERS:
             stack.append(char)
@@ -74,8 +74,8 @@ def unopened_at(text: str, quotes: Quotes = ANY_QUOTES) -> list[int]:
             if stack and stack[-1] == CLOSERS[char]:
                 stack.pop()
             else:
-                found.append(at)
-    return found
+                numbers.append(at)
+    return numbers
 
 
 def first_unopened(open_before: str, text: str, quotes: Quotes = ANY_QUOTES) -> int | None:

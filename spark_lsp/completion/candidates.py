@@ -21,16 +21,16 @@ async def other_candidates(
     writer: Writer, generation: SharedGeneration, shown: str, wanted: int, deadline: float
 ) -> list[PostprocessResult]:
     """Return up to ``wanted`` other texts for a generation's cursor; ``deadline`` is on the event loop's clock."""
-    found: list[PostprocessResult] = []
+    candidates: list[PostprocessResult] = []
     try:
         async with asyncio.timeout_at(deadline):
             for seed in range(1, wanted * TRIES_PER_CANDIDATE + 1):
                 processed = (await writer.candidate(generation, seed)).processed
-                texts = [shown, *(each.text for each in found)]
+                texts = [shown, *(result.text for result in candidates)]
                 if processed.text and all(fuzz.ratio(processed.text, text) < NEARLY_SAME for text in texts):
-                    found.append(processed)
-                if len(found) == wanted:
+                    candidates.append(processed)
+                if len(candidates) == wanted:
                     break
     except TimeoutError:
         pass  # what has come is enough
-    return found
+    return candidates

@@ -197,10 +197,10 @@ class Completer:
         usual_deadline = asyncio.get_running_loop().time() + self._settings.deadline_ms / 1000
         with trace.stage("candidates"):
             text, until = answer.suggestion.text, min(deadline, usual_deadline)
-            found = await other_candidates(self.writer, generation, text, wanted - 1, until)
+            candidates = await other_candidates(self.writer, generation, text, wanted - 1, until)
         others = tuple(
             Suggestion(processed.text, processed.replaced, self._answering.number())
-            for processed in found
+            for processed in candidates
             if not cursor.renames(processed.text) and not self.reuse.is_rejected(cursor, processed.text, exactly=True)
         )
         return replace(answer, others=others)
@@ -213,8 +213,8 @@ class Completer:
             trace.note(characters=len(suggestion.text), lines=suggestion.text.count("\n") + 1)
             if suggestion.text != shown:  # else it may have been accepted by now
                 self._offer(trace, cursor, suggestion)
-            for each in answer.others:
-                self._offer(trace, cursor, each, is_shown=False)
+            for alternative in answer.others:
+                self._offer(trace, cursor, alternative, is_shown=False)
             self.reuse.offered(cursor, suggestion.id)
             if not (manual or cursor.ignored_reason):
                 self.next_line_prefetch.expect(cursor, suggestion.text, suggestion.replaced)
@@ -222,13 +222,13 @@ class Completer:
         self._log(record)
         return replace(answer, final=True, record=record)
 
-    def _offer(self, trace: Trace, cursor: CursorContext, told: Suggestion, *, is_shown: bool = True) -> None:
+    def _offer(self, trace: Trace, cursor: CursorContext, suggestion: Suggestion, *, is_shown: bool = True) -> None:
         """Note what goes to the editor: on the screen, or a candidate that the user can turn to."""
         language, model, is_hidden = cursor.snapshot.language, self.writer.model_name, bool(cursor.ignored_reason)
         latency_ms = trace.elapsed_ms
-        self.feedback.offered(told.id, language, len(told.text), model, latency_ms, is_hidden=is_hidden)
+        self.feedback.offered(suggestion.id, language, len(suggestion.text), model, latency_ms, is_hidden=is_hidden)
         note = self.shown_suggestions.show if is_shown and not is_hidden else self.shown_suggestions.offer
-        note(cursor, told.id, told.text, told.replaced)
+        note(cursor, suggestion.id, suggestion.text, suggestion.replaced)
 
 
 def _trace(name: str, cursor: CursorContext, *, manual: bool) -> Trace:

@@ -154,7 +154,7 @@ class Feedback:
 
     def closed(self, uri: str) -> None:
         """Forget what is watched in a document that was closed: nobody tells any more what becomes of it."""
-        self._watched = {number: each for number, each in self._watched.items() if each.uri != uri}
+        self._watched = {number: watched for number, watched in self._watched.items() if watched.uri != uri}
 
     def _write(self, event: str, suggestion_id: int, outcome: _Outcome, **more: Any) -> None:
         if self.path is None:
@@ -187,8 +187,8 @@ def kept_characters(text: str, document: str, offset: int) -> int:
     around = document[max(0, offset - LOOKED_AT // 10) : offset + len(text) + LOOKED_AT]
     if text in around:
         return len(text)
-    found = fuzz.partial_ratio_alignment(text, around)
-    if found is None or not around:
+    alignment = fuzz.partial_ratio_alignment(text, around)
+    if alignment is None or not around:
         return 0
-    blocks = Levenshtein.opcodes(text, around[found.dest_start : found.dest_end]).as_matching_blocks()
+    blocks = Levenshtein.opcodes(text, around[alignment.dest_start : alignment.dest_end]).as_matching_blocks()
     return sum(block.size for block in blocks if block.size >= min(MIN_KEPT, len(text)))

@@ -147,7 +147,7 @@ class Gates:
 
 def gate(cursor: CursorContext, settings: CompletionSettings, *, manual: bool, edit_state: EditState = _NOTHING) -> str:
     """Return the name of the first gate that refuses, or an empty string."""
-    for each in GATES:
-        if (each.hard or not manual) and each.refuses(cursor, settings, edit_state):
-            return each.name
+    for rule in GATES:
+        if (rule.hard or not manual) and rule.refuses(cursor, settings, edit_state):
+            return rule.name
     return ""

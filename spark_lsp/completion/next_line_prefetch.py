@@ -83,7 +83,11 @@ class NextLinePrefetch:
 
     def close(self) -> list[asyncio.Task[None]]:
         """Give everything up; return the tasks that are on their way out."""
-        tasks = [each.generation.task for each in self._prepared.values() if each.generation and each.generation.task]
+        tasks = [
+            prepared.generation.task
+            for prepared in self._prepared.values()
+            if prepared.generation and prepared.generation.task
+        ]
         for uri in list(self._prepared):
             self.drop(uri)
         return tasks

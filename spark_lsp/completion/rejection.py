@@ -15,11 +15,11 @@ LONGEST: Final = 1_000
 
 @dataclass(frozen=True, slots=True)
 class Rejection:
-    """``above`` ends where the cursor's line began; ``made`` is the line, or lines, that the text would have made."""
+    """``above`` ends where the cursor's line began; ``words`` is the line, or lines, that the text would have made."""
 
     uri: str
     above: str
-    made: str
+    words: str
 
     @staticmethod
     def of(uri: str, prefix: str, text: str) -> "Rejection":
@@ -37,10 +37,10 @@ class Rejection:
         typed = self._typed_since(cursor)
         if typed is None:
             return False
-        made, before = _words(typed + text), _words(typed)
-        if not self.made.startswith(before) or len(before) >= len(self.made):
+        words, before = _words(typed + text), _words(typed)
+        if not self.words.startswith(before) or len(before) >= len(self.words):
             return False
-        return made == self.made or (not exactly and (self.made.startswith(made) or made.startswith(self.made)))
+        return words == self.words or (not exactly and (self.words.startswith(words) or words.startswith(self.words)))
 
     def _typed_since(self, cursor: CursorContext) -> str | None:
         """Return what stands between the lines above and the cursor; None where those lines are not above."""

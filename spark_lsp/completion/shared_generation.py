@@ -96,12 +96,12 @@ class SharedGeneration:
         if growth_behind(typed, self.cursor.suffix, cursor.suffix, cursor.quotes) is None:
             return False
         raw = "" if self.done else fix_indentation(self.cursor, with_line_feeds(self.raw))
-        said = self.processed.text if self.done else raw.replace("\n", self.cursor.line_end)
-        if not said.startswith(typed) and (self.done or not typed.startswith(said)):
+        text = self.processed.text if self.done else raw.replace("\n", self.cursor.line_end)
+        if not text.startswith(typed) and (self.done or not typed.startswith(text)):
             return False
         if cursor.selected is None:
             return self.cursor.selected is None or self.processed.rule != "entry"
-        return self.cursor.selected is not None or not cursor.renames(said[len(typed) :])
+        return self.cursor.selected is not None or not cursor.renames(text[len(typed) :])
 
     def answers(self, cursor: CursorContext) -> bool:
         """Whether this generation, which has ended, answers a request: its failure does, and a text that fits."""
@@ -131,12 +131,12 @@ class SharedGeneration:
         ):
             return None
         typed, raw = with_line_feeds(typed), with_line_feeds(self.raw)
-        said = raw[len(typed) :]
-        if not cursor.prefix.startswith(self.cursor.prefix) or not raw.startswith(typed) or not said:
+        rest = raw[len(typed) :]
+        if not cursor.prefix.startswith(self.cursor.prefix) or not raw.startswith(typed) or not rest:
             return None
         is_whole = self.stop_cause is not None and self.stop_cause not in _CUT_SHORT
         processed = postprocess(
-            cursor, said, _shifted(self._line_feed_scores(), len(typed)), terms, finished=True, whole=is_whole
+            cursor, rest, _shifted(self._line_feed_scores(), len(typed)), terms, finished=True, whole=is_whole
         )
         return processed if processed.text or processed.rule not in {"", "blank", "entry"} else None
 

@@ -83,7 +83,9 @@ def _versions() -> dict[str, Any]:
         r"(?i)pygls|lsprotocol|llama|tree.sitter|msgspec|numpy|httpx|huggingface|watchdog|psutil|rapidfuzz"
     )
     installed = {
-        name: each.version for each in distributions() if (name := each.metadata["Name"]) and wanted.match(name)
+        name: distribution.version
+        for distribution in distributions()
+        if (name := distribution.metadata["Name"]) and wanted.match(name)
     }
     return {
         "spark-lsp": __version__,
@@ -99,11 +101,11 @@ def _versions() -> dict[str, Any]:
 def _logs() -> dict[str, str]:
     """Return the last part of the newest engine logs."""
     try:
-        found = sorted(log_folder().glob("engine-*.log"), key=lambda path: path.stat().st_mtime, reverse=True)
+        log_files = sorted(log_folder().glob("engine-*.log"), key=lambda path: path.stat().st_mtime, reverse=True)
     except (OSError, SparkError):
         return {}
     logs = {}
-    for path in found[:MAX_LOGS]:
+    for path in log_files[:MAX_LOGS]:
         try:
             data = path.read_bytes()[-MAX_LOG_BYTES:]
         except OSError:

@@ -40,7 +40,7 @@ def editor_checks(home: Path | None = None, environment: Mapping[str, str] = os.
 
 def _editors(home: Path, environment: Mapping[str, str]) -> Check:
     """Check that one of the installed editors is set up; else say how to set up the first."""
-    found = [name for name in ("nvim", "code", "codium", "emacs", "hx") if shutil.which(name)]
+    names = [name for name in ("nvim", "code", "codium", "emacs", "hx") if shutil.which(name)]
     ready = []
     if _uses_spark(Path(environment.get("XDG_CONFIG_HOME") or home / ".config") / "nvim"):
         ready.append("nvim")
@@ -48,13 +48,13 @@ def _editors(home: Path, environment: Mapping[str, str]) -> Check:
         name for name in ("code", "codium") if _has_extension(home / f".{'vscode' if name == 'code' else 'vscode-oss'}")
     ]
     if ready:
-        return Check("editor", "ok", f"set up: {', '.join(ready)}" + (f"; found: {', '.join(found)}" if found else ""))
-    if not found:
+        return Check("editor", "ok", f"set up: {', '.join(ready)}" + (f"; found: {', '.join(names)}" if names else ""))
+    if not names:
         return Check(
             "editor", "warn", "No known editor is on the PATH.", "# See docs/editors.md for how to set up your editor."
         )
     return Check(
-        "editor", "warn", f"{', '.join(found)} is installed, but not set up for Spark LSP.", set_up_command(found[0])
+        "editor", "warn", f"{', '.join(names)} is installed, but not set up for Spark LSP.", set_up_command(names[0])
     )
 
 
@@ -85,7 +85,7 @@ def _has_extension(folder: Path) -> bool:
 
 def _code_settings(home: Path) -> list[Check]:
     """Check the ``spark`` settings in VS Code's user settings."""
-    found = []
+    settings = []
     for program, name in _CODE_FOLDERS.items():
         base = home / "Library" / "Application Support" if sys.platform == "darwin" else home / ".config"
         file = base / name / "User" / "settings.json"
@@ -93,18 +93,18 @@ def _code_settings(home: Path) -> list[Check]:
             continue
         values = _spark_values(file)
         if values is None:
-            said = f"{file} is not valid JSON, so {name} ignores it."
-            found.append(Check("editor config", "fail", said, f"{program} {shlex.quote(str(file))}"))
+            message = f"{file} is not valid JSON, so {name} ignores it."
+            settings.append(Check("editor config", "fail", message, f"{program} {shlex.quote(str(file))}"))
         elif values:
-            found.append(_judged(file, values, program))
-    return found
+            settings.append(_judged(file, values, program))
+    return settings
 
 
 def _judged(file: Path, values: dict[str, Any], program: str) -> Check:
     server = values.pop("server.path", None)
     if isinstance(server, str) and server and not shutil.which(Path(server).expanduser()):
-        said = f"spark.server.path in {file} is {server}, which is not a program."
-        return Check("editor config", "fail", said, f"{program} {shlex.quote(str(file))}")
+        message = f"spark.server.path in {file} is {server}, which is not a program."
+        return Check("editor config", "fail", message, f"{program} {shlex.quote(str(file))}")
     _, messages = resolve([Source(str(file), values)])
     if messages:
         return Check("editor config", "warn", " ".join(messages), f"{program} {shlex.quote(str(file))}")
@@ -117,8 +117,8 @@ def environment_check(environment: Mapping[str, str]) -> Check:
     unknown = sorted(name for name in environment if name.startswith(_PREFIX) and name not in known)
     _, messages = resolve([environment_source(environment)])
     if unknown:
-        said = f"Unknown variables: {', '.join(unknown)}; docs/configuration.md lists the known ones."
-        return Check("environment", "warn", " ".join([said, *messages]), f"unset {' '.join(unknown)}")
+        message = f"Unknown variables: {', '.join(unknown)}; docs/configuration.md lists the known ones."
+        return Check("environment", "warn", " ".join([message, *messages]), f"unset {' '.join(unknown)}")
     if messages:
         wrong = sorted(name for name in environment if name.startswith(_PREFIX) and name not in _OWN_VARIABLES)
         return Check("environment", "warn", " ".join(messages), f"unset {' '.join(wrong)}")
@@ -138,14 +138,14 @@ def _workspace_file(folder: Path) -> Check:
 
 def _spark_values(file: Path) -> dict[str, Any] | None:
     """Return the ``spark`` values of a JSON file with comments; None if it is invalid."""
-    plain = _JSONC.sub(lambda found: found[1] or "", _text(file))
+    plain = _JSONC.sub(lambda match: match[1] or "", _text(file))
     try:
-        told = json.loads(plain or "{}")
+        content = json.loads(plain or "{}")
     except ValueError:
         return None
-    if not isinstance(told, dict):
+    if not isinstance(content, dict):
         return None
-    return {key.removeprefix("spark."): value for key, value in told.items() if key.startswith("spark.")}
+    return {key.removeprefix("spark."): value for key, value in content.items() if key.startswith("spark.")}
 
 
 def _variable(key: str) -> str:

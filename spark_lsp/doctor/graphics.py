@@ -69,8 +69,8 @@ def read_answer(output: bytes, errors: bytes) -> Build:
     try:
         return msgspec.json.decode(lines[-1] if lines else b"", type=Build)
     except msgspec.DecodeError as error:
-        told = errors.decode("utf-8", "replace").strip().splitlines() or ["no reason given"]
-        raise EngineFailed(f"llama.cpp cannot be loaded: {told[-1].rstrip('.')}.") from error
+        error_lines = errors.decode("utf-8", "replace").strip().splitlines() or ["no reason given"]
+        raise EngineFailed(f"llama.cpp cannot be loaded: {error_lines[-1].rstrip('.')}.") from error
 
 
 def look_at_graphics() -> list[Check]:
@@ -97,9 +97,9 @@ def card_sign(
     """Return a sign that the machine has a card that llama.cpp could use; None if there is none."""
     if system == "darwin":
         return Sign("Metal", "Apple silicon") if (machine or platform.machine()) == "arm64" else None
-    found = which("nvidia-smi")
-    if found:
-        return Sign("CUDA", found)
+    program = which("nvidia-smi")
+    if program:
+        return Sign("CUDA", program)
     nvidia = sorted(root.glob("dev/nvidia[0-9]*"))
     if nvidia:
         return Sign("CUDA", f"/{nvidia[0].relative_to(root)}")
@@ -135,11 +135,13 @@ def install_command(switch: str, *, system: str = os.name) -> str:
 def _build(build: Build, sign: Sign | None) -> Check:
     cards = [name for name in build.backends if name != "CPU"]
     if not build.offloads and sign is not None:
-        said = f"llama.cpp is built for the processor only, but {sign.seen} indicates a GPU for {sign.backend}."
-        return Check("build", "warn", said, install_command(SWITCHES[sign.backend]))
+        message = f"llama.cpp is built for the processor only, but {sign.seen} indicates a GPU for {sign.backend}."
+        return Check("build", "warn", message, install_command(SWITCHES[sign.backend]))
     if build.offloads and not offload_devices(build.devices):
-        said = f"llama.cpp is built for {', '.join(cards) or 'a GPU'}, but found none; the model runs on the processor."
-        return Check("build", "warn", said, "# Check the card's driver; see docs/gpu.md.")
+        message = (
+            f"llama.cpp is built for {', '.join(cards) or 'a GPU'}, but found none; the model runs on the processor."
+        )
+        return Check("build", "warn", message, "# Check the card's driver; see docs/gpu.md.")
     return Check("build", "ok", _features(build.features) or ", ".join(build.backends))
 
 
@@ -157,8 +159,8 @@ def _device(device: Device, build: Build) -> Check:
     if device.kind not in {"gpu", "igpu"}:
         return Check("device", "ok", detail)
     if device.total_bytes == 0:
-        said = f"{detail} does not report its memory, so the model runs on the processor."
-        return Check("device", "warn", said, "# Update the card's driver; see docs/gpu.md.")
+        message = f"{detail} does not report its memory, so the model runs on the processor."
+        return Check("device", "warn", message, "# Update the card's driver; see docs/gpu.md.")
     use = "" if device in offload_devices(build.devices) else ", not used because another is"
     free, total = (size / 2**30 for size in (device.free_bytes, device.total_bytes))
     return Check("device", "ok", f"{detail}, {free:.1f} GiB free of {total:.1f} GiB{use}")

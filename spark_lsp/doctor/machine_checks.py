@@ -72,21 +72,21 @@ def install(which: Which = shutil.which, **names: str) -> str:
 
 
 def _python() -> Check:
-    found = platform.python_version()
+    python_version = platform.python_version()
     if (3, 11) <= sys.version_info[:2] <= (3, 14):
-        return Check("python", "ok", f"Python {found}")
+        return Check("python", "ok", f"Python {python_version}")
     fix = install(
         apt="python3-venv", dnf="python3", pacman="python", apk="python3", brew="python@3.13",
         winget="Python.Python.3.13",
     )  # fmt: skip
-    return Check("python", "fail", f"Python {found} is not supported; 3.11 to 3.14 are.", fix)
+    return Check("python", "fail", f"Python {python_version} is not supported; 3.11 to 3.14 are.", fix)
 
 
 def compiler(which: Which = shutil.which) -> Check:
     """Check that there is a C++ compiler for llama.cpp."""
-    found = next((path for name in ("c++", "g++", "clang++", "cl") if (path := which(name))), None)
-    if found:
-        return Check("compiler", "ok", found)
+    compiler = next((path for name in ("c++", "g++", "clang++", "cl") if (path := which(name))), None)
+    if compiler:
+        return Check("compiler", "ok", compiler)
     if sys.platform == "darwin":
         fix = "xcode-select --install"
     else:
@@ -94,21 +94,21 @@ def compiler(which: Which = shutil.which) -> Check:
             which, apt="g++", dnf="gcc-c++", pacman="gcc", apk="g++ musl-dev", brew="gcc",
             winget="Microsoft.VisualStudio.2022.BuildTools",
         )  # fmt: skip
-    said = "No C++ compiler on the PATH, so llama.cpp cannot be rebuilt; the installed build works."
-    return Check("compiler", "warn", said, fix)
+    message = "No C++ compiler on the PATH, so llama.cpp cannot be rebuilt; the installed build works."
+    return Check("compiler", "warn", message, fix)
 
 
-def binding(found: str | None = None) -> Check:
+def binding(installed: str | None = None) -> Check:
     """Check the version of llama-cpp-python; default: the installed one."""
     try:
-        found = found or version("llama-cpp-python")
+        installed = installed or version("llama-cpp-python")
     except PackageNotFoundError:
         return Check("llama.cpp", "fail", "llama-cpp-python is not installed.", how_to_install())
-    if _numbers(found) < _numbers(OLDEST_BINDING):
-        said = f"llama-cpp-python {found} is older than {OLDEST_BINDING}, which the engine needs."
+    if _numbers(installed) < _numbers(OLDEST_BINDING):
+        message = f"llama-cpp-python {installed} is older than {OLDEST_BINDING}, which the engine needs."
         fix = f"{shlex.quote(sys.executable)} -m pip install --upgrade 'llama-cpp-python>={OLDEST_BINDING},<0.4'"
-        return Check("llama.cpp", "fail", said, fix)
-    return Check("llama.cpp", "ok", f"llama-cpp-python {found}")
+        return Check("llama.cpp", "fail", message, fix)
+    return Check("llama.cpp", "ok", f"llama-cpp-python {installed}")
 
 
 def _numbers(text: str) -> tuple[int, ...]:
@@ -116,13 +116,13 @@ def _numbers(text: str) -> tuple[int, ...]:
 
 
 def _on_path() -> Check:
-    found = shutil.which("spark-lsp")
-    if found:
-        return Check("command", "ok", found)
+    program = shutil.which("spark-lsp")
+    if program:
+        return Check("command", "ok", program)
     here = Path(sys.executable).parent / "spark-lsp"
-    said = "spark-lsp is not on the PATH; editors need its full path."
+    message = "spark-lsp is not on the PATH; editors need its full path."
     fix = f"mkdir -p ~/.local/bin && ln -sf {shlex.quote(str(here))} ~/.local/bin/spark-lsp"
-    return Check("command", "warn", said, fix if os.name == "posix" else f"# Set the path in your editor: {here}")
+    return Check("command", "warn", message, fix if os.name == "posix" else f"# Set the path in your editor: {here}")
 
 
 def watches(limit: Path = Path("/proc/sys/fs/inotify/max_user_watches")) -> Check:
@@ -144,12 +144,12 @@ def folders() -> list[Check]:
     from spark_lsp.app import kv_cache_folder  # noqa: PLC0415
     from spark_lsp.engine.local.address import runtime_folder  # noqa: PLC0415
 
-    found = [writable("cache", kv_cache_folder().parent)]
+    checks = [writable("cache", kv_cache_folder().parent)]
     try:
-        found.append(Check("runtime", "ok", str(runtime_folder())))
+        checks.append(Check("runtime", "ok", str(runtime_folder())))
     except SparkError as error:
-        found.append(Check("runtime", "fail", str(error), "export SPARK_LSP_RUNTIME_DIR=$HOME/.spark-lsp-run"))
-    return found
+        checks.append(Check("runtime", "fail", str(error), "export SPARK_LSP_RUNTIME_DIR=$HOME/.spark-lsp-run"))
+    return checks
 
 
 def writable(name: str, folder: Path) -> Check:
@@ -160,20 +160,20 @@ def writable(name: str, folder: Path) -> Check:
         return Check(name, "fail", f"{there} is not writable, so nothing can be cached between runs.", fix)
     free = shutil.disk_usage(there).free
     if free < MIN_FREE_BYTES:
-        said = f"Only {free / 1e9:.1f} GB are free for {folder}; prompts must be prefilled again after each restart."
-        return Check(name, "warn", said, "spark-lsp engine purge")
+        message = f"Only {free / 1e9:.1f} GB are free for {folder}; prompts must be prefilled again after each restart."
+        return Check(name, "warn", message, "spark-lsp engine purge")
     return Check(name, "ok", f"{folder}, {free / 1e9:.0f} GB free")
 
 
 def memory(needed_bytes: int, what: str, *, available_bytes: int | None = None) -> Check:
     """Check that a model with its context fits into free memory."""
-    told = psutil.virtual_memory()
-    free = told.available if available_bytes is None else available_bytes
-    detail = f"{free / 2**30:.1f} GiB free of {told.total / 2**30:.1f} GiB, {os.cpu_count()} cores"
+    virtual_memory = psutil.virtual_memory()
+    free = virtual_memory.available if available_bytes is None else available_bytes
+    detail = f"{free / 2**30:.1f} GiB free of {virtual_memory.total / 2**30:.1f} GiB, {os.cpu_count()} cores"
     if needed_bytes <= free:
         return Check("memory", "ok", f"{detail}; {what} needs about {needed_bytes / 2**30:.1f} GiB")
-    said = f"{detail}; {what} needs about {needed_bytes / 2**30:.1f} GiB, so it runs slowly or with less context."
-    return Check("memory", "warn", said, "spark-lsp models recommend")
+    message = f"{detail}; {what} needs about {needed_bytes / 2**30:.1f} GiB, so it runs slowly or with less context."
+    return Check("memory", "warn", message, "spark-lsp models recommend")
 
 
 def worst(checks: Sequence[Check]) -> str:

@@ -219,10 +219,10 @@ class ScriptedEngine:
         return tokens
 
     def _arrive(self, request: CompletionRequest) -> _Stream:
-        for other in self._streams:
-            if request.key and other.request.key == request.key:
-                other.superseded = True
-                other.wake.set()
+        for running in self._streams:
+            if request.key and running.request.key == request.key:
+                running.superseded = True
+                running.wake.set()
         stream = _Stream(request, asyncio.get_running_loop().time())
         self._streams.append(stream)
         self.requests.append(request)
@@ -281,7 +281,7 @@ def _ms_since(started: float) -> float:
 
 def _common(left: Sequence[str], right: Sequence[str]) -> int:
     """Return the length of the longest common prefix."""
-    for at, (one, other) in enumerate(zip(left, right, strict=False)):
-        if one != other:
+    for at, (left_part, right_part) in enumerate(zip(left, right, strict=False)):
+        if left_part != right_part:
             return at
     return min(len(left), len(right))

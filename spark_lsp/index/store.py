@@ -160,10 +160,10 @@ class Index:
             self._cache.clear()
         self._open_tables(rebuild=rebuild)
         run = RefreshState(self._take_ticket())
-        found = list(crawl(self.root, self.rules, run.skipped, cancelled=cancel.is_set, problem=run.problems.append))
-        changed = self._keep_known(run, found, rebuild=rebuild)
+        files = list(crawl(self.root, self.rules, run.skipped, cancelled=cancel.is_set, problem=run.problems.append))
+        changed = self._keep_known(run, files, rebuild=rebuild)
         run.bulk = self._cache is not None and self._workers is not None and len(changed) > BULK_FILES
-        total, finished = len(found), len(found) - len(changed)
+        total, finished = len(files), len(files) - len(changed)
         progress(finished, total)
         reader = self._reader(rebuild=rebuild)
         for file, result in reader.read(changed, cancelled=cancel.is_set):
@@ -201,11 +201,11 @@ class Index:
         cache_path = cache.path if cache else None
         return Reader(self.root, self.rules.max_file_bytes, self._workers, cache_path, None if rebuild else known)
 
-    def _keep_known(self, run: RefreshState, found: Iterable[CrawledFile], *, rebuild: bool) -> list[CrawledFile]:
+    def _keep_known(self, run: RefreshState, files: Iterable[CrawledFile], *, rebuild: bool) -> list[CrawledFile]:
         """Keep the entries of files that look as they did; return those that have to be read."""
         entries, left_out = self._view.files, self._left_out
         changed: list[CrawledFile] = []
-        for file in found:
+        for file in files:
             out = left_out.get(file.path)
             if out and not rebuild and (out.size, out.mtime_ns) == (file.size, file.mtime_ns):
                 run.skipped[out.reason] += 1

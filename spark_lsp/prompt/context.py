@@ -180,10 +180,10 @@ class WorkspaceContext:
             EngineError: there is no model to count tokens with.
         """
         cursor = self._cursor(snapshot, offset)
-        found = await asyncio.to_thread(gather, cursor)
-        counts = await self._engine.count_tokens([segment.text for segment in found]) if found else []
+        segments = await asyncio.to_thread(gather, cursor)
+        counts = await self._engine.count_tokens([segment.text for segment in segments]) if segments else []
         chosen, left = [], most_tokens
-        for segment, tokens in zip(found, counts, strict=True):
+        for segment, tokens in zip(segments, counts, strict=True):
             if tokens <= left:
                 chosen.append(segment.counted(tokens))
                 left -= tokens
@@ -205,7 +205,7 @@ class WorkspaceContext:
         cursor = self._cursor(snapshot, offset, budget)
         active = self._active()
         began = perf_counter()
-        found = await asyncio.shield(self._finder.begin(cursor))
+        candidates = await asyncio.shield(self._finder.begin(cursor))
         gathered = perf_counter()
         is_same_place = (self._shown.uri, self._shown.digest) == (snapshot.uri, active.digest)
         volatile_tokens = budget.total_tokens - budget.cached_prefix_tokens
@@ -216,7 +216,7 @@ class WorkspaceContext:
             self._counter,
             budget,
             cached_prefix=active.segments,
-            found=found,
+            candidates=candidates,
             shown=self._shown.snippets if is_same_place else (),
             worth_reading=worth_reading(volatile_ms, self._policy.limits.prefill_target_ms),
         )
@@ -245,7 +245,7 @@ class WorkspaceContext:
         layout = replace(self._layout(), style=PLAIN)
         window_alone = replace(budget, total_tokens=budget.total_tokens - budget.snippet_tokens, snippet_tokens=0)
         segments = self._active().segments
-        return await pack(cursor, layout, self._counter, window_alone, cached_prefix=segments, found=())
+        return await pack(cursor, layout, self._counter, window_alone, cached_prefix=segments, candidates=())
 
     def _cursor(self, snapshot: Snapshot, offset: int, budget: Budget | None = None) -> Cursor:
         path, view = self._relative(snapshot), self._view()

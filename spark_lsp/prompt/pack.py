@@ -85,15 +85,15 @@ async def pack(
     budget: Budget,
     *,
     cached_prefix: Sequence[Segment],
-    found: Sequence[Candidate],
+    candidates: Sequence[Candidate],
     shown: Sequence[Segment] = (),
     worth_reading: float = WORTH_READING,
 ) -> Packed:
     """Choose the window and the snippets, and build the prompt.
 
-    ``found`` are counted candidates for the snippets. ``cached_prefix`` are the stable segments that may be used, in
-    order; those of the current file are left out (it is never shown twice). ``shown`` are the snippets of the last
-    prompt, which stay as long as new ones would not show ``worth_reading`` needed names more. Raises what
+    ``candidates`` for the snippets are counted. ``cached_prefix`` are the stable segments that may be used, in order;
+    those of the current file are left out (it is never shown twice). ``shown`` are the snippets of the last prompt,
+    which stay as long as new ones would not show ``worth_reading`` needed names more. Raises what
     ``TokenCounter.count`` raises.
     """
     snapshot = cursor.snapshot
@@ -118,7 +118,7 @@ async def pack(
     similar_limit = int(limit * layout.style.similar_share)
     limit -= opening.tokens if opening else 0
     known = _Shown(stable, window, snapshot.text)
-    fresh = [piece for piece in found if not known.has(piece.segment)]
+    fresh = [piece for piece in candidates if not known.has(piece.segment)]
     similar = await _similar(fresh, min(similar_limit, limit), counter, layout.family)
     chosen = _chosen(_not_in(fresh, similar), limit - sum(segment.tokens for segment in similar))
     snippets = [*await count_segments(grouped_by_file(chosen), counter, layout.family), *similar]
@@ -219,7 +219,11 @@ def _worth(piece: Candidate, tokens: int) -> float:
 
 
 def _is_enough(
-    shown: Sequence[Segment], snippets: Sequence[Segment], found: Sequence[Candidate], limit: int, worth_reading: float
+    shown: Sequence[Segment],
+    snippets: Sequence[Segment],
+    candidates: Sequence[Candidate],
+    limit: int,
+    worth_reading: float,
 ) -> bool:
     """Whether the snippets in the model's memory show nearly as much of what is needed as new ones would."""
     if not shown or sum(segment.tokens for segment in shown) > limit:
@@ -227,7 +231,7 @@ def _is_enough(
     held = {(segment.path, line) for segment in shown for line in segment.text.split("\n")}
     fresh = {(segment.path, line) for segment in snippets for line in segment.text.split("\n")}
     gained = lost = 0.0
-    for piece in found:
+    for piece in candidates:
         key = (piece.segment.path, piece.segment.text.split("\n")[0])
         gained += _likelihood(piece.segment.score) if key in fresh and key not in held else 0.0
         lost += _likelihood(piece.segment.score) if key in held and key not in fresh else 0.0

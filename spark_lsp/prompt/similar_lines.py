@@ -21,7 +21,7 @@ def similar_lines(view: IndexView, snapshot: Snapshot, path: str, offset: int, m
     Files changed since the tables were built are left out: their windows have moved.
     """
     weights = weigh_words(view.postings, words_around(snapshot.text[:offset], offset).near)
-    found: list[Segment] = []
+    segments: list[Segment] = []
     shown: set[tuple[str, int]] = set()
     for match in similar_windows(view.postings, weights, path, most * WINDOWS_PER_SNIPPET) if most else ():
         entry = view.files.get(match.path)
@@ -36,8 +36,8 @@ def similar_lines(view: IndexView, snapshot: Snapshot, path: str, offset: int, m
         text = "\n".join(lines[first:last])
         if text.strip():
             reason = "goes on from lines like those before the cursor"
-            found.append(Segment(match.path, text, "similar", reason, _score(share), False, first + 1, last))
-    return sorted(found, key=lambda segment: -segment.score)[:most]
+            segments.append(Segment(match.path, text, "similar", reason, _score(share), False, first + 1, last))
+    return sorted(segments, key=lambda segment: -segment.score)[:most]
 
 
 def _score(share: float) -> float:

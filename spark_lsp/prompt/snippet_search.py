@@ -51,5 +51,5 @@ def _place(cursor: Cursor) -> object:
     return cursor.snapshot.uri, line, words, len(cursor.view.files), elsewhere, cursor.definitions, cursor.history
 
 
-def _has_failed(found: PendingSnippets) -> bool:
-    return found.done() and (found.cancelled() or found.exception() is not None)
+def _has_failed(pending: PendingSnippets) -> bool:
+    return pending.done() and (pending.cancelled() or pending.exception() is not None)

@@ -51,7 +51,7 @@ Source = Callable[[Cursor], list[Segment]]
 
 def ranked_definitions(cursor: Cursor) -> list[Segment]:
     """Signatures of the definitions that the next lines are likely to need, and bodies of the likeliest."""
-    found = []
+    definitions = []
     ranked = rank_definitions(
         cursor.view,
         path=cursor.path,
@@ -71,14 +71,14 @@ def ranked_definitions(cursor: Cursor) -> list[Segment]:
             continue
         text, line = signature
         first, _, rest = text.partition("\n")
-        found.append(_definition(candidate, first, line, candidate.score))
+        definitions.append(_definition(candidate, first, line, candidate.score))
         if rest:
-            found.append(_definition(candidate, rest, line + 1, candidate.score - REST_PENALTY))
+            definitions.append(_definition(candidate, rest, line + 1, candidate.score - REST_PENALTY))
         if place < BODIES and candidate.definition.kind in WITH_SIGNATURE:
             body = cursor.signatures.whole(entry, candidate.definition)
             if body is not None and body[0] != text:
-                found.append(_definition(candidate, *body, candidate.score - BODY_PENALTY))
-    return found
+                definitions.append(_definition(candidate, *body, candidate.score - BODY_PENALTY))
+    return definitions
 
 
 def _definition(ranked: RankedDefinition, text: str, line: int, score: float) -> Segment:
@@ -88,22 +88,22 @@ def _definition(ranked: RankedDefinition, text: str, line: int, score: float) ->
 
 def recent_edits(cursor: Cursor) -> list[Segment]:
     """Lines around the newest edits in other files."""
-    found: list[Segment] = []
+    edits: list[Segment] = []
     for edit in cursor.recent.edits():
         entry = cursor.view.files.get(edit.path)
-        if edit.path == cursor.path or entry is None or any(segment.path == edit.path for segment in found):
+        if edit.path == cursor.path or entry is None or any(segment.path == edit.path for segment in edits):
             continue
         lines = LineTable.of(entry.text)
         middle = lines.line_of(min(edit.span.start, len(entry.text)))
         first, last = max(0, middle - RECENT_LINES // 2), min(len(lines) - 1, middle + RECENT_LINES // 2)
         text = entry.text[lines.starts[first] : lines.ends[last]]
         if text.strip():
-            found.append(
+            edits.append(
                 Segment(edit.path, text, "recent", "edited recently", RECENT_SCORE, False, first + 1, last + 1)
             )
-        if len(found) == RECENT_FILES:
+        if len(edits) == RECENT_FILES:
             break
-    return found
+    return edits
 
 
 def similar(cursor: Cursor) -> list[Segment]:
@@ -123,11 +123,11 @@ def gather(cursor: Cursor) -> list[Segment]:
     segments: list[Segment] = []
     for name, source in SOURCES:
         try:
-            found = source(cursor)
+            gathered = source(cursor)
         except Exception as error:  # noqa: BLE001 - a source is a plug-in: its failure costs its snippets, nothing else
             bug("context source failed", source=name, error=repr(error))
             continue
-        segments += [without_secrets(segment) for segment in found if segment.path != cursor.path]
+        segments += [without_secrets(segment) for segment in gathered if segment.path != cursor.path]
     return segments
 
 

@@ -91,9 +91,9 @@ async def propose(session: Session, data: dict[str, Any]) -> types.WorkspaceEdit
         session.client.answer("Spark: the document has changed since the action was offered; please choose it again.")
         return None
     workspace, earlier = session.workspace, session.baselines.of(snapshot.uri)
-    found = _diagnostic_of(data.get("diagnostic"))
+    diagnostic = _diagnostic_of(data.get("diagnostic"))
     span, instruction = Span(int(data["start"]), int(data["end"])), str(data.get("instruction", ""))
-    target = await asyncio.to_thread(Target.of, snapshot, span, (found,) if found else (), instruction)
+    target = await asyncio.to_thread(Target.of, snapshot, span, (diagnostic,) if diagnostic else (), instruction)
     return await _proposed(session, workspace, replace(target, baseline=earlier), data)
 
 
@@ -166,10 +166,10 @@ def workspace_edit(session: Session, snapshot: Snapshot, proposal: Proposal, tit
         there = session.documents.file(file.path, file.text)
         if there is None:
             continue
-        other, version = there
+        saved, version = there
         if file.text is None:
-            creates.append(types.CreateFile(uri=other.uri, options=types.CreateFileOptions(ignore_if_exists=False)))
-        changes.append(_document_edit(session, other, version, file.edits, annotated=annotated))
+            creates.append(types.CreateFile(uri=saved.uri, options=types.CreateFileOptions(ignore_if_exists=False)))
+        changes.append(_document_edit(session, saved, version, file.edits, annotated=annotated))
     note = types.ChangeAnnotation(label=title or "Spark", needs_confirmation=proposal.asks)
     return types.WorkspaceEdit(
         document_changes=[*creates, *changes], change_annotations={ANNOTATION: note} if annotated else None
@@ -195,17 +195,19 @@ def _text_edits(session: Session, snapshot: Snapshot, edits: Sequence[Edit]) -> 
     ]
 
 
-def _diagnostic(session: Session, snapshot: Snapshot, told: types.Diagnostic) -> Diagnostic:
-    code = "" if told.code is None else str(told.code)
-    return Diagnostic(to_span(snapshot, told.range, session.encoding), told.message, code, told.source or "")
+def _diagnostic(session: Session, snapshot: Snapshot, diagnostic: types.Diagnostic) -> Diagnostic:
+    code = "" if diagnostic.code is None else str(diagnostic.code)
+    return Diagnostic(
+        to_span(snapshot, diagnostic.range, session.encoding), diagnostic.message, code, diagnostic.source or ""
+    )
 
 
-def _diagnostic_of(told: Any) -> Diagnostic | None:
+def _diagnostic_of(value: Any) -> Diagnostic | None:
     """Read a diagnostic from an action's data, as ``_code_action`` wrote it."""
-    if not isinstance(told, dict):
+    if not isinstance(value, dict):
         return None
-    span = Span(int(told["start"]), int(told["end"]))
-    return Diagnostic(span, str(told["message"]), str(told["code"]), str(told["source"]))
+    span = Span(int(value["start"]), int(value["end"]))
+    return Diagnostic(span, str(value["message"]), str(value["code"]), str(value["source"]))
 
 
 def _code_action(request: ListRequest, available: AvailableAction) -> types.CodeAction:
@@ -219,8 +221,8 @@ def _code_action(request: ListRequest, available: AvailableAction) -> types.Code
     }
     diagnostics = [theirs for ours, theirs in request.diagnostics if ours == available.diagnostic]
     if (fixed := available.diagnostic) is not None:
-        told = {"message": fixed.message, "code": fixed.code, "source": fixed.source}
-        data["diagnostic"] = {"start": fixed.span.start, "end": fixed.span.end, **told}
+        diagnostic_data = {"message": fixed.message, "code": fixed.code, "source": fixed.source}
+        data["diagnostic"] = {"start": fixed.span.start, "end": fixed.span.end, **diagnostic_data}
     action = types.CodeAction(title=available.title, kind=available.kind, diagnostics=diagnostics or None)
     if available.disabled is not None:
         action.disabled = types.CodeActionDisabled(available.disabled.message)

@@ -102,8 +102,8 @@ COMMANDS: dict[str, Command] = {
 
 def _range(argument: Any) -> types.Range | None:
     """Read a range of an argument; None when it is none."""
-    told = as_dict(argument)
-    ends = [as_dict(told.get(name)) for name in ("start", "end")]
+    fields = as_dict(argument)
+    ends = [as_dict(fields.get(name)) for name in ("start", "end")]
     numbers = [number for end in ends for name in ("line", "character") if isinstance(number := end.get(name), int)]
     if len(numbers) < 4:
         return None

@@ -45,9 +45,9 @@ def to_position(text: str, lines: LineTable, offset: int, encoding: Encoding) ->
 
 def to_span(snapshot: Snapshot, place: types.Range, encoding: Encoding) -> Span:
     """Return the span of a range; an inverted range is put in order."""
-    one = to_offset(snapshot.text, snapshot.lines, place.start, encoding)
-    other = to_offset(snapshot.text, snapshot.lines, place.end, encoding)
-    return Span(min(one, other), max(one, other))
+    start = to_offset(snapshot.text, snapshot.lines, place.start, encoding)
+    end = to_offset(snapshot.text, snapshot.lines, place.end, encoding)
+    return Span(min(start, end), max(start, end))
 
 
 def to_range(text: str, lines: LineTable, span: Span, encoding: Encoding) -> types.Range:
@@ -62,11 +62,11 @@ def position_in(params: Mapping[str, Any]) -> types.Position:
 
 def selected_in(context: Mapping[str, Any]) -> types.SelectedCompletionInfo | None:
     """Return the entry that is chosen in the menu, of a message of our own; without a range or a text it is empty."""
-    told = context.get("selectedCompletionInfo")
-    if told is None:
+    selected = context.get("selectedCompletionInfo")
+    if selected is None:
         return None
-    told = told if isinstance(told, Mapping) else {}
-    place, text = told.get("range"), told.get("text")
+    selected = selected if isinstance(selected, Mapping) else {}
+    place, text = selected.get("range"), selected.get("text")
     place = place if isinstance(place, Mapping) else {}
     is_whole = isinstance(text, str) and "start" in place and "end" in place
     covered = types.Range(_position(place.get("start")), _position(place.get("end")))

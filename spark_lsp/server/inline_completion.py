@@ -40,7 +40,7 @@ def _asked(
         return cursor
     text, lines = cursor.snapshot.text, cursor.snapshot.lines
     place = selected.range
-    start, end = (to_offset(text, lines, each, session.encoding) for each in (place.start, place.end))
+    start, end = (to_offset(text, lines, edge, session.encoding) for edge in (place.start, place.end))
     return behind_item(cursor, start, end, selected.text)
 
 

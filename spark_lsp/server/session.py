@@ -406,8 +406,8 @@ class Session:
         reading = await workspace.rebuild_cached_prefix(self.documents.paths(), warmed)
         if reading is None or workspace.context.unread_tokens < LONG_READ_TOKENS:
             return
-        async with self.client.progress("Reading the workspace") as told:
-            report = told
+        async with self.client.progress("Reading the workspace") as progress:
+            report = progress
             await asyncio.wait([reading])
 
     # -- what the user is told ---------------------------------------------------------------------------------------

@@ -72,7 +72,7 @@ def _workspace_values(path: Path) -> dict[str, Any]:
 
 def _is_too_deep(text: str) -> bool:
     """Whether brackets or dotted keys are nested too deep; the parser's time and memory grow with their square."""
-    plain = _OPAQUE.sub(lambda found: "" if found[0].startswith("#") else "s", text)
+    plain = _OPAQUE.sub(lambda match: "" if match[0].startswith("#") else "s", text)
     if _DOTTED.search(plain):
         return True
     depth = 0

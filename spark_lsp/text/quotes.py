@@ -74,7 +74,7 @@ _LONG_APOSTROPHE: Final[_Rule] = ("'", lambda _found: _TO_APOSTROPHE)
 
 def _heredoc(opener: str) -> _Rule:
     """Return the rule of a text between a word and a line that begins with it; the rest of the first line is code."""
-    return opener, lambda found: rf"(?m:^[ \t]*{re.escape(found['word'])}\b)"
+    return opener, lambda match: rf"(?m:^[ \t]*{re.escape(match['word'])}\b)"
 
 
 _SLASHES: Final = r"//[^\n]*|/\*(?s:.)*?(?:\*/|\Z)"
@@ -85,20 +85,20 @@ _RULES: Final[dict[str, tuple[str, tuple[_Rule, ...]]]] = {
     "typescript": (_SLASHES, (_TEMPLATE,)),
     "tsx": (_SLASHES, (_TEMPLATE,)),
     "go": (_SLASHES, (("`", lambda _found: "`"),)),
-    "rust": (_SLASHES, ((r'r(?P<word>#*)"', lambda found: f'"{found["word"]}'), _LONG_QUOTE)),
+    "rust": (_SLASHES, ((r'r(?P<word>#*)"', lambda match: f'"{match["word"]}'), _LONG_QUOTE)),
     "java": (_SLASHES, (_TRIPLE,)),
     "kotlin": (_SLASHES, ((r'"""', lambda _found: r'"""+'),)),
     "scala": (_SLASHES, ((r'"""', lambda _found: r'"""+'),)),
-    "swift": (_SLASHES, ((r'(?P<word>#*)"""', lambda found: f'"""{found["word"]}'),)),
+    "swift": (_SLASHES, ((r'(?P<word>#*)"""', lambda match: f'"""{match["word"]}'),)),
     "csharp": (
         _SLASHES,
         (
-            (r'(?P<word>"{3,})', lambda found: found["word"]),
+            (r'(?P<word>"{3,})', lambda match: match["word"]),
             (r'(?:@\$?|\$@)"', lambda _found: r'(?<!")(?:"")*"(?!")'),
         ),
     ),
     "c": (_SLASHES, ()),
-    "cpp": (_SLASHES, ((r'R"(?P<word>[^()\\\s]{0,16})\(', lambda found: rf'\){re.escape(found["word"])}"'),)),
+    "cpp": (_SLASHES, ((r'R"(?P<word>[^()\\\s]{0,16})\(', lambda match: rf'\){re.escape(match["word"])}"'),)),
     "ruby": (r"#(?!\{)[^\n]*", (_heredoc(r"<<[~-]?[\"'`]?(?P<word>[A-Z_]\w*)"), _LONG_QUOTE, _LONG_APOSTROPHE)),
     "php": (
         rf"{_SLASHES}|{_HASH}",
@@ -106,7 +106,7 @@ _RULES: Final[dict[str, tuple[str, tuple[_Rule, ...]]]] = {
     ),
     "lua": (
         r"--\[(?P<level>=*)\[(?s:.)*?(?:\](?P=level)\]|\Z)|--[^\n]*",
-        ((r"\[(?P<word>=*)\[", lambda found: rf"\]{found['word']}\]"),),
+        ((r"\[(?P<word>=*)\[", lambda match: rf"\]{match['word']}\]"),),
     ),
     "bash": (_HASH, (_heredoc(r"<<-?[ \t]*[\"']?(?P<word>[A-Za-z_]\w*)"), _LONG_QUOTE, _LONG_APOSTROPHE)),
 }
@@ -166,10 +166,10 @@ def _scan(language: str, text: str, inside: Closer | None) -> list[tuple[int, in
             if end is None:
                 return spans
             closer, at = None, max(at, end.end())
-        found = _MAY_BEGIN.search(text, at)
-        if found is None:
+        match = _MAY_BEGIN.search(text, at)
+        if match is None:
             return spans
-        at = found.start()
+        at = match.start()
         for opener, pattern in scanner.rules:
             opened = opener.match(text, at)
             if opened and not _is_closed_on_its_line(scanner, opened, text):

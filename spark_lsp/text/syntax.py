@@ -144,13 +144,16 @@ class Syntax:
         byte = self.bytes_map.to_bytes(offset)
         cursor = tree_sitter.QueryCursor(asked)
         cursor.set_byte_range(max(0, byte - 1), byte + 1)
-        found: tuple[int, Region] = (len(self.source) + 1, "code")  # the smallest of the nodes around the offset counts
+        nearest: tuple[int, Region] = (
+            len(self.source) + 1,
+            "code",
+        )  # the smallest of the nodes around the offset counts
         for kind, nodes in cursor.captures(self.tree.root_node).items():
             for node in nodes:
                 size = node.end_byte - node.start_byte
-                if node.start_byte < byte < node.end_byte + self._reaches_on(kind, node) and size < found[0]:
-                    found = (size, "comment" if kind == "comment" else "string" if kind == "string" else "code")
-        return found[1]
+                if node.start_byte < byte < node.end_byte + self._reaches_on(kind, node) and size < nearest[0]:
+                    nearest = (size, "comment" if kind == "comment" else "string" if kind == "string" else "code")
+        return nearest[1]
 
     def _reaches_on(self, kind: str, node: tree_sitter.Node) -> bool:
         """Whether text typed at the end of a node still belongs to it: so it is with line comments alone."""

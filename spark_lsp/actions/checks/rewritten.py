@@ -37,7 +37,7 @@ _SERIOUS: Final = frozenset(("F523", "F522", "F524", "F632", "F634", "F822", "F8
 def lost_problem(before: str, after: str, instruction: str = "") -> str:
     """Return in one sentence what an edit dropped without being told to; empty when nothing is.
 
-    ``told`` is what the user asked for: what it names may go.
+    ``instruction`` is what the user asked for: what it names may go.
     """
     old, new = parsed(before), parsed(after)
     if old is None or new is None:

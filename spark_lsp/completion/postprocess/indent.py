@@ -48,16 +48,16 @@ def _scaled(cursor: CursorContext, head: str, rest: list[str]) -> list[str]:
     base, unit = cursor.indent_columns, cursor.indent_unit
     if not unit:
         return rest
-    step, done, said = 0, [], head
+    step, done, trimmed = 0, [], head
     for line in rest:
         deeper, body = columns(line) - base, line.lstrip(" \t")
-        if body and deeper > 0 and not unclosed(said, cursor.quotes):
+        if body and deeper > 0 and not unclosed(trimmed, cursor.quotes):
             step = step or deeper
             is_narrow = unit % step == 0 and deeper % step == 0
             levels = deeper // step if is_narrow else max(1, round(deeper / unit))
             line = " " * (base + levels * unit) + body  # noqa: PLW2901 - the line as it should be
         done.append(line)
-        said += "\n" + line
+        trimmed += "\n" + line
     return done
 
 

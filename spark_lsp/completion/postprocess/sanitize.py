@@ -70,7 +70,7 @@ def fit_rest_of_line(cursor: CursorContext, text: str) -> tuple[str, int]:
     if first_line.endswith(rest) and imbalance(first_line[: -len(rest)], cursor.quotes) <= (0, 0):
         return text, len(rest)
     closers, blanks = iter(unopened_at(first_line, cursor.quotes)), ""
-    made, taken, replaced = "", 0, 0
+    sanitized, taken, replaced = "", 0, 0
     for number, char in enumerate(rest, 1):
         if char.isspace():
             blanks += char
@@ -79,9 +79,9 @@ def fit_rest_of_line(cursor: CursorContext, text: str) -> tuple[str, int]:
         if at is None or first_line[at] != char:
             break
         before = first_line[taken:at]
-        made += (before if before.endswith(blanks) else before + blanks) + char
+        sanitized += (before if before.endswith(blanks) else before + blanks) + char
         taken, replaced, blanks = at + 1, number, ""
-    return made + text[taken:], replaced
+    return sanitized + text[taken:], replaced
 
 
 def cuts_string(text: str, end: int) -> bool:

@@ -81,7 +81,7 @@ def _character_cuts(cursor: CursorContext, raw: str) -> Iterator[_Cut]:
     blank = _BLANK_LINES.search(raw)
     if blank:
         yield _Cut(blank.end(), blank.start(), "blank_lines")
-    paragraph = next((found for found in _BLANK_LINE.finditer(raw) if raw[: found.start()].strip()), None)
+    paragraph = next((match for match in _BLANK_LINE.finditer(raw) if raw[: match.start()].strip()), None)
     if paragraph and not cursor.wants_body:
         yield _Cut(paragraph.end(), paragraph.start(), "paragraph")
     closer = first_unopened(cursor.open_brackets, raw, cursor.quotes)
@@ -98,7 +98,7 @@ def _first_cycle(raw: str) -> _Cut | None:
     Twice, because the second time is on the screen before it is known to be one.
     """
     points = np.frombuffer(raw.encode("utf-32-le", "surrogatepass"), dtype=np.uint32)
-    found: list[_Cut] = []
+    cuts: list[_Cut] = []
     for period in range(1, min(CYCLE_MAX_CHARACTERS, len(points) // 2) + 1):
         repeats = CYCLE_REPEATS if period < CYCLE_LONG_CHARACTERS else CYCLE_LONG_REPEATS
         needed = max(period * (repeats - 1), CYCLE_MIN_CHARACTERS)
@@ -108,8 +108,8 @@ def _first_cycle(raw: str) -> _Cut | None:
         if long.size:
             start = int(edges[long[0]]) + 1
             if not raw[start : start + period].isspace():
-                found.append(_Cut(start + period + needed, start + 2 * period, "cycle"))
-    return min(found, default=None)
+                cuts.append(_Cut(start + period + needed, start + 2 * period, "cycle"))
+    return min(cuts, default=None)
 
 
 def _line_cuts(cursor: CursorContext, text: str, max_lines: int) -> Iterator[_Cut]:
@@ -160,7 +160,7 @@ def _block(cursor: CursorContext, text: str, starts: list[int]) -> Iterator[_Cut
         return
     for start, after in pairwise(starts[1:]):
         line = text[start : after - 1]
-        is_deeper = any(columns(each) > cursor.indent_columns for each in text[:start].split("\n")[1:])
+        is_deeper = any(columns(part) > cursor.indent_columns for part in text[:start].split("\n")[1:])
         if not line.strip() or columns(line) != cursor.indent_columns or not is_deeper:
             continue
         tree = cursor.tree.edited(Span(cursor.offset, cursor.offset), text[:after])
@@ -178,10 +178,10 @@ def _block(cursor: CursorContext, text: str, starts: list[int]) -> Iterator[_Cut
 def _repeats(cursor: CursorContext, ends: list[int], lines: list[str]) -> Iterator[_Cut]:
     """Yield where a line is said again and again. Closers of nested blocks are not: each is indented less."""
     indent = "" if cursor.line_prefix.strip() else cursor.line_prefix
-    said = [(indent + line if number == 0 else line).rstrip() for number, line in enumerate(lines)]
+    stripped = [(indent + line if number == 0 else line).rstrip() for number, line in enumerate(lines)]
     run = 1
-    for number in range(1, len(said)):
-        run = run + 1 if said[number] and said[number] == said[number - 1] else 1
+    for number in range(1, len(stripped)):
+        run = run + 1 if stripped[number] and stripped[number] == stripped[number - 1] else 1
         if run == REPEATED_LINES:
             yield _Cut(ends[number] + 1, ends[number - REPEATED_LINES + 1], "repeated_line")
             return
@@ -208,13 +208,13 @@ def _dedent(cursor: CursorContext, text: str, starts: list[int]) -> Iterator[_Cu
         return
 
 
-def _ends_inner_block(line: str, other: str) -> bool:
-    return columns(line) > columns(other) and _CLOSING_WORD.match(line.strip()) is not None
+def _ends_inner_block(line: str, outer: str) -> bool:
+    return columns(line) > columns(outer) and _CLOSING_WORD.match(line.strip()) is not None
 
 
-def _is_same_line(line: str, other: str) -> bool:
+def _is_same_line(line: str, other_line: str) -> bool:
     """Whether two lines are equal or nearly so; lines of bare brackets recur in all code and never count."""
-    ours, theirs = line.strip(), other.strip()
+    ours, theirs = line.strip(), other_line.strip()
     if not ours or not theirs or _ONLY_BRACKETS.match(ours):
         return False
     if ours == theirs:

@@ -55,7 +55,7 @@ def harmless(text: str) -> str:
     text = clean(text)
     if "<" not in text and "[" not in text and "▁" not in text:
         return text
-    text = _CONTROLS.sub(lambda found: f"{found[0][0]} {found[0][1:]}", text)
+    text = _CONTROLS.sub(lambda match: f"{match[0][0]} {match[0][1:]}", text)
     return _ANY_PIPED.sub(r"< \1>", text)
 
 

@@ -78,11 +78,11 @@ def family_of(template: str, name: str) -> tuple[FimFamily | None, Order, list[s
                 fix="Write a family's name, and where the model wants another order, ':psm' or ':spm' behind it.",
             )
         return family, "spm" if (order or family.order) == "spm" else "psm", []
-    found = family_for_model(name)
-    if found is None:
+    known_family = family_for_model(name)
+    if known_family is None:
         note = f"No model family is known for the name {name}; set it in spark.backend.template."
         return None, "psm", [note]
-    return *found, []
+    return *known_family, []
 
 
 def health_notes(endpoints: Sequence[Health]) -> tuple[str, ...]:

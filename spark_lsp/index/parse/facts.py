@@ -122,16 +122,16 @@ def scan_files(root: Path, paths: Sequence[str], *, max_bytes: int, known: IsKno
         if not known(name, language):
             new.append((len(result), path, text))
         result.append(ScanResult(path, None, name, language))
-    found = packed_of_all((path, text) for _, path, text in new)
-    for (number, path, _), rows_found in zip(new, found, strict=True):
+    all_rows = packed_of_all((path, text) for _, path, text in new)
+    for (number, path, _), rows_found in zip(new, all_rows, strict=True):
         result[number] = scan_result(path, result[number].content_hash, rows_found)
     return result
 
 
-def scan_result(path: str, name: str, found: FactRows) -> ScanResult:
+def scan_result(path: str, name: str, rows: FactRows) -> ScanResult:
     """Return what was found in a content as it travels and as it is kept."""
-    uses = int(np.frombuffer(found.words.counts, np.uint32).sum())
-    return ScanResult(path, None, name, language_name(path), _encoder.encode(found), len(found.definitions), uses)
+    uses = int(np.frombuffer(rows.words.counts, np.uint32).sum())
+    return ScanResult(path, None, name, language_name(path), _encoder.encode(rows), len(rows.definitions), uses)
 
 
 def unpacked(raw: bytes) -> FactRows:
@@ -162,5 +162,5 @@ def packed(facts: FileFacts) -> FactRows:
     )
 
 
-def _facts(found: FactRows) -> FileFacts:
-    return FileFacts(of_rows(found.definitions, found.imports, found.words), found.words)
+def _facts(rows: FactRows) -> FileFacts:
+    return FileFacts(of_rows(rows.definitions, rows.imports, rows.words), rows.words)

@@ -35,10 +35,10 @@ def resolve(
     candidates = _CONVENTIONS.get(language)
     if candidates is None:
         return ()
-    found = (
+    resolved = (
         candidate for candidate in candidates(files, path, module, folder) if candidate in files and candidate != path
     )
-    return tuple(dict.fromkeys(found))
+    return tuple(dict.fromkeys(resolved))
 
 
 def imported_files(
@@ -48,7 +48,7 @@ def imported_files(
 
     A name taken from a module may be a module itself: ``from . import views``, ``use crate::net``, ``import a.b.C``.
     """
-    found: dict[str, None] = {}
+    resolved: dict[str, None] = {}
     separator = _SEPARATORS.get(language)
     for statement in imports:
         modules = [statement.module]
@@ -56,16 +56,16 @@ def imported_files(
             inner = statement.module.endswith(separator)
             modules += [f"{statement.module}{'' if inner else separator}{name}" for name in statement.names]
         for module in modules:
-            found.update(dict.fromkeys(resolve(files, path, language, module, folder)))
-        if len(found) > FILES_MOST:
+            resolved.update(dict.fromkeys(resolve(files, path, language, module, folder)))
+        if len(resolved) > FILES_MOST:
             break
     if language in _PACKAGE_IS_FOLDER:
-        found.update(
+        resolved.update(
             dict.fromkeys(
                 neighbour for neighbour in folder(dirname(path)) if neighbour != path and not _is_go_test(neighbour)
             )
         )
-    return tuple(islice(found, FILES_MOST))
+    return tuple(islice(resolved, FILES_MOST))
 
 
 def _above(path: str) -> Iterator[str]:

@@ -179,7 +179,7 @@ def definition_at(symbols: FileSymbols, offset: int) -> Definition | None:
 def _definitions(syntax: Syntax, matches: Matches, roles: dict[int, str]) -> list[DefinitionRow]:
     if not matches:
         return []
-    found: dict[int, _Found] = {}
+    symbols_by_node: dict[int, _Found] = {}
     guards: set[int] = set()  # names that a C header defines only to be read once
     for pattern, captures in matches:
         names = captures.get("name")
@@ -190,8 +190,12 @@ def _definitions(syntax: Syntax, matches: Matches, roles: dict[int, str]) -> lis
         if role is None:
             role = roles[pattern] = next((name for name in captures if _is_whole(name)), "")
         if role:
-            _merge(syntax, found, pattern, role, names[0], captures)
-    named = [item for item in found.values() if item.name_start not in guards] if guards else found.values()
+            _merge(syntax, symbols_by_node, pattern, role, names[0], captures)
+    named = (
+        [item for item in symbols_by_node.values() if item.name_start not in guards]
+        if guards
+        else symbols_by_node.values()
+    )
     ordered = sorted(named, key=_order)
     return _in_characters(syntax, list(_without_repeated_fields(_contained(syntax, ordered))))
 
@@ -201,7 +205,12 @@ def _order(item: _Found) -> tuple[int, int, int]:
 
 
 def _merge(
-    syntax: Syntax, found: dict[int, _Found], pattern: int, role: str, name: tree_sitter.Node, captures: Captures
+    syntax: Syntax,
+    symbols_by_node: dict[int, _Found],
+    pattern: int,
+    role: str,
+    name: tree_sitter.Node,
+    captures: Captures,
 ) -> None:
     """Take one match in. Several patterns may match one definition: bare, decorated, exported."""
     whole = captures[role][0]
@@ -209,13 +218,13 @@ def _merge(
     bodies, owners = captures.get("body"), captures.get("owner")
     body_start = bodies[0].start_byte if bodies else -1
     owner = ".".join(_text(syntax, node) for node in owners) if owners else ""
-    known = found.get(name_start)
+    known = symbols_by_node.get(name_start)
     if known is None:
         text = _text(syntax, name)
         if text[:1] in SIGILS or text[-1:] in ENDINGS:
             text = text.lstrip(SIGILS).rstrip(ENDINGS) or text
         kind = role.removeprefix("definition.")
-        found[name_start] = _Found(text, name_start, start, end, body_start, kind, pattern, owner)
+        symbols_by_node[name_start] = _Found(text, name_start, start, end, body_start, kind, pattern, owner)
         return
     if known.body_start < 0:
         known.body_start = body_start

@@ -108,8 +108,8 @@ def _uses(words: Words, texts: Sequence[WordInput]) -> Numbers:
     uses[words.find(np.concatenate(reserved), np.repeat(np.arange(len(texts)), [len(keys) for keys in reserved]))] = 0
     own = [name.encode("utf-8", "replace") for text in texts for name in text.own]
     if own:
-        found = words.find(keys_of(own), np.repeat(np.arange(len(texts)), [len(text.own) for text in texts]))
-        uses -= np.bincount(found, minlength=len(uses))
+        places = words.find(keys_of(own), np.repeat(np.arange(len(texts)), [len(text.own) for text in texts]))
+        uses -= np.bincount(places, minlength=len(uses))
     return uses
 
 

@@ -61,8 +61,8 @@ class Words:
         """Return the numbers of those words (``keys_of``) that their texts hold, in any order."""
         wanted = _in_text(keys, texts)
         places = np.minimum(np.searchsorted(self._keys, wanted), len(self._keys) - 1)
-        found: Numbers = places[self._keys[places] == wanted]
-        return self._number_of_key[found]
+        matching: Numbers = places[self._keys[places] == wanted]
+        return self._number_of_key[matching]
 
 
 def words_in(sources: Sequence[bytes], begins: Numbers) -> Words:

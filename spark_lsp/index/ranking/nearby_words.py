@@ -49,17 +49,17 @@ def words_around(text: str, offset: int) -> Nearby:
         (above, _blocks_back(text, start), WINDOW_LINES),
         (below, _blocks_on(text, end), LINES_AFTER),
     ):
-        found: dict[str, int] = {}
+        distances: dict[str, int] = {}
         for number, piece in enumerate(pieces):
             away = (WINDOW_LINES + number * BLOCK_LINES) * WORDS_A_LINE
             for word in _words_of(piece):
                 if distance.get(word, FAR) > away:
                     distance[word] = away
         for number in range(len(pieces) - 1, -1, -1):  # the farthest first, so that the nearest stays
-            found.update(dict.fromkeys(_names_of(pieces[number]), first + number * BLOCK_LINES))
+            distances.update(dict.fromkeys(_names_of(pieces[number]), first + number * BLOCK_LINES))
         for number in range(len(lines) - 1, -1, -1):
-            found.update(dict.fromkeys(_NAME.findall(lines[number]), number))
-        ways.append(found)
+            distances.update(dict.fromkeys(_NAME.findall(lines[number]), number))
+        ways.append(distances)
     beside = frozenset(word for line in [*above[:2], *below[:1]] for word in _words_of(line))
     return Nearby(near, distance, ways[0], ways[1], beside)
 

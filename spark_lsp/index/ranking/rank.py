@@ -154,13 +154,13 @@ def rank_definitions(
     causes = strongest_words(
         view.postings, cooccurrence, {candidate.name.name for candidate in top if not candidate.reason}
     )
-    found = []
+    definitions = []
     for place, candidate in enumerate(top):
         reason = candidate.reason or _cause(causes.get(candidate.name.name))
         reason += ", often changed together" if place in lifted else ""
         definition = candidate.name.known[candidate.number][1]
-        found.append(RankedDefinition(candidate.path, definition, round(candidate.score, 4), reason))
-    return found
+        definitions.append(RankedDefinition(candidate.path, definition, round(candidate.score, 4), reason))
+    return definitions
 
 
 def _lifted(ranked: Sequence[_Placed]) -> frozenset[int]:

@@ -95,7 +95,7 @@ def crawl(
     """
     root = check_root(root)
     waiting: list[tuple[str, tuple[Scope, ...]]] = [("", root_scopes(root, problem))]
-    found = 0
+    file_count = 0
     while waiting and not cancelled():
         folder, scopes = waiting.pop()
         entries = _entries(f"{root}/{folder}", skipped)
@@ -108,8 +108,8 @@ def crawl(
             if outcome == "folder":
                 folders.append(path)
             elif isinstance(outcome, CrawledFile):
-                found += 1
-                if found > rules.max_files:
+                file_count += 1
+                if file_count > rules.max_files:
                     skipped["limit"] += 1
                 else:
                     yield outcome

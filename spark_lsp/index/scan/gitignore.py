@@ -246,11 +246,11 @@ def _parts(text: bytes, *, is_path: bool) -> Iterator[_Gap | bytes | None]:
             yield b"[^/]" if is_path else b"."
             at += 1
         elif special == b"[":
-            found = _class(text, at + 1)
-            if found is None:
+            character_class = _class(text, at + 1)
+            if character_class is None:
                 yield None
                 return
-            members, at = found
+            members, at = character_class
             members -= {ord("/")} if is_path else set()
             yield b"[" + b"".join(b"\\x%02x" % byte for byte in sorted(members)) + b"]" if members else None
         elif special == b"\\":

@@ -35,10 +35,10 @@ class CoChanges:
         shares: dict[str, float] = {}
         for number in numbers:
             commit = self.commits[number]
-            for other in commit:
-                if other != path:
-                    shares[other] = shares.get(other, 0.0) + 1 / math.log2(len(commit))
-        return {other: share / (len(numbers) + DOUBT) for other, share in shares.items() if other in files}
+            for neighbour in commit:
+                if neighbour != path:
+                    shares[neighbour] = shares.get(neighbour, 0.0) + 1 / math.log2(len(commit))
+        return {neighbour: share / (len(numbers) + DOUBT) for neighbour, share in shares.items() if neighbour in files}
 
 
 NO_CHANGES = CoChanges()

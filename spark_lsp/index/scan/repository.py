@@ -63,11 +63,11 @@ def git_program(root: Path) -> str | None:
 
     Windows looks into the working folder before the PATH.
     """
-    found = shutil.which("git")
-    if found is None or not Path(found).is_absolute():
+    program = shutil.which("git")
+    if program is None or not Path(program).is_absolute():
         return None
-    places = (Path(found), Path(found).resolve())
-    return None if any(place.is_relative_to(root) for place in places) else found
+    places = (Path(program), Path(program).resolve())
+    return None if any(place.is_relative_to(root) for place in places) else program
 
 
 def git_environment() -> dict[str, str]:

@@ -42,8 +42,8 @@ class Texts:
             if text is not None:
                 self._texts.move_to_end(name)
                 return text
-        found = read_source(self._root, path)
-        if isinstance(found, Skipped) or content_hash(found) != name:
+        source = read_source(self._root, path)
+        if isinstance(source, Skipped) or content_hash(source) != name:
             return ""
-        self.keep(name, found)
-        return found
+        self.keep(name, source)
+        return source

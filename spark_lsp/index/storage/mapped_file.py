@@ -204,12 +204,12 @@ class _Reader:
 
 def _classes(kind: type) -> dict[str, type]:
     """Return the dataclasses that a dataclass is made of, itself among them, by name."""
-    found: dict[str, type] = {}
+    classes: dict[str, type] = {}
     waiting: list[Any] = [kind]
     while waiting:
         annotation = waiting.pop()
         waiting += get_args(annotation)
-        if isinstance(annotation, type) and is_dataclass(annotation) and annotation.__name__ not in found:
-            found[annotation.__name__] = annotation
+        if isinstance(annotation, type) and is_dataclass(annotation) and annotation.__name__ not in classes:
+            classes[annotation.__name__] = annotation
             waiting += get_type_hints(annotation).values()
-    return found
+    return classes

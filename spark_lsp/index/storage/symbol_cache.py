@@ -168,10 +168,10 @@ class SymbolCache:
                 connection.execute("INSERT OR REPLACE INTO meta VALUES ('tables', ?)", (path.name,))
 
         self._run(work, None)
-        for other in self._path.parent.glob(f"{self._path.stem}.*.tables*"):
-            if other != path:
+        for other_path in self._path.parent.glob(f"{self._path.stem}.*.tables*"):
+            if other_path != path:
                 with contextlib.suppress(OSError):  # another window may have it open
-                    other.unlink()
+                    other_path.unlink()
 
     def drop(self, paths: Iterable[str]) -> None:
         """Forget files, and facts that no file needs any more."""

@@ -114,16 +114,16 @@ class Tables:
 def build_tables(files: Iterable[tuple[FileRow, FactRows]]) -> Tables:
     """Lay out the tables of files given in order of path."""
     rows: list[FileRow] = []
-    found = _Definitions()
+    definitions = _Definitions()
 
     def streamed() -> Iterator[tuple[str, FileWords]]:
         for row, facts in files:  # facts of ten thousand files at once would fill the memory
-            found.add(len(rows), facts)
+            definitions.add(len(rows), facts)
             rows.append(row)
             yield row.path, facts.words
 
-    postings = build_postings(streamed(), found.names)  # the names are complete when the files are through
-    return Tables(_file_columns(rows), found.columns(), postings)
+    postings = build_postings(streamed(), definitions.names)  # the names are complete when the files are through
+    return Tables(_file_columns(rows), definitions.columns(), postings)
 
 
 def _file_columns(rows: list[FileRow]) -> FileColumns:
@@ -148,11 +148,11 @@ class _Definitions:
         self._containers: defaultdict[str, int] = defaultdict(count(1).__next__, {"": 0})
         self._rows: list[tuple[int, int, int, int, int, int, int]] = []
 
-    def add(self, file: int, found: FactRows) -> None:
+    def add(self, file: int, rows: FactRows) -> None:
         names, containers, kinds = self.names, self._containers, _KIND_NUMBERS
         self._rows += [
             (names[name], file, kinds[kind], start, end, signature_end, containers[container])
-            for name, kind, start, end, signature_end, container in found.definitions
+            for name, kind, start, end, signature_end, container in rows.definitions
         ]
 
     def columns(self) -> DefinitionColumns:

@@ -24,32 +24,32 @@ class FileFactsSource:
     def fetch(self, name: str, language: str, path: str, read: Callable[[], str]) -> FileFacts:
         """Return the facts of a content that the cache file keeps; ``read`` returns its text should it not."""
         key = (name, language)
-        found = self._remembered(key)
-        if found is None:
-            found = self._cache.facts(name, language) if self._cache else None
-            if found is None:
+        remembered = self._remembered(key)
+        if remembered is None:
+            remembered = self._cache.facts(name, language) if self._cache else None
+            if remembered is None:
                 text = read()
                 if not text:
                     return NO_FILE_FACTS
-                found = file_facts(path, text)
-            self._remember(key, found)
-        return found
+                remembered = file_facts(path, text)
+            self._remember(key, remembered)
+        return remembered
 
     def unpack(self, name: str, language: str, payload: bytes) -> FileFacts:
         """Return facts that are held in memory as bytes."""
         key = (name, language)
-        found = self._remembered(key)
-        if found is None:
-            found = decoded(payload)
-            self._remember(key, found)
-        return found
+        remembered = self._remembered(key)
+        if remembered is None:
+            remembered = decoded(payload)
+            self._remember(key, remembered)
+        return remembered
 
     def _remembered(self, key: tuple[str, str]) -> FileFacts | None:
         with self._lock:
-            found = self._lately.get(key)
-            if found is not None:
+            recent = self._lately.get(key)
+            if recent is not None:
                 self._lately.move_to_end(key)
-            return found
+            return recent
 
     def _remember(self, key: tuple[str, str], facts: FileFacts) -> None:
         with self._lock:

@@ -151,12 +151,12 @@ def _known(cache_path: str | None) -> tuple[IsKnown, sqlite3.Connection | None]:
 
     def known(name: str, language: str) -> bool:
         try:
-            found = connection.execute(
+            row = connection.execute(
                 "SELECT 1 FROM symbols WHERE content_hash = ? AND language = ?", (name, language)
             ).fetchone()
         except sqlite3.Error:
             return False  # a parse more, nothing worse
-        return found is not None
+        return row is not None
 
     return known, connection
 

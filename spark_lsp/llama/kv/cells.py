@@ -160,10 +160,10 @@ class KvMirror:
         if self.named.count <= donor.named.count:
             self.named = donor.named.within(end)
 
-    def same_as(self, other: "KvMirror") -> int:
+    def same_as(self, mirror: "KvMirror") -> int:
         """Return how many tokens at the front two sequences have in common."""
-        size = min(self._length, len(other))
-        return _first_difference(self.tokens[:size], other.tokens[:size])
+        size = min(self._length, len(mirror))
+        return _first_difference(self.tokens[:size], mirror.tokens[:size])
 
     def common(self, run: TokenRun) -> int:
         """Return how many tokens at the front of a run are resident.

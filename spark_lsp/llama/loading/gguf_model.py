@@ -222,9 +222,9 @@ class GgufModel:
         params.kv_overrides = overrides
         self._model = L.llama_model_load_from_file(path.encode(), params)
         if not self._model:
-            told = next(iter(last_errors()), "llama.cpp gave no reason")
+            message = next(iter(last_errors()), "llama.cpp gave no reason")
             raise ModelUnusable(
-                f"The model file {path} cannot be loaded, it may be truncated or of an unknown kind: {told}.",
+                f"The model file {path} cannot be loaded, it may be truncated or of an unknown kind: {message}.",
                 fix="Download it again, or choose another model.",
             )
         self.vocabulary = Vocabulary(self._model)

@@ -107,9 +107,9 @@ class Need:
         """Return the bytes for so many cells."""
         return self.fixed + self.per_cell * cells
 
-    def plus(self, other: "Need") -> "Need":
+    def plus(self, need: "Need") -> "Need":
         """Return what both need together."""
-        return Need(self.fixed + other.fixed, self.per_cell + other.per_cell)
+        return Need(self.fixed + need.fixed, self.per_cell + need.per_cell)
 
 
 @dataclass(frozen=True, slots=True)

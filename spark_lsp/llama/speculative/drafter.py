@@ -148,12 +148,12 @@ class PromptLookupDrafter:
 
     def _unexpected(self, tail: list[int], place: DraftPlace, *, may_look_up: bool) -> DraftPlace | None:
         """Where the region does not go on as followed: the answer was found at a wrong place, or it leaves here."""
-        found, self._found = self._found, None
-        if found is not None and found.at == place.at:
-            self._left = found.left
-            better = self._realigned(tail, found.same + 1) if may_look_up else None
-            if better is not None or found.at - found.same - found.left.at > MAX_REPLACED_TOKENS:
-                self._learned.take_back(found.learned)
+        draft, self._found = self._found, None
+        if draft is not None and draft.at == place.at:
+            self._left = draft.left
+            better = self._realigned(tail, draft.same + 1) if may_look_up else None
+            if better is not None or draft.at - draft.same - draft.left.at > MAX_REPLACED_TOKENS:
+                self._learned.take_back(draft.learned)
                 return better
             self._left = None
         return self._departed(tail, place)

@@ -29,7 +29,7 @@ _MARK = re.compile(r"«(\d+):|:(\d+)»|«(\d+)»")
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """One edit of a program; ``said`` is what the model answers."""
+    """One edit of a program; ``answer`` is what the model answers."""
 
     place: str
     action: str
