@@ -101,9 +101,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--pieces", type=int, default=450)
     parser.add_argument("--keys", type=int, default=200)
-    told = parser.parse_args()
+    options = parser.parse_args()
     sys.stdout.write(
-        f"{told.pieces} pieces of {PIECE_CHARS} characters, {told.keys} keys   bytes  client ms  host ms\n"
+        f"{options.pieces} pieces of {PIECE_CHARS} characters, {options.keys} keys   bytes  client ms  host ms\n"
     )
     sent, kept = SentParts(), KeptParts()
     fresh, known = SentParts(), KeptParts()
@@ -112,7 +112,7 @@ def main() -> None:
         ("by number", False, lambda request: frames.encode(sent.ask(1, request)), kept.request),
         ("by number, texts made again", True, lambda request: frames.encode(fresh.ask(1, request)), known.request),
     ):
-        size, client_ms, host_ms = measure(requests(told.pieces, told.keys, copied=copied), encode, resolve)
+        size, client_ms, host_ms = measure(requests(options.pieces, options.keys, copied=copied), encode, resolve)
         sys.stdout.write(f"{name:<30}{size:>10,.0f}{client_ms:>11.3f}{host_ms:>9.3f}\n")
 
 

@@ -68,8 +68,8 @@ def _lines(text: str, name: str, names: frozenset[str]) -> Iterator[str]:
 
 def _indented(line: str) -> str:
     """Give what continues a list item the four columns that Python-Markdown wants."""
-    found = re.match(r"^ {2,3}(?=\S)", line)
-    return "    " + line[found.end() :] if found else line
+    match = re.match(r"^ {2,3}(?=\S)", line)
+    return "    " + line[match.end() :] if match else line
 
 
 def _rewritten(link: re.Match[str], source: str, names: frozenset[str]) -> str:

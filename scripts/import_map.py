@@ -40,20 +40,20 @@ def imports_of(root: Path = ROOT) -> frozenset[Import]:
         if not {".venv", "node_modules"} & set(path.parts)
     }
     named = {place.removesuffix(".py").removesuffix("/__init__").replace("/", "."): place for place in files}
-    found = set()
+    imports = set()
     for place, path in files.items():
         for name in _names(ast.parse(path.read_text("utf-8"))):
             target = named.get(name) or named.get(name.rpartition(".")[0])
             if target is not None and target != place:
-                found.add(Import(place, target))
-    return frozenset(found)
+                imports.add(Import(place, target))
+    return frozenset(imports)
 
 
 def graph_of(folder: str, imports: frozenset[Import]) -> Graph:
     """Return which children of a folder (files, and folders as a whole) import which; an empty folder is the root."""
     edges: dict[str, set[str]] = defaultdict(set)
-    for each in imports:
-        source, target = _child(folder, each.source), _child(folder, each.target)
+    for imported in imports:
+        source, target = _child(folder, imported.source), _child(folder, imported.target)
         if source and target:
             edges[source].add(target)
             edges[target].update()
@@ -65,7 +65,7 @@ def circles(graph: Graph) -> list[list[str]]:
     number: dict[str, int] = {}
     low: dict[str, int] = {}
     stack: list[str] = []
-    found: list[list[str]] = []
+    all_circles: list[list[str]] = []
 
     def visit(node: str) -> None:
         number[node] = low[node] = len(number)
@@ -80,17 +80,17 @@ def circles(graph: Graph) -> list[list[str]]:
             group = stack[stack.index(node) :]
             del stack[stack.index(node) :]
             if len(group) > 1:
-                found.append(sorted(group))
+                all_circles.append(sorted(group))
 
     for node in graph:
         if node not in number:
             visit(node)
-    return found
+    return all_circles
 
 
 def folder_circles(imports: frozenset[Import]) -> list[tuple[str, list[str]]]:
     """Return every circle with at least one folder in it, with the folder that it is in."""
-    folders = sorted({parent.as_posix() for each in imports for parent in Path(each.source).parents})
+    folders = sorted({parent.as_posix() for imported in imports for parent in Path(imported.source).parents})
     return [
         (folder, circle)
         for folder in folders
@@ -167,10 +167,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         ]
     if options.svg:
         options.svg.write_text(svg_of(options.folders[0], graph_of(options.folders[0].strip("/"), imports)), "utf-8")
-    found = folder_circles(imports)
-    lines += [f"circle in {folder}: {', '.join(circle)}" for folder, circle in found]
+    all_circles = folder_circles(imports)
+    lines += [f"circle in {folder}: {', '.join(circle)}" for folder, circle in all_circles]
     sys.stdout.write("\n".join(lines) + "\n")
-    return 1 if found else 0
+    return 1 if all_circles else 0
 
 
 def _names(tree: ast.Module) -> Iterator[str]:

@@ -156,7 +156,7 @@ async def remote_engines(count: int, model: Path, threads: int, log: Path) -> As
         )
         try:
             async with AsyncExitStack() as stack:
-                made: list[Engine] = []
+                engines: list[Engine] = []
                 for number in range(count):
                     launch = RemoteLaunch(
                         urls=(f"http://127.0.0.1:{port}",),
@@ -167,9 +167,9 @@ async def remote_engines(count: int, model: Path, threads: int, log: Path) -> As
                     )
                     engine = RemoteEngine(launch)
                     stack.push_async_callback(engine.close)
-                    made.append(engine)
-                await until_started(made[0])
-                yield made
+                    engines.append(engine)
+                await until_started(engines[0])
+                yield engines
         finally:
             process.terminate()
             await process.wait()
@@ -181,12 +181,12 @@ async def local_engines(count: int, model: Path, threads: int) -> AsyncIterator[
     launch = EngineLaunch(
         model_path=str(model), context_tokens=8192, threads=threads, idle_minutes=1.0, cache_folder="", cache_bytes=0
     )
-    made: list[Engine] = [LocalEngine(launch) for _ in range(count)]
+    engines: list[Engine] = [LocalEngine(launch) for _ in range(count)]
     try:
-        await until_started(made[0])
-        yield made
+        await until_started(engines[0])
+        yield engines
     finally:
-        for engine in made:
+        for engine in engines:
             await engine.close()
         await stop_engines()
 

@@ -89,8 +89,8 @@ def _holes(path: Path, folder: Path, chance: random.Random) -> Iterator[Hole]:
         }[kind]
         if places and MIN_LINE <= len(line.strip()) <= MAX_LINE:
             at = chance.choice(places)
-            before = "".join(each + "\n" for each in lines[max(0, number - LINES_BEFORE) : number])
-            after = "".join("\n" + each for each in lines[number + 1 : number + 1 + LINES_AFTER])
+            before = "".join(above + "\n" for above in lines[max(0, number - LINES_BEFORE) : number])
+            after = "".join("\n" + below for below in lines[number + 1 : number + 1 + LINES_AFTER])
             yield Hole(kind, path.relative_to(folder).as_posix(), before + line[:at], line[at:], after)
 
 
@@ -100,11 +100,14 @@ def _code_lines(text: str) -> list[int]:
         tokens = list(tokenize.generate_tokens(io.StringIO(text).readline))
     except (tokenize.TokenError, SyntaxError):
         return []
-    told = {line for token in tokens if token.type == tokenize.STRING and "\n" in token.string
+    string_lines = {line for token in tokens if token.type == tokenize.STRING and "\n" in token.string
             for line in range(token.start[0], token.end[0] + 1)}  # fmt: skip
     lines = text.split("\n")
-    return [number for number, line in enumerate(lines)
-            if number + 1 not in told and line.strip() and not line.strip().startswith(("#", '"', "'"))]  # fmt: skip
+    return [
+        number
+        for number, line in enumerate(lines)
+        if number + 1 not in string_lines and line.strip() and not line.strip().startswith(("#", '"', "'"))
+    ]
 
 
 def answer(runtime: ModelRuntime, hole: Hole, order: Order | None) -> str:
@@ -143,10 +146,10 @@ def summary(rows: list[dict[str, object]]) -> dict[str, object]:
             similar = [float(str(row[f"{way}_similarity"])) for row in chosen]
             figures[f"{kind} {way}"] = {"exact": round(sum(map(bool, exact)) / max(1, len(chosen)), 3),
                                         "similarity": round(sum(similar) / max(1, len(chosen)), 3)}  # fmt: skip
-    for one, other in (("none", "token"), ("none", "word"), ("token", "word")):
-        gained = sum(bool(row[f"{other}_exact"]) and not row[f"{one}_exact"] for row in rows)
-        lost = sum(bool(row[f"{one}_exact"]) and not row[f"{other}_exact"] for row in rows)
-        figures[f"{one} -> {other}"] = {"gained": gained, "lost": lost, "sign_test_p": _sign_test(gained, lost)}
+    for first, second in (("none", "token"), ("none", "word"), ("token", "word")):
+        gained = sum(bool(row[f"{second}_exact"]) and not row[f"{first}_exact"] for row in rows)
+        lost = sum(bool(row[f"{first}_exact"]) and not row[f"{second}_exact"] for row in rows)
+        figures[f"{first} -> {second}"] = {"gained": gained, "lost": lost, "sign_test_p": _sign_test(gained, lost)}
     return figures
 
 

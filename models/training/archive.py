@@ -54,19 +54,19 @@ def members(archive: Path) -> Iterator[tuple[str, bytes]]:
 
 def _zip_members(archive: Path) -> Iterator[tuple[str, bytes]]:
     with zipfile.ZipFile(archive) as opened:
-        for each in sorted(opened.infolist(), key=lambda info: info.filename):
-            if not each.is_dir() and each.file_size <= MAX_MEMBER_BYTES:
-                yield each.filename, opened.read(each)
+        for entry in sorted(opened.infolist(), key=lambda info: info.filename):
+            if not entry.is_dir() and entry.file_size <= MAX_MEMBER_BYTES:
+                yield entry.filename, opened.read(entry)
 
 
 def _tar_members(archive: Path) -> Iterator[tuple[str, bytes]]:
-    found: list[tuple[str, bytes]] = []
+    contents: list[tuple[str, bytes]] = []
     with tarfile.open(archive) as opened:
-        for each in opened:  # in its own order: to go back in a packed archive is to unpack it from the start
-            file = opened.extractfile(each) if each.isfile() and each.size <= MAX_MEMBER_BYTES else None
+        for entry in opened:  # in its own order: to go back in a packed archive is to unpack it from the start
+            file = opened.extractfile(entry) if entry.isfile() and entry.size <= MAX_MEMBER_BYTES else None
             if file is not None:
-                found.append((each.name.partition("/")[2], file.read()))
-    yield from sorted(found, key=lambda each: each[0])
+                contents.append((entry.name.partition("/")[2], file.read()))
+    yield from sorted(contents, key=lambda content: content[0])
 
 
 def declared_licence(archive: Path) -> str:
@@ -87,22 +87,22 @@ def _of_metadata(text: str) -> str:
         return str(expression)
     rows = [str(row).split(" :: ")[-1] for row in message.get_all("Classifier", []) if row.startswith("License ::")]
     texts = [row for row in rows if row != "OSI Approved"] or [str(message.get("License", ""))]
-    known = [_spdx(each) for each in texts]
+    known = [_spdx(licence) for licence in texts]
     return " AND ".join(dict.fromkeys(known)) if all(known) else ""
 
 
 def _spdx(text: str) -> str:
     text = text.strip().strip('"')
-    if found := _SPDX_OF_TEXT.get(text.casefold()):
-        return found
+    if licence := _SPDX_OF_TEXT.get(text.casefold()):
+        return licence
     return text if text and re.fullmatch(r"[\w.+-]+( (AND|OR) [\w.+-]+)*", text) and licence_ids(text) else ""
 
 
 def licence_texts(archive: Path) -> str:
     """Return every licence, notice and author file of a package, each under its path."""
-    found = []
+    licences = []
     for path, content in members(archive):
         place = PurePosixPath(path)
         if _LICENCE_FILE.fullmatch(place.name) or "licenses" in place.parts[:-1]:
-            found.append(f"=== {path}\n{content.decode('utf-8', 'replace').strip()}\n")
-    return "\n".join(found)
+            licences.append(f"=== {path}\n{content.decode('utf-8', 'replace').strip()}\n")
+    return "\n".join(licences)

@@ -69,7 +69,7 @@ def batch_of(rows: Sequence[Sequence[Sample]], tokens: int) -> Batch:
             ids[row, place:end] = sample.ids[:-1]
             targets[row, place:end] = sample.ids[1:]
             weights[row, place:end] = 1.0
-            weights[row, [place + each - 1 for each in sample.prefix_line_ends]] = LINE_END_WEIGHT
+            weights[row, [place + line_end - 1 for line_end in sample.prefix_line_ends]] = LINE_END_WEIGHT
             weights[row, place + sample.prompt_tokens - 1 : end] = MIDDLE_WEIGHT
             weights[row, end - 1] = END_WEIGHT
             documents[row, place:end] = number
@@ -85,7 +85,7 @@ def _padded(rows: Sequence[Sequence[Sample]]) -> int:
 def _rows(samples: Sequence[Sample], batch_tokens: int) -> Iterator[list[list[Sample]]]:
     """Group samples of like length, one a row, into batches of about ``batch_tokens``."""
     group: list[list[Sample]] = []
-    for sample in sorted(samples, key=lambda each: len(each.ids)):
+    for sample in sorted(samples, key=lambda longest: len(longest.ids)):
         if group and _padded([*group, [sample]]) * (len(group) + 1) > batch_tokens:
             yield group
             group = []
@@ -97,11 +97,11 @@ def _rows(samples: Sequence[Sample], batch_tokens: int) -> Iterator[list[list[Sa
 def _packed(samples: Sequence[Sample], row_tokens: int, batch_tokens: int) -> Iterator[list[list[Sample]]]:
     """Fill rows, the longest samples first, each into the fullest row that has room; a rest too small is left out."""
     rows: list[tuple[int, list[Sample]]] = []
-    for sample in sorted(samples, key=lambda each: -len(each.ids)):
+    for sample in sorted(samples, key=lambda longest: -len(longest.ids)):
         length = len(sample.ids) - 1
         fitting = [place for place, (used, _) in enumerate(rows) if used + length <= row_tokens]
         if fitting:
-            place = max(fitting, key=lambda each: rows[each][0])
+            place = max(fitting, key=lambda row: rows[row][0])
             rows[place] = (rows[place][0] + length, [*rows[place][1], sample])
         elif length <= row_tokens:
             rows.append((length, [sample]))

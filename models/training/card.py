@@ -74,34 +74,34 @@ It does not know whether code is safe or correct: read a suggestion before you k
 """  # noqa: E501
 
 
-def page(told: dict[str, Any]) -> str:
+def page(facts: dict[str, Any]) -> str:
     """Return the model card."""
     rows = [
         f"| {WORDS[row['shape']]} | {WORDS[row['mode']]} | {row['holes']} "
         f"| {row['exact']:.3f} [{row['low']:.3f}, {row['high']:.3f}] | {row['similarity']:.3f} | {row['ends']:.2f} |"
-        for row in told["figures"]
+        for row in facts["figures"]
     ]
     worth = [
         f"- {WORDS[row['shape']]}: {row['difference']:+.3f} ± {row['half']:.3f} over {WORDS[row['over']]}"
-        for row in told["context"]
+        for row in facts["context"]
     ]
     before = [
         f"- {WORDS[row['shape']]}, {WORDS[row['mode']]}: {row['exact']:.3f} "
         f"[{row['low']:.3f}, {row['high']:.3f}], ends by itself {row['ends']:.2f}"
-        for row in told["before"]
+        for row in facts["before"]
     ]
     replaced = ["", "The file that it replaces, on the same holes:", "", *before, ""] if before else [""]
-    numbers = {name: f"{told[name]:,}" for name in ("parameters", "context_tokens", "prompt_tokens", "minutes")}
-    speeds = {name: f"{told[name]:,}" for name in ("read_speed", "write_speed")}
+    numbers = {name: f"{facts[name]:,}" for name in ("parameters", "context_tokens", "prompt_tokens", "minutes")}
+    speeds = {name: f"{facts[name]:,}" for name in ("read_speed", "write_speed")}
     return PAGE.format(
         **numbers,
         **speeds,
-        megabytes=told["megabytes"],
-        tokens=told["tokens"],
-        loss=told["loss"],
-        loss_middle=told["loss_middle"],
-        package_count=len(told["packages"]),
-        packages=", ".join(told["packages"]),
+        megabytes=facts["megabytes"],
+        tokens=facts["tokens"],
+        loss=facts["loss"],
+        loss_middle=facts["loss_middle"],
+        package_count=len(facts["packages"]),
+        packages=", ".join(facts["packages"]),
         rows="\n".join(rows),
         worth="\n".join(worth),
         before="\n".join(replaced),
@@ -116,9 +116,9 @@ def read_answers(path: Path) -> list[Outcome]:
 def figures(outcomes: Sequence[Outcome]) -> list[dict[str, Any]]:
     """Return a row for each shape and mode, with the 95 % interval of the exact matches."""
     rows = []
-    for shape, mode in sorted({(each.shape, each.mode) for each in outcomes}):
-        chosen = [each for each in outcomes if (each.shape, each.mode) == (shape, mode)]
-        hits, count = sum(each.exact for each in chosen), len(chosen)
+    for shape, mode in sorted({(outcome.shape, outcome.mode) for outcome in outcomes}):
+        chosen = [outcome for outcome in outcomes if (outcome.shape, outcome.mode) == (shape, mode)]
+        hits, count = sum(outcome.exact for outcome in chosen), len(chosen)
         low, high = wilson(hits, count)
         rows.append(
             {
@@ -128,8 +128,8 @@ def figures(outcomes: Sequence[Outcome]) -> list[dict[str, Any]]:
                 "exact": round(hits / count, 3),
                 "low": round(low, 3),
                 "high": round(high, 3),
-                "similarity": round(sum(each.similarity for each in chosen) / count, 3),
-                "ends": round(sum(each.ends for each in chosen) / count, 3),
+                "similarity": round(sum(outcome.similarity for outcome in chosen) / count, 3),
+                "ends": round(sum(outcome.ends for outcome in chosen) / count, 3),
             }
         )
     return rows
@@ -138,11 +138,14 @@ def figures(outcomes: Sequence[Outcome]) -> list[dict[str, Any]]:
 def worth_of_context(outcomes: Sequence[Outcome]) -> list[dict[str, Any]]:
     """Return for each shape how much more often a hole is filled exactly with the packer's context than without."""
     rows = []
-    for shape in sorted({each.shape for each in outcomes}):
-        exact = {mode: [each.exact for each in outcomes if (each.shape, each.mode) == (shape, mode)] for mode in MODES}
-        for other in ("none", "random"):
-            mean, half = paired_difference(exact["context"], exact[other])
-            rows.append({"shape": shape, "over": other, "difference": round(mean, 3), "half": round(half, 3)})
+    for shape in sorted({outcome.shape for outcome in outcomes}):
+        exact = {
+            mode: [outcome.exact for outcome in outcomes if (outcome.shape, outcome.mode) == (shape, mode)]
+            for mode in MODES
+        }
+        for baseline in ("none", "random"):
+            mean, half = paired_difference(exact["context"], exact[baseline])
+            rows.append({"shape": shape, "over": baseline, "difference": round(mean, 3), "half": round(half, 3)})
     return rows
 
 
@@ -153,7 +156,7 @@ def report(
     return {
         "sha256": hashlib.sha256(model.read_bytes()).hexdigest(),
         **facts,
-        "packages": sorted({each.package for each in outcomes}),
+        "packages": sorted({outcome.package for outcome in outcomes}),
         "figures": figures(outcomes),
         "context": worth_of_context(outcomes),
         "before": figures(before) if before else [],
@@ -170,13 +173,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--fact", nargs="*", default=[], help="KEY=VALUE for what the card tells of the training")
     options = parser.parse_args(arguments)
     before = read_answers(options.before) if options.before else []
-    made = report(options.model, read_answers(options.answers), before, dict(_facts(options.fact)))
-    options.to.write_text(json.dumps(made, indent=1) + "\n", "utf-8")
+    card = report(options.model, read_answers(options.answers), before, dict(_facts(options.fact)))
+    options.to.write_text(json.dumps(card, indent=1) + "\n", "utf-8")
     return 0
 
 
-def _facts(told: Iterable[str]) -> Iterable[tuple[str, Any]]:
-    for fact in told:
+def _facts(assignments: Iterable[str]) -> Iterable[tuple[str, Any]]:
+    for fact in assignments:
         key, _, value = fact.partition("=")
         try:
             yield key, json.loads(value)

@@ -123,9 +123,9 @@ def source_file(package: Package, path: str, text: str) -> SourceFile:
     language = language_of_path(path)
     lines = LineTable.of(text)
     spans = []
-    for each in extract(language, text).definitions:
-        span = each.signature_span
-        spans.append((each.name, lines.line_of(span.start), lines.line_of(max(span.start, span.end - 1))))
+    for definition in extract(language, text).definitions:
+        span = definition.signature_span
+        spans.append((definition.name, lines.line_of(span.start), lines.line_of(max(span.start, span.end - 1))))
     return SourceFile(package.name, path, language.name if language else "", text, tuple(spans))
 
 
@@ -146,9 +146,9 @@ def sketch(text: str) -> "MinHash":
     words = _WORD.findall(text)
     count = max(1, len(words) - SHINGLE_WORDS + 1)
     shingles = {" ".join(words[start : start + SHINGLE_WORDS]).encode() for start in range(count)}
-    made = MinHash(num_perm=PERMUTATIONS, hashfunc=zlib.crc32)
-    made.update_batch(list(shingles))
-    return made
+    sketched = MinHash(num_perm=PERMUTATIONS, hashfunc=zlib.crc32)
+    sketched.update_batch(list(shingles))
+    return sketched
 
 
 class Seen:
@@ -163,11 +163,11 @@ class Seen:
 
     def like(self, file: SourceFile) -> str:
         """Return the name of a file that this one repeats, or nothing."""
-        if found := self._exact.get(content_key(file.text)):
-            return found
-        made = sketch(file.text)
-        near = (str(name) for name in self._near.query(made))
-        return next((name for name in near if self._sketches[name].jaccard(made) >= NEAR), "")
+        if duplicate := self._exact.get(content_key(file.text)):
+            return duplicate
+        file_sketch = sketch(file.text)
+        near = (str(name) for name in self._near.query(file_sketch))
+        return next((name for name in near if self._sketches[name].jaccard(file_sketch) >= NEAR), "")
 
     def add(self, file: SourceFile) -> None:
         """Remember a file."""
@@ -217,7 +217,7 @@ def build(packages: Sequence[Package], say: Callable[[str], None]) -> tuple[list
     dropped: Counter[str] = Counter()
     seen = Seen()
     sides: tuple[list[SourceFile], list[SourceFile]] = ([], [])
-    for package in sorted(packages, key=lambda each: not each.held_out):
+    for package in sorted(packages, key=lambda candidate: not candidate.held_out):
         archive = archive_of(package, ARCHIVES)
         if archive is None:
             say(f"{package.name} {package.version} was not fetched")

@@ -37,9 +37,9 @@ def write_corpus(path: Path, files: Iterable[SourceFile]) -> None:
     """Write a corpus file, one JSON object a line, compressed."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with lzma.open(path, "wt", encoding="utf-8", preset=9) as out:
-        out.writelines(json.dumps(asdict(each), ensure_ascii=False, separators=(",", ":")) + "\n" for each in files)
+        out.writelines(json.dumps(asdict(file), ensure_ascii=False, separators=(",", ":")) + "\n" for file in files)
 
 
 def _of_row(row: dict[str, object]) -> SourceFile:
     spans: list[list[object]] = row.pop("definitions")  # type: ignore[assignment]
-    return SourceFile(**row, definitions=tuple(tuple(each) for each in spans))  # type: ignore[arg-type]
+    return SourceFile(**row, definitions=tuple(tuple(span) for span in spans))  # type: ignore[arg-type]

@@ -261,7 +261,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print("\n".join(loss_table(outcomes)))
     if options.out:
         options.out.parent.mkdir(parents=True, exist_ok=True)
-        options.out.write_text("".join(json.dumps(asdict(each)) + "\n" for each in outcomes), "utf-8")
+        options.out.write_text("".join(json.dumps(asdict(outcome)) + "\n" for outcome in outcomes), "utf-8")
     return 0
 
 

@@ -28,8 +28,8 @@ def archive_of(package: Package, folder: Path = ARCHIVES) -> Path | None:
     """Return the package's archive in a folder, or None where it was not fetched."""
     suffix = ".tgz" if package.registry == "npm" else ".whl"
     stem = package.archive_stem
-    found = (path for path in folder.glob(f"*{suffix}") if _is_of(path.name.removesuffix(suffix), stem))
-    return min(found, default=None)
+    paths = (path for path in folder.glob(f"*{suffix}") if _is_of(path.name.removesuffix(suffix), stem))
+    return min(paths, default=None)
 
 
 def _is_of(name: str, stem: str) -> bool:
@@ -42,14 +42,14 @@ def fetch(package: Package, folder: Path = ARCHIVES) -> Path:
     Raises:
         FetchError: the registry does not have it.
     """
-    if found := archive_of(package, folder):
-        return found
+    if archive := archive_of(package, folder):
+        return archive
     folder.mkdir(parents=True, exist_ok=True)
     done = subprocess.run(_command(package, folder), cwd=folder, capture_output=True, text=True, check=False)
-    found = archive_of(package, folder)
-    if done.returncode or found is None:
+    archive = archive_of(package, folder)
+    if done.returncode or archive is None:
         raise FetchError(f"{package.name} {package.version}: {done.stderr.strip()[-400:]}")
-    return found
+    return archive
 
 
 def _command(package: Package, folder: Path) -> list[str]:

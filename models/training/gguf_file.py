@@ -106,9 +106,9 @@ def read_model(path: Path) -> tuple[ModelShape, dict[str, NDArray[np.float32]]]:
     }
 
     def number(key: str) -> float:
-        found = reader.get_field(f"{ARCHITECTURE}.{key}")
-        assert found, f"{path.name} has no {key}"
-        return float(found.contents())
+        field = reader.get_field(f"{ARCHITECTURE}.{key}")
+        assert field, f"{path.name} has no {key}"
+        return float(field.contents())
 
     shape = ModelShape(
         vocabulary=len(stored["token_embd.weight"]),

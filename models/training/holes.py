@@ -44,16 +44,16 @@ def hole_of_shape(chance: random.Random, text: str, shape: Shape, *, most_charac
     line = _line_with_text(chance, text, lines)
     if shape == "span":
         start = chance.randrange(lines.starts[line], lines.ends[line] + 1)
-        found = Hole(start, min(len(text), start + chance.randint(1, MAX_SPAN_CHARACTERS)), shape)
+        hole = Hole(start, min(len(text), start + chance.randint(1, MAX_SPAN_CHARACTERS)), shape)
     elif shape == "block":
-        found = _block(chance, text, lines, line)
+        hole = _block(chance, text, lines, line)
     elif shape == "lines":
         last = min(len(lines.ends) - 1, line + chance.randint(1, MAX_LINES - 1))
-        found = Hole(_cursor(chance, text, lines, line), _content_end(text, lines, line, last), shape)
+        hole = Hole(_cursor(chance, text, lines, line), _content_end(text, lines, line, last), shape)
     else:
-        found = _rest_of_line(chance, text, lines, line)
-    if found.end - found.start <= most_characters:
-        return found
+        hole = _rest_of_line(chance, text, lines, line)
+    if hole.end - hole.start <= most_characters:
+        return hole
     rest = _rest_of_line(chance, text, lines, line)
     return Hole(rest.start, min(rest.end, rest.start + most_characters), "line")
 

@@ -56,7 +56,7 @@ def load(path: Path = MANIFEST) -> tuple[Package, ...]:
     """
     rows = tomllib.loads(path.read_text("utf-8")).get("package", [])
     packages = tuple(_package(row) for row in rows)
-    doubled = [name for name, count in Counter(_identity(each) for each in packages).items() if count > 1]
+    doubled = [name for name, count in Counter(_identity(package) for package in packages).items() if count > 1]
     if doubled:
         raise ManifestError(f"{doubled[0][1]} stands in the manifest twice")
     return packages
@@ -76,7 +76,7 @@ def is_allowed(expression: str) -> bool:
 
 def _all_allowed(side: str) -> bool:
     ids = licence_ids(side)
-    return bool(ids) and all(each in ALLOWED_LICENCES for each in ids)
+    return bool(ids) and all(licence in ALLOWED_LICENCES for licence in ids)
 
 
 def _package(row: dict[str, object]) -> Package:

@@ -87,7 +87,7 @@ def attention(query: Tensor, key: Tensor, value: Tensor, mask: Any) -> Tensor:
 def plain_attention(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
     """Attend causally, all scores at once."""
     rows, heads, tokens, width = query.shape
-    query, key, value = (each.reshape(rows * heads, tokens, width) for each in (query, key, value))
+    query, key, value = (tensor.reshape(rows * heads, tokens, width) for tensor in (query, key, value))
     later = torch.full((tokens, tokens), -math.inf, dtype=query.dtype).triu(1)
     scores = torch.baddbmm(later, query, key.transpose(1, 2), alpha=1 / math.sqrt(width))
     return (scores.softmax(-1) @ value).view(rows, heads, tokens, width)

@@ -58,33 +58,33 @@ def renamed(prompt: Prompt, names: Mapping[str, str]) -> Prompt:
 def _exchanged(texts: Sequence[str], names: Mapping[str, str]) -> list[str]:
     """Exchange names in texts that belong together: a name may begin in one and end in the next."""
     cuts = list(accumulate(map(len, texts)))
-    made = ["" for _ in texts]
+    new_texts = ["" for _ in texts]
     place = 0
     whole = "".join(texts)
     for match in IDENTIFIER.finditer(whole):
         new = names.get(match[0])
         if new is None:
             continue
-        _append(made, cuts, place, whole[place : match.start()])
+        _append(new_texts, cuts, place, whole[place : match.start()])
         first = bisect_right(cuts, match.start())
         at = match.start()
         for number in range(first, len(texts)):  # each text keeps as many characters of the name as it had, at most
             end = min(cuts[number], match.end())
             is_last = end == match.end()
             share = new if is_last else new[: min(end - at, max(0, len(new) - 1))]
-            made[number] += share
+            new_texts[number] += share
             new, at = new[len(share) :], end
             if is_last:
                 break
         place = match.end()
-    _append(made, cuts, place, whole[place:])
-    return made
+    _append(new_texts, cuts, place, whole[place:])
+    return new_texts
 
 
-def _append(made: list[str], cuts: Sequence[int], start: int, text: str) -> None:
+def _append(new_texts: list[str], cuts: Sequence[int], start: int, text: str) -> None:
     """Add a stretch of the joined texts, that begins at ``start``, to those that it belongs to."""
     while text:
         number = bisect_right(cuts, start)
         count = min(len(text), cuts[number] - start)
-        made[number] += text[:count]
+        new_texts[number] += text[:count]
         text, start = text[count:], start + count

@@ -58,9 +58,9 @@ class Sample:
 
 def family() -> FimFamily:
     """Return the family whose special tokens the tokenizer has."""
-    found = family_named("qwen2.5-coder")
-    assert found, "the engine knows the family of its own model"
-    return found
+    qwen_family = family_named("qwen2.5-coder")
+    assert qwen_family, "the engine knows the family of its own model"
+    return qwen_family
 
 
 def length_limits(progress: float, longest: int) -> tuple[int, int]:
@@ -79,12 +79,12 @@ def window(text: str, hole: Hole, characters: int, prefix_share: float = PREFIX_
     line = lines.line_of(hole.start)
     before = int(characters * prefix_share)
     step = min(MAX_PREFIX_STEP_LINES, max(1, before // PREFIX_STEP_CHARACTERS))
-    starts = [lines.starts[each] for each in range(0, line + 1, step)]
-    start = next((each for each in starts if hole.start - each <= before), lines.starts[line])
+    starts = [lines.starts[number] for number in range(0, line + 1, step)]
+    start = next((candidate for candidate in starts if hole.start - candidate <= before), lines.starts[line])
     after = characters - min(before, hole.start - start)
     step = min(MAX_SUFFIX_STEP_LINES, max(1, after // SUFFIX_STEP_CHARACTERS))
-    ends = [lines.starts[each] for each in range(line + step, len(lines.starts), step)]
-    reachable = [each for each in (lines.ends[line], *ends, len(bare)) if each - hole.start <= after]
+    ends = [lines.starts[number] for number in range(line + step, len(lines.starts), step)]
+    reachable = [reach for reach in (lines.ends[line], *ends, len(bare)) if reach - hole.start <= after]
     end = max(reachable, default=hole.start)
     return bare[max(start, hole.start - characters) : hole.start], bare[hole.start : end]
 
@@ -113,9 +113,9 @@ class Sampler:
         low, high = length_limits(progress, self.longest)
         limit = int(low * (high / low) ** chance.random())
         while True:
-            made = self.encode(self.prompt(chance, limit), limit)
-            if made is not None:
-                return made
+            sample = self.encode(self.prompt(chance, limit), limit)
+            if sample is not None:
+                return sample
 
     def prompt(self, chance: random.Random, limit: int) -> Prompt:
         """Choose a hole and what is shown around it, for about ``limit`` tokens."""

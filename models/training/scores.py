@@ -44,24 +44,26 @@ def paired_difference(ones: Sequence[bool], others: Sequence[bool]) -> tuple[flo
 
 def mean_difference(ones: Sequence[float], others: Sequence[float]) -> tuple[float, float]:
     """Return by how much the first are more on the same holes, and half of the 95 % interval of that."""
-    differences = [one - other for one, other in zip(ones, others, strict=True)]
+    differences = [value - baseline for value, baseline in zip(ones, others, strict=True)]
     count = len(differences)
     if count < 2:
         return 0.0, math.inf
     mean = sum(differences) / count
-    variance = sum((each - mean) ** 2 for each in differences) / (count - 1)
+    variance = sum((difference - mean) ** 2 for difference in differences) / (count - 1)
     return mean, Z95 * math.sqrt(variance / count)
 
 
 def loss_table(outcomes: Sequence[Outcome]) -> list[str]:
     """Return what a token of the expected text costs in each mode, and what context takes off a hole."""
     rows = ["shape  holes              mode      n   nats a token  exact  similarity"]
-    for shape in dict.fromkeys(each.shape for each in outcomes):
+    for shape in dict.fromkeys(outcome.shape for outcome in outcomes):
         for title, chosen in (("all", [False, True]), ("need a shown name", [True])):
-            group = [each for each in outcomes if each.shape == shape and each.needs_shown in chosen]
-            by_mode = {mode: [each for each in group if each.mode == mode] for mode in ("context", "none", "random")}
+            group = [outcome for outcome in outcomes if outcome.shape == shape and outcome.needs_shown in chosen]
+            by_mode = {
+                mode: [outcome for outcome in group if outcome.mode == mode] for mode in ("context", "none", "random")
+            }
             rows += [_loss_row(f"{shape:<6} {title:<18}", mode, members) for mode, members in by_mode.items()]
-            nats = {mode: [each.nats for each in members] for mode, members in by_mode.items()}
+            nats = {mode: [outcome.nats for outcome in members] for mode, members in by_mode.items()}
             for mode in ("none", "random"):
                 mean, half = mean_difference(nats["context"], nats[mode])
                 rows.append(f"{shape:<6} {title:<18} context over {mode}: {mean:+.2f} ± {half:.2f} nats a hole")
@@ -70,30 +72,36 @@ def loss_table(outcomes: Sequence[Outcome]) -> list[str]:
 
 def _loss_row(title: str, mode: str, members: Sequence[Outcome]) -> str:
     count = max(1, len(members))
-    loss = sum(each.nats for each in members) / max(1, sum(each.tokens for each in members))
-    exact, similarity = sum(each.exact for each in members) / count, sum(each.similarity for each in members) / count
+    loss = sum(outcome.nats for outcome in members) / max(1, sum(outcome.tokens for outcome in members))
+    exact, similarity = (
+        sum(outcome.exact for outcome in members) / count,
+        sum(outcome.similarity for outcome in members) / count,
+    )
     return f"{title} {mode:<8} {len(members):>3}   {loss:.3f}         {exact:.3f}  {similarity:.3f}"
 
 
 def table(outcomes: Sequence[Outcome]) -> list[str]:
     """Return a row for each shape and mode, and what context is worth."""
     rows = ["shape  mode      n   exact [95 %]        similarity  ends"]
-    for shape in dict.fromkeys(each.shape for each in outcomes):
-        for mode in dict.fromkeys(each.mode for each in outcomes):
-            chosen = [each for each in outcomes if (each.shape, each.mode) == (shape, mode)]
-            hits, count = sum(each.exact for each in chosen), len(chosen)
+    for shape in dict.fromkeys(outcome.shape for outcome in outcomes):
+        for mode in dict.fromkeys(outcome.mode for outcome in outcomes):
+            chosen = [outcome for outcome in outcomes if (outcome.shape, outcome.mode) == (shape, mode)]
+            hits, count = sum(outcome.exact for outcome in chosen), len(chosen)
             low, high = wilson(hits, count)
-            similarity = sum(each.similarity for each in chosen) / max(1, count)
-            ends = sum(each.ends for each in chosen) / max(1, count)
+            similarity = sum(outcome.similarity for outcome in chosen) / max(1, count)
+            ends = sum(outcome.ends for outcome in chosen) / max(1, count)
             share = hits / max(1, count)
             numbers = f"{share:.3f} [{low:.3f}, {high:.3f}]  {similarity:.3f}       {ends:.2f}"
             rows.append(f"{shape:<6} {mode:<8} {count:>3}   {numbers}")
-        rows += _worth_of_context([each for each in outcomes if each.shape == shape], shape)
+        rows += _worth_of_context([outcome for outcome in outcomes if outcome.shape == shape], shape)
     return rows
 
 
 def _worth_of_context(outcomes: Sequence[Outcome], shape: str) -> list[str]:
-    exact = {mode: [each.exact for each in outcomes if each.mode == mode] for mode in {each.mode for each in outcomes}}
+    exact = {
+        mode: [outcome.exact for outcome in outcomes if outcome.mode == mode]
+        for mode in {outcome.mode for outcome in outcomes}
+    }
     rows = []
     for mode in ("none", "random"):
         if mode in exact and "context" in exact:

@@ -51,28 +51,28 @@ class Library:
 
     def wanted(self, file: SourceFile, text: str, *, unless: str = "") -> list[Place]:
         """Return the definitions in other files that a text names and another does not, in order of first mention."""
-        found: dict[Place, None] = {}
+        pairs_found: dict[Place, None] = {}
         known = set(IDENTIFIER.findall(unless))
         for name in dict.fromkeys(IDENTIFIER.findall(text)):
             if name in known:
                 continue
             places = self.places[file.package].get(name, ())
             if 0 < len(places) <= FEW_PLACES:
-                found.update((place, None) for place in places if self.files[place[0]].path != file.path)
-        return list(found)
+                pairs_found.update((place, None) for place in places if self.files[place[0]].path != file.path)
+        return list(pairs_found)
 
     @cached_property
     def twins(self) -> Mapping[str, Mapping[str, Sequence[tuple[int, int]]]]:
         """By package: the lines that stand in a few of its files, with (file number, line)."""
-        found: dict[str, dict[str, Sequence[tuple[int, int]]]] = {}
+        twins: dict[str, dict[str, Sequence[tuple[int, int]]]] = {}
         for package, members in self.packages.items():
             lines: dict[str, list[tuple[int, int]]] = defaultdict(list)
             for number in members:
                 for line, text in enumerate(map(str.strip, self.files[number].text.split("\n"))):
                     if len(text) >= MIN_TWIN_CHARACTERS:
                         lines[text].append((number, line))
-            found[package] = {text: places for text, places in lines.items() if 1 < len(places) <= MAX_TWINS}
-        return found
+            twins[package] = {text: places for text, places in lines.items() if 1 < len(places) <= MAX_TWINS}
+        return twins
 
 
 def signature_sheet(file: SourceFile) -> FileBlock | None:

@@ -48,10 +48,10 @@ class Team:
         if self.size == 1:
             return
         gradients = [weight.grad for weight in weights if weight.grad is not None]
-        flat = torch.cat([each.flatten() for each in gradients])
+        flat = torch.cat([gradient.flatten() for gradient in gradients])
         distributed.all_reduce(flat)
         flat /= self.size
-        for gradient, mean in zip(gradients, flat.split([each.numel() for each in gradients]), strict=True):
+        for gradient, mean in zip(gradients, flat.split([part.numel() for part in gradients]), strict=True):
             gradient.copy_(mean.view_as(gradient))
 
 

@@ -316,9 +316,9 @@ def take_part(options: argparse.Namespace, team: Team) -> None:
     def stop(_signal: int, _frame: object) -> None:
         run.stopped = True
 
-    for each in (signal.SIGTERM, signal.SIGINT):
+    for signal_number in (signal.SIGTERM, signal.SIGINT):
         with contextlib.suppress(ValueError):  # not on the main thread, as in tests
-            signal.signal(each, stop)
+            signal.signal(signal_number, stop)
     run.run()
 
 

@@ -147,7 +147,7 @@ async def _run(
         for cache_reuse, account in zip(THEIRS, accounts[1:], strict=False):
             assert server
             began = time.monotonic()
-            one = TheirSide(
+            their_side = TheirSide(
                 server,
                 model,
                 context_tokens,
@@ -156,8 +156,8 @@ async def _run(
                 cache_reuse=cache_reuse,
                 is_suffix_first=is_suffix_first,
             )
-            theirs.append(stack.enter_context(one))
-            await asyncio.to_thread(one.prepare, trace)
+            theirs.append(stack.enter_context(their_side))
+            await asyncio.to_thread(their_side.prepare, trace)
             account.ready_s = time.monotonic() - began
         began = time.monotonic()
         async with our_side(folder, trace, model, context_tokens, options.threads) as ours:
@@ -168,8 +168,8 @@ async def _run(
             for number, visit in enumerate(trace.visits):
                 turns = [partial(_ours, ours, old, visit, number, options.pause, accounts[0])]
                 turns += [
-                    partial(_theirs, one, old, visit, number, options.pause, account)
-                    for one, account in zip(theirs, accounts[1:], strict=True)
+                    partial(_theirs, their_side, old, visit, number, options.pause, account)
+                    for their_side, account in zip(theirs, accounts[1:], strict=True)
                 ]
                 first = number % len(turns)
                 for turn in (*turns[first:], *turns[:first]):
@@ -193,9 +193,9 @@ async def _theirs(
 def _circumstances(options: argparse.Namespace, trace: Trace) -> dict[str, Any]:
     """Return what the figures depend on: the state of the code, the trace, the machine."""
     command = ["git", "-C", str(ROOT), "rev-parse", "--short", "HEAD"]
-    told = subprocess.run(command, capture_output=True, text=True, check=False) if shutil.which("git") else None
+    result = subprocess.run(command, capture_output=True, text=True, check=False) if shutil.which("git") else None
     return {
-        "commit": told.stdout.strip() if told and told.returncode == 0 else "",
+        "commit": result.stdout.strip() if result and result.returncode == 0 else "",
         "trace": trace.digest,
         "keys_of_the_trace": trace.keys,
         "model": _model(options).name,

@@ -114,14 +114,14 @@ def _unpack(archive: Path, source: Path) -> None:
 
 def _tools(folder: Path) -> dict[str, str]:
     """Return cmake, and ninja where it is; a cmake that is missing comes from pip into the folder."""
-    found = {name: path for name in ("cmake", "ninja") if (path := shutil.which(name))}
-    if "cmake" not in found:
+    programs = {name: path for name in ("cmake", "ninja") if (path := shutil.which(name))}
+    if "cmake" not in programs:
         tools = folder / "tools"
         scripts = tools / ("Scripts" if os.name == "nt" else "bin")
         venv.create(tools, with_pip=True)
         _run([str(scripts / "python"), "-m", "pip", "install", "cmake", "ninja"], folder / "tools.log")
-        found = {name: str(scripts / name) for name in ("cmake", "ninja")}
-    return found
+        programs = {name: str(scripts / name) for name in ("cmake", "ninja")}
+    return programs
 
 
 def _run(command: list[str], log: Path) -> None:

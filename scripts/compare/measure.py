@@ -57,7 +57,7 @@ def _cpu_s(pids: Iterable[int]) -> float:
     for pid in pids:
         try:
             parent = psutil.Process(pid)
-            family |= {each.pid: each for each in (parent, *parent.children(recursive=True))}
+            family |= {process.pid: process for process in (parent, *parent.children(recursive=True))}
         except psutil.NoSuchProcess:
             continue
     total = 0.0

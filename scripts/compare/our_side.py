@@ -192,13 +192,13 @@ def _key_time(record: Any, first_ms: float, answer_ms: float, **place: int) -> K
 
 def _pids_in(status: bytes) -> list[int]:
     """Return every process id that the engine's status names."""
-    found: list[int] = []
+    pids: list[int] = []
     waiting = [json.loads(status or b"null")]
     while waiting:
         value = waiting.pop()
         if isinstance(value, dict):
-            found += [value["pid"]] if isinstance(value.get("pid"), int) else []
+            pids += [value["pid"]] if isinstance(value.get("pid"), int) else []
             waiting += value.values()
         elif isinstance(value, list):
             waiting += value
-    return found
+    return pids

@@ -53,13 +53,13 @@ class Ring:
         if len(lines) < MIN_CHUNK_LINES:
             return
         chunk = Chunk(path, self._half(lines))
-        if any(chunk.lines == other.lines for other in (*self.chunks, *self.queued)):
+        if any(chunk.lines == known.lines for known in (*self.chunks, *self.queued)):
             return
         for kept in (self.queued, self.chunks):
-            alike = [other for other in kept if similarity(other.lines, chunk.lines) > SAME]
+            alike = [known for known in kept if similarity(known.lines, chunk.lines) > SAME]
             if alike and not evict:
                 return
-            kept[:] = [other for other in kept if other not in alike]
+            kept[:] = [known for known in kept if known not in alike]
         if len(self.queued) == QUEUED:
             self.queued.pop(0)
         self.queued.append(chunk)
@@ -89,9 +89,9 @@ class Ring:
         return tuple(lines[start : start + CHUNK_LINES // 2 + 1])
 
 
-def similarity(one: Sequence[str], other: Sequence[str]) -> float:
+def similarity(first_lines: Sequence[str], second_lines: Sequence[str]) -> float:
     """Return how many words of two texts are the same, 0 to 1 and above where words repeat."""
-    first, second = _NO_WORD.split("\n".join(one)), _NO_WORD.split("\n".join(other))
+    first, second = _NO_WORD.split("\n".join(first_lines)), _NO_WORD.split("\n".join(second_lines))
     known = set(first)
     common = sum(word in known for word in second)
     return 2.0 * common / max(1, len(first) + len(second))

@@ -100,8 +100,8 @@ def ratio(ours: float, theirs: float) -> float | None:
 def is_uneven(comparison: Comparison) -> bool:
     """Whether our prompts were so much shorter than one of theirs that the times do not compare."""
     ours = comparison.ours.key
-    others = [each.key for each in comparison.theirs if each.key]
-    return ours is not None and any(ours.prompt_tokens < EVEN_SHARE * each.prompt_tokens for each in others)
+    others = [their_side.key for their_side in comparison.theirs if their_side.key]
+    return ours is not None and any(ours.prompt_tokens < EVEN_SHARE * key.prompt_tokens for key in others)
 
 
 _ROWS = (
@@ -126,33 +126,33 @@ _KINDS = (("each key that asked", "key"), ("after a file switch", "switch"), ("a
 
 def rows(comparison: Comparison) -> list[_Row]:
     """Return the table's lines: what, ours, then theirs and our share of it for each of their sides."""
-    told: list[_Row] = []
+    table_rows: list[_Row] = []
     for kind, name in _KINDS:
-        figures = [getattr(each, name) for each in (comparison.ours, *comparison.theirs)]
-        told += [(f"{kind}: {what}", *_times(figures, field)) for what, field in _ROWS]
-        told += [(f"{kind}: {what}", *_counts(figures, field)) for what, field in _SIZES]
+        figures = [getattr(one_side, name) for one_side in (comparison.ours, *comparison.theirs)]
+        table_rows += [(f"{kind}: {what}", *_times(figures, field)) for what, field in _ROWS]
+        table_rows += [(f"{kind}: {what}", *_counts(figures, field)) for what, field in _SIZES]
     sides = (comparison.ours, *comparison.theirs)
-    return told + [(what, *_counts(sides, field)) for what, field in _TOTALS]
+    return table_rows + [(what, *_counts(sides, field)) for what, field in _TOTALS]
 
 
 def _times(figures: Sequence[Figure | None], field: str) -> Iterator[str]:
-    ours, *theirs = (getattr(each, field, None) for each in figures)
+    ours, *theirs = (getattr(figures_of_side, field, None) for figures_of_side in figures)
     yield _ms(ours)
-    for each in theirs:
-        share = ratio(ours, each) if ours is not None and each is not None else None
-        yield from (_ms(each), "" if share is None else f"{share:.2f}")
+    for value in theirs:
+        share = ratio(ours, value) if ours is not None and value is not None else None
+        yield from (_ms(value), "" if share is None else f"{share:.2f}")
 
 
 def _counts(counted: Sequence[Figure | Side | None], field: str) -> Iterator[str]:
-    ours, *theirs = (str(getattr(each, field, "-")) for each in counted)
+    ours, *theirs = (str(getattr(counts, field, "-")) for counts in counted)
     yield ours
-    for each in theirs:
-        yield from (each, "")
+    for value in theirs:
+        yield from (value, "")
 
 
 def as_text(comparison: Comparison) -> str:
     """Return the table as text in columns."""
-    names = [cell for each in comparison.theirs for cell in (each.name, "share")]
+    names = [cell for their_side in comparison.theirs for cell in (their_side.name, "share")]
     lines = [(f"{comparison.context_tokens:,} tokens of context", comparison.ours.name, *names), *rows(comparison)]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     return "\n".join(

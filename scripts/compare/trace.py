@@ -53,10 +53,10 @@ class Trace:
     @property
     def digest(self) -> str:
         """Short name of all that is typed and read; two runs with the same one are the same work."""
-        told = hashlib.sha256()
+        digest = hashlib.sha256()
         for text in (*(part for item in sorted(self.files.items()) for part in item), *self._typed()):
-            told.update(text.encode() + b"\0")
-        return told.hexdigest()[:12]
+            digest.update(text.encode() + b"\0")
+        return digest.hexdigest()[:12]
 
     def _typed(self) -> Iterator[str]:
         for visit in self.visits:
@@ -116,7 +116,7 @@ def _places(text: str) -> list[int | None]:
     middle = int(len(lines) * sum(_PLACES) / len(_PLACES))
     ranges = ((int(len(lines) * _PLACES[0]), middle - 1), (int(len(lines) * _PLACES[1]), len(lines) - 2))
     fit = ([at for at in range(*bounds) if _is_typed(lines[at], lines[at + 1])] for bounds in ranges)
-    return [min(found, key=lambda at: _keys(lines[at], lines[at + 1]), default=None) for found in fit]
+    return [min(places, key=lambda at: _keys(lines[at], lines[at + 1]), default=None) for places in fit]
 
 
 def _is_typed(first: str, second: str) -> bool:

@@ -59,7 +59,7 @@ def _holes(path: Path, part: list[int]) -> list[Hole]:
 
 
 async def _show(workspaces: list[Workspace], holes: list[Hole], options: argparse.Namespace) -> None:
-    by_name = {each.package.folder_name: each for each in workspaces}
+    by_name = {known.package.folder_name: known for known in workspaces}
     for hole in holes:
         workspace = by_name[hole.package]
         text = workspace.index.view().files[hole.path].text
@@ -86,12 +86,12 @@ def main() -> int:
         model = Model(str(options.model), vocab_only=True)
     use = options.use if options.command == "holes" else None
     names = None if use else {hole.package for hole in _holes(options.holes, [0, 1])}
-    packages = [each for each in load() if each.use == use or (names and each.folder_name in names)]
-    workspaces = [Workspace.of(each, options.folder, model) for each in packages]
+    packages = [package for package in load() if package.use == use or (names and package.folder_name in names)]
+    workspaces = [Workspace.of(package, options.folder, model) for package in packages]
     if options.command == "holes":
         counts = {name: getattr(options, name) for name in ("needs", "local", "block", "mid_word")}
         chosen = choose(workspaces, counts, options.seed)
-        options.holes.write_text("".join(json.dumps(asdict(each)) + "\n" for each in chosen), "utf-8")
+        options.holes.write_text("".join(json.dumps(asdict(hole)) + "\n" for hole in chosen), "utf-8")
         _say(f"{len(chosen)} holes")
     elif options.command == "show":
         asyncio.run(_show(workspaces, _holes(options.holes, options.part), options))

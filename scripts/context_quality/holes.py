@@ -115,7 +115,7 @@ class Chooser:
             if mid_word:
                 start += min(3, (end - at) // 2)
             elif self._chance.random() > AT_NAME:
-                before = [each for each, _, _ in words if first < each <= at]
+                before = [word_start for word_start, _, _ in words if first < word_start <= at]
                 start = self._chance.choice([first, *before])
         expected = text[start:stop].rstrip()
         longest = MAX_CHARACTERS if shape == "line" else MAX_BLOCK_CHARACTERS
@@ -142,12 +142,12 @@ class Chooser:
         if entry.path not in self._words:
             language = LANGUAGES[entry.language]
             references, syntax = query(language, "references"), parse(language, entry.text)
-            found: set[tuple[int, int, str]] = set()
+            words: set[tuple[int, int, str]] = set()
             if references is not None and syntax is not None:
                 nodes = QueryCursor(references).captures(syntax.tree.root_node).get("reference", ())
-                code = [each for each in nodes if not _is_imported(each)]
-                found = {(each.start_byte, each.end_byte, (each.text or b"").decode()) for each in code}
-            self._words[entry.path] = sorted(found)
+                code = [node for node in nodes if not _is_imported(node)]
+                words = {(node.start_byte, node.end_byte, (node.text or b"").decode()) for node in code}
+            self._words[entry.path] = sorted(words)
         return self._words[entry.path]
 
 

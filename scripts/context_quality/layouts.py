@@ -30,9 +30,9 @@ def unit_of(entry: FileEntry, definition: Definition) -> Definition:
     """Return the class around a member, or the definition itself."""
     outer = definition.container
     while outer:
-        for each in entry.symbols.definitions:
-            if each.qualified_name == outer and each.kind in CLASS_LIKE:
-                return each
+        for inner in entry.symbols.definitions:
+            if inner.qualified_name == outer and inner.kind in CLASS_LIKE:
+                return inner
         outer = outer.rpartition(".")[0]
     return definition
 
@@ -45,12 +45,12 @@ def outline(entry: FileEntry, unit: Definition, *, body: bool) -> tuple[str, int
     if (body and last - first < SHORT_BODY_LINES) or last - first < 3:
         return text[lines.starts[first] : lines.ends[last]], first
     members = [
-        each for each in entry.symbols.definitions
-        if each == unit or (each.container == unit.qualified_name and unit.kind in CLASS_LIKE)
+        definition for definition in entry.symbols.definitions
+        if definition == unit or (definition.container == unit.qualified_name and unit.kind in CLASS_LIKE)
     ]  # fmt: skip
     shown: set[int] = set()
-    for each in members:
-        start, end = lines.line_of(each.signature_span.start), lines.line_of(max(0, each.signature_span.end - 1))
+    for member in members:
+        start, end = lines.line_of(member.signature_span.start), lines.line_of(max(0, member.signature_span.end - 1))
         shown.update(range(start, min(end, start + 7) + 1))
     return "\n".join(text[lines.starts[line] : lines.ends[line]] for line in sorted(shown)), first
 
@@ -62,13 +62,15 @@ async def outlines(case: Case, family: FimFamily, *, body: bool = False, most: i
 
 async def _units(case: Case, family: FimFamily, tokens: int, *, body: bool, most: int) -> list[Segment]:
     taken: dict[tuple[str, int], Segment] = {}
-    for each in ranked(case):
-        entry = case.view.files[each.path]
-        unit = unit_of(entry, each.definition)
-        key = (each.path, unit.span.start)
+    for candidate in ranked(case):
+        entry = case.view.files[candidate.path]
+        unit = unit_of(entry, candidate.definition)
+        key = (candidate.path, unit.span.start)
         if key not in taken:
             text, line = outline(entry, unit, body=body)
-            taken[key] = Segment(each.path, text, "definition", "", each.score, start_line=line + 1, end_line=line + 1)
+            taken[key] = Segment(
+                candidate.path, text, "definition", "", candidate.score, start_line=line + 1, end_line=line + 1
+            )
         if len(taken) >= most:
             break
     chosen = await within(case, family, list(taken.values()), tokens=tokens, most_share=0.5)
@@ -78,14 +80,14 @@ async def _units(case: Case, family: FimFamily, tokens: int, *, body: bool, most
 def grouped(segments: Sequence[Segment]) -> list[Segment]:
     """Join the pieces of one file, the file with the best piece last; within a file in the order of its lines."""
     by_path: dict[str, list[Segment]] = {}
-    for each in segments:
-        by_path.setdefault(each.path, []).append(each)
+    for segment in segments:
+        by_path.setdefault(segment.path, []).append(segment)
     joined = []
     for path, group in by_path.items():
-        ordered = sorted(group, key=lambda each: each.start_line)
-        best = max(each.score for each in group)
-        joined.append(replace(ordered[0], path=path, text="\n".join(each.text for each in ordered), score=best))
-    return sorted(joined, key=lambda each: each.score)
+        ordered = sorted(group, key=lambda segment: segment.start_line)
+        best = max(segment.score for segment in group)
+        joined.append(replace(ordered[0], path=path, text="\n".join(segment.text for segment in ordered), score=best))
+    return sorted(joined, key=lambda segment: segment.score)
 
 
 async def outlines_with_bodies(case: Case, family: FimFamily) -> list[Segment]:
@@ -108,8 +110,8 @@ async def outlines_and_windows(case: Case, family: FimFamily) -> list[Segment]:
 async def windows(case: Case, family: FimFamily, tokens: int | None = None) -> list[Segment]:
     """Show lines of other files that are like those before the cursor, and how they go on."""
     cursor = case.cursor
-    found = similar_lines(cursor.view, cursor.snapshot, cursor.path, cursor.offset, 12)
-    return (await within(case, family, found, tokens=tokens))[::-1]
+    candidates = similar_lines(cursor.view, cursor.snapshot, cursor.path, cursor.offset, 12)
+    return (await within(case, family, candidates, tokens=tokens))[::-1]
 
 
 async def packer_and_windows(case: Case, family: FimFamily) -> list[Segment]:

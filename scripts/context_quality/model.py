@@ -91,17 +91,17 @@ class Model:
 
     def write(self, prompt: Tokens, max_tokens: int, *, lines: int) -> str:
         """Return the greedy answer; no more than so many lines."""
-        row, said = self._read(prompt), b""
+        row, written = self._read(prompt), b""
         for _ in range(max_tokens):
             token = int(row.argmax())
             if self.gguf.vocabulary.ends_generation(token) or self.gguf.vocabulary.is_special(token):
                 break
-            said += self.gguf.vocabulary.piece(token)
-            if said.lstrip(b"\n").count(b"\n") >= lines:
+            written += self.gguf.vocabulary.piece(token)
+            if written.lstrip(b"\n").count(b"\n") >= lines:
                 break
             (row,) = self._decode(np.array([token], np.int32), 1)
             self._held = np.append(self._held, np.int32(token))
-        return said.decode("utf-8", "replace")
+        return written.decode("utf-8", "replace")
 
     def _read(self, prompt: Tokens) -> npt.NDArray[np.float32]:
         """Read a prompt behind what it has in common with what is held; return the logits behind its last token."""

@@ -44,10 +44,10 @@ async def packer(
             stable_order=order, leave_out=[case.hole.path],
         )  # fmt: skip
     cursor = replace(case.cursor, similar=similar_snippets_for(budget.snippet_tokens, style))
-    found = await count_candidates(gather(cursor), case.counter)
+    candidates = await count_candidates(gather(cursor), case.counter)
     layout = Layout(family, "psm", case.hole.package, style)
-    packed = await pack(cursor, layout, case.counter, budget, cached_prefix=cached_prefix, candidates=found)
-    return [each for each in packed.segments if each.kind not in {"header", "prefix", "suffix"}]
+    packed = await pack(cursor, layout, case.counter, budget, cached_prefix=cached_prefix, candidates=candidates)
+    return [segment for segment in packed.segments if segment.kind not in {"header", "prefix", "suffix"}]
 
 
 async def with_cached_prefix(case: Case, family: FimFamily) -> list[Segment]:
@@ -74,9 +74,9 @@ def long_prefix(prefix_tokens: int) -> Select:
         total = prefix_tokens + sizes.before + sizes.after + sizes.context + 40
         budget = Budget(total, prefix_tokens, sizes.context, sizes.before, sizes.after)
         cursor = replace(case.cursor, similar=similar_snippets_for(budget.snippet_tokens, RICH))
-        found = await count_candidates(gather(cursor), case.counter)
+        candidates = await count_candidates(gather(cursor), case.counter)
         layout = Layout(family, "psm", case.hole.package, RICH)
-        packed = await pack(cursor, layout, case.counter, budget, cached_prefix=_LONG[key], found=found)
+        packed = await pack(cursor, layout, case.counter, budget, cached_prefix=_LONG[key], found=candidates)
         return [segment for segment in packed.segments if segment.kind not in {"header", "prefix", "suffix"}]
 
     return select
@@ -85,7 +85,7 @@ def long_prefix(prefix_tokens: int) -> Select:
 async def product(case: Case, family: FimFamily) -> list[Segment]:
     """Show what the product's own packer shows to a real model."""
     segments = await packer(case, family, style=RICH)
-    _CHOSEN[case.hole.package] = [each for each in segments if each.kind != "imports"]
+    _CHOSEN[case.hole.package] = [segment for segment in segments if segment.kind != "imports"]
     return segments
 
 
@@ -115,11 +115,11 @@ async def jaccard(case: Case, family: FimFamily) -> list[Segment]:
         for segment, words in windows:
             score = len(words & query) / max(1, len(words | query))
             scored.append((score, replace(segment, path=path, score=score)))
-    scored.sort(key=lambda each: -each[0])
+    scored.sort(key=lambda scored_window: -scored_window[0])
     chosen: list[Segment] = []
     for _, segment in scored[:60]:
-        if not any(each.path == segment.path and each.end_line >= segment.start_line and
-                   each.start_line <= segment.end_line for each in chosen):  # fmt: skip
+        if not any(window.path == segment.path and window.end_line >= segment.start_line and
+                   window.start_line <= segment.end_line for window in chosen):  # fmt: skip
             chosen.append(segment)
     return (await within(case, family, chosen))[::-1]
 
@@ -128,7 +128,7 @@ _KEPT: dict[tuple[str, str], list[tuple[Segment, set[str]]]] = {}
 
 
 def _windows(case: Case) -> dict[str, list[tuple[Segment, set[str]]]]:
-    found = {}
+    windows = {}
     for path, entry in case.view.files.items():
         if path == case.hole.path or entry.language != case.hole.language:
             continue
@@ -141,8 +141,8 @@ def _windows(case: Case) -> dict[str, list[tuple[Segment, set[str]]]]:
                 last = min(len(lines), first + WINDOW_LINES)
                 segment = Segment(path, text, "recent", "similar lines", start_line=first + 1, end_line=last)
                 _KEPT[key].append((segment, set(_WORD.findall(text))))
-        found[path] = _KEPT[key]
-    return found
+        windows[path] = _KEPT[key]
+    return windows
 
 
 async def within(

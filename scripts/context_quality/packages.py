@@ -58,10 +58,10 @@ def unpack(package: Package, folder: Path) -> Path:
 
 def _sources(package: Package, archives: Path) -> Iterator[tuple[str, bytes]]:
     if package.registry == "git":
-        found = _committed(package, archives / f"{package.folder_name}.git")
+        commit = _committed(package, archives / f"{package.folder_name}.git")
     else:
-        found = members(fetch(Archived(package.name, package.version, "MIT", registry=package.registry), archives))
-    for path, content in found:
+        commit = members(fetch(Archived(package.name, package.version, "MIT", registry=package.registry), archives))
+    for path, content in commit:
         inner = PurePosixPath(path)
         language = language_of_path(inner)
         if language and language.name == package.language and inner.is_relative_to(package.within):

@@ -21,18 +21,18 @@ def in_repository(case: Case, family: FimFamily, order: Order, segments: Sequenc
         family,
         order,
         repository=case.hole.package if segments else "",
-        blocks=[block_of(each) for each in segments if each.kind != "imports"],
+        blocks=[block_of(segment) for segment in segments if segment.kind != "imports"],
         current_path=case.hole.path,
         prefix=case.prefix,
         suffix=case.suffix,
-        opening="".join(each.text for each in segments if each.kind == "imports"),
+        opening="".join(segment.text for segment in segments if segment.kind == "imports"),
     )
 
 
 def in_comments(case: Case, family: FimFamily, order: Order, segments: Sequence[Segment]) -> tuple[PromptPart, ...]:
     """Paths in comments and the pieces as code, all in front of the file in the prefix."""
     mark = LANGUAGES[case.hole.language].line_comment
-    pieces = "".join(f"{mark} {each.path}\n{each.text.rstrip()}\n\n" for each in segments)
+    pieces = "".join(f"{mark} {segment.path}\n{segment.text.rstrip()}\n\n" for segment in segments)
     head = f"{pieces}{mark} {case.hole.path}\n" if segments else ""
     return build_prompt(
         family, order, repository="", blocks=[], current_path="", prefix=head + case.prefix, suffix=case.suffix
@@ -43,8 +43,12 @@ def as_comments(case: Case, family: FimFamily, order: Order, segments: Sequence[
     """Everything of other files commented out, in front of the file in the prefix, as in CrossCodeEval's prompts."""
     mark = LANGUAGES[case.hole.language].line_comment
     lines = [f"{mark} Relevant code from other files of this repository:"] if segments else []
-    for each in segments:
-        lines += [f"{mark} {each.path}", *(f"{mark} {line}".rstrip() for line in each.text.rstrip().split("\n")), mark]
+    for segment in segments:
+        lines += [
+            f"{mark} {segment.path}",
+            *(f"{mark} {line}".rstrip() for line in segment.text.rstrip().split("\n")),
+            mark,
+        ]
     head = "".join(f"{line}\n" for line in lines)
     return build_prompt(
         family, order, repository="", blocks=[], current_path="", prefix=head + case.prefix, suffix=case.suffix
@@ -102,11 +106,11 @@ def begun(lines: int) -> LayOut:
             family,
             order,
             repository=case.hole.package,
-            blocks=[block_of(each) for each in segments if each.kind != "imports"],
+            blocks=[block_of(segment) for segment in segments if segment.kind != "imports"],
             current_path=case.hole.path,
             prefix="".join(f"{line}\n" for line in above),
             suffix=case.suffix,
-            opening="".join(each.text for each in segments if each.kind == "imports"),
+            opening="".join(segment.text for segment in segments if segment.kind == "imports"),
             begun="\n".join(last),
         )
 

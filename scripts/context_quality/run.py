@@ -45,7 +45,7 @@ def mixed(holes: Sequence[Hole], seed: int) -> list[Hole]:
     for hole in chance.sample(list(holes), len(holes)):
         by_package.setdefault(hole.package, []).append(hole)
     rounds = zip_longest(*(by_package[package] for package in sorted(by_package)))
-    return [hole for each in rounds for hole in each if hole is not None]
+    return [hole for round_holes in rounds for hole in round_holes if hole is not None]
 
 
 def done_in(path: Path) -> set[tuple[str, str]]:
@@ -142,7 +142,7 @@ async def run(
 ) -> None:
     """Measure each hole in each mode that the file of results does not hold yet."""
     done = done_in(out)
-    by_name = {each.package.folder_name: each for each in workspaces}
+    by_name = {known.package.folder_name: known for known in workspaces}
     for hole in holes:
         missing = [mode for mode in modes if (hole.key, mode) not in done]
         if not missing:

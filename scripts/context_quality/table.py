@@ -66,9 +66,9 @@ def table(rows: Sequence[Row], base: str, best: str, modes: Sequence[str] = ()) 
         yield f"{'mode':<26}{HEADER[0]}{HEADER[1].format(base)}"
         for mode in modes:
             yield _row(group, mode, base)
-        for other in modes if best else ():
-            if other != best:
-                yield _against(group, best, other)
+        for mode in modes if best else ():
+            if mode != best:
+                yield _against(group, best, mode)
         yield ""
 
 
@@ -83,17 +83,17 @@ def _row(group: Sequence[Answers], mode: str, base: str) -> str:
     return "  ".join([words, *(difference(group, mode, base, what) for what in ("exact", "name_known", "nats"))])
 
 
-def _against(group: Sequence[Answers], best: str, other: str) -> str:
-    words = [f"{what} {difference(group, best, other, what)}" for what in MEASURES]
-    return f"  {best} over {other:<24} {'  '.join(words)}"
+def _against(group: Sequence[Answers], best: str, baseline: str) -> str:
+    words = [f"{what} {difference(group, best, baseline, what)}" for what in MEASURES]
+    return f"  {best} over {baseline:<24} {'  '.join(words)}"
 
 
-def difference(group: Sequence[Answers], mode: str, other: str, what: str) -> str:
+def difference(group: Sequence[Answers], mode: str, baseline: str, what: str) -> str:
     """Return by how much one mode is more than another on the same holes, with its interval."""
     both = [
-        answers for answers in group if answers[mode].get(what) is not None and answers[other].get(what) is not None
+        answers for answers in group if answers[mode].get(what) is not None and answers[baseline].get(what) is not None
     ]
-    differences = [float(answers[mode][what]) - float(answers[other][what]) for answers in both]
+    differences = [float(answers[mode][what]) - float(answers[baseline][what]) for answers in both]
     if not differences:
         return "-"
     low, high = interval(differences)

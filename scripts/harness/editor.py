@@ -186,15 +186,15 @@ async def editor(
     client = pytest_lsp.make_test_lsp_client()
     if settings is not None:
         client.set_configuration({"spark": settings})
-    told = Editor(client, root, choice)
+    opened = Editor(client, root, choice)
     private = {name: str(folder / name) for name in ("XDG_CACHE_HOME", "XDG_STATE_HOME", "SPARK_LSP_RUNTIME_DIR")}
     variables = {**os.environ, **private, **(environment or {})}
     await client.start_io(sys.executable, *command, env=variables)
     try:
-        told.result = await client.initialize_session(
+        opened.result = await client.initialize_session(
             types.InitializeParams(capabilities=says or capabilities(), root_uri=root.as_uri(), process_id=os.getpid())
         )
-        yield told
+        yield opened
         await client.shutdown_async(None)
         client.exit(None)
         process = client._server  # noqa: SLF001 - the client has no name for it

@@ -54,7 +54,7 @@ def parse_fixture(text: str, *, default_path: str = DEFAULT_PATH) -> Fixture:
     if pieces[0].strip() or not sections:
         sections.insert(0, (default_path, pieces[0]))
     files: dict[str, str] = {}
-    found: tuple[str, list[int]] | None = None
+    marked_file: tuple[str, list[int]] | None = None
     for path, marked in sections:
         if path in files:
             raise ValueError(f"two sections are named {path}")
@@ -62,10 +62,10 @@ def parse_fixture(text: str, *, default_path: str = DEFAULT_PATH) -> Fixture:
         files[path] = "".join(parts)
         if len(parts) == 1:
             continue
-        if found or len(parts) > 3:
+        if marked_file or len(parts) > 3:
             raise ValueError("a fixture holds one cursor or one selection")
-        found = path, [len("".join(parts[: count + 1])) for count in range(len(parts) - 1)]
-    path, offsets = found or (next(iter(files)), [0])
+        marked_file = path, [len("".join(parts[: count + 1])) for count in range(len(parts) - 1)]
+    path, offsets = marked_file or (next(iter(files)), [0])
     selection = Span(offsets[0], offsets[1]) if len(offsets) == 2 else None
     return Fixture(files, path, offsets[-1], selection)
 

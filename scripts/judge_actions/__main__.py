@@ -63,18 +63,18 @@ def main() -> int:
     checks.add_argument("--packages", type=Path, required=True, help="where published packages are or will be")
     checks.add_argument("--names", default="", help="packages by name, with commas; all without")
     checks.add_argument("--tests", action="store_true", help="also run the tests that are made of examples")
-    told = parser.parse_args()
-    if told.command == "table":
-        sys.stdout.write(table(row for file in told.files for row in _rows(file)))
+    options = parser.parse_args()
+    if options.command == "table":
+        sys.stdout.write(table(row for file in options.files for row in _rows(file)))
         return 0
-    if told.command == "checks":
-        found = Soundness()
-        for corpus in _corpora(told):
-            count_checks(corpus, found, run_tests=told.tests)
-            sys.stderr.write(f"{corpus.package.name}, so far:\n{soundness_table(found)}")
-        sys.stdout.write(soundness_table(found))
+    if options.command == "checks":
+        soundness = Soundness()
+        for corpus in _corpora(options):
+            count_checks(corpus, soundness, run_tests=options.tests)
+            sys.stderr.write(f"{corpus.package.name}, so far:\n{soundness_table(soundness)}")
+        sys.stdout.write(soundness_table(soundness))
         return 0
-    asyncio.run(_run(told))
+    asyncio.run(_run(options))
     return 0
 
 
@@ -83,50 +83,58 @@ def _rows(file: Path) -> Iterator[dict[str, Any]]:
         yield from (json.loads(line) for line in file.read_text("utf-8").splitlines() if line)
 
 
-def _corpora(told: argparse.Namespace) -> Iterator[Corpus]:
-    wanted = set(told.names.split(",")) - {""}
-    for each in load():
-        corpus = corpus_of(each, told.packages) if not wanted or each.name in wanted else None
+def _corpora(options: argparse.Namespace) -> Iterator[Corpus]:
+    wanted = set(options.names.split(",")) - {""}
+    for package in load():
+        corpus = corpus_of(package, options.packages) if not wanted or package.name in wanted else None
         if corpus is not None:
             yield corpus
 
 
-async def _run(told: argparse.Namespace) -> None:
+async def _run(options: argparse.Namespace) -> None:
     wait_for_names()
-    implement_body.ASKS_IN_WORDS = not told.holes
-    if told.replay:
-        await _replay(told)
+    implement_body.ASKS_IN_WORDS = not options.holes
+    if options.replay:
+        await _replay(options)
         return
-    corpora = list(_corpora(told))
-    tasks = [task for action in told.actions.split(",") for task in tasks_of(action, corpora, told.tasks, told.seed)]
-    done = {row["id"] for row in _rows(told.out)}
-    settings = settings_of(None, told.model)
+    corpora = list(_corpora(options))
+    tasks = [
+        task for action in options.actions.split(",") for task in tasks_of(action, corpora, options.tasks, options.seed)
+    ]
+    done = {row["id"] for row in _rows(options.out)}
+    settings = settings_of(None, options.model)
     small = msgspec.structs.replace(settings.context, max_tokens=ENGINE_TOKENS)
     real = open_engine(msgspec.structs.replace(settings, context=small))
-    engine = RecordedEngine(real, told.answers or told.out.with_suffix(".answers.jsonl"))
+    engine = RecordedEngine(real, options.answers or options.out.with_suffix(".answers.jsonl"))
     try:
         model = (await engine.start()).name
         for corpus in corpora:
             own = [task for task in tasks if task.package == corpus.package.name and task.id not in done]
             if own:
-                await _of_package(corpus, own, engine, model, told)
+                await _of_package(corpus, own, engine, model, options)
     finally:
         await engine.close()
 
 
-async def _replay(told: argparse.Namespace) -> None:
+async def _replay(options: argparse.Namespace) -> None:
     """Judge the answers of an earlier run by the checks of now; they began with the lines and not with a signature."""
     implement_body.ASKS_IN_WORDS = False
     vars(rewrite)["head_of"] = lambda _target, _region: ""
-    before = {row["id"]: row for row in _rows(told.replay)}
-    corpora = list(_corpora(told))
-    tasks = [task for action in told.actions.split(",") for task in tasks_of(action, corpora, told.tasks, told.seed)]
-    done = {row["id"] for row in _rows(told.out)}
+    before = {row["id"]: row for row in _rows(options.replay)}
+    corpora = list(_corpora(options))
+    tasks = [
+        task for action in options.actions.split(",") for task in tasks_of(action, corpora, options.tasks, options.seed)
+    ]
+    done = {row["id"] for row in _rows(options.out)}
     for corpus in corpora:
-        for task in (each for each in tasks if each.package == corpus.package.name and each.id in before.keys() - done):
+        for task in (
+            own_task
+            for own_task in tasks
+            if own_task.package == corpus.package.name and own_task.id in before.keys() - done
+        ):
             engine = ReplayedEngine(_MODEL)
             engine.left = list(before[task.id]["answers"])
-            await _of_package(corpus, [task], engine, before[task.id]["model"], told)
+            await _of_package(corpus, [task], engine, before[task.id]["model"], options)
 
 
 _MODEL = ModelInfo(
@@ -146,7 +154,7 @@ _MODEL = ModelInfo(
 
 
 async def _of_package(
-    corpus: Corpus, tasks: list[Task], engine: RecordedEngine | ReplayedEngine, model: str, told: argparse.Namespace
+    corpus: Corpus, tasks: list[Task], engine: RecordedEngine | ReplayedEngine, model: str, options: argparse.Namespace
 ) -> None:
     with workspace_of(corpus, engine) as workspace:
         for task in tasks:
@@ -160,23 +168,23 @@ async def _of_package(
                 "action": task.action,
                 "model": model,
                 "seconds": 0.0,
-                **_outcome(task, solution, corpus, told),
+                **_outcome(task, solution, corpus, options),
             }
             row |= {"task": {"path": task.path, "name": task.name, "instruction": task.instruction}, **asdict(solution)}
             row["seconds"] = round(time.perf_counter() - began, 1)
-            told.out.parent.mkdir(parents=True, exist_ok=True)
-            with told.out.open("a", encoding="utf-8") as file:
+            options.out.parent.mkdir(parents=True, exist_ok=True)
+            with options.out.open("a", encoding="utf-8") as file:
                 file.write(json.dumps(row) + "\n")
             sys.stderr.write(
                 f"{row['outcome']:8} {row['seconds']:6} s  {task.id}  {row['message'] or row['said'][-100:]!r}\n"
             )
 
 
-def _outcome(task: Task, solution: Solution, corpus: Corpus, told: argparse.Namespace) -> dict[str, str]:
+def _outcome(task: Task, solution: Solution, corpus: Corpus, options: argparse.Namespace) -> dict[str, str]:
     if solution.reason != Reason.OK or not solution.texts:
         return {"outcome": "refused", "said": ""}
-    is_right, said = judged(task, solution, corpus, told.pyright)
-    return {"outcome": "right" if is_right else "wrong", "said": said}
+    is_right, reason = judged(task, solution, corpus, options.pyright)
+    return {"outcome": "right" if is_right else "wrong", "said": reason}
 
 
 if __name__ == "__main__":

@@ -63,24 +63,29 @@ def corpus_of(package: Package, folder: Path) -> Corpus | None:
 
 
 def _tests(package: Package, root: Path) -> dict[str, str]:
-    found = [root / each for each in package.tests]
-    files = [file for each in found for file in ([each] if each.is_file() else sorted(each.rglob("*.py")))]
-    return {each.relative_to(root).as_posix(): each.read_text("utf-8") for each in files}
+    tests = [root / test for test in package.tests]
+    files = [file for test in tests for file in ([test] if test.is_file() else sorted(test.rglob("*.py")))]
+    return {file.relative_to(root).as_posix(): file.read_text("utf-8") for file in files}
 
 
 def places(corpus: Corpus) -> Iterator[Place]:
     """Yield the functions and methods that tests run, those in functions left out."""
     for path, text in sorted(corpus.texts.items()):
         tree = ast.parse(text)
-        owners: list[tuple[ast.ClassDef | None, ast.stmt]] = [(None, each) for each in tree.body]
-        owners += [(each, inner) for each in tree.body if isinstance(each, ast.ClassDef) for inner in each.body]
+        owners: list[tuple[ast.ClassDef | None, ast.stmt]] = [(None, statement) for statement in tree.body]
+        owners += [
+            (statement, inner)
+            for statement in tree.body
+            if isinstance(statement, ast.ClassDef)
+            for inner in statement.body
+        ]
         for owner, node in owners:
             if isinstance(node, Function) and _is_run(corpus, path, node):
                 yield Place(path, node.name, node, owner, text)
 
 
 def _is_run(corpus: Corpus, path: str, node: Function) -> bool:
-    lines = {node.lineno, *(each.lineno for each in node.decorator_list)}
+    lines = {node.lineno, *(decorator.lineno for decorator in node.decorator_list)}
     return any((path, line, node.name) in corpus.run for line in lines)
 
 
@@ -94,8 +99,8 @@ def span_of(text: str, node: ast.AST) -> Span:
 
 def _at(text: str, lines: LineTable, line: int, column: int) -> int:
     start = lines.starts[line - 1]
-    said = text[start : lines.ends[line - 1]].encode("utf-8")[:column].decode("utf-8", "replace")
-    return start + len(said)
+    line_start = text[start : lines.ends[line - 1]].encode("utf-8")[:column].decode("utf-8", "replace")
+    return start + len(line_start)
 
 
 def has_docstring(function: Function) -> bool:

@@ -47,12 +47,12 @@ def _renamed(task: Task, solution: Solution, corpus: Corpus, _pyright: Path | No
     failed = _tests(task, solution, corpus)
     if failed:
         return False, failed
-    found = _function(solution.texts[task.path], task.name)
-    assert found is not None, "a renamed variable takes no function away"
+    function = _function(solution.texts[task.path], task.name)
+    assert function is not None, "a renamed variable takes no function away"
     before = _function(_before(task, corpus), task.name)
     assert before is not None, "the task was made of it"
-    new = {each.id for each in ast.walk(found) if isinstance(each, ast.Name)}
-    new -= {each.id for each in ast.walk(before) if isinstance(each, ast.Name)}
+    new = {node.id for node in ast.walk(function) if isinstance(node, ast.Name)}
+    new -= {node.id for node in ast.walk(before) if isinstance(node, ast.Name)}
     name, original = min(new, default=""), str(task.facts["original"])
     return bool(name), f"{name} for {original}, {fuzz.ratio(name, original):.0f} % alike"
 
@@ -66,29 +66,29 @@ def _simplify(task: Task, solution: Solution, corpus: Corpus, _pyright: Path | N
 
 
 def _size(text: str, name: str) -> int:
-    found = _function(text, name)
-    return sum(1 for _ in ast.walk(found)) if found is not None else 0
+    function = _function(text, name)
+    return sum(1 for _ in ast.walk(function)) if function is not None else 0
 
 
 def _rewrite(task: Task, solution: Solution, corpus: Corpus, _pyright: Path | None) -> Verdict:
     text = solution.texts[task.path]
-    found = _function(text, task.name)
-    if found is None or not _is_done(task.facts, found, text):
+    function = _function(text, task.name)
+    if function is None or not _is_done(task.facts, function, text):
         return False, "what was asked for is not there"
     failed = _tests(task, solution, corpus)
     return not failed, failed
 
 
-def _is_done(facts: Mapping[str, object], found: Function, text: str) -> bool:
-    names = {each.id for each in ast.walk(found) if isinstance(each, ast.Name)}
-    said = ast.unparse(found)
+def _is_done(facts: Mapping[str, object], function: Function, text: str) -> bool:
+    names = {node.id for node in ast.walk(function) if isinstance(node, ast.Name)}
+    source = ast.unparse(function)
     if facts["kind"] == "rename":
         return facts["new"] in names and facts["old"] not in names
     if facts["kind"] == "log":
-        return bool(re.search(r"\.debug\(.*called|\.log\(.*DEBUG", said)) and "logging" in text
+        return bool(re.search(r"\.debug\(.*called|\.log\(.*DEBUG", source)) and "logging" in text
     if facts["kind"] == "guard":
-        return f"{facts['name']} is None" in said and "TypeError" in said
-    return any(isinstance(each, ast.JoinedStr) for each in ast.walk(found)) and ".format(" not in said
+        return f"{facts['name']} is None" in source and "TypeError" in source
+    return any(isinstance(node, ast.JoinedStr) for node in ast.walk(function)) and ".format(" not in source
 
 
 def _fix(task: Task, solution: Solution, corpus: Corpus, _pyright: Path | None) -> Verdict:
@@ -108,18 +108,20 @@ def _document(task: Task, solution: Solution, corpus: Corpus, _pyright: Path | N
     before, after = _before(task, corpus), solution.texts[task.path]
     if ast.dump(_undocumented(before)) != ast.dump(_undocumented(after)):
         return False, "the code is another"
-    found = _function(after, task.name)
-    said = ast.get_docstring(found) if found is not None else None
-    if found is None or not said:
+    function = _function(after, task.name)
+    docstring = ast.get_docstring(function) if function is not None else None
+    if function is None or not docstring:
         return False, "there is no docstring"
     was, now = (ruff_codes(text, DOCUMENT_RULES) for text in (before, after))
     new = sorted({code for code in now if now.count(code) > was.count(code)})
     if new:
         return False, f"new: {', '.join(new)}"
-    own = {each.arg for each in ast.walk(found.args) if isinstance(each, ast.arg)}
-    told = re.findall(r":param (?:\w+ )?\*{0,2}(\w+):|^ {4,}\*{0,2}(\w+)(?: \([^)]*\))?: ", said, re.MULTILINE)
-    wrong = sorted({name for pair in told for name in pair if name} - own - {"Raises", "ValueError", "TypeError"})
-    return (False, f"no parameters: {', '.join(wrong)}") if wrong else (True, said.split("\n")[0])
+    own = {node.arg for node in ast.walk(function.args) if isinstance(node, ast.arg)}
+    documented = re.findall(
+        r":param (?:\w+ )?\*{0,2}(\w+):|^ {4,}\*{0,2}(\w+)(?: \([^)]*\))?: ", docstring, re.MULTILINE
+    )
+    wrong = sorted({name for pair in documented for name in pair if name} - own - {"Raises", "ValueError", "TypeError"})
+    return (False, f"no parameters: {', '.join(wrong)}") if wrong else (True, docstring.split("\n")[0])
 
 
 def _undocumented(text: str) -> ast.Module:
@@ -143,7 +145,7 @@ def _annotate(task: Task, solution: Solution, corpus: Corpus, pyright: Path | No
         was = pyright_errors(pyright, root, task.path)
     with copied(corpus, {**task.texts, **solution.texts}) as root:
         now = pyright_errors(pyright, root, task.path)
-    new = [each for each in now if now.count(each) > was.count(each)]
+    new = [finding for finding in now if now.count(finding) > was.count(finding)]
     if new:
         return False, new[0]
     before, after = (_function(text, task.name) for text in (_before(task, corpus), solution.texts[task.path]))
@@ -152,9 +154,9 @@ def _annotate(task: Task, solution: Solution, corpus: Corpus, pyright: Path | No
     return True, f"places without a type {_untyped(before)} to {_untyped(after)}"
 
 
-def _untyped(found: Function) -> int:
-    args = [each for each in ast.walk(found.args) if isinstance(each, ast.arg) and each.arg not in {"self", "cls"}]
-    return sum(each.annotation is None for each in args) + (found.returns is None)
+def _untyped(function: Function) -> int:
+    args = [node for node in ast.walk(function.args) if isinstance(node, ast.arg) and node.arg not in {"self", "cls"}]
+    return sum(argument.annotation is None for argument in args) + (function.returns is None)
 
 
 def _generated(task: Task, solution: Solution, corpus: Corpus, _pyright: Path | None) -> Verdict:
@@ -176,8 +178,15 @@ def _function(text: str, name: str) -> Function | None:
     tree = ast.parse(text)
     body = tree.body
     if owner:
-        body = next((each.body for each in tree.body if isinstance(each, ast.ClassDef) and each.name == owner), [])
-    return next((each for each in body if isinstance(each, Function) and each.name == own), None)
+        body = next(
+            (
+                statement.body
+                for statement in tree.body
+                if isinstance(statement, ast.ClassDef) and statement.name == owner
+            ),
+            [],
+        )
+    return next((statement for statement in body if isinstance(statement, Function) and statement.name == own), None)
 
 
 _JUDGES: Final[Mapping[str, Callable[[Task, Solution, Corpus, Path | None], Verdict]]] = {

@@ -31,24 +31,24 @@ def ruff_findings(root: Path, paths: Sequence[str], rules: str) -> list[Finding]
     command = [sys.executable, "-m", "ruff", "check", "--isolated", "--no-cache", "--preview", "--exit-zero"]
     command += ["--output-format", "json", "--target-version", "py311", "--select", rules, *paths]
     done = subprocess.run(command, cwd=root, capture_output=True, text=True, timeout=LINT_LIMIT_S, check=False)
-    found = []
+    findings = []
     for row in json.loads(done.stdout or "[]"):
         file = Path(row["filename"])
         text = file.read_text("utf-8")
         lines = LineTable.of(text)
         start, end = (lines.starts[at["row"] - 1] + at["column"] - 1 for at in (row["location"], row["end_location"]))
         path = file.resolve().relative_to(root.resolve()).as_posix()
-        found.append(
+        findings.append(
             Finding(path, Span(start, max(start, min(end, len(text)))), row["code"] or "syntax", row["message"])
         )
-    return found
+    return findings
 
 
 def ruff_codes(text: str, rules: str) -> list[str]:
     """Return the codes of what ruff finds in a text."""
     with tempfile.TemporaryDirectory(prefix="judge-") as folder:
         (Path(folder) / "module.py").write_text(text, "utf-8")
-        return [each.code for each in ruff_findings(Path(folder), ["module.py"], rules)]
+        return [finding.code for finding in ruff_findings(Path(folder), ["module.py"], rules)]
 
 
 def pyright_errors(program: Path, root: Path, path: str) -> list[str]:
@@ -57,5 +57,7 @@ def pyright_errors(program: Path, root: Path, path: str) -> list[str]:
     done = subprocess.run(
         command, cwd=root, capture_output=True, text=True, timeout=LINT_LIMIT_S, check=False, env={**os.environ}
     )
-    told = json.loads(done.stdout or "{}").get("generalDiagnostics", [])
-    return sorted(each["message"].split("\n")[0] for each in told if each["severity"] == "error")
+    diagnostics = json.loads(done.stdout or "{}").get("generalDiagnostics", [])
+    return sorted(
+        diagnostic["message"].split("\n")[0] for diagnostic in diagnostics if diagnostic["severity"] == "error"
+    )

@@ -29,9 +29,9 @@ def mutants_of(text: str, name: str) -> list[str]:
 
 def _empty(text: str, name: str) -> Iterator[str]:
     tree = ast.parse(text)
-    found = _named(tree, name)
-    if any(isinstance(each, ast.Return | ast.Yield) and each.value is not None for each in ast.walk(found)):
-        found.body = [ast.Return(ast.Constant(None))]
+    function = _named(tree, name)
+    if any(isinstance(node, ast.Return | ast.Yield) and node.value is not None for node in ast.walk(function)):
+        function.body = [ast.Return(ast.Constant(None))]
         yield ast.unparse(ast.fix_missing_locations(tree))
 
 
@@ -48,8 +48,8 @@ def _swapped(text: str, name: str) -> Iterator[str]:
         yield ast.unparse(ast.fix_missing_locations(tree))
 
 
-def _places(found: ast.AST) -> Iterator[tuple[ast.AST, str, int | None]]:
-    for node in ast.walk(found):
+def _places(function: ast.AST) -> Iterator[tuple[ast.AST, str, int | None]]:
+    for node in ast.walk(function):
         if isinstance(node, ast.BinOp | ast.BoolOp) and type(node.op) in _SWAPS:
             yield node, "op", None
         elif isinstance(node, ast.Compare):
@@ -57,5 +57,5 @@ def _places(found: ast.AST) -> Iterator[tuple[ast.AST, str, int | None]]:
 
 
 def _named(tree: ast.Module, name: str) -> ast.FunctionDef | ast.AsyncFunctionDef:
-    functions = (each for each in tree.body if isinstance(each, ast.FunctionDef | ast.AsyncFunctionDef))
-    return next(each for each in functions if each.name == name)
+    functions = (statement for statement in tree.body if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef))
+    return next(function for function in functions if function.name == name)

@@ -135,7 +135,7 @@ class ReplayedEngine:
 
     async def generate(self, _request: CompletionRequest) -> AsyncGenerator[Chunk]:
         """Give the next answer, ended."""
-        said = self.left.pop(0) if len(self.left) > 1 else "".join(self.left)
-        self.answers.append(said)
-        yield Chunk(said, 1, usage=Usage())
+        answer = self.left.pop(0) if len(self.left) > 1 else "".join(self.left)
+        self.answers.append(answer)
+        yield Chunk(answer, 1, usage=Usage())
         yield Chunk("", 0, stop="end", usage=Usage(generated_tokens=1))

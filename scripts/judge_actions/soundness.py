@@ -34,31 +34,31 @@ class Soundness:
     failing: list[str] = field(default_factory=list)
 
 
-def count_checks(corpus: Corpus, found: Soundness, *, run_tests: bool) -> None:
+def count_checks(corpus: Corpus, soundness: Soundness, *, run_tests: bool) -> None:
     """Add a package's counts."""
     index = Index(corpus.root)
     index.refresh()
     view = index.view()
-    for place, other in _pairs(corpus):
+    for place, donor in _pairs(corpus):
         span, stub = _stub(place)
         problem = _problem(place, stub, place.text, view)
-        found.right += 1
+        soundness.right += 1
         if problem:
-            found.refused[f"{corpus.package.name} {place.full_name}: {problem}"] += 1
-        foreign = _with_body_of(place, span, other)
+            soundness.refused[f"{corpus.package.name} {place.full_name}: {problem}"] += 1
+        foreign = _with_body_of(place, span, donor)
         if foreign is not None:
-            found.foreign += 1
-            found.caught += bool(_problem(place, stub, foreign, view))
+            soundness.foreign += 1
+            soundness.caught += bool(_problem(place, stub, foreign, view))
     index.close()
     for place in places(corpus) if run_tests else ():
-        _run_examples(corpus, place, found)
+        _run_examples(corpus, place, soundness)
 
 
 def _pairs(corpus: Corpus) -> Iterator[tuple[Place, Place]]:
     """Yield each documented function with the next one of its file."""
-    kept = [each for each in places(corpus) if body_of(each.function) and len(each.function.body) > 1]
+    kept = [place for place in places(corpus) if body_of(place.function) and len(place.function.body) > 1]
     for number, place in enumerate(kept):
-        others = [each for each in kept[number + 1 :] + kept[:number] if each.path == place.path]
+        others = [candidate for candidate in kept[number + 1 :] + kept[:number] if candidate.path == place.path]
         if others and ast.get_docstring(place.function):
             yield place, others[0]
 
@@ -69,13 +69,13 @@ def _stub(place: Place) -> tuple[Span, str]:
     return span, apply_edits(place.text, [Edit(span, "...")])
 
 
-def _with_body_of(place: Place, span: Span, other: Place) -> str | None:
+def _with_body_of(place: Place, span: Span, donor: Place) -> str | None:
     """Return the file with another function's body; None where both are the same or it does not compile."""
-    body = body_of(other.function)
-    lines = other.text.split("\n")[body[0].lineno - 1 : body[-1].end_lineno]
+    body = body_of(donor.function)
+    lines = donor.text.split("\n")[body[0].lineno - 1 : body[-1].end_lineno]
     indent = " " * body_of(place.function)[0].col_offset
-    said = textwrap.indent(textwrap.dedent("\n".join(lines)), indent).strip()
-    text = apply_edits(place.text, [Edit(span, said)])
+    body_text = textwrap.indent(textwrap.dedent("\n".join(lines)), indent).strip()
+    text = apply_edits(place.text, [Edit(span, body_text)])
     try:
         compile(text, "document", "exec")
     except (SyntaxError, ValueError):
@@ -89,26 +89,26 @@ def _problem(place: Place, stub: str, after: str, view: IndexView) -> str:
     return body_problem(after, line) or whole.problem or call_problem(stub, whole.text, view)
 
 
-def _run_examples(corpus: Corpus, place: Place, found: Soundness) -> None:
+def _run_examples(corpus: Corpus, place: Place, soundness: Soundness) -> None:
     statements = assertions_of(place.function) if place.owner is None and not place.name.startswith("_") else []
     if not statements or place.function.decorator_list:
         return
     module = place.path.removesuffix(".py").removeprefix("src/").removesuffix("/__init__").replace("/", ".")
     head = f"import pytest\nfrom {module} import *\nfrom {module} import {place.name}\n\n\ndef test_{place.name}():\n"
     test = head + "".join(f"    {line}\n" for line in statements)
-    found.tests += 1
+    soundness.tests += 1
     failed = failing_tests(corpus, {"test_examples_of_it.py": test}, [], only="test_examples_of_it.py")
     if failed:
-        found.failing.append(f"{corpus.package.name} {place.full_name}: {failed.strip().splitlines()[-1]}")
+        soundness.failing.append(f"{corpus.package.name} {place.full_name}: {failed.strip().splitlines()[-1]}")
 
 
-def soundness_table(found: Soundness) -> str:
+def soundness_table(soundness: Soundness) -> str:
     """Return the counts as text."""
     lines = [
-        f"right bodies: {found.right}, refused {sum(found.refused.values())}",
-        f"bodies of the next function: {found.foreign}, refused {found.caught}",
-        f"tests of examples: {found.tests}, failing {len(found.failing)}",
-        *sorted(found.refused),
-        *found.failing,
+        f"right bodies: {soundness.right}, refused {sum(soundness.refused.values())}",
+        f"bodies of the next function: {soundness.foreign}, refused {soundness.caught}",
+        f"tests of examples: {soundness.tests}, failing {len(soundness.failing)}",
+        *sorted(soundness.refused),
+        *soundness.failing,
     ]
     return "\n".join(lines) + "\n"

@@ -14,15 +14,15 @@ def table(rows: Iterable[Mapping[str, Any]]) -> str:
     ]
     for action, model in sorted({(row["action"], row["model"]) for row in kept}):
         own = [row for row in kept if (row["action"], row["model"]) == (action, model)]
-        told = Counter(row["outcome"] for row in own)
-        offered = told["right"] + told["wrong"]
-        share = f"{told['right'] / offered:.0%}" if offered else "–"
-        counts = " | ".join(str(told[name]) for name in ("right", "wrong", "refused"))
+        outcomes = Counter(row["outcome"] for row in own)
+        offered = outcomes["right"] + outcomes["wrong"]
+        share = f"{outcomes['right'] / offered:.0%}" if offered else "–"
+        counts = " | ".join(str(outcomes[name]) for name in ("right", "wrong", "refused"))
         lines.append(f"| `{action}` | {model} | {len(own)} | {counts} | {share} |")
     lines.append("")
     refused = Counter(
         (row["action"], row["model"], row["reason"], row["message"]) for row in kept if row["outcome"] == "refused"
     )
     lines += [f"{count} × {action} {model} {reason}: {text}" for (action, model, reason, text), count in sorted(
-        refused.items(), key=lambda each: (each[0][:2], -each[1]))]  # fmt: skip
+        refused.items(), key=lambda row: (row[0][:2], -row[1]))]  # fmt: skip
     return "\n".join(lines) + "\n"

@@ -56,15 +56,15 @@ def tasks_of(action: str, corpora: list[Corpus], count: int, seed: int) -> list[
             task = next(streams[name], None)
             if task is None:
                 del streams[name]
-            elif len(chosen) < count and all(task.id != other.id for other in chosen):
+            elif len(chosen) < count and all(task.id != earlier.id for earlier in chosen):
                 chosen.append(task)
     return chosen
 
 
 def _shuffled(corpus: Corpus, dice: random.Random) -> list[Place]:
-    found = [each for each in places(corpus) if not each.name.startswith("__") or each.name in _USUAL_SPECIAL]
-    dice.shuffle(found)
-    return found
+    candidates = [place for place in places(corpus) if not place.name.startswith("__") or place.name in _USUAL_SPECIAL]
+    dice.shuffle(candidates)
+    return candidates
 
 
 _USUAL_SPECIAL: Final = frozenset(("__eq__", "__repr__", "__len__", "__contains__", "__radd__", "__add__", "__iter__"))
@@ -77,7 +77,7 @@ def _lines(place: Place) -> int:
 
 def _whole(place: Place) -> Span:
     """Return a function's whole lines, decorators included."""
-    first = min([place.function.lineno, *(each.lineno for each in place.function.decorator_list)])
+    first = min([place.function.lineno, *(decorator.lineno for decorator in place.function.decorator_list)])
     start = sum(len(line) for line in place.text.splitlines(keepends=True)[: first - 1])
     return Span(start, span_of(place.text, place.function).end)
 
@@ -149,12 +149,12 @@ Asked = tuple[str, dict[str, Any]]
 
 def _rename(place: Place) -> Asked | None:
     own = sorted(
-        each.id
-        for each in ast.walk(place.function)
-        if isinstance(each, ast.Name) and isinstance(each.ctx, ast.Store) and len(each.id) > 1
+        node.id
+        for node in ast.walk(place.function)
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store) and len(node.id) > 1
     )
     outer = {
-        name for each in ast.walk(place.function) if isinstance(each, ast.Nonlocal | ast.Global) for name in each.names
+        name for node in ast.walk(place.function) if isinstance(node, ast.Nonlocal | ast.Global) for name in node.names
     }
     own = [name for name in own if name not in outer and not name.startswith("_")]
     if not own:
@@ -171,23 +171,23 @@ def _logged(place: Place) -> Asked | None:
 
 
 def _guarded(place: Place) -> Asked | None:
-    args = [each.arg for each in place.function.args.args if each.arg not in {"self", "cls"}]
+    args = [parameter.arg for parameter in place.function.args.args if parameter.arg not in {"self", "cls"}]
     defaults = len(place.function.args.defaults)
     args = args[: len(args) - defaults] if defaults else args
     if not args:
         return None
-    said = f"Raise a TypeError at the start of the function if {args[0]} is None."
-    return said, {"kind": "guard", "name": args[0]}
+    instruction = f"Raise a TypeError at the start of the function if {args[0]} is None."
+    return instruction, {"kind": "guard", "name": args[0]}
 
 
 def _f_strings(place: Place) -> Asked | None:
     formats = [
-        each
-        for each in ast.walk(place.function)
-        if (isinstance(each, ast.BinOp) and isinstance(each.op, ast.Mod) and isinstance(each.left, ast.Constant)
-            and isinstance(each.left.value, str))
-        or (isinstance(each, ast.Call) and isinstance(each.func, ast.Attribute) and each.func.attr == "format"
-            and isinstance(each.func.value, ast.Constant))
+        node
+        for node in ast.walk(place.function)
+        if (isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mod) and isinstance(node.left, ast.Constant)
+            and isinstance(node.left.value, str))
+        or (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "format"
+            and isinstance(node.func.value, ast.Constant))
     ]  # fmt: skip
     return ("Use f-strings in place of the other ways to format text.", {"kind": "f-string"}) if formats else None
 
@@ -198,20 +198,20 @@ INSTRUCTIONS: Final[tuple[Callable[[Place], Asked | None], ...]] = (_rename, _lo
 def annotate_types(corpus: Corpus, dice: random.Random) -> Iterator[Task]:
     """Ask for types where there are none."""
     for place in _shuffled(corpus, dice):
-        args = [each for each in place.function.args.args if each.arg not in {"self", "cls"}]
-        if args and any(each.annotation is None for each in args) and _lines(place) <= MAX_BODY_LINES:
+        args = [parameter for parameter in place.function.args.args if parameter.arg not in {"self", "cls"}]
+        if args and any(argument.annotation is None for argument in args) and _lines(place) <= MAX_BODY_LINES:
             at = span_of(place.text, place.function).start + 5
             yield Task("annotate.types", corpus.package.name, place.path, place.full_name, Span(at, at), {})
 
 
 def fix_diagnostic(corpus: Corpus, dice: random.Random) -> Iterator[Task]:
     """Take what ruff finds in the package as it is, in functions that tests run."""
-    held = {path: [_whole(each) for each in places(corpus) if each.path == path] for path in corpus.texts}
+    held = {path: [_whole(place) for place in places(corpus) if place.path == path] for path in corpus.texts}
     findings = ruff_findings(corpus.root, sorted(corpus.texts), FIXABLE_RULES)
     dice.shuffle(findings)
     seen: dict[str, int] = {}
     for finding in findings:
-        whole = next((each for each in held.get(finding.path, ()) if each.contains(finding.span.start)), None)
+        whole = next((span for span in held.get(finding.path, ()) if span.contains(finding.span.start)), None)
         if whole is None or seen.get(finding.code, 0) >= MAX_FINDINGS_PER_RULE:
             continue
         if whole.text(corpus.texts[finding.path]).count("\n") > 2 * MAX_BODY_LINES:
@@ -222,9 +222,9 @@ def fix_diagnostic(corpus: Corpus, dice: random.Random) -> Iterator[Task]:
 
 def _fix_task(corpus: Corpus, finding: Finding, texts: Mapping[str, str | None]) -> Task:
     at = Span(finding.span.start, finding.span.start)
-    said = Diagnostic(finding.span, finding.message, finding.code, "Ruff")
+    diagnostic = Diagnostic(finding.span, finding.message, finding.code, "Ruff")
     task = Task("fix.diagnostic", corpus.package.name, finding.path, f"{finding.span.start}", at, texts)
-    return replace(task, diagnostic=said, facts={"rule": finding.code})
+    return replace(task, diagnostic=diagnostic, facts={"rule": finding.code})
 
 
 def update_references(corpus: Corpus, dice: random.Random) -> Iterator[Task]:
@@ -254,13 +254,13 @@ def _is_named_twice(corpus: Corpus, place: Place) -> bool:
 def rename_suggest(corpus: Corpus, dice: random.Random) -> Iterator[Task]:
     """Give a local variable a name that says nothing, and ask for a better one."""
     for place in _shuffled(corpus, dice):
-        names = [each for each in ast.walk(place.function) if isinstance(each, ast.Name)]
-        given = {each.arg for each in ast.walk(place.function) if isinstance(each, ast.arg)}
-        own = sorted({each.id for each in names if isinstance(each.ctx, ast.Store) and len(each.id) > 2} - given)
+        names = [node for node in ast.walk(place.function) if isinstance(node, ast.Name)]
+        given = {node.arg for node in ast.walk(place.function) if isinstance(node, ast.arg)}
+        own = sorted({name.id for name in names if isinstance(name.ctx, ast.Store) and len(name.id) > 2} - given)
         if not own or PLAIN_NAME in place.text or _lines(place) > MAX_BODY_LINES:
             continue
         old = dice.choice(own)
-        own_spans = [span_of(place.text, each) for each in names if each.id == old]
+        own_spans = [span_of(place.text, name) for name in names if name.id == old]
         words = len(re.findall(rf"\b{old}\b", _whole(place).text(place.text)))
         if words != len(own_spans) or any(span.text(place.text) != old for span in own_spans):
             continue

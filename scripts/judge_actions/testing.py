@@ -44,8 +44,8 @@ def failing_tests(
     tests = [only] if only else _saying(corpus, names) or list(package.tests)
     options = ["-k", named] if named else []
     with copied(corpus, texts) as copy:
-        found = os.pathsep.join([str(copy / package.path), str(copy)])
-        own = {"PYTHONPATH": found, "PYTHONDONTWRITEBYTECODE": "1", "PYTHONHASHSEED": "0", "HOME": str(copy)}
+        python_path = os.pathsep.join([str(copy / package.path), str(copy)])
+        own = {"PYTHONPATH": python_path, "PYTHONDONTWRITEBYTECODE": "1", "PYTHONHASHSEED": "0", "HOME": str(copy)}
         variables = {**os.environ, **own, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
         command = [sys.executable, "-W", "ignore", "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider"]
         command += ["-c", os.devnull, "--rootdir", str(copy), *options, *package.options, *tests]

@@ -42,59 +42,59 @@ def main() -> int:
     )
     parser.add_argument("--library", choices=("spark", "rope"), default="spark", help="whose edits are tried")
     parser.add_argument("--lists", action="store_true", help="measure how long lists of actions take instead")
-    told = parser.parse_args()
-    if told.lists:
+    options = parser.parse_args()
+    if options.lists:
         sys.stdout.write(measure(Path(__file__).resolve().parents[2]))
         return 0
-    wanted = set(told.modules.split(",")) - {""}
-    actions = tuple(told.actions.split(","))
+    wanted = set(options.modules.split(",")) - {""}
+    actions = tuple(options.actions.split(","))
     counts = ProofCounts()
-    if told.programs:
-        edit_functions = ROPE_ACTIONS if told.library == "rope" else ACTIONS
-        count = prove_made(told.seed, told.programs, told.limit, edit_functions, actions, counts)
+    if options.programs:
+        edit_functions = ROPE_ACTIONS if options.library == "rope" else ACTIONS
+        count = prove_made(options.seed, options.programs, options.limit, edit_functions, actions, counts)
         sys.stdout.write(f"programs: {count}\n{report(counts)}")
         return 1 if counts.wrong else 0
-    if told.packages:
-        _packages(told, wanted, actions, counts)
+    if options.packages:
+        _packages(options, wanted, actions, counts)
     else:
-        _modules(told, wanted, actions, counts)
+        _modules(options, wanted, actions, counts)
     sys.stdout.write(report(counts))
     return 1 if counts.wrong else 0
 
 
-def _packages(told: argparse.Namespace, wanted: set[str], actions: tuple[str, ...], counts: ProofCounts) -> None:
+def _packages(options: argparse.Namespace, wanted: set[str], actions: tuple[str, ...], counts: ProofCounts) -> None:
     began = time.monotonic()
     for package in load():
-        if (wanted and package.name not in wanted) or time.monotonic() - began > told.limit:
+        if (wanted and package.name not in wanted) or time.monotonic() - began > options.limit:
             continue
-        seeds = range(told.seed, told.seed + told.rounds)
-        if told.signatures:
-            prove_signatures(package, told.packages, seeds, told.most, counts)
+        seeds = range(options.seed, options.seed + options.rounds)
+        if options.signatures:
+            prove_signatures(package, options.packages, seeds, options.most, counts)
         else:
-            prove_package(package, told.packages, seeds, told.most, actions, counts)
+            prove_package(package, options.packages, seeds, options.most, actions, counts)
         _tell(package.name, counts)
 
 
-def _modules(told: argparse.Namespace, wanted: set[str], actions: tuple[str, ...], counts: ProofCounts) -> None:
+def _modules(options: argparse.Namespace, wanted: set[str], actions: tuple[str, ...], counts: ProofCounts) -> None:
     began = time.monotonic()
-    for number in range(told.rounds):
+    for number in range(options.rounds):
         for subject in SUBJECTS:
-            if (wanted and subject.module not in wanted) or time.monotonic() - began > told.limit:
+            if (wanted and subject.module not in wanted) or time.monotonic() - began > options.limit:
                 continue
-            prove(subject, told.seed + number, actions, counts)
+            prove(subject, options.seed + number, actions, counts)
             _tell(subject.module, counts)
 
 
 def _tell(name: str, counts: ProofCounts) -> None:
     applied = sum(counts.applied.values())
     sys.stderr.write(f"{name}: {applied} applied so far, {len(counts.wrong)} wrong\n")
-    sys.stderr.writelines(f"WRONG {each}\n" for each in counts.wrong if each.startswith(name))
+    sys.stderr.writelines(f"WRONG {failure}\n" for failure in counts.wrong if failure.startswith(name))
 
 
 def report(counts: ProofCounts) -> str:
     """Return the counts as text."""
     lines = [f"modules with their tests: {len(counts.modules)}"] if counts.modules else []
-    lines += [f"left out, {each}" for each in counts.skipped]
+    lines += [f"left out, {skipped}" for skipped in counts.skipped]
     for action in sorted({*counts.applied, *(action for action, _message in counts.refused)}):
         reasons: Counter[str] = Counter()
         for (kind, message), count in counts.refused.items():
@@ -102,7 +102,7 @@ def report(counts: ProofCounts) -> str:
                 reasons[_general(message)] += count
         lines.append(f"{action}: applied {counts.applied[action]}, refused {sum(reasons.values())}")
         lines += [f"  {count} {message}" for message, count in reasons.most_common()]
-    lines += [f"WRONG {each}" for each in counts.wrong]
+    lines += [f"WRONG {failure}" for failure in counts.wrong]
     lines.append(f"wrong: {len(counts.wrong)}")
     return "\n".join(lines) + "\n"
 

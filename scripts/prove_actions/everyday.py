@@ -68,8 +68,12 @@ def statements(lines: LineTable, function: Function, dice: random.Random) -> Ite
             continue
         first = dice.randrange(1, len(block) - 1)
         chosen = block[first : first + dice.randint(2, 4)]
-        if len(chosen) > 1 and not any(isinstance(each, LEAVES) for part in chosen for each in ast.walk(part)):
-            start = min([chosen[0].lineno, *(each.lineno for each in getattr(chosen[0], "decorator_list", []))])
+        if len(chosen) > 1 and not any(
+            isinstance(descendant, LEAVES) for part in chosen for descendant in ast.walk(part)
+        ):
+            start = min(
+                [chosen[0].lineno, *(decorator.lineno for decorator in getattr(chosen[0], "decorator_list", []))]
+            )
             yield Span(lines.starts[start - 1], lines.ends[chosen[-1].end_lineno - 1])
 
 
@@ -90,14 +94,14 @@ def short_lived(lines: LineTable, function: Function, _dice: random.Random) -> I
     for node in ast.walk(function):
         target = node.targets[0] if isinstance(node, ast.Assign) and len(node.targets) == 1 else None
         if isinstance(target, ast.Name):
-            others = [each for each in names if each.id == target.id and each is not target]
+            others = [name for name in names if name.id == target.id and name is not target]
             if len(others) == 1 and 0 < others[0].lineno - target.lineno <= MAX_LINES_APART:
                 yield _span(lines, target, is_cursor=True)
 
 
 def local_names(lines: LineTable, function: Function, _dice: random.Random) -> Iterator[Span]:
     """Yield locals where a statement assigns them; a parameter is none."""
-    given = {each.arg for each in ast.walk(function.args) if isinstance(each, ast.arg)}
+    given = {node.arg for node in ast.walk(function.args) if isinstance(node, ast.arg)}
     for node in ast.walk(function):
         target = node.targets[0] if isinstance(node, ast.Assign) else node.target if isinstance(node, ast.For) else None
         if isinstance(target, ast.Name) and target.id not in given:

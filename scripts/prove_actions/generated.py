@@ -80,12 +80,12 @@ class Program:
         return self._dice.choice(NAMES)
 
     def _value(self) -> str:
-        name, other = self._name(), self._name()
-        forms = (name, name, str(self._dice.randint(0, 5)), f"{name} + {other}", f"t({name})", f"boom({name})")
+        name, other_name = self._name(), self._name()
+        forms = (name, name, str(self._dice.randint(0, 5)), f"{name} + {other_name}", f"t({name})", f"boom({name})")
         more: tuple[str, ...] = (
-            f"t({name}) - {other}",
+            f"t({name}) - {other_name}",
             f"{name} * 2",
-            f"({name} if {other} else 3)",
+            f"({name} if {other_name} else 3)",
             f"len(xs) + {name}",
         )
         more += ("take(xs)", f"({name} if xs else 3)", f"(xs and {name})")
@@ -107,14 +107,14 @@ class Program:
     def _once(self, pad: str, _depth: int, _loops: int) -> list[str]:
         """Assign a name that is assigned nowhere else, and read it."""
         self._count += 1
-        made = f"v{self._count}"
+        variable = f"v{self._count}"
         values = (self._value(), self._value(), f"[{self._name()}]", f"xs[{self._name()}:]", "take(xs)", "xs or 3")
         value = self._dice.choice(values)
         way = [f"{pad}if {self._test()}:", f"{pad}    t(0)"]
         between = self._dice.choice(([], self._assign(pad, 0, 0), self._call(pad, 0, 0), way))
-        many = (f"t([{made}, {made}])", f"t([x for x in xs if {made}])")
-        uses = (f"t({made})", f"{self._name()} = 1 if {made} else 2", *many)
-        return [f"{pad}{made} = {value}", *between, pad + self._dice.choice(uses)]
+        many = (f"t([{variable}, {variable}])", f"t([x for x in xs if {variable}])")
+        uses = (f"t({variable})", f"{self._name()} = 1 if {variable} else 2", *many)
+        return [f"{pad}{variable} = {value}", *between, pad + self._dice.choice(uses)]
 
     def _augment(self, pad: str, _depth: int, _loops: int) -> list[str]:
         return [f"{pad}{self._name()} += {self._value()}"]
@@ -143,22 +143,22 @@ class Program:
 
     def _lambda(self, pad: str, _depth: int, _loops: int) -> list[str]:
         self._count += 1
-        made = f"g{self._count}"
+        function = f"g{self._count}"
         return [
-            f"{pad}{made} = lambda: {self._name()}",
-            f"{pad}t({made}())",
+            f"{pad}{function} = lambda: {self._name()}",
+            f"{pad}t({function}())",
             *self._assign(pad, 0, 0),
-            f"{pad}t({made}())",
+            f"{pad}t({function}())",
         ]
 
     def _define(self, pad: str, _depth: int, _loops: int) -> list[str]:
         self._count += 1
-        made, name = f"g{self._count}", self._name()
-        lines = [f"{pad}def {made}(n={self._value()}):"]
+        function, name = f"g{self._count}", self._name()
+        lines = [f"{pad}def {function}(n={self._value()}):"]
         if self._dice.random() < 0.4:
             lines += [f"{pad}    nonlocal {name}", f"{pad}    {name} = n"]
-        lines += [f"{pad}    return t(n) + {self._name()}", f"{pad}t({made}())"]
-        return [*lines, *self._assign(pad, 0, 0), f"{pad}t({made}(1))"]
+        lines += [f"{pad}    return t(n) + {self._name()}", f"{pad}t({function}())"]
+        return [*lines, *self._assign(pad, 0, 0), f"{pad}t({function}(1))"]
 
     def _comprehend(self, pad: str, _depth: int, _loops: int) -> list[str]:
         inner = self._dice.choice((f"x + {self._name()}", f"t(x) * {self._name()}", f"({self._name()} := x)"))

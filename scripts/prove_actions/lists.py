@@ -68,14 +68,14 @@ def _target(text: str, name: str, language: str, dice: random.Random, baseline: 
     span = Span(lines.starts[first] if dice.random() < 0.6 else lines.ends[last], lines.ends[last])
     path = Path("/w") / name
     snapshot = Snapshot(path.as_uri(), path, 1, language, text)
-    told = (Diagnostic(span, "what is wrong", "X1", "a server"),) if baseline else ()
+    diagnostics = (Diagnostic(span, "what is wrong", "X1", "a server"),) if baseline else ()
     was = BaselineText(baseline, 0) if baseline else None
-    return lambda: replace(Target.of(snapshot, span, told), baseline=was)
+    return lambda: replace(Target.of(snapshot, span, diagnostics), baseline=was)
 
 
-def _listed(made: Callable[[], Target]) -> float:
+def _listed(target_of: Callable[[], Target]) -> float:
     began = time.process_time()
-    target = made()
+    target = target_of()
     for action in CATALOG:
         if action.applies(target) and target.baseline and isinstance(action, Prechecks):
             action.precheck(target)

@@ -29,17 +29,17 @@ def prove_one(
     dice = random.Random(seed)  # noqa: S311 - chooses programs, keeps no secret
     text = program(dice)
     before = outcome(text)
-    function = next(each for each in functions(ast.parse(text)) if each.name == "f")
+    function = next(candidate for candidate in functions(ast.parse(text)) if candidate.name == "f")
     for action in actions:
         span = places(text, function, dice, action)
         if span is None:
             continue
-        made = attempt(action, text, span, edit_functions)
-        if made.text is None:
-            counts.refused[action, made.message] += 1
+        result = attempt(action, text, span, edit_functions)
+        if result.text is None:
+            counts.refused[action, result.message] += 1
             continue
         counts.applied[action] += 1
-        if outcome(made.text) != before:
-            lines, edited = text.splitlines(keepends=True), made.text.splitlines(keepends=True)
+        if outcome(result.text) != before:
+            lines, edited = text.splitlines(keepends=True), result.text.splitlines(keepends=True)
             shown = "".join(difflib.unified_diff(lines, edited, n=99))
-            counts.wrong.append(f"program {seed}: {action} at {made.place}\n{shown}")
+            counts.wrong.append(f"program {seed}: {action} at {result.place}\n{shown}")

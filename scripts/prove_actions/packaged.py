@@ -68,10 +68,10 @@ def prove_package(
     subject = _Subject(package, root, texts, run, index.view())
     for seed in seeds:
         wrong: set[tuple[str, str]] = set()
-        while (found := _round(subject, f"{seed} {package.name}", most, actions, wrong, counts)) and (
+        while (guilty := _round(subject, f"{seed} {package.name}", most, actions, wrong, counts)) and (
             len(wrong) < MAX_WRONG
         ):
-            wrong.add(found)
+            wrong.add(guilty)
     index.close()
 
 
@@ -89,21 +89,21 @@ def _round(
     """
     package, tried = subject.package, ProofCounts()
     dice = random.Random(seed)  # noqa: S311 - chooses places, keeps no secret
-    left = [each for each in _places(subject.texts, subject.run) if each not in wrong]
+    left = [place for place in _places(subject.texts, subject.run) if place not in wrong]
     steps = _edited(subject, left, dice, most, actions, tried)
 
     def failing_at(number: int) -> str:
         after = {step.path: step.outcome.text or "" for step in steps[: number + 1]}
         return failing(package, subject.root, after)
 
-    found = first_guilty(len(steps), failing_at) if steps and failing_at(len(steps) - 1) else None
-    if found is None:
+    guilty = first_guilty(len(steps), failing_at) if steps and failing_at(len(steps) - 1) else None
+    if guilty is None:
         counts.applied += tried.applied
         counts.refused += tried.refused
         return None
-    step = steps[found[0]]
+    step = steps[guilty[0]]
     counts.applied[step.outcome.action] += 1
-    counts.wrong.append(f"{package.name}: {step.outcome.action} in {step.path} at {step.outcome.place}: {found[1]}")
+    counts.wrong.append(f"{package.name}: {step.outcome.action} in {step.path} at {step.outcome.place}: {guilty[1]}")
     return step.path, step.name
 
 
@@ -126,9 +126,9 @@ def _edited(
     for path, name in functions_left:
         if len(steps) == most:
             break
-        found = dict(_qualified(ast.parse(now[path]))).get(name)
+        function = dict(_qualified(ast.parse(now[path]))).get(name)
         action = dice.choice(actions)
-        span = places(now[path], found, dice, action) if found is not None else None
+        span = places(now[path], function, dice, action) if function is not None else None
         if span is None:
             continue
         outcome = attempt(action, now[path], span, edit_functions_in(subject.view, path))
@@ -151,13 +151,13 @@ def names_run(path: str, text: str, run: Reached) -> list[str]:
 
 
 def _first_lines(function: ast.FunctionDef | ast.AsyncFunctionDef) -> set[int]:
-    return {function.lineno, *(each.lineno for each in function.decorator_list)}
+    return {function.lineno, *(decorator.lineno for decorator in function.decorator_list)}
 
 
 def _qualified(tree: ast.Module) -> list[tuple[str, ast.FunctionDef | ast.AsyncFunctionDef]]:
     """Return the functions of a module by their names within classes and functions, those with a name of their own."""
     around = {id(child): parent for parent in ast.walk(tree) for child in ast.iter_child_nodes(parent)}
-    found: dict[str, list[ast.FunctionDef | ast.AsyncFunctionDef]] = {}
+    by_name: dict[str, list[ast.FunctionDef | ast.AsyncFunctionDef]] = {}
     for function in functions(tree):
         names = [function.name]
         parent = around.get(id(function))
@@ -165,5 +165,5 @@ def _qualified(tree: ast.Module) -> list[tuple[str, ast.FunctionDef | ast.AsyncF
             if isinstance(parent, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
                 names.insert(0, parent.name)
             parent = around.get(id(parent))
-        found.setdefault(".".join(names), []).append(function)
-    return [(name, each[0]) for name, each in found.items() if len(each) == 1]
+        by_name.setdefault(".".join(names), []).append(function)
+    return [(name, definitions[0]) for name, definitions in by_name.items() if len(definitions) == 1]

@@ -81,9 +81,9 @@ def unpacked(package: Package, folder: Path) -> Path | None:
             return None
         with tarfile.open(archive) as packed:
             packed.extractall(folder, filter="data")
-        found = folder / archive.name.removesuffix(".tar.gz")
-        if found != place:
-            found.rename(place)
+        package_folder = folder / archive.name.removesuffix(".tar.gz")
+        if package_folder != place:
+            package_folder.rename(place)
     return place
 
 
@@ -91,9 +91,9 @@ def modules(package: Package, root: Path) -> dict[str, str]:
     """Return the texts of a package's own modules by their paths within it; its tests are not among them."""
     base = root / package.sources
     files = [base] if base.is_file() else sorted(base.rglob("*.py"))
-    tests = [root / each for each in package.tests]
-    own = [each for each in files if not any(each.is_relative_to(test) for test in tests)]
-    return {each.relative_to(root).as_posix(): each.read_text("utf-8") for each in own}
+    tests = [root / test for test in package.tests]
+    own = [file for file in files if not any(file.is_relative_to(test) for test in tests)]
+    return {file.relative_to(root).as_posix(): file.read_text("utf-8") for file in own}
 
 
 def failing(package: Package, root: Path, texts: Mapping[str, str]) -> str:
@@ -107,16 +107,16 @@ def reached(package: Package, root: Path) -> Reached | str:
     with tempfile.TemporaryDirectory(prefix="prove-") as folder:
         copy = _copied(root, {}, Path(folder))
         (copy / f"{_REACHED}.py").write_text(_RECORDER, "utf-8")
-        told = Path(folder) / "reached.txt"
-        problem = _run(package, copy, {"PROVE_REACHED": str(told)}, ["-p", _REACHED])
+        report = Path(folder) / "reached.txt"
+        problem = _run(package, copy, {"PROVE_REACHED": str(report)}, ["-p", _REACHED])
         if problem:
             return problem
-        found = set()
-        for line in told.read_text("utf-8").splitlines():
+        reached_lines = set()
+        for line in report.read_text("utf-8").splitlines():
             path, first, name = line.split("\t")
             if Path(path).is_relative_to(copy):
-                found.add((Path(path).relative_to(copy).as_posix(), int(first), name))
-        return frozenset(found)
+                reached_lines.add((Path(path).relative_to(copy).as_posix(), int(first), name))
+        return frozenset(reached_lines)
 
 
 def _copied(root: Path, texts: Mapping[str, str], folder: Path) -> Path:
@@ -128,8 +128,8 @@ def _copied(root: Path, texts: Mapping[str, str], folder: Path) -> Path:
 
 
 def _run(package: Package, copy: Path, more: Mapping[str, str], options: list[str]) -> str:
-    found = os.pathsep.join([str(copy / package.path), str(copy)])
-    own = {"PYTHONPATH": found, "PYTHONDONTWRITEBYTECODE": "1", "PYTHONHASHSEED": "0"}
+    python_path = os.pathsep.join([str(copy / package.path), str(copy)])
+    own = {"PYTHONPATH": python_path, "PYTHONDONTWRITEBYTECODE": "1", "PYTHONHASHSEED": "0"}
     variables = {**os.environ, **own, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", **more}
     command = [sys.executable, "-W", "ignore", "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "-c", os.devnull]
     command += ["--rootdir", str(copy), *options, *package.options, *package.tests]

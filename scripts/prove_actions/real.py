@@ -41,9 +41,9 @@ def prove(subject: Subject, seed: int, actions: tuple[str, ...], counts: ProofCo
     steps = _edited(text, dice, actions, counts)
     texts = [step.text or "" for step in steps]
     if steps and failing(subject, texts[-1]):
-        found = first_guilty(len(steps), lambda number: failing(subject, texts[number]))
-        if found is not None:
-            number, problem = found
+        guilty = first_guilty(len(steps), lambda number: failing(subject, texts[number]))
+        if guilty is not None:
+            number, problem = guilty
             counts.wrong.append(f"{subject.module}: {steps[number].action} at {steps[number].place}: {problem}")
 
 
@@ -52,11 +52,11 @@ def _edited(text: str, dice: random.Random, actions: tuple[str, ...], counts: Pr
     names = [function.name for function in functions(ast.parse(text))]
     steps: list[Outcome] = []
     for number, name in enumerate(names):
-        found = [each for each in functions(ast.parse(text)) if each.name == name]
-        if not found:
+        named = [function for function in functions(ast.parse(text)) if function.name == name]
+        if not named:
             continue
         action = dice.choice(actions)
-        span = places(text, found[number % len(found)], dice, action)
+        span = places(text, named[number % len(named)], dice, action)
         if span is None:
             continue
         outcome = attempt(action, text, span)

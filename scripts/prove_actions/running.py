@@ -19,10 +19,10 @@ _SHORT = 400
 def path_of(subject: Subject) -> Path | None:
     """Return the file of a subject; None where this Python has none."""
     try:
-        found = importlib.util.find_spec(subject.module)
+        spec = importlib.util.find_spec(subject.module)
     except ImportError:
         return None
-    return Path(found.origin) if found and found.origin and found.origin.endswith(".py") else None
+    return Path(spec.origin) if spec and spec.origin and spec.origin.endswith(".py") else None
 
 
 def failing(subject: Subject, text: str) -> str:

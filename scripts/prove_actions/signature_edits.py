@@ -42,26 +42,33 @@ def edit_signature(syntax: Syntax, name: str, dice: random.Random) -> SignatureE
         old = _CHANGES[kind](changed, function, _own_count(source, function), dice)
         if old is None:
             continue
-        made = _written(source, syntax, function, changed, old)
-        if made is not None:
-            return SignatureEdit(kind, *made)
+        edited = _written(source, syntax, function, changed, old)
+        if edited is not None:
+            return SignatureEdit(kind, *edited)
     return None
 
 
 def function_named(source: Source, name: str) -> Function | None:
     """Return the function of a full name within classes; None where there is none, or where there are several."""
-    found: list[ast.AST] = [source.tree]
+    scopes: list[ast.AST] = [source.tree]
     for part in name.split("."):
         kinds = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
-        inner = [each for node in found for each in ast.walk(node) if isinstance(each, kinds) and each.name == part]
-        found = [each for each in inner if source.scope_of(each) in found]
-    only = found[0] if len(found) == 1 else None
+        inner = [
+            descendant
+            for node in scopes
+            for descendant in ast.walk(node)
+            if isinstance(descendant, kinds) and descendant.name == part
+        ]
+        scopes = [scope for scope in inner if source.scope_of(scope) in scopes]
+    only = scopes[0] if len(scopes) == 1 else None
     return only if isinstance(only, ast.FunctionDef | ast.AsyncFunctionDef) else None
 
 
 def _own_count(source: Source, function: Function) -> int:
     """Return how many parameters are the object's own: one for a method that is not static."""
-    is_static = any(isinstance(each, ast.Name) and each.id == "staticmethod" for each in function.decorator_list)
+    is_static = any(
+        isinstance(decorator, ast.Name) and decorator.id == "staticmethod" for decorator in function.decorator_list
+    )
     return 1 if isinstance(source.parent(function), ast.ClassDef) and not is_static else 0
 
 
@@ -70,10 +77,13 @@ def _written(
 ) -> tuple[str, int] | None:
     """Return the document with these parameters, and where the function's name stands."""
     start = source.span(function).end - 1
-    found = next((each for each in _definitions(syntax, start) if each[0].start == source.span(function).start), None)
-    if found is None:
+    definition = next(
+        (candidate for candidate in _definitions(syntax, start) if candidate[0].start == source.span(function).start),
+        None,
+    )
+    if definition is None:
         return None
-    parameters, name_at = found[1], found[2]
+    parameters, name_at = definition[1], definition[2]
     edits = [Edit(parameters, f"({ast.unparse(changed)})")]
     if old:
         line = _line_for(source, function)
@@ -90,13 +100,13 @@ def _written(
 
 def _definitions(syntax: Syntax, offset: int) -> Iterator[tuple[Span, Span, int]]:
     """Yield span, parameters and place of the name of the functions around an offset."""
-    while (found := definition_at(syntax, offset, CALLABLES)) is not None:
-        parameters, name = (found.inner.child_by_field_name(each) for each in ("parameters", "name"))
+    while (definition := definition_at(syntax, offset, CALLABLES)) is not None:
+        parameters, name = (definition.inner.child_by_field_name(field) for field in ("parameters", "name"))
         if parameters is not None and name is not None:
-            yield found.whole.span, syntax.wrap(parameters).span, syntax.wrap(name).span.start
-        if found.whole.span.start == 0:
+            yield definition.whole.span, syntax.wrap(parameters).span, syntax.wrap(name).span.start
+        if definition.whole.span.start == 0:
             return
-        offset = found.whole.span.start - 1
+        offset = definition.whole.span.start - 1
 
 
 def _line_for(source: Source, function: Function) -> tuple[int, str] | None:
@@ -133,8 +143,11 @@ def _swapped(args: ast.arguments, _function: Function, own: int, dice: random.Ra
     at = dice.choice(pairs)
     args.args[at], args.args[at + 1] = args.args[at + 1], args.args[at]
     if at >= required:
-        one, other = at - required, at + 1 - required
-        args.defaults[one], args.defaults[other] = args.defaults[other], args.defaults[one]
+        first_default, second_default = at - required, at + 1 - required
+        args.defaults[first_default], args.defaults[second_default] = (
+            args.defaults[second_default],
+            args.defaults[first_default],
+        )
     return ""
 
 
@@ -174,11 +187,11 @@ def _by_place_only(args: ast.arguments, _function: Function, own: int, _dice: ra
 
 def _removed(args: ast.arguments, function: Function, own: int, dice: random.Random) -> str | None:
     """Take one out that the function does not look at."""
-    said = {each.id for each in ast.walk(function) if isinstance(each, ast.Name)}
+    names = {node.id for node in ast.walk(function) if isinstance(node, ast.Name)}
     required = len(args.args) - len(args.defaults)
     first = max(0, own - len(args.posonlyargs))
-    unused = [n for n in range(first, len(args.args)) if args.args[n].arg not in said]
-    if not unused or len(args.defaults) > len(args.args) or said & {"locals", "vars", "eval"}:
+    unused = [n for n in range(first, len(args.args)) if args.args[n].arg not in names]
+    if not unused or len(args.defaults) > len(args.args) or names & {"locals", "vars", "eval"}:
         return None
     at = dice.choice(unused)
     del args.args[at]

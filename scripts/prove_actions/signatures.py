@@ -43,7 +43,7 @@ class _Step:
 
     path: str
     name: str
-    said: str
+    outcome: str
     texts: Mapping[str, str]
 
 
@@ -99,10 +99,10 @@ def prove_signatures(package: Package, folder: Path, seeds: Iterable[int], most:
     root, run, _texts = known
     for seed in seeds:
         wrong: set[tuple[str, str]] = set()
-        while (found := _round(package, root, run, f"{seed} {package.name}", most, wrong, counts)) and (
+        while (guilty := _round(package, root, run, f"{seed} {package.name}", most, wrong, counts)) and (
             len(wrong) < MAX_WRONG
         ):
-            wrong.add(found)
+            wrong.add(guilty)
 
 
 def _round(
@@ -123,19 +123,19 @@ def _round(
     dice.shuffle(left)
     with tempfile.TemporaryDirectory(prefix="prove-") as folder:
         workspace = _Workspace(root, Path(folder))
-        steps = _changed(workspace, [each for each in left if each not in wrong], dice, most, tried)
+        steps = _changed(workspace, [place for place in left if place not in wrong], dice, most, tried)
         workspace.close()
 
     def failing_at(number: int) -> str:
         return failing(package, root, steps[number].texts)
 
-    found = first_guilty(len(steps), failing_at) if steps and failing_at(len(steps) - 1) else None
-    if found is None:
+    guilty = first_guilty(len(steps), failing_at) if steps and failing_at(len(steps) - 1) else None
+    if guilty is None:
         counts.applied += tried.applied
         counts.refused += tried.refused
         return None
-    step = steps[found[0]]
-    counts.wrong.append(f"{package.name}: {step.said} of {step.name} in {step.path}: {found[1]}")
+    step = steps[guilty[0]]
+    counts.wrong.append(f"{package.name}: {step.outcome} of {step.name} in {step.path}: {guilty[1]}")
     return step.path, step.name
 
 
@@ -157,13 +157,13 @@ def _changed(
         proposal = workspace.proposed(path, before, signature)
         is_edit = bool(proposal.edits or proposal.files)
         if is_edit or (proposal.reason == Reason.EMPTY and "fits already" in proposal.message):
-            more = {each.path: apply_edits(each.text or "", each.edits) for each in proposal.files}
+            more = {file.path: apply_edits(file.text or "", file.edits) for file in proposal.files}
             more[path] = apply_edits(signature.text, proposal.edits)
             workspace.write(more)
             texts |= more
-            said = f"{signature.kind}, {'calls changed' if is_edit else 'no call to change'}"
-            counts.applied[said] += 1
-            steps.append(_Step(path, name, said, dict(texts)))
+            message = f"{signature.kind}, {'calls changed' if is_edit else 'no call to change'}"
+            counts.applied[message] += 1
+            steps.append(_Step(path, name, message, dict(texts)))
             continue
         workspace.write({path: before})
         counts.refused[signature.kind, _general(proposal.message)] += 1

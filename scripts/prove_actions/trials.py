@@ -45,39 +45,39 @@ def target_in(text: str, span: Span) -> Target:
 
 def extract_function(text: str, span: Span, path: str = "main.py", view: IndexView = EMPTY_VIEW) -> Edits | Refusal:
     """Extract a function by the plain rule's name."""
-    made = extraction_at(target_in(text, span))
-    made = made if isinstance(made, Refusal) else function_unseen(made, path, view)
-    if isinstance(made, Refusal):
-        return made
-    name = free_name(made.suited(plain_name(made)), words_of(text))
-    return made.edits(name) if made.is_faithful(name) else UNFAITHFUL
+    extraction = extraction_at(target_in(text, span))
+    extraction = extraction if isinstance(extraction, Refusal) else function_unseen(extraction, path, view)
+    if isinstance(extraction, Refusal):
+        return extraction
+    name = free_name(extraction.suited(plain_name(extraction)), words_of(text))
+    return extraction.edits(name) if extraction.is_faithful(name) else UNFAITHFUL
 
 
 def extract_variable(text: str, span: Span, path: str = "main.py", view: IndexView = EMPTY_VIEW) -> Edits | Refusal:
     """Extract a variable."""
-    made = variable_at(target_in(text, span))
-    made = made if isinstance(made, Refusal) else variable_unseen(made, path, view)
-    if isinstance(made, Refusal):
-        return made
-    name = free_name(made.suited("found"), words_of(text))
-    return made.edits(name) if made.is_faithful(name) else UNFAITHFUL
+    variable = variable_at(target_in(text, span))
+    variable = variable if isinstance(variable, Refusal) else variable_unseen(variable, path, view)
+    if isinstance(variable, Refusal):
+        return variable
+    name = free_name(variable.suited("found"), words_of(text))
+    return variable.edits(name) if variable.is_faithful(name) else UNFAITHFUL
 
 
 def inline_variable(text: str, span: Span) -> Edits | Refusal:
     """Inline the variable at a place."""
-    made = inlining_at(target_in(text, span))
-    if isinstance(made, Refusal):
-        return made
-    return made.edits() if made.is_faithful() else UNFAITHFUL
+    inlining = inlining_at(target_in(text, span))
+    if isinstance(inlining, Refusal):
+        return inlining
+    return inlining.edits() if inlining.is_faithful() else UNFAITHFUL
 
 
 def suggest_name(text: str, span: Span) -> Edits | Refusal:
     """Rename the variable at a place."""
-    made = renaming_at(target_in(text, span))
-    if isinstance(made, Refusal):
-        return made
+    renaming = renaming_at(target_in(text, span))
+    if isinstance(renaming, Refusal):
+        return renaming
     name = free_name("renamed", words_of(text))
-    return made.edits(name) if made.is_faithful(name) else UNFAITHFUL
+    return renaming.edits(name) if renaming.is_faithful(name) else UNFAITHFUL
 
 
 ACTIONS: Final[dict[str, Callable[[str, Span], Edits | Refusal]]] = {
@@ -90,8 +90,8 @@ ACTIONS: Final[dict[str, Callable[[str, Span], Edits | Refusal]]] = {
 
 def edit_functions_in(view: IndexView, path: str) -> EditFunctions:
     """Return what makes the edits of a file of a workspace."""
-    found = {"extract.function": extract_function, "extract.variable": extract_variable}
-    return ACTIONS | {action: partial(make, path=path, view=view) for action, make in found.items()}
+    finders = {"extract.function": extract_function, "extract.variable": extract_variable}
+    return ACTIONS | {action: partial(make, path=path, view=view) for action, make in finders.items()}
 
 
 NEEDS_A_NAME: Final = frozenset({"inline.variable", "rename.suggest"})
@@ -99,15 +99,15 @@ NEEDS_A_NAME: Final = frozenset({"inline.variable", "rename.suggest"})
 
 def attempt(action: str, text: str, span: Span, edit_functions: EditFunctions = ACTIONS) -> Outcome:
     """Try an action on a selection, with the checks that every edit has to pass."""
-    made = edit_functions[action](text, span)
+    edits = edit_functions[action](text, span)
     line = text.count("\n", 0, span.start) + 1
     place = f"line {line}: {span.text(text)[:60]!r}"
-    if isinstance(made, Refusal):
-        return Outcome(action, None, made.message, place)
-    problem = failure(text, target_in(text, span).syntax, made)
+    if isinstance(edits, Refusal):
+        return Outcome(action, None, edits.message, place)
+    problem = failure(text, target_in(text, span).syntax, edits)
     if problem:
         return Outcome(action, None, f"check: {problem}", place)
-    return Outcome(action, apply_edits(text, made), "applied", place)
+    return Outcome(action, apply_edits(text, edits), "applied", place)
 
 
 def functions(tree: ast.Module) -> list[ast.FunctionDef | ast.AsyncFunctionDef]:
@@ -139,7 +139,7 @@ def _statements(text: str, function: ast.AST, dice: random.Random) -> Iterator[S
             first = dice.randrange(len(block))
             last = min(len(block) - 1, first + dice.choice((0, 1, 2, 3, 9)))
             low, high = block[first], block[last]
-            start = min([low.lineno, *(each.lineno for each in getattr(low, "decorator_list", []))])
+            start = min([low.lineno, *(decorator.lineno for decorator in getattr(low, "decorator_list", []))])
             yield Span(lines.starts[start - 1], lines.ends[(high.end_lineno or high.lineno) - 1])
 
 

@@ -53,13 +53,13 @@ def read(path: Path) -> list[Output]:
 
 
 def _report(options: argparse.Namespace) -> None:
-    told = [output for path in options.outputs for output in read(path)]
-    groups = {"all": told} | by_language(told)
+    all_outputs = [output for path in options.outputs for output in read(path)]
+    groups = {"all": all_outputs} | by_language(all_outputs)
     report: dict[str, dict[str, object]] = {
         name: {"thresholds": by_threshold(group), "rules": rules(group)} for name, group in groups.items()
     }
     if options.folder:
-        report["all"]["names"] = names(told, options.folder)
+        report["all"]["names"] = names(all_outputs, options.folder)
     sys.stdout.write(json.dumps(report, indent=1) + "\n")
 
 

@@ -66,9 +66,9 @@ def _place(line: str, chance: random.Random) -> tuple[str, int] | None:
         return None
     indent = len(line) - len(line.lstrip())
     places = {
-        "word": [found.start() + 1 for found in re.finditer(r"\w(?=\w)", line)],
-        "blank": [found.end() for found in re.finditer(r"\S (?=\S)", line)],
-        "sign": [found.end() for found in re.finditer(r"[.(\[{,=:\"'](?=\S)", line)],
+        "word": [match.start() + 1 for match in re.finditer(r"\w(?=\w)", line)],
+        "blank": [match.end() for match in re.finditer(r"\S (?=\S)", line)],
+        "sign": [match.end() for match in re.finditer(r"[.(\[{,=:\"'](?=\S)", line)],
         "line": [indent],
         "end": [len(line)],
     }

@@ -66,8 +66,8 @@ def rules(outputs: Sequence[Output]) -> dict[str, dict[str, int]]:
         cut[processed.rule] += 1
         kept = len(processed.text)
         beyond = output.coming.rstrip()[kept:]
-        told = output.raw[kept:]
-        if output.coming.startswith(processed.text) and common(told.lstrip("\n"), beyond.lstrip("\n")) >= min(
+        new_text = output.raw[kept:]
+        if output.coming.startswith(processed.text) and common(new_text.lstrip("\n"), beyond.lstrip("\n")) >= min(
             8, max(1, len(beyond.strip()))
         ):
             false[processed.rule] += bool(beyond.strip())
@@ -86,7 +86,7 @@ def names(outputs: Sequence[Output], folder: Path) -> dict[str, int]:
     Known is what stands in another file of the same project, the first folder of a path.
     """
     words = _words(folder)
-    found: Counter[str] = Counter()
+    counts_by_kind: Counter[str] = Counter()
     for output in outputs:
         text = processed_of(output, 0.0).text
         project = output.path.split("/")[0]
@@ -97,8 +97,8 @@ def names(outputs: Sequence[Output], folder: Path) -> dict[str, int]:
             return bool(words[project].get(name, frozenset()) - {output.path})
 
         is_doubted = any(unknown_names(cursor_of(output.path, output.before, output.after), text, is_known_name))
-        found[f"{'right' if is_right(output, text) else 'wrong'} {'doubted' if is_doubted else 'known'}"] += 1
-    return dict(sorted(found.items()))
+        counts_by_kind[f"{'right' if is_right(output, text) else 'wrong'} {'doubted' if is_doubted else 'known'}"] += 1
+    return dict(sorted(counts_by_kind.items()))
 
 
 def _words(folder: Path) -> dict[str, dict[str, frozenset[str]]]:
@@ -108,5 +108,5 @@ def _words(folder: Path) -> dict[str, dict[str, frozenset[str]]]:
             name = path.relative_to(folder).as_posix()
             for word in set(re.findall(r"\w+", path.read_text("utf-8", errors="replace"))):
                 words[name.split("/")[0]][word].add(name)
-    return defaultdict(dict, {project: {word: frozenset(places) for word, places in found.items()}
-                              for project, found in words.items()})  # fmt: skip
+    return defaultdict(dict, {project: {word: frozenset(places) for word, places in counts.items()}
+                              for project, counts in words.items()})  # fmt: skip

@@ -81,8 +81,8 @@ async def _patient(root: Path, options: argparse.Namespace) -> dict[str, object]
     if options.keep:
         options.keep.mkdir(parents=True, exist_ok=True)
         for number, (recording, coming) in enumerate(typist.recordings):
-            told = {"coming": coming, "recording": msgspec.to_builtins(recording)}
-            (options.keep / f"{number:04}.json").write_text(json.dumps(told), "utf-8")
+            data = {"coming": coming, "recording": msgspec.to_builtins(recording)}
+            (options.keep / f"{number:04}.json").write_text(json.dumps(data), "utf-8")
     return report
 
 

@@ -171,8 +171,8 @@ class Standard:
     async def _ask(self, cursor: CursorContext) -> None:
         answer = await self.completer.complete(cursor, manual=False)
         self.screen.account.answered(answer)
-        told = answer.suggestion
-        self.screen.put(cursor, told.text if told else "", told.replaced if told else 0)
+        suggestion = answer.suggestion
+        self.screen.put(cursor, suggestion.text if suggestion else "", suggestion.replaced if suggestion else 0)
 
 
 @dataclass
@@ -180,18 +180,18 @@ class _Stream:
     """One stream, and the place that it writes at."""
 
     cursor: CursorContext
-    told: Suggestion | None = None
+    suggestion: Suggestion | None = None
     is_ended: bool = False
     task: asyncio.Task[None] | None = None
 
     def rest(self, cursor: CursorContext) -> str:
         """Return what is left of the text at a later cursor; empty when something else was typed."""
-        typed, text = self._typed(cursor), self.told.text if self.told else ""
+        typed, text = self._typed(cursor), self.suggestion.text if self.suggestion else ""
         return text[len(typed) :] if text.startswith(typed) else ""
 
     def fits(self, cursor: CursorContext) -> bool:
         """Whether a key was one of this text, or one behind what it says so far."""
-        text = self.told.text if self.told else ""
+        text = self.suggestion.text if self.suggestion else ""
         is_ahead = not self.is_ended and text != "" and self._typed(cursor).startswith(text)
         return self.rest(cursor) != "" or is_ahead
 
@@ -241,10 +241,10 @@ class Streaming:
                     self._take(stream, self._cursor, answer)
 
     def _take(self, stream: _Stream, cursor: CursorContext, answer: Answer) -> None:
-        stream.told, stream.is_ended = answer.suggestion, answer.final
+        stream.suggestion, stream.is_ended = answer.suggestion, answer.final
         if not (stream.fits(cursor) or answer.final):
             self._take_back()
-        self.screen.put(cursor, stream.rest(cursor), stream.told.replaced if stream.told else 0)
+        self.screen.put(cursor, stream.rest(cursor), stream.suggestion.replaced if stream.suggestion else 0)
 
 
 class Typist:

@@ -125,7 +125,7 @@ def thresholds(recordings: list[tuple[Recording, str]]) -> list[dict[str, float]
             shown += bool(text)
             right += bool(text) and coming.startswith(text)
             common = next(
-                (at for at, (one, other) in enumerate(zip(text, coming, strict=False)) if one != other),
+                (at for at, (typed, expected) in enumerate(zip(text, coming, strict=False)) if typed != expected),
                 min(len(text), len(coming)),
             )
             characters += common

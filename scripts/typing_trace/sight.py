@@ -15,9 +15,9 @@ def repeats(cursor: CursorContext, text: str, replaced: int) -> bool:
     """Whether a text says again what stands after the cursor."""
     rest = cursor.around[1][replaced:]
     lines = [(cursor.line_prefix + text).splitlines()[0].strip(), *(line.strip() for line in text.splitlines()[1:])]
-    said = [line for line in lines if sum(map(str.isalnum, line)) >= MIN_TELLING]
+    telling = [line for line in lines if sum(map(str.isalnum, line)) >= MIN_TELLING]
     tail = rest.lstrip().split("\n", 1)[0].strip()
-    return cursor.next_line.strip() in said or (len(tail) >= MIN_TELLING and text.rstrip().endswith(tail))
+    return cursor.next_line.strip() in telling or (len(tail) >= MIN_TELLING and text.rstrip().endswith(tail))
 
 
 def unbalances(cursor: CursorContext, text: str, replaced: int) -> bool:

@@ -15,7 +15,7 @@ class Ask:
 
     is_prepared: bool
     """Whether nobody waited for it when it was made."""
-    said: str = ""
+    text: str = ""
     is_stopped: bool = False
     """Whether the model was stopped because the user typed something else, rather than by a rule or by itself."""
     is_seen: bool = False
@@ -42,7 +42,7 @@ class WatchedEngine:
         try:
             async with aclosing(self.engine.generate(request)) as chunks:
                 async for chunk in chunks:
-                    ask.said += chunk.text
+                    ask.text += chunk.text
                     yield chunk
         except asyncio.CancelledError:
             ask.is_stopped = True
@@ -52,7 +52,7 @@ class WatchedEngine:
         """Note that a text is on the screen: the newest answer that says its first line was not for nothing."""
         first = text.strip().split("\n", 1)[0].strip()
         for ask in reversed(self.asks):
-            if first in ask.said:
+            if first in ask.text:
                 ask.is_seen = True
                 return
 
