@@ -19,6 +19,7 @@ def rewrite(
     drop: tuple[str, ...] = (),
     add: dict[str, str] | None = None,
     numbers: dict[str, int] | None = None,
+    floats: dict[str, float] | None = None,
     source: Path = SHIPPED,
 ) -> Path:
     """Copy a model with some tokens renamed, some metadata left out, some texts added and some numbers changed."""
@@ -30,7 +31,7 @@ def rewrite(
         value: Any = field.contents()
         if name == "tokenizer.ggml.tokens":
             value = [rename.get(token, token) for token in value]
-        value = (numbers or {}).get(name, value)
+        value = {**(numbers or {}), **(floats or {})}.get(name, value)
         subtype = field.types[1] if len(field.types) > 1 else None
         writer.add_key_value(name, value, field.types[0], sub_type=subtype)
     for name, text in (add or {}).items():

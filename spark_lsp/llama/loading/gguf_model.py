@@ -5,8 +5,10 @@ Text is always tokenised with special tokens off; a special token is only ever t
 
 import ctypes
 import hashlib
+import re
 from bisect import bisect_left
 from collections import OrderedDict
+from glob import escape as glob_escape
 from pathlib import Path
 from threading import Lock
 from typing import Any, Final, Literal
@@ -16,14 +18,15 @@ import numpy.typing as npt
 
 from spark_lsp.engine.fim import FimFamily, Order, family_of
 from spark_lsp.errors import ModelMissing, ModelUnusable
+from spark_lsp.llama.loading.gguf_header import MAGIC, HeaderError, check_header
 from spark_lsp.llama.loading.native import L, last_errors, quiet
 
 Tokens = npt.NDArray[np.int32]
 
-MAGIC: Final = b"GGUF"
 ORDER_KEY: Final = "spark.fim_order"
 _ORDERS: Final[dict[str, Order]] = {"psm": "psm", "spm": "spm"}
 _PIECE_BYTES: Final = 512  # 240 of Qwen2's tokens are longer than the 32 bytes that the high-level class allows
+_PART: Final = re.compile(r"(.+)-\d{5}-of-(\d{5})\.gguf")
 _TOKEN_NULL: Final = -1
 _BOOL_TAG: Final = 2  # LLAMA_KV_OVERRIDE_TYPE_BOOL
 
@@ -33,7 +36,7 @@ def check_file(path: str) -> None:
 
     Raises:
         ModelMissing: nothing is there.
-        ModelUnusable: it is no file, empty, unreadable, or not GGUF.
+        ModelUnusable: it is no file, empty, unreadable, not GGUF, or its header does not fit the file.
     """
     file = Path(path)
     pick = "Choose a GGUF file with the setting spark.model, or remove the setting to use the built-in model."
@@ -50,6 +53,26 @@ def check_file(path: str) -> None:
         raise ModelUnusable(f"The model file {path} is empty.", fix="Download it again.")
     if head != MAGIC:
         raise ModelUnusable(f"The model file {path} is not a GGUF file (it does not begin with GGUF).", fix=pick)
+    for part in (file, *split_parts(file)):
+        try:
+            status = part.stat()
+            check_header(part, status.st_size, status.st_mtime_ns)
+        except OSError as error:
+            raise ModelUnusable(f"The model file {part} cannot be read: {error.strerror}.", fix=pick) from error
+        except HeaderError as error:
+            raise ModelUnusable(
+                f"The model file {part} is damaged or of an unknown kind: {error}.",
+                fix="Download it again, or choose another model.",
+            ) from error
+
+
+def split_parts(file: Path) -> list[Path]:
+    """Return the other files of a model that is split, which llama.cpp opens by their names; those that are there."""
+    match = _PART.fullmatch(file.name)
+    if match is None:
+        return []
+    parts = file.parent.glob(f"{glob_escape(match[1])}-*-of-{match[2]}.gguf")
+    return sorted(part for part in parts if part != file and part.is_file() and _PART.fullmatch(part.name))
 
 
 class Vocabulary:
