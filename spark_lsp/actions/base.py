@@ -181,15 +181,20 @@ class ActionRunner:
         self._log = log
         self._is_withheld = is_withheld
 
-    def available(self, target: Target, *, precheck: bool = False) -> list[AvailableAction]:
+    def available(
+        self, target: Target, *, precheck: bool = False, is_late: Callable[[], bool] = lambda: False
+    ) -> list[AvailableAction]:
         """Return what applies, in the catalogue's order. No model is asked; an action that fails is left out.
 
-        ``precheck`` has those that can say why they would be refused.
+        ``precheck`` has those that can say why they would be refused. Once it ``is_late``, no further action is looked
+        at.
         """
         if not self._settings.enabled:
             return []
         found_actions: dict[tuple[str, Diagnostic | None], AvailableAction] = {}
         for action in self._catalog:
+            if is_late():
+                break
             if not self._model_can(action.needs):
                 continue
             for diagnostic in target.diagnostics if action.kind == QUICK_FIX else (None,):

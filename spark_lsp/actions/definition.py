@@ -7,7 +7,7 @@ from typing import Final
 
 import tree_sitter
 
-from spark_lsp.text.syntax import Node, Syntax
+from spark_lsp.text.syntax import Node, Syntax, path_to
 
 CALLABLES: Final = frozenset(
     (
@@ -52,16 +52,16 @@ def same_definition(definition: Definition, of: Syntax, syntax: Syntax) -> Defin
 
     None where there is none, or where either text has several.
     """
-    wanted = (definition.name, _containers(definition.whole.raw))
+    wanted = (definition.name, _containers(of, definition.whole.raw))
     here = [
         candidate
         for candidate in _callables(of, definition.name)
-        if (candidate.name, _containers(candidate.whole.raw)) == wanted
+        if (candidate.name, _containers(of, candidate.whole.raw)) == wanted
     ]
     there = [
         candidate
         for candidate in _callables(syntax, definition.name)
-        if (candidate.name, _containers(candidate.whole.raw)) == wanted
+        if (candidate.name, _containers(syntax, candidate.whole.raw)) == wanted
     ]
     return there[0] if len(here) == len(there) == 1 else None
 
@@ -78,8 +78,8 @@ def _callables(syntax: Syntax, name: str) -> Iterator[Definition]:
     seen: set[int] = set()
     for match in re.finditer(rb"(?<!\w)" + re.escape(name.encode("utf-8", "replace")) + rb"(?!\w)", syntax.source):
         raw = syntax.tree.root_node.descendant_for_byte_range(*match.span())
-        while raw is not None and raw.type not in CALLABLES | _DECLARATIONS:
-            raw = raw.parent
+        path = path_to(syntax.tree.root_node, raw) if raw is not None else []
+        raw = next((around for around in reversed(path) if around.type in CALLABLES | _DECLARATIONS), None)
         if raw is None or raw.id in seen:
             continue
         seen.add(raw.id)
@@ -91,14 +91,13 @@ def _callables(syntax: Syntax, name: str) -> Iterator[Definition]:
             yield Definition(name, syntax.wrap(whole), held)
 
 
-def _containers(raw: tree_sitter.Node) -> tuple[str, ...]:
+def _containers(syntax: Syntax, raw: tree_sitter.Node) -> tuple[str, ...]:
     """Return the names of the definitions around a node, the innermost first."""
     names = []
-    while (parent := raw.parent) is not None:
+    for parent in reversed(path_to(syntax.tree.root_node, raw)[:-1]):
         if parent.type in CALLABLES | CLASSES | _BLOCKS:
             named = parent.child_by_field_name("name") or parent.child_by_field_name("type")
             names.append((named.text or b"").decode("utf-8", "replace") if named is not None else "")
-        raw = parent
     return tuple(names)
 
 

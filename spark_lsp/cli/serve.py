@@ -4,6 +4,9 @@ import logging
 import logging.handlers
 import os
 import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from io import TextIOWrapper
 from pathlib import Path
 from typing import Annotated
@@ -16,6 +19,7 @@ from spark_lsp.errors import SettingsError
 from spark_lsp.private_file import open_private
 
 LOG_LIMIT_BYTES = 5_000_000
+LEAVE_S = 5.0  # for threads that do not end by themselves; an index writes what it has within a second
 
 
 def serve(
@@ -37,12 +41,29 @@ def serve(
     server = open_server(record.expanduser().resolve() if record else None)
     if tcp and not stdio:
         host, port = _address(tcp)
-        server.start_tcp(host, port)
+        with leaving_at_last():
+            server.start_tcp(host, port)
         return
     # Whatever a library prints must not land in the LSP stream: it keeps its own copy of standard output.
     stream = os.fdopen(os.dup(sys.stdout.fileno()), "wb", buffering=0)
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
-    server.start_io(sys.stdin.buffer, stream)
+    with leaving_at_last():
+        server.start_io(sys.stdin.buffer, stream)
+
+
+@contextmanager
+def leaving_at_last(patience_s: float = LEAVE_S) -> Iterator[None]:
+    """End the process some time behind this block, whatever its threads still do: Python waits for them for ever."""
+    code = 0
+    try:
+        yield
+    except SystemExit as error:
+        code = error.code if isinstance(error.code, int) else 1 if error.code else 0
+        raise
+    finally:
+        timer = threading.Timer(patience_s, os._exit, [code])
+        timer.daemon = True
+        timer.start()
 
 
 class _PrivateFileHandler(logging.handlers.RotatingFileHandler):

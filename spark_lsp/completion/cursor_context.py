@@ -11,7 +11,7 @@ from spark_lsp.text.document import Snapshot
 from spark_lsp.text.edit import Edit, Span
 from spark_lsp.text.language import Language, language_of_id, language_of_path
 from spark_lsp.text.quotes import NEVER, Closer, Quotes, closer_at, quotes_of
-from spark_lsp.text.syntax import Syntax, parse_in_steps
+from spark_lsp.text.syntax import Syntax, parse_in_steps, path_to
 from spark_lsp.text.syntax_cache import SYNTAX_CACHE
 
 _BALANCE_LINES = 60  # a bracket left open farther up belongs to a block, which the indentation rules look after
@@ -95,10 +95,8 @@ class CursorContext:
             return None
         byte = self.tree.bytes_map.to_bytes(self.offset)
         node = self.tree.tree.root_node.descendant_for_byte_range(max(0, byte - 1), byte)
-        string = None
-        while node is not None:
-            string = node if any(part in node.type for part in _STRING_TYPES) else string
-            node = node.parent
+        path = path_to(self.tree.tree.root_node, node) if node is not None else []
+        string = next((around for around in path if any(part in around.type for part in _STRING_TYPES)), None)
         if string is None or not string.start_byte < byte < string.end_byte:
             return None
         start = self.tree.bytes_map.to_offset(string.start_byte)

@@ -4,18 +4,22 @@ A client without resolve support gets a command instead. An edit made for an old
 """
 
 import asyncio
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from lsprotocol import types
 
 from spark_lsp.actions.base import ActionRunner, AvailableAction, BaselineText, Diagnostic, Proposal, Target
 from spark_lsp.actions.chat.update_references import UpdateReferences
+from spark_lsp.errors import Reason
 from spark_lsp.server.convert import to_range, to_span
 from spark_lsp.server.session import Session
 from spark_lsp.text.document import Snapshot
 from spark_lsp.text.edit import Edit, Span, apply_edits
+from spark_lsp.trace import Trace
 from spark_lsp.workspace import Workspace
 
 APPLY_COMMAND = "spark.applyAction"
@@ -41,9 +45,18 @@ class ListRequest:
 
 
 async def code_actions(session: Session, params: types.CodeActionParams) -> list[types.CodeAction]:
-    """List what applies, in a thread; no model is asked, whatever triggered the request."""
+    """List what applies, in a thread; no model is asked, whatever triggered the request.
+
+    A list that takes too long is empty, and ``spark/log`` says so.
+    """
     request = _list_request(session, params)
-    return await asyncio.to_thread(_list, request) if request is not None else []
+    if request is None:
+        return []
+    trace = Trace("actions", path=str(request.snapshot.path or request.snapshot.uri))
+    listed = await session.listing.run(partial(_list, request, time.monotonic() + session.listing.limit_s))
+    if listed is None:
+        session.log.add(trace.finish(Reason.TIMEOUT))
+    return listed or []
 
 
 def _list_request(session: Session, params: types.CodeActionParams) -> ListRequest | None:
@@ -64,13 +77,18 @@ def _list_request(session: Session, params: types.CodeActionParams) -> ListReque
     )
 
 
-def _list(request: ListRequest) -> list[types.CodeAction]:
-    """Parse the snapshot and list what applies; knows nothing of the session, which goes on meanwhile."""
+def _list(request: ListRequest, deadline_s: float) -> list[types.CodeAction]:
+    """Parse the snapshot and list what applies; knows nothing of the session, which goes on meanwhile.
+
+    Ends soon after ``deadline_s`` of the monotonic clock, when nobody waits any more.
+    """
     target = Target.of(request.snapshot, request.span, tuple(dict.fromkeys(ours for ours, _ in request.diagnostics)))
     target = replace(target, baseline=request.baseline)
     return [
         _code_action(request, available)
-        for available in request.runner.available(target, precheck=request.shows_reasons)
+        for available in request.runner.available(
+            target, precheck=request.shows_reasons, is_late=lambda: time.monotonic() > deadline_s
+        )
         if not request.kinds or any(f"{available.kind}.".startswith(f"{kind}.") for kind in request.kinds)
     ]
 

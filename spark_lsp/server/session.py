@@ -28,6 +28,7 @@ from spark_lsp.server.model_offers import ModelChoice, ModelOffers, ModelOfferTi
 from spark_lsp.server.open_documents import OpenDocuments
 from spark_lsp.server.pulling import pull_missing
 from spark_lsp.server.status import Status, status_of
+from spark_lsp.server.time_limit import TimeLimit
 from spark_lsp.text.document import Snapshot
 from spark_lsp.text.edit import Span
 from spark_lsp.trace import Trace, TraceLog
@@ -38,6 +39,7 @@ LONG_READ_TOKENS = 4096  # a shorter cached prefix is read within a second or tw
 ALLOW = "Allow"
 BUSY_S = 0.2
 LEAVE_S = 5.0  # for work that does not end by itself once the editor has gone
+LIST_LIMIT_S = 2.0  # for a list of code actions: editors ask at each move of the cursor
 REINDEX_DELAY_S = 0.3  # a pause in the typing; parsing one file takes a few milliseconds in a thread
 
 _log = logging.getLogger("spark_lsp.server")
@@ -69,6 +71,7 @@ class Session:
         self.documents = OpenDocuments()
         self.baselines = BaselineTexts()
         self.next_edits = NextEdits()
+        self.listing = TimeLimit(LIST_LIMIT_S)
         self.model_offers = ModelOffers(self, choice, times or ModelOfferTimes())
         self._opened = asyncio.Event()
         self._opening = asyncio.Lock()
@@ -191,6 +194,7 @@ class Session:
         if self._editor:
             self._editor.close()
         self._changes.close()
+        self.listing.close()
         self.model_offers.close()
         for handle in self._reindex.values():
             handle.cancel()

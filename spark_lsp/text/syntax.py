@@ -131,10 +131,8 @@ class Syntax:
 
     def ancestors_at(self, offset: int) -> Iterator[Node]:
         """Yield the nodes around an offset from the smallest to the root."""
-        raw: tree_sitter.Node | None = self.node_at(offset).raw
-        while raw is not None:
+        for raw in reversed(path_to(self.tree.root_node, self.node_at(offset).raw)):
             yield self.wrap(raw)
-            raw = raw.parent
 
     def region_at(self, offset: int) -> Region:
         """Tell whether text typed at the offset lands in code, a comment or a string."""
@@ -179,10 +177,11 @@ class Syntax:
         node = self.tree.root_node.descendant_for_byte_range(byte - 1, byte)
         if node is None or node.is_named or not (node.type.isalpha() or node.type in _OPERATORS):
             return False
-        while node is not None and node.end_byte == byte:
-            if node.is_named and not node.has_error:
+        for around in reversed(path_to(self.tree.root_node, node)):
+            if around.end_byte != byte:
+                break
+            if around.is_named and not around.has_error:
                 return False  # ``pass`` and ``return`` stand for themselves
-            node = node.parent
         return True
 
     def outermost_from(self, offset: int) -> tree_sitter.Node | None:
@@ -191,9 +190,8 @@ class Syntax:
         node = self.tree.root_node.descendant_for_byte_range(byte, byte + 1)
         if node is None or node.start_byte != byte:
             return None
-        while node.parent is not None and node.parent.parent is not None and node.parent.start_byte == byte:
-            node = node.parent
-        return node if node.parent is not None else None
+        path = path_to(self.tree.root_node, node)[1:]
+        return next((around for around in path if around.start_byte == byte), None)
 
     def matches(self, asked: tree_sitter.Query) -> list[tuple[int, dict[str, list[tree_sitter.Node]]]]:
         """Run a query over the whole tree; for each match the number of its pattern and its captures."""
@@ -218,6 +216,17 @@ class Syntax:
         if self.text.isascii():
             return Counter([self.text[raw.start_byte : raw.end_byte] for raw in raws])
         return Counter([raw.text.decode("utf-8", "replace") for raw in raws if raw.text is not None])
+
+
+def path_to(root: tree_sitter.Node, node: tree_sitter.Node) -> list[tree_sitter.Node]:
+    """Return the nodes from the root to a node of its tree, both included.
+
+    ``Node.parent`` searches from the root each time: a loop over it takes the square of the depth.
+    """
+    path = [root]
+    while path[-1] != node and (child := path[-1].child_with_descendant(node)) is not None:
+        path.append(child)
+    return path
 
 
 def parse(language: Language | None, text: str) -> Syntax | None:

@@ -1,6 +1,7 @@
 """Where ``implement.body`` is offered, and that listing is cheap and survives a broken action."""
 
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 
 import pytest
 
@@ -220,3 +221,38 @@ def test_switched_off_offers_nothing() -> None:
 async def test_chosen_where_it_does_not_apply() -> None:
     proposal = await proposed(target_of("x = 1$0"), ["return 1"])
     assert (proposal.edits, proposal.reason, proposal.message) == ((), "empty", "implement.body does not apply here.")
+
+
+def test_a_list_that_is_late_looks_at_no_further_action() -> None:
+    looked = iter([False, False, True])
+    workspace = TestWorkspace(ScriptedEngine(["x"]))
+    target = target_of("def f():\n    pass$0")
+    whole = [action.id for action in workspace.actions.available(target)]
+    late = [action.id for action in workspace.actions.available(target, is_late=lambda: next(looked))]
+    assert set(late) < set(whole)
+
+
+_DEEP: dict[str, Callable[[int], str]] = {
+    "sum.py": lambda depth: "x = " + "+".join(["a"] * depth),
+    "chain.py": lambda depth: "x = a" + ".b()" * depth,
+    "calls.py": lambda depth: "x = " + "f(" * depth + ")" * depth,
+    "sum.js": lambda depth: "const x = " + "+".join(["a"] * depth),
+    "types.ts": lambda depth: "type A = " + "Array<" * depth + "x" + ">" * depth,
+    "sum.c": lambda depth: "int f(int a) {\n  int x = " + "+".join(["a"] * depth) + ";\n}\n",
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("path", _DEEP)
+def test_a_list_takes_no_more_than_the_text_is_deep(path: str) -> None:
+    """Where each step asked for a node's parent, four times as deep a text took sixteen times as long."""
+    workspace = TestWorkspace(ScriptedEngine(["x"]))
+
+    def spent_s(depth: int) -> float:
+        text = _DEEP[path](depth)
+        began = time.thread_time()
+        workspace.actions.available(target_of(f"{text[:6]}$0{text[6:]}", path), precheck=True)
+        return time.thread_time() - began
+
+    spent_s(100)
+    assert spent_s(12_000) < 9 * spent_s(3_000) + 0.2

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from scripts.harness.fixture import parse_fixture
 from spark_lsp.text.language import LANGUAGES
-from spark_lsp.text.syntax import PARSE_LIMIT_BYTES, Syntax, parse, reparse
+from spark_lsp.text.syntax import PARSE_LIMIT_BYTES, Syntax, parse, path_to, reparse
 
 PYTHON = LANGUAGES["python"]
 
@@ -109,3 +109,15 @@ def test_a_tree_brought_up_to_date_spans_the_new_text(text: str, put: str, data:
     assert after.tree.root_node.end_byte <= len(after.source)
     if not fresh.error_count and not after.error_count:
         assert str(after.tree.root_node) == str(fresh.tree.root_node)
+
+
+@given(st.text("(){}[];:,.=+ \nabdefx\"'", max_size=200), st.integers(0, 200), st.sampled_from(sorted(LANGUAGES)))
+def test_the_path_to_a_node_is_that_over_its_parents(text: str, offset: int, language: str) -> None:
+    syntax = parse(LANGUAGES[language], text)
+    assert syntax is not None
+    node = syntax.node_at(min(offset, len(text))).raw
+    parents, raw = [node], node.parent
+    while raw is not None:
+        parents.append(raw)
+        raw = raw.parent
+    assert path_to(syntax.tree.root_node, node) == parents[::-1]

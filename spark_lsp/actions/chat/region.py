@@ -86,12 +86,13 @@ def statement_lines(syntax: Syntax, place: Span) -> Span | None:
     """Return the whole lines of the statement around a place, or the place's own when that is long."""
     text = syntax.text
     own = Span(line_start(text, place.start), line_end(text, max(place.start, place.end - 1)))
-    for node in syntax.ancestors_at(place.start):
-        parent = node.raw.parent
-        if node.span.end >= place.end and (parent is None or parent.parent is None or _holds_statements(parent.type)):
+    nodes = list(syntax.ancestors_at(place.start))
+    for depth, node in enumerate(nodes):
+        is_top = depth >= len(nodes) - 2  # the root, or what it holds
+        if node.span.end >= place.end and (is_top or _holds_statements(nodes[depth + 1].kind)):
             whole = Span(line_start(text, node.span.start), line_end(text, node.span.end))
             is_short = whole.text(text).count("\n") < MAX_FUNCTION_LINES
-            return whole if is_short and parent is not None else own
+            return whole if is_short and depth < len(nodes) - 1 else own
     return own if own.text(text).strip() else None
 
 

@@ -36,6 +36,7 @@ from spark_lsp.actions.stream import added, key_of, stream
 from spark_lsp.engine.base import ACTION_PRIORITY, CompletionRequest, Sampling, Usage
 from spark_lsp.errors import Reason, SparkError
 from spark_lsp.text.edit import Edit, Span, apply_edits
+from spark_lsp.text.syntax import path_to
 
 MAX_TYPE_TOKENS = 24
 TYPE_DEADLINE_MS = 2500
@@ -144,8 +145,8 @@ def _function_at(target: Target) -> tree_sitter.Node | None:
     byte = target.syntax.bytes_map.to_bytes
     start, end = byte(target.span.start), byte(target.span.end)
     node = target.syntax.tree.root_node.descendant_for_byte_range(start, end)
-    while node is not None and node.type != "function_definition":
-        node = node.parent
+    path = path_to(target.syntax.tree.root_node, node) if node is not None else []
+    node = next((around for around in reversed(path) if around.type == "function_definition"), None)
     body = node.child_by_field_name("body") if node is not None else None
     return node if body is not None and end < body.start_byte else None
 

@@ -26,7 +26,7 @@ class InlineVariable:
     def applies(self, target: Target) -> str:
         """Offer on a name that a statement of the function around assigns."""
         raw = identifier_at(target) if is_python(target) else None
-        function = function_around(raw) if raw is not None else None
+        function = function_around(target, raw) if raw is not None else None
         if raw is None or function is None or raw.text is None:
             return ""
         return f"Inline {raw.text.decode()}" if is_assigned(function, raw.text) else ""

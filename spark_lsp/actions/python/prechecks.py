@@ -13,7 +13,7 @@ from spark_lsp.actions.base import Target
 from spark_lsp.actions.refusal import Refusal
 from spark_lsp.text.document import Snapshot
 from spark_lsp.text.edit import Span
-from spark_lsp.text.syntax import parse
+from spark_lsp.text.syntax import parse, path_to
 
 MAX_LINES: Final = 60
 """A longer statement would take more of the list's time than a reason is worth."""
@@ -37,8 +37,8 @@ def _inner(target: Target) -> Target | None:
     start = byte(span.start + len(chosen) - len(chosen.lstrip()))
     end = max(start, byte(span.end - (len(chosen) - len(chosen.rstrip()))))
     raw = syntax.tree.root_node.descendant_for_byte_range(start, end)
-    while raw is not None and raw.parent is not None and raw.parent.type != "module":
-        raw = raw.parent
+    path = path_to(syntax.tree.root_node, raw) if raw is not None else []
+    raw = path[min(1, len(path) - 1)] if path else None  # the statement of the module
     if raw is None or raw.type not in _DEFINITIONS or raw.has_error:
         return None
     if raw.end_point.row - raw.start_point.row >= MAX_LINES:

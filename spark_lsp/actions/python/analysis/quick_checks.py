@@ -1,6 +1,7 @@
 """What a selection looks like by tree-sitter's tree alone: cheap enough for every list of actions. Pure."""
 
 import re
+from itertools import pairwise
 from typing import Final
 
 import tree_sitter
@@ -8,6 +9,7 @@ import tree_sitter
 from spark_lsp.actions.base import Target
 from spark_lsp.actions.python.analysis.selection import trimmed
 from spark_lsp.text.edit import Span
+from spark_lsp.text.syntax import path_to
 
 _EXPRESSIONS: Final = frozenset(
     {
@@ -38,8 +40,8 @@ def selected_statements(target: Target) -> bool:
     lead = _COMMENT_LINES.match(content)
     start = chosen.start + (lead.end() if lead else 0)
     raw = _around(target, Span(start, max(start, chosen.end)))
-    while raw is not None and raw.type not in {"block", "module"}:
-        raw = raw.parent
+    path = path_to(target.syntax.tree.root_node, raw) if raw is not None else []
+    raw = next((around for around in reversed(path) if around.type in {"block", "module"}), None)
     byte = target.syntax.bytes_map.to_bytes
     low, high = byte(start), byte(chosen.end)
     is_any = False
@@ -83,15 +85,15 @@ def identifier_at(target: Target) -> tree_sitter.Node | None:
     return None
 
 
-def function_around(node: tree_sitter.Node) -> tree_sitter.Node | None:
+def function_around(target: Target, node: tree_sitter.Node) -> tree_sitter.Node | None:
     """Return the definition in whose body a node stands; None for code of the module or of a class."""
-    child, parent = node, node.parent
-    while parent is not None:
+    assert target.syntax is not None, "the node is of its tree"
+    path = path_to(target.syntax.tree.root_node, node)
+    for parent, child in reversed(list(pairwise(path))):
         if parent.type == "function_definition" and parent.child_by_field_name("body") == child:
             return parent
         if parent.type == "class_definition":
             return None
-        child, parent = parent, parent.parent
     return None
 
 
