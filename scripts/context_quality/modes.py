@@ -76,7 +76,7 @@ def long_prefix(prefix_tokens: int) -> Select:
         cursor = replace(case.cursor, similar=similar_snippets_for(budget.snippet_tokens, RICH))
         candidates = await count_candidates(gather(cursor), case.counter)
         layout = Layout(family, "psm", case.hole.package, RICH)
-        packed = await pack(cursor, layout, case.counter, budget, cached_prefix=_LONG[key], found=candidates)
+        packed = await pack(cursor, layout, case.counter, budget, cached_prefix=_LONG[key], candidates=candidates)
         return [segment for segment in packed.segments if segment.kind not in {"header", "prefix", "suffix"}]
 
     return select

@@ -15,6 +15,7 @@ from spark_lsp.engine.fim import build_prompt, family_named
 from spark_lsp.engine.wire.frames import EngineLaunch
 from spark_lsp.llama.loading.gguf_model import TokenCache
 from spark_lsp.llama.runtime import ModelRuntime
+from spark_lsp.prompt.pack import BEGUN_LINES
 from spark_lsp.text.document import Snapshot
 from spark_lsp.text.language import language_of_path
 
@@ -56,8 +57,13 @@ def _output(runtime: ModelRuntime, cursor: Cursor) -> Output:
     family = family_named(runtime.info.family)
     assert family is not None, "a model that can complete"
     place = cursor_of(cursor.path, cursor.before, cursor.after)
-    prompt = build_prompt(family, runtime.info.fim_order, repository="sample", blocks=(), current_path=cursor.path,
-                          prefix=cursor.shown_before, suffix=cursor.shown_after)  # fmt: skip
+    order = runtime.info.fim_order
+    lines_before = cursor.shown_before.split("\n")
+    begun_count = min(len(lines_before), BEGUN_LINES + 1) if order == "psm" and family.begins_middle else 0
+    above, begun = lines_before[: len(lines_before) - begun_count], lines_before[len(lines_before) - begun_count :]
+    prefix = "".join(f"{line}\n" for line in above) if begun else cursor.shown_before
+    prompt = build_prompt(family, order, repository="sample", blocks=(), current_path=cursor.path, prefix=prefix,
+                          suffix=cursor.shown_after, begun="\n".join(begun))  # fmt: skip
     lines = MAX_LINES if place.multi_line else 1
     request = CompletionRequest(
         prompt, SINGLE_LINE_TOKENS if lines == 1 else TOKENS_PER_LINE * lines, stops=family.stops
