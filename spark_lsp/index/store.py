@@ -160,7 +160,7 @@ class Index:
             self._cache.clear()
         self._open_tables(rebuild=rebuild)
         run = RefreshState(self._take_ticket())
-        files = list(crawl(self.root, self.rules, run.skipped, cancelled=cancel.is_set, problem=run.problems.append))
+        files, is_whole = self._crawl(run, cancel)
         changed = self._keep_known(run, files, rebuild=rebuild)
         run.bulk = self._cache is not None and self._workers is not None and len(changed) > BULK_FILES
         total, finished = len(files), len(files) - len(changed)
@@ -172,12 +172,12 @@ class Index:
             if finished % BATCH_FILES == 0:
                 self._publish(run, left=total - finished)
                 progress(finished, total)
-        complete = not cancel.is_set()
-        if complete:
+        is_whole = is_whole and not cancel.is_set()
+        if is_whole:
             self._remove_others(run)
         self._publish(run)
         progress(finished, total)
-        if complete:
+        if not cancel.is_set():
             self._finish_tables(run)
         return report_of(
             self._view.files.values(),
@@ -187,8 +187,25 @@ class Index:
             skipped=run.skipped,
             seconds=time.monotonic() - started,
             problems=run.problems,
-            complete=complete,
+            complete=is_whole,
         )
+
+    def _crawl(self, run: RefreshState, cancel: threading.Event) -> tuple[list[CrawledFile], bool]:
+        """Walk over the folders; return the files, and whether that came to its end before the deadline."""
+        deadline_s = time.monotonic() + self.rules.max_crawl_s
+
+        def stops() -> bool:
+            return cancel.is_set() or time.monotonic() >= deadline_s
+
+        files = list(crawl(self.root, self.rules, run.skipped, cancelled=stops, problem=run.problems.append))
+        is_late = not cancel.is_set() and time.monotonic() >= deadline_s
+        if is_late:
+            run.skipped["limit"] += 1
+            run.problems.append(
+                f"The folders of {self.root.name} could not be looked at within {self.rules.max_crawl_s:.0f} s; "
+                "what was found by then is indexed. Exclude large folders with spark.context.exclude."
+            )
+        return files, not is_late
 
     def _reader(self, *, rebuild: bool) -> Reader:
         cache = self._cache

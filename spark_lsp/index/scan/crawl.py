@@ -9,26 +9,30 @@ import logging
 import os
 import stat
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal
 
 from spark_lsp.errors import WorkspaceError
 from spark_lsp.index.scan.ignore import (
+    HOLDS_TRACKED_ONLY,
     MAX_FILE_BYTES,
     RULE_NAMES,
     Rules,
     Scope,
     SkipReason,
+    Verdict,
     entered,
     file_reason,
     folder_reason,
     is_ignored,
     root_scopes,
+    verdict,
 )
 from spark_lsp.index.scan.plain_file import read_bytes
 from spark_lsp.index.scan.secrets import suspected
+from spark_lsp.index.scan.tracked import forget_tracked
 from spark_lsp.secret_text import SHAPES, Shape, has_secret
 
 log = logging.getLogger(__name__)
@@ -52,6 +56,14 @@ class Skipped:
     """Why a file has no text for us."""
 
     reason: SkipReason
+
+
+FolderOutcome = Literal["folder", "tracked folder"]
+_FOLDER_OUTCOMES: Final[Mapping[Verdict, FolderOutcome | Skipped]] = {
+    "kept": "folder",
+    "tracked": "tracked folder",
+    "ignored": Skipped("ignored"),
+}
 
 
 def check_root(root: Path) -> Path:
@@ -94,6 +106,7 @@ def crawl(
         WorkspaceError: see ``check_root``.
     """
     root = check_root(root)
+    forget_tracked()
     waiting: list[tuple[str, tuple[Scope, ...]]] = [("", root_scopes(root, problem))]
     file_count = 0
     while waiting and not cancelled():
@@ -101,12 +114,12 @@ def crawl(
         entries = _entries(f"{root}/{folder}", skipped)
         if folder and any(entry.name.lower() in RULE_NAMES for entry in entries):
             scopes = entered(root, folder, scopes, problem)
-        folders: list[str] = []
+        folders: list[tuple[str, tuple[Scope, ...]]] = []
         for entry in entries:
             path = f"{folder}/{entry.name}" if folder else entry.name
             outcome = _look(root, path, entry, scopes, rules)
-            if outcome == "folder":
-                folders.append(path)
+            if outcome in ("folder", "tracked folder"):
+                folders.append((path, scopes if outcome == "folder" else (*scopes, HOLDS_TRACKED_ONLY)))
             elif isinstance(outcome, CrawledFile):
                 file_count += 1
                 if file_count > rules.max_files:
@@ -115,7 +128,7 @@ def crawl(
                     yield outcome
             elif isinstance(outcome, Skipped):
                 skipped[outcome.reason] += 1
-        waiting += [(path, scopes) for path in reversed(folders)]
+        waiting += reversed(folders)
 
 
 def skip_reason(root: Path, path: str, rules: Rules) -> SkipReason | None:
@@ -161,7 +174,10 @@ def _scopes_in(root: Path, parts: Sequence[str], walked: _Walked) -> "tuple[Scop
         return scopes
     if reason := folder_reason(folder):
         return Skipped(reason)
-    return Skipped("ignored") if is_ignored(scopes, folder, folder=True) else entered(root, folder, scopes)
+    outcome = verdict(scopes, folder, folder=True)
+    if outcome == "ignored":
+        return Skipped("ignored")
+    return entered(root, folder, (*scopes, HOLDS_TRACKED_ONLY) if outcome == "tracked" else scopes)
 
 
 def that_are_kept(root: Path, paths: Iterable[str], rules: Rules) -> set[str]:
@@ -244,15 +260,15 @@ def _entries(folder: str, skipped: Counter[SkipReason]) -> list["os.DirEntry[str
 
 def _look(
     root: Path, path: str, entry: "os.DirEntry[str]", scopes: tuple[Scope, ...], rules: Rules
-) -> CrawledFile | Skipped | Literal["folder"] | None:
+) -> CrawledFile | Skipped | FolderOutcome | None:
     """Tell what one entry is: a file to index, a folder to enter, or left out (None: it vanished)."""
     try:
         if entry.is_symlink():
             return _look_at_link(root, path, entry, scopes, rules)
         if entry.is_dir(follow_symlinks=False):
-            ignored: SkipReason | None = "ignored" if is_ignored(scopes, path, folder=True) else None
-            reason = folder_reason(path) or ignored
-            return Skipped(reason) if reason else "folder"
+            if reason := folder_reason(path):
+                return Skipped(reason)
+            return _FOLDER_OUTCOMES[verdict(scopes, path, folder=True)]
         return _look_at_file(path, entry, scopes, rules)
     except FileNotFoundError:
         return None

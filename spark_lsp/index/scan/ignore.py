@@ -8,12 +8,13 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal
 
 from spark_lsp.index.scan.gitignore import MAX_PATTERNS, Patterns, TooManyPatternsError, patterns_of
 from spark_lsp.index.scan.plain_file import read_bytes
 from spark_lsp.index.scan.repository import IgnoreSettings, common_folder, git_folder_of, ignore_settings
 from spark_lsp.index.scan.secrets import any_of, is_secret_name
+from spark_lsp.index.scan.tracked import NOTHING_TRACKED, TrackedFiles, tracked_although_ignored
 
 SkipReason = Literal[
     "ignored",
@@ -71,6 +72,8 @@ class Rules:
     exclude: tuple[str, ...] = ()
     max_file_bytes: int = MAX_FILE_BYTES
     max_files: int = 50_000
+    max_crawl_s: float = 300.0
+    """For one walk over the folders; a network drive of 50,000 files takes a minute or two."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +86,10 @@ class Scope:
     spark: Patterns | None = None
     begins_repository: bool = False
     """Whether rules of git from farther out do not hold here: a repository has its own."""
+    tracked: TrackedFiles = NOTHING_TRACKED
+    """What the repository that begins here tracks although a pattern ignores it."""
+    holds_tracked_only: bool = False
+    """Whether a pattern ignores the folder itself, so that git counts nothing in it but what it tracks."""
 
     @property
     def wild_count(self) -> int:
@@ -120,17 +127,43 @@ def file_reason(path: str, rules: Rules) -> SkipReason | None:
     return None
 
 
+Verdict = Literal["kept", "ignored", "tracked"]
+"""What ignore files say of a path; ``tracked``: a pattern ignores it, and git tracks it or something in it."""
+
+
 def is_ignored(scopes: Sequence[Scope], path: str, *, folder: bool) -> bool:
-    """Whether ignore files exclude a path. The deepest folder's last matching line decides, as in git."""
-    for is_git in (True, False):
-        for scope in reversed(scopes):
-            patterns = scope.git if is_git else scope.spark
-            decided = patterns.decide(scope.lead + path[scope.strip :], folder=folder) if patterns else None
-            if decided:
-                return True
-            if decided is False or (is_git and scope.begins_repository):
-                break
-    return False
+    """Whether ignore files exclude a path that git does not track."""
+    return verdict(scopes, path, folder=folder) == "ignored"
+
+
+def verdict(scopes: Sequence[Scope], path: str, *, folder: bool) -> Verdict:
+    """Return what ignore files say of a path. The deepest folder's last matching line decides, as in git.
+
+    Only git knows of tracked files: what ``.sparkignore`` excludes stays out.
+    """
+    decisions = (_matches(scope.spark, scope, path, folder=folder) for scope in reversed(scopes))
+    if next((is_out for is_out in decisions if is_out is not None), False):
+        return "ignored"
+    for scope in reversed(scopes):
+        decided = scope.holds_tracked_only or _matches(scope.git, scope, path, folder=folder)
+        if decided:
+            return "tracked" if _is_tracked(scopes, path, folder=folder) else "ignored"
+        if decided is False or scope.begins_repository:
+            break
+    return "kept"
+
+
+def _matches(patterns: Patterns | None, scope: Scope, path: str, *, folder: bool) -> bool | None:
+    return patterns.decide(scope.lead + path[scope.strip :], folder=folder) if patterns else None
+
+
+def _is_tracked(scopes: Sequence[Scope], path: str, *, folder: bool) -> bool:
+    top = next((scope for scope in reversed(scopes) if scope.begins_repository), None)
+    return top is not None and top.tracked.has(top.lead + path[top.strip :], folder=folder)
+
+
+HOLDS_TRACKED_ONLY: Final = Scope("", 0, holds_tracked_only=True)
+"""The scope of a folder that is entered for its tracked files alone."""
 
 
 Problem = Callable[[str], None]
@@ -152,9 +185,12 @@ def root_scopes(root: Path, problem: Problem = _silent) -> tuple[Scope, ...]:
     parts = root.relative_to(top).parts
     scopes: list[Scope] = []
     for depth in range(len(parts) + 1):
-        if depth and is_ignored(_seen_from_the_top(scopes), "/".join(parts[:depth]), folder=True):
+        outcome = verdict(_seen_from_the_top(scopes), "/".join(parts[:depth]), folder=True) if depth else "kept"
+        if outcome == "ignored":
             # The user opened a folder that its repository ignores, and means it.
             return tuple(_scopes_at(root, "", 0, problem))
+        if outcome == "tracked":
+            scopes.append(HOLDS_TRACKED_ONLY)
         lead = "".join(f"{part}/" for part in parts[depth:])
         scopes += _scopes_at(top.joinpath(*parts[:depth]), lead, 0, problem)
     return _bounded(tuple(scopes), 0, problem)
@@ -180,22 +216,21 @@ def _scopes_at(folder: Path, lead: str, strip: int, problem: Problem) -> list[Sc
     settings = ignore_settings(folder, common_folder(git_folder)) if git_folder else None
     scopes = []
     if git_folder and settings:
-        scopes = list(_repository_scopes(common_folder(git_folder), settings, lead, strip, problem))
+        top = Scope(lead, strip, tracked=tracked_although_ignored(folder))
+        scopes = list(_repository_scopes(common_folder(git_folder), settings, top, problem))
     own = _read_scope(folder, lead, strip, problem, ignores_case=settings.ignores_case if settings else None)
     return [*scopes, *([own] if own else [])]
 
 
-def _repository_scopes(
-    common: Path, settings: IgnoreSettings, lead: str, strip: int, problem: Problem
-) -> Iterator[Scope]:
-    """Yield what the user told git to ignore beside the files in the tree, the weakest first."""
+def _repository_scopes(common: Path, settings: IgnoreSettings, top: Scope, problem: Problem) -> Iterator[Scope]:
+    """Yield what the user told git to ignore beside the files in the tree, the weakest first; ``top`` has none yet."""
     users = None
     if settings.excludes_file:
         users = _read_patterns(settings.excludes_file, problem, ignores_case=settings.ignores_case)
-    yield Scope(lead, strip, users, begins_repository=True)
+    yield replace(top, git=users, begins_repository=True)
     exclude = _read_patterns(common / "info" / "exclude", problem, ignores_case=settings.ignores_case)
     if exclude:
-        yield Scope(lead, strip, exclude)
+        yield Scope(top.lead, top.strip, exclude)
 
 
 def _read_scope(
