@@ -58,7 +58,7 @@ def running_hub(content: bytes) -> Iterator[Hub]:
     hub = Hub(content)
 
     class Handler(_Handler):
-        told = hub
+        served = hub
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
@@ -75,7 +75,7 @@ def running_hub(content: bytes) -> Iterator[Hub]:
 
 
 class _Handler(BaseHTTPRequestHandler):
-    told: Hub
+    served: Hub
     protocol_version = "HTTP/1.1"
 
     def do_HEAD(self) -> None:
@@ -88,7 +88,7 @@ class _Handler(BaseHTTPRequestHandler):
         """Say nothing."""
 
     def _answer(self) -> None:
-        hub = self.told
+        hub = self.served
         self.path = urlsplit(self.path).path  # as a proxy it is asked for whole addresses
         hub.requests.append((self.command, self.path, self.headers.get("Range", "")))
         if hub.fault == "silent":
@@ -114,7 +114,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
 
     def _lead_to_store(self) -> None:
-        hub = self.told
+        hub = self.served
         size = 10**15 if hub.fault == "too large" else len(hub.content)
         self.send_response(302)
         self.send_header("X-Repo-Commit", COMMIT)
@@ -126,7 +126,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
 
     def _send(self) -> None:
-        hub = self.told
+        hub = self.served
         begin = int(self.headers.get("Range", "bytes=0-").removeprefix("bytes=").rstrip("-"))
         if hub.fault == "no ranges":
             begin = 0

@@ -93,7 +93,7 @@ def running_index(parts: tuple[bytes, ...]) -> Iterator[Index]:
     index = Index(parts)
 
     class Handler(_Handler):
-        told = index
+        served = index
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
@@ -121,10 +121,10 @@ def _file_name(number: int) -> str:
 
 
 class _Handler(BaseHTTPRequestHandler):
-    told: Index
+    served: Index
 
     def do_GET(self) -> None:
-        index = self.told
+        index = self.served
         index.paths.append(self.path)
         digits = self.path.partition("part")[2].rstrip("/").split("-")[0]
         number = int(digits) if digits.isdecimal() else 0
@@ -146,8 +146,8 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.write(content[:half])
             self.wfile.flush()
             if halts:
-                self.told.half_sent.set()
-                self.told.release.wait(60)
+                self.served.half_sent.set()
+                self.served.release.wait(60)
                 self.wfile.write(content[half:])
 
     def log_message(self, *_: object) -> None:

@@ -82,9 +82,9 @@ def test_the_best_pulled_model_that_suits_serves(
     pulled: Pull, machine: Machine, names: list[str], expected: str
 ) -> None:
     pulled(*names)
-    found = serving(fits(MODELS, machine), machine)
-    assert found.name == expected
-    assert found.reason.endswith(".")
+    choice = serving(fits(MODELS, machine), machine)
+    assert choice.name == expected
+    assert choice.reason.endswith(".")
 
 
 @given(
@@ -104,12 +104,12 @@ def test_what_is_recommended_and_usable_serves_once_it_is_pulled(
         return replace(model, paths=(Path(__file__),)) if is_here else model
 
     # A row with a path of its own stands for a pulled one; only the package's own rows are embedded.
-    found = tuple(
+    replaces = tuple(
         replace(fit, model=_Pulled(fit.model)) if fit.model.paths == (Path(__file__),) else fit
         for fit in fits([here(model) for model in MODELS], machine)
     )
-    by_name = {fit.model.name: fit for fit in found}
-    served = by_name[serving(found, machine).name]
+    by_name = {fit.model.name: fit for fit in replaces}
+    served = by_name[serving(replaces, machine).name]
     assert served.model.is_embedded or served.is_usable
     if by_name[recommended].is_usable and not by_name[recommended].model.is_embedded:
         assert not served.model.is_embedded
@@ -171,9 +171,9 @@ def test_a_slower_measurement_changes_nothing_and_a_faster_one_counts(pulled: Pu
     store_machine(TWO_CORES)
     assert store_machine(replace(TWO_CORES, operations_per_s=1e9)).operations_per_s == TWO_CORES.operations_per_s
     assert store_machine(replace(TWO_CORES, operations_per_s=300e9)).operations_per_s == 300e9
-    found = this_machine()
-    assert found is not None
-    assert (found.operations_per_s, found.bytes_per_s) == (300e9, TWO_CORES.bytes_per_s)
+    machine = this_machine()
+    assert machine is not None
+    assert (machine.operations_per_s, machine.bytes_per_s) == (300e9, TWO_CORES.bytes_per_s)
 
 
 def test_a_damaged_measurement_is_none(pulled: Pull, tmp_path: Path) -> None:

@@ -34,11 +34,11 @@ def test_a_name_leads_to_the_file(file: Path) -> None:
 
 
 def test_a_name_given_again_leads_to_the_new_file(file: Path, tmp_path: Path) -> None:
-    other = tmp_path / "other.gguf"
-    other.write_bytes(b"GGUF")
+    other_path = tmp_path / "other.gguf"
+    other_path.write_bytes(b"GGUF")
     register("mine", file)
-    register("mine", other)
-    assert registered() == {"mine": other}
+    register("mine", other_path)
+    assert registered() == {"mine": other_path}
 
 
 @pytest.mark.parametrize("name", ["", "Mine", "../mine", "a b", "x" * 65, "-x"])

@@ -44,8 +44,8 @@ def test_list() -> None:
 
 @pytest.mark.slow
 def test_a_model_that_is_not_here_is_described_by_its_row(folder: Path) -> None:
-    told = _json("show", "qwen2.5-coder-7b")
-    assert (told["path"], told["extended_tokens"], told["family"]) == (None, 131_072, "qwen2.5-coder")
+    row = _json("show", "qwen2.5-coder-7b")
+    assert (row["path"], row["extended_tokens"], row["family"]) == (None, 131_072, "qwen2.5-coder")
     assert "models pull" in CliRunner().invoke(app, ["show", "qwen2.5-coder-7b"]).stdout
     done = _spark("path", "qwen2.5-coder-7b")
     assert (done.returncode, done.stdout) == (1, "")
@@ -91,12 +91,12 @@ def test_pull_with_a_source_that_does_not_deliver(folder: Path, monkeypatch: pyt
 
 @pytest.mark.slow
 def test_recommend(folder: Path) -> None:
-    told = _json("recommend")
-    names = {model["name"] for model in told["models"]}
-    assert told["recommended"] in names
-    assert told["reason"].endswith(".")
-    assert told["machine"]["cores"] > 0
-    assert told["recommended"] in CliRunner().invoke(app, ["recommend"]).stdout
+    recommendation = _json("recommend")
+    names = {model["name"] for model in recommendation["models"]}
+    assert recommendation["recommended"] in names
+    assert recommendation["reason"].endswith(".")
+    assert recommendation["machine"]["cores"] > 0
+    assert recommendation["recommended"] in CliRunner().invoke(app, ["recommend"]).stdout
 
 
 @pytest.mark.model

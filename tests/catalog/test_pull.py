@@ -140,12 +140,12 @@ def test_a_disk_that_is_too_full(hub: Hub) -> None:
 
 
 @pytest.mark.parametrize(
-    ("fault", "said"), [("gone", "no longer has"), ("gated", "accepted its licence"), ("busy", "status 503")]
+    ("fault", "text"), [("gone", "no longer has"), ("gated", "accepted its licence"), ("busy", "status 503")]
 )
-def test_refusals_are_one_sentence(hub: Hub, fault: str, said: str) -> None:
+def test_refusals_are_one_sentence(hub: Hub, fault: str, text: str) -> None:
     hub.fault = fault  # type: ignore[assignment]
     error = refused(hub)
-    assert said in str(error)
+    assert text in str(error)
     assert "models add" in error.fix
 
 
@@ -187,8 +187,8 @@ def test_the_embedded_model_stays() -> None:
 
 def _spark(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "spark_lsp", "models", *arguments]
-    told = {**os.environ, **environment}
-    return subprocess.run(command, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL, env=told)
+    variables = {**os.environ, **environment}
+    return subprocess.run(command, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL, env=variables)
 
 
 @pytest.mark.slow
@@ -198,13 +198,13 @@ def test_the_command(hub: Hub, folder: Path) -> None:
     assert known.file is not None
     done = _spark("pull", known.name, "--json", HF_ENDPOINT=hub.endpoint)
     assert done.returncode == 0, done.stderr
-    told = json.loads(done.stdout)
-    assert told["path"] == str(folder / known.file.name)
-    assert Path(told["path"]).read_bytes() == CONTENT
+    data = json.loads(done.stdout)
+    assert data["path"] == str(folder / known.file.name)
+    assert Path(data["path"]).read_bytes() == CONTENT
     listed = json.loads(_spark("list", "--json").stdout)
-    assert next(row for row in listed if row["name"] == known.name)["path"] == told["path"]
+    assert next(row for row in listed if row["name"] == known.name)["path"] == data["path"]
     assert json.loads(_spark("remove", known.name, "--json").stdout)["deleted"] is True
-    assert not Path(told["path"]).exists()
+    assert not Path(data["path"]).exists()
 
 
 @pytest.mark.slow
@@ -222,7 +222,7 @@ def test_the_command_off_line_and_with_a_hub_that_says_nothing(hub: Hub) -> None
     offline = _spark("pull", "starcoder2-3b", HF_ENDPOINT=hub.endpoint, HF_HUB_OFFLINE="1")
     hub.fault = "silent"
     silent = _spark("pull", "starcoder2-3b", HF_ENDPOINT=hub.endpoint, HF_HUB_ETAG_TIMEOUT="1")
-    for done, said in ((offline, "HF_HUB_OFFLINE"), (silent, "cannot be reached")):
+    for done, message in ((offline, "HF_HUB_OFFLINE"), (silent, "cannot be reached")):
         assert (done.returncode, done.stdout) == (1, "")
-        assert said in done.stderr
+        assert message in done.stderr
         assert "Traceback" not in done.stderr

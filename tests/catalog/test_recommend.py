@@ -22,9 +22,9 @@ def card(gib: int, operations_per_s: float = 30e12, bytes_per_s: float = 400e9) 
 
 
 def chosen(machine: Machine) -> str:
-    found = recommend(fits(MODELS, machine), machine)
-    assert found.reason.endswith(".")
-    return found.name
+    recommendation = recommend(fits(MODELS, machine), machine)
+    assert recommendation.reason.endswith(".")
+    return recommendation.name
 
 
 def check_index_source(source: Source, file: PublishedFile) -> None:
@@ -107,12 +107,12 @@ def test_what_is_recommended_always_fits(
     machine = Machine(
         ram_gib * GIB, 8, disk_gib * GIB, operations, reading, "a card" if vram_gib else "", vram_gib * GIB
     )
-    found = {one.model.name: one for one in fits(MODELS, machine)}
-    name = recommend(tuple(found.values()), machine).name
-    assert name == "spark-nano" or found[name].fits
-    for one in found.values():
-        assert 0 <= one.context_tokens <= one.model.most_tokens
-        needed = [size for size in one.memory_bytes if size]
+    fits_by_name = {fit.model.name: fit for fit in fits(MODELS, machine)}
+    name = recommend(tuple(fits_by_name.values()), machine).name
+    assert name == "spark-nano" or fits_by_name[name].fits
+    for fit in fits_by_name.values():
+        assert 0 <= fit.context_tokens <= fit.model.most_tokens
+        needed = [size for size in fit.memory_bytes if size]
         assert needed == sorted(needed)
 
 

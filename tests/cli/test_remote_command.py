@@ -22,19 +22,19 @@ def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def told(*arguments: str) -> dict[str, object]:
+def json_output(*arguments: str) -> dict[str, object]:
     result = CliRunner().invoke(app, [*arguments, "--json"])
     assert result.exit_code == 0, result.output
     return json.loads(result.stdout)
 
 
 def test_consent_is_given_and_taken_back(config: Path) -> None:
-    assert told("status")["allowed"] == []
-    assert told("allow", f"{HOST}:8443/v1")["allowed"] == [HOST]
-    assert told("status")["allowed"] == [HOST]
+    assert json_output("status")["allowed"] == []
+    assert json_output("allow", f"{HOST}:8443/v1")["allowed"] == [HOST]
+    assert json_output("status")["allowed"] == [HOST]
     assert json.loads((config / "remote-hosts.json").read_text()) == [HOST]
-    assert told("forget", HOST)["forgotten"] == [HOST]
-    assert told("status")["allowed"] == []
+    assert json_output("forget", HOST)["forgotten"] == [HOST]
+    assert json_output("status")["allowed"] == []
     result = CliRunner().invoke(app, ["forget", HOST])
     assert isinstance(result.exception, SettingsError)
 
@@ -45,16 +45,16 @@ def test_without_endpoints_the_model_is_here() -> None:
 
 def test_a_host_that_was_not_allowed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SPARK_LSP_BACKEND_URLS", HOST)
-    found = told("status")
-    assert found["model"] is None
-    assert f"spark-lsp remote allow {HOST}" in str(found["problem"])
+    status = json_output("status")
+    assert status["model"] is None
+    assert f"spark-lsp remote allow {HOST}" in str(status["problem"])
 
 
 async def test_an_endpoint_that_answers(monkeypatch: pytest.MonkeyPatch) -> None:
     async with running(Endpoint(row={"max_model_len": 4096})) as endpoint:
         monkeypatch.setenv("SPARK_LSP_BACKEND_URLS", endpoint.url)
-        found = await asyncio.to_thread(told, "status")
-        assert found["model"]["name"] == endpoint.model  # type: ignore[index]
-        assert found["problem"] is None
+        status = await asyncio.to_thread(json_output, "status")
+        assert status["model"]["name"] == endpoint.model  # type: ignore[index]
+        assert status["problem"] is None
         shown = await asyncio.to_thread(CliRunner().invoke, app, ["status"])
         assert "family qwen2.5-coder" in shown.stdout

@@ -27,10 +27,10 @@ def test_table_json_page_and_deletion(tmp_path: Path) -> None:
     file = tmp_path / "spark-lsp" / "feedback.jsonl"
     file.parent.mkdir()
     file.write_text(json.dumps(LINE) + "\n")
-    told = json.loads(_run(tmp_path, "stats", "--json").stdout)
-    assert told["suggestions"] == 1
-    assert told["rows"][0]["accepted"] == 1
-    assert told["rows"][0]["latency_p95_ms"] == 120.0
+    data = json.loads(_run(tmp_path, "stats", "--json").stdout)
+    assert data["suggestions"] == 1
+    assert data["rows"][0]["accepted"] == 1
+    assert data["rows"][0]["latency_p95_ms"] == 120.0
     page = tmp_path / "page.html"
     done = _run(tmp_path, "stats", "--html", str(page))
     assert (done.returncode, done.stderr) == (0, "")

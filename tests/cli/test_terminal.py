@@ -104,8 +104,8 @@ TEXT = '{cookie}NAME = "{name}"\n\nrate = 7\nprint(rate)\n'
     ],
 )
 def test_the_encoding_of_a_file(name: str, data: bytes, encoding: str) -> None:
-    text, found = decode(data, Path(name))
-    assert found == encoding
+    text, read_encoding = decode(data, Path(name))
+    assert read_encoding == encoding
     assert not encoding or text.encode(encoding) == data
 
 
@@ -135,23 +135,23 @@ def test_a_file_keeps_its_encoding(tmp_path: Path) -> None:
     ],
 )
 def test_what_cannot_keep_its_encoding_is_not_written(tmp_path: Path, data: bytes, new: str, fault: str) -> None:
-    path, other = tmp_path / "log.py", tmp_path / "other.py"
+    path, other_path = tmp_path / "log.py", tmp_path / "other.py"
     path.write_bytes(data)
-    other.write_bytes(b"x = 1\n")
+    other_path.write_bytes(b"x = 1\n")
     with pytest.raises(WorkspaceError, match=fault):
         written(path, "rate = 7", new, FileEdits("other.py", "x = 1\n", (Edit(Span(4, 5), "2"),)))
     assert path.read_bytes() == data
-    assert other.read_bytes() == b"x = 1\n"
+    assert other_path.read_bytes() == b"x = 1\n"
 
 
 def test_another_file_that_changed_meanwhile_stops_all(tmp_path: Path) -> None:
-    path, other = tmp_path / "a.py", tmp_path / "other.py"
+    path, other_path = tmp_path / "a.py", tmp_path / "other.py"
     path.write_bytes(b"rate = 7\n")
-    other.write_bytes(b"# caf\xe9\nx = 1\n")
+    other_path.write_bytes(b"# caf\xe9\nx = 1\n")
     edits = FileEdits("other.py", "# caf\ufffd\nx = 1\n", (Edit(Span(0, 0), "y"),))
     with pytest.raises(WorkspaceError, match="is not UTF-8"):
         written(path, "rate", "price", edits)
-    other.write_bytes(b"x = 2\n")
+    other_path.write_bytes(b"x = 2\n")
     with pytest.raises(WorkspaceError, match="has changed"):
         written(path, "rate", "price", FileEdits("other.py", "x = 1\n", (Edit(Span(0, 0), "y"),)))
     assert path.read_bytes() == b"rate = 7\n"

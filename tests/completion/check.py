@@ -57,8 +57,8 @@ def chosen(
 
 def inserted(cursor: CursorContext, answer: Answer) -> str:
     """The document after accepting."""
-    told = answer.suggestion
-    return apply_edits(cursor.document.text, [cursor.edit(told.text, told.replaced)] if told else [])
+    suggestion = answer.suggestion
+    return apply_edits(cursor.document.text, [cursor.edit(suggestion.text, suggestion.replaced)] if suggestion else [])
 
 
 async def completed(

@@ -56,12 +56,12 @@ def test_each_key_leaves_the_rest_that_makes_the_same_document(
 ) -> None:
     origin = cursor_of(HEAD + before)
     editor = ClosingEditor(origin, closed)
-    made = origin.prefix + text + origin.suffix[replaced:]
+    result = origin.prefix + text + origin.suffix[replaced:]
     for typed in range(1, len(text)):
         cursor = editor.key(text[typed - 1])
         rest, left = typed_through(origin.prefix, origin.suffix, text, replaced, cursor)
         assert rest == text[typed:]
-        assert cursor.prefix + rest + cursor.suffix[left:] == made
+        assert cursor.prefix + rest + cursor.suffix[left:] == result
 
 
 TEXTS = st.text("ab([{}])\"', \n", max_size=12)
@@ -79,8 +79,8 @@ def test_what_is_left_always_makes_the_document_that_was_suggested(
         )
         for replaced in range(len(suffix) + 1):
             rest, left = typed_through(origin.prefix, origin.suffix, text, replaced, cursor)
-            made = origin.prefix + text + origin.suffix[replaced:]
-            assert not rest or cursor.prefix + rest + cursor.suffix[left:] == made
+            result = origin.prefix + text + origin.suffix[replaced:]
+            assert not rest or cursor.prefix + rest + cursor.suffix[left:] == result
 
 
 @pytest.mark.parametrize(
@@ -107,12 +107,13 @@ async def test_a_suggestion_typed_with_closing_brackets_costs_one_request_and_is
         cursor = editor.key(char)
         workspace.completer.changed(cursor)
         answer = await workspace.completer.complete(cursor, manual=False)
-        told = answer.suggestion
-        assert told is not None
+        suggestion = answer.suggestion
+        assert suggestion is not None
         assert (
-            cursor.prefix + told.text + cursor.suffix[told.replaced :] == HEAD + "value = area(1, [2]) + area(3, 4)\n"
+            cursor.prefix + suggestion.text + cursor.suffix[suggestion.replaced :]
+            == HEAD + "value = area(1, [2]) + area(3, 4)\n"
         )
-    assert (len([each for each in engine.requests if not each.priority]), feedback.rejected_count) == (1, 0)
+    assert (len([request for request in engine.requests if not request.priority]), feedback.rejected_count) == (1, 0)
     await workspace.completer.close()
 
 

@@ -56,11 +56,11 @@ def knowing(function: Function) -> Callable[[CompletionRequest], str]:
 
 
 def _beginnings(function: Function) -> list[str]:
-    typed, found = function.before, []
+    typed, beginnings = function.before, []
     for key in keys_of(function.body):
         typed += key
-        found.append(typed)
-    return found
+        beginnings.append(typed)
+    return beginnings
 
 
 def typed(
@@ -93,25 +93,25 @@ def test_a_model_that_knows_is_seen_and_nothing_flickers(streams: bool) -> None:
     assert account.continued == account.stable > 0
     assert (account.flicker, account.duplicated_suffix, account.unbalanced) == (0, 0, 0)
     assert 60 <= account.appeared_ms[0] < 200
-    told = account.summary(engine)
-    assert 0 < told["model_requests"] < account.keys
-    assert told["wasted"] < told["model_requests"]
-    assert streams or told["typed_through"] > 0  # our own plugins do not even ask
+    summary = account.summary(engine)
+    assert 0 < summary["model_requests"] < account.keys
+    assert summary["wasted"] < summary["model_requests"]
+    assert streams or summary["typed_through"] > 0  # our own plugins do not even ask
 
 
 @pytest.mark.parametrize("streams", [True, False])
 def test_a_model_slower_than_the_keys_is_stopped_and_what_it_wasted_is_counted(streams: bool) -> None:
     account, engine = typed(lambda _request: "other = 1\n", first_ms=400, next_ms=50, streams=streams)
-    told = account.summary(engine)
+    summary = account.summary(engine)
     assert account.flicker == 0
     assert account.cancelled > 0
-    assert 0 < told["stopped_in_the_model"] <= told["wasted"] <= told["model_requests"]
+    assert 0 < summary["stopped_in_the_model"] <= summary["wasted"] <= summary["model_requests"]
 
 
 def test_the_same_seed_types_at_the_same_moments() -> None:
-    one, other = (typed(knowing(AREA), seed=3)[0] for _ in range(2))
-    assert one == other
-    assert one.appeared_ms != typed(knowing(AREA), seed=4)[0].appeared_ms
+    first, second = (typed(knowing(AREA), seed=3)[0] for _ in range(2))
+    assert first == second
+    assert first.appeared_ms != typed(knowing(AREA), seed=4)[0].appeared_ms
 
 
 def test_pauses_are_those_of_people() -> None:

@@ -16,12 +16,12 @@ ENDS = ["\n", "\r\n", "\r"]
 @pytest.mark.parametrize("model_end", ENDS, ids=ascii)
 @pytest.mark.parametrize("end", ENDS, ids=ascii)
 async def test_every_pair_of_line_ends_gives_the_same_lines(end: str, model_end: str, chunk_chars: int) -> None:
-    twin, told = await completed(BEFORE, MODEL, chunk_chars=chunk_chars)
-    wanted = inserted(twin, told)
+    twin, suggestion = await completed(BEFORE, MODEL, chunk_chars=chunk_chars)
+    wanted = inserted(twin, suggestion)
     assert "rows = text.splitlines()" in wanted
     before, model = BEFORE.replace("\n", end), MODEL.replace("\n", model_end)
     cursor, answer = await completed(before, model, chunk_chars=chunk_chars)
-    assert answer.reason == told.reason == "ok"
+    assert answer.reason == suggestion.reason == "ok"
     assert inserted(cursor, answer) == wanted.replace("\n", end)
 
 

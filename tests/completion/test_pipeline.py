@@ -80,11 +80,11 @@ async def test_diverging_text_stops_the_stream() -> None:
     engine.step(3)
     first = workspace.completer.stream(cursor, manual=False)
     assert not (await anext(first)).final
-    other = _typed(cursor, "m")
-    workspace.completer.changed(other)
+    longer = _typed(cursor, "m")
+    workspace.completer.changed(longer)
     assert (await anext(first)).reason == "superseded"
     engine.release()
-    answer = await workspace.completer.complete(other, manual=False)
+    answer = await workspace.completer.complete(longer, manual=False)
     assert answer.reason == "ok"
     assert len(engine.requests) == 2
 

@@ -66,9 +66,9 @@ def test_slicing_never_changes_the_result(
 ) -> None:
     place = cursor_of(cursor[1], cursor[0])
     terms = Terms(4, 0.0 if is_sure else 0.3, doubting)
-    one = streamed(place, text, chances, cuts, terms)[-1]
-    other = streamed(place, text, chances, list(range(len(text))), terms)[-1]
-    assert (one.text, one.replaced, one.rule) == (other.text, other.replaced, other.rule)
+    first = streamed(place, text, chances, cuts, terms)[-1]
+    second = streamed(place, text, chances, list(range(len(text))), terms)[-1]
+    assert (first.text, first.replaced, first.rule) == (second.text, second.replaced, second.rule)
 
 
 @given(st.sampled_from(HOLES), TEXTS, CHANCES, st.booleans())

@@ -47,9 +47,9 @@ def test_what_is_shown_keeps_the_rules(number: int, threshold: str) -> None:
     assert not MARKS.search(text) or "`" in output.before
     # No line that stands right below the cursor, nor the same line three times in a row.
     lines = [cursor.line_prefix.strip() + text.split("\n")[0].strip(), *(line.strip() for line in text.split("\n")[1:])]
-    told = [line for line in lines if sum(map(str.isalnum, line)) > 2]
+    telling = [line for line in lines if sum(map(str.isalnum, line)) > 2]
     next_line_prefetch = next((line.strip() for line in rest.split("\n")[1:] if line.strip()), "")
-    assert sum(map(str.isalnum, next_line_prefetch)) < 3 or next_line_prefetch not in told
+    assert sum(map(str.isalnum, next_line_prefetch)) < 3 or next_line_prefetch not in telling
     assert not any(lines[at] and lines[at] == lines[at + 1] == lines[at + 2] for at in range(len(lines) - 2))
     # What it replaces right of the cursor is in it.
     assert not replaced or all(char in text for char in output.after[:replaced].strip())

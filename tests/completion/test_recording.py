@@ -18,8 +18,8 @@ from tests.support.workspace import TestWorkspace
 BEFORE = "def area(w, h):\n    return w * h\n\n\nvalue = ($0)\n"
 
 
-async def _recorded(folder: Path, said: str, *, unknown: str = "", cursor: CursorContext | None = None) -> Path:
-    workspace = TestWorkspace(ScriptedEngine([said], chunk_chars=len(said)), is_known_name=lambda name: name != unknown)
+async def _recorded(folder: Path, text: str, *, unknown: str = "", cursor: CursorContext | None = None) -> Path:
+    workspace = TestWorkspace(ScriptedEngine([text], chunk_chars=len(text)), is_known_name=lambda name: name != unknown)
     workspace.completer.writer.record_with(recorder(folder))
     answer = await workspace.completer.complete(cursor or cursor_of(BEFORE), manual=False)
     await workspace.completer.close()
@@ -34,23 +34,23 @@ async def test_a_recorded_request_is_asked_again_as_it_was(tmp_path: Path) -> No
     assert engine.requests[0].prompt == recording.request.prompt
     assert (again.raw, again.shown, again.scores) == (recording.raw, recording.shown, recording.scores)
     assert again.shown == "area(1, 2))"
-    other = await replay(ScriptedEngine(["area(3, 4)"]), recording)
-    assert other.shown == "area(3, 4)"
+    replayed_again = await replay(ScriptedEngine(["area(3, 4)"]), recording)
+    assert replayed_again.shown == "area(3, 4)"
 
 
 async def test_names_that_nobody_knew_are_not_known_when_it_is_asked_again(tmp_path: Path) -> None:
-    said = "area(1, width_of_it, height, depth_of_it, 3)"
-    recording = read_recording(await _recorded(tmp_path, said, unknown="depth_of_it"))
+    answer = "area(1, width_of_it, height, depth_of_it, 3)"
+    recording = read_recording(await _recorded(tmp_path, answer, unknown="depth_of_it"))
     doubting = msgspec.structs.replace(recording, confidence=0.6)
-    again = await replay(ScriptedEngine([said], chunk_chars=4), doubting)
+    again = await replay(ScriptedEngine([answer], chunk_chars=4), doubting)
     assert (recording.unknown, again.unknown) == (("depth_of_it",), ("depth_of_it",))
     assert (again.shown, again.rule) == ("area", "confidence")
-    knowing = await replay(ScriptedEngine([said]), msgspec.structs.replace(doubting, unknown=()))
-    assert (knowing.shown, knowing.rule) == (said, "")
+    knowing = await replay(ScriptedEngine([answer]), msgspec.structs.replace(doubting, unknown=()))
+    assert (knowing.shown, knowing.rule) == (answer, "")
 
 
 @pytest.mark.parametrize(
-    ("said", "unknown", "cursor"),
+    ("text", "unknown", "cursor"),
     [
         ("area(1, 2)))", "", None),
         ("<|fim_middle|>", "", None),
@@ -61,9 +61,9 @@ async def test_names_that_nobody_knew_are_not_known_when_it_is_asked_again(tmp_p
     ],
 )
 async def test_a_recording_becomes_a_case_file(
-    said: str, unknown: str, cursor: CursorContext | None, tmp_path: Path
+    text: str, unknown: str, cursor: CursorContext | None, tmp_path: Path
 ) -> None:
-    recording = read_recording(await _recorded(tmp_path, said, unknown=unknown, cursor=cursor))
+    recording = read_recording(await _recorded(tmp_path, text, unknown=unknown, cursor=cursor))
     assert recording.unknown == ((unknown,) if unknown else ())
     await _is_its_case(recording, tmp_path)
 

@@ -50,11 +50,11 @@ def test_an_acceptance_always_restores(events: list[tuple[str, str, int]], plain
             backoff.rejected(document, now_s)
         else:
             (backoff.accepted if event == "accepted" else backoff.forget)(document)
-    others = {each: backoff.streak(each, now_s) for each in ("a", "b") if each != uri}
+    others = {other_uri: backoff.streak(other_uri, now_s) for other_uri in ("a", "b") if other_uri != uri}
     assert backoff.streak(uri, now_s + FADES_S) == RejectionStreak()
     backoff.accepted(uri)
     assert threshold(plain, backoff.streak(uri, now_s), manual=False) == plain
-    assert {each: backoff.streak(each, now_s) for each in others} == others
+    assert {other_uri: backoff.streak(other_uri, now_s) for other_uri in others} == others
 
 
 async def test_rejections_in_a_row_make_suggestions_pickier_until_one_is_accepted() -> None:

@@ -57,10 +57,10 @@ def test_nor_what_begins_it_or_goes_on_from_it(before: str, text: str, written: 
 
 
 @given(HOLES, TEXTS, TEXTS)
-def test_by_hand_only_the_very_text_is_withheld(before: str, text: str, other: str) -> None:
+def test_by_hand_only_the_very_text_is_withheld(before: str, text: str, other_text: str) -> None:
     cursor = cursor_of(before)
-    assert _rejected(cursor, text).is_rejected(cursor, other, exactly=True) == (
-        (cursor.line_prefix + text).split() == (cursor.line_prefix + other).split()
+    assert _rejected(cursor, text).is_rejected(cursor, other_text, exactly=True) == (
+        (cursor.line_prefix + text).split() == (cursor.line_prefix + other_text).split()
     )
 
 
@@ -101,8 +101,8 @@ def test_what_is_typed_of_a_suggestion_always_leaves_its_rest_even_on_a_line_tha
     typed: int, indent: str
 ) -> None:
     text = FIRST.text.replace("    ", indent)
-    found = _kept().look_up(_cursor(f"def f(x):\n{indent}{text[:typed]}", "\n"), "")
-    assert (found and found.text) == (text[typed:] or None)
+    result = _kept().look_up(_cursor(f"def f(x):\n{indent}{text[:typed]}", "\n"), "")
+    assert (result and result.text) == (text[typed:] or None)
 
 
 @given(TEXTS)
@@ -126,9 +126,9 @@ def test_a_kept_answer_is_found_under_everything_it_depends_on_only(
 ) -> None:
     reuse = _kept()
     reuse.store(Result("file:///w/main.py", "newer", "", "x", 0, ""))  # so that only what is kept can answer
-    found = reuse.look_up(_cursor(FIRST.prefix, FIRST.suffix), FIRST.settings_key)
-    assert found is not None
-    assert found.text == FIRST.text
+    result = reuse.look_up(_cursor(FIRST.prefix, FIRST.suffix), FIRST.settings_key)
+    assert result is not None
+    assert result.text == FIRST.text
     assert reuse.look_up(_cursor(prefix, suffix, path), settings_key) is None
 
 

@@ -46,14 +46,14 @@ def _documented(heading: str) -> list[str]:
 def test_every_gate_is_documented_and_has_an_example() -> None:
     documented = _documented("Gates")
     documented.remove(WITHHELD)  # depends on the engine, not on the document: tests/index/test_privacy.py
-    assert [each.name for each in GATES] == documented == list(EXAMPLES)
+    assert [rule.name for rule in GATES] == documented == list(EXAMPLES)
 
 
 @pytest.mark.parametrize("name", EXAMPLES)
 async def test_a_gate_refuses_its_example_and_by_hand_only_if_it_is_a_hard_one(name: str) -> None:
     path, before, settings, edit_state = EXAMPLES[name]
     cursor = cursor_of(before, path)
-    is_hard = next(each.hard for each in GATES if each.name == name)
+    is_hard = next(rule.hard for rule in GATES if rule.name == name)
     assert gate(cursor, settings, manual=False, edit_state=edit_state) == name
     assert gate(cursor, settings, manual=True, edit_state=edit_state) == (name if is_hard else "")
 
@@ -70,7 +70,7 @@ async def test_what_a_hard_gate_refuses_never_reaches_the_engine(name: str) -> N
 def test_strings_are_left_alone_when_told_so(region: str) -> None:
     cursor = cursor_of(f"value = call(other)\n{region}")
     settings = [("", FAST), ("comment", NO_COMMENTS)]
-    assert [name for name, each in settings if gate(cursor, each, manual=False) != name] == []
+    assert [name for name, changed in settings if gate(cursor, changed, manual=False) != name] == []
 
 
 def test_every_documented_rule_fires_in_a_case_file() -> None:

@@ -53,7 +53,7 @@ def _knowing(request: CompletionRequest) -> str:
     """A model that goes on from the name before the cursor."""
     prompt = _prompt(request)
     continues = {"area": "(1, 2)", "arg": ".name", "array": "[0]", "ar": "ea(1, 2)", "are": "a(1, 2)"}
-    return next((said for word, said in continues.items() if f"value = {word}\n" in prompt or
+    return next((answer for word, answer in continues.items() if f"value = {word}\n" in prompt or
                  prompt.endswith(f"value = {word}")), "x")  # fmt: skip
 
 
@@ -107,8 +107,8 @@ async def test_what_is_hidden_behind_the_menu_is_neither_shown_nor_rejected(tmp_
     assert first.suggestion is not None
     assert second.suggestion is not None
     workspace.completer.changed(_typed(PLAIN, "x"))
-    other = _typed(PLAIN, "xx")
-    hidden = behind_item(other, other.offset, other.offset - 1, "area")
+    longer = _typed(PLAIN, "xx")
+    hidden = behind_item(longer, longer.offset, longer.offset - 1, "area")
     third = await workspace.completer.complete(hidden, manual=False)
     assert third.suggestion is not None
     workspace.completer.feedback.shown(third.suggestion.id)
@@ -261,12 +261,12 @@ async def test_what_follows_is_prepared_for_the_line_with_the_entry() -> None:
 
 
 async def test_a_rejected_text_is_not_offered_behind_the_entry_nor_without_it() -> None:
-    for one, other in ((PLAIN, AREA), (AREA, PLAIN)):
+    for first, second in ((PLAIN, AREA), (AREA, PLAIN)):
         workspace = TestWorkspace(ScriptedEngine(_knowing))
-        answer = await workspace.completer.complete(one, manual=False)
+        answer = await workspace.completer.complete(first, manual=False)
         assert answer.suggestion is not None
         workspace.completer.dismissed(answer.suggestion.id)
-        for cursor in (one, other):
+        for cursor in (first, second):
             assert (await workspace.completer.complete(cursor, manual=False)).reason == "trimmed.rejected"
         assert _text(await workspace.completer.complete(chosen(BEFORE, "arg"), manual=False)) == ".name"
         await workspace.completer.close()
@@ -310,7 +310,7 @@ async def test_only_what_goes_beyond_the_entry_counts_as_taken(tmp_path: Path) -
     workspace.completer.accepted(answer.suggestion.id)
     workspace.completer.feedback.look(answer.suggestion.id, 30)
     events = [json.loads(line) for line in path.read_text().splitlines()]
-    assert [(each["event"], each["accepted_characters"]) for each in events] == [
+    assert [(event["event"], event["accepted_characters"]) for event in events] == [
         ("partly_accepted", 2), ("accepted", 6), ("kept", 6)
     ]  # fmt: skip
     assert events[-1]["kept_characters"] == 6
@@ -369,9 +369,9 @@ def test_an_item_for_a_chosen_entry_always_begins_with_it_over_its_range(
                 continue
             cursor = behind_item(plain, plain.offset - begun, plain.offset, step) if step else plain
             answer = await workspace.completer.complete(cursor, manual=manual, candidates=2)
-            for told in (answer.suggestion, *answer.others):
-                if told is not None:
-                    _check(plain, cursor, begun if step else 0, cursor.edit(told.text, told.replaced))
+            for suggestion in (answer.suggestion, *answer.others):
+                if suggestion is not None:
+                    _check(plain, cursor, begun if step else 0, cursor.edit(suggestion.text, suggestion.replaced))
         await workspace.completer.close()
 
     asyncio.run(work())

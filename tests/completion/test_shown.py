@@ -49,9 +49,9 @@ async def test_several_cursors_are_left_alone() -> None:
     workspace.completer.changed(cursor, cursors=3)
     assert (await workspace.completer.complete(cursor, manual=False)).reason == "gate.several_cursors"
     assert engine.requests == []
-    one = _typed(cursor, "r")
-    workspace.completer.changed(one)
-    assert (await workspace.completer.complete(one, manual=False)).reason == "ok"
+    first = _typed(cursor, "r")
+    workspace.completer.changed(first)
+    assert (await workspace.completer.complete(first, manual=False)).reason == "ok"
     await workspace.completer.close()
 
 
@@ -126,14 +126,14 @@ async def test_a_rejected_text_does_not_show_while_it_is_written_again() -> None
     assert answer.suggestion is not None
     workspace.completer.dismissed(answer.suggestion.id)
     for final, manual in ((None, False), ("area(1, 3)", True)):
-        shown = [each.suggestion async for each in workspace.completer.stream(cursor, manual=manual)]
-        assert {each.text if each else None for each in shown} == {final}
+        shown = [one_answer.suggestion async for one_answer in workspace.completer.stream(cursor, manual=manual)]
+        assert {suggestion.text if suggestion else None for suggestion in shown} == {final}
     await workspace.completer.close()
 
 
 async def test_another_candidate_can_be_accepted_and_dismissed() -> None:
-    said = ["area(1, 2)", "max(value, 3)", "min(value)"]
-    workspace = TestWorkspace(ScriptedEngine(said))
+    answers = ["area(1, 2)", "max(value, 3)", "min(value)"]
+    workspace = TestWorkspace(ScriptedEngine(answers))
     answer = await workspace.completer.complete(cursor_of(BEFORE), manual=True, candidates=3)
     second, third = answer.others
     workspace.completer.dismissed(second.id)
@@ -199,12 +199,15 @@ def test_a_full_file_keeps_its_newer_half(tmp_path: Path) -> None:
 
 
 async def test_by_hand_there_are_candidates_that_differ() -> None:
-    said = iter(["area(1, 2)", "area(1, 2)", "area(1, 3) ", "max(value, 3)"])
-    engine = ScriptedEngine(lambda _request: next(said, ""))
+    answers = iter(["area(1, 2)", "area(1, 2)", "area(1, 3) ", "max(value, 3)"])
+    engine = ScriptedEngine(lambda _request: next(answers, ""))
     workspace = TestWorkspace(engine)
     answer = await workspace.completer.complete(cursor_of(BEFORE), manual=True, candidates=3)
     assert answer.suggestion is not None
-    assert [answer.suggestion.text, *(each.text for each in answer.others)] == ["area(1, 2)", "max(value, 3)"]
+    assert [answer.suggestion.text, *(alternative.text for alternative in answer.others)] == [
+        "area(1, 2)",
+        "max(value, 3)",
+    ]
     first, *others = engine.requests
     assert first.sampling.temperature == 0
     assert all(request.sampling.temperature > 0 and request.prompt == first.prompt for request in others)
@@ -213,9 +216,9 @@ async def test_by_hand_there_are_candidates_that_differ() -> None:
 
 
 async def test_by_hand_a_stream_ends_with_further_candidates_and_its_own_text_does_not_wait() -> None:
-    said = ["area(1, 2)", "max(value, 3)", "min(value)"]
+    answers = ["area(1, 2)", "max(value, 3)", "min(value)"]
     for manual, wanted in ((True, 3), (False, 3), (True, 1)):
-        workspace = TestWorkspace(ScriptedEngine(said, chunk_chars=3))
+        workspace = TestWorkspace(ScriptedEngine(answers, chunk_chars=3))
         stream = workspace.completer.stream(cursor_of(BEFORE), manual=manual, candidates=wanted)
         *partial, final = [answer async for answer in stream]
         assert final.suggestion is not None

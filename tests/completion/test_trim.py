@@ -38,10 +38,10 @@ def _streamed(cursor: CursorContext, text: str, cuts: list[int]) -> Trimmed:
     st.lists(st.integers(0, 200), max_size=20),
     st.lists(st.integers(0, 200), max_size=20),
 )
-def test_slicing_never_changes_the_result(before: str, text: str, one: list[int], other: list[int]) -> None:
+def test_slicing_never_changes_the_result(before: str, text: str, cuts: list[int], other_cuts: list[int]) -> None:
     cursor = cursor_of(before)
     every = list(range(len(text)))
-    assert _streamed(cursor, text, one) == _streamed(cursor, text, other) == _streamed(cursor, text, every)
+    assert _streamed(cursor, text, cuts) == _streamed(cursor, text, other_cuts) == _streamed(cursor, text, every)
 
 
 @given(st.sampled_from(HOLES), st.lists(FRAGMENTS, max_size=40).map("".join), st.booleans())

@@ -136,7 +136,7 @@ def test_vs_codes_settings_are_read_with_their_comments(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "status", "said"),
+    ("text", "status", "message"),
     [
         ('{"spark.completion.maxLnes": 4}', "warn", "spark.completion.maxLnes"),
         ('{"spark.completion.maxLines": "four"}', "warn", "'four'"),
@@ -144,10 +144,10 @@ def test_vs_codes_settings_are_read_with_their_comments(tmp_path: Path) -> None:
         ('{"spark.model": ', "fail", "is not valid JSON"),
     ],
 )
-def test_a_wrong_setting_of_vs_code(text: str, status: str, said: str, tmp_path: Path) -> None:
+def test_a_wrong_setting_of_vs_code(text: str, status: str, message: str, tmp_path: Path) -> None:
     code_settings(tmp_path, text)
     (check,) = told_of("editor config", tmp_path)
-    bad(check, status, said)
+    bad(check, status, message)
     assert "settings.json" in check.fix
 
 
@@ -198,9 +198,9 @@ def test_the_workspace_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 @given(st.text(max_size=60))
 def test_private_things_are_left_out(text: str) -> None:
-    told = without_private(f"/home/user/{text}/ada Bearer sk-abcdef123456 {text}", home="/home/user", user="ada")
-    assert "/home/user" not in told.replace(text, "")
-    assert "abcdef123456" not in told.replace(text, "")
+    cleaned = without_private(f"/home/user/{text}/ada Bearer sk-abcdef123456 {text}", home="/home/user", user="ada")
+    assert "/home/user" not in cleaned.replace(text, "")
+    assert "abcdef123456" not in cleaned.replace(text, "")
 
 
 def test_it_holds_no_code_and_no_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -221,10 +221,10 @@ def test_it_holds_no_code_and_no_key(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 def doctor(folder: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     private = {name: str(folder / name) for name in ("XDG_CACHE_HOME", "XDG_STATE_HOME", "XDG_CONFIG_HOME")}
-    told = {**os.environ, **private, "SPARK_LSP_RUNTIME_DIR": str(folder / "run"), **environment}
+    variables = {**os.environ, **private, "SPARK_LSP_RUNTIME_DIR": str(folder / "run"), **environment}
     command = [sys.executable, "-m", "spark_lsp", "doctor", *arguments]
     return subprocess.run(
-        command, capture_output=True, text=True, check=False, env=told, cwd=folder, stdin=subprocess.DEVNULL
+        command, capture_output=True, text=True, check=False, env=variables, cwd=folder, stdin=subprocess.DEVNULL
     )
 
 
@@ -232,14 +232,14 @@ def doctor(folder: Path, *arguments: str, **environment: str) -> subprocess.Comp
 def test_all_of_it(tmp_path: Path) -> None:
     (tmp_path / "secret_module.py").write_text("def hidden_function():\n    return 'hidden_word'\n")
     done = doctor(tmp_path, "--json", "--bundle", "support.zip", SPARK_LSP_ENGINE_IDLE_MINUTES="0.01")
-    told = json.loads(done.stdout)
-    checks = {check["name"]: check for check in told["checks"]}
+    report = json.loads(done.stdout)
+    checks = {check["name"]: check for check in report["checks"]}
     assert {"compiler", "build", "model", "fim tokens", "known hole", "memory", "context", "editor", "watcher"} <= {
         *checks
     }
-    assert told["ok"] == all(check["status"] != "fail" for check in told["checks"])
-    assert done.returncode == (0 if told["ok"] else 1)
-    for check in told["checks"]:
+    assert report["ok"] == all(check["status"] != "fail" for check in report["checks"])
+    assert done.returncode == (0 if report["ok"] else 1)
+    for check in report["checks"]:
         assert (check["status"] == "ok") == (not check["fix"])
         assert not check["fix"] or can_be_pasted(check["fix"]), check
     with zipfile.ZipFile(tmp_path / "support.zip") as archive:
@@ -280,17 +280,17 @@ def test_a_model_that_is_not_there(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_a_remote_host_that_was_not_allowed(tmp_path: Path) -> None:
-    told = {"SPARK_LSP_BACKEND_URLS": "https://models.invalid", "SPARK_LSP_CONFIG_DIR": str(tmp_path)}
-    done = doctor(tmp_path, "--json", **told)
+    environment = {"SPARK_LSP_BACKEND_URLS": "https://models.invalid", "SPARK_LSP_CONFIG_DIR": str(tmp_path)}
+    done = doctor(tmp_path, "--json", **environment)
     (check,) = [check for check in json.loads(done.stdout)["checks"] if check["name"] == "remote"]
     assert (check["status"], check["fix"]) == ("fail", "spark-lsp remote allow https://models.invalid")
     allowed = subprocess.run(
         [sys.executable, "-m", *check["fix"].replace("spark-lsp", "spark_lsp", 1).split()],
-        env={**os.environ, **told},
+        env={**os.environ, **environment},
         capture_output=True,
         check=False,
     )
     assert allowed.returncode == 0
-    done = doctor(tmp_path, "--json", **told)
+    done = doctor(tmp_path, "--json", **environment)
     (check,) = [check for check in json.loads(done.stdout)["checks"] if check["name"] == "remote"]
     assert "cannot be reached" in check["detail"]

@@ -104,8 +104,8 @@ def test_signs_of_cards(tmp_path: Path) -> None:
     touch(tmp_path, "dev/nvidiactl")
     touch(tmp_path, "dev/nvidia0")
     assert card_sign(which=nothing, root=tmp_path, system="linux") == Sign("CUDA", "/dev/nvidia0")
-    found = card_sign(which=lambda name: f"/bin/{name}", root=tmp_path, system="linux")
-    assert found == Sign("CUDA", "/bin/nvidia-smi")
+    sign = card_sign(which=lambda name: f"/bin/{name}", root=tmp_path, system="linux")
+    assert sign == Sign("CUDA", "/bin/nvidia-smi")
     assert card_sign(which=nothing, root=tmp_path, system="darwin", machine="x86_64") is None
     assert card_sign(which=nothing, root=tmp_path, system="darwin", machine="arm64") == Sign("Metal", "Apple silicon")
 

@@ -147,9 +147,9 @@ async def test_unloading_gives_the_memory_back_and_the_next_completion_loads_aga
         await window.ready()
         at = window.open("shop/main.py", MAIN)
         assert await window.complete("shop/main.py", at)
-        told = await window.client.workspace_execute_command_async(types.ExecuteCommandParams("spark.unloadModel"))
+        answer = await window.client.workspace_execute_command_async(types.ExecuteCommandParams("spark.unloadModel"))
         model_bytes = resolve_model().stat().st_size
-        assert told["ramBytesBefore"] - told["ramBytesAfter"] > model_bytes
+        assert answer["ramBytesBefore"] - answer["ramBytesAfter"] > model_bytes
         _, out, _ = await _command(tmp_path, "engine", "status", "--json")
         assert json.loads(out)["models"] == []
         at = window.type("shop/main.py", at, "X")
@@ -174,10 +174,10 @@ async def test_paused_the_model_leaves_after_the_idle_time(tmp_path: Path) -> No
 
 
 async def test_two_windows_share_one_engine(tmp_path: Path) -> None:
-    async with window_on(tmp_path) as one:
-        await one.ready()
-        async with editor(WORKSPACE, tmp_path, REAL, settings=PATIENT) as other:
-            await other.ready()
+    async with window_on(tmp_path) as window:
+        await window.ready()
+        async with editor(WORKSPACE, tmp_path, REAL, settings=PATIENT) as other_window:
+            await other_window.ready()
             _, out, _ = await _command(tmp_path, "engine", "status", "--json")
             status = json.loads(out)
             assert len(status["models"]) == 1

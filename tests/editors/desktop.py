@@ -28,8 +28,8 @@ class Desktop:
             command, pass_fds=(write,), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
         os.close(write)
-        with os.fdopen(read) as told:
-            self.name = f":{told.readline().strip()}"
+        with os.fdopen(read) as lines:
+            self.name = f":{lines.readline().strip()}"
         self._display: Any = display.Display(self.name)
 
     def press(self, *chords: str) -> None:
@@ -45,7 +45,7 @@ class Desktop:
     def menus(self) -> int:
         """How many menus are open: windows on the screen that no window manager would touch."""
         shown = [child.get_attributes() for child in self._display.screen().root.query_tree().children]
-        return sum(each.map_state == X.IsViewable and bool(each.override_redirect) for each in shown)
+        return sum(window.map_state == X.IsViewable and bool(window.override_redirect) for window in shown)
 
     def pixels(self) -> bytes:
         """What is on the screen: four bytes a pixel, blue first."""
@@ -69,11 +69,11 @@ class Desktop:
     def wait(self, what: str, state: Callable[[], Any], *, deadline_s: float = DEADLINE_S) -> Any:
         """Look until ``state`` is true; a failure leaves a picture."""
         end = time.monotonic() + deadline_s
-        while not (found := state()):
+        while not (value := state()):
             if time.monotonic() > end:
                 raise AssertionError(f"waited {deadline_s:.0f} s for {what}: see {self.picture('failed')}")
             time.sleep(0.02)
-        return found
+        return value
 
     def close(self) -> None:
         """End the server."""

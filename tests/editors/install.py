@@ -193,8 +193,8 @@ def _unpack(folder: Path, packages: Sequence[str], *, without: Sequence[str] = (
     if platform.machine() != "x86_64":
         raise Unavailable("the unpacked programs are for x86-64")
     archives, root = folder / "archives", folder / "root"
-    for made in (archives / "partial", folder / "lists" / "partial", root):
-        made.mkdir(parents=True)
+    for new_folder in (archives / "partial", folder / "lists" / "partial", root):
+        new_folder.mkdir(parents=True)
     # Nothing is installed: every dependency comes along, libc included.
     (folder / "status").write_text("".join(_INSTALLED.format(name) for name in without), encoding="utf-8")
     keys = Path("/usr/share/keyrings/debian-archive-keyring.gpg")

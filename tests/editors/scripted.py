@@ -23,8 +23,8 @@ _START_S = 30.0
 
 def answer(body: Any) -> list[str]:
     """Return the words for a request: by what stands before the cursor, else a body for ``__radd__``."""
-    told = json.dumps(body)
-    return next((words for end, words in _ANSWERS.items() if f"{end}<|" in told or told.endswith(end)), BODY)
+    text = json.dumps(body)
+    return next((words for end, words in _ANSWERS.items() if f"{end}<|" in text or text.endswith(end)), BODY)
 
 
 @contextmanager

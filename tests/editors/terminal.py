@@ -31,13 +31,19 @@ class Terminal:
     def __init__(self, command: Sequence[str], cwd: Path, variables: Mapping[str, str]) -> None:
         self._screen = _Screen(COLUMNS, ROWS)
         self._stream = pyte.ByteStream(self._screen)
-        self._master, other = pty.openpty()
-        fcntl.ioctl(other, termios.TIOCSWINSZ, struct.pack("HHHH", ROWS, COLUMNS, 0, 0))
+        self._master, terminal = pty.openpty()
+        fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", ROWS, COLUMNS, 0, 0))
         environment = {**os.environ, **variables, "TERM": "xterm-256color", "COLORTERM": "truecolor"}
         self.process = subprocess.Popen(
-            list(command), cwd=cwd, env=environment, stdin=other, stdout=other, stderr=other, start_new_session=True
+            list(command),
+            cwd=cwd,
+            env=environment,
+            stdin=terminal,
+            stdout=terminal,
+            stderr=terminal,
+            start_new_session=True,
         )
-        os.close(other)
+        os.close(terminal)
 
     def type(self, keys: str) -> None:
         """Press keys; control characters as the terminal sends them."""

@@ -58,30 +58,30 @@ def emacs(tmp_path: Path, scripted_answers: dict[str, str]) -> Any:
             stdin=subprocess.DEVNULL,
         )  # fmt: skip
         assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
-        said: dict[str, Any] = {}
+        facts: dict[str, Any] = {}
         for line in done.stdout.splitlines():
             if line.startswith("{"):
-                said |= json.loads(line)
-        return said
+                facts |= json.loads(line)
+        return facts
 
     yield run
     stop_engine(tmp_path / "run")
 
 
 def test_lsp_mode_shows_ghost_text_takes_it_and_applies_an_action(emacs: Any) -> None:
-    said = emacs("emacs_lsp_mode.el")
-    assert said["before"].endswith("+ entry.am"), "ghost text is not in the buffer"
-    assert said["after"] == said["before"] + said["ghost"].split("\n")[0]
-    assert said["ghost"]
-    assert "Implement __radd__" in said["actions"]
-    assert said["status"].startswith("Spark")
-    check_body(said["text"])
+    facts = emacs("emacs_lsp_mode.el")
+    assert facts["before"].endswith("+ entry.am"), "ghost text is not in the buffer"
+    assert facts["after"] == facts["before"] + facts["ghost"].split("\n")[0]
+    assert facts["ghost"]
+    assert "Implement __radd__" in facts["actions"]
+    assert facts["status"].startswith("Spark")
+    check_body(facts["text"])
 
 
 def test_eglot_applies_an_action(emacs: Any) -> None:
-    said = emacs("emacs_eglot.el")
-    assert "Implement __radd__" in said["actions"]
-    check_body(said["text"])
+    facts = emacs("emacs_eglot.el")
+    assert "Implement __radd__" in facts["actions"]
+    check_body(facts["text"])
 
 
 def check_body(text: str) -> None:

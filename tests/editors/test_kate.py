@@ -52,21 +52,21 @@ class Kate:
     def __init__(self, desktop: Any, process: subprocess.Popen[bytes], file: Path, log: Path) -> None:
         self.desktop, self.process, self.file, self._log = desktop, process, file, log
 
-    def said(self, sender: str, method: str) -> list[dict[str, Any]]:
+    def messages(self, sender: str, method: str) -> list[dict[str, Any]]:
         """What one side has sent of a method, requests and notifications, the first one first."""
         return [line["message"] for line in self._lines(sender) if line["message"].get("method") == method]
 
     def answers(self, method: str) -> list[Any]:
         """What the server has answered to a method, errors left out, the first one first."""
-        asked = {message.get("id") for message in self.said("client", method)}
-        told = [line["message"] for line in self._lines("server")]
-        return [message["result"] for message in told if "result" in message and message.get("id") in asked]
+        asked = {message.get("id") for message in self.messages("client", method)}
+        lines = [line["message"] for line in self._lines("server")]
+        return [message["result"] for message in lines if "result" in message and message.get("id") in asked]
 
     def saved(self) -> str:
         """Save, and return what the file holds then."""
-        before = len(self.said("client", "textDocument/didSave"))
+        before = len(self.messages("client", "textDocument/didSave"))
         self.desktop.press("Control_L+s")
-        self.desktop.wait("the saved file", lambda: len(self.said("client", "textDocument/didSave")) > before)
+        self.desktop.wait("the saved file", lambda: len(self.messages("client", "textDocument/didSave")) > before)
         return self.file.read_text(encoding="utf-8")
 
     def _lines(self, sender: str) -> list[dict[str, Any]]:
@@ -102,15 +102,15 @@ def kate(tmp_path: Path) -> Iterator[Callable[..., Kate]]:
         opened.append(Kate(desktop, process, file, log))
         desktop.wait(
             "the file at the server",
-            lambda: opened[-1].said("client", "textDocument/didOpen"),
+            lambda: opened[-1].messages("client", "textDocument/didOpen"),
             deadline_s=MODEL_DEADLINE_S,
         )
         return opened[-1]
 
     yield open_file
-    for each in opened:
-        os.killpg(each.process.pid, 15)
-        each.process.wait(30)
+    for message in opened:
+        os.killpg(message.process.pid, 15)
+        message.process.wait(30)
     desktop.close()
     stop_engine(tmp_path / "run")
 
@@ -146,14 +146,14 @@ def _variables(home: Path, display: str) -> dict[str, str]:
 def test_what_kate_says_of_itself_and_of_the_settings(kate: Callable[..., Kate], tmp_path: Path) -> None:
     work = write_ledger(tmp_path / "ledger")
     editor = kate(work / "ledger" / "money.py", 18, 10)
-    (asked,) = [message["params"] for message in editor.said("client", "initialize")]
+    (asked,) = [message["params"] for message in editor.messages("client", "initialize")]
     assert asked["rootUri"] == work.as_uri()
     document = asked["capabilities"]["textDocument"]
     assert "inlineCompletion" not in document
     assert "resolveSupport" not in document["codeAction"]
     assert "applyEdit" not in asked["capabilities"]["workspace"]
-    (told, *_) = editor.said("client", "workspace/didChangeConfiguration")
-    assert told["params"]["settings"] == {"spark": {"completion": {"asCompletionItem": True}}}
+    (change, *_) = editor.messages("client", "workspace/didChangeConfiguration")
+    assert change["params"]["settings"] == {"spark": {"completion": {"asCompletionItem": True}}}
 
 
 def test_the_menu_shows_the_text_and_return_takes_it(kate: Callable[..., Kate], tmp_path: Path) -> None:
@@ -214,7 +214,7 @@ def at_rest(editor: Kate) -> bytes:
 
 def statuses(editor: Kate) -> set[str]:
     """The models that the server has named in its notes."""
-    return {message["params"]["model"] for message in editor.said("server", "spark/status")}
+    return {message["params"]["model"] for message in editor.messages("server", "spark/status")}
 
 
 def implement(editor: Kate) -> bool:

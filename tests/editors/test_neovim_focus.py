@@ -11,8 +11,8 @@ Fake = Callable[..., Any]
 
 
 def _places(editor: Any) -> list[tuple[int, int]]:
-    told = editor.received("textDocument/didFocus")
-    return [(params["position"]["line"], params["position"]["character"]) for params in told]
+    notices = editor.received("textDocument/didFocus")
+    return [(params["position"]["line"], params["position"]["character"]) for params in notices]
 
 
 def test_a_cursor_that_rests_is_told_with_its_document(fake: Fake) -> None:

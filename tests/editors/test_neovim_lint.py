@@ -71,23 +71,26 @@ async def _faults(checker: LanguageClient, path: Path, text: str) -> list[str]:
     document = types.TextDocumentItem(path.as_uri(), "lua", 1, text)
     checker.text_document_did_open(types.DidOpenTextDocumentParams(document))
     asked = types.DocumentDiagnosticParams(types.TextDocumentIdentifier(path.as_uri()))
-    found = await checker.text_document_diagnostic_async(asked)
-    assert isinstance(found, types.RelatedFullDocumentDiagnosticReport)
+    report = await checker.text_document_diagnostic_async(asked)
+    assert isinstance(report, types.RelatedFullDocumentDiagnosticReport)
     place = path.relative_to(PLUGIN)
-    return [f"{place}:{each.range.start.line + 1}: {each.code}: {each.message}" for each in found.items]
+    return [
+        f"{place}:{diagnostic.range.start.line + 1}: {diagnostic.code}: {diagnostic.message}"
+        for diagnostic in report.items
+    ]
 
 
 def test_every_argument_of_a_function_has_a_type() -> None:
     faults = []
     for path in sorted((PLUGIN / "lua").rglob("*.lua")):
         text = path.read_text(encoding="utf-8")
-        for found in FUNCTION.finditer(text):
-            above = text[: found.start()].rstrip("\n").split("\n")
-            said = "\n".join(line for line in _comment(above))
-            names = [name.strip() for name in found.group(2).split(",") if name.strip() not in {"", "_", "..."}]
-            missing = [name for name in names if not re.search(rf"@param {re.escape(name)}\??\s", said)]
+        for match in FUNCTION.finditer(text):
+            above = text[: match.start()].rstrip("\n").split("\n")
+            comment = "\n".join(line for line in _comment(above))
+            names = [name.strip() for name in match.group(2).split(",") if name.strip() not in {"", "_", "..."}]
+            missing = [name for name in names if not re.search(rf"@param {re.escape(name)}\??\s", comment)]
             if missing:
-                faults.append(f"{path.relative_to(PLUGIN)}: {found.group(1)} has no type for {', '.join(missing)}")
+                faults.append(f"{path.relative_to(PLUGIN)}: {match.group(1)} has no type for {', '.join(missing)}")
     assert not faults, "\n".join(faults)
 
 

@@ -58,8 +58,8 @@ def scripted_vscode(open_vscode: Callable[..., Any], scripted_answers: dict[str,
 def cut(vscode: Any, name: str, line_start: str, rest: str) -> tuple[str, str]:
     """Open a file at the place where a line's rest was taken away; return the text before and after the cursor."""
     path = vscode.workspace / name
-    before, found, after = path.read_text(encoding="utf-8").partition(line_start + rest)
-    assert found
+    before, marker, after = path.read_text(encoding="utf-8").partition(line_start + rest)
+    assert marker
     before += line_start
     path.write_text(before + after, encoding="utf-8")
     vscode.open(name)
@@ -186,5 +186,5 @@ def test_the_doctor_and_the_log_open_as_pages(vscode: Any) -> None:
     vscode.wait("the log", lambda: "completion.stream" in vscode.pages())
     vscode.focus_editor()
     vscode.command("Spark: Run Doctor")
-    said = ("that is needed works.", "that is needed does not work.")
-    vscode.wait("the diagnosis", lambda: any(part in vscode.pages() for part in said), deadline_s=MODEL_DEADLINE_S)
+    variants = ("that is needed works.", "that is needed does not work.")
+    vscode.wait("the diagnosis", lambda: any(part in vscode.pages() for part in variants), deadline_s=MODEL_DEADLINE_S)

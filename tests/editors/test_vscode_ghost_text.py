@@ -170,17 +170,17 @@ def test_a_cursor_that_rests_is_told_and_typing_is_not(fake_vscode: Fake) -> Non
     window = fake_vscode("one = 1\ntwo = 2\n$0", RETURN)
 
     def places() -> list[tuple[int, int]]:
-        told = window.control.received("textDocument/didFocus")
-        return [(params["position"]["line"], params["position"]["character"]) for params in told]
+        notices = window.control.received("textDocument/didFocus")
+        return [(params["position"]["line"], params["position"]["character"]) for params in notices]
 
     window.press("ArrowUp")
     window.press("ArrowUp")
     window.wait("the place where it rests", lambda: (0, 0) in places())
     assert (1, 0) not in places()  # only passed
-    told = len(places())
+    count = len(places())
     window.type("return ")
     window.wait_ghost("left + right")
-    assert len(places()) == told
+    assert len(places()) == count
 
 
 def test_the_very_first_key_is_answered(fake_vscode: Fake) -> None:
@@ -269,8 +269,8 @@ def test_behind_the_chosen_entry_of_the_menu(fake_vscode: Fake) -> None:
 
 
 def test_what_does_not_continue_the_chosen_entry_is_not_shown(fake_vscode: Fake) -> None:
-    other = {"after": "pri", "chosen": ENTRY, "text": "prime"}
-    window = fake_vscode(f"{ENTRY}\n$0", other, {"after": "pri", "text": "me"})
+    changed = {"after": "pri", "chosen": ENTRY, "text": "prime"}
+    window = fake_vscode(f"{ENTRY}\n$0", changed, {"after": "pri", "text": "me"})
     window.type("pri")
     window.wait_ghost("me")
     window.watch()

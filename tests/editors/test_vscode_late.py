@@ -113,8 +113,8 @@ def test_a_key_against_the_text_is_asked_for_though_more_comes_late(fake_vscode:
 
 
 def dismissed(window: Any) -> list[str]:
-    told = window.control.received("textDocument/didDismissCompletion")
-    return [params["item"]["insertText"] for params in told]
+    notices = window.control.received("textDocument/didDismissCompletion")
+    return [params["item"]["insertText"] for params in notices]
 
 
 def test_a_dismissed_text_does_not_come_back_with_what_comes_late(fake_vscode: Fake) -> None:

@@ -54,5 +54,5 @@ def fimless(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def shipped(**changes: object) -> EngineLaunch:
     """Launch the shipped model, small, with changes. One thread: its sums come out the same however busy we are."""
     usual = {"model_path": str(SHIPPED), "context_tokens": 4096, "idle_minutes": 1.0, "threads": 1}
-    told: dict[str, object] = {**usual, **changes}
-    return EngineLaunch(**told)  # type: ignore[arg-type]
+    fields: dict[str, object] = {**usual, **changes}
+    return EngineLaunch(**fields)  # type: ignore[arg-type]

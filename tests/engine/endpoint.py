@@ -96,14 +96,14 @@ async def _answers(endpoint: Endpoint, reader: asyncio.StreamReader, writer: asy
             rows = [{"id": endpoint.model, **endpoint.row}] if endpoint.model else []
             _send(writer, 200, json.dumps({"object": "list", "data": rows}).encode(), "application/json")
             continue
-        told = endpoint.asked[-1].body
-        if endpoint.refuses(told):
+        request_body = endpoint.asked[-1].body
+        if endpoint.refuses(request_body):
             _send(writer, 400, b'{"error":{"message":"unknown field, and a lot of your code"}}', "application/json")
         elif endpoint.script:
             if not await _misbehave(endpoint, endpoint.script.pop(0), reader, writer):
                 return
         else:
-            words = endpoint.says(told) if endpoint.says else endpoint.words
+            words = endpoint.says(request_body) if endpoint.says else endpoint.words
             _stream(words, writer, path)
         await writer.drain()
 

@@ -361,8 +361,8 @@ def main(words: list[str]) -> int:
     if options.client:
         asyncio.run(be_client(msgspec.json.decode(options.client, type=EngineLaunch)))
         return 0
-    with tempfile.TemporaryDirectory(prefix="spark-") as told:
-        folder = Path(told)
+    with tempfile.TemporaryDirectory(prefix="spark-") as temporary:
+        folder = Path(temporary)
         os.environ[RUNTIME_VARIABLE] = str(folder / "run")
         model = wide(folder / "wide.gguf")
         report = {"seed": options.seed, "walks": walks(options.steps, options.seed, model, folder)}

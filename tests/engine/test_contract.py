@@ -59,19 +59,19 @@ def _made(request: pytest.FixtureRequest) -> Engine:
     params=["fake", pytest.param("local", marks=pytest.mark.model), pytest.param("remote", marks=pytest.mark.model)]
 )
 async def engine(request: pytest.FixtureRequest, shared_runtime: Path) -> AsyncIterator[Engine]:
-    made = _made(request)
+    body = _made(request)
     async with asyncio.timeout(PATIENCE_S):
-        await made.start()
-        yield made
-        await made.close()
+        await body.start()
+        yield body
+        await body.close()
 
 
 def prompt(prefix: str = "def add(left, right):\n    ", suffix: str = "\n\n\nadd(1, 2)\n") -> tuple[PromptPart, ...]:
     family = family_named("qwen2.5-coder")
     assert family is not None
-    other = FileBlock("lib/other.py", "def sub(left, right):\n    return left - right\n" * 8, stable=True)
+    other_block = FileBlock("lib/other.py", "def sub(left, right):\n    return left - right\n" * 8, stable=True)
     return build_prompt(
-        family, "spm", repository="sample", blocks=[other], current_path="main.py", prefix=prefix, suffix=suffix
+        family, "spm", repository="sample", blocks=[other_block], current_path="main.py", prefix=prefix, suffix=suffix
     )
 
 
@@ -95,11 +95,11 @@ def text_of(chunks: list[Chunk]) -> str:
 async def test_closing_ends_a_start_for_all_who_wait_and_cancels_none_of_them(
     make: Callable[[], Engine], shared_runtime: Path
 ) -> None:
-    made = make()
-    waiting = [asyncio.create_task(made.start()) for _ in range(2)]
+    built = make()
+    waiting = [asyncio.create_task(built.start()) for _ in range(2)]
     await asyncio.sleep(0)
     await asyncio.sleep(0)
-    await made.close()
+    await built.close()
     async with asyncio.timeout(PATIENCE_S):
         ends = await asyncio.gather(*waiting, return_exceptions=True)
     assert [type(end) for end in ends] == [EngineStarting, EngineStarting]
@@ -140,7 +140,7 @@ async def test_one_final_chunk_carries_stop_and_usage(engine: Engine) -> None:
     assert last.usage.prompt_tokens == last.usage.cached_tokens + last.usage.prefill_tokens
     assert all(0 < chunk.probability <= 1 for chunk in chunks)
     assert all(sum(length for length, _ in chunk.scores) <= len(chunk.text) for chunk in chunks)
-    assert all(min((each for _, each in chunk.scores), default=1.0) == chunk.probability for chunk in chunks)
+    assert all(min((score for _, score in chunk.scores), default=1.0) == chunk.probability for chunk in chunks)
 
 
 async def test_the_first_chunk_tells_the_cost_so_far(engine: Engine) -> None:
@@ -209,11 +209,11 @@ async def test_a_newer_request_of_the_same_key_supersedes(engine: Engine) -> Non
 
 
 async def test_another_key_does_not_supersede(engine: Engine) -> None:
-    one = engine.generate(CompletionRequest(prompt(), 40, sampling=ENDLESS, key="one.py"))
-    await anext(one)
+    generate = engine.generate(CompletionRequest(prompt(), 40, sampling=ENDLESS, key="one.py"))
+    await anext(generate)
     two = await collect(engine, CompletionRequest(prompt("def add("), 4, key="two.py"))
     assert two[-1].stop != "cancelled"
-    assert [chunk async for chunk in one][-1].stop == "max_tokens"
+    assert [chunk async for chunk in generate][-1].stop == "max_tokens"
 
 
 async def test_an_urgent_request_overtakes(engine: Engine) -> None:

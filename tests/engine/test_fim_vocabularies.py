@@ -27,7 +27,7 @@ BEGIN = {"seed-coder": "<[begin▁of▁sentence]>", "codegemma": "<bos>"}
 MADE = ("granite-4", "mellum", "codegemma", "seed-coder", "codellama", "codestral", "qwen3-coder")
 
 
-def made(name: str, folder: Path) -> Path:
+def vocabulary_file(name: str, folder: Path) -> Path:
     """Make the vocabulary of a family that has no real one here."""
     family = family_named({"qwen3-coder": "qwen2.5-coder"}.get(name, name))
     assert family is not None
@@ -40,7 +40,7 @@ def made(name: str, folder: Path) -> Path:
 
 @contextmanager
 def vocabulary(name: str, folder: Path) -> Iterator[GgufModel]:
-    path = real(name, folder) if name in REAL else made(name, folder)
+    path = real(name, folder) if name in REAL else vocabulary_file(name, folder)
     model = GgufModel(str(path), gpu_layers=0, vocab_only=True)
     try:
         yield model
@@ -55,11 +55,11 @@ def test_the_tokens_of_a_prompt(name: str, tmp_path: Path) -> None:
         assert family is not None
         expected = {"refact": "granite", "qwen3-coder": "qwen2.5-coder"}.get(name, name)
         assert family.name == expected
-        told = [f"family {family.name}, {family.order} unless the model says otherwise"]
+        lines = [f"family {family.name}, {family.order} unless the model says otherwise"]
         for order in ORDERS:
             for title, blocks in (("one file", ()), ("three files", BLOCKS)):
-                told += ["", f"# {title}, {order}", *_tokens(model, family, order, blocks)]
-        expect_file("\n".join(told), GOLDEN / f"{name}.txt")
+                lines += ["", f"# {title}, {order}", *_tokens(model, family, order, blocks)]
+        expect_file("\n".join(lines), GOLDEN / f"{name}.txt")
 
 
 def _tokens(model: GgufModel, family: FimFamily, order: Order, blocks: tuple[FileBlock, ...]) -> list[str]:
@@ -87,8 +87,8 @@ def _quoted(model: GgufModel, token: int) -> str:
 
 
 def test_every_family_has_its_tokens_written_down() -> None:
-    told = [path.read_text("utf-8").split(",")[0].removeprefix("family ") for path in GOLDEN.glob("*.txt")]
-    assert {*told} == {family.name for family in FAMILIES}
+    families = [path.read_text("utf-8").split(",")[0].removeprefix("family ") for path in GOLDEN.glob("*.txt")]
+    assert {*families} == {family.name for family in FAMILIES}
 
 
 def test_an_ordinary_token_that_is_spelled_like_an_end_is_text(tmp_path: Path) -> None:
@@ -115,10 +115,10 @@ def test_the_end_that_a_model_names_itself_stays_one(tmp_path: Path) -> None:
 
 def test_the_numbers_of_qwens_tokens_are_not_written_anywhere(tmp_path: Path) -> None:
     """Qwen3-Coder gives the same spellings other numbers, so numbers come from the vocabulary alone."""
-    with vocabulary("qwen2.5-coder", tmp_path) as one, vocabulary("qwen3-coder", tmp_path) as other:
-        assert one.family() == other.family()
-        assert one.vocabulary.special_token("<|fim_middle|>") == 151_660
-        assert other.vocabulary.special_token("<|fim_middle|>") not in {None, 151_660}
+    with vocabulary("qwen2.5-coder", tmp_path) as first, vocabulary("qwen3-coder", tmp_path) as second:
+        assert first.family() == second.family()
+        assert first.vocabulary.special_token("<|fim_middle|>") == 151_660
+        assert second.vocabulary.special_token("<|fim_middle|>") not in {None, 151_660}
 
 
 @pytest.mark.parametrize("space_prefix", [None, True, False])

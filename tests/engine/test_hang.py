@@ -33,10 +33,10 @@ BRIEF = HangTimeout(poll_s=0.1, min_s=1.5, times=1.0, loading_s=6.0)
 
 @pytest.fixture
 async def engine() -> AsyncIterator[LocalEngine]:
-    made = LocalEngine(shipped(), BRIEF)
+    local_engine = LocalEngine(shipped(), BRIEF)
     async with asyncio.timeout(PATIENCE_S):
-        yield made
-        await made.close()
+        yield local_engine
+        await local_engine.close()
 
 
 @contextmanager
@@ -146,9 +146,9 @@ async def test_three_hangs_are_enough_and_the_last_process_is_killed_as_well(eng
 async def test_only_the_process_with_that_order_is_ended(engine: LocalEngine) -> None:
     await engine.start()
     pid = await pid_of(engine)
-    other = endpoint_of(shipped(context_tokens=2048))
-    assert await asyncio.to_thread(end, other, pid) == []
-    assert await asyncio.to_thread(end, other) == []
+    other_endpoint = endpoint_of(shipped(context_tokens=2048))
+    assert await asyncio.to_thread(end, other_endpoint, pid) == []
+    assert await asyncio.to_thread(end, other_endpoint) == []
     assert await pid_of(engine) == pid
     assert await asyncio.to_thread(end, endpoint_of(shipped())) == [pid]
     await gone(pid)

@@ -157,15 +157,15 @@ async def test_two_windows_that_start_at_once_share_one_process() -> None:
 
 
 async def test_other_parameters_are_another_process() -> None:
-    one, other = await started(shipped()), await started(shipped(context_tokens=2048))
-    assert await pid_of(one) != await pid_of(other)
-    assert other.model is not None
-    assert other.model.context_tokens == 2048
+    first, second = await started(shipped()), await started(shipped(context_tokens=2048))
+    assert await pid_of(first) != await pid_of(second)
+    assert second.model is not None
+    assert second.model.context_tokens == 2048
     assert len(await list_engines()) == 2
     assert len(await stop_engines()) == 2
     assert await list_engines() == []
-    await one.close()
-    await other.close()
+    await first.close()
+    await second.close()
 
 
 async def test_a_killed_process_fails_the_answer_and_comes_back() -> None:
@@ -226,18 +226,18 @@ async def test_three_deaths_are_enough() -> None:
 
 
 async def test_a_restart_ends_a_healthy_process_and_starts_another() -> None:
-    engine, other = await started(shipped()), await started(shipped())
+    engine, other_engine = await started(shipped()), await started(shipped())
     before = await pid_of(engine)
     async with asyncio.timeout(PATIENCE_S):
         await engine.restart()
         await gone(before)
         assert await pid_of(engine) != before
         assert (await collect(engine, CompletionRequest(prompt(), 2)))[-1].stop is not None
-        await other.start()  # another window goes over to the new process, and counts no crash
-    assert await pid_of(other) == await pid_of(engine)
-    assert not other._crashes
+        await other_engine.start()  # another window goes over to the new process, and counts no crash
+    assert await pid_of(other_engine) == await pid_of(engine)
+    assert not other_engine._crashes
     await engine.close()
-    await other.close()
+    await other_engine.close()
 
 
 async def test_a_restart_forgives_three_deaths() -> None:
@@ -283,9 +283,9 @@ async def test_an_engine_without_a_log_works_and_says_so(
         make[obstacle]()
     engine = await started(shipped())
     assert engine.model is not None
-    said = [note for note in engine.model.notes if "without a log" in note]
-    assert said == [next(iter(said))], "once"
-    assert str(log) in said[0]
+    notes = [note for note in engine.model.notes if "without a log" in note]
+    assert notes == [next(iter(notes))], "once"
+    assert str(log) in notes[0]
     assert (await collect(engine, CompletionRequest(prompt(), 2)))[-1].stop is not None
     assert not (tmp_path / "elsewhere").exists()
     await engine.close()
@@ -446,16 +446,16 @@ async def test_strangers_cost_no_memory_and_keep_nobody_out() -> None:
         reader, writer = await asyncio.open_unix_connection(address)
         writer.write(frames._length.pack(frames.MAX_FRAME_BYTES) + bytes(1_000_000))
         writers.append((reader, writer))
-    other = LocalEngine(shipped())
+    second = LocalEngine(shipped())
     async with asyncio.timeout(PATIENCE_S):
-        await other.start()  # while all of them are still there
+        await second.start()  # while all of them are still there
         for reader, writer in writers:
             with contextlib.suppress(ConnectionError):
                 assert await reader.read() == b""
             await ended(writer)
     assert await pid_of(engine) == pid
     assert psutil.Process(pid).memory_info().rss - before < 20_000_000
-    await other.close()
+    await second.close()
     await engine.close()
 
 
@@ -594,8 +594,8 @@ async def test_a_prompt_that_does_not_fit_is_said() -> None:
 async def test_sampling_and_grammars() -> None:
     engine = await started(shipped())
     warm = Sampling(temperature=0.8, seed=7)
-    one, two = [await collect(engine, CompletionRequest(prompt(), 16, sampling=warm)) for _ in range(2)]
-    assert one[-1].stop == two[-1].stop
+    first, second = [await collect(engine, CompletionRequest(prompt(), 16, sampling=warm)) for _ in range(2)]
+    assert first[-1].stop == second[-1].stop
     yes = Sampling(grammar='root ::= "yes" | "no"')
     for sampling in (yes, msgspec.structs.replace(yes, temperature=1.0)):
         chunks = await collect(engine, CompletionRequest(prompt(), 16, sampling=sampling))

@@ -68,7 +68,7 @@ def test_a_text_travels_once_and_stays_the_same_object() -> None:
     assert all(isinstance(part, int) for part in second.parts[:-1])
     assert len(frames.encode(second)) < 600
     after = kept.request(journey(second)).prompt
-    assert all(one is other for one, other in zip(before[:-1], after[:-1], strict=True))
+    assert all(old is new for old, new in zip(before[:-1], after[:-1], strict=True))
     assert after[-1] == TextPart("def fo")
 
 

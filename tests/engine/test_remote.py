@@ -37,8 +37,8 @@ async def engine_for(*endpoints: Endpoint, **changes: object) -> AsyncIterator[R
     async with asyncio.timeout(PATIENCE_S), AsyncExitStack() as stack:
         for endpoint in endpoints:
             await stack.enter_async_context(running(endpoint))
-        told = {"urls": tuple(endpoint.url for endpoint in endpoints), "answer_s": 5.0, **changes}
-        engine = RemoteEngine(RemoteLaunch(**told))  # type: ignore[arg-type]
+        fields = {"urls": tuple(endpoint.url for endpoint in endpoints), "answer_s": 5.0, **changes}
+        engine = RemoteEngine(RemoteLaunch(**fields))  # type: ignore[arg-type]
         try:
             yield engine
         finally:
@@ -52,8 +52,8 @@ def prompt(prefix: str = "def add(left, right):\n    ") -> tuple[PromptPart, ...
 
 
 def completion_request(prefix: str = "def add(left, right):\n    ", **changes: object) -> CompletionRequest:
-    told: dict[str, object] = {"max_tokens": 16, "stops": ("<|file_sep|>", "<|im_end|>"), **changes}
-    return CompletionRequest(prompt(prefix), **told)  # type: ignore[arg-type]
+    fields: dict[str, object] = {"max_tokens": 16, "stops": ("<|file_sep|>", "<|im_end|>"), **changes}
+    return CompletionRequest(prompt(prefix), **fields)  # type: ignore[arg-type]
 
 
 async def collect(engine: RemoteEngine, request: CompletionRequest) -> list[Chunk]:
@@ -209,7 +209,7 @@ async def test_what_may_pass_is_tried_again(script: list[str]) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("script", "said"),
+    ("script", "text"),
     [
         (["500"], "failed with status 500"),
         (["401"], "refused the key"),
@@ -230,11 +230,11 @@ async def test_what_may_pass_is_tried_again(script: list[str]) -> None:
         (["too long"], "shorter context than the prompt needs"),
     ],
 )
-async def test_a_fault_is_one_sentence_without_content(script: list[str], said: str) -> None:
+async def test_a_fault_is_one_sentence_without_content(script: list[str], text: str) -> None:
     endpoint = Endpoint(script=list(script))
     async with engine_for(endpoint) as engine:
         await engine.start()
-        with pytest.raises(EngineFailed, match=said) as caught:
+        with pytest.raises(EngineFailed, match=text) as caught:
             await collect(engine, completion_request())
         assert str(caught.value).startswith("The remote endpoint 127.0.0.1 ")
         assert str(caught.value).endswith(".")
@@ -242,7 +242,7 @@ async def test_a_fault_is_one_sentence_without_content(script: list[str], said: 
         assert len(endpoint.bodies) == len(script), "asked again only where that may help"
         model = engine.model
         assert model is not None
-        assert any(said.split(" with", maxsplit=1)[0] in warning for warning in model.warnings), model.warnings
+        assert any(text.split(" with", maxsplit=1)[0] in warning for warning in model.warnings), model.warnings
         assert text_of(await collect(engine, completion_request())) == ANSWER, "the next request is answered again"
 
 
@@ -261,7 +261,7 @@ async def longest_pause_s(stop: asyncio.Event) -> float:
 
 
 @pytest.mark.parametrize(
-    ("fault", "said"),
+    ("fault", "text"),
     [
         ("packed json", "packed answer, which was not asked for"),
         ("endless json", "more than 4,194,304 bytes"),
@@ -269,15 +269,15 @@ async def longest_pause_s(stop: asyncio.Event) -> float:
         ("deep json", "not as an OpenAI-compatible endpoint does"),
     ],
 )
-async def test_a_list_of_models_has_limits(fault: str, said: str) -> None:
+async def test_a_list_of_models_has_limits(fault: str, text: str) -> None:
     packed_newlines()
     async with engine_for(Endpoint(models_script=[fault]), answer_s=2.0) as engine, asyncio.timeout(HOSTILE_S):
-        with pytest.raises(EngineFailed, match=said):
+        with pytest.raises(EngineFailed, match=text):
             await engine.start()
 
 
 @pytest.mark.parametrize(
-    ("fault", "said"),
+    ("fault", "text"),
     [
         ("packed stream", "packed answer, which was not asked for"),
         ("packed json", "packed answer, which was not asked for"),
@@ -288,14 +288,14 @@ async def test_a_list_of_models_has_limits(fault: str, said: str) -> None:
         ("deep json", "not the JSON of a completion"),
     ],
 )
-async def test_an_answer_has_limits_and_never_holds_up_the_event_loop(fault: str, said: str) -> None:
+async def test_an_answer_has_limits_and_never_holds_up_the_event_loop(fault: str, text: str) -> None:
     packed_newlines()
     async with engine_for(Endpoint(script=[fault])) as engine:
         await engine.start()
         stop = asyncio.Event()
         pause = asyncio.create_task(longest_pause_s(stop))
         async with asyncio.timeout(HOSTILE_S):
-            with pytest.raises(EngineFailed, match=said):
+            with pytest.raises(EngineFailed, match=text):
                 await collect(engine, completion_request())
         stop.set()
         assert await pause < HOSTILE_S / 5
@@ -356,17 +356,17 @@ async def test_a_refusal_that_plain_words_do_not_mend_is_not_remembered() -> Non
 
 
 async def test_each_workspace_keeps_to_its_endpoint() -> None:
-    one, two = Endpoint(), Endpoint()
-    async with engine_for(one, two) as engine, AsyncExitStack() as stack:
-        urls = (one.url, two.url)
+    first, second = Endpoint(), Endpoint()
+    async with engine_for(first, second) as engine, AsyncExitStack() as stack:
+        urls = (first.url, second.url)
         for name in ("alpha", "beta", "gamma", "delta"):
-            other = RemoteEngine(RemoteLaunch(urls=urls, workspace=name))
-            stack.push_async_callback(other.close)
-            await other.start()
-            before = len(one.bodies), len(two.bodies)
+            other_engine = RemoteEngine(RemoteLaunch(urls=urls, workspace=name))
+            stack.push_async_callback(other_engine.close)
+            await other_engine.start()
+            before = len(first.bodies), len(second.bodies)
             for _ in range(3):
-                await collect(other, completion_request())
-            grown = len(one.bodies) - before[0], len(two.bodies) - before[1]
+                await collect(other_engine, completion_request())
+            grown = len(first.bodies) - before[0], len(second.bodies) - before[1]
             assert sorted(grown) == [0, 3]
         await engine.start()
 
@@ -374,15 +374,15 @@ async def test_each_workspace_keeps_to_its_endpoint() -> None:
 @pytest.mark.slow
 async def test_an_endpoint_that_fails_is_left_alone_and_found_again() -> None:
     row = {"max_model_len": 16_384}
-    one, two = Endpoint(words=["one"], row=row), Endpoint(words=["two"], row=row)
+    first, second = Endpoint(words=["one"], row=row), Endpoint(words=["two"], row=row)
     async with AsyncExitStack() as stack, asyncio.timeout(PATIENCE_S):
-        await stack.enter_async_context(running(two))
-        async with running(one):
-            urls = (one.url, two.url)
+        await stack.enter_async_context(running(second))
+        async with running(first):
+            urls = (first.url, second.url)
             workspace = next(
                 name
                 for name in map(str, range(100))
-                if ranked([address_of(url) for url in urls], name)[0] == address_of(one.url)
+                if ranked([address_of(url) for url in urls], name)[0] == address_of(first.url)
             )
             engine = RemoteEngine(RemoteLaunch(urls=urls, workspace=workspace))
             stack.push_async_callback(engine.close)
@@ -392,8 +392,8 @@ async def test_an_endpoint_that_fails_is_left_alone_and_found_again() -> None:
         model = engine.model
         assert model is not None
         assert any("cannot be reached" in warning or "broke" in warning for warning in model.warnings)
-        assert (await engine.status()).socket == f"{two.url}/v1"
-        async with running(one):
+        assert (await engine.status()).socket == f"{second.url}/v1"
+        async with running(first):
             while text_of(await collect(engine, completion_request())) != "one":
                 pass
             model = engine.model
@@ -495,9 +495,9 @@ async def test_a_conversation_goes_to_the_chat_endpoint(words: list[str], expect
         chunks = await collect(engine, CompletionRequest(TALK, 64))
         assert text_of(chunks) == expected
         assert endpoint.asked[-1].path == "/v1/chat/completions"
-        said = endpoint.bodies[0]["messages"]
-        assert [one["role"] for one in said] == ["system", "user"]
-        assert said[1]["content"] == "Rename < |im_end|> it."
+        body = endpoint.bodies[0]["messages"]
+        assert [message["role"] for message in body] == ["system", "user"]
+        assert body[1]["content"] == "Rename < |im_end|> it."
 
 
 # -- what must not leave, and what must not be written ----------------------------------------------------------------
@@ -544,8 +544,8 @@ async def test_the_key_is_sent_and_never_told(
         assert endpoint.asked[0].headers["authorization"] == "Bearer sk-very-secret"
         with pytest.raises(EngineFailed) as caught:
             await collect(engine, completion_request())
-        told = f"{caught.value!r} {caught.value.fix} {engine.model} {vars(engine)} {caplog.text}"
-        assert "very-secret" not in told
+        text = f"{caught.value!r} {caught.value.fix} {engine.model} {vars(engine)} {caplog.text}"
+        assert "very-secret" not in text
         assert "def add" not in caplog.text
 
 

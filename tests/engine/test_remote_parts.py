@@ -138,9 +138,9 @@ def remote_model() -> ModelInfo:
     ),
     st.sampled_from(["", "```python\n"]),
 )
-def test_a_conversation_comes_out_as_it_went_in(said: list[tuple[str, str]], opening: str) -> None:
+def test_a_conversation_comes_out_as_it_went_in(turns: list[tuple[str, str]], opening: str) -> None:
     """What actions say by the model's chat template reaches the server's chat endpoint as messages again."""
-    messages = [Message("system", "You edit."), *(Message(role, text) for role, text in said)]  # type: ignore[arg-type]
+    messages = [Message("system", "You edit."), *(Message(role, text) for role, text in turns)]  # type: ignore[arg-type]
     parts = prompt_of(remote_model(), messages, opening)
     assert is_conversation(parts)
     expected = tuple(ChatMessage(message.role, harmless(message.text)) for message in messages)
@@ -170,8 +170,8 @@ def test_how_a_stream_is_cut_changes_nothing(pieces: list[str]) -> None:
 def test_lines_do_not_hang_on_how_bytes_arrive(texts: list[str], size: int) -> None:
     data = "".join(texts).encode()
     lines = EventLines()
-    found = [line for at in range(0, len(data), size) for line in lines.feed(data[at : at + size])]
-    assert found == [text for line in data.decode().split("\n")[:-1] if (text := line.rstrip("\r"))]
+    read_lines = [line for at in range(0, len(data), size) for line in lines.feed(data[at : at + size])]
+    assert read_lines == [text for line in data.decode().split("\n")[:-1] if (text := line.rstrip("\r"))]
     assert lines.rest == data.split(b"\n")[-1]
 
 

@@ -35,11 +35,11 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.fixture
 async def engine(url: str) -> AsyncIterator[RemoteEngine]:
-    made = RemoteEngine(RemoteLaunch(urls=(url,), context_tokens=2048))
+    remote_engine = RemoteEngine(RemoteLaunch(urls=(url,), context_tokens=2048))
     async with asyncio.timeout(PATIENCE_S):
-        await made.start()
-        yield made
-        await made.close()
+        await remote_engine.start()
+        yield remote_engine
+        await remote_engine.close()
 
 
 def request(prefix: str = PREFIX, max_tokens: int = 16, **changes: object) -> CompletionRequest:
@@ -77,11 +77,11 @@ async def test_it_writes_what_the_local_engine_writes(engine: RemoteEngine, shar
         expected = text_of(await collect(local, unhealed(request())))
     finally:
         await local.close()
-    found = await collect(engine, request())
-    assert text_of(found) == expected
-    assert found[-1].stop in {"end", "stop_token", "max_tokens"}
-    assert found[-1].usage is not None
-    assert 0 < found[-1].usage.generated_tokens <= 16
+    answer = await collect(engine, request())
+    assert text_of(answer) == expected
+    assert answer[-1].stop in {"end", "stop_token", "max_tokens"}
+    assert answer[-1].usage is not None
+    assert 0 < answer[-1].usage.generated_tokens <= 16
 
 
 async def test_closing_frees_the_server_for_the_next(engine: RemoteEngine) -> None:
@@ -93,7 +93,7 @@ async def test_closing_frees_the_server_for_the_next(engine: RemoteEngine) -> No
 
 async def test_many_at_once_are_all_answered(engine: RemoteEngine) -> None:
     asked = [request(f"def add_{number}(left, right):\n    return ", 8, key=f"{number}.py") for number in range(8)]
-    answers = await asyncio.gather(*(collect(engine, one) for one in asked))
+    answers = await asyncio.gather(*(collect(engine, asked_request) for asked_request in asked))
     assert all(answer[-1].stop in {"end", "stop_token", "max_tokens"} for answer in answers)
 
 

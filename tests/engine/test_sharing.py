@@ -159,13 +159,13 @@ async def test_a_killed_engine_answers_all_its_clients_again_and_reads_nothing_t
 @pytest.mark.parametrize("context_tokens", [4096, 32_768])
 async def test_unloading_gives_back_weights_and_context_every_time(context_tokens: int) -> None:
     launch = shipped(context_tokens=context_tokens, is_named_size=True, idle_minutes=0.0)
-    engine, other = await started(launch), await started(launch)
+    engine, other_engine = await started(launch), await started(launch)
     assert engine.model is not None
     weights = sum(int(tensor.n_bytes) for tensor in gguf.GGUFReader(SHIPPED).tensors)
     context = cells_for(engine.model.context_tokens) * engine.model.kv_bytes_per_token
     for _ in range(3):  # the C library keeps for itself what is freed a second time
         assert usage_of(
-            await collect(other, CompletionRequest(cached_prefix("mine") + fim_prompt("x"), 2))
+            await collect(other_engine, CompletionRequest(cached_prefix("mine") + fim_prompt("x"), 2))
         ).generated_tokens, "loaded by itself"
         before = await settled(engine, clients=2)
         assert before.model is not None
@@ -175,9 +175,9 @@ async def test_unloading_gives_back_weights_and_context_every_time(context_token
         assert after.resident_tokens == 0
         assert before.ram_bytes - after.ram_bytes >= weights + context
         await engine.start()
-    pid = await pid_of(other)
+    pid = await pid_of(other_engine)
     await engine.close()
-    await other.close()
+    await other_engine.close()
     await gone(pid)
     children = psutil.Process().children(recursive=True)
     assert not [child for child in children if child.status() != psutil.STATUS_ZOMBIE], "nothing is left running"

@@ -50,11 +50,11 @@ def sources(project: Project, folder: Path) -> Iterator[tuple[str, bytes]]:
         FetchError: the registry does not have it.
     """
     if project.registry == "debian":
-        found = _debian_files(project, folder)
+        files = _debian_files(project, folder)
     else:
         package = Package(project.name, project.version, "MIT", registry="npm" if project.registry == "npm" else "pypi")
-        found = members(fetch(package, folder))
-    for path, content in found:
+        files = members(fetch(package, folder))
+    for path, content in files:
         inner = PurePosixPath(path)
         if language_of_path(inner) and inner.is_relative_to(project.within):
             yield path, content
@@ -73,10 +73,10 @@ def _debian_files(project: Project, folder: Path) -> Iterator[tuple[str, bytes]]
         subprocess.run(["dpkg-deb", "-x", archive, unpacked], check=True)
         code = Path(unpacked) / "usr" / "share"
         roots = [code / "gocode" / "src", code / "cargo" / "registry"]
-        root = next(each for each in roots if each.is_dir())
-        while len(inside := [each for each in root.iterdir() if not each.name.startswith(".")]) == 1:
+        root = next(candidate for candidate in roots if candidate.is_dir())
+        while len(inside := [path for path in root.iterdir() if not path.name.startswith(".")]) == 1:
             root = inside[0]
-        for path in sorted(each for each in root.rglob("*") if each.is_file() and not each.is_symlink()):
+        for path in sorted(inner for inner in root.rglob("*") if inner.is_file() and not inner.is_symlink()):
             yield path.relative_to(root).as_posix(), path.read_bytes()
 
 

@@ -44,14 +44,14 @@ def test_the_card_is_about_this_file() -> None:
 
 def test_metadata_is_complete() -> None:
     reader = gguf.GGUFReader(SHIPPED)
-    told = {name: field.contents() for name, field in reader.fields.items()}
-    assert told["general.name"] == "spark-nano"
-    assert told["general.license"] == "mit"
-    assert told["spark.fim_order"] == "spm"
-    assert told["qwen3.context_length"] == TOLD["context_tokens"]
-    tokens = told["tokenizer.ggml.tokens"]
+    metadata = {name: field.contents() for name, field in reader.fields.items()}
+    assert metadata["general.name"] == "spark-nano"
+    assert metadata["general.license"] == "mit"
+    assert metadata["spark.fim_order"] == "spm"
+    assert metadata["qwen3.context_length"] == TOLD["context_tokens"]
+    tokens = metadata["tokenizer.ggml.tokens"]
     for key, text in (("pre", "fim_prefix"), ("suf", "fim_suffix"), ("mid", "fim_middle"), ("sep", "file_sep")):
-        assert tokens[told[f"tokenizer.ggml.fim_{key}_token_id"]] == f"<|{text}|>"
+        assert tokens[metadata[f"tokenizer.ggml.fim_{key}_token_id"]] == f"<|{text}|>"
 
 
 @contextmanager

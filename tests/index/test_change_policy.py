@@ -84,9 +84,9 @@ def test_a_layer_that_grew_is_merged_and_still_the_same() -> None:
 
 def test_a_burst_of_changes_is_told_as_relative_paths(tmp_path: Path) -> None:
     write_workspace(parse_fixture("#- src/a.py\n#- node_modules/x.js\n"), tmp_path)
-    told: queue.SimpleQueue[set[str]] = queue.SimpleQueue()
+    simple_queue: queue.SimpleQueue[set[str]] = queue.SimpleQueue()
     problems: list[str] = []
-    watcher = Watcher(tmp_path, told.put, problems.append)
+    watcher = Watcher(tmp_path, simple_queue.put, problems.append)
     watcher.start()
     try:
         assert watcher.wait_until_watching(LONG_S) or problems
@@ -99,7 +99,7 @@ def test_a_burst_of_changes_is_told_as_relative_paths(tmp_path: Path) -> None:
         (tmp_path / "last.py").write_text("x = 1\n")
         seen: set[str] = set()
         while "last.py" not in seen:
-            seen |= told.get(timeout=LONG_S)
+            seen |= simple_queue.get(timeout=LONG_S)
     finally:
         watcher.stop()
     assert seen == {"src/a.py", "src/b.py", "last.py"}

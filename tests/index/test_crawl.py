@@ -32,10 +32,12 @@ def crawl_of(root: Path, rules: Rules | None = None) -> tuple[list[str], dict[Sk
     return [file.path for file in crawl(root, rules or Rules(), skipped)], dict(skipped)
 
 
-def check_crawl(root: Path, workspace: str, found: list[str], skipped: dict[SkipReason, int], **rules: object) -> None:
+def check_crawl(
+    root: Path, workspace: str, expected: list[str], skipped: dict[SkipReason, int], **rules: object
+) -> None:
     write_workspace(parse_fixture(workspace), root)
-    assert crawl_of(root, Rules(**rules)) == (found, skipped)  # type: ignore[arg-type]
-    for path in found:
+    assert crawl_of(root, Rules(**rules)) == (expected, skipped)  # type: ignore[arg-type]
+    for path in expected:
         assert skip_reason(root.resolve(), path, Rules(**rules)) is None  # type: ignore[arg-type]
 
 
@@ -198,7 +200,7 @@ def test_whatever_has_the_shape_of_a_secret_is_suspected(
     without_edge = shape.pattern.replace(rf"(?<=\b{literal})", "")
     text = data.draw(st.from_regex(without_edge))
     assume(shape.search(text))
-    assert literal in {each for each, _ in suspected(["x = 1\n", text, ""])}
+    assert literal in {literal_text for literal_text, _ in suspected(["x = 1\n", text, ""])}
     assert suspected(["x = 1\n", "a_name_that_is_longer_than_most\n"]) == []
 
 
@@ -208,7 +210,7 @@ def test_files_that_are_read_together_are_left_out_one_by_one(tmp_path: Path) ->
         (tmp_path / f"{number}.py").write_text(text, "utf-8")
     paths = [f"{number}.py" for number in range(len(texts) + 1)]
     assert read_sources(tmp_path, paths) == [read_source(tmp_path, path) for path in paths]
-    assert [each if isinstance(each, str) else each.reason for each in read_sources(tmp_path, paths)] == [
+    assert [source if isinstance(source, str) else source.reason for source in read_sources(tmp_path, paths)] == [
         *("x = 1\n", "secret", "-us", "generated", "secret", "unreadable")
     ]
 
@@ -263,8 +265,8 @@ def test_links(tmp_path: Path) -> None:
     (root / "self.py").symlink_to("self.py")
     (root / "a" / "up").symlink_to(root)
     (root / "copy").symlink_to(root / "a")
-    found, skipped = crawl_of(root)
-    assert found == ["inside.py", "a/real.py"]
+    files, skipped = crawl_of(root)
+    assert files == ["inside.py", "a/real.py"]
     assert skipped == {"secret": 2, "ignored": 2, "unreadable": 1, "symlink_loop": 2}
     assert skip_reason(root.resolve(), "outside.py", Rules()) == "ignored"
     assert skip_reason(root.resolve(), "settings.py", Rules()) == "secret"
@@ -292,15 +294,15 @@ def test_what_may_not_be_read_is_counted(tmp_path: Path) -> None:
 
 def test_files_that_vanish_during_the_crawl_are_passed_over(tmp_path: Path) -> None:
     write_workspace(parse_fixture("#- a.py\n#- b/c.py\n#- d/e.py\n"), tmp_path)
-    found = []
+    files = []
     skipped: Counter[SkipReason] = Counter()
     for file in crawl(tmp_path, Rules(), skipped):
-        found.append(file.path)
+        files.append(file.path)
         if file.path == "a.py":
             (tmp_path / "a.py").unlink()
             (tmp_path / "b" / "c.py").unlink()
             (tmp_path / "b").rmdir()
-    assert (found, skipped) == (["a.py", "d/e.py"], Counter())
+    assert (files, skipped) == (["a.py", "d/e.py"], Counter())
     assert read_source(tmp_path, "a.py") == Skipped("unreadable")
 
 

@@ -52,7 +52,7 @@ def index(root: Path) -> Iterator[Index]:
 def looked_through(view: IndexView) -> int:
     """How many entries of a view a full collection would visit."""
     entries = {id(entry) for entry in view.files.values()}
-    return sum(1 for each in gc.get_objects() if id(each) in entries)
+    return sum(1 for item in gc.get_objects() if id(item) in entries)
 
 
 def test_a_view_laid_out_again_is_freeze_after_rebuild(index: Index) -> None:

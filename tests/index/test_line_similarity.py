@@ -29,18 +29,18 @@ def _similar(folder: Path, near: list[str], path: str = "d.py", most: int = 4) -
 
 
 def test_windows_that_share_words_are_found_and_others_not(tmp_path: Path) -> None:
-    found = _similar(tmp_path, ["request", "emit_change", "notify_listeners"])
-    assert [(each.path, each.window) for each in found] == [("a.py", 0), ("b.py", 0)]
+    windows = _similar(tmp_path, ["request", "emit_change", "notify_listeners"])
+    assert [(window.path, window.window) for window in windows] == [("a.py", 0), ("b.py", 0)]
 
 
 def test_more_in_common_comes_first(tmp_path: Path) -> None:
-    found = _similar(tmp_path, ["request", "emit_change", "notify_listeners", "received"])
-    assert [each.path for each in found] == ["b.py", "a.py"]
-    assert found[0].score > found[1].score
+    windows = _similar(tmp_path, ["request", "emit_change", "notify_listeners", "received"])
+    assert [window.path for window in windows] == ["b.py", "a.py"]
+    assert windows[0].score > windows[1].score
 
 
 def test_the_own_file_is_never_found(tmp_path: Path) -> None:
-    assert {each.path for each in _similar(tmp_path, ["request", "emit_change", "notify_listeners"], "a.py")} == {
+    assert {window.path for window in _similar(tmp_path, ["request", "emit_change", "notify_listeners"], "a.py")} == {
         "b.py",
         "d.py",
     }
@@ -53,8 +53,8 @@ def test_a_word_or_two_in_common_are_chance(tmp_path: Path) -> None:
 def test_the_second_twenty_lines_are_a_window_of_their_own(tmp_path: Path) -> None:
     text = "#- far.py\n" + "x = 1\n" * 25 + "alpha_one(beta_two, gamma_three)\n#- at.py\npass\n"
     postings = indexed(parse_fixture(text), tmp_path).view().postings
-    found = similar_windows(postings, weigh_words(postings, ["alpha_one", "beta_two", "gamma_three"]), "at.py", 3)
-    assert [(each.path, each.window) for each in found] == [("far.py", 1)]
+    windows = similar_windows(postings, weigh_words(postings, ["alpha_one", "beta_two", "gamma_three"]), "at.py", 3)
+    assert [(window.path, window.window) for window in windows] == [("far.py", 1)]
 
 
 def test_nothing_is_found_in_an_empty_workspace(tmp_path: Path) -> None:

@@ -41,12 +41,12 @@ def root(tmp_path: Path) -> Path:
     return tmp_path / "w"
 
 
-def same(one: IndexView, other: IndexView) -> bool:
+def same(left: IndexView, right: IndexView) -> bool:
     return (
-        dict(one.files) == dict(other.files)
-        and dict(one.definitions) == dict(other.definitions)
-        and dict(one.referencing) == dict(other.referencing)
-        and all(one.files[path].facts() == other.files[path].facts() for path in one.files)
+        dict(left.files) == dict(right.files)
+        and dict(left.definitions) == dict(right.definitions)
+        and dict(left.referencing) == dict(right.referencing)
+        and all(left.files[path].facts() == right.files[path].facts() for path in left.files)
     )
 
 

@@ -34,8 +34,13 @@ def ranked(root: Path, workspace: str, limit: int = 64) -> list[RankedDefinition
 
 
 def check_ranked(root: Path, workspace: str, expected: str) -> None:
-    found = ranked(root, workspace)
-    expect("\n".join(f"{each.path} {each.definition.qualified_name} | {each.reason}" for each in found), expected)
+    candidates = ranked(root, workspace)
+    expect(
+        "\n".join(
+            f"{candidate.path} {candidate.definition.qualified_name} | {candidate.reason}" for candidate in candidates
+        ),
+        expected,
+    )
 
 
 def test_an_imported_name_comes_first(tmp_path: Path) -> None:
@@ -68,27 +73,27 @@ def test_a_name_that_stands_nowhere_in_the_file_is_found_by_its_company(tmp_path
         for n in range(4)
     )
     filler = "".join(f"#- filler/f{n}.py\n" + f"def filler_{n}(): return {n}\n" * 60 for n in range(8))
-    found = ranked(
+    candidates = ranked(
         tmp_path,
         "#- core/db.py\ndef open_session(): ...\ndef commit_all(session): ...\ndef unrelated(): ...\n"
         + uses
         + filler
         + "#- jobs/new.py\ndef job():\n    session = open_session()\n    $0\n",
     )
-    by_name = {each.definition.name: each for each in found}
-    assert [each.definition.name for each in found[:2]] == ["open_session", "commit_all"]
+    by_name = {candidate.definition.name: candidate for candidate in candidates}
+    assert [candidate.definition.name for candidate in candidates[:2]] == ["open_session", "commit_all"]
     assert by_name["commit_all"].reason == "co-occurs with open_session"
     assert "unrelated" not in by_name or by_name["unrelated"].score < by_name["commit_all"].score
 
 
 def test_nothing_of_the_current_file_comes_out(tmp_path: Path) -> None:
-    found = ranked(tmp_path, "#- a.py\ndef one(): ...\n#- b.py\ndef one(): ...\ndef two(): one()$0\n")
-    assert [each.path for each in found] == ["a.py"]
+    candidates = ranked(tmp_path, "#- a.py\ndef one(): ...\n#- b.py\ndef one(): ...\ndef two(): one()$0\n")
+    assert [candidate.path for candidate in candidates] == ["a.py"]
 
 
 def test_a_definition_in_tests_comes_after_one_in_code(tmp_path: Path) -> None:
-    found = ranked(tmp_path, "#- test_x.py\ndef make(): ...\n#- x.py\ndef make(): ...\n#- y.py\nmake($0)\n")
-    assert [each.path for each in found] == ["x.py", "test_x.py"]
+    candidates = ranked(tmp_path, "#- test_x.py\ndef make(): ...\n#- x.py\ndef make(): ...\n#- y.py\nmake($0)\n")
+    assert [candidate.path for candidate in candidates] == ["x.py", "test_x.py"]
 
 
 def test_a_removed_definition_does_not_come_out(tmp_path: Path) -> None:
@@ -96,32 +101,32 @@ def test_a_removed_definition_does_not_come_out(tmp_path: Path) -> None:
     index = Index(tmp_path)
     index.refresh()
     index.update("a.py", "def here(): ...\n")
-    found = rank_definitions(index.view(), path="b.py", text="gone()", offset=0, language="python")
-    assert [each.definition.name for each in found] == []
-    found = rank_definitions(index.view(), path="b.py", text="gone() here()", offset=0, language="python")
-    assert [each.definition.name for each in found] == ["here"]
+    definitions = rank_definitions(index.view(), path="b.py", text="gone()", offset=0, language="python")
+    assert [candidate.definition.name for candidate in definitions] == []
+    definitions = rank_definitions(index.view(), path="b.py", text="gone() here()", offset=0, language="python")
+    assert [candidate.definition.name for candidate in definitions] == ["here"]
 
 
 def test_what_stands_a_few_lines_away_comes_before_what_stands_far_away(tmp_path: Path) -> None:
     filler = "x = 1\n" * 90
     for first, last in (("alpha", "omega"), ("omega", "alpha")):
-        found = ranked(
+        candidates = ranked(
             tmp_path / first,
             "#- b.py\ndef alpha(): ...\ndef omega(): ...\n"
             f"#- c.py\n{first}()\n{filler}{last}()\n" + "y = 2\n" * 25 + "$0\n",
         )
-        assert [each.definition.name for each in found] == [last, first]
+        assert [candidate.definition.name for candidate in candidates] == [last, first]
 
 
 def test_what_stands_beside_a_name_near_the_cursor_comes_before_the_rest_of_its_file(tmp_path: Path) -> None:
     filler = "".join(f"def filler_{n}():\n    return {n}\n\n" for n in range(60))
-    found = ranked(
+    candidates = ranked(
         tmp_path,
         f"#- lib.py\ndef anchor(): ...\ndef zulu(): ...\n{filler}def alpha(): ...\n"
         "#- use.py\nfrom lib import anchor\nanchor()\n$0\n",
         limit=100,
     )
-    names = [each.definition.name for each in found]
+    names = [candidate.definition.name for candidate in candidates]
     assert names[:2] == ["anchor", "zulu"]
     assert names.index("alpha") > names.index("filler_0")
 
@@ -135,12 +140,12 @@ def test_names_like_those_of_the_function_the_class_and_the_file_come_first(
 ) -> None:
     """The body is longer than the window, so that what counts is not the words near the cursor."""
     body = "    x = 1\n" * 30
-    found = ranked(
+    candidates = ranked(
         tmp_path,
         "#- lib.py\ndef alpha(): ...\ndef zulu_reply(): ...\n"
         f"#- {path}\nfrom lib import alpha, zulu_reply\n" + "y = 2\n" * 30 + f"{opening}{body}    $0\n    z = 3\n",
     )
-    assert [each.definition.name for each in found] == ["zulu_reply", "alpha"]
+    assert [candidate.definition.name for candidate in candidates] == ["zulu_reply", "alpha"]
 
 
 def test_words_tell_how_many_lines_away_they_stand() -> None:
@@ -173,11 +178,11 @@ def test_the_order_does_not_depend_on_how_the_index_came_about(tmp_path: Path) -
         index.update(path, fixture.files[path])
     index.refresh()
     for path in ("c.py", "new.py"):
-        one, other = (
+        first, second = (
             rank_definitions(view, path=path, text="one(two", offset=3, language="python")
             for view in (straight, index.view())
         )
-        assert one == other
+        assert first == second
     assert stable_order(straight) == stable_order(index.view())
 
 
@@ -230,13 +235,13 @@ def test_imports_resolve_to_files(path: str, language: str, module: str, expecte
     }
 
     def folder(name: str) -> list[str]:
-        return sorted(each for each in files if each.rpartition("/")[0] == name)
+        return sorted(file for file in files if file.rpartition("/")[0] == name)
 
     assert resolve(files, path, language, module, folder) == expected
 
 
 def test_an_imported_package_of_the_same_name_wins(tmp_path: Path) -> None:
-    found = ranked(
+    candidates = ranked(
         tmp_path,
         """
         #- go/store/disk.go
@@ -251,15 +256,15 @@ def test_an_imported_package_of_the_same_name_wins(tmp_path: Path) -> None:
         func main() { store.Open($0) }
         """,
     )
-    assert next(each.path for each in found if each.definition.name == "Open") == "go/store/disk.go"
+    assert next(candidate.path for candidate in candidates if candidate.definition.name == "Open") == "go/store/disk.go"
 
 
 def test_a_file_looked_at_lately_comes_before_its_like(tmp_path: Path) -> None:
     write_workspace(parse_fixture("#- a.py\ndef one(): ...\n#- b.py\ndef one(): ...\n#- c.py\none()\n"), tmp_path)
     view = view_of(tmp_path)
     for recent in (["a.py"], ["b.py"]):
-        found = rank_definitions(view, path="c.py", text="one()", offset=0, language="python", recent=recent)
-        assert found[0].path == recent[0]
+        definitions = rank_definitions(view, path="c.py", text="one()", offset=0, language="python", recent=recent)
+        assert definitions[0].path == recent[0]
 
 
 TWINS = """
@@ -287,14 +292,14 @@ def test_a_file_that_changed_with_this_one_comes_before_its_like(tmp_path: Path,
     fixture = parse_fixture(TWINS)
     write_workspace(fixture, tmp_path)
     history = co_changes([["c.py", beside]] * 3) if beside else NO_CHANGES
-    found = rank_definitions(
+    definitions = rank_definitions(
         view_of(tmp_path), path="c.py", text=fixture.text, offset=fixture.offset, language="python", history=history
     )
-    told = [
-        f"{each.path} {each.definition.name}: {'together' * each.reason.endswith(', often changed together')}"
-        for each in found
+    lines = [
+        f"{row.path} {row.definition.name}: {'together' * row.reason.endswith(', often changed together')}"
+        for row in definitions
     ]
-    assert ", ".join(told) == expected
+    assert ", ".join(lines) == expected
 
 
 _VIEWS: dict[str, IndexView] = {}
@@ -310,11 +315,11 @@ def test_without_a_history_of_its_own_a_file_ranks_as_without_any(
         root = tmp_path_factory.mktemp("twins")
         write_workspace(fixture, root)
         _VIEWS["twins"] = view_of(root)
-    plain, other = (
+    plain, weighted = (
         rank_definitions(_VIEWS["twins"], path="c.py", text=fixture.text, offset=0, language="python", history=history)
         for history in (NO_CHANGES, co_changes(commits))
     )
-    assert plain == other
+    assert plain == weighted
 
 
 def test_rank_of_nothing_is_nothing() -> None:

@@ -60,19 +60,19 @@ def counts(report: IndexReport) -> tuple[int, int, int]:
 
 def refreshed(root: Path, cache_path: Path) -> tuple[IndexReport, IndexView, list[str]]:
     """Open, refresh and close an index, as one session does; also returns what it said."""
-    said: list[str] = []
-    index = Index(root, cache_path=cache_path, say=said.append)
+    messages: list[str] = []
+    index = Index(root, cache_path=cache_path, say=messages.append)
     try:
-        return index.refresh(), index.view(), said
+        return index.refresh(), index.view(), messages
     finally:
         index.close()
 
 
-def same(one: IndexView, other: IndexView) -> bool:
+def same(left: IndexView, right: IndexView) -> bool:
     return (
-        dict(one.files) == dict(other.files)
-        and dict(one.definitions) == dict(other.definitions)
-        and dict(one.referencing) == dict(other.referencing)
+        dict(left.files) == dict(right.files)
+        and dict(left.definitions) == dict(right.definitions)
+        and dict(left.referencing) == dict(right.referencing)
     )
 
 
@@ -272,8 +272,8 @@ def test_texts_in_memory_are_bounded(root: Path) -> None:
 
 def test_a_second_session_parses_nothing(root: Path, cache_path: Path) -> None:
     first, view, _ = refreshed(root, cache_path)
-    second, again, said = refreshed(root, cache_path)
-    assert (counts(first), counts(second), said) == ((4, 0, 0), (0, 4, 0), [])
+    second, again, messages = refreshed(root, cache_path)
+    assert (counts(first), counts(second), messages) == ((4, 0, 0), (0, 4, 0), [])
     assert same(view, again)
 
 
@@ -305,9 +305,9 @@ def test_one_content_in_two_languages(tmp_path: Path, cache_path: Path) -> None:
 def test_a_corrupt_cache_is_rebuilt_with_one_message(root: Path, cache_path: Path, content: bytes) -> None:
     cache_path.parent.mkdir()
     cache_path.write_bytes(content)
-    report, _, said = refreshed(root, cache_path)
+    report, _, messages = refreshed(root, cache_path)
     assert counts(report) == (4, 0, 0)
-    assert len(said) == 1
+    assert len(messages) == 1
     assert counts(refreshed(root, cache_path)[0]) == (0, 4, 0)
 
 
@@ -316,8 +316,8 @@ def test_pages_that_go_bad_cost_one_message_and_a_parse(root: Path, cache_path: 
     raw = bytearray(cache_path.read_bytes())
     raw[4096:] = b"\xff" * (len(raw) - 4096)
     cache_path.write_bytes(raw)
-    report, _, said = refreshed(root, cache_path)
-    assert (counts(report), len(said)) == ((4, 0, 0), 1)
+    report, _, messages = refreshed(root, cache_path)
+    assert (counts(report), len(messages)) == ((4, 0, 0), 1)
     refreshed(root, cache_path)
     assert counts(refreshed(root, cache_path)[0]) == (0, 4, 0)
 
@@ -327,8 +327,8 @@ def test_a_payload_that_is_not_ours_costs_one_message_and_a_parse(root: Path, ca
     with sqlite3.connect(cache_path) as connection:
         connection.execute("UPDATE symbols SET payload = x'c0ffee'")
     connection.close()
-    report, view, said = refreshed(root, cache_path)
-    assert (counts(report), len(said)) == ((0, 4, 0), 1)
+    report, view, messages = refreshed(root, cache_path)
+    assert (counts(report), len(messages)) == ((0, 4, 0), 1)
     assert places(view, "greet") == ["app/greet.py"]
 
 
@@ -337,10 +337,10 @@ def test_a_foreign_database_is_replaced_with_one_message(root: Path, cache_path:
     with sqlite3.connect(cache_path) as connection:
         connection.execute("CREATE TABLE bookmarks (url TEXT)")
     connection.close()
-    report, _, said = refreshed(root, cache_path)
+    report, _, messages = refreshed(root, cache_path)
     assert counts(report) == (4, 0, 0)
-    assert len(said) == 1
-    assert "another program" in said[0]
+    assert len(messages) == 1
+    assert "another program" in messages[0]
 
 
 def test_another_schema_is_replaced_with_one_message(root: Path, cache_path: Path) -> None:
@@ -348,10 +348,10 @@ def test_another_schema_is_replaced_with_one_message(root: Path, cache_path: Pat
     with sqlite3.connect(cache_path) as connection:
         connection.execute(f"PRAGMA user_version = {symbol_cache.SCHEMA_VERSION + 1}")
     connection.close()
-    report, _, said = refreshed(root, cache_path)
+    report, _, messages = refreshed(root, cache_path)
     assert counts(report) == (4, 0, 0)
-    assert len(said) == 1
-    assert "schema" in said[0]
+    assert len(messages) == 1
+    assert "schema" in messages[0]
 
 
 def test_symbols_of_another_extractor_are_dropped_in_silence(root: Path, cache_path: Path) -> None:
@@ -359,14 +359,14 @@ def test_symbols_of_another_extractor_are_dropped_in_silence(root: Path, cache_p
     with sqlite3.connect(cache_path) as connection:
         connection.execute("UPDATE meta SET value = 'older' WHERE key = 'extractor'")
     connection.close()
-    report, _, said = refreshed(root, cache_path)
-    assert (counts(report), said) == ((4, 0, 0), [])
+    report, _, messages = refreshed(root, cache_path)
+    assert (counts(report), messages) == ((4, 0, 0), [])
 
 
 def test_a_cache_that_cannot_be_made_costs_one_message(root: Path, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    report, _, said = refreshed(root, tmp_path / "file" / "index.sqlite")
-    assert (counts(report), len(said)) == ((4, 0, 0), 1)
+    report, _, messages = refreshed(root, tmp_path / "file" / "index.sqlite")
+    assert (counts(report), len(messages)) == ((4, 0, 0), 1)
 
 
 @posix_only
@@ -377,19 +377,21 @@ def test_the_cache_is_the_users_alone(root: Path, cache_path: Path) -> None:
 
 
 def test_two_windows_share_a_cache(root: Path, cache_path: Path) -> None:
-    said: list[str] = []
-    one = Index(root, cache_path=cache_path, say=said.append)
-    other = Index(root, cache_path=cache_path, say=said.append)
-    threads = [threading.Thread(target=each.refresh, kwargs={"rebuild": True}) for each in (one, other)]
+    messages: list[str] = []
+    first = Index(root, cache_path=cache_path, say=messages.append)
+    other_index = Index(root, cache_path=cache_path, say=messages.append)
+    threads = [
+        threading.Thread(target=own_index.refresh, kwargs={"rebuild": True}) for own_index in (first, other_index)
+    ]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert same(one.view(), other.view())
-    assert counts(other.refresh()) == (0, 4, 0)
-    one.close()
-    other.close()
-    assert said == []
+    assert same(first.view(), other_index.view())
+    assert counts(other_index.refresh()) == (0, 4, 0)
+    first.close()
+    other_index.close()
+    assert messages == []
     assert counts(refreshed(root, cache_path)[0])[0] == 0
 
 
@@ -456,10 +458,10 @@ def test_an_index_after_any_updates_equals_one_built_from_scratch(
         outlines = [(definition.kind, definition.span.start) for _, definition in places]
         assert [places.kind_and_start(number) for number in range(len(places))] == outlines
     index.close()
-    _, warm, said = refreshed(root, cache_path)
+    _, warm, messages = refreshed(root, cache_path)
     cold = Index(root)
     cold.refresh()
-    assert said == []
+    assert messages == []
     assert same(warm, cold.view())
 
 

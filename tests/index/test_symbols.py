@@ -20,13 +20,13 @@ SAMPLES = Path(__file__).parents[1] / "fixtures" / "symbols"
 def listing(symbols: FileSymbols, text: str) -> str:
     """One line per definition: kind, qualified name, first and last line, signature; then uses and imports."""
     lines = []
-    for each in symbols.definitions:
-        first = text.count("\n", 0, each.span.start) + 1
-        last = text.count("\n", 0, each.span.end) + 1
-        signature = each.signature_span.text(text).replace("\n", "⏎")
-        lines.append(f"{each.kind} {each.qualified_name} {first}-{last} | {signature}")
+    for definition in symbols.definitions:
+        first = text.count("\n", 0, definition.span.start) + 1
+        last = text.count("\n", 0, definition.span.end) + 1
+        signature = definition.signature_span.text(text).replace("\n", "⏎")
+        lines.append(f"{definition.kind} {definition.qualified_name} {first}-{last} | {signature}")
     uses = " ".join(f"{name}:{count}" for name, count in sorted(symbols.references.items()))
-    imports = [f"import {each.module} [{', '.join(each.names)}]" for each in symbols.imports]
+    imports = [f"import {imported.module} [{', '.join(imported.names)}]" for imported in symbols.imports]
     return "\n".join([*lines, f"uses {uses}", *imports])
 
 
@@ -53,12 +53,12 @@ def test_uses_hold_what_the_references_query_finds(name: str) -> None:
     assert syntax is not None
     asked = query(LANGUAGES[name], "references")
     assert asked is not None
-    found = syntax.count_texts(asked, "reference")
+    counts = syntax.count_texts(asked, "reference")
     counted = symbols_of(syntax)
-    defined = Counter(each.name for each in counted.definitions)
+    defined = Counter(definition.name for definition in counted.definitions)
     missing = {
         word: count
-        for word, count in found.items()
+        for word, count in counts.items()
         if word not in RESERVED[name]
         and counted.references.get(word.rstrip("?"), 0) < count - defined[word.rstrip("?")]
     }
@@ -72,8 +72,8 @@ def test_comments_and_strings_of_every_language(name: str) -> None:
     assert syntax is not None
     asked = query(LANGUAGES[name], "comments")
     assert asked is not None
-    found = {kind for _, captures in syntax.matches(asked) for kind in captures}
-    assert {"comment", "string"} <= found
+    kinds = {kind for _, captures in syntax.matches(asked) for kind in captures}
+    assert {"comment", "string"} <= kinds
     regions = {syntax.region_at(offset) for offset in range(len(syntax.text))}
     assert regions == {"code", "comment", "string"}
     blanked = syntax.code_only(syntax.matches(asked)).decode()
@@ -166,8 +166,8 @@ def test_plain_text_and_an_empty_text_have_no_symbols() -> None:
 )
 def test_the_innermost_definition_around_an_offset(marked: str, name: str | None) -> None:
     fixture = parse_fixture(marked)
-    found = definition_at(extract(LANGUAGES["python"], fixture.text), fixture.offset)
-    assert (found.qualified_name if found else None) == name
+    definition = definition_at(extract(LANGUAGES["python"], fixture.text), fixture.offset)
+    assert (definition.qualified_name if definition else None) == name
 
 
 @given(
@@ -198,11 +198,11 @@ def test_the_innermost_definition_around_an_offset(marked: str, name: str | None
 def test_any_text_yields_spans_inside_it(name: str, pieces: list[str]) -> None:
     text = "".join(pieces)
     symbols = extract(LANGUAGES[name], text)
-    for each in symbols.definitions:
-        assert each.span.end <= len(text)
-        assert each.span.start == each.signature_span.start
-        assert each.signature_span.end <= each.span.end
-    assert list(symbols.definitions) == sorted(symbols.definitions, key=lambda each: each.span.start)
+    for definition in symbols.definitions:
+        assert definition.span.end <= len(text)
+        assert definition.span.start == definition.signature_span.start
+        assert definition.signature_span.end <= definition.span.end
+    assert list(symbols.definitions) == sorted(symbols.definitions, key=lambda definition: definition.span.start)
     assert all(count > 0 for count in symbols.references.values())
 
 

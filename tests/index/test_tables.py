@@ -48,13 +48,13 @@ def tables_of(sources: dict[str, str]) -> Tables:
 
 
 @given(names, st.text(max_size=3))
-def test_names_are_found_by_number_and_by_name(known: list[str], other: str) -> None:
+def test_names_are_found_by_number_and_by_name(known: list[str], unknown: str) -> None:
     packed = Names.of(known)
     numbers = NumberOf(packed)
     assert list(packed) == known
     assert [packed[number] for number in range(len(known))] == known
     assert dict(numbers) == {name: number for number, name in enumerate(known)}
-    assert (other in numbers) == (other in known)
+    assert (unknown in numbers) == (unknown in known)
     with pytest.raises(IndexError):
         packed[len(known)]
 

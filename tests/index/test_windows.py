@@ -31,14 +31,14 @@ def plain_windows(text: str) -> list[set[str]]:
 @given(texts)
 def test_windows_hold_the_names_of_their_lines(text: str) -> None:
     text = text.replace("“", " ").replace("”", " ")  # bytes alone do not end a word at such a sign
-    found = windows_of(words_of(text.encode(), text.encode()))
-    expected = [{word for word in each if len(word) >= windows.WORD_LENGTH} for each in plain_windows(text)]
-    assert found == (expected if any(expected) or found else [])
+    found_windows = windows_of(words_of(text.encode(), text.encode()))
+    expected = [{word for word in window if len(word) >= windows.WORD_LENGTH} for window in plain_windows(text)]
+    assert found_windows == (expected if any(expected) or found_windows else [])
 
 
 @given(texts)
 def test_uses_are_counted_in_code_without_reserved_words_and_what_the_file_defines(text: str) -> None:
-    code = re.sub(r"long_name|\.", lambda found: " " * len(found[0]), text)
+    code = re.sub(r"long_name|\.", lambda match: " " * len(match[0]), text)
     words = words_of(text.encode(), code.encode(), reserved=[b"if"], own=["abc", "abc", "nowhere"])
     standing = re.findall(r"\w[\w“”]*|[“”][\w“”]*", text.replace(".", " "))
     counts = Counter(word for word in standing if word.isidentifier() and word != "if")
@@ -51,7 +51,7 @@ def test_uses_are_counted_in_code_without_reserved_words_and_what_the_file_defin
 @given(st.lists(st.tuples(texts, st.sampled_from([b"if", b"ab"]), st.lists(pieces, max_size=3)), max_size=6))
 def test_many_texts_at_once_are_counted_as_each_alone(several: list[tuple[str, bytes, list[str]]]) -> None:
     wanted = [WordInput(text.encode(), text.encode(), frozenset([word]), own) for text, word, own in several]
-    assert words_of_all(wanted) == [words_of_all([each])[0] for each in wanted]
+    assert words_of_all(wanted) == [words_of_all([text])[0] for text in wanted]
 
 
 def test_long_words_are_told_apart_by_all_their_letters() -> None:

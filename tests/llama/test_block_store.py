@@ -135,13 +135,13 @@ def test_a_name_depends_on_all_that_the_state_depends_on(tmp_path: Path) -> None
 
 def test_a_file_under_another_name_or_for_another_count_is_refused(tmp_path: Path) -> None:
     store = store_at(tmp_path)
-    one, other, third = chain(store, 3)
-    assert keep(store, one, b"state")
+    first, second, third = chain(store, 3)
+    assert keep(store, first, b"state")
     assert keep(store, third, b"state", token_count=7)
-    shutil.copy(tmp_path / f"{one.hex()}.kv", tmp_path / f"{other.hex()}.kv")
-    assert store.verified(other, 2048) is None
+    shutil.copy(tmp_path / f"{first.hex()}.kv", tmp_path / f"{second.hex()}.kv")
+    assert store.verified(second, 2048) is None
     assert store.verified(third, 8) is None
-    assert files_in(tmp_path) == [f"{one.hex()}.kv"]
+    assert files_in(tmp_path) == [f"{first.hex()}.kv"]
 
 
 @given(st.data())
@@ -159,12 +159,12 @@ def test_damage_never_comes_back_as_a_chunk(data: st.DataObject) -> None:
         put = data.draw(st.one_of(st.just(b""), st.binary(max_size=80), st.just(bytes(until - at))))
         damaged = original[:at] + put + original[until:]
         path.write_bytes(damaged)
-        found = store_at(Path(folder)).verified(name, 2048)
+        verified = store_at(Path(folder)).verified(name, 2048)
         if damaged == original:
-            assert found == path
+            assert verified == path
             assert path.read_bytes() == original
         else:
-            assert found is None
+            assert verified is None
             assert files_in(Path(folder)) == [], "what is not sound is removed"
 
 
@@ -175,8 +175,8 @@ def test_every_changed_bit_and_every_cut_is_found(tmp_path: Path) -> None:
     path = tmp_path / f"{name.hex()}.kv"
     original = path.read_bytes()
     flipped = [bytearray(original) for _ in range(8 * len(original))]
-    for bit, each in enumerate(flipped):
-        each[bit // 8] ^= 1 << bit % 8
+    for bit, block in enumerate(flipped):
+        block[bit // 8] ^= 1 << bit % 8
     for damaged in [*flipped, *(original[:size] for size in range(len(original))), original + b"\0", original * 2]:
         path.write_bytes(damaged)
         assert store.verified(name, 2048) is None
@@ -188,24 +188,24 @@ def test_every_changed_bit_and_every_cut_is_found(tmp_path: Path) -> None:
 
 
 def test_nothing_is_seen_before_it_is_whole(tmp_path: Path) -> None:
-    store, other = store_at(tmp_path), store_at(tmp_path)
+    store, other_store = store_at(tmp_path), store_at(tmp_path)
     (name,) = chain(store, 1)
     tmp = store.writing(name)
     assert tmp is not None
     tmp.write_bytes(b"state")
-    assert (store.has(name), other.has(name), other.verified(name, 2048)) == (False, False, None)
+    assert (store.has(name), other_store.has(name), other_store.verified(name, 2048)) == (False, False, None)
     assert store.commit(name, tmp, 2048, 5)
-    assert (store.has(name), other.has(name)) == (True, True)
+    assert (store.has(name), other_store.has(name)) == (True, True)
 
 
-@pytest.mark.parametrize(("told", "there"), [(0, b""), (0, b"half"), (5, b"half"), (4, b"longer"), (-1, b"")])
-def test_a_state_that_is_not_as_long_as_llama_said_is_refused(tmp_path: Path, told: int, there: bytes) -> None:
+@pytest.mark.parametrize(("token_count", "there"), [(0, b""), (0, b"half"), (5, b"half"), (4, b"longer"), (-1, b"")])
+def test_a_state_that_is_not_as_long_as_llama_said_is_refused(tmp_path: Path, token_count: int, there: bytes) -> None:
     store = store_at(tmp_path)
     (name,) = chain(store, 1)
     tmp = store.writing(name)
     assert tmp is not None
     tmp.write_bytes(there)
-    assert not store.commit(name, tmp, 2048, told)
+    assert not store.commit(name, tmp, 2048, token_count)
     assert files_in(tmp_path) == []
 
 
@@ -227,12 +227,12 @@ def test_leftovers_of_killed_writers_go_and_running_ones_stay(tmp_path: Path) ->
 
 def test_the_least_recently_used_go_first(tmp_path: Path) -> None:
     store = store_at(tmp_path, quota_bytes=3 * (1000 + FOOTER_BYTES))
-    one, two, three, four = (chain(store, 1, salt)[0] for salt in range(4))
-    assert all(keep(store, name, bytes(1000)) for name in (one, two, three))
-    aged(tmp_path, one, two, three)
-    assert store.verified(one, 2048)
-    assert keep(store, four, bytes(1000))
-    assert [store.has(name) for name in (one, two, three, four)] == [True, False, True, True]
+    first, second, third, fourth = (chain(store, 1, salt)[0] for salt in range(4))
+    assert all(keep(store, name, bytes(1000)) for name in (first, second, third))
+    aged(tmp_path, first, second, third)
+    assert store.verified(first, 2048)
+    assert keep(store, fourth, bytes(1000))
+    assert [store.has(name) for name in (first, second, third, fourth)] == [True, False, True, True]
 
 
 def test_a_chunk_goes_before_those_in_front_of_it(tmp_path: Path) -> None:
@@ -259,9 +259,9 @@ def test_a_smaller_quota_holds_from_the_start_and_for_other_models(tmp_path: Pat
     names = [chain(store, 1, salt)[0] for salt in range(5)]
     assert all(keep(store, name, bytes(1000)) for name in names)
     aged(tmp_path, *names)
-    other = store_at(tmp_path, 2 * (1000 + FOOTER_BYTES), b"g" * 32)
+    other_store = store_at(tmp_path, 2 * (1000 + FOOTER_BYTES), b"g" * 32)
     assert [store.has(name) for name in names] == [False, False, False, True, True]
-    assert keep(other, chain(other, 1)[0], bytes(1000))
+    assert keep(other_store, chain(other_store, 1)[0], bytes(1000))
     assert [store.has(name) for name in names[3:]] == [False, True]
 
 
@@ -413,11 +413,11 @@ def test_what_is_no_file_is_no_chunk(tmp_path: Path, put: Callable[[Path], None]
 
 def test_a_folder_in_place_of_a_chunk_costs_that_chunk_only(tmp_path: Path) -> None:
     store = store_at(tmp_path)
-    one, two = chain(store, 2)
-    (tmp_path / f"{one.hex()}.kv" / "inner").mkdir(parents=True)
-    assert not keep(store, one, b"state")
-    assert keep(store, two, b"state")
-    assert files_in(tmp_path) == sorted([f"{one.hex()}.kv", f"{two.hex()}.kv"])
+    first, second = chain(store, 2)
+    (tmp_path / f"{first.hex()}.kv" / "inner").mkdir(parents=True)
+    assert not keep(store, first, b"state")
+    assert keep(store, second, b"state")
+    assert files_in(tmp_path) == sorted([f"{first.hex()}.kv", f"{second.hex()}.kv"])
 
 
 @contextlib.contextmanager
@@ -437,20 +437,20 @@ def _bound_by_permissions(folder: Path) -> Iterator[None]:
 
 @posix_only
 def test_a_folder_that_cannot_be_written_is_still_read() -> None:
-    with tempfile.TemporaryDirectory() as told:  # not below pytest's own folder, which nobody but root may enter
-        folder = Path(told)
+    with tempfile.TemporaryDirectory() as temporary:  # not below pytest's own folder, which nobody but root may enter
+        folder = Path(temporary)
         store = store_at(folder)
-        one, two, new = chain(store, 3)
-        assert keep(store, one, b"state")
-        assert keep(store, two, b"other")
-        (folder / f"{two.hex()}.kv").write_bytes(b"damaged")
+        first, second, new = chain(store, 3)
+        assert keep(store, first, b"state")
+        assert keep(store, second, b"other")
+        (folder / f"{second.hex()}.kv").write_bytes(b"damaged")
         with _bound_by_permissions(folder):
             folder.chmod(0o500)
             store = store_at(folder, quota_bytes=10)
-            assert (store.has(one), content_of(store, one), store.verified(two, 2048)) == (True, b"state", None)
+            assert (store.has(first), content_of(store, first), store.verified(second, 2048)) == (True, b"state", None)
             assert (store.writing(new), store.purge()) == (None, (0, 0))
-            (folder / f"{one.hex()}.kv").chmod(0o000)
-            assert store.verified(one, 2048) is None
+            (folder / f"{first.hex()}.kv").chmod(0o000)
+            assert store.verified(first, 2048) is None
             folder.chmod(0o700)
 
 
@@ -489,10 +489,10 @@ def context() -> Iterator[object]:
     params = L.llama_context_default_params()
     params.n_ctx, params.n_seq_max, params.n_outputs_max, params.kv_unified = 1024, 8, 8, True
     params.n_threads = params.n_threads_batch = 1
-    made = L.llama_init_from_model(model.handle, params)
-    assert L.llama_decode(made, L.llama_batch_get_one(_pointer(READ), len(READ))) == 0
-    yield made
-    L.llama_free(made)
+    llama_context = L.llama_init_from_model(model.handle, params)
+    assert L.llama_decode(llama_context, L.llama_batch_get_one(_pointer(READ), len(READ))) == 0
+    yield llama_context
+    L.llama_free(llama_context)
     model.close()
 
 
@@ -551,23 +551,23 @@ def test_a_disk_that_is_full_while_llama_writes_leaves_nothing(
 @pytest.mark.parametrize("field", [field.name for field in dataclasses.fields(Setup)])
 def test_every_fact_of_a_setup_is_in_its_fingerprint(field: str) -> None:
     value = getattr(SETUP, field)
-    other = value + {bytes: b"x", int: 1, float: 0.5, str: "x"}[type(value)]
-    changed = dataclasses.replace(SETUP, **{field: other})
+    new_value = value + {bytes: b"x", int: 1, float: 0.5, str: "x"}[type(value)]
+    changed = dataclasses.replace(SETUP, **{field: new_value})
     assert fingerprint_of(changed) != fingerprint_of(SETUP)
     assert fingerprint_of(dataclasses.replace(SETUP)) == fingerprint_of(SETUP)
     assert len(fingerprint_of(SETUP)) == 32
 
 
 def test_a_model_trained_again_is_another_one_even_with_the_same_size_and_time(tmp_path: Path) -> None:
-    one, other, touched = tmp_path / "one", tmp_path / "other", tmp_path / "touched"
+    first, second, touched = tmp_path / "one", tmp_path / "other", tmp_path / "touched"
     weights = np.zeros(3_000_000, np.uint8)
-    for path, value in ((one, 1), (other, 2), (touched, 1)):
+    for path, value in ((first, 1), (second, 2), (touched, 1)):
         weights[1_100_000:] = value
         path.write_bytes(weights.tobytes())
         os.utime(path, (1000.0, 1000.0))
-    assert model_identity(one) == model_identity(touched) != model_identity(other)
+    assert model_identity(first) == model_identity(touched) != model_identity(second)
     os.utime(touched, (2000.0, 2000.0))
-    assert model_identity(one) != model_identity(touched)
+    assert model_identity(first) != model_identity(touched)
 
 
 def test_a_model_that_cannot_be_read_is_said(tmp_path: Path) -> None:
@@ -589,8 +589,8 @@ def test_only_on_and_off_of_the_cache_make_another_engine(tmp_path: Path, monkey
 
 
 def test_the_setting_decides_whether_anything_is_kept() -> None:
-    told = [_launch(Settings()), _launch(Settings(engine=EngineSettings(cache_bytes=0)))]
-    assert [(launch.cache_folder, launch.cache_bytes) for launch in told] == [
+    launches = [_launch(Settings()), _launch(Settings(engine=EngineSettings(cache_bytes=0)))]
+    assert [(launch.cache_folder, launch.cache_bytes) for launch in launches] == [
         (str(kv_cache_folder()), 4 * 1024**3),
         ("", 0),
     ]
@@ -619,10 +619,10 @@ def test_purge_says_what_it_removed(cache: Path) -> None:
     store = store_at(cache)
     for name in chain(store, 2):
         assert keep(store, name, bytes(100_000))
-    told = CliRunner().invoke(app, ["purge"])
-    assert told.exit_code == 0
-    assert "2 KV cache files" in told.stdout
-    assert "0.2 MB" in told.stdout
+    output = CliRunner().invoke(app, ["purge"])
+    assert output.exit_code == 0
+    assert "2 KV cache files" in output.stdout
+    assert "0.2 MB" in output.stdout
     again = CliRunner().invoke(app, ["purge"])
     assert (again.exit_code, "There are no KV cache files" in again.stdout) == (0, True)
 
@@ -632,17 +632,17 @@ def test_purge_for_machines(cache: Path) -> None:
     store = store_at(cache)
     assert keep(store, chain(store, 1)[0], b"state")
     expected = [{"files": 1, "bytes": 5 + FOOTER_BYTES, "folder": str(cache)}, {"files": 0, "bytes": 0}]
-    told = [json.loads(CliRunner().invoke(app, ["purge", "--json"]).stdout) for _ in range(2)]
-    assert told == [expected[0], {**expected[1], "folder": str(cache)}]
+    outputs = [json.loads(CliRunner().invoke(app, ["purge", "--json"]).stdout) for _ in range(2)]
+    assert outputs == [expected[0], {**expected[1], "folder": str(cache)}]
 
 
 @posix_only
 def test_purge_of_what_cannot_be_removed_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    with tempfile.TemporaryDirectory() as told:
-        folder = _cache_below(Path(told), monkeypatch)
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = _cache_below(Path(temporary), monkeypatch)
         store = store_at(folder)
         assert keep(store, chain(store, 1)[0], b"state")
-        Path(told).chmod(0o755)
+        Path(temporary).chmod(0o755)
         with _bound_by_permissions(folder):
             folder.chmod(0o500)
             result = CliRunner().invoke(app, ["purge"])

@@ -18,8 +18,8 @@ def flat(parts: list[list[int]]) -> list[int]:
 
 
 def common(left: list[int], right: list[int]) -> int:
-    for at, (one, other) in enumerate(zip(left, right, strict=False)):
-        if one != other:
+    for at, (first, second) in enumerate(zip(left, right, strict=False)):
+        if first != second:
             return at
     return min(len(left), len(right))
 
@@ -29,15 +29,15 @@ def test_common_is_the_longest_common_prefix(
     first: list[list[int]], generated: list[int], second: list[list[int]], cut: int
 ) -> None:
     mirror = KvMirror(Cells(64))
-    run, other = TokenRun(segments_of(first)), TokenRun(segments_of(second))
+    run, other_run = TokenRun(segments_of(first)), TokenRun(segments_of(second))
     mirror.append(run.tokens)
     mirror.name(run)
     mirror.append(np.array(generated, np.int32))
     resident = flat(first) + generated
-    assert mirror.common(other) == common(resident, flat(second))
+    assert mirror.common(other_run) == common(resident, flat(second))
     mirror.truncate(min(cut, len(mirror)))
     assert mirror.tokens.tolist() == resident[:cut]
-    assert mirror.common(other) == common(resident[:cut], flat(second))
+    assert mirror.common(other_run) == common(resident[:cut], flat(second))
     assert mirror.common(run) == min(cut, len(flat(first)), len(resident))
 
 
@@ -75,11 +75,11 @@ def test_shared_cells_are_always_counted_once(steps: list[tuple[str, int, int]])
             mirrors[at].truncate(min(size, len(held[at])))
             held[at] = held[at][:size]
         elif kind == "share":
-            other = (at + 1) % 3
-            end = min(size, len(held[other]))
-            same = min(mirrors[at].same_as(mirrors[other]), end)
+            neighbour = (at + 1) % 3
+            end = min(size, len(held[neighbour]))
+            same = min(mirrors[at].same_as(mirrors[neighbour]), end)
             mirrors[at].truncate(same)
-            mirrors[at].extend_from(mirrors[other], end)
-            held[at] = held[at][:same] + held[other][same:end]
-        assert cells.capacity - cells.free == len({place for one in held for place in one})
-        assert [mirror.tokens.tolist() for mirror in mirrors] == [[token for token, _ in one] for one in held]
+            mirrors[at].extend_from(mirrors[neighbour], end)
+            held[at] = held[at][:same] + held[neighbour][same:end]
+        assert cells.capacity - cells.free == len({place for run in held for place in run})
+        assert [mirror.tokens.tolist() for mirror in mirrors] == [[token for token, _ in run] for run in held]

@@ -26,7 +26,7 @@ FAR = device("RPC0", "gpu", "RPC")
 
 
 @pytest.mark.parametrize(
-    ("found", "used"),
+    ("listed", "used"),
     [
         ((CPU,), ()),
         ((CPU, BLAS), ()),
@@ -39,13 +39,13 @@ FAR = device("RPC0", "gpu", "RPC")
     ],
 )
 def test_layers_go_to_cards_of_one_backend_then_to_integrated_ones(
-    found: tuple[Device, ...], used: tuple[Device, ...]
+    listed: tuple[Device, ...], used: tuple[Device, ...]
 ) -> None:
-    assert offload_devices(found) == used
+    assert offload_devices(listed) == used
 
 
 def test_memory_that_is_the_machines_own_is_known() -> None:
-    assert [one.is_shared for one in (INTEGRATED, METAL, CUDA0)] == [True, True, False]
+    assert [known.is_shared for known in (INTEGRATED, METAL, CUDA0)] == [True, True, False]
 
 
 @pytest.mark.parametrize(
@@ -64,7 +64,7 @@ def test_backends_are_named_gpus_first(features: str, devices: tuple[Device, ...
 
 @pytest.mark.model
 def test_this_machine_has_a_processor() -> None:
-    processor = next(found for found in list_devices() if found.kind == "cpu")
+    processor = next(listed for listed in list_devices() if listed.kind == "cpu")
     assert processor.backend == "CPU"
     assert 0 < processor.free_bytes <= processor.total_bytes
     build = describe_build()

@@ -222,7 +222,7 @@ def test_a_plan_that_worked_is_taken_again_while_it_fits() -> None:
     assert step is not None
     assert step.plan == plan
     assert any("21 of 28" in note for note in step.notes)
-    for free, asked, other in (
+    for free, asked, expected in (
         (PLENTY, ASKED, plan),
         (replace(GPU, gpu_bytes=MIB), ASKED, plan),
         (GPU, Requested(4096), plan),
@@ -231,7 +231,7 @@ def test_a_plan_that_worked_is_taken_again_while_it_fits() -> None:
         (GPU, ASKED, replace(plan, prompt_tokens=100)),
         (GPU, ASKED, replace(plan, gpu_layers=27)),
     ):
-        assert known_good_step(SHAPE, free, asked, other) is None
+        assert known_good_step(SHAPE, free, asked, expected) is None
 
 
 SHAPES = st.builds(

@@ -21,10 +21,10 @@ pytestmark = pytest.mark.model
 
 @pytest.fixture
 def runtime() -> Iterator[ModelRuntime]:
-    made = ModelRuntime(LAUNCH, TokenCache())
-    made.load()
-    yield made
-    made.unload()
+    model_runtime = ModelRuntime(LAUNCH, TokenCache())
+    model_runtime.load()
+    yield model_runtime
+    model_runtime.unload()
 
 
 @pytest.fixture(scope="module")

@@ -47,11 +47,11 @@ TEXTS = [
 
 @pytest.fixture(scope="module")
 def runtime() -> Iterator[ModelRuntime]:
-    made = ModelRuntime(LAUNCH, TokenCache())
-    made.load()
-    yield made
-    made.unload()
-    made.unload()
+    model_runtime = ModelRuntime(LAUNCH, TokenCache())
+    model_runtime.load()
+    yield model_runtime
+    model_runtime.unload()
+    model_runtime.unload()
 
 
 def request_of(before: int, after: int, cut: int, max_tokens: int = 6) -> CompletionRequest:
@@ -76,7 +76,7 @@ def context_of(runtime: ModelRuntime) -> Context:
 
 def check(context: Context) -> None:
     """See that the mirrors hold what llama.cpp does, and that no cell is lost or counted twice."""
-    assert [len(mirror) for mirror in context.mirrors] == [context.resident(each) for each in range(SEQUENCES)]
+    assert [len(mirror) for mirror in context.mirrors] == [context.resident(index) for index in range(SEQUENCES)]
     places = np.concatenate([mirror._places[: len(mirror)] for mirror in context.mirrors])
     assert context.cells.capacity - context.cells.free == len(np.unique(places))
 
@@ -104,8 +104,8 @@ def test_warm_equals_cold_after_any_history(
     runtime: ModelRuntime, steps: list[tuple[tuple[int, int, int], int]], last: tuple[int, int, int]
 ) -> None:
     context = context_of(runtime)
-    for told, most_steps in steps:  # answers that end, and answers that are left in the middle
-        run(runtime.generation(request_of(*told), time.perf_counter()), context, most_steps)
+    for prompt_tokens, most_steps in steps:  # answers that end, and answers that are left in the middle
+        run(runtime.generation(request_of(*prompt_tokens), time.perf_counter()), context, most_steps)
     warm = logits_after(runtime, request_of(*last))
     context.clear()
     # The same tokens in other batches round differently, by up to 0.2; a wrong cache differs by whole numbers.
@@ -269,22 +269,22 @@ def test_the_scheduler_ends_every_job_exactly_once() -> None:
         CompletionRequest(request_of(2, 0, 0).prompt, 500, sampling=endless, priority=1),
     ]
     heard = [Heard() for _ in plans]
-    jobs = [one.job(1, plan) for one, plan in zip(heard, plans, strict=True)]
+    jobs = [listener.job(1, plan) for listener, plan in zip(heard, plans, strict=True)]
     for job in jobs:
         scheduler.submit(job)
     assert heard[-1].begun.wait(60)
     scheduler.stop(jobs[-1], "deadline")
     scheduler.stop(jobs[-1], "cancelled")
-    assert all(one.ended.wait(60) for one in heard)
+    assert all(listener.ended.wait(60) for listener in heard)
     resident = scheduler.call(runtime.resident_tokens).result(60)
     assert resident > 0
     scheduler.end(runtime.unload)
     late = Heard()
     scheduler.submit(late.job(1, plans[0]))
     assert late.errors
-    for one in heard:
-        assert len(one.errors) + sum(chunk.stop is not None for chunk in one.chunks) == 1
-    stops = [one.chunks[-1].stop if one.chunks else None for one in heard]
+    for listener in heard:
+        assert len(listener.errors) + sum(chunk.stop is not None for chunk in listener.chunks) == 1
+    stops = [listener.chunks[-1].stop if listener.chunks else None for listener in heard]
     assert stops[1] == "cancelled"
     assert stops[-1] == "deadline"
     assert stops[4] is stops[5] is None

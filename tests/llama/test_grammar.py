@@ -13,7 +13,7 @@ pytestmark = pytest.mark.model
 
 
 @pytest.mark.parametrize(
-    ("grammar", "said"),
+    ("grammar", "text"),
     [
         ("root ::= " + "(" * 20_000 + '"a"' + ")" * 20_000, f"more than {MAX_DEPTH} deep"),
         ("root ::= " + "(" * (MAX_DEPTH + 1) + '"a"' + ")" * (MAX_DEPTH + 1), f"more than {MAX_DEPTH} deep"),
@@ -26,8 +26,8 @@ pytestmark = pytest.mark.model
         ('root ::= "a\0"', "no grammar can hold"),
     ],
 )
-def test_what_could_end_the_process_is_refused(grammar: str, said: str) -> None:
-    with pytest.raises(EngineFailed, match=said):
+def test_what_could_end_the_process_is_refused(grammar: str, text: str) -> None:
+    with pytest.raises(EngineFailed, match=text):
         check_grammar(grammar)
 
 

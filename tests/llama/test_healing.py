@@ -24,10 +24,10 @@ SUFFIX = "\n\n\ndef main():\n    pass\n"
 
 @pytest.fixture(scope="module")
 def runtime() -> Iterator[ModelRuntime]:
-    made = ModelRuntime(LAUNCH, TokenCache())
-    made.load()
-    yield made
-    made.unload()
+    model_runtime = ModelRuntime(LAUNCH, TokenCache())
+    model_runtime.load()
+    yield model_runtime
+    model_runtime.unload()
 
 
 @pytest.fixture(scope="module")
@@ -78,11 +78,11 @@ def answer(runtime: ModelRuntime, prefix: str, order: Order = "spm", tokens: int
 )
 def test_the_last_word_is_set_apart(vocabulary: Vocabulary, text: str, end: str) -> None:
     last_word = last_word_of(vocabulary, text, vocabulary.tokenize(text))
-    found = last_word.text.decode("utf-8", "replace") if last_word else ""
+    word = last_word.text.decode("utf-8", "replace") if last_word else ""
     # A token may hold more than the word, so the last word may begin before it.
-    assert found.endswith(end)
-    assert bool(found) == bool(end)
-    assert text.endswith(found)
+    assert word.endswith(end)
+    assert bool(word) == bool(end)
+    assert text.endswith(word)
 
 
 @given(st.text("ab._( \n\té漢🦎", max_size=40))
@@ -136,17 +136,17 @@ def paths(vocabulary: Vocabulary, last_word: LastWord, rows: np.ndarray) -> dict
     shares = np.exp(rows.astype(np.float64))
     shares /= shares.sum(axis=1, keepdims=True)
     before, rest = 1.0, last_word.text
-    found: dict[tuple[int, int | None], float] = {}
+    scores: dict[tuple[int, int | None], float] = {}
     for kept, token in enumerate([*last_word.tokens.tolist(), -1]):
         if not rest:
-            found[kept, None] = before
+            scores[kept, None] = before
             break
-        for other in range(vocabulary.size):
-            if vocabulary.piece(other).startswith(rest) and other != token:
-                found[kept, other] = before * shares[kept, other]
+        for candidate_token in range(vocabulary.size):
+            if vocabulary.piece(candidate_token).startswith(rest) and candidate_token != token:
+                scores[kept, candidate_token] = before * shares[kept, candidate_token]
         before *= shares[kept, token]
         rest = rest[len(vocabulary.piece(token)) :]
-    return found
+    return scores
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -168,9 +168,9 @@ def test_a_cut_in_what_the_model_writes_changes_nothing(
     last_word = last_word_of(vocabulary, prefix, vocabulary.tokenize(prefix))
     if last_word is None or last_word.text.decode() != typed:
         return  # the last word holds more than the token, so other ways to write it may be likelier
-    said = answer(runtime, prefix, order, 12)
+    answer_text = answer(runtime, prefix, order, 12)
     expected = whole[cut:]
-    assert said[: len(pieces[begun]) - len(typed)] == expected[: len(pieces[begun]) - len(typed)]
+    assert answer_text[: len(pieces[begun]) - len(typed)] == expected[: len(pieces[begun]) - len(typed)]
 
 
 @pytest.mark.parametrize("order", ["psm", "spm"])

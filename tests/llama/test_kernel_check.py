@@ -34,10 +34,10 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def checks(monkeypatch: pytest.MonkeyPatch, returncode: int, features: str = "CPU : AMX_INT8 = 1 | ") -> Checks:
-    found = Checks(returncode)
+    all_checks = Checks(returncode)
     monkeypatch.setattr(kept, "library_version", lambda: features)
-    monkeypatch.setattr(kept.subprocess, "run", found)
-    return found
+    monkeypatch.setattr(kept.subprocess, "run", all_checks)
+    return all_checks
 
 
 @pytest.mark.parametrize(("returncode", "works"), [(0, True), (1, False), (-11, False)])

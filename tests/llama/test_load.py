@@ -74,7 +74,7 @@ class Machine:
     metadata: dict[str, str] = field(default_factory=lambda: METADATA)
     measured: tuple[int, int] | None = None
     loads: list[int] = field(default_factory=list)
-    made: list[tuple[int, int]] = field(default_factory=list)
+    contexts: list[tuple[int, int]] = field(default_factory=list)
     dry_runs: int = 0
     models: list[FakeModel] = field(default_factory=list)
 
@@ -91,7 +91,7 @@ class Machine:
         return self.models[-1]
 
     def make(self, _model: GgufModel, plan: ContextPlan) -> str:
-        self.made.append((plan.gpu_layers, plan.prompt_tokens))
+        self.contexts.append((plan.gpu_layers, plan.prompt_tokens))
         if not self.can_make(plan):
             raise ModelUnusable("llama.cpp says no.")
         return "context"
@@ -102,7 +102,7 @@ class Machine:
 
     def open(self, launch: EngineLaunch = LAUNCH) -> Opened[str]:
         self.loads.clear()
-        self.made.clear()
+        self.contexts.clear()
         opened = open_model(
             launch,
             self.make,
@@ -140,7 +140,7 @@ def machine(tmp_path: Path) -> Machine:
 
 def test_without_a_gpu_the_model_is_loaded_once_and_nothing_is_written(machine: Machine) -> None:
     opened = machine.open()
-    assert (machine.loads, machine.made, machine.dry_runs) == ([0], [(0, 16_384)], 0)
+    assert (machine.loads, machine.contexts, machine.dry_runs) == ([0], [(0, 16_384)], 0)
     assert (opened.plan.kv_type, opened.plan.on_gpu, opened.context, opened.notes) == ("f16", False, "context", ())
     assert list(machine.folder.iterdir()) == []
     assert machine.all_closed_but(opened)
@@ -156,14 +156,14 @@ def test_on_the_processor_the_context_is_halved_until_it_is_made(machine: Machin
     machine.can_make = lambda plan: plan.prompt_tokens <= 4096
     opened = machine.open()
     assert machine.loads == [0]
-    assert [tokens for _, tokens in machine.made] == [16_384, 8192, 4096]
+    assert [tokens for _, tokens in machine.contexts] == [16_384, 8192, 4096]
     assert opened.notes == ("The context is 4,096 tokens because the memory for 16,384 could not be had.",)
 
 
 def test_a_gpu_with_room_takes_all(machine: Machine) -> None:
     machine.gpus = (card(20_000),)
     opened = machine.open()
-    assert (machine.loads, machine.made, machine.dry_runs) == ([-1], [(28, 16_384)], 1)
+    assert (machine.loads, machine.contexts, machine.dry_runs) == ([-1], [(28, 16_384)], 1)
     assert (opened.plan.kv_type, opened.plan.on_gpu, opened.notes) == ("q8_0", True, ())
     assert machine.all_closed_but(opened)
 
@@ -189,7 +189,9 @@ def test_each_step_is_tried_with_half_the_context_and_the_processor_comes_last(m
     machine.can_make = lambda plan: not plan.on_gpu
     opened = machine.open()
     assert machine.loads == [*LAYERS, 0]
-    assert machine.made == [(layers, tokens) for layers in (28, 21, 14) for tokens in (16_384, 8192)] + [(0, 16_384)]
+    assert machine.contexts == [(layers, tokens) for layers in (28, 21, 14) for tokens in (16_384, 8192)] + [
+        (0, 16_384)
+    ]
     assert opened.notes == ("The model runs on the processor because the GPU could not take it with 20,000 MiB free.",)
     assert opened.plan.kv_type == "f16"
     assert machine.all_closed_but(opened)
@@ -222,9 +224,9 @@ def test_what_worked_is_tried_first_the_next_time(machine: Machine) -> None:
     machine.gpus = (card(20_000),)
     machine.can_make = lambda plan: (plan.gpu_layers, plan.prompt_tokens) == (21, 8192)
     first = machine.open()
-    assert len(machine.made) == 4
+    assert len(machine.contexts) == 4
     again = machine.open()
-    assert (machine.loads, machine.made) == ([21], [(21, 8192)])
+    assert (machine.loads, machine.contexts) == ([21], [(21, 8192)])
     assert again.plan == first.plan
     assert machine.dry_runs == 1
     machine.open(msgspec.structs.replace(LAUNCH, idle_minutes=3.0, threads=2))
@@ -249,7 +251,7 @@ def test_with_much_more_room_all_is_planned_again(machine: Machine) -> None:
     assert not machine.open().plan.on_gpu
     machine.gpus = (card(1300),)
     machine.open()
-    assert machine.made == [(0, 16_384)]
+    assert machine.contexts == [(0, 16_384)]
     machine.gpus = (card(20_000),)
     assert machine.open().plan.gpu_layers == 28
 
@@ -280,7 +282,7 @@ def test_a_point_that_makes_no_sense_is_planned_again(machine: Machine) -> None:
     for old, new in (('"gpu_layers":28', '"gpu_layers":2800'), ('"prompt_tokens":16384', '"prompt_tokens":-5')):
         path.write_text(path.read_text("utf-8").replace(old, new), "utf-8")
         assert machine.open().plan.prompt_tokens == 16_384
-        assert machine.made == [(28, 16_384)]
+        assert machine.contexts == [(28, 16_384)]
 
 
 def test_a_file_that_cannot_be_written_is_no_matter(machine: Machine) -> None:
@@ -293,7 +295,7 @@ def test_layers_that_ended_the_process_twice_are_left_out(machine: Machine) -> N
     machine.gpus = (card(20_000),)
     die_with(machine, 28)
     assert machine.open().plan.gpu_layers == 28, "once may be an accident"
-    for layers, left, told in (
+    for layers, left, expected in (
         (28, 21, "Fewer layers run on the GPU because more of them ended the engine before."),
         (21, 14, "Fewer layers run on the GPU because more of them ended the engine before."),
         (14, 0, "The model runs on the processor because the GPU's driver ended the engine before."),
@@ -302,7 +304,7 @@ def test_layers_that_ended_the_process_twice_are_left_out(machine: Machine) -> N
         die_with(machine, layers)
         opened = machine.open()
         assert opened.plan.gpu_layers == left
-        assert opened.notes[-1] == told
+        assert opened.notes[-1] == expected
 
 
 def test_when_all_layers_are_deadly_and_memory_is_short_the_error_says_so(machine: Machine) -> None:
@@ -422,7 +424,7 @@ def test_the_ladder_always_ends(
     launch = msgspec.structs.replace(LAUNCH, gpu_layers=layers)
     for _ in range(2):
         opened = opened_or_none(machine, launch)
-        assert len(machine.made) <= 12
+        assert len(machine.contexts) <= 12
         assert machine.all_closed_but(opened)
         machine.models.clear()
         if opened is not None:
@@ -506,7 +508,7 @@ def test_a_dry_run_tells_the_compute_buffer(shipped: GgufModel, tmp_path: Path) 
     assert small[0] == large[0] == 0, "there is no GPU in this"
     assert MIB < small[1] < large[1]
     masks = [2 * plan.cells * plan.ubatch_tokens for plan in plans]  # a half-precision number for each cell and row
-    assert all(told[1] < 16 * MIB + mask for told, mask in zip((small, large), masks, strict=True))
+    assert all(need[1] < 16 * MIB + mask for need, mask in zip((small, large), masks, strict=True))
     broken = tmp_path / "broken.gguf"
     broken.write_bytes(SHIPPED.read_bytes()[:1000])
     plan = plan_of(shape, gpu_layers=0, kv_type="f16", prompt_tokens=4096)

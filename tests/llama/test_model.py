@@ -89,10 +89,10 @@ def test_other_spellings_are_other_families(tmp_path: Path) -> None:
 
 def test_chat_template_is_told_whole_with_the_special_tokens_that_it_may_name(tmp_path: Path) -> None:
     template = "{{ bos_token }}" + "{# a template longer than a kilobyte #}" * 50 + "<|fim_prefix|>"
-    told = probe(str(with_chat(tmp_path / "chat.gguf", template)))
-    assert told.has_chat_template
-    assert told.chat_template == template
-    assert "<|fim_prefix|>" in told.special_token_texts
-    assert all("\n" not in text and text for text in told.special_token_texts)
+    facts = probe(str(with_chat(tmp_path / "chat.gguf", template)))
+    assert facts.has_chat_template
+    assert facts.chat_template == template
+    assert "<|fim_prefix|>" in facts.special_token_texts
+    assert all("\n" not in text and text for text in facts.special_token_texts)
     shipped = probe(str(SHIPPED))
     assert (shipped.has_chat_template, shipped.chat_template, shipped.special_token_texts) == (False, "", ())

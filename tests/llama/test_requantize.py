@@ -141,8 +141,8 @@ def test_the_whole_way_with_the_shipped_model(tmp_path: Path) -> None:
     original, *candidates = result.measured
     assert original.name == "original"
     assert (original.loss, original.same) == (0.0, 1.0)
-    assert {each.name for each in candidates} == {"q8_0", "q4_0"}
-    assert all(each.prefill_tokens_per_s > 0 and each.decode_tokens_per_s > 0 for each in result.measured)
+    assert {quantization.name for quantization in candidates} == {"q8_0", "q4_0"}
+    assert all(row.prefill_tokens_per_s > 0 and row.decode_tokens_per_s > 0 for row in result.measured)
     assert target.exists() == bool(result.kept)
     assert [path.name for path in tmp_path.iterdir()] == ([target.name] if result.kept else [])
     assert steps[0] == "writing q8_0"

@@ -43,10 +43,10 @@ def runtime(monkeypatch: pytest.MonkeyPatch) -> Iterator[ModelRuntime]:
     monkeypatch.setattr(
         pool_module, "MIN_FOREIGN_MS", math.inf
     )  # which cells stay must not hang on this machine's speed
-    made = ModelRuntime(LAUNCH, TokenCache())
-    made.load()
-    yield made
-    made.unload()
+    model_runtime = ModelRuntime(LAUNCH, TokenCache())
+    model_runtime.load()
+    yield model_runtime
+    model_runtime.unload()
 
 
 def context_of(runtime: ModelRuntime) -> Context:
@@ -99,7 +99,7 @@ def read(runtime: ModelRuntime, prompt: tuple[PromptPart, ...]) -> Usage:
 
 
 def lengths(context: Context, which: range) -> list[int]:
-    return sorted(len(context.mirrors[each]) for each in which if len(context.mirrors[each]))
+    return sorted(len(context.mirrors[slot]) for slot in which if len(context.mirrors[slot]))
 
 
 @pytest.mark.parametrize(("pays_for_all", "kept"), [(True, 2), (False, 4)])
@@ -146,7 +146,7 @@ def test_short_idle_request_slots_may_stay(runtime: ModelRuntime) -> None:
 
 def sharing(context: Context) -> int:
     """Return how many cells are counted once more for each further cached prefix that they belong to."""
-    places = np.concatenate([context.mirrors[each].places for each in PREFIX_SLOTS])
+    places = np.concatenate([context.mirrors[slot].places for slot in PREFIX_SLOTS])
     return len(places) - len(np.unique(places))
 
 
@@ -204,7 +204,7 @@ def test_when_cells_run_out_request_slots_go_first_and_then_the_oldest_cached_pr
     assert len(lengths(context, PREFIX_SLOTS)) == 3, "there was room for it"
     fourth = read(runtime, cached_prefix(4, lines=75))
     assert not lengths(context, REQUEST_SLOTS)
-    assert lengths(context, PREFIX_SLOTS) == sorted(each.prompt_tokens for each in (first, third, fourth))
+    assert lengths(context, PREFIX_SLOTS) == sorted(prefix.prompt_tokens for prefix in (first, third, fourth))
     assert ask(runtime, cached_prefix(1, lines=75) + fim_prompt("x")).cached_tokens == first.prompt_tokens, (
         "used after the second"
     )
@@ -261,14 +261,14 @@ def test_the_cached_prefix_of_another_workspace_is_not_trimmed(
 ) -> None:
     context = context_of(runtime)
     monkeypatch.setattr(context, "pays_for_all", True)
-    other = read(runtime, cached_prefix(8, 9, lines=30))
+    other_prefix = read(runtime, cached_prefix(8, 9, lines=30))
     generation = runtime.generation(
         CompletionRequest(cached_prefix(1, 2, lines=30), 0, priority=BACKGROUND_PRIORITY), time.perf_counter()
     )
     assert generation.step() is None
     ask(runtime, cached_prefix(1, lines=30) + fim_prompt("x"))
     finish(generation, context)
-    assert ask(runtime, cached_prefix(8, 9, lines=30) + fim_prompt("x")).cached_tokens == other.prompt_tokens
+    assert ask(runtime, cached_prefix(8, 9, lines=30) + fim_prompt("x")).cached_tokens == other_prefix.prompt_tokens
 
 
 @pytest.mark.parametrize(("slope_ms", "stays"), [(0.1, True), (2.0, False)])
@@ -280,12 +280,12 @@ def test_foreign_cells_go_where_a_long_prompt_would_be_read_over_them(
     monkeypatch.setattr(context.rates, "learn", lambda *_: None)
     monkeypatch.setattr(context.rates, "prefill_cost", PrefillCost(1.0, slope_ms))
     monkeypatch.setattr(pool_module, "MIN_FOREIGN_MS", 100.0)
-    other = cached_prefix(8, 9, lines=30)
-    told = read(runtime, other)
+    other_prefix = cached_prefix(8, 9, lines=30)
+    result = read(runtime, other_prefix)
     ask(runtime, cached_prefix(1, 2, lines=30) + fim_prompt("x"))
-    again = ask(runtime, other + fim_prompt("x"))
-    assert (again.cached_tokens >= told.prompt_tokens) == stays
-    ask(runtime, other + fim_prompt("xy"))
+    again = ask(runtime, other_prefix + fim_prompt("x"))
+    assert (again.cached_tokens >= result.prompt_tokens) == stays
+    ask(runtime, other_prefix + fim_prompt("xy"))
     assert context.cells.capacity - context.cells.free < again.prompt_tokens * (3 if stays else 1.1)
 
 
@@ -299,16 +299,16 @@ class AlwaysLong(LengthPolicy):
 def test_old_request_slots_make_way_for_drafts(runtime: ModelRuntime) -> None:
     assert runtime._generation_context is not None
     runtime._generation_context = dataclasses.replace(runtime._generation_context, rewrite_length_policy=AlwaysLong())
-    told = cached_prefix(1, 2, 3, lines=50)
-    read(runtime, told)
+    prefix = cached_prefix(1, 2, 3, lines=50)
+    read(runtime, prefix)
     region = "def area(width, height):\n    return width * height\n" * 4
     for number in range(4):  # request slots that fill the rest of the cells
-        ask(runtime, told + fim_prompt(f"x_{number} = 1\n" * 100))
+        ask(runtime, prefix + fim_prompt(f"x_{number} = 1\n" * 100))
     context = context_of(runtime)
     read(runtime, (SpecialToken("<|repo_name|>"), TextPart(" the" * (context.cells.free - 80), stable=True)))
     assert context.cells.free < MAX_DRAFT_TOKENS + 57, "the prompt takes 56 of them, and drafts need a row more"
     grammar = Sampling(grammar=f'root ::= "{region}"'.replace("\n", "\\n"))
-    usage = ask(runtime, told + fim_prompt(region), 60, drafts=(region,), sampling=grammar)
+    usage = ask(runtime, prefix + fim_prompt(region), 60, drafts=(region,), sampling=grammar)
     assert usage.accepted_draft_tokens > usage.generated_tokens / 2
     assert usage.decode_steps < usage.generated_tokens / 2
 
@@ -369,46 +369,46 @@ class TestDisk:
         return msgspec.structs.replace(LAUNCH, cache_folder=str(tmp_path / "kv"), cache_bytes=1 << 30)
 
     def test_a_cached_prefix_comes_back_from_disk_and_gives_the_same_logits(self, launch: EngineLaunch) -> None:
-        told = cached_prefix(1, 2, lines=75)
+        prefix = cached_prefix(1, 2, lines=75)
         before = ModelRuntime(launch, TokenCache())
         before.load()
-        whole = read(before, told)
+        whole = read(before, prefix)
         assert whole.prompt_tokens > BLOCK_TOKENS, "more than one chunk"
-        ask(before, told + fim_prompt("x"), 1)
+        ask(before, prefix + fim_prompt("x"), 1)
         logits = context_of(before).logits().copy()
         before.unload()
         after = ModelRuntime(launch, TokenCache())
         after.load()
-        again = read(after, told)
+        again = read(after, prefix)
         assert again.restored_tokens == again.prompt_tokens
         assert again.prefill_tokens == 0
-        ask(after, told + fim_prompt("x"), 1)
+        ask(after, prefix + fim_prompt("x"), 1)
         assert np.abs(context_of(after).logits() - logits).max() <= 0.1
         after.unload()
 
     def test_a_completion_takes_its_cached_prefix_from_disk_too(self, launch: EngineLaunch) -> None:
-        told = cached_prefix(1, 2, lines=75)
+        prefix = cached_prefix(1, 2, lines=75)
         for expected in (0, 2000):
             runtime = ModelRuntime(launch, TokenCache())
             runtime.load()
-            usage = ask(runtime, told + fim_prompt("x"))
+            usage = ask(runtime, prefix + fim_prompt("x"))
             assert usage.restored_tokens >= expected
             assert usage.cached_tokens + usage.prefill_tokens == usage.prompt_tokens
             runtime.unload()
 
     def test_a_damaged_file_is_read_as_nothing(self, launch: EngineLaunch) -> None:
-        told = cached_prefix(1, 2, lines=75)
+        prefix = cached_prefix(1, 2, lines=75)
         runtime = ModelRuntime(launch, TokenCache())
         runtime.load()
-        read(runtime, told)
+        read(runtime, prefix)
         runtime.unload()
-        files = [each for each in Path(launch.cache_folder).iterdir() if each.is_file()]
+        files = [path for path in Path(launch.cache_folder).iterdir() if path.is_file()]
         assert len(files) == 2
-        for each in files:
-            each.write_bytes(each.read_bytes()[:-1000])
+        for block_file in files:
+            block_file.write_bytes(block_file.read_bytes()[:-1000])
         runtime = ModelRuntime(launch, TokenCache())
         runtime.load()
-        usage = read(runtime, told)
+        usage = read(runtime, prefix)
         assert usage.restored_tokens == 0
         assert usage.prefill_tokens == usage.prompt_tokens
         runtime.unload()

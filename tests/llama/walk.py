@@ -73,10 +73,10 @@ def wide(target: Path, source: Path = SHIPPED) -> Path:
     """Copy a model with its weights as 32-bit numbers."""
     reader = gguf.GGUFReader(source)
     writer = gguf.GGUFWriter(target, "qwen3")
-    for name, told in reader.fields.items():
+    for name, gguf_field in reader.fields.items():
         if not name.startswith("GGUF.") and name not in {"general.architecture", "general.file_type"}:
-            subtype = told.types[1] if len(told.types) > 1 else None
-            writer.add_key_value(name, told.contents(), told.types[0], sub_type=subtype)
+            subtype = gguf_field.types[1] if len(gguf_field.types) > 1 else None
+            writer.add_key_value(name, gguf_field.contents(), gguf_field.types[0], sub_type=subtype)
     writer.add_file_type(gguf.LlamaFileType.ALL_F32)
     for tensor in reader.tensors:
         values = gguf.quants.dequantize(tensor.data, tensor.tensor_type)
@@ -123,7 +123,7 @@ class SmallRuntime(ModelRuntime):
         context.rates = DrawnRates(self._random)
         load = context.load
         # llama.cpp may refuse a file for reasons of its own.
-        context.load = lambda *told: self._random.random() < 0.8 and load(*told)  # type: ignore[method-assign]
+        context.load = lambda *arguments: self._random.random() < 0.8 and load(*arguments)  # type: ignore[method-assign]
         return context
 
     def _generation_context_of(self, model: GgufModel, context: Context) -> GenerationContext:
@@ -356,13 +356,13 @@ class Alone:
         while generation.step() is None:
             pass
         tokens = list(generation._generated)
-        pieces = said(generation, tokens)
+        pieces = answer_pieces(generation, tokens)
         generation.close()
         context.close()
         return generation._run.tokens, tokens, pieces
 
 
-def said(generation: Generation, tokens: list[int]) -> list[bytes]:
+def answer_pieces(generation: Generation, tokens: list[int]) -> list[bytes]:
     """Return what each token of an answer says beyond what was typed."""
     piece, prompt = generation._generation_context.vocabulary.piece, generation._prompt
     pieces = [piece(token) for token in tokens]
@@ -409,7 +409,7 @@ class Walk:
             AssertionError: something is not as it has to be.
         """
         names = list(self._ways)
-        (name,) = self.random.choices(names, [self._ways[each][0] for each in names])
+        (name,) = self.random.choices(names, [self._ways[way][0] for way in names])
         self.figures.steps[name] += 1
         self._ways[name][1]()
         self._look()
@@ -431,9 +431,9 @@ class Walk:
         if len(self._running) >= MAX_RUNNING:
             self._finish_one()
         client, request = self._scene.request()
-        for other in [each for each in self._running if request.key and each.client == client]:
-            if other.request.key == request.key and self.random.random() < 0.5:  # as the scheduler does
-                self._close(other, "cancelled")
+        for replaced in [running for running in self._running if request.key and running.client == client]:
+            if replaced.request.key == request.key and self.random.random() < 0.5:  # as the scheduler does
+                self._close(replaced, "cancelled")
         self.figures.requests += 1
         try:
             generation = self.runtime.generation(request, time.perf_counter())
@@ -539,7 +539,7 @@ class Walk:
         assert usage.generated_tokens == len(asked.tokens) <= asked.request.max_tokens
         for name in ("cached_tokens", "prefill_tokens", "restored_tokens", "accepted_draft_tokens"):
             self.figures.counts[name] += getattr(usage, name)
-        pieces = b"".join(said(asked.generation, asked.tokens))
+        pieces = b"".join(answer_pieces(asked.generation, asked.tokens))
         assert asked.text == pieces.decode(errors="replace"), "no text of another answer, and none lost"
         asked.generation.close()
         asked.generation.close()
@@ -549,18 +549,18 @@ class Walk:
 
     def _compare_answer(self, asked: Requested, *, is_whole: bool) -> None:
         prompt, alone, _ = self._alone.written(asked.request)
-        told = asked.tokens
-        if told:
+        tokens = asked.tokens
+        if tokens:
             assert asked.generation._run.tokens.tolist() == prompt.tolist(), "the last word is written as alone"
         self.figures.compared_answers += 1
-        same = next((at for at, (a, b) in enumerate(zip(told, alone, strict=False)) if a != b), None)
+        same = next((at for at, (a, b) in enumerate(zip(tokens, alone, strict=False)) if a != b), None)
         if same is None:
-            assert len(told) == len(alone) if is_whole else len(told) <= len(alone)
+            assert len(tokens) == len(alone) if is_whole else len(tokens) <= len(alone)
             return
         assert not asked.request.sampling.grammar, "what a grammar allows is no question of rounding here"
-        run = np.concatenate([asked.generation._run.tokens, np.array(told[:same], np.int32)])
+        run = np.concatenate([asked.generation._run.tokens, np.array(tokens[:same], np.int32)])
         logits = self._alone.logits(run)
-        assert abs(logits[told[same]] - logits[alone[same]]) <= 2 * BOUND, "another answer than alone"
+        assert abs(logits[tokens[same]] - logits[alone[same]]) <= 2 * BOUND, "another answer than alone"
         self.figures.near_ties += 1
 
     def _compare_logits(self, asked: Requested, stop: StopCause) -> None:
@@ -579,7 +579,7 @@ class Walk:
     def _probe(self) -> None:
         """Ask a resident sequence what follows, without changing it."""
         context = self.random.choice(self.runtime.contexts())
-        held = [each for each in range(SEQUENCES) if len(context.mirrors[each])]
+        held = [index for index in range(SEQUENCES) if len(context.mirrors[index])]
         if held:
             self._probe_sequence(context, self.random.choice(held))
 
@@ -596,7 +596,7 @@ class Walk:
         """See that the mirrors hold what llama.cpp does and what their holders and the names of segments say."""
         for context in self.runtime.contexts():
             mirrors = context.mirrors
-            assert [len(mirror) for mirror in mirrors] == [context.resident(each) for each in range(SEQUENCES)]
+            assert [len(mirror) for mirror in mirrors] == [context.resident(index) for index in range(SEQUENCES)]
             places = np.concatenate([mirror.places for mirror in mirrors])
             assert context.cells.capacity - context.cells.free == len(np.unique(places))
             for mirror in mirrors:

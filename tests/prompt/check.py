@@ -23,7 +23,7 @@ async def packed_for(
     return await workspace.context.pack_for(snapshot_of(fixture.path, fixture.text), fixture.offset)
 
 
-def told(packed: Packed) -> str:
+def summary(packed: Packed) -> str:
     """One line a segment: kind, place, first line of the text."""
     rows = []
     for segment in packed.segments:

@@ -209,7 +209,7 @@ def test_in_another_part_of_the_workspace_a_cached_prefix_is_chosen_again() -> N
 
 def test_behind_a_file_that_was_opened_the_choice_holds() -> None:
     old = _segments(*((name, 10) for name in "abcdef"))
-    right = [each for each in old if each.path != "c"]
+    right = [segment for segment in old if segment.path != "c"]
     chosen = _segments(*((name, 10) for name in "faexy"))
     assert _names(keep_what_is_read(old, right, chosen, 60)) == "a b f e x y"
 
@@ -223,14 +223,14 @@ def test_what_is_read_mostly_stays_and_the_budget_always_holds(
 ) -> None:
     sizes = {name: data.draw(st.integers(1, 40)) for name in {*old_names, *new_names}}
     old = _segments(*((name, sizes[name]) for name in old_names))
-    right = [each for each in old if each.path not in gone]
+    right = [segment for segment in old if segment.path not in gone]
     chosen, used = [], 0
     for name in new_names:
         if name not in gone and used + sizes[name] <= budget:
             chosen.append(name)
             used += sizes[name]
     kept = keep_what_is_read(old, right, _segments(*((name, sizes[name]) for name in chosen)), budget)
-    names = [each.path for each in kept]
+    names = [segment.path for segment in kept]
     assert len(set(names)) == len(names)
     assert not gone.intersection(names)
     assert sum(sizes[name] for name in names) <= budget

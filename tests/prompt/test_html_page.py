@@ -48,11 +48,11 @@ document.title = JSON.stringify({seen, area, wide: document.documentElement.scro
 async def test_every_piece_is_on_the_page_with_its_reason(tmp_path: Path) -> None:
     packed = await packed_for(SHOP, tmp_path, cached_prefix=False)
     page = as_html(packed, "Context of <shop>", REQUESTS)
-    told = unescape(re.sub(r"<[^>]+>", " ", page))
+    text = unescape(re.sub(r"<[^>]+>", " ", page))
     for segment in packed.segments:
-        assert segment.path in told
-        assert segment.reason in told
-        assert segment.text.strip() in told
+        assert segment.path in text
+        assert segment.reason in text
+        assert segment.text.strip() in text
     assert "first <token>: 90.0 ms" in unescape(page)
 
 
@@ -77,21 +77,21 @@ async def test_a_click_on_a_tile_shows_its_code(tmp_path: Path) -> None:
     done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)  # noqa: ASYNC221 - nothing waits
     title = re.search(r"<title>(.*?)</title>", done.stdout, re.DOTALL)
     assert title, done.stderr[-2000:]
-    told = json.loads(unescape(title[1]))
+    data = json.loads(unescape(title[1]))
     shown = [segment for segment in packed.segments if segment.tokens or segment.text]
-    assert {number for number, _, _ in told["seen"]} == {str(number) for number in range(len(shown))}
-    for number, opened, code in told["seen"]:
+    assert {number for number, _, _ in data["seen"]} == {str(number) for number in range(len(shown))}
+    for number, opened, code in data["seen"]:
         assert opened == [number], "a click shows its own piece and no other"
         assert code[0].strip() == shown[int(number)].text.strip()
-    assert 0.97 < told["area"] <= 1.03
-    assert told["wide"], "the page scrolls one way only"
+    assert 0.97 < data["area"] <= 1.03
+    assert data["wide"], "the page scrolls one way only"
 
 
 @given(st.lists(st.floats(0.5, 1e5), min_size=1, max_size=60), st.floats(1, 2000), st.floats(1, 2000))
 def test_tiles_fill_the_box_in_proportion(sizes: list[float], width: float, height: float) -> None:
-    made = tiles(sizes, Box(5, 7, width, height))
+    boxes = tiles(sizes, Box(5, 7, width, height))
     total = sum(sizes)
-    for size, tile in zip(sizes, made, strict=True):
+    for size, tile in zip(sizes, boxes, strict=True):
         assert tile.width * tile.height == pytest.approx(size / total * width * height, rel=1e-6)
         assert tile.left >= 5 - 1e-6
         assert tile.top >= 7 - 1e-6

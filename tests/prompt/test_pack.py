@@ -13,7 +13,7 @@ from spark_lsp.engine.fim import FAMILIES
 from spark_lsp.prompt.html_page import as_html
 from spark_lsp.prompt.json_report import as_json
 from spark_lsp.prompt.pack import WORTH_READING, worth_reading
-from tests.prompt.check import packed_for, told
+from tests.prompt.check import packed_for, summary
 from tests.support.expect import expect
 
 SHOP = """
@@ -50,7 +50,7 @@ def secret_after_the_cursor():
 async def test_small_workspace_is_shown_whole(tmp_path: Path) -> None:
     packed = await packed_for(SHOP, tmp_path)
     expect(
-        told(packed),
+        summary(packed),
         """
         header     -                  w
         file       shop/cart.py:1-10  class Cart:
@@ -106,9 +106,9 @@ async def test_special_tokens_in_files_stay_plain_text(tmp_path: Path) -> None:
 
 
 async def test_same_inputs_give_the_same_prompt(tmp_path: Path) -> None:
-    one = await packed_for(SHOP, tmp_path / "a")
-    other = await packed_for(SHOP, tmp_path / "b")
-    assert one.parts == other.parts
+    first = await packed_for(SHOP, tmp_path / "a")
+    second = await packed_for(SHOP, tmp_path / "b")
+    assert first.parts == second.parts
 
 
 @pytest.mark.parametrize("family", [family.name for family in FAMILIES])

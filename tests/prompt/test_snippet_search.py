@@ -42,13 +42,13 @@ async def rooms_in(folder: Path) -> TestWorkspace:
 
 
 async def test_what_was_begun_is_taken_up_and_shows_the_same(tmp_path: Path, result: list[int]) -> None:
-    workspace, other = await rooms_in(tmp_path / "one"), await rooms_in(tmp_path / "other")
+    workspace, other_workspace = await rooms_in(tmp_path / "one"), await rooms_in(tmp_path / "other")
     snapshot = snapshot_of("main.py", TEXT)
     workspace.context.prepare(snapshot, 17)
     packed = await workspace.context.pack_for(snapshot, 17)
     assert result == [17]
     assert any(segment.kind == "definition" for segment in packed.segments)
-    assert packed.parts == (await other.context.pack_for(snapshot, 17)).parts
+    assert packed.parts == (await other_workspace.context.pack_for(snapshot, 17)).parts
 
 
 async def test_a_name_that_is_finished_is_looked_for_and_the_next_keys_are_not(
@@ -96,7 +96,7 @@ async def test_a_failure_is_told_to_who_waits_and_the_next_prompt_tries_again(
         patch.setattr(snippet_search, "count_candidates", fails)
         with pytest.raises(EngineFailed):
             await workspace.context.pack_for(snapshot, 17)
-    assert any(each.kind == "definition" for each in (await workspace.context.pack_for(snapshot, 17)).segments)
+    assert any(segment.kind == "definition" for segment in (await workspace.context.pack_for(snapshot, 17)).segments)
 
 
 def test_nothing_is_begun_without_a_model(tmp_path: Path) -> None:

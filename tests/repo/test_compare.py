@@ -77,7 +77,7 @@ def test_the_trace_types_back_what_was_taken_out() -> None:
 def test_the_trace_switches_files_and_comes_back() -> None:
     trace = record(source_files(ROOT))
     paths = [visit.path for visit in trace.visits]
-    assert all(one != other for one, other in pairwise(paths))
+    assert all(path != next_path for path, next_path in pairwise(paths))
     assert paths[0] in paths[1:]
     assert 50 <= trace.keys <= 160
     assert all("\n" in "".join(visit.keys) for visit in trace.visits)
@@ -97,9 +97,9 @@ def test_a_workspace_of_short_files_makes_no_trace() -> None:
 
 @given(st.text(alphabet="ab\n", max_size=60), st.integers(1, 9))
 def test_windows_hold_every_line_once(text: str, lines: int) -> None:
-    found = list(windows(text, lines))
-    assert [line for window in found for line in window] == text.split("\n")
-    assert all(len(window) <= lines for window in found)
+    chunks = list(windows(text, lines))
+    assert [line for window in chunks for line in window] == text.split("\n")
+    assert all(len(window) <= lines for window in chunks)
 
 
 # llama.vim's ring
@@ -234,9 +234,9 @@ def test_a_server_that_does_not_start_is_told(tmp_path: Path) -> None:
     false = Path("/bin/false")
     if not false.exists():
         false = Path("/usr/bin/false")
-    one = TheirSide(false, tmp_path / "any.gguf", 512, 1, tmp_path, cache_reuse=0, is_suffix_first=False)
+    their_side = TheirSide(false, tmp_path / "any.gguf", 512, 1, tmp_path, cache_reuse=0, is_suffix_first=False)
     with pytest.raises(ServerFailed, match=r"did not start; .*llama-server-0\.log"):
-        one.__enter__()
+        their_side.__enter__()
 
 
 # Our side
@@ -294,14 +294,14 @@ def test_a_process_at_rest_is_noticed_and_a_busy_one_too() -> None:
 
 def test_figures_are_medians_of_keys_that_asked_the_model() -> None:
     keys = [key(0), key(ms=10), key(ms=30), key(ms=20), key(ms=1, how="kept"), key(0, ms=90, visit=1)]
-    told = side("one", keys, 12.34)
-    assert told.key is not None
-    assert told.switch is not None
-    assert (told.key.keys, told.key.first_text_p50_ms, told.key.answer_p50_ms) == (3, 20.0, 40.0)
-    assert (told.switch.keys, told.switch.first_text_p50_ms) == (1, 90.0)
-    assert told.every is not None
-    assert (told.every.keys, told.every.first_text_p50_ms) == (6, 15.0)
-    assert (told.kept, told.refused, told.ready_s) == (1, 0, 12.3)
+    report = side("one", keys, 12.34)
+    assert report.key is not None
+    assert report.switch is not None
+    assert (report.key.keys, report.key.first_text_p50_ms, report.key.answer_p50_ms) == (3, 20.0, 40.0)
+    assert (report.switch.keys, report.switch.first_text_p50_ms) == (1, 90.0)
+    assert report.every is not None
+    assert (report.every.keys, report.every.first_text_p50_ms) == (6, 15.0)
+    assert (report.kept, report.refused, report.ready_s) == (1, 0, 12.3)
     assert figure([]) is None
 
 
@@ -375,10 +375,10 @@ def test_a_context_too_small_for_their_side_is_refused(capsys: pytest.CaptureFix
 
 def test_an_earlier_build_is_used(tmp_path: Path) -> None:
     assert build_server.finished(tmp_path) is None
-    made = tmp_path / "build" / "bin" / ("llama-server.exe" if os.name == "nt" else "llama-server")
-    made.parent.mkdir(parents=True)
-    made.touch()
-    assert build_server.build(tmp_path, lambda _: None) == made
+    server_program = tmp_path / "build" / "bin" / ("llama-server.exe" if os.name == "nt" else "llama-server")
+    server_program.parent.mkdir(parents=True)
+    server_program.touch()
+    assert build_server.build(tmp_path, lambda _: None) == server_program
 
 
 def test_only_llama_cpp_is_unpacked(tmp_path: Path) -> None:
@@ -390,8 +390,8 @@ def test_only_llama_cpp_is_unpacked(tmp_path: Path) -> None:
             member.size = 2
             tar.addfile(member, io.BytesIO(b"x\n"))
     build_server._unpack(archive, tmp_path / "source")
-    found = sorted(path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*") if path.is_file())
-    assert found == ["source/CMakeLists.txt", "source/src/a.cpp"]
+    files = sorted(path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*") if path.is_file())
+    assert files == ["source/CMakeLists.txt", "source/src/a.cpp"]
 
 
 def test_a_failed_step_names_its_log(tmp_path: Path) -> None:

@@ -37,8 +37,8 @@ def shout(name):
 def _chosen(folder: Path, *, needs: bool, seed: int = 1) -> list[tuple[Hole, str]]:
     view = indexed(parse_fixture(STORE), folder).view()
     chooser = Chooser(view, "shop", "python", seed)
-    found = chooser.choose("line", 2, needs=needs)
-    return [(hole, view.files[hole.path].text[hole.start : hole.end]) for hole in found]
+    chosen_holes = chooser.choose("line", 2, needs=needs)
+    return [(hole, view.files[hole.path].text[hole.start : hole.end]) for hole in chosen_holes]
 
 
 def test_holes_that_need_a_name_hold_one_that_only_another_file_defines(tmp_path: Path) -> None:
@@ -127,6 +127,12 @@ def test_a_line_of_results_that_was_cut_short_is_left_out(tmp_path: Path) -> Non
 def test_the_manifest_names_packages_newer_than_the_model_in_five_languages_for_both_uses() -> None:
     packages = load()
     for use in ("tune", "report"):
-        assert {each.language for each in packages if each.use == use} == {"python", "typescript", "go", "rust", "java"}
-    assert all(each.first >= "2024-05" for each in packages)
-    assert len({each.folder_name for each in packages}) == len(packages)
+        assert {package.language for package in packages if package.use == use} == {
+            "python",
+            "typescript",
+            "go",
+            "rust",
+            "java",
+        }
+    assert all(package.first >= "2024-05" for package in packages)
+    assert len({package.folder_name for package in packages}) == len(packages)

@@ -206,9 +206,9 @@ def _rules() -> set[str]:
 def test_one_sentence_a_line() -> None:
     report(
         [
-            f"{line.place}: two sentences on one line: …{found.group(0)}…"
+            f"{line.place}: two sentences on one line: …{match.group(0)}…"
             for line in _lines()
             if line.fence is None and not line.text.startswith("|") and line.page.parent != ROOT / "docs" / "pictures"
-            if (found := SENTENCE_END.search(CODE.sub("`c`", line.text)))
+            if (match := SENTENCE_END.search(CODE.sub("`c`", line.text)))
         ]
     )

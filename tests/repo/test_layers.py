@@ -145,5 +145,5 @@ def test_packages_do_not_import_by_name() -> None:
 def test_the_boundaries_refuse_what_they_should(place: str, text: str, fault: str) -> None:
     """The test's own test: each boundary refuses what it is there for."""
     name = f"{PACKAGE}.{place.removesuffix('.py').replace('/', '.')}"
-    found = _faults(Module(f"{PACKAGE}/{place}", name, text, ast.parse(textwrap.dedent(text))))
-    assert (fault in "\n".join(found)) if fault else not found
+    faults = _faults(Module(f"{PACKAGE}/{place}", name, text, ast.parse(textwrap.dedent(text))))
+    assert (fault in "\n".join(faults)) if fault else not faults

@@ -105,8 +105,8 @@ def test_it_runs_from_the_wheel(wheel: zipfile.ZipFile, tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_the_source_distribution_builds_the_same_wheel(wheel: zipfile.ZipFile, tmp_path: Path) -> None:
     build = [sys.executable, "-m", "hatchling", "build", "--directory", str(tmp_path), "--target"]
-    made = subprocess.run([*build, "sdist"], cwd=ROOT, capture_output=True, text=True, check=False)
-    assert made.returncode == 0, made.stdout + made.stderr
+    result = subprocess.run([*build, "sdist"], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stdout + result.stderr
     (archive,) = tmp_path.glob("*.tar.gz")
     assert archive.stat().st_size < MAX_SDIST_BYTES, "something of the workshop is in it"
     with tarfile.open(archive) as tar:
@@ -130,9 +130,9 @@ def test_licences_of_what_is_installed() -> None:
     notice = (ROOT / "NOTICE.md").read_text("utf-8")
     for dependency in [*project["dependencies"], *project["optional-dependencies"]["local"]]:
         name = re.split(r"[<>=\[]", dependency)[0]
-        told = metadata(name)
-        classes = [line.rpartition("::")[2] for line in told.get_all("Classifier", []) if line.startswith("License")]
-        licence = " ".join([told.get("License-Expression") or "", (told.get("License") or "")[:80], *classes])
+        fields = metadata(name)
+        classes = [line.rpartition("::")[2] for line in fields.get_all("Classifier", []) if line.startswith("License")]
+        licence = " ".join([fields.get("License-Expression") or "", (fields.get("License") or "")[:80], *classes])
         assert licence.strip(), f"{name} does not say what licence it has"
         weak = re.search(r"MPL|Mozilla|LGPL|Lesser", licence)
         assert weak or not re.search(r"\bA?GPL|General Public", licence), f"{name}: {licence}"

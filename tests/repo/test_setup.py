@@ -30,9 +30,9 @@ def bare_path(tmp_path: Path) -> Path:
     folder = tmp_path / "bin"
     folder.mkdir()
     for name in BARE:
-        found = shutil.which(name)
-        assert found
-        (folder / name).symlink_to(found)
+        which = shutil.which(name)
+        assert which
+        (folder / name).symlink_to(which)
     return folder
 
 
@@ -54,29 +54,29 @@ def _run(command: list[str], path: Path) -> tuple[int, str]:
 
 def test_a_machine_without_python(checkout: Path, bare_path: Path) -> None:
     _program(bare_path, "apt-get", "exit 0")
-    code, said = _run(["sh", str(checkout / "scripts" / "setup.sh")], bare_path)
+    code, output = _run(["sh", str(checkout / "scripts" / "setup.sh")], bare_path)
     assert code == 1
-    assert said.startswith("spark-lsp: Python 3.11 to 3.14 is needed and none was found on PATH")
-    assert "sudo apt-get install python3 python3-venv" in said
-    assert said.count("\n") == 1
+    assert output.startswith("spark-lsp: Python 3.11 to 3.14 is needed and none was found on PATH")
+    assert "sudo apt-get install python3 python3-venv" in output
+    assert output.count("\n") == 1
 
 
 def test_a_machine_with_an_old_python(checkout: Path, bare_path: Path) -> None:
     _program(bare_path, "python3", "exit 1")
-    code, said = _run(["sh", str(checkout / "scripts" / "setup.sh")], bare_path)
+    code, output = _run(["sh", str(checkout / "scripts" / "setup.sh")], bare_path)
     assert code == 1
-    assert "Python 3.11 to 3.14 is needed" in said
+    assert "Python 3.11 to 3.14 is needed" in output
 
 
 def test_a_python_without_venv(checkout: Path, bare_path: Path) -> None:
     _program(bare_path, "apt-get", "exit 0")
     _program(bare_path, "python3", f'case "$*" in *ensurepip*) exit 1;; *) exec "{sys.executable}" "$@";; esac')
-    code, said = _run(["sh", str(checkout / "scripts" / "setup.sh")], bare_path)
+    code, output = _run(["sh", str(checkout / "scripts" / "setup.sh")], bare_path)
     version = f"{sys.version_info.major}.{sys.version_info.minor}"
     assert code == 1
-    assert "has no venv module" in said
-    assert f"sudo apt-get install python{version}-venv" in said
-    assert said.count("\n") == 1
+    assert "has no venv module" in output
+    assert f"sudo apt-get install python{version}-venv" in output
+    assert output.count("\n") == 1
 
 
 @pytest.mark.parametrize(("present", "missing"), [((), "C++ compiler"), (("c++",), "C compiler")])
@@ -85,21 +85,21 @@ def test_a_machine_without_a_compiler(checkout: Path, bare_path: Path, present: 
     for name in present:
         _program(bare_path, name, "exit 0")
     venv.create(checkout / ".venv", with_pip=False, symlinks=True)
-    code, said = _run(["sh", str(checkout / "scripts" / "setup.sh")], bare_path)
+    code, output = _run(["sh", str(checkout / "scripts" / "setup.sh")], bare_path)
     assert code == 1
-    assert f"A {missing} is needed to build llama.cpp" in said
-    assert "sudo apt-get install g++" in said
-    assert said.count("\n") == 1
+    assert f"A {missing} is needed to build llama.cpp" in output
+    assert "sudo apt-get install g++" in output
+    assert output.count("\n") == 1
 
 
 def test_a_failed_installation_shows_the_end_of_the_log(checkout: Path, bare_path: Path) -> None:
     for name in ("c++", "cc"):
         _program(bare_path, name, "exit 0")
     venv.create(checkout / ".venv", with_pip=False, symlinks=True)
-    code, said = _run(["sh", str(checkout / "scripts" / "setup.sh")], bare_path)
+    code, output = _run(["sh", str(checkout / "scripts" / "setup.sh")], bare_path)
     assert code == 1
-    assert "No module named pip" in said
-    assert said.splitlines()[-1] == "spark-lsp: Installing failed; the whole log is .venv/spark-lsp-install.log."
+    assert "No module named pip" in output
+    assert output.splitlines()[-1] == "spark-lsp: Installing failed; the whole log is .venv/spark-lsp-install.log."
     assert not (checkout / ".venv" / "spark-lsp-install.json").exists()
 
 

@@ -46,7 +46,7 @@ def test_the_same_seed_writes_the_same_file(tmp_path: Path) -> None:
         write_speed_model(tmp_path / name, TINY, seed=seed)
     tensors = {name: gguf.GGUFReader(tmp_path / name).tensors for name in "abc"}
     assert [tensor.name for tensor in tensors["a"]] == [tensor.name for tensor in tensors["b"]]
-    assert all(np.array_equal(one.data, other.data) for one, other in zip(tensors["a"], tensors["b"], strict=True))
+    assert all(np.array_equal(left.data, right.data) for left, right in zip(tensors["a"], tensors["b"], strict=True))
     assert not np.array_equal(tensors["a"][0].data, tensors["c"][0].data)
 
 

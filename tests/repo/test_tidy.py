@@ -90,10 +90,10 @@ def test_names_say_something() -> None:
 def test_nothing_is_left_for_later() -> None:
     """Text that speaks of such marks, as a code action does, is fine; comments and statements are not."""
     comments = [
-        f"{module.place}:{token.start[0]}: {found.group(1)}; finish it or open an issue"
+        f"{module.place}:{token.start[0]}: {match.group(1)}; finish it or open an issue"
         for module in _ours()
         for token in tokenize.generate_tokens(io.StringIO(module.text).readline)
-        if token.type == tokenize.COMMENT and (found := UNFINISHED.search(token.string))
+        if token.type == tokenize.COMMENT and (match := UNFINISHED.search(token.string))
     ]
     raised = [
         f"{module.place}:{node.lineno}: raises NotImplementedError; finish it"
@@ -117,8 +117,8 @@ def test_no_path_of_somebodys_machine() -> None:
 def test_lock_files_hold_no_addresses() -> None:
     """Whose mirror an install came from is nobody's business; npm adds them again, so see editors/vscode/README.md."""
     names = ("package-lock.json", "npm-shrinkwrap.json", "uv.lock", "poetry.lock", "requirements/dev.txt")
-    found = [path for name in names for path in ROOT.rglob(name) if "node_modules" not in path.parts]
-    assert [str(path.relative_to(ROOT)) for path in found if "://" in path.read_text("utf-8")] == []
+    paths = [path for name in names for path in ROOT.rglob(name) if "node_modules" not in path.parts]
+    assert [str(path.relative_to(ROOT)) for path in paths if "://" in path.read_text("utf-8")] == []
 
 
 def _ours() -> tuple[Module, ...]:

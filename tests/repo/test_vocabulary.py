@@ -135,11 +135,11 @@ def _lines() -> tuple[tuple[str, int, str], ...]:
 def faults(word: Word, lines: tuple[tuple[str, int, str], ...]) -> list[str]:
     """Return where a word stands although it should not."""
     pattern = re.compile(word.pattern)
-    allowed = [re.compile(each) for each in word.except_in]
+    allowed = [re.compile(pattern_text) for pattern_text in word.except_in]
     return [
-        f"{name}:{number}: {found[0]!r}; write {word.instead}"
+        f"{name}:{number}: {match[0]!r}; write {word.instead}"
         for name, number, line in lines
-        if (found := pattern.search(line)) and not any(each.search(f"{name}: {line}") for each in allowed)
+        if (match := pattern.search(line)) and not any(exception.search(f"{name}: {line}") for exception in allowed)
     ]
 
 
@@ -149,5 +149,5 @@ def test_private_words_do_not_come_back() -> None:
 
 def test_the_list_finds_what_it_should() -> None:
     lines = (("a.py", 1, "MOST_LINES = 3  # of this room"), ("a.py", 2, "wall clock"), ("a.py", 3, "room for a row"))
-    found = [fault for word in WORDS for fault in faults(word, lines)]
-    assert [fault.split(":")[1] for fault in found] == ["1", "1"]
+    all_faults = [fault for word in WORDS for fault in faults(word, lines)]
+    assert [fault.split(":")[1] for fault in all_faults] == ["1", "1"]

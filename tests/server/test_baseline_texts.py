@@ -40,13 +40,13 @@ def test_a_document_changes_once_until_it_is_as_it_was() -> None:
 
 def test_calls_that_were_changed_as_proposed_begin_again() -> None:
     baselines = BaselineTexts(lambda: 5)
-    own, other = snapshot_of("b.py", "old"), snapshot_of("a.py", "old calls")
+    own, used = snapshot_of("b.py", "old"), snapshot_of("a.py", "old calls")
     baselines.opened(own)
     baselines.changed(snapshot_of("b.py", "new", 2))
-    baselines.applied(snapshot_of("b.py", "new", 2), {own.uri: "new, called", other.uri: "new calls"})
+    baselines.applied(snapshot_of("b.py", "new", 2), {own.uri: "new, called", used.uri: "new calls"})
     baselines.changed(snapshot_of("b.py", "new, called", 3))
     assert baselines.of(own.uri) == BaselineText("old", 5), "the other one has not come"
-    baselines.opened(other)
+    baselines.opened(used)
     baselines.changed(snapshot_of("a.py", "new calls", 2))
     assert baselines.of(own.uri) == BaselineText("new, called", 5)
     baselines.changed(snapshot_of("b.py", "old", 4))
@@ -62,8 +62,8 @@ async def _available(window: Editor) -> list[types.CodeAction]:
         types.TextDocumentIdentifier(window.uri("b.py")), HEAD, types.CodeActionContext(diagnostics=[])
     )
     answer = await window.client.text_document_code_action_async(asked) or []
-    found = [each for each in answer if isinstance(each, types.CodeAction)]
-    return [each for each in found if each.kind == "refactor.rewrite.signature"]
+    actions = [entry for entry in answer if isinstance(entry, types.CodeAction)]
+    return [action for action in actions if action.kind == "refactor.rewrite.signature"]
 
 
 async def _apply(window: Editor, edits: dict[str, tuple[int, int, int, str]]) -> None:
@@ -87,9 +87,11 @@ async def test_a_changed_head_has_its_calls_changed_in_all_files(tmp_path: Path)
         assert edit is not None, window.messages
         assert edit.document_changes is not None
         texts = {
-            each.text_document.uri: [(change.range.start, change.new_text) for change in each.edits]
-            for each in edit.document_changes
-            if isinstance(each, types.TextDocumentEdit)
+            document_change.text_document.uri: [
+                (change.range.start, change.new_text) for change in document_change.edits
+            ]
+            for document_change in edit.document_changes
+            if isinstance(document_change, types.TextDocumentEdit)
         }
         assert texts == {
             window.uri("b.py"): [(types.Position(4, 10), "height=")],

@@ -23,7 +23,7 @@ HELD = ("-m", "tests.actions.held_server")
 
 async def _list(window: Editor, at: types.Position, only: Sequence[str] | None = None) -> list[types.CodeAction]:
     """The available to implement a body; others have tests of their own."""
-    return [each for each in await _whole_list(window, at, only) if each.title.startswith("Implement")]
+    return [action for action in await _whole_list(window, at, only) if action.title.startswith("Implement")]
 
 
 async def _whole_list(
@@ -105,9 +105,9 @@ async def test_edit_is_annotated_where_the_client_shows_it(tmp_path: Path) -> No
         assert edit.change_annotations is not None
         (document,) = edit.document_changes
         assert isinstance(document, types.TextDocumentEdit)
-        (told,) = document.edits
-        assert isinstance(told, types.AnnotatedTextEdit)
-        assert edit.change_annotations[told.annotation_id].label == "Implement area"
+        (edit_of_document,) = document.edits
+        assert isinstance(edit_of_document, types.AnnotatedTextEdit)
+        assert edit.change_annotations[edit_of_document.annotation_id].label == "Implement area"
 
 
 async def test_versioned_without_annotations(tmp_path: Path) -> None:
@@ -122,7 +122,7 @@ async def test_versioned_without_annotations(tmp_path: Path) -> None:
         assert edit.change_annotations is None
         (document,) = edit.document_changes
         assert isinstance(document, types.TextDocumentEdit)
-        assert [type(each) for each in document.edits] == [types.TextEdit]
+        assert [type(text_edit) for text_edit in document.edits] == [types.TextEdit]
 
 
 async def test_plain_changes_where_the_client_knows_no_versions(tmp_path: Path) -> None:
@@ -222,9 +222,9 @@ async def test_progress_is_shown_from_begin_to_end(tmp_path: Path) -> None:
         progress = _Progress(window)
         assert await _chosen(window, window.open("b.py", BEFORE)) is not None
         await progress.ended()
-        assert [told["kind"] for told in progress.told][:: len(progress.told) - 1] == ["begin", "end"]
-        assert progress.told[0]["title"] == "Spark: Implement area"
-        assert any(told["kind"] == "report" and told["percentage"] > 0 for told in progress.told)
+        assert [value["kind"] for value in progress.values][:: len(progress.values) - 1] == ["begin", "end"]
+        assert progress.values[0]["title"] == "Spark: Implement area"
+        assert any(value["kind"] == "report" and value["percentage"] > 0 for value in progress.values)
 
 
 async def test_nothing_is_offered_for_documents_that_are_not_open_or_without_a_model_for_it(tmp_path: Path) -> None:
@@ -311,15 +311,19 @@ async def test_a_quick_fix_carries_its_diagnostic(tmp_path: Path) -> None:
         await window.ready()
         at = window.open("b.py", BEFORE)
         place = types.Range(types.Position(2, 4), at)
-        told = [
+        diagnostics = [
             types.Diagnostic(place, "Empty body", code=17, source="lint"),
             types.Diagnostic(types.Range(at, at), "Another", code="X1"),
         ]
-        found = [each for each in await _whole_list(window, at, ["quickfix"], told) if each.title.startswith("Fix:")]
-        assert [each.title for each in found] == ["Fix: Empty body (17)", "Fix: Another (X1)"]
-        assert [list(each.diagnostics or ()) for each in found] == [[told[0]], [told[1]]]
+        actions = [
+            action
+            for action in await _whole_list(window, at, ["quickfix"], diagnostics)
+            if action.title.startswith("Fix:")
+        ]
+        assert [action.title for action in actions] == ["Fix: Empty body (17)", "Fix: Another (X1)"]
+        assert [list(action.diagnostics or ()) for action in actions] == [[diagnostics[0]], [diagnostics[1]]]
         assert await window.reasons() == []
-        resolved = await window.client.code_action_resolve_async(found[0])
+        resolved = await window.client.code_action_resolve_async(actions[0])
         assert resolved.edit is not None
         assert resolved.edit.document_changes is not None
         (document,) = resolved.edit.document_changes
@@ -363,7 +367,7 @@ class _Progress:
     """Work-done progress of code actions, as the client is told it."""
 
     def __init__(self, window: Editor) -> None:
-        self.told: list[dict[str, Any]] = []
+        self.values: list[dict[str, Any]] = []
         self._changed = asyncio.Event()
         self._tokens: set[Any] = set()
         _listen(window.client, types.PROGRESS, self._on_progress)
@@ -378,7 +382,7 @@ class _Progress:
 
     async def _until(self, kind: str) -> None:
         async with asyncio.timeout(20):
-            while not any(told["kind"] == kind for told in self.told):
+            while not any(value["kind"] == kind for value in self.values):
                 self._changed.clear()
                 await self._changed.wait()
 
@@ -387,5 +391,5 @@ class _Progress:
         if value.get("kind") == "begin" and "Implement" in value["title"]:
             self._tokens.add(params.token)
         if params.token in self._tokens:
-            self.told.append(value)
+            self.values.append(value)
             self._changed.set()

@@ -203,10 +203,10 @@ async def test_feedback_notifications_are_taken(tmp_path: Path) -> None:
         at = window.open("b.py", CALL)
         item = await window.complete("b.py", at)
         assert item is not None
-        told = {"insertText": item.insert_text, "command": {"command": "x", "arguments": item.command.arguments}}
+        fields = {"insertText": item.insert_text, "command": {"command": "x", "arguments": item.command.arguments}}
         notify = window.client.protocol.notify
-        notify("textDocument/didShowCompletion", {"item": told})
-        notify("textDocument/didPartiallyAcceptCompletion", {"item": told, "acceptedLength": 2})
+        notify("textDocument/didShowCompletion", {"item": fields})
+        notify("textDocument/didPartiallyAcceptCompletion", {"item": fields, "acceptedLength": 2})
         notify("textDocument/didFocus", {"textDocument": {"uri": window.uri("b.py")}})
         for broken in ({}, {"item": None}, {"item": {"command": {"arguments": "no"}}}):
             notify("textDocument/didShowCompletion", broken)
@@ -221,8 +221,8 @@ async def test_a_dismissed_suggestion_is_not_offered_there_again(tmp_path: Path)
         at = window.open("b.py", CALL)
         item = await window.complete("b.py", at)
         assert item is not None
-        told = {"insertText": item.insert_text, "command": {"command": "x", "arguments": item.command.arguments}}
-        for params in ({"item": told}, {"item": told}, {}, {"item": None}):
+        fields = {"insertText": item.insert_text, "command": {"command": "x", "arguments": item.command.arguments}}
+        for params in ({"item": fields}, {"item": fields}, {}, {"item": None}):
             window.client.protocol.notify("textDocument/didDismissCompletion", params)
         assert await _reason_of(window, "b.py", at) == "trimmed.rejected"
         lines = (tmp_path / "XDG_STATE_HOME" / "spark-lsp" / "feedback.jsonl").read_text().splitlines()
@@ -266,8 +266,8 @@ async def test_typing_with_several_cursors_is_left_alone(tmp_path: Path) -> None
 
 
 async def test_recorded_requests_are_named_in_the_log_and_the_status(tmp_path: Path) -> None:
-    told = {"SCRIPTED_RECORD": str(tmp_path / "requests")}
-    async with editor(WORKSPACE, tmp_path, (*SCRIPTED, "1, 2)"), environment=told) as window:
+    environment = {"SCRIPTED_RECORD": str(tmp_path / "requests")}
+    async with editor(WORKSPACE, tmp_path, (*SCRIPTED, "1, 2)"), environment=environment) as window:
         await window.ready()
         await window.until(lambda w: "recorded" in w.statuses[-1].message)
         at = window.open("b.py", CALL)

@@ -41,7 +41,7 @@ def declined(folder: Path) -> str | None:
 async def test_the_downloaded_model_serves_without_a_restart(tmp_path: Path) -> None:
     async with window_with_offer(tmp_path, "Download") as window:
         assert window.statuses[-1].why == "embedded suits"
-        await window.until(lambda told: told.statuses[-1].why == "better suits" and told.statuses[-1].kind == "Normal")
+        await window.until(lambda log: log.statuses[-1].why == "better suits" and log.statuses[-1].kind == "Normal")
         assert window.questions == [f"Spark: {QUESTION}"]
         assert window.messages == []
         (begin,) = [part.value for part in window.progress if "Downloading better" in str(part.value)]
@@ -56,7 +56,7 @@ async def test_a_no_is_remembered_and_nothing_is_downloaded(
     choice: str | None, expected: str | None, tmp_path: Path
 ) -> None:
     async with window_with_offer(tmp_path, choice) as window:
-        await window.until(lambda told: told.questions)
+        await window.until(lambda log: log.questions)
         at = window.type("b.py", types.Position(1, 11), "x")
         await window.complete("b.py", at)
         await window.send("spark/log", {})
@@ -68,7 +68,7 @@ async def test_a_no_is_remembered_and_nothing_is_downloaded(
 async def test_an_answer_that_no_person_gave_is_none(tmp_path: Path) -> None:
     """Some configurations confirm every question with its first choice."""
     async with window_with_offer(tmp_path, "Download", environment={"OFFER_PERSON_S": "60"}) as window:
-        await window.until(lambda told: told.questions)
+        await window.until(lambda log: log.questions)
         await window.send("spark/log", {})
     assert (tmp_path / "state" / "serving").read_text("utf-8") == "embedded.gguf"
     assert declined(tmp_path) is None
@@ -85,7 +85,7 @@ async def test_a_client_without_windows_is_not_asked(tmp_path: Path) -> None:
         assert await window.complete("b.py", at)
         (tmp_path / "state" / "serving").write_text("better.gguf", "utf-8")
         window.type("b.py", at, "x")
-        await window.until(lambda told: told.statuses[-1].why == "better suits")  # the keys have rested since
+        await window.until(lambda log: log.statuses[-1].why == "better suits")  # the keys have rested since
     assert window.questions == []
 
 
@@ -98,14 +98,14 @@ async def test_a_user_who_only_reads_is_not_asked(tmp_path: Path) -> None:
         at = window.open("b.py", CODE)
         (tmp_path / "state" / "serving").write_text("better.gguf", "utf-8")
         window.type("b.py", at, "x")
-        await window.until(lambda told: told.statuses[-1].why == "better suits")
+        await window.until(lambda log: log.statuses[-1].why == "better suits")
     assert window.questions == []
     assert not (tmp_path / "state" / "asked").exists()
 
 
 async def test_a_failed_download_is_one_plain_message(tmp_path: Path) -> None:
     async with window_with_offer(tmp_path, "Download", environment={"OFFER_FAULT": "failed"}) as window:
-        await window.until(lambda told: told.messages)
+        await window.until(lambda log: log.messages)
         assert window.messages == ["Spark: No source can be reached. Try again later."]
         at = window.type("b.py", types.Position(1, 11), "x")
         assert await window.complete("b.py", at), "the embedded model goes on"
@@ -114,11 +114,11 @@ async def test_a_failed_download_is_one_plain_message(tmp_path: Path) -> None:
 
 async def test_a_download_can_be_cancelled(tmp_path: Path) -> None:
     async with window_with_offer(tmp_path, "Download", environment={"OFFER_FAULT": "endless"}) as window:
-        await window.until(lambda told: any("MB" in str(part.value) for part in told.progress))
+        await window.until(lambda log: any("MB" in str(part.value) for part in log.progress))
         token = next(part.token for part in window.progress if "better" in str(part.value))
         window.client.window_work_done_progress_cancel(types.WorkDoneProgressCancelParams(token))
         await window.until(
-            lambda told: any(part.token == token and part.value["kind"] == "end" for part in told.progress)
+            lambda log: any(part.token == token and part.value["kind"] == "end" for part in log.progress)
         )
         assert window.messages == []
     assert (tmp_path / "state" / "serving").read_text("utf-8") == "embedded.gguf"
@@ -126,7 +126,7 @@ async def test_a_download_can_be_cancelled(tmp_path: Path) -> None:
 
 async def test_a_server_that_ends_in_the_middle_of_a_download_ends(tmp_path: Path) -> None:
     async with window_with_offer(tmp_path, "Download", environment={"OFFER_FAULT": "endless"}) as window:
-        await window.until(lambda told: any("MB" in str(part.value) for part in told.progress))
+        await window.until(lambda log: any("MB" in str(part.value) for part in log.progress))
 
 
 async def test_a_model_pulled_elsewhere_serves_in_an_open_window(tmp_path: Path) -> None:
@@ -135,4 +135,4 @@ async def test_a_model_pulled_elsewhere_serves_in_an_open_window(tmp_path: Path)
         window.client.text_document_did_save(
             types.DidSaveTextDocumentParams(types.TextDocumentIdentifier(window.uri("b.py")))
         )
-        await window.until(lambda told: told.statuses[-1].why == "pulled suits" and told.statuses[-1].kind == "Normal")
+        await window.until(lambda log: log.statuses[-1].why == "pulled suits" and log.statuses[-1].kind == "Normal")

@@ -45,8 +45,8 @@ async def _ask_every_way(window: Editor, folder: Path) -> list[str]:
 async def test_switched_off_the_engine_is_not_even_started(
     workspace: str, settings: dict[str, Any], environment: dict[str, str], tmp_path: Path
 ) -> None:
-    told = {**environment, "SCRIPTED_LOG": str(tmp_path / "engine.log")}
-    async with editor(workspace, tmp_path, settings=settings, environment=told) as window:
+    variables = {**environment, "SCRIPTED_LOG": str(tmp_path / "engine.log")}
+    async with editor(workspace, tmp_path, settings=settings, environment=variables) as window:
         await window.until(lambda w: w.statuses and w.statuses[-1].kind == "Inactive")
         assert set(await _ask_every_way(window, tmp_path)) == {"disabled"}
         assert "spark.completion.enabled" in window.statuses[-1].message
@@ -59,8 +59,8 @@ async def test_switched_off_the_engine_is_not_even_started(
     ids=["language", "glob"],
 )
 async def test_switched_off_for_some_files_nothing_is_asked_for_them(settings: dict[str, Any], tmp_path: Path) -> None:
-    told = {"SCRIPTED_LOG": str(tmp_path / "engine.log")}
-    async with editor(OTHER, tmp_path, settings=settings, environment=told) as window:
+    environment = {"SCRIPTED_LOG": str(tmp_path / "engine.log")}
+    async with editor(OTHER, tmp_path, settings=settings, environment=environment) as window:
         await window.ready()
         assert set(await _ask_every_way(window, tmp_path)) == {"disabled"}
         at = window.open("c.go", "package main\n\nfunc f() {\n\tx := $0\n}\n", "go")
@@ -71,8 +71,8 @@ async def test_switched_off_for_some_files_nothing_is_asked_for_them(settings: d
 
 
 async def test_paused_nothing_reaches_the_engine_until_resumed(tmp_path: Path) -> None:
-    told = {"SCRIPTED_LOG": str(tmp_path / "engine.log")}
-    async with editor(OTHER, tmp_path, (*SCRIPTED, ", 2"), environment=told) as window:
+    environment = {"SCRIPTED_LOG": str(tmp_path / "engine.log")}
+    async with editor(OTHER, tmp_path, (*SCRIPTED, ", 2"), environment=environment) as window:
         await window.ready()
         await window.client.workspace_execute_command_async(types.ExecuteCommandParams("spark.pause"))
         before = _reached(tmp_path)

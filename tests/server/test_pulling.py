@@ -36,7 +36,7 @@ async def test_without_a_yes_nothing_is_asked_of_the_network(tmp_path: Path) -> 
         async with editor(
             WORKSPACE, tmp_path, REAL, settings=SETTINGS, environment=private(hub, tmp_path), choice="Not now"
         ) as window:
-            await window.until(lambda told: any("models pull starcoder2-3b" in message for message in told.messages))
+            await window.until(lambda log: any("models pull starcoder2-3b" in message for message in log.messages))
             assert len(window.questions) == 1
         assert hub.requests == []
 
@@ -47,8 +47,8 @@ async def test_a_pull_that_fails_is_told(tmp_path: Path) -> None:
         async with editor(
             WORKSPACE, tmp_path, REAL, settings=SETTINGS, environment=private(hub, tmp_path), choice="Pull it"
         ) as window:
-            await window.until(lambda told: any("no longer has the file" in message for message in told.messages))
-            await window.until(lambda told: told.statuses[-1].kind == "Error")
+            await window.until(lambda log: any("no longer has the file" in message for message in log.messages))
+            await window.until(lambda log: log.statuses[-1].kind == "Error")
 
 
 async def test_a_pull_can_be_cancelled(tmp_path: Path) -> None:
@@ -58,9 +58,9 @@ async def test_a_pull_can_be_cancelled(tmp_path: Path) -> None:
         async with editor(
             WORKSPACE, tmp_path, REAL, settings=SETTINGS, environment=private(hub, tmp_path), choice="Pull it"
         ) as window:
-            await window.until(lambda told: title in told.begun)
+            await window.until(lambda log: title in log.begun)
             token, can_be_cancelled = window.begun[title]
             assert can_be_cancelled
             window.client.window_work_done_progress_cancel(types.WorkDoneProgressCancelParams(token))
-            await window.until(lambda told: any("models pull starcoder2-3b" in message for message in told.messages))
+            await window.until(lambda log: any("models pull starcoder2-3b" in message for message in log.messages))
     assert not [*(tmp_path / "models").glob("*.gguf")]

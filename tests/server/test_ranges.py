@@ -40,38 +40,38 @@ def _as_editor(text: str, place: types.Range, encoding: str, new: str) -> str:
 
 
 @pytest.mark.parametrize("encoding", ENCODINGS)
-@given(before=TEXTS, after=TEXTS, said=TEXTS)
+@given(before=TEXTS, after=TEXTS, answer=TEXTS)
 @settings(max_examples=150, deadline=None)
-def test_an_editor_of_any_encoding_makes_the_same_document(encoding: str, before: str, after: str, said: str) -> None:
+def test_an_editor_of_any_encoding_makes_the_same_document(encoding: str, before: str, after: str, answer: str) -> None:
     if before.endswith("\r") and after.startswith("\n"):
         after = after.lstrip("\n")  # no cursor stands within a line end
     snapshot = snapshot_of("main.py", before + after)
     cursor = CursorContext(snapshot, len(before))
-    processed = postprocess(cursor, said, [], Terms(4), finished=True)
+    processed = postprocess(cursor, answer, [], Terms(4), finished=True)
     assert 0 <= processed.replaced <= len(cursor.line_suffix)
     place = to_range(snapshot.text, snapshot.lines, Span(cursor.offset, cursor.offset + processed.replaced), encoding)
-    made = _as_editor(snapshot.text, place, encoding, processed.text)
-    assert made == before + processed.text + after[processed.replaced :]
+    result = _as_editor(snapshot.text, place, encoding, processed.text)
+    assert result == before + processed.text + after[processed.replaced :]
     assert to_offset(snapshot.text, snapshot.lines, place.start, encoding) == cursor.offset
 
 
 @pytest.mark.parametrize("encoding", ENCODINGS)
-@given(before=TEXTS, typed=TEXTS, behind=TEXTS, after=TEXTS, selected=TEXTS, said=TEXTS)
+@given(before=TEXTS, typed=TEXTS, behind=TEXTS, after=TEXTS, selected=TEXTS, answer=TEXTS)
 @settings(max_examples=150, deadline=None)
 def test_nor_does_an_entry_of_the_menu_change_that(
-    encoding: str, before: str, typed: str, behind: str, after: str, selected: str, said: str
+    encoding: str, before: str, typed: str, behind: str, after: str, selected: str, answer: str
 ) -> None:
     before, typed, behind = (part.removesuffix("\r") for part in (before, typed, behind))  # no range ends within CRLF
     snapshot = snapshot_of("main.py", before + typed + behind + after)
     plain = CursorContext(snapshot, len(before + typed))
     chosen = to_range(snapshot.text, snapshot.lines, Span(len(before), len(before + typed + behind)), encoding)
-    start, end = (to_offset(snapshot.text, snapshot.lines, each, encoding) for each in (chosen.start, chosen.end))
+    start, end = (to_offset(snapshot.text, snapshot.lines, edge, encoding) for edge in (chosen.start, chosen.end))
     cursor = behind_item(plain, start, end, selected)
-    processed = postprocess(cursor, said, [], Terms(4), finished=True)
+    processed = postprocess(cursor, answer, [], Terms(4), finished=True)
     edit = cursor.edit(processed.text, processed.replaced)
     place = to_range(cursor.document.text, cursor.document.lines, edit.span, encoding)
-    made = _as_editor(snapshot.text, place, encoding, edit.new_text)
-    assert made == cursor.prefix + processed.text + cursor.suffix[processed.replaced :]
+    result = _as_editor(snapshot.text, place, encoding, edit.new_text)
+    assert result == cursor.prefix + processed.text + cursor.suffix[processed.replaced :]
     if cursor.selected is None:
         assert (bool(cursor.ignored_reason), cursor.snapshot) == (True, snapshot)
         return

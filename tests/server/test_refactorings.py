@@ -48,7 +48,7 @@ async def test_a_function_is_extracted_in_one_edit(tmp_path: Path) -> None:
         window.open("b.py", BEFORE)
         available = await _available(window, _lines(3, 5))
         assert await window.reasons() == [], "listing asked the model"
-        (action,) = [each for each in available if each.kind == "refactor.extract.function"]
+        (action,) = [listed for listed in available if listed.kind == "refactor.extract.function"]
         edit = (await window.client.code_action_resolve_async(action)).edit
         assert edit is not None
         assert edit.document_changes is not None
@@ -56,7 +56,8 @@ async def test_a_function_is_extracted_in_one_edit(tmp_path: Path) -> None:
         assert isinstance(document, types.TextDocumentEdit)
         assert document.text_document.version == 1
         changes = [
-            types.TextDocumentContentChangePartial(range=each.range, text=each.new_text) for each in document.edits
+            types.TextDocumentContentChangePartial(range=text_edit.range, text=text_edit.new_text)
+            for text_edit in document.edits
         ]
         assert changed(BEFORE, list(reversed(changes)), "utf-16") == AFTER
 
@@ -65,7 +66,7 @@ async def test_an_older_version_is_refused(tmp_path: Path) -> None:
     async with editor(WORKSPACE, tmp_path, (*SCRIPTED, "sum_sizes")) as window:
         await window.ready()
         window.open("b.py", BEFORE)
-        (action,) = [each for each in await _available(window, _lines(3, 5)) if each.title == "Extract function"]
+        (action,) = [listed for listed in await _available(window, _lines(3, 5)) if listed.title == "Extract function"]
         window.type("b.py", types.Position(0, 0), "# ")
         assert (await window.client.code_action_resolve_async(action)).edit is None
         await window.until(lambda w: w.messages)
@@ -76,7 +77,9 @@ async def test_what_is_unsafe_is_refused_with_the_reason(tmp_path: Path) -> None
     async with editor(WORKSPACE, tmp_path, (*SCRIPTED, "sum_sizes")) as window:
         await window.ready()
         window.open("b.py", "def f(xs):\n    for x in xs:\n        if x:\n            break\n")
-        (action,) = [each for each in await _available(window, _lines(2, 3, 17)) if each.title == "Extract function"]
+        (action,) = [
+            listed for listed in await _available(window, _lines(2, 3, 17)) if listed.title == "Extract function"
+        ]
         assert (await window.client.code_action_resolve_async(action)).edit is None
         await window.until(lambda w: w.messages)
         assert window.messages == ["Spark: The selection holds a break of a loop around it."]
@@ -97,7 +100,7 @@ async def test_a_list_that_was_asked_for_says_what_would_be_refused(tmp_path: Pa
             (kinds.Automatic, ""),
         ):
             available = await _available(window, _lines(2, 3, 17), trigger)
-            (action,) = [each for each in available if each.title == "Extract function"]
+            (action,) = [listed for listed in available if listed.title == "Extract function"]
             assert (action.disabled.reason if action.disabled else "") == reason
             assert (action.data is None) == bool(reason)
         assert await window.reasons() == []

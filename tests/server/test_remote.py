@@ -39,18 +39,18 @@ async def test_a_completion_from_an_endpoint(tmp_path: Path) -> None:
 
 async def test_the_status_tells_of_an_endpoint_that_fails_and_of_its_return(tmp_path: Path) -> None:
     async with AsyncExitStack() as stack:
-        one, two = [await stack.enter_async_context(running(Endpoint(words=WORDS, row=ROW))) for _ in range(2)]
-        window = await stack.enter_async_context(editor(WORKSPACE, tmp_path, REAL, settings=settings(one, two)))
+        first, second = [await stack.enter_async_context(running(Endpoint(words=WORDS, row=ROW))) for _ in range(2)]
+        window = await stack.enter_async_context(editor(WORKSPACE, tmp_path, REAL, settings=settings(first, second)))
         await window.ready()
         text = "def twice(width, height):\n    return $0\n"
-        before = len(one.bodies), len(two.bodies)
+        before = len(first.bodies), len(second.bodies)
         assert await window.complete("a.py", window.open("a.py", text), by_hand=True) is not None
-        used = one if len(one.bodies) > before[0] else two
+        used = first if len(first.bodies) > before[0] else second
         used.script = ["drop"] * 20
         assert await window.complete("b.py", window.open("b.py", text), by_hand=True) is not None, (
             "the other one answers"
         )
-        await window.until(lambda told: told.statuses[-1].kind == "Warning")
+        await window.until(lambda log: log.statuses[-1].kind == "Warning")
         assert "127.0.0.1 broke the connection off" in window.statuses[-1].message
         used.script = []
         number = 0
@@ -75,7 +75,7 @@ async def test_an_instruction_goes_to_the_chat_endpoint(tmp_path: Path) -> None:
         assert await window.client.workspace_execute_command_async(command) is True, await window.reasons()
         (edit,) = window.edits
         assert "width * 2" in str(edit.document_changes)
-        asked = next(one for one in endpoint.asked if one.path == "/v1/chat/completions")
+        asked = next(request for request in endpoint.asked if request.path == "/v1/chat/completions")
         assert "use a product" in asked.body["messages"][-1]["content"]
 
 
@@ -99,4 +99,4 @@ async def test_what_is_ignored_or_secret_is_never_sent(tmp_path: Path) -> None:
         assert await window.complete(
             "a.py", window.open("a.py", "def f(width, height):\n    return $0\n"), by_hand=True
         )
-        assert not any("quokka" in str(one.body) for one in endpoint.asked)
+        assert not any("quokka" in str(request.body) for request in endpoint.asked)

@@ -16,8 +16,8 @@ CALL = "from a import alpha\n\nvalue = (al$0)\n"
 
 def _range(start: types.Position, end: types.Position, entry: str) -> dict[str, Any]:
     places = {"start": start, "end": end}
-    told = {name: {"line": each.line, "character": each.character} for name, each in places.items()}
-    return {"range": told, "text": entry}
+    positions = {name: {"line": place.line, "character": place.character} for name, place in places.items()}
+    return {"range": positions, "text": entry}
 
 
 async def _answers(window: Editor, at: types.Position, selected: Any) -> list[list[Any]]:
@@ -57,7 +57,7 @@ async def test_both_requests_continue_the_entry_and_cover_its_range(tmp_path: Pa
         for items in await _answers(window, at, _range(begun, at, "alpha")):
             assert items == [("alpha(1, 2))", (2, 9, 2, 12))]  # the bracket that an editor closed is covered as well
         log = await window.send("spark/log", {})
-        assert [each.facts.selected for each in log.requests] == ["continued", "continued"]
+        assert [request.facts.selected for request in log.requests] == ["continued", "continued"]
 
 
 @pytest.mark.parametrize(("encoding", "begun"), [("utf-8", 16), ("utf-16", 13), ("utf-32", 12)])
@@ -87,7 +87,7 @@ async def test_a_bad_range_is_a_plain_question_with_a_reason(
         for items in await _answers(window, at, _range(types.Position(*start), types.Position(*end), "alpha")):
             assert items == [("pha(1, 2)", (2, 11, 2, 11))]
         log = await window.send("spark/log", {})
-        assert [(each.reason, each.facts.selected) for each in log.requests] == [("ok", f"ignored.{why}")] * 2
+        assert [(request.reason, request.facts.selected) for request in log.requests] == [("ok", f"ignored.{why}")] * 2
 
 
 @pytest.mark.parametrize("selected", [{}, {"text": "alpha"}, {"range": {}, "text": "alpha"}, "alpha", {"range": 1}])

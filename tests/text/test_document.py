@@ -36,7 +36,7 @@ def test_only_three_line_endings_count() -> None:
 def test_edits_agree_with_edits_made_one_by_one_from_the_end(text: str, raw: list[tuple[int, int, str]]) -> None:
     edits: list[Edit] = []
     done = 0
-    for start, length, new_text in sorted(raw, key=lambda each: each[:2]):
+    for start, length, new_text in sorted(raw, key=lambda change: change[:2]):
         first = min(max(start, done), len(text))
         last = min(first + length, len(text))
         edits.append(Edit(Span(first, last), new_text))

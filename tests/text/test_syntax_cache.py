@@ -29,10 +29,10 @@ def test_a_text_that_is_cached_is_not_parsed_again() -> None:
 
 def test_a_document_keeps_two_texts_and_leaves_those_of_others() -> None:
     cache = SyntaxCache()
-    other = cache.of(PYTHON, "y = 2\n", "other")
+    other_tree = cache.of(PYTHON, "y = 2\n", "other")
     texts = [f"x = {number}\n" for number in range(2 * MAX_TREES)]
     trees = [cache.of(PYTHON, text, "typed") for text in texts]
-    assert cache.of(PYTHON, "y = 2\n", "other") is other
+    assert cache.of(PYTHON, "y = 2\n", "other") is other_tree
     assert cache.of(PYTHON, texts[-1], "typed") is trees[-1]
     assert cache.of(PYTHON, texts[-MAX_TREES_PER_DOCUMENT], "typed") is trees[-MAX_TREES_PER_DOCUMENT]
     assert cache.of(PYTHON, texts[0], "typed") is not trees[0]

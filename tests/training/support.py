@@ -34,16 +34,16 @@ def small_corpus() -> list[SourceFile]:
     files = []
     for package in ("alpha", "beta"):
         for number in range(6):
-            other = (number + 1) % 6
+            neighbour = (number + 1) % 6
             body = "".join(
                 f"def make_{package}_{number}_{place}(value: int) -> int:\n"
                 f'    """Return {place} more."""\n'
                 f"    if value > {place}:\n"
-                f"        return make_{package}_{other}_{place}(value - {place})\n"
+                f"        return make_{package}_{neighbour}_{place}(value - {place})\n"
                 f"    return value + {place}\n\n\n"
                 for place in range(8)
             )
-            text = f"from {package}.m{other} import make_{package}_{other}_0\n\n\n{body}"
+            text = f"from {package}.m{neighbour} import make_{package}_{neighbour}_0\n\n\n{body}"
             lines = [line for line, content in enumerate(text.split("\n")) if content.startswith("def ")]
             spans = tuple((f"make_{package}_{number}_{place}", line, line) for place, line in enumerate(lines))
             files.append(SourceFile(package, f"{package}/m{number}.py", "python", text, spans))

@@ -9,11 +9,11 @@ from models.training.manifest import ManifestError, is_allowed, load
 
 def test_the_manifest_is_well_formed() -> None:
     packages = load()
-    learnt = [each for each in packages if not each.held_out]
-    assert sum(each.registry == "pypi" for each in learnt) >= 40
-    assert sum(each.registry == "npm" for each in learnt) >= 5
-    assert sum(each.held_out for each in packages) >= 4
-    assert {each.registry for each in packages if each.held_out} == {"pypi", "npm"}
+    learnt = [package for package in packages if not package.held_out]
+    assert sum(package.registry == "pypi" for package in learnt) >= 40
+    assert sum(package.registry == "npm" for package in learnt) >= 5
+    assert sum(package.held_out for package in packages) >= 4
+    assert {package.registry for package in packages if package.held_out} == {"pypi", "npm"}
 
 
 @pytest.mark.parametrize(

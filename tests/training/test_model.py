@@ -26,11 +26,11 @@ CPU = torch.device("cpu")
 @pytest.fixture
 def model() -> SparkModel:
     torch.manual_seed(0)
-    made = SparkModel(TINY)
+    spark_model = SparkModel(TINY)
     with torch.no_grad():
-        for weight in made.parameters():  # a fresh model's layers add nothing, which would hide leaks
+        for weight in spark_model.parameters():  # a fresh model's layers add nothing, which would hide leaks
             weight.add_(torch.randn_like(weight) * 0.05)
-    return made.eval()
+    return spark_model.eval()
 
 
 @pytest.fixture(autouse=True)
@@ -78,10 +78,10 @@ def test_the_block_mask_is_the_mask() -> None:
 
 def test_no_token_sees_what_comes_later(model: SparkModel) -> None:
     ids = torch.randint(0, TINY.vocabulary, (1, 30))
-    other = ids.clone()
-    other[0, 20] += 1
+    changed = ids.clone()
+    changed[0, 20] += 1
     with torch.no_grad():
-        torch.testing.assert_close(model(ids)[0, :20], model(other)[0, :20])
+        torch.testing.assert_close(model(ids)[0, :20], model(changed)[0, :20])
 
 
 def test_the_rate_rises_stays_and_falls() -> None:

@@ -14,14 +14,14 @@ from spark_lsp.engine.fim import FileBlock
 from tests.training.support import ByteEncoder, small_corpus
 
 
-def told(text: str, block: str, names: dict[str, str]) -> tuple[str, str]:
+def renamed_texts(text: str, block: str, names: dict[str, str]) -> tuple[str, str]:
     """Rename in a text with its answer between ``[`` and ``]``, and in a block; return both in the same form."""
     prefix, rest = text.split("[")
     middle, suffix = rest.split("]")
     prompt = Prompt("p", (FileBlock("p/b.py", block, stable=True),), "p/a.py", prefix, suffix, middle)
-    made = renamed(prompt, names)
-    assert (made.repository, made.path, made.blocks[0].path) == ("p", "p/a.py", "p/b.py")
-    return f"{made.prefix}[{made.middle}]{made.suffix}", made.blocks[0].text
+    new_prompt = renamed(prompt, names)
+    assert (new_prompt.repository, new_prompt.path, new_prompt.blocks[0].path) == ("p", "p/a.py", "p/b.py")
+    return f"{new_prompt.prefix}[{new_prompt.middle}]{new_prompt.suffix}", new_prompt.blocks[0].text
 
 
 @pytest.mark.parametrize(
@@ -36,11 +36,11 @@ def told(text: str, block: str, names: dict[str, str]) -> tuple[str, str]:
     ],
 )
 def test_a_name_changes_everywhere(before: str, after: str) -> None:
-    assert told(before, "class Account:\n", {"Account": "Ledger"}) == (after, "class Ledger:\n")
+    assert renamed_texts(before, "class Account:\n", {"Account": "Ledger"}) == (after, "class Ledger:\n")
 
 
 def test_a_short_new_name_keeps_something_to_be_completed() -> None:
-    assert told("x = Accoun[t]\n", "", {"Account": "Be"})[0] == "x = B[e]\n"
+    assert renamed_texts("x = Accoun[t]\n", "", {"Account": "Be"})[0] == "x = B[e]\n"
 
 
 TEXTS = st.text(alphabet="ab_ .\n(", max_size=30)
@@ -50,9 +50,9 @@ TEXTS = st.text(alphabet="ab_ .\n(", max_size=30)
 def test_renaming_in_pieces_is_always_renaming_of_the_whole(
     prefix: str, middle: str, suffix: str, names: dict[str, str]
 ) -> None:
-    made = renamed(Prompt("p", (), "p/a.py", prefix, suffix, middle), names)
+    new_prompt = renamed(Prompt("p", (), "p/a.py", prefix, suffix, middle), names)
     whole = IDENTIFIER.sub(lambda match: names.get(match[0], match[0]), prefix + middle + suffix)
-    assert made.prefix + made.middle + made.suffix == whole
+    assert new_prompt.prefix + new_prompt.middle + new_prompt.suffix == whole
 
 
 @given(

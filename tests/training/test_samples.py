@@ -106,11 +106,11 @@ def test_line_ends_of_the_prefix_weigh_little_and_those_of_the_answer_much() -> 
 
 
 def test_a_good_part_of_the_samples_shows_other_files_and_what_is_needed() -> None:
-    made = [SAMPLER.prompt(random.Random(number), 1500) for number in range(300)]
-    with_blocks = [prompt for prompt in made if prompt.blocks]
-    assert 0.4 < len(with_blocks) / len(made) < 0.8
-    assert all(block.path != prompt.path for prompt in made for block in prompt.blocks)
-    assert {block.path.split("/")[0] == prompt.repository for prompt in made for block in prompt.blocks} == {True}
+    prompts = [SAMPLER.prompt(random.Random(number), 1500) for number in range(300)]
+    with_blocks = [prompt for prompt in prompts if prompt.blocks]
+    assert 0.4 < len(with_blocks) / len(prompts) < 0.8
+    assert all(block.path != prompt.path for prompt in prompts for block in prompt.blocks)
+    assert {block.path.split("/")[0] == prompt.repository for prompt in prompts for block in prompt.blocks} == {True}
     needing = [prompt for prompt in with_blocks if "make_" in prompt.middle.split("(")[0]]
     assert needing
     shown = [
@@ -122,10 +122,10 @@ def test_a_good_part_of_the_samples_shows_other_files_and_what_is_needed() -> No
 
 def test_half_of_the_samples_with_siblings_need_a_name_that_only_those_have() -> None:
     """Each file of the small corpus calls what the next one defines, so a hole that needs its name is always found."""
-    made = [SAMPLER.prompt(random.Random(number), 1500) for number in range(300)]
-    with_blocks = [prompt for prompt in made if prompt.blocks]
-    told = [prompt for prompt in with_blocks if _needs_a_shown_name(prompt)]
-    assert len(told) > len(with_blocks) * TOLD * 0.5
+    prompts = [SAMPLER.prompt(random.Random(number), 1500) for number in range(300)]
+    with_blocks = [prompt for prompt in prompts if prompt.blocks]
+    needing = [prompt for prompt in with_blocks if _needs_a_shown_name(prompt)]
+    assert len(needing) > len(with_blocks) * TOLD * 0.5
 
 
 def _needs_a_shown_name(prompt: Prompt) -> bool:
@@ -195,12 +195,12 @@ def test_blocks_are_those_of_the_packer(tmp_path: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("layout", ["rows", "packed"])
 def test_batches_hold_samples_with_weights(layout: str) -> None:
-    made = pool(SAMPLER, seed=1, number=0, progress=0.0, layout=layout, row_tokens=2048, batch_tokens=4096)
+    batches = pool(SAMPLER, seed=1, number=0, progress=0.0, layout=layout, row_tokens=2048, batch_tokens=4096)
     again = pool(SAMPLER, seed=1, number=0, progress=0.0, layout=layout, row_tokens=2048, batch_tokens=4096)
-    assert len(made) > 3
+    assert len(batches) > 3
     end = SPECIAL_TOKENS.index("<|endoftext|>")
-    for batch, other in zip(made, again, strict=True):
-        assert (batch.ids == other.ids).all()
+    for batch, second_batch in zip(batches, again, strict=True):
+        assert (batch.ids == second_batch.ids).all()
         assert batch.ids.shape == batch.targets.shape == batch.weights.shape == batch.documents.shape
         assert ((batch.documents >= 0) == (batch.weights > 0)).all()
         assert (batch.weights[batch.targets == end][batch.weights[batch.targets == end] > 0] == END_WEIGHT).all()

@@ -89,11 +89,11 @@ def _run(text: str) -> tuple[dict[str, Any], list[int]] | None:
     """What the function was given, and what was evaluated meanwhile, in order; None when the call fails."""
     order: list[int] = []
 
-    def told(value: int) -> int:
+    def traced(value: int) -> int:
         order.append(value)
         return value
 
-    names: dict[str, Any] = {"g": 10, "t": told}
+    names: dict[str, Any] = {"g": 10, "t": traced}
     try:
         exec(text, names)
     except TypeError:
