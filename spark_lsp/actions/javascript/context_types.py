@@ -137,7 +137,12 @@ def tells_a_type(node: Node) -> bool:
             child.type in {"typeof", "instanceof", "in", "===", "!==", "==", "!="} for child in current.children
         ):
             return True
+        if current.type == "identifier" and current.id != node.id:
+            return True  # it may hold what another expression told
         if current.type in {"binary_expression", "unary_expression", "parenthesized_expression", "ternary_expression"}:
+            operator = current.child_by_field_name("operator")
+            if current.type == "binary_expression" and (operator is None or operator.type not in {"&&", "||", "??"}):
+                continue
             condition = current.child_by_field_name("condition")
             stack += [child for child in current.named_children if condition is None or child.id != condition.id]
     return False

@@ -18,6 +18,14 @@ from spark_lsp.actions.javascript.function_types import closure_problem, result_
 from spark_lsp.actions.javascript.layout import continues, indent_at, is_closed, moved, semicolon
 from spark_lsp.actions.javascript.narrowing import narrowed_names, type_problem
 from spark_lsp.actions.javascript.piece import TYPED, Piece, analysed, scope_of
+from spark_lsp.actions.javascript.pitfalls import (
+    constructor_problem,
+    function_problem,
+    hidden_member,
+    order_problem,
+    selection_problem,
+    takes_this,
+)
 from spark_lsp.actions.javascript.scopes import CLASSES, HOISTED, Binding, Names, Scope, Use, text_of
 from spark_lsp.actions.javascript.types import type_of
 from spark_lsp.actions.layout import indent_unit
@@ -58,9 +66,13 @@ def plan_of(piece: Piece) -> Plan | Refusal:
     out = given(piece, list(_bindings(names.uses)), body)
     is_leaving = facts.returns and (ends(piece.nodes) or is_tail(piece.nodes[-1], body.node))
     problem = out.problem or _general_problem(piece, names, facts, body, leaves=is_leaving, gives=bool(out.declared))
+    problem = problem or selection_problem(piece, names) or function_problem(piece)
+    if not problem and facts.awaits:
+        problem = order_problem(body.node, names)
     problem = problem or type_problem(piece, body.node)
     if not problem and piece.syntax.language.name in TYPED:
-        problem = result_problem(piece, body.node, file_uses(names), out.declared, returns=is_leaving)
+        problem = constructor_problem(piece, body.node)
+        problem = problem or result_problem(piece, body.node, file_uses(names), out.declared, returns=is_leaving)
     if problem:
         return problem
     used = [binding for binding in _bindings(names.uses) if any(piece.holds(use.node) for use in binding.uses)]
@@ -148,16 +160,26 @@ def _outer_plan(  # noqa: PLR0911 - a list of reasons
     problem = into.problem or _outer_problem(piece, into, declared, leaves=leaves)
     if problem:
         return problem
-    is_typed = piece.syntax.language.name in TYPED
-    types = tuple(type_of(binding, names.program, piece) for binding in into.parameters) if is_typed else ()
-    if is_typed and (not all(types) or into.fresh):
+    types = _parameter_types(piece, names, into, body, form)
+    if isinstance(types, Refusal):
+        return types
+    return Plan(piece, names, facts, form, anchor, into, types, declared, leaves, is_static)
+
+
+def _parameter_types(piece: Piece, names: Names, into: Taken, body: Scope, form: Form) -> tuple[str, ...] | Refusal:
+    """Return the annotations of the parameters, none in JavaScript; or why TypeScript would not take the function."""
+    if piece.syntax.language.name not in TYPED:
+        return ()
+    hidden = hidden_member(piece, names) if form == "function" else ""
+    if hidden:
+        return Refusal("scope", f"{hidden} belongs to its class alone.")
+    types = tuple(type_of(binding, names.program, piece) for binding in into.parameters)
+    if not all(types) or into.fresh:
         missing = next((b.name for b, t in zip(into.parameters, types, strict=True) if not t), "")
         return Refusal("type", f"The type of {missing or into.fresh[0].name} is not written down.")
-    narrowed = narrowed_names(body.node, piece) if is_typed else set()
+    narrowed = narrowed_names(body.node, piece)
     name = next((binding.name for binding in into.parameters if binding.name in narrowed), "")
-    if name:
-        return Refusal("type", f"The type of {name} may be narrowed where the selection stands.")
-    return Plan(piece, names, facts, form, anchor, into, types, declared, leaves, is_static)
+    return Refusal("type", f"The type of {name} may be narrowed where the selection stands.") if name else types
 
 
 def _outer_problem(piece: Piece, into: Taken, declared: tuple[Binding, ...], *, leaves: bool) -> Refusal | None:
@@ -322,7 +344,7 @@ def _method_around(body: Scope) -> Node | None:
             return None
         own = node.child_by_field_name("name")
         is_derived = any(child.type == "class_heritage" for child in parent.parent.children)
-        if own is not None and own.text == b"constructor" and is_derived:
+        if takes_this(node) or (own is not None and own.text == b"constructor" and is_derived):
             return None
         return node if parent.parent.type in CLASSES else None
     return None

@@ -15,6 +15,7 @@ from spark_lsp.actions.javascript.narrowing import expression_problem
 from spark_lsp.actions.javascript.node_kinds import VALUES, stands_in
 from spark_lsp.actions.javascript.order import comes_first, statement_of
 from spark_lsp.actions.javascript.piece import TYPED, Piece, analysed, scope_of
+from spark_lsp.actions.javascript.pitfalls import gives_its_name, selection_problem
 from spark_lsp.actions.javascript.purity import Level, acts, bindings_in, evaluated, level_of, makes_something
 from spark_lsp.actions.javascript.scopes import FUNCTIONS, Names
 from spark_lsp.actions.layout import indent_unit
@@ -48,11 +49,10 @@ def naming_of(piece: Piece) -> Naming | Refusal:  # noqa: PLR0911 - a list of re
     names, _body = analysed(piece)
     uses = file_uses(names)
     is_typed = piece.syntax.language.name in TYPED
-    problem = _name_problem(node, uses) or (_type_problem(node, uses) if is_typed else None)
+    problem = selection_problem(piece, names) or _name_problem(node, uses)
+    problem = problem or (_type_problem(node, uses) if is_typed else None)
     if problem:
         return problem
-    if any(ancestor.type == "with_statement" for ancestor in ancestors(node)):
-        return Refusal("scope", "Within with, no one can know what a name means.")
     level = level_of(node, uses)
     statement = statement_of(node)
     if level == Level.FIXED and not makes_something(node) and (not is_typed or node.type in PRIMITIVES):
@@ -73,24 +73,16 @@ def naming_of(piece: Piece) -> Naming | Refusal:  # noqa: PLR0911 - a list of re
 def _name_problem(node: Node, uses: FileUses) -> Refusal | None:
     """Return why a function or class would be called otherwise under another name; None where nobody asks for it."""
     parent = node.parent
-    is_maker = node.type in FUNCTIONS or node.type == "class"
-    if not is_maker or node.child_by_field_name("name") is not None or parent is None or not uses.asks_for_names:
+    if parent is None or not gives_its_name(node):
         return None
-    places = {"variable_declarator", "pair", "assignment_expression", "field_definition", "public_field_definition"}
-    if parent.type in places or parent.type.endswith(("_pattern", "_parameter")):
+    if uses.asks_for_names:
         return Refusal("name", "The function takes its name from where it stands, and the file reads such names.")
-    return None
+    is_named_already = parent.type in {"variable_declarator", "assignment_expression"}
+    return Refusal("name", "The function takes its name from where it stands.") if is_named_already else None
 
 
 def _type_problem(node: Node, uses: FileUses) -> Refusal | None:
     """Return why an expression of TypeScript would have another type under a name; None when it keeps its type."""
-    parent = node.parent
-    if (
-        parent is not None
-        and parent.type == "as_expression"
-        and any(child.type == "const" for child in parent.children)
-    ):
-        return Refusal("type", "Only a literal can be taken as const.")
     problem = expression_problem(node)
     if problem is not None or not is_expected(node) or keeps_type(node, uses):
         return problem

@@ -25,45 +25,59 @@ from spark_lsp.actions.refusal import Refusal
 _WIDE: Final = frozenset((": string", ": number", ": boolean", ": bigint"))
 
 
-def result_problem(
+def result_problem(  # noqa: PLR0911 - a list of reasons
     piece: Piece, body: Node, uses: FileUses, declared: Sequence[Binding], *, returns: bool
 ) -> Refusal | None:
     """Return why the result of a piece would have another type; None when it keeps it."""
     if _calls_itself(piece, body):
         return Refusal("type", "The function calls itself and says no type for its result.")
+    if any(_asks(node) for top in piece.nodes for node in every(top)):
+        return Refusal("type", "What a yield gives has no type of its own in a new function.")
     if piece.is_expression:
         if _is_alias_of_a_check(piece.nodes[0], uses):
             return Refusal("type", "The expression tells a type, which the result of a function would not.")
         return _value_problem(piece.nodes[0], uses, is_expected=is_expected(piece.nodes[0]))
     if returns:
         return_type = body.child_by_field_name("return_type")
-        if return_type is not None and text_of(return_type) in _WIDE:
+        is_plain = return_type is not None and (
+            text_of(return_type) in _WIDE or return_type.type == "type_predicate_annotation"
+        )
+        if is_plain or (return_type is not None and text_of(return_type) == ": Promise<boolean>"):
             return None
         is_wanted = return_type is not None or body.type not in {"function_declaration", "method_definition"}
         results = [result for node in piece.nodes for result in results_of(node)]
         problems = (_value_problem(result, uses, is_expected=is_wanted) for result in results)
         return next((problem for problem in problems if problem), None)
-    problems = (_declared_problem(binding, piece) for binding in declared)
+    problems = (_declared_problem(binding, piece, len(declared)) for binding in declared)
     return next((problem for problem in problems if problem), None)
 
 
-def _declared_problem(binding: Binding, piece: Piece) -> Refusal | None:  # noqa: PLR0911 - a list of reasons
+def _annotated_problem(name: str, annotation: Node, value: Node | None, piece: Piece, count: int) -> Refusal | None:
+    """Return why a variable with a written type would lose it; only a single result can carry its annotation."""
+    if value is None:
+        return Refusal("type", f"{name} gets its value later.")
+    if count > 1 and text_of(annotation) not in _WIDE:
+        return Refusal("type", f"{name} would get the type of its first value.")
+    own = _types_declared_in(piece)
+    inner = next((text_of(node) for node in every(annotation) if text_of(node) in own), "")
+    return Refusal("type", f"The type {inner} is declared in the selection.") if inner else None
+
+
+def _declared_problem(binding: Binding, piece: Piece, count: int) -> Refusal | None:  # noqa: PLR0911 - a list of reasons
     """Return why a variable would have another type as a result of a function; None when it keeps it."""
     holder = binding.declarations[0].node.parent
     if holder is None:
         return None
     annotation = holder.child_by_field_name("type")
-    if annotation is not None:
-        own = _types_declared_in(piece)
-        inner = next((text_of(node) for node in every(annotation) if text_of(node) in own), "")
-        return Refusal("type", f"The type {inner} is declared in the selection.") if inner else None
     value = holder.child_by_field_name("value")
+    if annotation is not None:
+        return _annotated_problem(binding.name, annotation, value, piece, count)
     checked = any(is_in_condition(use.node) for use in binding.uses if not piece.holds(use.node))
     if checked and (holder.type != "variable_declarator" or (value is not None and tells_a_type(value))):
         return Refusal("type", f"{binding.name} tells the type of something else, which a result would not.")
     if binding.kind == "const":
-        if value is not None and has_literal(value):
-            return Refusal("type", f"{binding.name} has the type of its literal, which a function would not return.")
+        if value is not None and (has_literal(value) or _makes_symbol(value)):
+            return Refusal("type", f"{binding.name} has a type of its own, which a function would not return.")
     elif value is None or value.type in {"null", "undefined"}:
         return Refusal("type", f"The type of {binding.name} follows from what it is given later.")
     if value is not None and value.type == "array" and not value.named_child_count:
@@ -72,7 +86,8 @@ def _declared_problem(binding: Binding, piece: Piece) -> Refusal | None:  # noqa
 
 
 def _types_declared_in(piece: Piece) -> set[str]:
-    kinds = {"type_alias_declaration", "interface_declaration", "class_declaration", "enum_declaration"}
+    kinds = {"type_alias_declaration", "interface_declaration", "class_declaration", "enum_declaration",
+             "variable_declarator"}  # fmt: skip
     own = (node.child_by_field_name("name") for top in piece.nodes for node in every(top) if node.type in kinds)
     return {text_of(name) for name in own if name is not None}
 
@@ -105,17 +120,31 @@ def closure_problem(piece: Piece, used: Sequence[Binding]) -> Refusal | None:
         is_written = any(use.writes and piece.holds(use.node) for use in binding.uses)
         if is_written and is_variable and value is None:
             return Refusal("type", f"TypeScript would not see that {binding.name} gets its value.")
-        if not binding.is_constant and node is not None and text_of(node) not in _WIDE:
+        is_plain = text_of(node) in _WIDE if node is not None else value is not None and value.type in PRIMITIVES
+        if not binding.is_constant and not is_plain:
             return Refusal("type", f"The type of {binding.name} may be narrowed where the selection stands.")
     return None
 
 
 def _value_problem(value: Node, uses: FileUses, *, is_expected: bool) -> Refusal | None:
-    is_literal = value.type in PRIMITIVES - {"true", "false"}
+    is_literal = value.type in PRIMITIVES and (is_expected or value.type not in {"true", "false"})
+    if _makes_symbol(value):
+        return Refusal("type", "A symbol has a type of its own, which a function would not return.")
     keeps = not is_literal and keeps_type(value, uses, is_inner=_is_name(value))
     if not keeps and (is_expected or is_literal or _is_name(value)):
         return Refusal("type", "The result has the type of a literal, or takes it from where it stands.")
     return None
+
+
+def _asks(node: Node) -> bool:
+    """Whether the value that a ``yield`` gives is used."""
+    is_yield = node.type == "yield_expression" and not any(child.type == "*" for child in node.children)
+    return is_yield and node.parent is not None and node.parent.type != "expression_statement"
+
+
+def _makes_symbol(value: Node) -> bool:
+    called = value.child_by_field_name("function") if value.type == "call_expression" else None
+    return called is not None and text_of(called) in {"Symbol", "Symbol.for"}
 
 
 def _is_name(value: Node) -> bool:

@@ -15,6 +15,7 @@ from spark_lsp.actions.javascript.layout import continues, is_closed
 from spark_lsp.actions.javascript.narrowing import is_in_condition
 from spark_lsp.actions.javascript.order import comes_first
 from spark_lsp.actions.javascript.piece import LANGUAGES, TYPED
+from spark_lsp.actions.javascript.pitfalls import becomes_directive, binding_problem
 from spark_lsp.actions.javascript.purity import Level, acts, bindings_in, evaluated, level_of, makes_something
 from spark_lsp.actions.javascript.scopes import FUNCTIONS, Binding, Names, Use, names_of, text_of
 from spark_lsp.actions.layout import line_end, line_start
@@ -85,7 +86,9 @@ def inlining_of(syntax: Syntax, offset: int) -> Inlining | Refusal:
     if declarator is None or value is None or statement is None or binding.kind not in {"const", "let", "var"}:
         return Refusal("selection", f"{name} is not declared with one value.")
     inlining = Inlining(syntax, binding, value, statement)
-    problem = _declaration_problem(inlining, declarator) or _use_problem(inlining, names)
+    problem = (
+        binding_problem(binding, names) or _declaration_problem(inlining, declarator) or _use_problem(inlining, names)
+    )
     return problem or inlining
 
 
@@ -149,6 +152,8 @@ def _declaration_problem(inlining: Inlining, declarator: Node) -> Refusal | None
     annotation = declarator.child_by_field_name("type")
     if annotation is not None and text_of(annotation).lstrip(": ") != _SAYS_TYPE.get(value.type, ""):
         return Refusal("type", f"The type that {name} is given would be lost.")
+    if becomes_directive(statement):
+        return Refusal("placement", "The string behind the declaration would become a directive.")
     reads = [use for use in binding.uses if use.access != "declare"]
     if not reads:
         return Refusal("paths", f"{name} is never used.")
@@ -201,8 +206,13 @@ def _first_use(inlining: Inlining, nodes: list[Node], level: Level, uses: FileUs
 
 
 def _is_fixed(declaration: Node, uses: FileUses) -> bool:
-    values = [child.child_by_field_name("value") for child in declaration.named_children]
-    return all(value is None or level_of(value, uses) == Level.FIXED for value in values)
+    """Whether a declaration only gives fixed values to plain names: a pattern may run a getter or an iterator."""
+    held = [child for child in declaration.named_children if child.type == "variable_declarator"]
+    names = [child.child_by_field_name("name") for child in held]
+    values = [child.child_by_field_name("value") for child in held]
+    return all(name is not None and name.type == "identifier" for name in names) and all(
+        value is None or level_of(value, uses) == Level.FIXED for value in values
+    )
 
 
 def _is_var(binding: Binding) -> bool:

@@ -18,13 +18,20 @@ from spark_lsp.actions.refusal import Refusal
 _JOINED: Final = frozenset(("&&", "||", "??"))
 _TELLS: Final = frozenset(("===", "!==", "==", "!=", "instanceof", "in"))
 _ASSERTS: Final = re.compile(r"assert|invariant|ensure|must|check|verify|guard|expect|require", re.IGNORECASE)
+_LEAVES: Final = re.compile(r"fail|exit|abort|panic|die|bail|throw|unreachable|never|raise|reject|error", re.IGNORECASE)
 _CHAINS: Final = frozenset(("member_expression", "subscript_expression"))
 
 
-def expression_problem(node: Node) -> Refusal | None:
+def expression_problem(node: Node) -> Refusal | None:  # noqa: PLR0911 - a list of reasons
     """Return why an expression of TypeScript could not be evaluated on its own, in front of its statement."""
     if is_read_by_the_compiler(node):
         return Refusal("type", "TypeScript reads the literal here.")
+    if _is_part_of_a_constant(node):
+        return Refusal("type", "Only a literal can be taken as const.")
+    if _is_asserted(node):
+        return Refusal("type", "What a function asserts is told of the expression where it stands.")
+    if _is_open(node):
+        return Refusal("type", "The type of the variable follows from what it is given later.")
     is_typeof = node.type == "unary_expression" and any(child.type == "typeof" for child in node.children)
     if is_in_condition(node) or (is_typeof and node.parent is not None and node.parent.type == "binary_expression"):
         return Refusal("type", "The condition narrows a type, which it would not do from elsewhere.")
@@ -40,15 +47,18 @@ def type_problem(piece: Piece, body: Node) -> Refusal | None:
     problem = expression_problem(piece.nodes[0]) if piece.is_expression else _statements_problem(piece, body)
     if problem:
         return problem
-    moved_text = "\n".join(text_of(node) for node in piece.nodes)
+    moved_text = _plain("\n".join(text_of(node) for node in piece.nodes))
     alone = set(_words(piece.nodes)) if piece.is_expression else set(_written(piece.nodes))
-    for guard in _guards(body, piece):
-        names = (*_chains(guard), *(word for word in _words((guard,)) if word in alone))
-        chain = next((text for text in names if text in moved_text), "")
+    asserted = [
+        arguments for arguments in _asserted((body,), piece.syntax.tree.root_node) if arguments.end_byte <= piece.start
+    ]
+    for guard in (*_guards(body, piece), *asserted):
+        guarded = (*_chains(guard), *(word for word in _words((guard,)) if word in alone))
+        chain = next((text for text in guarded if text in moved_text), "")
         if chain:
             return Refusal("type", f"The type of {chain} may be narrowed by a condition around it.")
     for target in _assigned_chains(body):
-        if not piece.holds(target) and target.start_byte < piece.start and text_of(target) in moved_text:
+        if not piece.holds(target) and target.start_byte < piece.start and _plain(text_of(target)) in moved_text:
             return Refusal("type", f"The type of {text_of(target)} may be narrowed by an assignment before it.")
     return None
 
@@ -57,15 +67,67 @@ def _statements_problem(piece: Piece, body: Node) -> Refusal | None:
     """Return what statements tell TypeScript about the code behind them, which a call would not tell."""
     if ends(piece.nodes) and not facts_of(piece.nodes).returns:
         return Refusal("type", "What comes behind it is never reached, which would no longer be seen.")
-    behind = text_of(body)[piece.end - body.start_byte :] if text_of(body).isascii() else text_of(body)
+    if _may_never_return(piece):
+        return Refusal("type", "A call that never returns tells TypeScript what is not reached.")
+    behind = _plain(text_of(body)[piece.end - body.start_byte :] if text_of(body).isascii() else text_of(body))
     for guard in (*_guards_that_leave(piece.nodes), *_asserted(piece.nodes, piece.syntax.tree.root_node)):
         for text in (*_chains(guard), *_words((guard,))):
             if re.search(rf"(?<![\w$.]){re.escape(text)}(?![\w$])", behind):
                 return Refusal("type", f"The selection narrows the type of {text}, which is used behind it.")
     for target in _assigned_chains_in(piece.nodes):
-        if text_of(target) in behind:
+        if _plain(text_of(target)) in behind:
             return Refusal("type", f"The selection narrows the type of {text_of(target)}, which is used behind it.")
     return None
+
+
+def _is_part_of_a_constant(node: Node) -> bool:
+    """Whether an expression is a part of what is taken ``as const``; a literal of one keeps its type in a constant."""
+    for parent in ancestors(node):
+        if parent.type.endswith(("_statement", "_declaration")) or parent.type in FUNCTIONS:
+            return False
+        if parent.type == "as_expression" and any(each.type == "const" for each in parent.children):
+            return True
+    return False
+
+
+def _is_asserted(node: Node) -> bool:
+    """Whether an expression is, or is in, an argument of a call by itself that may assert something of it."""
+    for parent in ancestors(node):
+        if parent.type == "arguments":
+            statement = parent.parent.parent if parent.parent is not None else None
+            root = parent
+            while root.parent is not None:
+                root = root.parent
+            if statement is not None and any(each.id == parent.id for each in _asserted((statement,), root)):
+                return True
+        if parent.type.endswith(("_statement", "_declaration")) or parent.type in FUNCTIONS:
+            return False
+    return False
+
+
+def _is_open(node: Node) -> bool:
+    """Whether an expression is a variable's first value that says nothing of its type: ``[]``, ``null``."""
+    parent = node.parent
+    is_empty = node.type in {"null", "undefined"} or (node.type == "array" and not node.named_child_count)
+    is_value = parent is not None and parent.type in {"variable_declarator", "public_field_definition"}
+    return is_empty and is_value and parent is not None and parent.child_by_field_name("type") is None
+
+
+def _may_never_return(piece: Piece) -> bool:
+    """Whether the last statement is a call that may never return, in a branch that TypeScript leaves there."""
+    last = piece.nodes[-1]
+    holder = last.parent
+    only = last.named_children[0] if last.type == "expression_statement" and last.named_children else None
+    called = only.child_by_field_name("function") if only is not None and only.type == "call_expression" else None
+    if called is None or holder is None:
+        return False
+    words = text_of(called).rsplit(".", 1)[-1]
+    is_branch = holder.type != "program" and (holder.parent is None or holder.parent.type not in FUNCTIONS)
+    root = piece.syntax.tree.root_node
+    binding = names_of(root).program.names.get(text_of(called)) if called.type == "identifier" else None
+    holders = [use.node.parent for use in binding.declarations] if binding is not None else []
+    says = any(each is not None and "never" in text_of(each) for each in holders)
+    return says or (is_branch and _LEAVES.search(words) is not None)
 
 
 def narrowed_names(body: Node, piece: Piece) -> set[str]:
@@ -168,8 +230,13 @@ def _chains(guard: Node) -> Iterator[str]:
     while stack:
         node = stack.pop()
         if node.type in _CHAINS:
-            yield text_of(node)
+            yield _plain(text_of(node))
         stack += node.named_children
+
+
+def _plain(text: str) -> str:
+    """Return a chain as it is written without ``?.`` and ``!``: TypeScript narrows ``a?.b`` and ``a.b`` alike."""
+    return re.sub(r"!(?=[.\[)])", "", text.replace("?.[", "[").replace("?.", "."))
 
 
 def _words(nodes: Sequence[Node]) -> Iterator[str]:

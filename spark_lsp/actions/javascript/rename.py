@@ -6,8 +6,10 @@ from tree_sitter import Node
 
 from spark_lsp.actions.base import Target
 from spark_lsp.actions.javascript.file_uses import file_uses
+from spark_lsp.actions.javascript.flow import ancestors
 from spark_lsp.actions.javascript.inline import use_at
-from spark_lsp.actions.javascript.scopes import FUNCTIONS, Binding, names_of
+from spark_lsp.actions.javascript.pitfalls import binding_problem, gives_its_name
+from spark_lsp.actions.javascript.scopes import FUNCTIONS, HOISTED, Binding, names_of
 from spark_lsp.actions.refusal import Refusal
 from spark_lsp.text.edit import Edit
 from spark_lsp.text.syntax import Syntax
@@ -27,7 +29,7 @@ def is_inner(target: Target) -> bool:
     return any(node.kind in FUNCTIONS for node in target.syntax.ancestors_at(target.span.start))
 
 
-def renaming_of(syntax: Syntax, offset: int) -> Renaming | Refusal:
+def renaming_of(syntax: Syntax, offset: int) -> Renaming | Refusal:  # noqa: PLR0911 - a list of reasons
     """Return the local under a cursor, or in one sentence why it cannot be renamed safely."""
     names = names_of(syntax.tree.root_node)
     use = use_at(syntax, names, offset)
@@ -36,13 +38,16 @@ def renaming_of(syntax: Syntax, offset: int) -> Renaming | Refusal:
         return Refusal("selection", "There is no name of this file here.")
     if binding.scope is names.program or binding.kind in {"import", "type", "module"}:
         return Refusal("owner", f"{binding.name} is no local: other files may use it.")
+    problem = binding_problem(binding, names)
+    if problem:
+        return problem
+    if any(_is_exported(use.node) for use in binding.declarations):
+        return Refusal("owner", f"{binding.name} is exported: code elsewhere may use it.")
     if any(name_use.name == "eval" and name_use.binding is None for name_use in names.uses):
         return Refusal("scope", "With eval, no one can know what a name means.")
     if any(_is_property(use.node) for use in binding.declarations):
         return Refusal("owner", f"{binding.name} is a property of the class as well.")
-    is_maker = binding.kind in {"function", "class", "self"} or any(
-        _names_function(use.node) for use in binding.declarations
-    )
+    is_maker = binding.kind in {"function", "class", "self"} or any(_names_function(use.node) for use in binding.uses)
     if is_maker and file_uses(names).asks_for_names:
         return Refusal("name", f"{binding.name} names a function or class, and the file reads such names.")
     return Renaming(syntax, binding)
@@ -69,10 +74,21 @@ def _is_property(node: Node) -> bool:
 
 
 def _names_function(node: Node) -> bool:
+    """Whether a function or class without a name of its own is given to a variable there."""
     holder = node.parent
-    value = holder.child_by_field_name("value") if holder is not None and holder.type == "variable_declarator" else None
-    is_maker = value is not None and (value.type in FUNCTIONS or value.type == "class")
-    return is_maker and value is not None and value.child_by_field_name("name") is None
+    return holder is not None and any(gives_its_name(child) for child in holder.named_children if child.id != node.id)
+
+
+def _is_exported(node: Node) -> bool:
+    """Whether a declaration is exported, from the file or from a namespace."""
+    for parent in ancestors(node):
+        if parent.type == "export_statement":
+            return True
+        if parent.type in {"statement_block", "class_body", "program"} or parent.type in FUNCTIONS - HOISTED:
+            return False
+        if parent.type in HOISTED and parent.child_by_field_name("name") != node:
+            return False
+    return False
 
 
 def edits_of(renaming: Renaming, name: str) -> tuple[Edit, ...]:
