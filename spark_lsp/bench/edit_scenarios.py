@@ -69,12 +69,12 @@ def read_scenario(path: Path) -> Scenario:
 def play(scenario: Scenario, folder: Path) -> Outcome:
     """Write the workspace to an empty folder, make the change, and accept every step that is offered."""
     situation = situation_of(scenario, folder)
-    found = computed(situation)
-    if isinstance(found, Silence):
-        return Outcome(scenario.now, 0, found.name)
+    offered = computed(situation)
+    if isinstance(offered, Silence):
+        return Outcome(scenario.now, 0, offered.name)
     texts = dict(scenario.now)
     count = 0
-    for edit in _steps(found, situation.path):
+    for edit in _steps(offered, situation.path):
         refusal = gate(edit, Shown(texts[edit.path]))
         if refusal:
             return Outcome(texts, count, refusal)

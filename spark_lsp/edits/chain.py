@@ -38,9 +38,9 @@ class Chain:
         """Return the edit that makes a file say ``text``."""
         return next((edit for edit in self.edits if edit.path == path and edit.text_after == text), None)
 
-    def with_files(self, found: tuple[NextEdit, ...]) -> "Chain":
+    def with_files(self, edits: tuple[NextEdit, ...]) -> "Chain":
         """Return the chain with the edits that ``more`` found."""
-        return replace(self, edits=self.edits + found, more=None)
+        return replace(self, edits=self.edits + edits, more=None)
 
     def in_order(self, path: str, offset: int) -> list[NextEdit]:
         """Return the edits as steps: those of a file by their distance in lines, then those of the others."""
@@ -53,9 +53,9 @@ class Chain:
         return sorted(self.edits, key=key)
 
 
-def lines_between(text: str, one: int, other: int) -> int:
+def lines_between(text: str, first: int, second: int) -> int:
     """Return how many line ends stand between two offsets."""
-    return text.count("\n", min(one, other), max(one, other))
+    return text.count("\n", min(first, second), max(first, second))
 
 
 def _moved(edit: NextEdit, accepted: NextEdit, text: str) -> NextEdit:

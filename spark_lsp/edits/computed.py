@@ -17,11 +17,11 @@ def computed(situation: Situation) -> Chain | Silence:
         return NOTHING
     for source in SOURCES:
         try:
-            found = source(situation)
+            answer = source(situation)
         except RecursionError:
             continue
-        if isinstance(found, Silence):
-            silence = found if silence is NOTHING else silence
-        elif found.edits or found.more:
-            return Chain(found.edits, found.more, situation.path, situation.text)
+        if isinstance(answer, Silence):
+            silence = answer if silence is NOTHING else silence
+        elif answer.edits or answer.more:
+            return Chain(answer.edits, answer.more, situation.path, situation.text)
     return silence

@@ -83,9 +83,9 @@ class NextEdits:
         chain = self._chain
         if chain.more is None:
             return False
-        found = await asyncio.to_thread(chain.more)
+        more = await asyncio.to_thread(chain.more)
         if self._chain.more is chain.more:  # edits may have been accepted meanwhile
-            self._chain = self._chain.with_files(found)
+            self._chain = self._chain.with_files(more)
         return True
 
     async def _compute(self, situation: Situation) -> Silence:
@@ -93,11 +93,11 @@ class NextEdits:
         key = (situation.path, situation.text)
         if key == self._silent_at:
             return self._silence
-        found = await asyncio.to_thread(computed, situation)
-        if isinstance(found, Silence):
-            self._silent_at, self._silence = key, found
-            return found
-        self._chain, self._is_fresh = found, False
+        answer = await asyncio.to_thread(computed, situation)
+        if isinstance(answer, Silence):
+            self._silent_at, self._silence = key, answer
+            return answer
+        self._chain, self._is_fresh = answer, False
         return NOTHING
 
     def _offer(self, situation: Situation, offset: int, now_s: float) -> OfferedEdit | Silence:

@@ -61,8 +61,8 @@ def _class_places(bindings: Bindings, owner: ast.ClassDef, name: str) -> tuple[P
         for part in ast.walk(node):
             is_named = getattr(part, "name", None) == name or (isinstance(part, ast.Name) and part.id == name)
             if is_named and bindings.source.scope_of(part) is owner:
-                found = bindings.of_node(name, part)
-                return found.places if isinstance(found, Binding) and found.owner is owner else ()
+                binding = bindings.of_node(name, part)
+                return binding.places if isinstance(binding, Binding) and binding.owner is owner else ()
     return ()
 
 
@@ -85,10 +85,10 @@ def _self_places(source: Source, owner: ast.ClassDef, name: str) -> Iterator[Pla
 def _class_reads(bindings: Bindings, owners: tuple[ast.ClassDef, ...], name: str) -> Iterator[Place]:
     """Yield the attributes of a name that are read from one of the classes by its own name."""
     for owner in owners:
-        found = bindings.of_node(owner.name, owner)
-        if isinstance(found, Unclear) or sum(place.defines for place in found.places) != 1:
+        binding = bindings.of_node(owner.name, owner)
+        if isinstance(binding, Unclear) or sum(place.defines for place in binding.places) != 1:
             continue
-        for place in found.places:
+        for place in binding.places:
             parent = bindings.source.parent(place.node)
             is_read = isinstance(place.node, ast.Name) and isinstance(parent, ast.Attribute)
             if is_read and isinstance(parent, ast.Attribute) and parent.attr == name:
@@ -108,11 +108,11 @@ def _family(bindings: Bindings, owner: ast.ClassDef) -> tuple[list[ast.ClassDef]
         for base in waiting.pop().bases:
             core = base.value if isinstance(base, ast.Subscript) else base
             name = core.id if isinstance(core, ast.Name) else ""
-            found = _class_named(bindings, core)
-            if found is not None and found not in above:
-                above.append(found)
-                waiting.append(found)
-            elif found is None and name not in _HARMLESS_BASES:
+            class_binding = _class_named(bindings, core)
+            if class_binding is not None and class_binding not in above:
+                above.append(class_binding)
+                waiting.append(class_binding)
+            elif class_binding is None and name not in _HARMLESS_BASES:
                 return Unclear(f"what {owner.name} inherits is not known")
     if owner.keywords:
         return Unclear(f"the metaclass of {owner.name} may do anything")
@@ -133,10 +133,10 @@ def _family(bindings: Bindings, owner: ast.ClassDef) -> tuple[list[ast.ClassDef]
 def _class_named(bindings: Bindings, base: ast.expr) -> ast.ClassDef | None:
     if not isinstance(base, ast.Name):
         return None
-    found = bindings.of_node(base.id, base)
-    if isinstance(found, Unclear) or sum(place.defines for place in found.places) != 1:
+    binding = bindings.of_node(base.id, base)
+    if isinstance(binding, Unclear) or sum(place.defines for place in binding.places) != 1:
         return None
-    definition = found.first_definition
+    definition = binding.first_definition
     return definition.node if definition is not None and isinstance(definition.node, ast.ClassDef) else None
 
 

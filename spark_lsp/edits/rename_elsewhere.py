@@ -47,18 +47,18 @@ def elsewhere(situation: Situation, renamed: Renamed) -> Iterator[NextEdit]:
         return
     sources = {path: source for path in paths if (source := python_source(situation.read(path))) is not None}
     homes = frozenset({situation.path})
-    found: dict[str, _Uses] = {}
+    uses_by_path: dict[str, _Uses] = {}
     while True:
-        found = {
+        uses_by_path = {
             path: uses
             for path, source in sources.items()
             if (uses := _uses(source, renamed.old, path, homes, situation)) is not None and uses.spans
         }
-        more = homes | {path for path, uses in found.items() if uses.passes_on}
+        more = homes | {path for path, uses in uses_by_path.items() if uses.passes_on}
         if more == homes:
             break
         homes = more
-    for path, uses in found.items():
+    for path, uses in uses_by_path.items():
         if _is_proved(sources[path].text, renamed, path, homes, uses, situation):
             text = sources[path].text
             for span in sorted(uses.spans):
@@ -69,46 +69,46 @@ def elsewhere(situation: Situation, renamed: Renamed) -> Iterator[NextEdit]:
 def _uses(source: Source, name: str, path: str, homes: frozenset[str], situation: Situation) -> _Uses | None:
     """Return the places of the name in a file that imports it; None where it is not certain."""
     bindings = Bindings(source)
-    found = _imports(bindings, Known(name, homes, frozenset(), modules_of(situation.view, path)))
-    if found is None:
+    imports = _imports(bindings, Known(name, homes, frozenset(), modules_of(situation.view, path)))
+    if imports is None:
         return None
-    spans = set(found.spans)
-    for module, aliases in found.modules.items():
+    spans = set(imports.spans)
+    for module, aliases in imports.modules.items():
         through = _module_places(bindings, name, module, aliases)
         if through is None:
             return None
         spans |= through
-    if found.passes_on:
+    if imports.passes_on:
         spans |= _exported_names(source, name)
-    return _Uses(frozenset(spans), found.passes_on)
+    return _Uses(frozenset(spans), imports.passes_on)
 
 
 def _imports(bindings: Bindings, known: Known) -> _Imports | None:
     """Return how a file imports the name; None where an import may be another one of that name."""
-    found = _Imports()
+    imports = _Imports()
     for node in ast.walk(bindings.source.tree):
         if isinstance(node, ast.ImportFrom):
-            if not _take_from(bindings, node, known, found):
+            if not _take_from(bindings, node, known, imports):
                 return None
         elif isinstance(node, ast.Import):
             for alias in node.names:
                 if known.means(alias.name) == "home":
-                    found.modules.setdefault(alias.asname or alias.name, []).append(alias)
-    return found
+                    imports.modules.setdefault(alias.asname or alias.name, []).append(alias)
+    return imports
 
 
-def _take_from(bindings: Bindings, node: ast.ImportFrom, known: Known, found: _Imports) -> bool:
+def _take_from(bindings: Bindings, node: ast.ImportFrom, known: Known, imports: _Imports) -> bool:
     """Take in a ``from`` import; False where what it brings is not certain."""
     for alias in node.names:
         means = known.means(module_of(node))
         if alias.name in {known.name, "*"} and (means == "several" or (alias.name == "*" and means == "home")):
             return False
         if alias.name == known.name and means == "home":
-            found.spans |= _alias_places(bindings, alias, known.name)
+            imports.spans |= _alias_places(bindings, alias, known.name)
             is_top = node in bindings.source.tree.body
-            found.passes_on = found.passes_on or (alias.asname in {None, known.name} and is_top)
+            imports.passes_on = imports.passes_on or (alias.asname in {None, known.name} and is_top)
         elif alias.name != "*" and known.means(inner_module(node, alias.name)) == "home":
-            found.modules.setdefault(alias.asname or alias.name, []).append(alias)
+            imports.modules.setdefault(alias.asname or alias.name, []).append(alias)
     return True
 
 
@@ -118,24 +118,24 @@ def _alias_places(bindings: Bindings, alias: ast.alias, name: str) -> frozenset[
     own = frozenset({Span(start, start + len(name))})
     if alias.asname not in {None, name}:
         return own
-    found = bindings.of_node(name, alias)
-    if isinstance(found, Unclear):
+    binding = bindings.of_node(name, alias)
+    if isinstance(binding, Unclear):
         return frozenset()
     if alias.asname is not None:
         return own
-    return found.spans | own if sum(place.defines for place in found.places) == 1 else frozenset()
+    return binding.spans | own if sum(place.defines for place in binding.places) == 1 else frozenset()
 
 
 def _module_places(bindings: Bindings, name: str, module: str, aliases: list[ast.alias]) -> frozenset[Span] | None:
     """Return where the name is read from an imported module; None where the module's name means more than that."""
     source = bindings.source
     root = module.split(".", maxsplit=1)[0]
-    found = bindings.of_node(root, aliases[0])
-    if isinstance(found, Unclear) or any(
-        place.defines and not isinstance(place.node, ast.alias) for place in found.places
+    binding = bindings.of_node(root, aliases[0])
+    if isinstance(binding, Unclear) or any(
+        place.defines and not isinstance(place.node, ast.alias) for place in binding.places
     ):
         return None
-    own = {id(place.node) for place in found.places}
+    own = {id(place.node) for place in binding.places}
     spans: set[Span] = set()
     for node in ast.walk(source.tree):
         if isinstance(node, ast.Attribute) and node.attr == name and dotted(node.value) == module:
@@ -149,7 +149,7 @@ def _module_places(bindings: Bindings, name: str, module: str, aliases: list[ast
 
 
 def _exported_names(source: Source, name: str) -> frozenset[Span]:
-    found = set()
+    spans = set()
     for statement in source.tree.body:
         targets = statement.targets if isinstance(statement, ast.Assign) else []
         if any(isinstance(target, ast.Name) and target.id == "__all__" for target in targets):
@@ -157,8 +157,8 @@ def _exported_names(source: Source, name: str) -> frozenset[Span]:
                 if isinstance(node, ast.Constant) and node.value == name:
                     span = source.span(node)
                     if span.text(source.text)[1:-1] == name:
-                        found.add(Span(span.start + 1, span.end - 1))
-    return frozenset(found)
+                        spans.add(Span(span.start + 1, span.end - 1))
+    return frozenset(spans)
 
 
 def _is_proved(

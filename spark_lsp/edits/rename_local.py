@@ -57,13 +57,13 @@ def local_follow_ups(renamed: Renamed, language: Language) -> tuple[Edit, ...] |
     syntax = parse(language, renamed.before) if language.name in _FUNCTIONS else None
     if syntax is None or syntax.error_count:
         return Unclear("the document is not read")
-    found = _places(syntax, renamed.old, renamed.places[0])
-    if isinstance(found, Unclear):
-        return found
-    spans = [syntax.wrap(node).span for node in found]
+    places = _places(syntax, renamed.old, renamed.places[0])
+    if isinstance(places, Unclear):
+        return places
+    spans = [syntax.wrap(node).span for node in places]
     if not set(renamed.places) <= set(spans) or spans[0] not in renamed.places:
         return Unclear("not only one variable was renamed")
-    if any(True for _ in _named(_function_of(found[0], language) or found[0], renamed.new)):
+    if any(True for _ in _named(_function_of(places[0], language) or places[0], renamed.new)):
         return Unclear(f"{renamed.new} means something there already")
     after = parse(language, apply_edits(renamed.before, [Edit(span, renamed.new) for span in spans]))
     if after is None or after.error_count:
@@ -79,18 +79,20 @@ def _places(syntax: Syntax, name: str, place: Span) -> list[Node] | Unclear:
     function = _function_of(first, language) if first is not None else None
     if first is None or function is None or first.type != "identifier":
         return Unclear("it is no local variable")
-    found = list(_named(function, name))
+    named_nodes = list(_named(function, name))
     if language.name == "rust" and f"{{{name}" in (function.text or b"").decode("utf-8", "replace"):
         return Unclear(f"a format string may read {name}")
-    if any(node.type != "identifier" or _is_member(node, language) or _is_hidden(node, function) for node in found):
+    if any(
+        node.type != "identifier" or _is_member(node, language) or _is_hidden(node, function) for node in named_nodes
+    ):
         return Unclear(f"{name} stands where its meaning is not certain")
-    declared = [holder for node in found if (holder := _declaration(node, language)) is not None]
-    if len(declared) != 1 or _declaration(found[0], language) is None:
+    declared = [holder for node in named_nodes if (holder := _declaration(node, language)) is not None]
+    if len(declared) != 1 or _declaration(named_nodes[0], language) is None:
         return Unclear(f"{name} is not declared once, before its uses")
     block = function if declared[0].type in _PARAMETERS else _block_of(declared[0], function)
-    if any(not (block.start_byte <= node.start_byte < block.end_byte) for node in found):
+    if any(not (block.start_byte <= node.start_byte < block.end_byte) for node in named_nodes):
         return Unclear(f"{name} is used outside of its block")
-    return found
+    return named_nodes
 
 
 def _named(function: Node, name: str) -> Iterator[Node]:

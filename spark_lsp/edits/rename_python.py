@@ -37,18 +37,18 @@ def follow_ups(renamed: Renamed) -> FollowUps | Unclear:
     if any(name.startswith("__") for name in (renamed.old, renamed.new)):
         return Unclear("Python mangles names that begin with two underscores")
     source = python_source(renamed.before)
-    found = _binding(source, renamed.old, renamed.places[0]) if source is not None else UNREADABLE
-    if isinstance(found, Unclear) or source is None:
-        return found if isinstance(found, Unclear) else UNREADABLE
-    if not set(renamed.places) <= found.spans:
+    binding = _binding(source, renamed.old, renamed.places[0]) if source is not None else UNREADABLE
+    if isinstance(binding, Unclear) or source is None:
+        return binding if isinstance(binding, Unclear) else UNREADABLE
+    if not set(renamed.places) <= binding.spans:
         return Unclear("not only one variable was renamed")
-    definition = found.first_definition
+    definition = binding.first_definition
     if definition is None or definition.span not in renamed.places:
         return Unclear("a use was changed, not what gives the name its meaning")
-    spans = found.spans | _exported(source, found, renamed.old)
+    spans = binding.spans | _exported(source, binding, renamed.old)
     problem = _problem(renamed.before, renamed.old, renamed.new, spans, definition.span)
     left = tuple(sorted(spans - set(renamed.places)))
-    return problem or FollowUps(renamed, left, isinstance(found.owner, ast.Module))
+    return problem or FollowUps(renamed, left, isinstance(binding.owner, ast.Module))
 
 
 def _binding(source: Source, name: str, place: Span) -> Binding | Unclear:
@@ -56,9 +56,9 @@ def _binding(source: Source, name: str, place: Span) -> Binding | Unclear:
     bindings = Bindings(source)
     if source.text[: place.start].rstrip().endswith("."):
         return attribute_at(bindings, name, place)
-    found = bindings.at(name, place)
-    is_of_class = isinstance(found, Binding) and isinstance(found.owner, ast.ClassDef)
-    return attribute_at(bindings, name, place) if is_of_class else found
+    binding = bindings.at(name, place)
+    is_of_class = isinstance(binding, Binding) and isinstance(binding.owner, ast.ClassDef)
+    return attribute_at(bindings, name, place) if is_of_class else binding
 
 
 def python_source(text: str) -> Source | None:
@@ -74,10 +74,10 @@ def _problem(before: str, old: str, new: str, spans: Iterable[Span], definition:
     if source is None:
         return Unclear("the renamed text does not compile")
     after = moved(ordered, len(new) - len(old))
-    found = _binding(source, new, after[ordered.index(definition)])
-    if isinstance(found, Unclear):
-        return found
-    if found.spans | _exported(source, found, new) != set(after):
+    binding = _binding(source, new, after[ordered.index(definition)])
+    if isinstance(binding, Unclear):
+        return binding
+    if binding.spans | _exported(source, binding, new) != set(after):
         return Unclear(f"{new} means something else as well")
     return None
 
@@ -91,7 +91,7 @@ def _exported(source: Source, binding: Binding, name: str) -> frozenset[Span]:
     """Return where ``__all__`` says the name of a module's binding."""
     if not isinstance(binding.owner, ast.Module):
         return frozenset()
-    found: set[Span] = set()
+    spans: set[Span] = set()
     for statement in source.tree.body:
         targets = statement.targets if isinstance(statement, ast.Assign) else [getattr(statement, "target", None)]
         value = getattr(statement, "value", None)
@@ -102,5 +102,5 @@ def _exported(source: Source, binding: Binding, name: str) -> frozenset[Span]:
                 span = source.span(node)
                 text = span.text(source.text)
                 if text[1:-1] == name:
-                    found.add(Span(span.start + 1, span.end - 1))
-    return frozenset(found)
+                    spans.add(Span(span.start + 1, span.end - 1))
+    return frozenset(spans)

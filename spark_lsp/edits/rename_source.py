@@ -37,11 +37,11 @@ def rename_edits(situation: Situation) -> Found | Silence:
     more = None
     left: tuple[Edit, ...] | Unclear
     if situation.language.name == "python":
-        found = follow_ups(renaming)
-        if isinstance(found, Unclear):
+        uses = follow_ups(renaming)
+        if isinstance(uses, Unclear):
             return UNCERTAIN
-        left = tuple(Edit(place, renaming.new) for place in found.places)
-        if found.is_shared:
+        left = tuple(Edit(place, renaming.new) for place in uses.places)
+        if uses.is_shared:
             more = partial(_elsewhere, situation, renaming)
     elif situation.language.name in LANGUAGE_NAMES:
         left = script_follow_ups(renaming, situation.language)
@@ -56,13 +56,13 @@ def _next_edits(situation: Situation, renaming: Renamed, left: Iterable[Edit]) -
     """Return edits of the text of before as edits of the text now."""
     growth = len(renaming.new) - len(renaming.old)
     title = f"Rename {renaming.old} to {renaming.new}"
-    found = []
+    edits = []
     for edit in left:
         shift = growth * sum(place.start < edit.span.start for place in renaming.places)
         span = Span(edit.span.start + shift, edit.span.end + shift)
-        found.append(NextEdit(situation.path, situation.text, span, edit.new_text, "rename", "computed", title))
-    assert all(first.span.end <= second.span.start for first, second in pairwise(found)), "in order of text"
-    return tuple(found)
+        edits.append(NextEdit(situation.path, situation.text, span, edit.new_text, "rename", "computed", title))
+    assert all(first.span.end <= second.span.start for first, second in pairwise(edits)), "in order of text"
+    return tuple(edits)
 
 
 def _elsewhere(situation: Situation, renaming: Renamed) -> tuple[NextEdit, ...]:

@@ -26,19 +26,19 @@ class Renamed:
 
 def renamed(texts_before: Iterable[str], now: str) -> Renamed | None:
     """Return the renaming between a text of before and the text now; the longest that is still one counts."""
-    found: Renamed | None = None
+    longest: Renamed | None = None
     empty = 0
     for before in texts_before:
         renaming = renamed_between(before, now)
         if renaming is not None:
-            found = renaming
-        elif found is not None:
+            longest = renaming
+        elif longest is not None:
             break
         else:
             empty += 1
             if empty >= MAX_EMPTY:
                 break
-    return found
+    return longest
 
 
 def renamed_between(before: str, now: str) -> Renamed | None:

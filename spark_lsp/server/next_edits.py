@@ -61,11 +61,11 @@ async def next_edit_at(session: Session, uri: str, position: types.Position, ver
         return refusal or Reason.edit("language")
     offset = to_offset(snapshot.text, snapshot.lines, position, session.encoding)
     now_s = asyncio.get_running_loop().time()
-    found = await session.next_edits.next_edit(uri, situation, offset, now_s)
-    if isinstance(found, Silence):
-        return Reason.edit(found.name)
+    edit = await session.next_edits.next_edit(uri, situation, offset, now_s)
+    if isinstance(edit, Silence):
+        return Reason.edit(edit.name)
     session.spawn(_prepare(session), "next edits")
-    return _offered(session, snapshot, found) or Reason.edit("stale")
+    return _offered(session, snapshot, edit) or Reason.edit("stale")
 
 
 def _offered(session: Session, snapshot: Snapshot, offer: OfferedEdit) -> PlacedEdit | None:
@@ -153,18 +153,18 @@ def _path(session: Session, snapshot: Snapshot) -> str:
     return session.documents.relative(snapshot) or snapshot.uri
 
 
-def _as_json(session: Session, found: PlacedEdit) -> dict[str, Any]:
-    edit, snapshot = found.offer.edit, found.snapshot
+def _as_json(session: Session, placed: PlacedEdit) -> dict[str, Any]:
+    edit, snapshot = placed.offer.edit, placed.snapshot
     return {
         "text": edit.new_text,
-        "textDocument": {"uri": snapshot.uri, "version": found.version},
+        "textDocument": {"uri": snapshot.uri, "version": placed.version},
         "range": to_range(snapshot.text, snapshot.lines, edit.span, session.encoding),
-        "command": types.Command(title=edit.title, command=ACCEPT_COMMAND, arguments=[{"id": found.offer.id}]),
+        "command": types.Command(title=edit.title, command=ACCEPT_COMMAND, arguments=[{"id": placed.offer.id}]),
         "data": {
             "reason": Reason.OK,
             "source": edit.source,
-            "remaining": found.offer.remaining,
-            "distanceLines": found.offer.distance_lines,
+            "remaining": placed.offer.remaining,
+            "distanceLines": placed.offer.distance_lines,
         },
     }
 

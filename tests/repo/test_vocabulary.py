@@ -3,12 +3,14 @@
 A word is listed here once it has left the code. Its ordinary English sense stays allowed where an exception says so.
 """
 
+import ast
 import re
 import subprocess
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 
-from tests.repo.source import ROOT, report
+from tests.repo.source import ROOT, modules, report
 
 SKIPPED = ("tests/llama/texts/", "tests/fixtures/", "samples/", "editors/vscode/package-lock.json")
 """Text that only stands for a user's, or that a tool writes."""
@@ -119,6 +121,10 @@ WORDS = (
 )
 
 
+NOT_NOUNS = {"each", "told", "said", "made", "found", "one", "other"}
+"""Names that do not say what a variable holds; ``other`` stays in special methods, where Python's own pages use it."""
+
+
 @cache
 def _lines() -> tuple[tuple[str, int, str], ...]:
     listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
@@ -151,3 +157,47 @@ def test_the_list_finds_what_it_should() -> None:
     lines = (("a.py", 1, "MOST_LINES = 3  # of this room"), ("a.py", 2, "wall clock"), ("a.py", 3, "room for a row"))
     all_faults = [fault for word in WORDS for fault in faults(word, lines)]
     assert [fault.split(":")[1] for fault in all_faults] == ["1", "1"]
+
+
+def _bound_names(node: ast.AST) -> Iterator[tuple[int, str]]:
+    """Yield each name that a node binds, with its line: variables, parameters, fields, functions, and ``as`` names."""
+    match node:
+        case ast.Name(id=name, ctx=ast.Store()):
+            yield node.lineno, name
+        case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.Lambda():
+            arguments = node.args
+            own = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs, arguments.vararg, arguments.kwarg]
+            is_special = re.fullmatch(r"__\w+__", getattr(node, "name", ""))
+            yield from ((arg.lineno, arg.arg) for arg in own if arg and not (is_special and arg.arg == "other"))
+            yield node.lineno, getattr(node, "name", "")
+        case ast.Import() | ast.ImportFrom():
+            yield from ((node.lineno, alias.asname or "") for alias in node.names)
+        case ast.ExceptHandler(name=str(name)) | ast.MatchAs(name=str(name)) | ast.MatchStar(name=str(name)):
+            yield node.lineno, name
+
+
+def names_that_are_no_nouns(tree: ast.AST) -> list[tuple[int, str]]:
+    """Return the line and the name of each binding whose name does not say what it holds."""
+    return [binding for node in ast.walk(tree) for binding in _bound_names(node) if binding[1] in NOT_NOUNS]
+
+
+def test_a_variable_is_named_by_what_it_holds() -> None:
+    folders = ("spark_lsp", "scripts", "tests", "models/training")
+    read = [module for folder in folders for module in modules(folder) if not module.place.startswith(SKIPPED)]
+    assert len(read) > 800
+    report(
+        [
+            f"{module.place}:{line}: {name!r}; write the noun of what it holds"
+            for module in read
+            for line, name in names_that_are_no_nouns(module.tree)
+        ]
+    )
+
+
+def test_names_that_are_no_nouns_are_found_wherever_they_are_bound() -> None:
+    text = (
+        "def told(one, *, made=1):\n    for each in one:\n        (found := each)\n"
+        "class C:\n    said: str\n    def __eq__(self, other): ...\n    def of(self, other): ...\n"
+    )
+    bound = sorted(name for _, name in names_that_are_no_nouns(ast.parse(text)))
+    assert bound == ["each", "found", "made", "one", "other", "said", "told"]
