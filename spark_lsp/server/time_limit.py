@@ -6,7 +6,7 @@ result is dropped; work that has not begun by then never begins.
 
 import asyncio
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from typing import Final, TypeVar
 
 T = TypeVar("T")
@@ -17,9 +17,10 @@ THREADS: Final = 2  # one for the list that is late, one for the next
 class TimeLimit:
     """Work with a time limit. Belongs to one event loop."""
 
-    def __init__(self, limit_s: float) -> None:
+    def __init__(self, limit_s: float, threads: Executor | None = None) -> None:
+        """``threads`` run the work; a few of its own unless given."""
         self.limit_s = limit_s
-        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="spark-limited")
+        self._threads = threads or ThreadPoolExecutor(THREADS, thread_name_prefix="spark-limited")
 
     async def run(self, work: Callable[[], T]) -> T | None:
         """Return what the work returns, None when that took too long.

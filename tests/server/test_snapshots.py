@@ -12,10 +12,12 @@ from lsprotocol import types
 
 from spark_lsp.actions.base import BaselineText, Target
 from spark_lsp.server import code_actions
+from spark_lsp.server.time_limit import TimeLimit
 from spark_lsp.text.document import Snapshot
 from spark_lsp.text.edit import Span
 from tests.server.test_opening import Opened, opened, turns_until
 
+LONG_S = 60.0  # a busy machine answers late
 EMPTY = "def area(w, h):\n    ...\n"
 FULL = "def area(w, h):\n    return w * h\n"
 
@@ -59,7 +61,8 @@ async def test_a_list_is_of_the_text_that_it_was_asked_for(tmp_path: Path) -> No
         await window.ended()
         snapshot = put(window, root, 1, EMPTY)
         threads = LateThreads()
-        asyncio.get_running_loop().set_default_executor(threads)
+        window.session.listing.close()
+        window.session.listing = TimeLimit(LONG_S, threads)
         cursor = types.Position(0, 5)
         params = types.CodeActionParams(
             types.TextDocumentIdentifier(snapshot.uri), types.Range(cursor, cursor), types.CodeActionContext([])
