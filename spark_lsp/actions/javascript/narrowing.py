@@ -85,7 +85,7 @@ def _is_part_of_a_constant(node: Node) -> bool:
     for parent in ancestors(node):
         if parent.type.endswith(("_statement", "_declaration")) or parent.type in FUNCTIONS:
             return False
-        if parent.type == "as_expression" and any(each.type == "const" for each in parent.children):
+        if parent.type == "as_expression" and any(child.type == "const" for child in parent.children):
             return True
     return False
 
@@ -98,7 +98,7 @@ def _is_asserted(node: Node) -> bool:
             root = parent
             while root.parent is not None:
                 root = root.parent
-            if statement is not None and any(each.id == parent.id for each in _asserted((statement,), root)):
+            if statement is not None and any(guard.id == parent.id for guard in _asserted((statement,), root)):
                 return True
         if parent.type.endswith(("_statement", "_declaration")) or parent.type in FUNCTIONS:
             return False
@@ -126,7 +126,7 @@ def _may_never_return(piece: Piece) -> bool:
     root = piece.syntax.tree.root_node
     binding = names_of(root).program.names.get(text_of(called)) if called.type == "identifier" else None
     holders = [use.node.parent for use in binding.declarations] if binding is not None else []
-    says = any(each is not None and "never" in text_of(each) for each in holders)
+    says = any(owner is not None and "never" in text_of(owner) for owner in holders)
     return says or (is_branch and _LEAVES.search(words) is not None)
 
 
