@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
+import msgspec
 import platformdirs
 
 from spark_lsp.actions.base import ActionRunner
@@ -23,9 +24,10 @@ from spark_lsp.completion.open_texts import OpenTexts
 from spark_lsp.completion.postprocess.known_names import in_index
 from spark_lsp.completion.recording import recorder
 from spark_lsp.config import Settings
+from spark_lsp.engine.absent import AbsentEngine
 from spark_lsp.engine.base import Engine
 from spark_lsp.engine.local.local_engine import EngineLaunch, LocalEngine
-from spark_lsp.errors import WorkspaceError
+from spark_lsp.errors import ModelMissing, ModelNotPulled, WorkspaceError
 from spark_lsp.index.ranking.recent import Recent
 from spark_lsp.index.scan.history import NO_CHANGES
 from spark_lsp.index.scan.ignore import Rules, globs_of
@@ -79,6 +81,23 @@ def open_engine(settings: Settings, root: Path | None = None, *, named_tokens: i
             cache_bytes=engine.cache_bytes,
         )
     )
+
+
+def open_chat_engine(settings: Settings, root: Path | None = None) -> Engine | None:
+    """Return the engine of the chat model; None where the model for completions serves both.
+
+    One whose file is missing refuses what needs it, and completions go on.
+    """
+    if not settings.chat_model.strip() or settings.backend.urls:
+        return None
+    chat = msgspec.structs.replace(settings, model=settings.chat_model)
+    try:
+        return None if model_path(chat) == model_path(settings) else open_engine(chat, root)
+    except ModelNotPulled as error:  # its advice names the model
+        return AbsentEngine(error)
+    except ModelMissing as error:
+        fix = error.fix.replace("spark.model", "spark.chatModel")
+        return AbsentEngine(ModelMissing(f"spark.chatModel: {error}", fix=fix))
 
 
 def usual_context_tokens(path: Path, settings: Settings) -> int:
@@ -145,23 +164,15 @@ def open_workspace(
     else:
         index, problem = _open_index(root, settings)
     path = None if settings.backend.urls else model_path(settings)
-    useful = (useful_tokens(path) if path else 0) or settings.context.max_tokens
     typing = TypingActivity()
-    context = WorkspaceContext(
-        engine,
-        index.view if index else lambda: EMPTY_VIEW,
-        recent,
-        repository=root.name if root else "workspace",
-        relative=lambda snapshot: _relative(snapshot, root),
-        limits=PromptLimits(min(useful, settings.context.max_tokens), settings.completion.first_token_target_ms),
-        history=index.history.view if index else lambda: NO_CHANGES,
-        is_whole=lambda: index is None or index.is_whole,
-        is_resting=typing.is_resting,
-    )
+    context = _context(engine, index, recent, root, settings, path, typing)
     prompts = TypingPrompts(context)
     is_withheld = _withheld(root, settings)
     completer = _completer(engine, prompts, index, root, settings, previous, log, record, is_withheld)
-    actions = ActionRunner(CATALOG, engine, context, settings.actions, log.add, is_withheld=is_withheld)
+    chat = open_chat_engine(settings, root)
+    actions = ActionRunner(
+        CATALOG, engine, context, settings.actions, log.add, is_withheld=is_withheld, chat_engine=chat
+    )
     cursor_prefetch = CursorPrefetch(engine, context, prompts, completer.refuses, typing)
     return Workspace(
         root,
@@ -177,6 +188,31 @@ def open_workspace(
         problem,
         model_path=path,
         model_reason=model_reason(settings),
+        chat_engine=chat,
+    )
+
+
+def _context(
+    engine: Engine,
+    index: Index | None,
+    recent: Recent,
+    root: Path | None,
+    settings: Settings,
+    path: Path | None,
+    typing: TypingActivity,
+) -> WorkspaceContext:
+    """Return the prompts' context, no longer than the model in a file makes use of."""
+    useful = (useful_tokens(path) if path else 0) or settings.context.max_tokens
+    return WorkspaceContext(
+        engine,
+        index.view if index else lambda: EMPTY_VIEW,
+        recent,
+        repository=root.name if root else "workspace",
+        relative=lambda snapshot: _relative(snapshot, root),
+        limits=PromptLimits(min(useful, settings.context.max_tokens), settings.completion.first_token_target_ms),
+        history=index.history.view if index else lambda: NO_CHANGES,
+        is_whole=lambda: index is None or index.is_whole,
+        is_resting=typing.is_resting,
     )
 
 

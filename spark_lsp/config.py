@@ -141,6 +141,13 @@ class Settings(msgspec.Struct, frozen=True, rename="camel"):
             "embedded one (spark-nano)."
         ),
     ] = ""
+    chat_model: Annotated[
+        str,
+        Meta(
+            description="Model for code actions that follow an instruction, such as rewrite: name or path of a GGUF "
+            "file with a chat template. Empty: `model` serves both. Not used with remote endpoints."
+        ),
+    ] = ""
     offer_model: Annotated[
         bool, Meta(description="Let an editor that uses the embedded model offer to download a better one.")
     ] = True

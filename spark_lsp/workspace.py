@@ -48,6 +48,8 @@ class Workspace:
     """The file of the local model; None for a remote one."""
     model_reason: str = ""
     """Why this model serves where the settings name none; empty where they do."""
+    chat_engine: Engine | None = None
+    """The engine of the chat model; None where ``engine`` serves both."""
     _warming: asyncio.Task[None] | None = None
     _showing: asyncio.Task[None] | None = None
     _stop_indexing: Event = field(default_factory=Event)
@@ -141,6 +143,12 @@ class Workspace:
             self._reading_history.cancel()
         await self.stop_generating()
         await self.engine.close()
+        await self.leave_chat_engine()
+
+    async def leave_chat_engine(self) -> None:
+        """Leave the chat model's engine, where there is one; the next action that needs it finds it again."""
+        if self.chat_engine is not None:
+            await self.chat_engine.close()
 
 
 class OpenWorkspace(Protocol):

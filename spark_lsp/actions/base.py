@@ -174,9 +174,12 @@ class ActionRunner:
         log: Callable[[TraceRecord], None],
         *,
         is_withheld: Callable[[Snapshot], bool] = lambda _snapshot: False,
+        chat_engine: Engine | None = None,
     ) -> None:
+        """``chat_engine`` serves the actions that need a chat template; without it ``engine`` serves all."""
         self._catalog = catalog
         self._tools = Tools(engine, context)
+        self._chat_engine = chat_engine or engine
         self._settings = settings
         self._log = log
         self._is_withheld = is_withheld
@@ -231,7 +234,8 @@ class ActionRunner:
         if action is None:
             self._log(trace.finish(Reason.EMPTY))
             return Proposal(action_id, (), Reason.EMPTY, self._why_not(action_id, target))
-        engine = WithheldEngine(self._tools.engine) if self._is_withheld(target.snapshot) else self._tools.engine
+        served = self._engine_for(action.needs)
+        engine = WithheldEngine(served) if self._is_withheld(target.snapshot) else served
         tools = Tools(engine, self._tools.context, progress or self._tools.progress)
         reason = Reason.CANCELLED
         try:
@@ -248,16 +252,20 @@ class ActionRunner:
         """Return in one sentence why an action was not run: the loaded model cannot, or it does not apply."""
         same = [action for action in self._catalog if action.id == action_id]
         lacking = [action for action in same if not self._model_can(action.needs)]
-        model = self._tools.engine.model
+        model = self._engine_for(lacking[0].needs).model if lacking else None
         applies = len(lacking) == len(same) or any(action.applies(target) for action in lacking)
         if not lacking or model is None or not applies:
             return f"{action_id} does not apply here."
         wanted = "fill-in-the-middle tokens" if any(action.needs == "fim" for action in lacking) else "a chat template"
         return f"{action_id} needs a model with {wanted}, and {model.name} has none."
 
+    def _engine_for(self, needs: Needs) -> Engine:
+        """Return the engine of the model that an action needs."""
+        return self._chat_engine if needs == "chat" else self._tools.engine
+
     def _model_can(self, needs: Needs) -> bool:
         """Whether the loaded model can do it; a model that is not loaded yet is given the benefit of the doubt."""
-        model = self._tools.engine.model
+        model = self._engine_for(needs).model
         if model is None or needs == "none":
             return True
         return bool(model.family) if needs == "fim" else model.has_chat_template

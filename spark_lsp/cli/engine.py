@@ -12,9 +12,11 @@ import typer
 
 from spark_lsp.cli.terminal import out, out_json
 from spark_lsp.engine.base import EngineStatus
+from spark_lsp.engine.local.address import runtime_folder
 from spark_lsp.engine.local.local_engine import list_engines, stop_engines
 from spark_lsp.engine.wire import frames
 from spark_lsp.errors import EngineFailed, SparkError
+from spark_lsp.openai_api.running import running_endpoint
 
 app = typer.Typer(help="Show or stop the engine processes that run models.", no_args_is_help=True)
 
@@ -77,9 +79,12 @@ def bare(launch: str) -> None:
 def status(*, json: _Json = False) -> None:
     """Show running engines: models, clients, memory and speed."""
     engines = asyncio.run(list_engines())
+    endpoint = running_endpoint(runtime_folder())
     if json:
-        out_json(_summary(engines), indent=2)
+        out_json({**_summary(engines), "endpoint": endpoint.url if endpoint else None}, indent=2)
         return
+    if endpoint:
+        out(f"endpoint {endpoint.url}, process {endpoint.pid}\n")
     if not engines:
         out("No engine is running; the next completion starts one.\n")
     for engine in engines:
@@ -97,6 +102,22 @@ def stop(*, json: _Json = False) -> None:
         out(f"Stopped {', '.join(str(pid) for pid in pids)}.\n")
     else:
         out("No engine was running.\n")
+
+
+@app.command("serve-openai", epilog="Example: spark-lsp engine serve-openai --port 8012")
+def serve_openai(
+    *,
+    host: Annotated[str, typer.Option(help="Address to listen on; beyond this machine only with --expose.")] = (
+        "127.0.0.1"
+    ),
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port; 0 takes a free one.")] = 8012,
+    expose: Annotated[bool, typer.Option("--expose", help="Allow an address that other machines can reach.")] = False,
+    model: Annotated[str, typer.Option(help="Model name or path of a GGUF file.")] = "",
+) -> None:
+    """Serve the engine's models to other programs, by OpenAI's HTTP API, until you press Ctrl-C."""
+    from spark_lsp.cli.serve_openai import run_endpoint  # noqa: PLC0415  an HTTP server, which no other command needs
+
+    run_endpoint(host, port, model, is_exposed=expose)
 
 
 @app.command("purge", epilog="Example: spark-lsp engine purge")

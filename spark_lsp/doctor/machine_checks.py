@@ -18,6 +18,7 @@ import psutil
 from spark_lsp.doctor.check_result import Check
 from spark_lsp.engine.local.binding import how_to_install
 from spark_lsp.errors import SparkError
+from spark_lsp.openai_api.running import running_endpoint
 
 MIN_WATCHES: Final = 65_536  # a JavaScript project easily holds 50,000 folders and files
 WATCHES: Final = 524_288
@@ -38,8 +39,8 @@ Which = Callable[[str], str | None]
 
 
 def machine_checks() -> list[Check]:
-    """Check the command, file watches and folders."""
-    return [_on_path(), watches(), *folders()]
+    """Check the command, file watches, folders, and the endpoint for other programs where it runs."""
+    return [_on_path(), watches(), *folders(), *endpoint()]
 
 
 def python_checks() -> list[Check]:
@@ -150,6 +151,23 @@ def folders() -> list[Check]:
     except SparkError as error:
         checks.append(Check("runtime", "fail", str(error), "export SPARK_LSP_RUNTIME_DIR=$HOME/.spark-lsp-run"))
     return checks
+
+
+def endpoint(folder: Path | None = None) -> list[Check]:
+    """Check the endpoint for other programs; no check where none runs. ``folder`` holds its record."""
+    from spark_lsp.engine.local.address import runtime_folder  # noqa: PLC0415
+
+    try:
+        running = running_endpoint(folder or runtime_folder())
+    except SparkError:
+        return []  # the check of the folder says why
+    if running is None:
+        return []
+    detail = f"{running.url}, process {running.pid}"
+    if running.is_loopback:
+        return [Check("endpoint", "ok", detail)]
+    said = f"{detail}, can be reached from other machines without encryption."
+    return [Check("endpoint", "warn", said, f"kill {running.pid} && spark-lsp engine serve-openai")]
 
 
 def writable(name: str, folder: Path) -> Check:

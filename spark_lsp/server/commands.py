@@ -76,6 +76,8 @@ async def unload_model(session: Session, _arguments: list[Any]) -> dict[str, int
     before = await engine.status()
     await session.workspace.stop_generating()  # what goes on in the background would load it again
     await engine.unload()
+    if session.workspace.chat_engine is not None:
+        await session.workspace.chat_engine.unload()
     session.workspace.context.engine_lost()
     after = await engine.status()
     session.tell_status()

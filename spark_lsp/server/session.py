@@ -219,6 +219,7 @@ class Session:
         if workspace is None:
             return
         await workspace.stop_generating()
+        await workspace.leave_chat_engine()
         workspace.context.engine_lost()
         self.client.forget_shown()
         if not workspace.settings.completion.enabled or workspace.completer.is_paused:
@@ -231,6 +232,7 @@ class Session:
         while (workspace := self.workspace) is not None and workspace.completer.is_paused:
             if not (await workspace.engine.status()).busy:  # what was stopped is still ending, or a code action runs
                 await workspace.engine.close()
+                await workspace.leave_chat_engine()
                 return
             await asyncio.sleep(BUSY_S)
 

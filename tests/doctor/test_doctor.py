@@ -20,9 +20,20 @@ from spark_lsp.config import BackendSettings, Settings
 from spark_lsp.doctor.bundle import write_bundle
 from spark_lsp.doctor.check_result import Check
 from spark_lsp.doctor.editor_checks import editor_checks, environment_check, set_up_command
-from spark_lsp.doctor.machine_checks import binding, compiler, install, memory, pasteable, watches, worst, writable
+from spark_lsp.doctor.machine_checks import (
+    binding,
+    compiler,
+    endpoint,
+    install,
+    memory,
+    pasteable,
+    watches,
+    worst,
+    writable,
+)
 from spark_lsp.doctor.model_checks import pulled_models
 from spark_lsp.doctor.redaction import without_private
+from spark_lsp.openai_api.running import record
 from tests.support.marks import permissions_bind
 
 NAMES = {"apt": "g++", "dnf": "gcc-c++", "pacman": "gcc", "apk": "g++", "brew": "gcc", "winget": "X.Y"}
@@ -66,6 +77,14 @@ def test_each_package_manager_has_its_command(program: str, expected: str) -> No
 def test_an_old_binding() -> None:
     bad(binding("0.3.2"), "fail", "0.3.2 is older")
     assert binding("0.3.36").status == binding("0.4.0+cu124").status == "ok"
+
+
+def test_an_endpoint_for_other_machines(tmp_path: Path) -> None:
+    assert endpoint(tmp_path) == []
+    record(tmp_path, "http://127.0.0.1:8012/v1", loopback=True)
+    assert [check.status for check in endpoint(tmp_path)] == ["ok"]
+    record(tmp_path, "http://0.0.0.0:8012/v1", loopback=False)
+    bad(endpoint(tmp_path)[0], "warn", "http://0.0.0.0:8012/v1")
 
 
 def test_few_watches(tmp_path: Path) -> None:

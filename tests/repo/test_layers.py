@@ -27,11 +27,12 @@ ALLOWED: dict[str, frozenset[str]] = {
             "engine",
             "llama",
             "catalog",
+            "openai_api",
         }
     )
     | TEXT,
     "bench": frozenset({"completion", "edits", "prompt", "index", "engine", "llama", "catalog"}) | TEXT,
-    "doctor": frozenset({"app", "server", "completion", "engine", "llama", "catalog"}) | TEXT,
+    "doctor": frozenset({"app", "server", "completion", "engine", "llama", "catalog", "openai_api"}) | TEXT,
     "app": frozenset({"workspace", "server", "completion", "actions", "prompt", "index", "engine", "catalog"}) | TEXT,
     "workspace": frozenset({"completion", "actions", "prompt", "index", "engine.base"}) | TEXT,
     "server": frozenset({"workspace", "completion", "edits", "actions", "prompt", "index", "engine.base"}) | TEXT,
@@ -43,6 +44,7 @@ ALLOWED: dict[str, frozenset[str]] = {
     "engine": LEAVES,
     "llama": ENGINE_INTERFACE | {"engine.wire", "errors", "trace"},
     "catalog": frozenset({"config", "errors", "engine.fim"}),
+    "openai_api": ENGINE_INTERFACE | {"errors", "private_file"},
     "text": LEAVES,
     "config": frozenset({"errors"}),
     "errors": frozenset(),
@@ -53,7 +55,7 @@ ALLOWED: dict[str, frozenset[str]] = {
 }
 """Package -> what it may import besides itself: packages, or single modules of one."""
 
-ONLY_IN = {"pygls": "server", "lsprotocol": "server", "llama_cpp": "llama"}
+ONLY_IN = {"pygls": "server", "lsprotocol": "server", "llama_cpp": "llama", "starlette": "openai_api"}
 CONCRETE_ENGINES = ("engine.local", "engine.remote", "engine.testing")
 ENGINES_NAMED_BY = frozenset({"app", "bench", "cli", "doctor", "engine"})
 WIRE = "spark_lsp.engine.wire"
