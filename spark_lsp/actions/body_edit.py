@@ -1,4 +1,4 @@
-"""What an edit of an empty body replaces, and the white space that it brings. Pure.
+"""Compute the text that an edit of an empty body replaces, and the white space around the new body. Pure.
 
 Docstrings and comments stay; a one-line body is opened into lines; a note behind the placeholder moves before the text.
 """

@@ -1,4 +1,4 @@
-"""The function on whose signature a cursor stands, and its head as it was when the document was opened. Pure."""
+"""Find the function whose signature is at the cursor, now and in the text that was opened. Pure."""
 
 from dataclasses import dataclass
 

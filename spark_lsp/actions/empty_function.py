@@ -1,4 +1,4 @@
-"""Finding the function around a cursor that has no body yet. Reads the syntax tree; never a model, never the index.
+"""Find the function around a cursor that has no body yet. Reads the syntax tree, never the index or a model.
 
 What is a stub by design (abstract, overload, protocol, ``.pyi``) or complete without statements (a constructor that
 only takes parameters over) is no function without a body.

@@ -1,4 +1,4 @@
-"""``fix.diagnostic`` without a chat template: one line is written again by a fill-in-the-middle model.
+"""``fix.diagnostic`` without a chat template: a fill-in-the-middle model rewrites one line.
 
 The model sees the problem as a comment above the broken line; the comment is in the prompt only, never in the document.
 """

@@ -1,4 +1,4 @@
-"""From what a model wrote for an empty body to the body's text. Pure; whether it parses is the checks' business.
+"""Turn a model's answer for an empty body into the body's text. Pure; the checks decide whether it parses.
 
 It is cut where it leaves the body, freed of what it says again, and laid out as the document is.
 """

@@ -1,4 +1,4 @@
-"""Names for what an action makes: asked of the model under a grammar, or told by a plain rule. Never one in use.
+"""Choose a free name for what an action creates: ask the model under a grammar, or follow a plain rule.
 
 The model fills in the name where it is declared; it can say nothing but a name.
 """

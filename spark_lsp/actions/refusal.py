@@ -1,4 +1,4 @@
-"""Why an edit cannot be made: a code of a closed list, and a sentence for the user. Plain values.
+"""Why an edit is refused: a code from a closed list, and a sentence for the user. Plain values.
 
 Code asks for the code and never reads the sentence.
 """

@@ -1,4 +1,4 @@
-"""A model's unfinished text, line by line: what is string, how deep the brackets are, where it closes too much. Pure.
+"""Scan a model's unfinished text line by line for strings, bracket depth and surplus closing brackets. Pure.
 
 Works on text that need not parse, so it knows quotes, comments and brackets and nothing else of a language.
 """

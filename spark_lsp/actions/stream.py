@@ -1,4 +1,4 @@
-"""Asking the model on behalf of an action: one stream, with progress, that is stopped when nothing more can count.
+"""Ask the model for an action: one stream with progress, stopped as soon as its result is decided.
 
 Cancelling passes through and closes the stream, which stops the model.
 """

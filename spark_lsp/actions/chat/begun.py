@@ -1,4 +1,4 @@
-"""Let a model finish code that its answer begins with: after a function's signature, say, it writes the body.
+"""Let a chat model finish code whose beginning is already written in its answer, such as a function's signature.
 
 The model is told in words what to write and continues its own answer, so it cannot write another function instead.
 """

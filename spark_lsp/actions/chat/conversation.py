@@ -1,4 +1,4 @@
-"""What is said to a chat-capable model: the task, the lines, what stands around them, and how to answer. Pure."""
+"""Build the messages for a chat model: the task, the lines, their surroundings and the form of the answer. Pure."""
 
 import textwrap
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""Having a model rewrite some lines: ask, check, once more with the failure stated, then a plain message why not.
+"""Let a model rewrite lines: ask, check the answer, ask again with the problem, then explain the refusal.
 
 The old lines travel along as a draft, so an answer that mostly copies is written several tokens a step.
 """

@@ -1,4 +1,4 @@
-"""Examples of rules that ruff has from flake8 and its plugins: lines before and after, by the code of the rule."""
+"""Examples of the rules that ruff took from flake8 and its plugins: lines before and after a fix, by rule code."""
 
 from typing import Final
 

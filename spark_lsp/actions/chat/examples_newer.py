@@ -1,4 +1,4 @@
-"""Examples of rules about newer ways to say something: lines before and after, by the code of the rule."""
+"""Examples of the rules about newer syntax: lines before and after a fix, by rule code."""
 
 from typing import Final
 

@@ -1,4 +1,4 @@
-"""``fix.diagnostic`` with a chat-capable model: what another server says is wrong, fixed in its function or statement.
+"""``fix.diagnostic`` with a chat model: fix another server's diagnostic within its function or statement.
 
 The diagnostics come with the request; nothing here runs a linter.
 """

@@ -1,4 +1,4 @@
-"""How lines look before and after a finding of a well-known linter rule is fixed. Pure.
+"""Examples of fixes for well-known linter rules: the lines before and after. Pure.
 
 Told in words alone a small model gives the lines back as they were. The rules are ruff's; the tests hold each example
 to what ruff itself says of both texts.

@@ -1,4 +1,4 @@
-"""Which lines a rewrite is about: the selection's whole lines, else the function around the cursor. Pure."""
+"""Choose the lines to rewrite: the selection's whole lines, or the function around the cursor. Pure."""
 
 from spark_lsp.actions.base import Target
 from spark_lsp.actions.definition import CALLABLES, definition_at

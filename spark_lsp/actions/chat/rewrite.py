@@ -1,4 +1,4 @@
-"""``rewrite`` and ``simplify``: the selection, or the function around the cursor, as the user asks for it.
+"""``rewrite`` and ``simplify``: a model rewrites the selection, or the function around the cursor.
 
 The instruction of ``rewrite`` comes from the command's argument, or from a ``spark:`` comment above the lines.
 """

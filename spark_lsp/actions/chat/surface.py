@@ -1,4 +1,4 @@
-"""What a rewritten piece of code is to the rest of the workspace: which names it must keep, and where it may end. Pure.
+"""Find the names that rewritten code must keep for the rest of the workspace, and where it may end. Pure.
 
 Reads the syntax trees of before and after, and the index; never asks a model.
 """

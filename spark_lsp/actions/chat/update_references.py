@@ -1,4 +1,4 @@
-"""``update.references``: after a signature has changed, every call that the index knows is made to fit it.
+"""``update.references``: after a signature has changed, a model adapts every call that the index knows.
 
 All calls or none: one that cannot be changed right keeps the others as they are. The user is asked before.
 """

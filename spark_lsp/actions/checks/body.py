@@ -1,4 +1,4 @@
-"""Whether a body that a model wrote for a Python function can be meant: what it uses, returns and calls. Pure."""
+"""Check a body that a model wrote for a Python function: the names it uses, its returns and its calls. Pure."""
 
 import ast
 from collections import Counter

@@ -1,4 +1,4 @@
-"""What an edit of a Python file still needs to stand: imports at the top, in place of names that nothing defines. Pure.
+"""Complete an edit of a Python file: add imports at the top for the names that nothing defines. Pure.
 
 Imports that the model wrote among other statements are hoisted, names that can be supplied are imported, and an import
 that would be unused is left out; a name that nobody can supply is a reason to refuse.

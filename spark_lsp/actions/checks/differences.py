@@ -1,4 +1,4 @@
-"""From two texts of a document to the edits between them, in whole lines. Pure."""
+"""Compute the edits between two texts of a document, in whole lines. Pure."""
 
 from difflib import SequenceMatcher
 

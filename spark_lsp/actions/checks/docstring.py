@@ -1,4 +1,4 @@
-"""What of a docstring that a model wrote can stand: no parameter that is not there, no made-up output. Pure.
+"""Remove false entries from a docstring that a model wrote: unknown parameters and invented output. Pure.
 
 Entries that say something false of the signature are left out; examples are, for nobody has run them.
 """

@@ -1,4 +1,4 @@
-"""The examples of a docstring as assertions: what their author says comes out is no guess of a model. Pure.
+"""Turn the examples of a docstring into assertions: their author wrote the expected output, not a model. Pure.
 
 Only examples whose output is a plain value, or an error by its name, are taken.
 """

@@ -1,4 +1,4 @@
-"""Python functions of a text, as the checks look at them: by their line, their class, what they call. Pure."""
+"""Find the functions of a Python text for the checks, by line, by class and by what they call. Pure."""
 
 import ast
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Whether a Python test that a model wrote can be one: it calls what it tests, asserts something, and is harmless.
+"""Check a Python test that a model wrote: it calls the tested function, asserts something and does no harm.
 
 Nothing is run: what a model wrote is run by the user alone, who has seen it.
 """

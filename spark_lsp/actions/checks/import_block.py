@@ -1,4 +1,4 @@
-"""The imports at the top of a Python file: adding a name at its sorted place, hoisting what stands in the middle. Pure.
+"""Edit the imports at the top of a Python file: add a name in sorted order, and hoist imports from below. Pure.
 
 A name joins the ``from`` line of its module where there is one; otherwise a line is added in its group (standard
 library, other packages, relative) before the first line that sorts behind it.

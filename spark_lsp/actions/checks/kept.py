@@ -1,4 +1,4 @@
-"""What the fixing of one finding must keep: names that its lines read, statements, conversions of text. Pure.
+"""Check that a fix keeps the names that its lines read, their statements and their text conversions. Pure.
 
 A rule that a linter fixes by itself changes how something is said and nothing else, so what is gone was forgotten.
 """

@@ -1,4 +1,4 @@
-"""What type an expression of a Python function has, where the file says so plainly. Pure.
+"""Infer the type of a Python expression where the file states it. Pure.
 
 Literals, attributes of ``self`` and of parameters whose class the file defines, and calls of annotated functions.
 """

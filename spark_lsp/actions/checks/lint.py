@@ -1,4 +1,4 @@
-"""What pyflakes says of a Python text: undefined names, unused imports and the like. Pure.
+"""Read pyflakes' findings in a Python text: undefined names, unused imports and others. Pure.
 
 Only what an edit brings counts, so a finding is compared by what it says and not by its place.
 """

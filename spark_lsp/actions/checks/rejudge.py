@@ -1,4 +1,4 @@
-"""Whether a diagnostic is gone after an edit, where that can be seen without the tool that made it. Pure.
+"""Decide whether an edit removed a diagnostic, without the tool that reported it. Pure.
 
 pyflakes' findings are asked for again; of some other well-known rules the pattern is counted in the syntax tree.
 """

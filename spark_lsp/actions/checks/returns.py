@@ -1,4 +1,4 @@
-"""Whether what a Python function returns fits its signature and its docstring, where that is plain to see. Pure."""
+"""Check that the values a Python function returns fit its signature and docstring. Pure."""
 
 import ast
 import re

@@ -1,4 +1,4 @@
-"""What rewritten Python lines must keep: signatures, docstrings and the calls that may have an effect. Pure.
+"""Check that rewritten Python keeps its signatures, docstrings and calls with a possible effect. Pure.
 
 A simpler text must also be simpler: fewer parts than before.
 """

@@ -1,4 +1,4 @@
-"""Names that an edit of JavaScript or TypeScript uses and nothing declares. Pure.
+"""Find the names that an edit of JavaScript or TypeScript uses and nothing declares. Pure.
 
 A name that any file of the workspace uses without declaring it is taken to be a global of its surroundings.
 """

@@ -1,4 +1,4 @@
-"""Which module of the standard library a name is usually imported from: a table read from the running interpreter.
+"""Tell which standard library module usually provides a name, by a table read from the running interpreter.
 
 Nothing is run to make it: the public names of each module, and how often the standard library itself imports a name
 from it, are read from the sources. Of compiled modules, those count that are loaded. Made once, in half a second.

@@ -1,4 +1,4 @@
-"""Where a name that an edit uses and nothing defines can be imported from. Reads the index; never a model.
+"""Find where an undefined name of an edit can be imported from. Reads the index and never asks a model.
 
 In this order: as other files of the workspace import it, from the one file of the workspace that defines it, from the
 standard library. A name that may be several things is not supplied.

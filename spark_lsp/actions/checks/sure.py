@@ -1,4 +1,4 @@
-"""How sure a model was of the values that its test expects, by the probabilities of its tokens. Pure.
+"""Measure how sure a model was of the values that its test expects, by its token probabilities. Pure.
 
 A model that does not know what a function gives writes something all the same; where it guesses, its tokens are
 improbable. One guess makes the next ones look like a pattern, so nothing behind it counts.

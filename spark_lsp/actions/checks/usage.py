@@ -1,4 +1,4 @@
-"""Whether a function uses a parameter as a value of a plain type can be used. Pure."""
+"""Check that a function uses a parameter only as values of its plain type can be used. Pure."""
 
 import ast
 import builtins

@@ -1,4 +1,4 @@
-"""The type of a C expression where it is written down: literals, casts, and what the file itself declares. Pure."""
+"""Find the type of a C expression from literals, casts and the file's own declarations. Pure."""
 
 import re
 from typing import Final

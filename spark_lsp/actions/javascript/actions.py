@@ -1,4 +1,4 @@
-"""The mechanics of JavaScript and TypeScript as actions: listed by a glance at the tree, computed when chosen."""
+"""The refactorings of JavaScript and TypeScript as actions: listed from the tree, computed when chosen."""
 
 import asyncio
 

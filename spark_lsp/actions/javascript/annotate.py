@@ -1,4 +1,4 @@
-"""``annotate.types`` for TypeScript: the parameters and the result of a function that say no type get one.
+"""``annotate.types`` for TypeScript: add the missing types of a function's parameters and result.
 
 What is certain is computed; the model writes the rest one type at a time, under a grammar of types that the file
 knows. A type that the model is unsure of is left out.

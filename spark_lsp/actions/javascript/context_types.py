@@ -1,4 +1,4 @@
-"""Whether a TypeScript expression has the same type on its own as where it stands, where a type may be expected of it.
+"""Decide whether a TypeScript expression keeps its type when it leaves its context.
 
 A literal, an array or what a generic call returns takes its type from its surroundings. Knows no types, so what is not
 certain to keep its type does not. Pure.

@@ -1,4 +1,4 @@
-"""What a piece of JavaScript takes in and gives out when it becomes a function of its own. Pure.
+"""Compute the inputs and outputs of JavaScript that becomes a function of its own. Pure.
 
 Each question is answered with what is needed, or with a sentence why it cannot be done right: closures that see a
 variable change, names that are not ready yet, values that an exception would leave half changed.

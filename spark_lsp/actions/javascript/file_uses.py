@@ -1,4 +1,4 @@
-"""What a whole file tells of its names and properties: which name stands where, and which property does more than hold.
+"""Collect a file's names and properties: the uses of each name, and the properties that run code.
 
 JavaScript runs code at getters, conversions and assignments to methods. A file that has such things says so in its
 text, and only there they are feared. Pure.

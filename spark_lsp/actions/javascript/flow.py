@@ -1,4 +1,4 @@
-"""How control runs through a piece of JavaScript: what leaves it, what it waits for, whether it ever comes to its end.
+"""Follow the control flow of a piece of JavaScript: its exits, its waits and whether it reaches its end.
 
 Pure questions over tree-sitter nodes. Where the answer is not certain, the one that forbids more is given.
 """

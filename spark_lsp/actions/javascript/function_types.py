@@ -1,4 +1,4 @@
-"""Whether TypeScript sees the same types when code becomes a function that says none for its result. Pure.
+"""Decide whether TypeScript infers the same types when code becomes a function without a result type. Pure.
 
 A function's result is inferred: a literal widens, and what a call or an assignment told of a variable is not passed on.
 """

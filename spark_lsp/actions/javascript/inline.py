@@ -1,4 +1,4 @@
-"""``inline.variable`` for JavaScript and TypeScript: a variable's value takes its place, and the variable goes.
+"""``inline.variable`` for JavaScript and TypeScript: replace a variable by its value and delete it.
 
 Right where the value is always the same, or where the one use comes first in the very next statement.
 """

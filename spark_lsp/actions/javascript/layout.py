@@ -1,4 +1,4 @@
-"""How extracted JavaScript is written down: lines moved in or out, semicolons as the file has them. Pure."""
+"""Lay out extracted JavaScript: indent its lines, and use semicolons as the file does. Pure."""
 
 import re
 from typing import Final

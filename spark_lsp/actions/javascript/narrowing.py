@@ -1,4 +1,4 @@
-"""What TypeScript knows of a value only where it stands: types narrowed by a condition, and by what takes a function.
+"""Find the types that TypeScript knows only in place: narrowed by a condition or by a function's context.
 
 An extracted piece would lose that, and the file would no longer type-check. Pure; knows no types, so it refuses widely.
 """

@@ -1,4 +1,4 @@
-"""``rename.suggest`` for JavaScript and TypeScript: every place of a local, written again with another name. Pure."""
+"""``rename.suggest`` for JavaScript and TypeScript: rename a local variable at every place. Pure."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""Which name means what in a JavaScript or TypeScript file: scopes, bindings, and every use with how it is used.
+"""Resolve the names of a JavaScript or TypeScript file: its scopes, its bindings and the kind of each use.
 
 Positions are bytes of the tree, as tree-sitter gives them. A file is walked once, without recursion.
 """

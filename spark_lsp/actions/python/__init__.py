@@ -1,4 +1,4 @@
-"""Mechanics of the code actions for Python: what an edit needs is computed from ``ast``, what is unsafe is refused.
+"""Refactorings for Python: edits are computed from ``ast``, and unsafe ones are refused.
 
 Works on one document that compiles. A refusal is a sentence that names what stands in the way; nothing is guessed.
 """

@@ -1,4 +1,4 @@
-"""``annotate.types`` for Python: missing types of a function's parameters and of what it returns.
+"""``annotate.types`` for Python: add the missing types of a function's parameters and result.
 
 What is certain is computed: a default's type, None for a function that returns nothing. The rest is asked of the model,
 one place after the other, under a grammar of types whose names are there; where it is unsure, nothing is said.

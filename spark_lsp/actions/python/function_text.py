@@ -1,4 +1,4 @@
-"""The text of an extracted function and of its call, and a proof that they say what the selection said. Pure.
+"""Write an extracted function and its call, and prove that they mean what the selection meant. Pure.
 
 The selection's own text moves, comments and all; only the white space at the start of its lines changes.
 """

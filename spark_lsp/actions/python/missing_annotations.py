@@ -1,4 +1,4 @@
-"""Where a function's types are missing, what they are for certain, and how an answer is put there. Pure."""
+"""Find a function's missing types, infer the certain ones, and compute where an answer goes. Pure."""
 
 import ast
 import builtins

@@ -1,4 +1,4 @@
-"""Names that others see in a module or a class, so that a new function must not take them.
+"""Collect the names of a module or a class that a new function must not take.
 
 Other files may give a module names, a class inherits those of its bases, and a package has its submodules as names.
 """

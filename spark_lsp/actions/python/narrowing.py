@@ -1,4 +1,4 @@
-"""The type that a name has at a selection, where a condition has narrowed the one that it declares. Pure."""
+"""Find the type of a name at a selection after conditions have narrowed its declared type. Pure."""
 
 import ast
 from collections.abc import Iterator

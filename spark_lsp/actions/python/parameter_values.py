@@ -1,4 +1,4 @@
-"""Which types a parameter is seen to hold: by what its function assigns to it, and by what calls pass for it. Pure."""
+"""Collect the types that a parameter holds, from assignments in its function and from its calls. Pure."""
 
 import ast
 from collections.abc import Collection, Iterator

@@ -1,4 +1,4 @@
-"""Names by a plain rule, from what a value is made of or what a comment says. Pure; a user would call these dull."""
+"""Derive a plain name from a value or a comment, without a model. Pure."""
 
 import ast
 import re

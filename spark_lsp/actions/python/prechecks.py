@@ -1,4 +1,4 @@
-"""Why an action would be refused, told with the list: from the function or class around a place alone. Pure.
+"""Find out, while actions are listed, whether one would be refused. Reads the top-level statement alone. Pure.
 
 Reading a whole document takes too long for a list. What is asked here is whether the top statement around the place
 would be refused by itself, for a reason that no other part of the document can do away with.

@@ -1,4 +1,4 @@
-"""A new name for a local variable: every place that says the old one, or why they cannot all be told. Pure."""
+"""Find every place of a local variable for a renaming, or why some may be missed. Pure."""
 
 import ast
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Type annotations that are known of a function's names, as far as they can be said again at another place. Pure."""
+"""Find the type annotations of a function's names that are valid in another place too. Pure."""
 
 import ast
 import builtins

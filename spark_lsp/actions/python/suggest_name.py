@@ -1,4 +1,4 @@
-"""``rename.suggest`` for Python: another name for a local variable, at every place where it is used, in one edit."""
+"""``rename.suggest`` for Python: rename a local variable at every place in one edit."""
 
 import asyncio
 

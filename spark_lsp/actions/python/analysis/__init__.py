@@ -1,1 +1,1 @@
-"""DataFlow about Python code that several actions need: scopes, control flow, purity, classes, calls. Pure."""
+"""Analysis of Python code that several actions share: scopes, control flow, purity, classes and calls. Pure."""

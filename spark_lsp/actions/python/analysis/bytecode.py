@@ -1,4 +1,4 @@
-"""Whether two documents compile to the same code but for one variable's name: a judge of renamings. Pure."""
+"""Prove a renaming: both documents compile to the same code except for one variable's name. Pure."""
 
 import dis
 import warnings

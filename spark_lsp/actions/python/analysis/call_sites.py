@@ -1,4 +1,4 @@
-"""Which calls of a Python file are calls of one function of a module, or what keeps that from being certain. Pure."""
+"""Find the calls of one module's function in a Python file, or what makes them uncertain. Pure."""
 
 import ast
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence

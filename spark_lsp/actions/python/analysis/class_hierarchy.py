@@ -1,4 +1,4 @@
-"""The classes that derive from one, and those it derives from: objects of which a method may be another's. Pure."""
+"""Collect the subclasses and the base classes of a class, whose objects may share its methods. Pure."""
 
 import ast
 from collections.abc import Callable, Iterator

@@ -1,4 +1,4 @@
-"""Whether one more method of a class would be seen: by what lists the names of the class, or of its objects.
+"""Decide whether a new method would be visible to code that lists the names of a class or its objects.
 
 Looked at are the bodies of the class, of those it derives from and of those that derive from it, where an object lists
 what it has itself, and files that name the class. What is given an object or a class and lists it is not known.

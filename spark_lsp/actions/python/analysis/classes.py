@@ -1,4 +1,4 @@
-"""What a name or an annotation of a file means as a class: followed through imports, as far as it is certain.
+"""Resolve a name or an annotation to a class, through imports, as far as that is certain.
 
 Reads texts of the index; belongs on a worker thread.
 """

@@ -1,4 +1,4 @@
-"""Whether a context manager may swallow an error, so that control goes on behind its ``with``. Pure.
+"""Decide whether a context manager may swallow an error, so that code after its ``with`` runs. Pure.
 
 One that the document defines is looked at; of others their names speak, and an unknown name may swallow.
 """

@@ -1,4 +1,4 @@
-"""How control runs through one Python scope, as points joined by edges. Pure; knows nothing of edits."""
+"""Build the control-flow graph of one Python scope. Pure; knows nothing of edits."""
 
 import ast
 from collections.abc import Callable, Iterable, Mapping, Sequence

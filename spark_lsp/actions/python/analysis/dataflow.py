@@ -1,4 +1,4 @@
-"""What is certain and what is possible at each point of a flow: names that are read later, and names that have a value.
+"""Compute live names and assigned names at each node of a control-flow graph, certain and possible ones.
 
 Plain data flow over sets kept as bits of a number; loops are followed until nothing changes. Pure.
 """

@@ -1,4 +1,4 @@
-"""Whether the decorators of a function leave its code alone: some compile, translate or forbid what they find. Pure."""
+"""Decide whether a function's decorators leave its code alone; some compile, translate or reject it. Pure."""
 
 import ast
 from typing import Final

@@ -1,4 +1,4 @@
-"""How an expression runs, as points of a graph, in the order in which Python evaluates it. Pure."""
+"""Add an expression to the control-flow graph in Python's order of evaluation. Pure."""
 
 import ast
 from collections.abc import Callable, Iterable

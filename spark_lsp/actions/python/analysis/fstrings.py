@@ -1,4 +1,4 @@
-"""Where the expressions of f-strings stand. Before Python 3.12 ``ast`` puts them elsewhere; tree-sitter knows. Pure."""
+"""Locate the expressions in f-strings: ``ast`` reports wrong places before Python 3.12, tree-sitter does not. Pure."""
 
 import ast
 from collections.abc import Callable, Iterator

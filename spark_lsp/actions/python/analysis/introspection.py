@@ -1,4 +1,4 @@
-"""Where a Python file lists the names of a module or a class, and which new names such a list would hold. Pure.
+"""Find where a Python file lists the names of a module or a class, and which new names it would see. Pure.
 
 ``vars``, ``dir``, ``__dict__``, ``getmembers`` and, in a module itself, ``globals`` and ``locals`` give all names at
 once. Asking for one name by them is no listing.

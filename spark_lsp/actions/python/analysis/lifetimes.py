@@ -1,4 +1,4 @@
-"""Whether an object does something when it dies: a file, a temporary folder, a class with a finalizer. Pure.
+"""Decide whether an object acts when it is finalized, such as a file or a temporary folder. Pure.
 
 Such an object must not die earlier or later than it does now. What a function of elsewhere returns is taken for plain
 unless its name says otherwise; a class is taken for plain only when it is known.

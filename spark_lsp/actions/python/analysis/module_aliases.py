@@ -1,4 +1,4 @@
-"""Which expressions of a file are a module, or may hold it: followed from where the file names the module. Pure.
+"""Find the expressions of a file that may hold a module, from the places that name it. Pure.
 
 It is named by an import, or by the text of its name for ``import_module`` and ``sys.modules``. What is assigned, passed
 to a function of the file, returned by one, or kept in an attribute or a list goes on; scopes are not told apart.

@@ -1,4 +1,4 @@
-"""Whether one more name of a module would be seen: by what lists its names, or takes all that are public.
+"""Decide whether a new name would be visible to code that lists a module's names or star-imports them.
 
 A file of the workspace is known to list them where it names the module (``known_module``). What comes to a file from
 elsewhere, and a module by a name that is put together, is not known.

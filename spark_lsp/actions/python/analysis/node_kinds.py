@@ -1,4 +1,4 @@
-"""What each kind of syntax node does when it runs. A document with a kind that is not listed is not edited.
+"""What each kind of syntax node does when it runs. A document with an unlisted kind is never edited.
 
 ``ast`` grows with each version of Python; a test walks its classes and fails on one that nobody decided.
 """

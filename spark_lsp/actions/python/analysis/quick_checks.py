@@ -1,4 +1,4 @@
-"""What a selection looks like by tree-sitter's tree alone: cheap enough for every list of actions. Pure."""
+"""Classify a selection by tree-sitter's tree alone, which is cheap enough for every list of actions. Pure."""
 
 import re
 from itertools import pairwise

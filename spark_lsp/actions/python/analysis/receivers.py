@@ -1,4 +1,4 @@
-"""Of which classes an object can be, as its file says: by an annotation, or by being made there. Pure.
+"""Infer the possible classes of an object from annotations and constructor calls in its file. Pure.
 
 An annotation is taken at its word.
 """

@@ -1,4 +1,4 @@
-"""Which names a Python scope binds, reads and takes from outside. Pure; from ``ast`` alone.
+"""Collect the names that a Python scope binds, reads and takes from outside. Pure; uses ``ast`` alone.
 
 A comprehension is part of the scope it stands in, but for the names of its loops; a class body hides its names from
 the functions within.

@@ -1,4 +1,4 @@
-"""From a selection to what it holds: statements in a row, or one expression. Pure.
+"""Turn a selection into consecutive statements or one expression. Pure.
 
 White space and comments at the ends do not count; half a statement is nothing.
 """

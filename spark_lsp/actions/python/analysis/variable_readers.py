@@ -1,4 +1,4 @@
-"""What reads a function's variables by their names, or the function's own code, instead of by its statements. Pure.
+"""Find code that reads a function's variables by name, or the function's own code object. Pure.
 
 A new variable, another name or a moved statement shows there.
 """

@@ -1,4 +1,4 @@
-"""Which argument of a call reaches which parameter, and the arguments that reach the same of other parameters. Pure."""
+"""Bind a call's arguments to parameters, and compute the arguments for other parameters. Pure."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Names that Python's own types have for methods: a receiver that nothing is known of may be one of them."""
+"""Method names of Python's own types: a receiver of unknown class may be one of them."""
 
 import array
 import asyncio

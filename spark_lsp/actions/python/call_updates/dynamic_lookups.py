@@ -1,4 +1,4 @@
-"""Where a file asks for something by a name that it puts together, which may be that of a function. Pure.
+"""Find lookups by a computed name that may reach a function. Pure.
 
 The pieces of text that stand there decide: ``getattr(self, f"visit_{kind}")`` asks for all that begin with ``visit_``.
 Where no piece is written down, whatever object the function belongs to may be asked for it.

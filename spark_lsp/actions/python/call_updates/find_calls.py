@@ -1,4 +1,4 @@
-"""All calls of a function in a workspace by its index, or in one sentence why they are not known for certain.
+"""Find all calls of a function in a workspace, or say why they are not certain.
 
 Reads texts of the index, and the time of a file that an editor has open; belongs on a worker thread.
 """

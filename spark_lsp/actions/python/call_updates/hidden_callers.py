@@ -1,4 +1,4 @@
-"""Python files of a workspace that the index leaves out and that mention a name: callers that no edit would reach.
+"""Find Python files that mention a name but are not in the index: callers that no edit would reach.
 
 Walks the workspace's folder and reads files; belongs on a worker thread.
 """

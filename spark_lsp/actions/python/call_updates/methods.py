@@ -1,4 +1,4 @@
-"""Which calls of a Python file are calls of one method, or what keeps that from being certain. Pure.
+"""Find the calls of one method in a Python file, or what makes them uncertain. Pure.
 
 An object whose class the file says decides. Of any other object, a method that one class alone defines is taken to be
 the one that is called by its name, unless the object may come from outside the workspace.

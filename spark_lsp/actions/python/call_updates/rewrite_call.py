@@ -1,4 +1,4 @@
-"""The edits that make one call fit another parameters of its function, or why they cannot be certain. Pure."""
+"""Compute the edits that adapt one call to its function's new parameters, or why that is uncertain. Pure."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Other definitions of a method's name in a workspace: those that its calls may mean as well. Pure."""
+"""Find other methods of the same name in a workspace, which its calls may mean as well. Pure."""
 
 import ast
 import re

@@ -1,4 +1,4 @@
-"""Whether a function of the workspace may be reached by the text of its name, where none of its calls shows.
+"""Decide whether a function may be reached by the text of its name, without a visible call.
 
 Reads the files that ask for something by text; belongs on a worker thread.
 """
