@@ -15,10 +15,11 @@ from lsprotocol import types
 from spark_lsp.actions.base import ActionRunner, AvailableAction, BaselineText, Diagnostic, Proposal, Target
 from spark_lsp.actions.chat.update_references import UpdateReferences
 from spark_lsp.errors import Reason
-from spark_lsp.server.convert import to_range, to_span
+from spark_lsp.server.convert import range_in_editor, span_of
 from spark_lsp.server.session import Session
 from spark_lsp.text.document import Snapshot
 from spark_lsp.text.edit import Edit, Span, apply_edits
+from spark_lsp.text.notebook import NotebookText
 from spark_lsp.trace import Trace
 from spark_lsp.workspace import Workspace
 
@@ -35,6 +36,8 @@ class ListRequest:
     """
 
     runner: ActionRunner
+    document: Snapshot
+    """What the editor asks for; ``snapshot`` and all offsets are of what it is a part of, a notebook or itself."""
     snapshot: Snapshot
     span: Span
     diagnostics: tuple[tuple[Diagnostic, types.Diagnostic], ...]
@@ -60,15 +63,18 @@ async def code_actions(session: Session, params: types.CodeActionParams) -> list
 
 
 def _list_request(session: Session, params: types.CodeActionParams) -> ListRequest | None:
-    snapshot = session.documents.snapshot(params.text_document.uri)
-    if snapshot is None or session.workspace is None:
+    uri = params.text_document.uri
+    document = session.documents.snapshot(uri)
+    if document is None or session.workspace is None:
         return None
+    snapshot = session.documents.whole(document)
     return ListRequest(
         runner=session.workspace.actions,
+        document=document,
         snapshot=snapshot,
-        span=to_span(snapshot, params.range, session.encoding),
+        span=span_of(snapshot, uri, params.range, session.encoding),
         diagnostics=tuple(
-            (_diagnostic(session, snapshot, diagnostic), diagnostic) for diagnostic in params.context.diagnostics
+            (_diagnostic(session, snapshot, uri, diagnostic), diagnostic) for diagnostic in params.context.diagnostics
         ),
         baseline=session.baselines.of(snapshot.uri),
         kinds=tuple(params.context.only or ()),
@@ -102,29 +108,31 @@ async def resolve(session: Session, action: types.CodeAction) -> types.CodeActio
 
 async def propose(session: Session, data: dict[str, Any]) -> types.WorkspaceEdit | None:
     """Return the edit for an action's data, or None after a plain message why there is none."""
-    snapshot = session.documents.snapshot(str(data.get("uri", "")))
-    if snapshot is None or session.workspace is None:
+    document = session.documents.snapshot(str(data.get("uri", "")))
+    if document is None or session.workspace is None:
         return None
-    if snapshot.version != data.get("version"):
+    if document.version != data.get("version"):
         session.client.answer("Spark: the document has changed since the action was offered; please choose it again.")
         return None
-    workspace, earlier = session.workspace, session.baselines.of(snapshot.uri)
-    diagnostic = _diagnostic_of(data.get("diagnostic"))
-    span, instruction = Span(int(data["start"]), int(data["end"])), str(data.get("instruction", ""))
+    snapshot = session.documents.whole(document)
+    workspace, earlier, start = session.workspace, session.baselines.of(snapshot.uri), _start_of(snapshot, document)
+    diagnostic = _diagnostic_of(data.get("diagnostic"), start)
+    span, instruction = _span_in(data, start), str(data.get("instruction", ""))
     target = await asyncio.to_thread(Target.of, snapshot, span, (diagnostic,) if diagnostic else (), instruction)
     return await _proposed(session, workspace, replace(target, baseline=earlier), data)
 
 
 async def rewrite(session: Session, uri: str, place: types.Range, instruction: str) -> types.WorkspaceEdit | None:
     """Return the edit that an instruction makes of a range, or None after a plain message why there is none."""
-    snapshot = session.documents.snapshot(uri)
-    if snapshot is None or session.workspace is None:
+    document = session.documents.snapshot(uri)
+    if document is None or session.workspace is None:
         session.client.answer("Spark: the document is not open, so it cannot be rewritten.")
         return None
     if not instruction.strip():
         session.client.answer("Spark: there is no instruction; say in a few words what to change.")
         return None
-    workspace, span = session.workspace, to_span(snapshot, place, session.encoding)
+    snapshot = session.documents.whole(document)
+    workspace, span = session.workspace, span_of(snapshot, uri, place, session.encoding)
     target = await asyncio.to_thread(Target.of, snapshot, span, (), instruction)
     return await _proposed(session, workspace, target, {"id": "rewrite", "title": f"Rewrite: {instruction}"})
 
@@ -141,8 +149,7 @@ async def _proposed(
             lambda tokens, rate: report(tokens, USUAL_TOKENS, f"{tokens} tokens, {rate:.0f}/s"),
         )
     session.tell_status()
-    current = session.documents.snapshot(snapshot.uri)
-    if current is None or current.version != snapshot.version:
+    if not session.documents.is_current(snapshot):
         session.client.answer("Spark: the document has changed meanwhile; nothing was edited.")
         return None
     if not proposal.edits and not proposal.files:
@@ -153,6 +160,9 @@ async def _proposed(
         return None
     if any(session.documents.file(file.path, file.text) is None for file in proposal.files):
         session.client.answer("Spark: another document has changed meanwhile; nothing was edited.")
+        return None
+    if isinstance(snapshot, NotebookText) and snapshot.cell_edits(proposal.edits) is None:
+        session.client.answer("Spark: this edit would change a magic or shell line, or several cells at once.")
         return None
     if proposal.id == UpdateReferences.id:
         session.baselines.applied(snapshot, _texts_after(session, snapshot, proposal))
@@ -174,11 +184,12 @@ def workspace_edit(session: Session, snapshot: Snapshot, proposal: Proposal, tit
     workspace = session.client.capabilities.workspace
     can = workspace.workspace_edit if workspace else None
     if not (can and can.document_changes):
-        own = _text_edits(session, snapshot, proposal.edits)
-        return types.WorkspaceEdit(changes={snapshot.uri: own} if own else {})
+        return types.WorkspaceEdit(changes=_own_edits(session, snapshot, proposal.edits))
     annotated = bool(can.change_annotation_support)
-    changes = [_document_edit(session, snapshot, snapshot.version, proposal.edits, annotated=annotated)]
-    changes = changes if proposal.edits else []
+    changes = [
+        _document_edit(uri, _version(snapshot, uri), edits, annotated=annotated)
+        for uri, edits in _own_edits(session, snapshot, proposal.edits).items()
+    ]
     creates: list[types.CreateFile] = []
     for file in proposal.files:
         there = session.documents.file(file.path, file.text)
@@ -187,18 +198,31 @@ def workspace_edit(session: Session, snapshot: Snapshot, proposal: Proposal, tit
         saved, version = there
         if file.text is None:
             creates.append(types.CreateFile(uri=saved.uri, options=types.CreateFileOptions(ignore_if_exists=False)))
-        changes.append(_document_edit(session, saved, version, file.edits, annotated=annotated))
+        plain = _text_edits(session, saved, file.edits)
+        changes.append(_document_edit(saved.uri, version, plain, annotated=annotated))
     note = types.ChangeAnnotation(label=title or "Spark", needs_confirmation=proposal.asks)
     return types.WorkspaceEdit(
         document_changes=[*creates, *changes], change_annotations={ANNOTATION: note} if annotated else None
     )
 
 
+def _own_edits(session: Session, snapshot: Snapshot, edits: Sequence[Edit]) -> dict[str, list[types.TextEdit]]:
+    """Return edits of a document by the URIs that the editor knows: in a notebook, those of its cells."""
+    if isinstance(snapshot, NotebookText):
+        by_cell = snapshot.cell_edits(edits) or {}
+        return {place.uri: _text_edits(session, snapshot, own) for place, own in by_cell.items()}
+    return {snapshot.uri: _text_edits(session, snapshot, edits)} if edits else {}
+
+
+def _version(snapshot: Snapshot, uri: str) -> int:
+    place = snapshot.place_of(uri) if isinstance(snapshot, NotebookText) else None
+    return place.version if place is not None else snapshot.version
+
+
 def _document_edit(
-    session: Session, snapshot: Snapshot, version: int | None, edits: Sequence[Edit], *, annotated: bool
+    uri: str, version: int | None, plain: list[types.TextEdit], *, annotated: bool
 ) -> types.TextDocumentEdit:
-    identifier = types.OptionalVersionedTextDocumentIdentifier(uri=snapshot.uri, version=version)
-    plain = _text_edits(session, snapshot, edits)
+    identifier = types.OptionalVersionedTextDocumentIdentifier(uri=uri, version=version)
     if not annotated:
         return types.TextDocumentEdit(identifier, plain)
     return types.TextDocumentEdit(
@@ -207,40 +231,48 @@ def _document_edit(
 
 
 def _text_edits(session: Session, snapshot: Snapshot, edits: Sequence[Edit]) -> list[types.TextEdit]:
-    return [
-        types.TextEdit(to_range(snapshot.text, snapshot.lines, edit.span, session.encoding), edit.new_text)
-        for edit in edits
-    ]
+    return [types.TextEdit(range_in_editor(snapshot, edit.span, session.encoding), edit.new_text) for edit in edits]
 
 
-def _diagnostic(session: Session, snapshot: Snapshot, diagnostic: types.Diagnostic) -> Diagnostic:
+def _diagnostic(session: Session, snapshot: Snapshot, uri: str, diagnostic: types.Diagnostic) -> Diagnostic:
     code = "" if diagnostic.code is None else str(diagnostic.code)
     return Diagnostic(
-        to_span(snapshot, diagnostic.range, session.encoding), diagnostic.message, code, diagnostic.source or ""
+        span_of(snapshot, uri, diagnostic.range, session.encoding), diagnostic.message, code, diagnostic.source or ""
     )
 
 
-def _diagnostic_of(value: Any) -> Diagnostic | None:
+def _start_of(snapshot: Snapshot, document: Snapshot) -> int:
+    """Return where a document begins in what it is a part of."""
+    place = snapshot.place_of(document.uri) if isinstance(snapshot, NotebookText) else None
+    return place.span.start if place is not None else 0
+
+
+def _span_in(value: dict[str, Any], start: int) -> Span:
+    """Read a span from an action's data, which counts from the document's begin: other cells may change meanwhile."""
+    return Span(int(value["start"]) + start, int(value["end"]) + start)
+
+
+def _diagnostic_of(value: Any, start: int) -> Diagnostic | None:
     """Read a diagnostic from an action's data, as ``_code_action`` wrote it."""
     if not isinstance(value, dict):
         return None
-    span = Span(int(value["start"]), int(value["end"]))
-    return Diagnostic(span, str(value["message"]), str(value["code"]), str(value["source"]))
+    return Diagnostic(_span_in(value, start), str(value["message"]), str(value["code"]), str(value["source"]))
 
 
 def _code_action(request: ListRequest, available: AvailableAction) -> types.CodeAction:
+    start = _start_of(request.snapshot, request.document)
     data: dict[str, Any] = {
         "id": available.id,
         "title": available.title,
-        "uri": request.snapshot.uri,
-        "version": request.snapshot.version,
-        "start": request.span.start,
-        "end": request.span.end,
+        "uri": request.document.uri,
+        "version": request.document.version,
+        "start": request.span.start - start,
+        "end": request.span.end - start,
     }
     diagnostics = [theirs for ours, theirs in request.diagnostics if ours == available.diagnostic]
     if (fixed := available.diagnostic) is not None:
         diagnostic_data = {"message": fixed.message, "code": fixed.code, "source": fixed.source}
-        data["diagnostic"] = {"start": fixed.span.start, "end": fixed.span.end, **diagnostic_data}
+        data["diagnostic"] = {"start": fixed.span.start - start, "end": fixed.span.end - start, **diagnostic_data}
     action = types.CodeAction(title=available.title, kind=available.kind, diagnostics=diagnostics or None)
     if available.disabled is not None:
         action.disabled = types.CodeActionDisabled(available.disabled.message)

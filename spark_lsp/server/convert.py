@@ -14,6 +14,7 @@ from lsprotocol import types
 
 from spark_lsp.text.document import LineTable, Snapshot
 from spark_lsp.text.edit import Edit, Span, apply_edits
+from spark_lsp.text.notebook import NotebookText
 
 Encoding = types.PositionEncodingKind | str
 MAX_NUMBER = 2**31 - 1
@@ -53,6 +54,33 @@ def to_span(snapshot: Snapshot, place: types.Range, encoding: Encoding) -> Span:
 def to_range(text: str, lines: LineTable, span: Span, encoding: Encoding) -> types.Range:
     """Return the range of a span."""
     return types.Range(to_position(text, lines, span.start, encoding), to_position(text, lines, span.end, encoding))
+
+
+def offset_of(snapshot: Snapshot, uri: str, position: types.Position, encoding: Encoding) -> int:
+    """Return the offset of a position that an editor gives for a document or, by its own URI, for a notebook's cell."""
+    place = snapshot.place_of(uri) if isinstance(snapshot, NotebookText) else None
+    if place is None:
+        return to_offset(snapshot.text, snapshot.lines, position, encoding)
+    shifted = types.Position(max(0, position.line) + place.first_line, position.character)
+    offset = to_offset(snapshot.text, snapshot.lines, shifted, encoding)
+    return min(max(offset, place.span.start), place.span.end)
+
+
+def span_of(snapshot: Snapshot, uri: str, place: types.Range, encoding: Encoding) -> Span:
+    """Return the span of a range that an editor gives, see ``offset_of``; an inverted one is put in order."""
+    ends = (offset_of(snapshot, uri, position, encoding) for position in (place.start, place.end))
+    start, end = sorted(ends)
+    return Span(start, end)
+
+
+def range_in_editor(snapshot: Snapshot, span: Span, encoding: Encoding) -> types.Range:
+    """Return the range of a span as the editor counts it: in a notebook, within the cell that the span begins in."""
+    place = to_range(snapshot.text, snapshot.lines, span, encoding)
+    if not isinstance(snapshot, NotebookText):
+        return place
+    first = snapshot.place_at(span.start).first_line
+    start, end = (types.Position(end.line - first, end.character) for end in (place.start, place.end))
+    return types.Range(start, end)
 
 
 def position_in(params: Mapping[str, Any]) -> types.Position:

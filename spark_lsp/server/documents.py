@@ -2,7 +2,6 @@
 
 from lsprotocol import types
 
-from spark_lsp.completion.cursor_context import CursorContext
 from spark_lsp.completion.gate import MAX_DOCUMENT_CHARACTERS
 from spark_lsp.server import next_edits
 from spark_lsp.server.convert import changed, path_of, to_offset
@@ -20,7 +19,7 @@ def did_open(session: Session, params: types.DidOpenTextDocumentParams) -> None:
     if len(item.text) > MAX_DOCUMENT_CHARACTERS:
         session.documents.refuse(item.uri)
         return
-    path = path_of(item.uri)
+    path = None if session.documents.notebooks.has(item.uri) else path_of(item.uri)
     known = language_of_path(path) if path else None
     language = item.language_id or (known.name if known else "")
     snapshot = Snapshot(item.uri, path, item.version, language, item.text)
@@ -48,7 +47,8 @@ def did_change(session: Session, params: types.DidChangeTextDocumentParams) -> N
     if session.workspace and span:
         cursors = _cursors(list(params.content_changes))
         between = span.text(new.text) in _PAIRS  # typed is the first, and the editor puts the second
-        session.workspace.completer.changed(CursorContext(new, span.end - between), cursors=cursors)
+        cursor = session.documents.cursor(new, span.end - between)
+        session.workspace.completer.changed(cursor, cursors=cursors)
 
 
 def did_save(session: Session, params: types.DidSaveTextDocumentParams) -> None:

@@ -6,7 +6,6 @@
 import asyncio
 from typing import Any
 
-from spark_lsp.completion.cursor_context import CursorContext
 from spark_lsp.server.convert import position_in, to_offset, uri_in
 from spark_lsp.server.guard import as_dict
 from spark_lsp.server.session import Session
@@ -47,7 +46,7 @@ def did_focus(session: Session, params: dict[str, Any]) -> None:
         session.workspace.recent.viewed(path, asyncio.get_running_loop().time())
     if isinstance(params.get("position"), dict):
         offset = to_offset(snapshot.text, snapshot.lines, position_in(params), session.encoding)
-        session.workspace.cursor_prefetch.look(CursorContext(snapshot, offset))
+        session.workspace.cursor_prefetch.look(session.documents.cursor(snapshot, offset))
 
 
 def _suggestion_id(params: dict[str, Any]) -> int:

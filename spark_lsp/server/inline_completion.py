@@ -13,7 +13,7 @@ from spark_lsp.completion.answer import Answer, Suggestion
 from spark_lsp.completion.cursor_context import CursorContext
 from spark_lsp.completion.selected_item import behind_item
 from spark_lsp.errors import Reason
-from spark_lsp.server.convert import position_in, selected_in, to_offset, to_range, uri_in
+from spark_lsp.server.convert import offset_of, position_in, range_in_editor, selected_in, to_offset, uri_in
 from spark_lsp.server.guard import as_dict
 from spark_lsp.server.session import Session
 from spark_lsp.text.edit import Span
@@ -28,7 +28,8 @@ def cursor_at(session: Session, uri: str, position: types.Position) -> CursorCon
     snapshot = session.documents.snapshot(uri)
     if snapshot is None:
         return None
-    return CursorContext(snapshot, to_offset(snapshot.text, snapshot.lines, position, session.encoding))
+    offset = to_offset(snapshot.text, snapshot.lines, position, session.encoding)
+    return session.documents.cursor(snapshot, offset)
 
 
 def _asked(
@@ -38,9 +39,8 @@ def _asked(
     cursor = cursor_at(session, uri, position)
     if cursor is None or selected is None:
         return cursor
-    text, lines = cursor.snapshot.text, cursor.snapshot.lines
     place = selected.range
-    start, end = (to_offset(text, lines, edge, session.encoding) for edge in (place.start, place.end))
+    start, end = (offset_of(cursor.snapshot, uri, edge, session.encoding) for edge in (place.start, place.end))
     return behind_item(cursor, start, end, selected.text)
 
 
@@ -143,7 +143,7 @@ def _item(session: Session, cursor: CursorContext, suggestion: Suggestion) -> ty
 
 
 def _range(session: Session, cursor: CursorContext, span: Span) -> types.Range:
-    return to_range(cursor.document.text, cursor.document.lines, span, session.encoding)
+    return range_in_editor(cursor.document, span, session.encoding)
 
 
 def _accept(suggestion: Suggestion) -> types.Command:

@@ -5,8 +5,12 @@ Hands out frozen snapshots; knows nothing of the index, the engine or the editor
 
 from pathlib import Path
 
+from spark_lsp.completion.cursor_context import CursorContext
+from spark_lsp.completion.gate import MAX_DOCUMENT_CHARACTERS
 from spark_lsp.index.scan.places import path_within
+from spark_lsp.server.notebooks import Notebooks
 from spark_lsp.text.document import Snapshot
+from spark_lsp.text.notebook import NotebookText
 
 
 class OpenDocuments:
@@ -17,6 +21,7 @@ class OpenDocuments:
         """The workspace's folder, as the editor names it; None before ``enter`` and for a window without one."""
         self._documents: dict[str, Snapshot] = {}
         self._oversized: set[str] = set()
+        self.notebooks = Notebooks()
 
     def enter(self, root: Path | None) -> None:
         """Take the folder that the editor has named."""
@@ -37,6 +42,29 @@ class OpenDocuments:
     def snapshot(self, uri: str) -> Snapshot | None:
         """Return an open document at its version of this moment."""
         return self._documents.get(uri)
+
+    def whole(self, snapshot: Snapshot, offset: int | None = None) -> Snapshot:
+        """Return what a document is a part of: the notebook around a cell, else the document itself.
+
+        The line of ``offset`` stays as it is written, see ``notebook_text``.
+        """
+        notebook = self.notebooks.around(snapshot, self.all(), offset)
+        is_small = notebook is not None and len(notebook.text) <= MAX_DOCUMENT_CHARACTERS
+        return notebook if notebook is not None and is_small else snapshot
+
+    def cursor(self, snapshot: Snapshot, offset: int) -> CursorContext:
+        """Return the cursor at an offset of a document: in a cell, that of its notebook."""
+        whole = self.whole(snapshot, offset)
+        place = whole.place_of(snapshot.uri) if isinstance(whole, NotebookText) else None
+        return CursorContext(whole, offset + (place.span.start if place is not None else 0))
+
+    def is_current(self, snapshot: Snapshot) -> bool:
+        """Whether an open document, or a notebook with all its cells, is still at this version."""
+        if isinstance(snapshot, NotebookText):
+            cells = [(self.snapshot(place.uri), place.version) for place in snapshot.places]
+            return all(cell is not None and cell.version == version for cell, version in cells)
+        current = self.snapshot(snapshot.uri)
+        return current is not None and current.version == snapshot.version
 
     def put(self, snapshot: Snapshot) -> None:
         """Take in a document's new version."""

@@ -92,6 +92,21 @@ class SparkProtocol(LanguageServerProtocol):
         """Pass the notification on."""
         yield from self._pass_on(types.TEXT_DOCUMENT_DID_CLOSE, params)
 
+    @lsp_method(types.NOTEBOOK_DOCUMENT_DID_OPEN)
+    def lsp_notebook_document__did_open(self, params: types.DidOpenNotebookDocumentParams) -> Iterator[Step]:
+        """Pass the notification on."""
+        yield from self._pass_on(types.NOTEBOOK_DOCUMENT_DID_OPEN, params)
+
+    @lsp_method(types.NOTEBOOK_DOCUMENT_DID_CHANGE)
+    def lsp_notebook_document__did_change(self, params: types.DidChangeNotebookDocumentParams) -> Iterator[Step]:
+        """Pass the notification on."""
+        yield from self._pass_on(types.NOTEBOOK_DOCUMENT_DID_CHANGE, params)
+
+    @lsp_method(types.NOTEBOOK_DOCUMENT_DID_CLOSE)
+    def lsp_notebook_document__did_close(self, params: types.DidCloseNotebookDocumentParams) -> Iterator[Step]:
+        """Pass the notification on."""
+        yield from self._pass_on(types.NOTEBOOK_DOCUMENT_DID_CLOSE, params)
+
     def _pass_on(self, method: str, params: Any) -> Iterator[Step]:
         handler = self.fm.features.get(method)
         if handler is not None:

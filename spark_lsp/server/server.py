@@ -12,12 +12,22 @@ from pygls.lsp.server import LanguageServer
 
 from spark_lsp import __version__
 from spark_lsp.errors import Reason
-from spark_lsp.server import code_actions, documents, feedback, information, inline_completion, next_edits, settings
+from spark_lsp.server import (
+    code_actions,
+    documents,
+    feedback,
+    information,
+    inline_completion,
+    next_edits,
+    notebook_documents,
+    settings,
+)
 from spark_lsp.server.client import Client
 from spark_lsp.server.commands import COMMANDS
 from spark_lsp.server.convert import path_of
 from spark_lsp.server.guard import as_dict, guarded
 from spark_lsp.server.model_offers import ModelChoice, ModelOfferTimes
+from spark_lsp.server.notebooks import SYNC
 from spark_lsp.server.protocol import SparkProtocol, plain_converter
 from spark_lsp.server.session import Session
 from spark_lsp.server.watching import watch_files
@@ -35,12 +45,18 @@ class SparkServer(LanguageServer):
         self, open_workspace: OpenWorkspace, choice: ModelChoice | None = None, times: ModelOfferTimes | None = None
     ) -> None:
         super().__init__(
-            "spark-lsp", __version__, protocol_cls=SparkProtocol, converter_factory=plain_converter, max_workers=2
+            "spark-lsp",
+            __version__,
+            protocol_cls=SparkProtocol,
+            converter_factory=plain_converter,
+            max_workers=2,
+            notebook_document_sync=SYNC,
         )
         self.session = Session(Client(self), open_workspace, choice, times)
         self._initialization: Any = None
         _register_life(self, self.session)
         _register_documents(self, self.session)
+        _register_notebooks(self, self.session)
         _register_completion(self, self.session)
         _register_next_edits(self, self.session)
         _register_actions(self, self.session)
@@ -110,6 +126,24 @@ def _register_documents(server: SparkServer, session: Session) -> None:
     @server.feature(types.WORKSPACE_DID_CHANGE_WATCHED_FILES)
     def did_change_watched_files(params: types.DidChangeWatchedFilesParams) -> None:
         documents.did_change_watched_files(session, params)
+
+
+def _register_notebooks(server: SparkServer, session: Session) -> None:
+    @server.feature(types.NOTEBOOK_DOCUMENT_DID_OPEN)
+    def did_open(params: types.DidOpenNotebookDocumentParams) -> None:
+        notebook_documents.did_open_notebook(session, params)
+
+    @server.feature(types.NOTEBOOK_DOCUMENT_DID_CHANGE)
+    def did_change(params: types.DidChangeNotebookDocumentParams) -> None:
+        notebook_documents.did_change_notebook(session, params)
+
+    @server.feature(types.NOTEBOOK_DOCUMENT_DID_SAVE)
+    def did_save(params: types.DidSaveNotebookDocumentParams) -> None:
+        notebook_documents.did_save_notebook(session, params)
+
+    @server.feature(types.NOTEBOOK_DOCUMENT_DID_CLOSE)
+    def did_close(params: types.DidCloseNotebookDocumentParams) -> None:
+        notebook_documents.did_close_notebook(session, params)
 
 
 def _register_completion(server: SparkServer, session: Session) -> None:
