@@ -1,5 +1,6 @@
 """Positions on the command line: ``FILE:LINE:COL``, 1-based, columns in code points, as compilers print them."""
 
+import codecs
 import io
 import re
 import sys
@@ -67,8 +68,9 @@ def decode(data: bytes, path: Path) -> tuple[str, str]:
 
     The encoding is empty where the text would not give the same bytes again; such a text is only for reading.
     """
-    encoding = "utf-8"
-    if path.suffix in {".py", ".pyi", ".pyw"} and not data.startswith(b"\xef\xbb\xbf"):
+    has_mark = data.startswith(codecs.BOM_UTF8)  # no part of the text: editors do not show it, compilers pass over it
+    encoding = "utf-8-sig" if has_mark else "utf-8"
+    if path.suffix in {".py", ".pyi", ".pyw"} and not has_mark:
         try:
             encoding = tokenize.detect_encoding(io.BytesIO(data).readline)[0]
         except SyntaxError:  # an encoding that nobody knows, or bytes that are none of UTF-8

@@ -3,10 +3,12 @@
 Positions outside the document are clamped as the specification says; they never raise.
 """
 
+import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, unquote, urlsplit
 from urllib.request import url2pathname
 
 import numpy as np
@@ -17,14 +19,31 @@ from spark_lsp.text.edit import Edit, Span, apply_edits
 from spark_lsp.text.notebook import NotebookText
 
 Encoding = types.PositionEncodingKind | str
+_DRIVE = re.compile(r"/([A-Za-z])[:|](?=/|$)")
 MAX_NUMBER = 2**31 - 1
 """The largest number that LSP knows."""
 
 
 def path_of(uri: str) -> Path | None:
-    """Return the path of a ``file:`` URI, or None for any other."""
+    """Return the path of a ``file:`` URI, or None for any other and for a file of another machine.
+
+    Only Windows has paths for those (UNC).
+    """
     parts = urlsplit(uri)
-    return Path(url2pathname(parts.path)) if parts.scheme == "file" else None
+    if parts.scheme != "file":
+        return None
+    if parts.netloc.lower() in {"", "localhost"}:
+        return Path(url2pathname(parts.path))
+    return Path(url2pathname(f"//{parts.netloc}{parts.path}")) if os.name == "nt" else None
+
+
+def document_key(uri: str) -> str:
+    """Return what two names of one document have in common: editors differ in escapes and in a drive's letter case."""
+    parts = urlsplit(uri)
+    path = unquote(parts.path)
+    drive = _DRIVE.match(path)
+    path = f"/{drive[1].lower()}:{path[drive.end() :]}" if drive else path
+    return parts._replace(path=quote(path)).geturl() if parts.scheme == "file" else uri
 
 
 def to_offset(text: str, lines: LineTable, position: types.Position, encoding: Encoding) -> int:

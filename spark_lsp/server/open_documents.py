@@ -8,6 +8,7 @@ from pathlib import Path
 from spark_lsp.completion.cursor_context import CursorContext
 from spark_lsp.completion.gate import MAX_DOCUMENT_CHARACTERS
 from spark_lsp.index.scan.places import path_within
+from spark_lsp.server.convert import document_key
 from spark_lsp.server.notebooks import Notebooks
 from spark_lsp.text.document import Snapshot
 from spark_lsp.text.notebook import NotebookText
@@ -29,11 +30,11 @@ class OpenDocuments:
 
     def is_oversized(self, uri: str) -> bool:
         """Whether a document is open that is too large to be kept; its changes are not followed."""
-        return uri in self._oversized
+        return document_key(uri) in self._oversized
 
     def refuse(self, uri: str) -> None:
         """Remember an open document that is too large to be kept."""
-        self._oversized.add(uri)
+        self._oversized.add(document_key(uri))
 
     def all(self) -> list[Snapshot]:
         """Return every open document at its version of this moment."""
@@ -41,7 +42,7 @@ class OpenDocuments:
 
     def snapshot(self, uri: str) -> Snapshot | None:
         """Return an open document at its version of this moment."""
-        return self._documents.get(uri)
+        return self._documents.get(document_key(uri))
 
     def whole(self, snapshot: Snapshot, offset: int | None = None) -> Snapshot:
         """Return what a document is a part of: the notebook around a cell, else the document itself.
@@ -68,12 +69,12 @@ class OpenDocuments:
 
     def put(self, snapshot: Snapshot) -> None:
         """Take in a document's new version."""
-        self._documents[snapshot.uri] = snapshot
+        self._documents[document_key(snapshot.uri)] = snapshot
 
     def drop(self, uri: str) -> Snapshot | None:
         """Forget a document that was closed."""
-        self._oversized.discard(uri)
-        return self._documents.pop(uri, None)
+        self._oversized.discard(document_key(uri))
+        return self._documents.pop(document_key(uri), None)
 
     def relative(self, snapshot: Snapshot) -> str | None:
         """Return a document's path within the workspace, or None for one outside it."""
