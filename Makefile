@@ -73,6 +73,9 @@ compare: setup ## Type the same trace into Spark LSP and into llama.cpp's own se
 fuzz: setup ## Walk 10,000 random steps through the engine, then 1,000 with processes that are killed; SEED=n repeats
 	@$(RUN)python tests/engine/fuzz_engine.py --seed $(or $(SEED),1)
 
+torture: setup ## 100,000 messages that are valid or not, attacks on the engine's socket, processes killed, disks full; hours
+	@$(RUN)python -m scripts.torture
+
 setup: ## Make .venv and install the project with its development tools
 	@sh scripts/setup.sh dev
 
@@ -81,4 +84,4 @@ clean: ## Remove .venv and everything that can be made again
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test quick coverage docs lock test-weights test-editors check check-light lint-editors generate bench compare fuzz setup clean
+.PHONY: help demo test quick coverage docs lock test-weights test-editors check check-light lint-editors generate bench compare fuzz torture setup clean

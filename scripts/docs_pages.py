@@ -13,6 +13,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = ROOT / "build" / "pages"
 START = "README.md"
+RENAMED = {START: "index.md", "SECURITY.md": "reporting.md"}
+"""Pages under another name on the site; some file systems take ``SECURITY.md`` and ``docs/security.md`` for one."""
 OTHER_PAGES = (
     "CHANGELOG.md",
     "CONTRIBUTING.md",
@@ -85,7 +87,7 @@ def _rewritten(link: re.Match[str], source: str, names: frozenset[str]) -> str:
 
 def on_site(name: str) -> str:
     """Return where a file of the repository is on the site."""
-    return "index.md" if name == START else name.removeprefix("docs/")
+    return RENAMED.get(name, name.removeprefix("docs/"))
 
 
 if __name__ == "__main__":

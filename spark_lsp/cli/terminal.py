@@ -7,25 +7,13 @@ broken characters. They are printed as ``\x1b`` or ``\u202e``; only rich's own s
 import json
 import logging
 import sys
-import unicodedata
 from collections.abc import Iterable
 from typing import Any
 
 from rich.console import Console, ConsoleOptions, RenderableType
 from rich.segment import Segment
 
-_KEPT = frozenset("\n\t")
-_ESCAPED = frozenset({"Cc", "Cs", "Zl", "Zp"})
-"""Controls, halves of surrogate pairs, and separators that some terminals take for line ends."""
-_REORDERING = frozenset({"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"})
-_MARKS = frozenset("\u061c\u200e\u200f")
-
-
-def printable(text: str) -> str:
-    """Return a text with control and bidirectional characters spelled out; line ends and tabs stay."""
-    if text.isascii() and text.isprintable():
-        return text
-    return "".join(_spelled(char) if _is_control(char) else char for char in text.replace("\r\n", "\n"))
+from spark_lsp.text.printable import is_control, printable
 
 
 def console(*, stderr: bool = False, highlight: bool = True) -> Console:
@@ -46,7 +34,7 @@ def err(text: str) -> None:
 def out_json(value: Any, *, indent: int | None = None) -> None:
     """Write one JSON document to standard output, with control and bidirectional characters as escapes."""
     text = json.dumps(value, ensure_ascii=False, indent=indent)
-    sys.stdout.write("".join(_json_escape(char) if _is_control(char) else char for char in text) + "\n")
+    sys.stdout.write("".join(_json_escape(char) if is_control(char) else char for char in text) + "\n")
 
 
 class SafeFormatter(logging.Formatter):
@@ -64,17 +52,6 @@ class _SafeConsole(Console):
         """Yield the segments of a renderable; those that move the cursor are rich's own and stay."""
         for segment in super().render(renderable, options):
             yield segment if segment.control else Segment(printable(segment.text), segment.style)
-
-
-def _is_control(char: str) -> bool:
-    if char in _KEPT or (char.isprintable() and char.isascii()):
-        return False
-    return unicodedata.category(char) in _ESCAPED or unicodedata.bidirectional(char) in _REORDERING or char in _MARKS
-
-
-def _spelled(char: str) -> str:
-    code = ord(char)
-    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"
 
 
 def _json_escape(char: str) -> str:

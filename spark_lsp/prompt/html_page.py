@@ -1,15 +1,17 @@
 """One page that shows a prompt: where its budget went, every segment with its text, and how long requests took.
 
 Self-contained and without scripts, so that it opens from disk, in an editor's panel and under a strict policy;
-a tile is the label of a radio button, and the checked one shows its segment. Every text is escaped.
+a tile is the label of a radio button, and the checked one shows its segment. Every text is escaped: markup,
+and characters that reorder a line.
 """
 
+import html
 from collections.abc import Iterator, Sequence
-from html import escape
 
 from spark_lsp.prompt.pack import Packed
 from spark_lsp.prompt.segment import Segment
 from spark_lsp.prompt.treemap import Box, tiles
+from spark_lsp.text.printable import printable
 from spark_lsp.trace import TraceRecord
 
 MAP = Box(0, 0, 1000, 420)  # in units of the map; its real size follows the window
@@ -22,7 +24,7 @@ def as_html(packed: Packed, title: str, requests: Sequence[TraceRecord] = ()) ->
     """Return the page. ``requests`` are finished ones, oldest first; the last of them are shown with their stages."""
     segments = [segment for segment in packed.segments if segment.tokens or segment.text]
     radios = "".join(
-        f'<input type=radio name=piece id=p{number} class=pick aria-label="{escape(_name(segment))}"'
+        f'<input type=radio name=piece id=p{number} class=pick aria-label="{_escape(_name(segment))}"'
         f"{' checked' if number == _first_shown(segments) else ''}>"
         for number, segment in enumerate(segments)
     )
@@ -33,11 +35,12 @@ def as_html(packed: Packed, title: str, requests: Sequence[TraceRecord] = ()) ->
     )
     return (
         '<!doctype html><html lang=en><head><meta charset=utf-8><meta name=viewport content="width=device-width">'
-        f"<title>{escape(title)}</title><style>{_STYLE}{chosen}</style></head><body>{radios}<main>"
-        f"<h1>{escape(title)}</h1>{_summary(packed)}{_map(segments)}{_legend()}"
+        f"<title>{_escape(title)}</title><style>{_STYLE}{chosen}</style></head><body>{radios}<main>"
+        f"<h1>{_escape(title)}</h1>{_summary(packed)}{_map(segments)}{_legend()}"
         f"<section class=code aria-live=polite>{''.join(_detail(n, part) for n, part in enumerate(segments))}</section>"
         f"{_table(segments)}{_requests(requests)}"
-        f"<details><summary>The whole prompt, as the model reads it</summary><pre>{escape(packed.text)}</pre></details>"
+        "<details><summary>The whole prompt, as the model reads it</summary>"
+        f"<pre>{_escape(packed.text)}</pre></details>"
         "</main></body></html>"
     )
 
@@ -103,8 +106,8 @@ def _map(segments: Sequence[Segment]) -> str:
 
 def _tile(number: int, segment: Segment, box: Box) -> str:
     fits = box.width >= LABELLED_WIDTH and box.height >= LABELLED_HEIGHT
-    name = escape(segment.path.rpartition("/")[2] or segment.kind) if fits else ""
-    title = escape(f"{_name(segment)}: {segment.tokens:,} tokens, {segment.reason}")
+    name = _escape(segment.path.rpartition("/")[2] or segment.kind) if fits else ""
+    title = _escape(f"{_name(segment)}: {segment.tokens:,} tokens, {segment.reason}")
     style = (
         f"left:{box.left / MAP.width:.3%};top:{box.top / MAP.height:.3%};"
         f"width:{box.width / MAP.width:.3%};height:{box.height / MAP.height:.3%}"
@@ -125,18 +128,18 @@ def _facts(segment: Segment) -> Iterator[str]:
 def _detail(number: int, segment: Segment) -> str:
     place = f":{segment.start_line}-{segment.end_line}" if segment.start_line else ""
     return (
-        f"<article id=d{number}><h2>{escape(segment.path or segment.kind)}{place}</h2>"
-        f"<p>{escape(' · '.join(_facts(segment)))}</p><pre>{escape(segment.text)}</pre></article>"
+        f"<article id=d{number}><h2>{_escape(segment.path or segment.kind)}{place}</h2>"
+        f"<p>{_escape(' · '.join(_facts(segment)))}</p><pre>{_escape(segment.text)}</pre></article>"
     )
 
 
 def _table(segments: Sequence[Segment]) -> str:
     rows = "".join(
-        f"<tr><td><label for=p{number}>{escape(segment.path or segment.kind)}</label>"
+        f"<tr><td><label for=p{number}>{_escape(segment.path or segment.kind)}</label>"
         f"<td class=l>{f'{segment.start_line}-{segment.end_line}' if segment.start_line else ''}"
         f"<td class=n>{segment.tokens:,}<td>{segment.kind}<td>{'stable' if segment.stable else 'volatile'}"
         f"<td>{'cached' if segment.cached else 'new'}<td class=n>{f'{segment.score:.2f}' if segment.score else ''}"
-        f"<td>{escape(segment.reason)}"
+        f"<td>{_escape(segment.reason)}"
         for number, segment in enumerate(segments)
     )
     head = "".join(f"<th>{name}" for name in ("file", "lines", "tokens", "kind", "place", "state", "score", "why"))
@@ -154,7 +157,7 @@ def _requests(requests: Sequence[TraceRecord]) -> str:
     names = dict.fromkeys(stage for record in shown for stage in record.stages_ms)
     colours = {name: STAGE_COLOURS[number % len(STAGE_COLOURS)] for number, name in enumerate(names)}
     longest = max(max(record.total_ms, sum(record.stages_ms.values())) for record in shown)
-    key = "".join(f'<b style="background:{colour}"></b>{escape(name)}' for name, colour in colours.items())
+    key = "".join(f'<b style="background:{colour}"></b>{_escape(name)}' for name, colour in colours.items())
     rows = "".join(_request(record, colours, longest) for record in shown)
     return (
         f"<section><h2>Latency of recent requests</h2><p class=legend>{key}</p>"
@@ -165,11 +168,11 @@ def _requests(requests: Sequence[TraceRecord]) -> str:
 def _request(record: TraceRecord, colours: dict[str, str], longest: float) -> str:
     bars = "".join(
         f'<i style="width:{spent / longest:.2%};background:{colours[stage]}" '
-        f'title="{escape(stage)}: {spent:.1f} ms"></i>'
+        f'title="{_escape(stage)}: {spent:.1f} ms"></i>'
         for stage, spent in record.stages_ms.items()
     )
     return (
-        f"<tr><td>{escape(record.name)}<td>{escape(record.reason)}<td class=n>{record.total_ms:.1f}"
+        f"<tr><td>{_escape(record.name)}<td>{_escape(record.reason)}<td class=n>{record.total_ms:.1f}"
         f"<td><div class=budget>{bars}</div>"
     )
 
@@ -198,3 +201,8 @@ td label{cursor:pointer;text-decoration:underline}.l{white-space:nowrap}
 .n{text-align:right;font-variant-numeric:tabular-nums}
 summary{cursor:pointer;margin-top:1rem;font-weight:600}
 """.replace("\n", "")
+
+
+def _escape(text: str) -> str:
+    """Return a text as it stands on the page, without markup and without controls of its own."""
+    return html.escape(printable(text))

@@ -14,6 +14,7 @@ from pygls.exceptions import JsonRpcException
 from pygls.lsp.server import LanguageServer
 
 from spark_lsp.errors import SparkError
+from spark_lsp.text.printable import printable
 
 PROGRESS_WAIT_S = 0.5
 """Helix answers nothing while it waits for the edit of a code action: the work goes on then, without a bar."""
@@ -56,7 +57,7 @@ class Client:
         """Show a message to the user, once in this session."""
         if message not in self._shown:
             self._shown.add(message)
-            self._server.window_show_message(types.ShowMessageParams(kind, message))
+            self._server.window_show_message(types.ShowMessageParams(kind, printable(message)))
 
     async def ask(self, message: str, *choices: str, kind: types.MessageType = types.MessageType.Warning) -> str | None:
         """Let the user choose, once in this session; None when nothing was chosen or it was asked before."""
@@ -64,7 +65,7 @@ class Client:
             return None
         self._shown.add(message)
         actions = [types.MessageActionItem(choice) for choice in choices]
-        params = types.ShowMessageRequestParams(kind, message, actions)
+        params = types.ShowMessageRequestParams(kind, printable(message), actions)
         answer = await self.request(types.WINDOW_SHOW_MESSAGE_REQUEST, params)
         return getattr(answer, "title", None)
 

@@ -17,6 +17,7 @@ from spark_lsp.cli.place import Place, decode, read_place
 from spark_lsp.errors import WorkspaceError
 from spark_lsp.text.document import Snapshot
 from spark_lsp.text.edit import Edit, Span
+from spark_lsp.text.printable import printable
 from tests.repo.source import ROOT, report
 
 NASTY = "\x1b]0;PWNED\x07\x1b[31mred\x9b31m\u202eevil\u2066\x00\x7f\r\udc9b\u2028"
@@ -36,13 +37,13 @@ def controls(text: str) -> list[str]:
 
 @given(st.text(st.characters(exclude_categories=())))
 def test_no_text_keeps_a_control_character(text: str) -> None:
-    assert controls(terminal.printable(text)) == []
+    assert controls(printable(text)) == []
 
 
 def test_ordinary_text_stays() -> None:
     text = "def f():\n\treturn 'Schöne Grüße, 表示, שלום 👩‍💻'\n"
-    assert terminal.printable(text) == text
-    assert terminal.printable("a\r\nb\rc\x1b") == "a\nb\\x0dc\\x1b"
+    assert printable(text) == text
+    assert printable("a\r\nb\rc\x1b") == "a\nb\\x0dc\\x1b"
 
 
 def test_texts_and_consoles_spell_controls_out(capsys: pytest.CaptureFixture[str]) -> None:

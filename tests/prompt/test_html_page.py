@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from spark_lsp.prompt.html_page import as_html
 from spark_lsp.prompt.treemap import Box, tiles
+from spark_lsp.text.printable import is_control
 from spark_lsp.trace import TraceRecord
 from tests.prompt.check import packed_for
 from tests.prompt.test_pack import SHOP
@@ -54,6 +55,13 @@ async def test_every_piece_is_on_the_page_with_its_reason(tmp_path: Path) -> Non
         assert segment.reason in text
         assert segment.text.strip() in text
     assert "first <token>: 90.0 ms" in unescape(page)
+
+
+async def test_no_text_of_a_file_reorders_a_line_of_the_page(tmp_path: Path) -> None:
+    evil = SHOP.replace("return 42", "return '\u202e\u2066\x1b[31m\x9b31m\u200f'")
+    page = as_html(await packed_for(evil, tmp_path, cached_prefix=False), "\u202epage")
+    assert not [char for char in page if is_control(char)]
+    assert "\\u202e" in page
 
 
 async def test_nothing_of_a_file_becomes_markup_and_nothing_is_fetched(tmp_path: Path) -> None:
