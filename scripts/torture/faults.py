@@ -122,12 +122,12 @@ class Window:
 
 def processes_of(folder: Path) -> list[psutil.Process]:
     """Return the processes that were started with this folder for their caches, but for this one."""
-    found = []
+    running = []
     for process in psutil.process_iter():
         with suppress(psutil.Error):
             if process.pid != os.getpid() and process.environ().get("XDG_CACHE_HOME", "").startswith(str(folder)):
-                found.append(process)
-    return found
+                running.append(process)
+    return running
 
 
 def kill_engine(folder: Path, random: Random, rounds: int) -> Outcome:
@@ -276,13 +276,13 @@ def two_versions(folder: Path, random: Random, rounds: int) -> Outcome:
     """Let another version of the program use the same caches at the same time."""
     outcome = Outcome("two versions on one cache")
     package = Path(__file__).parents[2] / "spark_lsp"
-    other = folder / "other"
-    shutil.copytree(package, other / "spark_lsp", ignore=shutil.ignore_patterns("__pycache__"))
-    shutil.copytree(package.parent / "models" / "spark-nano", other / "models" / "spark-nano")
-    start = other / "spark_lsp" / "__init__.py"
+    newer = folder / "other"
+    shutil.copytree(package, newer / "spark_lsp", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(package.parent / "models" / "spark-nano", newer / "models" / "spark-nano")
+    start = newer / "spark_lsp" / "__init__.py"
     start.write_text(start.read_text("utf-8").replace('__version__ = "', '__version__ = "9'), "utf-8")
     for _ in range(rounds):
-        windows = [Window(folder, random), Window(folder, random, {"PYTHONPATH": str(other)})]
+        windows = [Window(folder, random), Window(folder, random, {"PYTHONPATH": str(newer)})]
         for window in windows:
             if not window.works():
                 return _finish(outcome, window)

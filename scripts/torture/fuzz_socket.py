@@ -64,7 +64,7 @@ async def _speak(random: Random, writer: asyncio.StreamWriter) -> None:
     elif kind == 1:  # a frame that is cut
         raw = frames.encode(random.choice(FRAMES))
         writer.write(raw[: random.randrange(len(raw))])
-    elif kind == 2:  # a length that lies
+    elif kind == 2:  # a wrong length
         writer.write(random.choice((0, 1, 2**31, 2**32 - 1)).to_bytes(4, "big") + random.randbytes(32))
     elif kind == 3:  # byte by byte
         for byte in frames.encode(random.choice(FRAMES)):
