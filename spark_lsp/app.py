@@ -103,7 +103,7 @@ def open_chat_engine(settings: Settings, root: Path | None = None) -> Engine | N
 def usual_context_tokens(path: Path, settings: Settings) -> int:
     """Return the context that a model is opened with when no size is named: no more than it makes use of."""
     useful = useful_tokens(path)
-    most = settings.context.max_tokens
+    most = settings.engine_tokens or settings.context.max_tokens
     return min(most, max(useful + REPLY_TOKENS, MIN_TOKENS)) if useful else most
 
 

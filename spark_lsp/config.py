@@ -158,6 +158,9 @@ class Settings(msgspec.Struct, frozen=True, rename="camel"):
     actions: ActionsSettings = ActionsSettings()
     edits: EditsSettings = EditsSettings()
     telemetry: TelemetrySettings = TelemetrySettings()
+    engine_tokens: int = 0
+    """No setting: ``context.maxTokens`` as the user has it where a repository's own file says less, else 0. The engine
+    is opened with it, so that no repository makes another engine load the model again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,6 +187,8 @@ class Setting:
 
 _UNTRUSTED_KEYS = ("completion.", "context.")
 _UNTRUSTED_EXACT = frozenset({"actions.enabled"})
+_DERIVED = frozenset({"engine_tokens"})
+_MAX_TOKENS = "context.maxTokens"
 CLIENT_SECTIONS = frozenset({"server", "trace"})  # read by the editor's own extension, not by the server
 
 
@@ -194,6 +199,8 @@ def settings_keys() -> dict[str, Setting]:
     defaults = Settings()
     for field in msgspec.structs.fields(Settings):
         value = getattr(defaults, field.name)
+        if field.name in _DERIVED:
+            continue
         if not isinstance(value, msgspec.Struct):
             keys[field.encode_name] = Setting(field.encode_name, hints[field.name], value)
             continue
@@ -209,14 +216,22 @@ def resolve(sources: Sequence[Source]) -> tuple[Settings, list[str]]:
     known = settings_keys()
     messages: list[str] = []
     chosen: dict[str, Any] = {}
+    engine_tokens: int = known[_MAX_TOKENS].default
+    is_named = False
     for source in sources:
         for key, value in _flatten(source.values, known):
             message = _refusal(source, key, value, known)
             if message:
                 messages.append(message)
-            elif key in known and key not in chosen:
-                chosen[key] = msgspec.convert(value, known[key].type, strict=source.name != "environment")
-    return _build(chosen), messages
+            elif key in known:
+                converted = msgspec.convert(value, known[key].type, strict=source.name != "environment")
+                chosen.setdefault(key, converted)
+                if key == _MAX_TOKENS and source.trusted and not is_named:
+                    engine_tokens, is_named = converted, True
+    if chosen.get(_MAX_TOKENS, engine_tokens) == engine_tokens:
+        return _build(chosen), messages
+    chosen[_MAX_TOKENS] = min(chosen[_MAX_TOKENS], engine_tokens)
+    return msgspec.structs.replace(_build(chosen), engine_tokens=engine_tokens), messages
 
 
 def environment_source(environment: Mapping[str, str]) -> Source:

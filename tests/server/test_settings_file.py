@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from spark_lsp.app import usual_context_tokens
 from spark_lsp.server.settings import MAX_FILE_BYTES, WORKSPACE_FILE, read_settings
 
 DEEP = {
@@ -72,3 +73,32 @@ def test_a_deep_value_of_the_editor_is_one_message(tmp_path: Path) -> None:
     settings, messages = read_settings(tmp_path, {"completion": value, "context": [value]}, {})
     assert settings.completion.enabled
     assert messages
+
+
+@pytest.mark.parametrize(
+    ("own", "users", "prompt_tokens", "engine_tokens"),
+    [
+        ("", {}, 131_072, 131_072),
+        ("context.maxTokens = 1024", {}, 1_024, 131_072),
+        ("context.maxTokens = 1024", {"context": {"maxTokens": 4_096}}, 4_096, 4_096),
+        ("context.maxTokens = 1000000", {}, 131_072, 131_072),
+    ],
+)
+def test_a_repository_narrows_prompts_and_never_makes_another_engine(
+    own: str, users: dict[str, object], prompt_tokens: int, engine_tokens: int, tmp_path: Path
+) -> None:
+    """An engine is shared by its set-up, so another size of context loaded the model a second time."""
+    (tmp_path / WORKSPACE_FILE).write_text(own)
+    settings, _messages = read_settings(tmp_path, users, {})
+    assert settings.context.max_tokens == prompt_tokens
+    assert usual_context_tokens(tmp_path / "unknown.gguf", settings) == engine_tokens
+
+
+def test_a_size_in_the_environment_holds_for_the_engine_behind_a_repository_s(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / WORKSPACE_FILE).write_text("context.maxTokens = 1024")
+    monkeypatch.setenv("SPARK_LSP_CONTEXT_MAX_TOKENS", "8192")
+    settings, _messages = read_settings(tmp_path, {}, {})
+    assert settings.context.max_tokens == 1_024
+    assert usual_context_tokens(tmp_path / "unknown.gguf", settings) == 8_192
