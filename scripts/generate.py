@@ -50,6 +50,7 @@ An unknown key is ignored, and an invalid value is replaced by the default; one 
 
 The workspace file comes from the author of the repository.
 So it can set only the keys marked "yes" under "workspace file"; others are ignored with a message.
+Its `context.maxTokens` can only make prompts smaller than yours, and never loads the model a second time.
 """  # noqa: E501
 
 
