@@ -166,8 +166,8 @@ def endpoint(folder: Path | None = None) -> list[Check]:
     detail = f"{running.url}, process {running.pid}"
     if running.is_loopback:
         return [Check("endpoint", "ok", detail)]
-    said = f"{detail}, can be reached from other machines without encryption."
-    return [Check("endpoint", "warn", said, f"kill {running.pid} && spark-lsp engine serve-openai")]
+    sentence = f"{detail}, can be reached from other machines without encryption."
+    return [Check("endpoint", "warn", sentence, f"kill {running.pid} && spark-lsp engine serve-openai")]
 
 
 def writable(name: str, folder: Path) -> Check:

@@ -43,9 +43,9 @@ class StopTexts:
     def feed(self, text: str) -> tuple[str, str]:
         """Return what may be sent now, and the stop that was found; "" while there is none."""
         text = self._held + text
-        found = [(at + len(stop), at, stop) for stop in self._stops if (at := text.find(stop)) >= 0]
-        if found:
-            _, at, stop = min(found)
+        stops = [(at + len(stop), at, stop) for stop in self._stops if (at := text.find(stop)) >= 0]
+        if stops:
+            _, at, stop = min(stops)
             self._held = ""
             return text[:at], stop
         kept = max((_overlap(text, stop) for stop in self._stops), default=0)

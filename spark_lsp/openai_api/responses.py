@@ -48,8 +48,8 @@ class Reply:
         if is_first and self.route == "chat":
             events.append(self._delta({"delta": {"role": "assistant", "content": ""}}, None))
         if part.text:
-            said = {"delta": {"content": part.text}} if self.route == "chat" else {"text": part.text}
-            events.append(self._delta(said, None))
+            delta = {"delta": {"content": part.text}} if self.route == "chat" else {"text": part.text}
+            events.append(self._delta(delta, None))
         if end is not None:
             events.append(self._delta({"delta": {}} if self.route == "chat" else {"text": ""}, end.reason))
             if with_usage:
@@ -58,8 +58,8 @@ class Reply:
             events.append(DONE)
         return events
 
-    def _delta(self, said: dict[str, Any], reason: str | None) -> bytes:
-        choice = {"index": 0, **said, "logprobs": None, "finish_reason": reason}
+    def _delta(self, delta: dict[str, Any], reason: str | None) -> bytes:
+        choice = {"index": 0, **delta, "logprobs": None, "finish_reason": reason}
         return event({**self._head(is_chunk=True), "choices": [choice]})
 
     def _head(self, *, is_chunk: bool) -> dict[str, Any]:

@@ -13,11 +13,11 @@ def test_what_is_sent_never_depends_on_the_chunks(text: str, stops: list[str], d
     places = [(place + len(stop), place) for stop in stops if (place := text.find(stop)) >= 0]
     expected = text[: min(places)[1]] if places else text
     watch, sent, at = StopTexts(stops), "", 0
-    found = ""
-    while at < len(text) and not found:
+    stop = ""
+    while at < len(text) and not stop:
         size = data.draw(st.integers(1, len(text) - at))
-        part, found = watch.feed(text[at : at + size])
+        part, stop = watch.feed(text[at : at + size])
         sent, at = sent + part, at + size
         assert expected.startswith(sent), "what was sent is never taken back"
-    assert sent + ("" if found else watch.rest()) == expected
-    assert bool(found) == bool(places)
+    assert sent + ("" if stop else watch.rest()) == expected
+    assert bool(stop) == bool(places)

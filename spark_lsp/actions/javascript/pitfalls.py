@@ -127,11 +127,11 @@ def unclear_names(names: Names) -> frozenset[str]:
     A function that a sloppy script declares in a block is a variable of the function around as well; the default
     value of a parameter does not see what the body declares by the same name.
     """
-    found: set[str] = set()
+    unclear: set[str] = set()
     for scope in names.scopes.values():
         is_block = scope.node.type not in {*BODIES, "program", "internal_module", "module"}
         if is_block and not is_strict(scope.node, names):
-            found |= {
+            unclear |= {
                 name
                 for name, binding in scope.names.items()
                 if any(use.node.parent is not None and use.node.parent.type in HOISTED for use in binding.declarations)
@@ -142,8 +142,8 @@ def unclear_names(names: Names) -> frozenset[str]:
             inner = names.scopes.get(function.id) if function is not None else None
             binding = inner.names.get(use.name) if inner is not None else None
             if binding is not None and any(use.node.start_byte > parameters.end_byte for use in binding.declarations):
-                found.add(use.name)
-    return frozenset(found)
+                unclear.add(use.name)
+    return frozenset(unclear)
 
 
 @lru_cache(maxsize=2)

@@ -45,13 +45,13 @@ class Program:
 
 def programs() -> list[Program]:
     """The programs of all files beside this one."""
-    found = []
+    listed = []
     for path in sorted((HERE / "attack").glob("*.txt")):
         parts = re.split(r"^=== (.+)\n", path.read_text("utf-8"), flags=re.MULTILINE)
         for name, body in zip(parts[1::2], parts[2::2], strict=True):
             files = re.split(r"^--- (.+)\n", body, flags=re.MULTILINE)
-            found.append(Program(name, dict(zip(files[1::2], files[2::2], strict=True))))
-    return found
+            listed.append(Program(name, dict(zip(files[1::2], files[2::2], strict=True))))
+    return listed
 
 
 class Judge:
