@@ -86,7 +86,10 @@ function run(
 ): Promise<void> {
   return new Promise((resolve, reject) => {
     log.info([program, ...args].join(" "));
-    const child = spawn(program, [...args], { windowsHide: true, env: { CMAKE_ARGS: "-DLLAVA_BUILD=OFF", ...process.env, PYTHONUNBUFFERED: "1" } });
+    const child = spawn(program, [...args], {
+      windowsHide: true,
+      env: { CMAKE_ARGS: "-DLLAVA_BUILD=OFF", ...process.env, PYTHONUNBUFFERED: "1" },
+    });
     const stop = token.onCancellationRequested(() => child.kill());
     let last = "";
     const read = (data: Buffer) => {
@@ -133,14 +136,20 @@ export async function installServer(storage: vscode.Uri, log: vscode.LogOutputCh
       await run(python, ["-m", "venv", "--clear", folder], log, token, () => undefined);
       const pip = ["-m", "pip", "install", "--verbose", "--no-input", "--disable-pip-version-check"];
       const wanted = ["--prefer-binary", requirement(source, isRemote)];
-      await run(path.join(folder, VENV_BIN, WINDOWS ? "python.exe" : "python"), [...pip, ...wanted], log, token, (text) => {
-        for (const [pattern, words] of PHASES) {
-          const match = pattern.exec(text);
-          if (match) {
-            tell(words.replace(/\$(\d)/g, (_whole, group: string) => match[Number(group)] ?? ""));
+      await run(
+        path.join(folder, VENV_BIN, WINDOWS ? "python.exe" : "python"),
+        [...pip, ...wanted],
+        log,
+        token,
+        (text) => {
+          for (const [pattern, words] of PHASES) {
+            const match = pattern.exec(text);
+            if (match) {
+              tell(words.replace(/\$(\d)/g, (_whole, group: string) => match[Number(group)] ?? ""));
+            }
           }
-        }
-      });
+        },
+      );
     } catch (error) {
       await rm(folder, { recursive: true, force: true });
       throw error;
