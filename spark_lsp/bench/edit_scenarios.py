@@ -5,6 +5,7 @@ accepted. A scenario that ends in ``=== silent`` has to stay silent.
 """
 
 import re
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -99,7 +100,18 @@ def situation_of(scenario: Scenario, folder: Path) -> Situation:
         raise SettingsError(f"{scenario.name}: {scenario.path} is of no known language.")
     before = scenario.before[scenario.path]
     read = with_open_texts(view, {scenario.path: now})
-    return Situation(scenario.path, language, now, (before,), view, read=read, baseline=before)
+    place = folder / scenario.path
+    return Situation(
+        path=scenario.path,
+        language=language,
+        text=now,
+        texts_before=(before,),
+        view=view,
+        read=read,
+        uri=place.as_uri(),
+        file=place,
+        changed_since_ns=time.time_ns(),
+    )
 
 
 def _steps(chain: Chain, path: str) -> Iterator[NextEdit]:

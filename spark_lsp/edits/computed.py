@@ -4,10 +4,16 @@ from collections.abc import Callable
 from typing import Final
 
 from spark_lsp.edits.chain import Chain
-from spark_lsp.edits.next_edit import NOTHING, Silence, Situation
+from spark_lsp.edits.import_source import import_edits
+from spark_lsp.edits.next_edit import NOTHING, NextEdit, Silence, Situation
 from spark_lsp.edits.rename_source import Found, rename_edits
+from spark_lsp.edits.signature_source import signature_edits
 
-SOURCES: Final[tuple[Callable[[Situation], Found | Silence], ...]] = (rename_edits,)
+SOURCES: Final[tuple[Callable[[Situation], Found | Silence], ...]] = (
+    rename_edits,
+    signature_edits,
+    import_edits,
+)
 
 
 def computed(situation: Situation) -> Chain | Silence:
@@ -23,5 +29,21 @@ def computed(situation: Situation) -> Chain | Silence:
         if isinstance(answer, Silence):
             silence = answer if silence is NOTHING else silence
         elif answer.edits or answer.more:
+            if source is rename_edits:
+                answer = _with_signature(answer, signature_edits(situation))
             return Chain(answer.edits, answer.more, situation.path, situation.text)
     return silence
+
+
+def _with_signature(renaming: Found, signature: Found | Silence) -> Found:
+    """Return a renaming with the calls that pass the renamed parameter by its name."""
+    if isinstance(signature, Silence):
+        return renaming
+    own = tuple(edit for edit in signature.edits if not any(_overlap(edit, place) for place in renaming.edits))
+    if len(own) < len(signature.edits) or (renaming.more and signature.more):
+        return renaming
+    return Found(renaming.edits + own, renaming.more or signature.more)
+
+
+def _overlap(first: NextEdit, second: NextEdit) -> bool:
+    return first.span.start < second.span.end and second.span.start < first.span.end

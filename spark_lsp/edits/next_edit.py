@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final, Literal
 
 from spark_lsp.index.storage.view import EMPTY_VIEW, IndexView
@@ -55,7 +56,8 @@ class Situation:
     """A document at the moment of a request, with what it was before its last edits.
 
     ``texts_before`` holds the texts before the last bursts, the newest first. ``read`` returns the current text of
-    another file, an open document's before that on disk. ``baseline`` is the document as it was opened.
+    another file, an open document's before that on disk. ``changed_since_ns`` is when the document began to
+    change, by the clock of the files.
     """
 
     path: str
@@ -65,7 +67,9 @@ class Situation:
     view: IndexView = EMPTY_VIEW
     is_whole: bool = True
     read: Callable[[str], str] = lambda _path: ""
-    baseline: str = ""
+    uri: str = ""
+    file: Path | None = None
+    changed_since_ns: int = 0
 
 
 def with_open_texts(view: IndexView, opened: Mapping[str, str]) -> Callable[[str], str]:

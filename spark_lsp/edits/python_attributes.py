@@ -18,8 +18,7 @@ _METHODS: Final = (ast.FunctionDef, ast.AsyncFunctionDef)
 
 def attribute_at(bindings: Bindings, name: str, span: Span) -> Binding | Unclear:
     """Return the attribute whose name stands at a place, with all its certain places."""
-    source = bindings.source
-    owner = next((owner for owner in _classes(source) if _stands_in(bindings, owner, name, span)), None)
+    owner = next((owner for owner in _classes(bindings) if _stands_in(bindings, owner, name, span)), None)
     if owner is None:
         return Unclear(f"it is not known whose attribute {name} is")
     return attribute_of(bindings, owner, name)
@@ -45,8 +44,8 @@ def attribute_of(bindings: Bindings, owner: ast.ClassDef, name: str) -> Binding 
     return Binding(owner, tuple(sorted(places.values(), key=lambda place: place.span)))
 
 
-def _classes(source: Source) -> Iterator[ast.ClassDef]:
-    return (node for node in ast.walk(source.tree) if isinstance(node, ast.ClassDef))
+def _classes(bindings: Bindings) -> Iterator[ast.ClassDef]:
+    return (node for node in bindings.nodes if isinstance(node, ast.ClassDef))
 
 
 def _stands_in(bindings: Bindings, owner: ast.ClassDef, name: str, span: Span) -> bool:
@@ -121,7 +120,7 @@ def _family(bindings: Bindings, owner: ast.ClassDef) -> tuple[list[ast.ClassDef]
     while True:
         subclasses = [
             subclass
-            for subclass in _classes(bindings.source)
+            for subclass in _classes(bindings)
             if id(subclass) not in known and any(id(_class_named(bindings, base)) in known for base in subclass.bases)
         ]
         if not subclasses:

@@ -7,6 +7,7 @@ import ast
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Final
 
 from spark_lsp.actions.python.analysis.scopes import (
@@ -113,6 +114,24 @@ class Bindings:
             elif isinstance(parent, (*FUNCTIONS, ast.ClassDef)) and _is_in_body(child, parent):
                 yield parent
 
+    @cached_property
+    def nodes(self) -> list[ast.AST]:
+        """Every node of the file."""
+        return list(ast.walk(self.source.tree))
+
+    def nodes_named(self, name: str) -> list[ast.AST]:
+        """Return the nodes that say a name, attributes and keywords aside."""
+        return self._by_name.get(name, [])
+
+    @cached_property
+    def _by_name(self) -> dict[str, list[ast.AST]]:
+        """The nodes that say each name; a node may say several."""
+        found: dict[str, list[ast.AST]] = {}
+        for node in self.nodes:
+            for name in _names_in(node):
+                found.setdefault(name, []).append(node)
+        return found
+
     def _of_owner(self, name: str, owner: Owner, places: list[tuple[Place, Owner | None]]) -> Binding | Unclear:
         own = sorted((place for place, home in places if home is owner), key=lambda place: place.span)
         if not any(place.defines for place in own):
@@ -139,7 +158,7 @@ class Bindings:
 
     def _places(self, name: str) -> Iterator[tuple[Place, Owner | None]]:
         """Yield every place of a name with its scope; None where the place cannot be found in the text."""
-        for node in ast.walk(self.source.tree):
+        for node in self._by_name.get(name, ()):
             if isinstance(node, ast.Name) and node.id == name:
                 yield from self._placed(node, self.source.span(node), not isinstance(node.ctx, ast.Load), name)
             elif isinstance(node, ast.arg) and node.arg == name:
@@ -204,6 +223,23 @@ class Bindings:
         homes = (around for around in self.source.scopes_around(scope) if isinstance(around, FUNCTIONS))
         owner = next((home for home in homes if name in self._names_of(home).local), None)
         return Place(span, defines=False, node=node), owner
+
+
+def _names_in(node: ast.AST) -> Iterator[str]:
+    if isinstance(node, ast.Name):
+        yield node.id
+    elif isinstance(node, ast.arg):
+        yield node.arg
+    elif isinstance(node, ast.alias):
+        yield node.asname or node.name.split(".")[0]
+    elif isinstance(node, ast.Global | ast.Nonlocal):
+        yield from node.names
+    elif isinstance(node, ast.MatchMapping) and node.rest:
+        yield node.rest
+    elif isinstance(name := getattr(node, "name", None), str):
+        yield name
+    for parameter in getattr(node, "type_params", ()):
+        yield parameter.name
 
 
 def _doubt(places: list[tuple[Place, Owner | None]]) -> Unclear | None:

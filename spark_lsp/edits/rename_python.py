@@ -7,6 +7,7 @@ wholly renamed text, the new name has exactly the places that the old one had.
 import ast
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from spark_lsp.actions.python.analysis.source import Source, source_of
@@ -61,8 +62,9 @@ def _binding(source: Source, name: str, place: Span) -> Binding | Unclear:
     return attribute_at(bindings, name, place) if is_of_class else binding
 
 
+@lru_cache(maxsize=8)
 def python_source(text: str) -> Source | None:
-    """Read a Python text; None when it does not compile."""
+    """Read a Python text; None when it does not compile. Kept, for one text is asked about more than once."""
     syntax = parse(LANGUAGES["python"], text)
     return source_of(syntax) if syntax is not None else None
 

@@ -145,7 +145,9 @@ def _situation(session: Session, snapshot: Snapshot) -> Situation | None:
         view=view,
         is_whole=session.workspace is not None and session.workspace.context.is_whole,
         read=with_open_texts(view, opened),
-        baseline=baseline.text if baseline else "",
+        uri=snapshot.uri,
+        file=snapshot.path,
+        changed_since_ns=baseline.since_ns if baseline else 0,
     )
 
 

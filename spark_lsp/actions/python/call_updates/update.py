@@ -40,7 +40,7 @@ class UpdateCalls:
         if not tools.context.is_whole:
             return refused(self.id, STILL_INDEXING)
         view, path = tools.context.view, tools.context.path_of(target.snapshot)
-        edits = await asyncio.to_thread(_updated, target, view, path)
+        edits = await asyncio.to_thread(updated_calls, target, view, path)
         if isinstance(edits, Refusal):
             return refused(self.id, edits)
         own = edits.pop(path, ())
@@ -51,7 +51,7 @@ class UpdateCalls:
         return Proposal(self.id, own, files=files, asks=True)
 
 
-def _updated(target: Target, view: IndexView, path: str) -> dict[str, tuple[Edit, ...]] | Refusal:
+def updated_calls(target: Target, view: IndexView, path: str) -> dict[str, tuple[Edit, ...]] | Refusal:
     """Return the edits by file, or in one sentence why there are none."""
     changed = changed_at(target)
     if changed is None or not changed.is_certain:
