@@ -28,7 +28,7 @@ from spark_lsp.text.document import LineTable
 from spark_lsp.text.edit import Edit, Span, apply_edits
 from spark_lsp.text.language import LANGUAGES
 
-MAX_CHARACTERS = 60_000
+MAX_CHARACTERS = 30_000
 ADDED = "_renamed"
 
 
@@ -56,7 +56,9 @@ def main() -> None:
         copy = Path(scratch) / "packages"
         shutil.copytree(arguments.folder, copy, ignore=shutil.ignore_patterns("*.dist-info", "bin", "__pycache__"))
         judge = RopeJudge(copy)
-        for trial in trials(copy, arguments.count, arguments.seed):
+        for number, trial in enumerate(trials(copy, arguments.count, arguments.seed)):
+            if number % 40 == 0:
+                _say(f"{number} situations, {counts['edits']} edits, {counts['edits of rope as well']} of rope as well")
             started = time.perf_counter()
             ours, silence = follow_ups(trial)
             times_ms.append((time.perf_counter() - started) * 1000)

@@ -15,6 +15,7 @@ from spark_lsp.bench.asking import Measure
 from spark_lsp.bench.beyond import long_enough
 from spark_lsp.bench.indexing import Sizes, measure_index
 from spark_lsp.bench.latency import measure_latency
+from spark_lsp.bench.next_edits import measure_history, measure_scenarios
 from spark_lsp.bench.quality import BUDGETS, Quality, measure_recall
 from spark_lsp.bench.throughput import ANSWER_TOKENS, measure_throughput
 from spark_lsp.catalog.catalog import model_path
@@ -122,6 +123,25 @@ def index(
     sizes = Sizes(folder.resolve(), files, many, lines, edits, workers)
     with errors.status("Measuring …") as status:
         report = measure_index(sizes, status.update)
+    _show(report, as_json=as_json)
+
+
+@app.command("edits", epilog="Example: spark-lsp bench edits samples/edits --history . --commits 200")
+def edits(
+    scenarios: Annotated[Path | None, typer.Argument(metavar="[DIR]", help="Folder of scenario files.")] = None,
+    *,
+    history: Annotated[Path | None, typer.Option(help="A git repository whose commits are replayed.")] = None,
+    commits: Annotated[int, typer.Option(min=1, help="Changed files of commits that are replayed.")] = 200,
+    seed: Annotated[int, typer.Option(help="Random seed for choosing the commits.")] = 1,
+    as_json: _Json = False,
+) -> None:
+    """Measure next edits: scenarios, and commits replayed from their first hunk."""
+    report: dict[str, Any] = {}
+    with errors.status("Measuring …"):
+        if scenarios is not None:
+            report["scenarios"] = measure_scenarios(scenarios)
+        if history is not None:
+            report["history"] = measure_history(history.resolve(), commits, seed)
     _show(report, as_json=as_json)
 
 

@@ -27,6 +27,7 @@ from spark_lsp.server.commands import COMMANDS
 from spark_lsp.server.convert import path_of
 from spark_lsp.server.guard import as_dict, guarded
 from spark_lsp.server.model_offers import ModelChoice, ModelOfferTimes
+from spark_lsp.server.next_edit_action import next_edit_action
 from spark_lsp.server.notebooks import SYNC
 from spark_lsp.server.protocol import SparkProtocol, plain_converter
 from spark_lsp.server.session import Session
@@ -191,7 +192,8 @@ def _register_actions(server: SparkServer, session: Session) -> None:
     @server.feature(types.TEXT_DOCUMENT_CODE_ACTION, options)
     @guarded(session.client.show_error, no_actions)
     async def code_action(params: types.CodeActionParams) -> list[types.CodeAction]:
-        return await code_actions.code_actions(session, params)
+        listed = await code_actions.code_actions(session, params)
+        return [*listed, *await next_edit_action(session, params)]
 
     @server.feature(types.CODE_ACTION_RESOLVE)
     async def resolve(action: types.CodeAction) -> types.CodeAction:

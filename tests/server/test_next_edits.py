@@ -99,3 +99,25 @@ async def _renamed_while_paused(window: Editor) -> types.Position:
     start = types.Position(at.line, at.character - len("price"))
     window.change(PATH, types.Range(start, at), "cost")
     return start
+
+
+async def test_every_editor_has_it_as_a_code_action(tmp_path: Path) -> None:
+    async with editor(WORKSPACE, tmp_path) as window:
+        at = await _renamed(window)
+        identifier = types.TextDocumentIdentifier(window.uri(PATH))
+        context = types.CodeActionContext(diagnostics=[], only=["refactor.rewrite.nextEdit"])
+        converter = window.client.protocol._converter
+        converter.register_structure_hook(
+            types.Command | types.CodeAction, lambda action, _type: converter.structure(action, types.CodeAction)
+        )
+        params = types.CodeActionParams(identifier, types.Range(at, at), context)
+        (action,) = await window.client.text_document_code_action_async(params) or []
+        assert isinstance(action, types.CodeAction)
+        assert action.title == "Next edit: Rename price to cost"
+        assert action.edit is not None
+        assert action.edit.document_changes is not None
+        (document,) = action.edit.document_changes
+        assert isinstance(document, types.TextDocumentEdit)
+        assert [
+            (edit.new_text, edit.range.start.line) for edit in document.edits if isinstance(edit, types.TextEdit)
+        ] == [("cost", 4)]

@@ -47,8 +47,10 @@ end
 local function apply(bufnr, on)
   if on then
     focus.watch(bufnr)
+    require("spark.next_edit").watch(bufnr)
   else
     focus.unwatch(bufnr)
+    require("spark.next_edit").unwatch(bufnr)
   end
   if config.builtin() then
     vim.lsp.inline_completion.enable(on, { bufnr = bufnr })

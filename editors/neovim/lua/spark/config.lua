@@ -13,6 +13,7 @@ local defaults = {
     next = "<M-]>",
     previous = "<M-[>",
     request = "<M-\\>",
+    next_edit = "<Tab>",
   },
 }
 

@@ -6,6 +6,10 @@ function M.load()
   -- A colour scheme that knows 0.12's group decides; otherwise ghost text looks like other text that is not there.
   local ghost = vim.fn.hlexists("ComplHint") == 1 and "ComplHint" or "NonText"
   vim.api.nvim_set_hl(0, "SparkGhost", { link = ghost, default = true })
+  vim.api.nvim_set_hl(0, "SparkEditOld", { link = "DiffDelete", default = true })
+  vim.api.nvim_set_hl(0, "SparkEditNew", { link = "DiffAdd", default = true })
+  vim.api.nvim_set_hl(0, "SparkEditHint", { link = ghost, default = true })
+  vim.api.nvim_set_hl(0, "SparkEditSign", { link = "DiagnosticSignHint", default = true })
 
   require("spark.commands").create()
 

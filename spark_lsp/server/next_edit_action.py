@@ -1,0 +1,38 @@
+"""The code action "Next edit: …", for editors that do not speak ``textDocument/copilotInlineEdit``."""
+
+from lsprotocol import types
+
+from spark_lsp.server.convert import to_range
+from spark_lsp.server.next_edits import ACCEPT_COMMAND, PlacedEdit, next_edit_at
+from spark_lsp.server.session import Session
+
+KIND = "refactor.rewrite.nextEdit"
+
+
+async def next_edit_action(session: Session, params: types.CodeActionParams) -> list[types.CodeAction]:
+    """Return the action that makes the next edit, none where there is no edit or other kinds are asked for."""
+    kinds = params.context.only or ()
+    if kinds and not any(f"{KIND}.".startswith(f"{kind}.") for kind in kinds):
+        return []
+    if not session.next_edits.journal.edits(params.text_document.uri):
+        return []
+    placed = await next_edit_at(session, params.text_document.uri, params.range.start)
+    edit = _workspace_edit(session, placed) if isinstance(placed, PlacedEdit) else None
+    if edit is None or isinstance(placed, str):
+        return []
+    title = placed.offer.edit.title
+    command = types.Command(title=title, command=ACCEPT_COMMAND, arguments=[{"id": placed.offer.id}])
+    data = {"id": "next.edit"}
+    return [types.CodeAction(title=f"Next edit: {title}", kind=KIND, edit=edit, command=command, data=data)]
+
+
+def _workspace_edit(session: Session, placed: PlacedEdit) -> types.WorkspaceEdit | None:
+    """Return the edit as the client takes it; None for one in another file that it cannot change."""
+    workspace = session.client.capabilities.workspace
+    can = workspace.workspace_edit if workspace else None
+    snapshot, edit = placed.snapshot, placed.offer.edit
+    change = types.TextEdit(to_range(snapshot.text, snapshot.lines, edit.span, session.encoding), edit.new_text)
+    if can and can.document_changes:
+        identifier = types.OptionalVersionedTextDocumentIdentifier(uri=snapshot.uri, version=placed.version)
+        return types.WorkspaceEdit(document_changes=[types.TextDocumentEdit(identifier, [change])])
+    return types.WorkspaceEdit(changes={snapshot.uri: [change]}) if placed.version is not None else None
