@@ -28,7 +28,7 @@ from spark_lsp.text.document import LineTable
 from spark_lsp.text.edit import Edit, Span, apply_edits
 from spark_lsp.text.language import LANGUAGES
 
-MAX_CHARACTERS = 30_000
+MAX_CHARACTERS = 60_000
 ADDED = "_renamed"
 
 
