@@ -95,15 +95,15 @@ def trials(folder: Path, count: int, seed: int) -> Iterator[Trial]:
     """Yield definitions drawn at random: first a module, then a name in it."""
     draw = random.Random(seed)  # noqa: S311 - a sample, not a secret
     paths = sorted(path for path in folder.rglob("*.py") if 500 < path.stat().st_size < MAX_CHARACTERS)
-    found = 0
-    while found < count:
+    drawn = 0
+    while drawn < count:
         path = draw.choice(paths)
         text = path.read_text("utf-8")
         places = definitions(text)
         if not places:
             continue
         name, place, kind = draw.choice(places)
-        found += 1
+        drawn += 1
         yield Trial(path, text, name, place, kind)
 
 
@@ -113,7 +113,7 @@ def definitions(text: str) -> list[tuple[str, Span, str]]:
         warnings.simplefilter("ignore")
         tree = ast.parse(text)
     lines = LineTable.of(text)
-    found = []
+    names = []
     for node in ast.walk(tree):
         name, line, column, kind = "", getattr(node, "lineno", 0), getattr(node, "col_offset", 0), type(node).__name__
         if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
@@ -130,18 +130,18 @@ def definitions(text: str) -> list[tuple[str, Span, str]]:
         start = lines.starts[line - 1] + column if line else 0
         place = Span(max(0, start), max(0, start) + len(name))
         if name and not name.startswith("__") and place.text(text) == name:
-            found.append((name, place, kind))
-    return found
+            names.append((name, place, kind))
+    return names
 
 
 def follow_ups(trial: Trial) -> tuple[frozenset[Span] | None, str]:
     """Return the places of the text before that we would rename; None for silence, with its reason."""
     new = trial.name + ADDED
     now = apply_edits(trial.text, [Edit(trial.place, new)])
-    found = computed(Situation(str(trial.path), LANGUAGES["python"], now, (trial.text,)))
-    if not isinstance(found, Chain):
-        return None, found.name
-    after = apply_edits(now, [Edit(edit.span, edit.new_text) for edit in found.edits])
+    answer = computed(Situation(str(trial.path), LANGUAGES["python"], now, (trial.text,)))
+    if not isinstance(answer, Chain):
+        return None, answer.name
+    after = apply_edits(now, [Edit(edit.span, edit.new_text) for edit in answer.edits])
     renaming = renamed_between(trial.text, after)
     places = frozenset(renaming.places) if isinstance(renaming, Renamed) else frozenset()
     return places - {trial.place}, ""

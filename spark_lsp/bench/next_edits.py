@@ -100,12 +100,12 @@ def _offered(step: Step) -> NextEdit | None:
     language = language_of_path(step.path)
     if language is None:
         return None
-    found = computed(Situation(step.path, language, step.now, (step.before,), is_whole=False))
-    if not isinstance(found, Chain):
+    chain = computed(Situation(step.path, language, step.now, (step.before,), is_whole=False))
+    if not isinstance(chain, Chain):
         return None
     shown = Shown(step.now, (step.before,))
     offset = next((at for at, pair in enumerate(zip(step.before, step.now, strict=False)) if pair[0] != pair[1]), 0)
-    return next((edit for edit in found.in_order(step.path, offset) if not gate(edit, shown)), None)
+    return next((edit for edit in chain.in_order(step.path, offset) if not gate(edit, shown)), None)
 
 
 def _hunk_at(step: Step, edit: NextEdit) -> Hunk | None:
@@ -126,15 +126,15 @@ def _steps(repository: Path, count: int, seed: int) -> Iterator[Step]:
     draw = random.Random(seed)  # noqa: S311 - a sample, not a secret
     commits = _git(repository, "log", "--no-merges", f"--max-count={MAX_COMMITS}", "--format=%H").split()
     draw.shuffle(commits)
-    found = 0
+    steps = 0
     for commit in commits:
         changed = _git(repository, "diff-tree", "-r", "--no-commit-id", "--diff-filter=M", "--name-only", commit)
         for path in changed.splitlines():
             step = _step(repository, commit, path) if language_of_path(path) is not None else None
             if step is not None:
-                found += 1
+                steps += 1
                 yield step
-            if found >= count:
+            if steps >= count:
                 return
 
 

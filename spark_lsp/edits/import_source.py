@@ -48,7 +48,7 @@ def import_edits(situation: Situation) -> Found | Silence:
 
 def written_names(situation: Situation) -> list[str]:
     """Return the names that the last bursts added, but for one that may still be typed."""
-    found: list[str] = []
+    added: list[str] = []
     for before in islice(situation.texts_before, MAX_BURSTS):
         change = difference(before, situation.text, 0.0)
         end = change.start + len(change.inserted)
@@ -61,8 +61,8 @@ def written_names(situation: Situation) -> list[str]:
         names = _NAME.findall(written)
         if names and written.endswith(names[-1]) and not situation.text[end : end + 1].strip(" \r\n\t"):
             names.pop()
-        found += [name for name in dict.fromkeys(names) if now[name] > was[name] and name not in found]
-    return found
+        added += [name for name in dict.fromkeys(names) if now[name] > was[name] and name not in added]
+    return added
 
 
 def is_missing(bindings: Bindings, name: str) -> bool:

@@ -126,11 +126,11 @@ class Bindings:
     @cached_property
     def _by_name(self) -> dict[str, list[ast.AST]]:
         """The nodes that say each name; a node may say several."""
-        found: dict[str, list[ast.AST]] = {}
+        nodes: dict[str, list[ast.AST]] = {}
         for node in self.nodes:
             for name in _names_in(node):
-                found.setdefault(name, []).append(node)
-        return found
+                nodes.setdefault(name, []).append(node)
+        return nodes
 
     def _of_owner(self, name: str, owner: Owner, places: list[tuple[Place, Owner | None]]) -> Binding | Unclear:
         own = sorted((place for place, home in places if home is owner), key=lambda place: place.span)

@@ -65,15 +65,15 @@ def _call_edits(path: str, text: str, edits: Iterable[Edit], changed: Changed) -
     for edit in edits:
         by_call.setdefault(_call_around(syntax, edit.span), []).append(edit)
     title = f"Update the call of {changed.callee}"
-    found = []
+    next_edits = []
     for group in by_call.values():
         start, end = min(edit.span.start for edit in group), max(edit.span.end for edit in group)
         new_text, at = "", start
         for edit in sorted(group, key=lambda edit: edit.span):
             new_text += text[at : edit.span.start] + edit.new_text
             at = edit.span.end
-        found.append(NextEdit(path, text, Span(start, end), new_text, "signature", "computed", title))
-    return tuple(found)
+        next_edits.append(NextEdit(path, text, Span(start, end), new_text, "signature", "computed", title))
+    return tuple(next_edits)
 
 
 def _call_around(syntax: Syntax, span: Span) -> Span:
@@ -101,15 +101,15 @@ def _stored(situation: Situation, changed: Changed) -> tuple[NextEdit, ...]:
     names = [argument.arg for argument in arguments(function.args)]
     kept = {name: node for node in function.body if (name := _kept(node, names[0])) in names}
     used = {node.id for statement in function.body for node in ast.walk(statement) if isinstance(node, ast.Name)}
-    found = []
+    next_edits = []
     for parameter in changed.change.difference.added:
         place = names.index(parameter.name) if parameter.name in names else 0
         above = [name for name in names[:place] if name in kept]
         if parameter.name in used or not above or parameter.is_rest:
             continue
         edit = _stored_after(situation, source.span(kept[above[-1]]), names[0], parameter.name)
-        found += [edit] if edit is not None else []
-    return tuple(found)
+        next_edits += [edit] if edit is not None else []
+    return tuple(next_edits)
 
 
 def _stored_after(situation: Situation, statement: Span, receiver: str, name: str) -> NextEdit | None:
