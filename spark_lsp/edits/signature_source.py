@@ -29,7 +29,7 @@ MAX_BURSTS: Final = 3
 
 
 def signature_edits(situation: Situation) -> Found | Silence:
-    """Return what a changed head of a Python function leads to."""
+    """Return what a changed signature of a Python function leads to."""
     if situation.language.name != "python":
         return NOTHING
     for before in islice(situation.texts_before, MAX_BURSTS):
