@@ -1,6 +1,7 @@
-"""What scripts, tests and the training read of the package exists, found without running any of them.
+"""What scripts, tests and the training import from the repository exists, found without running any of them.
 
-``mypy`` checks the package alone. A name that has left a module would otherwise show only where a script is run.
+``mypy`` checks the package and the scripts. In a test that needs a model, and in the training, a missing name would show
+only where they run.
 """
 
 import ast
