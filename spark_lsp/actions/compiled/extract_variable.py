@@ -7,6 +7,7 @@ what it refers to.
 import asyncio
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from tree_sitter import Node
@@ -39,6 +40,19 @@ _DECLARES: Final = frozenset(
     ("variable_declarator", "init_declarator", "parameter_declaration", "formal_parameter", "let_declaration",
      "parameter", "short_var_declaration", "var_spec", "declaration")
 )  # fmt: skip
+_MADE: Final = frozenset(("func_literal", "closure_expression"))
+"""Functions, which are only made where they stand."""
+_OPERATORS: Final = frozenset(
+    ("binary_expression", "unary_expression", "subscript_expression", "index_expression", "pointer_expression",
+     "field_expression", "cast_expression")
+)  # fmt: skip
+_JOINS: Final = frozenset(("binary_expression", "unary_expression", "parenthesized_expression", "ternary_expression"))
+_TRAITS: Final = frozenset(
+    ("Add", "Sub", "Mul", "Div", "Rem", "Neg", "Not", "BitAnd", "BitOr", "BitXor", "Shl", "Shr", "Index", "IndexMut",
+     "Deref", "DerefMut", "PartialEq", "PartialOrd")
+)  # fmt: skip
+_MANY: Final = frozenset(("index_expression", "type_assertion_expression", "unary_expression"))
+"""What gives two values in Go where two are wanted."""
 _CASES: Final[dict[str, Case]] = {"go": "camel", "java": "camel", "rust": "snake", "c": "snake", "cpp": "snake"}
 
 
@@ -62,11 +76,11 @@ class ExtractVariable:
 
     def applies(self, target: Target) -> str:
         """Offer for a selected expression within a statement."""
-        return "Extract variable" if _selected(target.syntax, target.span) is not None else ""
+        return "Extract variable" if expression_at(target.syntax, target.span) is not None else ""
 
     async def propose(self, target: Target, tools: Tools) -> Proposal:
         """Check, name, and write the declaration."""
-        syntax, node = target.syntax, _selected(target.syntax, target.span)
+        syntax, node = target.syntax, expression_at(target.syntax, target.span)
         if syntax is None or node is None:
             return Proposal(self.id, (), Reason.EMPTY, "Select one expression.")
         place = await asyncio.to_thread(place_of, syntax, node)
@@ -116,7 +130,7 @@ def place_of(syntax: Syntax, node: Node) -> Place | Refusal:  # noqa: PLR0911 - 
     return Place(node, syntax.wrap(node).span, syntax.wrap(statement).span, head, tail.replace("{value}", bare))
 
 
-def _selected(syntax: Syntax | None, span: Span) -> Node | None:
+def expression_at(syntax: Syntax | None, span: Span) -> Node | None:
     """Return the expression that a selection covers exactly."""
     rules = RULES.get(syntax.language.name) if syntax is not None else None
     chosen = span.text(syntax.text) if syntax is not None else ""
@@ -205,6 +219,14 @@ def _go_problem(node: Node, _statement: Node, rules: Rules, value: str) -> Refus
     return Refusal("type", "Its type depends on what is around it.") if is_constant and names else None
 
 
+def _wants_more(values: Node) -> bool:
+    """Whether one expression gives the values of several names."""
+    holder = values.parent
+    left = holder.child_by_field_name("left") if holder is not None else None
+    names = len(left.named_children) if left is not None else 0
+    return names > 1 or (holder is not None and len(holder.children_by_field_name("name")) > 1)
+
+
 def _rust_problem(  # noqa: PLR0911 - a list of reasons
     node: Node, statement: Node, rules: Rules, value: str
 ) -> Refusal | None:
@@ -245,7 +267,7 @@ def _java_problem(node: Node, statement: Node, rules: Rules, value: str) -> Refu
         "assignment_expression",
         "return_statement",
     }
-    if takes_type and _is_constant(node, rules):
+    if (takes_type and _is_constant(node, rules)) or _is_in_constant(node, rules):
         return Refusal("type", "A constant fits smaller types, and a variable does not.")
     is_generic = any(
         descendant.type == "method_invocation" and _takes_nothing(descendant) for descendant in _every(node)
@@ -255,11 +277,45 @@ def _java_problem(node: Node, statement: Node, rules: Rules, value: str) -> Refu
     return None
 
 
+def _is_in_constant(node: Node, rules: Rules) -> bool:
+    """Whether an expression is a part of one that may be a constant, where Java narrows it to a smaller type."""
+    whole = node
+    while whole.parent is not None and whole.parent.type in _JOINS:
+        whole = whole.parent
+    holder = whole.parent
+    if whole.id == node.id or holder is None or not _is_constant(whole, rules, names=True):
+        return False
+    declared = holder.parent.child_by_field_name("type") if holder.parent is not None else None
+    if holder.type == "variable_declarator":
+        return declared is None or _text(declared) not in {"int", "long", "double", "float", "boolean", "String"}
+    return holder.type in {"assignment_expression", "return_statement", "array_initializer"}
+
+
 def _c_problem(_node: Node, statement: Node, _rules: Rules, value: str) -> Refusal | None:
     is_static = any(child.type == "storage_class_specifier" for child in statement.children)
     if statement.type == "case_statement" or "#" in value or is_static:
         return Refusal("placement", "There is no place for a declaration in front of it.")
     return None
+
+
+def _is_in_macro(node: Node) -> bool:
+    """Whether an expression is an argument of a macro: the file defines it, or its name is in capitals."""
+    defined = _macros(_root(node))
+    current: Node | None = node.parent
+    while current is not None:
+        called = current.child_by_field_name("function") if current.type == "call_expression" else None
+        name = _text(called) if called is not None else ""
+        if name in defined or name in {"assert", "static_assert"} or (name.isupper() and len(name) > 1):
+            return True
+        current = current.parent
+    return False
+
+
+@lru_cache(maxsize=2)
+def _macros(root: Node) -> frozenset[str]:
+    """Return the macros with parameters that a file defines."""
+    names = (node.child_by_field_name("name") for node in _every(root) if node.type == "preproc_function_def")
+    return frozenset(_text(name) for name in names if name is not None)
 
 
 def _cpp_problem(node: Node, statement: Node, rules: Rules, value: str) -> Refusal | None:
@@ -304,10 +360,11 @@ def _declaration(language: str, node: Node, rules: Rules) -> tuple[str, str]:
     return (f"{known_type}{space}", " = {value};") if known_type else ("", "")
 
 
-def _is_constant(node: Node, rules: Rules) -> bool:
-    """Whether an expression is made of literals and operators alone."""
+def _is_constant(node: Node, rules: Rules, *, names: bool = False) -> bool:
+    """Whether an expression is made of literals and operators alone, and with ``names`` of names too."""
     return all(
         descendant.type in rules.literals
+        or (names and descendant.type in {"identifier", "field_access", "ternary_expression"})
         or descendant.type in {"binary_expression", "unary_expression", "parenthesized_expression"}
         or "content" in descendant.type or "fragment" in descendant.type or "escape" in descendant.type
         for descendant in _every(node)
@@ -317,7 +374,7 @@ def _is_constant(node: Node, rules: Rules) -> bool:
 def _others(parent: Node, child: Node, rules: Rules) -> list[Node]:
     """Return the parts that may be evaluated before one: those in front of it, and in C and Go those behind it."""
     others = [node for node in parent.named_children if node.id != child.id and node.type != "comment"]
-    if rules in {RULES["c"], RULES["go"]} and parent.type not in _HEADS:
+    if rules in {RULES["c"], RULES["cpp"], RULES["go"]} and parent.type not in _HEADS:
         return others
     return [node for node in others if node.start_byte < child.start_byte]
 
@@ -370,13 +427,44 @@ def _declared(node: Node, before: int | None = None) -> set[str]:
 
 def _acts(node: Node, rules: Rules) -> bool:
     """Whether a part may do something, so that nothing can be evaluated before it that was after it."""
-    stack = [node]
+    own, stack = _own_operators(_root(node)), [node]
     while stack:
         current = stack.pop()
-        if current.type in rules.effects or (current.type == "binary_expression" and _operator(current) in _STREAMS):
+        if current.type not in rules.quiet or _operates(current, own):
             return True
-        stack += current.named_children
+        if current.type not in _MADE:
+            stack += current.named_children
     return False
+
+
+def _operates(node: Node, own: frozenset[str]) -> bool:
+    """Whether an operator runs code or changes something: a stream, a channel, one that the file defines."""
+    if node.type == "binary_expression" and _operator(node) in _STREAMS:
+        return True
+    if node.type == "unary_expression" and any(child.type in {"<-", "++", "--"} for child in node.children):
+        return True
+    return bool(own) and node.type in _OPERATORS
+
+
+@lru_cache(maxsize=2)
+def _own_operators(root: Node) -> frozenset[str]:
+    """Return what a file itself says operators do: the operators of C++ classes, the operator traits of Rust."""
+    return frozenset(
+        _text(node)
+        for node in _every(root)
+        if node.type in {"operator_name", "operator_cast"}
+        or (node.type == "impl_item" and _is_operator_trait(node.child_by_field_name("trait")))
+    )
+
+
+def _is_operator_trait(trait: Node | None) -> bool:
+    return trait is not None and bool(set(re.findall(r"\w+", _text(trait).split("<")[0])) & _TRAITS)
+
+
+def _root(node: Node) -> Node:
+    while node.parent is not None:
+        node = node.parent
+    return node
 
 
 def _declares_first(parent: Node) -> bool:

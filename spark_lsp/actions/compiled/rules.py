@@ -4,8 +4,10 @@ A node that no row names ends the search: what is not known to be right is refus
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
+
+from spark_lsp.actions.compiled.node_kinds import QUIET
 
 ALL: Final = "*"
 
@@ -17,8 +19,8 @@ class Rules:
     expressions: frozenset[str]
     blocks: frozenset[str]
     through: Mapping[str, tuple[str, ...]]
-    effects: frozenset[str]
-    """What may run other code or change something."""
+    quiet: frozenset[str]
+    """What does nothing by itself; anything else may run other code or change something."""
     places: frozenset[str]
     """Expressions that name a place in memory, which is not the same as its value."""
     literals: frozenset[str]
@@ -43,7 +45,7 @@ _GO = Rules(
         selector_expression="operand", short_var_declaration="right", var_spec="value", assignment_statement="right",
         if_statement="condition", expression_switch_statement="value",
     ),
-    effects=frozenset(("call_expression", "assignment_statement", "send_statement", "receive_statement")),
+    quiet=QUIET["go"],
     places=frozenset(("selector_expression", "index_expression", "slice_expression")),
     literals=frozenset(
         ("int_literal", "float_literal", "rune_literal", "interpreted_string_literal", "raw_string_literal",
@@ -67,10 +69,7 @@ _RUST = Rules(
         let_declaration="value", field_initializer="value", assignment_expression="right",
         if_expression="condition", match_expression="value",
     ),
-    effects=frozenset(
-        ("call_expression", "macro_invocation", "assignment_expression", "compound_assignment_expr", "await_expression",
-         "try_expression", "return_expression", "break_expression", "continue_expression", "block")
-    ),
+    quiet=QUIET["rust"],
     places=frozenset(("field_expression", "index_expression")),
     literals=frozenset(("integer_literal", "float_literal", "string_literal", "char_literal", "boolean_literal")),
 )  # fmt: skip
@@ -91,10 +90,7 @@ _JAVA = Rules(
         if_statement="condition", switch_expression="condition", enhanced_for_statement="value",
         synchronized_statement="",
     ),
-    effects=frozenset(
-        ("method_invocation", "object_creation_expression", "assignment_expression", "update_expression",
-         "lambda_expression")
-    ),
+    quiet=QUIET["java"],
     places=frozenset(),
     literals=frozenset(
         ("decimal_integer_literal", "decimal_floating_point_literal", "character_literal", "string_literal",
@@ -116,12 +112,11 @@ _C = Rules(
         conditional_expression="condition", init_declarator="value", assignment_expression="right",
         if_statement="condition", switch_statement="condition", for_range_loop="right",
     ),
-    effects=frozenset(
-        ("call_expression", "assignment_expression", "update_expression", "new_expression", "delete_expression",
-         "co_await_expression", "throw_expression")
-    ),
+    quiet=QUIET["c"],
     places=frozenset(("field_expression", "subscript_expression", "pointer_expression")),
     literals=frozenset(("number_literal", "char_literal", "string_literal", "true", "false", "concatenated_string")),
 )  # fmt: skip
 
-RULES: Final[Mapping[str, Rules]] = {"go": _GO, "rust": _RUST, "java": _JAVA, "c": _C, "cpp": _C}
+_CPP = replace(_C, quiet=QUIET["cpp"])
+
+RULES: Final[Mapping[str, Rules]] = {"go": _GO, "rust": _RUST, "java": _JAVA, "c": _C, "cpp": _CPP}
