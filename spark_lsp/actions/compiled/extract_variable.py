@@ -7,13 +7,21 @@ what it refers to.
 import asyncio
 import re
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Final
 
 from tree_sitter import Node
 
 from spark_lsp.actions.base import Needs, Proposal, Target, Tools, refused
 from spark_lsp.actions.compiled.ctypes_of import type_of
+from spark_lsp.actions.compiled.file_effects import (
+    asks_for_lines,
+    drops_later,
+    is_in_macro,
+    names_bit_field,
+    own_operators,
+    takes_temporaries,
+)
+from spark_lsp.actions.compiled.nodes import every, is_field, root_of, text_of
 from spark_lsp.actions.compiled.rules import ALL, RULES, Rules
 from spark_lsp.actions.layout import indent_of, newline_of, starts_line
 from spark_lsp.actions.naming import Case, UnnamedEdit, free_name, named, plain_name, words_of
@@ -47,10 +55,6 @@ _OPERATORS: Final = frozenset(
      "field_expression", "cast_expression")
 )  # fmt: skip
 _JOINS: Final = frozenset(("binary_expression", "unary_expression", "parenthesized_expression", "ternary_expression"))
-_TRAITS: Final = frozenset(
-    ("Add", "Sub", "Mul", "Div", "Rem", "Neg", "Not", "BitAnd", "BitOr", "BitXor", "Shl", "Shr", "Index", "IndexMut",
-     "Deref", "DerefMut", "PartialEq", "PartialOrd")
-)  # fmt: skip
 _MANY: Final = frozenset(("index_expression", "type_assertion_expression", "unary_expression"))
 """What gives two values in Go where two are wanted."""
 _CASES: Final[dict[str, Case]] = {"go": "camel", "java": "camel", "rust": "snake", "c": "snake", "cpp": "snake"}
@@ -117,7 +121,7 @@ def place_of(syntax: Syntax, node: Node) -> Place | Refusal:  # noqa: PLR0911 - 
     if not starts_line(syntax.text, syntax.wrap(statement).span.start):
         return Refusal("placement", "The statement does not begin its line.")
     value = syntax.wrap(node).span.text(syntax.text)
-    names = {_text(descendant) for descendant in _every(node) if descendant.type == "identifier"}
+    names = {text_of(descendant) for descendant in every(node) if descendant.type == "identifier"}
     if names & _declared(statement, node.start_byte):
         return Refusal("scope", "It uses what its own statement declares.")
     problem = _general_problem(node, rules) or _PROBLEMS[language](node, statement, rules, value)
@@ -126,7 +130,8 @@ def place_of(syntax: Syntax, node: Node) -> Place | Refusal:  # noqa: PLR0911 - 
     head, tail = _declaration(language, node, rules)
     if not tail:
         return Refusal("type", "Its type is not written down here.")
-    bare = value[1:-1].strip() if node.type == "parenthesized_expression" else value
+    is_plain = node.type == "parenthesized_expression" and node.named_children[0].type != "comma_expression"
+    bare = value[1:-1].strip() if is_plain else value
     return Place(node, syntax.wrap(node).span, syntax.wrap(statement).span, head, tail.replace("{value}", bare))
 
 
@@ -163,9 +168,10 @@ def _statement(node: Node, rules: Rules) -> Node | Refusal:
             return current if current.id != node.id else Refusal("placement", "This is a statement of its own.")
         fields = rules.through.get(parent.type)
         is_short = parent.type == "binary_expression" and _operator(parent) in _SHORT
-        if fields is None or not (ALL in fields or any(_is(parent, field, current) for field in fields)):
+        if fields is None or not (ALL in fields or any(is_field(parent, field, current) for field in fields)):
             return Refusal("paths", "It is not certain that this is evaluated in its statement, always and once.")
-        if is_short and not _is(parent, "left", current):
+        is_length = parent.type == "array_expression" and is_field(parent, "length", current)
+        if is_length or (is_short and not is_field(parent, "left", current)):
             return Refusal("paths", "It is not certain that this is evaluated in its statement, always and once.")
         if _declares_first(parent) or any(
             _may_differ(node, earlier, rules) for earlier in _others(parent, current, rules)
@@ -183,7 +189,7 @@ def _general_problem(node: Node, rules: Rules) -> Refusal | None:  # noqa: PLR09
     if parent.type == "expression_statement":
         return Refusal("placement", "This is a statement of its own.")
     fields = ("function", "left", "name", "type", "macro", "constructor", "declarator", "field")
-    if any(_is(parent, field, node) for field in fields) and parent.type != "binary_expression":
+    if any(is_field(parent, field, node) for field in fields) and parent.type != "binary_expression":
         return Refusal("placement", "This is no value of its own.")
     is_address = parent.type in {"pointer_expression", "unary_expression", "reference_expression"} and any(
         child.type in {"&", "&mut", "mutable_specifier"} for child in parent.children
@@ -196,7 +202,7 @@ def _general_problem(node: Node, rules: Rules) -> Refusal | None:  # noqa: PLR09
         parent.type
         in {"selector_expression", "field_expression", "index_expression", "slice_expression"} | rules.places
     )
-    if part and node.type in rules.places and not _is(parent, "index", node):
+    if part and node.type in rules.places and not is_field(parent, "index", node):
         return Refusal("identity", "A part of it is used, and a name of its own may be a copy.")
     return None
 
@@ -212,10 +218,12 @@ def _go_problem(node: Node, _statement: Node, rules: Rules, value: str) -> Refus
     )  # fmt: skip
     if alone:
         return Refusal("type", "The call may return more than one value.")
+    if only and node.type in _MANY and parent.type == "expression_list" and _wants_more(parent):
+        return Refusal("type", "It gives two values here.")
     if _operator(node) in {"<<", ">>"} or value == "nil":
         return Refusal("type", "Its type depends on what is around it.")
     is_constant = _is_constant(node, rules)
-    names = any(descendant.type == "identifier" for descendant in _every(node))
+    names = any(descendant.type == "identifier" for descendant in every(node))
     return Refusal("type", "Its type depends on what is around it.") if is_constant and names else None
 
 
@@ -235,6 +243,8 @@ def _rust_problem(  # noqa: PLR0911 - a list of reasons
         return None
     if any(child.type == "mutable_specifier" for child in node.children):
         return Refusal("identity", "It lends something to change, which nothing else may be read beside.")
+    if drops_later(node):
+        return Refusal("identity", "It would live on to the end of the block, and the file says what happens then.")
     if _GUARDS.search(value):
         return Refusal("identity", "It may hold a lock or a borrow, which would be held until the end of the block.")
     if node.type in rules.places and parent.type not in {"arguments", "let_declaration", "field_initializer"}:
@@ -242,12 +252,12 @@ def _rust_problem(  # noqa: PLR0911 - a list of reasons
     called = node.child_by_field_name("function")
     receiver = called.child_by_field_name("value") if called is not None and called.type == "field_expression" else None
     method = called.child_by_field_name("field") if called is not None and receiver is not None else None
-    lends = method is None or not _OWNED.fullmatch(_text(method))
-    if receiver is not None and any(descendant.type in _CALLS for descendant in _every(receiver)) and lends:
+    lends = method is None or not _OWNED.fullmatch(text_of(method))
+    if receiver is not None and any(descendant.type in _CALLS for descendant in every(receiver)) and lends:
         return Refusal("identity", "It may borrow from a value that lives only in this statement.")
     if node.type in rules.literals and parent.type != "arguments":
         return Refusal("type", "Its type depends on what is around it.")
-    if any(descendant.type in {"match_pattern", "closure_expression"} for descendant in _every(node)):
+    if any(descendant.type in {"match_pattern", "closure_expression"} for descendant in every(node)):
         return Refusal("type", "Its type depends on what is around it.")
     return (
         Refusal("scope", "The condition also binds names.")
@@ -260,6 +270,8 @@ def _java_problem(node: Node, statement: Node, rules: Rules, value: str) -> Refu
     parent = node.parent
     if statement.type == "explicit_constructor_invocation":
         return Refusal("placement", "Nothing can stand in front of a call of this() or super().")
+    if any(part.type == "instanceof_expression" and _binds(part) for part in every(node)):
+        return Refusal("scope", "The condition also binds names.")
     if "<>" in value:
         return Refusal("type", "Its type depends on what is around it.")
     takes_type = parent is not None and parent.type in {
@@ -270,11 +282,15 @@ def _java_problem(node: Node, statement: Node, rules: Rules, value: str) -> Refu
     if (takes_type and _is_constant(node, rules)) or _is_in_constant(node, rules):
         return Refusal("type", "A constant fits smaller types, and a variable does not.")
     is_generic = any(
-        descendant.type == "method_invocation" and _takes_nothing(descendant) for descendant in _every(node)
+        descendant.type == "method_invocation" and _takes_nothing(descendant) for descendant in every(node)
     )
     if is_generic and (takes_type or (parent is not None and parent.type == "argument_list")):
         return Refusal("type", "Its type may depend on what is around it.")
     return None
+
+
+def _binds(check: Node) -> bool:
+    return check.child_by_field_name("name") is not None or check.child_by_field_name("pattern") is not None
 
 
 def _is_in_constant(node: Node, rules: Rules) -> bool:
@@ -287,51 +303,42 @@ def _is_in_constant(node: Node, rules: Rules) -> bool:
         return False
     declared = holder.parent.child_by_field_name("type") if holder.parent is not None else None
     if holder.type == "variable_declarator":
-        return declared is None or _text(declared) not in {"int", "long", "double", "float", "boolean", "String"}
+        return declared is None or text_of(declared) not in {"int", "long", "double", "float", "boolean", "String"}
     return holder.type in {"assignment_expression", "return_statement", "array_initializer"}
 
 
-def _c_problem(_node: Node, statement: Node, _rules: Rules, value: str) -> Refusal | None:
+def _c_problem(node: Node, statement: Node, _rules: Rules, value: str) -> Refusal | None:
+    declarator = node.parent.child_by_field_name("declarator") if node.parent is not None else None
+    if declarator is not None and declarator.type == "array_declarator":
+        return Refusal("type", "It fills an array.")
+    if asks_for_lines(node):
+        return Refusal("placement", "The file asks for its line numbers.")
+    if is_in_macro(node):
+        return Refusal("paths", "A macro may evaluate it more than once, or not at all.")
     is_static = any(child.type == "storage_class_specifier" for child in statement.children)
     if statement.type == "case_statement" or "#" in value or is_static:
         return Refusal("placement", "There is no place for a declaration in front of it.")
     return None
 
 
-def _is_in_macro(node: Node) -> bool:
-    """Whether an expression is an argument of a macro: the file defines it, or its name is in capitals."""
-    defined = _macros(_root(node))
-    current: Node | None = node.parent
-    while current is not None:
-        called = current.child_by_field_name("function") if current.type == "call_expression" else None
-        name = _text(called) if called is not None else ""
-        if name in defined or name in {"assert", "static_assert"} or (name.isupper() and len(name) > 1):
-            return True
-        current = current.parent
-    return False
-
-
-@lru_cache(maxsize=2)
-def _macros(root: Node) -> frozenset[str]:
-    """Return the macros with parameters that a file defines."""
-    names = (node.child_by_field_name("name") for node in _every(root) if node.type == "preproc_function_def")
-    return frozenset(_text(name) for name in names if name is not None)
-
-
-def _cpp_problem(node: Node, statement: Node, rules: Rules, value: str) -> Refusal | None:
+def _cpp_problem(node: Node, statement: Node, rules: Rules, value: str) -> Refusal | None:  # noqa: PLR0911 - a list of reasons
     problem = _c_problem(node, statement, rules, value)
     parent = node.parent
     if problem or parent is None:
         return problem
     if _operator(node) in _STREAMS or any(
-        descendant.type in {"lambda_expression", "initializer_list"} for descendant in _every(node)
+        descendant.type in {"lambda_expression", "initializer_list"} for descendant in every(node)
     ):
         return Refusal("type", "Its type depends on what is around it.")
+    if node.type in rules.places and any(part.type in _CALLS for part in every(node)):
+        return Refusal("identity", "It may refer into a value that lives only in this statement.")
+    if names_bit_field(node) or takes_temporaries(parent):
+        return Refusal("type", "No reference can stand for it here.")
     called = node.child_by_field_name("function")
     receiver = (
         called.child_by_field_name("argument") if called is not None and called.type == "field_expression" else None
     )
-    if receiver is not None and any(descendant.type in _CALLS for descendant in _every(receiver)):
+    if receiver is not None and any(descendant.type in _CALLS for descendant in every(receiver)):
         return Refusal("identity", "It may refer into a value that lives only in this statement.")
     if parent.type == "field_expression":
         return Refusal("identity", "It would live on to the end of the block.")
@@ -353,7 +360,9 @@ def _declaration(language: str, node: Node, rules: Rules) -> tuple[str, str]:
     if language == "java":
         return "var ", " = {value};"
     if language == "cpp":
-        kind = "auto& " if node.type in rules.places else "auto&& " if node.type == "call_expression" else "const auto "
+        is_place = node.type in rules.places and not any(child.type == "&" for child in node.children)
+        place = "auto&& " if node.type == "subscript_expression" else "auto& "  # a subscript may give a proxy
+        kind = place if is_place else "auto&& " if node.type == "call_expression" else "const auto "
         return kind, " = {value};"
     known_type = type_of(node)
     space = "" if known_type.endswith("*") else " "
@@ -367,7 +376,7 @@ def _is_constant(node: Node, rules: Rules, *, names: bool = False) -> bool:
         or (names and descendant.type in {"identifier", "field_access", "ternary_expression"})
         or descendant.type in {"binary_expression", "unary_expression", "parenthesized_expression"}
         or "content" in descendant.type or "fragment" in descendant.type or "escape" in descendant.type
-        for descendant in _every(node)
+        for descendant in every(node)
     )  # fmt: skip
 
 
@@ -385,18 +394,27 @@ def _may_differ(node: Node, earlier: Node, rules: Rules) -> bool:
         return True
     if not _acts(node, rules) or _is_callee(earlier):
         return False
-    every = _every(earlier)
-    if any(part.type in rules.places or part.type in {"field_access", "array_access"} for part in every):
+    parts = every(earlier)
+    written = {
+        text_of(name)
+        for change in every(node)
+        if change.type in {"assignment_expression", "update_expression", "compound_assignment_expr"}
+        for name in every(change)
+        if name.type == "identifier"
+    }
+    if any(part.type == "identifier" and text_of(part) in written for part in parts):
         return True
-    return any(not _is_safe_local(_text(part), earlier) for part in every if part.type == "identifier")
+    if any(part.type in rules.places or part.type in {"field_access", "array_access"} for part in parts):
+        return True
+    return any(not _is_safe_local(text_of(part), earlier) for part in parts if part.type == "identifier")
 
 
 def _is_callee(node: Node) -> bool:
     """Whether a part is only what is called, the type of what is declared, or the name that is given."""
     parent = node.parent
     fields = ("function", "object", "type", "name", "declarator", "pattern", "macro")
-    is_given = parent is not None and parent.type == "short_var_declaration" and _is(parent, "left", node)
-    return is_given or (parent is not None and any(_is(parent, field, node) for field in fields))
+    is_given = parent is not None and parent.type == "short_var_declaration" and is_field(parent, "left", node)
+    return is_given or (parent is not None and any(is_field(parent, field, node) for field in fields))
 
 
 def _is_safe_local(name: str, node: Node) -> bool:
@@ -404,30 +422,30 @@ def _is_safe_local(name: str, node: Node) -> bool:
     function = node
     while function.parent is not None and function.type not in _FUNCTIONS:
         function = function.parent
-    is_lent = re.search(rf"&\s*(?:mut\s+)?{re.escape(name)}\b", _text(function)) is not None
+    is_lent = re.search(rf"&\s*(?:mut\s+)?{re.escape(name)}\b", text_of(function)) is not None
     return (
         not is_lent
         and name in _declared(function)
-        and not any(descendant.type in _CLOSURES for descendant in _every(function))
+        and not any(descendant.type in _CLOSURES for descendant in every(function))
     )
 
 
 def _declared(node: Node, before: int | None = None) -> set[str]:
     """Return the names declared in a node, up to a byte."""
     return {
-        _text(descendant)
-        for declared in _every(node)
+        text_of(descendant)
+        for declared in every(node)
         if declared.type in _DECLARES and (before is None or declared.start_byte < before)
         for field in ("name", "declarator", "pattern", "left")
         for held in declared.children_by_field_name(field)
-        for descendant in _every(held)
+        for descendant in every(held)
         if descendant.type == "identifier" and (before is None or descendant.end_byte <= before)
     }
 
 
 def _acts(node: Node, rules: Rules) -> bool:
     """Whether a part may do something, so that nothing can be evaluated before it that was after it."""
-    own, stack = _own_operators(_root(node)), [node]
+    own, stack = own_operators(root_of(node)), [node]
     while stack:
         current = stack.pop()
         if current.type not in rules.quiet or _operates(current, own):
@@ -446,27 +464,6 @@ def _operates(node: Node, own: frozenset[str]) -> bool:
     return bool(own) and node.type in _OPERATORS
 
 
-@lru_cache(maxsize=2)
-def _own_operators(root: Node) -> frozenset[str]:
-    """Return what a file itself says operators do: the operators of C++ classes, the operator traits of Rust."""
-    return frozenset(
-        _text(node)
-        for node in _every(root)
-        if node.type in {"operator_name", "operator_cast"}
-        or (node.type == "impl_item" and _is_operator_trait(node.child_by_field_name("trait")))
-    )
-
-
-def _is_operator_trait(trait: Node | None) -> bool:
-    return trait is not None and bool(set(re.findall(r"\w+", _text(trait).split("<")[0])) & _TRAITS)
-
-
-def _root(node: Node) -> Node:
-    while node.parent is not None:
-        node = node.parent
-    return node
-
-
 def _declares_first(parent: Node) -> bool:
     """Whether a head declares something before its condition."""
     return parent.child_by_field_name("initializer") is not None or parent.child_by_field_name("resources") is not None
@@ -480,20 +477,3 @@ def _takes_nothing(call: Node) -> bool:
 def _operator(node: Node) -> str:
     operator = node.child_by_field_name("operator") if node.type == "binary_expression" else None
     return operator.type if operator is not None else ""
-
-
-def _every(node: Node) -> list[Node]:
-    nodes, stack = [], [node]
-    while stack:
-        current = stack.pop()
-        nodes.append(current)
-        stack += current.named_children
-    return nodes
-
-
-def _is(parent: Node, field: str, node: Node) -> bool:
-    return any(child.id == node.id for child in parent.children_by_field_name(field))
-
-
-def _text(node: Node) -> str:
-    return node.text.decode("utf-8", "replace") if node.text else ""

@@ -66,7 +66,7 @@ def plan_of(piece: Piece) -> Plan | Refusal:
     out = given(piece, list(_bindings(names.uses)), body)
     is_leaving = facts.returns and (ends(piece.nodes) or is_tail(piece.nodes[-1], body.node))
     problem = out.problem or _general_problem(piece, names, facts, body, leaves=is_leaving, gives=bool(out.declared))
-    problem = problem or selection_problem(piece, names) or function_problem(piece)
+    problem = problem or selection_problem(piece, names) or function_problem(piece, names)
     if not problem and facts.awaits:
         problem = order_problem(body.node, names)
     problem = problem or type_problem(piece, body.node)

@@ -94,6 +94,8 @@ def _types_declared_in(piece: Piece) -> set[str]:
 
 def _is_alias_of_a_check(node: Node, uses: FileUses) -> bool:
     """Whether TypeScript narrows a type by a variable or function that holds what an expression tells."""
+    while node.parent is not None and node.parent.type in {"binary_expression", "unary_expression"}:
+        node = node.parent
     parent = node.parent
     if parent is None or not tells_a_type(node):
         return False

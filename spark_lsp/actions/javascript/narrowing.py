@@ -191,11 +191,13 @@ def _guards(body: Node, piece: Piece) -> Iterator[Node]:
     conditions = [held for node in _every((body,)) for held in _conditions(node) if _reaches(node, held, piece)]
     words = set(_words(conditions))
     yield from conditions
-    for node in _every((body,)):
-        own = node.child_by_field_name("name") if node.type == "variable_declarator" else None
-        value = node.child_by_field_name("value")
-        if own is not None and value is not None and words & set(_words((own,))):
-            yield value
+    declared = [node for node in _every((body,)) if node.type == "variable_declarator"]
+    while declared:
+        holders = [node for node in declared if words & set(_words(node.children_by_field_name("name")))]
+        values = [value for node in holders for value in node.children_by_field_name("value")]
+        yield from values
+        words = set(_words(values))  # what a variable stands for may be told by another one
+        declared = [node for node in declared if node not in holders] if holders else []
 
 
 def _conditions(node: Node) -> Iterator[Node]:

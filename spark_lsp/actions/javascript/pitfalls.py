@@ -25,10 +25,11 @@ _GIVES_NAMES: Final = frozenset(
      "public_field_definition", "assignment_pattern", "object_assignment_pattern", "required_parameter",
      "optional_parameter")
 )  # fmt: skip
+_FACTORIES: Final = frozenset(("React", "Fragment", "F", "h", "createElement", "jsx", "jsxs"))
 _PLAIN_PARAMETERS: Final = frozenset(("identifier", "required_parameter", "optional_parameter", "comment"))
 
 
-def selection_problem(piece: Piece, names: Names) -> Refusal | None:
+def selection_problem(piece: Piece, names: Names) -> Refusal | None:  # noqa: PLR0911 - a list of reasons
     """Return why a selection cannot stand elsewhere, whatever becomes of it; None when nothing speaks against it."""
     if has_with(names):
         return Refusal("scope", "With with, no one can know what a name means.")
@@ -37,6 +38,8 @@ def selection_problem(piece: Piece, names: Names) -> Refusal | None:
     unclear = next((text_of(node) for top in piece.nodes for node in _names_in(top) if is_unclear(node, names)), "")
     if unclear:
         return Refusal("scope", f"{unclear} names two variables here.")
+    if any(parent.type == "ambient_declaration" for parent in ancestors(piece.nodes[0])):
+        return Refusal("placement", "A declaration of what exists elsewhere holds no statements.")
     if any(is_directive(node) for node in piece.nodes):
         return Refusal("placement", "A directive holds for the function in which it stands.")
     if piece.is_expression and _is_called_as_method(piece.nodes[0]):
@@ -44,7 +47,7 @@ def selection_problem(piece: Piece, names: Names) -> Refusal | None:
     return None
 
 
-def function_problem(piece: Piece) -> Refusal | None:
+def function_problem(piece: Piece, names: Names) -> Refusal | None:
     """Return why a selection cannot become a function; ``selection_problem`` is asked first."""
     node = piece.nodes[0]
     if piece.is_expression and any(_is_constructor(child, parent) for child, parent in _upwards(node)):
@@ -55,6 +58,8 @@ def function_problem(piece: Piece) -> Refusal | None:
         return Refusal("scope", "eval by its own name sees the names around it.")
     if _shares_arguments(piece):
         return Refusal("changed", "The selection changes a parameter that arguments shows as well.")
+    if _hides_a_factory(piece, names):
+        return Refusal("scope", "JSX calls what the selection declares by a name that is not written there.")
     return _unready_class(piece)
 
 
@@ -230,6 +235,14 @@ def _is_called_as_method(node: Node) -> bool:
     call = outer.parent
     called = call.child_by_field_name("function") if call is not None and call.type == "call_expression" else None
     return called is not None and called.id == outer.id and inner.type in _MEMBERS
+
+
+def _hides_a_factory(piece: Piece, names: Names) -> bool:
+    """Whether a selection declares what JSX may be compiled to calls of, such as ``h`` or ``React``."""
+    if not any(node.type.startswith("jsx_") for node in every(names.program.node)):
+        return False
+    declared = {text_of(use.node) for use in names.uses if use.access == "declare" and piece.holds(use.node)}
+    return bool(declared & _FACTORIES)
 
 
 def _is_async_maker(name: Node) -> bool:
