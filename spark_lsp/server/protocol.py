@@ -55,6 +55,13 @@ class SparkProtocol(LanguageServerProtocol):
                 error = types.ResponseError(types.ErrorCodes.InternalError.value, "The answer is nested too deep.")
         super()._send_response(msg_id, result, error)
 
+    def _execute_handler(self, msg_id: Any, handler: Any, *arguments: Any, **options: Any) -> None:
+        """Run a handler; pygls keeps the future of each notification for ever, which is a kilobyte a key."""
+        super()._execute_handler(msg_id, handler, *arguments, **options)
+        future = self._request_futures.get(msg_id)
+        if future is not None:
+            future.add_done_callback(lambda _: self._request_futures.pop(msg_id, None))
+
     def handle_message(self, message: Any) -> None:
         """Handle a message; what is none of JSON-RPC's is logged and left."""
         if not hasattr(message, "jsonrpc"):

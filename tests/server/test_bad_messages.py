@@ -5,6 +5,7 @@ import json
 import logging
 import os
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,11 @@ import pytest
 from lsprotocol import types
 
 from scripts.harness.editor import PATIENCE_S
+from spark_lsp.app import open_workspace
+from spark_lsp.engine.testing import ScriptedEngine
 from spark_lsp.server.convert import position_in, selected_in
 from spark_lsp.server.protocol import OneLineFilter
+from spark_lsp.server.server import SparkServer
 
 pytestmark = pytest.mark.slow
 
@@ -121,6 +125,16 @@ async def test_bad_requests_are_answered(
     server.stdin.write(_framed(_request(2, method, params)))
     answer = await _answer_to(server.stdout, 2)
     assert answer.get("error", {}).get("code") == code
+
+
+@pytest.mark.parametrize("method", ["textDocument/didOpen", "textDocument/didChange", "textDocument/didClose"])
+async def test_a_notification_leaves_nothing_behind(method: str) -> None:
+    server = SparkServer(partial(open_workspace, engine=ScriptedEngine(["x"])))
+    item = {"uri": "file:///w/a.py", "languageId": "python", "version": 1, "text": ""}
+    message = {"jsonrpc": "2.0", "method": method, "params": {"textDocument": item, "contentChanges": []}}
+    for _ in range(3):
+        server.protocol.handle_message(server.protocol.structure_message(message))
+    assert server.protocol._request_futures == {}
 
 
 def test_what_pygls_logs_of_a_message_is_one_line() -> None:
