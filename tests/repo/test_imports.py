@@ -1,6 +1,6 @@
 """What scripts, tests and the training import from the repository exists, found without running any of them.
 
-``mypy`` checks the package and the scripts. In a test that needs a model, and in the training, a missing name would show
+``mypy`` checks the package and the scripts. Elsewhere a missing name would show
 only where they run.
 """
 
