@@ -1,9 +1,10 @@
 """Checks that every proposed edit must pass before it is shown. Pure; takes as long as a parse, so it runs in a thread.
 
-An edit that makes a text parse worse than before is never shown.
+An edit that makes a text parse worse than before is never shown, nor one that Python's compiler newly warns of.
 """
 
 import warnings
+from collections import Counter
 from collections.abc import Iterable
 
 from spark_lsp.text.edit import Edit, apply_edits
@@ -23,9 +24,7 @@ def failure(text: str, syntax: Syntax | None, edits: Iterable[Edit]) -> str:
     after = parse(syntax.language, after_text)
     if after is None or after.error_count > syntax.error_count:
         return "The edit would add a syntax error."
-    if syntax.language.name == "python" and not _compiles(after_text) and _compiles(text):
-        return "The edited text would no longer compile."
-    return ""
+    return _not_compiled(text, after_text) if syntax.language.name == "python" else ""
 
 
 def node_where(syntax: Syntax, node: Node) -> Node | None:
@@ -36,11 +35,24 @@ def node_where(syntax: Syntax, node: Node) -> Node | None:
     )
 
 
-def _compiles(text: str) -> bool:
+def _not_compiled(text: str, after_text: str) -> str:
+    """Return what Python's own compiler finds in an edited document and not in the one before; empty for nothing."""
+    before = _warnings_of(text)
+    if before is None:
+        return ""
+    after = _warnings_of(after_text)
+    if after is None:
+        return "The edited text would no longer compile."
+    added = after - before
+    return f"Python would warn of the edited text: {next(iter(added))}." if added else ""
+
+
+def _warnings_of(text: str) -> Counter[str] | None:
+    """Compile a document; return what the compiler warns of, None when it does not compile."""
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
             compile(text, "document", "exec", dont_inherit=True)
     except (SyntaxError, ValueError, RecursionError, MemoryError, OverflowError):
-        return False
-    return True
+        return None
+    return Counter(str(warning.message).rstrip(".") for warning in caught)

@@ -134,6 +134,8 @@ class _Planner:
     def _results(self) -> set[str]:
         if self._has_return():
             return set()
+        if self._is_module:  # others may look up any of them, also before it is assigned again
+            return self._bound - self._names.globals
         return (self._bound & self._flow.live(self._ends)) - self._names.globals
 
     def _order(self, name: str) -> tuple[int, str]:

@@ -15,11 +15,12 @@ from spark_lsp.actions.python.analysis.control_flow import control_flow_of
 from spark_lsp.actions.python.analysis.dataflow import DataFlow
 from spark_lsp.actions.python.analysis.flow_graph import EXIT
 from spark_lsp.actions.python.analysis.lifetimes import has_lifetime
+from spark_lsp.actions.python.analysis.operator_hooks import hooked
 from spark_lsp.actions.python.analysis.purity import Value, disturbed, escapes, onwards, overtakes, value_of
 from spark_lsp.actions.python.analysis.scopes import Names, given_names, names_of
 from spark_lsp.actions.python.analysis.selection import loop_names
 from spark_lsp.actions.python.analysis.source import Scope, Source
-from spark_lsp.actions.python.analysis.variable_readers import variable_reader
+from spark_lsp.actions.python.analysis.variable_readers import code_reader, variable_reader
 from spark_lsp.actions.python.renaming import owner_of
 from spark_lsp.actions.refusal import Refusal
 from spark_lsp.text.edit import Edit, Span, apply_edits
@@ -94,7 +95,7 @@ def inlining_of(source: Source, name: ast.Name) -> Inlining | Refusal:
         return Refusal("owner", f"{name.id} belongs to no function, so others may read it.")
     names = names_of(scope)
     given = given_names(scope)
-    flow = DataFlow(control_flow_of(scope, (), source.managers), given)
+    flow = DataFlow(hooked(control_flow_of(scope, (), source.managers), source), given)
     binds = [n for n, point in enumerate(flow.points) if point.name == name.id and point.kind in {"bind", "unbind"}]
     statement = _assignment(source, name.id, [flow.points[n].node for n in binds], given)
     if isinstance(statement, Refusal):
@@ -102,7 +103,7 @@ def inlining_of(source: Source, name: ast.Name) -> Inlining | Refusal:
     assert statement.value is not None, "an assignment has a value"
     uses = [n for n, point in enumerate(flow.points) if point.name == name.id and point.kind in {"use", "capture"}]
     way = _Way(source, scope, names, flow, binds, uses, value_of(statement.value, flow, names, scope))
-    reader = variable_reader(source, scope, ast.walk(scope))
+    reader = variable_reader(source, scope, ast.walk(scope)) or code_reader(source, scope)
     refusal = reader or _unfit(source, statement, names, name.id) or way.refusal(name.id, statement)
     if refusal:
         return refusal

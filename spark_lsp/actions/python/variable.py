@@ -12,6 +12,7 @@ from spark_lsp.actions.layout import indent_of, line_start, newline_of, starts_l
 from spark_lsp.actions.python.analysis.control_flow import control_flow_of
 from spark_lsp.actions.python.analysis.dataflow import DataFlow
 from spark_lsp.actions.python.analysis.lifetimes import has_lifetime
+from spark_lsp.actions.python.analysis.operator_hooks import hooked
 from spark_lsp.actions.python.analysis.purity import Value, disturbed, escapes, misses, onwards, overtakes, value_of
 from spark_lsp.actions.python.analysis.scopes import FUNCTIONS, Names, given_names, names_of
 from spark_lsp.actions.python.analysis.selection import Piece
@@ -105,7 +106,7 @@ def variable_for(source: Source, piece: Piece) -> Variable | Refusal:
         return refusal
     statement = source.statement_of(node)
     names = names_of(piece.scope)
-    flow = DataFlow(control_flow_of(piece.scope, [node], source.managers), given_names(piece.scope))
+    flow = DataFlow(hooked(control_flow_of(piece.scope, [node], source.managers), source), given_names(piece.scope))
     starts = [n for n, point in enumerate(flow.points) if point.node is statement and point.kind == "join"]
     goals = flow.graph.where("before")
     refusal = _misplaced(flow, starts, goals, value_of(node, flow, names, piece.scope), source, names)
@@ -128,7 +129,9 @@ def variable_for(source: Source, piece: Piece) -> Variable | Refusal:
 
 def _outlives(source: Source, statement: ast.stmt, flow: DataFlow, node: ast.expr, piece: Piece) -> Refusal | None:
     """Return why an object must not live on until the end of the function: it does something when it dies."""
-    if isinstance(source.parent(node), ast.withitem | ast.Return | ast.Assign) or not has_lifetime(source, node):
+    holder = source.parent(node)
+    is_held = isinstance(holder, ast.Assign) and all(_is_kept(target, piece.scope) for target in holder.targets)
+    if is_held or isinstance(holder, ast.withitem | ast.Return) or not has_lifetime(source, node):
         return None
     own = {id(descendant) for descendant in ast.walk(statement)}
     later = flow.reached(flow.graph.where("after"))
@@ -139,6 +142,17 @@ def _outlives(source: Source, statement: ast.stmt, flow: DataFlow, node: ast.exp
     if is_last and not isinstance(piece.scope, ast.Module):
         return None
     return Refusal("lifetime", "The selection may make something that is closed or removed when it dies.")
+
+
+def _is_kept(target: ast.expr, scope: ast.AST) -> bool:
+    """Whether a target keeps what it is assigned as long as its scope runs: nothing else assigns or deletes it."""
+    name = ast.unparse(target)
+    stored = [
+        node
+        for node in ast.walk(scope)
+        if isinstance(node, ast.Name | ast.Attribute | ast.Subscript) and not isinstance(node.ctx, ast.Load)
+    ]
+    return sum(ast.unparse(node) == name for node in stored) == 1
 
 
 def _unfit(source: Source, piece: Piece, node: ast.expr) -> Refusal | None:

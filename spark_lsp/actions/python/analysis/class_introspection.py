@@ -17,14 +17,18 @@ from spark_lsp.actions.python.analysis.receivers import Receivers
 from spark_lsp.actions.python.analysis.scopes import FUNCTIONS
 from spark_lsp.actions.python.analysis.source import Scope, Source
 from spark_lsp.actions.python.analysis.walks import first_parameter, named_by
+from spark_lsp.actions.refusal import Refusal
 from spark_lsp.index.storage.view import IndexView
 
+_PLAIN_METACLASSES = frozenset({"ABCMeta", "EnumMeta", "EnumType", "type"})
 _OF_THE_CLASS = frozenset({"__class_getitem__", "__init_subclass__", "__new__"})
 
 
 def seen_methods(source: Source, path: str, owner: ast.ClassDef, view: IndexView) -> Seen:
     """Return what sees the name of a method that a class of the file at ``path`` gets."""
     relatives = Relatives.of(source, path, owner, view)
+    if (maker := _maker(source, owner, relatives)) is not None:
+        return Seen(maker)
     lists = frozenset[str]().union(*(files_mentioning(view, word) for word in LISTERS)) & files_mentioning(
         view, owner.name
     )
@@ -38,6 +42,23 @@ def seen_methods(source: Source, path: str, owner: ast.ClassDef, view: IndexView
     return Seen(
         next((result.refusal for result in seen if result.refusal), None), any(result.public for result in seen)
     )
+
+
+def _maker(source: Source, owner: ast.ClassDef, relatives: "Relatives") -> Refusal | None:
+    """Return the metaclass or the decorator that is given all names of a class, or of one that it derives from."""
+    known = {base for owned in relatives.own for base in relatives.classes.ancestors(owned) if base is not None}
+    bodies = [relatives.classes.body(relative) for relative in relatives.own | known]
+    functions = {node.name: node for node in source.tree.body if isinstance(node, ast.FunctionDef)}
+    for body in (owner, *(definition for definition in bodies if definition is not None)):
+        for keyword in body.keywords:
+            if keyword.arg == "metaclass" and named_by(keyword.value) not in _PLAIN_METACLASSES:
+                message = f"The metaclass {ast.unparse(keyword.value)} of {body.name} may see the names of the class."
+                return Refusal("reflection", message)
+        for decorator in body.decorator_list:
+            name = named_by(decorator.func if isinstance(decorator, ast.Call) else decorator)
+            if name in functions and any(named_by(node) in LISTERS for node in ast.walk(functions[name])):
+                return Refusal("reflection", f"The decorator {name} of {body.name} may see the names of the class.")
+    return None
 
 
 def _deriving(view: IndexView, name: str) -> frozenset[str]:

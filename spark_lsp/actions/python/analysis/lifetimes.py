@@ -70,10 +70,10 @@ def _makes(source: Source, call: ast.Call, steps: int) -> bool:
     value = getattr(builtins, name, None)
     if isinstance(call.func, ast.Name) and value is not None and name != "open":
         return False
-    if {word.lower() for word in _WORD.findall(name)} & _RESOURCE_WORDS:
+    if {word.lower() for word in _WORD.findall(name)} & _RESOURCE_WORDS or _is_watched(source):
         return True
     is_class = name.lstrip("_")[:1].isupper() and not name.isupper()
-    return (is_class and not _is_plain_class(name)) or (is_class and _is_watched(source))
+    return is_class and not _is_plain_class(name)
 
 
 def _is_plain_class(name: str) -> bool:
