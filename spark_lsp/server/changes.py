@@ -32,11 +32,12 @@ class Changes:
             self._timer.cancel()
         self._timer = loop.call_at(min(loop.time() + self._quiet_s, self._since_s + self._longest_s), self._done)
 
-    def close(self) -> None:
-        """Forget what was not handed over."""
+    def close(self) -> frozenset[str]:
+        """Hand over nothing any more; return what was still waiting."""
         if self._timer:
             self._timer.cancel()
-        self._paths = set()
+        waiting, self._paths = frozenset(self._paths), set()
+        return waiting
 
     def _done(self) -> None:
         paths, self._paths, self._timer = self._paths, set(), None

@@ -11,11 +11,14 @@ from functools import partial
 from typing import Any
 
 from lsprotocol import types
+from pygls.lsp.server import LanguageServer
 
 from spark_lsp.actions.base import ActionRunner, AvailableAction, BaselineText, Diagnostic, Proposal, Target
 from spark_lsp.actions.chat.update_references import UpdateReferences
 from spark_lsp.errors import Reason
 from spark_lsp.server.convert import range_in_editor, span_of
+from spark_lsp.server.guard import guarded
+from spark_lsp.server.next_edit_action import next_edit_action
 from spark_lsp.server.session import Session
 from spark_lsp.text.document import Snapshot
 from spark_lsp.text.edit import Edit, Span, apply_edits
@@ -24,6 +27,7 @@ from spark_lsp.trace import Trace
 from spark_lsp.workspace import Workspace
 
 APPLY_COMMAND = "spark.applyAction"
+ACTION_KINDS = (types.CodeActionKind.Refactor, types.CodeActionKind.QuickFix, types.CodeActionKind.Source)
 ANNOTATION = "spark"
 USUAL_TOKENS = 256  # what the progress bar counts towards; few actions write more
 
@@ -45,6 +49,26 @@ class ListRequest:
     kinds: tuple[str, ...]
     shows_reasons: bool
     can_resolve: bool
+
+
+def register(server: LanguageServer, session: Session) -> None:
+    """Register the methods."""
+
+    def no_actions() -> list[types.CodeAction]:
+        return []
+
+    options = types.CodeActionOptions(code_action_kinds=list(ACTION_KINDS), resolve_provider=True)
+
+    @server.feature(types.TEXT_DOCUMENT_CODE_ACTION, options)
+    @guarded(session.client.show_error, no_actions)
+    async def code_action(params: types.CodeActionParams) -> list[types.CodeAction]:
+        listed = await code_actions(session, params)
+        return [*listed, *await next_edit_action(session, params)]
+
+    @server.feature(types.CODE_ACTION_RESOLVE)
+    async def resolved(action: types.CodeAction) -> types.CodeAction:
+        guard = guarded(session.client.show_error, lambda: action)
+        return await guard(resolve)(session, action)
 
 
 async def code_actions(session: Session, params: types.CodeActionParams) -> list[types.CodeAction]:
@@ -158,7 +182,7 @@ async def _proposed(
     if proposal.files and not _can_change_files(session, makes=any(file.text is None for file in proposal.files)):
         session.client.answer("Spark: this edit is in another file, and the editor cannot take such edits.")
         return None
-    if any(session.documents.file(file.path, file.text) is None for file in proposal.files):
+    if any(session.documents.file(session.folder.root, file.path, file.text) is None for file in proposal.files):
         session.client.answer("Spark: another document has changed meanwhile; nothing was edited.")
         return None
     if isinstance(snapshot, NotebookText) and snapshot.cell_edits(proposal.edits) is None:
@@ -173,7 +197,7 @@ def _texts_after(session: Session, snapshot: Snapshot, proposal: Proposal) -> di
     """Return the documents that a proposal changes as they are after it, by their URIs."""
     after = {snapshot.uri: apply_edits(snapshot.text, proposal.edits)} if proposal.edits else {}
     for file in proposal.files:
-        there = session.documents.file(file.path, file.text)
+        there = session.documents.file(session.folder.root, file.path, file.text)
         if there is not None:
             after[there[0].uri] = apply_edits(there[0].text, file.edits)
     return after
@@ -192,7 +216,7 @@ def workspace_edit(session: Session, snapshot: Snapshot, proposal: Proposal, tit
     ]
     creates: list[types.CreateFile] = []
     for file in proposal.files:
-        there = session.documents.file(file.path, file.text)
+        there = session.documents.file(session.folder.root, file.path, file.text)
         if there is None:
             continue
         saved, version = there

@@ -4,14 +4,30 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from lsprotocol import types
+from pygls.lsp.server import LanguageServer
 
 from spark_lsp.server.code_actions import propose, rewrite
 from spark_lsp.server.convert import clamped_position
-from spark_lsp.server.guard import as_dict
+from spark_lsp.server.guard import as_dict, guarded
 from spark_lsp.server.next_edits import ACCEPT_COMMAND, accept_next_edit
 from spark_lsp.server.session import Session
 
 Command = Callable[[Session, list[Any]], Awaitable[Any]]
+
+
+def register(server: LanguageServer, session: Session) -> None:
+    """Register the methods."""
+    for name, command in COMMANDS.items():
+        server.command(name)(_handler(session, command))
+
+
+def _handler(session: Session, command: Command) -> Callable[..., Awaitable[Any]]:
+    guard = guarded(session.client.show_error, lambda: None)
+
+    async def run(*arguments: Any) -> Any:
+        return await guard(command)(session, list(arguments))
+
+    return run
 
 
 async def accept_completion(session: Session, arguments: list[Any]) -> None:
@@ -51,21 +67,23 @@ async def pause(session: Session, _arguments: list[Any]) -> None:
     if session.workspace:
         session.workspace.completer.pause()
         await session.workspace.stop_generating()
-        session.spawn(session.leave_engine(), "leave the engine")
+        if session.folder.served:
+            session.tasks.spawn(session.folder.served.engine.leave(), "leave the engine")
     session.tell_status()
 
 
 async def resume(session: Session, _arguments: list[Any]) -> None:
     """Complete again."""
-    if session.workspace:
-        session.workspace.completer.resume()
-        session.engine_lost()
+    if session.folder.served:
+        session.folder.served.workspace.completer.resume()
+        session.folder.served.engine.lost()
     session.tell_status()
 
 
 async def restart_engine(session: Session, _arguments: list[Any]) -> None:
     """Leave the engine and start it again."""
-    await session.restart_engine()
+    if session.folder.served:
+        await session.folder.served.engine.restart()
 
 
 async def unload_model(session: Session, _arguments: list[Any]) -> dict[str, int]:
@@ -86,7 +104,8 @@ async def unload_model(session: Session, _arguments: list[Any]) -> dict[str, int
 
 async def reindex(session: Session, _arguments: list[Any]) -> None:
     """Read the workspace again."""
-    await session.reindex()
+    if session.folder.served:
+        await session.folder.served.index.refresh()
 
 
 COMMANDS: dict[str, Command] = {

@@ -1,6 +1,10 @@
-"""Handles the document notifications: each makes a new Snapshot. Asks no model and reads no file."""
+"""``textDocument/didOpen``, ``didChange``, ``didSave`` and ``didClose``: each makes a new Snapshot.
+
+Asks no model and reads no file.
+"""
 
 from lsprotocol import types
+from pygls.lsp.server import LanguageServer
 
 from spark_lsp.completion.gate import MAX_DOCUMENT_CHARACTERS
 from spark_lsp.server import next_edits
@@ -11,6 +15,26 @@ from spark_lsp.text.edit import Span
 from spark_lsp.text.language import language_of_path
 
 _PAIRS = frozenset({"()", "[]", "{}", '""', "''", "``"})
+
+
+def register(server: LanguageServer, session: Session) -> None:
+    """Register the methods."""
+
+    @server.feature(types.TEXT_DOCUMENT_DID_OPEN)
+    def opened(params: types.DidOpenTextDocumentParams) -> None:
+        did_open(session, params)
+
+    @server.feature(types.TEXT_DOCUMENT_DID_CHANGE)
+    def edited(params: types.DidChangeTextDocumentParams) -> None:
+        did_change(session, params)
+
+    @server.feature(types.TEXT_DOCUMENT_DID_SAVE)
+    def saved(params: types.DidSaveTextDocumentParams) -> None:
+        did_save(session, params)
+
+    @server.feature(types.TEXT_DOCUMENT_DID_CLOSE)
+    def closed(params: types.DidCloseTextDocumentParams) -> None:
+        did_close(session, params)
 
 
 def did_open(session: Session, params: types.DidOpenTextDocumentParams) -> None:
@@ -25,7 +49,7 @@ def did_open(session: Session, params: types.DidOpenTextDocumentParams) -> None:
     snapshot = Snapshot(item.uri, path, item.version, language, item.text)
     session.put(snapshot)
     session.baselines.opened(snapshot)
-    session.opened(snapshot)
+    session.folder.opened(snapshot)
     session.model_offers.look_soon()
 
 
@@ -40,7 +64,7 @@ def did_change(session: Session, params: types.DidChangeTextDocumentParams) -> N
     session.baselines.changed(new)
     next_edits.changed(session, old, new)
     span = _last_edit(session, new, list(params.content_changes))
-    session.edited(new, span)
+    session.folder.edited(new, span)
     session.model_offers.typed()
     if session.workspace:
         session.workspace.cursor_prefetch.stop()
@@ -56,7 +80,7 @@ def did_save(session: Session, params: types.DidSaveTextDocumentParams) -> None:
     session.model_offers.look_soon()
     snapshot = session.documents.snapshot(params.text_document.uri)
     if snapshot:
-        session.edited(snapshot, None)
+        session.folder.edited(snapshot, None)
 
 
 def did_close(session: Session, params: types.DidCloseTextDocumentParams) -> None:
@@ -66,16 +90,10 @@ def did_close(session: Session, params: types.DidCloseTextDocumentParams) -> Non
     if snapshot is None:
         return
     next_edits.closed(session, snapshot)
-    session.edited(snapshot, None)
+    session.folder.edited(snapshot, None)
     if session.workspace:
         session.workspace.completer.forget(snapshot.uri)
         session.workspace.cursor_prefetch.prompts.forget(snapshot.uri)
-
-
-def did_change_watched_files(session: Session, params: types.DidChangeWatchedFilesParams) -> None:
-    """Notice changes on disk."""
-    next_edits.files_changed(session, len(params.changes))
-    session.files_changed([path for change in params.changes if (path := path_of(change.uri))])
 
 
 def _cursors(changes: list[types.TextDocumentContentChangeEvent]) -> int:

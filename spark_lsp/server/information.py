@@ -3,12 +3,29 @@
 from typing import Any
 
 import msgspec
+from pygls.lsp.server import LanguageServer
 
 from spark_lsp.prompt.html_page import as_html
 from spark_lsp.prompt.json_report import as_json
 from spark_lsp.server.convert import position_in, uri_in
-from spark_lsp.server.inline_completion import cursor_at
+from spark_lsp.server.guard import as_dict, guarded
 from spark_lsp.server.session import Session
+
+
+def register(server: LanguageServer, session: Session) -> None:
+    """Register the methods."""
+
+    def no_context() -> dict[str, Any] | None:
+        return None
+
+    @server.feature("spark/log")
+    def requests(_params: Any) -> dict[str, Any]:
+        return log(session)
+
+    @server.feature("spark/context")
+    @guarded(session.client.show_error, no_context)
+    async def prompt(params: Any) -> dict[str, Any] | None:
+        return await context(session, as_dict(params))
 
 
 def log(session: Session) -> dict[str, Any]:
@@ -18,8 +35,8 @@ def log(session: Session) -> dict[str, Any]:
 
 async def context(session: Session, params: dict[str, Any]) -> dict[str, Any] | None:
     """Return the ``context`` object for a position; None for a document that is not open."""
-    cursor = cursor_at(session, uri_in(params), position_in(params))
-    await session.wait_until_open()
+    cursor = session.cursor_at(uri_in(params), position_in(params))
+    await session.folder.wait_until_open()
     if cursor is None or session.workspace is None:
         return None
     await session.workspace.engine.start()

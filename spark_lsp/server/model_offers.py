@@ -8,16 +8,15 @@ import asyncio
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import Final, Protocol
 
 from lsprotocol import types
 
 from spark_lsp.config import Settings
 from spark_lsp.errors import SparkError
 from spark_lsp.server.pulling import Pull, pull_with_progress
-
-if TYPE_CHECKING:
-    from spark_lsp.server.session import Session
+from spark_lsp.server.window import Window
+from spark_lsp.server.workspace_folder import WorkspaceFolder
 
 DOWNLOAD: Final = "Download"
 NOT_NOW: Final = "Not now"
@@ -76,7 +75,9 @@ class ModelOfferTimes:
 class ModelOffers:
     """The offer and the choice of one window. ``choice`` is None in a server that has none."""
 
-    session: "Session"
+    window: Window
+    folder: Callable[[], WorkspaceFolder]
+    """The folder that is opened again with the model."""
     choice: ModelChoice | None
     times: ModelOfferTimes = field(default_factory=ModelOfferTimes)
     _is_wanted: bool = False
@@ -109,7 +110,7 @@ class ModelOffers:
         now_s = time.monotonic()
         if self.choice is not None and now_s - self._looked_s >= self.times.look_s:
             self._looked_s = now_s
-            self.session.spawn(self._follow(self.choice), "model")
+            self.window.tasks.spawn(self._follow(self.choice), "model")
 
     def close(self) -> None:
         """Ask nothing any more."""
@@ -121,28 +122,28 @@ class ModelOffers:
         self.look_soon()
         if self._is_wanted and self.choice is not None:
             self._is_wanted, self._is_done = False, True
-            self.session.spawn(self._ask(self.choice), "offer")
+            self.window.tasks.spawn(self._ask(self.choice), "offer")
 
     async def _follow(self, choice: ModelChoice) -> None:
-        session = self.session
-        settings, workspace = session.settings, session.workspace
+        folder = self.folder()
+        settings, workspace = folder.settings, folder.workspace
         if workspace is None or settings.model.strip() or settings.backend.urls:
             return
         path = await asyncio.to_thread(choice.model_path, settings)
-        if session.workspace is workspace and path != str(workspace.model_path or path):
-            await session.open(settings)
+        if folder.workspace is workspace and path != str(workspace.model_path or path):
+            await folder.open(settings)
 
     async def _ask(self, choice: ModelChoice) -> None:
         """Ask once in this session, and do what was answered."""
-        session = self.session
-        if session.client.capabilities.window is None:  # a client without any window shows no questions
+        client = self.window.client
+        if client.capabilities.window is None:  # a client without any window shows no questions
             return
-        offer = await asyncio.to_thread(choice.offer, session.settings)
+        offer = await asyncio.to_thread(choice.offer, self.folder().settings)
         if offer is None:
             return
         asked_s = time.monotonic()
         kind = types.MessageType.Info
-        answer = await session.client.ask(f"Spark: {offer.message}", DOWNLOAD, NOT_NOW, NEVER, kind=kind)
+        answer = await client.ask(f"Spark: {offer.message}", DOWNLOAD, NOT_NOW, NEVER, kind=kind)
         if time.monotonic() - asked_s < self.times.person_s:
             return
         if answer == DOWNLOAD:
@@ -151,11 +152,11 @@ class ModelOffers:
             await asyncio.to_thread(offer.decline, answer == NEVER)
 
     async def _download(self, offer: ModelOffer) -> None:
-        session = self.session
+        client, folder = self.window.client, self.folder()
         try:
-            if await pull_with_progress(session.client, f"Downloading {offer.name}", offer.pull):
+            if await pull_with_progress(client, f"Downloading {offer.name}", offer.pull):
                 # Not a message: in Neovim it would hold the next key. The status names the model.
-                session.client.log(f"{offer.name} is ready and writes from now on.")
-                await session.open(session.settings)
+                client.log(f"{offer.name} is ready and writes from now on.")
+                await folder.open(folder.settings)
         except SparkError as error:
-            session.client.show_error(error)
+            client.show_error(error)

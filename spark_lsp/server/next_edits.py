@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from lsprotocol import types
+from pygls.lsp.server import LanguageServer
 
 from spark_lsp.edits.next_edit import Silence, Situation, with_open_texts
 from spark_lsp.edits.next_edits import OfferedEdit
@@ -15,7 +16,7 @@ from spark_lsp.errors import Reason
 from spark_lsp.index.scan.secrets import is_secret_name
 from spark_lsp.index.storage.view import EMPTY_VIEW
 from spark_lsp.server.convert import position_in, to_offset, to_range, uri_in
-from spark_lsp.server.guard import as_dict
+from spark_lsp.server.guard import as_dict, guarded
 from spark_lsp.server.session import Session
 from spark_lsp.text.document import Snapshot
 from spark_lsp.text.language import language_of_id, language_of_path
@@ -35,6 +36,23 @@ class PlacedEdit:
     version: int | None
 
 
+def register(server: LanguageServer, session: Session) -> None:
+    """Register the methods."""
+
+    @server.feature("textDocument/copilotInlineEdit")
+    @guarded(session.client.show_error, lambda: {"edits": [], "reason": Reason.EMPTY})
+    async def copilot_inline_edit(params: Any) -> dict[str, Any]:
+        return await inline_edit(session, as_dict(params))
+
+    @server.feature("textDocument/didShowInlineEdit")
+    def shown(params: Any) -> None:
+        did_show(session, as_dict(params))
+
+    @server.feature("textDocument/didDismissInlineEdit")
+    def dismissed(params: Any) -> None:
+        did_dismiss(session, as_dict(params))
+
+
 async def inline_edit(session: Session, params: dict[str, Any]) -> dict[str, Any]:
     """Answer with the edit to make next, or with none and the reason."""
     trace = Trace("next_edit")
@@ -52,7 +70,7 @@ async def inline_edit(session: Session, params: dict[str, Any]) -> dict[str, Any
 async def next_edit_at(session: Session, uri: str, position: types.Position, version: Any = None) -> PlacedEdit | str:
     """Return the edit that follows from the last ones, or the reason code why there is none."""
     snapshot = session.documents.snapshot(uri)
-    await session.wait_until_open()
+    await session.folder.wait_until_open()
     if snapshot is None:
         return Reason.gate("not_open")
     situation = _situation(session, snapshot)
@@ -64,7 +82,7 @@ async def next_edit_at(session: Session, uri: str, position: types.Position, ver
     edit = await session.next_edits.next_edit(uri, situation, offset, now_s)
     if isinstance(edit, Silence):
         return Reason.edit(edit.name)
-    session.spawn(_prepare(session), "next edits")
+    session.tasks.spawn(_prepare(session), "next edits")
     return _offered(session, snapshot, edit) or Reason.edit("stale")
 
 
@@ -75,7 +93,7 @@ def _offered(session: Session, snapshot: Snapshot, offer: OfferedEdit) -> Placed
         return None
     if offer.edit.path == _path(session, snapshot):
         return PlacedEdit(offer, snapshot, snapshot.version)
-    file = session.documents.file(offer.edit.path, offer.edit.text)
+    file = session.documents.file(session.folder.root, offer.edit.path, offer.edit.text)
     return PlacedEdit(offer, *file) if file is not None else None
 
 
@@ -124,7 +142,7 @@ async def accept_next_edit(session: Session, arguments: list[Any]) -> None:
 
 def _refusal(session: Session) -> str:
     """Return why there are no next edits at all; empty where there may be some."""
-    edits = session.settings.edits
+    edits = session.folder.settings.edits
     if not edits.enabled or edits.mode == "off":
         return Reason.DISABLED
     return Reason.PAUSED if session.workspace and session.workspace.completer.is_paused else ""
@@ -152,7 +170,7 @@ def _situation(session: Session, snapshot: Snapshot) -> Situation | None:
 
 
 def _path(session: Session, snapshot: Snapshot) -> str:
-    return session.documents.relative(snapshot) or snapshot.uri
+    return session.folder.relative(snapshot) or snapshot.uri
 
 
 def _as_json(session: Session, placed: PlacedEdit) -> dict[str, Any]:

@@ -4,9 +4,30 @@ What else a notebook holds, such as outputs and metadata, is not kept.
 """
 
 from lsprotocol import types
+from pygls.lsp.server import LanguageServer
 
 from spark_lsp.server.documents import did_change, did_close, did_open, did_save
 from spark_lsp.server.session import Session
+
+
+def register(server: LanguageServer, session: Session) -> None:
+    """Register the methods."""
+
+    @server.feature(types.NOTEBOOK_DOCUMENT_DID_OPEN)
+    def opened(params: types.DidOpenNotebookDocumentParams) -> None:
+        did_open_notebook(session, params)
+
+    @server.feature(types.NOTEBOOK_DOCUMENT_DID_CHANGE)
+    def edited(params: types.DidChangeNotebookDocumentParams) -> None:
+        did_change_notebook(session, params)
+
+    @server.feature(types.NOTEBOOK_DOCUMENT_DID_SAVE)
+    def saved(params: types.DidSaveNotebookDocumentParams) -> None:
+        did_save_notebook(session, params)
+
+    @server.feature(types.NOTEBOOK_DOCUMENT_DID_CLOSE)
+    def closed(params: types.DidCloseNotebookDocumentParams) -> None:
+        did_close_notebook(session, params)
 
 
 def did_open_notebook(session: Session, params: types.DidOpenNotebookDocumentParams) -> None:

@@ -18,15 +18,9 @@ class OpenDocuments:
     """The documents by their URIs. Belongs to the server's event loop."""
 
     def __init__(self) -> None:
-        self.root: Path | None = None
-        """The workspace's folder, as the editor names it; None before ``enter`` and for a window without one."""
         self._documents: dict[str, Snapshot] = {}
         self._oversized: set[str] = set()
         self.notebooks = Notebooks()
-
-    def enter(self, root: Path | None) -> None:
-        """Take the folder that the editor has named."""
-        self.root = root
 
     def is_oversized(self, uri: str) -> bool:
         """Whether a document is open that is too large to be kept; its changes are not followed."""
@@ -76,23 +70,23 @@ class OpenDocuments:
         self._oversized.discard(document_key(uri))
         return self._documents.pop(document_key(uri), None)
 
-    def relative(self, snapshot: Snapshot) -> str | None:
-        """Return a document's path within the workspace, or None for one outside it."""
-        return path_within(self.root, snapshot.path)
+    def at(self, root: Path | None, path: str) -> Snapshot | None:
+        """Return the open document of a file, by its path within a workspace."""
+        return next((snapshot for snapshot in self.all() if path_within(root, snapshot.path) == path), None)
 
-    def file(self, path: str, text: str | None) -> tuple[Snapshot, int | None] | None:
-        """Return a file of the workspace with that text, and its version where it is open.
+    def file(self, root: Path | None, path: str, text: str | None) -> tuple[Snapshot, int | None] | None:
+        """Return a file of a workspace with that text, and its version where it is open.
 
         None without a folder, or when the open document says something else by now.
         """
-        if self.root is None:
+        if root is None:
             return None
-        place = self.root / path
-        opened = next((snapshot for snapshot in self._documents.values() if self.relative(snapshot) == path), None)
+        opened = self.at(root, path)
         if opened is not None:
             return (opened, opened.version) if opened.text == text else None
+        place = root / path
         return Snapshot(place.as_uri(), place, 0, "", text or ""), None
 
-    def paths(self) -> list[str]:
-        """Return the open documents' paths within the workspace."""
-        return [path for snapshot in self._documents.values() if (path := self.relative(snapshot))]
+    def paths(self, root: Path | None) -> list[str]:
+        """Return the open documents' paths within a workspace."""
+        return [path for snapshot in self.all() if (path := path_within(root, snapshot.path))]

@@ -7,13 +7,9 @@ import asyncio
 import contextlib
 import threading
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from spark_lsp.errors import ModelMissing, ModelNotPulled, SparkError
 from spark_lsp.server.client import Client
-
-if TYPE_CHECKING:
-    from spark_lsp.server.session import Session
 
 PULL = "Pull it"
 
@@ -22,19 +18,17 @@ Pull = Callable[[Callable[[str, int, int], None]], object]
 """Downloads a model and reports step, bytes done and bytes in all; blocks."""
 
 
-async def pull_missing(session: "Session", missing: ModelNotPulled) -> None:
-    """Download the model of the settings if the user wants it, and open the workspace with it. Asks once a session."""
-    client = session.client
-    try:
-        wanted = await client.ask(f"Spark: {missing}", PULL, "Not now") == PULL
-        if wanted and await pull_with_progress(client, "Pulling the model", missing.pull):
-            await session.open(session.settings)
-        else:
-            client.show_error(missing)
-    except SparkError as error:
-        session.problem = error
-        client.show_error(error)
-    session.tell_status()
+async def pull_missing(client: Client, missing: ModelNotPulled) -> bool:
+    """Download the model of the settings if the user wants it; asks once a session. False when there is no download.
+
+    Raises:
+        SparkError: the download failed; the message says why.
+    """
+    wanted = await client.ask(f"Spark: {missing}", PULL, "Not now") == PULL
+    if wanted and await pull_with_progress(client, "Pulling the model", missing.pull):
+        return True
+    client.show_error(missing)
+    return False
 
 
 async def pull_with_progress(client: Client, title: str, pull: Pull) -> bool:

@@ -18,7 +18,7 @@ from spark_lsp.engine.base import ModelInfo
 from spark_lsp.engine.testing import ScriptedEngine
 from spark_lsp.server.client import Client
 from spark_lsp.server.model_offers import ModelOffer
-from spark_lsp.server.session import Session
+from spark_lsp.server.session import Handshake, Session
 from spark_lsp.workspace import Workspace
 
 WORKSPACE = "#- a.py\ndef one(): ...\n#- b.py\ndef two(): ...\n"
@@ -68,7 +68,7 @@ class Opened:
         self.engines: list[ScriptedEngine] = [ScriptedEngine(["x"]), ScriptedEngine(["x"])]
         self.hold_indexing = False
         self.session = Session(MuteClient(LanguageServer("test", "0")), self._open, choice)
-        self.session.documents.enter(root)
+        self.session.initialize(Handshake(root))
 
     def _open(self, *arguments: object, **named: object) -> Workspace:
         workspace = open_workspace(*arguments, **named, engine=self.engines.pop(0))  # type: ignore[arg-type]
@@ -80,8 +80,7 @@ class Opened:
 
     async def ended(self) -> None:
         """Wait for all background work."""
-        while self.session._tasks:
-            await asyncio.wait(self.session._tasks)
+        await self.session.tasks.wait()
 
 
 @asynccontextmanager
@@ -92,13 +91,22 @@ async def opened(root: Path, choice: HeldChoice | None = None) -> AsyncIterator[
     yield window
     await window.ended()
     window.session.close()
-    assert window.session._closing
-    await window.session._closing
+    await window.session.wait_until_closed()
 
 
 @pytest.fixture(autouse=True)
 def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+
+
+def is_refreshing(window: Opened) -> bool:
+    served = window.session.folder.served
+    return served is not None and served.index.is_refreshing
+
+
+def is_starting(window: Opened) -> bool:
+    served = window.session.folder.served
+    return served is not None and served.engine.is_starting
 
 
 async def turns_until(state: Callable[[], bool]) -> None:
@@ -113,7 +121,7 @@ async def turns_until(state: Callable[[], bool]) -> None:
 async def test_settings_that_come_twice_open_it_once(tmp_path: Path) -> None:
     choice = HeldChoice()
     async with opened(tmp_path / "root", choice) as window:
-        both = [asyncio.create_task(window.session.configure(Settings())) for _ in range(2)]
+        both = [asyncio.create_task(window.session.folder.configure(Settings())) for _ in range(2)]
         await asyncio.sleep(0)
         choice.released.set()
         await asyncio.gather(*both)
@@ -123,9 +131,9 @@ async def test_settings_that_come_twice_open_it_once(tmp_path: Path) -> None:
 async def test_other_settings_while_files_are_indexed_leave_the_index_whole(tmp_path: Path) -> None:
     async with opened(tmp_path / "root") as window:
         window.hold_indexing = True
-        await window.session.configure(Settings())
-        await turns_until(lambda: window.session.indexing)
-        await window.session.configure(OTHER)
+        await window.session.folder.configure(Settings())
+        await turns_until(lambda: is_refreshing(window))
+        await window.session.folder.configure(OTHER)
         first, second = window.all
         assert first.index is second.index
         assert second.index
@@ -139,9 +147,9 @@ async def test_the_engine_that_serves_is_started_when_another_was_starting(tmp_p
     async with opened(tmp_path / "root") as window:
         first, second = HeldEngine(), ScriptedEngine(["x"])
         window.engines = [first, second]
-        await window.session.configure(Settings())
-        await turns_until(lambda: window.session.starting)
-        await window.session.configure(OTHER)
+        await window.session.folder.configure(Settings())
+        await turns_until(lambda: is_starting(window))
+        await window.session.folder.configure(OTHER)
         first.released.set()
         await window.ended()
         assert second.model is not None

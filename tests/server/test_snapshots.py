@@ -57,7 +57,7 @@ def data_of(action: types.CodeAction) -> dict[str, Any]:
 async def test_a_list_is_of_the_text_that_it_was_asked_for(tmp_path: Path) -> None:
     root = tmp_path / "root"
     async with opened(root) as window:
-        await window.session.configure(window.session.settings)
+        await window.session.folder.configure(window.session.folder.settings)
         await window.ended()
         snapshot = put(window, root, 1, EMPTY)
         threads = LateThreads()
@@ -70,10 +70,10 @@ async def test_a_list_is_of_the_text_that_it_was_asked_for(tmp_path: Path) -> No
         asked = asyncio.get_running_loop().create_task(code_actions.code_actions(window.session, params))
         await turns_until(threads.submitted.is_set)
         put(window, root, 2, FULL)
-        window.session.workspace = None
+        served, window.session.folder.served = window.session.folder.served, None
         threads.released.set()
         listed = await asked
-        window.session.workspace = window.all[-1]
+        window.session.folder.served = served
         assert "Implement area" in [action.title for action in listed]
         versions = {
             (action.data or action.command.arguments[0])["version"]

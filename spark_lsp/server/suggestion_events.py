@@ -1,14 +1,30 @@
-"""Handles ``didShowCompletion``, ``didPartiallyAcceptCompletion`` and ``didFocus``, which other AI servers also have.
+"""``textDocument/didShowCompletion``, ``didPartiallyAcceptCompletion`` and ``didDismissCompletion``.
 
-``didDismissCompletion`` is our own.
+Other AI servers have the first two; the last is our own.
 """
 
-import asyncio
 from typing import Any
 
-from spark_lsp.server.convert import position_in, to_offset, uri_in
+from pygls.lsp.server import LanguageServer
+
 from spark_lsp.server.guard import as_dict
 from spark_lsp.server.session import Session
+
+
+def register(server: LanguageServer, session: Session) -> None:
+    """Register the methods."""
+
+    @server.feature("textDocument/didShowCompletion")
+    def shown(params: Any) -> None:
+        did_show(session, as_dict(params))
+
+    @server.feature("textDocument/didPartiallyAcceptCompletion")
+    def partially_accepted(params: Any) -> None:
+        did_partially_accept(session, as_dict(params))
+
+    @server.feature("textDocument/didDismissCompletion")
+    def dismissed(params: Any) -> None:
+        did_dismiss(session, as_dict(params))
 
 
 def did_show(session: Session, params: dict[str, Any]) -> None:
@@ -33,20 +49,6 @@ def did_dismiss(session: Session, params: dict[str, Any]) -> None:
     suggestion_id = _suggestion_id(params)
     if session.workspace and suggestion_id:
         session.workspace.completer.dismissed(suggestion_id)
-
-
-def did_focus(session: Session, params: dict[str, Any]) -> None:
-    """Remember which document the user looks at; where the cursor's ``position`` is told, the model reads around it."""
-    session.model_offers.look_soon()
-    snapshot = session.documents.snapshot(uri_in(params))
-    if snapshot is None or session.workspace is None:
-        return
-    path = session.documents.relative(snapshot)
-    if path:
-        session.workspace.recent.viewed(path, asyncio.get_running_loop().time())
-    if isinstance(params.get("position"), dict):
-        offset = to_offset(snapshot.text, snapshot.lines, position_in(params), session.encoding)
-        session.workspace.cursor_prefetch.look(session.documents.cursor(snapshot, offset))
 
 
 def _suggestion_id(params: dict[str, Any]) -> int:

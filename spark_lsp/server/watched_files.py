@@ -1,17 +1,29 @@
-"""Watches files for changes on disk, with the client's watcher where it has one, else with our own."""
+"""``workspace/didChangeWatchedFiles``: changes on disk, from the client's watcher or, where it has none, our own."""
 
 import asyncio
-from pathlib import Path
 
 from lsprotocol import types
+from pygls.lsp.server import LanguageServer
 
 from spark_lsp.index.watch import Watcher
+from spark_lsp.server import next_edits
+from spark_lsp.server.convert import path_of
 from spark_lsp.server.session import Session
+
+
+def register(server: LanguageServer, session: Session) -> None:
+    """Register the method."""
+
+    @server.feature(types.WORKSPACE_DID_CHANGE_WATCHED_FILES)
+    def did_change_watched_files(params: types.DidChangeWatchedFilesParams) -> None:
+        next_edits.files_changed(session, len(params.changes))
+        session.folder.files_changed([path for change in params.changes if (path := path_of(change.uri))])
 
 
 async def watch_files(session: Session) -> None:
     """Register for watched files, or start a watcher of our own."""
-    if session.root is None:
+    root = session.folder.root
+    if root is None:
         return
     workspace = session.client.capabilities.workspace
     watched = workspace.did_change_watched_files if workspace else None
@@ -27,13 +39,11 @@ async def watch_files(session: Session) -> None:
         )
         return
     loop = asyncio.get_running_loop()
-    root = session.root
 
     def changed(paths: set[str]) -> None:
-        loop.call_soon_threadsafe(session.files_changed, [root / path for path in paths])
+        loop.call_soon_threadsafe(session.folder.files_changed, [root / path for path in paths])
 
     def problem(message: str) -> None:
         loop.call_soon_threadsafe(session.client.log, message)
 
-    session.watcher = Watcher(Path(root), changed, problem)
-    session.watcher.start()
+    session.watch(Watcher(root, changed, problem))
