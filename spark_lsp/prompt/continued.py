@@ -12,7 +12,7 @@ from spark_lsp.prompt.pack import Layout, Packed, frame_tokens, lay_out
 from spark_lsp.prompt.segment import Segment
 from spark_lsp.prompt.sources import Cursor
 from spark_lsp.prompt.token_counts import TokenCounter
-from spark_lsp.prompt.window import Window, begun_at
+from spark_lsp.prompt.window import Window, counted_window
 from spark_lsp.text.edit import Span
 
 MAX_GROWTH = 2.0
@@ -34,16 +34,18 @@ async def continued(
         return None
     prefix, suffix = spans
     text = cursor.snapshot.text
-    prefix_tokens, suffix_tokens = await counter.count([prefix.text(text), suffix.text(text)])
-    limits = previous.limits
-    if prefix_tokens > MAX_GROWTH * limits.prefix_tokens or suffix_tokens > MAX_GROWTH * limits.suffix_tokens:
-        return None
-    window = Window(prefix, suffix, prefix_tokens, suffix_tokens)
+    begun_from = None
     if previous.window.begun_from is not None:
         begun_from = _begun_from(previous.window, old_text, text, prefix)
         if begun_from is None:
             return None
-        window = await begun_at(window, begun_from, text, counter)
+    window = await counted_window(prefix, suffix, begun_from, text, counter)
+    limits = previous.limits
+    if (
+        window.prefix_tokens > MAX_GROWTH * limits.prefix_tokens
+        or window.suffix_tokens > MAX_GROWTH * limits.suffix_tokens
+    ):
+        return None
     others = [segment for segment in previous.segments if segment.kind not in LOCAL_KINDS]
     opening = next((segment for segment in previous.segments if segment.kind == "imports"), None)
     frame = await frame_tokens(cursor, layout, counter, window)

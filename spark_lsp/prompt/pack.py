@@ -23,7 +23,7 @@ from spark_lsp.prompt.similar_lines import LIKELY_SCORE
 from spark_lsp.prompt.snippets import Candidate, grouped_by_file
 from spark_lsp.prompt.sources import Cursor
 from spark_lsp.prompt.token_counts import TokenCounter
-from spark_lsp.prompt.window import Window, begun_at, choose_window
+from spark_lsp.prompt.window import Window, choose_window, counted_window
 from spark_lsp.text.edit import Span
 
 BEGUN_LINES = 4
@@ -108,7 +108,7 @@ async def pack(
     if layout.begins_middle:
         first = max(0, snapshot.lines.line_of(cursor.offset) - BEGUN_LINES)
         begun_from = max(window.prefix.start, snapshot.lines.starts[first])
-        window = await begun_at(window, begun_from, snapshot.text, counter)
+        window = await counted_window(window.prefix, window.suffix, begun_from, snapshot.text, counter)
     frame = await frame_tokens(cursor, layout, counter, window)
     most = budget.total_tokens - frame - window.prefix_tokens - window.suffix_tokens
     prefix_limit = min(_cached_prefix_limit(cached_prefix, budget), most)

@@ -61,6 +61,13 @@ class TypingPrompts:
             EngineError, ModelError: there is no model to count tokens with, or it has no FIM family.
         """
         await self._follow_engine()
+        last = self._last.get(snapshot.uri)
+        if last is not None and last.is_behind:  # the best one stays too far away until a pause lets it be prefilled
+            going_on = await self._context.continue_for(last.packed, last.text, snapshot, offset)
+            order, quick_tokens = self._context.order, self._context.quick_tokens
+            if going_on is not None and unread_tokens(going_on, last.packed, order) <= quick_tokens:
+                self._last[snapshot.uri] = _Last(snapshot.text, offset, going_on, is_behind=True)
+                return going_on
         best = await self._context.pack_for(snapshot, offset)
         chosen, kind = await self._choose(best, snapshot, offset)
         self._last[snapshot.uri] = _Last(snapshot.text, offset, chosen, is_behind=kind != "best")

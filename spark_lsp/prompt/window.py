@@ -3,7 +3,7 @@
 Its edges are on line boundaries and move in steps, never with each key, so that what the model has read stays valid.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import pairwise
 
 from spark_lsp.prompt.token_counts import TokenCounter
@@ -58,12 +58,17 @@ async def choose_window(
     return Window(Span(start, offset), Span(offset, end), used_before, used_after)
 
 
-async def begun_at(window: Window, begun_from: int, text: str, counter: TokenCounter) -> Window:
-    """Return a window whose prefix has its end from an offset on behind the suffix."""
-    above, begun = Span(window.prefix.start, begun_from), Span(begun_from, window.prefix.end)
-    above_tokens, begun_tokens = await counter.count([above.text(text), begun.text(text)])
-    total = above_tokens + begun_tokens
-    return replace(window, prefix_tokens=total, begun_from=begun_from, begun_tokens=begun_tokens)
+async def counted_window(
+    prefix: Span, suffix: Span, begun_from: int | None, text: str, counter: TokenCounter
+) -> Window:
+    """Return the window of these spans; from ``begun_from`` on, the prefix stands behind the suffix."""
+    if begun_from is None:
+        prefix_tokens, suffix_tokens = await counter.count([prefix.text(text), suffix.text(text)])
+        return Window(prefix, suffix, prefix_tokens, suffix_tokens)
+    above, begun = Span(prefix.start, begun_from), Span(begun_from, prefix.end)
+    counts = await counter.count([above.text(text), begun.text(text), suffix.text(text)])
+    above_tokens, begun_tokens, suffix_tokens = counts
+    return Window(prefix, suffix, above_tokens + begun_tokens, suffix_tokens, begun_from, begun_tokens)
 
 
 def _prefix_edges(lines: LineTable, offset: int, step_lines: int) -> list[int]:

@@ -53,6 +53,15 @@ async def test_a_key_prefills_what_was_typed_whatever_line_it_is_on() -> None:
     assert "".join(part.text for part in keys[-1][0].parts).count("def total(boxes):") == 1
 
 
+async def test_a_key_that_goes_on_looks_for_no_better_prompt() -> None:
+    workspace = await _open()
+    keys = await _type(workspace, TYPED)
+    searched = [packed.gather_ms > 0 for packed, _ in keys]
+    assert searched == sorted(searched, reverse=True)  # none after the first that goes on behind a better one
+    assert searched[0]
+    assert searched.count(False) > len(TYPED) / 2
+
+
 async def test_a_machine_that_prefills_in_time_gets_the_best_prompt_at_each_key() -> None:
     workspace = await _open()
     workspace.context.learn(Usage(prefill_cost=PrefillCost(0.01, 0.0)))
