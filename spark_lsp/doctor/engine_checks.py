@@ -6,6 +6,7 @@ from typing import Final
 
 from spark_lsp.app import open_engine, open_workspace, usual_context_tokens
 from spark_lsp.catalog.catalog import model_path, model_reason, useful_tokens
+from spark_lsp.completion.completer import Completer
 from spark_lsp.completion.cursor_context import CursorContext
 from spark_lsp.config import Settings
 from spark_lsp.doctor.check_result import Check
@@ -60,9 +61,7 @@ async def model_checks(settings: Settings) -> list[Check]:
         ]
         checks.append(_family(info, OTHER_MODEL))
         if info.family:
-            cursor = CursorContext(Snapshot("untitled:doctor.py", None, 0, "python", KNOWN_TEXT), len(KNOWN_TEXT))
-            answer = await workspace.completer.complete(cursor, manual=True)
-            checks.append(_known_answer(answer.suggestion.text if answer.suggestion else "", answer.reason))
+            checks.append(await _known_line(workspace.completer))
         return checks
     finally:
         await workspace.close()
@@ -87,9 +86,7 @@ async def remote_checks(settings: Settings) -> list[Check]:
         more = f"export SPARK_LSP_BACKEND_CONTEXT_TOKENS={MIN_CONTEXT_TOKENS}  # and start the server with as much"
         checks += [_fit(info, more), _family(info, family_fix)]
         if info.family:
-            cursor = CursorContext(Snapshot("untitled:doctor.py", None, 0, "python", KNOWN_TEXT), len(KNOWN_TEXT))
-            answer = await workspace.completer.complete(cursor, manual=True)
-            checks.append(_known_answer(answer.suggestion.text if answer.suggestion else "", answer.reason))
+            checks.append(await _known_line(workspace.completer))
         return checks
     finally:
         await workspace.close()
@@ -129,8 +126,12 @@ def _family(info: ModelInfo, fix: str) -> Check:
     return Check("fim tokens", "fail", f"{info.name} has no known fill-in-the-middle tokens.", fix)
 
 
-def _known_answer(text: str, reason: str) -> Check:
+async def _known_line(completer: Completer) -> Check:
+    """Complete the line whose answer is known."""
+    cursor = CursorContext(Snapshot("untitled:doctor.py", None, 0, "python", KNOWN_TEXT), len(KNOWN_TEXT))
+    answer = await completer.complete(cursor, manual=True)
+    text = answer.suggestion.text if answer.suggestion else ""
     if text.startswith(KNOWN_ANSWER):
         return Check("known hole", "ok", f"last_week -> last_week{text.splitlines()[0]}")
-    detail = f"Expected {KNOWN_ANSWER!r} after last_week, but the model wrote {text!r} ({reason})."
+    detail = f"Expected {KNOWN_ANSWER!r} after last_week, but the model wrote {text!r} ({answer.reason})."
     return Check("known hole", "warn", f"{detail} The model may be too small, or its file damaged.", OTHER_MODEL)
