@@ -248,6 +248,8 @@ def _edit(text: str, site: Site, words: list[str]) -> Edit:
     lines = [part for line in words for part in (textwrap.wrap(line, room) or [""])]
     if site.stop and site.stop != "*/" and words[0] != lines[0]:
         lines = [*textwrap.wrap(shortened(words[0], room), room), *lines[len(textwrap.wrap(words[0], room)) :]]
+    if site.stop in {'"""', "'''"}:
+        lines = [line.replace("\\", "\\\\") for line in lines]  # in a string a single one begins an escape
     first, rest = lines[0], lines[1:]
     if not rest:
         return Edit(Span(site.offset, site.offset), f"{site.head}{first}{site.tail}{newline}")

@@ -97,7 +97,7 @@ TEXT = '{cookie}NAME = "{name}"\n\nrate = 7\nprint(rate)\n'
             "shift_jis",
         ),
         ("a.py", TEXT.format(cookie="", name="Grüße").encode("utf-8"), "utf-8"),
-        ("a.py", TEXT.format(cookie="", name="Grüße").encode("utf-8-sig"), "utf-8"),
+        ("a.py", TEXT.format(cookie="", name="Grüße").encode("utf-8-sig"), "utf-8-sig"),
         ("a.py", TEXT.format(cookie="", name="Grüße").encode("latin-1"), ""),
         ("a.py", TEXT.format(cookie="# coding: none-such\n", name="a").encode(), ""),
         ("a.js", TEXT.format(cookie="// ", name="Grüße").encode("cp1252"), ""),
