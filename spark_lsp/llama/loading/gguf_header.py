@@ -172,11 +172,11 @@ class _Reader:
         """Hold the next bytes; return where they begin."""
         start, end = self.at, self.at + count
         if end > self._most:
-            raise HeaderError("its header goes on behind the end of the file")
+            raise HeaderError("its header ends behind the end of the file, which may be truncated")
         while len(self._held) < end:
             read = self._stream.read(max(_READ_BYTES, end - len(self._held)))
             if not read:
-                raise HeaderError("its header goes on behind the end of the file")
+                raise HeaderError("its header ends behind the end of the file, which may be truncated")
             self._held += read
         self.at = end
         return start
@@ -193,7 +193,9 @@ class _Reader:
         """Read how many there are of something that takes so many bytes at least."""
         count: int = _LENGTH.unpack_from(self._held, self._need(8))[0]
         if count * least_bytes > self._most - self.at:
-            raise HeaderError(f"it says that it holds {count} {what}, more than fit into the file")
+            raise HeaderError(
+                f"it says that it holds {count} {what}, more than fit into the file, which may be truncated"
+            )
         return count
 
     def text(self, max_bytes: int) -> str:
@@ -251,7 +253,9 @@ def _check_tensors(header: Header, size_bytes: int) -> None:
         raise HeaderError("two of its tensors have the same name")
     for tensor in header.tensors:
         if header.data_start + tensor.offset + tensor.size_bytes > size_bytes:
-            raise HeaderError(f"the data of the tensor {_shown(tensor.name)} goes on behind the end of the file")
+            raise HeaderError(
+                f"the data of the tensor {_shown(tensor.name)} ends behind the end of the file, which may be truncated"
+            )
 
 
 def _check_figures(header: Header) -> None:

@@ -61,7 +61,7 @@ def check_file(path: str) -> None:
             raise ModelUnusable(f"The model file {part} cannot be read: {error.strerror}.", fix=pick) from error
         except HeaderError as error:
             raise ModelUnusable(
-                f"The model file {part} is damaged or of an unknown kind: {error}.",
+                f"The model file {part} cannot be loaded, it is damaged or of an unknown kind: {error}.",
                 fix="Download it again, or choose another model.",
             ) from error
 
