@@ -147,11 +147,19 @@ class Index:
         Raises:
             WorkspaceError: the root has vanished.
         """
+        cancel = cancel or threading.Event()
         with self._refreshing:
+            if cancel.is_set():  # while it waited, another one may have made the index whole, which it stays
+                return self._unchanged()
             self.is_whole = False
-            report = self._refresh(progress or _silent, cancel or threading.Event(), rebuild=rebuild)
+            report = self._refresh(progress or _silent, cancel, rebuild=rebuild)
             self.is_whole = report.complete
             return report
+
+    def _unchanged(self) -> IndexReport:
+        """Return the report of a refresh that was cancelled before it began."""
+        files = self._view.files.values()
+        return report_of(files, parsed=0, reused=0, removed=0, skipped={}, seconds=0.0, problems=(), complete=False)
 
     def _refresh(self, progress: Progress, cancel: threading.Event, *, rebuild: bool) -> IndexReport:
         started = time.monotonic()

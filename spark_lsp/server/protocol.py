@@ -7,6 +7,8 @@ pygls keeps documents that mutate in place and cuts lines where LSP does not (fo
 kept.
 """
 
+import asyncio
+import contextlib
 import json
 import logging
 from collections.abc import Generator, Iterator
@@ -59,8 +61,18 @@ class SparkProtocol(LanguageServerProtocol):
         """Run a handler; pygls keeps the future of each notification for ever, which is a kilobyte a key."""
         super()._execute_handler(msg_id, handler, *arguments, **options)
         future = self._request_futures.get(msg_id)
-        if future is not None:
-            future.add_done_callback(lambda _: self._request_futures.pop(msg_id, None))
+        if future is None:
+            return
+        if future.done():
+            self._request_futures.pop(msg_id, None)
+            return
+        loop = asyncio.get_running_loop()
+
+        def forget(_: object) -> None:  # on any thread, and in the middle of pygls' own walk through them
+            with contextlib.suppress(RuntimeError):  # the loop has ended
+                loop.call_soon_threadsafe(self._request_futures.pop, msg_id, None)
+
+        future.add_done_callback(forget)
 
     def handle_message(self, message: Any) -> None:
         """Handle a message; what is none of JSON-RPC's is logged and left."""

@@ -141,9 +141,16 @@ def test_it_is_whole_when_a_refresh_has_come_to_its_end(index: Index) -> None:
     assert not any(seen)
     assert index.is_whole
     cancel = threading.Event()
-    cancel.set()
-    index.refresh(cancel=cancel)
+    index.refresh(lambda _done, _of: cancel.set(), cancel=cancel)
     assert not index.is_whole
+
+
+def test_a_refresh_that_is_cancelled_before_it_begins_leaves_the_index_whole(index: Index) -> None:
+    index.refresh()
+    cancel = threading.Event()
+    cancel.set()
+    assert not index.refresh(cancel=cancel).complete
+    assert index.is_whole
 
 
 def test_a_cancelled_refresh_removes_nothing(index: Index, root: Path) -> None:
