@@ -114,7 +114,9 @@ async def test_second_request_reads_only_what_was_typed(tmp_path: Path) -> None:
         await window.until(lambda w: w.statuses[-1].resident_tokens > 0)
         at = window.open("shop/other.py", MAIN.replace("cheapest_i$0", "$0").replace("again", "other"))
         await window.complete("shop/other.py", at)
-        at = window.type("shop/other.py", at, "len(ca")
+        at = window.type("shop/other.py", at, "zq")  # the index has seen the opened file by now, so snippets stay
+        await window.complete("shop/other.py", at)
+        at = window.type("shop/other.py", at, " + len(ca")
         await window.complete("shop/other.py", at)
         log = await window.send("spark/log", {})
         first, second = (entry.facts for entry in log.requests[-2:])
