@@ -36,11 +36,11 @@ end
 local function check_keys()
   for name, lhs in pairs(require("spark.config").current.keys) do
     if lhs then
-      local taken = vim.fn.maparg(lhs, "i", false, true)
+      local taken = vim.fn.maparg(lhs, name == "next_edit" and "n" or "i", false, true)
       local owner = taken.desc or taken.rhs
       if owner and not vim.startswith(owner, "Spark: ") then
-        local said = "%s (%s) is also mapped to: %s. That mapping applies when no suggestion is visible."
-        vim.health.info(said:format(lhs, name, owner))
+        local notice = "%s (%s) is also mapped to: %s. That mapping applies when no suggestion is visible."
+        vim.health.info(notice:format(lhs, name, owner))
       end
     end
   end

@@ -53,14 +53,17 @@ end
 ---@param bufnr integer
 local function map(bufnr)
   unmap()
-  for lhs, action in pairs({ [config.current.keys.next_edit] = M.accept, ["<Esc>"] = M.dismiss }) do
-    if lhs then
-      local mapping = vim.api.nvim_buf_call(bufnr, function()
-        return vim.fn.maparg(lhs, "n", false, true)
-      end)
-      saved[lhs] = { bufnr = bufnr, mapping = mapping }
-      vim.keymap.set("n", lhs, action, { buffer = bufnr, desc = "Spark: next edit" })
-    end
+  local actions = { ["<Esc>"] = M.dismiss } ---@type table<string, fun()>
+  local key = config.current.keys.next_edit
+  if key then
+    actions[key] = M.accept
+  end
+  for lhs, action in pairs(actions) do
+    local mapping = vim.api.nvim_buf_call(bufnr, function()
+      return vim.fn.maparg(lhs, "n", false, true)
+    end)
+    saved[lhs] = { bufnr = bufnr, mapping = mapping }
+    vim.keymap.set("n", lhs, action, { buffer = bufnr, desc = "Spark: next edit" })
   end
 end
 
@@ -130,10 +133,10 @@ function M.request()
     return
   end
   local params = vim.lsp.util.make_position_params(0, client.offset_encoding)
-  params.textDocument.version = vim.lsp.util.buf_versions[bufnr]
+  local document = { uri = params.textDocument.uri, version = vim.lsp.util.buf_versions[bufnr] }
   local tick = vim.api.nvim_buf_get_changedtick(bufnr)
   asked_tick = tick
-  client:request(METHOD, params, function(_, result)
+  client:request(METHOD, { textDocument = document, position = params.position }, function(_, result)
     answered(client, bufnr, tick, result)
   end, bufnr)
 end

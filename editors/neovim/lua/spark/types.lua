@@ -14,7 +14,7 @@
 ---@field next string|false
 ---@field previous string|false
 ---@field request string|false
----@field next_edit string|false  in normal mode, while a next edit is shown
+---@field next_edit string|false  of normal mode, while a next edit is shown
 
 ---@class (exact) spark.Config
 ---@field cmd? string[]        how to start the server; nil leaves lsp/spark.lua's
