@@ -24,6 +24,7 @@ from spark_lsp.actions.chat.conversation import (
 )
 from spark_lsp.actions.chat.surface import problem_of
 from spark_lsp.actions.check import failure
+from spark_lsp.actions.checks.call_arguments import other_change
 from spark_lsp.actions.checks.calls import call_problem
 from spark_lsp.actions.checks.completing import completed
 from spark_lsp.actions.checks.differences import edits_between
@@ -34,6 +35,7 @@ from spark_lsp.engine.base import ACTION_PRIORITY, CompletionRequest, ModelInfo,
 from spark_lsp.engine.chat_template import Message, prompt_of
 from spark_lsp.errors import Reason
 from spark_lsp.text.edit import Edit, Span, apply_edits
+from spark_lsp.text.syntax import parse
 
 ELSEWHERE_TOKENS = 400
 """Definitions of other files: on a processor each hundred tokens take a second to read."""
@@ -66,6 +68,8 @@ class Task:
     shown: Shown | None = None
     grammar: str = ""
     again: Shown | None = None
+    callee: str = ""
+    """The function of whose calls the arguments alone may change; empty where anything may."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,6 +187,8 @@ def _judge(target: Target, tools: Tools, subject: Subject, task: Task, answer: A
 def _checked(target: Target, tools: Tools, subject: Subject, task: Task, edit: Edit) -> _Verdict:
     """Return the edits that new lines make, imports included, or what the checks have against them."""
     text, path, view = subject.text, subject.path, tools.context.view
+    if task.callee and (problem := _more_than_arguments(target, edit, task.callee)):
+        return _refused(problem)
     problem = problem_of(text, target.syntax, edit, view, path)
     if problem or subject.language != "python":
         problem = problem or script_problem(target.syntax, edit, view)
@@ -192,6 +198,16 @@ def _checked(target: Target, tools: Tools, subject: Subject, task: Task, edit: E
     edits = () if problem else edits_between(text, after.text)
     problem = problem or failure(text, target.syntax, edits)
     return _refused(problem) if problem else _Verdict(edits)
+
+
+def _more_than_arguments(target: Target, edit: Edit, callee: str) -> str:
+    if target.syntax is None:
+        return ""
+    after = parse(target.syntax.language, apply_edits(target.syntax.text, [edit]))
+    if after is None or after.error_count > target.syntax.error_count:
+        return ""  # the other checks have a better sentence for it
+    new = Span(edit.span.start, edit.span.start + len(edit.new_text))
+    return other_change(target.syntax, edit.span, after, new, callee)
 
 
 def _refused(problem: str) -> _Verdict:

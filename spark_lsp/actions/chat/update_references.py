@@ -3,16 +3,17 @@
 All calls or none: one that cannot be changed right keeps the others as they are. The user is asked before.
 """
 
+import asyncio
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Final
-
-from tree_sitter import Node
 
 from spark_lsp.actions.base import FileEdits, Needs, Proposal, Target, Tools, refused
 from spark_lsp.actions.changed_signature import SignatureAt, signature_at
 from spark_lsp.actions.chat.edit_lines import Task, edit_lines
 from spark_lsp.actions.chat.region import statement_lines
+from spark_lsp.actions.checks.call_arguments import CALLS, called_name
+from spark_lsp.actions.checks.calls import unfit_call
 from spark_lsp.actions.definition import Definition
 from spark_lsp.actions.python.call_updates.signature_change import changed_at
 from spark_lsp.actions.refusal import STILL_INDEXING
@@ -26,9 +27,6 @@ from spark_lsp.text.syntax import Syntax, parse
 
 MAX_CALLS: Final = 40
 """More would take minutes; a search and replace is the better tool then."""
-_CALLS: Final = frozenset(
-    ("call", "call_expression", "method_invocation", "new_expression", "object_creation_expression")
-)
 
 
 class UpdateReferences:
@@ -55,17 +53,20 @@ class UpdateReferences:
         if not places or len(places) > MAX_CALLS:
             message = f"{len(places)} statements call {definition.name}, {MAX_CALLS} at most can be changed at once."
             return Proposal(self.id, (), Reason.EMPTY, message if places else f"Nothing calls {definition.name}.")
-        task = Task(self.id, _task(signature))
+        task = Task(self.id, _task(signature), callee=definition.name)
         usage = Usage()
         own: list[Edit] = []
         others: dict[str, tuple[Target, list[Edit]]] = {}
         for path, place, region in places:
             answer = await edit_lines(place, tools, region, task)
             usage = added(usage, answer.usage)
+            line = place.snapshot.text.count("\n", 0, region.start) + 1
             if answer.reason == Reason.EMPTY:
-                continue  # it fits already
+                problem = await asyncio.to_thread(_unfit, place, tools, region, definition.name)
+                if not problem:
+                    continue
+                answer = Proposal(self.id, (), Reason.trimmed("check"), problem)
             if not answer.edits:
-                line = place.snapshot.text.count("\n", 0, region.start) + 1
                 return replace(answer, message=f"{path}:{line}: {answer.message}", usage=usage)
             if place is target:
                 own += answer.edits
@@ -119,7 +120,7 @@ def _regions(syntax: Syntax, definition: Definition) -> list[Span]:
     while stack:
         node = stack.pop()
         stack += reversed(node.named_children)
-        if node.type in _CALLS and _called(node) == definition.name:
+        if node.type in CALLS and called_name(node) == definition.name:
             region = statement_lines(syntax, syntax.wrap(node).span)
             known = region is None or any(span.start <= region.start and region.end <= span.end for span in regions)
             if region is not None and not known:
@@ -127,15 +128,13 @@ def _regions(syntax: Syntax, definition: Definition) -> list[Span]:
     return regions
 
 
-def _called(call: Node) -> str:
-    """Return the last name of what is called."""
-    fields = ("function", "name", "constructor", "type")
-    called = next((held for field in fields if (held := call.child_by_field_name(field)) is not None), None)
-    while called is not None and called.named_child_count and called.type != "identifier":
-        last = called.child_by_field_name("attribute") or called.child_by_field_name("property")
-        last = last or called.child_by_field_name("field") or called.child_by_field_name("name")
-        called = last or called.named_children[-1]
-    return called.text.decode("utf-8", "replace") if called is not None and called.text else ""
+def _unfit(place: Target, tools: Tools, region: Span, name: str) -> str:
+    """Return why a call that the model left as it was does not fit the function, as far as it is known; in Python."""
+    text = place.snapshot.text
+    if place.syntax is None or place.syntax.language.name != "python":
+        return ""
+    first = text.count("\n", 0, region.start) + 1
+    return unfit_call(text, tools.context.view, name, range(first, first + region.text(text).count("\n") + 1))
 
 
 def _task(signature: SignatureAt) -> str:

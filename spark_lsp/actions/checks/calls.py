@@ -31,6 +31,19 @@ def call_problem(before: str, after: str, view: IndexView) -> str:
     return ""
 
 
+def unfit_call(text: str, view: IndexView, name: str, lines: range) -> str:
+    """Return in one sentence which call of ``name`` in these lines (from 1 on) does not fit; empty when all do."""
+    tree = parsed(text)
+    functions = _functions(tree, view) if tree is not None else {}
+    for owner, call in _calls(tree) if tree is not None else ():
+        if call.lineno in lines and dotted(call.func).rpartition(".")[2] == name:
+            function, bound = _called(call, owner, functions)
+            problem = misfit(call, function, bound=bound) if function is not None else ""
+            if problem:
+                return problem
+    return ""
+
+
 def misfit(call: ast.Call, function: Function, *, bound: bool) -> str:
     """Return in one sentence why a call does not fit a function's parameters; ``bound`` when the first is given."""
     if any(isinstance(argument, ast.Starred) for argument in call.args) or any(

@@ -7,9 +7,12 @@ import pytest
 
 from scripts.harness.fixture import parse_fixture
 from spark_lsp.actions.base import BaselineText, Proposal
+from spark_lsp.actions.checks.call_arguments import other_change
 from spark_lsp.engine.base import CompletionRequest
 from spark_lsp.engine.testing import ScriptedEngine
-from spark_lsp.text.edit import apply_edits
+from spark_lsp.text.edit import Span, apply_edits
+from spark_lsp.text.language import LANGUAGES
+from spark_lsp.text.syntax import parse
 from tests.actions.chat.talk import aimed, chosen, prompt_text, talking
 from tests.support.workspace import TestWorkspace, indexed
 
@@ -126,3 +129,44 @@ def test_other_languages_are_compared_by_their_text(before: str) -> None:
     for opened, wanted in ((OTHERS[before], ["chat"]), (before.replace("$0", ""), [])):
         target = replace(aimed(before, "main.js"), baseline=BaselineText(opened, 0))
         assert [action.needs for action in runner.available(target) if action.id == "update.references"] == wanted
+
+
+STRAY = {
+    "a definition in place of the call": ("6)", "6)\n\ndef area(w, h, *, unit=1):\n    return w * h"),
+    "another name": ("total", "sum"),
+    "an argument of another call": ("5, 6", "abs(6), unit=1"),
+    "nothing at all": ("6)", "6)"),
+}
+
+
+@pytest.mark.parametrize(("old", "new"), STRAY.values(), ids=STRAY)
+async def test_nothing_but_arguments_of_the_calls_may_change(tmp_path: Path, old: str, new: str) -> None:
+    def answer(request: CompletionRequest) -> str:
+        return _answer(request).replace("area(5, 6, unit=1)", "area(5, 6)").replace(old, new)
+
+    proposal, after = await _updated(talking(answer), tmp_path)
+    assert (after, proposal.files) == (None, ())
+    assert proposal.message in {
+        "main.py:5: More than the arguments of area would change.",
+        "main.py:5: The argument 5 of area would be gone.",
+        "main.py:5: area is called without unit.",
+    }
+
+
+SCRIPTS = [
+    ("const t = area(1, 2);", "const t = area(1, 2, 3);", ""),
+    ("const t = area(1, 2);", "const t = area(1,\n  2, { unit: 3 },\n);", ""),
+    ("t = new Box(area(1), 2);", "t = new Box(area(1, 0), 2);", ""),
+    ("t = area(1, 2) + 1;", "t = area(1, 2, 3) + 2;", "More than the arguments of area would change."),
+    ("area(1, 2);", "function area(a, b) {}\narea(1, 2, 3);", "More than the arguments of area would change."),
+    ("area(a, b);", "area(b, c);", "The argument a of area would be gone."),
+    ("area(a, b);", "area(a);", ""),
+]
+
+
+@pytest.mark.parametrize(("before", "after", "problem"), SCRIPTS)
+def test_what_else_changes_is_seen_in_other_languages(before: str, after: str, problem: str) -> None:
+    old, new = parse(LANGUAGES["typescript"], before), parse(LANGUAGES["typescript"], after)
+    assert old is not None
+    assert new is not None
+    assert other_change(old, Span(0, len(before)), new, Span(0, len(after)), "area") == problem
