@@ -32,7 +32,7 @@ def kept_problem(before: str, after: str, diagnostic: Diagnostic, may_go: Abstra
     if old is None or new is None:
         return ""
     was, now = _changed(before, after)
-    if diagnostic.code in _SAME_STATEMENTS and _plain(old) != _plain(new):
+    if diagnostic.code in _SAME_STATEMENTS and (_plain(old) != _plain(new) or _conditions(old) != _conditions(new)):
         return "The edit changes more than how the lines are laid out."
     lost = sorted(
         _read(old, was) - _read(new, now) - _own(old, was) - _named_in(diagnostic) - set(dir(builtins)) - may_go
@@ -128,6 +128,21 @@ def _named_in(diagnostic: Diagnostic) -> set[str]:
     wanted = _WANTED.match(diagnostic.message)
     kept = set(re.findall(r"\w+", wanted[1])) if wanted else set()
     return set(re.findall(r"\w+", diagnostic.message)) - kept
+
+
+def _conditions(tree: ast.AST) -> set[str]:
+    """Return the parts of all conditions, without what joins or negates them."""
+    parts: set[str] = set()
+    waiting = [node.test for node in ast.walk(tree) if isinstance(node, ast.If | ast.While | ast.IfExp)]
+    while waiting:
+        test = waiting.pop()
+        if isinstance(test, ast.BoolOp):
+            waiting += test.values
+        elif isinstance(test, ast.UnaryOp) and isinstance(test.op, ast.Not):
+            waiting.append(test.operand)
+        else:
+            parts.add(ast.dump(test))
+    return parts
 
 
 def _plain(tree: ast.AST) -> list[str]:

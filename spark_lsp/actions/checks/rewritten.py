@@ -11,6 +11,7 @@ from typing import Final
 
 from spark_lsp.actions.checks.functions import FUNCTION_TYPES, Function, called_name, parameters, parsed
 from spark_lsp.actions.checks.lint import new_findings
+from spark_lsp.actions.checks.outcomes import outcome_problem
 
 _ERRORS: Final = frozenset(name for name in dir(builtins) if name.endswith(("Error", "Exception", "Warning")))
 _WITHOUT_EFFECT: Final = _ERRORS | frozenset(
@@ -48,6 +49,7 @@ def lost_problem(before: str, after: str, instruction: str = "") -> str:
         _other_signature(old, new, instruction),
         _silenced(old, new, instruction),
         _shorter_call(old, new, instruction),
+        outcome_problem(before, after, instruction),
     )
     return next((check for check in checks if check), "")
 

@@ -1,0 +1,77 @@
+"""What rewritten Python catches, returns and hands on is what it caught, returned and handed on before."""
+
+import pytest
+
+from spark_lsp.actions.base import Diagnostic
+from spark_lsp.actions.checks.kept import kept_problem
+from spark_lsp.actions.checks.outcomes import outcome_problem
+from spark_lsp.text.edit import Span
+
+GUARDED = (
+    "def f(x):\n    try:\n        g(x)\n        return True\n    except (KeyError, errors.Bad):\n        return False\n"
+)
+PAIRS = {
+    "an error is not caught": (
+        GUARDED,
+        "def f(x):\n    if g(x):\n        return True\n    return False\n",
+        "Bad would not be caught any more.",
+    ),
+    "an error is suppressed": (
+        GUARDED,
+        "def f(x):\n    with suppress(KeyError, errors.Bad):\n        return bool(g(x) or True)\n    return False\n",
+        "",
+    ),
+    "a test in place of two constants": (
+        "def f(x):\n    if x > 1:\n        return True\n    return False\n",
+        "def f(x):\n    return x > 1\n",
+        "",
+    ),
+    "a constant that is not returned": (
+        "def f(x):\n    if not x:\n        return None\n    return x[0]\n",
+        "def f(x):\n    return x[0]\n",
+        "None would not be returned any more.",
+    ),
+    "a constant within another value": (
+        "def f(x):\n    if x:\n        return x\n    return 'none'\n",
+        "def f(x):\n    return x or 'none'\n",
+        "",
+    ),
+    "an end without a return": (
+        "def f(x):\n    if x:\n        g(x)\n    return None\n",
+        "def f(x):\n    if x:\n        g(x)\n",
+        "",
+    ),
+    "a pattern that is taken literally": (
+        "def f(x):\n    x = re.sub('_id$', '', x)\n    return re.sub('a+', 'b', x)\n",
+        "def f(x):\n    x = x.replace('_id$', '')\n    return re.sub('a+', 'b', x)\n",
+        "'_id$' would be given to replace and no longer to sub.",
+    ),
+    "the second function of a name": (
+        f"if A:\n    def f(x):\n        return x\nelse:\n    {GUARDED.replace(chr(10), chr(10) + '    ').rstrip()}\n",
+        "if A:\n    def f(x):\n        return x\nelse:\n    def f(x):\n        g(x)\n        return True\n",
+        "Bad would not be caught any more.",
+    ),
+    "no Python": ("def f(:", "def f(x): pass", ""),
+}
+
+
+@pytest.mark.parametrize(("before", "after", "problem"), PAIRS.values(), ids=PAIRS)
+def test_what_becomes_of_a_function(before: str, after: str, problem: str) -> None:
+    assert outcome_problem(before, after) == problem
+    assert outcome_problem(before, before) == ""
+
+
+def test_what_the_user_asks_for_may_change() -> None:
+    before, after, _ = PAIRS["an error is not caught"]
+    assert outcome_problem(before, after, "Let errors through") == ""
+    before, after, _ = PAIRS["a pattern that is taken literally"]
+    assert outcome_problem(before, after, "Use replace for the suffix") == ""
+
+
+def test_a_rule_of_layout_keeps_the_conditions() -> None:
+    before = "def f(x):\n    if x == 0:\n        return 1\n    elif x == 1:\n        return 2\n    return 3\n"
+    after = before.replace("    elif x == 1:\n        return 2\n    return 3\n", "    return 2\n    return 3\n")
+    span = Span(before.index("elif"), before.index("elif") + 4)
+    diagnostic = Diagnostic(span, "Unnecessary `elif` after `return` statement", "RET505", "Ruff")
+    assert kept_problem(before, after, diagnostic) == "The edit changes more than how the lines are laid out."
+    assert kept_problem(before, before.replace("elif", "if"), diagnostic) == ""
