@@ -4,7 +4,7 @@ Starts the language server as an editor does, on a copy of a repository with emp
 place whose line is cut off, again and again until text comes. Then ends editor and engine and does the same once more:
 index and cached prefix are on disk now. Prints JSON, in milliseconds from the start of the server's process.
 
-Example: python -m scripts.first_suggestion --model qwen2.5-coder-0.5b-instruct spark_lsp/text/edit.py:40:12
+Example: python -m scripts.first_suggestion --model qwen2.5-coder-0.5b-instruct spark_lsp/text/edit.py:53:26
 """
 
 import argparse
