@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spark_lsp.index.scan.git import changed_files, git_program, head_of
+from spark_lsp.index.scan.git import changed_files, head_of
 from spark_lsp.index.scan.history import COMMITS_OF_FILE, FILES_MOST, NO_CHANGES, CoChanges, History, co_changes
+from spark_lsp.index.scan.repository import git_program
 
 needs_git = pytest.mark.skipif(shutil.which("git") is None, reason="there is no git here")
 

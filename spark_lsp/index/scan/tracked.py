@@ -4,23 +4,17 @@ Asks git itself, with nothing of the repository's configuration in effect that c
 cannot be read is nothing, and the patterns alone decide then.
 """
 
-import os
-import subprocess
-import threading
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
-from spark_lsp.index.scan.repository import NO_WINDOW, git_environment, git_folder_of, git_program
+from spark_lsp.index.scan.repository import git_folder_of
+from spark_lsp.index.scan.run_git import git_output
 
 LIMIT_S: Final = 5.0  # git looks at each tracked path: some 0.2 s for 100,000 of them
 MAX_BYTES: Final = 4_000_000
-_LIST: Final = (
-    *("--no-pager", "-c", "core.fsmonitor=false", "-c", f"core.hooksPath={os.devnull}"),
-    *("ls-files", "-z", "--cached", "--ignored", "--exclude-standard"),
-)
+_LIST: Final = ("ls-files", "-z", "--cached", "--ignored", "--exclude-standard")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,35 +52,8 @@ def forget_tracked() -> None:
 
 @lru_cache(maxsize=64)
 def _ask(top: Path, _modified_ns: int, _size: int) -> TrackedFiles:
-    program = git_program(top)
-    if program is None:
-        return NOTHING_TRACKED
-    try:
-        process = subprocess.Popen(  # noqa: S603 - git of the user's PATH, with nothing of the repository in the command
-            [program, *_LIST],
-            cwd=top,
-            env=git_environment(),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            creationflags=NO_WINDOW,
-        )
-    except (OSError, ValueError):
-        return NOTHING_TRACKED
-    files = frozenset(name.decode("utf-8", "surrogateescape") for name in _output(process).split(b"\0") if name)
+    output = git_output(top, _LIST, limit_s=LIMIT_S, most_bytes=MAX_BYTES)
+    raw = b"" if output.is_cut else output.raw
+    files = frozenset(name.decode("utf-8", "surrogateescape") for name in raw.split(b"\0") if name)
     folders = {path[:end] for path in files for end, sign in enumerate(path) if sign == "/"}
     return TrackedFiles(files, frozenset(folders))
-
-
-def _output(process: "subprocess.Popen[bytes]") -> bytes:
-    """Read what git prints, and end it when that takes too long or is too much; nothing then."""
-    assert process.stdout
-    timer = threading.Timer(LIMIT_S, process.kill)
-    timer.start()
-    with process, process.stdout:
-        raw = process.stdout.read(MAX_BYTES + 1)
-        if len(raw) > MAX_BYTES:
-            with suppress(OSError):
-                process.kill()
-    timer.cancel()
-    return raw if process.returncode == 0 else b""
