@@ -16,7 +16,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from spark_lsp.catalog.catalog import EMBEDDED_PATHS, model_path, model_reason
+from spark_lsp.catalog.model_names import EMBEDDED_PATHS, model_path, model_reason
 from spark_lsp.config import environment_source, resolve
 from spark_lsp.errors import ModelMissing
 

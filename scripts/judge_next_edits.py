@@ -24,9 +24,9 @@ from spark_lsp.edits.chain import Chain
 from spark_lsp.edits.computed import computed
 from spark_lsp.edits.next_edit import Situation
 from spark_lsp.edits.renamed import Renamed, renamed_between
-from spark_lsp.text.document import LineTable
 from spark_lsp.text.edit import Edit, Span, apply_edits
 from spark_lsp.text.language import LANGUAGES
+from spark_lsp.text.snapshot import LineTable
 
 MAX_CHARACTERS = 60_000
 ADDED = "_renamed"

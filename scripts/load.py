@@ -24,7 +24,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from time import perf_counter
 
-from spark_lsp.catalog.catalog import resolve_model
+from spark_lsp.catalog.model_names import resolve_model
 from spark_lsp.engine.base import CompletionRequest, Engine, ModelInfo
 from spark_lsp.engine.fim import FileBlock, build_prompt, family_named
 from spark_lsp.engine.local.local_engine import EngineLaunch, LocalEngine, stop_engines

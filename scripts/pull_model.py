@@ -11,7 +11,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # it runs before the project is installed
 
-from spark_lsp.catalog.catalog import known_model
+from spark_lsp.catalog.model_names import known_model
 from spark_lsp.catalog.pull import pull
 from spark_lsp.errors import SparkError
 

@@ -15,7 +15,7 @@ import platformdirs
 
 from spark_lsp.actions.base import ActionRunner
 from spark_lsp.actions.catalog import CATALOG
-from spark_lsp.catalog.catalog import model_path, model_reason, useful_tokens
+from spark_lsp.catalog.model_names import model_path, model_reason, useful_tokens
 from spark_lsp.catalog.offering import model_choice
 from spark_lsp.completion.completer import Completer
 from spark_lsp.completion.cursor_prefetch import CursorPrefetch
@@ -39,9 +39,9 @@ from spark_lsp.index.store import Index
 from spark_lsp.index.workers.pool import Workers
 from spark_lsp.pacing import TypingActivity
 from spark_lsp.prompt.budget_policy import REPLY_TOKENS, PromptLimits
-from spark_lsp.prompt.context import WorkspaceContext
 from spark_lsp.prompt.typing_prompts import TypingPrompts
-from spark_lsp.text.document import Snapshot, content_hash, notebook_of
+from spark_lsp.prompt.workspace_context import WorkspaceContext
+from spark_lsp.text.snapshot import Snapshot, content_hash, notebook_of
 from spark_lsp.trace import TraceLog
 from spark_lsp.workspace import Workspace
 

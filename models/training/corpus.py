@@ -22,8 +22,8 @@ from models.training.manifest import MANIFEST, Package, load
 from spark_lsp.index.parse.symbols import extract
 from spark_lsp.index.scan.crawl import content_reason
 from spark_lsp.index.scan.ignore import Rules, file_reason, folder_reason
-from spark_lsp.text.document import LineTable
 from spark_lsp.text.language import language_of_path
+from spark_lsp.text.snapshot import LineTable
 
 if TYPE_CHECKING:
     from datasketch import MinHash

@@ -33,9 +33,9 @@ from spark_lsp.index.store import Index
 from spark_lsp.llama.loading.gguf_model import GgufModel
 from spark_lsp.prompt.budget_policy import PromptLimits
 from spark_lsp.prompt.cached_prefix import block_of
-from spark_lsp.prompt.context import WorkspaceContext
 from spark_lsp.prompt.pack import Packed
-from spark_lsp.text.document import Snapshot
+from spark_lsp.prompt.workspace_context import WorkspaceContext
+from spark_lsp.text.snapshot import Snapshot
 
 MODES = ("none", "context", "random")
 MAX_TOKENS = {"line": 64, "block": 256}

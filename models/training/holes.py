@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from models.training.corpus_file import SourceFile
-from spark_lsp.text.document import LineTable
+from spark_lsp.text.snapshot import LineTable
 
 Shape = Literal["line", "lines", "block", "span"]
 

@@ -19,7 +19,7 @@ from models.training.siblings import IDENTIFIER, Library, choose_blocks
 from models.training.tokenizer import END, Encoder
 from spark_lsp.engine.base import SpecialToken
 from spark_lsp.engine.fim import FimFamily, family_named
-from spark_lsp.text.document import LineTable
+from spark_lsp.text.snapshot import LineTable
 
 MIN_TOKENS = 96
 CHARACTERS_PER_TOKEN = 3.0  # low, so that few samples come out longer than they may be

@@ -25,7 +25,7 @@ from scripts.compare.table import Comparison, as_text, is_uneven, side
 from scripts.compare.their_side import MIN_CONTEXT_TOKENS, ServerFailed, TheirSide
 from scripts.compare.trace import Trace, Visit, record, source_files
 from spark_lsp.bench.beyond import long_enough
-from spark_lsp.catalog.catalog import EMBEDDED_NAME, resolve_model
+from spark_lsp.catalog.model_names import EMBEDDED_NAME, resolve_model
 from spark_lsp.engine.local.process import describe_model
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -15,7 +15,7 @@ from spark_lsp.prompt.snippets import Signatures
 from spark_lsp.prompt.sources import Cursor
 from spark_lsp.prompt.token_counts import TokenCounter
 from spark_lsp.prompt.window import Window, choose_window
-from spark_lsp.text.document import Snapshot
+from spark_lsp.text.snapshot import Snapshot
 
 
 @dataclass(frozen=True, slots=True)

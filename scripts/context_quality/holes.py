@@ -13,8 +13,8 @@ from typing import Literal
 from tree_sitter import Node, QueryCursor
 
 from spark_lsp.index.storage.view import FileEntry, IndexView
-from spark_lsp.text.document import LineTable
 from spark_lsp.text.language import LANGUAGES, query
+from spark_lsp.text.snapshot import LineTable
 from spark_lsp.text.syntax import parse
 
 Shape = Literal["line", "block"]

@@ -11,7 +11,7 @@ from spark_lsp.index.ranking.rank import RankedDefinition, rank_definitions
 from spark_lsp.index.storage.view import FileEntry
 from spark_lsp.prompt.segment import Segment
 from spark_lsp.prompt.similar_lines import similar_lines
-from spark_lsp.text.document import LineTable
+from spark_lsp.text.snapshot import LineTable
 
 CLASS_LIKE = frozenset({"class", "interface", "enum", "type"})
 SHORT_BODY_LINES = 12

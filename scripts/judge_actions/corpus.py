@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from scripts.prove_actions.packages import Package, Reached, modules, reached, unpacked
-from spark_lsp.text.document import LineTable
 from spark_lsp.text.edit import Span
+from spark_lsp.text.snapshot import LineTable
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from spark_lsp.text.document import LineTable
 from spark_lsp.text.edit import Span
+from spark_lsp.text.snapshot import LineTable
 
 LINT_LIMIT_S: Final = 120.0
 

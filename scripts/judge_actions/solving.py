@@ -19,10 +19,10 @@ from spark_lsp.config import ActionsSettings
 from spark_lsp.index.ranking.recent import Recent
 from spark_lsp.index.store import Index
 from spark_lsp.prompt.budget_policy import PromptLimits
-from spark_lsp.prompt.context import WorkspaceContext
-from spark_lsp.text.document import Snapshot
+from spark_lsp.prompt.workspace_context import WorkspaceContext
 from spark_lsp.text.edit import apply_edits
 from spark_lsp.text.language import language_of_path
+from spark_lsp.text.snapshot import Snapshot
 
 PROMPT_TOKENS: Final = 768
 """Of a fill-in-the-middle prompt; named, so that it does not hang on how fast the machine is just now."""

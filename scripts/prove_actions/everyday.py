@@ -15,8 +15,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from scripts.prove_actions.trials import ACTIONS, attempt
-from spark_lsp.text.document import LineTable
 from spark_lsp.text.edit import Span
+from spark_lsp.text.snapshot import LineTable
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 LEAVES = (ast.Return, ast.Break, ast.Continue, ast.Yield, ast.YieldFrom)

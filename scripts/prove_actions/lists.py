@@ -13,8 +13,8 @@ from typing import Final
 
 from spark_lsp.actions.base import BaselineText, Diagnostic, Prechecks, Target
 from spark_lsp.actions.catalog import CATALOG
-from spark_lsp.text.document import LineTable, Snapshot
 from spark_lsp.text.edit import Span
+from spark_lsp.text.snapshot import LineTable, Snapshot
 
 LINES: Final = 5000
 TRIES: Final = 300

@@ -27,10 +27,10 @@ from spark_lsp.errors import Reason
 from spark_lsp.index.ranking.recent import Recent
 from spark_lsp.index.store import Index
 from spark_lsp.prompt.budget_policy import PromptLimits
-from spark_lsp.prompt.context import WorkspaceContext
-from spark_lsp.text.document import Snapshot
+from spark_lsp.prompt.workspace_context import WorkspaceContext
 from spark_lsp.text.edit import Span, apply_edits
 from spark_lsp.text.language import LANGUAGES
+from spark_lsp.text.snapshot import Snapshot
 from spark_lsp.text.syntax import parse
 
 _NOT_YET_NS: Final = 10**15

@@ -19,8 +19,8 @@ from spark_lsp.actions.python.names import free_name, words_of
 from spark_lsp.actions.python.suggest_name import renaming_at
 from spark_lsp.actions.refusal import Refusal
 from spark_lsp.index.storage.view import EMPTY_VIEW, IndexView
-from spark_lsp.text.document import LineTable, Snapshot
 from spark_lsp.text.edit import Edit, Span, apply_edits
+from spark_lsp.text.snapshot import LineTable, Snapshot
 
 Edits = tuple[Edit, ...]
 EditFunctions = Mapping[str, Callable[[str, Span], Edits | Refusal]]

@@ -16,8 +16,8 @@ from spark_lsp.engine.wire.frames import EngineLaunch
 from spark_lsp.llama.loading.gguf_model import TokenCache
 from spark_lsp.llama.runtime import ModelRuntime
 from spark_lsp.prompt.pack import BEGUN_LINES
-from spark_lsp.text.document import Snapshot
 from spark_lsp.text.language import language_of_path
+from spark_lsp.text.snapshot import Snapshot
 
 MAX_LINES = 6
 

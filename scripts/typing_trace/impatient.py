@@ -23,7 +23,7 @@ from scripts.typing_trace.watched import WatchedEngine
 from spark_lsp.completion.answer import Answer, Suggestion
 from spark_lsp.completion.completer import Completer
 from spark_lsp.completion.cursor_context import CursorContext
-from spark_lsp.text.document import Snapshot
+from spark_lsp.text.snapshot import Snapshot
 
 
 @dataclass(slots=True)

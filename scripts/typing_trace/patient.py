@@ -14,7 +14,7 @@ from spark_lsp.completion.answer import Answer
 from spark_lsp.completion.cursor_context import CursorContext
 from spark_lsp.completion.postprocess.pipeline import postprocess
 from spark_lsp.completion.recording import Recording
-from spark_lsp.text.document import Snapshot
+from spark_lsp.text.snapshot import Snapshot
 from spark_lsp.workspace import Workspace
 
 THRESHOLDS: Final = (0.0, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5)

@@ -14,10 +14,10 @@ from spark_lsp.actions.withheld import WithheldEngine
 from spark_lsp.config import ActionsSettings
 from spark_lsp.engine.base import Engine, Usage
 from spark_lsp.errors import Reason, SparkError
-from spark_lsp.prompt.context import WorkspaceContext
-from spark_lsp.text.document import Snapshot
+from spark_lsp.prompt.workspace_context import WorkspaceContext
 from spark_lsp.text.edit import Edit, Span
 from spark_lsp.text.language import language_of_id, language_of_path
+from spark_lsp.text.snapshot import Snapshot
 from spark_lsp.text.syntax import Syntax, parse
 from spark_lsp.text.syntax_cache import SYNTAX_CACHE
 from spark_lsp.trace import Trace, TraceRecord, bug

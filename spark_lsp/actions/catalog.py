@@ -9,8 +9,8 @@ from spark_lsp.actions.document import Document
 from spark_lsp.actions.fix_line import FixLine
 from spark_lsp.actions.generate_tests import GenerateTests
 from spark_lsp.actions.implement_body import ImplementBody
-from spark_lsp.actions.javascript.actions import ExtractFunction, ExtractVariable, InlineVariable, RenameSuggest
 from spark_lsp.actions.javascript.annotate import AnnotateTypes as AnnotateScriptTypes
+from spark_lsp.actions.javascript.refactorings import ExtractFunction, ExtractVariable, InlineVariable, RenameSuggest
 from spark_lsp.actions.python.annotate_types import AnnotateTypes
 from spark_lsp.actions.python.call_updates.update import UpdateCalls
 from spark_lsp.actions.python.extract_function import ExtractFunction as ExtractPythonFunction

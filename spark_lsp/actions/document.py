@@ -17,7 +17,7 @@ from spark_lsp.actions.checks.docstring import Documented, facts_of, usable
 from spark_lsp.actions.checks.functions import function_at, parsed
 from spark_lsp.actions.definition import Definition, definition_at
 from spark_lsp.actions.layout import indent_of, line_end, line_start, newline_of, starts_line
-from spark_lsp.actions.stream import RETRY, added, key_of, stream
+from spark_lsp.actions.model_answer import RETRY, added, key_of, stream
 from spark_lsp.engine.base import ACTION_PRIORITY, CompletionRequest, PromptPart, Sampling, Usage
 from spark_lsp.errors import Reason
 from spark_lsp.text.edit import Edit, Span, apply_edits

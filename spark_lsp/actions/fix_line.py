@@ -14,7 +14,7 @@ from spark_lsp.actions.base import QUICK_FIX, Diagnostic, Needs, Proposal, Targe
 from spark_lsp.actions.chat.fix import named_by, title_of
 from spark_lsp.actions.chat.surface import problem_of
 from spark_lsp.actions.layout import indent_of, line_end, line_start
-from spark_lsp.actions.stream import RETRY, added, key_of, stream
+from spark_lsp.actions.model_answer import RETRY, added, key_of, stream
 from spark_lsp.engine.base import ACTION_PRIORITY, CompletionRequest, Sampling, Usage
 from spark_lsp.errors import Reason
 from spark_lsp.text.edit import Edit, Span, apply_edits

@@ -20,8 +20,8 @@ from spark_lsp.actions.checks.sure import sure_part
 from spark_lsp.actions.definition import CALLABLES, Definition, definition_at
 from spark_lsp.actions.implement_body import Wish, write_body
 from spark_lsp.actions.layout import newline_of
+from spark_lsp.actions.model_answer import Answer
 from spark_lsp.actions.refusal import Refusal
-from spark_lsp.actions.stream import Answer
 from spark_lsp.engine.base import Usage
 from spark_lsp.errors import Reason
 from spark_lsp.index.storage.view import IndexView

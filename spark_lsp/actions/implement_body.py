@@ -20,8 +20,8 @@ from spark_lsp.actions.checks.differences import edits_between
 from spark_lsp.actions.checks.script import script_problem
 from spark_lsp.actions.empty_function import EmptyFunction, empty_function
 from spark_lsp.actions.layout import line_start
+from spark_lsp.actions.model_answer import RETRY, Answer, added, key_of, stream
 from spark_lsp.actions.model_body import InsertionPoint, model_body, without_last_line
-from spark_lsp.actions.stream import RETRY, Answer, added, key_of, stream
 from spark_lsp.engine.base import ACTION_PRIORITY, CompletionRequest, PromptPart, Sampling, Usage
 from spark_lsp.errors import Reason
 from spark_lsp.index.storage.view import IndexView

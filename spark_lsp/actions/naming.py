@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 from spark_lsp.actions.base import Target, Tools
-from spark_lsp.actions.stream import key_of, stream
+from spark_lsp.actions.model_answer import key_of, stream
 from spark_lsp.engine.base import ACTION_PRIORITY, CompletionRequest, Sampling, Usage
 from spark_lsp.errors import SparkError
 from spark_lsp.text.edit import Edit, apply_edits

@@ -26,12 +26,12 @@ from spark_lsp.index.ranking.recent import Recent
 from spark_lsp.index.store import Index
 from spark_lsp.prompt.budget_policy import REPLY_TOKENS, PromptLimits
 from spark_lsp.prompt.cached_prefix import count_segments
-from spark_lsp.prompt.context import WorkspaceContext
 from spark_lsp.prompt.pack import Layout, pack
 from spark_lsp.prompt.segment import Segment
 from spark_lsp.prompt.snippets import Signatures, count_candidates
 from spark_lsp.prompt.sources import Cursor, definitions_for, gather
 from spark_lsp.prompt.token_counts import TokenCounter
+from spark_lsp.prompt.workspace_context import WorkspaceContext
 
 BUDGETS = (1024, 2048, 4096, 8192, 16384, 32768, 131072)
 OURS, BARE = "spark-lsp", "spark-lsp, no window"

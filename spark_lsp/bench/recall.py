@@ -16,9 +16,9 @@ from tree_sitter import QueryCursor
 from spark_lsp.index.parse.symbols import Definition
 from spark_lsp.index.storage.view import FileEntry, IndexView
 from spark_lsp.prompt.segment import Segment
-from spark_lsp.text.document import LineTable, Snapshot
 from spark_lsp.text.edit import Span
 from spark_lsp.text.language import LANGUAGES, query
+from spark_lsp.text.snapshot import LineTable, Snapshot
 from spark_lsp.text.syntax import parse
 
 HOLE_LINES = 3

@@ -16,9 +16,9 @@ from os.path import commonprefix
 from spark_lsp.bench.asking import percentile
 from spark_lsp.engine.base import PromptPart, TextPart
 from spark_lsp.index.store import Index
-from spark_lsp.prompt.context import WorkspaceContext
 from spark_lsp.prompt.token_counts import TokenCounter
-from spark_lsp.text.document import Snapshot
+from spark_lsp.prompt.workspace_context import WorkspaceContext
+from spark_lsp.text.snapshot import Snapshot
 
 VISITS = (0, 1, 0, 2)  # numbers of files: a switch, a switch back, a third file
 PLACES = (0.3, 0.6)  # how far down a file its first and its second visit type

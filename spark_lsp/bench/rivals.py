@@ -19,8 +19,8 @@ from spark_lsp.index.parse.windows import WORD
 from spark_lsp.index.ranking.import_graph import visible_files
 from spark_lsp.index.storage.view import FileEntry, IndexView
 from spark_lsp.prompt.segment import Segment, segment_of
-from spark_lsp.text.document import LineTable
 from spark_lsp.text.edit import Span
+from spark_lsp.text.snapshot import LineTable
 
 Floats = npt.NDArray[np.float64]
 

@@ -16,9 +16,9 @@ from typing import Final
 import msgspec
 import platformdirs
 
-from spark_lsp.catalog.catalog import EMBEDDED_NAME, MODELS, default_model, model_path
 from spark_lsp.catalog.known import KnownModel
 from spark_lsp.catalog.measured import this_machine
+from spark_lsp.catalog.model_names import EMBEDDED_NAME, MODELS, default_model, model_path
 from spark_lsp.catalog.recommend import fits, recommend
 from spark_lsp.config import Settings
 

@@ -16,8 +16,8 @@ from spark_lsp.cli.place import Place, decode, read_place, workspace_of
 from spark_lsp.cli.terminal import console, out_json
 from spark_lsp.errors import WorkspaceError
 from spark_lsp.server.convert import range_as_json
-from spark_lsp.text.document import LineTable
 from spark_lsp.text.edit import apply_edits
+from spark_lsp.text.snapshot import LineTable
 
 
 def actions(

@@ -13,12 +13,12 @@ from rich.table import Table
 
 from spark_lsp.bench.asking import Measure
 from spark_lsp.bench.beyond import long_enough
+from spark_lsp.bench.commit_replay import measure_history, measure_scenarios
 from spark_lsp.bench.indexing import Sizes, measure_index
 from spark_lsp.bench.latency import measure_latency
-from spark_lsp.bench.next_edits import measure_history, measure_scenarios
 from spark_lsp.bench.quality import BUDGETS, Quality, measure_recall
 from spark_lsp.bench.throughput import ANSWER_TOKENS, measure_throughput
-from spark_lsp.catalog.catalog import model_path
+from spark_lsp.catalog.model_names import model_path
 from spark_lsp.cli.oneshot import errors, settings_of
 from spark_lsp.cli.terminal import console, out_json
 

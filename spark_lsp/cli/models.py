@@ -14,7 +14,10 @@ from rich.progress import Progress as ProgressBar
 from rich.table import Column, Table
 from rich.text import Text
 
-from spark_lsp.catalog.catalog import (
+from spark_lsp.catalog.folder import register, registered, unregister
+from spark_lsp.catalog.known import SOURCE_TITLES, SourceKind
+from spark_lsp.catalog.measured import store_machine
+from spark_lsp.catalog.model_names import (
     MODELS,
     KnownModel,
     known_model,
@@ -23,9 +26,6 @@ from spark_lsp.catalog.catalog import (
     original_of,
     resolve_model,
 )
-from spark_lsp.catalog.folder import register, registered, unregister
-from spark_lsp.catalog.known import SOURCE_TITLES, SourceKind
-from spark_lsp.catalog.measured import store_machine
 from spark_lsp.catalog.optimized import forget, optimize_hint
 from spark_lsp.catalog.partial import Progress
 from spark_lsp.catalog.recommend import CONTEXTS, GIB, Fit, Machine, Recommendation, fits, recommend

@@ -11,8 +11,8 @@ import msgspec
 import typer
 from rich.table import Column, Table
 
-from spark_lsp.catalog.catalog import known_model, original_of
 from spark_lsp.catalog.folder import models_folder
+from spark_lsp.catalog.model_names import known_model, original_of
 from spark_lsp.catalog.optimized import Optimized, forget, record_of, remember, target_for
 from spark_lsp.cli.model_rows import bytes_text, print_json
 from spark_lsp.cli.terminal import console, out
@@ -20,7 +20,7 @@ from spark_lsp.engine.local.requantize_process import requantize_model
 from spark_lsp.engine.wire.frames import Measured, Requantized
 from spark_lsp.errors import ModelMissing
 
-CHECK_FILES: Final = ("text/document.py", "completion/postprocess/trim.py", "index/ranking/file_order.py")
+CHECK_FILES: Final = ("text/snapshot.py", "completion/postprocess/trim.py", "index/ranking/file_order.py")
 CHECK_CHARACTERS: Final = 1_000
 """Of each file: some 250 tokens. Code that no published model has been trained on in this form."""
 SPACE_PER_BYTE: Final = 3.0

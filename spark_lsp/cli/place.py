@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from spark_lsp.errors import WorkspaceError
-from spark_lsp.text.document import LineTable, Snapshot
 from spark_lsp.text.edit import Span
 from spark_lsp.text.language import language_of_path
+from spark_lsp.text.snapshot import LineTable, Snapshot
 
 PROJECT_MARKERS = (
     ".git", "pyproject.toml", "package.json", "go.mod", "Cargo.toml", "pom.xml", "build.gradle", "CMakeLists.txt",

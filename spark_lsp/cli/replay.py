@@ -6,7 +6,7 @@ from pathlib import Path
 import msgspec
 
 from spark_lsp.app import open_engine
-from spark_lsp.catalog.catalog import resolve_model
+from spark_lsp.catalog.model_names import resolve_model
 from spark_lsp.cli.oneshot import errors, settings_of
 from spark_lsp.cli.terminal import err, out, out_json
 from spark_lsp.completion.recording import RecordedPrompts, Recording, read_recording

@@ -12,7 +12,7 @@ import msgspec
 import platformdirs
 
 from spark_lsp.app import open_chat_engine, open_engine
-from spark_lsp.catalog.catalog import default_model, known_model
+from spark_lsp.catalog.model_names import default_model, known_model
 from spark_lsp.cli.oneshot import settings_of
 from spark_lsp.cli.terminal import SafeFormatter, err
 from spark_lsp.config import Settings

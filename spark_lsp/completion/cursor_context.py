@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 from spark_lsp.completion.brackets import brackets_of, imbalance, unclosed
-from spark_lsp.text.document import Snapshot
 from spark_lsp.text.edit import Edit, Span
 from spark_lsp.text.language import Language, language_of_id, language_of_path
 from spark_lsp.text.quotes import NEVER, Closer, Quotes, closer_at, quotes_of
+from spark_lsp.text.snapshot import Snapshot
 from spark_lsp.text.syntax import Syntax, parse_in_steps, path_to
 from spark_lsp.text.syntax_cache import SYNTAX_CACHE
 

@@ -12,8 +12,8 @@ from spark_lsp.completion.cursor_context import CursorContext
 from spark_lsp.engine.base import CompletionRequest, Engine
 from spark_lsp.errors import SparkError
 from spark_lsp.pacing import TypingActivity
-from spark_lsp.prompt.context import WorkspaceContext
 from spark_lsp.prompt.typing_prompts import TypingPrompts
+from spark_lsp.prompt.workspace_context import WorkspaceContext
 
 SETTLE_S = 0.15
 """A cursor that moves on sooner is only passing."""

@@ -18,8 +18,8 @@ from spark_lsp.errors import WorkspaceError
 from spark_lsp.prompt.budget import Budget
 from spark_lsp.prompt.pack import Packed
 from spark_lsp.prompt.window import Window
-from spark_lsp.text.document import Snapshot
 from spark_lsp.text.edit import Span, apply_edits
+from spark_lsp.text.snapshot import Snapshot
 
 if TYPE_CHECKING:
     from spark_lsp.completion.shared_generation import SharedGeneration

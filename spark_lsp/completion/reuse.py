@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from spark_lsp.completion.brackets import growth_behind
 from spark_lsp.completion.cursor_context import CursorContext
 from spark_lsp.completion.rejection import Rejection
-from spark_lsp.text.document import content_hash
+from spark_lsp.text.snapshot import content_hash
 
 KEPT_RESULTS = 200
 KEPT_REJECTIONS = 200

@@ -18,7 +18,7 @@ from spark_lsp.completion.selected_item import may_be_taken
 from spark_lsp.engine.base import Chunk, StopCause, Usage
 from spark_lsp.errors import Reason
 from spark_lsp.prompt.pack import Packed
-from spark_lsp.text.document import with_line_feeds
+from spark_lsp.text.snapshot import with_line_feeds
 from spark_lsp.trace import Fact
 
 _CUT_SHORT: frozenset[StopCause] = frozenset({"max_tokens", "deadline", "cancelled"})

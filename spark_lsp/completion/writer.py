@@ -17,7 +17,7 @@ from spark_lsp.engine.base import BACKGROUND_PRIORITY, CompletionRequest, Engine
 from spark_lsp.errors import ModelNoFim, Reason, SparkError
 from spark_lsp.pacing import RunningMean
 from spark_lsp.prompt.pack import Packed
-from spark_lsp.text.document import Snapshot
+from spark_lsp.text.snapshot import Snapshot
 from spark_lsp.trace import bug
 
 SINGLE_LINE_TOKENS = 64  # the longest single line worth showing; 95 % of accepted ones have under 73 characters

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Final
 
 from spark_lsp.app import open_engine, open_workspace, usual_context_tokens
-from spark_lsp.catalog.catalog import model_path, model_reason, useful_tokens
+from spark_lsp.catalog.model_names import model_path, model_reason, useful_tokens
 from spark_lsp.completion.completer import Completer
 from spark_lsp.completion.cursor_context import CursorContext
 from spark_lsp.config import Settings
@@ -15,7 +15,7 @@ from spark_lsp.doctor.machine_checks import memory, pasteable
 from spark_lsp.engine.base import ModelInfo
 from spark_lsp.engine.local.local_engine import describe_model
 from spark_lsp.errors import SparkError
-from spark_lsp.text.document import Snapshot
+from spark_lsp.text.snapshot import Snapshot
 
 MIN_CONTEXT_TOKENS: Final = 8192  # with less, little more than the open file is shown to the model
 BUFFERS_BYTES: Final = 400 * 1024**2  # compute buffers and the process itself

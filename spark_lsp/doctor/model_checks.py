@@ -2,8 +2,8 @@
 
 from collections.abc import Callable
 
-from spark_lsp.catalog.catalog import MODELS, default_model, known_model
 from spark_lsp.catalog.measured import this_machine
+from spark_lsp.catalog.model_names import MODELS, default_model, known_model
 from spark_lsp.catalog.optimized import optimize_hint
 from spark_lsp.catalog.recommend import Machine, fits, recommend
 from spark_lsp.config import Settings

@@ -19,9 +19,9 @@ from spark_lsp.edits.journal import difference
 from spark_lsp.edits.next_edit import NOTHING, NextEdit, Silence, Situation
 from spark_lsp.edits.rename_python import python_source
 from spark_lsp.edits.rename_source import UNCERTAIN, Found
-from spark_lsp.text.document import Snapshot
 from spark_lsp.text.edit import Edit, Span
 from spark_lsp.text.language import LANGUAGES
+from spark_lsp.text.snapshot import Snapshot
 from spark_lsp.text.syntax import Syntax, parse
 
 MAX_BURSTS: Final = 3

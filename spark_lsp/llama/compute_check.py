@@ -7,7 +7,7 @@ from typing import Final
 
 import numpy as np
 
-from spark_lsp.llama.kv.context import Context
+from spark_lsp.llama.kv.llama_context import Context
 from spark_lsp.llama.loading.fit import fallback_steps
 from spark_lsp.llama.loading.gguf_model import GgufModel
 from spark_lsp.llama.loading.load import shape_of

@@ -18,7 +18,7 @@ from spark_lsp.errors import EngineFailed
 from spark_lsp.llama.kv.block_cache import BlockCache
 from spark_lsp.llama.kv.block_store import BlockStore, fingerprint_of
 from spark_lsp.llama.kv.cells import Tokens
-from spark_lsp.llama.kv.context import Context, DecodeBatch
+from spark_lsp.llama.kv.llama_context import Context, DecodeBatch
 from spark_lsp.llama.kv.sequences import REQUEST_SLOTS, SlotPool
 from spark_lsp.llama.loading.fit import BATCH_TOKENS, ContextPlan, compute_threads
 from spark_lsp.llama.loading.gguf_model import KV_BYTES, GgufModel, TokenCache

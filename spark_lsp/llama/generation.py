@@ -15,7 +15,7 @@ from spark_lsp.errors import EngineFailed, EngineStarting
 from spark_lsp.llama.healing import choose_path
 from spark_lsp.llama.kv.block_cache import BlockCache, SavedBlock
 from spark_lsp.llama.kv.cells import TokenRun, Tokens, TokenSegment
-from spark_lsp.llama.kv.context import MAX_DRAFT_TOKENS
+from spark_lsp.llama.kv.llama_context import MAX_DRAFT_TOKENS
 from spark_lsp.llama.kv.sequences import SlotPool
 from spark_lsp.llama.kv.speed import TILE_TOKENS
 from spark_lsp.llama.loading.fit import BATCH_TOKENS

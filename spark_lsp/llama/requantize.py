@@ -14,7 +14,7 @@ import numpy as np
 
 from spark_lsp.engine.wire.frames import Measured, Requantized, RequantizeOrder
 from spark_lsp.errors import ModelUnusable
-from spark_lsp.llama.kv.context import OUTPUTS, Context
+from spark_lsp.llama.kv.llama_context import OUTPUTS, Context
 from spark_lsp.llama.loading.fit import compute_threads, fallback_steps
 from spark_lsp.llama.loading.gguf_model import GgufModel, check_file
 from spark_lsp.llama.loading.load import shape_of

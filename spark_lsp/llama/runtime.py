@@ -14,7 +14,7 @@ from spark_lsp.errors import ModelUnusable
 from spark_lsp.llama.generation import Generation, GenerationContext
 from spark_lsp.llama.kv.block_cache import BlockCache
 from spark_lsp.llama.kv.block_store import BlockStore, fingerprint_of
-from spark_lsp.llama.kv.context import AbortFlag, Context
+from spark_lsp.llama.kv.llama_context import AbortFlag, Context
 from spark_lsp.llama.kv.sequences import SlotPool
 from spark_lsp.llama.loading.describe import describe
 from spark_lsp.llama.loading.fit import ContextPlan, compute_threads, sized

@@ -13,7 +13,7 @@ import numpy as np
 from spark_lsp.engine.base import Sampling
 from spark_lsp.errors import EngineFailed
 from spark_lsp.llama.grammar import check_grammar
-from spark_lsp.llama.kv.context import Context
+from spark_lsp.llama.kv.llama_context import Context
 from spark_lsp.llama.loading.gguf_model import Vocabulary
 from spark_lsp.llama.loading.native import L
 

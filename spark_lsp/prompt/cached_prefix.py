@@ -17,8 +17,8 @@ from spark_lsp.engine.fim import FileBlock, FimFamily, block_parts, pieces
 from spark_lsp.index.storage.view import FileEntry, IndexView
 from spark_lsp.prompt.segment import Segment, without_secrets
 from spark_lsp.prompt.token_counts import TokenCounter
-from spark_lsp.text.document import LineTable
 from spark_lsp.text.edit import Span
+from spark_lsp.text.snapshot import LineTable
 
 COUNT_BATCH_SEGMENTS = 64  # so that a huge workspace stops being counted as soon as the budget is full
 MAX_READ_AGAIN = 0.25

@@ -10,7 +10,7 @@ from itertools import accumulate, takewhile
 
 from spark_lsp.prompt.cached_prefix import is_same
 from spark_lsp.prompt.segment import Segment, tokens_of
-from spark_lsp.text.document import content_hash
+from spark_lsp.text.snapshot import content_hash
 
 GROWTH = 2.0
 """How much longer the prefilled part must have become before prompts show more of it, while the rest is prefilled."""

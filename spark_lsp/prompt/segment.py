@@ -5,9 +5,9 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from spark_lsp.secret_text import masked
-from spark_lsp.text.document import LineTable
 from spark_lsp.text.edit import Span
 from spark_lsp.text.language import language_of_path
+from spark_lsp.text.snapshot import LineTable
 
 Kind = Literal["file", "definition", "signature", "recent", "similar", "imports", "prefix", "suffix", "header"]
 

@@ -6,7 +6,7 @@ from spark_lsp.index.ranking.line_similarity import likeness_end, similar_window
 from spark_lsp.index.ranking.nearby_words import words_around
 from spark_lsp.index.storage.view import IndexView
 from spark_lsp.prompt.segment import Segment
-from spark_lsp.text.document import Snapshot
+from spark_lsp.text.snapshot import Snapshot
 
 LIKELY_SCORE = 5.0  # at which a definition is needed as likely as not, see index/ranking/rank.py
 WINDOWS_PER_SNIPPET = 3  # windows searched for each snippet that is asked for

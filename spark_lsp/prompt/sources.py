@@ -15,8 +15,8 @@ from spark_lsp.prompt.budget import Budget
 from spark_lsp.prompt.segment import Segment, without_secrets
 from spark_lsp.prompt.similar_lines import similar_lines
 from spark_lsp.prompt.snippets import WITH_SIGNATURE, Signatures
-from spark_lsp.text.document import LineTable, Snapshot
 from spark_lsp.text.language import may_use
+from spark_lsp.text.snapshot import LineTable, Snapshot
 from spark_lsp.trace import bug
 
 TOKENS_PER_DEFINITION, MAX_DEFINITIONS = 10, 200  # signatures take 10 to 40 tokens; ranking more costs time

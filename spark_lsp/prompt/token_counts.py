@@ -7,7 +7,7 @@ from collections import OrderedDict
 from collections.abc import Sequence
 
 from spark_lsp.engine.base import Engine
-from spark_lsp.text.document import content_hash
+from spark_lsp.text.snapshot import content_hash
 
 CACHE_LIMIT_ENTRIES = 50_000  # about 100 bytes each
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from spark_lsp.engine.base import Usage
-from spark_lsp.prompt.context import WorkspaceContext
 from spark_lsp.prompt.continued import unread_tokens
 from spark_lsp.prompt.pack import Packed
-from spark_lsp.text.document import Snapshot
+from spark_lsp.prompt.workspace_context import WorkspaceContext
+from spark_lsp.text.snapshot import Snapshot
 
 WORTH_A_SMALL_PROMPT = 0.7
 """At a place that nothing was prefilled for, a small prompt comes first if it needs no more than this share of it."""

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from spark_lsp.prompt.token_counts import TokenCounter
-from spark_lsp.text.document import LineTable
 from spark_lsp.text.edit import Span
+from spark_lsp.text.snapshot import LineTable
 
 PREFIX_STEP_TOKENS, SUFFIX_STEP_TOKENS = 64, 32
 """An edge moves by a line for each so many tokens of its limit: a window of 192 tokens in steps of 3 lines. Larger

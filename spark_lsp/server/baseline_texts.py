@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 from spark_lsp.actions.base import BaselineText
-from spark_lsp.text.document import Snapshot
+from spark_lsp.text.snapshot import Snapshot
 
 _UNCHANGED_NS = 2**63 - 1
 

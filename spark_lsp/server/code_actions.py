@@ -20,9 +20,9 @@ from spark_lsp.server.convert import range_in_editor, span_of
 from spark_lsp.server.guard import guarded
 from spark_lsp.server.next_edit_action import next_edit_action
 from spark_lsp.server.session import Session
-from spark_lsp.text.document import Snapshot
 from spark_lsp.text.edit import Edit, Span, apply_edits
 from spark_lsp.text.notebook import NotebookText
+from spark_lsp.text.snapshot import Snapshot
 from spark_lsp.trace import Trace
 from spark_lsp.workspace import Workspace
 

@@ -8,8 +8,8 @@ from pygls.lsp.server import LanguageServer
 
 from spark_lsp.server.code_actions import propose, rewrite
 from spark_lsp.server.convert import clamped_position
+from spark_lsp.server.copilot_inline_edit import ACCEPT_COMMAND, accept_next_edit
 from spark_lsp.server.guard import as_dict, guarded
-from spark_lsp.server.next_edits import ACCEPT_COMMAND, accept_next_edit
 from spark_lsp.server.session import Session
 
 Command = Callable[[Session, list[Any]], Awaitable[Any]]

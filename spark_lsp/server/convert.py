@@ -14,9 +14,9 @@ from urllib.request import url2pathname
 import numpy as np
 from lsprotocol import types
 
-from spark_lsp.text.document import LineTable, Snapshot
 from spark_lsp.text.edit import Edit, Span, apply_edits
 from spark_lsp.text.notebook import NotebookText
+from spark_lsp.text.snapshot import LineTable, Snapshot
 
 Encoding = types.PositionEncodingKind | str
 _DRIVE = re.compile(r"/([A-Za-z])[:|](?=/|$)")

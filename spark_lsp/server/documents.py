@@ -7,12 +7,12 @@ from lsprotocol import types
 from pygls.lsp.server import LanguageServer
 
 from spark_lsp.completion.gate import MAX_DOCUMENT_CHARACTERS
-from spark_lsp.server import next_edits
+from spark_lsp.server import copilot_inline_edit
 from spark_lsp.server.convert import changed, path_of, to_offset
 from spark_lsp.server.session import Session
-from spark_lsp.text.document import Snapshot
 from spark_lsp.text.edit import Span
 from spark_lsp.text.language import language_of_path
+from spark_lsp.text.snapshot import Snapshot
 
 _PAIRS = frozenset({"()", "[]", "{}", '""', "''", "``"})
 
@@ -62,7 +62,7 @@ def did_change(session: Session, params: types.DidChangeTextDocumentParams) -> N
     new = Snapshot(old.uri, old.path, params.text_document.version, old.language, text)
     session.put(new)
     session.baselines.changed(new)
-    next_edits.changed(session, old, new)
+    copilot_inline_edit.changed(session, old, new)
     span = _last_edit(session, new, list(params.content_changes))
     session.folder.edited(new, span)
     session.model_offers.typed()
@@ -89,7 +89,7 @@ def did_close(session: Session, params: types.DidCloseTextDocumentParams) -> Non
     session.baselines.closed(params.text_document.uri)
     if snapshot is None:
         return
-    next_edits.closed(session, snapshot)
+    copilot_inline_edit.closed(session, snapshot)
     session.folder.edited(snapshot, None)
     if session.workspace:
         session.workspace.completer.forget(snapshot.uri)

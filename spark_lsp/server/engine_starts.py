@@ -5,8 +5,8 @@ from collections.abc import Awaitable, Callable
 
 from spark_lsp.engine.base import ModelInfo
 from spark_lsp.errors import ConsentNeeded, SparkError
+from spark_lsp.server.editor_window import Window
 from spark_lsp.server.prefix_progress import rebuild_cached_prefix
-from spark_lsp.server.window import Window
 from spark_lsp.workspace import Workspace
 
 ALLOW = "Allow"

@@ -12,9 +12,9 @@ from spark_lsp.index.change_policy import matters, wants_refresh
 from spark_lsp.index.scan.places import path_within
 from spark_lsp.index.store import Index
 from spark_lsp.server.changes import Changes
+from spark_lsp.server.editor_window import Window
 from spark_lsp.server.prefix_progress import rebuild_cached_prefix
-from spark_lsp.server.window import Window
-from spark_lsp.text.document import Snapshot
+from spark_lsp.text.snapshot import Snapshot
 from spark_lsp.workspace import Workspace
 
 REINDEX_DELAY_S = 0.3  # a pause in the typing; parsing one file takes a few milliseconds in a thread

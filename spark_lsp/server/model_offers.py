@@ -14,8 +14,8 @@ from lsprotocol import types
 
 from spark_lsp.config import Settings
 from spark_lsp.errors import SparkError
+from spark_lsp.server.editor_window import Window
 from spark_lsp.server.pulling import Pull, pull_with_progress
-from spark_lsp.server.window import Window
 from spark_lsp.server.workspace_folder import WorkspaceFolder
 
 DOWNLOAD: Final = "Download"

@@ -3,7 +3,7 @@
 from lsprotocol import types
 
 from spark_lsp.server.convert import to_range
-from spark_lsp.server.next_edits import ACCEPT_COMMAND, PlacedEdit, next_edit_at
+from spark_lsp.server.copilot_inline_edit import ACCEPT_COMMAND, PlacedEdit, next_edit_at
 from spark_lsp.server.session import Session
 
 KIND = "refactor.rewrite.nextEdit"

@@ -10,8 +10,8 @@ from urllib.parse import urlsplit
 
 from lsprotocol import types
 
-from spark_lsp.text.document import Snapshot
 from spark_lsp.text.notebook import CELL_SCHEME, NotebookText, notebook_text
+from spark_lsp.text.snapshot import Snapshot
 
 SYNC: Final = types.NotebookDocumentSyncOptions([types.NotebookDocumentFilterWithNotebook(notebook="*")], save=True)
 

@@ -10,8 +10,8 @@ from spark_lsp.completion.gate import MAX_DOCUMENT_CHARACTERS
 from spark_lsp.index.scan.places import path_within
 from spark_lsp.server.convert import document_key
 from spark_lsp.server.notebooks import Notebooks
-from spark_lsp.text.document import Snapshot
 from spark_lsp.text.notebook import NotebookText
+from spark_lsp.text.snapshot import Snapshot
 
 
 class OpenDocuments:

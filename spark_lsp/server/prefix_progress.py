@@ -3,7 +3,7 @@
 import asyncio
 
 from spark_lsp.server.client import Report
-from spark_lsp.server.window import Window
+from spark_lsp.server.editor_window import Window
 from spark_lsp.workspace import Workspace
 
 LONG_READ_TOKENS = 4096  # a shorter cached prefix is read within a second or two; progress would only flicker

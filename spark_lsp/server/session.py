@@ -23,13 +23,13 @@ from spark_lsp.server.baseline_texts import BaselineTexts
 from spark_lsp.server.client import Client
 from spark_lsp.server.convert import to_offset
 from spark_lsp.server.editor_process import EditorProcess
+from spark_lsp.server.editor_window import Window
 from spark_lsp.server.model_offers import ModelChoice, ModelOffers, ModelOfferTimes
 from spark_lsp.server.open_documents import OpenDocuments
 from spark_lsp.server.status import Status
 from spark_lsp.server.time_limit import TimeLimit
-from spark_lsp.server.window import Window
 from spark_lsp.server.workspace_folder import WorkspaceFolder
-from spark_lsp.text.document import Snapshot
+from spark_lsp.text.snapshot import Snapshot
 from spark_lsp.trace import Trace, TraceLog
 from spark_lsp.workspace import OpenWorkspace, Workspace
 

@@ -12,13 +12,13 @@ from pathlib import Path
 from spark_lsp.config import Settings
 from spark_lsp.errors import ModelNotPulled, SparkError
 from spark_lsp.index.scan.places import path_within
+from spark_lsp.server.editor_window import Window
 from spark_lsp.server.engine_starts import EngineStarts
 from spark_lsp.server.index_updates import IndexUpdates
 from spark_lsp.server.pulling import pull_missing
 from spark_lsp.server.status import Status, status_of
-from spark_lsp.server.window import Window
-from spark_lsp.text.document import Snapshot
 from spark_lsp.text.edit import Span
+from spark_lsp.text.snapshot import Snapshot
 from spark_lsp.trace import TraceLog
 from spark_lsp.workspace import OpenWorkspace, Workspace
 

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import quote, unquote, urlsplit
 
-from spark_lsp.text.document import Snapshot
 from spark_lsp.text.edit import Edit, Span
+from spark_lsp.text.snapshot import Snapshot
 
 CELL_SCHEME: Final = "vscode-notebook-cell"
 _PYTHON_CELLS: Final = frozenset({"time", "timeit", "capture", "prun", "debug", "python", "python3", "pypy"})

@@ -8,7 +8,7 @@ import pytest
 from spark_lsp.actions.base import ActionRunner
 from spark_lsp.actions.catalog import CATALOG
 from spark_lsp.app import open_chat_engine
-from spark_lsp.catalog.catalog import EMBEDDED_NAME, resolve_model
+from spark_lsp.catalog.model_names import EMBEDDED_NAME, resolve_model
 from spark_lsp.config import ActionsSettings, BackendSettings, Settings
 from spark_lsp.engine.absent import AbsentEngine
 from spark_lsp.engine.local.local_engine import LocalEngine

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from spark_lsp.catalog import catalog
-from spark_lsp.catalog.catalog import EMBEDDED_NAME, MODELS, known_model, resolve_model
+from spark_lsp.catalog import model_names
+from spark_lsp.catalog.model_names import EMBEDDED_NAME, MODELS, known_model, resolve_model
 from spark_lsp.errors import ModelMissing, Reason
 from tests.support.marks import permissions_bind
 
@@ -61,8 +61,8 @@ def test_a_folder_is_not_a_model(tmp_path: Path) -> None:
 
 
 def test_an_embedded_model_that_was_deleted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    gone = catalog.KnownModel(EMBEDDED_NAME, "summary", "MIT", 1, ("python",), (tmp_path / "gone.gguf",))
-    monkeypatch.setattr(catalog, "MODELS", (gone,))
+    gone = model_names.KnownModel(EMBEDDED_NAME, "summary", "MIT", 1, ("python",), (tmp_path / "gone.gguf",))
+    monkeypatch.setattr(model_names, "MODELS", (gone,))
     with pytest.raises(ModelMissing, match=r"gone\.gguf") as caught:
         resolve_model("")
     assert "Reinstall" in caught.value.fix

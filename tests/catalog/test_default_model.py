@@ -13,7 +13,10 @@ from hypothesis import strategies as st
 
 from spark_lsp.app import open_engine
 from spark_lsp.catalog import measured
-from spark_lsp.catalog.catalog import (
+from spark_lsp.catalog.folder import FOLDER_VARIABLE
+from spark_lsp.catalog.known import KnownModel
+from spark_lsp.catalog.measured import store_machine, stored_machine, this_machine
+from spark_lsp.catalog.model_names import (
     EMBEDDED_NAME,
     MODELS,
     default_model,
@@ -22,9 +25,6 @@ from spark_lsp.catalog.catalog import (
     model_reason,
     resolve_model,
 )
-from spark_lsp.catalog.folder import FOLDER_VARIABLE
-from spark_lsp.catalog.known import KnownModel
-from spark_lsp.catalog.measured import store_machine, stored_machine, this_machine
 from spark_lsp.catalog.recommend import GIB, Machine, fits, recommend, serving
 from spark_lsp.config import EngineSettings, Settings
 

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from spark_lsp.catalog.catalog import resolve_model
 from spark_lsp.catalog.folder import FOLDER_VARIABLE, models_folder, register, registered, unregister
+from spark_lsp.catalog.model_names import resolve_model
 from spark_lsp.errors import ModelMissing, SettingsError
 
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from spark_lsp.catalog.catalog import known_model
 from spark_lsp.catalog.folder import FOLDER_VARIABLE
 from spark_lsp.catalog.measured import store_machine
+from spark_lsp.catalog.model_names import known_model
 from spark_lsp.catalog.offering import QUIET_DAYS, ModelChoice
 from spark_lsp.catalog.recommend import GIB, Machine
 from spark_lsp.config import BackendSettings, EngineSettings, Settings

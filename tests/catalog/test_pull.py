@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from spark_lsp.catalog.catalog import known_model
 from spark_lsp.catalog.folder import FOLDER_VARIABLE
 from spark_lsp.catalog.known import HubSource, KnownModel, PublishedFile
+from spark_lsp.catalog.model_names import known_model
 from spark_lsp.catalog.pull import Pulled, pull, remove
 from spark_lsp.errors import ModelMissing
 from tests.catalog.hub import COMMIT, Hub, running_hub

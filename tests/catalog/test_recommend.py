@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spark_lsp.catalog.catalog import MODELS, known_model
 from spark_lsp.catalog.known import HubSource, IndexSource, PublishedFile, Source
+from spark_lsp.catalog.model_names import MODELS, known_model
 from spark_lsp.catalog.recommend import GIB, RANKED, Machine, fits, recommend
 from spark_lsp.engine.fim import family_named
 

@@ -15,9 +15,9 @@ from spark_lsp.actions.base import FileEdits, Proposal
 from spark_lsp.cli import actions, terminal
 from spark_lsp.cli.place import Place, decode, read_place
 from spark_lsp.errors import WorkspaceError
-from spark_lsp.text.document import Snapshot
 from spark_lsp.text.edit import Edit, Span
 from spark_lsp.text.printable import printable
+from spark_lsp.text.snapshot import Snapshot
 from tests.repo.source import ROOT, report
 
 NASTY = "\x1b]0;PWNED\x07\x1b[31mred\x9b31m\u202eevil\u2066\x00\x7f\r\udc9b\u2028"

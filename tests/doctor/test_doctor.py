@@ -13,8 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spark_lsp.catalog.catalog import known_model
 from spark_lsp.catalog.folder import FOLDER_VARIABLE
+from spark_lsp.catalog.model_names import known_model
 from spark_lsp.catalog.recommend import GIB, Machine
 from spark_lsp.config import BackendSettings, Settings
 from spark_lsp.doctor.bundle import write_bundle
@@ -280,7 +280,7 @@ def test_pulled_models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert known is not None
     assert known.file is not None
     (tmp_path / known.file.name).write_bytes(b"GGUF")
-    monkeypatch.setattr("spark_lsp.catalog.catalog.this_machine", lambda: laptop)
+    monkeypatch.setattr("spark_lsp.catalog.model_names.this_machine", lambda: laptop)
     (check,) = pulled_models(Settings(), lambda: laptop)
     assert (check.status, check.fix) == ("ok", "")
     assert check.detail.startswith(f"{known.name}; {known.name} is used. ")

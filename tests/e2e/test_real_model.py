@@ -16,7 +16,7 @@ import pytest
 from lsprotocol import types
 
 from scripts.harness.editor import REAL, Editor, editor
-from spark_lsp.catalog.catalog import resolve_model
+from spark_lsp.catalog.model_names import resolve_model
 
 pytestmark = [pytest.mark.model, pytest.mark.e2e]
 

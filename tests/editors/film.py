@@ -18,7 +18,7 @@ from typing import Any
 from PIL import Image
 from playwright.sync_api import sync_playwright
 
-from spark_lsp.catalog.catalog import resolve_model
+from spark_lsp.catalog.model_names import resolve_model
 from tests.editors import extension
 from tests.editors.browser import CodeServer, Window, launch
 from tests.editors.shop import REPOSITORY, SPARK, environment, script, stop_engine, write_ledger

@@ -16,7 +16,7 @@ from spark_lsp.engine.fim import build_prompt, family_named
 from spark_lsp.engine.local.local_engine import LocalEngine
 from spark_lsp.engine.remote.remote_engine import RemoteEngine
 from spark_lsp.engine.remote.setup import RemoteLaunch
-from spark_lsp.text.document import Snapshot
+from spark_lsp.text.snapshot import Snapshot
 from tests.engine.conftest import shipped
 from tests.engine.real_endpoint import ALIAS, real_endpoint
 

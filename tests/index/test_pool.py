@@ -17,7 +17,7 @@ from spark_lsp.index.storage.view import IndexView
 from spark_lsp.index.store import BULK_FILES, Index
 from spark_lsp.index.workers.pool import ATTEMPTS, WorkerLostError, Workers
 from spark_lsp.index.workers.worker import ParseText, ScanFiles
-from spark_lsp.text.document import content_hash
+from spark_lsp.text.snapshot import content_hash
 from tests.support.marks import posix_only
 
 pytestmark = pytest.mark.slow

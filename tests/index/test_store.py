@@ -19,7 +19,7 @@ from spark_lsp.index.storage import symbol_cache
 from spark_lsp.index.storage.report import IndexReport
 from spark_lsp.index.storage.view import IndexView, rebuilt
 from spark_lsp.index.store import Index
-from spark_lsp.text.document import content_hash
+from spark_lsp.text.snapshot import content_hash
 from tests.support.marks import posix_only
 
 WORKSPACE = """

@@ -9,7 +9,7 @@ import pytest
 
 from spark_lsp.engine.base import BACKGROUND_PRIORITY, CompletionRequest
 from spark_lsp.errors import EngineStarting
-from spark_lsp.llama.kv.context import Context
+from spark_lsp.llama.kv.llama_context import Context
 from spark_lsp.llama.loading.gguf_model import TokenCache
 from spark_lsp.llama.loading.native import last_errors
 from spark_lsp.llama.runtime import ModelRuntime

@@ -22,7 +22,7 @@ from spark_lsp.engine.base import (
 from spark_lsp.engine.wire.frames import EngineLaunch
 from spark_lsp.errors import EngineFailed, SparkError
 from spark_lsp.llama.generation import Generation
-from spark_lsp.llama.kv.context import SCRATCH, SEQUENCES, Context
+from spark_lsp.llama.kv.llama_context import SCRATCH, SEQUENCES, Context
 from spark_lsp.llama.kv.speed import CHUNK_MS, TILE_TOKENS
 from spark_lsp.llama.loading.fit import BATCH_TOKENS, plan_of
 from spark_lsp.llama.loading.gguf_model import GgufModel, TokenCache

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from spark_lsp.catalog.catalog import original_of, resolve_model
 from spark_lsp.catalog.folder import FOLDER_VARIABLE, register
+from spark_lsp.catalog.model_names import original_of, resolve_model
 from spark_lsp.catalog.optimized import (
     Optimized,
     forget,

@@ -25,7 +25,7 @@ from spark_lsp.errors import EngineFailed
 from spark_lsp.llama.generation import Generation
 from spark_lsp.llama.kv import sequences as pool_module
 from spark_lsp.llama.kv.block_cache import BLOCK_TOKENS
-from spark_lsp.llama.kv.context import MAX_DRAFT_TOKENS, SEQUENCES, Context
+from spark_lsp.llama.kv.llama_context import MAX_DRAFT_TOKENS, SEQUENCES, Context
 from spark_lsp.llama.kv.sequences import PREFIX_SLOTS, REQUEST_SLOTS
 from spark_lsp.llama.loading.gguf_model import TokenCache
 from spark_lsp.llama.runtime import CROWDED_TOKENS, ModelRuntime

@@ -34,9 +34,9 @@ from spark_lsp.errors import EngineFailed, EngineStarting, ModelNoFim
 from spark_lsp.llama import runtime as bench_module
 from spark_lsp.llama.generation import Generation, GenerationContext
 from spark_lsp.llama.kv import block_cache as shelf_module
-from spark_lsp.llama.kv import context as context_module
+from spark_lsp.llama.kv import llama_context as context_module
 from spark_lsp.llama.kv.cells import TokenRun
-from spark_lsp.llama.kv.context import SCRATCH, SEQUENCES, Context
+from spark_lsp.llama.kv.llama_context import SCRATCH, SEQUENCES, Context
 from spark_lsp.llama.kv.sequences import PREFIX_SLOTS, EvictionCandidate
 from spark_lsp.llama.kv.speed import DecodeRates
 from spark_lsp.llama.loading.fit import BATCH_TOKENS, ContextPlan

@@ -17,11 +17,11 @@ from spark_lsp.engine.testing import ScriptedEngine
 from spark_lsp.prompt.budget import CONTEXT_FIRST, WINDOW_FIRST, Budget, Split, budget_for
 from spark_lsp.prompt.budget_policy import REPLY_TOKENS
 from spark_lsp.prompt.cached_prefix import ELSEWHERE, MAX_READ_AGAIN, keep_what_is_read
-from spark_lsp.prompt.context import CACHED_PREFIX_PRIORITY
 from spark_lsp.prompt.segment import Segment
 from spark_lsp.prompt.token_counts import TokenCounter
 from spark_lsp.prompt.window import choose_window
-from spark_lsp.text.document import LineTable
+from spark_lsp.prompt.workspace_context import CACHED_PREFIX_PRIORITY
+from spark_lsp.text.snapshot import LineTable
 from spark_lsp.trace import TraceLog
 from spark_lsp.workspace import Workspace
 from tests.support.workspace import TestWorkspace, indexed, snapshot_of

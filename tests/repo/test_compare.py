@@ -22,7 +22,7 @@ from scripts.compare.ring import CHUNK_LINES, QUEUED, Ring, similarity
 from scripts.compare.table import Comparison, as_text, figure, is_uneven, p95, ratio, side
 from scripts.compare.their_side import PREFIX_LINES, SUFFIX_LINES, ServerFailed, TheirSide, local_request
 from scripts.compare.trace import Trace, Visit, record, source_files, windows
-from spark_lsp.catalog.catalog import resolve_model
+from spark_lsp.catalog.model_names import resolve_model
 from tests.repo.source import ROOT
 from tests.support.marks import needs_llama_cpp
 

@@ -7,7 +7,7 @@ import pytest
 
 from spark_lsp.server.convert import document_key, path_of
 from spark_lsp.server.open_documents import OpenDocuments
-from spark_lsp.text.document import Snapshot
+from spark_lsp.text.snapshot import Snapshot
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from scripts.harness.fixture import parse_fixture, write_workspace
 from spark_lsp.app import open_workspace
 from spark_lsp.config import Settings
 from spark_lsp.engine.testing import ScriptedEngine
-from spark_lsp.text.document import Snapshot
+from spark_lsp.text.snapshot import Snapshot
 from spark_lsp.workspace import Workspace
 from tests.index.test_history import commit
 

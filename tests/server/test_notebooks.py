@@ -9,7 +9,7 @@ from lsprotocol import types
 from scripts.harness.editor import SCRIPTED, Editor, editor
 from spark_lsp.completion.open_texts import OpenTexts
 from spark_lsp.server.convert import changed
-from spark_lsp.text.document import notebook_of
+from spark_lsp.text.snapshot import notebook_of
 
 pytestmark = pytest.mark.slow
 

@@ -13,8 +13,8 @@ from lsprotocol import types
 from spark_lsp.actions.base import BaselineText, Target
 from spark_lsp.server import code_actions
 from spark_lsp.server.time_limit import TimeLimit
-from spark_lsp.text.document import Snapshot
 from spark_lsp.text.edit import Span
+from spark_lsp.text.snapshot import Snapshot
 from tests.server.test_opening import Opened, opened, turns_until
 
 LONG_S = 60.0  # a busy machine answers late

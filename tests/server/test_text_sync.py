@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from lsprotocol import types
 
 from spark_lsp.server.convert import changed, to_offset, to_position
-from spark_lsp.text.document import LineTable
+from spark_lsp.text.snapshot import LineTable
 
 CHARACTERS = st.sampled_from(["a", "é", "\u4e2d", "\U0001f600", "\ud800", "\udc00", "\n", "\r\n", "\r", "\t"])
 TEXTS = st.lists(CHARACTERS, max_size=12).map("".join)

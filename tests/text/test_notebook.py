@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spark_lsp.text.document import Snapshot, notebook_of
 from spark_lsp.text.edit import Edit, Span
 from spark_lsp.text.notebook import NotebookText, language_of_cell, masked, notebook_text
+from spark_lsp.text.snapshot import Snapshot, notebook_of
 
 URI = "file:///a/my%20book.ipynb"
 

@@ -4,9 +4,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 from spark_lsp.actions.base import Target
 from spark_lsp.completion.cursor_context import CursorContext
-from spark_lsp.text.document import Snapshot
 from spark_lsp.text.edit import Span
 from spark_lsp.text.language import LANGUAGES
+from spark_lsp.text.snapshot import Snapshot
 from spark_lsp.text.syntax import parse
 from spark_lsp.text.syntax_cache import MAX_TREES, MAX_TREES_PER_DOCUMENT, SyntaxCache
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from spark_lsp.catalog.catalog import known_model
 from spark_lsp.catalog.folder import FOLDER_VARIABLE
+from spark_lsp.catalog.model_names import known_model
 from spark_lsp.catalog.pull import pull
 from spark_lsp.errors import ModelMissing
 from tests.support.own_models import own_folder

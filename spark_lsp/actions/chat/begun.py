@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from spark_lsp.actions.chat.answer import fence_for
+from spark_lsp.actions.chat.answer_format import fence_for
 from spark_lsp.engine.base import ModelInfo, PromptPart
 from spark_lsp.engine.chat_template import Message, prompt_of
 from spark_lsp.prompt.segment import Segment

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from spark_lsp.actions.chat.answer import fence_for
+from spark_lsp.actions.chat.answer_format import fence_for
 from spark_lsp.actions.scan import scan
 from spark_lsp.engine.chat_template import Message
 from spark_lsp.prompt.segment import Segment

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 import msgspec
 
 from spark_lsp.actions.base import Proposal, Target, Tools
-from spark_lsp.actions.chat.answer import Lines, is_over, left_out, lines_of, placed
+from spark_lsp.actions.chat.answer_format import Lines, is_over, left_out, lines_of, placed
 from spark_lsp.actions.chat.conversation import (
     LINES_AFTER,
     LINES_BEFORE,
@@ -30,7 +30,7 @@ from spark_lsp.actions.checks.completing import completed
 from spark_lsp.actions.checks.differences import edits_between
 from spark_lsp.actions.checks.script import script_problem
 from spark_lsp.actions.layout import indent_unit, newline_of
-from spark_lsp.actions.stream import RETRY, Answer, added, key_of, stream
+from spark_lsp.actions.model_answer import RETRY, Answer, added, key_of, stream
 from spark_lsp.engine.base import ACTION_PRIORITY, CompletionRequest, ModelInfo, Sampling, Usage
 from spark_lsp.engine.chat_template import Message, prompt_of
 from spark_lsp.errors import Reason

@@ -14,7 +14,7 @@ from spark_lsp.actions.chat.region import head_of, lines_to_fix, regions_to_fix
 from spark_lsp.actions.checks.kept import instead_problem, kept_problem, still_there
 from spark_lsp.actions.checks.rejudge import fix_problem
 from spark_lsp.actions.checks.rewritten import argument_problem, lost_problem
-from spark_lsp.actions.stream import added
+from spark_lsp.actions.model_answer import added
 from spark_lsp.errors import Reason
 from spark_lsp.text.edit import Span
 

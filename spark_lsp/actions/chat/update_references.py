@@ -15,14 +15,14 @@ from spark_lsp.actions.chat.region import statement_lines
 from spark_lsp.actions.checks.call_arguments import CALLS, called_name
 from spark_lsp.actions.checks.calls import unfit_call
 from spark_lsp.actions.definition import Definition
+from spark_lsp.actions.model_answer import added
 from spark_lsp.actions.python.call_updates.signature_change import changed_at
 from spark_lsp.actions.refusal import STILL_INDEXING
-from spark_lsp.actions.stream import added
 from spark_lsp.engine.base import Usage
 from spark_lsp.errors import Reason
-from spark_lsp.text.document import Snapshot
 from spark_lsp.text.edit import Edit, Span
 from spark_lsp.text.language import language_of_path
+from spark_lsp.text.snapshot import Snapshot
 from spark_lsp.text.syntax import Syntax, parse
 
 MAX_CALLS: Final = 40

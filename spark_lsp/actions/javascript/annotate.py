@@ -17,8 +17,8 @@ from spark_lsp.actions.javascript.file_uses import every
 from spark_lsp.actions.javascript.flow import ends, facts_of
 from spark_lsp.actions.javascript.piece import TYPED
 from spark_lsp.actions.javascript.scopes import FUNCTIONS, names_of, text_of
+from spark_lsp.actions.model_answer import added, key_of, stream
 from spark_lsp.actions.naming import MIN_PROBABILITY
-from spark_lsp.actions.stream import added, key_of, stream
 from spark_lsp.engine.base import ACTION_PRIORITY, CompletionRequest, Sampling, Usage
 from spark_lsp.errors import Reason
 from spark_lsp.text.edit import Edit, Span, apply_edits

@@ -15,7 +15,6 @@ from spark_lsp.actions.javascript.dataflow import Taken, given, taken
 from spark_lsp.actions.javascript.file_uses import every, file_uses, property_of
 from spark_lsp.actions.javascript.flow import BLOCKS, Facts, ancestors, ends, facts_of, is_tail
 from spark_lsp.actions.javascript.function_types import closure_problem, result_problem
-from spark_lsp.actions.javascript.layout import continues, indent_at, is_closed, moved, semicolon
 from spark_lsp.actions.javascript.narrowing import narrowed_names, type_problem
 from spark_lsp.actions.javascript.piece import TYPED, Piece, analysed, scope_of
 from spark_lsp.actions.javascript.pitfalls import (
@@ -27,6 +26,7 @@ from spark_lsp.actions.javascript.pitfalls import (
     takes_this,
 )
 from spark_lsp.actions.javascript.scopes import CLASSES, HOISTED, Binding, Names, Scope, Use, text_of
+from spark_lsp.actions.javascript.statement_layout import continues, indent_at, is_closed, moved, semicolon
 from spark_lsp.actions.javascript.types import type_of
 from spark_lsp.actions.layout import indent_unit
 from spark_lsp.actions.refusal import Refusal

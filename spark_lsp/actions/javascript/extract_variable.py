@@ -10,7 +10,6 @@ from tree_sitter import Node
 from spark_lsp.actions.javascript.context_types import PRIMITIVES, is_expected, is_module_name, keeps_type
 from spark_lsp.actions.javascript.file_uses import FileUses, file_uses
 from spark_lsp.actions.javascript.flow import BLOCKS, ancestors
-from spark_lsp.actions.javascript.layout import continues, indent_at, semicolon
 from spark_lsp.actions.javascript.narrowing import expression_problem
 from spark_lsp.actions.javascript.node_kinds import VALUES, stands_in
 from spark_lsp.actions.javascript.order import comes_first, statement_of
@@ -18,6 +17,7 @@ from spark_lsp.actions.javascript.piece import TYPED, Piece, analysed, scope_of
 from spark_lsp.actions.javascript.pitfalls import gives_its_name, selection_problem
 from spark_lsp.actions.javascript.purity import Level, acts, bindings_in, evaluated, level_of, makes_something
 from spark_lsp.actions.javascript.scopes import FUNCTIONS, Names
+from spark_lsp.actions.javascript.statement_layout import continues, indent_at, semicolon
 from spark_lsp.actions.layout import indent_unit
 from spark_lsp.actions.refusal import Refusal
 from spark_lsp.text.edit import Edit, Span

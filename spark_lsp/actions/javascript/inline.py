@@ -11,13 +11,13 @@ from tree_sitter import Node
 from spark_lsp.actions.javascript.context_types import PRIMITIVES, is_expected
 from spark_lsp.actions.javascript.file_uses import FileUses, file_uses
 from spark_lsp.actions.javascript.flow import BLOCKS
-from spark_lsp.actions.javascript.layout import continues, is_closed
 from spark_lsp.actions.javascript.narrowing import is_in_condition
 from spark_lsp.actions.javascript.order import comes_first
 from spark_lsp.actions.javascript.piece import LANGUAGES, TYPED
 from spark_lsp.actions.javascript.pitfalls import becomes_directive, binding_problem
 from spark_lsp.actions.javascript.purity import Level, acts, bindings_in, evaluated, level_of, makes_something
 from spark_lsp.actions.javascript.scopes import FUNCTIONS, Binding, Names, Use, names_of, text_of
+from spark_lsp.actions.javascript.statement_layout import continues, is_closed
 from spark_lsp.actions.layout import line_end, line_start
 from spark_lsp.actions.refusal import Refusal
 from spark_lsp.text.edit import Edit, Span

@@ -17,6 +17,7 @@ from spark_lsp.actions.checks.functions import body_of, function_at, parsed
 from spark_lsp.actions.checks.kinds import kinds_of
 from spark_lsp.actions.checks.returns import fits, return_problem
 from spark_lsp.actions.checks.usage import usage_problem
+from spark_lsp.actions.model_answer import added, key_of, stream
 from spark_lsp.actions.python.analysis.quick_checks import is_python
 from spark_lsp.actions.python.analysis.source import Source, source_of
 from spark_lsp.actions.python.missing_annotations import (
@@ -32,7 +33,6 @@ from spark_lsp.actions.python.missing_annotations import (
 from spark_lsp.actions.python.names import MIN_SURE
 from spark_lsp.actions.python.parameter_values import calls_pass, holds_only
 from spark_lsp.actions.refusal import NOT_READ, Refusal
-from spark_lsp.actions.stream import added, key_of, stream
 from spark_lsp.engine.base import ACTION_PRIORITY, CompletionRequest, Sampling, Usage
 from spark_lsp.errors import Reason, SparkError
 from spark_lsp.text.edit import Edit, Span, apply_edits

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from spark_lsp.actions.base import Target, Tools
-from spark_lsp.actions.stream import key_of, stream
+from spark_lsp.actions.model_answer import key_of, stream
 from spark_lsp.engine.base import ACTION_PRIORITY, CompletionRequest, Sampling, Usage
 from spark_lsp.errors import SparkError
 

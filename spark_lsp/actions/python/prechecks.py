@@ -11,8 +11,8 @@ from typing import Final
 
 from spark_lsp.actions.base import Target
 from spark_lsp.actions.refusal import Refusal
-from spark_lsp.text.document import Snapshot
 from spark_lsp.text.edit import Span
+from spark_lsp.text.snapshot import Snapshot
 from spark_lsp.text.syntax import parse, path_to
 
 MAX_LINES: Final = 60

@@ -14,7 +14,7 @@ from spark_lsp.completion.postprocess.known_names import IsKnownName
 from spark_lsp.completion.postprocess.sanitize import Sanitized, cuts_string, sanitize
 from spark_lsp.completion.postprocess.stable_prefix import stable_prefix
 from spark_lsp.completion.postprocess.trim import trim
-from spark_lsp.text.document import with_line_feeds
+from spark_lsp.text.snapshot import with_line_feeds
 
 _OPEN_WORD = re.compile(r"\w+$")
 TRIES_WHILE_SPEAKING = 3

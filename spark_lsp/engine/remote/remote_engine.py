@@ -14,13 +14,13 @@ import msgspec
 
 from spark_lsp.engine.base import Chunk, CompletionRequest, EngineStatus, ModelInfo, PrefillCost, SpecialToken
 from spark_lsp.engine.fim import FimFamily
+from spark_lsp.engine.remote.event_stream import AnswerReader, next_item
 from spark_lsp.engine.remote.hosts import Health, address_of, ranked, to_ask
 from spark_lsp.engine.remote.http import EndpointFailure, RemoteLink, RemoteModelRow
 from spark_lsp.engine.remote.prompt_text import CHAT_TEMPLATE, END, MESSAGE, estimated_tokens
 from spark_lsp.engine.remote.request import body_of
 from spark_lsp.engine.remote.response import Event
 from spark_lsp.engine.remote.setup import RemoteLaunch, check_consent, family_of, health_notes, key_of
-from spark_lsp.engine.remote.stream import AnswerReader, next_item
 from spark_lsp.engine.starting import SharedStart
 from spark_lsp.errors import EngineFailed, ModelNoFim, SettingsError, SparkError
 from spark_lsp.trace import bug

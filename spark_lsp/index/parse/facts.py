@@ -15,8 +15,8 @@ from spark_lsp.index.parse.windows import NO_WORDS, FileWords, WordInput, words_
 from spark_lsp.index.scan.crawl import Skipped, read_sources
 from spark_lsp.index.scan.ignore import SkipReason
 from spark_lsp.secret_text import values_masked
-from spark_lsp.text.document import content_hash
 from spark_lsp.text.language import language_of_path
+from spark_lsp.text.snapshot import content_hash
 from spark_lsp.text.syntax import parse
 
 PLAIN_TEXT = "text"  # the ``language`` of files of no known one

@@ -8,7 +8,7 @@ from collections import OrderedDict
 from pathlib import Path
 
 from spark_lsp.index.scan.crawl import Skipped, read_source
-from spark_lsp.text.document import content_hash
+from spark_lsp.text.snapshot import content_hash
 
 MEMORY_LIMIT_CHARS = 16_000_000  # texts are read again in a fraction of a millisecond; memory is the scarcer
 

@@ -17,7 +17,7 @@ from spark_lsp.index.storage.view import FileEntry, IndexView
 from spark_lsp.index.workers.fact_source import FileFactsSource
 from spark_lsp.index.workers.pool import URGENT, WorkerLostError, Workers
 from spark_lsp.index.workers.worker import ParseText
-from spark_lsp.text.document import content_hash
+from spark_lsp.text.snapshot import content_hash
 
 PARSED_HERE_CHARS = 60_000  # a text up to this parses in some five milliseconds; a longer one would hold up the rest
 

@@ -15,7 +15,7 @@ from spark_lsp.index.parse.facts import NO_ROWS, IsKnown, ScanResult, nothing_kn
 from spark_lsp.index.scan.crawl import CrawledFile, Skipped, read_source
 from spark_lsp.index.workers.pool import Workers
 from spark_lsp.index.workers.worker import Answer, ScanFiles
-from spark_lsp.text.document import content_hash
+from spark_lsp.text.snapshot import content_hash
 
 SLICE_FILES = 32
 SLICE_BYTES = 200_000  # some thirty milliseconds of parsing: short enough to stop, long enough to be worth the way

@@ -24,8 +24,8 @@ from spark_lsp.index.parse.facts import FactRows, IsKnown, ScanResult, packed_of
 from spark_lsp.index.storage.mapped_file import write
 from spark_lsp.index.storage.symbol_cache import read_only
 from spark_lsp.index.storage.tables import FileRow, build_tables
-from spark_lsp.text.document import content_hash
 from spark_lsp.text.language import grammar, language_of_path
+from spark_lsp.text.snapshot import content_hash
 
 if sys.platform != "win32":
     import resource

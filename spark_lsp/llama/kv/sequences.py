@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 
 from spark_lsp.errors import EngineFailed
 from spark_lsp.llama.kv.cells import TokenRun
-from spark_lsp.llama.kv.context import SCRATCH, SEQUENCES, Context
+from spark_lsp.llama.kv.llama_context import SCRATCH, SEQUENCES, Context
 
 REQUEST_SLOTS: Final = range(SCRATCH + 1, 5)
 """One for each answer that runs at a time, and for each of the last documents: coming back to one costs nothing."""

@@ -7,8 +7,8 @@ import pytest
 
 from spark_lsp.actions.base import Diagnostic, Target
 from spark_lsp.engine.testing import ScriptedEngine
-from spark_lsp.text.document import LineTable
 from spark_lsp.text.edit import Span, apply_edits
+from spark_lsp.text.snapshot import LineTable
 from tests.actions.chat.talk import aimed, chosen, prompt_text, talking
 from tests.support.workspace import TestWorkspace, snapshot_of
 

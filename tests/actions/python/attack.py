@@ -16,8 +16,8 @@ from pathlib import Path
 
 from scripts.prove_actions.trials import ACTIONS
 from spark_lsp.actions.refusal import Refusal
-from spark_lsp.text.document import LineTable
 from spark_lsp.text.edit import Edit, Span, apply_edits
+from spark_lsp.text.snapshot import LineTable
 
 FOLDER = Path(__file__).parent / "attack"
 MAX_STATEMENTS = 3

@@ -6,8 +6,8 @@ from typing import Final
 
 import tree_sitter
 
-from spark_lsp.text.document import LineTable
 from spark_lsp.text.edit import Span
+from spark_lsp.text.snapshot import LineTable
 from spark_lsp.text.syntax import Syntax
 
 NOWHERE: Final = Span(0, 0)

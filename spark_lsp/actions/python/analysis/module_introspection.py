@@ -16,7 +16,7 @@ from spark_lsp.actions.python.analysis.source import MAX_CHARACTERS, Source
 from spark_lsp.actions.refusal import TOO_DEEP
 from spark_lsp.index.parse.imports import resolve
 from spark_lsp.index.storage.view import IndexView
-from spark_lsp.text.document import LineTable
+from spark_lsp.text.snapshot import LineTable
 
 _STAR: Final = re.compile(r"^\s*from\s+([\w.]+)\s+import\s*\(?\s*\*", re.MULTILINE)
 _IMPORTS: Final = re.compile(r"^[ \t]*(?:import|from)\b[^\n]*$", re.MULTILINE)

@@ -11,8 +11,8 @@ from spark_lsp.actions.python.analysis.context_managers import managers_of
 from spark_lsp.actions.python.analysis.fstrings import find_fstring_spans
 from spark_lsp.actions.python.analysis.node_kinds import is_analysed
 from spark_lsp.actions.python.analysis.scopes import FUNCTIONS
-from spark_lsp.text.document import LineTable
 from spark_lsp.text.edit import Span
+from spark_lsp.text.snapshot import LineTable
 from spark_lsp.text.syntax import Syntax
 
 Scope = ast.Module | ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda | ast.ClassDef

@@ -18,8 +18,8 @@ from spark_lsp.index.storage.view import EMPTY_VIEW
 from spark_lsp.server.convert import position_in, to_offset, to_range, uri_in
 from spark_lsp.server.guard import as_dict, guarded
 from spark_lsp.server.session import Session
-from spark_lsp.text.document import Snapshot
 from spark_lsp.text.language import language_of_id, language_of_path
+from spark_lsp.text.snapshot import Snapshot
 from spark_lsp.trace import Trace
 
 ACCEPT_COMMAND = "spark.acceptNextEdit"

@@ -30,7 +30,7 @@ from spark_lsp.prompt.snippet_search import PendingSnippets, SnippetFinder
 from spark_lsp.prompt.snippets import Signatures
 from spark_lsp.prompt.sources import RANKED_DEFINITIONS, Cursor, definitions_for, gather
 from spark_lsp.prompt.token_counts import TokenCounter
-from spark_lsp.text.document import Snapshot
+from spark_lsp.text.snapshot import Snapshot
 
 FRAME_TOKENS = 32  # repository name, path line and special tokens
 SPARE_CELLS = 0.25  # of a prompt's cells: what an engine has beyond them for other requests and the next prefix

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spark_lsp.text.document import LineTable, Snapshot, content_hash
 from spark_lsp.text.edit import Edit, Span, apply_edits
+from spark_lsp.text.snapshot import LineTable, Snapshot, content_hash
 
 texts = st.text(alphabet=st.sampled_from("ab\n\r é😀\ud800"), max_size=60)
 
