@@ -1,4 +1,4 @@
-"""What a code action is: the values, the protocol, and the runner that lists and proposes.
+"""Define code actions: their values, their protocol, and the runner that lists and proposes them.
 
 To add an action, add a file with an ``Action`` and a row in ``catalog``. Listing never asks a model.
 """
@@ -25,12 +25,12 @@ from spark_lsp.trace import Trace, TraceRecord, bug
 Needs = Literal["none", "fim", "chat"]
 
 QUICK_FIX = "quickfix"
-"""The kind of an action that fixes a diagnostic; it is offered once for each that came with the request."""
+"""The kind of an action that fixes a diagnostic; each diagnostic of the request gets one."""
 
 
 @dataclass(frozen=True, slots=True)
 class Diagnostic:
-    """What some server says is wrong with a piece of the document. ``code`` and ``source`` may be empty."""
+    """A diagnostic of any language server. ``code`` and ``source`` may be empty."""
 
     span: Span
     message: str
@@ -40,7 +40,7 @@ class Diagnostic:
 
 @dataclass(frozen=True, slots=True)
 class BaselineText:
-    """A document's text as it was opened, and when it began to change, in nanoseconds of the files' clock."""
+    """The text of a document when it was opened, and when it began to change, in nanoseconds of the file clock."""
 
     text: str
     since_ns: int
@@ -48,10 +48,10 @@ class BaselineText:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Where actions are asked for. ``span`` is the selection, empty for a cursor; ``syntax`` None for plain text.
+    """The place of a code action request. ``span`` is the selection, empty for a cursor; ``syntax`` may be None.
 
-    ``diagnostics`` are those that came with the request; ``instruction`` is what the user wants, in their own words.
-    ``baseline`` is the document before it was changed, None where that is not known.
+    ``diagnostics`` are those of the request; ``instruction`` is what the user wants, in their own words.
+    ``baseline`` is the document before it was changed, None if it is not known.
     """
 
     snapshot: Snapshot
@@ -65,14 +65,14 @@ class Target:
     def of(
         cls, snapshot: Snapshot, span: Span, diagnostics: tuple[Diagnostic, ...] = (), instruction: str = ""
     ) -> "Target":
-        """Parse the snapshot: belongs on a worker thread, since 2 MB take a quarter of a second."""
+        """Parse the snapshot; call it on a worker thread, because 2 MB take a quarter of a second."""
         named = language_of_id(snapshot.language)
         language = named or (language_of_path(snapshot.path) if snapshot.path else None)
         return cls(snapshot, span, SYNTAX_CACHE.of(language, snapshot.text, snapshot.uri), diagnostics, instruction)
 
     @property
     def baseline_syntax(self) -> Syntax | None:
-        """The tree of the document before it was changed."""
+        """Return the tree of the document before it was changed."""
         if self.baseline is None or self.syntax is None:
             return None
         return SYNTAX_CACHE.of(self.syntax.language, self.baseline.text, self.snapshot.uri)
@@ -80,9 +80,9 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class AvailableAction:
-    """An action that applies at a target; ``diagnostic`` is what it would fix, None for any but a quick fix.
+    """An action that applies at a target; ``diagnostic`` is what it would fix, None unless it is a quick fix.
 
-    ``disabled`` says why it would be refused, where that was asked for and is known without making the edit.
+    ``disabled`` says why the action would be refused, if that was requested and is known without computing the edit.
     """
 
     id: str
@@ -95,9 +95,9 @@ class AvailableAction:
 
 @dataclass(frozen=True, slots=True)
 class FileEdits:
-    """Edits of another file of the workspace; ``path`` is relative to it with ``/``.
+    """Edits of another file of the workspace; ``path`` is relative to the workspace, with ``/``.
 
-    ``text`` is what they were made for, None for a file that is not there yet.
+    ``text`` is the content that the edits are for, None for a new file.
     """
 
     path: str
@@ -107,10 +107,10 @@ class FileEdits:
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """The edits of an action, all in offsets of the target's snapshot; none when ``reason`` is not ``ok``.
+    """The edits of an action, all in offsets of the target's snapshot; there are none unless ``reason`` is ``ok``.
 
-    ``message`` says in one sentence why there are none; ``refusal`` is the code where program analysis refused.
-    ``files`` are edits of other files, made together with these. ``asks`` makes the client have the user confirm them.
+    ``message`` says in one sentence why there are none; ``refusal`` is the code if program analysis refused.
+    ``files`` are edits of other files that belong to them. ``asks`` makes the client ask the user for confirmation.
     """
 
     id: str
@@ -124,13 +124,13 @@ class Proposal:
 
 
 def refused(action_id: str, refusal: Refusal) -> Proposal:
-    """Return the answer of an action that program analysis found unsafe here."""
+    """Return the proposal of an action that program analysis found unsafe here."""
     return Proposal(action_id, (), Reason.gate("unsafe"), refusal.message, refusal=refusal.code)
 
 
 @dataclass(frozen=True, slots=True)
 class Tools:
-    """What an action may use to make its proposal. ``progress`` receives (tokens, tokens per second) as it writes."""
+    """What an action may use for its proposal. ``progress`` receives (tokens, tokens per second) during generation."""
 
     engine: Engine
     context: WorkspaceContext
@@ -138,7 +138,7 @@ class Tools:
 
 
 class Action(Protocol):
-    """One code action. ``applies`` is cheap and uses syntax and index only; ``propose`` runs when the user chose it."""
+    """One code action. ``applies`` is cheap, by syntax and index only; ``propose`` runs once the user has chosen it."""
 
     id: str
     kind: str
@@ -149,21 +149,21 @@ class Action(Protocol):
         ...
 
     async def propose(self, target: Target, tools: Tools) -> Proposal:
-        """Make the edits; re-checks from scratch that it applies."""
+        """Compute the edits; check again from scratch that the action applies."""
         ...
 
 
 @runtime_checkable
 class Prechecks(Protocol):
-    """An action that can tell at once why it would be refused."""
+    """An action that can tell during listing why it would be refused."""
 
     def precheck(self, target: Target) -> Refusal | None:
-        """Return the refusal, None where there is none or it is not certain; as cheap as ``applies``."""
+        """Return the refusal, None if there is none or it is not certain; must be as cheap as ``applies``."""
         ...
 
 
 class ActionRunner:
-    """Lists and proposes the actions of a catalogue for one workspace."""
+    """Lists the actions of a catalogue for one workspace, and computes their proposals."""
 
     def __init__(
         self,
@@ -176,7 +176,7 @@ class ActionRunner:
         is_withheld: Callable[[Snapshot], bool] = lambda _snapshot: False,
         chat_engine: Engine | None = None,
     ) -> None:
-        """``chat_engine`` serves the actions that need a chat template; without it ``engine`` serves all."""
+        """``chat_engine`` serves the actions that need a chat template; without it ``engine`` serves all actions."""
         self._catalog = catalog
         self._tools = Tools(engine, context)
         self._chat_engine = chat_engine or engine
@@ -187,10 +187,10 @@ class ActionRunner:
     def available(
         self, target: Target, *, precheck: bool = False, is_late: Callable[[], bool] = lambda: False
     ) -> list[AvailableAction]:
-        """Return what applies, in the catalogue's order. No model is asked; an action that fails is left out.
+        """Return the available actions in the catalogue's order. No model is called; an action that fails is left out.
 
-        ``precheck`` has those that can say why they would be refused. Once it ``is_late``, no further action is looked
-        at.
+        ``precheck`` also returns actions that can say why they would be refused. Once ``is_late`` is true, no further
+        action is examined.
         """
         if not self._settings.enabled:
             return []
@@ -225,7 +225,7 @@ class ActionRunner:
         trace = Trace("action", action=action_id, path=str(target.snapshot.path or target.snapshot.uri))
         if (
             target.syntax is not None and target.syntax.error_count
-        ):  # an incremental tree may recover from errors otherwise
+        ):  # # an incremental tree may recover from errors in another way
             whole = await asyncio.to_thread(parse, target.syntax.language, target.snapshot.text)
             target = replace(target, syntax=whole)
         named = [entry for entry in self._catalog if entry.id == action_id and self._model_can(entry.needs)]
@@ -249,7 +249,7 @@ class ActionRunner:
         return proposal
 
     def _why_not(self, action_id: str, target: Target) -> str:
-        """Return in one sentence why an action was not run: the loaded model cannot, or it does not apply."""
+        """Say in one sentence why an action was not run: the loaded model cannot do it, or it does not apply."""
         same = [action for action in self._catalog if action.id == action_id]
         lacking = [action for action in same if not self._model_can(action.needs)]
         model = self._engine_for(lacking[0].needs).model if lacking else None
@@ -260,11 +260,11 @@ class ActionRunner:
         return f"{action_id} needs a model with {wanted}, and {model.name} has none."
 
     def _engine_for(self, needs: Needs) -> Engine:
-        """Return the engine of the model that an action needs."""
+        """Return the engine whose model serves an action."""
         return self._chat_engine if needs == "chat" else self._tools.engine
 
     def _model_can(self, needs: Needs) -> bool:
-        """Whether the loaded model can do it; a model that is not loaded yet is given the benefit of the doubt."""
+        """Whether the loaded model can run an action; a model that is not loaded yet is assumed to be able to."""
         model = self._engine_for(needs).model
         if model is None or needs == "none":
             return True
@@ -272,7 +272,7 @@ class ActionRunner:
 
 
 async def _checked(proposal: Proposal, target: Target) -> Proposal:
-    """Return the proposal without its edits when they do not pass the checks that hold for every action."""
+    """Return the proposal, without its edits if they fail the checks that every action must pass."""
     if not proposal.edits:
         return proposal
     problem = await asyncio.to_thread(failure, target.snapshot.text, target.syntax, proposal.edits)

@@ -1,6 +1,6 @@
 """Compute the text that an edit of an empty body replaces, and the white space around the new body. Pure.
 
-Docstrings and comments stay; a one-line body is opened into lines; a note behind the placeholder moves before the text.
+Docstrings and comments stay. A one-line body is split into lines; a comment behind the placeholder moves up.
 """
 
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ from spark_lsp.text.language import Language
 
 @dataclass(frozen=True, slots=True)
 class BodyEdit:
-    """``head`` + the body's text + ``tail`` replaces ``span``; ``indent`` starts each of the body's lines."""
+    """``head`` + the body's text + ``tail`` replaces ``span``; ``indent`` starts each line of the body."""
 
     span: Span
     head: str
@@ -31,12 +31,12 @@ class BodyEdit:
     newline: str
 
     def edit(self, body: str) -> Edit:
-        """Return the edit that puts a text there."""
+        """Return the edit that inserts a text there."""
         return Edit(self.span, self.head + body + self.tail)
 
 
 def body_edit_of(text: str, language: Language, function: EmptyFunction) -> BodyEdit:
-    """Return the body_edit of an empty body."""
+    """Return the edit of an empty body."""
     newline, unit = newline_of(text), indent_unit(text, language.name)
     outer = _outer_indent(text, function)
     inner = _inner_indent(text, function) or outer + unit
@@ -48,7 +48,7 @@ def body_edit_of(text: str, language: Language, function: EmptyFunction) -> Body
 
 
 def _outer_indent(text: str, function: EmptyFunction) -> str:
-    """Return the indentation of the function's first line, or of its opening brace's line when that is less."""
+    """Return the indentation of the function's first line, or of its opening brace's line if that is less."""
     first = text[line_start(text, function.node.span.start) : function.node.span.start]
     lines = [first[: len(first) - len(first.lstrip(" \t"))]]
     if function.in_braces:
@@ -57,7 +57,7 @@ def _outer_indent(text: str, function: EmptyFunction) -> str:
 
 
 def _inner_indent(text: str, function: EmptyFunction) -> str:
-    """Return the indentation of what already stands on a line of its own in the body; empty for nothing."""
+    """Return the indentation of code that is on a line of its own in the body; empty if there is none."""
     standing = [*function.kept, *([function.placeholder] if function.placeholder else [])]
     own = [span for span in sorted(standing) if starts_line(text, span.start) and span.start > function.interior.start]
     return indent_of(text, own[0].start) if own else ""

@@ -1,4 +1,4 @@
-"""The ordered table of code actions: its order is the menu's order. Adding an action is one row."""
+"""The table of code actions, in the order of the menu. To add an action, add a row."""
 
 from spark_lsp.actions.base import Action
 from spark_lsp.actions.chat.fix import FixDiagnostic

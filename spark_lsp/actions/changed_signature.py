@@ -1,4 +1,4 @@
-"""Find the function whose signature is at the cursor, now and in the text that was opened. Pure."""
+"""Find the function whose signature is at the cursor, in the current text and in the text that was opened. Pure."""
 
 from dataclasses import dataclass
 
@@ -8,22 +8,22 @@ from spark_lsp.actions.definition import CALLABLES, Definition, definition_at, s
 
 @dataclass(frozen=True, slots=True)
 class SignatureAt:
-    """``definition`` is the function now, ``baseline`` as the document was opened; None where that is not known."""
+    """``definition`` is the function now, ``baseline`` the function when the document was opened; None if not known."""
 
     definition: Definition
     now: str
     baseline: Definition | None = None
     was: str = ""
-    """The head of then, decorators included, as ``now``; blanks are folded. Empty where it is not known."""
+    """The signature in the baseline text, decorators included, with blanks folded as in ``now``. Empty if not known."""
 
     @property
     def is_unchanged(self) -> bool:
-        """Whether it is known that the signature is as it was."""
+        """Whether the signature is known to be unchanged."""
         return self.was == self.now
 
 
 def signature_at(target: Target) -> SignatureAt | None:
-    """Return the function on whose signature the cursor stands."""
+    """Return the function whose signature the cursor is on."""
     if target.syntax is None:
         return None
     definition = definition_at(target.syntax, target.span.start, CALLABLES)

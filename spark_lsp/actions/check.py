@@ -1,6 +1,6 @@
-"""Checks that every proposed edit must pass before it is shown. Pure; takes as long as a parse, so it runs in a thread.
+"""Check every proposed edit before it is shown. Pure; takes as long as a parse, so it runs on a thread.
 
-An edit that makes a text parse worse than before is never shown, nor one that Python's compiler newly warns of.
+Never passes an edit that adds syntax errors, or that Python's compiler warns about for the first time.
 """
 
 import warnings
@@ -12,7 +12,7 @@ from spark_lsp.text.syntax import Node, Syntax, parse
 
 
 def failure(text: str, syntax: Syntax | None, edits: Iterable[Edit]) -> str:
-    """Return in one sentence why the edits may not be applied; empty when they may."""
+    """Say in one sentence why the edits must not be applied; empty if they may."""
     try:
         after_text = apply_edits(text, edits)
     except ValueError as error:
@@ -28,7 +28,7 @@ def failure(text: str, syntax: Syntax | None, edits: Iterable[Edit]) -> str:
 
 
 def node_where(syntax: Syntax, node: Node) -> Node | None:
-    """Return the node that starts where another text's node starts and is of its kind; None when there is none."""
+    """Return the node with the same start and kind as a node of another text; None if there is none."""
     same = (ancestor for ancestor in syntax.ancestors_at(node.span.start))
     return next(
         (ancestor for ancestor in same if ancestor.kind == node.kind and ancestor.span.start == node.span.start), None
@@ -36,7 +36,7 @@ def node_where(syntax: Syntax, node: Node) -> Node | None:
 
 
 def _not_compiled(text: str, after_text: str) -> str:
-    """Return what Python's own compiler finds in an edited document and not in the one before; empty for nothing."""
+    """Return what Python's compiler reports in an edited document and not in the original; empty for nothing."""
     before = _warnings_of(text)
     if before is None:
         return ""
@@ -48,7 +48,7 @@ def _not_compiled(text: str, after_text: str) -> str:
 
 
 def _warnings_of(text: str) -> Counter[str] | None:
-    """Compile a document; return what the compiler warns of, None when it does not compile."""
+    """Compile a document; return the compiler's warnings, None if it does not compile."""
     try:
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")

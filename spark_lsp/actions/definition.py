@@ -1,4 +1,4 @@
-"""The function, method or class around a cursor, by a walk from the cursor to the root: cheap enough for every list."""
+"""Find the function, method or class around a cursor, by a walk to the root that is cheap enough for every list."""
 
 import re
 from collections.abc import Iterator
@@ -30,7 +30,7 @@ _HOLDERS: Final = frozenset(("decorated_definition", "export_statement", "templa
 
 @dataclass(frozen=True, slots=True)
 class Definition:
-    """``whole`` has decorators, ``export`` and ``template`` with it; ``inner`` is the definition, with its body."""
+    """``whole`` includes decorators, ``export`` and ``template``; ``inner`` is the definition with its body."""
 
     name: str
     whole: Node
@@ -38,7 +38,7 @@ class Definition:
 
 
 def definition_at(syntax: Syntax, offset: int, kinds: frozenset[str] = CALLABLES | CLASSES) -> Definition | None:
-    """Return the innermost definition around an offset, its end included, that has a name."""
+    """Return the innermost named definition around an offset, its end included."""
     definition = _around(syntax, offset, kinds)
     at_end = 0 < offset <= len(syntax.text) and not syntax.text[offset - 1].isspace()
     before = _around(syntax, offset - 1, kinds) if at_end else None
@@ -48,9 +48,9 @@ def definition_at(syntax: Syntax, offset: int, kinds: frozenset[str] = CALLABLES
 
 
 def same_definition(definition: Definition, of: Syntax, syntax: Syntax) -> Definition | None:
-    """Return the function of that name within the same classes and functions of another text.
+    """Return the function of that name in the same classes and functions of another text.
 
-    None where there is none, or where either text has several.
+    None if there is none, or if either text has several.
     """
     wanted = (definition.name, _containers(of, definition.whole.raw))
     here = [
@@ -74,7 +74,7 @@ def signature_text(syntax: Syntax, definition: Definition, *, decorated: bool = 
 
 
 def _callables(syntax: Syntax, name: str) -> Iterator[Definition]:
-    """Yield the functions of a name, looked for where it stands: a walk over a long text takes longer."""
+    """Yield the functions of a name in the expected place; a walk over the whole text would take longer."""
     seen: set[int] = set()
     for match in re.finditer(rb"(?<!\w)" + re.escape(name.encode("utf-8", "replace")) + rb"(?!\w)", syntax.source):
         raw = syntax.tree.root_node.descendant_for_byte_range(*match.span())
@@ -115,7 +115,7 @@ def _around(syntax: Syntax, offset: int, kinds: frozenset[str]) -> Definition | 
 
 
 def _held(raw: tree_sitter.Node) -> tree_sitter.Node:
-    """Return what a wrapper holds: a decorated function, an exported class, an arrow function with a name."""
+    """Return the definition in a wrapper: a decorated function, an exported class, a named arrow function."""
     if raw.type in _HOLDERS:
         inner = raw.child_by_field_name("definition") or raw.child_by_field_name("declaration")
         held = inner or (raw.named_children[-1] if raw.named_children else None)

@@ -1,6 +1,6 @@
 """``document``: a docstring, JSDoc or doc comment for the definition around the cursor, in the file's style.
 
-The model writes between the marks of the comment, under a grammar that cannot leave it; it never writes code.
+The model writes between the comment marks, under a grammar that cannot leave the comment; it never writes code.
 """
 
 import asyncio
@@ -27,23 +27,23 @@ MAX_TOKENS: Final = 128
 LINE_COLUMNS: Final = 88
 MAX_LINES: Final = 12
 LINES_ABOVE: Final = 0
-"""Of the file, beside the definition itself: a small model says again what the comment above says."""
+"""Lines of the file above the definition in the prompt; a small model repeats the comment above."""
 LANGUAGES: Final = frozenset(("python", "javascript", "typescript", "tsx", "go", "rust", "java", "c", "cpp"))
-"""Those whose comments this module knows how to lay out."""
+"""Languages whose comments this module can lay out."""
 MIN_PROSE: Final = 0.8
-"""Of a first line; sentences that programmers write have more, statements have less."""
+"""The least share of letters and blanks in a first line; sentences of programmers have more, statements have less."""
 _WORD = re.compile(r"[^\W\d_]{2,}")
 _SENTENCE = re.compile(r"(?P<said>[^\n]+[.!?])\s*\n[ \t*]*\w+,? \w")
-"""A first line that is a sentence and the beginning of another one, which was not asked for and nobody can check."""
+"""A first line with a sentence and the beginning of another one, which was not requested and cannot be checked."""
 _CLAUSE = re.compile(r"[,;] | (?:and|by) ")
 MIN_WORDS: Final = 4
 
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """Where the comment goes: ``head`` and ``tail`` are what stands around its words, ``line`` begins its later lines.
+    """Where the comment goes: ``head`` and ``tail`` surround its words, ``line`` starts its later lines.
 
-    ``start`` begins the first line for languages whose habit it is to begin with the name.
+    ``start`` begins the first line in languages whose comments begin with the name.
     """
 
     name: str
@@ -63,19 +63,19 @@ class Document:
     needs: Needs = "fim"
 
     def applies(self, target: Target) -> str:
-        """Offer in a definition that says nothing about itself."""
+        """Offer the action in a definition without documentation."""
         site = site_of(target.syntax, target.span.start)
         return f"Document {site.name}" if site else ""
 
     async def propose(self, target: Target, tools: Tools) -> Proposal:
-        """Ask the model for the words; once more with another draw when there is nothing in them."""
+        """Request the words from the model; retry once with other sampling if the answer says nothing."""
         site = site_of(target.syntax, target.span.start)
         if site is None or target.syntax is None:
             return Proposal(self.id, (), Reason.EMPTY, "There is no definition without a comment here.")
         usage, facts = Usage(), _facts(target, site)
         for sampling in (Sampling(), RETRY):
             request = await _request(target, tools, site, sampling)
-            is_short = not request.stops  # it was asked for one sentence
+            is_short = not request.stops  # # the prompt requests one sentence
             answer = await stream(tools, request, partial(_is_over, site, is_short=is_short))
             usage = added(usage, answer.usage)
             if answer.stop == "cancelled":
@@ -92,7 +92,7 @@ class Document:
 
 
 def _facts(target: Target, site: Site) -> Documented | None:
-    """Return what a Python docstring may speak of; None for other languages and for classes."""
+    """Return what a Python docstring may describe; None for other languages and for classes."""
     definition = definition_at(target.syntax, target.span.start) if target.syntax is not None else None
     if target.syntax is None or definition is None or not target.syntax.language.indents_blocks:
         return None
@@ -103,7 +103,7 @@ def _facts(target: Target, site: Site) -> Documented | None:
 
 
 def site_of(syntax: Syntax | None, offset: int) -> Site | None:
-    """Return where a comment for the definition around an offset goes; None where there is one already."""
+    """Return where a comment for the definition around an offset goes; None if it has one already."""
     definition = definition_at(syntax, offset) if syntax is not None and syntax.language.name in LANGUAGES else None
     if syntax is None or definition is None:
         return None
@@ -111,7 +111,7 @@ def site_of(syntax: Syntax | None, offset: int) -> Site | None:
 
 
 def _inside(syntax: Syntax, definition: Definition) -> Site | None:
-    """Return the place of a Python docstring: the first thing in the body."""
+    """Return the place of a Python docstring: the beginning of the body."""
     body = definition.inner.child_by_field_name("body")
     first = body.named_children[0] if body is not None and body.named_children else None
     if body is None or first is None or first.start_point.row == definition.inner.start_point.row:
@@ -126,7 +126,7 @@ def _inside(syntax: Syntax, definition: Definition) -> Site | None:
     quotes = "'''" if text.count("'''") > text.count('"""') else '"""'
     colon = [child for child in definition.inner.children if child.type == ":"][-1]
     below = line_end(text, syntax.wrap(colon).span.end)
-    at = min(start, text.find("\n", below) + 1)  # above comments, which stand before the body in the tree
+    at = min(start, text.find("\n", below) + 1)  # # above comments, which precede the body in the tree
     return Site(definition.name, at, f"{indent}{quotes}", quotes, indent, stop=quotes)
 
 
@@ -149,7 +149,7 @@ def _above(syntax: Syntax, definition: Definition) -> Site | None:
 
 
 def words_of(raw: str, site: Site, *, is_cut: bool = False) -> list[str]:
-    """Return the lines of what the model said, freed of the comment's marks; none when it says nothing."""
+    """Return the lines of the model's answer without comment marks; none if the answer says nothing."""
     raw = raw.replace("\r\n", "\n").split(site.stop)[0] if site.stop else raw.replace("\r\n", "\n")
     mark = site.line.strip()
     lines: list[str] = []
@@ -159,7 +159,7 @@ def words_of(raw: str, site: Site, *, is_cut: bool = False) -> list[str]:
             break
         stripped = stripped.removeprefix(mark).strip() if number and mark else stripped
         if stripped and stripped in lines:
-            break  # it goes round in a circle
+            break  # # the answer repeats itself
         lines.append(stripped)
     if is_cut and lines and not lines[-1].endswith((".", "!", "?")):
         lines = lines[:-1] if len(lines) > 1 else []
@@ -174,13 +174,13 @@ def words_of(raw: str, site: Site, *, is_cut: bool = False) -> list[str]:
 
 
 def _looks_like_code(line: str) -> bool:
-    """Whether a sentence is none: too much in it is neither letter nor blank."""
+    """Whether too much of a text is neither letter nor blank for a sentence."""
     prose = sum(char.isalpha() or char in " ,.`" for char in line)
     return prose < len(line) * MIN_PROSE
 
 
 def grammar_of(site: Site) -> str:
-    """Return the grammar of the words: text that cannot end the comment, on lines that begin as they must (GBNF)."""
+    """Return a GBNF grammar of the words: text that cannot end the comment, on lines with the right beginning."""
     forbidden = {'"""': '"', "'''": "'", "*/": "*"}.get(site.stop, "")
     first = "[a-z]" if site.start else "[A-Z]"
     mark = _literal("\n" + site.line)
@@ -219,7 +219,7 @@ async def _request(target: Target, tools: Tools, site: Site, sampling: Sampling)
 
 
 def _begun(target: Target, tools: Tools, site: Site, definition: Definition) -> Begun:
-    """Return the answer's beginning: the definition's signature and the marks of its comment, or the marks alone."""
+    """Return the beginning of the answer: the signature and the comment's marks, or the marks alone."""
     assert target.syntax is not None, "the caller has looked"
     text = apply_edits(target.snapshot.text, [Edit(Span(site.offset, site.offset), site.head)])
     start = min(line_start(text, definition.whole.span.start), site.offset)
@@ -249,7 +249,7 @@ def _edit(text: str, site: Site, words: list[str]) -> Edit:
     if site.stop and site.stop != "*/" and words[0] != lines[0]:
         lines = [*textwrap.wrap(shortened(words[0], room), room), *lines[len(textwrap.wrap(words[0], room)) :]]
     if site.stop in {'"""', "'''"}:
-        lines = [line.replace("\\", "\\\\") for line in lines]  # in a string a single one begins an escape
+        lines = [line.replace("\\", "\\\\") for line in lines]  # # within a string a single one begins an escape
     first, rest = lines[0], lines[1:]
     if not rest:
         return Edit(Span(site.offset, site.offset), f"{site.head}{first}{site.tail}{newline}")
@@ -265,25 +265,25 @@ def _edit(text: str, site: Site, words: list[str]) -> Edit:
 
 
 def shortened(sentence: str, room: int) -> str:
-    """Return a summary that is too long for its line without its last clauses, where what stays says something."""
+    """Return a summary that is too long for its line without its last clauses, if the rest still says something."""
     ends = [match.start() for match in _CLAUSE.finditer(sentence) if match.start() < room]
     kept = sentence[: ends[-1]] if ends else ""
     return f"{kept}." if len(kept.split()) >= MIN_WORDS else sentence
 
 
 def _is_comment(syntax: Syntax, edit: Edit) -> bool:
-    """Whether an insertion is a comment, or a docstring, and nothing else: the code around parses as it did."""
+    """Whether an insertion adds only a comment or docstring, and the code around parses as before."""
     after = parse(syntax.language, apply_edits(syntax.text, [edit]))
     if after is None or after.error_count > syntax.error_count:
         return False
     start = edit.span.start + len(edit.new_text) - len(edit.new_text.lstrip())
     end = edit.span.start + len(edit.new_text.rstrip())
-    inner = range(start + 3, end - 2)  # the marks at its ends are part of it
+    inner = range(start + 3, end - 2)  # # the comment's marks are part of it
     return all(after.region_at(at) != "code" for at in inner if not _is_between(after.text, at))
 
 
 def _is_between(text: str, at: int) -> bool:
-    """Whether an offset stands in white space, or before a mark at a line's beginning."""
+    """Whether an offset is in white space, or before a mark at the beginning of a line."""
     return text[at - 1].isspace() or text[at : at + 1].isspace() or not text[line_start(text, at) : at].strip(" \t/*")
 
 

@@ -1,7 +1,7 @@
 """Find the function around a cursor that has no body yet. Reads the syntax tree, never the index or a model.
 
-What is a stub by design (abstract, overload, protocol, ``.pyi``) or complete without statements (a constructor that
-only takes parameters over) is no function without a body.
+Never returns an intended stub (abstract, overload, protocol, ``.pyi``) or a function that is complete without
+statements, such as a constructor that only stores its parameters.
 """
 
 import re
@@ -35,7 +35,7 @@ _HOLDERS: Final = {
     "variable_declaration": "",
     "variable_declarator": "value",
 }
-"""What a function may be wrapped in, and the field that holds it; "" for an only child."""
+"""Wrappers of a function, and the field that contains it; "" for an only child."""
 
 _ABSTRACT: Final = frozenset(
     ("abstractmethod", "abstractproperty", "abstractclassmethod", "abstractstaticmethod", "overload")
@@ -54,15 +54,15 @@ _PLACEHOLDERS: Final = {
     "java": _THROWS,
     "cpp": _THROWS,
 }
-"""What stands for a missing body, by language. A throw counts when it says that something is not implemented."""
+"""Placeholders for a missing body, by language. A ``throw`` counts if it says that something is not implemented."""
 
 
 @dataclass(frozen=True, slots=True)
 class EmptyFunction:
     """A function without a body.
 
-    ``interior`` is all that belongs to the body; ``kept`` are the docstring and the comments in it, in order;
-    ``placeholder`` is the statement that stands for the body, None when there is none.
+    ``interior`` is the text of the body; ``kept`` are the docstring and the comments in it, in order;
+    ``placeholder`` is the statement in place of a body, None if there is none.
     """
 
     name: str
@@ -131,7 +131,7 @@ def _anchor(syntax: Syntax, span: Span) -> tuple[int, int, int | None]:
 
 
 def _end_of_code_above(text: str, start: int) -> int:
-    """Return the last character above a line's start that is neither white space nor in a line of comment."""
+    """Return the last character above a line's start that is neither white space nor in a line comment."""
     while start > 0:
         end, start = start - 1, line_start(text, start - 1)
         line = text[start:end].rstrip()
@@ -141,7 +141,7 @@ def _end_of_code_above(text: str, start: int) -> int:
 
 
 def _held(raw: tree_sitter.Node) -> tree_sitter.Node | None:
-    """Return the function that a node is, or that it does nothing but hold."""
+    """Return the function that a node is, or the only thing that it contains."""
     node: tree_sitter.Node | None = raw
     while node is not None and node.type not in _FUNCTIONS:
         field = _HOLDERS.get(node.type)
@@ -153,7 +153,7 @@ def _held(raw: tree_sitter.Node) -> tree_sitter.Node | None:
 
 
 def _is_complete(function: tree_sitter.Node) -> bool:
-    """Whether the function is meant to have no statements."""
+    """Whether the function is intentionally without statements."""
     parent = function.parent
     decorators = [child for child in parent.children if child.type == "decorator"] if parent else []
     if any(_last_name(decorator) in _ABSTRACT for decorator in decorators):
@@ -199,7 +199,7 @@ def _is_placeholder(syntax: Syntax, statement: Node) -> bool:
 
 
 def _comments_below(text: str, offset: int, column: int) -> Iterator[Span]:
-    """Yield the comments that stand where a body would: on the header's line, or below it and further in."""
+    """Yield the comments in the place of a body: on the header's line, or below it with more indentation."""
     end = line_end(text, offset)
     rest = text[offset:end]
     if rest.strip().startswith("#"):

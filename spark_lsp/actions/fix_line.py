@@ -1,6 +1,6 @@
 """``fix.diagnostic`` without a chat template: a fill-in-the-middle model rewrites one line.
 
-The model sees the problem as a comment above the broken line; the comment is in the prompt only, never in the document.
+The prompt shows the problem as a comment above the broken line; the comment never enters the document.
 """
 
 import asyncio
@@ -31,11 +31,11 @@ class FixLine:
     needs: Needs = "fim"
 
     def applies(self, target: Target) -> str:
-        """Offer for a diagnostic within one line of a language whose comments we know."""
+        """Offer the action for a diagnostic within one line, in a language with known comment marks."""
         return title_of(target.diagnostics[0]) if _broken_line(target) is not None else ""
 
     async def propose(self, target: Target, tools: Tools) -> Proposal:
-        """Have the model write the line; once more with another draw when the first text does not pass."""
+        """Have the model write the line; retry once with other sampling if the first text fails a check."""
         broken = _broken_line(target)
         if broken is None or target.syntax is None:
             return Proposal(self.id, (), Reason.EMPTY, "There is no diagnostic within one line here.")
@@ -62,7 +62,7 @@ class FixLine:
 
 
 def _broken_line(target: Target) -> Span | None:
-    """Return the line that a diagnostic is in, without its indentation; None when it is in several."""
+    """Return the line of a diagnostic, without its indentation; None if the diagnostic spans several lines."""
     text = target.snapshot.text
     if not target.diagnostics or target.syntax is None or target.diagnostics[0].span.end > len(text):
         return None
@@ -75,7 +75,7 @@ def _broken_line(target: Target) -> Span | None:
 
 
 async def _request(target: Target, tools: Tools, broken: Span, diagnostic: Diagnostic) -> CompletionRequest:
-    """Return the request: the document with the problem told above the broken line."""
+    """Return the request: the document with the problem as a comment above the broken line."""
     assert target.syntax is not None, "the caller has looked"
     text, mark = target.snapshot.text, target.syntax.language.line_comment
     indent = indent_of(text, broken.start)

@@ -1,7 +1,7 @@
-"""``generate.tests``: a test of the function around the cursor, in the test file that belongs to it or in a new one.
+"""``generate.tests``: write a test of the function around the cursor, in its test file or in a new one.
 
-The frame of the test (file, imports, name) is computed. The examples of a docstring become assertions without a model;
-otherwise the model fills the body as it fills any empty one, with the same checks and some more. Nothing is run.
+The code around the test (file, imports, name) is computed. Examples in a docstring become assertions without a model;
+otherwise the model fills the body like any empty one, with additional checks. Never runs the test.
 """
 
 import asyncio
@@ -36,13 +36,13 @@ _PARTS: Final = re.compile(r"[A-Z]?[a-z0-9]+|[A-Z]+(?![a-z])|_+")
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A test to write: its file with the text of before (None for a new one), and with an empty test at the end."""
+    """A test to write: its file with the old text (None for a new file), and the text with an empty test at the end."""
 
     path: str
     before: str | None
     text: str
     offset: int
-    """A place in the empty test."""
+    """An offset within the empty test."""
 
 
 class GenerateTests:
@@ -53,12 +53,12 @@ class GenerateTests:
     needs: Needs = "fim"
 
     def applies(self, target: Target) -> str:
-        """Offer in a function that other files can reach."""
+        """Offer the action in a function that other files can call."""
         definition = _tested(target)
         return f"Write a test of {definition.name}" if definition else ""
 
     async def propose(self, target: Target, tools: Tools) -> Proposal:
-        """Lay out the test and have its body written."""
+        """Create the empty test and have its body written."""
         definition = _tested(target)
         if definition is None:
             return Proposal(self.id, (), Reason.EMPTY, "There is no function here that a test could call.")
@@ -83,7 +83,7 @@ def _proposal(plan: Plan, text: str, usage: Usage) -> Proposal:
 
 
 def _from_examples(target: Target, definition: Definition, plan: Plan, tools: Tools) -> str:
-    """Return the test file with the examples of the function's docstring as its test; empty where there are none."""
+    """Return the test file with a test made from the docstring's examples; empty if there are none."""
     assert target.syntax is not None, "the caller has looked"
     function = _function(target, definition)
     statements = assertions_of(function) if function is not None else []
@@ -99,7 +99,7 @@ def _from_examples(target: Target, definition: Definition, plan: Plan, tools: To
 
 
 def _function(target: Target, definition: Definition) -> Function | None:
-    """Return a Python function as ``ast`` sees it."""
+    """Return a Python function as its ``ast`` node."""
     assert target.syntax is not None, "the caller has looked"
     tree = parsed(target.snapshot.text) if target.syntax.language.name == "python" else None
     line = target.snapshot.text.count("\n", 0, target.syntax.wrap(definition.inner).span.start) + 1
@@ -108,7 +108,7 @@ def _function(target: Target, definition: Definition) -> Function | None:
 
 
 def _wish(target: Target, definition: Definition) -> Wish:
-    """Return what the body of the test is asked for, and how it is checked."""
+    """Return the instruction for the test's body, and its checks."""
     shown = definition.whole.span.text(target.snapshot.text).replace("\r\n", "\n")
     wish = (
         f"Write a test of {definition.name}: call it with two or three simple inputs whose results you know for "
@@ -131,13 +131,13 @@ def _wish(target: Target, definition: Definition) -> Wish:
 
 
 def _sure(answer: Answer, tested: str) -> str:
-    """Return what the model was sure of; nothing where no assertion is left."""
+    """Return the assertions that the model was sure of; nothing if none is left."""
     kept = sure_part(answer.pieces, tested)
     return kept if kept == answer.raw or "assert" in kept or "raises" in kept else ""
 
 
 def plan_of(target: Target, definition: Definition, path: str, view: IndexView) -> Plan | Refusal:
-    """Return the test to write, or in one sentence why there is none to write."""
+    """Return the test to write, or in one sentence why there is none."""
     assert target.syntax is not None, "the caller has looked"
     language = target.syntax.language
     place = test_path(path, language.name, view.files)
@@ -163,7 +163,7 @@ def plan_of(target: Target, definition: Definition, path: str, view: IndexView) 
 
 
 def _with_import(language: Language, text: str, line: str, name: str) -> str:
-    """Return a test file that imports what it tests; a Go test belongs to the package and needs nothing."""
+    """Return a test file that imports the tested function; a Go test is in the same package and needs no import."""
     syntax = parse(language, text)
     if language.name == "go" or syntax is None or re.search(rf"\bimport\b[^\n]*\b{name}\b", text):
         return text
@@ -173,7 +173,7 @@ def _with_import(language: Language, text: str, line: str, name: str) -> str:
 
 
 def test_path(path: str, language: str, files: Collection[str]) -> str:
-    """Return the path of the test file that belongs to a file, as the workspace has its others."""
+    """Return the path of a file's test file, by the naming convention of the workspace."""
     own = PurePosixPath(path)
     if language == "go":
         return str(own.with_name(f"{own.stem}_test.go"))
@@ -193,7 +193,7 @@ def test_path(path: str, language: str, files: Collection[str]) -> str:
 
 
 def _tested(target: Target) -> Definition | None:
-    """Return the function around a cursor if a test can call it: at the top of its file, and no test itself."""
+    """Return the function around a cursor if a test can call it: it is at top level and no test itself."""
     syntax, path = target.syntax, target.snapshot.path
     if syntax is None or path is None or _TEST_NAME.search(path.as_posix()):
         return None
@@ -238,7 +238,7 @@ def _script(
 
 
 def _sibling(target: Target, path: str, other_path: str) -> Path:
-    """Return the absolute path of another file of the workspace."""
+    """Return the absolute path of another workspace file."""
     own = target.snapshot.path
     assert own is not None, "the caller has looked"
     root = own
@@ -248,7 +248,7 @@ def _sibling(target: Target, path: str, other_path: str) -> Path:
 
 
 def _difference(before: str, after: str) -> Edit:
-    """Return one edit that makes one text of another."""
+    """Return one edit from one text to another."""
     start = 0
     while start < min(len(before), len(after)) and before[start] == after[start]:
         start += 1

@@ -1,8 +1,8 @@
 """``implement.body``: fill the body of a function that has none yet (empty, ``pass``, ``...``, ``todo!()``, ``throw``).
 
-The model writes only what stands between the signature and the end of the function. What it writes is shown when the
-file parses no worse, the function ends where the text ends, it has a body then, and the checks of its language find
-nothing wrong with it; docstring and comments stay.
+The model writes only the text between the signature and the end of the function. The text is shown if the file has no
+new syntax errors, the function ends where the text ends, it has a body then, and the checks of its language pass;
+docstring and comments stay.
 """
 
 import asyncio
@@ -30,20 +30,20 @@ from spark_lsp.text.syntax import Syntax, parse
 
 MAX_BODY_TOKENS = 256
 MAX_LINES_DROPPED = 8
-"""A text that needs more than its last lines cut to parse is no body; each try costs two parses."""
+"""Lines; a text that only parses without more of its last lines is no body, and each attempt costs two parses."""
 STUB_SUFFIX = ".pyi"
 ASKS_IN_WORDS = True
-"""Whether a model with a chat template is told what to write; otherwise it fills in the middle (docs/evaluation.md)."""
+"""Whether a chat model gets an instruction; otherwise it fills in the middle (docs/evaluation.md)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What a body is written for: the task in words and more code that it is about.
+    """The purpose of a body: the task in words and related code.
 
-    ``check`` says of the whole document after the edit why a body may not stand; empty where it may.
-    ``rewrite_body`` may change the body's text before it is checked. ``is_enough`` says that nothing more is wanted of
-    what a model has written so far. ``sifted`` returns what of an answer the model was sure of,
-    and ``unsure`` says that there is nothing.
+    ``check`` returns why the whole edited document is refused; empty if it is accepted.
+    ``rewrite_body`` may change the body's text before it is checked. ``is_enough`` stops the model once its text is
+    complete. ``sifted`` returns the part of an answer that the model was sure of,
+    and ``unsure`` is the message if there is none.
     """
 
     action_id: str
@@ -58,13 +58,13 @@ class Wish:
 
 @dataclass(frozen=True, slots=True)
 class _Site:
-    """A place to write at, and the document that its text is compared with."""
+    """The insertion point, and the document with which the result is compared."""
 
     point: InsertionPoint
     text: str
     syntax: Syntax
     edited: Span
-    """What of ``text`` the body replaces."""
+    """The part of ``text`` that the body replaces."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +84,7 @@ class ImplementBody:
     needs: Needs = "fim"
 
     def applies(self, target: Target) -> str:
-        """Offer for a cursor anywhere in the function."""
+        """Offer the action for a cursor anywhere in the function."""
         function = _find(target)
         return f"Implement {function.name}" if function else ""
 
@@ -97,7 +97,7 @@ class ImplementBody:
 
 
 async def write_body(target: Target, tools: Tools, wish: Wish) -> Proposal:
-    """Have the body of the function around the cursor written; one retry when the first text does not pass.
+    """Write the body of the function around the cursor; retry once if the first text fails a check.
 
     Raises:
         EngineError, ModelError: there is no model that could.
@@ -117,13 +117,13 @@ async def write_body(target: Target, tools: Tools, wish: Wish) -> Proposal:
         if verdict.edits:
             return Proposal(wish.action_id, verdict.edits, usage=usage)
         if verdict.message == wish.unsure:
-            break  # another draw is no surer, it only hides it better
+            break  # # other sampling is no surer, it only hides it better
         failures = [verdict.message]
     return Proposal(wish.action_id, (), verdict.reason, verdict.message, usage)
 
 
 def _wish(target: Target, function: EmptyFunction) -> Wish:
-    """Return what a body is asked for; in Python the model is told what it is given, and the body is checked."""
+    """Return the purpose of a body; for Python, the prompt lists the parameters, and the body is checked."""
     task = f"Write the function {function.name} with its body, as its name and description say. Keep its head."
     if target.syntax is None or target.syntax.language.name != "python":
         return Wish(ImplementBody.id, task)
@@ -142,7 +142,7 @@ def _find(target: Target) -> EmptyFunction | None:
 
 
 def _site(target: Target) -> _Site | None:
-    """Return where to write. A Python function with no statement at all is compared as if it held ``pass``."""
+    """Return the insertion point. A Python function without any statement is compared as if it contained ``pass``."""
     function, syntax = _find(target), target.syntax
     if function is None or syntax is None:
         return None
@@ -212,7 +212,7 @@ def _judge(target: Target, tools: Tools, site: _Site, answer: Answer, wish: Wish
     if lines.repeats:
         return _Verdict((), Reason.trimmed("cycle"), f"The model only repeated itself instead of writing {name}.")
     if answer.stop == "max_tokens" and not lines.ended:
-        lines = without_last_line(lines)  # it was cut in the middle
+        lines = without_last_line(lines)  # # the answer was cut in the middle
     if not lines.lines:
         return _Verdict((), Reason.EMPTY, f"The model had nothing to write for {name}.")
     problem = ""
@@ -231,7 +231,7 @@ def _judge(target: Target, tools: Tools, site: _Site, answer: Answer, wish: Wish
 
 
 def _checked(target: Target, edit: Edit, wish: Wish, view: IndexView, path: str) -> _Verdict:
-    """Return the edits of a body that parses, with the imports that it needs, or what the checks have against it."""
+    """Return the edits of a body that parses, with the imports that it needs, or the objection of the checks."""
     text, syntax = target.snapshot.text, target.syntax
     after = apply_edits(text, [edit])
     if syntax is None or syntax.language.name != "python":
@@ -245,7 +245,7 @@ def _checked(target: Target, edit: Edit, wish: Wish, view: IndexView, path: str)
 
 
 def _problem(site: _Site, edit: Edit) -> str:
-    """Return in one sentence why a body may not be shown; empty when it may."""
+    """Say in one sentence why a body is refused; empty if it is accepted."""
     moved = replace(edit, span=site.edited)
     name, node = site.point.function.name, site.point.function.node
     if edit.new_text == site.edited.text(site.text):

@@ -1,17 +1,17 @@
-"""How a document is laid out: its line ends, its indentation and the unit of it. Pure text, no syntax."""
+"""Find a document's layout: its line ends and its indentation. Pure text, no syntax."""
 
 import re
 from collections import Counter
 from typing import Final
 
 TAB_COLUMNS: Final = 4
-_LINES_LOOKED_AT: Final = 2000  # a document's habit shows long before
+_LINES_LOOKED_AT: Final = 2000  # # the layout shows long before that
 _USUAL_UNITS: Final = {"go": "\t", "javascript": "  ", "typescript": "  ", "tsx": "  "}
 _INDENTED = re.compile(r"^([ \t]*)(?=\S)", re.MULTILINE)
 
 
 def newline_of(text: str) -> str:
-    """Return the line end that most lines have."""
+    """Return the line end of most lines."""
     return "\r\n" if text.count("\r\n") * 2 > text.count("\n") else "\n"
 
 
@@ -28,13 +28,13 @@ def line_end(text: str, offset: int) -> int:
 
 
 def indent_of(text: str, offset: int) -> str:
-    """Return the white space with which the line of an offset starts, up to the offset."""
+    """Return the white space at the start of an offset's line, up to the offset."""
     line = text[line_start(text, offset) : offset]
     return line[: len(line) - len(line.lstrip(" \t"))]
 
 
 def starts_line(text: str, offset: int) -> bool:
-    """Whether only white space stands before the offset on its line."""
+    """Whether only white space precedes the offset on its line."""
     return not text[line_start(text, offset) : offset].strip(" \t")
 
 
@@ -44,7 +44,7 @@ def columns(indent: str) -> int:
 
 
 def indent_unit(text: str, language: str) -> str:
-    """Return one level of indentation: the step by which most lines go in, or what the language usually has."""
+    """Return one level of indentation: the step of most lines, or the language's usual one."""
     votes: Counter[str] = Counter()
     previous = ""
     for number, match in enumerate(_INDENTED.finditer(text)):
@@ -60,5 +60,5 @@ def indent_unit(text: str, language: str) -> str:
 
 
 def white_space(width: int, unit: str) -> str:
-    """Return white space of a width in the document's characters."""
+    """Return white space of a width, in the document's characters."""
     return "\t" * (width // TAB_COLUMNS) + " " * (width % TAB_COLUMNS) if unit == "\t" else " " * width

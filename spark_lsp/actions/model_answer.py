@@ -1,6 +1,6 @@
-"""Ask the model for an action: one stream with progress, stopped as soon as its result is decided.
+"""Stream a model's answer for an action, with progress, and stop as soon as the result is decided.
 
-Cancelling passes through and closes the stream, which stops the model.
+Cancellation passes through and closes the stream, which stops the model.
 """
 
 from collections.abc import Callable
@@ -15,29 +15,29 @@ from spark_lsp.actions.base import Target, Tools
 from spark_lsp.engine.base import CompletionRequest, Sampling, StopCause, Usage
 
 RETRY: Final = Sampling(temperature=0.5, seed=1)
-"""How the one retry is sampled: a greedy model would say the same again."""
+"""Sampling of the single retry: a greedy model would repeat its answer."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What the model said and how it ended; None when it was stopped because nothing more could count."""
+    """A model's answer and how it ended; None if it was stopped because no more text could count."""
 
     raw: str
     stop: StopCause | None
     usage: Usage
     probability: float = 1.0
-    """The smallest probability that the model gave a token of the answer."""
+    """The smallest token probability of the answer."""
     pieces: tuple[tuple[str, float], ...] = ()
-    """The answer as it came, with the probability of each part."""
+    """The chunks of the answer, with the probability of each."""
 
 
 def key_of(target: Target) -> str:
-    """Return the name of a document's actions: choosing another one there supersedes the first."""
+    """Return the key of a document's action requests: a new request supersedes the previous one."""
     return f"action:{target.snapshot.uri}"
 
 
 async def stream(tools: Tools, request: CompletionRequest, is_over: Callable[[str], bool]) -> Answer:
-    """Read an answer until it ends or ``is_over`` says of the text so far that nothing more can count.
+    """Read an answer until it ends or ``is_over`` says that no further text can count.
 
     Raises:
         EngineError, ModelError: the engine could not answer.
@@ -57,14 +57,14 @@ async def stream(tools: Tools, request: CompletionRequest, is_over: Callable[[st
             tools.progress(tokens, tokens / max(perf_counter() - began, 0.001))
             if stop is None and is_over(raw):
                 break
-    if stop is None:  # the engine's own account came too early to know the end
+    if stop is None:  # # the engine's own statistics came too early to know the end
         total_ms = (perf_counter() - began) * 1000
         usage = msgspec.structs.replace(usage, generated_tokens=tokens, total_ms=total_ms)
     return Answer(raw, stop, usage, probability, tuple(pieces))
 
 
 def added(first: Usage, second: Usage) -> Usage:
-    """Add up what two requests cost; the first token is the first one's."""
+    """Add up the statistics of two requests; the first token is the first request's."""
     counted = (name for name in Usage.__struct_fields__ if name != "prefill_cost")
     totals = {name: getattr(first, name) + getattr(second, name) for name in counted}
     return Usage(

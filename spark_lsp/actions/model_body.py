@@ -1,6 +1,6 @@
 """Turn a model's answer for an empty body into the body's text. Pure; the checks decide whether it parses.
 
-It is cut where it leaves the body, freed of what it says again, and laid out as the document is.
+Cuts the answer where it leaves the body, drops repetitions of the signature, and applies the document's indentation.
 """
 
 import re
@@ -16,7 +16,7 @@ from spark_lsp.actions.scan import Line, Scan, scan
 REPEATED_LINES: Final = 4
 REPEATED_BLOCKS: Final = 3
 MAX_BLOCK_LINES: Final = 6
-_STUTTER = re.compile(r"(\S.{0,39}?)\1{7,}", re.DOTALL)  # eight times in a row; a rule of dashes is told apart below
+_STUTTER = re.compile(r"(\S.{0,39}?)\1{7,}", re.DOTALL)  # # eight times in a row; a line of dashes is handled below
 _RULER = re.compile(r"[-=*#~_.\s]+")
 _LEAK = re.compile(
     r"<\|\w{2,}\|?>?|<｜|</?(?:fim_\w+|file_sep|repo_name|filename|reponame|think|COMPLETION|PRE|SUF|MID|EOT)>"
@@ -31,7 +31,7 @@ _LEAVES = re.compile(r"(?:return|raise|throw)\b")
 
 @dataclass(frozen=True, slots=True)
 class InsertionPoint:
-    """The body that is being written: its language, what it replaces and what already stands around it."""
+    """The place of the new body: its language, what it replaces and the code around it."""
 
     language: str
     function: EmptyFunction
@@ -42,20 +42,20 @@ class InsertionPoint:
 
 @dataclass(frozen=True, slots=True)
 class ModelBody:
-    """Lines of a body, each with its place's indentation; ``ended`` when nothing that follows could belong to them."""
+    """Indented lines of a body; ``ended`` if no further text could belong to them."""
 
     lines: tuple[str, ...]
     ended: bool
     repeats: bool = False
 
     def text(self, newline: str) -> str:
-        """Return the lines as one text; the first without its indentation, which the body_edit brings."""
+        """Return the lines as one text; the first without indentation, which the body edit adds."""
         return newline.join(self.lines).lstrip(" \t")
 
 
 @dataclass(frozen=True, slots=True)
 class _Row:
-    """A line and how far it is in from the body's own level, in columns; None for a line that must stay as it is."""
+    """A line and its column relative to the body's level; None for a line that must stay as it is."""
 
     line: Line
     within: int | None
@@ -66,7 +66,7 @@ class _Row:
 
 
 def model_body(point: InsertionPoint, raw: str, *, finished: bool) -> ModelBody:
-    """Read what the model has said so far; unfinished, its last line may still grow and is judged by what is there."""
+    """Return the body in an answer so far; in an unfinished answer the last line may still grow."""
     raw = raw.replace("\r\n", "\n").replace("\r", "\n")
     leak = _LEAK.search(raw)
     raw = raw[: leak.start()] if leak else raw
@@ -81,7 +81,7 @@ def model_body(point: InsertionPoint, raw: str, *, finished: bool) -> ModelBody:
 
 
 def _without_echo(point: InsertionPoint, raw: str) -> tuple[str, bool]:
-    """Drop a signature and a docstring that the model says again."""
+    """Drop a signature and a docstring that the model repeats."""
     start = point.function.node.span.start
     opening = point.function.interior.start
     has_echo = False
@@ -103,7 +103,7 @@ def _without_echo(point: InsertionPoint, raw: str) -> tuple[str, bool]:
 
 
 def _after(raw: str, header: str) -> str | None:
-    """Return what follows a header that the text starts with, white space aside; None when it does not."""
+    """Return the text after a header that it starts with, ignoring white space; None if it does not."""
     wanted = "".join(header.split())
     at = 0
     for position, char in enumerate(raw):
@@ -139,7 +139,7 @@ def _level(point: InsertionPoint, scanned: Scan, *, lenient: bool) -> tuple[list
 
 
 def _base(point: InsertionPoint, lines: list[Line], *, starts_again: bool, lenient: bool) -> int | None:
-    """Return the column of the body's level in the model's text; None when it starts outside the body."""
+    """Return the column of the body's level in the model's text; None if the text starts outside the body."""
     inner = columns(point.body_edit.indent)
     first = _width(lines[0])
     below = [line for line in lines[1:] if line.text.strip() and not line.in_string and not _depth(line)]
@@ -150,12 +150,12 @@ def _base(point: InsertionPoint, lines: list[Line], *, starts_again: bool, lenie
         return least
     if not first or least < inner + first or not below:
         return inner
-    # Blanks before the first word: the model indents again what the cursor has indented already, or it only seems so.
+    # # Blanks before the first word: the model repeats the indentation before the cursor, or only seems to.
     return inner if _opens(point, lines[0].text) and _width(below[0]) <= inner + first else inner + first
 
 
 def _depth(line: Line) -> int:
-    """Return how many brackets are open around what a line says."""
+    """Return how many brackets are open around a line."""
     return max(0, line.depth - (line.text.strip()[:1] in {")", "]", "}"}))
 
 
@@ -168,7 +168,7 @@ def _opens(point: InsertionPoint, line: str) -> bool:
 
 
 def _until_it_returns(point: InsertionPoint, rows: list[_Row]) -> tuple[list[_Row], bool]:
-    """Cut behind a return at the body's own level: nothing that follows it is ever run."""
+    """Cut after a return at the body's own level, because nothing after it runs."""
     is_leaving = False
     for number, (row, after) in enumerate(pairwise(rows)):
         if row.within == 0 and not row.line.depth:
@@ -181,7 +181,7 @@ def _until_it_returns(point: InsertionPoint, rows: list[_Row]) -> tuple[list[_Ro
 
 
 def _repeats(rows: list[_Row], *, whole: bool) -> bool:
-    """Whether the text runs in a circle: the same lines, or the same characters, again and again."""
+    """Whether the text repeats the same lines, or the same characters, again and again."""
     sentences = [row.content for row in rows if row.content]
     sentences = sentences if whole else sentences[:-1]
     for block in range(1, MAX_BLOCK_LINES + 1):
@@ -195,7 +195,7 @@ def _repeats(rows: list[_Row], *, whole: bool) -> bool:
 
 
 def _without_ends(point: InsertionPoint, rows: list[_Row]) -> list[_Row]:
-    """Drop empty lines and trailing comments: they say something of what would have come next."""
+    """Drop empty lines and comments at the end, which announce code that did not come."""
     mark = "#" if not point.function.in_braces else "//"
     while rows and (not rows[-1].content or (rows[-1].within is not None and rows[-1].content.startswith(mark))):
         rows = rows[:-1]
@@ -220,7 +220,7 @@ def _laid_out(point: InsertionPoint, rows: list[_Row]) -> list[str]:
 
 
 def _step(point: InsertionPoint, rows: list[_Row]) -> int:
-    """Return by how many columns the model's first block goes in; 0 when there is none."""
+    """Return the indentation step of the model's first block in columns; 0 if there is none."""
     written_rows = [row for row in rows if row.content and row.within is not None]
     for above, below in pairwise(written_rows):
         if _opens(point, above.content) and below.within is not None and above.within is not None:
@@ -229,7 +229,7 @@ def _step(point: InsertionPoint, rows: list[_Row]) -> int:
 
 
 def without_last_line(lines: ModelBody) -> ModelBody:
-    """Return a text one line shorter, without empty lines at its end."""
+    """Return a text without its last line and without empty lines at its end."""
     kept = lines.lines[:-1]
     while kept and not kept[-1].strip():
         kept = kept[:-1]

@@ -1,6 +1,6 @@
-"""Choose a free name for what an action creates: ask the model under a grammar, or follow a plain rule.
+"""Choose a free name for what an action creates: by a model under a grammar, or by a plain rule.
 
-The model fills in the name where it is declared; it can say nothing but a name.
+The model completes the name at its declaration; it can write nothing but a name.
 """
 
 import re
@@ -18,9 +18,9 @@ Case = Literal["camel", "snake"]
 MAX_NAME_TOKENS: Final = 16
 MAX_NAME: Final = 32
 NAME_DEADLINE_MS: Final = 2500
-"""A name is worth a moment of waiting; after that the plain rule's is used, which the user may change as easily."""
+"""Milliseconds; after that the plain rule's name is used, which the user can rename."""
 MIN_PROBABILITY: Final = 0.1
-"""A name with a token that the model itself gave less is a guess; the plain rule's name is better then."""
+"""Token probability; a name with a less probable token is a guess, and the plain rule's name is used."""
 _GRAMMARS: Final[dict[Case, str]] = {
     "camel": "root ::= [a-z] [a-zA-Z0-9]*",
     "snake": "root ::= [a-z] [a-z0-9_]*",
@@ -42,15 +42,15 @@ _KEYWORDS: Final = (
     "sizeof static string struct super switch template this throw throws trait true try type typedef typeof "
     "undefined union unsafe unsigned use using var virtual void volatile where while with yield "
 )
-"""Of all the languages here: a name that is one of them in another language would read badly as well."""
+"""Keywords of all languages here; a name that is a keyword elsewhere reads badly too."""
 _RESERVED: Final = frozenset(re.findall(r"\w+", _KEYWORDS))
 
 
 @dataclass(frozen=True, slots=True)
 class UnnamedEdit:
-    """Edits with the placeholder ``name``; ``head`` is the text before the name where it is declared.
+    """Edits with the placeholder ``name``; ``head`` is the text before the declared name.
 
-    ``is_last`` shows the model nothing behind the line, where the name in use now would be told.
+    ``is_last`` hides the text after the line from the model, because the current name is in it.
     """
 
     edits: tuple[Edit, ...]
@@ -60,7 +60,7 @@ class UnnamedEdit:
 
 
 async def named(target: Target, tools: Tools, unnamed: UnnamedEdit, case: Case, taken: set[str]) -> tuple[str, Usage]:
-    """Return a name that is not taken: the model's, or the plain one where the model has none. Never fails."""
+    """Return a free name: the model's, or the plain one if the model has none. Never fails."""
     text = apply_edits(target.snapshot.text, unnamed.edits)
     at = text.find(unnamed.head + unnamed.name)
     if at < 0:
@@ -91,7 +91,7 @@ async def named(target: Target, tools: Tools, unnamed: UnnamedEdit, case: Case, 
 
 
 def plain_name(value: str, case: Case, otherwise: str) -> str:
-    """Return what a value would be called by its last word: ``user`` for ``getUser(id)``, ``size`` for ``a.size``."""
+    """Return a name for a value by its last word: ``user`` for ``getUser(id)``, ``size`` for ``a.size``."""
     longest, shorter = "", value.strip()
     while longest != shorter:
         longest, shorter = shorter, re.sub(r"\([^()]*\)|\[[^\[\]]*\]", "", shorter)
@@ -106,14 +106,14 @@ def plain_name(value: str, case: Case, otherwise: str) -> str:
 
 
 def free_name(wanted: str, taken: set[str]) -> str:
-    """Return a name, with a number where it is taken."""
+    """Return the name, with a number if it is taken."""
     if wanted not in taken and wanted not in _RESERVED:
         return wanted
     return next(f"{wanted}{number}" for number in range(2, len(taken) + 3) if f"{wanted}{number}" not in taken)
 
 
 def words_of(text: str) -> set[str]:
-    """Return every word of a text that could be a name; what stands behind a dot is a part of something and is none."""
+    """Return every word of a text that could be a name, except attributes."""
     return set(_OWN_WORDS.findall(text))
 
 

@@ -1,6 +1,6 @@
-"""Why an edit is refused: a code from a closed list, and a sentence for the user. Plain values.
+"""Define why an edit is refused: a code from a closed list, and a sentence for the user. Plain values.
 
-Code asks for the code and never reads the sentence.
+Code compares the code and never parses the sentence.
 """
 
 from dataclasses import dataclass
@@ -28,14 +28,14 @@ RefusalCode = Literal[
     "unfaithful",
     "unreadable",
 ]
-"""What stands in the way. docs/protocol.md describes each; a test compares."""
+"""The obstacle. docs/protocol.md describes each code, and a test compares both lists."""
 
 REFUSAL_CODES: Final[tuple[RefusalCode, ...]] = get_args(RefusalCode)
 
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Why an edit cannot be made. ``is_local`` if the function or class around the place is enough to know it."""
+    """Why an edit cannot be made. ``is_local`` if the enclosing function or class alone determines it."""
 
     code: RefusalCode
     message: str

@@ -1,6 +1,6 @@
 """Scan a model's unfinished text line by line for strings, bracket depth and surplus closing brackets. Pure.
 
-Works on text that need not parse, so it knows quotes, comments and brackets and nothing else of a language.
+Works on incomplete text, so it knows only quotes, comments and brackets of a language.
 """
 
 import re
@@ -19,7 +19,7 @@ _CLOSES: Final = {'"""': '"""', "'''": "'''", "`": "`", "/*": "*/"}
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One line: ``depth`` brackets are open where it starts, and ``in_string`` when that is within a string."""
+    """One line: ``depth`` is the number of open brackets at its start, ``in_string`` whether it starts in a string."""
 
     text: str
     depth: int
@@ -28,14 +28,14 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Scan:
-    """The lines up to where a bracket closes that the text did not open; ``closed`` tells that there is one."""
+    """The lines up to a closing bracket that the text did not open; ``closed`` if there is one."""
 
     lines: tuple[Line, ...]
     closed: bool
 
 
 def scan(text: str, language: str) -> Scan:
-    """Scan a text up to its end or the first bracket that closes what it did not open."""
+    """Scan a text up to its end or the first surplus closing bracket."""
     pattern = {"python": _PYTHON, "rust": _RUST}.get(language, _BRACES)
     stack: list[str] = []
     events: list[tuple[int, int]] = []
@@ -61,7 +61,7 @@ def scan(text: str, language: str) -> Scan:
 
 
 def _find_close(text: str, at: int, mark: str) -> int:
-    """Return where a mark stands that no backslash escapes, or -1."""
+    """Return where an unescaped mark is, or -1."""
     end = text.find(mark, at)
     while end > 0 and mark != "*/" and text[end - 1] == "\\" and text[end - 2 : end] != "\\\\":
         end = text.find(mark, end + 1)

@@ -1,6 +1,6 @@
-"""Stands for an engine that a document must not reach: every request is refused, nothing is sent.
+"""Replace an engine that a document must not reach: every request is refused, nothing is sent.
 
-Never passes anything on; what it says of the model is what the engine behind it says.
+Never passes anything on; information about the model comes from the engine behind it.
 """
 
 from collections.abc import AsyncGenerator, Sequence
@@ -19,29 +19,29 @@ class WithheldEngine:
 
     @property
     def model(self) -> ModelInfo | None:
-        """The model of the engine behind."""
+        """The model of the engine behind it."""
         return self._engine.model
 
     async def start(self) -> ModelInfo:
-        """Refuse."""
+        """Refuse to start."""
         raise EngineError(MESSAGE)
 
     async def restart(self) -> ModelInfo:
-        """Refuse."""
+        """Refuse to restart."""
         raise EngineError(MESSAGE)
 
     async def count_tokens(self, texts: Sequence[str]) -> list[int]:
-        """Refuse."""
+        """Refuse to count tokens."""
         del texts
         raise EngineError(MESSAGE)
 
     def generate(self, request: CompletionRequest) -> AsyncGenerator[Chunk]:
-        """Refuse."""
+        """Refuse to generate."""
         del request
         raise EngineError(MESSAGE)
 
     async def status(self) -> EngineStatus:
-        """Describe the engine behind."""
+        """Return the status of the engine behind it."""
         return await self._engine.status()
 
     async def unload(self) -> None:

@@ -1,4 +1,4 @@
-"""Actions that talk to a model with a chat template: the prompt, the answer's format, and the checks of what it wrote.
+"""Actions that use a model with a chat template: the prompt, the answer's format, and the checks of the answer.
 
-Never shows what was not checked. A model without a template is never asked.
+Never shows unchecked text. Never calls a model that has no template.
 """

@@ -1,6 +1,6 @@
-"""The format of an answer, cheap to check while it streams: the new lines, then a fence, and nothing else. Pure.
+"""Parse an answer while it streams: the new lines, then a closing fence, and nothing else. Pure.
 
-The model's answer is begun for it with an opening fence, so the first thing that it writes is code.
+The prompt ends with an opening fence, so the first thing that the model writes is code.
 """
 
 import re
@@ -24,22 +24,22 @@ _LEFT_OUT: Final = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Lines:
-    """What the model wrote in place of some lines; ``ended`` when its closing fence has come."""
+    """What the model wrote in place of some lines; ``ended`` once its closing fence has come."""
 
     text: str
     ended: bool
 
 
 def fence_for(*texts: str) -> str:
-    """Return a fence that is longer than any in the texts it encloses; within a line backticks are no fence."""
+    """Return a fence that is longer than any in the texts that it encloses; backticks within a line are no fence."""
     longest = max((len(run) for text in texts for run in _FENCES.findall(text)), default=0)
     return "`" * max(3, longest + 1)
 
 
 def lines_of(raw: str, fence: str, begun: str = "") -> Lines:
-    """Read an answer that was begun behind an opening fence; one that opens another fence at once is understood.
+    """Return the lines of an answer behind an opening fence; a second fence at the start of the answer is skipped.
 
-    ``begun`` is what was written for the model at its beginning, where no fence closes it.
+    ``begun`` is the beginning of the answer that the prompt contains; a fence in it closes nothing.
     """
     raw = raw.replace("\r\n", "\n").replace("\r", "\n")
     again = _FIRST_FENCE.match(raw)
@@ -59,7 +59,7 @@ def lines_of(raw: str, fence: str, begun: str = "") -> Lines:
 
 
 def _closed_short(raw: str) -> int | None:
-    """Return where a line of three backticks closes an answer that was opened with more: it opens and closes nothing.
+    """Return where a line of three backticks closes an answer whose opening fence is longer.
 
     Small models close with three whatever they were shown.
     """
@@ -75,7 +75,7 @@ def _closed_short(raw: str) -> int | None:
 
 
 def _without_prompts(lines: list[str]) -> list[str]:
-    """Take the prompts of an interpreter from lines that all have one."""
+    """Remove interpreter prompts from lines if all lines have one."""
     filled = [line for line in lines if line.strip()]
     if filled and filled[0].startswith(">>>") and all(_PROMPT.match(line) for line in filled):
         return [line[4:] for line in lines]
@@ -83,19 +83,19 @@ def _without_prompts(lines: list[str]) -> list[str]:
 
 
 def left_out(old: str, new: str) -> bool:
-    """Whether an answer has a mark in place of lines, such as ``# ... existing code``, that the old lines had not."""
+    """Whether an answer has a placeholder for lines, like ``# ... existing code``, that the old lines did not have."""
     known = {line.strip() for line in old.split("\n")}
     return any(_LEFT_OUT.search(line) and line.strip() not in known for line in new.split("\n"))
 
 
 def is_over(raw: str, fence: str) -> bool:
-    """Whether the closing fence has come, on a line that is whole."""
+    """Whether the closing fence has come, on a complete line."""
     last = raw.rfind("\n")
     return last >= 0 and lines_of(raw[:last], fence).ended
 
 
 def placed(text: str, original: str, language: str, unit: str) -> str:
-    """Move lines to where the original's first line stands; what is in a string of several lines stays as it is."""
+    """Indent lines like the original's first line; text in multi-line strings stays as it is."""
     wanted = columns(_indent(original))
     answer_width = columns(_indent(text))
     if not text or wanted == answer_width:

@@ -1,6 +1,6 @@
-"""Let a chat model finish code whose beginning is already written in its answer, such as a function's signature.
+"""Let a chat model complete code whose beginning is already in its answer, such as a function's signature.
 
-The model is told in words what to write and continues its own answer, so it cannot write another function instead.
+The prompt describes the task, and the model continues its own answer, so it cannot write another function instead.
 """
 
 import re
@@ -27,10 +27,10 @@ _INIT = re.compile(r"^(?P<indent>[ \t]+)def __init__\(.*(?:\n(?:(?P=indent)[ \t]
 
 @dataclass(frozen=True, slots=True)
 class Begun:
-    """What is to be finished.
+    """The code to complete.
 
-    ``text`` is the document without what is written, ``start`` where the begun code starts and ``at`` where it ends;
-    ``task`` is what to do and ``shown`` more code that it is about.
+    ``text`` is the document without the new code, ``start`` is where the begun code starts and ``at`` where it ends;
+    ``task`` is the instruction and ``shown`` is related code for the prompt.
     """
 
     path: str
@@ -51,15 +51,15 @@ class Begun:
 
     @property
     def opening(self) -> str:
-        """The beginning of the answer; blanks at its end are the model's to write."""
+        """The beginning of the answer, without blanks at its end, which the model writes."""
         begun = self.text[self.start : self.at].replace("\r\n", "\n")
         return f"{self.fence}{self.language}\n" + (begun.rstrip(" \t") if begun.endswith(_BLANKS) else begun)
 
 
 def prompt_to_finish(model: ModelInfo, begun: Begun, failures: Sequence[str] = ()) -> tuple[PromptPart, ...]:
-    """Return the prompt behind which the model goes on with the begun code.
+    """Return the prompt that the model continues with the rest of the begun code.
 
-    ``failures`` say why earlier answers could not be used; a small model that sees such an answer writes it again.
+    ``failures`` say why earlier answers were rejected; the answers are left out, because small models repeat them.
 
     Raises:
         ModelUnusable: the model has no chat template, or one that cannot be used.
@@ -90,7 +90,7 @@ def _task(begun: Begun) -> str:
 
 
 def _above(begun: Begun) -> str:
-    """Return what is shown of the file above: imports, the class around with how its objects are made, lines near."""
+    """Return the code above that the prompt shows: imports, the enclosing class with its constructor, nearby lines."""
     lines = begun.text[: begun.start].replace("\r\n", "\n").rstrip().split("\n")
     cut = max(0, len(lines) - begun.lines_above)
     near, far = lines[cut:], lines[:cut]

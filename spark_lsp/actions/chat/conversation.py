@@ -1,4 +1,4 @@
-"""Build the messages for a chat model: the task, the lines, their surroundings and the form of the answer. Pure."""
+"""Build the messages for a chat model: the task, the lines, their surroundings and the answer's format. Pure."""
 
 import textwrap
 from collections.abc import Sequence
@@ -20,12 +20,12 @@ SYSTEM: Final = (
 BRIEF: Final = "You rewrite lines of code. Answer with the new lines in one fenced block and nothing else."
 LINES_BEFORE: Final = 30
 LINES_AFTER: Final = 10
-"""Of the file around, besides its imports; what is further off is told by signatures."""
+"""Lines of the surrounding file in the prompt, besides imports; code further away is shown as signatures."""
 
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """A task that the model is shown as done before it does its own: small ones need to see that lines change."""
+    """A solved example that comes before the task; without one, small models return the lines unchanged."""
 
     message: str
     before: str
@@ -35,7 +35,7 @@ class Shown:
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """The lines that are rewritten and what the model is shown of the rest."""
+    """The lines to rewrite and the context that the model sees."""
 
     path: str
     language: str
@@ -43,18 +43,18 @@ class Subject:
     region: Span
     elsewhere: Sequence[Segment] = ()
     begun: str = ""
-    """The beginning of the old lines that the answer begins with as well: a signature that stays, its docstring too."""
+    """The beginning of the old lines that the answer keeps: an unchanged signature and its docstring."""
     lines_before: int = LINES_BEFORE
     lines_after: int = LINES_AFTER
 
     @property
     def old(self) -> str:
-        """The lines themselves."""
+        """The lines to rewrite."""
         return self.region.text(self.text).replace("\r\n", "\n")
 
     @property
     def dedented(self) -> str:
-        """The lines without the indentation that they have in common; as they are where a string goes over lines."""
+        """The lines without their common indentation; unchanged if a string spans several lines."""
         has_string = any(line.in_string for line in scan(self.old, self.language).lines)
         return self.old if has_string else textwrap.dedent(self.old)
 
@@ -84,10 +84,10 @@ def messages_of(subject: Subject, task: str) -> tuple[Message, ...]:
 
 
 def brief_messages(subject: Subject, message: str, instruction: str, shown: Shown) -> tuple[Message, ...]:
-    """Return a conversation about the lines alone, behind one about an example.
+    """Return a conversation about the lines alone, after one solved example.
 
-    A small model that is shown the file around gives the lines back as they were. Lines whose beginning is written
-    for it stand where they stand in the file.
+    A small model that sees the surrounding file returns the lines unchanged. If the prompt contains the beginning of
+    the answer, the lines keep their indentation.
     """
     own = subject.old if subject.begun[:1] in {" ", "\t"} else subject.dedented
     lines = ((shown.message, shown.before, shown.instruction), (message, own, instruction))
@@ -102,18 +102,18 @@ def brief_messages(subject: Subject, message: str, instruction: str, shown: Show
 
 
 def with_problem(messages: Sequence[Message], problem: str) -> tuple[Message, ...]:
-    """Return the conversation with a note of what was wrong. The answer is left out: a small model would repeat it."""
+    """Return the conversation with a note of the problem, without the failed answer: a small model would repeat it."""
     *earlier, asked = messages
     return *earlier, Message("user", f"{asked.text}\n\nAn answer was given already. This cannot be used: {problem}")
 
 
 def opening_of(subject: Subject) -> str:
-    """Return the beginning of the answer: what follows it is code."""
+    """Return the beginning of the answer, which code follows."""
     return f"{subject.fence}{subject.language}\n{subject.begun}"
 
 
 def whole_answer(subject: Subject, raw: str) -> str:
-    """Return an answer with the beginning that was written for it, unless the model has written that again."""
+    """Return an answer with the beginning from the prompt, unless the model repeated it."""
     first = subject.begun.split("\n")[0].strip()
     is_again = bool(first) and any(line.strip().startswith(first) for line in raw.split("\n")[:2])
     return raw if is_again else subject.begun + raw

@@ -1,6 +1,6 @@
-"""Let a model rewrite lines: ask, check the answer, ask again with the problem, then explain the refusal.
+"""Let a model rewrite lines: request, check the answer, retry with the problem, then return a refusal.
 
-The old lines travel along as a draft, so an answer that mostly copies is written several tokens a step.
+The old lines are passed as a speculative draft, so an answer that mostly copies decodes several tokens a step.
 """
 
 import asyncio
@@ -38,22 +38,22 @@ from spark_lsp.text.edit import Edit, Span, apply_edits
 from spark_lsp.text.syntax import parse
 
 ELSEWHERE_TOKENS = 400
-"""Definitions of other files: on a processor each hundred tokens take a second to read."""
+"""Tokens for definitions of other files; on a processor each hundred tokens take a second to prefill."""
 SPARE_TOKENS = 256
-"""What an answer may be longer than one and a half times the old lines."""
+"""Tokens that an answer may have beyond one and a half times the old lines."""
 FRAME_TOKENS = 64
-"""Special tokens and the opening fence, which are not counted with the messages."""
+"""Tokens of the special tokens and the opening fence, which are not counted with the messages."""
 
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """What is asked of some lines. ``may_remove`` accepts an answer of no lines at all; ``asks`` has it confirmed.
+    """An instruction for some lines. ``may_remove`` accepts an empty answer; ``asks`` asks the user for confirmation.
 
-    ``check`` says of the whole file before and after, in Python, why an edit may not stand; empty where it may.
-    ``unchanged`` is what the model is told when it has changed nothing; ``begun`` is how the old lines begin and the
-    answer does too. With ``shown`` the model sees nothing but that example, ``message`` and the lines; ``grammar`` is
-    what it may write behind ``begun``. ``again`` is the example for the second attempt, after lines that did not
-    change.
+    ``check`` compares the whole file before and after, in Python, and returns why the edit is refused, or nothing.
+    ``unchanged`` is the message to the model after an answer without changes; ``begun`` starts both the old lines
+    and the answer. With ``shown`` the model sees only that example, ``message`` and the lines; ``grammar`` limits
+    the text behind ``begun``. ``again`` is the example for the second attempt, after an answer without
+    changes.
     """
 
     action_id: str
@@ -69,12 +69,12 @@ class Task:
     grammar: str = ""
     again: Shown | None = None
     callee: str = ""
-    """The function of whose calls the arguments alone may change; empty where anything may."""
+    """The function whose calls may change only their arguments; empty if anything may change."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Verdict:
-    """``hint`` is what the model is told of a failure, where that is another sentence than the user's."""
+    """The result of the checks; ``hint`` is the message to the model if it differs from the user's."""
 
     edits: tuple[Edit, ...] = ()
     reason: str = Reason.OK
@@ -83,7 +83,7 @@ class _Verdict:
 
 
 async def edit_lines(target: Target, tools: Tools, region: Span, task: Task) -> Proposal:
-    """Return the edit that a model makes of whole lines for a task, checked.
+    """Return the checked edit that a model makes of whole lines for a task.
 
     Raises:
         EngineError, ModelError: there is no model that could.
@@ -114,7 +114,7 @@ async def edit_lines(target: Target, tools: Tools, region: Span, task: Task) -> 
 
 
 async def _fitting(target: Target, tools: Tools, model: ModelInfo, region: Span, task: Task) -> Subject | None:
-    """Return the lines with as much around them as the model's context holds; None when not even they fit."""
+    """Return the lines with as much context as fits the model; None if not even the lines fit."""
     snapshot = target.snapshot
     language = target.syntax.language.name if target.syntax else snapshot.language
     subject = Subject(tools.context.path_of(snapshot), language, snapshot.text, region, begun=task.begun)
@@ -130,7 +130,7 @@ async def _fitting(target: Target, tools: Tools, model: ModelInfo, region: Span,
     ):
         tried = replace(subject, elsewhere=known, lines_before=lines_before, lines_after=lines_after)
         texts = [message.text for message in _messages(tried, task)]
-        # A second try carries the first answer too.
+        # # A second attempt carries the first answer too.
         if sum(await tools.engine.count_tokens(texts)) + own + 2 * _answer_tokens(own) <= room:
             return tried
     return None
@@ -167,7 +167,7 @@ def _answer_tokens(own_tokens: int) -> int:
 
 
 def _judge(target: Target, tools: Tools, subject: Subject, task: Task, answer: Answer, lines: Lines) -> _Verdict:
-    """Return the edits that an answer makes, or why they may not be shown."""
+    """Return the edits of an answer, or why they must not be shown."""
     text = subject.text
     if answer.stop == "max_tokens" and not lines.ended:
         message = f"The model's answer did not end within {answer.usage.generated_tokens} tokens."
@@ -185,7 +185,7 @@ def _judge(target: Target, tools: Tools, subject: Subject, task: Task, answer: A
 
 
 def _checked(target: Target, tools: Tools, subject: Subject, task: Task, edit: Edit) -> _Verdict:
-    """Return the edits that new lines make, imports included, or what the checks have against them."""
+    """Return the edits for new lines, imports included, or the objection of the checks."""
     text, path, view = subject.text, subject.path, tools.context.view
     if task.callee and (problem := _more_than_arguments(target, edit, task.callee)):
         return _refused(problem)
@@ -205,7 +205,7 @@ def _more_than_arguments(target: Target, edit: Edit, callee: str) -> str:
         return ""
     after = parse(target.syntax.language, apply_edits(target.syntax.text, [edit]))
     if after is None or after.error_count > target.syntax.error_count:
-        return ""  # the other checks have a better sentence for it
+        return ""  # # the other checks have a better message for it
     new = Span(edit.span.start, edit.span.start + len(edit.new_text))
     return other_change(target.syntax, edit.span, after, new, callee)
 
@@ -215,7 +215,7 @@ def _refused(problem: str) -> _Verdict:
 
 
 def _with_line_end(text: str, region: Span) -> Span:
-    """Return lines with the line end behind them, so that removing them leaves no empty line."""
+    """Return lines with their line end, so that removing them leaves no empty line."""
     for end in ("\r\n", "\n"):
         if text.startswith(end, region.end):
             return Span(region.start, region.end + len(end))
@@ -223,7 +223,7 @@ def _with_line_end(text: str, region: Span) -> Span:
 
 
 def _smallest(text: str, edit: Edit) -> Edit:
-    """Return the edit without the whole lines that it keeps at its ends: marks and folds of the editor stay there."""
+    """Return the edit without unchanged lines at its ends, so that the editor keeps marks and folds there."""
     old, new = edit.span.text(text).splitlines(keepends=True), edit.new_text.splitlines(keepends=True)
     first = 0
     while first < min(len(old), len(new)) and old[first] == new[first]:

@@ -1,4 +1,4 @@
-"""Examples of the rules that ruff took from flake8 and its plugins: lines before and after a fix, by rule code."""
+"""Examples of fixes for ruff's rules from flake8 and its plugins: lines before and after, by rule code."""
 
 from typing import Final
 

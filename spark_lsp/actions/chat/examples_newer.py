@@ -1,4 +1,4 @@
-"""Examples of the rules about newer syntax: lines before and after a fix, by rule code."""
+"""Examples of fixes for rules about newer syntax: lines before and after, by rule code."""
 
 from typing import Final
 

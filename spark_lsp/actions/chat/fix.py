@@ -1,6 +1,6 @@
 """``fix.diagnostic`` with a chat model: fix another server's diagnostic within its function or statement.
 
-The diagnostics come with the request; nothing here runs a linter.
+The diagnostics come with the request; this module never runs a linter.
 """
 
 from dataclasses import replace
@@ -22,20 +22,20 @@ MAX_TITLE: Final = 70
 
 
 class FixDiagnostic:
-    """The action, once for each diagnostic."""
+    """The action, offered once for each diagnostic."""
 
     id = "fix.diagnostic"
     kind = QUICK_FIX
     needs: Needs = "chat"
 
     def applies(self, target: Target) -> str:
-        """Offer for a diagnostic that is in lines of code."""
+        """Offer the action for a diagnostic within lines of code."""
         if not target.diagnostics or lines_to_fix(target, target.diagnostics[0].span) is None:
             return ""
         return title_of(target.diagnostics[0])
 
     async def propose(self, target: Target, tools: Tools) -> Proposal:
-        """Have the model fix it."""
+        """Have the model fix the diagnostic."""
         regions = regions_to_fix(target, target.diagnostics[0].span) if target.diagnostics else []
         if not regions:
             return Proposal(self.id, (), Reason.EMPTY, "There is no diagnostic here.")
@@ -57,9 +57,9 @@ class FixDiagnostic:
 
 
 async def _by_example(target: Target, tools: Tools, region: Span, task: Task, example: Example) -> Proposal:
-    """Have the model fix a finding of a well-known rule as an example of it was fixed.
+    """Have the model fix a finding of a well-known rule by example.
 
-    Where the fixed text has to begin otherwise than the old one, the second answer is made to, from there on.
+    If the fix has to begin with other text, a grammar forces the second answer to differ from there on.
     """
     diagnostic, text = target.diagnostics[0], target.snapshot.text
     name = named_by(diagnostic)
@@ -89,7 +89,7 @@ def _mend(diagnostic: Diagnostic, line: str) -> str:
 
 
 def _up_to(text: str, region: Span, place: int) -> tuple[str, str]:
-    """Return the lines up to a place, without their common indentation, and the blanks right before it."""
+    """Return the lines up to a place, without their common indentation, and the blanks right before the place."""
     old = region.text(text).replace("\r\n", "\n")
     margin = len(old) - len(old.lstrip(" \t"))
     least = min((len(line) - len(line.lstrip(" \t")) for line in old.split("\n") if line.strip()), default=margin)
@@ -100,13 +100,13 @@ def _up_to(text: str, region: Span, place: int) -> tuple[str, str]:
 
 
 def grammar_without(blanks: str, first: str) -> str:
-    """Return the grammar of a text that begins with some blanks and then with another character than one (GBNF)."""
+    """Return a GBNF grammar of text that begins with blanks and then any character except one."""
     shown = blanks.replace("\t", "\\t")
     return f'root ::= "{shown}" [^\\x{ord(first):02X}] [^\\x00]*' if first.isascii() else ""
 
 
 def title_of(diagnostic: Diagnostic) -> str:
-    """Return how a fix is offered: the first line of what is wrong."""
+    """Return the title of a fix: the first line of the diagnostic's message."""
     message = " ".join(diagnostic.message.split("\n")[0].split())
     code = f" ({diagnostic.code})" if diagnostic.code else ""
     shown = message if len(message) + len(code) <= MAX_TITLE else message[: MAX_TITLE - len(code) - 1].rstrip() + "…"
@@ -114,7 +114,7 @@ def title_of(diagnostic: Diagnostic) -> str:
 
 
 def named_by(diagnostic: Diagnostic) -> str:
-    """Return who says what is wrong, in one line."""
+    """Return the source of a diagnostic with its code, in one line."""
     who = " ".join(part for part in (diagnostic.source, diagnostic.code) if part)
     message = " ".join(diagnostic.message.split())
     return f"{who}: {message}" if who else message

@@ -1,7 +1,7 @@
 """Examples of fixes for well-known linter rules: the lines before and after. Pure.
 
-Told in words alone a small model gives the lines back as they were. The rules are ruff's; the tests hold each example
-to what ruff itself says of both texts.
+Without an example a small model returns the lines unchanged. The rules are ruff's; the tests check each example
+with ruff itself.
 """
 
 import ast
@@ -15,20 +15,20 @@ from spark_lsp.actions.chat import examples_flake8, examples_newer
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """Lines with a finding of a rule, and the same lines without it."""
+    """Lines with a finding of a rule, and the same lines fixed."""
 
     before: str
     after: str
 
     @property
     def words_that_go(self) -> frozenset[str]:
-        """The names that only the lines before have: those that the rule is about."""
+        """The names that only the unfixed lines have: the names that the rule is about."""
         before, after = (frozenset(re.findall(r"\w+", text)) for text in (self.before, self.after))
         return before - after
 
     @property
     def is_one_statement(self) -> bool:
-        """Whether a statement alone can be fixed; otherwise the rule is about the function around it."""
+        """Whether fixing a single statement is enough; otherwise the rule is about the enclosing function."""
         statements = ast.parse(self.before).body
         return len(statements) == 1 and not isinstance(statements[0], ast.FunctionDef | ast.ClassDef)
 
@@ -43,7 +43,7 @@ def _read(text: str) -> dict[str, Example]:
 
 
 EXAMPLES: Final = _read(examples_flake8.TEXT) | _read(examples_newer.TEXT)
-"""By the code of the rule."""
+"""Examples by rule code."""
 
 
 BEGINS_OTHERWISE: Final = frozenset(
@@ -51,9 +51,9 @@ BEGINS_OTHERWISE: Final = frozenset(
      "F541", "FURB118", "FURB136", "PIE810", "RET505", "RET506", "RET507", "RET508", "RUF005", "RUF015", "SIM108",
      "SIM210", "SIM211", "SIM300", "UP006", "UP007", "UP012", "UP018", "UP025", "UP031", "UP032", "UP034", "UP045")
 )  # fmt: skip
-"""Rules whose fixed text cannot begin with the character that the place of the finding begins with."""
+"""Rules whose fixed text cannot begin with the same character as the finding."""
 
 
 def example_of(diagnostic: Diagnostic) -> Example | None:
-    """Return the example of a diagnostic's rule; None for a rule that has none."""
+    """Return the example for a diagnostic's rule, None if there is none."""
     return EXAMPLES.get(diagnostic.code)

@@ -1,4 +1,4 @@
-"""Choose the lines to rewrite: the selection's whole lines, or the function around the cursor. Pure."""
+"""Choose the lines to rewrite: the whole lines of the selection, or the function around the cursor. Pure."""
 
 from spark_lsp.actions.base import Target
 from spark_lsp.actions.definition import CALLABLES, definition_at
@@ -7,11 +7,11 @@ from spark_lsp.text.edit import Span
 from spark_lsp.text.syntax import Syntax
 
 MAX_FUNCTION_LINES = 80
-"""A longer function is not rewritten for the sake of one diagnostic."""
+"""Lines; a longer function is not rewritten for a single diagnostic."""
 
 
 def selected_lines(text: str, span: Span) -> Span | None:
-    """Return the whole lines of a selection, without empty ones at its ends and without the last line end."""
+    """Return the whole lines of a selection, without empty lines at its ends and without the last line end."""
     chosen = span.text(text)
     if not chosen.strip():
         return None
@@ -32,7 +32,7 @@ def function_lines(syntax: Syntax, offset: int) -> Span | None:
 
 
 def lines_to_rewrite(target: Target) -> Span | None:
-    """Return the lines that a rewrite of a target is about; None where there are none."""
+    """Return the lines that a rewrite of a target covers; None if there are none."""
     chosen = selected_lines(target.snapshot.text, target.span)
     if chosen is not None or target.syntax is None:
         return chosen
@@ -40,7 +40,7 @@ def lines_to_rewrite(target: Target) -> Span | None:
 
 
 def lines_to_fix(target: Target, place: Span) -> Span | None:
-    """Return the lines in which something at a place may be fixed: its function unless long, else its statement."""
+    """Return the lines in which to fix a place: its function unless that is long, otherwise its statement."""
     text, syntax = target.snapshot.text, target.syntax
     place = Span(min(place.start, len(text)), min(place.end, len(text)))
     own = Span(line_start(text, place.start), line_end(text, max(place.start, place.end - 1)))
@@ -53,9 +53,9 @@ def lines_to_fix(target: Target, place: Span) -> Span | None:
 
 
 def head_of(target: Target, region: Span) -> str:
-    """Return how a Python function's lines begin, up to the end of its docstring; empty where they are no function's.
+    """Return the beginning of a Python function up to the end of its docstring; empty if the lines are no function.
 
-    The line end behind it is part of it, so that what follows begins a line.
+    The line end after it is included, so that the answer begins on a new line.
     """
     text, syntax = target.snapshot.text, target.syntax
     if syntax is None or syntax.language.name != "python" or function_lines(syntax, region.start) != region:
@@ -72,7 +72,7 @@ def head_of(target: Target, region: Span) -> str:
 
 
 def regions_to_fix(target: Target, place: Span) -> list[Span]:
-    """Return where something may be fixed, to be tried in turn: its statement, then its function."""
+    """Return the regions to try for a fix, in order: the statement, then the function."""
     whole = lines_to_fix(target, place)
     if whole is None or target.syntax is None:
         return [] if whole is None else [whole]
@@ -83,12 +83,12 @@ def regions_to_fix(target: Target, place: Span) -> list[Span]:
 
 
 def statement_lines(syntax: Syntax, place: Span) -> Span | None:
-    """Return the whole lines of the statement around a place, or the place's own when that is long."""
+    """Return the lines of the statement around a place, or the place's own line if the statement is long."""
     text = syntax.text
     own = Span(line_start(text, place.start), line_end(text, max(place.start, place.end - 1)))
     nodes = list(syntax.ancestors_at(place.start))
     for depth, node in enumerate(nodes):
-        is_top = depth >= len(nodes) - 2  # the root, or what it holds
+        is_top = depth >= len(nodes) - 2  # # the root, or a child of it
         if node.span.end >= place.end and (is_top or _holds_statements(nodes[depth + 1].kind)):
             whole = Span(line_start(text, node.span.start), line_end(text, node.span.end))
             is_short = whole.text(text).count("\n") < MAX_FUNCTION_LINES

@@ -23,14 +23,14 @@ _MAY_CHANGE_HEAD = re.compile(
     r"|head|generator|property|static\w*|split|remov\w*|delet\w*)\b",
     re.IGNORECASE,
 )
-"""An instruction with such a word may be about the signature or the docstring, which are then written again."""
+"""Words in an instruction that allow changes of the signature or the docstring, which the model then writes too."""
 _EXAMPLE: Final = Shown(
     "",
     "def size_of(box):\n    return box.width * box.height",
     "Return 0 for a box that is empty.",
     "def size_of(box):\n    if box.is_empty:\n        return 0\n    return box.width * box.height",
 )
-"""Something small that an instruction asks for, and how it is done: all else stays."""
+"""A small solved instruction, in which everything else stays."""
 _SIMPLER: Final = (
     "Make this code simpler and easier to read without changing what it does: same results, same errors, "
     "same names and signatures for what other code uses."
@@ -38,14 +38,14 @@ _SIMPLER: Final = (
 
 
 class Rewrite:
-    """The action; it is listed where a comment says what to do, and takes any instruction by command."""
+    """The ``rewrite`` action; it is listed if a comment has an instruction, and takes any instruction by command."""
 
     id = "rewrite"
     kind = "refactor.rewrite"
     needs: Needs = "chat"
 
     def applies(self, target: Target) -> str:
-        """Offer where there is an instruction and something to rewrite."""
+        """Offer the action if there is an instruction and something to rewrite."""
         instruction = _instruction(target)
         if not instruction or _region(target) is None:
             return ""
@@ -53,7 +53,7 @@ class Rewrite:
         return f"Rewrite: {shown}"
 
     async def propose(self, target: Target, tools: Tools) -> Proposal:
-        """Have the model rewrite the lines; the user is asked before they are replaced."""
+        """Have the model rewrite the lines; the user confirms the change."""
         region, instruction = _region(target), _instruction(target)
         if region is None or not instruction:
             return Proposal(self.id, (), Reason.EMPTY, "There is nothing to rewrite here.")
@@ -70,20 +70,20 @@ class Rewrite:
 
 
 class Simplify:
-    """The action."""
+    """The ``simplify`` action."""
 
     id = "simplify"
     kind = "refactor.rewrite"
     needs: Needs = "chat"
 
     def applies(self, target: Target) -> str:
-        """Offer for a selection of code, or in a function."""
+        """Offer the action for a selection of code, or in a function."""
         if target.syntax is None or lines_to_rewrite(target) is None:
             return ""
         return "Simplify the selection" if target.span.text(target.snapshot.text).strip() else "Simplify this function"
 
     async def propose(self, target: Target, tools: Tools) -> Proposal:
-        """Have the model write the lines in a simpler way."""
+        """Have the model simplify the lines."""
         region = lines_to_rewrite(target)
         if region is None:
             return Proposal(self.id, (), Reason.EMPTY, "There is nothing to simplify here.")
@@ -102,7 +102,7 @@ def _simpler(before: str, after: str) -> str:
 
 
 def _region(target: Target) -> Span | None:
-    """Return the lines, with the comment that asks for it: once done, it has no more to say."""
+    """Return the lines, including the comment with the instruction, which the rewrite removes."""
     region = lines_to_rewrite(target)
     if region is None or target.instruction:
         return region
@@ -111,7 +111,7 @@ def _region(target: Target) -> Span | None:
 
 
 def _instruction(target: Target) -> str:
-    """Return what the user wants: as the command says it, else as a comment above or on top of the lines does."""
+    """Return the instruction: the command's argument, otherwise a comment above the lines or on their first line."""
     if target.instruction.strip():
         return " ".join(target.instruction.split())
     region = lines_to_rewrite(target)
@@ -131,7 +131,7 @@ def _instruction(target: Target) -> str:
 
 
 def _request_start(text: str, region: Span) -> int | None:
-    """Return where the comment stands that asks for something: the region's first line, or one right above it."""
+    """Return where the comment with the instruction starts: on the region's first line, or right above it."""
     at = region.start
     if _REQUEST.fullmatch(text[at : line_end(text, at)]):
         return at

@@ -1,6 +1,6 @@
-"""Find the names that rewritten code must keep for the rest of the workspace, and where it may end. Pure.
+"""Find the names that rewritten code must keep for the rest of the workspace, and where it must end. Pure.
 
-Reads the syntax trees of before and after, and the index; never asks a model.
+Reads the syntax trees of the text before and after, and the index; never calls a model.
 """
 
 from collections import Counter
@@ -14,7 +14,7 @@ from spark_lsp.text.syntax import Syntax, parse
 
 
 def problem_of(text: str, syntax: Syntax | None, edit: Edit, view: IndexView, path: str) -> str:
-    """Return in one sentence why new lines may not take the place of the old; empty when they may."""
+    """Say in one sentence why new lines must not replace the old ones; empty if they may."""
     problem = failure(text, syntax, [edit])
     if problem or syntax is None:
         return problem
@@ -32,7 +32,7 @@ def problem_of(text: str, syntax: Syntax | None, edit: Edit, view: IndexView, pa
 
 
 def lost_names(before: Syntax, after: Syntax, edit: Edit, view: IndexView, path: str) -> list[str]:
-    """Return the names that the old lines defined, the new ones do not, and something else uses."""
+    """Return the names that the old lines define, the new ones do not, and other code uses."""
     new_span = Span(edit.span.start, edit.span.start + len(edit.new_text))
     gone = _defined(before, edit.span) - _defined(after, new_span)
     outside = symbols_of(after).references

@@ -1,6 +1,6 @@
-"""``update.references``: after a signature has changed, a model adapts every call that the index knows.
+"""``update.references`` with a model: after a signature has changed, adapt every call that the index knows.
 
-All calls or none: one that cannot be changed right keeps the others as they are. The user is asked before.
+All calls change or none: if one call cannot be adapted, the others stay. The user confirms the change.
 """
 
 import asyncio
@@ -26,7 +26,7 @@ from spark_lsp.text.snapshot import Snapshot
 from spark_lsp.text.syntax import Syntax, parse
 
 MAX_CALLS: Final = 40
-"""More would take minutes; a search and replace is the better tool then."""
+"""Calls; more would take minutes, and search and replace is the better tool then."""
 
 
 class UpdateReferences:
@@ -37,12 +37,12 @@ class UpdateReferences:
     needs: Needs = "chat"
 
     def applies(self, target: Target) -> str:
-        """Offer on the signature of a function that may have changed; who calls it is looked up when it is chosen."""
+        """Offer the action on a signature that may have changed; its calls are searched once the action is chosen."""
         signature = _signature(target)
         return f"Update the calls of {signature.definition.name}" if signature else ""
 
     async def propose(self, target: Target, tools: Tools) -> Proposal:
-        """Have each statement that calls the function rewritten, and check each as any rewrite."""
+        """Have the model rewrite each statement that calls the function, with the checks of any rewrite."""
         signature = _signature(target)
         if signature is None or target.syntax is None:
             return Proposal(self.id, (), Reason.EMPTY, "No signature has changed here.")
@@ -79,7 +79,7 @@ class UpdateReferences:
 
 
 def _signature(target: Target) -> SignatureAt | None:
-    """Return the function on whose signature the cursor is, unless its calls can be updated without a model."""
+    """Return the function whose signature the cursor is on, unless its calls can be updated without a model."""
     signature = signature_at(target)
     if signature is None or signature.is_unchanged:
         return None
@@ -88,7 +88,7 @@ def _signature(target: Target) -> SignatureAt | None:
 
 
 def _places(target: Target, tools: Tools, definition: Definition) -> Iterator[tuple[str, Target, Span]]:
-    """Yield the statements that call a function: those of its own file, then those of the files that name it."""
+    """Yield the statements that call a function: those of its own file, then those of other files that name it."""
     assert target.syntax is not None, "the caller has looked"
     own_path = tools.context.path_of(target.snapshot)
     for region in _regions(target.syntax, definition):
@@ -114,7 +114,7 @@ def _places(target: Target, tools: Tools, definition: Definition) -> Iterator[tu
 
 
 def _regions(syntax: Syntax, definition: Definition) -> list[Span]:
-    """Return the statements of a file that call a function, each once; those in its own body are calls as well."""
+    """Return each statement of a file that calls a function, including calls in its own body."""
     regions: list[Span] = []
     stack = [syntax.tree.root_node]
     while stack:
@@ -129,7 +129,7 @@ def _regions(syntax: Syntax, definition: Definition) -> list[Span]:
 
 
 def _unfit(place: Target, tools: Tools, region: Span, name: str) -> str:
-    """Return why a call that the model left as it was does not fit the function, as far as it is known; in Python."""
+    """Return why a call that the model left unchanged does not fit the function, if that is known; Python only."""
     text = place.snapshot.text
     if place.syntax is None or place.syntax.language.name != "python":
         return ""

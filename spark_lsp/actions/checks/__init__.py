@@ -1,4 +1,4 @@
-"""Checks for edits that a model wrote, and the imports that such an edit still needs.
+"""Check edits that a model wrote, and add the imports that they need.
 
-Each module has one duty and is made of pure functions from texts to a sentence, which is empty when nothing is wrong.
+Each module has one duty: pure functions from texts to a sentence, which is empty if nothing is wrong.
 """

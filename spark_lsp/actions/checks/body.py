@@ -22,16 +22,16 @@ _GIVEN_ANYWAY: Final = frozenset(
     ("__aexit__", "__class_getitem__", "__deepcopy__", "__exit__", "__format__", "__get__", "__getattr__",
      "__init_subclass__", "__missing__", "__prepare__", "__reduce_ex__", "__set_name__", "__sizeof__")
 )  # fmt: skip
-"""Methods that Python hands more than many of them need."""
+"""Methods that Python always calls with arguments, which many implementations ignore."""
 _LONG: Final = 6
 _NEAR: Final = 0.85
-"""A body of so many statements, so many of which another function has, was copied with small changes."""
+"""Statements in a body, and how many of them another function has, that make the body a copy with small changes."""
 _MANY_STATEMENTS: Final = 3
-"""A body of so many statements that another function has as well was copied and not written."""
+"""Statements in a body that make it a copy if another function has the same body."""
 
 
 def body_problem(after: str, line: int) -> str:
-    """Return in one sentence why the body of the function whose ``def`` is in a line may not stand; empty if it may."""
+    """Say in one sentence why a body of the function whose ``def`` is on a line is refused; empty if it is accepted."""
     tree = parsed(after)
     body_function = function_at(tree, line) if tree is not None else None
     if tree is None or body_function is None:
@@ -52,7 +52,7 @@ def body_problem(after: str, line: int) -> str:
 
 
 def signature_of_stub(text: str, line: int) -> tuple[list[str], str]:
-    """Return the parameters that a body of the function in a line has to use, and what it is to return."""
+    """Return the parameters that a body of the function on a line has to use, and its return type."""
     tree = parsed(text)
     body_function = function_at(tree, line) if tree is not None else None
     if body_function is None:
@@ -63,7 +63,7 @@ def signature_of_stub(text: str, line: int) -> tuple[list[str], str]:
 
 
 def _wanted(function: Function, *, is_method: bool) -> list[str]:
-    """Return the parameters that a body cannot be right without."""
+    """Return the parameters that a correct body has to use."""
     if function.name in _GIVEN_ANYWAY:
         return []
     given = parameters(function)
@@ -90,7 +90,7 @@ def _nothing(function: Function, body: list[ast.stmt]) -> str:
 
 
 def _same_twice(function: Function, body: list[ast.stmt]) -> str:
-    """Refuse a condition that makes no difference: what follows it is the same either way."""
+    """Refuse a condition whose branches do the same."""
     for node in (inner for statement in body for inner in ast.walk(statement)):
         if isinstance(node, ast.If | ast.IfExp) and node.orelse:
             ways = [node.body, node.orelse] if isinstance(node, ast.If) else [[node.body], [node.orelse]]
@@ -101,7 +101,7 @@ def _same_twice(function: Function, body: list[ast.stmt]) -> str:
 
 
 def _ends_without(function: Function, body: list[ast.stmt]) -> str:
-    """Refuse a body that gives something back on some ways, and on another one comes to its end."""
+    """Refuse a body that returns a value on some paths and reaches its end on others."""
     returns = [node for node in own_nodes(body) if isinstance(node, ast.Return)]
     is_generator = any(isinstance(node, ast.Yield | ast.YieldFrom) for node in own_nodes(body))
     gives = bool(returns) and all(return_.value is not None and not _is_none(return_.value) for return_ in returns)
@@ -111,7 +111,7 @@ def _ends_without(function: Function, body: list[ast.stmt]) -> str:
 
 
 def plain_classes(tree: ast.Module) -> set[str]:
-    """Return the classes of a file whose objects are no plain values."""
+    """Return the classes of a file whose objects are not plain values."""
     return {statement.name for statement in tree.body if isinstance(statement, ast.ClassDef) and not statement.bases}
 
 
@@ -120,7 +120,7 @@ def _is_none(node: ast.AST | None) -> bool:
 
 
 def _unused(function: Function, body: list[ast.stmt], *, is_method: bool) -> str:
-    """Refuse a body that ignores what it is given."""
+    """Refuse a body that ignores a parameter."""
     wanted = _wanted(function, is_method=is_method)
     nodes = [node for statement in body for node in ast.walk(statement)]
     used = {node.id for node in nodes if isinstance(node, ast.Name)}
@@ -131,7 +131,7 @@ def _unused(function: Function, body: list[ast.stmt], *, is_method: bool) -> str
 
 
 def _endless(function: Function, body: list[ast.stmt], *, is_method: bool) -> str:
-    """Refuse a body that calls its own function whatever happens."""
+    """Refuse a body that always calls its own function."""
     own = {f"self.{function.name}", f"cls.{function.name}"} if is_method else {function.name}
     if is_method and function.name.startswith("__"):
         own |= {f"{parameter.arg}.{function.name}" for parameter in parameters(function)}
@@ -150,7 +150,7 @@ def _endless(function: Function, body: list[ast.stmt], *, is_method: bool) -> st
 
 
 def _certainly_calls(node: ast.AST, names: set[str]) -> bool:
-    """Whether one of some functions is called whenever a node is evaluated."""
+    """Whether evaluating a node always calls one of some functions."""
     if isinstance(node, ast.Call) and dotted(node.func) in names:
         return True
     later = (ast.Lambda, ast.GeneratorExp, ast.ListComp, ast.SetComp, ast.DictComp, ast.ClassDef, *FUNCTION_TYPES)
@@ -182,18 +182,18 @@ def _copied(tree: ast.Module, function: Function, body: list[ast.stmt]) -> str:
 
 
 def _holds(outer: Function, inner: Function) -> bool:
-    """Whether one of two functions stands in the other."""
+    """Whether one of two functions contains the other."""
     return any(node is inner for node in ast.walk(outer)) or any(node is outer for node in ast.walk(inner))
 
 
 def _simple(body: list[ast.stmt]) -> Counter[str]:
-    """Return the statements of a body that hold no others."""
+    """Return the statements of a body that contain no other statements."""
     nodes = [node for statement in body for node in ast.walk(statement) if isinstance(node, ast.stmt)]
     return Counter(ast.dump(statement) for statement in nodes if not hasattr(statement, "body"))
 
 
 def _unknown_attribute(tree: ast.Module, function: Function, owner: ast.ClassDef | None) -> str:
-    """Refuse an attribute that a class of the file has not, of ``self`` or of a parameter, where all of it is known."""
+    """Refuse an attribute of ``self`` or of a parameter that its class, known in full from the file, does not have."""
     for name, held in classes_of(function, owner, tree):
         known = attributes_of(tree, held)
         for node in ast.walk(function) if known is not None else ():

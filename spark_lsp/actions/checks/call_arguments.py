@@ -1,4 +1,4 @@
-"""Whether new lines change nothing but arguments of the calls of one function; in every language. Pure."""
+"""Check that new lines change nothing but arguments of the calls of one function; in every language. Pure."""
 
 from collections.abc import Iterator
 from typing import Final
@@ -15,7 +15,7 @@ _ARGUMENTS: Final = "(arguments)"
 
 
 def called_name(call: Node) -> str:
-    """Return the last name of what is called."""
+    """Return the last name of a called expression."""
     fields = ("function", "name", "constructor", "type")
     called = next((held for field in fields if (held := call.child_by_field_name(field)) is not None), None)
     while called is not None and called.named_child_count and called.type != "identifier":
@@ -26,9 +26,9 @@ def called_name(call: Node) -> str:
 
 
 def other_change(before: Syntax, old: Span, after: Syntax, new: Span, name: str) -> str:
-    """Return in one sentence what else than arguments of calls of ``name`` differs in these lines; empty for nothing.
+    """Say in one sentence what differs between the lines besides arguments of calls of ``name``; empty for nothing.
 
-    An argument that was there has to be there still, unless fewer are left.
+    Each original argument must remain, unless the call now has fewer arguments.
     """
     old_tokens, old_calls = _split(before, old, name)
     new_tokens, new_calls = _split(after, new, name)

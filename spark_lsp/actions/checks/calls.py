@@ -1,7 +1,7 @@
-"""Whether calls that an edit brings fit what they call: as many arguments as the function takes, by names it has.
+"""Check that new calls fit the functions they call: the number of arguments, and the names of keyword arguments.
 
-Only calls whose function is known for certain are looked at: of the file, of its class, or imported from the one file
-of the workspace that defines it.
+Examines only calls whose function is certain: in the file, in its class, or imported from the one workspace file
+that defines it.
 """
 
 import ast
@@ -13,7 +13,7 @@ from spark_lsp.index.storage.view import IndexView
 
 
 def call_problem(before: str, after: str, view: IndexView) -> str:
-    """Return in one sentence which new call does not fit its function; empty when all do."""
+    """Say in one sentence which new call does not fit its function; empty if all fit."""
     old, tree = parsed(before), parsed(after)
     if tree is None:
         return ""
@@ -32,7 +32,7 @@ def call_problem(before: str, after: str, view: IndexView) -> str:
 
 
 def unfit_call(text: str, view: IndexView, name: str, lines: range) -> str:
-    """Return in one sentence which call of ``name`` in these lines (from 1 on) does not fit; empty when all do."""
+    """Say in one sentence which call of ``name`` in these lines (counted from 1) does not fit; empty if all fit."""
     tree = parsed(text)
     functions = _functions(tree, view) if tree is not None else {}
     for owner, call in _calls(tree) if tree is not None else ():
@@ -45,7 +45,7 @@ def unfit_call(text: str, view: IndexView, name: str, lines: range) -> str:
 
 
 def misfit(call: ast.Call, function: Function, *, bound: bool) -> str:
-    """Return in one sentence why a call does not fit a function's parameters; ``bound`` when the first is given."""
+    """Say in one sentence why a call does not fit a function's parameters; ``bound`` if the first one is implicit."""
     if any(isinstance(argument, ast.Starred) for argument in call.args) or any(
         keyword.arg is None for keyword in call.keywords
     ):
@@ -101,7 +101,7 @@ def _of_class(node: ast.ClassDef) -> dict[str, Function]:
 
 
 def _defined(name: str, view: IndexView) -> Function | None:
-    """Return the one function of a name that the workspace defines at the top of a file; of a class its beginning."""
+    """Return the only function of a name at the top level of a workspace file; for a class, its ``__init__``."""
     places = [(path, definition) for path, definition in view.definitions.get(name, ()) if not definition.container]
     if len(places) != 1 or places[0][1].kind not in {"function", "class"}:
         return None
@@ -116,7 +116,7 @@ def _defined(name: str, view: IndexView) -> Function | None:
 
 
 def _calls(tree: ast.Module) -> list[tuple[str, ast.Call]]:
-    """Return all calls, each with the name of the class of the file that it stands in."""
+    """Return all calls, each with the name of the enclosing class of the file."""
     calls = []
     for node in tree.body:
         name = node.name if isinstance(node, ast.ClassDef) else ""

@@ -1,7 +1,7 @@
-"""Complete an edit of a Python file: add imports at the top for the names that nothing defines. Pure.
+"""Add imports to an edited Python file for the names that nothing defines. Pure.
 
-Imports that the model wrote among other statements are hoisted, names that can be supplied are imported, and an import
-that would be unused is left out; a name that nobody can supply is a reason to refuse.
+Imports among other statements move to the top, and new unused imports are removed. An undefined name that no known
+module provides is a reason to refuse the edit.
 """
 
 import ast
@@ -15,19 +15,19 @@ from spark_lsp.index.storage.view import IndexView
 
 @dataclass(frozen=True, slots=True)
 class Completed:
-    """The text of a file with what an edit needs, or in one sentence why it cannot stand."""
+    """The text of a file with the imports that an edit needs, or in one sentence why it is refused."""
 
     text: str
     problem: str = ""
 
 
 def completed(before: str, after: str, path: str, view: IndexView) -> Completed:
-    """Return the edited text with its imports in order; ``before`` is the file as it was, ``path`` its path."""
+    """Return the edited text with its imports in order; ``before`` is the file before the edit, ``path`` its path."""
     try:
         ast.parse(before)
         ast.parse(after)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return Completed(after)  # nothing can be said of a file that does not parse
+        return Completed(after)  # # a file that does not parse is not judged
     moved = hoisted(before, after)
     if moved.problem:
         return Completed(after, moved.problem)
@@ -51,7 +51,7 @@ def _without_unused(before: str, text: str) -> str:
 
 
 def _bound(statement: str) -> str:
-    """Return the name that an unused import gives, as pyflakes writes it: ``a.b``, ``a.b as c``, ``from.name``."""
+    """Return the name that an unused import binds, as pyflakes writes it: ``a.b``, ``a.b as c``, ``from.name``."""
     name = statement.rpartition(" as ")[2]
     return Needed(name).bound if " as " in statement or "." not in statement else statement.rpartition(".")[2]
 

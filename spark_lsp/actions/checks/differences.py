@@ -6,7 +6,7 @@ from spark_lsp.text.edit import Edit, Span
 
 
 def edits_between(before: str, after: str) -> tuple[Edit, ...]:
-    """Return the edits, in whole lines, that make one text of another: marks and folds of other lines stay there."""
+    """Return the edits, in whole lines, from one text to another; marks and folds of other lines stay."""
     old, new = before.splitlines(keepends=True), after.splitlines(keepends=True)
     starts = [0]
     for line in old:

@@ -1,6 +1,6 @@
 """Remove false entries from a docstring that a model wrote: unknown parameters and invented output. Pure.
 
-Entries that say something false of the signature are left out; examples are, for nobody has run them.
+Entries that contradict the signature are removed, and examples are too, because nobody has run them.
 """
 
 import ast
@@ -26,7 +26,7 @@ _FIRST_LINE = re.compile(r"^\s*[rR]?(?:\"\"\"|''')\s*([^\n\"]+)", re.MULTILINE)
 _STYLE = re.compile(r"^\s*(?::param |:return|Args:|Parameters\s*$|Returns:)", re.MULTILINE)
 _WORD = re.compile(r"[A-Za-z]{3,}")
 MIN_WORDS: Final = 3
-"""Code with fewer words in its names says too little of what it is about."""
+"""Words in the names of the code; code with fewer says too little to compare a docstring with."""
 _SMALL: Final = frozenset(
     ("the", "and", "for", "this", "that", "with", "from", "into", "return", "returns", "given", "function", "method",
      "value", "values", "class", "self", "object", "not", "are", "get", "set", "its", "has", "was", "will", "all")
@@ -35,21 +35,21 @@ _SMALL: Final = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Documented:
-    """What a docstring may speak of: parameters, whether something comes back, errors that are raised."""
+    """What a docstring may describe: parameters, whether a value is returned, errors that are raised."""
 
     parameters: Collection[str]
     gives: bool
     errors: Collection[str]
     words: Collection[str]
-    """Words of the names in the code, to see that the text is about it."""
+    """Words in the names of the code, to check that the text is about it."""
     others: Collection[str]
-    """What other docstrings of the file begin with."""
+    """The beginnings of other docstrings of the file."""
     has_style: bool
-    """Whether docstrings of the file have sections or fields; where others have none, sentences are enough."""
+    """Whether docstrings of the file have sections or fields; if none has, sentences are enough."""
 
 
 def facts_of(function: Function, text: str) -> Documented:
-    """Return what a function's docstring may speak of."""
+    """Return what a function's docstring may describe."""
     nodes = list(own_nodes(function.body))
     raised = [node.exc for node in nodes if isinstance(node, ast.Raise) and node.exc is not None]
     errors = {word for expression in raised for word in re.findall(r"\w+", ast.unparse(expression))}
@@ -66,7 +66,7 @@ def facts_of(function: Function, text: str) -> Documented:
 
 
 def usable(lines: list[str], facts: Documented) -> list[str]:
-    """Return the lines that can stand, laid out with an empty one behind the summary; none where the summary cannot."""
+    """Return the lines to keep, with an empty line after the summary; none if the summary is unusable."""
     summary, rest = _summary(lines)
     if not summary or not _is_about(summary, facts) or _bare(summary[0]) in map(_bare, facts.others):
         return []
@@ -83,7 +83,7 @@ def _bare(sentence: str) -> str:
 
 
 def _summary(lines: list[str]) -> tuple[list[str], list[str]]:
-    """Part the first sentence from the rest; it is to be one line, so what follows its full stop goes down."""
+    """Split the first sentence from the rest; text after its full stop moves to the description."""
     first = lines[0].strip() if lines else ""
     at = 1
     while first and not first.endswith((".", "!", "?")) and at < len(lines) and _goes_on(lines[at]):
@@ -106,7 +106,7 @@ def _goes_on(line: str) -> bool:
 
 
 def _is_about(summary: list[str], facts: Documented) -> bool:
-    """Whether a sentence has a word of the code in it, in any form, where the code has words."""
+    """Whether a sentence contains a word of the code, in any inflection, if the code has words."""
     words = [word.lower() for word in _WORD.findall(" ".join(summary)) if word.lower() not in _SMALL]
     stems = {word[:4] for word in facts.words if len(word) >= 4}
     return len(stems) < MIN_WORDS or any(word[:4] in stems for word in words)
@@ -119,7 +119,7 @@ def _kept(lines: list[str], facts: Documented) -> list[str]:
         stripped = line.strip()
         heading, field = _SECTION.match(stripped), _FIELD.match(stripped)
         if stripped.startswith(">>>") or (heading and heading[1].startswith(("Example", "See", "Note"))):
-            break  # nobody has run it
+            break  # # nobody has run the example
         if heading:
             section, is_left = heading[1], not _may_have(heading[1], facts)
         elif field:

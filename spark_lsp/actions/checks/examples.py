@@ -1,6 +1,6 @@
-"""Turn the examples of a docstring into assertions: their author wrote the expected output, not a model. Pure.
+"""Convert the examples of a docstring to assertions: their author wrote the expected output, not a model. Pure.
 
-Only examples whose output is a plain value, or an error by its name, are taken.
+Uses only examples whose output is a plain value or a named error.
 """
 
 import ast
@@ -15,7 +15,7 @@ _ERROR = re.compile(r"^(\w*(?:Error|Exception))\b", re.MULTILINE)
 
 
 def assertions_of(function: Function) -> list[str]:
-    """Return the statements of a test that says what a function's examples say; none where it has no usable ones."""
+    """Return the statements of a test for a function's examples; none if no example is usable."""
     docstring = ast.get_docstring(function) or ""
     try:
         examples = doctest.DocTestParser().get_examples(docstring)
@@ -42,7 +42,7 @@ def assertions_of(function: Function) -> list[str]:
 
 
 def _assertion(node: ast.stmt, source: str, example: doctest.Example) -> list[str] | None:
-    """Return what an example says as statements; None for one that cannot be said."""
+    """Return an example as statements, None if it cannot be an assertion."""
     if example.exc_msg is not None:
         error = _ERROR.match(example.exc_msg)
         indented = source.replace("\n", "\n    ")

@@ -9,7 +9,7 @@ FUNCTION_TYPES: Final = (ast.FunctionDef, ast.AsyncFunctionDef)
 
 
 def parsed(text: str) -> ast.Module | None:
-    """Return the tree of a text; None when it does not parse."""
+    """Return the tree of a text; None if it does not parse."""
     try:
         return ast.parse(text)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
@@ -17,7 +17,7 @@ def parsed(text: str) -> ast.Module | None:
 
 
 def function_at(tree: ast.Module, line: int) -> tuple[Function, ast.ClassDef | None] | None:
-    """Return the function whose ``def`` stands in a line, counted from 1, and the class right around it."""
+    """Return the function whose ``def`` is on a line, counted from 1, and its class if it is a method."""
     for owner in ast.walk(tree):
         for child in ast.iter_child_nodes(owner):
             if isinstance(child, FUNCTION_TYPES) and child.lineno == line:
@@ -31,7 +31,7 @@ def body_of(function: Function) -> list[ast.stmt]:
 
 
 def own_nodes(statements: list[ast.stmt]) -> Iterator[ast.AST]:
-    """Yield the nodes of statements that run in their own function: not those of functions and classes within."""
+    """Yield the nodes that run in their own function, without nested functions and classes."""
     stack: list[ast.AST] = list(reversed(statements))
     while stack:
         node = stack.pop()
@@ -41,14 +41,14 @@ def own_nodes(statements: list[ast.stmt]) -> Iterator[ast.AST]:
 
 
 def called_name(call: ast.Call) -> str:
-    """Return the last name of what is called, empty for what has none."""
+    """Return the last name of a called expression, empty if it has none."""
     if isinstance(call.func, ast.Attribute):
         return call.func.attr
     return call.func.id if isinstance(call.func, ast.Name) else ""
 
 
 def dotted(node: ast.AST) -> str:
-    """Return ``a.b.c`` of a name or of attributes of one; empty for anything else."""
+    """Return ``a.b.c`` for a name or a chain of attributes; empty for anything else."""
     if isinstance(node, ast.Name):
         return node.id
     if isinstance(node, ast.Attribute):
@@ -58,12 +58,12 @@ def dotted(node: ast.AST) -> str:
 
 
 def parameters(function: Function) -> list[ast.arg]:
-    """Return all parameters in order, those with stars too."""
+    """Return all parameters in order, starred ones included."""
     args = function.args
     stars = [parameter for parameter in (args.vararg, args.kwarg) if parameter is not None]
     return [*args.posonlyargs, *args.args, *args.kwonlyargs, *stars]
 
 
 def is_static(function: Function) -> bool:
-    """Whether a method has no first parameter of its own."""
+    """Whether a method has no implicit first parameter."""
     return any(dotted(decorator) == "staticmethod" for decorator in function.decorator_list)

@@ -1,6 +1,6 @@
 """Check a Python test that a model wrote: it calls the tested function, asserts something and does no harm.
 
-Nothing is run: what a model wrote is run by the user alone, who has seen it.
+Never runs the test; only users run generated code, after they have seen it.
 """
 
 import ast
@@ -16,16 +16,16 @@ _HARMFUL: Final = frozenset(
      "shutil.rmtree", "socket.socket", "subprocess.Popen", "subprocess.call", "subprocess.check_call",
      "subprocess.check_output", "subprocess.run", "sys.exit", "exit", "quit")
 )  # fmt: skip
-"""Calls that a test of one function has no business with."""
+"""Calls that do not belong in a test of one function."""
 MAX_ASSERTIONS: Final = 3
-"""A small model goes on for ever, and each further assertion makes it likelier that the test fails."""
+"""Assertions in a test; a small model never stops, and each further assertion is more likely to fail."""
 _ASSERTION = re.compile(r"[ \t]*(?:assert |self\.assert|with pytest\.raises)")
 
 
 def test_problem(after: str, name: str, tested: str, function: Function | None) -> str:
-    """Return in one sentence why a test named ``name`` of a function ``tested`` may not stand; empty when it may.
+    """Say in one sentence why a test named ``name`` of the function ``tested`` is refused; empty if it is accepted.
 
-    ``function`` is the tested one's definition where that is known.
+    ``function`` is the definition of the tested function, if it is known.
     """
     tree = parsed(after)
     test = _named(tree, name) if tree is not None else None
@@ -68,7 +68,7 @@ def _is_method(tree: ast.AST | None, test: Function) -> bool:
 
 
 def _asserts(test: Function, tested: str) -> bool:
-    """Whether something is asserted of what the tested function gives: itself, or a variable that comes from it."""
+    """Whether the test asserts something about the tested function's result, directly or through a variable."""
     tainted: set[str] = set()
     for node in _in_order(test):
         if isinstance(node, ast.Assign | ast.AnnAssign | ast.AugAssign) and node.value is not None:
@@ -88,7 +88,7 @@ def _asserts(test: Function, tested: str) -> bool:
 
 
 def _asserted(node: ast.AST) -> list[ast.AST]:
-    """Return what a node asserts something of; nothing for a node that asserts nothing."""
+    """Return what a node asserts something about; nothing for a node without an assertion."""
     if isinstance(node, ast.Assert):
         return [node.test]
     if isinstance(node, ast.Call) and _is_assertion(node):
@@ -122,7 +122,7 @@ def _is_raises(node: ast.AST) -> bool:
 
 
 def _expecting_errors(test: Function) -> set[int]:
-    """Return the calls that are meant to fail."""
+    """Return the calls that are expected to fail."""
     blocks = [node for node in ast.walk(test) if isinstance(node, ast.With | ast.AsyncWith)]
     inside = [
         body for block in blocks if any(_is_raises(item.context_expr) for item in block.items) for body in block.body
@@ -131,7 +131,7 @@ def _expecting_errors(test: Function) -> set[int]:
 
 
 def _contradiction(test: Function) -> str:
-    """Refuse a test that asserts of one call two different values."""
+    """Refuse a test that asserts two different values for one call."""
     spellings: dict[str, str] = {}
     for node in test.body:
         compare = node.test if isinstance(node, ast.Assert) else None
@@ -147,7 +147,7 @@ def _contradiction(test: Function) -> str:
 
 
 def _of_nothing(test: Function, tested: str, function: Function | None) -> str:
-    """Refuse a test that asserts a value of a function which gives none, or nothing of a generator."""
+    """Refuse a test that compares the result of a function without one, or a generator object with a value."""
     nodes = list(own_nodes(function.body)) if function is not None else []
     is_generator = any(isinstance(node, ast.Yield | ast.YieldFrom) for node in nodes)
     gives = any(map(_gives, nodes))
@@ -184,7 +184,7 @@ def _gives(node: ast.AST) -> bool:
 
 
 def without_repeats(body: str) -> str:
-    """Return the lines of a test's body without those statements that it says again."""
+    """Return the lines of a test's body without repeated statements."""
     lines, seen = [], set()
     for line in body.split("\n"):
         stripped = line.strip()
@@ -201,12 +201,12 @@ def has_enough(raw: str) -> bool:
 
 
 def repaired(body: str, tested: str, function: Function) -> str:
-    """Return a test's body with its first assertions only, none twice, and with what a generator yields in a list."""
+    """Return a test's body with its first assertions, without repeats, and with generator results in a list."""
     return _first(_in_lists(without_repeats(body), tested, function))
 
 
 def _first(body: str) -> str:
-    """Return the statements up to the last assertion that is kept, in lines; a body that does not parse as it is."""
+    """Return the lines up to the last assertion that is kept; a body that does not parse is unchanged."""
     tree = parsed(textwrap.dedent(body))
     lines = body.split("\n")
     count = end = 0
@@ -220,7 +220,7 @@ def _first(body: str) -> str:
 
 
 def _in_lists(body: str, tested: str, function: Function) -> str:
-    """Return a test of a generator whose calls that are compared with a list are lists as well."""
+    """Return a test of a generator in which calls that are compared with a list become lists."""
     tree = parsed(textwrap.dedent(body))
     is_generator = any(isinstance(node, ast.Yield | ast.YieldFrom) for node in own_nodes(function.body))
     if tree is None or not is_generator or function.decorator_list or isinstance(function, ast.AsyncFunctionDef):
@@ -240,7 +240,7 @@ def _in_lists(body: str, tested: str, function: Function) -> str:
 
 
 def _compared_calls(tree: ast.Module, tested: str) -> list[ast.Call]:
-    """Return the calls of a function, in order, that are asserted to equal a list, themselves or by a variable."""
+    """Return the calls of a function, in order, that are compared with a list, directly or through a variable."""
     compares = [node.test for node in ast.walk(tree) if isinstance(node, ast.Assert)]
     sides = [
         comparison.left

@@ -1,7 +1,7 @@
-"""Edit the imports at the top of a Python file: add a name in sorted order, and hoist imports from below. Pure.
+"""Edit the imports at the top of a Python file: add a name in sorted order, and move imports to the top. Pure.
 
-A name joins the ``from`` line of its module where there is one; otherwise a line is added in its group (standard
-library, other packages, relative) before the first line that sorts behind it.
+A name is added to the ``from`` line of its module if there is one; otherwise a new line is inserted in its group
+(standard library, other packages, relative) before the first line that sorts after it.
 """
 
 import ast
@@ -19,7 +19,7 @@ _LONG_LINE = 88
 
 @dataclass(frozen=True, slots=True, order=True)
 class Needed:
-    """One import: ``import module`` without a name, else ``from module import name``; ``level`` counts leading dots."""
+    """An import: ``import module`` without a name, else ``from module import name``; ``level`` counts leading dots."""
 
     module: str
     name: str = ""
@@ -28,12 +28,12 @@ class Needed:
 
     @property
     def bound(self) -> str:
-        """The name that it gives to the file."""
+        """The name that it binds in the file."""
         return self.alias or self.name or self.module.split(".")[0]
 
     @property
     def path(self) -> str:
-        """The module as it is written behind ``from``."""
+        """The module as written after ``from``."""
         return "." * self.level + self.module
 
     @property
@@ -51,7 +51,7 @@ def imports_of(node: ast.Import | ast.ImportFrom) -> list[Needed]:
 
 
 def with_imports(text: str, wanted: Sequence[Needed]) -> str:
-    """Return a file that has these imports at its top; those that it has already are left."""
+    """Return a file that has these imports at its top; existing imports are skipped."""
     for imported in sorted(set(wanted)):
         text = _with_one(text, imported)
     return text
@@ -91,7 +91,7 @@ def _with_one(text: str, wanted: Needed) -> str:
 
 
 def _joined(own: list[str], node: ast.ImportFrom, wanted: Needed, newline: str) -> list[str]:
-    """Return the lines of a ``from`` import with one more name, in the layout that it has."""
+    """Return the lines of a ``from`` import with one more name, in the same layout."""
     tail = "\r" if newline == "\r\n" else ""
     clause = f"{wanted.name} as {wanted.alias}" if wanted.alias else wanted.name
     names = [f"{alias.name} as {alias.asname}" if alias.asname else alias.name for alias in node.names]
@@ -119,7 +119,7 @@ def _sort_key(name: str) -> tuple[int, str]:
 
 
 def _block(tree: ast.Module) -> list[ast.Import | ast.ImportFrom]:
-    """Return the imports at the top of a file, before its first other statement; those in ``if`` are left out."""
+    """Return the imports at the top of a file, before its first other statement, without those in ``if``."""
     block: list[ast.Import | ast.ImportFrom] = []
     for number, node in enumerate(tree.body):
         if isinstance(node, ast.Import | ast.ImportFrom):
@@ -153,7 +153,7 @@ def _line_for(block: Sequence[ast.Import | ast.ImportFrom], wanted: Needed, tree
 
 
 def _is_alone(block: Sequence[ast.Import | ast.ImportFrom], wanted: Needed) -> bool:
-    """Whether an import is the first of its group, so that a blank line parts it from the others."""
+    """Whether an import is the first of its group, so that a blank line separates it from the others."""
     groups = {_group(_first_of(node)) for node in block}
     return _group(wanted) not in groups
 
@@ -192,9 +192,9 @@ class Hoisted:
 
 
 def hoisted(before: str, after: str) -> Hoisted:
-    """Take out the imports that an edit brings, wherever it put them; those that stood in the file before stay.
+    """Remove the imports that an edit added anywhere in the file; earlier imports stay.
 
-    An import in ``try`` or ``if`` depends on something, so it stays where it is.
+    An import in ``try`` or ``if`` is conditional, so it stays where it is.
     """
     known = Counter(imported for node in _all_imports(ast.parse(before)) for imported in imports_of(node))
     tree = ast.parse(after)
@@ -236,7 +236,7 @@ def _all_imports(tree: ast.AST) -> Iterator[ast.Import | ast.ImportFrom]:
 
 
 def _plain_imports(node: ast.AST) -> Iterator[ast.Import | ast.ImportFrom]:
-    """Yield imports that nothing depends on: not those in ``if`` and ``try``."""
+    """Yield unconditional imports: not those in ``if`` and ``try``."""
     for child in ast.iter_child_nodes(node):
         if isinstance(child, ast.Import | ast.ImportFrom):
             yield child
@@ -245,7 +245,7 @@ def _plain_imports(node: ast.AST) -> Iterator[ast.Import | ast.ImportFrom]:
 
 
 def _bound_otherwise(tree: ast.Module) -> set[str]:
-    """Return the names that a module binds by other means than imports."""
+    """Return the names that a module binds without an import."""
     names = {
         statement.name
         for statement in tree.body
@@ -258,7 +258,7 @@ def _bound_otherwise(tree: ast.Module) -> set[str]:
 
 
 def without_unused(before: str, after: str, unused: Sequence[str]) -> str:
-    """Return a text without the imports at its top that give these names and that the text of before did not have."""
+    """Return a text without new imports at its top that bind these names."""
     old = {imported for node in _all_imports(ast.parse(before)) for imported in imports_of(node)}
     lines = after.split("\n")
     for node in reversed(_block(ast.parse(after))):

@@ -1,6 +1,6 @@
 """Check that a fix keeps the names that its lines read, their statements and their text conversions. Pure.
 
-A rule that a linter fixes by itself changes how something is said and nothing else, so what is gone was forgotten.
+A rule that a linter can fix changes only the form of code, so anything missing was dropped by the model.
 """
 
 import ast
@@ -14,7 +14,7 @@ from spark_lsp.actions.checks.differences import edits_between
 from spark_lsp.actions.checks.functions import parsed
 
 _SAME_STATEMENTS: Final = frozenset(("RET505", "RET506", "RET507", "RET508", "SIM102", "SIM114", "PLR5501"))
-"""Rules of layout: statements that are no branches stay as they are."""
+"""Layout rules: statements without branches must stay the same."""
 _CONVERSION: Final = re.compile(r"%r|![ra]\b|\brepr\(")
 _SPECIFICATION: Final = re.compile(r"%[-+ #0]*(?:\d+(?:\.\d+)?|\.\d+)[a-zA-Z]|\{[^{}]*:[^{}]+\}")
 _FIELD: Final = re.compile(r"\{[^{}]*\}|%(?:\(\w+\))?[-+ #0]*[\d.*]*[a-zA-Z]")
@@ -24,7 +24,7 @@ _INSTEAD: Final = re.compile(r"Use `(\w+)` instead of `(\w+)`")
 
 
 def kept_problem(before: str, after: str, diagnostic: Diagnostic, may_go: AbstractSet[str] = frozenset()) -> str:
-    """Return in one sentence what the fixing of a finding lost; empty where nothing was.
+    """Say in one sentence what the fix of a finding dropped; empty for nothing.
 
     ``may_go`` are names that the rule itself is about.
     """
@@ -56,7 +56,7 @@ def kept_problem(before: str, after: str, diagnostic: Diagnostic, may_go: Abstra
 
 
 def instead_problem(before: str, after: str, diagnostic: Diagnostic) -> str:
-    """Return that a word is not replaced by the other one that a diagnostic wants; empty where it is."""
+    """Return that a word was not replaced by the one that a diagnostic suggests; empty if it was."""
     instead = _INSTEAD.search(diagnostic.message)
     if instead is None or diagnostic.span.text(before) != instead[2]:
         return ""
@@ -66,9 +66,9 @@ def instead_problem(before: str, after: str, diagnostic: Diagnostic) -> str:
 
 
 def still_there(before: str, after: str, diagnostic: Diagnostic, words: AbstractSet[str]) -> str:
-    """Return that the text of a finding is there as often as before, for one that cannot stay as it is.
+    """Return that the text of a finding occurs as often as before, if the rule requires that it changes.
 
-    ``words`` are those that the rule does away with: each that the text has must be there less often.
+    ``words`` are those that the rule removes: each word of the text must occur less often.
     """
     reported = diagnostic.span.text(before)
     own = words & set(re.findall(r"\w+", reported))
@@ -83,7 +83,7 @@ Lines = set[int]
 
 
 def _changed(before: str, after: str) -> tuple[Lines, Lines]:
-    """Return the numbers of the lines that an edit takes away, and of those that it brings."""
+    """Return the numbers of the lines that an edit removes, and of those that it adds."""
     was: Lines = set()
     now: Lines = set()
     grown = 0
@@ -112,9 +112,9 @@ def _strings(tree: ast.AST, lines: Lines) -> list[str]:
 
 
 def _own(tree: ast.AST, lines: Lines) -> set[str]:
-    """Return the names that the lines themselves give a value: another way to say it may do without them.
+    """Return the names that the lines themselves assign, which a rewritten form may not need.
 
-    So are methods that the other ways to say it replace.
+    Includes methods that the rewritten form replaces.
     """
     nodes = _inside(tree, lines)
     stored = {node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
@@ -124,14 +124,14 @@ def _own(tree: ast.AST, lines: Lines) -> set[str]:
 
 
 def _named_in(diagnostic: Diagnostic) -> set[str]:
-    """Return the words that a diagnostic speaks of, but for those of what it wants in their place."""
+    """Return the words that a diagnostic names, without the replacement that it suggests."""
     wanted = _WANTED.match(diagnostic.message)
     kept = set(re.findall(r"\w+", wanted[1])) if wanted else set()
     return set(re.findall(r"\w+", diagnostic.message)) - kept
 
 
 def _conditions(tree: ast.AST) -> set[str]:
-    """Return the parts of all conditions, without what joins or negates them."""
+    """Return the parts of all conditions, without the operators that join or negate them."""
     parts: set[str] = set()
     waiting = [node.test for node in ast.walk(tree) if isinstance(node, ast.If | ast.While | ast.IfExp)]
     while waiting:
@@ -146,7 +146,7 @@ def _conditions(tree: ast.AST) -> set[str]:
 
 
 def _plain(tree: ast.AST) -> list[str]:
-    """Return the statements that hold no others."""
+    """Return the statements that contain no other statements."""
     statements = [node for node in ast.walk(tree) if isinstance(node, ast.stmt) and not hasattr(node, "body")]
     return sorted(ast.dump(statement) for statement in statements)
 
@@ -156,7 +156,7 @@ def _count(pattern: re.Pattern[str], text: str, lines: Lines) -> int:
 
 
 def _is_replaced(before: str, after: str, was: Lines, now: Lines, new: str, old: str) -> bool:
-    """Whether the changed lines say one word more often than before, and the other one less often."""
+    """Whether the changed lines contain one word more often than before, and the other one less often."""
     word = {name: re.compile(rf"\b{name}\b") for name in (new, old)}
     fewer = _count(word[old], after, now) < _count(word[old], before, was)
     return fewer and _count(word[new], after, now) > _count(word[new], before, was)

@@ -27,11 +27,11 @@ _LITERALS: Final[dict[type[ast.expr], str]] = {
 _ADDED: Final = frozenset(("int", "str", "float", "bytes", "list", "tuple"))
 
 Kinds = Mapping[str, str]
-"""Types by what is written: ``self.cents``, ``self.sign()``, ``total()``."""
+"""Types by expression text: ``self.cents``, ``self.sign()``, ``total()``."""
 
 
 def kinds_of(tree: ast.Module, function: Function, owner: ast.ClassDef | None) -> Kinds:
-    """Return what the file says of the types of names that a function may use."""
+    """Return the types that the file states for names that a function may use."""
     classes = {statement.name: statement for statement in tree.body if isinstance(statement, ast.ClassDef)}
     kinds: dict[str, str] = {}
     for node in tree.body:
@@ -52,7 +52,7 @@ def kinds_of(tree: ast.Module, function: Function, owner: ast.ClassDef | None) -
 
 
 def classes_of(function: Function, owner: ast.ClassDef | None, tree: ast.Module) -> Iterator[tuple[str, ast.ClassDef]]:
-    """Yield the names that stand for objects of a class of the file: ``self``, and parameters that say so."""
+    """Yield the names that hold objects of a class of the file: ``self``, and annotated parameters."""
     return _objects(
         function, owner, {statement.name: statement for statement in tree.body if isinstance(statement, ast.ClassDef)}
     )
@@ -71,7 +71,7 @@ def _objects(
 
 
 def _plain(node: ast.expr | None, classes: Mapping[str, ast.ClassDef]) -> str:
-    """Return the one name of an annotation, if it is that of a plain type or of a class of the file."""
+    """Return the name in an annotation if it is a plain type or a class of the file."""
     annotation = dotted(node) if node is not None else ""
     if isinstance(node, ast.Constant) and isinstance(node.value, str):
         annotation = node.value.strip("'\" ")
@@ -81,7 +81,7 @@ def _plain(node: ast.expr | None, classes: Mapping[str, ast.ClassDef]) -> str:
 
 
 def kind_of(node: ast.expr, kinds: Kinds) -> str:
-    """Return the type of an expression; empty where it is not plain."""
+    """Return the type of an expression; empty if it is not plain."""
     if isinstance(node, ast.Constant):
         return "None" if node.value is None else type(node.value).__name__
     kind = _LITERALS.get(type(node), "")
@@ -104,7 +104,7 @@ def kind_of(node: ast.expr, kinds: Kinds) -> str:
 
 
 def attributes_of(tree: ast.Module, owner: ast.ClassDef, seen: frozenset[str] = frozenset()) -> set[str] | None:
-    """Return the names that objects of a class have; None where not all of them can be known."""
+    """Return the attribute names of a class's objects; None if not all can be known."""
     if owner.keywords or owner.name in seen or not all(_adds_nothing(decorator) for decorator in owner.decorator_list):
         return None
     names: set[str] = set()

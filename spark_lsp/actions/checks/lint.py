@@ -1,6 +1,6 @@
 """Read pyflakes' findings in a Python text: undefined names, unused imports and others. Pure.
 
-Only what an edit brings counts, so a finding is compared by what it says and not by its place.
+Only new findings of an edit count, so findings are compared by message and not by position.
 """
 
 import ast
@@ -35,12 +35,12 @@ _CODES: Final[dict[type[messages.Message], str]] = {
     messages.UnusedAnnotation: "F842",
     messages.RaiseNotImplemented: "F901",
 }
-"""pyflakes' messages by the codes that ruff and flake8 give them."""
+"""pyflakes' messages by their codes in ruff and flake8."""
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What is wrong: its code, what it is about, the line it is in, counted from 1, and the whole sentence."""
+    """A problem: its code, the name it is about, its line, counted from 1, and the whole message."""
 
     code: str
     name: str
@@ -49,7 +49,7 @@ class Finding:
 
 
 def findings(text: str) -> list[Finding]:
-    """Return what pyflakes finds; nothing in a text that does not parse."""
+    """Return pyflakes' findings; none for a text that does not parse."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -66,7 +66,7 @@ def findings(text: str) -> list[Finding]:
 
 
 def new_findings(before: str, after: str) -> list[Finding]:
-    """Return what is wrong after an edit and was not before."""
+    """Return the findings after an edit that were not there before."""
     known = Counter((finding.code, finding.message) for finding in findings(before))
     fresh = []
     for finding in findings(after):
@@ -78,7 +78,7 @@ def new_findings(before: str, after: str) -> list[Finding]:
 
 
 def undefined_names(before: str, after: str) -> list[str]:
-    """Return the names that an edit uses and nothing defines, in order; those that were undefined before are left."""
+    """Return in order the undefined names that an edit introduces."""
     old = {finding.name for finding in findings(before) if finding.code == UNDEFINED}
     names = [finding.name for finding in findings(after) if finding.code == UNDEFINED and finding.name not in old]
     return [name for name in dict.fromkeys(names) if not hasattr(builtins, name)]

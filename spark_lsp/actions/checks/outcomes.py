@@ -1,6 +1,6 @@
-"""Check that rewritten Python still catches the same errors, returns the same constants, hands on the same texts. Pure.
+"""Check that rewritten Python catches the same errors, returns the same constants and passes on the same strings. Pure.
 
-Small models drop a ``try`` whose body they keep, a ``return None`` beside others, or a regular expression's function.
+Small models drop a ``try`` around a body, one ``return None`` of several, or the function of a regular expression.
 """
 
 import ast
@@ -15,9 +15,9 @@ _ABOUT_RETURNS = re.compile(r"\breturn\w*\b", re.IGNORECASE)
 
 
 def outcome_problem(before: str, after: str, instruction: str = "") -> str:
-    """Return in one sentence which outcome of a function is another now; empty when none is.
+    """Say in one sentence which outcome of a function has changed; empty for none.
 
-    ``instruction`` is what the user asked for: what it speaks of may change.
+    ``instruction`` is the user's text; outcomes that it mentions may change.
     """
     old, new = parsed(before), parsed(after)
     if old is None or new is None:
@@ -56,7 +56,7 @@ def _not_caught(old: Function, new: Function, instruction: str) -> str:
 
 
 def _caught(function: Function) -> set[str]:
-    """Return what ``except`` and ``suppress`` catch, by the last names; a bare ``except`` catches ``BaseException``."""
+    """Return the errors that ``except`` and ``suppress`` catch, by last name; bare ``except`` is ``BaseException``."""
     caught: set[str] = set()
     for node in ast.walk(function):
         if isinstance(node, ast.ExceptHandler):
@@ -74,7 +74,7 @@ def _last_names(node: ast.expr) -> set[str]:
 
 
 def _not_returned(old: Function, new: Function, instruction: str) -> str:
-    """A constant that was returned has to be part of something that is; ``True`` and ``False`` may become a test."""
+    """Report a returned constant that no return value contains now; ``True`` and ``False`` may become a condition."""
     if _ABOUT_RETURNS.search(instruction):
         return ""
     kept = {ast.dump(part) for value in _returned(new) for part in ast.walk(value)}
@@ -94,7 +94,7 @@ def _returned(function: Function) -> Iterator[ast.expr]:
 
 
 def _given_elsewhere(old: Function, new: Function, instruction: str) -> str:
-    """Refuse when a text is given to another function than before: a pattern to one that takes it literally."""
+    """Refuse a string that is passed to another function: for example a pattern to one that takes it literally."""
     was, now = _callees(old), _callees(new)
     for text, callees in was.items():
         others = now.get(text, set())

@@ -1,6 +1,6 @@
 """Decide whether an edit removed a diagnostic, without the tool that reported it. Pure.
 
-pyflakes' findings are asked for again; of some other well-known rules the pattern is counted in the syntax tree.
+Runs pyflakes again; for some other well-known rules, counts the pattern in the syntax tree.
 """
 
 import ast
@@ -19,11 +19,11 @@ _PYRIGHT: Final = {
     "reportUnboundVariable": "F823",
 }
 _NEAR_LINES: Final = 3
-"""How far from its diagnostic an edit may begin: the finding may be about the statement around."""
+"""Lines between a diagnostic and the edit that fixes it: the finding may be about the enclosing statement."""
 
 
 def fix_problem(before: str, after: str, diagnostic: Diagnostic) -> str:
-    """Return in one sentence why an edit does not fix a diagnostic of a Python file; empty when it may."""
+    """Say in one sentence why an edit does not fix a diagnostic of a Python file; empty if it may."""
     code = _PYRIGHT.get(diagnostic.code, diagnostic.code)
     line = before.count("\n", 0, diagnostic.span.start) + 1
     fresh = [

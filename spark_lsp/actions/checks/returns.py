@@ -20,9 +20,9 @@ _OFTEN_PROMISED = re.compile(
 
 
 def return_problem(function: Function, body: list[ast.stmt], classes: AbstractSet[str], kinds: Kinds) -> str:
-    """Return in one sentence what is wrong with what a function returns; empty when nothing is.
+    """Say in one sentence what is wrong with a function's return values; empty for nothing.
 
-    ``classes`` are those of the file whose objects are no plain values, ``kinds`` what is known of types.
+    ``classes`` are those of the file whose objects are not plain values, ``kinds`` are known types.
     """
     nodes = list(own_nodes(body))
     values = [node.value for node in nodes if isinstance(node, ast.Return)]
@@ -45,13 +45,13 @@ def return_problem(function: Function, body: list[ast.stmt], classes: AbstractSe
 
 
 def _unlike(values: list[ast.expr | None], names: set[str], classes: AbstractSet[str], kinds: Kinds) -> str:
-    """Return the type of the first value that is another than an annotation says."""
+    """Return the type of the first value that contradicts an annotation."""
     kinds_of_values = ("None" if value is None else kind_of(value, kinds) for value in values)
     return next((kind for kind in kinds_of_values if kind and not _fits(kind, names, classes)), "")
 
 
 def fits(value: ast.expr, annotation: ast.expr, classes: AbstractSet[str], kinds: Kinds) -> bool:
-    """Whether a value can be what an annotation says; so it is where one of them is not known."""
+    """Whether a value may have the annotated type; true if either is unknown."""
     names = _alternatives(annotation)
     return names is None or bool(names & _ANYTHING) or not _unlike([value], names, classes, kinds)
 
@@ -67,7 +67,7 @@ def _article(kind: str) -> str:
 
 
 def _alternatives(node: ast.expr) -> set[str] | None:
-    """Return the names that an annotation is made of, ``None`` among them; None where it is not plain."""
+    """Return the names in an annotation, ``None`` among them; None if it is not plain."""
     alternatives: set[str] | None = None
     if _is_none(node):
         alternatives = {"None"}
@@ -101,12 +101,12 @@ def _together(nodes: list[ast.expr]) -> set[str] | None:
 
 
 def _fits(kind: str, names: set[str], classes: AbstractSet[str]) -> bool:
-    """Whether a value of a known type can be what an annotation of these names says."""
+    """Whether a value of a known type fits an annotation with these names."""
     if names & _FITS.get(kind, {kind}):
         return True
     known = names - {"None"}
     if kind in classes and not known <= PLAIN:
-        return True  # it may be a class below, or above
+        return True  # # it may be a subclass, or a base class
     return kind != "None" and bool(known) and not known <= PLAIN | classes
 
 
@@ -115,7 +115,7 @@ def _is_none(node: ast.AST | None) -> bool:
 
 
 def always_leaves(body: list[ast.stmt]) -> bool:
-    """Whether control never comes out at the end of some statements."""
+    """Whether control never reaches the end of some statements."""
     return any(_leaves(statement) for statement in body)
 
 

@@ -1,6 +1,6 @@
-"""Check that rewritten Python keeps its signatures, docstrings and calls with a possible effect. Pure.
+"""Check that rewritten Python keeps its signatures, docstrings and calls that may have an effect. Pure.
 
-A simpler text must also be simpler: fewer parts than before.
+A simplified text must also have fewer parts than before.
 """
 
 import ast
@@ -22,13 +22,13 @@ _WITHOUT_EFFECT: Final = _ERRORS | frozenset(
      "replace", "rjust", "rpartition", "rsplit", "rstrip", "setdefault", "split", "splitlines", "startswith", "strip",
      "title", "union", "update", "upper", "values", "zfill")
 )  # fmt: skip
-"""Calls that a simpler text may do without: what they do stays within the function's own values, and is no question."""
+"""Calls that a simplified text may drop: they only affect the function's own values."""
 _REORDERS: Final = re.compile(r"\b(?:renam|remov|delet|inlin|split|extract|mov|drop)\w*", re.IGNORECASE)
-"""What a user asks for who wants a function to go."""
+"""Words of an instruction that asks for the removal of a function."""
 _ADDS: Final = re.compile(
     r"\s*(?:please\s+)?(?:add|log|print|raise|check|validate|guard|assert|insert|warn|rename)\b", re.IGNORECASE
 )
-"""How an instruction begins that wants one thing more, and all else as it is."""
+"""Beginnings of an instruction that adds something and keeps everything else."""
 _QUOTED: Final = re.compile(r"\"([^\"\n]{2,})\"")
 _JOINED: Final = re.compile(r"\b[a-z]+(?:_[a-z0-9]+)+\b")
 _NAMED: Final = re.compile(r"\b([A-Z]\w*(?:Error|Exception|Warning))\b|\b([a-z]\w*) module\b")
@@ -36,9 +36,9 @@ _SERIOUS: Final = frozenset(("F523", "F522", "F524", "F632", "F634", "F822", "F8
 
 
 def lost_problem(before: str, after: str, instruction: str = "") -> str:
-    """Return in one sentence what an edit dropped without being told to; empty when nothing is.
+    """Say in one sentence what an edit dropped without an instruction; empty for nothing.
 
-    ``instruction`` is what the user asked for: what it names may go.
+    ``instruction`` is the user's text; names in it may go.
     """
     old, new = parsed(before), parsed(after)
     if old is None or new is None:
@@ -55,7 +55,7 @@ def lost_problem(before: str, after: str, instruction: str = "") -> str:
 
 
 def asked_problem(before: str, after: str, instruction: str) -> str:
-    """Return in one sentence in what an edit is not what the user asked for; empty where that cannot be seen."""
+    """Say in one sentence which part of the instruction an edit ignores; empty if that cannot be seen."""
     old, new = parsed(before), parsed(after)
     if old is None or new is None:
         return ""
@@ -68,7 +68,7 @@ def _new_problem(before: str, after: str) -> str:
 
 
 def _gone(old: ast.Module, new: ast.Module, instruction: str) -> str:
-    """Refuse when a call is dropped, a function is gone or is there twice."""
+    """Refuse a dropped call, a missing function or a duplicated one."""
     lost = _lost_calls(old, new)
     gone = sorted(name for name in lost if name not in _WITHOUT_EFFECT and not _names(instruction, name))
     if gone:
@@ -91,7 +91,7 @@ def _other_signature(old: ast.Module, new: ast.Module, instruction: str) -> str:
 
 
 def _silenced(old: ast.Module, new: ast.Module, instruction: str) -> str:
-    """Refuse when a docstring is gone, a parameter is not set or an error is not raised any more."""
+    """Refuse a dropped docstring, a parameter that is no longer set or an error that is no longer raised."""
     kept = _docstrings(new)
     for name, docstring in _docstrings(old).items():
         if docstring and name in kept and not kept[name] and "doc" not in instruction.lower():
@@ -110,13 +110,13 @@ def _silenced(old: ast.Module, new: ast.Module, instruction: str) -> str:
 
 
 def argument_problem(before: str, after: str, instruction: str) -> str:
-    """Return in one sentence which argument a call lost that is still there; empty where none did."""
+    """Say in one sentence which argument a remaining call lost; empty for none."""
     old, new = parsed(before), parsed(after)
     return "" if old is None or new is None else _shorter_call(old, new, instruction)
 
 
 def _shorter_call(old: ast.Module, new: ast.Module, instruction: str) -> str:
-    """Refuse when a call is still there and has lost an argument that it was given by name."""
+    """Refuse a remaining call that lost a keyword argument."""
     kept, called = _keywords(new), _called(new)
     lost = sorted(
         keyword for keyword in _keywords(old) - kept if keyword[0] in called and not _names(instruction, keyword[1])
@@ -131,7 +131,7 @@ def _keywords(tree: ast.AST) -> set[tuple[str, str]]:
 
 
 def _not_added(old: ast.Module, new: ast.Module, instruction: str) -> str:
-    """Refuse when something is gone though only something more was asked for."""
+    """Refuse a dropped name if the instruction only adds something."""
     if not _ADDS.match(instruction):
         return ""
     gone = sorted(name for name in _lost_calls(old, new) if not _names(instruction, name))
@@ -154,7 +154,7 @@ def _count(tree: ast.AST, kind: type[ast.AST]) -> int:
 
 
 def _not_asked(old: ast.Module, new: ast.Module, instruction: str) -> str:
-    """Refuse when what the user has put in quotes, a name, an error or a module that they named is not there."""
+    """Refuse if a quoted text, an error or a module of the instruction is not in the result."""
     was, now = ast.unparse(old), ast.unparse(new)
     quoted = [match[1] for match in _QUOTED.finditer(instruction)]
     quoted += _JOINED.findall(_QUOTED.sub("", instruction))
@@ -165,7 +165,7 @@ def _not_asked(old: ast.Module, new: ast.Module, instruction: str) -> str:
 
 
 def _set_parameters(function: Function) -> set[str]:
-    """Return the parameters that a function gives another value: a default for None, say."""
+    """Return the parameters that a function assigns, for example a default for None."""
     stored = {node.id for node in ast.walk(function) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
     return stored & {parameter.arg for parameter in parameters(function)}
 
@@ -175,7 +175,7 @@ def _read(function: Function) -> set[str]:
 
 
 def size_problem(before: str, after: str) -> str:
-    """Return in one sentence that a text is no simpler than before; empty when it is."""
+    """Say in one sentence that a text is no simpler than before; empty if it is."""
     old, new = parsed(before), parsed(after)
     if old is None or new is None:
         return ""
@@ -187,7 +187,7 @@ def _size(tree: ast.AST) -> int:
 
 
 def _lost_calls(old: ast.Module, new: ast.Module) -> set[str]:
-    """Return what is called no more: in the whole text, or in a function that is still there."""
+    """Return the calls that are gone: from the whole text, or from a function that remains."""
     lost = _called(old) - _called(new)
     kept = _by_path(new)
     for path, function in _by_path(old).items():
@@ -197,7 +197,7 @@ def _lost_calls(old: ast.Module, new: ast.Module) -> set[str]:
 
 
 def _moved(old: ast.Module, new: ast.Module) -> set[str]:
-    """Return what functions call that were not there before: they took it over."""
+    """Return the new calls of functions, which may have taken over dropped code."""
     fresh = _by_path(new).keys() - _by_path(old).keys()
     return {name for path in fresh for name in _called(_by_path(new)[path])}
 
@@ -223,7 +223,7 @@ def _names(instruction: str, name: str) -> bool:
 
 
 def _functions(tree: ast.AST) -> dict[str, Function]:
-    """Return the functions of a text whose names are there once."""
+    """Return the functions of a text whose names are unique."""
     functions = [node for node in ast.walk(tree) if isinstance(node, FUNCTION_TYPES)]
     counts = _counts(tree)
     return {node.name: node for node in functions if counts[node.name] == 1}
@@ -234,7 +234,7 @@ def _counts(tree: ast.AST) -> Counter[str]:
 
 
 def _signatures(tree: ast.AST) -> dict[str, str]:
-    """Return how each function is called: parameters and defaults, decorators, no annotations."""
+    """Return how to call each function: parameters and defaults, decorators, no annotations."""
     signatures = {}
     for name, function in _functions(tree).items():
         args = function.args

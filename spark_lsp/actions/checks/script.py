@@ -1,6 +1,6 @@
 """Find the names that an edit of JavaScript or TypeScript uses and nothing declares. Pure.
 
-A name that any file of the workspace uses without declaring it is taken to be a global of its surroundings.
+A name that any file of the workspace uses without a declaration is assumed to be a global of its environment.
 """
 
 from typing import Final
@@ -29,11 +29,11 @@ _GLOBALS: Final = frozenset(
     string symbol unknown void const
     """.split()  # noqa: SIM905 - ninety names read better as words
 )
-"""What ECMAScript, every browser and Node, and TypeScript's own library give."""
+"""Globals of ECMAScript, of every browser and Node, and of TypeScript's own library."""
 
 
 def script_problem(syntax: Syntax | None, edit: Edit, view: IndexView) -> str:
-    """Return in one sentence which new name nothing declares; empty when there is none, or in other languages."""
+    """Say in one sentence which new name is not declared; empty for none, or in other languages."""
     if syntax is None or syntax.language.name not in SCRIPTS:
         return ""
     after = parse(syntax.language, apply_edits(syntax.text, [edit]))
@@ -49,5 +49,5 @@ def _unbound(syntax: Syntax) -> set[str]:
 
 
 def _is_global_elsewhere(name: str, view: IndexView) -> bool:
-    """Whether other files use a name that no file of the workspace defines: one of a test runner, say."""
+    """Whether other files use a name that no workspace file defines, such as a global of a test runner."""
     return bool(view.referencing.get(name)) and not view.definitions.get(name)

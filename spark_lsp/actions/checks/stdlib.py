@@ -1,7 +1,7 @@
-"""Tell which standard library module usually provides a name, by a table read from the running interpreter.
+"""Find the standard library module that usually provides a name, in a table made from the running interpreter.
 
-Nothing is run to make it: the public names of each module, and how often the standard library itself imports a name
-from it, are read from the sources. Of compiled modules, those count that are loaded. Made once, in half a second.
+Never imports a module: public names, and how often the standard library imports each name, are read from its sources.
+Of compiled modules, only loaded ones count. The table is built once, in half a second.
 """
 
 import ast
@@ -15,7 +15,7 @@ from typing import Final
 
 MAX_SOURCE_BYTES: Final = 400_000
 _SKIPPED: Final = frozenset(("antigravity", "this", "idlelib", "lib2to3", "test", "turtledemo", "turtle", "tkinter"))
-"""Modules that do something when they are imported, and programs; ``os.path`` is a part of ``os``."""
+"""Modules with side effects on import, and programs; ``os.path`` is a part of ``os``."""
 _SUBMODULES: Final = ("collections.abc", "concurrent.futures", "importlib.metadata", "unittest.mock", "urllib.parse")
 _ALL = re.compile(r"^__all__\s*(?::[^=\n]+)?=\s*(\[[^\]]*\]|\([^)]*\))", re.MULTILINE)
 _DEFINED = re.compile(r"^(?:async def|def|class)\s+([A-Za-z]\w*)", re.MULTILINE)
@@ -24,7 +24,7 @@ _WORD = re.compile(r"([A-Za-z_]\w*)(?:\s+as\s+\w+)?")
 
 
 def module_of(name: str) -> str:
-    """Return the module that a name is imported from; empty where none or several may be meant."""
+    """Return the module that a name is imported from; empty if none or several are possible."""
     modules = _table().get(name, ())
     if len(modules) < 2:
         return modules[0] if modules else ""
@@ -34,7 +34,7 @@ def module_of(name: str) -> str:
 
 
 def is_module(name: str) -> bool:
-    """Whether a name is that of a module of the standard library."""
+    """Whether a name is that of a standard library module."""
     return name in sys.stdlib_module_names and not name.startswith("_") and name not in _SKIPPED
 
 
@@ -58,7 +58,7 @@ def _votes() -> Counter[tuple[str, str]]:
 
 
 def public_names(module: str, source_of: Callable[[str], str]) -> list[str]:
-    """Return the names that a module offers: those of its ``__all__``, or what it defines at its top level."""
+    """Return the public names of a module: its ``__all__``, or what it defines at its top level."""
     source = source_of(module)
     if not source:
         return _of_compiled(module)
@@ -67,13 +67,13 @@ def public_names(module: str, source_of: Callable[[str], str]) -> list[str]:
     listed = _ALL.search(source)
     try:
         names = ast.literal_eval(listed[1]) if listed else _computed_all(module, source, source_of)
-    except (SyntaxError, ValueError):  # put together from other lists, as pathlib's of Python 3.13
+    except (SyntaxError, ValueError):  # # computed from other lists, as pathlib's of Python 3.13
         names = _computed_all(module, source, source_of)
     return [name for name in names if isinstance(name, str) and not name.startswith("_")]
 
 
 def _computed_all(module: str, source: str, source_of: Callable[[str], str]) -> list[str]:
-    """Return the names of an ``__all__`` that adds up lists, its own and those of submodules."""
+    """Return the names of an ``__all__`` that concatenates lists of the module and its submodules."""
 
     def names_of(value: ast.expr) -> list[str]:
         match value:
@@ -97,14 +97,14 @@ def _computed_all(module: str, source: str, source_of: Callable[[str], str]) -> 
 
 
 def _of_compiled(module: str) -> list[str]:
-    """Return the names of a module without source, like ``math``; only of one that is loaded, for nothing is run."""
+    """Return the names of a module without source, like ``math``, if it is loaded; nothing is imported."""
     held = sys.modules.get(module)
     has_source = str(getattr(held, "__file__", None) or "").endswith(".py")
     return [name for name in dir(held) if not name.startswith("_")] if held is not None and not has_source else []
 
 
 def source_of_module(module: str) -> str:
-    """Return the text of a module, empty for one that is compiled or too long."""
+    """Return the source of a module, empty if it is compiled or too long."""
     base = Path(re.__file__).parent.parent
     actual = "_collections_abc" if module == "collections.abc" else module
     parts = actual.split(".")

@@ -1,7 +1,7 @@
-"""Find where an undefined name of an edit can be imported from. Reads the index and never asks a model.
+"""Find the import for an undefined name of an edit. Reads the index and never calls a model.
 
-In this order: as other files of the workspace import it, from the one file of the workspace that defines it, from the
-standard library. A name that may be several things is not supplied.
+Sources in order: imports of other workspace files, the one workspace file that defines the name, the standard library.
+An ambiguous name is not imported.
 """
 
 import ast
@@ -15,16 +15,16 @@ from spark_lsp.actions.checks.stdlib import is_module, module_of
 from spark_lsp.index.storage.view import IndexView
 
 MAX_FILES_READ: Final = 24
-"""Files whose imports are looked at for one name; those of the same folder first."""
+"""Files whose imports are read for one name, those in the same folder first."""
 _TEST: Final = re.compile(r"(?:^|/)(?:tests?/|test_[^/]*$|conftest\.py$|[^/]*_test\.py$)")
 _KINDS: Final = frozenset(("function", "class", "constant", "variable", "type"))
 
 
 def supplied(name: str, path: str, text: str, view: IndexView, edited: str) -> Needed | None:
-    """Return the import that gives a name to a Python file; None where there is none or it is not certain.
+    """Return the import that provides a name in a Python file; None if there is none or it is not certain.
 
-    ``edited`` is the text that uses it: a function of the standard library has to be called there, and of a module
-    something has to be asked, for words like ``signature`` are rather variables that were forgotten.
+    ``edited`` is the text that uses the name: a standard library function must be called there, and a module must be
+    used with an attribute, because words like ``signature`` are more often forgotten variables.
     """
     imported = _as_others_do(name, path, view) or _from_workspace(name, path, text, view)
     if imported is not None:
@@ -38,7 +38,7 @@ def supplied(name: str, path: str, text: str, view: IndexView, edited: str) -> N
 
 
 def _uses(name: str, text: str) -> set[str]:
-    """Return how a text uses a name: it is called, asked for something, or neither."""
+    """Return how a text uses a name: calls it, reads an attribute of it, or neither."""
     tree = ast.parse(text)
     called = {id(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)}
     called |= {id(decorator) for node in ast.walk(tree) for decorator in getattr(node, "decorator_list", [])}
@@ -48,7 +48,7 @@ def _uses(name: str, text: str) -> set[str]:
 
 
 def module_name(path: str) -> str:
-    """Return the dotted name by which a file of the workspace is imported."""
+    """Return the dotted name that imports a file of the workspace."""
     return ".".join(PurePosixPath(path).with_suffix("").parts).removeprefix("src.").removesuffix(".__init__")
 
 
@@ -78,7 +78,7 @@ def _imports_in(text: str) -> list[Needed]:
 
 
 def _from_workspace(name: str, path: str, text: str, view: IndexView) -> Needed | None:
-    """Return the import of a name that one file alone defines at its top, unless that file imports this one."""
+    """Return the import of a name that only one file defines at top level, unless that file imports this one."""
     places = view.definitions.get(name, ())
     top = {
         where

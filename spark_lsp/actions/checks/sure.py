@@ -1,7 +1,7 @@
-"""Measure how sure a model was of the values that its test expects, by its token probabilities. Pure.
+"""Measure how sure a model was of the expected values in its test, by its token probabilities. Pure.
 
-A model that does not know what a function gives writes something all the same; where it guesses, its tokens are
-improbable. One guess makes the next ones look like a pattern, so nothing behind it counts.
+A model that does not know a result writes a value anyway; the tokens of a guess are improbable. One guess makes
+later ones look like a pattern, so everything after it is dropped.
 """
 
 import ast
@@ -13,9 +13,9 @@ from typing import Final
 from spark_lsp.actions.checks.functions import called_name, parsed
 
 MIN_SURE: Final = 0.6
-"""Of the whole expected value; guesses of small models stay below it (docs/evaluation.md)."""
+"""The least probability of a whole expected value; guesses of small models stay below it (docs/evaluation.md)."""
 Piece = tuple[str, float]
-"""Text that came at once, and the smallest probability of a token in it."""
+"""Text that arrived in one chunk, and the smallest token probability in it."""
 
 
 def sure_part(pieces: Sequence[Piece], tested: str) -> str:
@@ -33,7 +33,7 @@ def sure_part(pieces: Sequence[Piece], tested: str) -> str:
 
 
 def _longest(lines: list[str]) -> ast.Module:
-    """Return the tree of as many lines as parse: an answer may be cut, or go on behind its fence."""
+    """Return the tree of as many lines as parse: an answer may be cut off, or go on after its fence."""
     for count in range(len(lines), 0, -1):
         tree = parsed(textwrap.dedent("\n".join(lines[:count])))
         if tree is not None:
@@ -42,7 +42,7 @@ def _longest(lines: list[str]) -> ast.Module:
 
 
 def _expected(node: ast.stmt, values: dict[str, ast.expr], tested: str) -> ast.expr | None:
-    """Return the value that an assertion expects, or what the variable that holds it was given."""
+    """Return the expected value of an assertion, or the value assigned to the variable that holds it."""
     test = node.test if isinstance(node, ast.Assert) else None
     if not isinstance(test, ast.Compare):
         return None
@@ -53,7 +53,7 @@ def _expected(node: ast.stmt, values: dict[str, ast.expr], tested: str) -> ast.e
 
 
 def _place(lines: list[str], node: ast.expr) -> tuple[int, int]:
-    """Return where a node of the dedented lines stands in the lines as they are, in characters."""
+    """Return the position of a node of the dedented lines in the original lines, in characters."""
     margin = len(lines[0]) - len(lines[0].lstrip(" \t")) if lines else 0
     starts = [0]
     for line in lines:

@@ -1,4 +1,4 @@
-"""Check that a function uses a parameter only as values of its plain type can be used. Pure."""
+"""Check that a function uses a parameter only in ways that values of its plain type allow. Pure."""
 
 import ast
 import builtins
@@ -10,9 +10,9 @@ _PLAIN: Final = ("int", "str", "float", "bool", "bytes", "list", "dict", "set", 
 
 
 def usage_problem(function: Function, name: str, annotation: str) -> str:
-    """Return in one sentence why a parameter cannot be of a type; empty where it can, or the type is not plain.
+    """Say in one sentence why a parameter cannot have a type; empty if it can, or the type is not plain.
 
-    Where a function asks for the type of a value, or gives the name another value, nothing is said.
+    A function that inspects the type of the value, or reassigns the name, is not judged.
     """
     kinds = [part.strip().partition("[")[0] for part in annotation.split("|")]
     kinds = [kind for kind in kinds if kind != "None"]
@@ -27,7 +27,7 @@ def usage_problem(function: Function, name: str, annotation: str) -> str:
 
 
 def _is_asked_for(nodes: list[ast.AST], name: str) -> bool:
-    """Whether a function finds out itself what a parameter is, or stores something else under its name."""
+    """Whether a function inspects the type of a parameter, or reassigns its name."""
     for node in nodes:
         if isinstance(node, ast.Name) and node.id == name and isinstance(node.ctx, ast.Store):
             return True
@@ -40,7 +40,7 @@ def _is_asked_for(nodes: list[ast.AST], name: str) -> bool:
 
 
 def _wanted(node: ast.AST, name: str) -> str:
-    """Return the attribute that a value has to have for what a node does with a parameter."""
+    """Return the attribute that a value needs for what a node does with a parameter."""
     held: ast.AST | None = None
     wanted = ""
     if isinstance(node, ast.Attribute):

@@ -7,13 +7,13 @@ from tree_sitter import Node
 
 _COMPARES: Final = frozenset(("==", "!=", "<", ">", "<=", ">=", "&&", "||"))
 _WIDE: Final = frozenset(("int", "unsigned", "unsigned int", "long", "unsigned long", "size_t", "double", "long long"))
-"""Types that arithmetic leaves as they are when both sides have them."""
+"""Types that arithmetic does not promote if both operands have them."""
 _INTEGER: Final = re.compile(r"\d+")
 _FLOAT: Final = re.compile(r"\d+\.\d*|\.\d+")
 
 
 def type_of(node: Node) -> str:  # noqa: PLR0911 - one for each kind
-    """Return the type of an expression, empty where the file does not say it plainly."""
+    """Return the type of an expression, empty if the file does not state it."""
     kind, content = node.type, _text(node)
     if kind == "parenthesized_expression":
         return type_of(node.named_children[0]) if node.named_children else ""
@@ -40,7 +40,7 @@ def type_of(node: Node) -> str:  # noqa: PLR0911 - one for each kind
 
 
 def _joined(node: Node) -> str:
-    """Return the type of two sides joined by an operator."""
+    """Return the type of two operands joined by an operator."""
     operator = node.child_by_field_name("operator")
     sides = [node.child_by_field_name("left"), node.child_by_field_name("right")]
     if operator is not None and operator.type in _COMPARES:
@@ -50,7 +50,7 @@ def _joined(node: Node) -> str:
 
 
 def _declared(node: Node, name: str) -> str:
-    """Return the type of a local or parameter, if the function declares the name once and plainly."""
+    """Return the type of a local or parameter, if the function declares the name exactly once."""
     function = node
     while function.parent is not None and function.type != "function_definition":
         function = function.parent
@@ -69,7 +69,7 @@ def _declared(node: Node, name: str) -> str:
 
 
 def _declares(declarator: Node, name: str) -> bool:
-    """Whether a declarator is a plain name, with a value or without; pointers and arrays have other types."""
+    """Whether a declarator is a plain name, with or without a value; pointers and arrays have other types."""
     if declarator.type == "init_declarator":
         inner = declarator.child_by_field_name("declarator")
         return inner is not None and _declares(inner, name)

@@ -1,7 +1,7 @@
-"""``extract.variable`` for Go, Rust, Java, C and C++: the selected expression gets a name in front of its statement.
+"""``extract.variable`` for Go, Rust, Java, C and C++: declare a variable for the selected expression.
 
-Only where the statement evaluates it always, once and first, and where giving it a name changes neither its type nor
-what it refers to.
+Applies only if the statement always evaluates the expression, once and first, and if a name changes neither its type
+nor what it refers to.
 """
 
 import asyncio
@@ -39,7 +39,7 @@ _PARTS: Final = frozenset(("selector_expression", "field_expression", "index_exp
 _HEADS: Final = frozenset(
     ("if_statement", "switch_statement", "for_range_loop", "declaration", "conditional_expression")
 )
-"""What evaluates one part before the others in every language."""
+"""Parts of statement heads that every language evaluates before the other parts."""
 _FUNCTIONS: Final = frozenset(
     ("function_declaration", "method_declaration", "constructor_declaration", "function_item", "function_definition")
 )
@@ -49,20 +49,20 @@ _DECLARES: Final = frozenset(
      "parameter", "short_var_declaration", "var_spec", "declaration")
 )  # fmt: skip
 _MADE: Final = frozenset(("func_literal", "closure_expression"))
-"""Functions, which are only made where they stand."""
+"""Nodes of functions, which are only created where they are."""
 _OPERATORS: Final = frozenset(
     ("binary_expression", "unary_expression", "subscript_expression", "index_expression", "pointer_expression",
      "field_expression", "cast_expression")
 )  # fmt: skip
 _JOINS: Final = frozenset(("binary_expression", "unary_expression", "parenthesized_expression", "ternary_expression"))
 _MANY: Final = frozenset(("index_expression", "type_assertion_expression", "unary_expression"))
-"""What gives two values in Go where two are wanted."""
+"""Go expressions that give two values where two are expected."""
 _CASES: Final[dict[str, Case]] = {"go": "camel", "java": "camel", "rust": "snake", "c": "snake", "cpp": "snake"}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Place:
-    """An expression, its statement, and how the name is declared, with ``{name}`` for it and the text in front."""
+    """An expression, its statement, and the text of the declaration, with ``{name}`` for the name."""
 
     node: Node
     span: Span
@@ -79,11 +79,11 @@ class ExtractVariable:
     needs: Needs = "fim"
 
     def applies(self, target: Target) -> str:
-        """Offer for a selected expression within a statement."""
+        """Offer the action for a selected expression within a statement."""
         return "Extract variable" if expression_at(target.syntax, target.span) is not None else ""
 
     async def propose(self, target: Target, tools: Tools) -> Proposal:
-        """Check, name, and write the declaration."""
+        """Check the place, choose a name, and compute the declaration."""
         syntax, node = target.syntax, expression_at(target.syntax, target.span)
         if syntax is None or node is None:
             return Proposal(self.id, (), Reason.EMPTY, "Select one expression.")
@@ -110,7 +110,7 @@ def edits_of(syntax: Syntax, place: Place, name: str) -> tuple[Edit, ...]:
 
 
 def place_of(syntax: Syntax, node: Node) -> Place | Refusal:  # noqa: PLR0911 - a list of reasons
-    """Return where an expression gets its name, or in one sentence why that cannot be done right."""
+    """Return where to declare a name for an expression, or in one sentence why that cannot be done correctly."""
     language = syntax.language.name
     rules = RULES[language]
     statement = _statement(node, rules)
@@ -154,13 +154,13 @@ def expression_at(syntax: Syntax | None, span: Span) -> Node | None:
 
 
 def _brings_brackets(parent: Node) -> bool:
-    """Whether the brackets of a condition belong to the statement."""
+    """Whether the parentheses of a condition belong to the statement."""
     plain = {"return_statement", "expression_statement", "throw_statement"}
     return parent.type == "switch_expression" or (parent.type.endswith("_statement") and parent.type not in plain)
 
 
 def _statement(node: Node, rules: Rules) -> Node | Refusal:
-    """Return the statement in a block that an expression belongs to, if it evaluates it always and once."""
+    """Return the block's statement that contains an expression, if the statement always evaluates it exactly once."""
     current = node
     while current.parent is not None:
         parent = current.parent
@@ -182,7 +182,7 @@ def _statement(node: Node, rules: Rules) -> Node | Refusal:
 
 
 def _general_problem(node: Node, rules: Rules) -> Refusal | None:  # noqa: PLR0911 - a list of reasons
-    """Return what holds in every language: a place is not its value."""
+    """Return the problem that exists in every language: an expression that names a place instead of a value."""
     parent = node.parent
     if parent is None:
         return Refusal("selection", "There is nothing to name.")
@@ -294,7 +294,7 @@ def _binds(check: Node) -> bool:
 
 
 def _is_in_constant(node: Node, rules: Rules) -> bool:
-    """Whether an expression is a part of one that may be a constant, where Java narrows it to a smaller type."""
+    """Whether an expression is part of one that may be a constant, which Java narrows to a smaller type."""
     whole = node
     while whole.parent is not None and whole.parent.type in _JOINS:
         whole = whole.parent
@@ -352,7 +352,7 @@ _PROBLEMS = {"go": _go_problem, "rust": _rust_problem, "java": _java_problem, "c
 
 
 def _declaration(language: str, node: Node, rules: Rules) -> tuple[str, str]:
-    """Return what stands in front of the name and behind it where it is declared."""
+    """Return the text before and after the name in its declaration."""
     if language == "go":
         return ("const ", " = {value}") if _is_constant(node, rules) else ("", " := {value}")
     if language == "rust":
@@ -361,7 +361,7 @@ def _declaration(language: str, node: Node, rules: Rules) -> tuple[str, str]:
         return "var ", " = {value};"
     if language == "cpp":
         is_place = node.type in rules.places and not any(child.type == "&" for child in node.children)
-        place = "auto&& " if node.type == "subscript_expression" else "auto& "  # a subscript may give a proxy
+        place = "auto&& " if node.type == "subscript_expression" else "auto& "  # # a subscript may return a proxy
         kind = place if is_place else "auto&& " if node.type == "call_expression" else "const auto "
         return kind, " = {value};"
     known_type = type_of(node)
@@ -370,7 +370,7 @@ def _declaration(language: str, node: Node, rules: Rules) -> tuple[str, str]:
 
 
 def _is_constant(node: Node, rules: Rules, *, names: bool = False) -> bool:
-    """Whether an expression is made of literals and operators alone, and with ``names`` of names too."""
+    """Whether an expression consists of literals and operators, and with ``names`` of names too."""
     return all(
         descendant.type in rules.literals
         or (names and descendant.type in {"identifier", "field_access", "ternary_expression"})
@@ -381,7 +381,7 @@ def _is_constant(node: Node, rules: Rules, *, names: bool = False) -> bool:
 
 
 def _others(parent: Node, child: Node, rules: Rules) -> list[Node]:
-    """Return the parts that may be evaluated before one: those in front of it, and in C and Go those behind it."""
+    """Return the parts that may be evaluated before one: those before it, and in C and Go those after it."""
     others = [node for node in parent.named_children if node.id != child.id and node.type != "comment"]
     if rules in {RULES["c"], RULES["cpp"], RULES["go"]} and parent.type not in _HEADS:
         return others
@@ -410,7 +410,7 @@ def _may_differ(node: Node, earlier: Node, rules: Rules) -> bool:
 
 
 def _is_callee(node: Node) -> bool:
-    """Whether a part is only what is called, the type of what is declared, or the name that is given."""
+    """Whether a part is only a callee, the type of a declaration, or the declared name."""
     parent = node.parent
     fields = ("function", "object", "type", "name", "declarator", "pattern", "macro")
     is_given = parent is not None and parent.type == "short_var_declaration" and is_field(parent, "left", node)
@@ -418,7 +418,7 @@ def _is_callee(node: Node) -> bool:
 
 
 def _is_safe_local(name: str, node: Node) -> bool:
-    """Whether a name is a local of its function that nothing but the function's own statements can change."""
+    """Whether a name is a local of its function that only the function's own statements can change."""
     function = node
     while function.parent is not None and function.type not in _FUNCTIONS:
         function = function.parent
@@ -444,7 +444,7 @@ def _declared(node: Node, before: int | None = None) -> set[str]:
 
 
 def _acts(node: Node, rules: Rules) -> bool:
-    """Whether a part may do something, so that nothing can be evaluated before it that was after it."""
+    """Whether a part may have an effect, so that nothing may move across it."""
     own, stack = own_operators(root_of(node)), [node]
     while stack:
         current = stack.pop()
@@ -456,7 +456,7 @@ def _acts(node: Node, rules: Rules) -> bool:
 
 
 def _operates(node: Node, own: frozenset[str]) -> bool:
-    """Whether an operator runs code or changes something: a stream, a channel, one that the file defines."""
+    """Whether an operator runs code or changes something: of a stream, a channel, or one that the file defines."""
     if node.type == "binary_expression" and _operator(node) in _STREAMS:
         return True
     if node.type == "unary_expression" and any(child.type in {"<-", "++", "--"} for child in node.children):
@@ -465,7 +465,7 @@ def _operates(node: Node, own: frozenset[str]) -> bool:
 
 
 def _declares_first(parent: Node) -> bool:
-    """Whether a head declares something before its condition."""
+    """Whether a statement head declares something before its condition."""
     return parent.child_by_field_name("initializer") is not None or parent.child_by_field_name("resources") is not None
 
 

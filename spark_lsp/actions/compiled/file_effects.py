@@ -1,4 +1,4 @@
-"""What a file itself says of when code runs: its macros, its operators, its destructors. Pure."""
+"""Find the code of a file that runs implicitly: its macros, its operators, its destructors. Pure."""
 
 import re
 from functools import lru_cache
@@ -36,7 +36,7 @@ def _macros(root: Node) -> frozenset[str]:
 
 @lru_cache(maxsize=2)
 def own_operators(root: Node) -> frozenset[str]:
-    """Return what a file itself says operators do: the operators of C++ classes, the operator traits of Rust."""
+    """Return the operators that a file overloads: those of C++ classes, and the operator traits of Rust."""
     return frozenset(
         text_of(node)
         for node in every(root)
@@ -50,12 +50,12 @@ def _is_operator_trait(trait: Node | None) -> bool:
 
 
 def asks_for_lines(node: Node) -> bool:
-    """Whether a file of C or C++ reads line numbers, which a new line changes."""
+    """Whether a C or C++ file uses line numbers, which a new line changes."""
     return "__LINE__" in text_of(root_of(node))
 
 
 def names_bit_field(node: Node) -> bool:
-    """Whether an expression of C++ names a member that the file declares as a bit-field."""
+    """Whether a C++ expression names a member that the file declares as a bit-field."""
     field = node.child_by_field_name("field") if node.type == "field_expression" else None
     return field is not None and text_of(field) in _bit_fields(root_of(node))
 
@@ -71,7 +71,7 @@ def _bit_fields(root: Node) -> frozenset[str]:
 
 
 def takes_temporaries(arguments: Node) -> bool:
-    """Whether a call hands its arguments to a function of the file with ``&&`` parameters, which take no name."""
+    """Whether a call passes arguments to a function of the file with ``&&`` parameters, which do not bind to a name."""
     call = arguments.parent
     called = call.child_by_field_name("function") if arguments.type == "argument_list" and call is not None else None
     return called is not None and text_of(called) in _takers(root_of(arguments))
@@ -93,7 +93,7 @@ def _has_destructors(root: Node) -> bool:
 
 
 def drops_later(node: Node) -> bool:
-    """Whether a value of Rust ends with its statement and would end later, in a file that sees the difference."""
+    """Whether a Rust value is dropped at the end of its statement, and dropping it later would be noticed."""
     parent = node.parent
     inner = node.named_children[-1] if node.type == "reference_expression" else node
     is_new = inner.type in {"call_expression", "macro_invocation", "struct_expression"}

@@ -1,8 +1,8 @@
-"""What each node type of the grammars of C, C++, Go, Java and Rust does when it is evaluated: nothing, or something.
+"""What each node type of the C, C++, Go, Java and Rust grammars does when it is evaluated: nothing, or something.
 
-What is not quiet counts as an effect, so a type that a newer grammar adds is refused until somebody decides it; a test
-walks the node types of the installed grammars. Blocks, statements and declarations are no part of an expression that
-could be moved, and count as effects too.
+Anything that is not quiet counts as an effect, so a type of a newer grammar is refused until somebody decides it; a
+test compares the tables with the installed grammars. Blocks, statements and declarations cannot be part of a moved
+expression, so they count as effects too.
 """
 
 from typing import Final
@@ -102,7 +102,7 @@ QUIET: Final = {
         """
     ),
 }
-"""Does nothing by itself; its parts decide."""
+"""Node types without an effect of their own; their parts decide."""
 
 ACTING: Final = {
     "c": _words(
@@ -201,4 +201,4 @@ ACTING: Final = {
         """
     ),
 }
-"""May run other code, change something, or is no part of an expression that could be moved."""
+"""Node types that may run other code, change something, or cannot be part of a moved expression."""

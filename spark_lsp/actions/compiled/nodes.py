@@ -1,4 +1,4 @@
-"""Small questions over tree-sitter nodes that the modules for compiled languages share. Pure."""
+"""Small helpers for tree-sitter nodes that the modules for compiled languages share. Pure."""
 
 from tree_sitter import Node
 

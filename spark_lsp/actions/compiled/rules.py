@@ -1,6 +1,6 @@
-"""One row per language: which nodes are expressions, where a statement stands, and what is evaluated in what order.
+"""One row per language: which nodes are expressions, where statements are, and the order of evaluation.
 
-A node that no row names ends the search: what is not known to be right is refused.
+A node that no row names ends the search, so an unknown construct is refused.
 """
 
 from collections.abc import Mapping
@@ -14,13 +14,13 @@ ALL: Final = "*"
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Rules:
-    """``through`` maps what an expression may be part of to the fields that are evaluated always and once."""
+    """``through`` maps a parent of an expression to the fields that it always evaluates exactly once."""
 
     expressions: frozenset[str]
     blocks: frozenset[str]
     through: Mapping[str, tuple[str, ...]]
     quiet: frozenset[str]
-    """What does nothing by itself; anything else may run other code or change something."""
+    """Node types without an effect of their own; any other may run code or change something."""
     places: frozenset[str]
     """Expressions that name a place in memory, which is not the same as its value."""
     literals: frozenset[str]

@@ -1,5 +1,5 @@
-"""Mechanics for JavaScript and TypeScript: scopes, data flow and edits computed from the syntax tree.
+"""Refactorings of JavaScript and TypeScript: scopes, data flow and edits computed from the syntax tree.
 
-No library for this can be called from Python, so the analysis is our own. Never asks a model for more than a name; what
-cannot be done right is refused with the reason.
+No library for this can be called from Python, so the analysis is our own. A model chooses at most a name; an edit
+that cannot be made correctly is refused with the reason.
 """

@@ -1,7 +1,7 @@
 """``annotate.types`` for TypeScript: add the missing types of a function's parameters and result.
 
-What is certain is computed; the model writes the rest one type at a time, under a grammar of types that the file
-knows. A type that the model is unsure of is left out.
+Certain types are computed; the model writes the others one at a time, under a grammar of types that the file knows.
+A type that the model is unsure of is left out.
 """
 
 import re
@@ -26,7 +26,7 @@ from spark_lsp.text.syntax import Syntax
 
 MAX_TYPE_TOKENS: Final = 24
 MAX_NAMES: Final = 60
-"""Types of the file that the grammar names; more would slow every token down."""
+"""Types of the file in the grammar; more would slow down every token."""
 PLAIN: Final = (
     "string",
     "number",
@@ -48,13 +48,13 @@ _SHAPE: Final = re.compile(r"[\w$<>\[\], |]+")
 
 @dataclass(frozen=True, slots=True)
 class MissingType:
-    """Where a type is missing, in code points; ``certain`` is the type where it needs no model."""
+    """Where a type is missing, in code points; ``certain`` is the type if it needs no model."""
 
     offset: int
     is_async_result: bool = False
     certain: str = ""
     tells_types: bool = False
-    """Whether ``boolean`` would say less than TypeScript infers."""
+    """Whether ``boolean`` would say less than the type predicate that TypeScript infers."""
 
 
 class AnnotateTypes:
@@ -65,12 +65,12 @@ class AnnotateTypes:
     needs: Needs = "fim"
 
     def applies(self, target: Target) -> str:
-        """Offer in a function of TypeScript that leaves types out."""
+        """Offer the action in a TypeScript function that lacks types."""
         annotations = missing_annotations(target.syntax, target.span.start)
         return f"Annotate the types of {annotations[0]}" if annotations[1] else ""
 
     async def propose(self, target: Target, tools: Tools) -> Proposal:
-        """Write the missing types one after the other; the model sees each when it writes the next."""
+        """Write the missing types one after another; the model sees each when it writes the next."""
         name, all_missing = missing_annotations(target.syntax, target.span.start)
         if target.syntax is None or not all_missing:
             return Proposal(self.id, (), Reason.EMPTY, "There is no function here that leaves types out.")
@@ -90,7 +90,7 @@ class AnnotateTypes:
 
 
 def missing_annotations(syntax: Syntax | None, offset: int) -> tuple[str, list[MissingType]]:
-    """Return the name of the function around an offset and where types are missing in its head."""
+    """Return the name of the function around an offset and where its signature lacks types."""
     if syntax is None or syntax.language.name not in TYPED:
         return "", []
     definition = definition_at(syntax, offset, CALLABLES)
@@ -114,7 +114,7 @@ def missing_annotations(syntax: Syntax | None, offset: int) -> tuple[str, list[M
 
 
 def grammar_of(names: tuple[str, ...], *, is_async_result: bool = False) -> str:
-    """Return the grammar of types that may be said (GBNF), and of what may stand behind one."""
+    """Return a GBNF grammar of possible types, and of the text that may follow a type."""
     plain = " | ".join(f'"{name}"' for name in (*PLAIN, *names))
     generic = " | ".join(f'"{name}<" type ">"' for name in _GENERIC if name not in {"Map", "Record"})
     root = '"Promise<" type ">"' if is_async_result else "type"
@@ -133,7 +133,7 @@ def type_names(syntax: Syntax) -> tuple[str, ...]:
 
 
 def _lacks_type(parameter: Node) -> bool:
-    """Whether a parameter has a plain name, and neither a type nor a value that tells it."""
+    """Whether a parameter has a plain name, and neither a type nor a value that implies one."""
     pattern = parameter.child_by_field_name("pattern")
     says = parameter.child_by_field_name("type") is not None or parameter.child_by_field_name("value") is not None
     return parameter.type in {"required_parameter", "optional_parameter"} and not says and (
@@ -142,7 +142,7 @@ def _lacks_type(parameter: Node) -> bool:
 
 
 def _never_returns(syntax: Syntax, function: Node) -> bool:
-    """Whether no way through a function comes to its end, which TypeScript infers and ``void`` would hide."""
+    """Whether no path reaches a function's end, which TypeScript infers as ``never`` and ``void`` would hide."""
     body = function.child_by_field_name("body")
     if body is None or body.type != "statement_block":
         return body is None
@@ -155,7 +155,7 @@ def _never_returns(syntax: Syntax, function: Node) -> bool:
 
 
 def _never_returning(syntax: Syntax) -> set[str]:
-    """Return the functions of a file whose result is written down as ``never``."""
+    """Return the functions of a file with the declared result type ``never``."""
     names = set()
     for node in every(syntax.tree.root_node):
         return_type = node.child_by_field_name("return_type") if node.type in FUNCTIONS else None
@@ -168,7 +168,7 @@ def _never_returning(syntax: Syntax) -> set[str]:
 
 
 def _may_tell_types(function: Node) -> bool:
-    """Whether a function that gives true or false may tell one type from another, which TypeScript infers itself."""
+    """Whether a boolean function may narrow a type, which TypeScript infers as a type predicate."""
     results = results_of(function)
     return len(results) == 1 and any(
         (
@@ -181,7 +181,7 @@ def _may_tell_types(function: Node) -> bool:
 
 
 def _result(syntax: Syntax, function: Node, parameters: Node, *, is_async: bool) -> MissingType:
-    """Return a function's missing result type; one that returns no value and can reach its end is void."""
+    """Return a function's missing result type; void if it returns no value and can reach its end."""
     body = function.child_by_field_name("body")
     certain = ""
     if body is not None and body.type == "statement_block":
@@ -192,7 +192,7 @@ def _result(syntax: Syntax, function: Node, parameters: Node, *, is_async: bool)
 async def _asked(
     target: Target, tools: Tools, missing: MissingType, before: list[Edit], known: tuple[str, ...]
 ) -> tuple[str, Usage]:
-    """Return the type that the model puts in an annotation; empty when it is not sure."""
+    """Return the model's type for an annotation; empty if the model is not sure."""
     text = apply_edits(target.snapshot.text, [*before, Edit(Span(missing.offset, missing.offset), ": ")])
     at = missing.offset + sum(len(edit.new_text) for edit in before) + len(": ")
     await tools.engine.start()
@@ -216,7 +216,7 @@ async def _asked(
 
 
 def said_type(raw: str) -> str:
-    """Return what an answer says up to where the type ends: a comma within ``<…>`` belongs to it."""
+    """Return an answer up to the end of the type; a comma within ``<…>`` belongs to the type."""
     depth, text = 0, raw.strip()
     for at, char in enumerate(text):
         depth += (char == "<") - (char == ">")

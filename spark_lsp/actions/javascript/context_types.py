@@ -1,7 +1,7 @@
 """Decide whether a TypeScript expression keeps its type when it leaves its context.
 
-A literal, an array or what a generic call returns takes its type from its surroundings. Knows no types, so what is not
-certain to keep its type does not. Pure.
+The type of a literal, an array or a generic call depends on its surroundings. The module has no type information, so
+an expression that may change its type is refused. Pure.
 """
 
 from typing import Final
@@ -18,7 +18,7 @@ _KEPT: Final = frozenset(
      "non_null_expression", "null", "regex", "satisfies_expression", "subscript_expression", "template_string", "this",
      "type_assertion", "unary_expression", "undefined", "update_expression")
 )  # fmt: skip
-"""Expressions whose type does not depend on what is expected of them."""
+"""Expressions whose type does not depend on an expected type."""
 _PASSES_ON: Final = frozenset(
     ("parenthesized_expression", "array", "pair", "object", "spread_element", "arguments", "await_expression",
      "as_expression", "sequence_expression")
@@ -28,7 +28,7 @@ _FREE: Final = frozenset(
      "while_statement", "do_statement", "switch_statement", "for_statement", "for_in_statement", "member_expression",
      "subscript_expression", "update_expression")
 )  # fmt: skip
-"""Where nothing is expected of an expression."""
+"""Places without an expected type."""
 _NOT_GENERIC: Final = frozenset(
     [
         "BigInt",
@@ -60,7 +60,7 @@ _INFERRING_METHODS: Final = frozenset(("concat", "filter", "find", "flatMap", "m
 
 
 def is_expected(node: Node) -> bool:  # noqa: PLR0911 - one for each kind
-    """Whether something around an expression may expect a type of it."""
+    """Whether the surroundings of an expression may expect a type."""
     child = node
     for parent in ancestors(node):
         if parent.type in _FREE:
@@ -81,7 +81,7 @@ def is_expected(node: Node) -> bool:  # noqa: PLR0911 - one for each kind
 
 
 def keeps_type(node: Node, uses: FileUses, *, is_inner: bool = False) -> bool:  # noqa: PLR0911 - one for each kind
-    """Whether an expression has one type wherever it stands; ``is_inner`` for a part that a literal would widen in."""
+    """Whether an expression has the same type everywhere; ``is_inner`` for a part in which a literal would widen."""
     kind = node.type
     if kind in PRIMITIVES:
         return not is_inner
@@ -107,14 +107,14 @@ def keeps_type(node: Node, uses: FileUses, *, is_inner: bool = False) -> bool:  
 
 
 def is_module_name(parent: Node) -> bool:
-    """Whether a string there is read by tools before the program runs: ``import("x")``, ``require("x")``."""
+    """Whether tools read a string there before the program runs: ``import("x")``, ``require("x")``."""
     call = parent.parent if parent.type == "arguments" else None
     called = call.child_by_field_name("function") if call is not None else None
     return called is not None and called.text in {b"import", b"require"}
 
 
 def is_read_by_the_compiler(node: Node) -> bool:
-    """Whether a literal tells TypeScript which way a program runs, what a value is, or what a module is."""
+    """Whether TypeScript uses a literal to narrow types, or to resolve a module."""
     parent = node.parent
     if parent is None or node.type not in PRIMITIVES:
         return False
@@ -129,7 +129,7 @@ def is_read_by_the_compiler(node: Node) -> bool:
 
 
 def tells_a_type(node: Node) -> bool:
-    """Whether an expression tells one type from another: ``typeof``, ``instanceof``, ``in``, a comparison."""
+    """Whether an expression distinguishes types: ``typeof``, ``instanceof``, ``in``, a comparison."""
     stack = [node]
     while stack:
         current = stack.pop()
@@ -138,7 +138,7 @@ def tells_a_type(node: Node) -> bool:
         ):
             return True
         if current.type == "identifier" and current.id != node.id:
-            return True  # it may hold what another expression told
+            return True  # # it may hold the result of a type check
         if current.type in {"binary_expression", "unary_expression", "parenthesized_expression", "ternary_expression"}:
             operator = current.child_by_field_name("operator")
             if current.type == "binary_expression" and (operator is None or operator.type not in {"&&", "||", "??"}):
@@ -192,7 +192,7 @@ def _function_keeps(function: Node, uses: FileUses) -> bool:
 
 
 def _call_keeps(call: Node, uses: FileUses) -> bool:  # noqa: PLR0911 - one for each kind
-    """Whether what a call gives cannot be inferred from what is expected of it."""
+    """Whether the result type of a call cannot be inferred from an expected type."""
     called = call.child_by_field_name("function") or call.child_by_field_name("constructor")
     arguments = call.child_by_field_name("arguments")
     if called is None or arguments is None or call.child_by_field_name("type_arguments") is not None:
@@ -228,7 +228,7 @@ def _is_generic(declaration: Node) -> bool:
 
 
 def _is_literal_const(node: Node, uses: FileUses) -> bool:
-    """Whether a name is a constant whose type is that of a literal, which widens where it becomes a part."""
+    """Whether a name is a constant with a literal type, which widens where the name becomes a part."""
     use = uses.get(node.id)
     if use is None or use.binding is None or use.binding.kind != "const":
         return False

@@ -1,7 +1,7 @@
-"""Compute the inputs and outputs of JavaScript that becomes a function of its own. Pure.
+"""Compute the inputs and outputs of JavaScript code that becomes a function. Pure.
 
-Each question is answered with what is needed, or with a sentence why it cannot be done right: closures that see a
-variable change, names that are not ready yet, values that an exception would leave half changed.
+Each question is answered with the result, or with a sentence why there is none: a variable of a closure changes, a
+name is not initialised yet, an exception would leave a value half changed.
 """
 
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ from spark_lsp.actions.refusal import Refusal
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Given:
-    """What the piece declares that is used behind it, in order; or why that cannot be."""
+    """Names that the piece declares and later code uses, in order; or the refusal."""
 
     declared: tuple[Binding, ...] = ()
     problem: Refusal | None = None
@@ -25,9 +25,9 @@ class Given:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Taken:
-    """What a function outside of the piece's own needs: parameters, names of its own, and what it changes; or why not.
+    """What a function outside the piece's own needs: parameters, local names, and what it changes; or the refusal.
 
-    ``fresh`` are variables whose value from before is never read.
+    ``fresh`` are variables whose earlier value is never read.
     """
 
     parameters: tuple[Binding, ...] = ()
@@ -37,7 +37,7 @@ class Taken:
 
 
 def given(piece: Piece, bindings: Sequence[Binding], body: Scope) -> Given:
-    """Return what of a piece's own declarations is used behind it."""
+    """Return the piece's declarations that later code uses."""
     names = []
     for binding in bindings:
         inside = [use for use in binding.declarations if piece.holds(use.node)]
@@ -52,7 +52,7 @@ def given(piece: Piece, bindings: Sequence[Binding], body: Scope) -> Given:
 
 
 def _declaration_problem(piece: Piece, binding: Binding, body: Scope) -> Refusal | None:  # noqa: PLR0911 - a list of reasons
-    """Return why a name that the piece declares cannot be handed back; None when it can."""
+    """Return why a name that the piece declares cannot be returned; None if it can."""
     name = binding.name
     outside = [use for use in binding.uses if not piece.holds(use.node)]
     if any(use.access == "declare" for use in outside):
@@ -74,7 +74,7 @@ def _declaration_problem(piece: Piece, binding: Binding, body: Scope) -> Refusal
 
 
 def taken(piece: Piece, used: Sequence[Binding], body: Scope, home: Scope) -> Taken:
-    """Return what a function in another place, ``home``, needs to do what the piece does."""
+    """Return what a function in another scope, ``home``, needs to do what the piece does."""
     reachable = set(map(id, home.around()))
     parameters: list[Binding] = []
     fresh: list[Binding] = []
@@ -99,7 +99,7 @@ def taken(piece: Piece, used: Sequence[Binding], body: Scope, home: Scope) -> Ta
 
 
 def _passing_problem(piece: Piece, binding: Binding, body: Scope) -> Refusal | None:  # noqa: PLR0911 - a list of reasons
-    """Return why a variable cannot be handed over by value; None when it can."""
+    """Return why a variable cannot be passed by value; None if it can."""
     name, is_constant = binding.name, binding.is_constant
     if binding.kind in {"type", "module"}:
         return Refusal("type", f"The type {name} is known in its function only.")
@@ -124,7 +124,7 @@ def _passing_problem(piece: Piece, binding: Binding, body: Scope) -> Refusal | N
 
 
 def _functions_up_to(body: Scope, scope: Scope) -> list[Node]:
-    """Return the functions between a scope and the code of a function in it, innermost first."""
+    """Return the functions between a scope and the code of an inner function, innermost first."""
     names = []
     for outer in body.around():
         if outer is scope:
@@ -145,7 +145,7 @@ def _is_hoisted(use: Use, scope: Scope) -> bool:
 
 
 def _is_read_later(piece: Piece, binding: Binding, body: Scope) -> bool:
-    """Whether a variable may be read after the piece: further down, or in the next round of a loop around both."""
+    """Whether a variable may be read after the piece: further down, or in the next iteration of a loop around both."""
     loops = loops_around(piece.nodes[0], body.node)
     outside = [use for use in binding.uses if use.reads and not piece.holds(use.node)]
     inside = [use for use in binding.uses if use.reads and piece.holds(use.node)]
@@ -160,7 +160,7 @@ def _is_within(node: Node, around: Node) -> bool:
 
 
 def _starts_inside(scope: Node, loop: Node) -> bool:
-    """Whether a scope is made again in every round of a loop."""
+    """Whether each iteration of a loop creates a scope again."""
     return loop.start_byte < scope.start_byte and scope.end_byte <= loop.end_byte
 
 
@@ -174,7 +174,7 @@ def _is_in_try(piece: Piece, body: Scope) -> bool:
 
 
 def _is_set_first(piece: Piece, binding: Binding) -> bool:
-    """Whether the piece's own statements set a variable before anything in it can read it."""
+    """Whether the piece assigns a variable before anything in it can read it."""
     inside = sorted((use for use in binding.uses if piece.holds(use.node)), key=lambda use: use.node.start_byte)
     if piece.is_expression or not inside:
         return False

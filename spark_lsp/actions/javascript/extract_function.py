@@ -1,7 +1,7 @@
 """``extract.function`` for JavaScript and TypeScript: selected statements, or an expression, become a function.
 
-First as a function of the file, or a method of the class, with what it needs as parameters. Where a value cannot be
-handed over right, or its type is not written down, as an arrow function just in front, which sees what the code saw.
+The first choice is a function of the file, or a method, with parameters. If a value cannot be passed correctly, or its
+type is not written down, the result is an arrow function before the statement, which sees the same variables.
 """
 
 from collections.abc import Iterable, Sequence
@@ -42,17 +42,17 @@ _AT_THE_TOP = frozenset(
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Plan:
-    """How a piece becomes a function: its form, where it goes, what goes in and what comes out."""
+    """How to extract a piece: its form, its place, its parameters and its results."""
 
     piece: Piece
     names: Names
     facts: Facts
     form: Form
     anchor: Node
-    """The function goes behind this node; an arrow in front of it."""
+    """The function goes after this node; an arrow function before it."""
     taken: Taken
     types: tuple[str, ...]
-    """Of the parameters, with the colon; empty where none is needed."""
+    """Type annotations of the parameters, with the colon; empty if none is needed."""
     declared: tuple[Binding, ...]
     leaves: bool
     """Whether the piece ends the function around it."""
@@ -60,7 +60,7 @@ class Plan:
 
 
 def plan_of(piece: Piece) -> Plan | Refusal:
-    """Return how a piece can be extracted, or in one sentence why it cannot be done right."""
+    """Return how to extract a piece, or in one sentence why that cannot be done correctly."""
     names, body = analysed(piece)
     facts = facts_of(piece.nodes)
     out = given(piece, list(_bindings(names.uses)), body)
@@ -85,7 +85,7 @@ def plan_of(piece: Piece) -> Plan | Refusal:
 
 
 def edits_of(plan: Plan, name: str) -> tuple[Edit, ...]:
-    """Return the edits that make the function and call it."""
+    """Return the edits that create the function and call it."""
     piece, syntax = plan.piece, plan.piece.syntax
     newline = "\r\n" if "\r\n" in syntax.text else "\n"
     call = Edit(piece.span, _call(plan, name))
@@ -110,7 +110,7 @@ def _bindings(uses: Iterable[Use]) -> Iterable[Binding]:
 def _general_problem(  # noqa: PLR0911 - a list of reasons
     piece: Piece, names: Names, facts: Facts, body: Scope, *, leaves: bool, gives: bool
 ) -> Refusal | None:
-    """Return why a piece can become no function at all."""
+    """Return why a piece can never become a function."""
     if any(node.has_error for node in piece.nodes):
         return Refusal("unreadable", "The selection does not parse.")
     if any(ancestor.type == "with_statement" for ancestor in ancestors(piece.nodes[0])) or facts.has_eval:
@@ -137,7 +137,7 @@ def _outer_plan(  # noqa: PLR0911 - a list of reasons
     piece: Piece, names: Names, facts: Facts, body: Scope, used: Sequence[Binding], declared: tuple[Binding, ...], *,
     leaves: bool,
 ) -> Plan | Refusal:  # fmt: skip
-    """Plan a function of the file, or a method where the piece says ``this``."""
+    """Plan a function of the file, or a method if the piece uses ``this``."""
     form: Form = "function"
     home, anchor, is_static = names.program, _top(piece.nodes[-1]), False
     if facts.fixed:
@@ -167,7 +167,7 @@ def _outer_plan(  # noqa: PLR0911 - a list of reasons
 
 
 def _parameter_types(piece: Piece, names: Names, into: Taken, body: Scope, form: Form) -> tuple[str, ...] | Refusal:
-    """Return the annotations of the parameters, none in JavaScript; or why TypeScript would not take the function."""
+    """Return the annotations of the parameters, none in JavaScript; or why TypeScript would reject the function."""
     if piece.syntax.language.name not in TYPED:
         return ()
     hidden = hidden_member(piece, names) if form == "function" else ""
@@ -198,7 +198,7 @@ def _arrow_plan(
     piece: Piece, names: Names, facts: Facts, body: Scope, used: Sequence[Binding], declared: tuple[Binding, ...], *,
     leaves: bool,
 ) -> Plan | Refusal:  # fmt: skip
-    """Plan an arrow function in front of the statement, which sees every variable that the piece saw."""
+    """Plan an arrow function before the statement, which sees every variable that the piece saw."""
     if facts.yields:
         return Refusal("jump", "A yield cannot stand in an arrow function.")
     anchor = next(
@@ -234,7 +234,7 @@ def _mixed(declared: tuple[Binding, ...]) -> Refusal | None:
 
 
 def _call(plan: Plan, name: str) -> str:  # noqa: PLR0911 - one for each thing a piece can give
-    """Return what stands in the piece's place."""
+    """Return the text that replaces the piece."""
     called = f"this.{name}" if plan.form == "method" else name
     call = f"{called}({', '.join(binding.name for binding in plan.taken.parameters)})"
     if plan.facts.awaits:
@@ -266,7 +266,7 @@ def _call(plan: Plan, name: str) -> str:  # noqa: PLR0911 - one for each thing a
 
 
 def _annotation(plan: Plan) -> str:
-    """Return the type that the one declared name was given, with its colon."""
+    """Return the written type of the single declared name, with its colon."""
     declarator = plan.declared[0].declarations[0].node.parent
     annotation = declarator.child_by_field_name("type") if declarator is not None else None
     return annotation.text.decode("utf-8", "replace") if annotation is not None and annotation.text else ""
@@ -304,7 +304,7 @@ def _definition(plan: Plan, name: str, indent: str) -> str:
 def _body(plan: Plan, indent: str, end: str) -> str:
     text = moved(plan.piece, indent)
     if not plan.piece.is_expression:
-        # A line end is no end of a statement where the next line could go on; this one comes from elsewhere.
+        # # A line end is no statement end if the next line could continue the statement, and this text is moved.
         is_open = plan.piece.nodes[-1].type.endswith(("expression_statement", "_declaration")) and not text.endswith(
             (";", "}")
         )
@@ -326,7 +326,7 @@ def _up_to(node: Node, body: Node) -> Iterable[Node]:
 
 
 def _top(node: Node) -> Node:
-    """Return the statement at the top of the file that a node belongs to."""
+    """Return the top-level statement that a node belongs to."""
     for parent in ancestors(node):
         if parent.parent is None:
             return node
@@ -335,7 +335,7 @@ def _top(node: Node) -> Node:
 
 
 def _method_around(body: Scope) -> Node | None:
-    """Return the method whose ``this`` a piece sees, through arrow functions; None where it is not an instance's."""
+    """Return the method whose ``this`` a piece sees, through arrow functions; None if it is not an instance method."""
     for scope in body.around():
         if scope.body is not scope or scope.node.type == "arrow_function":
             continue
@@ -351,7 +351,7 @@ def _method_around(body: Scope) -> Node | None:
 
 
 def _is_apart(statement: Node) -> bool:
-    """Whether nothing in front of a statement could go on with it, so that it may begin with a parenthesis."""
+    """Whether nothing before a statement could continue with it, so that it may begin with a parenthesis."""
     before = statement.prev_named_sibling
     while before is not None and before.type == "comment":
         before = before.prev_named_sibling
@@ -360,19 +360,19 @@ def _is_apart(statement: Node) -> bool:
 
 
 def _is_caught(piece: Piece, body: Scope) -> bool:
-    """Whether a try of the same function stands around a piece."""
+    """Whether a piece is within a ``try`` of the same function."""
     return any(node.type == "try_statement" for node in _up_to(piece.nodes[0], body.node))
 
 
 def _returns_values(piece: Piece) -> bool:
-    """Whether what a piece returns is certainly no promise, or waited for."""
+    """Whether the piece's return values are certainly no promises, or are awaited."""
     plain = {"await_expression", "string", "number", "true", "false", "null", "template_string", "object", "array"}
     results = [result for node in piece.nodes for result in results_of(node)]
     return all(result.type in plain for result in results)
 
 
 def _method_problem(method: Node, names: Names) -> Refusal | None:
-    """Return why a method beside this one may not be there when it runs; None when it is."""
+    """Return why a new method of this class may be missing when the method around runs; None if it is there."""
     own = method.child_by_field_name("name")
     holder = method.parent.parent if method.parent is not None else None
     if own is None or holder is None:
@@ -420,14 +420,14 @@ def _is_directive(statement: Node) -> bool:
 
 
 def _is_script(names: Names) -> bool:
-    """Whether a file shares its top-level names with others: it neither imports nor exports."""
+    """Whether a file shares its top-level names with other files: it neither imports nor exports."""
     words = {child.type for child in names.program.node.named_children}
     is_common = any(use.name in {"require", "module", "exports"} and use.binding is None for use in names.uses)
     return not is_common and not words & {"import_statement", "export_statement"}
 
 
 def _block_functions(piece: Piece) -> set[str]:
-    """Return the functions declared in inner blocks, which a sloppy script lifts out of them."""
+    """Return the functions in inner blocks, which sloppy scripts hoist out of them."""
     names: set[str] = set()
     stack = list(piece.nodes)
     while stack:

@@ -1,6 +1,6 @@
-"""``extract.variable`` for JavaScript and TypeScript: an expression gets a name, in front of its statement.
+"""``extract.variable`` for JavaScript and TypeScript: declare a variable for an expression before its statement.
 
-Equal expressions take the name too where they certainly have the same value.
+Equal expressions are replaced too if they certainly have the same value.
 """
 
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ _ALONE = frozenset(("identifier", "this", "undefined", "spread_element", "assign
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Naming:
-    """What gets a name: the places, in order, and the statement in front of which the name is declared."""
+    """The expressions to replace, in order, and the statement before which the variable is declared."""
 
     piece: Piece
     names: Names
@@ -36,7 +36,7 @@ class Naming:
 
 
 def naming_of(piece: Piece) -> Naming | Refusal:  # noqa: PLR0911 - a list of reasons
-    """Return how an expression can be given a name, or in one sentence why it cannot be done right."""
+    """Return how to name an expression, or in one sentence why that cannot be done correctly."""
     node = piece.nodes[0]
     if node.has_error:
         return Refusal("unreadable", "The selection does not parse.")
@@ -71,7 +71,7 @@ def naming_of(piece: Piece) -> Naming | Refusal:  # noqa: PLR0911 - a list of re
 
 
 def _name_problem(node: Node, uses: FileUses) -> Refusal | None:
-    """Return why a function or class would be called otherwise under another name; None where nobody asks for it."""
+    """Return why a function or class would get another name from its variable; None if nothing reads the name."""
     parent = node.parent
     if parent is None or not gives_its_name(node):
         return None
@@ -82,7 +82,7 @@ def _name_problem(node: Node, uses: FileUses) -> Refusal | None:
 
 
 def _type_problem(node: Node, uses: FileUses) -> Refusal | None:
-    """Return why an expression of TypeScript would have another type under a name; None when it keeps its type."""
+    """Return why a TypeScript expression would have another type as a variable; None if it keeps its type."""
     problem = expression_problem(node)
     if problem is not None or not is_expected(node) or keeps_type(node, uses):
         return problem
@@ -90,7 +90,7 @@ def _type_problem(node: Node, uses: FileUses) -> Refusal | None:
 
 
 def edits_of(naming: Naming, name: str) -> tuple[Edit, ...]:
-    """Return the edits that declare the name and use it."""
+    """Return the edits that declare the variable and use it."""
     syntax, statement = naming.piece.syntax, naming.statement
     text = syntax.text
     newline = "\r\n" if "\r\n" in text else "\n"
@@ -120,14 +120,14 @@ def edits_of(naming: Naming, name: str) -> tuple[Edit, ...]:
 
 
 def _first_text(naming: Naming, name: str, text: str) -> str:
-    """Return how the statement begins once the name is used in it."""
+    """Return the beginning of the statement after the replacement."""
     syntax = naming.piece.syntax
     start = syntax.wrap(naming.statement).span.start
     return name if any(syntax.wrap(place).span.start == start for place in naming.places) else text[start : start + 2]
 
 
 def _merged(edits: list[Edit]) -> tuple[Edit, ...]:
-    """Join an insertion with a replacement that starts at the same place, or ends there."""
+    """Join an insertion with a replacement that starts or ends at the same place."""
     ordered = sorted(edits, key=lambda edit: (edit.span.start, edit.span.end))
     merged: list[Edit] = []
     for edit in ordered:
@@ -140,7 +140,7 @@ def _merged(edits: list[Edit]) -> tuple[Edit, ...]:
 
 
 def _unwrapped(node: Node, value: str) -> str:
-    """Return an expression as a declaration's value; parentheses around it say nothing there, but for a comma."""
+    """Return an expression as a declaration's value, without parentheses, except around a comma."""
     only = node.named_children
     if node.type == "parenthesized_expression" and len(only) == 1 and only[0].type != "sequence_expression":
         return value.strip()[1:-1].strip()
@@ -148,14 +148,14 @@ def _unwrapped(node: Node, value: str) -> str:
 
 
 def _problem(node: Node, statement: Node, names: Names, uses: FileUses) -> Refusal | None:
-    """Return why an expression cannot be evaluated in front of its statement; None when it can."""
+    """Return why an expression cannot be evaluated before its statement; None if it can."""
     if not comes_first(node, statement, uses):
         return Refusal("order", "It is not certain that this is evaluated first in its statement, always and once.")
     return _unknown_at(node, statement, names, uses)
 
 
 def _unknown_at(node: Node, statement: Node, names: Names, uses: FileUses) -> Refusal | None:
-    """Return why the names of an expression do not mean the same in front of a statement; empty when they do."""
+    """Return why the names of an expression differ in meaning before a statement; empty if they do not."""
     reachable = set(map(id, scope_of(names, statement).around()))
     for binding in bindings_in(node, uses):
         first = min((use.node.start_byte for use in binding.declarations), default=0)
@@ -166,7 +166,7 @@ def _unknown_at(node: Node, statement: Node, names: Names, uses: FileUses) -> Re
 
 
 def _everywhere(piece: Piece, names: Names, uses: FileUses, *, is_alone: bool) -> Naming | None:
-    """Return all equal expressions of the function, for one that always has the same value; None where that fails."""
+    """Return all equal expressions of the function if the value never changes; None if that fails."""
     node = piece.nodes[0]
     own = scope_of(names, node).body
     equal = [
@@ -182,7 +182,7 @@ def _everywhere(piece: Piece, names: Names, uses: FileUses, *, is_alone: bool) -
 
 
 def _common_statement(places: tuple[Node, ...]) -> Node | None:
-    """Return the statement of the innermost block around all places that holds the first of them."""
+    """Return the statement of the innermost block around all places that contains the first of them."""
     if not places:
         return None
     last = places[-1]
@@ -199,7 +199,7 @@ def _common_statement(places: tuple[Node, ...]) -> Node | None:
 
 
 def _until_something_happens(node: Node, statement: Node, uses: FileUses) -> tuple[Node, ...]:
-    """Return the expression and the equal ones behind it in its statement, if the statement changes nothing."""
+    """Return the expression and equal ones after it in its statement, if the statement changes nothing."""
     if any(acts(descendant, uses) for descendant in evaluated(statement)):
         return (node,)
     inside = [
@@ -212,7 +212,7 @@ def _until_something_happens(node: Node, statement: Node, uses: FileUses) -> tup
 
 
 def _equal(around: Node, node: Node, uses: FileUses) -> list[Node]:
-    """Return the expressions around that say the same with the same names, in order."""
+    """Return equal expressions around it whose names have the same meaning."""
     nodes, stack = [], [around]
     wanted = _said(node, uses)
     while stack:
@@ -225,7 +225,7 @@ def _equal(around: Node, node: Node, uses: FileUses) -> list[Node]:
 
 
 def _said(node: Node, uses: FileUses) -> tuple[object, ...]:
-    """Return the tokens of an expression, names by what they mean."""
+    """Return the tokens of an expression, with names replaced by their bindings."""
     if not node.child_count:
         use = uses.get(node.id)
         return (node.type, id(use.binding) if use and use.binding else node.text)
@@ -233,7 +233,7 @@ def _said(node: Node, uses: FileUses) -> tuple[object, ...]:
 
 
 def _is_left(node: Node) -> bool:
-    """Whether an equal expression stays: it stands where no value does, or is called, written or deleted there."""
+    """Whether an equal expression stays: it is no value there, or is called, assigned or deleted."""
     parent = node.parent
     if parent is None or not stands_in(VALUES, parent, node) or (node.type == "string" and is_module_name(parent)):
         return True

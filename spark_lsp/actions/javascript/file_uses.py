@@ -1,7 +1,7 @@
-"""Collect a file's names and properties: the uses of each name, and the properties that run code.
+"""Collect a file's names and properties: the uses of each name, and the properties that run code. Pure.
 
-JavaScript runs code at getters, conversions and assignments to methods. A file that has such things says so in its
-text, and only there they are feared. Pure.
+JavaScript runs code at getters, conversions and assignments to methods. Only the files that contain such code are
+treated with that caution.
 """
 
 from collections.abc import Iterator, Mapping
@@ -88,7 +88,7 @@ QUIET_METHODS: Final = frozenset(
         "warn",
     ]
 )
-"""Methods of the language's own objects, which programs leave as they are."""
+"""Methods of built-in objects, which programs do not replace."""
 _REBINDING: Final = frozenset(
     ("Object.assign", "Object.defineProperties", "Object.setPrototypeOf", "Reflect.set", "Reflect.defineProperty")
 )
@@ -96,9 +96,9 @@ _REBINDING: Final = frozenset(
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FileUses:
-    """A file's uses by the id of their node, and what it says of its properties.
+    """A file's uses by node id, and the properties that run code.
 
-    ``accessors`` have a getter that does something, EVERY stands for all; ``rebound`` are assigned somewhere in it.
+    ``accessors`` have a getter with an effect, EVERY stands for all; ``rebound`` are assigned somewhere in the file.
     """
 
     by_node: Mapping[int, Use]
@@ -106,14 +106,14 @@ class FileUses:
     rebound: frozenset[str]
     rebinds_any: bool
     converts: bool
-    """Whether a conversion to a number or text may run code of the file that does something."""
+    """Whether a conversion to a number or text may run code of the file with an effect."""
     asks_for_names: bool
     """Whether the file reads the name of a function or class."""
     written_globals: frozenset[str]
     """Names that the file assigns and does not declare."""
 
     def get(self, node_id: int) -> Use | None:
-        """Return the use that a node is, None for any other node."""
+        """Return the use of a node, None for any other node."""
         return self.by_node.get(node_id)
 
     def runs_code(self, node: Node) -> bool:
@@ -132,13 +132,13 @@ class FileUses:
         return node.type in {"template_substitution", "unary_expression", "computed_property_name"}
 
     def keeps(self, name: str, holder: Node) -> bool:
-        """Whether a property of an object that holds a method keeps it, as far as the file tells."""
+        """Whether an object's property keeps its method, as far as the file shows."""
         if name in self.accessors or EVERY in self.accessors or name in self.rebound:
             return False
         return name in QUIET_METHODS or not self.rebinds_any or self._is_module(holder)
 
     def _is_module(self, node: Node) -> bool:
-        """Whether a name stands for a global object or a required module, whose methods a program leaves alone."""
+        """Whether a name stands for a global object or a required module, whose methods a program does not replace."""
         use = self.get(node.id)
         if use is None:
             return False
@@ -153,7 +153,7 @@ class FileUses:
 
 
 def property_of(node: Node) -> str:
-    """Return the property that a member or a subscript with a plain string names; empty for a computed one."""
+    """Return the property of a member, or of a subscript with a plain string; empty for a computed one."""
     own = node.child_by_field_name("property")
     if own is not None:
         return text_of(own)
@@ -163,7 +163,7 @@ def property_of(node: Node) -> str:
 
 @lru_cache(maxsize=2)
 def file_uses(names: Names) -> FileUses:
-    """Return what a file tells; kept, for a file is often asked about more than once."""
+    """Return the uses of a file; the result is cached, because actions request it more than once."""
     accessors: set[str] = set()
     rebound: set[str] = set()
     described: set[str] = set()
@@ -206,7 +206,7 @@ def file_uses(names: Names) -> FileUses:
 
 
 def is_imported_live(binding: Binding) -> bool:
-    """Whether another file of the workspace may change what an imported name means: imports are live."""
+    """Whether another workspace file may change what an imported name means, because imports are live."""
     declared = binding.declarations
     node = declared[0].node if declared else None
     if binding.kind != "import" or node is None:
@@ -214,7 +214,7 @@ def is_imported_live(binding: Binding) -> bool:
     current: Node | None = node
     while current is not None and current.type != "import_statement":
         if current.type == "namespace_import":
-            return False  # the name itself stays; what is read of it is a property
+            return False  # # the name itself stays; a property is read from it
         current = current.parent
     source = current.child_by_field_name("source") if current is not None else None
     return source is None or text_of(source)[1:2] in {".", "/"}
@@ -239,7 +239,7 @@ def _key(node: Node) -> str:
 
 
 def _acts(definition: Node) -> bool:
-    """Whether a method does anything but read and call what only reads."""
+    """Whether a method does more than read, and call methods that only read."""
     for node in every(definition):
         if node.type in _CHANGES or (node.type == "unary_expression" and node.children[0].type == "delete"):
             return True
@@ -250,7 +250,7 @@ def _acts(definition: Node) -> bool:
 
 
 def _members(target: Node) -> Iterator[Node]:
-    """Yield the members that an assignment's left side writes, those in a pattern included."""
+    """Yield the members that the left side of an assignment writes, including those in a pattern."""
     if target.type in {"member_expression", "subscript_expression"}:
         yield target
     elif target.type.endswith("pattern") or target.type in {"unary_expression", "parenthesized_expression"}:
@@ -259,7 +259,7 @@ def _members(target: Node) -> Iterator[Node]:
 
 
 def _is_named(held: Node) -> bool:
-    """Whether an object may be a function or class: a name by itself, or what made an object."""
+    """Whether an object may be a function or class: a name by itself, or the constructor of an object."""
     return held.type in {"identifier", "subscript_expression"} or property_of(held) == "constructor"
 
 
@@ -269,14 +269,14 @@ def _is_computed(member: Node) -> bool:
 
 
 def _described(member: Node) -> Iterator[str]:
-    """Yield the property that ``descriptors.name.get = …`` gives a getter."""
+    """Yield the property that gets a getter by ``descriptors.name.get = …``."""
     held = member.child_by_field_name("object")
     if property_of(member) in {"get", "set"} and held is not None and held.type == "member_expression":
         yield property_of(held)
 
 
 def _called(node: Node) -> tuple[str, str]:
-    """Return the name of what a call calls, and its second argument where that is a string."""
+    """Return the name of the callee, and the call's second argument if it is a string."""
     called = node.child_by_field_name("function") or node.child_by_field_name("constructor")
     arguments = node.child_by_field_name("arguments")
     given = arguments.named_children if arguments is not None else []

@@ -1,6 +1,6 @@
-"""Follow the control flow of a piece of JavaScript: its exits, its waits and whether it reaches its end.
+"""Analyse the control flow of a piece of JavaScript: its exits, its awaits and whether it reaches its end. Pure.
 
-Pure questions over tree-sitter nodes. Where the answer is not certain, the one that forbids more is given.
+If an answer is not certain, the more restrictive one is returned.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -13,29 +13,29 @@ from spark_lsp.actions.javascript.scopes import BODIES, FIELDS, text_of
 
 LOOPS: Final = frozenset(("for_statement", "for_in_statement", "while_statement", "do_statement"))
 BLOCKS: Final = frozenset(("statement_block", "program", "switch_case", "switch_default"))
-"""Where a statement may be put in front of another."""
+"""Nodes in which a statement may be inserted before another."""
 _OWN_THIS: Final = (BODIES | FIELDS) - {"arrow_function"}
 
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What a piece does that matters to where it may stand."""
+    """Properties of a piece that limit where it may move."""
 
     returns: bool
     awaits: bool
     yields: bool
     jumps_out: bool
-    """A break or continue whose loop or label is outside."""
+    """Whether a break or continue targets a loop or label outside."""
     this: bool
     fixed: frozenset[str]
-    """Of ``super``, ``arguments``, ``new.target``: what means something only in its own function."""
+    """``super``, ``arguments``, ``new.target``: expressions that depend on their own function."""
     has_private_names: bool
     has_eval: bool
-    """``eval`` or ``with``: names can mean anything."""
+    """Whether there is ``eval`` or ``with``, so that names can mean anything."""
 
 
 def facts_of(nodes: Sequence[Node]) -> Facts:
-    """Return what a piece does, functions within it aside where they keep it to themselves."""
+    """Return the properties of a piece, without nested functions that do not expose them."""
     inside = list(_inside(nodes))
     direct = [node for node, depth, _own in inside if depth == 0]
     lexical = [node for node, _depth, own in inside if own]
@@ -54,7 +54,7 @@ def facts_of(nodes: Sequence[Node]) -> Facts:
 
 
 def ends(nodes: Iterable[Node]) -> bool:
-    """Whether control certainly never comes to the end of statements: every way through returns or throws."""
+    """Whether control never reaches the end of statements: every path returns or throws."""
     return any(_ends(node) for node in nodes)
 
 
@@ -67,7 +67,7 @@ def ancestors(node: Node) -> Iterator[Node]:
 
 
 def loops_around(node: Node, body: Node) -> list[Node]:
-    """Return the loops of the same function around a node."""
+    """Return the loops around a node in the same function."""
     loops = []
     for ancestor in ancestors(node):
         if ancestor.id == body.id:
@@ -78,7 +78,7 @@ def loops_around(node: Node, body: Node) -> list[Node]:
 
 
 def is_tail(last: Node, body: Node) -> bool:
-    """Whether nothing of the function runs after a statement, but for ``finally``."""
+    """Whether nothing of the function runs after a statement, except ``finally``."""
     node = last
     for parent in ancestors(last):
         if parent.id == body.id:
@@ -117,7 +117,7 @@ def _ends(node: Node) -> bool:  # noqa: PLR0911 - one for each kind
 
 
 def _runs_for_ever(loop: Node) -> bool:
-    """Whether a loop has no end of its own: its condition is ``true`` or missing, and nothing breaks out of it."""
+    """Whether a loop never ends by itself: its condition is ``true`` or missing, and nothing breaks out of it."""
     condition = loop.child_by_field_name("condition")
     inner = condition
     while inner is not None and inner.type == "parenthesized_expression" and inner.named_children:
@@ -130,7 +130,7 @@ def _runs_for_ever(loop: Node) -> bool:
 
 
 def _inside(nodes: Sequence[Node]) -> Iterator[tuple[Node, int, bool]]:
-    """Yield every node in a piece with how many functions are between, and whether it shares the piece's ``this``."""
+    """Yield every node in a piece with the number of enclosing functions, and whether it has the piece's ``this``."""
     stack = [(node, 0, True) for node in nodes]
     while stack:
         node, depth, own = stack.pop()

@@ -1,6 +1,6 @@
-"""Decide whether TypeScript infers the same types when code becomes a function without a result type. Pure.
+"""Decide whether TypeScript infers the same types when code becomes a function without a declared result type. Pure.
 
-A function's result is inferred: a literal widens, and what a call or an assignment told of a variable is not passed on.
+The result type is inferred: a literal widens, and narrowing by a call or an assignment is lost.
 """
 
 from collections.abc import Sequence
@@ -28,7 +28,7 @@ _WIDE: Final = frozenset((": string", ": number", ": boolean", ": bigint"))
 def result_problem(  # noqa: PLR0911 - a list of reasons
     piece: Piece, body: Node, uses: FileUses, declared: Sequence[Binding], *, returns: bool
 ) -> Refusal | None:
-    """Return why the result of a piece would have another type; None when it keeps it."""
+    """Return why the result of a piece would have another type; None if it keeps its type."""
     if _calls_itself(piece, body):
         return Refusal("type", "The function calls itself and says no type for its result.")
     if any(_asks(node) for top in piece.nodes for node in every(top)):
@@ -53,7 +53,7 @@ def result_problem(  # noqa: PLR0911 - a list of reasons
 
 
 def _annotated_problem(name: str, annotation: Node, value: Node | None, piece: Piece, count: int) -> Refusal | None:
-    """Return why a variable with a written type would lose it; only a single result can carry its annotation."""
+    """Return why an annotated variable would lose its type; only a single result can carry its annotation."""
     if value is None:
         return Refusal("type", f"{name} gets its value later.")
     if count > 1 and text_of(annotation) not in _WIDE:
@@ -64,7 +64,7 @@ def _annotated_problem(name: str, annotation: Node, value: Node | None, piece: P
 
 
 def _declared_problem(binding: Binding, piece: Piece, count: int) -> Refusal | None:  # noqa: PLR0911 - a list of reasons
-    """Return why a variable would have another type as a result of a function; None when it keeps it."""
+    """Return why a variable would have another type as a function result; None if it keeps its type."""
     holder = binding.declarations[0].node.parent
     if holder is None:
         return None
@@ -93,7 +93,7 @@ def _types_declared_in(piece: Piece) -> set[str]:
 
 
 def _is_alias_of_a_check(node: Node, uses: FileUses) -> bool:
-    """Whether TypeScript narrows a type by a variable or function that holds what an expression tells."""
+    """Whether TypeScript narrows a type by a variable or function that contains a type check."""
     while node.parent is not None and node.parent.type in {"binary_expression", "unary_expression"}:
         node = node.parent
     parent = node.parent
@@ -108,7 +108,7 @@ def _is_alias_of_a_check(node: Node, uses: FileUses) -> bool:
 
 
 def closure_problem(piece: Piece, used: Sequence[Binding]) -> Refusal | None:
-    """Return why a function in front could not use a variable with the type it has here; None when it can."""
+    """Return why an arrow function before the statement could not use a variable with its type here; None if it can."""
     for binding in used:
         holder = binding.declarations[0].node.parent if binding.declarations else None
         if holder is None or holder.type not in {"variable_declarator", "required_parameter", "optional_parameter"}:
@@ -139,7 +139,7 @@ def _value_problem(value: Node, uses: FileUses, *, is_expected: bool) -> Refusal
 
 
 def _asks(node: Node) -> bool:
-    """Whether the value that a ``yield`` gives is used."""
+    """Whether the value of a ``yield`` is used."""
     is_yield = node.type == "yield_expression" and not any(child.type == "*" for child in node.children)
     return is_yield and node.parent is not None and node.parent.type != "expression_statement"
 
@@ -154,7 +154,7 @@ def _is_name(value: Node) -> bool:
 
 
 def _calls_itself(piece: Piece, body: Node) -> bool:
-    """Whether a piece calls the function around it, whose result has no type of its own."""
+    """Whether a piece calls the function around it, whose result type is not declared."""
     own = body.child_by_field_name("name")
     if own is None and body.parent is not None and body.parent.type == "variable_declarator":
         own = body.parent.child_by_field_name("name")

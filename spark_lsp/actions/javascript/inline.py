@@ -1,6 +1,6 @@
 """``inline.variable`` for JavaScript and TypeScript: replace a variable by its value and delete it.
 
-Right where the value is always the same, or where the one use comes first in the very next statement.
+Correct if the value is always the same, or if the only use comes first in the next statement.
 """
 
 from dataclasses import dataclass, replace
@@ -31,9 +31,9 @@ _ROOMY: Final = frozenset(
     ("arguments", "array", "variable_declarator", "return_statement", "pair", "template_substitution",
      "parenthesized_expression", "jsx_expression", "throw_statement")
 )  # fmt: skip
-"""Where any expression but a sequence can stand without parentheses."""
+"""Places where any expression except a sequence needs no parentheses."""
 _DECLARES: Final = ("{", "function", "class", "async function", "let [")
-"""What begins a statement of its own where an expression was meant."""
+"""Text that begins a statement if it is the first of a line, where an expression is meant."""
 _COMPARES: Final = frozenset(("===", "!==", "==", "!="))
 _SAYS_TYPE: Final = {"string": "string", "template_string": "string", "number": "number", "true": "boolean",
                      "false": "boolean"}  # fmt: skip
@@ -42,7 +42,7 @@ _OWN: Final = frozenset(("this", "super", "await_expression", "yield_expression"
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Inlining:
-    """A variable whose value takes the place of its uses."""
+    """A variable whose value replaces its uses."""
 
     syntax: Syntax
     binding: Binding
@@ -51,7 +51,7 @@ class Inlining:
 
 
 def variable_at(syntax: Syntax | None, offset: int) -> str:
-    """Return the name under a cursor if it can be a variable; cheap."""
+    """Return the name under a cursor if it may be a variable; cheap."""
     if syntax is None or syntax.language.name not in LANGUAGES:
         return ""
     for at in (offset, offset - 1):
@@ -71,7 +71,7 @@ def use_at(syntax: Syntax, names: Names, offset: int) -> Use | None:
 
 
 def inlining_of(syntax: Syntax, offset: int) -> Inlining | Refusal:
-    """Return how the variable under a cursor can be inlined, or in one sentence why it cannot be done right."""
+    """Return how to inline the variable under a cursor, or in one sentence why that cannot be done correctly."""
     names = names_of(syntax.tree.root_node)
     use = use_at(syntax, names, offset)
     binding = use.binding if use is not None else None
@@ -93,7 +93,7 @@ def inlining_of(syntax: Syntax, offset: int) -> Inlining | Refusal:
 
 
 def edits_of(inlining: Inlining) -> tuple[Edit, ...]:
-    """Return the edits that put the value in place of each use and remove the declaration."""
+    """Return the edits that replace each use by the value and remove the declaration."""
     syntax, value = inlining.syntax, inlining.value
     text = syntax.text
     content = syntax.wrap(value).span.text(text)
@@ -107,7 +107,7 @@ def edits_of(inlining: Inlining) -> tuple[Edit, ...]:
 
 
 def _separated(inlining: Inlining, edits: list[Edit]) -> list[Edit]:
-    """Put a semicolon in front of a statement that would go on with the line above without one."""
+    """Insert a semicolon before a statement that would otherwise continue the line above."""
     statements = [
         statement for statement in _statements_from(inlining.statement) if statement.id != inlining.statement.id
     ]
@@ -128,7 +128,7 @@ def _separated(inlining: Inlining, edits: list[Edit]) -> list[Edit]:
 
 
 def _statements_from(statement: Node) -> list[Node]:
-    """Return a statement and those behind it in its block."""
+    """Return a statement and those after it in its block."""
     statements: list[Node] = []
     current: Node | None = statement
     while current is not None:
@@ -192,7 +192,7 @@ def _use_problem(inlining: Inlining, names: Names) -> Refusal | None:
 
 
 def _first_use(inlining: Inlining, nodes: list[Node], level: Level, uses: FileUses) -> Node | None:
-    """Return the statement with the first use, where all statements before it leave a value of that level as it is."""
+    """Return the statement with the first use, if no statement before it affects a value of that level."""
     needed = {id(binding) for binding in bindings_in(inlining.value, uses)}
     for statement in _statements_from(inlining.statement)[1:]:
         if _is_within(nodes[0], statement):
@@ -222,7 +222,7 @@ def _is_var(binding: Binding) -> bool:
 def _place_problem(  # noqa: PLR0911 - a list of reasons
     inlining: Inlining, use: Use, uses: FileUses
 ) -> Refusal | None:
-    """Return why the value cannot stand in the place of one use; None when it can."""
+    """Return why the value cannot replace a use; None if it can."""
     name, value, parent = inlining.binding.name, inlining.value, use.node.parent
     if parent is None or parent.type.startswith(("jsx_opening", "jsx_closing", "jsx_self")):
         return Refusal("placement", f"{name} names an element.")
@@ -248,7 +248,7 @@ def _place_problem(  # noqa: PLR0911 - a list of reasons
 
 
 def _type_problem(inlining: Inlining, use: Use) -> Refusal | None:
-    """Return why TypeScript would see another type where the value is written out; None when it sees the same."""
+    """Return why TypeScript would infer another type for the inlined value; None if it infers the same."""
     value, node, name = inlining.value, use.node, inlining.binding.name
     parent = node.parent
     inner = _unwrapped(value)
@@ -269,7 +269,7 @@ def _type_problem(inlining: Inlining, use: Use) -> Refusal | None:
 
 
 def _unwrapped(node: Node) -> Node:
-    """Return an expression without parentheses and without what only TypeScript reads."""
+    """Return an expression without parentheses and type syntax."""
     wraps = {"parenthesized_expression", "non_null_expression", "as_expression", "satisfies_expression"}
     while node.type in {*wraps, "type_assertion"} and node.named_children:
         node = node.named_children[-1 if node.type == "type_assertion" else 0]
@@ -281,7 +281,7 @@ def _acts(statement: Node, uses: FileUses) -> bool:
 
 
 def _hidden(inlining: Inlining, use: Use, uses: FileUses) -> str:
-    """Return a name of the value that means something else at a use; empty when there is none."""
+    """Return a name in the value that has another meaning at a use; empty if there is none."""
     value = inlining.value
     for node in _every(value):
         target = uses.get(node.id)
@@ -294,7 +294,7 @@ def _hidden(inlining: Inlining, use: Use, uses: FileUses) -> str:
 
 
 def _written(inlining: Inlining, use: Use, content: str) -> str:
-    """Return the value as it must be written in the place of a use."""
+    """Return the text of the value in place of a use."""
     value, node = inlining.value, use.node
     parent = node.parent
     assert parent is not None, "a name is never the whole file"
@@ -336,7 +336,7 @@ def _every(node: Node) -> list[Node]:
 
 
 def _whole_lines(text: str, span: Span) -> Span:
-    """Return a statement with its line and line end, where it has them for itself."""
+    """Return a statement with its whole lines, if it has them to itself."""
     start, end = line_start(text, span.start), line_end(text, span.end)
     if text[start : span.start].strip() or text[span.end : end].strip(" \t;"):
         return span

@@ -1,6 +1,7 @@
 """Find the types that TypeScript knows only in place: narrowed by a condition or by a function's context.
 
-An extracted piece would lose that, and the file would no longer type-check. Pure; knows no types, so it refuses widely.
+An extracted piece would lose such types and no longer type-check. The module has no type information, so it refuses
+whatever may be narrowed. Pure.
 """
 
 import re
@@ -23,7 +24,7 @@ _CHAINS: Final = frozenset(("member_expression", "subscript_expression"))
 
 
 def expression_problem(node: Node) -> Refusal | None:  # noqa: PLR0911 - a list of reasons
-    """Return why an expression of TypeScript could not be evaluated on its own, in front of its statement."""
+    """Return why a TypeScript expression cannot be evaluated on its own, before its statement."""
     if is_read_by_the_compiler(node):
         return Refusal("type", "TypeScript reads the literal here.")
     if _is_part_of_a_constant(node):
@@ -41,7 +42,7 @@ def expression_problem(node: Node) -> Refusal | None:  # noqa: PLR0911 - a list 
 
 
 def type_problem(piece: Piece, body: Node) -> Refusal | None:
-    """Return why a piece of TypeScript would no longer type-check in a function; None when nothing speaks for it."""
+    """Return why a piece of TypeScript would not type-check in a function; None if it may."""
     if piece.syntax.language.name not in TYPED:
         return None
     problem = expression_problem(piece.nodes[0]) if piece.is_expression else _statements_problem(piece, body)
@@ -64,7 +65,7 @@ def type_problem(piece: Piece, body: Node) -> Refusal | None:
 
 
 def _statements_problem(piece: Piece, body: Node) -> Refusal | None:
-    """Return what statements tell TypeScript about the code behind them, which a call would not tell."""
+    """Return which narrowing by statements is lost for the code after them if they become a call."""
     if ends(piece.nodes) and not facts_of(piece.nodes).returns:
         return Refusal("type", "What comes behind it is never reached, which would no longer be seen.")
     if _may_never_return(piece):
@@ -81,7 +82,7 @@ def _statements_problem(piece: Piece, body: Node) -> Refusal | None:
 
 
 def _is_part_of_a_constant(node: Node) -> bool:
-    """Whether an expression is a part of what is taken ``as const``; a literal of one keeps its type in a constant."""
+    """Whether an expression is part of an ``as const`` value; a literal keeps its type there."""
     for parent in ancestors(node):
         if parent.type.endswith(("_statement", "_declaration")) or parent.type in FUNCTIONS:
             return False
@@ -91,7 +92,7 @@ def _is_part_of_a_constant(node: Node) -> bool:
 
 
 def _is_asserted(node: Node) -> bool:
-    """Whether an expression is, or is in, an argument of a call by itself that may assert something of it."""
+    """Whether an expression is, or is in, an argument of a call statement that may be an assertion."""
     for parent in ancestors(node):
         if parent.type == "arguments":
             statement = parent.parent.parent if parent.parent is not None else None
@@ -106,7 +107,7 @@ def _is_asserted(node: Node) -> bool:
 
 
 def _is_open(node: Node) -> bool:
-    """Whether an expression is a variable's first value that says nothing of its type: ``[]``, ``null``."""
+    """Whether an expression is a variable's first value without a precise type: ``[]``, ``null``."""
     parent = node.parent
     is_empty = node.type in {"null", "undefined"} or (node.type == "array" and not node.named_child_count)
     is_value = parent is not None and parent.type in {"variable_declarator", "public_field_definition"}
@@ -114,7 +115,7 @@ def _is_open(node: Node) -> bool:
 
 
 def _may_never_return(piece: Piece) -> bool:
-    """Whether the last statement is a call that may never return, in a branch that TypeScript leaves there."""
+    """Whether the last statement is a call that may never return, which narrows types after the branch."""
     last = piece.nodes[-1]
     holder = last.parent
     only = last.named_children[0] if last.type == "expression_statement" and last.named_children else None
@@ -131,14 +132,14 @@ def _may_never_return(piece: Piece) -> bool:
 
 
 def narrowed_names(body: Node, piece: Piece) -> set[str]:
-    """Return the plain names whose types conditions, assertions or assignments around a piece may narrow."""
+    """Return the names whose types may be narrowed by conditions, assertions or assignments around a piece."""
     guarded = {word for guard in _guards(body, piece) for word in _words((guard,))}
     guarded |= {word for call in _asserted((body,), piece.syntax.tree.root_node) for word in _words((call,))}
     return guarded | set(_written((body,)))
 
 
 def _guards_that_leave(nodes: Sequence[Node]) -> Iterator[Node]:
-    """Yield the conditions of statements that go on behind them only where the condition told something."""
+    """Yield the conditions of statements that leave the block, which narrow types after them."""
     for node in _every(nodes):
         condition = node.child_by_field_name("condition")
         if condition is not None and node.type in {"if_statement", "while_statement", "for_statement"}:
@@ -146,7 +147,7 @@ def _guards_that_leave(nodes: Sequence[Node]) -> Iterator[Node]:
 
 
 def _asserted(nodes: Sequence[Node], program: Node) -> Iterator[Node]:
-    """Yield the arguments of calls that stand by themselves and may assert something of them."""
+    """Yield the arguments of call statements that may be assertions."""
     for node in _every(nodes):
         only = node.named_children[0] if node.type == "expression_statement" and node.named_children else None
         if only is None or only.type != "call_expression":
@@ -157,7 +158,7 @@ def _asserted(nodes: Sequence[Node], program: Node) -> Iterator[Node]:
 
 
 def _may_assert(called: Node, program: Node) -> bool:
-    """Whether a function may be declared as ``asserts``: it is in this file, or its name says so."""
+    """Whether a function may be declared with ``asserts``: it is in this file, or its name suggests it."""
     if called.type == "identifier":
         binding = names_of(program).program.names.get(text_of(called))
         holders = [use.node.parent for use in binding.declarations] if binding is not None else []
@@ -171,7 +172,7 @@ def _assigned_chains(body: Node) -> Iterator[Node]:
 
 
 def _assigned_chains_in(nodes: Sequence[Node]) -> Iterator[Node]:
-    """Yield the parts of objects that nodes assign to, which narrows their type."""
+    """Yield the members that nodes assign to, which narrows their types."""
     for node in _every(nodes):
         left = node.child_by_field_name("left") if node.type == "assignment_expression" else None
         if left is not None and left.type in _CHAINS:
@@ -187,7 +188,7 @@ def _every(nodes: Sequence[Node]) -> Iterator[Node]:
 
 
 def _guards(body: Node, piece: Piece) -> Iterator[Node]:
-    """Yield the conditions of a function that may narrow a type in a piece, and what variables in them stand for."""
+    """Yield the conditions of a function that may narrow a type in a piece, and the values of variables in them."""
     conditions = [held for node in _every((body,)) for held in _conditions(node) if _reaches(node, held, piece)]
     words = set(_words(conditions))
     yield from conditions
@@ -196,12 +197,12 @@ def _guards(body: Node, piece: Piece) -> Iterator[Node]:
         holders = [node for node in declared if words & set(_words(node.children_by_field_name("name")))]
         values = [value for node in holders for value in node.children_by_field_name("value")]
         yield from values
-        words = set(_words(values))  # what a variable stands for may be told by another one
+        words = set(_words(values))  # # the value of a variable may depend on another variable
         declared = [node for node in declared if node not in holders] if holders else []
 
 
 def _conditions(node: Node) -> Iterator[Node]:
-    """Yield what a node decides by, where that may narrow a type."""
+    """Yield the conditions by which a node decides, if they may narrow a type."""
     held = node.child_by_field_name("condition")
     if held is None and node.type == "binary_expression" and _operator(node) in _JOINED:
         held = node.child_by_field_name("left")
@@ -213,7 +214,7 @@ def _conditions(node: Node) -> Iterator[Node]:
 
 
 def _reaches(owner: Node, held: Node, piece: Piece) -> bool:
-    """Whether a condition still tells something where a piece stands: around it, or before it by leaving."""
+    """Whether a condition still narrows at a piece: it is around the piece, or before it and leaves the block."""
     if piece.holds(held):
         return False
     if owner.start_byte <= piece.start and piece.end <= owner.end_byte:
@@ -227,7 +228,7 @@ def _reaches(owner: Node, held: Node, piece: Piece) -> bool:
 
 
 def _chains(guard: Node) -> Iterator[str]:
-    """Yield the parts of objects that a condition speaks of: a name by itself keeps its type in an arrow function."""
+    """Yield the member chains in a condition; a plain name keeps its type in an arrow function."""
     stack = [guard]
     while stack:
         node = stack.pop()
@@ -237,7 +238,7 @@ def _chains(guard: Node) -> Iterator[str]:
 
 
 def _plain(text: str) -> str:
-    """Return a chain as it is written without ``?.`` and ``!``: TypeScript narrows ``a?.b`` and ``a.b`` alike."""
+    """Return a chain without ``?.`` and ``!``: TypeScript narrows ``a?.b`` and ``a.b`` alike."""
     return re.sub(r"!(?=[.\[)])", "", text.replace("?.[", "[").replace("?.", "."))
 
 
@@ -252,7 +253,7 @@ def _words(nodes: Sequence[Node]) -> Iterator[str]:
 
 
 def _written(nodes: Sequence[Node]) -> Iterator[str]:
-    """Yield the plain names that nodes assign to."""
+    """Yield the plain names that nodes assign."""
     stack = list(nodes)
     while stack:
         node = stack.pop()
@@ -263,7 +264,7 @@ def _written(nodes: Sequence[Node]) -> Iterator[str]:
 
 
 def is_in_condition(node: Node) -> bool:
-    """Whether an expression is a part of a condition that may narrow a type."""
+    """Whether an expression is part of a condition that may narrow a type."""
     child = node
     for parent in ancestors(node):
         if parent.type in FUNCTIONS or parent.type == "statement_block":
@@ -278,7 +279,7 @@ def is_in_condition(node: Node) -> bool:
 
 
 def _narrows(node: Node) -> bool:
-    """Whether a condition may say something of a type; a comparison of sizes does not."""
+    """Whether a condition may narrow a type; a comparison of sizes does not."""
     if node.type == "binary_expression":
         operator = _operator(node)
         sides = (node.child_by_field_name("left"), node.child_by_field_name("right"))
@@ -291,7 +292,7 @@ def _narrows(node: Node) -> bool:
 
 
 def _made(node: Node) -> Iterator[Node]:
-    """Yield the functions that an expression is or holds, those aside that a call in it takes."""
+    """Yield the functions that an expression is or contains, except those passed to a call in it."""
     stack = [node]
     while stack:
         current = stack.pop()

@@ -1,7 +1,7 @@
-"""What each node type of the JavaScript and TypeScript grammars does when it is evaluated, and where it holds values.
+"""What each node type of the JavaScript and TypeScript grammars does when it is evaluated, and where it has values.
 
-Nothing is allowed by default: a type in no table here counts as an effect, holds no value and keeps no order.
-A test walks the node types of the installed grammars and fails on one that nobody has decided.
+A type in no table counts as an effect, has no value and keeps no order. A test compares the tables with the installed
+grammars and fails on an undecided type.
 """
 
 from typing import Final
@@ -39,7 +39,7 @@ EFFECTS: Final = frozenset(
         "yield_expression",
     ]
 )
-"""What may run other code, or change something. Spreading and array patterns run an iterator."""
+"""Node types that may run other code, or change something. Spreading and array patterns run an iterator."""
 
 QUIET: Final = frozenset(
     [
@@ -147,7 +147,7 @@ QUIET: Final = frozenset(
         "while_statement",
     ]
 )
-"""What does nothing by itself; its parts decide."""
+"""Node types without an effect of their own; their parts decide."""
 
 UNEVALUATED: Final = frozenset(
     [
@@ -211,7 +211,7 @@ UNEVALUATED: Final = frozenset(
         "union_type",
     ]
 )
-"""Types, comments and marks: nothing in them runs."""
+"""Node types of types, comments and marks, which never run."""
 
 ANY: Final = "*"
 VALUES: Final[dict[str, tuple[str, ...]]] = {
@@ -251,13 +251,13 @@ VALUES: Final[dict[str, tuple[str, ...]]] = {
     "unary_expression": ("argument",),
     "variable_declarator": ("value",),
     "yield_expression": (ANY,),
-    # Conditions stand in parentheses, which are a node of their own.
+    # # Conditions are in parentheses, which are a node of their own.
     "do_statement": (),
     "if_statement": (),
     "switch_statement": (),
     "while_statement": (),
 }
-"""Where a child is evaluated for its value, so that another expression of that value could stand there."""
+"""The fields whose child is evaluated for its value, so that another expression could replace it."""
 
 IN_ORDER: Final[dict[str, tuple[str, ...]]] = {
     "arguments": (ANY,),
@@ -303,11 +303,11 @@ IN_ORDER: Final[dict[str, tuple[str, ...]]] = {
     "variable_declarator": ("value",),
     "yield_expression": (ANY,),
 }
-"""Which parts are evaluated whenever the whole is, exactly once, and in the order in which they stand."""
+"""The parts that are always evaluated with the whole, exactly once, in their order."""
 
 
 def stands_in(table: dict[str, tuple[str, ...]], parent: Node, child: Node) -> bool:
-    """Whether a table lists the field of its parent that a node stands in; False for a parent that it does not know."""
+    """Whether a table lists the parent's field of a node; False for an unknown parent."""
     fields = table.get(parent.type, ())
     return ANY in fields or any(
         (held := parent.child_by_field_name(field)) is not None and held.id == child.id for field in fields

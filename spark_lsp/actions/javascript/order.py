@@ -1,4 +1,4 @@
-"""Whether an expression is the first thing that a statement does, so that it can be evaluated in front of it. Pure."""
+"""Decide whether a statement evaluates an expression first, so that the expression can move before it. Pure."""
 
 from typing import Final
 
@@ -14,7 +14,7 @@ _CHAINS: Final = frozenset(("member_expression", "subscript_expression", "call_e
 
 
 def statement_of(node: Node) -> Node | None:
-    """Return the statement, in a block or alone behind a head, or the arrow function's body, that a node is part of."""
+    """Return the statement that a node is part of, in a block or alone after a head, or an arrow function's body."""
     current = node
     while current.parent is not None:
         parent = current.parent
@@ -30,9 +30,9 @@ def statement_of(node: Node) -> Node | None:
 
 
 def comes_first(node: Node, statement: Node, uses: FileUses, level: Level | None = None) -> bool:
-    """Whether a statement evaluates an expression always, once, and before anything that could matter to it.
+    """Whether a statement always evaluates an expression, once, and before anything that could affect it.
 
-    ``level`` is that of what will stand in the expression's place, where that is something else.
+    ``level`` is that of the expression that replaces it, if that is another one.
     """
     level = level_of(node, uses) if level is None else level
     current = node
@@ -50,7 +50,7 @@ def comes_first(node: Node, statement: Node, uses: FileUses, level: Level | None
 
 
 def _is_certain(parent: Node, child: Node) -> bool:
-    """Whether a part is evaluated whenever the whole is, exactly once and at its beginning or in its turn."""
+    """Whether a part is always evaluated with the whole, exactly once, first or in order."""
     if not stands_in(IN_ORDER, parent, child):
         return False
     operator = parent.child_by_field_name("operator")
@@ -65,11 +65,11 @@ def _is_certain(parent: Node, child: Node) -> bool:
 
 
 def _may_come_later(parent: Node, earlier: Node, level: Level, uses: FileUses) -> bool:
-    """Whether an expression may be evaluated before a part that stands in front of it."""
+    """Whether an expression may be evaluated before a part that precedes it."""
     if parent.type in {"variable_declarator", "assignment_expression"} and earlier.type in {
         "identifier", "type_annotation",
     }:  # fmt: skip
-        return True  # a name is only written, afterwards
+        return True  # # a name is only assigned, afterwards
     if earlier.type.endswith("pattern") and parent.type in {"variable_declarator", "assignment_expression"}:
         return level < Level.EFFECT and level_of(earlier, uses) < Level.EFFECT
     if parent.type == "labeled_statement" or earlier.type in {"type_arguments", "property_identifier"}:
@@ -83,7 +83,7 @@ def _may_come_later(parent: Node, earlier: Node, level: Level, uses: FileUses) -
 
 
 def _gives_value(earlier: Node, node: Node, uses: FileUses) -> bool:
-    """Whether a declarator in front gives a value to a ``var`` that an expression reads."""
+    """Whether an earlier declarator gives a value to a ``var`` that an expression reads."""
     if earlier.type != "variable_declarator":
         return False
     read = {id(binding) for binding in bindings_in(node, uses)}
@@ -91,7 +91,7 @@ def _gives_value(earlier: Node, node: Node, uses: FileUses) -> bool:
 
 
 def _is_plain_callee(node: Node, uses: FileUses) -> bool:
-    """Whether what is called is only looked up, and stays what it is: ``console.log``, ``items.push``, ``this.add``."""
+    """Whether the callee is only looked up, and does not change: ``console.log``, ``items.push``, ``this.add``."""
     while node.type == "member_expression":
         inner = node.child_by_field_name("object")
         if inner is None or not uses.keeps(property_of(node), inner):

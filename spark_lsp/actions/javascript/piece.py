@@ -1,4 +1,4 @@
-"""The piece of code that a selection means: whole statements of one block, or one expression. Pure."""
+"""Find the code that a selection means: whole statements of one block, or one expression. Pure."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -27,12 +27,12 @@ EXPRESSIONS: Final = frozenset(
 
 
 _HEADS: Final = frozenset(("if_statement", "while_statement", "do_statement", "switch_statement", "with_statement"))
-"""Statements that bring the parentheses of their condition along."""
+"""Statements that include the parentheses of their condition."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Piece:
-    """Selected code. ``start`` and ``end`` are bytes; ``nodes`` are its statements, or the one expression."""
+    """Selected code. ``start`` and ``end`` are bytes; ``nodes`` are its statements, or the single expression."""
 
     syntax: Syntax
     nodes: tuple[Node, ...]
@@ -45,7 +45,7 @@ class Piece:
 
     @property
     def end(self) -> int:
-        """The byte behind the last."""
+        """The byte after the last."""
         return self.nodes[-1].end_byte
 
     @property
@@ -59,7 +59,7 @@ class Piece:
 
 
 def piece_at(syntax: Syntax | None, span: Span) -> Piece | None:
-    """Return the piece that a selection covers exactly, white space and a semicolon aside; None for any other."""
+    """Return the piece that a selection covers exactly, except white space and a semicolon; None for any other."""
     if syntax is None or syntax.language.name not in LANGUAGES:
         return None
     chosen = span.text(syntax.text)
@@ -87,13 +87,13 @@ def piece_at(syntax: Syntax | None, span: Span) -> Piece | None:
 
 
 def analysed(piece: Piece) -> tuple[Names, Scope]:
-    """Return the names of the file and the function, or program, whose code the piece is."""
+    """Return the names of the file and the function, or program, that contains the piece."""
     names = names_of(piece.syntax.tree.root_node)
     return names, scope_of(names, piece.nodes[0]).body
 
 
 def scope_of(names: Names, node: Node) -> Scope:
-    """Return the scope in which a node stands."""
+    """Return the scope of a node."""
     parent = node.parent
     while parent is not None:
         if parent.id in names.scopes:
@@ -116,7 +116,7 @@ def _statements(holder: Node, start: int, end: int) -> tuple[Node, ...]:
 
 
 def _is_lone_body(node: Node) -> bool:
-    """Whether a statement is all that a loop or a branch does, without braces."""
+    """Whether a statement is the whole body of a loop or branch, without braces."""
     parent = node.parent
     return parent is not None and (
         parent.type == "else_clause" or any(
@@ -127,14 +127,14 @@ def _is_lone_body(node: Node) -> bool:
 
 
 def _may_be_expression(node: Node) -> bool:
-    """Whether a node is evaluated for its value, and means the same when it is evaluated on its own."""
+    """Whether a node is evaluated for its value, and means the same on its own."""
     parent = node.parent
     if parent is None or not stands_in(VALUES, parent, node):
         return False
     if node.type == "parenthesized_expression" and parent.type in _HEADS:
         return False
     if parent.type == "call_expression" and _is(parent, "function", node):
-        # It would be called on another object; ``eval`` would no longer see the names around it.
+        # # It would be called on another object; ``eval`` would no longer see the names around it.
         return node.type not in {"member_expression", "subscript_expression", "import", "super"}
     if parent.type in {"member_expression", "subscript_expression", "call_expression"} and _is_in_chain(node):
         return False
@@ -144,7 +144,7 @@ def _may_be_expression(node: Node) -> bool:
 
 
 def _is_in_chain(node: Node) -> bool:
-    """Whether a node is the head of a longer chain that ``?.`` in it may cut short."""
+    """Whether a node is the head of a longer chain that a ``?.`` in it may cut short."""
     current: Node | None = node
     while current is not None and current.type in {"member_expression", "subscript_expression", "call_expression"}:
         if any(child.type in {"optional_chain", "?."} for child in current.children):

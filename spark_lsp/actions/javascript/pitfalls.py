@@ -1,6 +1,6 @@
-"""What no edit can carry to another place: names that mean two things, directives, callees, names that a place gives.
+"""Find what no edit can move: ambiguous names, directives, callees, names that depend on their place. Pure.
 
-Each question is answered with a refusal, or None where the construct is not there. Pure.
+Each function returns a refusal, or None if the construct is absent.
 """
 
 from collections.abc import Iterator
@@ -30,7 +30,7 @@ _PLAIN_PARAMETERS: Final = frozenset(("identifier", "required_parameter", "optio
 
 
 def selection_problem(piece: Piece, names: Names) -> Refusal | None:  # noqa: PLR0911 - a list of reasons
-    """Return why a selection cannot stand elsewhere, whatever becomes of it; None when nothing speaks against it."""
+    """Return why a selection cannot move at all; None if it may."""
     if has_with(names):
         return Refusal("scope", "With with, no one can know what a name means.")
     if any(_is_misread(node) for top in piece.nodes for node in (top, *ancestors(top), *every(top))):
@@ -48,7 +48,7 @@ def selection_problem(piece: Piece, names: Names) -> Refusal | None:  # noqa: PL
 
 
 def function_problem(piece: Piece, names: Names) -> Refusal | None:
-    """Return why a selection cannot become a function; ``selection_problem`` is asked first."""
+    """Return why a selection cannot become a function; call ``selection_problem`` first."""
     node = piece.nodes[0]
     if piece.is_expression and any(_is_constructor(child, parent) for child, parent in _upwards(node)):
         return Refusal("placement", "It names what new makes an object of.")
@@ -64,9 +64,9 @@ def function_problem(piece: Piece, names: Names) -> Refusal | None:
 
 
 def order_problem(body: Node, names: Names) -> Refusal | None:
-    """Return why waiting in a function of its own would be seen; None where nothing else is on its way.
+    """Return why awaiting in a new function would be noticed; None if nothing else is pending.
 
-    A call of an async function takes one more turn of the queue, in which other tasks go on.
+    A call of an async function takes one more turn of the microtask queue, in which other tasks run.
     """
     makers = {
         name
@@ -81,7 +81,7 @@ def order_problem(body: Node, names: Names) -> Refusal | None:
 
 
 def constructor_problem(piece: Piece, body: Node) -> Refusal | None:
-    """Return why TypeScript would no longer see that a constructor fills its object; None elsewhere."""
+    """Return why TypeScript would no longer see that a constructor initialises its object; None elsewhere."""
     own = body.child_by_field_name("name") if body.type == "method_definition" else None
     if own is None or text_of(own) != "constructor":
         return None
@@ -93,7 +93,7 @@ def constructor_problem(piece: Piece, body: Node) -> Refusal | None:
 
 
 def hidden_member(piece: Piece, names: Names) -> str:
-    """Return a member that a selection reads and only its class may read, in TypeScript; empty when there is none."""
+    """Return a private member that a selection reads, which TypeScript allows only in its class; empty for none."""
     hidden = {
         text_of(name)
         for node in every(names.program.node)
@@ -114,23 +114,23 @@ def takes_this(function: Node) -> bool:
 
 
 def gives_its_name(node: Node) -> bool:
-    """Whether a function or class without a name stands where it gets one."""
+    """Whether an anonymous function or class is in a place that gives it a name."""
     parent = node.parent
     is_maker = (node.type in FUNCTIONS or node.type == "class") and node.child_by_field_name("name") is None
     return is_maker and parent is not None and parent.type in _GIVES_NAMES
 
 
 def is_unclear(node: Node, names: Names) -> bool:
-    """Whether a name stands for one of two variables, depending on who asks and when."""
+    """Whether a name stands for one of two variables, depending on place and time."""
     return text_of(node) in unclear_names(names)
 
 
 @lru_cache(maxsize=2)
 def unclear_names(names: Names) -> frozenset[str]:
-    """Return the names of which a file may have two variables where it seems to have one.
+    """Return the names for which a file may have two variables although it seems to have one.
 
-    A function that a sloppy script declares in a block is a variable of the function around as well; the default
-    value of a parameter does not see what the body declares by the same name.
+    A function that a sloppy script declares in a block is also a variable of the outer function; the default
+    value of a parameter does not see a declaration of the same name in the body.
     """
     unclear: set[str] = set()
     for scope in names.scopes.values():
@@ -158,7 +158,7 @@ def has_with(names: Names) -> bool:
 
 
 def is_strict(node: Node, names: Names) -> bool:
-    """Whether code is strict: in a module, in a class, or where a directive says so."""
+    """Whether code is strict: in a module, in a class, or by a directive."""
     if any(child.type in {"import_statement", "export_statement"} for child in names.program.node.named_children):
         return True
     return any(
@@ -169,7 +169,7 @@ def is_strict(node: Node, names: Names) -> bool:
 
 
 def is_directive(statement: Node) -> bool:
-    """Whether a statement is a directive such as ``"use strict"``: a string at the beginning of a function or file."""
+    """Whether a statement is a directive such as ``"use strict"``: a string at the start of a function or file."""
     parent = statement.parent
     only = statement.named_children
     if statement.type != "expression_statement" or len(only) != 1 or only[0].type != "string" or parent is None:
@@ -182,7 +182,7 @@ def is_directive(statement: Node) -> bool:
 
 
 def becomes_directive(removed: Node) -> bool:
-    """Whether a string behind a statement would become a directive once that statement is gone."""
+    """Whether a string after a statement would become a directive if the statement were removed."""
     following = removed.next_named_sibling
     while following is not None and following.type == "comment":
         following = following.next_named_sibling
@@ -191,7 +191,7 @@ def becomes_directive(removed: Node) -> bool:
 
 
 def binding_problem(binding: Binding, names: Names) -> Refusal | None:
-    """Return why no one can know all places of a name; None when they are known."""
+    """Return why not all places of a name can be known; None if they can."""
     if has_with(names):
         return Refusal("scope", "With with, no one can know what a name means.")
     if binding.name in unclear_names(names):
@@ -204,7 +204,7 @@ def _names_in(node: Node) -> Iterator[Node]:
 
 
 def _upwards(node: Node) -> Iterator[tuple[Node, Node]]:
-    """Yield a node and each expression around it with its parent, up to the statement."""
+    """Yield a node and each enclosing expression with its parent, up to the statement."""
     for parent in ancestors(node):
         if parent.type.endswith(("_statement", "_declaration")) or parent.type in BODIES:
             return
@@ -218,14 +218,14 @@ def _is_constructor(node: Node, parent: Node) -> bool:
 
 
 def _is_misread(node: Node) -> bool:
-    """Whether the grammar took ``await (…)`` for a call of a function of that name."""
+    """Whether the grammar parsed ``await (…)`` as a call of a function of that name."""
     called = node.child_by_field_name("function") if node.type == "call_expression" else None
     is_misread = called is not None and called.type == "identifier" and text_of(called) in {"await", "yield"}
     return is_misread or (node.type == "identifier" and text_of(node) in {"await", "yield"})
 
 
 def _is_called_as_method(node: Node) -> bool:
-    """Whether an expression, in parentheses or not, is what a call calls on the object that it names."""
+    """Whether an expression, with or without parentheses, is the callee of a method call."""
     inner = node
     while inner.type in _WRAPS and inner.named_children:
         inner = inner.named_children[-1 if inner.type == "type_assertion" else 0]
@@ -238,7 +238,7 @@ def _is_called_as_method(node: Node) -> bool:
 
 
 def _hides_a_factory(piece: Piece, names: Names) -> bool:
-    """Whether a selection declares what JSX may be compiled to calls of, such as ``h`` or ``React``."""
+    """Whether a selection declares a name that compiled JSX may call, such as ``h`` or ``React``."""
     if not any(node.type.startswith("jsx_") for node in every(names.program.node)):
         return False
     declared = {text_of(use.node) for use in names.uses if use.access == "declare" and piece.holds(use.node)}
@@ -255,7 +255,7 @@ def _is_async_maker(name: Node) -> bool:
 
 
 def _starts_a_task(node: Node, makers: set[str]) -> bool:
-    """Whether a call gives a promise that is not waited for within its own expression."""
+    """Whether a call returns a promise that is not awaited within its own expression."""
     called = node.child_by_field_name("function") or node.child_by_field_name("constructor")
     if node.type not in {"call_expression", "new_expression"} or called is None:
         return False
@@ -297,7 +297,7 @@ def _shares_arguments(piece: Piece) -> bool:
 
 
 def _unready_class(piece: Piece) -> Refusal | None:
-    """Return why a function outside of a class could not name the class: it may be called while the class is made."""
+    """Return why a function outside of a class could not use the class: it may run while the class is created."""
     words = {text_of(name) for top in piece.nodes for name in _names_in(top)}
     for holder in ancestors(piece.nodes[0]):
         own = holder.child_by_field_name("name") if holder.type in CLASSES else None
@@ -308,7 +308,7 @@ def _unready_class(piece: Piece) -> Refusal | None:
 
 
 def _runs_when_made(holder: Node) -> bool:
-    """Whether making a class runs code of it: static values, static blocks, computed names, decorators."""
+    """Whether creating a class runs code of it: static values, static blocks, computed names, decorators."""
     body = holder.child_by_field_name("body")
     members = body.named_children if body is not None else []
     return any(
@@ -325,7 +325,7 @@ def _acts(member: Node) -> bool:
 
 
 def _parameters_around(node: Node) -> Iterator[Node]:
-    """Yield the parameter lists in which a node stands, innermost first."""
+    """Yield the parameter lists around a node, innermost first."""
     for parent in ancestors(node):
         if parent.type == "formal_parameters":
             yield parent

@@ -1,7 +1,7 @@
-"""How far an expression may be moved without changing what a program does. Pure questions over the tree.
+"""Decide how far an expression may move without changing a program's behaviour. Pure.
 
-JavaScript runs code almost anywhere (getters, ``valueOf``), so the levels are coarse: what is fixed may go anywhere its
-names are known, what is quiet may go where nothing happens between, anything else keeps its place in the order.
+JavaScript runs code almost anywhere (getters, ``valueOf``), so the levels are coarse: a fixed expression may move
+anywhere its names are known, a quiet one only if nothing happens in between, and any other keeps its order.
 """
 
 from collections.abc import Iterator
@@ -23,35 +23,35 @@ _FIXED_OPERATORS: Final = frozenset(("===", "!==", "&&", "||", "??"))
 
 
 class Level(IntEnum):
-    """What evaluating an expression may depend on and do."""
+    """What the evaluation of an expression may depend on and do."""
 
     FIXED = 0
-    """Always the same while its names live; cannot fail."""
+    """Always the same while its names exist; cannot fail."""
     QUIET = 1
-    """Changes nothing, but may fail, and depends on what may change."""
+    """Changes nothing, but may fail, and depends on values that may change."""
     EFFECT = 2
 
 
 def level_of(node: Node, uses: FileUses) -> Level:
-    """Return the level of an expression. What no table knows counts as an effect."""
+    """Return the level of an expression. A node type in no table counts as an effect."""
     if any(acts(descendant, uses) for descendant in evaluated(node)):
         return Level.EFFECT
     return Level.FIXED if _is_fixed(node, uses) else Level.QUIET
 
 
 def acts(node: Node, uses: FileUses) -> bool:
-    """Whether a node by itself, its parts aside, may run other code or change something."""
+    """Whether a node by itself, without its parts, may run other code or change something."""
     is_known = node.type in QUIET and node.type not in EFFECTS
     return not is_known or _is_delete(node) or _is_tagged(node) or uses.runs_code(node)
 
 
 def makes_something(node: Node) -> bool:
-    """Whether each evaluation makes a new object, so that two of them are not the same."""
+    """Whether each evaluation creates a new object, so that two results are not identical."""
     return any(descendant.type in _MAKERS - {"template_string"} for descendant in evaluated(node))
 
 
 def evaluated(node: Node) -> Iterator[Node]:
-    """Yield what runs when a node is evaluated: functions in it are only made."""
+    """Yield the nodes that run when a node is evaluated; nested functions are only created."""
     stack = [node]
     while stack:
         current = stack.pop()
@@ -61,7 +61,7 @@ def evaluated(node: Node) -> Iterator[Node]:
 
 
 def bindings_in(node: Node, uses: FileUses) -> list[Binding]:
-    """Return what the names in an expression mean, those of functions in it included, its own declarations aside."""
+    """Return the bindings of the names in an expression, nested functions included, without its own declarations."""
     bindings: dict[int, Binding] = {}
     stack = [node]
     while stack:
@@ -74,16 +74,16 @@ def bindings_in(node: Node, uses: FileUses) -> list[Binding]:
 
 
 def is_steady(binding: Binding) -> bool:
-    """Whether a variable has one value from its declaration on."""
+    """Whether a variable keeps one value from its declaration on."""
     if binding.kind == "var":
-        return False  # undefined before, and set again in each round of a loop
+        return False  # # undefined before, and assigned again in each iteration of a loop
     if binding.kind == "import":
-        return False  # an import is live: it changes with the variable of the other file
+        return False  # # an import is live: it changes with the variable of the other file
     return binding.is_constant and (binding.kind != "let" or all(use.has_value for use in binding.declarations))
 
 
 def keeps_its_value(binding: Binding) -> bool:
-    """Whether what a name calls stays the same: as ``is_steady``, but packages are taken to keep what they export."""
+    """Whether a callee stays the same: as ``is_steady``, but packages are assumed to keep their exports."""
     return is_steady(binding) or (binding.kind == "import" and not is_imported_live(binding))
 
 

@@ -1,4 +1,4 @@
-"""The refactorings of JavaScript and TypeScript as actions: listed from the tree, computed when chosen."""
+"""The refactorings of JavaScript and TypeScript as actions: listed from the tree, computed once chosen."""
 
 import asyncio
 
@@ -14,19 +14,19 @@ from spark_lsp.errors import Reason
 
 
 class ExtractFunction:
-    """``extract.function``: the selection becomes a function, a method, or an arrow function in front."""
+    """``extract.function``: the selection becomes a function, a method, or an arrow function before its statement."""
 
     id = "extract.function"
     kind = "refactor.extract.function"
     needs: Needs = "fim"
 
     def applies(self, target: Target) -> str:
-        """Offer for a selection of whole statements, or of an expression."""
+        """Offer the action for a selection of whole statements, or of an expression."""
         piece = piece_at(target.syntax, target.span)
         return "" if piece is None or _is_trivial(piece) else "Extract function"
 
     async def propose(self, target: Target, tools: Tools) -> Proposal:
-        """Analyse, name, and write the function."""
+        """Analyse the selection, choose a name, and compute the function."""
         piece = piece_at(target.syntax, target.span)
         if piece is None:
             return Proposal(self.id, (), Reason.EMPTY, "Select whole statements or one expression.")
@@ -37,26 +37,26 @@ class ExtractFunction:
         taken |= plan.names.words() if plan.form == "method" else set()
         plain = free_name("extracted", taken)
         edits = extract_function.edits_of(plan, plain)
-        # A method stands behind its use, so the model names the use.
+        # # A method is declared after its use, so the model completes the name at the use.
         heads = {"function": "function* " if plan.facts.yields else "function ", "arrow": "const ", "method": "this."}
         name, usage = await named(target, tools, UnnamedEdit(edits, plain, heads[plan.form]), "camel", taken)
         return Proposal(self.id, extract_function.edits_of(plan, name), usage=usage)
 
 
 class ExtractVariable:
-    """``extract.variable``: an expression gets a name in front of its statement."""
+    """``extract.variable``: declare a variable for an expression before its statement."""
 
     id = "extract.variable"
     kind = "refactor.extract.variable"
     needs: Needs = "fim"
 
     def applies(self, target: Target) -> str:
-        """Offer for a selected expression that is more than a name."""
+        """Offer the action for a selected expression that is more than a name."""
         piece = piece_at(target.syntax, target.span)
         return "Extract variable" if piece is not None and piece.is_expression and not _is_trivial(piece) else ""
 
     async def propose(self, target: Target, tools: Tools) -> Proposal:
-        """Find the place, name it, and replace what is equal."""
+        """Find the place, choose a name, and replace equal expressions."""
         piece = piece_at(target.syntax, target.span)
         if piece is None or not piece.is_expression:
             return Proposal(self.id, (), Reason.EMPTY, "Select one expression.")
@@ -72,14 +72,14 @@ class ExtractVariable:
 
 
 class InlineVariable:
-    """``inline.variable``: a variable's value takes its place."""
+    """``inline.variable``: replace a variable by its value."""
 
     id = "inline.variable"
     kind = "refactor.inline"
     needs: Needs = "none"
 
     def applies(self, target: Target) -> str:
-        """Offer for a cursor on the name of a variable of the file."""
+        """Offer the action for a cursor on the name of a variable of the file."""
         name = inline.variable_at(target.syntax, target.span.start)
         return f"Inline {name}" if name and target.syntax and _is_variable(target.syntax.text, name) else ""
 
@@ -94,19 +94,19 @@ class InlineVariable:
 
 
 class RenameSuggest:
-    """``rename.suggest``: a better name for a local, in all its places."""
+    """``rename.suggest``: rename a local at every place."""
 
     id = "rename.suggest"
     kind = "refactor.rewrite.rename"
     needs: Needs = "fim"
 
     def applies(self, target: Target) -> str:
-        """Offer for a cursor on a name; whether it is a local is told by the whole file, when chosen."""
+        """Offer the action for a cursor on a name; whether it is a local is checked once the action is chosen."""
         name = inline.variable_at(target.syntax, target.span.start)
         return f"Suggest a better name for {name}" if name and target.syntax and rename.is_inner(target) else ""
 
     async def propose(self, target: Target, tools: Tools) -> Proposal:
-        """Ask for the name where it is declared, and change every use."""
+        """Have the model choose a name at the declaration, and rename every use."""
         if target.syntax is None:
             return Proposal(self.id, (), Reason.EMPTY, "There is no name here.")
         renaming = await asyncio.to_thread(rename.renaming_of, target.syntax, target.span.start)
@@ -125,10 +125,10 @@ class RenameSuggest:
 
 
 def _is_trivial(piece: Piece) -> bool:
-    """Whether a piece is a bare name or literal that nobody would extract."""
+    """Whether a piece is a single name or literal, which nobody would extract."""
     return piece.is_expression and piece.nodes[0].type in {"identifier", "this", "undefined", "null"}
 
 
 def _is_variable(text: str, name: str) -> bool:
-    """Whether the file seems to declare a variable of that name; a glance that may be wrong both ways."""
+    """Whether the file seems to declare a variable of that name; a quick check that may be wrong either way."""
     return any(f"{word} {name}" in text for word in ("const", "let", "var"))

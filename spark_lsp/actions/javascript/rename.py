@@ -17,14 +17,14 @@ from spark_lsp.text.syntax import Syntax
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Renaming:
-    """A local and the file that it is in."""
+    """A local and its file."""
 
     syntax: Syntax
     binding: Binding
 
 
 def is_inner(target: Target) -> bool:
-    """Whether a cursor stands within a function; cheap."""
+    """Whether a cursor is within a function; cheap."""
     assert target.syntax is not None, "the caller has looked"
     return any(node.kind in FUNCTIONS for node in target.syntax.ancestors_at(target.span.start))
 
@@ -54,7 +54,7 @@ def renaming_of(syntax: Syntax, offset: int) -> Renaming | Refusal:  # noqa: PLR
 
 
 def suited(renaming: Renaming, name: str) -> str:
-    """Return a name as the uses need it: what stands in ``<…>`` is a component by its upper-case letter."""
+    """Return a name that fits the uses: in ``<…>`` an upper-case letter makes it a component."""
     is_element = any(
         use.node.parent is not None and use.node.parent.type.startswith(("jsx_opening", "jsx_closing", "jsx_self"))
         for use in renaming.binding.uses
@@ -63,7 +63,7 @@ def suited(renaming: Renaming, name: str) -> str:
 
 
 def _is_property(node: Node) -> bool:
-    """Whether a parameter of a constructor makes a property: ``private count: number``."""
+    """Whether a constructor parameter declares a property: ``private count: number``."""
     holder = node.parent
     marks = {"accessibility_modifier", "readonly", "override_modifier"}
     return (
@@ -74,7 +74,7 @@ def _is_property(node: Node) -> bool:
 
 
 def _names_function(node: Node) -> bool:
-    """Whether a function or class without a name of its own is given to a variable there."""
+    """Whether an anonymous function or class is assigned to a variable there."""
     holder = node.parent
     return holder is not None and any(gives_its_name(child) for child in holder.named_children if child.id != node.id)
 
@@ -92,7 +92,7 @@ def _is_exported(node: Node) -> bool:
 
 
 def edits_of(renaming: Renaming, name: str) -> tuple[Edit, ...]:
-    """Return the edits that rename every use; a property that shares the name keeps its own."""
+    """Return the edits that rename every use; a property of the same name keeps its name."""
     edits = []
     for use in sorted(renaming.binding.uses, key=lambda use: use.node.start_byte):
         is_short = use.node.type.startswith("shorthand_property_identifier")
@@ -102,7 +102,7 @@ def edits_of(renaming: Renaming, name: str) -> tuple[Edit, ...]:
 
 
 def head_of(renaming: Renaming) -> str:
-    """Return the text in front of the name where it is declared, up to the beginning of its line."""
+    """Return the text before the declared name, from the beginning of its line."""
     syntax = renaming.syntax
     start = syntax.wrap(renaming.binding.declarations[0].node).span.start
     line = syntax.text.rfind("\n", 0, start) + 1

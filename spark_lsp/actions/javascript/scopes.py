@@ -1,6 +1,6 @@
 """Resolve the names of a JavaScript or TypeScript file: its scopes, its bindings and the kind of each use.
 
-Positions are bytes of the tree, as tree-sitter gives them. A file is walked once, without recursion.
+Positions are tree-sitter's byte offsets. A file is walked once, without recursion.
 """
 
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ from typing import Final, Literal
 from tree_sitter import Node
 
 Access = Literal["read", "write", "update", "declare"]
-"""``declare`` writes where it has a value; ``update`` reads and writes."""
+"""How a name is used; ``declare`` writes if it has a value, ``update`` reads and writes."""
 BindingKind = Literal["var", "let", "const", "function", "class", "param", "import", "catch", "self", "type", "module"]
 
 FUNCTIONS: Final = frozenset(
@@ -22,7 +22,7 @@ FUNCTIONS: Final = frozenset(
 )  # fmt: skip
 FIELDS: Final = frozenset(("field_definition", "public_field_definition"))
 BODIES: Final = FUNCTIONS | {"class_static_block"}
-"""What ``var`` is hoisted to, besides a field's value, which can hold no statement."""
+"""Nodes that ``var`` is hoisted to, except a field's value, which can contain no statement."""
 HOISTED: Final = frozenset(("function_declaration", "generator_function_declaration"))
 CLASSES: Final = frozenset(("class_declaration", "abstract_class_declaration", "class"))
 _BLOCKS: Final = frozenset(
@@ -51,7 +51,7 @@ _PATTERNS: Final = frozenset(
 
 @dataclass(eq=False, slots=True)
 class Scope:
-    """A region in which names are declared; ``body`` is the function, or the program, that its ``var`` belongs to."""
+    """A region that declares names; ``body`` is the function, or the program, that owns its ``var`` declarations."""
 
     node: Node
     parent: "Scope | None"
@@ -59,7 +59,7 @@ class Scope:
     names: dict[str, "Binding"] = field(default_factory=dict)
 
     def around(self) -> Iterator["Scope"]:
-        """Yield this scope and those around it."""
+        """Yield this scope and its enclosing scopes."""
         scope: Scope | None = self
         while scope is not None:
             yield scope
@@ -68,7 +68,7 @@ class Scope:
 
 @dataclass(eq=False, slots=True)
 class Use:
-    """One place where a name stands."""
+    """One occurrence of a name."""
 
     node: Node
     name: str
@@ -77,22 +77,22 @@ class Use:
     binding: "Binding | None" = None
     """None for a name that the file does not declare."""
     has_value: bool = True
-    """Whether a declaration gives a value."""
+    """Whether a declaration has a value."""
 
     @property
     def writes(self) -> bool:
-        """Whether the use changes what the name means, its first value aside."""
+        """Whether the use changes the binding, except for its first value."""
         return self.access in {"write", "update"}
 
     @property
     def reads(self) -> bool:
-        """Whether the use asks for the value."""
+        """Whether the use reads the value."""
         return self.access in {"read", "update"}
 
 
 @dataclass(eq=False, slots=True)
 class Binding:
-    """What a name means in a scope."""
+    """The variable, function or class that a name stands for in a scope."""
 
     name: str
     kind: BindingKind
@@ -106,7 +106,7 @@ class Binding:
 
     @property
     def is_constant(self) -> bool:
-        """Whether it keeps its first value for as long as it lives."""
+        """Whether it never changes after its first value."""
         return len(self.declarations) <= 1 and not any(use.writes for use in self.uses)
 
 
@@ -117,23 +117,23 @@ class Names:
     program: Scope
     uses: list[Use]
     scopes: dict[int, Scope]
-    """Scope by the id of its node."""
+    """Scopes by node id."""
 
     def words(self) -> set[str]:
-        """Return every name that stands anywhere in the file, properties included."""
+        """Return every name that occurs in the file, properties included."""
         return self._properties | {use.name for use in self.uses}
 
     _properties: set[str] = field(default_factory=set)
 
 
 def text_of(node: Node) -> str:
-    """Return what a node says."""
+    """Return the text of a node."""
     return node.text.decode("utf-8", "replace") if node.text else ""
 
 
 @lru_cache(maxsize=2)
 def names_of(root: Node) -> Names:
-    """Return the names of a program; kept, for a file is often asked about more than once. Not to be changed."""
+    """Return the names of a program; the result is cached and must not be changed."""
     walk = _Walk(root)
     walk.run(root)
     for use in walk.uses:
@@ -144,7 +144,7 @@ def names_of(root: Node) -> Names:
 
 
 class _Walk:
-    """One pass over the tree, from the front to the back."""
+    """One pass over the tree, in source order."""
 
     def __init__(self, root: Node) -> None:
         self.program = Scope.__new__(Scope)
@@ -179,7 +179,7 @@ class _Walk:
         self.uses.append(Use(node, name, access, home if access == "declare" else scope, None, has_value))
 
     def _enter(self, node: Node, scope: Scope) -> Scope:
-        """Note what a node declares or writes; return the scope of what is in it."""
+        """Record what a node declares or writes; return the scope of its content."""
         kind = node.type
         inner = self._scope_in(node, scope)
         if kind in FUNCTIONS:
@@ -254,7 +254,7 @@ class _Walk:
                 self._pattern(name, "declare", kind, home, has_value=child.child_by_field_name("value") is not None)
 
     def _head(self, node: Node, inner: Scope) -> None:
-        """Note what a ``for … of`` or a ``catch`` declares or writes."""
+        """Record what a ``for … of`` or a ``catch`` declares or writes."""
         if node.type == "catch_clause":
             parameter = node.child_by_field_name("parameter")
             if parameter is not None:
@@ -275,7 +275,7 @@ class _Walk:
             self._pattern(target, access, "var", scope)
 
     def _pattern(self, node: Node, access: Access, kind: BindingKind, home: Scope, *, has_value: bool = True) -> None:
-        """Note the names that a pattern binds; default values and computed keys in it are ordinary code."""
+        """Record the names that a pattern binds; default values and computed keys in it are ordinary code."""
         stack = [node]
         while stack:
             current = stack.pop()
@@ -322,7 +322,7 @@ class _Walk:
 
 
 def _evaluated_outside(node: Node) -> frozenset[int]:
-    """Return the children of a scope's node that belong to the scope around it."""
+    """Return the children of a scope's node that belong to the enclosing scope."""
     if node.type in FUNCTIONS or node.type in CLASSES or node.type in FIELDS:
         names = [node.child_by_field_name("name"), node.child_by_field_name("property")]
         names += [child for child in node.named_children if child.type in {"decorator", "class_heritage"}]

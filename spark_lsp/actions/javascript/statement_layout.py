@@ -16,7 +16,7 @@ _BARE = re.compile(r"[\w)\]'\"`][ \t]*$", re.MULTILINE)
 
 
 def moved(piece: Piece, indent: str) -> str:
-    """Return a piece's lines at another indentation; what is in strings of several lines stays as it is."""
+    """Return a piece's lines with another indentation; the content of multi-line strings stays as it is."""
     syntax, span = piece.syntax, piece.span
     text = syntax.text
     base = indent_of(text, span.start)
@@ -37,7 +37,7 @@ def moved(piece: Piece, indent: str) -> str:
 
 
 def semicolon(syntax: Syntax, following: int) -> str:
-    """Return what ends a statement in this file; one is set in any style where the next line would go on without it."""
+    """Return the statement end of this file; in any style a semicolon if the next line could continue the statement."""
     text = syntax.text
     rest = text[following:].lstrip()
     if rest[:1] in _CONTINUES and not rest.startswith(("//", "/*")):
@@ -47,12 +47,12 @@ def semicolon(syntax: Syntax, following: int) -> str:
 
 
 def continues(text: str) -> bool:
-    """Whether a statement's text would be read on with the line above it, if nothing ended that line."""
+    """Whether a statement would continue the line above if nothing ended that line."""
     return text[:1] in _CONTINUES and bool(text) and not text.startswith(("//", "/*", "++", "--"))
 
 
 def is_closed(statement: Node) -> bool:
-    """Whether a statement's end is certain whatever line comes behind it: a semicolon, or a block's brace."""
+    """Whether a statement is closed whatever the next line is: by a semicolon, or a block's brace."""
     last = statement
     while last.child_count:
         last = last.children[-1]
@@ -70,14 +70,14 @@ def is_closed(statement: Node) -> bool:
 
 
 def indent_at(syntax: Syntax, node: Node) -> str:
-    """Return the indentation of the line on which a node begins."""
+    """Return the indentation of a node's first line."""
     text, start = syntax.text, syntax.wrap(node).span.start
     line = text[line_start(text, start) : start]
     return line[: len(line) - len(line.lstrip(" \t"))]
 
 
 def _starts_in_strings(syntax: Syntax, piece: Piece) -> set[int]:
-    """Return the offsets of line starts within strings and templates of several lines."""
+    """Return the offsets of line starts within multi-line strings and templates."""
     numbers: set[int] = set()
     stack = list(piece.nodes)
     while stack:

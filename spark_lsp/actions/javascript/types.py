@@ -1,4 +1,4 @@
-"""The type annotation that a TypeScript variable can carry to another place. Pure; nothing is guessed."""
+"""Return the type annotation of a TypeScript variable that is valid in another place. Pure; never guesses."""
 
 from typing import Final
 
@@ -14,7 +14,7 @@ _UNNARROWED: Final = frozenset(("string", "number", "boolean", "bigint", "symbol
 
 
 def type_of(binding: Binding, program: Scope, piece: Piece) -> str:  # noqa: PLR0911 - one for each way to declare
-    """Return a variable's annotation with its colon; empty where none is written or it means something here only."""
+    """Return a variable's annotation with its colon; empty if it has none or the type is only known here."""
     declarations = binding.declarations
     if len(declarations) != 1:
         return ""
@@ -35,15 +35,15 @@ def type_of(binding: Binding, program: Scope, piece: Piece) -> str:  # noqa: PLR
         or "|" in text_of(annotation)
         or not _is_known_above(annotation, binding, program)
     ):
-        return ""  # what a check has narrowed it to would be lost
+        return ""  # # narrowing by a condition would be lost
     has_value = holder.type == "variable_declarator" and holder.child_by_field_name("value") is not None
     if (has_value or not binding.is_constant) and text_of(annotation).lstrip(": ") not in _UNNARROWED:
-        return ""  # an assignment narrows a type that may be a union
+        return ""  # # an assignment narrows a type that may be a union
     return text_of(annotation)
 
 
 def _is_known_above(annotation: Node, binding: Binding, program: Scope) -> bool:
-    """Whether every name in a type means the same at the top of the file."""
+    """Whether every name in a type means the same at top level."""
     stack = [annotation]
     while stack:
         node = stack.pop()

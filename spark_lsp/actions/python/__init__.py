@@ -1,4 +1,4 @@
-"""Refactorings for Python: edits are computed from ``ast``, and unsafe ones are refused.
+"""Refactorings for Python: edits are computed from ``ast``, and unsafe edits are refused.
 
-Works on one document that compiles. A refusal is a sentence that names what stands in the way; nothing is guessed.
+Works only on a document that compiles. A refusal names the obstacle; nothing is guessed.
 """

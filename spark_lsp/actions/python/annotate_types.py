@@ -1,7 +1,7 @@
 """``annotate.types`` for Python: add the missing types of a function's parameters and result.
 
-What is certain is computed: a default's type, None for a function that returns nothing. The rest is asked of the model,
-one place after the other, under a grammar of types whose names are there; where it is unsure, nothing is said.
+Certain types are computed: a default's type, None for a function that returns nothing. The model writes the others,
+one after another, under a grammar of known types; if it is unsure, the place stays empty.
 """
 
 import ast
@@ -53,7 +53,7 @@ class AnnotateTypes:
     needs: Needs = "fim"
 
     def applies(self, target: Target) -> str:
-        """Offer in the signature of a function that lacks a type."""
+        """Offer the action in the signature of a function that lacks a type."""
         node = _function_at(target) if is_python(target) else None
         name = node.child_by_field_name("name") if node is not None else None
         if node is None or name is None or name.text is None or not _lacks_type(node):
@@ -61,7 +61,7 @@ class AnnotateTypes:
         return f"Annotate {name.text.decode()}"
 
     async def propose(self, target: Target, tools: Tools) -> Proposal:
-        """Fill each place in turn; what was said before is in front of the model for the next one."""
+        """Fill each place in turn; the model sees earlier types when it writes the next one."""
         plan_or_refusal = await asyncio.to_thread(_find, target)
         path = tools.context.path_of(target.snapshot)
         if isinstance(plan_or_refusal, Refusal):
@@ -92,7 +92,7 @@ class AnnotateTypes:
 def _is_kept(
     source: Source, function: Function, missing: MissingAnnotation, text: str, tools: Tools, path: str
 ) -> bool:
-    """Whether a parameter is nowhere seen to hold another type: in the function, or by a call of the workspace."""
+    """Whether no assignment in the function and no call in the workspace gives a parameter another type."""
     name = _NAME.search(source.text, 0, missing.at)
     if name is None:
         return False
@@ -103,7 +103,7 @@ def _is_kept(
 
 
 def _problem(source: Source, function: Function, missing: MissingAnnotation, text: str) -> str:
-    """Return in one sentence why the function's own code speaks against a type; empty where it does not."""
+    """Say in one sentence why the function's code contradicts a type; empty if it does not."""
     tree = parsed(apply_edits(source.text, [missing.edit(text)]))
     begun_function = function_at(tree, function.lineno) if tree is not None else None
     if tree is None or begun_function is None:
@@ -129,7 +129,7 @@ def _problem(source: Source, function: Function, missing: MissingAnnotation, tex
 
 
 def _default_of(function: Function, name: str) -> tuple[ast.expr | None, ast.expr | None]:
-    """Return the default of a parameter and what it is annotated with."""
+    """Return the default and the annotation of a parameter."""
     args = function.args
     given = [*args.posonlyargs, *args.args]
     pairs = list(zip(reversed(given), reversed(args.defaults), strict=False))
@@ -139,7 +139,7 @@ def _default_of(function: Function, name: str) -> tuple[ast.expr | None, ast.exp
 
 
 def _function_at(target: Target) -> tree_sitter.Node | None:
-    """Return the function in whose signature the cursor or selection is."""
+    """Return the function whose signature contains the cursor or selection."""
     if target.syntax is None:
         return None
     byte = target.syntax.bytes_map.to_bytes
@@ -178,14 +178,14 @@ def _find(target: Target) -> tuple[Source, Function, int] | Refusal:
 
 
 def _after(source: Source, node: Function) -> int:
-    """Return where a definition's own line starts, behind its decorators."""
+    """Return where a definition's own line starts, after its decorators."""
     return max([source.span(node).start, *(source.span(decorator).end for decorator in node.decorator_list)])
 
 
 async def _asked(
     target: Target, tools: Tools, missing: MissingAnnotation, edits: list[Edit], names: list[str]
 ) -> tuple[str, Usage]:
-    """Return the model's type for a place; empty when there is no model, or it is unsure or wrong."""
+    """Return the model's type for a place; empty if there is no model, or its answer is unsure or wrong."""
     shown = [*edits, Edit(Span(missing.at, missing.at), missing.lead)]
     text = apply_edits(target.snapshot.text, shown)
     offset = missing.at + sum(len(edit.new_text) - len(edit.span) for edit in shown)
@@ -213,5 +213,5 @@ async def _asked(
 
 
 def _is_over(raw: str) -> bool:
-    """Whether a type is behind us: what follows it is in the document already."""
+    """Whether a type is complete: the text after it is already in the document."""
     return raw.endswith((",", ")", " =", ":")) and raw.count("[") == raw.count("]")

@@ -1,6 +1,7 @@
 """``extract.function`` for Python: a selection of statements, or an expression, becomes a function or a method.
 
-Parameters, results and the way back are computed; the model only finds the name. What cannot be done right is refused.
+Parameters, results and control flow are computed; the model only chooses the name. An edit that cannot be made
+correctly is refused.
 """
 
 import ast
@@ -40,7 +41,7 @@ class ExtractFunction:
     needs: Needs = "fim"
 
     def applies(self, target: Target) -> str:
-        """Offer for whole statements and for expressions that are more than a name or a constant."""
+        """Offer the action for whole statements and for expressions that are more than a name or a constant."""
         if not is_python(target):
             return ""
         if selected_statements(target):
@@ -49,11 +50,11 @@ class ExtractFunction:
         return "Extract function" if node is not None and node.type not in TOO_SMALL else ""
 
     def precheck(self, target: Target) -> Refusal | None:
-        """Return the refusal that the enclosing function or class alone decides."""
+        """Return the refusal that follows from the enclosing function or class alone."""
         return prechecked(target, extraction_at)
 
     async def propose(self, target: Target, tools: Tools) -> Proposal:
-        """Compute the function, ask for its name, and prove that the edit says the same."""
+        """Compute the function, request its name, and prove that the edit keeps the meaning."""
         path, view = tools.context.path_of(target.snapshot), tools.context.view
         extraction = await asyncio.to_thread(extraction_at, target)
         extraction = (
@@ -73,7 +74,7 @@ class ExtractFunction:
 
 
 def extraction_at(target: Target) -> Extraction | Refusal:
-    """Return what the selection becomes, or in one sentence why it cannot."""
+    """Return the extraction for the selection, or in one sentence why there is none."""
     assert target.syntax is not None, "the caller has looked"
     try:
         source = source_of(target.syntax)
@@ -93,7 +94,7 @@ def extraction_at(target: Target) -> Extraction | Refusal:
 
 
 def unseen(extraction: Extraction, path: str, view: IndexView) -> Extraction | Refusal:
-    """Return the function with a name that nothing in the workspace notices, or where any would be noticed."""
+    """Return the function with a name that no code in the workspace lists, or the place that would list any name."""
     owner = extraction.source.parent(extraction.piece.scope)
     reader = code_reader(extraction.source, extraction.piece.scope, path, view)
     if reader is not None:
@@ -110,7 +111,7 @@ def unseen(extraction: Extraction, path: str, view: IndexView) -> Extraction | R
 
 
 def plain_name(extraction: Extraction) -> str:
-    """Return a name without a model: what a comment says, what comes back, or what is done."""
+    """Return a name without a model: from a comment, from the result, or from the action."""
     first = extraction.piece.nodes[0]
     if isinstance(first, ast.expr):
         return f"_get_{name_of_value(first)}"
@@ -125,7 +126,7 @@ def plain_name(extraction: Extraction) -> str:
 
 
 def _taken(extraction: Extraction, path: str, view: IndexView) -> Container[str]:
-    """Return names that are in use: words of the document, names that others give, and for a method inherited ones."""
+    """Return the names in use: words of the document, names from other files, and for a method inherited ones."""
     words = words_of(extraction.source.text)
     if extraction.plan.form == "function":
         return Taken(words, GivenNames(path, view))
@@ -137,7 +138,7 @@ def _taken(extraction: Extraction, path: str, view: IndexView) -> Container[str]
 
 
 def _name_place(extraction: Extraction, name: str) -> NamePlace:
-    """Return the document without the function's name, at its definition."""
+    """Return the document with the edit but without the function's name, and the offset of its definition."""
     definition, call = extraction.edits(name)
     at = definition.new_text.index(f"def {name}") + len("def ")
     without = Edit(definition.span, definition.new_text[:at] + definition.new_text[at + len(name) :])

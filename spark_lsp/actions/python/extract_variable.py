@@ -1,4 +1,4 @@
-"""``extract.variable`` for Python: a name for an expression, and for equal ones that have its value for certain."""
+"""``extract.variable`` for Python: name an expression, and equal ones that certainly have its value."""
 
 import asyncio
 from collections.abc import Container
@@ -28,16 +28,16 @@ class ExtractVariable:
     needs: Needs = "fim"
 
     def applies(self, target: Target) -> str:
-        """Offer for a selected expression that is more than a name."""
+        """Offer the action for a selected expression that is more than a name."""
         node = selected_expression(target) if is_python(target) else None
         return "Extract variable" if node is not None and node.type != "identifier" else ""
 
     def precheck(self, target: Target) -> Refusal | None:
-        """Return the refusal that the enclosing function or class alone decides."""
+        """Return the refusal that follows from the enclosing function or class alone."""
         return prechecked(target, variable_at)
 
     async def propose(self, target: Target, tools: Tools) -> Proposal:
-        """Compute the edits, ask for the name, and prove that they say the same."""
+        """Compute the edits, request the name, and prove that the edits keep the meaning."""
         path, view = tools.context.path_of(target.snapshot), tools.context.view
         variable = await asyncio.to_thread(variable_at, target)
         variable = variable if isinstance(variable, Refusal) else await asyncio.to_thread(unseen, variable, path, view)
@@ -58,7 +58,7 @@ class ExtractVariable:
 
 
 def variable_at(target: Target) -> Variable | Refusal:
-    """Return the variable for the selection, or in one sentence why there can be none."""
+    """Return the variable for the selection, or in one sentence why there is none."""
     assert target.syntax is not None, "the caller has looked"
     try:
         source = source_of(target.syntax)
@@ -71,7 +71,7 @@ def variable_at(target: Target) -> Variable | Refusal:
 
 
 def unseen(variable: Variable, path: str, view: IndexView) -> Variable | Refusal:
-    """Return the variable with a name that nothing in the workspace notices, or where any would be noticed."""
+    """Return the variable with a name that no code in the workspace lists, or the place that would list any name."""
     if not variable.is_global:
         return variable
     seen = seen_names(variable.source, path, view, is_function=False)

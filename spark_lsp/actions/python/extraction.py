@@ -1,6 +1,6 @@
-"""What a function needs that takes over a piece of code: parameters, results, how control comes back, or why it cannot.
+"""Plan the function for a piece of code: parameters, results and control flow, or why there is none. Pure.
 
-Every rule that refuses says in one sentence what stands in the way. Pure.
+Every rule that refuses names the obstacle in one sentence.
 """
 
 import ast
@@ -33,7 +33,7 @@ _CLOSERS: Final = frozenset({"aclose", "cleanup", "close", "shutdown", "terminat
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How a piece becomes a function. ``returns`` when the call's value is what the function around returns."""
+    """How a piece becomes a function. ``returns`` if the outer function returns the call's value."""
 
     form: Form
     parameters: tuple[str, ...]
@@ -43,11 +43,11 @@ class Plan:
     is_generator: bool
     globals: tuple[str, ...]
     receiver: str = ""
-    """The parameter before the others that a method gets from the call: ``self`` or ``cls``."""
+    """The implicit first parameter of a method: ``self`` or ``cls``."""
 
 
 def plan(source: Source, piece: Piece) -> Plan | Refusal:
-    """Return how a piece can become a function, or in one sentence why it cannot."""
+    """Return the plan for a piece, or in one sentence why there is none."""
     if isinstance(piece.scope, ast.ClassDef):
         return Refusal(
             "placement", "The selection is in the body of a class, where a name becomes an attribute.", is_local=True
@@ -56,7 +56,7 @@ def plan(source: Source, piece: Piece) -> Plan | Refusal:
 
 
 class _Planner:
-    """Works a plan out for one piece."""
+    """Computes the plan for one piece."""
 
     def __init__(self, source: Source, piece: Piece) -> None:
         self._source = source
@@ -76,7 +76,7 @@ class _Planner:
         self._read = {points[n].name for n in self._inside if points[n].kind in {"use", "capture"}}
 
     def plan(self) -> Plan | Refusal:
-        """Ask each rule in turn; the first that refuses has the word."""
+        """Apply each rule in turn and return the first refusal."""
         for refusal in self._refusals():
             if refusal:
                 return refusal
@@ -104,17 +104,17 @@ class _Planner:
             receiver=receiver,
         )
 
-    # What is taken and given back
+    # # Parameters and results
 
     def _needed(self) -> set[str]:
-        """Return the names whose value of before the piece reads and that a function elsewhere does not see."""
+        """Return the names whose earlier value the piece reads and that the new function does not see."""
         if self._is_module:
             return {name for name in self._flow.needed() if name in self._bound} | self._loop_names()
         visible = self._names.local | {name for name, _owner in self._outer_names()}
         return {name for name in self._flow.needed() if name in visible} | self._loop_names()
 
     def _loop_names(self) -> set[str]:
-        """Return the names of comprehensions around an expression that it reads."""
+        """Return the loop names of enclosing comprehensions that an expression reads."""
         node = self._piece.nodes[0]
         if not isinstance(node, ast.expr):
             return set()
@@ -122,7 +122,7 @@ class _Planner:
         return loop_names(self._source, node, self._scope) & (names.used | names.passed)
 
     def _outer_names(self) -> Iterator[tuple[str, Scope]]:
-        """Yield the names of functions around this one that it sees, with their owners."""
+        """Yield the names of outer functions that this one sees, with their owners."""
         seen = set(self._names.local | self._names.globals)
         for scope in self._source.scopes_around(self._scope):
             if isinstance(scope, FUNCTIONS):
@@ -134,12 +134,12 @@ class _Planner:
     def _results(self) -> set[str]:
         if self._has_return():
             return set()
-        if self._is_module:  # others may look up any of them, also before it is assigned again
+        if self._is_module:  # # other functions may look up any of them, also before it is assigned again
             return self._bound - self._names.globals
         return (self._bound & self._flow.live(self._ends)) - self._names.globals
 
     def _order(self, name: str) -> tuple[int, str]:
-        """Sort parameters of the function around first, the others as they come up."""
+        """Sort parameters: those of the outer function first, the others by first use."""
         if isinstance(self._scope, FUNCTIONS):
             given = [parameter.arg for parameter in arguments(self._scope.args)]
             if name in given:
@@ -147,7 +147,7 @@ class _Planner:
         numbers = (n for n, point in enumerate(self._flow.points) if point.name == name)
         return 1000 + next(numbers, 0), name
 
-    # Reasons against it
+    # # Refusals
 
     def _refusals(self) -> Iterator[Refusal | None]:
         yield self._unreached()
@@ -183,7 +183,7 @@ class _Planner:
         return None
 
     def _statement_kind(self, node: ast.AST) -> Refusal | None:
-        """Refuse a statement that a function cannot hold, or not in the place of another."""
+        """Refuse a statement that a function cannot contain, or not in that place."""
         if isinstance(node, ast.ImportFrom) and node.module == "__future__":
             return Refusal("placement", "The selection holds an import from __future__, which begins the file.")
         if isinstance(node, ast.ImportFrom) and any(alias.name == "*" for alias in node.names):
@@ -208,7 +208,7 @@ class _Planner:
         return Refusal("jump", "Some paths through the selection return and others continue.", is_local=True)
 
     def _has_loop(self, node: ast.AST) -> bool:
-        """Whether the loop that a break or continue belongs to is selected as well."""
+        """Whether the loop of a break or continue is selected too."""
         chosen = {id(chosen_node) for chosen_node in self._piece.nodes}
         for child, parent in self._source.around(node):
             is_selected = id(child) in chosen
@@ -245,7 +245,7 @@ class _Planner:
         return None
 
     def _reads_code(self) -> Refusal | None:
-        """Refuse where something reads the variables of the function around, or its code."""
+        """Refuse if code reads the variables of the outer function, or its code object."""
         if self._is_module:
             return None
         return (
@@ -255,7 +255,7 @@ class _Planner:
         )
 
     def _looked_up(self) -> Refusal | None:
-        """Refuse where a name of the module that the selection binds may be looked up while the selection runs."""
+        """Refuse if a module name that the selection binds may be looked up while the selection runs."""
         if not self._is_module or not self._bound:
             return None
         points = self._flow.points
@@ -274,7 +274,7 @@ class _Planner:
         return None
 
     def _outlived(self) -> Refusal | None:
-        """Refuse where an object that does something when it dies would die with the new function."""
+        """Refuse if an object that acts when it is finalized would be finalized at the end of the new function."""
         if self._is_module or self._is_last():
             return None
         closed = {
@@ -329,7 +329,7 @@ class _Planner:
         return None
 
     def _lost_on_the_way_out(self) -> Refusal | None:
-        """Names that a handler, or what runs on the way out, would read with the value of before."""
+        """Return the names that a handler or exit code would read with their old value."""
         points = self._flow.points
         outside = {
             after
@@ -384,7 +384,7 @@ class _Planner:
         return None
 
     def _left_behind(self) -> Refusal | None:
-        """A name that only the selection assigns must not be read elsewhere, where it would become a global one."""
+        """Refuse a name that only the selection assigns if other code reads it, because it would become global."""
         if self._is_module:
             return None
         points = self._flow.points
@@ -398,7 +398,7 @@ class _Planner:
         return None
 
     def _doubts(self, parameters: set[str], needed: set[str], results: set[str]) -> Iterator[Refusal | None]:
-        """Yield what cannot be told for certain of the names that would be passed."""
+        """Yield what is uncertain about the names that would be passed."""
         certain = self._flow.definitely_assigned(self._before) | self._loop_names()
         outer = dict(self._outer_names())
         for name in sorted(parameters):
@@ -422,19 +422,19 @@ class _Planner:
                 yield Refusal("changed", f"{name} may be changed by the function around while the selection waits.")
 
     def _is_set(self, name: str, owner: Scope) -> bool:
-        """Whether a name of a function around has a value whenever this function runs."""
+        """Whether a name of an outer function always has a value when this function runs."""
         flow = DataFlow(control_flow_of(owner, [self._statement_in(owner)], self._source.managers), given_names(owner))
         starts = flow.graph.where("before")
         return bool(starts) and name in flow.definitely_assigned(starts) and not _takes_away(flow, name)
 
     def _may_change(self, name: str, owner: Scope) -> bool:
-        """Whether a function around may assign a name again once this function is there."""
+        """Whether an outer function may assign a name again after it has defined this function."""
         flow = control_flow_of(owner, [self._statement_in(owner)], self._source.managers)
         after = DataFlow(flow, given_names(owner)).reached(flow.where("before"))
         return any(flow.points[number].kind == "bind" and flow.points[number].name == name for number in after)
 
     def _statement_in(self, owner: Scope) -> ast.stmt:
-        """Return the statement of a function around in which this function is made."""
+        """Return the statement of an outer function that defines this function."""
         inner: ast.AST = self._scope
         while self._source.scope_of(inner) is not owner:
             inner = self._source.scope_of(inner)
@@ -444,7 +444,7 @@ class _Planner:
         return any(isinstance(node, ast.Return) for node in self._walk())
 
     def _walk(self) -> Iterator[ast.AST]:
-        """Yield the selection's nodes without those of functions and classes within it."""
+        """Yield the selection's nodes without those of inner functions and classes."""
         for node in self._piece.nodes:
             yield from nodes_of(node, itself=True)
 

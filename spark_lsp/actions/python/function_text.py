@@ -1,6 +1,6 @@
-"""Write an extracted function and its call, and prove that they mean what the selection meant. Pure.
+"""Write an extracted function and its call, and prove that they keep the selection's meaning. Pure.
 
-The selection's own text moves, comments and all; only the white space at the start of its lines changes.
+The selection's own text moves, comments included; only its indentation changes.
 """
 
 import ast
@@ -21,31 +21,31 @@ MAX_LINE_COLUMNS = 120
 
 @dataclass(frozen=True, slots=True)
 class Extraction:
-    """All that the edits of an extracted function need but its name."""
+    """Everything that the edits of an extracted function need except its name."""
 
     source: Source
     syntax: Syntax
     piece: Piece
     plan: Plan
     is_private: bool = False
-    """Whether the name has to begin with ``_``, as something takes all public names of the module."""
+    """Whether the name has to begin with ``_``, because other code imports all public names of the module."""
 
     lead: str = ""
-    """What the name has to begin with, as a base class that is not known may have a method of the shorter name."""
+    """The required beginning of the name, because an unknown base class may have a method of the shorter name."""
 
     def suited(self, name: str) -> str:
-        """Return a name as it suits the place."""
+        """Return a name that fits the place."""
         if self.lead and not name.startswith(f"{self.lead}_"):
             return f"{self.lead}_{name.strip('_')}"
         return f"_{name}" if self.is_private and not name.startswith("_") else name
 
     def edits(self, name: str) -> tuple[Edit, ...]:
-        """Return the edits: the call in place of the selection, the function before or behind the one around."""
+        """Return the edits: the call in place of the selection, and the function before or after the outer one."""
         call = Edit(self.piece.replaced or self.piece.span, self._call(name))
         return (self._definition(name), call)
 
     def is_faithful(self, name: str) -> bool:
-        """Whether the function holds the selection's own statements, and nothing else of the document changed."""
+        """Whether the function contains the selection's statements, and nothing else of the document changed."""
         try:
             after = ast.parse(apply_edits(self.source.text, self.edits(name)))
         except (SyntaxError, ValueError, RecursionError):
@@ -67,7 +67,7 @@ class Extraction:
         return same and self._rest_is_same(after, name)
 
     def _rest_is_same(self, after: ast.Module, name: str) -> bool:
-        """Whether the document without the function and its call is the one of before without the selection."""
+        """Whether the document without the function and its call equals the old one without the selection."""
         before = ast.parse(self.source.text)
         gone = {_place(node) for node in self.piece.nodes}
         _blank(before, lambda node: _place(node) in gone)
@@ -75,7 +75,7 @@ class Extraction:
         return ast.dump(before) == ast.dump(after)
 
     def _is_call(self, node: ast.AST, name: str) -> bool:
-        """Whether a node is all that stands in the selection's place."""
+        """Whether a node is the whole replacement of the selection."""
         if not isinstance(node, ast.expr if self.piece.is_expression else ast.stmt):
             return False
         value: ast.AST | None = node if self.piece.is_expression else getattr(node, "value", None)
@@ -103,7 +103,7 @@ class Extraction:
         return f"{', '.join(plan.results)} = {waits}{text}" if plan.results else waits + text
 
     def _is_in_brackets(self) -> bool:
-        """Whether brackets stand directly around the text that the call replaces."""
+        """Whether parentheses directly enclose the replaced text."""
         text, span = self.source.text, self.piece.replaced or self.piece.span
         return text[: span.start].endswith("(") and text.startswith(")", span.end)
 
@@ -150,7 +150,7 @@ class Extraction:
         return [f"{inner}return {first.lstrip()}", *rest]
 
     def _moved(self, inner: str) -> list[str]:
-        """Return the selection's lines with another indentation; what is in a string stays as it is."""
+        """Return the selection's lines with another indentation; the content of strings stays as it is."""
         text, span = self.source.text, self.piece.span
         outer = indent_of(text, span.start)
         fixed = lines_in_strings(self.syntax, span)
@@ -168,7 +168,7 @@ class Extraction:
 
 
 def lines_in_strings(syntax: Syntax, span: Span) -> set[int]:
-    """Return where those lines of a piece start that start within a string."""
+    """Return the starts of those lines of a piece that begin within a string."""
     byte = syntax.bytes_map.to_bytes
     numbers: set[int] = set()
     raw = syntax.tree.root_node.descendant_for_byte_range(byte(span.start), byte(span.end))
@@ -189,7 +189,7 @@ def lines_in_strings(syntax: Syntax, span: Span) -> set[int]:
 
 
 def _header(text: str, outer: str, unit: str, start: str, signature: Signature) -> list[str]:
-    """Return the ``def`` line, or three when it is longer than the document's lines are."""
+    """Return the ``def`` line, or three lines if it is longer than the document's lines."""
     longest = max((len(line) for line in text.splitlines()), default=0)
     limit = min(max(longest, USUAL_LINE_COLUMNS), MAX_LINE_COLUMNS)
     inside = ", ".join(signature.parameters)
@@ -200,7 +200,7 @@ def _header(text: str, outer: str, unit: str, start: str, signature: Signature) 
 
 
 def _above_comments(text: str, at: int) -> int:
-    """Return where the comments start that stand directly above a line of the module."""
+    """Return where the comments directly above a line of the module start."""
     while at > 0:
         previous = line_start(text, at - 1)
         if not text[previous:at].startswith("#") or text[previous:at].startswith("#!"):
@@ -215,7 +215,7 @@ def _blank_lines_above(text: str, at: int) -> int:
 
 
 def _below_comments(text: str, at: int, outer: str) -> int:
-    """Return the end of the comments below a function that are further in than it is."""
+    """Return the end of the indented comments below a function."""
     while at < len(text):
         start = text.find("\n", at) + 1
         if not start:
@@ -248,7 +248,7 @@ def _take_out(tree: ast.AST, gone: ast.AST) -> None:
 
 
 def _blank(tree: ast.AST, is_gone: Callable[[ast.AST], bool]) -> None:
-    """Put the same mark in the place of nodes that are looked away from; of statements in a row one mark."""
+    """Replace ignored nodes by the same mark, and consecutive statements by one mark."""
     for node in ast.walk(tree):
         for name, value in ast.iter_fields(node):
             if isinstance(value, list):

@@ -1,4 +1,4 @@
-"""``inline.variable`` for Python: the value of a variable in place of its name. Needs no model."""
+"""``inline.variable`` for Python: replace a variable by its value. Needs no model."""
 
 import ast
 import asyncio
@@ -24,7 +24,7 @@ class InlineVariable:
     needs: Needs = "none"
 
     def applies(self, target: Target) -> str:
-        """Offer on a name that a statement of the function around assigns."""
+        """Offer the action on a name that a statement of the function assigns."""
         raw = identifier_at(target) if is_python(target) else None
         function = function_around(target, raw) if raw is not None else None
         if raw is None or function is None or raw.text is None:
@@ -32,11 +32,11 @@ class InlineVariable:
         return f"Inline {raw.text.decode()}" if is_assigned(function, raw.text) else ""
 
     def precheck(self, target: Target) -> Refusal | None:
-        """Return the refusal that the enclosing function or class alone decides."""
+        """Return the refusal that follows from the enclosing function or class alone."""
         return prechecked(target, inlining_at)
 
     async def propose(self, target: Target, tools: Tools) -> Proposal:  # noqa: ARG002 - the protocol hands them to every action
-        """Compute the edits and prove that they say the same."""
+        """Compute the edits and prove that they keep the meaning."""
         inlining = await asyncio.to_thread(inlining_at, target)
         if isinstance(inlining, Refusal):
             return refused(self.id, inlining)
@@ -46,7 +46,7 @@ class InlineVariable:
 
 
 def inlining_at(target: Target) -> Inlining | Refusal:
-    """Return what inlining the name at the cursor takes, or in one sentence why it cannot be."""
+    """Return how to inline the name at the cursor, or in one sentence why that is impossible."""
     raw = identifier_at(target)
     if raw is None or target.syntax is None:
         return NO_VARIABLE
@@ -61,6 +61,6 @@ def inlining_at(target: Target) -> Inlining | Refusal:
 
 
 def name_with(source: Source, node: Node) -> ast.Name | None:
-    """Return the name that stands where a syntax node does."""
+    """Return the ``ast`` name at the position of a syntax node."""
     names = (descendant for descendant in ast.walk(source.tree) if isinstance(descendant, ast.Name))
     return next((name for name in names if source.span(name) == node.span), None)

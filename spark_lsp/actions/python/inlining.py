@@ -1,7 +1,7 @@
-"""A variable's value in place of its name: which uses, with which brackets, or why it cannot be. Pure.
+"""Plan the inlining of a variable: which uses, with which parentheses, or why it is impossible. Pure.
 
-Right when the variable is assigned once, every use has that value for certain, and nothing in between changes what the
-value is made of or would run in another order.
+Correct if the variable is assigned once, every use certainly has that value, and no code in between changes the value
+or would run in another order.
 """
 
 import ast
@@ -38,12 +38,12 @@ _ATOMS: Final = (
 )
 _WHOLE: Final = (ast.Assign, ast.AnnAssign, ast.AugAssign, ast.Return, ast.Expr, ast.keyword, ast.If, ast.While)
 _NOT_IN_FSTRINGS: Final = frozenset("'\"\\\n#")
-"""What Python 3.11 forbids in the expression of an f-string, at least within its own quotes."""
+"""Characters that Python 3.11 forbids in an f-string's expression, at least within its own quotes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Inlining:
-    """The edits, and the proof's parts: the assignment that goes and the names that its value replaces."""
+    """The edits, and the parts of the proof: the removed assignment and the replaced names."""
 
     source: Source
     statement: ast.Assign | ast.AnnAssign
@@ -51,11 +51,11 @@ class Inlining:
     uses: tuple[ast.Name, ...]
 
     def edits(self) -> tuple[Edit, ...]:
-        """Return the edits: the value for each name, the assignment's lines gone; a comment on them stays."""
+        """Return the edits: the value for each name, and no assignment; a comment on its lines stays."""
         return (self._removal(), *(Edit(self.source.span(use), self._text(use)) for use in self.uses))
 
     def is_faithful(self) -> bool:
-        """Whether the edited document is the one of before with the value for the name, and nothing else changed."""
+        """Whether the edited document is the old one with the value for the name, and nothing else changed."""
         try:
             after = ast.parse(apply_edits(self.source.text, self.edits()))
         except (SyntaxError, ValueError, RecursionError):
@@ -89,7 +89,7 @@ class Inlining:
 
 
 def inlining_of(source: Source, name: ast.Name) -> Inlining | Refusal:
-    """Return how the variable that a name stands for can be inlined, or in one sentence why it cannot."""
+    """Return how to inline the variable of a name, or in one sentence why that is impossible."""
     scope = owner_of(source, name)
     if not isinstance(scope, ast.FunctionDef | ast.AsyncFunctionDef):
         return Refusal("owner", f"{name.id} belongs to no function, so others may read it.")
@@ -115,7 +115,7 @@ def inlining_of(source: Source, name: ast.Name) -> Inlining | Refusal:
 def _assignment(
     source: Source, name: str, binders: list[ast.AST | None], given: set[str]
 ) -> ast.Assign | ast.AnnAssign | Refusal:
-    """Return the one statement that assigns a name, or why there is none."""
+    """Return the only statement that assigns a name, or why there is none."""
     if name in given:
         return Refusal("owner", f"{name} is a parameter.", is_local=True)
     nodes = {id(binder): binder for binder in binders}
@@ -131,7 +131,7 @@ def _assignment(
 
 @dataclass(frozen=True, slots=True)
 class _Way:
-    """The points between an assignment and the uses of its name."""
+    """The nodes between an assignment and the uses of its name."""
 
     source: Source
     scope: Scope
@@ -142,19 +142,19 @@ class _Way:
     value: Value
 
     def refusal(self, name: str, statement: ast.stmt) -> Refusal | None:
-        """Ask each rule in turn; the first that refuses has the word."""
+        """Apply each rule in turn and return the first refusal."""
         starts = [n for n, point in enumerate(self.flow.points) if point.node is statement and point.kind == "join"]
         rules = (self._unreadable(name), self._outlived(name), self._changed(name, starts), self._several(name, starts))
         return next((rule for rule in rules if rule), None) or self._elsewhere(name, starts)
 
     def _unreadable(self, name: str) -> Refusal | None:
-        """Refuse when a use is not one, or the value would not mean the same there."""
+        """Refuse a use that is no read, or a value that would mean something else there."""
         if not self.uses:
             return Refusal("paths", f"{name} is never read.", is_local=True)
         return next(filter(None, (self._misread(name, number) for number in self.uses)), None)
 
     def _outlived(self, name: str) -> Refusal | None:
-        """Refuse when an object that does something when it dies would die where its value is used."""
+        """Refuse if an object that acts when it is finalized would be finalized where its value is used."""
         uses = {id(self.flow.points[n].node): self.flow.points[n].node for n in self.uses}
         if all(isinstance(use, ast.Name) and _is_kept(self.source, use) for use in uses.values()):
             return None
@@ -177,7 +177,7 @@ class _Way:
         return Refusal("scope", f"{min(hidden)} means something else where {name} is read.") if hidden else None
 
     def _changed(self, name: str, starts: list[int]) -> Refusal | None:
-        """Refuse when something between the assignment and a use changes the value, or could tell the difference."""
+        """Refuse if code between the assignment and a use changes the value, or could notice the move."""
         between = self.flow.reached(self.binds, without=starts) & self.flow.reaching(self.uses, without=starts)
         passed = self._foreign(between - set(self.uses))
         if not self.value.has_effect:
@@ -188,7 +188,7 @@ class _Way:
         return overtakes(self.value, passed, self.flow, self.source, self.names)
 
     def _several(self, name: str, starts: list[int]) -> Refusal | None:
-        """Refuse when one object would become several that could be told apart."""
+        """Refuse if one object would become several distinguishable ones."""
         nodes = {id(self.flow.points[n].node): self.flow.points[n].node for n in self.uses}
         seen = [node for node in nodes.values() if isinstance(node, ast.expr) and escapes(self.source, node)]
         if self.value.is_fresh and (len(seen) > 1 or (seen and self._is_repeated(starts))):
@@ -196,7 +196,7 @@ class _Way:
         return None
 
     def _elsewhere(self, name: str, starts: list[int]) -> Refusal | None:
-        """Refuse when the value may fail, or has an effect, and would do so on other ways or under other handlers."""
+        """Refuse a value that may fail, or has an effect, if it would run on other paths or under other handlers."""
         points = self.flow.points
         if not (self.value.has_effect or self.value.may_fail):
             return None
@@ -214,14 +214,14 @@ class _Way:
         return any(n in self.flow.reached([n], without=starts) for n in self.uses)
 
     def _foreign(self, numbers: Iterable[int]) -> list[int]:
-        """Return points that are not of the value itself."""
+        """Return the nodes outside of the value itself."""
         own = {id(node) for node in ast.walk(self.value.node)}
         points = self.flow.points
         return [n for n in numbers if id(points[n].node) not in own]
 
 
 def _is_kept(source: Source, use: ast.Name) -> bool:
-    """Whether what a name holds lives on as long when it stands there itself: it is returned, or kept elsewhere."""
+    """Whether the object lives as long without the name: it is returned, or stored elsewhere."""
     parent = source.parent(use)
     if isinstance(parent, ast.withitem | ast.Assign | ast.AnnAssign | ast.Return):
         return True
@@ -230,7 +230,7 @@ def _is_kept(source: Source, use: ast.Name) -> bool:
 
 
 def _unfit(source: Source, statement: ast.stmt, names: Names, name: str) -> Refusal | None:
-    """Return why an assignment cannot go, by its form alone."""
+    """Return why an assignment cannot be removed, by its form alone."""
     text, span = source.text, source.span(statement)
     rest = text[span.end : line_end(text, span.end)].strip().removeprefix(";").strip()
     value = getattr(statement, "value", None)
@@ -268,7 +268,7 @@ def _expected(inlining: Inlining) -> ast.Module:
 
 
 class _Put(ast.NodeTransformer):
-    """Puts the value where the name is read, and takes the assignment away."""
+    """Replaces reads of the name by the value, and removes the assignment."""
 
     def __init__(self, inlining: Inlining) -> None:
         self._made = inlining

@@ -1,4 +1,4 @@
-"""Find a function's missing types, infer the certain ones, and compute where an answer goes. Pure."""
+"""Find a function's missing types, infer the certain ones, and compute the edit for a type. Pure."""
 
 import ast
 import builtins
@@ -15,15 +15,15 @@ from spark_lsp.text.edit import Edit, Span, apply_edits
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 PLAIN_TYPES: Final = ("int", "str", "float", "bool", "bytes", "object", "list", "dict", "set", "tuple", "frozenset")
 RETURNS: Final = " -> "
-"""What stands before the type of what comes back."""
+"""The text before a return type."""
 _CONSTANTS: Final = {int: "int", str: "str", float: "float", bool: "bool", bytes: "bytes"}
 
 
 @dataclass(frozen=True, slots=True)
 class MissingAnnotation:
-    """A place where a type is missing: ``lead`` + the type goes to ``at``. ``known`` is the type where it is certain.
+    """A place without a type: ``lead`` + the type goes to ``at``. ``known`` is the type if it is certain.
 
-    ``is_optional`` when the parameter's default is None.
+    ``is_optional`` if the parameter's default is None.
     """
 
     at: int
@@ -31,10 +31,10 @@ class MissingAnnotation:
     known: str = ""
     is_optional: bool = False
     opens_default: bool = False
-    """Whether an equals sign without blanks follows; beside a type it has them."""
+    """Whether an equals sign without blanks follows; beside a type it gets blanks."""
 
     def edit(self, text: str) -> Edit:
-        """Return the edit that puts a type there."""
+        """Return the edit that inserts a type there."""
         has_none = not self.is_optional or "None" in text or text in {"object", "Any"}
         tail = " = " if self.opens_default else ""
         span = Span(self.at, self.at + int(self.opens_default))
@@ -61,7 +61,7 @@ def missing_annotations(source: Source, function: Function, end: int) -> list[Mi
         if argument.annotation is None:
             default = defaults.get(id(argument))
             is_none = isinstance(default, ast.Constant) and default.value is None
-            is_count = isinstance(default, ast.Constant) and type(default.value) is int  # it may stand for a float
+            is_count = isinstance(default, ast.Constant) and type(default.value) is int  # # it may stand for a float
             known = "" if is_count else type_of(default)
             at = source.span(argument).end
             opens = source.text[at : at + 1] == "=" and not source.text[at + 1 : at + 2].isspace()
@@ -73,7 +73,7 @@ def missing_annotations(source: Source, function: Function, end: int) -> list[Mi
 
 
 def type_of(node: ast.expr | None) -> str:
-    """Return the type that a value has for certain, empty when it is not that plain."""
+    """Return the certain type of a value, empty if it is not plain."""
     if isinstance(node, ast.Constant):
         return _CONSTANTS.get(type(node.value), "")
     if isinstance(node, ast.JoinedStr):
@@ -87,7 +87,7 @@ def type_of(node: ast.expr | None) -> str:
 
 
 def _returned(function: Function) -> str:
-    """Return what a function returns for certain; a generator's and a placeholder's is not said."""
+    """Return the certain return type of a function; none for a generator or a placeholder."""
     own = [node for statement in function.body for node in nodes_of(statement, itself=True)]
     if any(isinstance(node, ast.Yield | ast.YieldFrom) for node in own):
         return ""
@@ -106,7 +106,7 @@ def _is_placeholder(node: ast.stmt) -> bool:
 
 
 def names_for_types(source: Source, function: Function) -> list[str]:
-    """Return the names that a type may be made of: plain types, and classes that are there at the function."""
+    """Return the names allowed in a type: plain types, and classes that exist at the function."""
     top = source.top_statement_of(function)
     candidates = [*PLAIN_TYPES, "None"]
     hidden = _hidden(source, function)
@@ -124,7 +124,7 @@ def names_for_types(source: Source, function: Function) -> list[str]:
 
 
 def _hidden(source: Source, function: Function) -> set[str]:
-    """Return the names that mean something else than usual where the function's annotations are evaluated."""
+    """Return the names with an unusual meaning where the function's annotations are evaluated."""
     hidden = set(names_of(function).local)
     around = source.scope_of(function)
     if isinstance(around, ast.ClassDef):
@@ -136,7 +136,7 @@ def _hidden(source: Source, function: Function) -> set[str]:
 
 
 def grammar_of(names: Collection[str]) -> str:
-    """Return a grammar for a type made of these names, as Python writes it, and for what may stand behind it."""
+    """Return a grammar of a Python type made of these names, and of the text that may follow it."""
     alternatives = " | ".join(f'"{name}"' for name in names)
     return (
         'root ::= type ("," | ")" | " =" | ":")?\n'
@@ -148,7 +148,7 @@ def grammar_of(names: Collection[str]) -> str:
 
 
 def is_faithful(source: Source, edits: Collection[Edit]) -> bool:
-    """Whether the edited document is the one of before but for annotations."""
+    """Whether the edited document is the old one except for annotations."""
     try:
         after = ast.parse(apply_edits(source.text, edits))
     except (SyntaxError, ValueError, RecursionError):
@@ -166,7 +166,7 @@ def _bare(tree: ast.Module) -> ast.Module:
 
 
 def is_a_type(text: str, names: Collection[str]) -> bool:
-    """Whether a text is a type made of these names only, each given as many arguments as it takes."""
+    """Whether a text is a type made only of these names, each with the right number of arguments."""
     try:
         node = ast.parse(text, mode="eval").body
     except (SyntaxError, ValueError):

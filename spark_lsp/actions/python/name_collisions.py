@@ -1,6 +1,6 @@
 """Collect the names of a module or a class that a new function must not take.
 
-Other files may give a module names, a class inherits those of its bases, and a package has its submodules as names.
+Other files may assign names in a module, a class inherits names of its bases, and a package has its submodules.
 """
 
 import ast
@@ -21,12 +21,12 @@ _IMPORT: Final = re.compile(r"^\s*(?:from|import)\s+(\w[\w.]*)", re.MULTILINE)
 _ASKING: Final = frozenset(
     {"callable", "dir", "hasattr", "help", "id", "isinstance", "repr", "signature", "str", "vars"}
 )
-"""What is given a method and does not call it."""
+"""Uses of a method that do not call it."""
 _HARMLESS_BASES: Final = frozenset({"ABC", "Generic", "Protocol", "object"})
 
 
 def is_given(name: str, path: str, view: IndexView) -> bool:
-    """Whether another file assigns a name to some module or class, or a package has a submodule of that name."""
+    """Whether another file assigns a name in a module or class, or a package has a submodule of that name."""
     if path.endswith("__init__.py"):
         lead = path.removesuffix("__init__.py")
         if any(f"{lead}{name}{end}" in view.files for end in (".py", ".pyi", "/__init__.py")):
@@ -41,7 +41,7 @@ def is_given(name: str, path: str, view: IndexView) -> bool:
 def inherited_names(source: Source, path: str, owner: ast.ClassDef, view: IndexView) -> tuple[frozenset[str], bool]:
     """Return the names that a class may inherit, and whether these are all.
 
-    Of a base in the standard library every word of its module counts.
+    For a base in the standard library every word of its module counts.
     """
     classes = classes_of({path: source}, view)
     meaning = classes.meaning(path, ast.Name(owner.name, ast.Load()))
@@ -53,7 +53,7 @@ def inherited_names(source: Source, path: str, owner: ast.ClassDef, view: IndexV
         body = classes.body(class_at)
         read = classes.read(class_at.path) if body is not None else None
         if body is None or read is None:
-            continue  # its name stands among the bases of another, where it is looked up
+            continue  # # its name is a base of another class, whose bases are collected there
         names |= {name for node in ast.walk(body) for name in (named_by(node), getattr(node, "name", "")) if name}
         for base in body.bases:
             is_whole = _add_names(base, read, classes, class_at, names) and is_whole
@@ -61,7 +61,7 @@ def inherited_names(source: Source, path: str, owner: ast.ClassDef, view: IndexV
 
 
 def _add_names(base: ast.expr, source: Source, classes: Classes, owner: ClassAt, names: set[str]) -> bool:
-    """Add the names that a base may give; return whether they are all known."""
+    """Add the names that a base may provide; return whether all are known."""
     core = base.value if isinstance(base, ast.Subscript) else base
     name = named_by(core)
     value = getattr(builtins, name, None)
@@ -79,7 +79,7 @@ def _add_names(base: ast.expr, source: Source, classes: Classes, owner: ClassAt,
 
 
 def _module_of(base: ast.expr, source: Source) -> str:
-    """Return the module that a base is imported from, empty where that is not plain."""
+    """Return the module that a base is imported from, empty if it is not certain."""
     *parts, _name = ast.unparse(base).split(".")
     for node in ast.walk(source.tree):
         if isinstance(node, ast.Import) and parts:
@@ -95,7 +95,7 @@ def _module_of(base: ast.expr, source: Source) -> str:
 
 @cache
 def _words_of(module: str) -> frozenset[str]:
-    """Return every word of a module of the standard library and of those that it imports; none for another module."""
+    """Return every word of a standard library module and of those that it imports; none for another module."""
     if not module or not is_module(module.partition(".")[0]):
         return frozenset()
     text = source_of_module(module)
@@ -107,7 +107,7 @@ def _words_of(module: str) -> frozenset[str]:
 
 
 class GivenNames:
-    """The names that other files give a module, asked one at a time."""
+    """The names that other files assign in a module, looked up one at a time."""
 
     def __init__(self, path: str, view: IndexView) -> None:
         self._path = path
@@ -136,7 +136,7 @@ def borrowed_method(source: Source, path: str, owner: ast.ClassDef, method: str,
 
 
 def _takes_method(node: ast.AST, owner: str, method: str, tree: ast.AST) -> bool:
-    """Whether a node takes a method from the class itself; ``Class.method(self, …)`` in a method is usual."""
+    """Whether a node takes a method from the class itself, other than ``Class.method(self, …)`` in a method."""
     key = node.slice if isinstance(node, ast.Subscript) else None
     if isinstance(node, ast.Subscript) and isinstance(key, ast.Constant) and key.value == method:
         return any(named_by(descendant) == owner for descendant in ast.walk(node.value))
@@ -148,7 +148,7 @@ def _takes_method(node: ast.AST, owner: str, method: str, tree: ast.AST) -> bool
 
 
 def _only_asks(holder: ast.AST, method: ast.Attribute) -> bool:
-    """Whether a node around asks a method for something, or calls it with the object of a method of its own."""
+    """Whether a node around only inspects a method, or calls it with the enclosing method's ``self``."""
     if isinstance(holder, ast.Attribute):
         return holder.value is method
     if not isinstance(holder, ast.Call):

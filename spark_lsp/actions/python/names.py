@@ -1,4 +1,4 @@
-"""Names for what an action makes: asked of the model under a grammar, or told by a plain rule. Never one in use."""
+"""Choose names for what an action creates, by a model under a grammar or by a plain rule. Never returns one in use."""
 
 import ast
 import asyncio
@@ -17,9 +17,9 @@ from spark_lsp.errors import SparkError
 MAX_NAME_TOKENS: Final = 16
 MAX_NAME_CHARACTERS: Final = 32
 NAME_DEADLINE_MS: Final = 2500
-"""A name is worth a moment of waiting; after that the plain rule's is used, which the user may change as easily."""
+"""Milliseconds; after that the plain rule's name is used, which the user can rename."""
 MIN_SURE: Final = 0.1
-"""A name that the model is less sure of than this is a guess; the embedded model's worst on the sample had 0.07."""
+"""Token probability; a less probable name is a guess. The embedded model's worst name on the sample had 0.07."""
 GRAMMAR: Final = 'root ::= "_"? [a-z] [a-z0-9_]* ("(" | " =")?'
 _NAME = re.compile(r"_?[a-z][a-z0-9_]*")
 _WORD = re.compile(r"[A-Za-z_]\w*")
@@ -27,7 +27,7 @@ _WORD = re.compile(r"[A-Za-z_]\w*")
 
 @dataclass(frozen=True, slots=True)
 class NamePlace:
-    """Where a name is missing: the document with the edit made but for the name, and the offset of it."""
+    """Where a name is missing: the edited document without the name, and the offset of the gap."""
 
     text: str
     offset: int
@@ -45,7 +45,7 @@ class Taken:
 
 
 async def named(target: Target, tools: Tools, place: NamePlace, taken: Container[str], plain: str) -> tuple[str, Usage]:
-    """Return the model's name, or the plain one when there is no model or its answer cannot be used."""
+    """Return the model's name, or the plain one if there is no model or its answer is unusable."""
     try:
         answer, usage = await asyncio.wait_for(_ask(target, tools, place), NAME_DEADLINE_MS * 4 / 1000)
     except (SparkError, TimeoutError):
@@ -53,7 +53,7 @@ async def named(target: Target, tools: Tools, place: NamePlace, taken: Container
     match = _NAME.match(answer)
     name = match[0].rstrip("_") if match else ""
     is_good = 1 < len(name) <= MAX_NAME_CHARACTERS and name not in taken and is_usable(name)
-    is_good = is_good and not name.startswith("test")  # a test runner would call it
+    is_good = is_good and not name.startswith("test")  # # a test runner would call it
     return (name if is_good else free_name(plain, taken)), usage
 
 
@@ -76,17 +76,17 @@ async def _ask(target: Target, tools: Tools, place: NamePlace) -> tuple[str, Usa
 
 
 def is_usable(name: str) -> bool:
-    """Whether a word can be a name and hides nothing that is always there."""
+    """Whether a word can be a name and shadows no builtin."""
     return name.isidentifier() and not keyword.iskeyword(name) and not hasattr(builtins, name)
 
 
 def words_of(text: str) -> set[str]:
-    """Return every word of a document: a new name must be none of them."""
+    """Return every word of a document; a new name must be none of them."""
     return set(_WORD.findall(text))
 
 
 def names_in_use(tree: ast.AST) -> set[str]:
-    """Return every name of a document that a new variable or function could be mistaken for; attributes are none."""
+    """Return every name of a document that could be confused with a new variable or function, without attributes."""
     names: set[str] = set()
     for node in ast.walk(tree):
         for field in ("id", "arg", "name", "asname", "rest"):
@@ -99,6 +99,6 @@ def names_in_use(tree: ast.AST) -> set[str]:
 
 
 def free_name(name: str, taken: Container[str]) -> str:
-    """Return the name, numbered when it is taken."""
+    """Return the name, with a number if it is taken."""
     tries = [name, *(f"{name}_{number}" for number in range(2, 1000))]
     return next(candidate for candidate in tries if candidate not in taken and is_usable(candidate))

@@ -14,13 +14,13 @@ _LEAVES: Final = (ast.Return, ast.Raise, ast.Continue, ast.Break)
 
 
 def may_be_narrowed(annotation: ast.expr) -> bool:
-    """Whether a condition or an assignment may make the type of a name narrower than its annotation."""
+    """Whether a condition or an assignment may narrow the type of a name below its annotation."""
     core = annotation.value if isinstance(annotation, ast.Subscript) else annotation
     return not (isinstance(core, ast.Name) and core.id in _FIXED)
 
 
 def narrowed_type(source: Source, piece: Piece, name: str, annotation: ast.expr) -> ast.expr | None:
-    """Return what a name's type is for certain where a selection starts; None where that is not plain."""
+    """Return the certain type of a name where a selection starts; None if it is not plain."""
     if not may_be_narrowed(annotation):
         return annotation
     own = {id(descendant) for node in piece.nodes for descendant in ast.walk(node)}
@@ -44,7 +44,7 @@ def _binds_again(source: Source, node: ast.AST, name: str, annotation: ast.expr)
 
 
 def _tests(node: ast.AST) -> Iterator[ast.expr]:
-    """Yield the conditions that a node asks."""
+    """Yield the conditions that a node tests."""
     if isinstance(node, ast.If | ast.While | ast.IfExp | ast.Assert):
         yield node.test
     elif isinstance(node, ast.comprehension):
@@ -60,7 +60,7 @@ def _mentions(test: ast.expr, name: str) -> bool:
 
 
 def _after(source: Source, piece: Piece, test: ast.expr, name: str, kind: ast.expr) -> ast.expr | None:
-    """Return the type at the selection once a condition was asked; None where that is not plain."""
+    """Return the type at the selection after a condition was tested; None if it is not plain."""
     holder = source.parent(test)
     if not isinstance(holder, ast.If):
         return None

@@ -10,7 +10,7 @@ from spark_lsp.actions.python.missing_annotations import Function, type_of
 from spark_lsp.index.storage.view import IndexView
 
 MAX_FILES = 50
-"""More files with calls than this take too long to read."""
+"""Files with calls; more take too long to read."""
 _DISPLAYS = {
     ast.List: "list",
     ast.ListComp: "list",
@@ -22,7 +22,7 @@ _DISPLAYS = {
 
 
 def holds_only(function: Function, name: str, types: Collection[str]) -> bool:
-    """Whether nothing in a function gives a parameter a value of another type, or one of an unknown type."""
+    """Whether no assignment in a function gives a parameter a value of another or unknown type."""
     for node in nodes_of(function):
         if isinstance(node, ast.Compare) and isinstance(node.left, ast.Name) and node.left.id == name:
             asks_none = any(
@@ -40,7 +40,7 @@ def holds_only(function: Function, name: str, types: Collection[str]) -> bool:
 def calls_pass(
     source: Source, function: Function, name: str, types: Collection[str], path: str, view: IndexView
 ) -> bool:
-    """Whether no call that is seen passes a value of another type for a parameter."""
+    """Whether no visible call passes a value of another type for a parameter."""
     owner = source.parent(function)
     called = owner.name if isinstance(owner, ast.ClassDef) and function.name == "__init__" else function.name
     trees = [source.tree]
@@ -66,7 +66,7 @@ def _values_for(function: Function, target: ast.Name) -> Iterator[ast.expr]:
 
 
 def _fits(value: ast.expr, types: Collection[str], *, unknown: bool = False) -> bool:
-    """Whether a value is of one of some types; ``unknown`` is the answer for one that is not plain."""
+    """Whether a value has one of some types; ``unknown`` is the answer for one that is not plain."""
     if isinstance(value, ast.Constant) and value.value is None:
         return not types.isdisjoint({"None", "object"}) if isinstance(types, set) else "None" in types
     kind = type_of(value) or _DISPLAYS.get(type(value), "")
@@ -81,7 +81,7 @@ _KNOWN = frozenset({"bool", "bytes", "dict", "float", "frozenset", "int", "list"
 
 
 def _passed(call: ast.Call, function: Function, name: str, owner: ast.AST | None) -> Iterator[ast.expr]:
-    """Yield what a call passes for a parameter, as far as it can be told."""
+    """Yield what a call passes for a parameter, if that is known."""
     places = [parameter.arg for parameter in (*function.args.posonlyargs, *function.args.args)]
     if isinstance(owner, ast.ClassDef) and named_by(call.func) and not _is_static(function):
         places = places[1:]

@@ -33,7 +33,7 @@ _KINDS: Final = {
 
 
 def name_of_value(node: ast.expr) -> str:
-    """Return what a value would be called: ``user`` for ``get_user(1)``, ``total`` for a sum."""
+    """Return a name for a value: ``user`` for ``get_user(1)``, ``total`` for a sum."""
     if isinstance(node, ast.Call | ast.Attribute | ast.Name):
         return _noun(_last_name(node))
     if isinstance(node, ast.Subscript):
@@ -51,7 +51,7 @@ def _constant(node: ast.Constant) -> str:
 
 
 def name_of_comment(text: str) -> str:
-    """Return the words of a comment as a name, empty when they make none."""
+    """Return the words of a comment as a name, empty if they make none."""
     words = [word for word in re.findall(r"[a-z]+", text.lower()) if word not in _NO_USE]
     return "_".join(words[:3]) if words and words[0].isidentifier() else ""
 
@@ -81,7 +81,7 @@ def _last_name(node: ast.expr) -> str:
 
 
 def _tidy(name: str) -> str:
-    """Return a name in the usual spelling, or ``value`` when nothing is left of it."""
+    """Return a name in the usual spelling, or ``value`` if nothing is left of it."""
     spelled = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
     spelled = re.sub(r"\W+", "_", spelled).strip("_")
     return spelled if spelled and spelled.isidentifier() and is_usable(spelled) and len(spelled) > 1 else "value"

@@ -1,7 +1,7 @@
-"""Find out, while actions are listed, whether one would be refused. Reads the top-level statement alone. Pure.
+"""Find out while actions are listed whether one would be refused. Reads only the top-level statement. Pure.
 
-Reading a whole document takes too long for a list. What is asked here is whether the top statement around the place
-would be refused by itself, for a reason that no other part of the document can do away with.
+Parsing a whole document takes too long for a list. This module checks only whether the top-level statement around the
+place causes a refusal that no other part of the document can prevent.
 """
 
 from collections.abc import Callable
@@ -16,19 +16,19 @@ from spark_lsp.text.snapshot import Snapshot
 from spark_lsp.text.syntax import parse, path_to
 
 MAX_LINES: Final = 60
-"""A longer statement would take more of the list's time than a reason is worth."""
+"""Lines; a longer statement would take too much of the list's time."""
 _DEFINITIONS: Final = frozenset({"class_definition", "decorated_definition", "function_definition"})
 
 
 def prechecked(target: Target, made_at: Callable[[Target], object]) -> Refusal | None:
-    """Return why an action would be refused here; None where it would not, or where that is not certain."""
+    """Return why an action would be refused here; None if it would not, or if that is not certain."""
     inner = _inner(target)
     outcome = made_at(inner) if inner is not None else None
     return outcome if isinstance(outcome, Refusal) and outcome.is_local else None
 
 
 def _inner(target: Target) -> Target | None:
-    """Return the same place in a document that holds nothing but the top statement around it."""
+    """Return the same place in a document that contains only the top-level statement around it."""
     syntax, text, span = target.syntax, target.snapshot.text, target.span
     if syntax is None:
         return None
@@ -38,7 +38,7 @@ def _inner(target: Target) -> Target | None:
     end = max(start, byte(span.end - (len(chosen) - len(chosen.rstrip()))))
     raw = syntax.tree.root_node.descendant_for_byte_range(start, end)
     path = path_to(syntax.tree.root_node, raw) if raw is not None else []
-    raw = path[min(1, len(path) - 1)] if path else None  # the statement of the module
+    raw = path[min(1, len(path) - 1)] if path else None  # # the statement of the module
     if raw is None or raw.type not in _DEFINITIONS or raw.has_error:
         return None
     if raw.end_point.row - raw.start_point.row >= MAX_LINES:

@@ -14,7 +14,7 @@ from spark_lsp.text.edit import Edit, Span, apply_edits
 
 @dataclass(frozen=True, slots=True)
 class Renaming:
-    """The places of a local variable's name, and the value that it is given first."""
+    """The places of a local variable's name, and the value of its first assignment."""
 
     source: Source
     old: str
@@ -26,7 +26,7 @@ class Renaming:
         return tuple(Edit(place, name) for place in self.places)
 
     def is_faithful(self, name: str) -> bool:
-        """Whether the edited document is the one of before when the new name is read as the old one."""
+        """Whether the edited document equals the old one if the new name is replaced by the old one."""
         try:
             after = ast.parse(apply_edits(self.source.text, self.edits(name)))
         except (SyntaxError, ValueError, RecursionError):
@@ -62,7 +62,7 @@ def renaming_of(source: Source, name: ast.Name) -> Renaming | Refusal:
 
 
 def owner_of(source: Source, name: ast.Name) -> Scope:
-    """Return the scope that a name belongs to."""
+    """Return the scope that owns a name."""
     scope = source.scope_of(name)
     for node in [scope, *source.scopes_around(scope)]:
         if isinstance(node, ast.ClassDef) and node is scope and name.id in names_of(node).local:
@@ -75,7 +75,7 @@ def owner_of(source: Source, name: ast.Name) -> Scope:
 def _is_loop_name(source: Source, name: ast.Name, scope: Scope) -> bool:
     """Whether a name is the loop name of a comprehension, which is another variable.
 
-    The first iterable of a comprehension is evaluated in the scope around it.
+    The first iterable of a comprehension is evaluated in the outer scope.
     """
     is_first_iterable = False
     for child, parent in source.around(name):

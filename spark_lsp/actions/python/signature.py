@@ -23,19 +23,19 @@ _PLAIN = (
     ast.List,
     ast.Load,
 )
-"""What a type may be made of that does nothing when it is evaluated."""
+"""Nodes in a type that do nothing when they are evaluated."""
 
 
 @dataclass(frozen=True, slots=True)
 class Signature:
-    """A parameter list, its receiver first, and what stands behind it: empty, or an arrow and a type."""
+    """A parameter list, its receiver first, and the text after it: empty, or an arrow and a type."""
 
     parameters: tuple[str, ...]
     arrow: str
 
 
 def signature_of(source: Source, piece: Piece, plan: Plan) -> Signature:
-    """Return the new function's signature, with the types that the function around says."""
+    """Return the new function's signature, with the types that the outer function states."""
     types = _known_types(source, piece)
     can_say = _Visible(source, piece, plan)
     parts = [receiver for receiver in [plan.receiver] if receiver]
@@ -100,7 +100,7 @@ def _yields(scope: ast.AST) -> bool:
 
 
 class _Visible:
-    """Tells whether a type can be evaluated where the new function will stand."""
+    """Decides whether a type can be evaluated at the place of the new function."""
 
     def __init__(self, source: Source, piece: Piece, plan: Plan) -> None:
         top = source.top_statement_of(piece.nodes[0])
@@ -128,7 +128,7 @@ class _Visible:
 
 
 def _bound_by(statements: Iterable[ast.stmt]) -> Iterator[str]:
-    """Yield the names that statements bind for certain when they run one after the other."""
+    """Yield the names that statements certainly bind when they run one after another."""
     for statement in statements:
         if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
             yield statement.name

@@ -13,7 +13,7 @@ from spark_lsp.actions.refusal import NOT_READ, TOO_DEEP, Refusal
 
 NO_BETTER_NAME = "value"
 DULL_NAMES = frozenset({NO_BETTER_NAME, "number", "text", "data", "flag", "condition", "items", "mapping", "function"})
-"""What the plain rule says of a value that tells nothing of its purpose."""
+"""Names from the plain rule that say nothing about a value's purpose."""
 
 
 class SuggestName:
@@ -24,7 +24,7 @@ class SuggestName:
     needs: Needs = "fim"
 
     def applies(self, target: Target) -> str:
-        """Offer on a name that a statement of the function around assigns."""
+        """Offer the action on a name that a statement of the function assigns."""
         raw = identifier_at(target) if is_python(target) else None
         function = function_around(target, raw) if raw is not None else None
         if raw is None or function is None or raw.text is None:
@@ -32,7 +32,7 @@ class SuggestName:
         return f"Suggest another name for {raw.text.decode()}" if is_assigned(function, raw.text) else ""
 
     async def propose(self, target: Target, tools: Tools) -> Proposal:
-        """Find every place, ask for the name, and prove that nothing else changed."""
+        """Find every place, request the name, and prove that nothing else changed."""
         renaming = await asyncio.to_thread(renaming_at, target)
         if isinstance(renaming, Refusal):
             return refused(self.id, renaming)
@@ -52,7 +52,7 @@ class SuggestName:
 
 
 def renaming_at(target: Target) -> Renaming | Refusal:
-    """Return what a new name for the variable at the cursor takes, or in one sentence why there can be none."""
+    """Return the renaming of the variable at the cursor, or in one sentence why there is none."""
     raw = identifier_at(target)
     if raw is None or target.syntax is None:
         return NO_VARIABLE
@@ -67,7 +67,7 @@ def renaming_at(target: Target) -> Renaming | Refusal:
 
 
 def _name_place(renaming: Renaming) -> NamePlace:
-    """Return the document with the name missing where it stands first."""
+    """Return the document without the name at its first place."""
     first = renaming.places[0]
     text = renaming.source.text
     return NamePlace(text[: first.start] + text[first.end :], first.start)

@@ -1,4 +1,4 @@
-"""Whether extracted code becomes a function of the module or a method of the class around it. Pure."""
+"""Decide whether extracted code becomes a function of the module or a method of its class. Pure."""
 
 import ast
 from typing import Final, Literal
@@ -10,12 +10,12 @@ from spark_lsp.actions.python.analysis.walks import binders, deep_nodes, first_p
 Form = Literal["function", "method", "class method"]
 
 _NOT_THROUGH_SELF: Final = frozenset({"__new__", "__getattribute__", "__init_subclass__", "__class_getitem__"})
-"""Methods whose first parameter is no object that is ready to be asked for a method."""
+"""Methods whose first parameter is not a complete object with methods."""
 _NO_NEW_METHODS: Final = ("Protocol", "TypedDict", "NamedTuple")
 
 
 def form_of(source: Source, piece: Piece, parameters: set[str], bound: set[str]) -> Form | None:
-    """Return what the new function should be; None when it would have to be a method and cannot."""
+    """Return the form of the new function; None if it would have to be a method and cannot."""
     scope = piece.scope
     owner = source.parent(scope)
     around = [scope, *source.scopes_around(scope)]

@@ -1,7 +1,7 @@
-"""A variable for an expression: where its assignment goes, which equal expressions it stands for, or why it cannot.
+"""Plan a variable for an expression: where to assign it, which equal expressions it replaces, or why it is impossible.
 
-The assignment goes before the statement. That is right when the expression is evaluated there for certain, once, and
-with nothing before it that it could overtake. An equal expression is replaced where its value is provably the same.
+The assignment goes before the statement. That is correct if the statement certainly evaluates the expression, once,
+and after nothing that the order matters to. An equal expression is replaced if its value is provably the same.
 """
 
 import ast
@@ -25,9 +25,9 @@ from spark_lsp.text.edit import Edit, Span, apply_edits
 
 @dataclass(frozen=True, slots=True)
 class Variable:
-    """All that the edits need but the name. ``uses`` are the places to replace, the selected one among them.
+    """Everything that the edits need except the name. ``uses`` are the places to replace, the selected one included.
 
-    A selection that is a statement of its own becomes the assignment, and is no use.
+    A selection that is a whole statement becomes the assignment, and is no use.
     """
 
     source: Source
@@ -36,15 +36,15 @@ class Variable:
     uses: tuple[Span, ...]
     is_statement: bool = False
     is_module_name: bool = False
-    """Whether the name becomes one of a module that others import: a public one would be part of what it offers."""
+    """Whether the name is added to a module that others import, where a public name would extend its API."""
 
     @property
     def is_global(self) -> bool:
-        """Whether the name becomes one of the module, functions in it or not."""
+        """Whether the name belongs to the module, used in functions or not."""
         return isinstance(self.source.scope_of(self.source.statement_of(self.node)), ast.Module)
 
     def suited(self, name: str) -> str:
-        """Return a name as it suits the place: private where it would be one of a module's."""
+        """Return a name that fits the place: private if it belongs to a module."""
         return f"_{name}" if self.is_module_name and not name.startswith("_") else name
 
     def edits(self, name: str) -> tuple[Edit, ...]:
@@ -61,7 +61,7 @@ class Variable:
         return (Edit(Span(self.at, self.at), line), *(Edit(use, name) for use in self.uses))
 
     def is_faithful(self, name: str) -> bool:
-        """Whether the edited document is the one of before once the name is put back for what it stands for."""
+        """Whether the edited document equals the old one once the name is replaced by its value."""
         try:
             after = ast.parse(apply_edits(self.source.text, self.edits(name)))
         except (SyntaxError, ValueError, RecursionError):
@@ -73,7 +73,7 @@ class Variable:
 
 
 class _PutBack(ast.NodeTransformer):
-    """Takes the assignment of a name out and puts its value where the name is read."""
+    """Removes the assignment of a name and replaces its reads by the value."""
 
     def __init__(self, name: str, value: ast.expr, *, keeps: bool) -> None:
         self._name = name
@@ -98,7 +98,7 @@ class _PutBack(ast.NodeTransformer):
 
 
 def variable_for(source: Source, piece: Piece) -> Variable | Refusal:
-    """Return the variable for a selected expression, or in one sentence why there can be none."""
+    """Return the variable for a selected expression, or in one sentence why there is none."""
     node = piece.nodes[0]
     assert isinstance(node, ast.expr), "the caller has looked"
     refusal = _unfit(source, piece, node)
@@ -128,7 +128,7 @@ def variable_for(source: Source, piece: Piece) -> Variable | Refusal:
 
 
 def _outlives(source: Source, statement: ast.stmt, flow: DataFlow, node: ast.expr, piece: Piece) -> Refusal | None:
-    """Return why an object must not live on until the end of the function: it does something when it dies."""
+    """Return why an object must not live until the end of the function: it acts when it is finalized."""
     holder = source.parent(node)
     is_held = isinstance(holder, ast.Assign) and all(_is_kept(target, piece.scope) for target in holder.targets)
     if is_held or isinstance(holder, ast.withitem | ast.Return) or not has_lifetime(source, node):
@@ -145,7 +145,7 @@ def _outlives(source: Source, statement: ast.stmt, flow: DataFlow, node: ast.exp
 
 
 def _is_kept(target: ast.expr, scope: ast.AST) -> bool:
-    """Whether a target keeps what it is assigned as long as its scope runs: nothing else assigns or deletes it."""
+    """Whether a target keeps its value for the whole scope: nothing else assigns or deletes it."""
     name = ast.unparse(target)
     stored = [
         node
@@ -156,7 +156,7 @@ def _is_kept(target: ast.expr, scope: ast.AST) -> bool:
 
 
 def _unfit(source: Source, piece: Piece, node: ast.expr) -> Refusal | None:
-    """Return why no statement can stand before the expression, by its place alone."""
+    """Return why no statement can be inserted before the expression, by its place alone."""
     statement = source.statement_of(node)
     start = source.span(statement).start
     is_elif = isinstance(statement, ast.If) and source.text.startswith("elif", start)
@@ -187,7 +187,7 @@ def is_in_annotation(source: Source, node: ast.AST) -> bool:
 def _misplaced(
     flow: DataFlow, starts: list[int], goals: list[int], value: Value, source: Source, names: Names
 ) -> Refusal | None:
-    """Return why evaluating the expression before its statement would be another thing."""
+    """Return why evaluating the expression before its statement would change its meaning."""
     if not goals or not starts:
         return Refusal("paths", "The selection runs later than the code around it, or never.", is_local=True)
     for start in starts:
@@ -221,7 +221,7 @@ def loop_variables(node: ast.AST) -> set[str]:
 def _same_value(
     source: Source, piece: Piece, statement: ast.stmt, flow: DataFlow, starts: list[int], names: Names
 ) -> Iterator[ast.expr]:
-    """Yield other expressions behind the statement's start that are equal and have the same value for certain."""
+    """Yield other expressions after the statement's start that certainly have the same value."""
     node = piece.nodes[0]
     assert isinstance(node, ast.expr), "the caller has looked"
     value = value_of(node, flow, names, piece.scope)
@@ -250,14 +250,14 @@ def _same_value(
 
 
 def _evaluated_in(statement: ast.stmt) -> Iterator[ast.AST]:
-    """Yield what runs in a statement; functions within are left out, and what a definition evaluates at once too."""
+    """Yield what runs in a statement: not inner functions, but what a definition evaluates at once."""
     yield statement
     if not isinstance(statement, (*FUNCTIONS, ast.ClassDef)):
         yield from (node for node in nodes_of(statement))
 
 
 def _is_replaceable(source: Source, node: ast.expr) -> bool:
-    """Whether a name can stand in a node's place; what runs later, and what is in an f-string or a type, cannot."""
+    """Whether a name can replace a node; not in code that runs later, in an f-string or in a type."""
     if is_in_annotation(source, node) or not isinstance(getattr(node, "ctx", ast.Load()), ast.Load):
         return False
     span = source.span(node)

@@ -1,1 +1,1 @@
-"""Analysis of Python code that several actions share: scopes, control flow, purity, classes and calls. Pure."""
+"""Analysis of Python code that the actions share: scopes, control flow, purity, classes and calls. Pure."""

@@ -7,11 +7,11 @@ from types import CodeType
 from typing import Final
 
 _CLOSURES: Final = frozenset({"COPY_FREE_VARS", "LOAD_CLOSURE", "MAKE_CELL"})
-"""Their order follows the alphabet of the names and says nothing of what the code does."""
+"""Fields whose order follows the alphabet of the names and does not affect behaviour."""
 
 
 def same_code(before: str, after: str, old: str, new: str) -> bool:
-    """Whether two documents do the same, step by step, when ``new`` stands for ``old``."""
+    """Whether two documents compile to the same steps when ``new`` replaces ``old``."""
     return _is_same(_compiled(before), _compiled(after), old, new)
 
 
@@ -33,7 +33,7 @@ def _is_same(before: CodeType, after: CodeType, old: str, new: str) -> bool:
     } == _variables(after)
     first, second = list(_steps(before, names)), list(_steps(after, {}))
     if [names.get(name, name) for name in before.co_freevars] != list(after.co_freevars):
-        first, second = sorted(first), sorted(second)  # closures are laid out by the alphabet
+        first, second = sorted(first), sorted(second)  # # closure variables are sorted by name
     inner = zip(_inner(before), _inner(after), strict=False)
     return is_alike and first == second and all(_is_same(*pair, old, new) for pair in inner)
 
@@ -47,12 +47,12 @@ def _inner(code: CodeType) -> list[CodeType]:
 
 
 def _steps(code: CodeType, names: Mapping[str, str]) -> Iterator[tuple[str, str]]:
-    """Yield the instructions, their variables by name; of code within only the name."""
+    """Yield the instructions with their variables by name; for nested code only its name."""
     for step in dis.get_instructions(code):
         if step.opname in _CLOSURES:
             continue
         value = step.argval
-        if "_FAST" in step.opname or "DEREF" in step.opname:  # newer versions join two of them
+        if "_FAST" in step.opname or "DEREF" in step.opname:  # # newer versions combine two of them
             parts = value if isinstance(value, tuple) else (value,)
             yield step.opname, repr([names.get(str(part), str(part)) for part in parts])
         else:

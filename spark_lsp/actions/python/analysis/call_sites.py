@@ -1,4 +1,4 @@
-"""Find the calls of one module's function in a Python file, or what makes them uncertain. Pure."""
+"""Find the calls of a module's function in a Python file, or the reason why they are uncertain. Pure."""
 
 import ast
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
@@ -9,14 +9,14 @@ from spark_lsp.actions.python.analysis.scopes import names_of
 from spark_lsp.actions.python.analysis.source import Source
 
 Modules = Callable[[str], tuple[str, ...]]
-"""Returns the workspace's files that an import written in a file may mean, the likeliest first."""
+"""Returns the workspace files that an import in a file may refer to, the most likely first."""
 
 _BY_TEXT: Final = frozenset({"attrgetter", "delattr", "getattr", "methodcaller", "object", "patch", "setattr"})
 
 
 @dataclass(frozen=True, slots=True)
 class CallIssue:
-    """What keeps the calls from being known for certain, and the line of it, counted from 1."""
+    """Why the calls are not certain, and the line of the cause, counted from 1."""
 
     line: int
     message: str
@@ -27,7 +27,7 @@ Calls = list[ast.Call] | CallIssue
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """A function of a module: the files that have it under its name, and those that define a name like it."""
+    """A function of a module: the files that have it under its name, and those that define the same name."""
 
     name: str
     homes: frozenset[str]
@@ -35,7 +35,7 @@ class Known:
     files: Modules
 
     def means(self, module: str) -> Literal["home", "several", "vague", "other"]:
-        """Tell whether an import is of one of the function's modules."""
+        """Return whether an import refers to one of the function's modules."""
         files = self.files(module)
         if files and files[0] in self.homes:
             return "home"
@@ -46,12 +46,12 @@ class Known:
 
 @dataclass(slots=True)
 class Imports:
-    """How a file comes to a function: the aliases that are its name, and the expressions that are its module."""
+    """How a file reaches a function: the aliases of its name, and the expressions of its module."""
 
     aliases: list[ast.alias] = field(default_factory=list)
     modules: set[str] = field(default_factory=set)
     vague: set[str] = field(default_factory=set)
-    """Modules of the workspace that neither define the function nor import it by its name."""
+    """Modules of the workspace that neither define the function nor import it by name."""
     star: ast.stmt | None = None
 
 
@@ -62,7 +62,7 @@ def own_calls(source: Source, function: ast.AST, name: str) -> Calls:
 
 
 def calls_through_imports(source: Source, name: str, imports: Imports) -> Calls:
-    """Return the calls of a function in a file that imports it or its module."""
+    """Return the calls of a function in a file that imports the function or its module."""
     calls: list[ast.Call] = []
     if imports.aliases:
         known = {id(alias) for alias in imports.aliases}
@@ -81,7 +81,7 @@ def calls_through_imports(source: Source, name: str, imports: Imports) -> Calls:
 
 
 def passes_on(source: Source, known: Known) -> bool:
-    """Whether a module has the function under its name because it imports it."""
+    """Whether a module has the function under its name by an import."""
     return any(
         isinstance(node, ast.ImportFrom)
         and known.means(module_of(node)) == "home"
@@ -91,7 +91,7 @@ def passes_on(source: Source, known: Known) -> bool:
 
 
 def imports_of(source: Source, known: Known) -> Imports | CallIssue:
-    """Return how a file comes to a function."""
+    """Return how a file reaches a function."""
     imports = Imports()
     for node in ast.walk(source.tree):
         issue = None
@@ -105,12 +105,12 @@ def imports_of(source: Source, known: Known) -> Imports | CallIssue:
 
 
 def module_of(node: ast.ImportFrom) -> str:
-    """Return the module that names are imported from, as it is written."""
+    """Return the module of a ``from`` import, as it is written."""
     return "." * node.level + (node.module or "")
 
 
 def inner_module(node: ast.ImportFrom, name: str) -> str:
-    """Return the module that an imported name would be if it were one."""
+    """Return the module that an imported name would be if it were a module."""
     module = module_of(node)
     return f"{module}{'' if module.endswith('.') else '.'}{name}"
 
@@ -157,7 +157,7 @@ def _take_from(node: ast.ImportFrom, imports: Imports, known: Known) -> CallIssu
 
 
 def _by_name(source: Source, name: str, scopes: Sequence[ast.AST], is_it: Callable[[ast.AST], bool]) -> Calls:
-    """Return the calls by name; a name that means something else anywhere in the file is issue."""
+    """Return the calls by name; a name with another meaning anywhere in the file is an issue."""
     for node in ast.walk(source.tree):
         if not binds(node, name) or is_it(node):
             continue
@@ -200,7 +200,7 @@ def _by_module(source: Source, name: str, modules: Collection[str]) -> Calls:
 
 
 def binds(node: ast.AST, name: str) -> bool:
-    """Whether a node gives a name a meaning in its scope."""
+    """Whether a node binds a name in its scope."""
     if isinstance(node, ast.Name):
         return node.id == name and not isinstance(node.ctx, ast.Load)
     if isinstance(node, ast.arg):
@@ -222,7 +222,7 @@ def dotted(node: ast.AST) -> str:
 
 
 def looked_up(source: Source, name: str) -> int:
-    """Return the line where something is asked for by the text of its name, 0 for none."""
+    """Return the line of a lookup by the text of the name, 0 for none."""
     for node in ast.walk(source.tree):
         if not isinstance(node, ast.Call):
             continue
@@ -238,7 +238,7 @@ def looked_up(source: Source, name: str) -> int:
 
 
 def in_order_of_text(calls: Iterable[ast.Call]) -> list[ast.Call]:
-    """Return calls by where they begin."""
+    """Return calls in the order of their positions."""
     return sorted(calls, key=lambda call: (call.lineno, call.col_offset, -(call.end_lineno or 0)))
 
 

@@ -11,7 +11,7 @@ from spark_lsp.actions.python.analysis.scopes import names_of
 from spark_lsp.actions.refusal import Refusal
 
 Files = Callable[[str], frozenset[str]]
-"""Returns the Python files of the workspace that say a name."""
+"""Returns the Python files of the workspace that mention a name."""
 
 _TAKES_ANY_OBJECT: Final = frozenset({"ABC", "Protocol"})
 _ASKS_ANOTHER: Final = frozenset({"__getattr__", "__getattribute__"})
@@ -19,17 +19,17 @@ _ASKS_ANOTHER: Final = frozenset({"__getattr__", "__getattribute__"})
 
 @dataclass(frozen=True, slots=True)
 class ClassHierarchy:
-    """``own`` are a class and all that derive from it; ``above`` what any of these derives from."""
+    """``own`` are a class and its subclasses; ``above`` are all base classes of these."""
 
     owner: ClassAt
     own: frozenset[ClassAt]
     above: frozenset[ClassAt]
     parents: dict[ClassAt, ClassAt]
-    """For each that derives, the one of ``own`` that it names as its base; the last where it names several."""
+    """The base in ``own`` of each subclass; the last one if it has several."""
 
 
 def class_hierarchy_of(classes: Classes, owner: ClassAt, files: Files) -> ClassHierarchy | Refusal:
-    """Return the hierarchy of a class, or why it is not certain who belongs to it."""
+    """Return the hierarchy of a class, or why it is not certain."""
     own = {owner}
     parents: dict[ClassAt, ClassAt] = {}
     todo = [owner]
@@ -84,7 +84,7 @@ def _last_name(node: ast.AST) -> str:
 def judged(
     classes: Classes, hierarchy: ClassHierarchy, classes_found: frozenset[ClassAt], method: str
 ) -> Literal["own", "other", "unknown"]:
-    """Tell whether a method of objects of some classes is that of the hierarchy, or certainly another or none."""
+    """Return whether a method of objects of some classes is the hierarchy's, or certainly another or none."""
     if classes_found and classes_found <= hierarchy.own:
         return "own"
     return (
@@ -108,7 +108,7 @@ def _has_another(classes: Classes, hierarchy: ClassHierarchy, class_at: ClassAt,
     if any(body.keywords for body in bodies) or any(
         ancestor is not None and _takes_any(ancestor) for ancestor in known
     ):
-        return False  # objects of other classes may count as its own
+        return False  # # objects of other classes may count as its own
     bound = set[str]().union(*(names_of(body).bound for body in bodies))
     return method in bound or not (is_open or bound & _ASKS_ANOTHER)
 

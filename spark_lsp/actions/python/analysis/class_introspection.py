@@ -1,7 +1,7 @@
 """Decide whether a new method would be visible to code that lists the names of a class or its objects.
 
-Looked at are the bodies of the class, of those it derives from and of those that derive from it, where an object lists
-what it has itself, and files that name the class. What is given an object or a class and lists it is not known.
+Examines the bodies of the class, its bases and its subclasses, where an object lists its own names, and files that
+mention the class. Code that receives an object or a class and lists its names elsewhere is not found.
 """
 
 import ast
@@ -25,7 +25,7 @@ _OF_THE_CLASS = frozenset({"__class_getitem__", "__init_subclass__", "__new__"})
 
 
 def seen_methods(source: Source, path: str, owner: ast.ClassDef, view: IndexView) -> Seen:
-    """Return what sees the name of a method that a class of the file at ``path`` gets."""
+    """Return the code that would see a new method of a class in the file at ``path``."""
     relatives = Relatives.of(source, path, owner, view)
     if (maker := _maker(source, owner, relatives)) is not None:
         return Seen(maker)
@@ -45,7 +45,7 @@ def seen_methods(source: Source, path: str, owner: ast.ClassDef, view: IndexView
 
 
 def _maker(source: Source, owner: ast.ClassDef, relatives: "Relatives") -> Refusal | None:
-    """Return the metaclass or the decorator that is given all names of a class, or of one that it derives from."""
+    """Return the metaclass or decorator that receives all names of a class, or of one of its bases."""
     known = {base for owned in relatives.own for base in relatives.classes.ancestors(owned) if base is not None}
     bodies = [relatives.classes.body(relative) for relative in relatives.own | known]
     functions = {node.name: node for node in source.tree.body if isinstance(node, ast.FunctionDef)}
@@ -62,14 +62,14 @@ def _maker(source: Source, owner: ast.ClassDef, relatives: "Relatives") -> Refus
 
 
 def _deriving(view: IndexView, name: str) -> frozenset[str]:
-    """Return the files in which something may derive from a class of that name."""
+    """Return the files in which a class may derive from a class of that name."""
     may = re.compile(rf"\bclass\s+\w+\s*\([^)]*\b{re.escape(name)}\b|\b{re.escape(name)}\s+as\b")
     return frozenset(path for path in files_mentioning(view, name) if may.search(view.files[path].text))
 
 
 @dataclass(frozen=True, slots=True)
 class Relatives:
-    """A class and what it shares objects with: ``own`` are it and those below, ``bodies`` those above too."""
+    """A class and those that share its objects: ``own`` are it and its subclasses, ``bodies`` include its bases."""
 
     classes: Classes
     own: frozenset[ClassAt]
@@ -78,7 +78,7 @@ class Relatives:
 
     @classmethod
     def of(cls, source: Source, path: str, owner: ast.ClassDef, view: IndexView) -> "Relatives":
-        """Return the relatives of a class as far as they are certain."""
+        """Return the relatives of a class if they are certain."""
         classes = classes_of({path: source}, view)
         meaning = classes.meaning(path, ast.Name(owner.name, ast.Load()))
         if meaning is None or classes.body(meaning) is not owner:
@@ -91,7 +91,7 @@ class Relatives:
         return cls(classes, own, bodies, frozenset(class_at.path for class_at in known))
 
     def known(self, path: str, source: Source) -> "KnownClass":
-        """Return what a file knows of them."""
+        """Return what a file knows of the relatives."""
         return KnownClass(source, path, self.classes, self.own, self.bodies)
 
 
@@ -106,13 +106,13 @@ class KnownClass:
     bodies: frozenset[int]
 
     def is_it(self, node: ast.expr) -> bool:
-        """Whether an expression is the class, or an object of it that is asked for all that it has."""
+        """Whether an expression is the class, or an object of it whose names are listed."""
         asked = self.source.parent(node)
         lists_object = isinstance(asked, ast.Call) and named_by(asked.func) != "vars"
         return self.is_class(node) or (lists_object and self.is_object(node))
 
     def is_class(self, node: ast.expr) -> bool:
-        """Whether an expression is the class, or in a method of a relative the object's own."""
+        """Whether an expression is the class, or the class of the object in a method of a relative."""
         if isinstance(node, ast.Call) and named_by(node.func) == "type" and len(node.args) == 1:
             return self.is_object(node.args[0])
         if isinstance(node, ast.Attribute) and node.attr == "__class__":
@@ -126,13 +126,13 @@ class KnownClass:
         return self.classes.meaning(self.path, node) in self.own
 
     def is_object(self, node: ast.expr) -> bool:
-        """Whether an expression is an object of the class, or in a method of a relative its own."""
+        """Whether an expression is an object of the class, or the object in a method of a relative."""
         if self._method_of(node) is not None:
             return not self.is_class(node)
         return bool(self.own & Receivers(self.classes, self.path, self.source).classes_of(node))
 
     def _method_of(self, node: ast.expr) -> Scope | None:
-        """Return the method of a relative whose first parameter an expression is, also in a function within it."""
+        """Return the relative's method whose first parameter an expression is, also from an inner function."""
         if not isinstance(node, ast.Name):
             return None
         scope = self.source.scope_of(node)

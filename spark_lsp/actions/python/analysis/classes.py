@@ -1,6 +1,6 @@
-"""Resolve a name or an annotation to a class, through imports, as far as that is certain.
+"""Resolve a name or an annotation to a class, through imports, if that is certain.
 
-Reads texts of the index; belongs on a worker thread.
+Reads texts from the index, so it must run on a worker thread.
 """
 
 import ast
@@ -19,24 +19,24 @@ from spark_lsp.text.language import LANGUAGES
 from spark_lsp.text.syntax import parse
 
 _NOT_AN_OBJECT_OF: Final = frozenset({"object", "property", "staticmethod", "classmethod", "super", "type"})
-"""Built-in classes that say nothing of what an object can be asked for, or whose call gives something else."""
+"""Built-in classes that say nothing about an object's attributes, or whose call returns something else."""
 _NAMED: Final = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.ExceptHandler, ast.MatchAs, ast.MatchStar)
 _MAX_STEPS: Final = 6
-"""Imports of imports that are followed; more means that a package passes it round in a circle."""
+"""Chained imports to follow; more means that a package imports in a circle."""
 
 
 @dataclass(frozen=True, slots=True)
 class ClassAt:
-    """A class: one of the workspace at the top of a file, one of Python, or one of a module that is not here."""
+    """A class: at the top level of a workspace file, a built-in one, or one of an external module."""
 
     name: str
     path: str
-    """The file, or the module for one from outside; empty for one of Python's built-in classes."""
+    """The file, or the module of an external class; empty for a built-in class."""
     origin: Literal["workspace", "python", "outside"] = "workspace"
 
 
 class Classes:
-    """The classes of a workspace for the length of one action; what was read is kept."""
+    """The classes of a workspace during one action, with a cache of what was read."""
 
     def __init__(self, read: Callable[[str], Source | None], modules: Callable[[str], Modules]) -> None:
         self.read = read
@@ -44,7 +44,7 @@ class Classes:
         self._bound: dict[str, Mapping[str, list[ast.AST]]] = {}
 
     def meaning(self, path: str, node: ast.AST, steps: int = _MAX_STEPS) -> ClassAt | None:
-        """Return the class that a name, or a name of a module, is in a file; None where that is not certain."""
+        """Return the class that a name, or an attribute of a module, stands for in a file; None if uncertain."""
         if isinstance(node, ast.Name):
             return self._named(path, node.id, steps)
         if not isinstance(node, ast.Attribute) or not (module := dotted(node.value)):
@@ -58,12 +58,12 @@ class Classes:
         return next((node for node in bound if isinstance(node, ast.ClassDef)), None)
 
     def bases(self, class_at: ClassAt) -> list[ClassAt | None]:
-        """Return what a class derives from as it is written; None for each that is not known."""
+        """Return the bases of a class as they are written; None for an unknown one."""
         body = self.body(class_at)
         return [self.meaning(class_at.path, _unsubscripted(base)) for base in body.bases] if body is not None else []
 
     def ancestors(self, class_at: ClassAt) -> frozenset[ClassAt | None]:
-        """Return all classes that a class derives from; None among them for any that is not known."""
+        """Return all ancestors of a class; None for an unknown one among them."""
         seen: set[ClassAt | None] = set()
         todo = self.bases(class_at)
         while todo:
@@ -95,7 +95,7 @@ class Classes:
         return None
 
     def _through(self, path: str, node: ast.AST, module: str, name: str, steps: int) -> ClassAt | None:
-        """Return the class that is a name of a module, which a file imports by a node."""
+        """Return the class for an attribute of a module that a file imports by a node."""
         source = self.read(path)
         around = source.parent(node) if source is not None else None
         if not isinstance(node, ast.alias):
@@ -117,7 +117,7 @@ class Classes:
         return self._named(path, name, steps) if self._binders(path, name) else None
 
     def _binders(self, path: str, name: str) -> list[ast.AST]:
-        """Return the nodes that give a name, or the first of dotted ones, a meaning anywhere in a file."""
+        """Return the nodes that bind a name, or the first of dotted names, anywhere in a file."""
         if path not in self._bound:
             source = self.read(path)
             bound: defaultdict[str, list[ast.AST]] = defaultdict(list)
@@ -148,12 +148,12 @@ def _unsubscripted(node: ast.expr) -> ast.expr:
 
 
 def says_nothing(class_at: ClassAt) -> bool:
-    """Whether a built-in class is one that any object may be of."""
+    """Whether any object may be an instance of a built-in class."""
     return class_at.origin == "python" and class_at.name in _NOT_AN_OBJECT_OF
 
 
 def classes_of(read: dict[str, Source], view: IndexView) -> Classes:
-    """Return the classes of the workspace; files that were read already are not read again."""
+    """Return the classes of the workspace; a file is read only once."""
 
     def source_at(path: str) -> Source | None:
         if path not in read:
@@ -169,10 +169,10 @@ def classes_of(read: dict[str, Source], view: IndexView) -> Classes:
 
 
 def files_mentioning(view: IndexView, name: str) -> frozenset[str]:
-    """Return the Python files that say a name."""
+    """Return the Python files that mention a name."""
     return frozenset(path for path in view.referencing.get(name, {}) if view.files[path].language == "python")
 
 
 def modules_of(view: IndexView, path: str) -> Modules:
-    """Return what finds the files of a module that a file imports."""
+    """Return a function that finds the files of a module that a file imports."""
     return cache(partial(resolve, view.files, path, "python"))

@@ -1,6 +1,6 @@
-"""Decide whether a context manager may swallow an error, so that code after its ``with`` runs. Pure.
+"""Decide whether a context manager may suppress an error, so that code after its ``with`` runs. Pure.
 
-One that the document defines is looked at; of others their names speak, and an unknown name may swallow.
+Examines context managers of the document; judges others by name, and assumes that an unknown one may suppress.
 """
 
 import ast
@@ -20,16 +20,16 @@ _NEVER_SUPPRESSES: Final = frozenset(
 _RESOURCES: Final = frozenset(
     {"open", "opened", "lock", "locked", "connect", "connection", "session", "transaction", "cursor", "temp"}
 )
-"""Words in the names of those that let every error pass."""
+"""Words in the names of context managers that never suppress an error."""
 _SUPPRESSORS: Final = frozenset(
     {"catch", "handle", "ignore", "ignoring", "quiet", "quietly", "retry", "safe", "skip", "suppress", "swallow", "try"}
 )
-"""Words of those that do swallow errors, whatever else their names say."""
+"""Words in the names of those that do suppress errors, whatever else is in the name."""
 _WORD: Final = re.compile(r"[A-Z]?[a-z]+")
 
 
 def may_suppress(manager: ast.expr, managers: Mapping[str, bool]) -> bool:
-    """Whether a context manager may swallow an error; ``managers`` says so of those of the document, by name."""
+    """Whether a context manager may suppress an error; ``managers`` has the document's own, by name."""
     called = manager.func if isinstance(manager, ast.Call) else manager
     name = called.attr if isinstance(called, ast.Attribute) else getattr(called, "id", "")
     if name in managers:
@@ -39,7 +39,7 @@ def may_suppress(manager: ast.expr, managers: Mapping[str, bool]) -> bool:
 
 
 def managers_of(tree: ast.AST) -> dict[str, bool]:
-    """Return the context managers that a document defines, by name, and whether they may swallow an error."""
+    """Return the context managers of a document by name, and whether they may suppress an error."""
     managers: dict[str, bool] = {}
     for node in ast.walk(tree):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
@@ -56,7 +56,7 @@ def managers_of(tree: ast.AST) -> dict[str, bool]:
 
 
 def _catches_at_yield(function: ast.AST) -> bool:
-    """Whether a generator may go on after an error at its ``yield``."""
+    """Whether a generator may continue after an error at its ``yield``."""
     for node in ast.walk(function):
         if not isinstance(node, ast.Try | ast.With | ast.AsyncWith):
             continue

@@ -1,4 +1,4 @@
-"""Build the control-flow graph of one Python scope. Pure; knows nothing of edits."""
+"""Build the control-flow graph of a Python scope. Pure; has nothing to do with edits."""
 
 import ast
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -12,9 +12,9 @@ from spark_lsp.actions.python.analysis.scopes import annotations, evaluated_at_d
 def control_flow_of(
     scope: ast.AST, marked: Sequence[ast.AST] = (), managers: Mapping[str, bool] = NO_MANAGERS
 ) -> ControlFlowGraph:
-    """Build the flow of a module, function or lambda; ``marked`` are statements in a row or one expression.
+    """Build the graph of a module, function or lambda; ``marked`` are consecutive statements or one expression.
 
-    ``managers`` says of context managers of the document, by name, whether they may swallow an error.
+    ``managers`` has the document's context managers by name, and whether they may suppress an error.
     """
     graph = GraphBuilder(marked)
     graph.add("join")
@@ -27,7 +27,7 @@ def control_flow_of(
 
 
 class _Statements:
-    """Walks statements in the order in which they run."""
+    """Adds statements in the order in which they run."""
 
     def __init__(self, graph: GraphBuilder, managers: Mapping[str, bool]) -> None:
         self._graph = graph
@@ -61,7 +61,7 @@ class _Statements:
         }
 
     def block(self, statements: Iterable[ast.stmt]) -> None:
-        """Run statements one after the other."""
+        """Add statements one after another."""
         for statement in statements:
             self._graph.add("join", statement)
             self._graph.marking(statement, self._statement)
@@ -225,7 +225,7 @@ class _Statements:
         ends: list[int] = []
         for case in node.cases:
             start = list(self._graph.frontier)
-            self._graph.add("effect", case)  # a pattern calls __eq__, keys and class attributes
+            self._graph.add("effect", case)  # # a pattern calls __eq__, keys and class attributes
             failed = [*start, *self._graph.frontier]
             self._pattern(case.pattern)
             if case.guard is not None:
@@ -272,7 +272,7 @@ class _Statements:
         self._graph.add("bind", node, node.name)
 
     def _alias(self, node: ast.stmt) -> None:
-        """Bind the name of a ``type`` statement (Python 3.12); its value is read when somebody asks for it."""
+        """Bind the name of a ``type`` statement (Python 3.12); its value is evaluated on first use."""
         for name in sorted(names_of(node).used):
             self._graph.add("capture", node, name)
         self._read.target(node.name)  # type: ignore[attr-defined]

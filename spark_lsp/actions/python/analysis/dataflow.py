@@ -1,6 +1,6 @@
-"""Compute live names and assigned names at each node of a control-flow graph, certain and possible ones.
+"""Compute live names, and possibly and definitely assigned names, at each node of a control-flow graph. Pure.
 
-Plain data flow over sets kept as bits of a number; loops are followed until nothing changes. Pure.
+Sets are bits of a number; loops are iterated until nothing changes.
 """
 
 from collections.abc import Callable, Collection, Iterable, Sequence
@@ -8,11 +8,11 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from spark_lsp.actions.python.analysis.flow_graph import ERROR, EXIT, ControlFlowGraph, ProgramPoint
 
 START = 2
-"""The number of a flow's first point."""
+"""The number of a graph's first node."""
 
 
 class DataFlow:
-    """Answers about one flow. ``live_out`` are names that are read once the scope has ended well, a module's."""
+    """Answers about one graph. ``live_out`` are names that are read after the scope ends normally, as of a module."""
 
     def __init__(self, graph: ControlFlowGraph, given: Iterable[str], live_out: Iterable[str] = ()) -> None:
         self.graph = graph
@@ -28,7 +28,7 @@ class DataFlow:
         self._order = self._reverse_postorder()
 
     def live(self, points: Collection[int]) -> set[str]:
-        """Return the names that may be read from one of these points on, before they are bound again."""
+        """Return the names that may be read from one of these nodes on, before they are bound again."""
         held = self._live_before(lambda _point: True, self._live_out)
         return self._names(_union(held[number] for number in points))
 
@@ -38,12 +38,12 @@ class DataFlow:
         return self._names(_union(held[number] for number in self.graph.where("before")))
 
     def definitely_assigned(self, points: Collection[int]) -> set[str]:
-        """Return the names that have a value at each of these points, whichever way control came."""
+        """Return the names that have a value at each of these nodes, on every path."""
         held = self._bound_before(START, self._given)
         return self._names(_intersection([held[number] for number in points], self._all))
 
     def definitely_assigned_inside(self, points: Collection[int]) -> set[str]:
-        """Return the names that the marked piece itself has bound for certain when control is at these points."""
+        """Return the names that the marked piece itself has certainly bound when control is at these nodes."""
         sets = []
         for start in self.graph.where("before"):
             held = self._bound_before(start, 0, lambda point: point.inside or point.kind == "after")
@@ -51,7 +51,7 @@ class DataFlow:
         return self._names(_intersection(sets, self._all))
 
     def unsure(self, names: Collection[str]) -> set[int]:
-        """Return the points that read one of these names where it may have no value."""
+        """Return the nodes that read one of these names where it may have no value."""
         held = self._bound_before(START, self._given)
         return {
             number
@@ -60,11 +60,11 @@ class DataFlow:
         }
 
     def reached(self, starts: Iterable[int], *, without: Collection[int] = ()) -> set[int]:
-        """Return the points that can run after these, none of ``without`` having run in between."""
+        """Return the nodes that can run after these, without passing a node of ``without``."""
         return _walk(starts, lambda number: self.points[number].after, without)
 
     def reaching(self, ends: Iterable[int], *, without: Collection[int] = ()) -> set[int]:
-        """Return the points after which these can run, none of ``without`` having run in between."""
+        """Return the nodes after which these can run, without passing a node of ``without``."""
         return _walk(ends, lambda number: self._before[number], without)
 
     @property
@@ -100,7 +100,7 @@ class DataFlow:
     def _bound_before(
         self, start: int, given: int, counts: Callable[[ProgramPoint], bool] = lambda _point: True
     ) -> list[int]:
-        """Return for each point the names bound there on every way from the start; all of them where none leads."""
+        """Return the names that every path from the start binds before each node; all names if no path leads there."""
         held = [self._all] * len(self.points)
         held[start] = given
         changed = True

@@ -1,4 +1,4 @@
-"""Decide whether a function's decorators leave its code alone; some compile, translate or reject it. Pure."""
+"""Decide whether a function's decorators ignore its code; some compile, translate or reject it. Pure."""
 
 import ast
 from typing import Final
@@ -13,13 +13,13 @@ _CODE_COMPILERS: Final = frozenset(
         *("numba", "parallel", "pjit", "pure", "script", "stencil", "taichi", "triton", "vectorize"),
     }
 )
-"""Decorators of common packages that read the code of what they decorate, by their names or the module's."""
+"""Decorators of common packages that read the code of the function, by their names or the module's."""
 
 
 def unknown_decorator(source: Source, scope: Scope) -> Refusal | None:
-    """Return which decorator may read a function's code; None when none does.
+    """Return the decorator that may read a function's code; None if none does.
 
-    One that the document defines was looked at with the document; of others their names speak.
+    A decorator of the document was examined with the document; others are judged by name.
     """
     for decorator in getattr(scope, "decorator_list", []):
         called = decorator.func if isinstance(decorator, ast.Call) else decorator

@@ -1,4 +1,4 @@
-"""Add an expression to the control-flow graph in Python's order of evaluation. Pure."""
+"""Add an expression to the control-flow graph in Python's evaluation order. Pure."""
 
 import ast
 from collections.abc import Callable, Iterable
@@ -17,11 +17,11 @@ from spark_lsp.actions.python.analysis.scopes import (
 _TAKES_ALL: Final = frozenset(
     {"all", "any", "bytes", "dict", "frozenset", "list", "max", "min", "set", "sorted", "sum", "tuple"}
 )
-"""Builtins that run a generator to its end, or call ``key``, before they return."""
+"""Builtins that exhaust a generator, or call ``key``, before they return."""
 
 
 class Expressions:
-    """Walks expressions and assignment targets; ``hidden`` are the loop names of the comprehensions around."""
+    """Adds expressions and assignment targets; ``hidden`` are the loop names of enclosing comprehensions."""
 
     def __init__(self, graph: GraphBuilder) -> None:
         self._graph = graph
@@ -44,12 +44,12 @@ class Expressions:
         }
 
     def expressions(self, nodes: Iterable[ast.expr]) -> None:
-        """Evaluate one after the other."""
+        """Add expressions one after another."""
         for node in nodes:
             self.expression(node)
 
     def expression(self, node: ast.AST) -> None:
-        """Evaluate an expression."""
+        """Add an expression."""
         self._graph.marking(node, self._evaluate)
 
     def _evaluate(self, node: ast.AST) -> None:
@@ -65,14 +65,14 @@ class Expressions:
                 self._graph.add("load" if effect == "reads" else "effect", node)
 
     def test(self, node: ast.expr) -> None:
-        """Evaluate an expression and ask whether it is true; what is not a name has made a point of its own."""
+        """Add an expression whose truth is tested; anything but a name has added a node of its own."""
         self.expression(node)
         named = node.target if isinstance(node, ast.NamedExpr) else node
         if isinstance(named, ast.Name):
             self._graph.add("ask", named, named.id)
 
     def children(self, node: ast.AST) -> None:
-        """Evaluate what stands directly in a node."""
+        """Add the direct children of a node."""
         for child in ast.iter_child_nodes(node):
             if isinstance(child, ast.expr | ast.keyword | ast.slice):
                 self.expression(child)
@@ -85,11 +85,11 @@ class Expressions:
         self._graph.add("load", node)
 
     def effect(self, node: ast.AST) -> None:
-        """Do anything at all."""
+        """Add an effect of unknown extent."""
         self._graph.add("effect", node)
 
     def use(self, node: ast.Name) -> None:
-        """Read a name."""
+        """Add the reading of a name."""
         is_inner = any(node.id in hidden for hidden in self.hidden)
         self._graph.add("inner" if is_inner else "use", node, node.id)
 
@@ -149,7 +149,7 @@ class Expressions:
         self.capture(node)
 
     def capture(self, node: ast.AST) -> None:
-        """Make a closure of the names that a node reads later."""
+        """Add a closure over the names that a node reads later."""
         for name in sorted(captured_names(node)):
             is_inner = any(name in hidden for hidden in self.hidden)
             self._graph.add("inner" if is_inner else "capture", node, name)
@@ -181,7 +181,7 @@ class Expressions:
         self._graph.frontier = ends
 
     def target(self, node: ast.AST) -> None:
-        """Assign to a target, or delete it."""
+        """Add the assignment to a target, or its deletion."""
         if isinstance(node, ast.Name):
             if isinstance(node.ctx, ast.Del):
                 self._graph.add("use", node, node.id)
@@ -200,7 +200,7 @@ class Expressions:
 
 
 def _runs_at_once(function: ast.expr) -> bool:
-    """Whether a call has run its generators, and called its functions, when it returns."""
+    """Whether a call exhausts its generators, and calls its functions, before it returns."""
     if isinstance(function, ast.Attribute):
         is_text = isinstance(function.value, ast.Constant) and isinstance(function.value.value, str | bytes)
         return function.attr == "sort" or (function.attr == "join" and is_text)

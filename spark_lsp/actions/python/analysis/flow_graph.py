@@ -1,7 +1,7 @@
-"""The points of a flow and the ways between them: what runs, where an error goes, what runs on the way out.
+"""The nodes and edges of a control-flow graph: what runs, where an error goes, what runs on the way out. Pure.
 
-``finally`` and the end of ``with`` are built once for each way of leaving, so that what is certain after a normal end
-stays certain. Pure; knows nothing of statements.
+``finally`` and the end of ``with`` are added once for each kind of exit, so that what is certain after a normal exit
+stays certain. Knows nothing of statements.
 """
 
 import ast
@@ -12,19 +12,19 @@ from typing import Literal
 Kind = Literal[
     "use", "ask", "inner", "capture", "bind", "unbind", "load", "effect", "join", "before", "after", "exit", "error"
 ]
-"""``ask`` asks a name's object whether it is true, ``inner`` reads a loop name of a comprehension, ``capture`` makes a
-closure that reads the name later, ``load`` reads an object and may fail, ``effect`` may do anything; ``before`` and
-``after`` stand at the marked piece's ends."""
+"""Kinds of nodes. ``ask`` tests a name's object for truth, ``inner`` reads a loop name of a comprehension, ``capture``
+creates a closure that reads the name later, ``load`` reads an object and may fail, ``effect`` may do anything;
+``before`` and ``after`` are the ends of the marked piece."""
 
 Leaving = Literal["return", "break", "continue"]
 
 EXIT, ERROR = 0, 1
-"""The numbers of the points where the scope ends: by returning, and by an error that nothing here catches."""
+"""The numbers of the nodes where the scope ends: by returning, and by an error that is not caught here."""
 
 
 @dataclass(slots=True)
 class ProgramPoint:
-    """One step. ``inside`` when it belongs to the marked piece; ``guards`` numbers the handlers around it."""
+    """One step. ``inside`` if it belongs to the marked piece; ``guards`` are the numbers of its error handlers."""
 
     kind: Kind
     name: str
@@ -36,18 +36,18 @@ class ProgramPoint:
 
 @dataclass(slots=True)
 class ControlFlowGraph:
-    """The points of a scope; 0 is its end by returning, 1 by an error, 2 its start."""
+    """The nodes of a scope; 0 is its end by returning, 1 its end by an error, 2 its start."""
 
     points: list[ProgramPoint]
 
     def where(self, kind: Kind) -> list[int]:
-        """Return the numbers of the points of a kind."""
+        """Return the numbers of the nodes of a kind."""
         return [number for number, point in enumerate(self.points) if point.kind == kind]
 
 
 @dataclass(slots=True)
 class Loop:
-    """A loop that is open: where ``continue`` goes, and where control stands that left by ``break``."""
+    """An open loop: the target of ``continue``, and the nodes that left by ``break``."""
 
     head: int
     broken: list[int] = field(default_factory=list)
@@ -55,16 +55,16 @@ class Loop:
 
 @dataclass(slots=True)
 class Last:
-    """Something that runs whichever way it is left: a ``finally``, the end of a ``with`` or of an ``except … as``."""
+    """Code that runs on every exit: a ``finally``, the end of a ``with`` or of an ``except … as``."""
 
     emit: Callable[[], None]
     pending: dict[Leaving, list[int]] = field(default_factory=dict)
 
 
 class GraphBuilder:
-    """The points made so far and where control stands: ``frontier``, empty where nothing can run.
+    """The nodes so far and the current ends of control: ``frontier``, empty if nothing can run.
 
-    ``guard`` is the point that an error goes to; ``around`` holds the loops and last things that are open.
+    ``guard`` is the node that an error goes to; ``around`` has the open loops and exit code.
     """
 
     def __init__(self, marked: Sequence[ast.AST]) -> None:
@@ -77,7 +77,7 @@ class GraphBuilder:
         self._inside = False
 
     def add(self, kind: Kind, node: ast.AST | None = None, name: str = "") -> int:
-        """Add a point where control stands and go on from it; return its number."""
+        """Add a node after the frontier and make it the frontier; return its number."""
         number = len(self.points)
         self.points.append(ProgramPoint(kind, name, node, self._inside, self.guard))
         self.connect(number)
@@ -87,20 +87,20 @@ class GraphBuilder:
         return number
 
     def connect(self, to: int) -> None:
-        """Let control go from where it stands to a point as well."""
+        """Add edges from the frontier to a node."""
         for number in self.frontier:
             if to not in self.points[number].after:
                 self.points[number].after.append(to)
 
     def loose(self) -> int:
-        """Make a join that nothing leads to yet."""
+        """Add a join without incoming edges."""
         kept, self.frontier = self.frontier, []
         number = self.add("join")
         self.frontier = kept
         return number
 
     def leave(self, how: Leaving) -> None:
-        """Go where ``return``, ``break`` or ``continue`` leads, through what must run before."""
+        """Add the exit by ``return``, ``break`` or ``continue``, through the exit code on its way."""
         for ancestor in reversed(self.around):
             if isinstance(ancestor, Last):
                 ancestor.pending.setdefault(how, []).extend(self.frontier)
@@ -118,7 +118,7 @@ class GraphBuilder:
         self.frontier = []
 
     def branch(self, *branches: Callable[[], None]) -> None:
-        """Run each branch from where control stands now; all meet behind."""
+        """Add each branch after the frontier; all join at the end."""
         start, ends = self.frontier, []
         for branch in branches:
             self.frontier = list(start)
@@ -127,7 +127,7 @@ class GraphBuilder:
         self.frontier = ends
 
     def guarded(self, last: Last, body: Callable[[], None], *, suppresses: bool) -> None:
-        """Run a body and, whichever way it is left, the last thing."""
+        """Add a body and its exit code for every kind of exit."""
         outer = self.guard
         failed = self.loose()
         self.guard = failed
@@ -149,7 +149,7 @@ class GraphBuilder:
         self.frontier = [*normal, *(self.frontier if suppresses else [])]
 
     def marking(self, node: ast.AST, visit: Callable[[ast.AST], None]) -> None:
-        """Visit a node, with a point at each end of the marked piece."""
+        """Visit a node, and add a node at each end of the marked piece."""
         if id(node) == self._first:
             self.add("before", node)
             self._inside = True

@@ -11,13 +11,13 @@ from spark_lsp.text.snapshot import LineTable
 from spark_lsp.text.syntax import Syntax
 
 NOWHERE: Final = Span(0, 0)
-"""The place of an expression that could not be told; it fits no selection."""
+"""The position of an expression that could not be located; it matches no selection."""
 
 
 def find_fstring_spans(
     tree: ast.AST, span_of: Callable[[ast.AST], Span], syntax: Syntax, places: dict[int, Span]
 ) -> None:
-    """Put the places of all nodes in f-strings into ``places``, by the node's ``id``."""
+    """Add the positions of all nodes in f-strings to ``places``, by the node's ``id``."""
     strings = [node for node in ast.walk(tree) if isinstance(node, ast.JoinedStr)]
     inner = {id(child) for node in strings for child in ast.walk(node) if child is not node}
     for node in strings:
@@ -61,7 +61,7 @@ def _values(node: ast.JoinedStr) -> Iterator[ast.FormattedValue]:
 
 
 def _place(node: ast.expr, span: Span, syntax: Syntax, places: dict[int, Span]) -> None:
-    """Read the expression again from its own text, and take the places from there."""
+    """Parse the expression's own text again, and take the positions from there."""
     text = f"({span.text(syntax.text)}\n)"
     try:
         again = ast.parse(text, mode="eval").body

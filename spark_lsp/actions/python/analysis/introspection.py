@@ -1,7 +1,7 @@
-"""Find where a Python file lists the names of a module or a class, and which new names it would see. Pure.
+"""Find where a Python file lists the names of a module or a class, and which new names the list would contain. Pure.
 
-``vars``, ``dir``, ``__dict__``, ``getmembers`` and, in a module itself, ``globals`` and ``locals`` give all names at
-once. Asking for one name by them is no listing.
+``vars``, ``dir``, ``__dict__``, ``getmembers`` and, in a module itself, ``globals`` and ``locals`` return all names.
+Using them to look up a single name is no listing.
 """
 
 import ast
@@ -14,19 +14,19 @@ from spark_lsp.actions.python.analysis.walks import named_by
 from spark_lsp.actions.refusal import Refusal
 
 LISTERS: Final = ("__dict__", "dir", "getmembers", "getmembers_static", "vars")
-"""What lists the names of the object that it is given."""
+"""Functions that list the names of their argument."""
 _OWN_LISTERS: Final = frozenset({"dir", "globals", "locals", "vars"})
-"""What lists those of the place where it is called; ``globals`` those of the module wherever that is."""
+"""Functions that list the names at the place of the call; ``globals`` always those of the module."""
 _ASKS_FOR_ONE: Final = frozenset({"get", "pop", "setdefault", "update", "__contains__", "__getitem__", "__setitem__"})
 _READS_BY_NAME: Final = frozenset({"eval", "exec", "get_type_hints", "__import__"})
 _FUNCTIONS_ARE: Final = frozenset({"Callable", "FunctionType", "Hashable", "MethodType", "object"})
 _KEEPS_ALL: Final = frozenset({"copy", "dict", "items", "iter", "keys", "list", "sorted", "tuple"})
-"""Calls whose value is what they were given, in the same or another order."""
+"""Calls that return the names they receive, in the same or another order."""
 
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What sees a new name. ``refusal`` says where any would be seen, ``public`` whether one without ``_`` would be."""
+    """Code that would see a new name. ``refusal`` says where any would be seen, ``public`` where one without ``_``."""
 
     refusal: Refusal | None = None
     public: bool = False
@@ -35,7 +35,7 @@ class Seen:
 def seen_in(
     path: str, source: Source, is_it: Callable[[ast.expr], bool], what: str, *, is_own: bool, is_function: bool
 ) -> Seen:
-    """Return what of a file sees a new name of a module or class, which ``is_it`` knows."""
+    """Return what in a file would see a new name of the module or class that ``is_it`` recognises."""
     public = False
     for listing in listings(source, is_it, is_own=is_own):
         if is_function and not listing.functions:
@@ -49,7 +49,7 @@ def seen_in(
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """A place that lists names. ``private`` when those with ``_`` in front are among them, ``functions`` likewise."""
+    """A place that lists names. ``private`` if those with a leading ``_`` are included, ``functions`` likewise."""
 
     line: int
     private: bool
@@ -57,7 +57,7 @@ class Listing:
 
 
 def listings(source: Source, is_it: Callable[[ast.expr], bool], *, is_own: bool) -> Iterator[Listing]:
-    """Yield where a file lists the names of what ``is_it`` knows; ``is_own`` for the module's own file."""
+    """Yield where a file lists the names of what ``is_it`` recognises; ``is_own`` for the module's own file."""
     for node in ast.walk(source.tree):
         if not isinstance(node, ast.Call | ast.Attribute):
             continue
@@ -68,7 +68,7 @@ def listings(source: Source, is_it: Callable[[ast.expr], bool], *, is_own: bool)
 
 
 def subject(node: ast.AST) -> ast.expr | None:
-    """Return whose names an expression lists, None when it lists none or those around it."""
+    """Return the object whose names an expression lists, None if it lists none or those around it."""
     if isinstance(node, ast.Attribute):
         return node.value if node.attr == "__dict__" and isinstance(node.ctx, ast.Load) else None
     if isinstance(node, ast.Call) and node.args and named_by(node.func) in LISTERS:
@@ -84,7 +84,7 @@ def _lists_around(source: Source, node: ast.AST) -> bool:
 
 
 def _asks_for_one(source: Source, node: ast.expr) -> bool:
-    """Whether names that are not asked for by their text make no difference."""
+    """Whether other names make no difference, because a lookup is by a literal name."""
     around = source.parent(node)
     if isinstance(around, ast.Subscript):
         return around.value is node
@@ -98,7 +98,7 @@ def _asks_for_one(source: Source, node: ast.expr) -> bool:
 
 
 def _listing(source: Source, node: ast.Call | ast.Attribute) -> Listing:
-    """Look at what becomes of a list: conditions of the loop that goes through it leave names out."""
+    """Follow a list of names: conditions in the loop over it exclude names."""
     conditions, name = _loop(source, node)
     predicate = node.args[1] if isinstance(node, ast.Call) and len(node.args) > 1 else None
     no_functions = (predicate is not None and named_by(predicate) == "isclass") or any(map(_is_of_others, conditions))
@@ -106,7 +106,7 @@ def _listing(source: Source, node: ast.Call | ast.Attribute) -> Listing:
 
 
 def _loop(source: Source, node: ast.AST) -> tuple[list[ast.expr], str]:
-    """Return the conditions that an element has to meet first, and the variable that is its name."""
+    """Return the conditions that an element must meet first, and the loop variable with its name."""
     gives_names = True
     for child, parent in source.around(node):
         if isinstance(parent, ast.Attribute) and parent.attr in {*_KEEPS_ALL, "values"}:
@@ -129,7 +129,7 @@ def _name(target: ast.expr, gives_names: bool) -> str:
 
 
 def _first_conditions(loop: ast.For | ast.AsyncFor) -> list[ast.expr]:
-    """Return what holds of an element with which a loop does anything."""
+    """Return the conditions of the elements for which a loop has an effect."""
     conditions: list[ast.expr] = []
     for statement in loop.body:
         if not isinstance(statement, ast.If) or statement.orelse:
@@ -160,7 +160,7 @@ def _parts(condition: ast.expr) -> Iterator[ast.expr]:
 
 
 def _leaves_private(condition: ast.expr, name: str) -> bool:
-    """Whether a condition leaves out names of small letters with ``_`` in front."""
+    """Whether a condition excludes lower-case names with a leading ``_``."""
     is_not = isinstance(condition, ast.UnaryOp) and isinstance(condition.op, ast.Not)
     if isinstance(condition, ast.UnaryOp) and is_not:
         condition = condition.operand
@@ -184,7 +184,7 @@ def _leaves_private(condition: ast.expr, name: str) -> bool:
 
 
 def _is_of_others(condition: ast.expr) -> bool:
-    """Whether a condition holds of no function that is new: of a class alone, or of what has been marked."""
+    """Whether a condition holds for no new function: it selects classes, or marked objects."""
     if not isinstance(condition, ast.Call):
         return False
     asked = named_by(condition.func)

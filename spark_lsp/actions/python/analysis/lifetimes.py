@@ -1,7 +1,7 @@
 """Decide whether an object acts when it is finalized, such as a file or a temporary folder. Pure.
 
-Such an object must not die earlier or later than it does now. What a function of elsewhere returns is taken for plain
-unless its name says otherwise; a class is taken for plain only when it is known.
+Such an object must not be finalized earlier or later than before. The result of a function in another file is assumed
+to be plain unless its name says otherwise; a class is assumed to be plain only if it is known.
 """
 
 import ast
@@ -24,7 +24,7 @@ _PLAIN_CLASSES: Final = frozenset(
         *("Message", "EmailMessage", "Charset", "Header", "Timer", "Thread", "Parameter", "Signature"),
     }
 )
-"""Classes of the standard library whose objects do nothing when they die."""
+"""Classes of the standard library whose objects do nothing when they are finalized."""
 _RESOURCE_WORDS: Final = frozenset(
     {
         *("acquire", "client", "connect", "connection", "cursor", "fdopen", "finalize", "lock", "makefile", "mmap"),
@@ -32,16 +32,16 @@ _RESOURCE_WORDS: Final = frozenset(
         *("spawn", "stream", "temp", "temporary", "temporaryfile", "transaction", "urlopen", "weak", "weakref"),
     }
 )
-"""Words in the name of what is called that stand for something that is open, locked or watched."""
+"""Words in the name of a callee that stand for something open, locked or watched."""
 _PLAIN_CALLS: Final = frozenset({"Lock", "RLock", "isopen"})
 _WORD: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 _WATCHERS: Final = frozenset({"__del__", "finalize", "gc", "getrefcount", "weakref"})
 MAX_STEPS: Final = 4
-"""How many functions and classes of the document are followed."""
+"""Functions and classes of the document to follow."""
 
 
 def has_lifetime(source: Source, node: ast.AST | None, steps: int = MAX_STEPS) -> bool:
-    """Whether an expression may make an object that does something when it dies."""
+    """Whether an expression may create an object that acts when it is finalized."""
     if isinstance(node, ast.Call):
         return steps == 0 or _makes(source, node, steps)
     parts: list[ast.expr | None] = []
@@ -98,7 +98,7 @@ def _class_has_lifetime(source: Source, node: ast.ClassDef, steps: int) -> bool:
 
 
 def _returns(source: Source, function: ast.FunctionDef | ast.AsyncFunctionDef, steps: int) -> bool:
-    """Whether a function of the document may return such an object; a generator is one that cleans up at its end."""
+    """Whether a function of the document may return such an object; a generator cleans up at its end, so it counts."""
     own = list(nodes_of(function))
     if any(isinstance(node, ast.Yield | ast.YieldFrom) for node in own):
         return any(isinstance(node, ast.Try | ast.With | ast.AsyncWith) for node in own)
@@ -109,7 +109,7 @@ def _returns(source: Source, function: ast.FunctionDef | ast.AsyncFunctionDef, s
 
 
 def _definition(source: Source, name: str) -> ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef | None:
-    """Return what the document defines under a name; a class before a function."""
+    """Return the document's definition of a name; a class before a function."""
     return next(_definitions(source, name), None)
 
 
@@ -124,7 +124,7 @@ def _definitions(source: Source, name: str) -> Iterator[ast.ClassDef | ast.Funct
 
 
 def _is_watched(source: Source) -> bool:
-    """Whether the document asks when objects die."""
+    """Whether the document observes the finalization of objects."""
     for node in ast.walk(source.tree):
         names = (
             [alias.name for alias in node.names] if isinstance(node, ast.Import | ast.ImportFrom) else [named_by(node)]

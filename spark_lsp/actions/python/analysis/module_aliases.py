@@ -1,7 +1,7 @@
 """Find the expressions of a file that may hold a module, from the places that name it. Pure.
 
-It is named by an import, or by the text of its name for ``import_module`` and ``sys.modules``. What is assigned, passed
-to a function of the file, returned by one, or kept in an attribute or a list goes on; scopes are not told apart.
+A module is named by an import, or by the text of its name for ``import_module`` and ``sys.modules``. Assignments,
+arguments, return values, attributes and lists pass it on; scopes are not distinguished.
 """
 
 import ast
@@ -18,15 +18,15 @@ _IMPORTERS: Final = frozenset({"__import__", "getmodule", "import_module", "impo
 _ONLY_ASKS: Final = frozenset(
     {"delattr", "getattr", "getfile", "getsource", "hasattr", "id", "isinstance", "print", "repr", "setattr", "type"}
 )
-"""Calls whose value is not what they were given."""
+"""Calls whose value is not their argument."""
 _PUTS_IN: Final = frozenset({"add", "append", "appendleft", "extend", "insert", "put", "setdefault", "update"})
 _COMPUTED: Final = (ast.BinOp, ast.Compare, ast.JoinedStr, ast.Lambda, ast.UnaryOp)
 _Flow = tuple[str, str, ast.expr]
-"""Where a value goes: a name, an attribute or the value of a function, by what it is called."""
+"""Where a value goes: a name, an attribute or the result of a function, by name."""
 
 
 class KnownModule:
-    """What a file knows of one module: which of its expressions may be it."""
+    """What a file knows about one module: the expressions that may be it."""
 
     def __init__(self, source: Source, path: str, module: str, files: Modules) -> None:
         self._source = source
@@ -35,11 +35,11 @@ class KnownModule:
         self._files = files
 
     def is_it(self, node: ast.expr) -> bool:
-        """Whether an expression may be the module; what methods call their own object is not."""
+        """Whether an expression may be the module, except the ``self`` of methods."""
         return dotted(node) not in {"self", "cls"} and self._holds(node, self._held)
 
     def _holds(self, node: ast.AST, held: set[tuple[str, str]]) -> bool:
-        """Whether the value of an expression may be the module, or hold it."""
+        """Whether the value of an expression may be the module, or contain it."""
         if isinstance(node, ast.Constant):
             return self._imports_by_text and self._is_text_of_it(node)
         if isinstance(node, ast.Name | ast.Attribute):
@@ -82,7 +82,7 @@ class KnownModule:
         )
 
     def _is_of_modules(self, node: ast.expr, asked: ast.expr, held: set[tuple[str, str]]) -> bool:
-        """Whether ``sys.modules`` is asked for the module by the text of its name."""
+        """Whether ``sys.modules`` is indexed with the text of the module's name."""
         if dotted(node).rpartition(".")[2] != "modules":
             return False
         if isinstance(asked, ast.Constant) or dotted(asked) == "__name__":
@@ -98,7 +98,7 @@ class KnownModule:
         return self._module in self._files(module)
 
     def _is_said(self, name: str) -> bool:
-        """Whether the text of a name is the module's; of a relative one the part that is written decides."""
+        """Whether a text is the module's name; for a relative name the written part decides."""
         tail = name.lstrip(".").replace(".", "/")
         whole = f"/{self._module.removesuffix('.py').removesuffix('/__init__')}"
         return bool(tail) and (whole.endswith(f"/{tail}") or self._is_name(name))
@@ -117,7 +117,7 @@ class KnownModule:
 
     @property
     def _values(self) -> Iterator[ast.AST]:
-        """Yield what may be the module by itself: neither a part of a longer name nor what holds such."""
+        """Yield expressions that may be the module: neither part of a longer name nor a container of modules."""
         inner = {id(node.value) for node in self._nodes if isinstance(node, ast.Attribute)}
         for node in self._nodes:
             if isinstance(node, ast.Name | ast.Attribute):
@@ -131,7 +131,7 @@ class KnownModule:
 
     @cached_property
     def _imports_by_text(self) -> bool:
-        """Whether the file imports by names that are not written where it does."""
+        """Whether the file imports by names that are not literal."""
         return any(
             isinstance(node, ast.Call)
             and named_by(node.func) in _IMPORTERS
@@ -170,7 +170,7 @@ class KnownModule:
 
     @cached_property
     def _parameters(self) -> dict[str, list[tuple[list[str], list[str]]]]:
-        """Return what functions of the file, and classes by their ``__init__``, are given: by place, and by name."""
+        """Return the arguments of the file's functions, and of classes by ``__init__``: by position, and by name."""
         parameters: dict[str, list[tuple[list[str], list[str]]]] = {}
         for node in self._nodes:
             if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
@@ -225,7 +225,7 @@ class KnownModule:
 
 
 def _into(target: ast.expr, value: ast.expr, *, is_in_class: bool = False) -> Iterator[_Flow]:
-    """Yield a value's ways into a target: what holds a part of an object holds it too."""
+    """Yield the flows of a value into a target: the container of an object counts as holding it."""
     if isinstance(target, ast.Name):
         yield "name", target.id, value
         if is_in_class:
@@ -240,7 +240,7 @@ def _into(target: ast.expr, value: ast.expr, *, is_in_class: bool = False) -> It
 
 
 def _by_definition(node: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda) -> Iterator[_Flow]:
-    """Yield the ways of defaults, and of what a decorator is given, into parameters."""
+    """Yield the flows from defaults, and from arguments of a decorator, into parameters."""
     places = [parameter.arg for parameter in (*node.args.posonlyargs, *node.args.args)]
     for default in node.args.defaults:
         yield from (("name", name, default) for name in places)

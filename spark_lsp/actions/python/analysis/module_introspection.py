@@ -1,7 +1,7 @@
 """Decide whether a new name would be visible to code that lists a module's names or star-imports them.
 
-A file of the workspace is known to list them where it names the module (``known_module``). What comes to a file from
-elsewhere, and a module by a name that is put together, is not known.
+A workspace file lists them if it does so where it names the module (``known_module``). Modules that a file receives
+from other files, and modules under a computed name, are not found.
 """
 
 import ast
@@ -26,11 +26,11 @@ MAY_LIST: Final = re.compile(
     |(?<!\bself)(?<!\bcls)\.__dict__\b""",
     re.VERBOSE,
 )
-"""What a file says that lists the names of anything but the object of a method."""
+"""Words in a file that may list the names of anything but a method's object."""
 
 
 def seen_names(source: Source, path: str, view: IndexView, *, is_function: bool) -> Seen:
-    """Return what sees a name that a module at ``path`` gets: of a function, or of a variable."""
+    """Return the code that would see a new function or variable of the module at ``path``."""
     try:
         return _seen(source, path, view, is_function=is_function)
     except RecursionError:
@@ -48,7 +48,7 @@ def _seen(source: Source, path: str, view: IndexView, *, is_function: bool) -> S
 
 
 def _stem(path: str) -> str:
-    """Return the name that a module goes by in imports; empty for one at the root that has none."""
+    """Return the last part of a module's name in imports; empty for a module at the root without a name."""
     *folders, file = path.removesuffix(".py").split("/")
     return file if file != "__init__" else (folders[-1] if folders else "")
 
@@ -67,7 +67,7 @@ def _is_taken_whole(path: str, name: str, view: IndexView) -> bool:
 
 
 def _others(path: str, name: str, view: IndexView) -> Iterator[tuple[str, Source]]:
-    """Yield the other files that say more of the module than names that they import from it, and may list names."""
+    """Yield other files that use the module beyond importing names from it, and that may list names."""
     by_text = re.compile(rf"[\"'][\w.]*\b{re.escape(name)}[\"']")
     uses = view.referencing.get(name, {})
     for reader in sorted({mentioning for word in LISTERS for mentioning in view.referencing.get(word, {})} - {path}):
@@ -86,7 +86,7 @@ def _others(path: str, name: str, view: IndexView) -> Iterator[tuple[str, Source
 
 
 def _is_a_value(text: str, name: str) -> bool:
-    """Whether a text says a module's name other than for a name of the module, or gives it another name."""
+    """Whether a text uses a module's name other than to access a name of it, or renames it."""
     word = rf"\b{re.escape(name)}\b"
     if re.search(rf"^[ \t]*(?:import|from)\b[^\n]*{word}[^\n]*\bas\b", text, re.MULTILINE):
         return True

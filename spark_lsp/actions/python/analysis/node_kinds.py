@@ -1,6 +1,6 @@
-"""What each kind of syntax node does when it runs. A document with an unlisted kind is never edited.
+"""What each kind of syntax node does when it runs. Never edit a document with an unlisted kind.
 
-``ast`` grows with each version of Python; a test walks its classes and fails on one that nobody decided.
+``ast`` grows with each version of Python; a test compares the table with its classes and fails on an undecided one.
 """
 
 import ast
@@ -8,10 +8,10 @@ from collections.abc import Mapping
 from typing import Final, Literal
 
 Effect = Literal["nothing", "reads", "anything", "ordered"]
-"""``nothing`` beside its parts, ``reads`` an object and may fail, ``anything`` at all.
+"""What a kind does besides its parts: ``nothing``, ``reads`` an object and may fail, or ``anything`` at all.
 
-``ordered`` kinds have a rule of their own in ``expressions``: their parts are evaluated under a condition, later, or
-several times.
+``ordered`` kinds have a rule of their own in ``expressions``: their parts are evaluated conditionally, later, or
+more than once.
 """
 
 EXPRESSIONS: Final[Mapping[str, Effect]] = {
@@ -63,7 +63,7 @@ REFUSED: Final = frozenset({"Interpolation", "TemplateStr"})
 """Kinds that are known and not analysed: the template strings of Python 3.14."""
 _ANALYSED: Final = frozenset(EXPRESSIONS) | STATEMENTS | PATTERNS | PARTS
 _MARKS: Final = (ast.expr_context, ast.boolop, ast.operator, ast.unaryop, ast.cmpop)
-"""Kinds that only say which form a node has; the node itself is decided for all of them."""
+"""Kinds that only mark the form of another node; that node itself is listed."""
 
 
 def is_analysed(tree: ast.AST) -> bool:

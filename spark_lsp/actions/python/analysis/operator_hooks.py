@@ -1,7 +1,7 @@
-"""Attributes and operators that run code of the document which changes something: these count as effects. Pure.
+"""Treat attributes and operators as effects if they run code of the document that changes something. Pure.
 
-A property that counts, an ``__eq__`` that prints, an iterator: reading or comparing their objects is no mere reading.
-What objects of other files do is taken to change nothing.
+Examples are a property that counts, an ``__eq__`` that prints, an iterator. Objects of other files are assumed to
+change nothing.
 """
 
 import ast
@@ -60,12 +60,12 @@ _CHANGING: Final = frozenset(
         *("setattr", "setdefault", "sort", "update", "write"),
     }
 )
-"""Names of what changes something when it is called."""
+"""Names of calls that change something."""
 MAX_STEPS: Final = 3
 
 
 def hooked(graph: ControlFlowGraph, source: Source) -> ControlFlowGraph:
-    """Make effects of the points that may run such code of the document; return the graph."""
+    """Turn nodes that may run such code of the document into effects; return the graph."""
     hooks = frozenset(_hooks(source))
     for point in graph.points if hooks else ():
         if point.kind in {"load", "ask"} and point.node is not None and not hooks.isdisjoint(_run_by(point.node)):
@@ -86,7 +86,7 @@ def _hooks(source: Source) -> Iterator[str]:
 
 
 def _changes(function: ast.FunctionDef, functions: list[ast.FunctionDef], steps: int) -> bool:
-    """Whether a function changes something beside its own variables, as far as it can be seen."""
+    """Whether a function visibly changes something besides its own variables."""
     for node in ast.walk(function):
         if isinstance(node, ast.Attribute | ast.Subscript) and not isinstance(node.ctx, ast.Load):
             return True
@@ -104,7 +104,7 @@ def _changes(function: ast.FunctionDef, functions: list[ast.FunctionDef], steps:
 
 
 def _run_by(node: ast.AST) -> frozenset[str]:
-    """Return the methods that a node may run beside its parts, a property as ``.name``."""
+    """Return the methods that a node may run besides its parts, a property as ``.name``."""
     if isinstance(node, ast.Attribute):
         return ANY_ATTRIBUTE | {f".{node.attr}"}
     if isinstance(node, ast.Compare):

@@ -1,6 +1,6 @@
-"""Whether an expression may be evaluated earlier, later, or once instead of twice, with the same outcome. Pure.
+"""Decide whether an expression may be evaluated earlier, later, or once instead of twice, with the same result. Pure.
 
-Reading an attribute and applying an operator is taken to change nothing; both may fail. A call may do anything.
+Reading an attribute and applying an operator is assumed to change nothing; both may fail. A call may do anything.
 """
 
 import ast
@@ -27,16 +27,16 @@ _COMPUTING: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Value:
-    """What is known of an expression: the names that it reads, and what evaluating it may do."""
+    """Facts about an expression: the names that it reads, and what its evaluation may do."""
 
     node: ast.expr
     reads: frozenset[str]
     has_effect: bool
     may_fail: bool
     is_fresh: bool
-    """Whether each evaluation may make another object that could be changed."""
+    """Whether each evaluation may create another mutable object."""
     asks: bool = False
-    """Whether it asks an object that may change whether it is true."""
+    """Whether it tests the truth of an object that may change."""
     is_steady: bool = False
     """Whether it is the same as long as its names are not assigned, whatever is called meanwhile."""
 
@@ -47,7 +47,7 @@ class Value:
 
 
 def value_of(node: ast.expr, flow: DataFlow, names: Names, scope: ast.AST) -> Value:
-    """Read an expression; ``flow`` are those of a flow that holds it, ``names`` those of its scope."""
+    """Return the facts of an expression; ``flow`` are those of its graph, ``names`` those of its scope."""
     own = {id(descendant) for descendant in ast.walk(node)}
     mine = [number for number, point in enumerate(flow.points) if id(point.node) in own]
     kinds = {flow.points[number].kind for number in mine}
@@ -65,7 +65,7 @@ def value_of(node: ast.expr, flow: DataFlow, names: Names, scope: ast.AST) -> Va
 
 
 def _is_steady(node: ast.expr, scope: ast.AST) -> bool:
-    """Whether an expression computes with numbers and texts alone, by the types that the function says of them."""
+    """Whether an expression computes only with numbers and strings, by the types that the function states."""
     if not all(isinstance(descendant, _COMPUTING) for descendant in ast.walk(node)):
         return False
     plain = {
@@ -95,7 +95,7 @@ def _is_fresh(node: ast.expr) -> bool:
 
 
 def escapes(source: Source, node: ast.expr) -> bool:
-    """Whether the object itself goes on from where it is used, instead of taking part in an operation."""
+    """Whether the object itself is passed on from its use, instead of taking part in an operation."""
     parent = source.parent(node)
     if isinstance(parent, ast.Compare):
         return any(isinstance(operator, ast.Is | ast.IsNot) for operator in parent.ops)
@@ -105,7 +105,7 @@ def escapes(source: Source, node: ast.expr) -> bool:
 
 
 def disturbed(value: Value, between: Iterable[ProgramPoint], names: Names) -> Refusal | None:
-    """Return what may change a value between two moments, None when nothing can. For values without effect."""
+    """Return what may change a value without effect between two moments, None if nothing can."""
     shared = value.reads - names.private
     is_of_objects = ((value.may_fail or value.asks) and not value.is_steady) or bool(shared)
     for point in between:
@@ -117,7 +117,7 @@ def disturbed(value: Value, between: Iterable[ProgramPoint], names: Names) -> Re
 
 
 def overtakes(value: Value, passed: Iterable[int], flow: DataFlow, source: Source, names: Names) -> Refusal | None:
-    """Return why a value must not be evaluated before (or after) these points; None when it may."""
+    """Return why a value must not be evaluated before (or after) these nodes; None if it may."""
     unsure = flow.unsure(names.local)
     for number in passed:
         if message := _passed(value, number, flow, source, names, is_unsure=number in unsure):
@@ -126,7 +126,7 @@ def overtakes(value: Value, passed: Iterable[int], flow: DataFlow, source: Sourc
 
 
 def _passed(value: Value, number: int, flow: DataFlow, source: Source, names: Names, *, is_unsure: bool) -> str:
-    """Return why a value must not pass one point; empty when it may."""
+    """Return why a value must not move across a node; empty if it may."""
     point = flow.points[number]
     if point.kind in {"bind", "unbind"}:
         return _assigned(point, value, flow, names)
@@ -143,7 +143,7 @@ def _passed(value: Value, number: int, flow: DataFlow, source: Source, names: Na
 
 
 def _assigned(point: ProgramPoint, value: Value, flow: DataFlow, names: Names) -> str:
-    """Return why a value must not pass an assignment."""
+    """Return why a value must not move across an assignment."""
     if point.name in value.reads:
         return f"{point.name} is assigned in between."
     if not (value.has_effect or value.may_fail):
@@ -169,7 +169,7 @@ def _is_harmless(point: ProgramPoint, value: Value, source: Source) -> bool:
 
 
 def is_rebound(source: Source, attribute: str) -> bool:
-    """Whether the document assigns an attribute of that name, so that what is called may be another in a moment."""
+    """Whether the document assigns an attribute of that name, so that the callee may change."""
     for node in ast.walk(source.tree):
         if isinstance(node, ast.Attribute) and node.attr == attribute and not isinstance(node.ctx, ast.Load):
             return True
@@ -185,7 +185,7 @@ def is_rebound(source: Source, attribute: str) -> bool:
 
 
 def _is_stable(point: ProgramPoint, source: Source, names: Names) -> bool:
-    """Whether a name gives the same object here whatever is called before it."""
+    """Whether a name stands for the same object here whatever is called before it."""
     if point.kind == "ask":
         return point.node is not None and _is_number_or_text(point, source.scope_of(point.node))
     if point.kind != "use" or point.name in names.private:
@@ -202,7 +202,7 @@ def _is_stable(point: ProgramPoint, source: Source, names: Names) -> bool:
 
 
 def onwards(flow: DataFlow, start: int, without: Collection[int]) -> set[int]:
-    """Return the points that run after a point when nothing fails, none of ``without`` having run."""
+    """Return the nodes that run after a node without an error, without passing a node of ``without``."""
     points = flow.points
     seen: set[int] = set()
     todo = [start]
@@ -219,7 +219,7 @@ def onwards(flow: DataFlow, start: int, without: Collection[int]) -> set[int]:
 
 
 def misses(flow: DataFlow, start: int, goals: Collection[int], within: Collection[int] = ()) -> bool:
-    """Whether control may go on from a point to another statement or the end without passing a goal."""
+    """Whether control may go from a node to another statement or the end without passing a goal."""
     for number in onwards(flow, start, goals):
         point = flow.points[number]
         if number == EXIT or (isinstance(point.node, ast.stmt) and point.kind == "join" and number not in within):

@@ -1,4 +1,4 @@
-"""Classify a selection by tree-sitter's tree alone, which is cheap enough for every list of actions. Pure."""
+"""Classify a selection by tree-sitter's tree, which is cheap enough for every list of actions. Pure."""
 
 import re
 from itertools import pairwise
@@ -32,7 +32,7 @@ def is_python(target: Target) -> bool:
 
 
 def selected_statements(target: Target) -> bool:
-    """Whether the selection seems to hold whole statements and nothing else."""
+    """Whether the selection seems to consist of whole statements."""
     chosen = trimmed(target.snapshot.text, target.span)
     if target.syntax is None or chosen.start == chosen.end:
         return False
@@ -57,7 +57,7 @@ def selected_statements(target: Target) -> bool:
 
 
 def selected_expression(target: Target) -> tree_sitter.Node | None:
-    """Return the expression that the selection is, with or without brackets around it; None for anything else."""
+    """Return the selected expression, with or without parentheses around it; None for anything else."""
     text = target.snapshot.text
     chosen = trimmed(text, target.span)
     if target.syntax is None or chosen.start == chosen.end:
@@ -86,7 +86,7 @@ def identifier_at(target: Target) -> tree_sitter.Node | None:
 
 
 def function_around(target: Target, node: tree_sitter.Node) -> tree_sitter.Node | None:
-    """Return the definition in whose body a node stands; None for code of the module or of a class."""
+    """Return the definition whose body contains a node; None for code of the module or of a class."""
     assert target.syntax is not None, "the node is of its tree"
     path = path_to(target.syntax.tree.root_node, node)
     for parent, child in reversed(list(pairwise(path))):
@@ -104,7 +104,7 @@ def _around(target: Target, span: Span) -> tree_sitter.Node | None:
 
 
 def _is_target(raw: tree_sitter.Node) -> bool:
-    """Whether an expression is assigned to, names a keyword, or is part of a definition's signature."""
+    """Whether an expression is assigned to, is a keyword name, or is part of a definition's signature."""
     parent = raw.parent
     if parent is None:
         return False
@@ -115,7 +115,7 @@ def _is_target(raw: tree_sitter.Node) -> bool:
 
 
 def _has_role(raw: tree_sitter.Node, roles: dict[str, str]) -> bool:
-    """Whether a node is the named part of its parent, for a parent of one of these kinds."""
+    """Whether a node has the named role in its parent, for a parent of one of these kinds."""
     parent = raw.parent
     return parent is not None and parent.type in roles and parent.child_by_field_name(roles[parent.type]) == raw
 

@@ -1,6 +1,6 @@
 """Infer the possible classes of an object from annotations and constructor calls in its file. Pure.
 
-An annotation is taken at its word.
+An annotation is assumed to be correct.
 """
 
 import ast
@@ -15,7 +15,7 @@ from spark_lsp.actions.python.analysis.walks import first_parameter, nodes_of
 
 Found = frozenset[ClassAt]
 NOTHING: Final[Found] = frozenset()
-"""Of an object of which nothing is known."""
+"""The classes of an unknown object."""
 
 _LITERALS: Final[dict[type[ast.AST], str]] = {
     ast.Dict: "dict",
@@ -39,7 +39,7 @@ class Receivers:
         self._source = source
 
     def classes_of(self, node: ast.AST, steps: int = 4) -> Found:
-        """Return the classes of which the value of an expression is; nothing where that is not known."""
+        """Return the possible classes of an expression's value; nothing if they are not known."""
         if isinstance(node, ast.Constant):
             return NOTHING if node.value is None else frozenset({_built_in(type(node.value).__name__)})
         if type(node) in _LITERALS:
@@ -51,7 +51,7 @@ class Receivers:
         return self._of_name(node, steps) if isinstance(node, ast.Name) else NOTHING
 
     def named_by(self, annotation: ast.AST | None) -> Found:
-        """Return the classes that an annotation names; nothing when it may be anything else too."""
+        """Return the classes in an annotation; nothing if it may be anything else too."""
         if isinstance(annotation, ast.Constant) and isinstance(annotation.value, str):
             try:
                 return self.named_by(ast.parse(annotation.value, mode="eval").body)
@@ -80,7 +80,7 @@ class Receivers:
         return self._any_of(inner[:1] if name == "Annotated" else inner)
 
     def _made(self, call: ast.Call) -> Found:
-        """Return the class of an object that is made by calling its class."""
+        """Return the class of an object that a call of its class creates."""
         meaning = self._classes.meaning(self._path, call.func)
         if meaning is None or meaning.origin == "outside" or says_nothing(meaning):
             return NOTHING
@@ -129,7 +129,7 @@ class Receivers:
         return None
 
     def _of_object(self, method: Scope) -> Found:
-        """Return the class of a method's own object."""
+        """Return the class of a method's ``self``."""
         holder = self._source.parent(method)
         named = method.name if isinstance(method, ast.FunctionDef | ast.AsyncFunctionDef) else "__new__"
         if getattr(method, "decorator_list", []) and not _is_ordinary(method):
@@ -143,7 +143,7 @@ class Receivers:
         return frozenset({meaning}) if meaning is not None and self._classes.body(meaning) is holder else NOTHING
 
     def _of_attribute(self, node: ast.Attribute, steps: int) -> Found:
-        """Return the classes that a class says an attribute of its objects to be of."""
+        """Return the classes that a class declares for an attribute of its objects."""
         holders = self.classes_of(node.value, steps - 1)
         if len(holders) != 1:
             return NOTHING
@@ -175,7 +175,7 @@ def _is_ordinary(method: ast.AST) -> bool:
 
 
 def _bindings(source: Source, scope: Scope, name: str) -> Iterator[ast.AST]:
-    """Yield what gives a variable of a scope its values: an assignment, a parameter, or any other node."""
+    """Yield the nodes that assign a variable of a scope: an assignment, a parameter, or any other node."""
     rest = (scope.args.vararg, scope.args.kwarg) if isinstance(scope, FUNCTIONS) else ()
     for node in nodes_of(scope):
         if not binds(node, name) or isinstance(getattr(node, "ctx", None), ast.Del):
@@ -191,7 +191,7 @@ def _bindings(source: Source, scope: Scope, name: str) -> Iterator[ast.AST]:
 
 
 def _declared(body: ast.ClassDef, name: str, source: Source) -> Iterator[ast.AnnAssign]:
-    """Yield the statements of a class that say of what type an attribute of its objects is."""
+    """Yield the statements of a class that declare the type of an attribute."""
     for node in ast.walk(body):
         if not isinstance(node, ast.AnnAssign):
             continue

@@ -1,6 +1,6 @@
-"""Collect the names that a Python scope binds, reads and takes from outside. Pure; uses ``ast`` alone.
+"""Collect the names that a Python scope binds, reads and takes from outer scopes. Pure; uses ``ast`` alone.
 
-A comprehension is part of the scope it stands in, but for the names of its loops; a class body hides its names from
+A comprehension is part of its scope, except for its loop names; a class body hides its names from
 the functions within.
 """
 
@@ -18,19 +18,19 @@ SCOPES: Final = (*FUNCTIONS, ast.ClassDef)
 
 @dataclass(slots=True)
 class Names:
-    """The names of one scope. ``bound`` holds parameters and whatever is assigned; ``used`` what is read here."""
+    """The names of one scope. ``bound`` has parameters and assigned names; ``used`` has the names that are read."""
 
     bound: set[str] = field(default_factory=set)
     used: set[str] = field(default_factory=set)
     passed: set[str] = field(default_factory=set)
-    """Names that scopes within this one take from outside themselves."""
+    """Names that inner scopes take from outer scopes."""
     is_class: bool = False
     globals: set[str] = field(default_factory=set)
     nonlocals: set[str] = field(default_factory=set)
     written: set[str] = field(default_factory=set)
-    """Names of scopes further out that a scope within this one rebinds: by ``nonlocal``, or late by ``:=``."""
+    """Names of outer scopes that an inner scope rebinds: by ``nonlocal``, or late by ``:=``."""
     written_globals: set[str] = field(default_factory=set)
-    """Names that this scope or one within it declares global."""
+    """Names that this scope or an inner one declares global."""
 
     @property
     def local(self) -> set[str]:
@@ -39,18 +39,18 @@ class Names:
 
     @property
     def private(self) -> set[str]:
-        """Names of this scope that nothing but its own statements assigns."""
+        """Names of this scope that only its own statements assign."""
         return self.local - self.written - self.written_globals
 
     @property
     def free(self) -> set[str]:
-        """Names that are read or written here and belong to a scope further out."""
+        """Names that are read or written here and belong to an outer scope."""
         own = self.local | self.globals
         return ((self.used | self.nonlocals) - own) | (self.passed if self.is_class else self.passed - own)
 
 
 def names_of(node: ast.AST) -> Names:
-    """Return the names of a module, a class body, a function, or of the part of a generator that runs late."""
+    """Return the names of a module, a class body, a function, or of the late part of a generator."""
     reader = _Reader()
     if isinstance(node, FUNCTIONS):
         reader.names.bound |= {parameter.arg for parameter in arguments(node.args)}
@@ -102,7 +102,7 @@ def target_names(targets: Iterable[ast.AST]) -> set[str]:
 
 
 def evaluated_at_definition(node: ast.AST) -> Iterator[ast.expr]:
-    """Yield what a definition evaluates in the scope around it, in order; annotations are left out."""
+    """Yield in order what a definition evaluates in the outer scope, without annotations."""
     yield from getattr(node, "decorator_list", [])
     if isinstance(node, ast.ClassDef):
         yield from node.bases
@@ -120,17 +120,17 @@ def annotations(node: Function) -> Iterator[ast.expr]:
 
 
 def captured_names(node: ast.AST) -> set[str]:
-    """Return the names of the scope around that a definition, a lambda or a generator reads later."""
+    """Return the names of the outer scope that a definition, a lambda or a generator reads later."""
     names = names_of(node)
     return names.free | names.written
 
 
 class _Reader(ast.NodeVisitor):
-    """Collects the names of one scope; a scope within it counts by what it takes from outside."""
+    """Collects the names of one scope; an inner scope counts by the names it takes from outside."""
 
     def __init__(self) -> None:
         self.names = Names()
-        self._hidden: list[set[str]] = []  # loop names of the comprehensions around
+        self._hidden: list[set[str]] = []  # # loop names of enclosing comprehensions
         self._is_late = False
 
     def read(self, nodes: Iterable[ast.AST]) -> None:
@@ -138,7 +138,7 @@ class _Reader(ast.NodeVisitor):
             self.visit(node)
 
     def read_late(self, node: Comprehension) -> None:
-        """Read a generator but for its first iterable, which is evaluated at once."""
+        """Read a generator without its first iterable, which is evaluated at once."""
         self._is_late = True
         self._inside(node)
 

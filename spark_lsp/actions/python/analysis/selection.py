@@ -1,6 +1,6 @@
 """Turn a selection into consecutive statements or one expression. Pure.
 
-White space and comments at the ends do not count; half a statement is nothing.
+White space and comments at the ends are ignored; half a statement is no selection.
 """
 
 import ast
@@ -17,13 +17,13 @@ _ONLY_COMMENTS = re.compile(r"(?:\s|#[^\n]*|\\\r?\n)*")
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """What is selected. ``span`` is the text that moves: of statements it starts and ends with a line's content."""
+    """The selected code. ``span`` is the text that moves: for statements, without white space at its ends."""
 
     nodes: tuple[ast.stmt, ...] | tuple[ast.expr]
     span: Span
     scope: Scope
     replaced: Span | None = None
-    """Of an expression, the text that its call takes the place of when that is more: brackets around it."""
+    """For an expression, the text that its call replaces if that is more: with parentheses around it."""
 
     @property
     def is_expression(self) -> bool:
@@ -39,7 +39,7 @@ def trimmed(text: str, span: Span) -> Span:
 
 
 def statements_at(source: Source, span: Span) -> Piece | None:
-    """Return the whole statements that a selection holds, with the comments that it holds; None when there are none."""
+    """Return the whole statements that a selection contains, with their comments; None if there are none."""
     text, chosen = source.text, trimmed(source.text, span)
     if chosen.start == chosen.end:
         return None
@@ -67,7 +67,7 @@ def statements_at(source: Source, span: Span) -> Piece | None:
 
 
 def expression_at(source: Source, span: Span) -> Piece | None:
-    """Return the expression that a selection holds, with or without brackets around it; None when there is none."""
+    """Return the expression that a selection contains, with or without parentheses around it; None if there is none."""
     chosen = trimmed(source.text, span)
     while True:
         expression = _expression_with(source, chosen)
@@ -81,14 +81,14 @@ def expression_at(source: Source, span: Span) -> Piece | None:
 
 
 def _replaced(text: str, own: Span, selected: Span) -> Span | None:
-    """Return the selection with the brackets that it holds around an expression, where they belong to no call."""
+    """Return the selection with the parentheses that it contains around an expression, if they belong to no call."""
     wide = trimmed(text, selected)
     before = text[wide.start - 1 : wide.start]
     return wide if wide != own and not (before.isalnum() or before in {"_", ")", "]", '"', "'", "}"}) else None
 
 
 def is_whole_call_bracket(source: Source, node: ast.expr) -> bool:
-    """Whether a generator shares its brackets with the call that it is the only argument of."""
+    """Whether a generator shares its parentheses with the call whose only argument it is."""
     parent = source.parent(node)
     return (
         isinstance(node, ast.GeneratorExp)
@@ -106,7 +106,7 @@ def _own_span(source: Source, node: ast.expr, chosen: Span) -> Span:
 
 
 def _block_at(source: Source, block: list[ast.stmt], chosen: Span) -> list[ast.stmt]:
-    """Return the innermost list of statements in which the selection is."""
+    """Return the innermost list of statements around the selection."""
     for statement in block:
         span = source.span(statement)
         if (
@@ -153,7 +153,7 @@ def _may_be(source: Source, node: ast.expr) -> bool:
 
 
 def loop_names(source: Source, node: ast.AST, scope: Scope) -> set[str]:
-    """Return the names of the comprehensions around a node within its scope, as far as they are known at the node."""
+    """Return the loop names of the comprehensions around a node that are bound at the node."""
     names: set[str] = set()
     for child, parent in source.around(node):
         if parent is scope:

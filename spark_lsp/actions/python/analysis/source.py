@@ -1,4 +1,4 @@
-"""A Python document as ``ast`` sees it, with offsets for its nodes and the way from a node to its scope. Pure."""
+"""A Python document as an ``ast`` tree, with the offsets, parents and scopes of its nodes. Pure."""
 
 import ast
 import sys
@@ -18,21 +18,21 @@ from spark_lsp.text.syntax import Syntax
 Scope = ast.Module | ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda | ast.ClassDef
 _PLACED = ast.expr | ast.stmt | ast.excepthandler | ast.arg | ast.keyword | ast.alias | ast.pattern
 MAX_CHARACTERS = 1_500_000
-"""A longer document would take seconds to be read by ``ast``."""
+"""Characters; ``ast`` takes seconds to parse a longer document."""
 
 
 @dataclass
 class Source:
-    """One document. Node identity matters: answers are about the nodes of ``tree`` and no others."""
+    """One document. Node identity matters: it answers only about nodes of its own ``tree``."""
 
     text: str
     tree: ast.Module
     lines: LineTable
     fstring_spans: dict[int, Span] = field(default_factory=dict)
-    """The places of nodes that ``ast`` puts elsewhere, see ``fstrings``."""
+    """The positions of nodes that ``ast`` reports wrongly, see ``fstrings``."""
 
     def span(self, node: ast.AST) -> Span:
-        """Return where a node stands; a definition's decorators are part of it."""
+        """Return the span of a node, with decorators for a definition."""
         kept = self.fstring_spans.get(id(node))
         if kept is not None:
             return kept
@@ -47,7 +47,7 @@ class Source:
         return Span(start, self._offset(end_line, end_column))
 
     def keyword_start(self, node: ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) -> int:
-        """Return where ``def`` or ``class`` begins, behind the decorators."""
+        """Return where ``def`` or ``class`` begins, after the decorators."""
         return self._offset(node.lineno, node.col_offset)
 
     def text_of(self, node: ast.AST) -> str:
@@ -66,7 +66,7 @@ class Source:
             node, parent = parent, self.parent(parent)
 
     def scope_of(self, node: ast.AST) -> Scope:
-        """Return the scope in which a node runs: decorators, defaults and bases run in the one further out."""
+        """Return the scope in which a node runs: decorators, defaults and bases run in the outer one."""
         for child, parent in self.around(node):
             body = getattr(parent, "body", None)
             is_in_body = child is body or (isinstance(body, list) and any(child is statement for statement in body))
@@ -83,7 +83,7 @@ class Source:
             yield scope
 
     def statement_of(self, node: ast.AST) -> ast.stmt:
-        """Return the statement that a node belongs to, itself for a statement."""
+        """Return the statement that contains a node, itself for a statement."""
         while not isinstance(node, ast.stmt):
             parent = self.parent(node)
             assert parent is not None, "every expression stands in a statement"
@@ -100,7 +100,7 @@ class Source:
         return top
 
     def block_of(self, statement: ast.stmt) -> list[ast.stmt]:
-        """Return the list of statements that a statement stands in."""
+        """Return the list of statements that contains a statement."""
         parent = self.parent(statement)
         for _name, value in ast.iter_fields(parent) if parent else ():
             if isinstance(value, list) and any(member is statement for member in value):
@@ -109,7 +109,7 @@ class Source:
 
     @cached_property
     def managers(self) -> dict[str, bool]:
-        """Context managers of the document, and whether they may swallow an error."""
+        """Context managers of the document, and whether they may suppress an error."""
         return managers_of(self.tree)
 
     @cached_property
@@ -117,7 +117,7 @@ class Source:
         return {id(child): parent for parent in ast.walk(self.tree) for child in ast.iter_child_nodes(parent)}
 
     def _offset(self, line: int, column: int) -> int:
-        """Return the offset of ast's 1-based line and its column in bytes."""
+        """Return the offset of a 1-based line and a column in bytes, as ``ast`` has them."""
         start = self.lines.starts[line - 1]
         end = self.lines.ends[line - 1]
         content = self.text[start:end]
@@ -127,7 +127,7 @@ class Source:
 
 
 def source_of(syntax: Syntax) -> Source | None:
-    """Read a document; None when it does not compile, is too long, or holds a kind of node that is not analysed."""
+    """Parse a document; None if it does not compile, is too long, or has a kind of node that is not analysed."""
     text = syntax.text
     if len(text) > MAX_CHARACTERS or "\0" in text:
         return None

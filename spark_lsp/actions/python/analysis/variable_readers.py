@@ -1,6 +1,6 @@
 """Find code that reads a function's variables by name, or the function's own code object. Pure.
 
-A new variable, another name or a moved statement shows there.
+Such code would see a new variable, another name or a moved statement.
 """
 
 import ast
@@ -15,18 +15,18 @@ from spark_lsp.actions.refusal import Refusal
 from spark_lsp.index.storage.view import IndexView
 
 _NAMESPACES: Final = frozenset({"dir", "locals", "vars"})
-"""Builtins that give the variables of the function that calls them without an argument."""
+"""Builtins that return the variables of the calling function if they have no argument."""
 _EVALUATORS: Final = frozenset({"eval", "exec"})
-"""Builtins that read the variables of the function that calls them, unless they are given a namespace."""
+"""Builtins that read the variables of the calling function unless they receive a namespace."""
 CODE_READERS: Final = frozenset(
     {
         *("__code__", "co_code", "co_consts", "co_freevars", "co_names", "co_varnames", "findsource"),
         *("getclosurevars", "getsource", "getsourcelines", "get_instructions", "disassemble", "dis"),
     }
 )
-"""Names of what reads the code or the source of a function that it is given."""
+"""Names of functions that read the code or the source of their argument."""
 _FRAME_VARIABLES: Final = frozenset({"co_varnames", "f_locals", "formatargvalues", "getargvalues"})
-"""Names of what gives the variables of a frame."""
+"""Names of attributes with the variables of a frame."""
 HARMLESS_DECORATORS: Final = frozenset(
     {
         *("abstractmethod", "asynccontextmanager", "cache", "cached_property", "classmethod", "contextmanager"),
@@ -37,7 +37,7 @@ HARMLESS_DECORATORS: Final = frozenset(
 
 
 def variable_reader(source: Source, scope: Scope, nodes: Iterable[ast.AST]) -> Refusal | None:
-    """Return what among the nodes of a function reads its variables by their names; None when nothing does."""
+    """Return the node of a function that reads its variables by name; None if there is none."""
     frames: set[str] = set()
     if any(named_by(node) in _FRAME_VARIABLES for node in ast.walk(source.tree)):
         frames = looks_at_frames(source.tree) | FRAME_NAMES
@@ -51,10 +51,10 @@ def variable_reader(source: Source, scope: Scope, nodes: Iterable[ast.AST]) -> R
 
 
 def code_reader(source: Source, scope: Scope, path: str = "", view: IndexView | None = None) -> Refusal | None:
-    """Return what may read a function's own code or source; None when nothing does.
+    """Return what may read a function's own code or source; None if nothing does.
 
-    In the document a reader counts where the function is decorated, or is passed on as a value. In another file it
-    counts beside the function's name, or where the file defines a decorator of the function.
+    In the document a reader counts if the function is decorated, or is passed on as a value. In another file it
+    counts beside the function's name, or if the file defines a decorator of the function.
     """
     name = getattr(scope, "name", "")
     decorators = {
@@ -87,7 +87,7 @@ def _paths_of(view: IndexView, name: str) -> Iterable[str]:
 
 
 def _is_passed_on(source: Source, name: str) -> bool:
-    """Whether a function is read as a value anywhere, not only called."""
+    """Whether a function is used as a value anywhere, not only called."""
     for node in ast.walk(source.tree):
         if isinstance(node, ast.Name | ast.Attribute) and named_by(node) == name and isinstance(node.ctx, ast.Load):
             holder = source.parent(node)
@@ -97,7 +97,7 @@ def _is_passed_on(source: Source, name: str) -> bool:
 
 
 def is_builtin(source: Source, node: ast.Name) -> bool:
-    """Whether a name is not bound in the document where it stands, so that it can only be a builtin."""
+    """Whether a name is not bound in the document, so that it can only be a builtin."""
     scope = source.scope_of(node)
     if node.id in names_of(scope).bound:
         return False

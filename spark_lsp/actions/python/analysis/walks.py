@@ -1,4 +1,4 @@
-"""Walks over a piece of code, with and without the functions within it. Pure."""
+"""Walk over a piece of code, with and without inner functions. Pure."""
 
 import ast
 from collections.abc import Iterator
@@ -9,11 +9,11 @@ from spark_lsp.actions.python.analysis.scopes import COMPREHENSIONS, FUNCTIONS, 
 from spark_lsp.actions.python.analysis.source import Scope
 
 FRAME_NAMES: Final = frozenset({"_getframe", "_getframemodulename", "currentframe", "getouterframes", "extract_stack"})
-"""What sees the calls around the one that it is in."""
+"""Names that give access to the frames of calling functions."""
 
 
 def nodes_of(scope: ast.AST, *, itself: bool = False) -> Iterator[ast.AST]:
-    """Yield the nodes that run in a scope; what a definition within evaluates at once counts."""
+    """Yield the nodes that run in a scope, including what an inner definition evaluates at once."""
     todo = [scope] if itself else list(ast.iter_child_nodes(scope))
     while todo:
         node = todo.pop()
@@ -25,12 +25,12 @@ def nodes_of(scope: ast.AST, *, itself: bool = False) -> Iterator[ast.AST]:
 
 
 def deep_nodes(nodes: tuple[ast.AST, ...]) -> Iterator[ast.AST]:
-    """Yield all nodes, those of functions within too."""
+    """Yield all nodes, those of inner functions too."""
     return (descendant for node in nodes for descendant in ast.walk(node))
 
 
 def waits(node: ast.AST) -> bool:
-    """Whether a node makes the function around it wait."""
+    """Whether a node makes its function awaitable."""
     if isinstance(node, COMPREHENSIONS) and not isinstance(node, ast.GeneratorExp):
         return any(generator.is_async for generator in node.generators)
     return isinstance(node, ast.Await | ast.AsyncFor | ast.AsyncWith)
@@ -47,7 +47,7 @@ def is_bound_to_class(node: ast.AST) -> bool:
 
 
 def binders(scope: ast.AST, name: str) -> list[ast.AST]:
-    """Return what binds a name in a scope: nodes of assignments, and the parameter."""
+    """Return the nodes that bind a name in a scope: assignments, and the parameter."""
     nodes: list[ast.AST] = []
     flow = control_flow_of(scope)
     nodes += [
@@ -59,7 +59,7 @@ def binders(scope: ast.AST, name: str) -> list[ast.AST]:
 
 
 def named_by(node: ast.AST) -> str:
-    """Return the name that a node says, of a variable or an attribute; ``inspect.stack`` counts as ``currentframe``."""
+    """Return the name in a node, of a variable or an attribute; ``inspect.stack`` counts as ``currentframe``."""
     if isinstance(node, ast.Attribute):
         is_stack = node.attr == "stack" and isinstance(node.value, ast.Name) and node.value.id == "inspect"
         return "currentframe" if is_stack else node.attr
@@ -67,7 +67,7 @@ def named_by(node: ast.AST) -> str:
 
 
 def looks_at_frames(tree: ast.AST) -> set[str]:
-    """Return the names of functions of a document that see where they are called, or call one that does."""
+    """Return the names of functions of a document that inspect their callers' frames, or call one that does."""
     bodies = {
         node.name: {named_by(descendant) for descendant in ast.walk(node)}
         for node in ast.walk(tree)

@@ -1,4 +1,4 @@
-"""``update.references`` for Python: compare a function's signatures and adapt its calls, all by computation.
+"""``update.references`` for Python: compare a function's signatures and adapt its calls without a model.
 
-Nothing here asks a model or changes a call that could mean something else than is known.
+Never changes a call that may refer to another function.
 """

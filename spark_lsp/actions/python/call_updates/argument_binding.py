@@ -1,4 +1,4 @@
-"""Bind a call's arguments to parameters, and compute the arguments for other parameters. Pure."""
+"""Bind a call's arguments to parameters, and compute the arguments for changed parameters. Pure."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from spark_lsp.actions.python.call_updates.signature_diff import Difference, Par
 
 @dataclass(frozen=True, slots=True)
 class Argument:
-    """One argument: the number of its place in the call as it is written, and the name it is given by, if any."""
+    """One argument: its index in the written call, and its keyword, if any."""
 
     number: int
     name: str = ""
@@ -17,16 +17,16 @@ class Argument:
 
 @dataclass(frozen=True, slots=True)
 class BoundArguments:
-    """What a call hands over, by the numbers of its arguments."""
+    """The arguments of a call, by index."""
 
     named: tuple[tuple[str, int], ...]
-    """Parameters that are given, in the order of their names."""
+    """Bound parameters, in the order of their names."""
     rest: tuple[int, ...] = ()
     named_rest: tuple[tuple[str, int], ...] = ()
 
 
 def bind(arguments: Sequence[Argument], parameters: Parameters) -> BoundArguments | None:
-    """Return what reaches which parameter, None when the call would fail."""
+    """Return which argument reaches which parameter, None if the call would fail."""
     places = [parameter for parameter in parameters if parameter.by_place]
     names = {parameter.name for parameter in parameters if parameter.by_name}
     kinds = {parameter.kind for parameter in parameters}
@@ -54,7 +54,7 @@ def bind(arguments: Sequence[Argument], parameters: Parameters) -> BoundArgument
 
 
 def remap(was: BoundArguments, changed: Difference) -> BoundArguments:
-    """Return what a call should hand over now: the same to the same parameters, nothing to those removed."""
+    """Return the new binding: the same arguments for the same parameters, none for removed ones."""
     names = dict(changed.renamed)
     gone = {parameter.name for parameter in changed.removed}
     kept = sorted((names.get(name, name), number) for name, number in was.named if name not in gone)
@@ -62,7 +62,7 @@ def remap(was: BoundArguments, changed: Difference) -> BoundArguments:
 
 
 def by_place(arguments: Sequence[Argument], wanted: BoundArguments, parameters: Parameters) -> list[Argument] | None:
-    """Return arguments that hand over what is wanted, by place as far as they were; None when it cannot be said."""
+    """Return arguments for a binding, positional where they were; None if that is impossible."""
     given = dict(wanted.named)
     was_named = {argument.number for argument in arguments if argument.name}
     remapped: list[Argument] = []
@@ -78,7 +78,7 @@ def by_place(arguments: Sequence[Argument], wanted: BoundArguments, parameters: 
 
 
 def in_order(arguments: Sequence[Argument], wanted: BoundArguments, parameters: Parameters) -> list[Argument] | None:
-    """Return arguments that hand over what is wanted in the order they are written in; None when it cannot be said."""
+    """Return arguments for a binding in their written order; None if that is impossible."""
     given = dict(wanted.named)
     remapped: list[Argument] = []
     for parameter, argument in zip((taking for taking in parameters if taking.by_place), arguments, strict=False):

@@ -1,4 +1,4 @@
-"""Method names of Python's own types: a receiver of unknown class may be one of them."""
+"""List the method names of Python's own types: a receiver of unknown class may be one of them."""
 
 import array
 import asyncio
@@ -31,11 +31,11 @@ _TYPES: Final[tuple[type, ...]] = (
     *(sqlite3.Connection, sqlite3.Cursor, string.Formatter, string.Template, subprocess.Popen, threading.Event),
     *(threading.Thread, types.CoroutineType, types.GeneratorType, zipfile.ZipFile),
 )
-"""The library's types that a variable most often holds; all are loaded in a server anyway."""
+"""The library types that a variable most often holds; a server loads all of them anyway."""
 
 
 @cache
 def of_python() -> frozenset[str]:
-    """Return the names of the methods of built-in types and of the library's most common ones."""
+    """Return the method names of built-in types and of the library's most common ones."""
     own = [value for value in vars(builtins).values() if isinstance(value, type)]
     return frozenset(name for owner in (*own, *_TYPES) for name in dir(owner))

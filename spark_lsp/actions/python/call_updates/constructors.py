@@ -1,7 +1,7 @@
-"""Which calls of a workspace's files make an object of one class by its ``__init__``, or what keeps that unknown. Pure.
+"""Find the calls in a workspace that create an object by one class's ``__init__``, or why that is unknown. Pure.
 
-Such calls name the class or one that derives from it, come from ``super().__init__``, or name the class as ``cls`` or
-``type(self)`` in its own methods. Where a class is handed on as a value there may be calls that no one sees.
+Such a call names the class or a subclass, is ``super().__init__``, or names the class as ``cls`` or ``type(self)`` in
+its own methods. If a class is passed on as a value, some calls may be invisible.
 """
 
 import ast
@@ -37,7 +37,7 @@ class Constructors:
 
 
 def constructors_of(classes: Classes, hierarchy: ClassHierarchy) -> Constructors | Refusal:
-    """Return which classes of a hierarchy are made by its owner's ``__init__``, or why that is not certain."""
+    """Return which classes of a hierarchy are created by its owner's ``__init__``, or why that is not certain."""
     for class_at in (*hierarchy.own, *(ancestor for ancestor in hierarchy.above if ancestor.origin == "workspace")):
         if why := _is_special(classes, class_at, is_owner=class_at not in hierarchy.parents):
             return Refusal("calls", f"{class_at.path}: what a call of {class_at.name} does is not known: {why}.")
@@ -58,7 +58,7 @@ def _has_own(classes: Classes, class_at: ClassAt) -> bool:
 
 
 def _is_special(classes: Classes, class_at: ClassAt, *, is_owner: bool) -> str:
-    """Say what makes the call of a class more than that of its ``__init__``, empty for nothing."""
+    """Return why a call of the class does more than call its ``__init__``, empty for nothing."""
     body = classes.body(class_at)
     if body is None:
         return "it is not read"
@@ -112,7 +112,7 @@ def _by_name(classes: Classes, path: str, source: Source, constructors: Construc
 
 
 def _used(source: Source, node: ast.AST, name: str) -> Found:
-    """Yield the call of a class, nothing for a use that hands it to no one, else what is wrong."""
+    """Yield the call of a class, nothing for a harmless use, otherwise the issue."""
     parent = source.parent(node)
     if isinstance(parent, ast.Call) and parent.func is node:
         yield parent
@@ -121,7 +121,7 @@ def _used(source: Source, node: ast.AST, name: str) -> Found:
 
 
 def _is_harmless(source: Source, node: ast.AST) -> bool:
-    """Whether a class is only asked for something, compared, derived from, or said to be a type."""
+    """Whether a class is only inspected, compared, subclassed, or used as a type."""
     for child, around in source.around(node):
         if child in {getattr(around, "annotation", None), getattr(around, "returns", None)}:
             return True
@@ -167,7 +167,7 @@ def _by_super(classes: Classes, path: str, source: Source, constructors: Constru
 def _super_runs_it(
     classes: Classes, path: str, source: Source, node: ast.AST, constructors: Constructors
 ) -> bool | None:
-    """Whether ``super().__init__`` at a node is the one that is looked for; None where that is not certain."""
+    """Whether ``super().__init__`` at a node is the wanted one; None if that is not certain."""
     holder = next((parent for _, parent in source.around(node) if isinstance(parent, ast.ClassDef)), None)
     if holder is None:
         return None
@@ -179,7 +179,7 @@ def _super_runs_it(
 
 
 def _by_own_class(classes: Classes, path: str, source: Source, constructors: Constructors) -> Found:
-    """Yield the calls of the class that an object, or a method of the class, is of: ``cls()``, ``type(self)()``."""
+    """Yield the calls of the object's, or the class method's, own class: ``cls()``, ``type(self)()``."""
     hierarchy = constructors.hierarchy
     for class_at in sorted((*hierarchy.own, *hierarchy.above), key=lambda owner: owner.name):
         body = classes.body(class_at) if class_at.path == path else None
@@ -198,7 +198,7 @@ def _by_own_class(classes: Classes, path: str, source: Source, constructors: Con
 
 
 def _says_own_class(source: Source, node: ast.AST, body: ast.ClassDef) -> bool:
-    """Whether an expression is the class of the object, or of the method, that it stands in a method of."""
+    """Whether an expression is the class of the enclosing method."""
     asked: ast.AST | None = None
     if isinstance(node, ast.Call) and dotted(node.func) == "type" and len(node.args) == 1:
         asked = node.args[0]

@@ -1,7 +1,7 @@
 """Find lookups by a computed name that may reach a function. Pure.
 
-The pieces of text that stand there decide: ``getattr(self, f"visit_{kind}")`` asks for all that begin with ``visit_``.
-Where no piece is written down, whatever object the function belongs to may be asked for it.
+The literal parts of the name decide: ``getattr(self, f"visit_{kind}")`` may look up any name that begins with
+``visit_``. If no part is literal, every object that may have the function counts.
 """
 
 import ast
@@ -18,9 +18,9 @@ MAY_ASK: Final = re.compile(
     |(?:\bglobals\(\)|\blocals\(\)|\bvars\([^()]*\)|__dict__)\s*(?:\[|\.get\b)""",
     re.VERBOSE,
 )
-"""What a file says that asks by names other than those that are written down whole."""
+"""Words in a file that may look up names other than literal ones."""
 _MIN_PIECE: Final = 3
-"""Letters of the pieces that are enough to tell names apart; fewer are as good as none."""
+"""Letters in the literal parts that distinguish names; fewer are ignored."""
 _MAX_STEPS: Final = 4
 _SPACES: Final = frozenset({"globals", "locals", "vars"})
 _SAME_LETTERS: Final = frozenset({"capitalize", "casefold", "lower", "strip", "lstrip", "rstrip", "title", "upper"})
@@ -30,12 +30,12 @@ _TAKES_VALUES: Final = frozenset(
 _HOLE = re.compile(r"\{[^{}]*\}|%(?:\(\w*\))?[-#0-9. +]*[a-zA-Z]")
 
 Pieces = tuple[str, ...]
-"""The texts of a name that are written down, with anything between them and none at ends that are known."""
+"""The literal parts of a name, with anything between them and none at known ends."""
 _ANY: Final[Pieces] = ("", "")
 
 
 def asked_for(source: Source, names: Collection[str], is_home: Callable[[ast.expr | None], bool]) -> CallIssue | None:
-    """Return where one of the names may be asked for by a text that is put together.
+    """Return where one of the names may be looked up by a computed text.
 
     ``is_home`` tells whether an object may have the function; None stands for the names of the file itself.
     """
@@ -61,7 +61,7 @@ def _fits(pieces: Pieces, name: str) -> bool:
 
 
 def _sites(source: Source) -> Iterator[tuple[ast.expr, ast.expr | None, ast.expr]]:
-    """Yield what asks, whom it asks, and for which name."""
+    """Yield the lookup, its object, and its name."""
     for node in ast.walk(source.tree):
         if isinstance(node, ast.Call):
             asked = named_by(node.func)
@@ -76,7 +76,7 @@ def _sites(source: Source) -> Iterator[tuple[ast.expr, ast.expr | None, ast.expr
 
 
 def _space(node: ast.expr) -> Iterator[ast.expr | None]:
-    """Yield whose names a dictionary holds: an object, or None for those around; nothing where it is no such."""
+    """Yield the owner of a dictionary of names: an object, or None for the file; nothing for another dictionary."""
     if isinstance(node, ast.Attribute) and node.attr == "__dict__":
         yield node.value
     elif isinstance(node, ast.Call) and dotted(node.func) in _SPACES:
@@ -84,7 +84,7 @@ def _space(node: ast.expr) -> Iterator[ast.expr | None]:
 
 
 def _texts(source: Source, node: ast.expr, steps: int) -> Iterator[Pieces]:
-    """Yield what a text may be, as far as it is written down."""
+    """Yield the possible texts, as far as they are literal."""
     ways: list[ast.expr | None] = []
     if isinstance(node, ast.IfExp | ast.BoolOp):
         ways += [node.body, node.orelse] if isinstance(node, ast.IfExp) else node.values
@@ -102,7 +102,7 @@ def _texts(source: Source, node: ast.expr, steps: int) -> Iterator[Pieces]:
 
 
 def _written(node: ast.expr) -> Pieces:
-    """Return the pieces of one text."""
+    """Return the literal parts of one text."""
     if isinstance(node, ast.JoinedStr):
         return _joined(node.values)
     if isinstance(node, ast.BinOp):
@@ -113,7 +113,7 @@ def _written(node: ast.expr) -> Pieces:
 
 
 def _values(source: Source, name: str) -> Iterator[ast.expr | None]:
-    """Yield what a variable of the file is given, None for what is not written down there."""
+    """Yield the values assigned to a variable of the file, None for a computed one."""
     for node in ast.walk(source.tree):
         if isinstance(node, ast.arg) and node.arg == name:
             yield None
@@ -136,7 +136,7 @@ def _summands(node: ast.expr) -> list[ast.expr]:
 
 
 def _joined(parts: Sequence[ast.expr]) -> Pieces:
-    """Return the pieces of a text that is put together; what is no text of its own is a gap."""
+    """Return the literal parts of a computed text, with gaps for the rest."""
     pieces = [""]
     for part in parts:
         if isinstance(part, ast.Constant) and isinstance(part.value, str):
@@ -153,7 +153,7 @@ def _format(node: ast.expr) -> Pieces:
 
 
 def _goes_on(source: Source, site: ast.expr) -> bool:
-    """Whether what is found may be called: it is, or it is handed on, and does not just take part as a value."""
+    """Whether the looked-up object may be called: it is called, or passed on, and not only used as a value."""
     parent = source.parent(site)
     if isinstance(parent, ast.Call):
         return parent.func is site or named_by(parent.func) not in _TAKES_VALUES

@@ -1,6 +1,6 @@
-"""Find all calls of a function in a workspace, or say why they are not certain.
+"""Find all calls of a function in a workspace, or why they are not certain.
 
-Reads texts of the index, and the time of a file that an editor has open; belongs on a worker thread.
+Reads texts from the index, and the time of a file that an editor has open, so it must run on a worker thread.
 """
 
 import ast
@@ -39,12 +39,12 @@ from spark_lsp.text.language import LANGUAGES
 from spark_lsp.text.syntax import Syntax, parse
 
 MAX_FILES: Final = 400
-"""More take seconds to be read; names in so many files are seldom those of one function."""
+"""Files; more take seconds to read, and a name in so many files is seldom that of one function."""
 
 
 @dataclass(frozen=True, slots=True)
 class CalledIn:
-    """The calls in one file; ``is_uncertain`` when they may have been written for the signature as it is now."""
+    """The calls in one file; ``is_uncertain`` if they may already fit the new signature."""
 
     path: str
     source: Source
@@ -55,7 +55,7 @@ class CalledIn:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """The function whose calls are wanted, in the file that defines it. ``is_plain`` is of methods alone."""
+    """The function whose calls are searched, in the file that defines it. ``is_plain`` applies to methods only."""
 
     path: str
     source: Source
@@ -70,7 +70,7 @@ class Wanted:
 
 
 def called_in(target: Target, view: IndexView, wanted: Wanted) -> list[CalledIn] | Refusal:
-    """Return the calls of a function by file, its own first."""
+    """Return the calls of a function by file, its own file first."""
     assert target.syntax is not None, "the caller has read it"
     name, source = wanted.function.name, wanted.source
     if wanted.owner is not None and name == INIT:
@@ -91,7 +91,7 @@ def called_in(target: Target, view: IndexView, wanted: Wanted) -> list[CalledIn]
 def _files_read(
     target: Target, view: IndexView, wanted: Wanted, paths: frozenset[str], names: AbstractSet[str]
 ) -> list[CalledIn] | Refusal:
-    """Read the document and the files that say the names, unless one asks for a name by its text."""
+    """Read the document and the files that mention the names, unless one looks up a name by its text."""
     assert target.syntax is not None, "the caller has read it"
     files = [CalledIn(wanted.path, wanted.source, target.syntax, (), _own_uncertainty(target, wanted.source, names))]
     others = sorted(paths - {wanted.path})
@@ -112,7 +112,7 @@ def _files_read(
 
 
 def _made_in(target: Target, view: IndexView, wanted: Wanted, owner: ast.ClassDef) -> list[CalledIn] | Refusal:
-    """Return the calls by which a class makes its objects."""
+    """Return the calls that create a class's objects."""
     assert target.syntax is not None, "the caller has read it"
     known = classes_of({wanted.path: wanted.source}, view)
     meaning = known.meaning(wanted.path, ast.Name(owner.name, ast.Load()))
@@ -220,7 +220,7 @@ def _read(entry: FileEntry, target: Target, own_path: str) -> CalledIn | Refusal
 
 
 def _written_ns(entry: FileEntry, target: Target, own_path: str) -> int:
-    """Return when a file was last written; for a document that differs from its file that is now."""
+    """Return when a file was last written; for a document that differs from its file, the present."""
     if entry.mtime_ns:
         return entry.mtime_ns
     root: Path | None = target.snapshot.path
@@ -237,7 +237,7 @@ def _written_ns(entry: FileEntry, target: Target, own_path: str) -> int:
 
 
 def _own_uncertainty(target: Target, source: Source, names: AbstractSet[str]) -> bool:
-    """Whether the calls of the document are others than when it was opened."""
+    """Whether the document's calls differ from those when it was opened."""
     before = target.baseline_syntax
     earlier = source_of(before) if before is not None else None
     return earlier is None or list(_said(earlier, names)) != list(_said(source, names))

@@ -1,6 +1,6 @@
-"""Find Python files that mention a name but are not in the index: callers that no edit would reach.
+"""Find Python files that mention a name but are not in the index: callers that an edit would miss.
 
-Walks the workspace's folder and reads files; belongs on a worker thread.
+Walks the workspace's folder and reads files, so it must run on a worker thread.
 """
 
 import os
@@ -14,17 +14,17 @@ from spark_lsp.index.storage.view import IndexView
 
 MAX_FILES: Final = 20_000
 MAX_BYTES: Final = 8_000_000
-"""A larger file is only searched in its first part."""
+"""Bytes; of a larger file, only the beginning is searched."""
 _NOT_OURS: Final = frozenset({"__pycache__", "node_modules", "site-packages"})
 _PYTHON: Final = frozenset(
     {"", ".cgi", ".in", ".ipynb", ".j2", ".jinja", ".py", ".pyi", ".pyw", ".pyx", ".rpy", ".tmpl", ".wsgi"}
 )
-"""Endings of files that hold Python; a file without one counts if its first line says so."""
+"""Suffixes of Python files; a file without a suffix counts if its first line is a Python shebang."""
 _SHEBANG: Final = re.compile(rb"#!.*\bpython")
 
 
 def hidden_caller(view: IndexView, name: str) -> Refusal | None:
-    """Return the first file that mentions a name and is not known as Python; None where there is none."""
+    """Return the first file that mentions a name and is not indexed as Python; None if there is none."""
     root = view.root
     if root is None:
         return None
@@ -48,7 +48,7 @@ def hidden_caller(view: IndexView, name: str) -> Refusal | None:
 
 
 def _files(root: Path) -> Iterator[Path]:
-    """Yield the files that may hold Python, without hidden folders and installed packages."""
+    """Yield the files that may contain Python, without hidden folders and installed packages."""
     for folder, folders, names in os.walk(root):
         folders[:] = sorted(
             parent

@@ -1,7 +1,7 @@
-"""Find the calls of one method in a Python file, or what makes them uncertain. Pure.
+"""Find the calls of a method in a Python file, or why they are uncertain. Pure.
 
-An object whose class the file says decides. Of any other object, a method that one class alone defines is taken to be
-the one that is called by its name, unless the object may come from outside the workspace.
+A known class of the object decides. For any other object, a method that only one class defines is assumed to be the
+called one, unless the object may come from outside the workspace.
 """
 
 import ast
@@ -26,7 +26,7 @@ from spark_lsp.actions.python.call_updates.builtin_methods import of_python
 
 Receiver = Literal["own", "other", "class", "unknown"]
 Judge = Callable[[ast.expr], Literal["own", "other", "unknown"]]
-"""Tells from the class of an object whether a method of it is the one that is looked for."""
+"""Decides from the class of an object whether a method of it is the wanted one."""
 
 
 def _no_one_knows(_object: ast.expr) -> Literal["unknown"]:
@@ -35,7 +35,7 @@ def _no_one_knows(_object: ast.expr) -> Literal["unknown"]:
 
 @dataclass(frozen=True, slots=True)
 class Method:
-    """A method; ``is_plain`` when it is called on an instance, neither static nor of the class."""
+    """A method; ``is_plain`` if it is called on an instance, neither static nor a class method."""
 
     name: str
     class_name: str
@@ -43,7 +43,7 @@ class Method:
     is_class: Callable[[str], bool]
     """Whether the workspace has a class of a name."""
     same_name_owner: str = ""
-    """A file that has another definition of the name, empty for none."""
+    """A file with another definition of the name, empty for none."""
 
 
 def method_calls(
@@ -95,7 +95,7 @@ def _of_name(source: Source, node: ast.Name, method: Method, owner: ast.ClassDef
 
 
 def _of_object(source: Source, node: ast.Name, method: Method, owner: ast.ClassDef | None) -> Receiver:
-    """Judge a name that may be a method's own object."""
+    """Decide about a name that may be a method's ``self``."""
     scope = source.scope_of(node)
     while not isinstance(scope, ast.Module) and first_parameter(scope) != node.id:
         scope = source.scope_of(scope)
@@ -108,7 +108,7 @@ def _of_object(source: Source, node: ast.Name, method: Method, owner: ast.ClassD
 
 
 def _imported(source: Source, name: str, modules: Modules) -> Literal["", "module", "other", "inside"]:
-    """Tell what an import makes of a name: a module of the workspace, something of it, or something from outside."""
+    """Return what an imported name is: a module of the workspace, a name in one, or an external one."""
     nodes = list(ast.walk(source.tree))
     if any(binds(node, name) and not isinstance(node, ast.alias) for node in nodes):
         return ""
@@ -127,7 +127,7 @@ def _imported(source: Source, name: str, modules: Modules) -> Literal["", "modul
 
 
 def _from_outside(source: Source, modules: Modules) -> str:
-    """Return a module that a file imports which belongs neither to the workspace nor to Python."""
+    """Return a module in a file's imports that belongs neither to the workspace nor to Python."""
     for node in ast.walk(source.tree):
         named = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
         named += [module_of(node)] if isinstance(node, ast.ImportFrom) and not node.level else []

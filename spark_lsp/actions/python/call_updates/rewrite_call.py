@@ -35,7 +35,7 @@ NO_BRACKETS: Final = Refusal("placement", "An argument would need brackets to ha
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """The parameters of a function as it was and as it is, and what differs."""
+    """The parameters of a function before and after, and the difference."""
 
     old: Parameters
     new: Parameters
@@ -44,7 +44,7 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class _Slot:
-    """One argument as it is written; ``value`` is what stands behind its name."""
+    """One argument as it is written; ``value`` is the text after its keyword."""
 
     node: tree_sitter.Node
     value: tree_sitter.Node
@@ -52,9 +52,9 @@ class _Slot:
 
 
 def rewrite_call(syntax: Syntax, call: Span, change: Change, *, is_uncertain: bool) -> tuple[Edit, ...] | Refusal:
-    """Return the edits of one call, none where it fits already, or why it cannot be made to fit.
+    """Return the edits of one call, none if it fits already, or why it cannot be adapted.
 
-    A call ``is_uncertain`` may have been written for either parameters.
+    A call ``is_uncertain`` if it may have been written for either signature.
     """
     raw = _call_at(syntax, call)
     listed = raw.child_by_field_name("arguments") if raw is not None else None
@@ -79,7 +79,7 @@ def rewrite_call(syntax: Syntax, call: Span, change: Change, *, is_uncertain: bo
 def _arguments(
     slots: Sequence[_Slot], arguments: Sequence[Argument], wanted: BoundArguments, parameters: Parameters
 ) -> list[Argument] | Refusal:
-    """Return the arguments that hand over what is wanted, or why there are none that certainly do."""
+    """Return the new arguments, or why none are certain."""
     handed = {number for _, number in (*wanted.named, *wanted.named_rest)} | set(wanted.rest)
     dropped = [slot for number, slot in enumerate(slots) if number not in handed]
     if any(not _is_plain(slot.value, names=True) for slot in dropped):
@@ -112,7 +112,7 @@ def _slot(node: tree_sitter.Node) -> _Slot:
 
 
 def _is_plain(node: tree_sitter.Node, *, names: bool) -> bool:
-    """Whether an expression does nothing but be a value; ``names`` counts reading a variable as that."""
+    """Whether an expression only gives a value; ``names`` allows reading a variable."""
     if node.type == "identifier":
         return names
     if node.type == "string":
@@ -125,7 +125,7 @@ def _is_plain(node: tree_sitter.Node, *, names: bool) -> bool:
 
 
 def _may_swap(slots: Sequence[_Slot], remapped: Sequence[Argument]) -> bool:
-    """Whether arguments may be evaluated in this order: it is their own, or no one can tell."""
+    """Whether arguments may be evaluated in this order: it is unchanged, or nothing can notice."""
     numbers = [argument.number for argument in remapped]
     if numbers == sorted(numbers) or all(_is_plain(slot.value, names=True) for slot in slots):
         return True
@@ -135,7 +135,7 @@ def _may_swap(slots: Sequence[_Slot], remapped: Sequence[Argument]) -> bool:
 def _edits(
     syntax: Syntax, listed: tree_sitter.Node, slots: Sequence[_Slot], remapped: Sequence[Argument]
 ) -> tuple[Edit, ...] | Refusal:
-    """Put arguments where those that stay stood, in their order, and take the others out."""
+    """Insert arguments among those that stay, in order, and remove the others."""
     places = sorted(argument.number for argument in remapped)
     moves = [argument for argument, place in zip(remapped, places, strict=True) if argument.number != place]
     if (moves or len(places) < len(slots)) and any(child.type == "comment" for child in listed.children):
@@ -156,7 +156,7 @@ def _edits(
 
 
 def _removals(syntax: Syntax, listed: tree_sitter.Node, slots: Sequence[_Slot], places: Sequence[int]) -> list[Edit]:
-    """Take out the arguments at no place, each run of them with the comma that it leaves."""
+    """Remove the arguments at no position, each group with its comma."""
     if len(places) == len(slots):
         return []
     spans = [syntax.wrap(slot.node).span for slot in slots]

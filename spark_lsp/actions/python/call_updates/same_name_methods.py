@@ -1,4 +1,4 @@
-"""Find other methods of the same name in a workspace, which its calls may mean as well. Pure."""
+"""Find other methods of the same name in a workspace, which its calls may refer to as well. Pure."""
 
 import ast
 import re
@@ -19,9 +19,9 @@ _SEVERAL: Final = frozenset({"class", "field", "function", "method"})
 def same_name_method(
     classes: Classes, view: IndexView, own_path: str, function: ast.AST, hierarchy: ClassHierarchy | None
 ) -> str | CallIssue:
-    """Return a file that defines the name of a method too, empty for none.
+    """Return another file that defines the name of a method, empty for none.
 
-    One in a class whose objects may be those of the method's class is issue: no call of it is certain.
+    A definition in a class whose objects may also be of the method's class is an issue: no call is certain.
     """
     name, line = getattr(function, "name", ""), getattr(function, "lineno", 0)
     owner_path = ""
@@ -61,7 +61,7 @@ def _answers_any(view: IndexView, name: str) -> str:
 
 
 def _definitions(source: Source, name: str) -> Iterator[ast.AST]:
-    """Yield the definitions of a name, and what gives it a value in a class."""
+    """Yield the definitions of a name, and the nodes that assign it in a class."""
     for node in ast.walk(source.tree):
         if not isinstance(node, (*_DEFINITIONS, ast.Name, ast.alias)) or not binds(node, name):
             continue
@@ -74,7 +74,7 @@ def _sets(node: ast.AST, name: str) -> bool:
 
 
 def _is_related(classes: Classes, path: str, source: Source, statement: ast.stmt, hierarchy: ClassHierarchy) -> bool:
-    """Whether a definition stands in a class of a hierarchy or above it, or in one of which that is not known."""
+    """Whether a definition is in a class of a hierarchy or its bases, or in an unknown relation to it."""
     holders = [parent for _, parent in source.around(statement) if isinstance(parent, ast.ClassDef)]
     for holder in holders:
         meant = classes.meaning(path, ast.Name(holder.name, ast.Load()))

@@ -1,4 +1,4 @@
-"""What has changed in the signature of a Python function since its document was opened. Pure."""
+"""Find what has changed in the signature of a Python function since its document was opened. Pure."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -17,7 +17,7 @@ _TRANSPARENT: Final = frozenset(
         *("no_type_check", "override", "staticmethod"),
     }
 )
-"""Decorators whose result is called as the function is."""
+"""Decorators whose result has the same parameters as the function."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ class Changed:
 
     @property
     def is_certain(self) -> bool:
-        """Whether what its calls have to pass follows from what they pass, and every call shows as one."""
+        """Whether the new arguments follow from the old ones, and every call is visible as one."""
         name = self.definition.name
         is_special = name.startswith("__") and name.endswith("__")
         known = all(decorator[1:].partition("(")[0].rpartition(".")[2] in _TRANSPARENT for decorator in self.decorators)
@@ -39,12 +39,12 @@ class Changed:
 
     @property
     def callee(self) -> str:
-        """What its calls name: a function, or the class that it makes objects of."""
+        """The name in its calls: the function's, or the class's for ``__init__``."""
         return _class_name(self.definition) if self.definition.name == "__init__" else self.definition.name
 
 
 def changed_at(target: Target, signature: SignatureAt | None = None) -> Changed | None:
-    """Return the change of the function on whose signature the cursor stands; None where it cannot be told."""
+    """Return the change of the function whose signature the cursor is on; None if it is not known."""
     if not is_python(target):
         return None
     signature = signature or signature_at(target)
@@ -64,7 +64,7 @@ def changed_at(target: Target, signature: SignatureAt | None = None) -> Changed 
 
 
 def _class_name(definition: Definition) -> str:
-    """Return the class that a method stands in, empty for none."""
+    """Return the class that contains a method, empty for none."""
     around = definition.whole.raw.parent
     holder = around.parent if around is not None else None
     name = holder.child_by_field_name("name") if holder is not None and holder.type == "class_definition" else None

@@ -1,4 +1,4 @@
-"""The parameters of a function, and what differs between two lists of them. Pure."""
+"""Compare two parameter lists of a function. Pure."""
 
 import ast
 import warnings
@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from typing import Literal
 
 Kind = Literal["positional", "either", "rest", "keyword", "named rest"]
-"""How a parameter takes its value: by place only, by either, as one of the rest, by name only, as the named rest."""
+"""How a parameter takes its value: positional-only, either, ``*args``, keyword-only, or ``**kwargs``."""
 
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """One parameter; ``annotation`` and ``default`` as they are written but for blanks, empty for none."""
+    """One parameter; ``annotation`` and ``default`` as written, without blanks, empty for none."""
 
     name: str
     kind: Kind
@@ -20,17 +20,17 @@ class Parameter:
 
     @property
     def by_place(self) -> bool:
-        """Whether an argument without a name can reach it."""
+        """Whether a positional argument can reach it."""
         return self.kind in {"positional", "either"}
 
     @property
     def by_name(self) -> bool:
-        """Whether an argument with its name can reach it."""
+        """Whether a keyword argument can reach it."""
         return self.kind in {"either", "keyword"}
 
     @property
     def is_rest(self) -> bool:
-        """Whether it takes what no other parameter does."""
+        """Whether it is ``*args`` or ``**kwargs``."""
         return self.kind in {"rest", "named rest"}
 
 
@@ -39,23 +39,23 @@ Parameters = tuple[Parameter, ...]
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """What differs between a function's parameters as it was and as it is, by the names of its parameters."""
+    """The difference between a function's old and new parameters, by their names."""
 
     renamed: tuple[tuple[str, str], ...] = ()
-    """Name before and after of a parameter at the same place, with the same annotation and default."""
+    """Old and new name of a parameter at the same position, with the same annotation and default."""
     added: tuple[Parameter, ...] = ()
     removed: tuple[Parameter, ...] = ()
     reordered: tuple[str, ...] = ()
-    """Those that are reached by place in another order among themselves."""
+    """Positional parameters whose order has changed."""
     keyword_only: tuple[str, ...] = ()
     positional_only: tuple[str, ...] = ()
-    """Those that have become so."""
+    """Parameters that have become positional-only."""
     without_default: tuple[str, ...] = ()
-    """Those that had a default and have none any more."""
+    """Parameters that have lost their default."""
 
     @property
     def is_mechanical(self) -> bool:
-        """Whether what calls have to pass follows from what they pass."""
+        """Whether the new arguments follow from the old ones."""
         return not self.without_default and all(parameter.default or parameter.is_rest for parameter in self.added)
 
     def __bool__(self) -> bool:
@@ -63,7 +63,7 @@ class Difference:
 
 
 def parameters_of(text: str, *, is_method: bool) -> Parameters | None:
-    """Read a parameters from ``def`` to its colon; None when it does not parse. A method's own object is left out."""
+    """Parse the parameters from ``def`` to its colon, without ``self``; None if they do not parse."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -131,7 +131,7 @@ def difference(old: Parameters, new: Parameters) -> Difference:
 
 
 def _renamed(old: Parameters, new: Parameters) -> tuple[tuple[str, str], ...]:
-    """Pair what is gone with what has come at the same place."""
+    """Pair removed and added parameters at the same position."""
     before, after = {parameter.name for parameter in old}, {parameter.name for parameter in new}
     return tuple(
         (gone.name, come.name)

@@ -1,6 +1,6 @@
 """Decide whether a function may be reached by the text of its name, without a visible call.
 
-Reads the files that ask for something by text; belongs on a worker thread.
+Reads the files with such lookups, so it must run on a worker thread.
 """
 
 import ast
@@ -23,11 +23,11 @@ from spark_lsp.text.syntax import parse
 
 _WORDS: Final = ("__dict__", "attrgetter", "getattr", "globals", "locals", "methodcaller", "vars")
 _Home = Callable[[str, Source], Callable[[ast.expr | None], bool]]
-"""Returns, for a file, what tells whether an object of it may have the function."""
+"""Returns, for a file, a function that tells whether an object of it may have the function."""
 
 
 def looked_up_in(view: IndexView, wanted: Wanted) -> Refusal | None:
-    """Return in one sentence where a function, or the class that its ``__init__`` belongs to, may be looked up."""
+    """Say in one sentence where a function, or the class of an ``__init__``, may be looked up by text."""
     is_made = wanted.owner is not None and wanted.function.name == "__init__"
     name = wanted.owner.name if wanted.owner is not None and is_made else wanted.function.name
     home = _of_module(wanted, view) if wanted.owner is None or is_made else _of_class(wanted, wanted.owner, view)
@@ -39,7 +39,7 @@ def looked_up_in(view: IndexView, wanted: Wanted) -> Refusal | None:
 
 
 def _asking(view: IndexView, wanted: Wanted, name: str) -> Iterator[tuple[str, Source]]:
-    """Yield the files that may ask for the name by its text."""
+    """Yield the files that may look up the name by its text."""
     yield wanted.path, wanted.source
     by_text = re.compile(rf"[\"'](?:[\w.]*\.)?{re.escape(name)}[\"']")
     for path in sorted(frozenset[str]().union(*(files_mentioning(view, word) for word in _WORDS)) - {wanted.path}):

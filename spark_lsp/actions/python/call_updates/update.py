@@ -1,6 +1,6 @@
-"""``update.references`` for Python by computation: all calls are made to fit the signature as it is now, or none.
+"""``update.references`` for Python: adapt all calls to the new signature, or none, without a model.
 
-Offered where what the calls have to pass follows from what they pass. Needs no model; the user is asked before.
+Applies if the new arguments follow from the old ones. The user confirms the change.
 """
 
 import ast
@@ -30,7 +30,7 @@ class UpdateCalls:
     needs: Needs = "none"
 
     def applies(self, target: Target) -> str:
-        """Offer on a signature that has changed so that nothing has to be thought of for its calls."""
+        """Offer the action on a signature whose change determines the new arguments of its calls."""
         changed = changed_at(target)
         is_new = changed is not None and changed.change.difference and changed.is_certain
         return f"Update the calls of {changed.callee}" if changed is not None and is_new else ""
