@@ -172,10 +172,10 @@ class ModelRuntime:
             pool, model.vocabulary, self._tokens, LengthPolicy(), rewrite_length_policy(), block_cache
         )
 
-    def _save_prefix(self, slot: int) -> None:
+    def _save_prefix(self, slot: int, is_awaited: bool) -> None:
         """Save the blocks of a cached prefix to disk, where there is a block cache."""
         if self._generation_context is not None and self._generation_context.block_cache is not None:
-            self._generation_context.block_cache.save_all(slot)
+            self._generation_context.block_cache.save_evicted(slot, is_awaited=is_awaited)
 
     def _block_cache_of(self, model: GgufModel, pool: SlotPool) -> BlockCache | None:
         """Open the cached prefixes on disk, where they may be there and the model's state can be taken in parts."""

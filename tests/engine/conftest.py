@@ -6,12 +6,12 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-import psutil
 import pytest
 
 from spark_lsp.engine.local.address import RUNTIME_VARIABLE, TRANSPORT_VARIABLE
 from spark_lsp.engine.local.local_engine import EngineLaunch, list_engines, stop_engines
 from tests.llama.gguf_files import SHIPPED, without_fim
+from tests.support.processes import kill
 
 
 @contextlib.contextmanager
@@ -29,9 +29,8 @@ def private_runtime(patch: pytest.MonkeyPatch) -> Iterator[Path]:
 async def _end_all() -> None:
     running = [status.pid for status in await list_engines()]
     stopped = await stop_engines()
-    left = [psutil.Process(pid) for pid in {*running} - {*stopped} if psutil.pid_exists(pid)]
-    for process in left:
-        process.kill()
+    for pid in {*running} - {*stopped}:
+        kill(pid)
 
 
 @pytest.fixture

@@ -20,6 +20,7 @@ from tests.engine.conftest import shipped
 from tests.engine.test_contract import PATIENCE_S, prompt
 from tests.engine.test_local import gone, pid_of
 from tests.support.marks import posix_only
+from tests.support.processes import kill
 
 pytestmark = [pytest.mark.model, pytest.mark.slow, pytest.mark.usefixtures("runtime"), posix_only]
 
@@ -97,8 +98,7 @@ async def test_an_engine_that_is_killed_at_random_moments(seed: int) -> None:
             killer = Killer(pid, random.randint(1, 12))
             answers = await asyncio.gather(*(ask(engine, request, killer) for request in requests))
             assert [answer.ends for answer in answers] == [1] * WINDOWS, "each answer ends, and ends once"
-            with suppress(ProcessLookupError):  # the answers may have been too short for this moment
-                os.kill(pid, signal.SIGKILL)
+            kill(pid)  # the answers may have been too short for this moment
             await gone(pid)
             if number % 2:  # two deaths are forgiven; a third would end the restarts
                 await engine.close()
@@ -109,4 +109,18 @@ async def test_an_engine_that_is_killed_at_random_moments(seed: int) -> None:
         pid = await pid_of(engine)
         await engine.restart()
         assert processes() == [await pid_of(engine)] != [pid]
+        await engine.close()
+
+
+async def test_a_start_that_is_cancelled_leaves_its_process_to_the_next_start() -> None:
+    engine = LocalEngine(shipped())
+    async with asyncio.timeout(PATIENCE_S):
+        first_start = asyncio.create_task(engine.start())
+        while not (started := processes()):  # noqa: ASYNC110  another program's start has no event
+            await asyncio.sleep(0)
+        await engine.close()
+        with pytest.raises(EngineStarting):
+            await first_start
+        await engine.start()
+        assert started == processes() == [await pid_of(engine)]
         await engine.close()

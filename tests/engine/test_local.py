@@ -37,14 +37,14 @@ from tests.engine.conftest import shipped
 from tests.engine.test_contract import ENDLESS, PATIENCE_S, collect, prompt
 from tests.llama.gguf_files import SHIPPED, long_context
 from tests.support.marks import posix_only
+from tests.support.processes import still_running
 
 pytestmark = [pytest.mark.model, pytest.mark.usefixtures("runtime")]
 
 
 async def gone(pid: int) -> None:
     """Wait until a process has ended."""
-    if psutil.pid_exists(pid):
-        await asyncio.to_thread(psutil.wait_procs, [psutil.Process(pid)], timeout=PATIENCE_S)
+    await asyncio.to_thread(psutil.wait_procs, still_running([pid]), timeout=PATIENCE_S)
     assert not psutil.pid_exists(pid)
 
 

@@ -19,6 +19,7 @@ from spark_lsp.index.workers.pool import ATTEMPTS, WorkerLostError, Workers
 from spark_lsp.index.workers.worker import ParseText, ScanFiles
 from spark_lsp.text.snapshot import content_hash
 from tests.support.marks import posix_only
+from tests.support.processes import still_running
 
 pytestmark = pytest.mark.slow
 
@@ -155,8 +156,7 @@ def test_a_long_text_in_an_editor_is_parsed_by_a_worker(root: Path, workers: Wor
 def test_workers_without_work_leave(root: Path) -> None:
     workers = Workers(1, idle_s=0.01)
     workers.submit(ScanFiles(str(root), ("web/a.ts",), 1000, None)).result(LONG_S)
-    gone = [psutil.Process(pid) for pid in workers.pids() if psutil.pid_exists(pid)]
-    assert psutil.wait_procs(gone, timeout=LONG_S)[1] == []
+    assert psutil.wait_procs(still_running(workers.pids()), timeout=LONG_S)[1] == []
     assert workers.submit(ScanFiles(str(root), ("web/a.ts",), 1000, None)).result(LONG_S).files
     workers.close()
 

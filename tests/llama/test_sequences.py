@@ -23,10 +23,11 @@ from spark_lsp.engine.base import (
 from spark_lsp.engine.wire.frames import EngineLaunch
 from spark_lsp.errors import EngineFailed
 from spark_lsp.llama.generation import Generation
+from spark_lsp.llama.kv import block_cache as block_cache_module
 from spark_lsp.llama.kv import sequences as pool_module
 from spark_lsp.llama.kv.block_cache import BLOCK_TOKENS
 from spark_lsp.llama.kv.llama_context import MAX_DRAFT_TOKENS, SEQUENCES, Context
-from spark_lsp.llama.kv.sequences import PREFIX_SLOTS, REQUEST_SLOTS
+from spark_lsp.llama.kv.sequences import PREFIX_SLOTS, REQUEST_SLOTS, SlotPool
 from spark_lsp.llama.loading.gguf_model import TokenCache
 from spark_lsp.llama.runtime import CROWDED_TOKENS, ModelRuntime
 from spark_lsp.llama.speculative.length_policy import LengthPolicy
@@ -49,9 +50,13 @@ def runtime(monkeypatch: pytest.MonkeyPatch) -> Iterator[ModelRuntime]:
     model_runtime.unload()
 
 
-def context_of(runtime: ModelRuntime) -> Context:
+def pool_of(runtime: ModelRuntime) -> SlotPool:
     assert runtime._generation_context is not None
-    return runtime._generation_context.pool.context
+    return runtime._generation_context.pool
+
+
+def context_of(runtime: ModelRuntime) -> Context:
+    return pool_of(runtime).context
 
 
 def file(number: int, lines: int = 20) -> list[PromptPart]:
@@ -433,6 +438,30 @@ class TestDisk:
         assert len(lengths(context_of(runtime), PREFIX_SLOTS)) == len(PREFIX_SLOTS)
         again = read(runtime, cached_prefix(0))
         assert again.restored_tokens == first.prompt_tokens - (again.cached_tokens - again.restored_tokens) > 300
+        runtime.unload()
+
+    @pytest.mark.parametrize(("is_awaited", "blocks"), [(True, 0), (False, 2)])
+    def test_a_request_does_not_wait_until_an_evicted_prefix_is_saved(
+        self, launch: EngineLaunch, monkeypatch: pytest.MonkeyPatch, *, is_awaited: bool, blocks: int
+    ) -> None:
+        monkeypatch.setattr(block_cache_module, "MAX_AWAITED_SAVE_S", 0.0)
+        runtime = ModelRuntime(launch, TokenCache())
+        runtime.load()
+        read(runtime, cached_prefix(1, 2, lines=75))
+        [slot] = [slot for slot in PREFIX_SLOTS if len(context_of(runtime).mirrors[slot])]
+        pool_of(runtime).ensure_free(context_of(runtime).capacity, REQUEST_SLOTS[0] if is_awaited else slot + 1)
+        assert len(list(Path(launch.cache_folder).glob("*.kv"))) == blocks
+        runtime.unload()
+
+    def test_saving_an_evicted_prefix_ends_where_a_request_comes(self, launch: EngineLaunch) -> None:
+        runtime = ModelRuntime(launch, TokenCache())
+        runtime.load()
+        read(runtime, cached_prefix(1, 2, lines=75))
+        [slot] = [slot for slot in PREFIX_SLOTS if len(context_of(runtime).mirrors[slot])]
+        context_of(runtime).abort.set()
+        pool_of(runtime).ensure_free(context_of(runtime).capacity, slot + 1)
+        context_of(runtime).abort.clear()
+        assert not list(Path(launch.cache_folder).glob("*.kv"))
         runtime.unload()
 
 

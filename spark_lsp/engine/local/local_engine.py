@@ -9,6 +9,7 @@ import asyncio
 import hashlib
 from collections import deque
 from collections.abc import AsyncGenerator, Sequence
+from subprocess import Popen
 from typing import Final
 
 import msgspec
@@ -54,6 +55,8 @@ class LocalEngine:
         self._hang_timeout = hang_timeout or HangTimeout()
         self._link: Link | None = None
         self._starting = SharedStart(self._start_once, retry_s=_RETRY_S, waiting="The engine is starting.")
+        self._spawning: asyncio.Task[Popen[bytes]] | None = None
+        """The process that has not been connected to yet; one start that is cancelled leaves it to the next."""
         self._log_problem = ""
         """Why the process that was started last has no log; "" where it has one."""
         self._crashes: deque[float] = deque(maxlen=_CRASHES)
@@ -129,6 +132,7 @@ class LocalEngine:
         endpoint = await asyncio.to_thread(endpoint_of, self._launch)
         await stop(endpoint)
         await asyncio.to_thread(end, endpoint)  # one that has not opened its socket yet
+        self._spawning = None
         return await self.start()
 
     async def close(self) -> None:
@@ -173,28 +177,48 @@ class LocalEngine:
         loop = asyncio.get_running_loop()
         latest = loop.time() + _APPEAR_S
         wait_s = _FIRST_WAIT_S
-        process = None
+        self._forget_ended_process()
         while loop.time() < latest:
             link = await self._connected(endpoint)
             if link is not None and not link.hung:
+                self._spawning = None
                 return link
             if link is not None:
                 self._crashes.append(loop.time())
                 await asyncio.to_thread(end, endpoint)
                 self._refuse_crash_loop()
-                process, latest = None, loop.time() + _APPEAR_S
-            if process is None or process.returncode is not None:
-                if process is not None and process.returncode not in {0, frames.EXIT_LOCK_HELD}:
-                    self._crashes.append(loop.time())
-                    raise _ended(process.returncode, endpoint)
-                order = frames.HostOrder(launch=self._launch, endpoint=endpoint)
-                process = await asyncio.to_thread(spawn, order)
-                self._log_problem = await asyncio.to_thread(log_problem, endpoint)
+                self._spawning, latest = None, loop.time() + _APPEAR_S
+            await self._spawn_unless_starting(endpoint)
             await asyncio.sleep(wait_s)
             wait_s = min(wait_s * 1.5, _MAX_WAIT_S)
         self._crashes.append(loop.time())
         await asyncio.to_thread(end, endpoint)
         raise EngineFailed(f"The engine process did not answer within {_APPEAR_S:.0f} seconds; see {endpoint.log}.")
+
+    def _forget_ended_process(self) -> None:
+        spawning = self._spawning
+        if spawning is None or not spawning.done():
+            return
+        if spawning.cancelled() or spawning.exception() is not None or spawning.result().returncode is not None:
+            self._spawning = None
+
+    async def _spawn_unless_starting(self, endpoint: Endpoint) -> None:
+        """Start a process, unless the one that was started last is still on its way to its socket."""
+        if self._spawning is None:
+            self._spawning = asyncio.create_task(self._spawn(endpoint))
+            self._spawning.add_done_callback(retrieve)
+        process = await asyncio.shield(self._spawning)
+        if process.returncode is None:
+            return
+        self._spawning = None
+        if process.returncode not in {0, frames.EXIT_LOCK_HELD}:
+            self._crashes.append(asyncio.get_running_loop().time())
+            raise _ended(process.returncode, endpoint)
+
+    async def _spawn(self, endpoint: Endpoint) -> Popen[bytes]:
+        process = await asyncio.to_thread(spawn, frames.HostOrder(launch=self._launch, endpoint=endpoint))
+        self._log_problem = await asyncio.to_thread(log_problem, endpoint)
+        return process
 
     async def _connected(self, endpoint: Endpoint) -> Link | None:
         try:

@@ -5,6 +5,7 @@ behind them. Everything but the writing to disk belongs to the thread of the con
 """
 
 import logging
+import math
 import time
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -21,6 +22,8 @@ BLOCK_TOKENS: Final = 2048
 """Some ten files of source: small enough to be written between two keystrokes, large enough for few files."""
 
 MAX_CLOSING_S: Final = 3.0  # whoever unloads a model waits for it
+MAX_AWAITED_SAVE_S: Final = 0.05
+"""How long saving may go on while a request waits for its cells; a block that was begun is still written."""
 MIN_BLOCK_TOKENS: Final = 64  # fewer are read again in the time that a file takes
 
 _log = logging.getLogger("spark_lsp.llama")
@@ -95,9 +98,15 @@ class BlockCache:
             self._written.result()  # one at a time: memory holds a copy of what is being written
         return any(self._save_one(cached_prefix) for cached_prefix in self._pool.prefix_slots())
 
-    def save_all(self, cached_prefix: int) -> None:
-        """Save the missing blocks of a cached prefix that is about to be evicted."""
-        while self._save_one(cached_prefix):
+    def save_evicted(self, cached_prefix: int, *, is_awaited: bool) -> None:
+        """Save missing blocks of a cached prefix that is about to be evicted.
+
+        All of them, unless a request waits for the cells (``is_awaited``) or comes meanwhile: what is not saved by then
+        has to be prefilled again.
+        """
+        until = time.monotonic() + (MAX_AWAITED_SAVE_S if is_awaited else math.inf)
+        abort = self._pool.context.abort
+        while time.monotonic() < until and not abort.is_set and self._save_one(cached_prefix):
             if self._written is not None:
                 self._written.result()
 

@@ -54,6 +54,11 @@ class AbortFlag:
         self.callback = L.ggml_abort_callback(strlen)
         self.address: int = ctypes.addressof(ctypes.c_char.from_buffer(self._page))
 
+    @property
+    def is_set(self) -> bool:
+        """Whether whoever runs decodes should stop for another request."""
+        return self._page[0] == 1
+
     def set(self) -> None:
         """Stop the decode that runs, or the next one."""
         self._page[0] = 1

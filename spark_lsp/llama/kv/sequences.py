@@ -30,6 +30,10 @@ _SHOWN: Final = 1 / 16  # of a cached prefix: all cached prefixes share the few 
 _WORTH_KEEPING: Final = 0.5  # share of a request slot that must be of use for it to be taken over
 
 
+BeforeEviction = Callable[[int, bool], None]
+"""Takes the slot of a cached prefix, and whether a request waits for its cells; else it is background prefill."""
+
+
 class EvictionCandidate(NamedTuple):
     """A slot that gives up cells, and how many of its tokens stay."""
 
@@ -40,8 +44,8 @@ class EvictionCandidate(NamedTuple):
 class SlotPool:
     """The sequences of one context. Belongs to the thread of the context."""
 
-    def __init__(self, context: Context, before_eviction: Callable[[int], None] = lambda _slot: None) -> None:
-        """``before_eviction`` is called with the slot of a cached prefix before it is evicted."""
+    def __init__(self, context: Context, before_eviction: BeforeEviction = lambda _slot, _is_awaited: None) -> None:
+        """``before_eviction`` is called with a cached prefix before it is evicted."""
         self.context = context
         self._before_eviction = before_eviction
         self._holders: dict[int, object] = {}
@@ -88,7 +92,7 @@ class SlotPool:
             spare = [slot for slot in PREFIX_SLOTS if slot not in self._holders]
             target = min(spare or PREFIX_SLOTS, key=self._staleness)
             if len(self.context.mirrors[target]):
-                self._before_eviction(target)
+                self._before_eviction(target, False)
             self._begin(target, common, len(run))
         self._hold(holder, target)
         if self.context.pays_for_all:
@@ -102,7 +106,7 @@ class SlotPool:
         idle = [slot for slot in self.prefix_slots() if slot != kept and slot not in self._holders][1:]
         while idle and cells.capacity - cells.free > most_tokens:
             candidate = idle.pop()
-            self._before_eviction(candidate)
+            self._before_eviction(candidate, False)
             self.context.truncate(candidate, 0)
 
     def _evict_idle_requests(self, most_tokens: int) -> None:
@@ -131,7 +135,7 @@ class SlotPool:
         for prefix_slot in self.prefix_slots():
             own = self.context.cells.own(self.context.mirrors[prefix_slot].places)
             if prefix_slot not in self._holders and own > len(self.context.mirrors[prefix_slot]) * (1 - _SHOWN):
-                self._before_eviction(prefix_slot)
+                self._before_eviction(prefix_slot, True)
                 self.context.truncate(prefix_slot, 0)
 
     def _trim_replaced(self, shown: dict[int, int]) -> None:
@@ -184,7 +188,7 @@ class SlotPool:
             if candidate is None:
                 raise EngineFailed(f"The context of {self.context.capacity:,} tokens is full.")
             if candidate.sequence in PREFIX_SLOTS:
-                self._before_eviction(candidate.sequence)
+                self._before_eviction(candidate.sequence, sequence in REQUEST_SLOTS)
             if not candidate.kept_tokens:
                 self._holders.pop(candidate.sequence, None)
             self.context.truncate(candidate.sequence, candidate.kept_tokens)
